@@ -1,0 +1,3 @@
+//! The rules of surveyd, pure: std and serde only. No async, no clock, no I/O, no logging.
+
+pub mod time;
