@@ -1,0 +1,212 @@
+//! How many calls of one kind an account may still make: X's 15-minute windows, counted so that
+//! no 15 minutes ever hold more calls than X allows, wherever X's own windows begin.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Millis;
+
+/// The calls that X limits by the quarter of an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Call {
+    Events,
+    Show,
+    FriendshipsShow,
+    Users,
+    VerifyCredentials,
+}
+
+impl Call {
+    pub const ALL: [Self; 5] =
+        [Self::Events, Self::Show, Self::FriendshipsShow, Self::Users, Self::VerifyCredentials];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Show => "show",
+            Self::FriendshipsShow => "friendships_show",
+            Self::Users => "users",
+            Self::VerifyCredentials => "verify_credentials",
+        }
+    }
+
+    /// Calls that X allows a user in 15 minutes (X's pages of the five endpoints).
+    pub fn limit(self) -> u32 {
+        match self {
+            Self::Events => 1_000,
+            Self::Show | Self::FriendshipsShow => 180,
+            Self::Users => 900,
+            Self::VerifyCredentials => 75,
+        }
+    }
+}
+
+/// X's window.
+pub const WINDOW: Duration = Duration::from_secs(15 * 60);
+
+/// Calls are counted by the minute; a whole window therefore spans one minute more.
+const MINUTE: i64 = 60_000;
+const MINUTES: i64 = 16;
+
+/// First wait after a 429 that names no time; each further one doubles it.
+pub const HOLD_FIRST: Duration = Duration::from_secs(5);
+const HOLD_MOST: Duration = Duration::from_secs(15 * 60);
+
+/// What X's headers said: `x-rate-limit-remaining` until `x-rate-limit-reset`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub remaining: u32,
+    pub reset_at: Millis,
+}
+
+/// The account's use of one kind of call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Window {
+    /// Calls begun, by minute since the epoch.
+    minutes: BTreeMap<i64, u32>,
+    told: Option<Told>,
+    /// No call before this instant, after a 429.
+    held_until: Option<Millis>,
+    /// How often a 429 came in a row without naming a time.
+    holds: u32,
+}
+
+impl Window {
+    /// Takes one call, or says when the next may be made.
+    pub fn take(&mut self, limit: u32, now: Millis) -> Result<(), Millis> {
+        if let Some(until) = self.held_until.filter(|until| now < *until) {
+            return Err(until);
+        }
+        self.forget(now);
+        if self.used() >= limit {
+            let oldest = self.minutes.keys().next().copied().unwrap_or(now.0 / MINUTE);
+            return Err(Millis((oldest + MINUTES) * MINUTE));
+        }
+        if let Some(told) = &mut self.told {
+            if told.remaining == 0 {
+                return Err(told.reset_at);
+            }
+            told.remaining -= 1;
+        }
+        *self.minutes.entry(now.0.div_euclid(MINUTE)).or_default() += 1;
+        Ok(())
+    }
+
+    /// Calls that are left at `now`.
+    pub fn left(&self, limit: u32, now: Millis) -> u32 {
+        let mut at = self.clone();
+        at.forget(now);
+        if at.held_until.is_some_and(|until| now < until) {
+            return 0;
+        }
+        let told = at.told.map_or(u32::MAX, |told| told.remaining);
+        limit.saturating_sub(at.used()).min(told)
+    }
+
+    /// Believes X's headers where they say less than our own count. `under_way` is how many other
+    /// calls have been taken whose answers are not in yet.
+    pub fn hear(&mut self, told: Told, under_way: u32, now: Millis) {
+        self.holds = 0;
+        if told.reset_at <= now {
+            return;
+        }
+        let remaining = told.remaining.saturating_sub(under_way);
+        self.told = match self.told {
+            Some(before) if before.reset_at == told.reset_at => {
+                Some(Told { remaining: remaining.min(before.remaining), ..told })
+            }
+            // An answer that was overtaken by one of a later window tells nothing new.
+            Some(before) if before.reset_at > told.reset_at => Some(before),
+            _ => Some(Told { remaining, ..told }),
+        };
+    }
+
+    /// Holds all calls after a 429: until X's reset, or, where that is absent or past, for 5 s,
+    /// doubling. Gives the end of the hold.
+    pub fn hold(&mut self, reset_at: Option<Millis>, now: Millis) -> Millis {
+        let until = reset_at.filter(|at| *at > now).unwrap_or_else(|| {
+            self.holds = (self.holds + 1).min(16);
+            now.plus((HOLD_FIRST * (1 << (self.holds - 1))).min(HOLD_MOST))
+        });
+        self.held_until = Some(self.held_until.map_or(until, |before| before.max(until)));
+        until
+    }
+
+    fn used(&self) -> u32 {
+        self.minutes.values().sum()
+    }
+
+    fn forget(&mut self, now: Millis) {
+        let first = now.0.div_euclid(MINUTE) - MINUTES + 1;
+        // Minutes ahead of now (the clock was set back) still count: X's clock was not.
+        self.minutes = self.minutes.split_off(&first);
+        if self.told.is_some_and(|told| told.reset_at <= now) {
+            self.told = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_quarter_of_an_hour_holds_more_than_the_limit(
+            steps in prop::collection::vec(0..90_000_i64, 1..400), limit in 1..20_u32,
+        ) {
+            let mut window = Window::default();
+            let mut now = Millis(1_000_000_000);
+            let mut taken: Vec<i64> = Vec::new();
+            for step in steps {
+                now = Millis(now.0 + step);
+                if window.take(limit, now).is_ok() {
+                    taken.push(now.0);
+                }
+                let inside = taken.iter().filter(|at| **at > now.0 - 900_000).count();
+                prop_assert!(inside <= limit as usize);
+            }
+        }
+    }
+
+    #[test]
+    fn a_call_comes_free_when_the_window_says() {
+        let mut window = Window::default();
+        let now = Millis(600_000_000);
+        window.take(1, now).unwrap();
+        let free_at = window.take(1, now).unwrap_err();
+        assert!(window.take(1, Millis(free_at.0 - 1)).is_err());
+        assert!(window.take(1, free_at).is_ok());
+    }
+
+    #[test]
+    fn headers_that_say_less_are_believed() {
+        let mut window = Window::default();
+        let now = Millis(0);
+        let reset_at = Millis(500_000);
+        window.hear(Told { remaining: 3, reset_at }, 1, now);
+        assert_eq!(window.left(180, now), 2);
+        window.hear(Told { remaining: 90, reset_at }, 0, now);
+        assert_eq!(window.left(180, now), 2);
+        window.take(180, now).unwrap();
+        window.take(180, now).unwrap();
+        assert_eq!(window.take(180, now), Err(reset_at));
+        assert!(window.take(180, reset_at).is_ok());
+    }
+
+    #[test]
+    fn a_hold_without_a_time_doubles_until_an_answer_comes() {
+        let mut window = Window::default();
+        assert_eq!(window.hold(None, Millis(0)), Millis(5_000));
+        assert_eq!(window.hold(Some(Millis(3)), Millis(5_000)), Millis(15_000));
+        assert_eq!(window.take(10, Millis(14_999)), Err(Millis(15_000)));
+        window.hear(Told { remaining: 5, reset_at: Millis(900_000) }, 0, Millis(15_000));
+        assert_eq!(window.hold(None, Millis(20_000)), Millis(25_000));
+        assert_eq!(window.hold(Some(Millis(700_000)), Millis(20_000)), Millis(700_000));
+    }
+}

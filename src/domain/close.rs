@@ -1,0 +1,77 @@
+//! A close: the fact that one conversation between an account and a person ended.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{ConversationId, UserId};
+use super::time::Millis;
+
+/// One close as a source told it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Close {
+    pub account: String,
+    pub source: String,
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub closed_at: Millis,
+    pub notice: Notice,
+}
+
+/// A conversation that went on after all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reopening {
+    pub account: String,
+    pub source: String,
+    pub conversation_id: ConversationId,
+    pub reopened_at: Millis,
+}
+
+/// What the help desk said of the conversation, frozen as it was at the close: whoever is assigned
+/// or tagged later is not who the person talked to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Notice {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub team: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub closed_by: Option<ClosedBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent_messages: Option<u32>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// Who ended the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClosedBy {
+    Agent,
+    Customer,
+    Bot,
+    Auto,
+    Bulk,
+}
+
+impl ClosedBy {
+    pub const NAMES: [&'static str; 5] = ["agent", "customer", "bot", "auto", "bulk"];
+
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "agent" => Some(Self::Agent),
+            "customer" => Some(Self::Customer),
+            "bot" => Some(Self::Bot),
+            "auto" => Some(Self::Auto),
+            "bulk" => Some(Self::Bulk),
+            _ => None,
+        }
+    }
+}

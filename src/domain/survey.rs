@@ -1,0 +1,345 @@
+//! The life of a survey: its states, and every step from one to the next.
+//!
+//! ```text
+//! scheduled ──> sending ──> sent ──> answered
+//!     │            │  └───> uncertain ──> sent | scheduled | expired | failed
+//!     │            └──────> scheduled (a later try) | suppressed | failed
+//!     └──> suppressed | cancelled | expired
+//! ```
+
+use std::fmt;
+
+use super::close::Notice;
+use super::id::{ConversationId, FeedbackId, SurveyId, UserId};
+use super::survey_type::SurveyType;
+use super::time::Millis;
+
+/// The job made from one close: at most one prompt to one person.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Survey {
+    pub id: SurveyId,
+    pub account: String,
+    pub source: String,
+    pub conversation_id: ConversationId,
+    pub external_id: String,
+    pub user_id: UserId,
+    pub kind: SurveyType,
+    pub question_variant_id: u32,
+    pub test: bool,
+    pub closed_at: Millis,
+    pub accepted_at: Millis,
+    /// When the prompt is (or was) to go out.
+    pub due_at: Millis,
+    pub notice: Notice,
+    /// How often a request was begun for it.
+    pub attempts: u32,
+    pub state: State,
+}
+
+/// Where a survey stands. Each variant holds only what is true in it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Waits for its due time. The scheduler moves it on when it is due; a reopening, an operator
+    /// or the end of `expire_after` ends it. A crash leaves it as it is: a claim that its process
+    /// did not live to use runs out, and the survey is due again.
+    Scheduled,
+    /// A request that prompts the person is about to leave or has left. This was made durable
+    /// before the first byte. Only the worker that began it moves it on, by what X answered; a
+    /// crash leaves it here, and whoever finds it so makes it uncertain. It is never due again.
+    Sending { begun_at: Millis },
+    /// The request's outcome is not known: X may have carried it out. It is not repeated until it
+    /// is known that X did not. A feedback object that bears its external id settles it as sent.
+    Uncertain { begun_at: Millis, given_up_at: Millis },
+    /// X has accepted the prompt. The poller moves it on when the person answers; no answer at all
+    /// is a normal end.
+    Sent(Delivery),
+    /// The person has given a score, a comment or both; more may follow. The end.
+    Answered(Delivery),
+    /// Not asked, and why. The end.
+    Suppressed(Reason),
+    /// Called off before it was sent, and by what. The end.
+    Cancelled(CancelledBy),
+    /// Not out in time. The end.
+    Expired,
+    /// X refused it, or it cannot be sent as it is. The end.
+    Failed(Failure),
+}
+
+/// What X told of a prompt it accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivery {
+    pub sent_at: Millis,
+    pub feedback_id: FeedbackId,
+    pub dm_id: Option<String>,
+}
+
+/// X's words, or surveyd's own where the fault lies before X.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// X's error code, where it gave one.
+    pub code: Option<i64>,
+    pub message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "code {code}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+/// Why somebody was not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    CannotDm,
+    Throttled,
+    SampledOut,
+    Suspended,
+}
+
+impl Reason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CannotDm => "cannot_dm",
+            Self::Throttled => "throttled",
+            Self::SampledOut => "sampled_out",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::CannotDm, Self::Throttled, Self::SampledOut, Self::Suspended]
+            .into_iter()
+            .find(|reason| reason.as_str() == name)
+    }
+}
+
+/// What called a survey off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelledBy {
+    Reopened,
+    Operator,
+}
+
+impl CancelledBy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reopened => "reopened",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// Something that happens to a survey.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The request is about to leave.
+    Begun {
+        at: Millis,
+    },
+    /// X has accepted the prompt.
+    Accepted(Delivery),
+    /// Nothing was carried out at X; it may be tried again.
+    NotSent,
+    /// Whether X carried it out is not known.
+    NoAnswer {
+        at: Millis,
+    },
+    Suppressed(Reason),
+    Cancelled(CancelledBy),
+    TooLate,
+    Refused(Failure),
+    /// The person gave a score or a comment.
+    Answered,
+}
+
+/// A step that the life of a survey does not have.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("a survey that is {from} cannot take the step {event}")]
+pub struct NoSuchStep {
+    pub from: &'static str,
+    pub event: String,
+}
+
+impl State {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Sending { .. } => "sending",
+            Self::Uncertain { .. } => "uncertain",
+            Self::Sent(_) => "sent",
+            Self::Answered(_) => "answered",
+            Self::Suppressed(_) => "suppressed",
+            Self::Cancelled(_) => "cancelled",
+            Self::Expired => "expired",
+            Self::Failed(_) => "failed",
+        }
+    }
+
+    /// All names, in the order of a survey's life.
+    pub const NAMES: [&'static str; 9] = [
+        "scheduled",
+        "sending",
+        "uncertain",
+        "sent",
+        "answered",
+        "suppressed",
+        "cancelled",
+        "expired",
+        "failed",
+    ];
+
+    /// Why the survey ended as it did, in the words of the `reason` column.
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Suppressed(reason) => Some(reason.as_str().to_owned()),
+            Self::Cancelled(by) => Some(by.as_str().to_owned()),
+            Self::Failed(failure) => Some(failure.to_string()),
+            Self::Scheduled
+            | Self::Sending { .. }
+            | Self::Uncertain { .. }
+            | Self::Sent(_)
+            | Self::Answered(_)
+            | Self::Expired => None,
+        }
+    }
+
+    pub fn delivery(&self) -> Option<&Delivery> {
+        match self {
+            Self::Sent(delivery) | Self::Answered(delivery) => Some(delivery),
+            Self::Scheduled
+            | Self::Sending { .. }
+            | Self::Uncertain { .. }
+            | Self::Suppressed(_)
+            | Self::Cancelled(_)
+            | Self::Expired
+            | Self::Failed(_) => None,
+        }
+    }
+
+    /// The next state, or the refusal of a step that the life of a survey does not have.
+    pub fn step(self, event: Event) -> Result<State, NoSuchStep> {
+        use Event as E;
+        use State as S;
+        let refuse = |from: &State, event: &Event| NoSuchStep {
+            from: from.name(),
+            event: format!("{event:?}"),
+        };
+        match self {
+            S::Scheduled => match event {
+                E::Begun { at } => Ok(S::Sending { begun_at: at }),
+                E::Suppressed(reason) => Ok(S::Suppressed(reason)),
+                E::Cancelled(by) => Ok(S::Cancelled(by)),
+                E::TooLate => Ok(S::Expired),
+                E::Refused(failure) => Ok(S::Failed(failure)),
+                E::Accepted(_) | E::NotSent | E::NoAnswer { .. } | E::Answered => {
+                    Err(refuse(&S::Scheduled, &event))
+                }
+            },
+            S::Sending { begun_at } => match event {
+                E::Accepted(delivery) => Ok(S::Sent(delivery)),
+                E::NotSent => Ok(S::Scheduled),
+                E::NoAnswer { at } => Ok(S::Uncertain { begun_at, given_up_at: at }),
+                E::Suppressed(reason) => Ok(S::Suppressed(reason)),
+                E::Refused(failure) => Ok(S::Failed(failure)),
+                // Calling off a request that is under way would not stop it at X.
+                E::Begun { .. } | E::Cancelled(_) | E::TooLate | E::Answered => {
+                    Err(refuse(&S::Sending { begun_at }, &event))
+                }
+            },
+            S::Uncertain { begun_at, given_up_at } => match event {
+                E::Accepted(delivery) => Ok(S::Sent(delivery)),
+                E::NotSent => Ok(S::Scheduled),
+                E::TooLate => Ok(S::Expired),
+                E::Refused(failure) => Ok(S::Failed(failure)),
+                E::Begun { .. }
+                | E::NoAnswer { .. }
+                | E::Suppressed(_)
+                | E::Cancelled(_)
+                | E::Answered => Err(refuse(&S::Uncertain { begun_at, given_up_at }, &event)),
+            },
+            S::Sent(delivery) => match event {
+                E::Answered => Ok(S::Answered(delivery)),
+                E::Begun { .. }
+                | E::Accepted(_)
+                | E::NotSent
+                | E::NoAnswer { .. }
+                | E::Suppressed(_)
+                | E::Cancelled(_)
+                | E::TooLate
+                | E::Refused(_) => Err(refuse(&S::Sent(delivery), &event)),
+            },
+            end @ (S::Answered(_)
+            | S::Suppressed(_)
+            | S::Cancelled(_)
+            | S::Expired
+            | S::Failed(_)) => Err(refuse(&end, &event)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Millis = Millis(1_000);
+
+    fn delivery() -> Delivery {
+        Delivery { sent_at: NOW, feedback_id: FeedbackId::new("9"), dm_id: None }
+    }
+
+    fn all_states() -> Vec<State> {
+        vec![
+            State::Scheduled,
+            State::Sending { begun_at: NOW },
+            State::Uncertain { begun_at: NOW, given_up_at: NOW },
+            State::Sent(delivery()),
+            State::Answered(delivery()),
+            State::Suppressed(Reason::CannotDm),
+            State::Cancelled(CancelledBy::Reopened),
+            State::Expired,
+            State::Failed(Failure { code: Some(44), message: "attachment".into() }),
+        ]
+    }
+
+    #[test]
+    fn only_a_scheduled_survey_is_ever_begun() {
+        for state in all_states() {
+            let scheduled = state == State::Scheduled;
+            assert_eq!(state.step(Event::Begun { at: NOW }).is_ok(), scheduled);
+        }
+    }
+
+    #[test]
+    fn what_is_sending_is_never_called_off() {
+        let sending = State::Sending { begun_at: NOW };
+        assert!(sending.clone().step(Event::Cancelled(CancelledBy::Reopened)).is_err());
+        assert!(sending.step(Event::TooLate).is_err());
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_states() {
+        let names: Vec<_> = all_states().iter().map(State::name).collect();
+        assert_eq!(names, State::NAMES);
+    }
+
+    #[test]
+    fn a_lost_answer_leaves_the_survey_uncertain_until_x_tells() {
+        let uncertain = State::Sending { begun_at: NOW }.step(Event::NoAnswer { at: NOW }).unwrap();
+        assert_eq!(uncertain.name(), "uncertain");
+        assert_eq!(uncertain.step(Event::Accepted(delivery())).unwrap().name(), "sent");
+    }
+
+    #[test]
+    fn a_refusal_reads_as_x_worded_it() {
+        let failed = State::Scheduled
+            .step(Event::Refused(Failure {
+                code: Some(187),
+                message: "Status is a duplicate".into(),
+            }))
+            .unwrap();
+        assert_eq!(failed.reason().unwrap(), "code 187: Status is a duplicate");
+    }
+}
