@@ -11,6 +11,8 @@ use super::time::Millis;
 /// The calls that X limits by the quarter of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
+    /// Limited by the day; its day is counted from the surveys themselves.
+    Create,
     Events,
     Show,
     FriendshipsShow,
@@ -19,11 +21,18 @@ pub enum Call {
 }
 
 impl Call {
-    pub const ALL: [Self; 5] =
-        [Self::Events, Self::Show, Self::FriendshipsShow, Self::Users, Self::VerifyCredentials];
+    pub const ALL: [Self; 6] = [
+        Self::Create,
+        Self::Events,
+        Self::Show,
+        Self::FriendshipsShow,
+        Self::Users,
+        Self::VerifyCredentials,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Create => "create",
             Self::Events => "events",
             Self::Show => "show",
             Self::FriendshipsShow => "friendships_show",
@@ -32,10 +41,10 @@ impl Call {
         }
     }
 
-    /// Calls that X allows a user in 15 minutes (X's pages of the five endpoints).
+    /// Calls that X allows a user in 15 minutes (X's pages of the endpoints).
     pub fn limit(self) -> u32 {
         match self {
-            Self::Events => 1_000,
+            Self::Create | Self::Events => 1_000,
             Self::Show | Self::FriendshipsShow => 180,
             Self::Users => 900,
             Self::VerifyCredentials => 75,

@@ -26,6 +26,14 @@ impl Millis {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// RFC 3339 in UTC; milliseconds only where they are not zero.
+    pub fn rfc3339(self) -> String {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(instant) => instant.to_string(),
+            Err(_) => format!("{} ms since 1970", self.0),
+        }
+    }
 }
 
 /// A length as milliseconds; saturates.

@@ -1,0 +1,202 @@
+//! X's limits on calls, and accounts that are paused: kept so that a restart forgets nothing.
+
+use sqlx::{AnyConnection, Row};
+
+use super::{Result, Store};
+use crate::domain::budget::{Call, Told, Window};
+use crate::domain::time::{Millis, millis};
+
+/// An account that X refuses as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    pub account: String,
+    pub paused_at: Millis,
+    pub why: String,
+    /// When X is asked about it next, and how long after that again.
+    pub probe_at: Millis,
+    pub probe_wait: std::time::Duration,
+}
+
+const OPEN: &str = "insert into call_budget (account, call, used) values ($1, $2, '{}') \
+     on conflict (account, call) do update set call = excluded.call returning used";
+
+const KEEP: &str = "update call_budget set used = $1 where account = $2 and call = $3";
+
+/// Locks and reads the window of one kind of call.
+async fn open(connection: &mut AnyConnection, account: &str, call: Call) -> Result<Window> {
+    let used: String =
+        sqlx::query_scalar(OPEN).bind(account).bind(call.as_str()).fetch_one(connection).await?;
+    Ok(serde_json::from_str(&used)?)
+}
+
+async fn keep(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    window: &Window,
+) -> Result<()> {
+    sqlx::query(KEEP)
+        .bind(serde_json::to_string(window)?)
+        .bind(account)
+        .bind(call.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Takes up to `wanted` calls: how many, at least one, or when the next may be made.
+pub async fn take(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    wanted: u32,
+    now: Millis,
+) -> Result<std::result::Result<u32, Millis>> {
+    let mut window = open(connection, account, call).await?;
+    let mut taken = 0;
+    while taken < wanted {
+        match window.take(call.limit(), now) {
+            Ok(()) => taken += 1,
+            Err(until) if taken == 0 => return Ok(Err(until)),
+            Err(_) => break,
+        }
+    }
+    keep(connection, account, call, &window).await?;
+    Ok(Ok(taken))
+}
+
+impl Store {
+    /// Takes up to `wanted` calls out of the account's budget, before they are made: how many, at
+    /// least one, or when the next may be made.
+    pub async fn take_calls(
+        &self,
+        account: &str,
+        call: Call,
+        wanted: u32,
+        now: Millis,
+    ) -> Result<std::result::Result<u32, Millis>> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { take(connection, &account, call, wanted, now).await })
+            })
+            .await
+    }
+
+    /// Believes X's headers where they say less than our own count; else nothing is written.
+    /// `under_way` calls have been taken whose answers are not in yet.
+    pub async fn hear_limit(
+        &self,
+        account: &str,
+        call: Call,
+        told: Told,
+        under_way: u32,
+        now: Millis,
+    ) -> Result<()> {
+        let left = self.calls_left(account, call, now).await?;
+        if told.remaining.saturating_sub(under_way) >= left {
+            return Ok(());
+        }
+        self.change_window(account, call, move |window| window.hear(told, under_way, now)).await
+    }
+
+    /// Makes no call of this kind until X's reset, or for a while that doubles. The end of it.
+    pub async fn hold_calls(
+        &self,
+        account: &str,
+        call: Call,
+        reset_at: Option<Millis>,
+        now: Millis,
+    ) -> Result<Millis> {
+        self.change_window(account, call, move |window| window.hold(reset_at, now)).await
+    }
+
+    async fn change_window<T: Send + 'static>(
+        &self,
+        account: &str,
+        call: Call,
+        change: impl FnOnce(&mut Window) -> T + Send + 'static,
+    ) -> Result<T> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut window = open(connection, &account, call).await?;
+                    let result = change(&mut window);
+                    keep(connection, &account, call, &window).await?;
+                    Ok(result)
+                })
+            })
+            .await
+    }
+
+    /// Calls of a kind that the account may still make now.
+    pub async fn calls_left(&self, account: &str, call: Call, now: Millis) -> Result<u32> {
+        let used: Option<String> =
+            sqlx::query_scalar("select used from call_budget where account = $1 and call = $2")
+                .bind(account)
+                .bind(call.as_str())
+                .fetch_optional(&self.readers)
+                .await?;
+        let window: Window =
+            used.map_or(Ok(Window::default()), |used| serde_json::from_str(&used))?;
+        Ok(window.left(call.limit(), now))
+    }
+
+    /// Pauses an account, or puts off the next question about it.
+    pub async fn pause(&self, paused: Paused) -> Result<()> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "insert into paused_account (account, paused_at, why, probe_at, probe_wait) \
+                         values ($1, $2, $3, $4, $5) on conflict (account) do update \
+                         set probe_at = excluded.probe_at, probe_wait = excluded.probe_wait",
+                    )
+                    .bind(paused.account)
+                    .bind(paused.paused_at.0)
+                    .bind(paused.why)
+                    .bind(paused.probe_at.0)
+                    .bind(millis(paused.probe_wait))
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Ends a pause. Whether there was one.
+    pub async fn resume(&self, account: &str) -> Result<bool> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let ended = sqlx::query("delete from paused_account where account = $1")
+                        .bind(account)
+                        .execute(connection)
+                        .await?;
+                    Ok(ended.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    pub async fn paused(&self, account: &str) -> Result<Option<Paused>> {
+        let row = sqlx::query(
+            "select paused_at, why, probe_at, probe_wait from paused_account where account = $1",
+        )
+        .bind(account)
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let wait: i64 = row.try_get(3)?;
+        Ok(Some(Paused {
+            account: account.to_owned(),
+            paused_at: Millis(row.try_get(0)?),
+            why: row.try_get(1)?,
+            probe_at: Millis(row.try_get(2)?),
+            probe_wait: std::time::Duration::from_millis(u64::try_from(wait).unwrap_or(0)),
+        }))
+    }
+}

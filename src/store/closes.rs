@@ -1,0 +1,336 @@
+//! Takes closes and reopenings in.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::surveys::{self, step};
+use super::{Result, Store};
+use crate::domain::close::{Close, Reopening};
+use crate::domain::id::{SurveyId, external_id};
+use crate::domain::policy::AtClose;
+use crate::domain::survey::{CancelledBy, Event, State};
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
+
+/// A close on its way into the database.
+#[derive(Clone, Debug)]
+pub struct NewSurvey {
+    pub close: Close,
+    pub at_close: AtClose,
+    pub kind: SurveyType,
+    pub question_variant_id: u32,
+    pub test: bool,
+    pub now: Millis,
+    id: String,
+    notice: String,
+}
+
+/// What became of a close.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub survey_id: SurveyId,
+    pub state: &'static str,
+    pub reason: Option<String>,
+    pub due_at: Millis,
+    /// Whether the close made a new survey; otherwise it was known, or moved one that was there.
+    pub is_new: bool,
+}
+
+impl Store {
+    /// Makes a survey of a close, durable when this returns. A close that is on record already
+    /// changes nothing; one of a conversation whose survey still waits moves that survey.
+    pub async fn take_close(
+        &self,
+        close: Close,
+        at_close: AtClose,
+        (kind, question_variant_id, test): (SurveyType, u32, bool),
+        now: Millis,
+    ) -> Result<Taken> {
+        let notice = serde_json::to_string(&close.notice)?;
+        let id = uuid::Uuid::now_v7().simple().to_string();
+        let survey =
+            NewSurvey { close, at_close, kind, question_variant_id, test, now, id, notice };
+        self.writer.close(survey).await
+    }
+
+    /// Calls off the survey of a conversation that went on. Gives the one it cancelled.
+    pub async fn take_reopening(
+        &self,
+        reopening: Reopening,
+        now: Millis,
+    ) -> Result<Option<SurveyId>> {
+        self.writer.run(move |connection| Box::pin(reopen(connection, reopening, now))).await
+    }
+}
+
+/// How many values a row of the insert has.
+const VALUES: usize = 17;
+
+/// One multi-row statement for a whole batch. A survey is inserted as the first of its
+/// conversation; where the conversation is known, nothing happens and [`known`] looks closer. A
+/// close that is older than a reopening on record is cancelled as it comes in.
+fn insert_statement(rows: usize) -> String {
+    let mut sql = String::from(
+        "with new (id, account, source, conversation_id, external_id, user_id, kind, \
+         question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
+         try_at) as (values ",
+    );
+    for row in 0..rows {
+        if row > 0 {
+            sql.push(',');
+        }
+        sql.push('(');
+        for value in 0..VALUES {
+            let comma = if value > 0 { "," } else { "" };
+            let _ = write!(sql, "{comma}${}", row * VALUES + value + 1);
+        }
+        sql.push(')');
+    }
+    sql.push_str(
+        ") insert into survey (id, account, source, conversation_id, external_id, user_id, kind, \
+         question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
+         try_at, lease_token, attempts) \
+         select n.id, n.account, n.source, n.conversation_id, n.external_id, n.user_id, n.kind, \
+         n.question_variant_id, n.test, \
+         case when r.account is null then n.state else 'cancelled' end, \
+         case when r.account is null then n.reason else 'reopened' end, \
+         n.closed_at, n.accepted_at, n.due_at, n.notice, n.ordinal, n.try_at, 0, 0 \
+         from new n left join reopening r on r.account = n.account \
+         and r.conversation_id = n.conversation_id and r.reopened_at >= n.closed_at \
+         where true on conflict do nothing returning id, state, reason",
+    );
+    sql
+}
+
+/// Writes a batch of closes; the answers stand in the order of the batch.
+pub async fn take(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
+    let statement = insert_statement(batch.len());
+    // Not kept prepared: there would be one for each size of a batch.
+    let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
+    for survey in &batch {
+        query = bind(query, survey, 1);
+    }
+    let mut inserted: HashMap<String, (String, Option<String>)> = HashMap::new();
+    for row in query.fetch_all(&mut *connection).await? {
+        inserted.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
+    }
+    let mut taken = Vec::with_capacity(batch.len());
+    for survey in batch {
+        taken.push(match inserted.remove(&survey.id) {
+            Some((state, reason)) => Taken {
+                state: known_name(&state),
+                reason,
+                due_at: due_at(&survey),
+                survey_id: SurveyId::new(survey.id),
+                is_new: true,
+            },
+            None => known(connection, survey).await?,
+        });
+    }
+    Ok(taken)
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
+
+fn bind<'q>(query: Query<'q>, survey: &'q NewSurvey, ordinal: i64) -> Query<'q> {
+    let (state, reason) = match survey.at_close {
+        AtClose::Scheduled { .. } => ("scheduled", None),
+        AtClose::Suppressed { reason, .. } => ("suppressed", Some(reason.as_str())),
+        AtClose::Expired { .. } => ("expired", None),
+    };
+    let close = &survey.close;
+    query
+        .bind(survey.id.as_str())
+        .bind(close.account.as_str())
+        .bind(close.source.as_str())
+        .bind(close.conversation_id.as_str())
+        .bind(external_id(&close.conversation_id, ordinal))
+        .bind(close.user_id.as_str())
+        .bind(survey.kind.as_str())
+        .bind(i64::from(survey.question_variant_id))
+        .bind(i64::from(survey.test))
+        .bind(state)
+        .bind(reason)
+        .bind(close.closed_at.0)
+        .bind(survey.now.0)
+        .bind(due_at(survey).0)
+        .bind(survey.notice.as_str())
+        .bind(ordinal)
+        .bind(due_at(survey).0)
+}
+
+fn due_at(survey: &NewSurvey) -> Millis {
+    match survey.at_close {
+        AtClose::Scheduled { due_at }
+        | AtClose::Suppressed { due_at, .. }
+        | AtClose::Expired { due_at } => due_at,
+    }
+}
+
+fn known_name(state: &str) -> &'static str {
+    State::NAMES.into_iter().find(|name| *name == state).expect("the schema admits no other names")
+}
+
+const OF_CONVERSATION: &str = "select id, ordinal, state, reason, closed_at, due_at, lease_token \
+     from survey where account = $1 and conversation_id = $2 order by ordinal desc limit 1000";
+
+const MERGED: &str = "select survey_id from merged_close \
+     where account = $1 and conversation_id = $2 and closed_at = $3";
+
+const MERGE: &str = "insert into merged_close (account, conversation_id, closed_at, survey_id, \
+     accepted_at) values ($1, $2, $3, $4, $5) on conflict do nothing";
+
+const MOVE: &str = "update survey set closed_at = $1, due_at = $2, try_at = $2, notice = $3, \
+     user_id = $4, source = $5, lease_until = null, lease_token = lease_token + 1 \
+     where id = $6 and state = 'scheduled' and lease_token = $7";
+
+/// A close of a conversation that has surveys already: known itself, or moving the one that still
+/// waits, or making the next.
+async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Taken> {
+    let close = &survey.close;
+    // Another daemon may write between our reading and our writing; then we look again.
+    loop {
+        let rows = sqlx::query(OF_CONVERSATION)
+            .bind(close.account.as_str())
+            .bind(close.conversation_id.as_str())
+            .fetch_all(&mut *connection)
+            .await?;
+        let merged: Option<String> = sqlx::query_scalar(MERGED)
+            .bind(close.account.as_str())
+            .bind(close.conversation_id.as_str())
+            .bind(close.closed_at.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+        let mut same = None;
+        let mut waiting = None;
+        for row in &rows {
+            let id: String = row.try_get(0)?;
+            let closed_at: i64 = row.try_get(4)?;
+            if closed_at == close.closed_at.0 || merged.as_ref() == Some(&id) {
+                same = Some(row);
+            }
+            if row.try_get::<String, _>(2)? == "scheduled" {
+                waiting = Some(row);
+            }
+        }
+        if let Some(row) = same {
+            return taken_from(row);
+        }
+        if let Some(row) = waiting {
+            if let Some(taken) = merge(connection, &survey, row).await? {
+                return Ok(taken);
+            }
+            continue;
+        }
+        let last: i64 = rows.first().map_or(Ok(0), |row| row.try_get(1))?;
+        let statement = insert_statement(1);
+        let inserted = bind(sqlx::query(AssertSqlSafe(statement)), &survey, last + 1)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if let Some(row) = inserted {
+            return Ok(Taken {
+                state: known_name(&row.try_get::<String, _>(1)?),
+                reason: row.try_get(2)?,
+                due_at: due_at(&survey),
+                survey_id: SurveyId::new(survey.id.clone()),
+                is_new: true,
+            });
+        }
+    }
+}
+
+fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {
+    Ok(Taken {
+        survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
+        state: known_name(&row.try_get::<String, _>(2)?),
+        reason: row.try_get(3)?,
+        due_at: Millis(row.try_get(5)?),
+        is_new: false,
+    })
+}
+
+/// Moves the survey in `row`, which still waits, to a further close of its conversation. An older
+/// close, delivered late, moves nothing. Whether it is in the sample was decided once, at its first
+/// close. `None`: the survey was moved on meanwhile.
+async fn merge(
+    connection: &mut AnyConnection,
+    survey: &NewSurvey,
+    row: &sqlx::any::AnyRow,
+) -> Result<Option<Taken>> {
+    let close = &survey.close;
+    let mut taken = taken_from(row)?;
+    let before: i64 = row.try_get(4)?;
+    let newer = close.closed_at.0 > before;
+    if newer {
+        let token: i64 = row.try_get(6)?;
+        let moved = sqlx::query(MOVE)
+            .bind(close.closed_at.0)
+            .bind(due_at(survey).0)
+            .bind(survey.notice.as_str())
+            .bind(close.user_id.as_str())
+            .bind(close.source.as_str())
+            .bind(taken.survey_id.as_str())
+            .bind(token)
+            .execute(&mut *connection)
+            .await?;
+        if moved.rows_affected() == 0 {
+            return Ok(None);
+        }
+        taken.due_at = due_at(survey);
+        let detail = format!("closed again; due {}", taken.due_at.rfc3339());
+        surveys::note(
+            connection,
+            (&taken.survey_id, token + 1),
+            survey.now,
+            &State::Scheduled,
+            Some(&detail),
+        )
+        .await?;
+    }
+    // The close that the row no longer bears is remembered, and so is one that never moved it.
+    let remembered = if newer { before } else { close.closed_at.0 };
+    sqlx::query(MERGE)
+        .bind(close.account.as_str())
+        .bind(close.conversation_id.as_str())
+        .bind(remembered)
+        .bind(taken.survey_id.as_str())
+        .bind(survey.now.0)
+        .execute(&mut *connection)
+        .await?;
+    Ok(Some(taken))
+}
+
+const REMEMBER_REOPENING: &str = "insert into reopening (account, conversation_id, reopened_at) \
+     values ($1, $2, $3) on conflict (account, conversation_id) do update \
+     set reopened_at = excluded.reopened_at where excluded.reopened_at > reopening.reopened_at";
+
+const WAITING: &str = "select id from survey where account = $1 and conversation_id = $2 \
+     and state = 'scheduled' and closed_at <= $3 order by ordinal desc limit 1000";
+
+async fn reopen(
+    connection: &mut AnyConnection,
+    reopening: Reopening,
+    now: Millis,
+) -> Result<Option<SurveyId>> {
+    sqlx::query(REMEMBER_REOPENING)
+        .bind(reopening.account.as_str())
+        .bind(reopening.conversation_id.as_str())
+        .bind(reopening.reopened_at.0)
+        .execute(&mut *connection)
+        .await?;
+    let waiting: Vec<String> = sqlx::query_scalar(WAITING)
+        .bind(reopening.account.as_str())
+        .bind(reopening.conversation_id.as_str())
+        .bind(reopening.reopened_at.0)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut cancelled = None;
+    for id in waiting {
+        let id = SurveyId::new(id);
+        step(connection, &id, Event::Cancelled(CancelledBy::Reopened), now).await?;
+        cancelled.get_or_insert(id);
+    }
+    Ok(cancelled)
+}

@@ -1,0 +1,230 @@
+//! What surveyd remembers: SQLite in a file, or PostgreSQL by another URL, from one set of
+//! migrations and one set of queries. The only user of sqlx.
+//!
+//! All writing goes through one [`writer`]; readings take a small pool. No method holds a
+//! transaction across anything but the database.
+//!
+//! Only what means the same in both engines is used: `text` and `bigint` columns, `$1`, upserts,
+//! `returning`, partial indexes, cast aggregates. Deliberately absent: a trait with an
+//! implementation for each engine, JSON and date functions, `now()`.
+
+mod answers;
+mod budgets;
+mod closes;
+mod migrate;
+mod reads;
+mod rows;
+mod sends;
+mod surveys;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
+
+pub use answers::{Folded, Page, PollState, PollWindow, ToShow, Unknown};
+pub use budgets::Paused;
+pub use closes::Taken;
+pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
+pub use sends::{Begun, Leased, Outcome, Prompt, Sending};
+
+/// Connections that read. More would not be faster: every one is a thread in SQLite's case.
+const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const READER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The oldest SQLite that does not lose commits when a write meets a checkpoint
+/// (sqlite.org, "WAL-reset bug").
+const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
+
+/// What a caller can do about a fault of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Try again later; nothing was written.
+    #[error("the database cannot be reached or written now: {0}")]
+    Unavailable(String),
+    /// Use the newer program.
+    #[error(
+        "the database has schema {found}, this program knows up to {known}: start a newer surveyd; nothing was changed"
+    )]
+    NewerSchema { found: i64, known: i64 },
+    /// Do nothing more: another worker has the survey.
+    #[error("the claim on survey {0} has passed to another worker")]
+    LeaseLost(String),
+    #[error("{0}")]
+    Url(String),
+    /// A row that this program cannot have written.
+    #[error("the database holds something that does not belong there: {0}")]
+    Broken(String),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Broken(error.to_string())
+    }
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Where the database is, from `store.url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    engine: Engine,
+    url: String,
+    /// SQLite's file.
+    file: Option<PathBuf>,
+}
+
+impl Location {
+    /// Reads `sqlite:FILE` (relative to `state_folder`) or `postgres://…`.
+    pub fn parse(url: &str, state_folder: &Path) -> Result<Self> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self { engine: Engine::Postgres, url: url.to_owned(), file: None });
+        }
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            return Err(Error::Url(format!(
+                "store.url `{url}` is neither sqlite:FILE nor postgres://…"
+            )));
+        };
+        let file = state_folder.join(path.strip_prefix("//").unwrap_or(path));
+        let text = file.to_str().filter(|text| !text.contains(['?', '#', '%']));
+        let Some(text) = text else {
+            return Err(Error::Url(format!(
+                "the database's path {} holds a character that a URL cannot: choose another folder",
+                file.display()
+            )));
+        };
+        Ok(Self { engine: Engine::Sqlite, url: format!("sqlite:{text}"), file: Some(file) })
+    }
+
+    /// SQLite's file; absent on PostgreSQL.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    fn options(&self, mode: &str) -> Result<AnyConnectOptions> {
+        let url = match self.engine {
+            Engine::Sqlite => format!("{}?mode={mode}", self.url),
+            Engine::Postgres => self.url.clone(),
+        };
+        let options: AnyConnectOptions = url
+            .parse()
+            .map_err(|error| Error::Url(format!("store.url cannot be read: {error}")))?;
+        Ok(options.disable_statement_logging())
+    }
+
+    /// Opens the connection that writes.
+    async fn writer(&self) -> Result<AnyConnection> {
+        let mut connection = AnyConnection::connect_with(&self.options("rwc")?).await?;
+        match self.engine {
+            Engine::Sqlite => {
+                for pragma in [
+                    format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis()),
+                    "pragma journal_mode = wal".into(),
+                    // An acknowledged close survives a power cut only so.
+                    "pragma synchronous = full".into(),
+                    "pragma foreign_keys = on".into(),
+                    "pragma journal_size_limit = 67108864".into(),
+                    "pragma trusted_schema = off".into(),
+                    "pragma cell_size_check = on".into(),
+                    "pragma cache_size = -8192".into(),
+                ] {
+                    connection.execute(sqlx::AssertSqlSafe(pragma)).await?;
+                }
+            }
+            Engine::Postgres => {
+                // A commit that is acknowledged before it is on the disk is none.
+                connection.execute("set synchronous_commit to on").await?;
+                connection.execute("set lock_timeout to '10s'").await?;
+            }
+        }
+        Ok(connection)
+    }
+
+    fn readers(&self) -> Result<AnyPool> {
+        let engine = self.engine;
+        Ok(AnyPoolOptions::new()
+            .max_connections(READERS)
+            .min_connections(0)
+            .acquire_timeout(READER_TIMEOUT)
+            // No housekeeping: it would wake an idle process.
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(engine == Engine::Postgres)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if engine == Engine::Sqlite {
+                        connection.execute("pragma busy_timeout = 5000").await?;
+                        connection.execute("pragma query_only = on").await?;
+                        connection.execute("pragma trusted_schema = off").await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(self.options("rw")?))
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    writer: writer::Writer,
+    readers: AnyPool,
+    location: Location,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date and starts the writer.
+    pub async fn open(location: &Location) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        migrate::refuse_newer(location).await?;
+        let mut connection = location.writer().await?;
+        if location.engine == Engine::Sqlite {
+            refuse_old_sqlite(&mut connection).await?;
+        }
+        migrate::run(&mut connection).await?;
+        Ok(Self {
+            writer: writer::Writer::start(location.clone(), connection),
+            readers: location.readers()?,
+            location: location.clone(),
+        })
+    }
+
+    /// Answers once the database takes a write transaction: the proof that the store works.
+    pub async fn ping(&self) -> Result<()> {
+        self.writer.run(|_| Box::pin(async { Ok(()) })).await
+    }
+
+    /// Finishes the writes that are waiting and closes the connections.
+    pub async fn close(self) {
+        self.writer.stop().await;
+        self.readers.close().await;
+    }
+}
+
+async fn refuse_old_sqlite(connection: &mut AnyConnection) -> Result<()> {
+    let version: String =
+        sqlx::query_scalar("select sqlite_version()").fetch_one(&mut *connection).await?;
+    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < SQLITE_OLDEST {
+        return Err(Error::Broken(format!(
+            "SQLite {version} can lose commits: build with 3.51.3 or newer"
+        )));
+    }
+    Ok(())
+}

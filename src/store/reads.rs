@@ -1,0 +1,243 @@
+//! What people look at: single surveys with their history, all results, and the state of the whole.
+
+use std::sync::LazyLock;
+
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use super::{Engine, Paused, Result, Store, rows};
+use crate::domain::id::SurveyId;
+use crate::domain::survey::{State, Survey};
+use crate::domain::time::Millis;
+
+/// Which surveys to list; absent means any.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    pub state: Option<String>,
+    pub account: Option<String>,
+    pub conversation_id: Option<String>,
+    pub limit: u32,
+}
+
+/// One line of a survey's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub at: Millis,
+    pub state: String,
+    pub detail: Option<String>,
+}
+
+/// What the person said, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    pub score: Option<i64>,
+    pub scored_at: Option<Millis>,
+    pub text: Option<String>,
+    pub commented_at: Option<Millis>,
+    pub updated_at: Option<Millis>,
+    pub updates: u32,
+}
+
+/// A survey with what came back for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResultRow {
+    pub survey: Survey,
+    pub told: Told,
+}
+
+/// Results wanted: surveys closed or, for reports, sent in a period; both ends included.
+#[derive(Clone, Debug)]
+pub struct ResultsQuery {
+    pub from: Millis,
+    pub to: Millis,
+    pub account: Option<String>,
+    /// Whether surveys sent in the period count too, whenever their conversation closed.
+    pub or_sent: bool,
+}
+
+/// The state of the whole.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// In the order of a survey's life, all states, zero included.
+    pub by_state: Vec<(&'static str, i64)>,
+    /// The oldest that is due and waits, and the next that will be due.
+    pub oldest_due: Option<Millis>,
+    pub next_due: Option<Millis>,
+    pub database_bytes: i64,
+}
+
+/// The state of one account.
+#[derive(Clone, Debug)]
+pub struct AccountStatus {
+    /// Prompts that may have been sent in the last 24 hours.
+    pub prompts_of_day: i64,
+    pub events_done_to: Option<Millis>,
+    pub paused: Option<Paused>,
+}
+
+fn qualified() -> String {
+    rows::COLUMNS
+        .split(", ")
+        .map(|column| format!("s.{}", column.trim()))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+static RESULTS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "select {}, f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
+         f.updates from survey s left join feedback f \
+         on f.account = s.account and f.id = s.feedback_id \
+         where ((s.closed_at >= $1 and s.closed_at <= $2) \
+         or ($3 = 1 and s.sent_at >= $1 and s.sent_at <= $2)) \
+         and ($4 is null or s.account = $4) and (s.closed_at, s.id) > ($5, $6) \
+         order by s.closed_at, s.id limit $7",
+        qualified()
+    )
+});
+
+/// Surveys read at once; a report holds no reading transaction open for longer than a page.
+const PAGE: i64 = 1_000;
+
+const FIRST_TOLD: usize = 23;
+
+fn result_row(row: &AnyRow) -> Result<ResultRow> {
+    let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
+    let updates: Option<String> = row.try_get(FIRST_TOLD + 5)?;
+    Ok(ResultRow {
+        survey: rows::survey(row)?.0,
+        told: Told {
+            score: row.try_get(FIRST_TOLD)?,
+            scored_at: instant(FIRST_TOLD + 1)?,
+            text: row.try_get(FIRST_TOLD + 2)?,
+            commented_at: instant(FIRST_TOLD + 3)?,
+            updated_at: instant(FIRST_TOLD + 4)?,
+            updates: updates.map_or(0, |all| {
+                u32::try_from(all.split(' ').filter(|at| !at.is_empty()).count())
+                    .unwrap_or(u32::MAX)
+            }),
+        },
+    })
+}
+
+impl Store {
+    /// Results in the order of their closes, page by page: give the last row of a page to get the
+    /// next; an empty page is the end.
+    pub async fn results(
+        &self,
+        query: &ResultsQuery,
+        after: Option<&ResultRow>,
+    ) -> Result<Vec<ResultRow>> {
+        let (closed_at, id) =
+            after.map_or((i64::MIN, ""), |row| (row.survey.closed_at.0, row.survey.id.as_str()));
+        let rows = sqlx::query(AssertSqlSafe(RESULTS.as_str()))
+            .bind(query.from.0)
+            .bind(query.to.0)
+            .bind(i64::from(query.or_sent))
+            .bind(query.account.as_deref())
+            .bind(closed_at)
+            .bind(id)
+            .bind(PAGE)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(result_row).collect()
+    }
+
+    /// The newest surveys first.
+    pub async fn list(&self, listing: &Listing) -> Result<Vec<Survey>> {
+        let sql = format!(
+            "select {} from survey where ($1 is null or state = $1) \
+             and ($2 is null or account = $2) and ($3 is null or conversation_id = $3) \
+             order by closed_at desc, id desc limit $4",
+            rows::COLUMNS
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(listing.state.as_deref())
+            .bind(listing.account.as_deref())
+            .bind(listing.conversation_id.as_deref())
+            .bind(i64::from(listing.limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok(rows::survey(row)?.0)).collect()
+    }
+
+    /// One survey with what came back for it.
+    pub async fn survey(&self, id: &SurveyId) -> Result<Option<ResultRow>> {
+        let sql = format!(
+            "select {}, f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
+             f.updates from survey s left join feedback f \
+             on f.account = s.account and f.id = s.feedback_id where s.id = $1",
+            qualified()
+        );
+        let row =
+            sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.readers).await?;
+        row.as_ref().map(result_row).transpose()
+    }
+
+    /// The history of a survey after its close was taken in, oldest first.
+    pub async fn history(&self, id: &SurveyId) -> Result<Vec<Step>> {
+        let rows = sqlx::query(
+            "select at, state, detail from survey_history where survey_id = $1 \
+             order by step limit 1000",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Step {
+                    at: Millis(row.try_get(0)?),
+                    state: row.try_get(1)?,
+                    detail: row.try_get(2)?,
+                })
+            })
+            .collect()
+    }
+
+    pub async fn status(&self, now: Millis) -> Result<Status> {
+        let counts = sqlx::query("select state, count(*) from survey group by state")
+            .fetch_all(&self.readers)
+            .await?;
+        let mut by_state: Vec<(&'static str, i64)> =
+            State::NAMES.into_iter().map(|name| (name, 0)).collect();
+        for row in &counts {
+            let name: String = row.try_get(0)?;
+            if let Some(entry) = by_state.iter_mut().find(|(known, _)| *known == name) {
+                entry.1 = row.try_get(1)?;
+            }
+        }
+        let due = sqlx::query(
+            "select min(case when due_at <= $1 then due_at end), \
+             min(case when due_at > $1 then due_at end) from survey where state = 'scheduled'",
+        )
+        .bind(now.0)
+        .fetch_one(&self.readers)
+        .await?;
+        let size = match self.location.engine {
+            Engine::Sqlite => {
+                "select page_count * page_size from pragma_page_count(), pragma_page_size()"
+            }
+            Engine::Postgres => "select pg_database_size(current_database())",
+        };
+        Ok(Status {
+            by_state,
+            oldest_due: due.try_get::<Option<i64>, _>(0)?.map(Millis),
+            next_due: due.try_get::<Option<i64>, _>(1)?.map(Millis),
+            database_bytes: sqlx::query_scalar(size).fetch_one(&self.readers).await?,
+        })
+    }
+
+    pub async fn account_status(&self, account: &str, since: Millis) -> Result<AccountStatus> {
+        let prompts_of_day: i64 =
+            sqlx::query_scalar("select count(*) from survey where account = $1 and spent_at > $2")
+                .bind(account)
+                .bind(since.0)
+                .fetch_one(&self.readers)
+                .await?;
+        Ok(AccountStatus {
+            prompts_of_day,
+            events_done_to: self.poll_state(account).await?.done_to,
+            paused: self.paused(account).await?,
+        })
+    }
+}

@@ -1,0 +1,458 @@
+//! The way of a prompt through the store: claimed, begun, finished.
+//!
+//! [`Store::claim`] gives a [`Leased`], [`Store::begin_send`] makes it durable that a request is
+//! about to leave and gives a [`Sending`], and only a [`Sending`] can be sent and finished. So
+//! nothing is sent without a note on the disk, and no result is written by a worker whose claim
+//! has passed to another.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::answers;
+use super::budgets;
+use super::surveys::{note, touch, write_state};
+use super::{Error, Result, Store, rows};
+use crate::domain::budget::Call;
+use crate::domain::feedback::Update;
+use crate::domain::id::{SurveyId, external_id};
+use crate::domain::policy::{self, AtSending, DAY, History, Rules};
+use crate::domain::survey::{CancelledBy, Delivery, Event, Failure, Reason, State, Survey};
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
+
+/// The permission to work on one survey that is due.
+#[derive(Debug)]
+pub struct Leased {
+    pub survey: Survey,
+    token: i64,
+}
+
+/// What the person is to see, as the configuration has it at the moment of sending.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompt {
+    pub kind: SurveyType,
+    pub question_variant_id: u32,
+    pub test: bool,
+    pub message: String,
+    pub privacy_url: String,
+    pub display_name: Option<String>,
+}
+
+/// The permission to send one prompt, once: that it is under way is on the disk.
+#[derive(Debug)]
+pub struct Sending {
+    survey: Survey,
+    prompt: Prompt,
+    token: i64,
+}
+
+impl Sending {
+    pub fn survey(&self) -> &Survey {
+        &self.survey
+    }
+
+    pub fn prompt(&self) -> &Prompt {
+        &self.prompt
+    }
+}
+
+/// What the last look before a send came to.
+#[derive(Debug)]
+pub enum Begun {
+    Sending(Box<Sending>),
+    /// It is not sent, and why stands in its state.
+    Ended(Box<Survey>),
+    /// A budget is spent until then; the survey stays scheduled.
+    Waits {
+        until: Millis,
+    },
+}
+
+/// What the request came to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// X's answer, and when feedback/show is to be asked first.
+    Accepted {
+        delivery: Delivery,
+        update: Box<Update>,
+        show_at: Option<Millis>,
+    },
+    /// Known not to have been carried out; may be tried again at that time.
+    NotSent {
+        try_at: Millis,
+    },
+    Suppressed(Reason),
+    Refused(Failure),
+    /// Not known. Counted as sent until `spent_at`, the last instant X may carry it out.
+    Unknown {
+        spent_at: Millis,
+    },
+}
+
+/// Without the last line two daemons on PostgreSQL would take the same survey.
+static CLAIM: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "update survey set try_at = $1, lease_until = $1, lease_token = lease_token + 1 \
+         where id in (select id from survey where account = $2 and state = 'scheduled' \
+         and try_at <= $3 order by try_at, id limit $4) \
+         and state = 'scheduled' and try_at <= $3 returning {}",
+        rows::COLUMNS
+    )
+});
+
+const RELEASE: &str = "update survey set try_at = $1, lease_until = null, \
+     lease_token = lease_token + 1 where id = $2 and state = 'scheduled' and lease_token = $3";
+
+const GUARD: &str = "insert into send_guard (throttle_group, passes) values ($1, 1) \
+     on conflict (throttle_group) do update set passes = send_guard.passes + 1";
+
+const DAY_OF_ACCOUNT: &str = "select count(*), min(spent_at) from survey \
+     where account = $1 and spent_at > $2";
+
+const OF_PERSON: &str = "select max(case when throttle_group = $1 then spent_at end), \
+     cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint) from survey \
+     where user_id = $4 and spent_at is not null";
+
+const REOPENED: &str = "select reopened_at from reopening where account = $1 \
+     and conversation_id = $2 and reopened_at >= $3";
+
+const TAKEN_NAME: &str = "select id from survey where account = $1 and external_id = $2 \
+     and user_id = $3 and begun_at is not null and id <> $4 limit 1";
+
+const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
+     attempts = attempts + 1, lease_until = $3, external_id = $4, kind = $5, \
+     question_variant_id = $6, test = $7 where id = $8";
+
+const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3 where id = $4";
+
+const LEFT_SENDING: &str = "select id from survey where state = 'sending' \
+     and ($1 = 1 or lease_until <= $2) limit 1000";
+
+impl Store {
+    /// Takes up to `limit` surveys that are due, oldest first. Whoever does not begin them before
+    /// `lease_until` has lost them.
+    pub async fn claim(
+        &self,
+        account: &str,
+        limit: usize,
+        lease_until: Millis,
+        now: Millis,
+    ) -> Result<Vec<Leased>> {
+        let account = account.to_owned();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let rows = sqlx::query(AssertSqlSafe(CLAIM.as_str()))
+                        .bind(lease_until.0)
+                        .bind(account)
+                        .bind(now.0)
+                        .bind(limit)
+                        .fetch_all(connection)
+                        .await?;
+                    let mut leased = rows
+                        .iter()
+                        .map(|row| {
+                            rows::survey(row).map(|(survey, token)| Leased { survey, token })
+                        })
+                        .collect::<Result<Vec<_>>>()?;
+                    leased.sort_by(|a, b| {
+                        (a.survey.due_at, &a.survey.id).cmp(&(b.survey.due_at, &b.survey.id))
+                    });
+                    Ok(leased)
+                })
+            })
+            .await
+    }
+
+    /// Gives a claim back; the survey is looked at again at `try_at`.
+    pub async fn release(&self, leased: Leased, try_at: Millis) -> Result<()> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    // Nothing changed: another has it, and will see to it.
+                    sqlx::query(RELEASE)
+                        .bind(try_at.0)
+                        .bind(leased.survey.id.as_str())
+                        .bind(leased.token)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Ends a claimed survey without a send.
+    pub async fn end(&self, leased: Leased, event: Event, now: Millis) -> Result<Survey> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let (survey, token) = retake(connection, leased).await?;
+                    end(connection, survey, token, event, now).await
+                })
+            })
+            .await
+    }
+
+    /// Decides for the last time and, where the prompt is to go out, makes it durable that its
+    /// request is about to leave. `lease` is how long that request may take.
+    pub async fn begin_send(
+        &self,
+        leased: Leased,
+        prompt: Prompt,
+        rules: Rules,
+        throttle_group: String,
+        lease: Duration,
+        now: Millis,
+    ) -> Result<Begun> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(begin(connection, leased, prompt, rules, throttle_group, lease, now))
+            })
+            .await
+    }
+
+    /// Writes what a request came to. The survey as it is afterwards.
+    pub async fn finish(&self, sending: Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
+        self.writer.run(move |connection| Box::pin(finish(connection, sending, outcome, now))).await
+    }
+
+    /// Makes uncertain what a worker that is gone has left sending: all of it with `all`, else what
+    /// has outlived its lease. Claims that nobody holds any more are due again.
+    pub async fn recover(
+        &self,
+        all: bool,
+        settle_after: Duration,
+        now: Millis,
+    ) -> Result<Vec<Survey>> {
+        self.writer
+            .run(move |connection| Box::pin(recover(connection, all, settle_after, now)))
+            .await
+    }
+}
+
+/// Locks the row of a claim and makes sure that it is still ours.
+async fn retake(connection: &mut AnyConnection, leased: Leased) -> Result<(Survey, i64)> {
+    let id = leased.survey.id;
+    match touch(connection, &id).await? {
+        Some((survey, token)) if token == leased.token + 1 && survey.state == State::Scheduled => {
+            Ok((survey, token))
+        }
+        _ => Err(Error::LeaseLost(id.to_string())),
+    }
+}
+
+async fn end(
+    connection: &mut AnyConnection,
+    mut survey: Survey,
+    token: i64,
+    event: Event,
+    now: Millis,
+) -> Result<Survey> {
+    survey.state = survey.state.step(event).map_err(|error| Error::Broken(error.to_string()))?;
+    write_state(connection, (&survey.id, token), &survey.state).await?;
+    let detail = survey.state.reason();
+    note(connection, (&survey.id, token), now, &survey.state, detail.as_deref()).await?;
+    Ok(survey)
+}
+
+async fn begin(
+    connection: &mut AnyConnection,
+    leased: Leased,
+    prompt: Prompt,
+    rules: Rules,
+    throttle_group: String,
+    lease: Duration,
+    now: Millis,
+) -> Result<Begun> {
+    sqlx::query(GUARD).bind(throttle_group.as_str()).execute(&mut *connection).await?;
+    let (survey, token) = retake(connection, leased).await?;
+    let reopened: Option<i64> = sqlx::query_scalar(REOPENED)
+        .bind(survey.account.as_str())
+        .bind(survey.conversation_id.as_str())
+        .bind(survey.closed_at.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if reopened.is_some() {
+        let event = Event::Cancelled(CancelledBy::Reopened);
+        return Ok(Begun::Ended(Box::new(end(connection, survey, token, event, now).await?)));
+    }
+    let history = history(connection, &survey, &throttle_group, now).await?;
+    let decision = match policy::at_sending(survey.closed_at, &rules, &history, now) {
+        AtSending::Send => {
+            match budgets::take(connection, &survey.account, Call::Create, 1, now).await? {
+                Ok(_) => AtSending::Send,
+                Err(until) => AtSending::Wait { until },
+            }
+        }
+        other => other,
+    };
+    let event = match decision {
+        AtSending::Send => Event::Begun { at: now },
+        AtSending::Suppress(reason) => Event::Suppressed(reason),
+        AtSending::Expire => Event::TooLate,
+        AtSending::Wait { until } => {
+            sqlx::query(RELEASE)
+                .bind(until.0)
+                .bind(survey.id.as_str())
+                .bind(token)
+                .execute(connection)
+                .await?;
+            return Ok(Begun::Waits { until });
+        }
+    };
+    let mut survey = end(connection, survey, token, event, now).await?;
+    if !matches!(survey.state, State::Sending { .. }) {
+        return Ok(Begun::Ended(Box::new(survey)));
+    }
+    survey.external_id = free_name(connection, &survey).await?;
+    survey.kind = prompt.kind;
+    survey.question_variant_id = prompt.question_variant_id;
+    survey.test = prompt.test;
+    survey.attempts += 1;
+    sqlx::query(BEGIN)
+        .bind(now.0)
+        .bind(throttle_group)
+        .bind(now.plus(lease).0)
+        .bind(survey.external_id.as_str())
+        .bind(prompt.kind.as_str())
+        .bind(i64::from(prompt.question_variant_id))
+        .bind(i64::from(prompt.test))
+        .bind(survey.id.as_str())
+        .execute(connection)
+        .await?;
+    Ok(Begun::Sending(Box::new(Sending { survey, prompt, token })))
+}
+
+async fn history(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    throttle_group: &str,
+    now: Millis,
+) -> Result<History> {
+    let since = now.minus(DAY).0;
+    let of_account = sqlx::query(DAY_OF_ACCOUNT)
+        .bind(survey.account.as_str())
+        .bind(since)
+        .fetch_one(&mut *connection)
+        .await?;
+    let of_person = sqlx::query(OF_PERSON)
+        .bind(throttle_group)
+        .bind(survey.account.as_str())
+        .bind(since)
+        .bind(survey.user_id.as_str())
+        .fetch_one(&mut *connection)
+        .await?;
+    let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+    Ok(History {
+        last_to_person: of_person.try_get::<Option<i64>, _>(0)?.map(Millis),
+        day_to_person: count(of_person.try_get::<Option<i64>, _>(1)?.unwrap_or(0)),
+        day_of_account: count(of_account.try_get(0)?),
+        oldest_of_day: of_account.try_get::<Option<i64>, _>(1)?.map(Millis),
+    })
+}
+
+/// The survey's external id, or, where a prompt to the same person bears it already (conversation
+/// `a#2` beside the second survey of `a`), the next that is free.
+async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<String> {
+    let mut name = survey.external_id.clone();
+    let mut ordinal = 1;
+    loop {
+        let taken: Option<String> = sqlx::query_scalar(TAKEN_NAME)
+            .bind(survey.account.as_str())
+            .bind(name.as_str())
+            .bind(survey.user_id.as_str())
+            .bind(survey.id.as_str())
+            .fetch_optional(&mut *connection)
+            .await?;
+        if taken.is_none() {
+            return Ok(name);
+        }
+        ordinal += 1;
+        name = external_id(&survey.conversation_id, ordinal);
+    }
+}
+
+async fn finish(
+    connection: &mut AnyConnection,
+    sending: Sending,
+    outcome: Outcome,
+    now: Millis,
+) -> Result<Survey> {
+    let id = sending.survey.id.clone();
+    let survey = match touch(connection, &id).await? {
+        Some((survey, token)) if token == sending.token + 1 => Survey { ..survey },
+        _ => return Err(Error::LeaseLost(id.to_string())),
+    };
+    let token = sending.token + 1;
+    let account = survey.account.clone();
+    let (event, spent_at, try_at, show_at, update) = match outcome {
+        Outcome::Accepted { delivery, update, show_at } => {
+            let sent_at = delivery.sent_at;
+            (Event::Accepted(delivery), Some(sent_at), now, show_at, Some(update))
+        }
+        Outcome::NotSent { try_at } => (Event::NotSent, None, try_at, None, None),
+        Outcome::Suppressed(reason) => (Event::Suppressed(reason), None, now, None, None),
+        Outcome::Refused(failure) => (Event::Refused(failure), None, now, None, None),
+        Outcome::Unknown { spent_at } => {
+            (Event::NoAnswer { at: now }, Some(spent_at), now, None, None)
+        }
+    };
+    let survey = end(connection, survey, token, event, now).await?;
+    sqlx::query(FINISH)
+        .bind(spent_at.map(|at| at.0))
+        .bind(try_at.0)
+        .bind(show_at.map(|at| at.0))
+        .bind(id.as_str())
+        .execute(&mut *connection)
+        .await?;
+    // X's answer is the first word about the feedback object; an event may have come before it.
+    match update {
+        Some(update) => {
+            answers::fold(connection, &account, vec![*update], now).await?;
+        }
+        None => answers::match_waiting(connection, &survey, now).await?,
+    }
+    Ok(survey)
+}
+
+async fn recover(
+    connection: &mut AnyConnection,
+    all: bool,
+    settle_after: Duration,
+    now: Millis,
+) -> Result<Vec<Survey>> {
+    if all {
+        sqlx::query(
+            "update survey set try_at = due_at, lease_until = null, \
+             lease_token = lease_token + 1 where state = 'scheduled' and lease_until is not null",
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    let left: Vec<String> = sqlx::query_scalar(LEFT_SENDING)
+        .bind(i64::from(all))
+        .bind(now.0)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut recovered = Vec::new();
+    for id in left {
+        let id = SurveyId::new(id);
+        let Some((survey, token)) = touch(connection, &id).await? else { continue };
+        if !matches!(survey.state, State::Sending { .. }) {
+            continue;
+        }
+        let survey = end(connection, survey, token, Event::NoAnswer { at: now }, now).await?;
+        sqlx::query("update survey set spent_at = $1 where id = $2")
+            .bind(now.plus(settle_after).0)
+            .bind(id.as_str())
+            .execute(&mut *connection)
+            .await?;
+        answers::match_waiting(connection, &survey, now).await?;
+        recovered.push(survey);
+    }
+    Ok(recovered)
+}

@@ -1,0 +1,223 @@
+//! The one task that writes. Every write is a message with a reply, so no caller that goes away can
+//! leave a transaction half done; closes that wait together share one commit, because a commit
+//! that is safe on the disk costs as much for one as for a hundred.
+//!
+//! After any fault of the database the connection is dropped and opened anew: after a failed
+//! commit its state is not known.
+
+use std::any::Any;
+use std::sync::Mutex;
+
+use futures_util::future::BoxFuture;
+use sqlx::{AnyConnection, Connection, Executor};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tracing::{info, warn};
+
+use super::closes::{self, NewSurvey, Taken};
+use super::{Engine, Error, Location, Result};
+
+/// Writes that wait; a caller beyond them waits itself.
+const WAITING_MAX: usize = 4_096;
+/// Closes in one commit.
+const BATCH_MAX: usize = 256;
+
+type Value = Box<dyn Any + Send>;
+type Operation =
+    Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<Value>> + Send>;
+
+enum Job {
+    Close(Box<NewSurvey>, oneshot::Sender<Result<Taken>>),
+    Write(Operation, oneshot::Sender<Result<Value>>),
+}
+
+#[derive(Clone)]
+pub struct Writer {
+    jobs: mpsc::Sender<Job>,
+    task: std::sync::Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Writer {
+    pub fn start(location: Location, connection: AnyConnection) -> Self {
+        let (jobs, waiting) = mpsc::channel(WAITING_MAX);
+        let worker = Worker { location, connection: Some(connection), failing: false };
+        let task = tokio::spawn(worker.run(waiting));
+        Self { jobs, task: std::sync::Arc::new(Mutex::new(Some(task))) }
+    }
+
+    /// Writes one close, together with those that wait beside it.
+    pub async fn close(&self, survey: NewSurvey) -> Result<Taken> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Close(Box::new(survey), reply)).await?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Runs `operation` in a transaction of its own and gives its result once it is committed.
+    pub async fn run<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let operation: Operation = Box::new(move |connection| {
+            let running = operation(connection);
+            Box::pin(async move { Ok(Box::new(running.await?) as Value) })
+        });
+        self.send(Job::Write(operation, reply)).await?;
+        let value = answer.await.map_err(|_| stopped())??;
+        Ok(*value.downcast().expect("the reply is what the operation of this call returned"))
+    }
+
+    async fn send(&self, job: Job) -> Result<()> {
+        self.jobs.send(job).await.map_err(|_| stopped())
+    }
+
+    /// Finishes what waits and ends the task. Other handles can write no more.
+    pub async fn stop(&self) {
+        let task = self.task.lock().expect("no holder of this lock can panic").take();
+        if let Some(task) = task {
+            let (reply, answer) = oneshot::channel();
+            let last: Operation = Box::new(|_| Box::pin(async { Ok(Box::new(Stop) as Value) }));
+            if self.send(Job::Write(last, reply)).await.is_ok() {
+                let _ = answer.await;
+            }
+            let _ = task.await;
+        }
+    }
+}
+
+/// What the last operation returns: the worker ends after it.
+struct Stop;
+
+fn stopped() -> Error {
+    Error::Unavailable("the store has been closed".into())
+}
+
+struct Worker {
+    location: Location,
+    connection: Option<AnyConnection>,
+    failing: bool,
+}
+
+impl Worker {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
+        let mut next = None;
+        loop {
+            let job = match next.take() {
+                Some(job) => job,
+                None => match waiting.recv().await {
+                    Some(job) => job,
+                    None => break,
+                },
+            };
+            match job {
+                Job::Close(survey, reply) => {
+                    let mut batch = vec![*survey];
+                    let mut replies = vec![reply];
+                    while batch.len() < BATCH_MAX {
+                        match waiting.try_recv() {
+                            Ok(Job::Close(survey, reply)) => {
+                                batch.push(*survey);
+                                replies.push(reply);
+                            }
+                            Ok(other) => {
+                                next = Some(other);
+                                break;
+                            }
+                            Err(_) => break,
+                        }
+                    }
+                    self.write_closes(batch, replies).await;
+                }
+                Job::Write(operation, reply) => {
+                    let done = self.transaction(operation).await;
+                    let stop = done.as_ref().is_ok_and(|value| value.is::<Stop>());
+                    // A caller that has gone away has lost interest in the answer, not the write.
+                    let _ = reply.send(done);
+                    if stop {
+                        break;
+                    }
+                }
+            }
+        }
+        if let Some(connection) = self.connection.take() {
+            let _ = connection.close().await;
+        }
+    }
+
+    async fn write_closes(
+        &mut self,
+        batch: Vec<NewSurvey>,
+        replies: Vec<oneshot::Sender<Result<Taken>>>,
+    ) {
+        let done = self
+            .transaction(Box::new(move |connection| {
+                Box::pin(async move {
+                    let taken = closes::take(connection, batch).await?;
+                    Ok(Box::new(taken) as Value)
+                })
+            }))
+            .await;
+        match done {
+            Ok(value) => {
+                let taken: Vec<Taken> =
+                    *value.downcast().expect("closes::take returns what it is declared to");
+                for (reply, taken) in replies.into_iter().zip(taken) {
+                    let _ = reply.send(Ok(taken));
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    let _ = reply.send(Err(Error::Unavailable(error.to_string())));
+                }
+            }
+        }
+    }
+
+    async fn transaction(&mut self, operation: Operation) -> Result<Value> {
+        let done = self.attempt(operation).await;
+        match &done {
+            Err(Error::Unavailable(reason)) => {
+                self.connection = None;
+                if !self.failing {
+                    warn!(event = "store.unavailable", "the database refuses to write: {reason}");
+                }
+                self.failing = true;
+            }
+            _ if self.failing => {
+                self.failing = false;
+                info!(event = "store.recovered", "the database takes writes again");
+            }
+            _ => {}
+        }
+        done
+    }
+
+    async fn attempt(&mut self, operation: Operation) -> Result<Value> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.location.writer().await?,
+        };
+        // Begun and ended in words of our own: sqlx's own count of open transactions is wrong for
+        // ever after a commit that failed on a full disk.
+        let begin = match self.location.engine {
+            // A transaction that starts by reading could not wait for another writer.
+            Engine::Sqlite => "begin immediate",
+            Engine::Postgres => "begin",
+        };
+        connection.execute(begin).await?;
+        match operation(&mut connection).await {
+            Ok(value) => {
+                connection.execute("commit").await?;
+                self.connection = Some(connection);
+                Ok(value)
+            }
+            Err(Error::Unavailable(reason)) => Err(Error::Unavailable(reason)),
+            Err(error) => {
+                connection.execute("rollback").await?;
+                self.connection = Some(connection);
+                Err(error)
+            }
+        }
+    }
+}
