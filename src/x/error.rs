@@ -1,0 +1,235 @@
+//! What a refusal or a silence of X means for the caller. The codes are those of X's page
+//! "Response codes" and of what public clients have met.
+
+use std::error::Error as _;
+
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+
+use crate::domain::survey::{Failure, Reason};
+use crate::domain::time::Millis;
+
+/// What to do, not what broke.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Give up on this person, for this close.
+    #[error("X refuses this person: {words}")]
+    Person { reason: Reason, words: Failure },
+    /// Stop the whole account until X has been asked about it, and tell the operator.
+    #[error("X refuses the account: {0}")]
+    Account(Failure),
+    /// Our clock was wrong; X's has been learnt. Sign anew.
+    #[error("X refuses our clock: {0}")]
+    Clock(Failure),
+    /// Never send this again unchanged; keep X's words for the operator.
+    #[error("X refuses the request: {0}")]
+    Request(Failure),
+    /// Make no such call before then; absent where X named no time.
+    #[error("X's limit is reached")]
+    Limited { reset_at: Option<Millis> },
+    /// Nothing was carried out: try again after a while.
+    #[error("{0}")]
+    NotNow(String),
+    /// X may have carried it out: do not repeat it.
+    #[error("{0}")]
+    NoAnswer(String),
+}
+
+/// What kind of request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The POST that prompts.
+    Create,
+    /// A call that changes nothing, and that can always be made again.
+    Read,
+    /// The question about one feedback object, which may be gone.
+    Show,
+}
+
+/// What a failure without an answer means for the POST that prompts: only where no byte of it can
+/// have left is it known that nothing was carried out.
+pub fn of_sending(error: &reqwest::Error) -> Error {
+    if error.is_connect() || error.is_builder() {
+        Error::NotNow(words(error))
+    } else {
+        Error::NoAnswer(words(error))
+    }
+}
+
+/// The innermost cause too, which says what happened; never the address with its query.
+pub fn words(error: &reqwest::Error) -> String {
+    let what = if error.is_connect() {
+        "X cannot be reached"
+    } else if error.is_timeout() {
+        "X did not answer in time"
+    } else {
+        "the connection to X broke"
+    };
+    let mut cause = error.source();
+    while let Some(inner) = cause.and_then(|cause| cause.source()) {
+        cause = Some(inner);
+    }
+    cause.map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"))
+}
+
+/// What an answer that is no success means.
+pub fn of_refusal(status: u16, headers: &HeaderMap, body: &[u8], kind: Kind) -> Error {
+    let said = said(body);
+    let code = said.as_ref().and_then(|failure| failure.code);
+    // 420 is an old form of 429 (tweepy treats them alike).
+    if matches!(status, 420 | 429) || (code == Some(88) && (400..500).contains(&status)) {
+        let reset = headers.get("x-rate-limit-reset").and_then(|value| value.to_str().ok());
+        let reset_at = reset.and_then(|text| text.trim().parse::<i64>().ok());
+        return Error::Limited { reset_at: reset_at.map(|s| Millis(s.saturating_mul(1_000))) };
+    }
+    match said {
+        Some(failure) if (400..500).contains(&status) => of_code(status, failure, kind),
+        said => {
+            let words = said.map_or_else(
+                || format!("X answered {status}"),
+                |failure| format!("X answered {status}, {failure}"),
+            );
+            // A 4xx without X's own words may come from anything on the way.
+            match kind {
+                Kind::Create => Error::NoAnswer(words),
+                Kind::Read | Kind::Show => Error::NotNow(words),
+            }
+        }
+    }
+}
+
+fn of_code(status: u16, failure: Failure, kind: Kind) -> Error {
+    let message = failure.message.to_lowercase();
+    let person = |reason| Error::Person { reason, words: failure.clone() };
+    match failure.code {
+        Some(63) => person(Reason::Suspended),
+        Some(17 | 50 | 108 | 136 | 150 | 349 | 476) => person(Reason::CannotDm),
+        // X uses 326 for a locked account, and in other words for a person it will not message.
+        Some(326) if message.contains("do not follow you") => person(Reason::CannotDm),
+        Some(135) => Error::Clock(failure),
+        // "Page does not exist" is about that object there, and about the whole path elsewhere.
+        Some(34) if kind == Kind::Show => Error::Request(failure),
+        Some(
+            32 | 34 | 64 | 68 | 87 | 89 | 93 | 99 | 185 | 200 | 215 | 220 | 226 | 251 | 261 | 326
+            | 416 | 453,
+        ) => Error::Account(failure),
+        // "You already said that" was delivered; a duplicate status may have been.
+        Some(187) if kind == Kind::Create => Error::NoAnswer(failure.to_string()),
+        Some(151) if kind == Kind::Create && message.contains("already said that") => {
+            Error::NoAnswer(failure.to_string())
+        }
+        Some(130 | 131) => match kind {
+            Kind::Create => Error::NoAnswer(failure.to_string()),
+            Kind::Read | Kind::Show => Error::NotNow(failure.to_string()),
+        },
+        Some(_) => Error::Request(failure),
+        None if message.contains("permission to dm") => person(Reason::CannotDm),
+        None if matches!(status, 401 | 402) || message.contains("operation is not permitted") => {
+            Error::Account(failure)
+        }
+        None => Error::Request(failure),
+    }
+}
+
+/// X's words in any of the forms it has been seen to use; `None` where the body is not X's.
+fn said(body: &[u8]) -> Option<Failure> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let plain = |message: String| Failure { code: None, message };
+    if let Some(errors) = value.get("errors") {
+        let first = errors.as_array().map_or(Some(errors), |all| all.first())?;
+        if let Some(message) = text(first) {
+            return Some(plain(message));
+        }
+        let message = first.get("message").or_else(|| first.get("detail")).and_then(text);
+        let code = first.get("code").and_then(Value::as_i64);
+        if code.is_some() || message.is_some() {
+            return Some(Failure { code, message: message.unwrap_or_default() });
+        }
+    }
+    if let Some(message) = value.get("error").and_then(text) {
+        return Some(plain(message));
+    }
+    let detail = value.get("detail").or_else(|| value.get("title")).and_then(text)?;
+    Some(plain(detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, body: &str, kind: Kind) -> Error {
+        of_refusal(status, &HeaderMap::new(), body.as_bytes(), kind)
+    }
+
+    fn coded(status: u16, code: i64, message: &str, kind: Kind) -> Error {
+        let body = serde_json::json!({"errors": [{"code": code, "message": message}]});
+        refusal(status, &body.to_string(), kind)
+    }
+
+    #[test]
+    fn a_person_who_cannot_be_messaged_is_given_up() {
+        for code in [150, 349, 108, 50] {
+            let error = coded(403, code, "no", Kind::Create);
+            assert!(matches!(error, Error::Person { reason: Reason::CannotDm, .. }), "{code}");
+        }
+        let suspended = coded(403, 63, "User has been suspended.", Kind::Create);
+        assert!(matches!(suspended, Error::Person { reason: Reason::Suspended, .. }));
+    }
+
+    #[test]
+    fn code_326_is_read_by_its_words() {
+        let locked = coded(403, 326, "To protect our users, this account is locked.", Kind::Create);
+        assert!(matches!(locked, Error::Account(_)));
+        let words = "You are sending a Direct Message to users that do not follow you.";
+        assert!(matches!(coded(403, 326, words, Kind::Create), Error::Person { .. }));
+    }
+
+    #[test]
+    fn a_prompt_without_a_clear_refusal_may_have_gone_out() {
+        for (status, body) in [
+            (500, r#"{"errors":[{"code":131,"message":"Internal error"}]}"#),
+            (503, "<html>over capacity</html>"),
+            (307, ""),
+            (403, "<html>a proxy</html>"),
+            (403, r#"{"errors":[{"code":187,"message":"Status is a duplicate."}]}"#),
+            (403, r#"{"errors":[{"code":151,"message":"Whoops! You already said that."}]}"#),
+        ] {
+            assert!(
+                matches!(refusal(status, body, Kind::Create), Error::NoAnswer(_)),
+                "{status} {body}"
+            );
+        }
+        assert!(matches!(refusal(503, "", Kind::Read), Error::NotNow(_)));
+    }
+
+    #[test]
+    fn a_limit_names_its_end_where_x_does() {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-rate-limit-reset", "1700000000".parse().unwrap());
+        let body = br#"{"errors":[{"code":88,"message":"Rate limit exceeded"}]}"#;
+        assert_eq!(
+            of_refusal(429, &headers, body, Kind::Create),
+            Error::Limited { reset_at: Some(Millis(1_700_000_000_000)) }
+        );
+        assert_eq!(refusal(420, "", Kind::Read), Error::Limited { reset_at: None });
+    }
+
+    #[test]
+    fn errors_are_read_in_all_their_forms() {
+        let message = |body: &str| said(body.as_bytes()).map(|failure| failure.message);
+        assert_eq!(message(r#"{"error":"text"}"#).unwrap(), "text");
+        assert_eq!(message(r#"{"errors":"text"}"#).unwrap(), "text");
+        assert_eq!(message(r#"{"errors":["bare"]}"#).unwrap(), "bare");
+        assert_eq!(message(r#"{"title":"T","detail":"D","status":403}"#).unwrap(), "D");
+        assert_eq!(message("<html>"), None);
+        assert_eq!(message("{}"), None);
+    }
+
+    #[test]
+    fn an_unknown_refusal_is_kept_with_its_words() {
+        let error = coded(403, 9_999, "Something new", Kind::Create);
+        let Error::Request(failure) = error else { panic!("{error:?}") };
+        assert_eq!(failure.to_string(), "code 9999: Something new");
+    }
+}

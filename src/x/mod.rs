@@ -1,0 +1,284 @@
+//! The talk with X: every call surveyd makes, signed, and what its answer means for the caller.
+//! The only user of reqwest.
+//!
+//! Each call is made once. The client repeats nothing, follows no redirect, and the POST that
+//! prompts a person never runs over a connection that was idle before: a repetition that nobody
+//! decided on would prompt somebody twice.
+//!
+//! Deliberately absent: waiting, budgets, and any memory but the offset of X's clock.
+
+mod error;
+mod sign;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+
+pub use error::Error;
+pub use sign::Keys;
+pub use wire::{CanDm, EventsPage, Person, Verified};
+
+use crate::domain::budget::Told;
+use crate::domain::feedback::Update;
+use crate::domain::id::{FeedbackId, UserId};
+use crate::domain::time::Millis;
+use crate::store::Sending;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An answer larger than this is none of X's; 100 events are about 100 KiB.
+const ANSWER_MAX: usize = 8 * 1024 * 1024;
+/// People that users asks about in one call (X's page of GET /2/users).
+pub const USERS_MAX: usize = 100;
+/// Events in one page (X's page of feedback/events).
+const EVENTS_COUNT: &str = "100";
+
+/// Where X is and how long it may take.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub base_url: String,
+    pub request_timeout: Duration,
+    /// For the POST that prompts.
+    pub send_timeout: Duration,
+}
+
+/// A call's result, and what its headers said of the limit.
+#[derive(Debug)]
+pub struct Answer<T> {
+    pub result: Result<T, Error>,
+    pub told: Option<Told>,
+}
+
+pub struct Client {
+    reading: reqwest::Client,
+    sending: reqwest::Client,
+    base: Url,
+    /// X's clock minus ours, in milliseconds, where X has told us that ours is wrong.
+    clock_offset: AtomicI64,
+}
+
+/// X's answer, read whole.
+struct Reply {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Client {
+    /// The error names what of the settings cannot be used.
+    pub fn new(settings: &Settings) -> Result<Self, String> {
+        // Another part of the process may have installed it; either is the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base = Url::parse(&format!("{}/", settings.base_url.trim_end_matches('/')))
+            .map_err(|error| format!("x.base_url {}: {error}", settings.base_url))?;
+        let builder = || {
+            reqwest::Client::builder()
+                .user_agent(concat!("surveyd/", env!("CARGO_PKG_VERSION")))
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .connect_timeout(CONNECT_TIMEOUT)
+                .no_proxy()
+        };
+        let built = |builder: reqwest::ClientBuilder| builder.build().map_err(|e| e.to_string());
+        Ok(Self {
+            reading: built(builder().timeout(settings.request_timeout))?,
+            sending: built(builder().timeout(settings.send_timeout).pool_max_idle_per_host(0))?,
+            base,
+            clock_offset: AtomicI64::new(0),
+        })
+    }
+
+    /// Prompts a person: the Direct Message and the feedback card under it. Whoever calls this has
+    /// made it durable that the request is about to leave; it leaves at most once.
+    pub async fn send_prompt(&self, keys: &Keys, sending: &Sending, now: Millis) -> Answer<Update> {
+        let (survey, prompt) = (sending.survey(), sending.prompt());
+        let variant = prompt.question_variant_id.to_string();
+        let mut form = BTreeMap::from([
+            ("type", prompt.kind.as_str()),
+            ("to_user_id", survey.user_id.as_str()),
+            ("message", prompt.message.as_str()),
+            ("privacy_url", prompt.privacy_url.as_str()),
+            ("external_id", survey.external_id.as_str()),
+            ("question_variant_id", variant.as_str()),
+            ("test", if prompt.test { "true" } else { "false" }),
+        ]);
+        if let Some(name) = &prompt.display_name {
+            form.insert("display_name", name);
+        }
+        let reply =
+            self.call(&self.sending, Method::POST, "1.1/feedback/create.json", keys, &form, now);
+        match reply.await {
+            Ok(reply) => {
+                let result = match reply.status {
+                    200..=299 => wire::created(&reply.body).ok_or_else(|| {
+                        Error::NoAnswer("X's answer to feedback/create cannot be read".into())
+                    }),
+                    _ => Err(self.refused(&reply, error::Kind::Create, now)),
+                };
+                Answer { result, told: told(&reply.headers) }
+            }
+            Err(error) => Answer { result: Err(error::of_sending(&error)), told: None },
+        }
+    }
+
+    /// Whether `source` may message `target`, from the documented place: `friendships/show`,
+    /// `relationship.source.can_dm`.
+    pub async fn can_dm(
+        &self,
+        keys: &Keys,
+        source: &UserId,
+        target: &UserId,
+        now: Millis,
+    ) -> Answer<Person> {
+        let query =
+            BTreeMap::from([("source_id", source.as_str()), ("target_id", target.as_str())]);
+        self.get("1.1/friendships/show.json", keys, &query, now, wire::relationship).await
+    }
+
+    /// Whether the account may message each of up to [`USERS_MAX`] people, from v2's
+    /// `receives_your_dm`. Nobody is left out of the answer.
+    pub async fn can_dm_many(
+        &self,
+        keys: &Keys,
+        targets: &[UserId],
+        now: Millis,
+    ) -> Answer<BTreeMap<UserId, Person>> {
+        let ids: Vec<&str> = targets.iter().map(UserId::as_str).collect();
+        let ids = ids.join(",");
+        let query = BTreeMap::from([("ids", ids.as_str()), ("user.fields", "receives_your_dm")]);
+        self.get("2/users", keys, &query, now, |body| wire::users(body, targets)).await
+    }
+
+    /// One page of the feedback events from `from` to `to`, both included.
+    pub async fn events(
+        &self,
+        keys: &Keys,
+        (from, to): (Millis, Millis),
+        cursor: Option<&str>,
+        now: Millis,
+    ) -> Answer<EventsPage> {
+        let (from, to) = (from.0.to_string(), to.0.to_string());
+        let mut query = BTreeMap::from([
+            ("from_time", from.as_str()),
+            ("to_time", to.as_str()),
+            ("count", EVENTS_COUNT),
+        ]);
+        if let Some(cursor) = cursor {
+            query.insert("cursor", cursor);
+        }
+        self.get("1.1/feedback/events.json", keys, &query, now, wire::events).await
+    }
+
+    /// One feedback object as it is now.
+    pub async fn show(&self, keys: &Keys, id: &FeedbackId, now: Millis) -> Answer<Update> {
+        let path = format!("1.1/feedback/show/{id}.json");
+        self.get(&path, keys, &BTreeMap::new(), now, |body| wire::shown(body, id)).await
+    }
+
+    /// Whose keys these are.
+    pub async fn verify_credentials(&self, keys: &Keys, now: Millis) -> Answer<Verified> {
+        let path = "1.1/account/verify_credentials.json";
+        self.get(path, keys, &BTreeMap::new(), now, wire::verified).await
+    }
+
+    async fn get<T>(
+        &self,
+        path: &str,
+        keys: &Keys,
+        query: &BTreeMap<&str, &str>,
+        now: Millis,
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Answer<T> {
+        let kind = if path.starts_with("1.1/feedback/show/") {
+            error::Kind::Show
+        } else {
+            error::Kind::Read
+        };
+        match self.call(&self.reading, Method::GET, path, keys, query, now).await {
+            Ok(reply) => {
+                let result = match reply.status {
+                    200..=299 => read(&reply.body).ok_or_else(|| {
+                        Error::NotNow(format!("X's answer to {path} cannot be read"))
+                    }),
+                    _ => Err(self.refused(&reply, kind, now)),
+                };
+                Answer { result, told: told(&reply.headers) }
+            }
+            Err(error) => Answer { result: Err(Error::NotNow(error::words(&error))), told: None },
+        }
+    }
+
+    async fn call(
+        &self,
+        client: &reqwest::Client,
+        method: Method,
+        path: &str,
+        keys: &Keys,
+        parameters: &BTreeMap<&str, &str>,
+        now: Millis,
+    ) -> Result<Reply, reqwest::Error> {
+        let mut url = self.base.join(path).expect("every path here is a valid relative reference");
+        let signed_at = Millis(now.0.saturating_add(self.clock_offset.load(Ordering::Relaxed)));
+        let signed = sign::sign(&method, &url, parameters, keys, signed_at);
+        let mut authorization =
+            HeaderValue::from_str(&signed.authorization).expect("the header is percent-encoded");
+        authorization.set_sensitive(true);
+        let is_form = method == Method::POST;
+        if !is_form && !parameters.is_empty() {
+            url.set_query(Some(&signed.parameters));
+        }
+        let mut request = client.request(method, url).header(AUTHORIZATION, authorization);
+        if is_form {
+            request = request
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(signed.parameters);
+        }
+        let mut response = request.send().await?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > ANSWER_MAX {
+                body.clear();
+                break;
+            }
+        }
+        Ok(Reply { status, headers, body })
+    }
+
+    /// What a refusal means; learns the offset of X's clock where X says that ours is wrong.
+    fn refused(&self, reply: &Reply, kind: error::Kind, now: Millis) -> Error {
+        let error = error::of_refusal(reply.status, &reply.headers, &reply.body, kind);
+        let Error::Clock(words) = error else { return error };
+        let Some(date) = date(&reply.headers) else { return Error::Account(words) };
+        let offset = date.0.saturating_sub(now.0);
+        let before = self.clock_offset.swap(offset, Ordering::Relaxed);
+        if (offset - before).abs() < CLOCK_TOLERANCE_MS {
+            // We signed by X's own clock already, so the clock is not what is wrong.
+            return Error::Account(words);
+        }
+        Error::Clock(words)
+    }
+}
+
+/// An offset that differs by less is the one that was used already.
+const CLOCK_TOLERANCE_MS: i64 = 60_000;
+
+fn told(headers: &HeaderMap) -> Option<Told> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+    Some(Told {
+        remaining: u32::try_from(number("x-rate-limit-remaining")?.max(0)).unwrap_or(u32::MAX),
+        // X gives seconds.
+        reset_at: Millis(number("x-rate-limit-reset")?.saturating_mul(1_000)),
+    })
+}
+
+fn date(headers: &HeaderMap) -> Option<Millis> {
+    let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
+    let instant = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Millis(instant.timestamp().as_millisecond()))
+}
