@@ -1,8 +1,18 @@
-//! Instants: epoch milliseconds, and X's own way to write them.
+//! Instants and lengths of time: epoch milliseconds, RFC 3339 in and out, and X's own dates in.
 
 use std::time::Duration;
 
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// 0000-01-01T00:00:00Z, the first instant that RFC 3339 can write.
+const FIRST_WRITABLE: Millis = Millis(-62_167_219_200_000);
+
+/// A text that should have been an instant.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0:?} is no RFC 3339 instant such as 2026-11-22T08:00:00Z")]
+pub struct NotAnInstant(pub String);
 
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
@@ -27,13 +37,67 @@ impl Millis {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// RFC 3339 in UTC; milliseconds only where they are not zero.
+    /// The instant in UTC as RFC 3339 writes it: `2026-11-22T08:00:00Z`, and with exactly three
+    /// digits more where the milliseconds are not zero, `2026-11-22T08:00:00.123Z`.
+    ///
+    /// An instant outside the years 0 to 9999 is written as the nearest that can be.
     pub fn rfc3339(self) -> String {
-        match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(instant) => instant.to_string(),
-            Err(_) => format!("{} ms since 1970", self.0),
-        }
+        let written = self.timestamp();
+        let digits = if written.as_millisecond().rem_euclid(1000) == 0 { 0 } else { 3 };
+        format!("{written:.digits$}")
     }
+
+    /// Reads an RFC 3339 instant of any offset; what is finer than a millisecond is cut off.
+    ///
+    /// jiff reads more of ISO 8601 than RFC 3339 allows (no seconds, no colons, time zone names),
+    /// so the shape is looked at first: what we take today we would have to take for ever.
+    pub fn from_rfc3339(text: &str) -> Result<Self, NotAnInstant> {
+        let refused = || NotAnInstant(text.to_owned());
+        if !is_rfc3339_shaped(text.as_bytes()) {
+            return Err(refused());
+        }
+        let read: Timestamp = text.parse().map_err(|_| refused())?;
+        Ok(Self(read.as_millisecond()))
+    }
+
+    /// The ISO 8601 week (UTC) that the instant lies in, such as `2026-W47`. The week's year is
+    /// the one its Thursday is in, so the first days of January may belong to the year before.
+    pub fn iso_week(self) -> String {
+        let week = self.timestamp().to_zoned(TimeZone::UTC).date().iso_week_date();
+        format!("{:04}-W{:02}", week.year(), week.week())
+    }
+
+    fn timestamp(self) -> Timestamp {
+        Timestamp::from_millisecond(self.max(FIRST_WRITABLE).0).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Whether the text has the form `yyyy-mm-ddThh:mm:ss[.f…](Z|±hh:mm)`, whatever its numbers say.
+fn is_rfc3339_shaped(text: &[u8]) -> bool {
+    let fits = |text: &[u8], form: &[u8]| {
+        text.len() == form.len()
+            && text.iter().zip(form).all(|(byte, form)| match form {
+                b'0' => byte.is_ascii_digit(),
+                b'T' => matches!(byte, b'T' | b't' | b' '),
+                b'+' => matches!(byte, b'+' | b'-'),
+                b'Z' => matches!(byte, b'Z' | b'z'),
+                other => byte == other,
+            })
+    };
+    let Some((whole, rest)) = text.split_at_checked("yyyy-mm-ddThh:mm:ss".len()) else {
+        return false;
+    };
+    let offset = match rest.strip_prefix(b".") {
+        None => rest,
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits == 0 {
+                return false;
+            }
+            &fraction[digits..]
+        }
+    };
+    fits(whole, b"0000-00-00T00:00:00") && (fits(offset, b"Z") || fits(offset, b"+00:00"))
 }
 
 /// A length as milliseconds; saturates.
@@ -41,69 +105,88 @@ pub fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Reads a date as X writes it: `Wed Oct 10 20:19:24 +0000 2018`, also with all blanks lost, as in
-/// X's own pages; RFC 3339, as its v2 calls have it; or epoch milliseconds.
-///
-/// The weekday is skipped: X's published example names the wrong one.
-pub fn parse_x_date(text: &str) -> Option<Millis> {
-    let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    if squeezed.len() >= 12 && squeezed.bytes().all(|b| b.is_ascii_digit()) {
-        return squeezed.parse().ok().map(Millis);
-    }
-    if squeezed.starts_with(|c: char| c.is_ascii_digit()) {
-        let instant: jiff::Timestamp = text.trim().parse().ok()?;
-        return Some(Millis(instant.as_millisecond()));
-    }
-    if !squeezed.is_ascii() || squeezed.len() < 6 {
-        return None;
-    }
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let month = MONTHS.iter().position(|name| *name == &squeezed[3..6])? + 1;
-    let rest = &squeezed[6..];
-    // The hour has two digits, so what stands before it is the day, with or without its blank.
-    let day_end = rest.find(':')?.checked_sub(2)?;
-    let (day, rest) = (&rest[..day_end], &rest[day_end..]);
-    let offset_start = rest.find(['+', '-'])?;
-    let (time, rest) = rest.split_at(offset_start);
-    let (offset, year) = (rest.get(..5)?, rest.get(5..)?);
-    let day: u8 = day.parse().ok()?;
-    let written = format!("{year:0>4}-{month:02}-{day:02}T{time}{}:{}", &offset[..3], &offset[3..]);
-    let instant: jiff::Timestamp = written.parse().ok()?;
-    Some(Millis(instant.as_millisecond()))
-}
-
 #[cfg(test)]
-mod x_date_tests {
+mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn x_dates_are_read_spaced_and_squeezed() {
-        let instant = Some(Millis(1_450_200_300_000));
-        assert_eq!(parse_x_date("Tue Dec 15 17:25:00 +0000 2015"), instant);
-        assert_eq!(parse_x_date("TueDec1517:25:00+00002015"), instant);
-        assert_eq!(parse_x_date("Sat Dec 15 17:25:00 +0000 2015"), instant, "wrong weekday");
-        assert_eq!(parse_x_date("Tue Dec 15 18:25:00 +0100 2015"), instant);
-        assert_eq!(parse_x_date("2015-12-15T17:25:00.000Z"), instant);
-        assert_eq!(parse_x_date("1450200300000"), instant);
-        assert_eq!(
-            parse_x_date("WedDec217:25:00+00002015"),
-            parse_x_date("Wed Dec 02 17:25:00 +0000 2015")
-        );
-        assert_eq!(parse_x_date("SatDec1517:58:20+00002015"), Some(Millis(1_450_202_300_000)));
+    fn milliseconds_are_written_only_where_they_are_not_zero() {
+        assert_eq!(Millis(1_795_334_400_000).rfc3339(), "2026-11-22T08:00:00Z");
+        assert_eq!(Millis(1_795_334_400_120).rfc3339(), "2026-11-22T08:00:00.120Z");
+        assert_eq!(Millis(0).rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(Millis(-1).rfc3339(), "1969-12-31T23:59:59.999Z");
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
-        for wrong in [
-            "",
-            "yesterday",
-            "Tue Dec",
-            "Tue Foo 15 17:25:00 +0000 2015",
-            "Tue Dec 15",
-            "日本語日本語",
+    fn an_instant_that_rfc3339_cannot_write_is_written_as_the_nearest_it_can() {
+        assert_eq!(Millis(i64::MIN).rfc3339(), "0000-01-01T00:00:00Z");
+        assert_eq!(Millis(i64::MAX).rfc3339(), "9999-12-30T22:00:00.999Z");
+    }
+
+    #[test]
+    fn every_form_of_rfc3339_is_read() {
+        let eight = Ok(Millis(1_795_334_400_000));
+        for text in [
+            "2026-11-22T08:00:00Z",
+            "2026-11-22t08:00:00z",
+            "2026-11-22 08:00:00Z",
+            "2026-11-22T08:00:00.000999Z",
+            "2026-11-22T08:00:00+00:00",
+            "2026-11-22T08:00:00-00:00",
+            "2026-11-22T10:30:00+02:30",
+            "2026-11-21T23:00:00-09:00",
         ] {
-            assert_eq!(parse_x_date(wrong), None, "{wrong:?}");
+            assert_eq!(Millis::from_rfc3339(text), eight, "{text}");
+        }
+        assert_eq!(
+            Millis::from_rfc3339("2016-12-31T23:59:60Z").map(Millis::rfc3339),
+            Ok("2016-12-31T23:59:59Z".to_owned()),
+            "a leap second is the second before it"
+        );
+    }
+
+    #[test]
+    fn what_is_no_rfc3339_is_refused() {
+        for text in [
+            "",
+            "today",
+            "2026-11-22",
+            "2026-11-22T08:00Z",
+            "2026-11-22T08:00:00",
+            "2026-11-22T08:00:00.Z",
+            "20261122T080000Z",
+            "2026-11-22T08:00:00+02",
+            "2026-11-22T08:00:00Z[UTC]",
+            "2026-13-22T08:00:00Z",
+            "2026-02-30T08:00:00Z",
+            "2026-11-22T25:00:00Z",
+            "2026-11-22T08:00:00é",
+            "1795334400",
+        ] {
+            assert_eq!(Millis::from_rfc3339(text), Err(NotAnInstant(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_week_belongs_to_the_year_of_its_thursday() {
+        let week = |text: &str| Millis::from_rfc3339(text).unwrap().iso_week();
+        assert_eq!(week("2026-11-22T23:59:59.999Z"), "2026-W47");
+        assert_eq!(week("2026-11-23T00:00:00Z"), "2026-W48");
+        assert_eq!(week("2027-01-01T00:00:00Z"), "2026-W53");
+        assert_eq!(week("2024-12-30T00:00:00Z"), "2025-W01");
+    }
+
+    proptest! {
+        #[test]
+        fn an_instant_that_is_written_and_read_is_the_same(ms in 0i64..253_370_000_000_000) {
+            prop_assert_eq!(Millis::from_rfc3339(&Millis(ms).rfc3339()), Ok(Millis(ms)));
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_of_instants_panic(text in "\\PC*") {
+            let _ = Millis::from_rfc3339(&text);
         }
     }
 }

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::domain::feedback::{Given, Object, Update};
 use crate::domain::id::{FeedbackId, UserId};
 use crate::domain::survey::Reason;
-use crate::domain::time::{Millis, parse_x_date};
+use crate::domain::time::Millis;
+use crate::domain::x_date::parse_x_date;
 
 /// Whether a person can be messaged, and if not, why.
 pub type Person = Result<CanDm, Reason>;

@@ -1,0 +1,98 @@
+//! What a report is broken down by, and which group a survey falls into.
+
+use super::Facts;
+use crate::domain::{survey_type::SurveyType, time::Millis};
+
+/// What a report is broken down by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    Nothing,
+    Agent,
+    Team,
+    Tag,
+    Language,
+    Source,
+    Account,
+    Week,
+    Question,
+}
+
+impl By {
+    /// Every breakdown that can be asked for by name; `Nothing` has none.
+    pub const NAMED: [Self; 8] = [
+        Self::Agent,
+        Self::Team,
+        Self::Tag,
+        Self::Language,
+        Self::Source,
+        Self::Account,
+        Self::Week,
+        Self::Question,
+    ];
+
+    /// The word for it; empty for `Nothing`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "",
+            Self::Agent => "agent",
+            Self::Team => "team",
+            Self::Tag => "tag",
+            Self::Language => "language",
+            Self::Source => "source",
+            Self::Account => "account",
+            Self::Week => "week",
+            Self::Question => "question",
+        }
+    }
+
+    /// The breakdown of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::NAMED.into_iter().find(|by| by.as_str() == name)
+    }
+
+    /// The groups a survey counts in. It is one, but for tags: there it is one for each.
+    ///
+    /// `at` is the instant that a week is taken from: a close and the prompt that follows it may
+    /// fall into two.
+    pub(super) fn keys(self, facts: &Facts, at: Millis) -> Vec<Key> {
+        let or_absent = |name: &Option<String>| name.clone().map_or(Key::Absent, Key::Named);
+        let one = match self {
+            Self::Nothing => Key::Named("all".to_owned()),
+            Self::Agent => or_absent(&facts.agent),
+            Self::Team => or_absent(&facts.team),
+            Self::Language => or_absent(&facts.language),
+            Self::Source => Key::Named(facts.source.clone()),
+            Self::Account => Key::Named(facts.account.clone()),
+            Self::Week => Key::Named(at.iso_week()),
+            Self::Question => Key::Question(facts.kind, facts.question_variant_id),
+            Self::Tag if facts.tags.is_empty() => Key::Absent,
+            Self::Tag => {
+                let mut keys: Vec<_> = facts.tags.iter().cloned().map(Key::Named).collect();
+                keys.sort();
+                keys.dedup();
+                return keys;
+            }
+        };
+        vec![one]
+    }
+}
+
+/// What the surveys of a group have in common. The order is the report's: names, then questions by
+/// their number ("csat 2" before "csat 12"), and last the surveys that have nothing of the kind.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Key {
+    Named(String),
+    Question(SurveyType, u32),
+    Absent,
+}
+
+impl Key {
+    /// The key as a reader sees it; `None` for the group of surveys without one.
+    pub(super) fn shown(&self) -> Option<String> {
+        match self {
+            Self::Named(name) => Some(name.clone()),
+            Self::Question(kind, id) => Some(format!("{} {id}", kind.as_str())),
+            Self::Absent => None,
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Which groups must not show their score, so that no few people's answers can be worked out.
+//!
+//! A group of fewer answers than the floor is hidden. That is not enough: the total can be had by
+//! running the report without a breakdown, and what is left when the shown groups are subtracted
+//! from it belongs to the hidden ones. So groups are shown from the largest down, and each only as
+//! long as nothing below the floor comes within reach; the smallest are the ones given up.
+//!
+//! Deliberately absent: protection against unanimity (where everybody gave a 5, so did the one
+//! person in the hidden group, and the total alone says it), and against comparing two reports of
+//! overlapping periods or filters, which one report cannot know of.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use super::groups::Key;
+
+/// Why a group with answers shows no score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// It has fewer answers than the floor.
+    SmallGroup,
+    /// It has enough, but shown it would let a reader work out fewer answers than the floor.
+    Differencing,
+}
+
+impl Hidden {
+    /// The word that the JSON report uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SmallGroup => "small_group",
+            Self::Differencing => "differencing",
+        }
+    }
+}
+
+/// The groups to hide, of one survey type. `answers` counts the answers by the set of groups they
+/// count in: one group each, but for tags; groups without an answer do not occur and need nothing.
+pub(super) fn hidden(answers: &BTreeMap<Vec<Key>, u64>, min_group: u64) -> BTreeMap<Key, Hidden> {
+    let counts: Vec<u64> = answers.values().copied().collect();
+    let mut sets: BTreeMap<&Key, Set> = BTreeMap::new();
+    for (place, keys) in answers.keys().enumerate() {
+        for key in keys {
+            sets.entry(key).or_default().places.push(place);
+        }
+    }
+    for set in sets.values_mut() {
+        set.size = set.places.iter().map(|place| counts[*place]).sum();
+    }
+    let (mut large, small): (Vec<_>, Vec<_>) =
+        sets.iter().partition(|(_, set)| set.size >= min_group);
+    // The sort is stable, so that of two equal groups always the same one is given up.
+    large.sort_by_key(|(_, set)| Reverse(set.size));
+
+    // Groups that do not overlap can be subtracted in one way only, from the total all at once;
+    // the remainder's size is then the whole test. Tags overlap, and need the second one.
+    let overlap = answers.keys().any(|keys| keys.len() > 1);
+    let mut reach = overlap.then(|| Reach::of_total(&counts, &large, &small, min_group));
+    let mut in_no_shown = vec![true; counts.len()];
+    let mut remainder: u64 = counts.iter().sum();
+    let mut hidden: BTreeMap<Key, Hidden> =
+        small.into_iter().map(|(key, _)| ((*key).clone(), Hidden::SmallGroup)).collect();
+    for (key, set) in large {
+        let taken: u64 = set
+            .places
+            .iter()
+            .filter(|place| in_no_shown[**place])
+            .map(|place| counts[*place])
+            .sum();
+        let left = remainder - taken;
+        let is_known = reach.as_ref().is_some_and(|reach| reach.holds(set));
+        let is_enough_left = left == 0 || left >= min_group;
+        if is_known || is_enough_left && reach.as_mut().is_none_or(|reach| reach.admit(set)) {
+            set.places.iter().for_each(|place| in_no_shown[*place] = false);
+            remainder = left;
+        } else {
+            hidden.insert((*key).clone(), Hidden::Differencing);
+            if let Some(reach) = &mut reach {
+                reach.protect(set);
+            }
+        }
+    }
+    hidden
+}
+
+/// The answers of one group: the places of its combinations of groups, and how many they are.
+#[derive(Default)]
+struct Set {
+    places: Vec<usize>,
+    size: u64,
+}
+
+impl Set {
+    /// The set as a vector: 1 at each of its places, 0 elsewhere.
+    fn vector(&self, width: usize) -> Vec<u64> {
+        let mut vector = vec![0; width];
+        self.places.iter().for_each(|place| vector[*place] = 1);
+        vector
+    }
+}
+
+/// What a reader can work out by adding and subtracting the total and the groups shown so far.
+///
+/// A set of answers is a vector with a place for each combination of tags, 1 where it is in the
+/// set. A reader can work a set out where its vector is a sum of multiples of the shown ones: the
+/// question is whether a vector lies in the span of others, and Gauss' elimination answers it.
+struct Reach {
+    /// The shown vectors in echelon form: at its pivot a row is 1, and every later row is 0.
+    rows: Vec<(usize, Vec<u64>)>,
+    /// What must stay out of reach: the sets below the floor, and the groups given up for them;
+    /// each less what the rows explain of it. None may become 0.
+    protected: Vec<Vec<u64>>,
+    /// How many combinations of groups there are.
+    width: usize,
+}
+
+impl Reach {
+    /// The reach of someone who sees the total and nothing else.
+    ///
+    /// Protected are the small groups, and what a large group or the total holds beyond another
+    /// large group that lies wholly within it ("billing" less "refund"), where that is small.
+    fn of_total(
+        counts: &[u64],
+        large: &[(&&Key, &Set)],
+        small: &[(&&Key, &Set)],
+        min_group: u64,
+    ) -> Self {
+        let total = vec![1; counts.len()];
+        let vectors = |sets: &[(&&Key, &Set)]| -> Vec<Vec<u64>> {
+            sets.iter().map(|(_, set)| set.vector(counts.len())).collect()
+        };
+        let mut protected = vectors(small);
+        let large = vectors(large);
+        for whole in large.iter().chain([&total]) {
+            for part in &large {
+                if part.iter().zip(whole).any(|(part, whole)| part > whole) {
+                    continue;
+                }
+                let rest: Vec<u64> = whole.iter().zip(part).map(|(w, p)| w - p).collect();
+                let size: u64 = rest.iter().zip(counts).map(|(rest, count)| rest * count).sum();
+                if 0 < size && size < min_group {
+                    protected.push(rest);
+                }
+            }
+        }
+        let mut reach = Self { rows: Vec::new(), protected, width: counts.len() };
+        reach.extend(0, total);
+        reach
+    }
+
+    /// Whether the group can be worked out already, so that hiding it would be for nothing.
+    fn holds(&self, set: &Set) -> bool {
+        self.beyond(set).iter().all(|value| *value == 0)
+    }
+
+    /// Takes the group in, unless something protected would then be within reach.
+    fn admit(&mut self, set: &Set) -> bool {
+        let mut row = self.beyond(set);
+        let Some(pivot) = row.iter().position(|value| *value != 0) else {
+            return true;
+        };
+        let inverse = modular::inverse(row[pivot]);
+        row.iter_mut().for_each(|value| *value = modular::times(*value, inverse));
+        let is_explained = |protected: &Vec<u64>| {
+            let factor = protected[pivot];
+            protected.iter().zip(&row).all(|(value, row)| *value == modular::times(*row, factor))
+        };
+        if self.protected.iter().any(is_explained) {
+            return false;
+        }
+        self.extend(pivot, row);
+        true
+    }
+
+    /// Keeps the group, which is not within reach, from ever coming there.
+    fn protect(&mut self, set: &Set) {
+        let beyond = self.beyond(set);
+        self.protected.push(beyond);
+    }
+
+    /// What of the group's vector the shown ones do not explain.
+    fn beyond(&self, set: &Set) -> Vec<u64> {
+        let mut vector = set.vector(self.width);
+        self.rows.iter().for_each(|(pivot, row)| subtract(&mut vector, *pivot, row));
+        vector
+    }
+
+    fn extend(&mut self, pivot: usize, row: Vec<u64>) {
+        self.protected.iter_mut().for_each(|set| subtract(set, pivot, &row));
+        self.rows.push((pivot, row));
+    }
+}
+
+/// Subtracts the multiple of `row`, which is 1 at `pivot`, that makes `from` 0 there.
+fn subtract(from: &mut [u64], pivot: usize, row: &[u64]) {
+    let factor = from[pivot];
+    if factor != 0 {
+        for (value, row) in from.iter_mut().zip(row) {
+            *value = modular::minus(*value, modular::times(*row, factor));
+        }
+    }
+}
+
+/// Arithmetic modulo a large prime. It is exact where floating point is not, and never overflows
+/// where fractions do; that a combination exists modulo the prime and not otherwise, or the other
+/// way about, would take a determinant divisible by it.
+mod modular {
+    /// 2^61 − 1, which is prime.
+    const PRIME: u64 = (1 << 61) - 1;
+
+    pub(super) fn times(a: u64, b: u64) -> u64 {
+        u64::try_from(u128::from(a) * u128::from(b) % u128::from(PRIME))
+            .expect("a remainder of a 61-bit number has at most 61 bits")
+    }
+
+    pub(super) fn minus(a: u64, b: u64) -> u64 {
+        (a + PRIME - b) % PRIME
+    }
+
+    /// The number that times `a` is 1, by Fermat's little theorem; `a` must not be 0.
+    pub(super) fn inverse(a: u64) -> u64 {
+        let (mut result, mut square, mut exponent) = (1, a, PRIME - 2);
+        while exponent > 0 {
+            if exponent & 1 == 1 {
+                result = times(result, square);
+            }
+            square = times(square, square);
+            exponent >>= 1;
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests;

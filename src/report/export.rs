@@ -1,0 +1,77 @@
+//! The export: one row a survey, as CSV for spreadsheets and as JSON Lines for programs.
+//!
+//! Both have the same columns in the same order, [`COLUMNS`]. Times are RFC 3339 in UTC, with
+//! three digits of milliseconds where these are not zero and none otherwise. Rows are written as
+//! they come, so that an export of any length takes no more memory than one row.
+
+mod csv;
+mod jsonl;
+
+pub use self::{csv::CsvExport, jsonl::JsonlExport};
+use crate::domain::{survey_type::SurveyType, time::Millis};
+
+/// The names of the columns, in order.
+pub const COLUMNS: [&str; 26] = [
+    "survey_id",
+    "account",
+    "source",
+    "conversation_id",
+    "external_id",
+    "user_id",
+    "state",
+    "reason",
+    "closed_at",
+    "due_at",
+    "sent_at",
+    "feedback_id",
+    "dm_id",
+    "type",
+    "question_variant_id",
+    "test",
+    "score",
+    "scored_at",
+    "text",
+    "commented_at",
+    "updated_at",
+    "updates",
+    "agent",
+    "team",
+    "tags",
+    "language",
+];
+
+/// One survey as it is exported; the fields are the columns, in their order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportRow {
+    pub survey_id: String,
+    pub account: String,
+    pub source: String,
+    pub conversation_id: String,
+    pub external_id: String,
+    pub user_id: String,
+    pub state: String,
+    pub reason: Option<String>,
+    pub closed_at: Millis,
+    pub due_at: Option<Millis>,
+    pub sent_at: Option<Millis>,
+    pub feedback_id: Option<String>,
+    pub dm_id: Option<String>,
+    /// The column `type`.
+    pub kind: SurveyType,
+    pub question_variant_id: u32,
+    pub test: bool,
+    pub score: Option<u8>,
+    pub scored_at: Option<Millis>,
+    pub text: Option<String>,
+    pub commented_at: Option<Millis>,
+    pub updated_at: Option<Millis>,
+    /// How many distinct `updated_at` were seen.
+    pub updates: u32,
+    pub agent: Option<String>,
+    pub team: Option<String>,
+    pub tags: Vec<String>,
+    pub language: Option<String>,
+}
+
+#[cfg(test)]
+mod samples;

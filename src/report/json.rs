@@ -1,0 +1,205 @@
+//! The report as JSON, for programs: one object with the period and a list of groups.
+//!
+//! Numbers are rounded to two decimals. What is hidden or does not exist is `null`, and a hidden
+//! distribution is an empty list; `hidden` says why: `small_group` or `differencing`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::domain::{
+    summary::{self, CONFIDENCE, Estimate},
+    survey_type::SurveyType,
+};
+
+/// The report as JSON text, indented, with a line end.
+pub fn render(report: &summary::Report) -> String {
+    let mut text = serde_json::to_string_pretty(&Report::of(report))
+        .expect("strings, finite numbers and string keys are always JSON");
+    text.push('\n');
+    text
+}
+
+/// The report in the shape of its JSON, for who puts it into a larger answer.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    from: String,
+    to: String,
+    groups: Vec<Group<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Group<'a> {
+    key: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: SurveyType,
+    closes: u64,
+    prompted: u64,
+    answered: u64,
+    commented: u64,
+    response_rate: Option<f64>,
+    immature: bool,
+    score: Option<Score>,
+    mean: Option<f64>,
+    distribution: &'a [u64],
+    median_response_seconds: Option<f64>,
+    suppressed: &'a BTreeMap<String, u64>,
+    hidden: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Score {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nps: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    csat: Option<f64>,
+    low: f64,
+    high: f64,
+    confidence: u8,
+}
+
+impl<'a> Report<'a> {
+    pub fn of(report: &'a summary::Report) -> Self {
+        Self {
+            from: report.period.from.rfc3339(),
+            to: report.period.to.rfc3339(),
+            groups: report.groups.iter().map(Group::of).collect(),
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn of(group: &'a summary::Group) -> Self {
+        Self {
+            key: group.key.as_deref(),
+            kind: group.kind,
+            closes: group.closes,
+            prompted: group.prompted,
+            answered: group.answered,
+            commented: group.commented,
+            response_rate: group.response_rate.map(rounded),
+            immature: group.immature,
+            score: group.score.map(|score| Score::of(group.kind, score)),
+            mean: group.mean.map(rounded),
+            distribution: &group.distribution,
+            median_response_seconds: group.median_response_seconds.map(rounded),
+            suppressed: &group.suppressed,
+            hidden: group.hidden.map(summary::Hidden::as_str),
+        }
+    }
+}
+
+impl Score {
+    /// The value stands under the name of its type, so that no reader takes one for the other.
+    fn of(kind: SurveyType, score: Estimate) -> Self {
+        let value = rounded(score.value);
+        let (nps, csat) = match kind {
+            SurveyType::Nps => (Some(value), None),
+            SurveyType::Csat => (None, Some(value)),
+        };
+        let (low, high) = (rounded(score.low), rounded(score.high));
+        Self { nps, csat, low, high, confidence: CONFIDENCE }
+    }
+}
+
+/// To two decimals. Adding zero makes of −0 a 0, which is all that anyone wants to read.
+fn rounded(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0 + 0.0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{domain::summary::By, report::samples};
+
+    fn parsed(report: &summary::Report) -> Value {
+        serde_json::from_str(&render(report)).unwrap()
+    }
+
+    #[test]
+    fn the_report_has_the_shape_that_programs_rely_on() {
+        let report = samples::november(By::Nothing);
+        let expected = json!({
+            "from": "2026-11-01T00:00:00Z",
+            "to": "2026-11-30T23:59:59.999Z",
+            "groups": [{
+                "key": "all", "type": "csat",
+                "closes": 23, "prompted": 20, "answered": 16, "commented": 6,
+                "response_rate": 80.0, "immature": true,
+                "score": {"csat": 87.5, "low": 63.98, "high": 96.5, "confidence": 95},
+                "mean": 4.38,
+                "distribution": [1, 0, 1, 4, 10],
+                "median_response_seconds": 250.0,
+                "suppressed": {"opted_out": 1, "throttled": 2},
+                "hidden": null,
+            }, {
+                "key": "all", "type": "nps",
+                "closes": 12, "prompted": 12, "answered": 10, "commented": 0,
+                "response_rate": 83.33, "immature": false,
+                "score": {"nps": 50.0, "low": -0.2, "high": 77.13, "confidence": 95},
+                "mean": null,
+                "distribution": [0, 0, 0, 0, 0, 0, 1, 2, 1, 3, 3],
+                "median_response_seconds": 7500.0,
+                "suppressed": {},
+                "hidden": null,
+            }],
+        });
+        assert_eq!(parsed(&report), expected);
+    }
+
+    #[test]
+    fn a_hidden_group_is_null_and_says_why() {
+        let report = parsed(&samples::november(By::Agent));
+        for (place, key, hidden) in [(2, "ben", "small_group"), (3, "cleo", "differencing")] {
+            let group = &report["groups"][place];
+            assert_eq!(group["key"], key);
+            assert_eq!(group["hidden"], hidden);
+            assert_eq!(group["distribution"], json!([]));
+            for field in ["score", "mean", "median_response_seconds"] {
+                assert_eq!(group[field], Value::Null, "{field} of {key}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_group_without_a_key_has_null_for_it() {
+        let report = parsed(&samples::november(By::Agent));
+        assert_eq!(report["groups"][4]["key"], Value::Null);
+        assert_eq!(report["groups"].as_array().map(Vec::len), Some(5));
+    }
+
+    #[test]
+    fn the_fields_stand_in_the_documented_order() {
+        let text = render(&samples::november(By::Nothing));
+        let found: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("      \"")?.split('"').next())
+            .take(14)
+            .collect();
+        let expected = [
+            "key",
+            "type",
+            "closes",
+            "prompted",
+            "answered",
+            "commented",
+            "response_rate",
+            "immature",
+            "score",
+            "mean",
+            "distribution",
+            "median_response_seconds",
+            "suppressed",
+            "hidden",
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn numbers_have_two_decimals_and_no_negative_zero() {
+        assert_eq!(rounded(87.456), 87.46);
+        assert_eq!(rounded(-0.001).to_string(), "0");
+    }
+}

@@ -1,0 +1,109 @@
+//! The period a report or an export is asked for: `--from` and `--to`, both inclusive.
+
+use thiserror::Error;
+
+use crate::domain::{summary::Period, time::Millis};
+
+/// Why there is no such period.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PeriodError {
+    #[error(
+        "{option} {value:?} is neither a date such as 2026-11-22 (a whole day, UTC) \
+         nor an RFC 3339 instant such as 2026-11-22T08:00:00Z"
+    )]
+    Unreadable { option: &'static str, value: String },
+    #[error("--from {from:?} is later than --to {to:?}: nothing lies between them")]
+    Reversed { from: String, to: String },
+}
+
+/// Reads `--from` and `--to`: dates, which stand for whole days in UTC, or RFC 3339 instants.
+pub fn parse_period(from: &str, to: &str) -> Result<Period, PeriodError> {
+    let period = Period { from: parse_from(from)?, to: parse_to(to)? };
+    if period.from > period.to {
+        return Err(PeriodError::Reversed { from: from.to_owned(), to: to.to_owned() });
+    }
+    Ok(period)
+}
+
+/// Reads `--from` alone: a date is its first millisecond.
+pub fn parse_from(value: &str) -> Result<Millis, PeriodError> {
+    parse("--from", value, "T00:00:00Z")
+}
+
+/// Reads `--to` alone: a date is its last millisecond, so that the day belongs to the period.
+pub fn parse_to(value: &str) -> Result<Millis, PeriodError> {
+    parse("--to", value, "T23:59:59.999Z")
+}
+
+/// The period for people: dates where it is made of whole days, else its two instants.
+pub fn in_words(period: Period) -> String {
+    let (from, to) = (period.from.rfc3339(), period.to.rfc3339());
+    match (from.strip_suffix("T00:00:00Z"), to.strip_suffix("T23:59:59.999Z")) {
+        (Some(from), Some(to)) if from == to => format!("{from} (the whole day, UTC)"),
+        (Some(from), Some(to)) => format!("{from} to {to} (whole days, UTC)"),
+        _ => format!("{from} to {to}"),
+    }
+}
+
+fn parse(option: &'static str, value: &str, time_of_a_date: &str) -> Result<Millis, PeriodError> {
+    Millis::from_rfc3339(value)
+        .or_else(|_| Millis::from_rfc3339(&format!("{value}{time_of_a_date}")))
+        .map_err(|_| PeriodError::Unreadable { option, value: value.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(from: &str, to: &str) -> (String, String) {
+        let period = parse_period(from, to).unwrap();
+        (period.from.rfc3339(), period.to.rfc3339())
+    }
+
+    #[test]
+    fn a_date_is_the_whole_day() {
+        let (from, to) = written("2026-11-22", "2026-11-22");
+        assert_eq!(from, "2026-11-22T00:00:00Z");
+        assert_eq!(to, "2026-11-22T23:59:59.999Z");
+    }
+
+    #[test]
+    fn an_instant_is_taken_as_it_is() {
+        let (from, to) = written("2026-11-22T08:00:00+02:00", "2026-11-22T06:00:00Z");
+        assert_eq!(from, "2026-11-22T06:00:00Z");
+        assert_eq!(to, "2026-11-22T06:00:00Z");
+    }
+
+    #[test]
+    fn a_period_of_whole_days_is_told_in_dates() {
+        let words = |from, to| in_words(parse_period(from, to).unwrap());
+        assert_eq!(words("2026-11-01", "2026-11-30"), "2026-11-01 to 2026-11-30 (whole days, UTC)");
+        assert_eq!(words("2026-11-22", "2026-11-22"), "2026-11-22 (the whole day, UTC)");
+        assert_eq!(
+            words("2026-11-22", "2026-11-22T08:00:00Z"),
+            "2026-11-22T00:00:00Z to 2026-11-22T08:00:00Z"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_the_forms_that_can() {
+        let error = parse_period("2026-11-22", "yesterday").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--to \"yesterday\" is neither a date such as 2026-11-22 (a whole day, UTC) \
+             nor an RFC 3339 instant such as 2026-11-22T08:00:00Z"
+        );
+        for value in ["", "2026-11", "2026-02-30", "20261122", "2026-11-22T08:00", "22.11.2026"] {
+            assert!(parse_from(value).is_err(), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_period_that_ends_before_it_begins_is_refused() {
+        let error = parse_period("2026-11-23", "2026-11-22").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--from \"2026-11-23\" is later than --to \"2026-11-22\": nothing lies between them"
+        );
+    }
+}

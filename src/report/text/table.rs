@@ -1,0 +1,102 @@
+//! A table of aligned columns, as wide as its content and no wider than the page.
+
+use std::fmt;
+
+/// The fewest characters that the names are cut to, even where the line then grows too long.
+const NAME_MIN: usize = 10;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Right,
+}
+
+/// A column of names, which are cut where the page is too narrow, and columns that never are.
+#[derive(Debug)]
+pub(super) struct Table {
+    page: usize,
+    heading: &'static str,
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<(String, Vec<String>)>,
+}
+
+impl Table {
+    pub(super) fn new(
+        page: usize,
+        heading: &'static str,
+        columns: Vec<(&'static str, Align)>,
+    ) -> Self {
+        Self { page, heading, columns, rows: Vec::new() }
+    }
+
+    /// Adds a row; `cells` has one for each column.
+    pub(super) fn row(&mut self, name: &str, cells: Vec<String>) {
+        debug_assert_eq!(cells.len(), self.columns.len());
+        self.rows.push((name.to_owned(), cells));
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let width = |(place, (heading, _)): (usize, &(&str, Align))| {
+            let cells = self.rows.iter().map(|(_, cells)| cells[place].chars().count());
+            cells.chain([heading.chars().count()]).max().unwrap_or(0)
+        };
+        self.columns.iter().enumerate().map(width).collect()
+    }
+
+    fn name_width(&self, widths: &[usize]) -> usize {
+        let taken: usize = widths.iter().map(|width| width + 2).sum();
+        let names = self.rows.iter().map(|(name, _)| name.chars().count());
+        let wanted = names.chain([self.heading.chars().count()]).max().unwrap_or(0);
+        wanted.min(self.page.saturating_sub(taken).max(NAME_MIN))
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let widths = self.widths();
+        let name_width = self.name_width(&widths);
+        let mut line = |name: &str, cells: &mut dyn Iterator<Item = &str>| {
+            let mut line = format!("{:name_width$}", cut(name, name_width));
+            for ((cell, width), (_, align)) in cells.zip(&widths).zip(&self.columns) {
+                line.push_str(&match align {
+                    Align::Left => format!("  {cell:width$}"),
+                    Align::Right => format!("  {cell:>width$}"),
+                });
+            }
+            writeln!(out, "{}", line.trim_end())
+        };
+        line(self.heading, &mut self.columns.iter().map(|(heading, _)| *heading))?;
+        for (name, cells) in &self.rows {
+            line(name, &mut cells.iter().map(String::as_str))?;
+        }
+        Ok(())
+    }
+}
+
+/// The text, its end replaced by "…" where it is longer than `width`.
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// Breaks a line at its spaces so that none is longer than `page`, and indents all but the first.
+pub(super) fn wrap(text: &str, page: usize) -> String {
+    let mut wrapped = String::new();
+    let mut width = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if wrapped.is_empty() {
+            width = length;
+        } else if width + 1 + length <= page {
+            wrapped.push(' ');
+            width += 1 + length;
+        } else {
+            wrapped.push_str("\n  ");
+            width = 2 + length;
+        }
+        wrapped.push_str(word);
+    }
+    wrapped
+}

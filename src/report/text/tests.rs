@@ -1,0 +1,131 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{
+    domain::summary::{Estimate, Period},
+    report::{period::parse_period, samples},
+};
+
+fn november() -> Period {
+    parse_period("2026-11-01", "2026-11-30").unwrap()
+}
+
+/// A group with the longest cells there can be in practice.
+fn long(name: &str) -> Group {
+    Group {
+        key: Some(name.to_owned()),
+        kind: SurveyType::Nps,
+        closes: 12_000,
+        suppressed: BTreeMap::new(),
+        prompted: 10_000,
+        answered: 9_999,
+        commented: 9_999,
+        response_rate: Some(99.99),
+        immature: true,
+        score: Some(Estimate { value: -52.34, low: -54.05, high: -50.04 }),
+        mean: None,
+        distribution: vec![1; 11],
+        median_response_seconds: Some(3599.0),
+        hidden: None,
+    }
+}
+
+fn rendered(groups: Vec<Group>) -> String {
+    render(&Report { period: november(), by: By::Tag, min_group: 5, groups })
+}
+
+#[test]
+fn the_whole_report_reads_like_this() {
+    let expected = "\
+Results, 2026-11-01 to 2026-11-30 (whole days, UTC)
+Closes count when they were closed, all else with the prompts that were sent in this time;
+median is the time from a prompt to its score.
+
+CSAT: share of 4 and 5 among the scores of 1 to 5, 95 % interval
+
+     closes  sent     answered   comments  score               mean  1…5    median
+all      23    20  16 (80.0 %)+         6  87.5 % (64.0–96.5)  4.38  ▁·▁▄█  4m 10s
+
++ answers may still come
+not asked: opted_out 1, throttled 2
+
+NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
+
+     closes  sent     answered   comments  score                0…10         median
+all      12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
+";
+    assert_eq!(render(&samples::november(By::Nothing)), expected);
+}
+
+#[test]
+fn a_report_by_agent_reads_like_this() {
+    let expected = "\
+Results by agent, 2026-11-01 to 2026-11-30 (whole days, UTC)
+Closes count when they were closed, all else with the prompts that were sent in this time;
+median is the time from a prompt to its score.
+
+CSAT: share of 4 and 5 among the scores of 1 to 5, 95 % interval
+
+agent   closes  sent     answered   comments  score               mean  1…5    median
+ana         16    13  10 (76.9 %)+         6  90.0 % (59.6–98.2)  4.60  ··▂▃█  4m 10s
+ben          1     1  1 (100.0 %)          0  under 5 answers        –  –           –
+cleo         5     5  5 (100.0 %)          0  withheld *             –  –           –
+(none)       1     1    0 (0.0 %)+         0  –                      –  –           –
+
++ answers may still come
+* withheld: shown, it would let fewer than 5 answers be worked out from the total
+not asked, ana: opted_out 1, throttled 2
+
+NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
+
+agent  closes  sent     answered   comments  score                0…10         median
+ana        12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
+";
+    assert_eq!(render(&samples::november(By::Agent)), expected);
+}
+
+#[test]
+fn a_time_without_closes_says_so() {
+    let expected = "\
+Results by tag, 2026-11-01 to 2026-11-30 (whole days, UTC)
+Nothing was closed and nobody was prompted in this time.
+";
+    assert_eq!(rendered(Vec::new()), expected);
+}
+
+#[test]
+fn a_name_too_long_for_the_page_is_cut() {
+    let text = rendered(vec![long("a name that would take the whole line for itself alone")]);
+    assert!(text.contains("\na name that…  "), "{text}");
+    assert_eq!(text.lines().map(|line| line.chars().count()).max(), Some(100), "{text}");
+}
+
+#[test]
+fn reasons_too_many_for_the_page_go_on_in_the_next_line() {
+    let reasons = (0..12).map(|n| (format!("reason_{n:02}"), n)).collect();
+    let text = rendered(vec![Group { suppressed: reasons, ..long("vip") }]);
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let expected = "\
+not asked, vip: reason_00 0, reason_01 1, reason_02 2, reason_03 3, reason_04 4, reason_05 5,
+  reason_06 6, reason_07 7, reason_08 8, reason_09 9, reason_10 10, reason_11 11
+";
+    assert!(text.ends_with(expected), "{text}");
+}
+
+#[test]
+fn a_name_cannot_move_the_cursor_of_its_reader() {
+    let text = rendered(vec![long("a\u{1b}[2J\n\u{202e}b")]);
+    assert!(text.contains("\na�[2J��b"), "{text}");
+}
+
+#[test]
+fn a_length_is_told_in_its_two_largest_units() {
+    let told = [0.4, 45.0, 59.5, 250.0, 7500.0, 273_600.0].map(length_in_words);
+    assert_eq!(told, ["0s", "45s", "1m 0s", "4m 10s", "2h 5m", "3d 4h"]);
+}
+
+#[test]
+fn a_score_of_nothing_has_no_sign() {
+    assert_eq!(points(-0.04), "0.0");
+    assert_eq!(points(-0.06), "−0.1");
+}
