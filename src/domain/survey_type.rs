@@ -1,0 +1,65 @@
+//! The two kinds of survey that X knows, with the questions and the scores that each of them has.
+
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+/// What a survey measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SurveyType {
+    /// Customer satisfaction, scored 1 to 5.
+    Csat,
+    /// Net Promoter Score, scored 0 to 10.
+    Nps,
+}
+
+impl SurveyType {
+    pub const ALL: [Self; 2] = [Self::Csat, Self::Nps];
+
+    /// The name as X writes it; X tells upper from lower case here.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Csat => "csat",
+            Self::Nps => "nps",
+        }
+    }
+
+    /// The type of that name, or nothing where X knows no such type.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// The question variants that exist.
+    ///
+    /// X's client shows no card at all for a CSAT variant beyond the last one, so a wrong variant
+    /// must never be sent.
+    pub fn variants(self) -> RangeInclusive<u32> {
+        match self {
+            Self::Csat => 0..=37,
+            Self::Nps => 0..=9,
+        }
+    }
+
+    /// The scores that a person can give.
+    pub fn scores(self) -> RangeInclusive<i64> {
+        match self {
+            Self::Csat => 1..=5,
+            Self::Nps => 0..=10,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_written_as_x_writes_it() {
+        for kind in SurveyType::ALL {
+            assert_eq!(SurveyType::parse(kind.as_str()), Some(kind));
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.as_str()));
+        }
+        assert_eq!(SurveyType::parse("NPS"), None, "X tells upper from lower case");
+    }
+}
