@@ -1,13 +1,14 @@
 //! The rules of surveyd, pure: no async, no clock, no I/O, no logging.
 //!
 //! In the data's order: a [`close::Close`] becomes a [`survey::Survey`]; [`policy`] says whether
-//! and when it is sent; what X tells back is folded by [`feedback`] and counted by [`summary`];
-//! [`budget`] keeps count of the calls that X allows.
+//! and when it is sent, [`message`] what it says; what X tells back is folded by [`feedback`] and
+//! counted by [`summary`]; [`budget`] keeps count of the calls that X allows.
 
 pub mod budget;
 pub mod close;
 pub mod feedback;
 pub mod id;
+pub mod message;
 pub mod policy;
 pub mod summary;
 pub mod survey;

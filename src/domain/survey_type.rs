@@ -1,19 +1,23 @@
-//! The two kinds of survey that X offers, and the scale of each.
+//! The two kinds of survey that X knows, with the questions and the scores that each of them has.
 
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-/// What a person is asked: how content they are (CSAT), or whether they would recommend us (NPS).
+/// What a survey measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SurveyType {
+    /// Customer satisfaction, scored 1 to 5.
     Csat,
+    /// Net Promoter Score, scored 0 to 10.
     Nps,
 }
 
 impl SurveyType {
-    /// The word that configuration, X and the exports use.
+    pub const ALL: [Self; 2] = [Self::Csat, Self::Nps];
+
+    /// The name as X writes it; X tells upper from lower case here.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Csat => "csat",
@@ -21,20 +25,41 @@ impl SurveyType {
         }
     }
 
-    /// The type of that name; `None` where there is no such type.
+    /// The type of that name, or nothing where X knows no such type.
     pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "csat" => Some(Self::Csat),
-            "nps" => Some(Self::Nps),
-            _ => None,
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// The question variants that exist.
+    ///
+    /// X's client shows no card at all for a CSAT variant beyond the last one, so a wrong variant
+    /// must never be sent.
+    pub fn variants(self) -> RangeInclusive<u32> {
+        match self {
+            Self::Csat => 0..=37,
+            Self::Nps => 0..=9,
         }
     }
 
-    /// The scores a person can give.
-    pub fn score_range(self) -> RangeInclusive<u8> {
+    /// The scores that a person can give.
+    pub fn scores(self) -> RangeInclusive<u8> {
         match self {
             Self::Csat => 1..=5,
             Self::Nps => 0..=10,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_is_written_as_x_writes_it() {
+        for kind in SurveyType::ALL {
+            assert_eq!(SurveyType::parse(kind.as_str()), Some(kind));
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{}\"", kind.as_str()));
+        }
+        assert_eq!(SurveyType::parse("NPS"), None, "X tells upper from lower case");
     }
 }

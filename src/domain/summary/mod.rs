@@ -121,7 +121,7 @@ pub fn summarize(
             continue;
         };
         let keys = by.keys(&facts, sent_at);
-        let answer = facts.score.filter(|score| facts.kind.score_range().contains(score));
+        let answer = facts.score.filter(|score| facts.kind.scores().contains(score));
         let is_fresh = now.since(sent_at) < fresh_for;
         for key in &keys {
             let tally = tallies.entry((key.clone(), facts.kind)).or_default();
@@ -222,7 +222,7 @@ impl Tally {
     }
 
     fn distribution(&self, kind: SurveyType) -> Vec<u64> {
-        kind.score_range().map(|score| self.scores.get(&score).copied().unwrap_or(0)).collect()
+        kind.scores().map(|score| self.scores.get(&score).copied().unwrap_or(0)).collect()
     }
 }
 

@@ -1,0 +1,83 @@
+//! What each key is where the file is silent, and the bounds it is held to.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::{CanDmBy, LogFormat, LogLevel};
+use crate::domain::survey_type::SurveyType;
+
+const KIB: usize = 1024;
+const MINUTE: u64 = 60;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+pub const STORE_URL: &str = "sqlite:surveyd.db";
+
+pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8471);
+pub const MAX_BODY: usize = 256 * KIB;
+pub const MAX_BODY_BOUNDS: RangeInclusive<usize> = KIB..=16 * KIB * KIB;
+
+pub const LOG_FORMAT: LogFormat = LogFormat::Json;
+pub const LOG_LEVEL: LogLevel = LogLevel::Info;
+
+pub const BASE_URL: &str = "https://api.x.com";
+pub const REQUEST_TIMEOUT: Duration = seconds(10);
+/// Waiting is cheap, not knowing whether a prompt went out is not.
+pub const SEND_TIMEOUT: Duration = seconds(60);
+pub const TIMEOUT_BOUNDS: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=seconds(10 * MINUTE);
+pub const SETTLE_AFTER: Duration = seconds(60);
+pub const SETTLE_AFTER_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(HOUR);
+/// X refuses a `to_time` nearer than this.
+pub const EVENTS_HORIZON: Duration = seconds(DAY);
+pub const EVENTS_HORIZON_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(7 * DAY);
+pub const CONCURRENCY: u32 = 8;
+pub const CONCURRENCY_BOUNDS: RangeInclusive<u32> = 1..=64;
+pub const CAN_DM: CanDmBy = CanDmBy::FriendshipsShow;
+
+pub const INTERVAL: Duration = seconds(5 * MINUTE);
+pub const INTERVAL_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(DAY);
+pub const OVERLAP: Duration = seconds(10 * MINUTE);
+pub const OVERLAP_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(7 * DAY);
+pub const FRESH_FOR: Duration = seconds(7 * DAY);
+pub const FRESH_FOR_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(90 * DAY);
+
+pub const MIN_GROUP: u32 = 5;
+pub const MIN_GROUP_BOUNDS: RangeInclusive<u32> = 1..=1000;
+
+/// X's own limit, which is also the most that makes sense.
+pub const DAILY_LIMIT: u32 = 1000;
+pub const DAILY_LIMIT_BOUNDS: RangeInclusive<u32> = 1..=1000;
+/// X's own limit for handles that it has not allowlisted for more.
+pub const DAILY_LIMIT_PER_USER: u32 = 1;
+pub const DAILY_LIMIT_PER_USER_BOUNDS: RangeInclusive<u32> = 1..=1000;
+/// X cuts nothing: a longer name is refused.
+pub const DISPLAY_NAME_CHARACTERS_MAX: usize = 20;
+
+pub const SURVEY_TYPE: SurveyType = SurveyType::Csat;
+/// X's own default.
+pub const QUESTION_VARIANT_ID: u32 = 0;
+pub const DELAY: Duration = seconds(5 * MINUTE);
+pub const DELAY_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(7 * DAY);
+pub const EXPIRE_AFTER: Duration = seconds(12 * HOUR);
+pub const EXPIRE_AFTER_BOUNDS: RangeInclusive<Duration> =
+    Duration::from_millis(1)..=seconds(30 * DAY);
+/// X's guidance: at most one prompt a week to one person.
+pub const THROTTLE: Duration = seconds(7 * DAY);
+pub const THROTTLE_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(3650 * DAY);
+pub const SAMPLE: f64 = 1.0;
+pub const SAMPLE_BOUNDS: RangeInclusive<f64> = 0.0..=1.0;
+pub const TEST: bool = false;
+
+pub const RATE_LIMIT_BOUNDS: RangeInclusive<u32> = 1..=1_000_000;
+/// Standard Webhooks asks for 24 to 64; some help desks hand out shorter ones.
+pub const SIGNING_KEY_BYTES_MIN: usize = 16;
+
+pub const NAME_CHARACTERS_MAX: usize = 64;
+pub const LANGUAGE_CHARACTERS_MAX: usize = 35;
+pub const USER_ID_DIGITS_MAX: usize = 19;

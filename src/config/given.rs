@@ -1,0 +1,148 @@
+//! A value as it was given, by the file or by a variable, and what can be made of it.
+
+use std::collections::HashMap;
+
+use ::config::{ConfigError, File, FileFormat, Source, Value, ValueKind};
+
+/// The longest value that a fault shows whole, in characters.
+const SHOWN_CHARACTERS_MAX: usize = 80;
+
+/// A table's values by their keys.
+pub(super) type Values = HashMap<String, Value>;
+
+/// A value, before it is known to be sound.
+pub(super) enum Given {
+    File(ValueKind),
+    /// A variable can hold text only, which stands for whatever the key takes.
+    Variable(String),
+}
+
+/// Why a value cannot be taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    pub problem: String,
+    pub remedy: String,
+    /// Whether the value may hold a password and must not be shown.
+    pub hidden: bool,
+}
+
+impl Wrong {
+    pub fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { problem: problem.into(), remedy: remedy.into(), hidden: false }
+    }
+
+    pub fn hidden_if(self, hidden: bool) -> Self {
+        Self { hidden, ..self }
+    }
+}
+
+impl Given {
+    pub fn text(&self) -> Result<&str, Wrong> {
+        match self {
+            Self::Variable(text) | Self::File(ValueKind::String(text)) => Ok(text),
+            Self::File(ValueKind::Table(_) | ValueKind::Array(_) | ValueKind::Nil) => {
+                Err(self.no("a string", "write one string in quotes"))
+            }
+            Self::File(_) => Err(self.no("a string", "put it in quotes")),
+        }
+    }
+
+    pub fn boolean(&self) -> Result<bool, Wrong> {
+        let wrong = || self.no("a boolean", "write true or false");
+        match self {
+            Self::Variable(text) => text.parse().map_err(|_| wrong()),
+            Self::File(ValueKind::Boolean(truth)) => Ok(*truth),
+            Self::File(_) => Err(wrong()),
+        }
+    }
+
+    pub fn integer(&self) -> Result<i64, Wrong> {
+        let wrong = || self.no("a whole number", "write digits only");
+        match self {
+            Self::Variable(text) => text.parse().map_err(|_| wrong()),
+            Self::File(ValueKind::I64(number)) => Ok(*number),
+            Self::File(_) => Err(wrong()),
+        }
+    }
+
+    pub fn number(&self) -> Result<f64, Wrong> {
+        let wrong = || self.no("a number", "write a number, as 0.25");
+        match self {
+            Self::Variable(text) => text.parse().map_err(|_| wrong()),
+            Self::File(ValueKind::Float(number)) => Ok(*number),
+            // Whatever is too large to be exact here is far out of every bound.
+            Self::File(ValueKind::I64(number)) => Ok(*number as f64),
+            Self::File(_) => Err(wrong()),
+        }
+    }
+
+    /// The value as TOML writes it, cut where it is long; nothing where it is no single value.
+    pub fn shown(&self) -> Option<String> {
+        match self {
+            Self::Variable(text) | Self::File(ValueKind::String(text)) => Some(quoted(text)),
+            Self::File(ValueKind::Boolean(truth)) => Some(truth.to_string()),
+            Self::File(ValueKind::I64(number)) => Some(number.to_string()),
+            Self::File(ValueKind::Float(number)) => Some(format!("{number:?}")),
+            Self::File(_) => None,
+        }
+    }
+
+    fn no(&self, wanted: &str, remedy: &str) -> Wrong {
+        let problem = match self {
+            Self::Variable(_) => format!("is not {wanted}"),
+            Self::File(kind) => format!("is {}, not {wanted}", noun(kind)),
+        };
+        Wrong::new(problem, remedy)
+    }
+}
+
+/// A text in quotes, on one line and not too long.
+pub(super) fn quoted(text: &str) -> String {
+    let mut characters = text.chars();
+    let mut shown: String = characters.by_ref().take(SHOWN_CHARACTERS_MAX).collect();
+    if characters.next().is_some() {
+        shown.push('…');
+    }
+    format!("{shown:?}")
+}
+
+/// What a value is called in a sentence.
+pub(super) fn noun(kind: &ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Nil => "nothing",
+        ValueKind::Boolean(_) => "a boolean",
+        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => {
+            "a whole number"
+        }
+        ValueKind::Float(_) => "a number",
+        ValueKind::String(_) => "a string",
+        ValueKind::Table(_) => "a table",
+        ValueKind::Array(_) => "a list",
+    }
+}
+
+/// Takes a file's text apart; the error says where the TOML is wrong.
+pub(super) fn from_toml(text: &str) -> Result<Values, String> {
+    // The file is taken as a source of its own: built into a `Config`, keys would be read as paths
+    // and a quoted key with a dot in it would turn into a table.
+    File::from_str(text, FileFormat::Toml).collect().map_err(|error| match error {
+        ConfigError::FileParse { cause, .. } => without_excerpt(&cause.to_string()),
+        other => other.to_string(),
+    })
+}
+
+/// The parser's message without the line of the file that it quotes, which may hold a secret.
+fn without_excerpt(message: &str) -> String {
+    let mut lines = message.lines().filter(|line| !is_excerpt(line));
+    let first = lines.next().unwrap_or_default();
+    let place = first.strip_prefix("TOML parse error at ").unwrap_or(first);
+    let rest: Vec<_> = lines.collect();
+    if rest.is_empty() { place.to_owned() } else { format!("{place}: {}", rest.join("; ")) }
+}
+
+/// `  |`, `3 | key = "…`, `  |  ^^^`: the quoting begins with the line's number or a space, then a
+/// bar.
+fn is_excerpt(line: &str) -> bool {
+    line.trim_start_matches(|letter: char| letter == ' ' || letter.is_ascii_digit())
+        .starts_with('|')
+}

@@ -1,0 +1,267 @@
+//! The configuration: one TOML file under environment variables, read once, checked whole.
+//!
+//! Owns every key, its default and its bounds. A configuration either stands with every value
+//! sound, or is refused with all that is wrong with it at once, so that an operator mends it in one
+//! go. Unknown keys are faults: a misspelt `throttle` must not become the default in silence.
+//!
+//! Must not do anything with what it read: no connecting, no clock, and the environment only as it
+//! was captured by the caller.
+
+mod accounts;
+pub mod defaults;
+mod duration;
+mod environment;
+mod faults;
+mod given;
+mod secret;
+mod sections;
+mod sources;
+mod urls;
+mod values;
+mod walk;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use duration::{format_duration, parse_duration};
+pub use environment::Environment;
+pub use faults::{Fault, Faults};
+pub use secret::Secret;
+pub use sources::standard_key;
+
+use crate::domain::message::Templates;
+use crate::domain::survey_type::SurveyType;
+
+/// All that surveyd is told. `Debug` shows it without a secret.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    pub store: Store,
+    pub http: Http,
+    pub log: Log,
+    pub x: X,
+    pub poll: Poll,
+    pub report: Report,
+    /// Never empty; no two share a name or a user id.
+    pub accounts: Vec<Account>,
+    /// May be empty: closes can come in by `surveyd enqueue` alone.
+    pub sources: Vec<Source>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub struct Store {
+    /// `sqlite:…`, `postgres://…` or `postgresql://…`. It may hold a password: what is shown is
+    /// [`Store::redacted_url`].
+    pub url: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// In bytes.
+    pub max_body: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: LogLevel,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Text,
+    Journald,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct X {
+    /// Without a slash at its end.
+    pub base_url: String,
+    pub request_timeout: Duration,
+    /// For the one request that prompts.
+    pub send_timeout: Duration,
+    pub settle_after: Duration,
+    pub events_horizon: Duration,
+    /// Requests under way at once, for each account.
+    pub concurrency: usize,
+    pub can_dm: CanDmBy,
+}
+
+/// Where it is looked up whether a person can be messaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CanDmBy {
+    /// `GET friendships/show`, one person a call.
+    FriendshipsShow,
+    /// `GET /2/users`, a hundred people a call.
+    UsersV2,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    pub interval: Duration,
+    pub overlap: Duration,
+    /// Zero: `feedback/show` is never asked.
+    pub fresh_for: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Groups with fewer answers are not told apart, so that no single answer shows.
+    pub min_group: u32,
+}
+
+/// An X handle that prompts are sent from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Account {
+    pub name: String,
+    pub user_id: String,
+    pub consumer_key: Secret,
+    pub consumer_secret: Secret,
+    pub access_token: Secret,
+    pub access_token_secret: Secret,
+    pub privacy_url: String,
+    pub display_name: Option<String>,
+    /// Prompts in any 24 hours.
+    pub daily_limit: u32,
+    /// Prompts to one person in any 24 hours.
+    pub daily_limit_per_user: u32,
+    pub survey: Survey,
+}
+
+/// What an account asks, whom and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Survey {
+    /// The key `type`.
+    pub kind: SurveyType,
+    pub question_variant_id: u32,
+    pub message: String,
+    /// By language, as it is written in the file.
+    pub messages: BTreeMap<String, String>,
+    /// `message` and `messages`, compiled.
+    pub templates: Arc<Templates>,
+    /// From the close to the prompt.
+    pub delay: Duration,
+    /// From the close; longer than `delay`.
+    pub expire_after: Duration,
+    pub throttle: Duration,
+    /// The share of closes that are surveyed, 0 to 1.
+    pub sample: f64,
+    pub test: bool,
+    /// Accounts of one group share the throttle; the account's own name where none is given.
+    pub throttle_group: String,
+}
+
+/// Where closes come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub name: String,
+    pub kind: SourceKind,
+    /// The account that is meant where a notice names none.
+    pub account: Option<String>,
+    pub secret: Secret,
+    /// Notices a minute; nothing: as many as come.
+    pub rate_limit: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// Signed by the Standard Webhooks scheme.
+    Standard,
+}
+
+impl Config {
+    /// The account of that name.
+    pub fn account(&self, name: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.name == name)
+    }
+
+    /// The source of that name.
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.iter().find(|source| source.name == name)
+    }
+}
+
+impl Survey {
+    /// The texts, ready to render.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
+    }
+}
+
+impl Store {
+    /// The URL without its password, to log and to show.
+    pub fn redacted_url(&self) -> String {
+        urls::redacted(&self.url)
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("url", &self.redacted_url()).finish()
+    }
+}
+
+/// Reads the configuration file at `path` under the variables of `environment`.
+pub fn load(path: &Path, environment: &Environment) -> Result<Config, Faults> {
+    let text = std::fs::read(path)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()));
+    match text {
+        Ok(text) => parse(&text, path, environment),
+        Err(reason) => Err(Faults::of_file(
+            path,
+            format!("cannot be read: {reason}"),
+            "name another file by --config or SURVEYD_CONFIG".into(),
+        )),
+    }
+}
+
+/// Reads a configuration from its text; faults call it `path`, and its secret files lie beside that.
+pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Config, Faults> {
+    let values = given::from_toml(text)
+        .map_err(|problem| Faults::of_file(path, problem, "mend the TOML there".into()))?;
+    let mut walk = walk::Walk::new(path, environment);
+    let config = read(walk.root(values));
+    walk.finish(config)
+}
+
+/// Reads every section before it asks whether each of them stands: one fault never hides another.
+/// What comes out may lack what is at fault; it counts only where the walk met no fault.
+fn read(mut root: walk::Table) -> Option<Config> {
+    let store = sections::store(root.table("store"));
+    let http = sections::http(root.table("http"));
+    let log = sections::log(root.table("log"));
+    let x = sections::x(root.table("x"));
+    let poll = sections::poll(root.table("poll"));
+    let report = sections::report(root.table("report"));
+    let (accounts, names) = accounts::read(&mut root);
+    let sources = sources::read(&mut root, names.as_ref());
+    root.close(&["logins", "alerts", "retention"]);
+    Some(Config {
+        store: store?,
+        http: http?,
+        log: log?,
+        x: x?,
+        poll: poll?,
+        report: report?,
+        accounts,
+        sources,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,165 @@
+//! Secrets: given as they are, in a file or in a variable, and never shown again.
+
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use ::config::ValueKind;
+
+use super::given::{Given, Values, Wrong};
+use super::walk::{Table, Walk};
+
+/// More than any key; a larger file is another one, named by mistake.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Reading, writing and running for those who are neither the owner nor of the group.
+const OTHERS: u32 = 0o007;
+
+/// A text that shows as `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for the one place that uses it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The secret under `key`, which `check` finds sound; nothing where it is at fault.
+pub(super) fn read(
+    table: &mut Table,
+    key: &'static str,
+    check: impl Fn(&str) -> Result<(), Wrong>,
+) -> Option<Secret> {
+    let text = match table.take(key) {
+        Ok(None) => {
+            table.missing(key, "{ file = \"…\" }");
+            return None;
+        }
+        Ok(Some(given)) => exposed(table.walk, given),
+        Err(wrong) => Err(wrong),
+    };
+    let sound = text.and_then(|text| match text.is_empty() {
+        true => Err(Wrong::new("is empty", "write the secret")),
+        false => check(&text).map(|()| Secret(text)),
+    });
+    sound.map_err(|wrong| table.fault(key, None, wrong.problem, wrong.remedy)).ok()
+}
+
+fn exposed(walk: &Walk, given: Given) -> Result<String, Wrong> {
+    match given {
+        Given::Variable(text) | Given::File(ValueKind::String(text)) => Ok(text),
+        Given::File(ValueKind::Table(table)) => match pointer(&table) {
+            Some(("file", name)) => from_file(walk, name),
+            Some(("env", name)) => from_variable(walk, name),
+            _ => Err(Wrong::new("is a table that surveyd cannot follow", FORMS)),
+        },
+        Given::File(_) => Err(Wrong::new("is neither a string nor a table", FORMS)),
+    }
+}
+
+const FORMS: &str = "write \"…\", { file = \"…\" } or { env = \"…\" }";
+
+/// The one key of the table and its text.
+fn pointer(table: &Values) -> Option<(&str, &str)> {
+    let mut keys = table.iter();
+    match (keys.next(), keys.next()) {
+        (Some((key, value)), None) => match &value.kind {
+            ValueKind::String(name) => Some((key, name)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn from_variable(walk: &Walk, name: &str) -> Result<String, Wrong> {
+    walk.environment.get(name).map(str::to_owned).ok_or_else(|| {
+        Wrong::new(
+            format!("the variable {name:?} is not set to text"),
+            "set it, or write { file = \"…\" }",
+        )
+    })
+}
+
+fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
+    let path = located(walk, Path::new(name));
+    let shown = path.display();
+    let wrong = |problem: String, remedy: String| Err(Wrong::new(problem, remedy));
+    let metadata = match fs::metadata(&path) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            let looked = match walk.environment.credentials_directory() {
+                Some(folder) if Path::new(name).is_relative() => {
+                    format!(", nor is it in {}", folder.display())
+                }
+                _ => String::new(),
+            };
+            let remedy = "put the file there, for surveyd alone to read".into();
+            return wrong(format!("{shown} cannot be read: {error}{looked}"), remedy);
+        }
+    };
+    if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
+        let problem = format!("{shown} is not a file of at most {FILE_BYTES_MAX} bytes");
+        return wrong(problem, "name the file that holds the secret alone".into());
+    }
+    if metadata.permissions().mode() & OTHERS != 0 && !is_credential(walk, &path) {
+        let problem = format!("{shown} is open to every user of this machine");
+        return wrong(problem, format!("chmod o-rwx {shown}"));
+    }
+    match fs::read(&path).map(String::from_utf8) {
+        Ok(Ok(text)) => Ok(without_newline(text)),
+        Ok(Err(_)) => {
+            wrong(format!("{shown} is not UTF-8 text"), "write the secret into it as text".into())
+        }
+        Err(error) => wrong(
+            format!("{shown} cannot be read: {error}"),
+            "let the user that surveyd runs as read it".into(),
+        ),
+    }
+}
+
+/// A relative path is one of the service manager's credentials, else beside the configuration.
+fn located(walk: &Walk, name: &Path) -> PathBuf {
+    let beside = walk.path.parent().unwrap_or(Path::new("")).join(name);
+    let credential = walk.environment.credentials_directory().map(|folder| folder.join(name));
+    credential.filter(|path| path.exists()).unwrap_or(beside)
+}
+
+/// Whether the file lies among the credentials. The service manager guards that folder as a whole,
+/// so the bits of the files in it say nothing.
+fn is_credential(walk: &Walk, path: &Path) -> bool {
+    let folder = walk.environment.credentials_directory().map(fs::canonicalize);
+    match (folder, fs::canonicalize(path)) {
+        (Some(Ok(folder)), Ok(path)) => path.starts_with(folder),
+        _ => false,
+    }
+}
+
+/// Editors and `echo` end a file with a newline that is no part of the secret.
+fn without_newline(mut text: String) -> String {
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    text
+}

@@ -1,0 +1,82 @@
+//! The sections that stand once each: `[store]`, `[http]`, `[log]`, `[x]`, `[poll]` and `[report]`.
+
+use super::walk::Table;
+use super::{CanDmBy, Http, Log, LogFormat, LogLevel, Poll, Report, Store, X};
+use super::{defaults, urls, values};
+
+const FORMATS: [(&str, LogFormat); 3] =
+    [("json", LogFormat::Json), ("text", LogFormat::Text), ("journald", LogFormat::Journald)];
+
+const LEVELS: [(&str, LogLevel); 5] = [
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
+
+const CAN_DM: [(&str, CanDmBy); 2] =
+    [("friendships_show", CanDmBy::FriendshipsShow), ("users_v2", CanDmBy::UsersV2)];
+
+pub(super) fn store(mut table: Table) -> Option<Store> {
+    let url = table.or("url", defaults::STORE_URL.into(), urls::store);
+    table.close(&[]);
+    Some(Store { url: url? })
+}
+
+pub(super) fn http(mut table: Table) -> Option<Http> {
+    let listen = table.or("listen", defaults::LISTEN, values::socket_address);
+    let max_body =
+        table.or("max_body", defaults::MAX_BODY, values::size(defaults::MAX_BODY_BOUNDS));
+    table.close(&[]);
+    Some(Http { listen: listen?, max_body: max_body? })
+}
+
+pub(super) fn log(mut table: Table) -> Option<Log> {
+    let format = table.or("format", defaults::LOG_FORMAT, values::choice(&FORMATS));
+    let level = table.or("level", defaults::LOG_LEVEL, values::choice(&LEVELS));
+    table.close(&[]);
+    Some(Log { format: format?, level: level? })
+}
+
+pub(super) fn x(mut table: Table) -> Option<X> {
+    let base_url = table.or("base_url", defaults::BASE_URL.into(), urls::base);
+    let timeout = values::duration(defaults::TIMEOUT_BOUNDS);
+    let request_timeout = table.or("request_timeout", defaults::REQUEST_TIMEOUT, &timeout);
+    let send_timeout = table.or("send_timeout", defaults::SEND_TIMEOUT, &timeout);
+    let settle_after = values::duration(defaults::SETTLE_AFTER_BOUNDS);
+    let settle_after = table.or("settle_after", defaults::SETTLE_AFTER, settle_after);
+    let events_horizon = values::duration(defaults::EVENTS_HORIZON_BOUNDS);
+    let events_horizon = table.or("events_horizon", defaults::EVENTS_HORIZON, events_horizon);
+    let concurrency = values::integer(defaults::CONCURRENCY_BOUNDS);
+    let concurrency = table.or("concurrency", defaults::CONCURRENCY, concurrency);
+    let can_dm = table.or("can_dm", defaults::CAN_DM, values::choice(&CAN_DM));
+    table.close(&["webhook"]);
+    Some(X {
+        base_url: base_url?,
+        request_timeout: request_timeout?,
+        send_timeout: send_timeout?,
+        settle_after: settle_after?,
+        events_horizon: events_horizon?,
+        concurrency: concurrency? as usize,
+        can_dm: can_dm?,
+    })
+}
+
+pub(super) fn poll(mut table: Table) -> Option<Poll> {
+    let interval = values::duration(defaults::INTERVAL_BOUNDS);
+    let interval = table.or("interval", defaults::INTERVAL, interval);
+    let overlap = values::duration(defaults::OVERLAP_BOUNDS);
+    let overlap = table.or("overlap", defaults::OVERLAP, overlap);
+    let fresh_for = values::duration(defaults::FRESH_FOR_BOUNDS);
+    let fresh_for = table.or("fresh_for", defaults::FRESH_FOR, fresh_for);
+    table.close(&[]);
+    Some(Poll { interval: interval?, overlap: overlap?, fresh_for: fresh_for? })
+}
+
+pub(super) fn report(mut table: Table) -> Option<Report> {
+    let min_group = values::integer(defaults::MIN_GROUP_BOUNDS);
+    let min_group = table.or("min_group", defaults::MIN_GROUP, min_group);
+    table.close(&[]);
+    Some(Report { min_group: min_group? })
+}

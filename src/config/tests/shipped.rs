@@ -1,0 +1,99 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::super::given::{Values, from_toml};
+use super::super::walk::Walk;
+use super::*;
+
+const SHIPPED: &str = include_str!("../../../config/surveyd.toml");
+
+/// The shipped file with its example account and source switched on.
+fn with_examples() -> String {
+    let mut text = String::new();
+    for line in SHIPPED.lines() {
+        let key = line.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' '));
+        text.push_str(key.unwrap_or(line));
+        text.push('\n');
+    }
+    text
+}
+
+/// Reads a file among the secrets that the examples name.
+fn read_with_secrets(text: &str) -> Config {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in [
+        ("acme-consumer-key", "key-1"),
+        ("acme-consumer-secret", "key-2"),
+        ("acme-access-token", "key-3"),
+        ("acme-access-token-secret", "key-4"),
+        ("helpdesk-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+    ] {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let path = folder.path().join("surveyd.toml");
+    parse(text, &path, &Environment::default()).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+#[test]
+fn the_shipped_file_says_what_the_defaults_are() {
+    // What has no default is given as the examples give it; all else is left out.
+    let text = with(
+        LEAST,
+        "How did we do?",
+        "Thanks for talking to us, {{ first_name | default('') }}. How did we do?",
+    ) + "messages = { es = \"Gracias por escribirnos. ¿Qué tal lo hicimos?\" }\n"
+        + SOURCE
+        + "account = \"acme\"\nrate_limit = 6000\n";
+    let text = with(&text, "[accounts.survey]", "display_name = \"Acme\"\n[accounts.survey]");
+    assert_eq!(read_with_secrets(&with_examples()), sound(&text));
+}
+
+#[test]
+fn the_shipped_file_alone_asks_for_an_account_and_nothing_else() {
+    let shown = faults(SHIPPED);
+    assert_eq!(
+        shown,
+        "surveyd.toml: accounts: there is no account\n  add [[accounts]] with the keys of one handle"
+    );
+}
+
+#[test]
+fn the_shipped_file_shows_every_key_there_is() {
+    let environment = Environment::default();
+    let mut walk = Walk::new(Path::new("surveyd.toml"), &environment);
+    super::super::read(walk.root(from_toml(&format!("{LEAST}{SOURCE}")).unwrap()));
+    let known = walk.known;
+    assert!(known.len() > 40, "{known:?}");
+    let shown = from_toml(&with_examples()).unwrap();
+    for pattern in known {
+        assert!(holds(&shown, &pattern), "{pattern} is not in config/surveyd.toml");
+    }
+}
+
+#[test]
+fn every_key_of_the_shipped_file_has_its_sentence() {
+    let lines: Vec<_> = SHIPPED.lines().collect();
+    for (before, line) in lines.iter().zip(&lines[1..]) {
+        let key = line.strip_prefix('#').unwrap_or(line);
+        if key.starts_with(|first: char| first.is_ascii_lowercase()) {
+            assert!(before.starts_with("# ") && before.ends_with('.'), "above {line}: {before}");
+        }
+    }
+}
+
+/// Whether a file gives the key of that pattern, in the first table of each list.
+fn holds(values: &Values, pattern: &str) -> bool {
+    let (key, rest) = pattern.split_once('.').unwrap_or((pattern, ""));
+    match values.get(key).map(|value| value.kind.clone()) {
+        None => false,
+        Some(_) if rest.is_empty() => true,
+        Some(::config::ValueKind::Table(inner)) => holds(&inner, rest),
+        Some(::config::ValueKind::Array(list)) => {
+            let first = list[0].clone().into_table().unwrap();
+            holds(&first, rest.strip_prefix("*.").unwrap())
+        }
+        Some(_) => false,
+    }
+}

@@ -1,0 +1,100 @@
+//! URLs: where X answers, where the store lies, and the privacy page under a card.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use super::given::{Given, Wrong};
+
+/// The base of X's API, without a slash at its end, as the HTTP client will understand it.
+///
+/// Plain HTTP is for stand-ins on this machine: beyond it, keys and people's words would cross the
+/// network in the clear.
+pub(super) fn base(given: &Given) -> Result<String, Wrong> {
+    let url = web(given)?;
+    let wrong = |problem, remedy| Err(Wrong::new(problem, remedy));
+    if !url.username().is_empty() || url.password().is_some() {
+        let wrong = Wrong::new("holds a user or a password", "write it without them");
+        return Err(wrong.hidden_if(true));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return wrong("holds a query or a fragment", "end it after the host or the path");
+    }
+    if url.scheme() == "http" && !is_loopback(&url) {
+        return wrong(
+            "is plain http beyond this machine",
+            "write https://; plain http is taken on 127.0.0.0/8, ::1 and localhost only",
+        );
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// The page that the card links to, letter for letter as it was written: X echoes it.
+pub(super) fn privacy(given: &Given) -> Result<String, Wrong> {
+    web(given)?;
+    given.text().map(str::to_owned)
+}
+
+/// The database's URL; its path is the store's to read.
+pub(super) fn store(given: &Given) -> Result<String, Wrong> {
+    let text = given.text()?;
+    let wrong = |problem: &str, remedy: &str| {
+        Err(Wrong::new(problem, remedy).hidden_if(text.contains('@') || text.contains('?')))
+    };
+    match text.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() => Ok(text.to_owned()),
+        Some(("sqlite", _)) => {
+            wrong("names no file", "write the file after the colon, as sqlite:surveyd.db")
+        }
+        Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
+            match Url::parse(text) {
+                Ok(_) => Ok(text.to_owned()),
+                Err(error) => wrong(
+                    &format!("cannot be read as a URL: {error}"),
+                    "write it as postgres://user@host:5432/surveyd",
+                ),
+            }
+        }
+        _ => wrong(
+            "is neither SQLite nor PostgreSQL",
+            "write sqlite:surveyd.db or postgres://user@host:5432/surveyd",
+        ),
+    }
+}
+
+/// A store's URL without what may be secret in it.
+pub(super) fn redacted(url: &str) -> String {
+    let Ok(mut parsed) = Url::parse(url) else { return "***".into() };
+    if parsed.scheme() == "sqlite" {
+        return url.to_owned();
+    }
+    if parsed.password().is_some() {
+        // Fails for a URL that can hold no password, and this one holds one.
+        let _ = parsed.set_password(Some("***"));
+    }
+    // PostgreSQL takes a password among the parameters, too.
+    parsed.set_query(None);
+    parsed.into()
+}
+
+fn web(given: &Given) -> Result<Url, Wrong> {
+    let text = given.text()?;
+    let wrong = |problem: String| {
+        Wrong::new(problem, "write it as https://host/path").hidden_if(text.contains('@'))
+    };
+    if text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
+        return Err(wrong("holds white space".into()));
+    }
+    let url = Url::parse(text).map_err(|error| wrong(format!("is not a URL: {error}")))?;
+    // A URL of these two schemes does not parse without a host.
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err(wrong("is not of the web".into())),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}

@@ -1,0 +1,155 @@
+//! What single values must look like: one function a form, each of which says what is wrong and how
+//! to write it.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::defaults::{NAME_CHARACTERS_MAX, USER_ID_DIGITS_MAX};
+use super::duration::{format_duration, parse_duration};
+use super::given::{Given, Wrong};
+use super::walk::nearest;
+
+/// The units of a size from the largest, in bytes.
+const SIZE_UNITS: [(&str, usize); 2] = [("MiB", 1024 * 1024), ("KiB", 1024)];
+
+pub(super) fn boolean(given: &Given) -> Result<bool, Wrong> {
+    given.boolean()
+}
+
+/// A whole number within bounds.
+pub(super) fn integer(bounds: RangeInclusive<u32>) -> impl Fn(&Given) -> Result<u32, Wrong> {
+    move |given| {
+        let number = u32::try_from(given.integer()?).ok().filter(|number| bounds.contains(number));
+        number.ok_or_else(|| outside(bounds.start(), bounds.end()))
+    }
+}
+
+/// A number within bounds. What is no number at all (`nan`) is out of all bounds.
+pub(super) fn number(bounds: RangeInclusive<f64>) -> impl Fn(&Given) -> Result<f64, Wrong> {
+    move |given| match given.number()? {
+        number if bounds.contains(&number) => Ok(number),
+        _ => Err(outside(format!("{:?}", bounds.start()), format!("{:?}", bounds.end()))),
+    }
+}
+
+/// A length of time within bounds.
+pub(super) fn duration(
+    bounds: RangeInclusive<Duration>,
+) -> impl Fn(&Given) -> Result<Duration, Wrong> {
+    move |given| {
+        let form = "write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`";
+        let text = given.text().map_err(|wrong| Wrong::new(wrong.problem, form))?;
+        match parse_duration(text) {
+            None => Err(Wrong::new("is not a length of time", form)),
+            Some(length) if bounds.contains(&length) => Ok(length),
+            Some(_) => {
+                Err(outside(format_duration(*bounds.start()), format_duration(*bounds.end())))
+            }
+        }
+    }
+}
+
+/// A number of bytes within bounds, with a unit or bare.
+pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&Given) -> Result<usize, Wrong> {
+    move |given| {
+        let form = "write a number of bytes, or as `256KiB` or `1MiB`";
+        let bytes = match (given.integer(), given.text()) {
+            (Ok(bytes), _) => Some(usize::try_from(bytes).unwrap_or(0)),
+            (_, Ok(text)) => parse_size(text),
+            (_, Err(wrong)) => return Err(Wrong::new(wrong.problem, form)),
+        };
+        match bytes {
+            None => Err(Wrong::new("is not a size", form)),
+            Some(bytes) if bounds.contains(&bytes) => Ok(bytes),
+            Some(_) => Err(outside(format_size(*bounds.start()), format_size(*bounds.end()))),
+        }
+    }
+}
+
+/// One of a few words, each of which stands for something.
+pub(super) fn choice<T: Copy>(words: &[(&str, T)]) -> impl Fn(&Given) -> Result<T, Wrong> {
+    move |given| {
+        let text = given.text()?;
+        words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+            let remedy = match nearest(text, words.iter().map(|(word, _)| *word)) {
+                Some(word) => format!("did you mean \"{word}\"? It is one of {}", known.join(", ")),
+                None => format!("write one of {}", known.join(", ")),
+            };
+            Wrong::new("is not known here", remedy)
+        })
+    }
+}
+
+/// A text of some length, of which something can be seen.
+pub(super) fn text(characters_max: usize) -> impl Fn(&Given) -> Result<String, Wrong> {
+    move |given| {
+        let text = given.text()?;
+        let characters = text.chars().count();
+        if text.trim().is_empty() {
+            Err(Wrong::new("is empty", format!("write 1 to {characters_max} characters")))
+        } else if characters > characters_max {
+            let problem = format!("has {characters} characters, and {characters_max} are the most");
+            Err(Wrong::new(problem, "shorten it"))
+        } else {
+            Ok(text.to_owned())
+        }
+    }
+}
+
+/// The name of an account, a source or a group. It stands in paths, logs and metrics.
+pub(super) fn name(given: &Given) -> Result<String, Wrong> {
+    match given.text()? {
+        text if is_name(text) => Ok(text.to_owned()),
+        _ => Err(Wrong::new(
+            "is not a name",
+            format!("write 1 to {NAME_CHARACTERS_MAX} of A-Z, a-z, 0-9, `.`, `_` and `-`"),
+        )),
+    }
+}
+
+pub(super) fn is_name(text: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=NAME_CHARACTERS_MAX).contains(&text.len()) && text.bytes().all(letter)
+}
+
+/// An id that X gave a person or a handle. Digits in quotes, since a number that large is not exact
+/// everywhere.
+pub(super) fn user_id(given: &Given) -> Result<String, Wrong> {
+    match given.text()? {
+        text if (1..=USER_ID_DIGITS_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err(Wrong::new(
+            "is not a user id",
+            format!("write the handle's numeric id, 1 to {USER_ID_DIGITS_MAX} digits"),
+        )),
+    }
+}
+
+pub(super) fn socket_address(given: &Given) -> Result<SocketAddr, Wrong> {
+    let text = given.text()?;
+    text.parse().map_err(|_| {
+        Wrong::new("is not an IP address and a port", "write it as 127.0.0.1:8471 or [::1]:8471")
+    })
+}
+
+fn outside(least: impl std::fmt::Display, most: impl std::fmt::Display) -> Wrong {
+    Wrong::new("is out of bounds", format!("write a value from {least} to {most}"))
+}
+
+fn parse_size(text: &str) -> Option<usize> {
+    let (count, unit_bytes) =
+        SIZE_UNITS.into_iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
+    let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    // What is too large for a count is also out of every bound.
+    digits.then(|| count.parse::<usize>().unwrap_or(usize::MAX).saturating_mul(unit_bytes))
+}
+
+fn format_size(bytes: usize) -> String {
+    let unit = SIZE_UNITS.into_iter().find(|(_, unit_bytes)| bytes.is_multiple_of(*unit_bytes));
+    unit.map_or_else(|| bytes.to_string(), |(unit, size)| format!("{}{unit}", bytes / size))
+}

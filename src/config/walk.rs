@@ -1,0 +1,288 @@
+//! The walk over the tree of values: one visit a key, collecting every fault on the way.
+//!
+//! Owns which keys exist (they are the ones that were asked for), where each of them stands in the
+//! file and which variable overrides it. What a value must look like is the business of `values`.
+
+mod hints;
+mod place;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use ::config::ValueKind;
+
+use self::hints::Unknown;
+pub(super) use self::hints::nearest;
+pub(super) use self::place::Place;
+use super::environment::Environment;
+use super::faults::{Fault, Faults};
+use super::given::{Given, Values, Wrong, noun};
+
+/// All that one reading has seen so far.
+pub(super) struct Walk<'a> {
+    pub path: &'a Path,
+    pub environment: &'a Environment,
+    /// The overriding variables by their names in capitals, each with its name as it was set.
+    variables: BTreeMap<String, (String, Option<String>)>,
+    /// The variables that a key answers to, with that key's path; also where the variable is not set.
+    answered: BTreeMap<String, String>,
+    /// The beginnings of variables whose keys a later version brings.
+    later: Vec<String>,
+    /// The known keys, `accounts.*.survey.delay`.
+    pub known: BTreeSet<String>,
+    unknown: Vec<Unknown>,
+    faults: Vec<Fault>,
+}
+
+/// A table on the way, which gives up its values one by one. It is to be closed when all are asked
+/// for.
+pub(super) struct Table<'w, 'a> {
+    pub walk: &'w mut Walk<'a>,
+    pub place: Place,
+    values: Values,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(path: &'a Path, environment: &'a Environment) -> Self {
+        let variables = environment.overrides().map(|(name, value)| {
+            (name.to_uppercase(), (name.to_owned(), value.to_str().map(str::to_owned)))
+        });
+        Self {
+            path,
+            environment,
+            variables: variables.collect(),
+            answered: BTreeMap::new(),
+            later: Vec::new(),
+            known: BTreeSet::new(),
+            unknown: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    pub fn root(&mut self, values: Values) -> Table<'_, 'a> {
+        self.table(Place::root(), values)
+    }
+
+    pub fn table(&mut self, place: Place, values: Values) -> Table<'_, 'a> {
+        Table { walk: self, place, values, known: Vec::new() }
+    }
+
+    /// The configuration where nothing was wrong with it, else all that was.
+    pub fn finish<T>(mut self, config: Option<T>) -> Result<T, Faults> {
+        for unknown in std::mem::take(&mut self.unknown) {
+            let (problem, remedy) = unknown.explained(&self.known);
+            self.fault(&unknown.place, None, problem, remedy);
+        }
+        for (name, (as_set, _)) in &self.variables {
+            if !self.answered.contains_key(name) {
+                let (problem, remedy) = hints::variable(name, self.answered.keys(), &self.later);
+                let file = self.path.display().to_string();
+                let (key, variable) = (String::new(), Some(as_set.clone()));
+                self.faults.push(Fault { file, key, variable, value: None, problem, remedy });
+            }
+        }
+        config.filter(|_| self.faults.is_empty()).ok_or(Faults(self.faults))
+    }
+
+    pub fn fault(
+        &mut self,
+        place: &Place,
+        value: Option<String>,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.faults.push(Fault {
+            file: self.path.display().to_string(),
+            key: place.path.clone(),
+            variable: self.variables.get(&place.variable).map(|(as_set, _)| as_set.clone()),
+            value,
+            problem: problem.into(),
+            remedy: remedy.into(),
+        });
+    }
+
+    /// The value of the variable that overrides the key at `place`; the error where it is unusable.
+    fn overriding(&mut self, place: &Place) -> Result<Option<String>, Wrong> {
+        let other = self.answered.insert(place.variable.clone(), place.path.clone());
+        let Some((_, value)) = self.variables.get(&place.variable) else { return Ok(None) };
+        match (other, value) {
+            (Some(other), _) if other != place.path => Err(Wrong::new(
+                format!("the variable stands for {other} as well"),
+                "rename one of the two, or give their values in the file",
+            )
+            .hidden_if(true)),
+            (_, None) => Err(Wrong::new("is not UTF-8 text", "set the variable to text")),
+            (_, Some(value)) => Ok(Some(value.clone())),
+        }
+    }
+}
+
+impl<'a> Table<'_, 'a> {
+    /// The table under `key`; an empty one where there is none.
+    pub fn table(&mut self, key: &'static str) -> Table<'_, 'a> {
+        self.known.push(key);
+        let place = self.place.child(key);
+        let values = match self.values.remove(key).map(|value| value.kind) {
+            None => Values::new(),
+            Some(ValueKind::Table(values)) => values,
+            Some(other) => {
+                let problem = format!("is {}, not a table", noun(&other));
+                let remedy = format!("write it as [{}] and its keys below", place.header());
+                self.walk.fault(&place, Given::File(other).shown(), problem, remedy);
+                Values::new()
+            }
+        };
+        self.walk.table(place, values)
+    }
+
+    /// The tables of the list under `key`, each with its place: its name, or its number where it has
+    /// none of its own. Nothing where it is no such list.
+    pub fn entries(&mut self, key: &'static str) -> Option<Vec<(Place, Values)>> {
+        self.known.push(key);
+        let place = self.place.child(key);
+        let remedy = format!("write each of them as [[{}]] and its keys below", place.header());
+        let list = match self.values.remove(key).map(|value| value.kind) {
+            None => Vec::new(),
+            Some(ValueKind::Array(list)) => list,
+            Some(other) => {
+                let problem = format!("is {}, not a list of tables", noun(&other));
+                self.walk.fault(&place, Given::File(other).shown(), problem, remedy);
+                return None;
+            }
+        };
+        let mut sound = true;
+        let mut names = BTreeSet::new();
+        let mut entries = Vec::new();
+        for (index, entry) in list.into_iter().enumerate() {
+            match entry.kind {
+                ValueKind::Table(values) => {
+                    let name = place::name_of(&values).filter(|name| names.insert(name.clone()));
+                    entries.push((place.entry(index, name.as_deref()), values));
+                }
+                other => {
+                    sound = false;
+                    let place = place.entry(index, None);
+                    let problem = format!("is {}, not a table", noun(&other));
+                    self.walk.fault(&place, Given::File(other).shown(), problem, remedy.clone());
+                }
+            }
+        }
+        sound.then_some(entries)
+    }
+
+    /// The sound texts of the table under `key`, whose keys are free. Variables can add to them: the
+    /// rest of such a variable's name is the key, in small letters and with `-` for `_`.
+    pub fn texts(&mut self, key: &'static str) -> Vec<(String, Place, String)> {
+        let Table { walk, place, values, .. } = self.table(key);
+        walk.known.insert(place.pattern.clone());
+        let mut given: BTreeMap<_, _> =
+            values.into_iter().map(|(name, value)| (name, Given::File(value.kind))).collect();
+        let written: BTreeSet<_> = given.keys().map(|name| place.child(name).variable).collect();
+        let beginning = format!("{}__", place.variable);
+        for variable in walk.variables.keys().filter(|name| !written.contains(*name)) {
+            if let Some(name) = variable.strip_prefix(&beginning) {
+                given.insert(name.to_lowercase().replace('_', "-"), Given::Variable(String::new()));
+            }
+        }
+        let mut texts = Vec::new();
+        for (name, value) in given {
+            let place = place.child(&name);
+            let text = walk.overriding(&place).and_then(|variable| match variable {
+                Some(text) => Ok(text),
+                None => value.text().map(str::to_owned),
+            });
+            match text {
+                Ok(text) => texts.push((name, place, text)),
+                Err(wrong) => walk.fault(&place, value.shown(), wrong.problem, wrong.remedy),
+            }
+        }
+        texts
+    }
+
+    /// What was given for `key`, by its variable or else by the file.
+    pub fn take(&mut self, key: &'static str) -> Result<Option<Given>, Wrong> {
+        self.known.push(key);
+        let place = self.place.child(key);
+        self.walk.known.insert(place.pattern.clone());
+        let in_file = self.values.remove(key);
+        let variable = self.walk.overriding(&place)?;
+        Ok(variable.map(Given::Variable).or(in_file.map(|value| Given::File(value.kind))))
+    }
+
+    /// The value of a key that may be left out; the outer nothing where it is at fault.
+    pub fn optional<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&Given) -> Result<T, Wrong>,
+    ) -> Option<Option<T>> {
+        let (wrong, given) = match self.take(key) {
+            Ok(None) => return Some(None),
+            Ok(Some(given)) => match read(&given) {
+                Ok(value) => return Some(Some(value)),
+                Err(wrong) => (wrong, Some(given)),
+            },
+            Err(wrong) => (wrong, None),
+        };
+        let shown = given.filter(|_| !wrong.hidden).and_then(|given| given.shown());
+        self.fault(key, shown, wrong.problem, wrong.remedy);
+        None
+    }
+
+    /// The value of `key`, or its default; nothing where it is at fault.
+    pub fn or<T>(
+        &mut self,
+        key: &'static str,
+        default: T,
+        read: impl Fn(&Given) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        Some(self.optional(key, read)?.unwrap_or(default))
+    }
+
+    /// The value of a key that must be there, as `example` shows it; nothing where it is at fault.
+    pub fn required<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl Fn(&Given) -> Result<T, Wrong>,
+    ) -> Option<T> {
+        let value = self.optional(key, read)?;
+        if value.is_none() {
+            self.missing(key, example);
+        }
+        value
+    }
+
+    pub fn missing(&mut self, key: &'static str, example: &str) {
+        let remedy = format!("add `{key} = {example}` to {}", self.place.name());
+        self.fault(key, None, "is missing", remedy);
+    }
+
+    pub fn fault(
+        &mut self,
+        key: &str,
+        value: Option<String>,
+        problem: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let place = self.place.child(key);
+        self.walk.fault(&place, value, problem, remedy);
+    }
+
+    /// Whatever is still left was not asked for, so it is unknown; `later` are the keys that are
+    /// promised, and that this version does not know yet.
+    pub fn close(self, later: &[&str]) {
+        self.walk.later.extend(later.iter().map(|key| self.place.child(key).variable));
+        let mut left: Vec<_> = self.values.into_keys().collect();
+        left.sort();
+        for key in left {
+            self.walk.unknown.push(Unknown {
+                place: self.place.child(&key),
+                later: later.contains(&key.as_str()),
+                table: self.place.name().to_owned(),
+                siblings: self.known.clone(),
+                key,
+            });
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What an operator most likely meant by a key or a variable that does not exist.
+
+use std::collections::BTreeSet;
+
+use strsim::normalized_damerau_levenshtein;
+
+use super::place::{Place, header};
+
+/// How alike two words must be for one to be the other misspelt, from 0 to 1.
+const LIKENESS_MIN: f64 = 0.6;
+
+/// A key that nothing asked for.
+pub(super) struct Unknown {
+    pub place: Place,
+    pub key: String,
+    /// What the table that it stands in is called.
+    pub table: String,
+    /// The keys that its table knows.
+    pub siblings: Vec<&'static str>,
+    /// Whether a later version of surveyd brings it.
+    pub later: bool,
+}
+
+impl Unknown {
+    /// The problem and the remedy, given the patterns of all keys that exist.
+    pub fn explained(&self, known: &BTreeSet<String>) -> (String, String) {
+        if self.later {
+            return not_supported();
+        }
+        let remedy = match nearest(&self.key, self.siblings.iter().copied()) {
+            Some(sibling) => format!("did you mean `{sibling}`?"),
+            None => self.elsewhere(known).unwrap_or_else(|| {
+                let siblings: Vec<_> = self.siblings.iter().map(|key| format!("`{key}`")).collect();
+                format!("remove it; {} takes {}", self.table, siblings.join(", "))
+            }),
+        };
+        ("unknown key".into(), remedy)
+    }
+
+    /// Where else in the file a key of this very name stands.
+    fn elsewhere(&self, known: &BTreeSet<String>) -> Option<String> {
+        let tables = known.iter().filter_map(|pattern| {
+            let (table, key) = pattern.rsplit_once('.')?;
+            (key == self.key).then(|| match table.ends_with('*') {
+                true => format!("[[{}]]", header(table)),
+                false => format!("[{}]", header(table)),
+            })
+        });
+        let tables: Vec<_> = tables.collect();
+        (!tables.is_empty()).then(|| format!("`{}` belongs in {}", self.key, tables.join(" or ")))
+    }
+}
+
+/// The problem and the remedy of a variable that no key answers to.
+pub(super) fn variable<'k>(
+    name: &str,
+    known: impl Iterator<Item = &'k String>,
+    later: &[String],
+) -> (String, String) {
+    let of_later = |beginning: &String| {
+        name.strip_prefix(beginning.as_str()).is_some_and(|r| r.is_empty() || r.starts_with("__"))
+    };
+    if later.iter().any(of_later) {
+        return not_supported();
+    }
+    let remedy = match nearest(name, known.map(String::as_str)) {
+        Some(known) => format!("did you mean {known}?"),
+        None => "unset it; a key's variable is named as SURVEYD__HTTP__LISTEN".into(),
+    };
+    ("no key answers to this variable".into(), remedy)
+}
+
+/// The word most like `word`, where one is like it at all.
+pub(in crate::config) fn nearest<'k>(
+    word: &str,
+    known: impl Iterator<Item = &'k str>,
+) -> Option<&'k str> {
+    let likeness = |known: &str| match known.contains(word) && word.len() > 2 {
+        // `timeout` for `request_timeout`: what is left out is not misspelt.
+        true => 1.0,
+        false => normalized_damerau_levenshtein(&word.to_lowercase(), &known.to_lowercase()),
+    };
+    known
+        .map(|known| (likeness(known), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        // Of several that hold the word, the shortest says least beside it.
+        .max_by(|(one, a), (other, b)| one.total_cmp(other).then(b.len().cmp(&a.len())))
+        .map(|(_, known)| known)
+}
+
+fn not_supported() -> (String, String) {
+    ("is not supported by this version of surveyd".into(), "remove it".into())
+}

@@ -1,0 +1,205 @@
+//! The text of the Direct Message above the card: a template for each language, and its rendering.
+//!
+//! Owns which text a person gets. Templates are minijinja's; they know `account`, `source`,
+//! `conversation_id`, `user_id`, `first_name`, `language`, `agent`, `team`, `tags`, `closed_by` and
+//! `attributes`, and a variable that a notice did not bring renders to nothing. Text is never
+//! escaped: X takes it as it is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use minijinja::{AutoEscape, Environment};
+use serde_json::{Value, json};
+
+/// The longest Direct Message that X takes, in characters (error 354).
+pub const MESSAGE_CHARACTERS_MAX: usize = 10_000;
+
+/// The template that stands for every language without one of its own. No language tag is empty.
+const DEFAULT: &str = "";
+
+/// A survey's texts, compiled.
+pub struct Templates {
+    /// Holds the templates under their languages in lower case, the default one under [`DEFAULT`].
+    compiled: Environment<'static>,
+    /// The same texts as they were written, to compare and to show.
+    sources: BTreeMap<String, String>,
+}
+
+/// Why a text cannot be had from a template.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MessageError {
+    #[error("line {line}: {detail}")]
+    Syntax { line: usize, detail: String },
+    #[error("line {line}: cannot be rendered{}: {detail}", data(*.bare))]
+    Failed { line: usize, detail: String, bare: bool },
+    #[error("renders to nothing{}", data(*.bare))]
+    Empty { bare: bool },
+    #[error("renders to {characters} characters, and X takes {MESSAGE_CHARACTERS_MAX}")]
+    TooLong { characters: usize },
+}
+
+/// A template that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TemplateFault {
+    /// The language as it was given; nothing for the default text.
+    pub language: Option<String>,
+    pub error: MessageError,
+}
+
+impl Templates {
+    /// Compiles a default text and those of the languages, and renders each of them twice for proof:
+    /// with all that a notice can bring, and with no more than what every notice brings.
+    ///
+    /// Reports every template that fails, each once.
+    pub fn compile(
+        message: &str,
+        messages: &BTreeMap<String, String>,
+    ) -> Result<Self, Vec<TemplateFault>> {
+        let mut compiled = Environment::new();
+        compiled.set_auto_escape_callback(|_| AutoEscape::None);
+        let mut templates = Self { compiled, sources: BTreeMap::new() };
+        let mut faults = Vec::new();
+        let languages = messages.iter().map(|(language, text)| (Some(language), text.as_str()));
+        for (language, text) in std::iter::once((None, message)).chain(languages) {
+            if let Err(error) = templates.add(language.map(String::as_str), text) {
+                faults.push(TemplateFault { language: language.cloned(), error });
+            }
+        }
+        if faults.is_empty() { Ok(templates) } else { Err(faults) }
+    }
+
+    /// The text for a person who speaks `language`, from what the notice brought.
+    ///
+    /// A language is looked up whole, then without its last subtag, and so on (`es-MX` finds `es`);
+    /// letter case does not count. A variable that is null is one that the notice did not bring.
+    pub fn render(
+        &self,
+        language: Option<&str>,
+        variables: &BTreeMap<&str, Value>,
+    ) -> Result<String, MessageError> {
+        self.render_named(self.matching(language), variables, false)
+    }
+
+    fn add(&mut self, language: Option<&str>, text: &str) -> Result<(), MessageError> {
+        let name = language.map_or(String::from(DEFAULT), normal);
+        self.compiled.add_template_owned(name.clone(), text.to_owned()).map_err(|error| {
+            MessageError::Syntax { line: error.line().unwrap_or(1), detail: reason(&error) }
+        })?;
+        self.sources.insert(name.clone(), text.to_owned());
+        self.render_named(&name, &sample(), false)?;
+        self.render_named(&name, &bare_sample(), true).map(drop)
+    }
+
+    fn matching(&self, language: Option<&str>) -> &str {
+        let wanted = language.map_or(String::from(DEFAULT), normal);
+        let mut rest = wanted.as_str();
+        while !rest.is_empty() {
+            if let Some((name, _)) = self.sources.get_key_value(rest) {
+                return name;
+            }
+            rest = rest.rsplit_once('-').map_or("", |(shorter, _)| shorter);
+        }
+        DEFAULT
+    }
+
+    fn render_named(
+        &self,
+        name: &str,
+        variables: &BTreeMap<&str, Value>,
+        bare: bool,
+    ) -> Result<String, MessageError> {
+        let failed = |error: minijinja::Error| MessageError::Failed {
+            line: error.line().unwrap_or(1),
+            detail: reason(&error),
+            bare,
+        };
+        let template = self.compiled.get_template(name).map_err(failed)?;
+        let text = template.render(minijinja::value::Serde(filled(variables)));
+        let text = text.map_err(failed)?;
+        if text.trim().is_empty() {
+            return Err(MessageError::Empty { bare });
+        }
+        match text.chars().count() {
+            characters if characters > MESSAGE_CHARACTERS_MAX => {
+                Err(MessageError::TooLong { characters })
+            }
+            _ => Ok(text),
+        }
+    }
+}
+
+// The compiled form cannot be compared and need not be: the same texts compile to the same templates.
+impl PartialEq for Templates {
+    fn eq(&self, other: &Self) -> bool {
+        self.sources == other.sources
+    }
+}
+
+impl fmt::Debug for Templates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Templates").field(&self.sources).finish()
+    }
+}
+
+/// All that a notice can bring, made up, to try a template on.
+fn sample() -> BTreeMap<&'static str, Value> {
+    let mut variables = bare_sample();
+    variables.extend([
+        ("first_name", json!("Ana")),
+        ("language", json!("es")),
+        ("agent", json!("dana")),
+        ("team", json!("billing")),
+        ("tags", json!(["vip"])),
+        ("closed_by", json!("agent")),
+        ("attributes", json!({"order": "77"})),
+    ]);
+    variables
+}
+
+/// What every notice brings.
+fn bare_sample() -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("account", json!("acme")),
+        ("source", json!("helpdesk")),
+        ("conversation_id", json!("c-42")),
+        ("user_id", json!("343434343434")),
+    ])
+}
+
+/// The variables without those that are null, and with a place to look attributes and tags up in.
+///
+/// minijinja prints null as `none` and fails on a member of what is not there; a person's text must
+/// do neither.
+fn filled<'a>(variables: &'a BTreeMap<&str, Value>) -> BTreeMap<&'a str, Value> {
+    let mut filled = BTreeMap::from([("attributes", json!({})), ("tags", json!([]))]);
+    for (name, value) in variables {
+        match value {
+            Value::Null => {}
+            Value::Object(members) => {
+                let known = members.iter().filter(|(_, member)| !member.is_null());
+                let known = known.map(|(name, member)| (name.clone(), member.clone()));
+                filled.insert(*name, Value::Object(known.collect()));
+            }
+            other => {
+                filled.insert(*name, other.clone());
+            }
+        }
+    }
+    filled
+}
+
+/// A language tag to look up by. Some help desks write `es_MX`.
+fn normal(language: &str) -> String {
+    language.to_ascii_lowercase().replace('_', "-")
+}
+
+fn reason(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+}
+
+fn data(bare: bool) -> &'static str {
+    if bare { " where a notice brings neither first_name, language, agent nor team" } else { "" }
+}
+
+#[cfg(test)]
+mod tests;
