@@ -1,4 +1,5 @@
 pub mod domain;
 pub mod report;
+pub mod sandbox;
 pub mod store;
 pub mod x;
