@@ -5,6 +5,7 @@ mod faulty;
 mod reading;
 mod signing;
 mod vectors;
+mod wire;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
