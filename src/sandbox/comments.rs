@@ -1,0 +1,62 @@
+//! What people write beside their score: short and long, with accents, emoji, line breaks, and signs that a careless
+//! export would trip over.
+
+use super::chance::Chance;
+
+/// How a person feels about the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    Content,
+    SoSo,
+    Cross,
+}
+
+const CONTENT: [&str; 12] = [
+    "Sorted in two minutes, thank you!",
+    "Dana was lovely. She even followed up the next morning 🙌",
+    "Quick, clear and kind.",
+    "Honestly better than calling. Keep doing this.",
+    "+1 for not making me repeat my order number",
+    "Zoë at your café desk found my parcel before I did 😂",
+    "Great service 💙💙💙",
+    "My refund was there the same day. Très bien!",
+    "Fixed my login, and explained why it broke.\nThat second part is what I liked.",
+    "10/10, would lose my password again",
+    "She said \"leave it with me\", and then really did it.",
+    "👍🏽",
+];
+
+const SO_SO: [&str; 9] = [
+    "It works now, but I had to ask three times.",
+    "Friendly, though a bit slow.",
+    "ok",
+    "The answer was right; getting it took all afternoon.",
+    "Agent fine, app not so much 🤷",
+    "Half of it is solved. The naïve workaround will do for now.",
+    "- helpful person\n- confusing forms",
+    "I'd rather have one person from start to end.",
+    "Decent. Señor Pérez deserves a better tool, I think.",
+];
+
+const CROSS: [&str; 9] = [
+    "Still no refund. I was told five days, it has been nine.",
+    "Three agents, three different answers 😡",
+    "You closed the chat while I was typing!",
+    "=DISAPPOINTED",
+    "Nobody read what I wrote. Copy, paste, goodbye.",
+    "The link you sent me leads nowhere…",
+    "Rude. And wrong, too.",
+    "I am moving to another provider, sorry.",
+    "Waited 40 minutes; was then asked to \"try again later\", twice, by a bot, in a language I don't speak.",
+];
+
+/// Some words in that mood.
+pub fn comment(mood: Mood, chance: &mut Chance) -> &'static str {
+    let words: &[&str] = match mood {
+        Mood::Content => &CONTENT,
+        Mood::SoSo => &SO_SO,
+        Mood::Cross => &CROSS,
+    };
+    let index = usize::try_from(chance.below(words.len() as u64)).expect("an index below 12 fits");
+    words[index]
+}

@@ -1,0 +1,121 @@
+//! The way of one request through the world: which call it is, whose, what fault it meets, what comes of it.
+
+use std::time::Duration;
+
+use super::authentication::authenticate;
+use super::call::{Call, Reply, Request};
+use super::dates::http_date;
+use super::faults::{Fault, Outcome};
+use super::form::Parameters;
+use super::limits::Allowance;
+use super::record::RefusedCall;
+use super::refusal::Refusal;
+use super::world::{Due, World};
+use crate::domain::time::Millis;
+
+/// A call that passed authentication.
+pub(super) struct Accepted {
+    pub call: Call,
+    pub account: usize,
+    pub method: String,
+    pub path: String,
+    pub parameters: Parameters,
+}
+
+impl World {
+    /// One request from start to end.
+    pub fn take(&mut self, request: &Request, now: Millis) -> Outcome {
+        self.advance(now);
+        let Some(call) = Call::of(&request.method, &request.path) else {
+            return self.refuse(request, None, Refusal::no_such_page(), now).into();
+        };
+        let (account, parameters) =
+            match authenticate(&self.accounts, &mut self.nonces, request, now) {
+                Ok(known) => known,
+                Err(refusal) => return self.refuse(request, Some(call), refusal, now).into(),
+            };
+        let user_id = self.accounts[account].user_id;
+        self.record.call(user_id, call);
+        let (method, path) = (request.method.clone(), request.path.clone());
+        let accepted = Accepted { call, account, method, path, parameters };
+        match self.faults.take(call, user_id) {
+            None => self.carry_out(&accepted, now).into(),
+            Some(Fault::Slow { by_ms }) => {
+                let reply = self.carry_out(&accepted, now);
+                Outcome::Answer { reply, held_back: Duration::from_millis(by_ms) }
+            }
+            Some(Fault::NotCarriedOut { ending }) => dated(ending.into(), now),
+            Some(Fault::CarriedOut { ending }) => {
+                self.carry_out(&accepted, now);
+                dated(ending.into(), now)
+            }
+            Some(Fault::CarriedOutLater { after_ms, ending }) => {
+                self.plan(now.plus(Duration::from_millis(after_ms)), Due::Call(accepted));
+                dated(ending.into(), now)
+            }
+        }
+    }
+
+    /// Does what an accepted call asks for; a refusal goes into the record.
+    pub(super) fn carry_out(&mut self, accepted: &Accepted, now: Millis) -> Reply {
+        let Accepted { call, account, parameters, path, .. } = accepted;
+        let (result, allowance) = match call {
+            Call::Create => self.create(*account, parameters, now),
+            Call::Show
+            | Call::Events
+            | Call::Friendship
+            | Call::Users
+            | Call::VerifyCredentials => {
+                match self.windows.charge(self.accounts[*account].user_id, *call, now) {
+                    Ok(allowance) => (self.read(*call, *account, path, parameters, now), allowance),
+                    Err(allowance) => (
+                        Err(Refusal::rate_limited().because("the 15 minutes are spent")),
+                        allowance,
+                    ),
+                }
+            }
+        };
+        let mut reply = match result {
+            Ok(body) => Reply::json(200, &body),
+            Err(refusal) => {
+                let reply = Reply::json(refusal.status, &refusal.body(Some(*call)));
+                self.record.refuse(RefusedCall {
+                    at: now,
+                    method: accepted.method.clone(),
+                    path: path.clone(),
+                    user_id: Some(self.accounts[*account].user_id),
+                    refusal,
+                });
+                reply
+            }
+        };
+        reply.headers = Allowance::headers(&allowance);
+        reply.headers.push(("date".to_owned(), http_date(now)));
+        reply
+    }
+
+    /// Refuses a request before it is known whose it is.
+    fn refuse(
+        &mut self,
+        request: &Request,
+        call: Option<Call>,
+        refusal: Refusal,
+        now: Millis,
+    ) -> Reply {
+        let mut reply = Reply::json(refusal.status, &refusal.body(call));
+        reply.headers.push(("date".to_owned(), http_date(now)));
+        let (method, path) = (request.method.clone(), request.path.clone());
+        self.record.refuse(RefusedCall { at: now, method, path, user_id: None, refusal });
+        reply
+    }
+}
+
+/// Even a scripted answer carries the time, as every HTTP answer does.
+fn dated(mut outcome: Outcome, now: Millis) -> Outcome {
+    if let Outcome::Answer { reply, .. } = &mut outcome
+        && reply.header("date").is_none()
+    {
+        reply.headers.push(("date".to_owned(), http_date(now)));
+    }
+    outcome
+}

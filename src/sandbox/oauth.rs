@@ -1,0 +1,117 @@
+//! OAuth 1.0a as a server checks it: the header, the base string and the signature (RFC 5849 sections 3.2 to 3.5).
+//!
+//! Whose keys they are, the clock and repeated nonces are `authentication`'s matter.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+
+use super::form::{decode, encode};
+
+/// What an `Authorization: OAuth …` header says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub consumer_key: String,
+    pub token: String,
+    pub nonce: String,
+    /// Seconds since 1970.
+    pub timestamp: i64,
+    /// As it stands there: base64 of 20 bytes, if it is one.
+    pub signature: String,
+    /// Every parameter that is signed: all but the signature itself and the realm.
+    pub signed: Vec<(String, String)>,
+}
+
+/// Reads the header; `None` where it is no complete OAuth 1.0a header for HMAC-SHA1.
+pub fn read_header(value: &str) -> Option<Header> {
+    let (scheme, rest) = value.split_at_checked("OAuth ".len())?;
+    if !scheme.eq_ignore_ascii_case("OAuth ") {
+        return None;
+    }
+    let mut signed = parameters(rest)?;
+    for (index, (name, _)) in signed.iter().enumerate() {
+        if signed[..index].iter().any(|(earlier, _)| earlier == name) {
+            return None;
+        }
+    }
+    let find = |name: &str| {
+        signed
+            .iter()
+            .find(|(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value.clone())
+    };
+    // The version may be left out, but then it is 1.0 (RFC 5849 section 3.1).
+    if find("oauth_signature_method")? != "HMAC-SHA1"
+        || find("oauth_version").is_some_and(|version| version != "1.0")
+    {
+        return None;
+    }
+    let timestamp: i64 = find("oauth_timestamp")?.parse().ok().filter(|seconds| *seconds >= 0)?;
+    let (consumer_key, token) = (find("oauth_consumer_key")?, find("oauth_token")?);
+    let (nonce, signature) = (find("oauth_nonce")?, find("oauth_signature")?);
+    signed.retain(|(name, _)| name != "oauth_signature" && name != "realm");
+    Some(Header { consumer_key, token, nonce, timestamp, signature, signed })
+}
+
+/// `name="value"` pairs with commas between them. Only a quote ends a value: a realm may hold commas.
+fn parameters(mut rest: &str) -> Option<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return Some(found);
+        }
+        let (name, after_name) = rest.split_once('=')?;
+        let (value, after_value) = after_name.trim_start().strip_prefix('"')?.split_once('"')?;
+        // Nothing may stand between a value's end and the comma.
+        let after_value = after_value.trim_start();
+        if !after_value.is_empty() && !after_value.starts_with(',') {
+            return None;
+        }
+        found.push((decode(name.trim()), decode(value)));
+        rest = after_value;
+    }
+}
+
+/// The string that is signed (RFC 5849 section 3.4.1). `parameters` are decoded, from header, query and form alike.
+pub fn base_string(
+    method: &str,
+    scheme: &str,
+    host: &str,
+    path: &str,
+    parameters: &[(String, String)],
+) -> String {
+    let mut encoded: Vec<(String, String)> =
+        parameters.iter().map(|(name, value)| (encode(name), encode(value))).collect();
+    // Sorted after encoding, by name and then by value: `%` sorts before letters, so the order of both steps matters.
+    encoded.sort_unstable();
+    let joined =
+        encoded.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+    format!(
+        "{}&{}&{}",
+        method.to_ascii_uppercase(),
+        encode(&base_uri(scheme, host, path)),
+        encode(&joined)
+    )
+}
+
+/// Scheme and host in lower case, without the scheme's own port, with any other (RFC 5849 section 3.4.1.2).
+fn base_uri(scheme: &str, host: &str, path: &str) -> String {
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let own_port = if scheme == "https" { ":443" } else { ":80" };
+    let host = host.strip_suffix(own_port).unwrap_or(&host);
+    format!("{scheme}://{host}{path}")
+}
+
+/// Whether `signature` is the HMAC-SHA1 of the base string under both secrets; compared in constant time.
+pub fn verifies(
+    base_string: &str,
+    consumer_secret: &str,
+    token_secret: &str,
+    signature: &str,
+) -> bool {
+    let Ok(tag) = STANDARD.decode(signature) else { return false };
+    let key = format!("{}&{}", encode(consumer_secret), encode(token_secret));
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key.as_bytes());
+    hmac::verify(&key, base_string.as_bytes(), &tag).is_ok()
+}

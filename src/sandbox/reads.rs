@@ -1,0 +1,180 @@
+//! The calls that change nothing: show, events, friendships/show, users, verify_credentials.
+
+use serde_json::{Value, json};
+
+use super::call::{Call, shown_id};
+use super::events::{Cursor, Window};
+use super::form::Parameters;
+use super::people::Standing;
+use super::refusal::Refusal;
+use super::world::World;
+use crate::domain::time::Millis;
+
+const EVENTS_COUNT_MAX: u64 = 100;
+const USERS_MAX: usize = 100;
+
+impl World {
+    pub(super) fn read(
+        &self,
+        call: Call,
+        account: usize,
+        path: &str,
+        parameters: &Parameters,
+        now: Millis,
+    ) -> Result<Value, Refusal> {
+        let user_id = self.accounts[account].user_id;
+        match call {
+            Call::Show => self.show(user_id, path),
+            Call::Events => self.events(user_id, parameters, now),
+            Call::Friendship => self.friendship(user_id, parameters),
+            Call::Users => self.users(parameters),
+            Call::VerifyCredentials => Ok(self.credentials(account)),
+            Call::Create => unreachable!("create is no read"),
+        }
+    }
+
+    /// One feedback of the account's own; those of others are not there for it.
+    fn show(&self, user_id: u64, path: &str) -> Result<Value, Refusal> {
+        shown_id(path)
+            .and_then(|id| self.feedback.get(&id))
+            .filter(|feedback| feedback.from_user_id == user_id)
+            .map(|feedback| feedback.to_json())
+            .ok_or_else(|| Refusal::no_such_page().because("no such feedback of this account"))
+    }
+
+    fn events(&self, user_id: u64, parameters: &Parameters, now: Millis) -> Result<Value, Refusal> {
+        let count = parameters.optional_number("count")?.unwrap_or(EVENTS_COUNT_MAX);
+        if !(1..=EVENTS_COUNT_MAX).contains(&count) {
+            return Err(Refusal::invalid("count", "not from 1 to 100"));
+        }
+        let cursor = match parameters.optional("cursor") {
+            None => Cursor::at_start(user_id, self.asked_window(parameters, now)?),
+            Some(text) => self.asked_cursor(user_id, text, parameters)?,
+        };
+        let (events, next) = self.events.page(cursor, count, self.behaviour.paging, self.seed);
+        Ok(json!({
+            "events": events.iter().map(|event| event.to_json()).collect::<Vec<_>>(),
+            "next_cursor": next.map(|cursor| cursor.to_text(self.seed)).unwrap_or_default(),
+        }))
+    }
+
+    /// The window of a first page.
+    fn asked_window(&self, parameters: &Parameters, now: Millis) -> Result<Window, Refusal> {
+        let from = Millis(parameters.required_number("from_time")?);
+        let to = Millis(parameters.required_number("to_time")?);
+        if from > to {
+            return Err(Refusal::invalid("from_time", "later than to_time"));
+        }
+        let latest = now.minus(self.horizon);
+        if to > latest {
+            let late_by = to.0 - latest.0;
+            return Err(Refusal::invalid("to_time", format!("{late_by} ms past the horizon")));
+        }
+        Ok(Window { from, to })
+    }
+
+    /// The place that a cursor names. The window may be said again beside it, but not another one.
+    fn asked_cursor(
+        &self,
+        user_id: u64,
+        text: &str,
+        parameters: &Parameters,
+    ) -> Result<Cursor, Refusal> {
+        let from = parameters.optional_number::<i64>("from_time")?;
+        let to = parameters.optional_number::<i64>("to_time")?;
+        Cursor::from_text(text, self.seed)
+            .filter(|cursor| cursor.user_id == user_id)
+            .filter(|cursor| from.is_none_or(|from| from == cursor.window.from.0))
+            .filter(|cursor| to.is_none_or(|to| to == cursor.window.to.0))
+            .ok_or_else(|| {
+                Refusal::invalid("cursor", "not given out to this account for this window")
+            })
+    }
+
+    fn friendship(&self, user_id: u64, parameters: &Parameters) -> Result<Value, Refusal> {
+        let source_id: u64 = parameters.required_number("source_id")?;
+        let target_id: u64 = parameters.required_number("target_id")?;
+        let person = self.people.find(target_id, self.seed, &self.behaviour);
+        person.found()?;
+        // X says what concerns the caller only where the caller is the source.
+        let can_dm = (source_id == user_id).then(|| person.can_dm());
+        Ok(json!({"relationship": {
+            "source": {
+                "id": source_id, "id_str": source_id.to_string(), "screen_name": self.screen_name(source_id),
+                "following": false, "followed_by": false, "can_dm": can_dm, "blocking": null, "blocked_by": null,
+                "muting": null, "want_retweets": null, "all_replies": null, "marked_spam": null,
+            },
+            "target": {
+                "id": target_id, "id_str": target_id.to_string(), "screen_name": self.screen_name(target_id),
+                "following": false, "followed_by": false, "following_received": null, "following_requested": null,
+            },
+        }}))
+    }
+
+    fn users(&self, parameters: &Parameters) -> Result<Value, Refusal> {
+        let asked: Vec<&str> = parameters.required("ids")?.split(',').collect();
+        if asked.len() > USERS_MAX {
+            return Err(Refusal::invalid("ids", "more than 100 ids"));
+        }
+        let fields: Vec<&str> =
+            parameters.optional("user.fields").unwrap_or("").split(',').collect();
+        let (mut data, mut errors) = (Vec::new(), Vec::new());
+        for text in asked {
+            let user_id = text.parse().map_err(|_| Refusal::not_a_number("ids", text))?;
+            let person = self.people.find(user_id, self.seed, &self.behaviour);
+            match person.standing {
+                Standing::Present => {
+                    let name = self.screen_name(user_id);
+                    let mut user = json!({"id": text, "username": name, "name": name});
+                    if fields.contains(&"receives_your_dm") {
+                        user["receives_your_dm"] = json!(person.can_dm());
+                    }
+                    if fields.contains(&"connection_status") {
+                        user["connection_status"] = json!([]);
+                    }
+                    data.push(user);
+                }
+                Standing::Unknown => {
+                    errors.push(problem(text, "Not Found Error", "Could not find user with ids"));
+                }
+                Standing::Suspended => {
+                    errors.push(problem(text, "Forbidden", "User has been suspended"))
+                }
+            }
+        }
+        // Either list is left out where it would be empty.
+        let mut body = json!({});
+        for (name, list) in [("data", data), ("errors", errors)] {
+            if !list.is_empty() {
+                body[name] = Value::Array(list);
+            }
+        }
+        Ok(body)
+    }
+
+    fn credentials(&self, account: usize) -> Value {
+        let account = &self.accounts[account];
+        json!({
+            "id": account.user_id,
+            "id_str": account.user_id.to_string(),
+            "name": account.screen_name,
+            "screen_name": account.screen_name,
+        })
+    }
+
+    fn screen_name(&self, user_id: u64) -> String {
+        self.accounts
+            .iter()
+            .find(|account| account.user_id == user_id)
+            .map_or_else(|| format!("person_{user_id}"), |account| account.screen_name.clone())
+    }
+}
+
+/// One of the partial errors that a 200 of the second API version may carry.
+fn problem(user_id: &str, title: &str, what: &str) -> Value {
+    json!({
+        "resource_type": "user", "resource_id": user_id, "parameter": "ids", "value": user_id,
+        "title": title, "detail": format!("{what}: [{user_id}]."),
+        "type": "https://api.twitter.com/2/problems/resource-not-found",
+    })
+}

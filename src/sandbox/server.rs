@@ -1,0 +1,214 @@
+//! The wire: HTTP/1.1 around a `World`. It turns bytes into requests and replies into bytes, cuts a connection where
+//! the world says so, and decides nothing.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::call::{Reply, Request};
+use super::clock::Clock;
+use super::config::SandboxConfig;
+use super::faults::Outcome;
+use super::inspection::{PREFIX, inspect};
+use super::world::World;
+use crate::domain::time::Millis;
+
+/// The longest body read; a prompt of 10,000 characters needs at most a tenth of it.
+const BODY_MAX: usize = 1024 * 1024;
+
+/// How long accepting pauses where the machine refuses a connection, so that it is not asked without end.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A running sandbox. Dropping it ends it too, but only `stop` waits for the end.
+pub struct Sandbox {
+    address: SocketAddr,
+    world: Arc<Mutex<World>>,
+    clock: Clock,
+    stop: oneshot::Sender<Infallible>,
+    server: JoinHandle<()>,
+}
+
+impl Sandbox {
+    /// Serves a new world on the listener, until it is stopped.
+    ///
+    /// # Errors
+    /// Where the listener has no address of its own.
+    pub fn start(config: SandboxConfig, listener: TcpListener) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let clock = config.clock.clone();
+        let world = Arc::new(Mutex::new(World::new(config)));
+        let (stop, stopped) = oneshot::channel();
+        let server = tokio::spawn(serve(listener, Arc::clone(&world), clock.clone(), stopped));
+        Ok(Self { address, world, clock, stop, server })
+    }
+
+    /// Serves a new world on a free port of this machine.
+    ///
+    /// # Errors
+    /// Where no port can be had.
+    pub async fn start_on_loopback(config: SandboxConfig) -> io::Result<Self> {
+        Self::start(config, TcpListener::bind("127.0.0.1:0").await?)
+    }
+
+    /// What a client takes as X's base URL.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The world being served. Never hold its lock across an await: every request waits for it.
+    pub fn world(&self) -> Arc<Mutex<World>> {
+        Arc::clone(&self.world)
+    }
+
+    /// The time by the sandbox's clock.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// Ends every connection, and returns when the last is gone.
+    pub async fn stop(self) {
+        drop(self.stop);
+        if let Err(error) = self.server.await
+            && let Ok(panic) = error.try_into_panic()
+        {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+/// Takes connections until the sender of `stopped` is gone.
+async fn serve(
+    listener: TcpListener,
+    world: Arc<Mutex<World>>,
+    clock: Clock,
+    mut stopped: oneshot::Receiver<Infallible>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = &mut stopped => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => {
+                    connections.spawn(connection(stream, peer, Arc::clone(&world), clock.clone()));
+                }
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    // Nothing is lost with a connection: the world changes in one step, never halfway through an await.
+    connections.shutdown().await;
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, world: Arc<Mutex<World>>, clock: Clock) {
+    let service = service_fn(|request| respond(request, peer, &world, &clock));
+    // The error is the cut connection itself, or a client that left: both are the client's to notice.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// The world wants this connection closed without an answer. hyper does that when a service fails.
+#[derive(Debug)]
+struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the connection is cut on order")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+async fn respond(
+    request: hyper::Request<Incoming>,
+    peer: SocketAddr,
+    world: &Mutex<World>,
+    clock: &Clock,
+) -> Result<Response<Body>, Cut> {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(Body::new(body), BODY_MAX).await else {
+        return Ok(bare(StatusCode::PAYLOAD_TOO_LARGE));
+    };
+    let header = |name: HeaderName| text(&head.headers, &name);
+    let request = Request {
+        method: head.method.to_string(),
+        // Behind something that ends TLS the client has signed https.
+        scheme: header(HeaderName::from_static("x-forwarded-proto"))
+            .unwrap_or_else(|| "http".to_owned()),
+        host: header(HOST).unwrap_or_default(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        content_type: header(CONTENT_TYPE),
+        authorization: header(AUTHORIZATION),
+        body: body.to_vec(),
+    };
+    let outcome = {
+        let mut world = locked(world);
+        // Read under the lock, so that nothing happens earlier than what another request has already seen.
+        let now = clock.now();
+        if request.path.starts_with(PREFIX) && peer.ip().is_loopback() {
+            Outcome::from(inspect(&mut world, &request, now))
+        } else {
+            world.take(&request, now)
+        }
+    };
+    match outcome {
+        Outcome::Answer { reply, held_back } => {
+            if held_back > Duration::ZERO {
+                tokio::time::sleep(held_back).await;
+            }
+            Ok(written(reply))
+        }
+        Outcome::Cut => Err(Cut),
+        // hyper drops this when the client gives up, and `stop` ends the connection.
+        Outcome::Silence => pending().await,
+    }
+}
+
+/// A test that panicked with the lock in its hand must not take the server down with it.
+fn locked(world: &Mutex<World>) -> MutexGuard<'_, World> {
+    world.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn written(reply: Reply) -> Response<Body> {
+    let mut response =
+        Response::builder().status(reply.status).header(CONTENT_TYPE, reply.content_type);
+    for (name, value) in reply.headers {
+        response = response.header(name, value);
+    }
+    // Only a scripted answer can have a status or a header that is none.
+    response
+        .body(Body::from(reply.body))
+        .unwrap_or_else(|_| bare(StatusCode::INTERNAL_SERVER_ERROR))
+}
+
+fn bare(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
