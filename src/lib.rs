@@ -1,6 +1,12 @@
+pub mod clock;
 pub mod config;
+pub mod desk;
 pub mod domain;
+pub mod poller;
 pub mod report;
 pub mod sandbox;
+pub mod scheduler;
+pub mod stop;
 pub mod store;
+pub mod wake;
 pub mod x;

@@ -62,16 +62,19 @@ pub enum ClosedBy {
 }
 
 impl ClosedBy {
-    pub const NAMES: [&'static str; 5] = ["agent", "customer", "bot", "auto", "bulk"];
+    pub const ALL: [Self; 5] = [Self::Agent, Self::Customer, Self::Bot, Self::Auto, Self::Bulk];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Customer => "customer",
+            Self::Bot => "bot",
+            Self::Auto => "auto",
+            Self::Bulk => "bulk",
+        }
+    }
 
     pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "agent" => Some(Self::Agent),
-            "customer" => Some(Self::Customer),
-            "bot" => Some(Self::Bot),
-            "auto" => Some(Self::Auto),
-            "bulk" => Some(Self::Bulk),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|by| by.as_str() == name)
     }
 }

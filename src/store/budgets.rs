@@ -132,15 +132,27 @@ impl Store {
 
     /// Calls of a kind that the account may still make now.
     pub async fn calls_left(&self, account: &str, call: Call, now: Millis) -> Result<u32> {
+        Ok(self.window(account, call).await?.left(call.limit(), now))
+    }
+
+    /// When the account may make such a call again; `None`: now.
+    pub async fn calls_free_at(
+        &self,
+        account: &str,
+        call: Call,
+        now: Millis,
+    ) -> Result<Option<Millis>> {
+        Ok(self.window(account, call).await?.take(call.limit(), now).err())
+    }
+
+    async fn window(&self, account: &str, call: Call) -> Result<Window> {
         let used: Option<String> =
             sqlx::query_scalar("select used from call_budget where account = $1 and call = $2")
                 .bind(account)
                 .bind(call.as_str())
                 .fetch_optional(&self.readers)
                 .await?;
-        let window: Window =
-            used.map_or(Ok(Window::default()), |used| serde_json::from_str(&used))?;
-        Ok(window.left(call.limit(), now))
+        Ok(used.map_or(Ok(Window::default()), |used| serde_json::from_str(&used))?)
     }
 
     /// Pauses an account, or puts off the next question about it.

@@ -14,37 +14,52 @@ const MIGRATIONS: [(i64, &str, &str); 2] = [
 /// The newest schema this program knows.
 pub const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
-/// Looks at the database without writing to it.
+/// Refuses a schema that is newer than this program, without writing to the database.
 pub async fn refuse_newer(location: &Location) -> Result<()> {
-    let exists = location.file().is_none_or(|file| file.metadata().is_ok_and(|m| m.len() > 0));
-    if !exists {
-        return Ok(());
-    }
-    let mut connection = AnyConnection::connect_with(&location.options("ro")?).await?;
-    let tables: i64 = match location.engine {
-        Engine::Sqlite => {
-            sqlx::query_scalar("select count(*) from sqlite_schema where name = '_sqlx_migrations'")
-                .fetch_one(&mut connection)
-                .await?
-        }
-        Engine::Postgres => sqlx::query_scalar(
-            "select count(*) from pg_catalog.pg_class where oid = to_regclass('_sqlx_migrations')",
-        )
-        .fetch_one(&mut connection)
-        .await?,
-    };
-    let found: Option<i64> = if tables == 0 {
-        None
-    } else {
-        sqlx::query_scalar("select max(version) from _sqlx_migrations")
-            .fetch_one(&mut connection)
-            .await?
-    };
-    connection.close().await?;
-    match found {
+    match found(location).await? {
         Some(found) if found > KNOWN => Err(Error::NewerSchema { found, known: KNOWN }),
         _ => Ok(()),
     }
+}
+
+/// Refuses any schema but this program's.
+pub async fn require_current(location: &Location) -> Result<()> {
+    match found(location).await? {
+        Some(KNOWN) => Ok(()),
+        Some(found) if found > KNOWN => Err(Error::NewerSchema { found, known: KNOWN }),
+        Some(_) => Err(Error::Url(
+            "the database's schema is older than this program: run `surveyd migrate`".into(),
+        )),
+        None => Err(Error::Url(
+            "there is no database yet: start `surveyd run`, or correct store.url (a relative one \
+             starts at $STATE_DIRECTORY, else at the working folder)"
+                .into(),
+        )),
+    }
+}
+
+/// The schema's version; `None` where there is no database or no table in it.
+async fn found(location: &Location) -> Result<Option<i64>> {
+    let exists = location.file().is_none_or(|file| file.metadata().is_ok_and(|m| m.len() > 0));
+    if !exists {
+        return Ok(None);
+    }
+    let mut connection = AnyConnection::connect_with(&location.options("ro")?).await?;
+    let has_table = match location.engine {
+        Engine::Sqlite => "select count(*) from sqlite_schema where name = '_sqlx_migrations'",
+        Engine::Postgres => {
+            "select count(*) from pg_catalog.pg_class where oid = to_regclass('_sqlx_migrations')"
+        }
+    };
+    let tables: i64 = sqlx::query_scalar(has_table).fetch_one(&mut connection).await?;
+    let mut found = None;
+    if tables > 0 {
+        found = sqlx::query_scalar("select max(version) from _sqlx_migrations")
+            .fetch_one(&mut connection)
+            .await?;
+    }
+    connection.close().await?;
+    Ok(found)
 }
 
 pub async fn run(connection: &mut AnyConnection) -> Result<()> {

@@ -116,6 +116,10 @@ impl Location {
         self.file.as_deref()
     }
 
+    pub fn is_sqlite(&self) -> bool {
+        self.engine == Engine::Sqlite
+    }
+
     fn options(&self, mode: &str) -> Result<AnyConnectOptions> {
         let url = match self.engine {
             Engine::Sqlite => format!("{}?mode={mode}", self.url),
@@ -198,10 +202,27 @@ impl Store {
         }
         migrate::run(&mut connection).await?;
         Ok(Self {
-            writer: writer::Writer::start(location.clone(), connection),
+            writer: writer::Writer::start(location.clone(), Some(connection)),
             readers: location.readers()?,
             location: location.clone(),
         })
+    }
+
+    /// Opens a database that a daemon may be working on. Its schema must be this program's; it is
+    /// neither made nor changed.
+    pub async fn attach(location: &Location) -> Result<Self> {
+        sqlx::any::install_default_drivers();
+        migrate::require_current(location).await?;
+        Ok(Self {
+            writer: writer::Writer::start(location.clone(), None),
+            readers: location.readers()?,
+            location: location.clone(),
+        })
+    }
+
+    /// Whether other daemons may work on the same database.
+    pub fn is_shared(&self) -> bool {
+        !self.location.is_sqlite()
     }
 
     /// Answers once the database takes a write transaction: the proof that the store works.

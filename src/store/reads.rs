@@ -71,6 +71,8 @@ pub struct Status {
 pub struct AccountStatus {
     /// Prompts that may have been sent in the last 24 hours.
     pub prompts_of_day: i64,
+    /// The oldest of them.
+    pub oldest_of_day: Option<Millis>,
     pub events_done_to: Option<Millis>,
     pub paused: Option<Paused>,
 }
@@ -227,15 +229,23 @@ impl Store {
         })
     }
 
+    /// How many answers are on record, a score and a comment counted singly.
+    pub async fn answers(&self) -> Result<i64> {
+        let count = sqlx::query_scalar("select count(score) + count(comment) from feedback");
+        Ok(count.fetch_one(&self.readers).await?)
+    }
+
     pub async fn account_status(&self, account: &str, since: Millis) -> Result<AccountStatus> {
-        let prompts_of_day: i64 =
-            sqlx::query_scalar("select count(*) from survey where account = $1 and spent_at > $2")
-                .bind(account)
-                .bind(since.0)
-                .fetch_one(&self.readers)
-                .await?;
+        let day = sqlx::query(
+            "select count(*), min(spent_at) from survey where account = $1 and spent_at > $2",
+        )
+        .bind(account)
+        .bind(since.0)
+        .fetch_one(&self.readers)
+        .await?;
         Ok(AccountStatus {
-            prompts_of_day,
+            prompts_of_day: day.try_get(0)?,
+            oldest_of_day: day.try_get::<Option<i64>, _>(1)?.map(Millis),
             events_done_to: self.poll_state(account).await?.done_to,
             paused: self.paused(account).await?,
         })

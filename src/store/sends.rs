@@ -103,7 +103,8 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
 });
 
 const RELEASE: &str = "update survey set try_at = $1, lease_until = null, \
-     lease_token = lease_token + 1 where id = $2 and state = 'scheduled' and lease_token = $3";
+     lease_token = lease_token + 1, attempts = attempts + $4 \
+     where id = $2 and state = 'scheduled' and lease_token = $3";
 
 const GUARD: &str = "insert into send_guard (throttle_group, passes) values ($1, 1) \
      on conflict (throttle_group) do update set passes = send_guard.passes + 1";
@@ -169,6 +170,15 @@ impl Store {
 
     /// Gives a claim back; the survey is looked at again at `try_at`.
     pub async fn release(&self, leased: Leased, try_at: Millis) -> Result<()> {
+        self.give_back(leased, try_at, 0).await
+    }
+
+    /// Gives a claim back whose person could not be looked up: it counts as a try.
+    pub async fn put_off_failed(&self, leased: Leased, try_at: Millis) -> Result<()> {
+        self.give_back(leased, try_at, 1).await
+    }
+
+    async fn give_back(&self, leased: Leased, try_at: Millis, tries: i64) -> Result<()> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -177,6 +187,7 @@ impl Store {
                         .bind(try_at.0)
                         .bind(leased.survey.id.as_str())
                         .bind(leased.token)
+                        .bind(tries)
                         .execute(connection)
                         .await?;
                     Ok(())
@@ -215,9 +226,13 @@ impl Store {
             .await
     }
 
-    /// Writes what a request came to. The survey as it is afterwards.
-    pub async fn finish(&self, sending: Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
-        self.writer.run(move |connection| Box::pin(finish(connection, sending, outcome, now))).await
+    /// Writes what a request came to. The survey as it is afterwards. Where the store is
+    /// unavailable the same may be written again.
+    pub async fn finish(&self, sending: &Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
+        let (id, token) = (sending.survey.id.clone(), sending.token);
+        self.writer
+            .run(move |connection| Box::pin(finish(connection, id, token, outcome, now)))
+            .await
     }
 
     /// Makes uncertain what a worker that is gone has left sending: all of it with `all`, else what
@@ -228,8 +243,16 @@ impl Store {
         settle_after: Duration,
         now: Millis,
     ) -> Result<Vec<Survey>> {
+        let left: Vec<String> = sqlx::query_scalar(LEFT_SENDING)
+            .bind(i64::from(all))
+            .bind(now.0)
+            .fetch_all(&self.readers)
+            .await?;
+        if left.is_empty() && !all {
+            return Ok(Vec::new());
+        }
         self.writer
-            .run(move |connection| Box::pin(recover(connection, all, settle_after, now)))
+            .run(move |connection| Box::pin(recover(connection, left, all, settle_after, now)))
             .await
     }
 }
@@ -299,6 +322,7 @@ async fn begin(
                 .bind(until.0)
                 .bind(survey.id.as_str())
                 .bind(token)
+                .bind(0_i64)
                 .execute(connection)
                 .await?;
             return Ok(Begun::Waits { until });
@@ -378,16 +402,15 @@ async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<St
 
 async fn finish(
     connection: &mut AnyConnection,
-    sending: Sending,
+    id: SurveyId,
+    token: i64,
     outcome: Outcome,
     now: Millis,
 ) -> Result<Survey> {
-    let id = sending.survey.id.clone();
-    let survey = match touch(connection, &id).await? {
-        Some((survey, token)) if token == sending.token + 1 => Survey { ..survey },
+    let (survey, token) = match touch(connection, &id).await? {
+        Some((survey, now_at)) if now_at == token + 1 => (survey, now_at),
         _ => return Err(Error::LeaseLost(id.to_string())),
     };
-    let token = sending.token + 1;
     let account = survey.account.clone();
     let (event, spent_at, try_at, show_at, update) = match outcome {
         Outcome::Accepted { delivery, update, show_at } => {
@@ -421,6 +444,7 @@ async fn finish(
 
 async fn recover(
     connection: &mut AnyConnection,
+    left: Vec<String>,
     all: bool,
     settle_after: Duration,
     now: Millis,
@@ -433,11 +457,6 @@ async fn recover(
         .execute(&mut *connection)
         .await?;
     }
-    let left: Vec<String> = sqlx::query_scalar(LEFT_SENDING)
-        .bind(i64::from(all))
-        .bind(now.0)
-        .fetch_all(&mut *connection)
-        .await?;
     let mut recovered = Vec::new();
     for id in left {
         let id = SurveyId::new(id);

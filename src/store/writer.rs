@@ -38,9 +38,10 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub fn start(location: Location, connection: AnyConnection) -> Self {
+    /// Without a `connection`, one is opened for the first write.
+    pub fn start(location: Location, connection: Option<AnyConnection>) -> Self {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        let worker = Worker { location, connection: Some(connection), failing: false };
+        let worker = Worker { location, connection, failing: false };
         let task = tokio::spawn(worker.run(waiting));
         Self { jobs, task: std::sync::Arc::new(Mutex::new(Some(task))) }
     }

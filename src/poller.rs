@@ -1,0 +1,230 @@
+//! Reads back what people answered: the events of the past in windows, page by page, and single
+//! prompts that are still fresh; and folds all of it into the store.
+//!
+//! [`tick`] is one bounded pass over one account; the daemon loops.
+
+use futures_util::{StreamExt, stream};
+use ring::digest::{SHA256, digest};
+use tracing::{info, warn};
+
+use crate::desk::Desk;
+use crate::domain::budget::Call;
+use crate::domain::policy;
+use crate::domain::time::Millis;
+use crate::store::{Folded, Page, PollWindow, Result, Unknown};
+use crate::x::Error;
+
+/// Pages of events read in one pass; a longer window goes on in the next.
+const PAGES_MAX: usize = 100;
+
+/// Prompts asked about in one pass.
+const SHOWS_MAX: u32 = 60;
+
+/// What one account's poller remembers between passes. Losing it costs one early look.
+#[derive(Debug, Default)]
+pub struct Poller {
+    events_at: Option<Millis>,
+}
+
+/// One pass. When the next is wanted.
+pub async fn tick(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
+    if let Some(paused) = desk.store.paused(desk.name()).await? {
+        // The scheduler asks X about the account.
+        return Ok(Some(paused.probe_at.plus(desk.limits.poll_interval)));
+    }
+    let now = desk.now();
+    let events_at = match poller.events_at.filter(|at| *at > now && !is_set_back(*at, now, desk)) {
+        Some(at) => at,
+        None => events(desk).await?,
+    };
+    poller.events_at = Some(events_at);
+    let show_at = shows(desk).await?;
+    Ok(Some(show_at.map_or(events_at, |at| at.min(events_at))))
+}
+
+/// A clock that was set back must not put off the next look by as much.
+fn is_set_back(at: Millis, now: Millis, desk: &Desk) -> bool {
+    at.since(now) > desk.limits.poll_interval.max(crate::domain::budget::WINDOW)
+}
+
+/// Reads events up to the horizon. When to read on.
+async fn events(desk: &Desk) -> Result<Millis> {
+    let mut pages = 0;
+    let mut count = 0;
+    let Some(mut window) = window(desk).await? else {
+        return Ok(desk.now().plus(desk.limits.poll_interval));
+    };
+    while pages < PAGES_MAX && !desk.stop.is_stopping() {
+        let now = desk.now();
+        if let Err(until) = desk.store.take_calls(desk.name(), Call::Events, 1, now).await? {
+            return Ok(until);
+        }
+        let range = (window.from, window.to);
+        let answer = desk.x.events(&desk.keys, range, window.cursor.as_deref(), now).await;
+        desk.hear(Call::Events, answer.told, 0).await?;
+        let page = match answer.result {
+            Ok(page) => page,
+            Err(error) => return failed(desk, &window, error).await,
+        };
+        pages += 1;
+        count += page.updates.len();
+        let next_cursor = page.next_cursor.clone();
+        let unknown = page.unknown.into_iter().map(unknown).collect();
+        let page = Page { updates: page.updates, unknown, next_cursor: page.next_cursor };
+        tell(desk, &desk.store.fold_page(desk.name(), page, desk.now()).await?);
+        if next_cursor.is_none() {
+            info!(
+                event = "poll.window_done",
+                account = desk.name(),
+                from = window.from.rfc3339(),
+                to = window.to.rfc3339(),
+                pages,
+                updates = count,
+                "the feedback events of account {} are read up to {}",
+                desk.name(),
+                window.to.rfc3339(),
+            );
+            return Ok(desk.now().plus(desk.limits.poll_interval));
+        }
+        window.cursor = next_cursor;
+    }
+    Ok(desk.now())
+}
+
+/// The window under way, or the next one; `None` where there is nothing new to read.
+async fn window(desk: &Desk) -> Result<Option<PollWindow>> {
+    let state = desk.store.poll_state(desk.name()).await?;
+    if let Some(window) = state.window {
+        return Ok(Some(window));
+    }
+    // X refuses a window that ends later: its newest events are not settled.
+    let to = desk.now().minus(desk.limits.events_horizon);
+    let from = state.done_to.unwrap_or(to).minus(desk.limits.poll_overlap);
+    if state.done_to.is_some_and(|done_to| to <= done_to) {
+        return Ok(None);
+    }
+    desk.store.open_window(desk.name(), from, to).await?;
+    Ok(Some(PollWindow { from, to, cursor: None }))
+}
+
+fn unknown(body: String) -> Unknown {
+    let hash = digest(&SHA256, body.as_bytes());
+    let digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Unknown { digest, body }
+}
+
+async fn failed(desk: &Desk, window: &PollWindow, error: Error) -> Result<Millis> {
+    let mut again = desk.now().plus(desk.limits.poll_interval.min(policy::RETRY_MOST));
+    match &error {
+        Error::Limited { reset_at } => again = desk.hold(Call::Events, *reset_at).await?,
+        Error::Account(words) => desk.pause(words).await?,
+        Error::Clock(_) => again = desk.now().plus(policy::RETRY_FIRST),
+        // A cursor that X knows no longer: the window is read from its start.
+        Error::Request(_) if window.cursor.is_some() => {
+            desk.store.open_window(desk.name(), window.from, window.to).await?;
+        }
+        Error::Request(_) | Error::Person { .. } | Error::NotNow(_) | Error::NoAnswer(_) => {}
+    }
+    warn!(
+        event = "poll.failed",
+        account = desk.name(),
+        "the feedback events of account {} cannot be read ({error}); tried again at {}",
+        desk.name(),
+        again.rfc3339(),
+    );
+    Ok(again)
+}
+
+/// Asks about fresh prompts. When the next wants to be asked about.
+async fn shows(desk: &Desk) -> Result<Option<Millis>> {
+    let now = desk.now();
+    let due = desk.store.to_show(desk.name(), SHOWS_MAX, now).await?;
+    if due.is_empty() || desk.stop.is_stopping() {
+        return desk.store.next_show(desk.name()).await;
+    }
+    let wanted = u32::try_from(due.len()).unwrap_or(u32::MAX);
+    let allowed = match desk.store.take_calls(desk.name(), Call::Show, wanted, now).await? {
+        Ok(allowed) => allowed,
+        Err(until) => return Ok(Some(until)),
+    };
+    let asked = due.into_iter().take(allowed as usize);
+    let answers = stream::iter(asked).map(|prompt| async move {
+        let answer = desk.x.show(&desk.keys, &prompt.feedback_id, desk.now()).await;
+        (prompt, answer)
+    });
+    let mut answers = answers.buffer_unordered(desk.limits.concurrency);
+    let (mut updates, mut next) = (Vec::new(), Vec::new());
+    let mut under_way = allowed;
+    let mut held_until = None;
+    while let Some((prompt, answer)) = answers.next().await {
+        under_way = under_way.saturating_sub(1);
+        desk.hear(Call::Show, answer.told, under_way).await?;
+        let (interval, fresh_for) = (desk.limits.poll_interval, desk.limits.fresh_for);
+        let again = policy::next_show(prompt.sent_at, interval, fresh_for, desk.now());
+        match answer.result {
+            Ok(update) => updates.push(update),
+            Err(Error::Limited { reset_at }) => {
+                held_until = Some(desk.hold(Call::Show, reset_at).await?);
+                continue;
+            }
+            Err(Error::Account(words)) => desk.pause(&words).await?,
+            // X does not know it, or will never tell: the events still may.
+            Err(Error::Request(_) | Error::Person { .. }) => {
+                next.push((prompt.survey_id, None));
+                continue;
+            }
+            Err(error @ (Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_))) => warn!(
+                event = "poll.failed",
+                account = desk.name(),
+                survey_id = prompt.survey_id.as_str(),
+                feedback_id = prompt.feedback_id.as_str(),
+                "feedback {} cannot be asked about ({error})",
+                prompt.feedback_id,
+            ),
+        }
+        next.push((prompt.survey_id, again));
+    }
+    // Put off before the fold, which ends the questions about what is complete.
+    desk.store.show_again(next).await?;
+    tell(desk, &desk.store.fold(desk.name(), updates, desk.now()).await?);
+    match held_until {
+        Some(until) => Ok(Some(until)),
+        None => desk.store.next_show(desk.name()).await,
+    }
+}
+
+/// Logs what a fold changed.
+fn tell(desk: &Desk, folded: &Folded) {
+    for survey in &folded.settled {
+        info!(
+            event = "survey.resolved",
+            account = desk.name(),
+            survey_id = survey.id.as_str(),
+            conversation_id = survey.conversation_id.as_str(),
+            feedback_id = survey.state.delivery().map(|delivery| delivery.feedback_id.as_str()),
+            "survey {} was sent: X knows its feedback",
+            survey.id,
+        );
+    }
+    for (survey, feedback_id) in &folded.answered {
+        info!(
+            event = "feedback.answered",
+            account = desk.name(),
+            survey_id = survey.id.as_str(),
+            conversation_id = survey.conversation_id.as_str(),
+            feedback_id = feedback_id.as_str(),
+            "survey {} is answered",
+            survey.id,
+        );
+    }
+    let is_told = |id| folded.answered.iter().any(|(_, answered)| answered == id);
+    for (survey_id, feedback_id) in folded.updated.iter().filter(|(_, id)| !is_told(id)) {
+        info!(
+            event = "feedback.updated",
+            account = desk.name(),
+            survey_id = survey_id.as_ref().map(|id| id.as_str()),
+            feedback_id = feedback_id.as_str(),
+            "feedback {feedback_id} has news",
+        );
+    }
+}

@@ -1,0 +1,142 @@
+//! Looks up which of the claimed people can be messaged, and ends or puts off the others.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+
+use super::tell_end;
+use crate::config::CanDmBy;
+use crate::desk::Desk;
+use crate::domain::budget::Call;
+use crate::domain::policy;
+use crate::domain::survey::Event;
+use crate::domain::time::Millis;
+use crate::store::{self, Leased, Result};
+use crate::x::{self, Error, Person};
+
+/// Those who can be messaged now; all others are seen to.
+pub async fn look_up(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+    if claimed.is_empty() {
+        return Ok(claimed);
+    }
+    match desk.limits.can_dm {
+        CanDmBy::FriendshipsShow => singly(desk, claimed).await,
+        CanDmBy::UsersV2 => together(desk, claimed).await,
+    }
+}
+
+async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+    let wanted = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
+    let taken =
+        desk.store.take_calls(desk.name(), Call::FriendshipsShow, wanted, desk.now()).await?;
+    let allowed = match taken {
+        Ok(allowed) => allowed as usize,
+        Err(until) => return put_off(desk, claimed, until).await,
+    };
+    let mut claimed = claimed;
+    let beyond = claimed.split_off(allowed.min(claimed.len()));
+    put_off(desk, beyond, desk.now()).await?;
+    let answers = stream::iter(claimed).map(|leased| async move {
+        let person = &leased.survey.user_id;
+        let answer = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now()).await;
+        (leased, answer)
+    });
+    let mut answers = answers.buffered(desk.limits.concurrency);
+    let mut can_be_asked = Vec::new();
+    let mut under_way = wanted.min(u32::try_from(allowed).unwrap_or(u32::MAX));
+    while let Some((leased, answer)) = answers.next().await {
+        under_way = under_way.saturating_sub(1);
+        desk.hear(Call::FriendshipsShow, answer.told, under_way).await?;
+        can_be_asked.extend(judge(desk, leased, answer.result).await?);
+    }
+    Ok(can_be_asked)
+}
+
+async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+    let now = desk.now();
+    if let Err(until) = desk.store.take_calls(desk.name(), Call::Users, 1, now).await? {
+        return put_off(desk, claimed, until).await;
+    }
+    let people: Vec<_> = claimed.iter().map(|leased| leased.survey.user_id.clone()).collect();
+    let answer = desk.x.can_dm_many(&desk.keys, &people, now).await;
+    desk.hear(Call::Users, answer.told, 0).await?;
+    let mut can_be_asked = Vec::new();
+    let people: Result<BTreeMap<_, Person>, Error> = answer.result;
+    for leased in claimed {
+        let person = match &people {
+            // Nobody is left out of the answer.
+            Ok(people) => Ok(people[&leased.survey.user_id]),
+            Err(error) => Err(error.clone()),
+        };
+        can_be_asked.extend(judge(desk, leased, person).await?);
+    }
+    Ok(can_be_asked)
+}
+
+/// What one look-up means for its survey; gives it back where the person can be messaged.
+async fn judge(
+    desk: &Desk,
+    leased: Leased,
+    person: Result<Person, Error>,
+) -> Result<Option<Leased>> {
+    let event = match person {
+        Ok(Ok(x::CanDm)) => return Ok(Some(leased)),
+        Ok(Err(reason)) | Err(Error::Person { reason, .. }) => Event::Suppressed(reason),
+        Err(Error::Request(words)) => Event::Refused(words),
+        Err(Error::Account(words)) => {
+            desk.pause(&words).await?;
+            return put_off_one(desk, leased, desk.now()).await;
+        }
+        Err(Error::Limited { reset_at }) => {
+            let call = match desk.limits.can_dm {
+                CanDmBy::FriendshipsShow => Call::FriendshipsShow,
+                CanDmBy::UsersV2 => Call::Users,
+            };
+            let until = desk.hold(call, reset_at).await?;
+            return put_off_one(desk, leased, until).await;
+        }
+        Err(Error::Clock(_)) => return put_off_one(desk, leased, desk.now()).await,
+        Err(Error::NotNow(why) | Error::NoAnswer(why)) => {
+            let wait = policy::backoff(leased.survey.attempts + 1, fastrand());
+            tracing::warn!(
+                event = "survey.retry",
+                account = desk.name(),
+                survey_id = leased.survey.id.as_str(),
+                conversation_id = leased.survey.conversation_id.as_str(),
+                "survey {}: whether the person can be messaged is not known ({why}); asked again \
+                 in {wait:.0?}",
+                leased.survey.id,
+            );
+            desk.store.put_off_failed(leased, desk.now().plus(wait)).await?;
+            return Ok(None);
+        }
+    };
+    match desk.store.end(leased, event, desk.now()).await {
+        Ok(survey) => tell_end(&survey),
+        // Reopened or cancelled since it was claimed: whoever did it has said so.
+        Err(store::Error::LeaseLost(_)) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(None)
+}
+
+/// A number from 0 to 1 that spreads waits.
+pub fn fastrand() -> f64 {
+    let mut bytes = [0_u8; 8];
+    bytes.copy_from_slice(&uuid::Uuid::now_v7().as_bytes()[8..]);
+    // The version and variant bits stand at the top; the rest is random.
+    (u64::from_be_bytes(bytes) & 0xFFFF_FFFF) as f64 / f64::from(u32::MAX)
+}
+
+async fn put_off_one(desk: &Desk, leased: Leased, until: Millis) -> Result<Option<Leased>> {
+    desk.store.release(leased, until).await?;
+    Ok(None)
+}
+
+/// Gives claims back, to be looked at again at `until`.
+pub async fn put_off(desk: &Desk, claimed: Vec<Leased>, until: Millis) -> Result<Vec<Leased>> {
+    for leased in claimed {
+        desk.store.release(leased, until).await?;
+    }
+    Ok(Vec::new())
+}

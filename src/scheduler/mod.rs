@@ -1,0 +1,170 @@
+//! Sends what is due: claims it, looks up who can be messaged, begins each send durably, posts it
+//! once, writes down what came of it.
+//!
+//! [`tick`] is one bounded pass over one account. It must not loop, wait or decide who is asked:
+//! the daemon loops, [`policy`](crate::domain::policy) decides.
+
+mod look_up;
+mod send;
+
+use std::time::Duration;
+
+use tracing::info;
+
+use crate::config::CanDmBy;
+use crate::desk::{self, Desk};
+use crate::domain::budget::Call;
+use crate::domain::policy::DAY;
+use crate::domain::survey::Survey;
+use crate::domain::time::Millis;
+use crate::store::Result;
+use crate::x;
+
+/// Sends claimed at once where people are looked up singly, for each request under way.
+const CLAIMED_PER_REQUEST: usize = 4;
+
+/// While an account waits, how often what has become too late is ended.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// One pass. When the next is wanted; `None`: when something new comes in.
+pub async fn tick(desk: &Desk) -> Result<Option<Millis>> {
+    recover_lost(desk).await?;
+    expire(desk).await?;
+    if let Some(paused) = desk.store.paused(desk.name()).await?
+        && let Some(probe_at) = desk.probe(paused).await?
+    {
+        return waiting(desk, probe_at).await.map(|next| next.or(Some(probe_at)));
+    }
+    let Some(next) = desk.store.next_due(desk.name()).await? else { return Ok(None) };
+    if next > desk.now() || desk.stop.is_stopping() {
+        return Ok(Some(next));
+    }
+    let room = match room(desk).await? {
+        Room::For(room) => room,
+        Room::From(until) => return waiting(desk, until).await,
+    };
+    let lease = lease(desk, room);
+    let now = desk.now();
+    let claimed = desk.store.claim(desk.name(), room, now.plus(lease), now).await?;
+    let can_be_asked = look_up::look_up(desk, claimed).await?;
+    send::send_all(desk, can_be_asked).await?;
+    desk.store.next_due(desk.name()).await
+}
+
+/// How long claims are held: all look-ups and all sends, each as late as it may be.
+fn lease(desk: &Desk, claimed: usize) -> Duration {
+    let rounds = u32::try_from(claimed.div_ceil(desk.limits.concurrency)).unwrap_or(u32::MAX);
+    let round = desk.limits.request_timeout + desk.limits.send_timeout;
+    round.saturating_mul(rounds.max(1)) + Duration::from_secs(60)
+}
+
+enum Room {
+    /// So many prompts may be worked on now.
+    For(usize),
+    /// None before then.
+    From(Millis),
+}
+
+/// How many prompts the account's budgets have room for.
+async fn room(desk: &Desk) -> Result<Room> {
+    let now = desk.now();
+    let (most, call) = match desk.limits.can_dm {
+        CanDmBy::FriendshipsShow => {
+            (desk.limits.concurrency * CLAIMED_PER_REQUEST, Call::FriendshipsShow)
+        }
+        CanDmBy::UsersV2 => (x::USERS_MAX, Call::Users),
+    };
+    let looked_up_from = desk.store.calls_free_at(desk.name(), call, now).await?;
+    let created_from = desk.store.calls_free_at(desk.name(), Call::Create, now).await?;
+    if let Some(until) = looked_up_from.max(created_from) {
+        return Ok(Room::From(until));
+    }
+    let since = now.minus(DAY);
+    let day = desk.store.account_status(desk.name(), since).await?;
+    let limit = i64::from(desk.account.daily_limit);
+    if day.prompts_of_day >= limit {
+        let until = day.oldest_of_day.unwrap_or(now).plus(DAY);
+        info!(
+            event = "budget.exhausted",
+            account = desk.name(),
+            call = Call::Create.as_str(),
+            until = until.rfc3339(),
+            "account {} has sent its {limit} prompts of the day: the next goes out at {}",
+            desk.name(),
+            until.rfc3339(),
+        );
+        return Ok(Room::From(until));
+    }
+    let left = usize::try_from(limit - day.prompts_of_day).unwrap_or(0);
+    let single = match desk.limits.can_dm {
+        CanDmBy::FriendshipsShow => desk.store.calls_left(desk.name(), call, now).await? as usize,
+        CanDmBy::UsersV2 => most,
+    };
+    Ok(Room::For(most.min(left).min(single).max(1)))
+}
+
+/// Waits for `until`, but looks in between for what has become too late.
+async fn waiting(desk: &Desk, until: Millis) -> Result<Option<Millis>> {
+    Ok(match desk.store.next_due(desk.name()).await? {
+        Some(next) => Some(until.min(next.max(desk.now().plus(SWEEP)))),
+        None => None,
+    })
+}
+
+async fn expire(desk: &Desk) -> Result<()> {
+    loop {
+        let now = desk.now();
+        let closed_before = now.minus(desk::rules(&desk.account).expire_after);
+        let expired = desk.store.expire(desk.name(), closed_before, now).await?;
+        if expired.is_empty() {
+            return Ok(());
+        }
+        for survey in &expired {
+            tell_end(survey);
+        }
+    }
+}
+
+/// What a worker that is gone has left sending.
+async fn recover_lost(desk: &Desk) -> Result<()> {
+    let lost = desk.store.recover(false, desk.limits.settle_after, desk.now()).await?;
+    for survey in &lost {
+        tell_uncertain(survey, "the worker that sent it is gone");
+    }
+    Ok(())
+}
+
+/// Logs a survey that ended unsent.
+fn tell_end(survey: &Survey) {
+    let event = match survey.state.name() {
+        "suppressed" => "survey.suppressed",
+        "cancelled" => "survey.cancelled",
+        "expired" => "survey.expired",
+        _ => "survey.failed",
+    };
+    let reason = survey.state.reason();
+    let because = reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    info!(
+        event,
+        account = survey.account,
+        survey_id = survey.id.as_str(),
+        conversation_id = survey.conversation_id.as_str(),
+        reason,
+        "survey {} is {}{because}",
+        survey.id,
+        survey.state.name(),
+    );
+}
+
+/// Logs a survey whose sending has no known outcome.
+pub fn tell_uncertain(survey: &Survey, why: &str) {
+    tracing::warn!(
+        event = "survey.uncertain",
+        account = survey.account,
+        survey_id = survey.id.as_str(),
+        conversation_id = survey.conversation_id.as_str(),
+        reason = why,
+        "survey {} is uncertain ({why}): it is not sent again",
+        survey.id,
+    );
+}

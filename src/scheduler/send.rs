@@ -1,0 +1,212 @@
+//! Sends prompts, several at once, each once.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::{TryStreamExt, stream};
+use serde_json::Value;
+use tracing::{info, warn};
+
+use super::look_up::fastrand;
+use super::{tell_end, tell_uncertain};
+use crate::desk::{self, Desk};
+use crate::domain::budget::Call;
+use crate::domain::policy;
+use crate::domain::survey::{Delivery, Event, Failure, State, Survey};
+use crate::domain::time::Millis;
+use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending};
+use crate::x::Error;
+
+/// How much longer than the request a send may hold its claim: the time to write its outcome.
+const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
+    // Once X refuses the account, or its budget is spent, no further send is begun.
+    let halted = AtomicBool::new(false);
+    stream::iter(leased.into_iter().map(Ok))
+        .try_for_each_concurrent(desk.limits.concurrency, |leased| send(desk, leased, &halted))
+        .await
+}
+
+async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
+    if halted.load(Ordering::Relaxed) || desk.stop.is_stopping() {
+        return desk.store.release(leased, desk.now()).await;
+    }
+    let prompt = match prompt(desk, &leased.survey) {
+        Ok(prompt) => prompt,
+        Err(failure) => {
+            let ended = desk.store.end(leased, Event::Refused(failure), desk.now()).await;
+            return unless_lost(ended.map(|survey| tell_end(&survey)));
+        }
+    };
+    let begun = desk.store.begin_send(
+        leased,
+        prompt,
+        desk::rules(&desk.account),
+        desk.account.survey.throttle_group.clone(),
+        desk.limits.send_timeout + LEASE_MARGIN,
+        desk.now(),
+    );
+    match begun.await {
+        Ok(Begun::Sending(sending)) => post(desk, *sending, halted).await,
+        Ok(Begun::Ended(survey)) => {
+            tell_end(&survey);
+            Ok(())
+        }
+        Ok(Begun::Waits { until: _ }) => {
+            halted.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        Err(error) => unless_lost(Err(error)),
+    }
+}
+
+/// A claim that has passed to another is that one's to see to.
+fn unless_lost(done: Result<()>) -> Result<()> {
+    match done {
+        Err(store::Error::LeaseLost(_)) => Ok(()),
+        other => other,
+    }
+}
+
+/// What the person is to see, by today's configuration and what the notice said at the close.
+fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
+    let settings = &desk.account.survey;
+    let notice = &survey.notice;
+    let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
+    let variables = BTreeMap::from([
+        ("account", Value::from(survey.account.as_str())),
+        ("source", Value::from(survey.source.as_str())),
+        ("conversation_id", Value::from(survey.conversation_id.as_str())),
+        ("user_id", Value::from(survey.user_id.as_str())),
+        ("first_name", text(&notice.first_name)),
+        ("language", text(&notice.language)),
+        ("agent", text(&notice.agent)),
+        ("team", text(&notice.team)),
+        ("tags", Value::from(notice.tags.clone())),
+        ("closed_by", notice.closed_by.map_or(Value::Null, |by| Value::from(by.as_str()))),
+        ("attributes", serde_json::to_value(&notice.attributes).unwrap_or(Value::Null)),
+    ]);
+    let message = settings
+        .templates()
+        .render(notice.language.as_deref(), &variables)
+        .map_err(|error| Failure { code: None, message: error.to_string() })?;
+    Ok(Prompt {
+        kind: settings.kind,
+        question_variant_id: settings.question_variant_id,
+        test: settings.test,
+        message,
+        privacy_url: desk.account.privacy_url.clone(),
+        display_name: desk.account.display_name.clone(),
+    })
+}
+
+async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> {
+    let survey = sending.survey().clone();
+    tell(&survey, "survey.sending", "is being sent");
+    let answer = tokio::select! {
+        answer = desk.x.send_prompt(&desk.keys, &sending, desk.now()) => answer,
+        () = desk.stop.out_of_time() => crate::x::Answer {
+            result: Err(Error::NoAnswer("surveyd was stopped before X answered".into())),
+            told: None,
+        },
+    };
+    let now = desk.now();
+    let mut why = None;
+    let mut pause = None;
+    let outcome = match answer.result {
+        Ok(update) => Outcome::Accepted {
+            delivery: Delivery {
+                sent_at: now,
+                feedback_id: update.id.clone(),
+                dm_id: update.object.dm_id.clone(),
+            },
+            update: Box::new(update),
+            show_at: policy::next_show(now, desk.limits.poll_interval, desk.limits.fresh_for, now),
+        },
+        Err(Error::Person { reason, .. }) => Outcome::Suppressed(reason),
+        Err(Error::Request(words)) => Outcome::Refused(words),
+        Err(Error::NoAnswer(words)) => {
+            why = Some(words);
+            Outcome::Unknown { spent_at: now.plus(desk.limits.settle_after) }
+        }
+        Err(Error::Account(words)) => {
+            halted.store(true, Ordering::Relaxed);
+            why = Some(words.to_string());
+            pause = Some(words);
+            Outcome::NotSent { try_at: now }
+        }
+        Err(Error::Limited { reset_at }) => {
+            halted.store(true, Ordering::Relaxed);
+            why = Some("X's limit is reached".into());
+            Outcome::NotSent { try_at: desk.hold(Call::Create, reset_at).await? }
+        }
+        Err(Error::Clock(words)) => {
+            why = Some(words.to_string());
+            Outcome::NotSent { try_at: now }
+        }
+        Err(Error::NotNow(words)) => {
+            why = Some(words);
+            Outcome::NotSent { try_at: now.plus(policy::backoff(survey.attempts, fastrand())) }
+        }
+    };
+    // The outcome first: what follows may fail without losing it.
+    let finished = finish(desk, &sending, outcome, now).await?;
+    tell_outcome(&finished, why.as_deref().unwrap_or_default());
+    if let Some(words) = pause {
+        desk.pause(&words).await?;
+    }
+    desk.hear(Call::Create, answer.told, 0).await
+}
+
+/// How often, and how long apart, the outcome of a request is written again where the store
+/// refuses it. A restart would make the survey uncertain, though we know better.
+const FINISH_TRIES: u32 = 10;
+const FINISH_WAIT: Duration = Duration::from_millis(500);
+
+async fn finish(desk: &Desk, sending: &Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match desk.store.finish(sending, outcome.clone(), now).await {
+            Err(store::Error::Unavailable(_)) if tries < FINISH_TRIES => {
+                tokio::time::sleep(FINISH_WAIT).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn tell(survey: &Survey, event: &'static str, what: &str) {
+    info!(
+        event,
+        account = survey.account,
+        survey_id = survey.id.as_str(),
+        conversation_id = survey.conversation_id.as_str(),
+        feedback_id = survey.state.delivery().map(|delivery| delivery.feedback_id.as_str()),
+        "survey {} {what}",
+        survey.id,
+    );
+}
+
+fn tell_outcome(survey: &Survey, why: &str) {
+    match &survey.state {
+        State::Sent(_) | State::Answered(_) => tell(survey, "survey.sent", "is sent"),
+        State::Scheduled => warn!(
+            event = "survey.retry",
+            account = survey.account,
+            survey_id = survey.id.as_str(),
+            conversation_id = survey.conversation_id.as_str(),
+            reason = why,
+            "survey {} was not sent ({why}); it is tried again",
+            survey.id,
+        ),
+        State::Uncertain { .. } => tell_uncertain(survey, why),
+        State::Sending { .. }
+        | State::Suppressed(_)
+        | State::Cancelled(_)
+        | State::Expired
+        | State::Failed(_) => tell_end(survey),
+    }
+}

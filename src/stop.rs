@@ -1,0 +1,64 @@
+//! Stopping in order: whoever works asks a [`Stopper`] whether to begin anything more. A wait is
+//! cut short, a request under way is not, until the time for it has run out.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// How long a request under way may go on after the word to stop. A supervisor that asked for the
+/// end expects it within 10 s.
+pub const GRACE: Duration = Duration::from_secs(8);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    Running,
+    Stopping { deadline: Instant },
+}
+
+/// Gives the word to stop.
+#[derive(Debug)]
+pub struct StopSender(watch::Sender<Phase>);
+
+/// Hears it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Stopper(watch::Receiver<Phase>);
+
+pub fn stopper() -> (StopSender, Stopper) {
+    let (sender, receiver) = watch::channel(Phase::Running);
+    (StopSender(sender), Stopper(receiver))
+}
+
+impl StopSender {
+    pub fn stop(&self) {
+        self.stop_within(GRACE);
+    }
+
+    /// Stops, and gives requests under way that long.
+    pub fn stop_within(&self, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        self.0.send_replace(Phase::Stopping { deadline });
+    }
+}
+
+impl Stopper {
+    pub fn is_stopping(&self) -> bool {
+        // Whoever could give the word is gone: nothing more will be asked of us.
+        self.0.has_changed().is_err() || *self.0.borrow() != Phase::Running
+    }
+
+    /// Waits for the word.
+    pub async fn stopping(&self) {
+        let mut phase = self.0.clone();
+        let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
+    }
+
+    /// Waits until requests under way have had their time after the word.
+    pub async fn out_of_time(&self) {
+        self.stopping().await;
+        let phase = *self.0.borrow();
+        if let Phase::Stopping { deadline } = phase {
+            tokio::time::sleep_until(deadline).await;
+        }
+    }
+}
