@@ -9,4 +9,6 @@ pub mod scheduler;
 pub mod stop;
 pub mod store;
 pub mod wake;
+pub mod watcher;
+pub mod web;
 pub mod x;

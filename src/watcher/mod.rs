@@ -1,0 +1,100 @@
+//! Takes closes in: a source's notice becomes a [`Close`] or a [`Reopening`], is decided upon, and
+//! is on the disk before its sender is answered.
+//!
+//! How a notice comes is no matter here: [`web`](crate::web) and the command line hand it in.
+
+pub mod notice;
+pub mod standard;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tracing::info;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::desk;
+use crate::domain::close::{Close, Reopening};
+use crate::domain::id::SurveyId;
+use crate::domain::policy;
+use crate::store::{Result, Store, Taken};
+use crate::wake::Wake;
+
+/// Where closes go in.
+#[derive(Clone)]
+pub struct Intake {
+    pub store: Store,
+    pub clock: Clock,
+    /// The accounts that closes may be for, and the alarm of each one's scheduler.
+    pub accounts: Arc<HashMap<String, Receiver>>,
+}
+
+/// An account on its receiving side.
+#[derive(Clone)]
+pub struct Receiver {
+    pub account: Arc<config::Account>,
+    pub wake: Arc<Wake>,
+}
+
+impl Intake {
+    /// Takes a close; durable when this returns. `None`: there is no such account.
+    pub async fn close(&self, close: Close) -> Result<Option<Taken>> {
+        let Some(receiver) = self.accounts.get(&close.account) else { return Ok(None) };
+        let survey = &receiver.account.survey;
+        let now = self.clock.now();
+        let at_close = policy::at_close(&close, &desk::rules(&receiver.account), now);
+        let (account, source) = (close.account.clone(), close.source.clone());
+        let conversation_id = close.conversation_id.clone();
+        let kind = (survey.kind, survey.question_variant_id, survey.test);
+        let taken = self.store.take_close(close, at_close, kind, now).await?;
+        let tell = |event: &'static str, what: &str| {
+            info!(
+                event,
+                account,
+                source,
+                survey_id = taken.survey_id.as_str(),
+                conversation_id = conversation_id.as_str(),
+                reason = taken.reason,
+                due_at = taken.due_at.rfc3339(),
+                "{what} {}",
+                taken.survey_id
+            );
+        };
+        if !taken.is_new {
+            tell("close.duplicate", "a close of a conversation that is known: survey");
+        } else {
+            tell("close.accepted", "a close is taken in: survey");
+        }
+        match taken.state {
+            "scheduled" => {
+                if taken.is_new {
+                    tell("survey.scheduled", "due is survey");
+                }
+                receiver.wake.due(taken.due_at);
+            }
+            "suppressed" if taken.is_new => tell("survey.suppressed", "not to be sent is survey"),
+            "cancelled" if taken.is_new => tell("survey.cancelled", "reopened since was survey"),
+            "expired" if taken.is_new => tell("survey.expired", "too old already is survey"),
+            _ => {}
+        }
+        Ok(Some(taken))
+    }
+
+    /// Takes a reopening; durable when this returns. The survey it called off, if any.
+    pub async fn reopening(&self, reopening: Reopening) -> Result<Option<SurveyId>> {
+        let (account, conversation_id) =
+            (reopening.account.clone(), reopening.conversation_id.clone());
+        let cancelled = self.store.take_reopening(reopening, self.clock.now()).await?;
+        if let Some(id) = &cancelled {
+            info!(
+                event = "survey.cancelled",
+                account,
+                survey_id = id.as_str(),
+                conversation_id = conversation_id.as_str(),
+                reason = "reopened",
+                "survey {id} is cancelled: the conversation goes on",
+            );
+        }
+        Ok(cancelled)
+    }
+}

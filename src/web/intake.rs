@@ -1,0 +1,176 @@
+//! `POST /v1/sources/{name}`: checked in the order address, size, signature, form, content; and
+//! answered only once it is on the disk.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use tracing::warn;
+
+use super::problem::{self, Problem};
+use super::{Live, Source, Web};
+use crate::domain::id::SurveyId;
+use crate::store::Taken;
+use crate::watcher::notice::{self, Fault, Said};
+use crate::watcher::standard;
+
+#[derive(Serialize)]
+struct Closed<'a> {
+    survey_id: &'a str,
+    state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    due_at: String,
+}
+
+#[derive(Serialize)]
+struct Reopened<'a> {
+    survey_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'a str>,
+}
+
+pub async fn post(
+    State(web): State<Web>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let live = web.live();
+    let Some(source) = live.sources.get(&name) else {
+        return problem::not_found("there is no source of this name");
+    };
+    match take(&web, &live, source, &headers, body).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            warn!(
+                event = "close.rejected",
+                source = source.name,
+                status = refusal.status().as_u16(),
+                "a notice to source {} is refused with {}",
+                source.name,
+                refusal.status(),
+            );
+            refusal
+        }
+    }
+}
+
+async fn take(
+    web: &Web,
+    live: &Live,
+    source: &Source,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Response> {
+    let body = whole(body, headers, live.max_body).await?;
+    let now = web.clock.now();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let signed = standard::Headers {
+        id: header("webhook-id"),
+        timestamp: header("webhook-timestamp"),
+        signature: header("webhook-signature"),
+    };
+    source
+        .verifier
+        .verify(signed, &body, now)
+        .map_err(|why| refuse(StatusCode::UNAUTHORIZED, why.to_string()))?;
+    if let Some(Err(seconds)) = source.rate.as_ref().map(|rate| rate.take(now)) {
+        let detail = "this source has sent more than its rate_limit";
+        return Err(problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string()));
+    }
+    let not_json = |detail: String| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+    if let Some(kind) = header("content-type").filter(|kind| !is_json(kind)) {
+        return Err(not_json(format!("the content type is {kind}; send application/json")));
+    }
+    let value: Value = serde_json::from_slice(&body)
+        .map_err(|error| not_json(format!("the body is no JSON: {error}")))?;
+    let said = notice::read(&value, &source.name, source.account.as_deref(), now)
+        .map_err(|faults| unprocessable(faults).into_response())?;
+    match said {
+        Said::Closed(close) => {
+            let account = close.account.clone();
+            match live.intake.close(*close).await {
+                Ok(Some(taken)) => Ok(closed(&taken)),
+                Ok(None) => Err(unknown_account(&account)),
+                Err(error) => Err(problem::unavailable(&error.to_string())),
+            }
+        }
+        Said::Reopened(reopening) => {
+            if !live.intake.accounts.contains_key(&reopening.account) {
+                return Err(unknown_account(&reopening.account));
+            }
+            match live.intake.reopening(reopening).await {
+                Ok(cancelled) => Ok(reopened(cancelled.as_ref())),
+                Err(error) => Err(problem::unavailable(&error.to_string())),
+            }
+        }
+    }
+}
+
+/// The raw body, of which the signature speaks.
+async fn whole(body: Body, headers: &HeaderMap, max: usize) -> Result<Vec<u8>, Response> {
+    let too_large = || {
+        refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("a notice may have {max} bytes at the most"))
+    };
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: usize| length > max) {
+        return Err(too_large());
+    }
+    match to_bytes(body, max).await {
+        Ok(bytes) => Ok(bytes.to_vec()),
+        Err(error) if is_too_large(&error) => Err(too_large()),
+        Err(_) => Err(refuse(StatusCode::BAD_REQUEST, "the body ended before it was whole")),
+    }
+}
+
+fn is_too_large(error: &axum::Error) -> bool {
+    std::error::Error::source(error)
+        .is_some_and(|cause| cause.to_string().contains("length limit exceeded"))
+}
+
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+fn refuse(status: StatusCode, detail: impl Into<String>) -> Response {
+    Problem::new(status, detail).into_response()
+}
+
+fn unprocessable(faults: Vec<Fault>) -> Problem {
+    let told: Vec<String> =
+        faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail)).collect();
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, told.join("; ")).with(faults)
+}
+
+fn unknown_account(account: &str) -> Response {
+    let detail = format!("there is no account {account:?}");
+    unprocessable(vec![Fault { pointer: "/data/account".into(), detail }]).into_response()
+}
+
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("an answer is plain data");
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn closed(taken: &Taken) -> Response {
+    let status = if taken.is_new { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let body = Closed {
+        survey_id: taken.survey_id.as_str(),
+        state: taken.state,
+        reason: taken.reason.as_deref(),
+        due_at: taken.due_at.rfc3339(),
+    };
+    json(status, &body)
+}
+
+fn reopened(cancelled: Option<&SurveyId>) -> Response {
+    let body = Reopened {
+        survey_id: cancelled.map(SurveyId::as_str),
+        state: cancelled.map(|_| "cancelled"),
+    };
+    json(StatusCode::OK, &body)
+}

@@ -1,0 +1,88 @@
+//! HTTP in: closes from the sources, health and metrics. Who sends and what it says is checked
+//! here; what becomes of it is for [`watcher`](crate::watcher).
+
+mod intake;
+mod metrics;
+mod problem;
+mod rate;
+mod server;
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use crate::clock::Clock;
+use crate::store::Store;
+use crate::watcher::Intake;
+use crate::watcher::standard::Verifier;
+
+pub use rate::Rate;
+pub use server::serve;
+
+/// A source as HTTP sees it.
+pub struct Source {
+    pub name: String,
+    pub account: Option<String>,
+    pub verifier: Verifier,
+    pub rate: Option<Rate>,
+}
+
+/// What the requests are answered by; replaced as a whole by a reload.
+pub struct Live {
+    pub intake: Intake,
+    pub sources: HashMap<String, Source>,
+    pub max_body: usize,
+}
+
+/// The answering side of the daemon. Cheap to clone.
+#[derive(Clone)]
+pub struct Web {
+    live: Arc<RwLock<Arc<Live>>>,
+    store: Store,
+    clock: Clock,
+}
+
+impl Web {
+    pub fn new(live: Live, store: Store, clock: Clock) -> Self {
+        Self { live: Arc::new(RwLock::new(Arc::new(live))), store, clock }
+    }
+
+    /// Answers by another configuration from the next request on.
+    pub fn replace(&self, live: Live) {
+        *self.live.write().expect("no holder of this lock can panic") = Arc::new(live);
+    }
+
+    fn live(&self) -> Arc<Live> {
+        self.live.read().expect("no holder of this lock can panic").clone()
+    }
+
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/v1/sources/{name}", post(intake::post))
+            .route("/healthz", get(|| async { "ok\n" }))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(metrics::get))
+            .fallback(|| async { problem::not_found("there is nothing at this address") })
+            .method_not_allowed_fallback(|| async {
+                problem::Problem::new(
+                    StatusCode::METHOD_NOT_ALLOWED,
+                    "this address takes another method",
+                )
+                .into_response()
+            })
+            .with_state(self.clone())
+    }
+}
+
+/// Ready: the store takes writes, which it does only once its schema is up to date.
+async fn ready(State(web): State<Web>) -> Response {
+    match web.store.ping().await {
+        Ok(()) => "ready\n".into_response(),
+        Err(error) => problem::unavailable(&error.to_string()),
+    }
+}
