@@ -1,7 +1,9 @@
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod desk;
 pub mod domain;
+pub mod logging;
 pub mod poller;
 pub mod report;
 pub mod sandbox;

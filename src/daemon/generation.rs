@@ -1,0 +1,151 @@
+//! The work of all accounts under one configuration. A reload starts the next generation; the old
+//! one begins nothing more and finishes what is under way.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinError, JoinSet};
+use tracing::error;
+
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::desk::{self, Desk, Limits};
+use crate::domain::id::UserId;
+use crate::domain::time::Millis;
+use crate::poller::{self, Poller};
+use crate::scheduler;
+use crate::stop::{StopSender, stopper};
+use crate::store::{Result, Store};
+use crate::wake::Wake;
+use crate::watcher::standard::Verifier;
+use crate::watcher::{Intake, Receiver};
+use crate::web::{Live, Rate, Source};
+
+/// After a fault of the store: when an account's work is tried again.
+const AFTER_FAULT: Duration = Duration::from_secs(5);
+
+/// The least time between two passes that wanted to go on at once.
+const BREATH: Duration = Duration::from_millis(10);
+
+pub struct Generation {
+    accounts: Vec<(Desk, Arc<Wake>)>,
+    tasks: JoinSet<()>,
+    stop: StopSender,
+}
+
+impl Generation {
+    pub fn start(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<Self> {
+        let client = Limits::client(config)?;
+        let (stop, stopper) = stopper();
+        let mut accounts = Vec::new();
+        let mut tasks = JoinSet::new();
+        for account in &config.accounts {
+            let desk = Desk {
+                store: store.clone(),
+                x: client.clone(),
+                clock: clock.clone(),
+                stop: stopper.clone(),
+                user_id: UserId::parse(&account.user_id).map_err(anyhow::Error::msg)?,
+                keys: desk::keys(account),
+                account: Arc::new(account.clone()),
+                limits: Limits::of(config),
+            };
+            let wake = Arc::new(Wake::of(store.is_shared()));
+            tasks.spawn(schedule(desk.clone(), wake.clone()));
+            tasks.spawn(poll(desk.clone(), store.is_shared()));
+            accounts.push((desk, wake));
+        }
+        Ok(Self { accounts, tasks, stop })
+    }
+
+    /// What requests are answered by under this generation.
+    pub fn live(&self, config: &Config, store: &Store, clock: &Clock) -> Live {
+        let accounts: HashMap<String, Receiver> = self
+            .accounts
+            .iter()
+            .map(|(desk, wake)| {
+                let receiver = Receiver { account: desk.account.clone(), wake: wake.clone() };
+                (desk.name().to_owned(), receiver)
+            })
+            .collect();
+        let sources = config.sources.iter().map(|source| (source.name.clone(), as_seen(source)));
+        Live {
+            intake: Intake {
+                store: store.clone(),
+                clock: clock.clone(),
+                accounts: Arc::new(accounts),
+            },
+            sources: sources.collect(),
+            max_body: config.http.max_body,
+        }
+    }
+
+    pub fn wake_all(&self) {
+        for (_, wake) in &self.accounts {
+            wake.now();
+        }
+    }
+
+    /// Ends all pauses.
+    pub async fn resume_all(&self) -> Result<()> {
+        for (desk, wake) in &self.accounts {
+            desk.resume().await?;
+            wake.now();
+        }
+        Ok(())
+    }
+
+    /// Waits for a part that ends by itself, which none should.
+    pub async fn ended(&mut self) -> std::result::Result<(), JoinError> {
+        match self.tasks.join_next().await {
+            Some(ended) => ended,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub async fn stop(self) {
+        self.stop.stop();
+        let mut tasks = self.tasks;
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+fn as_seen(source: &config::Source) -> Source {
+    let secret = config::standard_key(source.secret.expose());
+    Source {
+        name: source.name.clone(),
+        account: source.account.clone(),
+        verifier: Verifier::new(&secret.expect("the configuration admits no other secret")),
+        rate: source.rate_limit.map(Rate::per_minute),
+    }
+}
+
+async fn schedule(desk: Desk, wake: Arc<Wake>) {
+    while !desk.stop.is_stopping() {
+        wake.listen();
+        let next = or_after_fault(&desk, scheduler::tick(&desk).await, "sending");
+        wake.wait(next, &desk.clock, &desk.stop).await;
+    }
+}
+
+async fn poll(desk: Desk, shared: bool) {
+    let mut poller = Poller::default();
+    let wake = Wake::of(shared);
+    while !desk.stop.is_stopping() {
+        wake.listen();
+        let next = or_after_fault(&desk, poller::tick(&desk, &mut poller).await, "polling");
+        wake.wait(next, &desk.clock, &desk.stop).await;
+    }
+}
+
+fn or_after_fault(desk: &Desk, next: Result<Option<Millis>>, what: &str) -> Option<Millis> {
+    match next {
+        // At once means soon: a pass that makes no headway must not take the whole machine.
+        Ok(next) => next.map(|next| next.max(desk.now().plus(BREATH))),
+        Err(fault) => {
+            error!(account = desk.name(), "{what} for account {} stops: {fault}", desk.name());
+            Some(desk.now().plus(AFTER_FAULT))
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! The daemon: everything wired together and kept going. The only owner of loops.
+
+mod generation;
+mod place;
+mod signals;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use sd_notify::NotifyState;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use crate::clock::Clock;
+use crate::config::{self, Config, Environment};
+use crate::desk::Limits;
+use crate::logging;
+use crate::scheduler;
+use crate::stop::{StopSender, Stopper, stopper};
+use crate::store::{Location, Store};
+use crate::web::Web;
+use crate::x;
+use generation::Generation;
+use place::Place;
+pub use place::{state_folder, wake_running};
+pub use signals::{Signal, listen as signals};
+
+/// What a daemon is started with.
+pub struct Start {
+    pub config: Config,
+    /// Read again at a reload; absent where there is none (the demonstration).
+    pub file: Option<PathBuf>,
+    pub environment: Environment,
+    pub clock: Clock,
+}
+
+/// A daemon at work.
+pub struct Daemon {
+    start: Start,
+    store: Store,
+    web: Web,
+    generation: Generation,
+    /// Generations that a reload has replaced and that still finish their requests.
+    retired: JoinSet<()>,
+    servers: JoinSet<()>,
+    stop: StopSender,
+    stopper: Stopper,
+    address: std::net::SocketAddr,
+    place: Place,
+}
+
+impl Daemon {
+    /// Opens the store, binds the listener and sets all accounts to work.
+    pub async fn start(start: Start) -> anyhow::Result<Self> {
+        let config = &start.config;
+        let place = Place::take(config, &start.environment)?;
+        let location = Location::parse(&config.store.url, &place.folder)?;
+        let store = Store::open(&location).await?;
+        // On one machine no other process can be sending: whatever is, was left by a crash.
+        let lost =
+            store.recover(location.is_sqlite(), config.x.settle_after, start.clock.now()).await?;
+        for survey in &lost {
+            scheduler::tell_uncertain(survey, "surveyd ended while it was being sent");
+        }
+        let listener = TcpListener::bind(config.http.listen)
+            .await
+            .with_context(|| format!("http.listen {} cannot be bound", config.http.listen))?;
+        let address = listener.local_addr()?;
+        let (stop, stopper) = stopper();
+        let generation = Generation::start(config, &store, &start.clock)?;
+        let web = Web::new(
+            generation.live(config, &store, &start.clock),
+            store.clone(),
+            start.clock.clone(),
+        );
+        let mut servers = JoinSet::new();
+        servers.spawn(crate::web::serve(listener, web.router(), stopper.clone()));
+        Ok(Self {
+            start,
+            store,
+            web,
+            generation,
+            retired: JoinSet::new(),
+            servers,
+            stop,
+            stopper,
+            address,
+            place,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn web(&self) -> &Web {
+        &self.web
+    }
+
+    /// Works until it is told to stop, or until one of its parts ends by itself, which is an error.
+    async fn work(&mut self) -> anyhow::Result<()> {
+        let mut signals = signals::listen()?;
+        let mut wakeups = self.place.wakeups();
+        let mut watchdog = Watchdog::new();
+        loop {
+            tokio::select! {
+                signal = signals.recv() => match signal {
+                    Some(Signal::Reload) => self.reload().await,
+                    Some(Signal::Stop) | None => return Ok(()),
+                },
+                () = wakeups.recv() => self.generation.wake_all(),
+                () = watchdog.due() => watchdog.feed(&self.store).await,
+                Some(ended) = self.servers.join_next() => {
+                    ended.context("the HTTP server has failed")?;
+                    anyhow::bail!("the HTTP server has ended by itself");
+                }
+                ended = self.generation.ended() => {
+                    ended.context("the work of an account has failed")?;
+                    anyhow::bail!("the work of an account has ended by itself");
+                }
+            }
+        }
+    }
+
+    /// Reads the configuration again, and keeps the old one if the new is faulty.
+    async fn reload(&mut self) {
+        let Some(file) = self.start.file.clone() else { return };
+        notify(&[
+            NotifyState::Reloading,
+            NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Reloading),
+        ]);
+        match self.apply(&file).await {
+            Ok(()) => info!(
+                event = "config.reloaded",
+                file = file.display().to_string(),
+                "the configuration {} is in force",
+                file.display()
+            ),
+            Err(reason) => error!(
+                event = "config.rejected",
+                file = file.display().to_string(),
+                reason = format!("{reason:#}"),
+                "the configuration {} is faulty, the old one stays in force: {reason:#}",
+                file.display()
+            ),
+        }
+        notify(&[NotifyState::Ready]);
+    }
+
+    async fn apply(&mut self, file: &Path) -> anyhow::Result<()> {
+        let config = config::load(file, &self.start.environment)?;
+        if config.store != self.start.config.store
+            || config.http.listen != self.start.config.http.listen
+        {
+            warn!("store.url and http.listen take effect at the next start");
+        }
+        let next = Generation::start(&config, &self.store, &self.start.clock)?;
+        logging::set_level(config.log.level);
+        self.web.replace(next.live(&config, &self.store, &self.start.clock));
+        let old = std::mem::replace(&mut self.generation, next);
+        self.retired.spawn(old.stop());
+        // Whoever reloads has mended something: paused accounts try again at once.
+        self.generation.resume_all().await?;
+        self.start.config = config;
+        Ok(())
+    }
+
+    /// Stops in order: no new work, requests under way finished or marked, the store closed.
+    pub async fn stop(mut self) {
+        self.stop.stop();
+        let generation = self.generation.stop();
+        let servers = async { while self.servers.join_next().await.is_some() {} };
+        let retired = async { while self.retired.join_next().await.is_some() {} };
+        tokio::join!(generation, servers, retired);
+        drop(self.stopper);
+        self.store.close().await;
+    }
+}
+
+/// `surveyd run`: until a signal ends it.
+pub async fn run(start: Start) -> anyhow::Result<()> {
+    info!(
+        event = "daemon.started",
+        version = env!("CARGO_PKG_VERSION"),
+        store = start.config.store.redacted_url(),
+        accounts = start.config.accounts.len(),
+        sources = start.config.sources.len(),
+        "surveyd {} starts with {} accounts and {} sources",
+        env!("CARGO_PKG_VERSION"),
+        start.config.accounts.len(),
+        start.config.sources.len(),
+    );
+    let mut daemon = Daemon::start(start).await?;
+    info!(
+        event = "daemon.ready",
+        listen = daemon.address().to_string(),
+        "ready: closes are taken at http://{}/v1/sources/",
+        daemon.address()
+    );
+    notify(&[NotifyState::Ready]);
+    let worked = daemon.work().await;
+    info!(event = "daemon.stopping", "surveyd stops: requests under way are finished");
+    notify(&[NotifyState::Stopping]);
+    daemon.stop().await;
+    info!(event = "daemon.stopped", "surveyd has stopped");
+    worked
+}
+
+/// Tells the service manager, where there is one.
+fn notify(state: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(state) {
+        warn!("the service manager cannot be told: {error}");
+    }
+}
+
+/// Tells the service manager that the daemon lives: only after the store has answered.
+struct Watchdog {
+    every: Option<Duration>,
+    next: tokio::time::Instant,
+}
+
+impl Watchdog {
+    fn new() -> Self {
+        // Twice in the time that the service manager waits.
+        let every = sd_notify::watchdog_enabled().map(|patience| patience / 2);
+        Self { every, next: tokio::time::Instant::now() }
+    }
+
+    async fn due(&self) {
+        match self.every {
+            Some(_) => tokio::time::sleep_until(self.next).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn feed(&mut self, store: &Store) {
+        // A full disk is no reason to be killed: the writer has answered.
+        let _ = store.ping().await;
+        notify(&[NotifyState::Watchdog]);
+        self.next = tokio::time::Instant::now() + self.every.unwrap_or_default();
+    }
+}
+
+impl Limits {
+    fn client(config: &Config) -> anyhow::Result<Arc<x::Client>> {
+        let settings = x::Settings {
+            base_url: config.x.base_url.clone(),
+            request_timeout: config.x.request_timeout,
+            send_timeout: config.x.send_timeout,
+        };
+        Ok(Arc::new(x::Client::new(&settings).map_err(anyhow::Error::msg)?))
+    }
+}

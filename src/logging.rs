@@ -1,0 +1,60 @@
+//! The log: one line a fact, on standard error or in the journal. As JSON a flat object with
+//! `timestamp`, `level`, `event`, `message` and what the line is about.
+//!
+//! What must never stand in it (keys, messages, comments, raw bodies) is never handed to it.
+
+use std::io;
+use std::sync::OnceLock;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::reload;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{Registry, fmt};
+
+use crate::config::{LogFormat, LogLevel};
+
+static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
+
+/// Starts the log of this process. The error says why the journal cannot be reached.
+pub fn start(format: LogFormat, level: LogLevel) -> io::Result<()> {
+    let (filter, handle) = reload::Layer::new(targets(level));
+    let registry = tracing_subscriber::registry();
+    let lines = || fmt::layer().with_target(false).with_writer(io::stderr);
+    let output: Box<dyn Layer<Registry> + Send + Sync> = match format {
+        LogFormat::Json => lines()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .boxed(),
+        LogFormat::Text => lines().with_ansi(false).boxed(),
+        LogFormat::Journald => tracing_journald::layer()?.with_field_prefix(None).boxed(),
+    };
+    // A second start in one process (tests) keeps the first log.
+    if registry.with(output.with_filter(filter)).try_init().is_ok() {
+        let _ = LEVEL.set(handle);
+    }
+    Ok(())
+}
+
+/// Changes how much is logged.
+pub fn set_level(level: LogLevel) {
+    if let Some(handle) = LEVEL.get() {
+        // It fails only once the log is gone, and then there is nothing to change.
+        let _ = handle.reload(targets(level));
+    }
+}
+
+/// surveyd's own lines as asked, those of its libraries only where something is wrong.
+fn targets(level: LogLevel) -> Targets {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    };
+    Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("surveyd", level)
+}
