@@ -1,6 +1,8 @@
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod demo;
 pub mod desk;
 pub mod domain;
 pub mod logging;

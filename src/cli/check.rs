@@ -1,0 +1,90 @@
+//! `surveyd check`: every fault in the configuration at once.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{EXIT_CONFIG, print_json};
+use crate::clock::Clock;
+use crate::config::{self, Config, Environment};
+use crate::{desk, x};
+
+#[derive(Args)]
+pub struct Check {
+    /// Also ask X whose keys each account has
+    #[arg(long)]
+    online: bool,
+    /// Print the faults as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    account: String,
+    works: bool,
+    told: String,
+}
+
+pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let config = match config::load(file, environment) {
+        Ok(config) => config,
+        Err(faults) if check.json => {
+            print_json(&serde_json::json!({ "faults": faults, "accounts": [] }))?;
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+        Err(faults) => {
+            print!("{faults}");
+            println!();
+            return Ok(ExitCode::from(EXIT_CONFIG));
+        }
+    };
+    let answers = if check.online { ask(&config).await? } else { Vec::new() };
+    let all_work = answers.iter().all(|answer| answer.works);
+    if check.json {
+        print_json(&serde_json::json!({ "faults": [], "accounts": answers }))?;
+    } else {
+        println!(
+            "{}: no fault; {} accounts, {} sources",
+            file.display(),
+            config.accounts.len(),
+            config.sources.len()
+        );
+        for answer in &answers {
+            println!("accounts.{}: {}", answer.account, answer.told);
+        }
+    }
+    Ok(if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Asks X about each account's keys.
+async fn ask(config: &Config) -> anyhow::Result<Vec<Answer>> {
+    let settings = x::Settings {
+        base_url: config.x.base_url.clone(),
+        request_timeout: config.x.request_timeout,
+        send_timeout: config.x.send_timeout,
+    };
+    let client = x::Client::new(&settings).map_err(anyhow::Error::msg)?;
+    let mut answers = Vec::new();
+    for account in &config.accounts {
+        let keys = desk::keys(account);
+        let answer = client.verify_credentials(&keys, Clock::System.now()).await;
+        let (works, told) = match answer.result {
+            Ok(owner) if owner.user_id == account.user_id => {
+                (true, format!("the keys are those of @{} ({})", owner.screen_name, owner.user_id))
+            }
+            Ok(owner) => (
+                false,
+                format!(
+                    "the keys belong to @{} ({}), but user_id is {}: correct one of them",
+                    owner.screen_name, owner.user_id, account.user_id
+                ),
+            ),
+            Err(error) => (false, format!("{error}")),
+        };
+        answers.push(Answer { account: account.name.clone(), works, told });
+    }
+    Ok(answers)
+}

@@ -1,0 +1,180 @@
+//! The command line: one command a file. Results go to standard output, all else to standard
+//! error.
+
+mod check;
+mod enqueue;
+mod results;
+mod sandbox;
+mod status;
+mod surveys;
+mod table;
+
+pub use results::facts;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::{self, Config, Environment, Faults};
+use crate::daemon::{self, Start};
+use crate::store::{self, Location, Store};
+use crate::{demo, logging};
+
+const DEFAULT_CONFIG: &str = "/etc/surveyd/surveyd.toml";
+
+/// sysexits(3) EX_CONFIG.
+const EXIT_CONFIG: u8 = 78;
+
+/// Asks for feedback through X's Customer Feedback API when a support conversation closes.
+#[derive(Parser)]
+#[command(name = "surveyd", version, arg_required_else_help = true)]
+struct Arguments {
+    /// The configuration [default: $SURVEYD_CONFIG, else /etc/surveyd/surveyd.toml]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the daemon
+    Run,
+    /// Read the configuration and print every fault in it
+    Check(check::Check),
+    /// Show the whole job on a simulated X, in under 20 seconds
+    Demo(demo::Demo),
+    /// Run the simulated X alone, for integrators
+    Sandbox(sandbox::Run),
+    /// File a close by hand or from cron
+    Enqueue(enqueue::Enqueue),
+    /// Show what waits, what is left of the budgets and how far the answers have been read
+    Status(status::Show),
+    /// Look at and act on single surveys
+    #[command(subcommand)]
+    Surveys(surveys::Surveys),
+    /// Results for supervisors
+    Report(results::Report),
+    /// One row a survey
+    Export(results::Export),
+    /// Bring the database's schema up to date (run does it too)
+    Migrate,
+}
+
+/// What a command works with.
+struct Context {
+    config: Config,
+    file: PathBuf,
+    environment: Environment,
+    clock: Clock,
+}
+
+impl Context {
+    fn location(&self) -> anyhow::Result<Location> {
+        let folder = daemon::state_folder(&self.environment)?;
+        Ok(Location::parse(&self.config.store.url, &folder)?)
+    }
+
+    /// The database beside a daemon that may be running.
+    async fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::attach(&self.location()?).await?)
+    }
+}
+
+/// Parses the command line, runs the command and gives the exit code.
+pub fn run() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime
+        .context("the runtime cannot be started")
+        .and_then(|runtime| runtime.block_on(dispatch(arguments)));
+    match done {
+        Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // Whoever reads our output has had enough of it.
+    let broken_pipe = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe);
+    if broken_pipe {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(faults) = error.downcast_ref::<Faults>() {
+        eprintln!("{faults}");
+        return ExitCode::from(EXIT_CONFIG);
+    }
+    eprintln!("surveyd: {error:#}");
+    match error.downcast_ref::<store::Error>() {
+        Some(store::Error::NewerSchema { .. } | store::Error::Url(_)) => {
+            ExitCode::from(EXIT_CONFIG)
+        }
+        _ => ExitCode::FAILURE,
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let environment = Environment::capture();
+    let file = arguments
+        .config
+        .or_else(|| environment.get("SURVEYD_CONFIG").map(PathBuf::from))
+        .unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+    match arguments.command {
+        Command::Demo(demo) => return demo::run(demo).await.map(|()| ExitCode::SUCCESS),
+        Command::Sandbox(sandbox) => {
+            return sandbox::run(sandbox).await.map(|()| ExitCode::SUCCESS);
+        }
+        Command::Check(check) => return check::run(check, &file, &environment).await,
+        _ => {}
+    }
+    let config = config::load(&file, &environment)?;
+    let context = Context { config, file, environment, clock: Clock::System };
+    match arguments.command {
+        Command::Run => {
+            let log = &context.config.log;
+            logging::start(log.format, log.level).context("the log cannot be started")?;
+            daemon::run(Start {
+                config: context.config,
+                file: Some(context.file),
+                environment: context.environment,
+                clock: context.clock,
+            })
+            .await?;
+        }
+        Command::Enqueue(enqueue) => enqueue::run(enqueue, &context).await?,
+        Command::Status(show) => status::run(show, &context).await?,
+        Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
+        Command::Report(report) => results::report(report, &context).await?,
+        Command::Export(export) => results::export(export, &context).await?,
+        Command::Migrate => {
+            let store = Store::open(&context.location()?).await?;
+            store.close().await;
+            eprintln!("the database's schema is up to date");
+        }
+        Command::Demo(_) | Command::Sandbox(_) | Command::Check(_) => {
+            unreachable!("they are run above, without a configuration")
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a result as pretty JSON.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}

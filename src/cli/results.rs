@@ -1,0 +1,228 @@
+//! `surveyd report` and `surveyd export`: results for supervisors.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+
+use super::Context;
+use crate::domain::summary::{By, Facts, summarize};
+use crate::domain::survey::State;
+use crate::domain::time::Millis;
+use crate::report;
+
+use crate::report::export::{CsvExport, ExportRow, JsonlExport};
+
+use crate::report::period::{parse_from, parse_period, parse_to};
+use crate::store::{ResultRow, ResultsQuery, Store};
+
+#[derive(Args)]
+pub struct Report {
+    /// A date (a whole day, UTC) or an RFC 3339 instant
+    #[arg(long, value_name = "D")]
+    from: String,
+    /// As --from; included
+    #[arg(long, value_name = "D")]
+    to: String,
+    #[arg(long)]
+    account: Option<String>,
+    /// Break down by agent, team, tag, language, source, account, week or question
+    #[arg(long)]
+    by: Option<String>,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ReportFormat {
+    Text,
+    Json,
+}
+
+#[derive(Args)]
+pub struct Export {
+    #[arg(long, value_enum)]
+    format: ExportFormat,
+    /// Closed from this date or instant on
+    #[arg(long, value_name = "D")]
+    from: Option<String>,
+    /// Closed up to this date or instant, included
+    #[arg(long, value_name = "D")]
+    to: Option<String>,
+    #[arg(long)]
+    account: Option<String>,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ExportFormat {
+    Csv,
+    Jsonl,
+}
+
+pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
+    let period = parse_period(&report.from, &report.to)?;
+    let by = match report.by.as_deref() {
+        None => By::Nothing,
+        Some(name) => By::parse(name).with_context(|| {
+            format!(
+                "--by {name}: must be agent, team, tag, language, source, account, week or question"
+            )
+        })?,
+    };
+    let store = context.store().await?;
+    let query =
+        ResultsQuery { from: period.from, to: period.to, account: report.account, or_sent: true };
+    let facts = facts(&store, query).await?;
+    store.close().await;
+    let (fresh_for, min_group) = (context.config.poll.fresh_for, context.config.report.min_group);
+    let summary = summarize(facts, period, by, context.clock.now(), fresh_for, min_group);
+    let text = match report.format {
+        ReportFormat::Text => report::text::render(&summary),
+        ReportFormat::Json => report::json::render(&summary),
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// What a report counts, of all surveys that `query` finds.
+pub async fn facts(store: &Store, query: ResultsQuery) -> anyhow::Result<Vec<Facts>> {
+    let mut facts = Vec::new();
+    each(store, query, |row| {
+        facts.push(fact(row));
+        Ok(())
+    })
+    .await?;
+    Ok(facts)
+}
+
+async fn each(
+    store: &Store,
+    query: ResultsQuery,
+    mut take: impl FnMut(&ResultRow) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut last = None;
+    loop {
+        let page = store.results(&query, last.as_ref()).await?;
+        for row in &page {
+            take(row)?;
+        }
+        match page.into_iter().next_back() {
+            Some(row) => last = Some(row),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn fact(row: &ResultRow) -> Facts {
+    let survey = &row.survey;
+    let notice = &survey.notice;
+    Facts {
+        account: survey.account.clone(),
+        source: survey.source.clone(),
+        kind: survey.kind,
+        question_variant_id: survey.question_variant_id,
+        test: survey.test,
+        agent: notice.agent.clone(),
+        team: notice.team.clone(),
+        tags: notice.tags.clone(),
+        language: notice.language.clone(),
+        closed_at: survey.closed_at,
+        suppressed: match &survey.state {
+            State::Suppressed(reason) => Some(reason.as_str().to_owned()),
+            _ => None,
+        },
+        sent_at: survey.state.delivery().map(|delivery| delivery.sent_at),
+        score: row.told.score.and_then(|score| u8::try_from(score).ok()),
+        scored_at: row.told.scored_at,
+        commented_at: row.told.text.as_ref().and(row.told.commented_at),
+    }
+}
+
+pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
+    let from = export.from.as_deref().map(parse_from).transpose()?;
+    let to = export.to.as_deref().map(parse_to).transpose()?;
+    let query = ResultsQuery {
+        from: from.unwrap_or(Millis(i64::MIN)),
+        to: to.unwrap_or(Millis(i64::MAX)),
+        account: export.account,
+        or_sent: false,
+    };
+    let store = context.store().await?;
+    match &export.output {
+        Some(path) => {
+            let file = File::create(path)
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+            let file = write(&store, query, export.format, BufWriter::new(file)).await?;
+            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        }
+        None => {
+            let mut out = write(&store, query, export.format, BufWriter::new(io::stdout())).await?;
+            out.flush()?;
+        }
+    }
+    store.close().await;
+    Ok(())
+}
+
+async fn write<W: Write>(
+    store: &Store,
+    query: ResultsQuery,
+    format: ExportFormat,
+    out: W,
+) -> anyhow::Result<W> {
+    Ok(match format {
+        ExportFormat::Csv => {
+            let mut csv = CsvExport::new(out)?;
+            each(store, query, |row| Ok(csv.row(&export_row(row))?)).await?;
+            csv.finish()?
+        }
+        ExportFormat::Jsonl => {
+            let mut lines = JsonlExport::new(out);
+            each(store, query, |row| Ok(lines.row(&export_row(row))?)).await?;
+            lines.finish()?
+        }
+    })
+}
+
+fn export_row(row: &ResultRow) -> ExportRow {
+    let survey = &row.survey;
+    let notice = &survey.notice;
+    let delivery = survey.state.delivery();
+    ExportRow {
+        survey_id: survey.id.to_string(),
+        account: survey.account.clone(),
+        source: survey.source.clone(),
+        conversation_id: survey.conversation_id.to_string(),
+        external_id: survey.external_id.clone(),
+        user_id: survey.user_id.to_string(),
+        state: survey.state.name().to_owned(),
+        reason: survey.state.reason(),
+        closed_at: survey.closed_at,
+        due_at: Some(survey.due_at),
+        sent_at: delivery.map(|delivery| delivery.sent_at),
+        feedback_id: delivery.map(|delivery| delivery.feedback_id.to_string()),
+        dm_id: delivery.and_then(|delivery| delivery.dm_id.clone()),
+        kind: survey.kind,
+        question_variant_id: survey.question_variant_id,
+        test: survey.test,
+        score: row.told.score.and_then(|score| u8::try_from(score).ok()),
+        scored_at: row.told.scored_at,
+        text: row.told.text.clone(),
+        commented_at: row.told.commented_at,
+        updated_at: row.told.updated_at,
+        updates: row.told.updates,
+        agent: notice.agent.clone(),
+        team: notice.team.clone(),
+        tags: notice.tags.clone(),
+        language: notice.language.clone(),
+    }
+}

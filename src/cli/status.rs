@@ -1,0 +1,118 @@
+//! `surveyd status`: the state of the whole at a glance.
+
+use clap::Args;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+use super::{Context, print_json, table};
+use crate::domain::budget::Call;
+use crate::domain::policy::DAY;
+use crate::domain::time::Millis;
+
+#[derive(Args)]
+pub struct Show {
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Status {
+    at: String,
+    surveys: BTreeMap<&'static str, i64>,
+    oldest_due: Option<String>,
+    next_due: Option<String>,
+    database_bytes: i64,
+    accounts: Vec<Account>,
+}
+
+#[derive(Serialize)]
+struct Account {
+    account: String,
+    /// Prompts left of the day, calls left of the quarter of an hour.
+    left: BTreeMap<&'static str, i64>,
+    events_read_to: Option<String>,
+    events_behind_seconds: Option<u64>,
+    paused: Option<Paused>,
+}
+
+#[derive(Serialize)]
+struct Paused {
+    since: String,
+    reason: String,
+    asked_again_at: String,
+}
+
+pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
+    let store = context.store().await?;
+    let now = context.clock.now();
+    let status = store.status(now).await?;
+    let mut accounts = Vec::new();
+    for account in &context.config.accounts {
+        let state = store.account_status(&account.name, now.minus(DAY)).await?;
+        let mut left = BTreeMap::new();
+        for call in Call::ALL {
+            let calls = i64::from(store.calls_left(&account.name, call, now).await?);
+            let limit = i64::from(account.daily_limit) - state.prompts_of_day;
+            left.insert(
+                call.as_str(),
+                match call {
+                    Call::Create => calls.min(limit).max(0),
+                    _ => calls,
+                },
+            );
+        }
+        accounts.push(Account {
+            account: account.name.clone(),
+            left,
+            events_read_to: state.events_done_to.map(Millis::rfc3339),
+            events_behind_seconds: state.events_done_to.map(|to| now.since(to).as_secs()),
+            paused: state.paused.map(|paused| Paused {
+                since: paused.paused_at.rfc3339(),
+                reason: paused.why,
+                asked_again_at: paused.probe_at.rfc3339(),
+            }),
+        });
+    }
+    store.close().await;
+    let status = Status {
+        at: now.rfc3339(),
+        surveys: status.by_state.into_iter().collect(),
+        oldest_due: status.oldest_due.map(Millis::rfc3339),
+        next_due: status.next_due.map(Millis::rfc3339),
+        database_bytes: status.database_bytes,
+        accounts,
+    };
+    if show.json { print_json(&status) } else { print(&status) }
+}
+
+fn print(status: &Status) -> anyhow::Result<()> {
+    let or_none = |at: &Option<String>| at.clone().unwrap_or_else(|| "none".into());
+    let surveys: Vec<String> = crate::domain::survey::State::NAMES
+        .iter()
+        .filter_map(|name| status.surveys.get(name).map(|count| format!("{name} {count}")))
+        .collect();
+    println!("surveys     {}", surveys.join(", "));
+    println!("oldest due  {}", or_none(&status.oldest_due));
+    println!("next due    {}", or_none(&status.next_due));
+    println!("database    {} KiB\n", status.database_bytes / 1024);
+    let mut head = vec!["account"];
+    head.extend(Call::ALL.map(Call::as_str));
+    head.extend(["events read to", "paused"]);
+    let rows: Vec<Vec<String>> = status
+        .accounts
+        .iter()
+        .map(|account| {
+            let mut row = vec![account.account.clone()];
+            row.extend(Call::ALL.map(|call| account.left[call.as_str()].to_string()));
+            row.push(account.events_read_to.clone().unwrap_or_else(|| "not yet".into()));
+            row.push(account.paused.as_ref().map_or_else(
+                || "no".into(),
+                |paused| format!("since {}: {}", paused.since, paused.reason),
+            ));
+            row
+        })
+        .collect();
+    println!("left of the day (create) and of 15 minutes (all others):");
+    table::print(&head, &rows)?;
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! `surveyd surveys`: single surveys, and what became of them.
+
+use anyhow::{anyhow, bail};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Context, print_json, table};
+use crate::domain::id::SurveyId;
+use crate::domain::survey::{State, Survey};
+use crate::domain::time::Millis;
+use crate::store::{Listing, ResultRow, Step};
+
+#[derive(Subcommand)]
+pub enum Surveys {
+    /// The newest first
+    List(List),
+    /// One survey with its whole history
+    Show(One),
+    /// Call off a survey that has not been sent
+    Cancel(One),
+}
+
+#[derive(Args)]
+pub struct List {
+    /// Only those in this state
+    #[arg(long)]
+    state: Option<String>,
+    #[arg(long)]
+    account: Option<String>,
+    #[arg(long, value_name = "ID")]
+    conversation: Option<String>,
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub struct One {
+    #[arg(value_name = "ID")]
+    id: String,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    survey_id: &'a str,
+    account: &'a str,
+    source: &'a str,
+    conversation_id: &'a str,
+    external_id: &'a str,
+    user_id: &'a str,
+    state: &'a str,
+    reason: Option<String>,
+    closed_at: String,
+    due_at: String,
+    sent_at: Option<String>,
+    feedback_id: Option<&'a str>,
+    attempts: u32,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    survey: Line<'a>,
+    dm_id: Option<&'a str>,
+    score: Option<i64>,
+    scored_at: Option<String>,
+    text: Option<&'a str>,
+    commented_at: Option<String>,
+    notice: &'a crate::domain::close::Notice,
+    history: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    at: String,
+    state: String,
+    detail: Option<String>,
+}
+
+fn line(survey: &Survey) -> Line<'_> {
+    let delivery = survey.state.delivery();
+    Line {
+        survey_id: survey.id.as_str(),
+        account: &survey.account,
+        source: &survey.source,
+        conversation_id: survey.conversation_id.as_str(),
+        external_id: &survey.external_id,
+        user_id: survey.user_id.as_str(),
+        state: survey.state.name(),
+        reason: survey.state.reason(),
+        closed_at: survey.closed_at.rfc3339(),
+        due_at: survey.due_at.rfc3339(),
+        sent_at: delivery.map(|delivery| delivery.sent_at.rfc3339()),
+        feedback_id: delivery.map(|delivery| delivery.feedback_id.as_str()),
+        attempts: survey.attempts,
+    }
+}
+
+pub async fn run(surveys: Surveys, context: &Context) -> anyhow::Result<()> {
+    match surveys {
+        Surveys::List(wanted) => list(wanted, context).await,
+        Surveys::Show(one) => show(one, context).await,
+        Surveys::Cancel(one) => cancel(one, context).await,
+    }
+}
+
+async fn list(list: List, context: &Context) -> anyhow::Result<()> {
+    if let Some(state) = list.state.as_deref().filter(|state| !State::NAMES.contains(state)) {
+        bail!("--state {state}: must be one of {}", State::NAMES.join(", "));
+    }
+    let store = context.store().await?;
+    let listing = Listing {
+        state: list.state,
+        account: list.account,
+        conversation_id: list.conversation,
+        limit: list.limit,
+    };
+    let surveys = store.list(&listing).await?;
+    store.close().await;
+    if list.json {
+        return print_json(&surveys.iter().map(line).collect::<Vec<_>>());
+    }
+    let rows: Vec<Vec<String>> = surveys
+        .iter()
+        .map(|survey| {
+            vec![
+                survey.id.to_string(),
+                survey.account.clone(),
+                survey.conversation_id.to_string(),
+                survey.user_id.to_string(),
+                survey.state.name().to_owned(),
+                survey.state.reason().unwrap_or_default(),
+                survey.closed_at.rfc3339(),
+                survey.due_at.rfc3339(),
+            ]
+        })
+        .collect();
+    let head =
+        ["survey", "account", "conversation", "person", "state", "reason", "closed at", "due at"];
+    table::print(&head, &rows)?;
+    Ok(())
+}
+
+async fn show(one: One, context: &Context) -> anyhow::Result<()> {
+    let store = context.store().await?;
+    let id = SurveyId::new(one.id);
+    let row = store.survey(&id).await?;
+    let steps = store.history(&id).await?;
+    store.close().await;
+    let row = row.ok_or_else(|| unknown(&id))?;
+    let shown = shown(&row, steps);
+    if one.json {
+        return print_json(&shown);
+    }
+    let delivery = row.survey.state.delivery();
+    let facts = [
+        ("survey", shown.survey.survey_id.to_owned()),
+        ("account", shown.survey.account.to_owned()),
+        ("source", shown.survey.source.to_owned()),
+        ("conversation", shown.survey.conversation_id.to_owned()),
+        ("external id", shown.survey.external_id.to_owned()),
+        ("person", shown.survey.user_id.to_owned()),
+        ("state", shown.survey.state.to_owned()),
+        ("reason", shown.survey.reason.clone().unwrap_or_default()),
+        ("feedback", delivery.map(|d| d.feedback_id.to_string()).unwrap_or_default()),
+        ("score", shown.score.map(|score| score.to_string()).unwrap_or_default()),
+        ("comment", shown.text.unwrap_or_default().to_owned()),
+    ];
+    for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+        println!("{name:<13} {}", table::printable(value));
+    }
+    println!();
+    let rows: Vec<Vec<String>> = shown
+        .history
+        .into_iter()
+        .map(|entry| vec![entry.at, entry.state, entry.detail.unwrap_or_default()])
+        .collect();
+    table::print(&["at", "state", "detail"], &rows)?;
+    Ok(())
+}
+
+fn unknown(id: &SurveyId) -> anyhow::Error {
+    anyhow!("there is no survey {id}: `surveyd surveys list` shows those there are")
+}
+
+fn shown(row: &ResultRow, steps: Vec<Step>) -> Shown<'_> {
+    let survey = &row.survey;
+    let taken_in = Entry {
+        at: survey.accepted_at.rfc3339(),
+        state: "accepted".into(),
+        detail: Some(format!(
+            "closed at {}, from source {}",
+            survey.closed_at.rfc3339(),
+            survey.source
+        )),
+    };
+    let answers = [
+        (row.told.scored_at, row.told.score.map(|score| format!("score {score}"))),
+        (row.told.commented_at, row.told.text.as_ref().map(|_| "comment".to_owned())),
+    ];
+    let answers = answers.into_iter().filter_map(|(at, what)| {
+        Some(Entry { at: at?.rfc3339(), state: "told by X".into(), detail: Some(what?) })
+    });
+    let steps = steps.into_iter().map(|step| Entry {
+        at: step.at.rfc3339(),
+        state: step.state,
+        detail: step.detail,
+    });
+    Shown {
+        survey: line(survey),
+        dm_id: survey.state.delivery().and_then(|delivery| delivery.dm_id.as_deref()),
+        score: row.told.score,
+        scored_at: row.told.scored_at.map(Millis::rfc3339),
+        text: row.told.text.as_deref(),
+        commented_at: row.told.commented_at.map(Millis::rfc3339),
+        notice: &survey.notice,
+        history: std::iter::once(taken_in).chain(steps).chain(answers).collect(),
+    }
+}
+
+async fn cancel(one: One, context: &Context) -> anyhow::Result<()> {
+    let store = context.store().await?;
+    let id = SurveyId::new(one.id);
+    let row = store.survey(&id).await?.ok_or_else(|| unknown(&id))?;
+    if row.survey.state != State::Scheduled {
+        bail!("survey {id} is {}: only a scheduled one can be called off", row.survey.state.name());
+    }
+    let survey = store.cancel(id, context.clock.now()).await?;
+    store.close().await;
+    if one.json {
+        return print_json(&line(&survey));
+    }
+    println!("survey {} is cancelled", survey.id);
+    Ok(())
+}

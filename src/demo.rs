@@ -1,0 +1,218 @@
+//! `surveyd demo`: the whole job in one process, on a temporary database, against the sandbox.
+//!
+//! The daemon is the real one; closes come in through its HTTP side, signed as a help desk would
+//! sign them, and the sandbox answers over the wire.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use axum::body::Body;
+use axum::http::Request;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use ring::hmac;
+use serde_json::json;
+use tower::ServiceExt as _;
+
+use crate::cli;
+use crate::clock::Clock;
+use crate::config::{self, Environment};
+use crate::daemon::{Daemon, Start};
+use crate::domain::summary::{By, Period, summarize};
+use crate::domain::time::Millis;
+use crate::report;
+use crate::sandbox::{Sandbox, SandboxAccount, SandboxConfig, World};
+use crate::store::ResultsQuery;
+
+#[derive(Args)]
+pub struct Demo {
+    /// How many conversations close; X takes 1,000 prompts a day
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    conversations: u32,
+    /// Decides who the people are and what they answer
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+}
+
+/// The demonstration ends by then, whoever has not answered.
+const PATIENCE: Duration = Duration::from_secs(17);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+const SECRET: &[u8] = b"demonstration-source-key";
+
+pub async fn run(demo: Demo) -> anyhow::Result<()> {
+    let folder = Folder::make()?;
+    let sandbox = Sandbox::start_on_loopback(SandboxConfig::demo(demo.seed)).await?;
+    let account = SandboxConfig::demo(demo.seed).accounts.remove(0);
+    let text = configuration(&account, &sandbox.base_url());
+    let environment = Environment::of([("STATE_DIRECTORY", folder.0.as_os_str())]);
+    let started_at = Clock::System.now();
+    let daemon = Daemon::start(Start {
+        config: config::parse(&text, &folder.0.join("surveyd.toml"), &environment)?,
+        file: None,
+        environment,
+        clock: Clock::System,
+    })
+    .await?;
+    eprintln!(
+        "{} conversations close; surveyd asks their people through a simulated X.\n",
+        demo.conversations
+    );
+    let bar = ProgressBar::new(u64::from(demo.conversations) * 3);
+    bar.set_style(ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed"));
+    for number in 0..demo.conversations {
+        close(&daemon, number, Clock::System.now()).await?;
+        bar.inc(1);
+        bar.set_message(format!("{} closes taken in", number + 1));
+    }
+    watch(&daemon, &sandbox, &bar).await?;
+    bar.finish_and_clear();
+    let now = Clock::System.now();
+    let query =
+        ResultsQuery { from: Millis(0), to: Millis(i64::MAX), account: None, or_sent: true };
+    let facts = cli::facts(daemon.store(), query).await?;
+    let period = Period { from: started_at, to: now };
+    // Who has not answered by now will not: the sandbox has no more answers planned.
+    let summary = summarize(facts, period, By::Nothing, now, Duration::ZERO, 5);
+    println!("{}", report::text::render(&summary));
+    daemon.stop().await;
+    sandbox.stop().await;
+    println!("{NEXT}");
+    Ok(())
+}
+
+const NEXT: &str = "\
+Where to look next
+  surveyd sandbox          the simulated X alone, with a configuration that fits it
+  surveyd run -c FILE      the daemon; then surveyd status, surveys list, report and export
+  config/surveyd.toml      every setting with its default
+  README.md                from here to a real account in five steps";
+
+/// Waits until every prompt is out and every answer is in.
+async fn watch(daemon: &Daemon, sandbox: &Sandbox, bar: &ProgressBar) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let closes = bar.position();
+    while started.elapsed() < PATIENCE {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let status = daemon.store().status(Clock::System.now()).await?;
+        let count = |states: &[&str]| -> i64 {
+            let wanted = status.by_state.iter().filter(|(name, _)| states.contains(name));
+            wanted.map(|(_, count)| count).sum()
+        };
+        let waiting = count(&["scheduled", "sending"]);
+        let (sent, answered) = (count(&["sent", "answered"]), count(&["answered"]));
+        let (events, told) = {
+            let world = sandbox.world();
+            let mut world = world.lock().map_err(|_| anyhow::anyhow!("the sandbox failed"))?;
+            world.advance(sandbox.now());
+            (world.next_due_at(), answers(&world))
+        };
+        let seen = daemon.store().answers().await?;
+        bar.set_position(closes * 2 - waiting.unsigned_abs() + seen.unsigned_abs());
+        bar.set_message(format!("{sent} prompts sent, {answered} people have answered"));
+        if waiting == 0 && events.is_none() && seen >= told {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Scores and comments that people have given.
+fn answers(world: &World) -> i64 {
+    let given = world.prompts().iter().filter_map(|prompt| world.feedback(prompt.feedback_id));
+    given
+        .map(|feedback| i64::from(feedback.score.is_some()) + i64::from(feedback.text.is_some()))
+        .sum()
+}
+
+async fn close(daemon: &Daemon, number: u32, now: Millis) -> anyhow::Result<()> {
+    const AGENTS: [(&str, &str); 4] =
+        [("dana", "billing"), ("li", "billing"), ("omar", "delivery"), ("zoe", "delivery")];
+    const NAMES: [&str; 6] = ["Ana", "José", "Mei", "Łukasz", "Noor", "Sam"];
+    let pick = |count: usize| number as usize % count;
+    let (agent, team) = AGENTS[pick(AGENTS.len())];
+    let body = json!({
+        "type": "conversation.closed",
+        "timestamp": now.rfc3339(),
+        "data": {
+            "conversation_id": format!("demo-{number}"),
+            "user_id": (343_434_000_000_u64 + u64::from(number)).to_string(),
+            "agent": agent,
+            "team": team,
+            "first_name": NAMES[pick(NAMES.len())],
+            "closed_by": "agent",
+        },
+    })
+    .to_string();
+    let (id, seconds) = (format!("msg_{number}"), now.0 / 1_000);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
+    let signature = hmac::sign(&key, format!("{id}.{seconds}.{body}").as_bytes());
+    let request = Request::post("/v1/sources/demo")
+        .header("content-type", "application/json")
+        .header("webhook-id", id)
+        .header("webhook-timestamp", seconds)
+        .header("webhook-signature", format!("v1,{}", STANDARD.encode(signature)))
+        .body(Body::from(body))?;
+    let response = daemon.web().router().oneshot(request).await?;
+    ensure!(response.status().is_success(), "a close was refused: {}", response.status());
+    Ok(())
+}
+
+fn configuration(account: &SandboxAccount, base_url: &str) -> String {
+    format!(
+        r#"
+[http]
+listen = "127.0.0.1:0"
+[x]
+base_url = "{base_url}"
+events_horizon = "0s"
+can_dm = "users_v2"
+[poll]
+interval = "1s"
+[[accounts]]
+name = "acme"
+user_id = "{user_id}"
+consumer_key = "{consumer_key}"
+consumer_secret = "{consumer_secret}"
+access_token = "{access_token}"
+access_token_secret = "{access_token_secret}"
+privacy_url = "https://acme.example/privacy"
+display_name = "Acme"
+[accounts.survey]
+message = "Thanks for talking to us, {{{{ first_name | default('you') }}}}. How did we do?"
+delay = "1s"
+[[sources]]
+name = "demo"
+kind = "standard"
+account = "acme"
+secret = "{secret}"
+"#,
+        user_id = account.user_id,
+        consumer_key = account.consumer_key,
+        consumer_secret = account.consumer_secret,
+        access_token = account.access_token,
+        access_token_secret = account.access_token_secret,
+        secret = STANDARD.encode(SECRET),
+    )
+}
+
+/// A folder of its own, gone with the demonstration.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> anyhow::Result<Self> {
+        let name = format!("surveyd-demo-{}", uuid::Uuid::now_v7().simple());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
