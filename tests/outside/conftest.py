@@ -1,0 +1,27 @@
+"""What all tests share: a database for each, and one plain line with the counts at the end."""
+
+import pytest
+
+from day import live
+from harness import BINARY
+
+
+def pytest_configure():
+    if not BINARY.is_file():
+        pytest.exit(f"no program at {BINARY}; build it with `cargo build --release`, or set SURVEYD", returncode=1)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def store(request):
+    """The kind of database; a test that names it runs on both."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def day(store, tmp_path_factory):
+    yield from live(store, tmp_path_factory.mktemp("day"))
+
+
+def pytest_terminal_summary(terminalreporter):
+    counted = {kind: len(terminalreporter.stats.get(kind, [])) for kind in ("passed", "failed", "error")}
+    terminalreporter.write_line(f"outside: {counted['passed']} passed, {counted['failed'] + counted['error']} failed")
