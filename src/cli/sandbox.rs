@@ -38,8 +38,8 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
         .with_context(|| format!("--listen {} cannot be bound", run.listen))?;
     let (account, horizon) = (config.accounts[0].clone(), config.horizon);
     let sandbox = Sandbox::start(config, listener)?;
-    print!("{}", configuration(&account, &sandbox.base_url(), horizon));
     eprintln!("the sandbox listens at {}; Ctrl-C ends it", sandbox.base_url());
+    print!("{}", configuration(&account, &sandbox.base_url(), horizon));
     let mut signals = crate::daemon::signals()?;
     signals.recv().await;
     sandbox.stop().await;
