@@ -1,18 +1,77 @@
-pub mod cli;
-pub mod clock;
-pub mod config;
-pub mod daemon;
-pub mod demo;
-pub mod desk;
+//! # A tour of surveyd
+//!
+//! When a support conversation on X closes, surveyd sends that person one feedback prompt through
+//! X's Customer Feedback API, reads the answers back and hands them to supervisors.
+//!
+//! Data goes one way. A close becomes a row, the row becomes a prompt, the prompt becomes feedback,
+//! feedback becomes a number:
+//!
+//! ```text
+//!   a conversation closes                                         supervisors
+//!           │                                                          ▲
+//!        web, cli                                                 cli (report, export)
+//!           ▼                                                          │
+//!        watcher ──► store ◄── scheduler ──► x ──► X's API          report
+//!                      ▲                     ▲                         ▲
+//!                      └────── poller ───────┘         store ──► domain::summary
+//! ```
+//!
+//! Read it in this order:
+//!
+//! 1. [`domain`]: the rules, pure. [`domain::survey`] is the specification of a survey's life,
+//!    [`domain::policy`] decides who is asked and when, [`domain::feedback`] folds what comes back,
+//!    [`domain::budget`] counts the calls X allows, [`domain::summary`] computes the numbers.
+//! 2. [`store`]: all that is remembered, in SQLite or PostgreSQL. Two of its types carry the promise
+//!    that nobody is prompted twice: a [`store::Leased`] is the permission to work on a survey, a
+//!    [`store::Sending`] the proof that it is on the disk that a request is about to leave.
+//! 3. [`x`]: every call to X, signed and made once; [`x::Error`] says what to do about a refusal.
+//! 4. [`watcher`]: how closes come in, [`scheduler`]: how prompts go out, [`poller`]: how answers
+//!    come back. Each does one bounded pass or one message; none loops.
+//! 5. [`web`], [`cli`], [`report`]: the outside.
+//! 6. [`daemon`]: everything wired together; the only owner of loops.
+//! 7. [`sandbox`]: a simulated X that shares no code with [`x`], for [`demo`] and the tests.
+//!
+//! What stands where, in one sentence each, is said at the top of every module; what is
+//! deliberately absent, too. ARCHITECTURE.md walks through one close and one answer.
+
+/// The rules, pure.
 pub mod domain;
-pub mod logging;
-pub mod poller;
-pub mod report;
-pub mod sandbox;
-pub mod scheduler;
-pub mod stop;
+
+/// The time of day, read at the rim only.
+pub mod clock;
+/// The configuration: every fault in it at once.
+pub mod config;
+
+/// All that is remembered.
 pub mod store;
-pub mod wake;
-pub mod watcher;
-pub mod web;
+/// The talk with X.
 pub mod x;
+
+/// Closes in.
+pub mod watcher;
+/// What the scheduler and the poller of one account work with.
+pub mod desk;
+/// Prompts out.
+pub mod scheduler;
+/// Answers back.
+pub mod poller;
+/// Results as text, JSON, CSV.
+pub mod report;
+/// HTTP in.
+pub mod web;
+
+/// Everything wired and kept going.
+pub mod daemon;
+/// The log.
+pub mod logging;
+/// Stopping in order.
+pub mod stop;
+/// The alarm of a waiting loop.
+pub mod wake;
+
+/// The command line.
+pub mod cli;
+/// A simulated X.
+pub mod sandbox;
+/// The whole job in one process.
+pub mod demo;
