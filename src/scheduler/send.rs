@@ -1,10 +1,11 @@
 //! Sends prompts, several at once, each once.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::{TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tracing::{info, warn};
 
@@ -24,9 +25,17 @@ const LEASE_MARGIN: Duration = Duration::from_secs(30);
 pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
     // Once X refuses the account, or its budget is spent, no further send is begun.
     let halted = AtomicBool::new(false);
-    stream::iter(leased.into_iter().map(Ok))
-        .try_for_each_concurrent(desk.limits.concurrency, |leased| send(desk, leased, &halted))
-        .await
+    let fault = Mutex::new(None);
+    stream::iter(leased)
+        .for_each_concurrent(desk.limits.concurrency, |leased| async {
+            if let Err(error) = send(desk, leased, &halted).await {
+                // The other requests are under way: they are finished, whatever befell this one.
+                halted.store(true, Ordering::Relaxed);
+                fault.lock().expect("no holder of this lock can panic").get_or_insert(error);
+            }
+        })
+        .await;
+    fault.into_inner().expect("as above").map_or(Ok(()), Err)
 }
 
 async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
