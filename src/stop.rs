@@ -30,10 +30,6 @@ pub fn stopper() -> (StopSender, Stopper) {
 }
 
 impl StopSender {
-    pub fn stop(&self) {
-        self.stop_within(GRACE);
-    }
-
     /// Stops, and gives requests under way that long.
     pub fn stop_within(&self, grace: Duration) {
         let deadline = Instant::now() + grace;
@@ -53,12 +49,36 @@ impl Stopper {
         let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
     }
 
-    /// Waits until requests under way have had their time after the word.
+    /// Waits until requests under way have had their time after the word. The word may be given
+    /// again, with less time.
     pub async fn out_of_time(&self) {
         self.stopping().await;
-        let phase = *self.0.borrow();
-        if let Phase::Stopping { deadline } = phase {
-            tokio::time::sleep_until(deadline).await;
+        let mut phase = self.0.clone();
+        loop {
+            let Phase::Stopping { deadline } = *phase.borrow_and_update() else { return };
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline) => return,
+                changed = phase.changed() => if changed.is_err() {
+                    return tokio::time::sleep_until(deadline).await;
+                },
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_word_given_again_shortens_the_time() {
+        let (sender, stopper) = stopper();
+        sender.stop_within(Duration::from_secs(3_600));
+        let waiting = stopper.out_of_time();
+        let other = async {
+            tokio::task::yield_now().await;
+            sender.stop_within(Duration::ZERO);
+        };
+        tokio::join!(waiting, other);
     }
 }

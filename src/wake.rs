@@ -97,7 +97,7 @@ mod tests {
             tokio::task::yield_now().await;
             wake.due(next.plus(Duration::from_secs(1)));
             assert_eq!(wake.set_for.load(Ordering::Acquire), next.0);
-            sender.stop();
+            sender.stop_within(Duration::ZERO);
         };
         tokio::join!(waiting, other);
     }

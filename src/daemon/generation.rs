@@ -104,10 +104,20 @@ impl Generation {
         }
     }
 
-    pub async fn stop(self) {
-        self.stop.stop();
-        let mut tasks = self.tasks;
-        while tasks.join_next().await.is_some() {}
+    /// Begins nothing more; requests under way may take `grace`.
+    pub fn stop_within(&self, grace: Duration) {
+        self.stop.stop_within(grace);
+    }
+
+    /// Whether everything has ended.
+    pub fn is_over(&mut self) -> bool {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.is_empty()
+    }
+
+    /// Waits for everything to end.
+    pub async fn over(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
     }
 }
 

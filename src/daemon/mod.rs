@@ -19,7 +19,7 @@ use crate::config::{self, Config, Environment};
 use crate::desk::Limits;
 use crate::logging;
 use crate::scheduler;
-use crate::stop::{StopSender, Stopper, stopper};
+use crate::stop::{GRACE, StopSender, Stopper, stopper};
 use crate::store::{Location, Store};
 use crate::web::Web;
 use crate::x;
@@ -44,7 +44,7 @@ pub struct Daemon {
     web: Web,
     generation: Generation,
     /// Generations that a reload has replaced and that still finish their requests.
-    retired: JoinSet<()>,
+    retired: Vec<Generation>,
     servers: JoinSet<()>,
     stop: StopSender,
     stopper: Stopper,
@@ -83,7 +83,7 @@ impl Daemon {
             store,
             web,
             generation,
-            retired: JoinSet::new(),
+            retired: Vec::new(),
             servers,
             stop,
             stopper,
@@ -166,7 +166,10 @@ impl Daemon {
         logging::set_level(config.log.level);
         self.web.replace(next.live(&config, &self.store, &self.start.clock));
         let old = std::mem::replace(&mut self.generation, next);
-        self.retired.spawn(old.stop());
+        // A reload is no reason to give up a prompt that is under way.
+        old.stop_within(self.start.config.x.send_timeout);
+        self.retired.retain_mut(|generation| !generation.is_over());
+        self.retired.push(old);
         // Whoever reloads has mended something: paused accounts try again at once.
         self.generation.resume_all().await?;
         self.start.config = config;
@@ -175,11 +178,15 @@ impl Daemon {
 
     /// Stops in order: no new work, requests under way finished or marked, the store closed.
     pub async fn stop(mut self) {
-        self.stop.stop();
-        let generation = self.generation.stop();
-        let servers = async { while self.servers.join_next().await.is_some() {} };
-        let retired = async { while self.retired.join_next().await.is_some() {} };
-        tokio::join!(generation, servers, retired);
+        self.stop.stop_within(GRACE);
+        for generation in self.retired.iter().chain([&self.generation]) {
+            generation.stop_within(GRACE);
+        }
+        while self.servers.join_next().await.is_some() {}
+        self.generation.over().await;
+        for generation in &mut self.retired {
+            generation.over().await;
+        }
         drop(self.stopper);
         self.store.close().await;
     }
