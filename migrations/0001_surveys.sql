@@ -45,6 +45,7 @@ create table survey (
 
 create index survey_due on survey (account, try_at, id) where state = 'scheduled';
 create index survey_sending on survey (lease_until) where state = 'sending';
+create index survey_uncertain on survey (account, given_up_at) where state = 'uncertain';
 create index survey_spent_by_account on survey (account, spent_at) where spent_at is not null;
 create index survey_spent_by_person on survey (user_id, spent_at) where spent_at is not null;
 create index survey_prompt on survey (account, external_id) where begun_at is not null;

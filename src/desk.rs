@@ -15,6 +15,7 @@ use crate::domain::survey::Failure;
 use crate::domain::time::Millis;
 use crate::stop::Stopper;
 use crate::store::{self, Paused, Store};
+use crate::wake::Wake;
 use crate::x;
 
 /// One account at work.
@@ -28,6 +29,8 @@ pub struct Desk {
     pub user_id: UserId,
     pub keys: x::Keys,
     pub limits: Limits,
+    /// The alarm of the account's scheduler.
+    pub wake: Arc<Wake>,
 }
 
 /// The settings of `[x]` and `[poll]` that bear on the work.

@@ -29,7 +29,7 @@ const AFTER_FAULT: Duration = Duration::from_secs(5);
 const BREATH: Duration = Duration::from_millis(10);
 
 pub struct Generation {
-    accounts: Vec<(Desk, Arc<Wake>)>,
+    accounts: Vec<Desk>,
     tasks: JoinSet<()>,
     stop: StopSender,
 }
@@ -41,6 +41,7 @@ impl Generation {
         let mut accounts = Vec::new();
         let mut tasks = JoinSet::new();
         for account in &config.accounts {
+            let wake = Arc::new(Wake::of(store.is_shared()));
             let desk = Desk {
                 store: store.clone(),
                 x: client.clone(),
@@ -50,11 +51,11 @@ impl Generation {
                 keys: desk::keys(account),
                 account: Arc::new(account.clone()),
                 limits: Limits::of(config),
+                wake: wake.clone(),
             };
-            let wake = Arc::new(Wake::of(store.is_shared()));
-            tasks.spawn(schedule(desk.clone(), wake.clone()));
+            tasks.spawn(schedule(desk.clone()));
             tasks.spawn(poll(desk.clone(), store.is_shared()));
-            accounts.push((desk, wake));
+            accounts.push(desk);
         }
         Ok(Self { accounts, tasks, stop })
     }
@@ -64,8 +65,8 @@ impl Generation {
         let accounts: HashMap<String, Receiver> = self
             .accounts
             .iter()
-            .map(|(desk, wake)| {
-                let receiver = Receiver { account: desk.account.clone(), wake: wake.clone() };
+            .map(|desk| {
+                let receiver = Receiver { account: desk.account.clone(), wake: desk.wake.clone() };
                 (desk.name().to_owned(), receiver)
             })
             .collect();
@@ -82,16 +83,16 @@ impl Generation {
     }
 
     pub fn wake_all(&self) {
-        for (_, wake) in &self.accounts {
-            wake.now();
+        for desk in &self.accounts {
+            desk.wake.now();
         }
     }
 
     /// Ends all pauses.
     pub async fn resume_all(&self) -> Result<()> {
-        for (desk, wake) in &self.accounts {
+        for desk in &self.accounts {
             desk.resume().await?;
-            wake.now();
+            desk.wake.now();
         }
         Ok(())
     }
@@ -131,11 +132,11 @@ fn as_seen(source: &config::Source) -> Source {
     }
 }
 
-async fn schedule(desk: Desk, wake: Arc<Wake>) {
+async fn schedule(desk: Desk) {
     while !desk.stop.is_stopping() {
-        wake.listen();
+        desk.wake.listen();
         let next = or_after_fault(&desk, scheduler::tick(&desk).await, "sending");
-        wake.wait(next, &desk.clock, &desk.stop).await;
+        desk.wake.wait(next, &desk.clock, &desk.stop).await;
     }
 }
 

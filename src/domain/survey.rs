@@ -6,6 +6,9 @@
 //!     │            └──────> scheduled (a later try) | suppressed | failed
 //!     └──> suppressed | cancelled | expired
 //! ```
+//!
+//! What X shows outweighs what we believed: a prompt that turns up at X makes its survey `sent`,
+//! whatever unsent state it was in.
 
 use std::fmt;
 
@@ -48,7 +51,9 @@ pub enum State {
     /// crash leaves it here, and whoever finds it so makes it uncertain. It is never due again.
     Sending { begun_at: Millis },
     /// The request's outcome is not known: X may have carried it out. It is not repeated until it
-    /// is known that X did not. A feedback object that bears its external id settles it as sent.
+    /// is known that X did not. A feedback object that bears its external id settles it as sent at
+    /// once; that there is none settles it as not sent only once X's events have been read past
+    /// their horizon, up to a moment after which X can no longer have carried it out.
     Uncertain { begun_at: Millis, given_up_at: Millis },
     /// X has accepted the prompt. The poller moves it on when the person answers; no answer at all
     /// is a normal end.
@@ -153,6 +158,8 @@ pub enum Event {
     Refused(Failure),
     /// The person gave a score or a comment.
     Answered,
+    /// X shows a prompt of ours that we did not know to be out.
+    Found(Delivery),
 }
 
 /// A step that the life of a survey does not have.
@@ -234,6 +241,7 @@ impl State {
                 E::Cancelled(by) => Ok(S::Cancelled(by)),
                 E::TooLate => Ok(S::Expired),
                 E::Refused(failure) => Ok(S::Failed(failure)),
+                E::Found(delivery) => Ok(S::Sent(delivery)),
                 E::Accepted(_) | E::NotSent | E::NoAnswer { .. } | E::Answered => {
                     Err(refuse(&S::Scheduled, &event))
                 }
@@ -244,17 +252,19 @@ impl State {
                 E::NoAnswer { at } => Ok(S::Uncertain { begun_at, given_up_at: at }),
                 E::Suppressed(reason) => Ok(S::Suppressed(reason)),
                 E::Refused(failure) => Ok(S::Failed(failure)),
-                // Calling off a request that is under way would not stop it at X.
-                E::Begun { .. } | E::Cancelled(_) | E::TooLate | E::Answered => {
+                // Calling off a request that is under way would not stop it at X; and its own worker
+                // is about to write what X answered.
+                E::Begun { .. } | E::Cancelled(_) | E::TooLate | E::Answered | E::Found(_) => {
                     Err(refuse(&S::Sending { begun_at }, &event))
                 }
             },
             S::Uncertain { begun_at, given_up_at } => match event {
-                E::Accepted(delivery) => Ok(S::Sent(delivery)),
+                E::Found(delivery) => Ok(S::Sent(delivery)),
                 E::NotSent => Ok(S::Scheduled),
                 E::TooLate => Ok(S::Expired),
                 E::Refused(failure) => Ok(S::Failed(failure)),
                 E::Begun { .. }
+                | E::Accepted(_)
                 | E::NoAnswer { .. }
                 | E::Suppressed(_)
                 | E::Cancelled(_)
@@ -269,13 +279,22 @@ impl State {
                 | E::Suppressed(_)
                 | E::Cancelled(_)
                 | E::TooLate
-                | E::Refused(_) => Err(refuse(&S::Sent(delivery), &event)),
+                | E::Refused(_)
+                | E::Found(_) => Err(refuse(&S::Sent(delivery), &event)),
             },
-            end @ (S::Answered(_)
-            | S::Suppressed(_)
-            | S::Cancelled(_)
-            | S::Expired
-            | S::Failed(_)) => Err(refuse(&end, &event)),
+            end @ (S::Suppressed(_) | S::Cancelled(_) | S::Expired | S::Failed(_)) => match event {
+                E::Found(delivery) => Ok(S::Sent(delivery)),
+                E::Begun { .. }
+                | E::Accepted(_)
+                | E::NotSent
+                | E::NoAnswer { .. }
+                | E::Suppressed(_)
+                | E::Cancelled(_)
+                | E::TooLate
+                | E::Refused(_)
+                | E::Answered => Err(refuse(&end, &event)),
+            },
+            end @ S::Answered(_) => Err(refuse(&end, &event)),
         }
     }
 }
@@ -329,7 +348,16 @@ mod tests {
     fn a_lost_answer_leaves_the_survey_uncertain_until_x_tells() {
         let uncertain = State::Sending { begun_at: NOW }.step(Event::NoAnswer { at: NOW }).unwrap();
         assert_eq!(uncertain.name(), "uncertain");
-        assert_eq!(uncertain.step(Event::Accepted(delivery())).unwrap().name(), "sent");
+        assert_eq!(uncertain.step(Event::Found(delivery())).unwrap().name(), "sent");
+    }
+
+    #[test]
+    fn a_prompt_that_turns_up_at_x_is_sent_whatever_was_believed() {
+        for state in all_states() {
+            let open =
+                !matches!(state, State::Sending { .. } | State::Sent(_) | State::Answered(_));
+            assert_eq!(state.step(Event::Found(delivery())).is_ok(), open);
+        }
     }
 
     #[test]

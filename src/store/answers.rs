@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -21,7 +22,7 @@ pub struct Folded {
     pub answered: Vec<(Survey, FeedbackId)>,
     /// Feedback that says more or something newer than before, by the survey it belongs to.
     pub updated: Vec<(Option<SurveyId>, FeedbackId)>,
-    /// Surveys whose uncertain sending is settled as sent.
+    /// Surveys that were not known to be sent, and are.
     pub settled: Vec<Survey>,
 }
 
@@ -389,6 +390,10 @@ fn known_row(row: &AnyRow) -> Result<Known> {
     })
 }
 
+/// How far X's clock may lag behind ours. A prompt that X made earlier than that before our request
+/// was not made by it: an agent may use the same external ids.
+const CLOCKS_APART: Duration = Duration::from_secs(60 * 60);
+
 /// Finds the survey of each row that has none: by the feedback's id where create's answer told it,
 /// else by person and external id together.
 async fn match_surveys(
@@ -411,12 +416,13 @@ async fn match_surveys(
                 // One that is sent bears its own feedback's id; one that is sending is its worker's.
                 sqlx::query_scalar(
                     "select id from survey where account = $1 and external_id = $2 \
-                     and user_id = $3 and begun_at is not null and state = 'uncertain' \
-                     order by begun_at desc limit 1",
+                     and user_id = $3 and begun_at <= $4 and feedback_id is null \
+                     and state <> 'sending' order by begun_at desc limit 1",
                 )
                 .bind(account)
                 .bind(external_id.as_str())
                 .bind(user_id.as_str())
+                .bind(object.created_at.map_or(i64::MAX, |at| at.plus(CLOCKS_APART).0))
                 .fetch_optional(&mut *connection)
                 .await?
             }
@@ -426,6 +432,10 @@ async fn match_surveys(
     }
     Ok(())
 }
+
+/// A prompt that has turned up counts in the budgets from when X made it, and is asked about now.
+const FOUND: &str = "update survey set show_at = $1, spent_at = coalesce(spent_at, $2) \
+     where id = $3";
 
 /// Moves a survey on by what its feedback says.
 async fn advance(
@@ -439,36 +449,38 @@ async fn advance(
         .bind(id.as_str())
         .fetch_optional(&mut *connection)
         .await?;
-    let moves = match state.as_deref() {
-        Some("uncertain") => true,
-        Some("sent") => feedback.is_answered(),
+    let found = match state.as_deref() {
         // What is sending is for its own worker to finish; it looks here when it does.
-        _ => false,
+        None | Some("sending" | "sent" | "answered") => false,
+        Some(_) => true,
     };
-    if moves && let Some((mut survey, token)) = touch(connection, id).await? {
-        if let State::Uncertain { begun_at, .. } = survey.state {
-            let delivery = Delivery {
-                sent_at: feedback.object.created_at.unwrap_or(begun_at),
-                feedback_id: feedback.id.clone(),
-                dm_id: feedback.object.dm_id.clone(),
-            };
-            survey.state = advance_state(survey.state, Event::Accepted(delivery))?;
-            write_state(connection, (id, token), &survey.state).await?;
-            note(connection, (id, token), now, &survey.state, Some("found at X")).await?;
-            sqlx::query("update survey set show_at = $1 where id = $2")
-                .bind(now.0)
-                .bind(id.as_str())
-                .execute(&mut *connection)
-                .await?;
-            folded.settled.push(survey.clone());
-        }
-        if feedback.is_answered() && matches!(survey.state, State::Sent(_)) {
-            let Some((mut survey, token)) = touch(connection, id).await? else { return Ok(()) };
-            survey.state = advance_state(survey.state, Event::Answered)?;
-            write_state(connection, (id, token), &survey.state).await?;
-            note(connection, (id, token), now, &survey.state, None).await?;
-            folded.answered.push((survey, feedback.id.clone()));
-        }
+    if found && let Some((mut survey, token)) = touch(connection, id).await? {
+        let sent_at = feedback.object.created_at.unwrap_or(now);
+        let delivery = Delivery {
+            sent_at,
+            feedback_id: feedback.id.clone(),
+            dm_id: feedback.object.dm_id.clone(),
+        };
+        survey.state = advance_state(survey.state, Event::Found(delivery))?;
+        write_state(connection, (id, token), &survey.state).await?;
+        note(connection, (id, token), now, &survey.state, Some("found at X")).await?;
+        sqlx::query(FOUND)
+            .bind(now.0)
+            .bind(sent_at.0)
+            .bind(id.as_str())
+            .execute(&mut *connection)
+            .await?;
+        folded.settled.push(survey);
+    }
+    let answers = found || state.as_deref() == Some("sent");
+    if answers
+        && feedback.is_answered()
+        && let Some((mut survey, token)) = touch(connection, id).await?
+    {
+        survey.state = advance_state(survey.state, Event::Answered)?;
+        write_state(connection, (id, token), &survey.state).await?;
+        note(connection, (id, token), now, &survey.state, None).await?;
+        folded.answered.push((survey, feedback.id.clone()));
     }
     if feedback.is_complete() {
         sqlx::query("update survey set show_at = null where id = $1 and show_at is not null")

@@ -15,6 +15,7 @@ mod migrate;
 mod reads;
 mod rows;
 mod sends;
+mod settle;
 mod surveys;
 mod writer;
 
@@ -29,6 +30,7 @@ pub use budgets::Paused;
 pub use closes::Taken;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
 pub use sends::{Begun, Leased, Outcome, Prompt, Sending};
+pub use settle::Unsettled;
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.
 const READERS: u32 = 4;

@@ -56,7 +56,9 @@ pub struct Client {
     reading: reqwest::Client,
     sending: reqwest::Client,
     base: Url,
-    /// X's clock minus ours, in milliseconds, where X has told us that ours is wrong.
+    /// X's clock minus ours, in milliseconds, as X's last answer was dated.
+    clock_seen: AtomicI64,
+    /// The same, where X has refused our clock: what we sign by.
     clock_offset: AtomicI64,
 }
 
@@ -87,8 +89,14 @@ impl Client {
             reading: built(builder().timeout(settings.request_timeout))?,
             sending: built(builder().timeout(settings.send_timeout).pool_max_idle_per_host(0))?,
             base,
+            clock_seen: AtomicI64::new(0),
             clock_offset: AtomicI64::new(0),
         })
+    }
+
+    /// X's clock minus ours, in milliseconds, to the second, as X's last answer was dated.
+    pub fn clock_apart(&self) -> i64 {
+        self.clock_seen.load(Ordering::Relaxed)
     }
 
     /// Prompts a person: the Direct Message and the feedback card under it. Whoever calls this has
@@ -247,6 +255,12 @@ impl Client {
                 break;
             }
         }
+        if let Some(date) = date(&headers) {
+            let apart = date.0.saturating_sub(now.0);
+            // Dates are cut to the second, and answers take a moment.
+            let apart = if apart.abs() < CLOCKS_TOGETHER_MS { 0 } else { apart };
+            self.clock_seen.store(apart, Ordering::Relaxed);
+        }
         Ok(Reply { status, headers, body })
     }
 
@@ -264,6 +278,9 @@ impl Client {
         Error::Clock(words)
     }
 }
+
+/// Clocks that differ by less are taken to agree.
+const CLOCKS_TOGETHER_MS: i64 = 2_000;
 
 /// An offset that differs by less is the one that was used already.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;

@@ -3,6 +3,8 @@
 //!
 //! [`tick`] is one bounded pass over one account; the daemon loops.
 
+mod settle;
+
 use futures_util::{StreamExt, stream};
 use ring::digest::{SHA256, digest};
 use tracing::{info, warn};
@@ -38,8 +40,9 @@ pub async fn tick(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
         None => events(desk).await?,
     };
     poller.events_at = Some(events_at);
+    let settle_at = settle::settle(desk).await?;
     let show_at = shows(desk).await?;
-    Ok(Some(show_at.map_or(events_at, |at| at.min(events_at))))
+    Ok([settle_at, show_at, Some(events_at)].into_iter().flatten().min())
 }
 
 /// A clock that was set back must not put off the next look by as much.
@@ -98,7 +101,7 @@ async fn window(desk: &Desk) -> Result<Option<PollWindow>> {
         return Ok(Some(window));
     }
     // X refuses a window that ends later: its newest events are not settled.
-    let to = desk.now().minus(desk.limits.events_horizon);
+    let to = settle::readable_to(desk);
     let from = state.done_to.unwrap_or(to).minus(desk.limits.poll_overlap);
     if state.done_to.is_some_and(|done_to| to <= done_to) {
         return Ok(None);
@@ -114,15 +117,20 @@ fn unknown(body: String) -> Unknown {
 }
 
 async fn failed(desk: &Desk, window: &PollWindow, error: Error) -> Result<Millis> {
+    // A cursor that X knows no longer: the window is read from its start.
+    if matches!(error, Error::Request(_)) && window.cursor.is_some() {
+        desk.store.open_window(desk.name(), window.from, window.to).await?;
+    }
+    failed_reading(desk, &error).await
+}
+
+/// What a refused reading of events means for the account. When to try again.
+async fn failed_reading(desk: &Desk, error: &Error) -> Result<Millis> {
     let mut again = desk.now().plus(desk.limits.poll_interval.min(policy::RETRY_MOST));
-    match &error {
+    match error {
         Error::Limited { reset_at } => again = desk.hold(Call::Events, *reset_at).await?,
         Error::Account(words) => desk.pause(words).await?,
         Error::Clock(_) => again = desk.now().plus(policy::RETRY_FIRST),
-        // A cursor that X knows no longer: the window is read from its start.
-        Error::Request(_) if window.cursor.is_some() => {
-            desk.store.open_window(desk.name(), window.from, window.to).await?;
-        }
         Error::Request(_) | Error::Person { .. } | Error::NotNow(_) | Error::NoAnswer(_) => {}
     }
     warn!(

@@ -1,0 +1,122 @@
+//! Settles what became of requests that had no answer.
+//!
+//! A hit is proof at once, whichever way it comes: the fold sees to that. A miss is proof only once
+//! X's events have been read to their end, past the horizon, over all that the request may have
+//! caused: from its beginning until `settle_after` its end, for X may carry a request out after we
+//! have given it up.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use super::{failed_reading, tell};
+use crate::desk::{self, Desk};
+use crate::domain::budget::Call;
+use crate::domain::survey::{State, Survey};
+use crate::domain::time::Millis;
+use crate::store::{Result, Unsettled};
+
+/// X dates its events to the second, and by its own clock.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// Requests this close together are settled by one reading.
+const TOGETHER: Duration = Duration::from_secs(60 * 60);
+
+/// Settles what can be settled now. When there is more to settle.
+pub async fn settle(desk: &Desk) -> Result<Option<Millis>> {
+    let unsettled = desk.store.unsettled(desk.name()).await?;
+    let Some(first) = unsettled.first() else { return Ok(None) };
+    let readable = readable_to(desk);
+    if provable_from(desk, first) > readable {
+        let wait = provable_from(desk, first).since(readable);
+        return Ok(Some(desk.now().plus(wait)));
+    }
+    let from = first.begun_at;
+    let together: Vec<Unsettled> = unsettled
+        .into_iter()
+        .filter(|one| one.begun_at <= from.plus(TOGETHER) && provable_from(desk, one) <= readable)
+        .collect();
+    let start = together.iter().map(|one| one.begun_at).min().unwrap_or(from).minus(MARGIN);
+    let start = Millis(start.0.saturating_add(desk.x.clock_apart().min(0)));
+    let end = together.iter().map(|one| provable_from(desk, one)).max().unwrap_or(readable);
+    if let Some(again) = read(desk, start, end).await? {
+        return Ok(Some(again));
+    }
+    let now = desk.now();
+    let closed_before = now.minus(desk::rules(&desk.account).expire_after);
+    for survey in &desk.store.settle_unsent(together, closed_before, now).await? {
+        tell_unsent(survey);
+        if survey.state == State::Scheduled {
+            desk.wake.due(now);
+        }
+    }
+    Ok(Some(desk.now()))
+}
+
+/// The latest `to_time` that X takes now, by its own clock.
+pub fn readable_to(desk: &Desk) -> Millis {
+    let behind = Duration::from_millis(desk.x.clock_apart().min(0).unsigned_abs());
+    desk.now().minus(desk.limits.events_horizon).minus(behind)
+}
+
+/// All that the request may have caused is dated before this, by X's clock.
+fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
+    let ahead = Duration::from_millis(desk.x.clock_apart().max(0).unsigned_abs());
+    unsettled.given_up_at.plus(desk.limits.settle_after).plus(MARGIN).plus(ahead)
+}
+
+/// Reads the events of a range to their end and folds them. When to try again, if that failed.
+async fn read(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
+    let mut cursor: Option<String> = None;
+    loop {
+        let now = desk.now();
+        if desk.stop.is_stopping() {
+            return Ok(Some(now));
+        }
+        if let Err(until) = desk.store.take_calls(desk.name(), Call::Events, 1, now).await? {
+            return Ok(Some(until));
+        }
+        let answer = desk.x.events(&desk.keys, (from, to), cursor.as_deref(), now).await;
+        desk.hear(Call::Events, answer.told, 0).await?;
+        let page = match answer.result {
+            Ok(page) => page,
+            Err(error) => return failed_reading(desk, &error).await.map(Some),
+        };
+        tell(desk, &desk.store.fold(desk.name(), page.updates, desk.now()).await?);
+        match page.next_cursor {
+            Some(next) if Some(&next) == cursor.as_ref() => {
+                // The same page for ever is no reading to the end.
+                warn!(
+                    event = "poll.failed",
+                    account = desk.name(),
+                    "X repeats a page of feedback events; tried again later",
+                );
+                return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
+            }
+            Some(next) => cursor = Some(next),
+            None => return Ok(None),
+        }
+    }
+}
+
+fn tell_unsent(survey: &Survey) {
+    info!(
+        event = "survey.resolved",
+        account = survey.account,
+        survey_id = survey.id.as_str(),
+        conversation_id = survey.conversation_id.as_str(),
+        "survey {} was not sent: X's events, read past its request, hold nothing of it; it is {}",
+        survey.id,
+        survey.state.name(),
+    );
+    if survey.state == State::Expired {
+        info!(
+            event = "survey.expired",
+            account = survey.account,
+            survey_id = survey.id.as_str(),
+            conversation_id = survey.conversation_id.as_str(),
+            "survey {} is expired",
+            survey.id,
+        );
+    }
+}
