@@ -65,6 +65,9 @@ enum Command {
     Migrate,
 }
 
+/// sysexits(3) EX_IOERR.
+const EXIT_IO: u8 = 74;
+
 /// What a command works with.
 struct Context {
     config: Config,
@@ -122,6 +125,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
         Some(store::Error::NewerSchema { .. } | store::Error::Url(_)) => {
             ExitCode::from(EXIT_CONFIG)
         }
+        Some(store::Error::Io(_)) => ExitCode::from(EXIT_IO),
         _ => ExitCode::FAILURE,
     }
 }

@@ -23,7 +23,7 @@ use crate::watcher::{Intake, Receiver};
 use crate::web::{Live, Rate, Source};
 
 /// After a fault of the store: when an account's work is tried again.
-const AFTER_FAULT: Duration = Duration::from_secs(5);
+const AFTER_FAULT: Duration = Duration::from_secs(2);
 
 /// The least time between two passes that wanted to go on at once.
 const BREATH: Duration = Duration::from_millis(10);

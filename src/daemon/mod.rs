@@ -20,7 +20,7 @@ use crate::desk::Limits;
 use crate::logging;
 use crate::scheduler;
 use crate::stop::{GRACE, StopSender, Stopper, stopper};
-use crate::store::{Location, Store};
+use crate::store::{self, Location, Store};
 use crate::web::Web;
 use crate::x;
 use generation::Generation;
@@ -118,6 +118,7 @@ impl Daemon {
                 },
                 () = wakeups.recv() => self.generation.wake_all(),
                 () = watchdog.due() => watchdog.feed(&self.store).await,
+                failed = self.store.failed() => return Err(failed.into()),
                 Some(ended) = self.servers.join_next() => {
                     ended.context("the HTTP server has failed")?;
                     anyhow::bail!("the HTTP server has ended by itself");
@@ -214,6 +215,13 @@ pub async fn run(start: Start) -> anyhow::Result<()> {
     );
     notify(&[NotifyState::Ready]);
     let worked = daemon.work().await;
+    if let Err(error) = &worked
+        && matches!(error.downcast_ref(), Some(store::Error::Io(_)))
+    {
+        // Nothing can be written any more: what is under way is found at the next start.
+        error!(event = "store.unavailable", "surveyd ends: {error}");
+        return worked;
+    }
     info!(event = "daemon.stopping", "surveyd stops: requests under way are finished");
     notify(&[NotifyState::Stopping]);
     daemon.stop().await;

@@ -169,19 +169,19 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
     desk.hear(Call::Create, answer.told, 0).await
 }
 
-/// How often, and how long apart, the outcome of a request is written again where the store
-/// refuses it. A restart would make the survey uncertain, though we know better.
-const FINISH_TRIES: u32 = 10;
-const FINISH_WAIT: Duration = Duration::from_millis(500);
+/// How long apart the outcome of a request is written again where the store refuses it.
+const FINISH_AGAIN: Duration = Duration::from_millis(500);
 
+/// Writes the outcome, as often as it takes: once forgotten, the survey would be uncertain, though
+/// we know better. While it cannot be written no further send is begun, for that cannot be written
+/// either.
 async fn finish(desk: &Desk, sending: &Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
-    let mut tries = 0;
     loop {
-        tries += 1;
         match desk.store.finish(sending, outcome.clone(), now).await {
-            Err(store::Error::Unavailable(_)) if tries < FINISH_TRIES => {
-                tokio::time::sleep(FINISH_WAIT).await;
-            }
+            Err(fault @ store::Error::Unavailable(_)) => tokio::select! {
+                () = tokio::time::sleep(FINISH_AGAIN) => {}
+                () = desk.stop.out_of_time() => return Err(fault),
+            },
             done => return done,
         }
     }

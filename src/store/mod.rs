@@ -20,10 +20,12 @@ mod surveys;
 mod writer;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
+use tokio::sync::watch;
 
 pub use answers::{Folded, Page, PollState, PollWindow, ToShow, Unknown};
 pub use budgets::Paused;
@@ -47,6 +49,9 @@ pub enum Error {
     /// Try again later; nothing was written.
     #[error("the database cannot be reached or written now: {0}")]
     Unavailable(String),
+    /// End the process: the disk under the database fails, and what it holds must be read anew.
+    #[error("the disk under the database fails: {0}")]
+    Io(String),
     /// Use the newer program.
     #[error(
         "the database has schema {found}, this program knows up to {known}: start a newer surveyd; nothing was changed"
@@ -62,9 +67,18 @@ pub enum Error {
     Broken(String),
 }
 
+/// SQLITE_IOERR, SQLITE_CORRUPT and SQLITE_NOTADB (sqlite.org/rescode.html).
+const SQLITE_DISK_FAILS: [u32; 3] = [10, 11, 26];
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        Self::Unavailable(error.to_string())
+        let code = error.as_database_error().and_then(|error| error.code());
+        // SQLite's codes are shorter than PostgreSQL's five characters; the low byte is the kind.
+        let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
+        match code {
+            Some(code) if SQLITE_DISK_FAILS.contains(&(code & 0xFF)) => Self::Io(error.to_string()),
+            _ => Self::Unavailable(error.to_string()),
+        }
     }
 }
 
@@ -191,6 +205,8 @@ pub struct Store {
     writer: writer::Writer,
     readers: AnyPool,
     location: Location,
+    /// Why the store has failed for good, once it has.
+    failure: Arc<watch::Sender<Option<String>>>,
 }
 
 impl Store {
@@ -203,11 +219,7 @@ impl Store {
             refuse_old_sqlite(&mut connection).await?;
         }
         migrate::run(&mut connection).await?;
-        Ok(Self {
-            writer: writer::Writer::start(location.clone(), Some(connection)),
-            readers: location.readers()?,
-            location: location.clone(),
-        })
+        Self::with(location, Some(connection))
     }
 
     /// Opens a database that a daemon may be working on. Its schema must be this program's; it is
@@ -215,11 +227,25 @@ impl Store {
     pub async fn attach(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
         migrate::require_current(location).await?;
+        Self::with(location, None)
+    }
+
+    fn with(location: &Location, connection: Option<AnyConnection>) -> Result<Self> {
+        let failure = Arc::new(watch::Sender::new(None));
         Ok(Self {
-            writer: writer::Writer::start(location.clone(), None),
+            writer: writer::Writer::start(location.clone(), connection, failure.clone()),
             readers: location.readers()?,
             location: location.clone(),
+            failure,
         })
+    }
+
+    /// Waits until the disk under the database fails, and says how.
+    pub async fn failed(&self) -> Error {
+        let mut failure = self.failure.subscribe();
+        let failed = failure.wait_for(Option::is_some).await;
+        let reason = failed.ok().and_then(|reason| reason.clone());
+        Error::Io(reason.unwrap_or_default())
     }
 
     /// Whether other daemons may work on the same database.

@@ -6,11 +6,11 @@
 //! commit its state is not known.
 
 use std::any::Any;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 use sqlx::{AnyConnection, Connection, Executor};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
@@ -34,16 +34,20 @@ enum Job {
 #[derive(Clone)]
 pub struct Writer {
     jobs: mpsc::Sender<Job>,
-    task: std::sync::Arc<Mutex<Option<JoinHandle<()>>>>,
+    task: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl Writer {
     /// Without a `connection`, one is opened for the first write.
-    pub fn start(location: Location, connection: Option<AnyConnection>) -> Self {
+    pub fn start(
+        location: Location,
+        connection: Option<AnyConnection>,
+        failure: Arc<watch::Sender<Option<String>>>,
+    ) -> Self {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        let worker = Worker { location, connection, failing: false };
+        let worker = Worker { location, connection, failing: false, failure };
         let task = tokio::spawn(worker.run(waiting));
-        Self { jobs, task: std::sync::Arc::new(Mutex::new(Some(task))) }
+        Self { jobs, task: Arc::new(Mutex::new(Some(task))) }
     }
 
     /// Writes one close, together with those that wait beside it.
@@ -98,6 +102,7 @@ struct Worker {
     location: Location,
     connection: Option<AnyConnection>,
     failing: bool,
+    failure: Arc<watch::Sender<Option<String>>>,
 }
 
 impl Worker {
@@ -178,6 +183,10 @@ impl Worker {
     async fn transaction(&mut self, operation: Operation) -> Result<Value> {
         let done = self.attempt(operation).await;
         match &done {
+            Err(Error::Io(reason)) => {
+                self.connection = None;
+                self.failure.send_replace(Some(reason.clone()));
+            }
             Err(Error::Unavailable(reason)) => {
                 self.connection = None;
                 if !self.failing {
@@ -213,7 +222,7 @@ impl Worker {
                 self.connection = Some(connection);
                 Ok(value)
             }
-            Err(Error::Unavailable(reason)) => Err(Error::Unavailable(reason)),
+            Err(error @ (Error::Unavailable(_) | Error::Io(_))) => Err(error),
             Err(error) => {
                 connection.execute("rollback").await?;
                 self.connection = Some(connection);
