@@ -29,6 +29,8 @@ create table survey (
     -- Counts every claim and every step; a writer must name the value it has read.
     lease_token bigint not null,
     attempts bigint not null,
+    -- How often the process ended while it held a claim on this survey.
+    crashes bigint not null default 0,
     begun_at bigint,
     given_up_at bigint,
     -- The latest instant at which X may have counted a prompt for this survey. Absent: none was
@@ -86,4 +88,18 @@ create table reopening (
 create table send_guard (
     throttle_group text primary key,
     passes bigint not null
+);
+
+-- One row: how many sends were ever begun, and the last instant on record. A copy of the count is kept
+-- outside the database, so that a restored backup is noticed.
+create table progress (
+    name text primary key,
+    sends bigint not null,
+    last_at bigint not null
+);
+
+-- Accounts whose sends are held after a restored backup: all of X's events up to then must be read.
+create table restore_hold (
+    account text primary key,
+    restored_at bigint not null
 );

@@ -33,6 +33,8 @@ struct Account {
     events_read_to: Option<String>,
     events_behind_seconds: Option<u64>,
     paused: Option<Paused>,
+    /// Set while sends are held after a restored backup, until the events are read to then.
+    held_since_restore_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -71,6 +73,11 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
                 reason: paused.why,
                 asked_again_at: paused.probe_at.rfc3339(),
             }),
+            held_since_restore_at: store
+                .progress(&account.name)
+                .await?
+                .restored_at
+                .map(Millis::rfc3339),
         });
     }
     store.close().await;
@@ -114,5 +121,14 @@ fn print(status: &Status) -> anyhow::Result<()> {
         .collect();
     println!("left of the day (create) and of 15 minutes (all others):");
     table::print(&head, &rows)?;
+    for account in &status.accounts {
+        if let Some(restored_at) = &account.held_since_restore_at {
+            println!(
+                "\n{}: held. The database was restored from a backup, noticed at {restored_at}; \
+                 nothing is sent until X's events have been read past then",
+                account.account
+            );
+        }
+    }
     Ok(())
 }

@@ -59,6 +59,14 @@ impl Daemon {
         let place = Place::take(config, &start.environment)?;
         let location = Location::parse(&config.store.url, &place.folder)?;
         let store = Store::open(&location).await?;
+        let accounts = config.accounts.iter().map(|account| account.name.clone()).collect();
+        if store.notice_restore(accounts, start.clock.now()).await? {
+            warn!(
+                "the database is an older copy than the one that sent last: nothing is sent until \
+                 X's events have been read past this moment ({} from now at the least)",
+                config::format_duration(config.x.events_horizon)
+            );
+        }
         // On one machine no other process can be sending: whatever is, was left by a crash.
         let lost =
             store.recover(location.is_sqlite(), config.x.settle_after, start.clock.now()).await?;

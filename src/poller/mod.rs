@@ -41,6 +41,7 @@ pub async fn tick(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
     };
     poller.events_at = Some(events_at);
     let settle_at = settle::settle(desk).await?;
+    settle::end_restore(desk).await?;
     let show_at = shows(desk).await?;
     Ok([settle_at, show_at, Some(events_at)].into_iter().flatten().min())
 }
@@ -102,7 +103,12 @@ async fn window(desk: &Desk) -> Result<Option<PollWindow>> {
     }
     // X refuses a window that ends later: its newest events are not settled.
     let to = settle::readable_to(desk);
-    let from = state.done_to.unwrap_or(to).minus(desk.limits.poll_overlap);
+    let from = match state.done_to {
+        Some(done_to) => done_to,
+        // All that surveyd can have sent came after the first close it took in.
+        None => desk.store.first_close(desk.name()).await?.map_or(to, |at| at.min(to)),
+    };
+    let from = from.minus(desk.limits.poll_overlap);
     if state.done_to.is_some_and(|done_to| to <= done_to) {
         return Ok(None);
     }

@@ -53,6 +53,27 @@ pub async fn settle(desk: &Desk) -> Result<Option<Millis>> {
     Ok(Some(desk.now()))
 }
 
+/// Ends the hold after a restored backup once X's events have been read past the restore: by then
+/// all that was sent since the backup was made is known.
+pub async fn end_restore(desk: &Desk) -> Result<()> {
+    let Some(restored_at) = desk.store.progress(desk.name()).await?.restored_at else {
+        return Ok(());
+    };
+    let needed = restored_at.plus(desk.limits.settle_after).plus(MARGIN);
+    let done_to = desk.store.poll_state(desk.name()).await?.done_to;
+    if done_to.is_none_or(|done_to| done_to < needed) {
+        return Ok(());
+    }
+    desk.store.end_restore(desk.name()).await?;
+    info!(
+        account = desk.name(),
+        "X's events have been read past the restored backup: account {} sends again",
+        desk.name()
+    );
+    desk.wake.now();
+    Ok(())
+}
+
 /// The latest `to_time` that X takes now, by its own clock.
 pub fn readable_to(desk: &Desk) -> Millis {
     let behind = Duration::from_millis(desk.x.clock_apart().min(0).unsigned_abs());

@@ -17,7 +17,7 @@ use crate::domain::budget::Call;
 use crate::domain::policy::DAY;
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
-use crate::store::Result;
+use crate::store::{self, Result};
 use crate::x;
 
 /// Sends claimed at once where people are looked up singly, for each request under way.
@@ -74,6 +74,9 @@ async fn room(desk: &Desk) -> Result<Room> {
         }
         CanDmBy::UsersV2 => (x::USERS_MAX, Call::Users),
     };
+    if let Some(until) = held(desk, now).await? {
+        return Ok(Room::From(until));
+    }
     let looked_up_from = desk.store.calls_free_at(desk.name(), call, now).await?;
     let created_from = desk.store.calls_free_at(desk.name(), Call::Create, now).await?;
     if let Some(until) = looked_up_from.max(created_from) {
@@ -101,6 +104,22 @@ async fn room(desk: &Desk) -> Result<Room> {
         CanDmBy::UsersV2 => most,
     };
     Ok(Room::For(most.min(left).min(single).max(1)))
+}
+
+/// Until when the account sends nothing at all, whatever its budgets say.
+async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
+    let progress = desk.store.progress(desk.name()).await?;
+    let until = store::held(&progress, now);
+    if let (Some(until), None) = (until, progress.restored_at) {
+        tracing::warn!(
+            account = desk.name(),
+            until = until.rfc3339(),
+            "this machine's clock stands before the last instant on record, {}: nothing is sent \
+             until it has passed. Check the clock",
+            until.rfc3339(),
+        );
+    }
+    Ok(until)
 }
 
 /// Waits for `until`, but looks in between for what has become too late.

@@ -60,7 +60,12 @@ async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
     match begun.await {
         Ok(Begun::Sending(sending)) => post(desk, *sending, halted).await,
         Ok(Begun::Ended(survey)) => {
-            tell_end(&survey);
+            match survey.state {
+                State::Sent(_) | State::Answered(_) => {
+                    tell(&survey, "survey.resolved", "was sent before: X shows its prompt");
+                }
+                _ => tell_end(&survey),
+            }
             Ok(())
         }
         Ok(Begun::Waits { until: _ }) => {
@@ -113,6 +118,12 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
 
 async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> {
     let survey = sending.survey().clone();
+    if let Err(fault) = desk.store.mark(&sending).await {
+        let now = desk.now();
+        let finished = finish(desk, &sending, Outcome::NotSent { try_at: now }, now).await?;
+        tell_outcome(&finished, &fault.to_string());
+        return Err(fault);
+    }
     tell(&survey, "survey.sending", "is being sent");
     let answer = tokio::select! {
         answer = desk.x.send_prompt(&desk.keys, &sending, desk.now()) => answer,

@@ -173,6 +173,16 @@ impl Store {
         Ok(PollState { done_to: instant(0)?.map(Millis), window })
     }
 
+    /// When the first close of an account was taken in.
+    pub async fn first_close(&self, account: &str) -> Result<Option<Millis>> {
+        let first: Option<i64> =
+            sqlx::query_scalar("select min(accepted_at) from survey where account = $1")
+                .bind(account)
+                .fetch_one(&self.readers)
+                .await?;
+        Ok(first.map(Millis))
+    }
+
     /// Prompts that feedback/show is to be asked about by now, the longest waiting first.
     pub async fn to_show(&self, account: &str, limit: u32, now: Millis) -> Result<Vec<ToShow>> {
         let rows = sqlx::query(
@@ -501,20 +511,44 @@ pub async fn match_waiting(
     survey: &Survey,
     now: Millis,
 ) -> Result<()> {
-    if !matches!(survey.state, State::Uncertain { .. }) {
-        return Ok(());
+    if let State::Uncertain { begun_at, .. } = survey.state {
+        adopt(connection, survey, begun_at.minus(CLOCKS_APART), now).await?;
     }
+    Ok(())
+}
+
+/// Looks, before a prompt is sent, whether X has shown one for this close already: sent by us, as
+/// after a restored backup, or by another program that uses the same external ids. The survey as
+/// it is then.
+pub async fn find_before(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    now: Millis,
+) -> Result<Option<Survey>> {
+    adopt(connection, survey, survey.closed_at, now).await
+}
+
+/// Gives a survey the feedback that bears its external id and person and belongs to no other, if
+/// X made it after `made_after`.
+async fn adopt(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    made_after: Millis,
+    now: Millis,
+) -> Result<Option<Survey>> {
     let sql = format!(
         "select {COLUMNS} from feedback where account = $1 and external_id = $2 \
-         and to_user_id = $3 and survey_id is null order by updated_at limit 1"
+         and to_user_id = $3 and survey_id is null and created_at >= $4 \
+         order by created_at limit 1"
     );
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(survey.account.as_str())
         .bind(survey.external_id.as_str())
         .bind(survey.user_id.as_str())
+        .bind(made_after.0)
         .fetch_optional(&mut *connection)
         .await?;
-    let Some(row) = row else { return Ok(()) };
+    let Some(row) = row else { return Ok(None) };
     let known = known_row(&row)?;
     sqlx::query("update feedback set survey_id = $1 where account = $2 and id = $3")
         .bind(survey.id.as_str())
@@ -522,5 +556,8 @@ pub async fn match_waiting(
         .bind(known.feedback.id.as_str())
         .execute(&mut *connection)
         .await?;
-    advance(connection, &survey.id, &known.feedback, now, &mut Folded::default()).await
+    let mut folded = Folded::default();
+    advance(connection, &survey.id, &known.feedback, now, &mut folded).await?;
+    let answered = folded.answered.into_iter().map(|(survey, _)| survey);
+    Ok(answered.chain(folded.settled).next())
 }

@@ -12,6 +12,7 @@ mod answers;
 mod budgets;
 mod closes;
 mod migrate;
+mod progress;
 mod reads;
 mod rows;
 mod sends;
@@ -30,8 +31,9 @@ use tokio::sync::watch;
 pub use answers::{Folded, Page, PollState, PollWindow, ToShow, Unknown};
 pub use budgets::Paused;
 pub use closes::Taken;
+pub use progress::Progress;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
-pub use sends::{Begun, Leased, Outcome, Prompt, Sending};
+pub use sends::{Begun, Leased, Outcome, Prompt, Sending, held};
 pub use settle::Unsettled;
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.
@@ -205,6 +207,8 @@ pub struct Store {
     writer: writer::Writer,
     readers: AnyPool,
     location: Location,
+    /// Kept where the database is a file of ours.
+    mark: Option<progress::Mark>,
     /// Why the store has failed for good, once it has.
     failure: Arc<watch::Sender<Option<String>>>,
 }
@@ -236,6 +240,7 @@ impl Store {
             writer: writer::Writer::start(location.clone(), connection, failure.clone()),
             readers: location.readers()?,
             location: location.clone(),
+            mark: location.file().map(progress::Mark::beside),
             failure,
         })
     }

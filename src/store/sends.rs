@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::answers;
-use super::budgets;
+use super::progress::{self, Progress};
 use super::surveys::{note, touch, write_state};
 use super::{Error, Result, Store, rows};
+use super::{answers, budgets};
 use crate::domain::budget::Call;
 use crate::domain::feedback::Update;
 use crate::domain::id::{SurveyId, external_id};
@@ -46,6 +46,8 @@ pub struct Sending {
     survey: Survey,
     prompt: Prompt,
     token: i64,
+    /// How many sends were ever begun, this one included.
+    sends: i64,
 }
 
 impl Sending {
@@ -96,11 +98,14 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
     format!(
         "update survey set try_at = $1, lease_until = $1, lease_token = lease_token + 1 \
          where id in (select id from survey where account = $2 and state = 'scheduled' \
-         and try_at <= $3 order by try_at, id limit $4) \
+         and try_at <= $3 and crashes <= $5 order by try_at, id limit $4) \
          and state = 'scheduled' and try_at <= $3 returning {}",
         rows::COLUMNS
     )
 });
+
+const SUSPECT: &str = "select crashes from survey where account = $1 and state = 'scheduled' \
+     and try_at <= $2 order by try_at, id limit 1";
 
 const RELEASE: &str = "update survey set try_at = $1, lease_until = null, \
      lease_token = lease_token + 1, attempts = attempts + $4 \
@@ -123,10 +128,18 @@ const TAKEN_NAME: &str = "select id from survey where account = $1 and external_
      and user_id = $3 and begun_at is not null and id <> $4 limit 1";
 
 const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
-     attempts = attempts + 1, lease_until = $3, external_id = $4, kind = $5, \
+     attempts = attempts + 1, crashes = 0, lease_until = $3, external_id = $4, kind = $5, \
      question_variant_id = $6, test = $7 where id = $8";
 
 const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3 where id = $4";
+
+/// Starts after which a survey that the process ends on is set aside.
+const CRASHES_MAX: i64 = 3;
+
+/// Claims that nobody holds any more are due again.
+const CRASHED: &str = "update survey set try_at = due_at, lease_until = null, \
+     lease_token = lease_token + 1, crashes = crashes + 1 \
+     where state = 'scheduled' and lease_until is not null returning id, crashes";
 
 const LEFT_SENDING: &str = "select id from survey where state = 'sending' \
      and ($1 = 1 or lease_until <= $2) limit 1000";
@@ -146,11 +159,23 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
+                    let suspect: Option<i64> = sqlx::query_scalar(SUSPECT)
+                        .bind(account.as_str())
+                        .bind(now.0)
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                    // One that the process ended on before is taken alone: whether it does so
+                    // again must not be laid at the door of others.
+                    let (limit, crashes) = match suspect {
+                        Some(crashes) if crashes > 0 => (1, i64::MAX),
+                        _ => (limit, 0),
+                    };
                     let rows = sqlx::query(AssertSqlSafe(CLAIM.as_str()))
                         .bind(lease_until.0)
                         .bind(account)
                         .bind(now.0)
                         .bind(limit)
+                        .bind(crashes)
                         .fetch_all(connection)
                         .await?;
                     let mut leased = rows
@@ -224,6 +249,15 @@ impl Store {
                 Box::pin(begin(connection, leased, prompt, rules, throttle_group, lease, now))
             })
             .await
+    }
+
+    /// Counts a send outside the database too, before its request leaves: a backup of the database
+    /// cannot know of it, this does.
+    pub async fn mark(&self, sending: &Sending) -> Result<()> {
+        let Some(mark) = self.mark.clone() else { return Ok(()) };
+        let sends = sending.sends;
+        let written = tokio::task::spawn_blocking(move || mark.write(sends)).await;
+        written.map_err(|error| Error::Unavailable(error.to_string()))?
     }
 
     /// Writes what a request came to. The survey as it is afterwards. Where the store is
@@ -301,10 +335,19 @@ async fn begin(
         .await?;
     if reopened.is_some() {
         let event = Event::Cancelled(CancelledBy::Reopened);
-        return Ok(Begun::Ended(Box::new(end(connection, survey, token, event, now).await?)));
+        let ended = end(connection, survey, token, event, now).await?;
+        return Ok(Begun::Ended(Box::new(ended)));
+    }
+    if let Some(found) = answers::find_before(connection, &survey, now).await? {
+        return Ok(Begun::Ended(Box::new(found)));
     }
     let history = history(connection, &survey, &throttle_group, now).await?;
-    let decision = match policy::at_sending(survey.closed_at, &rules, &history, now) {
+    let progress = progress::read(connection, &survey.account).await?;
+    let decision = match held(&progress, now) {
+        Some(until) => AtSending::Wait { until },
+        None => policy::at_sending(survey.closed_at, &rules, &history, now),
+    };
+    let decision = match decision {
         AtSending::Send => {
             match budgets::take(connection, &survey.account, Call::Create, 1, now).await? {
                 Ok(_) => AtSending::Send,
@@ -346,9 +389,26 @@ async fn begin(
         .bind(i64::from(prompt.question_variant_id))
         .bind(i64::from(prompt.test))
         .bind(survey.id.as_str())
-        .execute(connection)
+        .execute(&mut *connection)
         .await?;
-    Ok(Begun::Sending(Box::new(Sending { survey, prompt, token })))
+    let sends = progress::record(connection, 1, now).await?;
+    Ok(Begun::Sending(Box::new(Sending { survey, prompt, token, sends })))
+}
+
+/// How far the clock may stand behind the last instant on record: requests that run side by side
+/// are written down in any order.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
+
+/// When a restored backup is looked at again.
+const HELD_AGAIN: Duration = Duration::from_secs(30);
+
+/// Until when no send may be begun at all: while the clock stands before the last instant on
+/// record, and while a restored backup has not caught up with X.
+pub fn held(progress: &Progress, now: Millis) -> Option<Millis> {
+    if progress.restored_at.is_some() {
+        return Some(now.plus(HELD_AGAIN));
+    }
+    progress.last_at.filter(|last_at| now.plus(CLOCK_SLACK) < *last_at)
 }
 
 async fn history(
@@ -432,6 +492,7 @@ async fn finish(
         .bind(id.as_str())
         .execute(&mut *connection)
         .await?;
+    progress::record(connection, 0, now).await?;
     // X's answer is the first word about the feedback object; an event may have come before it.
     match update {
         Some(update) => {
@@ -450,12 +511,18 @@ async fn recover(
     now: Millis,
 ) -> Result<Vec<Survey>> {
     if all {
-        sqlx::query(
-            "update survey set try_at = due_at, lease_until = null, \
-             lease_token = lease_token + 1 where state = 'scheduled' and lease_until is not null",
-        )
-        .execute(&mut *connection)
-        .await?;
+        for row in sqlx::query(CRASHED).fetch_all(&mut *connection).await? {
+            if row.try_get::<i64, _>(1)? < CRASHES_MAX {
+                continue;
+            }
+            let id = SurveyId::new(row.try_get::<String, _>(0)?);
+            let Some((survey, token)) = touch(connection, &id).await? else { continue };
+            let message = format!(
+                "set aside: surveyd ended {CRASHES_MAX} times while it worked on this survey"
+            );
+            let event = Event::Refused(Failure { code: None, message });
+            end(connection, survey, token, event, now).await?;
+        }
     }
     let mut recovered = Vec::new();
     for id in left {
