@@ -53,6 +53,7 @@ create index survey_spent_by_person on survey (user_id, spent_at) where spent_at
 create index survey_prompt on survey (account, external_id) where begun_at is not null;
 create index survey_feedback on survey (account, feedback_id) where feedback_id is not null;
 create index survey_show on survey (account, show_at) where show_at is not null;
+create index survey_refused on survey (account, failure_code, begun_at) where failure_code is not null;
 create index survey_closed on survey (closed_at, id);
 
 -- Every step after the close was taken in.

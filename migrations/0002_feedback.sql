@@ -63,5 +63,7 @@ create table paused_account (
     paused_at bigint not null,
     why text not null,
     probe_at bigint not null,
-    probe_wait bigint not null
+    probe_wait bigint not null,
+    -- Set once it works again; kept, so that a pause that soon returns is asked about more slowly.
+    resumed_at bigint
 );

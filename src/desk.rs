@@ -120,16 +120,25 @@ impl Desk {
 
     /// Stops all work for the account until X has been asked about it.
     pub async fn pause(&self, why: &Failure) -> store::Result<()> {
-        if self.store.paused(self.name()).await?.is_some() {
-            return Ok(());
-        }
         let now = self.now();
+        let last = self.store.last_pause(self.name()).await?;
+        let wait = match last {
+            Some(Paused { resumed_at: None, .. }) => return Ok(()),
+            // It works when asked and fails when used: asked about ever more slowly.
+            Some(Paused { resumed_at: Some(resumed_at), probe_wait, .. })
+                if now.since(resumed_at) < policy::PROBE_MOST =>
+            {
+                (probe_wait * 2).min(policy::PROBE_MOST)
+            }
+            Some(_) | None => policy::PROBE_FIRST,
+        };
         let paused = Paused {
             account: self.name().to_owned(),
             paused_at: now,
             why: why.to_string(),
-            probe_at: now.plus(policy::PROBE_FIRST),
-            probe_wait: policy::PROBE_FIRST,
+            probe_at: now.plus(wait),
+            probe_wait: wait,
+            resumed_at: None,
         };
         self.store.pause(paused).await?;
         tracing::error!(
@@ -173,7 +182,7 @@ impl Desk {
 
     /// Ends a pause, where there is one.
     pub async fn resume(&self) -> store::Result<()> {
-        if self.store.resume(self.name()).await? {
+        if self.store.resume(self.name(), self.now()).await? {
             info!(
                 event = "account.resumed",
                 account = self.name(),

@@ -63,9 +63,12 @@ const MINUTES: i64 = 16;
 pub const HOLD_FIRST: Duration = Duration::from_secs(5);
 const HOLD_MOST: Duration = Duration::from_secs(15 * 60);
 
-/// What X's headers said: `x-rate-limit-remaining` until `x-rate-limit-reset`.
+/// What X's headers said: `x-rate-limit-remaining` of `-limit` until `-reset`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Told {
+    /// Of what limit; absent where X did not say.
+    #[serde(default)]
+    pub limit: Option<u32>,
     pub remaining: u32,
     pub reset_at: Millis,
 }
@@ -125,7 +128,7 @@ impl Window {
         let remaining = told.remaining.saturating_sub(under_way);
         self.told = match self.told {
             Some(before) if before.reset_at == told.reset_at => {
-                Some(Told { remaining: remaining.min(before.remaining), ..told })
+                Some(Told { limit: None, remaining: remaining.min(before.remaining), ..told })
             }
             // An answer that was overtaken by one of a later window tells nothing new.
             Some(before) if before.reset_at > told.reset_at => Some(before),
@@ -198,9 +201,9 @@ mod tests {
         let mut window = Window::default();
         let now = Millis(0);
         let reset_at = Millis(500_000);
-        window.hear(Told { remaining: 3, reset_at }, 1, now);
+        window.hear(Told { limit: None, remaining: 3, reset_at }, 1, now);
         assert_eq!(window.left(180, now), 2);
-        window.hear(Told { remaining: 90, reset_at }, 0, now);
+        window.hear(Told { limit: None, remaining: 90, reset_at }, 0, now);
         assert_eq!(window.left(180, now), 2);
         window.take(180, now).unwrap();
         window.take(180, now).unwrap();
@@ -214,7 +217,11 @@ mod tests {
         assert_eq!(window.hold(None, Millis(0)), Millis(5_000));
         assert_eq!(window.hold(Some(Millis(3)), Millis(5_000)), Millis(15_000));
         assert_eq!(window.take(10, Millis(14_999)), Err(Millis(15_000)));
-        window.hear(Told { remaining: 5, reset_at: Millis(900_000) }, 0, Millis(15_000));
+        window.hear(
+            Told { limit: None, remaining: 5, reset_at: Millis(900_000) },
+            0,
+            Millis(15_000),
+        );
         assert_eq!(window.hold(None, Millis(20_000)), Millis(25_000));
         assert_eq!(window.hold(Some(Millis(700_000)), Millis(20_000)), Millis(700_000));
     }

@@ -12,9 +12,9 @@ use tracing::{info, warn};
 use super::look_up::fastrand;
 use super::{tell_end, tell_uncertain};
 use crate::desk::{self, Desk};
-use crate::domain::budget::Call;
+use crate::domain::budget::{Call, Told};
 use crate::domain::policy;
-use crate::domain::survey::{Delivery, Event, Failure, State, Survey};
+use crate::domain::survey::{Delivery, Event, Failure, Reason, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending};
 use crate::x::Error;
@@ -133,8 +133,8 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
         },
     };
     let now = desk.now();
-    let mut why = None;
-    let mut pause = None;
+    let (mut why, mut pause, mut refused) = (None, None, None);
+    let mut told = answer.told;
     let outcome = match answer.result {
         Ok(update) => Outcome::Accepted {
             delivery: Delivery {
@@ -145,8 +145,14 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
             update: Box::new(update),
             show_at: policy::next_show(now, desk.limits.poll_interval, desk.limits.fresh_for, now),
         },
-        Err(Error::Person { reason, .. }) => Outcome::Suppressed(reason),
-        Err(Error::Request(words)) => Outcome::Refused(words),
+        Err(Error::Person { reason, words }) => {
+            refused = words.code.map(|code| (code, REFUSED_PERSONS));
+            Outcome::Suppressed(reason, words)
+        }
+        Err(Error::Request(words)) => {
+            refused = words.code.map(|code| (code, REFUSED_REQUESTS));
+            Outcome::Refused(words)
+        }
         Err(Error::NoAnswer(words)) => {
             why = Some(words);
             Outcome::Unknown { spent_at: now.plus(desk.limits.settle_after) }
@@ -156,6 +162,13 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
             why = Some(words.to_string());
             pause = Some(words);
             Outcome::NotSent { try_at: now }
+        }
+        // X's limit for one recipient: the account's own has room. By our ledger the person had
+        // none from us, so another program has asked.
+        Err(Error::Limited { .. }) if is_of_person(told) => {
+            told = None;
+            let message = "X's limit for this recipient is reached".into();
+            Outcome::Suppressed(Reason::Throttled, Failure { code: None, message })
         }
         Err(Error::Limited { reset_at }) => {
             halted.store(true, Ordering::Relaxed);
@@ -174,10 +187,28 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
     // The outcome first: what follows may fail without losing it.
     let finished = finish(desk, &sending, outcome, now).await?;
     tell_outcome(&finished, why.as_deref().unwrap_or_default());
+    if let Some((code, most)) = refused
+        && desk.store.refused_people(desk.name(), code).await? >= most
+    {
+        halted.store(true, Ordering::Relaxed);
+        let message = format!("{most} people in a row were refused with it");
+        pause = Some(Failure { code: Some(code), message });
+    }
     if let Some(words) = pause {
         desk.pause(&words).await?;
     }
-    desk.hear(Call::Create, answer.told, 0).await
+    desk.hear(Call::Create, told, 0).await
+}
+
+/// The same unknown refusal of so many people in a row is none of theirs: the account is paused.
+const REFUSED_REQUESTS: i64 = 3;
+/// The same for refusals that name the person; X uses some of them for the account as well.
+const REFUSED_PERSONS: i64 = 10;
+
+/// Whether a refusal for a limit is about the recipient: X allows one prompt to each in 24 hours,
+/// and has no code of its own for it.
+fn is_of_person(told: Option<Told>) -> bool {
+    told.is_some_and(|told| told.limit == Some(1) || told.remaining > 0)
 }
 
 /// How long apart the outcome of a request is written again where the store refuses it.

@@ -15,6 +15,8 @@ pub struct Paused {
     /// When X is asked about it next, and how long after that again.
     pub probe_at: Millis,
     pub probe_wait: std::time::Duration,
+    /// When it worked again; absent while it is paused.
+    pub resumed_at: Option<Millis>,
 }
 
 const OPEN: &str = "insert into call_budget (account, call, used) values ($1, $2, '{}') \
@@ -163,7 +165,9 @@ impl Store {
                     sqlx::query(
                         "insert into paused_account (account, paused_at, why, probe_at, probe_wait) \
                          values ($1, $2, $3, $4, $5) on conflict (account) do update \
-                         set probe_at = excluded.probe_at, probe_wait = excluded.probe_wait",
+                         set paused_at = excluded.paused_at, why = excluded.why, \
+                         probe_at = excluded.probe_at, probe_wait = excluded.probe_wait, \
+                         resumed_at = null",
                     )
                     .bind(paused.account)
                     .bind(paused.paused_at.0)
@@ -179,24 +183,36 @@ impl Store {
     }
 
     /// Ends a pause. Whether there was one.
-    pub async fn resume(&self, account: &str) -> Result<bool> {
+    pub async fn resume(&self, account: &str, now: Millis) -> Result<bool> {
         let account = account.to_owned();
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let ended = sqlx::query("delete from paused_account where account = $1")
-                        .bind(account)
-                        .execute(connection)
-                        .await?;
+                    let ended = sqlx::query(
+                        "update paused_account set resumed_at = $1 \
+                         where account = $2 and resumed_at is null",
+                    )
+                    .bind(now.0)
+                    .bind(account)
+                    .execute(connection)
+                    .await?;
                     Ok(ended.rows_affected() > 0)
                 })
             })
             .await
     }
 
+    /// The pause that an account is in.
     pub async fn paused(&self, account: &str) -> Result<Option<Paused>> {
+        let last = self.last_pause(account).await?;
+        Ok(last.filter(|pause| pause.resumed_at.is_none()))
+    }
+
+    /// The last pause of an account, whether it is over or not.
+    pub async fn last_pause(&self, account: &str) -> Result<Option<Paused>> {
         let row = sqlx::query(
-            "select paused_at, why, probe_at, probe_wait from paused_account where account = $1",
+            "select paused_at, why, probe_at, probe_wait, resumed_at from paused_account \
+             where account = $1",
         )
         .bind(account)
         .fetch_optional(&self.readers)
@@ -209,6 +225,7 @@ impl Store {
             why: row.try_get(1)?,
             probe_at: Millis(row.try_get(2)?),
             probe_wait: std::time::Duration::from_millis(u64::try_from(wait).unwrap_or(0)),
+            resumed_at: row.try_get::<Option<i64>, _>(4)?.map(Millis),
         }))
     }
 }

@@ -85,7 +85,7 @@ pub enum Outcome {
     NotSent {
         try_at: Millis,
     },
-    Suppressed(Reason),
+    Suppressed(Reason, Failure),
     Refused(Failure),
     /// Not known. Counted as sent until `spent_at`, the last instant X may carry it out.
     Unknown {
@@ -131,7 +131,14 @@ const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
      attempts = attempts + 1, crashes = 0, lease_until = $3, external_id = $4, kind = $5, \
      question_variant_id = $6, test = $7 where id = $8";
 
-const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3 where id = $4";
+const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3, \
+     failure_code = coalesce($4, failure_code) where id = $5";
+
+/// People whom X refused in these words since it last took a prompt.
+const REFUSED: &str = "select count(distinct user_id) from survey where account = $1 \
+     and failure_code = $2 and begun_at > coalesce((select begun_at from survey \
+     where account = $1 and spent_at is not null and state in ('sent', 'answered') \
+     order by spent_at desc limit 1), 0)";
 
 /// Starts after which a survey that the process ends on is set aside.
 const CRASHES_MAX: i64 = 3;
@@ -267,6 +274,12 @@ impl Store {
         self.writer
             .run(move |connection| Box::pin(finish(connection, id, token, outcome, now)))
             .await
+    }
+
+    /// How many people X has refused with a code since it last took a prompt of the account.
+    pub async fn refused_people(&self, account: &str, code: i64) -> Result<i64> {
+        let count = sqlx::query_scalar(REFUSED).bind(account).bind(code);
+        Ok(count.fetch_one(&self.readers).await?)
     }
 
     /// Makes uncertain what a worker that is gone has left sending: all of it with `all`, else what
@@ -472,13 +485,17 @@ async fn finish(
         _ => return Err(Error::LeaseLost(id.to_string())),
     };
     let account = survey.account.clone();
+    let mut code = None;
     let (event, spent_at, try_at, show_at, update) = match outcome {
         Outcome::Accepted { delivery, update, show_at } => {
             let sent_at = delivery.sent_at;
             (Event::Accepted(delivery), Some(sent_at), now, show_at, Some(update))
         }
         Outcome::NotSent { try_at } => (Event::NotSent, None, try_at, None, None),
-        Outcome::Suppressed(reason) => (Event::Suppressed(reason), None, now, None, None),
+        Outcome::Suppressed(reason, words) => {
+            code = words.code;
+            (Event::Suppressed(reason), None, now, None, None)
+        }
         Outcome::Refused(failure) => (Event::Refused(failure), None, now, None, None),
         Outcome::Unknown { spent_at } => {
             (Event::NoAnswer { at: now }, Some(spent_at), now, None, None)
@@ -489,6 +506,7 @@ async fn finish(
         .bind(spent_at.map(|at| at.0))
         .bind(try_at.0)
         .bind(show_at.map(|at| at.0))
+        .bind(code)
         .bind(id.as_str())
         .execute(&mut *connection)
         .await?;
