@@ -1,7 +1,8 @@
 //! What the scheduler and the poller of one account work with.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -31,6 +32,19 @@ pub struct Desk {
     pub limits: Limits,
     /// The alarm of the account's scheduler.
     pub wake: Arc<Wake>,
+    pub said: Said,
+}
+
+/// What the log has said already and would only repeat: until when something waits, by what it is.
+#[derive(Clone, Debug, Default)]
+pub struct Said(Arc<Mutex<BTreeMap<&'static str, Millis>>>);
+
+impl Said {
+    /// Whether it is news that `what` waits until then.
+    pub fn is_news(&self, what: &'static str, until: Millis) -> bool {
+        let mut said = self.0.lock().expect("no holder of this lock can panic");
+        said.insert(what, until).is_none_or(|before| until > before)
+    }
 }
 
 /// The settings of `[x]` and `[poll]` that bear on the work.

@@ -10,7 +10,7 @@ use tracing::error;
 
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::desk::{self, Desk, Limits};
+use crate::desk::{self, Desk, Limits, Said};
 use crate::domain::id::UserId;
 use crate::domain::time::Millis;
 use crate::poller::{self, Poller};
@@ -51,7 +51,8 @@ impl Generation {
                 keys: desk::keys(account),
                 account: Arc::new(account.clone()),
                 limits: Limits::of(config),
-                wake: wake.clone(),
+                wake,
+                said: Said::default(),
             };
             tasks.spawn(schedule(desk.clone()));
             tasks.spawn(poll(desk.clone(), store.is_shared()));

@@ -87,15 +87,17 @@ async fn room(desk: &Desk) -> Result<Room> {
     let limit = i64::from(desk.account.daily_limit);
     if day.prompts_of_day >= limit {
         let until = day.oldest_of_day.unwrap_or(now).plus(DAY);
-        info!(
-            event = "budget.exhausted",
-            account = desk.name(),
-            call = Call::Create.as_str(),
-            until = until.rfc3339(),
-            "account {} has sent its {limit} prompts of the day: the next goes out at {}",
-            desk.name(),
-            until.rfc3339(),
-        );
+        if desk.said.is_news("day", until) {
+            info!(
+                event = "budget.exhausted",
+                account = desk.name(),
+                call = Call::Create.as_str(),
+                until = until.rfc3339(),
+                "account {} has sent its {limit} prompts of the day: the next goes out at {}",
+                desk.name(),
+                until.rfc3339(),
+            );
+        }
         return Ok(Room::From(until));
     }
     let left = usize::try_from(limit - day.prompts_of_day).unwrap_or(0);
@@ -110,7 +112,9 @@ async fn room(desk: &Desk) -> Result<Room> {
 async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
     let progress = desk.store.progress(desk.name()).await?;
     let until = store::held(&progress, now);
-    if let (Some(until), None) = (until, progress.restored_at) {
+    if let (Some(until), None) = (until, progress.restored_at)
+        && desk.said.is_news("clock", until)
+    {
         tracing::warn!(
             account = desk.name(),
             until = until.rfc3339(),
