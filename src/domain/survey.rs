@@ -254,11 +254,15 @@ impl State {
                 E::NotSent => Ok(S::Scheduled),
                 E::TooLate => Ok(S::Expired),
                 E::Refused(failure) => Ok(S::Failed(failure)),
-                E::Begun { .. }
-                | E::NoAnswer { .. }
-                | E::Suppressed(_)
-                | E::Cancelled(_)
-                | E::Answered => Err(refuse(&S::Uncertain { begun_at, given_up_at }, &event)),
+                // A request that was taken for lost goes on as long as its worker says.
+                E::NoAnswer { at } => {
+                    Ok(S::Uncertain { begun_at, given_up_at: given_up_at.max(at) })
+                }
+                // X's answer has come after all, and is a refusal of this person.
+                E::Suppressed(reason) => Ok(S::Suppressed(reason)),
+                E::Begun { .. } | E::Cancelled(_) | E::Answered => {
+                    Err(refuse(&S::Uncertain { begun_at, given_up_at }, &event))
+                }
             },
             S::Sent(delivery) => match event {
                 E::Answered => Ok(S::Answered(delivery)),
@@ -330,6 +334,18 @@ mod tests {
         let uncertain = State::Sending { begun_at: NOW }.step(Event::NoAnswer { at: NOW }).unwrap();
         assert_eq!(uncertain.name(), "uncertain");
         assert_eq!(uncertain.step(Event::Accepted(delivery())).unwrap().name(), "sent");
+    }
+
+    #[test]
+    fn a_request_given_up_early_is_given_up_when_its_worker_does() {
+        let uncertain = State::Uncertain { begun_at: NOW, given_up_at: NOW };
+        let later = Millis(NOW.0 + 5);
+        let State::Uncertain { begun_at, given_up_at } =
+            uncertain.step(Event::NoAnswer { at: later }).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!((begun_at, given_up_at), (NOW, later));
     }
 
     #[test]

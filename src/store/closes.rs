@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::surveys::{self, step};
+use super::surveys::{self, step_locked, touch_scheduled};
 use super::{Result, Store};
 use crate::domain::close::{Close, Reopening};
 use crate::domain::id::{SurveyId, external_id};
@@ -329,7 +329,12 @@ async fn reopen(
     let mut cancelled = None;
     for id in waiting {
         let id = SurveyId::new(id);
-        step(connection, &id, Event::Cancelled(CancelledBy::Reopened), now).await?;
+        let Some(locked) = touch_scheduled(connection, &id).await? else { continue };
+        // It may have been closed again since it was read.
+        if locked.0.closed_at > reopening.reopened_at {
+            continue;
+        }
+        step_locked(connection, locked, Event::Cancelled(CancelledBy::Reopened), now).await?;
         cancelled.get_or_insert(id);
     }
     Ok(cancelled)

@@ -249,3 +249,6 @@ async fn refuse_old_sqlite(connection: &mut AnyConnection) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::answers;
 use super::budgets;
-use super::surveys::{note, touch, write_state};
+use super::surveys::{step_locked, touch};
 use super::{Error, Result, Store, rows};
 use crate::domain::budget::Call;
 use crate::domain::feedback::Update;
@@ -45,7 +45,6 @@ pub struct Prompt {
 pub struct Sending {
     survey: Survey,
     prompt: Prompt,
-    token: i64,
 }
 
 impl Sending {
@@ -129,7 +128,16 @@ const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
 const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3 where id = $4";
 
 const LEFT_SENDING: &str = "select id from survey where state = 'sending' \
-     and ($1 = 1 or lease_until <= $2) limit 1000";
+     and ($1 = 1 or lease_until <= $2) order by lease_until, id limit 1000";
+
+/// Its worker may have finished it since it was read, and even begun it anew.
+static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "update survey set lease_token = lease_token + 1 where id = $1 and state = 'sending' \
+         and ($2 = 1 or lease_until <= $3) returning {}",
+        rows::COLUMNS
+    )
+});
 
 impl Store {
     /// Takes up to `limit` surveys that are due, oldest first. Whoever does not begin them before
@@ -201,8 +209,8 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let (survey, token) = retake(connection, leased).await?;
-                    end(connection, survey, token, event, now).await
+                    let locked = retake(connection, leased).await?;
+                    step_locked(connection, locked, event, now).await
                 })
             })
             .await
@@ -227,11 +235,12 @@ impl Store {
     }
 
     /// Writes what a request came to. The survey as it is afterwards. Where the store is
-    /// unavailable the same may be written again.
+    /// unavailable the same may be written again. A request that was taken for lost meanwhile and
+    /// is answered after all is settled by its answer.
     pub async fn finish(&self, sending: &Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
-        let (id, token) = (sending.survey.id.clone(), sending.token);
+        let (id, attempt) = (sending.survey.id.clone(), sending.survey.attempts);
         self.writer
-            .run(move |connection| Box::pin(finish(connection, id, token, outcome, now)))
+            .run(move |connection| Box::pin(finish(connection, id, attempt, outcome, now)))
             .await
     }
 
@@ -268,20 +277,6 @@ async fn retake(connection: &mut AnyConnection, leased: Leased) -> Result<(Surve
     }
 }
 
-async fn end(
-    connection: &mut AnyConnection,
-    mut survey: Survey,
-    token: i64,
-    event: Event,
-    now: Millis,
-) -> Result<Survey> {
-    survey.state = survey.state.step(event).map_err(|error| Error::Broken(error.to_string()))?;
-    write_state(connection, (&survey.id, token), &survey.state).await?;
-    let detail = survey.state.reason();
-    note(connection, (&survey.id, token), now, &survey.state, detail.as_deref()).await?;
-    Ok(survey)
-}
-
 async fn begin(
     connection: &mut AnyConnection,
     leased: Leased,
@@ -301,7 +296,8 @@ async fn begin(
         .await?;
     if reopened.is_some() {
         let event = Event::Cancelled(CancelledBy::Reopened);
-        return Ok(Begun::Ended(Box::new(end(connection, survey, token, event, now).await?)));
+        let ended = step_locked(connection, (survey, token), event, now).await?;
+        return Ok(Begun::Ended(Box::new(ended)));
     }
     let history = history(connection, &survey, &throttle_group, now).await?;
     let decision = match policy::at_sending(survey.closed_at, &rules, &history, now) {
@@ -328,7 +324,7 @@ async fn begin(
             return Ok(Begun::Waits { until });
         }
     };
-    let mut survey = end(connection, survey, token, event, now).await?;
+    let mut survey = step_locked(connection, (survey, token), event, now).await?;
     if !matches!(survey.state, State::Sending { .. }) {
         return Ok(Begun::Ended(Box::new(survey)));
     }
@@ -348,7 +344,7 @@ async fn begin(
         .bind(survey.id.as_str())
         .execute(connection)
         .await?;
-    Ok(Begun::Sending(Box::new(Sending { survey, prompt, token })))
+    Ok(Begun::Sending(Box::new(Sending { survey, prompt })))
 }
 
 async fn history(
@@ -403,14 +399,22 @@ async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<St
 async fn finish(
     connection: &mut AnyConnection,
     id: SurveyId,
-    token: i64,
+    attempt: u32,
     outcome: Outcome,
     now: Millis,
 ) -> Result<Survey> {
-    let (survey, token) = match touch(connection, &id).await? {
-        Some((survey, now_at)) if now_at == token + 1 => (survey, now_at),
+    // A request is named by its survey and its try, not by the claim: whoever has given it up knows
+    // less of it than the worker that holds X's answer.
+    let locked = match touch(connection, &id).await? {
+        Some((survey, token))
+            if survey.attempts == attempt
+                && matches!(survey.state, State::Sending { .. } | State::Uncertain { .. }) =>
+        {
+            (survey, token)
+        }
         _ => return Err(Error::LeaseLost(id.to_string())),
     };
+    let survey = &locked.0;
     let account = survey.account.clone();
     let (event, spent_at, try_at, show_at, update) = match outcome {
         Outcome::Accepted { delivery, update, show_at } => {
@@ -424,7 +428,7 @@ async fn finish(
             (Event::NoAnswer { at: now }, Some(spent_at), now, None, None)
         }
     };
-    let survey = end(connection, survey, token, event, now).await?;
+    let survey = step_locked(connection, locked, event, now).await?;
     sqlx::query(FINISH)
         .bind(spent_at.map(|at| at.0))
         .bind(try_at.0)
@@ -460,11 +464,15 @@ async fn recover(
     let mut recovered = Vec::new();
     for id in left {
         let id = SurveyId::new(id);
-        let Some((survey, token)) = touch(connection, &id).await? else { continue };
-        if !matches!(survey.state, State::Sending { .. }) {
-            continue;
-        }
-        let survey = end(connection, survey, token, Event::NoAnswer { at: now }, now).await?;
+        let row = sqlx::query(AssertSqlSafe(TAKE_LOST.as_str()))
+            .bind(id.as_str())
+            .bind(i64::from(all))
+            .bind(now.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { continue };
+        let lost = rows::survey(&row)?;
+        let survey = step_locked(connection, lost, Event::NoAnswer { at: now }, now).await?;
         sqlx::query("update survey set spent_at = $1 where id = $2")
             .bind(now.plus(settle_after).0)
             .bind(id.as_str())

@@ -1,0 +1,150 @@
+//! What must hold where two workers meet on one survey. SQLite only: the order of the steps is made
+//! by hand.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::close::{Close, Notice, Reopening};
+use crate::domain::feedback::{Object, Update};
+use crate::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
+use crate::domain::policy::{AtClose, Rules};
+use crate::domain::survey::{Delivery, State};
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
+
+const NOW: Millis = Millis(1_790_000_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const ACCOUNT: &str = "acme";
+
+struct Bench {
+    store: Store,
+    _folder: TempDir,
+}
+
+fn rules() -> Rules {
+    Rules {
+        delay: Duration::ZERO,
+        expire_after: 12 * HOUR,
+        throttle: 7 * 24 * HOUR,
+        sample: 1.0,
+        daily_limit: 1000,
+        daily_limit_per_user: 1,
+    }
+}
+
+fn prompt() -> Prompt {
+    Prompt {
+        kind: SurveyType::Nps,
+        question_variant_id: 3,
+        test: false,
+        message: "How did we do?".into(),
+        privacy_url: "https://acme.example/privacy".into(),
+        display_name: None,
+    }
+}
+
+fn accepted(now: Millis) -> Outcome {
+    let id = FeedbackId::new("900");
+    let object = Object {
+        updated_at: now,
+        created_at: Some(now),
+        to_user_id: None,
+        external_id: None,
+        kind: None,
+        question_variant_id: None,
+        test: false,
+        dm_id: None,
+        raw: "{}".into(),
+    };
+    let delivery = Delivery { sent_at: now, feedback_id: id.clone(), dm_id: None };
+    let update = Box::new(Update { id, object, score: None, text: None });
+    Outcome::Accepted { delivery, update, show_at: None }
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::parse("sqlite:surveyd.db", folder.path()).unwrap();
+        Self { store: Store::open(&location).await.unwrap(), _folder: folder }
+    }
+
+    async fn close(&self, conversation: &str, person: &str, closed_at: Millis) -> Taken {
+        let close = Close {
+            account: ACCOUNT.into(),
+            source: "desk".into(),
+            conversation_id: ConversationId::parse(conversation).unwrap(),
+            user_id: UserId::parse(person).unwrap(),
+            closed_at,
+            notice: Notice::default(),
+        };
+        let at_close = AtClose::Scheduled { due_at: closed_at };
+        self.store.take_close(close, at_close, (SurveyType::Nps, 3, false), NOW).await.unwrap()
+    }
+
+    async fn claim(&self, now: Millis) -> Leased {
+        self.store.claim(ACCOUNT, 1, now.plus(MINUTE), now).await.unwrap().pop().unwrap()
+    }
+
+    async fn begin(&self, leased: Leased, group: &str, now: Millis) -> Begun {
+        self.store.begin_send(leased, prompt(), rules(), group.into(), MINUTE, now).await.unwrap()
+    }
+
+    async fn sending(&self, conversation: &str, person: &str) -> Sending {
+        self.close(conversation, person, NOW).await;
+        let leased = self.claim(NOW).await;
+        match self.begin(leased, ACCOUNT, NOW).await {
+            Begun::Sending(sending) => *sending,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn state(&self, id: &SurveyId) -> State {
+        self.store.survey(id).await.unwrap().unwrap().survey.state
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_request_that_was_taken_for_lost_settles_it() {
+    let bench = Bench::new().await;
+    let sending = bench.sending("c-1", "7").await;
+    let later = NOW.plus(HOUR);
+    assert_eq!(bench.store.recover(false, MINUTE, later).await.unwrap().len(), 1);
+    assert_eq!(bench.state(&sending.survey().id).await.name(), "uncertain");
+    let sent = bench.store.finish(&sending, accepted(later), later).await.unwrap();
+    assert_eq!(sent.state.name(), "sent");
+    assert_eq!(bench.state(&sending.survey().id).await, sent.state);
+}
+
+#[tokio::test]
+async fn an_old_outcome_never_touches_the_next_try() {
+    let bench = Bench::new().await;
+    let first = bench.sending("c-1", "7").await;
+    let not_sent = Outcome::NotSent { try_at: NOW };
+    bench.store.finish(&first, not_sent.clone(), NOW).await.unwrap();
+    let leased = bench.claim(NOW).await;
+    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Sending(_)));
+    let stale = bench.store.finish(&first, not_sent, NOW).await;
+    assert!(matches!(stale, Err(Error::LeaseLost(_))), "{stale:?}");
+    assert_eq!(bench.state(&first.survey().id).await.name(), "sending");
+}
+
+#[tokio::test]
+async fn a_reopening_that_meets_a_send_is_remembered() {
+    let bench = Bench::new().await;
+    let sending = bench.sending("c-1", "7").await;
+    let reopening = Reopening {
+        account: ACCOUNT.into(),
+        source: "desk".into(),
+        conversation_id: ConversationId::parse("c-1").unwrap(),
+        reopened_at: NOW,
+    };
+    assert_eq!(bench.store.take_reopening(reopening, NOW).await.unwrap(), None);
+    let not_sent = Outcome::NotSent { try_at: NOW };
+    bench.store.finish(&sending, not_sent, NOW).await.unwrap();
+    let leased = bench.claim(NOW).await;
+    let Begun::Ended(survey) = bench.begin(leased, ACCOUNT, NOW).await else { panic!() };
+    assert_eq!(survey.state.name(), "cancelled");
+}
