@@ -13,13 +13,15 @@ use super::look_up::fastrand;
 use super::{tell_end, tell_uncertain};
 use crate::desk::{self, Desk};
 use crate::domain::budget::Call;
+use crate::domain::feedback::Update;
 use crate::domain::policy;
 use crate::domain::survey::{Delivery, Event, Failure, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending};
-use crate::x::Error;
+use crate::x::{self, Error};
 
-/// How much longer than the request a send may hold its claim: the time to write its outcome.
+/// How much longer than the request a send may hold its claim: the time until it leaves, and the
+/// time to write its outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
@@ -114,16 +116,11 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
 async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> {
     let survey = sending.survey().clone();
     tell(&survey, "survey.sending", "is being sent");
-    let answer = tokio::select! {
-        answer = desk.x.send_prompt(&desk.keys, &sending, desk.now()) => answer,
-        () = desk.stop.out_of_time() => crate::x::Answer {
-            result: Err(Error::NoAnswer("surveyd was stopped before X answered".into())),
-            told: None,
-        },
-    };
+    let answer = answer(desk, &sending).await;
     let now = desk.now();
     let mut why = None;
     let mut pause = None;
+    let mut hold = None;
     let outcome = match answer.result {
         Ok(update) => Outcome::Accepted {
             delivery: Delivery {
@@ -149,7 +146,8 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
         Err(Error::Limited { reset_at }) => {
             halted.store(true, Ordering::Relaxed);
             why = Some("X's limit is reached".into());
-            Outcome::NotSent { try_at: desk.hold(Call::Create, reset_at).await? }
+            hold = Some(reset_at);
+            Outcome::NotSent { try_at: now }
         }
         Err(Error::Clock(words)) => {
             why = Some(words.to_string());
@@ -161,12 +159,49 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
         }
     };
     // The outcome first: what follows may fail without losing it.
-    let finished = finish(desk, &sending, outcome, now).await?;
-    tell_outcome(&finished, why.as_deref().unwrap_or_default());
+    match finish(desk, &sending, outcome, now).await {
+        Ok(finished) => tell_outcome(&finished, why.as_deref().unwrap_or_default()),
+        // X's events have told of it before its answer came.
+        Err(store::Error::LeaseLost(_)) => {}
+        Err(error) => return Err(error),
+    }
     if let Some(words) = pause {
         desk.pause(&words).await?;
     }
+    if let Some(reset_at) = hold {
+        desk.hold(Call::Create, reset_at).await?;
+    }
     desk.hear(Call::Create, answer.told, 0).await
+}
+
+/// X's answer to the one request, or what stands for it.
+async fn answer(desk: &Desk, sending: &Sending) -> x::Answer<Update> {
+    let nothing = |error| x::Answer { result: Err(error), told: None };
+    if is_held_up(&sending.survey().state, desk.now()) {
+        return nothing(Error::NotNow("it was held up before its request left".into()));
+    }
+    tokio::select! {
+        answer = desk.x.send_prompt(&desk.keys, sending, desk.now()) => answer,
+        () = desk.stop.out_of_time() => {
+            nothing(Error::NoAnswer("surveyd was stopped before X answered".into()))
+        }
+    }
+}
+
+/// Whether a request must not leave any more: a machine that was suspended since it was begun may
+/// find that others have given it up, and even settled that it never left.
+fn is_held_up(state: &State, now: Millis) -> bool {
+    match state {
+        State::Sending { begun_at } => now > begun_at.plus(LEASE_MARGIN),
+        State::Scheduled
+        | State::Uncertain { .. }
+        | State::Sent(_)
+        | State::Answered(_)
+        | State::Suppressed(_)
+        | State::Cancelled(_)
+        | State::Expired
+        | State::Failed(_) => true,
+    }
 }
 
 /// How often, and how long apart, the outcome of a request is written again where the store
@@ -217,5 +252,18 @@ fn tell_outcome(survey: &Survey, why: &str) {
         | State::Cancelled(_)
         | State::Expired
         | State::Failed(_) => tell_end(survey),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_was_held_up_does_not_leave() {
+        let sending = State::Sending { begun_at: Millis(0) };
+        assert!(!is_held_up(&sending, Millis(0).plus(LEASE_MARGIN)));
+        assert!(is_held_up(&sending, Millis(1).plus(LEASE_MARGIN)));
+        assert!(is_held_up(&State::Scheduled, Millis(0)));
     }
 }
