@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -25,14 +25,13 @@ use crate::x::{self, Error};
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
-    // Once X refuses the account, or its budget is spent, no further send is begun.
-    let halted = AtomicBool::new(false);
+    let round = Round::default();
     let fault = Mutex::new(None);
     stream::iter(leased)
         .for_each_concurrent(desk.limits.concurrency, |leased| async {
-            if let Err(error) = send(desk, leased, &halted).await {
+            if let Err(error) = send(desk, leased, &round).await {
                 // The other requests are under way: they are finished, whatever befell this one.
-                halted.store(true, Ordering::Relaxed);
+                round.halt();
                 fault.lock().expect("no holder of this lock can panic").get_or_insert(error);
             }
         })
@@ -40,8 +39,8 @@ pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
     fault.into_inner().expect("as above").map_or(Ok(()), Err)
 }
 
-async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
-    if halted.load(Ordering::Relaxed) || desk.stop.is_stopping() {
+async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
+    if round.is_halted() || desk.stop.is_stopping() {
         return desk.store.release(leased, desk.now()).await;
     }
     let prompt = match prompt(desk, &leased.survey) {
@@ -60,16 +59,35 @@ async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
         desk.now(),
     );
     match begun.await {
-        Ok(Begun::Sending(sending)) => post(desk, *sending, halted).await,
+        Ok(Begun::Sending(sending)) => post(desk, *sending, round).await,
         Ok(Begun::Ended(survey)) => {
             tell_end(&survey);
             Ok(())
         }
         Ok(Begun::Waits { until: _ }) => {
-            halted.store(true, Ordering::Relaxed);
+            round.halt();
             Ok(())
         }
         Err(error) => unless_lost(Err(error)),
+    }
+}
+
+/// What the sends of one pass know of each other.
+#[derive(Debug, Default)]
+struct Round {
+    /// Once X refuses the account, or its budget is spent, no further send is begun.
+    halted: AtomicBool,
+    /// Requests begun whose answers are not in yet.
+    under_way: AtomicU32,
+}
+
+impl Round {
+    fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
     }
 }
 
@@ -113,10 +131,12 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
     })
 }
 
-async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> {
+async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     let survey = sending.survey().clone();
     tell(&survey, "survey.sending", "is being sent");
+    round.under_way.fetch_add(1, Ordering::Relaxed);
     let answer = answer(desk, &sending).await;
+    round.under_way.fetch_sub(1, Ordering::Relaxed);
     let now = desk.now();
     let mut why = None;
     let mut pause = None;
@@ -138,13 +158,13 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
             Outcome::Unknown { spent_at: now.plus(desk.limits.settle_after) }
         }
         Err(Error::Account(words)) => {
-            halted.store(true, Ordering::Relaxed);
+            round.halt();
             why = Some(words.to_string());
             pause = Some(words);
             Outcome::NotSent { try_at: now }
         }
         Err(Error::Limited { reset_at }) => {
-            halted.store(true, Ordering::Relaxed);
+            round.halt();
             why = Some("X's limit is reached".into());
             hold = Some(reset_at);
             Outcome::NotSent { try_at: now }
@@ -171,7 +191,7 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
     if let Some(reset_at) = hold {
         desk.hold(Call::Create, reset_at).await?;
     }
-    desk.hear(Call::Create, answer.told, 0).await
+    desk.hear(Call::Create, answer.told, round.under_way.load(Ordering::Relaxed)).await
 }
 
 /// X's answer to the one request, or what stands for it.

@@ -405,17 +405,23 @@ async fn finish(
 ) -> Result<Survey> {
     // A request is named by its survey and its try, not by the claim: whoever has given it up knows
     // less of it than the worker that holds X's answer.
-    let locked = match touch(connection, &id).await? {
-        Some((survey, token))
-            if survey.attempts == attempt
-                && matches!(survey.state, State::Sending { .. } | State::Uncertain { .. }) =>
-        {
-            (survey, token)
-        }
-        _ => return Err(Error::LeaseLost(id.to_string())),
+    let locked = touch(connection, &id).await?.filter(|(survey, _)| survey.attempts == attempt);
+    let (locked, begun_at) = match locked {
+        Some((survey, token)) => match survey.state {
+            State::Sending { begun_at } | State::Uncertain { begun_at, .. } => {
+                ((survey, token), begun_at)
+            }
+            State::Scheduled
+            | State::Sent(_)
+            | State::Answered(_)
+            | State::Suppressed(_)
+            | State::Cancelled(_)
+            | State::Expired
+            | State::Failed(_) => return Err(Error::LeaseLost(id.to_string())),
+        },
+        None => return Err(Error::LeaseLost(id.to_string())),
     };
-    let survey = &locked.0;
-    let account = survey.account.clone();
+    let account = locked.0.account.clone();
     let (event, spent_at, try_at, show_at, update) = match outcome {
         Outcome::Accepted { delivery, update, show_at } => {
             let sent_at = delivery.sent_at;
@@ -436,6 +442,9 @@ async fn finish(
         .bind(id.as_str())
         .execute(&mut *connection)
         .await?;
+    if spent_at.is_none() {
+        budgets::give_back(connection, &account, Call::Create, begun_at).await?;
+    }
     // X's answer is the first word about the feedback object; an event may have come before it.
     match update {
         Some(update) => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::budget::Call;
 use crate::domain::close::{Close, Notice, Reopening};
 use crate::domain::feedback::{Object, Update};
 use crate::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
@@ -147,4 +148,16 @@ async fn a_reopening_that_meets_a_send_is_remembered() {
     let leased = bench.claim(NOW).await;
     let Begun::Ended(survey) = bench.begin(leased, ACCOUNT, NOW).await else { panic!() };
     assert_eq!(survey.state.name(), "cancelled");
+}
+
+#[tokio::test]
+async fn a_create_that_was_not_carried_out_gives_its_share_back() {
+    let bench = Bench::new().await;
+    let told = crate::domain::budget::Told { remaining: 3, reset_at: NOW.plus(HOUR) };
+    bench.store.hear_limit(ACCOUNT, Call::Create, told, 0, NOW).await.unwrap();
+    let sending = bench.sending("c-1", "7").await;
+    assert_eq!(bench.store.calls_left(ACCOUNT, Call::Create, NOW).await.unwrap(), 2);
+    let not_sent = Outcome::NotSent { try_at: NOW };
+    bench.store.finish(&sending, not_sent, NOW).await.unwrap();
+    assert_eq!(bench.store.calls_left(ACCOUNT, Call::Create, NOW).await.unwrap(), 3);
 }
