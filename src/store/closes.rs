@@ -211,7 +211,8 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
             if closed_at == close.closed_at.0 || merged.as_ref() == Some(&id) {
                 same = Some(row);
             }
-            if row.try_get::<String, _>(2)? == "scheduled" {
+            // The newest: an older one may wait again because its request was refused.
+            if waiting.is_none() && row.try_get::<String, _>(2)? == "scheduled" {
                 waiting = Some(row);
             }
         }
