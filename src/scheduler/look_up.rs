@@ -6,10 +6,10 @@ use futures_util::{StreamExt, stream};
 
 use super::tell_end;
 use crate::config::CanDmBy;
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
 use crate::domain::budget::Call;
 use crate::domain::policy;
-use crate::domain::survey::Event;
+use crate::domain::survey::{Event, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, Leased, Result};
 use crate::x::{self, Error, Person};
@@ -107,7 +107,8 @@ async fn judge(
                  in {wait:.0?}",
                 leased.survey.id,
             );
-            desk.store.put_off_failed(leased, desk.now().plus(wait)).await?;
+            let again = desk.now().plus(wait).min(too_late_at(desk, &leased.survey));
+            desk.store.put_off_failed(leased, again).await?;
             return Ok(None);
         }
     };
@@ -129,14 +130,24 @@ pub fn fastrand() -> f64 {
 }
 
 async fn put_off_one(desk: &Desk, leased: Leased, until: Millis) -> Result<Option<Leased>> {
-    desk.store.release(leased, until).await?;
+    put_back(desk, leased, until).await?;
     Ok(None)
 }
 
 /// Gives claims back, to be looked at again at `until`.
 pub async fn put_off(desk: &Desk, claimed: Vec<Leased>, until: Millis) -> Result<Vec<Leased>> {
     for leased in claimed {
-        desk.store.release(leased, until).await?;
+        put_back(desk, leased, until).await?;
     }
     Ok(Vec::new())
+}
+
+async fn put_back(desk: &Desk, leased: Leased, until: Millis) -> Result<()> {
+    let until = until.min(too_late_at(desk, &leased.survey));
+    desk.store.release(leased, until).await
+}
+
+/// A survey that waits is looked at again when it is too late, at the latest: it is to end then.
+pub fn too_late_at(desk: &Desk, survey: &Survey) -> Millis {
+    policy::too_late_at(survey.closed_at, &desk::rules(&desk.account))
 }

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::look_up::fastrand;
+use super::look_up::{fastrand, too_late_at};
 use super::{tell_end, tell_uncertain};
 use crate::desk::{self, Desk};
 use crate::domain::budget::Call;
@@ -175,7 +175,8 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         }
         Err(Error::NotNow(words)) => {
             why = Some(words);
-            Outcome::NotSent { try_at: now.plus(policy::backoff(survey.attempts, fastrand())) }
+            let again = now.plus(policy::backoff(survey.attempts, fastrand()));
+            Outcome::NotSent { try_at: again.min(too_late_at(desk, &survey)) }
         }
     };
     // The outcome first: what follows may fail without losing it.

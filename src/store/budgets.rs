@@ -77,6 +77,15 @@ pub async fn give_back(
     keep(connection, account, call, &window).await
 }
 
+pub async fn is_paused(connection: &mut AnyConnection, account: &str) -> Result<bool> {
+    let paused: Option<String> =
+        sqlx::query_scalar("select account from paused_account where account = $1")
+            .bind(account)
+            .fetch_optional(connection)
+            .await?;
+    Ok(paused.is_some())
+}
+
 impl Store {
     /// Takes up to `wanted` calls out of the account's budget, before they are made: how many, at
     /// least one, or when the next may be made.

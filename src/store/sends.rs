@@ -111,7 +111,9 @@ const GUARD: &str = "insert into send_guard (throttle_group, passes) values ($1,
 const DAY_OF_ACCOUNT: &str = "select count(*), min(spent_at) from survey \
      where account = $1 and spent_at > $2";
 
-const OF_PERSON: &str = "select max(case when throttle_group = $1 then spent_at end), \
+/// What went out from the account itself counts whatever its group was called by then.
+const OF_PERSON: &str = "select max(case when throttle_group = $1 or account = $2 \
+     then spent_at end), \
      cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint) from survey \
      where user_id = $4 and spent_at is not null";
 
@@ -301,6 +303,10 @@ async fn begin(
     }
     let history = history(connection, &survey, &throttle_group, now).await?;
     let decision = match policy::at_sending(survey.closed_at, &rules, &history, now) {
+        // A look-up, or another daemon, may have paused the account since the survey was claimed.
+        AtSending::Send if budgets::is_paused(connection, &survey.account).await? => {
+            AtSending::Wait { until: now }
+        }
         AtSending::Send => {
             match budgets::take(connection, &survey.account, Call::Create, 1, now).await? {
                 Ok(_) => AtSending::Send,
@@ -314,6 +320,8 @@ async fn begin(
         AtSending::Suppress(reason) => Event::Suppressed(reason),
         AtSending::Expire => Event::TooLate,
         AtSending::Wait { until } => {
+            // It is looked at again when it is too late, at the latest.
+            let until = until.min(policy::too_late_at(survey.closed_at, &rules));
             sqlx::query(RELEASE)
                 .bind(until.0)
                 .bind(survey.id.as_str())

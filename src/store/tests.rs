@@ -11,7 +11,7 @@ use crate::domain::close::{Close, Notice, Reopening};
 use crate::domain::feedback::{Object, Update};
 use crate::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
 use crate::domain::policy::{AtClose, Rules};
-use crate::domain::survey::{Delivery, State};
+use crate::domain::survey::{Delivery, Reason, State};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 
@@ -160,4 +160,42 @@ async fn a_create_that_was_not_carried_out_gives_its_share_back() {
     let not_sent = Outcome::NotSent { try_at: NOW };
     bench.store.finish(&sending, not_sent, NOW).await.unwrap();
     assert_eq!(bench.store.calls_left(ACCOUNT, Call::Create, NOW).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_new_name_of_the_group_does_not_end_the_throttle() {
+    let bench = Bench::new().await;
+    let sending = bench.sending("c-1", "7").await;
+    bench.store.finish(&sending, accepted(NOW), NOW).await.unwrap();
+    let two_days = NOW.plus(48 * HOUR);
+    bench.close("c-2", "7", two_days).await;
+    let leased = bench.claim(two_days).await;
+    let Begun::Ended(survey) = bench.begin(leased, "renamed", two_days).await else { panic!() };
+    assert_eq!(survey.state, State::Suppressed(Reason::Throttled));
+}
+
+#[tokio::test]
+async fn an_account_that_was_paused_since_the_claim_begins_nothing() {
+    let bench = Bench::new().await;
+    bench.close("c-1", "7", NOW).await;
+    let leased = bench.claim(NOW).await;
+    let probe_at = NOW.plus(MINUTE);
+    let account = ACCOUNT.to_owned();
+    let paused = Paused { account, paused_at: NOW, why: "no".into(), probe_at, probe_wait: MINUTE };
+    bench.store.pause(paused).await.unwrap();
+    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Waits { .. }));
+    assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(NOW));
+}
+
+#[tokio::test]
+async fn a_survey_that_waits_for_tomorrow_is_looked_at_when_it_expires() {
+    let bench = Bench::new().await;
+    bench.close("c-1", "7", NOW).await;
+    let leased = bench.claim(NOW).await;
+    bench.store.hold_calls(ACCOUNT, Call::Create, Some(NOW.plus(24 * HOUR)), NOW).await.unwrap();
+    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Waits { .. }));
+    let next = bench.store.next_due(ACCOUNT).await.unwrap().unwrap();
+    let ended = bench.store.expire(ACCOUNT, next.minus(rules().expire_after), next).await.unwrap();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(next, NOW.plus(12 * HOUR).plus(Duration::from_millis(1)));
 }
