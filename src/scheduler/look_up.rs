@@ -38,7 +38,8 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     put_off(desk, beyond, desk.now()).await?;
     let answers = stream::iter(claimed).map(|leased| async move {
         let person = &leased.survey.user_id;
-        let answer = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now()).await;
+        let asked = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now());
+        let answer = desk.unless_stopping(asked).await;
         (leased, answer)
     });
     let mut answers = answers.buffered(desk.limits.concurrency);
@@ -46,6 +47,10 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let mut under_way = wanted.min(u32::try_from(allowed).unwrap_or(u32::MAX));
     while let Some((leased, answer)) = answers.next().await {
         under_way = under_way.saturating_sub(1);
+        let Some(answer) = answer else {
+            put_back(desk, leased, desk.now()).await?;
+            continue;
+        };
         desk.hear(Call::FriendshipsShow, answer.told, under_way).await?;
         can_be_asked.extend(judge(desk, leased, answer.result).await?);
     }
@@ -58,7 +63,10 @@ async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
         return put_off(desk, claimed, until).await;
     }
     let people: Vec<_> = claimed.iter().map(|leased| leased.survey.user_id.clone()).collect();
-    let answer = desk.x.can_dm_many(&desk.keys, &people, now).await;
+    let asked = desk.x.can_dm_many(&desk.keys, &people, now);
+    let Some(answer) = desk.unless_stopping(asked).await else {
+        return put_off(desk, claimed, now).await;
+    };
     desk.hear(Call::Users, answer.told, 0).await?;
     let mut can_be_asked = Vec::new();
     let people: Result<BTreeMap<_, Person>, Error> = answer.result;
