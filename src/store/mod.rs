@@ -230,6 +230,12 @@ impl Store {
         self.writer.run(|_| Box::pin(async { Ok(()) })).await
     }
 
+    /// Waits for the writer to end, which it does by itself only where it has failed: nothing can be
+    /// written any more.
+    pub async fn ended(&self) {
+        self.writer.ended().await;
+    }
+
     /// Finishes the writes that are waiting and closes the connections.
     pub async fn close(self) {
         self.writer.stop().await;

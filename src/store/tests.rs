@@ -199,3 +199,11 @@ async fn a_survey_that_waits_for_tomorrow_is_looked_at_when_it_expires() {
     assert_eq!(ended.len(), 1);
     assert_eq!(next, NOW.plus(12 * HOUR).plus(Duration::from_millis(1)));
 }
+
+#[tokio::test]
+async fn a_writer_that_fails_is_noticed() {
+    let bench = Bench::new().await;
+    let fault = bench.store.writer.run::<(), _>(|_| panic!("a fault in the program")).await;
+    assert!(fault.is_err());
+    bench.store.ended().await;
+}

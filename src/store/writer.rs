@@ -73,6 +73,11 @@ impl Writer {
         self.jobs.send(job).await.map_err(|_| stopped())
     }
 
+    /// Waits until nothing can be written any more.
+    pub async fn ended(&self) {
+        self.jobs.closed().await;
+    }
+
     /// Finishes what waits and ends the task. Other handles can write no more.
     pub async fn stop(&self) {
         let task = self.task.lock().expect("no holder of this lock can panic").take();
