@@ -154,6 +154,9 @@ impl Location {
                 // A commit that is acknowledged before it is on the disk is none.
                 connection.execute("set synchronous_commit to on").await?;
                 connection.execute("set lock_timeout to '10s'").await?;
+                // A daemon whose machine vanishes in a transaction must not hold its locks, and so
+                // the other daemons' sends, until the server's TCP notices after hours.
+                connection.execute("set idle_in_transaction_session_timeout to '60s'").await?;
             }
         }
         Ok(connection)
