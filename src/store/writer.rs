@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{AnyConnection, Connection, Executor};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::closes::{self, NewSurvey, Taken};
 use super::{Engine, Error, Location, Result};
@@ -173,8 +173,15 @@ impl Worker {
                 }
             }
             Err(error) => {
+                let words = match error {
+                    Error::Unavailable(words) => words,
+                    fault => {
+                        error!("closes cannot be stored: {fault}");
+                        fault.to_string()
+                    }
+                };
                 for reply in replies {
-                    let _ = reply.send(Err(Error::Unavailable(error.to_string())));
+                    let _ = reply.send(Err(Error::Unavailable(words.clone())));
                 }
             }
         }
