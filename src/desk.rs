@@ -106,6 +106,15 @@ impl Desk {
         self.clock.now()
     }
 
+    /// What a call that only reads comes to; `None` where the word to stop comes first. Nothing is
+    /// lost with such a call. A prompt is never cut short like this.
+    pub async fn unless_stopping<T>(&self, reading: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            answer = reading => Some(answer),
+            () = self.stop.stopping() => None,
+        }
+    }
+
     /// Keeps what X's headers said of a limit.
     pub async fn hear(&self, call: Call, told: Option<Told>, under_way: u32) -> store::Result<()> {
         match told {
@@ -177,7 +186,8 @@ impl Desk {
         {
             return Ok(Some(until));
         }
-        let answer = self.x.verify_credentials(&self.keys, now).await;
+        let asked = self.x.verify_credentials(&self.keys, now);
+        let Some(answer) = self.unless_stopping(asked).await else { return Ok(Some(now)) };
         self.hear(Call::VerifyCredentials, answer.told, 0).await?;
         match answer.result {
             Ok(_) => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 
 use super::Context;
@@ -12,7 +12,7 @@ use crate::domain::close::{Close, Notice};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::time::Millis;
 use crate::wake::Wake;
-use crate::watcher::{Intake, Receiver};
+use crate::watcher::{Intake, Receiver, notice};
 
 /// What stands in the `source` column of a close from the command line.
 const SOURCE: &str = "enqueue";
@@ -57,6 +57,12 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         Some(text) => Millis::from_rfc3339(text).with_context(|| format!("--closed-at {text}"))?,
         None => now,
     };
+    if notice::is_ahead(closed_at, now) {
+        bail!(
+            "--closed-at {} lies more than 5 minutes ahead of this machine's clock",
+            closed_at.rfc3339()
+        );
+    }
     let close = Close {
         account: account.name.clone(),
         source: SOURCE.into(),

@@ -111,12 +111,6 @@ impl Generation {
         self.stop.stop_within(grace);
     }
 
-    /// Whether everything has ended.
-    pub fn is_over(&mut self) -> bool {
-        while self.tasks.try_join_next().is_some() {}
-        self.tasks.is_empty()
-    }
-
     /// Waits for everything to end.
     pub async fn over(&mut self) {
         while self.tasks.join_next().await.is_some() {}

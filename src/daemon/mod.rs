@@ -131,6 +131,9 @@ impl Daemon {
                     ended.context("the HTTP server has failed")?;
                     anyhow::bail!("the HTTP server has ended by itself");
                 }
+                // What it had claimed and not sent is due again.
+                () = one_over(&mut self.retired) => self.generation.wake_all(),
+                () = self.store.ended() => anyhow::bail!("the store's writer has ended by itself"),
                 ended = self.generation.ended() => {
                     ended.context("the work of an account has failed")?;
                     anyhow::bail!("the work of an account has ended by itself");
@@ -177,11 +180,12 @@ impl Daemon {
         let old = std::mem::replace(&mut self.generation, next);
         // A reload is no reason to give up a prompt that is under way.
         old.stop_within(self.start.config.x.send_timeout);
-        self.retired.retain_mut(|generation| !generation.is_over());
         self.retired.push(old);
-        // Whoever reloads has mended something: paused accounts try again at once.
-        self.generation.resume_all().await?;
         self.start.config = config;
+        // Whoever reloads has mended something: paused accounts try again at once.
+        if let Err(error) = self.generation.resume_all().await {
+            warn!("paused accounts stay so until X is asked about them: {error}");
+        }
         Ok(())
     }
 
@@ -199,6 +203,15 @@ impl Daemon {
         drop(self.stopper);
         self.store.close().await;
     }
+}
+
+/// Waits for the oldest of the generations that a reload has replaced, and lets it go.
+async fn one_over(retired: &mut Vec<Generation>) {
+    match retired.first_mut() {
+        Some(oldest) => oldest.over().await,
+        None => std::future::pending().await,
+    }
+    retired.remove(0);
 }
 
 /// `surveyd run`: until a signal ends it.

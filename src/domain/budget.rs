@@ -107,6 +107,17 @@ impl Window {
         Ok(())
     }
 
+    /// Gives back a call taken at `taken_at` that is known not to have been carried out.
+    pub fn give_back(&mut self, taken_at: Millis) {
+        if let Some(count) = self.minutes.get_mut(&taken_at.0.div_euclid(MINUTE)) {
+            *count = count.saturating_sub(1);
+        }
+        // Where X counted it all the same, its next headers say so.
+        if let Some(told) = &mut self.told {
+            told.remaining = told.remaining.saturating_add(1);
+        }
+    }
+
     /// Calls that are left at `now`.
     pub fn left(&self, limit: u32, now: Millis) -> u32 {
         let mut at = self.clone();
@@ -132,18 +143,28 @@ impl Window {
             }
             // An answer that was overtaken by one of a later window tells nothing new.
             Some(before) if before.reset_at > told.reset_at => Some(before),
-            _ => Some(Told { remaining, ..told }),
+            _ => Some(Told { limit: None, remaining, ..told }),
         };
     }
 
     /// Holds all calls after a 429: until X's reset, or, where that is absent or past, for 5 s,
     /// doubling. Gives the end of the hold.
     pub fn hold(&mut self, reset_at: Option<Millis>, now: Millis) -> Millis {
-        let until = reset_at.filter(|at| *at > now).unwrap_or_else(|| {
-            self.holds = (self.holds + 1).min(16);
-            now.plus((HOLD_FIRST * (1 << (self.holds - 1))).min(HOLD_MOST))
-        });
-        self.held_until = Some(self.held_until.map_or(until, |before| before.max(until)));
+        let held = self.held_until.filter(|until| now < *until);
+        let until = match (reset_at.filter(|at| *at > now), held) {
+            (Some(reset_at), held) => held.map_or(reset_at, |held| held.max(reset_at)),
+            // Requests that were under way beside the first are refused with it: one refusal.
+            (None, Some(held)) => held,
+            (None, None) => {
+                // One that comes long after the last is the first of its own row.
+                if self.held_until.is_some_and(|until| now >= until.plus(HOLD_MOST)) {
+                    self.holds = 0;
+                }
+                self.holds = (self.holds + 1).min(16);
+                now.plus((HOLD_FIRST * (1 << (self.holds - 1))).min(HOLD_MOST))
+            }
+        };
+        self.held_until = Some(until);
         until
     }
 
@@ -209,6 +230,36 @@ mod tests {
         window.take(180, now).unwrap();
         assert_eq!(window.take(180, now), Err(reset_at));
         assert!(window.take(180, reset_at).is_ok());
+    }
+
+    #[test]
+    fn calls_that_were_not_carried_out_come_back() {
+        let mut window = Window::default();
+        let reset_at = Millis(86_400_000);
+        window.hear(Told { limit: None, remaining: 2, reset_at }, 0, Millis(0));
+        for _ in 0..10 {
+            window.take(1_000, Millis(5)).unwrap();
+            window.give_back(Millis(5));
+        }
+        assert_eq!(window.left(1_000, Millis(6)), 2);
+        assert_eq!(window.left(1, Millis(6)), 1, "our own count knows nothing of them either");
+    }
+
+    #[test]
+    fn requests_that_are_refused_together_are_one_refusal() {
+        let mut window = Window::default();
+        for _ in 0..8 {
+            assert_eq!(window.hold(None, Millis(100)), Millis(5_100));
+        }
+        assert_eq!(window.hold(None, Millis(5_100)), Millis(15_100));
+    }
+
+    #[test]
+    fn a_refusal_long_after_the_last_starts_anew() {
+        let mut window = Window::default();
+        let first = window.hold(None, Millis(0));
+        let later = first.plus(HOLD_MOST);
+        assert_eq!(window.hold(None, later), later.plus(HOLD_FIRST));
     }
 
     #[test]

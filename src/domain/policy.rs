@@ -43,7 +43,12 @@ pub fn at_close(close: &Close, rules: &Rules, now: Millis) -> AtClose {
 
 /// Whether a prompt for a conversation closed at `closed_at` would be late by now.
 pub fn is_too_late(closed_at: Millis, rules: &Rules, now: Millis) -> bool {
-    now > closed_at.plus(rules.expire_after)
+    now >= too_late_at(closed_at, rules)
+}
+
+/// The first instant at which it is.
+pub fn too_late_at(closed_at: Millis, rules: &Rules) -> Millis {
+    closed_at.plus(rules.expire_after).plus(Duration::from_millis(1))
 }
 
 /// Whether a close falls into the sample: decided by its identity alone, so that asking again, or

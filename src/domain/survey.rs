@@ -259,16 +259,19 @@ impl State {
                 }
             },
             S::Uncertain { begun_at, given_up_at } => match event {
-                E::Found(delivery) => Ok(S::Sent(delivery)),
+                E::Accepted(delivery) | E::Found(delivery) => Ok(S::Sent(delivery)),
                 E::NotSent => Ok(S::Scheduled),
                 E::TooLate => Ok(S::Expired),
                 E::Refused(failure) => Ok(S::Failed(failure)),
-                E::Begun { .. }
-                | E::Accepted(_)
-                | E::NoAnswer { .. }
-                | E::Suppressed(_)
-                | E::Cancelled(_)
-                | E::Answered => Err(refuse(&S::Uncertain { begun_at, given_up_at }, &event)),
+                // A request that was taken for lost goes on as long as its worker says.
+                E::NoAnswer { at } => {
+                    Ok(S::Uncertain { begun_at, given_up_at: given_up_at.max(at) })
+                }
+                // X's answer has come after all, and is a refusal of this person.
+                E::Suppressed(reason) => Ok(S::Suppressed(reason)),
+                E::Begun { .. } | E::Cancelled(_) | E::Answered => {
+                    Err(refuse(&S::Uncertain { begun_at, given_up_at }, &event))
+                }
             },
             S::Sent(delivery) => match event {
                 E::Answered => Ok(S::Answered(delivery)),
@@ -358,6 +361,18 @@ mod tests {
                 !matches!(state, State::Sending { .. } | State::Sent(_) | State::Answered(_));
             assert_eq!(state.step(Event::Found(delivery())).is_ok(), open);
         }
+    }
+
+    #[test]
+    fn a_request_given_up_early_is_given_up_when_its_worker_does() {
+        let uncertain = State::Uncertain { begun_at: NOW, given_up_at: NOW };
+        let later = Millis(NOW.0 + 5);
+        let State::Uncertain { begun_at, given_up_at } =
+            uncertain.step(Event::NoAnswer { at: later }).unwrap()
+        else {
+            panic!()
+        };
+        assert_eq!((begun_at, given_up_at), (NOW, later));
     }
 
     #[test]

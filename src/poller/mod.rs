@@ -64,7 +64,8 @@ async fn events(desk: &Desk) -> Result<Millis> {
             return Ok(until);
         }
         let range = (window.from, window.to);
-        let answer = desk.x.events(&desk.keys, range, window.cursor.as_deref(), now).await;
+        let asked = desk.x.events(&desk.keys, range, window.cursor.as_deref(), now);
+        let Some(answer) = desk.unless_stopping(asked).await else { break };
         desk.hear(Call::Events, answer.told, 0).await?;
         let page = match answer.result {
             Ok(page) => page,
@@ -163,7 +164,8 @@ async fn shows(desk: &Desk) -> Result<Option<Millis>> {
     };
     let asked = due.into_iter().take(allowed as usize);
     let answers = stream::iter(asked).map(|prompt| async move {
-        let answer = desk.x.show(&desk.keys, &prompt.feedback_id, desk.now()).await;
+        let asked = desk.x.show(&desk.keys, &prompt.feedback_id, desk.now());
+        let answer = desk.unless_stopping(asked).await;
         (prompt, answer)
     });
     let mut answers = answers.buffer_unordered(desk.limits.concurrency);
@@ -172,6 +174,7 @@ async fn shows(desk: &Desk) -> Result<Option<Millis>> {
     let mut held_until = None;
     while let Some((prompt, answer)) = answers.next().await {
         under_way = under_way.saturating_sub(1);
+        let Some(answer) = answer else { continue };
         desk.hear(Call::Show, answer.told, under_way).await?;
         let (interval, fresh_for) = (desk.limits.poll_interval, desk.limits.fresh_for);
         let again = policy::next_show(prompt.sent_at, interval, fresh_for, desk.now());

@@ -6,10 +6,10 @@ use futures_util::{StreamExt, stream};
 
 use super::tell_end;
 use crate::config::CanDmBy;
-use crate::desk::Desk;
+use crate::desk::{self, Desk};
 use crate::domain::budget::Call;
 use crate::domain::policy;
-use crate::domain::survey::Event;
+use crate::domain::survey::{Event, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, Leased, Result};
 use crate::x::{self, Error, Person};
@@ -38,7 +38,8 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     put_off(desk, beyond, desk.now()).await?;
     let answers = stream::iter(claimed).map(|leased| async move {
         let person = &leased.survey.user_id;
-        let answer = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now()).await;
+        let asked = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now());
+        let answer = desk.unless_stopping(asked).await;
         (leased, answer)
     });
     let mut answers = answers.buffered(desk.limits.concurrency);
@@ -46,6 +47,10 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let mut under_way = wanted.min(u32::try_from(allowed).unwrap_or(u32::MAX));
     while let Some((leased, answer)) = answers.next().await {
         under_way = under_way.saturating_sub(1);
+        let Some(answer) = answer else {
+            put_back(desk, leased, desk.now()).await?;
+            continue;
+        };
         desk.hear(Call::FriendshipsShow, answer.told, under_way).await?;
         can_be_asked.extend(judge(desk, leased, answer.result).await?);
     }
@@ -58,7 +63,10 @@ async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
         return put_off(desk, claimed, until).await;
     }
     let people: Vec<_> = claimed.iter().map(|leased| leased.survey.user_id.clone()).collect();
-    let answer = desk.x.can_dm_many(&desk.keys, &people, now).await;
+    let asked = desk.x.can_dm_many(&desk.keys, &people, now);
+    let Some(answer) = desk.unless_stopping(asked).await else {
+        return put_off(desk, claimed, now).await;
+    };
     desk.hear(Call::Users, answer.told, 0).await?;
     let mut can_be_asked = Vec::new();
     let people: Result<BTreeMap<_, Person>, Error> = answer.result;
@@ -107,7 +115,8 @@ async fn judge(
                  in {wait:.0?}",
                 leased.survey.id,
             );
-            desk.store.put_off_failed(leased, desk.now().plus(wait)).await?;
+            let again = desk.now().plus(wait).min(too_late_at(desk, &leased.survey));
+            desk.store.put_off_failed(leased, again).await?;
             return Ok(None);
         }
     };
@@ -129,14 +138,24 @@ pub fn fastrand() -> f64 {
 }
 
 async fn put_off_one(desk: &Desk, leased: Leased, until: Millis) -> Result<Option<Leased>> {
-    desk.store.release(leased, until).await?;
+    put_back(desk, leased, until).await?;
     Ok(None)
 }
 
 /// Gives claims back, to be looked at again at `until`.
 pub async fn put_off(desk: &Desk, claimed: Vec<Leased>, until: Millis) -> Result<Vec<Leased>> {
     for leased in claimed {
-        desk.store.release(leased, until).await?;
+        put_back(desk, leased, until).await?;
     }
     Ok(Vec::new())
+}
+
+async fn put_back(desk: &Desk, leased: Leased, until: Millis) -> Result<()> {
+    let until = until.min(too_late_at(desk, &leased.survey));
+    desk.store.release(leased, until).await
+}
+
+/// A survey that waits is looked at again when it is too late, at the latest: it is to end then.
+pub fn too_late_at(desk: &Desk, survey: &Survey) -> Millis {
+    policy::too_late_at(survey.closed_at, &desk::rules(&desk.account))
 }

@@ -2,35 +2,36 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::look_up::fastrand;
+use super::look_up::{fastrand, too_late_at};
 use super::{tell_end, tell_uncertain};
 use crate::desk::{self, Desk};
 use crate::domain::budget::{Call, Told};
+use crate::domain::feedback::Update;
 use crate::domain::policy;
 use crate::domain::survey::{Delivery, Event, Failure, Reason, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending};
-use crate::x::Error;
+use crate::x::{self, Error};
 
-/// How much longer than the request a send may hold its claim: the time to write its outcome.
+/// How much longer than the request a send may hold its claim: the time until it leaves, and the
+/// time to write its outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
-    // Once X refuses the account, or its budget is spent, no further send is begun.
-    let halted = AtomicBool::new(false);
+    let round = Round::default();
     let fault = Mutex::new(None);
     stream::iter(leased)
         .for_each_concurrent(desk.limits.concurrency, |leased| async {
-            if let Err(error) = send(desk, leased, &halted).await {
+            if let Err(error) = send(desk, leased, &round).await {
                 // The other requests are under way: they are finished, whatever befell this one.
-                halted.store(true, Ordering::Relaxed);
+                round.halt();
                 fault.lock().expect("no holder of this lock can panic").get_or_insert(error);
             }
         })
@@ -38,8 +39,8 @@ pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
     fault.into_inner().expect("as above").map_or(Ok(()), Err)
 }
 
-async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
-    if halted.load(Ordering::Relaxed) || desk.stop.is_stopping() {
+async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
+    if round.is_halted() || desk.stop.is_stopping() {
         return desk.store.release(leased, desk.now()).await;
     }
     let prompt = match prompt(desk, &leased.survey) {
@@ -58,7 +59,7 @@ async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
         desk.now(),
     );
     match begun.await {
-        Ok(Begun::Sending(sending)) => post(desk, *sending, halted).await,
+        Ok(Begun::Sending(sending)) => post(desk, *sending, round).await,
         Ok(Begun::Ended(survey)) => {
             match survey.state {
                 State::Sent(_) | State::Answered(_) => {
@@ -69,10 +70,29 @@ async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
             Ok(())
         }
         Ok(Begun::Waits { until: _ }) => {
-            halted.store(true, Ordering::Relaxed);
+            round.halt();
             Ok(())
         }
         Err(error) => unless_lost(Err(error)),
+    }
+}
+
+/// What the sends of one pass know of each other.
+#[derive(Debug, Default)]
+struct Round {
+    /// Once X refuses the account, or its budget is spent, no further send is begun.
+    halted: AtomicBool,
+    /// Requests begun whose answers are not in yet.
+    under_way: AtomicU32,
+}
+
+impl Round {
+    fn halt(&self) {
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Relaxed)
     }
 }
 
@@ -116,7 +136,7 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
     })
 }
 
-async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> {
+async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     let survey = sending.survey().clone();
     if let Err(fault) = desk.store.mark(&sending).await {
         let now = desk.now();
@@ -125,15 +145,11 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
         return Err(fault);
     }
     tell(&survey, "survey.sending", "is being sent");
-    let answer = tokio::select! {
-        answer = desk.x.send_prompt(&desk.keys, &sending, desk.now()) => answer,
-        () = desk.stop.out_of_time() => crate::x::Answer {
-            result: Err(Error::NoAnswer("surveyd was stopped before X answered".into())),
-            told: None,
-        },
-    };
+    round.under_way.fetch_add(1, Ordering::Relaxed);
+    let answer = answer(desk, &sending).await;
+    round.under_way.fetch_sub(1, Ordering::Relaxed);
     let now = desk.now();
-    let (mut why, mut pause, mut refused) = (None, None, None);
+    let (mut why, mut pause, mut hold, mut refused) = (None, None, None, None);
     let mut told = answer.told;
     let outcome = match answer.result {
         Ok(update) => Outcome::Accepted {
@@ -158,7 +174,7 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
             Outcome::Unknown { spent_at: now.plus(desk.limits.settle_after) }
         }
         Err(Error::Account(words)) => {
-            halted.store(true, Ordering::Relaxed);
+            round.halt();
             why = Some(words.to_string());
             pause = Some(words);
             Outcome::NotSent { try_at: now }
@@ -171,9 +187,10 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
             Outcome::Suppressed(Reason::Throttled, Failure { code: None, message })
         }
         Err(Error::Limited { reset_at }) => {
-            halted.store(true, Ordering::Relaxed);
+            round.halt();
             why = Some("X's limit is reached".into());
-            Outcome::NotSent { try_at: desk.hold(Call::Create, reset_at).await? }
+            hold = Some(reset_at);
+            Outcome::NotSent { try_at: now }
         }
         Err(Error::Clock(words)) => {
             why = Some(words.to_string());
@@ -181,23 +198,61 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
         }
         Err(Error::NotNow(words)) => {
             why = Some(words);
-            Outcome::NotSent { try_at: now.plus(policy::backoff(survey.attempts, fastrand())) }
+            let again = now.plus(policy::backoff(survey.attempts, fastrand()));
+            Outcome::NotSent { try_at: again.min(too_late_at(desk, &survey)) }
         }
     };
     // The outcome first: what follows may fail without losing it.
-    let finished = finish(desk, &sending, outcome, now).await?;
-    tell_outcome(&finished, why.as_deref().unwrap_or_default());
+    match finish(desk, &sending, outcome, now).await {
+        Ok(finished) => tell_outcome(&finished, why.as_deref().unwrap_or_default()),
+        // X's events have told of it before its answer came.
+        Err(store::Error::LeaseLost(_)) => {}
+        Err(error) => return Err(error),
+    }
     if let Some((code, most)) = refused
         && desk.store.refused_people(desk.name(), code).await? >= most
     {
-        halted.store(true, Ordering::Relaxed);
+        round.halt();
         let message = format!("{most} people in a row were refused with it");
         pause = Some(Failure { code: Some(code), message });
     }
     if let Some(words) = pause {
         desk.pause(&words).await?;
     }
-    desk.hear(Call::Create, told, 0).await
+    if let Some(reset_at) = hold {
+        desk.hold(Call::Create, reset_at).await?;
+    }
+    desk.hear(Call::Create, told, round.under_way.load(Ordering::Relaxed)).await
+}
+
+/// X's answer to the one request, or what stands for it.
+async fn answer(desk: &Desk, sending: &Sending) -> x::Answer<Update> {
+    let nothing = |error| x::Answer { result: Err(error), told: None };
+    if is_held_up(&sending.survey().state, desk.now()) {
+        return nothing(Error::NotNow("it was held up before its request left".into()));
+    }
+    tokio::select! {
+        answer = desk.x.send_prompt(&desk.keys, sending, desk.now()) => answer,
+        () = desk.stop.out_of_time() => {
+            nothing(Error::NoAnswer("surveyd was stopped before X answered".into()))
+        }
+    }
+}
+
+/// Whether a request must not leave any more: a machine that was suspended since it was begun may
+/// find that others have given it up, and even settled that it never left.
+fn is_held_up(state: &State, now: Millis) -> bool {
+    match state {
+        State::Sending { begun_at } => now > begun_at.plus(LEASE_MARGIN),
+        State::Scheduled
+        | State::Uncertain { .. }
+        | State::Sent(_)
+        | State::Answered(_)
+        | State::Suppressed(_)
+        | State::Cancelled(_)
+        | State::Expired
+        | State::Failed(_) => true,
+    }
 }
 
 /// The same unknown refusal of so many people in a row is none of theirs: the account is paused.
@@ -259,5 +314,18 @@ fn tell_outcome(survey: &Survey, why: &str) {
         | State::Cancelled(_)
         | State::Expired
         | State::Failed(_) => tell_end(survey),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_was_held_up_does_not_leave() {
+        let sending = State::Sending { begun_at: Millis(0) };
+        assert!(!is_held_up(&sending, Millis(0).plus(LEASE_MARGIN)));
+        assert!(is_held_up(&sending, Millis(1).plus(LEASE_MARGIN)));
+        assert!(is_held_up(&State::Scheduled, Millis(0)));
     }
 }

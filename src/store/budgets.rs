@@ -67,6 +67,28 @@ pub async fn take(
     Ok(Ok(taken))
 }
 
+/// Gives back a call that is known not to have been carried out.
+pub async fn give_back(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    taken_at: Millis,
+) -> Result<()> {
+    let mut window = open(connection, account, call).await?;
+    window.give_back(taken_at);
+    keep(connection, account, call, &window).await
+}
+
+pub async fn is_paused(connection: &mut AnyConnection, account: &str) -> Result<bool> {
+    let paused: Option<String> = sqlx::query_scalar(
+        "select account from paused_account where account = $1 and resumed_at is null",
+    )
+    .bind(account)
+    .fetch_optional(connection)
+    .await?;
+    Ok(paused.is_some())
+}
+
 impl Store {
     /// Takes up to `wanted` calls out of the account's budget, before they are made: how many, at
     /// least one, or when the next may be made.

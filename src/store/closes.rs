@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::surveys::{self, step};
+use super::surveys::{self, step_locked, touch_in};
 use super::{Result, Store};
 use crate::domain::close::{Close, Reopening};
 use crate::domain::id::{SurveyId, external_id};
@@ -211,7 +211,8 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
             if closed_at == close.closed_at.0 || merged.as_ref() == Some(&id) {
                 same = Some(row);
             }
-            if row.try_get::<String, _>(2)? == "scheduled" {
+            // The newest: an older one may wait again because its request was refused.
+            if waiting.is_none() && row.try_get::<String, _>(2)? == "scheduled" {
                 waiting = Some(row);
             }
         }
@@ -329,7 +330,12 @@ async fn reopen(
     let mut cancelled = None;
     for id in waiting {
         let id = SurveyId::new(id);
-        step(connection, &id, Event::Cancelled(CancelledBy::Reopened), now).await?;
+        let Some(locked) = touch_in(connection, &id, "scheduled").await? else { continue };
+        // It may have been closed again since it was read.
+        if locked.0.closed_at > reopening.reopened_at {
+            continue;
+        }
+        step_locked(connection, locked, Event::Cancelled(CancelledBy::Reopened), now).await?;
         cancelled.get_or_insert(id);
     }
     Ok(cancelled)

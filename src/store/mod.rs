@@ -172,6 +172,9 @@ impl Location {
                 // A commit that is acknowledged before it is on the disk is none.
                 connection.execute("set synchronous_commit to on").await?;
                 connection.execute("set lock_timeout to '10s'").await?;
+                // A daemon whose machine vanishes in a transaction must not hold its locks, and so
+                // the other daemons' sends, until the server's TCP notices after hours.
+                connection.execute("set idle_in_transaction_session_timeout to '60s'").await?;
             }
         }
         Ok(connection)
@@ -263,6 +266,12 @@ impl Store {
         self.writer.run(|_| Box::pin(async { Ok(()) })).await
     }
 
+    /// Waits for the writer to end, which it does by itself only where it has failed: nothing can be
+    /// written any more.
+    pub async fn ended(&self) {
+        self.writer.ended().await;
+    }
+
     /// Finishes the writes that are waiting and closes the connections.
     pub async fn close(self) {
         self.writer.stop().await;
@@ -282,3 +291,6 @@ async fn refuse_old_sqlite(connection: &mut AnyConnection) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::progress::{self, Progress};
-use super::surveys::{note, touch, write_state};
+use super::surveys::{step_locked, touch};
 use super::{Error, Result, Store, rows};
 use super::{answers, budgets};
 use crate::domain::budget::Call;
@@ -45,7 +45,6 @@ pub struct Prompt {
 pub struct Sending {
     survey: Survey,
     prompt: Prompt,
-    token: i64,
     /// How many sends were ever begun, this one included.
     sends: i64,
 }
@@ -117,7 +116,9 @@ const GUARD: &str = "insert into send_guard (throttle_group, passes) values ($1,
 const DAY_OF_ACCOUNT: &str = "select count(*), min(spent_at) from survey \
      where account = $1 and spent_at > $2";
 
-const OF_PERSON: &str = "select max(case when throttle_group = $1 then spent_at end), \
+/// What went out from the account itself counts whatever its group was called by then.
+const OF_PERSON: &str = "select max(case when throttle_group = $1 or account = $2 \
+     then spent_at end), \
      cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint) from survey \
      where user_id = $4 and spent_at is not null";
 
@@ -149,7 +150,16 @@ const CRASHED: &str = "update survey set try_at = due_at, lease_until = null, \
      where state = 'scheduled' and lease_until is not null returning id, crashes";
 
 const LEFT_SENDING: &str = "select id from survey where state = 'sending' \
-     and ($1 = 1 or lease_until <= $2) limit 1000";
+     and ($1 = 1 or lease_until <= $2) order by lease_until, id limit 1000";
+
+/// Its worker may have finished it since it was read, and even begun it anew.
+static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "update survey set lease_token = lease_token + 1 where id = $1 and state = 'sending' \
+         and ($2 = 1 or lease_until <= $3) returning {}",
+        rows::COLUMNS
+    )
+});
 
 impl Store {
     /// Takes up to `limit` surveys that are due, oldest first. Whoever does not begin them before
@@ -233,8 +243,8 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let (survey, token) = retake(connection, leased).await?;
-                    end(connection, survey, token, event, now).await
+                    let locked = retake(connection, leased).await?;
+                    step_locked(connection, locked, event, now).await
                 })
             })
             .await
@@ -268,11 +278,12 @@ impl Store {
     }
 
     /// Writes what a request came to. The survey as it is afterwards. Where the store is
-    /// unavailable the same may be written again.
+    /// unavailable the same may be written again. A request that was taken for lost meanwhile and
+    /// is answered after all is settled by its answer.
     pub async fn finish(&self, sending: &Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
-        let (id, token) = (sending.survey.id.clone(), sending.token);
+        let (id, attempt) = (sending.survey.id.clone(), sending.survey.attempts);
         self.writer
-            .run(move |connection| Box::pin(finish(connection, id, token, outcome, now)))
+            .run(move |connection| Box::pin(finish(connection, id, attempt, outcome, now)))
             .await
     }
 
@@ -315,20 +326,6 @@ async fn retake(connection: &mut AnyConnection, leased: Leased) -> Result<(Surve
     }
 }
 
-async fn end(
-    connection: &mut AnyConnection,
-    mut survey: Survey,
-    token: i64,
-    event: Event,
-    now: Millis,
-) -> Result<Survey> {
-    survey.state = survey.state.step(event).map_err(|error| Error::Broken(error.to_string()))?;
-    write_state(connection, (&survey.id, token), &survey.state).await?;
-    let detail = survey.state.reason();
-    note(connection, (&survey.id, token), now, &survey.state, detail.as_deref()).await?;
-    Ok(survey)
-}
-
 async fn begin(
     connection: &mut AnyConnection,
     leased: Leased,
@@ -348,7 +345,7 @@ async fn begin(
         .await?;
     if reopened.is_some() {
         let event = Event::Cancelled(CancelledBy::Reopened);
-        let ended = end(connection, survey, token, event, now).await?;
+        let ended = step_locked(connection, (survey, token), event, now).await?;
         return Ok(Begun::Ended(Box::new(ended)));
     }
     if let Some(found) = answers::find_before(connection, &survey, now).await? {
@@ -361,6 +358,10 @@ async fn begin(
         None => policy::at_sending(survey.closed_at, &rules, &history, now),
     };
     let decision = match decision {
+        // A look-up, or another daemon, may have paused the account since the survey was claimed.
+        AtSending::Send if budgets::is_paused(connection, &survey.account).await? => {
+            AtSending::Wait { until: now }
+        }
         AtSending::Send => {
             match budgets::take(connection, &survey.account, Call::Create, 1, now).await? {
                 Ok(_) => AtSending::Send,
@@ -374,6 +375,8 @@ async fn begin(
         AtSending::Suppress(reason) => Event::Suppressed(reason),
         AtSending::Expire => Event::TooLate,
         AtSending::Wait { until } => {
+            // It is looked at again when it is too late, at the latest.
+            let until = until.min(policy::too_late_at(survey.closed_at, &rules));
             sqlx::query(RELEASE)
                 .bind(until.0)
                 .bind(survey.id.as_str())
@@ -384,7 +387,7 @@ async fn begin(
             return Ok(Begun::Waits { until });
         }
     };
-    let mut survey = end(connection, survey, token, event, now).await?;
+    let mut survey = step_locked(connection, (survey, token), event, now).await?;
     if !matches!(survey.state, State::Sending { .. }) {
         return Ok(Begun::Ended(Box::new(survey)));
     }
@@ -405,7 +408,7 @@ async fn begin(
         .execute(&mut *connection)
         .await?;
     let sends = progress::record(connection, 1, now).await?;
-    Ok(Begun::Sending(Box::new(Sending { survey, prompt, token, sends })))
+    Ok(Begun::Sending(Box::new(Sending { survey, prompt, sends })))
 }
 
 /// How far the clock may stand behind the last instant on record: requests that run side by side
@@ -476,20 +479,43 @@ async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<St
 async fn finish(
     connection: &mut AnyConnection,
     id: SurveyId,
-    token: i64,
+    attempt: u32,
     outcome: Outcome,
     now: Millis,
 ) -> Result<Survey> {
-    let (survey, token) = match touch(connection, &id).await? {
-        Some((survey, now_at)) if now_at == token + 1 => (survey, now_at),
-        _ => return Err(Error::LeaseLost(id.to_string())),
+    // A request is named by its survey and its try, not by the claim: whoever has given it up knows
+    // less of it than the worker that holds X's answer.
+    let locked = touch(connection, &id).await?.filter(|(survey, _)| survey.attempts == attempt);
+    let Some(locked) = locked else { return Err(Error::LeaseLost(id.to_string())) };
+    let (begun_at, is_open) = match (&locked.0.state, &outcome) {
+        (State::Sending { begun_at } | State::Uncertain { begun_at, .. }, _) => (*begun_at, true),
+        // Settled as not sent, and X has taken it all the same.
+        (
+            State::Scheduled
+            | State::Suppressed(_)
+            | State::Cancelled(_)
+            | State::Expired
+            | State::Failed(_),
+            Outcome::Accepted { .. },
+        ) => (now, false),
+        (
+            State::Scheduled
+            | State::Sent(_)
+            | State::Answered(_)
+            | State::Suppressed(_)
+            | State::Cancelled(_)
+            | State::Expired
+            | State::Failed(_),
+            _,
+        ) => return Err(Error::LeaseLost(id.to_string())),
     };
-    let account = survey.account.clone();
+    let account = locked.0.account.clone();
     let mut code = None;
     let (event, spent_at, try_at, show_at, update) = match outcome {
         Outcome::Accepted { delivery, update, show_at } => {
             let sent_at = delivery.sent_at;
-            (Event::Accepted(delivery), Some(sent_at), now, show_at, Some(update))
+            let event = if is_open { Event::Accepted(delivery) } else { Event::Found(delivery) };
+            (event, Some(sent_at), now, show_at, Some(update))
         }
         Outcome::NotSent { try_at } => (Event::NotSent, None, try_at, None, None),
         Outcome::Suppressed(reason, words) => {
@@ -501,7 +527,7 @@ async fn finish(
             (Event::NoAnswer { at: now }, Some(spent_at), now, None, None)
         }
     };
-    let survey = end(connection, survey, token, event, now).await?;
+    let survey = step_locked(connection, locked, event, now).await?;
     sqlx::query(FINISH)
         .bind(spent_at.map(|at| at.0))
         .bind(try_at.0)
@@ -511,6 +537,9 @@ async fn finish(
         .execute(&mut *connection)
         .await?;
     progress::record(connection, 0, now).await?;
+    if spent_at.is_none() {
+        budgets::give_back(connection, &account, Call::Create, begun_at).await?;
+    }
     // X's answer is the first word about the feedback object; an event may have come before it.
     match update {
         Some(update) => {
@@ -539,17 +568,21 @@ async fn recover(
                 "set aside: surveyd ended {CRASHES_MAX} times while it worked on this survey"
             );
             let event = Event::Refused(Failure { code: None, message });
-            end(connection, survey, token, event, now).await?;
+            step_locked(connection, (survey, token), event, now).await?;
         }
     }
     let mut recovered = Vec::new();
     for id in left {
         let id = SurveyId::new(id);
-        let Some((survey, token)) = touch(connection, &id).await? else { continue };
-        if !matches!(survey.state, State::Sending { .. }) {
-            continue;
-        }
-        let survey = end(connection, survey, token, Event::NoAnswer { at: now }, now).await?;
+        let row = sqlx::query(AssertSqlSafe(TAKE_LOST.as_str()))
+            .bind(id.as_str())
+            .bind(i64::from(all))
+            .bind(now.0)
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { continue };
+        let lost = rows::survey(&row)?;
+        let survey = step_locked(connection, lost, Event::NoAnswer { at: now }, now).await?;
         sqlx::query("update survey set spent_at = $1 where id = $2")
             .bind(now.plus(settle_after).0)
             .bind(id.as_str())

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::surveys::{note, touch, write_state};
+use super::surveys::{note, touch_in, write_state};
 use super::{Error, Result, Store};
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{Event, State, Survey};
@@ -57,7 +57,10 @@ impl Store {
                 Box::pin(async move {
                     let mut settled = Vec::new();
                     for Unsettled { survey_id: id, given_up_at, .. } in unsent {
-                        let Some((survey, token)) = touch(connection, &id).await? else { continue };
+                        let Some((survey, token)) = touch_in(connection, &id, "uncertain").await?
+                        else {
+                            continue;
+                        };
                         let still = matches!(survey.state,
                             State::Uncertain { given_up_at: at, .. } if at == given_up_at);
                         if !still {

@@ -48,6 +48,24 @@ pub async fn touch(connection: &mut AnyConnection, id: &SurveyId) -> Result<Opti
     row.as_ref().map(rows::survey).transpose()
 }
 
+static TOUCH_IN: LazyLock<String> =
+    LazyLock::new(|| TOUCH.replace("where id = $1", "where id = $1 and state = $2"));
+
+/// The same, where the survey is still in the state named. One that was begun since it was read is
+/// not touched: the token is its worker's.
+pub async fn touch_in(
+    connection: &mut AnyConnection,
+    id: &SurveyId,
+    state: &'static str,
+) -> Result<Option<(Survey, i64)>> {
+    let row = sqlx::query(AssertSqlSafe(TOUCH_IN.as_str()))
+        .bind(id.as_str())
+        .bind(state)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(rows::survey).transpose()
+}
+
 const WRITE_STATE: &str = "update survey set state = $1, reason = $2, failure_code = $3, \
      begun_at = coalesce($4, begun_at), given_up_at = coalesce($5, given_up_at), sent_at = $6, \
      feedback_id = $7, dm_id = $8, lease_until = null where id = $9 and lease_token = $10";
@@ -104,12 +122,22 @@ pub async fn step(
     event: Event,
     now: Millis,
 ) -> Result<Survey> {
-    let (mut survey, token) =
+    let locked =
         touch(connection, id).await?.ok_or_else(|| Error::Broken(format!("no survey {id}")))?;
+    step_locked(connection, locked, event, now).await
+}
+
+/// The same on a row that is locked already, with its token.
+pub async fn step_locked(
+    connection: &mut AnyConnection,
+    (mut survey, token): (Survey, i64),
+    event: Event,
+    now: Millis,
+) -> Result<Survey> {
     survey.state = survey.state.step(event).map_err(|error| Error::Broken(error.to_string()))?;
-    write_state(connection, (id, token), &survey.state).await?;
+    write_state(connection, (&survey.id, token), &survey.state).await?;
     let detail = survey.state.reason();
-    note(connection, (id, token), now, &survey.state, detail.as_deref()).await?;
+    note(connection, (&survey.id, token), now, &survey.state, detail.as_deref()).await?;
     Ok(survey)
 }
 
@@ -144,9 +172,12 @@ impl Store {
                     let mut ended = Vec::with_capacity(late.len());
                     for id in late {
                         let id = SurveyId::new(id);
-                        let Some((survey, token)) = touch(connection, &id).await? else { continue };
-                        // It may have been begun since it was read.
-                        if survey.state != State::Scheduled || survey.closed_at >= closed_before {
+                        let Some((survey, token)) = touch_in(connection, &id, "scheduled").await?
+                        else {
+                            continue;
+                        };
+                        // It may have been closed again since it was read.
+                        if survey.closed_at >= closed_before {
                             continue;
                         }
                         let state = State::Expired;

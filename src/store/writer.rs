@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use sqlx::{AnyConnection, Connection, Executor};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::closes::{self, NewSurvey, Taken};
 use super::{Engine, Error, Location, Result};
@@ -75,6 +75,11 @@ impl Writer {
 
     async fn send(&self, job: Job) -> Result<()> {
         self.jobs.send(job).await.map_err(|_| stopped())
+    }
+
+    /// Waits until nothing can be written any more.
+    pub async fn ended(&self) {
+        self.jobs.closed().await;
     }
 
     /// Finishes what waits and ends the task. Other handles can write no more.
@@ -173,8 +178,15 @@ impl Worker {
                 }
             }
             Err(error) => {
+                let words = match error {
+                    Error::Unavailable(words) => words,
+                    fault => {
+                        error!("closes cannot be stored: {fault}");
+                        fault.to_string()
+                    }
+                };
                 for reply in replies {
-                    let _ = reply.send(Err(Error::Unavailable(error.to_string())));
+                    let _ = reply.send(Err(Error::Unavailable(words.clone())));
                 }
             }
         }

@@ -10,8 +10,13 @@ use crate::domain::close::{Close, ClosedBy, Notice, Reopening};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::time::Millis;
 
-/// How far ahead of this machine's clock a conversation may have closed.
+/// How far ahead of this machine's clock a conversation may have closed or reopened.
 const AHEAD_MS: i64 = 5 * 60 * 1_000;
+
+/// Whether something cannot have happened yet.
+pub fn is_ahead(at: Millis, now: Millis) -> bool {
+    at.0 > now.0.saturating_add(AHEAD_MS)
+}
 
 /// What a notice says.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,12 +96,17 @@ impl Reader {
                     notice,
                 })))
             }
-            Some("conversation.reopened") => Some(Said::Reopened(Reopening {
-                account: account?,
-                source: source.to_owned(),
-                conversation_id: conversation_id?,
-                reopened_at: told_at.unwrap_or(now),
-            })),
+            Some("conversation.reopened") => {
+                let reopened_at = told_at.unwrap_or(now);
+                // It would call off every close of the conversation until then.
+                self.not_ahead(reopened_at, "/timestamp", now)?;
+                Some(Said::Reopened(Reopening {
+                    account: account?,
+                    source: source.to_owned(),
+                    conversation_id: conversation_id?,
+                    reopened_at,
+                }))
+            }
             Some(_) => self.fault("/type", "must be conversation.closed or conversation.reopened"),
             None if self.has("/type") => None,
             None => self.fault("/type", "is missing"),
@@ -118,10 +128,14 @@ impl Reader {
                 return self.fault("/data/closed_at", "is missing, and so is timestamp");
             }
         };
-        if closed_at.0 > now.0.saturating_add(AHEAD_MS) {
+        self.not_ahead(closed_at, pointer, now)
+    }
+
+    fn not_ahead(&mut self, at: Millis, pointer: &str, now: Millis) -> Option<Millis> {
+        if is_ahead(at, now) {
             return self.fault(pointer, "lies more than 5 minutes ahead of this machine's clock");
         }
-        Some(closed_at)
+        Some(at)
     }
 
     fn notice(&mut self, data: &Map<String, Value>) -> Notice {
@@ -336,6 +350,16 @@ mod tests {
         let found = faults(json!({"type": "conversation.closed", "data": {"account": "a",
             "conversation_id": "c\u{0}", "user_id": "1", "closed_at": "2026-11-22T08:00:00Z"}}));
         assert_eq!(found[0].0, "/data/conversation_id");
+    }
+
+    #[test]
+    fn a_reopening_cannot_lie_ahead() {
+        let at = |timestamp: Millis| {
+            json!({"type": "conversation.reopened", "timestamp": timestamp.rfc3339(),
+                "data": {"account": "acme", "conversation_id": "c"}})
+        };
+        assert!(read(&at(Millis(NOW.0 + AHEAD_MS)), "desk", None, NOW).is_ok());
+        assert_eq!(faults(at(Millis(NOW.0 + AHEAD_MS + 1)))[0].0, "/timestamp");
     }
 
     #[test]

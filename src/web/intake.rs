@@ -95,7 +95,7 @@ async fn take(
             match live.intake.close(*close).await {
                 Ok(Some(taken)) => Ok(closed(&taken)),
                 Ok(None) => Err(unknown_account(&account)),
-                Err(error) => Err(problem::unavailable(&error.to_string())),
+                Err(error) => Err(problem::store(&error)),
             }
         }
         Said::Reopened(reopening) => {
@@ -104,7 +104,7 @@ async fn take(
             }
             match live.intake.reopening(reopening).await {
                 Ok(cancelled) => Ok(reopened(cancelled.as_ref())),
-                Err(error) => Err(problem::unavailable(&error.to_string())),
+                Err(error) => Err(problem::store(&error)),
             }
         }
     }

@@ -15,7 +15,7 @@ pub async fn get(State(web): State<Web>) -> Response {
     match text(&web).await {
         Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
             .into_response(),
-        Err(error) => problem::unavailable(&error.to_string()),
+        Err(error) => problem::store(&error),
     }
 }
 

@@ -83,6 +83,6 @@ impl Web {
 async fn ready(State(web): State<Web>) -> Response {
     match web.store.ping().await {
         Ok(()) => "ready\n".into_response(),
-        Err(error) => problem::unavailable(&error.to_string()),
+        Err(error) => problem::store(&error),
     }
 }

@@ -67,6 +67,8 @@ struct Reply {
     status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
+    /// What was added to our clock when the request was signed.
+    clock_offset: i64,
 }
 
 impl Client {
@@ -229,7 +231,8 @@ impl Client {
         now: Millis,
     ) -> Result<Reply, reqwest::Error> {
         let mut url = self.base.join(path).expect("every path here is a valid relative reference");
-        let signed_at = Millis(now.0.saturating_add(self.clock_offset.load(Ordering::Relaxed)));
+        let clock_offset = self.clock_offset.load(Ordering::Relaxed);
+        let signed_at = Millis(now.0.saturating_add(clock_offset));
         let signed = sign::sign(&method, &url, parameters, keys, signed_at);
         let mut authorization =
             HeaderValue::from_str(&signed.authorization).expect("the header is percent-encoded");
@@ -261,7 +264,7 @@ impl Client {
             let apart = if apart.abs() < CLOCKS_TOGETHER_MS { 0 } else { apart };
             self.clock_seen.store(apart, Ordering::Relaxed);
         }
-        Ok(Reply { status, headers, body })
+        Ok(Reply { status, headers, body, clock_offset })
     }
 
     /// What a refusal means; learns the offset of X's clock where X says that ours is wrong.
@@ -270,8 +273,9 @@ impl Client {
         let Error::Clock(words) = error else { return error };
         let Some(date) = date(&reply.headers) else { return Error::Account(words) };
         let offset = date.0.saturating_sub(now.0);
-        let before = self.clock_offset.swap(offset, Ordering::Relaxed);
-        if (offset - before).abs() < CLOCK_TOLERANCE_MS {
+        self.clock_offset.store(offset, Ordering::Relaxed);
+        // Requests under way at once were all signed before the first of them learnt the offset.
+        if offset.saturating_sub(reply.clock_offset).saturating_abs() < CLOCK_TOLERANCE_MS {
             // We signed by X's own clock already, so the clock is not what is wrong.
             return Error::Account(words);
         }
@@ -299,4 +303,33 @@ fn date(headers: &HeaderMap) -> Option<Millis> {
     let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
     let instant = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(Millis(instant.timestamp().as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_under_way_together_all_learn_xs_clock() {
+        let second = Duration::from_secs(1);
+        let settings = Settings {
+            base_url: "http://127.0.0.1:1".into(),
+            request_timeout: second,
+            send_timeout: second,
+        };
+        let client = Client::new(&settings).unwrap();
+        let refusal = |clock_offset| Reply {
+            status: 401,
+            headers: HeaderMap::from_iter([(
+                reqwest::header::DATE,
+                HeaderValue::from_static("Thu, 01 Jan 1970 01:00:00 GMT"),
+            )]),
+            body: br#"{"errors":[{"code":135,"message":"Timestamp out of bounds."}]}"#.to_vec(),
+            clock_offset,
+        };
+        let judge = |reply: Reply| client.refused(&reply, error::Kind::Create, Millis(0));
+        assert!(matches!(judge(refusal(0)), Error::Clock(_)));
+        assert!(matches!(judge(refusal(0)), Error::Clock(_)), "signed before the first came back");
+        assert!(matches!(judge(refusal(3_600_000)), Error::Account(_)));
+    }
 }

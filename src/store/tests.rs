@@ -1,0 +1,216 @@
+//! What must hold where two workers meet on one survey. SQLite only: the order of the steps is made
+//! by hand.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::domain::budget::Call;
+use crate::domain::close::{Close, Notice, Reopening};
+use crate::domain::feedback::{Object, Update};
+use crate::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
+use crate::domain::policy::{AtClose, Rules};
+use crate::domain::survey::{Delivery, Reason, State};
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
+
+const NOW: Millis = Millis(1_790_000_000_000);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const ACCOUNT: &str = "acme";
+
+struct Bench {
+    store: Store,
+    _folder: TempDir,
+}
+
+fn rules() -> Rules {
+    Rules {
+        delay: Duration::ZERO,
+        expire_after: 12 * HOUR,
+        throttle: 7 * 24 * HOUR,
+        sample: 1.0,
+        daily_limit: 1000,
+        daily_limit_per_user: 1,
+    }
+}
+
+fn prompt() -> Prompt {
+    Prompt {
+        kind: SurveyType::Nps,
+        question_variant_id: 3,
+        test: false,
+        message: "How did we do?".into(),
+        privacy_url: "https://acme.example/privacy".into(),
+        display_name: None,
+    }
+}
+
+fn accepted(now: Millis) -> Outcome {
+    let id = FeedbackId::new("900");
+    let object = Object {
+        updated_at: now,
+        created_at: Some(now),
+        to_user_id: None,
+        external_id: None,
+        kind: None,
+        question_variant_id: None,
+        test: false,
+        dm_id: None,
+        raw: "{}".into(),
+    };
+    let delivery = Delivery { sent_at: now, feedback_id: id.clone(), dm_id: None };
+    let update = Box::new(Update { id, object, score: None, text: None });
+    Outcome::Accepted { delivery, update, show_at: None }
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::parse("sqlite:surveyd.db", folder.path()).unwrap();
+        Self { store: Store::open(&location).await.unwrap(), _folder: folder }
+    }
+
+    async fn close(&self, conversation: &str, person: &str, closed_at: Millis) -> Taken {
+        let close = Close {
+            account: ACCOUNT.into(),
+            source: "desk".into(),
+            conversation_id: ConversationId::parse(conversation).unwrap(),
+            user_id: UserId::parse(person).unwrap(),
+            closed_at,
+            notice: Notice::default(),
+        };
+        let at_close = AtClose::Scheduled { due_at: closed_at };
+        self.store.take_close(close, at_close, (SurveyType::Nps, 3, false), NOW).await.unwrap()
+    }
+
+    async fn claim(&self, now: Millis) -> Leased {
+        self.store.claim(ACCOUNT, 1, now.plus(MINUTE), now).await.unwrap().pop().unwrap()
+    }
+
+    async fn begin(&self, leased: Leased, group: &str, now: Millis) -> Begun {
+        self.store.begin_send(leased, prompt(), rules(), group.into(), MINUTE, now).await.unwrap()
+    }
+
+    async fn sending(&self, conversation: &str, person: &str) -> Sending {
+        self.close(conversation, person, NOW).await;
+        let leased = self.claim(NOW).await;
+        match self.begin(leased, ACCOUNT, NOW).await {
+            Begun::Sending(sending) => *sending,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn state(&self, id: &SurveyId) -> State {
+        self.store.survey(id).await.unwrap().unwrap().survey.state
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_a_request_that_was_taken_for_lost_settles_it() {
+    let bench = Bench::new().await;
+    let sending = bench.sending("c-1", "7").await;
+    let later = NOW.plus(HOUR);
+    assert_eq!(bench.store.recover(false, MINUTE, later).await.unwrap().len(), 1);
+    assert_eq!(bench.state(&sending.survey().id).await.name(), "uncertain");
+    let sent = bench.store.finish(&sending, accepted(later), later).await.unwrap();
+    assert_eq!(sent.state.name(), "sent");
+    assert_eq!(bench.state(&sending.survey().id).await, sent.state);
+}
+
+#[tokio::test]
+async fn an_old_outcome_never_touches_the_next_try() {
+    let bench = Bench::new().await;
+    let first = bench.sending("c-1", "7").await;
+    let not_sent = Outcome::NotSent { try_at: NOW };
+    bench.store.finish(&first, not_sent.clone(), NOW).await.unwrap();
+    let leased = bench.claim(NOW).await;
+    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Sending(_)));
+    let stale = bench.store.finish(&first, not_sent, NOW).await;
+    assert!(matches!(stale, Err(Error::LeaseLost(_))), "{stale:?}");
+    assert_eq!(bench.state(&first.survey().id).await.name(), "sending");
+}
+
+#[tokio::test]
+async fn a_reopening_that_meets_a_send_is_remembered() {
+    let bench = Bench::new().await;
+    let sending = bench.sending("c-1", "7").await;
+    let reopening = Reopening {
+        account: ACCOUNT.into(),
+        source: "desk".into(),
+        conversation_id: ConversationId::parse("c-1").unwrap(),
+        reopened_at: NOW,
+    };
+    assert_eq!(bench.store.take_reopening(reopening, NOW).await.unwrap(), None);
+    let not_sent = Outcome::NotSent { try_at: NOW };
+    bench.store.finish(&sending, not_sent, NOW).await.unwrap();
+    let leased = bench.claim(NOW).await;
+    let Begun::Ended(survey) = bench.begin(leased, ACCOUNT, NOW).await else { panic!() };
+    assert_eq!(survey.state.name(), "cancelled");
+}
+
+#[tokio::test]
+async fn a_create_that_was_not_carried_out_gives_its_share_back() {
+    let bench = Bench::new().await;
+    let told = crate::domain::budget::Told { limit: None, remaining: 3, reset_at: NOW.plus(HOUR) };
+    bench.store.hear_limit(ACCOUNT, Call::Create, told, 0, NOW).await.unwrap();
+    let sending = bench.sending("c-1", "7").await;
+    assert_eq!(bench.store.calls_left(ACCOUNT, Call::Create, NOW).await.unwrap(), 2);
+    let not_sent = Outcome::NotSent { try_at: NOW };
+    bench.store.finish(&sending, not_sent, NOW).await.unwrap();
+    assert_eq!(bench.store.calls_left(ACCOUNT, Call::Create, NOW).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_new_name_of_the_group_does_not_end_the_throttle() {
+    let bench = Bench::new().await;
+    let sending = bench.sending("c-1", "7").await;
+    bench.store.finish(&sending, accepted(NOW), NOW).await.unwrap();
+    let two_days = NOW.plus(48 * HOUR);
+    bench.close("c-2", "7", two_days).await;
+    let leased = bench.claim(two_days).await;
+    let Begun::Ended(survey) = bench.begin(leased, "renamed", two_days).await else { panic!() };
+    assert_eq!(survey.state, State::Suppressed(Reason::Throttled));
+}
+
+#[tokio::test]
+async fn an_account_that_was_paused_since_the_claim_begins_nothing() {
+    let bench = Bench::new().await;
+    bench.close("c-1", "7", NOW).await;
+    let leased = bench.claim(NOW).await;
+    let probe_at = NOW.plus(MINUTE);
+    let account = ACCOUNT.to_owned();
+    let paused = Paused {
+        account,
+        paused_at: NOW,
+        why: "no".into(),
+        probe_at,
+        probe_wait: MINUTE,
+        resumed_at: None,
+    };
+    bench.store.pause(paused).await.unwrap();
+    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Waits { .. }));
+    assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(NOW));
+}
+
+#[tokio::test]
+async fn a_survey_that_waits_for_tomorrow_is_looked_at_when_it_expires() {
+    let bench = Bench::new().await;
+    bench.close("c-1", "7", NOW).await;
+    let leased = bench.claim(NOW).await;
+    bench.store.hold_calls(ACCOUNT, Call::Create, Some(NOW.plus(24 * HOUR)), NOW).await.unwrap();
+    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Waits { .. }));
+    let next = bench.store.next_due(ACCOUNT).await.unwrap().unwrap();
+    let ended = bench.store.expire(ACCOUNT, next.minus(rules().expire_after), next).await.unwrap();
+    assert_eq!(ended.len(), 1);
+    assert_eq!(next, NOW.plus(12 * HOUR).plus(Duration::from_millis(1)));
+}
+
+#[tokio::test]
+async fn a_writer_that_fails_is_noticed() {
+    let bench = Bench::new().await;
+    let fault = bench.store.writer.run::<(), _>(|_| panic!("a fault in the program")).await;
+    assert!(fault.is_err());
+    bench.store.ended().await;
+}
