@@ -75,7 +75,7 @@ async fn events(desk: &Desk) -> Result<Millis> {
         let next_cursor = page.next_cursor.clone();
         let unknown = page.unknown.into_iter().map(unknown).collect();
         let page = Page { updates: page.updates, unknown, next_cursor: page.next_cursor };
-        tell(desk, &desk.store.fold_page(desk.name(), page, desk.now()).await?);
+        tell(desk, &desk.store.fold_page(desk.name(), window.clone(), page, desk.now()).await?);
         if next_cursor.is_none() {
             info!(
                 event = "poll.window_done",
