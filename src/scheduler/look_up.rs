@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 
 use super::tell_end;
 use crate::config::CanDmBy;
-use crate::desk::Desk;
+use crate::desk::{Calls, Desk};
 use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::survey::Event;
@@ -36,16 +36,26 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let mut claimed = claimed;
     let beyond = claimed.split_off(allowed.min(claimed.len()));
     put_off(desk, beyond, desk.now()).await?;
-    let answers = stream::iter(claimed).map(|leased| async move {
+    let calls = Calls::as_budgeted();
+    let answers = stream::iter(claimed).map(|leased| async {
+        if !calls.begin() {
+            return (leased, None);
+        }
         let person = &leased.survey.user_id;
         let answer = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now()).await;
-        (leased, answer)
+        calls.end(answer.told);
+        (leased, Some(answer))
     });
     let mut answers = answers.buffered(desk.limits.concurrency);
     let mut can_be_asked = Vec::new();
     let mut under_way = wanted.min(u32::try_from(allowed).unwrap_or(u32::MAX));
     while let Some((leased, answer)) = answers.next().await {
         under_way = under_way.saturating_sub(1);
+        let Some(answer) = answer else {
+            // X has said meanwhile that nothing is left.
+            put_off_one(desk, leased, desk.now()).await?;
+            continue;
+        };
         desk.hear(Call::FriendshipsShow, answer.told, under_way).await?;
         can_be_asked.extend(judge(desk, leased, answer.result).await?);
     }

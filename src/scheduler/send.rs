@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::look_up::fastrand;
 use super::{tell_end, tell_uncertain};
-use crate::desk::{self, Desk};
+use crate::desk::{self, Calls, Desk};
 use crate::domain::budget::{Call, Told};
 use crate::domain::policy;
 use crate::domain::survey::{Delivery, Event, Failure, Reason, State, Survey};
@@ -22,15 +22,21 @@ use crate::x::Error;
 /// How much longer than the request a send may hold its claim: the time to write its outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
+/// What the sends of one pass know of each other.
+struct Round {
+    /// Once X refuses the account, or its budget is spent, no further send is begun.
+    halted: AtomicBool,
+    calls: Calls,
+}
+
 pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
-    // Once X refuses the account, or its budget is spent, no further send is begun.
-    let halted = AtomicBool::new(false);
+    let round = Round { halted: AtomicBool::new(false), calls: Calls::as_budgeted() };
     let fault = Mutex::new(None);
     stream::iter(leased)
         .for_each_concurrent(desk.limits.concurrency, |leased| async {
-            if let Err(error) = send(desk, leased, &halted).await {
+            if let Err(error) = send(desk, leased, &round).await {
                 // The other requests are under way: they are finished, whatever befell this one.
-                halted.store(true, Ordering::Relaxed);
+                round.halted.store(true, Ordering::Relaxed);
                 fault.lock().expect("no holder of this lock can panic").get_or_insert(error);
             }
         })
@@ -38,8 +44,8 @@ pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
     fault.into_inner().expect("as above").map_or(Ok(()), Err)
 }
 
-async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
-    if halted.load(Ordering::Relaxed) || desk.stop.is_stopping() {
+async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
+    if round.halted.load(Ordering::Relaxed) || desk.stop.is_stopping() {
         return desk.store.release(leased, desk.now()).await;
     }
     let prompt = match prompt(desk, &leased.survey) {
@@ -49,6 +55,9 @@ async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
             return unless_lost(ended.map(|survey| tell_end(&survey)));
         }
     };
+    if !round.calls.begin() {
+        return desk.store.release(leased, desk.now()).await;
+    }
     let begun = desk.store.begin_send(
         leased,
         prompt,
@@ -57,8 +66,8 @@ async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
         desk.limits.send_timeout + LEASE_MARGIN,
         desk.now(),
     );
-    match begun.await {
-        Ok(Begun::Sending(sending)) => post(desk, *sending, halted).await,
+    let begun = match begun.await {
+        Ok(Begun::Sending(sending)) => return post(desk, *sending, round).await,
         Ok(Begun::Ended(survey)) => {
             match survey.state {
                 State::Sent(_) | State::Answered(_) => {
@@ -69,11 +78,13 @@ async fn send(desk: &Desk, leased: Leased, halted: &AtomicBool) -> Result<()> {
             Ok(())
         }
         Ok(Begun::Waits { until: _ }) => {
-            halted.store(true, Ordering::Relaxed);
+            round.halted.store(true, Ordering::Relaxed);
             Ok(())
         }
         Err(error) => unless_lost(Err(error)),
-    }
+    };
+    round.calls.end(None);
+    begun
 }
 
 /// A claim that has passed to another is that one's to see to.
@@ -116,7 +127,7 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
     })
 }
 
-async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> {
+async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     let survey = sending.survey().clone();
     if let Err(fault) = desk.store.mark(&sending).await {
         let now = desk.now();
@@ -158,7 +169,7 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
             Outcome::Unknown { spent_at: now.plus(desk.limits.settle_after) }
         }
         Err(Error::Account(words)) => {
-            halted.store(true, Ordering::Relaxed);
+            round.halted.store(true, Ordering::Relaxed);
             why = Some(words.to_string());
             pause = Some(words);
             Outcome::NotSent { try_at: now }
@@ -171,7 +182,7 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
             Outcome::Suppressed(Reason::Throttled, Failure { code: None, message })
         }
         Err(Error::Limited { reset_at }) => {
-            halted.store(true, Ordering::Relaxed);
+            round.halted.store(true, Ordering::Relaxed);
             why = Some("X's limit is reached".into());
             Outcome::NotSent { try_at: desk.hold(Call::Create, reset_at).await? }
         }
@@ -190,14 +201,15 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
     if let Some((code, most)) = refused
         && desk.store.refused_people(desk.name(), code).await? >= most
     {
-        halted.store(true, Ordering::Relaxed);
+        round.halted.store(true, Ordering::Relaxed);
         let message = format!("{most} people in a row were refused with it");
         pause = Some(Failure { code: Some(code), message });
     }
     if let Some(words) = pause {
         desk.pause(&words).await?;
     }
-    desk.hear(Call::Create, told, 0).await
+    let under_way = round.calls.end(told);
+    desk.hear(Call::Create, told, under_way).await
 }
 
 /// The same unknown refusal of so many people in a row is none of theirs: the account is paused.

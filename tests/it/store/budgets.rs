@@ -47,7 +47,7 @@ async fn headers_that_say_less_are_believed_and_others_not() {
     on_each_engine(async |bench| {
         let reset_at = NOW.plus(10 * MINUTE);
         let hear = async |remaining, under_way| {
-            let told = Told { remaining, reset_at };
+            let told = Told { limit: None, remaining, reset_at };
             bench.store.hear_limit(ACCOUNT, Call::Show, told, under_way, NOW).await.unwrap();
         };
         hear(1_000, 0).await;
