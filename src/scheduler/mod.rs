@@ -128,10 +128,8 @@ async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
 
 /// Waits for `until`, but looks in between for what has become too late.
 async fn waiting(desk: &Desk, until: Millis) -> Result<Option<Millis>> {
-    Ok(match desk.store.next_due(desk.name()).await? {
-        Some(next) => Some(until.min(next.max(desk.now().plus(SWEEP)))),
-        None => None,
-    })
+    let next = desk.store.next_due(desk.name()).await?;
+    Ok(next.map(|next| until.min(next.max(desk.now().plus(SWEEP)))))
 }
 
 async fn expire(desk: &Desk) -> Result<()> {
