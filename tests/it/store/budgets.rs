@@ -81,7 +81,7 @@ async fn calls_are_held_until_xs_reset_or_for_a_time_that_doubles() {
 }
 
 #[tokio::test]
-async fn a_pause_lasts_until_it_is_ended_and_keeps_its_first_reason() {
+async fn a_pause_lasts_until_it_is_ended_and_is_remembered() {
     on_each_engine(async |bench| {
         let pause = Paused {
             account: ACCOUNT.into(),
@@ -89,28 +89,31 @@ async fn a_pause_lasts_until_it_is_ended_and_keeps_its_first_reason() {
             why: "code 32: Could not authenticate you.".into(),
             probe_at: NOW.plus(MINUTE),
             probe_wait: MINUTE,
+            resumed_at: None,
         };
         assert_eq!(bench.store.paused(ACCOUNT).await.unwrap(), None);
         bench.store.pause(pause.clone()).await.unwrap();
         assert_eq!(bench.store.paused(ACCOUNT).await.unwrap(), Some(pause.clone()));
-        let put_off = Paused {
-            paused_at: NOW.plus(HOUR),
-            why: "something else".into(),
-            probe_at: NOW.plus(3 * MINUTE),
-            probe_wait: 2 * MINUTE,
-            ..pause.clone()
-        };
+        let put_off =
+            Paused { probe_at: NOW.plus(3 * MINUTE), probe_wait: 2 * MINUTE, ..pause.clone() };
         bench.store.pause(put_off.clone()).await.unwrap();
-        let expected = Paused { paused_at: NOW, why: pause.why, ..put_off };
         let again = bench.database.open().await;
-        assert_eq!(again.paused(ACCOUNT).await.unwrap(), Some(expected.clone()));
+        assert_eq!(again.paused(ACCOUNT).await.unwrap(), Some(put_off.clone()));
         let status = again.account_status(ACCOUNT, NOW).await.unwrap();
-        assert_eq!(status.paused, Some(expected));
+        assert_eq!(status.paused, Some(put_off.clone()));
         assert_eq!(again.paused("other").await.unwrap(), None);
 
-        assert!(bench.store.resume(ACCOUNT).await.unwrap());
-        assert!(!bench.store.resume(ACCOUNT).await.unwrap(), "there was none any more");
+        let resumed_at = NOW.plus(HOUR);
+        assert!(bench.store.resume(ACCOUNT, resumed_at).await.unwrap());
+        let later = resumed_at.plus(HOUR);
+        assert!(!bench.store.resume(ACCOUNT, later).await.unwrap(), "there was none any more");
         assert_eq!(bench.store.paused(ACCOUNT).await.unwrap(), None);
+        let over = Paused { resumed_at: Some(resumed_at), ..put_off };
+        assert_eq!(bench.store.last_pause(ACCOUNT).await.unwrap(), Some(over));
+
+        let next = Paused { paused_at: later, why: "code 89".into(), ..pause };
+        bench.store.pause(next.clone()).await.unwrap();
+        assert_eq!(bench.store.paused(ACCOUNT).await.unwrap(), Some(next));
     })
     .await;
 }

@@ -76,7 +76,7 @@ async fn what_may_have_been_sent_throttles_like_what_was() {
 async fn what_was_not_sent_does_not_throttle() {
     on_each_engine(async |bench| {
         let sending = bench.sending("c-1", "7", START).await;
-        let outcome = Outcome::Suppressed(Reason::CannotDm);
+        let outcome = refused(Reason::CannotDm, 150);
         bench.store.finish(&sending, outcome, DUE).await.unwrap();
         let again = bench.decided(close("c-2", "7", START.plus(HOUR)), rules(), ACCOUNT).await;
         assert!(is_sending(&again), "{again:?}");

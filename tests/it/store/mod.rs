@@ -9,8 +9,10 @@ mod deciding;
 mod ending;
 mod polling;
 mod reads;
+mod progress;
 mod reopenings;
 mod sends;
+mod settling;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,7 +21,7 @@ use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::feedback::{Given, Object, Update};
 use surveyd::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
 use surveyd::domain::policy::{AtClose, Rules};
-use surveyd::domain::survey::{Delivery, Survey};
+use surveyd::domain::survey::{Delivery, Failure, Reason, Survey};
 use surveyd::domain::survey_type::SurveyType;
 use surveyd::domain::time::Millis;
 use surveyd::store::{Begun, Leased, Outcome, Prompt, Sending, Step, Store, Taken};
@@ -135,6 +137,11 @@ fn accepted(feedback: &str, sent_at: Millis, show_at: Option<Millis>) -> Outcome
     let delivery =
         Delivery { sent_at, feedback_id: update.id.clone(), dm_id: update.object.dm_id.clone() };
     Outcome::Accepted { delivery, update: Box::new(update), show_at }
+}
+
+/// X's refusal of a person, by its code.
+fn refused(reason: Reason, code: i64) -> Outcome {
+    Outcome::Suppressed(reason, Failure { code: Some(code), message: "no".into() })
 }
 
 impl Bench {

@@ -168,7 +168,7 @@ async fn a_refusal_ends_the_survey_in_the_words_of_x() {
     on_each_engine(async |bench| {
         let failure = Failure { code: Some(354), message: "too \"long\" ☃".into() };
         let ends = [
-            ("1", Outcome::Suppressed(Reason::Suspended), State::Suppressed(Reason::Suspended)),
+            ("1", refused(Reason::Suspended, 63), State::Suppressed(Reason::Suspended)),
             ("2", Outcome::Refused(failure.clone()), State::Failed(failure)),
         ];
         for (person, outcome, state) in ends {
