@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use surveyd::clock::Clock;
 use surveyd::config::{self, Config, Environment};
-use surveyd::desk::{self, Desk, Limits};
+use surveyd::desk::{self, Desk, Limits, Said};
 use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, SurveyId, UserId};
 use surveyd::domain::time::Millis;
@@ -104,7 +104,7 @@ impl Stage {
 
     /// surveyd ends and starts again; X goes on.
     pub async fn restart(&mut self) {
-        self.stop.stop();
+        self.stop.stop_within(Duration::ZERO);
         self.store.clone().close().await;
         self.store = self.database.open().await;
         self.store.recover(true, self.config.x.settle_after, self.now()).await.unwrap();
@@ -276,7 +276,8 @@ fn employ(
     let mut receivers = HashMap::new();
     let staff = config.accounts.iter().map(|account| {
         let account = Arc::new(account.clone());
-        let receiver = Receiver { account: account.clone(), wake: Arc::new(Wake::of(false)) };
+        let wake = Arc::new(Wake::of(store.is_shared()));
+        let receiver = Receiver { account: account.clone(), wake: wake.clone() };
         receivers.insert(account.name.clone(), receiver);
         let desk = Desk {
             store: store.clone(),
@@ -287,6 +288,8 @@ fn employ(
             keys: desk::keys(&account),
             account,
             limits: Limits::of(config),
+            wake,
+            said: Said::default(),
         };
         (desk, Poller::default())
     });

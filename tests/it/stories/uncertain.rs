@@ -24,19 +24,52 @@ fn endings() -> Vec<Ending> {
 }
 
 #[tokio::test]
-async fn a_prompt_without_a_clear_answer_is_uncertain_and_never_posted_again() {
+async fn a_prompt_without_a_clear_answer_is_uncertain_and_not_posted_again_while_it_may_be_out() {
     for ending in endings() {
-        // Nothing was carried out, so nothing at X will ever settle it.
         let mut stage = Stage::new().await;
         stage.fault(Call::Create, 1, Fault::NotCarriedOut { ending: ending.clone() });
         stage.close("c-1", ANA).await;
         stage.pass(minutes(6)).await;
         assert_eq!(stage.state("c-1").await, "uncertain", "{ending:?}");
         stage.restart().await;
-        stage.pass(hours(30)).await;
-        assert_eq!(stage.calls(Call::Create), 1, "{ending:?}");
-        assert_eq!(stage.state("c-1").await, "uncertain", "{ending:?}");
+        stage.pass(hours(24)).await;
+        assert_eq!(stage.state("c-1").await, "uncertain", "X's events end a day ago, {ending:?}");
+        // Read past it, they hold nothing; and by now it is too late to ask.
+        stage.pass(minutes(40)).await;
+        assert_eq!(stage.state("c-1").await, "expired", "{ending:?}");
+        assert_eq!((stage.calls(Call::Create), stage.prompts().len()), (1, 0), "{ending:?}");
     }
+}
+
+#[tokio::test]
+async fn a_prompt_known_not_to_be_out_is_posted_once_more_where_there_is_still_time() {
+    let setup = Setup { survey: "expire_after = \"3d\"", ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.close("c-1", ANA).await;
+    stage.pass(hours(24)).await;
+    assert_eq!(stage.calls(Call::Create), 1);
+    stage.pass(days(2)).await;
+    assert_eq!(stage.state("c-1").await, "sent");
+    assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (2, 1));
+    assert_eq!(stage.prompts()[0].field("external_id"), Some("c-1"));
+    let earliest = START.plus(minutes(5) + hours(24) + minutes(1));
+    assert!(stage.prompts()[0].carried_out_at > earliest, "not before X can have carried it out");
+}
+
+#[tokio::test]
+async fn a_miss_is_no_proof_before_the_events_can_be_read() {
+    let setup = Setup { survey: "expire_after = \"3d\"", ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    stage.fault(Call::Create, 1, Fault::done_later(seconds(50)));
+    stage.close("c-1", ANA).await;
+    stage.pass(hours(24)).await;
+    stage.fault(Call::Events, 20, Fault::cut_before());
+    stage.pass(hours(2)).await;
+    assert_eq!(stage.state("c-1").await, "uncertain", "what cannot be read proves nothing");
+    stage.pass(days(1)).await;
+    assert_eq!(stage.state("c-1").await, "sent");
+    assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (1, 1));
 }
 
 #[tokio::test]
@@ -107,6 +140,6 @@ async fn a_close_after_an_uncertain_prompt_is_told_from_it_by_its_name() {
     stage.close("c-1", ANA).await;
     stage.pass(hours(26)).await;
     let states: Vec<_> = stage.results().await.iter().map(|row| row.survey.state.name()).collect();
-    assert_eq!(states, ["uncertain", "sent"]);
+    assert_eq!(states, ["expired", "sent"]);
     assert_eq!(stage.prompts()[0].field("external_id"), Some("c-1#2"));
 }
