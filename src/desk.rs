@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -215,6 +216,43 @@ impl Desk {
             );
         }
         Ok(())
+    }
+}
+
+/// Calls of one kind that are made several at once: none is begun beyond what X, by its headers,
+/// has left, less those whose answers are not in yet.
+#[derive(Debug)]
+pub struct Calls {
+    under_way: AtomicU32,
+    left: AtomicU32,
+}
+
+impl Calls {
+    /// All that were taken out of the budget may be made, until X says less.
+    pub fn as_budgeted() -> Self {
+        Self { under_way: AtomicU32::new(0), left: AtomicU32::new(u32::MAX) }
+    }
+
+    /// Whether one more may be made; it is under way from now on.
+    pub fn begin(&self) -> bool {
+        let left = |left: u32| match left {
+            u32::MAX => Some(u32::MAX),
+            left => left.checked_sub(1),
+        };
+        if self.left.try_update(Ordering::AcqRel, Ordering::Acquire, left).is_err() {
+            return false;
+        }
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        true
+    }
+
+    /// One has ended, with what its answer told. How many others are under way.
+    pub fn end(&self, told: Option<Told>) -> u32 {
+        let under_way = self.under_way.fetch_sub(1, Ordering::AcqRel) - 1;
+        if let Some(told) = told {
+            self.left.fetch_min(told.remaining.saturating_sub(under_way), Ordering::AcqRel);
+        }
+        under_way
     }
 }
 

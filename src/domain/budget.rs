@@ -79,6 +79,8 @@ pub struct Told {
 pub struct Window {
     /// Calls begun, by minute since the epoch.
     minutes: BTreeMap<i64, u32>,
+    /// X's own limit, as last told: a smaller one than documented holds in later windows too.
+    limit: Option<u32>,
     told: Option<Told>,
     /// No call before this instant, after a 429.
     held_until: Option<Millis>,
@@ -93,7 +95,7 @@ impl Window {
             return Err(until);
         }
         self.forget(now);
-        if self.used() >= limit {
+        if self.used() >= self.smaller(limit) {
             let oldest = self.minutes.keys().next().copied().unwrap_or(now.0 / MINUTE);
             return Err(Millis((oldest + MINUTES) * MINUTE));
         }
@@ -126,13 +128,21 @@ impl Window {
             return 0;
         }
         let told = at.told.map_or(u32::MAX, |told| told.remaining);
-        limit.saturating_sub(at.used()).min(told)
+        at.smaller(limit).saturating_sub(at.used()).min(told)
+    }
+
+    /// Whether X's headers say anything that this count does not know better.
+    pub fn is_news(&self, told: Told, under_way: u32, limit: u32, now: Millis) -> bool {
+        let heard = told.limit.map_or(self.smaller(limit), |told| told.min(limit));
+        heard != self.smaller(limit)
+            || told.remaining.saturating_sub(under_way) < self.left(limit, now)
     }
 
     /// Believes X's headers where they say less than our own count. `under_way` is how many other
     /// calls have been taken whose answers are not in yet.
     pub fn hear(&mut self, told: Told, under_way: u32, now: Millis) {
         self.holds = 0;
+        self.limit = told.limit.or(self.limit);
         if told.reset_at <= now {
             return;
         }
@@ -166,6 +176,11 @@ impl Window {
         };
         self.held_until = Some(until);
         until
+    }
+
+    /// X's own limit where it has told a smaller one.
+    fn smaller(&self, limit: u32) -> u32 {
+        self.limit.map_or(limit, |told| told.min(limit))
     }
 
     fn used(&self) -> u32 {
@@ -263,16 +278,31 @@ mod tests {
     }
 
     #[test]
+    fn a_smaller_limit_that_x_has_told_holds_in_later_windows() {
+        let mut window = Window::default();
+        let now = Millis(0);
+        let reset_at = Millis(500_000);
+        let told = |limit| Told { limit: Some(limit), remaining: limit - 1, reset_at };
+        window.take(180, now).unwrap();
+        assert!(window.is_news(told(30), 0, 180, now));
+        window.hear(told(30), 0, now);
+        assert_eq!(window.left(180, now), 29);
+        let later = Millis(10_000_000);
+        assert_eq!(window.left(180, later), 30);
+        assert!(!window.is_news(Told { limit: None, ..told(31) }, 0, 180, later));
+        assert!(window.is_news(told(500), 0, 180, later));
+        window.hear(told(500), 0, later);
+        assert_eq!(window.left(180, later), 180);
+    }
+
+    #[test]
     fn a_hold_without_a_time_doubles_until_an_answer_comes() {
         let mut window = Window::default();
         assert_eq!(window.hold(None, Millis(0)), Millis(5_000));
         assert_eq!(window.hold(Some(Millis(3)), Millis(5_000)), Millis(15_000));
         assert_eq!(window.take(10, Millis(14_999)), Err(Millis(15_000)));
-        window.hear(
-            Told { limit: None, remaining: 5, reset_at: Millis(900_000) },
-            0,
-            Millis(15_000),
-        );
+        let told = Told { limit: None, remaining: 5, reset_at: Millis(900_000) };
+        window.hear(told, 0, Millis(15_000));
         assert_eq!(window.hold(None, Millis(20_000)), Millis(25_000));
         assert_eq!(window.hold(Some(Millis(700_000)), Millis(20_000)), Millis(700_000));
     }

@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use ring::digest::{SHA256, digest};
 use tracing::{info, warn};
 
-use crate::desk::Desk;
+use crate::desk::{Calls, Desk};
 use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::time::Millis;
@@ -76,7 +76,7 @@ async fn events(desk: &Desk) -> Result<Millis> {
         let next_cursor = page.next_cursor.clone();
         let unknown = page.unknown.into_iter().map(unknown).collect();
         let page = Page { updates: page.updates, unknown, next_cursor: page.next_cursor };
-        tell(desk, &desk.store.fold_page(desk.name(), page, desk.now()).await?);
+        tell(desk, &desk.store.fold_page(desk.name(), window.clone(), page, desk.now()).await?);
         if next_cursor.is_none() {
             info!(
                 event = "poll.window_done",
@@ -163,18 +163,24 @@ async fn shows(desk: &Desk) -> Result<Option<Millis>> {
         Err(until) => return Ok(Some(until)),
     };
     let asked = due.into_iter().take(allowed as usize);
-    let answers = stream::iter(asked).map(|prompt| async move {
+    let calls = Calls::as_budgeted();
+    let answers = stream::iter(asked).map(|prompt| async {
+        if !calls.begin() {
+            return None;
+        }
         let asked = desk.x.show(&desk.keys, &prompt.feedback_id, desk.now());
         let answer = desk.unless_stopping(asked).await;
-        (prompt, answer)
+        calls.end(answer.as_ref().and_then(|answer| answer.told));
+        Some((prompt, answer?))
     });
     let mut answers = answers.buffer_unordered(desk.limits.concurrency);
     let (mut updates, mut next) = (Vec::new(), Vec::new());
     let mut under_way = allowed;
     let mut held_until = None;
-    while let Some((prompt, answer)) = answers.next().await {
+    while let Some(asked) = answers.next().await {
         under_way = under_way.saturating_sub(1);
-        let Some(answer) = answer else { continue };
+        // X has said meanwhile that nothing is left, or surveyd stops: the prompt stays due.
+        let Some((prompt, answer)) = asked else { continue };
         desk.hear(Call::Show, answer.told, under_way).await?;
         let (interval, fresh_for) = (desk.limits.poll_interval, desk.limits.fresh_for);
         let again = policy::next_show(prompt.sent_at, interval, fresh_for, desk.now());

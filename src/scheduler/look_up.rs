@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 
 use super::tell_end;
 use crate::config::CanDmBy;
-use crate::desk::{self, Desk};
+use crate::desk::{self, Calls, Desk};
 use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::survey::{Event, Survey};
@@ -36,10 +36,15 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let mut claimed = claimed;
     let beyond = claimed.split_off(allowed.min(claimed.len()));
     put_off(desk, beyond, desk.now()).await?;
-    let answers = stream::iter(claimed).map(|leased| async move {
+    let calls = Calls::as_budgeted();
+    let answers = stream::iter(claimed).map(|leased| async {
+        if !calls.begin() {
+            return (leased, None);
+        }
         let person = &leased.survey.user_id;
         let asked = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now());
         let answer = desk.unless_stopping(asked).await;
+        calls.end(answer.as_ref().and_then(|answer| answer.told));
         (leased, answer)
     });
     let mut answers = answers.buffered(desk.limits.concurrency);
@@ -48,6 +53,7 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     while let Some((leased, answer)) = answers.next().await {
         under_way = under_way.saturating_sub(1);
         let Some(answer) = answer else {
+            // X has said meanwhile that nothing is left, or surveyd stops.
             put_back(desk, leased, desk.now()).await?;
             continue;
         };

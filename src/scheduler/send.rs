@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::look_up::{fastrand, too_late_at};
 use super::{tell_end, tell_uncertain};
-use crate::desk::{self, Desk};
+use crate::desk::{self, Calls, Desk};
 use crate::domain::budget::{Call, Told};
 use crate::domain::feedback::Update;
 use crate::domain::policy;
@@ -24,8 +24,15 @@ use crate::x::{self, Error};
 /// time to write its outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
+/// What the sends of one pass know of each other.
+struct Round {
+    /// Once X refuses the account, or its budget is spent, no further send is begun.
+    halted: AtomicBool,
+    calls: Calls,
+}
+
 pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
-    let round = Round::default();
+    let round = Round { halted: AtomicBool::new(false), calls: Calls::as_budgeted() };
     let fault = Mutex::new(None);
     stream::iter(leased)
         .for_each_concurrent(desk.limits.concurrency, |leased| async {
@@ -50,6 +57,9 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
             return unless_lost(ended.map(|survey| tell_end(&survey)));
         }
     };
+    if !round.calls.begin() {
+        return desk.store.release(leased, desk.now()).await;
+    }
     let begun = desk.store.begin_send(
         leased,
         prompt,
@@ -58,8 +68,8 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
         desk.limits.send_timeout + LEASE_MARGIN,
         desk.now(),
     );
-    match begun.await {
-        Ok(Begun::Sending(sending)) => post(desk, *sending, round).await,
+    let begun = match begun.await {
+        Ok(Begun::Sending(sending)) => return post(desk, *sending, round).await,
         Ok(Begun::Ended(survey)) => {
             match survey.state {
                 State::Sent(_) | State::Answered(_) => {
@@ -74,16 +84,9 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
             Ok(())
         }
         Err(error) => unless_lost(Err(error)),
-    }
-}
-
-/// What the sends of one pass know of each other.
-#[derive(Debug, Default)]
-struct Round {
-    /// Once X refuses the account, or its budget is spent, no further send is begun.
-    halted: AtomicBool,
-    /// Requests begun whose answers are not in yet.
-    under_way: AtomicU32,
+    };
+    round.calls.end(None);
+    begun
 }
 
 impl Round {
@@ -145,12 +148,11 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         return Err(fault);
     }
     tell(&survey, "survey.sending", "is being sent");
-    round.under_way.fetch_add(1, Ordering::Relaxed);
     let answer = answer(desk, &sending).await;
-    round.under_way.fetch_sub(1, Ordering::Relaxed);
     let now = desk.now();
     let (mut why, mut pause, mut hold, mut refused) = (None, None, None, None);
-    let mut told = answer.told;
+    // A limit of one is a recipient's, not the account's.
+    let mut told = answer.told.filter(|told| told.limit != Some(1));
     let outcome = match answer.result {
         Ok(update) => Outcome::Accepted {
             delivery: Delivery {
@@ -181,7 +183,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         }
         // X's limit for one recipient: the account's own has room. By our ledger the person had
         // none from us, so another program has asked.
-        Err(Error::Limited { .. }) if is_of_person(told) => {
+        Err(Error::Limited { .. }) if is_of_person(answer.told) => {
             told = None;
             let message = "X's limit for this recipient is reached".into();
             Outcome::Suppressed(Reason::Throttled, Failure { code: None, message })
@@ -222,7 +224,8 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     if let Some(reset_at) = hold {
         desk.hold(Call::Create, reset_at).await?;
     }
-    desk.hear(Call::Create, told, round.under_way.load(Ordering::Relaxed)).await
+    let under_way = round.calls.end(told);
+    desk.hear(Call::Create, told, under_way).await
 }
 
 /// X's answer to the one request, or what stands for it.

@@ -83,6 +83,13 @@ const ON_CONFLICT_WRITE: &str = "do update set survey_id = excluded.survey_id, \
      comment = excluded.comment, comment_given_at = excluded.comment_given_at, \
      comment_told_at = excluded.comment_told_at, updates = excluded.updates";
 
+/// Both only where the place is still the one that the page was asked from.
+const NEXT_PAGE: &str = "update poll set cursor = $1 where account = $2 and window_from = $3 \
+     and window_to = $4 and coalesce(cursor, '') = $5";
+const LAST_PAGE: &str = "update poll set done_to = window_to, window_from = null, \
+     window_to = null, cursor = $1 where account = $2 and window_from = $3 and window_to = $4 \
+     and coalesce(cursor, '') = $5";
+
 /// Feedback in one statement; X's pages hold no more.
 const BATCH_MAX: usize = 100;
 
@@ -97,22 +104,29 @@ impl Store {
             .await
     }
 
-    /// Folds a page of the window under way and moves the cursor past it, in one transaction.
-    pub async fn fold_page(&self, account: &str, page: Page, now: Millis) -> Result<Folded> {
+    /// Folds a page of `window` and moves the cursor past it, in one transaction. Where another
+    /// daemon has moved it meanwhile, the page is folded and the place it has reached is kept.
+    pub async fn fold_page(
+        &self,
+        account: &str,
+        window: PollWindow,
+        page: Page,
+        now: Millis,
+    ) -> Result<Folded> {
         let account = account.to_owned();
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let statement = match &page.next_cursor {
-                        Some(_) => "update poll set cursor = $1 where account = $2",
-                        None => {
-                            "update poll set done_to = window_to, window_from = null, \
-                             window_to = null, cursor = $1 where account = $2"
-                        }
+                        Some(_) => NEXT_PAGE,
+                        None => LAST_PAGE,
                     };
                     sqlx::query(statement)
                         .bind(page.next_cursor)
                         .bind(account.as_str())
+                        .bind(window.from.0)
+                        .bind(window.to.0)
+                        .bind(window.cursor.unwrap_or_default())
                         .execute(&mut *connection)
                         .await?;
                     for event in page.unknown {

@@ -107,7 +107,7 @@ impl Store {
             .await
     }
 
-    /// Believes X's headers where they say less than our own count; else nothing is written.
+    /// Believes X's headers where they say anything that we do not know; else nothing is written.
     /// `under_way` calls have been taken whose answers are not in yet.
     pub async fn hear_limit(
         &self,
@@ -117,8 +117,8 @@ impl Store {
         under_way: u32,
         now: Millis,
     ) -> Result<()> {
-        let left = self.calls_left(account, call, now).await?;
-        if told.remaining.saturating_sub(under_way) >= left {
+        let window = self.window(account, call).await?;
+        if !window.is_news(told, under_way, call.limit(), now) {
             return Ok(());
         }
         self.change_window(account, call, move |window| window.hear(told, under_way, now)).await

@@ -6,6 +6,7 @@
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use sqlx::{AnyConnection, Row};
 
@@ -117,29 +118,40 @@ impl Store {
 
 /// The file beside the database that counts the sends begun.
 #[derive(Clone, Debug)]
-pub struct Mark(PathBuf);
+pub struct Mark {
+    file: PathBuf,
+    /// What this process has written: sends that run side by side are marked in any order.
+    written: Arc<Mutex<i64>>,
+}
 
 impl Mark {
     pub fn beside(database: &Path) -> Self {
         let mut name = database.as_os_str().to_owned();
         name.push(".sends");
-        Self(PathBuf::from(name))
+        Self { file: PathBuf::from(name), written: Arc::new(Mutex::new(0)) }
     }
 
     /// `None` where there is no such file, or none that can be read.
     fn read(&self) -> Option<i64> {
-        std::fs::read_to_string(&self.0).ok()?.trim().parse().ok()
+        std::fs::read_to_string(&self.file).ok()?.trim().parse().ok()
     }
 
     /// Durable when this returns. The width is fixed, so that one sector is written in place.
     pub fn write(&self, sends: i64) -> Result<()> {
+        let mut written = self.written.lock().expect("no holder of this lock can panic");
+        if sends <= *written {
+            return Ok(());
+        }
         self.try_write(sends).map_err(|error| {
-            Error::Unavailable(format!("{} cannot be written: {error}", self.0.display()))
-        })
+            Error::Unavailable(format!("{} cannot be written: {error}", self.file.display()))
+        })?;
+        *written = sends;
+        Ok(())
     }
 
     fn try_write(&self, sends: i64) -> io::Result<()> {
-        let mut file = OpenOptions::new().create(true).truncate(false).write(true).open(&self.0)?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).write(true).open(&self.file)?;
         file.write_all(format!("{sends:019}\n").as_bytes())?;
         file.sync_data()
     }

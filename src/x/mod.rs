@@ -291,8 +291,9 @@ const CLOCK_TOLERANCE_MS: i64 = 60_000;
 
 fn told(headers: &HeaderMap) -> Option<Told> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+    let limit = number("x-rate-limit-limit").and_then(|limit| u32::try_from(limit).ok());
     Some(Told {
-        limit: number("x-rate-limit-limit").and_then(|limit| u32::try_from(limit).ok()),
+        limit: limit.filter(|limit| *limit > 0),
         remaining: u32::try_from(number("x-rate-limit-remaining")?.max(0)).unwrap_or(u32::MAX),
         // X gives seconds.
         reset_at: Millis(number("x-rate-limit-reset")?.saturating_mul(1_000)),

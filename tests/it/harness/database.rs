@@ -1,0 +1,117 @@
+//! A fresh database for each test: SQLite in a folder of its own, and one of its own on the
+//! PostgreSQL server that `SURVEYD_TEST_POSTGRES` names.
+
+use std::io::Write as _;
+use std::sync::Once;
+
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use surveyd::store::{Location, Store};
+use tempfile::TempDir;
+
+const VARIABLE: &str = "SURVEYD_TEST_POSTGRES";
+
+/// A database that nobody else uses, gone when this is dropped.
+pub struct Database {
+    pub location: Location,
+    /// What `store.url` says to reach it.
+    pub url: String,
+    folder: TempDir,
+    /// Dropped last: everything else may still be connected.
+    _made: Option<Made>,
+}
+
+impl Database {
+    pub fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = "sqlite:surveyd.db".to_owned();
+        Self { location: Location::parse(&url, folder.path()).unwrap(), url, folder, _made: None }
+    }
+
+    /// `None`: no server is named; said once, plainly.
+    pub async fn postgres() -> Option<Self> {
+        let Ok(server) = std::env::var(VARIABLE) else {
+            left_out();
+            return None;
+        };
+        let made = Made::make(server).await;
+        let folder = tempfile::tempdir().unwrap();
+        let url = made.url();
+        let location = Location::parse(&url, folder.path()).unwrap();
+        Some(Self { location, url, folder, _made: Some(made) })
+    }
+
+    /// The folder beside the database, for whatever else a test writes.
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    pub async fn open(&self) -> Store {
+        Store::open(&self.location).await.unwrap()
+    }
+}
+
+/// Runs a scenario on SQLite, and again on PostgreSQL where there is a server.
+pub async fn on_each_engine(scenario: impl AsyncFn(Database)) {
+    eprintln!("on SQLite:");
+    scenario(Database::sqlite()).await;
+    if let Some(database) = Database::postgres().await {
+        eprintln!("on PostgreSQL:");
+        scenario(database).await;
+    }
+}
+
+/// Past the capture of what a test prints: whoever runs the tests must know what was not run.
+fn left_out() {
+    static SAID: Once = Once::new();
+    SAID.call_once(|| {
+        let words = format!(
+            "left out: every test on PostgreSQL; set {VARIABLE} to a server's address or run \
+             tests/run\n"
+        );
+        std::io::stderr().write_all(words.as_bytes()).unwrap();
+    });
+}
+
+/// A database made on the server.
+struct Made {
+    server: String,
+    name: String,
+}
+
+impl Made {
+    async fn make(server: String) -> Self {
+        let name = format!("surveyd_test_{}", uuid::Uuid::now_v7().simple());
+        run(&server, format!("create database {name}")).await;
+        Self { server, name }
+    }
+
+    fn url(&self) -> String {
+        let mut url = reqwest::Url::parse(&self.server)
+            .unwrap_or_else(|error| panic!("{VARIABLE} is no address: {error}"));
+        url.set_path(&self.name);
+        url.into()
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        let (server, drop) =
+            (self.server.clone(), format!("drop database {} with (force)", self.name));
+        // The test's own runtime cannot be waited for here: it may be unwinding.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(run(&server, drop));
+        });
+        if dropped.join().is_err() {
+            eprintln!("the database {} is left on the server", self.name);
+        }
+    }
+}
+
+async fn run(server: &str, statement: String) {
+    let mut connection = PgConnection::connect(server)
+        .await
+        .unwrap_or_else(|error| panic!("{VARIABLE} cannot be reached: {error}"));
+    connection.execute(AssertSqlSafe(statement)).await.unwrap();
+    connection.close().await.unwrap();
+}

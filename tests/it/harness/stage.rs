@@ -1,0 +1,335 @@
+//! A stage: surveyd's scheduler and poller against a simulated X, pass by pass, on a clock that is
+//! set by hand. No loops of the daemon's, no waiting: a day takes as long as its work.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use surveyd::clock::Clock;
+use surveyd::config::{self, Config, Environment};
+use surveyd::desk::{self, Desk, Limits, Said};
+use surveyd::domain::close::{Close, Notice, Reopening};
+use surveyd::domain::id::{ConversationId, SurveyId, UserId};
+use surveyd::domain::time::Millis;
+use surveyd::poller::{self, Poller};
+use surveyd::sandbox::record::{Prompt, RefusedCall};
+use surveyd::sandbox::{
+    self, Call, Fault, Order, Person, Sandbox, SandboxAccount, SandboxConfig, World,
+};
+use surveyd::stop::{StopSender, stopper};
+use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
+use surveyd::wake::Wake;
+use surveyd::watcher::{Intake, Receiver};
+use surveyd::{scheduler, x};
+
+use super::START;
+use super::database::Database;
+
+/// How a stage differs from the usual; the texts are lines of the configuration's sections.
+pub struct Setup {
+    pub accounts: &'static [&'static str],
+    pub x: &'static str,
+    pub poll: &'static str,
+    pub account: &'static str,
+    pub survey: &'static str,
+    pub world: fn(&mut SandboxConfig),
+    /// How far X's clock is ahead of ours.
+    pub x_ahead: Duration,
+    /// Where X is reached; the simulated X itself where it is absent.
+    pub base_url: Option<String>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            accounts: &["acme"],
+            x: "",
+            // Rarely, so that a story of days is short; what is said of it is told by those who set it.
+            poll: "interval = \"30m\"",
+            account: "",
+            survey: "",
+            world: |_| {},
+            x_ahead: Duration::ZERO,
+            base_url: None,
+        }
+    }
+}
+
+/// The time between two passes that want to go on at once, as in the daemon.
+const BREATH: Duration = Duration::from_millis(10);
+/// A pass that always wants to go on at once makes no headway.
+const ROUNDS_MAX: usize = 100_000;
+
+pub struct Stage {
+    pub database: Database,
+    pub store: Store,
+    pub sandbox: Sandbox,
+    config: Config,
+    now: Arc<AtomicI64>,
+    now_at_x: Arc<AtomicI64>,
+    staff: Vec<(Desk, Poller)>,
+    intake: Intake,
+    /// Its end would tell the staff to stop.
+    stop: StopSender,
+}
+
+impl Stage {
+    /// One account, acme; nobody answers on their own, everybody can be messaged.
+    pub async fn new() -> Self {
+        Self::set(Setup::default()).await
+    }
+
+    pub async fn set(setup: Setup) -> Self {
+        Self::on(Database::sqlite(), setup).await
+    }
+
+    pub async fn on(database: Database, setup: Setup) -> Self {
+        let (clock, now_at_x) = sandbox::Clock::manual(START.plus(setup.x_ahead));
+        let mut world = SandboxConfig::quiet(clock);
+        world.accounts = accounts(setup.accounts);
+        (setup.world)(&mut world);
+        let known = world.accounts.clone();
+        let sandbox = Sandbox::start_on_loopback(world).await.unwrap();
+        let base_url = setup.base_url.clone().unwrap_or_else(|| sandbox.base_url());
+        let text = configuration(&setup, &known, &base_url);
+        let file = database.folder().join("surveyd.toml");
+        let config = config::parse(&text, &file, &Environment::default())
+            .unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+        let store = database.open().await;
+        let now = Arc::new(AtomicI64::new(START.0));
+        let (stop, staff, intake) = employ(&config, &store, &now);
+        Self { database, store, sandbox, config, now, now_at_x, staff, intake, stop }
+    }
+
+    /// surveyd ends and starts again; X goes on.
+    pub async fn restart(&mut self) {
+        self.stop.stop_within(Duration::ZERO);
+        self.store.clone().close().await;
+        self.store = self.database.open().await;
+        self.store.recover(true, self.config.x.settle_after, self.now()).await.unwrap();
+        (self.stop, self.staff, self.intake) = employ(&self.config, &self.store, &self.now);
+    }
+
+    pub fn now(&self) -> Millis {
+        Millis(self.now.load(Ordering::SeqCst))
+    }
+
+    /// Time passes while surveyd does nothing.
+    pub fn wait(&self, length: Duration) {
+        let length = i64::try_from(length.as_millis()).unwrap();
+        self.now.fetch_add(length, Ordering::SeqCst);
+        self.now_at_x.fetch_add(length, Ordering::SeqCst);
+    }
+
+    /// Time passes while surveyd does whatever it wants to, whenever it wants to.
+    pub async fn pass(&mut self, length: Duration) {
+        let end = self.now().plus(length);
+        for _ in 0..ROUNDS_MAX {
+            let next = self.work().await;
+            let now = self.now();
+            match next {
+                Some(next) if next <= now => self.wait(BREATH),
+                Some(next) if next <= end => self.wait(next.since(now)),
+                _ if now >= end => return,
+                _ => self.wait(end.since(now)),
+            }
+        }
+        panic!("{ROUNDS_MAX} passes and no end");
+    }
+
+    /// One pass of everything. When the next is wanted.
+    pub async fn work(&mut self) -> Option<Millis> {
+        let mut next = None;
+        for (desk, poller) in &mut self.staff {
+            let wanted =
+                [scheduler::tick(desk).await.unwrap(), poller::tick(desk, poller).await.unwrap()];
+            next = wanted.into_iter().chain([next]).flatten().min();
+        }
+        next
+    }
+
+    /// A conversation with acme closes now.
+    pub async fn close(&self, conversation: &str, person: u64) -> Taken {
+        self.close_as(self.closed(conversation, person)).await
+    }
+
+    pub async fn close_as(&self, close: Close) -> Taken {
+        self.intake.close(close).await.unwrap().expect("the account is configured")
+    }
+
+    /// What a help desk says when a conversation closes now.
+    pub fn closed(&self, conversation: &str, person: u64) -> Close {
+        Close {
+            account: "acme".into(),
+            source: "desk".into(),
+            conversation_id: ConversationId::parse(conversation).unwrap(),
+            user_id: UserId::parse(&person.to_string()).unwrap(),
+            closed_at: self.now(),
+            notice: Notice::default(),
+        }
+    }
+
+    /// A conversation with acme goes on. The survey that was called off.
+    pub async fn reopen(&self, conversation: &str) -> Option<SurveyId> {
+        let reopening = Reopening {
+            account: "acme".into(),
+            source: "desk".into(),
+            conversation_id: ConversationId::parse(conversation).unwrap(),
+            reopened_at: self.now(),
+        };
+        self.intake.reopening(reopening).await.unwrap()
+    }
+
+    /// Looks into X, or changes it.
+    pub fn x<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
+        look(&mut self.sandbox.world().lock().unwrap())
+    }
+
+    pub fn tell(&self, person: u64, is: Person) {
+        self.x(|world| world.tell(person, is));
+    }
+
+    pub fn fault(&self, call: Call, times: u32, fault: Fault) {
+        self.x(|world| world.fault(call, times, fault));
+    }
+
+    pub fn fault_of(&self, account: u64, call: Call, times: u32, fault: Fault) {
+        self.x(|world| world.order(Order { call, user_id: Some(account), times, fault }));
+    }
+
+    /// All prompts that reached somebody.
+    pub fn prompts(&self) -> Vec<Prompt> {
+        self.x(|world| world.prompts().to_vec())
+    }
+
+    /// How often somebody was prompted.
+    pub fn prompted(&self, person: u64) -> usize {
+        self.x(|world| world.prompts_to(person).count())
+    }
+
+    pub fn calls(&self, call: Call) -> u64 {
+        self.x(|world| world.calls(call))
+    }
+
+    /// The calls that X refused by its rules.
+    pub fn refused(&self) -> Vec<RefusedCall> {
+        self.x(|world| world.refused().cloned().collect())
+    }
+
+    /// The one who was prompted last answers by hand.
+    pub fn answer(&self, person: u64, score: Option<u8>, text: Option<&str>) {
+        let now = self.sandbox.now();
+        self.x(|world| {
+            let id = world.prompts_to(person).last().expect("is prompted").feedback_id;
+            world.answer(id, score, text, now).unwrap();
+        });
+    }
+
+    pub async fn results(&self) -> Vec<ResultRow> {
+        let query = ResultsQuery {
+            from: Millis(i64::MIN),
+            to: Millis(i64::MAX),
+            account: None,
+            or_sent: false,
+        };
+        self.store.results(&query, None).await.unwrap()
+    }
+
+    /// The newest survey of a conversation.
+    pub async fn survey(&self, conversation: &str) -> ResultRow {
+        let all = self.results().await;
+        let of_it =
+            all.into_iter().filter(|row| row.survey.conversation_id.as_str() == conversation);
+        of_it.max_by_key(|row| row.survey.closed_at).expect("a survey of this conversation")
+    }
+
+    /// The state of a conversation's newest survey, with the reason where it has one:
+    /// `suppressed: throttled`.
+    pub async fn state(&self, conversation: &str) -> String {
+        let state = self.survey(conversation).await.survey.state;
+        match state.reason() {
+            Some(reason) => format!("{}: {reason}", state.name()),
+            None => state.name().to_owned(),
+        }
+    }
+}
+
+pub fn accounts(names: &[&str]) -> Vec<SandboxAccount> {
+    let ids = 1_212_121_212_121..;
+    ids.zip(names).map(|(id, name)| SandboxAccount::named(id, name)).collect()
+}
+
+fn employ(
+    config: &Config,
+    store: &Store,
+    now: &Arc<AtomicI64>,
+) -> (StopSender, Vec<(Desk, Poller)>, Intake) {
+    let settings = x::Settings {
+        base_url: config.x.base_url.clone(),
+        request_timeout: config.x.request_timeout,
+        send_timeout: config.x.send_timeout,
+    };
+    let client = Arc::new(x::Client::new(&settings).unwrap());
+    let clock = Clock::Manual(now.clone());
+    let (stop, stopper) = stopper();
+    let mut receivers = HashMap::new();
+    let staff = config.accounts.iter().map(|account| {
+        let account = Arc::new(account.clone());
+        let wake = Arc::new(Wake::of(store.is_shared()));
+        let receiver = Receiver { account: account.clone(), wake: wake.clone() };
+        receivers.insert(account.name.clone(), receiver);
+        let desk = Desk {
+            store: store.clone(),
+            x: client.clone(),
+            clock: clock.clone(),
+            stop: stopper.clone(),
+            user_id: UserId::parse(&account.user_id).unwrap(),
+            keys: desk::keys(&account),
+            account,
+            limits: Limits::of(config),
+            wake,
+            said: Said::default(),
+        };
+        (desk, Poller::default())
+    });
+    let staff = staff.collect();
+    let intake = Intake { store: store.clone(), clock, accounts: Arc::new(receivers) };
+    (stop, staff, intake)
+}
+
+fn configuration(setup: &Setup, accounts: &[SandboxAccount], base_url: &str) -> String {
+    let Setup { x, poll, account: lines, survey, .. } = setup;
+    let mut text = format!("[x]\nbase_url = \"{base_url}\"\n{x}\n[poll]\n{poll}\n");
+    for (name, account) in setup.accounts.iter().zip(accounts) {
+        text += &account_lines(name, account, lines);
+        let message = match survey.contains("message =") {
+            true => "",
+            false => "message = \"How did we do?\"",
+        };
+        text += &format!("[accounts.survey]\n{message}\n{survey}\n");
+    }
+    text
+}
+
+/// An account of the configuration, with the keys that the simulated X knows.
+pub fn account_lines(name: &str, account: &SandboxAccount, lines: &str) -> String {
+    format!(
+        r#"
+[[accounts]]
+name = "{name}"
+user_id = "{}"
+consumer_key = "{}"
+consumer_secret = "{}"
+access_token = "{}"
+access_token_secret = "{}"
+privacy_url = "https://acme.example/privacy"
+{lines}
+"#,
+        account.user_id,
+        account.consumer_key,
+        account.consumer_secret,
+        account.access_token,
+        account.access_token_secret,
+    )
+}

@@ -1,0 +1,9 @@
+//! The tests of the whole: the store on both of its engines, stories against the simulated X, the
+//! built program, and who may name whom.
+//!
+//! PostgreSQL is tested where `SURVEYD_TEST_POSTGRES` names a server; without it that half is left
+//! out, and a line on standard error says so.
+
+mod harness;
+mod store;
+mod stories;

@@ -1,0 +1,216 @@
+//! Closes taken in: new, known, moving what waits, many at once.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use surveyd::domain::close::{ClosedBy, Notice};
+use surveyd::domain::policy::AtClose;
+use surveyd::domain::survey::{Reason, State, Survey};
+use surveyd::domain::survey_type::SurveyType;
+use surveyd::store::Taken;
+
+use super::*;
+
+#[tokio::test]
+async fn a_new_close_is_kept_as_it_came_and_scheduled() {
+    on_each_engine(async |bench| {
+        let notice = Notice {
+            agent: Some("dana".into()),
+            team: Some("billing; drop table survey".into()),
+            tags: vec!["vip".into(), "a|b".into()],
+            language: Some("pt-BR".into()),
+            first_name: Some("José 🙂".into()),
+            closed_by: Some(ClosedBy::Bot),
+            agent_messages: Some(4),
+            attributes: BTreeMap::from([("order".into(), "7'7\"".into())]),
+        };
+        let strange = "c ☃ '\"%_\\ #2";
+        let came = Close { notice: notice.clone(), ..close(strange, "9223372036854775807", START) };
+        let due_at = START.plus(DELAY);
+        let now = START.plus(SECOND);
+        let at_close = AtClose::Scheduled { due_at };
+        let taken =
+            bench.store.take_close(came, at_close, (SurveyType::Nps, 9, true), now).await.unwrap();
+        let expected = Taken {
+            survey_id: taken.survey_id.clone(),
+            state: "scheduled",
+            reason: None,
+            due_at,
+            is_new: true,
+        };
+        assert_eq!(taken, expected);
+        let expected = Survey {
+            id: taken.survey_id.clone(),
+            account: ACCOUNT.into(),
+            source: "desk".into(),
+            conversation_id: ConversationId::parse(strange).unwrap(),
+            external_id: strange.into(),
+            user_id: UserId::parse("9223372036854775807").unwrap(),
+            kind: SurveyType::Nps,
+            question_variant_id: 9,
+            test: true,
+            closed_at: START,
+            accepted_at: now,
+            due_at,
+            notice,
+            attempts: 0,
+            state: State::Scheduled,
+        };
+        assert_eq!(bench.survey(&taken.survey_id).await, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_decided_at_the_close_is_kept_with_its_reason() {
+    on_each_engine(async |bench| {
+        let due_at = START.plus(DELAY);
+        let take = async |conversation, at_close| {
+            bench.store.take_close(close(conversation, "7", START), at_close, KIND, START).await
+        };
+        let out = AtClose::Suppressed { due_at, reason: Reason::SampledOut };
+        let taken = take("sampled", out).await.unwrap();
+        assert_eq!((taken.state, taken.reason.as_deref()), ("suppressed", Some("sampled_out")));
+        let state = bench.survey(&taken.survey_id).await.state;
+        assert_eq!(state, State::Suppressed(Reason::SampledOut));
+
+        let taken = take("late", AtClose::Expired { due_at }).await.unwrap();
+        assert_eq!((taken.state, taken.reason), ("expired", None));
+        assert_eq!(bench.survey(&taken.survey_id).await.state, State::Expired);
+        assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_close_that_is_known_changes_nothing() {
+    on_each_engine(async |bench| {
+        let first = bench.take(close("c-1", "7", START)).await;
+        let before = bench.survey(&first.survey_id).await;
+        let notice = Notice { agent: Some("another".into()), ..Notice::default() };
+        let again = bench.take(Close { notice, ..close("c-1", "8", START) }).await;
+        assert_eq!(again, Taken { is_new: false, ..first.clone() });
+        assert_eq!(bench.survey(&first.survey_id).await, before);
+
+        let elsewhere = Close { account: "other".into(), ..close("c-1", "7", START) };
+        let elsewhere = bench.take(elsewhere).await;
+        assert!(elsewhere.is_new, "another account's conversation is another conversation");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_later_close_moves_the_survey_that_waits() {
+    on_each_engine(async |bench| {
+        let first = bench.take(close("c-1", "7", START)).await;
+        let later = START.plus(MINUTE);
+        let notice = Notice { agent: Some("li".into()), ..Notice::default() };
+        let came =
+            Close { notice: notice.clone(), source: "chat".into(), ..close("c-1", "8", later) };
+        let moved = bench.take(came).await;
+        let due_at = later.plus(DELAY);
+        assert_eq!(moved, Taken { is_new: false, due_at, ..first.clone() });
+
+        let survey = bench.survey(&first.survey_id).await;
+        assert_eq!((survey.closed_at, survey.due_at), (later, due_at));
+        assert_eq!((survey.source.as_str(), survey.user_id.as_str()), ("chat", "8"));
+        assert_eq!(survey.notice, notice);
+        assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(due_at));
+        let words = format!("closed again; due {}", due_at.rfc3339());
+        assert_eq!(bench.steps(&first.survey_id).await, [step("scheduled", Some(&words))]);
+
+        for redelivered in [START, later] {
+            let taken = bench.take(close("c-1", "7", redelivered)).await;
+            assert_eq!(taken, Taken { is_new: false, due_at, ..first.clone() });
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_older_close_that_is_delivered_late_moves_nothing() {
+    on_each_engine(async |bench| {
+        let first = bench.take(close("c-1", "7", START)).await;
+        let before = bench.survey(&first.survey_id).await;
+        let older = START.minus(HOUR);
+        let taken = bench.take(close("c-1", "8", older)).await;
+        assert_eq!(taken, Taken { is_new: false, ..first.clone() });
+        assert_eq!(bench.survey(&first.survey_id).await, before);
+        assert_eq!(bench.take(close("c-1", "8", older)).await, taken);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_close_after_the_prompt_is_the_next_survey_of_its_conversation() {
+    on_each_engine(async |bench| {
+        let first = bench.sent("c-1", "7", "900").await;
+        let next = bench.take(close("c-1", "7", START.plus(HOUR))).await;
+        assert!(next.is_new);
+        assert_ne!(next.survey_id, first.id);
+        assert_eq!(bench.survey(&next.survey_id).await.external_id, "c-1#2");
+
+        let known = bench.take(close("c-1", "7", START)).await;
+        assert_eq!((known.survey_id, known.state, known.is_new), (first.id, "sent", false));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_merged_close_is_still_known_after_the_prompt() {
+    on_each_engine(async |bench| {
+        let closes = [START, START.plus(SECOND), START.plus(MINUTE)];
+        for closed_at in closes {
+            bench.take(close("c-1", "7", closed_at)).await;
+        }
+        bench.take(close("c-1", "7", START.minus(MINUTE))).await;
+        let now = START.plus(HOUR);
+        let leased = bench.claim_one(now).await;
+        let id = leased.survey.id.clone();
+        let sending = bench.begin(leased, now).await;
+        bench.store.finish(&sending, accepted("900", now, None), now).await.unwrap();
+        for closed_at in closes.into_iter().chain([START.minus(MINUTE)]) {
+            let taken = bench.take(close("c-1", "7", closed_at)).await;
+            assert_eq!((&taken.survey_id, taken.is_new), (&id, false), "{closed_at:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_close_while_the_prompt_is_under_way_waits_for_its_own_turn() {
+    on_each_engine(async |bench| {
+        let sending = bench.sending("c-1", "7", START).await;
+        let now = START.plus(HOUR);
+        let next = bench.take(close("c-1", "7", now)).await;
+        assert!(next.is_new);
+        let sent = bench.store.finish(&sending, accepted("900", now, None), now).await.unwrap();
+        assert_eq!(sent.state.name(), "sent");
+        assert_eq!(bench.state(&next.survey_id).await, "scheduled");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closes_that_come_together_are_answered_each_with_its_own_survey() {
+    on_each_engine(async |bench| {
+        // Each conversation closes once, is delivered twice, and closes once more a minute later.
+        let closes = (0..300).flat_map(|number| {
+            let conversation = format!("c-{number}");
+            [START, START, START.plus(MINUTE)].map(|at| close(&conversation, "7", at))
+        });
+        let taken = join_all(closes.map(|close| bench.take(close))).await;
+        for (number, group) in taken.chunks(3).enumerate() {
+            let first = &group[0];
+            // Whichever of the three came first made the survey.
+            assert_eq!(group.iter().filter(|taken| taken.is_new).count(), 1, "{group:?}");
+            assert!(group.iter().all(|taken| taken.survey_id == first.survey_id), "{group:?}");
+            let survey = bench.survey(&first.survey_id).await;
+            assert_eq!(survey.conversation_id.as_str(), format!("c-{number}"));
+            assert_eq!(survey.closed_at, START.plus(MINUTE));
+        }
+        let status = bench.store.status(START).await.unwrap();
+        assert_eq!(status.by_state[0], ("scheduled", 300));
+    })
+    .await;
+}

@@ -1,0 +1,90 @@
+//! Surveys that end unsent: too late, or called off by hand.
+
+use surveyd::domain::survey::{CancelledBy, State};
+use surveyd::store::Error;
+
+use super::*;
+
+#[tokio::test]
+async fn what_is_due_and_too_old_expires() {
+    on_each_engine(async |bench| {
+        let old = bench.take(close("c-old", "7", START)).await;
+        let edge = bench.take(close("c-edge", "8", START.plus(HOUR))).await;
+        let now = START.plus(2 * HOUR);
+        let later = bench.take(close("c-later", "9", now)).await;
+        let elsewhere = Close { account: "other".into(), ..close("c-0", "7", START) };
+        let elsewhere = bench.take(elsewhere).await;
+
+        let expired = bench.store.expire(ACCOUNT, START.plus(HOUR), now).await.unwrap();
+        assert_eq!(expired.len(), 1);
+        assert_eq!((&expired[0].id, &expired[0].state), (&old.survey_id, &State::Expired));
+        assert_eq!(bench.state(&old.survey_id).await, "expired");
+        assert_eq!(bench.steps(&old.survey_id).await, [step("expired", None)]);
+        for id in [edge.survey_id, later.survey_id, elsewhere.survey_id] {
+            assert_eq!(bench.state(&id).await, "scheduled");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_backlog_expires_a_hundred_at_a_time() {
+    on_each_engine(async |bench| {
+        bench.take_many(150, START).await;
+        let now = START.plus(HOUR);
+        let mut batches = Vec::new();
+        for _ in 0..3 {
+            batches.push(bench.store.expire(ACCOUNT, now, now).await.unwrap().len());
+        }
+        assert_eq!(batches, [100, 50, 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_under_way_or_claimed_does_not_expire() {
+    on_each_engine(async |bench| {
+        let sending = bench.sending("c-1", "7", START).await;
+        let now = START.plus(DELAY);
+        bench.take(close("c-2", "8", START)).await;
+        let leased = bench.claim_one(now).await;
+        assert!(bench.store.expire(ACCOUNT, now, now).await.unwrap().is_empty());
+        bench.begin(leased, now).await;
+        assert_eq!(bench.state(&sending.survey().id).await, "sending");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_a_survey_that_waits_is_called_off_by_hand() {
+    on_each_engine(async |bench| {
+        let waiting = bench.take(close("c-1", "7", START)).await.survey_id;
+        let cancelled = bench.store.cancel(waiting.clone(), START).await.unwrap();
+        assert_eq!(cancelled.state, State::Cancelled(CancelledBy::Operator));
+        assert_eq!(bench.survey(&waiting).await, cancelled);
+        assert_eq!(bench.steps(&waiting).await, [step("cancelled", Some("operator"))]);
+        assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), None);
+
+        let sent = bench.sent("c-2", "8", "900").await;
+        let refused = bench.store.cancel(sent.id.clone(), START).await.unwrap_err().to_string();
+        assert!(refused.contains("a survey that is sent cannot"), "{refused}");
+        assert_eq!(bench.state(&sent.id).await, "sent");
+        assert!(bench.store.cancel(SurveyId::new("none"), START).await.is_err());
+        assert_eq!(bench.steps(&sent.id).await.len(), 2, "a step that was refused leaves no trace");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_claim_does_not_outlive_a_hand_that_calls_it_off() {
+    on_each_engine(async |bench| {
+        let id = bench.take(close("c-1", "7", START)).await.survey_id;
+        let now = START.plus(DELAY);
+        let leased = bench.claim_one(now).await;
+        bench.store.cancel(id, now).await.unwrap();
+        let lost =
+            bench.store.begin_send(leased, prompt(), rules(), ACCOUNT.into(), LEASE, now).await;
+        assert!(matches!(lost, Err(Error::LeaseLost(_))), "{lost:?}");
+    })
+    .await;
+}

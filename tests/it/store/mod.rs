@@ -1,0 +1,229 @@
+//! Every public method of the store, by the same scenarios on both engines.
+
+mod answers;
+mod budgets;
+mod closes;
+mod completeness;
+mod concurrency;
+mod deciding;
+mod ending;
+mod polling;
+mod reads;
+mod progress;
+mod reopenings;
+mod sends;
+mod settling;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use surveyd::domain::close::{Close, Notice, Reopening};
+use surveyd::domain::feedback::{Given, Object, Update};
+use surveyd::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
+use surveyd::domain::policy::{AtClose, Rules};
+use surveyd::domain::survey::{Delivery, Failure, Reason, Survey};
+use surveyd::domain::survey_type::SurveyType;
+use surveyd::domain::time::Millis;
+use surveyd::store::{Begun, Leased, Outcome, Prompt, Sending, Step, Store, Taken};
+
+use crate::harness::database::{self, Database};
+
+const START: Millis = Millis(1_790_000_000_000);
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DELAY: Duration = Duration::from_secs(5 * 60);
+/// How long claims and sends are held.
+const LEASE: Duration = Duration::from_secs(90);
+const ACCOUNT: &str = "acme";
+const KIND: (SurveyType, u32, bool) = (SurveyType::Csat, 12, false);
+
+/// A store on a database of its own, in domain verbs.
+struct Bench {
+    store: Store,
+    database: Database,
+}
+
+async fn on_each_engine(scenario: impl AsyncFn(Bench)) {
+    database::on_each_engine(async |database| {
+        let store = database.open().await;
+        scenario(Bench { store, database }).await;
+    })
+    .await;
+}
+
+fn close(conversation: &str, person: &str, closed_at: Millis) -> Close {
+    Close {
+        account: ACCOUNT.into(),
+        source: "desk".into(),
+        conversation_id: ConversationId::parse(conversation).unwrap(),
+        user_id: UserId::parse(person).unwrap(),
+        closed_at,
+        notice: Notice::default(),
+    }
+}
+
+fn reopening(conversation: &str, reopened_at: Millis) -> Reopening {
+    Reopening {
+        account: ACCOUNT.into(),
+        source: "desk".into(),
+        conversation_id: ConversationId::parse(conversation).unwrap(),
+        reopened_at,
+    }
+}
+
+fn rules() -> Rules {
+    Rules {
+        delay: DELAY,
+        expire_after: 12 * HOUR,
+        throttle: 7 * 24 * HOUR,
+        sample: 1.0,
+        daily_limit: 1000,
+        daily_limit_per_user: 1,
+    }
+}
+
+fn prompt() -> Prompt {
+    Prompt {
+        kind: SurveyType::Nps,
+        question_variant_id: 3,
+        test: true,
+        message: "How did we do?".into(),
+        privacy_url: "https://acme.example/privacy".into(),
+        display_name: Some("Acme".into()),
+    }
+}
+
+/// What X says of a feedback that nobody has answered.
+fn told(feedback: &str, updated_at: Millis) -> Update {
+    Update {
+        id: FeedbackId::new(feedback),
+        object: Object {
+            updated_at,
+            created_at: Some(START),
+            to_user_id: None,
+            external_id: None,
+            kind: Some("nps".into()),
+            question_variant_id: Some(3),
+            test: false,
+            dm_id: Some(format!("dm-{feedback}")),
+            raw: format!("{{\"id\":\"{feedback}\"}}"),
+        },
+        score: None,
+        text: None,
+    }
+}
+
+fn of_prompt(mut update: Update, person: &str, external_id: &str) -> Update {
+    update.object.to_user_id = Some(person.into());
+    update.object.external_id = Some(external_id.into());
+    update
+}
+
+fn scored(mut update: Update, score: i64, given_at: Millis) -> Update {
+    let told_at = update.object.updated_at;
+    update.score = Some(Given { given_at, told_at, value: score });
+    update
+}
+
+fn commented(mut update: Update, text: &str, given_at: Millis) -> Update {
+    let told_at = update.object.updated_at;
+    update.text = Some(Given { given_at, told_at, value: text.into() });
+    update
+}
+
+fn accepted(feedback: &str, sent_at: Millis, show_at: Option<Millis>) -> Outcome {
+    let update = told(feedback, sent_at);
+    let delivery =
+        Delivery { sent_at, feedback_id: update.id.clone(), dm_id: update.object.dm_id.clone() };
+    Outcome::Accepted { delivery, update: Box::new(update), show_at }
+}
+
+/// X's refusal of a person, by its code.
+fn refused(reason: Reason, code: i64) -> Outcome {
+    Outcome::Suppressed(reason, Failure { code: Some(code), message: "no".into() })
+}
+
+impl Bench {
+    /// Takes a close in at the moment of the close, due after the delay.
+    async fn take(&self, close: Close) -> Taken {
+        let at_close = AtClose::Scheduled { due_at: close.closed_at.plus(DELAY) };
+        let now = close.closed_at;
+        self.store.take_close(close, at_close, KIND, now).await.unwrap()
+    }
+
+    async fn take_many(&self, conversations: u32, closed_at: Millis) -> BTreeSet<SurveyId> {
+        let closes = (0..conversations).map(|n| {
+            let number = 1_000 + n;
+            self.take(close(&format!("c-{number}"), &number.to_string(), closed_at))
+        });
+        let taken = futures_util::future::join_all(closes).await;
+        taken.into_iter().map(|taken| taken.survey_id).collect()
+    }
+
+    async fn reopen(&self, conversation: &str, reopened_at: Millis) -> Option<SurveyId> {
+        self.store.take_reopening(reopening(conversation, reopened_at), reopened_at).await.unwrap()
+    }
+
+    async fn claim(&self, limit: usize, now: Millis) -> Vec<Leased> {
+        self.store.claim(ACCOUNT, limit, now.plus(LEASE), now).await.unwrap()
+    }
+
+    async fn claim_one(&self, now: Millis) -> Leased {
+        let mut claimed = self.claim(1, now).await;
+        claimed.pop().expect("a survey is due")
+    }
+
+    async fn decide(&self, leased: Leased, rules: Rules, group: &str, now: Millis) -> Begun {
+        let group = group.to_owned();
+        self.store.begin_send(leased, prompt(), rules, group, LEASE, now).await.unwrap()
+    }
+
+    async fn begin(&self, leased: Leased, now: Millis) -> Sending {
+        match self.decide(leased, rules(), ACCOUNT, now).await {
+            Begun::Sending(sending) => *sending,
+            other => panic!("not sending: {other:?}"),
+        }
+    }
+
+    /// A survey of a close of its own, under way at X.
+    async fn sending(&self, conversation: &str, person: &str, closed_at: Millis) -> Sending {
+        self.take(close(conversation, person, closed_at)).await;
+        let now = closed_at.plus(DELAY);
+        let leased = self.claim_one(now).await;
+        assert_eq!(leased.survey.conversation_id.as_str(), conversation);
+        self.begin(leased, now).await
+    }
+
+    /// A survey of a close of its own, accepted by X.
+    async fn sent(&self, conversation: &str, person: &str, feedback: &str) -> Survey {
+        let sending = self.sending(conversation, person, START).await;
+        let now = START.plus(DELAY);
+        self.store.finish(&sending, accepted(feedback, now, None), now).await.unwrap()
+    }
+
+    /// A survey of a close of its own, whose sending has no known outcome.
+    async fn uncertain(&self, conversation: &str, person: &str) -> Survey {
+        let sending = self.sending(conversation, person, START).await;
+        let now = START.plus(DELAY);
+        let outcome = Outcome::Unknown { spent_at: now.plus(MINUTE) };
+        self.store.finish(&sending, outcome, now).await.unwrap()
+    }
+
+    async fn survey(&self, id: &SurveyId) -> Survey {
+        self.store.survey(id).await.unwrap().expect("it is on record").survey
+    }
+
+    async fn state(&self, id: &SurveyId) -> &'static str {
+        self.survey(id).await.state.name()
+    }
+
+    async fn steps(&self, id: &SurveyId) -> Vec<(String, Option<String>)> {
+        let steps = self.store.history(id).await.unwrap();
+        steps.into_iter().map(|Step { at: _, state, detail }| (state, detail)).collect()
+    }
+}
+
+fn step(state: &str, detail: Option<&str>) -> (String, Option<String>) {
+    (state.to_owned(), detail.map(str::to_owned))
+}

@@ -1,0 +1,173 @@
+//! How far the events have been read, and which prompts are asked about.
+
+use surveyd::store::{Page, PollState, PollWindow, ToShow, Unknown};
+
+use super::*;
+
+const SENT: Millis = Millis(START.0 + 300_000);
+const TO: Millis = Millis(START.0 + 3_600_000);
+
+fn window(cursor: Option<&str>) -> PollWindow {
+    PollWindow { from: START, to: TO, cursor: cursor.map(str::to_owned) }
+}
+
+fn page(updates: Vec<Update>, next_cursor: Option<&str>) -> Page {
+    Page { updates, unknown: Vec::new(), next_cursor: next_cursor.map(str::to_owned) }
+}
+
+impl Bench {
+    async fn poll_state(&self) -> PollState {
+        self.store.poll_state(ACCOUNT).await.unwrap()
+    }
+
+    /// A page without events, and where it says that reading goes on.
+    async fn folded(&self, window: PollWindow, next_cursor: Option<&str>) {
+        self.store.fold_page(ACCOUNT, window, page(vec![], next_cursor), TO).await.unwrap();
+    }
+
+    async fn asked_about(&self, now: Millis) -> Vec<String> {
+        let due = self.store.to_show(ACCOUNT, 10, now).await.unwrap();
+        due.into_iter().map(|prompt| prompt.feedback_id.to_string()).collect()
+    }
+
+    /// A prompt about which X is to be asked at `show_at`.
+    async fn shown(&self, person: &str, feedback: &str, show_at: Option<Millis>) -> Survey {
+        let sending = self.sending(&format!("c-{person}"), person, START).await;
+        self.store.finish(&sending, accepted(feedback, SENT, show_at), SENT).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_window_is_read_page_by_page_to_its_end_across_restarts() {
+    on_each_engine(async |bench| {
+        let sent = bench.sent("c-1", "7", "900").await;
+        assert_eq!(bench.poll_state().await, PollState::default());
+        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
+        let state = PollState { done_to: None, window: Some(window(None)) };
+        assert_eq!(bench.poll_state().await, state);
+
+        // Nothing on a page but a cursor is no end.
+        let empty = page(vec![], Some("a"));
+        let folded = bench.store.fold_page(ACCOUNT, window(None), empty, TO).await.unwrap();
+        assert!(folded.updated.is_empty());
+        let again = bench.database.open().await;
+        let state = PollState { done_to: None, window: Some(window(Some("a"))) };
+        assert_eq!(again.poll_state(ACCOUNT).await.unwrap(), state);
+
+        let answer = scored(told("900", TO), 5, TO);
+        let last = page(vec![answer], None);
+        let last = again.fold_page(ACCOUNT, window(Some("a")), last, TO).await.unwrap();
+        assert_eq!(last.answered.len(), 1);
+        assert_eq!(bench.state(&sent.id).await, "answered");
+        let done = PollState { done_to: Some(TO), window: None };
+        assert_eq!(bench.poll_state().await, done);
+        let status = bench.store.account_status(ACCOUNT, START).await.unwrap();
+        assert_eq!(status.events_done_to, Some(TO));
+        assert_eq!(bench.store.poll_state("other").await.unwrap(), PollState::default());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_window_opened_again_starts_at_its_first_page() {
+    on_each_engine(async |bench| {
+        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
+        bench.folded(window(None), Some("a")).await;
+        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
+        assert_eq!(bench.poll_state().await.window, Some(window(None)));
+
+        bench.folded(window(None), None).await;
+        bench.store.open_window(ACCOUNT, TO, TO.plus(HOUR)).await.unwrap();
+        assert_eq!(bench.poll_state().await.done_to, Some(TO), "what is done stays done");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_slower_of_two_daemons_does_not_move_the_place_that_the_other_has_reached() {
+    on_each_engine(async |bench| {
+        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
+        bench.folded(window(None), Some("a")).await;
+        bench.folded(window(None), Some("a")).await;
+        bench.folded(window(Some("a")), Some("b")).await;
+        bench.folded(window(None), Some("a")).await;
+        assert_eq!(bench.poll_state().await.window, Some(window(Some("b"))));
+
+        bench.folded(window(Some("b")), None).await;
+        let done = PollState { done_to: Some(TO), window: None };
+        assert_eq!(bench.poll_state().await, done);
+        bench.folded(window(Some("b")), None).await;
+        assert_eq!(bench.poll_state().await, done);
+
+        // The next window is not read because the last one is.
+        let next = PollWindow { from: TO, to: TO.plus(HOUR), cursor: None };
+        bench.store.open_window(ACCOUNT, next.from, next.to).await.unwrap();
+        let answer = page(vec![scored(told("900", TO), 5, TO)], None);
+        bench.store.fold_page(ACCOUNT, window(Some("b")), answer, TO).await.unwrap();
+        let expected = PollState { done_to: Some(TO), window: Some(next) };
+        assert_eq!(bench.poll_state().await, expected);
+        assert_eq!(bench.store.answers().await.unwrap(), 1, "what it says is folded all the same");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_of_an_unknown_kind_is_kept_once() {
+    on_each_engine(async |bench| {
+        let unknown = Unknown { digest: "d1".into(), body: r#"{"event_type":"new ☃"}"#.into() };
+        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
+        for _ in 0..2 {
+            let page = Page {
+                unknown: vec![unknown.clone(), unknown.clone()],
+                ..page(vec![told("900", SENT)], None)
+            };
+            bench.store.fold_page(ACCOUNT, window(None), page, TO).await.unwrap();
+        }
+        assert_eq!(bench.poll_state().await.done_to, Some(TO));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn prompts_are_asked_about_when_their_time_has_come() {
+    on_each_engine(async |bench| {
+        let later = bench.shown("7", "901", Some(TO.plus(HOUR))).await;
+        let soon = bench.shown("8", "902", Some(TO)).await;
+        bench.shown("9", "903", None).await;
+        assert_eq!(bench.store.next_show(ACCOUNT).await.unwrap(), Some(TO));
+        assert!(bench.asked_about(TO.minus(SECOND)).await.is_empty());
+        let due = bench.store.to_show(ACCOUNT, 10, TO).await.unwrap();
+        let expected = ToShow {
+            survey_id: soon.id.clone(),
+            feedback_id: FeedbackId::new("902"),
+            sent_at: SENT,
+        };
+        assert_eq!(due, [expected]);
+        assert_eq!(bench.asked_about(TO.plus(HOUR)).await, ["902", "901"]);
+        assert_eq!(bench.store.to_show(ACCOUNT, 1, TO.plus(HOUR)).await.unwrap().len(), 1);
+
+        let next = vec![(soon.id.clone(), None), (later.id.clone(), Some(TO.plus(2 * HOUR)))];
+        bench.store.show_again(next).await.unwrap();
+        assert_eq!(bench.asked_about(TO.plus(HOUR)).await, Vec::<String>::new());
+        assert_eq!(bench.store.next_show(ACCOUNT).await.unwrap(), Some(TO.plus(2 * HOUR)));
+        bench.store.show_again(vec![(soon.id, Some(TO))]).await.unwrap();
+        assert!(bench.asked_about(TO).await.is_empty(), "never again means never");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_prompt_that_is_answered_in_full_is_not_asked_about_any_more() {
+    on_each_engine(async |bench| {
+        let survey = bench.shown("7", "900", Some(TO)).await;
+        let half = scored(told("900", TO), 5, TO);
+        bench.store.fold(ACCOUNT, vec![half.clone()], TO).await.unwrap();
+        assert_eq!(bench.asked_about(TO).await, ["900"], "a comment may still come");
+        let whole = commented(half, "thanks", TO);
+        bench.store.fold(ACCOUNT, vec![whole], TO).await.unwrap();
+        assert!(bench.asked_about(TO).await.is_empty());
+        bench.store.show_again(vec![(survey.id, Some(TO))]).await.unwrap();
+        assert_eq!(bench.store.next_show(ACCOUNT).await.unwrap(), None);
+    })
+    .await;
+}

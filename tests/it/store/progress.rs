@@ -1,0 +1,182 @@
+//! What must never run backwards: the clock and the number of sends; and what ends the process.
+
+use std::fs;
+
+use futures_util::FutureExt as _;
+use surveyd::domain::survey::State;
+use surveyd::store::{Error, Progress};
+
+use super::*;
+
+const DUE: Millis = Millis(START.0 + 300_000);
+
+impl Bench {
+    async fn progress(&self) -> Progress {
+        self.store.progress(ACCOUNT).await.unwrap()
+    }
+
+    /// The daemon ends, something happens to its files, and it starts again.
+    async fn restarted_after(self, happens: impl FnOnce(&Database)) -> Self {
+        let Self { store, database } = self;
+        store.close().await;
+        happens(&database);
+        Self { store: database.open().await, database }
+    }
+
+    async fn noticed(&self, now: Millis) -> bool {
+        self.store.notice_restore(vec![ACCOUNT.into()], now).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn every_send_that_is_begun_counts_and_instants_only_grow() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.progress().await, Progress::default());
+        let sending = bench.sending("c-1", "7", START).await;
+        let expected = Progress { sends: 1, last_at: Some(DUE), restored_at: None };
+        assert_eq!(bench.progress().await, expected);
+        let later = DUE.plus(MINUTE);
+        bench.store.finish(&sending, Outcome::NotSent { try_at: DUE }, later).await.unwrap();
+        assert_eq!(bench.progress().await, Progress { last_at: Some(later), ..expected });
+        let leased = bench.claim_one(later).await;
+        let sending = bench.begin(leased, later).await;
+        bench.store.finish(&sending, accepted("900", DUE, None), DUE).await.unwrap();
+        assert_eq!(bench.progress().await, Progress { sends: 2, last_at: Some(later), ..expected });
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_sent_behind_a_clock_that_was_set_back() {
+    on_each_engine(async |bench| {
+        bench.sending("c-1", "7", START.plus(HOUR)).await;
+        bench.take(close("c-2", "8", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
+        let Begun::Waits { until } = begun else { panic!("{begun:?}") };
+        assert_eq!(until, DUE.plus(HOUR));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_brought_back_from_a_backup_holds_all_sends_until_x_has_been_read() {
+    on_each_engine(async |bench| {
+        let is_file = bench.database.location.file().is_some();
+        assert!(!bench.noticed(START).await, "nothing was ever sent");
+        let backup = bench.database.folder().join("backup");
+        let bench = bench
+            .restarted_after(|database| {
+                database.location.file().map(|file| fs::copy(file, &backup).unwrap());
+            })
+            .await;
+        let sending = bench.sending("c-1", "7", START).await;
+        bench.store.mark(&sending).await.unwrap();
+        bench.store.finish(&sending, accepted("900", DUE, None), DUE).await.unwrap();
+        let bench = bench.restarted_after(|_| {}).await;
+        assert!(!bench.noticed(DUE).await, "the same database as before");
+
+        let bench = bench
+            .restarted_after(|database| {
+                database.location.file().map(|file| fs::copy(&backup, file).unwrap());
+            })
+            .await;
+        // A server's database has no count beside it: its own tools say what they restore.
+        assert_eq!(bench.noticed(DUE).await, is_file);
+        let held_since = is_file.then_some(DUE);
+        assert_eq!(bench.progress().await.restored_at, held_since);
+        bench.take(close("c-2", "8", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
+        assert_eq!(matches!(begun, Begun::Waits { .. }), is_file, "{begun:?}");
+
+        bench.store.end_restore(ACCOUNT).await.unwrap();
+        assert_eq!(bench.progress().await.restored_at, None);
+        bench.take(close("c-3", "9", START)).await;
+        let later = DUE.plus(MINUTE);
+        for leased in bench.claim(10, later).await {
+            bench.begin(leased, later).await;
+        }
+        assert!(!bench.noticed(later).await, "noticed once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_has_sent_is_noticed_where_no_count_lies_beside_it() {
+    on_each_engine(async |bench| {
+        bench.sending("c-1", "7", START).await;
+        let is_file = bench.database.location.file().is_some();
+        assert_eq!(bench.noticed(DUE).await, is_file);
+        assert!(!bench.noticed(DUE).await, "noticed once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_count_beside_the_database_is_that_of_the_last_send_whatever_the_order() {
+    let bench = Bench::on_file().await;
+    let first = bench.sending("c-1", "7", START).await;
+    let second = bench.sending("c-2", "8", START).await;
+    // Requests that run side by side are marked in any order.
+    bench.store.mark(&second).await.unwrap();
+    bench.store.mark(&first).await.unwrap();
+    let file = bench.database.folder().join("surveyd.db.sends");
+    assert_eq!(fs::read_to_string(file).unwrap().trim().parse::<i64>().unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_survey_on_which_the_process_keeps_ending_is_set_aside() {
+    on_each_engine(async |bench| {
+        let taken = bench.take(close("c-1", "7", START)).await;
+        let healthy = bench.take(close("c-2", "8", START.plus(SECOND))).await;
+        let now = DUE.plus(MINUTE);
+        let recover = async || bench.store.recover(true, MINUTE, now).await.unwrap();
+        assert_eq!(bench.claim(10, now).await.len(), 2);
+        recover().await;
+        for _ in 0..2 {
+            let alone = bench.claim(10, now).await;
+            assert_eq!(alone.len(), 1, "none is blamed for another");
+            assert_eq!(alone[0].survey.id, taken.survey_id);
+            recover().await;
+        }
+        let State::Failed(failure) = bench.survey(&taken.survey_id).await.state else {
+            panic!("{}", bench.state(&taken.survey_id).await)
+        };
+        assert!(failure.message.starts_with("set aside"), "{failure}");
+        let leased = bench.claim_one(now).await;
+        assert_eq!(leased.survey.id, healthy.survey_id);
+        bench.begin(leased, now).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_store_whose_disk_works_has_not_failed() {
+    on_each_engine(async |bench| {
+        bench.store.ping().await.unwrap();
+        assert!(bench.store.failed().now_or_never().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_disk_that_gives_back_something_else_ends_the_process() {
+    let bench = Bench::on_file().await;
+    let file = bench.database.location.file().unwrap();
+    let attached = Store::attach(&bench.database.location).await.unwrap();
+    bench.store.clone().close().await;
+    let length = fs::metadata(file).unwrap().len();
+    fs::write(file, vec![0xA5; usize::try_from(length).unwrap()]).unwrap();
+    let refused = attached.ping().await;
+    assert!(matches!(refused, Err(Error::Io(_))), "{refused:?}");
+    assert!(matches!(attached.failed().await, Error::Io(_)));
+}
+
+impl Bench {
+    /// On SQLite alone: what lies beside its file.
+    async fn on_file() -> Self {
+        let database = Database::sqlite();
+        Self { store: database.open().await, database }
+    }
+}

@@ -1,0 +1,177 @@
+//! What people look at: lists, results, the state of the whole; and how a store opens and closes.
+
+use surveyd::store::{Error, Listing, ResultsQuery};
+
+use super::*;
+
+fn results(from: Millis, to: Millis) -> ResultsQuery {
+    ResultsQuery { from, to, account: None, or_sent: false }
+}
+
+impl Bench {
+    /// The conversations of all pages, and how many pages held some.
+    async fn conversations(&self, query: &ResultsQuery) -> (Vec<String>, usize) {
+        let (mut all, mut pages, mut last) = (Vec::new(), 0, None);
+        loop {
+            let page = self.store.results(query, last.as_ref()).await.unwrap();
+            all.extend(page.iter().map(|row| row.survey.conversation_id.to_string()));
+            match page.into_iter().next_back() {
+                Some(row) => (last, pages) = (Some(row), pages + 1),
+                None => return (all, pages),
+            }
+        }
+    }
+
+    async fn listed(&self, listing: Listing) -> Vec<String> {
+        let surveys = self.store.list(&listing).await.unwrap();
+        surveys.into_iter().map(|survey| survey.conversation_id.to_string()).collect()
+    }
+}
+
+#[tokio::test]
+async fn results_come_in_the_order_of_their_closes_each_once() {
+    on_each_engine(async |bench| {
+        // Many closes of one instant: pages must neither skip nor repeat one.
+        let mut expected: Vec<String> = (0..2_300).map(|n| format!("c-{n}")).collect();
+        let closes = expected.iter().enumerate().map(|(n, conversation)| {
+            bench.take(close(conversation, "7", Millis(START.0 + n as i64 / 1_500)))
+        });
+        futures_util::future::join_all(closes).await;
+        let (mut all, pages) = bench.conversations(&results(START, START.plus(HOUR))).await;
+        assert_eq!(pages, 3);
+        let number = |conversation: &str| conversation[2..].parse::<usize>().unwrap() / 1_500;
+        assert!(all.is_sorted_by_key(|conversation| number(conversation)));
+        all.sort();
+        expected.sort();
+        assert_eq!(all, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn both_ends_of_a_period_are_in_it() {
+    on_each_engine(async |bench| {
+        let minutes = [0, 1, 2, 3];
+        for minute in minutes {
+            let name = format!("c-{minute}");
+            bench.take(close(&name, "7", START.plus(minute * MINUTE))).await;
+        }
+        let elsewhere = Close { account: "other".into(), ..close("o-1", "7", START.plus(MINUTE)) };
+        bench.take(elsewhere).await;
+        let from_one_to_two = results(START.plus(MINUTE), START.plus(2 * MINUTE));
+        let (mut found, _) = bench.conversations(&from_one_to_two).await;
+        found.sort();
+        assert_eq!(found, ["c-1", "c-2", "o-1"]);
+        let of_acme = ResultsQuery { account: Some(ACCOUNT.into()), ..from_one_to_two };
+        assert_eq!(bench.conversations(&of_acme).await.0, ["c-1", "c-2"]);
+        let all_time = results(Millis(i64::MIN), Millis(i64::MAX));
+        assert_eq!(bench.conversations(&all_time).await.0.len(), 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_report_also_finds_what_was_sent_in_its_period() {
+    on_each_engine(async |bench| {
+        bench.sent("c-1", "7", "900").await;
+        let sent_at = START.plus(DELAY);
+        let of_sending = results(sent_at, sent_at);
+        assert!(bench.conversations(&of_sending).await.0.is_empty());
+        let of_sending = ResultsQuery { or_sent: true, ..of_sending };
+        assert_eq!(bench.conversations(&of_sending).await.0, ["c-1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn surveys_are_listed_newest_first_by_what_is_asked_for() {
+    on_each_engine(async |bench| {
+        bench.sent("c-sent", "7", "900").await;
+        for (conversation, minute) in [("c-1", 1), ("c-2", 2)] {
+            bench.take(close(conversation, "8", START.plus(minute * MINUTE))).await;
+        }
+        let elsewhere = Close { account: "other".into(), ..close("c-1", "7", START.plus(HOUR)) };
+        bench.take(elsewhere).await;
+        let any = Listing { limit: 50, ..Listing::default() };
+        assert_eq!(bench.listed(any.clone()).await, ["c-1", "c-2", "c-1", "c-sent"]);
+        assert_eq!(bench.listed(Listing { limit: 2, ..any.clone() }).await, ["c-1", "c-2"]);
+        let sent = Listing { state: Some("sent".into()), ..any.clone() };
+        assert_eq!(bench.listed(sent).await, ["c-sent"]);
+        let of_other = Listing { account: Some("other".into()), ..any.clone() };
+        assert_eq!(bench.listed(of_other).await, ["c-1"]);
+        let one = Listing {
+            conversation_id: Some("c-1".into()),
+            account: Some(ACCOUNT.into()),
+            state: Some("scheduled".into()),
+            ..any
+        };
+        assert_eq!(bench.listed(one).await, ["c-1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_survey_that_is_not_there_is_none() {
+    on_each_engine(async |bench| {
+        let id = SurveyId::new("none");
+        assert_eq!(bench.store.survey(&id).await.unwrap(), None);
+        assert!(bench.store.history(&id).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_status_counts_every_state_and_tells_what_is_due() {
+    on_each_engine(async |bench| {
+        let empty = bench.store.status(START).await.unwrap();
+        assert_eq!(empty.by_state.len(), 9);
+        assert!(empty.by_state.iter().all(|(_, count)| *count == 0));
+        assert_eq!((empty.oldest_due, empty.next_due), (None, None));
+        assert!(empty.database_bytes > 0);
+
+        bench.sent("c-sent", "7", "900").await;
+        let oldest_due = START.plus(2 * MINUTE).plus(DELAY);
+        for (conversation, minute) in [("c-1", 2), ("c-2", 3), ("c-3", 20), ("c-4", 30)] {
+            bench.take(close(conversation, "8", START.plus(minute * MINUTE))).await;
+        }
+        let status = bench.store.status(START.plus(10 * MINUTE)).await.unwrap();
+        let counted: Vec<_> = status.by_state.into_iter().filter(|(_, n)| *n > 0).collect();
+        assert_eq!(counted, [("scheduled", 4), ("sent", 1)]);
+        assert_eq!(status.oldest_due, Some(oldest_due));
+        assert_eq!(status.next_due, Some(START.plus(20 * MINUTE).plus(DELAY)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_day_of_an_account_counts_back_from_now() {
+    on_each_engine(async |bench| {
+        bench.sent("c-1", "7", "900").await;
+        let sent_at = START.plus(DELAY);
+        let day = bench.store.account_status(ACCOUNT, sent_at.minus(SECOND)).await.unwrap();
+        assert_eq!((day.prompts_of_day, day.oldest_of_day), (1, Some(sent_at)));
+        let day = bench.store.account_status(ACCOUNT, sent_at).await.unwrap();
+        assert_eq!((day.prompts_of_day, day.oldest_of_day), (0, None));
+        assert_eq!((day.events_done_to, day.paused), (None, None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_store_that_was_closed_takes_no_more() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.store.is_shared(), bench.database.location.file().is_none());
+        bench.store.ping().await.unwrap();
+        let other = bench.store.clone();
+        let taken = bench.take(close("c-1", "7", START)).await;
+        bench.store.clone().close().await;
+        let refused = other.ping().await;
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+
+        let attached = Store::attach(&bench.database.location).await.unwrap();
+        let survey = attached.survey(&taken.survey_id).await.unwrap();
+        assert!(survey.is_some(), "what was taken in is on the disk");
+        attached.ping().await.unwrap();
+    })
+    .await;
+}

@@ -1,0 +1,178 @@
+//! Sends without a known outcome: found at X, or known not to be there.
+
+use surveyd::domain::survey::State;
+use surveyd::store::Unsettled;
+
+use super::*;
+
+const DUE: Millis = Millis(START.0 + 300_000);
+/// When X's events have been read past it all.
+const LATER: Millis = Millis(START.0 + 90_000_000);
+
+#[tokio::test]
+async fn what_waits_to_be_settled_is_listed_longest_waiting_first() {
+    on_each_engine(async |bench| {
+        assert!(bench.store.unsettled(ACCOUNT).await.unwrap().is_empty());
+        let mut expected = Vec::new();
+        for (conversation, person, late) in [("c-1", "7", SECOND), ("c-2", "8", Duration::ZERO)] {
+            let sending = bench.sending(conversation, person, START).await;
+            let given_up_at = DUE.plus(late);
+            let outcome = Outcome::Unknown { spent_at: given_up_at.plus(MINUTE) };
+            let survey = bench.store.finish(&sending, outcome, given_up_at).await.unwrap();
+            expected.push(Unsettled { survey_id: survey.id, begun_at: DUE, given_up_at });
+        }
+        bench.sent("c-3", "9", "900").await;
+        expected.reverse();
+        assert_eq!(bench.store.unsettled(ACCOUNT).await.unwrap(), expected);
+        assert!(bench.store.unsettled("other").await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_x_did_not_carry_out_is_sent_later_or_expires() {
+    on_each_engine(async |bench| {
+        let first = bench.uncertain("c-1", "7").await;
+        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let settled = bench.store.settle_unsent(unsent.clone(), START, LATER).await.unwrap();
+        assert_eq!(settled.len(), 1);
+        assert_eq!((&settled[0].id, &settled[0].state), (&first.id, &State::Scheduled));
+        assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(LATER));
+        let words = Some("X did not carry it out");
+        assert_eq!(bench.steps(&first.id).await.last(), Some(&step("scheduled", words)));
+        let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
+        assert_eq!(day.prompts_of_day, 0, "its share comes back");
+        assert!(bench.store.settle_unsent(unsent, START, LATER).await.unwrap().is_empty());
+
+        let second = bench.uncertain_at("c-2", "8", LATER).await;
+        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let closed_before = LATER.plus(SECOND);
+        let now = LATER.plus(24 * HOUR);
+        let settled = bench.store.settle_unsent(unsent, closed_before, now).await.unwrap();
+        assert_eq!((&settled[0].id, &settled[0].state), (&second, &State::Expired));
+        assert_eq!(bench.state(&second).await, "expired");
+    })
+    .await;
+}
+
+impl Bench {
+    /// As `uncertain`, of a close at that time; whatever else is due is sent on.
+    async fn uncertain_at(&self, conversation: &str, person: &str, closed_at: Millis) -> SurveyId {
+        let taken = self.take(close(conversation, person, closed_at)).await;
+        let now = closed_at.plus(DELAY);
+        for leased in self.claim(10, now).await {
+            if leased.survey.id != taken.survey_id {
+                self.store.release(leased, now.plus(100 * HOUR)).await.unwrap();
+                continue;
+            }
+            let sending = self.begin(leased, now).await;
+            let outcome = Outcome::Unknown { spent_at: now };
+            self.store.finish(&sending, outcome, now).await.unwrap();
+        }
+        taken.survey_id
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_found_meanwhile_is_not_settled_as_unsent() {
+    on_each_engine(async |bench| {
+        let survey = bench.uncertain("c-1", "7").await;
+        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let found = of_prompt(told("900", DUE), "7", "c-1");
+        bench.store.fold(ACCOUNT, vec![found], LATER).await.unwrap();
+        assert!(bench.store.settle_unsent(unsent, START, LATER).await.unwrap().is_empty());
+        assert_eq!(bench.state(&survey.id).await, "sent");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_try_is_not_settled_by_the_reading_for_the_one_before() {
+    on_each_engine(async |bench| {
+        let survey = bench.uncertain("c-1", "7").await;
+        let first = bench.store.unsettled(ACCOUNT).await.unwrap();
+        bench.store.settle_unsent(first.clone(), START, LATER).await.unwrap();
+        let leased = bench.claim_one(LATER).await;
+        let patient = Rules { expire_after: 100 * HOUR, ..rules() };
+        let Begun::Sending(sending) = bench.decide(leased, patient, ACCOUNT, LATER).await else {
+            panic!("not sending")
+        };
+        let outcome = Outcome::Unknown { spent_at: LATER };
+        bench.store.finish(&sending, outcome, LATER).await.unwrap();
+        assert!(bench.store.settle_unsent(first, START, LATER).await.unwrap().is_empty());
+        assert_eq!(bench.state(&survey.id).await, "uncertain");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_prompt_that_turns_up_after_all_is_sent_whatever_was_thought_of_it() {
+    on_each_engine(async |bench| {
+        let survey = bench.uncertain("c-1", "7").await;
+        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        bench.store.settle_unsent(unsent, LATER, LATER).await.unwrap();
+        assert_eq!(bench.state(&survey.id).await, "expired");
+        let found = scored(of_prompt(told("900", LATER), "7", "c-1"), 5, LATER);
+        let folded = bench.store.fold(ACCOUNT, vec![found], LATER).await.unwrap();
+        assert_eq!((folded.settled.len(), folded.answered.len()), (1, 1));
+        assert_eq!(bench.state(&survey.id).await, "answered");
+        let day = bench.store.account_status(ACCOUNT, START.minus(SECOND)).await.unwrap();
+        assert_eq!(day.prompts_of_day, 1, "it counts as sent again");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_prompt_that_x_shows_before_ours_is_sent_takes_its_place() {
+    on_each_engine(async |bench| {
+        let made = |feedback, created_at| {
+            let mut update = of_prompt(told(feedback, created_at), "7", "c-1");
+            update.object.created_at = Some(created_at);
+            update
+        };
+        let old = made("899", START.minus(SECOND));
+        bench.store.fold(ACCOUNT, vec![old, made("900", START)], START).await.unwrap();
+        bench.take(close("c-1", "7", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
+        let Begun::Ended(survey) = begun else { panic!("{begun:?}") };
+        let State::Sent(delivery) = &survey.state else { panic!("{survey:?}") };
+        assert_eq!(delivery.feedback_id.as_str(), "900", "not one from before the close");
+
+        bench.take(close("c-2", "8", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        bench.begin(leased, DUE).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn people_refused_with_one_code_are_counted_since_the_last_prompt_taken() {
+    on_each_engine(async |bench| {
+        let refuse = async |person: &str, code| {
+            let sending = bench.sending(&format!("c-{person}"), person, START).await;
+            bench.store.finish(&sending, refused(Reason::CannotDm, code), DUE).await.unwrap();
+            bench.store.refused_people(ACCOUNT, 349).await.unwrap()
+        };
+        assert_eq!(bench.store.refused_people(ACCOUNT, 349).await.unwrap(), 0);
+        assert_eq!(refuse("11", 349).await, 1);
+        assert_eq!(refuse("12", 150).await, 1, "another code is another matter");
+        assert_eq!(refuse("13", 349).await, 2);
+        assert_eq!(bench.store.refused_people("other", 349).await.unwrap(), 0);
+        bench.sent("c-14", "14", "900").await;
+        assert_eq!(bench.store.refused_people(ACCOUNT, 349).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_first_close_is_when_the_account_began() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.store.first_close(ACCOUNT).await.unwrap(), None);
+        bench.take(close("c-2", "7", START.plus(HOUR))).await;
+        bench.take(close("c-1", "7", START)).await;
+        assert_eq!(bench.store.first_close(ACCOUNT).await.unwrap(), Some(START));
+        assert_eq!(bench.store.first_close("other").await.unwrap(), None);
+    })
+    .await;
+}

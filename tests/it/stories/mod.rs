@@ -1,0 +1,9 @@
+//! What surveyd does, told against the simulated X.
+
+mod answers;
+mod budgets;
+mod daemon;
+mod pauses;
+mod refusals;
+mod sending;
+mod uncertain;
