@@ -5,5 +5,7 @@
 //! out, and a line on standard error says so.
 
 mod harness;
+mod layering;
+mod migrations;
 mod store;
 mod stories;
