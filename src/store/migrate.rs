@@ -71,8 +71,8 @@ pub async fn run(connection: &mut AnyConnection) -> Result<()> {
         .collect();
     let migrator = Migrator::with_migrations(migrations);
     // On SQLite nothing keeps another program from migrating between our look and our doing; each
-    // migration is one transaction, so it is enough to look again.
-    let mut looks = MIGRATIONS.len();
+    // migration is one transaction, and each failure means that one more is done.
+    let mut looks = MIGRATIONS.len() + 1;
     loop {
         looks -= 1;
         match migrator.run(&mut *connection).await {
