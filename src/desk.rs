@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
@@ -34,6 +35,45 @@ pub struct Desk {
     /// The alarm of the account's scheduler.
     pub wake: Arc<Wake>,
     pub said: Said,
+    /// One for each request that may be under way at once, whatever passes there are.
+    pub slots: Arc<Semaphore>,
+    /// Whether X answers when prompts go out, and when it is read.
+    pub sending_trouble: Trouble,
+    pub reading_trouble: Trouble,
+}
+
+/// X is away for all of the account: it is asked again ever more slowly, by one call at a time, so
+/// that an outage neither spends the budgets nor fills the log.
+#[derive(Clone, Debug, Default)]
+pub struct Trouble(Arc<Mutex<(u32, Millis)>>);
+
+/// The longest wait while X is away.
+const TROUBLE_MOST: Duration = Duration::from_secs(2 * 60);
+
+impl Trouble {
+    /// A call has found X away. When it is asked again.
+    pub fn met(&self, now: Millis, draw: f64) -> Millis {
+        let mut trouble = self.0.lock().expect("no holder of this lock can panic");
+        let (times, until) = *trouble;
+        // Calls that were under way together are one trouble.
+        if now < until && until.since(now) <= TROUBLE_MOST {
+            return until;
+        }
+        let wait = policy::backoff(times + 1, draw).min(TROUBLE_MOST);
+        *trouble = (times + 1, now.plus(wait));
+        trouble.1
+    }
+
+    pub fn over(&self) {
+        *self.0.lock().expect("no holder of this lock can panic") = (0, Millis(0));
+    }
+
+    /// Whether the last call found X away; if so, until when it is not asked.
+    pub fn until(&self, now: Millis) -> Option<Millis> {
+        let (times, until) = *self.0.lock().expect("no holder of this lock can panic");
+        // A clock that was set back must not put off the next call by as much.
+        (times > 0).then(|| if until.since(now) > TROUBLE_MOST { now } else { until })
+    }
 }
 
 /// What the log has said already and would only repeat: until when something waits, by what it is.
@@ -244,6 +284,11 @@ impl Calls {
         }
         self.under_way.fetch_add(1, Ordering::AcqRel);
         true
+    }
+
+    /// No more are begun.
+    pub fn halt(&self) {
+        self.left.store(0, Ordering::Release);
     }
 
     /// One has ended, with what its answer told. How many others are under way.

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::desk::{self, Desk, Limits, Said};
+use crate::desk::{self, Desk, Limits, Said, Trouble};
 use crate::domain::id::UserId;
 use crate::domain::time::Millis;
 use crate::poller::{self, Poller};
@@ -24,6 +27,9 @@ use crate::web::{Live, Rate, Source};
 
 /// After a fault of the store: when an account's work is tried again.
 const AFTER_FAULT: Duration = Duration::from_secs(2);
+
+/// A pass that takes longer waits for X.
+const SLOW_PASS: Duration = Duration::from_secs(1);
 
 /// The least time between two passes that wanted to go on at once.
 const BREATH: Duration = Duration::from_millis(10);
@@ -53,6 +59,9 @@ impl Generation {
                 limits: Limits::of(config),
                 wake,
                 said: Said::default(),
+                slots: Arc::new(Semaphore::new(config.x.concurrency)),
+                sending_trouble: Trouble::default(),
+                reading_trouble: Trouble::default(),
             };
             tasks.spawn(schedule(desk.clone()));
             tasks.spawn(poll(desk.clone(), store.is_shared()));
@@ -128,10 +137,29 @@ fn as_seen(source: &config::Source) -> Source {
 }
 
 async fn schedule(desk: Desk) {
+    let mut passes = FuturesUnordered::new();
     while !desk.stop.is_stopping() {
         desk.wake.listen();
-        let next = or_after_fault(&desk, scheduler::tick(&desk).await, "sending");
-        desk.wake.wait(next, &desk.clock, &desk.stop).await;
+        passes.push(scheduler::tick(&desk));
+        let mut next = tokio::select! {
+            Some(done) = passes.next() => or_after_fault(&desk, done, "sending"),
+            // A request that hangs must not hold up what comes due meanwhile: its pass goes on
+            // beside the next.
+            () = tokio::time::sleep(SLOW_PASS) => Some(desk.now()),
+        };
+        loop {
+            let has_room = passes.len() < desk.limits.concurrency;
+            tokio::select! {
+                () = desk.wake.wait(next, &desk.clock, &desk.stop), if has_room => break,
+                Some(done) = passes.next() => {
+                    let sooner = or_after_fault(&desk, done, "sending");
+                    next = next.into_iter().chain(sooner).min();
+                }
+            }
+        }
+    }
+    while let Some(done) = passes.next().await {
+        or_after_fault(&desk, done, "sending");
     }
 }
 
@@ -150,7 +178,12 @@ fn or_after_fault(desk: &Desk, next: Result<Option<Millis>>, what: &str) -> Opti
         // At once means soon: a pass that makes no headway must not take the whole machine.
         Ok(next) => next.map(|next| next.max(desk.now().plus(BREATH))),
         Err(fault) => {
-            error!(account = desk.name(), "{what} for account {} stops: {fault}", desk.name());
+            error!(
+                event = "store.unavailable",
+                account = desk.name(),
+                "{what} for account {} waits for the database: {fault}",
+                desk.name()
+            );
             Some(desk.now().plus(AFTER_FAULT))
         }
     }

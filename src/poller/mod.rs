@@ -71,6 +71,7 @@ async fn events(desk: &Desk) -> Result<Millis> {
             Ok(page) => page,
             Err(error) => return failed(desk, &window, error).await,
         };
+        desk.reading_trouble.over();
         pages += 1;
         count += page.updates.len();
         let next_cursor = page.next_cursor.clone();
@@ -138,7 +139,10 @@ async fn failed_reading(desk: &Desk, error: &Error) -> Result<Millis> {
         Error::Limited { reset_at } => again = desk.hold(Call::Events, *reset_at).await?,
         Error::Account(words) => desk.pause(words).await?,
         Error::Clock(_) => again = desk.now().plus(policy::RETRY_FIRST),
-        Error::Request(_) | Error::Person { .. } | Error::NotNow(_) | Error::NoAnswer(_) => {}
+        Error::NotNow(_) | Error::NoAnswer(_) => {
+            again = again.max(desk.reading_trouble.met(desk.now(), 0.0));
+        }
+        Error::Request(_) | Error::Person { .. } => {}
     }
     warn!(
         event = "poll.failed",

@@ -41,10 +41,14 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
         if !calls.begin() {
             return (leased, None);
         }
+        let _slot = desk.slots.acquire().await;
         let person = &leased.survey.user_id;
         let asked = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now());
         let answer = desk.unless_stopping(asked).await;
         calls.end(answer.as_ref().and_then(|answer| answer.told));
+        if is_away(answer.as_ref().map(|answer| &answer.result)) {
+            calls.halt();
+        }
         (leased, answer)
     });
     let mut answers = answers.buffered(desk.limits.concurrency);
@@ -87,12 +91,20 @@ async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     Ok(can_be_asked)
 }
 
+/// Whether the answer is that X, or the way to it, is away for everybody.
+fn is_away<T>(answer: Option<&Result<T, Error>>) -> bool {
+    matches!(answer, Some(Err(Error::NotNow(_) | Error::NoAnswer(_))))
+}
+
 /// What one look-up means for its survey; gives it back where the person can be messaged.
 async fn judge(
     desk: &Desk,
     leased: Leased,
     person: Result<Person, Error>,
 ) -> Result<Option<Leased>> {
+    if !is_away(Some(&person)) {
+        desk.sending_trouble.over();
+    }
     let event = match person {
         Ok(Ok(x::CanDm)) => return Ok(Some(leased)),
         Ok(Err(reason)) | Err(Error::Person { reason, .. }) => Event::Suppressed(reason),
@@ -112,6 +124,7 @@ async fn judge(
         Err(Error::Clock(_)) => return put_off_one(desk, leased, desk.now()).await,
         Err(Error::NotNow(why) | Error::NoAnswer(why)) => {
             let wait = policy::backoff(leased.survey.attempts + 1, fastrand());
+            desk.sending_trouble.met(desk.now(), fastrand());
             tracing::warn!(
                 event = "survey.retry",
                 account = desk.name(),

@@ -77,6 +77,10 @@ async fn room(desk: &Desk) -> Result<Room> {
     if let Some(until) = held(desk, now).await? {
         return Ok(Room::From(until));
     }
+    let away_until = desk.sending_trouble.until(now);
+    if let Some(until) = away_until.filter(|until| *until > now) {
+        return Ok(Room::From(until));
+    }
     let looked_up_from = desk.store.calls_free_at(desk.name(), call, now).await?;
     let created_from = desk.store.calls_free_at(desk.name(), Call::Create, now).await?;
     if let Some(until) = looked_up_from.max(created_from) {
@@ -105,6 +109,8 @@ async fn room(desk: &Desk) -> Result<Room> {
         CanDmBy::FriendshipsShow => desk.store.calls_left(desk.name(), call, now).await? as usize,
         CanDmBy::UsersV2 => most,
     };
+    // Where X was away, one call shows whether it still is.
+    let most = if away_until.is_some() { 1 } else { most };
     Ok(Room::For(most.min(left).min(single).max(1)))
 }
 

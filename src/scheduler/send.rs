@@ -57,7 +57,9 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
             return unless_lost(ended.map(|survey| tell_end(&survey)));
         }
     };
-    if !round.calls.begin() {
+    // Taken before the send is begun, so that nothing begun has to wait.
+    let _slot = desk.slots.acquire().await;
+    if round.is_halted() || desk.stop.is_stopping() || !round.calls.begin() {
         return desk.store.release(leased, desk.now()).await;
     }
     let begun = desk.store.begin_send(
@@ -199,6 +201,8 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
             Outcome::NotSent { try_at: now }
         }
         Err(Error::NotNow(words)) => {
+            round.halt();
+            desk.sending_trouble.met(now, fastrand());
             why = Some(words);
             let again = now.plus(policy::backoff(survey.attempts, fastrand()));
             Outcome::NotSent { try_at: again.min(too_late_at(desk, &survey)) }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use surveyd::clock::Clock;
 use surveyd::config::{self, Config, Environment};
-use surveyd::desk::{self, Desk, Limits, Said};
+use surveyd::desk::{self, Desk, Limits, Said, Trouble};
 use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, SurveyId, UserId};
 use surveyd::domain::time::Millis;
@@ -290,6 +290,9 @@ fn employ(
             limits: Limits::of(config),
             wake,
             said: Said::default(),
+            slots: Arc::new(tokio::sync::Semaphore::new(8)),
+            sending_trouble: Trouble::default(),
+            reading_trouble: Trouble::default(),
         };
         (desk, Poller::default())
     });
