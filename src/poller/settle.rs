@@ -104,6 +104,17 @@ async fn read(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
             Err(error) => return failed_reading(desk, &error).await.map(Some),
         };
         tell(desk, &desk.store.fold(desk.name(), page.updates, desk.now()).await?);
+        if page.unreadable > 0 {
+            warn!(
+                event = "poll.failed",
+                account = desk.name(),
+                "{} feedback events of account {} have a form that cannot be read: they may be of \
+                 the surveys that are uncertain, which stay so",
+                page.unreadable,
+                desk.name(),
+            );
+            return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
+        }
         match page.next_cursor {
             Some(next) if Some(&next) == cursor.as_ref() => {
                 // The same page for ever is no reading to the end.
