@@ -101,7 +101,8 @@ async fn read(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
         if let Err(until) = desk.store.take_calls(desk.name(), Call::Events, 1, now).await? {
             return Ok(Some(until));
         }
-        let answer = desk.x.events(&desk.keys, (from, to), cursor.as_deref(), now).await;
+        let asked = desk.x.events(&desk.keys, (from, to), cursor.as_deref(), now);
+        let Some(answer) = desk.unless_stopping(asked).await else { return Ok(Some(now)) };
         desk.hear(Call::Events, answer.told, 0).await?;
         let page = match answer.result {
             Ok(page) => page,
