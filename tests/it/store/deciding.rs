@@ -103,7 +103,7 @@ async fn a_persons_limit_of_the_day_holds_without_a_throttle() {
 #[tokio::test]
 async fn a_full_day_keeps_the_survey_until_a_share_comes_back() {
     on_each_engine(async |bench| {
-        let two = Rules { daily_limit: 2, ..rules() };
+        let two = Rules { daily_limit: 2, expire_after: 2 * DAY, ..rules() };
         for person in ["7", "8"] {
             let begun = bench.decided(close(person, person, START), two.clone(), ACCOUNT).await;
             assert!(is_sending(&begun));
@@ -116,8 +116,7 @@ async fn a_full_day_keeps_the_survey_until_a_share_comes_back() {
 
         let leased = bench.claim_one(until).await;
         assert_eq!(leased.survey.attempts, 0, "waiting is no try");
-        let patient = Rules { expire_after: 2 * DAY, ..two };
-        assert!(is_sending(&bench.decide(leased, patient, ACCOUNT, until).await));
+        assert!(is_sending(&bench.decide(leased, two, ACCOUNT, until).await));
     })
     .await;
 }
