@@ -69,8 +69,19 @@ pub async fn run(connection: &mut AnyConnection) -> Result<()> {
             Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
         })
         .collect();
-    Migrator::with_migrations(migrations)
-        .run(connection)
-        .await
-        .map_err(|error| Error::Broken(format!("the schema cannot be brought up to date: {error}")))
+    let migrator = Migrator::with_migrations(migrations);
+    // On SQLite nothing keeps another program from migrating between our look and our doing; each
+    // migration is one transaction, and each failure means that one more is done.
+    let mut looks = MIGRATIONS.len() + 1;
+    loop {
+        looks -= 1;
+        match migrator.run(&mut *connection).await {
+            Ok(()) => return Ok(()),
+            Err(_) if looks > 0 => {}
+            Err(error) => {
+                let reason = format!("the schema cannot be brought up to date: {error}");
+                return Err(Error::Broken(reason));
+            }
+        }
+    }
 }

@@ -39,6 +39,8 @@ pub use settle::Unsettled;
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How soon turning a file to the write-ahead log is tried again.
+const LOG_AGAIN: Duration = Duration::from_millis(10);
 const READER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The oldest SQLite that does not lose commits when a write meets a checkpoint
@@ -71,6 +73,8 @@ pub enum Error {
 
 /// SQLITE_IOERR, SQLITE_CORRUPT and SQLITE_NOTADB (sqlite.org/rescode.html).
 const SQLITE_DISK_FAILS: [u32; 3] = [10, 11, 26];
+
+const SQLITE_BUSY: &str = "5";
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
@@ -154,18 +158,19 @@ impl Location {
         let mut connection = AnyConnection::connect_with(&self.options("rwc")?).await?;
         match self.engine {
             Engine::Sqlite => {
+                let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+                connection.execute(sqlx::AssertSqlSafe(timeout)).await?;
+                turn_to_log(&mut connection).await?;
                 for pragma in [
-                    format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis()),
-                    "pragma journal_mode = wal".into(),
                     // An acknowledged close survives a power cut only so.
-                    "pragma synchronous = full".into(),
-                    "pragma foreign_keys = on".into(),
-                    "pragma journal_size_limit = 67108864".into(),
-                    "pragma trusted_schema = off".into(),
-                    "pragma cell_size_check = on".into(),
-                    "pragma cache_size = -8192".into(),
+                    "pragma synchronous = full",
+                    "pragma foreign_keys = on",
+                    "pragma journal_size_limit = 67108864",
+                    "pragma trusted_schema = off",
+                    "pragma cell_size_check = on",
+                    "pragma cache_size = -8192",
                 ] {
-                    connection.execute(sqlx::AssertSqlSafe(pragma)).await?;
+                    connection.execute(pragma).await?;
                 }
             }
             Engine::Postgres => {
@@ -277,6 +282,21 @@ impl Store {
         self.writer.stop().await;
         self.readers.close().await;
     }
+}
+
+/// Turns a file to the write-ahead log. SQLite does not wait for others that do the same at that
+/// moment, whatever the timeout says.
+async fn turn_to_log(connection: &mut AnyConnection) -> Result<()> {
+    let mut tries = BUSY_TIMEOUT.as_millis() / LOG_AGAIN.as_millis();
+    while let Err(error) = connection.execute("pragma journal_mode = wal").await {
+        let code = error.as_database_error().and_then(|error| error.code());
+        tries -= 1;
+        if tries == 0 || code.is_none_or(|code| code != SQLITE_BUSY) {
+            return Err(error.into());
+        }
+        tokio::time::sleep(LOG_AGAIN).await;
+    }
+    Ok(())
 }
 
 async fn refuse_old_sqlite(connection: &mut AnyConnection) -> Result<()> {

@@ -4,6 +4,9 @@
 //! PostgreSQL is tested where `SURVEYD_TEST_POSTGRES` names a server; without it that half is left
 //! out, and a line on standard error says so.
 
+mod cli;
 mod harness;
+mod layering;
+mod migrations;
 mod store;
 mod stories;

@@ -1,7 +1,9 @@
 //! What the tests stand on: fresh databases, a stage with a simulated X, the built program.
 
 pub mod database;
+pub mod help_desk;
 pub mod people;
+pub mod program;
 pub mod stage;
 pub mod wire;
 

@@ -68,13 +68,14 @@ async fn calls_are_held_until_xs_reset_or_for_a_time_that_doubles() {
         let hold = async |reset_at, now| {
             bench.store.hold_calls(ACCOUNT, Call::Events, reset_at, now).await.unwrap()
         };
-        assert_eq!(hold(None, NOW).await, NOW.plus(5 * SECOND));
-        assert_eq!(hold(None, NOW).await, NOW.plus(5 * SECOND), "refused beside the first");
-        let second = NOW.plus(5 * SECOND);
-        assert_eq!(hold(None, second).await, second.plus(10 * SECOND));
-        let third = second.plus(10 * SECOND);
-        assert_eq!(hold(Some(NOW), third).await, third.plus(20 * SECOND), "a reset that is past");
-        assert_eq!(hold(Some(NOW.plus(HOUR)), third).await, NOW.plus(HOUR));
+        let first = NOW.plus(5 * SECOND);
+        assert_eq!(hold(None, NOW).await, first);
+        assert_eq!(hold(None, NOW).await, first, "requests refused together are one refusal");
+        let second = first.plus(10 * SECOND);
+        assert_eq!(hold(None, first).await, second);
+        let third = second.plus(20 * SECOND);
+        assert_eq!(hold(Some(NOW), second).await, third, "a reset that is past");
+        assert_eq!(hold(Some(NOW.plus(HOUR)), NOW).await, NOW.plus(HOUR));
         assert_eq!(bench.left(Call::Events, NOW.plus(MINUTE)).await, 0);
         let before = NOW.plus(HOUR).minus(SECOND);
         assert_eq!(bench.take_calls(Call::Events, 1, before).await, Err(NOW.plus(HOUR)));

@@ -211,8 +211,8 @@ async fn what_outlived_its_lease_while_sending_is_uncertain() {
         let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!(day.oldest_of_day, Some(now.plus(MINUTE)), "X may still carry it out");
 
-        let sent = bench.store.finish(&sending, accepted("900", now, None), now).await.unwrap();
-        assert_eq!(sent.state.name(), "sent", "its worker has X's answer after all");
+        let late = bench.store.finish(&sending, accepted("900", now, None), now).await.unwrap();
+        assert_eq!(late.state.name(), "sent", "whoever has X's answer knows best");
     })
     .await;
 }

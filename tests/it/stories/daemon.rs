@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::{Response, StatusCode};
-use ring::hmac;
 use serde_json::{Value, json};
 use surveyd::clock::Clock;
 use surveyd::config::{self, Environment};
@@ -14,6 +13,7 @@ use surveyd::sandbox::{Call, Ending, Fault, Sandbox, SandboxConfig};
 use surveyd::store::{Listing, Store};
 
 use crate::harness::database::{Database, on_each_engine};
+use crate::harness::help_desk;
 use crate::harness::people::{ANA, BEN, answering, open};
 use crate::harness::stage::account_lines;
 
@@ -53,26 +53,8 @@ async fn post(
     conversation: &str,
     person: u64,
 ) -> Response {
-    let now = Clock::System.now();
-    let body = json!({
-        "type": kind,
-        "timestamp": now.rfc3339(),
-        "data": {"conversation_id": conversation, "user_id": person.to_string()},
-    })
-    .to_string();
-    let seconds = now.0 / 1_000;
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-    let signature = hmac::sign(&key, format!("m-1.{seconds}.{body}").as_bytes());
-    reqwest::Client::new()
-        .post(format!("http://{}/v1/sources/desk", daemon.address()))
-        .header("content-type", "application/json")
-        .header("webhook-id", "m-1")
-        .header("webhook-timestamp", seconds)
-        .header("webhook-signature", format!("v1,{}", STANDARD.encode(signature)))
-        .body(body)
-        .send()
-        .await
-        .unwrap()
+    let data = json!({"conversation_id": conversation, "user_id": person.to_string()});
+    help_desk::post(&daemon.address().to_string(), key, kind, data).await
 }
 
 async fn read(response: Response) -> (StatusCode, Value) {

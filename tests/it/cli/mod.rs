@@ -1,0 +1,8 @@
+//! The built program: its exit codes, its output, its log, its signals.
+
+mod codes;
+mod records;
+mod service;
+
+/// No X is asked here; an address where nobody listens.
+const NOWHERE: &str = "http://127.0.0.1:1";

@@ -1,0 +1,177 @@
+//! Closes filed by hand, and every way to look at what became of them, on a small database.
+
+use serde_json::{Value, json};
+use surveyd::domain::time::Millis;
+
+use super::NOWHERE;
+use crate::harness::program::{Program, configuration};
+
+const COLUMNS: &str = "survey_id,account,source,conversation_id,external_id,user_id,state,reason,\
+    closed_at,due_at,sent_at,feedback_id,dm_id,type,question_variant_id,test,score,scored_at,text,\
+    commented_at,updated_at,updates,agent,team,tags,language";
+
+fn now() -> Millis {
+    surveyd::clock::Clock::System.now()
+}
+
+/// Three closes: one that waits, one that came too late, one called off. Their ids.
+fn small(program: &Program) -> [String; 3] {
+    let (recent, old) = (now().rfc3339(), "2020-01-01T00:00:00Z");
+    let close = |conversation: &str, person: &str, closed_at: &str, more: &[&str]| {
+        let mut arguments = vec!["enqueue", "--account", "acme", "--conversation", conversation];
+        arguments.extend(["--user-id", person, "--closed-at", closed_at]);
+        arguments.extend(more);
+        program.run(&arguments).json()["survey_id"].as_str().unwrap().to_owned()
+    };
+    let more =
+        ["--agent", "dana", "--team", "=1+1", "--tag", "vip", "--tag", "a,b", "--language", "es"];
+    let waiting = close("c ☃ 1", "7", &recent, &more);
+    let late = close("c-2", "8", old, &[]);
+    let cancelled = close("c-3", "9", &recent, &[]);
+    let ended = program.run(&["surveys", "cancel", &cancelled]);
+    assert_eq!(ended.stdout, format!("survey {cancelled} is cancelled\n"));
+    [waiting, late, cancelled]
+}
+
+fn program() -> Program {
+    Program::new(&configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"5m\""))
+}
+
+#[test]
+fn a_close_filed_twice_is_one_survey() {
+    let program = program();
+    let close = ["enqueue", "--account", "acme", "--conversation", "c-1", "--user-id", "7"];
+    let closed_at = now();
+    let at = closed_at.rfc3339();
+    let arguments = [&close[..], &["--closed-at", &at]].concat();
+    let first = program.run(&arguments).json();
+    let due_at = closed_at.plus(std::time::Duration::from_secs(300)).rfc3339();
+    let expected = json!({"survey_id": first["survey_id"], "state": "scheduled", "reason": null,
+        "due_at": due_at, "is_new": true});
+    assert_eq!(first, expected);
+    let again = program.run(&arguments).json();
+    assert_eq!((&again["survey_id"], &again["is_new"]), (&first["survey_id"], &json!(false)));
+}
+
+#[test]
+fn surveys_are_listed_and_shown_with_their_history() {
+    let program = program();
+    let [waiting, late, cancelled] = small(&program);
+    let listed = program.run(&["surveys", "list", "--json"]).json();
+    let ids = |list: &Value| -> Vec<String> {
+        let all = list.as_array().unwrap().iter();
+        all.map(|survey| survey["survey_id"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut all = ids(&listed);
+    assert_eq!(all.pop(), Some(late.clone()), "the newest close stands first");
+    all.sort();
+    let mut expected = vec![waiting.clone(), cancelled.clone()];
+    expected.sort();
+    assert_eq!(all, expected);
+    let of_state = program.run(&["surveys", "list", "--json", "--state", "expired"]).json();
+    assert_eq!(ids(&of_state), [late]);
+
+    let shown = program.run(&["surveys", "show", &waiting, "--json"]).json();
+    assert_eq!(shown["conversation_id"], "c ☃ 1");
+    assert_eq!((&shown["state"], &shown["attempts"]), (&json!("scheduled"), &json!(0)));
+    let notice = json!({"agent": "dana", "team": "=1+1", "tags": ["vip", "a,b"], "language": "es"});
+    assert_eq!(shown["notice"], notice);
+    let shown = program.run(&["surveys", "show", &cancelled, "--json"]).json();
+    let states: Vec<&Value> =
+        shown["history"].as_array().unwrap().iter().map(|step| &step["state"]).collect();
+    assert_eq!(states, ["accepted", "cancelled"]);
+    assert_eq!(shown["reason"], "operator");
+
+    let table = program.run(&["surveys", "list"]);
+    assert_eq!((table.code, table.stdout.lines().count(), table.stderr.as_str()), (0, 4, ""));
+    let twice = program.run(&["surveys", "cancel", &cancelled]);
+    assert_eq!((twice.code, twice.stdout.as_str()), (1, ""));
+    assert!(twice.stderr.contains("is cancelled: only a scheduled one"), "{}", twice.stderr);
+}
+
+#[test]
+fn the_export_has_one_row_a_survey_in_the_promised_columns() {
+    let program = program();
+    let [waiting, late, cancelled] = small(&program);
+    let exported = program.run(&["export", "--format", "csv"]);
+    assert_eq!((exported.code, exported.stderr.as_str()), (0, ""));
+    let mut reader = csv::Reader::from_reader(exported.stdout.as_bytes());
+    let columns: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    assert_eq!(columns.join(","), COLUMNS);
+    let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.unwrap()).collect();
+    let column = |name: &str| columns.iter().position(|column| column == name).unwrap();
+    let row = |id: &str| rows.iter().find(|row| &row[0] == id).expect("a row of this survey");
+    assert_eq!(rows.len(), 3);
+    let cell = |id: &str, name: &str| row(id)[column(name)].to_owned();
+    assert_eq!(cell(&waiting, "conversation_id"), "c ☃ 1");
+    assert_eq!(cell(&waiting, "tags"), "vip|a,b");
+    assert_eq!(cell(&waiting, "team"), "'=1+1", "no spreadsheet runs it");
+    assert_eq!(cell(&waiting, "source"), "enqueue");
+    assert_eq!(cell(&late, "state"), "expired");
+    assert_eq!(cell(&late, "closed_at"), "2020-01-01T00:00:00Z");
+    assert_eq!((cell(&late, "score"), cell(&late, "updates")), (String::new(), "0".into()));
+    assert_eq!(
+        (cell(&cancelled, "state"), cell(&cancelled, "reason")),
+        ("cancelled".into(), "operator".into())
+    );
+
+    let lines = program.run(&["export", "--format", "jsonl"]).stdout;
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = lines.iter().find(|line| line["survey_id"] == waiting.as_str()).unwrap();
+    assert_eq!(line["tags"], json!(["vip", "a,b"]));
+    assert_eq!(
+        (&line["team"], &line["score"], &line["test"]),
+        (&json!("=1+1"), &json!(null), &json!(false))
+    );
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    assert!(names.iter().all(|name| line.get(name).is_some()), "{line}");
+}
+
+#[test]
+fn an_export_takes_a_period_and_a_file() {
+    let program = program();
+    let [_, late, _] = small(&program);
+    let of = |arguments: &[&str]| {
+        let exported = program.run(&[&["export", "--format", "jsonl"], arguments].concat());
+        assert_eq!(exported.code, 0, "{}", exported.stderr);
+        exported.stdout.lines().count()
+    };
+    assert_eq!(of(&["--from", "2020-01-01", "--to", "2020-01-01"]), 1);
+    assert_eq!(of(&["--to", "2020-01-01T00:00:00Z"]), 1);
+    assert_eq!(of(&["--from", "2020-01-02"]), 2);
+    assert_eq!(of(&["--account", "other"]), 0);
+    assert_eq!(of(&["--to", "2020-12-31", "-o", "export.jsonl"]), 0, "the file has it");
+    let written = std::fs::read_to_string(program.folder().join("export.jsonl")).unwrap();
+    assert!(written.contains(&late) && written.lines().count() == 1, "{written}");
+}
+
+#[test]
+fn the_status_tells_what_waits_and_what_is_left() {
+    let program = program();
+    small(&program);
+    let status = program.run(&["status", "--json"]).json();
+    assert_eq!(status["surveys"]["scheduled"], 1);
+    assert_eq!((&status["surveys"]["expired"], &status["surveys"]["sent"]), (&json!(1), &json!(0)));
+    assert_eq!(status["surveys"].as_object().unwrap().len(), 9);
+    assert!(status["next_due"].is_string() && status["oldest_due"].is_null(), "{status}");
+    assert!(status["database_bytes"].as_i64().unwrap() > 0);
+    let account = &status["accounts"][0];
+    assert_eq!((&account["account"], &account["paused"]), (&json!("acme"), &json!(null)));
+    assert_eq!((&account["left"]["create"], &account["left"]["show"]), (&json!(1000), &json!(180)));
+
+    let text = program.run(&["status"]);
+    assert_eq!((text.code, text.stderr.as_str()), (0, ""));
+    assert!(text.stdout.starts_with("surveys     scheduled 1, sending 0,"), "{}", text.stdout);
+}
+
+#[test]
+fn a_report_counts_the_closes_of_its_period() {
+    let program = program();
+    small(&program);
+    let report = ["report", "--from", "2020-01-01", "--to", "2999-12-31"];
+    let json = program.run(&[&report[..], &["--format", "json"]].concat()).json();
+    assert_eq!(json["groups"][0]["closes"], 3);
+    let text = program.run(&report);
+    assert_eq!((text.code, text.stderr.as_str()), (0, ""));
+    assert!(!text.stdout.is_empty());
+}

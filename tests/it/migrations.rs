@@ -1,0 +1,139 @@
+//! The schema: brought up to date once, refused where it is newer, never made by a mere look.
+
+use std::fs;
+
+use sqlx::{AnyConnection, Connection as _, Executor as _};
+use surveyd::store::{Error, Store};
+
+use crate::harness::database::{Database, on_each_engine};
+
+/// The newest schema of this program, from the files it is made of.
+fn known() -> i64 {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let names = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
+    let versions = names.map(|name| name.to_str().unwrap()[..4].parse::<i64>().unwrap());
+    versions.max().unwrap()
+}
+
+/// An address that sqlx itself reads, to look at a database from the side.
+fn address(database: &Database) -> String {
+    match database.location.file() {
+        Some(file) => format!("sqlite:{}", file.display()),
+        None => database.url.clone(),
+    }
+}
+
+async fn run(database: &Database, statement: &'static str) {
+    let mut connection = AnyConnection::connect(&address(database)).await.unwrap();
+    connection.execute(statement).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+async fn versions(database: &Database) -> Vec<i64> {
+    let mut connection = AnyConnection::connect(&address(database)).await.unwrap();
+    let applied = "select version from _sqlx_migrations order by version";
+    let versions = sqlx::query_scalar(applied).fetch_all(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    versions
+}
+
+const NEWER: &str = "insert into _sqlx_migrations \
+     (version, description, success, checksum, execution_time) \
+     select 9000, 'of a later program', success, checksum, 1 from _sqlx_migrations where version = 1";
+
+const OLDER: &str = "delete from _sqlx_migrations where version > 1";
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_by_all_who_open_it() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        run(&database, NEWER).await;
+        let refusals =
+            [Store::open(&database.location).await, Store::attach(&database.location).await];
+        for refused in refusals {
+            let Err(Error::NewerSchema { found, known: newest }) = refused else {
+                panic!("a newer schema is taken")
+            };
+            assert_eq!((found, newest), (9000, known()));
+        }
+        assert_eq!(versions(&database).await.last(), Some(&9000));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_schema_stays_as_it_is_to_the_byte() {
+    let database = Database::sqlite();
+    database.open().await.close().await;
+    run(&database, NEWER).await;
+    let file = database.location.file().unwrap();
+    let before = fs::read(file).unwrap();
+    assert!(Store::open(&database.location).await.is_err());
+    assert!(Store::attach(&database.location).await.is_err());
+    assert!(fs::read(file).unwrap() == before, "the file has changed");
+    // Reading in WAL mode leaves an index behind; a log with anything in it would be a change.
+    let log = fs::metadata(file.with_extension("db-wal")).map_or(0, |log| log.len());
+    assert_eq!(log, 0);
+}
+
+#[tokio::test]
+async fn opening_twice_changes_nothing() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        let first = versions(&database).await;
+        assert_eq!(first, (1..=known()).collect::<Vec<_>>());
+        let (one, other) = (database.open().await, database.open().await);
+        one.ping().await.unwrap();
+        other.ping().await.unwrap();
+        assert_eq!(versions(&database).await, first);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn daemons_that_start_together_on_a_fresh_database_all_open_it() {
+    on_each_engine(async |database| {
+        let opened = futures_util::future::join_all((0..4).map(|_| database.open())).await;
+        for store in &opened {
+            store.ping().await.unwrap();
+        }
+        assert_eq!(versions(&database).await, (1..=known()).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mere_look_at_a_missing_database_says_what_to_do_and_makes_none() {
+    on_each_engine(async |database| {
+        let Err(error) = Store::attach(&database.location).await else { panic!("there is none") };
+        let words = error.to_string();
+        assert!(words.starts_with("there is no database yet: start `surveyd run`"), "{words}");
+        if let Some(file) = database.location.file() {
+            assert!(!file.exists());
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mere_look_at_an_older_schema_says_what_to_do_and_changes_nothing() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        run(&database, OLDER).await;
+        let Err(error) = Store::attach(&database.location).await else { panic!("it is older") };
+        let words = "the database's schema is older than this program: run `surveyd migrate`";
+        assert_eq!(error.to_string(), words);
+        assert_eq!(versions(&database).await, [1]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_reached_is_unavailable() {
+    sqlx::any::install_default_drivers();
+    let folder = tempfile::tempdir().unwrap();
+    let away = "postgres://nobody@127.0.0.1:1/none";
+    let away = surveyd::store::Location::parse(away, folder.path()).unwrap();
+    let Err(error) = Store::open(&away).await else { panic!("nobody listens there") };
+    assert!(matches!(error, Error::Unavailable(_)), "{error}");
+}
