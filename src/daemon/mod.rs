@@ -133,7 +133,6 @@ impl Daemon {
                 }
                 // What it had claimed and not sent is due again.
                 () = one_over(&mut self.retired) => self.generation.wake_all(),
-                () = self.store.ended() => anyhow::bail!("the store's writer has ended by itself"),
                 ended = self.generation.ended() => {
                     ended.context("the work of an account has failed")?;
                     anyhow::bail!("the work of an account has ended by itself");

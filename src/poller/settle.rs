@@ -26,6 +26,10 @@ const TOGETHER: Duration = Duration::from_secs(60 * 60);
 pub async fn settle(desk: &Desk) -> Result<Option<Millis>> {
     let unsettled = desk.store.unsettled(desk.name()).await?;
     let Some(first) = unsettled.first() else { return Ok(None) };
+    // By whose clock X dates its events is not known before its first answer.
+    let Some(apart) = desk.x.clock_apart() else {
+        return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
+    };
     let readable = readable_to(desk);
     if provable_from(desk, first) > readable {
         let wait = provable_from(desk, first).since(readable);
@@ -37,7 +41,7 @@ pub async fn settle(desk: &Desk) -> Result<Option<Millis>> {
         .filter(|one| one.begun_at <= from.plus(TOGETHER) && provable_from(desk, one) <= readable)
         .collect();
     let start = together.iter().map(|one| one.begun_at).min().unwrap_or(from).minus(MARGIN);
-    let start = Millis(start.0.saturating_add(desk.x.clock_apart().min(0)));
+    let start = start.minus(apart.behind());
     let end = together.iter().map(|one| provable_from(desk, one)).max().unwrap_or(readable);
     if let Some(again) = read(desk, start, end).await? {
         return Ok(Some(again));
@@ -76,13 +80,13 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
 
 /// The latest `to_time` that X takes now, by its own clock.
 pub fn readable_to(desk: &Desk) -> Millis {
-    let behind = Duration::from_millis(desk.x.clock_apart().min(0).unsigned_abs());
+    let behind = desk.x.clock_apart().unwrap_or_default().behind();
     desk.now().minus(desk.limits.events_horizon).minus(behind)
 }
 
 /// All that the request may have caused is dated before this, by X's clock.
 fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
-    let ahead = Duration::from_millis(desk.x.clock_apart().max(0).unsigned_abs());
+    let ahead = desk.x.clock_apart().unwrap_or_default().ahead();
     unsettled.given_up_at.plus(desk.limits.settle_after).plus(MARGIN).plus(ahead)
 }
 
@@ -97,13 +101,25 @@ async fn read(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
         if let Err(until) = desk.store.take_calls(desk.name(), Call::Events, 1, now).await? {
             return Ok(Some(until));
         }
-        let answer = desk.x.events(&desk.keys, (from, to), cursor.as_deref(), now).await;
+        let asked = desk.x.events(&desk.keys, (from, to), cursor.as_deref(), now);
+        let Some(answer) = desk.unless_stopping(asked).await else { return Ok(Some(now)) };
         desk.hear(Call::Events, answer.told, 0).await?;
         let page = match answer.result {
             Ok(page) => page,
             Err(error) => return failed_reading(desk, &error).await.map(Some),
         };
         tell(desk, &desk.store.fold(desk.name(), page.updates, desk.now()).await?);
+        if page.unreadable > 0 {
+            warn!(
+                event = "poll.failed",
+                account = desk.name(),
+                "{} feedback events of account {} have a form that cannot be read: they may be of \
+                 the surveys that are uncertain, which stay so",
+                page.unreadable,
+                desk.name(),
+            );
+            return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
+        }
         match page.next_cursor {
             Some(next) if Some(&next) == cursor.as_ref() => {
                 // The same page for ever is no reading to the end.

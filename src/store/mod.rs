@@ -253,12 +253,18 @@ impl Store {
         })
     }
 
-    /// Waits until the disk under the database fails, and says how.
+    /// Waits until nothing can be written any more, and says why: the disk under the database fails,
+    /// or the task that writes has met a fault of the program.
     pub async fn failed(&self) -> Error {
         let mut failure = self.failure.subscribe();
-        let failed = failure.wait_for(Option::is_some).await;
-        let reason = failed.ok().and_then(|reason| reason.clone());
-        Error::Io(reason.unwrap_or_default())
+        let disk = async {
+            let failed = failure.wait_for(Option::is_some).await;
+            failed.ok().and_then(|reason| reason.clone()).unwrap_or_default()
+        };
+        tokio::select! {
+            reason = disk => Error::Io(reason),
+            () = self.writer.ended() => Error::Unavailable("the task that writes has failed".into()),
+        }
     }
 
     /// Whether other daemons may work on the same database.
@@ -269,12 +275,6 @@ impl Store {
     /// Answers once the database takes a write transaction: the proof that the store works.
     pub async fn ping(&self) -> Result<()> {
         self.writer.run(|_| Box::pin(async { Ok(()) })).await
-    }
-
-    /// Waits for the writer to end, which it does by itself only where it has failed: nothing can be
-    /// written any more.
-    pub async fn ended(&self) {
-        self.writer.ended().await;
     }
 
     /// Finishes the writes that are waiting and closes the connections.

@@ -212,5 +212,5 @@ async fn a_writer_that_fails_is_noticed() {
     let bench = Bench::new().await;
     let fault = bench.store.writer.run::<(), _>(|_| panic!("a fault in the program")).await;
     assert!(fault.is_err());
-    bench.store.ended().await;
+    assert!(matches!(bench.store.failed().await, Error::Unavailable(_)));
 }

@@ -12,8 +12,9 @@ mod sign;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
@@ -56,8 +57,8 @@ pub struct Client {
     reading: reqwest::Client,
     sending: reqwest::Client,
     base: Url,
-    /// X's clock minus ours, in milliseconds, as X's last answer was dated.
-    clock_seen: AtomicI64,
+    /// As X's last answer was dated.
+    clock_seen: Mutex<Option<Apart>>,
     /// The same, where X has refused our clock: what we sign by.
     clock_offset: AtomicI64,
 }
@@ -91,14 +92,14 @@ impl Client {
             reading: built(builder().timeout(settings.request_timeout))?,
             sending: built(builder().timeout(settings.send_timeout).pool_max_idle_per_host(0))?,
             base,
-            clock_seen: AtomicI64::new(0),
+            clock_seen: Mutex::new(None),
             clock_offset: AtomicI64::new(0),
         })
     }
 
-    /// X's clock minus ours, in milliseconds, to the second, as X's last answer was dated.
-    pub fn clock_apart(&self) -> i64 {
-        self.clock_seen.load(Ordering::Relaxed)
+    /// How far X's clock stands from ours; `None` before X has answered at all.
+    pub fn clock_apart(&self) -> Option<Apart> {
+        *self.clock_seen.lock().expect("no holder of this lock can panic")
     }
 
     /// Prompts a person: the Direct Message and the feedback card under it. Whoever calls this has
@@ -247,7 +248,9 @@ impl Client {
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(signed.parameters);
         }
+        let begun = Instant::now();
         let mut response = request.send().await?;
+        let took = begun.elapsed();
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let mut body = Vec::new();
@@ -258,12 +261,8 @@ impl Client {
                 break;
             }
         }
-        if let Some(date) = date(&headers) {
-            let apart = date.0.saturating_sub(now.0);
-            // Dates are cut to the second, and answers take a moment.
-            let apart = if apart.abs() < CLOCKS_TOGETHER_MS { 0 } else { apart };
-            self.clock_seen.store(apart, Ordering::Relaxed);
-        }
+        let apart = date(&headers).map_or_else(Apart::default, |date| Apart::of(date, now, took));
+        *self.clock_seen.lock().expect("no holder of this lock can panic") = Some(apart);
         Ok(Reply { status, headers, body, clock_offset })
     }
 
@@ -283,8 +282,38 @@ impl Client {
     }
 }
 
+/// X's clock minus ours, in milliseconds: somewhere between the two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Apart {
+    pub least: i64,
+    pub most: i64,
+}
+
 /// Clocks that differ by less are taken to agree.
 const CLOCKS_TOGETHER_MS: i64 = 2_000;
+
+impl Apart {
+    /// Of an answer to a request made at `now` that came after `took`: X dated it at some moment
+    /// between the two, and cut the date to the second.
+    fn of(date: Millis, now: Millis, took: Duration) -> Self {
+        let least = date.0.saturating_sub(now.plus(took).0);
+        let most = date.0.saturating_sub(now.0).saturating_add(1_000);
+        Self {
+            least: if least > -CLOCKS_TOGETHER_MS { least.max(0) } else { least },
+            most: if most < CLOCKS_TOGETHER_MS { most.min(0) } else { most },
+        }
+    }
+
+    /// How far X's clock may lag behind ours.
+    pub fn behind(self) -> Duration {
+        Duration::from_millis(self.least.min(0).unsigned_abs())
+    }
+
+    /// How far X's clock may run ahead of ours.
+    pub fn ahead(self) -> Duration {
+        Duration::from_millis(self.most.max(0).unsigned_abs())
+    }
+}
 
 /// An offset that differs by less is the one that was used already.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;
@@ -309,6 +338,19 @@ fn date(headers: &HeaderMap) -> Option<Millis> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_slow_answer_leaves_the_clocks_apart_by_as_much() {
+        let at = |seconds: i64| Millis(seconds * 1_000);
+        let quick = Apart::of(at(100), Millis(100_300), Duration::from_millis(40));
+        assert_eq!((quick.behind(), quick.ahead()), (Duration::ZERO, Duration::ZERO));
+        // X's clock lags by 600 s; its answer was dated anywhere in the 8 s that it took.
+        let slow = Apart::of(at(408), at(1_000), Duration::from_secs(8));
+        assert_eq!(slow.behind(), Duration::from_secs(600));
+        assert_eq!(slow.ahead(), Duration::ZERO);
+        let ahead = Apart::of(at(1_600), at(1_000), Duration::ZERO);
+        assert_eq!((ahead.behind(), ahead.ahead()), (Duration::ZERO, Duration::from_secs(601)));
+    }
 
     #[test]
     fn requests_under_way_together_all_learn_xs_clock() {

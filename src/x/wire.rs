@@ -31,6 +31,9 @@ pub struct EventsPage {
     pub updates: Vec<Update>,
     /// Events of kinds that surveyd does not know, as they came.
     pub unknown: Vec<String>,
+    /// How many of those are of a kind that it does know, in a form that it cannot read: the page
+    /// proves nothing of what it does not seem to hold.
+    pub unreadable: usize,
     /// Absent: the end. X sends an empty one.
     pub next_cursor: Option<String>,
 }
@@ -63,7 +66,10 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
         );
         match event.get("feedback").filter(|_| is_known).and_then(|o| feedback(o, told_at)) {
             Some(update) => page.updates.push(update),
-            None => page.unknown.push(event.to_string()),
+            None => {
+                page.unreadable += usize::from(is_known);
+                page.unknown.push(event.to_string());
+            }
         }
     }
     Some(page)
@@ -218,7 +224,16 @@ mod tests {
         let page = events(body).unwrap();
         assert!(page.updates.is_empty());
         assert!(page.unknown[0].contains("feedback.dismissed"));
+        assert_eq!(page.unreadable, 0);
         assert_eq!(page.next_cursor.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_read_is_counted() {
+        let body = br#"{"events":[{"event_type":"feedback.created","feedback":{"id":"1"}}],"next_cursor":""}"#;
+        let page = events(body).unwrap();
+        assert!(page.updates.is_empty());
+        assert_eq!((page.unknown.len(), page.unreadable), (1, 1));
     }
 
     #[test]

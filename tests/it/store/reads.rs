@@ -165,9 +165,9 @@ async fn a_store_that_was_closed_takes_no_more() {
         bench.store.ping().await.unwrap();
         let other = bench.store.clone();
         let taken = bench.take(close("c-1", "7", START)).await;
-        assert!(bench.store.ended().now_or_never().is_none(), "the writer works");
+        assert!(bench.store.failed().now_or_never().is_none(), "the writer works");
         bench.store.clone().close().await;
-        other.ended().await;
+        assert!(matches!(other.failed().await, Error::Unavailable(_)));
         let refused = other.ping().await;
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
 
