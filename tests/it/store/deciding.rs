@@ -103,21 +103,35 @@ async fn a_persons_limit_of_the_day_holds_without_a_throttle() {
 #[tokio::test]
 async fn a_full_day_keeps_the_survey_until_a_share_comes_back() {
     on_each_engine(async |bench| {
-        let two = Rules { daily_limit: 2, ..rules() };
+        let two = Rules { daily_limit: 2, expire_after: 2 * DAY, ..rules() };
         for person in ["7", "8"] {
             let begun = bench.decided(close(person, person, START), two.clone(), ACCOUNT).await;
             assert!(is_sending(&begun));
         }
         let third = bench.decided(close("9", "9", START), two.clone(), ACCOUNT).await;
-        let Begun::Waits { until: told } = third else { panic!("{third:?}") };
-        assert!(told <= START.plus(rules().expire_after).plus(SECOND), "it expires while it waits");
-        assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(told));
         let until = DUE.plus(DAY);
+        let Begun::Waits { until: told } = third else { panic!("{third:?}") };
+        assert_eq!(told, until);
+        assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(until));
 
         let leased = bench.claim_one(until).await;
         assert_eq!(leased.survey.attempts, 0, "waiting is no try");
-        let patient = Rules { expire_after: 2 * DAY, ..two };
-        assert!(is_sending(&bench.decide(leased, patient, ACCOUNT, until).await));
+        assert!(is_sending(&bench.decide(leased, two, ACCOUNT, until).await));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_would_be_too_late_by_then_is_looked_at_when_it_is() {
+    on_each_engine(async |bench| {
+        let one = Rules { daily_limit: 1, ..rules() };
+        assert!(is_sending(&bench.decided(close("7", "7", START), one.clone(), ACCOUNT).await));
+        let begun = bench.decided(close("8", "8", START), one.clone(), ACCOUNT).await;
+        let Begun::Waits { until } = begun else { panic!("{begun:?}") };
+        assert_eq!(until, Millis(START.plus(12 * HOUR).0 + 1));
+        let leased = bench.claim_one(until).await;
+        let late = bench.decide(leased, one, ACCOUNT, until).await;
+        assert_eq!(ended(late), State::Expired);
     })
     .await;
 }

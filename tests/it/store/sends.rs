@@ -211,8 +211,26 @@ async fn what_outlived_its_lease_while_sending_is_uncertain() {
         let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!(day.oldest_of_day, Some(now.plus(MINUTE)), "X may still carry it out");
 
-        let late = bench.store.finish(&sending, accepted("900", now, None), now).await.unwrap();
-        assert_eq!(late.state.name(), "sent", "whoever has X's answer knows best");
+        // Whoever gave the request up knows less of it than the worker that has X's answer after all.
+        let outcome = accepted("900", now, None);
+        let sent = bench.store.finish(&sending, outcome.clone(), now).await.unwrap();
+        assert_eq!(sent.state.name(), "sent");
+        let twice = bench.store.finish(&sending, outcome, now).await;
+        assert!(matches!(twice, Err(Error::LeaseLost(_))), "{twice:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_outcome_of_one_try_is_not_written_over_the_next() {
+    on_each_engine(async |bench| {
+        let first = bench.sending("c-1", "7", START).await;
+        bench.store.finish(&first, Outcome::NotSent { try_at: DUE }, DUE).await.unwrap();
+        let leased = bench.claim_one(DUE).await;
+        let second = bench.begin(leased, DUE).await;
+        let late = bench.store.finish(&first, accepted("900", DUE, None), DUE).await;
+        assert!(matches!(late, Err(Error::LeaseLost(_))), "{late:?}");
+        assert_eq!(bench.state(&second.survey().id).await, "sending");
     })
     .await;
 }
