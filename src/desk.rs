@@ -238,7 +238,13 @@ impl Desk {
             Err(error) => {
                 let wait = (paused.probe_wait * 2).min(policy::PROBE_MOST);
                 let probe_at = self.now().plus(wait);
-                info!(account = self.name(), "account {} stays paused: {error}", self.name());
+                info!(
+                    event = "account.paused",
+                    account = self.name(),
+                    "account {} stays paused ({error}); X is asked again at {}",
+                    self.name(),
+                    probe_at.rfc3339(),
+                );
                 self.store.pause(Paused { probe_at, probe_wait: wait, ..paused }).await?;
                 Ok(Some(probe_at))
             }

@@ -47,7 +47,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         print_json(&serde_json::json!({ "faults": [], "accounts": answers }))?;
     } else {
         println!(
-            "{}: no fault; {} accounts, {} sources",
+            "{}: no fault (accounts: {}, sources: {})",
             file.display(),
             config.accounts.len(),
             config.sources.len()

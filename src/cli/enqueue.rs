@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::Context as _;
 use clap::Args;
 
-use super::Context;
+use super::{Context, usage};
 use crate::daemon::wake_running;
 use crate::domain::close::{Close, Notice};
 use crate::domain::id::{ConversationId, UserId};
@@ -47,28 +47,26 @@ pub struct Enqueue {
 pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
     let now = context.clock.now();
     let account = context.config.account(&enqueue.account).ok_or_else(|| {
-        anyhow!(
-            "--account {}: there is no such account in {}",
-            enqueue.account,
-            context.file.display()
-        )
+        let problem = format!("there is no such account in {}", context.file.display());
+        usage("--account", &enqueue.account, problem)
     })?;
     let closed_at = match &enqueue.closed_at {
-        Some(text) => Millis::from_rfc3339(text).with_context(|| format!("--closed-at {text}"))?,
+        Some(text) => {
+            Millis::from_rfc3339(text).map_err(|error| usage("--closed-at", text, error))?
+        }
         None => now,
     };
     if notice::is_ahead(closed_at, now) {
-        bail!(
-            "--closed-at {} lies more than 5 minutes ahead of this machine's clock",
-            closed_at.rfc3339()
-        );
+        let problem = "lies more than 5 minutes ahead of this machine's clock";
+        return Err(usage("--closed-at", &closed_at.rfc3339(), problem));
     }
     let close = Close {
         account: account.name.clone(),
         source: SOURCE.into(),
         conversation_id: ConversationId::parse(&enqueue.conversation)
-            .map_err(|why| anyhow!("--conversation {why}"))?,
-        user_id: UserId::parse(&enqueue.user_id).map_err(|why| anyhow!("--user-id {why}"))?,
+            .map_err(|why| usage("--conversation", &enqueue.conversation, why))?,
+        user_id: UserId::parse(&enqueue.user_id)
+            .map_err(|why| usage("--user-id", &enqueue.user_id, why))?,
         closed_at,
         notice: Notice {
             agent: enqueue.agent,

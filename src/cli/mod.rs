@@ -68,6 +68,18 @@ enum Command {
 /// sysexits(3) EX_IOERR.
 const EXIT_IO: u8 = 74;
 
+const EXIT_USAGE: u8 = 2;
+
+/// Something on the command line that cannot be meant.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// A usage error about the option `name`.
+fn usage(name: &str, value: &str, problem: impl std::fmt::Display) -> anyhow::Error {
+    Usage(format!("{name} {value}: {problem}")).into()
+}
+
 /// What a command works with.
 struct Context {
     config: Config,
@@ -80,6 +92,17 @@ impl Context {
     fn location(&self) -> anyhow::Result<Location> {
         let folder = daemon::state_folder(&self.environment)?;
         Ok(Location::parse(&self.config.store.url, &folder)?)
+    }
+
+    /// Refuses an account that neither the configuration nor the database knows: a misspelt one
+    /// would look like one without results.
+    async fn require_account(&self, store: &Store, account: Option<&str>) -> anyhow::Result<()> {
+        let Some(name) = account else { return Ok(()) };
+        if self.config.account(name).is_none() && store.first_close(name).await?.is_none() {
+            let file = self.file.display();
+            return Err(usage("--account", name, format!("there is no such account in {file}")));
+        }
+        Ok(())
     }
 
     /// The database beside a daemon that may be running.
@@ -121,6 +144,9 @@ fn failed(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(EXIT_CONFIG);
     }
     eprintln!("surveyd: {error:#}");
+    if error.is::<Usage>() {
+        return ExitCode::from(EXIT_USAGE);
+    }
     match error.downcast_ref::<store::Error>() {
         Some(store::Error::NewerSchema { .. } | store::Error::Url(_)) => {
             ExitCode::from(EXIT_CONFIG)

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
-use super::Context;
+use super::{Context, Usage, usage};
 use crate::domain::summary::{By, Facts, summarize};
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
@@ -15,7 +15,7 @@ use crate::report;
 
 use crate::report::export::{CsvExport, ExportRow, JsonlExport};
 
-use crate::report::period::{parse_from, parse_period, parse_to};
+use crate::report::period::{PeriodError, parse_from, parse_period, parse_to};
 use crate::store::{ResultRow, ResultsQuery, Store};
 
 #[derive(Args)]
@@ -65,13 +65,13 @@ enum ExportFormat {
 }
 
 pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
-    let period = parse_period(&report.from, &report.to)?;
+    let period =
+        parse_period(&report.from, &report.to).map_err(|error| Usage(error.to_string()))?;
     let by = match report.by.as_deref() {
         None => By::Nothing,
-        Some(name) => By::parse(name).with_context(|| {
-            format!(
-                "--by {name}: must be agent, team, tag, language, source, account, week or question"
-            )
+        Some(name) => By::parse(name).ok_or_else(|| {
+            let names = "agent, team, tag, language, source, account, week or question";
+            usage("--by", name, format!("must be {names}"))
         })?,
     };
     let store = context.store().await?;
@@ -148,8 +148,9 @@ fn fact(row: &ResultRow) -> Facts {
 }
 
 pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
-    let from = export.from.as_deref().map(parse_from).transpose()?;
-    let to = export.to.as_deref().map(parse_to).transpose()?;
+    let misread = |error: PeriodError| Usage(error.to_string());
+    let from = export.from.as_deref().map(parse_from).transpose().map_err(misread)?;
+    let to = export.to.as_deref().map(parse_to).transpose().map_err(misread)?;
     let query = ResultsQuery {
         from: from.unwrap_or(Millis(i64::MIN)),
         to: to.unwrap_or(Millis(i64::MAX)),
@@ -157,6 +158,7 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
         or_sent: false,
     };
     let store = context.store().await?;
+    context.require_account(&store, query.account.as_deref()).await?;
     match &export.output {
         Some(path) => {
             let file = File::create(path)

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::net::TcpListener;
 
+use super::usage;
 use crate::config::{format_duration, parse_duration};
 use crate::sandbox::{Sandbox, SandboxAccount, SandboxConfig};
 
@@ -30,7 +31,7 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
     let mut config = SandboxConfig::demo(run.seed);
     if let Some(horizon) = &run.horizon {
         let horizon: Duration = parse_duration(horizon)
-            .with_context(|| format!("--horizon {horizon}: write it like 0s, 90s, 15m or 24h"))?;
+            .ok_or_else(|| usage("--horizon", horizon, "write it like 0s, 90s, 15m or 24h"))?;
         config = SandboxConfig { horizon, ..SandboxConfig::faithful(run.seed, config.accounts) };
     }
     let listener = TcpListener::bind(run.listen)
@@ -69,7 +70,7 @@ privacy_url = "https://acme.example/privacy"
 display_name = "Acme"
 
 [accounts.survey]
-message = "Thanks for talking to us, {{{{ first_name | default('') }}}}. How did we do?"
+message = "Thanks for talking to us{{% if first_name %}}, {{{{ first_name }}}}{{% endif %}}. How did we do?"
 delay = "5s"
 test = true
 

@@ -4,7 +4,7 @@ use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Context, print_json, table};
+use super::{Context, print_json, table, usage};
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
@@ -109,9 +109,11 @@ pub async fn run(surveys: Surveys, context: &Context) -> anyhow::Result<()> {
 
 async fn list(list: List, context: &Context) -> anyhow::Result<()> {
     if let Some(state) = list.state.as_deref().filter(|state| !State::NAMES.contains(state)) {
-        bail!("--state {state}: must be one of {}", State::NAMES.join(", "));
+        let problem = format!("must be one of {}", State::NAMES.join(", "));
+        return Err(usage("--state", state, problem));
     }
     let store = context.store().await?;
+    context.require_account(&store, list.account.as_deref()).await?;
     let listing = Listing {
         state: list.state,
         account: list.account,

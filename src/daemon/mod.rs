@@ -62,6 +62,7 @@ impl Daemon {
         let accounts = config.accounts.iter().map(|account| account.name.clone()).collect();
         if store.notice_restore(accounts, start.clock.now()).await? {
             warn!(
+                event = "daemon.started",
                 "the database is an older copy than the one that sent last: nothing is sent until \
                  X's events have been read past this moment ({} from now at the least)",
                 config::format_duration(config.x.events_horizon)
@@ -171,7 +172,10 @@ impl Daemon {
         if config.store != self.start.config.store
             || config.http.listen != self.start.config.http.listen
         {
-            warn!("store.url and http.listen take effect at the next start");
+            warn!(
+                event = "config.reloaded",
+                "store.url and http.listen take effect at the next start"
+            );
         }
         let next = Generation::start(&config, &self.store, &self.start.clock)?;
         logging::set_level(config.log.level);
@@ -221,7 +225,7 @@ pub async fn run(start: Start) -> anyhow::Result<()> {
         store = start.config.store.redacted_url(),
         accounts = start.config.accounts.len(),
         sources = start.config.sources.len(),
-        "surveyd {} starts with {} accounts and {} sources",
+        "surveyd {} starts (accounts: {}, sources: {})",
         env!("CARGO_PKG_VERSION"),
         start.config.accounts.len(),
         start.config.sources.len(),

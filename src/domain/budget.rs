@@ -52,6 +52,14 @@ impl Call {
     }
 }
 
+/// X's longest window is a day; a reset further off is a mistake, and must not hold an account for
+/// ever.
+const RESET_MOST: Duration = Duration::from_secs(25 * 60 * 60);
+
+fn believable(reset_at: Millis, now: Millis) -> Millis {
+    reset_at.min(now.plus(RESET_MOST))
+}
+
 /// X's window.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 
@@ -143,6 +151,7 @@ impl Window {
     pub fn hear(&mut self, told: Told, under_way: u32, now: Millis) {
         self.holds = 0;
         self.limit = told.limit.or(self.limit);
+        let told = Told { reset_at: believable(told.reset_at, now), ..told };
         if told.reset_at <= now {
             return;
         }
@@ -161,6 +170,7 @@ impl Window {
     /// doubling. Gives the end of the hold.
     pub fn hold(&mut self, reset_at: Option<Millis>, now: Millis) -> Millis {
         let held = self.held_until.filter(|until| now < *until);
+        let reset_at = reset_at.map(|at| believable(at, now));
         let until = match (reset_at.filter(|at| *at > now), held) {
             (Some(reset_at), held) => held.map_or(reset_at, |held| held.max(reset_at)),
             // Requests that were under way beside the first are refused with it: one refusal.

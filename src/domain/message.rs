@@ -28,6 +28,8 @@ pub struct Templates {
 /// Why a text cannot be had from a template.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
+    #[error("there is no variable {variable}; there are {known}")]
+    Unknown { variable: String, known: String },
     #[error("line {line}: {detail}")]
     Syntax { line: usize, detail: String },
     #[error("line {line}: cannot be rendered{}: {detail}", data(*.bare))]
@@ -86,8 +88,28 @@ impl Templates {
             MessageError::Syntax { line: error.line().unwrap_or(1), detail: reason(&error) }
         })?;
         self.sources.insert(name.clone(), text.to_owned());
+        self.refuse_unknown(&name)?;
         self.render_named(&name, &sample(), false)?;
         self.render_named(&name, &bare_sample(), true).map(drop)
+    }
+
+    /// A misspelt variable would leave a hole in what the person reads.
+    fn refuse_unknown(&self, name: &str) -> Result<(), MessageError> {
+        let Ok(template) = self.compiled.get_template(name) else { return Ok(()) };
+        let known = sample();
+        let mut unknown: Vec<String> = template
+            .undeclared_variables(false)
+            .into_iter()
+            .filter(|variable| !known.contains_key(variable.as_str()))
+            .collect();
+        unknown.sort();
+        match unknown.into_iter().next() {
+            None => Ok(()),
+            Some(variable) => {
+                let names: Vec<&str> = known.keys().copied().collect();
+                Err(MessageError::Unknown { variable, known: names.join(", ") })
+            }
+        }
     }
 
     fn matching(&self, language: Option<&str>) -> &str {

@@ -70,6 +70,7 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
     }
     desk.store.end_restore(desk.name()).await?;
     info!(
+        event = "account.resumed",
         account = desk.name(),
         "X's events have been read past the restored backup: account {} sends again",
         desk.name()

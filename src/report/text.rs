@@ -26,6 +26,11 @@ pub fn render(report: &Report) -> String {
         "Closes count when they were closed, all else with the prompts that were sent in this time;\n\
          median is the time from a prompt to its score.\n"
     });
+    if report.tests > 0 {
+        let prompts = if report.tests == 1 { "prompt was" } else { "prompts were" };
+        let _ =
+            writeln!(text, "{} {prompts} sent as a test and left out (test = true).", report.tests);
+    }
     for kind in [SurveyType::Csat, SurveyType::Nps] {
         let groups: Vec<_> = report.groups.iter().filter(|group| group.kind == kind).collect();
         if !groups.is_empty() {

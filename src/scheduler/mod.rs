@@ -122,6 +122,7 @@ async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
         && desk.said.is_news("clock", until)
     {
         tracing::warn!(
+            event = "budget.exhausted",
             account = desk.name(),
             until = until.rfc3339(),
             "this machine's clock stands before the last instant on record, {}: nothing is sent \

@@ -145,14 +145,17 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     let survey = sending.survey().clone();
     if let Err(fault) = desk.store.mark(&sending).await {
         let now = desk.now();
-        let finished = finish(desk, &sending, Outcome::NotSent { try_at: now }, now).await?;
+        let finished =
+            finish(desk, &sending, Outcome::NotSent { why: fault.to_string(), try_at: now }, now)
+                .await?;
         tell_outcome(&finished, &fault.to_string());
         return Err(fault);
     }
     tell(&survey, "survey.sending", "is being sent");
     let answer = answer(desk, &sending).await;
     let now = desk.now();
-    let (mut why, mut pause, mut hold, mut refused) = (None, None, None, None);
+    let mut why: Option<String> = None;
+    let (mut pause, mut hold, mut refused) = (None, None, None);
     // A limit of one is a recipient's, not the account's.
     let mut told = answer.told.filter(|told| told.limit != Some(1));
     let outcome = match answer.result {
@@ -175,13 +178,16 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         }
         Err(Error::NoAnswer(words)) => {
             why = Some(words);
-            Outcome::Unknown { spent_at: now.plus(desk.limits.settle_after) }
+            Outcome::Unknown {
+                why: why.clone().unwrap_or_default(),
+                spent_at: now.plus(desk.limits.settle_after),
+            }
         }
         Err(Error::Account(words)) => {
             round.halt();
             why = Some(words.to_string());
             pause = Some(words);
-            Outcome::NotSent { try_at: now }
+            Outcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
         }
         // X's limit for one recipient: the account's own has room. By our ledger the person had
         // none from us, so another program has asked.
@@ -194,18 +200,21 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
             round.halt();
             why = Some("X's limit is reached".into());
             hold = Some(reset_at);
-            Outcome::NotSent { try_at: now }
+            Outcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
         }
         Err(Error::Clock(words)) => {
             why = Some(words.to_string());
-            Outcome::NotSent { try_at: now }
+            Outcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
         }
         Err(Error::NotNow(words)) => {
             round.halt();
             desk.sending_trouble.met(now, fastrand());
             why = Some(words);
             let again = now.plus(policy::backoff(survey.attempts, fastrand()));
-            Outcome::NotSent { try_at: again.min(too_late_at(desk, &survey)) }
+            Outcome::NotSent {
+                why: why.clone().unwrap_or_default(),
+                try_at: again.min(too_late_at(desk, &survey)),
+            }
         }
     };
     // The outcome first: what follows may fail without losing it.

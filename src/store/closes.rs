@@ -280,7 +280,12 @@ async fn merge(
             return Ok(None);
         }
         taken.due_at = due_at(survey);
-        let detail = format!("closed again; due {}", taken.due_at.rfc3339());
+        let detail = format!(
+            "closed again at {}, due {}, person {}",
+            close.closed_at.rfc3339(),
+            taken.due_at.rfc3339(),
+            close.user_id
+        );
         surveys::note(
             connection,
             (&taken.survey_id, token + 1),
@@ -335,7 +340,7 @@ async fn reopen(
         if locked.0.closed_at > reopening.reopened_at {
             continue;
         }
-        step_locked(connection, locked, Event::Cancelled(CancelledBy::Reopened), now).await?;
+        step_locked(connection, locked, Event::Cancelled(CancelledBy::Reopened), now, None).await?;
         cancelled.get_or_insert(id);
     }
     Ok(cancelled)

@@ -27,10 +27,10 @@ pub async fn require_current(location: &Location) -> Result<()> {
     match found(location).await? {
         Some(KNOWN) => Ok(()),
         Some(found) if found > KNOWN => Err(Error::NewerSchema { found, known: KNOWN }),
-        Some(_) => Err(Error::Url(
+        Some(_) => Err(Error::Missing(
             "the database's schema is older than this program: run `surveyd migrate`".into(),
         )),
-        None => Err(Error::Url(
+        None => Err(Error::Missing(
             "there is no database yet: start `surveyd run`, or correct store.url (a relative one \
              starts at $STATE_DIRECTORY, else at the working folder)"
                 .into(),

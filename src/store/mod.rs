@@ -66,6 +66,9 @@ pub enum Error {
     LeaseLost(String),
     #[error("{0}")]
     Url(String),
+    /// Make the database, or bring it up to date.
+    #[error("{0}")]
+    Missing(String),
     /// A row that this program cannot have written.
     #[error("the database holds something that does not belong there: {0}")]
     Broken(String),
@@ -155,6 +158,9 @@ impl Location {
 
     /// Opens the connection that writes.
     async fn writer(&self) -> Result<AnyConnection> {
+        if let Some(file) = self.file() {
+            make_private(file);
+        }
         let mut connection = AnyConnection::connect_with(&self.options("rwc")?).await?;
         match self.engine {
             Engine::Sqlite => {
@@ -297,6 +303,13 @@ async fn turn_to_log(connection: &mut AnyConnection) -> Result<()> {
         tokio::time::sleep(LOG_AGAIN).await;
     }
     Ok(())
+}
+
+/// Makes the database's file for its owner alone, where there is none: it holds what people said.
+/// SQLite gives its other files the same mode. Where it cannot be made, opening it says why.
+fn make_private(file: &Path) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
 }
 
 async fn refuse_old_sqlite(connection: &mut AnyConnection) -> Result<()> {

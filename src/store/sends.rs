@@ -82,12 +82,14 @@ pub enum Outcome {
     },
     /// Known not to have been carried out; may be tried again at that time.
     NotSent {
+        why: String,
         try_at: Millis,
     },
     Suppressed(Reason, Failure),
     Refused(Failure),
     /// Not known. Counted as sent until `spent_at`, the last instant X may carry it out.
     Unknown {
+        why: String,
         spent_at: Millis,
     },
 }
@@ -148,6 +150,9 @@ const CRASHES_MAX: i64 = 3;
 const CRASHED: &str = "update survey set try_at = due_at, lease_until = null, \
      lease_token = lease_token + 1, crashes = crashes + 1 \
      where state = 'scheduled' and lease_until is not null returning id, crashes";
+
+/// Why a survey that nobody works on any more is uncertain.
+const GONE: &str = "whoever sent it is gone";
 
 const LEFT_SENDING: &str = "select id from survey where state = 'sending' \
      and ($1 = 1 or lease_until <= $2) order by lease_until, id limit 1000";
@@ -244,7 +249,7 @@ impl Store {
             .run(move |connection| {
                 Box::pin(async move {
                     let locked = retake(connection, leased).await?;
-                    step_locked(connection, locked, event, now).await
+                    step_locked(connection, locked, event, now, None).await
                 })
             })
             .await
@@ -345,7 +350,7 @@ async fn begin(
         .await?;
     if reopened.is_some() {
         let event = Event::Cancelled(CancelledBy::Reopened);
-        let ended = step_locked(connection, (survey, token), event, now).await?;
+        let ended = step_locked(connection, (survey, token), event, now, None).await?;
         return Ok(Begun::Ended(Box::new(ended)));
     }
     if let Some(found) = answers::find_before(connection, &survey, now).await? {
@@ -387,7 +392,7 @@ async fn begin(
             return Ok(Begun::Waits { until });
         }
     };
-    let mut survey = step_locked(connection, (survey, token), event, now).await?;
+    let mut survey = step_locked(connection, (survey, token), event, now, None).await?;
     if !matches!(survey.state, State::Sending { .. }) {
         return Ok(Begun::Ended(Box::new(survey)));
     }
@@ -510,24 +515,28 @@ async fn finish(
         ) => return Err(Error::LeaseLost(id.to_string())),
     };
     let account = locked.0.account.clone();
-    let mut code = None;
+    let (mut code, mut why) = (None, None);
     let (event, spent_at, try_at, show_at, update) = match outcome {
         Outcome::Accepted { delivery, update, show_at } => {
             let sent_at = delivery.sent_at;
             let event = if is_open { Event::Accepted(delivery) } else { Event::Found(delivery) };
             (event, Some(sent_at), now, show_at, Some(update))
         }
-        Outcome::NotSent { try_at } => (Event::NotSent, None, try_at, None, None),
+        Outcome::NotSent { why: words, try_at } => {
+            why = Some(words);
+            (Event::NotSent, None, try_at, None, None)
+        }
         Outcome::Suppressed(reason, words) => {
             code = words.code;
             (Event::Suppressed(reason), None, now, None, None)
         }
         Outcome::Refused(failure) => (Event::Refused(failure), None, now, None, None),
-        Outcome::Unknown { spent_at } => {
+        Outcome::Unknown { why: words, spent_at } => {
+            why = Some(words);
             (Event::NoAnswer { at: now }, Some(spent_at), now, None, None)
         }
     };
-    let survey = step_locked(connection, locked, event, now).await?;
+    let survey = step_locked(connection, locked, event, now, why.as_deref()).await?;
     sqlx::query(FINISH)
         .bind(spent_at.map(|at| at.0))
         .bind(try_at.0)
@@ -568,7 +577,7 @@ async fn recover(
                 "set aside: surveyd ended {CRASHES_MAX} times while it worked on this survey"
             );
             let event = Event::Refused(Failure { code: None, message });
-            step_locked(connection, (survey, token), event, now).await?;
+            step_locked(connection, (survey, token), event, now, None).await?;
         }
     }
     let mut recovered = Vec::new();
@@ -582,7 +591,8 @@ async fn recover(
             .await?;
         let Some(row) = row else { continue };
         let lost = rows::survey(&row)?;
-        let survey = step_locked(connection, lost, Event::NoAnswer { at: now }, now).await?;
+        let survey =
+            step_locked(connection, lost, Event::NoAnswer { at: now }, now, Some(GONE)).await?;
         sqlx::query("update survey set spent_at = $1 where id = $2")
             .bind(now.plus(settle_after).0)
             .bind(id.as_str())

@@ -124,20 +124,23 @@ pub async fn step(
 ) -> Result<Survey> {
     let locked =
         touch(connection, id).await?.ok_or_else(|| Error::Broken(format!("no survey {id}")))?;
-    step_locked(connection, locked, event, now).await
+    step_locked(connection, locked, event, now, None).await
 }
 
-/// The same on a row that is locked already, with its token.
+/// The same on a row that is locked already, with its token; `why` stands in the history where the
+/// state itself does not say it.
 pub async fn step_locked(
     connection: &mut AnyConnection,
     (mut survey, token): (Survey, i64),
     event: Event,
     now: Millis,
+    why: Option<&str>,
 ) -> Result<Survey> {
     survey.state = survey.state.step(event).map_err(|error| Error::Broken(error.to_string()))?;
     write_state(connection, (&survey.id, token), &survey.state).await?;
-    let detail = survey.state.reason();
-    note(connection, (&survey.id, token), now, &survey.state, detail.as_deref()).await?;
+    let reason = survey.state.reason();
+    let detail = why.or(reason.as_deref());
+    note(connection, (&survey.id, token), now, &survey.state, detail).await?;
     Ok(survey)
 }
 

@@ -123,7 +123,7 @@ async fn the_answer_to_a_request_that_was_taken_for_lost_settles_it() {
 async fn an_old_outcome_never_touches_the_next_try() {
     let bench = Bench::new().await;
     let first = bench.sending("c-1", "7").await;
-    let not_sent = Outcome::NotSent { try_at: NOW };
+    let not_sent = Outcome::NotSent { why: String::new(), try_at: NOW };
     bench.store.finish(&first, not_sent.clone(), NOW).await.unwrap();
     let leased = bench.claim(NOW).await;
     assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Sending(_)));
@@ -143,7 +143,7 @@ async fn a_reopening_that_meets_a_send_is_remembered() {
         reopened_at: NOW,
     };
     assert_eq!(bench.store.take_reopening(reopening, NOW).await.unwrap(), None);
-    let not_sent = Outcome::NotSent { try_at: NOW };
+    let not_sent = Outcome::NotSent { why: String::new(), try_at: NOW };
     bench.store.finish(&sending, not_sent, NOW).await.unwrap();
     let leased = bench.claim(NOW).await;
     let Begun::Ended(survey) = bench.begin(leased, ACCOUNT, NOW).await else { panic!() };
@@ -157,7 +157,7 @@ async fn a_create_that_was_not_carried_out_gives_its_share_back() {
     bench.store.hear_limit(ACCOUNT, Call::Create, told, 0, NOW).await.unwrap();
     let sending = bench.sending("c-1", "7").await;
     assert_eq!(bench.store.calls_left(ACCOUNT, Call::Create, NOW).await.unwrap(), 2);
-    let not_sent = Outcome::NotSent { try_at: NOW };
+    let not_sent = Outcome::NotSent { why: String::new(), try_at: NOW };
     bench.store.finish(&sending, not_sent, NOW).await.unwrap();
     assert_eq!(bench.store.calls_left(ACCOUNT, Call::Create, NOW).await.unwrap(), 3);
 }

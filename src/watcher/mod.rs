@@ -68,13 +68,17 @@ impl Intake {
         match taken.state {
             "scheduled" => {
                 if taken.is_new {
-                    tell("survey.scheduled", "due is survey");
+                    tell("survey.scheduled", "scheduled: survey");
                 }
                 receiver.wake.due(taken.due_at);
             }
-            "suppressed" if taken.is_new => tell("survey.suppressed", "not to be sent is survey"),
-            "cancelled" if taken.is_new => tell("survey.cancelled", "reopened since was survey"),
-            "expired" if taken.is_new => tell("survey.expired", "too old already is survey"),
+            "suppressed" if taken.is_new => tell("survey.suppressed", "suppressed: survey"),
+            "cancelled" if taken.is_new => {
+                tell("survey.cancelled", "cancelled, for the conversation went on: survey")
+            }
+            "expired" if taken.is_new => {
+                tell("survey.expired", "expired, for it closed too long ago: survey")
+            }
             _ => {}
         }
         Ok(Some(taken))

@@ -65,6 +65,7 @@ pub fn store(error: &store::Error) -> Response {
         store::Error::NewerSchema { .. }
         | store::Error::LeaseLost(_)
         | store::Error::Url(_)
+        | store::Error::Missing(_)
         | store::Error::Broken(_) => error!("the store refuses a request: {error}"),
     }
     unavailable("the store cannot do this now; nothing was lost, send it again later")

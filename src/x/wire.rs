@@ -102,7 +102,8 @@ pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Person>> 
     }
     for user in list("data") {
         let id = user.get("id").and_then(text).and_then(|id| UserId::parse(&id).ok());
-        let can_dm = user.get("receives_your_dm").and_then(Value::as_bool).unwrap_or(false);
+        // Left out for somebody who is there, it is no answer: nobody is judged by it.
+        let can_dm = user.get("receives_your_dm").and_then(Value::as_bool)?;
         if let Some(person) = id.and_then(|id| people.get_mut(&id)) {
             *person = if can_dm { Ok(CanDm) } else { Err(Reason::CannotDm) };
         }

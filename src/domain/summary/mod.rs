@@ -63,6 +63,8 @@ pub struct Report {
     pub min_group: u32,
     /// By key, the group without one last; of one key, by type.
     pub groups: Vec<Group>,
+    /// Prompts sent in the period as tests, which stand in no group.
+    pub tests: u64,
 }
 
 /// The results of one group. CSAT and NPS are never mixed.
@@ -111,7 +113,12 @@ pub fn summarize(
 ) -> Report {
     let mut tallies: BTreeMap<(Key, SurveyType), Tally> = BTreeMap::new();
     let mut answers: BTreeMap<SurveyType, BTreeMap<Vec<Key>, u64>> = BTreeMap::new();
-    for facts in facts.into_iter().filter(|facts| !facts.test) {
+    let mut tests = 0;
+    for facts in facts {
+        if facts.test {
+            tests += u64::from(facts.sent_at.is_some_and(|sent_at| period.contains(sent_at)));
+            continue;
+        }
         if period.contains(facts.closed_at) {
             for key in by.keys(&facts, facts.closed_at) {
                 tallies.entry((key, facts.kind)).or_default().add_close(&facts);
@@ -142,7 +149,7 @@ pub fn summarize(
             tally.into_group(&key, kind, hidden)
         })
         .collect();
-    Report { period, by, min_group, groups }
+    Report { period, by, min_group, groups, tests }
 }
 
 /// The counts of one group while the surveys are read.

@@ -31,7 +31,7 @@ fn long(name: &str) -> Group {
 }
 
 fn rendered(groups: Vec<Group>) -> String {
-    render(&Report { period: november(), by: By::Tag, min_group: 5, groups })
+    render(&Report { period: november(), by: By::Tag, min_group: 5, groups, tests: 0 })
 }
 
 #[test]

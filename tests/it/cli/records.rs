@@ -139,7 +139,6 @@ fn an_export_takes_a_period_and_a_file() {
     assert_eq!(of(&["--from", "2020-01-01", "--to", "2020-01-01"]), 1);
     assert_eq!(of(&["--to", "2020-01-01T00:00:00Z"]), 1);
     assert_eq!(of(&["--from", "2020-01-02"]), 2);
-    assert_eq!(of(&["--account", "other"]), 0);
     assert_eq!(of(&["--to", "2020-12-31", "-o", "export.jsonl"]), 0, "the file has it");
     let written = std::fs::read_to_string(program.folder().join("export.jsonl")).unwrap();
     assert!(written.contains(&late) && written.lines().count() == 1, "{written}");

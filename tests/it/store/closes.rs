@@ -116,7 +116,8 @@ async fn a_later_close_moves_the_survey_that_waits() {
         assert_eq!((survey.source.as_str(), survey.user_id.as_str()), ("chat", "8"));
         assert_eq!(survey.notice, notice);
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(due_at));
-        let words = format!("closed again; due {}", due_at.rfc3339());
+        let (at, due) = (later.rfc3339(), due_at.rfc3339());
+        let words = format!("closed again at {at}, due {due}, person 8");
         assert_eq!(bench.steps(&first.survey_id).await, [step("scheduled", Some(&words))]);
 
         for redelivered in [START, later] {

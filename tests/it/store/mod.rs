@@ -206,7 +206,7 @@ impl Bench {
     async fn uncertain(&self, conversation: &str, person: &str) -> Survey {
         let sending = self.sending(conversation, person, START).await;
         let now = START.plus(DELAY);
-        let outcome = Outcome::Unknown { spent_at: now.plus(MINUTE) };
+        let outcome = Outcome::Unknown { why: String::new(), spent_at: now.plus(MINUTE) };
         self.store.finish(&sending, outcome, now).await.unwrap()
     }
 

@@ -36,7 +36,11 @@ async fn every_send_that_is_begun_counts_and_instants_only_grow() {
         let expected = Progress { sends: 1, last_at: Some(DUE), restored_at: None };
         assert_eq!(bench.progress().await, expected);
         let later = DUE.plus(MINUTE);
-        bench.store.finish(&sending, Outcome::NotSent { try_at: DUE }, later).await.unwrap();
+        bench
+            .store
+            .finish(&sending, Outcome::NotSent { why: String::new(), try_at: DUE }, later)
+            .await
+            .unwrap();
         assert_eq!(bench.progress().await, Progress { last_at: Some(later), ..expected });
         let leased = bench.claim_one(later).await;
         let sending = bench.begin(leased, later).await;

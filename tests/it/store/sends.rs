@@ -148,7 +148,7 @@ async fn a_send_known_not_to_have_been_carried_out_gives_its_share_back() {
     on_each_engine(async |bench| {
         let sending = bench.sending("c-1", "7", START).await;
         let try_at = DUE.plus(MINUTE);
-        let outcome = Outcome::NotSent { try_at };
+        let outcome = Outcome::NotSent { why: String::new(), try_at };
         let survey = bench.store.finish(&sending, outcome, DUE).await.unwrap();
         assert_eq!(survey.state, State::Scheduled);
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(try_at));
@@ -225,7 +225,11 @@ async fn what_outlived_its_lease_while_sending_is_uncertain() {
 async fn the_outcome_of_one_try_is_not_written_over_the_next() {
     on_each_engine(async |bench| {
         let first = bench.sending("c-1", "7", START).await;
-        bench.store.finish(&first, Outcome::NotSent { try_at: DUE }, DUE).await.unwrap();
+        bench
+            .store
+            .finish(&first, Outcome::NotSent { why: String::new(), try_at: DUE }, DUE)
+            .await
+            .unwrap();
         let leased = bench.claim_one(DUE).await;
         let second = bench.begin(leased, DUE).await;
         let late = bench.store.finish(&first, accepted("900", DUE, None), DUE).await;
