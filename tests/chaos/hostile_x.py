@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -45,6 +46,7 @@ class Fault:
     status: int = 0
     body: bytes = b""
     headers: tuple = ()
+    seconds: float = 0  # how long a slow answer takes
 
 
 @dataclass
@@ -147,6 +149,10 @@ class HostileHandler(Handler):
         fault = attempt.fault
         if fault is None:
             return super().create(account, body)
+        if fault.answer == "slow":
+            made = super().create(account, body)
+            time.sleep(fault.seconds)
+            return made
         if fault.carried_out == "before":
             world.create(account, fields, body)
         attempt.ended_ms = now_ms()
