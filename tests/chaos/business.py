@@ -34,6 +34,7 @@ ACCOUNTS = {name: scenario.x_account(str(7_000_000 + index), name) for index, na
 
 
 def configuration(store, x, settle_after="0s", send_timeout="5s", delay="0s"):
+    """`delay` is acme's; the others prompt at once."""
     text = CONFIGURATION.format(store=store, x=x, settle_after=settle_after, send_timeout=send_timeout)
     for name, keys in ACCOUNTS.items():
         text += scenario.ACCOUNT.format(
@@ -44,7 +45,7 @@ def configuration(store, x, settle_after="0s", send_timeout="5s", delay="0s"):
             account_keys=ACCOUNT_KEYS,
             type="csat",
             variant=0,
-            survey_keys=SURVEY_KEYS.format(delay=delay),
+            survey_keys=SURVEY_KEYS.format(delay=delay if name == "acme" else "0s"),
         )
     return text + scenario.SOURCES
 

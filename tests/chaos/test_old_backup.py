@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from datetime import datetime, timezone
 
 import lengths
 from business import ACCOUNTS, Case, at_work, people
@@ -41,8 +42,10 @@ def test_what_was_sent_since_the_backup_is_not_sent_again(tmp_path):
             shutil.copy(database, copy)
 
             surveyd.start()
-            cases += [Case(person) for person in unknown]
-            report(surveyd, cases[len(known) :])
+            # Prompted in the second of their close, as X dates it: to the second.
+            for person in unknown:
+                cases.append(Case(person, "limited", closed_at=datetime.now(timezone.utc).isoformat()))
+                report(surveyd, cases[-1:])
             wait_until("all prompts", lambda: len(world.prompts) == len(early) + count)
             assert surveyd.stop() == 0
 

@@ -33,7 +33,9 @@ def stopped_at_an_instant(number, folder):
             desk = threading.Thread(target=keep_reporting, args=(surveyd, cases, over))
             desk.start()
             try:
-                time.sleep(chance.uniform(0, 1.2))
+                posts = chance.randrange(CLOSES // 2)
+                wait_until("some POSTs", lambda: len(world.attempts) >= posts)
+                time.sleep(chance.uniform(0, 0.4))
                 began = time.monotonic()
                 surveyd.process.send_signal(signal.SIGTERM)
                 code = surveyd.process.wait(timeout=12)
