@@ -94,16 +94,20 @@ class Surveyd:
         return {"STATE_DIRECTORY": str(self.folder / "state"), "CREDENTIALS_DIRECTORY": str(self.folder)}
 
     def start(self):
+        self.launch()
+        wait_until("surveyd is ready", self.ready)
+
+    def launch(self, under=(), environment=None):
+        """Starts it without waiting: under another program (a tracer), with more in its environment."""
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [BINARY, "run", "--config", self.config],
+                [*under, BINARY, "run", "--config", self.config],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
-                env={**clean_environment(), **self.environment},
+                env={**clean_environment(), **self.environment, **(environment or {})},
             )
-        wait_until("surveyd is ready", self.ready)
 
     def ready(self):
         assert self.process.poll() is None, f"surveyd ended with {self.process.poll()}\n{self.log_path.read_text()}"

@@ -4,6 +4,7 @@ Signatures are checked by oauthlib's server side, over the request as it came.
 """
 
 import json
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -83,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, answer)
 
     def authenticate(self, body):
-        uri = f"http://{self.headers['host']}{self.path}"
+        uri = f"{self.server.scheme}://{self.headers['host']}{self.path}"
         authorization = self.headers.get("authorization", "")
         if not authorization.startswith("OAuth "):
             raise Refusal(400, 215, "Bad Authentication data.")
@@ -215,14 +216,22 @@ class Handler(BaseHTTPRequestHandler):
         pass  # the tests tell what they saw themselves
 
 
+class Quiet(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        fault = sys.exception()
+        if not isinstance(fault, ConnectionError):  # a client that went away is no news
+            super().handle_error(request, client_address)
+
+
 class XServer:
     """The simulated X on a loopback port, for as long as a `with` block lasts."""
 
-    def __init__(self, world):
+    def __init__(self, world, handler=Handler):
         self.world = world
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = Quiet(("127.0.0.1", 0), handler)
         self.http.daemon_threads = True
         self.http.world = world
+        self.http.scheme = "http"  # https where something before it speaks TLS
         self.http.keys = Keys(world.accounts)
         self.http.endpoint = SignatureOnlyEndpoint(self.http.keys)
         self.base_url = f"http://127.0.0.1:{self.http.server_address[1]}"

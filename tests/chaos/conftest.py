@@ -1,0 +1,22 @@
+"""The counts at the end, and the seed at the beginning."""
+
+import pytest
+
+import lengths
+from harness import BINARY
+
+
+def pytest_configure():
+    if not BINARY.is_file():
+        pytest.exit(f"no program at {BINARY}; build it with `cargo build --release`, or set SURVEYD", returncode=1)
+
+
+def pytest_report_header():
+    return f"seed {lengths.SEED}, {'in full length' if lengths.IN_FULL else 'short'}"
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in lengths.figures:
+        terminalreporter.write_line(line)
+    counted = {kind: len(terminalreporter.stats.get(kind, [])) for kind in ("passed", "failed", "error")}
+    terminalreporter.write_line(f"chaos: {counted['passed']} passed, {counted['failed'] + counted['error']} failed")

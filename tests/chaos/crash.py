@@ -1,0 +1,68 @@
+"""Kills by strace: the program is ended, with nothing said, right before the n-th call of one kind in a thread."""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections import Counter
+
+import requests
+
+from harness import SECONDS
+
+# The calls that leave something outside the process: on the disk, on the network, on the screen.
+CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "write", "writev", "sendto", "connect")
+STRACE = ("strace", "-D", "-f", "-qqq")
+
+
+def require_strace():
+    assert shutil.which("strace"), "strace is missing: apt-get install strace"
+
+
+def at(call, number, what="signal=SIGKILL", trace_to=os.devnull):
+    """What to start the program under, so that `what` befalls it at that call."""
+    return (*STRACE, "-o", trace_to, "-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}")
+
+
+def counting(path):
+    """What to start the program under, so that its calls can be counted afterwards."""
+    return (*STRACE, "-o", path, "-e", f"trace={','.join(CALLS)}")
+
+
+def counted(path):
+    """How often each call was made at most in one thread."""
+    by_thread = Counter()
+    for line in path.read_text(errors="replace").splitlines():
+        found = re.match(r"(\d+) +(\w+)\(", line)
+        if found:
+            by_thread[found.groups()] += 1
+    most = Counter()
+    for (_, call), count in by_thread.items():
+        most[call] = max(most[call], count)
+    return most
+
+
+def is_gone(surveyd):
+    return surveyd.process.poll() is not None
+
+
+def until_ready_or_gone(surveyd):
+    """Whether it is ready; it may also have ended meanwhile."""
+    deadline = time.monotonic() + SECONDS
+    while not is_gone(surveyd):
+        assert time.monotonic() < deadline, "surveyd neither gets ready nor ends"
+        try:
+            if requests.get(f"{surveyd.base_url}/readyz", timeout=5).status_code == 200:
+                return True
+        except requests.RequestException:
+            time.sleep(0.02)
+    return False
+
+
+def states(surveyd):
+    """The rows by conversation; none where the database is not yet made."""
+    try:
+        return {row["conversation_id"]: row for row in surveyd.rows().values()}
+    except (AssertionError, subprocess.TimeoutExpired):
+        return {}

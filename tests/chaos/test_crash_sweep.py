@@ -1,0 +1,147 @@
+"""Killed before any call that leaves something outside the process, nothing is lost and nobody is asked twice.
+
+Each run is one business with three closes: reported, sent, answered, read back. It is killed at a planned
+call (half the runs a second time, when it has been started again), and finished by a life that is left alone.
+"""
+
+import os
+import time
+from collections import Counter
+
+import pytest
+import requests
+
+import lengths
+from business import ACCOUNTS, Case, at_work, people
+from crash import CALLS, at, counted, counting, is_gone, require_strace, states, until_ready_or_gone
+from hostile_x import Fault, HostileWorld, HostileX
+
+SETTLE_AFTER_SECONDS = 1
+# How the first answer to each prompt is lost; X carries it out all the same.
+LOST = (Fault("cut", "before"), Fault("cut", "before"), Fault("reset", "before"), Fault("cut", "late"))
+PATIENCE_SECONDS = 40
+
+
+def lived_once(folder, from_nothing):
+    """How often each call is made in a life without a crash; `from_nothing`: the database's making included."""
+    with HostileX(HostileWorld(list(ACCOUNTS.values()), events_horizon_ms=0)) as x:
+        surveyd = at_work(folder, "sqlite:surveyd.db", x)
+        cases = [Case(person) for person in people(3, lengths.chance("crash", "clean"))]
+        if not from_nothing:
+            surveyd.run("migrate")
+        surveyd.launch(counting(folder / "calls"), {"TOKIO_WORKER_THREADS": "1"})
+        assert until_ready_or_gone(surveyd)
+        assert drive(surveyd, x.world, cases, PATIENCE_SECONDS) == "done"
+        assert surveyd.stop() == 0
+        return counted(folder / "calls")
+
+
+def points(from_nothing, most):
+    """All points of the sweep, in an order that spreads the kinds of calls over any part of it."""
+    every = [(from_nothing, call, number) for call in CALLS for number in range(1, most[call] + 1)]
+    lengths.chance("crash", "points").shuffle(every)
+    return every
+
+
+def drive(surveyd, world, cases, seconds):
+    """Does the help desk's and the people's part until all is answered, the program is gone, or time is up."""
+    deadline = time.monotonic() + seconds
+    answered = set()
+    while time.monotonic() < deadline:
+        for case in cases:
+            if not case.is_acknowledged:
+                try:
+                    case.report(surveyd)
+                except requests.RequestException:
+                    if is_gone(surveyd):
+                        return "gone"
+        with world.lock:
+            for prompt in world.prompts:
+                if world.feedback[prompt.feedback_id]["score"] is None:
+                    world.answer(prompt.feedback_id, 1, score=4)
+        if is_gone(surveyd):
+            return "gone"
+        if len(answered) == len(cases) or all(case.is_acknowledged for case in cases):
+            answered = {of for of, row in states(surveyd).items() if row["state"] == "answered"}
+            if answered == {case.conversation for case in cases}:
+                return "done"
+        time.sleep(0.15)
+    return "time is up"
+
+
+def live_through(number, every, folder):
+    """One run; what it was, once everything that was promised has been found true."""
+    chance = lengths.chance("crash", number)
+    fault = chance.choice((None, None, None, Fault("cut", "never"), *LOST))
+    world = HostileWorld(
+        list(ACCOUNTS.values()), events_horizon_ms=0, page_size=2, late_by=SETTLE_AFTER_SECONDS * 0.8
+    )
+    cases = [Case(person) for person in people(3, chance)]
+    if fault:
+        world.plans = {case.person: [fault] for case in cases}
+    with HostileX(world) as x:
+        surveyd = at_work(folder, "sqlite:surveyd.db", x, settle_after=f"{SETTLE_AFTER_SECONDS}s")
+        kills = 0
+        try:
+            for life in range(chance.choice((1, 2))):
+                from_nothing, call, nth = every[(number * (life + 1)) % len(every)]
+                if not from_nothing:
+                    surveyd.run("migrate")
+                # With one worker the calls come in an order that hardly varies, with more they interleave.
+                threads = str(chance.choice((1, 1, 2)))
+                surveyd.launch(at(call, nth), {"TOKIO_WORKER_THREADS": threads})
+                if until_ready_or_gone(surveyd):
+                    drive(surveyd, world, cases, 6)
+                kills += surveyd.process.poll() == -9
+                surveyd.kill()
+                if chance.random() < 0.5:
+                    # A help desk that reports what it was acknowledged for, too.
+                    for case in cases:
+                        case.is_acknowledged = False
+            surveyd.launch()
+            assert until_ready_or_gone(surveyd), f"ended with {surveyd.process.poll()}"
+            drive(surveyd, world, cases, PATIENCE_SECONDS)
+            judge(surveyd, world, cases)
+            assert surveyd.stop() == 0
+        except AssertionError as fault_found:
+            raise AssertionError(f"{call} {nth}, {fault}, in {folder}: {fault_found}") from fault_found
+        finally:
+            surveyd.kill()
+    return kills, fault
+
+
+def judge(surveyd, world, cases):
+    assert world.prompted_twice() == {}
+    assert world.faults == []
+    rows = states(surveyd)
+    received = {prompt.fields["to_user_id"]: prompt.feedback_id for prompt in world.prompts}
+    for case in cases:
+        row = rows.get(case.conversation)
+        assert row, f"the acknowledged close {case.conversation} is missing"
+        # Three closes that X takes in the end: nothing else is an end of theirs.
+        assert row["state"] == "answered", f"{case.conversation} is {row['state']}, X has {received.get(case.person)}"
+        assert row["feedback_id"] == received[case.person]
+    assert len(received) == len(cases) == len(rows)
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    require_strace()
+    working = points(False, lived_once(tmp_path_factory.mktemp("clean"), False))
+    making = points(True, lived_once(tmp_path_factory.mktemp("from-nothing"), True))
+    # Of what is done once, when the database is made, one part; of the daily work three.
+    return [point for turn in range(len(making)) for point in
+            [making[turn], *(working[(3 * turn + step) % len(working)] for step in range(3))]]  # fmt: skip
+
+
+def test_killed_anywhere_nobody_is_prompted_twice_and_no_close_is_lost(every, tmp_path):
+    total = lengths.runs(40, 1500)
+    began = time.monotonic()
+    results = lengths.in_parallel(lambda number: live_through(number, every, tmp_path / str(number)), range(total))
+    kills = sum(kills for kills, _ in results)
+    faults = Counter(str(fault and (fault.answer, fault.carried_out)) for _, fault in results)
+    lengths.count(
+        f"crash sweep: {total} runs over {len(set(every))} points, {kills} kills, "
+        f"{time.monotonic() - began:.0f} s, {dict(faults)}"
+    )
+    assert kills >= total * 0.5 or os.environ.get("SURVEYD_CHAOS_ONLY"), "the points no longer lie within a run"
