@@ -9,7 +9,6 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::look_up::fastrand;
 use super::{tell_end, tell_uncertain};
 use crate::desk::{self, Desk};
 use crate::domain::budget::{Call, Told};
@@ -181,7 +180,7 @@ async fn post(desk: &Desk, sending: Sending, halted: &AtomicBool) -> Result<()> 
         }
         Err(Error::NotNow(words)) => {
             why = Some(words);
-            Outcome::NotSent { try_at: now.plus(policy::backoff(survey.attempts, fastrand())) }
+            Outcome::NotSent { try_at: now.plus(policy::backoff(&survey, survey.attempts)) }
         }
     };
     // The outcome first: what follows may fail without losing it.
