@@ -1,0 +1,3 @@
+//! The tests of the whole: a simulation of many days.
+
+mod simulation;
