@@ -140,7 +140,10 @@ impl Desk {
             probe_wait: wait,
             resumed_at: None,
         };
+        let probe_at = paused.probe_at;
         self.store.pause(paused).await?;
+        // The scheduler asks; where the poller was refused it may be asleep.
+        self.wake.due(probe_at);
         tracing::error!(
             event = "account.paused",
             account = self.name(),
