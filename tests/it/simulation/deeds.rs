@@ -25,7 +25,8 @@ pub enum Sender {
 pub enum Deed {
     Close(Close, Sender),
     Reopen(Reopening),
-    Fault(Call, Kind),
+    /// The next calls of a kind meet it, so many of them.
+    Fault(Call, Kind, u64),
     /// surveyd ends as soon as so many more transactions are committed.
     CrashAfterCommits(u32),
     /// surveyd ends between two passes.
@@ -78,7 +79,7 @@ impl Planner<'_> {
         if self.setting.weather == Weather::Calm {
             return;
         }
-        for _ in 0..self.dice.below(10) {
+        for _ in 0..self.dice.below(15) {
             let at = self.some_time_of(day);
             self.mishap(at);
         }
@@ -148,6 +149,13 @@ impl Planner<'_> {
             let mut next = close.clone();
             next.closed_at = close.closed_at.plus(self.dice.between(MINUTE / 6, soon));
             let told_at = told_at.max(next.closed_at);
+            if self.dice.happens(30) {
+                // An older one was held up on its way.
+                let mut late = close.clone();
+                late.closed_at = close.closed_at.minus(Duration::from_secs(1));
+                let late_at = told_at.plus(Duration::from_secs(1));
+                self.deeds.push((late_at, Deed::Close(late, Sender::Waits)));
+            }
             self.deeds.push((told_at, Deed::Close(next, Sender::Waits)));
         }
         if self.dice.happens(20) {
@@ -169,7 +177,7 @@ impl Planner<'_> {
             1 => Deed::Restart,
             2 => Deed::Sleep(self.dice.between(MINUTE, 8 * HOUR)),
             3..=6 => Deed::CrashAfterCommits(1 + self.dice.below(10) as u32),
-            7..=15 => Deed::Fault(Call::Create, *self.dice.pick(kinds(Call::Create))),
+            7..=15 => Deed::Fault(Call::Create, *self.dice.pick(kinds(Call::Create)), 1),
             _ => {
                 let look_up = match self.setting.can_dm {
                     "users_v2" => Call::Users,
@@ -180,7 +188,10 @@ impl Planner<'_> {
                     0 => Call::VerifyCredentials,
                     _ => *self.dice.pick(&calls),
                 };
-                Deed::Fault(call, *self.dice.pick(kinds(call)))
+                let kind = *self.dice.pick(kinds(call));
+                // Mostly once; now and then for hours.
+                let is_outage = !kind.is_crash() && self.dice.happens(20);
+                Deed::Fault(call, kind, if is_outage { 10 + self.dice.below(40) } else { 1 })
             }
         };
         self.deeds.push((at, deed));

@@ -28,6 +28,13 @@ pub async fn check(run: &mut Run) {
     }
     assert_eq!(results.len(), run.model.surveys().len(), "closes and surveys");
     check_answers(run, &results);
+    for account in &run.setting.accounts {
+        let pause = run.office.store.last_pause(&account.screen_name).await.unwrap();
+        if let Some(pause) = pause {
+            assert!(pause.resumed_at.is_some(), "{} stays paused", account.screen_name);
+            run.trace.cover("an account works again");
+        }
+    }
     if run.setting.weather == Weather::Calm {
         check_forecast(run, &results);
     }

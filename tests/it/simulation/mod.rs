@@ -6,6 +6,7 @@
 //! The same seed gives the same run, step by step. `SURVEYD_SIM_SEED` repeats one run,
 //! `SURVEYD_SIM_DAYS` lengthens the suite.
 
+mod coverage;
 mod deeds;
 mod dice;
 mod ending;
@@ -35,6 +36,9 @@ const DAYS: &str = "SURVEYD_SIM_DAYS";
 const SHORT: u64 = 96;
 /// Days of the long form.
 const LONG: u64 = 5_000;
+
+/// Seeds that are run twice; not of those that the short form runs.
+const SAME: u64 = 1_000_002;
 
 fn simulate(seed: u64, is_repeated: bool) -> Report {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -76,6 +80,8 @@ fn simulate_days(days: u64) {
     for (what, count) in &seen {
         eprintln!("{count:8} {what}");
     }
+    let missing = coverage::missing(&seen, simulated);
+    assert!(missing.is_empty(), "never seen in {simulated} days: {missing:#?}");
 }
 
 #[test]
@@ -86,5 +92,20 @@ fn nobody_is_prompted_twice_and_no_close_is_lost_on_any_day() {
             eprintln!("seed {seed}: {} days, trace {:016x}", report.days, report.hash);
         }
         None => simulate_days(number(DAYS).unwrap_or(SHORT)),
+    }
+}
+
+/// Minutes in a release build: `cargo test --release --test it simulation -- --ignored`.
+#[test]
+#[ignore = "long"]
+fn nobody_is_prompted_twice_and_no_close_is_lost_in_thirteen_years() {
+    simulate_days(number(DAYS).unwrap_or(LONG));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_days() {
+    for seed in [SAME, SAME + 1] {
+        let (one, other) = (simulate(seed, false), simulate(seed, false));
+        assert_eq!(one.hash, other.hash, "the traces of seed {seed}");
     }
 }

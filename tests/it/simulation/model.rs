@@ -352,8 +352,9 @@ impl Model {
             || day >= self.setting.daily_limit as usize
     }
 
-    /// X has carried out a prompt.
-    pub fn prompted(&mut self, prompt: &Prompt) -> String {
+    /// X has carried out a prompt: in words, and whether it was the last that its account may send
+    /// that day.
+    pub fn prompted(&mut self, prompt: &Prompt) -> (String, bool) {
         let at = prompt.carried_out_at;
         let account = self.setting.account(prompt.from_user_id).to_owned();
         let external_id = prompt.field("external_id").expect("every prompt bears an external id");
@@ -379,7 +380,8 @@ impl Model {
         assert!(at >= known.due_at, "{name} is out before its time");
         assert!(at <= known.closed_at.plus(latest), "{name} is out too late");
         known.prompted_at = Some(at);
-        format!("{name} reaches {}", prompt.to_user_id)
+        let is_day_full = day + 1 == self.setting.daily_limit as usize;
+        (format!("{name} reaches {}", prompt.to_user_id), is_day_full)
     }
 
     /// Every survey has come to an end, and every fault to its consequence.
@@ -402,7 +404,8 @@ impl Model {
             match known.state.as_str() {
                 "uncertain" => {
                     let readable = known.since.plus(DAY).max(self.hindered_at);
-                    let patience = self.setting.interval.max(HOUR) + HOUR;
+                    // A refused account is asked about every hour at the least.
+                    let patience = self.setting.interval + 2 * HOUR;
                     assert!(now <= readable.plus(patience), "{name} stays uncertain");
                 }
                 "sending" => panic!("{name} is sending and nobody sends it"),

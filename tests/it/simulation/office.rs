@@ -43,6 +43,10 @@ impl Worker {
             self.schedule_at = Some(clock.now());
         }
     }
+
+    fn look_by(&mut self, at: Millis) {
+        self.schedule_at = Some(self.schedule_at.map_or(at, |before| before.min(at)));
+    }
 }
 
 pub struct Office {
@@ -104,8 +108,13 @@ impl Office {
         let is_of = |worker: &&mut Worker| worker.desk.name() == account;
         let worker = self.workers.iter_mut().find(is_of).expect("the account is configured");
         if due_at >= worker.desk.now().plus(LOOK_ANYWAY) {
-            worker.schedule_at = Some(worker.schedule_at.map_or(due_at, |at| at.min(due_at)));
+            worker.look_by(due_at);
         }
+    }
+
+    /// What a fault has changed, a pause for instance, is found by those looks too.
+    pub fn looks_anyway(&mut self, now: Millis) {
+        self.workers.iter_mut().for_each(|worker| worker.look_by(now.plus(LOOK_ANYWAY)));
     }
 
     /// All that was held in memory is gone. What the store had been given to write, it has written.

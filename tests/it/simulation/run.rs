@@ -17,6 +17,7 @@ use surveyd::store::Location;
 use surveyd::{poller, scheduler};
 use tempfile::TempDir;
 
+use super::coverage;
 use super::deeds::{Deed, Sender, plan};
 use super::dice::Dice;
 use super::ending;
@@ -281,6 +282,7 @@ impl Run {
         self.office.close().await;
         self.set(self.now().plus(downtime));
         self.office = Office::open(&self.config, &self.location, &self.now).await;
+        self.model.hindered(self.now());
         self.tell("surveyd starts");
     }
 
@@ -288,17 +290,19 @@ impl Run {
         match deed {
             Deed::Close(close, sender) => self.close(close, sender).await,
             Deed::Reopen(reopening) => self.reopen(reopening).await,
-            Deed::Fault(call, kind) => {
+            Deed::Fault(call, kind, times) => {
                 let now = self.now();
                 let world = self.sandbox.world();
-                self.orders.add(call, kind, &mut world.lock().unwrap(), now, &mut self.dice);
-                self.tell(&format!("{call:?} is to meet {kind:?}"));
+                let mut world = world.lock().unwrap();
+                for _ in 0..times {
+                    self.orders.add(call, kind, &mut world, now, &mut self.dice);
+                }
+                self.tell(&format!("{call:?} is to meet {kind:?}, {times} times"));
             }
             Deed::CrashAfterCommits(count) => self.commits_left = Some(count),
             Deed::Crash => self.crash("between passes").await,
             Deed::Restart => {
                 self.trace.cover("a restart");
-                self.model.hindered(self.now());
                 self.reopen_office(Duration::from_secs(1)).await;
             }
             Deed::Sleep(length) => {
@@ -382,8 +386,12 @@ impl Run {
         let mut world = world.lock().unwrap();
         world.advance(now);
         for (call, kind) in self.orders.met(&world) {
-            self.trace.cover(format!("{call:?} met {kind:?}"));
+            self.trace.cover(coverage::met(call, kind));
+            if call != Call::Create {
+                self.trace.cover(coverage::read_met(kind));
+            }
             self.model.hindered(now);
+            self.office.looks_anyway(now);
             self.was_later |= matches!(kind, Kind::CutLater | Kind::CrashLater);
             if call == Call::Create && kind == Kind::UnknownRefusal {
                 self.model.met_strange();
@@ -400,7 +408,10 @@ impl Run {
         let new: Vec<_> = world.prompts()[self.prompts_seen..].to_vec();
         self.prompts_seen += new.len();
         for prompt in &new {
-            let words = self.model.prompted(prompt);
+            let (words, is_day_full) = self.model.prompted(prompt);
+            if is_day_full {
+                self.trace.cover("a full day");
+            }
             self.trace.tell(prompt.carried_out_at, &words);
         }
         let count = world.record().refused_count();
@@ -419,6 +430,9 @@ impl Run {
                 "/1.1/feedback/create.json" if matches!(code, 50 | 63 | 150) => self.was_later,
                 _ => code == 88 && self.setting.weather == Weather::Stingy,
             };
+            if code == 88 {
+                self.trace.cover("a read is limited by X");
+            }
             assert!(is_fair, "surveyd makes a call that X refuses: {call:?}");
         }
     }

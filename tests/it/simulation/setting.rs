@@ -88,7 +88,7 @@ impl Setting {
             is_grouped: dice.happens(50),
             delay: *dice.pick(&[Duration::ZERO, MINUTE, 5 * MINUTE, 45 * MINUTE]),
             // Longer than X's horizon, too: what is settled as unsent is then still in time.
-            expire_after: *dice.pick(&[3 * HOUR, 12 * HOUR, 28 * HOUR, 30 * HOUR]),
+            expire_after: *dice.pick(&[90 * MINUTE, 4 * HOUR, 12 * HOUR, 30 * HOUR]),
             throttle: *dice.pick(&[Duration::ZERO, 6 * HOUR, DAY, 3 * DAY]),
             settle_after: MINUTE,
             interval: *dice.pick(&[HOUR, HOUR, 2 * HOUR]),
