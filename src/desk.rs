@@ -52,14 +52,14 @@ const TROUBLE_MOST: Duration = Duration::from_secs(2 * 60);
 
 impl Trouble {
     /// A call has found X away. When it is asked again.
-    pub fn met(&self, now: Millis, draw: f64) -> Millis {
+    pub fn met(&self, now: Millis) -> Millis {
         let mut trouble = self.0.lock().expect("no holder of this lock can panic");
         let (times, until) = *trouble;
         // Calls that were under way together are one trouble.
         if now < until && until.since(now) <= TROUBLE_MOST {
             return until;
         }
-        let wait = policy::backoff(times + 1, draw).min(TROUBLE_MOST);
+        let wait = (policy::RETRY_FIRST * (1 << times.min(8))).min(TROUBLE_MOST);
         *trouble = (times + 1, now.plus(wait));
         trouble.1
     }
@@ -204,7 +204,10 @@ impl Desk {
             probe_wait: wait,
             resumed_at: None,
         };
+        let probe_at = paused.probe_at;
         self.store.pause(paused).await?;
+        // The scheduler asks; where the poller was refused it may be asleep.
+        self.wake.due(probe_at);
         tracing::error!(
             event = "account.paused",
             account = self.name(),

@@ -145,8 +145,14 @@ mod tests {
         })
     }
 
+    /// `PROPTEST_CASES` asks for more.
+    fn cases() -> ProptestConfig {
+        let asked = ProptestConfig::default();
+        ProptestConfig { cases: asked.cases.max(5_000), ..asked }
+    }
+
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(5_000))]
+        #![proptest_config(cases())]
 
         #[test]
         fn order_repetition_and_batching_do_not_matter(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::close::Close;
-use super::survey::Reason;
+use super::survey::{Reason, Survey};
 use super::time::{Millis, millis};
 
 /// X counts its day of prompts back from now (X's page of feedback/create).
@@ -54,18 +54,23 @@ pub fn too_late_at(closed_at: Millis, rules: &Rules) -> Millis {
 /// Whether a close falls into the sample: decided by its identity alone, so that asking again, or
 /// on another machine, gives the same answer.
 fn is_sampled(close: &Close, share: f64) -> bool {
+    let closed_at = close.closed_at.0.to_be_bytes();
+    draw(&[close.account.as_bytes(), close.conversation_id.as_str().as_bytes()], &closed_at) < share
+}
+
+/// A number from 0 to 1 that an identity always has: even over all identities.
+fn draw(names: &[&[u8]], number: &[u8]) -> f64 {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
-    for part in [close.account.as_str(), close.conversation_id.as_str()] {
-        context.update(part.as_bytes());
+    for name in names {
+        context.update(name);
         context.update(&[0]);
     }
-    context.update(&close.closed_at.0.to_be_bytes());
+    context.update(number);
     let digest = context.finish();
     let mut first = [0_u8; 8];
     first.copy_from_slice(&digest.as_ref()[..8]);
     // 53 bits, the most that a double holds exactly.
-    let draw = (u64::from_be_bytes(first) >> 11) as f64 / (1_u64 << 53) as f64;
-    draw < share
+    (u64::from_be_bytes(first) >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// What was sent before, as far as it bears on one more prompt. What may have been sent counts as
@@ -115,11 +120,17 @@ pub const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// Longest wait between two tries of one survey.
 pub const RETRY_MOST: Duration = Duration::from_secs(15 * 60);
 
-/// How long to wait before the try after the `attempts`-th, with up to a quarter of jitter taken
-/// off. `draw` is a random number from 0 to 1.
-pub fn backoff(attempts: u32, draw: f64) -> Duration {
+/// How long to wait before the try of a survey after its `attempts`-th. What failed together is
+/// spread by the surveys' names, not by chance: the same run waits as long when it is repeated.
+pub fn backoff(survey: &Survey, attempts: u32) -> Duration {
+    let names = [survey.account.as_bytes(), survey.external_id.as_bytes()];
+    spread(attempts, draw(&names, &attempts.to_be_bytes()))
+}
+
+/// The wait after so many tries, with up to a quarter taken off.
+fn spread(attempts: u32, jitter: f64) -> Duration {
     let doubled = RETRY_FIRST.saturating_mul(1_u32 << attempts.saturating_sub(1).min(16));
-    doubled.min(RETRY_MOST).mul_f64(1.0 - 0.25 * draw.clamp(0.0, 1.0))
+    doubled.min(RETRY_MOST).mul_f64(1.0 - 0.25 * jitter)
 }
 
 /// First wait before a paused account is asked about, and the longest.
@@ -225,10 +236,10 @@ mod tests {
 
     #[test]
     fn waits_grow_and_are_bounded() {
-        assert_eq!(backoff(1, 0.0), RETRY_FIRST);
-        assert_eq!(backoff(2, 0.0), 2 * RETRY_FIRST);
-        assert_eq!(backoff(60, 0.0), RETRY_MOST);
-        assert_eq!(backoff(1, 1.0), RETRY_FIRST.mul_f64(0.75));
+        assert_eq!(spread(1, 0.0), RETRY_FIRST);
+        assert_eq!(spread(2, 0.0), 2 * RETRY_FIRST);
+        assert_eq!(spread(60, 0.0), RETRY_MOST);
+        assert_eq!(spread(1, 1.0), RETRY_FIRST.mul_f64(0.75));
     }
 
     #[test]

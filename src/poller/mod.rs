@@ -31,8 +31,8 @@ pub struct Poller {
 /// One pass. When the next is wanted.
 pub async fn tick(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
     if let Some(paused) = desk.store.paused(desk.name()).await? {
-        // The scheduler asks X about the account.
-        return Ok(Some(paused.probe_at.plus(desk.limits.poll_interval)));
+        // The scheduler asks X about the account, and may not have come to it.
+        return Ok(Some(paused.probe_at.max(desk.now()).plus(desk.limits.poll_interval)));
     }
     let now = desk.now();
     let events_at = match poller.events_at.filter(|at| *at > now && !is_set_back(*at, now, desk)) {
@@ -140,7 +140,7 @@ async fn failed_reading(desk: &Desk, error: &Error) -> Result<Millis> {
         Error::Account(words) => desk.pause(words).await?,
         Error::Clock(_) => again = desk.now().plus(policy::RETRY_FIRST),
         Error::NotNow(_) | Error::NoAnswer(_) => {
-            again = again.max(desk.reading_trouble.met(desk.now(), 0.0));
+            again = again.max(desk.reading_trouble.met(desk.now()));
         }
         Error::Request(_) | Error::Person { .. } => {}
     }

@@ -123,8 +123,8 @@ async fn judge(
         }
         Err(Error::Clock(_)) => return put_off_one(desk, leased, desk.now()).await,
         Err(Error::NotNow(why) | Error::NoAnswer(why)) => {
-            let wait = policy::backoff(leased.survey.attempts + 1, fastrand());
-            desk.sending_trouble.met(desk.now(), fastrand());
+            let wait = policy::backoff(&leased.survey, leased.survey.attempts + 1);
+            desk.sending_trouble.met(desk.now());
             tracing::warn!(
                 event = "survey.retry",
                 account = desk.name(),
@@ -146,14 +146,6 @@ async fn judge(
         Err(error) => return Err(error),
     }
     Ok(None)
-}
-
-/// A number from 0 to 1 that spreads waits.
-pub fn fastrand() -> f64 {
-    let mut bytes = [0_u8; 8];
-    bytes.copy_from_slice(&uuid::Uuid::now_v7().as_bytes()[8..]);
-    // The version and variant bits stand at the top; the rest is random.
-    (u64::from_be_bytes(bytes) & 0xFFFF_FFFF) as f64 / f64::from(u32::MAX)
 }
 
 async fn put_off_one(desk: &Desk, leased: Leased, until: Millis) -> Result<Option<Leased>> {

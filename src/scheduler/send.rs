@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::look_up::{fastrand, too_late_at};
+use super::look_up::too_late_at;
 use super::{tell_end, tell_uncertain};
 use crate::desk::{self, Calls, Desk};
 use crate::domain::budget::{Call, Told};
@@ -208,9 +208,9 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         }
         Err(Error::NotNow(words)) => {
             round.halt();
-            desk.sending_trouble.met(now, fastrand());
+            desk.sending_trouble.met(now);
             why = Some(words);
-            let again = now.plus(policy::backoff(survey.attempts, fastrand()));
+            let again = now.plus(policy::backoff(&survey, survey.attempts));
             Outcome::NotSent {
                 why: why.clone().unwrap_or_default(),
                 try_at: again.min(too_late_at(desk, &survey)),

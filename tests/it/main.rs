@@ -8,5 +8,6 @@ mod cli;
 mod harness;
 mod layering;
 mod migrations;
+mod simulation;
 mod store;
 mod stories;

@@ -1,0 +1,446 @@
+//! One run: surveyd and the simulated X on one clock, driven by direct calls, with the oracle
+//! looking on after each of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use surveyd::config::{self, Config, Environment};
+use surveyd::domain::close::{Close, Reopening};
+use surveyd::domain::time::Millis;
+use surveyd::sandbox::{self, Call, Sandbox};
+use surveyd::store::Location;
+use surveyd::{poller, scheduler};
+use tempfile::TempDir;
+
+use super::coverage;
+use super::deeds::{Deed, Sender, plan};
+use super::dice::Dice;
+use super::ending;
+use super::forecast::Said;
+use super::model::Model;
+use super::office::{BREATH, Office, Worker};
+use super::setting::{HOUR, MINUTE, START, Setting, Weather};
+use super::trace::Trace;
+use super::watch::Watch;
+use super::weather::{Kind, Orders};
+
+/// What a run came to.
+pub struct Report {
+    pub hash: u64,
+    pub days: u32,
+    pub seen: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Pass {
+    Schedule,
+    Poll,
+}
+
+pub struct Run {
+    pub setting: Setting,
+    pub sandbox: Sandbox,
+    pub office: Office,
+    pub model: Model,
+    pub trace: Trace,
+    pub said: Vec<(Millis, String, Said)>,
+    config: Config,
+    location: Location,
+    now: Arc<AtomicI64>,
+    dice: Dice,
+    watch: Watch,
+    orders: Orders,
+    deeds: VecDeque<(Millis, Deed)>,
+    /// surveyd ends after so many more commits.
+    commits_left: Option<u32>,
+    prompts_seen: usize,
+    refused_seen: u64,
+    was_later: bool,
+    passes: Passes,
+    _folder: TempDir,
+}
+
+/// Passes of the current hour: one that always wants to go on at once makes no headway.
+#[derive(Default)]
+struct Passes {
+    hour: i64,
+    count: u32,
+}
+
+const PASSES_MAX: u32 = 3_000;
+
+/// Lets a whole run happen.
+pub async fn run(setting: Setting) -> Report {
+    let mut run = Run::begin(setting).await;
+    let end = run.setting.end();
+    while run.now() < end {
+        run.go_on(end).await;
+    }
+    ending::check(&mut run).await;
+    let Run { setting, sandbox, mut office, mut trace, .. } = run;
+    office.close().await;
+    sandbox.stop().await;
+    let seen = std::mem::take(&mut trace.seen);
+    Report { hash: trace.hash(), days: setting.days(), seen }
+}
+
+impl Run {
+    async fn begin(setting: Setting) -> Self {
+        let now = Arc::new(AtomicI64::new(START.0));
+        let world = setting.world(sandbox::Clock::Manual(now.clone()));
+        let sandbox = Sandbox::start_on_loopback(world).await.unwrap();
+        for (id, person) in &setting.people {
+            sandbox.world().lock().unwrap().tell(*id, person.clone());
+        }
+        let folder = folder();
+        let text = setting.configuration(&sandbox.base_url());
+        let file = folder.path().join("surveyd.toml");
+        let config = config::parse(&text, &file, &Environment::default())
+            .unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+        let location = Location::parse(&config.store.url, folder.path()).unwrap();
+        let office = Office::open(&config, &location, &now).await;
+        Self {
+            model: Model::of(&setting, START),
+            trace: Trace::of(setting.seed, setting.is_repeated),
+            dice: Dice::of(setting.seed, "run"),
+            watch: Watch::over(location.file().expect("it is a file")),
+            deeds: plan(&setting).into(),
+            orders: Orders::default(),
+            said: Vec::new(),
+            commits_left: None,
+            prompts_seen: 0,
+            refused_seen: 0,
+            was_later: false,
+            passes: Passes::default(),
+            setting,
+            sandbox,
+            office,
+            config,
+            location,
+            now,
+            _folder: folder,
+        }
+    }
+
+    pub fn now(&self) -> Millis {
+        Millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn set(&self, to: Millis) {
+        self.now.store(to.0, Ordering::SeqCst);
+    }
+
+    fn tell(&mut self, what: &str) {
+        self.trace.tell(self.now(), what);
+    }
+
+    /// Does what is due, one thing; or, where nothing is, lets time pass until something is.
+    async fn go_on(&mut self, end: Millis) {
+        let now = self.now();
+        self.office.workers.iter_mut().for_each(Worker::look);
+        if self.deeds.front().is_some_and(|(at, _)| *at <= now) {
+            let (_, deed) = self.deeds.pop_front().expect("it was just seen");
+            self.perform(deed).await;
+            return self.observe();
+        }
+        for at in 0..self.office.workers.len() {
+            let worker = &self.office.workers[at];
+            let pass = if worker.schedule_at.is_some_and(|at| at <= now) {
+                Pass::Schedule
+            } else if worker.poll_at <= now {
+                Pass::Poll
+            } else {
+                continue;
+            };
+            self.count_pass(now);
+            self.pass(at, pass).await;
+            return self.observe();
+        }
+        let workers = self.office.workers.iter();
+        let wanted = workers.flat_map(|worker| [worker.schedule_at, Some(worker.poll_at)]);
+        let deed = self.deeds.front().map(|(at, _)| *at);
+        self.set(wanted.flatten().chain(deed).min().unwrap_or(end).min(end));
+    }
+
+    fn count_pass(&mut self, now: Millis) {
+        let hour = now.0 / 3_600_000;
+        if self.passes.hour != hour {
+            self.passes = Passes { hour, count: 0 };
+            self.check_hourly();
+        }
+        self.passes.count += 1;
+        assert!(self.passes.count < PASSES_MAX, "passes that make no headway");
+    }
+
+    fn check_hourly(&mut self) {
+        let now = self.now();
+        self.model.check_patience(now);
+        let stranded = self.watch.stranded(now, self.setting.expire_after);
+        assert!(stranded.is_empty(), "nobody moves these on: {stranded:?}");
+    }
+
+    /// One pass of one worker, or as much of it as surveyd lives to make.
+    async fn pass(&mut self, at: usize, pass: Pass) {
+        let calls_before = self.calls();
+        let Self { office, orders, watch, sandbox, commits_left, .. } = self;
+        let worker = &mut office.workers[at];
+        let (desk, poller) = (&worker.desk, &mut worker.poller);
+        let mut work = Box::pin(async {
+            match pass {
+                Pass::Schedule => {
+                    desk.wake.listen();
+                    scheduler::tick(desk).await
+                }
+                Pass::Poll => poller::tick(desk, poller).await,
+            }
+        });
+        let next = if orders.may_crash() || commits_left.is_some() {
+            // Commits of other times are none of this pass's.
+            watch.has_committed();
+            let world = sandbox.world();
+            // Looked at before each step of the work, so it ends where the seed says: behind that
+            // commit, or while that request is under way, however long either takes.
+            poll_fn(|context| {
+                if watch.has_committed()
+                    && let Some(left) = commits_left
+                {
+                    *left -= 1;
+                }
+                let is_over =
+                    *commits_left == Some(0) || orders.is_crash_met(&world.lock().unwrap());
+                if is_over {
+                    return Poll::Ready(None);
+                }
+                // The call that never gets an answer wakes nobody.
+                context.waker().wake_by_ref();
+                work.poll_unpin(context).map(Some)
+            })
+            .await
+        } else {
+            Some(work.as_mut().await)
+        };
+        drop(work);
+        let Some(next) = next else {
+            let what = match self.commits_left.take_if(|left| *left == 0) {
+                Some(_) => "after a commit",
+                None => "while a request is under way",
+            };
+            return self.crash(what).await;
+        };
+        let next = next.unwrap();
+        self.wanted(at, pass, next, self.calls() == calls_before);
+    }
+
+    /// Notes when a worker wants its next pass.
+    fn wanted(&mut self, at: usize, pass: Pass, next: Option<Millis>, was_idle: bool) {
+        let now = self.now();
+        let mut next = next.map(|next| next.max(now.plus(BREATH)));
+        let worker = &mut self.office.workers[at];
+        let name = worker.desk.name().to_owned();
+        match pass {
+            Pass::Schedule => {
+                // What is blocked is looked through every minute for what has become too late; here
+                // less often. Where nothing is blocked every survey is seen to at its time.
+                if was_idle && self.setting.weather != Weather::Calm {
+                    let soon = next.filter(|next| *next <= now.plus(MINUTE));
+                    next = soon.map(|_| now.plus(10 * MINUTE)).or(next);
+                }
+                worker.schedule_at = next;
+            }
+            Pass::Poll => worker.poll_at = next.expect("the poller always wants to look again"),
+        }
+        let next = next.map(|next| next.since(now).as_millis());
+        self.tell(&format!("{name} {pass:?}, next in {next:?}"));
+    }
+
+    fn calls(&self) -> u64 {
+        let world = self.sandbox.world();
+        let world = world.lock().unwrap();
+        world.record().calls().values().sum()
+    }
+
+    /// surveyd ends here and now, and is back after a while.
+    async fn crash(&mut self, what: &str) {
+        self.trace.cover(format!("crash {what}"));
+        self.tell(&format!("surveyd crashes {what}"));
+        self.observe();
+        self.model.crashed(self.now());
+        let downtime = match self.dice.below(10) {
+            0 => self.dice.between(MINUTE, 8 * HOUR),
+            1..=4 => self.dice.between(Duration::ZERO, 5 * MINUTE),
+            _ => self.dice.between(Duration::ZERO, Duration::from_secs(5)),
+        };
+        self.reopen_office(downtime).await;
+    }
+
+    async fn reopen_office(&mut self, downtime: Duration) {
+        self.office.close().await;
+        self.set(self.now().plus(downtime));
+        self.office = Office::open(&self.config, &self.location, &self.now).await;
+        self.model.hindered(self.now());
+        self.tell("surveyd starts");
+    }
+
+    async fn perform(&mut self, deed: Deed) {
+        match deed {
+            Deed::Close(close, sender) => self.close(close, sender).await,
+            Deed::Reopen(reopening) => self.reopen(reopening).await,
+            Deed::Fault(call, kind, times) => {
+                let now = self.now();
+                let world = self.sandbox.world();
+                let mut world = world.lock().unwrap();
+                for _ in 0..times {
+                    self.orders.add(call, kind, &mut world, now, &mut self.dice);
+                }
+                self.tell(&format!("{call:?} is to meet {kind:?}, {times} times"));
+            }
+            Deed::CrashAfterCommits(count) => self.commits_left = Some(count),
+            Deed::Crash => self.crash("between passes").await,
+            Deed::Restart => {
+                self.trace.cover("a restart");
+                self.reopen_office(Duration::from_secs(1)).await;
+            }
+            Deed::Sleep(length) => {
+                self.trace.cover("a sleep");
+                self.tell(&format!("nobody looks for {length:?}"));
+                self.set(self.now().plus(length));
+                self.model.hindered(self.now());
+            }
+            Deed::Is(id, person) => {
+                self.trace.cover("a person who changes");
+                self.tell(&format!("{id} is {:?} {:?}", person.standing, person.messages));
+                self.model.is(id, &person);
+                self.sandbox.world().lock().unwrap().tell(id, person);
+            }
+            Deed::Limit(call, limit) => {
+                self.trace.cover(format!("{call:?} limited by headers"));
+                self.tell(&format!("X allows {limit} {call:?}"));
+                self.model.hindered(self.now());
+                self.sandbox.world().lock().unwrap().set_limit(call, limit);
+            }
+            Deed::NothingToday => self.trace.cover("a day without anything"),
+            Deed::Quiet => {
+                self.tell("from now on all is quiet");
+                self.commits_left = None;
+                self.model.hindered(self.now());
+                let world = self.sandbox.world();
+                let mut world = world.lock().unwrap();
+                self.orders.clear(&mut world);
+                for call in [Call::Show, Call::Events, Call::Friendship, Call::Users] {
+                    world.set_limit(call, 180);
+                }
+            }
+        }
+    }
+
+    async fn close(&mut self, close: Close, sender: Sender) {
+        let again = sender != Sender::Waits;
+        if again {
+            // The first step hands the close over; the answer is not waited for.
+            assert!(self.office.intake.close(close.clone()).now_or_never().is_none());
+            // Until it is written, whoever looks would see it or not.
+            self.office.store.ping().await.unwrap();
+            self.trace.cover("a sender that hangs up");
+        }
+        if sender == Sender::SeesACrash {
+            self.crash("before a sender has its answer").await;
+        }
+        let now = self.now();
+        let taken = self.office.intake.close(close.clone()).await.unwrap();
+        let taken = taken.expect("the account is configured");
+        let what = self.model.acknowledged(&close, &taken, again, now);
+        self.trace.cover(format!("close {what}"));
+        if taken.state == "scheduled" {
+            self.office.finds(&close.account, taken.due_at);
+        }
+        let (account, conversation) = (close.account, close.conversation_id.to_string());
+        self.tell(&format!("{account}/{conversation} closes, {what}: {}", taken.state));
+        let person = close.user_id.as_str().parse().unwrap();
+        let said = Said::Closed { conversation, person, closed_at: close.closed_at };
+        self.said.push((now, account, said));
+    }
+
+    async fn reopen(&mut self, reopening: Reopening) {
+        let now = self.now();
+        self.model.reopens(&reopening);
+        let cancelled = self.office.intake.reopening(reopening.clone()).await.unwrap();
+        self.observe();
+        self.model.reopened(&reopening);
+        let (account, conversation) = (reopening.account, reopening.conversation_id.to_string());
+        let what = if cancelled.is_some() { "calls a survey off" } else { "calls nothing off" };
+        self.trace.cover(format!("reopening {what}"));
+        self.tell(&format!("{account}/{conversation} goes on, {what}"));
+        let said = Said::Reopened { conversation, reopened_at: reopening.reopened_at };
+        self.said.push((now, account, said));
+    }
+
+    /// Shows the oracle all that has happened since it looked last.
+    pub fn observe(&mut self) {
+        let now = self.now();
+        let world = self.sandbox.world();
+        let mut world = world.lock().unwrap();
+        world.advance(now);
+        for (call, kind) in self.orders.met(&world) {
+            self.trace.cover(coverage::met(call, kind));
+            if call != Call::Create {
+                self.trace.cover(coverage::read_met(kind));
+            }
+            self.model.hindered(now);
+            self.office.looks_anyway(now);
+            self.was_later |= matches!(kind, Kind::CutLater | Kind::CrashLater);
+            if call == Call::Create && kind == Kind::UnknownRefusal {
+                self.model.met_strange();
+            } else if call == Call::Create && kind.leaves_unknown() && !kind.is_crash() {
+                self.model.met_unknown();
+            }
+        }
+        for noted in self.watch.news() {
+            let step = self.model.step(&noted, world.prompts());
+            self.trace.tell(now, &step);
+            let (_, step) = step.split_once(": ").expect("a step names its survey");
+            self.trace.cover(step);
+        }
+        let new: Vec<_> = world.prompts()[self.prompts_seen..].to_vec();
+        self.prompts_seen += new.len();
+        for prompt in &new {
+            let (words, is_day_full) = self.model.prompted(prompt);
+            if is_day_full {
+                self.trace.cover("a full day");
+            }
+            self.trace.tell(prompt.carried_out_at, &words);
+        }
+        let count = world.record().refused_count();
+        let fresh = usize::try_from(count - self.refused_seen).expect("few are refused");
+        self.refused_seen = count;
+        let refused = world.refused();
+        let before = refused.len() - fresh;
+        for call in world.refused().skip(before) {
+            let code = call.refusal.code;
+            let is_fair = match call.path.as_str() {
+                // The look-up is how surveyd learns it.
+                "/1.1/friendships/show.json" if matches!(code, 50 | 63) => true,
+                // The look-up may be wrong of this one.
+                "/1.1/feedback/create.json" if code == 349 => true,
+                // The person may have changed before X carried it out.
+                "/1.1/feedback/create.json" if matches!(code, 50 | 63 | 150) => self.was_later,
+                _ => code == 88 && self.setting.weather == Weather::Stingy,
+            };
+            if code == 88 {
+                self.trace.cover("a read is limited by X");
+            }
+            assert!(is_fair, "surveyd makes a call that X refuses: {call:?}");
+        }
+    }
+}
+
+/// In memory where the machine has such a place: a commit is then as durable as it can be, and
+/// costs no disk.
+fn folder() -> TempDir {
+    let builder = tempfile::Builder::new();
+    builder.tempdir_in("/dev/shm").or_else(|_| builder.tempdir()).unwrap()
+}
