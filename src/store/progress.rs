@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use sqlx::{AnyConnection, Row};
 
 use super::{Error, Result, Store};
+use crate::domain::budget::{Call, WINDOW};
 use crate::domain::time::Millis;
 
 /// The name of the one row.
@@ -73,6 +74,11 @@ impl Store {
             None => sends > 0,
         };
         if behind {
+            for account in &accounts {
+                // The backup knows nothing of the last calls either; the others wait for the hold.
+                let whole_window = Some(now.plus(WINDOW));
+                self.hold_calls(account, Call::Show, whole_window, now).await?;
+            }
             let sends = known.unwrap_or(0).max(sends);
             self.writer
                 .run(move |connection| {
