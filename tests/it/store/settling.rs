@@ -131,14 +131,16 @@ async fn a_prompt_that_x_shows_before_ours_is_sent_takes_its_place() {
             update.object.created_at = Some(created_at);
             update
         };
-        let old = made("899", START.minus(SECOND));
-        bench.store.fold(ACCOUNT, vec![old, made("900", START)], START).await.unwrap();
+        // X's date lacks the close's milliseconds, and its clock may be behind: "900" is of this close.
+        let old = made("899", START.minus(2 * HOUR));
+        let ours = made("900", START.minus(SECOND));
+        bench.store.fold(ACCOUNT, vec![old, ours], START).await.unwrap();
         bench.take(close("c-1", "7", START)).await;
         let leased = bench.claim_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
         let Begun::Ended(survey) = begun else { panic!("{begun:?}") };
         let State::Sent(delivery) = &survey.state else { panic!("{survey:?}") };
-        assert_eq!(delivery.feedback_id.as_str(), "900", "not one from before the close");
+        assert_eq!(delivery.feedback_id.as_str(), "900", "not one from long before the close");
 
         bench.take(close("c-2", "8", START)).await;
         let leased = bench.claim_one(DUE).await;
