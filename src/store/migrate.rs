@@ -1,6 +1,6 @@
 //! Brings the schema up to date, and refuses one that is newer than this program.
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, Connection, SqlSafeStr};
 
 use super::{Engine, Error, Location, Result};
@@ -75,13 +75,19 @@ pub async fn run(connection: &mut AnyConnection) -> Result<()> {
     let mut looks = MIGRATIONS.len() + 1;
     loop {
         looks -= 1;
-        match migrator.run(&mut *connection).await {
+        let error = match migrator.run(&mut *connection).await {
             Ok(()) => return Ok(()),
-            Err(_) if looks > 0 => {}
-            Err(error) => {
-                let reason = format!("the schema cannot be brought up to date: {error}");
-                return Err(Error::Broken(reason));
-            }
+            Err(error) => error,
+        };
+        let reason = format!("the schema cannot be brought up to date: {error}");
+        if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error
+            && let Error::Io(reason) = error.into()
+        {
+            // After a sync that failed, one that succeeds proves nothing.
+            return Err(Error::Io(reason));
+        }
+        if looks == 0 {
+            return Err(Error::Broken(reason));
         }
     }
 }

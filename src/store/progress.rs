@@ -130,6 +130,9 @@ pub struct Mark {
     written: Arc<Mutex<i64>>,
 }
 
+/// The disk fails, as errno(3) numbers it.
+const EIO: i32 = 5;
+
 impl Mark {
     pub fn beside(database: &Path) -> Self {
         let mut name = database.as_os_str().to_owned();
@@ -148,11 +151,15 @@ impl Mark {
         if sends <= *written {
             return Ok(());
         }
-        self.try_write(sends).map_err(|error| {
-            Error::Unavailable(format!("{} cannot be written: {error}", self.file.display()))
-        })?;
-        *written = sends;
-        Ok(())
+        let done = self.try_write(sends).map_err(|error| {
+            let reason = format!("{} cannot be written: {error}", self.file.display());
+            if error.raw_os_error() == Some(EIO) {
+                Error::Io(reason)
+            } else {
+                Error::Unavailable(reason)
+            }
+        });
+        done.map(|()| *written = sends)
     }
 
     fn try_write(&self, sends: i64) -> io::Result<()> {

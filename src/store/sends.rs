@@ -279,7 +279,12 @@ impl Store {
         let Some(mark) = self.mark.clone() else { return Ok(()) };
         let sends = sending.sends;
         let written = tokio::task::spawn_blocking(move || mark.write(sends)).await;
-        written.map_err(|error| Error::Unavailable(error.to_string()))?
+        let written = written.map_err(|error| Error::Unavailable(error.to_string()))?;
+        if let Err(Error::Io(reason)) = &written {
+            // It is the disk that the database is on.
+            self.failure.send_replace(Some(reason.clone()));
+        }
+        written
     }
 
     /// Writes what a request came to. The survey as it is afterwards. Where the store is
