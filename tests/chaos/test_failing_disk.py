@@ -1,0 +1,69 @@
+"""A disk that fails under one write or sync: the program ends with 74 at once, and the next start is clean."""
+
+import time
+
+import pytest
+
+import lengths
+from business import ACCOUNTS, Case, at_work, people
+from crash import at, require_strace, until_ready_or_gone
+from hostile_x import HostileWorld, HostileX
+from life import PATIENCE_SECONDS, drive, judge, lived_once
+
+CALLS = ("pwrite64", "fsync", "fdatasync")
+EX_IOERR = 74
+ENDS_WITHIN_SECONDS = 5
+
+
+def live_through(number, every, folder):
+    from_nothing, call, nth = every[number % len(every)]
+    chance = lengths.chance("eio", number)
+    world = HostileWorld(list(ACCOUNTS.values()), events_horizon_ms=0)
+    cases = [Case(person) for person in people(3, chance)]
+    with HostileX(world) as x:
+        surveyd = at_work(folder, "sqlite:surveyd.db", x, settle_after="1s")
+        trace = folder / "trace"
+        try:
+            if not from_nothing:
+                surveyd.run("migrate")
+            surveyd.launch(at(call, nth, "error=EIO", trace), {"TOKIO_WORKER_THREADS": "1"})
+            if until_ready_or_gone(surveyd):
+                drive(surveyd, world, cases, 6)
+            has_failed = "(INJECTED)" in trace.read_text(errors="replace")
+            if has_failed:
+                code = surveyd.process.wait(timeout=ENDS_WITHIN_SECONDS)
+                assert code == EX_IOERR, f"ended with {code}"
+            surveyd.kill()
+            surveyd.launch()
+            assert until_ready_or_gone(surveyd), f"ended with {surveyd.process.poll()}"
+            drive(surveyd, world, cases, PATIENCE_SECONDS)
+            judge(surveyd, world, cases)
+            assert surveyd.stop() == 0
+        except Exception as fault:
+            raise AssertionError(f"{call} {nth}, {from_nothing=}, in {folder}: {fault!r}") from fault
+        finally:
+            surveyd.kill()
+    return has_failed
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    """Every write and sync of a life, the database's making included."""
+    require_strace()
+    found = []
+    for from_nothing in (False, True):
+        most = lived_once(tmp_path_factory.mktemp("clean"), from_nothing)
+        found += [(from_nothing, call, number) for call in CALLS for number in range(1, most[call] + 1)]
+    lengths.chance("eio", "points").shuffle(found)
+    return found
+
+
+def test_an_error_of_the_disk_ends_the_program_and_the_next_start_is_clean(every, tmp_path):
+    total = lengths.runs(16, len(every))
+    began = time.monotonic()
+    failed = lengths.in_parallel(lambda number: live_through(number, every, tmp_path / str(number)), range(total))
+    lengths.count(
+        f"EIO: {total} runs over {len(every)} writes and syncs, {sum(failed)} of them met, "
+        f"{time.monotonic() - began:.0f} s"
+    )
+    assert sum(failed) >= total * 0.5 or lengths.ONLY, "the points no longer lie within a run"
