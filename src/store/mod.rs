@@ -164,6 +164,9 @@ impl Location {
                     "pragma trusted_schema = off".into(),
                     "pragma cell_size_check = on".into(),
                     "pragma cache_size = -8192".into(),
+                    // The way back out of a statement is kept aside; in a file, each batch of
+                    // closes would make and delete one.
+                    "pragma temp_store = memory".into(),
                 ] {
                     connection.execute(sqlx::AssertSqlSafe(pragma)).await?;
                 }
