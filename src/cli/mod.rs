@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use futures_util::future::LocalBoxFuture;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Faults};
@@ -121,9 +122,11 @@ pub fn run() -> ExitCode {
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let done = runtime
-        .context("the runtime cannot be started")
-        .and_then(|runtime| runtime.block_on(dispatch(arguments)));
+    let done = runtime.context("the runtime cannot be started").and_then(|runtime| {
+        // Boxed, or each kind of runtime would hold all commands once more.
+        let command: LocalBoxFuture<'_, _> = Box::pin(dispatch(arguments));
+        runtime.block_on(command)
+    });
     match done {
         Ok(code) => code,
         Err(error) => failed(&error),

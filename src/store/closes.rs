@@ -1,6 +1,6 @@
 //! Takes closes and reopenings in.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -70,21 +70,28 @@ const VALUES: usize = 17;
 
 /// One multi-row statement for a whole batch. A survey is inserted as the first of its
 /// conversation; where the conversation is known, nothing happens and [`known`] looks closer. A
-/// close that is older than a reopening on record is cancelled as it comes in.
-fn insert_statement(rows: usize) -> String {
+/// close that is older than a reopening on record is cancelled as it comes in. Rows without an id
+/// are left out.
+///
+/// It returns nothing: in SQLite's case every row would cross from one thread to another by itself.
+fn insert_statement(connection: &AnyConnection, rows: usize) -> String {
     let mut sql = String::from(
         "with new (id, account, source, conversation_id, external_id, user_id, kind, \
          question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
          try_at) as (values ",
     );
+    // SQLite looks every `$1` up among all the names before it, which costs more than the writing
+    // once there are a thousand; a mere `?` has no name, but PostgreSQL does not read it.
+    let named = connection.backend_name() == "PostgreSQL";
     for row in 0..rows {
-        if row > 0 {
-            sql.push(',');
-        }
-        sql.push('(');
+        sql.push_str(if row > 0 { ",(" } else { "(" });
         for value in 0..VALUES {
-            let comma = if value > 0 { "," } else { "" };
-            let _ = write!(sql, "{comma}${}", row * VALUES + value + 1);
+            sql.push_str(if value > 0 { "," } else { "" });
+            if named {
+                let _ = write!(sql, "${}", row * VALUES + value + 1);
+            } else {
+                sql.push('?');
+            }
         }
         sql.push(')');
     }
@@ -99,66 +106,109 @@ fn insert_statement(rows: usize) -> String {
          n.closed_at, n.accepted_at, n.due_at, n.notice, n.ordinal, n.try_at, 0, 0 \
          from new n left join reopening r on r.account = n.account \
          and r.conversation_id = n.conversation_id and r.reopened_at >= n.closed_at \
-         where true on conflict do nothing returning id, state, reason",
+         where n.id is not null on conflict do nothing",
     );
     sql
 }
 
+/// Writes what can be written in one statement. How many surveys that made.
+async fn insert(
+    connection: &mut AnyConnection,
+    batch: &[NewSurvey],
+    ordinal: i64,
+) -> Result<usize> {
+    // Few sizes, so that each is prepared but once: preparing costs as much as the writing.
+    let rows = batch.len().next_power_of_two();
+    let mut query = sqlx::query(AssertSqlSafe(insert_statement(connection, rows)));
+    for row in 0..rows {
+        query = bind(query, batch.get(row), ordinal);
+    }
+    let written = query.execute(&mut *connection).await?.rows_affected();
+    Ok(usize::try_from(written).expect("no more than the batch has"))
+}
+
+// The ids of a batch lie close together, for they begin with the time. Another daemon's may lie
+// between them, and are of no interest.
+const CANCELLED: &str = "select id from survey where id >= $1 and id <= $2 and state = 'cancelled'";
+const WRITTEN: &str = "select id from survey where id >= $1 and id <= $2";
+
+async fn among(
+    connection: &mut AnyConnection,
+    statement: &'static str,
+    batch: &[NewSurvey],
+) -> Result<HashSet<String>> {
+    let ids = || batch.iter().map(|survey| survey.id.as_str());
+    let found: Vec<String> = sqlx::query_scalar(statement)
+        .bind(ids().min())
+        .bind(ids().max())
+        .fetch_all(&mut *connection)
+        .await?;
+    Ok(found.into_iter().collect())
+}
+
 /// Writes a batch of closes; the answers stand in the order of the batch.
 pub async fn take(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
-    let statement = insert_statement(batch.len());
-    // Not kept prepared: there would be one for each size of a batch.
-    let mut query = sqlx::query(AssertSqlSafe(statement)).persistent(false);
-    for survey in &batch {
-        query = bind(query, survey, 1);
-    }
-    let mut inserted: HashMap<String, (String, Option<String>)> = HashMap::new();
-    for row in query.fetch_all(&mut *connection).await? {
-        inserted.insert(row.try_get(0)?, (row.try_get(1)?, row.try_get(2)?));
-    }
+    let all_new = insert(connection, &batch, 1).await? == batch.len();
+    let cancelled = among(connection, CANCELLED, &batch).await?;
+    let written = if all_new { HashSet::new() } else { among(connection, WRITTEN, &batch).await? };
     let mut taken = Vec::with_capacity(batch.len());
     for survey in batch {
-        taken.push(match inserted.remove(&survey.id) {
-            Some((state, reason)) => Taken {
-                state: known_name(&state),
-                reason,
-                due_at: due_at(&survey),
-                survey_id: SurveyId::new(survey.id),
-                is_new: true,
-            },
-            None => known(connection, survey).await?,
+        taken.push(if all_new || written.contains(&survey.id) {
+            let cancelled = cancelled.contains(&survey.id);
+            made(survey, cancelled)
+        } else {
+            known(connection, survey).await?
         });
     }
     Ok(taken)
 }
 
+/// A new survey, which a reopening on record may have cancelled as it came in.
+fn made(survey: NewSurvey, cancelled: bool) -> Taken {
+    let (state, reason) =
+        if cancelled { ("cancelled", Some("reopened")) } else { decided(&survey) };
+    Taken {
+        state,
+        reason: reason.map(str::to_owned),
+        due_at: due_at(&survey),
+        survey_id: SurveyId::new(survey.id),
+        is_new: true,
+    }
+}
+
 type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
-fn bind<'q>(query: Query<'q>, survey: &'q NewSurvey, ordinal: i64) -> Query<'q> {
-    let (state, reason) = match survey.at_close {
+fn bind<'q>(query: Query<'q>, survey: Option<&'q NewSurvey>, ordinal: i64) -> Query<'q> {
+    let close = survey.map(|survey| &survey.close);
+    let decided = survey.map(decided);
+    let due_at = survey.map(|survey| due_at(survey).0);
+    query
+        .bind(survey.map(|survey| survey.id.as_str()))
+        .bind(close.map(|close| close.account.as_str()))
+        .bind(close.map(|close| close.source.as_str()))
+        .bind(close.map(|close| close.conversation_id.as_str()))
+        .bind(close.map(|close| external_id(&close.conversation_id, ordinal)))
+        .bind(close.map(|close| close.user_id.as_str()))
+        .bind(survey.map(|survey| survey.kind.as_str()))
+        .bind(survey.map(|survey| i64::from(survey.question_variant_id)))
+        .bind(survey.map(|survey| i64::from(survey.test)))
+        .bind(decided.map(|(state, _)| state))
+        .bind(decided.and_then(|(_, reason)| reason))
+        .bind(close.map(|close| close.closed_at.0))
+        .bind(survey.map(|survey| survey.now.0))
+        .bind(due_at)
+        .bind(survey.map(|survey| survey.notice.as_str()))
+        .bind(survey.map(|_| ordinal))
+        .bind(due_at)
+}
+
+/// The state that was decided at the close, with its reason.
+fn decided(survey: &NewSurvey) -> (&'static str, Option<&'static str>) {
+    match survey.at_close {
         AtClose::Scheduled { .. } => ("scheduled", None),
         AtClose::Suppressed { reason, .. } => ("suppressed", Some(reason.as_str())),
         AtClose::Expired { .. } => ("expired", None),
-    };
-    let close = &survey.close;
-    query
-        .bind(survey.id.as_str())
-        .bind(close.account.as_str())
-        .bind(close.source.as_str())
-        .bind(close.conversation_id.as_str())
-        .bind(external_id(&close.conversation_id, ordinal))
-        .bind(close.user_id.as_str())
-        .bind(survey.kind.as_str())
-        .bind(i64::from(survey.question_variant_id))
-        .bind(i64::from(survey.test))
-        .bind(state)
-        .bind(reason)
-        .bind(close.closed_at.0)
-        .bind(survey.now.0)
-        .bind(due_at(survey).0)
-        .bind(survey.notice.as_str())
-        .bind(ordinal)
-        .bind(due_at(survey).0)
+    }
 }
 
 fn due_at(survey: &NewSurvey) -> Millis {
@@ -226,18 +276,10 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
             continue;
         }
         let last: i64 = rows.first().map_or(Ok(0), |row| row.try_get(1))?;
-        let statement = insert_statement(1);
-        let inserted = bind(sqlx::query(AssertSqlSafe(statement)), &survey, last + 1)
-            .fetch_optional(&mut *connection)
-            .await?;
-        if let Some(row) = inserted {
-            return Ok(Taken {
-                state: known_name(&row.try_get::<String, _>(1)?),
-                reason: row.try_get(2)?,
-                due_at: due_at(&survey),
-                survey_id: SurveyId::new(survey.id.clone()),
-                is_new: true,
-            });
+        let alone = std::slice::from_ref(&survey);
+        if insert(connection, alone, last + 1).await? == 1 {
+            let cancelled = !among(connection, CANCELLED, alone).await?.is_empty();
+            return Ok(made(survey, cancelled));
         }
     }
 }

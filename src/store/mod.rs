@@ -175,6 +175,9 @@ impl Location {
                     "pragma trusted_schema = off",
                     "pragma cell_size_check = on",
                     "pragma cache_size = -8192",
+                    // The way back out of a statement is kept aside; in a file, each batch of
+                    // closes would make and delete one.
+                    "pragma temp_store = memory",
                 ] {
                     connection.execute(pragma).await?;
                 }

@@ -47,6 +47,7 @@ impl Intake {
         let conversation_id = close.conversation_id.clone();
         let kind = (survey.kind, survey.question_variant_id, survey.test);
         let taken = self.store.take_close(close, at_close, kind, now).await?;
+        let due_at = taken.due_at.rfc3339();
         let tell = |event: &'static str, what: &str| {
             info!(
                 event,
@@ -55,7 +56,7 @@ impl Intake {
                 survey_id = taken.survey_id.as_str(),
                 conversation_id = conversation_id.as_str(),
                 reason = taken.reason,
-                due_at = taken.due_at.rfc3339(),
+                due_at,
                 "{what} {}",
                 taken.survey_id
             );

@@ -1,8 +1,9 @@
 //! `POST /v1/sources/{name}`: checked in the order address, size, signature, form, content; and
 //! answered only once it is on the disk.
 
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -32,17 +33,12 @@ struct Reopened<'a> {
     state: Option<&'a str>,
 }
 
-pub async fn post(
-    State(web): State<Web>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+pub async fn post(State(web): State<Web>, Path(name): Path<String>, request: Request) -> Response {
     let live = web.live();
     let Some(source) = live.sources.get(&name) else {
         return problem::not_found("there is no source of this name");
     };
-    match take(&web, &live, source, &headers, body).await {
+    match take(&web, &live, source, request).await {
         Ok(response) => response,
         Err(refusal) => {
             warn!(
@@ -62,33 +58,9 @@ async fn take(
     web: &Web,
     live: &Live,
     source: &Source,
-    headers: &HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Result<Response, Response> {
-    let body = whole(body, headers, live.max_body).await?;
-    let now = web.clock.now();
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let signed = standard::Headers {
-        id: header("webhook-id"),
-        timestamp: header("webhook-timestamp"),
-        signature: header("webhook-signature"),
-    };
-    source
-        .verifier
-        .verify(signed, &body, now)
-        .map_err(|why| refuse(StatusCode::UNAUTHORIZED, why.to_string()))?;
-    if let Some(Err(seconds)) = source.rate.as_ref().map(|rate| rate.take(now)) {
-        let detail = "this source has sent more than its rate_limit";
-        return Err(problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string()));
-    }
-    let not_json = |detail: String| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
-    if let Some(kind) = header("content-type").filter(|kind| !is_json(kind)) {
-        return Err(not_json(format!("the content type is {kind}; send application/json")));
-    }
-    let value: Value = serde_json::from_slice(&body)
-        .map_err(|error| not_json(format!("the body is no JSON: {error}")))?;
-    let said = notice::read(&value, &source.name, source.account.as_deref(), now)
-        .map_err(|faults| unprocessable(faults).into_response())?;
+    let said = read(web, live, source, request).await?;
     match said {
         Said::Closed(close) => {
             let account = close.account.clone();
@@ -110,8 +82,37 @@ async fn take(
     }
 }
 
+/// Checks a request and reads what it says.
+async fn read(web: &Web, live: &Live, source: &Source, request: Request) -> Result<Said, Response> {
+    let (Parts { headers, .. }, body) = request.into_parts();
+    let body = whole(body, &headers, live.max_body).await?;
+    let now = web.clock.now();
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let signed = standard::Headers {
+        id: header("webhook-id"),
+        timestamp: header("webhook-timestamp"),
+        signature: header("webhook-signature"),
+    };
+    source
+        .verifier
+        .verify(signed, &body, now)
+        .map_err(|why| refuse(StatusCode::UNAUTHORIZED, why.to_string()))?;
+    if let Some(Err(seconds)) = source.rate.as_ref().map(|rate| rate.take(now)) {
+        let detail = "this source has sent more than its rate_limit";
+        return Err(problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string()));
+    }
+    let not_json = |detail: String| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+    if let Some(kind) = header("content-type").filter(|kind| !is_json(kind)) {
+        return Err(not_json(format!("the content type is {kind}; send application/json")));
+    }
+    let value: Value = serde_json::from_slice(&body)
+        .map_err(|error| not_json(format!("the body is no JSON: {error}")))?;
+    notice::read(&value, &source.name, source.account.as_deref(), now)
+        .map_err(|faults| unprocessable(faults).into_response())
+}
+
 /// The raw body, of which the signature speaks.
-async fn whole(body: Body, headers: &HeaderMap, max: usize) -> Result<Vec<u8>, Response> {
+async fn whole(body: Body, headers: &HeaderMap, max: usize) -> Result<Bytes, Response> {
     let too_large = || {
         refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("a notice may have {max} bytes at the most"))
     };
@@ -120,7 +121,7 @@ async fn whole(body: Body, headers: &HeaderMap, max: usize) -> Result<Vec<u8>, R
         return Err(too_large());
     }
     match to_bytes(body, max).await {
-        Ok(bytes) => Ok(bytes.to_vec()),
+        Ok(bytes) => Ok(bytes),
         Err(error) if is_too_large(&error) => Err(too_large()),
         Err(_) => Err(refuse(StatusCode::BAD_REQUEST, "the body ended before it was whole")),
     }
