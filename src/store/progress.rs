@@ -73,6 +73,11 @@ impl Store {
             // A database that has sent, in a place that knows of none, was brought here.
             None => sends > 0,
         };
+        if known.is_none() && !behind {
+            // From the start, so that a crash at the very first send is not taken for a restore.
+            // Where it cannot be written now, the first send tries again.
+            let _ = mark.write(0);
+        }
         if behind {
             for account in &accounts {
                 // The backup knows nothing of the last calls either; the others wait for the hold.
@@ -137,7 +142,7 @@ impl Mark {
     pub fn beside(database: &Path) -> Self {
         let mut name = database.as_os_str().to_owned();
         name.push(".sends");
-        Self { file: PathBuf::from(name), written: Arc::new(Mutex::new(0)) }
+        Self { file: PathBuf::from(name), written: Arc::new(Mutex::new(-1)) }
     }
 
     /// `None` where there is no such file, or none that can be read.
