@@ -58,19 +58,20 @@ pub struct Office {
 }
 
 impl Office {
-    pub async fn open(config: &Config, location: &Location, now: &Arc<AtomicI64>) -> Self {
+    /// The client is made once a run: it remembers nothing but how far X's clock is off, which here
+    /// it never is, and reads the machine's certificates anew each time it is made.
+    pub async fn open(
+        config: &Config,
+        location: &Location,
+        client: &Arc<x::Client>,
+        now: &Arc<AtomicI64>,
+    ) -> Self {
         let clock = Clock::Manual(now.clone());
         let store = Store::open(location).await.unwrap();
         let names = config.accounts.iter().map(|account| account.name.clone()).collect();
         let is_behind = store.notice_restore(names, clock.now()).await.unwrap();
         assert!(!is_behind, "a crash is taken for a restored backup");
         store.recover(true, config.x.settle_after, clock.now()).await.unwrap();
-        let settings = x::Settings {
-            base_url: config.x.base_url.clone(),
-            request_timeout: config.x.request_timeout,
-            send_timeout: config.x.send_timeout,
-        };
-        let client = Arc::new(x::Client::new(&settings).unwrap());
         let (stop, stopper) = stopper();
         let mut receivers = HashMap::new();
         let mut workers = Vec::new();
@@ -126,4 +127,13 @@ impl Office {
         self.workers.clear();
         self.store.clone().close().await;
     }
+}
+
+pub fn client(config: &Config) -> Arc<x::Client> {
+    let settings = x::Settings {
+        base_url: config.x.base_url.clone(),
+        request_timeout: config.x.request_timeout,
+        send_timeout: config.x.send_timeout,
+    };
+    Arc::new(x::Client::new(&settings).unwrap())
 }

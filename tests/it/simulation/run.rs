@@ -14,7 +14,7 @@ use surveyd::domain::close::{Close, Reopening};
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::{self, Call, Sandbox};
 use surveyd::store::Location;
-use surveyd::{poller, scheduler};
+use surveyd::{poller, scheduler, x};
 use tempfile::TempDir;
 
 use super::coverage;
@@ -23,7 +23,7 @@ use super::dice::Dice;
 use super::ending;
 use super::forecast::Said;
 use super::model::Model;
-use super::office::{BREATH, Office, Worker};
+use super::office::{self, BREATH, Office, Worker};
 use super::setting::{HOUR, MINUTE, START, Setting, Weather};
 use super::trace::Trace;
 use super::watch::Watch;
@@ -51,6 +51,7 @@ pub struct Run {
     pub said: Vec<(Millis, String, Said)>,
     config: Config,
     location: Location,
+    client: Arc<x::Client>,
     now: Arc<AtomicI64>,
     dice: Dice,
     watch: Watch,
@@ -103,7 +104,8 @@ impl Run {
         let config = config::parse(&text, &file, &Environment::default())
             .unwrap_or_else(|faults| panic!("{faults}\n{text}"));
         let location = Location::parse(&config.store.url, folder.path()).unwrap();
-        let office = Office::open(&config, &location, &now).await;
+        let client = office::client(&config);
+        let office = Office::open(&config, &location, &client, &now).await;
         Self {
             model: Model::of(&setting, START),
             trace: Trace::of(setting.seed, setting.is_repeated),
@@ -122,6 +124,7 @@ impl Run {
             office,
             config,
             location,
+            client,
             now,
             _folder: folder,
         }
@@ -203,11 +206,12 @@ impl Run {
             // Commits of other times are none of this pass's.
             watch.has_committed();
             let world = sandbox.world();
+            let mut look = tokio::time::interval(Duration::from_millis(1));
             // Looked at before each step of the work, so it ends where the seed says: behind that
             // commit, or while that request is under way, however long either takes.
             poll_fn(|context| {
-                if watch.has_committed()
-                    && let Some(left) = commits_left
+                if let Some(left) = commits_left
+                    && watch.has_committed()
                 {
                     *left -= 1;
                 }
@@ -216,8 +220,8 @@ impl Run {
                 if is_over {
                     return Poll::Ready(None);
                 }
-                // The call that never gets an answer wakes nobody.
-                context.waker().wake_by_ref();
+                // A call that never gets an answer wakes nobody.
+                while orders.may_crash() && look.poll_tick(context).is_ready() {}
                 work.poll_unpin(context).map(Some)
             })
             .await
@@ -248,7 +252,7 @@ impl Run {
                 // less often. Where nothing is blocked every survey is seen to at its time.
                 if was_idle && self.setting.weather != Weather::Calm {
                     let soon = next.filter(|next| *next <= now.plus(MINUTE));
-                    next = soon.map(|_| now.plus(10 * MINUTE)).or(next);
+                    next = soon.map(|_| now.plus(30 * MINUTE)).or(next);
                 }
                 worker.schedule_at = next;
             }
@@ -281,7 +285,7 @@ impl Run {
     async fn reopen_office(&mut self, downtime: Duration) {
         self.office.close().await;
         self.set(self.now().plus(downtime));
-        self.office = Office::open(&self.config, &self.location, &self.now).await;
+        self.office = Office::open(&self.config, &self.location, &self.client, &self.now).await;
         self.model.hindered(self.now());
         self.tell("surveyd starts");
     }

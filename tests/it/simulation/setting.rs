@@ -91,7 +91,7 @@ impl Setting {
             expire_after: *dice.pick(&[90 * MINUTE, 4 * HOUR, 12 * HOUR, 30 * HOUR]),
             throttle: *dice.pick(&[Duration::ZERO, 6 * HOUR, DAY, 3 * DAY]),
             settle_after: MINUTE,
-            interval: *dice.pick(&[HOUR, HOUR, 2 * HOUR]),
+            interval: *dice.pick(&[HOUR, 2 * HOUR, 4 * HOUR]),
             fresh_for: *dice.pick(&[Duration::ZERO, 12 * HOUR, 2 * DAY]),
             can_dm: if dice.happens(50) { "friendships_show" } else { "users_v2" },
             sample: if weather != Weather::Calm && dice.happens(30) { 70 } else { 100 },
