@@ -263,6 +263,8 @@ impl Model {
             ("uncertain", "scheduled" | "expired") => {
                 assert!(carried_out == 0, "{name} is settled as unsent and is out");
                 assert!(to == "scheduled" || is_late, "{name} expires too soon");
+                // Until now it had a share of the day's budget.
+                self.hindered_at = now;
             }
             ("sending" | "uncertain", "sent") => {
                 assert!(carried_out == 1, "{name} is sent and X knows nothing of it");

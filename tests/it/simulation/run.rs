@@ -105,6 +105,9 @@ impl Run {
             .unwrap_or_else(|faults| panic!("{faults}\n{text}"));
         let location = Location::parse(&config.store.url, folder.path()).unwrap();
         let client = office::client(&config);
+        if setting.is_repeated {
+            eprintln!("{text}");
+        }
         let office = Office::open(&config, &location, &client, &now).await;
         Self {
             model: Model::of(&setting, START),
