@@ -169,15 +169,15 @@ impl Model {
         let reopened = self.reopened.get(&(account.clone(), conversation.clone()));
         let is_reopened = reopened.is_some_and(|at| *at >= close.closed_at);
         let is_late = now > close.closed_at.plus(self.setting.expire_after);
-        let allowed: &[&str] = match (is_reopened, is_late) {
-            (true, _) => &["cancelled"],
-            // It was in time when it was first said.
-            (false, true) if again => &["expired", "scheduled"],
-            (false, true) => &["expired"],
-            (false, false) if self.setting.sample < 100 => &["scheduled", "suppressed"],
-            (false, false) => &["scheduled"],
+        let is_allowed = match taken.state {
+            "cancelled" => is_reopened,
+            "expired" => !is_reopened && is_late,
+            // Where its sender said it twice, it was in time when it was first said.
+            "scheduled" => !is_reopened && (!is_late || again),
+            "suppressed" => !is_reopened && (!is_late || again) && self.setting.sample < 100,
+            _ => false,
         };
-        assert!(allowed.contains(&taken.state), "{conversation}: {} as it came in", taken.state);
+        assert!(is_allowed, "{conversation}: {} as it came in", taken.state);
         assert!(taken.due_at == due_at, "{conversation}: due at {}", taken.due_at.rfc3339());
         let external_id = match of_it.len() {
             0 => conversation.clone(),
