@@ -6,13 +6,16 @@
 //! The same seed gives the same run, step by step. `SURVEYD_SIM_SEED` repeats one run,
 //! `SURVEYD_SIM_DAYS` lengthens the suite.
 
+mod acknowledged;
 mod coverage;
 mod deeds;
 mod dice;
 mod ending;
 mod forecast;
 mod model;
+mod observe;
 mod office;
+mod perform;
 mod run;
 mod setting;
 mod trace;

@@ -10,15 +10,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use surveyd::config::{self, Config, Environment};
-use surveyd::domain::close::{Close, Reopening};
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{self, Call, Sandbox};
+use surveyd::sandbox::{self, Sandbox};
 use surveyd::store::Location;
 use surveyd::{poller, scheduler, x};
 use tempfile::TempDir;
 
-use super::coverage;
-use super::deeds::{Deed, Sender, plan};
+use super::deeds::{Deed, plan};
 use super::dice::Dice;
 use super::ending;
 use super::forecast::Said;
@@ -27,7 +25,7 @@ use super::office::{self, BREATH, Office, Worker};
 use super::setting::{HOUR, MINUTE, START, Setting, Weather};
 use super::trace::Trace;
 use super::watch::Watch;
-use super::weather::{Kind, Orders};
+use super::weather::Orders;
 
 /// What a run came to.
 pub struct Report {
@@ -53,15 +51,15 @@ pub struct Run {
     location: Location,
     client: Arc<x::Client>,
     now: Arc<AtomicI64>,
-    dice: Dice,
-    watch: Watch,
-    orders: Orders,
+    pub(super) dice: Dice,
+    pub(super) watch: Watch,
+    pub(super) orders: Orders,
     deeds: VecDeque<(Millis, Deed)>,
     /// surveyd ends after so many more commits.
-    commits_left: Option<u32>,
-    prompts_seen: usize,
-    refused_seen: u64,
-    was_later: bool,
+    pub(super) commits_left: Option<u32>,
+    pub(super) prompts_seen: usize,
+    pub(super) refused_seen: u64,
+    pub(super) was_later: bool,
     passes: Passes,
     _folder: TempDir,
 }
@@ -137,11 +135,11 @@ impl Run {
         Millis(self.now.load(Ordering::SeqCst))
     }
 
-    fn set(&self, to: Millis) {
+    pub(super) fn set(&self, to: Millis) {
         self.now.store(to.0, Ordering::SeqCst);
     }
 
-    fn tell(&mut self, what: &str) {
+    pub(super) fn tell(&mut self, what: &str) {
         self.trace.tell(self.now(), what);
     }
 
@@ -272,7 +270,7 @@ impl Run {
     }
 
     /// surveyd ends here and now, and is back after a while.
-    async fn crash(&mut self, what: &str) {
+    pub(super) async fn crash(&mut self, what: &str) {
         self.trace.cover(format!("crash {what}"));
         self.tell(&format!("surveyd crashes {what}"));
         self.observe();
@@ -285,163 +283,12 @@ impl Run {
         self.reopen_office(downtime).await;
     }
 
-    async fn reopen_office(&mut self, downtime: Duration) {
+    pub(super) async fn reopen_office(&mut self, downtime: Duration) {
         self.office.close().await;
         self.set(self.now().plus(downtime));
         self.office = Office::open(&self.config, &self.location, &self.client, &self.now).await;
         self.model.hindered(self.now());
         self.tell("surveyd starts");
-    }
-
-    async fn perform(&mut self, deed: Deed) {
-        match deed {
-            Deed::Close(close, sender) => self.close(close, sender).await,
-            Deed::Reopen(reopening) => self.reopen(reopening).await,
-            Deed::Fault(call, kind, times) => {
-                let now = self.now();
-                let world = self.sandbox.world();
-                let mut world = world.lock().unwrap();
-                for _ in 0..times {
-                    self.orders.add(call, kind, &mut world, now, &mut self.dice);
-                }
-                self.tell(&format!("{call:?} is to meet {kind:?}, {times} times"));
-            }
-            Deed::CrashAfterCommits(count) => self.commits_left = Some(count),
-            Deed::Crash => self.crash("between passes").await,
-            Deed::Restart => {
-                self.trace.cover("a restart");
-                self.reopen_office(Duration::from_secs(1)).await;
-            }
-            Deed::Sleep(length) => {
-                self.trace.cover("a sleep");
-                self.tell(&format!("nobody looks for {length:?}"));
-                self.set(self.now().plus(length));
-                self.model.hindered(self.now());
-            }
-            Deed::Is(id, person) => {
-                self.trace.cover("a person who changes");
-                self.tell(&format!("{id} is {:?} {:?}", person.standing, person.messages));
-                self.model.is(id, &person);
-                self.sandbox.world().lock().unwrap().tell(id, person);
-            }
-            Deed::Limit(call, limit) => {
-                self.trace.cover(format!("{call:?} limited by headers"));
-                self.tell(&format!("X allows {limit} {call:?}"));
-                self.model.hindered(self.now());
-                self.sandbox.world().lock().unwrap().set_limit(call, limit);
-            }
-            Deed::NothingToday => self.trace.cover("a day without anything"),
-            Deed::Quiet => {
-                self.tell("from now on all is quiet");
-                self.commits_left = None;
-                self.model.hindered(self.now());
-                let world = self.sandbox.world();
-                let mut world = world.lock().unwrap();
-                self.orders.clear(&mut world);
-                for call in [Call::Show, Call::Events, Call::Friendship, Call::Users] {
-                    world.set_limit(call, 180);
-                }
-            }
-        }
-    }
-
-    async fn close(&mut self, close: Close, sender: Sender) {
-        let again = sender != Sender::Waits;
-        if again {
-            // The first step hands the close over; the answer is not waited for.
-            assert!(self.office.intake.close(close.clone()).now_or_never().is_none());
-            // Until it is written, whoever looks would see it or not.
-            self.office.store.ping().await.unwrap();
-            self.trace.cover("a sender that hangs up");
-        }
-        if sender == Sender::SeesACrash {
-            self.crash("before a sender has its answer").await;
-        }
-        let now = self.now();
-        let taken = self.office.intake.close(close.clone()).await.unwrap();
-        let taken = taken.expect("the account is configured");
-        let what = self.model.acknowledged(&close, &taken, again, now);
-        self.trace.cover(format!("close {what}"));
-        if taken.state == "scheduled" {
-            self.office.finds(&close.account, taken.due_at);
-        }
-        let (account, conversation) = (close.account, close.conversation_id.to_string());
-        self.tell(&format!("{account}/{conversation} closes, {what}: {}", taken.state));
-        let person = close.user_id.as_str().parse().unwrap();
-        let said = Said::Closed { conversation, person, closed_at: close.closed_at };
-        self.said.push((now, account, said));
-    }
-
-    async fn reopen(&mut self, reopening: Reopening) {
-        let now = self.now();
-        self.model.reopens(&reopening);
-        let cancelled = self.office.intake.reopening(reopening.clone()).await.unwrap();
-        self.observe();
-        self.model.reopened(&reopening);
-        let (account, conversation) = (reopening.account, reopening.conversation_id.to_string());
-        let what = if cancelled.is_some() { "calls a survey off" } else { "calls nothing off" };
-        self.trace.cover(format!("reopening {what}"));
-        self.tell(&format!("{account}/{conversation} goes on, {what}"));
-        let said = Said::Reopened { conversation, reopened_at: reopening.reopened_at };
-        self.said.push((now, account, said));
-    }
-
-    /// Shows the oracle all that has happened since it looked last.
-    pub fn observe(&mut self) {
-        let now = self.now();
-        let world = self.sandbox.world();
-        let mut world = world.lock().unwrap();
-        world.advance(now);
-        for (call, kind) in self.orders.met(&world) {
-            self.trace.cover(coverage::met(call, kind));
-            if call != Call::Create {
-                self.trace.cover(coverage::read_met(kind));
-            }
-            self.model.hindered(now);
-            self.office.looks_anyway(now);
-            self.was_later |= matches!(kind, Kind::CutLater | Kind::CrashLater);
-            if call == Call::Create && kind == Kind::UnknownRefusal {
-                self.model.met_strange();
-            } else if call == Call::Create && kind.leaves_unknown() && !kind.is_crash() {
-                self.model.met_unknown();
-            }
-        }
-        for noted in self.watch.news() {
-            let step = self.model.step(&noted, world.prompts());
-            self.trace.tell(now, &step);
-            let (_, step) = step.split_once(": ").expect("a step names its survey");
-            self.trace.cover(step);
-        }
-        let new: Vec<_> = world.prompts()[self.prompts_seen..].to_vec();
-        self.prompts_seen += new.len();
-        for prompt in &new {
-            let (words, is_day_full) = self.model.prompted(prompt);
-            if is_day_full {
-                self.trace.cover("a full day");
-            }
-            self.trace.tell(prompt.carried_out_at, &words);
-        }
-        let count = world.record().refused_count();
-        let fresh = usize::try_from(count - self.refused_seen).expect("few are refused");
-        self.refused_seen = count;
-        let refused = world.refused();
-        let before = refused.len() - fresh;
-        for call in world.refused().skip(before) {
-            let code = call.refusal.code;
-            let is_fair = match call.path.as_str() {
-                // The look-up is how surveyd learns it.
-                "/1.1/friendships/show.json" if matches!(code, 50 | 63) => true,
-                // The look-up may be wrong of this one.
-                "/1.1/feedback/create.json" if code == 349 => true,
-                // The person may have changed before X carried it out.
-                "/1.1/feedback/create.json" if matches!(code, 50 | 63 | 150) => self.was_later,
-                _ => code == 88 && self.setting.weather == Weather::Stingy,
-            };
-            if code == 88 {
-                self.trace.cover("a read is limited by X");
-            }
-            assert!(is_fair, "surveyd makes a call that X refuses: {call:?}");
-        }
     }
 }
 
