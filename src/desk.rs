@@ -147,6 +147,17 @@ impl Desk {
         self.clock.now()
     }
 
+    /// Now by X's clock, as it was last heard, and not later. What X counts and dates is reckoned by
+    /// that clock, so that it stays true when ours is set.
+    pub fn x_now_at_least(&self) -> Millis {
+        Millis(self.now().0.saturating_add(self.x.clock_apart().unwrap_or_default().least))
+    }
+
+    /// The same, and not earlier.
+    pub fn x_now_at_most(&self) -> Millis {
+        Millis(self.now().0.saturating_add(self.x.clock_apart().unwrap_or_default().most))
+    }
+
     /// What a call that only reads comes to; `None` where the word to stop comes first. Nothing is
     /// lost with such a call. A prompt is never cut short like this.
     pub async fn unless_stopping<T>(&self, reading: impl Future<Output = T>) -> Option<T> {

@@ -51,18 +51,21 @@ impl Wake {
         self.set_for.store(i64::MAX, Ordering::Release);
     }
 
-    /// Waits until `next`, for an alarm, or for the word to stop.
+    /// Waits until `next`, for an alarm, or for the word to stop; no longer where the clock is set
+    /// back, for what `next` was reckoned from is no longer so.
     pub async fn wait(&self, next: Option<Millis>, clock: &Clock, stop: &Stopper) {
         let latest = clock.now().plus(self.look_anyway);
         let next = next.map_or(latest, |next| next.min(latest));
         // An alarm rung since `listen` has left the lowest value here, and a permit in `notify`.
         let _ =
             self.set_for.compare_exchange(i64::MAX, next.0, Ordering::AcqRel, Ordering::Acquire);
+        let mut looked_at = clock.now();
         loop {
             let now = clock.now();
-            if now >= next || stop.is_stopping() {
+            if now >= next || now < looked_at || stop.is_stopping() {
                 return;
             }
+            looked_at = now;
             tokio::select! {
                 () = self.notify.notified() => return,
                 () = stop.stopping() => return,

@@ -5,6 +5,8 @@
 
 mod settle;
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream};
 use ring::digest::{SHA256, digest};
 use tracing::{info, warn};
@@ -21,6 +23,9 @@ const PAGES_MAX: usize = 100;
 
 /// Prompts asked about in one pass.
 const SHOWS_MAX: u32 = 60;
+
+/// How far the clock must have been set back to be noticed.
+const SET_BACK: Duration = Duration::from_secs(5);
 
 /// What one account's poller remembers between passes. Losing it costs one early look.
 #[derive(Debug, Default)]
@@ -100,20 +105,27 @@ async fn events(desk: &Desk) -> Result<Millis> {
 /// The window under way, or the next one; `None` where there is nothing new to read.
 async fn window(desk: &Desk) -> Result<Option<PollWindow>> {
     let state = desk.store.poll_state(desk.name()).await?;
-    if let Some(window) = state.window {
-        return Ok(Some(window));
-    }
     // X refuses a window that ends later: its newest events are not settled.
     let to = settle::readable_to(desk);
+    match state.window {
+        // One that X has not begun to answer, and that ends later, was opened while our clock was
+        // ahead: X would refuse it for as long.
+        Some(window) if window.cursor.is_some() || window.to <= to => return Ok(Some(window)),
+        Some(_) | None => {}
+    }
     let from = match state.done_to {
         Some(done_to) => done_to,
         // All that surveyd can have sent came after the first close it took in.
         None => desk.store.first_close(desk.name()).await?.map_or(to, |at| at.min(to)),
     };
     let from = from.minus(desk.limits.poll_overlap);
-    if state.done_to.is_some_and(|done_to| to <= done_to) {
-        return Ok(None);
-    }
+    let to = match state.done_to {
+        // Our clock was set back. X takes again what it took before, and its answer tells the time:
+        // nothing else might, for while the clock is behind nothing is sent either.
+        Some(done_to) if done_to.since(to) > SET_BACK => done_to,
+        Some(done_to) if to <= done_to => return Ok(None),
+        Some(_) | None => to,
+    };
     desk.store.open_window(desk.name(), from, to).await?;
     Ok(Some(PollWindow { from, to, cursor: None }))
 }

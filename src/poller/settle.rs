@@ -46,6 +46,10 @@ pub async fn settle(desk: &Desk) -> Result<Option<Millis>> {
     if let Some(again) = read(desk, start, end).await? {
         return Ok(Some(again));
     }
+    if readable_to(desk) < end {
+        // X's answers have told meanwhile that our clock was set.
+        return Ok(Some(desk.now()));
+    }
     let now = desk.now();
     let closed_before = now.minus(desk::rules(&desk.account).expire_after);
     for survey in &desk.store.settle_unsent(together, closed_before, now).await? {
@@ -81,8 +85,7 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
 
 /// The latest `to_time` that X takes now, by its own clock.
 pub fn readable_to(desk: &Desk) -> Millis {
-    let behind = desk.x.clock_apart().unwrap_or_default().behind();
-    desk.now().minus(desk.limits.events_horizon).minus(behind)
+    desk.x_now_at_least().minus(desk.limits.events_horizon)
 }
 
 /// All that the request may have caused is dated before this, by X's clock.

@@ -86,7 +86,7 @@ async fn room(desk: &Desk) -> Result<Room> {
     if let Some(until) = looked_up_from.max(created_from) {
         return Ok(Room::From(until));
     }
-    let since = now.minus(DAY);
+    let since = desk.x_now_at_least().minus(DAY);
     let day = desk.store.account_status(desk.name(), since).await?;
     let limit = i64::from(desk.account.daily_limit);
     if day.prompts_of_day >= limit {

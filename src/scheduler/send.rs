@@ -17,7 +17,7 @@ use crate::domain::feedback::Update;
 use crate::domain::policy;
 use crate::domain::survey::{Delivery, Event, Failure, Reason, State, Survey};
 use crate::domain::time::Millis;
-use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending};
+use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending, Times};
 use crate::x::{self, Error};
 
 /// How much longer than the request a send may hold its claim: the time until it leaves, and the
@@ -67,8 +67,11 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
         prompt,
         desk::rules(&desk.account),
         desk.account.survey.throttle_group.clone(),
-        desk.limits.send_timeout + LEASE_MARGIN,
-        desk.now(),
+        Times {
+            now: desk.now(),
+            x_now: desk.x_now_at_least(),
+            lease: desk.limits.send_timeout + LEASE_MARGIN,
+        },
     );
     let begun = match begun.await {
         Ok(Begun::Sending(sending)) => return post(desk, *sending, round).await,
@@ -146,7 +149,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     if let Err(fault) = desk.store.mark(&sending).await {
         let now = desk.now();
         let finished =
-            finish(desk, &sending, Outcome::NotSent { why: fault.to_string(), try_at: now }, now)
+            finish(desk, &sending, Outcome::NotSent { why: fault.to_string(), try_at: now })
                 .await?;
         tell_outcome(&finished, &fault.to_string());
         return Err(fault);
@@ -161,7 +164,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     let outcome = match answer.result {
         Ok(update) => Outcome::Accepted {
             delivery: Delivery {
-                sent_at: now,
+                sent_at: desk.x_now_at_most(),
                 feedback_id: update.id.clone(),
                 dm_id: update.object.dm_id.clone(),
             },
@@ -180,7 +183,8 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
             why = Some(words);
             Outcome::Unknown {
                 why: why.clone().unwrap_or_default(),
-                spent_at: now.plus(desk.limits.settle_after),
+                given_up_at: desk.x_now_at_most(),
+                spent_at: desk.x_now_at_most().plus(desk.limits.settle_after),
             }
         }
         Err(Error::Account(words)) => {
@@ -218,7 +222,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         }
     };
     // The outcome first: what follows may fail without losing it.
-    match finish(desk, &sending, outcome, now).await {
+    match finish(desk, &sending, outcome).await {
         Ok(finished) => tell_outcome(&finished, why.as_deref().unwrap_or_default()),
         // X's events have told of it before its answer came.
         Err(store::Error::LeaseLost(_)) => {}
@@ -244,7 +248,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
 /// X's answer to the one request, or what stands for it.
 async fn answer(desk: &Desk, sending: &Sending) -> x::Answer<Update> {
     let nothing = |error| x::Answer { result: Err(error), told: None };
-    if is_held_up(&sending.survey().state, desk.now()) {
+    if is_held_up(&sending.survey().state, desk.x_now_at_least()) {
         return nothing(Error::NotNow("it was held up before its request left".into()));
     }
     tokio::select! {
@@ -288,7 +292,8 @@ const FINISH_AGAIN: Duration = Duration::from_millis(500);
 /// Writes the outcome, as often as it takes: once forgotten, the survey would be uncertain, though
 /// we know better. While it cannot be written no further send is begun, for that cannot be written
 /// either.
-async fn finish(desk: &Desk, sending: &Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
+async fn finish(desk: &Desk, sending: &Sending, outcome: Outcome) -> Result<Survey> {
+    let now = desk.now();
     loop {
         match desk.store.finish(sending, outcome.clone(), now).await {
             Err(fault @ store::Error::Unavailable(_)) => tokio::select! {

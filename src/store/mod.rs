@@ -33,7 +33,7 @@ pub use budgets::Paused;
 pub use closes::Taken;
 pub use progress::Progress;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
-pub use sends::{Begun, Leased, Outcome, Prompt, Sending, held};
+pub use sends::{Begun, Leased, Outcome, Prompt, Sending, Times, held};
 pub use settle::Unsettled;
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.

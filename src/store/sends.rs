@@ -59,6 +59,16 @@ impl Sending {
     }
 }
 
+/// When a send is begun.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub now: Millis,
+    /// By X's clock: what X counts and dates is reckoned by this one.
+    pub x_now: Millis,
+    /// How long the request may take.
+    pub lease: Duration,
+}
+
 /// What the last look before a send came to.
 #[derive(Debug)]
 pub enum Begun {
@@ -87,8 +97,10 @@ pub enum Outcome {
     },
     Suppressed(Reason, Failure),
     Refused(Failure),
-    /// Not known. Counted as sent until `spent_at`, the last instant X may carry it out.
+    /// Not known: given up, by X's clock, at `given_up_at`. Counted as sent until `spent_at`, the
+    /// last instant X may carry it out.
     Unknown {
+        given_up_at: Millis,
         why: String,
         spent_at: Millis,
     },
@@ -256,19 +268,18 @@ impl Store {
     }
 
     /// Decides for the last time and, where the prompt is to go out, makes it durable that its
-    /// request is about to leave. `lease` is how long that request may take.
+    /// request is about to leave.
     pub async fn begin_send(
         &self,
         leased: Leased,
         prompt: Prompt,
         rules: Rules,
         throttle_group: String,
-        lease: Duration,
-        now: Millis,
+        times: Times,
     ) -> Result<Begun> {
         self.writer
             .run(move |connection| {
-                Box::pin(begin(connection, leased, prompt, rules, throttle_group, lease, now))
+                Box::pin(begin(connection, leased, prompt, rules, throttle_group, times))
             })
             .await
     }
@@ -342,8 +353,7 @@ async fn begin(
     prompt: Prompt,
     rules: Rules,
     throttle_group: String,
-    lease: Duration,
-    now: Millis,
+    Times { now, x_now, lease }: Times,
 ) -> Result<Begun> {
     sqlx::query(GUARD).bind(throttle_group.as_str()).execute(&mut *connection).await?;
     let (survey, token) = retake(connection, leased).await?;
@@ -361,11 +371,11 @@ async fn begin(
     if let Some(found) = answers::find_before(connection, &survey, now).await? {
         return Ok(Begun::Ended(Box::new(found)));
     }
-    let history = history(connection, &survey, &throttle_group, now).await?;
+    let history = history(connection, &survey, &throttle_group, x_now).await?;
     let progress = progress::read(connection, &survey.account).await?;
     let decision = match held(&progress, now) {
         Some(until) => AtSending::Wait { until },
-        None => policy::at_sending(survey.closed_at, &rules, &history, now),
+        None => policy::at_sending(survey.closed_at, &rules, &history, x_now),
     };
     let decision = match decision {
         // A look-up, or another daemon, may have paused the account since the survey was claimed.
@@ -381,7 +391,7 @@ async fn begin(
         other => other,
     };
     let event = match decision {
-        AtSending::Send => Event::Begun { at: now },
+        AtSending::Send => Event::Begun { at: x_now },
         AtSending::Suppress(reason) => Event::Suppressed(reason),
         AtSending::Expire => Event::TooLate,
         AtSending::Wait { until } => {
@@ -407,7 +417,7 @@ async fn begin(
     survey.test = prompt.test;
     survey.attempts += 1;
     sqlx::query(BEGIN)
-        .bind(now.0)
+        .bind(x_now.0)
         .bind(throttle_group)
         .bind(now.plus(lease).0)
         .bind(survey.external_id.as_str())
@@ -536,9 +546,9 @@ async fn finish(
             (Event::Suppressed(reason), None, now, None, None)
         }
         Outcome::Refused(failure) => (Event::Refused(failure), None, now, None, None),
-        Outcome::Unknown { why: words, spent_at } => {
+        Outcome::Unknown { given_up_at: at, why: words, spent_at } => {
             why = Some(words);
-            (Event::NoAnswer { at: now }, Some(spent_at), now, None, None)
+            (Event::NoAnswer { at }, Some(spent_at), now, None, None)
         }
     };
     let survey = step_locked(connection, locked, event, now, why.as_deref()).await?;
@@ -596,8 +606,12 @@ async fn recover(
             .await?;
         let Some(row) = row else { continue };
         let lost = rows::survey(&row)?;
-        let survey =
-            step_locked(connection, lost, Event::NoAnswer { at: now }, now, Some(GONE)).await?;
+        // Our clock may have been set back since it was begun.
+        let at = match lost.0.state {
+            State::Sending { begun_at } => now.max(begun_at),
+            _ => now,
+        };
+        let survey = step_locked(connection, lost, Event::NoAnswer { at }, now, Some(GONE)).await?;
         sqlx::query("update survey set spent_at = $1 where id = $2")
             .bind(now.plus(settle_after).0)
             .bind(id.as_str())

@@ -90,7 +90,8 @@ impl Bench {
     }
 
     async fn begin(&self, leased: Leased, group: &str, now: Millis) -> Begun {
-        self.store.begin_send(leased, prompt(), rules(), group.into(), MINUTE, now).await.unwrap()
+        let times = Times { now, x_now: now, lease: MINUTE };
+        self.store.begin_send(leased, prompt(), rules(), group.into(), times).await.unwrap()
     }
 
     async fn sending(&self, conversation: &str, person: &str) -> Sending {

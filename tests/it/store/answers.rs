@@ -169,7 +169,7 @@ async fn feedback_that_comes_before_the_outcome_settles_it_as_it_becomes_uncerta
         assert_eq!(folded.updated, [(None, FeedbackId::new("900"))]);
         assert_eq!(bench.state(&sending.survey().id).await, "sending", "it is its worker's");
 
-        let outcome = Outcome::Unknown { why: String::new(), spent_at: NOW };
+        let outcome = Outcome::Unknown { given_up_at: NOW, why: String::new(), spent_at: NOW };
         bench.store.finish(&sending, outcome, NOW).await.unwrap();
         assert_eq!(bench.state(&sending.survey().id).await, "answered");
         assert_eq!(bench.told(&sending.survey().id).await.score, Some(5));

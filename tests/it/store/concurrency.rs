@@ -99,7 +99,7 @@ async fn two_daemons_never_prompt_a_person_twice_within_the_throttle() {
             let store = stores[n % 2].clone();
             tokio::spawn(async move {
                 let group = ACCOUNT.to_owned();
-                store.begin_send(leased, prompt(), rules(), group, LEASE, NOW).await.unwrap()
+                store.begin_send(leased, prompt(), rules(), group, times(NOW)).await.unwrap()
             })
         });
         let begun: Vec<Begun> =

@@ -24,7 +24,7 @@ use surveyd::domain::policy::{AtClose, Rules};
 use surveyd::domain::survey::{Delivery, Failure, Reason, Survey};
 use surveyd::domain::survey_type::SurveyType;
 use surveyd::domain::time::Millis;
-use surveyd::store::{Begun, Leased, Outcome, Prompt, Sending, Step, Store, Taken};
+use surveyd::store::{Begun, Leased, Outcome, Prompt, Sending, Step, Store, Taken, Times};
 
 use crate::harness::database::{self, Database};
 
@@ -81,6 +81,11 @@ fn rules() -> Rules {
         daily_limit: 1000,
         daily_limit_per_user: 1,
     }
+}
+
+/// X's clock and ours agree.
+fn times(now: Millis) -> Times {
+    Times { now, x_now: now, lease: LEASE }
 }
 
 fn prompt() -> Prompt {
@@ -176,7 +181,7 @@ impl Bench {
 
     async fn decide(&self, leased: Leased, rules: Rules, group: &str, now: Millis) -> Begun {
         let group = group.to_owned();
-        self.store.begin_send(leased, prompt(), rules, group, LEASE, now).await.unwrap()
+        self.store.begin_send(leased, prompt(), rules, group, times(now)).await.unwrap()
     }
 
     async fn begin(&self, leased: Leased, now: Millis) -> Sending {
@@ -206,7 +211,8 @@ impl Bench {
     async fn uncertain(&self, conversation: &str, person: &str) -> Survey {
         let sending = self.sending(conversation, person, START).await;
         let now = START.plus(DELAY);
-        let outcome = Outcome::Unknown { why: String::new(), spent_at: now.plus(MINUTE) };
+        let outcome =
+            Outcome::Unknown { given_up_at: now, why: String::new(), spent_at: now.plus(MINUTE) };
         self.store.finish(&sending, outcome, now).await.unwrap()
     }
 

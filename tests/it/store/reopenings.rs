@@ -81,7 +81,7 @@ async fn a_survey_reopened_while_it_is_claimed_is_not_sent() {
         let leased = bench.claim_one(now).await;
         assert_eq!(bench.reopen("c-1", now).await, Some(taken.survey_id.clone()));
         let begun =
-            bench.store.begin_send(leased, prompt(), rules(), ACCOUNT.into(), LEASE, now).await;
+            bench.store.begin_send(leased, prompt(), rules(), ACCOUNT.into(), times(now)).await;
         assert!(matches!(begun, Err(Error::LeaseLost(_))), "{begun:?}");
         assert_eq!(bench.state(&taken.survey_id).await, "cancelled");
     })

@@ -40,7 +40,7 @@ async fn a_claim_that_ran_out_passes_to_another_worker() {
         assert_eq!(quick.survey.id, taken.survey_id);
 
         let lost =
-            bench.store.begin_send(slow, prompt(), rules(), ACCOUNT.into(), LEASE, later).await;
+            bench.store.begin_send(slow, prompt(), rules(), ACCOUNT.into(), times(later)).await;
         assert!(matches!(lost, Err(Error::LeaseLost(_))), "{lost:?}");
         let sending = bench.begin(quick, later).await;
         assert_eq!(sending.survey().attempts, 1);
@@ -253,7 +253,7 @@ async fn after_a_crash_all_claims_are_due_again_and_all_sends_are_uncertain() {
         let again = bench.claim_one(DUE).await;
         assert_eq!(again.survey.id, claimed.survey_id);
         let gone =
-            bench.store.begin_send(leased, prompt(), rules(), ACCOUNT.into(), LEASE, DUE).await;
+            bench.store.begin_send(leased, prompt(), rules(), ACCOUNT.into(), times(DUE)).await;
         assert!(matches!(gone, Err(Error::LeaseLost(_))), "{gone:?}");
     })
     .await;

@@ -17,8 +17,11 @@ async fn what_waits_to_be_settled_is_listed_longest_waiting_first() {
         for (conversation, person, late) in [("c-1", "7", SECOND), ("c-2", "8", Duration::ZERO)] {
             let sending = bench.sending(conversation, person, START).await;
             let given_up_at = DUE.plus(late);
-            let outcome =
-                Outcome::Unknown { why: String::new(), spent_at: given_up_at.plus(MINUTE) };
+            let outcome = Outcome::Unknown {
+                given_up_at,
+                why: String::new(),
+                spent_at: given_up_at.plus(MINUTE),
+            };
             let survey = bench.store.finish(&sending, outcome, given_up_at).await.unwrap();
             expected.push(Unsettled { survey_id: survey.id, begun_at: DUE, given_up_at });
         }
@@ -67,7 +70,7 @@ impl Bench {
                 continue;
             }
             let sending = self.begin(leased, now).await;
-            let outcome = Outcome::Unknown { why: String::new(), spent_at: now };
+            let outcome = Outcome::Unknown { given_up_at: now, why: String::new(), spent_at: now };
             self.store.finish(&sending, outcome, now).await.unwrap();
         }
         taken.survey_id
@@ -98,7 +101,7 @@ async fn another_try_is_not_settled_by_the_reading_for_the_one_before() {
         let Begun::Sending(sending) = bench.decide(leased, patient, ACCOUNT, LATER).await else {
             panic!("not sending")
         };
-        let outcome = Outcome::Unknown { why: String::new(), spent_at: LATER };
+        let outcome = Outcome::Unknown { given_up_at: LATER, why: String::new(), spent_at: LATER };
         bench.store.finish(&sending, outcome, LATER).await.unwrap();
         assert!(bench.store.settle_unsent(first, START, LATER).await.unwrap().is_empty());
         assert_eq!(bench.state(&survey.id).await, "uncertain");
