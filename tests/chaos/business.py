@@ -25,7 +25,7 @@ interval = "1s"
 overlap = "10s"
 """
 # No throttle and no limit of a person's day: nothing but the promise itself keeps a prompt from going out twice.
-ACCOUNT_KEYS = "daily_limit_per_user = 1000"
+LIMITS = "daily_limit_per_user = 1000"
 SURVEY_KEYS = 'delay = "{delay}"\nthrottle = "0s"\nmessage = "How did we do?"'
 
 ACCOUNTS = {name: scenario.x_account(str(7_000_000 + index), name) for index, name in enumerate(
@@ -33,8 +33,9 @@ ACCOUNTS = {name: scenario.x_account(str(7_000_000 + index), name) for index, na
 )}  # fmt: skip
 
 
-def configuration(store, x, settle_after="0s", send_timeout="5s", delay="0s"):
-    """`delay` is acme's; the others prompt at once."""
+def configuration(store, x, settle_after="0s", send_timeout="5s", delays=None, limits=None):
+    """Accounts with a delay or limits that are not the usual ones are named with them."""
+    delays, limits = delays or {}, limits or {}
     text = CONFIGURATION.format(store=store, x=x, settle_after=settle_after, send_timeout=send_timeout)
     for name, keys in ACCOUNTS.items():
         text += scenario.ACCOUNT.format(
@@ -42,10 +43,10 @@ def configuration(store, x, settle_after="0s", send_timeout="5s", delay="0s"):
             keys=keys,
             privacy_url="https://acme.example/privacy",
             display_name="Acme",
-            account_keys=ACCOUNT_KEYS,
+            account_keys=limits.get(name, LIMITS),
             type="csat",
             variant=0,
-            survey_keys=SURVEY_KEYS.format(delay=delay if name == "acme" else "0s"),
+            survey_keys=SURVEY_KEYS.format(delay=delays.get(name, "0s")),
         )
     return text + scenario.SOURCES
 

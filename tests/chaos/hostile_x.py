@@ -6,6 +6,7 @@ how often, is read off `world.prompts`: that is what the recipients saw.
 
 import json
 import os
+import re
 import socket
 import struct
 import threading
@@ -141,6 +142,12 @@ class HostileHandler(Handler):
             self.tear()
             return
         super().do_POST()
+
+    def authenticate(self, body):
+        signed_at = re.search(r'oauth_timestamp="(\d+)"', self.headers.get("authorization", ""))
+        if signed_at and abs(int(signed_at[1]) - time.time()) > self.server.keys.timestamp_lifetime:
+            raise Refusal(401, 135, "Timestamp out of bounds.", scripted=True)
+        return super().authenticate(body)
 
     def create(self, account, body):
         world = self.server.world

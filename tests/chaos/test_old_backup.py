@@ -27,7 +27,8 @@ def test_what_was_sent_since_the_backup_is_not_sent_again(tmp_path):
     known, unknown, later = crowd[: count // 2], crowd[count // 2 : count], crowd[count:]
     world = HostileWorld(list(ACCOUNTS.values()), events_horizon_ms=0, page_size=30)
     with HostileX(world) as x:
-        surveyd = at_work(tmp_path / "surveyd", "sqlite:surveyd.db", x, settle_after="1s", delay=f"{DELAY_SECONDS}s")
+        delays = {"acme": f"{DELAY_SECONDS}s"}
+        surveyd = at_work(tmp_path / "surveyd", "sqlite:surveyd.db", x, settle_after="1s", delays=delays)
         database, copy = surveyd.folder / "state" / "surveyd.db", tmp_path / "copy"
         try:
             surveyd.start()
