@@ -43,6 +43,18 @@ def counted(path):
     return most
 
 
+def point(chance, working, making, calls):
+    """One point of a sweep, from how often each call is made in the daily work, and with the database's making.
+
+    Drawn anew for each run, so that a run with its seed meets the same point though the counts vary a little.
+    """
+    from_nothing = chance.random() < 0.25
+    most = making if from_nothing else working
+    # A kind that is called often gets more of the runs, though not as many as it has calls.
+    call = chance.choices(calls, [most[call] ** 0.5 for call in calls])[0]
+    return from_nothing, call, 1 + int(chance.random() * most[call])
+
+
 def is_gone(surveyd):
     return surveyd.process.poll() is not None
 

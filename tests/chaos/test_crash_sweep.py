@@ -12,7 +12,7 @@ import pytest
 
 import lengths
 from business import ACCOUNTS, Case, at_work, people
-from crash import CALLS, at, require_strace, until_ready_or_gone
+from crash import CALLS, at, point, require_strace, until_ready_or_gone
 from hostile_x import Fault, HostileWorld, HostileX
 from life import PATIENCE_SECONDS, drive, judge, lived_once
 
@@ -21,14 +21,7 @@ SETTLE_AFTER_SECONDS = 1
 LOST = (Fault("cut", "before"), Fault("cut", "before"), Fault("reset", "before"), Fault("cut", "late"))
 
 
-def points(from_nothing, most):
-    """All points of the sweep, in an order that spreads the kinds of calls over any part of it."""
-    every = [(from_nothing, call, number) for call in CALLS for number in range(1, most[call] + 1)]
-    lengths.chance("crash", "points").shuffle(every)
-    return every
-
-
-def live_through(number, every, folder):
+def live_through(number, counts, folder):
     """One run; what it was, once everything that was promised has been found true."""
     chance = lengths.chance("crash", number)
     fault = chance.choice((None, None, None, Fault("cut", "never"), *LOST))
@@ -40,10 +33,11 @@ def live_through(number, every, folder):
         world.plans = {case.person: [fault] for case in cases}
     with HostileX(world) as x:
         surveyd = at_work(folder, "sqlite:surveyd.db", x, settle_after=f"{SETTLE_AFTER_SECONDS}s")
-        kills = 0
+        kills, points = 0, []
         try:
-            for life in range(chance.choice((1, 2))):
-                from_nothing, call, nth = every[(number * (life + 1)) % len(every)]
+            for _ in range(chance.choice((1, 2))):
+                from_nothing, call, nth = point(chance, *counts, CALLS)
+                points.append((call, nth))
                 if not from_nothing:
                     surveyd.run("migrate")
                 # With one worker the calls come in an order that hardly varies, with more they interleave.
@@ -63,30 +57,27 @@ def live_through(number, every, folder):
             judge(surveyd, world, cases)
             assert surveyd.stop() == 0
         except AssertionError as fault_found:
-            raise AssertionError(f"{call} {nth}, {fault}, in {folder}: {fault_found}") from fault_found
+            raise AssertionError(f"{points}, {fault}, in {folder}: {fault_found}") from fault_found
         finally:
             surveyd.kill()
-    return kills, fault
+    return kills, fault, points
 
 
 @pytest.fixture(scope="module")
-def every(tmp_path_factory):
+def counts(tmp_path_factory):
     require_strace()
-    working = points(False, lived_once(tmp_path_factory.mktemp("clean"), False))
-    making = points(True, lived_once(tmp_path_factory.mktemp("from-nothing"), True))
-    # Of what is done once, when the database is made, one part; of the daily work three.
-    return [point for turn in range(len(making)) for point in
-            [making[turn], *(working[(3 * turn + step) % len(working)] for step in range(3))]]  # fmt: skip
+    return [lived_once(tmp_path_factory.mktemp("clean"), from_nothing) for from_nothing in (False, True)]
 
 
-def test_killed_anywhere_nobody_is_prompted_twice_and_no_close_is_lost(every, tmp_path):
+def test_killed_anywhere_nobody_is_prompted_twice_and_no_close_is_lost(counts, tmp_path):
     total = lengths.runs(40, 1500)
     began = time.monotonic()
-    results = lengths.in_parallel(lambda number: live_through(number, every, tmp_path / str(number)), range(total))
-    kills = sum(kills for kills, _ in results)
-    faults = Counter(str(fault and (fault.answer, fault.carried_out)) for _, fault in results)
+    results = lengths.in_parallel(lambda number: live_through(number, counts, tmp_path / str(number)), range(total))
+    kills = sum(kills for kills, _, _ in results)
+    faults = Counter(str(fault and (fault.answer, fault.carried_out)) for _, fault, _ in results)
+    met = {point for *_, points in results for point in points}
     lengths.count(
-        f"crash sweep: {total} runs over {len(set(every))} points, {kills} kills, "
+        f"crash sweep: {total} runs over {len(met)} points, {kills} kills, "
         f"{time.monotonic() - began:.0f} s, {dict(faults)}"
     )
     assert kills >= total * 0.5 or os.environ.get("SURVEYD_CHAOS_ONLY"), "the points no longer lie within a run"

@@ -6,7 +6,7 @@ import pytest
 
 import lengths
 from business import ACCOUNTS, Case, at_work, people
-from crash import at, require_strace, until_ready_or_gone
+from crash import at, point, require_strace, until_ready_or_gone
 from hostile_x import HostileWorld, HostileX
 from life import PATIENCE_SECONDS, drive, judge, lived_once
 
@@ -15,9 +15,9 @@ EX_IOERR = 74
 ENDS_WITHIN_SECONDS = 5
 
 
-def live_through(number, every, folder):
-    from_nothing, call, nth = every[number % len(every)]
+def live_through(number, counts, folder):
     chance = lengths.chance("eio", number)
+    from_nothing, call, nth = point(chance, *counts, CALLS)
     world = HostileWorld(list(ACCOUNTS.values()), events_horizon_ms=0)
     cases = [Case(person) for person in people(3, chance)]
     with HostileX(world) as x:
@@ -43,27 +43,23 @@ def live_through(number, every, folder):
             raise AssertionError(f"{call} {nth}, {from_nothing=}, in {folder}: {fault!r}") from fault
         finally:
             surveyd.kill()
-    return has_failed
+    return has_failed, (call, nth)
 
 
 @pytest.fixture(scope="module")
-def every(tmp_path_factory):
-    """Every write and sync of a life, the database's making included."""
+def counts(tmp_path_factory):
     require_strace()
-    found = []
-    for from_nothing in (False, True):
-        most = lived_once(tmp_path_factory.mktemp("clean"), from_nothing)
-        found += [(from_nothing, call, number) for call in CALLS for number in range(1, most[call] + 1)]
-    lengths.chance("eio", "points").shuffle(found)
-    return found
+    return [lived_once(tmp_path_factory.mktemp("clean"), from_nothing) for from_nothing in (False, True)]
 
 
-def test_an_error_of_the_disk_ends_the_program_and_the_next_start_is_clean(every, tmp_path):
-    total = lengths.runs(16, len(every))
+def test_an_error_of_the_disk_ends_the_program_and_the_next_start_is_clean(counts, tmp_path):
+    total = lengths.runs(16, 1000)
     began = time.monotonic()
-    failed = lengths.in_parallel(lambda number: live_through(number, every, tmp_path / str(number)), range(total))
+    results = lengths.in_parallel(lambda number: live_through(number, counts, tmp_path / str(number)), range(total))
+    failed = sum(has_failed for has_failed, _ in results)
+    points = {point for _, point in results}
     lengths.count(
-        f"EIO: {total} runs over {len(every)} writes and syncs, {sum(failed)} of them met, "
+        f"EIO: {total} runs over {len(points)} writes and syncs, {failed} of them met, "
         f"{time.monotonic() - began:.0f} s"
     )
-    assert sum(failed) >= total * 0.5 or lengths.ONLY, "the points no longer lie within a run"
+    assert failed >= total * 0.5 or lengths.ONLY, "the points no longer lie within a run"

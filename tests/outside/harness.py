@@ -81,7 +81,7 @@ class Surveyd:
         self.config = folder / "surveyd.toml"
         self.log_path = folder / "log"
         self.process = None
-        (folder / "state").mkdir()
+        (folder / "state").mkdir(exist_ok=True)
         self.secrets = secrets
         for name, secret in secrets.items():
             path = folder / name
