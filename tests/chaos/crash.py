@@ -13,7 +13,7 @@ from harness import SECONDS
 
 # The calls that leave something outside the process: on the disk, on the network, on the screen.
 CALLS = ("pwrite64", "fdatasync", "fsync", "ftruncate", "unlink", "write", "writev", "sendto", "connect")
-STRACE = ("strace", "-D", "-f", "-qqq")
+STRACE = ("strace", "-D", "-f", "-y", "-qqq")
 
 
 def require_strace():
