@@ -299,8 +299,8 @@ impl Apart {
         let least = date.0.saturating_sub(now.plus(took).0);
         let most = date.0.saturating_sub(now.0).saturating_add(1_000);
         Self {
-            least: if least > -CLOCKS_TOGETHER_MS { least.max(0) } else { least },
-            most: if most < CLOCKS_TOGETHER_MS { most.min(0) } else { most },
+            least: if least.abs() < CLOCKS_TOGETHER_MS { 0 } else { least },
+            most: if most.abs() < CLOCKS_TOGETHER_MS { 0 } else { most },
         }
     }
 

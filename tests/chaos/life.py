@@ -53,8 +53,8 @@ def drive(surveyd, world, cases, seconds):
 
 
 def judge(surveyd, world, cases):
-    assert world.prompted_twice() == {}
-    assert world.faults == []
+    assert world.prompted_twice() == {}, f"prompted twice: {world.prompted_twice()}"
+    assert world.faults == [], f"X had to refuse: {world.faults}"
     rows = states(surveyd)
     received = {prompt.fields["to_user_id"]: prompt.feedback_id for prompt in world.prompts}
     for case in cases:
@@ -62,5 +62,5 @@ def judge(surveyd, world, cases):
         assert row, f"the acknowledged close {case.conversation} is missing"
         # Three closes that X takes in the end: nothing else is an end of theirs.
         assert row["state"] == "answered", f"{case.conversation} is {row['state']}, X has {received.get(case.person)}"
-        assert row["feedback_id"] == received[case.person]
-    assert len(received) == len(cases) == len(rows)
+        assert row["feedback_id"] == received[case.person], f"{case.conversation} has another's feedback"
+    assert len(received) == len(cases) == len(rows), f"{len(cases)} closes, {len(received)} prompts, {len(rows)} rows"

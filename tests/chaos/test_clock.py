@@ -1,6 +1,6 @@
 """A clock that jumps by hours and years breaks no limit of X's, sends nothing early and stalls nothing.
 
-Each run is one business whose machine's clock is set while surveyd works: by `jump`, and back to the true time.
+Each run is one business whose machine's clock is set while surveyd works: by `jump`, back to the true time, and on.
 X's clock is the true one.
 """
 
@@ -100,11 +100,17 @@ def live_through(jump, number, folder):
 
             story.clock.set(0)
             third = [story.report() for _ in range(2)]
-            # What closed 400 days ago is too late for a prompt, whoever's clock said so.
-            late = second if jump < -12 * HOUR else []
+            if jump > 0:
+                # The last instant on record lies ahead now. X's answers are read all the same.
+                assert story.sends_nothing(), "sent before the last recorded instant"
+                story.answered_in_time(first[1])
+                story.clock.set(jump + 60)
+                third.append(story.report())
+            # By the clock as it stands some closed 400 days ago: too late for a prompt.
+            late = {2 * HOUR: [], 400 * DAY: third[:2], -2 * HOUR: [], -400 * DAY: second}[jump]
             asked = [case for case in (*second, *third) if case not in late]
             story.sent_in_time(*asked)
-            story.answered_in_time(first[1], *asked)
+            story.answered_in_time(first[2], *asked)
             rows = states(surveyd)
             assert {rows[case.conversation]["state"] for case in late} <= {"expired"}
             assert surveyd.stop() == 0
