@@ -14,7 +14,7 @@ use crate::config;
 use crate::domain::budget::{Call, Told};
 use crate::domain::id::UserId;
 use crate::domain::policy::{self, Rules};
-use crate::domain::survey::Failure;
+use crate::domain::survey::{Failure, Survey};
 use crate::domain::time::Millis;
 use crate::stop::Stopper;
 use crate::store::{self, Paused, Store};
@@ -150,12 +150,33 @@ impl Desk {
     /// Now by X's clock, as it was last heard, and not later. What X counts and dates is reckoned by
     /// that clock, so that it stays true when ours is set.
     pub fn x_now_at_least(&self) -> Millis {
-        Millis(self.now().0.saturating_add(self.x.clock_apart().unwrap_or_default().least))
+        let now = self.now();
+        Millis(now.0.saturating_add(self.x.clock_apart(now).unwrap_or_default().least))
     }
 
     /// The same, and not earlier.
     pub fn x_now_at_most(&self) -> Millis {
-        Millis(self.now().0.saturating_add(self.x.clock_apart().unwrap_or_default().most))
+        let now = self.now();
+        Millis(now.0.saturating_add(self.x.clock_apart(now).unwrap_or_default().most))
+    }
+
+    /// An instant by X's clock, by ours.
+    pub fn by_our_clock(&self, by_xs: Millis) -> Millis {
+        let now = self.now();
+        let apart = self.x.clock_apart(now).unwrap_or_default();
+        Millis(by_xs.0.saturating_sub(apart.least))
+    }
+
+    /// What closed before this is too late, by our clock and by X's: one that was set ahead must
+    /// not end what is still in time.
+    pub fn too_late_before(&self) -> Millis {
+        self.now().min(self.x_now_at_least()).minus(rules(&self.account).expire_after)
+    }
+
+    /// When a survey will be too late by both clocks, by ours.
+    pub fn too_late_at(&self, survey: &Survey) -> Millis {
+        let at = policy::too_late_at(survey.closed_at, &rules(&self.account));
+        at.max(self.by_our_clock(at))
     }
 
     /// What a call that only reads comes to; `None` where the word to stop comes first. Nothing is
@@ -167,11 +188,30 @@ impl Desk {
         }
     }
 
+    /// Takes up to `wanted` calls out of the account's budget, before they are made: how many, or
+    /// when the next may be made.
+    pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Result<u32, Millis>> {
+        let taken = self.store.take_calls(self.name(), call, wanted, self.x_now_at_least()).await?;
+        Ok(taken.map_err(|until| self.by_our_clock(until)))
+    }
+
+    /// When the next call may be made; `None`: now.
+    pub async fn calls_free_at(&self, call: Call) -> store::Result<Option<Millis>> {
+        let until = self.store.calls_free_at(self.name(), call, self.x_now_at_least()).await?;
+        Ok(until.map(|until| self.by_our_clock(until)))
+    }
+
+    pub async fn calls_left(&self, call: Call) -> store::Result<u32> {
+        self.store.calls_left(self.name(), call, self.x_now_at_least()).await
+    }
+
     /// Keeps what X's headers said of a limit.
     pub async fn hear(&self, call: Call, told: Option<Told>, under_way: u32) -> store::Result<()> {
         match told {
             Some(told) => {
-                self.store.hear_limit(self.name(), call, told, under_way, self.now()).await
+                self.store
+                    .hear_limit(self.name(), call, told, under_way, self.x_now_at_least())
+                    .await
             }
             None => Ok(()),
         }
@@ -179,7 +219,9 @@ impl Desk {
 
     /// Makes no more calls of a kind for a while, after a 429. The end of it.
     pub async fn hold(&self, call: Call, reset_at: Option<Millis>) -> store::Result<Millis> {
-        let until = self.store.hold_calls(self.name(), call, reset_at, self.now()).await?;
+        let now = self.x_now_at_least();
+        let until = self.store.hold_calls(self.name(), call, reset_at, now).await?;
+        let until = self.by_our_clock(until);
         warn!(
             event = "budget.exhausted",
             account = self.name(),
@@ -236,15 +278,11 @@ impl Desk {
         if now < paused.probe_at {
             return Ok(Some(paused.probe_at));
         }
-        if let Err(until) =
-            self.store.take_calls(self.name(), Call::VerifyCredentials, 1, now).await?
-        {
+        if let Err(until) = self.take_calls(Call::VerifyCredentials, 1).await? {
             return Ok(Some(until));
         }
-        let asked = self.x.verify_credentials(&self.keys, now);
-        let Some(answer) = self.unless_stopping(asked).await else { return Ok(Some(now)) };
-        self.hear(Call::VerifyCredentials, answer.told, 0).await?;
-        match answer.result {
+        let Some(asked) = self.verify_credentials().await? else { return Ok(Some(now)) };
+        match asked {
             Ok(_) => {
                 self.resume().await?;
                 Ok(None)
@@ -263,6 +301,25 @@ impl Desk {
                 Ok(Some(probe_at))
             }
         }
+    }
+
+    /// Hears by which clock X dates its answers, where it has not told of late.
+    pub async fn ask_the_time(&self) -> store::Result<()> {
+        if !self.x.has_told_the_time(self.now())
+            && self.take_calls(Call::VerifyCredentials, 1).await?.is_ok()
+        {
+            // Whatever it answers is dated.
+            self.verify_credentials().await?;
+        }
+        Ok(())
+    }
+
+    /// `None` where the word to stop comes first.
+    async fn verify_credentials(&self) -> store::Result<Option<Result<x::Verified, x::Error>>> {
+        let asked = self.x.verify_credentials(&self.keys, self.now());
+        let Some(answer) = self.unless_stopping(asked).await else { return Ok(None) };
+        self.hear(Call::VerifyCredentials, answer.told, 0).await?;
+        Ok(Some(answer.result))
     }
 
     /// Ends a pause, where there is one.

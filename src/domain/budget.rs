@@ -99,7 +99,7 @@ pub struct Window {
 impl Window {
     /// Takes one call, or says when the next may be made.
     pub fn take(&mut self, limit: u32, now: Millis) -> Result<(), Millis> {
-        if let Some(until) = self.held_until.filter(|until| now < *until) {
+        if let Some(until) = self.held(now) {
             return Err(until);
         }
         self.forget(now);
@@ -132,7 +132,7 @@ impl Window {
     pub fn left(&self, limit: u32, now: Millis) -> u32 {
         let mut at = self.clone();
         at.forget(now);
-        if at.held_until.is_some_and(|until| now < until) {
+        if at.held(now).is_some() {
             return 0;
         }
         let told = at.told.map_or(u32::MAX, |told| told.remaining);
@@ -169,7 +169,7 @@ impl Window {
     /// Holds all calls after a 429: until X's reset, or, where that is absent or past, for 5 s,
     /// doubling. Gives the end of the hold.
     pub fn hold(&mut self, reset_at: Option<Millis>, now: Millis) -> Millis {
-        let held = self.held_until.filter(|until| now < *until);
+        let held = self.held(now);
         let reset_at = reset_at.map(|at| believable(at, now));
         let until = match (reset_at.filter(|at| *at > now), held) {
             (Some(reset_at), held) => held.map_or(reset_at, |held| held.max(reset_at)),
@@ -186,6 +186,12 @@ impl Window {
         };
         self.held_until = Some(until);
         until
+    }
+
+    /// Until when a 429 holds all calls. One that would hold for longer than any was written
+    /// before the clock was set back.
+    fn held(&self, now: Millis) -> Option<Millis> {
+        self.held_until.filter(|until| now < *until && *until <= now.plus(RESET_MOST))
     }
 
     /// X's own limit where it has told a smaller one.

@@ -99,11 +99,8 @@ pub enum AtSending {
     },
 }
 
-/// Decides once more, on what is true now.
-pub fn at_sending(closed_at: Millis, rules: &Rules, history: &History, now: Millis) -> AtSending {
-    if is_too_late(closed_at, rules, now) {
-        return AtSending::Expire;
-    }
+/// Decides once more, for a survey that is not too late, on what is true now by X's clock.
+pub fn at_sending(rules: &Rules, history: &History, now: Millis) -> AtSending {
     let throttled = history.last_to_person.is_some_and(|last| now < last.plus(rules.throttle));
     if throttled || history.day_to_person >= rules.daily_limit_per_user {
         return AtSending::Suppress(Reason::Throttled);
@@ -207,7 +204,7 @@ mod tests {
     #[test]
     fn a_person_is_left_alone_until_the_throttle_has_passed() {
         let history = History { last_to_person: Some(Millis(0)), ..History::default() };
-        let at = |now: Millis| at_sending(now, &rules(), &history, now);
+        let at = |now: Millis| at_sending(&rules(), &history, now);
         assert_eq!(
             at(Millis(0).plus(7 * DAY).minus(Duration::from_millis(1))),
             AtSending::Suppress(Reason::Throttled)
@@ -220,17 +217,14 @@ mod tests {
         let rules = Rules { throttle: Duration::ZERO, ..rules() };
         let history =
             History { last_to_person: Some(Millis(0)), day_to_person: 1, ..History::default() };
-        assert_eq!(
-            at_sending(Millis(5), &rules, &history, Millis(5)),
-            AtSending::Suppress(Reason::Throttled)
-        );
+        assert_eq!(at_sending(&rules, &history, Millis(5)), AtSending::Suppress(Reason::Throttled));
     }
 
     #[test]
     fn a_full_day_waits_for_its_oldest_prompt() {
         let history =
             History { day_of_account: 1000, oldest_of_day: Some(Millis(7)), ..History::default() };
-        let decision = at_sending(Millis(50), &rules(), &history, Millis(50));
+        let decision = at_sending(&rules(), &history, Millis(50));
         assert_eq!(decision, AtSending::Wait { until: Millis(7).plus(DAY) });
     }
 

@@ -65,7 +65,7 @@ async fn events(desk: &Desk) -> Result<Millis> {
     };
     while pages < PAGES_MAX && !desk.stop.is_stopping() {
         let now = desk.now();
-        if let Err(until) = desk.store.take_calls(desk.name(), Call::Events, 1, now).await? {
+        if let Err(until) = desk.take_calls(Call::Events, 1).await? {
             return Ok(until);
         }
         let range = (window.from, window.to);
@@ -174,7 +174,7 @@ async fn shows(desk: &Desk) -> Result<Option<Millis>> {
         return desk.store.next_show(desk.name()).await;
     }
     let wanted = u32::try_from(due.len()).unwrap_or(u32::MAX);
-    let allowed = match desk.store.take_calls(desk.name(), Call::Show, wanted, now).await? {
+    let allowed = match desk.take_calls(Call::Show, wanted).await? {
         Ok(allowed) => allowed,
         Err(until) => return Ok(Some(until)),
     };

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::{failed_reading, tell};
-use crate::desk::{self, Desk};
+use crate::desk::Desk;
 use crate::domain::budget::Call;
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
@@ -27,7 +27,7 @@ pub async fn settle(desk: &Desk) -> Result<Option<Millis>> {
     let unsettled = desk.store.unsettled(desk.name()).await?;
     let Some(first) = unsettled.first() else { return Ok(None) };
     // By whose clock X dates its events is not known before its first answer.
-    let Some(apart) = desk.x.clock_apart() else {
+    let Some(apart) = desk.x.clock_apart(desk.now()) else {
         return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
     };
     let readable = readable_to(desk);
@@ -51,7 +51,7 @@ pub async fn settle(desk: &Desk) -> Result<Option<Millis>> {
         return Ok(Some(desk.now()));
     }
     let now = desk.now();
-    let closed_before = now.minus(desk::rules(&desk.account).expire_after);
+    let closed_before = desk.too_late_before();
     for survey in &desk.store.settle_unsent(together, closed_before, now).await? {
         tell_unsent(survey);
         if survey.state == State::Scheduled {
@@ -90,7 +90,7 @@ pub fn readable_to(desk: &Desk) -> Millis {
 
 /// All that the request may have caused is dated before this, by X's clock.
 fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
-    let ahead = desk.x.clock_apart().unwrap_or_default().ahead();
+    let ahead = desk.x.clock_apart(desk.now()).unwrap_or_default().ahead();
     unsettled.given_up_at.plus(desk.limits.settle_after).plus(MARGIN).plus(ahead)
 }
 
@@ -102,7 +102,7 @@ async fn read(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
         if desk.stop.is_stopping() {
             return Ok(Some(now));
         }
-        if let Err(until) = desk.store.take_calls(desk.name(), Call::Events, 1, now).await? {
+        if let Err(until) = desk.take_calls(Call::Events, 1).await? {
             return Ok(Some(until));
         }
         let asked = desk.x.events(&desk.keys, (from, to), cursor.as_deref(), now);

@@ -6,10 +6,10 @@ use futures_util::{StreamExt, stream};
 
 use super::tell_end;
 use crate::config::CanDmBy;
-use crate::desk::{self, Calls, Desk};
+use crate::desk::{Calls, Desk};
 use crate::domain::budget::Call;
 use crate::domain::policy;
-use crate::domain::survey::{Event, Survey};
+use crate::domain::survey::Event;
 use crate::domain::time::Millis;
 use crate::store::{self, Leased, Result};
 use crate::x::{self, Error, Person};
@@ -27,8 +27,7 @@ pub async fn look_up(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
 
 async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let wanted = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
-    let taken =
-        desk.store.take_calls(desk.name(), Call::FriendshipsShow, wanted, desk.now()).await?;
+    let taken = desk.take_calls(Call::FriendshipsShow, wanted).await?;
     let allowed = match taken {
         Ok(allowed) => allowed as usize,
         Err(until) => return put_off(desk, claimed, until).await,
@@ -69,7 +68,7 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
 
 async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let now = desk.now();
-    if let Err(until) = desk.store.take_calls(desk.name(), Call::Users, 1, now).await? {
+    if let Err(until) = desk.take_calls(Call::Users, 1).await? {
         return put_off(desk, claimed, until).await;
     }
     let people: Vec<_> = claimed.iter().map(|leased| leased.survey.user_id.clone()).collect();
@@ -134,7 +133,7 @@ async fn judge(
                  in {wait:.0?}",
                 leased.survey.id,
             );
-            let again = desk.now().plus(wait).min(too_late_at(desk, &leased.survey));
+            let again = desk.now().plus(wait).min(desk.too_late_at(&leased.survey));
             desk.store.put_off_failed(leased, again).await?;
             return Ok(None);
         }
@@ -162,11 +161,7 @@ pub async fn put_off(desk: &Desk, claimed: Vec<Leased>, until: Millis) -> Result
 }
 
 async fn put_back(desk: &Desk, leased: Leased, until: Millis) -> Result<()> {
-    let until = until.min(too_late_at(desk, &leased.survey));
+    // It is looked at again when it is too late, at the latest: it is to end then.
+    let until = until.min(desk.too_late_at(&leased.survey));
     desk.store.release(leased, until).await
-}
-
-/// A survey that waits is looked at again when it is too late, at the latest: it is to end then.
-pub fn too_late_at(desk: &Desk, survey: &Survey) -> Millis {
-    policy::too_late_at(survey.closed_at, &desk::rules(&desk.account))
 }

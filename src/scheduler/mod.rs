@@ -12,7 +12,7 @@ use std::time::Duration;
 use tracing::info;
 
 use crate::config::CanDmBy;
-use crate::desk::{self, Desk};
+use crate::desk::Desk;
 use crate::domain::budget::Call;
 use crate::domain::policy::DAY;
 use crate::domain::survey::Survey;
@@ -81,8 +81,8 @@ async fn room(desk: &Desk) -> Result<Room> {
     if let Some(until) = away_until.filter(|until| *until > now) {
         return Ok(Room::From(until));
     }
-    let looked_up_from = desk.store.calls_free_at(desk.name(), call, now).await?;
-    let created_from = desk.store.calls_free_at(desk.name(), Call::Create, now).await?;
+    let looked_up_from = desk.calls_free_at(call).await?;
+    let created_from = desk.calls_free_at(Call::Create).await?;
     if let Some(until) = looked_up_from.max(created_from) {
         return Ok(Room::From(until));
     }
@@ -90,7 +90,7 @@ async fn room(desk: &Desk) -> Result<Room> {
     let day = desk.store.account_status(desk.name(), since).await?;
     let limit = i64::from(desk.account.daily_limit);
     if day.prompts_of_day >= limit {
-        let until = day.oldest_of_day.unwrap_or(now).plus(DAY);
+        let until = day.oldest_of_day.map_or(now, |at| desk.by_our_clock(at)).plus(DAY);
         if desk.said.is_news("day", until) {
             info!(
                 event = "budget.exhausted",
@@ -106,7 +106,7 @@ async fn room(desk: &Desk) -> Result<Room> {
     }
     let left = usize::try_from(limit - day.prompts_of_day).unwrap_or(0);
     let single = match desk.limits.can_dm {
-        CanDmBy::FriendshipsShow => desk.store.calls_left(desk.name(), call, now).await? as usize,
+        CanDmBy::FriendshipsShow => desk.calls_left(call).await? as usize,
         CanDmBy::UsersV2 => most,
     };
     // Where X was away, one call shows whether it still is.
@@ -117,8 +117,13 @@ async fn room(desk: &Desk) -> Result<Room> {
 /// Until when the account sends nothing at all, whatever its budgets say.
 async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
     let progress = desk.store.progress(desk.name()).await?;
-    let until = store::held(&progress, now);
-    if let (Some(until), None) = (until, progress.restored_at)
+    let is_behind = store::held(&progress, now, false).is_some() && progress.restored_at.is_none();
+    if is_behind {
+        desk.ask_the_time().await?;
+    }
+    let until = store::held(&progress, now, desk.x.confirms_clock(now));
+    if let Some(until) = until
+        && is_behind
         && desk.said.is_news("clock", until)
     {
         tracing::warn!(
@@ -126,7 +131,7 @@ async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
             account = desk.name(),
             until = until.rfc3339(),
             "this machine's clock stands before the last instant on record, {}: nothing is sent \
-             until it has passed. Check the clock",
+             until it has passed that, or X's clock agrees with it. Check the clock",
             until.rfc3339(),
         );
     }
@@ -140,14 +145,18 @@ async fn waiting(desk: &Desk, until: Millis) -> Result<Option<Millis>> {
 }
 
 async fn expire(desk: &Desk) -> Result<()> {
+    let late = async || desk.store.too_late(desk.name(), desk.too_late_before(), desk.now()).await;
+    if late().await?.is_empty() {
+        return Ok(());
+    }
+    // A clock that was set ahead must end nothing.
+    desk.ask_the_time().await?;
     loop {
-        let now = desk.now();
-        let closed_before = now.minus(desk::rules(&desk.account).expire_after);
-        let expired = desk.store.expire(desk.name(), closed_before, now).await?;
-        if expired.is_empty() {
+        let late = late().await?;
+        if late.is_empty() {
             return Ok(());
         }
-        for survey in &expired {
+        for survey in &desk.store.expire(late, desk.too_late_before(), desk.now()).await? {
             tell_end(survey);
         }
     }

@@ -9,7 +9,6 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::look_up::too_late_at;
 use super::{tell_end, tell_uncertain};
 use crate::desk::{self, Calls, Desk};
 use crate::domain::budget::{Call, Told};
@@ -70,6 +69,7 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
         Times {
             now: desk.now(),
             x_now: desk.x_now_at_least(),
+            is_clock_confirmed: desk.x.confirms_clock(desk.now()),
             lease: desk.limits.send_timeout + LEASE_MARGIN,
         },
     );
@@ -217,7 +217,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
             let again = now.plus(policy::backoff(&survey, survey.attempts));
             Outcome::NotSent {
                 why: why.clone().unwrap_or_default(),
-                try_at: again.min(too_late_at(desk, &survey)),
+                try_at: again.min(desk.too_late_at(&survey)),
             }
         }
     };

@@ -65,8 +65,17 @@ pub struct Times {
     pub now: Millis,
     /// By X's clock: what X counts and dates is reckoned by this one.
     pub x_now: Millis,
+    /// Whether X's clock bears ours out.
+    pub is_clock_confirmed: bool,
     /// How long the request may take.
     pub lease: Duration,
+}
+
+impl Times {
+    /// An instant by X's clock, by ours.
+    fn by_our_clock(self, by_xs: Millis) -> Millis {
+        Millis(by_xs.0.saturating_add(self.now.0.saturating_sub(self.x_now.0)))
+    }
 }
 
 /// What the last look before a send came to.
@@ -353,8 +362,9 @@ async fn begin(
     prompt: Prompt,
     rules: Rules,
     throttle_group: String,
-    Times { now, x_now, lease }: Times,
+    times: Times,
 ) -> Result<Begun> {
+    let Times { now, x_now, is_clock_confirmed, lease } = times;
     sqlx::query(GUARD).bind(throttle_group.as_str()).execute(&mut *connection).await?;
     let (survey, token) = retake(connection, leased).await?;
     let reopened: Option<i64> = sqlx::query_scalar(REOPENED)
@@ -373,9 +383,14 @@ async fn begin(
     }
     let history = history(connection, &survey, &throttle_group, x_now).await?;
     let progress = progress::read(connection, &survey.account).await?;
-    let decision = match held(&progress, now) {
+    let decision = match held(&progress, now, is_clock_confirmed) {
         Some(until) => AtSending::Wait { until },
-        None => policy::at_sending(survey.closed_at, &rules, &history, x_now),
+        // Late only by both clocks: one that was set ahead must not end what is still in time.
+        None if policy::is_too_late(survey.closed_at, &rules, now.min(x_now)) => AtSending::Expire,
+        None => match policy::at_sending(&rules, &history, x_now) {
+            AtSending::Wait { until } => AtSending::Wait { until: times.by_our_clock(until) },
+            decided => decided,
+        },
     };
     let decision = match decision {
         // A look-up, or another daemon, may have paused the account since the survey was claimed.
@@ -383,9 +398,9 @@ async fn begin(
             AtSending::Wait { until: now }
         }
         AtSending::Send => {
-            match budgets::take(connection, &survey.account, Call::Create, 1, now).await? {
+            match budgets::take(connection, &survey.account, Call::Create, 1, x_now).await? {
                 Ok(_) => AtSending::Send,
-                Err(until) => AtSending::Wait { until },
+                Err(until) => AtSending::Wait { until: times.by_our_clock(until) },
             }
         }
         other => other,
@@ -396,7 +411,8 @@ async fn begin(
         AtSending::Expire => Event::TooLate,
         AtSending::Wait { until } => {
             // It is looked at again when it is too late, at the latest.
-            let until = until.min(policy::too_late_at(survey.closed_at, &rules));
+            let too_late_at = policy::too_late_at(survey.closed_at, &rules);
+            let until = until.min(too_late_at.max(times.by_our_clock(too_late_at)));
             sqlx::query(RELEASE)
                 .bind(until.0)
                 .bind(survey.id.as_str())
@@ -440,9 +456,15 @@ const HELD_AGAIN: Duration = Duration::from_secs(30);
 
 /// Until when no send may be begun at all: while the clock stands before the last instant on
 /// record, and while a restored backup has not caught up with X.
-pub fn held(progress: &Progress, now: Millis) -> Option<Millis> {
+///
+/// A clock that X's confirms is not the one that is wrong: it was the record, made while the clock
+/// ran ahead.
+pub fn held(progress: &Progress, now: Millis, is_clock_confirmed: bool) -> Option<Millis> {
     if progress.restored_at.is_some() {
         return Some(now.plus(HELD_AGAIN));
+    }
+    if is_clock_confirmed {
+        return None;
     }
     progress.last_at.filter(|last_at| now.plus(CLOCK_SLACK) < *last_at)
 }

@@ -151,14 +151,14 @@ const LATE: &str = "select id from survey where account = $1 and state = 'schedu
 const EXPIRE_MAX: i64 = 100;
 
 impl Store {
-    /// Ends surveys that are due and whose conversation closed before `closed_before`: at most a
+    /// Surveys that are due and whose conversation closed before `closed_before`: at most a
     /// hundred, oldest first.
-    pub async fn expire(
+    pub async fn too_late(
         &self,
         account: &str,
         closed_before: Millis,
         now: Millis,
-    ) -> Result<Vec<Survey>> {
+    ) -> Result<Vec<SurveyId>> {
         let late: Vec<String> = sqlx::query_scalar(LATE)
             .bind(account)
             .bind(now.0)
@@ -166,15 +166,21 @@ impl Store {
             .bind(EXPIRE_MAX)
             .fetch_all(&self.readers)
             .await?;
-        if late.is_empty() {
-            return Ok(Vec::new());
-        }
+        Ok(late.into_iter().map(SurveyId::new).collect())
+    }
+
+    /// Ends those of them that are still too late.
+    pub async fn expire(
+        &self,
+        late: Vec<SurveyId>,
+        closed_before: Millis,
+        now: Millis,
+    ) -> Result<Vec<Survey>> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let mut ended = Vec::with_capacity(late.len());
                     for id in late {
-                        let id = SurveyId::new(id);
                         let Some((survey, token)) = touch_in(connection, &id, "scheduled").await?
                         else {
                             continue;

@@ -90,7 +90,7 @@ impl Bench {
     }
 
     async fn begin(&self, leased: Leased, group: &str, now: Millis) -> Begun {
-        let times = Times { now, x_now: now, lease: MINUTE };
+        let times = Times { now, x_now: now, is_clock_confirmed: false, lease: MINUTE };
         self.store.begin_send(leased, prompt(), rules(), group.into(), times).await.unwrap()
     }
 
@@ -203,7 +203,9 @@ async fn a_survey_that_waits_for_tomorrow_is_looked_at_when_it_expires() {
     bench.store.hold_calls(ACCOUNT, Call::Create, Some(NOW.plus(24 * HOUR)), NOW).await.unwrap();
     assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Waits { .. }));
     let next = bench.store.next_due(ACCOUNT).await.unwrap().unwrap();
-    let ended = bench.store.expire(ACCOUNT, next.minus(rules().expire_after), next).await.unwrap();
+    let closed_before = next.minus(rules().expire_after);
+    let late = bench.store.too_late(ACCOUNT, closed_before, next).await.unwrap();
+    let ended = bench.store.expire(late, closed_before, next).await.unwrap();
     assert_eq!(ended.len(), 1);
     assert_eq!(next, NOW.plus(12 * HOUR).plus(Duration::from_millis(1)));
 }

@@ -58,7 +58,7 @@ pub struct Client {
     sending: reqwest::Client,
     base: Url,
     /// As X's last answer was dated.
-    clock_seen: Mutex<Option<Apart>>,
+    clock_seen: Mutex<Option<Seen>>,
     /// The same, where X has refused our clock: what we sign by.
     clock_offset: AtomicI64,
 }
@@ -97,9 +97,23 @@ impl Client {
         })
     }
 
-    /// How far X's clock stands from ours; `None` before X has answered at all.
-    pub fn clock_apart(&self) -> Option<Apart> {
-        *self.clock_seen.lock().expect("no holder of this lock can panic")
+    /// How far X's clock stands from ours; `None` while X has not answered since ours was set back,
+    /// or not at all.
+    pub fn clock_apart(&self, now: Millis) -> Option<Apart> {
+        let seen = *self.clock_seen.lock().expect("no holder of this lock can panic");
+        seen.filter(|seen| !seen.is_set_back(now)).map(|seen| seen.apart.unwrap_or_default())
+    }
+
+    /// Whether X has answered of late, whatever has become of our clock since.
+    pub fn has_told_the_time(&self, now: Millis) -> bool {
+        let seen = *self.clock_seen.lock().expect("no holder of this lock can panic");
+        seen.is_some_and(|seen| !seen.is_set_back(now) && now < seen.at.plus(TOLD_LATELY))
+    }
+
+    /// Whether X's last answer bears our clock out.
+    pub fn confirms_clock(&self, now: Millis) -> bool {
+        let seen = *self.clock_seen.lock().expect("no holder of this lock can panic");
+        seen.is_some_and(|seen| !seen.is_set_back(now) && seen.apart == Some(Apart::default()))
     }
 
     /// Prompts a person: the Direct Message and the feedback card under it. Whoever calls this has
@@ -261,8 +275,9 @@ impl Client {
                 break;
             }
         }
-        let apart = date(&headers).map_or_else(Apart::default, |date| Apart::of(date, now, took));
-        *self.clock_seen.lock().expect("no holder of this lock can panic") = Some(apart);
+        let apart = date(&headers).map(|date| Apart::of(date, now, took));
+        let seen = Seen { apart, at: now };
+        *self.clock_seen.lock().expect("no holder of this lock can panic") = Some(seen);
         Ok(Reply { status, headers, body, clock_offset })
     }
 
@@ -282,12 +297,31 @@ impl Client {
     }
 }
 
+/// What an answer's date told of X's clock.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// `None` where the answer bore no date.
+    apart: Option<Apart>,
+    /// When the request was made, by our clock.
+    at: Millis,
+}
+
+impl Seen {
+    /// Whether our clock has been set back since: it is another one than was compared then.
+    fn is_set_back(&self, now: Millis) -> bool {
+        now.0.saturating_add(CLOCKS_TOGETHER_MS) < self.at.0
+    }
+}
+
 /// X's clock minus ours, in milliseconds: somewhere between the two.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Apart {
     pub least: i64,
     pub most: i64,
 }
+
+/// For how long an answer's date is relied on where much hangs on it.
+const TOLD_LATELY: Duration = Duration::from_secs(10 * 60);
 
 /// Clocks that differ by less are taken to agree.
 const CLOCKS_TOGETHER_MS: i64 = 2_000;

@@ -3,8 +3,6 @@
 import shutil
 import time
 
-import pytest
-
 import gate
 import lengths
 from business import ACCOUNTS, Case, at_work, people
@@ -61,20 +59,20 @@ def test_a_refused_connection_is_tried_again(tmp_path):
     lengths.count(f"refused connections: {count} prompts")
 
 
-@pytest.mark.parametrize("how", ["in the clear", "hung up", "a stranger's certificate"])
-def test_a_tls_failure_is_tried_again(how, tmp_path):
+def test_a_tls_failure_is_tried_again(tmp_path):
     assert shutil.which("openssl"), "openssl is missing: apt-get install openssl"
     count = lengths.runs(5, 200)
     gate.certificates(tmp_path)
-    spoil = {
-        "in the clear": gate.answers_in_the_clear,
-        "hung up": gate.hangs_up,
-        "a stranger's certificate": gate.presents_a_stranger_s_certificate(tmp_path),
-    }[how]
+    how = [gate.answers_in_the_clear, gate.hangs_up, gate.presents_a_stranger_s_certificate(tmp_path)]
+    lengths.in_parallel(lambda number: fail_tls(tmp_path, number, how[number], count), range(len(how)))
+    lengths.count(f"TLS that answers in the clear, hangs up, presents a stranger's certificate: {count} prompts each")
+
+
+def fail_tls(folder, number, spoil, count):
     world = HostileWorld(list(ACCOUNTS.values()), events_horizon_ms=0)
-    with HostileX(world) as x, Gate(x.http.server_address[1], gate.context(tmp_path, "x")) as way:
+    with HostileX(world) as x, Gate(x.http.server_address[1], gate.context(folder, "x")) as way:
         x.http.scheme = "https"
-        environment = {"SSL_CERT_FILE": str(tmp_path / "authority.pem")}
+        environment = {"SSL_CERT_FILE": str(folder / "authority.pem")}
 
         def spoil_it():
             way.spoil = spoil
@@ -82,6 +80,5 @@ def test_a_tls_failure_is_tried_again(how, tmp_path):
         def mend():
             way.spoil = None
 
-        try_again(tmp_path / "surveyd", There("https", way.port), world, environment, spoil_it, mend, count)
+        try_again(folder / str(number), There("https", way.port), world, environment, spoil_it, mend, count)
         assert way.refused > 0
-    lengths.count(f"TLS, {how}: {count} prompts")

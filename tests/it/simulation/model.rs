@@ -7,12 +7,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use surveyd::domain::close::{Close, Reopening};
 use surveyd::domain::id::SurveyId;
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::record::Prompt;
 use surveyd::sandbox::{Messages, Person, Standing};
-use surveyd::store::Taken;
 
 use super::setting::{DAY, HOUR, Setting};
 use super::watch::Noted;

@@ -5,6 +5,13 @@ use surveyd::store::Error;
 
 use super::*;
 
+impl Bench {
+    async fn expire(&self, closed_before: Millis, now: Millis) -> Vec<Survey> {
+        let late = self.store.too_late(ACCOUNT, closed_before, now).await.unwrap();
+        self.store.expire(late, closed_before, now).await.unwrap()
+    }
+}
+
 #[tokio::test]
 async fn what_is_due_and_too_old_expires() {
     on_each_engine(async |bench| {
@@ -15,7 +22,7 @@ async fn what_is_due_and_too_old_expires() {
         let elsewhere = Close { account: "other".into(), ..close("c-0", "7", START) };
         let elsewhere = bench.take(elsewhere).await;
 
-        let expired = bench.store.expire(ACCOUNT, START.plus(HOUR), now).await.unwrap();
+        let expired = bench.expire(START.plus(HOUR), now).await;
         assert_eq!(expired.len(), 1);
         assert_eq!((&expired[0].id, &expired[0].state), (&old.survey_id, &State::Expired));
         assert_eq!(bench.state(&old.survey_id).await, "expired");
@@ -34,7 +41,7 @@ async fn a_backlog_expires_a_hundred_at_a_time() {
         let now = START.plus(HOUR);
         let mut batches = Vec::new();
         for _ in 0..3 {
-            batches.push(bench.store.expire(ACCOUNT, now, now).await.unwrap().len());
+            batches.push(bench.expire(now, now).await.len());
         }
         assert_eq!(batches, [100, 50, 0]);
     })
@@ -48,7 +55,7 @@ async fn what_is_under_way_or_claimed_does_not_expire() {
         let now = START.plus(DELAY);
         bench.take(close("c-2", "8", START)).await;
         let leased = bench.claim_one(now).await;
-        assert!(bench.store.expire(ACCOUNT, now, now).await.unwrap().is_empty());
+        assert!(bench.expire(now, now).await.is_empty());
         bench.begin(leased, now).await;
         assert_eq!(bench.state(&sending.survey().id).await, "sending");
     })

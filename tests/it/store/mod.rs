@@ -85,7 +85,7 @@ fn rules() -> Rules {
 
 /// X's clock and ours agree.
 fn times(now: Millis) -> Times {
-    Times { now, x_now: now, lease: LEASE }
+    Times { now, x_now: now, is_clock_confirmed: false, lease: LEASE }
 }
 
 fn prompt() -> Prompt {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod budgets;
+mod clocks;
 mod daemon;
 mod pauses;
 mod refusals;

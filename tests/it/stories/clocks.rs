@@ -1,0 +1,66 @@
+//! When somebody sets the clock of surveyd's machine: X's tells which of the two is wrong.
+
+use surveyd::sandbox::Call;
+
+use crate::harness::people::{ANA, BEN};
+use crate::harness::stage::{Setup, Stage};
+use crate::harness::{hours, minutes};
+
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+
+#[tokio::test]
+async fn nothing_is_sent_while_the_clock_is_behind_the_record_and_x_says_it_is_wrong() {
+    let mut stage = Stage::new().await;
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(6)).await;
+    stage.set_clock_ahead(-2 * HOUR);
+    stage.close("c-2", BEN).await;
+    stage.pass(hours(1)).await;
+    assert_eq!((stage.prompted(ANA), stage.prompted(BEN)), (1, 0));
+    stage.pass(hours(1) + minutes(1)).await;
+    assert_eq!((stage.prompted(ANA), stage.prompted(BEN)), (1, 1));
+    let refusals: Vec<u16> = stage.refused().iter().map(|call| call.refusal.code).collect();
+    assert_eq!(refusals, [135], "the first call, before X has told its time");
+}
+
+#[tokio::test]
+async fn a_clock_that_ran_ahead_and_is_put_right_holds_nothing_up() {
+    for ahead in [2 * HOUR, 400 * DAY] {
+        let mut stage = Stage::new().await;
+        stage.set_clock_ahead(ahead);
+        stage.close("c-1", ANA).await;
+        stage.pass(minutes(6)).await;
+        assert_eq!(stage.state("c-1").await, "sent");
+        stage.set_clock_ahead(0);
+        stage.close("c-2", BEN).await;
+        stage.pass(minutes(6)).await;
+        assert_eq!(stage.prompted(BEN), 1, "held behind an instant that never was");
+        assert!(stage.calls(Call::VerifyCredentials) <= 1, "X is asked for the time once");
+    }
+}
+
+#[tokio::test]
+async fn a_full_day_is_xs_day_wherever_our_clock_stands() {
+    let setup = Setup { account: "daily_limit = 1", ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(6)).await;
+    stage.set_clock_ahead(DAY);
+    stage.close("c-2", BEN).await;
+    stage.pass(hours(23)).await;
+    assert_eq!(stage.prompted(BEN), 0);
+    stage.pass(hours(1) + minutes(1)).await;
+    assert_eq!(stage.prompted(BEN), 1);
+}
+
+#[tokio::test]
+async fn what_closed_in_time_by_xs_clock_is_sent_though_ours_was_set_ahead() {
+    let mut stage = Stage::new().await;
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(6)).await;
+    stage.close("c-2", BEN).await;
+    stage.set_clock_ahead(400 * DAY);
+    stage.pass(minutes(6)).await;
+    assert_eq!(stage.state("c-2").await, "sent");
+}
