@@ -167,8 +167,13 @@ const REFUSED: &str = "select count(distinct user_id) from survey where account 
 /// Starts after which a survey that the process ends on is set aside.
 const CRASHES_MAX: i64 = 3;
 
+/// How long a survey waits that the process has ended on twice: whatever else ends it meanwhile is
+/// not laid at its door, and the others get their turn.
+const SUSPECT_WAITS: Duration = Duration::from_secs(15);
+
 /// Claims that nobody holds any more are due again.
-const CRASHED: &str = "update survey set try_at = due_at, lease_until = null, \
+const CRASHED: &str = "update survey set try_at = case when crashes > 0 then $1 else due_at end, \
+     lease_until = null, \
      lease_token = lease_token + 1, crashes = crashes + 1 \
      where state = 'scheduled' and lease_until is not null returning id, crashes";
 
@@ -604,7 +609,8 @@ async fn recover(
     now: Millis,
 ) -> Result<Vec<Survey>> {
     if all {
-        for row in sqlx::query(CRASHED).fetch_all(&mut *connection).await? {
+        let suspects_at = now.plus(SUSPECT_WAITS);
+        for row in sqlx::query(CRASHED).bind(suspects_at.0).fetch_all(&mut *connection).await? {
             if row.try_get::<i64, _>(1)? < CRASHES_MAX {
                 continue;
             }

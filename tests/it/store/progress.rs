@@ -135,22 +135,30 @@ async fn a_survey_on_which_the_process_keeps_ending_is_set_aside() {
         let taken = bench.take(close("c-1", "7", START)).await;
         let healthy = bench.take(close("c-2", "8", START.plus(SECOND))).await;
         let now = DUE.plus(MINUTE);
+        let later = now.plus(MINUTE);
         let recover = async || bench.store.recover(true, MINUTE, now).await.unwrap();
-        assert_eq!(bench.claim(10, now).await.len(), 2);
-        recover().await;
-        for _ in 0..2 {
+        let alone = async |now| {
             let alone = bench.claim(10, now).await;
             assert_eq!(alone.len(), 1, "none is blamed for another");
-            assert_eq!(alone[0].survey.id, taken.survey_id);
-            recover().await;
-        }
+            alone.into_iter().next().unwrap()
+        };
+        assert_eq!(bench.claim(10, now).await.len(), 2);
+        recover().await;
+        assert_eq!(alone(now).await.survey.id, taken.survey_id);
+        recover().await;
+        let other = alone(now).await;
+        assert_eq!(other.survey.id, healthy.survey_id, "the suspect waits a little");
+        bench.store.release(other, later).await.unwrap();
+        assert!(bench.claim(10, now).await.is_empty());
+        assert_eq!(alone(now.plus(15 * SECOND)).await.survey.id, taken.survey_id);
+        recover().await;
         let State::Failed(failure) = bench.survey(&taken.survey_id).await.state else {
             panic!("{}", bench.state(&taken.survey_id).await)
         };
         assert!(failure.message.starts_with("set aside"), "{failure}");
-        let leased = bench.claim_one(now).await;
+        let leased = bench.claim_one(later).await;
         assert_eq!(leased.survey.id, healthy.survey_id);
-        bench.begin(leased, now).await;
+        bench.begin(leased, later).await;
     })
     .await;
 }
