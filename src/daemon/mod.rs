@@ -281,8 +281,11 @@ impl Watchdog {
     }
 
     async fn feed(&mut self, store: &Store) {
-        // A full disk is no reason to be killed: the writer has answered.
-        let _ = store.ping().await;
+        // A full disk is no reason to be killed: the writer has answered. Nor is a server that does
+        // not answer: there the loop alone is what lives.
+        if !store.is_shared() {
+            let _ = store.ping().await;
+        }
         notify(&[NotifyState::Watchdog]);
         self.next = tokio::time::Instant::now() + self.every.unwrap_or_default();
     }

@@ -283,7 +283,7 @@ impl Store {
 
     /// Answers once the database takes a write transaction: the proof that the store works.
     pub async fn ping(&self) -> Result<()> {
-        self.writer.run(|_| Box::pin(async { Ok(()) })).await
+        self.writer.ping().await
     }
 
     /// Finishes the writes that are waiting and closes the connections.

@@ -7,11 +7,13 @@
 
 use std::any::Any;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::{AnyConnection, Connection, Executor};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::closes::{self, NewSurvey, Taken};
@@ -21,6 +23,8 @@ use super::{Engine, Error, Location, Result};
 const WAITING_MAX: usize = 4_096;
 /// Closes in one commit.
 const BATCH_MAX: usize = 256;
+/// A server that says nothing for so long has gone without a word. It waits for a lock for less.
+const SERVER_SILENT: Duration = Duration::from_secs(30);
 
 type Value = Box<dyn Any + Send>;
 type Operation =
@@ -29,6 +33,7 @@ type Operation =
 enum Job {
     Close(Box<NewSurvey>, oneshot::Sender<Result<Taken>>),
     Write(Operation, oneshot::Sender<Result<Value>>),
+    Ping(oneshot::Sender<Result<Value>>),
 }
 
 #[derive(Clone)]
@@ -73,6 +78,13 @@ impl Writer {
         Ok(*value.downcast().expect("the reply is what the operation of this call returned"))
     }
 
+    /// Begins and ends a transaction; while the database refuses to write, one that writes.
+    pub async fn ping(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Ping(reply)).await?;
+        answer.await.map_err(|_| stopped())?.map(drop)
+    }
+
     async fn send(&self, job: Job) -> Result<()> {
         self.jobs.send(job).await.map_err(|_| stopped())
     }
@@ -95,6 +107,9 @@ impl Writer {
         }
     }
 }
+
+const PING: &str = "insert into progress (name, sends, last_at) values ('ping', 1, 0) \
+     on conflict (name) do update set sends = progress.sends + 1";
 
 /// What the last operation returns: the worker ends after it.
 struct Stop;
@@ -139,6 +154,9 @@ impl Worker {
                         }
                     }
                     self.write_closes(batch, replies).await;
+                }
+                Job::Ping(reply) => {
+                    let _ = reply.send(self.ping().await);
                 }
                 Job::Write(operation, reply) => {
                     let done = self.transaction(operation).await;
@@ -192,8 +210,30 @@ impl Worker {
         }
     }
 
+    async fn ping(&mut self) -> Result<Value> {
+        if !self.failing {
+            return self
+                .transaction(Box::new(|_| Box::pin(async { Ok(Box::new(()) as Value) })))
+                .await;
+        }
+        // On a full disk a transaction that writes nothing ends well.
+        self.transaction(Box::new(|connection| {
+            Box::pin(async {
+                connection.execute(PING).await?;
+                Ok(Box::new(()) as Value)
+            })
+        }))
+        .await
+    }
+
     async fn transaction(&mut self, operation: Operation) -> Result<Value> {
-        let done = self.attempt(operation).await;
+        let done = match self.location.engine {
+            Engine::Sqlite => self.attempt(operation).await,
+            // Whether it was written is not known then, as with any connection that breaks.
+            Engine::Postgres => timeout(SERVER_SILENT, self.attempt(operation))
+                .await
+                .unwrap_or_else(|_| Err(Error::Unavailable("the server says nothing".into()))),
+        };
         match &done {
             Err(Error::Io(reason)) => {
                 self.connection = None;
