@@ -138,7 +138,7 @@ impl Client {
         match reply.await {
             Ok(reply) => {
                 let result = match reply.status {
-                    200..=299 => wire::created(&reply.body).ok_or_else(|| {
+                    200..=299 => wire::created(&reply.body, now).ok_or_else(|| {
                         Error::NoAnswer("X's answer to feedback/create cannot be read".into())
                     }),
                     _ => Err(self.refused(&reply, error::Kind::Create, now)),

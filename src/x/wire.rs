@@ -38,9 +38,10 @@ pub struct EventsPage {
     pub next_cursor: Option<String>,
 }
 
-/// create's answer; `None` where it is not one.
-pub fn created(body: &[u8]) -> Option<Update> {
-    feedback(&serde_json::from_slice(body).ok()?, None)
+/// create's answer to a request made at `asked_at`; `None` where it is not one. An id is enough.
+pub fn created(body: &[u8], asked_at: Millis) -> Option<Update> {
+    let value = serde_json::from_slice(body).ok()?;
+    feedback(&value, None).or_else(|| feedback(&value, Some(asked_at)))
 }
 
 /// show's answer. X's example lacks fields that create has, so only the id must agree.
@@ -251,8 +252,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_xs_is_none() {
-        assert!(created(b"<html>").is_none());
-        assert!(created(b"{}").is_none());
+        assert!(created(b"<html>", Millis(7)).is_none());
+        assert!(created(b"{}", Millis(7)).is_none());
+        let undated = created(br#"{"id":"900"}"#, Millis(7)).unwrap();
+        assert_eq!((undated.id.as_str(), undated.object.updated_at), ("900", Millis(7)));
         assert!(relationship(br#"{"relationship":{"source":{"can_dm":null}}}"#).is_none());
         assert!(events(br#"{"next_cursor":""}"#).is_none());
     }
