@@ -23,6 +23,8 @@ struct Status {
     next_due: Option<String>,
     database_bytes: i64,
     accounts: Vec<Account>,
+    /// Surveys that wait for accounts which the configuration does not have.
+    waiting_without_account: BTreeMap<String, i64>,
 }
 
 #[derive(Serialize)]
@@ -80,6 +82,9 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
                 .map(Millis::rfc3339),
         });
     }
+    let mut waiting_without_account = store.open_surveys().await?;
+    waiting_without_account
+        .retain(|name, _| context.config.accounts.iter().all(|account| account.name != *name));
     store.close().await;
     let status = Status {
         at: now.rfc3339(),
@@ -88,6 +93,7 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
         next_due: status.next_due.map(Millis::rfc3339),
         database_bytes: status.database_bytes,
         accounts,
+        waiting_without_account,
     };
     if show.json { print_json(&status) } else { print(&status) }
 }
@@ -129,6 +135,12 @@ fn print(status: &Status) -> anyhow::Result<()> {
                 account.account
             );
         }
+    }
+    for (account, count) in &status.waiting_without_account {
+        println!(
+            "\n{account}: {count} surveys wait, and no such account is configured. Configure it \
+             again, or call them off: surveyd surveys cancel ID",
+        );
     }
     Ok(())
 }

@@ -74,6 +74,7 @@ impl Daemon {
         for survey in &lost {
             scheduler::tell_uncertain(survey, "surveyd ended while it was being sent");
         }
+        tell_of_unserved(&store, config, "daemon.started").await?;
         let listener = TcpListener::bind(config.http.listen)
             .await
             .with_context(|| format!("http.listen {} cannot be bound", config.http.listen))?;
@@ -185,6 +186,11 @@ impl Daemon {
         old.stop_within(self.start.config.x.send_timeout);
         self.retired.push(old);
         self.start.config = config;
+        if let Err(error) =
+            tell_of_unserved(&self.store, &self.start.config, "config.reloaded").await
+        {
+            warn!(event = "store.unavailable", "{error}");
+        }
         // Whoever reloads has mended something: paused accounts try again at once.
         if let Err(error) = self.generation.resume_all().await {
             warn!("paused accounts stay so until X is asked about them: {error}");
@@ -206,6 +212,25 @@ impl Daemon {
         drop(self.stopper);
         self.store.close().await;
     }
+}
+
+/// Says whose surveys wait for nobody: their account is no longer configured.
+async fn tell_of_unserved(
+    store: &Store,
+    config: &Config,
+    event: &'static str,
+) -> crate::store::Result<()> {
+    for (name, count) in store.open_surveys().await? {
+        if config.accounts.iter().all(|account| account.name != name) {
+            warn!(
+                event,
+                account = name,
+                "{count} surveys wait for account {name}, which is not configured: they stay as \
+                 they are until it is, or until they are called off",
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Waits for the oldest of the generations that a reload has replaced, and lets it go.

@@ -1,5 +1,6 @@
 //! What people look at: single surveys with their history, all results, and the state of the whole.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use sqlx::any::AnyRow;
@@ -227,6 +228,17 @@ impl Store {
             next_due: due.try_get::<Option<i64>, _>(1)?.map(Millis),
             database_bytes: sqlx::query_scalar(size).fetch_one(&self.readers).await?,
         })
+    }
+
+    /// How many surveys of each account are not at their end, by account.
+    pub async fn open_surveys(&self) -> Result<BTreeMap<String, i64>> {
+        let rows = sqlx::query(
+            "select account, count(*) from survey \
+             where state in ('scheduled', 'sending', 'uncertain') group by account",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
     /// How many answers are on record, a score and a comment counted singly.

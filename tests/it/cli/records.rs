@@ -164,6 +164,19 @@ fn the_status_tells_what_waits_and_what_is_left() {
 }
 
 #[test]
+fn the_status_names_what_waits_for_an_account_that_is_gone() {
+    let program = program();
+    small(&program);
+    let before = program.run(&["status", "--json"]).json();
+    assert_eq!(before["waiting_without_account"], json!({}));
+    program.configure(&configuration(NOWHERE).replace("\"acme\"", "\"globex\""));
+    let after = program.run(&["status", "--json"]).json();
+    assert_eq!(after["waiting_without_account"], json!({"acme": 1}));
+    let text = program.run(&["status"]).stdout;
+    assert!(text.contains("acme: 1 surveys wait, and no such account is configured"), "{text}");
+}
+
+#[test]
 fn a_report_counts_the_closes_of_its_period() {
     let program = program();
     small(&program);

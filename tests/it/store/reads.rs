@@ -1,5 +1,7 @@
 //! What people look at: lists, results, the state of the whole; and how a store opens and closes.
 
+use std::collections::BTreeMap;
+
 use futures_util::FutureExt as _;
 use surveyd::store::{Error, Listing, ResultsQuery};
 
@@ -140,6 +142,19 @@ async fn the_status_counts_every_state_and_tells_what_is_due() {
         assert_eq!(counted, [("scheduled", 4), ("sent", 1)]);
         assert_eq!(status.oldest_due, Some(oldest_due));
         assert_eq!(status.next_due, Some(START.plus(20 * MINUTE).plus(DELAY)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn surveys_that_are_not_at_their_end_are_counted_by_account() {
+    on_each_engine(async |bench| {
+        bench.sent("c-1", "7", "900").await;
+        bench.sending("c-2", "8", START).await;
+        bench.take(close("c-3", "9", START)).await;
+        bench.take(Close { account: "other".into(), ..close("c-4", "9", START) }).await;
+        let open = bench.store.open_surveys().await.unwrap();
+        assert_eq!(open, BTreeMap::from([(ACCOUNT.to_owned(), 2), ("other".to_owned(), 1)]));
     })
     .await;
 }
