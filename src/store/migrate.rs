@@ -1,5 +1,6 @@
 //! Brings the schema up to date, and refuses one that is newer than this program.
 
+use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, Connection, SqlSafeStr};
 
@@ -44,8 +45,24 @@ async fn found(location: &Location) -> Result<Option<i64>> {
     if !exists {
         return Ok(None);
     }
-    let mut connection = AnyConnection::connect_with(&location.options("ro")?).await?;
-    let has_table = match location.engine {
+    match look(location.engine, &location.options("ro")?).await {
+        Err(error) if is_read_only(&error) => {
+            Ok(look(location.engine, &location.options("rw")?).await?)
+        }
+        found => Ok(found?),
+    }
+}
+
+/// Whether SQLite wants to write what was opened to be read (SQLITE_READONLY, sqlite.org/rescode.html):
+/// a crash has left a journal that is to be undone first.
+fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 8)
+}
+
+async fn look(engine: Engine, options: &AnyConnectOptions) -> sqlx::Result<Option<i64>> {
+    let mut connection = AnyConnection::connect_with(options).await?;
+    let has_table = match engine {
         Engine::Sqlite => "select count(*) from sqlite_schema where name = '_sqlx_migrations'",
         Engine::Postgres => {
             "select count(*) from pg_catalog.pg_class where oid = to_regclass('_sqlx_migrations')"

@@ -24,7 +24,12 @@ fn address(database: &Database) -> String {
 }
 
 async fn run(database: &Database, statement: &'static str) {
-    let mut connection = AnyConnection::connect(&address(database)).await.unwrap();
+    run_at(&address(database), statement).await;
+}
+
+async fn run_at(address: &str, statement: &'static str) {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(address).await.unwrap();
     connection.execute(statement).await.unwrap();
     connection.close().await.unwrap();
 }
@@ -42,6 +47,29 @@ const NEWER: &str = "insert into _sqlx_migrations \
      select 9000, 'of a later program', success, checksum, 1 from _sqlx_migrations where version = 1";
 
 const OLDER: &str = "delete from _sqlx_migrations where version > 1";
+
+/// What SQLite leaves where the machine stops between its first write to a new database and the end
+/// of its journal (sqlite.org/fileformat2.html, "The Rollback Journal"): pages of 4 KiB, sectors of
+/// 512 bytes, no page saved, the database empty before.
+fn hot_journal() -> Vec<u8> {
+    let mut journal = vec![0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    for field in [0_u32, 7, 0, 512, 4096] {
+        journal.extend(field.to_be_bytes());
+    }
+    journal.resize(512, 0);
+    journal
+}
+
+#[tokio::test]
+async fn a_crash_while_the_database_is_made_is_undone() {
+    let database = Database::sqlite();
+    let file = database.location.file().unwrap();
+    run_at(&format!("sqlite:{}?mode=rwc", file.display()), "pragma journal_mode = wal").await;
+    assert!(fs::metadata(file).unwrap().len() > 0);
+    fs::write(format!("{}-journal", file.display()), hot_journal()).unwrap();
+    database.open().await.close().await;
+    assert_eq!(versions(&database).await.last(), Some(&known()));
+}
 
 #[tokio::test]
 async fn a_newer_schema_is_refused_by_all_who_open_it() {
