@@ -138,7 +138,39 @@ pub fn rules(account: &config::Account) -> Rules {
     }
 }
 
+/// What all desks of a generation share.
+#[derive(Clone)]
+pub struct Shared {
+    pub store: Store,
+    pub x: Arc<x::Client>,
+    pub clock: Clock,
+    pub stop: Stopper,
+}
+
 impl Desk {
+    /// Sets an account to work under a configuration. The error is about its `user_id`.
+    pub fn open(
+        config: &config::Config,
+        account: &config::Account,
+        Shared { store, x, clock, stop }: Shared,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            wake: Arc::new(Wake::of(store.is_shared())),
+            store,
+            x,
+            clock,
+            stop,
+            user_id: UserId::parse(&account.user_id)?,
+            keys: keys(account),
+            account: Arc::new(account.clone()),
+            limits: Limits::of(config),
+            said: Said::default(),
+            slots: Arc::new(Semaphore::new(config.x.concurrency)),
+            sending_trouble: Trouble::default(),
+            reading_trouble: Trouble::default(),
+        })
+    }
+
     pub fn name(&self) -> &str {
         &self.account.name
     }

@@ -7,14 +7,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::desk::{self, Desk, Limits, Said, Trouble};
-use crate::domain::id::UserId;
+use crate::desk::{Desk, Limits, Shared};
 use crate::domain::time::Millis;
 use crate::poller::{self, Poller};
 use crate::scheduler;
@@ -44,25 +42,12 @@ impl Generation {
     pub fn start(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<Self> {
         let client = Limits::client(config)?;
         let (stop, stopper) = stopper();
+        let shared =
+            Shared { store: store.clone(), x: client, clock: clock.clone(), stop: stopper };
         let mut accounts = Vec::new();
         let mut tasks = JoinSet::new();
         for account in &config.accounts {
-            let wake = Arc::new(Wake::of(store.is_shared()));
-            let desk = Desk {
-                store: store.clone(),
-                x: client.clone(),
-                clock: clock.clone(),
-                stop: stopper.clone(),
-                user_id: UserId::parse(&account.user_id).map_err(anyhow::Error::msg)?,
-                keys: desk::keys(account),
-                account: Arc::new(account.clone()),
-                limits: Limits::of(config),
-                wake,
-                said: Said::default(),
-                slots: Arc::new(Semaphore::new(config.x.concurrency)),
-                sending_trouble: Trouble::default(),
-                reading_trouble: Trouble::default(),
-            };
+            let desk = Desk::open(config, account, shared.clone()).map_err(anyhow::Error::msg)?;
             tasks.spawn(schedule(desk.clone()));
             tasks.spawn(poll(desk.clone(), store.is_shared()));
             accounts.push(desk);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use surveyd::clock::Clock;
 use surveyd::config::{self, Config, Environment};
-use surveyd::desk::{self, Desk, Limits, Said, Trouble};
+use surveyd::desk::{Desk, Shared};
 use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, SurveyId, UserId};
 use surveyd::domain::time::Millis;
@@ -19,7 +19,6 @@ use surveyd::sandbox::{
 };
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
-use surveyd::wake::Wake;
 use surveyd::watcher::{Intake, Receiver};
 use surveyd::{scheduler, x};
 
@@ -278,27 +277,12 @@ fn employ(
     let client = Arc::new(x::Client::new(&settings).unwrap());
     let clock = Clock::Manual(now.clone());
     let (stop, stopper) = stopper();
+    let shared = Shared { store: store.clone(), x: client, clock: clock.clone(), stop: stopper };
     let mut receivers = HashMap::new();
     let staff = config.accounts.iter().map(|account| {
-        let account = Arc::new(account.clone());
-        let wake = Arc::new(Wake::of(store.is_shared()));
-        let receiver = Receiver { account: account.clone(), wake: wake.clone() };
+        let desk = Desk::open(config, account, shared.clone()).unwrap();
+        let receiver = Receiver { account: desk.account.clone(), wake: desk.wake.clone() };
         receivers.insert(account.name.clone(), receiver);
-        let desk = Desk {
-            store: store.clone(),
-            x: client.clone(),
-            clock: clock.clone(),
-            stop: stopper.clone(),
-            user_id: UserId::parse(&account.user_id).unwrap(),
-            keys: desk::keys(&account),
-            account,
-            limits: Limits::of(config),
-            wake,
-            said: Said::default(),
-            slots: Arc::new(tokio::sync::Semaphore::new(8)),
-            sending_trouble: Trouble::default(),
-            reading_trouble: Trouble::default(),
-        };
         (desk, Poller::default())
     });
     let staff = staff.collect();

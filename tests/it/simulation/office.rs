@@ -9,13 +9,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use surveyd::clock::Clock;
 use surveyd::config::Config;
-use surveyd::desk::{self, Desk, Limits};
-use surveyd::domain::id::UserId;
+use surveyd::desk::{Desk, Shared};
 use surveyd::domain::time::Millis;
 use surveyd::poller::Poller;
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{Location, Store};
-use surveyd::wake::Wake;
 use surveyd::watcher::{Intake, Receiver};
 use surveyd::x;
 
@@ -73,28 +71,14 @@ impl Office {
         assert!(!is_behind, "a crash is taken for a restored backup");
         store.recover(true, config.x.settle_after, clock.now()).await.unwrap();
         let (stop, stopper) = stopper();
+        let shared =
+            Shared { store: store.clone(), x: client.clone(), clock: clock.clone(), stop: stopper };
         let mut receivers = HashMap::new();
         let mut workers = Vec::new();
         for account in &config.accounts {
-            let account = Arc::new(account.clone());
-            let wake = Arc::new(Wake::of(false));
-            let receiver = Receiver { account: account.clone(), wake: wake.clone() };
+            let desk = Desk::open(config, account, shared.clone()).unwrap();
+            let receiver = Receiver { account: desk.account.clone(), wake: desk.wake.clone() };
             receivers.insert(account.name.clone(), receiver);
-            let desk = Desk {
-                store: store.clone(),
-                x: client.clone(),
-                clock: clock.clone(),
-                stop: stopper.clone(),
-                user_id: UserId::parse(&account.user_id).unwrap(),
-                keys: desk::keys(&account),
-                account,
-                limits: Limits::of(config),
-                wake,
-                said: surveyd::desk::Said::default(),
-                slots: Arc::new(tokio::sync::Semaphore::new(config.x.concurrency)),
-                sending_trouble: surveyd::desk::Trouble::default(),
-                reading_trouble: surveyd::desk::Trouble::default(),
-            };
             let now = clock.now();
             workers.push(Worker {
                 desk,
