@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: waiting, budgets, and any memory but the offset of X's clock.
 
+mod clock;
 mod error;
 mod sign;
 mod wire;
@@ -19,6 +20,8 @@ use std::time::{Duration, Instant};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 
+pub use clock::Apart;
+use clock::{Seen, TOLD_LATELY, date};
 pub use error::Error;
 pub use sign::Keys;
 pub use wire::{CanDm, EventsPage, Person, Verified};
@@ -297,58 +300,6 @@ impl Client {
     }
 }
 
-/// What an answer's date told of X's clock.
-#[derive(Clone, Copy, Debug)]
-struct Seen {
-    /// `None` where the answer bore no date.
-    apart: Option<Apart>,
-    /// When the request was made, by our clock.
-    at: Millis,
-}
-
-impl Seen {
-    /// Whether our clock has been set back since: it is another one than was compared then.
-    fn is_set_back(&self, now: Millis) -> bool {
-        now.0.saturating_add(CLOCKS_TOGETHER_MS) < self.at.0
-    }
-}
-
-/// X's clock minus ours, in milliseconds: somewhere between the two.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Apart {
-    pub least: i64,
-    pub most: i64,
-}
-
-/// For how long an answer's date is relied on where much hangs on it.
-const TOLD_LATELY: Duration = Duration::from_secs(10 * 60);
-
-/// Clocks that differ by less are taken to agree.
-const CLOCKS_TOGETHER_MS: i64 = 2_000;
-
-impl Apart {
-    /// Of an answer to a request made at `now` that came after `took`: X dated it at some moment
-    /// between the two, and cut the date to the second.
-    fn of(date: Millis, now: Millis, took: Duration) -> Self {
-        let least = date.0.saturating_sub(now.plus(took).0);
-        let most = date.0.saturating_sub(now.0).saturating_add(1_000);
-        Self {
-            least: if least.abs() < CLOCKS_TOGETHER_MS { 0 } else { least },
-            most: if most.abs() < CLOCKS_TOGETHER_MS { 0 } else { most },
-        }
-    }
-
-    /// How far X's clock may lag behind ours.
-    pub fn behind(self) -> Duration {
-        Duration::from_millis(self.least.min(0).unsigned_abs())
-    }
-
-    /// How far X's clock may run ahead of ours.
-    pub fn ahead(self) -> Duration {
-        Duration::from_millis(self.most.max(0).unsigned_abs())
-    }
-}
-
 /// An offset that differs by less is the one that was used already.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;
 
@@ -363,28 +314,9 @@ fn told(headers: &HeaderMap) -> Option<Told> {
     })
 }
 
-fn date(headers: &HeaderMap) -> Option<Millis> {
-    let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
-    let instant = jiff::fmt::rfc2822::parse(text).ok()?;
-    Some(Millis(instant.timestamp().as_millisecond()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_slow_answer_leaves_the_clocks_apart_by_as_much() {
-        let at = |seconds: i64| Millis(seconds * 1_000);
-        let quick = Apart::of(at(100), Millis(100_300), Duration::from_millis(40));
-        assert_eq!((quick.behind(), quick.ahead()), (Duration::ZERO, Duration::ZERO));
-        // X's clock lags by 600 s; its answer was dated anywhere in the 8 s that it took.
-        let slow = Apart::of(at(408), at(1_000), Duration::from_secs(8));
-        assert_eq!(slow.behind(), Duration::from_secs(600));
-        assert_eq!(slow.ahead(), Duration::ZERO);
-        let ahead = Apart::of(at(1_600), at(1_000), Duration::ZERO);
-        assert_eq!((ahead.behind(), ahead.ahead()), (Duration::ZERO, Duration::from_secs(601)));
-    }
 
     #[test]
     fn requests_under_way_together_all_learn_xs_clock() {
