@@ -21,19 +21,22 @@ pub enum Call {
     Users,
     /// `GET /1.1/account/verify_credentials.json`
     VerifyCredentials,
+    /// `GET /1.1/direct_messages/events/list.json`
+    DirectMessages,
 }
 
 const SHOW_PREFIX: &str = "/1.1/feedback/show/";
 const SHOW_SUFFIX: &str = ".json";
 
 impl Call {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Create,
         Self::Show,
         Self::Events,
         Self::Friendship,
         Self::Users,
         Self::VerifyCredentials,
+        Self::DirectMessages,
     ];
 
     /// Which call a method and a path make, if any.
@@ -44,6 +47,7 @@ impl Call {
             ("GET", "/1.1/friendships/show.json") => Some(Self::Friendship),
             ("GET", "/2/users") => Some(Self::Users),
             ("GET", "/1.1/account/verify_credentials.json") => Some(Self::VerifyCredentials),
+            ("GET", "/1.1/direct_messages/events/list.json") => Some(Self::DirectMessages),
             ("GET", other) if other.starts_with(SHOW_PREFIX) && other.ends_with(SHOW_SUFFIX) => {
                 Some(Self::Show)
             }

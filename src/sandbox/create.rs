@@ -6,6 +6,7 @@ use super::events::Change;
 use super::feedback::{Feedback, Survey};
 use super::form::Parameters;
 use super::limits::Allowance;
+use super::people::Person;
 use super::record::Prompt;
 use super::refusal::Refusal;
 use super::world::World;
@@ -22,6 +23,7 @@ const ID_EPOCH: i64 = 1_288_834_974_657;
 struct Checked {
     survey: Survey,
     to_user_id: u64,
+    message: String,
     privacy_url: String,
     external_id: Option<String>,
     question_variant_id: u32,
@@ -48,23 +50,10 @@ impl World {
         parameters: &Parameters,
         now: Millis,
     ) -> Result<Value, Refusal> {
-        let checked = check(parameters)?;
-        let account = &self.accounts[account];
-        let (from_user_id, to_user_id) = (account.user_id, checked.to_user_id);
-        let day = self.days.entry(from_user_id).or_default();
-        if day.allowance(account, now).remaining == 0 {
-            return Err(Refusal::rate_limited().because("the account's 24 hours are spent"));
-        }
-        let person = self.people.find(to_user_id, self.seed, &self.behaviour);
-        person.messageable()?;
-        if !day.admits(account, to_user_id, now) {
-            return Err(
-                Refusal::rate_limited().because("the recipient had a prompt within 24 hours")
-            );
-        }
-        day.record(to_user_id, now);
-
-        let (dm_id, id) = (self.next_id(now), self.next_id(now));
+        let (checked, person) = self.admit(account, parameters, now)?;
+        let (from_user_id, to_user_id) = (self.accounts[account].user_id, checked.to_user_id);
+        let dm_id = self.say(from_user_id, to_user_id, &checked.message, now);
+        let id = self.next_id(now);
         let feedback = Feedback {
             id,
             dm_id,
@@ -96,8 +85,46 @@ impl World {
         Ok(answer)
     }
 
+    /// Sends the Direct Message of a prompt, and makes no feedback for it.
+    pub(super) fn message_only(
+        &mut self,
+        account: usize,
+        parameters: &Parameters,
+        now: Millis,
+    ) -> Result<(), Refusal> {
+        let (checked, _) = self.admit(account, parameters, now)?;
+        let from_user_id = self.accounts[account].user_id;
+        self.say(from_user_id, checked.to_user_id, &checked.message, now);
+        Ok(())
+    }
+
+    /// Refuses a prompt, or counts it in the account's day.
+    fn admit(
+        &mut self,
+        account: usize,
+        parameters: &Parameters,
+        now: Millis,
+    ) -> Result<(Checked, Person), Refusal> {
+        let checked = check(parameters)?;
+        let account = &self.accounts[account];
+        let (from_user_id, to_user_id) = (account.user_id, checked.to_user_id);
+        let day = self.days.entry(from_user_id).or_default();
+        if day.allowance(account, now).remaining == 0 {
+            return Err(Refusal::rate_limited().because("the account's 24 hours are spent"));
+        }
+        let person = self.people.find(to_user_id, self.seed, &self.behaviour);
+        person.messageable()?;
+        if !day.admits(account, to_user_id, now) {
+            return Err(
+                Refusal::rate_limited().because("the recipient had a prompt within 24 hours")
+            );
+        }
+        day.record(to_user_id, now);
+        Ok((checked, person))
+    }
+
     /// An id like X's: it grows with time, and no two are the same.
-    fn next_id(&mut self, now: Millis) -> u64 {
+    pub(super) fn next_id(&mut self, now: Millis) -> u64 {
         let since = u64::try_from(now.0 - ID_EPOCH).unwrap_or(0);
         (since << 22) + self.next_number()
     }
@@ -108,7 +135,8 @@ fn check(parameters: &Parameters) -> Result<Checked, Refusal> {
     let survey =
         Survey::named(survey).ok_or_else(|| Refusal::invalid("type", "neither csat nor nps"))?;
     let to_user_id = parameters.required_number("to_user_id")?;
-    if parameters.required("message")?.chars().count() > MESSAGE_CHARACTERS {
+    let message = parameters.required("message")?.to_owned();
+    if message.chars().count() > MESSAGE_CHARACTERS {
         return Err(Refusal::message_too_long());
     }
     let privacy_url = parameters.required("privacy_url")?.to_owned();
@@ -128,6 +156,7 @@ fn check(parameters: &Parameters) -> Result<Checked, Refusal> {
     Ok(Checked {
         survey,
         to_user_id,
+        message,
         privacy_url,
         external_id: at_most(parameters, "external_id", EXTERNAL_ID_CHARACTERS)?,
         question_variant_id,

@@ -49,6 +49,19 @@ impl World {
                 self.carry_out(&accepted, now);
                 dated(ending.into(), now)
             }
+            Some(Fault::MessageOnly { ending }) => {
+                match call {
+                    // Who cannot be messaged gets no half of a prompt either.
+                    Call::Create => drop(self.message_only(account, &accepted.parameters, now)),
+                    Call::Show
+                    | Call::Events
+                    | Call::Friendship
+                    | Call::Users
+                    | Call::VerifyCredentials
+                    | Call::DirectMessages => drop(self.carry_out(&accepted, now)),
+                }
+                dated(ending.into(), now)
+            }
             Some(Fault::CarriedOutLater { after_ms, ending }) => {
                 self.plan(now.plus(Duration::from_millis(after_ms)), Due::Call(accepted));
                 dated(ending.into(), now)
@@ -65,7 +78,8 @@ impl World {
             | Call::Events
             | Call::Friendship
             | Call::Users
-            | Call::VerifyCredentials => {
+            | Call::VerifyCredentials
+            | Call::DirectMessages => {
                 match self.windows.charge(self.accounts[*account].user_id, *call, now) {
                     Ok(allowance) => (self.read(*call, *account, path, parameters, now), allowance),
                     Err(allowance) => (

@@ -17,6 +17,9 @@ pub enum Fault {
     NotCarriedOut { ending: Ending },
     /// It is carried out, and then something else than the true answer follows.
     CarriedOut { ending: Ending },
+    /// Of a prompt only the Direct Message is sent: there is no card, no feedback and no event. Any other call is carried
+    /// out. Then something else than the true answer follows.
+    MessageOnly { ending: Ending },
     /// It ends at once as `ending` says, and is carried out after a while nevertheless.
     CarriedOutLater { after_ms: u64, ending: Ending },
     /// It is carried out at once, and the true answer is held back, in real time whatever the clock says.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Reply, Request};
 use super::faults::{Fault, Order};
 use super::form::Parameters;
+use super::messages::DirectMessage;
 use super::people::{Answer, Messages, Person, Plan, Standing};
 use super::record::{Prompt, RefusedCall};
 use super::world::{AnswerError, World};
@@ -30,6 +31,10 @@ pub fn inspect(world: &mut World, request: &Request, now: Millis) -> Reply {
         ("GET", "state") => Ok(state(world, now)),
         ("GET", "prompts") => {
             Ok(list("prompts", world.prompts(), &parameters, |prompt| shown_prompt(world, prompt)))
+        }
+        ("GET", "messages") => {
+            let messages: Vec<&DirectMessage> = world.messages().collect();
+            Ok(list("messages", &messages, &parameters, |message| shown_message(message)))
         }
         ("GET", "refused") => {
             let refused: Vec<&RefusedCall> = world.refused().collect();
@@ -126,6 +131,16 @@ fn shown_prompt(world: &World, prompt: &Prompt) -> Value {
         "fields": prompt.fields.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<serde_json::Map<_, _>>(),
         "score": feedback.and_then(|feedback| feedback.score.as_ref()).map(|part| part.value),
         "text": feedback.and_then(|feedback| feedback.text.as_ref()).map(|part| part.value.clone()),
+    })
+}
+
+fn shown_message(message: &DirectMessage) -> Value {
+    json!({
+        "id": message.id.to_string(),
+        "created_at": message.created_at.0,
+        "sender_id": message.sender_id.to_string(),
+        "recipient_id": message.recipient_id.to_string(),
+        "text": message.text,
     })
 }
 

@@ -46,6 +46,7 @@ impl Default for Windows {
             (Call::Friendship, 180),
             (Call::Users, 900),
             (Call::VerifyCredentials, 75),
+            (Call::DirectMessages, 15),
         ]);
         Self { limits, used: BTreeMap::new() }
     }

@@ -1,4 +1,5 @@
-//! The calls that change nothing: show, events, friendships/show, users, verify_credentials.
+//! The calls that change nothing: show, events, friendships/show, users, verify_credentials; the list of Direct
+//! Messages stands with those.
 
 use serde_json::{Value, json};
 
@@ -29,6 +30,7 @@ impl World {
             Call::Friendship => self.friendship(user_id, parameters),
             Call::Users => self.users(parameters),
             Call::VerifyCredentials => Ok(self.credentials(account)),
+            Call::DirectMessages => self.list_messages(user_id, parameters, now),
             Call::Create => unreachable!("create is no read"),
         }
     }

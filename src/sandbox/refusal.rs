@@ -108,7 +108,8 @@ impl Refusal {
                 | Call::Show
                 | Call::Events
                 | Call::Friendship
-                | Call::VerifyCredentials,
+                | Call::VerifyCredentials
+                | Call::DirectMessages,
             ) => json!({"errors": [{"code": self.code, "message": self.message}]}),
         }
     }

@@ -17,6 +17,7 @@ use super::events::{Change, EventLog};
 use super::faults::{Fault, Faults, Order};
 use super::feedback::Feedback;
 use super::limits::{Day, Windows};
+use super::messages::MessageLog;
 use super::people::{Answer, People, Person, Plan};
 use super::record::{Prompt, Record, RefusedCall};
 use crate::domain::time::Millis;
@@ -32,6 +33,7 @@ pub struct World {
     pub(super) people: People,
     pub(super) feedback: BTreeMap<u64, Feedback>,
     pub(super) events: EventLog,
+    pub(super) messages: MessageLog,
     pub(super) record: Record,
     pub(super) faults: Faults,
     pub(super) nonces: Nonces,
@@ -74,6 +76,7 @@ impl World {
             people: People::default(),
             feedback: BTreeMap::new(),
             events: EventLog::default(),
+            messages: MessageLog::default(),
             record: Record::default(),
             faults: Faults::default(),
             nonces: Nonces::default(),

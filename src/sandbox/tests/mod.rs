@@ -2,6 +2,7 @@
 
 mod creating;
 mod faulty;
+mod messages;
 mod reading;
 mod signing;
 mod vectors;
