@@ -65,6 +65,7 @@ struct Shown<'a> {
     #[serde(flatten)]
     survey: Line<'a>,
     dm_id: Option<&'a str>,
+    message: Option<String>,
     score: Option<i64>,
     scored_at: Option<String>,
     text: Option<&'a str>,
@@ -151,9 +152,10 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
     let id = SurveyId::new(one.id);
     let row = store.survey(&id).await?;
     let steps = store.history(&id).await?;
+    let message = store.message(&id).await?;
     store.close().await;
     let row = row.ok_or_else(|| unknown(&id))?;
-    let shown = shown(&row, steps);
+    let shown = shown(&row, message, steps);
     if one.json {
         return print_json(&shown);
     }
@@ -167,6 +169,7 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
         ("person", shown.survey.user_id.to_owned()),
         ("state", shown.survey.state.to_owned()),
         ("reason", shown.survey.reason.clone().unwrap_or_default()),
+        ("message", shown.message.clone().unwrap_or_default()),
         ("feedback", delivery.map(|d| d.feedback_id.to_string()).unwrap_or_default()),
         ("score", shown.score.map(|score| score.to_string()).unwrap_or_default()),
         ("comment", shown.text.unwrap_or_default().to_owned()),
@@ -188,7 +191,7 @@ fn unknown(id: &SurveyId) -> anyhow::Error {
     anyhow!("there is no survey {id}: `surveyd surveys list` shows those there are")
 }
 
-fn shown(row: &ResultRow, steps: Vec<Step>) -> Shown<'_> {
+fn shown(row: &ResultRow, message: Option<String>, steps: Vec<Step>) -> Shown<'_> {
     let survey = &row.survey;
     let taken_in = Entry {
         at: survey.accepted_at.rfc3339(),
@@ -214,6 +217,7 @@ fn shown(row: &ResultRow, steps: Vec<Step>) -> Shown<'_> {
     Shown {
         survey: line(survey),
         dm_id: survey.state.delivery().and_then(|delivery| delivery.dm_id.as_deref()),
+        message,
         score: row.told.score,
         scored_at: row.told.scored_at.map(Millis::rfc3339),
         text: row.told.text.as_deref(),

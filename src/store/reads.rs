@@ -197,6 +197,16 @@ impl Store {
             .collect()
     }
 
+    /// The text of a survey's prompt, as it was sent last.
+    pub async fn message(&self, id: &SurveyId) -> Result<Option<String>> {
+        let message: Option<Option<String>> =
+            sqlx::query_scalar("select message from survey where id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(message.flatten())
+    }
+
     pub async fn status(&self, now: Millis) -> Result<Status> {
         let counts = sqlx::query("select state, count(*) from survey group by state")
             .fetch_all(&self.readers)

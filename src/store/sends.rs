@@ -153,7 +153,7 @@ const TAKEN_NAME: &str = "select id from survey where account = $1 and external_
 
 const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
      attempts = attempts + 1, crashes = 0, lease_until = $3, external_id = $4, kind = $5, \
-     question_variant_id = $6, test = $7 where id = $8";
+     question_variant_id = $6, test = $7, message = $8 where id = $9";
 
 const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3, \
      failure_code = coalesce($4, failure_code) where id = $5";
@@ -445,6 +445,8 @@ async fn begin(
         .bind(prompt.kind.as_str())
         .bind(i64::from(prompt.question_variant_id))
         .bind(i64::from(prompt.test))
+        // PostgreSQL's text cannot hold U+0000.
+        .bind(prompt.message.replace('\0', ""))
         .bind(survey.id.as_str())
         .execute(&mut *connection)
         .await?;

@@ -258,3 +258,23 @@ async fn after_a_crash_all_claims_are_due_again_and_all_sends_are_uncertain() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_text_of_a_prompt_is_kept_from_when_it_is_begun() {
+    on_each_engine(async |bench| {
+        let taken = bench.take(close("c-1", "7", START)).await;
+        assert_eq!(bench.store.message(&taken.survey_id).await.unwrap(), None);
+        let leased = bench.claim_one(DUE).await;
+        let text = "How \0did we do?".to_owned();
+        let prompt = Prompt { message: text.clone(), ..prompt() };
+        let group = ACCOUNT.to_owned();
+        let begun = bench.store.begin_send(leased, prompt, rules(), group, times(DUE)).await;
+        let Begun::Sending(sending) = begun.unwrap() else { panic!("not sending") };
+        assert_eq!(sending.prompt().message, text, "it is sent as it is");
+        // PostgreSQL's text cannot hold U+0000.
+        let kept = bench.store.message(&taken.survey_id).await.unwrap();
+        assert_eq!(kept.as_deref(), Some("How did we do?"));
+        assert_eq!(bench.store.message(&SurveyId::new("none")).await.unwrap(), None);
+    })
+    .await;
+}
