@@ -18,16 +18,18 @@ pub enum Call {
     FriendshipsShow,
     Users,
     VerifyCredentials,
+    DirectMessages,
 }
 
 impl Call {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Create,
         Self::Events,
         Self::Show,
         Self::FriendshipsShow,
         Self::Users,
         Self::VerifyCredentials,
+        Self::DirectMessages,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -38,6 +40,7 @@ impl Call {
             Self::FriendshipsShow => "friendships_show",
             Self::Users => "users",
             Self::VerifyCredentials => "verify_credentials",
+            Self::DirectMessages => "direct_messages",
         }
     }
 
@@ -48,6 +51,7 @@ impl Call {
             Self::Show | Self::FriendshipsShow => 180,
             Self::Users => 900,
             Self::VerifyCredentials => 75,
+            Self::DirectMessages => 15,
         }
     }
 }

@@ -53,7 +53,8 @@ pub enum State {
     /// The request's outcome is not known: X may have carried it out. It is not repeated until it
     /// is known that X did not. A feedback object that bears its external id settles it as sent at
     /// once; that there is none settles it as not sent only once X's events have been read past
-    /// their horizon, up to a moment after which X can no longer have carried it out.
+    /// their horizon, up to a moment after which X can no longer have carried it out. Where X then
+    /// lists its Direct Message all the same, without a feedback object, it has failed.
     Uncertain { begun_at: Millis, given_up_at: Millis },
     /// X has accepted the prompt. The poller moves it on when the person answers; no answer at all
     /// is a normal end.

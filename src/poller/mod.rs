@@ -3,6 +3,7 @@
 //!
 //! [`tick`] is one bounded pass over one account; the daemon loops.
 
+mod messages;
 mod settle;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::domain::policy;
 use crate::domain::time::Millis;
 use crate::store::{Folded, Page, PollWindow, Result, Unknown};
 use crate::x::Error;
+use messages::Messages;
 
 /// Pages of events read in one pass; a longer window goes on in the next.
 const PAGES_MAX: usize = 100;
@@ -31,6 +33,7 @@ const SET_BACK: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub struct Poller {
     events_at: Option<Millis>,
+    messages: Messages,
 }
 
 /// One pass. When the next is wanted.
@@ -45,7 +48,7 @@ pub async fn tick(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
         None => events(desk).await?,
     };
     poller.events_at = Some(events_at);
-    let settle_at = settle::settle(desk).await?;
+    let settle_at = settle::settle(desk, &mut poller.messages).await?;
     settle::end_restore(desk).await?;
     let show_at = shows(desk).await?;
     Ok([settle_at, show_at, Some(events_at)].into_iter().flatten().min())

@@ -3,18 +3,22 @@
 //! A hit is proof at once, whichever way it comes: the fold sees to that. A miss is proof only once
 //! X's events have been read to their end, past the horizon, over all that the request may have
 //! caused: from its beginning until `settle_after` its end, for X may carry a request out after we
-//! have given it up.
+//! have given it up. Even then it is not sent again where X lists a Direct Message that can only be
+//! its own.
 
 use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::messages::Messages;
 use super::{failed_reading, tell};
 use crate::desk::Desk;
 use crate::domain::budget::Call;
+use crate::domain::direct_message::{DirectMessage, Trace};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{Result, Unsettled};
+use crate::x::Apart;
 
 /// X dates its events to the second, and by its own clock.
 const MARGIN: Duration = Duration::from_secs(2);
@@ -23,25 +27,31 @@ const MARGIN: Duration = Duration::from_secs(2);
 const TOGETHER: Duration = Duration::from_secs(60 * 60);
 
 /// Settles what can be settled now. When there is more to settle.
-pub async fn settle(desk: &Desk) -> Result<Option<Millis>> {
+pub async fn settle(desk: &Desk, messages: &mut Messages) -> Result<Option<Millis>> {
     let unsettled = desk.store.unsettled(desk.name()).await?;
-    let Some(first) = unsettled.first() else { return Ok(None) };
+    let Some(first) = unsettled.first() else {
+        messages.end_wait();
+        return Ok(None);
+    };
     // By whose clock X dates its events is not known before its first answer.
     let Some(apart) = desk.x.clock_apart(desk.now()) else {
         return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
     };
     let readable = readable_to(desk);
     if provable_from(desk, first) > readable {
+        messages.end_wait();
         let wait = provable_from(desk, first).since(readable);
         return Ok(Some(desk.now().plus(wait)));
     }
+    if let Some(until) = messages.waits(desk).await? {
+        return Ok(Some(until));
+    }
     let from = first.begun_at;
-    let together: Vec<Unsettled> = unsettled
+    let mut together: Vec<Unsettled> = unsettled
         .into_iter()
         .filter(|one| one.begun_at <= from.plus(TOGETHER) && provable_from(desk, one) <= readable)
         .collect();
-    let start = together.iter().map(|one| one.begun_at).min().unwrap_or(from).minus(MARGIN);
-    let start = start.minus(apart.behind());
+    let start = together.iter().map(|one| caused_from(one, apart)).min().unwrap_or(from);
     let end = together.iter().map(|one| provable_from(desk, one)).max().unwrap_or(readable);
     if let Some(again) = read(desk, start, end).await? {
         return Ok(Some(again));
@@ -50,9 +60,18 @@ pub async fn settle(desk: &Desk) -> Result<Option<Millis>> {
         // X's answers have told meanwhile that our clock was set.
         return Ok(Some(desk.now()));
     }
+    let still = desk.store.unsettled(desk.name()).await?;
+    together.retain(|one| still.contains(one));
+    let (shown, unsent) = match look_among_messages(desk, messages, together).await? {
+        Ok(looked) => looked,
+        Err(again) => return Ok(Some(again)),
+    };
     let now = desk.now();
+    for survey in &desk.store.settle_shown(shown, now).await? {
+        tell_shown(survey);
+    }
     let closed_before = desk.too_late_before();
-    for survey in &desk.store.settle_unsent(together, closed_before, now).await? {
+    for survey in &desk.store.settle_unsent(unsent, closed_before, now).await? {
         tell_unsent(survey);
         if survey.state == State::Scheduled {
             desk.wake.due(now);
@@ -86,6 +105,67 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
 /// The latest `to_time` that X takes now, by its own clock.
 pub fn readable_to(desk: &Desk) -> Millis {
     desk.x_now_at_least().minus(desk.limits.events_horizon)
+}
+
+type Shown = Vec<(Unsettled, String)>;
+
+/// Parts those whose Direct Messages X lists, with the messages' ids, from those of whom it lists
+/// none, as far as it can be read. `Err`: when to look.
+async fn look_among_messages(
+    desk: &Desk,
+    messages: &mut Messages,
+    together: Vec<Unsettled>,
+) -> Result<std::result::Result<(Shown, Vec<Unsettled>), Millis>> {
+    let apart = desk.x.clock_apart(desk.now()).unwrap_or_default();
+    let known = together.iter().filter(|one| one.message.is_some());
+    let Some(since) = known.map(|one| caused_from(one, apart)).min() else {
+        messages.end_wait();
+        return Ok(Ok((Vec::new(), together)));
+    };
+    let listed = match messages.read(desk, since).await? {
+        Ok(listed) => listed,
+        Err(again) => return Ok(Err(again)),
+    };
+    let (mut shown, mut unsent) = (Vec::new(), Vec::new());
+    for one in together {
+        match message_of(desk, &one, &listed).await? {
+            Some(id) => shown.push((one, id)),
+            None => unsent.push(one),
+        }
+    }
+    Ok(Ok((shown, unsent)))
+}
+
+/// The Direct Message that the request for a prompt put out. One that is known to be of another
+/// prompt is not of this one; one that two prompts of unknown outcome may have put out keeps both
+/// from being sent again.
+async fn message_of(
+    desk: &Desk,
+    one: &Unsettled,
+    listed: &[DirectMessage],
+) -> Result<Option<String>> {
+    let Some(text) = &one.message else { return Ok(None) };
+    let apart = desk.x.clock_apart(desk.now()).unwrap_or_default();
+    let trace = Trace {
+        sender: &desk.user_id,
+        recipient: &one.user_id,
+        text,
+        from: caused_from(one, apart),
+        to: provable_from(desk, one),
+    };
+    let left: Vec<&DirectMessage> =
+        listed.iter().filter(|message| trace.is_left_by(message)).collect();
+    if left.is_empty() {
+        return Ok(None);
+    }
+    let claimed = desk.store.claimed_messages(desk.name(), &one.user_id).await?;
+    let ours = left.into_iter().find(|message| !claimed.contains(&message.id));
+    Ok(ours.map(|message| message.id.clone()))
+}
+
+/// All that the request may have caused is dated after this, by X's clock.
+fn caused_from(unsettled: &Unsettled, apart: Apart) -> Millis {
+    unsettled.begun_at.minus(MARGIN).minus(apart.behind())
 }
 
 /// All that the request may have caused is dated before this, by X's clock.
@@ -138,6 +218,20 @@ async fn read(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
             None => return Ok(None),
         }
     }
+}
+
+fn tell_shown(survey: &Survey) {
+    let reason = survey.state.reason();
+    warn!(
+        event = "survey.failed",
+        account = survey.account,
+        survey_id = survey.id.as_str(),
+        conversation_id = survey.conversation_id.as_str(),
+        reason,
+        "survey {} is failed: {}",
+        survey.id,
+        reason.as_deref().unwrap_or_default(),
+    );
 }
 
 fn tell_unsent(survey: &Survey) {

@@ -1,11 +1,13 @@
 //! Surveys whose sending has no known outcome, and how a miss in X's events settles them.
 
-use sqlx::Row;
+use std::collections::BTreeSet;
 
-use super::surveys::{note, touch_in, write_state};
+use sqlx::{AnyConnection, Row};
+
+use super::surveys::{note, step_locked, touch_in, write_state};
 use super::{Error, Result, Store};
-use crate::domain::id::SurveyId;
-use crate::domain::survey::{Event, State, Survey};
+use crate::domain::id::{SurveyId, UserId};
+use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
 
 /// A survey that waits to be settled.
@@ -15,7 +17,14 @@ pub struct Unsettled {
     pub begun_at: Millis,
     /// The end of the request, as far as we know it.
     pub given_up_at: Millis,
+    pub user_id: UserId,
+    /// The text of its prompt; absent where it was begun before texts were kept.
+    pub message: Option<String>,
 }
+
+/// The Direct Messages that an account's prompts to one person are known to have put out.
+const CLAIMED: &str = "select dm_id from survey where user_id = $1 and account = $2 \
+     and spent_at is not null and dm_id is not null";
 
 /// Surveys settled together.
 const UNSETTLED_MAX: i64 = 100;
@@ -24,7 +33,7 @@ impl Store {
     /// The surveys of an account that wait to be settled, the longest waiting first.
     pub async fn unsettled(&self, account: &str) -> Result<Vec<Unsettled>> {
         let rows = sqlx::query(
-            "select id, begun_at, given_up_at from survey where account = $1 \
+            "select id, begun_at, given_up_at, user_id, message from survey where account = $1 \
              and state = 'uncertain' and begun_at is not null and given_up_at is not null \
              order by given_up_at, id limit $2",
         )
@@ -38,6 +47,9 @@ impl Store {
                     survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
                     begun_at: Millis(row.try_get(1)?),
                     given_up_at: Millis(row.try_get(2)?),
+                    user_id: UserId::parse(&row.try_get::<String, _>(3)?)
+                        .map_err(|problem| Error::Broken(format!("a user id that {problem}")))?,
+                    message: row.try_get(4)?,
                 })
             })
             .collect()
@@ -56,16 +68,11 @@ impl Store {
             .run(move |connection| {
                 Box::pin(async move {
                     let mut settled = Vec::new();
-                    for Unsettled { survey_id: id, given_up_at, .. } in unsent {
-                        let Some((survey, token)) = touch_in(connection, &id, "uncertain").await?
-                        else {
+                    for one in unsent {
+                        let Some((survey, token)) = still_unsettled(connection, &one).await? else {
                             continue;
                         };
-                        let still = matches!(survey.state,
-                            State::Uncertain { given_up_at: at, .. } if at == given_up_at);
-                        if !still {
-                            continue;
-                        }
+                        let id = one.survey_id;
                         let late = survey.closed_at < closed_before;
                         let event = if late { Event::TooLate } else { Event::NotSent };
                         let state = survey
@@ -88,4 +95,55 @@ impl Store {
             })
             .await
     }
+
+    /// The Direct Messages of an account's known prompts to one person.
+    pub async fn claimed_messages(
+        &self,
+        account: &str,
+        person: &UserId,
+    ) -> Result<BTreeSet<String>> {
+        let claimed = sqlx::query_scalar(CLAIMED).bind(person.as_str()).bind(account);
+        let claimed: Vec<String> = claimed.fetch_all(&self.readers).await?;
+        Ok(claimed.into_iter().collect())
+    }
+
+    /// Ends surveys whose Direct Messages, by their ids, X lists, and for which its events, read to
+    /// their end, hold no feedback. They are never sent again, and keep their share of the budgets
+    /// and of the throttle. One that has been found at X meanwhile is left alone.
+    pub async fn settle_shown(
+        &self,
+        shown: Vec<(Unsettled, String)>,
+        now: Millis,
+    ) -> Result<Vec<Survey>> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut settled = Vec::new();
+                    for (one, message_id) in shown {
+                        let Some(locked) = still_unsettled(connection, &one).await? else {
+                            continue;
+                        };
+                        let message = format!(
+                            "X shows the Direct Message {message_id} of this prompt, and no \
+                             feedback for it: it is not sent again"
+                        );
+                        let event = Event::Refused(Failure { code: None, message });
+                        settled.push(step_locked(connection, locked, event, now, None).await?);
+                    }
+                    Ok(settled)
+                })
+            })
+            .await
+    }
+}
+
+/// Locks a survey that waits to be settled, where it still does, and for the same request.
+async fn still_unsettled(
+    connection: &mut AnyConnection,
+    one: &Unsettled,
+) -> Result<Option<(Survey, i64)>> {
+    let locked = touch_in(connection, &one.survey_id, "uncertain").await?;
+    Ok(locked.filter(|(survey, _)| {
+        matches!(survey.state, State::Uncertain { given_up_at, .. } if given_up_at == one.given_up_at)
+    }))
 }

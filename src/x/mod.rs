@@ -24,7 +24,7 @@ pub use clock::Apart;
 use clock::{Seen, TOLD_LATELY, date};
 pub use error::Error;
 pub use sign::Keys;
-pub use wire::{CanDm, EventsPage, Person, Verified};
+pub use wire::{CanDm, EventsPage, MessagesPage, Person, Verified};
 
 use crate::domain::budget::Told;
 use crate::domain::feedback::Update;
@@ -39,6 +39,8 @@ const ANSWER_MAX: usize = 8 * 1024 * 1024;
 pub const USERS_MAX: usize = 100;
 /// Events in one page (X's page of feedback/events).
 const EVENTS_COUNT: &str = "100";
+/// Direct Messages in one page (X's page of direct_messages/events/list).
+const MESSAGES_COUNT: &str = "50";
 
 /// Where X is and how long it may take.
 #[derive(Clone, Debug)]
@@ -198,6 +200,22 @@ impl Client {
             query.insert("cursor", cursor);
         }
         self.get("1.1/feedback/events.json", keys, &query, now, wire::events).await
+    }
+
+    /// One page of the account's Direct Messages of the last 30 days, sent and received, the newest
+    /// first (X's page of direct_messages/events/list). It may be empty and not the last.
+    pub async fn direct_messages(
+        &self,
+        keys: &Keys,
+        cursor: Option<&str>,
+        now: Millis,
+    ) -> Answer<MessagesPage> {
+        let mut query = BTreeMap::from([("count", MESSAGES_COUNT)]);
+        if let Some(cursor) = cursor {
+            query.insert("cursor", cursor);
+        }
+        let path = "1.1/direct_messages/events/list.json";
+        self.get(path, keys, &query, now, wire::messages).await
     }
 
     /// One feedback object as it is now.

@@ -156,6 +156,36 @@ async fn a_mere_look_at_an_older_schema_says_what_to_do_and_changes_nothing() {
     .await;
 }
 
+/// The schema before this one, as far as it differs.
+const BEFORE_MESSAGE: [&str; 2] =
+    ["alter table survey drop column message", "delete from _sqlx_migrations where version > 2"];
+
+#[tokio::test]
+async fn an_older_database_is_brought_up_to_date_with_all_that_it_holds() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        for statement in BEFORE_MESSAGE {
+            run(&database, statement).await;
+        }
+        run(&database, UNCERTAIN).await;
+        let store = database.open().await;
+        assert_eq!(versions(&database).await, (1..=known()).collect::<Vec<_>>());
+        let unsettled = store.unsettled("acme").await.unwrap();
+        let [one] = unsettled.as_slice() else { panic!("{unsettled:?}") };
+        assert_eq!((one.survey_id.as_str(), one.user_id.as_str()), ("s-1", "7"));
+        assert_eq!(one.message, None, "it was not kept then");
+        store.close().await;
+    })
+    .await;
+}
+
+/// A survey whose outcome is not known.
+const UNCERTAIN: &str = "insert into survey (id, account, source, conversation_id, ordinal, \
+     external_id, user_id, kind, question_variant_id, test, state, closed_at, accepted_at, due_at, \
+     notice, try_at, lease_token, attempts, begun_at, given_up_at, spent_at) \
+     values ('s-1', 'acme', 'desk', 'c-1', 1, 'c-1', '7', 'csat', 0, 0, 'uncertain', 1, 1, 1, \
+     '{}', 1, 1, 1, 2, 3, 4)";
+
 #[tokio::test]
 async fn a_database_that_cannot_be_reached_is_unavailable() {
     sqlx::any::install_default_drivers();

@@ -184,8 +184,9 @@ impl Planner<'_> {
                     _ => Call::Friendship,
                 };
                 let calls = [Call::Events, Call::Events, Call::Show, look_up, look_up];
-                let call = match self.dice.below(6) {
+                let call = match self.dice.below(7) {
                     0 => Call::VerifyCredentials,
+                    1 => Call::DirectMessages,
                     _ => *self.dice.pick(&calls),
                 };
                 let kind = *self.dice.pick(kinds(call));

@@ -13,6 +13,7 @@ mod progress;
 mod reopenings;
 mod sends;
 mod settling;
+mod shown;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

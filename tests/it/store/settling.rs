@@ -23,7 +23,13 @@ async fn what_waits_to_be_settled_is_listed_longest_waiting_first() {
                 spent_at: given_up_at.plus(MINUTE),
             };
             let survey = bench.store.finish(&sending, outcome, given_up_at).await.unwrap();
-            expected.push(Unsettled { survey_id: survey.id, begun_at: DUE, given_up_at });
+            expected.push(Unsettled {
+                survey_id: survey.id,
+                begun_at: DUE,
+                given_up_at,
+                user_id: survey.user_id,
+                message: Some("How did we do?".into()),
+            });
         }
         bench.sent("c-3", "9", "900").await;
         expected.reverse();

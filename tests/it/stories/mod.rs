@@ -4,6 +4,7 @@ mod answers;
 mod budgets;
 mod clocks;
 mod daemon;
+mod messages;
 mod pauses;
 mod refusals;
 mod sending;
