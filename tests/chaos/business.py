@@ -29,7 +29,7 @@ LIMITS = "daily_limit_per_user = 1000"
 SURVEY_KEYS = 'delay = "{delay}"\nthrottle = "0s"\nmessage = "How did we do?"'
 
 ACCOUNTS = {name: scenario.x_account(str(7_000_000 + index), name) for index, name in enumerate(
-    ("acme", "limited", "refused", "torn")
+    ("acme", "limited", "refused", "torn", "listed")
 )}  # fmt: skip
 
 

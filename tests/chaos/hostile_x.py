@@ -40,7 +40,10 @@ BROKEN = ("cut", "reset", "reset before the body", "half an answer", "half a hea
 
 @dataclass(frozen=True)
 class Fault:
-    """What befalls one POST, and when X carries it out: never, before the answer is lost, after, or late."""
+    """What befalls one POST, and when X carries it out: never, before the answer is lost, after, or late.
+
+    Or by half: the Direct Message goes out, and there is no feedback for it.
+    """
 
     answer: str
     carried_out: str = "never"
@@ -71,6 +74,7 @@ class Everyone:
 @dataclass
 class HostileWorld(World):
     plans: dict = field(default_factory=dict)  # person -> the faults of the POSTs to come
+    unlisted: set = field(default_factory=set)  # accounts' user ids for which X has no list of messages
     late_by: float = 1.5  # seconds
 
     def __post_init__(self):
@@ -114,6 +118,11 @@ class HostileWorld(World):
         except Refusal as refusal:
             with self.lock:
                 self.faults.append(f"carried out later: {refusal}")
+
+    def list_messages(self, account, count, cursor):
+        if account.user_id in self.unlisted:
+            raise Refusal(404, 34, "Sorry, that page does not exist.", scripted=True)
+        return super().list_messages(account, count, cursor)
 
     def page(self, account, bounds, pages):
         if len(pages) <= 1:
@@ -162,6 +171,8 @@ class HostileHandler(Handler):
             return made
         if fault.carried_out == "before":
             world.create(account, fields, body)
+        if fault.carried_out == "by half":
+            world.say(account.user_id, fields["to_user_id"], fields["message"])
         attempt.ended_ms = now_ms()
         self.hurt(fault)
         attempt.ended_ms = now_ms()

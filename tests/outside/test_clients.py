@@ -171,6 +171,28 @@ def test_the_credentials_are_the_account_s(api):
     assert answer.json()["id_str"] == api.user_id
 
 
+def test_the_message_of_a_prompt_is_listed_with_its_links_made_short(api):
+    made = api.create(message="1 < 2 & more:\nhttps://acme.example/a?b=c or not").json()
+    listed, pages, cursor = [], 0, {}
+    while not pages or cursor:
+        answer = api.get("/1.1/direct_messages/events/list.json", count=50, **cursor)
+        assert answer.status_code == 200, answer.text
+        page, pages = answer.json(), pages + 1
+        listed += page["events"]
+        # A page may be empty; the last has no cursor.
+        cursor = {"cursor": page["next_cursor"]} if "next_cursor" in page else {}
+    [event] = [event for event in listed if event["id"] == made["dm_id"]]
+    assert (event["type"], event["message_create"]["sender_id"]) == ("message_create", api.user_id)
+    assert event["message_create"]["target"]["recipient_id"] == api.person
+    assert abs(int(event["created_timestamp"]) - time.time() * 1000) < 60_000
+    text = event["message_create"]["message_data"]["text"]
+    assert re.match(r"1 &lt; 2 &amp; more:\nhttps://t\.co/\w+ or not", text), text
+    assert (answer.headers["x-rate-limit-limit"], answer.headers["x-rate-limit-remaining"]) == (
+        "15",
+        str(15 - pages),
+    )
+
+
 def test_every_answer_says_what_is_left(api):
     answer = api.get("/1.1/friendships/show.json", source_id=api.user_id, target_id="1")
     left = {name: int(answer.headers[f"x-rate-limit-{name}"]) for name in ("limit", "remaining", "reset")}

@@ -3,7 +3,9 @@
 Signatures are checked by oauthlib's server side, over the request as it came.
 """
 
+import html
 import json
+import re
 import sys
 import threading
 import time
@@ -15,6 +17,11 @@ from oauthlib.oauth1 import RequestValidator, SignatureOnlyEndpoint
 from x_world import Refusal
 
 FORM = "application/x-www-form-urlencoded"
+# What X makes a link of, with or without its scheme.
+LINK = re.compile(
+    r"https?://[^\s]*[^\s.,;:!?)]|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|example)\b(?:/[^\s,;)]*)?",
+    re.IGNORECASE | re.ASCII,
+)
 
 
 class Keys(RequestValidator):
@@ -119,6 +126,9 @@ class Handler(BaseHTTPRequestHandler):
             case ("GET", "/1.1/account/verify_credentials.json"):
                 self.spend(account, "credentials")
                 return user(account.user_id)
+            case ("GET", "/1.1/direct_messages/events/list.json"):
+                self.spend(account, "direct_messages")
+                return self.direct_messages(account, query)
         raise Refusal(404, 34, "Sorry, that page does not exist.")
 
     def create(self, account, body):
@@ -128,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         world = self.server.world
         self.limits = world.spend_create(account)
         made = world.create(account, parameters(body.decode("utf-8")), body)
-        if made["to_user_id"] in world.unanswered:
+        if made["to_user_id"] in world.unanswered | world.message_only:
             return None
         answer = feedback_on_the_wire(made)
         answer.pop("response", None)
@@ -153,6 +163,18 @@ class Handler(BaseHTTPRequestHandler):
         else:
             events, cursor = world.read_events(account, *bounds, count)
         return {"events": [event_on_the_wire(event) for event in events], "next_cursor": cursor}
+
+    def direct_messages(self, account, query):
+        count = number(query, "count") if "count" in query else 20
+        if not 1 <= count <= 50:
+            raise Refusal(400, 214, f"count: {count} is not within 1 to 50")
+        messages, cursor = self.server.world.list_messages(account, count, query.get("cursor"))
+        events = [message_on_the_wire(message, account) for message in messages]
+        answer = {"events": events}
+        if any("source_app_id" in event["message_create"] for event in events):
+            answer["apps"] = {"268278": {"id": "268278", "name": "My Care App", "url": "https://care.example"}}
+        # The end is told by what is not there.
+        return {"next_cursor": cursor, **answer} if cursor else answer
 
     def friendship(self, query):
         source, target = str(number(query, "source_id")), str(number(query, "target_id"))
@@ -277,6 +299,31 @@ def feedback_on_the_wire(made):
     if response:
         wire["response"] = response
     return wire
+
+
+def message_on_the_wire(message, account):
+    links = {}
+    text = LINK.sub(lambda found: links.setdefault(found[0], f"https://t.co/{len(links)}a{message['id'][-6:]}"), message["text"])
+    # Some bear a link that nobody has written: the card's.
+    if int(message["id"]) % 2:
+        text += f" https://t.co/{message['id'][-8:]}"
+    urls = [{"url": short, "expanded_url": link, "display_url": link} for link, short in links.items()]
+    create = {
+        "target": {"recipient_id": message["to_user_id"]},
+        "sender_id": message["sender"],
+        "message_data": {
+            "text": html.escape(text, quote=False),
+            "entities": {"hashtags": [], "symbols": [], "urls": urls, "user_mentions": []},
+        },
+    }
+    if message["sender"] == account.user_id:
+        create["source_app_id"] = "268278"
+    return {
+        "type": "message_create",
+        "id": message["id"],
+        "created_timestamp": str(message["created_ms"]),
+        "message_create": create,
+    }
 
 
 def event_on_the_wire(event):

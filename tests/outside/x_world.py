@@ -14,7 +14,8 @@ CREATES_A_DAY = 1000
 DAY_MS = 24 * 60 * 60 * 1000
 WINDOW_SECONDS = 15 * 60
 # Calls in 15 minutes, for each account.
-LIMITS = {"events": 1000, "show": 180, "friendships": 180, "users": 900, "credentials": 75}
+LIMITS = {"events": 1000, "show": 180, "friendships": 180, "users": 900, "credentials": 75, "direct_messages": 15}
+MESSAGES_LISTED_MS = 30 * DAY_MS
 VARIANTS = {"csat": 38, "nps": 10}
 SCORES = {"csat": range(1, 6), "nps": range(0, 11)}
 
@@ -64,6 +65,8 @@ class World:
     several_a_day: set = field(default_factory=set)  # allow-listed for more than one prompt a day
     refused: dict = field(default_factory=dict)  # person -> Refusal on create, although can_dm said yes
     unanswered: set = field(default_factory=set)  # people whose create is carried out and never answered
+    message_only: set = field(default_factory=set)  # people who get the message and no card, and no answer comes
+    lists_messages: bool = True  # X may not have the list, or not for this app
     hiccups: int = 0  # that many reads of events end in an error page
 
     def __post_init__(self):
@@ -76,6 +79,9 @@ class World:
         self.used = {}  # (account, call) -> [window's end in s, calls]
         self.faults = []  # what a well-behaved client would not have done
         self.looked_up = []
+        self.messages = []  # Direct Messages, the oldest first
+        self.message_cursors = {}
+        self.lists_read = []  # accounts' user ids, one for each page
 
     # Limits.
 
@@ -135,6 +141,10 @@ class World:
             return self.carry_out(account, fields, body)
 
     def carry_out(self, account, fields, body):
+        message = self.say(account.user_id, fields["to_user_id"], fields["message"])
+        if fields["to_user_id"] in self.message_only:
+            self.creates.append((message["created_ms"], account.user_id, fields["to_user_id"]))
+            return message
         number = len(self.feedback) + 1
         made = {
             "id": str(1_590_000_000_000_000_000 + 7_919 * number),
@@ -142,7 +152,7 @@ class World:
             "updated_ms": now_ms(),
             "type": fields["type"],
             "test": fields.get("test", "false") == "true",
-            "dm_id": str(1_690_000_000_000_000_000 + 104_729 * number),
+            "dm_id": message["id"],
             "from_user_id": account.user_id,
             "to_user_id": fields["to_user_id"],
             "privacy_url": fields["privacy_url"],
@@ -195,6 +205,45 @@ class World:
             if bounds is not None and bounds != own_bounds:
                 raise Refusal(400, 214, "cursor: belongs to another range")
             return self.page(account, own_bounds, pages)
+
+    # Direct Messages.
+
+    def say(self, sender, recipient, text):
+        with self.lock:
+            message = {
+                "id": str(1_690_000_000_000_000_000 + 104_729 * (len(self.messages) + 1)),
+                "created_ms": now_ms(),
+                "sender": sender,
+                "to_user_id": recipient,
+                "text": text,
+            }
+            self.messages.append(message)
+            return copy.deepcopy(message)
+
+    def list_messages(self, account, count, cursor):
+        """One page, the newest first, and a cursor where there is more; every second page is empty."""
+        with self.lock:
+            self.lists_read.append(account.user_id)
+            if not self.lists_messages:
+                raise Refusal(404, 34, "Sorry, that page does not exist.", scripted=True)
+            if cursor is None:
+                oldest = now_ms() - MESSAGES_LISTED_MS
+                mine = [m for m in self.messages if account.user_id in (m["sender"], m["to_user_id"])]
+                left, is_empty = [m for m in reversed(mine) if m["created_ms"] >= oldest], False
+            elif (account.user_id, cursor) in self.message_cursors:
+                left, is_empty = self.message_cursors[(account.user_id, cursor)]
+            else:
+                raise Refusal(400, 214, f"cursor: '{cursor}' is unknown")
+            size = 0 if is_empty else min(count, self.page_size)
+            if len(left) <= size:
+                return copy.deepcopy(left), None
+            following = f"AB{len(self.message_cursors)}dkfC"
+            self.message_cursors[(account.user_id, following)] = (left[size:], not is_empty)
+            return copy.deepcopy(left[:size]), following
+
+    def messages_to(self, person):
+        with self.lock:
+            return [message for message in self.messages if message["to_user_id"] == person]
 
     def page(self, account, bounds, pages):
         """The first of the pages, and a cursor to the rest of them, which stays good however often it is used."""
