@@ -17,7 +17,7 @@ use crate::domain::policy::{self, Rules};
 use crate::domain::survey::{Failure, Survey};
 use crate::domain::time::Millis;
 use crate::stop::Stopper;
-use crate::store::{self, Paused, Store};
+use crate::store::{self, Leased, Paused, Store};
 use crate::wake::Wake;
 use crate::x;
 
@@ -35,6 +35,8 @@ pub struct Desk {
     /// The alarm of the account's scheduler.
     pub wake: Arc<Wake>,
     pub said: Said,
+    /// Claims of passes that the database broke off. Nobody works on them any more.
+    pub dropped: Arc<Mutex<Vec<Leased>>>,
     /// One for each request that may be under way at once, whatever passes there are.
     pub slots: Arc<Semaphore>,
     /// Whether X answers when prompts go out, and when it is read.
@@ -165,6 +167,7 @@ impl Desk {
             account: Arc::new(account.clone()),
             limits: Limits::of(config),
             said: Said::default(),
+            dropped: Arc::default(),
             slots: Arc::new(Semaphore::new(config.x.concurrency)),
             sending_trouble: Trouble::default(),
             reading_trouble: Trouble::default(),

@@ -17,7 +17,7 @@ use crate::domain::budget::Call;
 use crate::domain::policy::DAY;
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
-use crate::store::{self, Result};
+use crate::store::{self, Leased, Result};
 use crate::x;
 
 /// Sends claimed at once where people are looked up singly, for each request under way.
@@ -28,6 +28,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 /// One pass. When the next is wanted; `None`: when something new comes in.
 pub async fn tick(desk: &Desk) -> Result<Option<Millis>> {
+    give_back_dropped(desk).await?;
     recover_lost(desk).await?;
     expire(desk).await?;
     if let Some(paused) = desk.store.paused(desk.name()).await?
@@ -46,9 +47,30 @@ pub async fn tick(desk: &Desk) -> Result<Option<Millis>> {
     let lease = lease(desk, room);
     let now = desk.now();
     let claimed = desk.store.claim(desk.name(), room, now.plus(lease), now).await?;
-    let can_be_asked = look_up::look_up(desk, claimed).await?;
-    send::send_all(desk, can_be_asked).await?;
+    if let Err(fault) = see_to(desk, claimed.clone()).await {
+        desk.dropped.lock().expect("no holder of this lock can panic").extend(claimed);
+        return Err(fault);
+    }
     desk.store.next_due(desk.name()).await
+}
+
+async fn see_to(desk: &Desk, claimed: Vec<Leased>) -> Result<()> {
+    let can_be_asked = look_up::look_up(desk, claimed).await?;
+    send::send_all(desk, can_be_asked).await
+}
+
+/// Gives back what a pass that the database broke off had claimed, now that it can be written: until
+/// the claims ran out it would be nobody's.
+async fn give_back_dropped(desk: &Desk) -> Result<()> {
+    let dropped = || desk.dropped.lock().expect("no holder of this lock can panic");
+    loop {
+        let Some(leased) = dropped().pop() else { return Ok(()) };
+        // What has gone further since its claim stays as it is.
+        if let Err(fault) = desk.store.release(leased.clone(), desk.now()).await {
+            dropped().push(leased);
+            return Err(fault);
+        }
+    }
 }
 
 /// How long claims are held: all look-ups and all sends, each as late as it may be.

@@ -23,7 +23,7 @@ use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 
 /// The permission to work on one survey that is due.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Leased {
     pub survey: Survey,
     token: i64,
