@@ -52,6 +52,12 @@ pub async fn settle(desk: &Desk, messages: &mut Messages) -> Result<Option<Milli
         .filter(|one| one.begun_at <= from.plus(TOGETHER) && provable_from(desk, one) <= readable)
         .collect();
     let start = together.iter().map(|one| caused_from(one, apart)).min().unwrap_or(from);
+    // Our clock, or what we knew of X's, may have been wrong when the request was begun. What is
+    // read of X's events has no gap: the windows up to here, and from here on this reading.
+    let Some(done_to) = desk.store.poll_state(desk.name()).await?.done_to else {
+        return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
+    };
+    let start = start.min(done_to);
     let end = together.iter().map(|one| provable_from(desk, one)).max().unwrap_or(readable);
     if let Some(again) = read(desk, start, end).await? {
         return Ok(Some(again));

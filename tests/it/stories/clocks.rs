@@ -1,10 +1,11 @@
 //! When somebody sets the clock of surveyd's machine: X's tells which of the two is wrong.
 
-use surveyd::sandbox::Call;
+use surveyd::domain::time::Millis;
+use surveyd::sandbox::{Call, Fault, Scripted};
 
 use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage};
-use crate::harness::{hours, minutes};
+use crate::harness::{START, days, hours, minutes};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -63,4 +64,26 @@ async fn what_closed_in_time_by_xs_clock_is_sent_though_ours_was_set_ahead() {
     stage.set_clock_ahead(400 * DAY);
     stage.pass(minutes(6)).await;
     assert_eq!(stage.state("c-2").await, "sent");
+}
+
+#[tokio::test]
+async fn a_prompt_begun_by_a_wrong_clock_is_found_and_not_sent_again() {
+    let setup = Setup { survey: "expire_after = \"3d\"", ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    // As an answer looks that was under way while our clock was put forward by so much.
+    let date = jiff::fmt::rfc2822::to_string(&zoned(START.plus(minutes(5 + 5)))).unwrap();
+    let body = r#"{"relationship": {"source": {"can_dm": true}}}"#;
+    let answer = Scripted::json(200, body).with_header("date", &date);
+    stage.fault(Call::Friendship, 1, Fault::instead(answer));
+    stage.fault(Call::Create, 1, Fault::cut_after());
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(6)).await;
+    assert_eq!(stage.state("c-1").await, "uncertain");
+    stage.pass(days(2)).await;
+    assert_eq!(stage.state("c-1").await, "sent");
+    assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (1, 1));
+}
+
+fn zoned(at: Millis) -> jiff::Zoned {
+    jiff::Timestamp::from_millisecond(at.0).unwrap().to_zoned(jiff::tz::TimeZone::UTC)
 }
