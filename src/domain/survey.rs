@@ -250,7 +250,8 @@ impl State {
             S::Sending { begun_at } => match event {
                 E::Accepted(delivery) => Ok(S::Sent(delivery)),
                 E::NotSent => Ok(S::Scheduled),
-                E::NoAnswer { at } => Ok(S::Uncertain { begun_at, given_up_at: at }),
+                // The clock may have been set back meanwhile.
+                E::NoAnswer { at } => Ok(S::Uncertain { begun_at, given_up_at: at.max(begun_at) }),
                 E::Suppressed(reason) => Ok(S::Suppressed(reason)),
                 E::Refused(failure) => Ok(S::Failed(failure)),
                 // Calling off a request that is under way would not stop it at X; and its own worker
@@ -374,6 +375,14 @@ mod tests {
             panic!()
         };
         assert_eq!((begun_at, given_up_at), (NOW, later));
+    }
+
+    #[test]
+    fn a_request_is_not_given_up_before_it_was_begun() {
+        let sending = State::Sending { begun_at: NOW };
+        let before = Millis(NOW.0 - 5);
+        let uncertain = State::Uncertain { begun_at: NOW, given_up_at: NOW };
+        assert_eq!(sending.step(Event::NoAnswer { at: before }), Ok(uncertain));
     }
 
     #[test]

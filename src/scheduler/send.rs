@@ -155,6 +155,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         return Err(fault);
     }
     tell(&survey, "survey.sending", "is being sent");
+    let asked_at = desk.x_now_at_least();
     let answer = answer(desk, &sending).await;
     let now = desk.now();
     let mut why: Option<String> = None;
@@ -181,10 +182,11 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         }
         Err(Error::NoAnswer(words)) => {
             why = Some(words);
+            let given_up_at = ended_at(asked_at, desk.x_now_at_most(), desk.limits.send_timeout);
             Outcome::Unknown {
                 why: why.clone().unwrap_or_default(),
-                given_up_at: desk.x_now_at_most(),
-                spent_at: desk.x_now_at_most().plus(desk.limits.settle_after),
+                given_up_at,
+                spent_at: given_up_at.plus(desk.limits.settle_after),
             }
         }
         Err(Error::Account(words)) => {
@@ -257,6 +259,11 @@ async fn answer(desk: &Desk, sending: &Sending) -> x::Answer<Update> {
             nothing(Error::NoAnswer("surveyd was stopped before X answered".into()))
         }
     }
+}
+
+/// When a request ended. A clock that was set back meanwhile does not tell: then as late as it may.
+fn ended_at(asked_at: Millis, now: Millis, send_timeout: Duration) -> Millis {
+    if now < asked_at { asked_at.plus(send_timeout) } else { now }
 }
 
 /// Whether a request must not leave any more: a machine that was suspended since it was begun may
@@ -341,6 +348,13 @@ fn tell_outcome(survey: &Survey, why: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_that_ends_before_it_began_has_taken_as_long_as_it_may() {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        assert_eq!(ended_at(Millis(0), Millis(0).plus(second), minute), Millis(0).plus(second));
+        assert_eq!(ended_at(Millis(0), Millis(-1), minute), Millis(0).plus(minute));
+    }
 
     #[test]
     fn a_request_that_was_held_up_does_not_leave() {

@@ -636,12 +636,8 @@ async fn recover(
             .await?;
         let Some(row) = row else { continue };
         let lost = rows::survey(&row)?;
-        // Our clock may have been set back since it was begun.
-        let at = match lost.0.state {
-            State::Sending { begun_at } => now.max(begun_at),
-            _ => now,
-        };
-        let survey = step_locked(connection, lost, Event::NoAnswer { at }, now, Some(GONE)).await?;
+        let event = Event::NoAnswer { at: now };
+        let survey = step_locked(connection, lost, event, now, Some(GONE)).await?;
         sqlx::query("update survey set spent_at = $1 where id = $2")
             .bind(now.plus(settle_after).0)
             .bind(id.as_str())
