@@ -261,12 +261,13 @@ fn tell(desk: &Desk, folded: &Folded) {
     }
     let is_told = |id| folded.answered.iter().any(|(_, answered)| answered == id);
     for (survey_id, feedback_id) in folded.updated.iter().filter(|(_, id)| !is_told(id)) {
+        let of_survey = survey_id.as_ref().map(|id| format!(" of survey {id}")).unwrap_or_default();
         info!(
             event = "feedback.updated",
             account = desk.name(),
             survey_id = survey_id.as_ref().map(|id| id.as_str()),
             feedback_id = feedback_id.as_str(),
-            "feedback {feedback_id} has news",
+            "feedback {feedback_id}{of_survey} has news",
         );
     }
 }
