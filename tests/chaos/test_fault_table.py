@@ -142,20 +142,10 @@ def judge(world, rows, found):
         assert written[row.case.person] == (row.ends == "sent" or by_half), f"{label}: {written[row.case.person]} messages"
         assert state["feedback_id"] == received.get(row.case.person), label
         if row.is_unknown:
-            assert is_proved(world, ACCOUNTS[row.case.account], *posts), f"{label} is repeated without a proof"
+            proved = world.is_proved(ACCOUNTS[row.case.account], *posts, SETTLE_AFTER_SECONDS)
+            assert proved, f"{label} is repeated without a proof"
         if row.fault and row.fault.status == 429 and row.fault.headers:
             assert posts[1].at_ms >= posts[0].at_ms + 2000, f"{label} is repeated before X's reset"
-
-
-def is_proved(world, account, first, second):
-    """Whether X's events were read to their end over all that the first POST may have caused, before the second."""
-    return any(
-        user == account.user_id
-        and begin <= first.at_ms
-        and end >= first.ended_ms + SETTLE_AFTER_SECONDS * 1000
-        and first.ended_ms < at < second.at_ms
-        for user, (begin, end), at in world.reads
-    )
 
 
 def test_whatever_becomes_of_the_post_it_is_carried_out_once_at_most(tmp_path):

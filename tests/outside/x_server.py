@@ -234,6 +234,10 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
+    def date_time_string(self, timestamp=None):
+        """What the header Date says: X's clock."""
+        return super().date_time_string(self.server.world.now_ms() / 1000 if timestamp is None else timestamp)
+
     def log_message(self, *_):
         pass  # the tests tell what they saw themselves
 

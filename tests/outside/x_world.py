@@ -20,10 +20,6 @@ VARIANTS = {"csat": 38, "nps": 10}
 SCORES = {"csat": range(1, 6), "nps": range(0, 11)}
 
 
-def now_ms():
-    return time.time_ns() // 1_000_000
-
-
 @dataclass(frozen=True)
 class Account:
     """A business's handle and the keys it is reached with."""
@@ -68,6 +64,7 @@ class World:
     message_only: set = field(default_factory=set)  # people who get the message and no card, and no answer comes
     lists_messages: bool = True  # X may not have the list, or not for this app
     hiccups: int = 0  # that many reads of events end in an error page
+    ahead_ms: int = 0  # how far X's clock is ahead of the machine's
 
     def __post_init__(self):
         self.lock = threading.RLock()
@@ -83,21 +80,25 @@ class World:
         self.message_cursors = {}
         self.lists_read = []  # accounts' user ids, one for each page
 
+    def now_ms(self):
+        return time.time_ns() // 1_000_000 + self.ahead_ms
+
     # Limits.
 
     def spend(self, account, call):
         """Counts one call; returns limit, remaining and reset, and refuses what goes over."""
         with self.lock:
             window = self.used.setdefault((account.user_id, call), [0, 0])
-            if time.time() >= window[0]:
-                window[:] = [int(time.time()) + WINDOW_SECONDS, 0]
+            now = self.now_ms() // 1000
+            if now >= window[0]:
+                window[:] = [now + WINDOW_SECONDS, 0]
             window[1] += 1
             return LIMITS[call], LIMITS[call] - window[1], window[0]
 
     def spend_create(self, account):
         with self.lock:
-            mine = [at for at, user, _ in self.creates if user == account.user_id and at > now_ms() - DAY_MS]
-            reset = (min(mine) if mine else now_ms()) + DAY_MS
+            mine = [at for at, user, _ in self.creates if user == account.user_id and at > self.now_ms() - DAY_MS]
+            reset = (min(mine) if mine else self.now_ms()) + DAY_MS
             return CREATES_A_DAY, CREATES_A_DAY - len(mine) - 1, reset // 1000
 
     # feedback/create, show and events.
@@ -135,7 +136,7 @@ class World:
                 raise Refusal(404, 50, "User not found.")
             if person in self.cannot_dm:
                 raise Refusal(403, 349, "You cannot send messages to this user.")
-            today = [who for at, user, who in self.creates if user == account.user_id and at > now_ms() - DAY_MS]
+            today = [who for at, user, who in self.creates if user == account.user_id and at > self.now_ms() - DAY_MS]
             if len(today) >= CREATES_A_DAY or (person in today and person not in self.several_a_day):
                 raise Refusal(429, 88, "Rate limit exceeded")
             return self.carry_out(account, fields, body)
@@ -148,8 +149,8 @@ class World:
         number = len(self.feedback) + 1
         made = {
             "id": str(1_590_000_000_000_000_000 + 7_919 * number),
-            "created_ms": now_ms(),
-            "updated_ms": now_ms(),
+            "created_ms": self.now_ms(),
+            "updated_ms": self.now_ms(),
             "type": fields["type"],
             "test": fields.get("test", "false") == "true",
             "dm_id": message["id"],
@@ -179,7 +180,7 @@ class World:
         """The first page of a range: its events in no order, some twice, with an empty page among them."""
         if from_ms > to_ms:
             raise Refusal(400, 214, "from_time is after to_time")
-        if to_ms > now_ms() - self.events_horizon_ms:
+        if to_ms > self.now_ms() - self.events_horizon_ms:
             raise Refusal(400, 214, "to_time is too recent")
         with self.lock:
             found = [e for at, user, e in self.events if user == account.user_id and from_ms <= at <= to_ms]
@@ -284,8 +285,8 @@ class World:
 
     def publish(self, event_type, version):
         with self.lock:
-            event = {"event_type": event_type, "created_ms": now_ms(), "feedback": copy.deepcopy(version)}
-            self.events.append((now_ms(), version["from_user_id"], event))
+            event = {"event_type": event_type, "created_ms": self.now_ms(), "feedback": copy.deepcopy(version)}
+            self.events.append((self.now_ms(), version["from_user_id"], event))
 
     def prompts_to(self, person):
         with self.lock:
