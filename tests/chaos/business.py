@@ -17,7 +17,7 @@ base_url = "{x}"
 request_timeout = "5s"
 send_timeout = "{send_timeout}"
 settle_after = "{settle_after}"
-events_horizon = "0s"
+{events_horizon}
 can_dm = "users_v2"
 
 [poll]
@@ -26,17 +26,22 @@ overlap = "10s"
 """
 # No throttle and no limit of a person's day: nothing but the promise itself keeps a prompt from going out twice.
 LIMITS = "daily_limit_per_user = 1000"
-SURVEY_KEYS = 'delay = "{delay}"\nthrottle = "0s"\nmessage = "How did we do?"'
+SURVEY_KEYS = 'delay = "{delay}"\nthrottle = "0s"\nmessage = "How did we do?"\n'
+AT_ONCE = 'events_horizon = "0s"'  # X's events show what happens when it happens
 
 ACCOUNTS = {name: scenario.x_account(str(7_000_000 + index), name) for index, name in enumerate(
     ("acme", "limited", "refused", "torn", "listed")
 )}  # fmt: skip
 
 
-def configuration(store, x, settle_after="0s", send_timeout="5s", delays=None, limits=None):
+def configuration(
+    store, x, settle_after="0s", send_timeout="5s", delays=None, limits=None, events_horizon=AT_ONCE, survey_keys=""
+):
     """Accounts with a delay or limits that are not the usual ones are named with them."""
     delays, limits = delays or {}, limits or {}
-    text = CONFIGURATION.format(store=store, x=x, settle_after=settle_after, send_timeout=send_timeout)
+    text = CONFIGURATION.format(
+        store=store, x=x, settle_after=settle_after, send_timeout=send_timeout, events_horizon=events_horizon
+    )
     for name, keys in ACCOUNTS.items():
         text += scenario.ACCOUNT.format(
             name=name,
@@ -46,7 +51,7 @@ def configuration(store, x, settle_after="0s", send_timeout="5s", delays=None, l
             account_keys=limits.get(name, LIMITS),
             type="csat",
             variant=0,
-            survey_keys=SURVEY_KEYS.format(delay=delays.get(name, "0s")),
+            survey_keys=SURVEY_KEYS.format(delay=delays.get(name, "0s")) + survey_keys,
         )
     return text + scenario.SOURCES
 
@@ -76,9 +81,9 @@ class Case:
         self.is_acknowledged = False
         self.survey_id = None
 
-    def report(self, surveyd):
-        """Reports it once. Whatever goes wrong on the way leaves it unacknowledged."""
-        answer = surveyd.post(self.notice)
+    def report(self, surveyd, at=None):
+        """Reports it once, now or by another clock. Whatever goes wrong on the way leaves it unacknowledged."""
+        answer = surveyd.post(self.notice, at=at)
         if answer.status_code in (200, 202):
             survey_id = answer.json()["survey_id"]
             if self.survey_id:
