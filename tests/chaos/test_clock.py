@@ -124,7 +124,7 @@ def live_through(jump, number, folder):
 
 
 def test_a_clock_that_jumps_breaks_no_limit_sends_nothing_early_and_stalls_nothing(tmp_path):
-    total = lengths.runs(4, 40)
+    total = lengths.runs(8, 40)
     names = sorted(JUMPS)
 
     def run(number):

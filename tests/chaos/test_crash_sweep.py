@@ -70,7 +70,7 @@ def counts(tmp_path_factory):
 
 
 def test_killed_anywhere_nobody_is_prompted_twice_and_no_close_is_lost(counts, tmp_path):
-    total = lengths.runs(30, 1500)
+    total = lengths.runs(100, 1500)
     began = time.monotonic()
     results = lengths.in_parallel(lambda number: live_through(number, counts, tmp_path / str(number)), range(total))
     kills = sum(kills for kills, _, _ in results)

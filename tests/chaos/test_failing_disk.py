@@ -58,7 +58,7 @@ def counts(tmp_path_factory):
 
 
 def test_an_error_of_the_disk_ends_the_program_and_the_next_start_is_clean(counts, tmp_path):
-    total = lengths.runs(16, 1000)
+    total = lengths.runs(24, 1000)
     began = time.monotonic()
     results = lengths.in_parallel(lambda number: live_through(number, counts, tmp_path / str(number)), range(total))
     failed = sum(has_failed for has_failed, _ in results)

@@ -149,7 +149,7 @@ def judge(world, rows, found):
 
 
 def test_whatever_becomes_of_the_post_it_is_carried_out_once_at_most(tmp_path):
-    total = lengths.runs(2, 200)
+    total = lengths.runs(4, 200)
     began = time.monotonic()
     rows = lengths.in_parallel(lambda number: one_round(number, tmp_path / str(number)), range(total), at_once=3)
     kinds = len(UNCLEAR) * len(WHEN) + (len(BROKEN) - 1) * len(WHEN) + 1

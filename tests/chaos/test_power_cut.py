@@ -104,7 +104,7 @@ def all_sent(surveyd):
 
 def test_after_a_power_cut_nothing_acknowledged_is_lost_and_the_database_is_whole(tmp_path):
     require_root()
-    total = lengths.runs(4, 120)
+    total = lengths.runs(8, 120)
     results = lengths.in_parallel(
         lambda number: cut_at_an_instant(number, tmp_path / str(number)), range(total), at_once=4
     )

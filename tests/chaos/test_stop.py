@@ -78,7 +78,7 @@ def all_sent(surveyd):
 
 
 def test_stopped_at_any_instant_it_ends_in_time_and_leaves_no_post_unrecorded(tmp_path):
-    total = lengths.runs(6, 200)
+    total = lengths.runs(12, 200)
     results = lengths.in_parallel(lambda number: stopped_at_an_instant(number, tmp_path / str(number)), range(total))
     longest = max(took for took, _ in results)
     lengths.count(f"SIGTERM: {total} instants, {sum(n for _, n in results)} POSTs before them, at most {longest:.1f} s")
