@@ -21,6 +21,7 @@ const LOOK_ANYWAY_SHARED: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub struct Wake {
     set_for: AtomicI64,
+    listening_since: AtomicI64,
     notify: Notify,
     look_anyway: Duration,
 }
@@ -29,7 +30,12 @@ impl Wake {
     /// `shared`: other daemons may work on the same database.
     pub fn of(shared: bool) -> Self {
         let look_anyway = if shared { LOOK_ANYWAY_SHARED } else { LOOK_ANYWAY };
-        Self { set_for: AtomicI64::new(i64::MAX), notify: Notify::new(), look_anyway }
+        Self {
+            set_for: AtomicI64::new(i64::MAX),
+            listening_since: AtomicI64::new(i64::MIN),
+            notify: Notify::new(),
+            look_anyway,
+        }
     }
 
     /// Something is due at `at`. Costs next to nothing where the loop will look before then.
@@ -47,19 +53,20 @@ impl Wake {
 
     /// Says, before the look at what is due, that anything newly due must wake the loop; what
     /// comes in during the look is not missed.
-    pub fn listen(&self) {
+    pub fn listen(&self, clock: &Clock) {
+        self.listening_since.store(clock.now().0, Ordering::Release);
         self.set_for.store(i64::MAX, Ordering::Release);
     }
 
     /// Waits until `next`, for an alarm, or for the word to stop; no longer where the clock is set
-    /// back, for what `next` was reckoned from is no longer so.
+    /// back, or was since `listen`, for what `next` was reckoned from is no longer so.
     pub async fn wait(&self, next: Option<Millis>, clock: &Clock, stop: &Stopper) {
         let latest = clock.now().plus(self.look_anyway);
         let next = next.map_or(latest, |next| next.min(latest));
         // An alarm rung since `listen` has left the lowest value here, and a permit in `notify`.
         let _ =
             self.set_for.compare_exchange(i64::MAX, next.0, Ordering::AcqRel, Ordering::Acquire);
-        let mut looked_at = clock.now();
+        let mut looked_at = Millis(self.listening_since.load(Ordering::Acquire));
         loop {
             let now = clock.now();
             if now >= next || now < looked_at || stop.is_stopping() {
@@ -77,6 +84,8 @@ impl Wake {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::stop::stopper;
 
@@ -84,9 +93,21 @@ mod tests {
     async fn what_comes_due_during_the_look_is_not_missed() {
         let (_sender, stop) = stopper();
         let wake = Wake::of(false);
-        wake.listen();
+        wake.listen(&Clock::System);
         wake.due(Millis(5));
         wake.wait(None, &Clock::System, &stop).await;
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_during_the_look_has_it_looked_again() {
+        let (_sender, stop) = stopper();
+        let now = Arc::new(AtomicI64::new(5_000_000));
+        let clock = Clock::Manual(now.clone());
+        let wake = Wake::of(false);
+        wake.listen(&clock);
+        let next = clock.now().plus(Duration::from_secs(1));
+        now.store(0, Ordering::Relaxed);
+        wake.wait(Some(next), &clock, &stop).await;
     }
 
     #[tokio::test]
@@ -94,7 +115,7 @@ mod tests {
         let wake = Wake::of(false);
         let (sender, stop) = stopper();
         let next = Clock::System.now().plus(Duration::from_secs(60));
-        wake.listen();
+        wake.listen(&Clock::System);
         let waiting = wake.wait(Some(next), &Clock::System, &stop);
         let other = async {
             tokio::task::yield_now().await;

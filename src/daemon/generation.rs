@@ -124,7 +124,7 @@ fn as_seen(source: &config::Source) -> Source {
 async fn schedule(desk: Desk) {
     let mut passes = FuturesUnordered::new();
     while !desk.stop.is_stopping() {
-        desk.wake.listen();
+        desk.wake.listen(&desk.clock);
         passes.push(scheduler::tick(&desk));
         let mut next = tokio::select! {
             Some(done) = passes.next() => or_after_fault(&desk, done, "sending"),
@@ -152,7 +152,7 @@ async fn poll(desk: Desk, shared: bool) {
     let mut poller = Poller::default();
     let wake = Wake::of(shared);
     while !desk.stop.is_stopping() {
-        wake.listen();
+        wake.listen(&desk.clock);
         let next = or_after_fault(&desk, poller::tick(&desk, &mut poller).await, "polling");
         wake.wait(next, &desk.clock, &desk.stop).await;
     }

@@ -36,7 +36,7 @@ impl Worker {
     /// is rung for, or sleeps on.
     pub fn look(&mut self) {
         let Desk { wake, clock, stop, .. } = &self.desk;
-        wake.listen();
+        wake.listen(clock);
         if wake.wait(self.schedule_at, clock, stop).now_or_never().is_some() {
             self.schedule_at = Some(clock.now());
         }

@@ -197,7 +197,7 @@ impl Run {
         let mut work = Box::pin(async {
             match pass {
                 Pass::Schedule => {
-                    desk.wake.listen();
+                    desk.wake.listen(&desk.clock);
                     scheduler::tick(desk).await
                 }
                 Pass::Poll => poller::tick(desk, poller).await,
