@@ -213,7 +213,7 @@ class World:
         with self.lock:
             message = {
                 "id": str(1_690_000_000_000_000_000 + 104_729 * (len(self.messages) + 1)),
-                "created_ms": now_ms(),
+                "created_ms": self.now_ms(),
                 "sender": sender,
                 "to_user_id": recipient,
                 "text": text,
@@ -228,7 +228,7 @@ class World:
             if not self.lists_messages:
                 raise Refusal(404, 34, "Sorry, that page does not exist.", scripted=True)
             if cursor is None:
-                oldest = now_ms() - MESSAGES_LISTED_MS
+                oldest = self.now_ms() - MESSAGES_LISTED_MS
                 mine = [m for m in self.messages if account.user_id in (m["sender"], m["to_user_id"])]
                 left, is_empty = [m for m in reversed(mine) if m["created_ms"] >= oldest], False
             elif (account.user_id, cursor) in self.message_cursors:
