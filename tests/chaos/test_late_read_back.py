@@ -89,7 +89,7 @@ def test_with_events_a_day_late_nobody_is_prompted_twice_and_all_doubt_ends(coun
     met = {point for _, points, _ in results for point in points}
     uncertain = sum((counted for _, _, (counted, _) in results), Counter())
     lengths.count(
-        f"late read-back: {total} runs over {len(met)} points, {kills} kills, {time.monotonic() - began:.0f} s, "
+        f"late read-back: {len(results)} runs over {len(met)} points, {kills} kills, {time.monotonic() - began:.0f} s, "
         f"of {uncertain.total()} uncertain {dict(uncertain)}, {sum(again for *_, (_, again) in results)} sent again"
     )
     assert kills >= total * 0.4 or os.environ.get("SURVEYD_CHAOS_ONLY"), "the points no longer lie within a run"
