@@ -13,10 +13,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use surveyd::clock::Clock;
+use surveyd::config::Scheme;
 use surveyd::domain::close::Close;
 use surveyd::stop::stopper;
 use surveyd::watcher::notice::{self, Said};
-use surveyd::watcher::standard::{Headers, Verifier};
+use surveyd::watcher::verify::Verifier;
 
 use crate::notices::SECRET;
 use crate::{daemon, raw};
@@ -42,7 +43,8 @@ pub fn serve(side: Side, listen: SocketAddr) {
             Side::Single => Some(database().await),
             Side::Bare => None,
         };
-        let desk = Arc::new(Desk { verifier: Verifier::new(SECRET), database });
+        let verifier = Verifier::new(Scheme::standard(), &[SECRET.to_vec()]);
+        let desk = Arc::new(Desk { verifier: verifier.expect("the secret is sound"), database });
         let router = Router::new().route("/v1/sources/helpdesk", post(take)).with_state(desk);
         let listener = tokio::net::TcpListener::bind(listen).await.expect("the port is free");
         let (_sender, stopper) = stopper();
@@ -70,12 +72,7 @@ async fn database() -> sqlx::SqlitePool {
 async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
     let now = Clock::System.now();
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let signed = Headers {
-        id: header("webhook-id"),
-        timestamp: header("webhook-timestamp"),
-        signature: header("webhook-signature"),
-    };
-    if let Err(why) = desk.verifier.verify(signed, &body, now) {
+    if let Err(why) = desk.verifier.verify(&header, &body, now) {
         return (StatusCode::UNAUTHORIZED, why.to_string()).into_response();
     }
     let Ok(value) = serde_json::from_slice(&body) else {
@@ -101,7 +98,7 @@ async fn insert(database: &sqlx::SqlitePool, id: &str, close: &Close) -> anyhow:
     sqlx::query(raw::INSERT)
         .bind(id)
         .bind(close.conversation_id.as_str())
-        .bind(close.user_id.as_str())
+        .bind(close.person())
         .bind(close.closed_at.0)
         .bind(close.closed_at.plus(raw::DELAY).0)
         .bind(serde_json::to_string(&close.notice)?)

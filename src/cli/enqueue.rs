@@ -65,8 +65,10 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         source: SOURCE.into(),
         conversation_id: ConversationId::parse(&enqueue.conversation)
             .map_err(|why| usage("--conversation", &enqueue.conversation, why))?,
-        user_id: UserId::parse(&enqueue.user_id)
-            .map_err(|why| usage("--user-id", &enqueue.user_id, why))?,
+        user_id: Some(
+            UserId::parse(&enqueue.user_id)
+                .map_err(|why| usage("--user-id", &enqueue.user_id, why))?,
+        ),
         closed_at,
         notice: Notice {
             agent: enqueue.agent,

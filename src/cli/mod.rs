@@ -5,6 +5,7 @@ mod check;
 mod enqueue;
 mod results;
 mod sandbox;
+mod sources;
 mod status;
 mod surveys;
 mod table;
@@ -58,6 +59,9 @@ enum Command {
     /// Look at and act on single surveys
     #[command(subcommand)]
     Surveys(surveys::Surveys),
+    /// Where closes come from, and what a saved payload would become
+    #[command(subcommand)]
+    Sources(sources::Sources),
     /// Results for supervisors
     Report(results::Report),
     /// One row a survey
@@ -190,6 +194,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Enqueue(enqueue) => enqueue::run(enqueue, &context).await?,
         Command::Status(show) => status::run(show, &context).await?,
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
+        Command::Sources(sources) => sources::run(sources, &context)?,
         Command::Report(report) => results::report(report, &context).await?,
         Command::Export(export) => results::export(export, &context).await?,
         Command::Migrate => {

@@ -205,7 +205,7 @@ fn export_row(row: &ResultRow) -> ExportRow {
         source: survey.source.clone(),
         conversation_id: survey.conversation_id.to_string(),
         external_id: survey.external_id.clone(),
-        user_id: survey.user_id.to_string(),
+        user_id: survey.person().to_owned(),
         state: survey.state.name().to_owned(),
         reason: survey.state.reason(),
         closed_at: survey.closed_at,

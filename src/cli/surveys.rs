@@ -5,8 +5,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{Context, print_json, table, usage};
-use crate::domain::id::SurveyId;
-use crate::domain::survey::{State, Survey};
+use crate::domain::id::{SurveyId, UserId};
+use crate::domain::survey::{Reason, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{Listing, ResultRow, Step};
 
@@ -50,7 +50,7 @@ struct Line<'a> {
     source: &'a str,
     conversation_id: &'a str,
     external_id: &'a str,
-    user_id: &'a str,
+    user_id: Option<&'a str>,
     state: &'a str,
     reason: Option<String>,
     closed_at: String,
@@ -89,7 +89,7 @@ fn line(survey: &Survey) -> Line<'_> {
         source: &survey.source,
         conversation_id: survey.conversation_id.as_str(),
         external_id: &survey.external_id,
-        user_id: survey.user_id.as_str(),
+        user_id: survey.user_id.as_ref().map(UserId::as_str),
         state: survey.state.name(),
         reason: survey.state.reason(),
         closed_at: survey.closed_at.rfc3339(),
@@ -133,7 +133,7 @@ async fn list(list: List, context: &Context) -> anyhow::Result<()> {
                 survey.id.to_string(),
                 survey.account.clone(),
                 survey.conversation_id.to_string(),
-                survey.user_id.to_string(),
+                survey.person().to_owned(),
                 survey.state.name().to_owned(),
                 survey.state.reason().unwrap_or_default(),
                 survey.closed_at.rfc3339(),
@@ -166,7 +166,7 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
         ("source", shown.survey.source.to_owned()),
         ("conversation", shown.survey.conversation_id.to_owned()),
         ("external id", shown.survey.external_id.to_owned()),
-        ("person", shown.survey.user_id.to_owned()),
+        ("person", row.survey.person().to_owned()),
         ("state", shown.survey.state.to_owned()),
         ("reason", shown.survey.reason.clone().unwrap_or_default()),
         ("message", shown.message.clone().unwrap_or_default()),
@@ -176,6 +176,13 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         println!("{name:<13} {}", table::printable(value));
+    }
+    if row.survey.state == State::Suppressed(Reason::NoXId) {
+        let source = table::printable(&row.survey.source);
+        println!(
+            "\nThe help desk did not tell who this person is at X. Save one of its payloads and see \
+             what is missing:\n  surveyd sources test {source} FILE"
+        );
     }
     println!();
     let rows: Vec<Vec<String>> = shown

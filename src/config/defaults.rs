@@ -75,6 +75,9 @@ pub const SAMPLE_BOUNDS: RangeInclusive<f64> = 0.0..=1.0;
 pub const TEST: bool = false;
 
 pub const RATE_LIMIT_BOUNDS: RangeInclusive<u32> = 1..=1_000_000;
+/// Standard Webhooks' own, and everybody's.
+pub const TOLERANCE: Duration = seconds(5 * MINUTE);
+pub const TOLERANCE_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(DAY);
 /// Standard Webhooks asks for 24 to 64; some help desks hand out shorter ones.
 pub const SIGNING_KEY_BYTES_MIN: usize = 16;
 

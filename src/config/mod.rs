@@ -31,8 +31,11 @@ pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
 pub use faults::{Fault, Faults};
 pub use secret::Secret;
-pub use sources::standard_key;
+pub use sources::{
+    Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm, rsa_key, standard_key,
+};
 
+use crate::domain::mapping::Mapping;
 use crate::domain::message::Templates;
 use crate::domain::survey_type::SurveyType;
 
@@ -172,15 +175,29 @@ pub struct Source {
     pub kind: SourceKind,
     /// The account that is meant where a notice names none.
     pub account: Option<String>,
-    pub secret: Secret,
+    /// Each of them is tried; none where nothing is signed.
+    pub secrets: Vec<Secret>,
     /// Notices a minute; nothing: as many as come.
     pub rate_limit: Option<u32>,
+    pub scheme: Scheme,
+    /// What its payloads mean; nothing: they are notices of kind `standard`.
+    pub mapping: Option<Mapping>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceKind {
     /// Signed by the Standard Webhooks scheme.
     Standard,
+    Chatwoot,
+    Zendesk,
+    Intercom,
+    Freshchat,
+    Freshdesk,
+    Helpscout,
+    Front,
+    Zammad,
+    /// Any desk, as the file explains it.
+    Mapped,
 }
 
 impl Config {
@@ -249,7 +266,9 @@ fn read(mut root: walk::Table) -> Option<Config> {
     let poll = sections::poll(root.table("poll"));
     let report = sections::report(root.table("report"));
     let (accounts, names) = accounts::read(&mut root);
-    let sources = sources::read(&mut root, names.as_ref());
+    let is_stand_in = x.as_ref().is_some_and(|x| urls::is_on_loopback(&x.base_url));
+    let around = sources::Around { accounts: names.as_ref(), is_stand_in };
+    let sources = sources::read(&mut root, &around);
     root.close(&["logins", "alerts", "retention"]);
     Some(Config {
         store: store?,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ::config::ValueKind;
 
 use super::given::{Given, Values, Wrong};
-use super::walk::{Table, Walk};
+use super::walk::{Place, Table, Walk};
 
 /// More than any key; a larger file is another one, named by mistake.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -62,6 +62,56 @@ pub(super) fn read(
         false => check(&text).map(|()| Secret(text)),
     });
     sound.map_err(|wrong| table.fault(key, None, wrong.problem, wrong.remedy)).ok()
+}
+
+/// The secrets under `key`: one, or a list of which any will do, so that one can be changed for
+/// another without a gap. Nothing where one is at fault.
+pub(super) fn read_list(
+    table: &mut Table,
+    key: &'static str,
+    check: impl Fn(&str) -> Result<(), Wrong>,
+) -> Option<Vec<Secret>> {
+    let list = match table.take(key) {
+        Ok(None) => {
+            table.missing(key, "{ file = \"…\" }");
+            return None;
+        }
+        Ok(Some(Given::File(ValueKind::Array(list)))) if list.is_empty() => {
+            table.fault(key, None, "is an empty list", FORMS);
+            return None;
+        }
+        Ok(Some(Given::File(ValueKind::Array(list)))) => {
+            list.into_iter().map(|entry| Ok(Given::File(entry.kind))).collect()
+        }
+        Ok(Some(single)) => vec![Ok(single)],
+        Err(wrong) => vec![Err(wrong)],
+    };
+    let several = list.len() > 1;
+    let mut secrets = Some(Vec::new());
+    for (index, given) in list.into_iter().enumerate() {
+        let sound = given.and_then(|given| exposed(table.walk, given)).and_then(|text| match text
+            .is_empty()
+        {
+            true => Err(Wrong::new("is empty", "write the secret")),
+            false => check(&text).map(|()| Secret(text)),
+        });
+        match sound {
+            Ok(secret) => {
+                secrets = secrets.map(|mut all| {
+                    all.push(secret);
+                    all
+                })
+            }
+            Err(wrong) => {
+                let at = if several { format!("{key}[{index}]") } else { key.to_owned() };
+                let place =
+                    Place { path: format!("{}.{at}", table.place.path), ..table.place.child(key) };
+                table.walk.fault(&place, None, wrong.problem, wrong.remedy);
+                secrets = None;
+            }
+        }
+    }
+    secrets
 }
 
 fn exposed(walk: &Walk, given: Given) -> Result<String, Wrong> {

@@ -1,4 +1,14 @@
-//! `[[sources]]`: where closes come from, and the secret that each of them signs with.
+//! `[[sources]]`: where closes come from, how each of them is signed, and what its payloads mean.
+//!
+//! A desk's kind is nothing but a preset: the keys of a `mapped` source, each of which the file can
+//! set otherwise.
+
+mod account;
+mod field;
+mod mapping;
+mod preset;
+mod rsa;
+mod scheme;
 
 use std::collections::BTreeSet;
 
@@ -11,7 +21,24 @@ use super::given::{Given, Wrong, quoted};
 use super::walk::{Table, nearest};
 use super::{Source, SourceKind, secret, values};
 
-const KINDS: [(&str, SourceKind); 1] = [("standard", SourceKind::Standard)];
+pub use rsa::rsa_key;
+pub use scheme::{Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm};
+
+const KINDS: [(&str, SourceKind); 10] = [
+    ("standard", SourceKind::Standard),
+    ("chatwoot", SourceKind::Chatwoot),
+    ("zendesk", SourceKind::Zendesk),
+    ("intercom", SourceKind::Intercom),
+    ("freshchat", SourceKind::Freshchat),
+    ("freshdesk", SourceKind::Freshdesk),
+    ("helpscout", SourceKind::Helpscout),
+    ("front", SourceKind::Front),
+    ("zammad", SourceKind::Zammad),
+    ("mapped", SourceKind::Mapped),
+];
+
+/// What Zendesk signs with where its test button is pressed; its documents show it to everybody.
+const ZENDESK_TEST_SECRET: &str = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
 
 /// Senders differ in whether they pad, and the bytes are the same.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -24,20 +51,41 @@ pub fn standard_key(secret: &str) -> Option<Vec<u8>> {
     BASE64.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok()
 }
 
-/// The sound sources; `accounts` are the names that they may refer to, where those are known.
-pub(super) fn read(root: &mut Table, accounts: Option<&BTreeSet<String>>) -> Vec<Source> {
+impl SourceKind {
+    pub fn as_str(self) -> &'static str {
+        KINDS.iter().find(|(_, kind)| *kind == self).map_or("", |(name, _)| name)
+    }
+}
+
+impl Source {
+    /// The secrets as the scheme uses them.
+    pub fn secret_bytes(&self) -> Vec<Vec<u8>> {
+        let bytes = |secret: &str| match self.kind {
+            SourceKind::Standard => standard_key(secret).unwrap_or_default(),
+            _ => secret.as_bytes().to_vec(),
+        };
+        self.secrets.iter().map(|secret| bytes(secret.expose())).collect()
+    }
+}
+
+/// What sources refer to elsewhere in the file.
+pub(super) struct Around<'a> {
+    /// The accounts' names, where those are known.
+    pub accounts: Option<&'a BTreeSet<String>>,
+    /// Whether X is a stand-in on this machine.
+    pub is_stand_in: bool,
+}
+
+/// The sound sources.
+pub(super) fn read(root: &mut Table, around: &Around) -> Vec<Source> {
     let mut names = BTreeSet::new();
     let entries = root.entries("sources").unwrap_or_default().into_iter();
     entries
-        .filter_map(|(place, entry)| source(root.walk.table(place, entry), &mut names, accounts))
+        .filter_map(|(place, entry)| source(root.walk.table(place, entry), &mut names, around))
         .collect()
 }
 
-fn source(
-    mut table: Table,
-    names: &mut BTreeSet<String>,
-    accounts: Option<&BTreeSet<String>>,
-) -> Option<Source> {
+fn source(mut table: Table, names: &mut BTreeSet<String>, around: &Around) -> Option<Source> {
     let name = table.required("name", "\"helpdesk\"", values::name);
     if let Some(name) = &name
         && !names.insert(name.clone())
@@ -46,22 +94,46 @@ fn source(
         table.fault("name", Some(quoted(name)), "is another source's name, too", remedy);
     }
     let kind = table.required("kind", "\"standard\"", kind);
-    let account = table.optional("account", |given| {
-        let account = values::name(given)?;
-        match accounts {
-            Some(accounts) if !accounts.contains(&account) => Err(no_account(&account, accounts)),
-            _ => Ok(account),
-        }
-    });
-    let secret = secret::read(&mut table, "secret", standard_secret);
+    let account = account::named(&mut table, around);
     let rate_limit = table.optional("rate_limit", values::integer(defaults::RATE_LIMIT_BOUNDS));
+    let (secrets, scheme, mapping) = match kind {
+        Some(SourceKind::Standard) => {
+            let secrets = secret::read_list(&mut table, "secret", |secret| {
+                not_for_tests(secret, around).and_then(|()| standard_secret(secret))
+            });
+            (secrets, Some(Scheme::standard()), Some(None))
+        }
+        Some(kind) => {
+            table.under(preset::of(kind));
+            let scheme = scheme::read(&mut table);
+            let secrets = secrets(&mut table, scheme.as_ref(), around);
+            let mapping = mapping::read(&mut table);
+            let accounts = account::by_id(&mut table, around);
+            let mapping = mapping.zip(accounts).map(|(mapping, accounts)| {
+                account::placed(mapping, accounts, kind == SourceKind::Mapped)
+            });
+            (secrets, scheme, mapping.map(Some))
+        }
+        None => {
+            // What the other keys must be is not known then, nor which there are.
+            table.abandon();
+            return None;
+        }
+    };
+    let mapping = mapping?;
+    let account = match &mapping {
+        Some(mapping) => account::meant(&mut table, account, mapping, around),
+        None => account,
+    };
     table.close(&["after"]);
     Some(Source {
         name: name?,
         kind: kind?,
         account: account?,
-        secret: secret?,
+        secrets: secrets?,
         rate_limit: rate_limit?,
+        scheme: scheme?,
+        mapping,
     })
 }
 
@@ -69,17 +141,50 @@ fn kind(given: &Given) -> Result<SourceKind, Wrong> {
     let text = given.text()?;
     KINDS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind).ok_or_else(|| {
         let known: Vec<_> = KINDS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-        let remedy = format!("the kinds it knows: {}", known.join(", "));
+        let remedy = match nearest(text, KINDS.iter().map(|(name, _)| *name)) {
+            Some(kind) => format!("did you mean \"{kind}\"? It knows {}", known.join(", ")),
+            None => format!("the kinds it knows: {}", known.join(", ")),
+        };
         Wrong::new("is no kind that this version of surveyd knows", remedy)
     })
 }
 
-fn no_account(name: &str, accounts: &BTreeSet<String>) -> Wrong {
-    let remedy = match nearest(name, accounts.iter().map(String::as_str)) {
-        Some(account) => format!("did you mean \"{account}\"?"),
-        None => "write the name of one of the [[accounts]], or leave it out".into(),
-    };
-    Wrong::new("is no account's name", remedy)
+/// The secrets of a mapped source; none where nothing is signed.
+fn secrets(
+    table: &mut Table,
+    scheme: Option<&Scheme>,
+    around: &Around,
+) -> Option<Vec<super::Secret>> {
+    let algorithm = scheme.map(|scheme| scheme.algorithm);
+    if algorithm == Some(Algorithm::Nothing) {
+        if !matches!(table.take("secret"), Ok(None)) {
+            let remedy = "remove it, or name another signature: it would be checked nowhere";
+            table.fault("secret", None, "is given, and signature is \"none\"", remedy);
+        }
+        return Some(Vec::new());
+    }
+    secret::read_list(table, "secret", |secret| {
+        not_for_tests(secret, around)?;
+        if algorithm == Some(Algorithm::RsaSha256) && rsa_key(secret).is_none() {
+            let remedy = "paste the public key that the desk shows, from -----BEGIN to the end";
+            return Err(Wrong::new("is no RSA public key", remedy));
+        }
+        match secret.trim() == secret || algorithm == Some(Algorithm::RsaSha256) {
+            true => Ok(()),
+            false => Err(Wrong::new("begins or ends with white space", "remove the white space")),
+        }
+    })
+}
+
+fn not_for_tests(secret: &str, around: &Around) -> Result<(), Wrong> {
+    match secret == ZENDESK_TEST_SECRET && !around.is_stand_in {
+        true => Err(Wrong::new(
+            "is the secret that Zendesk tests with, which everybody knows",
+            "write the webhook's own: Reveal secret on its page, or \
+             GET /api/v2/webhooks/ID/signing_secret",
+        )),
+        false => Ok(()),
+    }
 }
 
 fn standard_secret(secret: &str) -> Result<(), Wrong> {

@@ -77,6 +77,11 @@ pub(super) fn redacted(url: &str) -> String {
     parsed.into()
 }
 
+/// Whether the host is this machine itself.
+pub(super) fn is_on_loopback(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| is_loopback(&url))
+}
+
 fn web(given: &Given) -> Result<Url, Wrong> {
     let text = given.text()?;
     let wrong = |problem: String| {

@@ -269,6 +269,28 @@ impl<'a> Table<'_, 'a> {
         self.walk.fault(&place, value, problem, remedy);
     }
 
+    /// Lays values under those that the file gives: they hold where it is silent.
+    pub fn under(&mut self, values: Values) {
+        for (key, value) in values {
+            self.values.entry(key).or_insert(value);
+        }
+    }
+
+    /// Gives the table up: whatever is still left is not looked at, and its variables are left alone.
+    pub fn abandon(self) {
+        let beginning = format!("{}__", self.place.variable);
+        let of_it: Vec<_> = self
+            .walk
+            .variables
+            .keys()
+            .filter(|name| name.starts_with(&beginning))
+            .cloned()
+            .collect();
+        for name in of_it {
+            self.walk.answered.entry(name).or_insert_with(|| self.place.path.clone());
+        }
+    }
+
     /// Whatever is still left was not asked for, so it is unknown; `later` are the keys that are
     /// promised, and that this version does not know yet.
     pub fn close(self, later: &[&str]) {

@@ -19,7 +19,7 @@ use crate::scheduler;
 use crate::stop::{StopSender, stopper};
 use crate::store::{Result, Store};
 use crate::wake::Wake;
-use crate::watcher::standard::Verifier;
+use crate::watcher::verify::Verifier;
 use crate::watcher::{Intake, Receiver};
 use crate::web::{Live, Rate, Source};
 
@@ -112,11 +112,11 @@ impl Generation {
 }
 
 fn as_seen(source: &config::Source) -> Source {
-    let secret = config::standard_key(source.secret.expose());
     Source {
         name: source.name.clone(),
         account: source.account.clone(),
-        verifier: Verifier::new(&secret.expect("the configuration admits no other secret")),
+        verifier: Verifier::of(source).expect("the configuration admits no other secret"),
+        mapping: source.mapping.clone(),
         rate: source.rate_limit.map(Rate::per_minute),
     }
 }

@@ -13,9 +13,17 @@ pub struct Close {
     pub account: String,
     pub source: String,
     pub conversation_id: ConversationId,
-    pub user_id: UserId,
+    /// Nothing: the help desk did not tell who the person is at X.
+    pub user_id: Option<UserId>,
     pub closed_at: Millis,
     pub notice: Notice,
+}
+
+impl Close {
+    /// The person's id at X; empty where it is not known.
+    pub fn person(&self) -> &str {
+        self.user_id.as_ref().map_or("", UserId::as_str)
+    }
 }
 
 /// A conversation that went on after all.

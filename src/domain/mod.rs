@@ -1,15 +1,17 @@
 //! The rules of surveyd, pure: no async, no clock, no I/O, no logging.
 //!
-//! In the data's order: a [`close::Close`] becomes a [`survey::Survey`]; [`policy`] says whether
-//! and when it is sent, [`message`] what it says; what X tells back is folded by [`feedback`] and
-//! counted by [`summary`]; [`direct_message`] knows the trace of a prompt among an account's
-//! messages; [`budget`] keeps count of the calls that X allows.
+//! In the data's order: what a help desk tells becomes, by a [`mapping`], a [`close::Close`], and
+//! that a [`survey::Survey`]; [`policy`] says whether and when it is sent, [`message`] what it says;
+//! what X tells back is folded by [`feedback`] and counted by [`summary`]; [`direct_message`] knows
+//! the trace of a prompt among an account's messages; [`budget`] keeps count of the calls that X
+//! allows.
 
 pub mod budget;
 pub mod close;
 pub mod direct_message;
 pub mod feedback;
 pub mod id;
+pub mod mapping;
 pub mod message;
 pub mod policy;
 pub mod summary;

@@ -32,6 +32,10 @@ pub enum AtClose {
 /// Decides what is known at once; the rest is decided at the moment of sending.
 pub fn at_close(close: &Close, rules: &Rules, now: Millis) -> AtClose {
     let due_at = close.closed_at.plus(rules.delay);
+    // First: whoever sets a help desk up must see what is missing, also on a payload of last year.
+    if close.user_id.is_none() {
+        return AtClose::Suppressed { due_at, reason: Reason::NoXId };
+    }
     if is_too_late(close.closed_at, rules, now) {
         return AtClose::Expired { due_at };
     }
@@ -174,7 +178,7 @@ mod tests {
             account: "acme".into(),
             source: "desk".into(),
             conversation_id: ConversationId::parse(conversation_id).unwrap(),
-            user_id: UserId::parse("1").unwrap(),
+            user_id: UserId::parse("1").ok(),
             closed_at,
             notice: Default::default(),
         }
@@ -188,6 +192,14 @@ mod tests {
         assert_eq!(at(Millis(10)), AtClose::Scheduled { due_at });
         assert_eq!(at(Millis(0).plus(12 * HOUR)), AtClose::Scheduled { due_at });
         assert_eq!(at(Millis(1).plus(12 * HOUR)), AtClose::Expired { due_at });
+    }
+
+    #[test]
+    fn whoever_has_no_id_at_x_is_not_asked() {
+        let close = Close { user_id: None, ..close("c", Millis(0)) };
+        let suppressed = AtClose::Suppressed { due_at: Millis(300_000), reason: Reason::NoXId };
+        assert_eq!(at_close(&close, &rules(), Millis(0)), suppressed);
+        assert_eq!(at_close(&close, &rules(), Millis(0).plus(DAY)), suppressed);
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub struct Survey {
     pub source: String,
     pub conversation_id: ConversationId,
     pub external_id: String,
-    pub user_id: UserId,
+    /// Nothing: the help desk did not tell. Such a survey is suppressed as it comes in.
+    pub user_id: Option<UserId>,
     pub kind: SurveyType,
     pub question_variant_id: u32,
     pub test: bool,
@@ -37,6 +38,13 @@ pub struct Survey {
     /// How often a request was begun for it.
     pub attempts: u32,
     pub state: State,
+}
+
+impl Survey {
+    /// The person's id at X; empty where it is not known.
+    pub fn person(&self) -> &str {
+        self.user_id.as_ref().map_or("", UserId::as_str)
+    }
 }
 
 /// Where a survey stands. Each variant holds only what is true in it.
@@ -103,6 +111,8 @@ pub enum Reason {
     Throttled,
     SampledOut,
     Suspended,
+    /// The help desk did not tell who the person is at X.
+    NoXId,
 }
 
 impl Reason {
@@ -112,11 +122,12 @@ impl Reason {
             Self::Throttled => "throttled",
             Self::SampledOut => "sampled_out",
             Self::Suspended => "suspended",
+            Self::NoXId => "no_x_id",
         }
     }
 
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::CannotDm, Self::Throttled, Self::SampledOut, Self::Suspended]
+        [Self::CannotDm, Self::Throttled, Self::SampledOut, Self::Suspended, Self::NoXId]
             .into_iter()
             .find(|reason| reason.as_str() == name)
     }

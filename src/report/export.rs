@@ -48,6 +48,7 @@ pub struct ExportRow {
     pub source: String,
     pub conversation_id: String,
     pub external_id: String,
+    /// Empty where the help desk did not tell.
     pub user_id: String,
     pub state: String,
     pub reason: Option<String>,

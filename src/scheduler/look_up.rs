@@ -9,13 +9,19 @@ use crate::config::CanDmBy;
 use crate::desk::{Calls, Desk};
 use crate::domain::budget::Call;
 use crate::domain::policy;
-use crate::domain::survey::Event;
+use crate::domain::survey::{Event, Reason};
 use crate::domain::time::Millis;
 use crate::store::{self, Leased, Result};
 use crate::x::{self, Error, Person};
 
 /// Those who can be messaged now; all others are seen to.
 pub async fn look_up(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+    let (claimed, nobody): (Vec<_>, Vec<_>) =
+        claimed.into_iter().partition(|leased| leased.survey.user_id.is_some());
+    for leased in nobody {
+        // Only a hand in the database makes such a survey wait.
+        judge(desk, leased, Ok(Err(Reason::NoXId))).await?;
+    }
     if claimed.is_empty() {
         return Ok(claimed);
     }
@@ -41,7 +47,7 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
             return (leased, None);
         }
         let _slot = desk.slots.acquire().await;
-        let person = &leased.survey.user_id;
+        let Some(person) = &leased.survey.user_id else { return (leased, None) };
         let asked = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now());
         let answer = desk.unless_stopping(asked).await;
         calls.end(answer.as_ref().and_then(|answer| answer.told));
@@ -71,7 +77,8 @@ async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     if let Err(until) = desk.take_calls(Call::Users, 1).await? {
         return put_off(desk, claimed, until).await;
     }
-    let people: Vec<_> = claimed.iter().map(|leased| leased.survey.user_id.clone()).collect();
+    let people: Vec<_> =
+        claimed.iter().filter_map(|leased| leased.survey.user_id.clone()).collect();
     let asked = desk.x.can_dm_many(&desk.keys, &people, now);
     let Some(answer) = desk.unless_stopping(asked).await else {
         return put_off(desk, claimed, now).await;
@@ -82,7 +89,10 @@ async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     for leased in claimed {
         let person = match &people {
             // Nobody is left out of the answer.
-            Ok(people) => Ok(people[&leased.survey.user_id]),
+            Ok(people) => {
+                let person = leased.survey.user_id.as_ref().and_then(|id| people.get(id));
+                Ok(person.copied().unwrap_or(Err(Reason::NoXId)))
+            }
             Err(error) => Err(error.clone()),
         };
         can_be_asked.extend(judge(desk, leased, person).await?);

@@ -121,7 +121,7 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
         ("account", Value::from(survey.account.as_str())),
         ("source", Value::from(survey.source.as_str())),
         ("conversation_id", Value::from(survey.conversation_id.as_str())),
-        ("user_id", Value::from(survey.user_id.as_str())),
+        ("user_id", Value::from(survey.person())),
         ("first_name", text(&notice.first_name)),
         ("language", text(&notice.language)),
         ("agent", text(&notice.agent)),

@@ -559,7 +559,7 @@ async fn adopt(
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(survey.account.as_str())
         .bind(survey.external_id.as_str())
-        .bind(survey.user_id.as_str())
+        .bind(survey.person())
         .bind(made_after.0)
         .fetch_optional(&mut *connection)
         .await?;

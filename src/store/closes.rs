@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use super::surveys::{self, step_locked, touch_in};
 use super::{Result, Store};
 use crate::domain::close::{Close, Reopening};
-use crate::domain::id::{SurveyId, external_id};
+use crate::domain::id::{SurveyId, UserId, external_id};
 use crate::domain::policy::AtClose;
 use crate::domain::survey::{CancelledBy, Event, State};
 use crate::domain::survey_type::SurveyType;
@@ -23,8 +23,10 @@ pub struct NewSurvey {
     pub question_variant_id: u32,
     pub test: bool,
     pub now: Millis,
-    id: String,
-    notice: String,
+    /// The sender's id of the event, where a redelivery is told by it.
+    pub event_id: Option<String>,
+    pub(super) id: String,
+    pub(super) notice: String,
 }
 
 /// What became of a close.
@@ -48,11 +50,8 @@ impl Store {
         (kind, question_variant_id, test): (SurveyType, u32, bool),
         now: Millis,
     ) -> Result<Taken> {
-        let notice = serde_json::to_string(&close.notice)?;
-        let id = uuid::Uuid::now_v7().simple().to_string();
-        let survey =
-            NewSurvey { close, at_close, kind, question_variant_id, test, now, id, notice };
-        self.writer.close(survey).await
+        let kind = (kind, question_variant_id, test);
+        self.take_delivered_close(close, at_close, kind, None, now).await
     }
 
     /// Calls off the survey of a conversation that went on. Gives the one it cancelled.
@@ -61,7 +60,8 @@ impl Store {
         reopening: Reopening,
         now: Millis,
     ) -> Result<Option<SurveyId>> {
-        self.writer.run(move |connection| Box::pin(reopen(connection, reopening, now))).await
+        let taken = self.take_delivered_reopening(reopening, None, now).await?;
+        Ok(taken.0)
     }
 }
 
@@ -146,8 +146,9 @@ async fn among(
     Ok(found.into_iter().collect())
 }
 
-/// Writes a batch of closes; the answers stand in the order of the batch.
-pub async fn take(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
+/// Writes a batch of closes, none of which was delivered before; the answers stand in the order of
+/// the batch.
+pub async fn take_new(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
     let all_new = insert(connection, &batch, 1).await? == batch.len();
     let cancelled = among(connection, CANCELLED, &batch).await?;
     let written = if all_new { HashSet::new() } else { among(connection, WRITTEN, &batch).await? };
@@ -188,7 +189,7 @@ fn bind<'q>(query: Query<'q>, survey: Option<&'q NewSurvey>, ordinal: i64) -> Qu
         .bind(close.map(|close| close.source.as_str()))
         .bind(close.map(|close| close.conversation_id.as_str()))
         .bind(close.map(|close| external_id(&close.conversation_id, ordinal)))
-        .bind(close.map(|close| close.user_id.as_str()))
+        .bind(close.map(Close::person))
         .bind(survey.map(|survey| survey.kind.as_str()))
         .bind(survey.map(|survey| i64::from(survey.question_variant_id)))
         .bind(survey.map(|survey| i64::from(survey.test)))
@@ -233,7 +234,7 @@ const MERGE: &str = "insert into merged_close (account, conversation_id, closed_
      accepted_at) values ($1, $2, $3, $4, $5) on conflict do nothing";
 
 const MOVE: &str = "update survey set closed_at = $1, due_at = $2, try_at = $2, notice = $3, \
-     user_id = $4, source = $5, lease_until = null, lease_token = lease_token + 1 \
+     user_id = case when $4 = '' then user_id else $4 end, source = $5, lease_until = null, lease_token = lease_token + 1 \
      where id = $6 and state = 'scheduled' and lease_token = $7";
 
 /// A close of a conversation that has surveys already: known itself, or moving the one that still
@@ -284,7 +285,7 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
     }
 }
 
-fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {
+pub fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {
     Ok(Taken {
         survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
         state: known_name(&row.try_get::<String, _>(2)?),
@@ -312,7 +313,7 @@ async fn merge(
             .bind(close.closed_at.0)
             .bind(due_at(survey).0)
             .bind(survey.notice.as_str())
-            .bind(close.user_id.as_str())
+            .bind(close.person())
             .bind(close.source.as_str())
             .bind(taken.survey_id.as_str())
             .bind(token)
@@ -326,7 +327,7 @@ async fn merge(
             "closed again at {}, due {}, person {}",
             close.closed_at.rfc3339(),
             taken.due_at.rfc3339(),
-            close.user_id
+            close.user_id.as_ref().map_or("as before", UserId::as_str)
         );
         surveys::note(
             connection,
@@ -357,7 +358,7 @@ const REMEMBER_REOPENING: &str = "insert into reopening (account, conversation_i
 const WAITING: &str = "select id from survey where account = $1 and conversation_id = $2 \
      and state = 'scheduled' and closed_at <= $3 order by ordinal desc limit 1000";
 
-async fn reopen(
+pub async fn reopen(
     connection: &mut AnyConnection,
     reopening: Reopening,
     now: Millis,

@@ -7,10 +7,11 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use super::{Engine, Error, Location, Result};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
+    (4, "deliveries", include_str!("../../migrations/0004_deliveries.sql")),
 ];
 
 /// The newest schema this program knows.

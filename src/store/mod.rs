@@ -11,6 +11,7 @@
 mod answers;
 mod budgets;
 mod closes;
+mod deliveries;
 mod migrate;
 mod progress;
 mod reads;

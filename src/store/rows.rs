@@ -25,7 +25,10 @@ pub fn survey(row: &AnyRow) -> Result<(Survey, i64)> {
         source: text(2)?,
         conversation_id: ConversationId::parse(&text(3)?).map_err(broken)?,
         external_id: text(4)?,
-        user_id: UserId::parse(&text(5)?).map_err(broken)?,
+        user_id: match text(5)?.as_str() {
+            "" => None,
+            id => Some(UserId::parse(id).map_err(broken)?),
+        },
         kind: SurveyType::parse(&text(6)?).ok_or_else(|| broken("an unknown type"))?,
         question_variant_id: u32::try_from(number(7)?).map_err(|_| broken("a bad variant"))?,
         test: number(8)? == 1,

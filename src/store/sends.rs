@@ -492,7 +492,7 @@ async fn history(
         .bind(throttle_group)
         .bind(survey.account.as_str())
         .bind(since)
-        .bind(survey.user_id.as_str())
+        .bind(survey.person())
         .fetch_one(&mut *connection)
         .await?;
     let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
@@ -513,7 +513,7 @@ async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<St
         let taken: Option<String> = sqlx::query_scalar(TAKEN_NAME)
             .bind(survey.account.as_str())
             .bind(name.as_str())
-            .bind(survey.user_id.as_str())
+            .bind(survey.person())
             .bind(survey.id.as_str())
             .fetch_optional(&mut *connection)
             .await?;

@@ -77,7 +77,7 @@ impl Bench {
             account: ACCOUNT.into(),
             source: "desk".into(),
             conversation_id: ConversationId::parse(conversation).unwrap(),
-            user_id: UserId::parse(person).unwrap(),
+            user_id: UserId::parse(person).ok(),
             closed_at,
             notice: Notice::default(),
         };

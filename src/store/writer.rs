@@ -16,8 +16,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::closes::{self, NewSurvey, Taken};
-use super::{Engine, Error, Location, Result};
+use super::closes::{NewSurvey, Taken};
+use super::{Engine, Error, Location, Result, deliveries};
 
 /// Writes that wait; a caller beyond them waits itself.
 const WAITING_MAX: usize = 4_096;
@@ -182,7 +182,7 @@ impl Worker {
         let done = self
             .transaction(Box::new(move |connection| {
                 Box::pin(async move {
-                    let taken = closes::take(connection, batch).await?;
+                    let taken = deliveries::take(connection, batch).await?;
                     Ok(Box::new(taken) as Value)
                 })
             }))
@@ -190,7 +190,7 @@ impl Worker {
         match done {
             Ok(value) => {
                 let taken: Vec<Taken> =
-                    *value.downcast().expect("closes::take returns what it is declared to");
+                    *value.downcast().expect("deliveries::take returns what it is declared to");
                 for (reply, taken) in replies.into_iter().zip(taken) {
                     let _ = reply.send(Ok(taken));
                 }

@@ -3,8 +3,9 @@
 //!
 //! How a notice comes is no matter here: [`web`](crate::web) and the command line hand it in.
 
+pub mod mapped;
 pub mod notice;
-pub mod standard;
+pub mod verify;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -39,6 +40,15 @@ pub struct Receiver {
 impl Intake {
     /// Takes a close; durable when this returns. `None`: there is no such account.
     pub async fn close(&self, close: Close) -> Result<Option<Taken>> {
+        self.delivered_close(close, None).await
+    }
+
+    /// The same, by the sender's event id: delivered again, it changes nothing.
+    pub async fn delivered_close(
+        &self,
+        close: Close,
+        event_id: Option<String>,
+    ) -> Result<Option<Taken>> {
         let Some(receiver) = self.accounts.get(&close.account) else { return Ok(None) };
         let survey = &receiver.account.survey;
         let now = self.clock.now();
@@ -46,7 +56,7 @@ impl Intake {
         let (account, source) = (close.account.clone(), close.source.clone());
         let conversation_id = close.conversation_id.clone();
         let kind = (survey.kind, survey.question_variant_id, survey.test);
-        let taken = self.store.take_close(close, at_close, kind, now).await?;
+        let taken = self.store.take_delivered_close(close, at_close, kind, event_id, now).await?;
         let due_at = taken.due_at.rfc3339();
         let tell = |event: &'static str, what: &str| {
             info!(
@@ -87,10 +97,21 @@ impl Intake {
 
     /// Takes a reopening; durable when this returns. The survey it called off, if any.
     pub async fn reopening(&self, reopening: Reopening) -> Result<Option<SurveyId>> {
+        self.delivered_reopening(reopening, None).await
+    }
+
+    /// The same, by the sender's event id: delivered again, it changes nothing.
+    pub async fn delivered_reopening(
+        &self,
+        reopening: Reopening,
+        event_id: Option<String>,
+    ) -> Result<Option<SurveyId>> {
         let (account, conversation_id) =
             (reopening.account.clone(), reopening.conversation_id.clone());
-        let cancelled = self.store.take_reopening(reopening, self.clock.now()).await?;
-        if let Some(id) = &cancelled {
+        let now = self.clock.now();
+        let (cancelled, is_new) =
+            self.store.take_delivered_reopening(reopening, event_id, now).await?;
+        if let Some(id) = cancelled.as_ref().filter(|_| is_new) {
             info!(
                 event = "survey.cancelled",
                 account,

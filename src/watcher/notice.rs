@@ -91,7 +91,7 @@ impl Reader {
                     account: account?,
                     source: source.to_owned(),
                     conversation_id: conversation_id?,
-                    user_id: user_id?,
+                    user_id: Some(user_id?),
                     closed_at: closed_at?,
                     notice,
                 })))
@@ -303,7 +303,7 @@ mod tests {
         });
         let Said::Closed(close) = read(&notice, "desk", None, NOW).unwrap() else { panic!() };
         assert_eq!(close.conversation_id.as_str(), "42");
-        assert_eq!(close.user_id.as_str(), "343434343434");
+        assert_eq!(close.person(), "343434343434");
         assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:59:58Z");
         assert_eq!(close.notice.tags, ["vip"]);
         assert_eq!(close.notice.attributes["n"], "3");

@@ -13,9 +13,11 @@ use tracing::warn;
 use super::problem::{self, Problem};
 use super::{Live, Source, Web};
 use crate::domain::id::SurveyId;
+use crate::domain::mapping::Mapping;
+use crate::domain::time::Millis;
 use crate::store::Taken;
+use crate::watcher::mapped::{self, Heard, Origin};
 use crate::watcher::notice::{self, Fault, Said};
-use crate::watcher::standard;
 
 #[derive(Serialize)]
 struct Closed<'a> {
@@ -24,6 +26,16 @@ struct Closed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     due_at: String,
+}
+
+#[derive(Serialize)]
+struct Ignored<'a> {
+    ignored: &'a str,
+}
+
+#[derive(Serialize)]
+struct Challenge<'a> {
+    challenge: &'a str,
 }
 
 #[derive(Serialize)]
@@ -54,17 +66,29 @@ pub async fn post(State(web): State<Web>, Path(name): Path<String>, request: Req
     }
 }
 
+/// A desk that looks whether the address is there before it sends anything.
+pub async fn head(State(web): State<Web>, Path(name): Path<String>) -> StatusCode {
+    match web.live().sources.contains_key(&name) {
+        true => StatusCode::OK,
+        false => StatusCode::NOT_FOUND,
+    }
+}
+
 async fn take(
     web: &Web,
     live: &Live,
     source: &Source,
     request: Request,
 ) -> Result<Response, Response> {
-    let said = read(web, live, source, request).await?;
+    let (said, event_id) = match read(web, live, source, request).await? {
+        Asked::Said { said, event_id } => (said, event_id),
+        Asked::Ignored(why) => return Ok(json(StatusCode::OK, &Ignored { ignored: &why })),
+        Asked::Challenge(word) => return Ok(json(StatusCode::OK, &Challenge { challenge: &word })),
+    };
     match said {
         Said::Closed(close) => {
             let account = close.account.clone();
-            match live.intake.close(*close).await {
+            match live.intake.delivered_close(*close, event_id).await {
                 Ok(Some(taken)) => Ok(closed(&taken)),
                 Ok(None) => Err(unknown_account(&account)),
                 Err(error) => Err(problem::store(&error)),
@@ -74,7 +98,7 @@ async fn take(
             if !live.intake.accounts.contains_key(&reopening.account) {
                 return Err(unknown_account(&reopening.account));
             }
-            match live.intake.reopening(reopening).await {
+            match live.intake.delivered_reopening(reopening, event_id).await {
                 Ok(cancelled) => Ok(reopened(cancelled.as_ref())),
                 Err(error) => Err(problem::store(&error)),
             }
@@ -82,33 +106,89 @@ async fn take(
     }
 }
 
+/// What a request asks for.
+enum Asked {
+    Said {
+        said: Said,
+        event_id: Option<String>,
+    },
+    Ignored(String),
+    /// The sender wants its own word back.
+    Challenge(String),
+}
+
 /// Checks a request and reads what it says.
-async fn read(web: &Web, live: &Live, source: &Source, request: Request) -> Result<Said, Response> {
+async fn read(
+    web: &Web,
+    live: &Live,
+    source: &Source,
+    request: Request,
+) -> Result<Asked, Response> {
     let (Parts { headers, .. }, body) = request.into_parts();
     let body = whole(body, &headers, live.max_body).await?;
     let now = web.clock.now();
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let signed = standard::Headers {
-        id: header("webhook-id"),
-        timestamp: header("webhook-timestamp"),
-        signature: header("webhook-signature"),
-    };
+    // Before any signature: to say a word back gives nothing away, and takes nothing in.
+    let challenge = source.mapping.as_ref().and_then(|mapping| mapping.challenge.as_deref());
+    if let Some(word) = challenge.and_then(header) {
+        return Ok(Asked::Challenge(word.to_owned()));
+    }
     source
         .verifier
-        .verify(signed, &body, now)
+        .verify(&header, &body, now)
         .map_err(|why| refuse(StatusCode::UNAUTHORIZED, why.to_string()))?;
     if let Some(Err(seconds)) = source.rate.as_ref().map(|rate| rate.take(now)) {
         let detail = "this source has sent more than its rate_limit";
         return Err(problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string()));
     }
-    let not_json = |detail: String| refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
-    if let Some(kind) = header("content-type").filter(|kind| !is_json(kind)) {
+    let asked = match &source.mapping {
+        None => standard(source, &body, header("content-type"), now),
+        Some(mapping) => mapped(source, mapping, &body, &header, now),
+    };
+    asked.map_err(Problem::into_response)
+}
+
+/// What a notice of kind `standard` says.
+fn standard(
+    source: &Source,
+    body: &[u8],
+    content_type: Option<&str>,
+    now: Millis,
+) -> Result<Asked, Problem> {
+    if let Some(kind) = content_type.filter(|kind| !is_json(kind)) {
         return Err(not_json(format!("the content type is {kind}; send application/json")));
     }
-    let value: Value = serde_json::from_slice(&body)
-        .map_err(|error| not_json(format!("the body is no JSON: {error}")))?;
-    notice::read(&value, &source.name, source.account.as_deref(), now)
-        .map_err(|faults| unprocessable(faults).into_response())
+    notice::read(&parsed(body)?, &source.name, source.account.as_deref(), now)
+        .map(|said| Asked::Said { said, event_id: None })
+        .map_err(unprocessable)
+}
+
+/// What a desk's payload says. Desks differ in what they call its content type: it is not looked at.
+fn mapped<'a>(
+    source: &Source,
+    mapping: &Mapping,
+    body: &[u8],
+    header: &'a dyn Fn(&str) -> Option<&'a str>,
+    now: Millis,
+) -> Result<Asked, Problem> {
+    if body.is_empty() {
+        return Ok(Asked::Ignored("the body is empty".into()));
+    }
+    let value = parsed(body)?;
+    let origin = Origin { source: &source.name, account: source.account.as_deref(), now };
+    match mapped::read(mapping, value, body, header, origin) {
+        Ok(Heard::Said { said, event_id }) => Ok(Asked::Said { said, event_id: Some(event_id) }),
+        Ok(Heard::Ignored(why)) => Ok(Asked::Ignored(why)),
+        Err(faults) => Err(unprocessable(faults)),
+    }
+}
+
+fn parsed(body: &[u8]) -> Result<Value, Problem> {
+    serde_json::from_slice(body).map_err(|error| not_json(format!("the body is no JSON: {error}")))
+}
+
+fn not_json(detail: String) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
 }
 
 /// The raw body, of which the signature speaks.

@@ -17,9 +17,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::clock::Clock;
+use crate::domain::mapping::Mapping;
 use crate::store::Store;
 use crate::watcher::Intake;
-use crate::watcher::standard::Verifier;
+use crate::watcher::verify::Verifier;
 
 pub use rate::Rate;
 pub use server::serve;
@@ -29,6 +30,8 @@ pub struct Source {
     pub name: String,
     pub account: Option<String>,
     pub verifier: Verifier,
+    /// What its payloads mean; nothing: they are notices of kind `standard`.
+    pub mapping: Option<Mapping>,
     pub rate: Option<Rate>,
 }
 
@@ -63,7 +66,7 @@ impl Web {
 
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/v1/sources/{name}", post(intake::post))
+            .route("/v1/sources/{name}", post(intake::post).head(intake::head))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics::get))

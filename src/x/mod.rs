@@ -128,7 +128,7 @@ impl Client {
         let variant = prompt.question_variant_id.to_string();
         let mut form = BTreeMap::from([
             ("type", prompt.kind.as_str()),
-            ("to_user_id", survey.user_id.as_str()),
+            ("to_user_id", survey.person()),
             ("message", prompt.message.as_str()),
             ("privacy_url", prompt.privacy_url.as_str()),
             ("external_id", survey.external_id.as_str()),

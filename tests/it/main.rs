@@ -5,6 +5,7 @@
 //! out, and a line on standard error says so.
 
 mod cli;
+mod desks;
 mod harness;
 mod layering;
 mod migrations;

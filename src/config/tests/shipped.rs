@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::super::given::{Values, from_toml};
 use super::super::walk::Walk;
 use super::*;
+use crate::domain::mapping::FieldName;
 
 const SHIPPED: &str = include_str!("../../../config/surveyd.toml");
 
@@ -27,6 +28,7 @@ fn read_with_secrets(text: &str) -> Config {
         ("acme-access-token", "key-3"),
         ("acme-access-token-secret", "key-4"),
         ("helpdesk-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        ("own-desk-secret", "hunter2"),
     ] {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
@@ -47,7 +49,10 @@ fn the_shipped_file_says_what_the_defaults_are() {
         + SOURCE
         + "account = \"acme\"\nrate_limit = 6000\n";
     let text = with(&text, "[accounts.survey]", "display_name = \"Acme\"\n[accounts.survey]");
-    assert_eq!(read_with_secrets(&with_examples()), sound(&text));
+    let mut shipped = read_with_secrets(&with_examples());
+    let mapped = shipped.sources.pop().unwrap();
+    assert_eq!(shipped, sound(&text));
+    assert_eq!(mapped.mapping.unwrap().fields.len(), FieldName::ALL.len());
 }
 
 #[test]
@@ -63,7 +68,8 @@ fn the_shipped_file_alone_asks_for_an_account_and_nothing_else() {
 fn the_shipped_file_shows_every_key_there_is() {
     let environment = Environment::default();
     let mut walk = Walk::new(Path::new("surveyd.toml"), &environment);
-    super::super::read(walk.root(from_toml(&format!("{LEAST}{SOURCE}")).unwrap()));
+    let text = format!("{LEAST}{SOURCE}{}", SOURCE.replace("standard", "mapped"));
+    super::super::read(walk.root(from_toml(&text).unwrap()));
     let known = walk.known;
     assert!(known.len() > 40, "{known:?}");
     let shown = from_toml(&with_examples()).unwrap();
@@ -83,7 +89,7 @@ fn every_key_of_the_shipped_file_has_its_sentence() {
     }
 }
 
-/// Whether a file gives the key of that pattern, in the first table of each list.
+/// Whether a file gives the key of that pattern, in any table of each list.
 fn holds(values: &Values, pattern: &str) -> bool {
     let (key, rest) = pattern.split_once('.').unwrap_or((pattern, ""));
     match values.get(key).map(|value| value.kind.clone()) {
@@ -91,8 +97,8 @@ fn holds(values: &Values, pattern: &str) -> bool {
         Some(_) if rest.is_empty() => true,
         Some(::config::ValueKind::Table(inner)) => holds(&inner, rest),
         Some(::config::ValueKind::Array(list)) => {
-            let first = list[0].clone().into_table().unwrap();
-            holds(&first, rest.strip_prefix("*.").unwrap())
+            let rest = rest.strip_prefix("*.").unwrap();
+            list.iter().any(|entry| holds(&entry.clone().into_table().unwrap(), rest))
         }
         Some(_) => false,
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::mapping::FieldName;
 
 #[test]
 fn a_source_signs_by_a_scheme_that_is_known_with_a_key_that_is_long_enough() {
@@ -8,9 +9,9 @@ fn a_source_signs_by_a_scheme_that_is_known_with_a_key_that_is_long_enough() {
     for (line, other, fault) in [
         (
             "\"standard\"",
-            "\"zendesk\"",
-            "kind = \"zendesk\": is no kind that this version of surveyd knows
-  the kinds it knows: \"standard\""
+            "\"smartdesk\"",
+            "kind = \"smartdesk\": is no kind that this version of surveyd knows
+  the kinds it knows: \"standard\", \"chatwoot\", \"zendesk\", \"intercom\", \"freshchat\", \"freshdesk\", \"helpscout\", \"front\", \"zammad\", \"mapped\""
                 .to_owned(),
         ),
         (
@@ -60,7 +61,138 @@ fn a_sources_secret_may_leave_its_prefix_and_its_padding_out() {
         let source = with(SOURCE, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", secret);
         let config = sound(&format!("{LEAST}{source}account = \"acme\"\n"));
         let source = config.source("helpdesk").unwrap();
-        assert_eq!(standard_key(source.secret.expose()).unwrap(), b"1234567890123456");
+        assert_eq!(standard_key(source.secrets[0].expose()).unwrap(), b"1234567890123456");
         assert_eq!(source.account.as_deref(), Some("acme"));
     }
+}
+
+/// The least file with a source of that kind under it.
+fn desk(kind: &str, lines: &str) -> String {
+    format!("{LEAST}[[sources]]\nname = \"desk\"\nkind = \"{kind}\"\n{lines}\n")
+}
+
+const DESKS: [&str; 8] =
+    ["chatwoot", "zendesk", "intercom", "freshchat", "freshdesk", "helpscout", "front", "zammad"];
+
+const MAPPED: &str = "signature = \"token\"\nsignature_header = \"X-Token\"\nsecret = \"s\"\n\
+     closed = { \"/status\" = \"done\" }\nconversation_id = \"/id\"\nuser_id = \"/x\"\n";
+
+#[test]
+fn every_desk_needs_a_secret_and_nothing_else() {
+    for kind in DESKS {
+        let asked = faults(&desk(kind, ""));
+        let expected = "surveyd.toml: sources.desk.secret: is missing
+  add `secret = { file = \"…\" }` to sources.desk";
+        assert_eq!(asked, expected, "{kind}");
+        if kind != "freshchat" {
+            let config = sound(&desk(kind, "secret = \"hunter2\""));
+            let source = config.source("desk").unwrap();
+            assert_eq!(source.kind.as_str(), kind);
+            assert_eq!(source.account.as_deref(), Some("acme"));
+            assert!(!source.mapping.as_ref().unwrap().closed.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_single_key_of_a_desk_is_set_otherwise() {
+    let lines = "secret = [\"old\", \"new\"]\nuser_id = \"/a/b\"\ntolerance = \"1m\"";
+    let config = sound(&desk("chatwoot", lines));
+    let source = config.source("desk").unwrap();
+    let given = source.mapping.as_ref().unwrap().field(FieldName::UserId);
+    assert_eq!(given.0[0].to_string(), "/a/b");
+    assert_eq!((given.0.len(), source.secrets.len()), (1, 2));
+    assert_eq!(source.scheme.tolerance.as_secs(), 60);
+    assert_eq!(source.scheme.header, "X-Chatwoot-Signature");
+    let variable = ("SURVEYD__SOURCES__DESK__USER_ID", "/c");
+    let config = read_under(&desk("chatwoot", lines), &[variable]).unwrap();
+    let mapping = config.sources[0].mapping.as_ref().unwrap();
+    assert_eq!(mapping.field(FieldName::UserId).0[0].to_string(), "/c");
+}
+
+#[test]
+fn a_mapped_source_says_what_its_payloads_mean() {
+    assert_eq!(sound(&desk("mapped", MAPPED)).sources[0].scheme.algorithm, Algorithm::Token);
+    assert_eq!(
+        faults(&desk("mapped", "")),
+        "\
+surveyd.toml: sources.desk.signature: is missing
+  add `signature = \"hmac-sha256\"` to sources.desk
+surveyd.toml: sources.desk.secret: is missing
+  add `secret = { file = \"…\" }` to sources.desk
+surveyd.toml: sources.desk.closed: is missing
+  add `closed = { \"/ticket/status\" = \"closed\" }` to sources.desk
+surveyd.toml: sources.desk.conversation_id: is missing
+  add `conversation_id = \"/ticket/id\"` to sources.desk
+surveyd.toml: sources.desk.user_id: is missing
+  add `user_id = \"/ticket/x_user_id\"` to sources.desk"
+    );
+    let forms = "write a JSON Pointer as \"/ticket/id\", { at = \"…\", default = \"…\" }, or a list of those";
+    let form = "write a JSON Pointer as \"/ticket/id\", or \"header:X-Name\"";
+    for (line, other, fault) in [
+        ("\"/id\"", "\"id\"", format!("conversation_id = \"id\": names \"id\", which is no place\n  {form}")),
+        ("\"/id\"", "7", format!("conversation_id = 7: is a whole number, not a place\n  {forms}")),
+        ("\"/id\"", "{ att = \"/id\" }", "conversation_id: holds the unknown key `att`\n  did you mean `at`?".into()),
+        ("\"/id\"", "{ at = \"/id\", is = \"x\" }", format!("conversation_id: must have one of `at`, `is` and `all`\n  {forms}")),
+        ("\"done\"", "1.5", "closed: holds a number where a text belongs\n  put it in quotes".into()),
+        ("{ \"/status\" = \"done\" }", "\"done\"", "closed = \"done\": is neither a table nor a list of tables
+  write what must stand where, as { \"/ticket/status\" = [\"closed\", \"solved\"] }, or a list of those".into()),
+        ("\"done\"", "\"=done\"", "closed: compares with \"=done\", which is no place
+  write the place behind =, as \"=/ticket/owner_id\"".into()),
+        ("\"X-Token\"", "\"X Token\"", "signature_header = \"X Token\": is no header's name\n  write it as X-Signature".into()),
+        ("signature_header = \"X-Token\"", "", "signature_header: is missing\n  add `signature_header = \"X-Signature\"` to sources.desk".into()),
+        ("\"token\"", "\"hmac-sha25\"", "signature = \"hmac-sha25\": is not known here
+  did you mean \"hmac-sha256\"? It is one of \"hmac-sha1\", \"hmac-sha256\", \"rsa-sha256\", \"token\", \"authorization\", \"none\"".into()),
+        ("\"token\"", "\"hmac-sha256\"\nsigned = \"{ts}.{body}\"", "timestamp_header: is missing\n  add `timestamp_header = \"X-Timestamp\"` to sources.desk".into()),
+        ("\"token\"", "\"hmac-sha256\"\nsigned = \"hello\"", "signed: does not hold {body}
+  put {body} into it: a signature that does not speak of the body proves nothing".into()),
+        ("\"token\"", "\"hmac-sha256\"\nsigned = \"{time}{body}\"", "signed = \"{time}{body}\": holds {time}, which is none of its parts
+  write text with {body}, {ts} and {id} in it, as \"{ts}.{body}\"".into()),
+        ("\"token\"", "\"none\"", "secret: is given, and signature is \"none\"
+  remove it, or name another signature: it would be checked nowhere".into()),
+        ("\"s\"", "[\"s\", \"\"]", "secret[1]: is empty\n  write the secret".into()),
+        ("\"s\"", "[]", "secret: is an empty list\n  write \"…\", { file = \"…\" } or { env = \"…\" }".into()),
+        ("\"s\"", "\" s\"", "secret: begins or ends with white space\n  remove the white space".into()),
+        ("\"s\"", "\"s\"\nuser_idd = \"/x\"", "user_idd: unknown key\n  did you mean `user_id`?".into()),
+        ("\"s\"", "\"s\"\naccounts = { 3 = \"acmee\" }", "accounts.3 = \"acmee\": is no account's name\n  did you mean \"acme\"?".into()),
+    ] {
+        let text = desk("mapped", &with(MAPPED, line, other));
+        assert_eq!(faults(&text), format!("surveyd.toml: sources.desk.{fault}"), "{other}");
+    }
+}
+
+#[test]
+fn a_public_key_is_one() {
+    let shown = faults(&desk("freshchat", "secret = \"hunter2\""));
+    assert_eq!(
+        shown,
+        "surveyd.toml: sources.desk.secret: is no RSA public key
+  paste the public key that the desk shows, from -----BEGIN to the end"
+    );
+}
+
+#[test]
+fn the_secret_that_zendesk_tests_with_is_for_stand_ins_only() {
+    let text = desk("zendesk", "secret = \"dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==\"");
+    let refused = "surveyd.toml: sources.desk.secret: is the secret that Zendesk tests with, which everybody knows
+  write the webhook's own: Reveal secret on its page, or GET /api/v2/webhooks/ID/signing_secret";
+    assert_eq!(faults(&text), refused);
+    assert_eq!(faults(&format!("[x]\nbase_url = \"https://x.example\"\n{text}")), refused);
+    sound(&format!("[x]\nbase_url = \"http://127.0.0.1:8474\"\n{text}"));
+}
+
+#[test]
+fn where_there_are_several_accounts_a_desk_says_which_it_means() {
+    let other = LEAST.replace("acme", "other").replace("1212121212121", "77");
+    let text =
+        |lines: &str| format!("{other}{}", desk("front", &format!("secret = \"s\"\n{lines}")));
+    assert_eq!(
+        faults(&text("")),
+        "surveyd.toml: sources.desk.account: is missing, and there are several accounts
+  add `account = \"acme\"` to sources.desk, or `accounts = { \"…\" = \"acme\" }` by the desk's inbox"
+    );
+    assert_eq!(sound(&text("account = \"other\"")).sources[0].account.as_deref(), Some("other"));
+    let config = sound(&text("accounts = { inb_1 = \"other\", inb_2 = \"acme\" }"));
+    let accounts = &config.sources[0].mapping.as_ref().unwrap().accounts;
+    assert_eq!((config.sources[0].account.as_deref(), accounts["inb_2"].as_str()), (None, "acme"));
 }

@@ -168,7 +168,7 @@ impl Stage {
             account: "acme".into(),
             source: "desk".into(),
             conversation_id: ConversationId::parse(conversation).unwrap(),
-            user_id: UserId::parse(&person.to_string()).unwrap(),
+            user_id: UserId::parse(&person.to_string()).ok(),
             closed_at: self.now(),
             notice: Notice::default(),
         }

@@ -83,7 +83,7 @@ impl Model {
             account,
             conversation,
             external_id,
-            person: close.user_id.as_str().parse().expect("people here have numbers"),
+            person: close.person().parse().expect("people here have numbers"),
             closes: BTreeSet::from([close.closed_at]),
             closed_at: close.closed_at,
             due_at,

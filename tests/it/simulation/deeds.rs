@@ -119,7 +119,7 @@ impl Planner<'_> {
                 source: "desk".into(),
                 conversation_id: ConversationId::parse(&format!("c-{}", self.conversations.len()))
                     .unwrap(),
-                user_id: UserId::parse(&person.to_string()).unwrap(),
+                user_id: UserId::parse(&person.to_string()).ok(),
                 closed_at: at,
                 notice: Notice::default(),
             }

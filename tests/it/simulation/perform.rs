@@ -85,7 +85,7 @@ impl Run {
         }
         let (account, conversation) = (close.account, close.conversation_id.to_string());
         self.tell(&format!("{account}/{conversation} closes, {what}: {}", taken.state));
-        let person = close.user_id.as_str().parse().unwrap();
+        let person = close.user_id.expect("people here have one").as_str().parse().unwrap();
         let said = Said::Closed { conversation, person, closed_at: close.closed_at };
         self.said.push((now, account, said));
     }

@@ -6,6 +6,7 @@ mod closes;
 mod completeness;
 mod concurrency;
 mod deciding;
+mod deliveries;
 mod ending;
 mod polling;
 mod reads;
@@ -58,7 +59,7 @@ fn close(conversation: &str, person: &str, closed_at: Millis) -> Close {
         account: ACCOUNT.into(),
         source: "desk".into(),
         conversation_id: ConversationId::parse(conversation).unwrap(),
-        user_id: UserId::parse(person).unwrap(),
+        user_id: UserId::parse(person).ok(),
         closed_at,
         notice: Notice::default(),
     }

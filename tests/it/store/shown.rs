@@ -88,7 +88,7 @@ async fn messages_are_claimed_by_the_prompts_of_their_account_to_their_person() 
             let person = UserId::parse(person).unwrap();
             bench.store.claimed_messages(account, &person).await.unwrap()
         };
-        assert_eq!(claimed(ACCOUNT, survey.user_id.as_str()).await, ["dm-900".to_owned()].into());
+        assert_eq!(claimed(ACCOUNT, survey.person()).await, ["dm-900".to_owned()].into());
         assert!(claimed("other", "7").await.is_empty());
         assert!(claimed(ACCOUNT, "9").await.is_empty());
     })

@@ -18,7 +18,7 @@ fn told(at: Millis) -> Millis {
 
 /// Holds a survey's row against what X knows of its person.
 fn assert_is_the_truth(stage: &Stage, row: &ResultRow) {
-    let person = row.survey.user_id.as_str().parse().unwrap();
+    let person = row.survey.person().parse().unwrap();
     let truth = stage.x(|world| {
         let id = world.prompts_to(person).next().expect("is prompted").feedback_id;
         world.feedback(id).unwrap().clone()

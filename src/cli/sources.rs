@@ -1,0 +1,311 @@
+//! `surveyd sources`: what closes come from, and what a saved payload would become.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Context, print_json, table, usage};
+use crate::config::{Algorithm, Source};
+use crate::domain::mapping::FieldName;
+use crate::domain::time::Millis;
+use crate::watcher::mapped::{self, Heard, Line, Origin};
+use crate::watcher::notice::{self, Fault, Said};
+use crate::watcher::verify::Verifier;
+
+#[derive(Subcommand)]
+pub enum Sources {
+    /// The sources, where each is posted to and how it is signed
+    List(List),
+    /// What a saved payload would become; nothing is stored
+    Test(Test),
+}
+
+#[derive(Args)]
+pub struct List {
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub struct Test {
+    /// The source that the payload was sent to
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The payload's bytes as they came; - reads standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The request's headers, a line each as `Name: value`; the signature is checked then
+    #[arg(long, value_name = "FILE")]
+    headers: Option<PathBuf>,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    source: &'a str,
+    kind: &'a str,
+    path: String,
+    account: Option<&'a str>,
+    accounts: Vec<&'a str>,
+    signature: &'a str,
+    header: &'a str,
+    secrets: usize,
+}
+
+/// What a payload would become.
+#[derive(Serialize)]
+struct Outcome {
+    source: String,
+    kind: &'static str,
+    /// `fits`, `not checked`, or why it does not fit.
+    signature: String,
+    /// `closed`, `reopened`, `ignored` or `refused`.
+    becomes: &'static str,
+    /// Why it is ignored or refused.
+    why: Option<String>,
+    account: Option<String>,
+    /// The reason, where nobody would be asked.
+    suppressed: Option<&'static str>,
+    event_id: Option<String>,
+    fields: Vec<Field>,
+}
+
+#[derive(Serialize)]
+struct Field {
+    field: String,
+    value: Option<String>,
+    from: String,
+}
+
+pub fn run(sources: Sources, context: &Context) -> anyhow::Result<()> {
+    match sources {
+        Sources::List(wanted) => list(wanted, &context.config.sources),
+        Sources::Test(test) => self::test(test, context),
+    }
+}
+
+fn list(list: List, sources: &[Source]) -> anyhow::Result<()> {
+    let shown: Vec<_> = sources.iter().map(shown).collect();
+    if list.json {
+        return print_json(&shown);
+    }
+    let rows: Vec<Vec<String>> = shown
+        .into_iter()
+        .map(|source| {
+            let accounts = match (source.account, source.accounts.is_empty()) {
+                (Some(account), true) => account.to_owned(),
+                (None, true) => "as the notice says".to_owned(),
+                (account, false) => {
+                    account.into_iter().chain(source.accounts).collect::<Vec<_>>().join(", ")
+                }
+            };
+            let signature = match source.secrets {
+                0 => "nothing is checked".to_owned(),
+                1 => source.signature.to_owned(),
+                several => format!("{} (any of {several} secrets)", source.signature),
+            };
+            vec![source.source.into(), source.kind.into(), source.path, accounts, signature]
+        })
+        .collect();
+    table::print(&["source", "kind", "posts to", "account", "signature"], &rows)?;
+    Ok(())
+}
+
+fn shown(source: &Source) -> Shown<'_> {
+    let by_id = source.mapping.iter().flat_map(|mapping| mapping.accounts.values());
+    let mut accounts: Vec<_> = by_id.map(String::as_str).collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    Shown {
+        source: &source.name,
+        kind: source.kind.as_str(),
+        path: format!("/v1/sources/{}", source.name),
+        account: source.account.as_deref(),
+        accounts,
+        signature: source.scheme.algorithm.as_str(),
+        header: &source.scheme.header,
+        secrets: source.secrets.len(),
+    }
+}
+
+fn test(test: Test, context: &Context) -> anyhow::Result<()> {
+    let Some(source) = context.config.source(&test.name) else {
+        let problem = format!("there is no such source in {}", context.file.display());
+        return Err(usage("NAME", &test.name, problem));
+    };
+    let raw = payload(&test.file)?;
+    let headers = test.headers.as_deref().map(headers).transpose()?;
+    let outcome = judged(source, &raw, headers.as_deref(), context.clock.now())?;
+    if test.json { print_json(&outcome) } else { print(&outcome) }
+}
+
+fn payload(file: &Path) -> anyhow::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut raw = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut raw)
+            .context("standard input cannot be read")?;
+        return Ok(raw);
+    }
+    std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
+}
+
+/// The headers of a saved request; a request line or an empty line among them is passed over.
+fn headers(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
+    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let headers: Vec<_> = lines
+        .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    if headers.is_empty() {
+        bail!("{} holds no line of the form `Name: value`", file.display());
+    }
+    Ok(headers)
+}
+
+fn judged(
+    source: &Source,
+    raw: &[u8],
+    headers: Option<&[(String, String)]>,
+    now: Millis,
+) -> anyhow::Result<Outcome> {
+    let header = |name: &str| {
+        let mut known = headers.unwrap_or_default().iter();
+        let found = known.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    };
+    let verifier = Verifier::of(source).map_err(anyhow::Error::msg)?;
+    let signature = match headers {
+        _ if source.scheme.algorithm == Algorithm::Nothing => "nothing is checked".to_owned(),
+        None => "not checked: give the request's headers by --headers FILE".to_owned(),
+        Some(_) => {
+            // A saved request is an old one: whether it fits is asked of its own time.
+            let at = verifier.sent_at(&header).ok().flatten().unwrap_or(now);
+            match verifier.verify(&header, raw, at) {
+                Ok(()) => "fits".to_owned(),
+                Err(why) => format!("does not fit: {why}"),
+            }
+        }
+    };
+    let mut outcome = Outcome {
+        source: source.name.clone(),
+        kind: source.kind.as_str(),
+        signature,
+        becomes: "refused",
+        why: None,
+        account: None,
+        suppressed: None,
+        event_id: None,
+        fields: Vec::new(),
+    };
+    let value = match serde_json::from_slice(raw) {
+        Ok(value) => value,
+        Err(error) => {
+            outcome.why = Some(format!("the body is no JSON: {error}"));
+            return Ok(outcome);
+        }
+    };
+    let account = source.account.as_deref();
+    let heard = match &source.mapping {
+        None => notice::read(&value, &source.name, account, now)
+            .map(|said| Heard::Said { said, event_id: String::new() }),
+        Some(mapping) => {
+            let origin = Origin { source: &source.name, account, now };
+            let (heard, lines) = mapped::explain(mapping, value, raw, &header, origin);
+            outcome.fields = lines.into_iter().map(field).collect();
+            heard
+        }
+    };
+    tell(&mut outcome, heard);
+    Ok(outcome)
+}
+
+fn field(line: Line) -> Field {
+    Field { field: line.field, value: line.value, from: line.from }
+}
+
+fn tell(outcome: &mut Outcome, heard: Result<Heard, Vec<Fault>>) {
+    match heard {
+        Err(faults) => {
+            let faults: Vec<_> =
+                faults.into_iter().map(|it| format!("{} {}", it.pointer, it.detail)).collect();
+            outcome.why = Some(faults.join("; "));
+        }
+        Ok(Heard::Ignored(why)) => {
+            outcome.becomes = "ignored";
+            outcome.why = Some(why);
+        }
+        Ok(Heard::Said { said, event_id }) => {
+            outcome.event_id = Some(event_id).filter(|id| !id.is_empty());
+            match said {
+                Said::Closed(close) => {
+                    outcome.becomes = "closed";
+                    outcome.suppressed = close.user_id.is_none().then_some("no_x_id");
+                    outcome.account = Some(close.account);
+                }
+                Said::Reopened(reopening) => {
+                    outcome.becomes = "reopened";
+                    outcome.account = Some(reopening.account);
+                }
+            }
+        }
+    }
+}
+
+/// Why a field has no value, and what stands in for it.
+fn nothing(field: &Field) -> String {
+    let instead = match field.field.as_str() {
+        "closed_at" | "reopened_at" => "; the moment it came is taken",
+        "event_id" => "; a hash of the payload is taken",
+        "account_id" => "; the source's own account is taken",
+        _ => "",
+    };
+    match field.from.as_str() {
+        "" => format!("not looked for{instead}"),
+        places => format!("nothing at {places}{instead}"),
+    }
+}
+
+fn print(outcome: &Outcome) -> anyhow::Result<()> {
+    let facts = [
+        ("source", format!("{} ({})", outcome.source, outcome.kind)),
+        ("signature", outcome.signature.clone()),
+        (
+            "becomes",
+            match &outcome.why {
+                Some(why) => format!("{}: {why}", outcome.becomes),
+                None => outcome.becomes.to_owned(),
+            },
+        ),
+        ("account", outcome.account.clone().unwrap_or_default()),
+        ("event id", outcome.event_id.clone().unwrap_or_default()),
+    ];
+    for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+        println!("{name:<10} {}", table::printable(value));
+    }
+    if !outcome.fields.is_empty() {
+        println!();
+        let rows: Vec<Vec<String>> = outcome
+            .fields
+            .iter()
+            .map(|field| match &field.value {
+                Some(value) => vec![field.field.clone(), value.clone(), field.from.clone()],
+                None => vec![field.field.clone(), "-".into(), nothing(field)],
+            })
+            .collect();
+        table::print(&["field", "value", "from"], &rows)?;
+    }
+    if outcome.suppressed.is_some() {
+        let key = FieldName::UserId.as_str();
+        println!(
+            "\nThere is no X id in it (1 to 19 digits), so that nobody would be asked: the survey would \
+             be\nsuppressed, no_x_id. Let the help desk send it, or say where it stands by \
+             `{key} = \"/…\"` in\n[[sources]]. docs/sources/{}.md tells how.",
+            outcome.kind
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Which account a source's closes are for: one for all of them, or one by an id in the payload.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::given::{Given, Wrong, quoted};
+use super::super::values;
+use super::super::walk::{Table, nearest};
+use super::Around;
+use crate::domain::mapping::{FieldName, Mapping};
+
+/// The key `account`; the outer nothing where it is at fault.
+pub fn named(table: &mut Table, around: &Around) -> Option<Option<String>> {
+    table.optional("account", |given| name(given, around.accounts))
+}
+
+/// The table `accounts`: accounts by what stands at `account_id`.
+pub fn by_id(table: &mut Table, around: &Around) -> Option<BTreeMap<String, String>> {
+    let mut accounts = BTreeMap::new();
+    let mut sound = true;
+    for (id, place, text) in table.texts("accounts") {
+        match name(&Given::Variable(text.clone()), around.accounts) {
+            Ok(account) => {
+                accounts.insert(id, account);
+            }
+            Err(wrong) => {
+                sound = false;
+                table.walk.fault(&place, Some(quoted(&text)), wrong.problem, wrong.remedy);
+            }
+        }
+    }
+    sound.then_some(accounts)
+}
+
+/// The mapping with its accounts. A preset says where a desk's inbox stands, which is no account's
+/// name: without `accounts` it names nothing.
+pub fn placed(mut mapping: Mapping, accounts: BTreeMap<String, String>, own: bool) -> Mapping {
+    if accounts.is_empty() && !own {
+        mapping.fields.remove(&FieldName::AccountId);
+    }
+    mapping.accounts = accounts;
+    mapping
+}
+
+/// The account that is meant where the payload names none: the only one there is, where the source
+/// says nothing.
+pub fn meant(
+    table: &mut Table,
+    account: Option<Option<String>>,
+    mapping: &Mapping,
+    around: &Around,
+) -> Option<Option<String>> {
+    let account = account?;
+    let is_told = account.is_some() || mapping.fields.contains_key(&FieldName::AccountId);
+    let Some(names) = around.accounts.filter(|_| !is_told) else { return Some(account) };
+    let mut names = names.iter();
+    match (names.next(), names.next()) {
+        (Some(only), None) => Some(Some(only.clone())),
+        (None, _) => Some(None),
+        (Some(first), Some(_)) => {
+            let remedy = format!(
+                "add `account = \"{first}\"` to {}, or `accounts = {{ \"…\" = \"{first}\" }}` by \
+                 the desk's inbox",
+                table.place.name()
+            );
+            table.fault("account", None, "is missing, and there are several accounts", remedy);
+            None
+        }
+    }
+}
+
+fn name(given: &Given, accounts: Option<&BTreeSet<String>>) -> Result<String, Wrong> {
+    let account = values::name(given)?;
+    match accounts {
+        Some(accounts) if !accounts.contains(&account) => {
+            let remedy = match nearest(&account, accounts.iter().map(String::as_str)) {
+                Some(account) => format!("did you mean \"{account}\"?"),
+                None => "write the name of one of the [[accounts]], or leave it out".into(),
+            };
+            Err(Wrong::new("is no account's name", remedy))
+        }
+        _ => Ok(account),
+    }
+}

@@ -1,0 +1,173 @@
+//! How a place, a condition and a field are written.
+
+use std::collections::BTreeMap;
+
+use ::config::{Value, ValueKind};
+
+use super::super::given::{Given, Values, Wrong, noun, quoted};
+use super::super::walk::nearest;
+use crate::domain::mapping::{Choice, Condition, Field, Place, Take, Test};
+
+/// The keys of a choice that is written as a table.
+const KEYS: [&str; 7] = ["at", "is", "all", "when", "values", "default", "split"];
+
+const PLACE_FORM: &str = "write a JSON Pointer as \"/ticket/id\", or \"header:X-Name\"";
+const FIELD_FORM: &str =
+    "write a JSON Pointer as \"/ticket/id\", { at = \"…\", default = \"…\" }, or a list of those";
+
+/// A place, or several of which the first that gives a value wins.
+pub fn read(given: &Given) -> Result<Field, Wrong> {
+    match given {
+        Given::Variable(text) => Ok(Field(vec![Choice::of(Take::At(parse(text)?))])),
+        Given::File(kind) => of(kind),
+    }
+}
+
+/// A table of fields by their names.
+pub fn read_table(given: &Given) -> Result<BTreeMap<String, Field>, Wrong> {
+    match given {
+        Given::File(ValueKind::Table(table)) => sorted(table)
+            .into_iter()
+            .map(|(name, value)| match of(&value.kind) {
+                Ok(field) => Ok((name.clone(), field)),
+                Err(wrong) => Err(within(name, wrong)),
+            })
+            .collect(),
+        Given::File(_) | Given::Variable(_) => {
+            Err(Wrong::new("is not a table", "write { order = \"/ticket/order\" }"))
+        }
+    }
+}
+
+pub fn place(given: &Given) -> Result<Place, Wrong> {
+    parse(given.text()?)
+}
+
+pub fn places(given: &Given) -> Result<Vec<Place>, Wrong> {
+    match given {
+        Given::File(ValueKind::Array(list)) => list.iter().map(entry).collect(),
+        single => Ok(vec![place(single)?]),
+    }
+}
+
+/// What must stand where.
+pub fn condition(table: &Values) -> Result<Condition, Wrong> {
+    let tests = sorted(table).into_iter().map(|(place, value)| {
+        let texts = match &value.kind {
+            ValueKind::Array(list) => list.iter().map(scalar).collect::<Result<Vec<_>, _>>()?,
+            _ => vec![scalar(value)?],
+        };
+        let tests = texts.iter().map(|text| {
+            Test::parse(text).ok_or_else(|| {
+                let problem = format!("compares with {text:?}, which is no place");
+                Wrong::new(problem, "write the place behind =, as \"=/ticket/owner_id\"")
+            })
+        });
+        Ok((parse(place)?, tests.collect::<Result<_, _>>()?))
+    });
+    Ok(Condition(tests.collect::<Result<_, Wrong>>()?))
+}
+
+fn of(kind: &ValueKind) -> Result<Field, Wrong> {
+    match kind {
+        ValueKind::Array(list) => {
+            let choices = list.iter().map(|entry| choices(&entry.kind));
+            Ok(Field(choices.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()))
+        }
+        single => choices(single).map(Field),
+    }
+}
+
+/// One choice, and behind it its default where it has one.
+fn choices(kind: &ValueKind) -> Result<Vec<Choice>, Wrong> {
+    let table = match kind {
+        ValueKind::String(text) => return Ok(vec![Choice::of(Take::At(parse(text)?))]),
+        ValueKind::Table(table) => table,
+        other => {
+            let problem = format!("is {}, not a place", noun(other));
+            return Err(Wrong::new(problem, FIELD_FORM));
+        }
+    };
+    if let Some(key) = sorted(table).into_iter().map(|(key, _)| key).find(|key| !is_known(key)) {
+        let remedy = match nearest(key, KEYS.into_iter()) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => format!("remove it; a choice takes {}", KEYS.join(", ")),
+        };
+        return Err(Wrong::new(format!("holds the unknown key `{key}`"), remedy));
+    }
+    let when = match table.get("when").map(|value| &value.kind) {
+        None => Condition::default(),
+        Some(ValueKind::Table(table)) => condition(table)?,
+        Some(_) => {
+            let remedy = "write when = { \"/channel\" = \"twitter\" }";
+            return Err(Wrong::new("holds a `when` that is not a table", remedy));
+        }
+    };
+    let values = match table.get("values").map(|value| &value.kind) {
+        None => BTreeMap::new(),
+        Some(ValueKind::Table(table)) => sorted(table)
+            .into_iter()
+            .map(|(from, to)| Ok((from.clone(), scalar(to)?)))
+            .collect::<Result<_, Wrong>>()?,
+        Some(_) => {
+            let remedy = "write values = { \"admin\" = \"agent\" }";
+            return Err(Wrong::new("holds `values` that are not a table", remedy));
+        }
+    };
+    let split = table.get("split").map(scalar).transpose()?.filter(|split| !split.is_empty());
+    let take = match (table.get("at"), table.get("is"), table.get("all")) {
+        (Some(at), None, None) => Some(Take::At(entry(at)?)),
+        (None, Some(text), None) => Some(Take::Is(scalar(text)?)),
+        (None, None, Some(all)) => Some(Take::All(places(&Given::File(all.kind.clone()))?)),
+        (None, None, None) if table.contains_key("default") => None,
+        _ => {
+            let problem = "must have one of `at`, `is` and `all`";
+            return Err(Wrong::new(problem, FIELD_FORM));
+        }
+    };
+    let default = table.get("default").map(scalar).transpose()?;
+    let mut choices = Vec::new();
+    let choice = |take| Choice { take, when: when.clone(), values: BTreeMap::new(), split: None };
+    choices.extend(take.map(|take| Choice { values, split, ..choice(take) }));
+    choices.extend(default.map(|text| choice(Take::Is(text))));
+    Ok(choices)
+}
+
+fn is_known(key: &str) -> bool {
+    KEYS.contains(&key)
+}
+
+fn entry(value: &Value) -> Result<Place, Wrong> {
+    match &value.kind {
+        ValueKind::String(text) => parse(text),
+        other => Err(Wrong::new(format!("is {}, not a place", noun(other)), PLACE_FORM)),
+    }
+}
+
+fn parse(text: &str) -> Result<Place, Wrong> {
+    Place::parse(text)
+        .ok_or_else(|| Wrong::new(format!("names {}, which is no place", quoted(text)), PLACE_FORM))
+}
+
+fn scalar(value: &Value) -> Result<String, Wrong> {
+    match &value.kind {
+        ValueKind::String(text) => Ok(text.clone()),
+        ValueKind::I64(number) => Ok(number.to_string()),
+        ValueKind::Boolean(truth) => Ok(truth.to_string()),
+        other => Err(Wrong::new(
+            format!("holds {} where a text belongs", noun(other)),
+            "put it in quotes",
+        )),
+    }
+}
+
+fn within(name: &str, wrong: Wrong) -> Wrong {
+    Wrong { problem: format!("{name} {}", wrong.problem), ..wrong }
+}
+
+/// In the order of their keys: a table of TOML has none of its own.
+fn sorted(table: &Values) -> Vec<(&String, &Value)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    entries
+}

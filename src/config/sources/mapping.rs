@@ -1,0 +1,70 @@
+//! What a source's payloads mean: the keys that tell what closes a conversation and where each
+//! field of a close stands.
+
+use super::super::given::{Given, Wrong};
+use super::super::walk::Table;
+use super::field;
+use crate::domain::mapping::{Condition, FieldName, Mapping, is_token};
+
+/// The mapping that the table tells, its preset's keys included.
+pub fn read(table: &mut Table) -> Option<Mapping> {
+    let example = "{ \"/ticket/status\" = \"closed\" }";
+    let closed = table.required("closed", example, conditions);
+    let reopened = table.or("reopened", Vec::new(), conditions);
+    let mut fields = Some(std::collections::BTreeMap::new());
+    for name in FieldName::ALL {
+        let key = name.as_str();
+        let given = match name {
+            FieldName::ConversationId => {
+                table.required(key, "\"/ticket/id\"", field::read).map(Some)
+            }
+            FieldName::UserId => {
+                table.required(key, "\"/ticket/x_user_id\"", field::read).map(Some)
+            }
+            _ => table.optional(key, field::read),
+        };
+        fields = fields.zip(given).map(|(mut fields, given)| {
+            fields.extend(given.map(|field| (name, field)));
+            fields
+        });
+    }
+    let attributes = table.or("attributes", Default::default(), field::read_table);
+    let root = table.optional("root", field::place);
+    let loose = table.or("loose", Vec::new(), field::places);
+    let challenge = table.optional("challenge_header", |given| match given.text()? {
+        name if is_token(name) => Ok(name.to_owned()),
+        _ => Err(Wrong::new("is no header's name", "write it as X-Challenge")),
+    });
+    Some(Mapping {
+        root: root?,
+        loose: loose?,
+        closed: closed?,
+        reopened: reopened?,
+        fields: fields?,
+        attributes: attributes?,
+        accounts: Default::default(),
+        challenge: challenge?,
+    })
+}
+
+/// One table, or a list of them: any of them will do.
+fn conditions(given: &Given) -> Result<Vec<Condition>, Wrong> {
+    use ::config::ValueKind;
+    match given {
+        Given::File(ValueKind::Table(table)) => Ok(vec![field::condition(table)?]),
+        Given::File(ValueKind::Array(list)) => list
+            .iter()
+            .map(|entry| match &entry.kind {
+                ValueKind::Table(table) => field::condition(table),
+                _ => Err(not_conditions()),
+            })
+            .collect(),
+        Given::File(_) | Given::Variable(_) => Err(not_conditions()),
+    }
+}
+
+fn not_conditions() -> Wrong {
+    let remedy = "write what must stand where, as { \"/ticket/status\" = [\"closed\", \"solved\"] }, \
+                  or a list of those";
+    Wrong::new("is neither a table nor a list of tables", remedy)
+}

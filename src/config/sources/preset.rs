@@ -1,0 +1,23 @@
+//! What each desk's kind stands for: the keys of a mapped source.
+
+use super::super::given::{Values, from_toml};
+use crate::config::SourceKind;
+
+/// The keys that hold where the file is silent.
+pub fn of(kind: SourceKind) -> Values {
+    from_toml(text(kind)).expect("a preset is TOML")
+}
+
+fn text(kind: SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Chatwoot => include_str!("../desks/chatwoot.toml"),
+        SourceKind::Zendesk => include_str!("../desks/zendesk.toml"),
+        SourceKind::Intercom => include_str!("../desks/intercom.toml"),
+        SourceKind::Freshchat => include_str!("../desks/freshchat.toml"),
+        SourceKind::Freshdesk => include_str!("../desks/freshdesk.toml"),
+        SourceKind::Helpscout => include_str!("../desks/helpscout.toml"),
+        SourceKind::Front => include_str!("../desks/front.toml"),
+        SourceKind::Zammad => include_str!("../desks/zammad.toml"),
+        SourceKind::Standard | SourceKind::Mapped => "",
+    }
+}

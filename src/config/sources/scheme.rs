@@ -1,0 +1,221 @@
+//! How a source's notices are signed: the keys `signature…`, `signed`, `timestamp…` and `tolerance`.
+
+use std::time::Duration;
+
+use super::super::defaults;
+use super::super::given::{Given, Wrong};
+use super::super::values;
+use super::super::walk::Table;
+use crate::domain::mapping::is_token;
+
+/// How the sender of a notice shows that it knows the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheme {
+    pub algorithm: Algorithm,
+    /// The header that bears the signature, or the secret itself.
+    pub header: String,
+    pub encoding: Encoding,
+    /// What stands before the signature in the header.
+    pub prefix: String,
+    /// What parts several signatures in one header.
+    pub separator: Option<String>,
+    /// What is signed.
+    pub signed: Vec<Part>,
+    /// The header that the part [`Part::Id`] stands in.
+    pub id_header: Option<String>,
+    pub timestamp: Option<Timestamp>,
+    /// How far the timestamp may lie from now, to either side.
+    pub tolerance: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
+    HmacSha1,
+    HmacSha256,
+    /// PKCS#1 v1.5; the secret is the sender's public key.
+    RsaSha256,
+    /// The header bears the secret itself.
+    Token,
+    /// The header bears the secret as `Authorization` does: alone, behind `Bearer`, or, as
+    /// `user:password`, behind `Basic`.
+    Authorization,
+    /// Nothing is checked.
+    Nothing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    Hex,
+    Base64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    Text(String),
+    Body,
+    Timestamp,
+    Id,
+}
+
+/// When the request was made, as the sender says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timestamp {
+    pub header: String,
+    pub form: TimestampForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimestampForm {
+    Seconds,
+    Milliseconds,
+    Rfc3339,
+}
+
+const ALGORITHMS: [(&str, Algorithm); 6] = [
+    ("hmac-sha1", Algorithm::HmacSha1),
+    ("hmac-sha256", Algorithm::HmacSha256),
+    ("rsa-sha256", Algorithm::RsaSha256),
+    ("token", Algorithm::Token),
+    ("authorization", Algorithm::Authorization),
+    ("none", Algorithm::Nothing),
+];
+
+const ENCODINGS: [(&str, Encoding); 2] = [("hex", Encoding::Hex), ("base64", Encoding::Base64)];
+
+const FORMS: [(&str, TimestampForm); 3] = [
+    ("seconds", TimestampForm::Seconds),
+    ("milliseconds", TimestampForm::Milliseconds),
+    ("rfc3339", TimestampForm::Rfc3339),
+];
+
+impl Algorithm {
+    pub fn as_str(self) -> &'static str {
+        ALGORITHMS.iter().find(|(_, it)| *it == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether the signature speaks of the body.
+    fn signs(self) -> bool {
+        match self {
+            Self::HmacSha1 | Self::HmacSha256 | Self::RsaSha256 => true,
+            Self::Token | Self::Authorization | Self::Nothing => false,
+        }
+    }
+}
+
+impl Scheme {
+    /// Standard Webhooks 1.0.0: `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`,
+    /// several in one header while a sender changes its secret.
+    pub fn standard() -> Self {
+        let dot = || Part::Text(".".into());
+        Self {
+            algorithm: Algorithm::HmacSha256,
+            header: "webhook-signature".into(),
+            encoding: Encoding::Base64,
+            prefix: "v1,".into(),
+            separator: Some(" ".into()),
+            signed: vec![Part::Id, dot(), Part::Timestamp, dot(), Part::Body],
+            id_header: Some("webhook-id".into()),
+            timestamp: Some(Timestamp {
+                header: "webhook-timestamp".into(),
+                form: TimestampForm::Seconds,
+            }),
+            tolerance: defaults::TOLERANCE,
+        }
+    }
+}
+
+/// The scheme that the table tells, its preset's keys included.
+pub(super) fn read(table: &mut Table) -> Option<Scheme> {
+    let algorithm = table.required("signature", "\"hmac-sha256\"", values::choice(&ALGORITHMS));
+    let header = table.or("signature_header", String::new(), header);
+    let encoding = table.or("signature_encoding", Encoding::Hex, values::choice(&ENCODINGS));
+    let prefix = table.or("signature_prefix", String::new(), text);
+    let separator = table.or("signature_separator", String::new(), text);
+    let signed = table.or("signed", vec![Part::Body], signed);
+    let id_header = table.or("id_header", String::new(), self::header);
+    let timestamp_header = table.or("timestamp_header", String::new(), self::header);
+    let form = table.or("timestamp_form", TimestampForm::Seconds, values::choice(&FORMS));
+    let tolerance = values::duration(defaults::TOLERANCE_BOUNDS);
+    let tolerance = table.or("tolerance", defaults::TOLERANCE, tolerance);
+    let (algorithm, header, signed, id_header, timestamp_header) =
+        (algorithm?, header?, signed?, id_header?, timestamp_header?);
+    let needed = [
+        (header.is_empty() && algorithm != Algorithm::Nothing, "signature_header", "X-Signature"),
+        (
+            timestamp_header.is_empty() && algorithm.signs() && signed.contains(&Part::Timestamp),
+            "timestamp_header",
+            "X-Timestamp",
+        ),
+        (
+            id_header.is_empty() && algorithm.signs() && signed.contains(&Part::Id),
+            "id_header",
+            "X-Delivery",
+        ),
+    ];
+    for (is_missing, key, example) in &needed {
+        if *is_missing {
+            table.missing(key, &format!("\"{example}\""));
+        }
+    }
+    if algorithm.signs() && !signed.contains(&Part::Body) {
+        let remedy =
+            "put {body} into it: a signature that does not speak of the body proves nothing";
+        table.fault("signed", None, "does not hold {body}", remedy);
+        return None;
+    }
+    if needed.iter().any(|(is_missing, _, _)| *is_missing) {
+        return None;
+    }
+    let given = |header: String| (!header.is_empty()).then_some(header);
+    Some(Scheme {
+        algorithm,
+        header,
+        encoding: encoding?,
+        prefix: prefix?,
+        separator: given(separator?),
+        signed,
+        id_header: given(id_header),
+        timestamp: given(timestamp_header)
+            .zip(form)
+            .map(|(header, form)| Timestamp { header, form }),
+        tolerance: tolerance?,
+    })
+}
+
+fn text(given: &Given) -> Result<String, Wrong> {
+    given.text().map(str::to_owned)
+}
+
+/// A header's name; the empty text takes a preset's away.
+fn header(given: &Given) -> Result<String, Wrong> {
+    match given.text()? {
+        name if name.is_empty() || is_token(name) => Ok(name.to_owned()),
+        _ => Err(Wrong::new("is no header's name", "write it as X-Signature")),
+    }
+}
+
+fn signed(given: &Given) -> Result<Vec<Part>, Wrong> {
+    let wrong = |problem: String| {
+        Wrong::new(problem, "write text with {body}, {ts} and {id} in it, as \"{ts}.{body}\"")
+    };
+    let mut parts = Vec::new();
+    let mut rest = given.text()?;
+    while let Some((before, after)) = rest.split_once('{') {
+        if !before.is_empty() {
+            parts.push(Part::Text(before.to_owned()));
+        }
+        let (name, after) =
+            after.split_once('}').ok_or_else(|| wrong("holds a { without its }".into()))?;
+        parts.push(match name {
+            "body" => Part::Body,
+            "ts" => Part::Timestamp,
+            "id" => Part::Id,
+            _ => return Err(wrong(format!("holds {{{name}}}, which is none of its parts"))),
+        });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    Ok(parts)
+}

@@ -1,0 +1,110 @@
+//! When an event is meant: places, and what must stand at each of them.
+
+use super::place::{Found, Payload, Place, same};
+
+/// Holds where every one of its tests does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition(pub Vec<(Place, Vec<Test>)>);
+
+/// What must stand at a place. Several at one place: any of the positive ones, and all of the
+/// negative ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Test {
+    /// `text`
+    Is(String),
+    /// `!text`; also where nothing stands.
+    IsNot(String),
+    /// `*`
+    Something,
+    /// `!*`
+    Nothing,
+    /// `=/place`
+    SameAs(Place),
+    /// `!=/place`
+    OtherThan(Place),
+}
+
+impl Test {
+    pub fn parse(text: &str) -> Option<Self> {
+        Some(match text.strip_prefix('!') {
+            Some("*") => Self::Nothing,
+            Some(rest) => match rest.strip_prefix('=') {
+                Some(place) => Self::OtherThan(Place::parse(place)?),
+                None => Self::IsNot(rest.to_owned()),
+            },
+            None if text == "*" => Self::Something,
+            None => match text.strip_prefix('=') {
+                Some(place) => Self::SameAs(Place::parse(place)?),
+                None => Self::Is(text.to_owned()),
+            },
+        })
+    }
+
+    fn is_negative(&self) -> bool {
+        match self {
+            Self::IsNot(_) | Self::Nothing | Self::OtherThan(_) => true,
+            Self::Is(_) | Self::Something | Self::SameAs(_) => false,
+        }
+    }
+
+    fn holds(&self, found: &[Found<'_>], payload: &Payload<'_>) -> bool {
+        let any = |text: &str| found.iter().filter_map(|it| it.text()).any(|it| same(&it, text));
+        let any_of = |place: &Place| {
+            place.find(payload).into_iter().filter_map(Found::text).any(|text| any(&text))
+        };
+        match self {
+            Self::Is(text) => any(text),
+            Self::IsNot(text) => !any(text),
+            Self::Something => !found.is_empty(),
+            Self::Nothing => found.is_empty(),
+            Self::SameAs(place) => any_of(place),
+            Self::OtherThan(place) => !any_of(place),
+        }
+    }
+}
+
+impl Condition {
+    pub fn holds(&self, payload: &Payload<'_>) -> bool {
+        self.0.iter().all(|(place, tests)| {
+            let found = place.find(payload);
+            let (negative, positive): (Vec<_>, Vec<_>) =
+                tests.iter().partition(|test| test.is_negative());
+            negative.iter().all(|test| test.holds(&found, payload))
+                && (positive.is_empty() || positive.iter().any(|test| test.holds(&found, payload)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_condition_holds_where_all_its_tests_do() {
+        let body =
+            json!({"status": "SOLVED", "was": "OPEN", "who": 5, "owner": "5", "tags": ["a"]});
+        let header = |_: &str| None;
+        let payload = Payload { body: &body, header: &header };
+        for (place, tests, holds) in [
+            ("/status", &["solved", "closed"][..], true),
+            ("/status", &["closed"], false),
+            ("/was", &["!solved", "!closed"], true),
+            ("/was", &["!solved", "!open"], false),
+            ("/none", &["!solved"], true),
+            ("/none", &["!*"], true),
+            ("/none", &["*"], false),
+            ("/who", &["=/owner"], true),
+            ("/who", &["!=/owner"], false),
+            ("/who", &["=/status"], false),
+            ("/tags", &["*"], true),
+            ("/tags/*", &["a"], true),
+            ("/tags/*", &["!a"], false),
+        ] {
+            let tests_ = tests.iter().map(|test| Test::parse(test).unwrap()).collect();
+            let condition = Condition(vec![(Place::parse(place).unwrap(), tests_)]);
+            assert_eq!(condition.holds(&payload), holds, "{place} {tests:?}");
+        }
+    }
+}

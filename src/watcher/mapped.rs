@@ -1,0 +1,257 @@
+//! A desk's payload read by its mapping. Tolerant where `notice` is strict: a desk sends what it
+//! sends, and what is missing or odd must not stand in the way of what is there.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::notice::{Fault, Said, is_ahead};
+use crate::domain::close::{Close, ClosedBy, Notice, Reopening};
+use crate::domain::id::{ConversationId, UserId};
+use crate::domain::mapping::{Choice, FieldName, Happened, Mapping, Payload, Picked, read_instant};
+use crate::domain::time::Millis;
+
+/// The longest event id that is kept as it is; a longer one is kept as its hash.
+const EVENT_ID_BYTES_MAX: usize = 200;
+/// Without any time in a payload, two that are the same in one minute are one.
+const MINUTE_MS: i64 = 60_000;
+/// Beyond them a desk's lists are cut.
+const TAGS_MAX: usize = 200;
+
+/// What a payload says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Heard {
+    /// Something that matters, with the id that tells its redelivery.
+    Said { said: Said, event_id: String },
+    /// Nothing that matters, and why.
+    Ignored(String),
+}
+
+/// One field of a close, and where it was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    pub field: String,
+    /// Nothing: it is not there.
+    pub value: Option<String>,
+    /// The place that gave it, or the places that were looked at.
+    pub from: String,
+}
+
+/// Where a payload comes from.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    pub source: &'a str,
+    /// The account that is meant where the payload names none.
+    pub account: Option<&'a str>,
+    pub now: Millis,
+}
+
+/// Reads a payload; `raw` are its bytes, by which a redelivery is told where nothing else tells it.
+pub fn read<'a>(
+    mapping: &Mapping,
+    body: Value,
+    raw: &[u8],
+    header: &'a dyn Fn(&str) -> Option<&'a str>,
+    origin: Origin<'_>,
+) -> Result<Heard, Vec<Fault>> {
+    explain(mapping, body, raw, header, origin).0
+}
+
+/// The same, with every field and where it was found.
+pub fn explain<'a>(
+    mapping: &Mapping,
+    body: Value,
+    raw: &[u8],
+    header: &'a dyn Fn(&str) -> Option<&'a str>,
+    origin: Origin<'_>,
+) -> (Result<Heard, Vec<Fault>>, Vec<Line>) {
+    let body = mapping.opened(body);
+    // The headers live longer than the body, and a payload has one lifetime for both.
+    let header = |name: &str| header(name);
+    let mut reader = Reader::new(mapping, Payload { body: &body, header: &header }, origin);
+    let heard = reader.read(raw);
+    (heard, reader.lines)
+}
+
+struct Reader<'a> {
+    mapping: &'a Mapping,
+    payload: Payload<'a>,
+    origin: Origin<'a>,
+    lines: Vec<Line>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(mapping: &'a Mapping, payload: Payload<'a>, origin: Origin<'a>) -> Self {
+        Self { mapping, payload, origin, lines: Vec::new() }
+    }
+
+    fn read(&mut self, raw: &[u8]) -> Result<Heard, Vec<Fault>> {
+        let ignored = |why: String| Ok(Heard::Ignored(why));
+        let Some(happened) = self.mapping.happened(&self.payload) else {
+            return ignored("this event neither closes nor reopens a conversation".into());
+        };
+        let conversation_id = self.pick(FieldName::ConversationId, |text| {
+            ConversationId::parse(text).ok().map(|id| (id.to_string(), id))
+        });
+        let account = match self.account() {
+            Ok(account) => account,
+            Err(why) => return ignored(why),
+        };
+        let faults = self.missing(conversation_id.as_ref(), account.as_deref());
+        let (Some(conversation_id), Some(account)) = (conversation_id, account) else {
+            return Err(faults);
+        };
+        let source = self.origin.source.to_owned();
+        let (said, at) = match happened {
+            Happened::Closed => {
+                let user_id = self.pick(FieldName::UserId, |text| {
+                    let id = UserId::parse(text).ok().filter(|id| id.as_str() != "0");
+                    id.map(|id| (id.to_string(), id))
+                });
+                let at = self.instant(FieldName::ClosedAt);
+                let closed_at = at.unwrap_or(self.origin.now);
+                let notice = self.notice();
+                let close = Close { account, source, conversation_id, user_id, closed_at, notice };
+                (Said::Closed(Box::new(close)), at)
+            }
+            Happened::Reopened => {
+                let at = self.instant(FieldName::ReopenedAt);
+                let reopened_at = at.unwrap_or(self.origin.now);
+                (Said::Reopened(Reopening { account, source, conversation_id, reopened_at }), at)
+            }
+        };
+        let event_id = self.event_id(raw, at.is_some());
+        Ok(Heard::Said { said, event_id })
+    }
+
+    /// The account, or why the payload is nobody's business here.
+    fn account(&mut self) -> Result<Option<String>, String> {
+        let accounts = &self.mapping.accounts;
+        let fallback = self.origin.account.map(str::to_owned);
+        if accounts.is_empty() {
+            let named =
+                self.pick(FieldName::AccountId, |text| Some((text.to_owned(), text.to_owned())));
+            return Ok(named.or(fallback));
+        }
+        let known =
+            |text: &str| accounts.get(text).map(|account| (text.to_owned(), account.clone()));
+        match self.pick(FieldName::AccountId, known).or(fallback) {
+            Some(account) => Ok(Some(account)),
+            None => Err("no entry of this source's `accounts` is meant".into()),
+        }
+    }
+
+    fn missing(&self, conversation: Option<&ConversationId>, account: Option<&str>) -> Vec<Fault> {
+        let looked = |name| tried(&self.mapping.field(name).0);
+        let mut faults = Vec::new();
+        if conversation.is_none() {
+            let detail = format!(
+                "no conversation's id is there (1 to 512 characters); looked at {}",
+                looked(FieldName::ConversationId)
+            );
+            faults.push(Fault { pointer: "conversation_id".into(), detail });
+        }
+        if account.is_none() {
+            let detail = format!(
+                "names no account, nor does the source; looked at [{}]",
+                looked(FieldName::AccountId)
+            );
+            faults.push(Fault { pointer: "account_id".into(), detail });
+        }
+        faults
+    }
+
+    fn notice(&mut self) -> Notice {
+        let mut text = |name| self.pick(name, |text| Some((text.to_owned(), text.to_owned())));
+        let (agent, team) = (text(FieldName::Agent), text(FieldName::Team));
+        let (language, first_name) = (text(FieldName::Language), text(FieldName::FirstName));
+        let tags = self.tags();
+        let closed_by = self.pick(FieldName::ClosedBy, |text| {
+            ClosedBy::parse(&text.to_lowercase()).map(|by| (by.as_str().to_owned(), by))
+        });
+        let agent_messages = self.pick(FieldName::AgentMessages, |text| {
+            text.parse().ok().map(|count: u32| (count.to_string(), count))
+        });
+        let mut attributes = BTreeMap::new();
+        for (name, field) in &self.mapping.attributes {
+            let picked = field.pick(&self.payload, |text| Some(text.to_owned()));
+            self.tell(format!("attributes.{name}"), picked.as_ref(), &field.0);
+            attributes.extend(picked.map(|picked| (name.clone(), picked.value)));
+        }
+        Notice { agent, team, tags, language, first_name, closed_by, agent_messages, attributes }
+    }
+
+    fn tags(&mut self) -> Vec<String> {
+        let field = self.mapping.field(FieldName::Tags);
+        let picked = field.pick_list(&self.payload);
+        let told =
+            picked.as_ref().map(|picked| Picked { value: picked.value.join(" | "), by: picked.by });
+        self.tell(FieldName::Tags.as_str().to_owned(), told.as_ref(), &field.0);
+        let mut tags = picked.map(|picked| picked.value).unwrap_or_default();
+        tags.truncate(TAGS_MAX);
+        tags
+    }
+
+    /// The first instant that is one; what lies ahead has not happened yet, so that it says nothing.
+    fn instant(&mut self, name: FieldName) -> Option<Millis> {
+        let now = self.origin.now;
+        self.pick(name, |text| {
+            let at = read_instant(text).filter(|at| !is_ahead(*at, now));
+            at.map(|at| (at.rfc3339(), at))
+        })
+    }
+
+    /// The sender's own id of the event, or the hash of what it says.
+    fn event_id(&mut self, raw: &[u8], has_time: bool) -> String {
+        let told = self
+            .pick(FieldName::EventId, |text| Some((text.replace('\n', " + "), text.to_owned())));
+        match told {
+            Some(id) if has_time || !id.contains('\n') => match id {
+                id if id.len() <= EVENT_ID_BYTES_MAX && !id.contains('\n') => id,
+                id => hash(id.as_bytes(), 0),
+            },
+            Some(id) => hash(id.as_bytes(), self.origin.now.0.div_euclid(MINUTE_MS)),
+            None if has_time => hash(raw, 0),
+            None => hash(raw, self.origin.now.0.div_euclid(MINUTE_MS)),
+        }
+    }
+
+    /// A field's value, noted with where it was found; `read` gives it with its text.
+    fn pick<T>(
+        &mut self,
+        name: FieldName,
+        read: impl Fn(&str) -> Option<(String, T)>,
+    ) -> Option<T> {
+        let field = self.mapping.field(name);
+        let picked = field.pick(&self.payload, read);
+        let told =
+            picked.as_ref().map(|picked| Picked { value: picked.value.0.clone(), by: picked.by });
+        self.tell(name.as_str().to_owned(), told.as_ref(), &field.0);
+        picked.map(|picked| picked.value.1)
+    }
+
+    fn tell(&mut self, field: String, picked: Option<&Picked<'_, String>>, choices: &[Choice]) {
+        let (value, from) = match picked {
+            Some(picked) => (Some(picked.value.clone()), picked.by.to_string()),
+            None => (None, tried(choices)),
+        };
+        self.lines.push(Line { field, value, from });
+    }
+}
+
+fn tried(choices: &[Choice]) -> String {
+    let choices: Vec<_> = choices.iter().map(Choice::to_string).collect();
+    choices.join(", ")
+}
+
+fn hash(bytes: &[u8], minute: i64) -> String {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(bytes);
+    context.update(&minute.to_be_bytes());
+    let digest = context.finish();
+    let digits: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digits}")
+}
+
+#[cfg(test)]
+mod tests;

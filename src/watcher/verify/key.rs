@@ -1,0 +1,62 @@
+//! One secret of a source, as its scheme uses it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::{hmac, signature};
+
+use crate::config::{Algorithm, Scheme, rsa_key};
+
+#[derive(Clone)]
+pub enum Key {
+    Hmac(hmac::Key),
+    /// A public key, PKCS#1 in DER.
+    Rsa(Vec<u8>),
+    /// What the header must bear, under a key of its own: two tags are compared in constant time,
+    /// whatever the lengths of what they stand for.
+    Token(hmac::Key, hmac::Tag),
+}
+
+impl Key {
+    /// The keys that a secret stands for: more than one where it can be borne in several forms.
+    pub fn of(scheme: &Scheme, secret: &[u8]) -> Result<Vec<Self>, &'static str> {
+        Ok(match scheme.algorithm {
+            Algorithm::Nothing => Vec::new(),
+            Algorithm::HmacSha1 => {
+                vec![Self::Hmac(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret))]
+            }
+            Algorithm::HmacSha256 => vec![Self::Hmac(hmac::Key::new(hmac::HMAC_SHA256, secret))],
+            Algorithm::RsaSha256 => {
+                let text = std::str::from_utf8(secret).map_err(|_| "is not text")?;
+                vec![Self::Rsa(rsa_key(text).ok_or("is no RSA public key")?)]
+            }
+            Algorithm::Token => vec![Self::token(secret)],
+            Algorithm::Authorization => {
+                let bearer = [b"Bearer ", secret].concat();
+                let basic = format!("Basic {}", STANDARD.encode(secret));
+                let mut keys = vec![Self::token(secret), Self::token(&bearer)];
+                if secret.contains(&b':') {
+                    keys.push(Self::token(basic.as_bytes()));
+                }
+                keys
+            }
+        })
+    }
+
+    fn token(text: &[u8]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, text);
+        let tag = hmac::sign(&key, text);
+        Self::Token(key, tag)
+    }
+
+    pub fn fits(&self, offered: &[u8], signed: &[u8]) -> bool {
+        match self {
+            Self::Hmac(key) => hmac::verify(key, signed, offered).is_ok(),
+            Self::Rsa(key) => {
+                signature::UnparsedPublicKey::new(&signature::RSA_PKCS1_2048_8192_SHA256, key)
+                    .verify(signed, offered)
+                    .is_ok()
+            }
+            Self::Token(key, tag) => hmac::verify(key, offered, tag.as_ref()).is_ok(),
+        }
+    }
+}

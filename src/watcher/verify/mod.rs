@@ -1,0 +1,182 @@
+//! Whether a notice is its sender's: one verifier for all sources, told by a [`Scheme`] what is
+//! signed, how, and where it stands.
+//!
+//! Every secret of a source is tried, so that a sender can change its own without a gap. A
+//! signature is taken in its canonical form only.
+
+mod key;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use self::key::Key;
+use crate::config::{self, Algorithm, Encoding, Part, Scheme, TimestampForm};
+use crate::domain::time::Millis;
+
+/// Signatures that are tried in one header; a sender that changes its secret sends two.
+const SIGNATURES_MAX: usize = 16;
+
+/// Why a notice is not believed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsigned {
+    #[error("the header {0} is missing")]
+    Missing(String),
+    #[error("{header} is no {form}")]
+    Timestamp { header: String, form: &'static str },
+    #[error("{header} is more than {tolerance} away from this machine's clock")]
+    Stale { header: String, tolerance: String },
+    #[error("no signature in {0} fits the body and the source's secret")]
+    Wrong(String),
+    #[error("{0} does not bear the source's secret")]
+    Stranger(String),
+}
+
+/// A source's scheme and secrets, ready to verify with.
+#[derive(Clone)]
+pub struct Verifier {
+    scheme: Scheme,
+    keys: Vec<Key>,
+}
+
+/// The header of that name, where there is one that is text.
+pub type Header<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
+
+impl Verifier {
+    /// A verifier for the secrets, which the configuration has found sound; each as bytes.
+    pub fn new(scheme: Scheme, secrets: &[Vec<u8>]) -> Result<Self, &'static str> {
+        let mut keys = Vec::new();
+        for secret in secrets {
+            keys.extend(Key::of(&scheme, secret)?);
+        }
+        Ok(Self { scheme, keys })
+    }
+
+    /// The verifier of a source.
+    pub fn of(source: &config::Source) -> Result<Self, &'static str> {
+        Self::new(source.scheme.clone(), &source.secret_bytes())
+    }
+
+    /// Checks the raw body; in constant time for each signature offered.
+    pub fn verify(&self, header: Header<'_>, body: &[u8], now: Millis) -> Result<(), Unsigned> {
+        let scheme = &self.scheme;
+        if scheme.algorithm == Algorithm::Nothing {
+            return Ok(());
+        }
+        let get = |name: &str| header(name).ok_or_else(|| Unsigned::Missing(name.to_owned()));
+        let id = scheme.id_header.as_deref().map(get).transpose()?.unwrap_or_default();
+        let timestamp = match &scheme.timestamp {
+            None => "",
+            Some(timestamp) => get(&timestamp.header)?,
+        };
+        let signatures = get(&scheme.header)?;
+        if let Some(sent_at) = self.sent_at(header)?
+            && now.0.abs_diff(sent_at.0) > scheme.tolerance.as_millis() as u64
+        {
+            let header = self.timestamp_header();
+            return Err(Unsigned::Stale { header, tolerance: spoken(scheme.tolerance) });
+        }
+        let signed = self.signed(id, timestamp, body);
+        let offered = match &scheme.separator {
+            Some(separator) => signatures.split(separator.as_str()).take(SIGNATURES_MAX),
+            // It splits nothing, for no header's value holds it.
+            None => signatures.split("\n").take(SIGNATURES_MAX),
+        };
+        let fits = offered
+            .filter_map(|offered| offered.strip_prefix(scheme.prefix.as_str()))
+            .any(|offered| self.fits(offered, &signed));
+        match scheme.algorithm {
+            _ if fits => Ok(()),
+            Algorithm::Token | Algorithm::Authorization => {
+                Err(Unsigned::Stranger(scheme.header.clone()))
+            }
+            Algorithm::HmacSha1
+            | Algorithm::HmacSha256
+            | Algorithm::RsaSha256
+            | Algorithm::Nothing => Err(Unsigned::Wrong(scheme.header.clone())),
+        }
+    }
+
+    /// When the sender says that it made the request; nothing where its scheme does not tell.
+    pub fn sent_at(&self, header: Header<'_>) -> Result<Option<Millis>, Unsigned> {
+        let Some(timestamp) = &self.scheme.timestamp else { return Ok(None) };
+        let Some(text) = header(&timestamp.header) else { return Ok(None) };
+        let (at, form) = match timestamp.form {
+            TimestampForm::Seconds => (
+                text.parse().ok().and_then(|seconds: i64| seconds.checked_mul(1_000)).map(Millis),
+                "number of seconds since 1970",
+            ),
+            TimestampForm::Milliseconds => {
+                (text.parse().ok().map(Millis), "number of milliseconds since 1970")
+            }
+            TimestampForm::Rfc3339 => (Millis::from_rfc3339(text).ok(), "RFC 3339 instant"),
+        };
+        at.map(Some).ok_or_else(|| Unsigned::Timestamp { header: timestamp.header.clone(), form })
+    }
+
+    fn timestamp_header(&self) -> String {
+        self.scheme.timestamp.as_ref().map(|it| it.header.clone()).unwrap_or_default()
+    }
+
+    fn signed<'b>(&self, id: &str, timestamp: &str, body: &'b [u8]) -> Cow<'b, [u8]> {
+        if self.scheme.signed == [Part::Body] {
+            return Cow::Borrowed(body);
+        }
+        let mut signed = Vec::with_capacity(id.len() + timestamp.len() + body.len() + 16);
+        for part in &self.scheme.signed {
+            signed.extend_from_slice(match part {
+                Part::Text(text) => text.as_bytes(),
+                Part::Body => body,
+                Part::Timestamp => timestamp.as_bytes(),
+                Part::Id => id.as_bytes(),
+            });
+        }
+        Cow::Owned(signed)
+    }
+
+    fn fits(&self, offered: &str, signed: &[u8]) -> bool {
+        let signature = match self.scheme.algorithm {
+            Algorithm::Token | Algorithm::Authorization => Some(offered.as_bytes().to_vec()),
+            Algorithm::HmacSha1
+            | Algorithm::HmacSha256
+            | Algorithm::RsaSha256
+            | Algorithm::Nothing => match self.scheme.encoding {
+                Encoding::Hex => unhex(offered),
+                Encoding::Base64 => STANDARD.decode(offered).ok(),
+            },
+        };
+        signature.is_some_and(|signature| self.keys.iter().any(|key| key.fits(&signature, signed)))
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verifier(***)")
+    }
+}
+
+/// In letters of one case, as every sender writes them.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let bytes = text.as_bytes();
+    let mixed =
+        bytes.iter().any(u8::is_ascii_uppercase) && bytes.iter().any(u8::is_ascii_lowercase);
+    if mixed || !bytes.len().is_multiple_of(2) {
+        return None;
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    bytes.chunks_exact(2).map(|pair| Some(digit(pair[0])? * 16 + digit(pair[1])?)).collect()
+}
+
+fn spoken(length: Duration) -> String {
+    let seconds = length.as_secs();
+    match seconds {
+        60.. if seconds.is_multiple_of(60) => format!("{} minutes", seconds / 60),
+        _ => format!("{seconds} seconds"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

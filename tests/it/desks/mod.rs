@@ -1,0 +1,154 @@
+//! Every help desk against the built program, over HTTP.
+
+mod requests;
+
+use reqwest::Response;
+use serde_json::{Value, json};
+use surveyd::clock::Clock;
+
+use self::requests::{SECRET, desks, headers, post, sources};
+use crate::harness::help_desk;
+use crate::harness::program::{Program, Running, configuration};
+
+/// Nobody listens there: nothing is sent.
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+fn program() -> Program {
+    let text = configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"1h\"");
+    Program::new(&(text + &sources()))
+}
+
+async fn read(response: Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: {text}")))
+}
+
+async fn stopped(mut running: Running) {
+    running.signal("TERM");
+    assert_eq!(running.ended().await.code(), Some(0), "{}", running.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_desk_closes_reopens_and_is_known_again_across_a_restart() {
+    let program = program();
+    let running = program.start().await;
+    let address = running.address();
+    let mut first = Vec::new();
+    for desk in desks(Clock::System.now()) {
+        let kind = desk.kind;
+        let (status, taken) = read(post(&address, kind, SECRET, &desk.close).await).await;
+        assert_eq!((status, &taken["state"]), (202, &json!("scheduled")), "{kind}: {taken}");
+        assert_eq!(
+            post(&address, kind, "another:secret", &desk.close).await.status(),
+            401,
+            "{kind}"
+        );
+        let (status, ignored) = read(post(&address, kind, SECRET, &desk.other).await).await;
+        assert_eq!(status, 200, "{kind}: {ignored}");
+        assert!(ignored["ignored"].is_string(), "{kind}: {ignored}");
+        first.push((desk, taken));
+    }
+    stopped(running).await;
+    let running = program.start().await;
+    let address = running.address();
+    for (desk, taken) in &first {
+        let kind = desk.kind;
+        let (status, again) = read(post(&address, kind, SECRET, &desk.close).await).await;
+        assert_eq!((status, &again), (200, taken), "{kind}");
+        let (status, off) = read(post(&address, kind, SECRET, &desk.reopening).await).await;
+        let cancelled = json!({"survey_id": taken["survey_id"], "state": "cancelled"});
+        assert_eq!((status, &off), (200, &cancelled), "{kind}");
+        let (status, again) = read(post(&address, kind, SECRET, &desk.reopening).await).await;
+        assert_eq!((status, &again), (200, &cancelled), "{kind}");
+    }
+    stopped(running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redelivery_whose_close_time_differs_changes_nothing() {
+    let program = program();
+    let running = program.start().await;
+    let zendesk = desks(Clock::System.now()).swap_remove(1).close;
+    let (_, taken) = read(post(&running.address(), "zendesk", SECRET, &zendesk).await).await;
+    let mut later = zendesk;
+    later["time"] = json!(Clock::System.now().plus(std::time::Duration::from_secs(60)).rfc3339());
+    let (status, again) = read(post(&running.address(), "zendesk", SECRET, &later).await).await;
+    assert_eq!((status, again), (200, taken));
+    stopped(running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_desks_ask_for_beside_their_events_is_answered() {
+    let program = program();
+    let running = program.start().await;
+    let at = |source: &str| format!("http://{}/v1/sources/{source}", running.address());
+    let client = help_desk::client();
+    assert_eq!(client.head(at("intercom")).send().await.unwrap().status(), 200);
+    assert_eq!(client.head(at("nobody")).send().await.unwrap().status(), 404);
+    let challenge = client.post(at("front")).header("X-Front-Challenge", "w\"ord").body("{}");
+    let answer = read(challenge.send().await.unwrap()).await;
+    assert_eq!(answer, (200, json!({"challenge": "w\"ord"})));
+    let real = client
+        .post(at("freshchat"))
+        .header("X-Freshchat-Signature", requests::FRESHCHAT_SIGNATURE)
+        .body(requests::FRESHCHAT_BODY);
+    assert_eq!(read(real.send().await.unwrap()).await, (200, json!({"survey_id": null})));
+    stopped(running).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_close_without_an_x_id_is_kept_and_explained() {
+    let program = program();
+    let running = program.start().await;
+    let close = json!({"ticket": {"id": 7, "state": "closed"}});
+    let (status, taken) = read(post(&running.address(), "zammad", SECRET, &close).await).await;
+    assert_eq!(
+        (status, &taken["state"], &taken["reason"]),
+        (202, &json!("suppressed"), &json!("no_x_id"))
+    );
+    let id = taken["survey_id"].as_str().unwrap();
+    let shown = program.run(&["surveys", "show", id]);
+    let told = "The help desk did not tell who this person is at X. Save one of its payloads and see what is missing:\n  surveyd sources test zammad FILE";
+    assert!(shown.stdout.contains(told), "{}", shown.stdout);
+    assert_eq!(program.run(&["surveys", "show", id, "--json"]).json()["user_id"], Value::Null);
+    let exported = program.run(&["export", "--format", "jsonl"]).json();
+    assert_eq!((&exported["user_id"], &exported["reason"]), (&Value::Null, &json!("no_x_id")));
+    stopped(running).await;
+}
+
+#[test]
+fn a_saved_payload_is_tried_without_a_daemon() {
+    let program = program();
+    let now = Clock::System.now();
+    let desk = desks(now).swap_remove(5);
+    let body = desk.close.to_string();
+    std::fs::write(program.path("payload"), &body).unwrap();
+    let lines: Vec<_> = headers("zammad", SECRET, &body, now)
+        .into_iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    std::fs::write(program.path("headers"), lines.join("\r\n")).unwrap();
+    let test = ["sources", "test", "zammad", "payload"];
+    let tried = program.run(&[&test[..], &["--headers", "headers", "--json"]].concat()).json();
+    assert_eq!((&tried["signature"], &tried["becomes"]), (&json!("fits"), &json!("closed")));
+    assert_eq!((&tried["account"], &tried["suppressed"]), (&json!("acme"), &Value::Null));
+    assert_eq!(tried["fields"][2]["from"], "/ticket/customer/x_user_id");
+
+    std::fs::write(program.path("payload"), r#"{"ticket": {"id": 7, "state": "closed"}}"#).unwrap();
+    let shown = program.run(&test).stdout;
+    for told in [
+        "signature  not checked: give the request's headers by --headers FILE",
+        "becomes    closed",
+        "nothing at /ticket/customer/x_user_id, ",
+        "suppressed, no_x_id. Let the help desk send it",
+        "docs/sources/zammad.md",
+    ] {
+        assert!(shown.contains(told), "{told}\n{shown}");
+    }
+    let unknown = program.run(&["sources", "test", "nobody", "payload"]);
+    assert_eq!(unknown.code, 2);
+    let listed = program.run(&["sources", "list", "--json"]).json();
+    assert_eq!(listed.as_array().unwrap().len(), 10);
+    assert_eq!(listed[1]["path"], "/v1/sources/chatwoot");
+}

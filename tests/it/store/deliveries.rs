@@ -1,0 +1,117 @@
+//! Events told again by their senders' own ids.
+
+use super::*;
+
+async fn deliver(bench: &Bench, close: Close, event: &str, now: Millis) -> Taken {
+    let at_close = AtClose::Scheduled { due_at: close.closed_at.plus(DELAY) };
+    let event = Some(event.to_owned());
+    bench.store.take_delivered_close(close, at_close, KIND, event, now).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_event_told_again_changes_nothing_whatever_it_says_then() {
+    on_each_engine(async |bench| {
+        let first = deliver(&bench, close("c-1", "7", START), "e-1", START).await;
+        let again =
+            deliver(&bench, close("c-1", "7", START.plus(MINUTE)), "e-1", START.plus(MINUTE)).await;
+        assert!(first.is_new && !again.is_new);
+        assert_eq!(again, Taken { is_new: false, ..first.clone() });
+        let moved =
+            deliver(&bench, close("c-1", "7", START.plus(MINUTE)), "e-2", START.plus(MINUTE)).await;
+        assert_eq!(
+            (&moved.survey_id, moved.due_at),
+            (&first.survey_id, START.plus(MINUTE).plus(DELAY))
+        );
+        // The event that moved a survey is told by that survey, not by the one it did not make.
+        let again =
+            deliver(&bench, close("c-1", "7", START.plus(HOUR)), "e-2", START.plus(HOUR)).await;
+        assert_eq!(again, moved);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_events_of_two_sources_are_two() {
+    on_each_engine(async |bench| {
+        let first = deliver(&bench, close("c-1", "7", START), "e-1", START).await;
+        let other = Close { source: "chat".into(), ..close("c-2", "8", START) };
+        let second = deliver(&bench, other, "e-1", START).await;
+        assert!(second.is_new);
+        assert_ne!(first.survey_id, second.survey_id);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_told_twice_at_once_makes_one_survey() {
+    on_each_engine(async |bench| {
+        let conversations: Vec<_> = (0..40).map(|n| format!("c-{}", n % 20)).collect();
+        let taken =
+            futures_util::future::join_all(conversations.iter().enumerate().map(|(n, name)| {
+                let close = close(name, "7", START.plus(SECOND * u32::try_from(n).unwrap()));
+                deliver(&bench, close, name, START)
+            }))
+            .await;
+        assert_eq!(taken.iter().filter(|taken| taken.is_new).count(), 20);
+        for (one, other) in taken.iter().zip(&taken[20..]) {
+            assert_eq!((&one.survey_id, one.due_at), (&other.survey_id, other.due_at));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_is_remembered_for_a_week() {
+    on_each_engine(async |bench| {
+        let day = 24 * HOUR;
+        let first = deliver(&bench, close("c-1", "7", START), "e-1", START).await;
+        let within = START.plus(7 * day);
+        let again = deliver(&bench, close("c-1", "7", START.plus(day)), "e-1", within).await;
+        assert_eq!(again, Taken { is_new: false, ..first.clone() });
+        // Any other event lets go of what is older.
+        deliver(&bench, close("c-2", "8", within), "e-2", within.plus(SECOND)).await;
+        let anew =
+            deliver(&bench, close("c-1", "7", START.plus(day)), "e-1", within.plus(SECOND)).await;
+        assert_eq!((&anew.survey_id, anew.due_at), (&first.survey_id, START.plus(day).plus(DELAY)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_reopening_told_again_answers_as_it_did() {
+    on_each_engine(async |bench| {
+        let taken = deliver(&bench, close("c-1", "7", START), "e-1", START).await;
+        let tell = async |event: &str, at: Millis| {
+            let event = Some(event.to_owned());
+            bench.store.take_delivered_reopening(reopening("c-1", at), event, at).await.unwrap()
+        };
+        let at = START.plus(SECOND);
+        assert_eq!(tell("e-2", at).await, (Some(taken.survey_id.clone()), true));
+        let next =
+            deliver(&bench, close("c-1", "7", START.plus(MINUTE)), "e-3", START.plus(MINUTE)).await;
+        assert_eq!(tell("e-2", START.plus(HOUR)).await, (Some(taken.survey_id), false));
+        assert_eq!(bench.state(&next.survey_id).await, "scheduled");
+        assert_eq!(tell("e-4", START).await, (None, true));
+        assert_eq!(tell("e-4", START.plus(HOUR)).await, (None, false));
+        assert_eq!(bench.state(&next.survey_id).await, "scheduled");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_close_without_a_person_is_kept_and_its_next_one_asks_nobody_else() {
+    on_each_engine(async |bench| {
+        let nobody = Close { user_id: None, ..close("c-1", "", START) };
+        let at_close = AtClose::Suppressed { due_at: START.plus(DELAY), reason: Reason::NoXId };
+        let taken = bench.store.take_close(nobody.clone(), at_close, KIND, START).await.unwrap();
+        assert_eq!((taken.state, taken.reason.as_deref()), ("suppressed", Some("no_x_id")));
+        assert_eq!(bench.survey(&taken.survey_id).await.user_id, None);
+        let known = deliver(&bench, close("c-1", "7", START.plus(MINUTE)), "e-1", START).await;
+        assert_eq!((known.state, known.is_new), ("scheduled", true));
+        let later = Close { closed_at: START.plus(2 * MINUTE), ..nobody };
+        let moved = bench.store.take_close(later, at_close, KIND, START).await.unwrap();
+        assert_eq!(moved.survey_id, known.survey_id);
+        assert_eq!(bench.survey(&known.survey_id).await.person(), "7");
+    })
+    .await;
+}
