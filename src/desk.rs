@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::domain::budget::{Call, Told};
 use crate::domain::id::UserId;
-use crate::domain::policy::{self, Rules};
+use crate::domain::policy;
 use crate::domain::survey::{Failure, Survey};
 use crate::domain::time::Millis;
 use crate::stop::Stopper;
@@ -129,17 +129,6 @@ pub fn keys(account: &config::Account) -> x::Keys {
     }
 }
 
-pub fn rules(account: &config::Account) -> Rules {
-    Rules {
-        delay: account.survey.delay,
-        expire_after: account.survey.expire_after,
-        throttle: account.survey.throttle,
-        sample: account.survey.sample,
-        daily_limit: account.daily_limit,
-        daily_limit_per_user: account.daily_limit_per_user,
-    }
-}
-
 /// What all desks of a generation share.
 #[derive(Clone)]
 pub struct Shared {
@@ -202,15 +191,20 @@ impl Desk {
         Millis(by_xs.0.saturating_sub(apart.least))
     }
 
-    /// What closed before this is too late, by our clock and by X's: one that was set ahead must
-    /// not end what is still in time.
+    /// The settings of a survey, by today's configuration and what the notice said at the close.
+    pub fn chosen(&self, survey: &Survey) -> config::Chosen<'_> {
+        self.account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice)
+    }
+
+    /// What closed before this is too late by every rule, by our clock and by X's: one that was set
+    /// ahead must not end what is still in time.
     pub fn too_late_before(&self) -> Millis {
-        self.now().min(self.x_now_at_least()).minus(rules(&self.account).expire_after)
+        self.now().min(self.x_now_at_least()).minus(self.account.longest_expire_after())
     }
 
     /// When a survey will be too late by both clocks, by ours.
     pub fn too_late_at(&self, survey: &Survey) -> Millis {
-        let at = policy::too_late_at(survey.closed_at, &rules(&self.account));
+        let at = policy::too_late_at(survey.closed_at, &self.chosen(survey).rules());
         at.max(self.by_our_clock(at))
     }
 

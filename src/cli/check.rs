@@ -32,7 +32,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     let config = match config::load(file, environment) {
         Ok(config) => config,
         Err(faults) if check.json => {
-            print_json(&serde_json::json!({ "faults": faults, "accounts": [] }))?;
+            print_json(&serde_json::json!({ "faults": faults, "warnings": [], "accounts": [] }))?;
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
         Err(faults) => {
@@ -41,11 +41,17 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
+    let warnings = config::warnings(&config);
     let answers = if check.online { ask(&config).await? } else { Vec::new() };
     let all_work = answers.iter().all(|answer| answer.works);
     if check.json {
-        print_json(&serde_json::json!({ "faults": [], "accounts": answers }))?;
+        print_json(&serde_json::json!({
+            "faults": [], "warnings": warnings, "accounts": answers
+        }))?;
     } else {
+        for warning in &warnings {
+            eprintln!("warning: {warning}");
+        }
         println!(
             "{}: no fault (accounts: {}, sources: {})",
             file.display(),

@@ -2,7 +2,10 @@
 //! error.
 
 mod check;
+mod decisions;
 mod enqueue;
+mod explain;
+mod optout;
 mod results;
 mod sandbox;
 mod sources;
@@ -62,6 +65,11 @@ enum Command {
     /// Where closes come from, and what a saved payload would become
     #[command(subcommand)]
     Sources(sources::Sources),
+    /// Why a conversation was or was not surveyed
+    Explain(explain::Explain),
+    /// People who must never be prompted
+    #[command(subcommand)]
+    Optout(optout::OptOuts),
     /// Results for supervisors
     Report(results::Report),
     /// One row a survey
@@ -195,6 +203,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Status(show) => status::run(show, &context).await?,
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
         Command::Sources(sources) => sources::run(sources, &context)?,
+        Command::Explain(explain) => explain::run(explain, &context).await?,
+        Command::Optout(opt_outs) => optout::run(opt_outs, &context).await?,
         Command::Report(report) => results::report(report, &context).await?,
         Command::Export(export) => results::export(export, &context).await?,
         Command::Migrate => {

@@ -28,7 +28,7 @@ pub struct Report {
     to: String,
     #[arg(long)]
     account: Option<String>,
-    /// Break down by agent, team, tag, language, source, account, week or question
+    /// Break down by agent, team, tag, language, source, account, week, question or variant
     #[arg(long)]
     by: Option<String>,
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
@@ -70,7 +70,7 @@ pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
     let by = match report.by.as_deref() {
         None => By::Nothing,
         Some(name) => By::parse(name).ok_or_else(|| {
-            let names = "agent, team, tag, language, source, account, week or question";
+            let names = "agent, team, tag, language, source, account, week, question or variant";
             usage("--by", name, format!("must be {names}"))
         })?,
     };
@@ -135,6 +135,7 @@ fn fact(row: &ResultRow) -> Facts {
         team: notice.team.clone(),
         tags: notice.tags.clone(),
         language: notice.language.clone(),
+        variant: row.variant().map(str::to_owned),
         closed_at: survey.closed_at,
         suppressed: match &survey.state {
             State::Suppressed(reason) => Some(reason.as_str().to_owned()),

@@ -4,6 +4,7 @@ use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::decisions::{Entry, entries};
 use super::{Context, print_json, table, usage};
 use crate::domain::id::{SurveyId, UserId};
 use crate::domain::survey::{Reason, State, Survey};
@@ -72,13 +73,6 @@ struct Shown<'a> {
     commented_at: Option<String>,
     notice: &'a crate::domain::close::Notice,
     history: Vec<Entry>,
-}
-
-#[derive(Serialize)]
-struct Entry {
-    at: String,
-    state: String,
-    detail: Option<String>,
 }
 
 fn line(survey: &Survey) -> Line<'_> {
@@ -200,26 +194,13 @@ fn unknown(id: &SurveyId) -> anyhow::Error {
 
 fn shown(row: &ResultRow, message: Option<String>, steps: Vec<Step>) -> Shown<'_> {
     let survey = &row.survey;
-    let taken_in = Entry {
-        at: survey.accepted_at.rfc3339(),
-        state: "accepted".into(),
-        detail: Some(format!(
-            "closed at {}, from source {}",
-            survey.closed_at.rfc3339(),
-            survey.source
-        )),
-    };
     let answers = [
         (row.told.scored_at, row.told.score.map(|score| format!("score {score}"))),
         (row.told.commented_at, row.told.text.as_ref().map(|_| "comment".to_owned())),
     ];
     let answers = answers.into_iter().filter_map(|(at, what)| {
-        Some(Entry { at: at?.rfc3339(), state: "told by X".into(), detail: Some(what?) })
-    });
-    let steps = steps.into_iter().map(|step| Entry {
-        at: step.at.rfc3339(),
-        state: step.state,
-        detail: step.detail,
+        let (at, detail) = (at?.rfc3339(), Some(what?));
+        Some(Entry { at, state: "told by X".into(), detail, decision: None })
     });
     Shown {
         survey: line(survey),
@@ -230,7 +211,7 @@ fn shown(row: &ResultRow, message: Option<String>, steps: Vec<Step>) -> Shown<'_
         text: row.told.text.as_deref(),
         commented_at: row.told.commented_at.map(Millis::rfc3339),
         notice: &survey.notice,
-        history: std::iter::once(taken_in).chain(steps).chain(answers).collect(),
+        history: entries(row, steps).into_iter().chain(answers).collect(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{CanDmBy, LogFormat, LogLevel};
+use crate::domain::policy::Pacing;
 use crate::domain::survey_type::SurveyType;
 
 const KIB: usize = 1024;
@@ -56,6 +57,7 @@ pub const DAILY_LIMIT_BOUNDS: RangeInclusive<u32> = 1..=1000;
 /// X's own limit for handles that it has not allowlisted for more.
 pub const DAILY_LIMIT_PER_USER: u32 = 1;
 pub const DAILY_LIMIT_PER_USER_BOUNDS: RangeInclusive<u32> = 1..=1000;
+pub const PACING: Pacing = Pacing::Asap;
 /// X cuts nothing: a longer name is refused.
 pub const DISPLAY_NAME_CHARACTERS_MAX: usize = 20;
 
@@ -71,7 +73,11 @@ pub const EXPIRE_AFTER_BOUNDS: RangeInclusive<Duration> =
 pub const THROTTLE: Duration = seconds(7 * DAY);
 pub const THROTTLE_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(3650 * DAY);
 pub const SAMPLE: f64 = 1.0;
-pub const SAMPLE_BOUNDS: RangeInclusive<f64> = 0.0..=1.0;
+pub const HOLDOUT: f64 = 0.0;
+pub const SHARE_BOUNDS: RangeInclusive<f64> = 0.0..=1.0;
+pub const MIN_AGENT_MESSAGES: u32 = 0;
+pub const MIN_AGENT_MESSAGES_BOUNDS: RangeInclusive<u32> = 0..=1000;
+pub const STALE_AFTER_BOUNDS: RangeInclusive<Duration> = seconds(MINUTE)..=seconds(365 * DAY);
 pub const TEST: bool = false;
 
 pub const RATE_LIMIT_BOUNDS: RangeInclusive<u32> = 1..=1_000_000;

@@ -47,6 +47,28 @@ impl Given {
         }
     }
 
+    /// One text or a list of them; a variable's stand between commas.
+    pub fn texts(&self) -> Result<Vec<String>, Wrong> {
+        let wrong = || {
+            self.no(
+                "a string or a list of strings",
+                "write it as \"a\", or several as [\"a\", \"b\"]",
+            )
+        };
+        match self {
+            Self::Variable(text) => Ok(text.split(',').map(|one| one.trim().to_owned()).collect()),
+            Self::File(ValueKind::String(text)) => Ok(vec![text.clone()]),
+            Self::File(ValueKind::Array(list)) => {
+                let texts = list.iter().map(|one| match &one.kind {
+                    ValueKind::String(text) => Ok(text.clone()),
+                    _ => Err(wrong()),
+                });
+                texts.collect()
+            }
+            Self::File(_) => Err(wrong()),
+        }
+    }
+
     pub fn boolean(&self) -> Result<bool, Wrong> {
         let wrong = || self.no("a boolean", "write true or false");
         match self {

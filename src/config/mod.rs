@@ -8,25 +8,32 @@
 //! was captured by the caller.
 
 mod accounts;
+mod chosen;
 pub mod defaults;
 mod duration;
 mod environment;
 mod faults;
 mod given;
+mod lists;
+mod quiet_hours;
+mod rules;
 mod secret;
 mod sections;
 mod sources;
+mod survey;
+mod texts;
 mod urls;
 mod values;
+mod variants;
 mod walk;
+mod warnings;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
+pub use chosen::Chosen;
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
 pub use faults::{Fault, Faults};
@@ -34,9 +41,15 @@ pub use secret::Secret;
 pub use sources::{
     Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm, rsa_key, standard_key,
 };
+pub use texts::Texts;
+pub use warnings::{Warning, warnings};
 
+use crate::domain::close::ClosedBy;
 use crate::domain::mapping::Mapping;
 use crate::domain::message::Templates;
+use crate::domain::policy::Pacing;
+use crate::domain::policy::quiet_hours::QuietHours;
+use crate::domain::policy::rule::When;
 use crate::domain::survey_type::SurveyType;
 
 /// All that surveyd is told. `Debug` shows it without a secret.
@@ -142,7 +155,10 @@ pub struct Account {
     pub daily_limit: u32,
     /// Prompts to one person in any 24 hours.
     pub daily_limit_per_user: u32,
+    pub pacing: Pacing,
     pub survey: Survey,
+    /// The first that matches a close stands in for the survey.
+    pub rules: Vec<Rule>,
 }
 
 /// What an account asks, whom and when.
@@ -151,11 +167,7 @@ pub struct Survey {
     /// The key `type`.
     pub kind: SurveyType,
     pub question_variant_id: u32,
-    pub message: String,
-    /// By language, as it is written in the file.
-    pub messages: BTreeMap<String, String>,
-    /// `message` and `messages`, compiled.
-    pub templates: Arc<Templates>,
+    pub texts: Texts,
     /// From the close to the prompt.
     pub delay: Duration,
     /// From the close; longer than `delay`.
@@ -163,9 +175,42 @@ pub struct Survey {
     pub throttle: Duration,
     /// The share of closes that are surveyed, 0 to 1.
     pub sample: f64,
+    /// The share of people who are never asked, 0 to 1.
+    pub holdout: f64,
+    pub quiet_hours: Option<QuietHours>,
+    pub skip_closed_by: Vec<ClosedBy>,
+    /// Zero: as few as they may be.
+    pub min_agent_messages: u32,
+    /// From the last message to the close; nothing: as long as it may be.
+    pub stale_after: Option<Duration>,
+    /// Tried side by side; their shares add up to 1 at most.
+    pub variants: Vec<Variant>,
     pub test: bool,
     /// Accounts of one group share the throttle; the account's own name where none is given.
     pub throttle_group: String,
+}
+
+/// What some people meet in the place of parts of a survey.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    pub name: String,
+    /// Of all people, 0 to 1.
+    pub share: f64,
+    pub question_variant_id: u32,
+    pub texts: Texts,
+    pub delay: Duration,
+}
+
+/// Closes that are treated otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its number from 1 where it has no name.
+    pub name: String,
+    pub when: When,
+    /// Whether nobody is asked.
+    pub skip: bool,
+    /// The account's survey with what the rule puts in the place of parts of it.
+    pub survey: Survey,
 }
 
 /// Where closes come from.
@@ -215,7 +260,7 @@ impl Config {
 impl Survey {
     /// The texts, ready to render.
     pub fn templates(&self) -> &Templates {
-        &self.templates
+        &self.texts.templates
     }
 }
 

@@ -2,12 +2,14 @@
 
 mod accounts;
 mod overrides;
+mod policy;
 mod secrets;
 mod sections;
 mod shipped;
 mod sources;
 mod unknown;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;

@@ -4,6 +4,7 @@
 //! file and which variable overrides it. What a value must look like is the business of `values`.
 
 mod hints;
+mod lists;
 mod place;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -54,6 +54,12 @@ pub struct Notice {
     pub closed_by: Option<ClosedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_messages: Option<u32>,
+    /// When anybody last said something in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_message_at: Option<Millis>,
+    /// The person's time zone by its IANA name, as the help desk wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
 }

@@ -82,6 +82,15 @@ impl Templates {
         self.render_named(self.matching(language), variables, false)
     }
 
+    /// Every text as a made-up person would read it, with its language; the default one has none.
+    pub fn tried(&self) -> Vec<(Option<&str>, String)> {
+        let texts = self.sources.keys().filter_map(|name| {
+            let language = (name != DEFAULT).then_some(name.as_str());
+            Some((language, self.render_named(name, &sample(), false).ok()?))
+        });
+        texts.collect()
+    }
+
     fn add(&mut self, language: Option<&str>, text: &str) -> Result<(), MessageError> {
         let name = language.map_or(String::from(DEFAULT), normal);
         self.compiled.add_template_owned(name.clone(), text.to_owned()).map_err(|error| {

@@ -5,6 +5,7 @@
 
 pub mod export;
 pub mod json;
+pub mod opt_outs;
 pub mod period;
 pub mod text;
 

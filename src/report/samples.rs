@@ -59,6 +59,7 @@ fn prompted(agent: &str, kind: SurveyType) -> Facts {
         team: None,
         tags: Vec::new(),
         language: None,
+        variant: None,
         closed_at: NOVEMBER_22,
         suppressed: None,
         sent_at: Some(NOVEMBER_22),

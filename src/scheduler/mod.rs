@@ -4,6 +4,7 @@
 //! [`tick`] is one bounded pass over one account. It must not loop, wait or decide who is asked:
 //! the daemon loops, [`policy`](crate::domain::policy) decides.
 
+mod look_ahead;
 mod look_up;
 mod send;
 
@@ -14,7 +15,7 @@ use tracing::info;
 use crate::config::CanDmBy;
 use crate::desk::Desk;
 use crate::domain::budget::Call;
-use crate::domain::policy::DAY;
+use crate::domain::policy::{DAY, Pacing};
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
 use crate::store::{self, Leased, Result};
@@ -40,6 +41,10 @@ pub async fn tick(desk: &Desk) -> Result<Option<Millis>> {
     if next > desk.now() || desk.stop.is_stopping() {
         return Ok(Some(next));
     }
+    if desk.account.pacing == Pacing::Even {
+        // Also while nothing may be sent: what is left out is to be no question of the hour.
+        look_ahead::draw(desk).await?;
+    }
     let room = match room(desk).await? {
         Room::For(room) => room,
         Room::From(until) => return waiting(desk, until).await,
@@ -55,6 +60,7 @@ pub async fn tick(desk: &Desk) -> Result<Option<Millis>> {
 }
 
 async fn see_to(desk: &Desk, claimed: Vec<Leased>) -> Result<()> {
+    let claimed = look_ahead::look_ahead(desk, claimed).await?;
     let can_be_asked = look_up::look_up(desk, claimed).await?;
     send::send_all(desk, can_be_asked).await
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tracing::{info, warn};
 
 use super::{tell_end, tell_uncertain};
-use crate::desk::{self, Calls, Desk};
+use crate::desk::{Calls, Desk};
 use crate::domain::budget::{Call, Told};
 use crate::domain::feedback::Update;
 use crate::domain::policy;
@@ -49,6 +49,7 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
     if round.is_halted() || desk.stop.is_stopping() {
         return desk.store.release(leased, desk.now()).await;
     }
+    let rules = desk.chosen(&leased.survey).rules();
     let prompt = match prompt(desk, &leased.survey) {
         Ok(prompt) => prompt,
         Err(failure) => {
@@ -61,18 +62,7 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
     if round.is_halted() || desk.stop.is_stopping() || !round.calls.begin() {
         return desk.store.release(leased, desk.now()).await;
     }
-    let begun = desk.store.begin_send(
-        leased,
-        prompt,
-        desk::rules(&desk.account),
-        desk.account.survey.throttle_group.clone(),
-        Times {
-            now: desk.now(),
-            x_now: desk.x_now_at_least(),
-            is_clock_confirmed: desk.x.confirms_clock(desk.now()),
-            lease: desk.limits.send_timeout + LEASE_MARGIN,
-        },
-    );
+    let begun = desk.store.begin_send(leased, prompt, rules, times(desk));
     let begun = match begun.await {
         Ok(Begun::Sending(sending)) => return post(desk, *sending, round).await,
         Ok(Begun::Ended(survey)) => {
@@ -88,10 +78,21 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
             round.halt();
             Ok(())
         }
+        Ok(Begun::PutOff { until: _ }) => Ok(()),
         Err(error) => unless_lost(Err(error)),
     };
     round.calls.end(None);
     begun
+}
+
+/// When a send is begun, and how long it may take.
+pub fn times(desk: &Desk) -> Times {
+    Times {
+        now: desk.now(),
+        x_now: desk.x_now_at_least(),
+        is_clock_confirmed: desk.x.confirms_clock(desk.now()),
+        lease: desk.limits.send_timeout + LEASE_MARGIN,
+    }
 }
 
 impl Round {
@@ -114,7 +115,7 @@ fn unless_lost(done: Result<()>) -> Result<()> {
 
 /// What the person is to see, by today's configuration and what the notice said at the close.
 fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
-    let settings = &desk.account.survey;
+    let settings = desk.chosen(survey);
     let notice = &survey.notice;
     let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
     let variables = BTreeMap::from([
@@ -135,9 +136,9 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
         .render(notice.language.as_deref(), &variables)
         .map_err(|error| Failure { code: None, message: error.to_string() })?;
     Ok(Prompt {
-        kind: settings.kind,
-        question_variant_id: settings.question_variant_id,
-        test: settings.test,
+        kind: settings.kind(),
+        question_variant_id: settings.question_variant_id(),
+        test: settings.test(),
         message,
         privacy_url: desk.account.privacy_url.clone(),
         display_name: desk.account.display_name.clone(),

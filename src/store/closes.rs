@@ -10,6 +10,7 @@ use super::{Result, Store};
 use crate::domain::close::{Close, Reopening};
 use crate::domain::id::{SurveyId, UserId, external_id};
 use crate::domain::policy::AtClose;
+use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::survey::{CancelledBy, Event, State};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
@@ -27,6 +28,8 @@ pub struct NewSurvey {
     pub event_id: Option<String>,
     pub(super) id: String,
     pub(super) notice: String,
+    /// The decision as it is kept.
+    pub(super) kept: String,
 }
 
 /// What became of a close.
@@ -66,7 +69,7 @@ impl Store {
 }
 
 /// How many values a row of the insert has.
-const VALUES: usize = 17;
+const VALUES: usize = 18;
 
 /// One multi-row statement for a whole batch. A survey is inserted as the first of its
 /// conversation; where the conversation is known, nothing happens and [`known`] looks closer. A
@@ -78,7 +81,7 @@ fn insert_statement(connection: &AnyConnection, rows: usize) -> String {
     let mut sql = String::from(
         "with new (id, account, source, conversation_id, external_id, user_id, kind, \
          question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
-         try_at) as (values ",
+         try_at, decided) as (values ",
     );
     // SQLite looks every `$1` up among all the names before it, which costs more than the writing
     // once there are a thousand; a mere `?` has no name, but PostgreSQL does not read it.
@@ -98,12 +101,13 @@ fn insert_statement(connection: &AnyConnection, rows: usize) -> String {
     sql.push_str(
         ") insert into survey (id, account, source, conversation_id, external_id, user_id, kind, \
          question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
-         try_at, lease_token, attempts) \
+         try_at, decided, first_closed_at, lease_token, attempts) \
          select n.id, n.account, n.source, n.conversation_id, n.external_id, n.user_id, n.kind, \
          n.question_variant_id, n.test, \
          case when r.account is null then n.state else 'cancelled' end, \
          case when r.account is null then n.reason else 'reopened' end, \
-         n.closed_at, n.accepted_at, n.due_at, n.notice, n.ordinal, n.try_at, 0, 0 \
+         n.closed_at, n.accepted_at, n.due_at, n.notice, n.ordinal, n.try_at, \
+         n.decided, n.closed_at, 0, 0 \
          from new n left join reopening r on r.account = n.account \
          and r.conversation_id = n.conversation_id and r.reopened_at >= n.closed_at \
          where n.id is not null on conflict do nothing",
@@ -171,7 +175,7 @@ fn made(survey: NewSurvey, cancelled: bool) -> Taken {
     Taken {
         state,
         reason: reason.map(str::to_owned),
-        due_at: due_at(&survey),
+        due_at: survey.at_close.due_at,
         survey_id: SurveyId::new(survey.id),
         is_new: true,
     }
@@ -182,7 +186,7 @@ type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 fn bind<'q>(query: Query<'q>, survey: Option<&'q NewSurvey>, ordinal: i64) -> Query<'q> {
     let close = survey.map(|survey| &survey.close);
     let decided = survey.map(decided);
-    let due_at = survey.map(|survey| due_at(survey).0);
+    let due_at = survey.map(|survey| survey.at_close.due_at.0);
     query
         .bind(survey.map(|survey| survey.id.as_str()))
         .bind(close.map(|close| close.account.as_str()))
@@ -201,22 +205,16 @@ fn bind<'q>(query: Query<'q>, survey: Option<&'q NewSurvey>, ordinal: i64) -> Qu
         .bind(survey.map(|survey| survey.notice.as_str()))
         .bind(survey.map(|_| ordinal))
         .bind(due_at)
+        .bind(survey.map(|survey| survey.kept.as_str()))
 }
 
 /// The state that was decided at the close, with its reason.
 fn decided(survey: &NewSurvey) -> (&'static str, Option<&'static str>) {
-    match survey.at_close {
-        AtClose::Scheduled { .. } => ("scheduled", None),
-        AtClose::Suppressed { reason, .. } => ("suppressed", Some(reason.as_str())),
-        AtClose::Expired { .. } => ("expired", None),
-    }
-}
-
-fn due_at(survey: &NewSurvey) -> Millis {
-    match survey.at_close {
-        AtClose::Scheduled { due_at }
-        | AtClose::Suppressed { due_at, .. }
-        | AtClose::Expired { due_at } => due_at,
+    match survey.at_close.verdict() {
+        Verdict::Suppress(reason) => ("suppressed", Some(reason.as_str())),
+        Verdict::Expire => ("expired", None),
+        // At the close nobody is prompted: what is clear is looked at when it is due.
+        Verdict::Schedule { .. } | Verdict::Wait { .. } | Verdict::Send => ("scheduled", None),
     }
 }
 
@@ -234,7 +232,8 @@ const MERGE: &str = "insert into merged_close (account, conversation_id, closed_
      accepted_at) values ($1, $2, $3, $4, $5) on conflict do nothing";
 
 const MOVE: &str = "update survey set closed_at = $1, due_at = $2, try_at = $2, notice = $3, \
-     user_id = case when $4 = '' then user_id else $4 end, source = $5, lease_until = null, lease_token = lease_token + 1 \
+     user_id = case when $4 = '' then user_id else $4 end, source = $5, decided = $8, \
+     decision = null, lease_until = null, lease_token = lease_token + 1 \
      where id = $6 and state = 'scheduled' and lease_token = $7";
 
 /// A close of a conversation that has surveys already: known itself, or moving the one that still
@@ -296,8 +295,8 @@ pub fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {
 }
 
 /// Moves the survey in `row`, which still waits, to a further close of its conversation. An older
-/// close, delivered late, moves nothing. Whether it is in the sample was decided once, at its first
-/// close. `None`: the survey was moved on meanwhile.
+/// close, delivered late, moves nothing. All but the due time is decided when it is due. `None`: the
+/// survey was moved on meanwhile.
 async fn merge(
     connection: &mut AnyConnection,
     survey: &NewSurvey,
@@ -309,20 +308,25 @@ async fn merge(
     let newer = close.closed_at.0 > before;
     if newer {
         let token: i64 = row.try_get(6)?;
+        let due_at = survey.at_close.due_at;
+        let delay_ms = due_at.0.saturating_sub(close.closed_at.0);
+        let ground = Ground::Due { due_at, delay_ms };
+        let moved_to = Decision { ground, ..survey.at_close.decision.clone() };
         let moved = sqlx::query(MOVE)
             .bind(close.closed_at.0)
-            .bind(due_at(survey).0)
+            .bind(due_at.0)
             .bind(survey.notice.as_str())
             .bind(close.person())
             .bind(close.source.as_str())
             .bind(taken.survey_id.as_str())
             .bind(token)
+            .bind(moved_to.json()?)
             .execute(&mut *connection)
             .await?;
         if moved.rows_affected() == 0 {
             return Ok(None);
         }
-        taken.due_at = due_at(survey);
+        taken.due_at = due_at;
         let detail = format!(
             "closed again at {}, due {}, person {}",
             close.closed_at.rfc3339(),

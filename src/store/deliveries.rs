@@ -42,6 +42,7 @@ impl Store {
     ) -> Result<Taken> {
         let notice = serde_json::to_string(&close.notice)?;
         let id = uuid::Uuid::now_v7().simple().to_string();
+        let kept = at_close.decision.json()?;
         let survey = NewSurvey {
             close,
             at_close,
@@ -52,6 +53,7 @@ impl Store {
             event_id,
             id,
             notice,
+            kept,
         };
         self.writer.close(survey).await
     }

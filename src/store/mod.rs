@@ -11,8 +11,10 @@
 mod answers;
 mod budgets;
 mod closes;
+mod deciding;
 mod deliveries;
 mod migrate;
+mod optouts;
 mod progress;
 mod reads;
 mod rows;
@@ -32,9 +34,11 @@ use tokio::sync::watch;
 pub use answers::{Folded, Page, PollState, PollWindow, ToShow, Unknown};
 pub use budgets::Paused;
 pub use closes::Taken;
+pub use deciding::{Looked, held};
+pub use optouts::OptOut;
 pub use progress::Progress;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
-pub use sends::{Begun, Leased, Outcome, Prompt, Sending, Times, held};
+pub use sends::{Begun, Leased, Outcome, Prompt, Sending, Times};
 pub use settle::Unsettled;
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.

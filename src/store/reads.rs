@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Row};
 
 use super::{Engine, Paused, Result, Store, rows};
 use crate::domain::id::SurveyId;
+use crate::domain::policy::decision::Decision;
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 
@@ -26,6 +27,8 @@ pub struct Step {
     pub at: Millis,
     pub state: String,
     pub detail: Option<String>,
+    /// The decision behind it, where there was one.
+    pub decision: Option<Decision>,
 }
 
 /// What the person said, as far as it is known.
@@ -44,6 +47,17 @@ pub struct Told {
 pub struct ResultRow {
     pub survey: Survey,
     pub told: Told,
+    /// What was decided when the close came in; absent for surveys of before there were records.
+    pub at_close: Option<Decision>,
+    /// What was decided last at the moment of sending.
+    pub at_sending: Option<Decision>,
+}
+
+impl ResultRow {
+    /// The variant that the person met, or would have met.
+    pub fn variant(&self) -> Option<&str> {
+        self.at_sending.as_ref().or(self.at_close.as_ref())?.variant.as_deref()
+    }
 }
 
 /// Results wanted: surveys closed or, for reports, sent in a period; both ends included.
@@ -88,8 +102,7 @@ fn qualified() -> String {
 
 static RESULTS: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "select {}, f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
-         f.updates from survey s left join feedback f \
+        "select {}, {TOLD} from survey s left join feedback f \
          on f.account = s.account and f.id = s.feedback_id \
          where ((s.closed_at >= $1 and s.closed_at <= $2) \
          or ($3 = 1 and s.sent_at >= $1 and s.sent_at <= $2)) \
@@ -102,7 +115,17 @@ static RESULTS: LazyLock<String> = LazyLock::new(|| {
 /// Surveys read at once; a report holds no reading transaction open for longer than a page.
 const PAGE: i64 = 1_000;
 
+/// The columns behind those of the survey itself.
+const TOLD: &str = "f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
+     f.updates, s.decided, s.decision";
+
 const FIRST_TOLD: usize = 23;
+
+/// A decision as it is kept. One that cannot be read is none: it is there to be shown, no more.
+fn kept(row: &AnyRow, column: usize) -> Result<Option<Decision>> {
+    let kept: Option<String> = row.try_get(column)?;
+    Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
+}
 
 fn result_row(row: &AnyRow) -> Result<ResultRow> {
     let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
@@ -120,6 +143,8 @@ fn result_row(row: &AnyRow) -> Result<ResultRow> {
                     .unwrap_or(u32::MAX)
             }),
         },
+        at_close: kept(row, FIRST_TOLD + 6)?,
+        at_sending: kept(row, FIRST_TOLD + 7)?,
     })
 }
 
@@ -167,8 +192,7 @@ impl Store {
     /// One survey with what came back for it.
     pub async fn survey(&self, id: &SurveyId) -> Result<Option<ResultRow>> {
         let sql = format!(
-            "select {}, f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
-             f.updates from survey s left join feedback f \
+            "select {}, {TOLD} from survey s left join feedback f \
              on f.account = s.account and f.id = s.feedback_id where s.id = $1",
             qualified()
         );
@@ -180,7 +204,7 @@ impl Store {
     /// The history of a survey after its close was taken in, oldest first.
     pub async fn history(&self, id: &SurveyId) -> Result<Vec<Step>> {
         let rows = sqlx::query(
-            "select at, state, detail from survey_history where survey_id = $1 \
+            "select at, state, detail, facts from survey_history where survey_id = $1 \
              order by step limit 1000",
         )
         .bind(id.as_str())
@@ -192,6 +216,7 @@ impl Store {
                     at: Millis(row.try_get(0)?),
                     state: row.try_get(1)?,
                     detail: row.try_get(2)?,
+                    decision: kept(row, 3)?,
                 })
             })
             .collect()

@@ -10,14 +10,15 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::progress::{self, Progress};
+use super::progress;
 use super::surveys::{step_locked, touch};
 use super::{Error, Result, Store, rows};
-use super::{answers, budgets};
+use super::{answers, budgets, deciding};
 use crate::domain::budget::Call;
 use crate::domain::feedback::Update;
 use crate::domain::id::{SurveyId, external_id};
-use crate::domain::policy::{self, AtSending, DAY, History, Rules};
+use crate::domain::policy::Rules;
+use crate::domain::policy::decision::{Ground, Verdict};
 use crate::domain::survey::{CancelledBy, Delivery, Event, Failure, Reason, State, Survey};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
@@ -26,7 +27,7 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug)]
 pub struct Leased {
     pub survey: Survey,
-    token: i64,
+    pub(super) token: i64,
 }
 
 /// What the person is to see, as the configuration has it at the moment of sending.
@@ -73,7 +74,7 @@ pub struct Times {
 
 impl Times {
     /// An instant by X's clock, by ours.
-    fn by_our_clock(self, by_xs: Millis) -> Millis {
+    pub(super) fn by_our_clock(self, by_xs: Millis) -> Millis {
         Millis(by_xs.0.saturating_add(self.now.0.saturating_sub(self.x_now.0)))
     }
 }
@@ -84,8 +85,12 @@ pub enum Begun {
     Sending(Box<Sending>),
     /// It is not sent, and why stands in its state.
     Ended(Box<Survey>),
-    /// A budget is spent until then; the survey stays scheduled.
+    /// The account cannot send until then; the survey stays scheduled.
     Waits {
+        until: Millis,
+    },
+    /// This one alone is not sent until then; it stays scheduled.
+    PutOff {
         until: Millis,
     },
 }
@@ -126,24 +131,18 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// Those that the even pace has not drawn yet. What the process ended on before is left to
+/// [`CLAIM`], which takes it alone.
+static CLAIM_UNDRAWN: LazyLock<String> = LazyLock::new(|| {
+    CLAIM.replace("crashes <= $5 order", "crashes <= $5 and paced_at is null order")
+});
+
 const SUSPECT: &str = "select crashes from survey where account = $1 and state = 'scheduled' \
      and try_at <= $2 order by try_at, id limit 1";
 
-const RELEASE: &str = "update survey set try_at = $1, lease_until = null, \
+pub(super) const RELEASE: &str = "update survey set try_at = $1, lease_until = null, \
      lease_token = lease_token + 1, attempts = attempts + $4 \
      where id = $2 and state = 'scheduled' and lease_token = $3";
-
-const GUARD: &str = "insert into send_guard (throttle_group, passes) values ($1, 1) \
-     on conflict (throttle_group) do update set passes = send_guard.passes + 1";
-
-const DAY_OF_ACCOUNT: &str = "select count(*), min(spent_at) from survey \
-     where account = $1 and spent_at > $2";
-
-/// What went out from the account itself counts whatever its group was called by then.
-const OF_PERSON: &str = "select max(case when throttle_group = $1 or account = $2 \
-     then spent_at end), \
-     cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint) from survey \
-     where user_id = $4 and spent_at is not null";
 
 const REOPENED: &str = "select reopened_at from reopening where account = $1 \
      and conversation_id = $2 and reopened_at >= $3";
@@ -218,24 +217,27 @@ impl Store {
                         Some(crashes) if crashes > 0 => (1, i64::MAX),
                         _ => (limit, 0),
                     };
-                    let rows = sqlx::query(AssertSqlSafe(CLAIM.as_str()))
-                        .bind(lease_until.0)
-                        .bind(account)
-                        .bind(now.0)
-                        .bind(limit)
-                        .bind(crashes)
-                        .fetch_all(connection)
-                        .await?;
-                    let mut leased = rows
-                        .iter()
-                        .map(|row| {
-                            rows::survey(row).map(|(survey, token)| Leased { survey, token })
-                        })
-                        .collect::<Result<Vec<_>>>()?;
-                    leased.sort_by(|a, b| {
-                        (a.survey.due_at, &a.survey.id).cmp(&(b.survey.due_at, &b.survey.id))
-                    });
-                    Ok(leased)
+                    take(connection, &CLAIM, &account, (limit, crashes), lease_until, now).await
+                })
+            })
+            .await
+    }
+
+    /// The same of those that are yet to be drawn where prompts are spread evenly.
+    pub async fn claim_undrawn(
+        &self,
+        account: &str,
+        limit: usize,
+        lease_until: Millis,
+        now: Millis,
+    ) -> Result<Vec<Leased>> {
+        let account = account.to_owned();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let most = (limit, 0);
+                    take(connection, &CLAIM_UNDRAWN, &account, most, lease_until, now).await
                 })
             })
             .await
@@ -288,13 +290,10 @@ impl Store {
         leased: Leased,
         prompt: Prompt,
         rules: Rules,
-        throttle_group: String,
         times: Times,
     ) -> Result<Begun> {
         self.writer
-            .run(move |connection| {
-                Box::pin(begin(connection, leased, prompt, rules, throttle_group, times))
-            })
+            .run(move |connection| Box::pin(begin(connection, leased, prompt, rules, times)))
             .await
     }
 
@@ -350,8 +349,34 @@ impl Store {
     }
 }
 
+async fn take(
+    connection: &mut AnyConnection,
+    statement: &'static str,
+    account: &str,
+    (limit, crashes): (i64, i64),
+    lease_until: Millis,
+    now: Millis,
+) -> Result<Vec<Leased>> {
+    let rows = sqlx::query(AssertSqlSafe(statement))
+        .bind(lease_until.0)
+        .bind(account)
+        .bind(now.0)
+        .bind(limit)
+        .bind(crashes)
+        .fetch_all(connection)
+        .await?;
+    let leased =
+        rows.iter().map(|row| rows::survey(row).map(|(survey, token)| Leased { survey, token }));
+    let mut leased = leased.collect::<Result<Vec<_>>>()?;
+    leased.sort_by(|a, b| (a.survey.due_at, &a.survey.id).cmp(&(b.survey.due_at, &b.survey.id)));
+    Ok(leased)
+}
+
 /// Locks the row of a claim and makes sure that it is still ours.
-async fn retake(connection: &mut AnyConnection, leased: Leased) -> Result<(Survey, i64)> {
+pub(super) async fn retake(
+    connection: &mut AnyConnection,
+    leased: Leased,
+) -> Result<(Survey, i64)> {
     let id = leased.survey.id;
     match touch(connection, &id).await? {
         Some((survey, token)) if token == leased.token + 1 && survey.state == State::Scheduled => {
@@ -366,11 +391,10 @@ async fn begin(
     leased: Leased,
     prompt: Prompt,
     rules: Rules,
-    throttle_group: String,
     times: Times,
 ) -> Result<Begun> {
-    let Times { now, x_now, is_clock_confirmed, lease } = times;
-    sqlx::query(GUARD).bind(throttle_group.as_str()).execute(&mut *connection).await?;
+    let Times { now, x_now, lease, .. } = times;
+    deciding::guard(connection, &rules).await?;
     let (survey, token) = retake(connection, leased).await?;
     let reopened: Option<i64> = sqlx::query_scalar(REOPENED)
         .bind(survey.account.as_str())
@@ -386,49 +410,36 @@ async fn begin(
     if let Some(found) = answers::find_before(connection, &survey, now).await? {
         return Ok(Begun::Ended(Box::new(found)));
     }
-    let history = history(connection, &survey, &throttle_group, x_now).await?;
-    let progress = progress::read(connection, &survey.account).await?;
-    let decision = match held(&progress, now, is_clock_confirmed) {
-        Some(until) => AtSending::Wait { until },
-        // Late only by both clocks: one that was set ahead must not end what is still in time.
-        None if policy::is_too_late(survey.closed_at, &rules, now.min(x_now)) => AtSending::Expire,
-        None => match policy::at_sending(&rules, &history, x_now) {
-            AtSending::Wait { until } => AtSending::Wait { until: times.by_our_clock(until) },
-            decided => decided,
-        },
-    };
-    let decision = match decision {
-        // A look-up, or another daemon, may have paused the account since the survey was claimed.
-        AtSending::Send if budgets::is_paused(connection, &survey.account).await? => {
-            AtSending::Wait { until: now }
+    let ground = match deciding::decide(connection, &survey, &rules, times).await? {
+        Ground::Clear(_) if budgets::is_paused(connection, &survey.account).await? => {
+            // A look-up, or another daemon, may have paused the account since the survey was claimed.
+            Ground::AccountPaused { until: now }
         }
-        AtSending::Send => {
+        Ground::Clear(clear) => {
             match budgets::take(connection, &survey.account, Call::Create, 1, x_now).await? {
-                Ok(_) => AtSending::Send,
-                Err(until) => AtSending::Wait { until: times.by_our_clock(until) },
+                Ok(_) => Ground::Clear(clear),
+                Err(until) => Ground::XLimit { until: times.by_our_clock(until) },
             }
         }
         other => other,
     };
-    let event = match decision {
-        AtSending::Send => Event::Begun { at: x_now },
-        AtSending::Suppress(reason) => Event::Suppressed(reason),
-        AtSending::Expire => Event::TooLate,
-        AtSending::Wait { until } => {
-            // It is looked at again when it is too late, at the latest.
-            let too_late_at = policy::too_late_at(survey.closed_at, &rules);
-            let until = until.min(too_late_at.max(times.by_our_clock(too_late_at)));
-            sqlx::query(RELEASE)
-                .bind(until.0)
-                .bind(survey.id.as_str())
-                .bind(token)
-                .bind(0_i64)
-                .execute(connection)
-                .await?;
-            return Ok(Begun::Waits { until });
+    let is_of_account = ground.is_of_account();
+    let decision = rules.decided(ground, now);
+    let event = match decision.verdict() {
+        Verdict::Send => Event::Begun { at: x_now },
+        Verdict::Suppress(reason) => Event::Suppressed(reason),
+        Verdict::Expire => Event::TooLate,
+        Verdict::Wait { until } | Verdict::Schedule { due_at: until } => {
+            let until =
+                deciding::wait(connection, (&survey, token), &rules, decision, until, times)
+                    .await?;
+            return Ok(match is_of_account {
+                true => Begun::Waits { until },
+                false => Begun::PutOff { until },
+            });
         }
     };
-    let mut survey = step_locked(connection, (survey, token), event, now, None).await?;
+    let mut survey = deciding::step(connection, (survey, token), event, &decision).await?;
     if !matches!(survey.state, State::Sending { .. }) {
         return Ok(Begun::Ended(Box::new(survey)));
     }
@@ -439,7 +450,7 @@ async fn begin(
     survey.attempts += 1;
     sqlx::query(BEGIN)
         .bind(x_now.0)
-        .bind(throttle_group)
+        .bind(rules.throttle_group)
         .bind(now.plus(lease).0)
         .bind(survey.external_id.as_str())
         .bind(prompt.kind.as_str())
@@ -452,56 +463,6 @@ async fn begin(
         .await?;
     let sends = progress::record(connection, 1, now).await?;
     Ok(Begun::Sending(Box::new(Sending { survey, prompt, sends })))
-}
-
-/// How far the clock may stand behind the last instant on record: requests that run side by side
-/// are written down in any order.
-const CLOCK_SLACK: Duration = Duration::from_secs(1);
-
-/// When a restored backup is looked at again.
-const HELD_AGAIN: Duration = Duration::from_secs(30);
-
-/// Until when no send may be begun at all: while the clock stands before the last instant on
-/// record, and while a restored backup has not caught up with X.
-///
-/// A clock that X's confirms is not the one that is wrong: it was the record, made while the clock
-/// ran ahead.
-pub fn held(progress: &Progress, now: Millis, is_clock_confirmed: bool) -> Option<Millis> {
-    if progress.restored_at.is_some() {
-        return Some(now.plus(HELD_AGAIN));
-    }
-    if is_clock_confirmed {
-        return None;
-    }
-    progress.last_at.filter(|last_at| now.plus(CLOCK_SLACK) < *last_at)
-}
-
-async fn history(
-    connection: &mut AnyConnection,
-    survey: &Survey,
-    throttle_group: &str,
-    now: Millis,
-) -> Result<History> {
-    let since = now.minus(DAY).0;
-    let of_account = sqlx::query(DAY_OF_ACCOUNT)
-        .bind(survey.account.as_str())
-        .bind(since)
-        .fetch_one(&mut *connection)
-        .await?;
-    let of_person = sqlx::query(OF_PERSON)
-        .bind(throttle_group)
-        .bind(survey.account.as_str())
-        .bind(since)
-        .bind(survey.person())
-        .fetch_one(&mut *connection)
-        .await?;
-    let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
-    Ok(History {
-        last_to_person: of_person.try_get::<Option<i64>, _>(0)?.map(Millis),
-        day_to_person: count(of_person.try_get::<Option<i64>, _>(1)?.unwrap_or(0)),
-        day_of_account: count(of_account.try_get(0)?),
-        oldest_of_day: of_account.try_get::<Option<i64>, _>(1)?.map(Millis),
-    })
 }
 
 /// The survey's external id, or, where a prompt to the same person bears it already (conversation

@@ -9,8 +9,8 @@ use crate::domain::id::SurveyId;
 use crate::domain::survey::{CancelledBy, Event, State, Survey};
 use crate::domain::time::Millis;
 
-const NOTE: &str =
-    "insert into survey_history (survey_id, step, at, state, detail) values ($1, $2, $3, $4, $5)";
+const NOTE: &str = "insert into survey_history (survey_id, step, at, state, detail, facts) \
+     values ($1, $2, $3, $4, $5, $6)";
 
 /// Notes a step in the survey's history.
 pub async fn note(
@@ -20,12 +20,25 @@ pub async fn note(
     state: &State,
     detail: Option<&str>,
 ) -> Result<()> {
+    note_decided(connection, (id, token), at, state, detail, None).await
+}
+
+/// The same with the decision behind the step, as it is kept.
+pub async fn note_decided(
+    connection: &mut AnyConnection,
+    (id, token): (&SurveyId, i64),
+    at: Millis,
+    state: &State,
+    detail: Option<&str>,
+    facts: Option<&str>,
+) -> Result<()> {
     sqlx::query(NOTE)
         .bind(id.as_str())
         .bind(token)
         .bind(at.0)
         .bind(state.name())
         .bind(detail)
+        .bind(facts)
         .execute(connection)
         .await?;
     Ok(())

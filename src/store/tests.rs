@@ -10,7 +10,8 @@ use crate::domain::budget::Call;
 use crate::domain::close::{Close, Notice, Reopening};
 use crate::domain::feedback::{Object, Update};
 use crate::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
-use crate::domain::policy::{AtClose, Rules};
+use crate::domain::policy::decision::Ground;
+use crate::domain::policy::{AtClose, Pacing, Rules};
 use crate::domain::survey::{Delivery, Reason, State};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
@@ -30,9 +31,19 @@ fn rules() -> Rules {
         delay: Duration::ZERO,
         expire_after: 12 * HOUR,
         throttle: 7 * 24 * HOUR,
+        throttle_group: ACCOUNT.into(),
         sample: 1.0,
+        holdout: 0.0,
         daily_limit: 1000,
         daily_limit_per_user: 1,
+        pacing: Pacing::Asap,
+        quiet_hours: None,
+        skip_closed_by: Vec::new(),
+        min_agent_messages: 0,
+        stale_after: None,
+        rule: None,
+        skip: false,
+        variant: None,
     }
 }
 
@@ -81,7 +92,8 @@ impl Bench {
             closed_at,
             notice: Notice::default(),
         };
-        let at_close = AtClose::Scheduled { due_at: closed_at };
+        let decision = rules().decided(Ground::Due { due_at: closed_at, delay_ms: 0 }, NOW);
+        let at_close = AtClose { due_at: closed_at, decision };
         self.store.take_close(close, at_close, (SurveyType::Nps, 3, false), NOW).await.unwrap()
     }
 
@@ -91,7 +103,8 @@ impl Bench {
 
     async fn begin(&self, leased: Leased, group: &str, now: Millis) -> Begun {
         let times = Times { now, x_now: now, is_clock_confirmed: false, lease: MINUTE };
-        self.store.begin_send(leased, prompt(), rules(), group.into(), times).await.unwrap()
+        let rules = Rules { throttle_group: group.into(), ..rules() };
+        self.store.begin_send(leased, prompt(), rules, times).await.unwrap()
     }
 
     async fn sending(&self, conversation: &str, person: &str) -> Sending {

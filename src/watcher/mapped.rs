@@ -172,13 +172,27 @@ impl<'a> Reader<'a> {
         let agent_messages = self.pick(FieldName::AgentMessages, |text| {
             text.parse().ok().map(|count: u32| (count.to_string(), count))
         });
+        let time_zone =
+            self.pick(FieldName::TimeZone, |text| Some((text.to_owned(), text.to_owned())));
+        let last_message_at = self.instant(FieldName::LastMessageAt);
         let mut attributes = BTreeMap::new();
         for (name, field) in &self.mapping.attributes {
             let picked = field.pick(&self.payload, |text| Some(text.to_owned()));
             self.tell(format!("attributes.{name}"), picked.as_ref(), &field.0);
             attributes.extend(picked.map(|picked| (name.clone(), picked.value)));
         }
-        Notice { agent, team, tags, language, first_name, closed_by, agent_messages, attributes }
+        Notice {
+            agent,
+            team,
+            tags,
+            language,
+            first_name,
+            closed_by,
+            agent_messages,
+            last_message_at,
+            time_zone,
+            attributes,
+        }
     }
 
     fn tags(&mut self) -> Vec<String> {

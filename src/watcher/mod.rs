@@ -14,7 +14,6 @@ use tracing::info;
 
 use crate::clock::Clock;
 use crate::config;
-use crate::desk;
 use crate::domain::close::{Close, Reopening};
 use crate::domain::id::SurveyId;
 use crate::domain::policy;
@@ -50,12 +49,12 @@ impl Intake {
         event_id: Option<String>,
     ) -> Result<Option<Taken>> {
         let Some(receiver) = self.accounts.get(&close.account) else { return Ok(None) };
-        let survey = &receiver.account.survey;
         let now = self.clock.now();
-        let at_close = policy::at_close(&close, &desk::rules(&receiver.account), now);
+        let chosen = receiver.account.chosen(&close.source, close.user_id.as_ref(), &close.notice);
+        let at_close = policy::at_close(&close, &chosen.rules(), now);
         let (account, source) = (close.account.clone(), close.source.clone());
         let conversation_id = close.conversation_id.clone();
-        let kind = (survey.kind, survey.question_variant_id, survey.test);
+        let kind = (chosen.kind(), chosen.question_variant_id(), chosen.test());
         let taken = self.store.take_delivered_close(close, at_close, kind, event_id, now).await?;
         let due_at = taken.due_at.rfc3339();
         let tell = |event: &'static str, what: &str| {

@@ -155,6 +155,8 @@ impl Reader {
             first_name,
             closed_by,
             agent_messages: self.count(data, "agent_messages"),
+            last_message_at: self.instant(data, "/data", "last_message_at"),
+            time_zone: self.text(data, "/data", "time_zone"),
             attributes: self.attributes(data),
         }
     }
@@ -299,7 +301,8 @@ mod tests {
             "data": {"account": "acme", "conversation_id": 42, "user_id": 343434343434_u64,
                 "closed_at": "2026-11-22T08:59:58+01:00", "agent": "dana", "team": "billing",
                 "tags": ["vip"], "language": "es", "first_name": "Ana", "closed_by": "agent",
-                "agent_messages": 4, "attributes": {"order": "77", "n": 3, "x": true}},
+                "agent_messages": 4, "last_message_at": "2026-11-22T07:30:00Z",
+                "time_zone": "Europe/Madrid", "attributes": {"order": "77", "n": 3, "x": true}},
         });
         let Said::Closed(close) = read(&notice, "desk", None, NOW).unwrap() else { panic!() };
         assert_eq!(close.conversation_id.as_str(), "42");
@@ -308,6 +311,9 @@ mod tests {
         assert_eq!(close.notice.tags, ["vip"]);
         assert_eq!(close.notice.attributes["n"], "3");
         assert_eq!(close.notice.closed_by, Some(ClosedBy::Agent));
+        let last_message_at = close.notice.last_message_at.map(Millis::rfc3339);
+        assert_eq!(last_message_at.as_deref(), Some("2026-11-22T07:30:00Z"));
+        assert_eq!(close.notice.time_zone.as_deref(), Some("Europe/Madrid"));
     }
 
     #[test]

@@ -163,7 +163,7 @@ async fn a_mere_look_at_an_older_schema_says_what_to_do_and_changes_nothing() {
     .await;
 }
 
-/// Turns the schema back to the first that was released.
+/// Turns the schema back to the first that was released, after that.
 const BEFORE_MESSAGE: [&str; 3] = [
     "drop table delivery",
     "alter table survey drop column message",
@@ -174,7 +174,7 @@ const BEFORE_MESSAGE: [&str; 3] = [
 async fn an_older_database_is_brought_up_to_date_with_all_that_it_holds() {
     on_each_engine(async |database| {
         database.open().await.close().await;
-        for statement in BEFORE_MESSAGE {
+        for statement in BEFORE_POLICY.into_iter().chain(BEFORE_MESSAGE) {
             run(&database, statement).await;
         }
         run(&database, UNCERTAIN).await;
@@ -204,4 +204,44 @@ async fn a_database_that_cannot_be_reached_is_unavailable() {
     let away = surveyd::store::Location::parse(away, folder.path()).unwrap();
     let Err(error) = Store::open(&away).await else { panic!("nobody listens there") };
     assert!(matches!(error, Error::Unavailable(_)), "{error}");
+}
+
+/// Takes the policy's schema back, as if the program had never known it.
+const BEFORE_POLICY: [&str; 8] = [
+    "drop index survey_paced",
+    "alter table survey drop column paced_at",
+    "alter table survey drop column first_closed_at",
+    "alter table survey drop column decided",
+    "alter table survey drop column decision",
+    "alter table survey_history drop column facts",
+    "drop table optout",
+    "delete from _sqlx_migrations where version >= 5",
+];
+
+const OLD_SURVEY: &str = "insert into survey (id, account, source, conversation_id, ordinal, \
+     external_id, user_id, kind, question_variant_id, test, state, reason, closed_at, accepted_at, \
+     due_at, notice, try_at, lease_token, attempts) values ('s-1', 'acme', 'desk', 'c-1', 1, 'c-1', \
+     '7', 'csat', 12, 0, 'suppressed', 'throttled', 5, 6, 7, '{}', 7, 2, 1)";
+
+const OLD_STEP: &str = "insert into survey_history (survey_id, step, at, state, detail) \
+     values ('s-1', 2, 8, 'suppressed', 'throttled')";
+
+#[tokio::test]
+async fn a_database_of_before_the_policy_keeps_its_surveys() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        for statement in BEFORE_POLICY.into_iter().chain([OLD_SURVEY, OLD_STEP]) {
+            run(&database, statement).await;
+        }
+        let store = database.open().await;
+        assert_eq!(versions(&database).await, all());
+        let id = surveyd::domain::id::SurveyId::new("s-1");
+        let row = store.survey(&id).await.unwrap().expect("it is kept");
+        assert_eq!(row.survey.state.reason().as_deref(), Some("throttled"));
+        assert_eq!((row.at_close, row.at_sending), (None, None));
+        let steps = store.history(&id).await.unwrap();
+        assert_eq!((steps.len(), steps[0].decision.clone()), (1, None));
+        assert!(store.opted_out(None).await.unwrap().is_empty());
+    })
+    .await;
 }

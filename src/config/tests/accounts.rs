@@ -152,7 +152,7 @@ surveyd.toml: accounts.acme.survey.message = \"Hi {{ first_name\": line 1: unexp
 fn the_texts_of_a_survey_are_taken_by_language() {
     let config = sound(&survey("messages = { es = \"¿Qué tal?\", pt-BR = \"Como foi?\" }"));
     let survey = &config.accounts[0].survey;
-    assert_eq!(survey.messages.len(), 2);
+    assert_eq!(survey.texts.messages.len(), 2);
     let text = |language| survey.templates().render(Some(language), &BTreeMap::new()).unwrap();
     assert_eq!(
         [text("es-MX"), text("pt-br"), text("fr")],

@@ -80,7 +80,7 @@ fn variables_change_texts_and_add_languages() {
         ("SURVEYD__ACCOUNTS__ACME__SURVEY__MESSAGES__ES", "b"),
         ("SURVEYD__ACCOUNTS__ACME__SURVEY__MESSAGES__PT_BR", "c"),
     ]);
-    let texts = &config.accounts[0].survey.messages;
+    let texts = &config.accounts[0].survey.texts.messages;
     let expected = [("es", "b"), ("pt-br", "c")];
     assert_eq!(*texts, expected.map(|(key, text)| (key.to_owned(), text.to_owned())).into());
 }
@@ -133,7 +133,7 @@ fn an_unknown_variable_is_a_fault_that_names_the_nearest_known_one() {
             format!("{name}: no key answers to this variable\n  {remedy}")
         );
     }
-    for name in ["SURVEYD__RETENTION__TEXT", "SURVEYD__ACCOUNTS__ACME__SURVEY__QUIET_HOURS__FROM"] {
+    for name in ["SURVEYD__RETENTION__TEXT", "SURVEYD__X__WEBHOOK__USERNAME"] {
         assert_eq!(
             faults_under(&[(name, "1")]),
             format!("{name}: is not supported by this version of surveyd\n  remove it")

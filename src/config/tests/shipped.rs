@@ -38,6 +38,19 @@ fn read_with_secrets(text: &str) -> Config {
     parse(text, &path, &Environment::default()).unwrap_or_else(|faults| panic!("{faults}"))
 }
 
+/// What is given as an example because it has no default.
+const EXAMPLES: &str = r#"
+messages = { es = "Gracias por escribirnos. ¿Qué tal lo hicimos?" }
+quiet_hours = { from = "21:00", to = "08:00", time_zone = "America/New_York" }
+skip_closed_by = ["auto", "bulk", "bot"]
+stale_after = "7d"
+variants = [{ name = "short", share = 0.5, message = "How did we do?" }]
+[[accounts.rules]]
+name = "vip"
+when = { tag = "vip", language = ["es", "pt"], attributes = { plan = "gold" } }
+message = "Thanks for your trust in us. How did we do?"
+"#;
+
 #[test]
 fn the_shipped_file_says_what_the_defaults_are() {
     // What has no default is given as the examples give it; all else is left out.
@@ -45,7 +58,7 @@ fn the_shipped_file_says_what_the_defaults_are() {
         LEAST,
         "How did we do?",
         "Thanks for talking to us, {{ first_name | default('') }}. How did we do?",
-    ) + "messages = { es = \"Gracias por escribirnos. ¿Qué tal lo hicimos?\" }\n"
+    ) + EXAMPLES
         + SOURCE
         + "account = \"acme\"\nrate_limit = 6000\n";
     let text = with(&text, "[accounts.survey]", "display_name = \"Acme\"\n[accounts.survey]");

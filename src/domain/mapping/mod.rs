@@ -35,10 +35,12 @@ pub enum FieldName {
     FirstName,
     ClosedBy,
     AgentMessages,
+    LastMessageAt,
+    TimeZone,
 }
 
 impl FieldName {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ConversationId,
         Self::UserId,
         Self::AccountId,
@@ -52,6 +54,8 @@ impl FieldName {
         Self::FirstName,
         Self::ClosedBy,
         Self::AgentMessages,
+        Self::LastMessageAt,
+        Self::TimeZone,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -69,6 +73,8 @@ impl FieldName {
             Self::FirstName => "first_name",
             Self::ClosedBy => "closed_by",
             Self::AgentMessages => "agent_messages",
+            Self::LastMessageAt => "last_message_at",
+            Self::TimeZone => "time_zone",
         }
     }
 }

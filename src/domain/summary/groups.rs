@@ -15,11 +15,12 @@ pub enum By {
     Account,
     Week,
     Question,
+    Variant,
 }
 
 impl By {
     /// Every breakdown that can be asked for by name; `Nothing` has none.
-    pub const NAMED: [Self; 8] = [
+    pub const NAMED: [Self; 9] = [
         Self::Agent,
         Self::Team,
         Self::Tag,
@@ -28,6 +29,7 @@ impl By {
         Self::Account,
         Self::Week,
         Self::Question,
+        Self::Variant,
     ];
 
     /// The word for it; empty for `Nothing`.
@@ -42,6 +44,7 @@ impl By {
             Self::Account => "account",
             Self::Week => "week",
             Self::Question => "question",
+            Self::Variant => "variant",
         }
     }
 
@@ -61,6 +64,7 @@ impl By {
             Self::Agent => or_absent(&facts.agent),
             Self::Team => or_absent(&facts.team),
             Self::Language => or_absent(&facts.language),
+            Self::Variant => or_absent(&facts.variant),
             Self::Source => Key::Named(facts.source.clone()),
             Self::Account => Key::Named(facts.account.clone()),
             Self::Week => Key::Named(at.iso_week()),

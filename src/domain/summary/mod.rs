@@ -30,6 +30,8 @@ pub struct Facts {
     pub team: Option<String>,
     pub tags: Vec<String>,
     pub language: Option<String>,
+    /// What the person met of what is tried side by side.
+    pub variant: Option<String>,
     pub closed_at: Millis,
     /// The reason, where the survey ended suppressed.
     pub suppressed: Option<String>,

@@ -19,6 +19,7 @@ fn prompted(kind: SurveyType) -> Facts {
         team: None,
         tags: Vec::new(),
         language: None,
+        variant: None,
         closed_at: Millis(HOUR),
         suppressed: None,
         sent_at: Some(Millis(2 * HOUR)),
@@ -174,6 +175,19 @@ fn each_type_guards_its_own_small_groups() {
         (SurveyType::Csat, Some(Hidden::SmallGroup)),
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn variants_stand_side_by_side_with_their_own_closes_and_rates() {
+    let of = |name: &str, facts: Facts| Facts { variant: Some(name.to_owned()), ..facts };
+    let facts = (0..6).map(|_| of("a", csat(5))).chain((0..6).map(|_| of("control", csat(1))));
+    let facts = facts.chain([of("a", suppressed("holdout")), suppressed("holdout")]);
+    let found: Vec<_> = groups(facts, By::Variant)
+        .into_iter()
+        .map(|group| (group.key, group.closes, group.answered, group.suppressed.len()))
+        .collect();
+    let named = |name: &str| Some(name.to_owned());
+    assert_eq!(found, [(named("a"), 7, 6, 1), (named("control"), 6, 6, 0), (None, 1, 0, 1)]);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use surveyd::domain::time::Millis;
 use surveyd::store::Taken;
 
 use super::model::{Known, Model};
+use super::setting::SKIPPED;
 
 impl Model {
     fn of_conversation(&self, account: &str, conversation: &str) -> Vec<usize> {
@@ -27,6 +28,7 @@ impl Model {
         let (account, conversation) = (close.account.clone(), close.conversation_id.to_string());
         let of_it = self.of_conversation(&account, &conversation);
         let due_at = close.closed_at.plus(self.setting.delay);
+        let is_skipped = close.notice.tags.iter().any(|tag| tag == SKIPPED);
         if let Some(at) = self.by_id.get(&taken.survey_id) {
             let known = &mut self.surveys[*at];
             assert!(!taken.is_new, "{conversation}: an old survey is told as a new one");
@@ -49,6 +51,7 @@ impl Model {
                 return "older than the close on record";
             }
             (known.closed_at, known.due_at) = (close.closed_at, due_at);
+            known.is_skipped = is_skipped;
             assert!(taken.due_at == due_at, "{conversation}: moved to another time than its due");
             return "closed again before its prompt";
         }
@@ -68,8 +71,15 @@ impl Model {
             "cancelled" => is_reopened,
             "expired" => !is_reopened && is_late,
             // Where its sender said it twice, it was in time when it was first said.
-            "scheduled" => !is_reopened && (!is_late || again),
-            "suppressed" => !is_reopened && (!is_late || again) && self.setting.sample < 100,
+            "scheduled" => !is_reopened && !is_skipped && (!is_late || again),
+            "suppressed" => {
+                let is_so = match taken.reason.as_deref() {
+                    Some("rule") => is_skipped,
+                    Some("sampled_out") => !is_skipped && self.setting.sample < 100,
+                    _ => false,
+                };
+                is_so && !is_reopened && (!is_late || again)
+            }
             _ => false,
         };
         assert!(is_allowed, "{conversation}: {} as it came in", taken.state);
@@ -92,11 +102,13 @@ impl Model {
             since: now,
             spent_at: None,
             begun: 0,
+            is_skipped,
             prompted_at: None,
         });
         match (taken.state, of_it.is_empty()) {
             ("expired", _) => "too old as it came in",
             ("cancelled", _) => "reopened before it came in",
+            ("suppressed", _) if is_skipped => "left out by a rule",
             ("suppressed", _) => "not in the sample",
             (_, true) => "new",
             (_, false) => "closed again after its survey",

@@ -10,7 +10,7 @@ use super::weather::{Kind, kinds};
 /// Days from which on every fault must have met every call that it can.
 const MANY_DAYS: u64 = 1_000;
 
-const ALWAYS: [&str; 45] = [
+const ALWAYS: [&str; 49] = [
     "close new",
     "close redelivered",
     "close closed again before its prompt",
@@ -19,6 +19,10 @@ const ALWAYS: [&str; 45] = [
     "close too old as it came in",
     "close reopened before it came in",
     "close not in the sample",
+    "close left out by a rule",
+    "a person who opts out",
+    "scheduled -> suppressed, opted_out",
+    "scheduled -> scheduled",
     "a sender that hangs up",
     "reopening calls a survey off",
     "reopening calls nothing off",

@@ -8,7 +8,7 @@ use surveyd::domain::time::Millis;
 use surveyd::sandbox::{Call, Person};
 
 use super::dice::Dice;
-use super::setting::{DAY, HOUR, MINUTE, START, Setting, Weather, person};
+use super::setting::{DAY, HOUR, MINUTE, SKIPPED, START, Setting, Weather, person};
 use super::weather::{Kind, kinds};
 
 /// How the sender of a close waits for the answer.
@@ -23,7 +23,7 @@ pub enum Sender {
 
 #[derive(Clone, Debug)]
 pub enum Deed {
-    Close(Close, Sender),
+    Close(Box<Close>, Sender),
     Reopen(Reopening),
     /// The next calls of a kind meet it, so many of them.
     Fault(Call, Kind, u64),
@@ -36,6 +36,8 @@ pub enum Deed {
     /// The machine sleeps: time goes on and nobody looks.
     Sleep(Duration),
     Is(u64, Person),
+    /// Somebody wants no more prompts.
+    OptsOut(u64),
     /// X allows so many calls in its quarter of an hour.
     Limit(Call, u32),
     /// A day on which nothing happens begins.
@@ -47,6 +49,7 @@ pub enum Deed {
 struct Planner<'a> {
     setting: &'a Setting,
     dice: Dice,
+    policy: Dice,
     deeds: Vec<(Millis, Deed)>,
     conversations: Vec<Close>,
 }
@@ -54,7 +57,9 @@ struct Planner<'a> {
 /// All deeds of a run, each with its time.
 pub fn plan(setting: &Setting) -> Vec<(Millis, Deed)> {
     let dice = Dice::of(setting.seed, "deeds");
-    let mut planner = Planner { setting, dice, deeds: Vec::new(), conversations: Vec::new() };
+    let policy = Dice::of(setting.seed, "policy deeds");
+    let mut planner =
+        Planner { setting, dice, policy, deeds: Vec::new(), conversations: Vec::new() };
     for day in 0..setting.busy_days {
         planner.day(START.plus(DAY * day));
     }
@@ -78,6 +83,13 @@ impl Planner<'_> {
         }
         if self.setting.weather == Weather::Calm {
             return;
+        }
+        if self.policy.happens(30) {
+            let (id, _) = *self
+                .policy
+                .pick(&self.setting.people.iter().map(|(id, _)| (*id, ())).collect::<Vec<_>>());
+            let at = day.plus(self.policy.between(Duration::ZERO, DAY - MINUTE));
+            self.deeds.push((at, Deed::OptsOut(id)));
         }
         for _ in 0..self.dice.below(15) {
             let at = self.some_time_of(day);
@@ -124,6 +136,10 @@ impl Planner<'_> {
                 notice: Notice::default(),
             }
         };
+        close.notice.tags.clear();
+        if self.setting.weather != Weather::Calm && self.policy.happens(10) {
+            close.notice.tags.push(SKIPPED.to_owned());
+        }
         close.closed_at = at.minus(self.dice.between(Duration::ZERO, MINUTE));
         let told_at = match self.dice.below(12) {
             0 => at.plus(self.dice.between(MINUTE, 2 * HOUR)),
@@ -138,10 +154,10 @@ impl Planner<'_> {
             2 if self.setting.weather != Weather::Calm => Sender::SeesACrash,
             _ => Sender::Waits,
         };
-        self.deeds.push((told_at, Deed::Close(close.clone(), sender)));
+        self.deeds.push((told_at, Deed::Close(Box::new(close.clone()), sender)));
         if self.dice.happens(20) {
             let again_at = told_at.plus(self.dice.between(Duration::ZERO, 30 * HOUR));
-            self.deeds.push((again_at, Deed::Close(close.clone(), Sender::Waits)));
+            self.deeds.push((again_at, Deed::Close(Box::new(close.clone()), Sender::Waits)));
         }
         if self.dice.happens(15) {
             // Goes on and closes again while its survey may still wait.
@@ -154,9 +170,9 @@ impl Planner<'_> {
                 let mut late = close.clone();
                 late.closed_at = close.closed_at.minus(Duration::from_secs(1));
                 let late_at = told_at.plus(Duration::from_secs(1));
-                self.deeds.push((late_at, Deed::Close(late, Sender::Waits)));
+                self.deeds.push((late_at, Deed::Close(Box::new(late), Sender::Waits)));
             }
-            self.deeds.push((told_at, Deed::Close(next, Sender::Waits)));
+            self.deeds.push((told_at, Deed::Close(Box::new(next), Sender::Waits)));
         }
         if self.dice.happens(20) {
             let soon = 2 * self.setting.delay + 10 * MINUTE;

@@ -12,7 +12,7 @@ use surveyd::domain::time::Millis;
 use surveyd::sandbox::record::Prompt;
 use surveyd::sandbox::{Messages, Person, Standing};
 
-use super::setting::{DAY, HOUR, Setting};
+use super::setting::{DAY, HOUR, Setting, Weather};
 use super::watch::Noted;
 
 /// A survey as the outside may know it.
@@ -34,6 +34,8 @@ pub struct Known {
     /// When a prompt may have been spent on it, as late as X may have counted it.
     pub(super) spent_at: Option<Millis>,
     pub(super) begun: u32,
+    /// Whether a rule leaves it out.
+    pub(super) is_skipped: bool,
     pub(super) prompted_at: Option<Millis>,
 }
 
@@ -42,6 +44,7 @@ pub struct Known {
 struct Nature {
     was_closed: bool,
     was_suspended: bool,
+    has_opted_out: bool,
 }
 
 pub struct Model {
@@ -89,6 +92,11 @@ impl Model {
         nature.was_suspended |= person.standing == Standing::Suspended;
     }
 
+    /// A person wants no more prompts from now on.
+    pub fn opts_out(&mut self, id: u64) {
+        self.people.entry(id).or_default().has_opted_out = true;
+    }
+
     pub fn hindered(&mut self, now: Millis) {
         self.hindered_at = now;
     }
@@ -130,13 +138,21 @@ impl Model {
         assert!(now >= known.since, "{name} steps back in time");
         match (from.as_str(), to.as_str()) {
             ("scheduled", "scheduled") => {
-                assert!(reason.starts_with("closed again"), "{name} waits anew: {reason}");
+                let may_wait = self.setting.weather != Weather::Calm;
+                let is_known =
+                    reason.starts_with("closed again") || (reason == "waits" && may_wait);
+                assert!(is_known, "{name} waits anew: {reason}");
             }
             ("scheduled", "sending") => {
                 assert!(now >= known.due_at, "{name} is sent before its time");
                 assert!(!is_late, "{name} is sent too late");
                 assert!(!is_reopened, "{name} is sent though it goes on");
                 assert!(!self.is_throttled(at, now), "{name} is sent to somebody just asked");
+                let has_opted_out = self.people[&known.person].has_opted_out;
+                assert!(!has_opted_out, "{name} is sent to somebody who wants none");
+                assert!(!known.is_skipped, "{name} is sent against the rule");
+                let quiet_until = self.setting.quiet_until(now);
+                assert!(quiet_until.is_none(), "{name} is sent in the night");
             }
             ("sending", "scheduled") => {
                 assert!(carried_out == 0, "{name} is to be sent again and is out");
@@ -162,6 +178,8 @@ impl Model {
                     "cannot_dm" => nature.was_closed,
                     "suspended" => nature.was_suspended,
                     "throttled" => self.is_throttled(at, now),
+                    "opted_out" => nature.has_opted_out,
+                    "rule" => known.is_skipped,
                     _ => false,
                 };
                 assert!(is_so, "{name} is suppressed without a cause: {reason}");
@@ -233,7 +251,13 @@ impl Model {
                 && other.spent_at.is_some_and(|spent_at| now.minus(HOUR) < spent_at.plus(DAY))
         };
         let day = self.surveys.iter().filter(spent).count();
+        let is_night = |at: Millis| {
+            self.setting.quiet_until(at).is_some_and(|until| until.plus(HOUR) >= in_time)
+        };
         known.due_at > in_time
+            || is_night(known.due_at)
+            // A night that fell before the prompt's turn came.
+            || self.setting.quiet_until(in_time).is_some()
             || known.accepted_at > in_time
             || self.hindered_at.plus(HOUR) >= known.due_at
             || day >= self.setting.daily_limit as usize

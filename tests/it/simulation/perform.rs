@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use surveyd::domain::close::{Close, Reopening};
+use surveyd::domain::id::UserId;
 use surveyd::sandbox::Call;
+use surveyd::store::OptOut;
 
 use super::deeds::{Deed, Sender};
 use super::forecast::Said;
@@ -13,7 +15,7 @@ use super::run::Run;
 impl Run {
     pub async fn perform(&mut self, deed: Deed) {
         match deed {
-            Deed::Close(close, sender) => self.close(close, sender).await,
+            Deed::Close(close, sender) => self.close(*close, sender).await,
             Deed::Reopen(reopening) => self.reopen(reopening).await,
             Deed::Fault(call, kind, times) => {
                 let now = self.now();
@@ -41,6 +43,14 @@ impl Run {
                 self.tell(&format!("{id} is {:?} {:?}", person.standing, person.messages));
                 self.model.is(id, &person);
                 self.sandbox.world().lock().unwrap().tell(id, person);
+            }
+            Deed::OptsOut(id) => {
+                self.trace.cover("a person who opts out");
+                self.tell(&format!("{id} wants no more prompts"));
+                let user_id = UserId::parse(&id.to_string()).unwrap();
+                let out = OptOut { user_id, account: None, at: self.now(), why: None };
+                self.office.store.opt_out(vec![out]).await.unwrap();
+                self.model.opts_out(id);
             }
             Deed::Limit(call, limit) => {
                 self.trace.cover(format!("{call:?} limited by headers"));

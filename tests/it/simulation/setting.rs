@@ -16,6 +16,12 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(60 * 60);
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// The tag of conversations that a rule leaves out.
+pub const SKIPPED: &str = "skipped";
+
 /// Days with nothing new and nothing broken at the end of each run: by then all that ever happened
 /// has passed X's horizon.
 pub const QUIET_DAYS: u32 = 3;
@@ -52,6 +58,8 @@ pub struct Setting {
     pub daily_limit: u32,
     /// Of all closes, so many in a hundred are surveyed.
     pub sample: u64,
+    /// The hours of the day, in UTC, at which nobody may be prompted: from and to, over midnight.
+    pub quiet: Option<(i64, i64)>,
     pub closes_a_day: u64,
     pub people: Vec<(u64, Person)>,
 }
@@ -76,6 +84,9 @@ impl Setting {
             ..SandboxAccount::named(id, name)
         });
         let accounts = accounts.collect();
+        let mut policy = Dice::of(seed, "policy");
+        let has_nights = weather != Weather::Calm && policy.happens(60);
+        let quiet = (20 + policy.below(4) as i64, 4 + policy.below(5) as i64);
         let people = (0..PEOPLE).map(|n| (343_434_000_000 + n, person(&mut dice))).collect();
         Self {
             seed,
@@ -95,6 +106,7 @@ impl Setting {
             fresh_for: *dice.pick(&[Duration::ZERO, 12 * HOUR, 2 * DAY]),
             can_dm: if dice.happens(50) { "friendships_show" } else { "users_v2" },
             sample: if weather != Weather::Calm && dice.happens(30) { 70 } else { 100 },
+            quiet: has_nights.then_some(quiet),
             closes_a_day: 4 + dice.below(9),
         }
     }
@@ -114,6 +126,16 @@ impl Setting {
     /// Whether two accounts keep people from being asked too often together.
     pub fn share_throttle(&self, one: &str, other: &str) -> bool {
         self.is_grouped || one == other
+    }
+
+    /// Until when nobody may be prompted at `now`, reckoned by the hours of the day alone.
+    pub fn quiet_until(&self, now: Millis) -> Option<Millis> {
+        let (from, to) = self.quiet?;
+        let midnight = now.0.div_euclid(DAY_MS) * DAY_MS;
+        let hour = (now.0 - midnight) / HOUR_MS;
+        let is_evening = hour >= from;
+        (is_evening || hour < to)
+            .then(|| Millis(midnight + to * HOUR_MS + if is_evening { DAY_MS } else { 0 }))
     }
 
     pub fn account(&self, user_id: u64) -> &str {
@@ -171,6 +193,13 @@ impl Setting {
                 seconds(self.throttle),
                 self.sample as f64 / 100.0,
             );
+            if let Some((from, to)) = self.quiet {
+                text += &format!(
+                    "quiet_hours = {{ from = \"{from:02}:00\", to = \"{to:02}:00\", \
+                     time_zone = \"UTC\" }}\n"
+                );
+            }
+            text += &format!("[[accounts.rules]]\nwhen = {{ tag = \"{SKIPPED}\" }}\nskip = true\n");
         }
         text
     }

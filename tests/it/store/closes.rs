@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use surveyd::domain::close::{ClosedBy, Notice};
-use surveyd::domain::policy::AtClose;
 use surveyd::domain::survey::{Reason, State, Survey};
 use surveyd::domain::survey_type::SurveyType;
 use surveyd::store::Taken;
@@ -22,13 +21,15 @@ async fn a_new_close_is_kept_as_it_came_and_scheduled() {
             first_name: Some("José 🙂".into()),
             closed_by: Some(ClosedBy::Bot),
             agent_messages: Some(4),
+            last_message_at: Some(START.minus(SECOND)),
+            time_zone: Some("America/Sao_Paulo".into()),
             attributes: BTreeMap::from([("order".into(), "7'7\"".into())]),
         };
         let strange = "c ☃ '\"%_\\ #2";
         let came = Close { notice: notice.clone(), ..close(strange, "9223372036854775807", START) };
         let due_at = START.plus(DELAY);
         let now = START.plus(SECOND);
-        let at_close = AtClose::Scheduled { due_at };
+        let at_close = scheduled(due_at);
         let taken =
             bench.store.take_close(came, at_close, (SurveyType::Nps, 9, true), now).await.unwrap();
         let expected = Taken {
@@ -68,13 +69,13 @@ async fn what_is_decided_at_the_close_is_kept_with_its_reason() {
         let take = async |conversation, at_close| {
             bench.store.take_close(close(conversation, "7", START), at_close, KIND, START).await
         };
-        let out = AtClose::Suppressed { due_at, reason: Reason::SampledOut };
+        let out = at_close(due_at, Ground::SampledOut { share: 0.5, draw: 0.75 });
         let taken = take("sampled", out).await.unwrap();
         assert_eq!((taken.state, taken.reason.as_deref()), ("suppressed", Some("sampled_out")));
         let state = bench.survey(&taken.survey_id).await.state;
         assert_eq!(state, State::Suppressed(Reason::SampledOut));
 
-        let taken = take("late", AtClose::Expired { due_at }).await.unwrap();
+        let taken = take("late", expired(due_at)).await.unwrap();
         assert_eq!((taken.state, taken.reason), ("expired", None));
         assert_eq!(bench.survey(&taken.survey_id).await.state, State::Expired);
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), None);

@@ -48,7 +48,7 @@ async fn a_close_that_comes_sixty_four_times_at_once_is_one_survey() {
         for conversation in ["c-1", "c-2", "c-3"] {
             let deliveries = (0..64).map(|n| {
                 let (store, close) = (stores[n % 2].clone(), close(conversation, "7", START));
-                let at_close = AtClose::Scheduled { due_at: NOW };
+                let at_close = scheduled(NOW);
                 tokio::spawn(async move {
                     store.take_close(close, at_close, KIND, START).await.unwrap()
                 })
@@ -72,7 +72,7 @@ async fn closes_of_one_conversation_at_once_end_at_the_newest() {
             let store = stores[n as usize % 2].clone();
             let closed_at = START.plus((n * 37 % 64) * SECOND);
             let close = close("c-1", "7", closed_at);
-            let at_close = AtClose::Scheduled { due_at: closed_at.plus(DELAY) };
+            let at_close = scheduled(closed_at.plus(DELAY));
             tokio::spawn(
                 async move { store.take_close(close, at_close, KIND, START).await.unwrap() },
             )
@@ -98,8 +98,7 @@ async fn two_daemons_never_prompt_a_person_twice_within_the_throttle() {
         let decisions = claimed.into_iter().enumerate().map(|(n, leased)| {
             let store = stores[n % 2].clone();
             tokio::spawn(async move {
-                let group = ACCOUNT.to_owned();
-                store.begin_send(leased, prompt(), rules(), group, times(NOW)).await.unwrap()
+                store.begin_send(leased, prompt(), rules(), times(NOW)).await.unwrap()
             })
         });
         let begun: Vec<Begun> =

@@ -3,7 +3,7 @@
 use super::*;
 
 async fn deliver(bench: &Bench, close: Close, event: &str, now: Millis) -> Taken {
-    let at_close = AtClose::Scheduled { due_at: close.closed_at.plus(DELAY) };
+    let at_close = scheduled(close.closed_at.plus(DELAY));
     let event = Some(event.to_owned());
     bench.store.take_delivered_close(close, at_close, KIND, event, now).await.unwrap()
 }
@@ -102,8 +102,9 @@ async fn a_reopening_told_again_answers_as_it_did() {
 async fn a_close_without_a_person_is_kept_and_its_next_one_asks_nobody_else() {
     on_each_engine(async |bench| {
         let nobody = Close { user_id: None, ..close("c-1", "", START) };
-        let at_close = AtClose::Suppressed { due_at: START.plus(DELAY), reason: Reason::NoXId };
-        let taken = bench.store.take_close(nobody.clone(), at_close, KIND, START).await.unwrap();
+        let at_close = at_close(START.plus(DELAY), Ground::NoXId);
+        let taken =
+            bench.store.take_close(nobody.clone(), at_close.clone(), KIND, START).await.unwrap();
         assert_eq!((taken.state, taken.reason.as_deref()), ("suppressed", Some("no_x_id")));
         assert_eq!(bench.survey(&taken.survey_id).await.user_id, None);
         let known = deliver(&bench, close("c-1", "7", START.plus(MINUTE)), "e-1", START).await;

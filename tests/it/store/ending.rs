@@ -89,8 +89,7 @@ async fn a_claim_does_not_outlive_a_hand_that_calls_it_off() {
         let now = START.plus(DELAY);
         let leased = bench.claim_one(now).await;
         bench.store.cancel(id, now).await.unwrap();
-        let lost =
-            bench.store.begin_send(leased, prompt(), rules(), ACCOUNT.into(), times(now)).await;
+        let lost = bench.store.begin_send(leased, prompt(), rules(), times(now)).await;
         assert!(matches!(lost, Err(Error::LeaseLost(_))), "{lost:?}");
     })
     .await;

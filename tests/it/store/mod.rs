@@ -8,6 +8,7 @@ mod concurrency;
 mod deciding;
 mod deliveries;
 mod ending;
+mod policy;
 mod polling;
 mod reads;
 mod progress;
@@ -22,7 +23,8 @@ use std::time::Duration;
 use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::feedback::{Given, Object, Update};
 use surveyd::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
-use surveyd::domain::policy::{AtClose, Rules};
+use surveyd::domain::policy::decision::Ground;
+use surveyd::domain::policy::{AtClose, Pacing, Rules};
 use surveyd::domain::survey::{Delivery, Failure, Reason, Survey};
 use surveyd::domain::survey_type::SurveyType;
 use surveyd::domain::time::Millis;
@@ -79,10 +81,33 @@ fn rules() -> Rules {
         delay: DELAY,
         expire_after: 12 * HOUR,
         throttle: 7 * 24 * HOUR,
+        throttle_group: ACCOUNT.into(),
         sample: 1.0,
+        holdout: 0.0,
         daily_limit: 1000,
         daily_limit_per_user: 1,
+        pacing: Pacing::Asap,
+        quiet_hours: None,
+        skip_closed_by: Vec::new(),
+        min_agent_messages: 0,
+        stale_after: None,
+        rule: None,
+        skip: false,
+        variant: None,
     }
+}
+
+/// A decision at the close, about a survey of its own.
+fn at_close(due_at: Millis, ground: Ground) -> AtClose {
+    AtClose { due_at, decision: rules().decided(ground, START) }
+}
+
+fn scheduled(due_at: Millis) -> AtClose {
+    at_close(due_at, Ground::Due { due_at, delay_ms: 300_000 })
+}
+
+fn expired(due_at: Millis) -> AtClose {
+    at_close(due_at, Ground::Late { closed_at: START, expire_after_ms: 1 })
 }
 
 /// X's clock and ours agree.
@@ -154,7 +179,7 @@ fn refused(reason: Reason, code: i64) -> Outcome {
 impl Bench {
     /// Takes a close in at the moment of the close, due after the delay.
     async fn take(&self, close: Close) -> Taken {
-        let at_close = AtClose::Scheduled { due_at: close.closed_at.plus(DELAY) };
+        let at_close = scheduled(close.closed_at.plus(DELAY));
         let now = close.closed_at;
         self.store.take_close(close, at_close, KIND, now).await.unwrap()
     }
@@ -182,8 +207,8 @@ impl Bench {
     }
 
     async fn decide(&self, leased: Leased, rules: Rules, group: &str, now: Millis) -> Begun {
-        let group = group.to_owned();
-        self.store.begin_send(leased, prompt(), rules, group, times(now)).await.unwrap()
+        let rules = Rules { throttle_group: group.to_owned(), ..rules };
+        self.store.begin_send(leased, prompt(), rules, times(now)).await.unwrap()
     }
 
     async fn begin(&self, leased: Leased, now: Millis) -> Sending {
@@ -228,7 +253,7 @@ impl Bench {
 
     async fn steps(&self, id: &SurveyId) -> Vec<(String, Option<String>)> {
         let steps = self.store.history(id).await.unwrap();
-        steps.into_iter().map(|Step { at: _, state, detail }| (state, detail)).collect()
+        steps.into_iter().map(|Step { state, detail, .. }| (state, detail)).collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Reopenings: what they call off and what they leave alone.
 
-use surveyd::domain::policy::AtClose;
 use surveyd::domain::survey::{CancelledBy, State};
 use surveyd::store::Error;
 
@@ -80,8 +79,7 @@ async fn a_survey_reopened_while_it_is_claimed_is_not_sent() {
         let now = START.plus(DELAY);
         let leased = bench.claim_one(now).await;
         assert_eq!(bench.reopen("c-1", now).await, Some(taken.survey_id.clone()));
-        let begun =
-            bench.store.begin_send(leased, prompt(), rules(), ACCOUNT.into(), times(now)).await;
+        let begun = bench.store.begin_send(leased, prompt(), rules(), times(now)).await;
         assert!(matches!(begun, Err(Error::LeaseLost(_))), "{begun:?}");
         assert_eq!(bench.state(&taken.survey_id).await, "cancelled");
     })
@@ -103,9 +101,9 @@ async fn a_reopening_while_the_prompt_is_under_way_changes_nothing() {
 #[tokio::test]
 async fn a_suppressed_close_is_not_cancelled_by_a_reopening() {
     on_each_engine(async |bench| {
-        let at_close = AtClose::Expired { due_at: START.plus(DELAY) };
-        let expired = close("c-1", "7", START);
-        let taken = bench.store.take_close(expired, at_close, KIND, START).await.unwrap();
+        let at_close = expired(START.plus(DELAY));
+        let late = close("c-1", "7", START);
+        let taken = bench.store.take_close(late, at_close, KIND, START).await.unwrap();
         assert_eq!(bench.reopen("c-1", START.plus(SECOND)).await, None);
         assert_eq!(bench.state(&taken.survey_id).await, "expired");
     })

@@ -39,8 +39,7 @@ async fn a_claim_that_ran_out_passes_to_another_worker() {
         let quick = bench.claim_one(later).await;
         assert_eq!(quick.survey.id, taken.survey_id);
 
-        let lost =
-            bench.store.begin_send(slow, prompt(), rules(), ACCOUNT.into(), times(later)).await;
+        let lost = bench.store.begin_send(slow, prompt(), rules(), times(later)).await;
         assert!(matches!(lost, Err(Error::LeaseLost(_))), "{lost:?}");
         let sending = bench.begin(quick, later).await;
         assert_eq!(sending.survey().attempts, 1);
@@ -252,8 +251,7 @@ async fn after_a_crash_all_claims_are_due_again_and_all_sends_are_uncertain() {
         );
         let again = bench.claim_one(DUE).await;
         assert_eq!(again.survey.id, claimed.survey_id);
-        let gone =
-            bench.store.begin_send(leased, prompt(), rules(), ACCOUNT.into(), times(DUE)).await;
+        let gone = bench.store.begin_send(leased, prompt(), rules(), times(DUE)).await;
         assert!(matches!(gone, Err(Error::LeaseLost(_))), "{gone:?}");
     })
     .await;
@@ -267,8 +265,7 @@ async fn the_text_of_a_prompt_is_kept_from_when_it_is_begun() {
         let leased = bench.claim_one(DUE).await;
         let text = "How \0did we do?".to_owned();
         let prompt = Prompt { message: text.clone(), ..prompt() };
-        let group = ACCOUNT.to_owned();
-        let begun = bench.store.begin_send(leased, prompt, rules(), group, times(DUE)).await;
+        let begun = bench.store.begin_send(leased, prompt, rules(), times(DUE)).await;
         let Begun::Sending(sending) = begun.unwrap() else { panic!("not sending") };
         assert_eq!(sending.prompt().message, text, "it is sent as it is");
         // PostgreSQL's text cannot hold U+0000.

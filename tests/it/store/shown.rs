@@ -104,7 +104,7 @@ impl Bench {
         match self.decide(leased, rules(), ACCOUNT, now).await {
             Begun::Ended(survey) => survey.state,
             Begun::Sending(sending) => sending.survey().state.clone(),
-            other @ Begun::Waits { .. } => panic!("{other:?}"),
+            other @ (Begun::Waits { .. } | Begun::PutOff { .. }) => panic!("{other:?}"),
         }
     }
 }

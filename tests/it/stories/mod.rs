@@ -6,6 +6,7 @@ mod clocks;
 mod daemon;
 mod messages;
 mod pauses;
+mod policy;
 mod refusals;
 mod sending;
 mod uncertain;

@@ -1,0 +1,146 @@
+//! `surveyd explain`: why a conversation was or was not surveyed.
+
+use anyhow::bail;
+use clap::Args;
+use serde::Serialize;
+
+use super::decisions::{Entry, entries};
+use super::{Context, print_json, table};
+use crate::domain::id::UserId;
+use crate::domain::policy::DAY;
+use crate::domain::survey::State;
+use crate::store::{Listing, ResultRow, Store};
+
+#[derive(Args)]
+pub struct Explain {
+    /// The conversation's id at the help desk
+    #[arg(value_name = "CONVERSATION")]
+    conversation: String,
+    /// Only the conversation with this account
+    #[arg(long)]
+    account: Option<String>,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Explained {
+    survey_id: String,
+    account: String,
+    source: String,
+    user_id: Option<String>,
+    state: String,
+    reason: Option<String>,
+    closed_at: String,
+    due_at: String,
+    decisions: Vec<Entry>,
+    /// What keeps all surveys of the account from being sent now; for one that waits.
+    account_waits: Vec<String>,
+}
+
+/// Surveys of one conversation that are told of: the newest.
+const SURVEYS_MAX: u32 = 1_000;
+
+pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
+    let store = context.store().await?;
+    context.require_account(&store, explain.account.as_deref()).await?;
+    let listing = Listing {
+        state: None,
+        account: explain.account,
+        conversation_id: Some(explain.conversation.clone()),
+        limit: SURVEYS_MAX,
+    };
+    let mut explained = Vec::new();
+    // The oldest first, as it happened.
+    for survey in store.list(&listing).await?.into_iter().rev() {
+        let Some(row) = store.survey(&survey.id).await? else { continue };
+        let steps = store.history(&survey.id).await?;
+        let account_waits = account_waits(&row, &store, context).await?;
+        let decisions = entries(&row, steps);
+        let survey = row.survey;
+        explained.push(Explained {
+            survey_id: survey.id.to_string(),
+            account: survey.account,
+            source: survey.source,
+            user_id: survey.user_id.as_ref().map(UserId::to_string),
+            state: survey.state.name().to_owned(),
+            reason: survey.state.reason(),
+            closed_at: survey.closed_at.rfc3339(),
+            due_at: survey.due_at.rfc3339(),
+            decisions,
+            account_waits,
+        });
+    }
+    store.close().await;
+    if explained.is_empty() {
+        let conversation = table::printable(&explain.conversation);
+        bail!("no close of conversation {conversation} is on record");
+    }
+    if explain.json {
+        return print_json(&explained);
+    }
+    for (index, survey) in explained.into_iter().enumerate() {
+        if index > 0 {
+            println!();
+        }
+        print(survey)?;
+    }
+    Ok(())
+}
+
+fn print(survey: Explained) -> anyhow::Result<()> {
+    let state = match &survey.reason {
+        Some(reason) => format!("{}: {reason}", survey.state),
+        None => survey.state.clone(),
+    };
+    let about = format!(
+        "survey {} of account {}, person {}, is {state}",
+        survey.survey_id,
+        survey.account,
+        survey.user_id.as_deref().unwrap_or("unknown")
+    );
+    println!("{}", table::printable(&about));
+    let rows: Vec<Vec<String>> = survey
+        .decisions
+        .into_iter()
+        .map(|entry| vec![entry.at, entry.state, entry.detail.unwrap_or_default()])
+        .collect();
+    table::print(&["at", "state", "decided"], &rows)?;
+    for waits in &survey.account_waits {
+        println!("{}", table::printable(waits));
+    }
+    Ok(())
+}
+
+/// What all of the account's surveys wait for, where this one is due and waits.
+async fn account_waits(
+    row: &ResultRow,
+    store: &Store,
+    context: &Context,
+) -> anyhow::Result<Vec<String>> {
+    let survey = &row.survey;
+    let now = context.clock.now();
+    let mut waits = Vec::new();
+    if survey.state != State::Scheduled || survey.due_at > now {
+        return Ok(waits);
+    }
+    let name = &survey.account;
+    let Some(account) = context.config.account(name) else {
+        return Ok(vec![format!("account {name} is not configured: nothing of it is sent")]);
+    };
+    let status = store.account_status(name, now.minus(DAY)).await?;
+    if let Some(paused) = status.paused {
+        let since = paused.paused_at.rfc3339();
+        waits.push(format!("account {name} is paused since {since}: {}", paused.why));
+    }
+    let limit = i64::from(account.daily_limit);
+    if status.prompts_of_day >= limit {
+        let from = status.oldest_of_day.map_or(now, |oldest| oldest.plus(DAY)).rfc3339();
+        waits.push(format!("account {name} has sent its {limit} prompts of the day; next {from}"));
+    }
+    if let Some(restored_at) = store.progress(name).await?.restored_at {
+        let at = restored_at.rfc3339();
+        waits.push(format!("account {name} is held: the database was restored, noticed at {at}"));
+    }
+    Ok(waits)
+}

@@ -1,0 +1,177 @@
+//! `surveyd optout`: people who must never be prompted.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Context, print_json, table, usage};
+use crate::domain::id::UserId;
+use crate::report::opt_outs::{self, Line};
+use crate::store::OptOut;
+
+#[derive(Subcommand)]
+pub enum OptOuts {
+    /// Never prompt these people again
+    Add(Add),
+    /// Let these people be prompted again
+    Remove(Remove),
+    /// Who has opted out
+    List(List),
+    /// Never prompt the people of a CSV file again: column user_id, and if there are, account and why
+    Import(Import),
+}
+
+#[derive(Args)]
+pub struct Add {
+    /// Numeric ids at X
+    #[arg(value_name = "USER", required = true)]
+    users: Vec<String>,
+    /// Only from this account; otherwise from none
+    #[arg(long)]
+    account: Option<String>,
+    /// For those who read the list
+    #[arg(long, value_name = "TEXT")]
+    why: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Remove {
+    /// Numeric ids at X
+    #[arg(value_name = "USER", required = true)]
+    users: Vec<String>,
+    /// Only the entry about this account; otherwise all of them
+    #[arg(long)]
+    account: Option<String>,
+}
+
+#[derive(Args)]
+pub struct List {
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub struct Import {
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    user_id: String,
+    account: Option<String>,
+    at: String,
+    why: Option<String>,
+}
+
+pub async fn run(opt_outs: OptOuts, context: &Context) -> anyhow::Result<()> {
+    match opt_outs {
+        OptOuts::Add(add) => self::add(add, context).await,
+        OptOuts::Remove(remove) => self::remove(remove, context).await,
+        OptOuts::List(list) => self::list(list, context).await,
+        OptOuts::Import(import) => self::import(import, context).await,
+    }
+}
+
+fn people(users: &[String]) -> anyhow::Result<Vec<UserId>> {
+    users.iter().map(|user| UserId::parse(user).map_err(|why| usage("USER", user, why))).collect()
+}
+
+async fn add(add: Add, context: &Context) -> anyhow::Result<()> {
+    let people = people(&add.users)?;
+    let store = context.store().await?;
+    context.require_account(&store, add.account.as_deref()).await?;
+    let at = context.clock.now();
+    let out = |user_id| OptOut { user_id, account: add.account.clone(), at, why: add.why.clone() };
+    let count = people.len();
+    store.opt_out(people.into_iter().map(out).collect()).await?;
+    store.close().await;
+    eprintln!("opted out: {count}");
+    Ok(())
+}
+
+async fn remove(remove: Remove, context: &Context) -> anyhow::Result<()> {
+    let people = people(&remove.users)?;
+    let store = context.store().await?;
+    let mut unknown = Vec::new();
+    for person in people {
+        if store.opt_in(person.clone(), remove.account.clone()).await? == 0 {
+            unknown.push(person.to_string());
+        }
+    }
+    store.close().await;
+    if !unknown.is_empty() {
+        bail!("had not opted out: {}", unknown.join(", "));
+    }
+    Ok(())
+}
+
+async fn list(list: List, context: &Context) -> anyhow::Result<()> {
+    let store = context.store().await?;
+    let mut shown = Vec::new();
+    let mut last = None;
+    loop {
+        let page = store.opted_out(last.as_ref()).await?;
+        shown.extend(page.iter().map(|out| Shown {
+            user_id: out.user_id.to_string(),
+            account: out.account.clone(),
+            at: out.at.rfc3339(),
+            why: out.why.clone(),
+        }));
+        match page.into_iter().next_back() {
+            Some(out) => last = Some(out),
+            None => break,
+        }
+    }
+    store.close().await;
+    if list.json {
+        return print_json(&shown);
+    }
+    let all = || "all".to_owned();
+    let rows: Vec<Vec<String>> = shown
+        .into_iter()
+        .map(|out| {
+            vec![out.user_id, out.account.unwrap_or_else(all), out.at, out.why.unwrap_or_default()]
+        })
+        .collect();
+    table::print(&["person", "account", "since", "why"], &rows)?;
+    Ok(())
+}
+
+async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
+    let name = import.file.display();
+    let file = File::open(&import.file).with_context(|| format!("{name} cannot be read"))?;
+    let store = context.store().await?;
+    let read = opt_outs::read(file);
+    let mut faults = read.faults;
+    for Line { number, account, .. } in &read.lines {
+        if context.require_account(&store, account.as_deref()).await.is_err() {
+            let account = account.as_deref().unwrap_or_default();
+            faults.push((*number, format!("account {account:?}: there is no such account")));
+        }
+    }
+    if !faults.is_empty() {
+        store.close().await;
+        faults.sort();
+        let faults: Vec<String> =
+            faults.iter().map(|(number, fault)| format!("line {number}: {fault}")).collect();
+        let faults = table::printable(&faults.join("\u{2028}")).replace('\u{2028}', "\n  ");
+        bail!("{name}: nothing is imported\n  {faults}");
+    }
+    let at = context.clock.now();
+    let people = read.lines.into_iter().map(|line| OptOut {
+        user_id: line.user_id,
+        account: line.account,
+        at,
+        why: line.why,
+    });
+    let people: Vec<OptOut> = people.collect();
+    let count = people.len();
+    store.opt_out(people).await?;
+    store.close().await;
+    eprintln!("opted out: {count}");
+    Ok(())
+}

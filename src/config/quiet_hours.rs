@@ -1,0 +1,52 @@
+//! `quiet_hours`: when nobody is prompted, and on whose clock.
+
+use jiff::civil::Time;
+use jiff::tz::TimeZone;
+
+use super::given::{Given, Wrong};
+use super::walk::Table;
+use crate::domain::policy::quiet_hours::{self, QuietHours};
+
+/// The quiet hours that a table gives; the outer nothing where they are at fault.
+pub(super) fn read(table: &mut Table) -> Option<Option<QuietHours>> {
+    let is_given = table.holds("quiet_hours");
+    let mut table = table.table("quiet_hours");
+    let (from, to) = (table.optional("from", time), table.optional("to", time));
+    let zone = table.optional("time_zone", zone);
+    let parts = [from.is_some_and(|at| at.is_none()), to.is_some_and(|at| at.is_none())];
+    let lacks_zone = matches!(zone, Some(None));
+    let is_none = !is_given && parts == [true, true] && lacks_zone;
+    if !is_none {
+        let examples = ["\"21:00\"", "\"08:00\""];
+        for ((key, example), is_missing) in ["from", "to"].into_iter().zip(examples).zip(parts) {
+            if is_missing {
+                table.missing(key, example);
+            }
+        }
+        if lacks_zone {
+            table.missing("time_zone", "\"America/New_York\"");
+        }
+    }
+    table.close(&[]);
+    if is_none {
+        return Some(None);
+    }
+    Some(Some(QuietHours { from: from??, to: to??, zone: zone?? }))
+}
+
+fn time(given: &Given) -> Result<Time, Wrong> {
+    let text = given.text()?;
+    let wrong = || Wrong::new("is not a time of the day", "write it as 21:00, from 00:00 to 23:59");
+    let (hour, minute) = text.split_once(':').ok_or_else(wrong)?;
+    let part = |text: &str| {
+        let is_two = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_two.then(|| text.parse::<i8>().ok()).flatten().ok_or_else(wrong)
+    };
+    Time::new(part(hour)?, part(minute)?, 0, 0).map_err(|_| wrong())
+}
+
+fn zone(given: &Given) -> Result<TimeZone, Wrong> {
+    quiet_hours::zone(given.text()?).ok_or_else(|| {
+        Wrong::new("is not a time zone", "write an IANA name, as America/New_York or Europe/Madrid")
+    })
+}

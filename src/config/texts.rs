@@ -1,0 +1,95 @@
+//! `message` and `messages`: what the person reads above the card, read and tried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::defaults::LANGUAGE_CHARACTERS_MAX;
+use super::given::quoted;
+use super::walk::{Place, Table};
+use crate::domain::message::{MESSAGE_CHARACTERS_MAX, TemplateFault, Templates};
+
+/// The texts of a survey, a rule's or a variant's, ready to render.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Texts {
+    pub message: String,
+    /// By language, as it is written in the file.
+    pub messages: BTreeMap<String, String>,
+    pub templates: Arc<Templates>,
+}
+
+/// Texts that stand in for those of a survey that is at fault, so that its rules are tried all the
+/// same.
+pub(super) fn placeholder() -> Texts {
+    let templates = Templates::compile("-", &BTreeMap::new()).expect("a dash can be rendered");
+    Texts { message: "-".into(), messages: BTreeMap::new(), templates: Arc::new(templates) }
+}
+
+/// The texts that a table gives; those of `base` where it gives none, and nothing where one of them
+/// is at fault. Whoever gives a `message` gives all of them: the base's other languages are of
+/// another text.
+pub(super) fn read(table: &mut Table, base: Option<&Texts>) -> Option<Texts> {
+    let text = |given: &super::given::Given| given.text().map(str::to_owned);
+    let example = "\"Thanks for talking to us. How did we do?\"";
+    let message = match base {
+        None => table.required("message", example, text).map(Some),
+        Some(_) => table.optional("message", text),
+    };
+    let messages = messages(table);
+    if let (Some(None), true, Some(base)) = (&message, messages.is_empty(), base) {
+        return Some(base.clone());
+    }
+    let is_sound = message.is_some();
+    let message = message.flatten().or(base.map(|base| base.message.clone()));
+    let templates = compiled(table, message.as_deref(), &messages);
+    Some(Texts {
+        message: message.filter(|_| is_sound)?,
+        messages: messages.into_iter().map(|(language, (_, text))| (language, text)).collect(),
+        templates: Arc::new(templates?),
+    })
+}
+
+type Messages = BTreeMap<String, (Place, String)>;
+
+/// The sound texts by language, each with its place.
+fn messages(table: &mut Table) -> Messages {
+    let mut languages = BTreeSet::new();
+    let mut messages = Messages::new();
+    for (language, place, text) in table.texts("messages") {
+        let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        if !(1..=LANGUAGE_CHARACTERS_MAX).contains(&language.len()) || !language.bytes().all(letter)
+        {
+            let remedy = "write a language tag, as es or pt-BR";
+            table.walk.fault(&place, None, "is not a language", remedy);
+        } else if !languages.insert(language.to_ascii_lowercase()) {
+            let problem = "is there twice: letter case does not count";
+            table.walk.fault(&place, None, problem, "keep one of the two");
+        } else {
+            messages.insert(language, (place, text));
+        }
+    }
+    messages
+}
+
+/// The texts compiled, with a fault for each that is not fit to be sent.
+fn compiled(table: &mut Table, message: Option<&str>, messages: &Messages) -> Option<Templates> {
+    let texts = messages.iter().map(|(language, (_, text))| (language.clone(), text.clone()));
+    // A missing message is a fault already; any text that can be sent lets the others be tried.
+    let templates = Templates::compile(message.unwrap_or("-"), &texts.collect());
+    let faults = match templates {
+        Ok(templates) => return Some(templates),
+        Err(faults) => faults,
+    };
+    for TemplateFault { language, error } in faults {
+        let remedy = format!(
+            "write a text that renders to 1 to {MESSAGE_CHARACTERS_MAX} characters, \
+             as Hello {{{{ first_name | default('') }}}}"
+        );
+        match language.and_then(|language| messages.get(&language)) {
+            Some((place, text)) => {
+                table.walk.fault(place, Some(quoted(text)), error.to_string(), remedy);
+            }
+            None => table.fault("message", message.map(quoted), error.to_string(), remedy),
+        }
+    }
+    None
+}

@@ -1,0 +1,54 @@
+//! Tables whose keys are free and whose values are one text or several.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Table;
+use crate::config::given::Given;
+use crate::config::lists;
+
+impl Table<'_, '_> {
+    /// Whether the file or a variable gives anything for `key`, or below it.
+    pub fn holds(&self, key: &str) -> bool {
+        let variable = self.place.child(key).variable;
+        let beginning = format!("{variable}__");
+        self.values.contains_key(key)
+            || self
+                .walk
+                .variables
+                .keys()
+                .any(|name| *name == variable || name.starts_with(&beginning))
+    }
+
+    /// The texts of the table under `key` by their keys; nothing where one of them is at fault.
+    pub fn lists(&mut self, key: &'static str) -> Option<BTreeMap<String, Vec<String>>> {
+        let Table { walk, place, values, .. } = self.table(key);
+        walk.known.insert(place.pattern.clone());
+        let mut sound = true;
+        let mut lists = BTreeMap::new();
+        let names: BTreeSet<String> = values.keys().cloned().collect();
+        let mut values = values;
+        for name in names {
+            let place = place.child(&name);
+            let given = values.remove(&name).map(|value| Given::File(value.kind));
+            let given = match walk.overriding(&place) {
+                Ok(variable) => variable.map(Given::Variable).or(given),
+                Err(wrong) => {
+                    sound = false;
+                    walk.fault(&place, None, wrong.problem, wrong.remedy);
+                    continue;
+                }
+            };
+            let Some(given) = given else { continue };
+            match lists::texts(&given) {
+                Ok(texts) => {
+                    lists.insert(name, texts);
+                }
+                Err(wrong) => {
+                    sound = false;
+                    walk.fault(&place, given.shown(), wrong.problem, wrong.remedy);
+                }
+            }
+        }
+        sound.then_some(lists)
+    }
+}

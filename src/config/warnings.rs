@@ -1,0 +1,146 @@
+//! What may be meant and is worth a second look: nothing here keeps surveyd from running.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Config, Survey, Texts, format_duration};
+use crate::domain::survey_type::SurveyType;
+
+/// Something an operator should know before it goes out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Warning {
+    /// The key's path, `accounts.acme.survey.message`.
+    pub key: String,
+    pub problem: String,
+    pub remedy: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}\n  {}", self.key, self.problem, self.remedy)
+    }
+}
+
+/// Words that point at the card, in the languages that most texts are written in. The message stands
+/// alone where the card does not show.
+const POINTERS: [&str; 27] = [
+    "card",
+    "button",
+    "buttons",
+    "below",
+    "beneath",
+    "underneath",
+    "tap",
+    "click",
+    "tarjeta",
+    "botón",
+    "botones",
+    "abajo",
+    "debajo",
+    "cartão",
+    "botão",
+    "botões",
+    "abaixo",
+    "carte",
+    "bouton",
+    "boutons",
+    "dessous",
+    "karte",
+    "knopf",
+    "schaltfläche",
+    "unten",
+    "scheda",
+    "pulsante",
+];
+
+/// All that is worth a second look.
+pub fn warnings(config: &Config) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for account in &config.accounts {
+        for (rule, survey) in account.surveys() {
+            let key = match rule {
+                None => format!("accounts.{}.survey", account.name),
+                Some(rule) => format!("accounts.{}.rules.{}", account.name, rule.name),
+            };
+            // What a rule takes over from the survey is said there.
+            let own = rule.map(|_| &account.survey);
+            if rule.is_none_or(|rule| !rule.skip) {
+                of_survey(&key, survey, own, &mut warnings);
+            }
+        }
+        if account.survey.holdout >= 1.0 || account.survey.sample <= 0.0 {
+            warnings.push(Warning {
+                key: format!("accounts.{}.survey", account.name),
+                problem: "sample and holdout leave nobody to ask".into(),
+                remedy: "raise sample or lower holdout".into(),
+            });
+        }
+    }
+    warnings
+}
+
+fn of_survey(key: &str, survey: &Survey, own: Option<&Survey>, warnings: &mut Vec<Warning>) {
+    if survey.kind == SurveyType::Nps && own.is_none_or(|own| own.kind != SurveyType::Nps) {
+        warnings.push(Warning {
+            key: format!("{key}.type"),
+            problem: "some of X's clients show an nps card badly: its encrypted chat prints the \
+                      card's raw id, where it shows a csat card"
+                .into(),
+            remedy: "try it with test = true in the clients that your customers use, or ask csat"
+                .into(),
+        });
+    }
+    let mut texts = Vec::new();
+    if own.is_none_or(|own| own.texts != survey.texts) {
+        texts.push((key.to_owned(), &survey.texts));
+    }
+    if own.is_none_or(|own| own.variants != survey.variants) {
+        for variant in survey.variants.iter().filter(|variant| variant.texts != survey.texts) {
+            texts.push((format!("{key}.variants.{}", variant.name), &variant.texts));
+        }
+    }
+    for (key, texts) in texts {
+        of_texts(&key, texts, warnings);
+    }
+    if let Some(hours) = &survey.quiet_hours
+        && own.is_none_or(|own| own.quiet_hours != survey.quiet_hours)
+    {
+        let asleep = asleep_seconds(hours.from, hours.to);
+        if asleep >= survey.expire_after.as_secs() {
+            warnings.push(Warning {
+                key: format!("{key}.quiet_hours"),
+                problem: format!(
+                    "last as long as expire_after = \"{}\": what closes when they begin expires \
+                     before they end",
+                    format_duration(survey.expire_after)
+                ),
+                remedy: "lengthen expire_after, if a later prompt is better than none".into(),
+            });
+        }
+    }
+}
+
+fn of_texts(key: &str, texts: &Texts, warnings: &mut Vec<Warning>) {
+    for (language, text) in texts.templates.tried() {
+        let lower = text.to_lowercase();
+        let mut words = lower.split(|letter: char| !letter.is_alphanumeric());
+        let Some(word) = words.find(|word| POINTERS.contains(word)) else { continue };
+        warnings.push(Warning {
+            key: match language {
+                None => format!("{key}.message"),
+                Some(language) => format!("{key}.messages.{language}"),
+            },
+            problem: format!("says \"{word}\", and makes no sense where the card does not show"),
+            remedy: "write a text that stands alone: some of X's clients show the message only"
+                .into(),
+        });
+    }
+}
+
+/// How long a night lasts on a clock that nobody changes.
+fn asleep_seconds(from: jiff::civil::Time, to: jiff::civil::Time) -> u64 {
+    let minute = |time: jiff::civil::Time| i64::from(time.hour()) * 60 + i64::from(time.minute());
+    let minutes = (minute(to) - minute(from)).rem_euclid(24 * 60);
+    u64::try_from(minutes).unwrap_or(0) * 60
+}

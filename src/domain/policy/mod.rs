@@ -1,0 +1,201 @@
+//! Who is asked, and when: every decision before a prompt, and the waiting between tries.
+//!
+//! A decision is taken twice: [`at_close`] of what is known at once, [`at_sending`] of everything,
+//! in the transaction that begins the send. Each is a value ([`decision::Ground`]) that carries the
+//! numbers it rested on. Nothing here knows the time or the database: both are told.
+
+pub mod decision;
+pub mod draws;
+pub mod pacing;
+pub mod quiet_hours;
+mod retries;
+pub mod rule;
+mod rules;
+mod words;
+
+use std::time::Duration;
+
+use self::decision::{Clear, Decision, Ground, OptedOut, Throttled, Verdict};
+use self::draws::Drawn;
+pub use self::retries::{PROBE_FIRST, PROBE_MOST, RETRY_FIRST, RETRY_MOST, backoff, next_show};
+pub use self::rules::{Pacing, Rules};
+pub use self::words::words;
+use super::close::{Close, Notice};
+use super::id::UserId;
+use super::survey::Survey;
+use super::time::{Millis, millis};
+
+/// X counts its day of prompts back from now (X's page of feedback/create).
+pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is decided of a close at the moment it comes in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AtClose {
+    pub due_at: Millis,
+    pub decision: Decision,
+}
+
+impl AtClose {
+    pub fn verdict(&self) -> Verdict {
+        self.decision.verdict()
+    }
+}
+
+impl Rules {
+    /// A decision under these rules.
+    pub fn decided(&self, ground: Ground, at: Millis) -> Decision {
+        Decision { at, rule: self.rule.clone(), variant: self.variant.clone(), ground }
+    }
+}
+
+/// Decides what is known at once of the survey that a close makes; the rest is decided at the moment
+/// of sending.
+pub fn at_close(close: &Close, rules: &Rules, now: Millis) -> AtClose {
+    let due_at = close.closed_at.plus(rules.delay);
+    let Close { account, conversation_id, user_id, closed_at, notice, .. } = close;
+    let ground = match user_id {
+        // First: whoever sets a help desk up must see what is missing, also on a payload of last year.
+        None => Ground::NoXId,
+        Some(_) if is_too_late(*closed_at, rules, now) => late(*closed_at, rules),
+        Some(person) => {
+            let drawn = Drawn { account, conversation_id, first_closed_at: *closed_at };
+            against(drawn, person, *closed_at, notice, rules)
+                .unwrap_or(Ground::Due { due_at, delay_ms: millis(rules.delay) })
+        }
+    };
+    AtClose { due_at, decision: rules.decided(ground, now) }
+}
+
+/// Why a prompt for a conversation closed at `closed_at` is late.
+pub fn late(closed_at: Millis, rules: &Rules) -> Ground {
+    Ground::Late { closed_at, expire_after_ms: millis(rules.expire_after) }
+}
+
+/// Whether a prompt for a conversation closed at `closed_at` would be late by now.
+pub fn is_too_late(closed_at: Millis, rules: &Rules, now: Millis) -> bool {
+    now >= too_late_at(closed_at, rules)
+}
+
+/// The first instant at which it is.
+pub fn too_late_at(closed_at: Millis, rules: &Rules) -> Millis {
+    closed_at.plus(rules.expire_after).plus(Duration::from_millis(1))
+}
+
+/// What stands for good against asking about a close, whatever else happens.
+fn against(
+    drawn: Drawn,
+    person: &UserId,
+    closed_at: Millis,
+    notice: &Notice,
+    rules: &Rules,
+) -> Option<Ground> {
+    if rules.skip {
+        return Some(Ground::Rule);
+    }
+    if let Some(by) = notice.closed_by.filter(|by| rules.skip_closed_by.contains(by)) {
+        return Some(Ground::ClosedBy { closed_by: by.as_str().to_owned() });
+    }
+    // What the notice does not say is not held against anybody.
+    if let Some(agent_messages) = notice.agent_messages.filter(|n| *n < rules.min_agent_messages) {
+        let min_agent_messages = rules.min_agent_messages;
+        return Some(Ground::NoSubstance { agent_messages, min_agent_messages });
+    }
+    if let (Some(stale_after), Some(last_message_at)) = (rules.stale_after, notice.last_message_at)
+        && closed_at.since(last_message_at) > stale_after
+    {
+        let stale_after_ms = millis(stale_after);
+        return Some(Ground::Stale { last_message_at, closed_at, stale_after_ms });
+    }
+    let draw = draws::of_holdout(&rules.throttle_group, person);
+    if draw < rules.holdout {
+        return Some(Ground::Holdout { share: rules.holdout, draw });
+    }
+    let draw = draws::of_sample(drawn);
+    (draw >= rules.sample).then_some(Ground::SampledOut { share: rules.sample, draw })
+}
+
+/// What was sent before and said since, as far as it bears on one more prompt. What may have been
+/// sent counts as sent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// The last prompt to this person from an account of the throttle group.
+    pub last_to_person: Option<Millis>,
+    /// Prompts from this account to this person in the last 24 hours.
+    pub day_to_person: u32,
+    /// Prompts from this account in the last 24 hours.
+    pub day_of_account: u32,
+    /// The oldest of them.
+    pub oldest_of_day: Option<Millis>,
+    pub opted_out: Option<OptedOut>,
+    /// The close that made the survey, where it has been moved to a later one since.
+    pub first_closed_at: Option<Millis>,
+    /// The account's surveys that reached their moment of sending in the last 24 hours, without this
+    /// one.
+    pub demand: u32,
+    /// Whether this one has reached it before, and was to be asked.
+    pub is_paced: bool,
+}
+
+/// Decides once more, for a survey that is not too late, on what is true now by X's clock.
+///
+/// First what stands against it for good, then what may pass; a survey is drawn for the even pace
+/// only when nothing else stands against it, so that the demand is of prompts that would be sent.
+pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis) -> Ground {
+    if let Some(out) = &history.opted_out {
+        return Ground::OptedOut(out.clone());
+    }
+    let Survey { account, conversation_id, user_id, closed_at, notice, .. } = survey;
+    let first_closed_at = history.first_closed_at.unwrap_or(*closed_at);
+    let drawn = Drawn { account, conversation_id, first_closed_at };
+    let Some(person) = user_id else { return Ground::NoXId };
+    if let Some(ground) = against(drawn, person, *closed_at, notice, rules) {
+        return ground;
+    }
+    let throttled = history.last_to_person.is_some_and(|last| now < last.plus(rules.throttle));
+    if throttled || history.day_to_person >= rules.daily_limit_per_user {
+        return Ground::Throttled(Throttled {
+            last_prompt_at: history.last_to_person,
+            throttle_ms: millis(rules.throttle),
+            throttle_group: rules.throttle_group.clone(),
+            prompts_of_day: history.day_to_person,
+            daily_limit_per_user: rules.daily_limit_per_user,
+        });
+    }
+    let time_zone = notice.time_zone.as_deref();
+    if let Some(hours) = &rules.quiet_hours
+        && let Some(until) = hours.until(time_zone, now)
+    {
+        return Ground::QuietHours {
+            from: hours.from.strftime("%H:%M").to_string(),
+            to: hours.to.strftime("%H:%M").to_string(),
+            time_zone: hours.zone_for(time_zone).iana_name().unwrap_or("UTC").to_owned(),
+            until,
+        };
+    }
+    let pace = (rules.pacing == Pacing::Even && !history.is_paced).then(|| {
+        pacing::pace(draws::of_pacing(drawn), history.demand.saturating_add(1), rules.daily_limit)
+    });
+    let pace = match pace {
+        Some(pace) if !pace.is_asked() => return Ground::Budget(pace),
+        pace => pace,
+    };
+    if history.day_of_account >= rules.daily_limit {
+        return Ground::DayFull {
+            prompts_of_day: history.day_of_account,
+            daily_limit: rules.daily_limit,
+            pace,
+            until: history.oldest_of_day.unwrap_or(now).plus(DAY),
+        };
+    }
+    Ground::Clear(Clear {
+        throttle_ms: millis(rules.throttle),
+        last_prompt_at: history.last_to_person,
+        prompts_of_day: history.day_of_account,
+        daily_limit: rules.daily_limit,
+        sample: (rules.sample < 1.0).then(|| [rules.sample, draws::of_sample(drawn)]),
+        pace,
+    })
+}
+
+#[cfg(test)]
+mod tests;

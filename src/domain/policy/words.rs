@@ -1,0 +1,193 @@
+//! A decision in a sentence, as `surveyd explain` and `surveyd surveys show` say it.
+
+use super::decision::{Decision, Ground, Pace, Throttled};
+use crate::domain::time::Millis;
+
+/// `throttled: prompted 3 days ago, throttle 7 d`.
+pub fn words(decision: &Decision) -> String {
+    let at = decision.at;
+    match &decision.ground {
+        Ground::Due { due_at, delay_ms } => {
+            format!("due {}, delay {}", due_at.rfc3339(), length(*delay_ms))
+        }
+        Ground::Clear(clear) => {
+            let asked = match clear.last_prompt_at {
+                Some(last) => format!("last prompted {} ago", ago(at, last)),
+                None => "not prompted before".to_owned(),
+            };
+            let mut words = format!(
+                "may be asked: {asked}, throttle {}; {} of {} prompts of the day",
+                length(clear.throttle_ms),
+                clear.prompts_of_day,
+                clear.daily_limit
+            );
+            if let Some([share, draw]) = clear.sample {
+                words += &format!("; sample {share}, drew {draw:.4}");
+            }
+            if let Some(pace) = &clear.pace {
+                words += &format!("; {}", pace_words(pace));
+            }
+            words
+        }
+        Ground::Late { closed_at, expire_after_ms } => format!(
+            "expired: closed {} ago, expire_after {}",
+            ago(at, *closed_at),
+            length(*expire_after_ms)
+        ),
+        Ground::NoXId => "no_x_id: the help desk did not tell the person's id at X".to_owned(),
+        Ground::Rule => "rule: it says skip".to_owned(),
+        Ground::ClosedBy { closed_by } => {
+            format!("closed_by: closed by {closed_by}, which skip_closed_by names")
+        }
+        Ground::NoSubstance { agent_messages, min_agent_messages } => format!(
+            "no_substance: messages from the agent {agent_messages}, min_agent_messages \
+             {min_agent_messages}"
+        ),
+        Ground::Stale { last_message_at, closed_at, stale_after_ms } => format!(
+            "stale: last message {} before the close, stale_after {}",
+            ago(*closed_at, *last_message_at),
+            length(*stale_after_ms)
+        ),
+        Ground::OptedOut(out) => {
+            let from = out.account.as_ref().map_or("all accounts".to_owned(), |a| a.clone());
+            let why = out.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+            format!("opted_out: of {from} since {}{why}", out.opted_out_at.rfc3339())
+        }
+        Ground::Holdout { share, draw } => {
+            format!("holdout: the person drew {draw:.4}, holdout {share}")
+        }
+        Ground::SampledOut { share, draw } => {
+            format!("sampled_out: drew {draw:.4}, sample {share}")
+        }
+        Ground::Throttled(throttled) => throttled_words(at, throttled),
+        Ground::QuietHours { from, to, time_zone, until } => {
+            format!("quiet_hours: {from} to {to} in {time_zone}, waits until {}", until.rfc3339())
+        }
+        Ground::Budget(pace) => format!("budget: {}", pace_words(pace)),
+        Ground::DayFull { prompts_of_day, daily_limit, until, .. } => format!(
+            "day_full: {prompts_of_day} of {daily_limit} prompts of the day, waits until {}",
+            until.rfc3339()
+        ),
+        Ground::XLimit { until } => {
+            format!("x_limit: X takes no prompt now, waits until {}", until.rfc3339())
+        }
+        Ground::AccountPaused { .. } => {
+            "account_paused: the account is paused, waits until it works again".to_owned()
+        }
+        Ground::Held { until } => format!(
+            "held: the clock or a restored backup holds all sends, looked at again at {}",
+            until.rfc3339()
+        ),
+    }
+}
+
+fn throttled_words(at: Millis, throttled: &Throttled) -> String {
+    let Throttled { last_prompt_at, throttle_ms, throttle_group, .. } = throttled;
+    let within = last_prompt_at.filter(|last| at.0 < last.0.saturating_add(*throttle_ms));
+    match within {
+        Some(last) => format!(
+            "throttled: prompted {} ago, throttle {} (group {throttle_group})",
+            ago(at, last),
+            length(*throttle_ms)
+        ),
+        None => format!(
+            "throttled: {} prompts to the person in 24 h, daily_limit_per_user {}",
+            throttled.prompts_of_day, throttled.daily_limit_per_user
+        ),
+    }
+}
+
+fn pace_words(pace: &Pace) -> String {
+    format!(
+        "drew {:.4}, asked below {:.4} ({} due in 24 h, daily_limit {})",
+        pace.draw, pace.p, pace.demand, pace.daily_limit
+    )
+}
+
+const UNITS: [(&str, &str, u64); 4] = [
+    ("day", "d", 86_400_000),
+    ("hour", "h", 3_600_000),
+    ("minute", "min", 60_000),
+    ("second", "s", 1_000),
+];
+
+/// How long it is, in the largest unit of which there is one: `3 days`.
+fn ago(now: Millis, then: Millis) -> String {
+    let passed_ms = u64::try_from(now.since(then).as_millis()).unwrap_or(u64::MAX);
+    let (name, _, unit_ms) =
+        UNITS.into_iter().find(|(_, _, unit_ms)| passed_ms >= *unit_ms).unwrap_or(UNITS[3]);
+    let count = passed_ms / unit_ms;
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A length of the configuration in the largest unit that holds it whole: `7 d`.
+fn length(length_ms: i64) -> String {
+    let length_ms = u64::try_from(length_ms).unwrap_or(0);
+    let whole = UNITS.into_iter().find(|(_, _, ms)| length_ms > 0 && length_ms.is_multiple_of(*ms));
+    match whole {
+        Some((_, unit, unit_ms)) => format!("{} {unit}", length_ms / unit_ms),
+        None if length_ms == 0 => "0 s".to_owned(),
+        None => format!("{length_ms} ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Millis = Millis(1_795_334_400_000);
+    const DAY: i64 = 86_400_000;
+
+    fn said(ground: Ground) -> String {
+        words(&Decision { at: NOW, rule: None, variant: None, ground })
+    }
+
+    fn throttled(days: i64, throttle_ms: i64) -> Ground {
+        Ground::Throttled(Throttled {
+            last_prompt_at: Some(Millis(NOW.0 - days * DAY)),
+            throttle_ms,
+            throttle_group: "acme".into(),
+            prompts_of_day: 1,
+            daily_limit_per_user: 1,
+        })
+    }
+
+    #[test]
+    fn the_numbers_are_said() {
+        assert_eq!(
+            said(throttled(3, 7 * DAY)),
+            "throttled: prompted 3 days ago, throttle 7 d (group acme)"
+        );
+        assert_eq!(
+            said(throttled(0, 0)),
+            "throttled: 1 prompts to the person in 24 h, daily_limit_per_user 1"
+        );
+        assert_eq!(
+            said(Ground::Late { closed_at: Millis(NOW.0 - DAY), expire_after_ms: DAY / 2 }),
+            "expired: closed 1 day ago, expire_after 12 h"
+        );
+        assert_eq!(
+            said(Ground::Budget(Pace { p: 1.0 / 3.0, draw: 0.5, demand: 30, daily_limit: 10 })),
+            "budget: drew 0.5000, asked below 0.3333 (30 due in 24 h, daily_limit 10)"
+        );
+        assert_eq!(
+            said(Ground::QuietHours {
+                from: "21:00".into(),
+                to: "08:00".into(),
+                time_zone: "Europe/Madrid".into(),
+                until: NOW
+            }),
+            "quiet_hours: 21:00 to 08:00 in Europe/Madrid, waits until 2026-11-22T08:00:00Z"
+        );
+    }
+
+    #[test]
+    fn lengths_are_said_as_people_say_them() {
+        assert_eq!(
+            (length(0), length(90_000), length(DAY)),
+            ("0 s".into(), "90 s".into(), "1 d".into())
+        );
+        assert_eq!(ago(NOW, Millis(NOW.0 - 90_000)), "1 minute");
+        assert_eq!(ago(NOW, NOW), "0 seconds");
+    }
+}

@@ -1,0 +1,263 @@
+//! The last look at a survey: what the policy asks of the database, read in the transaction that
+//! acts on it, and the record of what was decided.
+
+use std::time::Duration;
+
+use sqlx::{AnyConnection, Row};
+
+use super::progress::{self, Progress};
+use super::sends::{Leased, RELEASE, Times, retake};
+use super::surveys::{note_decided, write_state};
+use super::{Error, Result, Store, optouts};
+use crate::domain::policy::decision::{Decision, Ground, Verdict};
+use crate::domain::policy::{self, DAY, History, Pacing, Rules};
+use crate::domain::survey::{Event, State, Survey};
+use crate::domain::time::Millis;
+
+/// What a look ahead of the send came to.
+#[derive(Debug)]
+pub enum Looked {
+    /// Nothing stands against it so far.
+    GoesOn(Box<Leased>),
+    Ended(Box<Survey>),
+    /// It stays scheduled, and is looked at again then.
+    PutOff {
+        until: Millis,
+    },
+}
+
+const GUARD: &str = "insert into send_guard (throttle_group, passes) values ($1, 1) \
+     on conflict (throttle_group) do update set passes = send_guard.passes + 1";
+
+const DAY_OF_ACCOUNT: &str = "select count(*), min(spent_at) from survey \
+     where account = $1 and spent_at > $2";
+
+/// What went out from the account itself counts whatever its group was called by then.
+const OF_PERSON: &str = "select max(case when throttle_group = $1 or account = $2 \
+     then spent_at end), \
+     cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint) from survey \
+     where user_id = $4 and spent_at is not null";
+
+const DEMAND: &str = "select (select count(*) from survey where account = $1 and paced_at > $2), \
+     (select paced_at from survey where id = $3)";
+
+const FIRST_CLOSED: &str = "select first_closed_at from survey where id = $1";
+
+const PACED: &str = "update survey set paced_at = $1 where id = $2";
+
+const DECIDED: &str = "update survey set decision = $1 where id = $2";
+
+/// The last line of a survey's history, where it is a wait.
+const LAST_WAIT: &str = "select step, facts from survey_history where survey_id = $1 \
+     order by step desc limit 1";
+
+const WAITS_ON: &str = "update survey_history set facts = $1 where survey_id = $2 and step = $3";
+
+impl Store {
+    /// Decides ahead of the send, to spare the look-up of somebody who is not asked anyway: ends the
+    /// survey, puts it off, or lets it go on to be decided again.
+    pub async fn look(&self, leased: Leased, rules: Rules, times: Times) -> Result<Looked> {
+        self.writer.run(move |connection| Box::pin(look(connection, leased, rules, times))).await
+    }
+}
+
+async fn look(
+    connection: &mut AnyConnection,
+    leased: Leased,
+    rules: Rules,
+    times: Times,
+) -> Result<Looked> {
+    guard(connection, &rules).await?;
+    let (survey, token) = retake(connection, leased).await?;
+    let ground = decide(connection, &survey, &rules, times).await?;
+    let decision = rules.decided(ground, times.now);
+    let event = match decision.verdict() {
+        Verdict::Send => return Ok(Looked::GoesOn(Box::new(Leased { survey, token }))),
+        Verdict::Suppress(reason) => Event::Suppressed(reason),
+        Verdict::Expire => Event::TooLate,
+        Verdict::Wait { until } | Verdict::Schedule { due_at: until } => {
+            let until = wait(connection, (&survey, token), &rules, decision, until, times).await?;
+            return Ok(Looked::PutOff { until });
+        }
+    };
+    let ended = step(connection, (survey, token), event, &decision).await?;
+    Ok(Looked::Ended(Box::new(ended)))
+}
+
+/// Lets no other send of the throttle group be decided until this transaction ends.
+pub async fn guard(connection: &mut AnyConnection, rules: &Rules) -> Result<()> {
+    sqlx::query(GUARD).bind(rules.throttle_group.as_str()).execute(connection).await?;
+    Ok(())
+}
+
+/// What the policy says of a survey on what is on record now; a wait ends by our clock. The
+/// survey's row and its throttle group are locked.
+pub async fn decide(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    rules: &Rules,
+    times: Times,
+) -> Result<Ground> {
+    let Times { now, x_now, is_clock_confirmed, .. } = times;
+    let progress = progress::read(connection, &survey.account).await?;
+    if let Some(until) = held(&progress, now, is_clock_confirmed) {
+        return Ok(Ground::Held { until });
+    }
+    // Late only by both clocks: one that was set ahead must not end what is still in time.
+    if policy::is_too_late(survey.closed_at, rules, now.min(x_now)) {
+        return Ok(policy::late(survey.closed_at, rules));
+    }
+    let history = history(connection, survey, rules, x_now).await?;
+    let ground = policy::at_sending(survey, rules, &history, x_now);
+    let pace = match &ground {
+        Ground::Budget(pace) => Some(pace),
+        Ground::DayFull { pace, .. } => pace.as_ref(),
+        Ground::Clear(clear) => clear.pace.as_ref(),
+        _ => None,
+    };
+    if pace.is_some() {
+        sqlx::query(PACED).bind(x_now.0).bind(survey.id.as_str()).execute(&mut *connection).await?;
+    }
+    Ok(match ground.verdict() {
+        Verdict::Wait { until } => ground.waiting_until(times.by_our_clock(until)),
+        Verdict::Schedule { .. } | Verdict::Send | Verdict::Suppress(_) | Verdict::Expire => ground,
+    })
+}
+
+/// Takes the step that was decided, and keeps the decision with it.
+pub async fn step(
+    connection: &mut AnyConnection,
+    (mut survey, token): (Survey, i64),
+    event: Event,
+    decision: &Decision,
+) -> Result<Survey> {
+    survey.state = survey.state.step(event).map_err(|error| Error::Broken(error.to_string()))?;
+    write_state(connection, (&survey.id, token), &survey.state).await?;
+    let kept = decision.json()?;
+    keep(connection, &survey, &kept).await?;
+    let reason = survey.state.reason();
+    let (at, detail) = (decision.at, reason.as_deref());
+    note_decided(connection, (&survey.id, token), at, &survey.state, detail, Some(&kept)).await?;
+    Ok(survey)
+}
+
+/// Gives a claim back until then, and keeps why it waits: a line of history for each reason, not for
+/// each look. Until when it really waits.
+pub async fn wait(
+    connection: &mut AnyConnection,
+    (survey, token): (&Survey, i64),
+    rules: &Rules,
+    decision: Decision,
+    until: Millis,
+    times: Times,
+) -> Result<Millis> {
+    // It is looked at again when it is too late, at the latest.
+    let too_late_at = policy::too_late_at(survey.closed_at, rules);
+    let until = until.min(too_late_at.max(times.by_our_clock(too_late_at)));
+    sqlx::query(RELEASE)
+        .bind(until.0)
+        .bind(survey.id.as_str())
+        .bind(token)
+        .bind(0_i64)
+        .execute(&mut *connection)
+        .await?;
+    let kept = decision.json()?;
+    keep(connection, survey, &kept).await?;
+    let last =
+        sqlx::query(LAST_WAIT).bind(survey.id.as_str()).fetch_optional(&mut *connection).await?;
+    if let Some(last) = last {
+        let facts: Option<String> = last.try_get(1)?;
+        let before = facts.and_then(|facts| serde_json::from_str::<Decision>(&facts).ok());
+        let same = |before: &Decision| {
+            std::mem::discriminant(&before.ground) == std::mem::discriminant(&decision.ground)
+        };
+        if before.as_ref().is_some_and(same) {
+            sqlx::query(WAITS_ON)
+                .bind(kept)
+                .bind(survey.id.as_str())
+                .bind(last.try_get::<i64, _>(0)?)
+                .execute(&mut *connection)
+                .await?;
+            return Ok(until);
+        }
+    }
+    let (at, state) = (decision.at, &State::Scheduled);
+    let detail = Some("waits");
+    note_decided(connection, (&survey.id, token), at, state, detail, Some(&kept)).await?;
+    Ok(until)
+}
+
+async fn keep(connection: &mut AnyConnection, survey: &Survey, decision: &str) -> Result<()> {
+    sqlx::query(DECIDED).bind(decision).bind(survey.id.as_str()).execute(connection).await?;
+    Ok(())
+}
+
+/// How far the clock may stand behind the last instant on record: requests that run side by side
+/// are written down in any order.
+const CLOCK_SLACK: Duration = Duration::from_secs(1);
+
+/// When a restored backup is looked at again.
+const HELD_AGAIN: Duration = Duration::from_secs(30);
+
+/// Until when no send may be begun at all: while the clock stands before the last instant on
+/// record, and while a restored backup has not caught up with X.
+///
+/// A clock that X's confirms is not the one that is wrong: it was the record, made while the clock
+/// ran ahead.
+pub fn held(progress: &Progress, now: Millis, is_clock_confirmed: bool) -> Option<Millis> {
+    if progress.restored_at.is_some() {
+        return Some(now.plus(HELD_AGAIN));
+    }
+    if is_clock_confirmed {
+        return None;
+    }
+    progress.last_at.filter(|last_at| now.plus(CLOCK_SLACK) < *last_at)
+}
+
+async fn history(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    rules: &Rules,
+    now: Millis,
+) -> Result<History> {
+    let since = now.minus(DAY).0;
+    let of_account = sqlx::query(DAY_OF_ACCOUNT)
+        .bind(survey.account.as_str())
+        .bind(since)
+        .fetch_one(&mut *connection)
+        .await?;
+    let of_person = sqlx::query(OF_PERSON)
+        .bind(rules.throttle_group.as_str())
+        .bind(survey.account.as_str())
+        .bind(since)
+        .bind(survey.person())
+        .fetch_one(&mut *connection)
+        .await?;
+    let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+    let (mut demand, mut is_paced) = (0, false);
+    if rules.pacing == Pacing::Even {
+        let row = sqlx::query(DEMAND)
+            .bind(survey.account.as_str())
+            .bind(since)
+            .bind(survey.id.as_str())
+            .fetch_one(&mut *connection)
+            .await?;
+        demand = count(row.try_get(0)?);
+        is_paced = row.try_get::<Option<i64>, _>(1)?.is_some();
+    }
+    let opted_out = optouts::find(connection, survey).await?;
+    let first_closed_at: Option<i64> = sqlx::query_scalar(FIRST_CLOSED)
+        .bind(survey.id.as_str())
+        .fetch_one(&mut *connection)
+        .await?;
+    Ok(History {
+        opted_out,
+        first_closed_at: first_closed_at.map(Millis),
+        demand,
+        is_paced,
+        last_to_person: of_person.try_get::<Option<i64>, _>(0)?.map(Millis),
+        day_to_person: count(of_person.try_get::<Option<i64>, _>(1)?.unwrap_or(0)),
+        day_of_account: count(of_account.try_get(0)?),
+        oldest_of_day: of_account.try_get::<Option<i64>, _>(1)?.map(Millis),
+    })
+}

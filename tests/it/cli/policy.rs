@@ -1,0 +1,105 @@
+//! Whom to ask, from the command line: opt-outs, and why somebody was or was not asked.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::NOWHERE;
+use crate::harness::program::{MESSAGE, Program, configuration};
+
+const RULES: &str = r#"
+[[accounts.rules]]
+name = "no-abuse"
+when = { team = "abuse" }
+skip = true
+"#;
+
+/// The sources stand last: rules belong to the account before them.
+fn program() -> Program {
+    let text = configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"5m\"");
+    let (account, rest) = text.split_once("[[sources]]").expect("a source");
+    Program::new(&format!("{account}{RULES}[[sources]]{rest}"))
+}
+
+fn close(program: &Program, conversation: &str, more: &[&str]) -> serde_json::Value {
+    let mut arguments = vec!["enqueue", "--account", "acme", "--conversation", conversation];
+    arguments.extend(["--user-id", "7"]);
+    arguments.extend(more);
+    program.run(&arguments).json()
+}
+
+#[test]
+fn a_conversation_is_explained_with_reason_rule_and_numbers() {
+    let program = program();
+    let skipped = close(&program, "c-1", &["--team", "abuse"]);
+    assert_eq!(skipped["reason"], "rule");
+    let waiting = close(&program, "c-2", &[]);
+    let explained = program.run(&["explain", "c-1", "--json"]).json();
+    let decision = &explained[0]["decisions"][0]["decision"];
+    let at = &decision["at"];
+    let expected = json!({"at": at, "outcome": "suppressed", "reason": "rule", "rule": "no-abuse"});
+    assert_eq!(decision, &expected);
+    let text = program.run(&["explain", "c-1"]).stdout;
+    assert!(text.contains(" is suppressed: rule\n"), "{text}");
+    assert!(text.contains("rule: it says skip [rule no-abuse]"), "{text}");
+    let text = program.run(&["explain", "c-2"]).stdout;
+    let due_at = waiting["due_at"].as_str().unwrap();
+    assert!(text.contains(&format!("due {due_at}, delay 5 min")), "{text}");
+    let id = waiting["survey_id"].as_str().unwrap();
+    let shown = program.run(&["surveys", "show", id]).stdout;
+    assert!(shown.contains(&format!("due {due_at}, delay 5 min")), "{shown}");
+    let unknown = program.run(&["explain", "c-3"]);
+    assert_eq!(unknown.code, 1);
+    assert_eq!(unknown.stderr, "surveyd: no close of conversation c-3 is on record\n");
+}
+
+#[test]
+fn people_opt_out_and_in_again() {
+    let program = program();
+    close(&program, "c-1", &[]);
+    program.run(&["optout", "add", "7", "8", "--account", "acme", "--why", "asked to"]);
+    program.run(&["optout", "add", "9"]);
+    let listed = program.run(&["optout", "list", "--json"]).json();
+    let of = |at: usize| (&listed[at]["user_id"], &listed[at]["account"], &listed[at]["why"]);
+    assert_eq!(of(0), (&json!("7"), &json!("acme"), &json!("asked to")));
+    assert_eq!(of(2), (&json!("9"), &json!(null), &json!(null)));
+    program.run(&["optout", "remove", "7", "9"]);
+    let left = program.run(&["optout", "list"]).stdout;
+    assert!(left.starts_with("person  account  since"), "{left}");
+    assert_eq!(left.lines().count(), 2);
+    let unknown = program.run(&["optout", "remove", "7"]);
+    assert_eq!((unknown.code, unknown.stderr.as_str()), (1, "surveyd: had not opted out: 7\n"));
+    assert_eq!(program.run(&["optout", "add", "@ana"]).code, 2);
+}
+
+#[test]
+fn a_file_with_a_bad_line_opts_nobody_out() {
+    let program = program();
+    close(&program, "c-1", &[]);
+    let file = program.folder().join("out.csv");
+    fs::write(&file, "user_id,account,why\n7,acme,STOP\nana,,\n8,nobody,\n").unwrap();
+    let name = file.to_str().unwrap();
+    let refused = program.run(&["optout", "import", name]);
+    assert_eq!(refused.code, 1);
+    assert_eq!(
+        refused.stderr,
+        format!(
+            "surveyd: {name}: nothing is imported
+  line 3: user_id \"ana\": must be 1 to 19 decimal digits, the numeric id of a person at X
+  line 4: account \"nobody\": there is no such account\n"
+        )
+    );
+    assert_eq!(program.run(&["optout", "list", "--json"]).json(), json!([]));
+    fs::write(&file, "user_id,account,why\n7,acme,STOP\n8,,\n").unwrap();
+    assert_eq!(program.run(&["optout", "import", name]).stderr, "opted out: 2\n");
+    assert_eq!(program.run(&["optout", "list", "--json"]).json().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_check_warns_and_is_content() {
+    let text = configuration(NOWHERE).replace(MESSAGE, "Tap the card below");
+    let checked = Program::new(&text).run(&["check"]);
+    assert_eq!(checked.code, 0);
+    assert!(checked.stderr.starts_with("warning: accounts.acme.survey.message: says \"tap\""));
+    assert!(checked.stdout.contains(": no fault (accounts: 1"), "{}", checked.stdout);
+}
