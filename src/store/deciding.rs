@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, Row};
 
+use super::claims::{Leased, RELEASE, retake};
 use super::progress::{self, Progress};
-use super::sends::{Leased, RELEASE, Times, retake};
+use super::sends::Times;
 use super::surveys::{note_decided, write_state};
 use super::{Error, Result, Store, optouts};
 use crate::domain::policy::decision::{Decision, Ground, Verdict};

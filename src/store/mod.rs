@@ -10,6 +10,7 @@
 
 mod answers;
 mod budgets;
+mod claims;
 mod closes;
 mod deciding;
 mod deliveries;
@@ -33,12 +34,13 @@ use tokio::sync::watch;
 
 pub use answers::{Folded, Page, PollState, PollWindow, ToShow, Unknown};
 pub use budgets::Paused;
+pub use claims::Leased;
 pub use closes::Taken;
 pub use deciding::{Looked, held};
 pub use optouts::OptOut;
 pub use progress::Progress;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
-pub use sends::{Begun, Leased, Outcome, Prompt, Sending, Times};
+pub use sends::{Begun, Outcome, Prompt, Sending, Times};
 pub use settle::Unsettled;
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.
