@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{EXIT_CONFIG, print_json};
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment};
+use crate::daemon::{spools, state_folder};
 use crate::{desk, x};
 
 #[derive(Args)]
@@ -29,7 +30,10 @@ struct Answer {
 }
 
 pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let config = match config::load(file, environment) {
+    let config = config::load(file, environment);
+    let folder = state_folder(environment)?;
+    let config = config.and_then(|config| spools::check(&config, file, &folder).map(|()| config));
+    let config = match config {
         Ok(config) => config,
         Err(faults) if check.json => {
             print_json(&serde_json::json!({ "faults": faults, "warnings": [], "accounts": [] }))?;
@@ -56,7 +60,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
             "{}: no fault (accounts: {}, sources: {})",
             file.display(),
             config.accounts.len(),
-            config.sources.len()
+            config.sources.len() + config.spools.len()
         );
         for answer in &answers {
             println!("accounts.{}: {}", answer.account, answer.told);

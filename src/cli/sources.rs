@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{Context, print_json, table, usage};
-use crate::config::{Algorithm, Source};
+use crate::config::{Algorithm, Config, Source, SourceKind, Spool};
 use crate::domain::mapping::FieldName;
 use crate::domain::time::Millis;
 use crate::watcher::mapped::{self, Heard, Line, Origin};
@@ -82,13 +82,14 @@ struct Field {
 
 pub fn run(sources: Sources, context: &Context) -> anyhow::Result<()> {
     match sources {
-        Sources::List(wanted) => list(wanted, &context.config.sources),
+        Sources::List(wanted) => list(wanted, &context.config),
         Sources::Test(test) => self::test(test, context),
     }
 }
 
-fn list(list: List, sources: &[Source]) -> anyhow::Result<()> {
-    let shown: Vec<_> = sources.iter().map(shown).collect();
+fn list(list: List, config: &Config) -> anyhow::Result<()> {
+    let spools = config.spools.iter().map(shown_spool);
+    let shown: Vec<_> = config.sources.iter().map(shown).chain(spools).collect();
     if list.json {
         return print_json(&shown);
     }
@@ -131,7 +132,26 @@ fn shown(source: &Source) -> Shown<'_> {
     }
 }
 
+/// Its path is the folder that files are moved into.
+fn shown_spool(spool: &Spool) -> Shown<'_> {
+    Shown {
+        source: &spool.name,
+        kind: SourceKind::Spool.as_str(),
+        path: spool.folder.display().to_string(),
+        account: spool.account.as_deref(),
+        accounts: Vec::new(),
+        signature: Algorithm::Nothing.as_str(),
+        header: "",
+        secrets: 0,
+    }
+}
+
 fn test(test: Test, context: &Context) -> anyhow::Result<()> {
+    if context.config.spools.iter().any(|spool| spool.name == test.name) {
+        let problem = "is a folder, whose lines are notices of kind standard: what is wrong with one \
+                       is told in its bad/";
+        return Err(usage("NAME", &test.name, problem));
+    }
     let Some(source) = context.config.source(&test.name) else {
         let problem = format!("there is no such source in {}", context.file.display());
         return Err(usage("NAME", &test.name, problem));

@@ -81,6 +81,10 @@ pub const STALE_AFTER_BOUNDS: RangeInclusive<Duration> = seconds(MINUTE)..=secon
 pub const TEST: bool = false;
 
 pub const RATE_LIMIT_BOUNDS: RangeInclusive<u32> = 1..=1_000_000;
+pub const SPOOL_FOLDER: &str = "spool";
+/// Short beside any `delay`, long enough that an idle machine sleeps.
+pub const SPOOL_EVERY: Duration = seconds(5);
+pub const SPOOL_EVERY_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(HOUR);
 /// Standard Webhooks' own, and everybody's.
 pub const TOLERANCE: Duration = seconds(5 * MINUTE);
 pub const TOLERANCE_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(DAY);

@@ -21,6 +21,14 @@ pub struct Fault {
     pub remedy: String,
 }
 
+impl Fault {
+    /// What is wrong with the value of a key, where only its use has shown it.
+    pub fn of_key(file: &Path, key: String, value: &str, problem: String, remedy: &str) -> Self {
+        let (file, value) = (file.display().to_string(), Some(format!("{value:?}")));
+        Self { file, key, variable: None, value, problem, remedy: remedy.to_owned() }
+    }
+}
+
 /// Everything that is wrong with a configuration; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

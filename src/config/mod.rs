@@ -30,7 +30,7 @@ mod warnings;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use chosen::Chosen;
@@ -65,6 +65,8 @@ pub struct Config {
     pub accounts: Vec<Account>,
     /// May be empty: closes can come in by `surveyd enqueue` alone.
     pub sources: Vec<Source>,
+    /// The sources that are folders; no two share one, and none has another source's name.
+    pub spools: Vec<Spool>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -213,7 +215,7 @@ pub struct Rule {
     pub survey: Survey,
 }
 
-/// Where closes come from.
+/// Where closes come from over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     pub name: String,
@@ -243,6 +245,20 @@ pub enum SourceKind {
     Zammad,
     /// Any desk, as the file explains it.
     Mapped,
+    /// A folder of files: a [`Spool`], never a [`Source`].
+    Spool,
+}
+
+/// A source that is a folder of files with notices of kind `standard`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spool {
+    pub name: String,
+    /// The account that is meant where a notice names none.
+    pub account: Option<String>,
+    /// As it is written: a relative one starts at the state folder.
+    pub folder: PathBuf,
+    /// How often the folder is looked at.
+    pub every: Duration,
 }
 
 impl Config {
@@ -251,7 +267,7 @@ impl Config {
         self.accounts.iter().find(|account| account.name == name)
     }
 
-    /// The source of that name.
+    /// The HTTP source of that name.
     pub fn source(&self, name: &str) -> Option<&Source> {
         self.sources.iter().find(|source| source.name == name)
     }
@@ -313,7 +329,7 @@ fn read(mut root: walk::Table) -> Option<Config> {
     let (accounts, names) = accounts::read(&mut root);
     let is_stand_in = x.as_ref().is_some_and(|x| urls::is_on_loopback(&x.base_url));
     let around = sources::Around { accounts: names.as_ref(), is_stand_in };
-    let sources = sources::read(&mut root, &around);
+    let (sources, spools) = sources::read(&mut root, &around);
     root.close(&["logins", "alerts", "retention"]);
     Some(Config {
         store: store?,
@@ -324,6 +340,7 @@ fn read(mut root: walk::Table) -> Option<Config> {
         report: report?,
         accounts,
         sources,
+        spools,
     })
 }
 

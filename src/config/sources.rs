@@ -9,8 +9,10 @@ mod mapping;
 mod preset;
 mod rsa;
 mod scheme;
+mod spool;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -19,12 +21,12 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::defaults::{self, SIGNING_KEY_BYTES_MIN};
 use super::given::{Given, Wrong, quoted};
 use super::walk::{Table, nearest};
-use super::{Source, SourceKind, secret, values};
+use super::{Source, SourceKind, Spool, secret, values};
 
 pub use rsa::rsa_key;
 pub use scheme::{Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm};
 
-const KINDS: [(&str, SourceKind); 10] = [
+const KINDS: [(&str, SourceKind); 11] = [
     ("standard", SourceKind::Standard),
     ("chatwoot", SourceKind::Chatwoot),
     ("zendesk", SourceKind::Zendesk),
@@ -35,6 +37,7 @@ const KINDS: [(&str, SourceKind); 10] = [
     ("front", SourceKind::Front),
     ("zammad", SourceKind::Zammad),
     ("mapped", SourceKind::Mapped),
+    ("spool", SourceKind::Spool),
 ];
 
 /// What Zendesk signs with where its test button is pressed; its documents show it to everybody.
@@ -76,25 +79,45 @@ pub(super) struct Around<'a> {
     pub is_stand_in: bool,
 }
 
-/// The sound sources.
-pub(super) fn read(root: &mut Table, around: &Around) -> Vec<Source> {
-    let mut names = BTreeSet::new();
-    let entries = root.entries("sources").unwrap_or_default().into_iter();
-    entries
-        .filter_map(|(place, entry)| source(root.walk.table(place, entry), &mut names, around))
-        .collect()
+/// What no two sources share.
+#[derive(Default)]
+struct Used {
+    names: BTreeSet<String>,
+    folders: BTreeSet<PathBuf>,
 }
 
-fn source(mut table: Table, names: &mut BTreeSet<String>, around: &Around) -> Option<Source> {
+enum Sound {
+    Source(Box<Source>),
+    Spool(Spool),
+}
+
+/// The sound sources: those that are posted to, and the folders.
+pub(super) fn read(root: &mut Table, around: &Around) -> (Vec<Source>, Vec<Spool>) {
+    let mut used = Used::default();
+    let (mut sources, mut spools) = (Vec::new(), Vec::new());
+    for (place, entry) in root.entries("sources").unwrap_or_default() {
+        match source(root.walk.table(place, entry), &mut used, around) {
+            Some(Sound::Source(source)) => sources.push(*source),
+            Some(Sound::Spool(spool)) => spools.push(spool),
+            None => {}
+        }
+    }
+    (sources, spools)
+}
+
+fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
     let name = table.required("name", "\"helpdesk\"", values::name);
     if let Some(name) = &name
-        && !names.insert(name.clone())
+        && !used.names.insert(name.clone())
     {
         let remedy = "give each source a name of its own";
         table.fault("name", Some(quoted(name)), "is another source's name, too", remedy);
     }
     let kind = table.required("kind", "\"standard\"", kind);
     let account = account::named(&mut table, around);
+    if kind == Some(SourceKind::Spool) {
+        return spool::read(table, name, account, &mut used.folders).map(Sound::Spool);
+    }
     let rate_limit = table.optional("rate_limit", values::integer(defaults::RATE_LIMIT_BOUNDS));
     let (secrets, scheme, mapping) = match kind {
         Some(SourceKind::Standard) => {
@@ -126,7 +149,7 @@ fn source(mut table: Table, names: &mut BTreeSet<String>, around: &Around) -> Op
         None => account,
     };
     table.close(&["after"]);
-    Some(Source {
+    Some(Sound::Source(Box::new(Source {
         name: name?,
         kind: kind?,
         account: account?,
@@ -134,7 +157,7 @@ fn source(mut table: Table, names: &mut BTreeSet<String>, around: &Around) -> Op
         rate_limit: rate_limit?,
         scheme: scheme?,
         mapping,
-    })
+    })))
 }
 
 fn kind(given: &Given) -> Result<SourceKind, Wrong> {

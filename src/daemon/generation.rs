@@ -2,6 +2,7 @@
 //! one begins nothing more and finishes what is under way.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +20,12 @@ use crate::scheduler;
 use crate::stop::{StopSender, stopper};
 use crate::store::{Result, Store};
 use crate::wake::Wake;
+use crate::watcher::spool::Spool;
 use crate::watcher::verify::Verifier;
 use crate::watcher::{Intake, Receiver};
 use crate::web::{Live, Rate, Source};
+
+use super::spools;
 
 /// After a fault of the store: when an account's work is tried again.
 const AFTER_FAULT: Duration = Duration::from_secs(2);
@@ -39,11 +43,17 @@ pub struct Generation {
 }
 
 impl Generation {
-    pub fn start(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<Self> {
+    /// `state_folder`: where relative folders of spools start; they have been made.
+    pub fn start(
+        config: &Config,
+        store: &Store,
+        clock: &Clock,
+        state_folder: &Path,
+    ) -> anyhow::Result<Self> {
         let client = Limits::client(config)?;
         let (stop, stopper) = stopper();
         let shared =
-            Shared { store: store.clone(), x: client, clock: clock.clone(), stop: stopper };
+            Shared { store: store.clone(), x: client, clock: clock.clone(), stop: stopper.clone() };
         let mut accounts = Vec::new();
         let mut tasks = JoinSet::new();
         for account in &config.accounts {
@@ -52,11 +62,27 @@ impl Generation {
             tasks.spawn(poll(desk.clone(), store.is_shared()));
             accounts.push(desk);
         }
-        Ok(Self { accounts, tasks, stop })
+        let mut this = Self { accounts, tasks, stop };
+        for source in &config.spools {
+            let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));
+            let spool = Spool::new(source, folder, config.http.max_body, intake);
+            this.tasks.spawn(spools::run(spool, source.every, stopper.clone()));
+        }
+        Ok(this)
     }
 
     /// What requests are answered by under this generation.
     pub fn live(&self, config: &Config, store: &Store, clock: &Clock) -> Live {
+        let sources = config.sources.iter().map(|source| (source.name.clone(), as_seen(source)));
+        Live {
+            intake: self.intake(store, clock),
+            sources: sources.collect(),
+            max_body: config.http.max_body,
+        }
+    }
+
+    /// Where closes go in under this generation.
+    fn intake(&self, store: &Store, clock: &Clock) -> Intake {
         let accounts: HashMap<String, Receiver> = self
             .accounts
             .iter()
@@ -65,16 +91,7 @@ impl Generation {
                 (desk.name().to_owned(), receiver)
             })
             .collect();
-        let sources = config.sources.iter().map(|source| (source.name.clone(), as_seen(source)));
-        Live {
-            intake: Intake {
-                store: store.clone(),
-                clock: clock.clone(),
-                accounts: Arc::new(accounts),
-            },
-            sources: sources.collect(),
-            max_body: config.http.max_body,
-        }
+        Intake { store: store.clone(), clock: clock.clone(), accounts: Arc::new(accounts) }
     }
 
     pub fn wake_all(&self) {

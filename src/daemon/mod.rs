@@ -3,6 +3,7 @@
 mod generation;
 mod place;
 mod signals;
+pub mod spools;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,6 +58,7 @@ impl Daemon {
     pub async fn start(start: Start) -> anyhow::Result<Self> {
         let config = &start.config;
         let place = Place::take(config, &start.environment)?;
+        spools::prepare(config, start.file.as_deref().unwrap_or(Path::new("")), &place.folder)?;
         let location = Location::parse(&config.store.url, &place.folder)?;
         let store = Store::open(&location).await?;
         let accounts = config.accounts.iter().map(|account| account.name.clone()).collect();
@@ -80,7 +82,7 @@ impl Daemon {
             .with_context(|| format!("http.listen {} cannot be bound", config.http.listen))?;
         let address = listener.local_addr()?;
         let (stop, stopper) = stopper();
-        let generation = Generation::start(config, &store, &start.clock)?;
+        let generation = Generation::start(config, &store, &start.clock, &place.folder)?;
         let web = Web::new(
             generation.live(config, &store, &start.clock),
             store.clone(),
@@ -178,7 +180,9 @@ impl Daemon {
                 "store.url and http.listen take effect at the next start"
             );
         }
-        let next = Generation::start(&config, &self.store, &self.start.clock)?;
+        spools::prepare(&config, file, &self.place.folder)?;
+        let folder = &self.place.folder;
+        let next = Generation::start(&config, &self.store, &self.start.clock, folder)?;
         logging::set_level(config.log.level);
         self.web.replace(next.live(&config, &self.store, &self.start.clock));
         let old = std::mem::replace(&mut self.generation, next);
@@ -249,11 +253,11 @@ pub async fn run(start: Start) -> anyhow::Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         store = start.config.store.redacted_url(),
         accounts = start.config.accounts.len(),
-        sources = start.config.sources.len(),
+        sources = start.config.sources.len() + start.config.spools.len(),
         "surveyd {} starts (accounts: {}, sources: {})",
         env!("CARGO_PKG_VERSION"),
         start.config.accounts.len(),
-        start.config.sources.len(),
+        start.config.sources.len() + start.config.spools.len(),
     );
     let mut daemon = Daemon::start(start).await?;
     info!(

@@ -1,10 +1,11 @@
 //! Takes closes in: a source's notice becomes a [`Close`] or a [`Reopening`], is decided upon, and
 //! is on the disk before its sender is answered.
 //!
-//! How a notice comes is no matter here: [`web`](crate::web) and the command line hand it in.
+//! [`web`](crate::web) and the command line hand notices in; those in files are fetched by [`spool`].
 
 pub mod mapped;
 pub mod notice;
+pub mod spool;
 pub mod verify;
 
 use std::collections::HashMap;

@@ -19,7 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("desk", &["clock", "config", "domain", "stop", "store", "wake", "x"]),
     ("scheduler", &["config", "desk", "domain", "store", "x"]),
     ("poller", &["desk", "domain", "store", "x"]),
-    ("watcher", &["clock", "config", "domain", "store", "wake"]),
+    ("watcher", &["clock", "config", "domain", "stop", "store", "wake"]),
     ("report", &["domain"]),
     ("web", &["clock", "domain", "stop", "store", "watcher"]),
     // Never x: a mistake made in both would not show.

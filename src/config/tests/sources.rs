@@ -11,7 +11,7 @@ fn a_source_signs_by_a_scheme_that_is_known_with_a_key_that_is_long_enough() {
             "\"standard\"",
             "\"smartdesk\"",
             "kind = \"smartdesk\": is no kind that this version of surveyd knows
-  the kinds it knows: \"standard\", \"chatwoot\", \"zendesk\", \"intercom\", \"freshchat\", \"freshdesk\", \"helpscout\", \"front\", \"zammad\", \"mapped\""
+  the kinds it knows: \"standard\", \"chatwoot\", \"zendesk\", \"intercom\", \"freshchat\", \"freshdesk\", \"helpscout\", \"front\", \"zammad\", \"mapped\", \"spool\""
                 .to_owned(),
         ),
         (
@@ -195,4 +195,36 @@ fn where_there_are_several_accounts_a_desk_says_which_it_means() {
     let config = sound(&text("accounts = { inb_1 = \"other\", inb_2 = \"acme\" }"));
     let accounts = &config.sources[0].mapping.as_ref().unwrap().accounts;
     assert_eq!((config.sources[0].account.as_deref(), accounts["inb_2"].as_str()), (None, "acme"));
+}
+
+#[test]
+fn a_spool_is_a_folder_of_its_own_without_a_secret() {
+    let least = sound(&desk("spool", ""));
+    assert!(least.sources.is_empty(), "nothing is posted to a spool");
+    let spool = &least.spools[0];
+    assert_eq!((spool.name.as_str(), spool.account.as_deref()), ("desk", None));
+    assert_eq!((spool.folder.to_str(), spool.every.as_secs()), (Some("spool"), 5));
+    let config = sound(&desk("spool", "account = \"acme\"\nfolder = \"/in\"\nevery = \"1m\""));
+    let spool = &config.spools[0];
+    assert_eq!((spool.account.as_deref(), spool.every.as_secs()), (Some("acme"), 60));
+
+    let other = "[[sources]]\nname = \"other\"\nkind = \"spool\"\nfolder = \"./spool/\"\n";
+    let lines = "secret = \"s\"\nevery = \"1ms\"\naccount = \"acmee\"";
+    assert_eq!(
+        faults(&format!("{}{other}", desk("spool", lines))),
+        "\
+surveyd.toml: sources.desk.account = \"acmee\": is no account's name
+  did you mean \"acme\"?
+surveyd.toml: sources.desk.every = \"1ms\": is out of bounds
+  write a value from 1s to 1h
+surveyd.toml: sources.other.folder = \"spool\": is another source's folder, too
+  give each spool a folder of its own
+surveyd.toml: sources.desk.secret: unknown key
+  remove it; sources.desk takes `name`, `kind`, `account`, `folder`, `every`"
+    );
+    assert_eq!(
+        faults(&desk("spool", "folder = \" \"")),
+        "surveyd.toml: sources.desk.folder = \" \": is empty
+  write the folder's path, or leave it out"
+    );
 }

@@ -2,6 +2,7 @@
 //! set by hand. No loops of the daemon's, no waiting: a day takes as long as its work.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -19,6 +20,7 @@ use surveyd::sandbox::{
 };
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
+use surveyd::watcher::spool::{self, Spool};
 use surveyd::watcher::{Intake, Receiver};
 use surveyd::{scheduler, x};
 
@@ -151,6 +153,15 @@ impl Stage {
             next = wanted.into_iter().chain([next]).flatten().min();
         }
         next
+    }
+
+    /// The source `files`, whose lines name no account: acme is meant. No line is longer than
+    /// `line_max` bytes.
+    pub fn spool(&self, folder: &Path, line_max: usize) -> Spool {
+        spool::prepare(folder).unwrap();
+        let (name, account) = ("files".to_owned(), Some("acme".to_owned()));
+        let source = config::Spool { name, account, folder: folder.to_owned(), every: BREATH };
+        Spool::new(&source, folder.to_owned(), line_max, self.intake.clone())
     }
 
     /// A conversation with acme closes now.

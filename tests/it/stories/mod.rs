@@ -9,4 +9,5 @@ mod pauses;
 mod policy;
 mod refusals;
 mod sending;
+mod spool;
 mod uncertain;

@@ -1,0 +1,45 @@
+//! A source of kind `spool`: a folder, and how often it is looked at.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use super::super::given::{Given, Wrong, quoted};
+use super::super::walk::Table;
+use super::super::{Spool, defaults, values};
+
+pub(super) fn read(
+    mut table: Table,
+    name: Option<String>,
+    account: Option<Option<String>>,
+    folders: &mut BTreeSet<PathBuf>,
+) -> Option<Spool> {
+    let folder = table.or("folder", PathBuf::from(defaults::SPOOL_FOLDER), folder);
+    if let Some(folder) = &folder
+        && !folders.insert(folder.clone())
+    {
+        let shown = Some(quoted(&folder.to_string_lossy()));
+        let remedy = "give each spool a folder of its own";
+        table.fault("folder", shown, "is another source's folder, too", remedy);
+    }
+    let every = values::duration(defaults::SPOOL_EVERY_BOUNDS);
+    let every = table.or("every", defaults::SPOOL_EVERY, every);
+    table.close(&[]);
+    Some(Spool { name: name?, account: account?, folder: folder?, every: every? })
+}
+
+fn folder(given: &Given) -> Result<PathBuf, Wrong> {
+    match given.text()? {
+        text if text.trim().is_empty() => {
+            Err(Wrong::new("is empty", "write the folder's path, or leave it out"))
+        }
+        // It would be a path that the system cannot name.
+        text if text.contains('\0') => {
+            Err(Wrong::new("holds a null character", "write the folder's path"))
+        }
+        text => {
+            // So that two ways of writing one folder are seen to be one.
+            let parts = Path::new(text).components();
+            Ok(parts.filter(|part| *part != Component::CurDir).collect())
+        }
+    }
+}

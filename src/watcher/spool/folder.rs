@@ -1,0 +1,241 @@
+//! The folder itself: which files are to be taken, and where they are moved. All of it waits for the
+//! disk, so it is to be called where waiting is no harm.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata, TryLockError};
+use std::io::{BufReader, Error, ErrorKind, Result, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::lines::Lines;
+use crate::domain::time::Millis;
+
+const DONE: &str = "done";
+const BAD: &str = "bad";
+const ENDING: &[u8] = b".jsonl";
+/// Files that one pass takes; those beyond them are for the next.
+pub const FILES_MAX: usize = 256;
+
+/// Makes the folder and its two where they are missing, and shows that files can be moved there.
+pub fn prepare(folder: &Path) -> Result<()> {
+    for folder in [folder.to_owned(), folder.join(DONE), folder.join(BAD)] {
+        let named =
+            |error: Error| Error::new(error.kind(), format!("{}: {error}", folder.display()));
+        fs::create_dir_all(&folder).map_err(named)?;
+        let probe = folder.join(".surveyd-probe");
+        File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(named)?;
+    }
+    Ok(())
+}
+
+/// Whether the folder is there or could be made, as far as can be told without making it.
+pub fn could_be_made(folder: &Path) -> Result<()> {
+    match folder.ancestors().find_map(|path| fs::metadata(path).ok().map(|found| (path, found))) {
+        Some((path, found)) if !found.is_dir() => {
+            Err(Error::new(ErrorKind::NotADirectory, format!("{} is no folder", path.display())))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Keeps whoever else takes files from this folder off it: the generation that a reload has replaced,
+/// or another daemon. Nothing where it is another's now.
+pub fn lock(folder: &Path) -> Result<Option<File>> {
+    let opened = File::open(folder)?;
+    match opened.try_lock() {
+        // Some network file systems cannot lock a folder; two at once then take every line once all
+        // the same, for a line that is known changes nothing.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(opened)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+    }
+}
+
+/// The first files to be taken by their names, without those in `held`.
+pub fn list(folder: &Path, held: &HashSet<OsString>) -> Result<BTreeSet<OsString>> {
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let bytes = name.as_bytes();
+        let is_meant = bytes.ends_with(ENDING) && !bytes.starts_with(b".");
+        // Of the entry itself: a symbolic link may lead anywhere, and is left alone.
+        if is_meant && !held.contains(&name) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            names.insert(name);
+            if names.len() > FILES_MAX {
+                names.pop_last();
+            }
+        }
+    }
+    Ok(names)
+}
+
+/// What tells a file from any other, and from what it was before it was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    device: u64,
+    pub inode: u64,
+    length: u64,
+    /// Seconds and nanoseconds since 1970.
+    pub written: (i64, i64),
+}
+
+impl Mark {
+    fn of(file: &Metadata) -> Self {
+        let written = (file.mtime(), file.mtime_nsec());
+        Self { device: file.dev(), inode: file.ino(), length: file.len(), written }
+    }
+
+    pub fn written_at(self) -> Millis {
+        let (seconds, nanoseconds) = self.written;
+        Millis(seconds.saturating_mul(1_000).saturating_add(nanoseconds / 1_000_000))
+    }
+
+    fn is_same_file(self, other: Self) -> bool {
+        (self.device, self.inode) == (other.device, other.inode)
+    }
+}
+
+/// A file that is being read.
+pub struct Opened {
+    path: PathBuf,
+    pub mark: Mark,
+    pub lines: Lines<BufReader<File>>,
+}
+
+/// Where a file has gone.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Put {
+    Moved(PathBuf),
+    /// Somebody else has moved it.
+    Gone,
+    /// It was written to, or is another file by now: what is there has not been taken whole.
+    Changed,
+}
+
+impl Opened {
+    /// Nothing where it is no longer there.
+    pub fn open(folder: &Path, name: &OsStr, line_max: usize) -> Result<Option<Self>> {
+        let path = folder.join(name);
+        let seen = match fs::symlink_metadata(&path) {
+            Ok(seen) if seen.is_file() => Mark::of(&seen),
+            Ok(_) => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let file = File::open(&path)?;
+        let mark = Mark::of(&file.metadata()?);
+        // A link was put in its place meanwhile.
+        if !mark.is_same_file(seen) {
+            return Ok(None);
+        }
+        Ok(Some(Self { path, mark, lines: Lines::of(BufReader::new(file), line_max) }))
+    }
+
+    /// Moves a file that was taken to `done/`, or with the reasons of its bad lines to `bad/`.
+    pub fn put_away(&self, reasons: Option<&str>) -> Result<Put> {
+        match fs::symlink_metadata(&self.path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Put::Gone),
+            Err(error) => return Err(error),
+            Ok(now) if Mark::of(&now) != self.mark => return Ok(Put::Changed),
+            Ok(_) if self.lines.bytes != self.mark.length => return Ok(Put::Changed),
+            Ok(_) => {}
+        }
+        let from = self.path.parent().expect("it lies in the folder");
+        let folder = from.join(if reasons.is_some() { BAD } else { DONE });
+        fs::create_dir_all(&folder)?;
+        let to = free(&folder, self.path.file_name().expect("it has a name"))?;
+        if let Some(reasons) = reasons {
+            // First, and onto the disk: a file in `bad/` is never without them.
+            let mut file = File::create(reasons_of(&to))?;
+            file.write_all(reasons.as_bytes())?;
+            file.sync_all()?;
+        }
+        fs::rename(&self.path, &to)?;
+        if !Mark::of(&fs::symlink_metadata(&to)?).is_same_file(self.mark) {
+            // Another file was moved in under this name at that very moment; it has not been read.
+            fs::hard_link(&to, &self.path)?;
+            fs::remove_file(&to)?;
+            return Ok(Put::Changed);
+        }
+        File::open(&folder)?.sync_all()?;
+        File::open(from)?.sync_all()?;
+        Ok(Put::Moved(to))
+    }
+}
+
+/// The file beside a bad one that says why.
+pub fn reasons_of(bad: &Path) -> PathBuf {
+    let mut name = bad.as_os_str().to_owned();
+    name.push(".reasons.txt");
+    PathBuf::from(name)
+}
+
+/// `closes.jsonl`, else `closes.2.jsonl` and so on.
+fn free(folder: &Path, name: &OsStr) -> Result<PathBuf> {
+    let stem = &name.as_bytes()[..name.len() - ENDING.len()];
+    let mut path = folder.join(name);
+    let mut number = 2_u64;
+    loop {
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(path),
+            Err(error) => return Err(error),
+            Ok(_) => {
+                let next = [stem, format!(".{number}").as_bytes(), ENDING].concat();
+                path = folder.join(OsStr::from_bytes(&next));
+                number += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(folder: &Path) -> Opened {
+        let mut opened = Opened::open(folder, OsStr::new("a.jsonl"), 100).unwrap().unwrap();
+        while !opened.lines.batch().unwrap().is_empty() {}
+        opened
+    }
+
+    #[test]
+    fn what_was_not_read_to_its_end_as_it_now_stands_is_not_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.jsonl");
+        prepare(folder.path()).unwrap();
+        fs::write(&file, "{}\n").unwrap();
+
+        let read = opened(folder.path());
+        fs::write(&file, "{}\n{}\n").unwrap();
+        assert_eq!(read.put_away(None).unwrap(), Put::Changed, "it has grown");
+        let read = opened(folder.path());
+        let other = folder.path().join("other");
+        fs::write(&other, "{}\n{}\n").unwrap();
+        fs::rename(other, &file).unwrap();
+        assert_eq!(read.put_away(None).unwrap(), Put::Changed, "it is another file");
+        let unread = Opened::open(folder.path(), OsStr::new("a.jsonl"), 100).unwrap().unwrap();
+        assert_eq!(unread.put_away(None).unwrap(), Put::Changed, "it was not read");
+        let read = opened(folder.path());
+        let moved = folder.path().join("done/a.jsonl");
+        assert_eq!(read.put_away(None).unwrap(), Put::Moved(moved));
+        assert_eq!(read.put_away(None).unwrap(), Put::Gone);
+    }
+
+    #[test]
+    fn a_folder_under_a_file_cannot_be_made_and_one_that_is_missing_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        for wrong in [file.clone(), file.join("spool")] {
+            assert!(could_be_made(&wrong).is_err() && prepare(&wrong).is_err());
+        }
+        let deep = folder.path().join("a/b");
+        could_be_made(&deep).unwrap();
+        assert!(!folder.path().join("a").exists(), "looking makes nothing");
+        prepare(&deep).unwrap();
+        prepare(&deep).unwrap();
+        assert!(lock(&deep).unwrap().is_some());
+    }
+}

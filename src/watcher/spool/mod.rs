@@ -1,0 +1,315 @@
+//! A folder of files whose lines are notices of kind `standard`. Each file is taken whole: every line
+//! that is sound is on the disk before the file is moved away.
+//!
+//! A crash leaves a file where it was, and it is read again from its start. That changes nothing: a
+//! close on record is known by its account, conversation and `closed_at`, and every line beside that
+//! by an event id of its own. Deliberately absent: a note of how far a file was read.
+
+mod folder;
+mod lines;
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::Intake;
+use super::notice::{self, Said};
+use crate::config;
+use crate::stop::Stopper;
+use crate::store;
+use folder::{FILES_MAX, Mark, Opened, Put};
+pub use folder::{could_be_made, prepare};
+use lines::Line;
+
+/// After a fault of one file: when it is tried again, at first and at the latest.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
+const AGAIN_AT_LATEST: Duration = Duration::from_secs(5 * 60);
+/// Bad lines of one file that are logged one by one, and that its reasons name.
+const LOGGED_MAX: u64 = 20;
+const REASONS_MAX: u64 = 10_000;
+/// The longest reason, in characters: one line can have thousands of faults.
+const REASON_CHARACTERS_MAX: usize = 1_000;
+
+/// What ends a pass before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Look again later; the file at hand is where it was.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// Look again later.
+    #[error("the folder {} cannot be read: {reason}", folder.display())]
+    Folder { folder: PathBuf, reason: std::io::Error },
+}
+
+/// One source of kind `spool`.
+pub struct Spool {
+    name: String,
+    account: Option<String>,
+    folder: PathBuf,
+    /// In bytes.
+    line_max: usize,
+    intake: Intake,
+    /// Files that could not be taken or moved, and that wait.
+    held: HashMap<OsString, Held>,
+}
+
+struct Held {
+    times: u32,
+    until: Instant,
+}
+
+/// What became of the lines of one file.
+#[derive(Default)]
+struct Tally {
+    lines: u64,
+    new: u64,
+    bad: u64,
+    reasons: String,
+}
+
+impl Tally {
+    fn reasons(&self) -> Option<String> {
+        let left_out = self.bad.saturating_sub(REASONS_MAX);
+        match (self.bad, left_out) {
+            (0, _) => None,
+            (_, 0) => Some(self.reasons.clone()),
+            (_, more) => Some(format!("{}and {more} more bad lines\n", self.reasons)),
+        }
+    }
+}
+
+impl Spool {
+    /// `folder`: where the source's own folder has been found to be.
+    pub fn new(source: &config::Spool, folder: PathBuf, line_max: usize, intake: Intake) -> Self {
+        let (name, account) = (source.name.clone(), source.account.clone());
+        Self { name, account, folder, line_max, intake, held: HashMap::new() }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes the files that are there, as many as one pass takes; whether there may be more.
+    pub async fn tick(&mut self, stop: &Stopper) -> Result<bool, Error> {
+        let path = self.folder.clone();
+        let locked = blocking(move || folder::lock(&path)).await;
+        // Held until the pass is over. It keeps nobody waiting: whoever finds it held looks later.
+        let Some(_lock) = locked.map_err(|reason| self.unreadable(reason))? else {
+            return Ok(false);
+        };
+        let now = Instant::now();
+        let waiting = self.held.iter().filter(|(_, held)| held.until > now);
+        let waiting: HashSet<_> = waiting.map(|(name, _)| name.clone()).collect();
+        let path = self.folder.clone();
+        let names = blocking(move || folder::list(&path, &waiting)).await;
+        let names = names.map_err(|reason| self.unreadable(reason))?;
+        // What is neither waiting nor there any more is forgotten.
+        self.held.retain(|name, held| held.until > now || names.contains(name));
+        let more = names.len() == FILES_MAX;
+        for name in names {
+            if stop.is_stopping() {
+                return Ok(false);
+            }
+            match self.file(&name, stop).await? {
+                Ok(()) => drop(self.held.remove(&name)),
+                Err(why) => self.hold(name, &why),
+            }
+        }
+        Ok(more)
+    }
+
+    fn unreadable(&self, reason: std::io::Error) -> Error {
+        Error::Folder { folder: self.folder.clone(), reason }
+    }
+
+    /// Leaves a file alone for a while, longer each time.
+    fn hold(&mut self, name: OsString, why: &str) {
+        warn!(
+            event = "spool.file_left",
+            source = self.name,
+            file = shown(&name),
+            "the file {} of source {} is left where it is, to be tried again: {why}",
+            shown(&name),
+            self.name,
+        );
+        let times = self.held.get(&name).map_or(0, |held| held.times);
+        let wait = AGAIN_AFTER.saturating_mul(1 << times.min(10)).min(AGAIN_AT_LATEST);
+        self.held.insert(name, Held { times: times + 1, until: Instant::now() + wait });
+    }
+
+    /// Takes one file and moves it away. The inner error says why it is left where it is.
+    async fn file(
+        &self,
+        name: &OsStr,
+        stop: &Stopper,
+    ) -> Result<std::result::Result<(), String>, store::Error> {
+        let (path, of, line_max) = (self.folder.clone(), name.to_owned(), self.line_max);
+        let mut opened = match blocking(move || Opened::open(&path, &of, line_max)).await {
+            Ok(Some(opened)) => opened,
+            Ok(None) => return Ok(Ok(())),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let mut tally = Tally::default();
+        loop {
+            if stop.is_stopping() {
+                return Ok(Ok(()));
+            }
+            let (batch, back) = blocking(move || (opened.lines.batch(), opened)).await;
+            opened = back;
+            let batch = match batch {
+                Ok(batch) if batch.is_empty() => break,
+                Ok(batch) => batch,
+                Err(error) => return Ok(Err(error.to_string())),
+            };
+            // All at once, so that they share a commit.
+            let taken = join_all(batch.iter().map(|line| self.line(line, opened.mark))).await;
+            for (line, taken) in batch.iter().zip(taken) {
+                tally.lines += 1;
+                match taken? {
+                    Ok(is_new) => tally.new += u64::from(is_new),
+                    Err(why) => self.reject(name, line, &why, &mut tally),
+                }
+            }
+        }
+        let reasons = tally.reasons();
+        match blocking(move || opened.put_away(reasons.as_deref())).await {
+            Ok(Put::Moved(to)) => self.tell(name, &to, &tally),
+            Ok(Put::Gone) => {}
+            Ok(Put::Changed) => {
+                return Ok(Err("it was written to while it was read; move files in whole".into()));
+            }
+            Err(error) => return Ok(Err(format!("it was taken, and cannot be moved: {error}"))),
+        }
+        Ok(Ok(()))
+    }
+
+    /// Takes one line, durable when this returns; whether it made a new survey. The inner error says
+    /// what is wrong with the line.
+    async fn line(
+        &self,
+        line: &Line,
+        file: Mark,
+    ) -> Result<std::result::Result<bool, String>, store::Error> {
+        let now = self.intake.clock.now();
+        let Some(text) = &line.text else {
+            return Ok(Err(format!("is longer than http.max_body, {} bytes", self.line_max)));
+        };
+        let value: Value = match serde_json::from_slice(text) {
+            Ok(value) => value,
+            Err(error) => return Ok(Err(format!("is no JSON: {error}"))),
+        };
+        let said = match notice::read(&value, &self.name, self.account.as_deref(), now) {
+            Ok(said) => said,
+            Err(faults) => {
+                let told = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
+                return Ok(Err(told.collect::<Vec<_>>().join("; ")));
+            }
+        };
+        let event_id = Some(event_id(line.number, text, file));
+        match said {
+            Said::Closed(close) => {
+                let account = close.account.clone();
+                let taken = self.intake.delivered_close(*close, event_id).await?;
+                Ok(taken.map(|taken| taken.is_new).ok_or_else(|| unknown_account(&account)))
+            }
+            Said::Reopened(mut reopening) => {
+                if !self.intake.accounts.contains_key(&reopening.account) {
+                    return Ok(Err(unknown_account(&reopening.account)));
+                }
+                if value.get("timestamp").is_none_or(Value::is_null) {
+                    // A file may have waited for long: what closed since it was written stays closed.
+                    reopening.reopened_at = file.written_at().min(now);
+                }
+                self.intake.delivered_reopening(reopening, event_id).await?;
+                Ok(Ok(false))
+            }
+        }
+    }
+
+    fn reject(&self, name: &OsStr, line: &Line, why: &str, tally: &mut Tally) {
+        // A name within the line may hold anything, and a reason is one line.
+        let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
+        let why: String = why.chars().take(REASON_CHARACTERS_MAX).map(plain).collect();
+        tally.bad += 1;
+        if tally.bad <= REASONS_MAX {
+            tally.reasons.push_str(&format!("line {}: {why}\n", line.number));
+        }
+        if tally.bad <= LOGGED_MAX {
+            warn!(
+                event = "close.rejected",
+                source = self.name,
+                file = shown(name),
+                line = line.number,
+                "line {} of {} of source {} is refused: {why}",
+                line.number,
+                shown(name),
+                self.name,
+            );
+        }
+    }
+
+    fn tell(&self, name: &OsStr, to: &Path, tally: &Tally) {
+        let (file, to) = (shown(name), to.display().to_string());
+        let Tally { lines, new, bad, .. } = *tally;
+        if bad == 0 {
+            info!(
+                event = "spool.file_done",
+                source = self.name,
+                file,
+                to,
+                lines,
+                new,
+                bad,
+                "{file} of source {} is taken (lines: {lines}, new surveys: {new}), now {to}",
+                self.name,
+            );
+        } else {
+            warn!(
+                event = "spool.file_bad",
+                source = self.name,
+                file,
+                to,
+                lines,
+                new,
+                bad,
+                "{file} of source {} is taken but for its bad lines (lines: {lines}, new surveys: \
+                 {new}, bad: {bad}), now {to}, with the reasons beside it",
+                self.name,
+            );
+        }
+    }
+}
+
+/// Tells a line from every other, and is the same when the file is read again. Not by the file's
+/// name, which the next file may have, too.
+fn event_id(number: u64, text: &[u8], file: Mark) -> String {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(&file.inode.to_be_bytes());
+    context.update(&file.written.0.to_be_bytes());
+    context.update(&file.written.1.to_be_bytes());
+    context.update(&number.to_be_bytes());
+    context.update(text);
+    let digest = context.finish();
+    let digits: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{digits}")
+}
+
+fn unknown_account(account: &str) -> String {
+    format!("/data/account there is no account {account:?}")
+}
+
+fn shown(name: &OsStr) -> String {
+    name.to_string_lossy().into_owned()
+}
+
+/// Runs what waits for the disk where it holds up nobody.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    spawn_blocking(work).await.expect("reading and moving files does not panic")
+}
