@@ -203,13 +203,18 @@ impl Spool {
         };
         let value: Value = match serde_json::from_slice(text) {
             Ok(value) => value,
-            Err(error) => return Ok(Err(format!("is no JSON: {error}"))),
+            Err(error) => {
+                // Its own count of lines begins anew with each of ours.
+                let (told, column) = (error.to_string(), error.column());
+                let told = told.split(" at line ").next().unwrap_or_default();
+                return Ok(Err(format!("is no JSON: {told} at column {column}")));
+            }
         };
         let said = match notice::read(&value, &self.name, self.account.as_deref(), now) {
             Ok(said) => said,
             Err(faults) => {
                 let told = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
-                return Ok(Err(told.collect::<Vec<_>>().join("; ")));
+                return Ok(Err(told.collect::<Vec<_>>().join("; ").trim_start().to_owned()));
             }
         };
         let event_id = Some(event_id(line.number, text, file));

