@@ -20,12 +20,18 @@ use crate::x::Error;
 /// Pages of one reading. X allows 15 calls in 15 minutes.
 const PAGES_MAX: usize = 10;
 
-/// For how long a spent budget is waited for: X's window, and the minute that our count of it spans
-/// more.
+/// For how long a spent budget is waited for at the most: X's window, and the minute that our count
+/// of it spans more.
 const WAIT_MOST: Duration = WINDOW.saturating_add(Duration::from_secs(60));
+
+/// The wait is short beside the one for X's events, of which it is this part.
+const PART_OF_HORIZON: u32 = 60;
 
 /// When X, having refused the list, is asked for it again.
 const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
+
+/// When it is asked again where it could not be had: failures must not use the calls up.
+const FAILED_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// What is remembered between readings. Losing it costs one wait, one refused call, one line of log.
 #[derive(Debug, Default)]
@@ -69,7 +75,8 @@ impl Messages {
                 return Ok(Err(now));
             }
             if let Err(free_at) = desk.take_calls(Call::DirectMessages, 1).await? {
-                if let Some(until) = self.wait(free_at, now) {
+                let most = WAIT_MOST.min(desk.limits.events_horizon / PART_OF_HORIZON);
+                if let Some(until) = self.wait(free_at, now, most) {
                     return Ok(Err(until));
                 }
                 self.tell(desk, "X's limit of such calls is reached");
@@ -102,8 +109,8 @@ impl Messages {
     }
 
     /// When to look whether calls are free; `None`: they were waited for long enough.
-    fn wait(&mut self, free_at: Millis, now: Millis) -> Option<Millis> {
-        let latest = now.plus(WAIT_MOST);
+    fn wait(&mut self, free_at: Millis, now: Millis, most: Duration) -> Option<Millis> {
+        let latest = now.plus(most);
         // A clock that was set back must not lengthen the wait.
         let end = self.waits_until.map_or(latest, |end| end.min(latest));
         self.waits_until = (now < end).then_some(end);
@@ -121,7 +128,10 @@ impl Messages {
                 desk.store.hold_calls(desk.name(), call, *reset_at, now).await?;
                 error.to_string()
             }
-            Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_) => error.to_string(),
+            Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_) => {
+                self.refused_until = Some(desk.now().plus(FAILED_FOR));
+                error.to_string()
+            }
         };
         self.tell(desk, &words);
         Ok(())
@@ -157,28 +167,31 @@ mod tests {
         let mut messages = Messages::default();
         let far = Millis(90_000_000);
         let end = Millis(0).plus(WAIT_MOST);
-        assert_eq!(messages.wait(Millis(5_000), Millis(0)), Some(Millis(5_000)));
-        assert_eq!(messages.wait(far, Millis(5_000)), Some(end));
-        assert_eq!(messages.wait(far, end), None);
+        assert_eq!(messages.wait(Millis(5_000), Millis(0), WAIT_MOST), Some(Millis(5_000)));
+        assert_eq!(messages.wait(far, Millis(5_000), WAIT_MOST), Some(end));
+        assert_eq!(messages.wait(far, end, WAIT_MOST), None);
         // The next reading waits anew.
-        assert_eq!(messages.wait(far, end), Some(end.plus(WAIT_MOST)));
+        assert_eq!(messages.wait(far, end, WAIT_MOST), Some(end.plus(WAIT_MOST)));
     }
 
     #[test]
     fn a_wait_that_nobody_needed_any_more_shortens_no_other() {
         let mut messages = Messages::default();
-        messages.wait(Millis(5_000), Millis(0));
+        messages.wait(Millis(5_000), Millis(0), WAIT_MOST);
         messages.end_wait();
         let later = Millis(90_000_000);
-        assert_eq!(messages.wait(later.plus(WAIT_MOST * 2), later), Some(later.plus(WAIT_MOST)));
+        assert_eq!(
+            messages.wait(later.plus(WAIT_MOST * 2), later, WAIT_MOST),
+            Some(later.plus(WAIT_MOST))
+        );
     }
 
     #[test]
     fn a_clock_that_is_set_back_lengthens_no_wait() {
         let mut messages = Messages::default();
         let far = Millis(i64::MAX);
-        messages.wait(far, Millis(900_000_000));
-        assert_eq!(messages.wait(far, Millis(0)), Some(Millis(0).plus(WAIT_MOST)));
+        messages.wait(far, Millis(900_000_000), WAIT_MOST);
+        assert_eq!(messages.wait(far, Millis(0), WAIT_MOST), Some(Millis(0).plus(WAIT_MOST)));
         assert!(!is_ahead(Some(Millis(900_000_000)), Millis(0), REFUSED_FOR));
         assert!(is_ahead(Some(Millis(1)), Millis(0), REFUSED_FOR));
     }
