@@ -164,7 +164,7 @@ impl Reason {
 }
 
 /// What called a survey off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CancelledBy {
     Reopened,
     Operator,

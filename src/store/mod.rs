@@ -18,6 +18,7 @@ mod migrate;
 mod optouts;
 mod progress;
 mod reads;
+mod recorded;
 mod rows;
 mod sends;
 mod settle;
@@ -40,6 +41,7 @@ pub use deciding::{Looked, held};
 pub use optouts::OptOut;
 pub use progress::Progress;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
+pub use recorded::{Further, Recorded, Spent};
 pub use sends::{Begun, Outcome, Prompt, Sending, Times};
 pub use settle::Unsettled;
 

@@ -92,14 +92,6 @@ pub struct AccountStatus {
     pub paused: Option<Paused>,
 }
 
-fn qualified() -> String {
-    rows::COLUMNS
-        .split(", ")
-        .map(|column| format!("s.{}", column.trim()))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
 static RESULTS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "select {}, {TOLD} from survey s left join feedback f \
@@ -108,7 +100,7 @@ static RESULTS: LazyLock<String> = LazyLock::new(|| {
          or ($3 = 1 and s.sent_at >= $1 and s.sent_at <= $2)) \
          and ($4 is null or s.account = $4) and (s.closed_at, s.id) > ($5, $6) \
          order by s.closed_at, s.id limit $7",
-        qualified()
+        rows::qualified()
     )
 });
 
@@ -122,7 +114,7 @@ const TOLD: &str = "f.score, f.score_given_at, f.comment, f.comment_given_at, f.
 const FIRST_TOLD: usize = 23;
 
 /// A decision as it is kept. One that cannot be read is none: it is there to be shown, no more.
-fn kept(row: &AnyRow, column: usize) -> Result<Option<Decision>> {
+pub(super) fn kept(row: &AnyRow, column: usize) -> Result<Option<Decision>> {
     let kept: Option<String> = row.try_get(column)?;
     Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
 }
@@ -194,7 +186,7 @@ impl Store {
         let sql = format!(
             "select {}, {TOLD} from survey s left join feedback f \
              on f.account = s.account and f.id = s.feedback_id where s.id = $1",
-            qualified()
+            rows::qualified()
         );
         let row =
             sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.readers).await?;

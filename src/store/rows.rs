@@ -14,6 +14,12 @@ pub const COLUMNS: &str = "id, account, source, conversation_id, external_id, us
      question_variant_id, test, closed_at, accepted_at, due_at, notice, attempts, state, reason, \
      failure_code, begun_at, given_up_at, sent_at, feedback_id, dm_id, lease_token";
 
+/// The same of a table that goes by the name `s`.
+pub fn qualified() -> String {
+    let columns = COLUMNS.split(", ").map(|column| format!("s.{}", column.trim()));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
 /// A survey and the token that its next writer must name.
 pub fn survey(row: &AnyRow) -> Result<(Survey, i64)> {
     let text = |column: usize| row.try_get::<String, _>(column);

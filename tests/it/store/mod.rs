@@ -12,6 +12,7 @@ mod policy;
 mod polling;
 mod reads;
 mod progress;
+mod recorded;
 mod reopenings;
 mod sends;
 mod settling;
