@@ -20,6 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("scheduler", &["config", "desk", "domain", "store", "x"]),
     ("poller", &["desk", "domain", "store", "x"]),
     ("watcher", &["clock", "config", "domain", "stop", "store", "wake"]),
+    ("replay", &["config", "domain", "store"]),
     ("report", &["domain"]),
     ("web", &["clock", "domain", "stop", "store", "watcher"]),
     // Never x: a mistake made in both would not show.
@@ -41,7 +42,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("rustls", &["x"]),
     ("oauth1_request", &["x"]),
     ("clap", &["cli", "demo"]),
-    ("indicatif", &["demo"]),
+    ("indicatif", &["cli", "demo"]),
     ("signal_hook", &["daemon"]),
     ("sd_notify", &["daemon"]),
     ("tracing_subscriber", &["logging"]),

@@ -1,0 +1,137 @@
+//! The prompts that went out in a replay: what the policy asks of the past, kept in memory.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::domain::id::UserId;
+use crate::domain::policy::decision::OptedOut;
+use crate::domain::policy::{DAY, History, Pacing, Rules};
+use crate::domain::survey::Survey;
+use crate::domain::time::Millis;
+use crate::store::OptOut;
+
+/// An account's place in the configuration.
+pub type AccountNumber = usize;
+
+#[derive(Debug)]
+pub struct Ledger {
+    days: Vec<Day>,
+    people: HashMap<UserId, Vec<Prompt>>,
+    /// The throttle groups by their names.
+    groups: HashMap<String, usize>,
+    /// By person; the entry about all accounts first, as the store reads them.
+    opt_outs: HashMap<UserId, Vec<OptOut>>,
+}
+
+/// An account's last 24 hours, oldest first.
+#[derive(Debug, Default)]
+struct Day {
+    spent: VecDeque<Millis>,
+    paced: VecDeque<Millis>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Prompt {
+    at: Millis,
+    account: AccountNumber,
+    group: usize,
+}
+
+impl Ledger {
+    pub fn new(accounts: usize, opt_outs: Vec<OptOut>) -> Self {
+        let mut by_person: HashMap<UserId, Vec<OptOut>> = HashMap::new();
+        for out in opt_outs {
+            by_person.entry(out.user_id.clone()).or_default().push(out);
+        }
+        for outs in by_person.values_mut() {
+            outs.sort_by(|a, b| a.account.cmp(&b.account));
+        }
+        Self {
+            days: (0..accounts).map(|_| Day::default()).collect(),
+            people: HashMap::new(),
+            groups: HashMap::new(),
+            opt_outs: by_person,
+        }
+    }
+
+    /// A prompt goes out.
+    pub fn spend(&mut self, account: AccountNumber, person: &UserId, group: &str, at: Millis) {
+        let group = self.group(group);
+        self.days[account].spent.push_back(at);
+        self.people.entry(person.clone()).or_default().push(Prompt { at, account, group });
+    }
+
+    /// A survey reaches its moment of sending.
+    pub fn pace(&mut self, account: AccountNumber, at: Millis) {
+        self.days[account].paced.push_back(at);
+    }
+
+    /// Prompts of the account in the last 24 hours, and the oldest of them.
+    pub fn day_of(&mut self, account: AccountNumber, now: Millis) -> (u32, Option<Millis>) {
+        let spent = &mut self.days[account].spent;
+        forget(spent, now);
+        (count(spent.len()), spent.front().copied())
+    }
+
+    /// What the policy asks, as `store::deciding` reads it from the database.
+    pub fn history(
+        &mut self,
+        account: AccountNumber,
+        survey: &Survey,
+        first_closed_at: Millis,
+        is_paced: bool,
+        rules: &Rules,
+        now: Millis,
+    ) -> History {
+        let (day_of_account, oldest_of_day) = self.day_of(account, now);
+        let mut demand = 0;
+        if rules.pacing == Pacing::Even {
+            let paced = &mut self.days[account].paced;
+            forget(paced, now);
+            demand = count(paced.len());
+        }
+        let group = self.group(&rules.throttle_group);
+        let prompts = survey.user_id.as_ref().and_then(|person| self.people.get(person));
+        let prompts = prompts.map_or(&[][..], Vec::as_slice);
+        let own = |prompt: &&Prompt| prompt.account == account;
+        let of_group = prompts.iter().filter(|prompt| prompt.group == group || own(prompt));
+        let of_day = prompts.iter().filter(|prompt| own(prompt) && prompt.at > now.minus(DAY));
+        History {
+            last_to_person: of_group.map(|prompt| prompt.at).max(),
+            day_to_person: count(of_day.count()),
+            day_of_account,
+            oldest_of_day,
+            opted_out: self.opted_out(survey, now),
+            first_closed_at: Some(first_closed_at),
+            demand,
+            is_paced: is_paced && rules.pacing == Pacing::Even,
+        }
+    }
+
+    fn opted_out(&self, survey: &Survey, now: Millis) -> Option<OptedOut> {
+        let outs = self.opt_outs.get(survey.user_id.as_ref()?)?;
+        let holds = |out: &&OptOut| {
+            out.at <= now && out.account.as_ref().is_none_or(|account| *account == survey.account)
+        };
+        let OptOut { account, at, why, .. } = outs.iter().find(holds)?.clone();
+        Some(OptedOut { opted_out_at: at, account, why })
+    }
+
+    fn group(&mut self, name: &str) -> usize {
+        if let Some(group) = self.groups.get(name) {
+            return *group;
+        }
+        let group = self.groups.len();
+        self.groups.insert(name.to_owned(), group);
+        group
+    }
+}
+
+fn forget(instants: &mut VecDeque<Millis>, now: Millis) {
+    while instants.front().is_some_and(|at| *at <= now.minus(DAY)) {
+        instants.pop_front();
+    }
+}
+
+fn count(of: usize) -> u32 {
+    u32::try_from(of).unwrap_or(u32::MAX)
+}

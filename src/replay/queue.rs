@@ -1,0 +1,210 @@
+//! One account's work in a replay: what is due is looked at in the scheduler's order, as far as the
+//! account's budgets go.
+
+use std::collections::BTreeSet;
+
+use super::fate::{Fate, Told};
+use super::record::Event;
+use super::{AccountNumber, Replay};
+use crate::domain::budget::{Call, Window};
+use crate::domain::policy::decision::{Ground, Verdict};
+use crate::domain::policy::{self, DAY, History, Pacing, Rules};
+use crate::domain::time::Millis;
+
+/// The surveys of an account that wait, by when they are to be looked at.
+#[derive(Debug)]
+pub struct Queue {
+    waiting: BTreeSet<(Millis, u64)>,
+    /// Those of them that an even pace has not drawn.
+    undrawn: BTreeSet<(Millis, u64)>,
+    /// Nothing is sent before then.
+    free_at: Millis,
+    /// Calls that look people up, where each takes one; many at once never come to their limit.
+    look_ups: Option<Window>,
+}
+
+impl Queue {
+    pub fn new(looks_up_singly: bool) -> Self {
+        Self {
+            waiting: BTreeSet::new(),
+            undrawn: BTreeSet::new(),
+            free_at: Millis(i64::MIN),
+            look_ups: looks_up_singly.then(Window::default),
+        }
+    }
+
+    pub fn insert(&mut self, number: u64, try_at: Millis, is_drawn: bool) {
+        self.waiting.insert((try_at, number));
+        if !is_drawn {
+            self.undrawn.insert((try_at, number));
+        }
+    }
+
+    pub fn remove(&mut self, number: u64, try_at: Millis) {
+        self.waiting.remove(&(try_at, number));
+        self.undrawn.remove(&(try_at, number));
+    }
+}
+
+/// What a look at a survey was for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    /// To draw it, whether anything may be sent or not.
+    Draw,
+    Send,
+}
+
+impl Replay<'_> {
+    /// Works off what is due, as `scheduler::tick` does: what is claimed together is looked at in the
+    /// order in which it was due at first.
+    pub(super) fn work(&mut self, account: AccountNumber) {
+        let config = &self.config.accounts[account];
+        if config.pacing == Pacing::Even {
+            for number in self.claim(&self.queues[account].undrawn, usize::MAX) {
+                self.look(number, Look::Draw);
+            }
+        }
+        loop {
+            if self.claim(&self.queues[account].waiting, 1).is_empty() {
+                return;
+            }
+            let (prompts, _) = self.ledger.day_of(account, self.now);
+            let room = config.daily_limit.saturating_sub(prompts).max(1) as usize;
+            for number in self.claim(&self.queues[account].waiting, room) {
+                if let Some(until) = self.full_until(account) {
+                    self.queues[account].free_at = until;
+                    return self.plan(until, Event::Due { account });
+                }
+                self.look(number, Look::Send);
+            }
+        }
+    }
+
+    /// Up to `limit` of those that are to be looked at by now.
+    fn claim(&self, of: &BTreeSet<(Millis, u64)>, limit: usize) -> Vec<u64> {
+        let due = of.iter().take_while(|(try_at, _)| *try_at <= self.now).take(limit);
+        let mut claimed: Vec<u64> = due.map(|(_, number)| *number).collect();
+        claimed.sort_by_key(|number| (self.waiting[number].due_at, *number));
+        claimed
+    }
+
+    /// Until when nothing is sent for the account.
+    fn full_until(&mut self, account: AccountNumber) -> Option<Millis> {
+        let now = self.now;
+        let free_at = self.queues[account].free_at;
+        if free_at > now {
+            return Some(free_at);
+        }
+        let (prompts, oldest) = self.ledger.day_of(account, now);
+        if prompts >= self.config.accounts[account].daily_limit {
+            return Some(oldest.unwrap_or(now).plus(DAY));
+        }
+        let look_ups = self.queues[account].look_ups.as_ref()?;
+        look_ups.clone().take(Call::FriendshipsShow.limit(), now).err()
+    }
+
+    /// Looks at a survey in the scheduler's order: what it says of itself, what X says of the
+    /// person, what is true now.
+    fn look(&mut self, number: u64, look: Look) {
+        let now = self.now;
+        let waiting = &self.waiting[&number];
+        let (account, word) = (waiting.coming.account, waiting.coming.word);
+        let survey = &waiting.coming.survey;
+        let config = &self.config.accounts[account];
+        let chosen = config.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice);
+        let rules = chosen.rules();
+        let is_clear = policy::at_sending(survey, &rules, &History::default(), now).verdict()
+            == Verdict::Send
+            && !policy::is_too_late(survey.closed_at, &rules, now);
+        if look == Look::Draw || !is_clear {
+            let ground = self.decide(number, &rules);
+            if ground.verdict() != Verdict::Send {
+                return self.act(number, &rules, ground);
+            }
+            if look == Look::Draw {
+                return;
+            }
+        }
+        if let Some(look_ups) = &mut self.queues[account].look_ups {
+            // There was one left.
+            let _ = look_ups.take(Call::FriendshipsShow.limit(), now);
+        }
+        match word.filter(|word| word.is_look_up) {
+            Some(word) => {
+                let told = self.waiting[&number].coming.told_by_x(word.fate);
+                let waiting = self.leave(number);
+                self.end(waiting.coming, told);
+            }
+            None => {
+                let ground = self.decide(number, &rules);
+                self.act(number, &rules, ground);
+            }
+        }
+    }
+
+    /// What the policy says on what is true now, as `store::deciding` asks it.
+    fn decide(&mut self, number: u64, rules: &Rules) -> Ground {
+        let now = self.now;
+        let waiting = self.waiting.get_mut(&number).expect("whoever is looked at waits");
+        let survey = &waiting.coming.survey;
+        let account = waiting.coming.account;
+        let ground = if policy::is_too_late(survey.closed_at, rules, now) {
+            policy::late(survey.closed_at, rules)
+        } else {
+            let (first, is_paced) = (waiting.first_closed_at, waiting.is_paced);
+            let history = self.ledger.history(account, survey, first, is_paced, rules, now);
+            policy::at_sending(survey, rules, &history, now)
+        };
+        let pace = match &ground {
+            Ground::Budget(pace) => Some(pace),
+            Ground::DayFull { pace, .. } => pace.as_ref(),
+            Ground::Clear(clear) => clear.pace.as_ref(),
+            _ => None,
+        };
+        if pace.is_some() {
+            self.ledger.pace(account, now);
+            waiting.is_paced = true;
+            self.queues[account].undrawn.remove(&(waiting.try_at, number));
+        }
+        waiting.coming.last_decision = Some(rules.decided(ground.clone(), now));
+        ground
+    }
+
+    /// Takes the step that was decided.
+    fn act(&mut self, number: u64, rules: &Rules, ground: Ground) {
+        let now = self.now;
+        let decision = rules.decided(ground.clone(), now);
+        let fate = match ground.verdict() {
+            Verdict::Send => return self.send(number, rules, ground),
+            Verdict::Suppress(reason) => Fate::Suppressed(reason),
+            Verdict::Expire => Fate::Expired,
+            Verdict::Wait { until } | Verdict::Schedule { due_at: until } => {
+                let closed_at = self.waiting[&number].coming.survey.closed_at;
+                return self.put_off(number, until.min(policy::too_late_at(closed_at, rules)));
+            }
+        };
+        let waiting = self.leave(number);
+        self.end(waiting.coming, Told::decided(fate, decision));
+    }
+
+    fn send(&mut self, number: u64, rules: &Rules, ground: Ground) {
+        let now = self.now;
+        let coming = self.leave(number).coming;
+        let fate = match coming.word {
+            Some(word) => word.fate,
+            None => {
+                self.comparison.assumed += 1;
+                Fate::Sent
+            }
+        };
+        if let (Fate::Sent | Fate::Uncertain, Some(person)) = (fate, &coming.survey.user_id) {
+            self.ledger.spend(coming.account, person, &rules.throttle_group, now);
+            self.prompts[coming.account].would(now);
+        }
+        let told = match fate {
+            Fate::Sent => Told::decided(fate, rules.decided(ground, now)),
+            _ => coming.told_by_x(fate),
+        };
+        self.end(coming, told);
+    }
+}
