@@ -37,7 +37,8 @@ pub fn entries(row: &ResultRow, steps: Vec<Step>) -> Vec<Entry> {
     std::iter::once(taken_in).chain(steps).collect()
 }
 
-fn said(decision: &Decision) -> String {
+/// The decision in a sentence, with its rule and its variant.
+pub fn said(decision: &Decision) -> String {
     let mut said = words(decision);
     if let Some(rule) = &decision.rule {
         said += &format!(" [rule {rule}]");
@@ -48,7 +49,8 @@ fn said(decision: &Decision) -> String {
     said
 }
 
-fn numbers(decision: &Decision) -> Option<serde_json::Value> {
+/// What is kept of it, its instants as they are written elsewhere.
+pub fn numbers(decision: &Decision) -> Option<serde_json::Value> {
     let mut numbers: serde_json::Value = serde_json::from_str(&decision.json().ok()?).ok()?;
     // Instants as people and programs read them elsewhere.
     for (name, value) in numbers.as_object_mut()? {

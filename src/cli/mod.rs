@@ -8,6 +8,7 @@ mod explain;
 mod optout;
 mod results;
 mod sandbox;
+mod simulate;
 mod sources;
 mod status;
 mod surveys;
@@ -67,6 +68,8 @@ enum Command {
     Sources(sources::Sources),
     /// Why a conversation was or was not surveyed
     Explain(explain::Explain),
+    /// What another configuration would have done with the closes on record; nothing is sent
+    Simulate(simulate::Simulate),
     /// People who must never be prompted
     #[command(subcommand)]
     Optout(optout::OptOuts),
@@ -204,6 +207,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
         Command::Sources(sources) => sources::run(sources, &context)?,
         Command::Explain(explain) => explain::run(explain, &context).await?,
+        Command::Simulate(simulate) => simulate::run(simulate, &context).await?,
         Command::Optout(opt_outs) => optout::run(opt_outs, &context).await?,
         Command::Report(report) => results::report(report, &context).await?,
         Command::Export(export) => results::export(export, &context).await?,

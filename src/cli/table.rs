@@ -4,6 +4,15 @@ use std::io::{self, Write};
 
 /// Writes a table to standard output.
 pub fn print(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    io::stdout().lock().write_all(aligned(head, rows, |_| false).as_bytes())
+}
+
+/// A table whose columns behind the first hold numbers.
+pub fn of_numbers(head: &[&str], rows: &[Vec<String>]) -> String {
+    aligned(head, rows, |column| column > 0)
+}
+
+fn aligned(head: &[&str], rows: &[Vec<String>], is_number: impl Fn(usize) -> bool) -> String {
     let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
@@ -12,21 +21,23 @@ pub fn print(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
             *width = (*width).max(cell.chars().count());
         }
     }
-    let mut out = io::stdout().lock();
-    let mut line = |cells: Vec<&str>| -> io::Result<()> {
+    let mut table = String::new();
+    let mut line = |cells: Vec<&str>| {
         let mut text = String::new();
-        for (cell, width) in cells.iter().zip(&widths) {
-            let pad = width - cell.chars().count();
-            text.push_str(cell);
-            text.extend(std::iter::repeat_n(' ', pad + 2));
+        for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+            text += &match is_number(column) {
+                true => format!("{cell:>width$}  "),
+                false => format!("{cell:<width$}  "),
+            };
         }
-        writeln!(out, "{}", text.trim_end())
+        table.push_str(text.trim_end());
+        table.push('\n');
     };
-    line(head.to_vec())?;
+    line(head.to_vec());
     for row in &rows {
-        line(row.iter().map(String::as_str).collect())?;
+        line(row.iter().map(String::as_str).collect());
     }
-    Ok(())
+    table
 }
 
 /// Text from outside must not steer the terminal.

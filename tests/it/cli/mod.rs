@@ -4,6 +4,7 @@ mod codes;
 mod policy;
 mod records;
 mod service;
+mod simulate;
 mod spool;
 
 /// No X is asked here; an address where nobody listens.

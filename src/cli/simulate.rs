@@ -1,0 +1,94 @@
+//! `surveyd simulate`: the closes on record against a configuration, nothing sent.
+
+mod shown;
+
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Context, print_json, usage};
+use crate::config::parse_duration;
+use crate::domain::time::Millis;
+use crate::replay::{self, Comparison, Replay};
+use crate::store::{OptOut, Store};
+
+#[derive(Args)]
+#[command(after_help = NOTE)]
+pub struct Simulate {
+    /// How far back: 30d, 12h
+    #[arg(long, value_name = "LENGTH", default_value = "30d")]
+    since: String,
+    #[arg(long)]
+    json: bool,
+}
+
+const NOTE: &str = "\
+The configuration is the one that --config names, the current one by default; the database is
+the one that it names. Nothing is written: the daemon may be running.";
+
+pub async fn run(simulate: Simulate, context: &Context) -> anyhow::Result<()> {
+    let length = parse_duration(&simulate.since).filter(|length| !length.is_zero());
+    let Some(length) = length else {
+        return Err(usage("--since", &simulate.since, "must be a length such as 30d or 12h"));
+    };
+    let to = context.clock.now();
+    let from = to.minus(length);
+    let store = context.store().await?;
+    let compared = compare(&store, context, from, to).await?;
+    store.close().await;
+    let file = context.file.display().to_string();
+    let simulated = shown::Simulated::new(compared, file, from, to);
+    if simulate.json {
+        return print_json(&simulated);
+    }
+    print!("{}", simulated.text());
+    Ok(())
+}
+
+async fn compare(
+    store: &Store,
+    context: &Context,
+    from: Millis,
+    to: Millis,
+) -> anyhow::Result<Comparison> {
+    let mut replay = Replay::new(&context.config, opt_outs(store).await?, from);
+    let first = from.minus(replay::lead(&context.config));
+    let bar = ProgressBar::new(STEPS);
+    bar.set_style(ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed"));
+    let (mut last, mut taken) = (None, 0);
+    loop {
+        let mut page = store.recorded(first, last.as_ref()).await?;
+        let Some(newest) = page.pop() else { break };
+        for row in page {
+            replay.take(row);
+            taken += 1;
+        }
+        replay.take(newest.clone());
+        taken += 1;
+        bar.set_message(format!("{taken} closes replayed"));
+        bar.set_position(steps(newest.survey.accepted_at.since(first), to.since(first)));
+        last = Some(newest);
+    }
+    bar.finish_and_clear();
+    Ok(replay.finish(to))
+}
+
+/// Steps of the progress, whatever the length.
+const STEPS: u64 = 1_000;
+
+fn steps(done: Duration, all: Duration) -> u64 {
+    let (done_ms, all_ms) = (done.as_millis(), all.as_millis().max(1));
+    u64::try_from(done_ms * u128::from(STEPS) / all_ms).map_or(STEPS, |steps| steps.min(STEPS))
+}
+
+async fn opt_outs(store: &Store) -> anyhow::Result<Vec<OptOut>> {
+    let mut all: Vec<OptOut> = Vec::new();
+    loop {
+        let page = store.opted_out(all.last()).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}

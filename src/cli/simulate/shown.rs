@@ -1,0 +1,208 @@
+//! A comparison as `surveyd simulate` shows it: as JSON by these names, as text for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::cli::decisions::{numbers, said};
+use crate::cli::table;
+use crate::domain::time::Millis;
+use crate::replay::{self, Comparison, Course, Sides, Told};
+
+#[derive(Serialize)]
+pub struct Simulated {
+    /// The closes that were accepted from then to now.
+    from: String,
+    to: String,
+    /// The configuration's file.
+    config: String,
+    closes: u64,
+    counts: Vec<Count>,
+    /// Prompts that would go out though X was never asked about them: it is taken to accept them.
+    assumed_sent: u64,
+    /// Closes that would end otherwise.
+    differences: u64,
+    first_differences: Vec<Difference>,
+    accounts: Vec<Account>,
+    /// Closes, not among the others, of accounts that the configuration does not have.
+    closes_without_account: BTreeMap<String, u64>,
+}
+
+/// One number of each side.
+#[derive(Clone, Copy, Serialize)]
+struct Both {
+    happened: u64,
+    would: u64,
+}
+
+#[derive(Serialize)]
+struct Count {
+    /// `sent`, `uncertain`, `scheduled`, `merged` (into a later close of the conversation),
+    /// `suppressed`, `cancelled`, `expired` or `failed`.
+    outcome: &'static str,
+    reason: Option<&'static str>,
+    #[serde(flatten)]
+    closes: Both,
+}
+
+#[derive(Serialize)]
+struct Difference {
+    account: String,
+    conversation_id: String,
+    closed_at: String,
+    happened: Fate,
+    would: Fate,
+}
+
+#[derive(Serialize)]
+struct Fate {
+    outcome: &'static str,
+    reason: Option<&'static str>,
+    words: String,
+    /// The numbers behind it, where something was decided.
+    decision: Option<serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct Account {
+    account: String,
+    daily_limit: u32,
+    prompts: Both,
+    /// The most prompts in any 24 hours.
+    most_in_24_hours: Both,
+    /// Days (UTC) on which 24 hours held as many as the limit.
+    days_full: Both,
+    /// The prompts of each day (UTC) on which there were any.
+    days: Vec<Day>,
+}
+
+#[derive(Serialize)]
+struct Day {
+    day: String,
+    #[serde(flatten)]
+    prompts: Both,
+}
+
+impl Simulated {
+    pub fn new(compared: Comparison, config: String, from: Millis, to: Millis) -> Self {
+        let counts = compared.counts.into_iter().map(|(fate, sides)| Count {
+            outcome: fate.outcome(),
+            reason: fate.reason(),
+            closes: both(sides),
+        });
+        Self {
+            from: from.rfc3339(),
+            to: to.rfc3339(),
+            config,
+            closes: compared.closes,
+            counts: counts.collect(),
+            assumed_sent: compared.assumed,
+            differences: compared.differences,
+            first_differences: compared.first.into_values().map(difference).collect(),
+            accounts: compared.courses.into_iter().map(account).collect(),
+            closes_without_account: compared.left_out,
+        }
+    }
+
+    pub fn text(&self) -> String {
+        let Self { from, to, config, closes, .. } = self;
+        let about = format!("{closes} closes from {from} to {to}, by {config}");
+        let mut text = table::printable(&about) + "\n\n" + &self.counts_text() + "\n";
+        text += &self.accounts_text();
+        text += &match (self.differences, self.first_differences.len()) {
+            (0, _) => "\nEvery close would end as it did.\n".to_owned(),
+            (1, _) => "\n1 close would end otherwise:\n".to_owned(),
+            (all, first) if all == first as u64 => format!("\n{all} closes would end otherwise:\n"),
+            (all, first) => format!("\n{all} closes would end otherwise; the first {first}:\n"),
+        };
+        for Difference { account, conversation_id, closed_at, happened, would } in
+            &self.first_differences
+        {
+            let about = format!("{conversation_id}, closed {closed_at}, account {account}");
+            let [about, happened, would] =
+                [&about, &happened.words, &would.words].map(|text| table::printable(text));
+            let _ = writeln!(text, "\n{about}\n  happened  {happened}\n  would     {would}");
+        }
+        for (account, closes) in &self.closes_without_account {
+            let account = table::printable(account);
+            let _ = writeln!(
+                text,
+                "\n{closes} of account {account}, which is not configured, are left out."
+            );
+        }
+        text += "\nWhat X said then, it says again.";
+        text += &match self.assumed_sent {
+            0 => "\n".to_owned(),
+            assumed => format!(
+                " It was never asked about {assumed} of the prompts that would be\nsent, and is \
+                 taken to accept them.\n"
+            ),
+        };
+        text
+    }
+
+    fn counts_text(&self) -> String {
+        let rows = self.counts.iter().map(|Count { outcome, reason, closes }| {
+            let name = match reason {
+                Some(reason) => format!("{outcome}: {reason}"),
+                None => (*outcome).to_owned(),
+            };
+            let change = i128::from(closes.would) - i128::from(closes.happened);
+            let change = if change == 0 { String::new() } else { format!("{change:+}") };
+            vec![name, closes.happened.to_string(), closes.would.to_string(), change]
+        });
+        table::of_numbers(&["closes", "happened", "would", "change"], &rows.collect::<Vec<_>>())
+    }
+
+    fn accounts_text(&self) -> String {
+        let side = |both: Both| format!("{} | {}", both.happened, both.would);
+        let rows = self.accounts.iter().map(|account| {
+            let Account { prompts, most_in_24_hours, days_full, .. } = account;
+            let mut row = vec![account.account.clone()];
+            row.extend([*prompts, *most_in_24_hours].map(side));
+            row.extend([account.daily_limit.to_string(), side(*days_full)]);
+            row
+        });
+        let head = ["happened | would", "prompts", "most in 24 h", "limit", "days at the limit"];
+        table::of_numbers(&head, &rows.collect::<Vec<_>>())
+    }
+}
+
+fn both(Sides { happened, would }: Sides<u64>) -> Both {
+    Both { happened, would }
+}
+
+fn difference(difference: replay::Difference) -> Difference {
+    Difference {
+        account: difference.account,
+        conversation_id: difference.conversation_id.to_string(),
+        closed_at: difference.closed_at.rfc3339(),
+        happened: fate(difference.happened),
+        would: fate(difference.would),
+    }
+}
+
+fn fate(told: Told) -> Fate {
+    Fate {
+        outcome: told.fate.outcome(),
+        reason: told.fate.reason(),
+        words: told.words(said),
+        decision: told.decision.as_ref().and_then(numbers),
+    }
+}
+
+fn account(course: Course) -> Account {
+    let days = course.days.into_iter().map(|(day, sides)| Day {
+        day: day.rfc3339()[.."yyyy-mm-dd".len()].to_owned(),
+        prompts: both(sides),
+    });
+    Account {
+        account: course.account,
+        daily_limit: course.daily_limit,
+        prompts: both(course.prompts),
+        most_in_24_hours: both(course.most),
+        days_full: both(course.days_full),
+        days: days.collect(),
+    }
+}
