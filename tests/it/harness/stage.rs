@@ -112,6 +112,10 @@ impl Stage {
         (self.stop, self.staff, self.intake) = employ(&self.config, &self.store, &self.now);
     }
 
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub fn now(&self) -> Millis {
         Millis(self.now.load(Ordering::SeqCst))
     }
@@ -187,8 +191,12 @@ impl Stage {
 
     /// A conversation with acme goes on. The survey that was called off.
     pub async fn reopen(&self, conversation: &str) -> Option<SurveyId> {
+        self.reopen_of("acme", conversation).await
+    }
+
+    pub async fn reopen_of(&self, account: &str, conversation: &str) -> Option<SurveyId> {
         let reopening = Reopening {
-            account: "acme".into(),
+            account: account.into(),
             source: "desk".into(),
             conversation_id: ConversationId::parse(conversation).unwrap(),
             reopened_at: self.now(),

@@ -8,6 +8,7 @@ mod messages;
 mod pauses;
 mod policy;
 mod refusals;
+mod replay;
 mod sending;
 mod spool;
 mod uncertain;
