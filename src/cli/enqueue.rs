@@ -8,8 +8,9 @@ use clap::Args;
 
 use super::{Context, usage};
 use crate::daemon::wake_running;
-use crate::domain::close::{Close, Notice};
+use crate::domain::close::{Close, ClosedBy, Notice};
 use crate::domain::id::{ConversationId, UserId};
+use crate::domain::policy::quiet_hours;
 use crate::domain::time::Millis;
 use crate::wake::Wake;
 use crate::watcher::{Intake, Receiver, notice};
@@ -34,6 +35,7 @@ pub struct Enqueue {
     /// Who handled it
     #[arg(long, value_name = "X")]
     agent: Option<String>,
+    /// The team that handled it
     #[arg(long, value_name = "X")]
     team: Option<String>,
     /// May be given several times
@@ -42,6 +44,62 @@ pub struct Enqueue {
     /// The language that the person writes, such as es or pt-BR
     #[arg(long, value_name = "L")]
     language: Option<String>,
+    /// What the message may call the person
+    #[arg(long, value_name = "X")]
+    first_name: Option<String>,
+    /// Who closed it: agent, customer, bot, auto or bulk
+    #[arg(long, value_name = "BY")]
+    closed_by: Option<String>,
+    /// How many messages agents wrote in it
+    #[arg(long, value_name = "N")]
+    agent_messages: Option<u32>,
+    /// When anybody last said something in it, RFC 3339
+    #[arg(long, value_name = "T")]
+    last_message_at: Option<String>,
+    /// The person's time zone by its IANA name, such as Europe/Madrid
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// A further attribute for rules to match on; may be given several times
+    #[arg(long = "attribute", value_name = "NAME=VALUE")]
+    attributes: Vec<String>,
+}
+
+impl Enqueue {
+    fn notice(&self) -> anyhow::Result<Notice> {
+        let closed_by = self.closed_by.as_deref().map(|name| {
+            let by = ClosedBy::parse(name);
+            by.ok_or_else(|| {
+                usage("--closed-by", name, "must be agent, customer, bot, auto or bulk")
+            })
+        });
+        let time_zone = self.time_zone.as_deref().map(|name| {
+            quiet_hours::zone(name).map(|_| name.to_owned()).ok_or_else(|| {
+                usage("--time-zone", name, "is no time zone; write one such as Europe/Madrid")
+            })
+        });
+        let attributes = self.attributes.iter().map(|text| match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+            _ => Err(usage("--attribute", text, "must be written NAME=VALUE")),
+        });
+        Ok(Notice {
+            agent: self.agent.clone(),
+            team: self.team.clone(),
+            tags: self.tags.clone(),
+            language: self.language.clone(),
+            first_name: self.first_name.clone(),
+            closed_by: closed_by.transpose()?,
+            agent_messages: self.agent_messages,
+            last_message_at: instant("--last-message-at", self.last_message_at.as_deref())?,
+            time_zone: time_zone.transpose()?,
+            attributes: attributes.collect::<anyhow::Result<_>>()?,
+        })
+    }
+}
+
+fn instant(name: &str, text: Option<&str>) -> anyhow::Result<Option<Millis>> {
+    let instant =
+        text.map(|text| Millis::from_rfc3339(text).map_err(|error| usage(name, text, error)));
+    instant.transpose()
 }
 
 pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
@@ -50,12 +108,7 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         let problem = format!("there is no such account in {}", context.file.display());
         usage("--account", &enqueue.account, problem)
     })?;
-    let closed_at = match &enqueue.closed_at {
-        Some(text) => {
-            Millis::from_rfc3339(text).map_err(|error| usage("--closed-at", text, error))?
-        }
-        None => now,
-    };
+    let closed_at = instant("--closed-at", enqueue.closed_at.as_deref())?.unwrap_or(now);
     if notice::is_ahead(closed_at, now) {
         let problem = "lies more than 5 minutes ahead of this machine's clock";
         return Err(usage("--closed-at", &closed_at.rfc3339(), problem));
@@ -70,13 +123,7 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
                 .map_err(|why| usage("--user-id", &enqueue.user_id, why))?,
         ),
         closed_at,
-        notice: Notice {
-            agent: enqueue.agent,
-            team: enqueue.team,
-            tags: enqueue.tags,
-            language: enqueue.language,
-            ..Notice::default()
-        },
+        notice: enqueue.notice()?,
     };
     let location = context.location()?;
     let store = crate::store::Store::open(&location).await?;

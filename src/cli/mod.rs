@@ -57,7 +57,7 @@ enum Command {
     /// Run the simulated X alone, for integrators
     Sandbox(sandbox::Run),
     /// File a close by hand or from cron
-    Enqueue(enqueue::Enqueue),
+    Enqueue(Box<enqueue::Enqueue>),
     /// Show what waits, what is left of the budgets and how far the answers have been read
     Status(status::Show),
     /// Look at and act on single surveys
@@ -202,7 +202,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             })
             .await?;
         }
-        Command::Enqueue(enqueue) => enqueue::run(enqueue, &context).await?,
+        Command::Enqueue(enqueue) => enqueue::run(*enqueue, &context).await?,
         Command::Status(show) => status::run(show, &context).await?,
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
         Command::Sources(sources) => sources::run(sources, &context)?,

@@ -54,6 +54,35 @@ fn a_conversation_is_explained_with_reason_rule_and_numbers() {
 }
 
 #[test]
+fn a_close_by_hand_tells_all_that_a_notice_can() {
+    let text = configuration(NOWHERE);
+    let (account, rest) = text.split_once("[[sources]]").expect("a source");
+    let picky = "skip_closed_by = [\"bulk\"]\nmin_agent_messages = 2\nstale_after = \"1d\"\n";
+    let rules = "[[accounts.rules]]\nname = \"vip\"\nwhen = { attributes.tier = \"gold\" }\n\
+                 skip = true\n";
+    let program = Program::new(&format!("{account}{picky}{rules}[[sources]]{rest}"));
+    let reason =
+        |conversation: &str, more: &[&str]| close(&program, conversation, more)["reason"].clone();
+    assert_eq!(reason("c-1", &["--closed-by", "bulk"]), "closed_by");
+    assert_eq!(reason("c-2", &["--closed-by", "agent", "--agent-messages", "1"]), "no_substance");
+    assert_eq!(reason("c-3", &["--last-message-at", "2026-01-01T00:00:00Z"]), "stale");
+    assert_eq!(reason("c-4", &["--attribute", "tier=gold"]), "rule");
+    let more = ["--first-name", "Ana", "--time-zone", "Europe/Madrid", "--attribute", "tier=lead"];
+    assert_eq!(reason("c-5", &more), serde_json::Value::Null);
+    let arguments = ["enqueue", "--account", "acme", "--conversation", "c-6", "--user-id", "7"];
+    for (more, words) in [
+        (["--closed-by", "me"], "--closed-by me: must be agent, customer, bot, auto or bulk"),
+        (["--time-zone", "Mars/Base"], "--time-zone Mars/Base: is no time zone"),
+        (["--attribute", "gold"], "--attribute gold: must be written NAME=VALUE"),
+        (["--last-message-at", "soon"], "--last-message-at soon: "),
+    ] {
+        let refused = program.run(&[&arguments[..], &more[..]].concat());
+        assert_eq!(refused.code, 2);
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+}
+
+#[test]
 fn people_opt_out_and_in_again() {
     let program = program();
     close(&program, "c-1", &[]);
