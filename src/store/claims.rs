@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::surveys::{step_locked, touch};
-use super::{Error, Result, Store, answers, rows};
+use super::{Error, Result, Store, matching, rows};
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
@@ -264,7 +264,7 @@ async fn recover(
             .bind(id.as_str())
             .execute(&mut *connection)
             .await?;
-        answers::match_waiting(connection, &survey, now).await?;
+        matching::match_waiting(connection, &survey, now).await?;
         recovered.push(survey);
     }
     Ok(recovered)

@@ -8,12 +8,14 @@
 //! `returning`, partial indexes, cast aggregates. Deliberately absent: a trait with an
 //! implementation for each engine, JSON and date functions, `now()`.
 
-mod answers;
 mod budgets;
 mod claims;
 mod closes;
 mod deciding;
 mod deliveries;
+mod feedback;
+mod fold;
+mod matching;
 mod migrate;
 mod optouts;
 mod progress;
@@ -22,7 +24,9 @@ mod recorded;
 mod rows;
 mod sends;
 mod settle;
+mod shows;
 mod surveys;
+mod windows;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -33,17 +37,19 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 use tokio::sync::watch;
 
-pub use answers::{Folded, Page, PollState, PollWindow, ToShow, Unknown};
 pub use budgets::Paused;
 pub use claims::Leased;
 pub use closes::Taken;
 pub use deciding::{Looked, held};
+pub use fold::Folded;
 pub use optouts::OptOut;
 pub use progress::Progress;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
 pub use recorded::{Further, Recorded, Spent};
 pub use sends::{Begun, Outcome, Prompt, Sending, Times};
 pub use settle::Unsettled;
+pub use shows::ToShow;
+pub use windows::{Page, PollState, PollWindow, Unknown};
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.
 const READERS: u32 = 4;

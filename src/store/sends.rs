@@ -13,7 +13,7 @@ use super::claims::{Leased, retake};
 use super::progress;
 use super::surveys::{step_locked, touch};
 use super::{Error, Result, Store};
-use super::{answers, budgets, deciding};
+use super::{budgets, deciding, fold, matching};
 use crate::domain::budget::Call;
 use crate::domain::feedback::Update;
 use crate::domain::id::{SurveyId, external_id};
@@ -199,7 +199,7 @@ async fn begin(
         let ended = step_locked(connection, (survey, token), event, now, None).await?;
         return Ok(Begun::Ended(Box::new(ended)));
     }
-    if let Some(found) = answers::find_before(connection, &survey, now).await? {
+    if let Some(found) = matching::find_before(connection, &survey, now).await? {
         return Ok(Begun::Ended(Box::new(found)));
     }
     let ground = match deciding::decide(connection, &survey, &rules, times).await? {
@@ -349,9 +349,9 @@ async fn finish(
     // X's answer is the first word about the feedback object; an event may have come before it.
     match update {
         Some(update) => {
-            answers::fold(connection, &account, vec![*update], now).await?;
+            fold::fold(connection, &account, vec![*update], now).await?;
         }
-        None => answers::match_waiting(connection, &survey, now).await?,
+        None => matching::match_waiting(connection, &survey, now).await?,
     }
     Ok(survey)
 }
