@@ -12,10 +12,10 @@ from x_server import XServer
 from x_world import World
 
 CLOSES = 60
-DAILY_LIMIT = 9
+DAILY_LIMIT = 12
 OTHER = """
 delay = "0s"
-sample = 0.6
+sample = 0.8
 skip_closed_by = ["bulk"]
 message = "How did we do?"
 """
@@ -25,7 +25,7 @@ def person(number):
     return str(720_000 + number % 37)
 
 
-CANNOT_DM = {person(number) for number in range(0, 37, 6)}
+CANNOT_DM = {person(number) for number in range(0, 37, 4)}
 
 
 def closed_by(number):
@@ -77,7 +77,7 @@ def expected(rows):
         closed_at = next(row["closed_at"] for row in rows if row["conversation_id"] == conversation)
         if closed_by(number) == "bulk":
             fates[conversation] = "closed_by"
-        elif draw(conversation, closed_at) >= 0.6:
+        elif draw(conversation, closed_at) >= 0.8:
             fates[conversation] = "sampled_out"
         elif len(asked) == DAILY_LIMIT:
             fates[conversation] = "scheduled"  # until the day has room again
