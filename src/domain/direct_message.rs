@@ -38,6 +38,23 @@ impl Trace<'_> {
     }
 }
 
+/// What the prompts of an account to one person may have left among their messages.
+#[derive(Clone, Debug, Default)]
+pub struct Prompts<'a> {
+    /// The messages of those whose ids X has told.
+    pub known: Vec<String>,
+    /// The traces of the others.
+    pub others: Vec<Trace<'a>>,
+}
+
+impl Prompts<'_> {
+    /// Whether the message is surveyd's own, as far as can be told. An agent who writes a prompt's
+    /// very words is one only while it is not known which message the prompt is.
+    pub fn have_left(&self, message: &DirectMessage) -> bool {
+        self.known.contains(&message.id) || self.others.iter().any(|one| one.is_left_by(message))
+    }
+}
+
 /// Whether one text may be the other after X has had it: X puts a t.co link in the place of every
 /// link, may append one, and trims.
 fn reads_alike(listed: &str, sent: &str) -> bool {
@@ -146,6 +163,28 @@ mod tests {
         ] {
             assert!(!trace.is_left_by(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_prompt_whose_message_is_known_is_told_by_its_id_and_no_more_by_its_text() {
+        let id = |id: &str| UserId::parse(id).unwrap();
+        let (sender, recipient) = (id("12"), id("34"));
+        let text = "How did we do?";
+        let (from, to) = (Millis(1_000), Millis(2_000));
+        let trace = Trace { sender: &sender, recipient: &recipient, text, from, to };
+        let message = |id: &str, text: &str| DirectMessage {
+            id: id.into(),
+            sender: "12".into(),
+            recipient: "34".into(),
+            created_at: from,
+            text: text.into(),
+        };
+        let known = Prompts { known: vec!["7".into()], others: Vec::new() };
+        assert!(known.have_left(&message("7", "shown otherwise")));
+        assert!(!known.have_left(&message("8", text)));
+        let unknown = Prompts { known: Vec::new(), others: vec![trace] };
+        assert!(unknown.have_left(&message("8", text)));
+        assert!(!unknown.have_left(&message("8", "Hello")));
     }
 
     proptest! {

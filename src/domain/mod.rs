@@ -1,7 +1,8 @@
 //! The rules of surveyd, pure: no async, no clock, no I/O, no logging.
 //!
 //! In the data's order: what a help desk tells becomes, by a [`mapping`], a [`close::Close`], and
-//! that a [`survey::Survey`]; [`policy`] says whether and when it is sent, [`message`] what it says;
+//! that a [`survey::Survey`]; where only messages are seen, [`talk`] says when one is over, and
+//! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`] what it says;
 //! what X tells back is folded by [`feedback`] and counted by [`summary`]; [`direct_message`] knows
 //! the trace of a prompt among an account's messages; [`budget`] keeps count of the calls that X
 //! allows.
@@ -14,8 +15,10 @@ pub mod id;
 pub mod mapping;
 pub mod message;
 pub mod policy;
+pub mod stop_words;
 pub mod summary;
 pub mod survey;
 pub mod survey_type;
+pub mod talk;
 pub mod time;
 pub mod x_date;
