@@ -66,7 +66,7 @@ pub struct Said {
 
 impl Said {
     /// With whom the account has this message, and whose it is; nothing where it is not the
-    /// account's, or not with a person.
+    /// account's, not with a person, or has an id that is none of X's.
     pub fn between(account: &UserId, message: &DirectMessage) -> Option<(UserId, Self)> {
         let (by, person) = match (message.sender.as_str(), message.recipient.as_str()) {
             (sender, recipient) if sender == recipient => return None,
@@ -74,6 +74,8 @@ impl Said {
             (sender, recipient) if recipient == account.as_str() => (By::Person, sender),
             _ => return None,
         };
+        // Messages' ids have the form of people's.
+        UserId::parse(&message.id).ok()?;
         let mark = Mark { at: message.created_at, id: message.id.clone() };
         Some((UserId::parse(person).ok()?, Self { mark, by }))
     }
@@ -257,8 +259,8 @@ impl Conversation {
 }
 
 /// The conversation that a talk is known as.
-pub fn conversation_id(person: &UserId, talk: &str) -> Result<ConversationId, &'static str> {
-    ConversationId::parse(&format!("dm-{person}-{talk}"))
+pub fn conversation_id(person: &UserId, talk: &str) -> ConversationId {
+    ConversationId::parse(&format!("dm-{person}-{talk}")).expect("two ids are short enough")
 }
 
 #[cfg(test)]

@@ -27,9 +27,32 @@ pub struct NewSurvey {
     /// The sender's id of the event, where a redelivery is told by it.
     pub event_id: Option<String>,
     pub(super) id: String,
-    pub(super) notice: String,
+    notice: String,
     /// The decision as it is kept.
-    pub(super) kept: String,
+    kept: String,
+}
+
+impl NewSurvey {
+    pub fn of(
+        close: Close,
+        at_close: AtClose,
+        (kind, question_variant_id, test): (SurveyType, u32, bool),
+        event_id: Option<String>,
+        now: Millis,
+    ) -> Result<Self> {
+        Ok(Self {
+            notice: serde_json::to_string(&close.notice)?,
+            id: uuid::Uuid::now_v7().simple().to_string(),
+            kept: at_close.decision.json()?,
+            close,
+            at_close,
+            kind,
+            question_variant_id,
+            test,
+            now,
+            event_id,
+        })
+    }
 }
 
 /// What became of a close.

@@ -36,26 +36,11 @@ impl Store {
         &self,
         close: Close,
         at_close: AtClose,
-        (kind, question_variant_id, test): (SurveyType, u32, bool),
+        kind: (SurveyType, u32, bool),
         event_id: Option<String>,
         now: Millis,
     ) -> Result<Taken> {
-        let notice = serde_json::to_string(&close.notice)?;
-        let id = uuid::Uuid::now_v7().simple().to_string();
-        let kept = at_close.decision.json()?;
-        let survey = NewSurvey {
-            close,
-            at_close,
-            kind,
-            question_variant_id,
-            test,
-            now,
-            event_id,
-            id,
-            notice,
-            kept,
-        };
-        self.writer.close(survey).await
+        self.writer.close(NewSurvey::of(close, at_close, kind, event_id, now)?).await
     }
 
     /// Takes a reopening by the sender's event id; the survey that it calls off, and whether it was new.

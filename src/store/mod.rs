@@ -25,7 +25,9 @@ mod rows;
 mod sends;
 mod settle;
 mod shows;
+mod streams;
 mod surveys;
+mod talks;
 mod windows;
 mod writer;
 
@@ -49,6 +51,8 @@ pub use recorded::{Further, Recorded, Spent};
 pub use sends::{Begun, Outcome, Prompt, Sending, Times};
 pub use settle::Unsettled;
 pub use shows::ToShow;
+pub use streams::{Beginning, Page as StreamPage, Reading, Stream};
+pub use talks::{Delivered, Heard, Judge, Taking, Watch};
 pub use windows::{Page, PollState, PollWindow, Unknown};
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.

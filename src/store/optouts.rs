@@ -52,27 +52,26 @@ pub async fn find(connection: &mut AnyConnection, survey: &Survey) -> Result<Opt
     }))
 }
 
+/// From now on these people are not prompted.
+pub async fn add(connection: &mut AnyConnection, people: Vec<OptOut>) -> Result<()> {
+    sqlx::query(PASS).execute(&mut *connection).await?;
+    for OptOut { user_id, account, at, why } in people {
+        sqlx::query(ADD)
+            .bind(user_id.as_str())
+            .bind(account.unwrap_or_default())
+            .bind(at.0)
+            .bind(why)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
 impl Store {
     /// From now on these people are not prompted, also where their survey is claimed already; all of
     /// them or, on an error, none. Who has opted out before stays so since then.
     pub async fn opt_out(&self, people: Vec<OptOut>) -> Result<()> {
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(PASS).execute(&mut *connection).await?;
-                    for OptOut { user_id, account, at, why } in people {
-                        sqlx::query(ADD)
-                            .bind(user_id.as_str())
-                            .bind(account.unwrap_or_default())
-                            .bind(at.0)
-                            .bind(why)
-                            .execute(&mut *connection)
-                            .await?;
-                    }
-                    Ok(())
-                })
-            })
-            .await
+        self.writer.run(move |connection| Box::pin(add(connection, people))).await
     }
 
     /// Somebody may be prompted again, by that account or, without one, by all. How many entries

@@ -172,6 +172,30 @@ fn a_message_is_with_the_person_on_its_other_side() {
 }
 
 #[test]
+fn a_message_without_an_id_of_xs_is_left_out() {
+    let account = UserId::parse("12").unwrap();
+    for id in ["", "x", "7\0", "12345678901234567890"] {
+        let message = DirectMessage {
+            id: id.into(),
+            sender: "34".into(),
+            recipient: "12".into(),
+            created_at: minute(3),
+            text: String::new(),
+        };
+        assert_eq!(Said::between(&account, &message), None, "{id:?}");
+    }
+}
+
+#[test]
+fn a_talk_is_known_by_its_person_and_its_first_message() {
+    let person = UserId::parse("34").unwrap();
+    assert_eq!(
+        conversation_id(&person, "1582838499983564806").as_str(),
+        "dm-34-1582838499983564806"
+    );
+}
+
+#[test]
 fn ids_grow_as_numbers_do() {
     let mark = |id: &str| Mark { at: minute(0), id: id.into() };
     assert!(mark("9") < mark("10"));

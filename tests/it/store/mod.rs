@@ -17,6 +17,7 @@ mod reopenings;
 mod sends;
 mod settling;
 mod shown;
+mod talks;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
