@@ -19,10 +19,12 @@ pub enum Call {
     Users,
     VerifyCredentials,
     DirectMessages,
+    /// The same messages by X's second version.
+    DmEvents,
 }
 
 impl Call {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Create,
         Self::Events,
         Self::Show,
@@ -30,6 +32,7 @@ impl Call {
         Self::Users,
         Self::VerifyCredentials,
         Self::DirectMessages,
+        Self::DmEvents,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -41,6 +44,7 @@ impl Call {
             Self::Users => "users",
             Self::VerifyCredentials => "verify_credentials",
             Self::DirectMessages => "direct_messages",
+            Self::DmEvents => "dm_events",
         }
     }
 
@@ -51,7 +55,7 @@ impl Call {
             Self::Show | Self::FriendshipsShow => 180,
             Self::Users => 900,
             Self::VerifyCredentials => 75,
-            Self::DirectMessages => 15,
+            Self::DirectMessages | Self::DmEvents => 15,
         }
     }
 }

@@ -22,3 +22,4 @@ pub mod survey_type;
 pub mod talk;
 pub mod time;
 pub mod x_date;
+pub mod x_message;

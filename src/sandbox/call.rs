@@ -23,13 +23,15 @@ pub enum Call {
     VerifyCredentials,
     /// `GET /1.1/direct_messages/events/list.json`
     DirectMessages,
+    /// `GET /2/dm_events`
+    DmEvents,
 }
 
 const SHOW_PREFIX: &str = "/1.1/feedback/show/";
 const SHOW_SUFFIX: &str = ".json";
 
 impl Call {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Create,
         Self::Show,
         Self::Events,
@@ -37,6 +39,7 @@ impl Call {
         Self::Users,
         Self::VerifyCredentials,
         Self::DirectMessages,
+        Self::DmEvents,
     ];
 
     /// Which call a method and a path make, if any.
@@ -48,6 +51,7 @@ impl Call {
             ("GET", "/2/users") => Some(Self::Users),
             ("GET", "/1.1/account/verify_credentials.json") => Some(Self::VerifyCredentials),
             ("GET", "/1.1/direct_messages/events/list.json") => Some(Self::DirectMessages),
+            ("GET", "/2/dm_events") => Some(Self::DmEvents),
             ("GET", other) if other.starts_with(SHOW_PREFIX) && other.ends_with(SHOW_SUFFIX) => {
                 Some(Self::Show)
             }

@@ -58,7 +58,8 @@ impl World {
                     | Call::Friendship
                     | Call::Users
                     | Call::VerifyCredentials
-                    | Call::DirectMessages => drop(self.carry_out(&accepted, now)),
+                    | Call::DirectMessages
+                    | Call::DmEvents => drop(self.carry_out(&accepted, now)),
                 }
                 dated(ending.into(), now)
             }
@@ -79,7 +80,8 @@ impl World {
             | Call::Friendship
             | Call::Users
             | Call::VerifyCredentials
-            | Call::DirectMessages => {
+            | Call::DirectMessages
+            | Call::DmEvents => {
                 match self.windows.charge(self.accounts[*account].user_id, *call, now) {
                     Ok(allowance) => (self.read(*call, *account, path, parameters, now), allowance),
                     Err(allowance) => (

@@ -40,6 +40,10 @@ pub fn inspect(world: &mut World, request: &Request, now: Millis) -> Reply {
             let refused: Vec<&RefusedCall> = world.refused().collect();
             Ok(list("refused", &refused, &parameters, |call| shown_refusal(call)))
         }
+        ("POST", "messages") => read(request).map(|body: MessageBody| {
+            let id = world.say(body.sender_id, body.recipient_id, &body.text, now);
+            json!({"id": id.to_string()})
+        }),
         ("POST", "answer") => read(request).and_then(|body| answer(world, &body, now)),
         ("POST", "people") => read(request).map(|body: PersonBody| {
             let user_id = body.user_id;
@@ -155,6 +159,16 @@ fn shown_refusal(call: &RefusedCall) -> Value {
         "message": call.refusal.message,
         "note": call.refusal.note,
     })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MessageBody {
+    #[serde(deserialize_with = "id")]
+    sender_id: u64,
+    #[serde(deserialize_with = "id")]
+    recipient_id: u64,
+    text: String,
 }
 
 #[derive(Deserialize)]

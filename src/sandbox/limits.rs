@@ -47,6 +47,7 @@ impl Default for Windows {
             (Call::Users, 900),
             (Call::VerifyCredentials, 75),
             (Call::DirectMessages, 15),
+            (Call::DmEvents, 15),
         ]);
         Self { limits, used: BTreeMap::new() }
     }

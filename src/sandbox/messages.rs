@@ -1,5 +1,5 @@
-//! The Direct Messages of the accounts, and `GET /1.1/direct_messages/events/list.json`: those of the last 30 days, sent
-//! and received, the newest first.
+//! The Direct Messages of the accounts, and the lists `GET /1.1/direct_messages/events/list.json` and `GET /2/dm_events`:
+//! those of the last 30 days, sent and received, the newest first.
 //!
 //! A message is kept as it was written and listed as X lists it: every link is a t.co link, and `&`, `<` and `>` are
 //! written as in HTML.
@@ -19,6 +19,8 @@ use crate::domain::time::Millis;
 
 const COUNT_DEFAULT: u64 = 20;
 const COUNT_MAX: u64 = 50;
+/// Of the second version, which gives as many where it is not told.
+const RESULTS_MAX: u64 = 100;
 const LISTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The app through which all accounts send.
@@ -71,12 +73,7 @@ impl World {
         if !(1..=COUNT_MAX).contains(&count) {
             return Err(Refusal::invalid("count", "not from 1 to 50"));
         }
-        let place = match parameters.optional("cursor") {
-            None => Place { user_id, below: u64::MAX, page: 0 },
-            Some(text) => Place::from_text(text, self.seed)
-                .filter(|place| place.user_id == user_id)
-                .ok_or_else(|| Refusal::invalid("cursor", "not one that was given out"))?,
-        };
+        let place = self.asked_place("cursor", user_id, parameters)?;
         let (listed, next) = self.page_of_messages(place, count, now);
         let events: Vec<Value> =
             listed.into_iter().map(|message| event(message, user_id, self.seed)).collect();
@@ -89,6 +86,46 @@ impl World {
             body["next_cursor"] = Value::from(next.to_text(self.seed));
         }
         Ok(body)
+    }
+
+    pub(super) fn list_dm_events(
+        &self,
+        user_id: u64,
+        parameters: &Parameters,
+        now: Millis,
+    ) -> Result<Value, Refusal> {
+        let count = parameters.optional_number("max_results")?.unwrap_or(RESULTS_MAX);
+        if !(1..=RESULTS_MAX).contains(&count) {
+            return Err(Refusal::invalid("max_results", "not from 1 to 100"));
+        }
+        let place = self.asked_place("pagination_token", user_id, parameters)?;
+        let wanted = parameters.optional("dm_event.fields").unwrap_or_default();
+        let (listed, next) = self.page_of_messages(place, count, now);
+        let events: Vec<Value> =
+            listed.into_iter().map(|message| event_of_v2(message, wanted, self.seed)).collect();
+        let mut body = json!({"meta": {"result_count": events.len()}});
+        if !events.is_empty() {
+            body["data"] = Value::from(events);
+        }
+        if let Some(next) = next {
+            body["meta"]["next_token"] = Value::from(next.to_text(self.seed));
+        }
+        Ok(body)
+    }
+
+    /// Where the page begins that is asked for by that parameter.
+    fn asked_place(
+        &self,
+        parameter: &str,
+        user_id: u64,
+        parameters: &Parameters,
+    ) -> Result<Place, Refusal> {
+        match parameters.optional(parameter) {
+            None => Ok(Place { user_id, below: u64::MAX, page: 0 }),
+            Some(text) => Place::from_text(text, self.seed)
+                .filter(|place| place.user_id == user_id)
+                .ok_or_else(|| Refusal::invalid(parameter, "not one that was given out")),
+        }
     }
 
     fn page_of_messages(
@@ -162,6 +199,28 @@ fn event(message: &DirectMessage, user_id: u64, seed: u64) -> Value {
         "created_timestamp": message.created_at.0.to_string(),
         "message_create": create,
     })
+}
+
+/// A message as the second version lists it, with the fields that are asked for.
+fn event_of_v2(message: &DirectMessage, wanted: &str, seed: u64) -> Value {
+    let (one, other) = (message.sender_id, message.recipient_id);
+    let (text, _) = shortened(&message.text, seed);
+    let mut event = json!({
+        "id": message.id.to_string(),
+        "event_type": "MessageCreate",
+        "text": text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
+    });
+    let more = json!({
+        "sender_id": one.to_string(),
+        "dm_conversation_id": format!("{}-{}", one.min(other), one.max(other)),
+        "created_at": message.created_at.rfc3339(),
+    });
+    for field in wanted.split(',') {
+        if let Some(value) = more.get(field) {
+            event[field] = value.clone();
+        }
+    }
+    event
 }
 
 /// A text with a t.co link in the place of each of its links, and those links.

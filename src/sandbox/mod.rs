@@ -8,7 +8,7 @@
 //! What it answers, all with OAuth 1.0a:
 //! `POST /1.1/feedback/create.json`, `GET /1.1/feedback/show/:id.json`, `GET /1.1/feedback/events.json`,
 //! `GET /1.1/friendships/show.json`, `GET /2/users`, `GET /1.1/account/verify_credentials.json`,
-//! `GET /1.1/direct_messages/events/list.json`.
+//! `GET /1.1/direct_messages/events/list.json`, `GET /2/dm_events`.
 //! Behind something that ends TLS, `X-Forwarded-Proto: https` says what the client has signed.
 //! What it deliberately lacks: writing Direct Messages, webhooks, and every other part of X.
 //!
@@ -22,13 +22,14 @@
 //! | `GET /sandbox/prompts?from=0&limit=10000` | every prompt that reached a person, in order, with the request's fields verbatim and the answer so far |
 //! | `GET /sandbox/messages?from=0&limit=10000` | every Direct Message, as it was written |
 //! | `GET /sandbox/refused?from=0&limit=10000` | the calls X would have refused, and why; after a wrong signature, the base string that should have been signed |
+//! | `POST /sandbox/messages` `{"sender_id","recipient_id","text"}` | somebody writes to somebody: a person, or an account by an agent's hand |
 //! | `POST /sandbox/answer` `{"feedback_id","score","text"}` | answers by hand; either part may be left out, and a part that is there already stays (409) |
 //! | `POST /sandbox/people` `{"user_id","can_dm","standing","messages","answers":[{"after_ms","score","text"}]}` | says who a person is. `standing`: `present`, `unknown`, `suspended`. `messages`, finer than `can_dm`: `open`, `closed`, `followed_only`, `closed_unnoticed`. `answers` replaces what the seed would decide; an empty list is silence |
 //! | `POST /sandbox/faults` `{"call","user_id","times","fault"}` | lets the next calls of a kind fail, see below |
 //! | `DELETE /sandbox/faults` | takes back all faults |
 //! | `POST /sandbox/limits` `{"call","limit"}` | another limit for 15 minutes |
 //!
-//! `call` is `create`, `show`, `events`, `friendship`, `users`, `verify_credentials` or `direct_messages`. A `fault` is one of
+//! `call` is `create`, `show`, `events`, `friendship`, `users`, `verify_credentials`, `direct_messages` or `dm_events`. A `fault` is one of
 //! `{"kind":"not_carried_out","ending":…}`, `{"kind":"carried_out","ending":…}`, `{"kind":"message_only","ending":…}`,
 //! `{"kind":"carried_out_later","after_ms":…,"ending":…}`, `{"kind":"slow","by_ms":…}`; an `ending` is
 //! `{"kind":"cut"}`, `{"kind":"silence"}` or `{"kind":"answer","status":…,"body":"…","content_type":"…","headers":[["…","…"]]}`.

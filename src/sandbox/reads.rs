@@ -1,5 +1,5 @@
-//! The calls that change nothing: show, events, friendships/show, users, verify_credentials; the list of Direct
-//! Messages stands with those.
+//! The calls that change nothing: show, events, friendships/show, users, verify_credentials; the lists of Direct
+//! Messages stand with those.
 
 use serde_json::{Value, json};
 
@@ -31,6 +31,7 @@ impl World {
             Call::Users => self.users(parameters),
             Call::VerifyCredentials => Ok(self.credentials(account)),
             Call::DirectMessages => self.list_messages(user_id, parameters, now),
+            Call::DmEvents => self.list_dm_events(user_id, parameters, now),
             Call::Create => unreachable!("create is no read"),
         }
     }

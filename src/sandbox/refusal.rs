@@ -91,7 +91,7 @@ impl Refusal {
     /// The body as the version of the API that was called writes it.
     pub fn body(&self, call: Option<Call>) -> Value {
         match call {
-            Some(Call::Users) => {
+            Some(Call::Users | Call::DmEvents) => {
                 let title = match self.status {
                     400 => "Invalid Request",
                     401 => "Unauthorized",

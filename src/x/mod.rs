@@ -9,6 +9,7 @@
 
 mod clock;
 mod error;
+mod messages;
 mod sign;
 mod wire;
 
@@ -23,8 +24,9 @@ use reqwest::{Method, Url};
 pub use clock::Apart;
 use clock::{Seen, TOLD_LATELY, date};
 pub use error::Error;
+pub use messages::MessagesPage;
 pub use sign::Keys;
-pub use wire::{CanDm, EventsPage, MessagesPage, Person, Verified};
+pub use wire::{CanDm, EventsPage, Person, Verified};
 
 use crate::domain::budget::Told;
 use crate::domain::feedback::Update;
@@ -41,6 +43,8 @@ pub const USERS_MAX: usize = 100;
 const EVENTS_COUNT: &str = "100";
 /// Direct Messages in one page (X's page of direct_messages/events/list).
 const MESSAGES_COUNT: &str = "50";
+/// The same (X's page of GET /2/dm_events).
+const DM_EVENTS_COUNT: &str = "100";
 
 /// Where X is and how long it may take.
 #[derive(Clone, Debug)]
@@ -215,7 +219,25 @@ impl Client {
             query.insert("cursor", cursor);
         }
         let path = "1.1/direct_messages/events/list.json";
-        self.get(path, keys, &query, now, wire::messages).await
+        self.get(path, keys, &query, now, messages::listed).await
+    }
+
+    /// The same from v2. Of group conversations it holds nothing.
+    pub async fn dm_events(
+        &self,
+        keys: &Keys,
+        token: Option<&str>,
+        now: Millis,
+    ) -> Answer<MessagesPage> {
+        let mut query = BTreeMap::from([
+            ("max_results", DM_EVENTS_COUNT),
+            ("event_types", "MessageCreate"),
+            ("dm_event.fields", "id,text,event_type,created_at,dm_conversation_id,sender_id"),
+        ]);
+        if let Some(token) = token {
+            query.insert("pagination_token", token);
+        }
+        self.get("2/dm_events", keys, &query, now, messages::listed_by_v2).await
     }
 
     /// One feedback object as it is now.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::domain::direct_message::DirectMessage;
 use crate::domain::feedback::{Given, Object, Update};
 use crate::domain::id::{FeedbackId, UserId};
 use crate::domain::survey::Reason;
@@ -36,15 +35,6 @@ pub struct EventsPage {
     /// proves nothing of what it does not seem to hold.
     pub unreadable: usize,
     /// Absent: the end. X sends an empty one.
-    pub next_cursor: Option<String>,
-}
-
-/// One page of direct_messages/events/list.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct MessagesPage {
-    /// Those that can be read; whatever else X lists is left out.
-    pub messages: Vec<DirectMessage>,
-    /// Absent: the end.
     pub next_cursor: Option<String>,
 }
 
@@ -80,37 +70,8 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
     Some(page)
 }
 
-pub fn messages(body: &[u8]) -> Option<MessagesPage> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let events = value.get("events")?.as_array()?;
-    Some(MessagesPage {
-        messages: events.iter().filter_map(message).collect(),
-        next_cursor: next_cursor(&value)?,
-    })
-}
-
-fn message(event: &Value) -> Option<DirectMessage> {
-    if event.get("type")?.as_str()? != "message_create" {
-        return None;
-    }
-    let create = event.get("message_create")?;
-    Some(DirectMessage {
-        id: event.get("id").and_then(text)?,
-        sender: create.get("sender_id").and_then(text)?,
-        recipient: create.pointer("/target/recipient_id").and_then(text)?,
-        // Epoch milliseconds, as a string.
-        created_at: event.get("created_timestamp").and_then(number).map(Millis)?,
-        text: unescaped(create.pointer("/message_data/text")?.as_str()?),
-    })
-}
-
-/// X writes these three as HTML does, and no others.
-fn unescaped(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-}
-
 /// Where the next page is, `Some(None)` at the end; `None` where that cannot be read.
-fn next_cursor(page: &Value) -> Option<Option<String>> {
+pub fn next_cursor(page: &Value) -> Option<Option<String>> {
     match page.get("next_cursor") {
         None | Some(Value::Null) => Some(None),
         Some(cursor) => Some(Some(text(cursor)?).filter(|cursor| !cursor.is_empty())),
@@ -208,7 +169,7 @@ fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
 }
 
 /// A string, or a number written as one.
-fn text(value: &Value) -> Option<String> {
+pub fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -277,46 +238,6 @@ mod tests {
         let page = events(body).unwrap();
         assert!(page.updates.is_empty());
         assert_eq!((page.unknown.len(), page.unreadable), (1, 1));
-    }
-
-    #[test]
-    fn direct_messages_are_read_as_x_lists_them() {
-        let body = br#"{"next_cursor":"AB345dkfC","events":[
-            {"type":"message_create","id":"1234858592","created_timestamp":"1392078023603",
-             "initiated_via":{"tweet_id":"123456","welcome_message_id":"456789"},
-             "message_create":{"target":{"recipient_id":"1234858592"},"sender_id":"3805104374",
-              "source_app_id":"268278","message_data":{"text":"Blue &amp; &lt;Bird&gt; &amp;lt;",
-              "entities":{"hashtags":[],"symbols":[],"urls":[],"user_mentions":[]}}}},
-            {"type":"message_read","id":"7"},
-            {"type":"message_create","id":"8","message_create":{}},
-            {"type":"message_create","id":9,"created_timestamp":1392078023000,
-             "message_create":{"target":{"recipient_id":17},"sender_id":9007199254740993123,
-              "message_data":{"text":""}}}],
-            "apps":{"268278":{"id":"268278","name":"My Care App","url":"https://example.com"}}}"#;
-        let page = messages(body).unwrap();
-        assert_eq!(page.next_cursor.as_deref(), Some("AB345dkfC"));
-        let blue = DirectMessage {
-            id: "1234858592".into(),
-            sender: "3805104374".into(),
-            recipient: "1234858592".into(),
-            created_at: Millis(1_392_078_023_603),
-            text: "Blue & <Bird> &lt;".into(),
-        };
-        assert_eq!(page.messages[0], blue);
-        let [_, bare] = page.messages.as_slice() else { panic!("{page:?}") };
-        let ids = [&bare.id, &bare.sender, &bare.recipient];
-        assert_eq!(ids, ["9", "9007199254740993123", "17"]);
-    }
-
-    #[test]
-    fn a_page_of_direct_messages_may_be_empty_and_not_the_last() {
-        let page = messages(br#"{"events":[],"next_cursor":"x"}"#).unwrap();
-        assert_eq!((page.messages.len(), page.next_cursor.as_deref()), (0, Some("x")));
-        for last in [&br#"{"events":[]}"#[..], br#"{"events":[],"next_cursor":null}"#] {
-            assert_eq!(messages(last).unwrap(), MessagesPage::default());
-        }
-        assert!(messages(br#"{"errors":[]}"#).is_none());
-        assert!(messages(br#"{"events":[],"next_cursor":{}}"#).is_none());
     }
 
     #[test]

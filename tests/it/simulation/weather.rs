@@ -64,9 +64,12 @@ const OF_PROBES: [Kind; 2] = [Unavailable, AccountRefused];
 pub fn kinds(call: Call) -> &'static [Kind] {
     match call {
         Call::Create => &OF_CREATE,
-        Call::Show | Call::Events | Call::Friendship | Call::Users | Call::DirectMessages => {
-            &OF_READS
-        }
+        Call::Show
+        | Call::Events
+        | Call::Friendship
+        | Call::Users
+        | Call::DirectMessages
+        | Call::DmEvents => &OF_READS,
         Call::VerifyCredentials => &OF_PROBES,
     }
 }
