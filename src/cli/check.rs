@@ -60,7 +60,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
             "{}: no fault (accounts: {}, sources: {})",
             file.display(),
             config.accounts.len(),
-            config.sources.len() + config.spools.len()
+            config.source_count()
         );
         for answer in &answers {
             println!("accounts.{}: {}", answer.account, answer.told);

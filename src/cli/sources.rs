@@ -7,7 +7,9 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{Context, print_json, table, usage};
-use crate::config::{Algorithm, Config, Source, SourceKind, Spool};
+use crate::config::{
+    Algorithm, Config, MessageStream, Source, SourceKind, Spool, Watched, X_SIGNATURE,
+};
 use crate::domain::mapping::FieldName;
 use crate::domain::time::Millis;
 use crate::watcher::mapped::{self, Heard, Line, Origin};
@@ -89,7 +91,8 @@ pub fn run(sources: Sources, context: &Context) -> anyhow::Result<()> {
 
 fn list(list: List, config: &Config) -> anyhow::Result<()> {
     let spools = config.spools.iter().map(shown_spool);
-    let shown: Vec<_> = config.sources.iter().map(shown).chain(spools).collect();
+    let watched = config.watched.iter().map(shown_watched);
+    let shown: Vec<_> = config.sources.iter().map(shown).chain(spools).chain(watched).collect();
     if list.json {
         return print_json(&shown);
     }
@@ -146,7 +149,33 @@ fn shown_spool(spool: &Spool) -> Shown<'_> {
     }
 }
 
+fn shown_watched(watched: &Watched) -> Shown<'_> {
+    let of_list = |path: &str| (format!("(X's {path})"), Algorithm::Nothing, "", 0);
+    let (path, algorithm, header, secrets) = match watched.stream {
+        MessageStream::V1 => of_list("direct_messages/events/list"),
+        MessageStream::V2 => of_list("dm_events"),
+        // The account's consumer secret.
+        MessageStream::Webhook => {
+            (format!("/v1/sources/{}", watched.name), Algorithm::HmacSha256, X_SIGNATURE, 1)
+        }
+    };
+    Shown {
+        source: &watched.name,
+        kind: SourceKind::DmInactivity.as_str(),
+        path,
+        account: Some(&watched.account),
+        accounts: Vec::new(),
+        signature: algorithm.as_str(),
+        header,
+        secrets,
+    }
+}
+
 fn test(test: Test, context: &Context) -> anyhow::Result<()> {
+    if context.config.watched.iter().any(|watched| watched.name == test.name) {
+        let problem = "watches Direct Messages, and gets no notices";
+        return Err(usage("NAME", &test.name, problem));
+    }
     if context.config.spools.iter().any(|spool| spool.name == test.name) {
         let problem = "is a folder, whose lines are notices of kind standard: what is wrong with one \
                        is told in its bad/";

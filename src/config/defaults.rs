@@ -85,6 +85,15 @@ pub const SPOOL_FOLDER: &str = "spool";
 /// Short beside any `delay`, long enough that an idle machine sleeps.
 pub const SPOOL_EVERY: Duration = seconds(5);
 pub const SPOOL_EVERY_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(HOUR);
+/// How long a silence ends a talk by Direct Messages.
+pub const AFTER: Duration = seconds(30 * MINUTE);
+/// X lists the messages of 30 days.
+pub const AFTER_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(7 * DAY);
+/// X allows 15 calls in 15 minutes, of which some are left for what else they are needed for.
+pub const LISTED_EVERY: Duration = seconds(2 * MINUTE);
+/// Where X delivers messages, only those that were lost on the way are to be found.
+pub const LISTED_EVERY_BESIDE_WEBHOOK: Duration = seconds(15 * MINUTE);
+pub const LISTED_EVERY_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(HOUR);
 /// Standard Webhooks' own, and everybody's.
 pub const TOLERANCE: Duration = seconds(5 * MINUTE);
 pub const TOLERANCE_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(DAY);

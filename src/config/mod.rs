@@ -39,7 +39,7 @@ pub use environment::Environment;
 pub use faults::{Fault, Faults};
 pub use secret::Secret;
 pub use sources::{
-    Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm, rsa_key, standard_key,
+    Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE, rsa_key, standard_key,
 };
 pub use texts::Texts;
 pub use warnings::{Warning, warnings};
@@ -50,6 +50,7 @@ use crate::domain::message::Templates;
 use crate::domain::policy::Pacing;
 use crate::domain::policy::quiet_hours::QuietHours;
 use crate::domain::policy::rule::When;
+use crate::domain::stop_words::StopWords;
 use crate::domain::survey_type::SurveyType;
 
 /// All that surveyd is told. `Debug` shows it without a secret.
@@ -67,6 +68,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// The sources that are folders; no two share one, and none has another source's name.
     pub spools: Vec<Spool>,
+    /// The sources that watch an account's Direct Messages; none has another source's name.
+    pub watched: Vec<Watched>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -247,6 +250,8 @@ pub enum SourceKind {
     Mapped,
     /// A folder of files: a [`Spool`], never a [`Source`].
     Spool,
+    /// The account's Direct Messages: a [`Watched`], never a [`Source`].
+    DmInactivity,
 }
 
 /// A source that is a folder of files with notices of kind `standard`.
@@ -261,10 +266,40 @@ pub struct Spool {
     pub every: Duration,
 }
 
+/// A source that watches an account's Direct Messages, and closes what is over there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    pub name: String,
+    pub account: String,
+    /// How long the account must have had the last word.
+    pub after: Duration,
+    pub stream: MessageStream,
+    /// How often X is asked for messages.
+    pub every: Duration,
+    /// What a person says who wants no more prompts.
+    pub stop_words: StopWords,
+}
+
+/// How messages are had from X.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageStream {
+    /// `direct_messages/events/list`.
+    V1,
+    /// `GET /2/dm_events`.
+    V2,
+    /// X delivers them; v1.1 is asked for what was not delivered.
+    Webhook,
+}
+
 impl Config {
     /// The account of that name.
     pub fn account(&self, name: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.name == name)
+    }
+
+    /// How many sources there are, of whatever kind.
+    pub fn source_count(&self) -> usize {
+        self.sources.len() + self.spools.len() + self.watched.len()
     }
 
     /// The HTTP source of that name.
@@ -329,7 +364,7 @@ fn read(mut root: walk::Table) -> Option<Config> {
     let (accounts, names) = accounts::read(&mut root);
     let is_stand_in = x.as_ref().is_some_and(|x| urls::is_on_loopback(&x.base_url));
     let around = sources::Around { accounts: names.as_ref(), is_stand_in };
-    let (sources, spools) = sources::read(&mut root, &around);
+    let (sources, spools, watched) = sources::read(&mut root, &around);
     root.close(&["logins", "alerts", "retention"]);
     Some(Config {
         store: store?,
@@ -341,6 +376,7 @@ fn read(mut root: walk::Table) -> Option<Config> {
         accounts,
         sources,
         spools,
+        watched,
     })
 }
 

@@ -10,6 +10,7 @@ mod preset;
 mod rsa;
 mod scheme;
 mod spool;
+mod watched;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -21,12 +22,12 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::defaults::{self, SIGNING_KEY_BYTES_MIN};
 use super::given::{Given, Wrong, quoted};
 use super::walk::{Table, nearest};
-use super::{Source, SourceKind, Spool, secret, values};
+use super::{Source, SourceKind, Spool, Watched, secret, values};
 
 pub use rsa::rsa_key;
-pub use scheme::{Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm};
+pub use scheme::{Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE};
 
-const KINDS: [(&str, SourceKind); 11] = [
+const KINDS: [(&str, SourceKind); 12] = [
     ("standard", SourceKind::Standard),
     ("chatwoot", SourceKind::Chatwoot),
     ("zendesk", SourceKind::Zendesk),
@@ -38,6 +39,7 @@ const KINDS: [(&str, SourceKind); 11] = [
     ("zammad", SourceKind::Zammad),
     ("mapped", SourceKind::Mapped),
     ("spool", SourceKind::Spool),
+    ("dm_inactivity", SourceKind::DmInactivity),
 ];
 
 /// What Zendesk signs with where its test button is pressed; its documents show it to everybody.
@@ -84,25 +86,29 @@ pub(super) struct Around<'a> {
 struct Used {
     names: BTreeSet<String>,
     folders: BTreeSet<PathBuf>,
+    /// Accounts whose messages are watched.
+    watched: BTreeSet<String>,
 }
 
 enum Sound {
     Source(Box<Source>),
     Spool(Spool),
+    Watched(Watched),
 }
 
-/// The sound sources: those that are posted to, and the folders.
-pub(super) fn read(root: &mut Table, around: &Around) -> (Vec<Source>, Vec<Spool>) {
+/// The sound sources: those that are posted to, the folders, and those that watch messages.
+pub(super) fn read(root: &mut Table, around: &Around) -> (Vec<Source>, Vec<Spool>, Vec<Watched>) {
     let mut used = Used::default();
-    let (mut sources, mut spools) = (Vec::new(), Vec::new());
+    let (mut sources, mut spools, mut watched) = (Vec::new(), Vec::new(), Vec::new());
     for (place, entry) in root.entries("sources").unwrap_or_default() {
         match source(root.walk.table(place, entry), &mut used, around) {
             Some(Sound::Source(source)) => sources.push(*source),
             Some(Sound::Spool(spool)) => spools.push(spool),
+            Some(Sound::Watched(source)) => watched.push(source),
             None => {}
         }
     }
-    (sources, spools)
+    (sources, spools, watched)
 }
 
 fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
@@ -117,6 +123,10 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
     let account = account::named(&mut table, around);
     if kind == Some(SourceKind::Spool) {
         return spool::read(table, name, account, &mut used.folders).map(Sound::Spool);
+    }
+    if kind == Some(SourceKind::DmInactivity) {
+        let watched = watched::read(table, name, account, around, &mut used.watched);
+        return watched.map(Sound::Watched);
     }
     let rate_limit = table.optional("rate_limit", values::integer(defaults::RATE_LIMIT_BOUNDS));
     let (secrets, scheme, mapping) = match kind {
@@ -148,7 +158,7 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
         Some(mapping) => account::meant(&mut table, account, mapping, around),
         None => account,
     };
-    table.close(&["after"]);
+    table.close(&[]);
     Some(Sound::Source(Box::new(Source {
         name: name?,
         kind: kind?,

@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
 use crate::clock::Clock;
-use crate::config::{self, Config};
+use crate::config::{self, Config, MessageStream};
 use crate::desk::{Desk, Limits, Shared};
 use crate::domain::time::Millis;
 use crate::poller::{self, Poller};
@@ -21,11 +21,14 @@ use crate::stop::{StopSender, stopper};
 use crate::store::{Result, Store};
 use crate::wake::Wake;
 use crate::watcher::spool::Spool;
+use crate::watcher::talks::Talks;
 use crate::watcher::verify::Verifier;
+use crate::watcher::x_hook::XHook;
 use crate::watcher::{Intake, Receiver};
-use crate::web::{Live, Rate, Source};
+use crate::web::{Hook, Live, Rate, Source};
 
 use super::spools;
+use super::watches::{self, Watch};
 
 /// After a fault of the store: when an account's work is tried again.
 const AFTER_FAULT: Duration = Duration::from_secs(2);
@@ -38,6 +41,8 @@ const BREATH: Duration = Duration::from_millis(10);
 
 pub struct Generation {
     accounts: Vec<Desk>,
+    /// The sources that watch messages, by their names.
+    talks: HashMap<String, Talks>,
     tasks: JoinSet<()>,
     stop: StopSender,
 }
@@ -62,11 +67,21 @@ impl Generation {
             tasks.spawn(poll(desk.clone(), store.is_shared()));
             accounts.push(desk);
         }
-        let mut this = Self { accounts, tasks, stop };
+        let mut this = Self { accounts, talks: HashMap::new(), tasks, stop };
         for source in &config.spools {
             let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));
             let spool = Spool::new(source, folder, config.http.max_body, intake);
             this.tasks.spawn(spools::run(spool, source.every, stopper.clone()));
+        }
+        let intake = this.intake(store, clock);
+        for source in &config.watched {
+            let desk = this.accounts.iter().find(|desk| desk.name() == source.account);
+            let desk = desk.expect("the configuration admits no other account").clone();
+            let receiver = intake.accounts[&source.account].clone();
+            let user_id = desk.user_id.clone();
+            let talks = Talks::new(source, user_id, intake.clone(), receiver);
+            this.tasks.spawn(watches::run(Watch::new(desk, talks.clone(), source)));
+            this.talks.insert(source.name.clone(), talks);
         }
         Ok(this)
     }
@@ -77,8 +92,22 @@ impl Generation {
         Live {
             intake: self.intake(store, clock),
             sources: sources.collect(),
+            hooks: self.hooks(config),
             max_body: config.http.max_body,
         }
+    }
+
+    /// The sources that X delivers to.
+    fn hooks(&self, config: &Config) -> HashMap<String, Hook> {
+        let delivered =
+            config.watched.iter().filter(|source| source.stream == MessageStream::Webhook);
+        let hooks = delivered.filter_map(|source| {
+            let talks = self.talks.get(&source.name)?.clone();
+            let account = config.account(&source.account)?;
+            let x_hook = XHook::new(account, talks.watch.user_id.clone());
+            Some((source.name.clone(), Hook { talks, x_hook }))
+        });
+        hooks.collect()
     }
 
     /// Where closes go in under this generation.
@@ -97,6 +126,9 @@ impl Generation {
     pub fn wake_all(&self) {
         for desk in &self.accounts {
             desk.wake.now();
+        }
+        for talks in self.talks.values() {
+            talks.wake.now();
         }
     }
 
@@ -175,7 +207,11 @@ async fn poll(desk: Desk, shared: bool) {
     }
 }
 
-fn or_after_fault(desk: &Desk, next: Result<Option<Millis>>, what: &str) -> Option<Millis> {
+pub(super) fn or_after_fault(
+    desk: &Desk,
+    next: Result<Option<Millis>>,
+    what: &str,
+) -> Option<Millis> {
     match next {
         // At once means soon: a pass that makes no headway must not take the whole machine.
         Ok(next) => next.map(|next| next.max(desk.now().plus(BREATH))),

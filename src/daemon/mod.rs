@@ -4,6 +4,7 @@ mod generation;
 mod place;
 mod signals;
 pub mod spools;
+pub mod watches;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -253,11 +254,11 @@ pub async fn run(start: Start) -> anyhow::Result<()> {
         version = env!("CARGO_PKG_VERSION"),
         store = start.config.store.redacted_url(),
         accounts = start.config.accounts.len(),
-        sources = start.config.sources.len() + start.config.spools.len(),
+        sources = start.config.source_count(),
         "surveyd {} starts (accounts: {}, sources: {})",
         env!("CARGO_PKG_VERSION"),
         start.config.accounts.len(),
-        start.config.sources.len() + start.config.spools.len(),
+        start.config.source_count(),
     );
     let mut daemon = Daemon::start(start).await?;
     info!(

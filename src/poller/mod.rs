@@ -1,9 +1,11 @@
 //! Reads back what people answered: the events of the past in windows, page by page, and single
 //! prompts that are still fresh; and folds all of it into the store.
 //!
-//! [`tick`] is one bounded pass over one account; the daemon loops.
+//! [`tick`] is one bounded pass over one account; the daemon loops. What people and agents write to
+//! each other is the business of [`reading`].
 
 mod messages;
+pub mod reading;
 mod settle;
 
 use std::time::Duration;

@@ -2,11 +2,14 @@
 //! is on the disk before its sender is answered.
 //!
 //! [`web`](crate::web) and the command line hand notices in; those in files are fetched by [`spool`].
+//! Where only an account's messages are seen, [`talks`] closes what is over.
 
 pub mod mapped;
 pub mod notice;
 pub mod spool;
+pub mod talks;
 pub mod verify;
+pub mod x_hook;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,8 +19,10 @@ use tracing::info;
 use crate::clock::Clock;
 use crate::config;
 use crate::domain::close::{Close, Reopening};
-use crate::domain::id::SurveyId;
-use crate::domain::policy;
+use crate::domain::id::{ConversationId, SurveyId};
+use crate::domain::policy::{self, AtClose};
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
 use crate::store::{Result, Store, Taken};
 use crate::wake::Wake;
 
@@ -51,47 +56,11 @@ impl Intake {
     ) -> Result<Option<Taken>> {
         let Some(receiver) = self.accounts.get(&close.account) else { return Ok(None) };
         let now = self.clock.now();
-        let chosen = receiver.account.chosen(&close.source, close.user_id.as_ref(), &close.notice);
-        let at_close = policy::at_close(&close, &chosen.rules(), now);
-        let (account, source) = (close.account.clone(), close.source.clone());
-        let conversation_id = close.conversation_id.clone();
-        let kind = (chosen.kind(), chosen.question_variant_id(), chosen.test());
+        let (at_close, kind) = receiver.judge(&close, now);
+        let told = Told::of(&close);
         let taken = self.store.take_delivered_close(close, at_close, kind, event_id, now).await?;
-        let due_at = taken.due_at.rfc3339();
-        let tell = |event: &'static str, what: &str| {
-            info!(
-                event,
-                account,
-                source,
-                survey_id = taken.survey_id.as_str(),
-                conversation_id = conversation_id.as_str(),
-                reason = taken.reason,
-                due_at,
-                "{what} {}",
-                taken.survey_id
-            );
-        };
-        if !taken.is_new {
-            tell("close.duplicate", "a close of a conversation that is known: survey");
-        } else {
-            tell("close.accepted", "a close is taken in: survey");
-        }
-        match taken.state {
-            "scheduled" => {
-                if taken.is_new {
-                    tell("survey.scheduled", "scheduled: survey");
-                }
-                receiver.wake.due(taken.due_at);
-            }
-            "suppressed" if taken.is_new => tell("survey.suppressed", "suppressed: survey"),
-            "cancelled" if taken.is_new => {
-                tell("survey.cancelled", "cancelled, for the conversation went on: survey")
-            }
-            "expired" if taken.is_new => {
-                tell("survey.expired", "expired, for it closed too long ago: survey")
-            }
-            _ => {}
-        }
+        told.taken(&taken);
+        receiver.wake_for(&taken);
         Ok(Some(taken))
     }
 
@@ -112,15 +81,83 @@ impl Intake {
         let (cancelled, is_new) =
             self.store.take_delivered_reopening(reopening, event_id, now).await?;
         if let Some(id) = cancelled.as_ref().filter(|_| is_new) {
-            info!(
-                event = "survey.cancelled",
-                account,
-                survey_id = id.as_str(),
-                conversation_id = conversation_id.as_str(),
-                reason = "reopened",
-                "survey {id} is cancelled: the conversation goes on",
-            );
+            tell_cancelled(&account, &conversation_id, id);
         }
         Ok(cancelled)
     }
+}
+
+impl Receiver {
+    /// Decides what is known at once of the survey that a close makes, and what it will ask.
+    pub fn judge(&self, close: &Close, now: Millis) -> (AtClose, (SurveyType, u32, bool)) {
+        let chosen = self.account.chosen(&close.source, close.user_id.as_ref(), &close.notice);
+        let at_close = policy::at_close(close, &chosen.rules(), now);
+        (at_close, (chosen.kind(), chosen.question_variant_id(), chosen.test()))
+    }
+
+    /// Rings the account's scheduler for a survey that waits.
+    fn wake_for(&self, taken: &Taken) {
+        if taken.state == "scheduled" {
+            self.wake.due(taken.due_at);
+        }
+    }
+}
+
+/// Says in the log what became of a close.
+struct Told {
+    account: String,
+    source: String,
+    conversation_id: ConversationId,
+}
+
+impl Told {
+    fn of(close: &Close) -> Self {
+        Self {
+            account: close.account.clone(),
+            source: close.source.clone(),
+            conversation_id: close.conversation_id.clone(),
+        }
+    }
+
+    fn taken(&self, taken: &Taken) {
+        let due_at = taken.due_at.rfc3339();
+        let tell = |event: &'static str, what: &str| {
+            info!(
+                event,
+                account = self.account,
+                source = self.source,
+                survey_id = taken.survey_id.as_str(),
+                conversation_id = self.conversation_id.as_str(),
+                reason = taken.reason,
+                due_at,
+                "{what} {}",
+                taken.survey_id
+            );
+        };
+        if !taken.is_new {
+            tell("close.duplicate", "a close of a conversation that is known: survey");
+            return;
+        }
+        tell("close.accepted", "a close is taken in: survey");
+        match taken.state {
+            "scheduled" => tell("survey.scheduled", "scheduled: survey"),
+            "suppressed" => tell("survey.suppressed", "suppressed: survey"),
+            "cancelled" => {
+                tell("survey.cancelled", "cancelled, for the conversation went on: survey");
+            }
+            "expired" => tell("survey.expired", "expired, for it closed too long ago: survey"),
+            _ => {}
+        }
+    }
+}
+
+fn tell_cancelled(account: &str, conversation_id: &ConversationId, id: &SurveyId) {
+    info!(
+        event = "survey.cancelled",
+        account,
+        survey_id = id.as_str(),
+        conversation_id = conversation_id.as_str(),
+        reason = "reopened",
+        "survey {id} is cancelled: the conversation goes on",
+    );
 }

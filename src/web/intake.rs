@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tracing::warn;
 
+use super::messages;
 use super::problem::{self, Problem};
 use super::{Live, Source, Web};
 use crate::domain::id::SurveyId;
@@ -47,18 +48,19 @@ struct Reopened<'a> {
 
 pub async fn post(State(web): State<Web>, Path(name): Path<String>, request: Request) -> Response {
     let live = web.live();
-    let Some(source) = live.sources.get(&name) else {
-        return problem::not_found("there is no source of this name");
+    let taken = match (live.sources.get(&name), live.hooks.get(&name)) {
+        (Some(source), _) => take(&web, &live, source, request).await,
+        (None, Some(hook)) => messages::take(&web, &live, hook, request).await,
+        (None, None) => return problem::not_found("there is no source of this name"),
     };
-    match take(&web, &live, source, request).await {
+    match taken {
         Ok(response) => response,
         Err(refusal) => {
             warn!(
                 event = "close.rejected",
-                source = source.name,
+                source = name,
                 status = refusal.status().as_u16(),
-                "a notice to source {} is refused with {}",
-                source.name,
+                "a notice to source {name} is refused with {}",
                 refusal.status(),
             );
             refusal
@@ -68,7 +70,8 @@ pub async fn post(State(web): State<Web>, Path(name): Path<String>, request: Req
 
 /// A desk that looks whether the address is there before it sends anything.
 pub async fn head(State(web): State<Web>, Path(name): Path<String>) -> StatusCode {
-    match web.live().sources.contains_key(&name) {
+    let live = web.live();
+    match live.sources.contains_key(&name) || live.hooks.contains_key(&name) {
         true => StatusCode::OK,
         false => StatusCode::NOT_FOUND,
     }
@@ -192,7 +195,7 @@ fn not_json(detail: String) -> Problem {
 }
 
 /// The raw body, of which the signature speaks.
-async fn whole(body: Body, headers: &HeaderMap, max: usize) -> Result<Bytes, Response> {
+pub async fn whole(body: Body, headers: &HeaderMap, max: usize) -> Result<Bytes, Response> {
     let too_large = || {
         refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("a notice may have {max} bytes at the most"))
     };
@@ -217,7 +220,7 @@ fn is_json(content_type: &str) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-fn refuse(status: StatusCode, detail: impl Into<String>) -> Response {
+pub fn refuse(status: StatusCode, detail: impl Into<String>) -> Response {
     Problem::new(status, detail).into_response()
 }
 
@@ -232,7 +235,7 @@ fn unknown_account(account: &str) -> Response {
     unprocessable(vec![Fault { pointer: "/data/account".into(), detail }]).into_response()
 }
 
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let body = serde_json::to_vec(body).expect("an answer is plain data");
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

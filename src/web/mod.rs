@@ -2,6 +2,7 @@
 //! here; what becomes of it is for [`watcher`](crate::watcher).
 
 mod intake;
+mod messages;
 mod metrics;
 mod problem;
 mod rate;
@@ -22,6 +23,7 @@ use crate::store::Store;
 use crate::watcher::Intake;
 use crate::watcher::verify::Verifier;
 
+pub use messages::Hook;
 pub use rate::Rate;
 pub use server::serve;
 
@@ -39,6 +41,8 @@ pub struct Source {
 pub struct Live {
     pub intake: Intake,
     pub sources: HashMap<String, Source>,
+    /// Where X delivers messages; no name is also a source's.
+    pub hooks: HashMap<String, Hook>,
     pub max_body: usize,
 }
 
@@ -66,20 +70,19 @@ impl Web {
 
     pub fn router(&self) -> Router {
         Router::new()
-            .route("/v1/sources/{name}", post(intake::post).head(intake::head))
+            .route("/v1/sources/{name}", post(intake::post).head(intake::head).get(messages::get))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics::get))
             .fallback(|| async { problem::not_found("there is nothing at this address") })
-            .method_not_allowed_fallback(|| async {
-                problem::Problem::new(
-                    StatusCode::METHOD_NOT_ALLOWED,
-                    "this address takes another method",
-                )
-                .into_response()
-            })
+            .method_not_allowed_fallback(|| async { other_method() })
             .with_state(self.clone())
     }
+}
+
+fn other_method() -> Response {
+    let detail = "this address takes another method";
+    problem::Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response()
 }
 
 /// Ready: the store takes writes, which it does only once its schema is up to date.

@@ -51,17 +51,23 @@ pub fn meant(
 ) -> Option<Option<String>> {
     let account = account?;
     let is_told = account.is_some() || mapping.fields.contains_key(&FieldName::AccountId);
-    let Some(names) = around.accounts.filter(|_| !is_told) else { return Some(account) };
+    if is_told { Some(account) } else { only(table, around, ACCOUNTS) }
+}
+
+/// What else to write than an account's name, where each payload names one.
+const ACCOUNTS: &str = ", or `accounts = { \"…\" = \"NAME\" }` by the desk's inbox";
+
+/// The only account there is; a fault where there are several. The inner nothing: which there are is
+/// not known.
+pub fn only(table: &mut Table, around: &Around, or_else: &str) -> Option<Option<String>> {
+    let Some(names) = around.accounts else { return Some(None) };
     let mut names = names.iter();
     match (names.next(), names.next()) {
         (Some(only), None) => Some(Some(only.clone())),
         (None, _) => Some(None),
         (Some(first), Some(_)) => {
-            let remedy = format!(
-                "add `account = \"{first}\"` to {}, or `accounts = {{ \"…\" = \"{first}\" }}` by \
-                 the desk's inbox",
-                table.place.name()
-            );
+            let or_else = or_else.replace("NAME", first);
+            let remedy = format!("add `account = \"{first}\"` to {}{or_else}", table.place.name());
             table.fault("account", None, "is missing, and there are several accounts", remedy);
             None
         }

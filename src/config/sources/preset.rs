@@ -18,6 +18,9 @@ fn text(kind: SourceKind) -> &'static str {
         SourceKind::Helpscout => include_str!("../desks/helpscout.toml"),
         SourceKind::Front => include_str!("../desks/front.toml"),
         SourceKind::Zammad => include_str!("../desks/zammad.toml"),
-        SourceKind::Standard | SourceKind::Mapped | SourceKind::Spool => "",
+        SourceKind::Standard
+        | SourceKind::Mapped
+        | SourceKind::Spool
+        | SourceKind::DmInactivity => "",
     }
 }

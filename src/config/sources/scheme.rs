@@ -124,6 +124,27 @@ impl Scheme {
     }
 }
 
+/// The header that X signs its deliveries in.
+pub const X_SIGNATURE: &str = "x-twitter-webhooks-signature";
+
+impl Scheme {
+    /// X's webhooks: `sha256=` and the base64 of HMAC-SHA256 over the body, by the consumer secret
+    /// (X's page "Securing webhooks").
+    pub fn of_x() -> Self {
+        Self {
+            algorithm: Algorithm::HmacSha256,
+            header: X_SIGNATURE.into(),
+            encoding: Encoding::Base64,
+            prefix: "sha256=".into(),
+            separator: None,
+            signed: vec![Part::Body],
+            id_header: None,
+            timestamp: None,
+            tolerance: defaults::TOLERANCE,
+        }
+    }
+}
+
 /// The scheme that the table tells, its preset's keys included.
 pub(super) fn read(table: &mut Table) -> Option<Scheme> {
     let algorithm = table.required("signature", "\"hmac-sha256\"", values::choice(&ALGORITHMS));

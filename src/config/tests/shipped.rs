@@ -65,10 +65,13 @@ fn the_shipped_file_says_what_the_defaults_are() {
     let mut shipped = read_with_secrets(&with_examples());
     let mapped = shipped.sources.pop().unwrap();
     let spool = shipped.spools.pop().unwrap();
+    let watched = shipped.watched.pop().unwrap();
     assert_eq!(shipped, sound(&text));
     assert_eq!(mapped.mapping.unwrap().fields.len(), FieldName::ALL.len());
     let least = sound(&format!("{LEAST}[[sources]]\nname = \"files\"\nkind = \"spool\"\n"));
     assert_eq!(spool, Spool { account: Some("acme".into()), ..least.spools[0].clone() });
+    let least = sound(&format!("{LEAST}[[sources]]\nname = \"dms\"\nkind = \"dm_inactivity\"\n"));
+    assert_eq!(watched, least.watched[0]);
 }
 
 #[test]
@@ -84,7 +87,8 @@ fn the_shipped_file_alone_asks_for_an_account_and_nothing_else() {
 fn the_shipped_file_shows_every_key_there_is() {
     let environment = Environment::default();
     let mut walk = Walk::new(Path::new("surveyd.toml"), &environment);
-    let others = ["mapped", "spool"].map(|kind| SOURCE.replace("standard", kind)).concat();
+    let others =
+        ["mapped", "spool", "dm_inactivity"].map(|kind| SOURCE.replace("standard", kind)).concat();
     let text = format!("{LEAST}{SOURCE}{others}");
     super::super::read(walk.root(from_toml(&text).unwrap()));
     let known = walk.known;

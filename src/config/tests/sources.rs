@@ -11,7 +11,7 @@ fn a_source_signs_by_a_scheme_that_is_known_with_a_key_that_is_long_enough() {
             "\"standard\"",
             "\"smartdesk\"",
             "kind = \"smartdesk\": is no kind that this version of surveyd knows
-  the kinds it knows: \"standard\", \"chatwoot\", \"zendesk\", \"intercom\", \"freshchat\", \"freshdesk\", \"helpscout\", \"front\", \"zammad\", \"mapped\", \"spool\""
+  the kinds it knows: \"standard\", \"chatwoot\", \"zendesk\", \"intercom\", \"freshchat\", \"freshdesk\", \"helpscout\", \"front\", \"zammad\", \"mapped\", \"spool\", \"dm_inactivity\""
                 .to_owned(),
         ),
         (
@@ -226,5 +226,51 @@ surveyd.toml: sources.desk.secret: unknown key
         faults(&desk("spool", "folder = \" \"")),
         "surveyd.toml: sources.desk.folder = \" \": is empty
   write the folder's path, or leave it out"
+    );
+}
+
+#[test]
+fn a_watched_account_is_named_or_the_only_one_there_is() {
+    let least = sound(&desk("dm_inactivity", ""));
+    assert!(least.sources.is_empty(), "no desk posts to it");
+    let watched = &least.watched[0];
+    assert_eq!((watched.name.as_str(), watched.account.as_str()), ("desk", "acme"));
+    assert_eq!((watched.after.as_secs(), watched.every.as_secs()), (1800, 120));
+    assert_eq!(watched.stream, MessageStream::V1);
+    assert!(watched.stop_words.are_said_by("Stop."));
+    let lines = "stream = \"webhook\"\nafter = \"1h\"\nstop_words = []";
+    let webhook = &sound(&desk("dm_inactivity", lines)).watched[0];
+    assert_eq!((webhook.stream, webhook.after.as_secs()), (MessageStream::Webhook, 3600));
+    assert_eq!(webhook.every.as_secs(), 900, "only what was lost is to be found");
+    assert!(!webhook.stop_words.are_said_by("stop"));
+
+    let lines = "after = \"8d\"\nstream = \"v1\"\nstop_words = [\"stop\", \"?\"]\nsecret = \"s\"";
+    assert_eq!(
+        faults(&desk("dm_inactivity", lines)),
+        "\
+surveyd.toml: sources.desk.after = \"8d\": is out of bounds
+  write a value from 1s to 7d
+surveyd.toml: sources.desk.stream = \"v1\": is not known here
+  write one of \"v1.1\", \"v2\", \"webhook\"
+surveyd.toml: sources.desk.stop_words: holds \"?\", in which there is no letter
+  write whole messages, as [\"stop\", \"no more\"]
+surveyd.toml: sources.desk.secret: unknown key
+  remove it; sources.desk takes `name`, `kind`, `account`, `after`, `stream`, `every`, `stop_words`"
+    );
+    let other = LEAST.replace("acme", "other").replace("1212121212121", "77");
+    assert_eq!(
+        faults(&format!("{other}{}", desk("dm_inactivity", ""))),
+        "surveyd.toml: sources.desk.account: is missing, and there are several accounts
+  add `account = \"acme\"` to sources.desk"
+    );
+    let twice = desk("dm_inactivity", "after = \"0s\"").replace("\"desk\"", "\"other\"");
+    let twice = twice.strip_prefix(LEAST).unwrap();
+    assert_eq!(
+        faults(&format!("{}{twice}", desk("dm_inactivity", ""))),
+        "\
+surveyd.toml: sources.other.account = \"acme\": is watched by another source, too
+  leave one source for each account, and remove the other
+surveyd.toml: sources.other.after = \"0s\": is out of bounds
+  write a value from 1s to 7d"
     );
 }

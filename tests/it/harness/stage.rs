@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use surveyd::clock::Clock;
 use surveyd::config::{self, Config, Environment};
+use surveyd::daemon::watches::Watch;
 use surveyd::desk::{Desk, Shared};
 use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, SurveyId, UserId};
@@ -21,6 +22,7 @@ use surveyd::sandbox::{
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
 use surveyd::watcher::spool::{self, Spool};
+use surveyd::watcher::talks::Talks;
 use surveyd::watcher::{Intake, Receiver};
 use surveyd::{scheduler, x};
 
@@ -34,6 +36,8 @@ pub struct Setup {
     pub poll: &'static str,
     pub account: &'static str,
     pub survey: &'static str,
+    /// Whole tables `[[sources]]`.
+    pub sources: &'static str,
     pub world: fn(&mut SandboxConfig),
     /// How far X's clock is ahead of ours.
     pub x_ahead: Duration,
@@ -50,6 +54,7 @@ impl Default for Setup {
             poll: "interval = \"30m\"",
             account: "",
             survey: "",
+            sources: "",
             world: |_| {},
             x_ahead: Duration::ZERO,
             base_url: None,
@@ -70,6 +75,9 @@ pub struct Stage {
     now: Arc<AtomicI64>,
     now_at_x: Arc<AtomicI64>,
     staff: Vec<(Desk, Poller)>,
+    watches: Vec<Watch>,
+    /// The sources that watch messages.
+    pub talks: Vec<Talks>,
     intake: Intake,
     /// Its end would tell the staff to stop.
     stop: StopSender,
@@ -100,7 +108,20 @@ impl Stage {
         let store = database.open().await;
         let now = Arc::new(AtomicI64::new(START.0));
         let (stop, staff, intake) = employ(&config, &store, &now);
-        Self { database, store, sandbox, config, now, now_at_x, staff, intake, stop }
+        let (watches, talks) = watch(&config, &staff, &intake);
+        Self {
+            database,
+            store,
+            sandbox,
+            config,
+            now,
+            now_at_x,
+            staff,
+            watches,
+            talks,
+            intake,
+            stop,
+        }
     }
 
     /// surveyd ends and starts again; X goes on.
@@ -110,6 +131,7 @@ impl Stage {
         self.store = self.database.open().await;
         self.store.recover(true, self.config.x.settle_after, self.now()).await.unwrap();
         (self.stop, self.staff, self.intake) = employ(&self.config, &self.store, &self.now);
+        (self.watches, self.talks) = watch(&self.config, &self.staff, &self.intake);
     }
 
     pub fn config(&self) -> &Config {
@@ -155,6 +177,9 @@ impl Stage {
             let wanted =
                 [scheduler::tick(desk).await.unwrap(), poller::tick(desk, poller).await.unwrap()];
             next = wanted.into_iter().chain([next]).flatten().min();
+        }
+        for watch in &mut self.watches {
+            next = watch.look().await.unwrap().into_iter().chain(next).min();
         }
         next
     }
@@ -309,8 +334,18 @@ fn employ(
     (stop, staff, intake)
 }
 
+fn watch(config: &Config, staff: &[(Desk, Poller)], intake: &Intake) -> (Vec<Watch>, Vec<Talks>) {
+    let watched = config.watched.iter().map(|source| {
+        let (desk, _) = staff.iter().find(|(desk, _)| desk.name() == source.account).unwrap();
+        let receiver = intake.accounts[&source.account].clone();
+        let talks = Talks::new(source, desk.user_id.clone(), intake.clone(), receiver);
+        (Watch::new(desk.clone(), talks.clone(), source), talks)
+    });
+    watched.unzip()
+}
+
 fn configuration(setup: &Setup, accounts: &[SandboxAccount], base_url: &str) -> String {
-    let Setup { x, poll, account: lines, survey, .. } = setup;
+    let Setup { x, poll, account: lines, survey, sources, .. } = setup;
     let mut text = format!("[x]\nbase_url = \"{base_url}\"\n{x}\n[poll]\n{poll}\n");
     for (name, account) in setup.accounts.iter().zip(accounts) {
         text += &account_lines(name, account, lines);
@@ -320,7 +355,7 @@ fn configuration(setup: &Setup, accounts: &[SandboxAccount], base_url: &str) -> 
         };
         text += &format!("[accounts.survey]\n{message}\n{survey}\n");
     }
-    text
+    text + sources
 }
 
 /// An account of the configuration, with the keys that the simulated X knows.

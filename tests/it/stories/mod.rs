@@ -11,4 +11,5 @@ mod refusals;
 mod replay;
 mod sending;
 mod spool;
+mod talks;
 mod uncertain;

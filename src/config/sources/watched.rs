@@ -1,0 +1,60 @@
+//! A source of kind `dm_inactivity`: whose Direct Messages are watched, how, and what silence ends.
+
+use std::collections::BTreeSet;
+
+use super::super::given::{Given, Wrong, quoted};
+use super::super::walk::Table;
+use super::super::{MessageStream, Watched, defaults, values};
+use super::{Around, account};
+use crate::domain::stop_words::{self, StopWords};
+
+const STREAMS: [(&str, MessageStream); 3] =
+    [("v1.1", MessageStream::V1), ("v2", MessageStream::V2), ("webhook", MessageStream::Webhook)];
+
+pub(super) fn read(
+    mut table: Table,
+    name: Option<String>,
+    account: Option<Option<String>>,
+    around: &Around,
+    watched: &mut BTreeSet<String>,
+) -> Option<Watched> {
+    let account = match account {
+        Some(None) => account::only(&mut table, around, ""),
+        account => account,
+    };
+    // Each of them would close what is one talk.
+    if let Some(Some(account)) = &account
+        && !watched.insert(account.clone())
+    {
+        let remedy = "leave one source for each account, and remove the other";
+        let problem = "is watched by another source, too";
+        table.fault("account", Some(quoted(account)), problem, remedy);
+    }
+    let after = table.or("after", defaults::AFTER, values::duration(defaults::AFTER_BOUNDS));
+    let stream = table.or("stream", MessageStream::V1, values::choice(&STREAMS));
+    let every = match stream {
+        Some(MessageStream::Webhook) => defaults::LISTED_EVERY_BESIDE_WEBHOOK,
+        Some(MessageStream::V1 | MessageStream::V2) | None => defaults::LISTED_EVERY,
+    };
+    let every = table.or("every", every, values::duration(defaults::LISTED_EVERY_BOUNDS));
+    let usual = StopWords::new(stop_words::DEFAULT).expect("each has letters");
+    let stop_words = table.or("stop_words", usual, words);
+    table.close(&[]);
+    Some(Watched {
+        name: name?,
+        account: account??,
+        after: after?,
+        stream: stream?,
+        every: every?,
+        stop_words: stop_words?,
+    })
+}
+
+/// A list of words, which may be empty: then nobody opts out by a message.
+fn words(given: &Given) -> Result<StopWords, Wrong> {
+    let words = given.texts()?;
+    StopWords::new(words.iter().map(String::as_str)).map_err(|word| {
+        let problem = format!("holds \"{word}\", in which there is no letter");
+        Wrong::new(problem, "write whole messages, as [\"stop\", \"no more\"]")
+    })
+}

@@ -1,0 +1,111 @@
+//! The sources that watch an account's Direct Messages: read again and again, and ended what is over.
+
+use std::time::Duration;
+
+use super::generation::or_after_fault;
+use crate::config::{MessageStream, Watched};
+use crate::desk::Desk;
+use crate::domain::time::Millis;
+use crate::poller::reading::{List, MARGIN, Reader};
+use crate::store::{Delivered, Result};
+use crate::watcher::talks::Talks;
+
+/// How late X may deliver a message that counts as delivered in time. One that comes later still
+/// calls the survey off, as long as that waits.
+const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
+
+/// How soon after the first look the address that X delivers to is open.
+const OPEN_WITHIN: Duration = Duration::from_secs(3);
+
+/// How much further back than a prompt could still be sent the very first reading goes, to know the
+/// talks from their beginnings.
+const BEGUN_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Watches until the word to stop.
+pub async fn run(mut watch: Watch) {
+    let (clock, stop) = (watch.desk.clock.clone(), watch.desk.stop.clone());
+    while !stop.is_stopping() {
+        watch.talks.wake.listen(&clock);
+        let next = watch.look().await;
+        let next = or_after_fault(&watch.desk, next, "reading messages");
+        watch.talks.wake.wait(next, &clock, &stop).await;
+    }
+}
+
+/// One source at work.
+pub struct Watch {
+    desk: Desk,
+    talks: Talks,
+    reader: Reader,
+    /// X delivers messages; what is read is only what was lost on the way.
+    is_delivered: bool,
+    /// Since when, by X's clock, all is taken that is delivered; what was said before is read.
+    heard_since: Option<Millis>,
+}
+
+impl Watch {
+    pub fn new(desk: Desk, talks: Talks, source: &Watched) -> Self {
+        let list = match source.stream {
+            MessageStream::V1 | MessageStream::Webhook => List::V1,
+            MessageStream::V2 => List::V2,
+        };
+        let is_delivered = source.stream == MessageStream::Webhook;
+        let at_first = desk.account.longest_expire_after() + source.after + BEGUN_WITHIN;
+        let mut reader = Reader::new(talks.watch.clone(), list, source.every, at_first);
+        if is_delivered {
+            // What was said while nobody listened is not delivered again.
+            reader.at_once();
+        }
+        Self { desk, talks, reader, is_delivered, heard_since: None }
+    }
+
+    /// Reads what there is to read, and ends what is over. When to look again.
+    pub async fn look(&mut self) -> Result<Option<Millis>> {
+        if self.is_delivered
+            && let Some(readable_at) = self.listen().await?
+        {
+            return Ok(Some(readable_at));
+        }
+        let read = self.reader.tick(&self.desk).await?;
+        self.talks.tell(&read.heard);
+        let delivered = self.delivered().await?;
+        self.talks.end(delivered).await?;
+        let ends_at = match delivered {
+            Some(delivered) => self.desk.store.next_talk_end(&self.talks.watch, delivered).await?,
+            None => None,
+        };
+        let ends_at = ends_at.map(|at| self.desk.by_our_clock(at.plus(DELIVERED_WITHIN)));
+        Ok(ends_at.into_iter().chain([read.again_at]).min())
+    }
+
+    /// Notes since when nothing has been missed. When the lists hold all before that, where they may
+    /// not hold it yet.
+    async fn listen(&mut self) -> Result<Option<Millis>> {
+        if self.talks.take_missed() {
+            self.heard_since = None;
+            self.reader.at_once();
+        }
+        self.desk.ask_the_time().await?;
+        // X's clock says until when.
+        if self.desk.x.clock_apart(self.desk.now()).is_none() {
+            return Ok(None);
+        }
+        let now = self.desk.x_now_at_least();
+        let readable_at = self.heard_since.get_or_insert(now.plus(OPEN_WITHIN)).plus(MARGIN);
+        Ok((now < readable_at).then(|| self.desk.by_our_clock(readable_at)))
+    }
+
+    /// What has been delivered; `None` where nothing is, or where what was said before this process
+    /// listened is still to be read.
+    async fn delivered(&mut self) -> Result<Option<Delivered>> {
+        let Some(since) = self.heard_since.filter(|_| self.is_delivered) else { return Ok(None) };
+        let to = self.desk.x_now_at_least().minus(DELIVERED_WITHIN);
+        let Watch { desk, talks, reader, .. } = self;
+        let stream = desk.store.stream(&talks.watch.source, &talks.watch.account).await?;
+        if stream.heard_to.is_some_and(|to| to >= since) {
+            return Ok(Some(Delivered { from: None, to }));
+        }
+        // What was said before is not to be had: talks that were under way then stay open.
+        Ok(reader.is_refused().then_some(Delivered { from: Some(since), to }))
+    }
+}

@@ -1,0 +1,125 @@
+//! X's webhook of an account: shows X that the address is ours, and takes only what X has signed.
+//!
+//! Both are the account's consumer secret over a text: whatever stands in X's question, or the whole
+//! body of a delivery. So nothing is answered to a question that could be a delivery: else anybody
+//! could have a delivery of their own signed here.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+use serde_json::Value;
+
+use super::verify::{Header, Unsigned, Verifier};
+use crate::config::{self, Scheme};
+use crate::domain::id::UserId;
+use crate::domain::time::Millis;
+use crate::domain::x_message::{self, Delivery};
+
+/// X's tokens have some 50 characters.
+const TOKEN_CHARACTERS_MAX: usize = 256;
+
+/// One account's side of the webhook.
+#[derive(Clone)]
+pub struct XHook {
+    verifier: Verifier,
+    key: hmac::Key,
+    user_id: UserId,
+}
+
+/// Why a delivery is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
+    #[error("the body is no JSON: {0}")]
+    NoJson(String),
+    #[error("the body is no delivery of X: it has neither for_user_id nor data.filter.user_id")]
+    NoDelivery,
+}
+
+impl XHook {
+    /// `user_id`: the account's own id at X.
+    pub fn new(account: &config::Account, user_id: UserId) -> Self {
+        let secret = account.consumer_secret.expose().as_bytes();
+        let verifier = Verifier::new(Scheme::of_x(), &[secret.to_vec()]);
+        Self {
+            verifier: verifier.expect("any bytes are a key of this kind"),
+            key: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            user_id,
+        }
+    }
+
+    /// The answer to X's question whose address this is; `None` where X asks nothing like it.
+    pub fn answer(&self, crc_token: &str) -> Option<String> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_.~".contains(&byte);
+        let is_token = (1..=TOKEN_CHARACTERS_MAX).contains(&crc_token.len())
+            && crc_token.bytes().all(is_plain);
+        is_token.then(|| {
+            let tag = hmac::sign(&self.key, crc_token.as_bytes());
+            format!("sha256={}", STANDARD.encode(tag))
+        })
+    }
+
+    /// Whether the account with that id at X is this one, and X has signed this for its app.
+    pub fn is_meant(&self, to: &str, header: Header<'_>, body: &[u8], now: Millis) -> bool {
+        self.user_id.as_str() == to && self.verifier.verify(header, body, now).is_ok()
+    }
+
+    /// A delivery that X has signed for the account's app, whichever of its accounts it is for.
+    pub fn read(&self, header: Header<'_>, body: &[u8], now: Millis) -> Result<Delivery, Refused> {
+        self.verifier.verify(header, body, now)?;
+        let value: Value =
+            serde_json::from_slice(body).map_err(|error| Refused::NoJson(error.to_string()))?;
+        x_message::delivered(&value).ok_or(Refused::NoDelivery)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The consumer secret of X's page "Creating a signature".
+    const SECRET: &[u8] = b"kAcSOqF21Fu85e7zjz7ZN2U4ZRhfV3WpwPAoE3Z7kBw";
+    const BODY: &[u8] = br#"{"for_user_id":"4337869213","direct_message_events":[]}"#;
+    /// These two were computed by another program.
+    const ANSWER: &str = "sha256=nlBfoc+sYi739ivT57rTKKl7OQM8PcJSNybJqfjoBUk=";
+    const SIGNED: &str = "sha256=0ua45f1GN4zcLoyYN2oxYw699anCaTMlVvfacz678CE=";
+
+    fn hook() -> XHook {
+        XHook {
+            verifier: Verifier::new(Scheme::of_x(), &[SECRET.to_vec()]).unwrap(),
+            key: hmac::Key::new(hmac::HMAC_SHA256, SECRET),
+            user_id: UserId::parse("4337869213").unwrap(),
+        }
+    }
+
+    #[test]
+    fn x_is_answered_with_its_token_under_the_consumer_secret() {
+        assert_eq!(hook().answer("challenge_string").as_deref(), Some(ANSWER));
+    }
+
+    #[test]
+    fn nothing_is_signed_that_could_be_a_delivery() {
+        let text = std::str::from_utf8(BODY).unwrap();
+        for token in ["", "{}", "[]", "a b", "\"x\"", text, &"a".repeat(257)] {
+            assert_eq!(hook().answer(token), None, "{token}");
+        }
+    }
+
+    #[test]
+    fn a_delivery_is_taken_only_as_x_has_signed_it() {
+        let hook = hook();
+        let read = |signature: Option<&str>, body: &[u8]| {
+            let header = |name: &str| {
+                signature.filter(|_| name.eq_ignore_ascii_case("x-twitter-webhooks-signature"))
+            };
+            hook.read(&header, body, Millis(0))
+        };
+        let empty = Delivery { to: "4337869213".into(), messages: Vec::new() };
+        assert_eq!(read(Some(SIGNED), BODY), Ok(empty));
+        for wrong in [None, Some("sha256="), Some("sha256=AAAA"), Some(&SIGNED[7..])] {
+            assert!(matches!(read(wrong, BODY), Err(Refused::Unsigned(_))), "{wrong:?}");
+        }
+        assert!(matches!(read(Some(SIGNED), b"{}"), Err(Refused::Unsigned(_))));
+    }
+}

@@ -1,0 +1,120 @@
+//! X's webhook at a source that watches Direct Messages: X's question whether the address is ours, and
+//! what X delivers, answered once it is on the disk.
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::intake::{json, refuse, whole};
+use super::problem::{self, Problem};
+use super::{Live, Web};
+use crate::domain::x_message::Delivery;
+use crate::watcher::talks::Talks;
+use crate::watcher::x_hook::{Refused, XHook};
+
+/// A source that X delivers to.
+pub struct Hook {
+    pub talks: Talks,
+    pub x_hook: XHook,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    response_token: String,
+}
+
+#[derive(Serialize)]
+struct Taken {
+    messages: usize,
+}
+
+/// X's "challenge-response check".
+pub async fn get(
+    State(web): State<Web>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let live = web.live();
+    let Some(hook) = live.hooks.get(&name) else {
+        return match live.sources.contains_key(&name) {
+            true => super::other_method(),
+            false => problem::not_found("there is no source of this name"),
+        };
+    };
+    let Some(token) = crc_token(query.as_deref().unwrap_or_default()) else {
+        return super::other_method();
+    };
+    match hook.x_hook.answer(&token) {
+        Some(response_token) => json(StatusCode::OK, &Answer { response_token }),
+        None => {
+            let detail = "crc_token is none of X's: it has 1 to 256 letters, digits and +/=-_.~";
+            refuse(StatusCode::UNPROCESSABLE_ENTITY, detail)
+        }
+    }
+}
+
+/// A delivery. The error is its refusal.
+pub async fn take(
+    web: &Web,
+    live: &Live,
+    hook: &Hook,
+    request: Request,
+) -> Result<Response, Response> {
+    let (parts, body): (_, Body) = request.into_parts();
+    let headers = parts.headers;
+    let body = whole(body, &headers, live.max_body).await?;
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let now = web.clock.now();
+    let Delivery { to, messages } = hook.x_hook.read(&header, &body, now).map_err(refused)?;
+    // X gives an app few webhooks: one address may be that of all its accounts.
+    let meant = live.hooks.values().find(|hook| hook.x_hook.is_meant(&to, &header, &body, now));
+    let Some(meant) = meant.filter(|_| !messages.is_empty()) else {
+        return Ok(json(StatusCode::OK, &Taken { messages: 0 }));
+    };
+    let taken = Taken { messages: messages.len() };
+    meant.talks.hear(messages).await.map_err(|error| problem::store(&error))?;
+    Ok(json(StatusCode::OK, &taken))
+}
+
+fn refused(why: Refused) -> Response {
+    let status = match &why {
+        Refused::Unsigned(_) => StatusCode::UNAUTHORIZED,
+        Refused::NoJson(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Refused::NoDelivery => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Problem::new(status, why.to_string()).into_response()
+}
+
+/// The parameter `crc_token` of a query, without its percent-encoding.
+fn crc_token(query: &str) -> Option<String> {
+    let encoded = query.split('&').find_map(|pair| pair.strip_prefix("crc_token="))?;
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(rest.next()?).to_digit(16);
+        let byte = digit()? * 16 + digit()?;
+        bytes.push(u8::try_from(byte).ok()?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_found_and_read_as_it_was_meant() {
+        let token = |query: &str| crc_token(query);
+        assert_eq!(token("crc_token=aB3-_.~").as_deref(), Some("aB3-_.~"));
+        assert_eq!(token("nonce=7&crc_token=a%2Bb%2f%3D&x=1").as_deref(), Some("a+b/="));
+        for wrong in ["", "crc_token", "xcrc_token=a", "crc_token=%", "crc_token=%g0"] {
+            assert_eq!(token(wrong), None, "{wrong}");
+        }
+    }
+}
