@@ -3,9 +3,7 @@
 Signatures are checked by oauthlib's server side, over the request as it came.
 """
 
-import html
 import json
-import re
 import sys
 import threading
 import time
@@ -14,14 +12,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from oauthlib.oauth1 import RequestValidator, SignatureOnlyEndpoint
 
+from x_messages import message_of_v2, message_on_the_wire
 from x_world import Refusal
 
 FORM = "application/x-www-form-urlencoded"
-# What X makes a link of, with or without its scheme.
-LINK = re.compile(
-    r"https?://[^\s]*[^\s.,;:!?)]|\b[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?:com|org|net|example)\b(?:/[^\s,;)]*)?",
-    re.IGNORECASE | re.ASCII,
-)
 
 
 class Keys(RequestValidator):
@@ -129,6 +123,9 @@ class Handler(BaseHTTPRequestHandler):
             case ("GET", "/1.1/direct_messages/events/list.json"):
                 self.spend(account, "direct_messages")
                 return self.direct_messages(account, query)
+            case ("GET", "/2/dm_events"):
+                self.spend(account, "dm_events")
+                return self.dm_events(account, query)
         raise Refusal(404, 34, "Sorry, that page does not exist.")
 
     def create(self, account, body):
@@ -175,6 +172,20 @@ class Handler(BaseHTTPRequestHandler):
             answer["apps"] = {"268278": {"id": "268278", "name": "My Care App", "url": "https://care.example"}}
         # The end is told by what is not there.
         return {"next_cursor": cursor, **answer} if cursor else answer
+
+    def dm_events(self, account, query):
+        count = number(query, "max_results") if "max_results" in query else 100
+        if not 1 <= count <= 100:
+            raise Refusal(400, 214, f"max_results: {count} is not within 1 to 100")
+        if "MessageCreate" not in query.get("event_types", "MessageCreate").split(","):
+            return {"meta": {"result_count": 0}}
+        messages, token = self.server.world.list_messages(account, count, query.get("pagination_token"))
+        wanted = {"id", "text", "event_type", *query.get("dm_event.fields", "").split(",")}
+        data = [
+            {name: value for name, value in message_of_v2(message).items() if name in wanted} for message in messages
+        ]
+        meta = {"result_count": len(data), **({"next_token": token} if token else {})}
+        return {"data": data, "meta": meta} if data else {"meta": meta}
 
     def friendship(self, query):
         source, target = str(number(query, "source_id")), str(number(query, "target_id"))
@@ -303,31 +314,6 @@ def feedback_on_the_wire(made):
     if response:
         wire["response"] = response
     return wire
-
-
-def message_on_the_wire(message, account):
-    links = {}
-    text = LINK.sub(lambda found: links.setdefault(found[0], f"https://t.co/{len(links)}a{message['id'][-6:]}"), message["text"])
-    # Some bear a link that nobody has written: the card's.
-    if int(message["id"]) % 2:
-        text += f" https://t.co/{message['id'][-8:]}"
-    urls = [{"url": short, "expanded_url": link, "display_url": link} for link, short in links.items()]
-    create = {
-        "target": {"recipient_id": message["to_user_id"]},
-        "sender_id": message["sender"],
-        "message_data": {
-            "text": html.escape(text, quote=False),
-            "entities": {"hashtags": [], "symbols": [], "urls": urls, "user_mentions": []},
-        },
-    }
-    if message["sender"] == account.user_id:
-        create["source_app_id"] = "268278"
-    return {
-        "type": "message_create",
-        "id": message["id"],
-        "created_timestamp": str(message["created_ms"]),
-        "message_create": create,
-    }
 
 
 def event_on_the_wire(event):

@@ -14,7 +14,15 @@ CREATES_A_DAY = 1000
 DAY_MS = 24 * 60 * 60 * 1000
 WINDOW_SECONDS = 15 * 60
 # Calls in 15 minutes, for each account.
-LIMITS = {"events": 1000, "show": 180, "friendships": 180, "users": 900, "credentials": 75, "direct_messages": 15}
+LIMITS = {
+    "events": 1000,
+    "show": 180,
+    "friendships": 180,
+    "users": 900,
+    "credentials": 75,
+    "direct_messages": 15,
+    "dm_events": 15,
+}
 MESSAGES_LISTED_MS = 30 * DAY_MS
 VARIANTS = {"csat": 38, "nps": 10}
 SCORES = {"csat": range(1, 6), "nps": range(0, 11)}
@@ -77,6 +85,7 @@ class World:
         self.faults = []  # what a well-behaved client would not have done
         self.looked_up = []
         self.messages = []  # Direct Messages, the oldest first
+        self.said = 0  # how many there have ever been
         self.message_cursors = {}
         self.lists_read = []  # accounts' user ids, one for each page
 
@@ -209,11 +218,13 @@ class World:
 
     # Direct Messages.
 
-    def say(self, sender, recipient, text):
+    def say(self, sender, recipient, text, seconds_ago=0):
+        """Somebody writes to somebody; what was said before must be given first."""
         with self.lock:
+            self.said += 1
             message = {
-                "id": str(1_690_000_000_000_000_000 + 104_729 * (len(self.messages) + 1)),
-                "created_ms": self.now_ms(),
+                "id": str(1_690_000_000_000_000_000 + 104_729 * self.said),
+                "created_ms": self.now_ms() - seconds_ago * 1000,
                 "sender": sender,
                 "to_user_id": recipient,
                 "text": text,
