@@ -1,5 +1,7 @@
 //! What the scheduler and the poller of one account work with.
 
+mod news;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -34,6 +36,8 @@ pub struct Desk {
     pub limits: Limits,
     /// The alarm of the account's scheduler.
     pub wake: Arc<Wake>,
+    /// The alarm of the account's poller.
+    pub reading: Arc<Wake>,
     pub said: Said,
     /// Claims of passes that the database broke off. Nobody works on them any more.
     pub dropped: Arc<Mutex<Vec<Leased>>>,
@@ -147,6 +151,7 @@ impl Desk {
     ) -> Result<Self, String> {
         Ok(Self {
             wake: Arc::new(Wake::of(store.is_shared())),
+            reading: Arc::new(Wake::of(store.is_shared())),
             store,
             x,
             clock,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::decisions::{Entry, entries};
 use super::{Context, print_json, table, usage};
+use crate::domain::feedback::{Feedback, Given};
 use crate::domain::id::{SurveyId, UserId};
 use crate::domain::survey::{Reason, State, Survey};
 use crate::domain::time::Millis;
@@ -71,8 +72,22 @@ struct Shown<'a> {
     scored_at: Option<String>,
     text: Option<&'a str>,
     commented_at: Option<String>,
+    /// X's webhook has told it, and X's own answers have not yet.
+    unconfirmed: bool,
+    /// Scores and comments that do not stand: X has told them against its own word, or its webhook
+    /// alone has.
+    aside: Vec<Aside>,
     notice: &'a crate::domain::close::Notice,
     history: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+struct Aside {
+    given_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
 }
 
 fn line(survey: &Survey) -> Line<'_> {
@@ -147,9 +162,13 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
     let row = store.survey(&id).await?;
     let steps = store.history(&id).await?;
     let message = store.message(&id).await?;
-    store.close().await;
     let row = row.ok_or_else(|| unknown(&id))?;
-    let shown = shown(&row, message, steps);
+    let feedback = match row.survey.state.delivery() {
+        Some(delivery) => store.feedback(&row.survey.account, &delivery.feedback_id).await?,
+        None => None,
+    };
+    store.close().await;
+    let shown = shown(&row, message, steps, feedback.as_ref());
     if one.json {
         return print_json(&shown);
     }
@@ -167,6 +186,8 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
         ("feedback", delivery.map(|d| d.feedback_id.to_string()).unwrap_or_default()),
         ("score", shown.score.map(|score| score.to_string()).unwrap_or_default()),
         ("comment", shown.text.unwrap_or_default().to_owned()),
+        ("told by", if shown.unconfirmed { "X's webhook alone, so far" } else { "" }.to_owned()),
+        ("kept aside", shown.aside.iter().map(Aside::words).collect::<Vec<_>>().join("; ")),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         println!("{name:<13} {}", table::printable(value));
@@ -192,7 +213,39 @@ fn unknown(id: &SurveyId) -> anyhow::Error {
     anyhow!("there is no survey {id}: `surveyd surveys list` shows those there are")
 }
 
-fn shown(row: &ResultRow, message: Option<String>, steps: Vec<Step>) -> Shown<'_> {
+impl Aside {
+    fn words(&self) -> String {
+        let Self { given_at, score, text } = self;
+        match (score, text) {
+            (Some(score), _) => format!("score {score} of {given_at}"),
+            (None, text) => {
+                format!("comment {:?} of {given_at}", text.as_deref().unwrap_or_default())
+            }
+        }
+    }
+}
+
+fn aside(feedback: &Feedback) -> Vec<Aside> {
+    let (scores, texts) = feedback.aside();
+    let scores = scores.into_iter().map(|Given { given_at, value, .. }| Aside {
+        given_at: given_at.rfc3339(),
+        score: Some(value),
+        text: None,
+    });
+    let texts = texts.into_iter().map(|Given { given_at, value, .. }| Aside {
+        given_at: given_at.rfc3339(),
+        score: None,
+        text: Some(value),
+    });
+    scores.chain(texts).collect()
+}
+
+fn shown<'a>(
+    row: &'a ResultRow,
+    message: Option<String>,
+    steps: Vec<Step>,
+    feedback: Option<&Feedback>,
+) -> Shown<'a> {
     let survey = &row.survey;
     let answers = [
         (row.told.scored_at, row.told.score.map(|score| format!("score {score}"))),
@@ -210,6 +263,8 @@ fn shown(row: &ResultRow, message: Option<String>, steps: Vec<Step>) -> Shown<'_
         scored_at: row.told.scored_at.map(Millis::rfc3339),
         text: row.told.text.as_deref(),
         commented_at: row.told.commented_at.map(Millis::rfc3339),
+        unconfirmed: feedback.is_some_and(|feedback| feedback.judged_by().is_some()),
+        aside: feedback.map(aside).unwrap_or_default(),
         notice: &survey.notice,
         history: entries(row, steps).into_iter().chain(answers).collect(),
     }

@@ -19,7 +19,6 @@ use crate::poller::{self, Poller};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
 use crate::store::{Result, Store};
-use crate::wake::Wake;
 use crate::watcher::spool::Spool;
 use crate::watcher::talks::Talks;
 use crate::watcher::verify::Verifier;
@@ -64,7 +63,7 @@ impl Generation {
         for account in &config.accounts {
             let desk = Desk::open(config, account, shared.clone()).map_err(anyhow::Error::msg)?;
             tasks.spawn(schedule(desk.clone()));
-            tasks.spawn(poll(desk.clone(), store.is_shared()));
+            tasks.spawn(poll(desk.clone()));
             accounts.push(desk);
         }
         let mut this = Self { accounts, talks: HashMap::new(), tasks, stop };
@@ -197,13 +196,12 @@ async fn schedule(desk: Desk) {
     }
 }
 
-async fn poll(desk: Desk, shared: bool) {
+async fn poll(desk: Desk) {
     let mut poller = Poller::default();
-    let wake = Wake::of(shared);
     while !desk.stop.is_stopping() {
-        wake.listen(&desk.clock);
+        desk.reading.listen(&desk.clock);
         let next = or_after_fault(&desk, poller::tick(&desk, &mut poller).await, "polling");
-        wake.wait(next, &desk.clock, &desk.stop).await;
+        desk.reading.wait(next, &desk.clock, &desk.stop).await;
     }
 }
 

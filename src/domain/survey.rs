@@ -200,6 +200,8 @@ pub enum Event {
     Refused(Failure),
     /// The person gave a score or a comment.
     Answered,
+    /// The answer was X's webhook's alone, and X's events do not bear it out.
+    Withdrawn,
     /// X shows a prompt of ours that we did not know to be out.
     Found(Delivery),
 }
@@ -284,7 +286,7 @@ impl State {
                 E::TooLate => Ok(S::Expired),
                 E::Refused(failure) => Ok(S::Failed(failure)),
                 E::Found(delivery) => Ok(S::Sent(delivery)),
-                E::Accepted(_) | E::NotSent | E::NoAnswer { .. } | E::Answered => {
+                E::Accepted(_) | E::NotSent | E::NoAnswer { .. } | E::Answered | E::Withdrawn => {
                     Err(refuse(&S::Scheduled, &event))
                 }
             },
@@ -297,9 +299,12 @@ impl State {
                 E::Refused(failure) => Ok(S::Failed(failure)),
                 // Calling off a request that is under way would not stop it at X; and its own worker
                 // is about to write what X answered.
-                E::Begun { .. } | E::Cancelled(_) | E::TooLate | E::Answered | E::Found(_) => {
-                    Err(refuse(&S::Sending { begun_at }, &event))
-                }
+                E::Begun { .. }
+                | E::Cancelled(_)
+                | E::TooLate
+                | E::Answered
+                | E::Withdrawn
+                | E::Found(_) => Err(refuse(&S::Sending { begun_at }, &event)),
             },
             S::Uncertain { begun_at, given_up_at } => match event {
                 E::Accepted(delivery) | E::Found(delivery) => Ok(S::Sent(delivery)),
@@ -312,7 +317,7 @@ impl State {
                 }
                 // X's answer has come after all, and is a refusal of this person.
                 E::Suppressed(reason) => Ok(S::Suppressed(reason)),
-                E::Begun { .. } | E::Cancelled(_) | E::Answered => {
+                E::Begun { .. } | E::Cancelled(_) | E::Answered | E::Withdrawn => {
                     Err(refuse(&S::Uncertain { begun_at, given_up_at }, &event))
                 }
             },
@@ -326,6 +331,7 @@ impl State {
                 | E::Cancelled(_)
                 | E::TooLate
                 | E::Refused(_)
+                | E::Withdrawn
                 | E::Found(_) => Err(refuse(&S::Sent(delivery), &event)),
             },
             end @ (S::Suppressed(_) | S::Cancelled(_) | S::Expired | S::Failed(_)) => match event {
@@ -338,9 +344,22 @@ impl State {
                 | E::Cancelled(_)
                 | E::TooLate
                 | E::Refused(_)
-                | E::Answered => Err(refuse(&end, &event)),
+                | E::Answered
+                | E::Withdrawn => Err(refuse(&end, &event)),
             },
-            end @ S::Answered(_) => Err(refuse(&end, &event)),
+            S::Answered(delivery) => match event {
+                E::Withdrawn => Ok(S::Sent(delivery)),
+                E::Begun { .. }
+                | E::Accepted(_)
+                | E::NotSent
+                | E::NoAnswer { .. }
+                | E::Suppressed(_)
+                | E::Cancelled(_)
+                | E::TooLate
+                | E::Refused(_)
+                | E::Answered
+                | E::Found(_) => Err(refuse(&S::Answered(delivery), &event)),
+            },
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::desk::{Calls, Desk};
 use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::time::Millis;
-use crate::store::{Folded, Page, PollWindow, Result, Unknown};
+use crate::store::{Page, PollWindow, Result, Unknown};
 use crate::x::Error;
 use messages::Messages;
 
@@ -87,7 +87,7 @@ async fn events(desk: &Desk) -> Result<Millis> {
         let next_cursor = page.next_cursor.clone();
         let unknown = page.unknown.into_iter().map(unknown).collect();
         let page = Page { updates: page.updates, unknown, next_cursor: page.next_cursor };
-        tell(desk, &desk.store.fold_page(desk.name(), window.clone(), page, desk.now()).await?);
+        desk.tell(&desk.store.fold_page(desk.name(), window.clone(), page, desk.now()).await?);
         if next_cursor.is_none() {
             info!(
                 event = "poll.window_done",
@@ -230,46 +230,9 @@ async fn shows(desk: &Desk) -> Result<Option<Millis>> {
     }
     // Put off before the fold, which ends the questions about what is complete.
     desk.store.show_again(next).await?;
-    tell(desk, &desk.store.fold(desk.name(), updates, desk.now()).await?);
+    desk.tell(&desk.store.fold(desk.name(), updates, desk.now()).await?);
     match held_until {
         Some(until) => Ok(Some(until)),
         None => desk.store.next_show(desk.name()).await,
-    }
-}
-
-/// Logs what a fold changed.
-fn tell(desk: &Desk, folded: &Folded) {
-    for survey in &folded.settled {
-        info!(
-            event = "survey.resolved",
-            account = desk.name(),
-            survey_id = survey.id.as_str(),
-            conversation_id = survey.conversation_id.as_str(),
-            feedback_id = survey.state.delivery().map(|delivery| delivery.feedback_id.as_str()),
-            "survey {} was sent: X knows its feedback",
-            survey.id,
-        );
-    }
-    for (survey, feedback_id) in &folded.answered {
-        info!(
-            event = "feedback.answered",
-            account = desk.name(),
-            survey_id = survey.id.as_str(),
-            conversation_id = survey.conversation_id.as_str(),
-            feedback_id = feedback_id.as_str(),
-            "survey {} is answered",
-            survey.id,
-        );
-    }
-    let is_told = |id| folded.answered.iter().any(|(_, answered)| answered == id);
-    for (survey_id, feedback_id) in folded.updated.iter().filter(|(_, id)| !is_told(id)) {
-        let of_survey = survey_id.as_ref().map(|id| format!(" of survey {id}")).unwrap_or_default();
-        info!(
-            event = "feedback.updated",
-            account = desk.name(),
-            survey_id = survey_id.as_ref().map(|id| id.as_str()),
-            feedback_id = feedback_id.as_str(),
-            "feedback {feedback_id}{of_survey} has news",
-        );
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::failed_reading;
 use super::messages::Messages;
-use super::{failed_reading, tell};
 use crate::desk::Desk;
 use crate::domain::budget::Call;
 use crate::domain::direct_message::{DirectMessage, Trace};
@@ -198,7 +198,7 @@ async fn read(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
             Ok(page) => page,
             Err(error) => return failed_reading(desk, &error).await.map(Some),
         };
-        tell(desk, &desk.store.fold(desk.name(), page.updates, desk.now()).await?);
+        desk.tell(&desk.store.fold(desk.name(), page.updates, desk.now()).await?);
         if page.unreadable > 0 {
             warn!(
                 event = "poll.failed",

@@ -327,7 +327,11 @@ fn tell(survey: &Survey, event: &'static str, what: &str) {
 
 fn tell_outcome(survey: &Survey, why: &str) {
     match &survey.state {
-        State::Sent(_) | State::Answered(_) => tell(survey, "survey.sent", "is sent"),
+        State::Sent(_) => tell(survey, "survey.sent", "is sent"),
+        State::Answered(_) => {
+            tell(survey, "survey.sent", "is sent");
+            tell(survey, "feedback.answered", "is answered");
+        }
         State::Scheduled => warn!(
             event = "survey.retry",
             account = survey.account,

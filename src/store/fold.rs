@@ -7,7 +7,7 @@ use sqlx::AnyConnection;
 use super::feedback::{Known, ON_CONFLICT_READ, ON_CONFLICT_WRITE, known_row, upsert};
 use super::matching::{advance, match_surveys};
 use super::{Result, Store};
-use crate::domain::feedback::{Feedback, Update};
+use crate::domain::feedback::{Feedback, Trust, Update};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
@@ -21,18 +21,43 @@ pub struct Folded {
     pub updated: Vec<(Option<SurveyId>, FeedbackId)>,
     /// Surveys that were not known to be sent, and are.
     pub settled: Vec<Survey>,
+    /// Hints that X's word has not borne out.
+    pub refuted: Vec<(Option<SurveyId>, FeedbackId)>,
+    /// Feedback of which X has told a score or a text against its own word.
+    pub contradicted: Vec<(Option<SurveyId>, FeedbackId)>,
 }
 
 /// Feedback in one statement; X's pages hold no more.
 const BATCH_MAX: usize = 100;
 
 impl Store {
-    /// Folds updates into the feedback rows of an account; durable when this returns.
+    /// Folds what X has answered into the feedback rows of an account; durable when this returns.
     pub async fn fold(&self, account: &str, updates: Vec<Update>, now: Millis) -> Result<Folded> {
+        self.fold_told(account, updates, Trust::Word, now).await
+    }
+
+    /// Folds what X's webhook has told. X's events up to `judged_by` tell whether it is true.
+    pub async fn fold_hints(
+        &self,
+        account: &str,
+        updates: Vec<Update>,
+        judged_by: Millis,
+        now: Millis,
+    ) -> Result<Folded> {
+        self.fold_told(account, updates, Trust::Hint { judged_by }, now).await
+    }
+
+    async fn fold_told(
+        &self,
+        account: &str,
+        updates: Vec<Update>,
+        trust: Trust,
+        now: Millis,
+    ) -> Result<Folded> {
         let account = account.to_owned();
         self.writer
             .run(move |connection| {
-                Box::pin(async move { fold(connection, &account, updates, now).await })
+                Box::pin(async move { fold(connection, &account, updates, trust, now).await })
             })
             .await
     }
@@ -43,12 +68,13 @@ pub async fn fold(
     connection: &mut AnyConnection,
     account: &str,
     updates: Vec<Update>,
+    trust: Trust,
     now: Millis,
 ) -> Result<Folded> {
     // By id in order: two daemons that lock the same rows do it in the same order.
     let mut told: BTreeMap<FeedbackId, Feedback> = BTreeMap::new();
     for update in updates {
-        let next = Feedback::of(update);
+        let next = Feedback::of(update, trust);
         match told.get_mut(&next.id) {
             Some(feedback) => feedback.join(next),
             None => {
@@ -81,12 +107,21 @@ async fn fold_batch(
     let mut changed: Vec<Known> = Vec::new();
     for told in batch {
         let Some(mut row) = known.remove(&told.id) else { continue };
-        let is_new = row.folds == 0;
-        let before = row.feedback.clone();
+        let before = (row.folds > 0).then(|| row.feedback.clone());
         row.feedback.join(told.clone());
-        let says_more = is_new || row.feedback != before;
+        let says_more = before.as_ref() != Some(&row.feedback);
         if says_more {
-            folded.updated.push((row.survey_id.clone(), told.id.clone()));
+            let named = || (row.survey_id.clone(), told.id.clone());
+            let grows = |count: fn(&Feedback) -> usize| {
+                count(&row.feedback) > before.as_ref().map_or(0, count)
+            };
+            folded.updated.push(named());
+            if grows(Feedback::refuted) {
+                folded.refuted.push(named());
+            }
+            if grows(Feedback::contradictions) {
+                folded.contradicted.push(named());
+            }
         }
         // A row without a survey may have come before create's answer told whose it is.
         if says_more || row.survey_id.is_none() {
@@ -98,8 +133,12 @@ async fn fold_batch(
         if let Some(survey_id) = &row.survey_id {
             advance(connection, survey_id, &row.feedback, now, folded).await?;
         }
-        if let Some(updated) = folded.updated.iter_mut().find(|(_, id)| *id == row.feedback.id) {
-            updated.0 = row.survey_id.clone();
+        let Folded { updated, refuted, contradicted, .. } = &mut *folded;
+        for (survey_id, _) in [updated, refuted, contradicted]
+            .into_iter()
+            .filter_map(|list| list.iter_mut().find(|(_, id)| *id == row.feedback.id))
+        {
+            survey_id.clone_from(&row.survey_id);
         }
     }
     let write: Vec<_> = changed.iter().map(|row| (&row.feedback, row.survey_id.as_ref())).collect();

@@ -7,11 +7,30 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use super::feedback::{COLUMNS, Known, known_row};
 use super::fold::Folded;
 use super::surveys::{note, touch, write_state};
-use super::{Error, Result};
-use crate::domain::feedback::Feedback;
+use super::{Error, Result, Store};
+use crate::domain::feedback::{Feedback, Update};
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{Delivery, Event, State, Survey};
 use crate::domain::time::Millis;
+
+impl Store {
+    /// Whether an update is about feedback of the account, by our own record.
+    pub async fn knows_feedback(&self, account: &str, update: &Update) -> Result<bool> {
+        let object = &update.object;
+        let found: Option<String> = sqlx::query_scalar(
+            "select account from feedback where account = $1 and id = $2 union all \
+             select account from survey where account = $1 and external_id = $3 and user_id = $4 \
+             and begun_at is not null limit 1",
+        )
+        .bind(account)
+        .bind(update.id.as_str())
+        .bind(object.external_id.as_deref())
+        .bind(object.to_user_id.as_deref())
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(found.is_some())
+    }
+}
 
 /// How far X's clock may lag behind ours. A prompt that X made earlier than that before our request
 /// was not made by it: an agent may use the same external ids.
@@ -32,7 +51,7 @@ pub async fn match_surveys(
         .bind(row.feedback.id.as_str())
         .fetch_optional(&mut *connection)
         .await?;
-        let object = &row.feedback.object;
+        let object = row.feedback.object();
         let found = match (by_id, &object.external_id, &object.to_user_id) {
             (Some(id), _, _) => Some(id),
             (None, Some(external_id), Some(user_id)) => {
@@ -78,11 +97,11 @@ pub async fn advance(
         Some(_) => true,
     };
     if found && let Some((mut survey, token)) = touch(connection, id).await? {
-        let sent_at = feedback.object.created_at.unwrap_or(now);
+        let sent_at = feedback.object().created_at.unwrap_or(now);
         let delivery = Delivery {
             sent_at,
             feedback_id: feedback.id.clone(),
-            dm_id: feedback.object.dm_id.clone(),
+            dm_id: feedback.object().dm_id.clone(),
         };
         survey.state = advance_state(survey.state, Event::Found(delivery))?;
         write_state(connection, (id, token), &survey.state).await?;
@@ -105,6 +124,14 @@ pub async fn advance(
         note(connection, (id, token), now, &survey.state, None).await?;
         folded.answered.push((survey, feedback.id.clone()));
     }
+    if feedback.judged_by().is_some() {
+        // X's word on what its webhook has told is asked for at once.
+        sqlx::query("update survey set show_at = $1 where id = $2 and show_at > $1")
+            .bind(now.0)
+            .bind(id.as_str())
+            .execute(&mut *connection)
+            .await?;
+    }
     if feedback.is_complete() {
         sqlx::query("update survey set show_at = null where id = $1 and show_at is not null")
             .bind(id.as_str())
@@ -112,6 +139,18 @@ pub async fn advance(
             .await?;
     }
     Ok(())
+}
+
+/// The answer was a hint alone, and X's events do not bear it out.
+pub async fn withdraw(connection: &mut AnyConnection, id: &SurveyId, now: Millis) -> Result<()> {
+    let Some((survey, token)) = touch(connection, id).await? else { return Ok(()) };
+    if !matches!(survey.state, State::Answered(_)) {
+        return Ok(());
+    }
+    let state = advance_state(survey.state, Event::Withdrawn)?;
+    write_state(connection, (id, token), &state).await?;
+    let why = "X's events do not know the answer that its webhook told";
+    note(connection, (id, token), now, &state, Some(why)).await
 }
 
 fn advance_state(state: State, event: Event) -> Result<State> {

@@ -15,6 +15,7 @@ mod deciding;
 mod deliveries;
 mod feedback;
 mod fold;
+mod hints;
 mod matching;
 mod migrate;
 mod optouts;

@@ -15,7 +15,7 @@ use super::surveys::{step_locked, touch};
 use super::{Error, Result, Store};
 use super::{budgets, deciding, fold, matching};
 use crate::domain::budget::Call;
-use crate::domain::feedback::Update;
+use crate::domain::feedback::{Trust, Update};
 use crate::domain::id::{SurveyId, external_id};
 use crate::domain::policy::Rules;
 use crate::domain::policy::decision::{Ground, Verdict};
@@ -349,9 +349,13 @@ async fn finish(
     // X's answer is the first word about the feedback object; an event may have come before it.
     match update {
         Some(update) => {
-            fold::fold(connection, &account, vec![*update], now).await?;
+            let folded = fold::fold(connection, &account, vec![*update], Trust::Word, now).await?;
+            // The answer may have come before it, by X's webhook.
+            Ok(folded.answered.into_iter().next().map_or(survey, |(survey, _)| survey))
         }
-        None => matching::match_waiting(connection, &survey, now).await?,
+        None => {
+            matching::match_waiting(connection, &survey, now).await?;
+            Ok(survey)
+        }
     }
-    Ok(survey)
 }

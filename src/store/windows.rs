@@ -1,10 +1,10 @@
 //! How far the events of each account have been read.
 
-use sqlx::Row;
+use sqlx::{AnyConnection, Row};
 
 use super::fold::{Folded, fold};
-use super::{Result, Store};
-use crate::domain::feedback::Update;
+use super::{Result, Store, hints};
+use crate::domain::feedback::{Trust, Update};
 use crate::domain::time::Millis;
 
 /// A range of events that is being read, both ends included, and the cursor of its next page.
@@ -64,28 +64,39 @@ impl Store {
                         Some(_) => NEXT_PAGE,
                         None => LAST_PAGE,
                     };
-                    sqlx::query(statement)
+                    let is_last = page.next_cursor.is_none();
+                    let moved = sqlx::query(statement)
                         .bind(page.next_cursor)
                         .bind(account.as_str())
                         .bind(window.from.0)
                         .bind(window.to.0)
                         .bind(window.cursor.unwrap_or_default())
                         .execute(&mut *connection)
-                        .await?;
-                    for event in page.unknown {
-                        sqlx::query(
-                            "insert into unknown_event (account, digest, seen_at, body) \
-                             values ($1, $2, $3, $4) on conflict do nothing",
-                        )
-                        .bind(account.as_str())
-                        .bind(event.digest)
-                        .bind(now.0)
-                        .bind(event.body)
-                        .execute(&mut *connection)
-                        .await?;
+                        .await?
+                        .rows_affected();
+                    keep(connection, &account, page.unknown, now).await?;
+                    let mut folded =
+                        fold(connection, &account, page.updates, Trust::Word, now).await?;
+                    if is_last && moved > 0 {
+                        hints::judge(connection, &account, window.to, now, &mut folded).await?;
                     }
-                    fold(connection, &account, page.updates, now).await
+                    Ok(folded)
                 })
+            })
+            .await
+    }
+
+    /// Keeps events of kinds that surveyd does not know.
+    pub async fn keep_unknown(
+        &self,
+        account: &str,
+        events: Vec<Unknown>,
+        now: Millis,
+    ) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { keep(connection, &account, events, now).await })
             })
             .await
     }
@@ -139,4 +150,25 @@ impl Store {
                 .await?;
         Ok(first.map(Millis))
     }
+}
+
+async fn keep(
+    connection: &mut AnyConnection,
+    account: &str,
+    events: Vec<Unknown>,
+    now: Millis,
+) -> Result<()> {
+    for event in events {
+        sqlx::query(
+            "insert into unknown_event (account, digest, seen_at, body) values ($1, $2, $3, $4) \
+             on conflict do nothing",
+        )
+        .bind(account)
+        .bind(event.digest)
+        .bind(now.0)
+        .bind(event.body)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
 }

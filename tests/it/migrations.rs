@@ -207,7 +207,10 @@ async fn a_database_that_cannot_be_reached_is_unavailable() {
 }
 
 /// Takes the policy's schema back, as if the program had never known it, nor what came after it.
-const BEFORE_POLICY: [&str; 10] = [
+const BEFORE_POLICY: [&str; 13] = [
+    "drop index feedback_judged",
+    "alter table feedback drop column told",
+    "alter table feedback drop column judged_by",
     "drop table dm_conversation",
     "drop table dm_stream",
     "drop index survey_paced",

@@ -1,0 +1,80 @@
+//! What a fold has changed, in the log.
+
+use tracing::{info, warn};
+
+use super::Desk;
+use crate::domain::id::{FeedbackId, SurveyId};
+use crate::store::Folded;
+
+impl Desk {
+    /// Logs what a fold changed.
+    pub fn tell(&self, folded: &Folded) {
+        let account = self.name();
+        for survey in &folded.settled {
+            info!(
+                event = "survey.resolved",
+                account,
+                survey_id = survey.id.as_str(),
+                conversation_id = survey.conversation_id.as_str(),
+                feedback_id = survey.state.delivery().map(|delivery| delivery.feedback_id.as_str()),
+                "survey {} was sent: X knows its feedback",
+                survey.id,
+            );
+        }
+        for (survey, feedback_id) in &folded.answered {
+            info!(
+                event = "feedback.answered",
+                account,
+                survey_id = survey.id.as_str(),
+                conversation_id = survey.conversation_id.as_str(),
+                feedback_id = feedback_id.as_str(),
+                "survey {} is answered",
+                survey.id,
+            );
+        }
+        let is_told = |id| folded.answered.iter().any(|(_, answered)| answered == id);
+        for (survey_id, feedback_id) in folded.updated.iter().filter(|(_, id)| !is_told(id)) {
+            info!(
+                event = "feedback.updated",
+                account,
+                survey_id = survey_id.as_ref().map(SurveyId::as_str),
+                feedback_id = feedback_id.as_str(),
+                "feedback {feedback_id}{} has news",
+                of_survey(survey_id.as_ref()),
+            );
+        }
+        for (survey_id, feedback_id) in &folded.refuted {
+            self.tell_mismatch(
+                (survey_id.as_ref(), feedback_id),
+                "X's webhook and X's own answers differ: the answers stand, what the webhook told is \
+                 kept aside",
+            );
+        }
+        for (survey_id, feedback_id) in &folded.contradicted {
+            self.tell_mismatch(
+                (survey_id.as_ref(), feedback_id),
+                "X has changed a score or a comment, which it calls immutable: the first stands, the \
+                 other is kept aside",
+            );
+        }
+    }
+
+    fn tell_mismatch(
+        &self,
+        (survey_id, feedback_id): (Option<&SurveyId>, &FeedbackId),
+        what: &str,
+    ) {
+        warn!(
+            event = "feedback.mismatch",
+            account = self.name(),
+            survey_id = survey_id.map(SurveyId::as_str),
+            feedback_id = feedback_id.as_str(),
+            "feedback {feedback_id}{}: {what}",
+            of_survey(survey_id),
+        );
+    }
+}
+
+fn of_survey(id: Option<&SurveyId>) -> String {
+    id.map(|id| format!(" of survey {id}")).unwrap_or_default()
+}

@@ -1,0 +1,104 @@
+//! What has been told of one feedback object in one way, joined.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Given, Object, Update};
+use crate::domain::time::Millis;
+
+/// Values of one part that are kept of those that contradict each other.
+const VALUES_MAX: usize = 16;
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Told {
+    /// The newest.
+    pub object: Option<Object>,
+    pub scores: Values<i64>,
+    pub texts: Values<String>,
+    /// The distinct `updated_at`.
+    pub updates: BTreeSet<Millis>,
+}
+
+impl Told {
+    pub fn of(update: Update) -> Self {
+        Self {
+            updates: BTreeSet::from([update.object.updated_at]),
+            object: Some(update.object),
+            scores: Values::of(update.score),
+            texts: Values::of(update.text),
+        }
+    }
+
+    pub fn join(&mut self, other: Told) {
+        // The raw text closes the order, so that two objects of one instant have a winner too.
+        self.object = self.object.take().max(other.object);
+        self.scores.join(other.scores);
+        self.texts.join(other.texts);
+        self.updates.extend(other.updates);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The values told of a part that X calls immutable: one, unless X contradicts itself. Each with the
+/// earliest instants at which it was submitted and told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Values<T: Ord>(BTreeMap<T, (Millis, Millis)>);
+
+impl<T: Ord> Default for Values<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Ord + Clone> Values<T> {
+    pub fn of(given: Option<Given<T>>) -> Self {
+        Self(given.into_iter().map(|it| (it.value, (it.given_at, it.told_at))).collect())
+    }
+
+    /// The one that stands: the first submitted, of those the first told.
+    pub fn first(&self) -> Option<Given<T>> {
+        self.all().into_iter().next()
+    }
+
+    /// All, the one that stands first.
+    pub fn all(&self) -> Vec<Given<T>> {
+        let all = self.0.iter().map(|(value, (given_at, told_at))| Given {
+            given_at: *given_at,
+            told_at: *told_at,
+            value: value.clone(),
+        });
+        let mut all: Vec<Given<T>> = all.collect();
+        all.sort();
+        all
+    }
+
+    pub fn join(&mut self, other: Self) {
+        for (value, when) in other.0 {
+            let known = self.0.entry(value).or_insert(when);
+            *known = (*known).min(when);
+        }
+        // The first ones of a total order: what is dropped here would be dropped in any order.
+        while self.0.len() > VALUES_MAX {
+            if let Some(last) = self.all().pop() {
+                self.0.remove(&last.value);
+            }
+        }
+    }
+
+    /// Leaves out the values that `other` has too.
+    pub fn without(&mut self, other: &Self) {
+        self.0.retain(|value, _| !other.0.contains_key(value));
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

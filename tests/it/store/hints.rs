@@ -1,0 +1,175 @@
+//! What X's webhook tells: counted at once, judged by X's events.
+
+use surveyd::domain::survey::State;
+use surveyd::store::{Folded, Page, PollWindow};
+
+use super::*;
+
+const SCORED: Millis = Millis(START.0 + 600_000);
+const JUDGED_BY: Millis = Millis(SCORED.0 + 60_000);
+
+impl Bench {
+    async fn hint(&self, update: Update) -> Folded {
+        self.store.fold_hints(ACCOUNT, vec![update], JUDGED_BY, SCORED).await.unwrap()
+    }
+
+    /// X's events are read to the end, and hold these.
+    async fn read_to(&self, to: Millis, updates: Vec<Update>) -> Folded {
+        self.store.open_window(ACCOUNT, START, to).await.unwrap();
+        let window = PollWindow { from: START, to, cursor: None };
+        let page = Page { updates, ..Page::default() };
+        self.store.fold_page(ACCOUNT, window, page, to).await.unwrap()
+    }
+
+    async fn score(&self, id: &SurveyId) -> Option<i64> {
+        self.store.survey(id).await.unwrap().unwrap().told.score
+    }
+}
+
+fn nine(feedback: &str) -> Update {
+    scored(told(feedback, SCORED), 9, SCORED)
+}
+
+#[tokio::test]
+async fn a_hint_is_an_answer_at_once_and_asked_about() {
+    on_each_engine(async |bench| {
+        let sending = bench.sending("c-1", "7", START).await;
+        let at = START.plus(DELAY);
+        let later = Some(at.plus(HOUR));
+        let sent = bench.store.finish(&sending, accepted("900", at, later), at).await.unwrap();
+        let folded = bench.hint(nine("900")).await;
+        assert_eq!(folded.answered.len(), 1);
+        assert_eq!(
+            (bench.score(&sent.id).await, bench.state(&sent.id).await),
+            (Some(9), "answered")
+        );
+        let due = bench.store.to_show(ACCOUNT, 10, SCORED).await.unwrap();
+        assert_eq!(due.len(), 1, "X is asked for its own word at once");
+        assert_eq!(bench.hint(nine("900")).await, Folded::default(), "told again it is no news");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hint_that_the_events_bear_out_stands() {
+    on_each_engine(async |bench| {
+        let sent = bench.sent("c-1", "7", "900").await;
+        bench.hint(nine("900")).await;
+        let folded = bench.read_to(JUDGED_BY, vec![nine("900")]).await;
+        assert_eq!((folded.answered.len(), folded.refuted.len()), (0, 0));
+        assert_eq!(
+            (bench.score(&sent.id).await, bench.state(&sent.id).await),
+            (Some(9), "answered")
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_events_and_webhook_differ_the_events_stand() {
+    on_each_engine(async |bench| {
+        let sent = bench.sent("c-1", "7", "900").await;
+        bench.hint(nine("900")).await;
+        let four = scored(told("900", SCORED), 4, SCORED);
+        let folded = bench.read_to(SCORED, vec![four]).await;
+        assert_eq!(folded.refuted, [(Some(sent.id.clone()), FeedbackId::new("900"))]);
+        assert_eq!(
+            (bench.score(&sent.id).await, bench.state(&sent.id).await),
+            (Some(4), "answered")
+        );
+        assert_eq!(bench.read_to(JUDGED_BY, Vec::new()).await.refuted, [], "it is told once");
+        bench.hint(nine("900")).await;
+        assert_eq!(bench.score(&sent.id).await, Some(4));
+        let known = bench.store.feedback(ACCOUNT, &FeedbackId::new("900")).await.unwrap().unwrap();
+        let aside = known.aside().0;
+        assert_eq!((aside.len(), aside[0].value, known.judged_by()), (1, 9, None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hint_that_the_events_do_not_know_is_withdrawn_when_they_should() {
+    on_each_engine(async |bench| {
+        let sent = bench.sent("c-1", "7", "900").await;
+        bench.hint(nine("900")).await;
+        let before = bench.read_to(JUDGED_BY.minus(SECOND), Vec::new()).await;
+        assert_eq!((before.refuted.len(), bench.score(&sent.id).await), (0, Some(9)));
+        let folded = bench.read_to(JUDGED_BY, Vec::new()).await;
+        assert_eq!(folded.refuted, [(Some(sent.id.clone()), FeedbackId::new("900"))]);
+        assert_eq!((bench.score(&sent.id).await, bench.state(&sent.id).await), (None, "sent"));
+        // They have come late.
+        let folded = bench.read_to(JUDGED_BY.plus(HOUR), vec![nine("900")]).await;
+        assert_eq!(folded.answered.len(), 1);
+        assert_eq!(
+            (bench.score(&sent.id).await, bench.state(&sent.id).await),
+            (Some(9), "answered")
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hint_settles_what_is_uncertain() {
+    on_each_engine(async |bench| {
+        let uncertain = bench.uncertain("c-1", "7").await;
+        let mut update = nine("900");
+        update.object.created_at = Some(START.plus(DELAY));
+        update.object.external_id = Some("c-1".into());
+        update.object.to_user_id = Some("7".into());
+        assert!(bench.store.knows_feedback(ACCOUNT, &update).await.unwrap());
+        assert!(!bench.store.knows_feedback(ACCOUNT, &nine("901")).await.unwrap());
+        let folded = bench.hint(update).await;
+        assert_eq!(folded.settled.len(), 1);
+        let State::Answered(delivery) = bench.survey(&uncertain.id).await.state else { panic!() };
+        assert_eq!(delivery.feedback_id.as_str(), "900");
+        // Never again `scheduled`, whatever becomes of the hint.
+        bench.read_to(JUDGED_BY, Vec::new()).await;
+        assert_eq!(bench.state(&uncertain.id).await, "sent");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_creates_own_is_not_lost() {
+    on_each_engine(async |bench| {
+        let sending = bench.sending("c-1", "7", START).await;
+        assert_eq!(bench.hint(nine("900")).await.answered, [], "it is the worker's to finish");
+        let at = START.plus(DELAY);
+        let survey = bench.store.finish(&sending, accepted("900", at, None), at).await.unwrap();
+        assert_eq!(survey.state.name(), "answered");
+        assert_eq!(bench.score(&survey.id).await, Some(9));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_change_of_what_is_immutable_is_kept_aside_and_told_once() {
+    on_each_engine(async |bench| {
+        let sent = bench.sent("c-1", "7", "900").await;
+        let four = scored(told("900", SCORED), 4, SCORED);
+        let later = SCORED.plus(HOUR);
+        let changed = scored(told("900", later), 9, later);
+        bench.store.fold(ACCOUNT, vec![four.clone()], SCORED).await.unwrap();
+        let folded = bench.store.fold(ACCOUNT, vec![changed.clone()], later).await.unwrap();
+        assert_eq!(folded.contradicted, [(Some(sent.id.clone()), FeedbackId::new("900"))]);
+        assert_eq!(bench.score(&sent.id).await, Some(4));
+        let again = bench.store.fold(ACCOUNT, vec![four, changed], later).await.unwrap();
+        assert_eq!(again, Folded::default());
+        let other = scored(told("901", SCORED), 1, SCORED);
+        let both = vec![other.clone(), scored(told("901", later), 2, later)];
+        let folded = bench.store.fold(ACCOUNT, both, later).await.unwrap();
+        assert_eq!(folded.contradicted, [(None, FeedbackId::new("901"))], "in one batch, too");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_of_no_known_kind_are_kept_once() {
+    on_each_engine(async |bench| {
+        let event = surveyd::store::Unknown { digest: "d".into(), body: "{}".into() };
+        for _ in 0..2 {
+            bench.store.keep_unknown("", vec![event.clone()], START).await.unwrap();
+        }
+    })
+    .await;
+}
