@@ -120,6 +120,16 @@ pub struct X {
     /// Requests under way at once, for each account.
     pub concurrency: usize,
     pub can_dm: CanDmBy,
+    /// Where X delivers feedback events; absent: it does not.
+    pub webhook: Option<XWebhook>,
+}
+
+/// What X shows when it delivers feedback events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct XWebhook {
+    pub username: String,
+    /// Any will do, so that one can be changed for another without a gap.
+    pub passwords: Vec<Secret>,
 }
 
 /// Where it is looked up whether a person can be messaged.

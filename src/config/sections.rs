@@ -1,8 +1,9 @@
 //! The sections that stand once each: `[store]`, `[http]`, `[log]`, `[x]`, `[poll]` and `[report]`.
 
+use super::given::Wrong;
 use super::walk::Table;
-use super::{CanDmBy, Http, Log, LogFormat, LogLevel, Poll, Report, Store, X};
-use super::{defaults, urls, values};
+use super::{CanDmBy, Http, Log, LogFormat, LogLevel, Poll, Report, Store, X, XWebhook};
+use super::{defaults, secret, urls, values};
 
 const FORMATS: [(&str, LogFormat); 3] =
     [("json", LogFormat::Json), ("text", LogFormat::Text), ("journald", LogFormat::Journald)];
@@ -51,7 +52,8 @@ pub(super) fn x(mut table: Table) -> Option<X> {
     let concurrency = values::integer(defaults::CONCURRENCY_BOUNDS);
     let concurrency = table.or("concurrency", defaults::CONCURRENCY, concurrency);
     let can_dm = table.or("can_dm", defaults::CAN_DM, values::choice(&CAN_DM));
-    table.close(&["webhook"]);
+    let webhook = webhook(&mut table);
+    table.close(&[]);
     Some(X {
         base_url: base_url?,
         request_timeout: request_timeout?,
@@ -60,7 +62,29 @@ pub(super) fn x(mut table: Table) -> Option<X> {
         events_horizon: events_horizon?,
         concurrency: concurrency? as usize,
         can_dm: can_dm?,
+        webhook: webhook?,
     })
+}
+
+/// `Some(None)` where it is left out.
+fn webhook(table: &mut Table) -> Option<Option<XWebhook>> {
+    let is_given = table.holds("webhook");
+    let mut table = table.table("webhook");
+    if !is_given {
+        table.abandon();
+        return Some(None);
+    }
+    let username = table.required("username", "\"x\"", |given| match given.text()? {
+        "" => Err(Wrong::new("is empty", "write the name that X shows")),
+        name if name.contains(':') => {
+            let remedy = "choose one without: Basic authentication (RFC 7617) ends it there";
+            Err(Wrong::new("holds a colon", remedy))
+        }
+        name => Ok(name.to_owned()),
+    });
+    let passwords = secret::read_list(&mut table, "password", |_| Ok(()));
+    table.close(&[]);
+    Some(Some(XWebhook { username: username?, passwords: passwords? }))
 }
 
 pub(super) fn poll(mut table: Table) -> Option<Poll> {

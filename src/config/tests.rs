@@ -8,6 +8,7 @@ mod sections;
 mod shipped;
 mod sources;
 mod unknown;
+mod x_webhook;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -54,9 +54,22 @@ const POINTERS: [&str; 27] = [
     "pulsante",
 ];
 
+/// X's own demand on the password that it shows.
+const PASSWORD_LEAST: usize = 20;
+
 /// All that is worth a second look.
 pub fn warnings(config: &Config) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    let passwords = config.x.webhook.iter().flat_map(|webhook| &webhook.passwords);
+    if passwords.into_iter().any(|it| it.expose().chars().count() < PASSWORD_LEAST) {
+        warnings.push(Warning {
+            key: "x.webhook.password".into(),
+            problem: format!(
+                "is shorter than the {PASSWORD_LEAST} random characters that X demands"
+            ),
+            remedy: "make one by `openssl rand -base64 24`, and tell it to X".into(),
+        });
+    }
     for account in &config.accounts {
         for (rule, survey) in account.surveys() {
             let key = match rule {

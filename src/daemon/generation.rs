@@ -15,16 +15,16 @@ use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
 use crate::desk::{Desk, Limits, Shared};
 use crate::domain::time::Millis;
-use crate::poller::{self, Poller};
+use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
 use crate::store::{Result, Store};
 use crate::watcher::spool::Spool;
 use crate::watcher::talks::Talks;
-use crate::watcher::verify::Verifier;
+use crate::watcher::verify::{Passwords, Verifier};
 use crate::watcher::x_hook::XHook;
 use crate::watcher::{Intake, Receiver};
-use crate::web::{Hook, Live, Rate, Source};
+use crate::web::{Hook, Live, Rate, Source, XWebhook};
 
 use super::spools;
 use super::watches::{self, Watch};
@@ -92,6 +92,10 @@ impl Generation {
             intake: self.intake(store, clock),
             sources: sources.collect(),
             hooks: self.hooks(config),
+            x_webhook: config.x.webhook.as_ref().map(|webhook| {
+                let hook = hook::Hook::new(&self.accounts, store);
+                XWebhook::new(Passwords::of(webhook), hook)
+            }),
             max_body: config.http.max_body,
         }
     }

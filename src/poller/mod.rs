@@ -4,6 +4,7 @@
 //! [`tick`] is one bounded pass over one account; the daemon loops. What people and agents write to
 //! each other is the business of [`reading`].
 
+pub mod hook;
 mod messages;
 pub mod reading;
 mod settle;

@@ -186,7 +186,7 @@ fn mapped<'a>(
     }
 }
 
-fn parsed(body: &[u8]) -> Result<Value, Problem> {
+pub fn parsed(body: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(body).map_err(|error| not_json(format!("the body is no JSON: {error}")))
 }
 

@@ -1,4 +1,4 @@
-//! HTTP in: closes from the sources, health and metrics. Who sends and what it says is checked
+//! HTTP in: closes from the sources, feedback from X, health and metrics. Who sends and what it says is checked
 //! here; what becomes of it is for [`watcher`](crate::watcher).
 
 mod intake;
@@ -7,6 +7,7 @@ mod metrics;
 mod problem;
 mod rate;
 mod server;
+mod x_webhook;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
@@ -26,6 +27,7 @@ use crate::watcher::verify::Verifier;
 pub use messages::Hook;
 pub use rate::Rate;
 pub use server::serve;
+pub use x_webhook::XWebhook;
 
 /// A source as HTTP sees it.
 pub struct Source {
@@ -43,6 +45,7 @@ pub struct Live {
     pub sources: HashMap<String, Source>,
     /// Where X delivers messages; no name is also a source's.
     pub hooks: HashMap<String, Hook>,
+    pub x_webhook: Option<XWebhook>,
     pub max_body: usize,
 }
 
@@ -71,6 +74,7 @@ impl Web {
     pub fn router(&self) -> Router {
         Router::new()
             .route("/v1/sources/{name}", post(intake::post).head(intake::head).get(messages::get))
+            .route("/v1/x/feedback", post(x_webhook::post))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics::get))

@@ -26,7 +26,7 @@ use clock::{Seen, TOLD_LATELY, date};
 pub use error::Error;
 pub use messages::MessagesPage;
 pub use sign::Keys;
-pub use wire::{CanDm, EventsPage, Person, Verified};
+pub use wire::{CanDm, EventsPage, Hint, Person, Verified, hints};
 
 use crate::domain::budget::Told;
 use crate::domain::feedback::Update;

@@ -55,10 +55,7 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
     let mut page = EventsPage { next_cursor: next_cursor(&value)?, ..EventsPage::default() };
     for event in value.get("events")?.as_array()? {
         let told_at = event.get("created_at").and_then(instant);
-        let is_known = matches!(
-            event.get("event_type").and_then(Value::as_str),
-            Some("feedback.created" | "feedback.updated")
-        );
+        let is_known = is_known(event);
         match event.get("feedback").filter(|_| is_known).and_then(|o| feedback(o, told_at)) {
             Some(update) => page.updates.push(update),
             None => {
@@ -68,6 +65,39 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
         }
     }
     Some(page)
+}
+
+/// One event of X's webhook.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hint {
+    /// Whose prompt it was; absent where X does not say.
+    pub from_user_id: Option<String>,
+    /// Absent: of a kind, or in a form, that surveyd does not know.
+    pub update: Option<Update>,
+    /// As it came.
+    pub raw: String,
+}
+
+/// What X's webhook delivers: an event as feedback/events lists them, alone, or several of them.
+pub fn hints(delivery: &Value) -> Vec<Hint> {
+    let several = delivery.as_array().or_else(|| delivery.get("events")?.as_array());
+    several.map_or(std::slice::from_ref(delivery), Vec::as_slice).iter().map(hint).collect()
+}
+
+fn hint(event: &Value) -> Hint {
+    let object = event.get("feedback").filter(|_| is_known(event));
+    let told_at = event.get("created_at").and_then(instant);
+    Hint {
+        from_user_id: event.pointer("/feedback/from_user_id").and_then(text),
+        update: object.and_then(|object| feedback(object, told_at)),
+        raw: event.to_string(),
+    }
+}
+
+/// Whether an event is of a kind that surveyd knows.
+fn is_known(event: &Value) -> bool {
+    let kind = event.get("event_type").and_then(Value::as_str);
+    matches!(kind, Some("feedback.created" | "feedback.updated"))
 }
 
 /// Where the next page is, `Some(None)` at the end; `None` where that cannot be read.

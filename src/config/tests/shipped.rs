@@ -29,6 +29,7 @@ fn read_with_secrets(text: &str) -> Config {
         ("acme-access-token-secret", "key-4"),
         ("helpdesk-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ("own-desk-secret", "hunter2"),
+        ("x-webhook-password", "hunter2"),
     ] {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
@@ -63,6 +64,8 @@ fn the_shipped_file_says_what_the_defaults_are() {
         + "account = \"acme\"\nrate_limit = 6000\n";
     let text = with(&text, "[accounts.survey]", "display_name = \"Acme\"\n[accounts.survey]");
     let mut shipped = read_with_secrets(&with_examples());
+    let webhook = shipped.x.webhook.take().unwrap();
+    assert_eq!((webhook.username.as_str(), webhook.passwords.len()), ("x", 1));
     let mapped = shipped.sources.pop().unwrap();
     let spool = shipped.spools.pop().unwrap();
     let watched = shipped.watched.pop().unwrap();
@@ -89,7 +92,7 @@ fn the_shipped_file_shows_every_key_there_is() {
     let mut walk = Walk::new(Path::new("surveyd.toml"), &environment);
     let others =
         ["mapped", "spool", "dm_inactivity"].map(|kind| SOURCE.replace("standard", kind)).concat();
-    let text = format!("{LEAST}{SOURCE}{others}");
+    let text = format!("{LEAST}{SOURCE}{others}[x.webhook]\nusername = \"x\"\n");
     super::super::read(walk.root(from_toml(&text).unwrap()));
     let known = walk.known;
     assert!(known.len() > 40, "{known:?}");

@@ -42,7 +42,7 @@ impl Key {
         })
     }
 
-    fn token(text: &[u8]) -> Self {
+    pub fn token(text: &[u8]) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, text);
         let tag = hmac::sign(&key, text);
         Self::Token(key, tag)

@@ -5,6 +5,7 @@
 //! signature is taken in its canonical form only.
 
 mod key;
+mod passwords;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use self::key::Key;
+pub use self::passwords::Passwords;
 use crate::config::{self, Algorithm, Encoding, Part, Scheme, TimestampForm};
 use crate::domain::time::Millis;
 

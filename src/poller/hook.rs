@@ -1,0 +1,97 @@
+//! X's webhook: what X's events will tell, told at once. It bears a password and no signature, so it is
+//! a hint until they have told.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+use tracing::info;
+
+use super::unknown;
+use crate::desk::Desk;
+use crate::domain::feedback::Update;
+use crate::store::{Result, Store};
+use crate::x::hints;
+
+/// Where X's webhook delivers to, for all accounts.
+#[derive(Clone)]
+pub struct Hook {
+    /// By the account's user id at X.
+    desks: HashMap<String, Desk>,
+    store: Store,
+}
+
+/// What a delivery came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Updates folded.
+    pub updates: usize,
+    /// Events kept as they came: of kinds, in forms or of accounts that surveyd does not know.
+    pub kept: usize,
+}
+
+impl Hook {
+    pub fn new(desks: &[Desk], store: &Store) -> Self {
+        let by_user = desks.iter().map(|desk| (desk.user_id.to_string(), desk.clone()));
+        Self { desks: by_user.collect(), store: store.clone() }
+    }
+
+    /// Takes a delivery; durable when this returns.
+    pub async fn take(&self, delivery: &Value) -> Result<Heard> {
+        let mut heard = Heard::default();
+        let mut by_user: BTreeMap<String, Vec<Update>> = BTreeMap::new();
+        let mut kept = BTreeMap::new();
+        for hint in hints(delivery) {
+            let user_id = match (&hint.from_user_id, self.only_user()) {
+                (Some(user_id), _) => Some(user_id.clone()),
+                (None, Some(user_id)) => Some(user_id),
+                (None, None) => self.user_of(hint.update.as_ref()).await?,
+            };
+            let user_id = user_id.filter(|user_id| self.desks.contains_key(user_id));
+            match (user_id, hint.update) {
+                (Some(user_id), Some(update)) => by_user.entry(user_id).or_default().push(update),
+                (user_id, _) => kept.entry(user_id).or_insert_with(Vec::new).push(hint.raw),
+            }
+        }
+        for (user_id, events) in kept {
+            heard.kept += events.len();
+            let desk = user_id.and_then(|user_id| self.desks.get(&user_id));
+            let account = desk.map_or("", |desk| desk.name());
+            info!(
+                event = "feedback.unknown",
+                account,
+                "{} feedback events that X's webhook has told are kept unread",
+                events.len(),
+            );
+            let events = events.into_iter().map(unknown).collect();
+            let now = self.desks.values().next().map(Desk::now).unwrap_or_default();
+            self.store.keep_unknown(account, events, now).await?;
+        }
+        for (user_id, updates) in by_user {
+            heard.updates += updates.len();
+            let desk = &self.desks[&user_id];
+            let judged_by = desk.x_now_at_most().plus(desk.limits.settle_after);
+            let folded = self.store.fold_hints(desk.name(), updates, judged_by, desk.now()).await?;
+            desk.tell(&folded);
+            // X is asked for its own word.
+            desk.reading.now();
+        }
+        Ok(heard)
+    }
+
+    /// Where there is one account, it is meant.
+    fn only_user(&self) -> Option<String> {
+        let mut users = self.desks.keys();
+        users.next().filter(|_| self.desks.len() == 1).cloned()
+    }
+
+    /// Whose feedback it is by our own record.
+    async fn user_of(&self, update: Option<&Update>) -> Result<Option<String>> {
+        let Some(update) = update else { return Ok(None) };
+        for (user_id, desk) in &self.desks {
+            if self.store.knows_feedback(desk.name(), update).await? {
+                return Ok(Some(user_id.clone()));
+            }
+        }
+        Ok(None)
+    }
+}

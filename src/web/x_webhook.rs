@@ -1,0 +1,80 @@
+//! `POST /v1/x/feedback`: where X delivers feedback events. Answered only once they are on the disk.
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use tracing::warn;
+
+use super::intake::{json, parsed, refuse, whole};
+use super::rate::Rate;
+use super::{Web, problem};
+use crate::poller::hook::Hook;
+use crate::watcher::verify::Passwords;
+
+/// Wrong passwords that are answered, and logged, in a minute.
+pub const STRANGERS_A_MINUTE: u32 = 10;
+
+/// X's webhook under a configuration.
+pub struct XWebhook {
+    pub passwords: Passwords,
+    pub hook: Hook,
+    pub strangers: Rate,
+}
+
+impl XWebhook {
+    pub fn new(passwords: Passwords, hook: Hook) -> Self {
+        Self { passwords, hook, strangers: Rate::per_minute(STRANGERS_A_MINUTE) }
+    }
+}
+
+#[derive(Serialize)]
+struct Heard {
+    updates: usize,
+    kept: usize,
+}
+
+pub async fn post(State(web): State<Web>, request: Request) -> Response {
+    let live = web.live();
+    let Some(webhook) = &live.x_webhook else {
+        return problem::not_found("X's webhook is not configured: there is no [x.webhook]");
+    };
+    let (parts, body) = request.into_parts();
+    let authorization =
+        parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if !webhook.passwords.fit(authorization) {
+        return stranger(&web, webhook);
+    }
+    let body = match whole(body, &parts.headers, live.max_body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
+    };
+    let delivery = match parsed(&body) {
+        Ok(delivery) => delivery,
+        Err(problem) => {
+            warn!(event = "feedback.rejected", "a delivery of X's webhook is no JSON");
+            return problem.into_response();
+        }
+    };
+    match webhook.hook.take(&delivery).await {
+        Ok(heard) => json(StatusCode::OK, &Heard { updates: heard.updates, kept: heard.kept }),
+        Err(error) => problem::store(&error),
+    }
+}
+
+fn stranger(web: &Web, webhook: &XWebhook) -> Response {
+    if let Err(seconds) = webhook.strangers.take(web.clock.now()) {
+        let detail = "too many wrong passwords; the right one is always taken";
+        return problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string());
+    }
+    warn!(
+        event = "feedback.rejected",
+        status = 401,
+        "a delivery to X's webhook bears neither the user name and password of [x.webhook]",
+    );
+    let mut response =
+        refuse(StatusCode::UNAUTHORIZED, "the user name or the password is wrong or missing");
+    let asks = HeaderValue::from_static("Basic realm=\"surveyd\", charset=\"UTF-8\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, asks);
+    response
+}
