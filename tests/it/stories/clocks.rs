@@ -51,7 +51,8 @@ async fn a_full_day_is_xs_day_wherever_our_clock_stands() {
     stage.close("c-2", BEN).await;
     stage.pass(hours(23)).await;
     assert_eq!(stage.prompted(BEN), 0);
-    stage.pass(hours(1) + minutes(1)).await;
+    // On a busy machine a call may take too long, and X be let alone for two minutes.
+    stage.pass(hours(1) + minutes(5)).await;
     assert_eq!(stage.prompted(BEN), 1);
 }
 
