@@ -177,7 +177,7 @@ fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
             Some(Given { given_at: given_at.unwrap_or(updated_at), told_at: updated_at, value })
         }),
         text: part("text").and_then(|(value, given_at)| {
-            let value = value.as_str()?.to_owned();
+            let value = storable(value.as_str()?);
             Some(Given { given_at: given_at.unwrap_or(updated_at), told_at: updated_at, value })
         }),
         object: Object {
@@ -198,10 +198,15 @@ fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
     })
 }
 
+/// PostgreSQL's text cannot hold U+0000; what people write must not be lost for it.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
 /// A string, or a number written as one.
 pub fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(storable(text)),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
@@ -250,6 +255,20 @@ mod tests {
         assert_eq!(update.text, None);
         assert!(update.object.raw.contains("brand_new_field"));
         assert!(!update.object.raw.contains("response"));
+    }
+
+    #[test]
+    fn what_no_database_can_hold_is_told_with_another_character() {
+        let body = br#"{"events":[{"event_type":"feedback.updated","created_at":"Tue Dec 15 17:58:20 +0000 2015",
+            "feedback":{"id":"1\u0000","external_id":"c\u0000","name":"\u0000",
+            "response":{"text":{"value":"a\u0000b"}}}}],"next_cursor":"\u0000"}"#;
+        let page = events(body).unwrap();
+        let update = &page.updates[0];
+        assert_eq!(update.text.as_ref().unwrap().value, "a\u{FFFD}b");
+        let object = &update.object;
+        let all = [update.id.as_str(), object.external_id.as_deref().unwrap(), &object.raw];
+        assert!(all.iter().all(|text| !text.contains('\0')), "{all:?}");
+        assert!(!page.next_cursor.unwrap().contains('\0'));
     }
 
     #[test]
