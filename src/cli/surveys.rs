@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use super::decisions::{Entry, entries};
 use super::{Context, print_json, table, usage};
+use crate::daemon::wake_running;
 use crate::domain::feedback::{Feedback, Given};
 use crate::domain::id::{SurveyId, UserId};
+use crate::domain::policy;
 use crate::domain::survey::{Reason, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{Listing, ResultRow, Step};
@@ -20,6 +22,8 @@ pub enum Surveys {
     Show(One),
     /// Call off a survey that has not been sent
     Cancel(One),
+    /// Send a survey after all that ended without a prompt; all is decided anew as it is sent
+    Retry(One),
 }
 
 #[derive(Args)]
@@ -114,6 +118,7 @@ pub async fn run(surveys: Surveys, context: &Context) -> anyhow::Result<()> {
         Surveys::List(wanted) => list(wanted, context).await,
         Surveys::Show(one) => show(one, context).await,
         Surveys::Cancel(one) => cancel(one, context).await,
+        Surveys::Retry(one) => retry(one, context).await,
     }
 }
 
@@ -283,5 +288,32 @@ async fn cancel(one: One, context: &Context) -> anyhow::Result<()> {
         return print_json(&line(&survey));
     }
     println!("survey {} is cancelled", survey.id);
+    Ok(())
+}
+
+async fn retry(one: One, context: &Context) -> anyhow::Result<()> {
+    let location = context.location()?;
+    let store = context.store().await?;
+    let id = SurveyId::new(one.id);
+    let now = context.clock.now();
+    let survey = store.survey(&id).await?.ok_or_else(|| unknown(&id))?.survey;
+    let account = context.config.account(&survey.account);
+    let account = account.ok_or_else(|| anyhow!("account {} is not configured", survey.account))?;
+    let chosen = account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice);
+    if policy::is_too_late(survey.closed_at, &chosen.rules(), now) {
+        bail!(
+            "survey {id} cannot be sent any more: its conversation closed at {}, longer ago than \
+             expire_after",
+            survey.closed_at.rfc3339()
+        );
+    }
+    let retried = store.retry(id.clone(), now).await?;
+    store.close().await;
+    let survey = retried.map_err(|why| anyhow!("survey {id} cannot be sent again: {why}"))?;
+    wake_running(&location);
+    if one.json {
+        return print_json(&line(&survey));
+    }
+    println!("survey {} is scheduled", survey.id);
     Ok(())
 }

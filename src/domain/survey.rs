@@ -202,6 +202,8 @@ pub enum Event {
     Answered,
     /// The answer was X's webhook's alone, and X's events do not bear it out.
     Withdrawn,
+    /// An operator wants it sent after all.
+    Retried,
     /// X shows a prompt of ours that we did not know to be out.
     Found(Delivery),
 }
@@ -286,9 +288,12 @@ impl State {
                 E::TooLate => Ok(S::Expired),
                 E::Refused(failure) => Ok(S::Failed(failure)),
                 E::Found(delivery) => Ok(S::Sent(delivery)),
-                E::Accepted(_) | E::NotSent | E::NoAnswer { .. } | E::Answered | E::Withdrawn => {
-                    Err(refuse(&S::Scheduled, &event))
-                }
+                E::Accepted(_)
+                | E::NotSent
+                | E::NoAnswer { .. }
+                | E::Answered
+                | E::Withdrawn
+                | E::Retried => Err(refuse(&S::Scheduled, &event)),
             },
             S::Sending { begun_at } => match event {
                 E::Accepted(delivery) => Ok(S::Sent(delivery)),
@@ -304,6 +309,7 @@ impl State {
                 | E::TooLate
                 | E::Answered
                 | E::Withdrawn
+                | E::Retried
                 | E::Found(_) => Err(refuse(&S::Sending { begun_at }, &event)),
             },
             S::Uncertain { begun_at, given_up_at } => match event {
@@ -317,7 +323,7 @@ impl State {
                 }
                 // X's answer has come after all, and is a refusal of this person.
                 E::Suppressed(reason) => Ok(S::Suppressed(reason)),
-                E::Begun { .. } | E::Cancelled(_) | E::Answered | E::Withdrawn => {
+                E::Begun { .. } | E::Cancelled(_) | E::Answered | E::Withdrawn | E::Retried => {
                     Err(refuse(&S::Uncertain { begun_at, given_up_at }, &event))
                 }
             },
@@ -332,10 +338,12 @@ impl State {
                 | E::TooLate
                 | E::Refused(_)
                 | E::Withdrawn
+                | E::Retried
                 | E::Found(_) => Err(refuse(&S::Sent(delivery), &event)),
             },
             end @ (S::Suppressed(_) | S::Cancelled(_) | S::Expired | S::Failed(_)) => match event {
                 E::Found(delivery) => Ok(S::Sent(delivery)),
+                E::Retried => Ok(S::Scheduled),
                 E::Begun { .. }
                 | E::Accepted(_)
                 | E::NotSent
@@ -358,6 +366,7 @@ impl State {
                 | E::TooLate
                 | E::Refused(_)
                 | E::Answered
+                | E::Retried
                 | E::Found(_) => Err(refuse(&S::Answered(delivery), &event)),
             },
         }

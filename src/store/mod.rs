@@ -22,6 +22,7 @@ mod optouts;
 mod progress;
 mod reads;
 mod recorded;
+mod retry;
 mod rows;
 mod sends;
 mod settle;

@@ -83,3 +83,14 @@ fn a_request_is_not_given_up_before_it_was_begun() {
     let uncertain = State::Uncertain { begun_at: NOW, given_up_at: NOW };
     assert_eq!(sending.step(Event::NoAnswer { at: before }), Ok(uncertain));
 }
+
+#[test]
+fn what_x_may_have_carried_out_is_never_scheduled_by_hand() {
+    for state in all_states() {
+        let ended = matches!(
+            state,
+            State::Suppressed(_) | State::Cancelled(_) | State::Expired | State::Failed(_)
+        );
+        assert_eq!(state.step(Event::Retried).is_ok(), ended);
+    }
+}

@@ -83,6 +83,22 @@ fn a_close_by_hand_tells_all_that_a_notice_can() {
 }
 
 #[test]
+fn a_survey_that_ended_without_a_prompt_is_sent_after_all() {
+    let program = program();
+    let skipped = close(&program, "c-1", &["--team", "abuse"]);
+    let id = skipped["survey_id"].as_str().unwrap();
+    let retried = program.run(&["surveys", "retry", id, "--json"]).json();
+    assert_eq!((&retried["survey_id"], &retried["state"]), (&json!(id), &json!("scheduled")));
+    let again = program.run(&["surveys", "retry", id]);
+    let words = format!("surveyd: survey {id} cannot be sent again: it is scheduled already\n");
+    assert_eq!((again.code, again.stderr), (1, words));
+    let old = close(&program, "c-2", &["--closed-at", "2026-01-01T00:00:00Z"]);
+    let late = program.run(&["surveys", "retry", old["survey_id"].as_str().unwrap()]);
+    assert_eq!(late.code, 1);
+    assert!(late.stderr.contains("closed at 2026-01-01T00:00:00Z, longer ago than expire_after"));
+}
+
+#[test]
 fn people_opt_out_and_in_again() {
     let program = program();
     close(&program, "c-1", &[]);

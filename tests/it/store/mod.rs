@@ -15,6 +15,7 @@ mod reads;
 mod progress;
 mod recorded;
 mod reopenings;
+mod retrying;
 mod sends;
 mod settling;
 mod shown;
