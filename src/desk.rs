@@ -239,6 +239,11 @@ impl Desk {
         self.store.calls_left(self.name(), call, self.x_now_at_least()).await
     }
 
+    /// Calls that may be made now for what can wait.
+    pub async fn calls_spare(&self, call: Call) -> store::Result<u32> {
+        self.store.calls_spare(self.name(), call, self.x_now_at_least()).await
+    }
+
     /// Keeps what X's headers said of a limit.
     pub async fn hear(&self, call: Call, told: Option<Told>, under_way: u32) -> store::Result<()> {
         match told {

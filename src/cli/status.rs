@@ -8,6 +8,7 @@ use super::{Context, print_json, table};
 use crate::domain::budget::Call;
 use crate::domain::policy::DAY;
 use crate::domain::time::Millis;
+use crate::store::PollState;
 
 #[derive(Args)]
 pub struct Show {
@@ -34,9 +35,30 @@ struct Account {
     left: BTreeMap<&'static str, i64>,
     events_read_to: Option<String>,
     events_behind_seconds: Option<u64>,
+    /// Of that, what X lets be read: the rest is the horizon.
+    events_left_seconds: Option<u64>,
+    /// The window of events that is being read.
+    events_window: Option<Window>,
+    /// The second looks at what has been read, by how far they go back.
+    looks: BTreeMap<&'static str, Look>,
     paused: Option<Paused>,
     /// Set while sends are held after a restored backup, until the events are read to then.
     held_since_restore_at: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Window {
+    from: String,
+    to: String,
+}
+
+#[derive(Serialize)]
+struct Look {
+    /// Up to where the last one went, or the one under way goes.
+    to: Option<String>,
+    /// How far the one under way has come.
+    under_way_at: Option<String>,
+    done_at: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -53,6 +75,7 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
     let mut accounts = Vec::new();
     for account in &context.config.accounts {
         let state = store.account_status(&account.name, now.minus(DAY)).await?;
+        let readable = now.minus(context.config.x.events_horizon);
         let mut left = BTreeMap::new();
         for call in Call::ALL {
             let calls = i64::from(store.calls_left(&account.name, call, now).await?);
@@ -70,6 +93,15 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
             left,
             events_read_to: state.events_done_to.map(Millis::rfc3339),
             events_behind_seconds: state.events_done_to.map(|to| now.since(to).as_secs()),
+            events_left_seconds: state.events_done_to.map(|to| readable.since(to).as_secs()),
+            events_window: state
+                .events_window
+                .map(|window| Window { from: window.from.rfc3339(), to: window.to.rfc3339() }),
+            looks: state
+                .looks
+                .iter()
+                .map(|(look, state)| (look.as_str(), look_of(state)))
+                .collect(),
             paused: state.paused.map(|paused| Paused {
                 since: paused.paused_at.rfc3339(),
                 reason: paused.why,
@@ -96,6 +128,15 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
         waiting_without_account,
     };
     if show.json { print_json(&status) } else { print(&status) }
+}
+
+fn look_of(state: &PollState) -> Look {
+    let under_way = state.under_way_to();
+    Look {
+        to: state.goal.map(Millis::rfc3339),
+        under_way_at: under_way.and(state.done_to).map(Millis::rfc3339),
+        done_at: state.done_at.filter(|_| under_way.is_none()).map(Millis::rfc3339),
+    }
 }
 
 fn print(status: &Status) -> anyhow::Result<()> {
@@ -127,6 +168,10 @@ fn print(status: &Status) -> anyhow::Result<()> {
         .collect();
     println!("left of the day (create) and of 15 minutes (all others):");
     table::print(&head, &rows)?;
+    println!();
+    for account in &status.accounts {
+        println!("{}", words_of_reading(account));
+    }
     for account in &status.accounts {
         if let Some(restored_at) = &account.held_since_restore_at {
             println!(
@@ -143,4 +188,38 @@ fn print(status: &Status) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+/// How the reading of an account's events stands, in a line.
+fn words_of_reading(account: &Account) -> String {
+    let name = &account.account;
+    let Some(read_to) = &account.events_read_to else {
+        return format!("{name}: no events have been read yet");
+    };
+    let left = match account.events_left_seconds {
+        Some(left) if left >= 60 => format!(", {} behind X's horizon", words_of_length(left)),
+        Some(_) | None => String::new(),
+    };
+    let window = match &account.events_window {
+        Some(window) => format!(", {} to {} is being read", window.from, window.to),
+        None => String::new(),
+    };
+    let looks: Vec<String> = account
+        .looks
+        .iter()
+        .map(|(look, state)| match (&state.under_way_at, &state.done_at) {
+            (Some(at), _) => format!("{look} at {at}"),
+            (None, Some(done_at)) => format!("{look} done at {done_at}"),
+            (None, None) => format!("{look} not yet"),
+        })
+        .collect();
+    format!("{name}: events read to {read_to}{left}{window}; second looks: {}", looks.join(", "))
+}
+
+fn words_of_length(seconds: u64) -> String {
+    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
 }

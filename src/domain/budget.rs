@@ -147,6 +147,11 @@ impl Window {
         at.smaller(limit).saturating_sub(at.used()).min(told)
     }
 
+    /// Calls that are left of the first half of the limit: the other is for what cannot wait.
+    pub fn spare(&self, limit: u32, now: Millis) -> u32 {
+        self.left(limit, now).saturating_sub(self.smaller(limit) / 2)
+    }
+
     /// Whether X's headers say anything that this count does not know better.
     pub fn is_news(&self, told: Told, under_way: u32, limit: u32, now: Millis) -> bool {
         let heard = told.limit.map_or(self.smaller(limit), |told| told.min(limit));
@@ -269,6 +274,17 @@ mod tests {
         window.take(180, now).unwrap();
         assert_eq!(window.take(180, now), Err(reset_at));
         assert!(window.take(180, reset_at).is_ok());
+    }
+
+    #[test]
+    fn what_can_wait_gets_half_of_the_limit_and_of_a_single_call_the_whole() {
+        let mut window = Window::default();
+        let now = Millis(0);
+        assert_eq!((window.spare(1_000, now), window.spare(1, now)), (500, 1));
+        for _ in 0..3 {
+            window.take(4, now).unwrap();
+        }
+        assert_eq!((window.left(4, now), window.spare(4, now)), (1, 0));
     }
 
     #[test]

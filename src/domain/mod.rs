@@ -4,7 +4,8 @@
 //! that a [`survey::Survey`]; where only messages are seen, [`talk`] says when one is over, and
 //! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`] what it says;
 //! what X tells back is folded by [`feedback`] and counted by [`summary`]; [`direct_message`] knows
-//! the trace of a prompt among an account's messages; [`budget`] keeps count of the calls that X
+//! the trace of a prompt among an account's messages; [`reading`] says which events are read next, and
+//! which once more; [`budget`] keeps count of the calls that X
 //! allows.
 
 pub mod budget;
@@ -15,6 +16,7 @@ pub mod id;
 pub mod mapping;
 pub mod message;
 pub mod policy;
+pub mod reading;
 pub mod stop_words;
 pub mod summary;
 pub mod survey;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use tracing::info;
 
-use super::unknown;
+use super::windows::unknown;
 use crate::desk::Desk;
 use crate::domain::feedback::Update;
 use crate::store::{Result, Store};

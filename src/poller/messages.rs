@@ -83,7 +83,7 @@ impl Messages {
                 return Ok(Ok(messages));
             }
             self.end_wait();
-            let asked = desk.x.direct_messages(&desk.keys, cursor.as_deref(), now);
+            let asked = desk.x.direct_messages(&desk.keys, cursor.as_deref(), desk.now());
             let Some(answer) = desk.unless_stopping(asked).await else { return Ok(Err(now)) };
             desk.hear(Call::DirectMessages, answer.told, 0).await?;
             let page = match answer.result {

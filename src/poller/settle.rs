@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::failed_reading;
 use super::messages::Messages;
+use super::{Poller, evidence};
 use crate::desk::Desk;
-use crate::domain::budget::Call;
 use crate::domain::direct_message::{DirectMessage, Trace};
+use crate::domain::reading::{Range, WINDOW_MOST};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{Result, Unsettled};
@@ -27,7 +27,8 @@ const MARGIN: Duration = Duration::from_secs(2);
 const TOGETHER: Duration = Duration::from_secs(60 * 60);
 
 /// Settles what can be settled now. When there is more to settle.
-pub async fn settle(desk: &Desk, messages: &mut Messages) -> Result<Option<Millis>> {
+pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
+    let Poller { messages, reader, settling, .. } = poller;
     let unsettled = desk.store.unsettled(desk.name()).await?;
     let Some(first) = unsettled.first() else {
         messages.end_wait();
@@ -57,9 +58,15 @@ pub async fn settle(desk: &Desk, messages: &mut Messages) -> Result<Option<Milli
     let Some(done_to) = desk.store.poll_state(desk.name()).await?.done_to else {
         return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
     };
+    if readable.since(done_to) > WINDOW_MOST + desk.limits.poll_interval {
+        // After a long downtime: the windows will come to where this one is begun, and no call is
+        // made twice.
+        return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
+    }
     let start = start.min(done_to);
     let end = together.iter().map(|one| provable_from(desk, one)).max().unwrap_or(readable);
-    if let Some(again) = read(desk, start, end).await? {
+    let range = Range { from: start, to: end };
+    if let Some(again) = evidence::read(desk, reader, settling, range).await? {
         return Ok(Some(again));
     }
     if readable_to(desk) < end {
@@ -178,52 +185,6 @@ fn caused_from(unsettled: &Unsettled, apart: Apart) -> Millis {
 fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
     let ahead = desk.x.clock_apart(desk.now()).unwrap_or_default().ahead();
     unsettled.given_up_at.plus(desk.limits.settle_after).plus(MARGIN).plus(ahead)
-}
-
-/// Reads the events of a range to their end and folds them. When to try again, if that failed.
-async fn read(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
-    let mut cursor: Option<String> = None;
-    loop {
-        let now = desk.now();
-        if desk.stop.is_stopping() {
-            return Ok(Some(now));
-        }
-        if let Err(until) = desk.take_calls(Call::Events, 1).await? {
-            return Ok(Some(until));
-        }
-        let asked = desk.x.events(&desk.keys, (from, to), cursor.as_deref(), now);
-        let Some(answer) = desk.unless_stopping(asked).await else { return Ok(Some(now)) };
-        desk.hear(Call::Events, answer.told, 0).await?;
-        let page = match answer.result {
-            Ok(page) => page,
-            Err(error) => return failed_reading(desk, &error).await.map(Some),
-        };
-        desk.tell(&desk.store.fold(desk.name(), page.updates, desk.now()).await?);
-        if page.unreadable > 0 {
-            warn!(
-                event = "poll.failed",
-                account = desk.name(),
-                "{} feedback events of account {} have a form that cannot be read: they may be of \
-                 the surveys that are uncertain, which stay so",
-                page.unreadable,
-                desk.name(),
-            );
-            return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
-        }
-        match page.next_cursor {
-            Some(next) if Some(&next) == cursor.as_ref() => {
-                // The same page for ever is no reading to the end.
-                warn!(
-                    event = "poll.failed",
-                    account = desk.name(),
-                    "X repeats a page of feedback events; tried again later",
-                );
-                return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
-            }
-            Some(next) => cursor = Some(next),
-            None => return Ok(None),
-        }
-    }
 }
 
 fn tell_shown(survey: &Survey) {

@@ -159,6 +159,11 @@ impl Store {
         Ok(self.window(account, call).await?.left(call.limit(), now))
     }
 
+    /// Calls of a kind that the account may make now for what can wait.
+    pub async fn calls_spare(&self, account: &str, call: Call, now: Millis) -> Result<u32> {
+        Ok(self.window(account, call).await?.spare(call.limit(), now))
+    }
+
     /// When the account may make such a call again; `None`: now.
     pub async fn calls_free_at(
         &self,

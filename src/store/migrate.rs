@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use super::{Engine, Error, Location, Result};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 7] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
@@ -15,6 +15,7 @@ const MIGRATIONS: [(i64, &str, &str); 7] = [
     (5, "policy", include_str!("../../migrations/0005_policy.sql")),
     (6, "talks", include_str!("../../migrations/0006_talks.sql")),
     (7, "hints", include_str!("../../migrations/0007_hints.sql")),
+    (9, "reading", include_str!("../../migrations/0009_reading.sql")),
 ];
 
 /// The newest schema this program knows.

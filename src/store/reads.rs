@@ -6,9 +6,10 @@ use std::sync::LazyLock;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Engine, Paused, Result, Store, rows};
+use super::{Engine, Paused, PollState, Result, Store, rows};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::decision::Decision;
+use crate::domain::reading::{Look, Range, Reading};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 
@@ -89,6 +90,10 @@ pub struct AccountStatus {
     /// The oldest of them.
     pub oldest_of_day: Option<Millis>,
     pub events_done_to: Option<Millis>,
+    /// The window of events that is being read.
+    pub events_window: Option<Range>,
+    /// The second looks over them.
+    pub looks: Vec<(Look, PollState)>,
     pub paused: Option<Paused>,
 }
 
@@ -282,10 +287,17 @@ impl Store {
         .bind(since.0)
         .fetch_one(&self.readers)
         .await?;
+        let events = self.poll_state(account).await?;
+        let mut looks = Vec::new();
+        for look in Look::ALL {
+            looks.push((look, self.reading(account, Reading::Second(look)).await?));
+        }
         Ok(AccountStatus {
             prompts_of_day: day.try_get(0)?,
             oldest_of_day: day.try_get::<Option<i64>, _>(1)?.map(Millis),
-            events_done_to: self.poll_state(account).await?.done_to,
+            events_done_to: events.done_to,
+            events_window: events.window.map(|window| window.range()),
+            looks,
             paused: self.paused(account).await?,
         })
     }

@@ -1,11 +1,14 @@
-//! How far the events of each account have been read.
+//! How far the events of each account have been read, and what for.
+
+use std::time::Duration;
 
 use sqlx::{AnyConnection, Row};
 
 use super::fold::{Folded, fold};
 use super::{Result, Store, hints};
 use crate::domain::feedback::{Trust, Update};
-use crate::domain::time::Millis;
+use crate::domain::reading::{Look, Range, Reading, WINDOW_MOST};
+use crate::domain::time::{Millis, millis};
 
 /// A range of events that is being read, both ends included, and the cursor of its next page.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +18,32 @@ pub struct PollWindow {
     pub cursor: Option<String>,
 }
 
-/// How far the events of an account have been read.
+impl PollWindow {
+    pub fn range(&self) -> Range {
+        Range { from: self.from, to: self.to }
+    }
+}
+
+/// How far a reading of the events of an account has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PollState {
+    /// Where the first window of all began.
+    pub begun_from: Option<Millis>,
     pub done_to: Option<Millis>,
+    /// When it came that far, by our clock.
+    pub done_at: Option<Millis>,
+    /// Where a look ends, or ended; absent for the first reading, which has no end.
+    pub goal: Option<Millis>,
     pub window: Option<PollWindow>,
+    /// The longest that windows may be while X's cursors do not last.
+    pub window_most: Option<Duration>,
+}
+
+impl PollState {
+    /// The end of a look that is under way.
+    pub fn under_way_to(&self) -> Option<Millis> {
+        self.goal.filter(|goal| self.done_to.is_none_or(|done_to| done_to < *goal))
+    }
 }
 
 /// One page of events.
@@ -40,11 +64,31 @@ pub struct Unknown {
 }
 
 /// Both only where the place is still the one that the page was asked from.
-const NEXT_PAGE: &str = "update poll set cursor = $1 where account = $2 and window_from = $3 \
-     and window_to = $4 and coalesce(cursor, '') = $5";
-const LAST_PAGE: &str = "update poll set done_to = window_to, window_from = null, \
-     window_to = null, cursor = $1 where account = $2 and window_from = $3 and window_to = $4 \
-     and coalesce(cursor, '') = $5";
+const NEXT_PAGE: &str = "update reading set cursor = $1 where account = $2 and what = $3 \
+     and window_from = $4 and window_to = $5 and coalesce(cursor, '') = $6";
+/// A window that was read to its end lets the next ones be longer again, by a quarter: where X's
+/// cursors go on not to last, few are lost on the way, and where they do, a day is soon reached.
+const LAST_PAGE: &str = "update reading set done_to = window_to, done_at = $7, window_from = null, \
+     window_to = null, cursor = $1, \
+     window_most = case when window_most * 5 / 4 < $8 then window_most * 5 / 4 end \
+     where account = $2 and what = $3 and window_from = $4 and window_to = $5 \
+     and coalesce(cursor, '') = $6";
+
+/// Only where all is still read as far as when the window was chosen: else it might end before
+/// where another daemon has come to meanwhile.
+const OPEN: &str = "insert into reading (account, what, begun_from, window_from, window_to, window_most) \
+     values ($1, $2, $3, $3, $4, $5) on conflict (account, what) do update \
+     set window_from = excluded.window_from, window_to = excluded.window_to, cursor = null, \
+     window_most = excluded.window_most, begun_from = case when reading.done_to is null \
+     then excluded.begun_from else reading.begun_from end where coalesce(reading.done_to, 0) = $6";
+
+const BEGIN_LOOK: &str = "insert into reading (account, what, begun_from, done_to, goal) \
+     values ($1, $2, $3, $3, $4) on conflict (account, what) do update \
+     set done_to = excluded.done_to, goal = excluded.goal, window_from = null, window_to = null, \
+     cursor = null";
+
+const READ: &str = "select begun_from, done_to, done_at, goal, window_from, window_to, cursor, \
+     window_most from reading where account = $1 and what = $2";
 
 impl Store {
     /// Folds a page of `window` and moves the cursor past it, in one transaction. Where another
@@ -52,6 +96,7 @@ impl Store {
     pub async fn fold_page(
         &self,
         account: &str,
+        reading: Reading,
         window: PollWindow,
         page: Page,
         now: Millis,
@@ -60,24 +105,23 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let statement = match &page.next_cursor {
-                        Some(_) => NEXT_PAGE,
-                        None => LAST_PAGE,
-                    };
                     let is_last = page.next_cursor.is_none();
-                    let moved = sqlx::query(statement)
+                    let mut moved = sqlx::query(if is_last { LAST_PAGE } else { NEXT_PAGE })
                         .bind(page.next_cursor)
                         .bind(account.as_str())
+                        .bind(reading.as_str())
                         .bind(window.from.0)
                         .bind(window.to.0)
-                        .bind(window.cursor.unwrap_or_default())
-                        .execute(&mut *connection)
-                        .await?
-                        .rows_affected();
+                        .bind(window.cursor.unwrap_or_default());
+                    if is_last {
+                        moved = moved.bind(now.0).bind(millis(WINDOW_MOST));
+                    }
+                    let moved = moved.execute(&mut *connection).await?.rows_affected();
                     keep(connection, &account, page.unknown, now).await?;
                     let mut folded =
                         fold(connection, &account, page.updates, Trust::Word, now).await?;
-                    if is_last && moved > 0 {
+                    // A second look proves nothing: it may not have been read up to there.
+                    if is_last && moved > 0 && reading == Reading::First {
                         hints::judge(connection, &account, window.to, now, &mut folded).await?;
                     }
                     Ok(folded)
@@ -101,44 +145,84 @@ impl Store {
             .await
     }
 
-    /// Makes a window durable before its first page is asked for.
-    pub async fn open_window(&self, account: &str, from: Millis, to: Millis) -> Result<()> {
+    /// Makes a window durable before its first page is asked for, and how long windows may be from
+    /// now on. `state`: from which it was chosen; where that has changed meanwhile, it is not opened.
+    pub async fn open_window(
+        &self,
+        account: &str,
+        reading: Reading,
+        state: &PollState,
+        window: Range,
+        window_most: Option<Duration>,
+    ) -> Result<()> {
         let account = account.to_owned();
+        let done_to = state.done_to.unwrap_or_default();
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    sqlx::query(
-                        "insert into poll (account, window_from, window_to) values ($1, $2, $3) \
-                         on conflict (account) do update set window_from = excluded.window_from, \
-                         window_to = excluded.window_to, cursor = null",
-                    )
-                    .bind(account)
-                    .bind(from.0)
-                    .bind(to.0)
-                    .execute(connection)
-                    .await?;
+                    sqlx::query(OPEN)
+                        .bind(account)
+                        .bind(reading.as_str())
+                        .bind(window.from.0)
+                        .bind(window.to.0)
+                        .bind(window_most.map(millis))
+                        .bind(done_to.0)
+                        .execute(connection)
+                        .await?;
                     Ok(())
                 })
             })
             .await
     }
 
+    /// Begins a second look over a range.
+    pub async fn begin_look(&self, account: &str, look: Look, range: Range) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(BEGIN_LOOK)
+                        .bind(account)
+                        .bind(look.as_str())
+                        .bind(range.from.0)
+                        .bind(range.to.0)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// How far the first reading has come: what a miss in the events is proved by.
     pub async fn poll_state(&self, account: &str) -> Result<PollState> {
-        let row = sqlx::query(
-            "select done_to, window_from, window_to, cursor from poll where account = $1",
-        )
-        .bind(account)
-        .fetch_optional(&self.readers)
-        .await?;
+        self.reading(account, Reading::First).await
+    }
+
+    /// How far a reading has come.
+    pub async fn reading(&self, account: &str, reading: Reading) -> Result<PollState> {
+        let row = sqlx::query(READ)
+            .bind(account)
+            .bind(reading.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
         let Some(row) = row else { return Ok(PollState::default()) };
-        let instant = |column: usize| row.try_get::<Option<i64>, _>(column);
-        let window = match (instant(1)?, instant(2)?) {
-            (Some(from), Some(to)) => {
-                Some(PollWindow { from: Millis(from), to: Millis(to), cursor: row.try_get(3)? })
-            }
+        let instant =
+            |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
+        let window = match (instant(4)?, instant(5)?) {
+            (Some(from), Some(to)) => Some(PollWindow { from, to, cursor: row.try_get(6)? }),
             _ => None,
         };
-        Ok(PollState { done_to: instant(0)?.map(Millis), window })
+        let most: Option<i64> = row.try_get(7)?;
+        Ok(PollState {
+            begun_from: instant(0)?,
+            done_to: instant(1)?,
+            done_at: instant(2)?,
+            goal: instant(3)?,
+            window,
+            window_most: most
+                .map(|most| Duration::from_millis(u64::try_from(most).unwrap_or_default())),
+        })
     }
 
     /// When the first close of an account was taken in.

@@ -31,6 +31,7 @@ pub use wire::{CanDm, EventsPage, Hint, Person, Verified, hints};
 use crate::domain::budget::Told;
 use crate::domain::feedback::Update;
 use crate::domain::id::{FeedbackId, UserId};
+use crate::domain::reading::Range;
 use crate::domain::time::Millis;
 use crate::store::Sending;
 
@@ -53,6 +54,24 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// For the POST that prompts.
     pub send_timeout: Duration,
+}
+
+/// How a later page of events is asked for. X's page says that the range is needed for the first
+/// one; of the public clients one repeats it and one does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LaterPages {
+    #[default]
+    WithRange,
+    ByCursorAlone,
+}
+
+impl LaterPages {
+    pub fn other(self) -> Self {
+        match self {
+            Self::WithRange => Self::ByCursorAlone,
+            Self::ByCursorAlone => Self::WithRange,
+        }
+    }
 }
 
 /// A call's result, and what its headers said of the limit.
@@ -186,21 +205,20 @@ impl Client {
         self.get("2/users", keys, &query, now, |body| wire::users(body, targets)).await
     }
 
-    /// One page of the feedback events from `from` to `to`, both included.
+    /// One page of the feedback events of a range; the first where there is no cursor.
     pub async fn events(
         &self,
         keys: &Keys,
-        (from, to): (Millis, Millis),
-        cursor: Option<&str>,
+        range: Range,
+        later: Option<(&str, LaterPages)>,
         now: Millis,
     ) -> Answer<EventsPage> {
-        let (from, to) = (from.0.to_string(), to.0.to_string());
-        let mut query = BTreeMap::from([
-            ("from_time", from.as_str()),
-            ("to_time", to.as_str()),
-            ("count", EVENTS_COUNT),
-        ]);
-        if let Some(cursor) = cursor {
+        let (from, to) = (range.from.0.to_string(), range.to.0.to_string());
+        let mut query = BTreeMap::from([("count", EVENTS_COUNT)]);
+        if !matches!(later, Some((_, LaterPages::ByCursorAlone))) {
+            query.extend([("from_time", from.as_str()), ("to_time", to.as_str())]);
+        }
+        if let Some((cursor, _)) = later {
             query.insert("cursor", cursor);
         }
         self.get("1.1/feedback/events.json", keys, &query, now, wire::events).await

@@ -3,7 +3,8 @@
 use std::fs;
 
 use sqlx::{AnyConnection, Connection as _, Executor as _};
-use surveyd::store::{Error, Store};
+use surveyd::domain::time::Millis;
+use surveyd::store::{Error, PollState, PollWindow, Store};
 
 use crate::harness::database::{Database, on_each_engine};
 
@@ -174,12 +175,12 @@ const BEFORE_MESSAGE: [&str; 3] = [
 async fn an_older_database_is_brought_up_to_date_with_all_that_it_holds() {
     on_each_engine(async |database| {
         database.open().await.close().await;
-        for statement in BEFORE_POLICY.into_iter().chain(BEFORE_MESSAGE) {
+        for statement in BEFORE_READING.into_iter().chain(BEFORE_POLICY).chain(BEFORE_MESSAGE) {
             run(&database, statement).await;
         }
         run(&database, UNCERTAIN).await;
         let store = database.open().await;
-        assert_eq!(versions(&database).await, (1..=known()).collect::<Vec<_>>());
+        assert_eq!(versions(&database).await, all());
         let unsettled = store.unsettled("acme").await.unwrap();
         let [one] = unsettled.as_slice() else { panic!("{unsettled:?}") };
         assert_eq!((one.survey_id.as_str(), one.user_id.as_str()), ("s-1", "7"));
@@ -235,7 +236,8 @@ const OLD_STEP: &str = "insert into survey_history (survey_id, step, at, state, 
 async fn a_database_of_before_the_policy_keeps_its_surveys() {
     on_each_engine(async |database| {
         database.open().await.close().await;
-        for statement in BEFORE_POLICY.into_iter().chain([OLD_SURVEY, OLD_STEP]) {
+        let old = [OLD_SURVEY, OLD_STEP];
+        for statement in BEFORE_READING.into_iter().chain(BEFORE_POLICY).chain(old) {
             run(&database, statement).await;
         }
         let store = database.open().await;
@@ -247,6 +249,37 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
         let steps = store.history(&id).await.unwrap();
         assert_eq!((steps.len(), steps[0].decision.clone()), (1, None));
         assert!(store.opted_out(None).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+/// Takes the readings' schema back.
+const BEFORE_READING: [&str; 3] = [
+    "drop table reading",
+    "create table poll (account text primary key, done_to bigint, window_from bigint, \
+     window_to bigint, cursor text)",
+    "delete from _sqlx_migrations where version >= 9",
+];
+
+const OLD_PLACE: &str = "insert into poll (account, done_to, window_from, window_to, cursor) \
+     values ('acme', 20, 10, 30, 'c')";
+
+#[tokio::test]
+async fn a_database_of_before_the_second_looks_keeps_its_place() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        for statement in BEFORE_READING.into_iter().chain([OLD_SURVEY, OLD_PLACE]) {
+            run(&database, statement).await;
+        }
+        let state = database.open().await.poll_state("acme").await.unwrap();
+        let window = PollWindow { from: Millis(10), to: Millis(30), cursor: Some("c".into()) };
+        let expected = PollState {
+            begun_from: Some(Millis(6)),
+            done_to: Some(Millis(20)),
+            window: Some(window),
+            ..PollState::default()
+        };
+        assert_eq!(state, expected, "looks go back to the first close at the most");
     })
     .await;
 }

@@ -158,8 +158,16 @@ fn the_status_tells_what_waits_and_what_is_left() {
     assert_eq!((&account["account"], &account["paused"]), (&json!("acme"), &json!(null)));
     assert_eq!((&account["left"]["create"], &account["left"]["show"]), (&json!(1000), &json!(180)));
 
+    let not_yet = json!({"to": null, "under_way_at": null, "done_at": null});
+    assert_eq!(account["looks"], json!({"day": not_yet, "week": not_yet}));
+    assert_eq!(
+        [&account["events_read_to"], &account["events_left_seconds"], &account["events_window"]],
+        [&json!(null); 3]
+    );
+
     let text = program.run(&["status"]);
     assert_eq!((text.code, text.stderr.as_str()), (0, ""));
+    assert!(text.stdout.contains("\nacme: no events have been read yet\n"), "{}", text.stdout);
     assert!(text.stdout.starts_with("surveys     scheduled 1, sending 0,"), "{}", text.stdout);
 }
 

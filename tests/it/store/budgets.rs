@@ -21,6 +21,8 @@ impl Bench {
 async fn calls_are_taken_up_to_the_limit_and_come_free_again() {
     on_each_engine(async |bench| {
         assert_eq!(bench.left(Call::Show, NOW).await, 180);
+        let spare = bench.store.calls_spare(ACCOUNT, Call::Show, NOW).await.unwrap();
+        assert_eq!(spare, 90, "what can wait leaves half");
         assert_eq!(bench.take_calls(Call::Show, 100, NOW).await, Ok(100));
         assert_eq!(bench.take_calls(Call::Show, 100, NOW).await, Ok(80));
         let free_at = bench.take_calls(Call::Show, 1, NOW).await.unwrap_err();

@@ -1,5 +1,6 @@
 //! What X's webhook tells: counted at once, judged by X's events.
 
+use surveyd::domain::reading::{Range, Reading};
 use surveyd::domain::survey::State;
 use surveyd::store::{Folded, Page, PollWindow};
 
@@ -15,10 +16,12 @@ impl Bench {
 
     /// X's events are read to the end, and hold these.
     async fn read_to(&self, to: Millis, updates: Vec<Update>) -> Folded {
-        self.store.open_window(ACCOUNT, START, to).await.unwrap();
+        let (state, range) =
+            (self.store.poll_state(ACCOUNT).await.unwrap(), Range { from: START, to });
+        self.store.open_window(ACCOUNT, Reading::First, &state, range, None).await.unwrap();
         let window = PollWindow { from: START, to, cursor: None };
         let page = Page { updates, ..Page::default() };
-        self.store.fold_page(ACCOUNT, window, page, to).await.unwrap()
+        self.store.fold_page(ACCOUNT, Reading::First, window, page, to).await.unwrap()
     }
 
     async fn score(&self, id: &SurveyId) -> Option<i64> {

@@ -11,6 +11,7 @@ mod ending;
 mod hints;
 mod policy;
 mod polling;
+mod reading;
 mod reads;
 mod progress;
 mod recorded;

@@ -1,9 +1,11 @@
 //! How far the events have been read, and which prompts are asked about.
 
+use surveyd::domain::reading::{Range, Reading};
 use surveyd::store::{Page, PollState, PollWindow, ToShow, Unknown};
 
 use super::*;
 
+const FIRST: Reading = Reading::First;
 const SENT: Millis = Millis(START.0 + 300_000);
 const TO: Millis = Millis(START.0 + 3_600_000);
 
@@ -20,9 +22,22 @@ impl Bench {
         self.store.poll_state(ACCOUNT).await.unwrap()
     }
 
+    /// A window chosen from how far all is read.
+    async fn opened(&self, from: Millis, to: Millis) {
+        let state = self.poll_state().await;
+        let range = Range { from, to };
+        self.store.open_window(ACCOUNT, FIRST, &state, range, None).await.unwrap();
+    }
+
+    /// How far the reading that began at `START` is.
+    fn come(&self, done_to: Option<Millis>, window: Option<PollWindow>) -> PollState {
+        let (begun_from, done_at) = (Some(START), done_to.map(|_| TO));
+        PollState { begun_from, done_to, done_at, window, ..PollState::default() }
+    }
+
     /// A page without events, and where it says that reading goes on.
     async fn folded(&self, window: PollWindow, next_cursor: Option<&str>) {
-        self.store.fold_page(ACCOUNT, window, page(vec![], next_cursor), TO).await.unwrap();
+        self.store.fold_page(ACCOUNT, FIRST, window, page(vec![], next_cursor), TO).await.unwrap();
     }
 
     async fn asked_about(&self, now: Millis) -> Vec<String> {
@@ -42,24 +57,24 @@ async fn a_window_is_read_page_by_page_to_its_end_across_restarts() {
     on_each_engine(async |bench| {
         let sent = bench.sent("c-1", "7", "900").await;
         assert_eq!(bench.poll_state().await, PollState::default());
-        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
-        let state = PollState { done_to: None, window: Some(window(None)) };
+        bench.opened(START, TO).await;
+        let state = bench.come(None, Some(window(None)));
         assert_eq!(bench.poll_state().await, state);
 
         // Nothing on a page but a cursor is no end.
         let empty = page(vec![], Some("a"));
-        let folded = bench.store.fold_page(ACCOUNT, window(None), empty, TO).await.unwrap();
+        let folded = bench.store.fold_page(ACCOUNT, FIRST, window(None), empty, TO).await.unwrap();
         assert!(folded.updated.is_empty());
         let again = bench.database.open().await;
-        let state = PollState { done_to: None, window: Some(window(Some("a"))) };
+        let state = bench.come(None, Some(window(Some("a"))));
         assert_eq!(again.poll_state(ACCOUNT).await.unwrap(), state);
 
         let answer = scored(told("900", TO), 5, TO);
         let last = page(vec![answer], None);
-        let last = again.fold_page(ACCOUNT, window(Some("a")), last, TO).await.unwrap();
+        let last = again.fold_page(ACCOUNT, FIRST, window(Some("a")), last, TO).await.unwrap();
         assert_eq!(last.answered.len(), 1);
         assert_eq!(bench.state(&sent.id).await, "answered");
-        let done = PollState { done_to: Some(TO), window: None };
+        let done = bench.come(Some(TO), None);
         assert_eq!(bench.poll_state().await, done);
         let status = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!(status.events_done_to, Some(TO));
@@ -71,13 +86,13 @@ async fn a_window_is_read_page_by_page_to_its_end_across_restarts() {
 #[tokio::test]
 async fn a_window_opened_again_starts_at_its_first_page() {
     on_each_engine(async |bench| {
-        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
+        bench.opened(START, TO).await;
         bench.folded(window(None), Some("a")).await;
-        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
+        bench.opened(START, TO).await;
         assert_eq!(bench.poll_state().await.window, Some(window(None)));
 
         bench.folded(window(None), None).await;
-        bench.store.open_window(ACCOUNT, TO, TO.plus(HOUR)).await.unwrap();
+        bench.opened(TO, TO.plus(HOUR)).await;
         assert_eq!(bench.poll_state().await.done_to, Some(TO), "what is done stays done");
     })
     .await;
@@ -86,7 +101,7 @@ async fn a_window_opened_again_starts_at_its_first_page() {
 #[tokio::test]
 async fn the_slower_of_two_daemons_does_not_move_the_place_that_the_other_has_reached() {
     on_each_engine(async |bench| {
-        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
+        bench.opened(START, TO).await;
         bench.folded(window(None), Some("a")).await;
         bench.folded(window(None), Some("a")).await;
         bench.folded(window(Some("a")), Some("b")).await;
@@ -94,17 +109,17 @@ async fn the_slower_of_two_daemons_does_not_move_the_place_that_the_other_has_re
         assert_eq!(bench.poll_state().await.window, Some(window(Some("b"))));
 
         bench.folded(window(Some("b")), None).await;
-        let done = PollState { done_to: Some(TO), window: None };
+        let done = bench.come(Some(TO), None);
         assert_eq!(bench.poll_state().await, done);
         bench.folded(window(Some("b")), None).await;
         assert_eq!(bench.poll_state().await, done);
 
         // The next window is not read because the last one is.
         let next = PollWindow { from: TO, to: TO.plus(HOUR), cursor: None };
-        bench.store.open_window(ACCOUNT, next.from, next.to).await.unwrap();
+        bench.opened(next.from, next.to).await;
         let answer = page(vec![scored(told("900", TO), 5, TO)], None);
-        bench.store.fold_page(ACCOUNT, window(Some("b")), answer, TO).await.unwrap();
-        let expected = PollState { done_to: Some(TO), window: Some(next) };
+        bench.store.fold_page(ACCOUNT, FIRST, window(Some("b")), answer, TO).await.unwrap();
+        let expected = bench.come(Some(TO), Some(next));
         assert_eq!(bench.poll_state().await, expected);
         assert_eq!(bench.store.answers().await.unwrap(), 1, "what it says is folded all the same");
     })
@@ -115,13 +130,13 @@ async fn the_slower_of_two_daemons_does_not_move_the_place_that_the_other_has_re
 async fn an_event_of_an_unknown_kind_is_kept_once() {
     on_each_engine(async |bench| {
         let unknown = Unknown { digest: "d1".into(), body: r#"{"event_type":"new ☃"}"#.into() };
-        bench.store.open_window(ACCOUNT, START, TO).await.unwrap();
+        bench.opened(START, TO).await;
         for _ in 0..2 {
             let page = Page {
                 unknown: vec![unknown.clone(), unknown.clone()],
                 ..page(vec![told("900", SENT)], None)
             };
-            bench.store.fold_page(ACCOUNT, window(None), page, TO).await.unwrap();
+            bench.store.fold_page(ACCOUNT, FIRST, window(None), page, TO).await.unwrap();
         }
         assert_eq!(bench.poll_state().await.done_to, Some(TO));
     })

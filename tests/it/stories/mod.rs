@@ -4,6 +4,7 @@ mod answers;
 mod budgets;
 mod clocks;
 mod daemon;
+mod events;
 mod messages;
 mod pauses;
 mod policy;

@@ -1,0 +1,193 @@
+//! Which stretch of X's feedback events is read next: windows of at most a day, the oldest first and
+//! shorter where X's cursors do not last, and the second looks at what has been read already.
+
+use std::time::Duration;
+
+use super::policy::DAY;
+use super::time::Millis;
+
+/// The longest window. What came in months of downtime is read in many, so that little is lost with
+/// one that has to be begun again.
+pub const WINDOW_MOST: Duration = DAY;
+
+/// The shortest window that lost cursors lead to. X dates its events to the second.
+pub const WINDOW_LEAST: Duration = Duration::from_secs(1);
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// A stretch of events, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    pub from: Millis,
+    pub to: Millis,
+}
+
+/// What the events of an account are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reading {
+    /// All that has become readable, without a gap: what a miss in the events is proved by.
+    First,
+    /// What may have surfaced behind it. It proves nothing.
+    Second(Look),
+}
+
+/// How far back a second look goes. The one over a day finds soon what surfaces a little late; the
+/// one over a week finds all that surfaces within six days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    Day,
+    Week,
+}
+
+impl Reading {
+    pub const ALL: [Self; 3] = [Self::First, Self::Second(Look::Day), Self::Second(Look::Week)];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Second(look) => look.as_str(),
+        }
+    }
+}
+
+impl Look {
+    pub const ALL: [Self; 2] = [Self::Day, Self::Week];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+        }
+    }
+
+    fn span(self) -> Duration {
+        match self {
+            Self::Day => DAY,
+            Self::Week => 7 * DAY,
+        }
+    }
+
+    /// How far the first reading goes between two of them: every 12, every 288 intervals, an hour
+    /// and a day where events are read every five minutes.
+    fn every(self, interval: Duration) -> Duration {
+        match self {
+            Self::Day => (12 * interval).min(6 * HOUR),
+            Self::Week => (288 * interval).min(DAY),
+        }
+    }
+
+    /// What this look is to read once the first reading has come to `read_to`, where it is due: the
+    /// last one ended at `last`. By the events' own time, so that no clock bears on it. The look over
+    /// a week also reads what the last one could not see yet, however long ago that was.
+    pub fn due(self, last: Millis, read_to: Millis, interval: Duration) -> Option<Range> {
+        let every = self.every(interval);
+        let back = read_to.minus(self.span());
+        let from = match self {
+            Self::Day => back,
+            Self::Week => back.min(last.minus(self.span() - every)),
+        };
+        (read_to.since(last) >= every).then_some(Range { from, to: read_to })
+    }
+}
+
+/// The next window, where all is read up to `base` and events can be read up to `until`. It reaches
+/// back by `overlap`, but no further than forward where it had to be shortened to `most`: else the
+/// overlap alone might be more than X's cursors last for.
+pub fn window(base: Millis, until: Millis, overlap: Duration, most: Option<Duration>) -> Range {
+    let (overlap, most) = match most {
+        Some(most) => (overlap.min(most), most),
+        None => (overlap, WINDOW_MOST),
+    };
+    Range { from: base.minus(overlap), to: until.min(base.plus(most)) }
+}
+
+/// The window to read where the place in `lost` has been lost, and how long windows may be from now
+/// on: the same again at first, then ever shorter ones.
+pub fn begun_again(
+    base: Millis,
+    lost: Range,
+    overlap: Duration,
+    most: Option<Duration>,
+) -> (Range, Duration) {
+    match most {
+        None => (lost, lost.to.since(base).max(WINDOW_LEAST)),
+        Some(most) => {
+            let most = (most / 2).max(WINDOW_LEAST);
+            (window(base, lost.to, overlap, Some(most)), most)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const AT: Millis = Millis(1_700_000_000_000);
+
+    #[test]
+    fn months_are_read_in_windows_of_a_day_that_leave_no_gap() {
+        let until = AT.plus(90 * DAY + HOUR);
+        let (mut done_to, mut windows) = (AT, 0);
+        while done_to < until {
+            let next = window(done_to, until, 10 * MINUTE, None);
+            assert_eq!(next.from, done_to.minus(10 * MINUTE));
+            assert!(next.to.since(done_to) <= DAY);
+            done_to = next.to;
+            windows += 1;
+        }
+        assert_eq!((done_to, windows), (until, 91));
+    }
+
+    #[test]
+    fn a_window_is_begun_again_whole_and_then_ever_shorter_down_to_a_second() {
+        let overlap = 10 * MINUTE;
+        let first = window(AT, AT.plus(2 * DAY), overlap, None);
+        let (again, most) = begun_again(AT, first, overlap, None);
+        assert_eq!((again, most), (first, DAY));
+        let (shorter, most) = begun_again(AT, again, overlap, Some(most));
+        assert_eq!(shorter, Range { from: AT.minus(overlap), to: AT.plus(12 * HOUR) });
+        let (mut lost, mut most) = (shorter, most);
+        for _ in 0..30 {
+            (lost, most) = begun_again(AT, lost, overlap, Some(most));
+        }
+        assert_eq!(most, WINDOW_LEAST);
+        let least = Range { from: AT.minus(WINDOW_LEAST), to: AT.plus(WINDOW_LEAST) };
+        assert_eq!(lost, least, "the overlap does not outweigh it, and it goes forward");
+    }
+
+    #[test]
+    fn looks_come_every_hour_and_every_day_where_events_are_read_every_five_minutes() {
+        let every = |look: Look| look.every(5 * MINUTE);
+        assert_eq!((every(Look::Day), every(Look::Week)), (HOUR, DAY));
+        assert_eq!(Look::Day.due(AT, AT.plus(HOUR - MINUTE), 5 * MINUTE), None);
+        let read_to = AT.plus(HOUR);
+        let due = Look::Day.due(AT, read_to, 5 * MINUTE);
+        assert_eq!(due, Some(Range { from: read_to.minus(DAY), to: read_to }));
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_that_surfaces_within_six_days_is_in_a_look_after_it(
+            steps in prop::collection::vec(1..40_u64, 1..60), late_minutes in 0..8_640_u64,
+        ) {
+            // The first reading goes on by minutes, hours or, after a downtime, weeks.
+            let interval = 5 * MINUTE;
+            let (mut read_to, mut last) = (AT, AT);
+            let event = AT.plus(MINUTE);
+            let surfaces = event.plus(late_minutes as u32 * MINUTE);
+            let mut is_seen = false;
+            for step in steps {
+                let step = if step > 30 { (step as u32 - 30) * 3 * DAY } else { step as u32 * HOUR };
+                read_to = read_to.plus(step);
+                if let Some(range) = Look::Week.due(last, read_to, interval) {
+                    last = range.to;
+                    is_seen |= read_to >= surfaces && range.from <= event && event <= range.to;
+                }
+            }
+            prop_assert!(is_seen || last < surfaces);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Reads the feedback events up to X's horizon once and without a gap: in windows of at most a day,
+//! the oldest first. How far it has come is what a miss in the events is proved by.
+
+use std::time::Duration;
+
+use tracing::info;
+
+use super::settle;
+use super::windows::{self, Pass, Reader, Went};
+use crate::desk::Desk;
+use crate::domain::reading::{self, Range, Reading};
+use crate::domain::time::Millis;
+use crate::store::{PollState, PollWindow, Result};
+
+/// Pages of events read in one pass; what is left goes on in the next.
+const PAGES_MAX: u32 = 100;
+
+/// How far the clock must have been set back to be noticed.
+const SET_BACK: Duration = Duration::from_secs(5);
+
+/// What is read to within this of the horizon, or an interval of it, waits for the next interval.
+const NEAR: Duration = Duration::from_secs(60);
+
+/// Reads events up to the horizon. When to read on.
+pub async fn tick(desk: &Desk, reader: &mut Reader) -> Result<Millis> {
+    let mut pass = Pass { pages_left: PAGES_MAX, gives_way_at: None };
+    while !desk.stop.is_stopping() {
+        let state = desk.store.poll_state(desk.name()).await?;
+        let Some(window) = window(desk, &state).await? else {
+            return Ok(desk.now().plus(desk.limits.poll_interval));
+        };
+        let to = window.to;
+        let range = window.range();
+        match windows::read(desk, reader, Reading::First, &state, window, &mut pass).await? {
+            Went::Through => tell_done(desk, reader, range),
+            Went::OnAndOn => break,
+            Went::Until(at) => return Ok(at),
+        }
+        if !is_behind(desk, to) {
+            return Ok(desk.now().plus(desk.limits.poll_interval));
+        }
+    }
+    Ok(desk.now())
+}
+
+/// Whether more can be read than what one interval brings.
+pub fn is_behind(desk: &Desk, read_to: Millis) -> bool {
+    settle::readable_to(desk).since(read_to) > desk.limits.poll_interval.max(NEAR)
+}
+
+/// The window under way, or the next one; `None` where there is nothing new to read.
+async fn window(desk: &Desk, state: &PollState) -> Result<Option<PollWindow>> {
+    // X refuses a window that ends later: its newest events are not settled.
+    let readable = settle::readable_to(desk);
+    match &state.window {
+        // One that X has not begun to answer, and that ends later, was opened while our clock was
+        // ahead: X would refuse it for as long.
+        Some(window) if window.cursor.is_some() || window.to <= readable => {
+            return Ok(Some(window.clone()));
+        }
+        Some(_) | None => {}
+    }
+    let base = match state.done_to {
+        Some(done_to) => done_to,
+        // All that surveyd can have sent came after the first close it took in.
+        None => desk.store.first_close(desk.name()).await?.map_or(readable, |at| at.min(readable)),
+    };
+    let until = match state.done_to {
+        // Our clock was set back. X takes again what it took before, and its answer tells the time:
+        // nothing else might, for while the clock is behind nothing is sent either.
+        Some(done_to) if done_to.since(readable) > SET_BACK => done_to,
+        Some(done_to) if readable <= done_to => return Ok(None),
+        Some(_) | None => readable,
+    };
+    let range = reading::window(base, until, desk.limits.poll_overlap, state.window_most);
+    desk.store.open_window(desk.name(), Reading::First, state, range, state.window_most).await?;
+    Ok(Some(PollWindow { from: range.from, to: range.to, cursor: None }))
+}
+
+fn tell_done(desk: &Desk, reader: &mut Reader, range: Range) {
+    let walk = reader.walk(Reading::First);
+    let left = settle::readable_to(desk).since(range.to);
+    let words = match is_behind(desk, range.to) {
+        true => format!("; {} h of events are left", left.as_secs().div_ceil(60 * 60)),
+        false => String::new(),
+    };
+    info!(
+        event = "poll.window_done",
+        account = desk.name(),
+        from = range.from.rfc3339(),
+        to = range.to.rfc3339(),
+        pages = walk.pages,
+        updates = walk.updates,
+        left_seconds = left.as_secs(),
+        "the feedback events of account {} are read up to {}{words}",
+        desk.name(),
+        range.to.rfc3339(),
+    );
+}

@@ -1,0 +1,121 @@
+//! Reads all events of a range for what they prove by what they do not hold. Nothing of it is kept but
+//! what it folds: a reading that is broken off proves nothing, and is begun again.
+
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::pages::{Asked, Walk, ask, longest_wait};
+use super::windows::Reader;
+use crate::desk::Desk;
+use crate::domain::policy;
+use crate::domain::reading::{Range, WINDOW_LEAST, WINDOW_MOST};
+use crate::domain::time::Millis;
+use crate::store::Result;
+
+/// How often in one pass a place is lost before the reading waits.
+const LOSSES_MAX: u32 = 8;
+
+/// What the reading of one account's events for this remembers between passes. Losing it costs a
+/// reading that is begun again.
+#[derive(Debug, Default)]
+pub struct Settling {
+    walk: Walk,
+    /// The longest that its windows may be while X's cursors do not last; absent: all in one.
+    window_most: Option<Duration>,
+    /// Not before then, after the place was lost.
+    again_at: Option<Millis>,
+}
+
+/// Reads the events of a range to their end and folds them: in one window, or in shorter ones that
+/// touch where X's cursors do not last. When to try again, if that failed.
+pub async fn read(
+    desk: &Desk,
+    reader: &mut Reader,
+    settling: &mut Settling,
+    range: Range,
+) -> Result<Option<Millis>> {
+    let now = desk.now();
+    // A clock that was set back must not put it off by as much.
+    let waits = |at: &Millis| now < *at && at.since(now) <= policy::RETRY_MOST;
+    if let Some(at) = settling.again_at.filter(waits) {
+        return Ok(Some(at));
+    }
+    let (mut from, mut losses) = (range.from, 0);
+    loop {
+        let to = settling.window_most.map_or(range.to, |most| range.to.min(from.plus(most)));
+        let window = Range { from, to };
+        match read_window(desk, reader, &mut settling.walk, window).await? {
+            Read::Through => {
+                settling.walk.arrive();
+                if to >= range.to {
+                    return Ok(None);
+                }
+                settling.window_most = settling
+                    .window_most
+                    .map(|most| most * 5 / 4)
+                    .filter(|most| *most < WINDOW_MOST);
+                from = to;
+            }
+            Read::Lost { why, not_before } => {
+                losses += 1;
+                settling.window_most = Some((to.since(from) / 2).max(WINDOW_LEAST));
+                let wait = settling.walk.lose(longest_wait(desk));
+                if losses >= LOSSES_MAX || not_before > desk.now() {
+                    let again = not_before.max(desk.now().plus(wait));
+                    settling.again_at = Some(again);
+                    tell_unreadable(desk, &why, again);
+                    return Ok(Some(again));
+                }
+            }
+            Read::Until(at) => return Ok(Some(at)),
+        }
+    }
+}
+
+/// How far one window of it was read.
+enum Read {
+    Through,
+    Lost { why: String, not_before: Millis },
+    Until(Millis),
+}
+
+async fn read_window(
+    desk: &Desk,
+    reader: &mut Reader,
+    walk: &mut Walk,
+    window: Range,
+) -> Result<Read> {
+    let mut cursor: Option<String> = None;
+    loop {
+        let asked = ask(desk, &mut reader.later, walk, window, cursor.as_deref()).await?;
+        let (page, lost) = match asked {
+            Asked::Page(page) => (page, None),
+            Asked::Lost { why, page, not_before } => (page, Some((why, not_before))),
+            Asked::Wait(at) => return Ok(Read::Until(at)),
+        };
+        desk.tell(&desk.store.fold(desk.name(), page.updates, desk.now()).await?);
+        if page.unreadable > 0 {
+            let why = format!("{} of them have a form that cannot be read", page.unreadable);
+            let again = desk.now().plus(desk.limits.poll_interval);
+            tell_unreadable(desk, &why, again);
+            return Ok(Read::Until(again));
+        }
+        match (lost, page.next_cursor) {
+            (Some((why, not_before)), _) => return Ok(Read::Lost { why, not_before }),
+            (None, Some(next)) => cursor = Some(next),
+            (None, None) => return Ok(Read::Through),
+        }
+    }
+}
+
+fn tell_unreadable(desk: &Desk, why: &str, again: Millis) {
+    warn!(
+        event = "poll.failed",
+        account = desk.name(),
+        "the feedback events of account {} that may be of uncertain surveys cannot be read to \
+         their end ({why}): the surveys stay uncertain until that is tried again at {}",
+        desk.name(),
+        again.rfc3339(),
+    );
+}

@@ -1,0 +1,272 @@
+//! Asks X for one page of events, and says what its answer means for the place in the window:
+//! whether it can be read on from there, later, or only from the window's start.
+//!
+//! What is remembered here can be lost: it costs a refused call, or one more turn of a circle.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tracing::warn;
+
+use crate::desk::Desk;
+use crate::domain::budget::{Call, WINDOW};
+use crate::domain::policy;
+use crate::domain::reading::Range;
+use crate::domain::time::Millis;
+use crate::store::Result;
+use crate::x::{Error, EventsPage, LaterPages};
+
+/// How often in a row a page may fail before it is tried from the window's start. X may be away, or
+/// away for this cursor only; beginning again costs little in the first case.
+const FAILURES_MAX: u32 = 5;
+
+/// A window of more pages is taken for one without an end. A day has some 30.
+const PAGES_MAX: u32 = 5_000;
+
+/// Our count of X's windows spans a minute more, and its clock is told to the second.
+const CALLS_COUNTED_TO: Duration = Duration::from_secs(2 * 60);
+
+/// The way through one window.
+#[derive(Debug, Default)]
+pub struct Walk {
+    range: Option<Range>,
+    /// The cursors that this window's pages were asked with.
+    asked: HashSet<String>,
+    pub pages: u32,
+    pub updates: usize,
+    /// What the fold did not know yet, in this window and those before it.
+    pub news: usize,
+    failures: u32,
+    /// How often in a row the place was lost.
+    lost: u32,
+    pub told_at: Option<Millis>,
+}
+
+impl Walk {
+    /// Sets out on a window, or goes on in it.
+    pub fn enter(&mut self, range: Range, cursor: Option<&str>) {
+        if self.range != Some(range) || cursor.is_none() {
+            self.asked.clear();
+            (self.pages, self.updates) = (0, 0);
+        }
+        if self.range != Some(range) {
+            self.failures = 0;
+        }
+        self.range = Some(range);
+    }
+
+    /// The window is read to its end.
+    pub fn arrive(&mut self) {
+        (self.lost, self.failures) = (0, 0);
+    }
+
+    /// How long to wait before the window is begun again.
+    pub fn lose(&mut self, most: Duration) -> Duration {
+        let wait = policy::RETRY_FIRST.saturating_mul(1 << self.lost.min(16));
+        self.lost += 1;
+        self.failures = 0;
+        wait.min(most)
+    }
+
+    /// Why the window cannot be read to its end by the next cursor, where that is so.
+    fn goes_astray(&self, next_cursor: Option<&str>) -> Option<&'static str> {
+        match next_cursor {
+            Some(next) if self.asked.contains(next) => Some("X's pages of events go in a circle"),
+            Some(_) if self.pages >= PAGES_MAX => Some("X's pages of events have no end"),
+            Some(_) | None => None,
+        }
+    }
+}
+
+/// What came of asking for a page.
+#[derive(Debug)]
+pub enum Asked {
+    Page(EventsPage),
+    /// It cannot be read on from this place, and why; it may be asked for again then. What the last
+    /// page holds is as true as any.
+    Lost {
+        why: String,
+        page: EventsPage,
+        not_before: Millis,
+    },
+    Wait(Millis),
+}
+
+/// Asks for the page at a place of a window.
+pub async fn ask(
+    desk: &Desk,
+    later: &mut LaterPages,
+    walk: &mut Walk,
+    range: Range,
+    cursor: Option<&str>,
+) -> Result<Asked> {
+    walk.enter(range, cursor);
+    let mut style = *later;
+    loop {
+        if desk.stop.is_stopping() {
+            return Ok(Asked::Wait(desk.now()));
+        }
+        if let Err(until) = take_call(desk).await? {
+            return Ok(Asked::Wait(until));
+        }
+        // As late as can be: by this and the answer's date X's clock is known.
+        let now = desk.now();
+        let place = cursor.map(|cursor| (cursor, style));
+        let asked = desk.x.events(&desk.keys, range, place, now);
+        let Some(answer) = desk.unless_stopping(asked).await else {
+            return Ok(Asked::Wait(now));
+        };
+        desk.hear(Call::Events, answer.told, 0).await?;
+        match answer.result {
+            Ok(page) => {
+                desk.reading_trouble.over();
+                *later = style;
+                return Ok(heard(walk, cursor, page, now));
+            }
+            // The cursor may be unknown, or this form of asking not the one that X takes.
+            Err(error) if cursor.is_some() && is_about_place(&error) => {
+                if style == *later {
+                    style = style.other();
+                    continue;
+                }
+                let (why, page) = (error.to_string(), EventsPage::default());
+                return Ok(Asked::Lost { why, page, not_before: now });
+            }
+            Err(error) => return failed(desk, walk, error).await,
+        }
+    }
+}
+
+/// Takes a call out of the budget. X's windows are of a quarter of an hour: one that is spent for
+/// longer was reckoned by another clock than ours, and X is asked for the time.
+async fn take_call(desk: &Desk) -> Result<std::result::Result<u32, Millis>> {
+    let taken = desk.take_calls(Call::Events, 1).await?;
+    match taken {
+        Err(until) if until.since(desk.now()) > WINDOW + CALLS_COUNTED_TO => {
+            desk.ask_the_time().await?;
+            desk.take_calls(Call::Events, 1).await
+        }
+        Ok(_) | Err(_) => Ok(taken),
+    }
+}
+
+fn heard(walk: &mut Walk, cursor: Option<&str>, page: EventsPage, now: Millis) -> Asked {
+    walk.failures = 0;
+    walk.pages += 1;
+    walk.updates += page.updates.len();
+    walk.asked.extend(cursor.map(str::to_owned));
+    match walk.goes_astray(page.next_cursor.as_deref()) {
+        Some(why) => Asked::Lost { why: why.to_owned(), page, not_before: now },
+        None => Asked::Page(page),
+    }
+}
+
+/// Whether X refuses the place rather than the account. Of a later page it may say that there is no
+/// such page in the words that are about the whole path elsewhere; the first page will tell.
+fn is_about_place(error: &Error) -> bool {
+    match error {
+        Error::Request(_) => true,
+        Error::Account(words) => words.code == Some(34),
+        Error::Person { .. }
+        | Error::Clock(_)
+        | Error::Limited { .. }
+        | Error::NotNow(_)
+        | Error::NoAnswer(_) => false,
+    }
+}
+
+async fn failed(desk: &Desk, walk: &mut Walk, error: Error) -> Result<Asked> {
+    let mut again = desk.now().plus(longest_wait(desk));
+    match &error {
+        Error::Limited { reset_at } => again = desk.hold(Call::Events, *reset_at).await?,
+        Error::Account(words) => desk.pause(words).await?,
+        Error::Clock(_) => again = desk.now().plus(policy::RETRY_FIRST),
+        Error::NotNow(_) | Error::NoAnswer(_) => {
+            again = again.max(desk.reading_trouble.met(desk.now()));
+            walk.failures += 1;
+        }
+        Error::Request(_) | Error::Person { .. } => walk.failures += 1,
+    }
+    if walk.failures >= FAILURES_MAX {
+        let (why, page) = (error.to_string(), EventsPage::default());
+        return Ok(Asked::Lost { why, page, not_before: again });
+    }
+    warn!(
+        event = "poll.failed",
+        account = desk.name(),
+        "the feedback events of account {} cannot be read ({error}); tried again at {}",
+        desk.name(),
+        again.rfc3339(),
+    );
+    Ok(Asked::Wait(again))
+}
+
+/// The longest wait after a failure.
+pub fn longest_wait(desk: &Desk) -> Duration {
+    desk.limits.poll_interval.min(policy::RETRY_MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::survey::Failure;
+
+    const RANGE: Range = Range { from: Millis(0), to: Millis(9) };
+
+    fn page(next: &str) -> EventsPage {
+        EventsPage { next_cursor: Some(next.into()), ..EventsPage::default() }
+    }
+
+    fn is_lost(walk: &mut Walk, asked_with: Option<&str>, next: &str) -> bool {
+        walk.enter(RANGE, asked_with);
+        matches!(heard(walk, asked_with, page(next), Millis(0)), Asked::Lost { .. })
+    }
+
+    #[test]
+    fn a_cursor_that_leads_back_is_lost_however_long_the_circle() {
+        let mut walk = Walk::default();
+        assert!(!is_lost(&mut walk, None, "a"));
+        assert!(!is_lost(&mut walk, Some("a"), "b"));
+        assert!(!is_lost(&mut walk, Some("b"), "c"));
+        assert!(is_lost(&mut walk, Some("c"), "a"), "a circle of three");
+        assert!(!is_lost(&mut walk, None, "a"), "begun again it is a new way");
+        assert!(is_lost(&mut walk, Some("a"), "a"), "a page that leads to itself");
+    }
+
+    #[test]
+    fn a_page_that_is_asked_for_twice_is_no_circle() {
+        let mut walk = Walk::default();
+        assert!(!is_lost(&mut walk, Some("a"), "b"));
+        assert!(!is_lost(&mut walk, Some("a"), "b"), "the database was away in between");
+    }
+
+    #[test]
+    fn a_window_without_an_end_is_given_up() {
+        let mut walk = Walk::default();
+        let lost_at = (0..=PAGES_MAX).find(|page| {
+            let cursor = page.to_string();
+            is_lost(&mut walk, Some(&cursor), &format!("after {cursor}"))
+        });
+        assert_eq!(lost_at, Some(PAGES_MAX - 1));
+    }
+
+    #[test]
+    fn windows_are_begun_again_ever_more_slowly_until_one_is_done() {
+        let mut walk = Walk::default();
+        let most = Duration::from_secs(300);
+        let waits: Vec<u64> = (0..9).map(|_| walk.lose(most).as_secs()).collect();
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
+        walk.arrive();
+        assert_eq!(walk.lose(most), policy::RETRY_FIRST);
+    }
+
+    #[test]
+    fn only_what_x_says_of_the_place_gives_it_up_at_once() {
+        let words = |code| Failure { code, message: "no".into() };
+        assert!(is_about_place(&Error::Request(words(Some(44)))));
+        assert!(is_about_place(&Error::Account(words(Some(34)))));
+        assert!(!is_about_place(&Error::Account(words(Some(89)))));
+        assert!(!is_about_place(&Error::NotNow("503".into())));
+        assert!(!is_about_place(&Error::Limited { reset_at: None }));
+    }
+}

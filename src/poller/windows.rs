@@ -1,0 +1,178 @@
+//! Reads one window page by page, for whichever reading it is of: folds each page, keeps the place
+//! in the store, and begins the window again where the place is lost.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ring::digest::{SHA256, digest};
+use tracing::{info, warn};
+
+use super::pages::{Asked, Walk, ask, longest_wait};
+use crate::desk::Desk;
+use crate::domain::budget::Call;
+use crate::domain::reading::{self, Reading};
+use crate::domain::time::Millis;
+use crate::store::{Page, PollState, PollWindow, Result, Unknown};
+use crate::x::{EventsPage, LaterPages};
+
+/// How often the log says how far a long window is.
+const TELL_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// What the readings of one account remember between passes.
+#[derive(Debug, Default)]
+pub struct Reader {
+    pub later: LaterPages,
+    walks: BTreeMap<Reading, Walk>,
+}
+
+impl Reader {
+    pub fn walk(&mut self, reading: Reading) -> &mut Walk {
+        self.walks.entry(reading).or_default()
+    }
+}
+
+/// How far a pass came in a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Went {
+    /// To its end.
+    Through,
+    /// As far as it may in one pass.
+    OnAndOn,
+    /// Until then it can go no further.
+    Until(Millis),
+}
+
+/// How far a pass may go.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    pub pages_left: u32,
+    /// For what can wait: until then, and with the calls that can be spared.
+    pub gives_way_at: Option<Millis>,
+}
+
+impl Pass {
+    async fn may_go_on(&mut self, desk: &Desk) -> Result<bool> {
+        if self.pages_left == 0 || desk.stop.is_stopping() {
+            return Ok(false);
+        }
+        if let Some(at) = self.gives_way_at
+            && (desk.now() >= at || desk.calls_spare(Call::Events).await? == 0)
+        {
+            return Ok(false);
+        }
+        self.pages_left -= 1;
+        Ok(true)
+    }
+}
+
+/// Reads a window on as far as the pass may go.
+pub async fn read(
+    desk: &Desk,
+    reader: &mut Reader,
+    reading: Reading,
+    state: &PollState,
+    mut window: PollWindow,
+    pass: &mut Pass,
+) -> Result<Went> {
+    let Reader { later, walks } = reader;
+    let walk = walks.entry(reading).or_default();
+    while pass.may_go_on(desk).await? {
+        let range = window.range();
+        match ask(desk, later, walk, range, window.cursor.as_deref()).await? {
+            Asked::Page(page) => {
+                let next_cursor = page.next_cursor.clone();
+                let (asked_from, page) = (window.clone(), kept(page));
+                let now = desk.now();
+                let folded =
+                    desk.store.fold_page(desk.name(), reading, asked_from, page, now).await?;
+                walk.news += folded.updated.len();
+                desk.tell(&folded);
+                if next_cursor.is_none() {
+                    walk.arrive();
+                    return Ok(Went::Through);
+                }
+                window.cursor = next_cursor;
+                tell_progress(desk, walk, reading, &window);
+            }
+            Asked::Lost { why, page, not_before } => {
+                desk.tell(&desk.store.fold(desk.name(), page.updates, desk.now()).await?);
+                let again = begin_again(desk, walk, reading, state, &window).await?;
+                let again = again.max(not_before);
+                warn!(
+                    event = "poll.failed",
+                    account = desk.name(),
+                    reading = reading.as_str(),
+                    from = window.from.rfc3339(),
+                    to = window.to.rfc3339(),
+                    "the place in the feedback events of account {} from {} to {} is lost ({why}); \
+                     they are read from there again at {}",
+                    desk.name(),
+                    window.from.rfc3339(),
+                    window.to.rfc3339(),
+                    again.rfc3339(),
+                );
+                return Ok(Went::Until(again));
+            }
+            Asked::Wait(until) => return Ok(Went::Until(until)),
+        }
+    }
+    Ok(Went::OnAndOn)
+}
+
+/// Opens the window again, shorter where that has not helped before. When to read it.
+async fn begin_again(
+    desk: &Desk,
+    walk: &mut Walk,
+    reading: Reading,
+    state: &PollState,
+    window: &PollWindow,
+) -> Result<Millis> {
+    let overlap = overlap(desk, reading);
+    let base = state.done_to.or(state.begun_from).unwrap_or(window.from);
+    let (range, most) = reading::begun_again(base, window.range(), overlap, state.window_most);
+    desk.store.open_window(desk.name(), reading, state, range, Some(most)).await?;
+    Ok(desk.now().plus(walk.lose(longest_wait(desk))))
+}
+
+/// How far windows reach back. Those of a look only touch: they lie where all has been read once.
+pub fn overlap(desk: &Desk, reading: Reading) -> Duration {
+    match reading {
+        Reading::First => desk.limits.poll_overlap,
+        Reading::Second(_) => Duration::ZERO,
+    }
+}
+
+fn kept(page: EventsPage) -> Page {
+    let unknown = page.unknown.into_iter().map(unknown).collect();
+    Page { updates: page.updates, unknown, next_cursor: page.next_cursor }
+}
+
+pub fn unknown(body: String) -> Unknown {
+    let hash = digest(&SHA256, body.as_bytes());
+    let digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Unknown { digest, body }
+}
+
+/// Says, not too often, that a long window is under way.
+fn tell_progress(desk: &Desk, walk: &mut Walk, reading: Reading, window: &PollWindow) {
+    let now = desk.now();
+    let told_at = *walk.told_at.get_or_insert(now);
+    if now.since(told_at).max(told_at.since(now)) < TELL_EVERY {
+        return;
+    }
+    walk.told_at = Some(now);
+    info!(
+        event = "poll.progress",
+        account = desk.name(),
+        reading = reading.as_str(),
+        from = window.from.rfc3339(),
+        to = window.to.rfc3339(),
+        pages = walk.pages,
+        updates = walk.updates,
+        "the feedback events of account {} from {} to {} are being read: {} pages so far",
+        desk.name(),
+        window.from.rfc3339(),
+        window.to.rfc3339(),
+        walk.pages,
+    );
+}

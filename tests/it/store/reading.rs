@@ -1,0 +1,97 @@
+//! Windows that had to be begun again, and second looks beside the first reading.
+
+use std::time::Duration;
+
+use surveyd::domain::reading::{Look, Range, Reading};
+use surveyd::store::{Page, PollState, PollWindow};
+
+use super::*;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const WEEK: Reading = Reading::Second(Look::Week);
+const TO: Millis = Millis(START.0 + 24 * 60 * 60 * 1_000);
+
+impl Bench {
+    async fn reading(&self, reading: Reading) -> PollState {
+        self.store.reading(ACCOUNT, reading).await.unwrap()
+    }
+
+    async fn open(&self, reading: Reading, range: Range, most: Option<Duration>) {
+        let state = self.reading(reading).await;
+        self.store.open_window(ACCOUNT, reading, &state, range, most).await.unwrap();
+    }
+
+    /// The window's one page, or the page at its cursor, with nothing on it.
+    async fn turned(&self, reading: Reading, next_cursor: Option<&str>) {
+        let window = self.reading(reading).await.window.unwrap();
+        let page = Page { next_cursor: next_cursor.map(str::to_owned), ..Page::default() };
+        self.store.fold_page(ACCOUNT, reading, window, page, TO).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn windows_that_were_shortened_grow_again_with_each_that_is_done() {
+    on_each_engine(async |bench| {
+        let range = Range { from: START, to: START.plus(10 * MINUTE) };
+        bench.open(Reading::First, range, Some(DAY * 4 / 5 - MINUTE * 4)).await;
+        bench.turned(Reading::First, None).await;
+        let state = bench.reading(Reading::First).await;
+        assert_eq!((state.done_to, state.window_most), (Some(range.to), Some(DAY - MINUTE * 5)));
+        bench.open(Reading::First, Range { from: range.to, to: TO }, state.window_most).await;
+        bench.turned(Reading::First, Some("a")).await;
+        assert_eq!(bench.reading(Reading::First).await.window_most, Some(DAY - MINUTE * 5));
+        bench.turned(Reading::First, None).await;
+        assert_eq!(bench.reading(Reading::First).await.window_most, None, "a day is no limit");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_window_chosen_before_another_daemon_went_on_is_not_opened() {
+    on_each_engine(async |bench| {
+        let stale = bench.reading(Reading::First).await;
+        bench.open(Reading::First, Range { from: START, to: TO }, None).await;
+        bench.turned(Reading::First, None).await;
+        let range = Range { from: START, to: START.plus(MINUTE) };
+        bench.store.open_window(ACCOUNT, Reading::First, &stale, range, None).await.unwrap();
+        let state = bench.reading(Reading::First).await;
+        assert_eq!((state.done_to, state.window), (Some(TO), None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_look_goes_on_across_restarts_and_leaves_the_first_reading_where_it_is() {
+    on_each_engine(async |bench| {
+        bench.open(Reading::First, Range { from: START, to: TO }, None).await;
+        bench.turned(Reading::First, None).await;
+        let first = bench.reading(Reading::First).await;
+        assert_eq!(first.begun_from, Some(START));
+
+        let range = Range { from: START, to: TO };
+        bench.store.begin_look(ACCOUNT, Look::Week, range).await.unwrap();
+        assert_eq!(bench.reading(WEEK).await.under_way_to(), Some(TO));
+        let half = Range { from: START, to: START.plus(DAY / 2) };
+        bench.open(WEEK, half, None).await;
+        bench.turned(WEEK, Some("a")).await;
+
+        let again = bench.database.open().await;
+        let state = again.reading(ACCOUNT, WEEK).await.unwrap();
+        let window = PollWindow { from: half.from, to: half.to, cursor: Some("a".into()) };
+        assert_eq!(state.window, Some(window));
+        bench.turned(WEEK, None).await;
+        let state = bench.reading(WEEK).await;
+        assert_eq!((state.done_to, state.under_way_to()), (Some(half.to), Some(TO)));
+        bench.open(WEEK, Range { from: half.to, to: TO }, None).await;
+        bench.turned(WEEK, None).await;
+        let state = bench.reading(WEEK).await;
+        assert_eq!((state.goal, state.under_way_to()), (Some(TO), None), "when it was done stays");
+
+        assert_eq!(bench.reading(Reading::First).await, first);
+        assert_eq!(bench.reading(Reading::Second(Look::Day)).await, PollState::default());
+        let status = bench.store.account_status(ACCOUNT, START).await.unwrap();
+        assert_eq!((status.events_done_to, status.events_window), (Some(TO), None));
+        assert_eq!(status.looks[1], (Look::Week, state));
+    })
+    .await;
+}

@@ -1,0 +1,174 @@
+//! X's feedback events, read to the last of them whatever becomes of the way through a window.
+
+use std::collections::BTreeMap;
+
+use surveyd::domain::reading::{Look, Reading};
+use surveyd::domain::time::Millis;
+use surveyd::sandbox::{Behaviour, Call, Fault, Paging, Scripted};
+
+use crate::harness::people::ANA;
+use crate::harness::stage::{Setup, Stage};
+use crate::harness::{days, hours, minutes, seconds};
+
+const EVENTS_ALONE: &str = "fresh_for = \"0s\"\ninterval = \"30m\"";
+
+/// Everybody answers, in hours, and pages hold few events each.
+fn talkative(world: &mut surveyd::sandbox::SandboxConfig) {
+    world.behaviour = Behaviour {
+        closed: 0.0,
+        answered: 1.0,
+        commented: 1.0,
+        together: 0.0,
+        paging: Paging::awkward(),
+        ..Behaviour::unhurried()
+    };
+}
+
+/// People who were prompted, and a time in which nothing was read.
+async fn unread(count: u64, away: std::time::Duration) -> Stage {
+    let setup = Setup { poll: EVENTS_ALONE, world: talkative, ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    for person in 1..=count {
+        stage.close(&format!("c-{person}"), person).await;
+    }
+    stage.pass(minutes(10)).await;
+    stage.wait(away);
+    stage
+}
+
+/// By person: the scores that are known, and those that were given.
+async fn known_and_true(stage: &Stage) -> [BTreeMap<String, Option<i64>>; 2] {
+    let rows = stage.results().await;
+    let known = rows.iter().map(|row| (row.survey.person().to_owned(), row.told.score)).collect();
+    let truth = stage.x(|world| {
+        let of = |prompt: &surveyd::sandbox::record::Prompt| {
+            let score = world.feedback(prompt.feedback_id).and_then(|f| f.score.clone());
+            (prompt.to_user_id.to_string(), score.map(|part| i64::from(part.value)))
+        };
+        world.prompts().iter().map(of).collect()
+    });
+    [known, truth]
+}
+
+async fn done_to(stage: &Stage) -> Option<Millis> {
+    stage.store.poll_state("acme").await.unwrap().done_to
+}
+
+#[tokio::test]
+async fn months_of_downtime_are_read_in_windows_of_a_day_the_oldest_first() {
+    let mut stage = unread(60, days(90)).await;
+    let before = stage.calls(Call::Events);
+    let mut come = done_to(&stage).await.unwrap();
+    for _ in 0..40 {
+        stage.work().await;
+        let next = done_to(&stage).await.unwrap();
+        assert!(next >= come);
+        come = next;
+        // Killed between any two passes.
+        stage.restart().await;
+    }
+    let [known, truth] = known_and_true(&stage).await;
+    assert_eq!(known, truth);
+    assert!(stage.now().minus(hours(24)).since(come) < minutes(1), "{}", come.rfc3339());
+    let calls = stage.calls(Call::Events) - before;
+    assert!((90..1_000).contains(&calls), "{calls} calls");
+    assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
+}
+
+#[tokio::test]
+async fn a_cursor_that_x_knows_no_longer_costs_the_way_and_no_event() {
+    let refusals = [
+        Scripted::error(400, 44, "cursor parameter is invalid."),
+        Scripted::error(404, 34, "Sorry, that page does not exist."),
+        Scripted::html(410, "gone"),
+    ];
+    for refusal in refusals {
+        let mut stage = unread(150, days(3)).await;
+        // The first window holds no events yet.
+        stage.x(|world| world.set_limit(Call::Events, 2));
+        stage.work().await;
+        let window = stage.store.poll_state("acme").await.unwrap().window.unwrap();
+        assert!(window.cursor.is_some(), "in the middle of a window");
+        stage.x(|world| world.set_limit(Call::Events, 1_000));
+        stage.fault(Call::Events, 12, Fault::instead(refusal.clone()));
+        stage.pass(hours(10)).await;
+        assert_eq!(stage.x(|world| world.faults_left()), 0);
+        let [known, truth] = known_and_true(&stage).await;
+        assert_eq!(known, truth, "{refusal:?}");
+        let paused = stage.store.paused("acme").await.unwrap();
+        assert_eq!(paused, None, "it is the cursor that X refuses");
+    }
+}
+
+#[tokio::test]
+async fn pages_that_lead_back_end_no_window_and_are_not_read_for_ever() {
+    // A page that leads to itself once it is asked for by its cursor.
+    let page = r#"{"events": [], "next_cursor": "round"}"#;
+    let mut stage = unread(60, days(2)).await;
+    let before = (done_to(&stage).await, stage.calls(Call::Events));
+    stage.fault(Call::Events, 30, Fault::instead(Scripted::json(200, page)));
+    stage.pass(minutes(10)).await;
+    assert_eq!(done_to(&stage).await, before.0, "no such window is done");
+    let calls = stage.calls(Call::Events) - before.1;
+    assert!((4..=16).contains(&calls), "{calls} calls in ten minutes");
+    let most = stage.store.poll_state("acme").await.unwrap().window_most;
+    assert!(most < Some(hours(23)), "{most:?}");
+    stage.x(|world| world.clear_faults());
+    stage.pass(hours(12)).await;
+    let [known, truth] = known_and_true(&stage).await;
+    assert_eq!(known, truth);
+    assert_eq!(stage.store.poll_state("acme").await.unwrap().window_most, None);
+}
+
+#[tokio::test]
+async fn what_surfaces_behind_what_was_read_is_found_by_a_second_look() {
+    let mut stage = Stage::set(Setup { poll: EVENTS_ALONE, ..Setup::default() }).await;
+    stage.close("c-1", ANA).await;
+    stage.pass(days(2)).await;
+    assert_eq!(stage.state("c-1").await, "sent");
+    let come = done_to(&stage).await.unwrap();
+    // X dates the answer to two hours before what has been read.
+    let feedback_id = stage.prompts()[0].feedback_id;
+    stage.x(|world| world.answer(feedback_id, Some(4), None, come.minus(hours(2))).unwrap());
+    stage.pass(hours(7)).await;
+    assert_eq!(stage.survey("c-1").await.told.score, Some(4));
+    assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
+}
+
+#[tokio::test]
+async fn looks_are_done_when_they_are_due_whatever_restarts_there_are() {
+    let mut stage = Stage::set(Setup { poll: EVENTS_ALONE, ..Setup::default() }).await;
+    stage.close("c-1", ANA).await;
+    let mut ends = Vec::new();
+    for _ in 0..(5 * 24) {
+        stage.pass(hours(1)).await;
+        stage.restart().await;
+        let state = stage.store.reading("acme", Reading::Second(Look::Week)).await.unwrap();
+        ends.extend(state.goal);
+    }
+    ends.dedup();
+    // Events are read from a day before the first close to four days after it.
+    assert!((4..=5).contains(&ends.len()), "{} looks over a week", ends.len());
+    let day = stage.store.reading("acme", Reading::Second(Look::Day)).await.unwrap();
+    let behind = done_to(&stage).await.unwrap().since(day.goal.unwrap());
+    assert!(behind < hours(7), "{behind:?}");
+    let calls = stage.calls(Call::Events);
+    assert!(calls < 5 * 48 + 60, "{calls} calls: looks are cheap");
+    assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
+}
+
+#[tokio::test]
+async fn a_look_gives_way_to_the_first_reading_and_leaves_it_calls() {
+    let mut stage = unread(150, days(8)).await;
+    stage.x(|world| world.set_limit(Call::Events, 40));
+    stage.pass(hours(3)).await;
+    let horizon = stage.now().minus(hours(24));
+    let come = done_to(&stage).await.unwrap();
+    assert!(horizon.since(come) <= minutes(31), "{}", come.rfc3339());
+    stage.pass(hours(3) + seconds(1)).await;
+    let week = stage.store.reading("acme", Reading::Second(Look::Week)).await.unwrap();
+    assert_eq!(week.under_way_to(), None, "and it comes to its end");
+    let [known, truth] = known_and_true(&stage).await;
+    assert_eq!(known, truth);
+    assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
+}
