@@ -24,4 +24,5 @@ pub mod survey_type;
 pub mod talk;
 pub mod time;
 pub mod x_date;
+pub mod x_json;
 pub mod x_message;

@@ -7,12 +7,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
-use serde_json::Value;
 
 use super::verify::{Header, Unsigned, Verifier};
 use crate::config::{self, Scheme};
 use crate::domain::id::UserId;
 use crate::domain::time::Millis;
+use crate::domain::x_json;
 use crate::domain::x_message::{self, Delivery};
 
 /// X's tokens have some 50 characters.
@@ -68,8 +68,7 @@ impl XHook {
     /// A delivery that X has signed for the account's app, whichever of its accounts it is for.
     pub fn read(&self, header: Header<'_>, body: &[u8], now: Millis) -> Result<Delivery, Refused> {
         self.verifier.verify(header, body, now)?;
-        let value: Value =
-            serde_json::from_slice(body).map_err(|error| Refused::NoJson(error.to_string()))?;
+        let value = x_json::read(body).map_err(|error| Refused::NoJson(error.to_string()))?;
         x_message::delivered(&value).ok_or(Refused::NoDelivery)
     }
 }

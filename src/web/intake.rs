@@ -186,11 +186,11 @@ fn mapped<'a>(
     }
 }
 
-pub fn parsed(body: &[u8]) -> Result<Value, Problem> {
+fn parsed(body: &[u8]) -> Result<Value, Problem> {
     serde_json::from_slice(body).map_err(|error| not_json(format!("the body is no JSON: {error}")))
 }
 
-fn not_json(detail: String) -> Problem {
+pub fn not_json(detail: String) -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
 }
 

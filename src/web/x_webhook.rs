@@ -6,9 +6,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tracing::warn;
 
-use super::intake::{json, parsed, refuse, whole};
+use super::intake::{json, not_json, refuse, whole};
 use super::rate::Rate;
 use super::{Web, problem};
+use crate::domain::x_json;
 use crate::poller::hook::Hook;
 use crate::watcher::verify::Passwords;
 
@@ -49,11 +50,11 @@ pub async fn post(State(web): State<Web>, request: Request) -> Response {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let delivery = match parsed(&body) {
+    let delivery = match x_json::read(&body) {
         Ok(delivery) => delivery,
-        Err(problem) => {
+        Err(error) => {
             warn!(event = "feedback.rejected", "a delivery of X's webhook is no JSON");
-            return problem.into_response();
+            return not_json(format!("the body is no JSON: {error}")).into_response();
         }
     };
     match webhook.hook.take(&delivery).await {

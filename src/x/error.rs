@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::domain::survey::{Failure, Reason};
 use crate::domain::time::Millis;
+use crate::domain::x_json;
 
 /// What to do, not what broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -133,8 +134,9 @@ fn of_code(status: u16, failure: Failure, kind: Kind) -> Error {
 
 /// X's words in any of the forms it has been seen to use; `None` where the body is not X's.
 fn said(body: &[u8]) -> Option<Failure> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let value = x_json::read(body).ok()?;
+    // PostgreSQL's text cannot hold U+0000.
+    let text = |value: &Value| value.as_str().map(|text| text.replace('\0', ""));
     let plain = |message: String| Failure { code: None, message };
     if let Some(errors) = value.get("errors") {
         let first = errors.as_array().map_or(Some(errors), |all| all.first())?;

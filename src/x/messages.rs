@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::wire::{next_cursor, text};
 use crate::domain::direct_message::DirectMessage;
-use crate::domain::x_message;
+use crate::domain::{x_json, x_message};
 
 /// One page of an account's messages.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,7 +17,7 @@ pub struct MessagesPage {
 
 /// Of direct_messages/events/list.
 pub fn listed(body: &[u8]) -> Option<MessagesPage> {
-    let value: Value = serde_json::from_slice(body).ok()?;
+    let value: Value = x_json::read(body).ok()?;
     let events = value.get("events")?.as_array()?;
     Some(MessagesPage {
         messages: events.iter().filter_map(x_message::of_v1).collect(),
@@ -27,7 +27,7 @@ pub fn listed(body: &[u8]) -> Option<MessagesPage> {
 
 /// Of v2's dm_events, which has no `data` where there is none.
 pub fn listed_by_v2(body: &[u8]) -> Option<MessagesPage> {
-    let value: Value = serde_json::from_slice(body).ok()?;
+    let value: Value = x_json::read(body).ok()?;
     let events = match value.get("data") {
         None | Some(Value::Null) => &Vec::new(),
         Some(events) => events.as_array()?,

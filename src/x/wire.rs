@@ -10,6 +10,7 @@ use crate::domain::id::{FeedbackId, UserId};
 use crate::domain::survey::Reason;
 use crate::domain::time::Millis;
 use crate::domain::x_date::parse_x_date;
+use crate::domain::x_json;
 
 /// Whether a person can be messaged, and if not, why.
 pub type Person = Result<CanDm, Reason>;
@@ -40,18 +41,18 @@ pub struct EventsPage {
 
 /// create's answer to a request made at `asked_at`; `None` where it is not one. An id is enough.
 pub fn created(body: &[u8], asked_at: Millis) -> Option<Update> {
-    let value = serde_json::from_slice(body).ok()?;
+    let value = x_json::read(body).ok()?;
     feedback(&value, None).or_else(|| feedback(&value, Some(asked_at)))
 }
 
 /// show's answer. X's example lacks fields that create has, so only the id must agree.
 pub fn shown(body: &[u8], id: &FeedbackId) -> Option<Update> {
-    let update = feedback(&serde_json::from_slice(body).ok()?, None)?;
+    let update = feedback(&x_json::read(body).ok()?, None)?;
     (update.id == *id).then_some(update)
 }
 
 pub fn events(body: &[u8]) -> Option<EventsPage> {
-    let value: Value = serde_json::from_slice(body).ok()?;
+    let value: Value = x_json::read(body).ok()?;
     let mut page = EventsPage { next_cursor: next_cursor(&value)?, ..EventsPage::default() };
     for event in value.get("events")?.as_array()? {
         let told_at = event.get("created_at").and_then(instant);
@@ -109,14 +110,14 @@ pub fn next_cursor(page: &Value) -> Option<Option<String>> {
 }
 
 pub fn relationship(body: &[u8]) -> Option<Person> {
-    let value: Value = serde_json::from_slice(body).ok()?;
+    let value: Value = x_json::read(body).ok()?;
     let can_dm = value.pointer("/relationship/source/can_dm")?.as_bool()?;
     Some(if can_dm { Ok(CanDm) } else { Err(Reason::CannotDm) })
 }
 
 /// X leaves out people it does not know, and tells of some in `errors`.
 pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Person>> {
-    let value: Value = serde_json::from_slice(body).ok()?;
+    let value: Value = x_json::read(body).ok()?;
     let list = |name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     if value.get("data").is_none() && value.get("errors").is_none() {
         return None;
@@ -145,7 +146,7 @@ pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Person>> 
 }
 
 pub fn verified(body: &[u8]) -> Option<Verified> {
-    let value: Value = serde_json::from_slice(body).ok()?;
+    let value: Value = x_json::read(body).ok()?;
     Some(Verified {
         user_id: value.get("id_str").or_else(|| value.get("id")).and_then(text)?,
         screen_name: value.get("screen_name").and_then(text).unwrap_or_default(),
@@ -177,7 +178,8 @@ fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
             Some(Given { given_at: given_at.unwrap_or(updated_at), told_at: updated_at, value })
         }),
         text: part("text").and_then(|(value, given_at)| {
-            let value = storable(value.as_str()?);
+            // No store can hold it, and the comment counts without it.
+            let value = value.as_str()?.replace('\0', "");
             Some(Given { given_at: given_at.unwrap_or(updated_at), told_at: updated_at, value })
         }),
         object: Object {
@@ -198,15 +200,11 @@ fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
     })
 }
 
-/// PostgreSQL's text cannot hold U+0000; what people write must not be lost for it.
-fn storable(text: &str) -> String {
-    text.replace('\0', "\u{FFFD}")
-}
-
-/// A string, or a number written as one.
+/// A string, or a number written as one. One with U+0000 is none: PostgreSQL's text cannot hold it,
+/// and no name that X gives has it.
 pub fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(storable(text)),
+        Value::String(text) => Some(text.clone()).filter(|text| !text.contains('\0')),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
@@ -258,20 +256,6 @@ mod tests {
     }
 
     #[test]
-    fn what_no_database_can_hold_is_told_with_another_character() {
-        let body = br#"{"events":[{"event_type":"feedback.updated","created_at":"Tue Dec 15 17:58:20 +0000 2015",
-            "feedback":{"id":"1\u0000","external_id":"c\u0000","name":"\u0000",
-            "response":{"text":{"value":"a\u0000b"}}}}],"next_cursor":"\u0000"}"#;
-        let page = events(body).unwrap();
-        let update = &page.updates[0];
-        assert_eq!(update.text.as_ref().unwrap().value, "a\u{FFFD}b");
-        let object = &update.object;
-        let all = [update.id.as_str(), object.external_id.as_deref().unwrap(), &object.raw];
-        assert!(all.iter().all(|text| !text.contains('\0')), "{all:?}");
-        assert!(!page.next_cursor.unwrap().contains('\0'));
-    }
-
-    #[test]
     fn an_event_of_an_unknown_kind_is_kept_as_it_came() {
         let body = br#"{"events":[{"event_type":"feedback.dismissed","feedback":{"id":"1"}}],"next_cursor":"7"}"#;
         let page = events(body).unwrap();
@@ -287,6 +271,24 @@ mod tests {
         let page = events(body).unwrap();
         assert!(page.updates.is_empty());
         assert_eq!((page.unknown.len(), page.unreadable), (1, 1));
+    }
+
+    #[test]
+    fn nothing_that_is_read_holds_the_character_that_postgresql_cannot() {
+        let body = br#"{"events":[{"event_type":"feedback.updated","feedback":{"id":"1",
+            "updated_at":"Tue Dec 15 17:58:20 +0000 2015","external_id":"t\u0000","to_user_id":"3\u0000",
+            "dm_id":"4\u0000","type":"nps\u0000",
+            "response":{"text":{"value":"so \u0000so"}}}},
+            {"event_type":"feedback.updated","feedback":{"id":"2\u0000",
+            "updated_at":"Tue Dec 15 17:58:20 +0000 2015"}}],"next_cursor":""}"#;
+        let page = events(body).unwrap();
+        assert_eq!((page.updates.len(), page.unknown.len(), page.unreadable), (1, 1, 1));
+        let update = &page.updates[0];
+        assert_eq!(update.text.as_ref().unwrap().value, "so so");
+        let object = &update.object;
+        let names = [&object.external_id, &object.to_user_id, &object.dm_id, &object.kind];
+        assert!(names.into_iter().all(Option::is_none), "{object:?}");
+        assert!(!object.raw.contains('\0') && !page.unknown[0].contains('\0'));
     }
 
     #[test]

@@ -104,6 +104,19 @@ def test_who_was_answered_is_asked_once_through_kills_and_the_prompt_is_no_answe
     assert set(world.lists_read) == {US} and len(world.lists_read) <= 15
 
 
+def test_half_a_character_in_somebodys_message_holds_up_nobody(world, tmp_path):
+    world.say(WAITING, US, "cut \ud83d")
+    asked, _ = talk(world, ANSWERED)
+    with XServer(world) as x:
+        surveyd = program(tmp_path, x, "v1.1", 'every = "3s"')
+        try:
+            surveyd.start()
+            wait_until("the prompt", lambda: are_sent(surveyd, name(ANSWERED, asked)))
+            assert surveyd.stop() == 0
+        finally:
+            surveyd.kill()
+
+
 def test_a_backlog_is_read_page_by_page_and_the_gap_beyond_is_left_out(world, tmp_path):
     world.page_size = 8
     old = [talk(world, str(710_000 + n), seconds_ago=9 * 24 * 3600) for n in range(40)]

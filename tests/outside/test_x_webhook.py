@@ -211,3 +211,20 @@ def test_a_prompt_without_an_answer_is_settled_by_what_it_tells(stage):
     (line,) = stage.logged("survey.resolved")
     assert line["feedback_id"] == prompt.feedback_id
     assert len(stage.world.prompts_to(UNANSWERED)) == 1
+
+
+@pytest.mark.parametrize("stage", [{"horizon": "0s"}], indirect=True)
+def test_a_comment_with_what_no_store_can_hold_counts_and_holds_up_no_other(stage):
+    # PostgreSQL has no U+0000, and half a character is none.
+    texts = dict(zip(PEOPLE, ["so \0so", "cut \ud83d", "good"], strict=False))
+    wanted = dict(zip(PEOPLE, ["so so", "cut \ufffd", "good"], strict=False))
+    stage.prompt(texts)
+    for person, text in texts.items():
+        answer = stage.deliver(stage.told(stage.answer(person, 30, text=text)))
+        assert (answer.status_code, answer.json()["updates"]) == (200, 1), answer.text
+    assert {person: row["text"] for person, row in stage.rows().items()} == wanted
+    # By X's own word, too: no hint is left.
+    read = len(stage.logged("poll.window_done"))
+    wait_until("another window", lambda: len(stage.logged("poll.window_done")) > read + 5)
+    assert {person: row["text"] for person, row in stage.rows().items()} == wanted
+    assert stage.logged("store.unavailable") == stage.logged("poll.failed") == []
