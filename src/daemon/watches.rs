@@ -101,7 +101,7 @@ impl Watch {
         let Some(since) = self.heard_since.filter(|_| self.is_delivered) else { return Ok(None) };
         let to = self.desk.x_now_at_least().minus(DELIVERED_WITHIN);
         let Watch { desk, talks, reader, .. } = self;
-        let stream = desk.store.stream(&talks.watch.source, &talks.watch.account).await?;
+        let stream = desk.store.stream(&talks.watch.user_id).await?;
         if stream.heard_to.is_some_and(|to| to >= since) {
             return Ok(Some(Delivered { from: None, to }));
         }

@@ -116,8 +116,7 @@ impl Reader {
             every: self.every,
             at_once: self.at_once,
         };
-        let Watch { source, account, .. } = &self.watch;
-        match desk.store.begin_reading(source, account, beginning, now).await? {
+        match desk.store.begin_reading(&self.watch.user_id, beginning, now).await? {
             Ok(reading) => {
                 let is_new = reading.to == beginning.to;
                 if is_new {
@@ -204,8 +203,7 @@ impl Reader {
             Error::Limited { reset_at } => return desk.hold(self.call(), *reset_at).await,
             // A cursor that X knows no longer: the reading begins anew.
             Error::Request(_) if reading.cursor.is_some() => {
-                let Watch { source, account, .. } = &self.watch;
-                desk.store.give_up_reading(source, account, now).await?;
+                desk.store.give_up_reading(&self.watch.user_id, now).await?;
                 now.plus(self.every)
             }
             // The right to read messages is not the right to prompt: the account is not paused.

@@ -15,7 +15,7 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (5, "policy", include_str!("../../migrations/0005_policy.sql")),
     (6, "talks", include_str!("../../migrations/0006_talks.sql")),
     (7, "hints", include_str!("../../migrations/0007_hints.sql")),
-    (9, "reading", include_str!("../../migrations/0009_reading.sql")),
+    (8, "reading", include_str!("../../migrations/0008_reading.sql")),
 ];
 
 /// The newest schema this program knows.

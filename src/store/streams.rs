@@ -7,6 +7,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use super::{Result, Store};
+use crate::domain::id::UserId;
 use crate::domain::time::Millis;
 
 /// One way back through the messages, page by page.
@@ -51,30 +52,29 @@ pub struct Stream {
     read_at: Option<Millis>,
 }
 
-const OPEN: &str = "insert into dm_stream (source, account) values ($1, $2) \
-     on conflict (source, account) do update set account = excluded.account \
+const OPEN: &str = "insert into dm_stream (handle) values ($1) \
+     on conflict (handle) do update set handle = excluded.handle \
      returning heard_to, reading_from, reading_to, reading_cursor, read_at";
 
 const LOOK: &str = "select heard_to, reading_from, reading_to, reading_cursor, read_at \
-     from dm_stream where source = $1 and account = $2";
+     from dm_stream where handle = $1";
 
 const KEEP: &str = "update dm_stream set heard_to = $1, reading_from = $2, reading_to = $3, \
-     reading_cursor = $4, read_at = $5 where source = $6 and account = $7";
+     reading_cursor = $4, read_at = $5 where handle = $6";
 
 impl Store {
     /// The reading under way, or a new one where it is time for it; else when it will be, by our clock.
     pub async fn begin_reading(
         &self,
-        source: &str,
-        account: &str,
+        handle: &UserId,
         beginning: Beginning,
         now: Millis,
     ) -> Result<std::result::Result<Reading, Millis>> {
-        let (source, account) = (source.to_owned(), account.to_owned());
+        let handle = handle.clone();
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let stream = open(connection, &source, &account).await?;
+                    let stream = open(connection, &handle).await?;
                     let begun = begin(&stream, beginning, now);
                     if let Ok(reading) = &begun
                         && stream.reading.is_none()
@@ -82,7 +82,7 @@ impl Store {
                         let reading = Some(reading.clone());
                         let read_at = Some(now.plus(beginning.every));
                         let stream = Stream { reading, read_at, ..stream };
-                        keep(connection, &source, &account, &stream).await?;
+                        keep(connection, &handle, &stream).await?;
                     }
                     Ok(begun)
                 })
@@ -91,23 +91,22 @@ impl Store {
     }
 
     /// Gives a reading up: X knows its cursor no longer. The next goes as far back.
-    pub async fn give_up_reading(&self, source: &str, account: &str, now: Millis) -> Result<()> {
-        let (source, account) = (source.to_owned(), account.to_owned());
+    pub async fn give_up_reading(&self, handle: &UserId, now: Millis) -> Result<()> {
+        let handle = handle.clone();
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let stream = open(connection, &source, &account).await?;
+                    let stream = open(connection, &handle).await?;
                     let stream = Stream { reading: None, read_at: Some(now), ..stream };
-                    keep(connection, &source, &account, &stream).await
+                    keep(connection, &handle, &stream).await
                 })
             })
             .await
     }
 
     /// A stream as it stands.
-    pub async fn stream(&self, source: &str, account: &str) -> Result<Stream> {
-        let row =
-            sqlx::query(LOOK).bind(source).bind(account).fetch_optional(&self.readers).await?;
+    pub async fn stream(&self, handle: &UserId) -> Result<Stream> {
+        let row = sqlx::query(LOOK).bind(handle.as_str()).fetch_optional(&self.readers).await?;
         row.map_or(Ok(Stream::default()), |row| of(&row))
     }
 }
@@ -133,15 +132,14 @@ fn begin(
 }
 
 /// Takes the row of a stream, made where there is none: no other transaction has it meanwhile.
-pub async fn open(connection: &mut AnyConnection, source: &str, account: &str) -> Result<Stream> {
-    of(&sqlx::query(OPEN).bind(source).bind(account).fetch_one(connection).await?)
+pub async fn open(connection: &mut AnyConnection, handle: &UserId) -> Result<Stream> {
+    of(&sqlx::query(OPEN).bind(handle.as_str()).fetch_one(connection).await?)
 }
 
 /// Turns a page. Up to where all has been heard then.
 pub async fn turn(
     connection: &mut AnyConnection,
-    source: &str,
-    account: &str,
+    handle: &UserId,
     mut stream: Stream,
     page: Page,
 ) -> Result<Option<Millis>> {
@@ -156,7 +154,7 @@ pub async fn turn(
             stream.reading = None;
         }
     }
-    keep(connection, source, account, &stream).await?;
+    keep(connection, handle, &stream).await?;
     Ok(stream.heard_to)
 }
 
@@ -170,12 +168,7 @@ fn of(row: &AnyRow) -> Result<Stream> {
     })
 }
 
-async fn keep(
-    connection: &mut AnyConnection,
-    source: &str,
-    account: &str,
-    stream: &Stream,
-) -> Result<()> {
+async fn keep(connection: &mut AnyConnection, handle: &UserId, stream: &Stream) -> Result<()> {
     let reading = stream.reading.as_ref();
     sqlx::query(KEEP)
         .bind(stream.heard_to.map(|at| at.0))
@@ -183,8 +176,7 @@ async fn keep(
         .bind(reading.map(|reading| reading.to.0))
         .bind(reading.and_then(|reading| reading.cursor.as_deref()))
         .bind(stream.read_at.map(|at| at.0))
-        .bind(source)
-        .bind(account)
+        .bind(handle.as_str())
         .execute(connection)
         .await?;
     Ok(())

@@ -80,30 +80,29 @@ const REMEMBERED: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 /// request takes, and two clocks stand apart unseen.
 const ABOUT: Duration = Duration::from_secs(60 * 60);
 
-/// Prompts of one account to one person that are looked at: more than X lists.
+/// Prompts to one person that are looked at: more than X lists. By whichever account: its name may
+/// have changed since.
 const PROMPTS_MAX: i64 = 1_000;
 
 const PROMPTS: &str = "select dm_id, message, begun_at, spent_at from survey where user_id = $1 \
-     and account = $2 and spent_at is not null and spent_at >= $3 order by spent_at desc, id limit $4";
+     and spent_at is not null and spent_at >= $2 order by spent_at desc, id limit $3";
 
 const LOOK: &str = "select heard from dm_conversation \
-     where source = $1 and account = $2 and user_id = $3";
+     where handle = $1 and user_id = $2";
 
-const KEEP: &str = "insert into dm_conversation (source, account, user_id, heard, last_at, ends_at) \
-     values ($1, $2, $3, $4, $5, $6) on conflict (source, account, user_id) do update \
+const KEEP: &str = "insert into dm_conversation (handle, user_id, heard, last_at, ends_at) \
+     values ($1, $2, $3, $4, $5) on conflict (handle, user_id) do update \
      set heard = excluded.heard, last_at = excluded.last_at, ends_at = excluded.ends_at";
 
-const ENDING: &str = "select user_id, heard, last_at from dm_conversation where source = $1 \
-     and account = $2 and (ends_at <= $3 or ends_at <= $4 and last_at >= $5) \
-     order by ends_at, user_id limit $6";
+const ENDING: &str = "select user_id, heard, last_at from dm_conversation where handle = $1 \
+     and (ends_at <= $2 or ends_at <= $3 and last_at >= $4) order by ends_at, user_id limit $5";
 
-const NEXT_END: &str = "select min(ends_at) from dm_conversation where source = $1 \
-     and account = $2 and ends_at is not null and last_at >= $3";
+const NEXT_END: &str = "select min(ends_at) from dm_conversation where handle = $1 \
+     and ends_at is not null and last_at >= $2";
 
 /// One transaction forgets no more.
-const FORGET: &str = "delete from dm_conversation where (source, account, user_id) in \
-     (select source, account, user_id from dm_conversation \
-     where source = $1 and account = $2 and last_at < $3 order by last_at, user_id limit 512)";
+const FORGET: &str = "delete from dm_conversation where handle = $1 and user_id in \
+     (select user_id from dm_conversation where handle = $1 and last_at < $2 order by last_at, user_id limit 512)";
 
 impl Store {
     /// Takes messages in, in any order, known ones too, together with how far their reading has come.
@@ -140,8 +139,7 @@ impl Store {
         delivered: Delivered,
     ) -> Result<Option<Millis>> {
         let next: Option<i64> = sqlx::query_scalar(NEXT_END)
-            .bind(watch.source.as_str())
-            .bind(watch.account.as_str())
+            .bind(watch.user_id.as_str())
             .bind(delivered.from())
             .fetch_one(&self.readers)
             .await?;
@@ -156,7 +154,7 @@ async fn hear(
     page: Option<Page>,
     now: Millis,
 ) -> Result<Heard> {
-    let stream = streams::open(connection, &watch.source, &watch.account).await?;
+    let stream = streams::open(connection, &watch.user_id).await?;
     let mut by_person: BTreeMap<UserId, Vec<(Said, DirectMessage)>> = BTreeMap::new();
     for message in messages {
         if let Some((person, said)) = Said::between(&watch.user_id, &message) {
@@ -191,9 +189,7 @@ async fn hear(
         optouts::add(connection, stops).await?;
     }
     let heard_to = match page {
-        Some(page) => {
-            streams::turn(connection, &watch.source, &watch.account, stream, page).await?
-        }
+        Some(page) => streams::turn(connection, &watch.user_id, stream, page).await?,
         None => stream.heard_to,
     };
     for (person, conversation) in conversations {
@@ -209,7 +205,7 @@ async fn end_talks(
     delivered: Option<Delivered>,
     now: Millis,
 ) -> Result<Heard> {
-    let stream = streams::open(connection, &watch.source, &watch.account).await?;
+    let stream = streams::open(connection, &watch.user_id).await?;
     let mut heard = Heard::default();
     let Some(heard_to) = stream.heard_to.max(delivered.map(|delivered| delivered.to)) else {
         return Ok(heard);
@@ -217,8 +213,7 @@ async fn end_talks(
     let from = delivered.map_or(i64::MAX, Delivered::from);
     let read_to = stream.heard_to.unwrap_or(Millis(i64::MIN));
     let rows = sqlx::query(ENDING)
-        .bind(watch.source.as_str())
-        .bind(watch.account.as_str())
+        .bind(watch.user_id.as_str())
         .bind(read_to.0)
         .bind(heard_to.0)
         .bind(from)
@@ -234,8 +229,7 @@ async fn end_talks(
         heard.turns.extend(turns);
     }
     sqlx::query(FORGET)
-        .bind(watch.source.as_str())
-        .bind(watch.account.as_str())
+        .bind(watch.user_id.as_str())
         .bind(heard_to.minus(REMEMBERED).0)
         .execute(connection)
         .await?;
@@ -253,7 +247,6 @@ async fn without_prompts(
     let Some(oldest) = of_account.map(|(said, _)| said.mark.at).min() else { return Ok(said) };
     let rows = sqlx::query(PROMPTS)
         .bind(person.as_str())
-        .bind(watch.account.as_str())
         .bind(oldest.minus(ABOUT).0)
         .bind(PROMPTS_MAX)
         .fetch_all(&mut *connection)
@@ -288,8 +281,7 @@ async fn look(
     person: &UserId,
 ) -> Result<Conversation> {
     let heard: Option<String> = sqlx::query_scalar(LOOK)
-        .bind(watch.source.as_str())
-        .bind(watch.account.as_str())
+        .bind(watch.user_id.as_str())
         .bind(person.as_str())
         .fetch_optional(connection)
         .await?;
@@ -310,8 +302,7 @@ async fn advance(
         takings.push(take(connection, watch, person, turn, now).await?);
     }
     sqlx::query(KEEP)
-        .bind(watch.source.as_str())
-        .bind(watch.account.as_str())
+        .bind(watch.user_id.as_str())
         .bind(person.as_str())
         .bind(serde_json::to_string(&conversation)?)
         .bind(conversation.last_at().unwrap_or(now).0)

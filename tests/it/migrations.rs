@@ -258,7 +258,7 @@ const BEFORE_READING: [&str; 3] = [
     "drop table reading",
     "create table poll (account text primary key, done_to bigint, window_from bigint, \
      window_to bigint, cursor text)",
-    "delete from _sqlx_migrations where version >= 9",
+    "delete from _sqlx_migrations where version >= 8",
 ];
 
 const OLD_PLACE: &str = "insert into poll (account, done_to, window_from, window_to, cursor) \

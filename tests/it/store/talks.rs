@@ -66,7 +66,7 @@ impl Bench {
             at_once: false,
         };
         let watch = watch();
-        let begun = self.store.begin_reading("dms", ACCOUNT, beginning, at(minute)).await.unwrap();
+        let begun = self.store.begin_reading(&watch.user_id, beginning, at(minute)).await.unwrap();
         let page = StreamPage { reading: begun.expect("it is time"), next: None };
         self.store.hear(&watch, messages.to_vec(), Some(page), at(minute)).await.unwrap()
     }
@@ -85,7 +85,7 @@ impl Bench {
     }
 
     async fn heard_to(&self) -> Option<Millis> {
-        self.store.stream("dms", ACCOUNT).await.unwrap().heard_to
+        self.store.stream(&watch().user_id).await.unwrap().heard_to
     }
 
     async fn is_opted_out(&self, person: &str) -> bool {
@@ -138,7 +138,7 @@ async fn silence_counts_only_as_far_as_the_stream_was_read_through() {
             every: EVERY,
             at_once: false,
         };
-        let begun = bench.store.begin_reading("dms", ACCOUNT, beginning, at(40)).await.unwrap();
+        let begun = bench.store.begin_reading(&watch().user_id, beginning, at(40)).await.unwrap();
         let first = begun.unwrap();
         assert_eq!(first, Reading { from: at(4), to: at(40), cursor: None });
         let page = StreamPage { reading: first.clone(), next: Some("p2".into()) };
@@ -151,7 +151,7 @@ async fn silence_counts_only_as_far_as_the_stream_was_read_through() {
         assert_eq!(bench.end(40).await, []);
         assert_eq!(bench.heard_to().await, Some(at(5)));
         // A restart goes on at the page it was at; a page turned twice turns nothing.
-        let begun = bench.store.begin_reading("dms", ACCOUNT, beginning, at(41)).await.unwrap();
+        let begun = bench.store.begin_reading(&watch().user_id, beginning, at(41)).await.unwrap();
         let second = Reading { cursor: Some("p2".into()), ..first };
         assert_eq!(begun.as_ref(), Ok(&second));
         bench.store.hear(&watch(), Vec::new(), Some(page), at(41)).await.unwrap();
@@ -178,7 +178,7 @@ async fn readings_begin_when_it_is_time_and_a_clock_set_back_holds_none_up() {
             at_once: false,
         };
         let begin = async |minute, now| {
-            bench.store.begin_reading("dms", ACCOUNT, beginning(minute), now).await.unwrap()
+            bench.store.begin_reading(&watch().user_id, beginning(minute), now).await.unwrap()
         };
         let first = begin(60, at(60)).await.unwrap();
         assert_eq!(first, Reading { from: at(30), ..reading(60) });
@@ -186,7 +186,7 @@ async fn readings_begin_when_it_is_time_and_a_clock_set_back_holds_none_up() {
         bench.store.hear(&watch(), Vec::new(), Some(page), at(60)).await.unwrap();
         assert_eq!(begin(61, at(61)).await, Err(at(62)));
         assert_eq!(begin(60, START).await.map(|reading| reading.to), Ok(at(60)));
-        bench.store.give_up_reading("dms", ACCOUNT, at(63)).await.unwrap();
+        bench.store.give_up_reading(&watch().user_id, at(63)).await.unwrap();
         let anew = begin(63, at(63)).await;
         assert_eq!(anew, Ok(Reading { from: at(59), to: at(63), cursor: None }));
     })
@@ -277,26 +277,6 @@ async fn a_person_who_says_stop_has_opted_out_and_is_heeded_once() {
 }
 
 #[tokio::test]
-async fn two_sources_that_see_the_same_talk_make_one_survey() {
-    on_each_engine(async |bench| {
-        let messages = vec![to("7", 1), from("7", 0)];
-        let webhook = Watch { source: "hook".into(), ..watch() };
-        let first = bench.turns(31, &messages).await;
-        bench.store.hear(&webhook, messages, None, at(31)).await.unwrap();
-        let second =
-            bench.store.end_talks(&webhook, Some(all_to(at(31))), at(31)).await.unwrap().turns;
-        let [Taking::Closed { taken: first, .. }, Taking::Closed { taken: second, .. }] =
-            [&first[0], &second[0]]
-        else {
-            panic!("{first:?} {second:?}")
-        };
-        assert_eq!(first.survey_id, second.survey_id);
-        assert!(!second.is_new);
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn what_was_said_while_nobody_listened_keeps_a_talk_open_until_it_is_read() {
     on_each_engine(async |bench| {
         let messages = vec![to("7", 1), from("7", 0), to("8", 3), from("8", 0)];
@@ -348,6 +328,19 @@ async fn what_nobody_has_touched_for_longer_than_x_lists_is_forgotten() {
         let heard = bench.store.hear(&watch(), vec![to("7", 11)], None, late).await.unwrap();
         assert_eq!(heard, Heard::default());
         assert_eq!(bench.store.next_talk_end(&watch(), all_to(at(0))).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_talk_is_closed_once_whatever_its_source_and_account_are_called() {
+    on_each_engine(async |bench| {
+        let talk = [from("7", 1), to("7", 2)];
+        assert!(matches!(bench.turns(40, &talk).await[..], [Taking::Closed { .. }]));
+        let renamed = Watch { source: "dms2".into(), account: "acme2".into(), ..watch() };
+        let heard = bench.store.hear(&renamed, talk.to_vec(), None, at(41)).await.unwrap();
+        assert_eq!(heard.turns, []);
+        assert_eq!(bench.store.end_talks(&renamed, None, at(80)).await.unwrap().turns, []);
     })
     .await;
 }
