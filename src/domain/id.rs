@@ -110,9 +110,112 @@ pub fn external_id(conversation_id: &ConversationId, ordinal: i64) -> String {
     cut
 }
 
+/// The highest ordinal that is read out of an `external_id`: `ticket#4711` is rather a help desk's own
+/// id than the 4,711th survey of one conversation.
+const ORDINAL_READ_MAX: i64 = 99;
+
+/// How many surveys of one conversation are tried for an `external_id` that was cut.
+const ORDINALS_TRIED: i64 = 1_000;
+
+/// The conversation and the ordinal that an `external_id` was most likely made of. Of one that was
+/// cut, the conversation's id is what is left of it, and the ordinal is not known: it is taken for
+/// the first.
+pub fn named_by(external_id: &str) -> Result<(ConversationId, i64), &'static str> {
+    let (id, ordinal) = match (cut(external_id), numbered(external_id)) {
+        (Some(left), _) => (left, 1),
+        (None, Some((id, ordinal))) if ordinal <= ORDINAL_READ_MAX => (id, ordinal),
+        (None, _) => (external_id, 1),
+    };
+    Ok((ConversationId::parse(id)?, ordinal))
+}
+
+/// What the first survey of the conversation would bear as `external_id`, where a later one may
+/// bear this: the conversation may be `ID#2` itself, or `ID`.
+pub fn first_names(external_id: &str) -> Vec<&str> {
+    let numbered = numbered(external_id).filter(|_| cut(external_id).is_none());
+    [Some(external_id), numbered.map(|(id, _)| id)].into_iter().flatten().collect()
+}
+
+/// Whether some survey of the conversation bears that `external_id`.
+pub fn is_named_by(conversation_id: &ConversationId, external_id: &str) -> bool {
+    let bears = |ordinal| self::external_id(conversation_id, ordinal) == external_id;
+    if bears(1) {
+        return true;
+    }
+    match (cut(external_id), numbered(external_id)) {
+        (Some(left), _) if conversation_id.as_str().starts_with(left) => {
+            (2..=ORDINALS_TRIED).any(bears)
+        }
+        (_, Some((id, ordinal))) => id == conversation_id.as_str() && bears(ordinal),
+        _ => false,
+    }
+}
+
+/// What is left of a conversation's id in an `external_id` that was cut and closed by a hash.
+fn cut(external_id: &str) -> Option<&str> {
+    let (left, hash) = external_id.rsplit_once('~')?;
+    let is_hash = |hash: &str| {
+        hash.len() == HASH_DIGITS && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_full = external_id.chars().count() == EXTERNAL_ID_CHARACTERS_MAX;
+    (is_full && is_hash(hash)).then_some(left)
+}
+
+/// `ID#2` in its parts.
+fn numbered(external_id: &str) -> Option<(&str, i64)> {
+    let (id, digits) = external_id.rsplit_once('#')?;
+    let is_plain = !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+    let ordinal = digits.parse().ok().filter(|ordinal| is_plain && *ordinal >= 2)?;
+    (!id.is_empty()).then_some((id, ordinal))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn conversation(id: &str) -> ConversationId {
+        ConversationId::parse(id).unwrap()
+    }
+
+    #[test]
+    fn an_external_id_names_the_conversation_it_was_made_of() {
+        for (id, ordinal) in
+            [("c-42", 1), ("c-42", 2), ("c-42", 99), ("a#b", 3), ("#", 1), ("é", 7)]
+        {
+            let name = external_id(&conversation(id), ordinal);
+            assert_eq!(named_by(&name), Ok((conversation(id), ordinal)), "{name}");
+        }
+        for whole in ["#2", "c#1", "c#02", "c#+3", "ticket#4711", "c#", "c#99999999999999999999"] {
+            assert_eq!(named_by(whole), Ok((conversation(whole), 1)));
+        }
+        let long = external_id(&conversation(&"é".repeat(300)), 2);
+        assert_eq!(named_by(&long), Ok((conversation(&"é".repeat(239)), 1)));
+        assert!(named_by("").is_err());
+    }
+
+    #[test]
+    fn every_survey_of_a_conversation_is_known_by_its_external_id() {
+        for id in ["c-42", "a#2", "ticket#4711", "~", &"w".repeat(250), &"é".repeat(300)] {
+            for ordinal in [1, 2, 9, 10, 99, 100, 1_000] {
+                let name = external_id(&conversation(id), ordinal);
+                assert!(is_named_by(&conversation(id), &name), "{name}");
+                assert!(!is_named_by(&conversation("other"), &name), "{name}");
+            }
+        }
+        let (one, other) = (format!("{}one", "w".repeat(300)), format!("{}other", "w".repeat(300)));
+        let name = external_id(&conversation(&one), 2);
+        assert!(!is_named_by(&conversation(&other), &name), "the hash tells them apart");
+        assert!(!is_named_by(&conversation("c"), "c#02"));
+    }
+
+    #[test]
+    fn a_conversation_may_bear_a_number_of_its_own() {
+        assert_eq!(first_names("c-42"), ["c-42"]);
+        assert_eq!(first_names("c#2"), ["c#2", "c"]);
+        assert_eq!(first_names("ticket#4711"), ["ticket#4711", "ticket"]);
+        let long = external_id(&conversation(&"w".repeat(300)), 2);
+        assert_eq!(first_names(&long), [&long]);
+    }
 
     #[test]
     fn a_user_id_is_digits_only() {

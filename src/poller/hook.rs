@@ -6,10 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use tracing::info;
 
-use super::windows::unknown;
 use crate::desk::Desk;
 use crate::domain::feedback::Update;
-use crate::store::{Result, Store};
+use crate::store::{Result, Store, Unknown};
 use crate::x::hints;
 
 /// Where X's webhook delivers to, for all accounts.
@@ -62,7 +61,7 @@ impl Hook {
                 "{} feedback events that X's webhook has told are kept unread",
                 events.len(),
             );
-            let events = events.into_iter().map(unknown).collect();
+            let events = events.into_iter().map(Unknown::of).collect();
             let now = self.desks.values().next().map(Desk::now).unwrap_or_default();
             self.store.keep_unknown(account, events, now).await?;
         }

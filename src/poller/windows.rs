@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ring::digest::{SHA256, digest};
 use tracing::{info, warn};
 
 use super::pages::{Asked, Walk, ask, longest_wait};
@@ -143,14 +142,8 @@ pub fn overlap(desk: &Desk, reading: Reading) -> Duration {
 }
 
 fn kept(page: EventsPage) -> Page {
-    let unknown = page.unknown.into_iter().map(unknown).collect();
+    let unknown = page.unknown.into_iter().map(Unknown::of).collect();
     Page { updates: page.updates, unknown, next_cursor: page.next_cursor }
-}
-
-pub fn unknown(body: String) -> Unknown {
-    let hash = digest(&SHA256, body.as_bytes());
-    let digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Unknown { digest, body }
 }
 
 /// Says, not too often, that a long window is under way.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ring::digest::{SHA256, digest};
 use sqlx::{AnyConnection, Row};
 
 use super::fold::{Folded, fold};
@@ -61,6 +62,14 @@ pub struct Page {
 pub struct Unknown {
     pub digest: String,
     pub body: String,
+}
+
+impl Unknown {
+    pub fn of(body: String) -> Self {
+        let hash = digest(&SHA256, body.as_bytes());
+        let digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { digest, body }
+    }
 }
 
 /// Both only where the place is still the one that the page was asked from.

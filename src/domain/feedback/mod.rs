@@ -10,6 +10,7 @@
 //! bears a password only: it counts at once, and until X's word is in. Where X's word has another
 //! score or text, or none when it should, the word stands and the hint is refuted.
 
+mod anew;
 mod told;
 
 use std::collections::BTreeSet;

@@ -94,6 +94,11 @@ impl<T: Ord + Clone> Values<T> {
         self.0.retain(|value, _| !other.0.contains_key(value));
     }
 
+    /// Leaves out those that were told when they are not wanted.
+    pub fn retain_told(&mut self, is_wanted: impl Fn(Millis) -> bool) {
+        self.0.retain(|_, (_, told_at)| is_wanted(*told_at));
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }
