@@ -19,7 +19,7 @@ use crate::domain::policy;
 use crate::domain::survey::{Failure, Survey};
 use crate::domain::time::Millis;
 use crate::stop::Stopper;
-use crate::store::{self, Leased, Paused, Store};
+use crate::store::{self, Leased, Making, Paused, Store};
 use crate::wake::Wake;
 use crate::x;
 
@@ -199,6 +199,14 @@ impl Desk {
     /// The settings of a survey, by today's configuration and what the notice said at the close.
     pub fn chosen(&self, survey: &Survey) -> config::Chosen<'_> {
         self.account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice)
+    }
+
+    /// With what surveys are made of X's own record.
+    pub fn making(&self) -> Making {
+        Making {
+            throttle_group: self.account.survey.throttle_group.clone(),
+            fresh_for: self.limits.fresh_for,
+        }
     }
 
     /// What closed before this is too late by every rule, by our clock and by X's: one that was set

@@ -104,7 +104,7 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
     if done_to.is_none_or(|done_to| done_to < needed) {
         return Ok(());
     }
-    desk.store.end_restore(desk.name()).await?;
+    desk.store.end_restore(desk.name(), &desk.making(), desk.now()).await?;
     info!(
         event = "account.resumed",
         account = desk.name(),

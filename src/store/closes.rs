@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::surveys::{self, step_locked, touch_in};
-use super::{Result, Store};
+use super::{Result, Store, rebuilt};
 use crate::domain::close::{Close, Reopening};
 use crate::domain::id::{SurveyId, UserId, external_id};
 use crate::domain::policy::AtClose;
@@ -95,12 +95,10 @@ impl Store {
 const VALUES: usize = 18;
 
 /// One multi-row statement for a whole batch. A survey is inserted as the first of its
-/// conversation; where the conversation is known, nothing happens and [`known`] looks closer. A
-/// close that is older than a reopening on record is cancelled as it comes in. Rows without an id
-/// are left out.
-///
-/// It returns nothing: in SQLite's case every row would cross from one thread to another by itself.
-fn insert_statement(connection: &AnyConnection, rows: usize) -> String {
+/// conversation; where that, or a prompt of it that X has told of, is known, [`known`] looks closer.
+/// A close that is older than a reopening on record is cancelled as it comes in. Rows without an id
+/// are left out. No row is returned: in SQLite each would cross from thread to thread by itself.
+fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) -> String {
     let mut sql = String::from(
         "with new (id, account, source, conversation_id, external_id, user_id, kind, \
          question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
@@ -121,7 +119,8 @@ fn insert_statement(connection: &AnyConnection, rows: usize) -> String {
         }
         sql.push(')');
     }
-    sql.push_str(
+    let _ = write!(
+        sql,
         ") insert into survey (id, account, source, conversation_id, external_id, user_id, kind, \
          question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
          try_at, decided, first_closed_at, lease_token, attempts) \
@@ -133,20 +132,23 @@ fn insert_statement(connection: &AnyConnection, rows: usize) -> String {
          n.decided, n.closed_at, 0, 0 \
          from new n left join reopening r on r.account = n.account \
          and r.conversation_id = n.conversation_id and r.reopened_at >= n.closed_at \
-         where n.id is not null on conflict do nothing",
+         where n.id is not null{if_not_told} on conflict do nothing",
     );
     sql
 }
+
+const IF_NOT_TOLD: &str = " and not exists (select 1 from rebuilt b where b.account = n.account \
+     and b.name = n.external_id)";
 
 /// Writes what can be written in one statement. How many surveys that made.
 async fn insert(
     connection: &mut AnyConnection,
     batch: &[NewSurvey],
-    ordinal: i64,
+    (ordinal, if_not_told): (i64, &str),
 ) -> Result<usize> {
     // Few sizes, so that each is prepared but once: preparing costs as much as the writing.
     let rows = batch.len().next_power_of_two();
-    let mut query = sqlx::query(AssertSqlSafe(insert_statement(connection, rows)));
+    let mut query = sqlx::query(AssertSqlSafe(insert_statement(connection, rows, if_not_told)));
     for row in 0..rows {
         query = bind(query, batch.get(row), ordinal);
     }
@@ -176,7 +178,7 @@ async fn among(
 /// Writes a batch of closes, none of which was delivered before; the answers stand in the order of
 /// the batch.
 pub async fn take_new(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
-    let all_new = insert(connection, &batch, 1).await? == batch.len();
+    let all_new = insert(connection, &batch, (1, IF_NOT_TOLD)).await? == batch.len();
     let cancelled = among(connection, CANCELLED, &batch).await?;
     let written = if all_new { HashSet::new() } else { among(connection, WRITTEN, &batch).await? };
     let mut taken = Vec::with_capacity(batch.len());
@@ -292,6 +294,9 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
         if let Some(row) = same {
             return taken_from(row);
         }
+        if let Some(taken) = rebuilt::known_close(connection, close).await? {
+            return Ok(taken);
+        }
         if let Some(row) = waiting {
             if let Some(taken) = merge(connection, &survey, row).await? {
                 return Ok(taken);
@@ -300,7 +305,7 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
         }
         let last: i64 = rows.first().map_or(Ok(0), |row| row.try_get(1))?;
         let alone = std::slice::from_ref(&survey);
-        if insert(connection, alone, last + 1).await? == 1 {
+        if insert(connection, alone, (last + 1, "")).await? == 1 {
             let cancelled = !among(connection, CANCELLED, alone).await?.is_empty();
             return Ok(made(survey, cancelled));
         }

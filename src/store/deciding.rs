@@ -87,7 +87,11 @@ async fn look(
 
 /// Lets no other send of the throttle group be decided until this transaction ends.
 pub async fn guard(connection: &mut AnyConnection, rules: &Rules) -> Result<()> {
-    sqlx::query(GUARD).bind(rules.throttle_group.as_str()).execute(connection).await?;
+    guard_group(connection, &rules.throttle_group).await
+}
+
+pub async fn guard_group(connection: &mut AnyConnection, throttle_group: &str) -> Result<()> {
+    sqlx::query(GUARD).bind(throttle_group).execute(connection).await?;
     Ok(())
 }
 

@@ -34,7 +34,7 @@ impl Store {
 
 /// How far X's clock may lag behind ours. A prompt that X made earlier than that before our request
 /// was not made by it: an agent may use the same external ids.
-const CLOCKS_APART: Duration = Duration::from_secs(60 * 60);
+pub const CLOCKS_APART: Duration = Duration::from_secs(60 * 60);
 
 /// Finds the survey of each row that has none: by the feedback's id where create's answer told it,
 /// else by person and external id together.

@@ -21,6 +21,8 @@ mod migrate;
 mod optouts;
 mod progress;
 mod reads;
+mod rebuild;
+mod rebuilt;
 mod recorded;
 mod retry;
 mod rows;
@@ -49,6 +51,8 @@ pub use fold::Folded;
 pub use optouts::OptOut;
 pub use progress::Progress;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
+pub use rebuild::{MadeAnew, Rebuild};
+pub use rebuilt::Making;
 pub use recorded::{Further, Recorded, Spent};
 pub use sends::{Begun, Outcome, Prompt, Sending, Times};
 pub use settle::Unsettled;
@@ -85,6 +89,9 @@ pub enum Error {
     /// Do nothing more: another worker has the survey.
     #[error("the claim on survey {0} has passed to another worker")]
     LeaseLost(String),
+    /// Do nothing more: what was gathered is the other's now.
+    #[error("another rebuild of account {0} has been begun, and this one ends")]
+    Overtaken(String),
     #[error("{0}")]
     Url(String),
     /// Make the database, or bring it up to date.

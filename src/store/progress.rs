@@ -109,22 +109,6 @@ impl Store {
         }
         Ok(behind)
     }
-
-    /// Ends an account's hold after a restored backup.
-    pub async fn end_restore(&self, account: &str) -> Result<()> {
-        let account = account.to_owned();
-        self.writer
-            .run(|connection| {
-                Box::pin(async move {
-                    sqlx::query("delete from restore_hold where account = $1")
-                        .bind(account)
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
-    }
 }
 
 /// The file beside the database that counts the sends begun.

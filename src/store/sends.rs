@@ -13,7 +13,7 @@ use super::claims::{Leased, retake};
 use super::progress;
 use super::surveys::{step_locked, touch};
 use super::{Error, Result, Store};
-use super::{budgets, deciding, fold, matching};
+use super::{budgets, deciding, fold, matching, rebuilt};
 use crate::domain::budget::Call;
 use crate::domain::feedback::{Trust, Update};
 use crate::domain::id::{SurveyId, external_id};
@@ -201,6 +201,12 @@ async fn begin(
     }
     if let Some(found) = matching::find_before(connection, &survey, now).await? {
         return Ok(Begun::Ended(Box::new(found)));
+    }
+    if let Some(before) = rebuilt::prompted_before(connection, &survey).await? {
+        let event = Event::Suppressed(Reason::Throttled);
+        let why = format!("X has shown the prompt of this close: survey {before}");
+        let ended = step_locked(connection, (survey, token), event, now, Some(&why)).await?;
+        return Ok(Begun::Ended(Box::new(ended)));
     }
     let ground = match deciding::decide(connection, &survey, &rules, times).await? {
         Ground::Clear(_) if budgets::is_paused(connection, &survey.account).await? => {

@@ -64,6 +64,7 @@ pub fn store(error: &store::Error) -> Response {
         store::Error::Unavailable(_) | store::Error::Io(_) => {}
         store::Error::NewerSchema { .. }
         | store::Error::LeaseLost(_)
+        | store::Error::Overtaken(_)
         | store::Error::Url(_)
         | store::Error::Missing(_)
         | store::Error::Broken(_) => error!("the store refuses a request: {error}"),

@@ -253,8 +253,12 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
     .await;
 }
 
-/// Takes the readings' schema back.
-const BEFORE_READING: [&str; 3] = [
+/// Takes the readings' schema back, and what came after it.
+const BEFORE_READING: [&str; 7] = [
+    "drop table rebuild",
+    "drop table rebuild_told",
+    "drop table rebuilt",
+    "alter table restore_hold drop column rebuild_from",
     "drop table reading",
     "create table poll (account text primary key, done_to bigint, window_from bigint, \
      window_to bigint, cursor text)",

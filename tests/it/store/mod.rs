@@ -14,6 +14,8 @@ mod polling;
 mod reading;
 mod reads;
 mod progress;
+mod rebuild;
+mod rebuilt;
 mod recorded;
 mod reopenings;
 mod retrying;
@@ -33,7 +35,7 @@ use surveyd::domain::policy::{AtClose, Pacing, Rules};
 use surveyd::domain::survey::{Delivery, Failure, Reason, Survey};
 use surveyd::domain::survey_type::SurveyType;
 use surveyd::domain::time::Millis;
-use surveyd::store::{Begun, Leased, Outcome, Prompt, Sending, Step, Store, Taken, Times};
+use surveyd::store::{Begun, Leased, Making, Outcome, Prompt, Sending, Step, Store, Taken, Times};
 
 use crate::harness::database::{self, Database};
 
@@ -113,6 +115,11 @@ fn scheduled(due_at: Millis) -> AtClose {
 
 fn expired(due_at: Millis) -> AtClose {
     at_close(due_at, Ground::Late { closed_at: START, expire_after_ms: 1 })
+}
+
+/// With what surveys are made of X's own record.
+fn making() -> Making {
+    Making { throttle_group: ACCOUNT.into(), fresh_for: 7 * 24 * HOUR }
 }
 
 /// X's clock and ours agree.

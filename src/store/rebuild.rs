@@ -1,0 +1,378 @@
+//! Feedback rows made anew from X's events.
+//!
+//! What the events tell is gathered beside the rows, and only once all of it is in are the rows made
+//! of it, each in one step: whoever breaks a rebuild off, or reads while it is under way, finds rows
+//! that are whole. A gathering that was broken off is gone on with.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::feedback::{Known, ON_CONFLICT_READ, ON_CONFLICT_WRITE, known_row, upsert};
+use super::fold::Folded;
+use super::matching::{advance, match_surveys};
+use super::rebuilt::{self, Making};
+use super::surveys::{step_locked, touch_in};
+use super::{Error, Result, Store, deciding};
+use crate::domain::feedback::{Feedback, Trust, Update};
+use crate::domain::id::{FeedbackId, SurveyId};
+use crate::domain::summary::Period;
+use crate::domain::survey::Event;
+use crate::domain::time::Millis;
+
+/// One rebuild of one account. Where another is begun, this one can do nothing more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rebuild {
+    pub account: String,
+    run: String,
+    pub from: Millis,
+    /// All events up to here are gathered.
+    pub read_to: Millis,
+}
+
+/// What became of rows that the events tell of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MadeAnew {
+    /// Rows that were not there, and rows that say something else now.
+    pub new: usize,
+    pub changed: usize,
+    pub unchanged: usize,
+    /// Surveys made of feedback that had none, or found among those that were not known to be sent.
+    pub surveys_made: usize,
+    pub surveys_found: usize,
+    /// Surveys that are answered now and were not, and the other way round.
+    pub answered: usize,
+    pub withdrawn: usize,
+    /// Feedback that may be of a prompt of ours, and that no survey is known of.
+    pub without_survey: usize,
+}
+
+const BEGIN: &str = "insert into rebuild (account, run, from_at, read_to) values ($1, $2, $3, $3) \
+     on conflict (account) do update set run = excluded.run, from_at = excluded.from_at, \
+     read_to = case when rebuild.from_at = excluded.from_at and rebuild.read_to <= $4 \
+     then rebuild.read_to else excluded.read_to end returning read_to";
+
+const OWN: &str = "update rebuild set read_to = coalesce($1, read_to) \
+     where account = $2 and run = $3";
+
+const NEXT: &str = "select id, told from rebuild_told where account = $1 and id > $2 \
+     order by id limit $3";
+
+const LEFT_ALONE: &str = "select count(*) from feedback f where f.account = $1 \
+     and f.updated_at >= $2 and f.updated_at <= $3 and not exists \
+     (select 1 from rebuild_told t where t.account = f.account and t.id = f.id)";
+
+/// What the poller would read first is read: it goes on from there.
+const READ_TO: &str = "insert into reading (account, what, begun_from, done_to) \
+     values ($1, 'first', $3, $2) on conflict (account, what) do nothing";
+
+/// Rows of one statement, and of one transaction.
+const BATCH: usize = 100;
+
+impl Store {
+    /// Begins a rebuild from the events from `from` on, or goes on with one from the same instant
+    /// that was broken off before it had read past `to`.
+    pub async fn begin_rebuild(&self, account: &str, from: Millis, to: Millis) -> Result<Rebuild> {
+        let account = account.to_owned();
+        let run = uuid::Uuid::now_v7().simple().to_string();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let read_to: i64 = sqlx::query_scalar(BEGIN)
+                        .bind(account.as_str())
+                        .bind(run.as_str())
+                        .bind(from.0)
+                        .bind(to.0)
+                        .fetch_one(&mut *connection)
+                        .await?;
+                    if read_to == from.0 {
+                        forget(connection, &account).await?;
+                    }
+                    Ok(Rebuild { account, run, from, read_to: Millis(read_to) })
+                })
+            })
+            .await
+    }
+
+    /// Gathers what a page of events tells.
+    pub async fn gather(&self, rebuild: &Rebuild, updates: Vec<Update>) -> Result<()> {
+        let rebuild = rebuild.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    own(connection, &rebuild, None).await?;
+                    gather(connection, &rebuild.account, updates).await
+                })
+            })
+            .await
+    }
+
+    /// Remembers that all events up to `read_to` are gathered.
+    pub async fn gathered_to(&self, rebuild: &mut Rebuild, read_to: Millis) -> Result<()> {
+        rebuild.read_to = read_to;
+        let rebuild = rebuild.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { own(connection, &rebuild, Some(read_to)).await })
+            })
+            .await
+    }
+
+    /// How many feedback objects the gathered events tell of.
+    pub async fn gathered(&self, rebuild: &Rebuild) -> Result<i64> {
+        let count = sqlx::query_scalar("select count(*) from rebuild_told where account = $1")
+            .bind(rebuild.account.as_str());
+        Ok(count.fetch_one(&self.readers).await?)
+    }
+
+    /// Makes the rows behind `after` anew, up to a hundred, from the events of `read`; with `making`
+    /// surveys too for what has none. The last of them; `None` where there are no more.
+    pub async fn make_anew(
+        &self,
+        rebuild: &Rebuild,
+        (read, making): (Period, Option<Making>),
+        after: Option<FeedbackId>,
+        now: Millis,
+    ) -> Result<Option<(FeedbackId, MadeAnew)>> {
+        let rebuild = rebuild.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    own(connection, &rebuild, None).await?;
+                    let rows = sqlx::query(NEXT)
+                        .bind(rebuild.account.as_str())
+                        .bind(after.as_ref().map_or("", FeedbackId::as_str))
+                        .bind(i64::try_from(BATCH).unwrap_or(i64::MAX))
+                        .fetch_all(&mut *connection)
+                        .await?;
+                    let mut told = Vec::with_capacity(rows.len());
+                    for row in &rows {
+                        told.push(serde_json::from_str(&row.try_get::<String, _>(1)?)?);
+                    }
+                    let Some(last) = rows.last() else { return Ok(None) };
+                    let last = FeedbackId::new(last.try_get::<String, _>(0)?);
+                    let account = &rebuild.account;
+                    let made = make(connection, account, told, (read, making), now).await?;
+                    Ok(Some((last, made)))
+                })
+            })
+            .await
+    }
+
+    /// Ends a rebuild whose rows are all made. How many rows of the period the events did not tell
+    /// of: they are left as they are.
+    pub async fn end_rebuild(&self, rebuild: &Rebuild) -> Result<i64> {
+        let rebuild = rebuild.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    own(connection, &rebuild, None).await?;
+                    let account = rebuild.account.as_str();
+                    let left: i64 = sqlx::query_scalar(LEFT_ALONE)
+                        .bind(account)
+                        .bind(rebuild.from.0)
+                        .bind(rebuild.read_to.0)
+                        .fetch_one(&mut *connection)
+                        .await?;
+                    sqlx::query(READ_TO)
+                        .bind(account)
+                        .bind(rebuild.read_to.0)
+                        .bind(rebuild.from.0)
+                        .execute(&mut *connection)
+                        .await?;
+                    forget(connection, account).await?;
+                    sqlx::query("delete from rebuild where account = $1")
+                        .bind(account)
+                        .execute(&mut *connection)
+                        .await?;
+                    Ok(left)
+                })
+            })
+            .await
+    }
+}
+
+/// Locks the rebuild, where it is still the last that was begun.
+async fn own(
+    connection: &mut AnyConnection,
+    rebuild: &Rebuild,
+    read_to: Option<Millis>,
+) -> Result<()> {
+    let owned = sqlx::query(OWN)
+        .bind(read_to.map(|at| at.0))
+        .bind(rebuild.account.as_str())
+        .bind(rebuild.run.as_str())
+        .execute(connection)
+        .await?;
+    match owned.rows_affected() {
+        1 => Ok(()),
+        _ => Err(Error::Overtaken(rebuild.account.clone())),
+    }
+}
+
+async fn forget(connection: &mut AnyConnection, account: &str) -> Result<()> {
+    sqlx::query("delete from rebuild_told where account = $1")
+        .bind(account)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn gather(connection: &mut AnyConnection, account: &str, updates: Vec<Update>) -> Result<()> {
+    let mut told: BTreeMap<FeedbackId, Feedback> = BTreeMap::new();
+    let mut join = |next: Feedback| match told.get_mut(&next.id) {
+        Some(feedback) => feedback.join(next),
+        None => {
+            told.insert(next.id.clone(), next);
+        }
+    };
+    for update in updates {
+        join(Feedback::of(update, Trust::Word));
+    }
+    let told: Vec<Feedback> = told.into_values().collect();
+    for batch in told.chunks(BATCH) {
+        let mut sql = String::from("select told from rebuild_told where account = $1 and id in (");
+        for number in 0..batch.len() {
+            let _ = write!(sql, "{}${}", if number > 0 { "," } else { "" }, number + 2);
+        }
+        sql.push(')');
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(account);
+        for feedback in batch {
+            query = query.bind(feedback.id.as_str());
+        }
+        let mut known: HashMap<FeedbackId, Feedback> = HashMap::new();
+        for row in query.fetch_all(&mut *connection).await? {
+            let feedback: Feedback = serde_json::from_str(&row.try_get::<String, _>(0)?)?;
+            known.insert(feedback.id.clone(), feedback);
+        }
+        let mut sql = String::from("insert into rebuild_told (account, id, told) values ");
+        for number in 0..batch.len() {
+            let comma = if number > 0 { "," } else { "" };
+            let _ = write!(sql, "{comma}($1,${},${})", number * 2 + 2, number * 2 + 3);
+        }
+        sql.push_str(" on conflict (account, id) do update set told = excluded.told");
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(account);
+        for feedback in batch {
+            let mut joined = feedback.clone();
+            if let Some(known) = known.remove(&feedback.id) {
+                joined.join(known);
+            }
+            query = query.bind(feedback.id.as_str()).bind(serde_json::to_string(&joined)?);
+        }
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn make(
+    connection: &mut AnyConnection,
+    account: &str,
+    told: Vec<Feedback>,
+    (read, making): (Period, Option<Making>),
+    now: Millis,
+) -> Result<MadeAnew> {
+    if let Some(making) = &making {
+        deciding::guard_group(connection, &making.throttle_group).await?;
+    }
+    let unmatched: Vec<_> = told.iter().map(|feedback| (feedback, None)).collect();
+    let mut held = HashMap::new();
+    for row in upsert(connection, account, &unmatched, ON_CONFLICT_READ).await? {
+        // One that cannot be read is made anew like any other.
+        held.insert(FeedbackId::new(row.try_get::<String, _>(1)?), known_row(&row).ok());
+    }
+    let (mut rows, mut before) = (Vec::new(), Vec::new());
+    let mut made = MadeAnew::default();
+    for events in told {
+        let known = held.remove(&events.id).flatten();
+        let is_new = known.as_ref().is_some_and(|known| known.folds == 0);
+        made.new += usize::from(is_new);
+        let known = known.filter(|_| !is_new).map(|known| (known.feedback, known.survey_id));
+        let feedback = known.as_ref().map(|(feedback, _)| feedback.clone());
+        let feedback = Feedback::made_anew(events, feedback, read);
+        rows.push(Known { feedback, survey_id: None, folds: 0 });
+        before.push(known);
+    }
+    match_surveys(connection, account, &mut rows).await?;
+    let mut folded = Folded::default();
+    for row in &mut rows {
+        link(connection, account, row, making.as_ref(), now, &mut made).await?;
+        let Some(id) = &row.survey_id else { continue };
+        advance(connection, id, &row.feedback, now, &mut folded).await?;
+        made.withdrawn += usize::from(withdraw(connection, id, &row.feedback, now).await?);
+    }
+    made.surveys_found += folded.settled.len();
+    made.answered += folded.answered.len();
+    let says_the_same = |(row, before): &(&Known, &Option<(Feedback, Option<SurveyId>)>)| {
+        let before = before.as_ref();
+        before
+            .is_some_and(|(feedback, id)| feedback.tells_as(&row.feedback) && *id == row.survey_id)
+    };
+    made.unchanged = rows.iter().zip(&before).filter(says_the_same).count();
+    made.changed = rows.len() - made.unchanged - made.new;
+    let write: Vec<_> = rows.iter().map(|row| (&row.feedback, row.survey_id.as_ref())).collect();
+    upsert(connection, account, &write, ON_CONFLICT_WRITE).await?;
+    Ok(made)
+}
+
+/// Gives the row a survey where it has none, if surveys are to be made.
+async fn link(
+    connection: &mut AnyConnection,
+    account: &str,
+    row: &mut Known,
+    making: Option<&Making>,
+    now: Millis,
+    made: &mut MadeAnew,
+) -> Result<()> {
+    if row.survey_id.is_some() {
+        return Ok(());
+    }
+    let found = match making {
+        Some(making) => rebuilt::survey_of(connection, account, &row.feedback, making, now).await?,
+        None => None,
+    };
+    match found {
+        Some((id, is_made)) => {
+            made.surveys_made += usize::from(is_made);
+            row.survey_id = Some(id);
+        }
+        None => made.without_survey += usize::from(rebuilt::may_be_ours(&row.feedback)),
+    }
+    Ok(())
+}
+
+/// Takes an answer back that X's events know nothing of. Whether there was one.
+async fn withdraw(
+    connection: &mut AnyConnection,
+    id: &SurveyId,
+    feedback: &Feedback,
+    now: Millis,
+) -> Result<bool> {
+    if feedback.is_answered() {
+        return Ok(false);
+    }
+    let Some(locked) = touch_in(connection, id, "answered").await? else { return Ok(false) };
+    let why = Some("X's events know of no answer");
+    step_locked(connection, locked, Event::Withdrawn, now, why).await?;
+    Ok(true)
+}
+
+impl MadeAnew {
+    /// All rows that the events tell of.
+    pub fn rows(&self) -> usize {
+        self.new + self.changed + self.unchanged
+    }
+}
+
+impl std::ops::AddAssign for MadeAnew {
+    fn add_assign(&mut self, more: Self) {
+        self.new += more.new;
+        self.changed += more.changed;
+        self.unchanged += more.unchanged;
+        self.surveys_made += more.surveys_made;
+        self.surveys_found += more.surveys_found;
+        self.answered += more.answered;
+        self.withdrawn += more.withdrawn;
+        self.without_survey += more.without_survey;
+    }
+}

@@ -1,0 +1,385 @@
+//! Surveys made of X's own record, where the database that knew them was lost: whose prompts they
+//! were is told by their external ids.
+//!
+//! Their closes are not known, only that they came before their prompts. So every close from before
+//! such a prompt, of its conversation and person, is taken for known.
+
+use std::time::Duration;
+
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use uuid::{NoContext, Timestamp, Uuid};
+
+use super::closes::{Taken, taken_from};
+use super::feedback::{COLUMNS, ON_CONFLICT_WRITE, known_row, upsert};
+use super::fold::Folded;
+use super::matching::{CLOCKS_APART, advance, match_surveys};
+use super::surveys::note;
+use super::{Result, Store, deciding};
+use crate::domain::close::{Close, Notice};
+use crate::domain::feedback::Feedback;
+use crate::domain::id::{
+    ConversationId, SurveyId, UserId, external_id, first_names, is_named_by, named_by,
+};
+use crate::domain::survey::{Delivery, State, Survey};
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
+
+/// What stands in the `source` column of a survey that was made so.
+const SOURCE: &str = "rebuild";
+
+/// With what surveys are made.
+#[derive(Clone, Debug)]
+pub struct Making {
+    /// Of today's configuration: by it the prompts count in throttles.
+    pub throttle_group: String,
+    /// How long after its prompt a feedback is asked about.
+    pub fresh_for: Duration,
+}
+
+const HOLD: &str = "insert into restore_hold (account, restored_at, rebuild_from) \
+     values ($1, $2, $3) on conflict (account) do update set rebuild_from = \
+     case when restore_hold.rebuild_from < excluded.rebuild_from then restore_hold.rebuild_from \
+     else excluded.rebuild_from end";
+
+const UNMATCHED: &str = "account = $1 and survey_id is null and external_id is not null \
+     and to_user_id is not null and coalesce(created_at, updated_at) >= $2 and id > $3 \
+     order by id limit $4";
+
+/// Rows in one transaction.
+const BATCH: i64 = 100;
+
+impl Store {
+    /// Whether a prompt was ever begun here, but for those that X's events alone have told of.
+    pub async fn knows_prompts(&self) -> Result<bool> {
+        let known: Option<String> = sqlx::query_scalar(
+            "select s.id from survey s where s.begun_at is not null and not exists \
+             (select 1 from rebuilt r where r.survey_id = s.id) limit 1",
+        )
+        .fetch_optional(&self.readers)
+        .await?;
+        Ok(known.is_some())
+    }
+
+    /// Holds the sends of an account until X's events are read past `now`, by X's clock: what was
+    /// sent last, X does not tell yet. A hold that there is goes on as it was.
+    pub async fn hold_for_rebuild(&self, account: &str, from: Millis, now: Millis) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(HOLD)
+                        .bind(account)
+                        .bind(now.0)
+                        .bind(from.0)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Ends an account's hold after a restored backup or a rebuild; what X has told of since a
+    /// rebuild, and no survey is known of, gets one before. How many that made.
+    pub async fn end_restore(&self, account: &str, making: &Making, now: Millis) -> Result<usize> {
+        let mut after = String::new();
+        let mut all = 0;
+        loop {
+            let (account, making) = (account.to_owned(), making.clone());
+            let (made, last) = self
+                .writer
+                .run(move |connection| {
+                    Box::pin(async move {
+                        deciding::guard_group(connection, &making.throttle_group).await?;
+                        make_last(connection, &account, &making, after, now).await
+                    })
+                })
+                .await?;
+            all += made;
+            match last {
+                Some(last) => after = last,
+                None => return Ok(all),
+            }
+        }
+    }
+}
+
+/// Makes the surveys of the rows behind `after`, and ends the hold where there are no more; else the
+/// last of them.
+async fn make_last(
+    connection: &mut AnyConnection,
+    account: &str,
+    making: &Making,
+    after: String,
+    now: Millis,
+) -> Result<(usize, Option<String>)> {
+    let from: Option<Option<i64>> =
+        sqlx::query_scalar("select rebuild_from from restore_hold where account = $1")
+            .bind(account)
+            .fetch_optional(&mut *connection)
+            .await?;
+    let mut rows = Vec::new();
+    if let Some(from) = from.flatten() {
+        let sql = format!("select {COLUMNS} from feedback where {UNMATCHED}");
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(account).bind(from).bind(after);
+        let found = found.bind(BATCH).fetch_all(&mut *connection).await?;
+        rows = found.iter().map(known_row).collect::<Result<Vec<_>>>()?;
+    }
+    match_surveys(connection, account, &mut rows).await?;
+    let (mut made, mut folded) = (0, Folded::default());
+    for row in &mut rows {
+        if row.survey_id.is_none()
+            && let Some((id, is_made)) =
+                survey_of(connection, account, &row.feedback, making, now).await?
+        {
+            made += usize::from(is_made);
+            row.survey_id = Some(id);
+        }
+        if let Some(id) = &row.survey_id {
+            advance(connection, id, &row.feedback, now, &mut folded).await?;
+        }
+    }
+    let linked = rows.iter().filter(|row| row.survey_id.is_some());
+    let write: Vec<_> = linked.map(|row| (&row.feedback, row.survey_id.as_ref())).collect();
+    if !write.is_empty() {
+        upsert(connection, account, &write, ON_CONFLICT_WRITE).await?;
+    }
+    if rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
+        return Ok((made, rows.last().map(|row| row.feedback.id.to_string())));
+    }
+    sqlx::query("delete from restore_hold where account = $1")
+        .bind(account)
+        .execute(&mut *connection)
+        .await?;
+    Ok((made, None))
+}
+
+/// The prompt behind a feedback, as far as X tells whose it was.
+struct Asked<'a> {
+    external_id: &'a str,
+    user_id: &'a str,
+    conversation_id: ConversationId,
+    ordinal: i64,
+    kind: SurveyType,
+    sent_at: Millis,
+}
+
+fn asked(feedback: &Feedback) -> Option<Asked<'_>> {
+    let object = feedback.object();
+    let (external_id, user_id) = (object.external_id.as_deref()?, object.to_user_id.as_deref()?);
+    UserId::parse(user_id).ok()?;
+    let (conversation_id, ordinal) = named_by(external_id).ok()?;
+    Some(Asked {
+        external_id,
+        user_id,
+        conversation_id,
+        ordinal,
+        kind: object.kind.as_deref().and_then(SurveyType::parse)?,
+        sent_at: object.created_at.unwrap_or(object.updated_at),
+    })
+}
+
+/// Whether a feedback bears all that a survey can be made of. An agent's own prompt may, too.
+pub fn may_be_ours(feedback: &Feedback) -> bool {
+    asked(feedback).is_some()
+}
+
+/// Surveys that were not sent, as far as we know, and whose close came before the prompt.
+const UNSENT: &str = "select id, conversation_id from survey where account = $1 and user_id = $2 \
+     and state in ('scheduled', 'expired') and closed_at <= $3 and ";
+
+const SENDING: &str = "select id from survey where account = $1 and external_id = $2 \
+     and user_id = $3 and state = 'sending' limit 1";
+
+/// The survey of a feedback that none is known of, and whether it was made: one whose close came
+/// before the prompt and that waits, or is too late; else a new one. `None` where there is nothing
+/// to make one of, or where the worker of one that is sending will find it.
+pub async fn survey_of(
+    connection: &mut AnyConnection,
+    account: &str,
+    feedback: &Feedback,
+    making: &Making,
+    now: Millis,
+) -> Result<Option<(SurveyId, bool)>> {
+    let Some(asked) = asked(feedback) else { return Ok(None) };
+    if let Some(id) = unsent(connection, account, &asked).await? {
+        return Ok(Some((id, false)));
+    }
+    let sending: Option<String> = sqlx::query_scalar(SENDING)
+        .bind(account)
+        .bind(asked.external_id)
+        .bind(asked.user_id)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if sending.is_some() {
+        return Ok(None);
+    }
+    let id = insert(connection, account, (feedback, &asked), making, now).await?;
+    for name in first_names(asked.external_id) {
+        sqlx::query(
+            "insert into rebuilt (account, name, survey_id) values ($1, $2, $3) \
+             on conflict do nothing",
+        )
+        .bind(account)
+        .bind(name)
+        .bind(id.as_str())
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(Some((id, true)))
+}
+
+async fn unsent(
+    connection: &mut AnyConnection,
+    account: &str,
+    asked: &Asked<'_>,
+) -> Result<Option<SurveyId>> {
+    let (names, id) = (first_names(asked.external_id), asked.conversation_id.as_str());
+    let (condition, first, last) = match (names.first(), names.last()) {
+        (Some(first), Some(last)) if names.contains(&id) => {
+            ("conversation_id in ($4, $5)", *first, *last)
+        }
+        // Of one that was cut only the beginning is known.
+        _ => ("substr(conversation_id, 1, length($4)) = $5", id, id),
+    };
+    let sql = format!("{UNSENT}{condition} order by closed_at desc, id desc limit 100");
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(account)
+        .bind(asked.user_id)
+        .bind(asked.sent_at.plus(CLOCKS_APART).0)
+        .bind(first)
+        .bind(last)
+        .fetch_all(connection)
+        .await?;
+    for row in &rows {
+        let conversation: String = row.try_get(1)?;
+        let is_of = ConversationId::parse(&conversation)
+            .is_ok_and(|conversation| is_named_by(&conversation, asked.external_id));
+        if is_of {
+            return Ok(Some(SurveyId::new(row.try_get::<String, _>(0)?)));
+        }
+    }
+    Ok(None)
+}
+
+const INSERT: &str = "insert into survey (id, account, source, conversation_id, ordinal, \
+     external_id, user_id, kind, question_variant_id, test, state, closed_at, accepted_at, due_at, \
+     notice, try_at, lease_token, attempts, begun_at, spent_at, throttle_group, sent_at, \
+     feedback_id, dm_id, show_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, \
+     $12, $13, $12, 1, 1, $12, $18, $14, $12, $15, $16, $17) \
+     on conflict (account, conversation_id, ordinal) do nothing";
+
+/// X cuts its dates to the second: it may have counted the prompt as much later.
+const DATED_TO: Duration = Duration::from_secs(1);
+
+/// The close, its time and the way to the prompt are not known: all instants are the prompt's own.
+async fn insert(
+    connection: &mut AnyConnection,
+    account: &str,
+    (feedback, asked): (&Feedback, &Asked<'_>),
+    making: &Making,
+    now: Millis,
+) -> Result<SurveyId> {
+    let object = feedback.object();
+    let delivery = Delivery {
+        sent_at: asked.sent_at,
+        feedback_id: feedback.id.clone(),
+        dm_id: object.dm_id.clone(),
+    };
+    let state = match feedback.is_answered() {
+        true => State::Answered(delivery),
+        false => State::Sent(delivery),
+    };
+    let is_asked_about = !feedback.is_complete() && now.since(asked.sent_at) < making.fresh_for;
+    // X's default is 0.
+    let variant = object.question_variant_id.and_then(|id| u32::try_from(id).ok()).unwrap_or(0);
+    let id = id_of(asked.sent_at);
+    let notice = serde_json::to_string(&Notice::default())?;
+    let mut ordinal = asked.ordinal;
+    loop {
+        let inserted = sqlx::query(INSERT)
+            .bind(id.as_str())
+            .bind(account)
+            .bind(SOURCE)
+            .bind(asked.conversation_id.as_str())
+            .bind(ordinal)
+            .bind(asked.external_id)
+            .bind(asked.user_id)
+            .bind(asked.kind.as_str())
+            .bind(i64::from(variant))
+            .bind(i64::from(object.test))
+            .bind(state.name())
+            .bind(asked.sent_at.0)
+            .bind(notice.as_str())
+            .bind(making.throttle_group.as_str())
+            .bind(feedback.id.as_str())
+            .bind(object.dm_id.as_deref())
+            .bind(is_asked_about.then_some(now.0))
+            .bind(asked.sent_at.plus(DATED_TO).0)
+            .execute(&mut *connection)
+            .await?;
+        if inserted.rows_affected() == 1 {
+            break;
+        }
+        // A close that came since the loss has it, or another of two that were cut alike.
+        let last: i64 = sqlx::query_scalar(
+            "select max(ordinal) from survey where account = $1 and conversation_id = $2",
+        )
+        .bind(account)
+        .bind(asked.conversation_id.as_str())
+        .fetch_one(&mut *connection)
+        .await?;
+        ordinal = last + 1;
+    }
+    note(connection, (&id, 1), now, &state, Some("rebuilt from X's events")).await?;
+    Ok(id)
+}
+
+/// Ids begin with the time at which their close was accepted: those of others are read in that order.
+fn id_of(at: Millis) -> SurveyId {
+    let ms = u64::try_from(at.0).unwrap_or(0);
+    let nanos = u32::try_from(ms % 1_000).unwrap_or(0) * 1_000_000;
+    let id = Uuid::new_v7(Timestamp::from_unix(NoContext, ms / 1_000, nanos));
+    SurveyId::new(id.simple().to_string())
+}
+
+/// In the columns and the order that an answer to a close is read from.
+const KNOWN: &str = "select s.id, s.ordinal, s.state, s.reason, s.closed_at, s.due_at \
+     from rebuilt r join survey s on s.id = r.survey_id where r.account = $1 and r.name = $2 \
+     and s.user_id = $3 and s.sent_at >= $4 order by s.sent_at, s.id limit 1";
+
+/// The survey of a close that came before a prompt which X's events have told of.
+pub async fn known_close(connection: &mut AnyConnection, close: &Close) -> Result<Option<Taken>> {
+    let row = sqlx::query(KNOWN)
+        .bind(close.account.as_str())
+        .bind(external_id(&close.conversation_id, 1))
+        .bind(close.person())
+        .bind(close.closed_at.minus(CLOCKS_APART).0)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(taken_from).transpose()
+}
+
+const PROMPTED: &str = "select s.id, s.external_id from survey s where s.user_id = $1 \
+     and s.spent_at is not null and s.account = $2 and s.sent_at >= $3 and exists \
+     (select 1 from rebuilt r where r.survey_id = s.id) order by s.sent_at limit 1000";
+
+/// Looks, before a prompt is sent, whether X's events have told of one for this close, under
+/// whichever external id of its conversation: the survey that was made of it.
+pub async fn prompted_before(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+) -> Result<Option<SurveyId>> {
+    let rows = sqlx::query(PROMPTED)
+        .bind(survey.person())
+        .bind(survey.account.as_str())
+        .bind(survey.closed_at.minus(CLOCKS_APART).0)
+        .fetch_all(connection)
+        .await?;
+    for row in &rows {
+        if is_named_by(&survey.conversation_id, &row.try_get::<String, _>(1)?) {
+            return Ok(Some(SurveyId::new(row.try_get::<String, _>(0)?)));
+        }
+    }
+    Ok(None)
+}
