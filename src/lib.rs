@@ -27,8 +27,8 @@
 //! 3. [`x`]: every call to X, signed and made once; [`x::Error`] says what to do about a refusal.
 //! 4. [`watcher`]: how closes come in, [`scheduler`]: how prompts go out, [`poller`]: how answers
 //!    come back. Each does one bounded pass or one message; none loops.
-//! 5. [`web`], [`cli`], [`report`]: the outside; [`replay`]: what another configuration would have
-//!    done.
+//! 5. [`web`], [`cli`], [`report`]: the outside; [`rebuild`]: the record made anew from X's own;
+//!    [`replay`]: what another configuration would have done.
 //! 6. [`daemon`]: everything wired together; the only owner of loops.
 //! 7. [`sandbox`]: a simulated X that shares no code with [`x`], for [`demo`] and the tests.
 //!
@@ -56,6 +56,8 @@ pub mod desk;
 pub mod scheduler;
 /// Answers back.
 pub mod poller;
+/// The record made anew from X's own.
+pub mod rebuild;
 /// The closes on record against another configuration.
 pub mod replay;
 /// Results as text, JSON, CSV.

@@ -6,6 +6,7 @@ mod decisions;
 mod enqueue;
 mod explain;
 mod optout;
+mod rebuild;
 mod results;
 mod sandbox;
 mod simulate;
@@ -77,6 +78,8 @@ enum Command {
     Report(results::Report),
     /// One row a survey
     Export(results::Export),
+    /// Make the feedback anew from X's events, and the surveys too where the database was lost
+    Rebuild(rebuild::Rebuild),
     /// Bring the database's schema up to date (run does it too)
     Migrate,
 }
@@ -211,6 +214,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Optout(opt_outs) => optout::run(opt_outs, &context).await?,
         Command::Report(report) => results::report(report, &context).await?,
         Command::Export(export) => results::export(export, &context).await?,
+        Command::Rebuild(wanted) => rebuild::run(wanted, &context).await?,
         Command::Migrate => {
             let store = Store::open(&context.location()?).await?;
             store.close().await;

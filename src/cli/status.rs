@@ -175,7 +175,7 @@ fn print(status: &Status) -> anyhow::Result<()> {
     for account in &status.accounts {
         if let Some(restored_at) = &account.held_since_restore_at {
             println!(
-                "\n{}: held. The database was restored from a backup, noticed at {restored_at}; \
+                "\n{}: held. The database was restored or rebuilt, noticed at {restored_at}; \
                  nothing is sent until X's events have been read past then",
                 account.account
             );

@@ -322,7 +322,7 @@ impl Watchdog {
 }
 
 impl Limits {
-    fn client(config: &Config) -> anyhow::Result<Arc<x::Client>> {
+    pub fn client(config: &Config) -> anyhow::Result<Arc<x::Client>> {
         let settings = x::Settings {
             base_url: config.x.base_url.clone(),
             request_timeout: config.x.request_timeout,

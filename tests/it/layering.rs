@@ -19,6 +19,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("desk", &["clock", "config", "domain", "stop", "store", "wake", "x"]),
     ("scheduler", &["config", "desk", "domain", "store", "x"]),
     ("poller", &["desk", "domain", "store", "x"]),
+    ("rebuild", &["desk", "domain", "store", "x"]),
     ("watcher", &["clock", "config", "domain", "stop", "store", "wake"]),
     ("replay", &["config", "domain", "store"]),
     ("report", &["domain"]),

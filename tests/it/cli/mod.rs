@@ -2,6 +2,7 @@
 
 mod codes;
 mod policy;
+mod rebuild;
 mod records;
 mod service;
 mod simulate;

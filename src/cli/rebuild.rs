@@ -1,0 +1,177 @@
+//! `surveyd rebuild`: the record made anew from X's own.
+
+mod shown;
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Context, Usage, print_json, usage};
+use crate::daemon::{Signal, signals, wake_running};
+use crate::desk::{Desk, Limits, Shared};
+use crate::domain::summary::Period;
+use crate::domain::time::Millis;
+use crate::rebuild::{self, Fault, News, Wanted};
+use crate::report::period::{parse_from, parse_period, parse_to};
+use crate::stop::{StopSender, stopper};
+use crate::store::Store;
+use shown::{Account, Shown};
+
+#[derive(Args)]
+#[command(after_help = NOTE)]
+pub struct Rebuild {
+    /// Read X's events from this date or instant on
+    #[arg(long, value_name = "D")]
+    from: String,
+    /// Up to this date or instant, included [default: as late as X tells events]
+    #[arg(long, value_name = "D")]
+    to: Option<String>,
+    /// Only this account [default: all]
+    #[arg(long, value_name = "A")]
+    account: Option<String>,
+    /// When surveys too are made, of feedback that has none
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Surveys::WhereLost)]
+    surveys: Surveys,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Surveys {
+    /// If the database knows of no prompt at all
+    WhereLost,
+    Always,
+    Never,
+}
+
+const NOTE: &str = "\
+Every feedback that X's events mention is made anew from them; what X has told later stands, and
+so do rows that they do not mention. A daemon may be running. Interrupted, it changes nothing
+half; the same command goes on.
+
+Where surveys are made, each feedback with an external id and a person counts as a prompt of
+ours: an agent's own prompt that bears an external id cannot be told from it. Nothing is sent
+then until X's events have been read past the rebuild: what was sent last, X does not tell yet.
+See docs/rebuild.md.";
+
+pub async fn run(wanted: Rebuild, context: &Context) -> anyhow::Result<()> {
+    let (from, to) = period(&wanted)?;
+    let accounts = context.config.accounts.iter();
+    let accounts: Vec<_> = accounts
+        .filter(|account| wanted.account.as_ref().is_none_or(|name| *name == account.name))
+        .collect();
+    if let (Some(name), true) = (&wanted.account, accounts.is_empty()) {
+        let problem = format!("there is no such account in {}", context.file.display());
+        return Err(usage("--account", name, problem));
+    }
+    let location = context.location()?;
+    let store = Store::open(&location).await?;
+    let makes_surveys = match wanted.surveys {
+        Surveys::Always => true,
+        Surveys::Never => false,
+        Surveys::WhereLost => !store.knows_prompts().await?,
+    };
+    if makes_surveys && wanted.surveys == Surveys::WhereLost {
+        eprintln!(
+            "the database knows of no prompt and is taken for lost: surveys are made too, and \
+             nothing is sent until X's events have been read past this moment"
+        );
+    }
+    let (stop, stopper) = stopper();
+    let shared = Shared {
+        store: store.clone(),
+        x: Limits::client(&context.config)?,
+        clock: context.clock.clone(),
+        stop: stopper,
+    };
+    let mut shown = Shown::new(makes_surveys);
+    let asked = Wanted { from, to, makes_surveys };
+    let desks = accounts.iter().map(|account| Desk::open(&context.config, account, shared.clone()));
+    let desks: Vec<Desk> = desks.collect::<Result<_, _>>().map_err(anyhow::Error::msg)?;
+    let work = async {
+        for desk in desks.iter().filter(|_| makes_surveys) {
+            rebuild::hold(desk, from).await?;
+        }
+        for desk in &desks {
+            let done = one(desk, asked).await;
+            let is_stopped = matches!(done, Err(Fault::Stopped));
+            shown.accounts.push(Account::new(desk.name(), done));
+            if is_stopped {
+                break;
+            }
+        }
+        anyhow::Ok(shown)
+    };
+    let shown = until_stopped(work, stop).await?;
+    store.close().await;
+    // Answers of the last hours are asked for, and sends are held, as of now.
+    wake_running(&location);
+    match wanted.json {
+        true => print_json(&shown)?,
+        false => shown.print()?,
+    }
+    match shown.is_whole() {
+        true => Ok(()),
+        false => bail!("not every account is rebuilt"),
+    }
+}
+
+fn period(wanted: &Rebuild) -> anyhow::Result<(Millis, Option<Millis>)> {
+    let words = |error: crate::report::period::PeriodError| Usage(error.to_string());
+    Ok(match &wanted.to {
+        None => (parse_from(&wanted.from).map_err(words)?, None),
+        Some(to) => {
+            let period = parse_period(&wanted.from, to).map_err(words)?;
+            (period.from, Some(parse_to(to).map_err(words)?))
+        }
+    })
+}
+
+/// Works to the end, or until a signal ends it in order.
+async fn until_stopped<T>(work: impl Future<Output = T>, stop: StopSender) -> T {
+    let mut signals = signals().ok();
+    tokio::pin!(work);
+    loop {
+        let signal = async {
+            match &mut signals {
+                Some(signals) => signals.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            done = &mut work => return done,
+            signal = signal => match signal {
+                Some(Signal::Reload) => {}
+                Some(Signal::Stop) => stop.stop_within(std::time::Duration::ZERO),
+                None => signals = None,
+            },
+        }
+    }
+}
+
+/// Steps of the progress, whatever the length.
+const STEPS: u64 = 1_000;
+
+async fn one(desk: &Desk, asked: Wanted) -> Result<rebuild::Rebuilt, Fault> {
+    let bar = ProgressBar::new(STEPS);
+    bar.set_style(ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed"));
+    let name = desk.name();
+    let tell = |news| match news {
+        News::Read { read, to, events } => {
+            bar.set_position(share(read, to));
+            bar.set_message(format!("{name}: {events} events read, up to {}", to.rfc3339()));
+        }
+        News::Made { done, all } => bar.set_message(format!("{name}: {done} of {all} rows made")),
+        News::Waits { until, why } => bar.suspend(|| {
+            eprintln!("account {name} waits until {}: {why}", until.rfc3339());
+        }),
+    };
+    let done = rebuild::rebuild(desk, asked, &tell).await;
+    bar.finish_and_clear();
+    done
+}
+
+fn share(read: Period, to: Millis) -> u64 {
+    let (done, all) = (to.since(read.from).as_millis(), read.to.since(read.from).as_millis());
+    u64::try_from(done * u128::from(STEPS) / all.max(1)).map_or(STEPS, |steps| steps.min(STEPS))
+}

@@ -1,0 +1,156 @@
+//! What a rebuild came to, for people and as JSON.
+
+use serde::Serialize;
+
+use crate::cli::table;
+use crate::domain::time::Millis;
+use crate::rebuild::{Fault, Rebuilt};
+
+#[derive(Serialize)]
+pub struct Shown {
+    makes_surveys: bool,
+    pub accounts: Vec<Account>,
+}
+
+#[derive(Serialize)]
+pub struct Account {
+    account: String,
+    /// Absent where it was not carried through.
+    rebuilt: Option<Done>,
+    failed: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Done {
+    from: String,
+    to: String,
+    gone_on_from: Option<String>,
+    pages: usize,
+    events: usize,
+    unread_events: usize,
+    feedback: Feedback,
+    surveys: Surveys,
+}
+
+#[derive(Serialize)]
+struct Feedback {
+    new: usize,
+    changed: usize,
+    unchanged: usize,
+    left_alone: i64,
+    /// It may be of a prompt of ours, and no survey is known of it.
+    without_survey: usize,
+}
+
+#[derive(Serialize)]
+struct Surveys {
+    made: usize,
+    found: usize,
+    answered: usize,
+    withdrawn: usize,
+}
+
+impl Account {
+    pub fn new(account: &str, done: Result<Rebuilt, Fault>) -> Self {
+        let (rebuilt, failed) = match done {
+            Ok(rebuilt) => (Some(Done::new(&rebuilt)), None),
+            Err(fault) => (None, Some(fault.to_string())),
+        };
+        Self { account: account.to_owned(), rebuilt, failed }
+    }
+}
+
+impl Done {
+    fn new(rebuilt: &Rebuilt) -> Self {
+        let made = &rebuilt.made;
+        Self {
+            from: rebuilt.read.from.rfc3339(),
+            to: rebuilt.read.to.rfc3339(),
+            gone_on_from: rebuilt.gone_on_from.map(Millis::rfc3339),
+            pages: rebuilt.pages,
+            events: rebuilt.events,
+            unread_events: rebuilt.unread,
+            feedback: Feedback {
+                new: made.new,
+                changed: made.changed,
+                unchanged: made.unchanged,
+                left_alone: rebuilt.left_alone,
+                without_survey: made.without_survey,
+            },
+            surveys: Surveys {
+                made: made.surveys_made,
+                found: made.surveys_found,
+                answered: made.answered,
+                withdrawn: made.withdrawn,
+            },
+        }
+    }
+}
+
+const HEAD: [&str; 11] = [
+    "account",
+    "events",
+    "new",
+    "changed",
+    "unchanged",
+    "left alone",
+    "surveys made",
+    "found",
+    "answered",
+    "withdrawn",
+    "without survey",
+];
+
+impl Shown {
+    pub fn new(makes_surveys: bool) -> Self {
+        Self { makes_surveys, accounts: Vec::new() }
+    }
+
+    /// Whether it was carried through for every account that was begun.
+    pub fn is_whole(&self) -> bool {
+        self.accounts.iter().all(|account| account.failed.is_none())
+    }
+
+    pub fn print(&self) -> anyhow::Result<()> {
+        let mut rows = Vec::new();
+        let (mut without, mut unread) = (0, 0);
+        for account in &self.accounts {
+            let Some(done) = &account.rebuilt else { continue };
+            println!("{}: X's events from {} to {}", account.account, done.from, done.to);
+            let Done { feedback, surveys, .. } = done;
+            let mut row = vec![account.account.clone(), done.events.to_string()];
+            row.extend([feedback.new, feedback.changed, feedback.unchanged].map(|n| n.to_string()));
+            row.push(feedback.left_alone.to_string());
+            let Surveys { made, found, answered, withdrawn } = *surveys;
+            row.extend([made, found, answered, withdrawn].map(|n| n.to_string()));
+            row.push(feedback.without_survey.to_string());
+            rows.push(row);
+            without += feedback.without_survey;
+            unread += done.unread_events;
+        }
+        if !rows.is_empty() {
+            print!("\n{}", table::of_numbers(&HEAD, &rows));
+        }
+        if without > 0 && !self.makes_surveys {
+            println!(
+                "\n{without} feedback bear an external id and belong to no survey. Where they are of \
+                 prompts that the database has lost, make their surveys: --surveys always"
+            );
+        }
+        if unread > 0 {
+            println!("\n{unread} events could not be read; they are kept as they came.");
+        }
+        if self.makes_surveys && !rows.is_empty() {
+            println!(
+                "\nNothing is sent until the daemon has read X's events past this rebuild \
+                 (surveyd status)."
+            );
+        }
+        for account in &self.accounts {
+            if let Some(failed) = &account.failed {
+                eprintln!("account {}: {failed}", account.account);
+            }
+        }
+        Ok(())
+    }
+}
