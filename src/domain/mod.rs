@@ -5,13 +5,14 @@
 //! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`] what it says;
 //! what X tells back is folded by [`feedback`] and counted by [`summary`]; [`direct_message`] knows
 //! the trace of a prompt among an account's messages; [`reading`] says which events are read next, and
-//! which once more; [`budget`] keeps count of the calls that X
-//! allows.
+//! which once more; [`budget`] keeps count of the calls that X allows, and [`freshness`] says which
+//! prompts they are spent on.
 
 pub mod budget;
 pub mod close;
 pub mod direct_message;
 pub mod feedback;
+pub mod freshness;
 pub mod id;
 pub mod mapping;
 pub mod message;

@@ -1,0 +1,42 @@
+//! Spreads the calls of an account evenly.
+//!
+//! X's windows alone would not: calls that are spent in one minute come free in one minute, a quarter
+//! of an hour later, and are spent in one minute again; answers would wait for the burst.
+
+use std::time::Duration;
+
+use super::{Millis, minutes};
+
+/// So many minutes' calls may be made at once, after a time without.
+const SAVED_MOST: f64 = 1.0;
+
+/// Calls that have not been made yet. Losing it costs next to nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pace {
+    saved: f64,
+    at: Option<Millis>,
+}
+
+impl Pace {
+    /// How many calls may be made now.
+    pub fn calls(&mut self, calls_a_minute: f64, now: Millis) -> u32 {
+        let most = (calls_a_minute * SAVED_MOST).max(1.0);
+        self.saved = match self.at {
+            None => most,
+            // A clock that was set back has not taken anything away.
+            Some(at) => (self.saved + minutes(now.since(at)) * calls_a_minute).min(most),
+        };
+        self.at = Some(now);
+        self.saved as u32
+    }
+
+    /// So many of them are made.
+    pub fn spend(&mut self, calls: u32) {
+        self.saved = (self.saved - f64::from(calls)).max(0.0);
+    }
+
+    /// How long it takes until calls have come free that are worth a pass.
+    pub fn wait(calls_a_minute: f64, together: Duration) -> Duration {
+        together.max(Duration::from_secs_f64(60.0 / calls_a_minute))
+    }
+}

@@ -1,0 +1,55 @@
+//! What a call costs where more prompts want one than there are.
+
+use super::curve::{STRETCHES, middle_of, stretch_of};
+use super::schedule::gap;
+use super::{Bounds, Curve, minutes};
+
+/// No question is worth as much.
+const PRICE_MOST: f64 = 1e6;
+
+/// The prompts without an answer that are out, by age.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Crowd {
+    prompts: [u32; STRETCHES],
+}
+
+impl Crowd {
+    pub fn count(&mut self, age: std::time::Duration, prompts: u32) {
+        self.prompts[stretch_of(minutes(age))] += prompts;
+    }
+
+    /// The calls a minute that they want at a price.
+    fn wants(&self, answer: &Curve, bounds: &Bounds, price: f64) -> f64 {
+        let of = |stretch: usize| f64::from(self.prompts[stretch]);
+        let calls = |stretch| of(stretch) / gap(answer, middle_of(stretch), price, bounds);
+        (0..STRETCHES).filter(|stretch| self.prompts[*stretch] > 0).map(calls).sum()
+    }
+}
+
+/// Whoever has found no call finds one within so many minutes.
+const LEFT_FOR: f64 = 240.0;
+
+/// The calls that there are beside those for prompts that wait for one. A crowd is told by age only, and
+/// changes by the hour: the price follows by what it leaves undone.
+pub fn spared(calls_a_minute: f64, left: usize) -> f64 {
+    (calls_a_minute - left as f64 / LEFT_FOR).max(calls_a_minute / 2.0)
+}
+
+/// The least price at which the crowd wants no more calls than there are.
+pub fn price(crowd: &Crowd, answer: &Curve, bounds: &Bounds, calls_a_minute: f64) -> f64 {
+    let least = bounds.price_least();
+    if crowd.wants(answer, bounds, least) <= calls_a_minute {
+        return least;
+    }
+    let (mut low, mut high) = (least, PRICE_MOST);
+    // Each step halves what is open, on a logarithmic scale.
+    for _ in 0..40 {
+        let middle = (low * high).sqrt();
+        if crowd.wants(answer, bounds, middle) > calls_a_minute {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}

@@ -1,0 +1,169 @@
+//! What a question about a prompt is worth, and when it is worth a call.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use super::curve::{Curve, end_of, stretch_of};
+use super::{Bounds, Crowd, Habits, Millis, REST_FOR, minutes, price};
+
+/// A prompt that has no full answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    pub sent_at: Millis,
+    /// When X was last asked about it.
+    pub asked_at: Option<Millis>,
+    /// When the part of the answer that is known was given.
+    pub partly_at: Option<Millis>,
+}
+
+/// When the prompts of one account are asked about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Schedule {
+    bounds: Bounds,
+    habits: Habits,
+    /// What a question must be worth, in minutes of waiting that it is expected to end.
+    price: f64,
+}
+
+/// What one pass does about the prompts that are due.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Round<T> {
+    /// X is asked about these.
+    pub asked: Vec<T>,
+    /// These are not fresh any more.
+    pub over: Vec<T>,
+    /// How many others found no call.
+    pub left: usize,
+}
+
+/// An answer that has waited for an hour is late. Up to there a minute is a minute; beyond, only
+/// each doubling counts, and little.
+const LATE: f64 = 60.0;
+/// What the logarithm of a wait counts beyond the hour, as a share of it.
+const BEYOND: f64 = 0.02;
+
+impl Schedule {
+    /// At the least price.
+    pub fn new(bounds: Bounds, habits: Habits) -> Self {
+        Self { bounds, habits, price: bounds.price_least() }
+    }
+
+    /// At the price at which the crowd wants no more calls than there are. `left`: how many that were
+    /// due found none in the last round.
+    pub fn set_price(&mut self, crowd: &Crowd, calls_a_minute: f64, left: usize) {
+        let calls_a_minute = price::spared(calls_a_minute, left);
+        self.price = price::price(crowd, &self.habits.answer, &self.bounds, calls_a_minute);
+    }
+
+    pub fn bounds(&self) -> &Bounds {
+        &self.bounds
+    }
+
+    pub fn price(&self) -> f64 {
+        self.price
+    }
+
+    /// When X is asked about a prompt next; `None` once it will no longer be fresh.
+    pub fn next(&self, fresh: &Fresh) -> Option<Millis> {
+        let watch = self.watch(fresh);
+        let asked_at = fresh.asked_at.unwrap_or(watch.from).max(watch.from);
+        let asked = minutes(asked_at.since(watch.from));
+        let gap = gap(watch.curve, asked, self.price, &self.bounds);
+        let next = asked_at.plus(Duration::from_secs_f64(60.0 * gap));
+        (next <= watch.until).then_some(next)
+    }
+
+    /// What a question about a prompt is worth now, in the price's terms.
+    pub fn worth(&self, fresh: &Fresh, now: Millis) -> f64 {
+        let watch = self.watch(fresh);
+        let asked_at = fresh.asked_at.unwrap_or(watch.from).max(watch.from);
+        let age = |at: Millis| minutes(at.since(watch.from));
+        worth(watch.curve, age(asked_at), age(now))
+    }
+
+    /// Spends `calls` on the prompts that are due.
+    pub fn round<T>(
+        &self,
+        due: Vec<T>,
+        calls: u32,
+        now: Millis,
+        fresh: impl Fn(&T) -> Fresh,
+    ) -> Round<T> {
+        let is_fresh = |prompt: &T| now <= self.watch(&fresh(prompt)).until;
+        let (mut asked, over): (Vec<T>, Vec<T>) = due.into_iter().partition(is_fresh);
+        let left = asked.len().saturating_sub(calls as usize);
+        if left > 0 {
+            // Worths are never negative, and so ordered as their bits are.
+            asked.sort_by_cached_key(|prompt| Reverse(self.worth(&fresh(prompt), now).to_bits()));
+            asked.truncate(calls as usize);
+        }
+        Round { asked, over, left }
+    }
+
+    /// What is waited for: the answer, or the rest of it.
+    fn watch(&self, fresh: &Fresh) -> Watch<'_> {
+        let ends_at = fresh.sent_at.plus(self.bounds.fresh_for);
+        match fresh.partly_at {
+            None => Watch { curve: &self.habits.answer, from: fresh.sent_at, until: ends_at },
+            Some(from) => {
+                let until = ends_at.min(from.plus(REST_FOR));
+                Watch { curve: &self.habits.rest, from, until }
+            }
+        }
+    }
+}
+
+struct Watch<'a> {
+    curve: &'a Curve,
+    from: Millis,
+    until: Millis,
+}
+
+/// What a question is worth at an age, the last having been asked at another.
+///
+/// A prompt with a steady chance h of an answer by the minute, asked about every L minutes, makes its
+/// people's answers wait, and a call is worth its price p just when p = h·g(L), where g(L) is the sum
+/// of u·l'(u) up to L and l(u) what a wait of u minutes counts. Here the chance changes with the age:
+/// each stretch of the gap counts with its own.
+fn worth(curve: &Curve, asked: f64, age: f64) -> f64 {
+    let mut sum = 0.0;
+    let mut at = asked;
+    let mut stretch = stretch_of(asked);
+    while at < age {
+        let to = age.min(end_of(stretch));
+        sum += curve.hazard(stretch) * (weight(to - asked) - weight(at - asked));
+        (at, stretch) = (to, stretch + 1);
+    }
+    sum
+}
+
+/// The gap in minutes after which a question is worth the price.
+pub fn gap(curve: &Curve, asked: f64, price: f64, bounds: &Bounds) -> f64 {
+    let most = bounds.gap_most(price);
+    let mut left = price;
+    let mut at = asked;
+    let mut stretch = stretch_of(asked);
+    while at - asked < most {
+        let hazard = curve.hazard(stretch);
+        let gain = hazard * (weight(end_of(stretch) - asked) - weight(at - asked));
+        if gain >= left {
+            at = asked + weighing(weight(at - asked) + left / hazard);
+            break;
+        }
+        left -= gain;
+        (at, stretch) = (end_of(stretch), stretch + 1);
+    }
+    (at - asked).min(most).max(bounds.gap_least())
+}
+
+/// g of `worth`: half the square of the gap up to where an answer is late, a straight line beyond.
+fn weight(gap: f64) -> f64 {
+    let early = gap.min(LATE);
+    early * early / 2.0 + BEYOND * LATE * (gap - early)
+}
+
+/// The gap that weighs so much.
+fn weighing(weight: f64) -> f64 {
+    let early = LATE * LATE / 2.0;
+    if weight <= early { (2.0 * weight).sqrt() } else { LATE + (weight - early) / (BEYOND * LATE) }
+}
