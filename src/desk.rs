@@ -14,6 +14,7 @@ use tracing::{info, warn};
 use crate::clock::Clock;
 use crate::config;
 use crate::domain::budget::{Call, Told};
+use crate::domain::freshness::Bounds;
 use crate::domain::id::UserId;
 use crate::domain::policy;
 use crate::domain::survey::{Failure, Survey};
@@ -121,6 +122,11 @@ impl Limits {
             poll_overlap: config.poll.overlap,
             fresh_for: config.poll.fresh_for,
         }
+    }
+
+    /// How often X is asked about a prompt that is fresh.
+    pub fn freshness(&self) -> Bounds {
+        Bounds::of(self.poll_interval, self.fresh_for)
     }
 }
 

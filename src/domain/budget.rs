@@ -111,7 +111,7 @@ impl Window {
             return Err(until);
         }
         self.forget(now);
-        if self.used() >= self.smaller(limit) {
+        if self.used() >= self.allowed(limit) {
             let oldest = self.minutes.keys().next().copied().unwrap_or(now.0 / MINUTE);
             return Err(Millis((oldest + MINUTES) * MINUTE));
         }
@@ -144,18 +144,18 @@ impl Window {
             return 0;
         }
         let told = at.told.map_or(u32::MAX, |told| told.remaining);
-        at.smaller(limit).saturating_sub(at.used()).min(told)
+        at.allowed(limit).saturating_sub(at.used()).min(told)
     }
 
     /// Calls that are left of the first half of the limit: the other is for what cannot wait.
     pub fn spare(&self, limit: u32, now: Millis) -> u32 {
-        self.left(limit, now).saturating_sub(self.smaller(limit) / 2)
+        self.left(limit, now).saturating_sub(self.allowed(limit) / 2)
     }
 
     /// Whether X's headers say anything that this count does not know better.
     pub fn is_news(&self, told: Told, under_way: u32, limit: u32, now: Millis) -> bool {
-        let heard = told.limit.map_or(self.smaller(limit), |told| told.min(limit));
-        heard != self.smaller(limit)
+        let heard = told.limit.map_or(self.allowed(limit), |told| told.min(limit));
+        heard != self.allowed(limit)
             || told.remaining.saturating_sub(under_way) < self.left(limit, now)
     }
 
@@ -208,7 +208,7 @@ impl Window {
     }
 
     /// X's own limit where it has told a smaller one.
-    fn smaller(&self, limit: u32) -> u32 {
+    pub fn allowed(&self, limit: u32) -> u32 {
         self.limit.map_or(limit, |told| told.min(limit))
     }
 

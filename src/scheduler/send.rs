@@ -171,7 +171,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
                 dm_id: update.object.dm_id.clone(),
             },
             update: Box::new(update),
-            show_at: policy::next_show(now, desk.limits.poll_interval, desk.limits.fresh_for, now),
+            show_at: desk.limits.freshness().first(now),
         },
         Err(Error::Person { reason, words }) => {
             refused = words.code.map(|code| (code, REFUSED_PERSONS));
@@ -224,9 +224,21 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
             }
         }
     };
+    let show_at = match &outcome {
+        Outcome::Accepted { show_at, .. } => *show_at,
+        Outcome::NotSent { .. }
+        | Outcome::Suppressed(..)
+        | Outcome::Refused(_)
+        | Outcome::Unknown { .. } => None,
+    };
     // The outcome first: what follows may fail without losing it.
     match finish(desk, &sending, outcome).await {
-        Ok(finished) => tell_outcome(&finished, why.as_deref().unwrap_or_default()),
+        Ok(finished) => {
+            if let Some(show_at) = show_at {
+                desk.reading.due(show_at);
+            }
+            tell_outcome(&finished, why.as_deref().unwrap_or_default());
+        }
         // X's events have told of it before its answer came.
         Err(store::Error::LeaseLost(_)) => {}
         Err(error) => return Err(error),

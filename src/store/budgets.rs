@@ -164,6 +164,11 @@ impl Store {
         Ok(self.window(account, call).await?.spare(call.limit(), now))
     }
 
+    /// Calls of a kind that X allows the account in its window, as far as X has told.
+    pub async fn calls_allowed(&self, account: &str, call: Call) -> Result<u32> {
+        Ok(self.window(account, call).await?.allowed(call.limit()))
+    }
+
     /// When the account may make such a call again; `None`: now.
     pub async fn calls_free_at(
         &self,

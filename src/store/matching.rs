@@ -6,6 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::feedback::{COLUMNS, Known, known_row};
 use super::fold::Folded;
+use super::shows::SHOW_FIRST;
 use super::surveys::{note, touch, write_state};
 use super::{Error, Result, Store};
 use crate::domain::feedback::{Feedback, Update};
@@ -126,11 +127,7 @@ pub async fn advance(
     }
     if feedback.judged_by().is_some() {
         // X's word on what its webhook has told is asked for at once.
-        sqlx::query("update survey set show_at = $1 where id = $2 and show_at > $1")
-            .bind(now.0)
-            .bind(id.as_str())
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(SHOW_FIRST).bind(id.as_str()).execute(&mut *connection).await?;
     }
     if feedback.is_complete() {
         sqlx::query("update survey set show_at = null where id = $1 and show_at is not null")

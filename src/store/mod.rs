@@ -56,7 +56,7 @@ pub use rebuilt::Making;
 pub use recorded::{Further, Recorded, Spent};
 pub use sends::{Begun, Outcome, Prompt, Sending, Times};
 pub use settle::Unsettled;
-pub use shows::ToShow;
+pub use shows::{Shown, ToShow};
 pub use streams::{Beginning, Page as StreamPage, Reading, Stream};
 pub use talks::{Delivered, Heard, Judge, Taking, Watch};
 pub use windows::{Page, PollState, PollWindow, Unknown};

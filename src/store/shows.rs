@@ -1,8 +1,11 @@
-//! Which prompts feedback/show is asked about, and when.
+//! Which prompts feedback/show is asked about, and when; and what earlier ones teach of the people.
+
+use std::time::Duration;
 
 use sqlx::Row;
 
 use super::{Result, Store};
+use crate::domain::freshness::{Crowd, Fresh, Observed};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::time::Millis;
 
@@ -11,27 +14,84 @@ use crate::domain::time::Millis;
 pub struct ToShow {
     pub survey_id: SurveyId,
     pub feedback_id: FeedbackId,
-    pub sent_at: Millis,
+    pub fresh: Fresh,
+    /// When it was to be asked about.
+    pub show_at: Millis,
 }
 
+impl ToShow {
+    /// Whether X has pointed at it: it is asked about whatever the schedule says.
+    pub fn is_out_of_turn(&self) -> bool {
+        self.show_at == OUT_OF_TURN
+    }
+}
+
+/// What has been done about a prompt that was due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    pub survey_id: SurveyId,
+    /// As it was read.
+    pub was: Millis,
+    /// Absent where X was not asked, or did not answer.
+    pub asked_at: Option<Millis>,
+    /// `None`: never again.
+    pub again: Option<Millis>,
+}
+
+/// Before any time that a schedule may set.
+const OUT_OF_TURN: Millis = Millis(0);
+
+/// Ages of prompts are told to five minutes.
+const AGE_STEP: Duration = Duration::from_secs(5 * 60);
+
+const TO_SHOW: &str = "select s.id, s.feedback_id, s.sent_at, s.shown_at, s.show_at, \
+     f.score_given_at, f.comment_given_at from survey s \
+     left join feedback f on f.account = s.account and f.id = s.feedback_id \
+     where s.account = $1 and s.show_at <= $2 and s.feedback_id is not null \
+     and s.sent_at is not null \
+     order by case when s.show_at = 0 then 0 else 1 end, s.sent_at desc, s.id limit $3";
+
+const NEXT_SHOW: &str =
+    "select min(show_at) from survey where account = $1 and show_at is not null";
+
+/// Only where nothing has changed it meanwhile: a full answer, or X that points at the prompt again.
+const SHOWN: &str = "update survey set show_at = $1, shown_at = coalesce($2, shown_at) \
+     where id = $3 and show_at = $4";
+
+/// X has pointed at a prompt: it is asked about before all others, as long as it is fresh.
+pub const SHOW_FIRST: &str = "update survey set show_at = 0 where id = $1 and show_at is not null";
+
+const CROWD: &str = "select ($2 - sent_at) / $3, cast(count(*) as bigint) from survey \
+     where account = $1 and show_at is not null and state = 'sent' and sent_at <= $2 group by 1";
+
+const OBSERVED: &str = "select s.sent_at, s.shown_at, f.score_given_at, f.comment_given_at \
+     from survey s left join feedback f on f.account = s.account and f.id = s.feedback_id \
+     where s.account = $1 and s.spent_at >= $2 and s.sent_at is not null \
+     order by s.spent_at desc, s.id limit $3";
+
 impl Store {
-    /// Prompts that feedback/show is to be asked about by now, the longest waiting first.
-    pub async fn to_show(&self, account: &str, limit: u32, now: Millis) -> Result<Vec<ToShow>> {
-        let rows = sqlx::query(
-            "select id, feedback_id, sent_at from survey where account = $1 and show_at <= $2 \
-             and feedback_id is not null and sent_at is not null order by show_at, id limit $3",
-        )
-        .bind(account)
-        .bind(now.0)
-        .bind(i64::from(limit))
-        .fetch_all(&self.readers)
-        .await?;
+    /// Prompts that feedback/show is to be asked about by then, those out of turn first, then the
+    /// newest.
+    pub async fn to_show(&self, account: &str, limit: u32, by: Millis) -> Result<Vec<ToShow>> {
+        let rows = sqlx::query(TO_SHOW)
+            .bind(account)
+            .bind(by.0)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
         rows.iter()
             .map(|row| {
+                let instant = |column: usize| row.try_get::<Option<i64>, _>(column);
+                let given = [instant(5)?, instant(6)?];
                 Ok(ToShow {
                     survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
                     feedback_id: FeedbackId::new(row.try_get::<String, _>(1)?),
-                    sent_at: Millis(row.try_get(2)?),
+                    fresh: Fresh {
+                        sent_at: Millis(row.try_get(2)?),
+                        asked_at: instant(3)?.map(Millis),
+                        partly_at: given.into_iter().flatten().min().map(Millis),
+                    },
+                    show_at: Millis(row.try_get(4)?),
                 })
             })
             .collect()
@@ -39,33 +99,80 @@ impl Store {
 
     /// When the next prompt of an account is to be asked about.
     pub async fn next_show(&self, account: &str) -> Result<Option<Millis>> {
-        let next: Option<i64> = sqlx::query_scalar(
-            "select min(show_at) from survey where account = $1 and show_at is not null",
-        )
-        .bind(account)
-        .fetch_one(&self.readers)
-        .await?;
+        let next: Option<i64> =
+            sqlx::query_scalar(NEXT_SHOW).bind(account).fetch_one(&self.readers).await?;
         Ok(next.map(Millis))
     }
 
-    /// Sets when prompts are asked about next; `None`: never again. A prompt whose answer has
-    /// become complete meanwhile stays unasked.
-    pub async fn show_again(&self, next: Vec<(SurveyId, Option<Millis>)>) -> Result<()> {
+    /// Sets when prompts are asked about next. One whose answer has become complete meanwhile stays
+    /// unasked, one that X has pointed at meanwhile is asked about again.
+    pub async fn show_again(&self, shown: Vec<Shown>) -> Result<()> {
+        if shown.is_empty() {
+            return Ok(());
+        }
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    for (id, show_at) in next {
-                        sqlx::query(
-                            "update survey set show_at = $1 where id = $2 and show_at is not null",
-                        )
-                        .bind(show_at.map(|at| at.0))
-                        .bind(id.as_str())
-                        .execute(&mut *connection)
-                        .await?;
+                    for shown in shown {
+                        sqlx::query(SHOWN)
+                            .bind(shown.again.map(|at| at.0))
+                            .bind(shown.asked_at.map(|at| at.0))
+                            .bind(shown.survey_id.as_str())
+                            .bind(shown.was.0)
+                            .execute(&mut *connection)
+                            .await?;
                     }
                     Ok(())
                 })
             })
             .await
+    }
+
+    /// The prompts of an account that are asked about and have no answer.
+    pub async fn crowd(&self, account: &str, now: Millis) -> Result<Crowd> {
+        let step = i64::try_from(AGE_STEP.as_millis()).unwrap_or(i64::MAX);
+        let rows = sqlx::query(CROWD)
+            .bind(account)
+            .bind(now.0)
+            .bind(step)
+            .fetch_all(&self.readers)
+            .await?;
+        let mut crowd = Crowd::default();
+        for row in rows {
+            let steps = u32::try_from(row.try_get::<i64, _>(0)?).unwrap_or(u32::MAX);
+            let prompts = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u32::MAX);
+            crowd.count(AGE_STEP.saturating_mul(steps) + AGE_STEP / 2, prompts);
+        }
+        Ok(crowd)
+    }
+
+    /// What became of the account's last prompts that went out since then.
+    /// `read_to`: up to where X's events have been read.
+    pub async fn observed(
+        &self,
+        account: &str,
+        since: Millis,
+        read_to: Option<Millis>,
+        limit: u32,
+    ) -> Result<Vec<Observed>> {
+        let rows = sqlx::query(OBSERVED)
+            .bind(account)
+            .bind(since.0)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let instant = |column: usize| row.try_get::<Option<i64>, _>(column);
+                let sent_at = Millis(row.try_get(0)?);
+                let known_to = [instant(1)?.map(Millis), read_to].into_iter().flatten().max();
+                Ok(Observed {
+                    sent_at,
+                    score_at: instant(2)?.map(Millis),
+                    comment_at: instant(3)?.map(Millis),
+                    known_to: known_to.unwrap_or(sent_at),
+                })
+            })
+            .collect()
     }
 }

@@ -254,7 +254,8 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
 }
 
 /// Takes the readings' schema back, and what came after it.
-const BEFORE_READING: [&str; 7] = [
+const BEFORE_READING: [&str; 8] = [
+    "alter table survey drop column shown_at",
     "drop table rebuild",
     "drop table rebuild_told",
     "drop table rebuilt",

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use self::decision::{Clear, Decision, Ground, OptedOut, Throttled, Verdict};
 use self::draws::Drawn;
-pub use self::retries::{PROBE_FIRST, PROBE_MOST, RETRY_FIRST, RETRY_MOST, backoff, next_show};
+pub use self::retries::{PROBE_FIRST, PROBE_MOST, RETRY_FIRST, RETRY_MOST, backoff};
 pub use self::rules::{Pacing, Rules};
 pub use self::words::words;
 use super::close::{Close, Notice};

@@ -1,10 +1,9 @@
-//! The waiting between tries, and between questions about one prompt.
+//! The waiting between tries.
 
 use std::time::Duration;
 
 use super::draws::draw;
 use crate::domain::survey::Survey;
-use crate::domain::time::{Millis, millis};
 
 /// First wait after a transient refusal; each further one doubles it.
 pub const RETRY_FIRST: Duration = Duration::from_secs(5);
@@ -28,26 +27,8 @@ fn spread(attempts: u32, jitter: f64) -> Duration {
 pub const PROBE_FIRST: Duration = Duration::from_secs(60);
 pub const PROBE_MOST: Duration = Duration::from_secs(60 * 60);
 
-/// When feedback/show is asked about a prompt that has no full answer: often while it is new, then
-/// ever more rarely, for most answers come soon. `None` once it is no longer fresh.
-pub fn next_show(
-    sent_at: Millis,
-    interval: Duration,
-    fresh_for: Duration,
-    now: Millis,
-) -> Option<Millis> {
-    let age = now.since(sent_at);
-    let wait = interval.max(age / 4).min(SHOW_MOST.max(interval));
-    let next = now.plus(wait);
-    (millis(next.since(sent_at)) <= millis(fresh_for)).then_some(next)
-}
-
-/// Longest wait between two questions about one prompt.
-const SHOW_MOST: Duration = Duration::from_secs(6 * 60 * 60);
-
 #[cfg(test)]
 mod tests {
-    use super::super::DAY;
     use super::*;
 
     #[test]
@@ -56,20 +37,5 @@ mod tests {
         assert_eq!(spread(2, 0.0), 2 * RETRY_FIRST);
         assert_eq!(spread(60, 0.0), RETRY_MOST);
         assert_eq!(spread(1, 1.0), RETRY_FIRST.mul_f64(0.75));
-    }
-
-    #[test]
-    fn show_is_asked_ever_more_rarely_and_ends() {
-        let sent_at = Millis(0);
-        let interval = Duration::from_secs(300);
-        let mut now = sent_at;
-        let mut asked = 0;
-        let mut last_wait = Duration::ZERO;
-        while let Some(next) = next_show(sent_at, interval, 7 * DAY, now) {
-            let wait = next.since(now);
-            assert!(wait >= last_wait);
-            (last_wait, now, asked) = (wait, next, asked + 1);
-        }
-        assert!((20..80).contains(&asked), "{asked}");
     }
 }

@@ -54,6 +54,7 @@ async fn headers_that_say_less_are_believed_and_others_not() {
         };
         hear(1_000, 0).await;
         assert_eq!(bench.left(Call::Show, NOW).await, 180);
+        assert_eq!(bench.store.calls_allowed(ACCOUNT, Call::Show).await.unwrap(), 180);
         hear(5, 2).await;
         assert_eq!(bench.left(Call::Show, NOW).await, 3);
         hear(100, 0).await;

@@ -48,6 +48,7 @@ async fn a_hint_is_an_answer_at_once_and_asked_about() {
         );
         let due = bench.store.to_show(ACCOUNT, 10, SCORED).await.unwrap();
         assert_eq!(due.len(), 1, "X is asked for its own word at once");
+        assert!(due[0].is_out_of_turn());
         assert_eq!(bench.hint(nine("900")).await, Folded::default(), "told again it is no news");
     })
     .await;

@@ -1,7 +1,8 @@
 //! How far the events have been read, and which prompts are asked about.
 
+use surveyd::domain::freshness::{Crowd, Fresh, Observed};
 use surveyd::domain::reading::{Range, Reading};
-use surveyd::store::{Page, PollState, PollWindow, ToShow, Unknown};
+use surveyd::store::{Page, PollState, PollWindow, Shown, ToShow, Unknown};
 
 use super::*;
 
@@ -15,6 +16,11 @@ fn window(cursor: Option<&str>) -> PollWindow {
 
 fn page(updates: Vec<Update>, next_cursor: Option<&str>) -> Page {
     Page { updates, unknown: Vec::new(), next_cursor: next_cursor.map(str::to_owned) }
+}
+
+/// X was asked about a prompt at `TO`, which was due at `was`.
+fn shown(survey: &Survey, was: Millis, again: Option<Millis>) -> Shown {
+    Shown { survey_id: survey.id.clone(), was, asked_at: Some(TO), again }
 }
 
 impl Bench {
@@ -155,17 +161,21 @@ async fn prompts_are_asked_about_when_their_time_has_come() {
         let expected = ToShow {
             survey_id: soon.id.clone(),
             feedback_id: FeedbackId::new("902"),
-            sent_at: SENT,
+            fresh: Fresh { sent_at: SENT, asked_at: None, partly_at: None },
+            show_at: TO,
         };
         assert_eq!(due, [expected]);
-        assert_eq!(bench.asked_about(TO.plus(HOUR)).await, ["902", "901"]);
+        assert_eq!(bench.asked_about(TO.plus(HOUR)).await, ["901", "902"]);
         assert_eq!(bench.store.to_show(ACCOUNT, 1, TO.plus(HOUR)).await.unwrap().len(), 1);
 
-        let next = vec![(soon.id.clone(), None), (later.id.clone(), Some(TO.plus(2 * HOUR)))];
+        let next =
+            vec![shown(&soon, TO, None), shown(&later, TO.plus(HOUR), Some(TO.plus(2 * HOUR)))];
         bench.store.show_again(next).await.unwrap();
         assert_eq!(bench.asked_about(TO.plus(HOUR)).await, Vec::<String>::new());
         assert_eq!(bench.store.next_show(ACCOUNT).await.unwrap(), Some(TO.plus(2 * HOUR)));
-        bench.store.show_again(vec![(soon.id, Some(TO))]).await.unwrap();
+        let due = bench.store.to_show(ACCOUNT, 10, TO.plus(2 * HOUR)).await.unwrap();
+        assert_eq!(due[0].fresh.asked_at, Some(TO), "what has waited since nobody has looked at");
+        bench.store.show_again(vec![shown(&soon, TO, Some(TO))]).await.unwrap();
         assert!(bench.asked_about(TO).await.is_empty(), "never again means never");
     })
     .await;
@@ -181,8 +191,77 @@ async fn a_prompt_that_is_answered_in_full_is_not_asked_about_any_more() {
         let whole = commented(half, "thanks", TO);
         bench.store.fold(ACCOUNT, vec![whole], TO).await.unwrap();
         assert!(bench.asked_about(TO).await.is_empty());
-        bench.store.show_again(vec![(survey.id, Some(TO))]).await.unwrap();
+        bench.store.show_again(vec![shown(&survey, TO, Some(TO))]).await.unwrap();
         assert_eq!(bench.store.next_show(ACCOUNT).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_prompt_that_x_points_at_is_asked_about_before_all_others() {
+    on_each_engine(async |bench| {
+        let first = bench.shown("7", "901", Some(TO.plus(HOUR))).await;
+        bench.shown("8", "902", Some(TO)).await;
+        bench.shown("9", "903", None).await;
+        let point_at = async |id: &str| {
+            let hint = scored(told(id, TO), 5, TO);
+            bench.store.fold_hints(ACCOUNT, vec![hint], TO.plus(HOUR), TO).await.unwrap();
+        };
+        for id in ["901", "903", "unknown"] {
+            point_at(id).await;
+        }
+        let due = bench.store.to_show(ACCOUNT, 10, TO).await.unwrap();
+        let due: Vec<_> =
+            due.iter().map(|due| (due.feedback_id.as_str(), due.is_out_of_turn())).collect();
+        assert_eq!(due, [("901", true), ("902", false)], "what is not fresh stays unasked");
+
+        // Asked about by the old plan while X pointed at it: it stays due.
+        bench.store.show_again(vec![shown(&first, TO.plus(HOUR), None)]).await.unwrap();
+        assert_eq!(bench.asked_about(TO).await, ["901", "902"]);
+        bench.store.show_again(vec![shown(&first, Millis(0), Some(TO.plus(HOUR)))]).await.unwrap();
+        assert_eq!(bench.asked_about(TO).await, ["902"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_crowd_are_the_prompts_that_are_asked_about_and_have_no_answer() {
+    on_each_engine(async |bench| {
+        for (person, feedback) in [("7", "901"), ("8", "902"), ("9", "903")] {
+            bench.shown(person, feedback, Some(TO)).await;
+        }
+        bench.shown("10", "904", None).await;
+        bench.store.fold(ACCOUNT, vec![scored(told("901", TO), 5, TO)], TO).await.unwrap();
+        let mut crowd = Crowd::default();
+        crowd.count(TO.since(SENT), 2);
+        assert_eq!(bench.store.crowd(ACCOUNT, TO).await.unwrap(), crowd);
+        assert_eq!(bench.store.crowd(ACCOUNT, START).await.unwrap(), Crowd::default());
+        assert_eq!(bench.store.crowd("other", TO).await.unwrap(), Crowd::default());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_became_of_earlier_prompts_is_observed_as_far_as_it_is_known() {
+    on_each_engine(async |bench| {
+        let silent = bench.shown("7", "901", Some(TO)).await;
+        bench.shown("8", "902", Some(TO)).await;
+        let read_to = SENT.plus(SECOND);
+        let whole = commented(scored(told("902", TO), 5, TO), "thanks", TO.plus(SECOND));
+        bench.store.fold(ACCOUNT, vec![whole], TO).await.unwrap();
+        bench.store.show_again(vec![shown(&silent, TO, None)]).await.unwrap();
+        let observed = async |since, read_to, limit| {
+            let mut observed = bench.store.observed(ACCOUNT, since, read_to, limit).await.unwrap();
+            observed.sort_by_key(|prompt| prompt.score_at);
+            observed
+        };
+        let of = |known_to| Observed { sent_at: SENT, score_at: None, comment_at: None, known_to };
+        let answered =
+            Observed { score_at: Some(TO), comment_at: Some(TO.plus(SECOND)), ..of(read_to) };
+        assert_eq!(observed(SENT, Some(read_to), 10).await, [of(TO), answered]);
+        assert_eq!(observed(SENT, None, 10).await[1].known_to, SENT, "nothing is known of it");
+        assert_eq!(observed(SENT, None, 1).await.len(), 1);
+        assert_eq!(observed(TO, None, 10).await, []);
     })
     .await;
 }

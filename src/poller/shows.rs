@@ -1,0 +1,212 @@
+//! Asks X about single prompts that are fresh, when [`crate::domain::freshness`] says that it is worth a
+//! call.
+//!
+//! When a prompt is asked about next stands in the database. What is remembered here can be reckoned
+//! anew from there.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tracing::warn;
+
+use crate::desk::{Calls, Desk};
+use crate::domain::budget::Call;
+use crate::domain::feedback::Update;
+use crate::domain::freshness::{self, Fresh, Habits, Pace, Schedule};
+use crate::domain::time::Millis;
+use crate::store::{Result, Shown, ToShow};
+use crate::x::Error;
+
+/// Prompts that one pass chooses from. More are due only after an outage, and these are the newest.
+const DUE_MAX: u32 = 1_000;
+/// Prompts asked about out of turn in one pass.
+const OUT_OF_TURN_MAX: u32 = 60;
+
+/// How often the price is reckoned anew: crowds change by the hour.
+const PRICED_EVERY: Duration = Duration::from_secs(5 * 60);
+/// How often the account's own answers are counted anew, how many prompts, and how old.
+const LEARNED_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
+const LEARNED_FROM: u32 = 2_000;
+const LEARNED_SINCE: Duration = Duration::from_secs(28 * 24 * 60 * 60);
+
+/// When a prompt is asked about again that X gave no answer about.
+const AFTER_FAULT: Duration = Duration::from_secs(5 * 60);
+
+#[derive(Debug, Default)]
+pub struct Shows {
+    schedule: Option<Scheduled>,
+    pace: Pace,
+    /// How many due prompts found no call in the last pass.
+    left: usize,
+}
+
+#[derive(Debug)]
+struct Scheduled {
+    schedule: Schedule,
+    learned_at: Millis,
+    priced_at: Millis,
+}
+
+/// Asks about the prompts that are due. When the next wants to be asked about.
+pub async fn shows(desk: &Desk, shows: &mut Shows) -> Result<Option<Millis>> {
+    let now = desk.now();
+    let next = desk.store.next_show(desk.name()).await?;
+    if next.is_none_or(|next| next > now) || desk.stop.is_stopping() {
+        return Ok(next);
+    }
+    if let Some(until) = desk.reading_trouble.until(now).filter(|until| *until > now) {
+        return Ok(Some(until));
+    }
+    let together = desk.limits.freshness().together();
+    let allowed = desk.store.calls_allowed(desk.name(), Call::Show).await?;
+    let calls_a_minute = freshness::calls_a_minute(allowed);
+    let schedule = schedule(desk, shows.schedule.take(), calls_a_minute, shows.left).await?;
+    let schedule = &shows.schedule.insert(schedule).schedule;
+    let due = desk.store.to_show(desk.name(), DUE_MAX, now.plus(together)).await?;
+    let (pointed_at, due) = due.into_iter().partition(ToShow::is_out_of_turn);
+    let of = |due: Vec<ToShow>, calls| {
+        schedule.round(due, calls, now, |due| by_our_clock(desk, due.fresh))
+    };
+    let mut first = of(pointed_at, OUT_OF_TURN_MAX);
+    let mut round = of(due, shows.pace.calls(calls_a_minute, now));
+    shows.left = round.left;
+    shows.pace.spend(u32::try_from(round.asked.len()).unwrap_or(u32::MAX));
+    first.over.append(&mut round.over);
+    first.asked.append(&mut round.asked);
+    let over = first.over.iter().map(|prompt| told(prompt, None, None)).collect();
+    desk.store.show_again(over).await?;
+    if let Some(until) = ask(desk, schedule, first.asked).await? {
+        return Ok(Some(until));
+    }
+    let wait = Pace::wait(calls_a_minute, together);
+    let next = desk.store.next_show(desk.name()).await?;
+    Ok(next.map(|next| if round.left > 0 { next.max(now.plus(wait)) } else { next }))
+}
+
+/// The schedule, brought up to date where it is time.
+async fn schedule(
+    desk: &Desk,
+    scheduled: Option<Scheduled>,
+    calls_a_minute: f64,
+    left: usize,
+) -> Result<Scheduled> {
+    let now = desk.now();
+    let bounds = desk.limits.freshness();
+    // What is dated ahead is of before the clock was set back.
+    let is_recent = |at: Millis, every: Duration| at <= now && now < at.plus(every);
+    let mut scheduled = match scheduled {
+        Some(scheduled) if is_recent(scheduled.learned_at, LEARNED_EVERY) => scheduled,
+        Some(_) | None => {
+            let read_to = desk.store.poll_state(desk.name()).await?.done_to;
+            let since = now.minus(LEARNED_SINCE);
+            let observed = desk.store.observed(desk.name(), since, read_to, LEARNED_FROM).await?;
+            let habits = Habits::of(&observed, bounds.fresh_for);
+            let schedule = Schedule::new(bounds, habits);
+            Scheduled { schedule, learned_at: now, priced_at: Millis(i64::MIN) }
+        }
+    };
+    if !is_recent(scheduled.priced_at, PRICED_EVERY) {
+        let crowd = desk.store.crowd(desk.name(), now).await?;
+        scheduled.schedule.set_price(&crowd, calls_a_minute, left);
+        scheduled.priced_at = now;
+    }
+    Ok(scheduled)
+}
+
+/// Asks about prompts, as far as the budget goes. Until when X must not be asked again, where it must
+/// not.
+async fn ask(desk: &Desk, schedule: &Schedule, mut asked: Vec<ToShow>) -> Result<Option<Millis>> {
+    if asked.is_empty() {
+        return Ok(None);
+    }
+    let wanted = u32::try_from(asked.len()).unwrap_or(u32::MAX);
+    let allowed = match desk.take_calls(Call::Show, wanted).await? {
+        Ok(allowed) => allowed,
+        Err(until) => return Ok(Some(until)),
+    };
+    asked.truncate(allowed as usize);
+    let calls = Calls::as_budgeted();
+    let answers = stream::iter(asked).map(|prompt| async {
+        if !calls.begin() {
+            return None;
+        }
+        let asked = desk.x.show(&desk.keys, &prompt.feedback_id, desk.now());
+        let answer = desk.unless_stopping(asked).await;
+        calls.end(answer.as_ref().and_then(|answer| answer.told));
+        Some((prompt, answer?))
+    });
+    let mut answers = answers.buffer_unordered(desk.limits.concurrency);
+    let (mut updates, mut done) = (Vec::new(), Vec::new());
+    let mut under_way = allowed;
+    let mut not_before = None;
+    while let Some(asked) = answers.next().await {
+        under_way = under_way.saturating_sub(1);
+        // X is not to be asked any more, or surveyd stops: the prompt stays due.
+        let Some((prompt, answer)) = asked else { continue };
+        desk.hear(Call::Show, answer.told, under_way).await?;
+        let now = desk.now();
+        match answer.result {
+            Ok(update) => {
+                desk.reading_trouble.over();
+                let partly_at = partly_at(&update).or(prompt.fresh.partly_at);
+                let fresh = Fresh { asked_at: Some(now), partly_at, ..prompt.fresh };
+                let fresh = by_our_clock(desk, fresh);
+                done.push(told(&prompt, Some(now), schedule.next(&fresh)));
+                updates.push(update);
+            }
+            Err(Error::Limited { reset_at }) => {
+                calls.halt();
+                not_before = Some(desk.hold(Call::Show, reset_at).await?);
+            }
+            Err(Error::Account(words)) => {
+                calls.halt();
+                desk.pause(&words).await?;
+            }
+            // X does not know it, or will never tell: the events still may.
+            Err(Error::Request(_) | Error::Person { .. }) => done.push(told(&prompt, None, None)),
+            Err(error @ (Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_))) => {
+                // What is with X, and not with this prompt, would meet the others as well.
+                calls.halt();
+                not_before = not_before.max(Some(desk.reading_trouble.met(now)));
+                // Not at once: where it is with this prompt, others must have their turn.
+                done.push(told(&prompt, None, Some(now.plus(AFTER_FAULT))));
+                tell_failed(desk, &prompt, &error);
+            }
+        }
+    }
+    // Put off before the fold, which ends the questions about what is complete.
+    desk.store.show_again(done).await?;
+    desk.tell(&desk.store.fold(desk.name(), updates, desk.now()).await?);
+    Ok(not_before)
+}
+
+/// X dates by its own clock; when a prompt is asked about is reckoned by ours.
+fn by_our_clock(desk: &Desk, fresh: Fresh) -> Fresh {
+    Fresh {
+        sent_at: desk.by_our_clock(fresh.sent_at),
+        asked_at: fresh.asked_at,
+        partly_at: fresh.partly_at.map(|at| desk.by_our_clock(at)),
+    }
+}
+
+/// When the first part of an answer was given.
+fn partly_at(update: &Update) -> Option<Millis> {
+    let score_at = update.score.as_ref().map(|score| score.given_at);
+    let text_at = update.text.as_ref().map(|text| text.given_at);
+    score_at.into_iter().chain(text_at).min()
+}
+
+fn told(prompt: &ToShow, asked_at: Option<Millis>, again: Option<Millis>) -> Shown {
+    Shown { survey_id: prompt.survey_id.clone(), was: prompt.show_at, asked_at, again }
+}
+
+fn tell_failed(desk: &Desk, prompt: &ToShow, error: &Error) {
+    warn!(
+        event = "poll.failed",
+        account = desk.name(),
+        survey_id = prompt.survey_id.as_str(),
+        feedback_id = prompt.feedback_id.as_str(),
+        "feedback {} cannot be asked about ({error})",
+        prompt.feedback_id,
+    );
+}
