@@ -6,6 +6,7 @@
 
 mod cli;
 mod desks;
+mod freshness;
 mod harness;
 mod layering;
 mod migrations;
