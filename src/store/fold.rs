@@ -1,11 +1,13 @@
 //! Updates folded into rows keyed by feedback id, and what they mean for their surveys.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use sqlx::AnyConnection;
 
-use super::feedback::{Known, ON_CONFLICT_READ, ON_CONFLICT_WRITE, known_row, upsert};
-use super::matching::{advance, match_surveys};
+use super::advance::advance;
+use super::feedback::{BATCH_MAX, Known, read, write};
+use super::matching::match_surveys;
+use super::tries::Tries;
 use super::{Result, Store};
 use crate::domain::feedback::{Feedback, Trust, Update};
 use crate::domain::id::{FeedbackId, SurveyId};
@@ -26,9 +28,6 @@ pub struct Folded {
     /// Feedback of which X has told a score or a text against its own word.
     pub contradicted: Vec<(Option<SurveyId>, FeedbackId)>,
 }
-
-/// Feedback in one statement; X's pages hold no more.
-const BATCH_MAX: usize = 100;
 
 impl Store {
     /// Folds what X has answered into the feedback rows of an account; durable when this returns.
@@ -67,23 +66,21 @@ impl Store {
 pub async fn fold(
     connection: &mut AnyConnection,
     account: &str,
-    updates: Vec<Update>,
+    mut updates: Vec<Update>,
     trust: Trust,
     now: Millis,
 ) -> Result<Folded> {
-    // By id in order: two daemons that lock the same rows do it in the same order.
-    let mut told: BTreeMap<FeedbackId, Feedback> = BTreeMap::new();
+    // By id in order: two daemons that write the same rows do it in the same order.
+    updates.sort_by(|one, other| one.id.cmp(&other.id));
+    let mut told: Vec<Feedback> = Vec::with_capacity(updates.len());
     for update in updates {
         let next = Feedback::of(update, trust);
-        match told.get_mut(&next.id) {
-            Some(feedback) => feedback.join(next),
-            None => {
-                told.insert(next.id.clone(), next);
-            }
+        match told.last_mut().filter(|last| last.id == next.id) {
+            Some(last) => last.join(next),
+            None => told.push(next),
         }
     }
     let mut folded = Folded::default();
-    let told: Vec<Feedback> = told.into_values().collect();
     for batch in told.chunks(BATCH_MAX) {
         fold_batch(connection, account, batch, now, &mut folded).await?;
     }
@@ -97,53 +94,100 @@ async fn fold_batch(
     now: Millis,
     folded: &mut Folded,
 ) -> Result<()> {
-    let unmatched: Vec<_> = batch.iter().map(|feedback| (feedback, None)).collect();
-    let read = upsert(connection, account, &unmatched, ON_CONFLICT_READ).await?;
-    let mut known: HashMap<FeedbackId, Known> = HashMap::new();
-    for row in &read {
-        let row = known_row(row)?;
-        known.insert(row.feedback.id.clone(), row);
+    let changed = write_joined(connection, account, batch).await?;
+    for Changed { row, news } in &changed {
+        let named = || (row.survey_id.clone(), row.feedback.id.clone());
+        folded.updated.extend(news.says_more.then(named));
+        folded.refuted.extend(news.refutes.then(named));
+        folded.contradicted.extend(news.contradicts.then(named));
     }
-    let mut changed: Vec<Known> = Vec::new();
+    let moving = changed.iter().filter(|changed| changed.news.moves_survey);
+    advance(connection, moving.map(|changed| &changed.row), now, folded).await
+}
+
+/// A row that is not as it was read.
+struct Changed {
+    row: Known,
+    news: News,
+}
+
+/// What is new in a row.
+struct News {
+    says_more: bool,
+    refutes: bool,
+    contradicts: bool,
+    /// Whether it may move the row's survey on, which has gone as far as the row did before.
+    moves_survey: bool,
+}
+
+/// Writes what the rows of a batch are once they are joined with what is told. Those that it
+/// changed.
+async fn write_joined(
+    connection: &mut AnyConnection,
+    account: &str,
+    batch: &[Feedback],
+) -> Result<Vec<Changed>> {
+    let mut tries = Tries::begin(connection).await?;
+    loop {
+        let changed = join(connection, account, batch).await?;
+        let rows: Vec<&Known> = changed.iter().map(|changed| &changed.row).collect();
+        if write(connection, account, &rows).await? {
+            return Ok(changed);
+        }
+        tries.again(connection).await?;
+    }
+}
+
+/// Reads the rows of a batch, joins them with what is told and finds their surveys.
+async fn join(
+    connection: &mut AnyConnection,
+    account: &str,
+    batch: &[Feedback],
+) -> Result<Vec<Changed>> {
+    let rows = read(connection, account, batch).await?;
+    let mut known: HashMap<FeedbackId, Known> =
+        rows.into_iter().map(|row| (row.feedback.id.clone(), row)).collect();
+    let mut joined: Vec<Changed> = Vec::with_capacity(batch.len());
     for told in batch {
-        let Some(mut row) = known.remove(&told.id) else { continue };
-        let before = (row.folds > 0).then(|| row.feedback.clone());
-        row.feedback.join(told.clone());
-        let says_more = before.as_ref() != Some(&row.feedback);
-        if says_more {
-            let named = || (row.survey_id.clone(), told.id.clone());
-            let grows = |count: fn(&Feedback) -> usize| {
-                count(&row.feedback) > before.as_ref().map_or(0, count)
-            };
-            folded.updated.push(named());
-            if grows(Feedback::refuted) {
-                folded.refuted.push(named());
+        let (row, news) = match known.remove(&told.id) {
+            Some(mut row) => {
+                let before = row.feedback.clone();
+                row.feedback.join(told.clone());
+                let news = News::between(Some(&before), &row.feedback);
+                (row, news)
             }
-            if grows(Feedback::contradictions) {
-                folded.contradicted.push(named());
+            None => {
+                let row = Known { feedback: told.clone(), survey_id: None, folds: None };
+                let news = News::between(None, told);
+                (row, news)
             }
-        }
+        };
         // A row without a survey may have come before create's answer told whose it is.
-        if says_more || row.survey_id.is_none() {
-            changed.push(row);
+        let is_matched = row.survey_id.is_some();
+        if news.says_more || !is_matched {
+            let moves_survey = news.moves_survey || !is_matched;
+            joined.push(Changed { row, news: News { moves_survey, ..news } });
         }
     }
-    match_surveys(connection, account, &mut changed).await?;
-    for row in &changed {
-        if let Some(survey_id) = &row.survey_id {
-            advance(connection, survey_id, &row.feedback, now, folded).await?;
-        }
-        let Folded { updated, refuted, contradicted, .. } = &mut *folded;
-        for (survey_id, _) in [updated, refuted, contradicted]
-            .into_iter()
-            .filter_map(|list| list.iter_mut().find(|(_, id)| *id == row.feedback.id))
-        {
-            survey_id.clone_from(&row.survey_id);
+    let unmatched = joined.iter_mut().map(|changed| &mut changed.row);
+    let unmatched: Vec<&mut Known> = unmatched.filter(|row| row.survey_id.is_none()).collect();
+    match_surveys(connection, account, unmatched).await?;
+    joined.retain(|changed| changed.news.says_more || changed.row.survey_id.is_some());
+    Ok(joined)
+}
+
+impl News {
+    fn between(before: Option<&Feedback>, after: &Feedback) -> Self {
+        let grows = |count: fn(&Feedback) -> usize| count(after) > before.map_or(0, count);
+        let becomes = |is: fn(&Feedback) -> bool| is(after) && !before.is_some_and(is);
+        let is_hint = after.judged_by().is_some();
+        Self {
+            says_more: before != Some(after),
+            refutes: grows(Feedback::refuted),
+            contradicts: grows(Feedback::contradictions),
+            moves_survey: is_hint
+                || becomes(Feedback::is_answered)
+                || becomes(Feedback::is_complete),
         }
     }
-    let write: Vec<_> = changed.iter().map(|row| (&row.feedback, row.survey_id.as_ref())).collect();
-    if !write.is_empty() {
-        upsert(connection, account, &write, ON_CONFLICT_WRITE).await?;
-    }
-    Ok(())
 }

@@ -3,9 +3,10 @@
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::Result;
-use super::feedback::{COLUMNS, ON_CONFLICT_WRITE, known_row, upsert};
+use super::advance::withdraw;
+use super::feedback::{COLUMNS, known_row, write};
 use super::fold::Folded;
-use super::matching::withdraw;
+
 use crate::domain::time::Millis;
 
 /// Hints judged in one statement.
@@ -42,8 +43,7 @@ pub async fn judge(
                 withdraw(connection, id, now).await?;
             }
         }
-        let write: Vec<_> =
-            judged.iter().map(|row| (&row.feedback, row.survey_id.as_ref())).collect();
-        upsert(connection, account, &write, ON_CONFLICT_WRITE).await?;
+        // They are locked: nobody has written them since.
+        write(connection, account, &judged.iter().collect::<Vec<_>>()).await?;
     }
 }

@@ -1,17 +1,19 @@
 //! Feedback and the survey it answers: found by its id, else by person and external id together.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::feedback::{COLUMNS, Known, known_row};
+use super::advance::advance;
+use super::feedback::{BATCH_MAX, COLUMNS, Known, known_row};
 use super::fold::Folded;
-use super::shows::SHOW_FIRST;
-use super::surveys::{note, touch, write_state};
-use super::{Error, Result, Store};
-use crate::domain::feedback::{Feedback, Update};
+use super::places::{Places, bind_all, size};
+use super::{Result, Store};
+use crate::domain::feedback::{Object, Update};
 use crate::domain::id::SurveyId;
-use crate::domain::survey::{Delivery, Event, State, Survey};
+use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 
 impl Store {
@@ -37,121 +39,70 @@ impl Store {
 /// was not made by it: an agent may use the same external ids.
 pub const CLOCKS_APART: Duration = Duration::from_secs(60 * 60);
 
-/// Finds the survey of each row that has none: by the feedback's id where create's answer told it,
-/// else by person and external id together.
+/// Finds the surveys of rows that have none, at most [`BATCH_MAX`]: by the feedback's id where
+/// create's answer told it, else by person and external id together.
 pub async fn match_surveys(
     connection: &mut AnyConnection,
     account: &str,
-    changed: &mut [Known],
+    rows: Vec<&mut Known>,
 ) -> Result<()> {
-    for row in changed.iter_mut().filter(|row| row.survey_id.is_none()) {
-        let by_id: Option<String> = sqlx::query_scalar(
-            "select id from survey where account = $1 and feedback_id = $2 limit 1",
-        )
-        .bind(account)
-        .bind(row.feedback.id.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
-        let object = row.feedback.object();
-        let found = match (by_id, &object.external_id, &object.to_user_id) {
-            (Some(id), _, _) => Some(id),
-            (None, Some(external_id), Some(user_id)) => {
-                // One that is sent bears its own feedback's id; one that is sending is its worker's.
-                sqlx::query_scalar(
-                    "select id from survey where account = $1 and external_id = $2 \
-                     and user_id = $3 and begun_at <= $4 and feedback_id is null \
-                     and state <> 'sending' order by begun_at desc limit 1",
-                )
-                .bind(account)
-                .bind(external_id.as_str())
-                .bind(user_id.as_str())
-                .bind(object.created_at.map_or(i64::MAX, |at| at.plus(CLOCKS_APART).0))
-                .fetch_optional(&mut *connection)
-                .await?
-            }
-            (None, _, _) => None,
-        };
-        row.survey_id = found.map(SurveyId::new);
-    }
-    Ok(())
-}
-
-/// A prompt that has turned up counts in the budgets from when X made it, and is asked about now.
-const FOUND: &str = "update survey set show_at = $1, spent_at = coalesce(spent_at, $2) \
-     where id = $3";
-
-/// Moves a survey on by what its feedback says.
-pub async fn advance(
-    connection: &mut AnyConnection,
-    id: &SurveyId,
-    feedback: &Feedback,
-    now: Millis,
-    folded: &mut Folded,
-) -> Result<()> {
-    let state: Option<String> = sqlx::query_scalar("select state from survey where id = $1")
-        .bind(id.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
-    let found = match state.as_deref() {
-        // What is sending is for its own worker to finish; it looks here when it does.
-        None | Some("sending" | "sent" | "answered") => false,
-        Some(_) => true,
-    };
-    if found && let Some((mut survey, token)) = touch(connection, id).await? {
-        let sent_at = feedback.object().created_at.unwrap_or(now);
-        let delivery = Delivery {
-            sent_at,
-            feedback_id: feedback.id.clone(),
-            dm_id: feedback.object().dm_id.clone(),
-        };
-        survey.state = advance_state(survey.state, Event::Found(delivery))?;
-        write_state(connection, (id, token), &survey.state).await?;
-        note(connection, (id, token), now, &survey.state, Some("found at X")).await?;
-        sqlx::query(FOUND)
-            .bind(now.0)
-            .bind(sent_at.0)
-            .bind(id.as_str())
-            .execute(&mut *connection)
-            .await?;
-        folded.settled.push(survey);
-    }
-    let answers = found || state.as_deref() == Some("sent");
-    if answers
-        && feedback.is_answered()
-        && let Some((mut survey, token)) = touch(connection, id).await?
-    {
-        survey.state = advance_state(survey.state, Event::Answered)?;
-        write_state(connection, (id, token), &survey.state).await?;
-        note(connection, (id, token), now, &survey.state, None).await?;
-        folded.answered.push((survey, feedback.id.clone()));
-    }
-    if feedback.judged_by().is_some() {
-        // X's word on what its webhook has told is asked for at once.
-        sqlx::query(SHOW_FIRST).bind(id.as_str()).execute(&mut *connection).await?;
-    }
-    if feedback.is_complete() {
-        sqlx::query("update survey set show_at = null where id = $1 and show_at is not null")
-            .bind(id.as_str())
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
-}
-
-/// The answer was a hint alone, and X's events do not bear it out.
-pub async fn withdraw(connection: &mut AnyConnection, id: &SurveyId, now: Millis) -> Result<()> {
-    let Some((survey, token)) = touch(connection, id).await? else { return Ok(()) };
-    if !matches!(survey.state, State::Answered(_)) {
+    if rows.is_empty() {
         return Ok(());
     }
-    let state = advance_state(survey.state, Event::Withdrawn)?;
-    write_state(connection, (id, token), &state).await?;
-    let why = "X's events do not know the answer that its webhook told";
-    note(connection, (id, token), now, &state, Some(why)).await
+    let mut by_id: HashMap<String, SurveyId> = HashMap::new();
+    // Those that have begun, by external id and person, the last to have begun last.
+    let mut by_name: HashMap<(String, String), Vec<(i64, SurveyId)>> = HashMap::new();
+    for row in &candidates(connection, account, &rows).await? {
+        let id = SurveyId::new(row.try_get::<String, _>(0)?);
+        match row.try_get::<Option<String>, _>(1)? {
+            Some(feedback_id) => drop(by_id.insert(feedback_id, id)),
+            None => {
+                let name = (row.try_get(2)?, row.try_get(3)?);
+                by_name.entry(name).or_default().push((row.try_get(4)?, id));
+            }
+        }
+    }
+    for row in rows {
+        let Object { external_id, to_user_id, created_at, .. } = row.feedback.object();
+        let name = external_id.clone().zip(to_user_id.clone());
+        let begun = name.and_then(|name| by_name.get(&name));
+        let before = created_at.map_or(i64::MAX, |at| at.plus(CLOCKS_APART).0);
+        let last = begun.and_then(|begun| begun.iter().rfind(|(at, _)| *at <= before));
+        let found = by_id.get(row.feedback.id.as_str()).or(last.map(|(_, id)| id));
+        row.survey_id = found.cloned();
+    }
+    Ok(())
 }
 
-fn advance_state(state: State, event: Event) -> Result<State> {
-    state.step(event).map_err(|error| Error::Broken(error.to_string()))
+/// The surveys that rows may belong to, in one statement. One that is sent bears its own feedback's
+/// id; one that is sending is its worker's.
+async fn candidates(
+    connection: &mut AnyConnection,
+    account: &str,
+    rows: &[&mut Known],
+) -> Result<Vec<AnyRow>> {
+    let ids: Vec<&str> = rows.iter().map(|row| row.feedback.id.as_str()).collect();
+    let names = rows.iter().filter_map(|row| row.feedback.object().external_id.as_deref());
+    let mut names: Vec<&str> = names.collect();
+    if names.is_empty() {
+        // The name of none.
+        names.push("");
+    }
+    let mut places = Places::of(connection);
+    let sql = format!(
+        "select id, feedback_id, external_id, user_id, begun_at from survey \
+         where account = {} and feedback_id in {} union all \
+         select id, feedback_id, external_id, user_id, begun_at from survey \
+         where account = {} and external_id in {} and begun_at is not null \
+         and feedback_id is null and state <> 'sending' order by begun_at",
+        places.one(),
+        places.row(size(ids.len(), BATCH_MAX)),
+        places.one(),
+        places.row(size(names.len(), BATCH_MAX)),
+    );
+    let query = bind_all(sqlx::query(AssertSqlSafe(sql)).bind(account), &ids, BATCH_MAX);
+    let query = bind_all(query.bind(account), &names, BATCH_MAX);
+    Ok(query.fetch_all(connection).await?)
 }
 
 /// Looks whether feedback of a survey that has just become uncertain has come before.
@@ -178,6 +129,10 @@ pub async fn find_before(
     adopt(connection, survey, survey.closed_at.minus(CLOCKS_APART), now).await
 }
 
+/// Counted, as every writing of the row: whoever has read it before begins again.
+const ADOPT: &str =
+    "update feedback set survey_id = $1, folds = folds + 1 where account = $2 and id = $3";
+
 /// Gives a survey the feedback that bears its external id and person and belongs to no other, if
 /// X made it after `made_after`.
 async fn adopt(
@@ -200,14 +155,15 @@ async fn adopt(
         .await?;
     let Some(row) = row else { return Ok(None) };
     let known = known_row(&row)?;
-    sqlx::query("update feedback set survey_id = $1 where account = $2 and id = $3")
+    sqlx::query(ADOPT)
         .bind(survey.id.as_str())
         .bind(survey.account.as_str())
         .bind(known.feedback.id.as_str())
         .execute(&mut *connection)
         .await?;
+    let known = Known { survey_id: Some(survey.id.clone()), ..known };
     let mut folded = Folded::default();
-    advance(connection, &survey.id, &known.feedback, now, &mut folded).await?;
+    advance(connection, std::iter::once(&known), now, &mut folded).await?;
     let answered = folded.answered.into_iter().map(|(survey, _)| survey);
     Ok(answered.chain(folded.settled).next())
 }

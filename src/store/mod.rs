@@ -8,6 +8,8 @@
 //! `returning`, partial indexes, cast aggregates. Deliberately absent: a trait with an
 //! implementation for each engine, JSON and date functions, `now()`.
 
+mod advance;
+mod answer;
 mod budgets;
 mod claims;
 mod closes;
@@ -19,6 +21,7 @@ mod hints;
 mod matching;
 mod migrate;
 mod optouts;
+mod places;
 mod progress;
 mod reads;
 mod rebuild;
@@ -32,6 +35,7 @@ mod shows;
 mod streams;
 mod surveys;
 mod talks;
+mod tries;
 mod windows;
 mod writer;
 

@@ -4,16 +4,18 @@
 //! of it, each in one step: whoever breaks a rebuild off, or reads while it is under way, finds rows
 //! that are whole. A gathering that was broken off is gone on with.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::feedback::{Known, ON_CONFLICT_READ, ON_CONFLICT_WRITE, known_row, upsert};
+use super::advance::advance;
+use super::feedback::{Known, known_row, read_rows, version, write};
 use super::fold::Folded;
-use super::matching::{advance, match_surveys};
+use super::matching::match_surveys;
+use super::places::{Places, bind_all, size};
 use super::rebuilt::{self, Making};
 use super::surveys::{step_locked, touch_in};
+use super::tries::Tries;
 use super::{Error, Result, Store, deciding};
 use crate::domain::feedback::{Feedback, Trust, Update};
 use crate::domain::id::{FeedbackId, SurveyId};
@@ -232,33 +234,32 @@ async fn gather(connection: &mut AnyConnection, account: &str, updates: Vec<Upda
     }
     let told: Vec<Feedback> = told.into_values().collect();
     for batch in told.chunks(BATCH) {
-        let mut sql = String::from("select told from rebuild_told where account = $1 and id in (");
-        for number in 0..batch.len() {
-            let _ = write!(sql, "{}${}", if number > 0 { "," } else { "" }, number + 2);
-        }
-        sql.push(')');
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(account);
-        for feedback in batch {
-            query = query.bind(feedback.id.as_str());
-        }
+        let ids: Vec<&str> = batch.iter().map(|feedback| feedback.id.as_str()).collect();
+        let mut places = Places::of(connection);
+        let sql = format!(
+            "select told from rebuild_told where account = {} and id in {}",
+            places.one(),
+            places.row(size(ids.len(), BATCH))
+        );
+        let query = bind_all(sqlx::query(AssertSqlSafe(sql)).bind(account), &ids, BATCH);
         let mut known: HashMap<FeedbackId, Feedback> = HashMap::new();
         for row in query.fetch_all(&mut *connection).await? {
             let feedback: Feedback = serde_json::from_str(&row.try_get::<String, _>(0)?)?;
             known.insert(feedback.id.clone(), feedback);
         }
-        let mut sql = String::from("insert into rebuild_told (account, id, told) values ");
-        for number in 0..batch.len() {
-            let comma = if number > 0 { "," } else { "" };
-            let _ = write!(sql, "{comma}($1,${},${})", number * 2 + 2, number * 2 + 3);
-        }
-        sql.push_str(" on conflict (account, id) do update set told = excluded.told");
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false).bind(account);
+        let sql = format!(
+            "insert into rebuild_told (account, id, told) values {} \
+             on conflict (account, id) do update set told = excluded.told",
+            Places::of(connection).rows(batch.len(), 3)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
         for feedback in batch {
             let mut joined = feedback.clone();
             if let Some(known) = known.remove(&feedback.id) {
                 joined.join(known);
             }
-            query = query.bind(feedback.id.as_str()).bind(serde_json::to_string(&joined)?);
+            let told = serde_json::to_string(&joined)?;
+            query = query.bind(account).bind(feedback.id.as_str()).bind(told);
         }
         query.execute(&mut *connection).await?;
     }
@@ -275,51 +276,90 @@ async fn make(
     if let Some(making) = &making {
         deciding::guard_group(connection, &making.throttle_group).await?;
     }
-    let unmatched: Vec<_> = told.iter().map(|feedback| (feedback, None)).collect();
+    let mut tries = Tries::begin(connection).await?;
+    loop {
+        let mut made = MadeAnew::default();
+        let mut rows = join(connection, account, &told, read, &mut made).await?;
+        for row in &mut rows {
+            link(connection, account, row, making.as_ref(), now, &mut made).await?;
+        }
+        if write(connection, account, &rows.iter().map(|row| &row.row).collect::<Vec<_>>()).await? {
+            advance_all(connection, &rows, now, &mut made).await?;
+            return Ok(made);
+        }
+        tries.again(connection).await?;
+    }
+}
+
+/// A row made anew.
+struct Anew {
+    row: Known,
+    /// What it told before, and the survey it belonged to.
+    before: Option<(Feedback, Option<SurveyId>)>,
+}
+
+/// Joins what the events tell with the rows that there are, and finds their surveys.
+async fn join(
+    connection: &mut AnyConnection,
+    account: &str,
+    told: &[Feedback],
+    read: Period,
+    made: &mut MadeAnew,
+) -> Result<Vec<Anew>> {
     let mut held = HashMap::new();
-    for row in upsert(connection, account, &unmatched, ON_CONFLICT_READ).await? {
+    for row in &read_rows(connection, account, told).await? {
+        let (id, folds) = version(row)?;
         // One that cannot be read is made anew like any other.
-        held.insert(FeedbackId::new(row.try_get::<String, _>(1)?), known_row(&row).ok());
+        held.insert(id, (folds, known_row(row).ok()));
     }
-    let (mut rows, mut before) = (Vec::new(), Vec::new());
-    let mut made = MadeAnew::default();
+    let mut rows = Vec::with_capacity(told.len());
     for events in told {
-        let known = held.remove(&events.id).flatten();
-        let is_new = known.as_ref().is_some_and(|known| known.folds == 0);
-        made.new += usize::from(is_new);
-        let known = known.filter(|_| !is_new).map(|known| (known.feedback, known.survey_id));
-        let feedback = known.as_ref().map(|(feedback, _)| feedback.clone());
-        let feedback = Feedback::made_anew(events, feedback, read);
-        rows.push(Known { feedback, survey_id: None, folds: 0 });
-        before.push(known);
+        let (folds, before) = held.remove(&events.id).unzip();
+        made.new += usize::from(folds.is_none());
+        let before = before.flatten().map(|known| (known.feedback, known.survey_id));
+        let feedback = before.as_ref().map(|(feedback, _)| feedback.clone());
+        let feedback = Feedback::made_anew(events.clone(), feedback, read);
+        rows.push(Anew { row: Known { feedback, survey_id: None, folds }, before });
     }
-    match_surveys(connection, account, &mut rows).await?;
+    match_surveys(connection, account, rows.iter_mut().map(|anew| &mut anew.row).collect()).await?;
+    Ok(rows)
+}
+
+/// Moves the surveys of rows on, or back, and counts what became of them.
+async fn advance_all(
+    connection: &mut AnyConnection,
+    rows: &[Anew],
+    now: Millis,
+    made: &mut MadeAnew,
+) -> Result<()> {
     let mut folded = Folded::default();
-    for row in &mut rows {
-        link(connection, account, row, making.as_ref(), now, &mut made).await?;
-        let Some(id) = &row.survey_id else { continue };
-        advance(connection, id, &row.feedback, now, &mut folded).await?;
-        made.withdrawn += usize::from(withdraw(connection, id, &row.feedback, now).await?);
+    advance(connection, rows.iter().map(|anew| &anew.row), now, &mut folded).await?;
+    let of = |answered: bool| {
+        let rows = rows.iter().map(|anew| &anew.row);
+        let rows = rows.filter(move |row| row.feedback.is_answered() == answered);
+        rows.filter_map(|row| row.survey_id.as_ref()).collect::<HashSet<_>>()
+    };
+    for id in of(false).difference(&of(true)) {
+        made.withdrawn += usize::from(withdraw(connection, id, now).await?);
     }
     made.surveys_found += folded.settled.len();
     made.answered += folded.answered.len();
-    let says_the_same = |(row, before): &(&Known, &Option<(Feedback, Option<SurveyId>)>)| {
-        let before = before.as_ref();
-        before
-            .is_some_and(|(feedback, id)| feedback.tells_as(&row.feedback) && *id == row.survey_id)
+    let says_the_same = |anew: &&Anew| {
+        let before = anew.before.as_ref();
+        before.is_some_and(|(feedback, id)| {
+            feedback.tells_as(&anew.row.feedback) && *id == anew.row.survey_id
+        })
     };
-    made.unchanged = rows.iter().zip(&before).filter(says_the_same).count();
+    made.unchanged = rows.iter().filter(says_the_same).count();
     made.changed = rows.len() - made.unchanged - made.new;
-    let write: Vec<_> = rows.iter().map(|row| (&row.feedback, row.survey_id.as_ref())).collect();
-    upsert(connection, account, &write, ON_CONFLICT_WRITE).await?;
-    Ok(made)
+    Ok(())
 }
 
 /// Gives the row a survey where it has none, if surveys are to be made.
 async fn link(
     connection: &mut AnyConnection,
     account: &str,
-    row: &mut Known,
+    Anew { row, .. }: &mut Anew,
     making: Option<&Making>,
     now: Millis,
     made: &mut MadeAnew,
@@ -342,15 +382,7 @@ async fn link(
 }
 
 /// Takes an answer back that X's events know nothing of. Whether there was one.
-async fn withdraw(
-    connection: &mut AnyConnection,
-    id: &SurveyId,
-    feedback: &Feedback,
-    now: Millis,
-) -> Result<bool> {
-    if feedback.is_answered() {
-        return Ok(false);
-    }
+async fn withdraw(connection: &mut AnyConnection, id: &SurveyId, now: Millis) -> Result<bool> {
     let Some(locked) = touch_in(connection, id, "answered").await? else { return Ok(false) };
     let why = Some("X's events know of no answer");
     step_locked(connection, locked, Event::Withdrawn, now, why).await?;

@@ -9,11 +9,13 @@ use std::time::Duration;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use uuid::{NoContext, Timestamp, Uuid};
 
+use super::advance::advance;
 use super::closes::{Taken, taken_from};
-use super::feedback::{COLUMNS, ON_CONFLICT_WRITE, known_row, upsert};
+use super::feedback::{COLUMNS, Known, known_row, write};
 use super::fold::Folded;
-use super::matching::{CLOCKS_APART, advance, match_surveys};
+use super::matching::{CLOCKS_APART, match_surveys};
 use super::surveys::note;
+use super::tries::Tries;
 use super::{Result, Store, deciding};
 use crate::domain::close::{Close, Notice};
 use crate::domain::feedback::Feedback;
@@ -118,40 +120,60 @@ async fn make_last(
             .bind(account)
             .fetch_optional(&mut *connection)
             .await?;
-    let mut rows = Vec::new();
+    let mut made_last = 0;
     if let Some(from) = from.flatten() {
-        let sql = format!("select {COLUMNS} from feedback where {UNMATCHED}");
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(account).bind(from).bind(after);
-        let found = found.bind(BATCH).fetch_all(&mut *connection).await?;
-        rows = found.iter().map(known_row).collect::<Result<Vec<_>>>()?;
-    }
-    match_surveys(connection, account, &mut rows).await?;
-    let (mut made, mut folded) = (0, Folded::default());
-    for row in &mut rows {
-        if row.survey_id.is_none()
-            && let Some((id, is_made)) =
-                survey_of(connection, account, &row.feedback, making, now).await?
-        {
-            made += usize::from(is_made);
-            row.survey_id = Some(id);
+        let mut tries = Tries::begin(connection).await?;
+        let (rows, made) = loop {
+            let mut rows = unmatched(connection, account, (from, &after)).await?;
+            let made = link(connection, account, &mut rows, making, now).await?;
+            let linked: Vec<&Known> = rows.iter().filter(|row| row.survey_id.is_some()).collect();
+            if write(connection, account, &linked).await? {
+                break (rows, made);
+            }
+            tries.again(connection).await?;
+        };
+        advance(connection, rows.iter(), now, &mut Folded::default()).await?;
+        if rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
+            return Ok((made, rows.last().map(|row| row.feedback.id.to_string())));
         }
-        if let Some(id) = &row.survey_id {
-            advance(connection, id, &row.feedback, now, &mut folded).await?;
-        }
-    }
-    let linked = rows.iter().filter(|row| row.survey_id.is_some());
-    let write: Vec<_> = linked.map(|row| (&row.feedback, row.survey_id.as_ref())).collect();
-    if !write.is_empty() {
-        upsert(connection, account, &write, ON_CONFLICT_WRITE).await?;
-    }
-    if rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
-        return Ok((made, rows.last().map(|row| row.feedback.id.to_string())));
+        made_last = made;
     }
     sqlx::query("delete from restore_hold where account = $1")
         .bind(account)
         .execute(&mut *connection)
         .await?;
-    Ok((made, None))
+    Ok((made_last, None))
+}
+
+async fn unmatched(
+    connection: &mut AnyConnection,
+    account: &str,
+    (from, after): (i64, &str),
+) -> Result<Vec<Known>> {
+    let sql = format!("select {COLUMNS} from feedback where {UNMATCHED}");
+    let found = sqlx::query(AssertSqlSafe(sql)).bind(account).bind(from).bind(after).bind(BATCH);
+    found.fetch_all(connection).await?.iter().map(known_row).collect()
+}
+
+/// Gives rows that have none the survey they belong to. How many were made.
+async fn link(
+    connection: &mut AnyConnection,
+    account: &str,
+    rows: &mut [Known],
+    making: &Making,
+    now: Millis,
+) -> Result<usize> {
+    match_surveys(connection, account, rows.iter_mut().collect()).await?;
+    let mut made = 0;
+    for row in rows.iter_mut().filter(|row| row.survey_id.is_none()) {
+        if let Some((id, is_made)) =
+            survey_of(connection, account, &row.feedback, making, now).await?
+        {
+            made += usize::from(is_made);
+            row.survey_id = Some(id);
+        }
+    }
+    Ok(made)
 }
 
 /// The prompt behind a feedback, as far as X tells whose it was.

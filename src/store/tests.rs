@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::feedback::Known;
 use super::*;
 use crate::domain::budget::Call;
 use crate::domain::close::{Close, Notice, Reopening};
-use crate::domain::feedback::{Object, Update};
+use crate::domain::feedback::{Feedback, Object, Trust, Update};
 use crate::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
 use crate::domain::policy::decision::Ground;
 use crate::domain::policy::{AtClose, Pacing, Rules};
@@ -229,4 +230,23 @@ async fn a_writer_that_fails_is_noticed() {
     let fault = bench.store.writer.run::<(), _>(|_| panic!("a fault in the program")).await;
     assert!(fault.is_err());
     assert!(matches!(bench.store.failed().await, Error::Unavailable(_)));
+}
+
+#[tokio::test]
+async fn feedback_that_was_written_since_it_was_read_is_left_alone() {
+    let bench = Bench::new().await;
+    let Outcome::Accepted { update, .. } = accepted(NOW) else { panic!() };
+    let told = Feedback::of(*update, Trust::Word);
+    let written = bench.store.writer.run(|connection| {
+        Box::pin(async move {
+            let new = Known { feedback: told.clone(), survey_id: None, folds: None };
+            let mut written = vec![feedback::write(connection, ACCOUNT, &[&new]).await?];
+            let read = feedback::read(connection, ACCOUNT, &[told]).await?;
+            for row in [&read[0], &read[0], &new] {
+                written.push(feedback::write(connection, ACCOUNT, &[row]).await?);
+            }
+            Ok(written)
+        })
+    });
+    assert_eq!(written.await.unwrap(), [true, true, false, false]);
 }

@@ -214,6 +214,31 @@ async fn a_page_larger_than_one_statement_is_folded_whole() {
 }
 
 #[tokio::test]
+async fn a_page_is_folded_as_its_updates_are_one_by_one() {
+    on_each_engine(async |bench| {
+        let sent = bench.sent("c-1", "7", "900").await;
+        let uncertain = bench.uncertain("c-2", "8").await;
+        let of_uncertain = scored(of_prompt(told("901", SCORED), "8", "c-2"), 5, SCORED);
+        // An agent's own prompt, and the same person's again, under a name that was used before.
+        let foreign = of_prompt(told("902", SCORED), "8", "c-1");
+        let second = of_prompt(told("903", COMMENTED), "8", "c-2");
+        let page = [in_parts("900").to_vec(), vec![of_uncertain, foreign, second]].concat();
+        let folded = bench.fold(page.clone()).await;
+        let answered: Vec<_> = folded.answered.iter().map(|(survey, _)| &survey.id).collect();
+        assert_eq!(answered, [&sent.id, &uncertain.id]);
+        let settled: Vec<_> = folded.settled.iter().map(|survey| &survey.id).collect();
+        assert_eq!(settled, [&uncertain.id]);
+        let ids = [Some(&sent.id), Some(&uncertain.id), None, Some(&uncertain.id)];
+        let updated: Vec<_> = folded.updated.iter().map(|(id, _)| id.as_ref()).collect();
+        assert_eq!(updated, ids, "in the order of their ids");
+        assert_eq!(bench.told(&sent.id).await, all_told());
+        assert_eq!(bench.state(&uncertain.id).await, "answered");
+        assert_eq!(bench.fold(page).await, Folded::default());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_same_feedback_id_at_another_account_is_another_feedback() {
     on_each_engine(async |bench| {
         let sent = bench.sent("c-1", "7", "900").await;

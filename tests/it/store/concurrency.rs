@@ -152,3 +152,23 @@ async fn updates_folded_by_two_daemons_at_once_lose_nothing() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn what_two_daemons_are_told_at_once_is_news_to_one_of_them() {
+    on_each_engine(async |bench| {
+        let stores = [bench.store.clone(), bench.other().await];
+        for page in 0..8 {
+            let at = NOW.plus(page * SECOND);
+            // Rows that neither knows of, beside some that both do.
+            let ids = (0..40).map(|n| format!("{}", 900 + page * 20 + n));
+            let updates: Vec<Update> = ids.map(|id| scored(told(&id, at), 4, at)).collect();
+            let folds = stores.clone().map(|store| {
+                let updates = updates.clone();
+                tokio::spawn(async move { store.fold(ACCOUNT, updates, at).await.unwrap() })
+            });
+            let folded = join_all(folds).await.into_iter().map(|folded| folded.unwrap());
+            assert_eq!(folded.map(|folded| folded.updated.len()).sum::<usize>(), 40);
+        }
+    })
+    .await;
+}
