@@ -53,11 +53,17 @@ impl Talks {
         let now = self.intake.clock.now();
         let heard = self.intake.store.hear(&self.watch, messages, None, now).await;
         // X delivers it again, or does not.
-        let heard = heard.inspect_err(|_| self.has_missed.store(true, Ordering::Release))?;
+        let heard = heard.inspect_err(|_| self.miss())?;
         self.tell(&heard);
         // What was said may end sooner than the loop looks.
         self.wake.now();
         Ok(())
+    }
+
+    /// Notes that a delivery could not be taken: what it held is read from the lists.
+    pub fn miss(&self) {
+        self.has_missed.store(true, Ordering::Release);
+        self.wake.now();
     }
 
     /// Whether a delivery could not be taken since this was asked last.

@@ -62,7 +62,12 @@ impl XHook {
 
     /// Whether the account with that id at X is this one, and X has signed this for its app.
     pub fn is_meant(&self, to: &str, header: Header<'_>, body: &[u8], now: Millis) -> bool {
-        self.user_id.as_str() == to && self.verifier.verify(header, body, now).is_ok()
+        self.user_id.as_str() == to && self.is_signed(header, body, now)
+    }
+
+    /// Whether X has signed this for the account's app.
+    pub fn is_signed(&self, header: Header<'_>, body: &[u8], now: Millis) -> bool {
+        self.verifier.verify(header, body, now).is_ok()
     }
 
     /// A delivery that X has signed for the account's app, whichever of its accounts it is for.

@@ -219,6 +219,17 @@ def test_what_was_delivered_and_answered_outlives_a_kill_and_is_asked_about_once
     assert len(world.prompts) == 2
 
 
+def test_what_a_delivery_held_that_cannot_be_read_is_read_from_the_list(hooked, world):
+    first = talk(world, TWICE)
+    deliver(address(hooked), ACCOUNT, delivery(ACCOUNT, first))
+    wait_until("the first prompt, and with it the first reading", lambda: are_sent(hooked, name(TWICE, first[0])))
+    messages = talk(world, ANSWERED)
+    cut = json.dumps(delivery(ACCOUNT, messages)).encode()[:-40]
+    assert deliver(address(hooked), ACCOUNT, cut).status_code == 415
+    # Nothing else would have it read before fifteen minutes are over.
+    wait_until("the prompt", lambda: are_sent(hooked, name(ANSWERED, messages[0])))
+
+
 def test_one_address_is_that_of_all_accounts_of_an_app(world, tmp_path):
     acme = scenario.ACME
     of_one_app = Account(acme.user_id, acme.consumer_key, ACCOUNT.consumer_secret, acme.token, acme.token_secret)
