@@ -86,11 +86,9 @@ impl Hook {
     /// Whose feedback it is by our own record.
     async fn user_of(&self, update: Option<&Update>) -> Result<Option<String>> {
         let Some(update) = update else { return Ok(None) };
-        for (user_id, desk) in &self.desks {
-            if self.store.knows_feedback(desk.name(), update).await? {
-                return Ok(Some(user_id.clone()));
-            }
-        }
-        Ok(None)
+        let accounts = self.desks.values().map(Desk::name);
+        let whose = self.store.whose_feedback(accounts, update).await?;
+        let mut desks = self.desks.iter().filter(|(_, desk)| Some(desk.name()) == whose);
+        Ok(desks.next().map(|(user_id, _)| user_id.clone()))
     }
 }

@@ -16,22 +16,39 @@ use crate::domain::id::SurveyId;
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 
+const KNOWN: &str = "select min(how) from \
+     (select 1 as how from feedback where account = $1 and id = $2 union all \
+     select 1 from survey where account = $1 and feedback_id = $2 union all \
+     select 2 from survey where account = $1 and external_id = $3 and user_id = $4 \
+     and begun_at is not null) as known";
+
+const BY_ID: i64 = 1;
+
 impl Store {
-    /// Whether an update is about feedback of the account, by our own record.
-    pub async fn knows_feedback(&self, account: &str, update: &Update) -> Result<bool> {
-        let object = &update.object;
-        let found: Option<String> = sqlx::query_scalar(
-            "select account from feedback where account = $1 and id = $2 union all \
-             select account from survey where account = $1 and external_id = $3 and user_id = $4 \
-             and begun_at is not null limit 1",
-        )
-        .bind(account)
-        .bind(update.id.as_str())
-        .bind(object.external_id.as_deref())
-        .bind(object.to_user_id.as_deref())
-        .fetch_optional(&self.readers)
-        .await?;
-        Ok(found.is_some())
+    /// Whose feedback an update is about, by our own record: that of the account which knows its
+    /// id, else of the only one that has asked its person under its external id.
+    pub async fn whose_feedback<'a>(
+        &self,
+        accounts: impl Iterator<Item = &'a str>,
+        update: &Update,
+    ) -> Result<Option<&'a str>> {
+        let mut by_name = Vec::new();
+        for account in accounts {
+            let object = &update.object;
+            let known: Option<i64> = sqlx::query_scalar(KNOWN)
+                .bind(account)
+                .bind(update.id.as_str())
+                .bind(object.external_id.as_deref())
+                .bind(object.to_user_id.as_deref())
+                .fetch_one(&self.readers)
+                .await?;
+            match known {
+                Some(BY_ID) => return Ok(Some(account)),
+                Some(_) => by_name.push(account),
+                None => {}
+            }
+        }
+        Ok(by_name.pop().filter(|_| by_name.is_empty()))
     }
 }
 

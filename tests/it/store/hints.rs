@@ -113,6 +113,32 @@ async fn a_hint_that_the_events_do_not_know_is_withdrawn_when_they_should() {
 }
 
 #[tokio::test]
+async fn feedback_without_its_account_is_that_of_the_one_that_knows_it() {
+    on_each_engine(async |bench| {
+        const OTHER: &str = "other";
+        let whose = async |update: &Update| {
+            bench.store.whose_feedback([OTHER, ACCOUNT].into_iter(), update).await.unwrap()
+        };
+        bench.sent("c-1", "7", "900").await;
+        assert_eq!(whose(&nine("900")).await, Some(ACCOUNT));
+        assert_eq!(whose(&nine("902")).await, None);
+        let unknown = of_prompt(nine("902"), "7", "c-1");
+        assert_eq!(whose(&unknown).await, Some(ACCOUNT), "it has asked the person under that name");
+        // The other account asks the same person under the same name.
+        bench.take(Close { account: OTHER.into(), ..close("c-1", "7", START) }).await;
+        let now = START.plus(DELAY);
+        let lease = now.plus(LEASE);
+        let leased = bench.store.claim(OTHER, 1, lease, now).await.unwrap().pop().unwrap();
+        bench.decide(leased, rules(), OTHER, now).await;
+        assert_eq!(whose(&unknown).await, None, "it may be of either");
+        assert_eq!(whose(&of_prompt(nine("900"), "7", "c-1")).await, Some(ACCOUNT));
+        bench.store.fold(OTHER, vec![told("902", START)], START).await.unwrap();
+        assert_eq!(whose(&unknown).await, Some(OTHER));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_hint_settles_what_is_uncertain() {
     on_each_engine(async |bench| {
         let uncertain = bench.uncertain("c-1", "7").await;
@@ -120,8 +146,6 @@ async fn a_hint_settles_what_is_uncertain() {
         update.object.created_at = Some(START.plus(DELAY));
         update.object.external_id = Some("c-1".into());
         update.object.to_user_id = Some("7".into());
-        assert!(bench.store.knows_feedback(ACCOUNT, &update).await.unwrap());
-        assert!(!bench.store.knows_feedback(ACCOUNT, &nine("901")).await.unwrap());
         let folded = bench.hint(update).await;
         assert_eq!(folded.settled.len(), 1);
         let State::Answered(delivery) = bench.survey(&uncertain.id).await.state else { panic!() };
