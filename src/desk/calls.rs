@@ -1,0 +1,106 @@
+//! The calls that an account may make: by its own ledger, and by what X's headers say.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tracing::warn;
+
+use super::Desk;
+use crate::domain::budget::{Call, Told};
+use crate::domain::time::Millis;
+use crate::store;
+
+impl Desk {
+    /// Takes up to `wanted` calls out of the account's budget, before they are made: how many, or
+    /// when the next may be made.
+    pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Result<u32, Millis>> {
+        let taken = self.store.take_calls(self.name(), call, wanted, self.x_now_at_least()).await?;
+        Ok(taken.map_err(|until| self.by_our_clock(until)))
+    }
+
+    /// When the next call may be made; `None`: now.
+    pub async fn calls_free_at(&self, call: Call) -> store::Result<Option<Millis>> {
+        let until = self.store.calls_free_at(self.name(), call, self.x_now_at_least()).await?;
+        Ok(until.map(|until| self.by_our_clock(until)))
+    }
+
+    pub async fn calls_left(&self, call: Call) -> store::Result<u32> {
+        self.store.calls_left(self.name(), call, self.x_now_at_least()).await
+    }
+
+    /// Calls that may be made now for what can wait.
+    pub async fn calls_spare(&self, call: Call) -> store::Result<u32> {
+        self.store.calls_spare(self.name(), call, self.x_now_at_least()).await
+    }
+
+    /// Keeps what X's headers said of a limit.
+    pub async fn hear(&self, call: Call, told: Option<Told>, under_way: u32) -> store::Result<()> {
+        match told {
+            Some(told) => {
+                self.store
+                    .hear_limit(self.name(), call, told, under_way, self.x_now_at_least())
+                    .await
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Makes no more calls of a kind for a while, after a 429. The end of it.
+    pub async fn hold(&self, call: Call, reset_at: Option<Millis>) -> store::Result<Millis> {
+        let now = self.x_now_at_least();
+        let until = self.store.hold_calls(self.name(), call, reset_at, now).await?;
+        let until = self.by_our_clock(until);
+        warn!(
+            event = "budget.exhausted",
+            account = self.name(),
+            call = call.as_str(),
+            until = until.rfc3339(),
+            "X limits {}: account {} makes no such call until {}",
+            call.as_str(),
+            self.name(),
+            until.rfc3339(),
+        );
+        Ok(until)
+    }
+}
+
+/// Calls of one kind that are made several at once: none is begun beyond what X, by its headers,
+/// has left, less those whose answers are not in yet.
+#[derive(Debug)]
+pub struct Calls {
+    under_way: AtomicU32,
+    left: AtomicU32,
+}
+
+impl Calls {
+    /// All that were taken out of the budget may be made, until X says less.
+    pub fn as_budgeted() -> Self {
+        Self { under_way: AtomicU32::new(0), left: AtomicU32::new(u32::MAX) }
+    }
+
+    /// Whether one more may be made; it is under way from now on.
+    pub fn begin(&self) -> bool {
+        let left = |left: u32| match left {
+            u32::MAX => Some(u32::MAX),
+            left => left.checked_sub(1),
+        };
+        if self.left.try_update(Ordering::AcqRel, Ordering::Acquire, left).is_err() {
+            return false;
+        }
+        self.under_way.fetch_add(1, Ordering::AcqRel);
+        true
+    }
+
+    /// No more are begun.
+    pub fn halt(&self) {
+        self.left.store(0, Ordering::Release);
+    }
+
+    /// One has ended, with what its answer told. How many others are under way.
+    pub fn end(&self, told: Option<Told>) -> u32 {
+        let under_way = self.under_way.fetch_sub(1, Ordering::AcqRel) - 1;
+        if let Some(told) = told {
+            self.left.fetch_min(told.remaining.saturating_sub(under_way), Ordering::AcqRel);
+        }
+        under_way
+    }
+}

@@ -1,0 +1,113 @@
+//! An account that X refuses: paused, asked about, and set to work again.
+
+use tracing::{error, info};
+
+use super::Desk;
+use crate::domain::budget::Call;
+use crate::domain::policy;
+use crate::domain::survey::Failure;
+use crate::domain::time::Millis;
+use crate::store::{self, Paused};
+use crate::x;
+
+impl Desk {
+    /// Stops all work for the account until X has been asked about it.
+    pub async fn pause(&self, why: &Failure) -> store::Result<()> {
+        let now = self.now();
+        let last = self.store.last_pause(self.name()).await?;
+        let wait = match last {
+            Some(Paused { resumed_at: None, .. }) => return Ok(()),
+            // It works when asked and fails when used: asked about ever more slowly.
+            Some(Paused { resumed_at: Some(resumed_at), probe_wait, .. })
+                if now.since(resumed_at) < policy::PROBE_MOST =>
+            {
+                (probe_wait * 2).min(policy::PROBE_MOST)
+            }
+            Some(_) | None => policy::PROBE_FIRST,
+        };
+        let paused = Paused {
+            account: self.name().to_owned(),
+            paused_at: now,
+            why: why.to_string(),
+            probe_at: now.plus(wait),
+            probe_wait: wait,
+            resumed_at: None,
+        };
+        let probe_at = paused.probe_at;
+        self.store.pause(paused).await?;
+        // The scheduler asks; where the poller was refused it may be asleep.
+        self.wake.due(probe_at);
+        error!(
+            event = "account.paused",
+            account = self.name(),
+            reason = why.to_string(),
+            "X refuses account {} ({why}): nothing is sent for it. Check its keys and its access \
+             to the feedback API, then reload; X is asked about it meanwhile",
+            self.name(),
+        );
+        Ok(())
+    }
+
+    /// Asks X about a paused account once its time has come. When to ask again; `None`: it works.
+    pub async fn probe(&self, paused: Paused) -> store::Result<Option<Millis>> {
+        let now = self.now();
+        if now < paused.probe_at {
+            return Ok(Some(paused.probe_at));
+        }
+        if let Err(until) = self.take_calls(Call::VerifyCredentials, 1).await? {
+            return Ok(Some(until));
+        }
+        let Some(asked) = self.verify_credentials().await? else { return Ok(Some(now)) };
+        match asked {
+            Ok(_) => {
+                self.resume().await?;
+                Ok(None)
+            }
+            Err(error) => {
+                let wait = (paused.probe_wait * 2).min(policy::PROBE_MOST);
+                let probe_at = self.now().plus(wait);
+                info!(
+                    event = "account.paused",
+                    account = self.name(),
+                    "account {} stays paused ({error}); X is asked again at {}",
+                    self.name(),
+                    probe_at.rfc3339(),
+                );
+                self.store.pause(Paused { probe_at, probe_wait: wait, ..paused }).await?;
+                Ok(Some(probe_at))
+            }
+        }
+    }
+
+    /// Hears by which clock X dates its answers, where it has not told of late.
+    pub async fn ask_the_time(&self) -> store::Result<()> {
+        if !self.x.has_told_the_time(self.now())
+            && self.take_calls(Call::VerifyCredentials, 1).await?.is_ok()
+        {
+            // Whatever it answers is dated.
+            self.verify_credentials().await?;
+        }
+        Ok(())
+    }
+
+    /// `None` where the word to stop comes first.
+    async fn verify_credentials(&self) -> store::Result<Option<Result<x::Verified, x::Error>>> {
+        let asked = self.x.verify_credentials(&self.keys, self.now());
+        let Some(answer) = self.unless_stopping(asked).await else { return Ok(None) };
+        self.hear(Call::VerifyCredentials, answer.told, 0).await?;
+        Ok(Some(answer.result))
+    }
+
+    /// Ends a pause, where there is one.
+    pub async fn resume(&self) -> store::Result<()> {
+        if self.store.resume(self.name(), self.now()).await? {
+            info!(
+                event = "account.resumed",
+                account = self.name(),
+                "account {} works again",
+                self.name()
+            );
+        }
+        Ok(())
+    }
+}
