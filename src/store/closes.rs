@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::surveys::{self, step_locked, touch_in};
+use super::surveys;
 use super::{Result, Store, rebuilt};
-use crate::domain::close::{Close, Reopening};
+use crate::domain::close::Close;
 use crate::domain::id::{SurveyId, UserId, external_id};
 use crate::domain::policy::AtClose;
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
-use crate::domain::survey::{CancelledBy, Event, State};
+use crate::domain::survey::State;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 
@@ -78,16 +78,6 @@ impl Store {
     ) -> Result<Taken> {
         let kind = (kind, question_variant_id, test);
         self.take_delivered_close(close, at_close, kind, None, now).await
-    }
-
-    /// Calls off the survey of a conversation that went on. Gives the one it cancelled.
-    pub async fn take_reopening(
-        &self,
-        reopening: Reopening,
-        now: Millis,
-    ) -> Result<Option<SurveyId>> {
-        let taken = self.take_delivered_reopening(reopening, None, now).await?;
-        Ok(taken.0)
     }
 }
 
@@ -381,42 +371,4 @@ async fn merge(
         .execute(&mut *connection)
         .await?;
     Ok(Some(taken))
-}
-
-const REMEMBER_REOPENING: &str = "insert into reopening (account, conversation_id, reopened_at) \
-     values ($1, $2, $3) on conflict (account, conversation_id) do update \
-     set reopened_at = excluded.reopened_at where excluded.reopened_at > reopening.reopened_at";
-
-const WAITING: &str = "select id from survey where account = $1 and conversation_id = $2 \
-     and state = 'scheduled' and closed_at <= $3 order by ordinal desc limit 1000";
-
-pub async fn reopen(
-    connection: &mut AnyConnection,
-    reopening: Reopening,
-    now: Millis,
-) -> Result<Option<SurveyId>> {
-    sqlx::query(REMEMBER_REOPENING)
-        .bind(reopening.account.as_str())
-        .bind(reopening.conversation_id.as_str())
-        .bind(reopening.reopened_at.0)
-        .execute(&mut *connection)
-        .await?;
-    let waiting: Vec<String> = sqlx::query_scalar(WAITING)
-        .bind(reopening.account.as_str())
-        .bind(reopening.conversation_id.as_str())
-        .bind(reopening.reopened_at.0)
-        .fetch_all(&mut *connection)
-        .await?;
-    let mut cancelled = None;
-    for id in waiting {
-        let id = SurveyId::new(id);
-        let Some(locked) = touch_in(connection, &id, "scheduled").await? else { continue };
-        // It may have been closed again since it was read.
-        if locked.0.closed_at > reopening.reopened_at {
-            continue;
-        }
-        step_locked(connection, locked, Event::Cancelled(CancelledBy::Reopened), now, None).await?;
-        cancelled.get_or_insert(id);
-    }
-    Ok(cancelled)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::closes::{self, NewSurvey, Taken};
+use super::reopenings;
 use super::{Result, Store};
 use crate::domain::close::{Close, Reopening};
 use crate::domain::id::SurveyId;
@@ -179,7 +180,7 @@ pub async fn reopen(
     now: Millis,
 ) -> Result<(Option<SurveyId>, bool)> {
     let Some(event_id) = event_id else {
-        return Ok((closes::reopen(connection, reopening, now).await?, true));
+        return Ok((reopenings::reopen(connection, reopening, now).await?, true));
     };
     let source = reopening.source.clone();
     forget(connection, now).await?;
@@ -195,7 +196,7 @@ pub async fn reopen(
         let known = survey_of(connection, (&source, &event_id)).await?;
         return Ok((known.map(SurveyId::new), false));
     }
-    let cancelled = closes::reopen(connection, reopening, now).await?;
+    let cancelled = reopenings::reopen(connection, reopening, now).await?;
     if cancelled.is_some() {
         tell(connection, (&source, &event_id), cancelled.as_ref()).await?;
     }

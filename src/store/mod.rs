@@ -27,6 +27,7 @@ mod reads;
 mod rebuild;
 mod rebuilt;
 mod recorded;
+mod reopenings;
 mod retry;
 mod rows;
 mod sends;

@@ -12,6 +12,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::closes::{self, NewSurvey, Taken};
 use super::optouts::{self, OptOut};
+use super::reopenings;
 use super::streams::{self, Page};
 use super::{Result, Store};
 use crate::domain::close::{Close, Notice, Reopening};
@@ -347,7 +348,7 @@ async fn take(
                 conversation_id: conversation_id.clone(),
                 reopened_at: at,
             };
-            let cancelled = closes::reopen(connection, reopening, now).await?;
+            let cancelled = reopenings::reopen(connection, reopening, now).await?;
             Ok(Taking::Reopened { conversation_id, cancelled })
         }
     }
