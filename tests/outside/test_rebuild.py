@@ -1,6 +1,7 @@
 """The record made anew from X's own: rows that were spoilt, and a database that was lost."""
 
 import json
+import random
 import sqlite3
 import subprocess
 import time
@@ -211,6 +212,38 @@ def test_a_later_close_of_a_rebuilt_conversation_is_asked_about(stage):
     row = stage.by_id(later)
     # One a day to a person is our own rule, whatever X allows.
     assert (row["external_id"], row["state"], row["reason"]) == ("old-1#2", "suppressed", "throttled")
+
+
+def test_killed_again_and_again_it_makes_each_survey_once(stage):
+    before, prompts = stage.told_by_x(), len(stage.world.prompts)
+    assert stage.surveyd.stop() == 0
+    stage.lose()
+    chance = random.Random(7)
+    killed = 0
+    for _ in range(14):
+        process = subprocess.Popen(
+            [BINARY, "--config", stage.surveyd.config, "rebuild", "--from", moment(24 * 60 * 60)],
+            env={**clean_environment(), **stage.surveyd.environment},
+            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=chance.uniform(0.02, 0.5))
+        except subprocess.TimeoutExpired:
+            killed += 1
+        process.kill()
+        process.wait()
+        feedback_ids = [row["feedback_id"] for row in stage.rows()]
+        assert len(feedback_ids) == len(set(feedback_ids))
+    assert killed > 0
+    # A kill after its first survey leaves a database that knows of prompts by X's word alone: still a lost one.
+    stage.rebuilt()
+    rows = stage.told_by_x()
+    assert {key: row for key, row in rows.items() if row["user_id"] != AGENTS} == before
+    stage.surveyd.start()
+    stage.deliver(stage.closes, status=200)
+    wait_until("the end of the hold", stage.no_longer_held)
+    assert len(stage.world.prompts) == prompts
 
 
 def test_interrupted_it_leaves_the_rows_whole_and_goes_on(stage):
