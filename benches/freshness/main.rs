@@ -9,7 +9,7 @@
 //! Simulated time: nothing here depends on the machine. The schedule, its price, what it learns and
 //! the budget are the program's own; the people are not those that its default expects. Each line is
 //! one account after eight days of warm-up. Beside the lines of the schedule stand those of a fixed
-//! turn (every prompt that is fresh, in turn, by the same budget) and of X's events alone.
+//! interval (every prompt that is fresh, as often as the same budget allows) and of X's events alone.
 
 mod people;
 mod run;
@@ -57,9 +57,11 @@ fn main() {
     };
     head("three schedules: slow people, 30 % answer, around the clock");
     for prompts_a_day in [10, 100, 1_000] {
-        for (name, by) in
-            [("schedule", By::Schedule), ("in turn", By::Turns), ("events only", By::EventsOnly)]
-        {
+        for (name, by) in [
+            ("schedule", By::Schedule),
+            ("fixed interval", By::Interval),
+            ("events only", By::EventsOnly),
+        ] {
             let figures = simulate(by, Public { prompts_a_day, ..usual });
             line(&format!("{prompts_a_day} a day, {name}"), &figures);
         }

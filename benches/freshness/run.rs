@@ -32,8 +32,9 @@ pub enum By {
     Schedule,
     /// The schedule, with what it starts from instead of what it learns.
     Default,
-    /// All that are fresh in turn, at the same budget; each at most once a minute.
-    Turns,
+    /// All that are fresh, at one interval: the shortest that the same budget allows, and no
+    /// shorter than a minute.
+    Interval,
     EventsOnly,
 }
 
@@ -166,7 +167,7 @@ impl Account {
     fn send(&mut self, life: Life) {
         let show_at = match self.by {
             By::EventsOnly => None,
-            By::Schedule | By::Default | By::Turns => {
+            By::Schedule | By::Default | By::Interval => {
                 self.schedule.bounds().first(Millis(life.sent_at))
             }
         };
@@ -216,7 +217,7 @@ impl Account {
         let due: Vec<usize> = self.due.range(..=(soon, usize::MAX)).map(|due| due.1).collect();
         let round = match self.by {
             By::Schedule | By::Default => self.by_worth(due, calls, now),
-            By::Turns | By::EventsOnly => self.in_turn(due, calls),
+            By::Interval | By::EventsOnly => self.in_turn(due, calls),
         };
         self.left = round.left;
         for place in round.over {
@@ -258,7 +259,7 @@ impl Account {
         let is_complete = prompt.score_seen && prompt.comment_seen;
         let next = match self.by {
             By::Schedule | By::Default => self.schedule.next(&prompt.fresh()),
-            By::Turns | By::EventsOnly => Some(Millis(now + MINUTE))
+            By::Interval | By::EventsOnly => Some(Millis(now + MINUTE))
                 .filter(|at| at.since(Millis(prompt.life.sent_at)) <= FRESH_FOR),
         };
         let next = next.filter(|_| !is_complete).map(|at| at.0);

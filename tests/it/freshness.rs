@@ -54,15 +54,15 @@ fn whoever_prompts_little_sees_answers_at_once_and_spends_little() {
 }
 
 #[test]
-fn the_schedule_beats_the_fixed_turn_and_the_events_at_the_same_budget() {
+fn the_schedule_beats_a_fixed_interval_and_the_events_at_the_same_budget() {
     let public = Public { prompts_a_day: 100, ..PUBLIC };
     let by = |by| run(by, public, 8, 6, SEED);
-    let (ours, in_turn, events) = (by(By::Schedule), by(By::Turns), by(By::EventsOnly));
+    let (ours, fixed, events) = (by(By::Schedule), by(By::Interval), by(By::EventsOnly));
     for share in [0.5, 0.95] {
-        assert!(4.0 * ours.wait(share) < in_turn.wait(share), "seed {SEED}");
-        assert!(in_turn.wait(share) < events.wait(share), "seed {SEED}");
+        assert!(4.0 * ours.wait(share) < fixed.wait(share), "seed {SEED}");
+        assert!(fixed.wait(share) < events.wait(share), "seed {SEED}");
     }
-    assert!(ours.calls < in_turn.calls);
+    assert!(ours.calls < fixed.calls);
 }
 
 #[test]
