@@ -1,17 +1,45 @@
 //! X's JSON, read as far as it can be.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
-use serde_json::{Error, Value};
+use serde_json::value::RawValue;
+use serde_json::{Error, Map, Value};
 
 /// Reads a body. An escape that stands for half a character (`\ud83d` alone, as of a text that was
-/// cut between the halves of one) is read as U+FFFD: one person's text must not make a page, and all
-/// behind it, unreadable.
+/// cut between the halves of one) is read as U+FFFD, and what no [`Value`] can hold (a number
+/// beyond all bounds, lists in lists without end) as its own text: one person's text, or one new
+/// field, must not make a page, and all behind it, unreadable.
 pub fn read(body: &[u8]) -> Result<Value, Error> {
-    serde_json::from_slice(body).or_else(|error| match whole_characters(body) {
-        Cow::Borrowed(_) => Err(error),
-        Cow::Owned(body) => serde_json::from_slice(&body),
+    serde_json::from_slice(body).or_else(|_| {
+        let body = whole_characters(body);
+        let raw: &RawValue = serde_json::from_slice(&body)?;
+        Ok(as_far(raw, DEPTH_MOST))
     })
+}
+
+/// How deep what surveyd reads stands in what X sends, and some more.
+const DEPTH_MOST: usize = 16;
+
+/// The value of a text that is known to be JSON, as far as it can be held.
+fn as_far(raw: &RawValue, depth: usize) -> Value {
+    let text = raw.get();
+    if let Ok(value) = serde_json::from_str(text) {
+        return value;
+    }
+    let deeper = depth.checked_sub(1);
+    if let Some(depth) = deeper
+        && let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(text)
+    {
+        let members = members.into_iter().map(|(name, raw)| (name, as_far(raw, depth)));
+        return Value::Object(members.collect::<Map<_, _>>());
+    }
+    if let Some(depth) = deeper
+        && let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(text)
+    {
+        return Value::Array(items.into_iter().map(|raw| as_far(raw, depth)).collect());
+    }
+    Value::String(text.to_owned())
 }
 
 /// The body without escapes of half a character.
@@ -66,8 +94,27 @@ mod tests {
     }
 
     #[test]
+    fn what_no_value_can_hold_spoils_nothing_but_itself() {
+        let deep = format!("{}7{}", "[".repeat(200), "]".repeat(200));
+        let large = "9".repeat(400);
+        for odd in [&deep, &large, &format!("{{\"x\":{deep}}}"), &format!("-{large}e5")] {
+            let body =
+                format!(r#"{{"events":[{{"id":"1","odd":{odd},"half":"\ud83d"}},{{"id":2}}]}}"#);
+            let value = read(body.as_bytes()).unwrap();
+            assert_eq!(value["events"][0]["id"], "1");
+            assert_eq!(value["events"][0]["half"], "\u{FFFD}");
+            assert_eq!(value["events"][1]["id"], 2);
+            let kept = value["events"][0]["odd"].to_string();
+            assert!(kept.contains('7') || kept.contains("99999"), "{kept}");
+        }
+        let nothing_but = read(deep.as_bytes()).unwrap();
+        assert!(nothing_but.is_array());
+    }
+
+    #[test]
     fn what_is_no_json_stays_none() {
-        for body in ["", "\"", r#""\ud83"#, r#""\"#, r#"{"a":\ud83d}"#] {
+        let unending = "[".repeat(200);
+        for body in ["", "\"", r#""\ud83"#, r#""\"#, r#"{"a":\ud83d}"#, &unending] {
             assert!(read(body.as_bytes()).is_err(), "{body}");
         }
     }
