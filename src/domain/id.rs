@@ -48,7 +48,18 @@ impl SurveyId {
     }
 }
 
+/// Bytes. X's ids have 19 digits.
+const FEEDBACK_ID_MOST: usize = 64;
+
 impl FeedbackId {
+    /// An id as X tells it. It becomes part of an address, and X's webhook bears a password only:
+    /// nothing that means something in an address is taken for an id.
+    pub fn told(id: &str) -> Option<Self> {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let is_id = (1..=FEEDBACK_ID_MOST).contains(&id.len()) && id.bytes().all(is_plain);
+        is_id.then(|| Self(id.to_owned()))
+    }
+
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())
     }
@@ -175,6 +186,18 @@ mod tests {
 
     fn conversation(id: &str) -> ConversationId {
         ConversationId::parse(id).unwrap()
+    }
+
+    #[test]
+    fn nothing_that_means_something_in_an_address_is_a_feedbacks_id() {
+        for id in ["1", "900719925474099301", "fb_1-a"] {
+            assert_eq!(FeedbackId::told(id), Some(FeedbackId::new(id)));
+        }
+        let long = "1".repeat(65);
+        for id in ["", "1?x=", "../account/verify_credentials", "1/2", "1.json", "1 2", "é", &long]
+        {
+            assert_eq!(FeedbackId::told(id), None, "{id}");
+        }
     }
 
     #[test]

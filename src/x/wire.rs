@@ -158,9 +158,6 @@ fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
     let object = value.as_object()?;
     let field = |name: &str| object.get(name).filter(|value| !value.is_null());
     let id = field("id").or_else(|| field("id_str")).and_then(text)?;
-    if id.is_empty() {
-        return None;
-    }
     let created_at = field("created_at").and_then(instant);
     let updated_at = field("updated_at").and_then(instant).or(told_at).or(created_at)?;
     let response = field("response");
@@ -172,7 +169,7 @@ fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
     let mut bare = object.clone();
     bare.remove("response");
     Some(Update {
-        id: FeedbackId::new(id),
+        id: FeedbackId::told(&id)?,
         score: part("score").and_then(|(value, given_at)| {
             let value = number(value)?;
             Some(Given { given_at: given_at.unwrap_or(updated_at), told_at: updated_at, value })

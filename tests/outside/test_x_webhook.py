@@ -138,6 +138,7 @@ def test_what_cannot_be_read_is_kept_or_refused_and_never_fatal(stage):
         {**event, "event_type": "feedback.dismissed"},
         {"event_type": "feedback.updated"},
         {"event_type": "feedback.updated", "feedback": {"id": None}},
+        {**event, "feedback": {**event["feedback"], "id": "../account/verify_credentials.json?x="}},
         foreign,
         *({}, [], 7, "text", None, {"events": 3}),
     ]:
