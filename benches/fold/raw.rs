@@ -147,6 +147,7 @@ fn known(row: &Row) -> rusqlite::Result<(Told, Option<String>)> {
         test: row.get(6)?,
         dm_id: row.get(7)?,
         raw: row.get(8)?,
+        ..Object::default()
     };
     let updates: String = row.get(15)?;
     let told = Told {

@@ -112,9 +112,9 @@ pub fn update(row: u64, known: Known, updated_at: Millis) -> Update {
         external_id: Some(external_id),
         kind: Some("csat".into()),
         question_variant_id: Some(12),
-        test: false,
         dm_id: Some(dm_id),
         raw,
+        ..Object::default()
     };
     Update { id, object, score, text }
 }

@@ -85,7 +85,10 @@ pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> 
     }
     let closed_before = desk.too_late_before();
     for survey in &desk.store.settle_unsent(unsent, closed_before, now).await? {
-        tell_unsent(survey);
+        match survey.state {
+            State::Failed(_) => tell_shown(survey),
+            _ => tell_unsent(survey),
+        }
         if survey.state == State::Scheduled {
             desk.wake.due(now);
         }

@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::places::{Places, ROWS_MAX, bind_all, size};
 use super::{Error, Result, Store};
-use crate::domain::feedback::{Feedback, Given, Object, Told, Values};
+use crate::domain::feedback::{Feedback, Given, Object, Older, Told, Values};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::time::Millis;
 
@@ -196,6 +196,7 @@ fn plain(row: &AnyRow) -> Result<Feedback> {
             test: row.try_get::<i64, _>(9)? == 1,
             dm_id: row.try_get(10)?,
             raw: row.try_get(11)?,
+            older: Older::default(),
         }),
         scores: Values::of(score),
         texts: Values::of(text),

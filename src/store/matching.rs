@@ -67,28 +67,45 @@ pub async fn match_surveys(
         return Ok(());
     }
     let mut by_id: HashMap<String, SurveyId> = HashMap::new();
-    // Those that have begun, by external id and person, the last to have begun last.
-    let mut by_name: HashMap<(String, String), Vec<(i64, SurveyId)>> = HashMap::new();
+    // Those that have begun, by external id, the last to have begun last.
+    let mut by_name: HashMap<String, Vec<Begun>> = HashMap::new();
     for row in &candidates(connection, account, &rows).await? {
         let id = SurveyId::new(row.try_get::<String, _>(0)?);
         match row.try_get::<Option<String>, _>(1)? {
             Some(feedback_id) => drop(by_id.insert(feedback_id, id)),
             None => {
-                let name = (row.try_get(2)?, row.try_get(3)?);
-                by_name.entry(name).or_default().push((row.try_get(4)?, id));
+                let begun = Begun { id, person: row.try_get(3)?, at: Millis(row.try_get(4)?) };
+                by_name.entry(row.try_get(2)?).or_default().push(begun);
             }
         }
     }
+    let mut rows = rows;
+    // A prompt of ours is asked for once: of two under one name the first is it.
+    rows.sort_by_key(|row| (row.feedback.object().created_at, row.feedback.id.clone()));
     for row in rows {
-        let Object { external_id, to_user_id, created_at, .. } = row.feedback.object();
-        let name = external_id.clone().zip(to_user_id.clone());
-        let begun = name.and_then(|name| by_name.get(&name));
-        let before = created_at.map_or(i64::MAX, |at| at.plus(CLOCKS_APART).0);
-        let last = begun.and_then(|begun| begun.iter().rfind(|(at, _)| *at <= before));
-        let found = by_id.get(row.feedback.id.as_str()).or(last.map(|(_, id)| id));
-        row.survey_id = found.cloned();
+        row.survey_id = by_id.get(row.feedback.id.as_str()).cloned();
+        let Object { external_id: Some(name), to_user_id, created_at, .. } = row.feedback.object()
+        else {
+            continue;
+        };
+        let Some(begun) = by_name.get_mut(name).filter(|_| row.survey_id.is_none()) else {
+            continue;
+        };
+        let before = created_at.map_or(Millis(i64::MAX), |at| at.plus(CLOCKS_APART));
+        // X's documents show feedback without its person.
+        let is_its = |begun: &Begun| {
+            begun.at <= before && to_user_id.as_ref().is_none_or(|person| *person == begun.person)
+        };
+        row.survey_id = begun.iter().rposition(is_its).map(|place| begun.remove(place).id);
     }
     Ok(())
+}
+
+/// A survey whose prompt X may have made, by no id that is known.
+struct Begun {
+    id: SurveyId,
+    person: String,
+    at: Millis,
 }
 
 /// The surveys that rows may belong to, in one statement. One that is sent bears its own feedback's
@@ -160,18 +177,19 @@ async fn adopt(
 ) -> Result<Option<Survey>> {
     let sql = format!(
         "select {COLUMNS} from feedback where account = $1 and external_id = $2 \
-         and to_user_id = $3 and survey_id is null and created_at >= $4 \
-         order by created_at limit 1"
+         and coalesce(to_user_id, $3) = $3 and survey_id is null and coalesce(created_at, updated_at) >= $4 \
+         order by created_at, id limit 100"
     );
-    let row = sqlx::query(AssertSqlSafe(sql))
+    let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(survey.account.as_str())
         .bind(survey.external_id.as_str())
         .bind(survey.person())
         .bind(made_after.0)
-        .fetch_optional(&mut *connection)
+        .fetch_all(&mut *connection)
         .await?;
-    let Some(row) = row else { return Ok(None) };
-    let known = known_row(&row)?;
+    let rows = rows.iter().map(known_row).collect::<Result<Vec<_>>>()?;
+    // What X's word has refuted was told by its webhook alone, and by nobody else.
+    let Some(known) = rows.into_iter().find(|row| row.feedback.stands()) else { return Ok(None) };
     sqlx::query(ADOPT)
         .bind(survey.id.as_str())
         .bind(survey.account.as_str())

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use super::feedback::{COLUMNS, known_row};
+use super::matching::CLOCKS_APART;
 use super::surveys::{note, step_locked, touch_in, write_state};
 use super::{Error, Result, Store};
-use crate::domain::id::{SurveyId, UserId};
+use crate::domain::id::{FeedbackId, SurveyId, UserId};
 use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
 
@@ -57,7 +59,8 @@ impl Store {
 
     /// Settles surveys as not sent: X's events have been read to their end past all that their
     /// requests may have caused, and hold nothing of them. Those that closed before `closed_before`
-    /// are too late by now. One that has been found at X meanwhile is left alone.
+    /// are too late by now. One that has been found at X meanwhile is left alone; one that may have
+    /// been, by feedback that lacks a name, is failed.
     pub async fn settle_unsent(
         &self,
         unsent: Vec<Unsettled>,
@@ -72,6 +75,16 @@ impl Store {
                         let Some((survey, token)) = still_unsettled(connection, &one).await? else {
                             continue;
                         };
+                        if let Some(id) = nameless(connection, &survey, &one).await? {
+                            let message = format!(
+                                "X shows feedback {id} of its time and does not say whose it is: \
+                                 it is not sent again"
+                            );
+                            let event = Event::Refused(Failure { code: None, message });
+                            let locked = (survey, token);
+                            settled.push(step_locked(connection, locked, event, now, None).await?);
+                            continue;
+                        }
                         let id = one.survey_id;
                         let late = survey.closed_at < closed_before;
                         let event = if late { Event::TooLate } else { Event::NotSent };
@@ -135,6 +148,35 @@ impl Store {
             })
             .await
     }
+}
+
+const NAMELESS: &str = "and survey_id is null \
+     and (external_id is null and (to_user_id is null or to_user_id = $3) \
+     or external_id = $2 and to_user_id is null) \
+     and coalesce(created_at, updated_at) between $4 and $5 order by id limit 100";
+
+/// X's word of a feedback that may be this survey's, for all that it says of itself.
+async fn nameless(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    one: &Unsettled,
+) -> Result<Option<FeedbackId>> {
+    let sql = format!("select {COLUMNS} from feedback where account = $1 {NAMELESS}");
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(survey.account.as_str())
+        .bind(survey.external_id.as_str())
+        .bind(survey.person())
+        .bind(one.begun_at.minus(CLOCKS_APART).0)
+        .bind(one.given_up_at.plus(CLOCKS_APART).0)
+        .fetch_all(connection)
+        .await?;
+    for row in &rows {
+        let feedback = known_row(row)?.feedback;
+        if feedback.is_word() {
+            return Ok(Some(feedback.id));
+        }
+    }
+    Ok(None)
 }
 
 /// Locks a survey that waits to be settled, where it still does, and for the same request.

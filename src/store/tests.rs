@@ -61,17 +61,8 @@ fn prompt() -> Prompt {
 
 fn accepted(now: Millis) -> Outcome {
     let id = FeedbackId::new("900");
-    let object = Object {
-        updated_at: now,
-        created_at: Some(now),
-        to_user_id: None,
-        external_id: None,
-        kind: None,
-        question_variant_id: None,
-        test: false,
-        dm_id: None,
-        raw: "{}".into(),
-    };
+    let object =
+        Object { updated_at: now, created_at: Some(now), raw: "{}".into(), ..Object::default() };
     let delivery = Delivery { sent_at: now, feedback_id: id.clone(), dm_id: None };
     let update = Box::new(Update { id, object, score: None, text: None });
     Outcome::Accepted { delivery, update, show_at: None }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::domain::feedback::{Given, Object, Update};
+use crate::domain::feedback::{Given, Object, Older, Update};
 use crate::domain::id::{FeedbackId, UserId};
 use crate::domain::survey::Reason;
 use crate::domain::time::Millis;
@@ -193,6 +193,7 @@ fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
             },
             dm_id: field("dm_id").and_then(text),
             raw: Value::Object(bare).to_string(),
+            older: Older::default(),
         },
     })
 }

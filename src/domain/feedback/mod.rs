@@ -1,8 +1,8 @@
 //! What comes back from X, folded: any order, any repetition and any batching of the same updates
 //! give the same [`Feedback`].
 //!
-//! The fold is a field-wise join. The object is the one with the newest `updated_at`; a score or a
-//! text, once seen, stays: of two that differ, the one X dated first, and the other is kept aside.
+//! The fold is a field-wise join. The object is the one with the newest `updated_at`, and what it
+//! lacks the newest that has it; a score or a text, once seen, stays: of two that differ, the one X dated first, and the other is kept aside.
 //! Each part is a set, or the least or greatest of a total order, so joining is commutative,
 //! associative and idempotent.
 //!
@@ -11,12 +11,14 @@
 //! score or text, or none when it should, the word stands and the hint is refuted.
 
 mod anew;
+mod object;
 mod told;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::object::Older;
 pub use self::told::{Told, Values};
 use super::id::FeedbackId;
 use super::time::Millis;
@@ -30,8 +32,8 @@ pub struct Update {
     pub text: Option<Given<String>>,
 }
 
-/// The parts that X's newest word replaces.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The parts that X's newest word replaces, as far as it has them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
     pub updated_at: Millis,
     pub created_at: Option<Millis>,
@@ -43,6 +45,8 @@ pub struct Object {
     pub dm_id: Option<String>,
     /// The object as X sent it, fields unknown to surveyd included, without the response.
     pub raw: String,
+    #[serde(default, skip_serializing_if = "Older::is_empty")]
+    pub older: Older,
 }
 
 /// A score or a text: immutable at X once the person submitted it.
@@ -108,7 +112,8 @@ impl Feedback {
     /// [`Feedback::object`], [`Feedback::score`], [`Feedback::text`] and [`Feedback::updates`] then.
     pub fn is_plain(&self) -> bool {
         let is_one = self.words.scores.len() <= 1 && self.words.texts.len() <= 1;
-        is_one && self.hints.is_empty() && self.refuted.is_empty()
+        let is_whole = self.words.object.as_ref().is_none_or(|object| object.older.is_empty());
+        is_one && is_whole && self.hints.is_empty() && self.refuted.is_empty()
     }
 
     /// Joins what another knows of the same object.
@@ -133,8 +138,7 @@ impl Feedback {
             told.scores.without(&words.scores);
             told.texts.without(&words.texts);
             told.updates.retain(|at| !words.updates.contains(at));
-            let newest = words.object.as_ref().map(|object| object.updated_at);
-            told.object.take_if(|object| newest >= Some(object.updated_at));
+            told.object.take_if(|_| words.object.is_some());
         }
         hints.scores.without(&refuted.scores);
         hints.texts.without(&refuted.texts);
@@ -152,10 +156,21 @@ impl Feedback {
         is_refuted
     }
 
-    /// The newest. What is refuted is the last resort: there is no other word of it.
+    /// X's word, as soon as there is any: by it a prompt is found. What is refuted is the last
+    /// resort.
     pub fn object(&self) -> &Object {
-        let known = self.words.object.as_ref().max(self.hints.object.as_ref());
+        let known = self.words.object.as_ref().or(self.hints.object.as_ref());
         known.or(self.refuted.object.as_ref()).expect("every update has an object")
+    }
+
+    /// Whether X itself has told of it, to a signed call of ours.
+    pub fn is_word(&self) -> bool {
+        self.words.object.is_some()
+    }
+
+    /// Whether there is anything left of it that X's word has not refuted.
+    pub fn stands(&self) -> bool {
+        self.is_word() || self.hints.object.is_some()
     }
 
     pub fn score(&self) -> Option<Given<i64>> {

@@ -13,19 +13,16 @@ fn update() -> impl Strategy<Value = Update> {
             })
         })
     };
-    (0..6_i64, "[ab]{0,2}").prop_flat_map(move |(updated_at, raw)| {
+    let part = || prop::option::of("[ab]");
+    (0..6_i64, "[ab]{0,2}", part(), part()).prop_flat_map(move |(updated_at, raw, person, name)| {
         (given(updated_at), given(updated_at)).prop_map(move |(score, text)| Update {
             id: FeedbackId::new("1"),
             object: Object {
                 updated_at: Millis(updated_at),
-                created_at: None,
-                to_user_id: None,
-                external_id: None,
-                kind: None,
-                question_variant_id: None,
-                test: false,
-                dm_id: None,
+                to_user_id: person.clone(),
+                external_id: name.clone(),
                 raw: raw.clone(),
+                ..Object::default()
             },
             score,
             text: text.map(|given| Given {
@@ -83,6 +80,21 @@ proptest! {
     fn a_score_once_seen_is_never_lost(updates in prop::collection::vec(told(), 1..12)) {
         let scored = updates.iter().any(|(update, _)| update.score.is_some());
         prop_assert_eq!(fold(updates).unwrap().score().is_some(), scored);
+    }
+
+    #[test]
+    fn whom_and_what_a_prompt_was_for_is_the_newest_word_that_tells_it(
+        updates in prop::collection::vec(update(), 1..12),
+    ) {
+        let told = |part: fn(&Object) -> &Option<String>| {
+            let told = updates.iter().map(|update| &update.object).filter_map(|object| {
+                Some((object.updated_at, part(object).clone()?))
+            });
+            told.max().map(|it| it.1)
+        };
+        let whole = fold(updates.iter().cloned().map(|update| (update, Trust::Word))).unwrap();
+        prop_assert_eq!(&whole.object().to_user_id, &told(|object| &object.to_user_id));
+        prop_assert_eq!(&whole.object().external_id, &told(|object| &object.external_id));
     }
 
     #[test]

@@ -31,8 +31,10 @@ impl Told {
     }
 
     pub fn join(&mut self, other: Told) {
-        // The raw text closes the order, so that two objects of one instant have a winner too.
-        self.object = self.object.take().max(other.object);
+        self.object = match (self.object.take(), other.object) {
+            (Some(one), Some(other)) => Some(one.join(other)),
+            (one, other) => one.or(other),
+        };
         self.scores.join(other.scores);
         self.texts.join(other.texts);
         self.updates.extend(other.updates);

@@ -139,6 +139,18 @@ async fn feedback_without_its_account_is_that_of_the_one_that_knows_it() {
 }
 
 #[tokio::test]
+async fn a_hint_that_was_refuted_stands_in_for_no_prompt() {
+    on_each_engine(async |bench| {
+        bench.hint(of_prompt(nine("900"), "7", "c-1")).await;
+        bench.read_to(JUDGED_BY, Vec::new()).await;
+        // Whoever closes now is asked.
+        let sending = bench.sending("c-1", "7", START).await;
+        assert_eq!(bench.state(&sending.survey().id).await, "sending");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_hint_settles_what_is_uncertain() {
     on_each_engine(async |bench| {
         let uncertain = bench.uncertain("c-1", "7").await;

@@ -145,13 +145,11 @@ fn told(feedback: &str, updated_at: Millis) -> Update {
         object: Object {
             updated_at,
             created_at: Some(START),
-            to_user_id: None,
-            external_id: None,
             kind: Some("nps".into()),
             question_variant_id: Some(3),
-            test: false,
             dm_id: Some(format!("dm-{feedback}")),
             raw: format!("{{\"id\":\"{feedback}\"}}"),
+            ..Object::default()
         },
         score: None,
         text: None,

@@ -97,6 +97,25 @@ async fn a_prompt_found_meanwhile_is_not_settled_as_unsent() {
 }
 
 #[tokio::test]
+async fn what_may_be_at_x_for_all_that_it_says_is_not_sent_again() {
+    on_each_engine(async |bench| {
+        let survey = bench.uncertain("c-1", "7").await;
+        let others = bench.uncertain("c-2", "8").await;
+        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        // Somebody else's, by its person; and one of the person alone.
+        let (mut foreign, mut nameless) = (told("900", DUE), told("901", DUE));
+        foreign.object.to_user_id = Some("9".into());
+        nameless.object.to_user_id = Some("7".into());
+        bench.store.fold(ACCOUNT, vec![foreign, nameless], DUE).await.unwrap();
+        let settled = bench.store.settle_unsent(unsent, START, LATER).await.unwrap();
+        assert_eq!(settled.len(), 2);
+        assert_eq!(bench.state(&survey.id).await, "failed");
+        assert_eq!(bench.state(&others.id).await, "scheduled");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_try_is_not_settled_by_the_reading_for_the_one_before() {
     on_each_engine(async |bench| {
         let survey = bench.uncertain("c-1", "7").await;
