@@ -22,6 +22,44 @@ pub struct Range {
     pub to: Millis,
 }
 
+impl Range {
+    pub fn overlaps(self, other: Self) -> bool {
+        self.from <= other.to && other.from <= self.to
+    }
+
+    /// With the instants beside it, so that it overlaps what touches it.
+    pub fn widened(self) -> Self {
+        Self { from: self.from.minus(INSTANT), to: self.to.plus(INSTANT) }
+    }
+
+    /// What is left of it without the other: an instant is in one of them alone.
+    pub fn without(self, other: Self) -> Vec<Self> {
+        let before = Self { to: self.to.min(other.from.minus(INSTANT)), ..self };
+        let after = Self { from: self.from.max(other.to.plus(INSTANT)), ..self };
+        [before, after].into_iter().filter(|left| left.from <= left.to).collect()
+    }
+}
+
+/// The finest that X's events are asked for by.
+const INSTANT: Duration = Duration::from_millis(1);
+
+/// Why a stretch of events has not been read in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Events in it have a form that cannot be read.
+    Form,
+}
+
+impl Why {
+    pub const ALL: [Self; 1] = [Self::Form];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+        }
+    }
+}
+
 /// What the events of an account are read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reading {
@@ -166,6 +204,18 @@ mod tests {
         let read_to = AT.plus(HOUR);
         let due = Look::Day.due(AT, read_to, 5 * MINUTE);
         assert_eq!(due, Some(Range { from: read_to.minus(DAY), to: read_to }));
+    }
+
+    #[test]
+    fn what_is_left_of_a_stretch_shares_no_instant_with_what_was_read() {
+        let of = |from, to| Range { from: Millis(from), to: Millis(to) };
+        let left = |read| of(10, 20).without(read);
+        assert_eq!(left(of(12, 15)), [of(10, 11), of(16, 20)]);
+        assert_eq!(left(of(0, 10)), [of(11, 20)]);
+        assert_eq!(left(of(20, 30)), [of(10, 19)]);
+        assert_eq!(left(of(10, 20)), []);
+        assert_eq!([left(of(0, 9)), left(of(21, 30))].concat(), [of(10, 20), of(10, 20)]);
+        assert!(of(10, 20).overlaps(of(20, 30)) && !of(10, 20).overlaps(of(21, 30)));
     }
 
     proptest! {

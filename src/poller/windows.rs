@@ -143,7 +143,8 @@ pub fn overlap(desk: &Desk, reading: Reading) -> Duration {
 
 fn kept(page: EventsPage) -> Page {
     let unknown = page.unknown.into_iter().map(Unknown::of).collect();
-    Page { updates: page.updates, unknown, next_cursor: page.next_cursor }
+    let is_partly_read = page.unreadable > 0;
+    Page { updates: page.updates, unknown, is_partly_read, next_cursor: page.next_cursor }
 }
 
 /// Says, not too often, that a long window is under way.

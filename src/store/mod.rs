@@ -37,6 +37,7 @@ mod streams;
 mod surveys;
 mod talks;
 mod tries;
+mod unread;
 mod windows;
 mod writer;
 

@@ -6,9 +6,9 @@ use ring::digest::{SHA256, digest};
 use sqlx::{AnyConnection, Row};
 
 use super::fold::{Folded, fold};
-use super::{Result, Store, hints};
+use super::{Result, Store, hints, unread};
 use crate::domain::feedback::{Trust, Update};
-use crate::domain::reading::{Look, Range, Reading, WINDOW_MOST};
+use crate::domain::reading::{Look, Range, Reading, WINDOW_MOST, Why};
 use crate::domain::time::{Millis, millis};
 
 /// A range of events that is being read, both ends included, and the cursor of its next page.
@@ -51,8 +51,10 @@ impl PollState {
 #[derive(Clone, Debug, Default)]
 pub struct Page {
     pub updates: Vec<Update>,
-    /// Events of kinds that surveyd does not know.
+    /// Events that surveyd cannot read, as they came.
     pub unknown: Vec<Unknown>,
+    /// Whether some of them are of a kind that it knows: an answer may be among them.
+    pub is_partly_read: bool,
     /// Empty: the window is done.
     pub next_cursor: Option<String>,
 }
@@ -73,22 +75,25 @@ impl Unknown {
 }
 
 /// Both only where the place is still the one that the page was asked from.
-const NEXT_PAGE: &str = "update reading set cursor = $1 where account = $2 and what = $3 \
-     and window_from = $4 and window_to = $5 and coalesce(cursor, '') = $6";
+const NEXT_PAGE: &str = "update reading set cursor = $1, \
+     is_partly_read = case when $7 = 1 then 1 else is_partly_read end \
+     where account = $2 and what = $3 and window_from = $4 and window_to = $5 \
+     and coalesce(cursor, '') = $6 returning is_partly_read";
 /// A window that was read to its end lets the next ones be longer again, by a quarter: where X's
 /// cursors go on not to last, few are lost on the way, and where they do, a day is soon reached.
-const LAST_PAGE: &str = "update reading set done_to = window_to, done_at = $7, window_from = null, \
+const LAST_PAGE: &str = "update reading set done_to = window_to, done_at = $8, window_from = null, \
      window_to = null, cursor = $1, \
-     window_most = case when window_most * 5 / 4 < $8 then window_most * 5 / 4 end \
+     is_partly_read = case when $7 = 1 then 1 else is_partly_read end, \
+     window_most = case when window_most * 5 / 4 < $9 then window_most * 5 / 4 end \
      where account = $2 and what = $3 and window_from = $4 and window_to = $5 \
-     and coalesce(cursor, '') = $6";
+     and coalesce(cursor, '') = $6 returning is_partly_read";
 
 /// Only where all is still read as far as when the window was chosen: else it might end before
 /// where another daemon has come to meanwhile.
 const OPEN: &str = "insert into reading (account, what, begun_from, window_from, window_to, window_most) \
      values ($1, $2, $3, $3, $4, $5) on conflict (account, what) do update \
      set window_from = excluded.window_from, window_to = excluded.window_to, cursor = null, \
-     window_most = excluded.window_most, begun_from = case when reading.done_to is null \
+     is_partly_read = 0, window_most = excluded.window_most, begun_from = case when reading.done_to is null \
      then excluded.begun_from else reading.begun_from end where coalesce(reading.done_to, 0) = $6";
 
 const BEGIN_LOOK: &str = "insert into reading (account, what, begun_from, done_to, goal) \
@@ -121,17 +126,23 @@ impl Store {
                         .bind(reading.as_str())
                         .bind(window.from.0)
                         .bind(window.to.0)
-                        .bind(window.cursor.unwrap_or_default());
+                        .bind(window.cursor.unwrap_or_default())
+                        .bind(i64::from(page.is_partly_read));
                     if is_last {
                         moved = moved.bind(now.0).bind(millis(WINDOW_MOST));
                     }
-                    let moved = moved.execute(&mut *connection).await?.rows_affected();
+                    let moved = moved.fetch_optional(&mut *connection).await?;
                     keep(connection, &account, page.unknown, now).await?;
                     let mut folded =
                         fold(connection, &account, page.updates, Trust::Word, now).await?;
-                    // A second look proves nothing: it may not have been read up to there.
-                    if is_last && moved > 0 && reading == Reading::First {
-                        hints::judge(connection, &account, window.to, now, &mut folded).await?;
+                    if let Some(moved) = moved.filter(|_| is_last) {
+                        let range = Range { from: window.from, to: window.to };
+                        let done = Done {
+                            reading,
+                            range,
+                            is_partly_read: moved.try_get::<i64, _>(0)? == 1,
+                        };
+                        end_window(connection, &account, done, now, &mut folded).await?;
                     }
                     Ok(folded)
                 })
@@ -243,6 +254,56 @@ impl Store {
                 .await?;
         Ok(first.map(Millis))
     }
+}
+
+/// A window that was read to its end.
+struct Done {
+    reading: Reading,
+    range: Range,
+    is_partly_read: bool,
+}
+
+/// Notes what of a window could not be read, and judges what can be judged now.
+async fn end_window(
+    connection: &mut AnyConnection,
+    account: &str,
+    Done { reading, range, is_partly_read }: Done,
+    now: Millis,
+    folded: &mut Folded,
+) -> Result<()> {
+    let is_first = reading == Reading::First;
+    let is_more_read = match is_partly_read {
+        false => unread::is_read(connection, account, range).await?,
+        // What a second look cannot read has surfaced since: the first reading has judged without it.
+        true if is_first => {
+            unread::note(connection, account, Why::Form, range, now).await?;
+            false
+        }
+        true => false,
+    };
+    // A second look proves nothing by itself: only what it leaves of the stretches that the first
+    // reading could not read counts.
+    let read_to = match is_first {
+        true => Some(range.to),
+        false if is_more_read => done_to(connection, account).await?,
+        false => None,
+    };
+    if is_more_read {
+        hints::wait_no_more(connection, account).await?;
+    }
+    match read_to {
+        Some(read_to) => hints::judge(connection, account, read_to, now, folded).await,
+        None => Ok(()),
+    }
+}
+
+async fn done_to(connection: &mut AnyConnection, account: &str) -> Result<Option<Millis>> {
+    let done_to: Option<Option<i64>> =
+        sqlx::query_scalar("select done_to from reading where account = $1 and what = 'first'")
+            .bind(account)
+            .fetch_optional(connection)
+            .await?;
+    Ok(done_to.flatten().map(Millis))
 }
 
 async fn keep(

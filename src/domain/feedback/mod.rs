@@ -8,7 +8,8 @@
 //!
 //! What X answers to a signed call of ours is its word. What its webhook brings is a hint, for that
 //! bears a password only: it counts at once, and until X's word is in. Where X's word has another
-//! score or text, or none when it should, the word stands and the hint is refuted.
+//! score or text, or none when it should, the word stands and the hint is refuted. Where X's events could
+//! not be read in full, nothing should.
 
 mod anew;
 mod object;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use self::object::Older;
 pub use self::told::{Told, Values};
 use super::id::FeedbackId;
+use super::reading::Range;
 use super::time::Millis;
 
 /// One state of a feedback object as X told it, by whichever way it came.
@@ -189,6 +191,18 @@ impl Feedback {
     /// The events up to then tell whether the hints are true. Absent: there is none.
     pub fn judged_by(&self) -> Option<Millis> {
         self.judged_by.filter(|_| !self.hints.is_empty())
+    }
+
+    /// The stretch of X's events that tells whether the hints are true, where there are any: from the
+    /// first update that they told of.
+    pub fn judged_over(&self) -> Option<Range> {
+        let to = self.judged_by()?;
+        let Told { object, scores, texts, updates } = &self.hints;
+        let scored = scores.all().into_iter().map(|given| given.told_at);
+        let told = texts.all().into_iter().map(|given| given.told_at).chain(scored);
+        let told = told.chain(updates.iter().copied());
+        let from = told.chain(object.iter().map(|object| object.updated_at)).min()?;
+        Some(Range { from: from.min(to), to })
     }
 
     /// Scores and texts that do not stand: what X has told against its own word, and hints that it

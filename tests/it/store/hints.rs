@@ -1,12 +1,12 @@
 //! What X's webhook tells: counted at once, judged by X's events.
 
-use surveyd::domain::reading::{Range, Reading};
+use surveyd::domain::reading::{Look, Range, Reading};
 use surveyd::domain::survey::State;
 use surveyd::store::{Folded, Page, PollWindow};
 
 use super::*;
 
-const SCORED: Millis = Millis(START.0 + 600_000);
+const SCORED: Millis = Millis(START.0 + 7_200_000);
 const JUDGED_BY: Millis = Millis(SCORED.0 + 60_000);
 
 impl Bench {
@@ -16,12 +16,23 @@ impl Bench {
 
     /// X's events are read to the end, and hold these.
     async fn read_to(&self, to: Millis, updates: Vec<Update>) -> Folded {
-        let (state, range) =
-            (self.store.poll_state(ACCOUNT).await.unwrap(), Range { from: START, to });
-        self.store.open_window(ACCOUNT, Reading::First, &state, range, None).await.unwrap();
-        let window = PollWindow { from: START, to, cursor: None };
-        let page = Page { updates, ..Page::default() };
-        self.store.fold_page(ACCOUNT, Reading::First, window, page, to).await.unwrap()
+        let range = Range { from: START, to };
+        self.read_window(Reading::First, range, vec![Page { updates, ..Page::default() }]).await
+    }
+
+    /// X's events of a range are read to the end, page by page.
+    async fn read_window(&self, reading: Reading, range: Range, pages: Vec<Page>) -> Folded {
+        let state = self.store.reading(ACCOUNT, reading).await.unwrap();
+        self.store.open_window(ACCOUNT, reading, &state, range, None).await.unwrap();
+        let (mut cursor, last, mut folded) = (None, pages.len() - 1, Folded::default());
+        for (number, page) in pages.into_iter().enumerate() {
+            let window = PollWindow { from: range.from, to: range.to, cursor };
+            cursor = (number < last).then(|| format!("page {number}"));
+            let page = Page { next_cursor: cursor.clone(), ..page };
+            let done = self.store.fold_page(ACCOUNT, reading, window, page, range.to).await;
+            folded = done.unwrap();
+        }
+        folded
     }
 
     async fn score(&self, id: &SurveyId) -> Option<i64> {
@@ -108,6 +119,68 @@ async fn a_hint_that_the_events_do_not_know_is_withdrawn_when_they_should() {
             (bench.score(&sent.id).await, bench.state(&sent.id).await),
             (Some(9), "answered")
         );
+    })
+    .await;
+}
+
+/// A page with an event of a kind that surveyd knows, in a form that it does not.
+fn partly_read() -> Page {
+    Page { is_partly_read: true, ..Page::default() }
+}
+
+#[tokio::test]
+async fn a_hint_is_not_refuted_by_a_window_that_could_not_be_read_in_full() {
+    on_each_engine(async |bench| {
+        let sent = bench.sent("c-1", "7", "900").await;
+        bench.hint(nine("900")).await;
+        // The hint's event lies in a window of its own; when the hint is judged, the next is read.
+        let range = Range { from: START, to: SCORED.plus(SECOND) };
+        bench.read_window(Reading::First, range, vec![partly_read(), Page::default()]).await;
+        let next = Range { from: range.to, to: JUDGED_BY };
+        let folded = bench.read_window(Reading::First, next, vec![Page::default()]).await;
+        assert_eq!((folded.refuted.len(), bench.score(&sent.id).await), (0, Some(9)));
+        assert_eq!(bench.state(&sent.id).await, "answered");
+        let row = bench.store.feedback(ACCOUNT, &FeedbackId::new("900")).await.unwrap().unwrap();
+        assert_eq!(row.judged_by(), Some(JUDGED_BY), "it is a hint still");
+
+        let day = Reading::Second(Look::Day);
+        let whole = Range { from: START, to: JUDGED_BY };
+        bench.store.begin_look(ACCOUNT, Look::Day, whole).await.unwrap();
+        let folded = bench.read_window(day, whole, vec![partly_read()]).await;
+        assert_eq!(folded.refuted, [], "a look that cannot be read in full either");
+        bench.store.begin_look(ACCOUNT, Look::Day, whole).await.unwrap();
+        let folded = bench.read_window(day, whole, vec![Page::default()]).await;
+        assert_eq!(folded.refuted, [(Some(sent.id.clone()), FeedbackId::new("900"))]);
+        assert_eq!((bench.score(&sent.id).await, bench.state(&sent.id).await), (None, "sent"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn xs_word_bears_a_hint_out_whatever_else_could_not_be_read() {
+    on_each_engine(async |bench| {
+        let sent = bench.sent("c-1", "7", "900").await;
+        bench.hint(nine("900")).await;
+        let told = Page { updates: vec![nine("900")], ..partly_read() };
+        let range = Range { from: START, to: JUDGED_BY };
+        let folded = bench.read_window(Reading::First, range, vec![told]).await;
+        assert_eq!((folded.refuted.len(), bench.score(&sent.id).await), (0, Some(9)));
+        let row = bench.store.feedback(ACCOUNT, &FeedbackId::new("900")).await.unwrap().unwrap();
+        assert_eq!((row.judged_by(), row.is_plain()), (None, true));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hint_of_before_or_after_what_could_not_be_read_is_judged_as_ever() {
+    on_each_engine(async |bench| {
+        bench.sent("c-1", "7", "900").await;
+        let unread = Range { from: START, to: SCORED.minus(HOUR) };
+        bench.read_window(Reading::First, unread, vec![partly_read()]).await;
+        bench.hint(nine("900")).await;
+        let range = Range { from: unread.to, to: JUDGED_BY };
+        let folded = bench.read_window(Reading::First, range, vec![Page::default()]).await;
+        assert_eq!(folded.refuted.len(), 1, "{folded:?}");
     })
     .await;
 }

@@ -15,7 +15,7 @@ fn window(cursor: Option<&str>) -> PollWindow {
 }
 
 fn page(updates: Vec<Update>, next_cursor: Option<&str>) -> Page {
-    Page { updates, unknown: Vec::new(), next_cursor: next_cursor.map(str::to_owned) }
+    Page { updates, next_cursor: next_cursor.map(str::to_owned), ..Page::default() }
 }
 
 /// X was asked about a prompt at `TO`, which was due at `was`.

@@ -212,3 +212,33 @@ async fn an_event_of_an_unknown_kind_does_not_hold_up_the_others() {
     let done_to = stage.store.poll_state("acme").await.unwrap().done_to;
     assert!(done_to > Some(START.minus(hours(24))), "the window is done all the same");
 }
+
+#[tokio::test]
+async fn what_xs_webhook_told_is_not_refuted_while_its_event_may_be_among_those_that_cannot_be_read()
+ {
+    let poll = "fresh_for = \"0s\"\ninterval = \"30m\"";
+    let mut stage = Stage::set(Setup { poll, ..Setup::default() }).await;
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(30)).await;
+    let feedback_id = stage.prompts()[0].feedback_id;
+    let now = stage.now();
+    let delivery = format!(
+        r#"{{"event_type": "feedback.updated", "feedback": {{"id": {feedback_id}, "updated_at": {},
+            "response": {{"score": {{"value": 5}}}}}}}}"#,
+        now.0
+    );
+    let hints = surveyd::x::hints(&serde_json::from_str(&delivery).unwrap());
+    let told = hints.into_iter().filter_map(|hint| hint.update).collect();
+    stage.store.fold_hints("acme", told, now.plus(minutes(1)), now).await.unwrap();
+    assert_eq!(stage.state("c-1").await, "answered");
+    stage.pass(hours(23)).await;
+    let page = r#"{"events": [{"event_type": "feedback.updated", "feedback": {"ident": 7}}],
+        "next_cursor": ""}"#;
+    stage.fault(Call::Events, 1_000, Fault::instead(Scripted::json(200, page)));
+    stage.pass(hours(2)).await;
+    assert!(stage.store.poll_state("acme").await.unwrap().done_to > Some(now.plus(minutes(30))));
+    assert_eq!(stage.state("c-1").await, "answered", "nothing that was read tells against it");
+    stage.x(|world| world.clear_faults());
+    stage.pass(hours(7)).await;
+    assert_eq!(stage.state("c-1").await, "sent", "a second look has read it all");
+}

@@ -1,0 +1,110 @@
+//! Stretches of events that have not been read in full, and why. They are kept until they are read,
+//! for what they may hold is not disproved by what is known.
+
+use sqlx::{AnyConnection, Row};
+
+use super::{Error, Result};
+use crate::domain::reading::{Range, Why};
+use crate::domain::time::Millis;
+
+/// A stretch of events that has not been read in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread {
+    pub range: Range,
+    pub why: Why,
+    /// When it was met first, by our clock.
+    pub met_at: Millis,
+}
+
+/// The newest ones: where there are more, X's events have been in a state for long that no stretch
+/// of them tells of.
+pub const STRETCHES_MAX: i64 = 1_000;
+
+const TOUCHING: &str = "select why, from_at, to_at, met_at from unread where account = $1 \
+     and from_at <= $2 and to_at >= $3 order by to_at desc limit $4";
+
+const FORGET: &str = "delete from unread where account = $1 and why = $2 and from_at = $3";
+
+const KEEP: &str = "insert into unread (account, why, from_at, to_at, met_at) \
+     values ($1, $2, $3, $4, $5) on conflict (account, why, from_at) do update set \
+     to_at = case when excluded.to_at > unread.to_at then excluded.to_at else unread.to_at end";
+
+/// The stretches that `range` touches, the newest first.
+pub async fn touching(
+    connection: &mut AnyConnection,
+    account: &str,
+    range: Range,
+) -> Result<Vec<Unread>> {
+    let rows = sqlx::query(TOUCHING)
+        .bind(account)
+        .bind(range.to.0)
+        .bind(range.from.0)
+        .bind(STRETCHES_MAX)
+        .fetch_all(connection)
+        .await?;
+    let of = |row: &sqlx::any::AnyRow| {
+        let why: String = row.try_get(0)?;
+        let why = Why::ALL.into_iter().find(|known| known.as_str() == why);
+        Ok(Unread {
+            why: why.ok_or_else(|| Error::Broken("a stretch unread for no known reason".into()))?,
+            range: Range { from: Millis(row.try_get(1)?), to: Millis(row.try_get(2)?) },
+            met_at: Millis(row.try_get(3)?),
+        })
+    };
+    rows.iter().map(of).collect()
+}
+
+/// Notes that a stretch has not been read in full; it becomes one with those of its kind that it
+/// touches.
+pub async fn note(
+    connection: &mut AnyConnection,
+    account: &str,
+    why: Why,
+    range: Range,
+    now: Millis,
+) -> Result<()> {
+    let mut whole = Unread { range, why, met_at: now };
+    for known in touching(connection, account, range.widened()).await? {
+        if known.why == why {
+            forget(connection, account, &known).await?;
+            whole.range.from = whole.range.from.min(known.range.from);
+            whole.range.to = whole.range.to.max(known.range.to);
+            whole.met_at = whole.met_at.min(known.met_at);
+        }
+    }
+    keep(connection, account, &whole).await
+}
+
+/// Notes that a stretch has been read in full. Whether any of it had not been before.
+pub async fn is_read(connection: &mut AnyConnection, account: &str, range: Range) -> Result<bool> {
+    let touched = touching(connection, account, range).await?;
+    for known in &touched {
+        forget(connection, account, known).await?;
+        for left in known.range.without(range) {
+            keep(connection, account, &Unread { range: left, ..*known }).await?;
+        }
+    }
+    Ok(!touched.is_empty())
+}
+
+async fn forget(connection: &mut AnyConnection, account: &str, unread: &Unread) -> Result<()> {
+    sqlx::query(FORGET)
+        .bind(account)
+        .bind(unread.why.as_str())
+        .bind(unread.range.from.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn keep(connection: &mut AnyConnection, account: &str, unread: &Unread) -> Result<()> {
+    sqlx::query(KEEP)
+        .bind(account)
+        .bind(unread.why.as_str())
+        .bind(unread.range.from.0)
+        .bind(unread.range.to.0)
+        .bind(unread.met_at.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
