@@ -3,7 +3,7 @@
 -- Stretches of an account's events, both ends included, that have not been read in full.
 create table unread (
     account text not null,
-    -- 'form': events in it have a form that cannot be read.
+    -- 'form': events in it have a form that cannot be read. 'end': X's pages of it have no end.
     why text not null check (why in ('form', 'end')),
     from_at bigint not null,
     to_at bigint not null,
@@ -14,6 +14,9 @@ create table unread (
 
 -- 1: an event of the window under way could not be read.
 alter table reading add column is_partly_read bigint not null default 0;
+
+-- How often in a row the shortest window was begun again.
+alter table reading add column losses bigint not null default 0;
 
 -- 1: what would bear the hints out may lie in a stretch that has not been read. They are judged once
 -- it is.

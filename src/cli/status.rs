@@ -8,7 +8,7 @@ use super::{Context, print_json, table};
 use crate::domain::budget::Call;
 use crate::domain::policy::DAY;
 use crate::domain::time::Millis;
-use crate::store::PollState;
+use crate::store::{self, PollState};
 
 #[derive(Args)]
 pub struct Show {
@@ -39,6 +39,8 @@ struct Account {
     events_left_seconds: Option<u64>,
     /// The window of events that is being read.
     events_window: Option<Window>,
+    /// Stretches of events that could not be read in full, the newest first.
+    events_unread: Vec<Unread>,
     /// The second looks at what has been read, by how far they go back.
     looks: BTreeMap<&'static str, Look>,
     paused: Option<Paused>,
@@ -50,6 +52,15 @@ struct Account {
 struct Window {
     from: String,
     to: String,
+}
+
+#[derive(Serialize)]
+struct Unread {
+    from: String,
+    to: String,
+    /// `form`: events in a form that cannot be read; `end`: pages without an end.
+    why: &'static str,
+    met_at: String,
 }
 
 #[derive(Serialize)]
@@ -97,6 +108,7 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
             events_window: state
                 .events_window
                 .map(|window| Window { from: window.from.rfc3339(), to: window.to.rfc3339() }),
+            events_unread: state.unread.iter().map(unread_of).collect(),
             looks: state
                 .looks
                 .iter()
@@ -128,6 +140,15 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
         waiting_without_account,
     };
     if show.json { print_json(&status) } else { print(&status) }
+}
+
+fn unread_of(gap: &store::Unread) -> Unread {
+    Unread {
+        from: gap.range.from.rfc3339(),
+        to: gap.range.to.rfc3339(),
+        why: gap.why.as_str(),
+        met_at: gap.met_at.rfc3339(),
+    }
 }
 
 fn look_of(state: &PollState) -> Look {
@@ -171,6 +192,9 @@ fn print(status: &Status) -> anyhow::Result<()> {
     println!();
     for account in &status.accounts {
         println!("{}", words_of_reading(account));
+        if let Some(words) = words_of_unread(account) {
+            println!("{words}");
+        }
     }
     for account in &status.accounts {
         if let Some(restored_at) = &account.held_since_restore_at {
@@ -214,6 +238,24 @@ fn words_of_reading(account: &Account) -> String {
         })
         .collect();
     format!("{name}: events read to {read_to}{left}{window}; second looks: {}", looks.join(", "))
+}
+
+/// What of an account's events could not be read, in a line.
+fn words_of_unread(account: &Account) -> Option<String> {
+    let newest = account.events_unread.first()?;
+    let others = match account.events_unread.len() - 1 {
+        0 => String::new(),
+        others => format!(", and {others} others before"),
+    };
+    let why = match newest.why {
+        "form" => "some have a form that surveyd cannot read",
+        _ => "X's pages of them have no end",
+    };
+    Some(format!(
+        "{}: events from {} to {} could not be read in full ({why}){others}; second looks ask for those \
+         of the last week again",
+        account.account, newest.from, newest.to
+    ))
 }
 
 fn words_of_length(seconds: u64) -> String {

@@ -4,7 +4,8 @@ use tracing::{info, warn};
 
 use super::Desk;
 use crate::domain::id::{FeedbackId, SurveyId};
-use crate::store::Folded;
+use crate::domain::reading::Why;
+use crate::store::{Folded, Unread};
 
 impl Desk {
     /// Logs what a fold changed.
@@ -57,6 +58,29 @@ impl Desk {
                  other is kept aside",
             );
         }
+        for gap in &folded.gaps {
+            let (from, to) = (gap.range.from.rfc3339(), gap.range.to.rfc3339());
+            warn!(
+                event = "poll.gap",
+                account,
+                from,
+                to,
+                why = gap.why.as_str(),
+                "{}",
+                words_of(account, gap)
+            );
+        }
+        for gap in &folded.closed_gaps {
+            let (from, to) = (gap.range.from.rfc3339(), gap.range.to.rfc3339());
+            info!(
+                event = "poll.gap_closed",
+                account,
+                from,
+                to,
+                "the feedback events of account {account} from {from} to {to}, which could not be read in \
+                 full, have been read",
+            );
+        }
     }
 
     fn tell_mismatch(
@@ -72,6 +96,21 @@ impl Desk {
             "feedback {feedback_id}{}: {what}",
             of_survey(survey_id),
         );
+    }
+}
+
+fn words_of(account: &str, gap: &Unread) -> String {
+    let (from, to) = (gap.range.from.rfc3339(), gap.range.to.rfc3339());
+    let events = format!("the feedback events of account {account} from {from} to {to}");
+    match gap.why {
+        Why::Form => format!(
+            "some of {events} have a form that surveyd cannot read: they are kept as they came, and \
+             asked for again for a week"
+        ),
+        Why::End => format!(
+            "{events} cannot be read to their end, however often X is asked: those behind them are read, \
+             and these asked for again for a week"
+        ),
     }
 }
 

@@ -13,6 +13,10 @@ pub const WINDOW_MOST: Duration = DAY;
 /// The shortest window that lost cursors lead to. X dates its events to the second.
 pub const WINDOW_LEAST: Duration = Duration::from_secs(1);
 
+/// How often in a row the shortest window is begun before it is left unread, and what is behind it is
+/// read. By then X has been asked for it for a quarter of an hour at the least.
+pub const TRIES_MAX: u32 = 5;
+
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// A stretch of events, both ends included.
@@ -48,14 +52,17 @@ const INSTANT: Duration = Duration::from_millis(1);
 pub enum Why {
     /// Events in it have a form that cannot be read.
     Form,
+    /// X's pages of it have no end.
+    End,
 }
 
 impl Why {
-    pub const ALL: [Self; 1] = [Self::Form];
+    pub const ALL: [Self; 2] = [Self::Form, Self::End];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Form => "form",
+            Self::End => "end",
         }
     }
 }
@@ -139,6 +146,29 @@ pub fn window(base: Millis, until: Millis, overlap: Duration, most: Option<Durat
     Range { from: base.minus(overlap), to: until.min(base.plus(most)) }
 }
 
+/// The window, where all is read up to `base`, between stretches that X has no end of pages for: it ends
+/// before the next, or is of that stretch alone, and reaches back into none.
+pub fn between(window: Range, base: Millis, endless: &[Range]) -> Range {
+    let Range { mut from, mut to } = window;
+    for stretch in endless {
+        if stretch.to <= base {
+            from = from.max(stretch.to.plus(INSTANT));
+        } else if stretch.from <= base.plus(INSTANT) {
+            from = base.plus(INSTANT);
+            to = to.min(stretch.to);
+        } else {
+            to = to.min(stretch.from.minus(INSTANT));
+        }
+    }
+    Range { from: from.min(to), to }
+}
+
+/// What of a window has not been read, where all is read up to `base`.
+pub fn unread(window: Range, base: Option<Millis>) -> Range {
+    let from = base.map_or(window.from, |base| window.from.max(base.plus(INSTANT)));
+    Range { from: from.min(window.to), ..window }
+}
+
 /// The window to read where the place in `lost` has been lost, and how long windows may be from now
 /// on: the same again at first, then ever shorter ones.
 pub fn begun_again(
@@ -216,6 +246,22 @@ mod tests {
         assert_eq!(left(of(10, 20)), []);
         assert_eq!([left(of(0, 9)), left(of(21, 30))].concat(), [of(10, 20), of(10, 20)]);
         assert!(of(10, 20).overlaps(of(20, 30)) && !of(10, 20).overlaps(of(21, 30)));
+    }
+
+    #[test]
+    fn a_window_holds_nothing_of_a_stretch_without_an_end_but_that_stretch_alone() {
+        let of = |from, to| Range { from: Millis(from), to: Millis(to) };
+        let endless = [of(41, 50), of(21, 30)];
+        let window = |base: i64| between(of(base - 10, base + 100), Millis(base), &endless);
+        assert_eq!(window(10), of(0, 20), "before the first");
+        assert_eq!(window(20), of(21, 30), "the first alone");
+        assert_eq!(window(24), of(25, 30), "what is left of it");
+        assert_eq!(window(30), of(31, 40), "between the two");
+        assert_eq!(window(40), of(41, 50));
+        assert_eq!(window(55), of(51, 155), "behind both");
+        assert_eq!(between(of(20, 30), Millis(30), &endless), of(30, 30), "a clock was set back");
+        assert_eq!(unread(of(0, 50), Some(Millis(40))), of(41, 50));
+        assert_eq!(unread(of(0, 50), None), of(0, 50));
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use tracing::info;
 use super::settle;
 use super::windows::{self, Pass, Reader, Went};
 use crate::desk::Desk;
-use crate::domain::reading::{self, Range, Reading};
+use crate::domain::reading::{Range, Reading};
 use crate::domain::time::Millis;
 use crate::store::{PollState, PollWindow, Result};
 
@@ -33,6 +33,7 @@ pub async fn tick(desk: &Desk, reader: &mut Reader) -> Result<Millis> {
         let range = window.range();
         match windows::read(desk, reader, Reading::First, &state, window, &mut pass).await? {
             Went::Through => tell_done(desk, reader, range),
+            Went::Past => {}
             Went::OnAndOn => break,
             Went::Until(at) => return Ok(at),
         }
@@ -72,9 +73,7 @@ async fn window(desk: &Desk, state: &PollState) -> Result<Option<PollWindow>> {
         Some(done_to) if readable <= done_to => return Ok(None),
         Some(_) | None => readable,
     };
-    let range = reading::window(base, until, desk.limits.poll_overlap, state.window_most);
-    desk.store.open_window(desk.name(), Reading::First, state, range, state.window_most).await?;
-    Ok(Some(PollWindow { from: range.from, to: range.to, cursor: None }))
+    Ok(Some(windows::open(desk, Reading::First, state, (base, until)).await?))
 }
 
 fn tell_done(desk: &Desk, reader: &mut Reader, range: Range) {

@@ -9,7 +9,7 @@ use tracing::info;
 use super::events;
 use super::windows::{self, Pass, Reader, Went};
 use crate::desk::Desk;
-use crate::domain::reading::{self, Look, Range, Reading};
+use crate::domain::reading::{Look, Range, Reading};
 use crate::domain::time::Millis;
 use crate::store::{PollState, PollWindow, Result};
 
@@ -31,7 +31,7 @@ pub async fn tick(desk: &Desk, reader: &mut Reader, events_at: Millis) -> Result
             match windows::read(desk, reader, Reading::Second(look), &state, window, &mut pass)
                 .await?
             {
-                Went::Through => tell_done(desk, reader, look, &state, to),
+                Went::Through | Went::Past => tell_done(desk, reader, look, &state, to),
                 Went::OnAndOn if pass.pages_left == 0 => return Ok(Some(desk.now())),
                 Went::OnAndOn => return Ok(None),
                 Went::Until(at) => return Ok(Some(at)),
@@ -59,9 +59,7 @@ async fn window(
         state = desk.store.reading(desk.name(), reading).await?;
     }
     let (Some(base), Some(goal)) = (state.done_to, state.under_way_to()) else { return Ok(None) };
-    let range = reading::window(base, goal, windows::overlap(desk, reading), state.window_most);
-    desk.store.open_window(desk.name(), reading, &state, range, state.window_most).await?;
-    let window = PollWindow { from: range.from, to: range.to, cursor: None };
+    let window = windows::open(desk, reading, &state, (base, goal)).await?;
     Ok(Some((state, window)))
 }
 

@@ -14,10 +14,10 @@ use super::messages::Messages;
 use super::{Poller, evidence};
 use crate::desk::Desk;
 use crate::domain::direct_message::{DirectMessage, Trace};
-use crate::domain::reading::{Range, WINDOW_MOST};
+use crate::domain::reading::{Range, WINDOW_MOST, Why};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
-use crate::store::{Result, Unsettled};
+use crate::store::{CLOCKS_APART, Result, Unread, Unsettled};
 use crate::x::Apart;
 
 /// X dates its events to the second, and by its own clock.
@@ -29,13 +29,19 @@ const TOGETHER: Duration = Duration::from_secs(60 * 60);
 /// Settles what can be settled now. When there is more to settle.
 pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
     let Poller { messages, reader, settling, .. } = poller;
-    let unsettled = desk.store.unsettled(desk.name()).await?;
+    let mut unsettled = desk.store.unsettled(desk.name()).await?;
     let Some(first) = unsettled.first() else {
         messages.end_wait();
         return Ok(None);
     };
     // By whose clock X dates its events is not known before its first answer.
     let Some(apart) = desk.x.clock_apart(desk.now()) else {
+        return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
+    };
+    let gaps = gaps_since(desk, caused_from(first, apart)).await?;
+    unsettled.retain(|one| !may_be_in(&gaps, one, apart));
+    let Some(first) = unsettled.first() else {
+        messages.end_wait();
         return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
     };
     let readable = readable_to(desk);
@@ -107,6 +113,19 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
     if done_to.is_none_or(|done_to| done_to < needed) {
         return Ok(());
     }
+    if let Some(until) = held_by_gaps(desk, restored_at, needed).await? {
+        if desk.said.is_news("gaps hold", until) {
+            info!(
+                event = "account.held",
+                account = desk.name(),
+                "some of X's events of before the restored backup cannot be read: account {} sends \
+                 nothing until they can, or until what they may tell of is too late at {}",
+                desk.name(),
+                until.rfc3339(),
+            );
+        }
+        return Ok(());
+    }
     desk.store.end_restore(desk.name(), &desk.making(), desk.now()).await?;
     info!(
         event = "account.resumed",
@@ -116,6 +135,16 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
     );
     desk.wake.now();
     Ok(())
+}
+
+/// Until when, by X's clock, a prompt that stands in events which could not be read may have been for
+/// a close that is not too late yet.
+async fn held_by_gaps(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
+    let in_time = desk.account.longest_expire_after() + CLOCKS_APART;
+    let range = Range { from: from.minus(in_time), to };
+    let gaps = desk.store.unread(desk.name(), range).await?;
+    let until = gaps.iter().map(|gap| gap.range.to.min(to).plus(in_time)).max();
+    Ok(until.filter(|until| desk.x_now_at_least() < *until))
 }
 
 /// The latest `to_time` that X takes now, by its own clock.
@@ -177,6 +206,21 @@ async fn message_of(
     let claimed = desk.store.claimed_messages(desk.name(), &one.user_id).await?;
     let ours = left.into_iter().find(|message| !claimed.contains(&message.id));
     Ok(ours.map(|message| message.id.clone()))
+}
+
+/// Stretches of events since then that X has no end of pages for.
+async fn gaps_since(desk: &Desk, since: Millis) -> Result<Vec<Unread>> {
+    let range = Range { from: since.minus(CLOCKS_APART), to: Millis(i64::MAX) };
+    let mut gaps = desk.store.unread(desk.name(), range).await?;
+    gaps.retain(|gap| gap.why == Why::End);
+    Ok(gaps)
+}
+
+/// Whether what the request caused may lie in a stretch that has not been read: then nothing that has
+/// been read proves a miss. Our clock may have been wrong when it was begun: any later stretch counts.
+fn may_be_in(gaps: &[Unread], unsettled: &Unsettled, apart: Apart) -> bool {
+    let from = caused_from(unsettled, apart).minus(CLOCKS_APART);
+    gaps.iter().any(|gap| from <= gap.range.to)
 }
 
 /// All that the request may have caused is dated after this, by X's clock.

@@ -9,9 +9,9 @@ use tracing::{info, warn};
 use super::pages::{Asked, Walk, ask, longest_wait};
 use crate::desk::Desk;
 use crate::domain::budget::Call;
-use crate::domain::reading::{self, Reading};
+use crate::domain::reading::{self, Range, Reading, TRIES_MAX, WINDOW_LEAST, Why};
 use crate::domain::time::Millis;
-use crate::store::{Page, PollState, PollWindow, Result, Unknown};
+use crate::store::{Page, PollState, PollWindow, Result, Unknown, Unread};
 use crate::x::{EventsPage, LaterPages};
 
 /// How often the log says how far a long window is.
@@ -35,6 +35,8 @@ impl Reader {
 pub enum Went {
     /// To its end.
     Through,
+    /// Past it: it has no end.
+    Past,
     /// As far as it may in one pass.
     OnAndOn,
     /// Until then it can go no further.
@@ -95,6 +97,14 @@ pub async fn read(
             }
             Asked::Lost { why, page, not_before } => {
                 desk.tell(&desk.store.fold(desk.name(), page.updates, desk.now()).await?);
+                if is_endless(desk, walk, reading, state, &window).await? {
+                    let unread = reading::unread(range, state.done_to);
+                    let passed =
+                        desk.store.pass_over(desk.name(), reading, window, unread, desk.now());
+                    desk.tell(&passed.await?);
+                    walk.arrive();
+                    return Ok(Went::Past);
+                }
                 let again = begin_again(desk, walk, reading, state, &window).await?;
                 let again = again.max(not_before);
                 warn!(
@@ -118,6 +128,49 @@ pub async fn read(
     Ok(Went::OnAndOn)
 }
 
+/// Makes the next window of a reading durable, where all is read up to `base`.
+pub async fn open(
+    desk: &Desk,
+    reading: Reading,
+    state: &PollState,
+    (base, until): (Millis, Millis),
+) -> Result<PollWindow> {
+    let range = reading::window(base, until, overlap(desk, reading), state.window_most);
+    let range = between(desk, range, base).await?;
+    desk.store.open_window(desk.name(), reading, state, range, state.window_most).await?;
+    Ok(PollWindow { from: range.from, to: range.to, cursor: None })
+}
+
+/// The window between what has no end.
+async fn between(desk: &Desk, range: Range, base: Millis) -> Result<Range> {
+    let unread = desk.store.unread(desk.name(), range.widened()).await?;
+    let endless = unread.iter().filter(|unread| unread.why == Why::End);
+    let endless: Vec<Range> = endless.map(|unread| unread.range).collect();
+    Ok(reading::between(range, base, &endless))
+}
+
+/// Whether a window that was lost has no end: it is as short as can be and has been lost for as often
+/// as is tried, or it is known from before. While X does not answer at all, nothing of it is known.
+async fn is_endless(
+    desk: &Desk,
+    walk: &Walk,
+    reading: Reading,
+    state: &PollState,
+    window: &PollWindow,
+) -> Result<bool> {
+    if walk.pages == 0 {
+        return Ok(false);
+    }
+    if state.window_most == Some(WINDOW_LEAST) && state.losses + 1 >= TRIES_MAX {
+        return Ok(true);
+    }
+    let range = window.range();
+    let unread = desk.store.unread(desk.name(), range).await?;
+    let is_known =
+        |unread: &Unread| unread.why == Why::End && range.without(unread.range).is_empty();
+    Ok(reading != Reading::First && unread.iter().any(is_known))
+}
+
 /// Opens the window again, shorter where that has not helped before. When to read it.
 async fn begin_again(
     desk: &Desk,
@@ -129,7 +182,12 @@ async fn begin_again(
     let overlap = overlap(desk, reading);
     let base = state.done_to.or(state.begun_from).unwrap_or(window.from);
     let (range, most) = reading::begun_again(base, window.range(), overlap, state.window_most);
-    desk.store.open_window(desk.name(), reading, state, range, Some(most)).await?;
+    let range = between(desk, range, base).await?;
+    let is_shortest = state.window_most == Some(WINDOW_LEAST);
+    // X being away is no loss.
+    let losses = state.losses + u32::from(is_shortest && walk.pages > 0);
+    let state = PollState { losses, ..state.clone() };
+    desk.store.open_window(desk.name(), reading, &state, range, Some(most)).await?;
     Ok(desk.now().plus(walk.lose(longest_wait(desk))))
 }
 

@@ -49,6 +49,12 @@ pub struct Window {
     pub to: Millis,
 }
 
+impl Window {
+    pub fn holds(self, at: Millis) -> bool {
+        (self.from..=self.to).contains(&at)
+    }
+}
+
 /// Where reading goes on: X's opaque cursor, good for one account and one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {

@@ -55,6 +55,8 @@ impl World {
             Some(text) => self.asked_cursor(user_id, text, parameters)?,
         };
         let (events, next) = self.events.page(cursor, count, self.behaviour.paging, self.seed);
+        let is_endless = self.endless_at.is_some_and(|at| cursor.window.holds(at));
+        let next = next.or_else(|| is_endless.then(|| Cursor::at_start(user_id, cursor.window)));
         Ok(json!({
             "events": events.iter().map(|event| event.to_json()).collect::<Vec<_>>(),
             "next_cursor": next.map(|cursor| cursor.to_text(self.seed)).unwrap_or_default(),

@@ -33,6 +33,8 @@ pub struct World {
     pub(super) people: People,
     pub(super) feedback: BTreeMap<u64, Feedback>,
     pub(super) events: EventLog,
+    /// Pages of events over this instant have no end.
+    pub(super) endless_at: Option<Millis>,
     pub(super) messages: MessageLog,
     pub(super) record: Record,
     pub(super) faults: Faults,
@@ -76,6 +78,7 @@ impl World {
             people: People::default(),
             feedback: BTreeMap::new(),
             events: EventLog::default(),
+            endless_at: None,
             messages: MessageLog::default(),
             record: Record::default(),
             faults: Faults::default(),
@@ -142,6 +145,11 @@ impl World {
     /// Sets a 15-minute limit other than X's for all accounts.
     pub fn set_limit(&mut self, call: Call, limit: u32) {
         self.windows.set_limit(call, limit);
+    }
+
+    /// Lets the pages of every window of events with this instant in it lead back to their first.
+    pub fn set_endless(&mut self, at: Option<Millis>) {
+        self.endless_at = at;
     }
 
     /// Lets the next `times` calls of a kind meet a fault, whichever account makes them.

@@ -8,6 +8,7 @@ use super::advance::advance;
 use super::feedback::{BATCH_MAX, Known, read, write};
 use super::matching::match_surveys;
 use super::tries::Tries;
+use super::unread::Unread;
 use super::{Result, Store};
 use crate::domain::feedback::{Feedback, Trust, Update};
 use crate::domain::id::{FeedbackId, SurveyId};
@@ -27,6 +28,10 @@ pub struct Folded {
     pub refuted: Vec<(Option<SurveyId>, FeedbackId)>,
     /// Feedback of which X has told a score or a text against its own word.
     pub contradicted: Vec<(Option<SurveyId>, FeedbackId)>,
+    /// Stretches of events that have not been read in full, and were not known to be.
+    pub gaps: Vec<Unread>,
+    /// And those that have been by now.
+    pub closed_gaps: Vec<Unread>,
 }
 
 impl Store {

@@ -54,6 +54,7 @@ pub use claims::Leased;
 pub use closes::Taken;
 pub use deciding::{Looked, held};
 pub use fold::Folded;
+pub use matching::CLOCKS_APART;
 pub use optouts::OptOut;
 pub use progress::Progress;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
@@ -65,6 +66,7 @@ pub use settle::Unsettled;
 pub use shows::{Shown, ToShow};
 pub use streams::{Beginning, Page as StreamPage, Reading, Stream};
 pub use talks::{Delivered, Heard, Judge, Taking, Watch};
+pub use unread::Unread;
 pub use windows::{Page, PollState, PollWindow, Unknown};
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.

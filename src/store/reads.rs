@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Engine, Paused, PollState, Result, Store, rows};
+use super::{Engine, Paused, PollState, Result, Store, Unread, rows};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::decision::Decision;
 use crate::domain::reading::{Look, Range, Reading};
@@ -94,8 +94,12 @@ pub struct AccountStatus {
     pub events_window: Option<Range>,
     /// The second looks over them.
     pub looks: Vec<(Look, PollState)>,
+    /// Stretches of them that could not be read in full, the newest first.
+    pub unread: Vec<Unread>,
     pub paused: Option<Paused>,
 }
+
+const ALL_TIME: Range = Range { from: Millis(i64::MIN), to: Millis(i64::MAX) };
 
 static RESULTS: LazyLock<String> = LazyLock::new(|| {
     format!(
@@ -298,6 +302,7 @@ impl Store {
             events_done_to: events.done_to,
             events_window: events.window.map(|window| window.range()),
             looks,
+            unread: self.unread(account, ALL_TIME).await?,
             paused: self.paused(account).await?,
         })
     }

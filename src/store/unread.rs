@@ -3,7 +3,7 @@
 
 use sqlx::{AnyConnection, Row};
 
-use super::{Error, Result};
+use super::{Error, Result, Store};
 use crate::domain::reading::{Range, Why};
 use crate::domain::time::Millis;
 
@@ -28,6 +28,13 @@ const FORGET: &str = "delete from unread where account = $1 and why = $2 and fro
 const KEEP: &str = "insert into unread (account, why, from_at, to_at, met_at) \
      values ($1, $2, $3, $4, $5) on conflict (account, why, from_at) do update set \
      to_at = case when excluded.to_at > unread.to_at then excluded.to_at else unread.to_at end";
+
+impl Store {
+    /// The stretches that `range` touches, the newest first.
+    pub async fn unread(&self, account: &str, range: Range) -> Result<Vec<Unread>> {
+        touching(&mut *self.readers.acquire().await?, account, range).await
+    }
+}
 
 /// The stretches that `range` touches, the newest first.
 pub async fn touching(
@@ -55,15 +62,16 @@ pub async fn touching(
 }
 
 /// Notes that a stretch has not been read in full; it becomes one with those of its kind that it
-/// touches.
+/// touches. The stretch, where all of it is news.
 pub async fn note(
     connection: &mut AnyConnection,
     account: &str,
     why: Why,
     range: Range,
     now: Millis,
-) -> Result<()> {
-    let mut whole = Unread { range, why, met_at: now };
+) -> Result<Option<Unread>> {
+    let news = Unread { range, why, met_at: now };
+    let mut whole = news;
     for known in touching(connection, account, range.widened()).await? {
         if known.why == why {
             forget(connection, account, &known).await?;
@@ -72,19 +80,27 @@ pub async fn note(
             whole.met_at = whole.met_at.min(known.met_at);
         }
     }
-    keep(connection, account, &whole).await
+    keep(connection, account, &whole).await?;
+    Ok((whole == news).then_some(news))
 }
 
-/// Notes that a stretch has been read in full. Whether any of it had not been before.
-pub async fn is_read(connection: &mut AnyConnection, account: &str, range: Range) -> Result<bool> {
-    let touched = touching(connection, account, range).await?;
-    for known in &touched {
-        forget(connection, account, known).await?;
-        for left in known.range.without(range) {
-            keep(connection, account, &Unread { range: left, ..*known }).await?;
+/// Notes that a stretch has been read in full. An entry for each of which some had not been before:
+/// the stretch, where nothing is left of it.
+pub async fn is_read(
+    connection: &mut AnyConnection,
+    account: &str,
+    range: Range,
+) -> Result<Vec<Option<Unread>>> {
+    let mut read = Vec::new();
+    for known in touching(connection, account, range).await? {
+        forget(connection, account, &known).await?;
+        let left = known.range.without(range);
+        for range in &left {
+            keep(connection, account, &Unread { range: *range, ..known }).await?;
         }
+        read.push(left.is_empty().then_some(known));
     }
-    Ok(!touched.is_empty())
+    Ok(read)
 }
 
 async fn forget(connection: &mut AnyConnection, account: &str, unread: &Unread) -> Result<()> {

@@ -38,6 +38,8 @@ pub struct PollState {
     pub window: Option<PollWindow>,
     /// The longest that windows may be while X's cursors do not last.
     pub window_most: Option<Duration>,
+    /// How often in a row the shortest window was begun again.
+    pub losses: u32,
 }
 
 impl PollState {
@@ -82,7 +84,7 @@ const NEXT_PAGE: &str = "update reading set cursor = $1, \
 /// A window that was read to its end lets the next ones be longer again, by a quarter: where X's
 /// cursors go on not to last, few are lost on the way, and where they do, a day is soon reached.
 const LAST_PAGE: &str = "update reading set done_to = window_to, done_at = $8, window_from = null, \
-     window_to = null, cursor = $1, \
+     window_to = null, cursor = $1, losses = 0, \
      is_partly_read = case when $7 = 1 then 1 else is_partly_read end, \
      window_most = case when window_most * 5 / 4 < $9 then window_most * 5 / 4 end \
      where account = $2 and what = $3 and window_from = $4 and window_to = $5 \
@@ -90,11 +92,16 @@ const LAST_PAGE: &str = "update reading set done_to = window_to, done_at = $8, w
 
 /// Only where all is still read as far as when the window was chosen: else it might end before
 /// where another daemon has come to meanwhile.
-const OPEN: &str = "insert into reading (account, what, begun_from, window_from, window_to, window_most) \
-     values ($1, $2, $3, $3, $4, $5) on conflict (account, what) do update \
+const OPEN: &str = "insert into reading (account, what, begun_from, window_from, window_to, \
+     window_most, losses) values ($1, $2, $3, $3, $4, $5, $7) on conflict (account, what) do update \
      set window_from = excluded.window_from, window_to = excluded.window_to, cursor = null, \
-     is_partly_read = 0, window_most = excluded.window_most, begun_from = case when reading.done_to is null \
+     is_partly_read = 0, losses = excluded.losses, window_most = excluded.window_most, begun_from = case when reading.done_to is null \
      then excluded.begun_from else reading.begun_from end where coalesce(reading.done_to, 0) = $6";
+
+/// Only where no page has been read meanwhile.
+const PASS_OVER: &str = "update reading set done_to = window_to, done_at = $1, window_from = null, \
+     window_to = null, cursor = null, losses = 0 where account = $2 and what = $3 \
+     and window_from = $4 and window_to = $5 and coalesce(cursor, '') = $6";
 
 const BEGIN_LOOK: &str = "insert into reading (account, what, begun_from, done_to, goal) \
      values ($1, $2, $3, $3, $4) on conflict (account, what) do update \
@@ -102,7 +109,7 @@ const BEGIN_LOOK: &str = "insert into reading (account, what, begun_from, done_t
      cursor = null";
 
 const READ: &str = "select begun_from, done_to, done_at, goal, window_from, window_to, cursor, \
-     window_most from reading where account = $1 and what = $2";
+     window_most, losses from reading where account = $1 and what = $2";
 
 impl Store {
     /// Folds a page of `window` and moves the cursor past it, in one transaction. Where another
@@ -166,7 +173,7 @@ impl Store {
     }
 
     /// Makes a window durable before its first page is asked for, and how long windows may be from
-    /// now on. `state`: from which it was chosen; where that has changed meanwhile, it is not opened.
+    /// now on. `state`: how often it was lost, and from which it was chosen; where that has changed meanwhile, it is not opened.
     pub async fn open_window(
         &self,
         account: &str,
@@ -177,6 +184,7 @@ impl Store {
     ) -> Result<()> {
         let account = account.to_owned();
         let done_to = state.done_to.unwrap_or_default();
+        let losses = i64::from(state.losses);
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
@@ -187,9 +195,44 @@ impl Store {
                         .bind(window.to.0)
                         .bind(window_most.map(millis))
                         .bind(done_to.0)
+                        .bind(losses)
                         .execute(connection)
                         .await?;
                     Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Goes on behind a window that cannot be read to its end, and keeps what of it has not been read.
+    /// What that changed.
+    pub async fn pass_over(
+        &self,
+        account: &str,
+        reading: Reading,
+        window: PollWindow,
+        unread: Range,
+        now: Millis,
+    ) -> Result<Folded> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let passed = sqlx::query(PASS_OVER)
+                        .bind(now.0)
+                        .bind(account.as_str())
+                        .bind(reading.as_str())
+                        .bind(window.from.0)
+                        .bind(window.to.0)
+                        .bind(window.cursor.unwrap_or_default())
+                        .execute(&mut *connection)
+                        .await?;
+                    let mut folded = Folded::default();
+                    if passed.rows_affected() > 0 {
+                        let met = unread::note(connection, &account, Why::End, unread, now).await?;
+                        folded.gaps.extend(met);
+                    }
+                    Ok(folded)
                 })
             })
             .await
@@ -242,6 +285,7 @@ impl Store {
             window,
             window_most: most
                 .map(|most| Duration::from_millis(u64::try_from(most).unwrap_or_default())),
+            losses: u32::try_from(row.try_get::<i64, _>(8)?).unwrap_or(u32::MAX),
         })
     }
 
@@ -273,10 +317,16 @@ async fn end_window(
 ) -> Result<()> {
     let is_first = reading == Reading::First;
     let is_more_read = match is_partly_read {
-        false => unread::is_read(connection, account, range).await?,
+        false => {
+            let read = unread::is_read(connection, account, range).await?;
+            let is_more_read = !read.is_empty();
+            folded.closed_gaps.extend(read.into_iter().flatten());
+            is_more_read
+        }
         // What a second look cannot read has surfaced since: the first reading has judged without it.
         true if is_first => {
-            unread::note(connection, account, Why::Form, range, now).await?;
+            let met = unread::note(connection, account, Why::Form, range, now).await?;
+            folded.gaps.extend(met);
             false
         }
         true => false,

@@ -8,6 +8,7 @@ SURVEYD_EVENTS_SEED=N draws anew; SURVEYD_EVENTS_IN_FULL=1 has three months and 
 databases.
 """
 
+import json
 import os
 import random
 import threading
@@ -42,6 +43,7 @@ PLANS = {
     "failing": Plan(failing=0.012),
     "spent": Plan(no_budget_after=40),
     "late": Plan(late=True),
+    "endless": Plan(),
     "all": Plan(
         page_size=100, range_refused=True, forgotten=0.01, unknown=(404, 34), cursor_lasts=15, repeats=24, circles=24,
         empty=0.1, limited=0.005, failing=0.004, no_budget_after=50, late=True,
@@ -100,6 +102,8 @@ class Months:
         self.world, self.chance = world, chance
         self.begun_ms = world.now_ms() + 1000
         self.late = []  # what X shows only when later events have been read
+        # X's pages of this second never end; two days before X is read again.
+        PLANS["endless"].endless_ms = self.begun_ms + (DOWN_DAYS - 2) * DAY_MS
         for name, plan in PLANS.items():
             made = [f for f in world.feedback.values() if f["from_user_id"] == ACCOUNTS[name].user_id]
             # Some days are busy and most are not.
@@ -169,6 +173,12 @@ def instant(ms):
     return ms and datetime.fromtimestamp(ms // 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def stamp(ms):
+    """As surveyd writes instants."""
+    at = datetime.fromtimestamp(ms / 1000, timezone.utc)
+    return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{ms % 1000:03}" if ms % 1000 else "") + "Z"
+
+
 def read_back(surveyd, wanted):
     """What is not yet as X knows it, by the feedback's id."""
     found = {row["feedback_id"]: row for row in surveyd.rows().values()}
@@ -232,9 +242,15 @@ def test_ten_thousand_events_are_read_through_every_fault_and_each_counts_once(k
             except AssertionError as fault:
                 missing = list(wanted().items())
                 raise AssertionError(f"seed {SEED}: {fault}: {len(missing)} rows: {missing[:3]}") from fault
+            (endless,) = [a for a in json.loads(surveyd.run("status", "--json"))["accounts"] if a["account"] == "endless"]
+            assert "endless: events from " in surveyd.run("status")
             assert surveyd.stop() == 0
         finally:
             surveyd.kill()
+    (unread,) = endless["events_unread"]
+    assert unread["from"] <= stamp(PLANS["endless"].endless_ms) <= unread["to"] and unread["why"] == "end"
+    gaps = [line for line in surveyd.log() if line["event"] == "poll.gap"]
+    assert [(gap["account"], gap["from"], gap["to"]) for gap in gaps] == [("endless", unread["from"], unread["to"])]
     judge(surveyd, world)
     counted = Counter(what_befell(world))
     print(f"seed {SEED}: {len(world.events)} events, {sum(world.calls.values())} calls, {surveyd.kills} kills, "
@@ -275,7 +291,7 @@ def judge(surveyd, world):
     befallen = {what for _, what in world.met}
     assert befallen >= {
         "a range beside a cursor", "forgotten", "an unknown cursor", "a page that repeats",
-        "pages in a circle", "an empty page", "limited", "failing", "no budget",
+        "pages in a circle", "a second without an end", "an empty page", "limited", "failing", "no budget",
     }, befallen  # fmt: skip
     # What X takes is remembered: the other form is tried once, and once more after each start.
     assert world.met[ACCOUNTS["ranged"].user_id, "a range beside a cursor"] <= surveyd.kills + 2

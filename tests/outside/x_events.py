@@ -35,6 +35,7 @@ class Plan:
     limited: float = 0  # answers 429
     failing: float = 0  # answers 500 or 503, or is no answer at all
     no_budget_after: int = 0  # after so many calls X's headers say that none is left, once
+    endless_ms: int = 0  # an instant: windows that hold it have pages that lead back to an earlier one
     late: bool = False  # some events surface behind what has been read
     at_ends: list = field(default_factory=list)  # events that happen at exactly the end of a window
 
@@ -131,6 +132,10 @@ class EventsWorld(World):
             while (account.user_id, cursor) in self.cursors:
                 cursor = str(int(cursor) + 100_000)
             self.cursors[(account.user_id, cursor)] = (bounds, pages[1:], number + 1, before)
+        elif bounds[0] <= plan.endless_ms <= bounds[1]:
+            self.meet(account, "a second without an end")
+            cursor = before[0] if before else f"endless{len(self.cursors)}"
+            self.cursors[(account.user_id, cursor)] = (bounds, [[]], number + 1, before)
         return pages[0], cursor
 
     def spend(self, account, call):

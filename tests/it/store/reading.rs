@@ -95,3 +95,55 @@ async fn a_look_goes_on_across_restarts_and_leaves_the_first_reading_where_it_is
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_passed_over_stays_unread_until_all_of_it_has_been_read() {
+    on_each_engine(async |bench| {
+        let of = |from: u64, to: u64| Range {
+            from: START.plus(SECOND * from as u32),
+            to: START.plus(SECOND * to as u32),
+        };
+        let unread = async || -> Vec<Range> {
+            let unread = bench.store.unread(ACCOUNT, of(0, 1_000)).await.unwrap();
+            unread.iter().map(|unread| unread.range).collect()
+        };
+        let pass = async |range: Range, cursor: Option<&str>| {
+            let window =
+                PollWindow { from: range.from, to: range.to, cursor: cursor.map(str::to_owned) };
+            bench.store.pass_over(ACCOUNT, Reading::First, window, range, range.to).await.unwrap()
+        };
+        bench.open(Reading::First, of(0, 10), None).await;
+        bench.turned(Reading::First, Some("a")).await;
+        assert_eq!(pass(of(0, 10), None).await.gaps, [], "another daemon has come further");
+        assert_eq!(unread().await, []);
+        assert_eq!(pass(of(0, 10), Some("a")).await.gaps.len(), 1, "it is told");
+        let state = bench.reading(Reading::First).await;
+        assert_eq!((state.done_to, state.window), (Some(of(0, 10).to), None));
+
+        // What follows on it is the same stretch, and no news.
+        bench.open(Reading::First, of(10, 20), None).await;
+        assert_eq!(pass(of(10, 20), None).await.gaps, []);
+        assert_eq!(unread().await, [of(0, 20)]);
+        assert_eq!(bench.store.unread("other", of(0, 1_000)).await.unwrap(), []);
+        assert_eq!(bench.store.unread(ACCOUNT, of(21, 30)).await.unwrap(), []);
+
+        let instant = Duration::from_millis(1);
+        for (read, left) in [
+            (
+                of(5, 8),
+                vec![
+                    Range { from: of(8, 8).to.plus(instant), to: of(20, 20).to },
+                    Range { from: START, to: of(5, 5).from.minus(instant) },
+                ],
+            ),
+            (of(8, 30), vec![Range { from: START, to: of(5, 5).from.minus(instant) }]),
+            (of(0, 5), vec![]),
+        ] {
+            bench.store.begin_look(ACCOUNT, Look::Week, read).await.unwrap();
+            bench.open(WEEK, read, None).await;
+            bench.turned(WEEK, None).await;
+            assert_eq!(unread().await, left);
+        }
+    })
+    .await;
+}

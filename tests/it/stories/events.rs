@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use surveyd::domain::reading::{Look, Reading};
+use surveyd::domain::reading::{Look, Range, Reading, Why};
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::{Behaviour, Call, Fault, Paging, Scripted};
 
-use crate::harness::people::ANA;
+use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage};
-use crate::harness::{days, hours, minutes, seconds};
+use crate::harness::{START, days, hours, minutes, seconds};
 
 const EVENTS_ALONE: &str = "fresh_for = \"0s\"\ninterval = \"30m\"";
 
@@ -171,4 +171,78 @@ async fn a_look_gives_way_to_the_first_reading_and_leaves_it_calls() {
     let [known, truth] = known_and_true(&stage).await;
     assert_eq!(known, truth);
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
+}
+
+const ALL_TIME: Range = Range { from: Millis(i64::MIN), to: Millis(i64::MAX) };
+
+async fn unread_at_last(stage: &Stage) -> Vec<(Range, Why)> {
+    let unread = stage.store.unread("acme", ALL_TIME).await.unwrap();
+    unread.iter().map(|unread| (unread.range, unread.why)).collect()
+}
+
+#[tokio::test]
+async fn a_second_without_an_end_is_passed_over_and_kept_until_a_look_has_read_it() {
+    let mut stage = Stage::set(Setup { poll: EVENTS_ALONE, ..Setup::default() }).await;
+    stage.close("c-1", ANA).await;
+    stage.pass(hours(2)).await;
+    let endless_at = stage.now().minus(minutes(7));
+    stage.x(|world| world.set_endless(Some(endless_at)));
+    stage.close("c-2", BEN).await;
+    stage.pass(minutes(10)).await;
+    stage.answer(BEN, Some(5), None);
+    // Killed again and again: what was tried is not forgotten.
+    for _ in 0..30 {
+        stage.pass(hours(1)).await;
+        stage.restart().await;
+    }
+    let unread = unread_at_last(&stage).await;
+    let [(range, Why::End)] = unread[..] else { panic!("{unread:?}") };
+    assert!(range.from <= endless_at && endless_at <= range.to);
+    assert!(range.to.since(range.from) <= seconds(1), "{range:?}");
+    assert_eq!(stage.survey("c-2").await.told.score, Some(5), "what is behind it is read");
+    let horizon = stage.now().minus(hours(24));
+    assert!(horizon.since(done_to(&stage).await.unwrap()) <= minutes(31));
+
+    // Looks ask for it again, and go on behind it at once.
+    let before = stage.calls(Call::Events);
+    stage.pass(days(1)).await;
+    assert_eq!(unread_at_last(&stage).await, unread);
+    let calls = stage.calls(Call::Events) - before;
+    assert!(calls < 48 + 60, "{calls} calls");
+    let day = stage.store.reading("acme", Reading::Second(Look::Day)).await.unwrap();
+    assert!(day.goal.unwrap() > endless_at.plus(hours(12)), "and come to their end");
+    stage.x(|world| world.set_endless(None));
+    stage.pass(hours(31)).await;
+    assert_eq!(unread_at_last(&stage).await, []);
+    assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
+}
+
+#[tokio::test]
+async fn x_being_away_leaves_nothing_unread() {
+    let mut stage = unread(20, days(2)).await;
+    let before = done_to(&stage).await;
+    stage.fault(Call::Events, 100_000, Fault::cut_before());
+    stage.pass(days(1)).await;
+    assert_eq!((done_to(&stage).await, unread_at_last(&stage).await), (before, vec![]));
+    stage.x(|world| world.clear_faults());
+    stage.pass(days(1)).await;
+    let [known, truth] = known_and_true(&stage).await;
+    assert_eq!((known, unread_at_last(&stage).await), (truth, vec![]));
+}
+
+#[tokio::test]
+async fn what_may_lie_in_a_second_without_an_end_is_not_taken_for_unsent() {
+    let setup = Setup { poll: EVENTS_ALONE, survey: "expire_after = \"30d\"", ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(10)).await;
+    assert_eq!(stage.state("c-1").await, "uncertain");
+    stage.x(|world| world.set_endless(Some(START.plus(minutes(2)))));
+    stage.pass(days(3)).await;
+    assert_eq!(unread_at_last(&stage).await.len(), 1);
+    assert_eq!((stage.state("c-1").await.as_str(), stage.prompted(ANA)), ("uncertain", 0));
+    stage.x(|world| world.set_endless(None));
+    stage.pass(days(2)).await;
+    assert_eq!((stage.state("c-1").await.as_str(), stage.prompted(ANA)), ("sent", 1));
 }
