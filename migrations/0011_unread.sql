@@ -18,6 +18,10 @@ alter table reading add column is_partly_read bigint not null default 0;
 -- How often in a row the shortest window was begun again.
 alter table reading add column losses bigint not null default 0;
 
+-- Prompts that belong to no survey are looked for by their person.
+drop index feedback_unmatched;
+create index feedback_unmatched on feedback (account, to_user_id) where survey_id is null;
+
 -- 1: what would bear the hints out may lie in a stretch that has not been read. They are judged once
 -- it is.
 alter table feedback add column hints_wait bigint not null default 0;

@@ -64,10 +64,17 @@ impl Daemon {
         let store = Store::open(&location).await?;
         let accounts = config.accounts.iter().map(|account| account.name.clone()).collect();
         if store.notice_restore(accounts, start.clock.now()).await? {
+            let (what, more) = match store.knows_prompts().await? {
+                true => ("is an older copy than the one that sent last", ""),
+                false => (
+                    "knows of no prompt, and prompts have been sent from here: it was lost",
+                    ". What X knows of them is had back by `surveyd rebuild`",
+                ),
+            };
             warn!(
                 event = "daemon.started",
-                "the database is an older copy than the one that sent last: nothing is sent until \
-                 X's events have been read past this moment ({} from now at the least)",
+                "the database {what}: nothing is sent until X's events have been read past this \
+                 moment ({} from now at the least){more}",
                 config::format_duration(config.x.events_horizon)
             );
         }

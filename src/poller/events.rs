@@ -10,7 +10,7 @@ use super::windows::{self, Pass, Reader, Went};
 use crate::desk::Desk;
 use crate::domain::reading::{Range, Reading};
 use crate::domain::time::Millis;
-use crate::store::{PollState, PollWindow, Result};
+use crate::store::{CLOCKS_APART, PollState, PollWindow, Result};
 
 /// Pages of events read in one pass; what is left goes on in the next.
 const PAGES_MAX: u32 = 100;
@@ -63,8 +63,7 @@ async fn window(desk: &Desk, state: &PollState) -> Result<Option<PollWindow>> {
     }
     let base = match state.done_to {
         Some(done_to) => done_to,
-        // All that surveyd can have sent came after the first close it took in.
-        None => desk.store.first_close(desk.name()).await?.map_or(readable, |at| at.min(readable)),
+        None => first_of_all(desk).await?.min(readable),
     };
     let until = match state.done_to {
         // Our clock was set back. X takes again what it took before, and its answer tells the time:
@@ -74,6 +73,16 @@ async fn window(desk: &Desk, state: &PollState) -> Result<Option<PollWindow>> {
         Some(_) | None => readable,
     };
     Ok(Some(windows::open(desk, Reading::First, state, (base, until)).await?))
+}
+
+/// Where the very first window begins. All that surveyd can have sent came after the first close that it
+/// took in; but a database that was lost knows of none, and of no prompt. So it also goes back to the
+/// first prompt of a close that would not be too late yet, were it delivered again.
+async fn first_of_all(desk: &Desk) -> Result<Millis> {
+    let in_time = desk.account.longest_expire_after() + CLOCKS_APART;
+    let prompted = desk.x_now_at_least().minus(in_time);
+    let closed = desk.store.first_close(desk.name()).await?;
+    Ok(closed.map_or(prompted, |closed| closed.min(prompted)))
 }
 
 fn tell_done(desk: &Desk, reader: &mut Reader, range: Range) {

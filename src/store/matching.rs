@@ -12,7 +12,7 @@ use super::fold::Folded;
 use super::places::{Places, bind_all, size};
 use super::{Result, Store};
 use crate::domain::feedback::{Object, Update};
-use crate::domain::id::SurveyId;
+use crate::domain::id::{SurveyId, is_named_by};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 
@@ -145,14 +145,18 @@ pub async fn match_waiting(
     survey: &Survey,
     now: Millis,
 ) -> Result<()> {
-    if let State::Uncertain { begun_at, .. } = survey.state {
-        adopt(connection, survey, begun_at.minus(CLOCKS_APART), now).await?;
+    let State::Uncertain { begun_at, .. } = survey.state else { return Ok(()) };
+    let waiting = unmatched(connection, survey, begun_at.minus(CLOCKS_APART)).await?;
+    let mut of_it = waiting.into_iter().filter(|known| is_named(survey, known));
+    if let Some(known) = of_it.next() {
+        adopt(connection, survey, known, now).await?;
     }
     Ok(())
 }
 
 /// Looks, before a prompt is sent, whether X has shown one for this close already: sent by us, as
-/// after a restored backup, or by another program that uses the same external ids. The survey as
+/// after a restored backup, or by another program that uses the same external ids. Where the surveys of
+/// the conversation were lost, they are counted anew: so it may bear the id of any of them. The survey as
 /// it is then.
 pub async fn find_before(
     connection: &mut AnyConnection,
@@ -160,36 +164,65 @@ pub async fn find_before(
     now: Millis,
 ) -> Result<Option<Survey>> {
     // X dates to the second, by its own clock: a prompt may seem older than the close it came of.
-    adopt(connection, survey, survey.closed_at.minus(CLOCKS_APART), now).await
+    let mut shown = unmatched(connection, survey, survey.closed_at.minus(CLOCKS_APART)).await?;
+    shown.sort_by_key(|known| !is_named(survey, known));
+    let is_of = |known: &Known| {
+        let name = known.feedback.object().external_id.as_deref();
+        name.is_some_and(|name| is_named_by(&survey.conversation_id, name))
+    };
+    match shown.into_iter().find(is_of) {
+        Some(known) => adopt(connection, survey, known, now).await,
+        None => Ok(None),
+    }
+}
+
+fn is_named(survey: &Survey, known: &Known) -> bool {
+    known.feedback.object().external_id.as_deref() == Some(survey.external_id.as_str())
+}
+
+/// A person is prompted once a day at the most: more rows than that have nobody's prompts in them.
+const UNMATCHED_MAX: i64 = 1_000;
+
+/// The feedback of a survey's person that belongs to no survey, if X made it after `made_after`, the
+/// oldest first.
+async fn unmatched(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    made_after: Millis,
+) -> Result<Vec<Known>> {
+    // X's documents show feedback without its person.
+    let sql = format!(
+        "select {COLUMNS} from feedback where account = $1 and to_user_id = $2 \
+         and survey_id is null and external_id is not null \
+         and coalesce(created_at, updated_at) >= $3 union all \
+         select {COLUMNS} from feedback where account = $1 and external_id = $4 \
+         and survey_id is null and to_user_id is null \
+         and coalesce(created_at, updated_at) >= $3 order by created_at, id limit $5"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(survey.account.as_str())
+        .bind(survey.person())
+        .bind(made_after.0)
+        .bind(survey.external_id.as_str())
+        .bind(UNMATCHED_MAX)
+        .fetch_all(connection)
+        .await?;
+    let rows = rows.iter().map(known_row).collect::<Result<Vec<_>>>()?;
+    // What X's word has refuted was told by its webhook alone.
+    Ok(rows.into_iter().filter(|row| row.feedback.stands()).collect())
 }
 
 /// Counted, as every writing of the row: whoever has read it before begins again.
 const ADOPT: &str =
     "update feedback set survey_id = $1, folds = folds + 1 where account = $2 and id = $3";
 
-/// Gives a survey the feedback that bears its external id and person and belongs to no other, if
-/// X made it after `made_after`.
+/// Gives a survey feedback that belongs to no other.
 async fn adopt(
     connection: &mut AnyConnection,
     survey: &Survey,
-    made_after: Millis,
+    known: Known,
     now: Millis,
 ) -> Result<Option<Survey>> {
-    let sql = format!(
-        "select {COLUMNS} from feedback where account = $1 and external_id = $2 \
-         and coalesce(to_user_id, $3) = $3 and survey_id is null and coalesce(created_at, updated_at) >= $4 \
-         order by created_at, id limit 100"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(survey.account.as_str())
-        .bind(survey.external_id.as_str())
-        .bind(survey.person())
-        .bind(made_after.0)
-        .fetch_all(&mut *connection)
-        .await?;
-    let rows = rows.iter().map(known_row).collect::<Result<Vec<_>>>()?;
-    // What X's word has refuted was told by its webhook alone, and by nobody else.
-    let Some(known) = rows.into_iter().find(|row| row.feedback.stands()) else { return Ok(None) };
     sqlx::query(ADOPT)
         .bind(survey.id.as_str())
         .bind(survey.account.as_str())

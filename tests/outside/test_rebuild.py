@@ -198,6 +198,31 @@ def test_what_was_sent_last_is_known_by_the_end_of_the_hold(stage):
     assert people == {*ANSWERED, *SILENT, UNANSWERED, AGENTS}
 
 
+def test_a_lost_database_that_nobody_rebuilds_prompts_nobody_twice(stage):
+    """The count beside it holds all sends until X's events are read, back to whatever may be asked again."""
+    if stage.store != "sqlite":
+        pytest.skip("a server's database has no count beside it")
+    assert stage.surveyd.stop() == 0
+    config = stage.surveyd.config
+    config.write_text(config.read_text().replace('throttle = "0s"\n', 'throttle = "0s"\nexpire_after = "7d"\n'))
+    stage.lose(keep=["surveyd.db.sends"])
+    # X has put the prompts out three days ago, which is long before what it tells of the last day.
+    stage.world.ahead_ms += 3 * 24 * HOUR_MS
+    stage.world.several_a_day.update([*ANSWERED, *SILENT, UNANSWERED])
+    prompts = len(stage.world.prompts)
+    stage.surveyd.start()
+    assert "it was lost" in next(line["message"] for line in stage.surveyd.log() if "database" in line["message"])
+    closes = [one for one in stage.closes if one["data"]["account"] == "line"]
+    stage.deliver(closes)
+    wait_until("the end of the hold", stage.no_longer_held)
+    wait_until("all of them", lambda: not stage.in_states("scheduled", "sending"))
+    assert len(stage.world.prompts) == prompts
+    # All of them are found, and what became of them with them.
+    assert len(stage.in_states("sent", "answered")) == len(closes)
+    (asked,) = stage.deliver([close("line", "c-new", "820600", moment())])
+    wait_until("a new close", lambda: stage.by_id(asked)["state"] == "sent")
+
+
 def test_a_later_close_of_a_rebuilt_conversation_is_asked_about(stage):
     stage.agents_own("820500", "old-1", ago_ms=3 * HOUR_MS)
     stage.world.several_a_day.add("820500")

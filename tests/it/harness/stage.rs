@@ -134,6 +134,22 @@ impl Stage {
         (self.watches, self.talks) = watch(&self.config, &self.staff, &self.intake);
     }
 
+    /// surveyd ends, its database is lost but for what lies beside it, and it starts again with an
+    /// empty one. Whether that is noticed.
+    pub async fn lose_database(&mut self) -> bool {
+        self.stop.stop_within(Duration::ZERO);
+        self.store.clone().close().await;
+        let file = self.database.location.file().expect("a file can be lost");
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
+        }
+        self.store = self.database.open().await;
+        let accounts = self.staff.iter().map(|(desk, _)| desk.name().to_owned()).collect();
+        let is_noticed = self.store.notice_restore(accounts, self.now()).await.unwrap();
+        self.restart().await;
+        is_noticed
+    }
+
     pub fn config(&self) -> &Config {
         &self.config
     }

@@ -178,6 +178,32 @@ async fn a_prompt_that_x_shows_before_ours_is_sent_takes_its_place() {
 }
 
 #[tokio::test]
+async fn a_prompt_of_the_conversation_is_found_by_whichever_of_its_external_ids() {
+    on_each_engine(async |bench| {
+        let shown = |feedback, person, name| {
+            let mut update = of_prompt(told(feedback, START), person, name);
+            update.object.created_at = Some(START);
+            update
+        };
+        // Its surveys are counted from 1 again where they were lost.
+        let later = shown("900", "7", "c-1#2");
+        let others = [shown("901", "8", "c-2#2"), shown("902", "9", "c-21")];
+        let told = [later].into_iter().chain(others).collect();
+        bench.store.fold(ACCOUNT, told, START).await.unwrap();
+        bench.take(close("c-1", "7", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
+        let Begun::Ended(survey) = begun else { panic!("{begun:?}") };
+        assert_eq!(survey.state.delivery().unwrap().feedback_id.as_str(), "900");
+        // "c-21" is another conversation, and "c-2#2" another's.
+        bench.take(close("c-2", "9", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        bench.begin(leased, DUE).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn people_refused_with_one_code_are_counted_since_the_last_prompt_taken() {
     on_each_engine(async |bench| {
         let refuse = async |person: &str, code| {
