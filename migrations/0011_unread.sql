@@ -18,6 +18,9 @@ alter table reading add column is_partly_read bigint not null default 0;
 -- How often in a row the shortest window was begun again.
 alter table reading add column losses bigint not null default 0;
 
+-- How far X's clock was ahead of ours then, in milliseconds. Absent where it was not known.
+alter table reading add column x_ahead bigint;
+
 -- Prompts that belong to no survey are looked for by their person.
 drop index feedback_unmatched;
 create index feedback_unmatched on feedback (account, to_user_id) where survey_id is null;

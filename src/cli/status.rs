@@ -86,7 +86,7 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
     let mut accounts = Vec::new();
     for account in &context.config.accounts {
         let state = store.account_status(&account.name, now.minus(DAY)).await?;
-        let readable = now.minus(context.config.x.events_horizon);
+        let lag = state.events.lag(now, context.config.x.events_horizon);
         let mut left = BTreeMap::new();
         for call in Call::ALL {
             let calls = i64::from(store.calls_left(&account.name, call, now).await?);
@@ -102,11 +102,12 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
         accounts.push(Account {
             account: account.name.clone(),
             left,
-            events_read_to: state.events_done_to.map(Millis::rfc3339),
-            events_behind_seconds: state.events_done_to.map(|to| now.since(to).as_secs()),
-            events_left_seconds: state.events_done_to.map(|to| readable.since(to).as_secs()),
+            events_read_to: state.events.done_to.map(Millis::rfc3339),
+            events_behind_seconds: lag.map(|lag| lag.whole.as_secs()),
+            events_left_seconds: lag.map(|lag| lag.beyond_horizon.as_secs()),
             events_window: state
-                .events_window
+                .events
+                .window
                 .map(|window| Window { from: window.from.rfc3339(), to: window.to.rfc3339() }),
             events_unread: state.unread.iter().map(unread_of).collect(),
             looks: state

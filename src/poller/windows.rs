@@ -82,7 +82,7 @@ pub async fn read(
         match ask(desk, later, walk, range, window.cursor.as_deref()).await? {
             Asked::Page(page) => {
                 let next_cursor = page.next_cursor.clone();
-                let (asked_from, page) = (window.clone(), kept(page));
+                let (asked_from, page) = (window.clone(), kept(desk, page));
                 let now = desk.now();
                 let folded =
                     desk.store.fold_page(desk.name(), reading, asked_from, page, now).await?;
@@ -199,10 +199,11 @@ pub fn overlap(desk: &Desk, reading: Reading) -> Duration {
     }
 }
 
-fn kept(page: EventsPage) -> Page {
+fn kept(desk: &Desk, page: EventsPage) -> Page {
     let unknown = page.unknown.into_iter().map(Unknown::of).collect();
     let is_partly_read = page.unreadable > 0;
-    Page { updates: page.updates, unknown, is_partly_read, next_cursor: page.next_cursor }
+    let x_ahead = desk.x.clock_apart(desk.now()).map(|apart| apart.least);
+    Page { updates: page.updates, unknown, is_partly_read, x_ahead, next_cursor: page.next_cursor }
 }
 
 /// Says, not too often, that a long window is under way.

@@ -66,8 +66,8 @@ pub use settle::Unsettled;
 pub use shows::{Shown, ToShow};
 pub use streams::{Beginning, Page as StreamPage, Reading, Stream};
 pub use talks::{Delivered, Heard, Judge, Taking, Watch};
-pub use unread::Unread;
-pub use windows::{Page, PollState, PollWindow, Unknown};
+pub use unread::{Unknown, Unread};
+pub use windows::{Lag, Page, PollState, PollWindow};
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.
 const READERS: u32 = 4;

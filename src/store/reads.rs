@@ -89,9 +89,8 @@ pub struct AccountStatus {
     pub prompts_of_day: i64,
     /// The oldest of them.
     pub oldest_of_day: Option<Millis>,
-    pub events_done_to: Option<Millis>,
-    /// The window of events that is being read.
-    pub events_window: Option<Range>,
+    /// How far the events have been read.
+    pub events: PollState,
     /// The second looks over them.
     pub looks: Vec<(Look, PollState)>,
     /// Stretches of them that could not be read in full, the newest first.
@@ -291,7 +290,6 @@ impl Store {
         .bind(since.0)
         .fetch_one(&self.readers)
         .await?;
-        let events = self.poll_state(account).await?;
         let mut looks = Vec::new();
         for look in Look::ALL {
             looks.push((look, self.reading(account, Reading::Second(look)).await?));
@@ -299,8 +297,7 @@ impl Store {
         Ok(AccountStatus {
             prompts_of_day: day.try_get(0)?,
             oldest_of_day: day.try_get::<Option<i64>, _>(1)?.map(Millis),
-            events_done_to: events.done_to,
-            events_window: events.window.map(|window| window.range()),
+            events: self.poll_state(account).await?,
             looks,
             unread: self.unread(account, ALL_TIME).await?,
             paused: self.paused(account).await?,

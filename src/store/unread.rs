@@ -1,6 +1,8 @@
-//! Stretches of events that have not been read in full, and why. They are kept until they are read,
-//! for what they may hold is not disproved by what is known.
+//! What of X's events could not be read: single events, kept as they came, and stretches that have not
+//! been read in full. Those are kept until they are, for what they may hold is not disproved by what is
+//! known.
 
+use ring::digest::{SHA256, digest};
 use sqlx::{AnyConnection, Row};
 
 use super::{Error, Result, Store};
@@ -14,6 +16,21 @@ pub struct Unread {
     pub why: Why,
     /// When it was met first, by our clock.
     pub met_at: Millis,
+}
+
+/// An event kept as it came; its digest names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    pub digest: String,
+    pub body: String,
+}
+
+impl Unknown {
+    pub fn of(body: String) -> Self {
+        let hash = digest(&SHA256, body.as_bytes());
+        let digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { digest, body }
+    }
 }
 
 /// The newest ones: where there are more, X's events have been in a state for long that no stretch
@@ -30,6 +47,21 @@ const KEEP: &str = "insert into unread (account, why, from_at, to_at, met_at) \
      to_at = case when excluded.to_at > unread.to_at then excluded.to_at else unread.to_at end";
 
 impl Store {
+    /// Keeps events of kinds that surveyd does not know.
+    pub async fn keep_unknown(
+        &self,
+        account: &str,
+        events: Vec<Unknown>,
+        now: Millis,
+    ) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { keep_raw(connection, &account, events, now).await })
+            })
+            .await
+    }
+
     /// The stretches that `range` touches, the newest first.
     pub async fn unread(&self, account: &str, range: Range) -> Result<Vec<Unread>> {
         touching(&mut *self.readers.acquire().await?, account, range).await
@@ -122,5 +154,27 @@ async fn keep(connection: &mut AnyConnection, account: &str, unread: &Unread) ->
         .bind(unread.met_at.0)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// Keeps events as they came, each once.
+pub async fn keep_raw(
+    connection: &mut AnyConnection,
+    account: &str,
+    events: Vec<Unknown>,
+    now: Millis,
+) -> Result<()> {
+    for event in events {
+        sqlx::query(
+            "insert into unknown_event (account, digest, seen_at, body) values ($1, $2, $3, $4) \
+             on conflict do nothing",
+        )
+        .bind(account)
+        .bind(event.digest)
+        .bind(now.0)
+        .bind(event.body)
+        .execute(&mut *connection)
+        .await?;
+    }
     Ok(())
 }

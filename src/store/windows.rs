@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use ring::digest::{SHA256, digest};
 use sqlx::{AnyConnection, Row};
 
 use super::fold::{Folded, fold};
-use super::{Result, Store, hints, unread};
+use super::unread::{self, Unknown};
+use super::{Result, Store, hints};
 use crate::domain::feedback::{Trust, Update};
 use crate::domain::reading::{Look, Range, Reading, WINDOW_MOST, Why};
 use crate::domain::time::{Millis, millis};
@@ -33,6 +33,8 @@ pub struct PollState {
     pub done_to: Option<Millis>,
     /// When it came that far, by our clock.
     pub done_at: Option<Millis>,
+    /// How far X's clock was ahead of ours then, in milliseconds, where that was known.
+    pub x_ahead: Option<i64>,
     /// Where a look ends, or ended; absent for the first reading, which has no end.
     pub goal: Option<Millis>,
     pub window: Option<PollWindow>,
@@ -43,10 +45,30 @@ pub struct PollState {
 }
 
 impl PollState {
+    /// How far what has been read is behind now, by X's clock as it was known last: of these `horizon`
+    /// is X's own doing. `None` where nothing has been read.
+    pub fn lag(&self, now: Millis, horizon: Duration) -> Option<Lag> {
+        let done_to = self.done_to?;
+        // Our clock was set back since. One that was set forward looks like a downtime, until the next
+        // window is read.
+        let now = self.done_at.map_or(now, |done_at| now.max(done_at));
+        let now_at_x = Millis(now.0.saturating_add(self.x_ahead.unwrap_or_default()));
+        let whole = now_at_x.since(done_to);
+        Some(Lag { whole, beyond_horizon: whole.saturating_sub(horizon) })
+    }
+
     /// The end of a look that is under way.
     pub fn under_way_to(&self) -> Option<Millis> {
         self.goal.filter(|goal| self.done_to.is_none_or(|done_to| done_to < *goal))
     }
+}
+
+/// How far the reading of events is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lag {
+    pub whole: Duration,
+    /// Of that, what X would let be read.
+    pub beyond_horizon: Duration,
 }
 
 /// One page of events.
@@ -57,23 +79,10 @@ pub struct Page {
     pub unknown: Vec<Unknown>,
     /// Whether some of them are of a kind that it knows: an answer may be among them.
     pub is_partly_read: bool,
+    /// How far X's clock is ahead of ours, in milliseconds, where that is known.
+    pub x_ahead: Option<i64>,
     /// Empty: the window is done.
     pub next_cursor: Option<String>,
-}
-
-/// An event kept as it came; its digest names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unknown {
-    pub digest: String,
-    pub body: String,
-}
-
-impl Unknown {
-    pub fn of(body: String) -> Self {
-        let hash = digest(&SHA256, body.as_bytes());
-        let digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { digest, body }
-    }
 }
 
 /// Both only where the place is still the one that the page was asked from.
@@ -84,7 +93,7 @@ const NEXT_PAGE: &str = "update reading set cursor = $1, \
 /// A window that was read to its end lets the next ones be longer again, by a quarter: where X's
 /// cursors go on not to last, few are lost on the way, and where they do, a day is soon reached.
 const LAST_PAGE: &str = "update reading set done_to = window_to, done_at = $8, window_from = null, \
-     window_to = null, cursor = $1, losses = 0, \
+     window_to = null, cursor = $1, losses = 0, x_ahead = $10, \
      is_partly_read = case when $7 = 1 then 1 else is_partly_read end, \
      window_most = case when window_most * 5 / 4 < $9 then window_most * 5 / 4 end \
      where account = $2 and what = $3 and window_from = $4 and window_to = $5 \
@@ -109,7 +118,7 @@ const BEGIN_LOOK: &str = "insert into reading (account, what, begun_from, done_t
      cursor = null";
 
 const READ: &str = "select begun_from, done_to, done_at, goal, window_from, window_to, cursor, \
-     window_most, losses from reading where account = $1 and what = $2";
+     window_most, losses, x_ahead from reading where account = $1 and what = $2";
 
 impl Store {
     /// Folds a page of `window` and moves the cursor past it, in one transaction. Where another
@@ -136,10 +145,10 @@ impl Store {
                         .bind(window.cursor.unwrap_or_default())
                         .bind(i64::from(page.is_partly_read));
                     if is_last {
-                        moved = moved.bind(now.0).bind(millis(WINDOW_MOST));
+                        moved = moved.bind(now.0).bind(millis(WINDOW_MOST)).bind(page.x_ahead);
                     }
                     let moved = moved.fetch_optional(&mut *connection).await?;
-                    keep(connection, &account, page.unknown, now).await?;
+                    unread::keep_raw(connection, &account, page.unknown, now).await?;
                     let mut folded =
                         fold(connection, &account, page.updates, Trust::Word, now).await?;
                     if let Some(moved) = moved.filter(|_| is_last) {
@@ -153,21 +162,6 @@ impl Store {
                     }
                     Ok(folded)
                 })
-            })
-            .await
-    }
-
-    /// Keeps events of kinds that surveyd does not know.
-    pub async fn keep_unknown(
-        &self,
-        account: &str,
-        events: Vec<Unknown>,
-        now: Millis,
-    ) -> Result<()> {
-        let account = account.to_owned();
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move { keep(connection, &account, events, now).await })
             })
             .await
     }
@@ -281,6 +275,7 @@ impl Store {
             begun_from: instant(0)?,
             done_to: instant(1)?,
             done_at: instant(2)?,
+            x_ahead: row.try_get(9)?,
             goal: instant(3)?,
             window,
             window_most: most
@@ -354,25 +349,4 @@ async fn done_to(connection: &mut AnyConnection, account: &str) -> Result<Option
             .fetch_optional(connection)
             .await?;
     Ok(done_to.flatten().map(Millis))
-}
-
-async fn keep(
-    connection: &mut AnyConnection,
-    account: &str,
-    events: Vec<Unknown>,
-    now: Millis,
-) -> Result<()> {
-    for event in events {
-        sqlx::query(
-            "insert into unknown_event (account, digest, seen_at, body) values ($1, $2, $3, $4) \
-             on conflict do nothing",
-        )
-        .bind(account)
-        .bind(event.digest)
-        .bind(now.0)
-        .bind(event.body)
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! `GET /metrics`, in Prometheus' text format (version 0.0.4).
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header;
@@ -8,7 +9,6 @@ use axum::response::{IntoResponse, Response};
 
 use super::{Web, problem};
 use crate::domain::policy::DAY;
-use crate::domain::time::Millis;
 use crate::store::Result;
 
 pub async fn get(State(web): State<Web>) -> Response {
@@ -46,8 +46,8 @@ async fn text(web: &Web) -> Result<String> {
         // Names of accounts hold nothing that a label would have to escape.
         let label = format!("{{account=\"{name}\"}}");
         prompts.push((label.clone(), account.prompts_of_day as f64));
-        let lag = |done_to: Millis| now.since(done_to).as_secs_f64();
-        behind.extend(account.events_done_to.map(|done_to| (label.clone(), lag(done_to))));
+        let lag = account.events.lag(now, Duration::ZERO);
+        behind.extend(lag.map(|lag| (label.clone(), lag.whole.as_secs_f64())));
         paused.push((label, f64::from(u8::from(account.paused.is_some()))));
     }
     family("surveyd_prompts_24h", "Prompts that may have been sent in the last 24 h.", prompts);

@@ -83,7 +83,7 @@ async fn a_window_is_read_page_by_page_to_its_end_across_restarts() {
         let done = bench.come(Some(TO), None);
         assert_eq!(bench.poll_state().await, done);
         let status = bench.store.account_status(ACCOUNT, START).await.unwrap();
-        assert_eq!(status.events_done_to, Some(TO));
+        assert_eq!(status.events.done_to, Some(TO));
         assert_eq!(bench.store.poll_state("other").await.unwrap(), PollState::default());
     })
     .await;

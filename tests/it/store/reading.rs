@@ -90,7 +90,7 @@ async fn a_look_goes_on_across_restarts_and_leaves_the_first_reading_where_it_is
         assert_eq!(bench.reading(Reading::First).await, first);
         assert_eq!(bench.reading(Reading::Second(Look::Day)).await, PollState::default());
         let status = bench.store.account_status(ACCOUNT, START).await.unwrap();
-        assert_eq!((status.events_done_to, status.events_window), (Some(TO), None));
+        assert_eq!((status.events.done_to, status.events.window), (Some(TO), None));
         assert_eq!(status.looks[1], (Look::Week, state));
     })
     .await;

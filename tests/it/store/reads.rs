@@ -168,7 +168,7 @@ async fn the_day_of_an_account_counts_back_from_now() {
         assert_eq!((day.prompts_of_day, day.oldest_of_day), (1, Some(sent_at)));
         let day = bench.store.account_status(ACCOUNT, sent_at).await.unwrap();
         assert_eq!((day.prompts_of_day, day.oldest_of_day), (0, None));
-        assert_eq!((day.events_done_to, day.paused), (None, None));
+        assert_eq!((day.events.done_to, day.paused), (None, None));
     })
     .await;
 }

@@ -88,3 +88,30 @@ async fn a_prompt_begun_by_a_wrong_clock_is_found_and_not_sent_again() {
 fn zoned(at: Millis) -> jiff::Zoned {
     jiff::Timestamp::from_millisecond(at.0).unwrap().to_zoned(jiff::tz::TimeZone::UTC)
 }
+
+#[tokio::test]
+async fn how_far_the_reading_is_behind_is_told_by_xs_clock_wherever_ours_stands() {
+    for ahead in [-2 * HOUR, 2 * HOUR, 400 * DAY] {
+        let mut stage = Stage::new().await;
+        stage.close("c-1", ANA).await;
+        stage.pass(hours(1)).await;
+        stage.set_clock_ahead(ahead);
+        stage.pass(hours(2)).await;
+        assert_lag(&stage, ahead).await;
+        // Put right, and nothing has been read since.
+        stage.set_clock_ahead(0);
+        if ahead < 0 {
+            // Time may have passed as well: what is read next tells.
+            stage.pass(hours(1)).await;
+        }
+        assert_lag(&stage, ahead).await;
+    }
+}
+
+async fn assert_lag(stage: &Stage, ahead: i64) {
+    let status = stage.store.account_status("acme", START).await.unwrap();
+    let lag = status.events.lag(stage.now(), hours(24)).unwrap();
+    let told = format!("{lag:?}, our clock {ahead} s ahead");
+    assert!(lag.beyond_horizon <= minutes(40), "{told}");
+    assert!((hours(24)..hours(25)).contains(&lag.whole), "{told}");
+}

@@ -56,3 +56,19 @@ async fn a_first_reading_goes_back_as_far_as_a_close_may_still_be_prompted_for()
     let calls = stage.calls(Call::Events);
     assert!(calls < 20, "{calls} calls");
 }
+
+#[tokio::test]
+async fn a_hold_goes_on_while_a_second_without_an_end_may_tell_of_a_prompt() {
+    let (mut stage, close) = prompted().await;
+    let prompted_at = stage.prompts()[1].carried_out_at;
+    stage.pass(days(4)).await;
+    stage.x(|world| world.set_endless(Some(prompted_at)));
+    stage.lose_database().await;
+    stage.close_as(close).await;
+    stage.close("c-2", BEN).await;
+    stage.pass(days(2)).await;
+    assert_eq!((stage.prompts().len(), stage.prompted(BEN)), (2, 0));
+    stage.pass(days(2)).await;
+    assert_eq!(stage.prompted(ANA), 2, "its close is too late by now");
+    assert_eq!(stage.prompted(BEN), 1);
+}
