@@ -56,5 +56,11 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("surveyd", level)
+    // What sqlx warns of, a slow statement or a wait for a connection, has no `event`; whatever fails
+    // is told where it fails.
+    let of_sqlx = if level > LevelFilter::INFO { LevelFilter::WARN } else { LevelFilter::OFF };
+    Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target("sqlx", of_sqlx)
+        .with_target("surveyd", level)
 }

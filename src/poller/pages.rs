@@ -60,6 +60,11 @@ impl Walk {
         (self.lost, self.failures) = (0, 0);
     }
 
+    /// How long to wait after a failure: an interval would be long in the middle of a month of events.
+    fn wait(&self, most: Duration) -> Duration {
+        policy::RETRY_FIRST.saturating_mul(1 << self.failures.min(16)).min(most)
+    }
+
     /// How long to wait before the window is begun again.
     pub fn lose(&mut self, most: Duration) -> Duration {
         let wait = policy::RETRY_FIRST.saturating_mul(1 << self.lost.min(16));
@@ -176,13 +181,17 @@ fn is_about_place(error: &Error) -> bool {
 }
 
 async fn failed(desk: &Desk, walk: &mut Walk, error: Error) -> Result<Asked> {
-    let mut again = desk.now().plus(longest_wait(desk));
+    let now = desk.now();
+    let mut again = now.plus(walk.wait(longest_wait(desk)));
     match &error {
         Error::Limited { reset_at } => again = desk.hold(Call::Events, *reset_at).await?,
-        Error::Account(words) => desk.pause(words).await?,
-        Error::Clock(_) => again = desk.now().plus(policy::RETRY_FIRST),
+        Error::Account(words) => {
+            desk.pause(words).await?;
+            again = now.plus(longest_wait(desk));
+        }
+        Error::Clock(_) => again = now.plus(policy::RETRY_FIRST),
         Error::NotNow(_) | Error::NoAnswer(_) => {
-            again = again.max(desk.reading_trouble.met(desk.now()));
+            again = again.max(desk.reading_trouble.met(now));
             walk.failures += 1;
         }
         Error::Request(_) | Error::Person { .. } => walk.failures += 1,

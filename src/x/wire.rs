@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::domain::feedback::{Given, Object, Older, Update};
 use crate::domain::id::{FeedbackId, UserId};
 use crate::domain::survey::Reason;
+use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 use crate::domain::x_date::parse_x_date;
 use crate::domain::x_json;
@@ -90,9 +91,18 @@ fn hint(event: &Value) -> Hint {
     let told_at = event.get("created_at").and_then(instant);
     Hint {
         from_user_id: event.pointer("/feedback/from_user_id").and_then(text),
-        update: object.and_then(|object| feedback(object, told_at)),
+        update: object.and_then(|object| feedback(object, told_at)).filter(is_on_its_scale),
         raw: event.to_string(),
     }
+}
+
+/// X's own score may be what it likes; one that a mere password vouches for is shown only where it
+/// can be true.
+fn is_on_its_scale(update: &Update) -> bool {
+    let kind = update.object.kind.as_deref().and_then(SurveyType::parse);
+    let scores = kind.unwrap_or(SurveyType::Nps).scores();
+    let score = update.score.as_ref().map(|given| u8::try_from(given.value));
+    score.is_none_or(|score| score.is_ok_and(|score| scores.contains(&score)))
 }
 
 /// Whether an event is of a kind that surveyd knows.

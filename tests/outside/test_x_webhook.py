@@ -133,12 +133,15 @@ def test_what_cannot_be_read_is_kept_or_refused_and_never_fatal(stage):
     assert stage.deliver("no JSON").status_code == 415
     assert stage.deliver(b"\xff\xfe").status_code == 415
     assert stage.deliver("x" * 300_000).status_code == 413
+    off_scale = json.loads(json.dumps(event))
+    off_scale["feedback"]["response"]["score"]["value"] = 11
     foreign = {**event, "feedback": {**event["feedback"], "from_user_id": "999999"}}
     for odd in [
         {**event, "event_type": "feedback.dismissed"},
         {"event_type": "feedback.updated"},
         {"event_type": "feedback.updated", "feedback": {"id": None}},
         {**event, "feedback": {**event["feedback"], "id": "../account/verify_credentials.json?x="}},
+        off_scale,
         foreign,
         *({}, [], 7, "text", None, {"events": 3}),
     ]:
@@ -147,11 +150,13 @@ def test_what_cannot_be_read_is_kept_or_refused_and_never_fatal(stage):
     # Numbers for strings, strings for numbers, fields that are new or left out.
     mixed = json.loads(json.dumps(event))
     mixed["brand_new"] = {"x": [1]}
+    mixed["feedback"]["deep"] = "DEEP"
     mixed["feedback"].update(id=int(mixed["feedback"]["id"]), question_variant_id="1", test="false")
     mixed["feedback"]["response"]["score"]["value"] = "5"
     for name in ("from_user_id", "display_name", "dm_id"):
         mixed["feedback"].pop(name, None)
-    assert stage.deliver(mixed).json() == {"updates": 1, "kept": 0}
+    deep = json.dumps(mixed).replace('"DEEP"', "[" * 500 + "9" * 400 + "]" * 500)
+    assert stage.deliver(deep).json() == {"updates": 1, "kept": 0}
     row = stage.rows()[PEOPLE[0]]
     assert (row["score"], row["state"]) == (5, "answered")
 
