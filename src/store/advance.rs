@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::answer::answer;
-use super::feedback::{BATCH_MAX, Known};
+use super::feedback::BATCH_MAX;
 use super::fold::Folded;
+use super::known::Known;
 use super::places::{Places, bind_all, size};
 use super::shows::SHOW_FIRST;
 use super::surveys::{note, touch, write_state};

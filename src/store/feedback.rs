@@ -5,29 +5,18 @@ use std::collections::BTreeSet;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use super::known::{COLUMNS, Known, known_row, known_rows};
 use super::places::{Places, ROWS_MAX, bind_all, size};
-use super::{Error, Result, Store};
-use crate::domain::feedback::{Feedback, Given, Object, Older, Told, Values};
+use super::{Result, Store};
+use crate::domain::feedback::Feedback;
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::time::Millis;
 
-pub const COLUMNS: &str = "account, id, survey_id, updated_at, created_at, to_user_id, external_id, \
-     kind, question_variant_id, test, dm_id, raw, score, score_given_at, score_told_at, \
-     comment_given_at, comment_told_at, comment, updates, judged_by, told, folds";
-/// All of them but the account, which all rows of a statement have in common.
+/// All columns but the account, which all rows of a statement have in common.
 const VALUES: usize = 21;
 
 /// Rows in one statement; X's pages hold no more.
 pub const BATCH_MAX: usize = 100;
-
-/// A row: what is known, and the survey it belongs to.
-pub struct Known {
-    pub feedback: Feedback,
-    pub survey_id: Option<SurveyId>,
-    /// How often it has been written over since it was made: whoever has written it knows by that
-    /// whether another has since. Absent: there is no row yet.
-    pub folds: Option<i64>,
-}
 
 impl Store {
     /// All that is known of a feedback of the account.
@@ -42,13 +31,28 @@ impl Store {
     }
 }
 
-/// Reads what is known of these; it locks nothing.
+/// Reads what is known of these, at most [`BATCH_MAX`]; it locks nothing. What X sent of those last
+/// updated before `raw_from` is left out.
 pub async fn read(
     connection: &mut AnyConnection,
     account: &str,
     told: &[Feedback],
+    raw_from: Millis,
 ) -> Result<Vec<Known>> {
-    read_rows(connection, account, told).await?.iter().map(known_row).collect()
+    let mut places = Places::of(connection);
+    let raw = format!("case when updated_at < {} then '' else raw end", places.one());
+    let (_, columns) = COLUMNS.split_once(", ").expect("the account stands first");
+    let sql = format!(
+        "select {} from feedback where account = {} and id in {}",
+        places.json(&columns.replace("raw", &raw)),
+        places.one(),
+        places.row(size(told.len(), BATCH_MAX))
+    );
+    let ids: Vec<&str> = told.iter().map(|told| told.id.as_str()).collect();
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(raw_from.0).bind(account);
+    let found = bind_all(query, &ids, BATCH_MAX).fetch_one(connection).await?;
+    // PostgreSQL has none where it has found nothing.
+    found.try_get::<Option<String>, _>(0)?.map_or(Ok(Vec::new()), |rows| known_rows(&rows))
 }
 
 /// The rows of these, in the order of [`COLUMNS`].
@@ -159,48 +163,4 @@ fn bind<'q>(query: Query<'q>, id: Option<&'q str>, row: &'q Known) -> Query<'q> 
 fn join_instants(instants: &BTreeSet<Millis>) -> String {
     let texts: Vec<String> = instants.iter().map(|at| at.0.to_string()).collect();
     texts.join(" ")
-}
-
-pub fn known_row(row: &AnyRow) -> Result<Known> {
-    let survey_id = row.try_get::<Option<String>, _>(2)?.map(SurveyId::new);
-    let (told, folds) = (row.try_get::<Option<String>, _>(20)?, Some(row.try_get(21)?));
-    let feedback = match told {
-        Some(told) => {
-            serde_json::from_str(&told).map_err(|error| Error::Broken(error.to_string()))?
-        }
-        None => plain(row)?,
-    };
-    Ok(Known { survey_id, folds, feedback })
-}
-
-/// Feedback whose columns are all that is known of it.
-fn plain(row: &AnyRow) -> Result<Feedback> {
-    let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
-    let score = match (row.try_get(12)?, instant(13)?, instant(14)?) {
-        (Some(value), Some(given_at), Some(told_at)) => Some(Given { given_at, told_at, value }),
-        _ => None,
-    };
-    let text = match (instant(15)?, instant(16)?, row.try_get(17)?) {
-        (Some(given_at), Some(told_at), Some(value)) => Some(Given { given_at, told_at, value }),
-        _ => None,
-    };
-    let updates: String = row.try_get(18)?;
-    let words = Told {
-        object: Some(Object {
-            updated_at: Millis(row.try_get(3)?),
-            created_at: instant(4)?,
-            to_user_id: row.try_get(5)?,
-            external_id: row.try_get(6)?,
-            kind: row.try_get(7)?,
-            question_variant_id: row.try_get(8)?,
-            test: row.try_get::<i64, _>(9)? == 1,
-            dm_id: row.try_get(10)?,
-            raw: row.try_get(11)?,
-            older: Older::default(),
-        }),
-        scores: Values::of(score),
-        texts: Values::of(text),
-        updates: updates.split(' ').filter_map(|at| at.parse().ok()).map(Millis).collect(),
-    };
-    Ok(Feedback::of_words(FeedbackId::new(row.try_get::<String, _>(1)?), words))
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use sqlx::AnyConnection;
 
 use super::advance::advance;
-use super::feedback::{BATCH_MAX, Known, read, write};
+use super::feedback::{BATCH_MAX, read, write};
+use super::known::Known;
 use super::matching::match_surveys;
 use super::tries::Tries;
 use super::unread::Unread;
@@ -149,7 +150,7 @@ async fn join(
     account: &str,
     batch: &[Feedback],
 ) -> Result<Vec<Changed>> {
-    let rows = read(connection, account, batch).await?;
+    let rows = read(connection, account, batch, raw_from(batch)).await?;
     let mut known: HashMap<FeedbackId, Known> =
         rows.into_iter().map(|row| (row.feedback.id.clone(), row)).collect();
     let mut joined: Vec<Changed> = Vec::with_capacity(batch.len());
@@ -179,6 +180,16 @@ async fn join(
     match_surveys(connection, account, unmatched).await?;
     joined.retain(|changed| changed.news.says_more || changed.row.survey_id.is_some());
     Ok(joined)
+}
+
+/// From when on the text that X sent is needed of what is known: that of an older row is replaced by
+/// any of the batch, unless that is a hint, which replaces nothing.
+fn raw_from(batch: &[Feedback]) -> Millis {
+    let replaced = batch.iter().map(|told| match told.judged_by() {
+        None => told.object().updated_at,
+        Some(_) => Millis(i64::MIN),
+    });
+    replaced.min().unwrap_or(Millis(i64::MIN))
 }
 
 impl News {

@@ -3,10 +3,10 @@
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::advance::withdraw;
-use super::feedback::{COLUMNS, Known, known_row, write};
+use super::feedback::write;
 use super::fold::Folded;
+use super::known::{COLUMNS, Known, known_row};
 use super::{Result, unread};
-
 use crate::domain::time::Millis;
 
 /// Hints judged in one statement.

@@ -7,8 +7,9 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::advance::advance;
-use super::feedback::{BATCH_MAX, COLUMNS, Known, known_row};
+use super::feedback::BATCH_MAX;
 use super::fold::Folded;
+use super::known::{COLUMNS, Known, known_row};
 use super::places::{Places, bind_all, size};
 use super::{Result, Store};
 use crate::domain::feedback::{Object, Update};

@@ -5,8 +5,9 @@
 //! transaction across anything but the database.
 //!
 //! Only what means the same in both engines is used: `text` and `bigint` columns, `$1`, upserts,
-//! `returning`, partial indexes, cast aggregates. Deliberately absent: a trait with an
-//! implementation for each engine, JSON and date functions, `now()`.
+//! `returning`, partial indexes, cast aggregates; what large statements must say otherwise to each
+//! stands in [`places`]. Deliberately absent: a trait with an implementation for each engine, JSON
+//! functions elsewhere, date functions, `now()`.
 
 mod advance;
 mod answer;
@@ -18,6 +19,7 @@ mod deliveries;
 mod feedback;
 mod fold;
 mod hints;
+mod known;
 mod matching;
 mod migrate;
 mod optouts;

@@ -1,4 +1,4 @@
-//! The places of a statement's values, in statements that have many.
+//! The places of a statement's values and the form of its rows, in statements that have many.
 
 use std::fmt::Write as _;
 
@@ -43,6 +43,15 @@ impl Places {
             text.push(')');
         }
         text
+    }
+
+    /// What a statement selects to hand all its rows over as one JSON text, an array for each: SQLite's
+    /// thread hands over row by row, and sqlx copies each of their values four times.
+    pub fn json(&self, columns: &str) -> String {
+        match self.named {
+            true => format!("cast(json_agg(json_build_array({columns})) as text)"),
+            false => format!("json_group_array(json_array({columns}))"),
+        }
     }
 
     fn write(&mut self, text: &mut String) {

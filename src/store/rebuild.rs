@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::advance::advance;
-use super::feedback::{Known, known_row, read_rows, version, write};
+use super::feedback::{read_rows, version, write};
 use super::fold::Folded;
+use super::known::{Known, known_row};
 use super::matching::match_surveys;
 use super::places::{Places, bind_all, size};
 use super::rebuilt::{self, Making};

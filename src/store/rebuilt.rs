@@ -11,8 +11,9 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use super::advance::advance;
 use super::closes::{Taken, taken_from};
-use super::feedback::{COLUMNS, Known, known_row, write};
+use super::feedback::write;
 use super::fold::Folded;
+use super::known::{COLUMNS, Known, known_row};
 use super::matching::{CLOCKS_APART, match_surveys};
 use super::surveys::note;
 use super::tries::Tries;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::feedback::{COLUMNS, known_row};
+use super::known::{COLUMNS, known_row};
 use super::matching::CLOCKS_APART;
 use super::surveys::{note, step_locked, touch_in, write_state};
 use super::{Error, Result, Store};

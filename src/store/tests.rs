@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::feedback::Known;
+use super::known::Known;
 use super::*;
 use crate::domain::budget::Call;
 use crate::domain::close::{Close, Notice, Reopening};
@@ -232,7 +232,7 @@ async fn feedback_that_was_written_since_it_was_read_is_left_alone() {
         Box::pin(async move {
             let new = Known { feedback: told.clone(), survey_id: None, folds: None };
             let mut written = vec![feedback::write(connection, ACCOUNT, &[&new]).await?];
-            let read = feedback::read(connection, ACCOUNT, &[told]).await?;
+            let read = feedback::read(connection, ACCOUNT, &[told], Millis(i64::MIN)).await?;
             for row in [&read[0], &read[0], &new] {
                 written.push(feedback::write(connection, ACCOUNT, &[row]).await?);
             }

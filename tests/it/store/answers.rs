@@ -309,6 +309,37 @@ async fn a_page_is_folded_as_its_updates_are_one_by_one() {
 }
 
 #[tokio::test]
+async fn what_x_sent_last_is_kept_as_it_came() {
+    on_each_engine(async |bench| {
+        let sent = |feedback: &str, at: Millis| {
+            let mut update = told(feedback, at);
+            update.object.raw = format!("\"{feedback}\\n☃\u{1}\" {}", at.0);
+            update
+        };
+        let raw = async |feedback: &str, is_judged: bool| {
+            let known = bench.store.feedback(ACCOUNT, &FeedbackId::new(feedback)).await;
+            let mut known = known.unwrap().unwrap();
+            if is_judged {
+                known.judge();
+            }
+            known.object().raw.clone()
+        };
+        bench.fold(["900", "901", "902"].map(|id| sent(id, SCORED))).await;
+        bench.fold([sent("900", SENT), sent("901", COMMENTED), sent("903", SENT)]).await;
+        bench.fold([sent("900", NOW.minus(DELAY)), sent("901", SCORED)]).await;
+        assert_eq!(raw("900", false).await, sent("900", NOW.minus(DELAY)).object.raw);
+        assert_eq!(raw("901", false).await, sent("901", COMMENTED).object.raw);
+        let hint = vec![sent("902", COMMENTED), sent("903", NOW)];
+        bench.store.fold_hints(ACCOUNT, hint, NOW, NOW).await.unwrap();
+        bench.fold([sent("903", COMMENTED)]).await;
+        assert_eq!(raw("902", false).await, sent("902", COMMENTED).object.raw);
+        assert_eq!(raw("902", true).await, sent("902", SCORED).object.raw, "X's word of it");
+        assert_eq!(raw("903", true).await, sent("903", COMMENTED).object.raw);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_same_feedback_id_at_another_account_is_another_feedback() {
     on_each_engine(async |bench| {
         let sent = bench.sent("c-1", "7", "900").await;
