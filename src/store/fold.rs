@@ -156,6 +156,8 @@ async fn join(
     let mut joined: Vec<Changed> = Vec::with_capacity(batch.len());
     for told in batch {
         let (row, news) = match known.remove(&told.id) {
+            // Most of what is asked for again.
+            Some(row) if row.feedback.holds(told) => (row, News::NONE),
             Some(mut row) => {
                 let before = row.feedback.clone();
                 row.feedback.join(told.clone());
@@ -193,6 +195,9 @@ fn raw_from(batch: &[Feedback]) -> Millis {
 }
 
 impl News {
+    const NONE: Self =
+        Self { says_more: false, refutes: false, contradicts: false, moves_survey: false };
+
     fn between(before: Option<&Feedback>, after: &Feedback) -> Self {
         let grows = |count: fn(&Feedback) -> usize| count(after) > before.map_or(0, count);
         let becomes = |is: fn(&Feedback) -> bool| is(after) && !before.is_some_and(is);

@@ -127,6 +127,12 @@ impl Feedback {
         self.settle();
     }
 
+    /// Whether the other is X's word alone and all of it is known, so that joining it would change
+    /// nothing.
+    pub fn holds(&self, other: &Feedback) -> bool {
+        other.hints.is_empty() && other.refuted.is_empty() && self.words.holds(&other.words)
+    }
+
     /// Takes what is known by X's word out of the hints, and refutes what that contradicts.
     fn settle(&mut self) {
         let Self { words, hints, refuted, .. } = self;

@@ -128,6 +128,19 @@ proptest! {
     }
 
     #[test]
+    fn only_what_changes_nothing_is_held(
+        updates in prop::collection::vec(told(), 1..8),
+        (next, trust) in told(),
+    ) {
+        let whole = fold(updates).unwrap();
+        let next = Feedback::of(next, trust);
+        let mut joined = whole.clone();
+        joined.join(next.clone());
+        prop_assert_eq!(whole.holds(&next), trust == Trust::Word && joined == whole);
+        prop_assert!(joined.holds(&next) || trust != Trust::Word);
+    }
+
+    #[test]
     fn it_is_kept_and_read_whole(updates in prop::collection::vec(told(), 1..8)) {
         let whole = fold(updates).unwrap();
         let kept = serde_json::to_string(&whole).unwrap();

@@ -40,6 +40,18 @@ impl Told {
         self.updates.extend(other.updates);
     }
 
+    /// Whether joining the other would change nothing.
+    pub fn holds(&self, other: &Told) -> bool {
+        let is_held = match (&self.object, &other.object) {
+            (Some(one), Some(other)) => one.holds(other),
+            (_, other) => other.is_none(),
+        };
+        is_held
+            && self.scores.holds(&other.scores)
+            && self.texts.holds(&other.texts)
+            && self.updates.is_superset(&other.updates)
+    }
+
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -89,6 +101,10 @@ impl<T: Ord + Clone> Values<T> {
                 self.0.remove(&last.value);
             }
         }
+    }
+
+    fn holds(&self, other: &Self) -> bool {
+        other.0.iter().all(|(value, when)| self.0.get(value).is_some_and(|known| known <= when))
     }
 
     /// Leaves out the values that `other` has too.

@@ -332,8 +332,8 @@ async fn what_x_sent_last_is_kept_as_it_came() {
         let hint = vec![sent("902", COMMENTED), sent("903", NOW)];
         bench.store.fold_hints(ACCOUNT, hint, NOW, NOW).await.unwrap();
         bench.fold([sent("903", COMMENTED)]).await;
-        assert_eq!(raw("902", false).await, sent("902", COMMENTED).object.raw);
-        assert_eq!(raw("902", true).await, sent("902", SCORED).object.raw, "X's word of it");
+        assert_eq!(raw("902", false).await, sent("902", SCORED).object.raw, "X's word of it");
+        assert_eq!(raw("902", true).await, sent("902", SCORED).object.raw);
         assert_eq!(raw("903", true).await, sent("903", COMMENTED).object.raw);
     })
     .await;
