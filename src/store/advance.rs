@@ -97,6 +97,10 @@ async fn settle(
     now: Millis,
 ) -> Result<Option<Survey>> {
     let Some((mut survey, token)) = touch(connection, id).await? else { return Ok(None) };
+    // Another daemon may have, since it was read.
+    if matches!(survey.state, State::Sending { .. } | State::Sent(_) | State::Answered(_)) {
+        return Ok(None);
+    }
     let sent_at = feedback.object().created_at.unwrap_or(now);
     let delivery = Delivery {
         sent_at,
