@@ -294,7 +294,9 @@ def what_befell(world):
 
 
 def judge(surveyd, world):
-    assert world.faults == [], world.faults[:3]
+    # Whoever is killed has not heard how many calls X has left.
+    unheard = [fault for fault in world.faults if "429" in fault]
+    assert len(unheard) <= surveyd.kills and world.faults == unheard, world.faults[:3]
     assert len(world.events) >= 10_000, len(world.events)
     befallen = {what for _, what in world.met}
     assert befallen >= {

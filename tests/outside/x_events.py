@@ -143,15 +143,22 @@ class EventsWorld(World):
             return super().spend(account, call)
         with self.lock:
             plan, now, limit = self.plans[account.user_id], self.now_ms() // 1000, LIMITS[call]
-            self.calls[account.user_id] = calls = self.calls.get(account.user_id, 0) + 1
+            self.calls[account.user_id] = self.calls.get(account.user_id, 0) + 1
             window = self.used.setdefault((account.user_id, call), [0, 0])
             if now >= window[0]:
                 window[:] = [now + (SHORT_WINDOW_SECONDS if plan.no_budget_after else WINDOW_SECONDS), 0]
             window[1] += 1
-            if calls == plan.no_budget_after:
-                self.meet(account, "no budget")
-                window[1] = limit
             return limit, limit - window[1], window[0]
+
+    def leave_no_budget(self, account):
+        """Says so in the headers of this answer, once."""
+        with self.lock:
+            plan, window = self.plans[account.user_id], self.used[(account.user_id, "events")]
+            is_due = 0 < plan.no_budget_after <= self.calls[account.user_id]
+            if is_due and (account.user_id, "no budget") not in self.met:
+                self.meet(account, "no budget")
+                window[1] = LIMITS["events"]
+            return LIMITS["events"], LIMITS["events"] - window[1], window[0]
 
 
 class EventsHandler(Handler):
@@ -168,6 +175,7 @@ class EventsHandler(Handler):
             raise Refusal(429, 88, "Rate limit exceeded", scripted=True)
         if failing:
             return self.fail(how)
+        self.limits = world.leave_no_budget(account)
         return super().events(account, query)
 
     def fail(self, how):
