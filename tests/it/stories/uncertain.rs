@@ -64,7 +64,7 @@ async fn a_miss_is_no_proof_before_the_events_can_be_read() {
     stage.fault(Call::Create, 1, Fault::done_later(seconds(50)));
     stage.close("c-1", ANA).await;
     stage.pass(hours(24)).await;
-    stage.fault(Call::Events, 20, Fault::cut_before());
+    stage.fault(Call::Events, 100, Fault::cut_before());
     stage.pass(hours(2)).await;
     assert_eq!(stage.state("c-1").await, "uncertain", "what cannot be read proves nothing");
     stage.pass(days(1)).await;
