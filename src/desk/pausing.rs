@@ -90,6 +90,33 @@ impl Desk {
         Ok(())
     }
 
+    /// Gives a hold without an end its end, by what X says the time is now. Our own clock may be behind
+    /// and would end it at once; so might an answer of before the hold, had the clock been set since.
+    pub async fn date_hold(&self) -> store::Result<()> {
+        let hold = self.store.hold(self.name()).await?;
+        if hold.is_none_or(|hold| hold.until_at.is_some()) {
+            return Ok(());
+        }
+        let now = self.now();
+        let is_away = self.reading_trouble.until(now).is_some_and(|until| until > now);
+        // Half of the calls are a paused account's.
+        if is_away || self.calls_spare(Call::VerifyCredentials).await? == 0 {
+            return Ok(());
+        }
+        if self.take_calls(Call::VerifyCredentials, 1).await?.is_err() {
+            return Ok(());
+        }
+        let asked_at = self.now();
+        self.verify_credentials().await?;
+        if let Some(at_x) = self.x.time_told_since(asked_at) {
+            // What has been read before is no reading past the hold, by whatever clock it was read.
+            let done_to = self.store.poll_state(self.name()).await?.done_to;
+            let until_at = done_to.map_or(at_x, |done_to| done_to.max(at_x));
+            self.store.date_hold(self.name(), until_at).await?;
+        }
+        Ok(())
+    }
+
     /// `None` where the word to stop comes first.
     async fn verify_credentials(&self) -> store::Result<Option<Result<x::Verified, x::Error>>> {
         let asked = self.x.verify_credentials(&self.keys, self.now());

@@ -105,15 +105,14 @@ pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> 
 /// Ends the hold after a restored backup once X's events have been read past the restore: by then
 /// all that was sent since the backup was made is known.
 pub async fn end_restore(desk: &Desk) -> Result<()> {
-    let Some(restored_at) = desk.store.progress(desk.name()).await?.restored_at else {
-        return Ok(());
-    };
-    let needed = restored_at.plus(desk.limits.settle_after).plus(MARGIN);
+    let Some(hold) = desk.store.hold(desk.name()).await? else { return Ok(()) };
+    let Some(until_at) = hold.until_at else { return desk.date_hold().await };
+    let needed = until_at.plus(desk.limits.settle_after).plus(MARGIN);
     let done_to = desk.store.poll_state(desk.name()).await?.done_to;
     if done_to.is_none_or(|done_to| done_to < needed) {
         return Ok(());
     }
-    if let Some(until) = held_by_gaps(desk, restored_at, needed).await? {
+    if let Some(until) = held_by_gaps(desk, until_at, needed).await? {
         if desk.said.is_news("gaps hold", until) {
             info!(
                 event = "account.held",

@@ -67,7 +67,7 @@ pub enum Fault {
 /// the last hours, which X does not tell yet, must not be sent again meanwhile. What is sent by then is
 /// known once the daemon has read X's events past it.
 pub async fn hold(desk: &Desk, from: Millis) -> store::Result<()> {
-    desk.store.hold_for_rebuild(desk.name(), from, desk.x_now_at_most()).await
+    desk.store.hold_for_rebuild(desk.name(), from, desk.now()).await
 }
 
 /// Rebuilds one account. What was done when it is broken off stays whole, and is gone on with.
@@ -76,6 +76,8 @@ pub async fn rebuild(desk: &Desk, wanted: Wanted, tell: &dyn Fn(News)) -> Result
     if let Some(paused) = desk.store.paused(desk.name()).await? {
         return Err(Fault::Paused { since: paused.paused_at, why: paused.why });
     }
+    // The daemon does it otherwise, at its first pass.
+    desk.date_hold().await?;
     // X's clock says how late it may be asked for.
     desk.ask_the_time().await?;
     let latest = desk.x_now_at_least().minus(desk.limits.events_horizon);

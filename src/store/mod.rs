@@ -58,7 +58,7 @@ pub use deciding::{Looked, held};
 pub use fold::Folded;
 pub use matching::CLOCKS_APART;
 pub use optouts::OptOut;
-pub use progress::Progress;
+pub use progress::{Hold, Progress};
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
 pub use rebuild::{MadeAnew, Rebuild};
 pub use rebuilt::Making;

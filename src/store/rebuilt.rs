@@ -63,8 +63,9 @@ impl Store {
         Ok(known.is_some())
     }
 
-    /// Holds the sends of an account until X's events are read past `now`, by X's clock: what was
-    /// sent last, X does not tell yet. A hold that there is goes on as it was.
+    /// Holds the sends of an account until X has told the time and its events are read past it: what
+    /// was sent last, X does not tell yet. `now` is our clock's. A hold that there is goes on as it
+    /// was.
     pub async fn hold_for_rebuild(&self, account: &str, from: Millis, now: Millis) -> Result<()> {
         let account = account.to_owned();
         self.writer

@@ -138,6 +138,14 @@ impl Client {
         seen.is_some_and(|seen| !seen.is_set_back(now) && now < seen.at.plus(TOLD_LATELY))
     }
 
+    /// X's now, as its last answer was dated, where that was asked for at `asked_at` by our clock or
+    /// later.
+    pub fn time_told_since(&self, asked_at: Millis) -> Option<Millis> {
+        let seen = *self.clock_seen.lock().expect("no holder of this lock can panic");
+        let seen = seen.filter(|seen| seen.at >= asked_at)?;
+        Some(Millis(seen.at.0.saturating_add(seen.apart?.most)))
+    }
+
     /// Whether X's last answer bears our clock out.
     pub fn confirms_clock(&self, now: Millis) -> bool {
         let seen = *self.clock_seen.lock().expect("no holder of this lock can panic");

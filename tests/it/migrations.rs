@@ -254,7 +254,7 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
 }
 
 /// Takes the readings' schema back, and what came after it.
-const BEFORE_READING: [&str; 13] = [
+const BEFORE_READING: [&str; 14] = [
     "drop table unread",
     "drop index feedback_judged",
     "drop index feedback_waiting",
@@ -264,6 +264,7 @@ const BEFORE_READING: [&str; 13] = [
     "drop table rebuild",
     "drop table rebuild_told",
     "drop table rebuilt",
+    "alter table restore_hold drop column until_at",
     "alter table restore_hold drop column rebuild_from",
     "drop table reading",
     "create table poll (account text primary key, done_to bigint, window_from bigint, \

@@ -24,7 +24,7 @@ use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
 use surveyd::watcher::spool::{self, Spool};
 use surveyd::watcher::talks::Talks;
 use surveyd::watcher::{Intake, Receiver};
-use surveyd::{scheduler, x};
+use surveyd::{rebuild, scheduler, x};
 
 use super::START;
 use super::database::Database;
@@ -148,6 +148,21 @@ impl Stage {
         let is_noticed = self.store.notice_restore(accounts, self.now()).await.unwrap();
         self.restart().await;
         is_noticed
+    }
+
+    /// The database is taken for lost, and a rebuild is about to make it anew.
+    pub async fn hold_for_rebuild(&self) {
+        for (desk, _) in &self.staff {
+            rebuild::hold(desk, START).await.unwrap();
+        }
+    }
+
+    /// surveyd finds more sends beside its database than in it, as after an old backup was restored.
+    pub async fn restore_a_backup(&self) {
+        let database = self.database.location.file().expect("a server's has no count beside it");
+        std::fs::write(format!("{}.sends", database.display()), "1000").unwrap();
+        let names = self.staff.iter().map(|(desk, _)| desk.name().to_owned()).collect();
+        assert!(self.store.notice_restore(names, self.now()).await.unwrap());
     }
 
     pub fn config(&self) -> &Config {

@@ -4,7 +4,7 @@ use std::fs;
 
 use futures_util::FutureExt as _;
 use surveyd::domain::survey::State;
-use surveyd::store::{Error, Progress};
+use surveyd::store::{Error, Hold, Progress};
 
 use super::*;
 
@@ -102,6 +102,27 @@ async fn a_database_brought_back_from_a_backup_holds_all_sends_until_x_has_been_
             bench.begin(leased, later).await;
         }
         assert!(!bench.noticed(later).await, "noticed once");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hold_has_no_end_until_x_has_told_the_time_and_keeps_the_end_it_is_given() {
+    on_each_engine(async |bench| {
+        let hold = async || bench.store.hold(ACCOUNT).await.unwrap();
+        bench.store.date_hold(ACCOUNT, DUE).await.unwrap();
+        assert_eq!(hold().await, None);
+        bench.sending("c-1", "7", START).await;
+        if !bench.noticed(DUE).await {
+            bench.store.hold_for_rebuild(ACCOUNT, START, DUE).await.unwrap();
+        }
+        assert_eq!(hold().await, Some(Hold { until_at: None }));
+        bench.store.date_hold(ACCOUNT, DUE.plus(HOUR)).await.unwrap();
+        bench.store.date_hold(ACCOUNT, DUE).await.unwrap();
+        let ends = Hold { until_at: Some(DUE.plus(HOUR)) };
+        assert_eq!(hold().await, Some(ends));
+        bench.store.hold_for_rebuild(ACCOUNT, START, DUE.plus(24 * HOUR)).await.unwrap();
+        assert_eq!(hold().await, Some(ends), "a hold that there is goes on");
     })
     .await;
 }

@@ -1,11 +1,13 @@
 //! When somebody sets the clock of surveyd's machine: X's tells which of the two is wrong.
 
+use std::pin::Pin;
+
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::{Call, Fault, Scripted};
 
 use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage};
-use crate::harness::{START, days, hours, minutes};
+use crate::harness::{START, days, hours, minutes, seconds};
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
@@ -84,6 +86,47 @@ async fn a_prompt_begun_by_a_wrong_clock_is_found_and_not_sent_again() {
     assert_eq!(stage.state("c-1").await, "sent");
     assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (1, 1));
 }
+
+#[tokio::test]
+async fn a_hold_is_not_ended_by_a_clock_that_was_behind_when_it_began() {
+    let holds: [(&str, Begins); 2] = [
+        ("a rebuild", |stage| Box::pin(stage.hold_for_rebuild())),
+        ("a restored backup", |stage| Box::pin(stage.restore_a_backup())),
+    ];
+    for (what, begin) in holds {
+        let mut stage = Stage::new().await;
+        stage.close("c-1", ANA).await;
+        stage.pass(minutes(6)).await;
+        assert_eq!(stage.prompted(ANA), 1);
+        stage.set_clock_ahead(-2 * DAY);
+        begin(&stage).await;
+        stage.set_clock_ahead(0);
+        stage.close("c-2", BEN).await;
+        stage.pass(hours(11)).await;
+        assert_eq!(stage.prompted(BEN), 0, "{what}: X's events are a day late");
+        stage.close("c-3", BEN).await;
+        stage.pass(hours(11)).await;
+        stage.close("c-4", BEN).await;
+        stage.pass(hours(4)).await;
+        assert_eq!(stage.prompted(BEN), 1, "{what}: X's events have been read past it");
+    }
+}
+
+#[tokio::test]
+async fn a_hold_of_a_clock_that_stays_behind_ends_by_xs() {
+    let mut stage = Stage::new().await;
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(6)).await;
+    stage.set_clock_ahead(-2 * DAY);
+    stage.restore_a_backup().await;
+    stage.pass(hours(1)).await;
+    let began = stage.sandbox.now().minus(hours(1));
+    let hold = stage.store.hold("acme").await.unwrap().expect("it goes on");
+    let until = hold.until_at.expect("X has told the time");
+    assert!(until.since(began) <= minutes(1) && began.since(until) <= seconds(2), "{until:?}");
+}
+
+type Begins = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 fn zoned(at: Millis) -> jiff::Zoned {
     jiff::Timestamp::from_millisecond(at.0).unwrap().to_zoned(jiff::tz::TimeZone::UTC)
