@@ -6,6 +6,7 @@ mod pausing;
 mod trouble;
 
 pub use calls::Calls;
+pub use pausing::asked_again_at;
 pub use trouble::{Said, Trouble};
 
 use std::fmt;

@@ -10,6 +10,13 @@ use crate::domain::time::Millis;
 use crate::store::{self, Paused};
 use crate::x;
 
+/// When X is asked about a paused account next. What lies further ahead than the wait for it was set
+/// before the clock was set back.
+pub fn asked_again_at(paused: &Paused, now: Millis) -> Millis {
+    let is_ahead = paused.probe_at.since(now) > paused.probe_wait + policy::PROBE_FIRST;
+    if is_ahead { now } else { paused.probe_at }
+}
+
 impl Desk {
     /// Stops all work for the account until X has been asked about it.
     pub async fn pause(&self, why: &Failure) -> store::Result<()> {
@@ -51,8 +58,9 @@ impl Desk {
     /// Asks X about a paused account once its time has come. When to ask again; `None`: it works.
     pub async fn probe(&self, paused: Paused) -> store::Result<Option<Millis>> {
         let now = self.now();
-        if now < paused.probe_at {
-            return Ok(Some(paused.probe_at));
+        let probe_at = asked_again_at(&paused, now);
+        if now < probe_at {
+            return Ok(Some(probe_at));
         }
         if let Err(until) = self.take_calls(Call::VerifyCredentials, 1).await? {
             return Ok(Some(until));

@@ -15,7 +15,7 @@ mod settle;
 mod shows;
 mod windows;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, asked_again_at};
 use crate::domain::time::Millis;
 use crate::store::Result;
 use evidence::Settling;
@@ -38,7 +38,8 @@ pub struct Poller {
 pub async fn tick(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
     if let Some(paused) = desk.store.paused(desk.name()).await? {
         // The scheduler asks X about the account, and may not have come to it.
-        return Ok(Some(paused.probe_at.max(desk.now()).plus(desk.limits.poll_interval)));
+        let asked_at = asked_again_at(&paused, desk.now()).max(desk.now());
+        return Ok(Some(asked_at.plus(desk.limits.poll_interval)));
     }
     let now = desk.now();
     let is_ahead = |at: &Millis| *at > now && !is_set_back(*at, now, desk);

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::desk::{Calls, Desk};
 use crate::domain::budget::Call;
@@ -28,6 +28,8 @@ const PRICED_EVERY: Duration = Duration::from_secs(5 * 60);
 const LEARNED_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 const LEARNED_FROM: u32 = 2_000;
 const LEARNED_SINCE: Duration = Duration::from_secs(28 * 24 * 60 * 60);
+/// How often it is looked for what a clock that ran ahead has put off; at once where it is set back.
+const PULLED_BACK_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// When a prompt is asked about again that X gave no answer about.
 const AFTER_FAULT: Duration = Duration::from_secs(5 * 60);
@@ -36,6 +38,7 @@ const AFTER_FAULT: Duration = Duration::from_secs(5 * 60);
 pub struct Shows {
     schedule: Option<Scheduled>,
     pace: Pace,
+    pulled_back_at: Option<Millis>,
     /// How many due prompts found no call in the last pass.
     left: usize,
 }
@@ -50,6 +53,10 @@ struct Scheduled {
 /// Asks about the prompts that are due. When the next wants to be asked about.
 pub async fn shows(desk: &Desk, shows: &mut Shows) -> Result<Option<Millis>> {
     let now = desk.now();
+    if !shows.pulled_back_at.is_some_and(|at| is_recent(at, PULLED_BACK_EVERY, now)) {
+        pull_back(desk, now).await?;
+        shows.pulled_back_at = Some(now);
+    }
     let next = desk.store.next_show(desk.name()).await?;
     if next.is_none_or(|next| next > now) || desk.stop.is_stopping() {
         return Ok(next);
@@ -83,6 +90,31 @@ pub async fn shows(desk: &Desk, shows: &mut Shows) -> Result<Option<Millis>> {
     Ok(next.map(|next| if round.left > 0 { next.max(now.plus(wait)) } else { next }))
 }
 
+/// What is dated ahead is of before the clock was set back.
+fn is_recent(at: Millis, every: Duration, now: Millis) -> bool {
+    at <= now && now < at.plus(every)
+}
+
+/// Puts right what was planned by a clock that ran ahead: it would be asked about only once the clock
+/// had come there again.
+async fn pull_back(desk: &Desk, now: Millis) -> Result<()> {
+    let bounds = desk.limits.freshness();
+    let first = bounds.first(now).map_or(now, |at| at.max(now.plus(AFTER_FAULT)));
+    let latest = now.plus(bounds.fresh_for);
+    let pulled = desk.store.pull_back_shows(desk.name(), now, (first, latest)).await?;
+    if pulled > 0 {
+        info!(
+            event = "poll.pulled_back",
+            account = desk.name(),
+            prompts = pulled,
+            "this machine's clock ran ahead and was put right: {pulled} prompts of account {} that \
+             were to be asked about later are asked about now",
+            desk.name(),
+        );
+    }
+    Ok(())
+}
+
 /// The schedule, brought up to date where it is time.
 async fn schedule(
     desk: &Desk,
@@ -92,10 +124,8 @@ async fn schedule(
 ) -> Result<Scheduled> {
     let now = desk.now();
     let bounds = desk.limits.freshness();
-    // What is dated ahead is of before the clock was set back.
-    let is_recent = |at: Millis, every: Duration| at <= now && now < at.plus(every);
     let mut scheduled = match scheduled {
-        Some(scheduled) if is_recent(scheduled.learned_at, LEARNED_EVERY) => scheduled,
+        Some(scheduled) if is_recent(scheduled.learned_at, LEARNED_EVERY, now) => scheduled,
         Some(_) | None => {
             let read_to = desk.store.poll_state(desk.name()).await?.done_to;
             let since = now.minus(LEARNED_SINCE);
@@ -105,7 +135,7 @@ async fn schedule(
             Scheduled { schedule, learned_at: now, priced_at: Millis(i64::MIN) }
         }
     };
-    if !is_recent(scheduled.priced_at, PRICED_EVERY) {
+    if !is_recent(scheduled.priced_at, PRICED_EVERY, now) {
         let crowd = desk.store.crowd(desk.name(), now).await?;
         scheduled.schedule.set_price(&crowd, calls_a_minute, left);
         scheduled.priced_at = now;

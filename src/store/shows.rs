@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
 use super::{Result, Store};
 use crate::domain::freshness::{Crowd, Fresh, Observed};
@@ -61,6 +61,15 @@ const SHOWN: &str = "update survey set show_at = $1, shown_at = coalesce($2, sho
 /// X has pointed at a prompt: it is asked about before all others, as long as it is fresh.
 pub const SHOW_FIRST: &str = "update survey set show_at = 0 where id = $1 and show_at is not null";
 
+/// Of daemons that share a database, the clocks may differ a little.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+const AHEAD: &str = "account = $1 and show_at > $2 and (shown_at > $3 or show_at > $4 or \
+     (shown_at is null and show_at > $5))";
+
+const PULL_BACK: &str = "update survey set show_at = $2, \
+     shown_at = case when shown_at > $3 then null else shown_at end where ";
+
 const CROWD: &str = "select ($2 - sent_at) / $3, cast(count(*) as bigint) from survey \
      where account = $1 and show_at is not null and state = 'sent' and sent_at <= $2 group by 1";
 
@@ -102,6 +111,41 @@ impl Store {
         let next: Option<i64> =
             sqlx::query_scalar(NEXT_SHOW).bind(account).fetch_one(&self.readers).await?;
         Ok(next.map(Millis))
+    }
+
+    /// Makes due at once what a clock that ran ahead has put off, and forgets that it was asked about
+    /// at a time that is still to come. Of these, none was to be asked about later than `first` where
+    /// X was never asked about it, and none later than `latest`. How many they were.
+    pub async fn pull_back_shows(
+        &self,
+        account: &str,
+        now: Millis,
+        (first, latest): (Millis, Millis),
+    ) -> Result<u64> {
+        let [most, latest, first] = [now, latest, first].map(|at| at.plus(CLOCKS_APART));
+        let bounds = [now, most, latest, first];
+        let sql = format!("select id from survey where {AHEAD} order by id limit 1");
+        let mut found = sqlx::query_scalar(AssertSqlSafe(sql)).bind(account);
+        for bound in bounds {
+            found = found.bind(bound.0);
+        }
+        let found: Option<String> = found.fetch_optional(&self.readers).await?;
+        if found.is_none() {
+            return Ok(0);
+        }
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = format!("{PULL_BACK}{AHEAD}");
+                    let mut pulled = sqlx::query(AssertSqlSafe(sql)).bind(account);
+                    for bound in bounds {
+                        pulled = pulled.bind(bound.0);
+                    }
+                    Ok(pulled.execute(connection).await?.rows_affected())
+                })
+            })
+            .await
     }
 
     /// Sets when prompts are asked about next. One whose answer has become complete meanwhile stays

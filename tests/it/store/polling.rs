@@ -182,6 +182,35 @@ async fn prompts_are_asked_about_when_their_time_has_come() {
 }
 
 #[tokio::test]
+async fn what_a_clock_that_ran_ahead_has_put_off_is_due_at_once() {
+    on_each_engine(async |bench| {
+        let (first, latest) = (TO.plus(5 * MINUTE), TO.plus(168 * HOUR));
+        let pull_back =
+            async || bench.store.pull_back_shows(ACCOUNT, TO, (first, latest)).await.unwrap();
+        let put_off = async |person, id, asked_at, to| {
+            let survey = bench.shown(person, id, Some(TO)).await;
+            let again = Shown { asked_at, ..shown(&survey, TO, Some(to)) };
+            bench.store.show_again(vec![again]).await.unwrap();
+        };
+        put_off("1", "901", Some(TO), TO.plus(144 * HOUR)).await;
+        put_off("2", "902", Some(TO.plus(SECOND)), TO.plus(HOUR)).await;
+        put_off("3", "903", None, first).await;
+        assert_eq!(pull_back().await, 0, "a long gap, a clock beside ours, a first question");
+        put_off("4", "904", Some(TO.plus(HOUR)), TO.plus(2 * HOUR)).await;
+        put_off("5", "905", Some(TO), latest.plus(HOUR)).await;
+        put_off("6", "906", None, first.plus(HOUR)).await;
+        assert_eq!(pull_back().await, 3);
+        let mut due = bench.store.to_show(ACCOUNT, 10, TO).await.unwrap();
+        due.sort_by_key(|due| due.feedback_id.to_string());
+        let due: Vec<_> =
+            due.iter().map(|due| (due.feedback_id.as_str(), due.fresh.asked_at)).collect();
+        assert_eq!(due, [("904", None), ("905", Some(TO)), ("906", None)]);
+        assert_eq!(pull_back().await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_prompt_that_is_answered_in_full_is_not_asked_about_any_more() {
     on_each_engine(async |bench| {
         let survey = bench.shown("7", "900", Some(TO)).await;

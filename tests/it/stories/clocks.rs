@@ -126,6 +126,53 @@ async fn a_hold_of_a_clock_that_stays_behind_ends_by_xs() {
     assert!(until.since(began) <= minutes(1) && began.since(until) <= seconds(2), "{until:?}");
 }
 
+#[tokio::test]
+async fn answers_are_seen_in_minutes_after_a_clock_that_ran_ahead_is_put_right() {
+    let setup = Setup { poll: "interval = \"5m\"", ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(10)).await;
+    stage.set_clock_ahead(DAY);
+    stage.close("c-2", BEN).await;
+    stage.pass(minutes(8)).await;
+    assert_eq!(stage.state("c-2").await, "sent");
+    stage.set_clock_ahead(0);
+    stage.answer(ANA, Some(4), None);
+    stage.answer(BEN, Some(5), None);
+    stage.pass(minutes(10)).await;
+    for conversation in ["c-1", "c-2"] {
+        assert_eq!(stage.state(conversation).await, "answered");
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_that_was_never_asked_about_is_not_put_off_by_a_clock_that_ran_ahead() {
+    let setup = Setup { poll: "interval = \"5m\"", ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    stage.set_clock_ahead(DAY);
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(5)).await;
+    assert_eq!((stage.prompted(ANA), stage.calls(Call::Show)), (1, 0));
+    stage.set_clock_ahead(0);
+    stage.answer(ANA, Some(4), None);
+    stage.pass(minutes(10)).await;
+    assert_eq!(stage.state("c-1").await, "answered");
+}
+
+#[tokio::test]
+async fn a_pause_made_by_a_clock_that_ran_ahead_is_asked_about_as_soon_as_any() {
+    let mut stage = Stage::new().await;
+    let refusal = Scripted::error(401, 32, "Could not authenticate you.");
+    stage.set_clock_ahead(DAY);
+    stage.fault(Call::Create, 1, Fault::instead(refusal));
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(5)).await;
+    assert!(stage.store.paused("acme").await.unwrap().is_some());
+    stage.set_clock_ahead(0);
+    stage.pass(minutes(2)).await;
+    assert_eq!(stage.store.paused("acme").await.unwrap(), None);
+}
+
 type Begins = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 fn zoned(at: Millis) -> jiff::Zoned {
