@@ -17,6 +17,23 @@ impl Desk {
         Ok(taken.map_err(|until| self.by_our_clock(until)))
     }
 
+    /// The same of calls that are spread evenly, so many a minute; it may be none.
+    pub async fn take_paced_calls(
+        &self,
+        call: Call,
+        wanted: (u32, f64),
+    ) -> store::Result<Result<u32, Millis>> {
+        let now = self.x_now_at_least();
+        let taken = self.store.take_paced_calls(self.name(), call, wanted, now).await?;
+        Ok(taken.map_err(|until| self.by_our_clock(until)))
+    }
+
+    /// How many of them may be made now.
+    pub async fn calls_paced(&self, call: Call, calls_a_minute: f64) -> store::Result<u32> {
+        let now = self.x_now_at_least();
+        self.store.calls_paced(self.name(), call, calls_a_minute, now).await
+    }
+
     /// When the next call may be made; `None`: now.
     pub async fn calls_free_at(&self, call: Call) -> store::Result<Option<Millis>> {
         let until = self.store.calls_free_at(self.name(), call, self.x_now_at_least()).await?;

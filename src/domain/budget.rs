@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::freshness::Pace;
 use super::time::Millis;
 
 /// The calls that X limits by the quarter of an hour.
@@ -90,7 +91,7 @@ pub struct Told {
 }
 
 /// The account's use of one kind of call.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Window {
     /// Calls begun, by minute since the epoch.
@@ -102,9 +103,38 @@ pub struct Window {
     held_until: Option<Millis>,
     /// How often a 429 came in a row without naming a time.
     holds: u32,
+    /// Of calls that are spread evenly.
+    pace: Pace,
 }
 
 impl Window {
+    /// How many of the calls that are spread evenly may be made now.
+    pub fn paced(&self, calls_a_minute: f64, now: Millis) -> u32 {
+        let mut pace = self.pace;
+        pace.calls(calls_a_minute, now)
+    }
+
+    /// Takes up to `wanted` of the calls that are spread evenly: how many, which may be none before
+    /// their time, or when any may be made.
+    pub fn take_paced(
+        &mut self,
+        limit: u32,
+        (wanted, calls_a_minute): (u32, f64),
+        now: Millis,
+    ) -> Result<u32, Millis> {
+        let due = self.pace.calls(calls_a_minute, now).min(wanted);
+        let mut taken = 0;
+        while taken < due {
+            match self.take(limit, now) {
+                Ok(()) => taken += 1,
+                Err(until) if taken == 0 => return Err(until),
+                Err(_) => break,
+            }
+        }
+        self.pace.spend(taken);
+        Ok(taken)
+    }
+
     /// Takes one call, or says when the next may be made.
     pub fn take(&mut self, limit: u32, now: Millis) -> Result<(), Millis> {
         if let Some(until) = self.held(now) {
@@ -249,6 +279,36 @@ mod tests {
                 prop_assert!(inside <= limit as usize);
             }
         }
+    }
+
+    #[test]
+    fn daemons_that_spend_of_one_budget_share_one_pace() {
+        let mut window = Window::default();
+        let mut taken = 0;
+        for second in 0..1_800 {
+            // The clock of the second is a little behind.
+            for behind in [0, 700] {
+                let now = Millis(1_000_000_000 + 1_000 * second - behind);
+                let text = serde_json::to_string(&window).unwrap();
+                window = serde_json::from_str(&text).unwrap();
+                taken += window.take_paced(180, (5, 10.0), now).unwrap();
+            }
+        }
+        // A minute's calls at once, and 10 a minute for half an hour.
+        assert!((308..=310).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn calls_that_cannot_wait_are_taken_whatever_the_pace() {
+        let mut window = Window::default();
+        let now = Millis(1_000_000_000);
+        assert_eq!(window.take_paced(180, (50, 10.0), now), Ok(10));
+        assert_eq!((window.paced(10.0, now), window.take_paced(180, (50, 10.0), now)), (0, Ok(0)));
+        assert_eq!(window.take(180, now), Ok(()));
+        let later = now.plus(Duration::from_secs(30));
+        assert_eq!(window.paced(10.0, later), 5);
+        let until = window.hold(None, later);
+        assert_eq!(window.take_paced(180, (50, 10.0), later), Err(until));
     }
 
     #[test]

@@ -37,7 +37,6 @@ const AFTER_FAULT: Duration = Duration::from_secs(5 * 60);
 #[derive(Debug, Default)]
 pub struct Shows {
     schedule: Option<Scheduled>,
-    pace: Pace,
     pulled_back_at: Option<Millis>,
     /// How many due prompts found no call in the last pass.
     left: usize,
@@ -74,15 +73,16 @@ pub async fn shows(desk: &Desk, shows: &mut Shows) -> Result<Option<Millis>> {
     let of = |due: Vec<ToShow>, calls| {
         schedule.round(due, calls, now, |due| by_our_clock(desk, due.fresh))
     };
-    let mut first = of(pointed_at, OUT_OF_TURN_MAX);
-    let mut round = of(due, shows.pace.calls(calls_a_minute, now));
+    let first = of(pointed_at, OUT_OF_TURN_MAX);
+    let round = of(due, desk.calls_paced(Call::Show, calls_a_minute).await?);
     shows.left = round.left;
-    shows.pace.spend(u32::try_from(round.asked.len()).unwrap_or(u32::MAX));
-    first.over.append(&mut round.over);
-    first.asked.append(&mut round.asked);
-    let over = first.over.iter().map(|prompt| told(prompt, None, None)).collect();
-    desk.store.show_again(over).await?;
-    if let Some(until) = ask(desk, schedule, first.asked).await? {
+    let over = first.over.iter().chain(&round.over).map(|prompt| told(prompt, None, None));
+    desk.store.show_again(over.collect()).await?;
+    let asked = match take(desk, first.asked, round.asked, calls_a_minute).await? {
+        Ok(asked) => asked,
+        Err(until) => return Ok(Some(until)),
+    };
+    if let Some(until) = ask(desk, schedule, asked).await? {
         return Ok(Some(until));
     }
     let wait = Pace::wait(calls_a_minute, together);
@@ -143,18 +143,40 @@ async fn schedule(
     Ok(scheduled)
 }
 
-/// Asks about prompts, as far as the budget goes. Until when X must not be asked again, where it must
-/// not.
-async fn ask(desk: &Desk, schedule: &Schedule, mut asked: Vec<ToShow>) -> Result<Option<Millis>> {
+/// Takes the calls for prompts out of the budget, those out of turn before the others: whom to ask
+/// about, as far as it goes, or when any may be asked about.
+async fn take(
+    desk: &Desk,
+    mut first: Vec<ToShow>,
+    mut in_turn: Vec<ToShow>,
+    calls_a_minute: f64,
+) -> Result<std::result::Result<Vec<ToShow>, Millis>> {
+    let count = |asked: &[ToShow]| u32::try_from(asked.len()).unwrap_or(u32::MAX);
+    if !first.is_empty() {
+        match desk.take_calls(Call::Show, count(&first)).await? {
+            Ok(taken) => first.truncate(taken as usize),
+            Err(until) => return Ok(Err(until)),
+        }
+    }
+    if !in_turn.is_empty() {
+        match desk.take_paced_calls(Call::Show, (count(&in_turn), calls_a_minute)).await? {
+            // Fewer where another daemon has taken some since.
+            Ok(taken) => in_turn.truncate(taken as usize),
+            Err(until) if first.is_empty() => return Ok(Err(until)),
+            Err(_) => in_turn.clear(),
+        }
+    }
+    first.append(&mut in_turn);
+    Ok(Ok(first))
+}
+
+/// Asks about prompts for which calls have been taken. Until when X must not be asked again, where it
+/// must not.
+async fn ask(desk: &Desk, schedule: &Schedule, asked: Vec<ToShow>) -> Result<Option<Millis>> {
     if asked.is_empty() {
         return Ok(None);
     }
-    let wanted = u32::try_from(asked.len()).unwrap_or(u32::MAX);
-    let allowed = match desk.take_calls(Call::Show, wanted).await? {
-        Ok(allowed) => allowed,
-        Err(until) => return Ok(Some(until)),
-    };
-    asked.truncate(allowed as usize);
+    let allowed = u32::try_from(asked.len()).unwrap_or(u32::MAX);
     let calls = Calls::as_budgeted();
     let answers = stream::iter(asked).map(|prompt| async {
         if !calls.begin() {

@@ -67,6 +67,20 @@ pub async fn take(
     Ok(Ok(taken))
 }
 
+/// The same of calls that are spread evenly; none before their time.
+async fn take_paced(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    wanted: (u32, f64),
+    now: Millis,
+) -> Result<std::result::Result<u32, Millis>> {
+    let mut window = open(connection, account, call).await?;
+    let taken = window.take_paced(call.limit(), wanted, now);
+    keep(connection, account, call, &window).await?;
+    Ok(taken)
+}
+
 /// Gives back a call that is known not to have been carried out.
 pub async fn give_back(
     connection: &mut AnyConnection,
@@ -105,6 +119,34 @@ impl Store {
                 Box::pin(async move { take(connection, &account, call, wanted, now).await })
             })
             .await
+    }
+
+    /// Takes up to `wanted` calls of those that are spread evenly, so many a minute, over all daemons
+    /// that spend of this budget: how many, which may be none, or when any may be made.
+    pub async fn take_paced_calls(
+        &self,
+        account: &str,
+        call: Call,
+        wanted: (u32, f64),
+        now: Millis,
+    ) -> Result<std::result::Result<u32, Millis>> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { take_paced(connection, &account, call, wanted, now).await })
+            })
+            .await
+    }
+
+    /// How many of the calls that are spread evenly may be made now.
+    pub async fn calls_paced(
+        &self,
+        account: &str,
+        call: Call,
+        calls_a_minute: f64,
+        now: Millis,
+    ) -> Result<u32> {
+        Ok(self.window(account, call).await?.paced(calls_a_minute, now))
     }
 
     /// Believes X's headers where they say anything that we do not know; else nothing is written.

@@ -5,13 +5,20 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Millis, minutes};
 
 /// So many minutes' calls may be made at once, after a time without.
 const SAVED_MOST: f64 = 1.0;
 
-/// Calls that have not been made yet. Losing it costs next to nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// Clocks that differ by no more are of two daemons, or of one that heard X's anew; none was set back.
+const SET_BACK: Duration = Duration::from_secs(60);
+
+/// Calls that have not been made yet: one number for all who spend of one budget. Losing it costs next
+/// to nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Pace {
     saved: f64,
     at: Option<Millis>,
@@ -21,12 +28,13 @@ impl Pace {
     /// How many calls may be made now.
     pub fn calls(&mut self, calls_a_minute: f64, now: Millis) -> u32 {
         let most = (calls_a_minute * SAVED_MOST).max(1.0);
-        self.saved = match self.at {
-            None => most,
+        let (saved, at) = match self.at {
+            None => (most, now),
             // A clock that was set back has not taken anything away.
-            Some(at) => (self.saved + minutes(now.since(at)) * calls_a_minute).min(most),
+            Some(at) if at.since(now) > SET_BACK => (self.saved, now),
+            Some(at) => (self.saved + minutes(now.since(at)) * calls_a_minute, at.max(now)),
         };
-        self.at = Some(now);
+        (self.saved, self.at) = (saved.min(most), Some(at));
         self.saved as u32
     }
 

@@ -81,6 +81,8 @@ pub struct Stage {
     intake: Intake,
     /// Its end would tell the staff to stop.
     stop: StopSender,
+    /// Of the other daemons.
+    others: Vec<StopSender>,
 }
 
 impl Stage {
@@ -121,6 +123,7 @@ impl Stage {
             talks,
             intake,
             stop,
+            others: Vec::new(),
         }
     }
 
@@ -163,6 +166,13 @@ impl Stage {
         std::fs::write(format!("{}.sends", database.display()), "1000").unwrap();
         let names = self.staff.iter().map(|(desk, _)| desk.name().to_owned()).collect();
         assert!(self.store.notice_restore(names, self.now()).await.unwrap());
+    }
+
+    /// Another daemon begins to work on the same database.
+    pub fn start_another(&mut self) {
+        let (stop, staff, _) = employ(&self.config, &self.store, &self.now);
+        self.others.push(stop);
+        self.staff.extend(staff);
     }
 
     pub fn config(&self) -> &Config {

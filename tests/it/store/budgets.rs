@@ -45,6 +45,25 @@ async fn calls_are_taken_up_to_the_limit_and_come_free_again() {
 }
 
 #[tokio::test]
+async fn calls_that_are_spread_evenly_are_counted_over_all_daemons() {
+    on_each_engine(async |bench| {
+        let take = async |store: &Store, wanted, now| {
+            store.take_paced_calls(ACCOUNT, Call::Show, (wanted, 10.0), now).await.unwrap()
+        };
+        let other = bench.database.open().await;
+        assert_eq!(other.calls_paced(ACCOUNT, Call::Show, 10.0, NOW).await.unwrap(), 10);
+        assert_eq!(take(&bench.store, 7, NOW).await, Ok(7));
+        assert_eq!(bench.store.calls_paced(ACCOUNT, Call::Show, 10.0, NOW).await.unwrap(), 3);
+        assert_eq!(take(&other, 7, NOW).await, Ok(3));
+        assert_eq!(take(&other, 7, NOW).await, Ok(0));
+        assert_eq!(take(&bench.store, 7, NOW.plus(30 * SECOND)).await, Ok(5));
+        assert_eq!(bench.left(Call::Show, NOW.plus(30 * SECOND)).await, 165);
+        assert_eq!(bench.take_calls(Call::Show, 20, NOW).await, Ok(20), "what cannot wait");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn headers_that_say_less_are_believed_and_others_not() {
     on_each_engine(async |bench| {
         let reset_at = NOW.plus(10 * MINUTE);

@@ -153,3 +153,20 @@ async fn show_stays_within_its_limit_and_ends_with_the_freshness() {
     assert_eq!(last, None);
     assert!(stage.now() > START.plus(days(2)));
 }
+
+#[tokio::test]
+async fn two_daemons_on_one_database_ask_about_prompts_no_faster_than_one() {
+    let setup = Setup { poll: "interval = \"5m\"", ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    stage.start_another();
+    for person in 1..=60 {
+        stage.close(&format!("c-{person}"), person).await;
+    }
+    stage.pass(minutes(5) + seconds(30)).await;
+    assert_eq!((stage.prompts().len(), stage.calls(Call::Show)), (60, 0));
+    stage.pass(minutes(3) + seconds(30)).await;
+    // A minute's calls at once, and some 11 a minute from then on.
+    let asked = stage.calls(Call::Show);
+    assert!((30..=45).contains(&asked), "{asked}");
+    assert!(stage.refused().is_empty());
+}
