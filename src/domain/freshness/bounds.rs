@@ -9,7 +9,7 @@ use super::{Millis, minutes};
 const OF_INTERVAL: u32 = 5;
 
 /// What a call costs where there are plenty, in minutes of waiting that it is expected to end: X answers
-/// it, and a disk is written to. A lone prompt is asked about some ninety times at this price.
+/// it, and a disk is written to. A lone prompt is asked about some hundred times at this price.
 const PRICE_LEAST: f64 = 0.01;
 
 /// The longest gap at the least price, in minutes. It grows with the price.

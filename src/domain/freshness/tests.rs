@@ -53,7 +53,7 @@ fn the_default_is_what_is_said_of_it() {
 #[test]
 fn questions_come_ever_more_rarely_and_end_with_the_freshness() {
     let asked = questions(&schedule(10, 10.0), fresh(None, None));
-    assert!((60..120).contains(&asked.len()), "{}", asked.len());
+    assert!((100..110).contains(&asked.len()), "{}: some hundred, as is said of it", asked.len());
     let early = asked.iter().filter(|at| at.since(SENT) <= 60 * MINUTE).count();
     assert!(early > asked.len() / 4, "{early} of {}", asked.len());
     assert!(asked.last().unwrap().since(SENT) <= 7 * DAY);
