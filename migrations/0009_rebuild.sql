@@ -6,7 +6,9 @@ create table rebuild (
     -- Whose it is: one that was begun later has another.
     run text not null,
     from_at bigint not null,
-    read_to bigint not null
+    read_to bigint not null,
+    -- Whether it makes surveys. If so, the account's sends are held until it is finished.
+    makes_surveys bigint not null
 );
 
 -- What those events have told so far, by feedback, as JSON. Empty while no rebuild is under way.

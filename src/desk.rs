@@ -169,6 +169,7 @@ impl Desk {
         Making {
             throttle_group: self.account.survey.throttle_group.clone(),
             fresh_for: self.limits.fresh_for,
+            expire_after: self.account.longest_expire_after(),
         }
     }
 

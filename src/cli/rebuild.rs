@@ -38,7 +38,7 @@ pub struct Rebuild {
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum Surveys {
-    /// If the database knows of no prompt at all
+    /// If the database knows of no prompt at all, or to go on with a rebuild that makes them
     WhereLost,
     Always,
     Never,
@@ -66,12 +66,8 @@ pub async fn run(wanted: Rebuild, context: &Context) -> anyhow::Result<()> {
     }
     let location = context.location()?;
     let store = Store::open(&location).await?;
-    let makes_surveys = match wanted.surveys {
-        Surveys::Always => true,
-        Surveys::Never => false,
-        Surveys::WhereLost => !store.knows_prompts().await?,
-    };
-    if makes_surveys && wanted.surveys == Surveys::WhereLost {
+    let is_lost = wanted.surveys == Surveys::WhereLost && !store.knows_prompts().await?;
+    if is_lost {
         eprintln!(
             "the database knows of no prompt and is taken for lost: surveys are made too, and \
              nothing is sent until X's events have been read past this moment"
@@ -84,16 +80,24 @@ pub async fn run(wanted: Rebuild, context: &Context) -> anyhow::Result<()> {
         clock: context.clock.clone(),
         stop: stopper,
     };
-    let mut shown = Shown::new(makes_surveys);
-    let asked = Wanted { from, to, makes_surveys };
-    let desks = accounts.iter().map(|account| Desk::open(&context.config, account, shared.clone()));
-    let desks: Vec<Desk> = desks.collect::<Result<_, _>>().map_err(anyhow::Error::msg)?;
+    let mut desks = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let desk = Desk::open(&context.config, account, shared.clone());
+        let desk = desk.map_err(anyhow::Error::msg)?;
+        let makes_surveys = match wanted.surveys {
+            Surveys::Always => true,
+            Surveys::Never => false,
+            Surveys::WhereLost => is_lost || goes_on_making(&desk).await?,
+        };
+        desks.push((desk, Wanted { from, to, makes_surveys }));
+    }
+    let mut shown = Shown::new(desks.iter().any(|(_, wanted)| wanted.makes_surveys));
     let work = async {
-        for desk in desks.iter().filter(|_| makes_surveys) {
+        for (desk, _) in desks.iter().filter(|(_, wanted)| wanted.makes_surveys) {
             rebuild::hold(desk, from).await?;
         }
-        for desk in &desks {
-            let done = one(desk, asked).await;
+        for (desk, asked) in &desks {
+            let done = one(desk, *asked).await;
             let is_stopped = matches!(done, Err(Fault::Stopped));
             shown.accounts.push(Account::new(desk.name(), done));
             if is_stopped {
@@ -114,6 +118,17 @@ pub async fn run(wanted: Rebuild, context: &Context) -> anyhow::Result<()> {
         true => Ok(()),
         false => bail!("not every account is rebuilt"),
     }
+}
+
+/// Whether the account has a rebuild that makes surveys and was broken off: other accounts may have
+/// sent prompts since.
+async fn goes_on_making(desk: &Desk) -> anyhow::Result<bool> {
+    let unfinished = desk.store.unfinished_rebuild(desk.name()).await?;
+    let goes_on = unfinished.is_some_and(|unfinished| unfinished.makes_surveys);
+    if goes_on {
+        eprintln!("account {}: a rebuild that makes surveys is not finished", desk.name());
+    }
+    Ok(goes_on)
 }
 
 fn period(wanted: &Rebuild) -> anyhow::Result<(Millis, Option<Millis>)> {

@@ -44,8 +44,19 @@ struct Account {
     /// The second looks at what has been read, by how far they go back.
     looks: BTreeMap<&'static str, Look>,
     paused: Option<Paused>,
-    /// Set while sends are held after a restored backup, until the events are read to then.
+    /// Set while sends are held after a restored backup or for a rebuild, until the events are read
+    /// to then.
     held_since_restore_at: Option<String>,
+    unfinished_rebuild: Option<UnfinishedRebuild>,
+}
+
+/// One that is under way, or was broken off.
+#[derive(Serialize)]
+struct UnfinishedRebuild {
+    from: String,
+    makes_surveys: bool,
+    /// What goes on with it.
+    command: String,
 }
 
 #[derive(Serialize)]
@@ -125,6 +136,13 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
                 .await?
                 .restored_at
                 .map(Millis::rfc3339),
+            unfinished_rebuild: store.unfinished_rebuild(&account.name).await?.map(|unfinished| {
+                UnfinishedRebuild {
+                    from: unfinished.from.rfc3339(),
+                    makes_surveys: unfinished.makes_surveys,
+                    command: unfinished.command(&account.name),
+                }
+            }),
         });
     }
     let mut waiting_without_account = store.open_surveys().await?;
@@ -202,6 +220,16 @@ fn print(status: &Status) -> anyhow::Result<()> {
             println!(
                 "\n{}: held. The database was restored or rebuilt, noticed at {restored_at}; \
                  nothing is sent until X's events have been read past then",
+                account.account
+            );
+        }
+        if let Some(UnfinishedRebuild { from, makes_surveys, command }) =
+            &account.unfinished_rebuild
+        {
+            let held = if *makes_surveys { ", and nothing is sent before" } else { "" };
+            println!(
+                "\n{}: the rebuild from {from} is not finished{held}. Unless it is at work, go on \
+                 with it: {command}",
                 account.account
             );
         }

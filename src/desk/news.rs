@@ -1,11 +1,11 @@
-//! What a fold has changed, in the log.
+//! What a fold, or the end of a hold, has changed, in the log.
 
 use tracing::{info, warn};
 
 use super::Desk;
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::reading::Why;
-use crate::store::{Folded, Unread};
+use crate::store::{Ended, Folded, Unread};
 
 impl Desk {
     /// Logs what a fold changed.
@@ -79,6 +79,30 @@ impl Desk {
                 to,
                 "the feedback events of account {account} from {from} to {to}, which could not be read in \
                  full, have been read",
+            );
+        }
+    }
+
+    /// Logs what the end of a hold has brought.
+    pub fn tell_ended(&self, ended: &Ended) {
+        let account = self.name();
+        for made in &ended.made {
+            info!(
+                event = "survey.resolved",
+                account,
+                survey_id = made.id.as_str(),
+                conversation_id = made.conversation_id.as_str(),
+                feedback_id = made.feedback_id.as_str(),
+                "survey {} was made anew: X's events know its prompt, the database had lost it",
+                made.id,
+            );
+        }
+        self.tell(&ended.folded);
+        if ended.is_over {
+            let what = if ended.of_rebuild { "rebuild" } else { "restored backup" };
+            info!(
+                event = "account.resumed",
+                account, "X's events have been read past the {what}: account {account} sends again",
             );
         }
     }

@@ -17,6 +17,9 @@ pub const WINDOW_LEAST: Duration = Duration::from_secs(1);
 /// read. By then X has been asked for it for a quarter of an hour at the least.
 pub const TRIES_MAX: u32 = 5;
 
+/// Events may surface as late as this behind those of their time, and are looked for as long.
+pub const LATE_MOST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// A stretch of events, both ends included.
@@ -108,7 +111,7 @@ impl Look {
     fn span(self) -> Duration {
         match self {
             Self::Day => DAY,
-            Self::Week => 7 * DAY,
+            Self::Week => LATE_MOST,
         }
     }
 

@@ -17,7 +17,7 @@ use crate::domain::direct_message::{DirectMessage, Trace};
 use crate::domain::reading::{Range, WINDOW_MOST, Why};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
-use crate::store::{CLOCKS_APART, Result, Unread, Unsettled};
+use crate::store::{CLOCKS_APART, Result, Unfinished, Unread, Unsettled};
 use crate::x::Apart;
 
 /// X dates its events to the second, and by its own clock.
@@ -102,11 +102,19 @@ pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> 
     Ok(Some(desk.now()))
 }
 
-/// Ends the hold after a restored backup once X's events have been read past the restore: by then
-/// all that was sent since the backup was made is known.
+/// Ends the hold after a restored backup or a rebuild once X's events have been read past it: by then
+/// all that was sent before is known. While a rebuild that makes surveys is not finished, what it has
+/// not read is not.
 pub async fn end_restore(desk: &Desk) -> Result<()> {
     let Some(hold) = desk.store.hold(desk.name()).await? else { return Ok(()) };
     let Some(until_at) = hold.until_at else { return desk.date_hold().await };
+    let unfinished = desk.store.unfinished_rebuild(desk.name()).await?;
+    if let Some(unfinished) = unfinished.filter(|unfinished| unfinished.makes_surveys) {
+        if desk.said.is_news("the unfinished rebuild", unfinished.from) {
+            tell_unfinished(desk, unfinished);
+        }
+        return Ok(());
+    }
     let needed = until_at.plus(desk.limits.settle_after).plus(MARGIN);
     let done_to = desk.store.poll_state(desk.name()).await?.done_to;
     if done_to.is_none_or(|done_to| done_to < needed) {
@@ -117,21 +125,16 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
             info!(
                 event = "account.held",
                 account = desk.name(),
-                "some of X's events of before the restored backup cannot be read: account {} sends \
-                 nothing until they can, or until what they may tell of is too late at {}",
+                "some of X's events of before the hold cannot be read: account {} sends nothing \
+                 until they can, or until what they may tell of is too late at {}",
                 desk.name(),
                 until.rfc3339(),
             );
         }
         return Ok(());
     }
-    desk.store.end_restore(desk.name(), &desk.making(), desk.now()).await?;
-    info!(
-        event = "account.resumed",
-        account = desk.name(),
-        "X's events have been read past the restored backup: account {} sends again",
-        desk.name()
-    );
+    let ended = desk.store.end_restore(desk.name(), &desk.making(), desk.now()).await?;
+    desk.tell_ended(&ended);
     desk.wake.now();
     Ok(())
 }
@@ -144,6 +147,18 @@ async fn held_by_gaps(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Mi
     let gaps = desk.store.unread(desk.name(), range).await?;
     let until = gaps.iter().map(|gap| gap.range.to.min(to).plus(in_time)).max();
     Ok(until.filter(|until| desk.x_now_at_least() < *until))
+}
+
+fn tell_unfinished(desk: &Desk, unfinished: Unfinished) {
+    let command = unfinished.command(desk.name());
+    warn!(
+        event = "account.held",
+        account = desk.name(),
+        command,
+        "account {} is held: the rebuild of its surveys from X's events is not finished. Unless it \
+         is at work, go on with it: {command}",
+        desk.name()
+    );
 }
 
 /// The latest `to_time` that X takes now, by its own clock.

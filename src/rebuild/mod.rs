@@ -11,7 +11,7 @@ use crate::desk::Desk;
 use crate::domain::id::FeedbackId;
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
-use crate::store::{self, MadeAnew, Making, Rebuild};
+use crate::store::{self, MadeAnew, Rebuild};
 
 /// What is wanted of a rebuild.
 #[derive(Clone, Copy, Debug)]
@@ -83,14 +83,14 @@ pub async fn rebuild(desk: &Desk, wanted: Wanted, tell: &dyn Fn(News)) -> Result
     let latest = desk.x_now_at_least().minus(desk.limits.events_horizon);
     let to = wanted.to.map_or(latest, |to| to.min(latest));
     if to < from {
+        desk.store.give_up_rebuild(desk.name(), from).await?;
         return Err(Fault::TooEarly(latest));
     }
     let read = Period { from, to };
-    let mut rebuild = desk.store.begin_rebuild(desk.name(), from, to).await?;
+    let mut rebuild = desk.store.begin_rebuild(desk.name(), read, makes_surveys).await?;
     let gone_on_from = Some(rebuild.read_to).filter(|at| *at > from);
     let counted = reading::read(desk, &mut rebuild, read, tell).await?;
-    let making = makes_surveys.then(|| desk.making());
-    let made = make(desk, &rebuild, read, making, tell).await?;
+    let made = make(desk, &rebuild, read, tell).await?;
     let left_alone = desk.store.end_rebuild(&rebuild).await?;
     let reading::Counted { pages, events, unread } = counted;
     Ok(Rebuilt { read, gone_on_from, pages, events, unread, made, left_alone })
@@ -100,7 +100,6 @@ async fn make(
     desk: &Desk,
     rebuild: &Rebuild,
     read: Period,
-    making: Option<Making>,
     tell: &dyn Fn(News),
 ) -> Result<MadeAnew, Fault> {
     let all = desk.store.gathered(rebuild).await?;
@@ -110,7 +109,7 @@ async fn make(
     let mut after: Option<FeedbackId> = None;
     let mut made = MadeAnew::default();
     while !desk.stop.is_stopping() {
-        let next = desk.store.make_anew(rebuild, (read, making.clone()), after, desk.now()).await?;
+        let next = desk.store.make_anew(rebuild, (read, desk.making()), after, desk.now()).await?;
         let Some((last, more)) = next else { return Ok(made) };
         made += more;
         tell(News::Made { done: made.rows(), all });

@@ -4,21 +4,21 @@
 //! of it, each in one step: whoever breaks a rebuild off, or reads while it is under way, finds rows
 //! that are whole. A gathering that was broken off is gone on with.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AnyConnection, Row};
 
 use super::advance::advance;
 use super::feedback::{read_rows, version, write};
 use super::fold::Folded;
+use super::gathering::gather;
 use super::known::{Known, known_row};
 use super::matching::match_surveys;
-use super::places::{Places, bind_all, size};
 use super::rebuilt::{self, Making};
 use super::surveys::{step_locked, touch_in};
 use super::tries::Tries;
 use super::{Error, Result, Store, deciding};
-use crate::domain::feedback::{Feedback, Trust, Update};
+use crate::domain::feedback::{Feedback, Update};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::summary::Period;
 use crate::domain::survey::Event;
@@ -29,6 +29,7 @@ use crate::domain::time::Millis;
 pub struct Rebuild {
     pub account: String,
     run: String,
+    makes_surveys: bool,
     pub from: Millis,
     /// All events up to here are gathered.
     pub read_to: Millis,
@@ -51,8 +52,9 @@ pub struct MadeAnew {
     pub without_survey: usize,
 }
 
-const BEGIN: &str = "insert into rebuild (account, run, from_at, read_to) values ($1, $2, $3, $3) \
-     on conflict (account) do update set run = excluded.run, from_at = excluded.from_at, \
+const BEGIN: &str = "insert into rebuild (account, run, from_at, read_to, makes_surveys) \
+     values ($1, $2, $3, $3, $5) on conflict (account) do update set run = excluded.run, \
+     from_at = excluded.from_at, makes_surveys = excluded.makes_surveys, \
      read_to = case when rebuild.from_at = excluded.from_at and rebuild.read_to <= $4 \
      then rebuild.read_to else excluded.read_to end returning read_to";
 
@@ -71,12 +73,17 @@ const READ_TO: &str = "insert into reading (account, what, begun_from, done_to) 
      values ($1, 'first', $3, $2) on conflict (account, what) do nothing";
 
 /// Rows of one statement, and of one transaction.
-const BATCH: usize = 100;
+pub const BATCH: usize = 100;
 
 impl Store {
-    /// Begins a rebuild from the events from `from` on, or goes on with one from the same instant
-    /// that was broken off before it had read past `to`.
-    pub async fn begin_rebuild(&self, account: &str, from: Millis, to: Millis) -> Result<Rebuild> {
+    /// Begins a rebuild from the events of a period, or goes on with one from the same instant that
+    /// was broken off before it had read past the period.
+    pub async fn begin_rebuild(
+        &self,
+        account: &str,
+        Period { from, to }: Period,
+        makes_surveys: bool,
+    ) -> Result<Rebuild> {
         let account = account.to_owned();
         let run = uuid::Uuid::now_v7().simple().to_string();
         self.writer
@@ -87,12 +94,13 @@ impl Store {
                         .bind(run.as_str())
                         .bind(from.0)
                         .bind(to.0)
+                        .bind(i64::from(makes_surveys))
                         .fetch_one(&mut *connection)
                         .await?;
                     if read_to == from.0 {
                         forget(connection, &account).await?;
                     }
-                    Ok(Rebuild { account, run, from, read_to: Millis(read_to) })
+                    Ok(Rebuild { account, run, makes_surveys, from, read_to: Millis(read_to) })
                 })
             })
             .await
@@ -129,12 +137,12 @@ impl Store {
         Ok(count.fetch_one(&self.readers).await?)
     }
 
-    /// Makes the rows behind `after` anew, up to a hundred, from the events of `read`; with `making`
-    /// surveys too for what has none. The last of them; `None` where there are no more.
+    /// Makes the rows behind `after` anew, up to a hundred, from the events of `read`, and surveys too
+    /// for what has none, if the rebuild makes them. The last of them; `None` where there are no more.
     pub async fn make_anew(
         &self,
         rebuild: &Rebuild,
-        (read, making): (Period, Option<Making>),
+        (read, making): (Period, Making),
         after: Option<FeedbackId>,
         now: Millis,
     ) -> Result<Option<(FeedbackId, MadeAnew)>> {
@@ -155,8 +163,7 @@ impl Store {
                     }
                     let Some(last) = rows.last() else { return Ok(None) };
                     let last = FeedbackId::new(last.try_get::<String, _>(0)?);
-                    let account = &rebuild.account;
-                    let made = make(connection, account, told, (read, making), now).await?;
+                    let made = make(connection, &rebuild, told, (read, making), now).await?;
                     Ok(Some((last, made)))
                 })
             })
@@ -222,70 +229,31 @@ async fn forget(connection: &mut AnyConnection, account: &str) -> Result<()> {
     Ok(())
 }
 
-async fn gather(connection: &mut AnyConnection, account: &str, updates: Vec<Update>) -> Result<()> {
-    let mut told: BTreeMap<FeedbackId, Feedback> = BTreeMap::new();
-    let mut join = |next: Feedback| match told.get_mut(&next.id) {
-        Some(feedback) => feedback.join(next),
-        None => {
-            told.insert(next.id.clone(), next);
-        }
-    };
-    for update in updates {
-        join(Feedback::of(update, Trust::Word));
-    }
-    let told: Vec<Feedback> = told.into_values().collect();
-    for batch in told.chunks(BATCH) {
-        let ids: Vec<&str> = batch.iter().map(|feedback| feedback.id.as_str()).collect();
-        let mut places = Places::of(connection);
-        let sql = format!(
-            "select told from rebuild_told where account = {} and id in {}",
-            places.one(),
-            places.row(size(ids.len(), BATCH))
-        );
-        let query = bind_all(sqlx::query(AssertSqlSafe(sql)).bind(account), &ids, BATCH);
-        let mut known: HashMap<FeedbackId, Feedback> = HashMap::new();
-        for row in query.fetch_all(&mut *connection).await? {
-            let feedback: Feedback = serde_json::from_str(&row.try_get::<String, _>(0)?)?;
-            known.insert(feedback.id.clone(), feedback);
-        }
-        let sql = format!(
-            "insert into rebuild_told (account, id, told) values {} \
-             on conflict (account, id) do update set told = excluded.told",
-            Places::of(connection).rows(batch.len(), 3)
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql)).persistent(false);
-        for feedback in batch {
-            let mut joined = feedback.clone();
-            if let Some(known) = known.remove(&feedback.id) {
-                joined.join(known);
-            }
-            let told = serde_json::to_string(&joined)?;
-            query = query.bind(account).bind(feedback.id.as_str()).bind(told);
-        }
-        query.execute(&mut *connection).await?;
-    }
-    Ok(())
-}
-
 async fn make(
     connection: &mut AnyConnection,
-    account: &str,
+    Rebuild { account, makes_surveys, .. }: &Rebuild,
     told: Vec<Feedback>,
-    (read, making): (Period, Option<Making>),
+    (read, making): (Period, Making),
     now: Millis,
 ) -> Result<MadeAnew> {
-    if let Some(making) = &making {
+    if *makes_surveys {
         deciding::guard_group(connection, &making.throttle_group).await?;
     }
     let mut tries = Tries::begin(connection).await?;
     loop {
         let mut made = MadeAnew::default();
         let mut rows = join(connection, account, &told, read, &mut made).await?;
-        for row in &mut rows {
-            link(connection, account, row, making.as_ref(), now, &mut made).await?;
+        if *makes_surveys {
+            let known = rows.iter_mut().map(|anew| &mut anew.row).collect();
+            let surveys = rebuilt::link(connection, account, known, &making, now).await?;
+            made.surveys_made = surveys.len();
         }
+        let without =
+            |anew: &&Anew| anew.row.survey_id.is_none() && rebuilt::may_be_ours(&anew.row.feedback);
+        made.without_survey = rows.iter().filter(without).count();
         if write(connection, account, &rows.iter().map(|row| &row.row).collect::<Vec<_>>()).await? {
-            advance_all(connection, &rows, now, &mut made).await?;
+            let fresh_from = now.minus(making.fresh_for);
+            advance_all(connection, &rows, (fresh_from, now), &mut made).await?;
             return Ok(made);
         }
         tries.again(connection).await?;
@@ -330,7 +298,7 @@ async fn join(
 async fn advance_all(
     connection: &mut AnyConnection,
     rows: &[Anew],
-    now: Millis,
+    (fresh_from, now): (Millis, Millis),
     made: &mut MadeAnew,
 ) -> Result<()> {
     let mut folded = Folded::default();
@@ -341,7 +309,7 @@ async fn advance_all(
         rows.filter_map(|row| row.survey_id.as_ref()).collect::<HashSet<_>>()
     };
     for id in of(false).difference(&of(true)) {
-        made.withdrawn += usize::from(withdraw(connection, id, now).await?);
+        made.withdrawn += usize::from(withdraw(connection, id, (fresh_from, now)).await?);
     }
     made.surveys_found += folded.settled.len();
     made.answered += folded.answered.len();
@@ -356,37 +324,20 @@ async fn advance_all(
     Ok(())
 }
 
-/// Gives the row a survey where it has none, if surveys are to be made.
-async fn link(
-    connection: &mut AnyConnection,
-    account: &str,
-    Anew { row, .. }: &mut Anew,
-    making: Option<&Making>,
-    now: Millis,
-    made: &mut MadeAnew,
-) -> Result<()> {
-    if row.survey_id.is_some() {
-        return Ok(());
-    }
-    let found = match making {
-        Some(making) => rebuilt::survey_of(connection, account, &row.feedback, making, now).await?,
-        None => None,
-    };
-    match found {
-        Some((id, is_made)) => {
-            made.surveys_made += usize::from(is_made);
-            row.survey_id = Some(id);
-        }
-        None => made.without_survey += usize::from(rebuilt::may_be_ours(&row.feedback)),
-    }
-    Ok(())
-}
+const SHOW: &str = "update survey set show_at = coalesce(show_at, $1) \
+     where id = $2 and sent_at > $3";
 
-/// Takes an answer back that X's events know nothing of. Whether there was one.
-async fn withdraw(connection: &mut AnyConnection, id: &SurveyId, now: Millis) -> Result<bool> {
+/// Takes an answer back that X's events know nothing of; whether X does is asked again, while the
+/// prompt is fresh. Whether there was one.
+async fn withdraw(
+    connection: &mut AnyConnection,
+    id: &SurveyId,
+    (fresh_from, now): (Millis, Millis),
+) -> Result<bool> {
     let Some(locked) = touch_in(connection, id, "answered").await? else { return Ok(false) };
     let why = Some("X's events know of no answer");
     step_locked(connection, locked, Event::Withdrawn, now, why).await?;
+    sqlx::query(SHOW).bind(now.0).bind(id.as_str()).bind(fresh_from.0).execute(connection).await?;
     Ok(true)
 }
 

@@ -4,24 +4,21 @@
 //! Their closes are not known, only that they came before their prompts. So every close from before
 //! such a prompt, of its conversation and person, is taken for known.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use super::advance::advance;
 use super::closes::{Taken, taken_from};
-use super::feedback::write;
-use super::fold::Folded;
-use super::known::{COLUMNS, Known, known_row};
-use super::matching::{CLOCKS_APART, match_surveys};
+use super::known::Known;
+use super::matching::CLOCKS_APART;
 use super::surveys::note;
-use super::tries::Tries;
-use super::{Result, Store, deciding};
+use super::{Result, Store};
 use crate::domain::close::{Close, Notice};
 use crate::domain::feedback::Feedback;
 use crate::domain::id::{
-    ConversationId, SurveyId, UserId, external_id, first_names, is_named_by, named_by,
+    ConversationId, FeedbackId, SurveyId, UserId, external_id, first_names, is_named_by, named_by,
 };
 use crate::domain::survey::{Delivery, State, Survey};
 use crate::domain::survey_type::SurveyType;
@@ -37,143 +34,89 @@ pub struct Making {
     pub throttle_group: String,
     /// How long after its prompt a feedback is asked about.
     pub fresh_for: Duration,
+    /// The longest that a survey of the account may wait for its prompt.
+    pub expire_after: Duration,
 }
-
-const HOLD: &str = "insert into restore_hold (account, restored_at, rebuild_from) \
-     values ($1, $2, $3) on conflict (account) do update set rebuild_from = \
-     case when restore_hold.rebuild_from < excluded.rebuild_from then restore_hold.rebuild_from \
-     else excluded.rebuild_from end";
-
-const UNMATCHED: &str = "account = $1 and survey_id is null and external_id is not null \
-     and to_user_id is not null and coalesce(created_at, updated_at) >= $2 and id > $3 \
-     order by id limit $4";
-
-/// Rows in one transaction.
-const BATCH: i64 = 100;
 
 impl Store {
     /// Whether a prompt was ever begun here, but for those that X's events alone have told of.
     pub async fn knows_prompts(&self) -> Result<bool> {
         let known: Option<String> = sqlx::query_scalar(
-            "select s.id from survey s where s.begun_at is not null and not exists \
-             (select 1 from rebuilt r where r.survey_id = s.id) limit 1",
+            "select s.id from survey s where s.begun_at is not null and not (s.source = $1 \
+             and exists (select 1 from rebuilt r where r.survey_id = s.id)) limit 1",
         )
+        .bind(SOURCE)
         .fetch_optional(&self.readers)
         .await?;
         Ok(known.is_some())
     }
-
-    /// Holds the sends of an account until X has told the time and its events are read past it: what
-    /// was sent last, X does not tell yet. `now` is our clock's. A hold that there is goes on as it
-    /// was.
-    pub async fn hold_for_rebuild(&self, account: &str, from: Millis, now: Millis) -> Result<()> {
-        let account = account.to_owned();
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(HOLD)
-                        .bind(account)
-                        .bind(now.0)
-                        .bind(from.0)
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
-    }
-
-    /// Ends an account's hold after a restored backup or a rebuild; what X has told of since a
-    /// rebuild, and no survey is known of, gets one before. How many that made.
-    pub async fn end_restore(&self, account: &str, making: &Making, now: Millis) -> Result<usize> {
-        let mut after = String::new();
-        let mut all = 0;
-        loop {
-            let (account, making) = (account.to_owned(), making.clone());
-            let (made, last) = self
-                .writer
-                .run(move |connection| {
-                    Box::pin(async move {
-                        deciding::guard_group(connection, &making.throttle_group).await?;
-                        make_last(connection, &account, &making, after, now).await
-                    })
-                })
-                .await?;
-            all += made;
-            match last {
-                Some(last) => after = last,
-                None => return Ok(all),
-            }
-        }
-    }
 }
 
-/// Makes the surveys of the rows behind `after`, and ends the hold where there are no more; else the
-/// last of them.
-async fn make_last(
-    connection: &mut AnyConnection,
-    account: &str,
-    making: &Making,
-    after: String,
-    now: Millis,
-) -> Result<(usize, Option<String>)> {
-    let from: Option<Option<i64>> =
-        sqlx::query_scalar("select rebuild_from from restore_hold where account = $1")
-            .bind(account)
-            .fetch_optional(&mut *connection)
-            .await?;
-    let mut made_last = 0;
-    if let Some(from) = from.flatten() {
-        let mut tries = Tries::begin(connection).await?;
-        let (rows, made) = loop {
-            let mut rows = unmatched(connection, account, (from, &after)).await?;
-            let made = link(connection, account, &mut rows, making, now).await?;
-            let linked: Vec<&Known> = rows.iter().filter(|row| row.survey_id.is_some()).collect();
-            if write(connection, account, &linked).await? {
-                break (rows, made);
-            }
-            tries.again(connection).await?;
-        };
-        advance(connection, rows.iter(), now, &mut Folded::default()).await?;
-        if rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
-            return Ok((made, rows.last().map(|row| row.feedback.id.to_string())));
-        }
-        made_last = made;
-    }
-    sqlx::query("delete from restore_hold where account = $1")
-        .bind(account)
-        .execute(&mut *connection)
-        .await?;
-    Ok((made_last, None))
+/// A survey that was made of feedback alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeSurvey {
+    pub id: SurveyId,
+    pub conversation_id: ConversationId,
+    pub feedback_id: FeedbackId,
 }
 
-async fn unmatched(
-    connection: &mut AnyConnection,
-    account: &str,
-    (from, after): (i64, &str),
-) -> Result<Vec<Known>> {
-    let sql = format!("select {COLUMNS} from feedback where {UNMATCHED}");
-    let found = sqlx::query(AssertSqlSafe(sql)).bind(account).bind(from).bind(after).bind(BATCH);
-    found.fetch_all(connection).await?.iter().map(known_row).collect()
+/// A row without a survey, and which surveys may be its own.
+struct Open<'a> {
+    feedback: &'a Feedback,
+    asked: Asked<'a>,
+    survey_id: &'a mut Option<SurveyId>,
+    /// The newest close first.
+    unsent: Vec<Unsent>,
 }
 
-/// Gives rows that have none the survey they belong to. How many were made.
-async fn link(
+/// A survey that was not sent, as far as we know.
+struct Unsent {
+    id: SurveyId,
+    conversation_id: ConversationId,
+    /// Whether it bears the very external id of the prompt.
+    is_named: bool,
+}
+
+/// Gives rows that have none the survey they belong to: one whose close came before the prompt and
+/// that waits, or is too late; else a new one. None is given to two rows: it is first for the one
+/// that bears its name, then for the earliest prompt. Those made.
+pub async fn link(
     connection: &mut AnyConnection,
     account: &str,
-    rows: &mut [Known],
+    rows: Vec<&mut Known>,
     making: &Making,
     now: Millis,
-) -> Result<usize> {
-    match_surveys(connection, account, rows.iter_mut().collect()).await?;
-    let mut made = 0;
-    for row in rows.iter_mut().filter(|row| row.survey_id.is_none()) {
-        if let Some((id, is_made)) =
-            survey_of(connection, account, &row.feedback, making, now).await?
-        {
-            made += usize::from(is_made);
-            row.survey_id = Some(id);
+) -> Result<Vec<MadeSurvey>> {
+    let mut given: HashSet<SurveyId> = HashSet::new();
+    let mut open = Vec::new();
+    for Known { feedback, survey_id, .. } in rows {
+        let feedback: &Feedback = feedback;
+        given.extend(survey_id.clone());
+        if let (None, Some(asked)) = (&survey_id, asked(feedback)) {
+            let unsent = unsent(connection, account, &asked, making).await?;
+            open.push(Open { feedback, asked, survey_id, unsent });
         }
+    }
+    open.sort_by_key(|row| row.asked.sent_at);
+    for by_name in [true, false] {
+        for row in open.iter_mut().filter(|row| row.survey_id.is_none()) {
+            let is_its = |survey: &&Unsent| survey.is_named || !by_name;
+            let free = row.unsent.iter().filter(is_its).find(|survey| !given.contains(&survey.id));
+            let Some(Unsent { id, conversation_id, .. }) = free else { continue };
+            given.insert(id.clone());
+            *row.survey_id = Some(id.clone());
+            remember(connection, account, &external_id(conversation_id, 1), id).await?;
+        }
+    }
+    let mut made = Vec::new();
+    for row in open.iter_mut().filter(|row| row.survey_id.is_none()) {
+        let making = (making, now);
+        *row.survey_id = make(connection, account, (row.feedback, &row.asked), making).await?;
+        made.extend(row.survey_id.clone().map(|id| MadeSurvey {
+            id,
+            conversation_id: row.asked.conversation_id.clone(),
+            feedback_id: row.feedback.id.clone(),
+        }));
     }
     Ok(made)
 }
@@ -189,7 +132,8 @@ struct Asked<'a> {
 }
 
 fn asked(feedback: &Feedback) -> Option<Asked<'_>> {
-    let object = feedback.object();
+    // What X's webhook alone has told may be made up.
+    let object = feedback.is_word().then(|| feedback.object())?;
     let (external_id, user_id) = (object.external_id.as_deref()?, object.to_user_id.as_deref()?);
     UserId::parse(user_id).ok()?;
     let (conversation_id, ordinal) = named_by(external_id).ok()?;
@@ -208,27 +152,79 @@ pub fn may_be_ours(feedback: &Feedback) -> bool {
     asked(feedback).is_some()
 }
 
-/// Surveys that were not sent, as far as we know, and whose close came before the prompt.
-const UNSENT: &str = "select id, conversation_id from survey where account = $1 and user_id = $2 \
-     and state in ('scheduled', 'expired') and closed_at <= $3 and ";
+/// Those whose close came before the prompt, and not so long before that they had expired by then.
+const UNSENT: &str = "select id, conversation_id, external_id from survey where account = $1 \
+     and user_id = $2 and state in ('scheduled', 'expired') and closed_at <= $3 \
+     and closed_at >= $4 and ";
+
+async fn unsent(
+    connection: &mut AnyConnection,
+    account: &str,
+    asked: &Asked<'_>,
+    making: &Making,
+) -> Result<Vec<Unsent>> {
+    let (names, id) = (first_names(asked.external_id), asked.conversation_id.as_str());
+    let (condition, first, last) = match (names.first(), names.last()) {
+        (Some(first), Some(last)) if names.contains(&id) => {
+            ("conversation_id in ($5, $6)", *first, *last)
+        }
+        // Of one that was cut only the beginning is known.
+        _ => ("substr(conversation_id, 1, length($5)) = $6", id, id),
+    };
+    let sql = format!("{UNSENT}{condition} order by closed_at desc, id desc limit 100");
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(account)
+        .bind(asked.user_id)
+        .bind(asked.sent_at.plus(CLOCKS_APART).0)
+        .bind(asked.sent_at.minus(making.expire_after + CLOCKS_APART).0)
+        .bind(first)
+        .bind(last)
+        .fetch_all(connection)
+        .await?;
+    let mut unsent = Vec::new();
+    for row in &rows {
+        let Ok(conversation_id) = ConversationId::parse(&row.try_get::<String, _>(1)?) else {
+            continue;
+        };
+        if is_named_by(&conversation_id, asked.external_id) {
+            let id = SurveyId::new(row.try_get::<String, _>(0)?);
+            let is_named = row.try_get::<String, _>(2)? == asked.external_id;
+            unsent.push(Unsent { id, conversation_id, is_named });
+        }
+    }
+    Ok(unsent)
+}
+
+/// A close of the conversation that comes again is known by this survey.
+async fn remember(
+    connection: &mut AnyConnection,
+    account: &str,
+    first_name: &str,
+    id: &SurveyId,
+) -> Result<()> {
+    sqlx::query(
+        "insert into rebuilt (account, name, survey_id) values ($1, $2, $3) \
+         on conflict do nothing",
+    )
+    .bind(account)
+    .bind(first_name)
+    .bind(id.as_str())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
 
 const SENDING: &str = "select id from survey where account = $1 and external_id = $2 \
      and user_id = $3 and state = 'sending' limit 1";
 
-/// The survey of a feedback that none is known of, and whether it was made: one whose close came
-/// before the prompt and that waits, or is too late; else a new one. `None` where there is nothing
-/// to make one of, or where the worker of one that is sending will find it.
-pub async fn survey_of(
+/// Makes the survey of a feedback that none is known of; `None` where the worker of one that is
+/// sending will find it.
+async fn make(
     connection: &mut AnyConnection,
     account: &str,
-    feedback: &Feedback,
-    making: &Making,
-    now: Millis,
-) -> Result<Option<(SurveyId, bool)>> {
-    let Some(asked) = asked(feedback) else { return Ok(None) };
-    if let Some(id) = unsent(connection, account, &asked).await? {
-        return Ok(Some((id, false)));
-    }
+    (feedback, asked): (&Feedback, &Asked<'_>),
+    (making, now): (&Making, Millis),
+) -> Result<Option<SurveyId>> {
     let sending: Option<String> = sqlx::query_scalar(SENDING)
         .bind(account)
         .bind(asked.external_id)
@@ -238,52 +234,11 @@ pub async fn survey_of(
     if sending.is_some() {
         return Ok(None);
     }
-    let id = insert(connection, account, (feedback, &asked), making, now).await?;
+    let id = insert(connection, account, (feedback, asked), making, now).await?;
     for name in first_names(asked.external_id) {
-        sqlx::query(
-            "insert into rebuilt (account, name, survey_id) values ($1, $2, $3) \
-             on conflict do nothing",
-        )
-        .bind(account)
-        .bind(name)
-        .bind(id.as_str())
-        .execute(&mut *connection)
-        .await?;
+        remember(connection, account, name, &id).await?;
     }
-    Ok(Some((id, true)))
-}
-
-async fn unsent(
-    connection: &mut AnyConnection,
-    account: &str,
-    asked: &Asked<'_>,
-) -> Result<Option<SurveyId>> {
-    let (names, id) = (first_names(asked.external_id), asked.conversation_id.as_str());
-    let (condition, first, last) = match (names.first(), names.last()) {
-        (Some(first), Some(last)) if names.contains(&id) => {
-            ("conversation_id in ($4, $5)", *first, *last)
-        }
-        // Of one that was cut only the beginning is known.
-        _ => ("substr(conversation_id, 1, length($4)) = $5", id, id),
-    };
-    let sql = format!("{UNSENT}{condition} order by closed_at desc, id desc limit 100");
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(account)
-        .bind(asked.user_id)
-        .bind(asked.sent_at.plus(CLOCKS_APART).0)
-        .bind(first)
-        .bind(last)
-        .fetch_all(connection)
-        .await?;
-    for row in &rows {
-        let conversation: String = row.try_get(1)?;
-        let is_of = ConversationId::parse(&conversation)
-            .is_ok_and(|conversation| is_named_by(&conversation, asked.external_id));
-        if is_of {
-            return Ok(Some(SurveyId::new(row.try_get::<String, _>(0)?)));
-        }
-    }
-    Ok(None)
+    Ok(Some(id))
 }
 
 const INSERT: &str = "insert into survey (id, account, source, conversation_id, ordinal, \

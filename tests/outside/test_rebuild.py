@@ -5,6 +5,7 @@ import random
 import sqlite3
 import subprocess
 import time
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -187,7 +188,7 @@ def test_what_was_sent_last_is_known_by_the_end_of_the_hold(stage):
     stage.surveyd.config.write_text(stage.surveyd.config.read_text().replace('horizon = "0s"', 'horizon = "1h"'))
     assert stage.rebuilt()["line"]["surveys"]["made"] == 0
     stage.surveyd.config.write_text(stage.surveyd.config.read_text().replace('horizon = "1h"', 'horizon = "0s"'))
-    prompts = len(stage.world.prompts)
+    prompts, logged = len(stage.world.prompts), len(stage.surveyd.log())
     stage.surveyd.start()
     answers = [stage.surveyd.post(one) for one in stage.closes]
     assert {answer.status_code for answer in answers} <= {200, 202}
@@ -196,6 +197,11 @@ def test_what_was_sent_last_is_known_by_the_end_of_the_hold(stage):
     assert len(stage.world.prompts) == prompts
     people = {row["user_id"] for row in stage.rows() if row["feedback_id"]}
     assert people == {*ANSWERED, *SILENT, UNANSWERED, AGENTS}
+    log = stage.surveyd.log()[logged:]
+    told = [line["survey_id"] for line in log if line["event"] == "survey.resolved"]
+    assert sorted(told) == sorted(row["survey_id"] for row in stage.in_states("sent", "answered")), "made or found"
+    ends = [line["message"] for line in log if line["event"] == "account.resumed"]
+    assert ends and all("past the rebuild" in end for end in ends)
 
 
 def test_a_lost_database_that_nobody_rebuilds_prompts_nobody_twice(stage):
@@ -271,20 +277,59 @@ def test_killed_again_and_again_it_makes_each_survey_once(stage):
     assert len(stage.world.prompts) == prompts
 
 
-def test_interrupted_it_leaves_the_rows_whole_and_goes_on(stage):
-    before = {row["survey_id"]: row for row in stage.rows()}
+def interrupted(stage, from_date):
+    """A rebuild that is ended before X has told it anything. What it said."""
     stage.world.hiccups = 1_000_000
     process = subprocess.Popen(
-        [BINARY, "--config", stage.surveyd.config, "rebuild", "--from", moment(24 * 60 * 60)],
+        [BINARY, "--config", stage.surveyd.config, "rebuild", "--from", from_date],
         env={**clean_environment(), **stage.surveyd.environment},
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert "waits until" in process.stderr.readline()
+    assert any("waits until" in line for line in process.stderr)
     process.terminate()
     _, told = process.communicate(timeout=30)
     assert process.returncode == 1 and "interrupted" in told
-    assert {row["survey_id"]: row for row in stage.rows()} == before
     stage.world.hiccups = 0
+
+
+def test_interrupted_it_leaves_the_rows_whole_and_goes_on(stage):
+    before = {row["survey_id"]: row for row in stage.rows()}
+    interrupted(stage, moment(24 * 60 * 60))
+    assert {row["survey_id"]: row for row in stage.rows()} == before
+    assert stage.no_longer_held(), "nothing was lost"
     assert stage.rebuilt()["line"]["feedback"]["changed"] == 0
     assert {row["survey_id"]: row for row in stage.rows()} == before
+
+
+def test_of_a_lost_database_that_is_half_rebuilt_nothing_is_sent_until_the_rebuild_has_gone_on(stage):
+    before, prompts = stage.told_by_x(), len(stage.world.prompts)
+    assert stage.surveyd.stop() == 0
+    stage.lose()
+    interrupted(stage, moment(24 * 60 * 60))
+    stage.surveyd.start()
+    stage.deliver(stage.closes[:1])
+
+    def accounts():
+        return json.loads(stage.surveyd.run("status", "--json"))["accounts"]
+
+    def read_past_the_hold(account):
+        read_to, held = account["events_read_to"], account["held_since_restore_at"]
+        return held and read_to and datetime.fromisoformat(read_to) > datetime.fromisoformat(held) + timedelta(seconds=5)
+
+    wait_until("the events past the hold", lambda: all(read_past_the_hold(account) for account in accounts()))
+    time.sleep(1)
+    assert all(account["held_since_restore_at"] for account in accounts()), "it is held on"
+    assert len(stage.world.prompts) == prompts
+    made = 0
+    for account in accounts():
+        command = account["unfinished_rebuild"]["command"]
+        assert command in stage.surveyd.run("status")
+        assert command in [line.get("command") for line in stage.surveyd.log()]
+        (done,) = json.loads(stage.surveyd.run(*command.split()[1:], "--json"))["accounts"]
+        made += done["rebuilt"]["surveys"]["made"] + done["rebuilt"]["surveys"]["found"]
+    assert made == len(before) + 1, "the agent's own counts, too"
+    wait_until("the end of the hold", stage.no_longer_held)
+    stage.deliver(stage.closes, status=200)
+    assert {key: row for key, row in stage.told_by_x().items() if row["user_id"] != AGENTS} == before
+    assert len(stage.world.prompts) == prompts

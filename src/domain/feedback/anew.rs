@@ -1,23 +1,30 @@
 //! Feedback made anew from X's events of a period, whatever was held of it before.
 
+use std::collections::BTreeSet;
+
 use super::{Feedback, Told};
+use crate::domain::reading::LATE_MOST;
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
 
 impl Feedback {
     /// What the events of `read` tell, and of what was known before only what they could not tell:
-    /// what was told later, and what was told earlier of a part that they tell nothing of.
+    /// what was told later, and of a part that they tell nothing of also what was told earlier, and
+    /// so late that its event may not have surfaced.
     pub fn made_anew(events: Feedback, before: Option<Feedback>, read: Period) -> Feedback {
         let Some(before) = before else { return events };
         let Feedback { id, mut words, hints, refuted, judged_by } = before;
         // What is dated before the feedback itself was never told.
         let made_at = events.object().created_at.unwrap_or(Millis(i64::MIN));
         let is_earlier = |at: Millis| made_at <= at && at < read.from;
+        let is_late = |at: Millis| made_at <= at && read.to.minus(LATE_MOST) <= at;
+        let may_lack = |at| is_earlier(at) || is_late(at);
         let (no_score, no_text) = (events.words.scores.is_empty(), events.words.texts.is_empty());
-        words.scores.retain_told(|at| read.to < at || no_score && is_earlier(at));
-        words.texts.retain_told(|at| read.to < at || no_text && is_earlier(at));
-        words.updates.retain(|at| read.to < *at || is_earlier(*at));
-        words.object.take_if(|object| object.updated_at <= read.to);
+        words.scores.retain_told(|at| read.to < at || no_score && may_lack(at));
+        words.texts.retain_told(|at| read.to < at || no_text && may_lack(at));
+        let told = told_at(&words);
+        words.updates.retain(|at| read.to < *at || is_earlier(*at) || told.contains(at));
+        words.object.take_if(|it| it.updated_at <= read.to && !told.contains(&it.updated_at));
         let (hints, refuted) = (later(hints, read.to), later(refuted, read.to));
         let judged_by = judged_by.filter(|_| !hints.is_empty());
         let mut anew = events;
@@ -41,6 +48,13 @@ impl Feedback {
     }
 }
 
+/// When the scores and texts were told.
+fn told_at(told: &Told) -> BTreeSet<Millis> {
+    let scores = told.scores.all().into_iter().map(|given| given.told_at);
+    let texts = told.texts.all().into_iter().map(|given| given.told_at);
+    scores.chain(texts).collect()
+}
+
 fn later(mut told: Told, than: Millis) -> Told {
     told.scores.retain_told(|at| than < at);
     told.texts.retain_told(|at| than < at);
@@ -55,7 +69,10 @@ mod tests {
     use super::*;
     use crate::domain::id::FeedbackId;
 
-    const READ: Period = Period { from: Millis(100), to: Millis(200) };
+    /// What was told from 200 on may be listed late.
+    const READ: Period =
+        Period { from: Millis(100), to: Millis(200 + LATE_MOST.as_millis() as i64) };
+    const LATER: i64 = READ.to.0 + 100;
 
     fn told(updated_at: i64, score: Option<i64>, text: Option<&str>) -> Update {
         let at = Millis(updated_at);
@@ -97,10 +114,10 @@ mod tests {
     #[test]
     fn what_was_told_after_the_period_is_not_lost() {
         let events = words([told(110, None, None)]);
-        let held = words([told(110, None, None), told(300, Some(4), None)]);
+        let held = words([told(110, None, None), told(LATER, Some(4), None)]);
         let made = anew(events, held.clone());
         assert_eq!(made, held);
-        assert_eq!(made.object().updated_at, Millis(300));
+        assert_eq!(made.object().updated_at, Millis(LATER));
     }
 
     #[test]
@@ -113,12 +130,25 @@ mod tests {
     }
 
     #[test]
+    fn what_was_told_of_late_stands_where_the_events_may_not_have_it_yet() {
+        let held = words([told(110, None, None), told(210, Some(4), Some("by show"))]);
+        let made = anew(words([told(110, None, None)]), held.clone());
+        assert_eq!(made, held);
+        let made = anew(words([told(110, None, None), told(190, Some(5), None)]), held.clone());
+        assert_eq!(said(&made), (Some(5), Some("by show".into()), vec![110, 190, 210]));
+        let events = words([told(110, None, None), told(190, Some(5), Some("x"))]);
+        assert_eq!(anew(events.clone(), held), events);
+        let early = words([told(110, None, None), told(199, Some(4), Some("never said"))]);
+        assert_eq!(said(&anew(words([told(110, None, None)]), early)), (None, None, vec![110]));
+    }
+
+    #[test]
     fn hints_of_the_period_are_dropped_and_later_ones_wait_on() {
         let hint = |update| Feedback::of(update, Trust::Hint { judged_by: Millis(400) });
         let events = words([told(110, None, None)]);
         assert_eq!(anew(events.clone(), hint(told(150, Some(1), None))), events);
-        let made = anew(events, hint(told(300, Some(2), None)));
-        assert_eq!(said(&made), (Some(2), None, vec![110, 300]));
+        let made = anew(events, hint(told(LATER, Some(2), None)));
+        assert_eq!(said(&made), (Some(2), None, vec![110, LATER]));
         assert_eq!(made.judged_by(), Some(Millis(400)));
     }
 

@@ -119,7 +119,7 @@ fn expired(due_at: Millis) -> AtClose {
 
 /// With what surveys are made of X's own record.
 fn making() -> Making {
-    Making { throttle_group: ACCOUNT.into(), fresh_for: 7 * 24 * HOUR }
+    Making { throttle_group: ACCOUNT.into(), fresh_for: 7 * 24 * HOUR, expire_after: 12 * HOUR }
 }
 
 /// X's clock and ours agree.

@@ -94,7 +94,8 @@ async fn a_database_brought_back_from_a_backup_holds_all_sends_until_x_has_been_
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
         assert_eq!(matches!(begun, Begun::Waits { .. }), is_file, "{begun:?}");
 
-        assert_eq!(bench.store.end_restore(ACCOUNT, &making(), DUE).await.unwrap(), 0);
+        let ended = bench.store.end_restore(ACCOUNT, &making(), DUE).await.unwrap();
+        assert_eq!((ended.is_over, ended.of_rebuild), (is_file, false));
         assert_eq!(bench.progress().await.restored_at, None);
         bench.take(close("c-3", "9", START)).await;
         let later = DUE.plus(MINUTE);

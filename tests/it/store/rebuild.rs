@@ -10,8 +10,9 @@ use super::*;
 
 const SENT: Millis = Millis(START.0 + 300_000);
 const SCORED: Millis = Millis(SENT.0 + 60_000);
-const READ: Period = Period { from: START, to: Millis(START.0 + 3_600_000) };
-const NOW: Millis = Millis(START.0 + 90_000_000);
+pub(super) const READ: Period = Period { from: START, to: Millis(START.0 + 8 * DAY_MS) };
+pub(super) const NOW: Millis = Millis(READ.to.0 + DAY_MS);
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// All that X's events tell of a prompt: made, then scored.
 fn events(feedback: &str, person: &str, external_id: &str, score: Option<i64>) -> Vec<Update> {
@@ -23,15 +24,16 @@ fn events(feedback: &str, person: &str, external_id: &str, score: Option<i64>) -
 
 impl Bench {
     pub(super) async fn rebuild(&self, events: Vec<Update>, making: Option<Making>) -> MadeAnew {
-        let mut rebuild = self.store.begin_rebuild(ACCOUNT, READ.from, READ.to).await.unwrap();
+        let makes_surveys = making.is_some();
+        let mut rebuild = self.store.begin_rebuild(ACCOUNT, READ, makes_surveys).await.unwrap();
         self.store.gather(&rebuild, events).await.unwrap();
         self.store.gathered_to(&mut rebuild, READ.to).await.unwrap();
-        let made = self.make_all(&rebuild, making).await;
+        let made = self.make_all(&rebuild, making.unwrap_or_else(super::making)).await;
         self.store.end_rebuild(&rebuild).await.unwrap();
         made
     }
 
-    async fn make_all(&self, rebuild: &Rebuild, making: Option<Making>) -> MadeAnew {
+    async fn make_all(&self, rebuild: &Rebuild, making: Making) -> MadeAnew {
         let (mut made, mut after) = (MadeAnew::default(), None);
         loop {
             let how = (READ, making.clone());
@@ -121,6 +123,40 @@ async fn an_answer_that_the_events_know_nothing_of_is_taken_back() {
 }
 
 #[tokio::test]
+async fn x_is_asked_again_about_a_fresh_prompt_whose_answer_was_taken_back() {
+    on_each_engine(async |bench| {
+        for (person, days, asked_at) in [("7", 30, Some(NOW)), ("8", 7, None)] {
+            let (name, feedback) = (format!("c-{person}"), format!("90{person}"));
+            bench.sent(&name, person, &feedback).await;
+            let mut whole = scored(told(&feedback, SCORED), 1, SCORED);
+            whole.text = Some(Given { given_at: SCORED, told_at: SCORED, value: "x".into() });
+            bench.hear(vec![whole]).await;
+            assert_eq!(bench.store.next_show(ACCOUNT).await.unwrap(), None, "it is complete");
+            let making = Making { fresh_for: days * 24 * HOUR, ..making() };
+            let made = bench.rebuild(events(&feedback, person, &name, None), Some(making)).await;
+            assert_eq!(made.withdrawn, 1);
+            assert_eq!(bench.store.next_show(ACCOUNT).await.unwrap(), asked_at);
+            bench.spoil("update survey set show_at = null").await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_show_has_told_in_the_last_week_of_the_period_stands_though_no_event_tells_it() {
+    on_each_engine(async |bench| {
+        let sent = bench.sent("c-1", "7", "901").await;
+        let late = READ.to.minus(6 * 24 * HOUR);
+        bench.hear(vec![scored(told("901", late), 4, late)]).await;
+        let made = bench.rebuild(events("901", "7", "c-1", None), None).await;
+        assert_eq!(made.withdrawn, 0);
+        assert_eq!(bench.state(&sent.id).await, "answered");
+        assert_eq!(bench.shown_of(&sent.id).await.score, Some(4));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_x_has_told_after_the_period_stands() {
     on_each_engine(async |bench| {
         let sent = bench.sent("c-1", "7", "901").await;
@@ -140,10 +176,10 @@ async fn rows_that_the_events_do_not_tell_of_are_left_and_counted() {
         let sent = bench.sent("c-1", "7", "901").await;
         bench.hear(events("901", "7", "c-1", Some(4))).await;
         bench.hear(vec![told("902", READ.to.plus(MINUTE))]).await;
-        let mut rebuild = bench.store.begin_rebuild(ACCOUNT, READ.from, READ.to).await.unwrap();
+        let mut rebuild = bench.store.begin_rebuild(ACCOUNT, READ, false).await.unwrap();
         bench.store.gathered_to(&mut rebuild, READ.to).await.unwrap();
         assert_eq!(bench.store.gathered(&rebuild).await.unwrap(), 0);
-        assert_eq!(bench.make_all(&rebuild, None).await, MadeAnew::default());
+        assert_eq!(bench.make_all(&rebuild, making()).await, MadeAnew::default());
         assert_eq!(bench.store.end_rebuild(&rebuild).await.unwrap(), 1, "902 came later");
         assert_eq!(bench.shown_of(&sent.id).await.score, Some(4));
         // The poller goes on where the events were read to.
@@ -170,28 +206,29 @@ async fn a_rebuild_that_was_broken_off_is_gone_on_with_and_nothing_was_changed()
         bench.hear(vec![scored(told("901", SCORED), 1, SCORED)]).await;
         let [first, second] = events("901", "7", "c-1", Some(4)).try_into().unwrap();
         let half = START.plus(30 * MINUTE);
-        let mut broken = bench.store.begin_rebuild(ACCOUNT, READ.from, READ.to).await.unwrap();
+        let mut broken = bench.store.begin_rebuild(ACCOUNT, READ, false).await.unwrap();
         assert_eq!(broken.read_to, READ.from);
         bench.store.gather(&broken, vec![first]).await.unwrap();
         bench.store.gathered_to(&mut broken, half).await.unwrap();
         assert_eq!(bench.shown_of(&sent.id).await.score, Some(1));
 
-        let next = bench.store.begin_rebuild(ACCOUNT, READ.from, READ.to).await.unwrap();
+        let next = bench.store.begin_rebuild(ACCOUNT, READ, false).await.unwrap();
         assert_eq!(next.read_to, half);
         let overtaken = bench.store.gather(&broken, Vec::new()).await;
         assert!(matches!(overtaken, Err(Error::Overtaken(_))), "{overtaken:?}");
         bench.store.gather(&next, vec![second]).await.unwrap();
         assert_eq!(bench.store.gathered(&next).await.unwrap(), 1);
-        bench.make_all(&next, None).await;
+        bench.make_all(&next, making()).await;
         let told = bench.shown_of(&sent.id).await;
         assert_eq!((told.score, told.updates), (Some(4), 2));
         // Broken off while the rows are made: made again, they are the same.
-        let again = bench.store.begin_rebuild(ACCOUNT, READ.from, READ.to).await.unwrap();
-        let made = bench.make_all(&again, None).await;
+        let again = bench.store.begin_rebuild(ACCOUNT, READ, false).await.unwrap();
+        let made = bench.make_all(&again, making()).await;
         assert_eq!(made, MadeAnew { unchanged: 1, ..MadeAnew::default() });
         bench.store.end_rebuild(&again).await.unwrap();
 
-        let other = bench.store.begin_rebuild(ACCOUNT, half, READ.to).await.unwrap();
+        let other =
+            bench.store.begin_rebuild(ACCOUNT, Period { from: half, ..READ }, false).await.unwrap();
         assert_eq!((other.read_to, bench.store.gathered(&other).await.unwrap()), (half, 0));
     })
     .await;

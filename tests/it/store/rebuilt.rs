@@ -2,8 +2,9 @@
 
 use surveyd::domain::id::external_id;
 use surveyd::domain::survey::State;
-use surveyd::store::MadeAnew;
+use surveyd::store::{MadeAnew, Unfinished};
 
+use super::rebuild::{NOW, READ};
 use super::*;
 
 /// When X showed the prompts.
@@ -34,6 +35,12 @@ impl Bench {
         let listing = surveyd::store::Listing { limit: 10, ..Default::default() };
         let [survey] = self.store.list(&listing).await.unwrap().try_into().unwrap();
         survey
+    }
+
+    /// How many surveys the end of the hold makes, if it ends.
+    async fn end_hold(&self, now: Millis) -> Option<usize> {
+        let ended = self.store.end_restore(ACCOUNT, &making(), now).await.unwrap();
+        ended.is_over.then_some(ended.made.len())
     }
 
     /// What becomes of a close that was taken, once it is due and nothing is throttled.
@@ -178,6 +185,90 @@ async fn a_close_that_came_again_before_the_rebuild_is_found_sent() {
 }
 
 #[tokio::test]
+async fn a_waiting_survey_is_given_to_one_prompt_alone_and_first_to_the_one_that_bears_its_name() {
+    on_each_engine(async |bench| {
+        let second = SHOWN.plus(2 * HOUR);
+        let told = |person, conversation: &str| {
+            let mut later = scored(shown("900", person, &format!("{conversation}#2")), 5, second);
+            later.object.created_at = Some(second);
+            vec![later, shown("901", person, conversation)]
+        };
+        let first = bench.take(close("c", "7", START)).await;
+        let made = bench.lost(told("7", "c")).await;
+        assert_eq!((made.surveys_found, made.surveys_made, made.answered), (1, 1, 0));
+        let survey = bench.survey(&first.survey_id).await;
+        let delivery = survey.state.delivery().expect("it was found");
+        assert_eq!(delivery.feedback_id, FeedbackId::new("901"));
+        let row = bench.store.survey(&first.survey_id).await.unwrap().unwrap();
+        assert_eq!(row.told.score, None, "that is the other's");
+        for closed_at in [START.plus(HOUR), SHOWN.plus(HOUR), second] {
+            let again = bench.take(close("c", "7", closed_at)).await;
+            assert!(!again.is_new, "{again:?}");
+        }
+
+        bench.store.hold_for_rebuild(ACCOUNT, START, SHOWN).await.unwrap();
+        bench.lost(Vec::new()).await;
+        let first = bench.take(close("d", "8", START)).await;
+        let told = told("8", "d").into_iter().map(|mut update| {
+            update.id = FeedbackId::new(format!("8{}", update.id));
+            update
+        });
+        bench.store.fold(ACCOUNT, told.collect(), second).await.unwrap();
+        assert_eq!(bench.end_hold(second).await, Some(1));
+        assert_eq!(bench.state(&first.survey_id).await, "sent");
+        assert!(!bench.take(close("d", "8", second)).await.is_new);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_earlier_prompt_does_not_take_the_survey_that_bears_a_later_ones_name() {
+    on_each_engine(async |bench| {
+        let first = bench.take(close("c", "7", START.minus(HOUR))).await;
+        bench.store.cancel(first.survey_id, START).await.unwrap();
+        let second = bench.take(close("c", "7", START)).await;
+        let mut later = shown("902", "7", "c#2");
+        later.object.created_at = Some(SHOWN.plus(HOUR));
+        bench.lost(vec![shown("901", "7", "c"), later]).await;
+        let survey = bench.survey(&second.survey_id).await;
+        let delivery = survey.state.delivery().expect("it was found");
+        assert_eq!(delivery.feedback_id, FeedbackId::new("902"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_close_that_comes_again_is_known_by_a_survey_that_was_found() {
+    on_each_engine(async |bench| {
+        let first = bench.take(close("c", "7", START)).await;
+        let made = bench.lost(vec![shown("902", "7", "c#2")]).await;
+        assert_eq!((made.surveys_found, made.surveys_made), (1, 0));
+        let second = bench.take(close("c", "7", START.plus(HOUR))).await;
+        assert_eq!((second.survey_id, second.is_new), (first.survey_id, false));
+        assert!(bench.take(close("c", "7", SHOWN.plus(2 * HOUR))).await.is_new);
+        assert!(!bench.store.knows_prompts().await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_had_expired_before_the_prompt_is_not_taken_for_its_survey() {
+    on_each_engine(async |bench| {
+        let long_ago = START.minus(60 * 24 * HOUR);
+        let mut expired = Vec::new();
+        for (person, closed_at) in [("7", long_ago), ("8", START)] {
+            expired.push(bench.take(close("c", person, closed_at)).await.survey_id);
+            bench.store.expire(expired.clone(), SHOWN, SHOWN).await.unwrap();
+        }
+        let made = bench.lost(vec![shown("901", "7", "c"), shown("902", "8", "c#2")]).await;
+        assert_eq!((made.surveys_found, made.surveys_made), (1, 1));
+        assert_eq!(bench.state(&expired[0]).await, "expired");
+        assert_eq!(bench.state(&expired[1]).await, "sent");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn rebuilt_prompts_count_in_throttles_and_in_the_day() {
     on_each_engine(async |bench| {
         bench.lost(vec![shown("901", "7", "c-1")]).await;
@@ -213,10 +304,16 @@ async fn the_end_of_the_hold_makes_the_surveys_of_what_x_has_told_since() {
         bench.store.hold_for_rebuild(ACCOUNT, SHOWN, SHOWN.plus(HOUR)).await.unwrap();
         let progress = bench.store.progress(ACCOUNT).await.unwrap();
         assert_eq!(progress.restored_at, Some(SHOWN), "a hold that there is goes on");
+        assert_eq!(bench.store.held_for_rebuild(ACCOUNT).await.unwrap(), Some(START));
+        bench.lost(Vec::new()).await;
         // The poller reads on; a desk delivers again.
         bench
             .store
-            .fold(ACCOUNT, vec![shown("901", "7", "c-1"), shown("902", "8", "c-2")], SHOWN)
+            .fold(
+                ACCOUNT,
+                vec![shown("901", "7", "c-1"), scored(shown("902", "8", "c-2"), 5, SHOWN)],
+                SHOWN,
+            )
             .await
             .unwrap();
         let many = (0..150).map(|n| shown(&format!("{n}"), "6", &format!("m-{n}")));
@@ -225,16 +322,57 @@ async fn the_end_of_the_hold_makes_the_surveys_of_what_x_has_told_since() {
         before.object.created_at = Some(START.minus(HOUR));
         bench.store.fold(ACCOUNT, vec![before], SHOWN).await.unwrap();
         let waiting = bench.take(close("c-2", "8", START)).await;
-        let made = bench.store.end_restore(ACCOUNT, &making(), SHOWN).await.unwrap();
-        assert_eq!(made, 151);
-        assert_eq!(bench.state(&waiting.survey_id).await, "sent");
+        let ended = bench.store.end_restore(ACCOUNT, &making(), SHOWN).await.unwrap();
+        assert_eq!((ended.is_over, ended.of_rebuild, ended.made.len()), (true, true, 151));
+        assert_eq!(bench.store.held_for_rebuild(ACCOUNT).await.unwrap(), None);
+        let made = ended.made.iter().find(|made| made.feedback_id.as_str() == "901").unwrap();
+        assert_eq!(made.conversation_id.as_str(), "c-1");
+        let found = [&ended.folded.settled[0].id, &ended.folded.answered[0].0.id];
+        assert_eq!(found, [&waiting.survey_id; 2]);
+        assert_eq!(bench.state(&waiting.survey_id).await, "answered");
         assert!(!bench.take(close("c-1", "7", START)).await.is_new);
         assert!(
             bench.take(close("c-0", "9", START)).await.is_new,
             "from before the rebuild's start"
         );
         assert_eq!(bench.store.progress(ACCOUNT).await.unwrap().restored_at, None);
-        assert_eq!(bench.store.end_restore(ACCOUNT, &making(), SHOWN).await.unwrap(), 0);
+        assert_eq!(bench.end_hold(SHOWN).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_hold_does_not_end_before_the_rebuild_that_it_is_for() {
+    on_each_engine(async |bench| {
+        bench.store.hold_for_rebuild(ACCOUNT, START, SHOWN).await.unwrap();
+        // It is broken off before it is begun, and again as it reads.
+        for _ in 0..2 {
+            let unfinished = bench.store.unfinished_rebuild(ACCOUNT).await.unwrap().unwrap();
+            assert_eq!(unfinished, Unfinished { from: START, makes_surveys: true });
+            assert_eq!(bench.end_hold(NOW).await, None);
+            assert!(bench.store.progress(ACCOUNT).await.unwrap().restored_at.is_some());
+            bench.store.begin_rebuild(ACCOUNT, READ, unfinished.makes_surveys).await.unwrap();
+        }
+        bench.lost(Vec::new()).await;
+        assert_eq!(bench.store.unfinished_rebuild(ACCOUNT).await.unwrap(), None);
+        assert_eq!(bench.end_hold(NOW).await, Some(0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_rebuild_without_surveys_that_was_broken_off_holds_nothing_up() {
+    on_each_engine(async |bench| {
+        bench.store.hold_for_rebuild(ACCOUNT, START, SHOWN).await.unwrap();
+        bench.store.begin_rebuild(ACCOUNT, READ, false).await.unwrap();
+        let unfinished = bench.store.unfinished_rebuild(ACCOUNT).await.unwrap().unwrap();
+        let command = "surveyd rebuild --account acme --from 2026-09-21T14:13:20Z --surveys never";
+        assert_eq!(unfinished.command("acme"), command);
+        assert_eq!(bench.end_hold(NOW).await, Some(0));
+        // One that has nothing to read yet is none.
+        bench.store.hold_for_rebuild(ACCOUNT, START, SHOWN).await.unwrap();
+        bench.store.give_up_rebuild(ACCOUNT, START).await.unwrap();
+        assert_eq!(bench.end_hold(NOW).await, Some(0));
     })
     .await;
 }

@@ -1,0 +1,219 @@
+//! The hold of an account whose surveys X's events make anew, and its end; and rebuilds that have not
+//! come to theirs.
+
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::advance::advance;
+use super::feedback::write;
+use super::fold::Folded;
+use super::known::{COLUMNS, Known, known_row};
+use super::matching::match_surveys;
+use super::rebuilt::{MadeSurvey, Making, link};
+use super::tries::Tries;
+use super::{Result, Store, deciding};
+use crate::domain::time::Millis;
+
+/// A rebuild that is under way, or was broken off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    pub from: Millis,
+    pub makes_surveys: bool,
+}
+
+impl Unfinished {
+    /// What goes on with it.
+    pub fn command(&self, account: &str) -> String {
+        let surveys = if self.makes_surveys { "" } else { " --surveys never" };
+        format!("surveyd rebuild --account {account} --from {}{surveys}", self.from.rfc3339())
+    }
+}
+
+const HOLD: &str = "insert into restore_hold (account, restored_at, rebuild_from) \
+     values ($1, $2, $3) on conflict (account) do update set rebuild_from = \
+     case when restore_hold.rebuild_from < excluded.rebuild_from then restore_hold.rebuild_from \
+     else excluded.rebuild_from end";
+
+/// From now on the account has a rebuild that is not finished.
+const INTEND: &str = "insert into rebuild (account, run, from_at, read_to, makes_surveys) \
+     values ($1, '', $2, $2, 1) on conflict (account) do update set makes_surveys = 1";
+
+/// Nothing is gathered for it yet.
+const GIVE_UP: &str = "delete from rebuild where account = $1 and from_at = $2 \
+     and read_to = from_at and not exists \
+     (select 1 from rebuild_told t where t.account = rebuild.account)";
+
+/// Locks the hold: it is not begun anew while it ends.
+const LOCK: &str =
+    "update restore_hold set account = account where account = $1 returning rebuild_from";
+
+const UNMATCHED: &str = "account = $1 and survey_id is null and external_id is not null \
+     and to_user_id is not null and coalesce(created_at, updated_at) >= $2 and id > $3 \
+     order by id limit $4";
+
+/// Rows in one transaction.
+const BATCH: i64 = 100;
+
+impl Store {
+    /// Holds the sends of an account for a rebuild that makes surveys, until it is finished, X has
+    /// told the time and its events are read past it: what was sent last, X does not tell yet. `now`
+    /// is our clock's. A hold that there is goes on as it was.
+    pub async fn hold_for_rebuild(&self, account: &str, from: Millis, now: Millis) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(HOLD)
+                        .bind(account.as_str())
+                        .bind(now.0)
+                        .bind(from.0)
+                        .execute(&mut *connection)
+                        .await?;
+                    sqlx::query(INTEND)
+                        .bind(account.as_str())
+                        .bind(from.0)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The rebuild of an account that has not come to its end, if there is one.
+    pub async fn unfinished_rebuild(&self, account: &str) -> Result<Option<Unfinished>> {
+        let row = sqlx::query("select from_at, makes_surveys from rebuild where account = $1")
+            .bind(account)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| {
+            let makes_surveys = row.try_get::<i64, _>(1)? != 0;
+            Ok(Unfinished { from: Millis(row.try_get(0)?), makes_surveys })
+        })
+        .transpose()
+    }
+
+    /// Forgets a rebuild that has nothing to read yet.
+    pub async fn give_up_rebuild(&self, account: &str, from: Millis) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(GIVE_UP).bind(account).bind(from.0).execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Since when X's events are made surveys of, where the account is held for that.
+    pub async fn held_for_rebuild(&self, account: &str) -> Result<Option<Millis>> {
+        let from: Option<Option<i64>> =
+            sqlx::query_scalar("select rebuild_from from restore_hold where account = $1")
+                .bind(account)
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(from.flatten().map(Millis))
+    }
+
+    /// Ends an account's hold after a restored backup or a rebuild; what X has told of since a
+    /// rebuild, and no survey is known of, gets one before. While a rebuild that makes surveys is not
+    /// finished, the hold goes on.
+    pub async fn end_restore(&self, account: &str, making: &Making, now: Millis) -> Result<Ended> {
+        let mut all = Ended::default();
+        let mut after = Some(String::new());
+        while let Some(behind) = after {
+            let (account, making) = (account.to_owned(), making.clone());
+            let (ended, last) = self
+                .writer
+                .run(move |connection| {
+                    Box::pin(async move {
+                        deciding::guard_group(connection, &making.throttle_group).await?;
+                        make_last(connection, &account, &making, behind, now).await
+                    })
+                })
+                .await?;
+            all.join(ended);
+            after = last;
+        }
+        Ok(all)
+    }
+}
+
+/// What the end of a hold has brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ended {
+    /// Whether it has ended. Else there is none, or a rebuild that makes surveys is not finished.
+    pub is_over: bool,
+    /// Whether it was there for a rebuild.
+    pub of_rebuild: bool,
+    pub made: Vec<MadeSurvey>,
+    /// What became of the surveys that there were.
+    pub folded: Folded,
+}
+
+impl Ended {
+    fn join(&mut self, next: Self) {
+        self.is_over = next.is_over;
+        self.of_rebuild |= next.of_rebuild;
+        self.made.extend(next.made);
+        self.folded.settled.extend(next.folded.settled);
+        self.folded.answered.extend(next.folded.answered);
+    }
+}
+
+/// Makes the surveys of the rows behind `after`, and ends the hold where there are no more; else the
+/// last of them.
+async fn make_last(
+    connection: &mut AnyConnection,
+    account: &str,
+    making: &Making,
+    after: String,
+    now: Millis,
+) -> Result<(Ended, Option<String>)> {
+    let mut ended = Ended::default();
+    let held: Option<Option<i64>> =
+        sqlx::query_scalar(LOCK).bind(account).fetch_optional(&mut *connection).await?;
+    let Some(from) = held else { return Ok((ended, None)) };
+    let unfinished: Option<i64> =
+        sqlx::query_scalar("select from_at from rebuild where account = $1 and makes_surveys <> 0")
+            .bind(account)
+            .fetch_optional(&mut *connection)
+            .await?;
+    if unfinished.is_some() {
+        return Ok((ended, None));
+    }
+    if let Some(from) = from {
+        ended.of_rebuild = true;
+        let mut tries = Tries::begin(connection).await?;
+        let rows = loop {
+            let mut rows = unmatched(connection, account, (from, &after)).await?;
+            match_surveys(connection, account, rows.iter_mut().collect()).await?;
+            ended.made = link(connection, account, rows.iter_mut().collect(), making, now).await?;
+            let linked: Vec<&Known> = rows.iter().filter(|row| row.survey_id.is_some()).collect();
+            if write(connection, account, &linked).await? {
+                break rows;
+            }
+            tries.again(connection).await?;
+        };
+        advance(connection, rows.iter(), now, &mut ended.folded).await?;
+        if rows.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
+            return Ok((ended, rows.last().map(|row| row.feedback.id.to_string())));
+        }
+    }
+    sqlx::query("delete from restore_hold where account = $1")
+        .bind(account)
+        .execute(&mut *connection)
+        .await?;
+    ended.is_over = true;
+    Ok((ended, None))
+}
+
+async fn unmatched(
+    connection: &mut AnyConnection,
+    account: &str,
+    (from, after): (i64, &str),
+) -> Result<Vec<Known>> {
+    let sql = format!("select {COLUMNS} from feedback where {UNMATCHED}");
+    let found = sqlx::query(AssertSqlSafe(sql)).bind(account).bind(from).bind(after).bind(BATCH);
+    found.fetch_all(connection).await?.iter().map(known_row).collect()
+}
