@@ -1,6 +1,8 @@
 //! A stage: surveyd's scheduler and poller against a simulated X, pass by pass, on a clock that is
 //! set by hand. No loops of the daemon's, no waiting: a day takes as long as its work.
 
+mod losses;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +17,6 @@ use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, SurveyId, UserId};
 use surveyd::domain::time::Millis;
 use surveyd::poller::{self, Poller};
-use surveyd::rebuild::{self, Wanted};
 use surveyd::sandbox::record::{Prompt, RefusedCall};
 use surveyd::sandbox::{
     self, Call, Fault, Order, Person, Sandbox, SandboxAccount, SandboxConfig, World,
@@ -136,41 +137,6 @@ impl Stage {
         self.store.recover(true, self.config.x.settle_after, self.now()).await.unwrap();
         (self.stop, self.staff, self.intake) = employ(&self.config, &self.store, &self.now);
         (self.watches, self.talks) = watch(&self.config, &self.staff, &self.intake);
-    }
-
-    /// surveyd ends, its database is lost but for what lies beside it, and it starts again with an
-    /// empty one. Whether that is noticed.
-    pub async fn lose_database(&mut self) -> bool {
-        self.stop.stop_within(Duration::ZERO);
-        self.store.clone().close().await;
-        let file = self.database.location.file().expect("a file can be lost");
-        for ending in ["", "-wal", "-shm"] {
-            let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
-        }
-        self.store = self.database.open().await;
-        let accounts = self.staff.iter().map(|(desk, _)| desk.name().to_owned()).collect();
-        let is_noticed = self.store.notice_restore(accounts, self.now()).await.unwrap();
-        self.restart().await;
-        is_noticed
-    }
-
-    /// The database is taken for lost, and a rebuild was to make it anew.
-    pub async fn hold_for_rebuild(&self) {
-        for (desk, _) in &self.staff {
-            rebuild::hold(desk, START).await.unwrap();
-            // X does not tell of today yet: there is nothing to read, and the hold is what is left.
-            let wanted = Wanted { from: START, to: None, makes_surveys: true };
-            let done = rebuild::rebuild(desk, wanted, &|_| ()).await;
-            assert!(matches!(done, Err(rebuild::Fault::TooEarly(_))));
-        }
-    }
-
-    /// surveyd finds more sends beside its database than in it, as after an old backup was restored.
-    pub async fn restore_a_backup(&self) {
-        let database = self.database.location.file().expect("a server's has no count beside it");
-        std::fs::write(format!("{}.sends", database.display()), "1000").unwrap();
-        let names = self.staff.iter().map(|(desk, _)| desk.name().to_owned()).collect();
-        assert!(self.store.notice_restore(names, self.now()).await.unwrap());
     }
 
     /// Another daemon begins to work on the same database.

@@ -1,15 +1,19 @@
 //! No public method of the store is left out of these scenarios.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The sources of a folder that holds no other folders.
-fn sources(folder: &str) -> String {
+/// All sources below a folder.
+fn sources(folder: impl AsRef<Path>) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let mut files: Vec<_> =
+    let mut paths: Vec<_> =
         fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
-    files.sort();
-    files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+    paths.sort();
+    let read = |path: &PathBuf| match path.is_dir() {
+        true => sources(path),
+        false => fs::read_to_string(path).unwrap(),
+    };
+    paths.iter().map(read).collect()
 }
 
 /// The public methods in the `impl Store` blocks of a source.
