@@ -1,5 +1,5 @@
-//! The hold of an account whose surveys X's events make anew, and its end; and rebuilds that have not
-//! come to theirs.
+//! Holds of accounts, after a restored backup or for a rebuild, and how they end; and rebuilds that have
+//! not come to their end.
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -12,6 +12,14 @@ use super::rebuilt::{MadeSurvey, Making, link};
 use super::tries::Tries;
 use super::{Result, Store, deciding};
 use crate::domain::time::Millis;
+
+/// A hold of an account's sends, after a restored backup or a rebuild.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// X's events must be read past this, by X's clock. Absent while X has not told the time since
+    /// the hold began: till then it has no end.
+    pub until_at: Option<Millis>,
+}
 
 /// A rebuild that is under way, or was broken off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +40,9 @@ const HOLD: &str = "insert into restore_hold (account, restored_at, rebuild_from
      values ($1, $2, $3) on conflict (account) do update set rebuild_from = \
      case when restore_hold.rebuild_from < excluded.rebuild_from then restore_hold.rebuild_from \
      else excluded.rebuild_from end";
+
+const DATE_HOLD: &str = "update restore_hold set until_at = $1 \
+     where account = $2 and until_at is null";
 
 /// From now on the account has a rebuild that is not finished.
 const INTEND: &str = "insert into rebuild (account, run, from_at, read_to, makes_surveys) \
@@ -54,6 +65,33 @@ const UNMATCHED: &str = "account = $1 and survey_id is null and external_id is n
 const BATCH: i64 = 100;
 
 impl Store {
+    /// The hold that the sends of an account are under.
+    pub async fn hold(&self, account: &str) -> Result<Option<Hold>> {
+        let until: Option<Option<i64>> =
+            sqlx::query_scalar("select until_at from restore_hold where account = $1")
+                .bind(account)
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(until.map(|until| Hold { until_at: until.map(Millis) }))
+    }
+
+    /// Gives a hold that has none its end.
+    pub async fn date_hold(&self, account: &str, until_at: Millis) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(DATE_HOLD)
+                        .bind(until_at.0)
+                        .bind(account)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
     /// Holds the sends of an account for a rebuild that makes surveys, until it is finished, X has
     /// told the time and its events are read past it: what was sent last, X does not tell yet. `now`
     /// is our clock's. A hold that there is goes on as it was.

@@ -1,4 +1,5 @@
-//! Feedback and the survey it answers: found by its id, else by person and external id together.
+//! Feedback and the survey it answers: found by its id, else by external id and person together, or
+//! by the external id alone where X does not name the person.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -58,7 +59,8 @@ impl Store {
 pub const CLOCKS_APART: Duration = Duration::from_secs(60 * 60);
 
 /// Finds the surveys of rows that have none, at most [`BATCH_MAX`]: by the feedback's id where
-/// create's answer told it, else by person and external id together.
+/// create's answer told it, else by external id and, as far as X names it, person. None is given to
+/// two rows.
 pub async fn match_surveys(
     connection: &mut AnyConnection,
     account: &str,

@@ -28,14 +28,6 @@ pub struct Progress {
     pub restored_at: Option<Millis>,
 }
 
-/// A hold of an account's sends, after a restored backup or a rebuild.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// X's events must be read past this, by X's clock. Absent while X has not told the time since
-    /// the hold began: till then it has no end.
-    pub until_at: Option<Millis>,
-}
-
 const READ: &str = "select p.sends, p.last_at, h.restored_at from (select 1 as one) o \
      left join progress p on p.name = $1 left join restore_hold h on h.account = $2";
 
@@ -50,9 +42,6 @@ const CATCH_UP: &str = "insert into progress (name, sends, last_at) values ($1, 
 /// One that the backup itself knew of has an end of then.
 const HOLD: &str = "insert into restore_hold (account, restored_at) values ($1, $2) \
      on conflict (account) do update set restored_at = excluded.restored_at, until_at = null";
-
-const DATE_HOLD: &str = "update restore_hold set until_at = $1 \
-     where account = $2 and until_at is null";
 
 /// Records an instant, and `begun` sends that are about to leave. All sends that were ever begun.
 pub async fn record(connection: &mut AnyConnection, begun: i64, at: Millis) -> Result<i64> {
@@ -73,33 +62,6 @@ impl Store {
     pub async fn progress(&self, account: &str) -> Result<Progress> {
         let mut connection = self.readers.acquire().await?;
         read(&mut connection, account).await
-    }
-
-    /// The hold that the sends of an account are under.
-    pub async fn hold(&self, account: &str) -> Result<Option<Hold>> {
-        let until: Option<Option<i64>> =
-            sqlx::query_scalar("select until_at from restore_hold where account = $1")
-                .bind(account)
-                .fetch_optional(&self.readers)
-                .await?;
-        Ok(until.map(|until| Hold { until_at: until.map(Millis) }))
-    }
-
-    /// Gives a hold that has none its end.
-    pub async fn date_hold(&self, account: &str, until_at: Millis) -> Result<()> {
-        let account = account.to_owned();
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    sqlx::query(DATE_HOLD)
-                        .bind(until_at.0)
-                        .bind(account)
-                        .execute(connection)
-                        .await?;
-                    Ok(())
-                })
-            })
-            .await
     }
 
     /// Compares the database with the count kept beside it, and holds the sends of all `accounts`
