@@ -47,6 +47,8 @@ pub struct Desk {
     pub dropped: Arc<Mutex<Vec<Leased>>>,
     /// One for each request that may be under way at once, whatever passes there are.
     pub slots: Arc<Semaphore>,
+    /// Sends are begun one after the other.
+    pub begins: Arc<tokio::sync::Mutex<()>>,
     /// Whether X answers when prompts go out, and when it is read.
     pub sending_trouble: Trouble,
     pub reading_trouble: Trouble,
@@ -126,6 +128,7 @@ impl Desk {
             said: Said::default(),
             dropped: Arc::default(),
             slots: Arc::new(Semaphore::new(config.x.concurrency)),
+            begins: Arc::default(),
             sending_trouble: Trouble::default(),
             reading_trouble: Trouble::default(),
         })

@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::{EXIT_CONFIG, print_json};
 use crate::clock::Clock;
-use crate::config::{self, Config, Environment};
+use crate::config::{self, Config, Environment, Warning};
 use crate::daemon::{spools, state_folder};
+use crate::store::{self, Location};
 use crate::{desk, x};
 
 #[derive(Args)]
@@ -45,7 +46,8 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
-    let warnings = config::warnings(&config);
+    let mut warnings = config::warnings(&config);
+    warnings.extend(of_database(&Location::parse(&config.store.url, &folder)?).await);
     let answers = if check.online { ask(&config).await? } else { Vec::new() };
     let all_work = answers.iter().all(|answer| answer.works);
     if check.json {
@@ -67,6 +69,25 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         }
     }
     Ok(if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a server's settings cannot keep of the promise.
+async fn of_database(location: &Location) -> Vec<Warning> {
+    let warning = |problem: String, remedy: &str| Warning {
+        key: "store.url".into(),
+        problem,
+        remedy: remedy.into(),
+    };
+    match store::weaknesses(location).await {
+        Ok(found) => {
+            let found = found.into_iter();
+            found.map(|it| warning(it.problem().into(), it.remedy())).collect()
+        }
+        Err(error) => vec![warning(
+            format!("whether the server keeps what it has taken could not be asked: {error}"),
+            "run surveyd check again where the server can be reached",
+        )],
+    }
 }
 
 /// Asks X about each account's keys.

@@ -140,10 +140,10 @@ async fn account_waits(
     }
     if let Some(restored_at) = store.progress(name).await?.restored_at {
         let at = restored_at.rfc3339();
-        waits.push(match store.held_for_rebuild(name).await? {
-            None => format!("account {name} is held: the database was restored, noticed at {at}"),
-            Some(_) => format!("account {name} is held since {at}: its surveys are being rebuilt"),
-        });
+        if let Some(hold) = store.hold(name).await? {
+            let words = hold.words(context.config.x.events_horizon);
+            waits.push(format!("account {name} is held since {at}: {words}"));
+        }
     }
     if let Some(unfinished) = store.unfinished_rebuild(name).await?.filter(|it| it.makes_surveys) {
         waits.push(format!("go on with the rebuild: {}", unfinished.command(name)));

@@ -89,6 +89,9 @@ const EXIT_IO: u8 = 74;
 
 const EXIT_USAGE: u8 = 2;
 
+/// How long the end of the process waits for threads that are still busy.
+const LEFT_OVER: std::time::Duration = std::time::Duration::from_millis(300);
+
 /// Something on the command line that cannot be meant.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -143,7 +146,10 @@ pub fn run() -> ExitCode {
     let done = runtime.context("the runtime cannot be started").and_then(|runtime| {
         // Boxed, or each kind of runtime would hold all commands once more.
         let command: LocalBoxFuture<'_, _> = Box::pin(dispatch(arguments));
-        runtime.block_on(command)
+        let done = runtime.block_on(command);
+        // A thread that waits for a disk or a name server must not keep the process.
+        runtime.shutdown_timeout(LEFT_OVER);
+        done
     });
     match done {
         Ok(code) => code,
@@ -169,9 +175,9 @@ fn failed(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(EXIT_USAGE);
     }
     match error.downcast_ref::<store::Error>() {
-        Some(store::Error::NewerSchema { .. } | store::Error::Url(_)) => {
-            ExitCode::from(EXIT_CONFIG)
-        }
+        Some(
+            store::Error::NewerSchema { .. } | store::Error::Url(_) | store::Error::Refused(_),
+        ) => ExitCode::from(EXIT_CONFIG),
         Some(store::Error::Io(_)) => ExitCode::from(EXIT_IO),
         _ => ExitCode::FAILURE,
     }

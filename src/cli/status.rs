@@ -47,7 +47,18 @@ struct Account {
     /// Set while sends are held after a restored backup or for a rebuild, until the events are read
     /// to then.
     held_since_restore_at: Option<String>,
+    /// Why and until when.
+    held: Option<Held>,
     unfinished_rebuild: Option<UnfinishedRebuild>,
+}
+
+#[derive(Serialize)]
+struct Held {
+    /// `older`, `other`, `promoted`, `unknown` (the database is not trusted) or `rebuild`.
+    reason: &'static str,
+    /// X's events must be read past this, by X's clock; absent while X has not told the time.
+    events_past: Option<String>,
+    message: String,
 }
 
 /// One that is under way, or was broken off.
@@ -136,6 +147,11 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
                 .await?
                 .restored_at
                 .map(Millis::rfc3339),
+            held: store.hold(&account.name).await?.map(|hold| Held {
+                reason: hold.doubt.map_or("rebuild", store::Doubt::as_str),
+                events_past: hold.until_at.map(Millis::rfc3339),
+                message: hold.words(context.config.x.events_horizon),
+            }),
             unfinished_rebuild: store.unfinished_rebuild(&account.name).await?.map(|unfinished| {
                 UnfinishedRebuild {
                     from: unfinished.from.rfc3339(),
@@ -216,12 +232,8 @@ fn print(status: &Status) -> anyhow::Result<()> {
         }
     }
     for account in &status.accounts {
-        if let Some(restored_at) = &account.held_since_restore_at {
-            println!(
-                "\n{}: held. The database was restored or rebuilt, noticed at {restored_at}; \
-                 nothing is sent until X's events have been read past then",
-                account.account
-            );
+        if let (Some(since), Some(held)) = (&account.held_since_restore_at, &account.held) {
+            println!("\n{}: held since {since}: {}", account.account, held.message);
         }
         if let Some(UnfinishedRebuild { from, makes_surveys, command }) =
             &account.unfinished_rebuild

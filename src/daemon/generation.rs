@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::{JoinError, JoinSet};
-use tracing::error;
+use tracing::{debug, error};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
@@ -18,7 +18,7 @@ use crate::domain::time::Millis;
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
-use crate::store::{Result, Store};
+use crate::store::{self, Result, Store};
 use crate::watcher::spool::Spool;
 use crate::watcher::talks::Talks;
 use crate::watcher::verify::{Passwords, Verifier};
@@ -26,6 +26,7 @@ use crate::watcher::x_hook::XHook;
 use crate::watcher::{Intake, Receiver};
 use crate::web::{Hook, Live, Rate, Source, XWebhook};
 
+use super::database::{Names, keep_comparing};
 use super::spools;
 use super::watches::{self, Watch};
 
@@ -66,6 +67,8 @@ impl Generation {
             tasks.spawn(poll(desk.clone()));
             accounts.push(desk);
         }
+        let names = Names::of(config);
+        tasks.spawn(keep_comparing(store.clone(), names, clock.clone(), stopper.clone()));
         let mut this = Self { accounts, talks: HashMap::new(), tasks, stop };
         for source in &config.spools {
             let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));
@@ -97,6 +100,7 @@ impl Generation {
                 XWebhook::new(Passwords::of(webhook), hook)
             }),
             max_body: config.http.max_body,
+            events_horizon: config.x.events_horizon,
         }
     }
 
@@ -217,6 +221,11 @@ pub(super) fn or_after_fault(
     match next {
         // At once means soon: a pass that makes no headway must not take the whole machine.
         Ok(next) => next.map(|next| next.max(desk.now().plus(BREATH))),
+        // Another daemon holds a lock that is wanted: for moments, or until the server ends it.
+        Err(store::Error::Busy(why)) => {
+            debug!(account = desk.name(), "{what} for account {} waits: {why}", desk.name());
+            Some(desk.now().plus(AFTER_FAULT))
+        }
         Err(fault) => {
             error!(
                 event = "store.unavailable",

@@ -1,5 +1,6 @@
 //! The daemon: everything wired together and kept going. The only owner of loops.
 
+mod database;
 mod generation;
 mod place;
 mod signals;
@@ -29,6 +30,9 @@ use generation::Generation;
 use place::Place;
 pub use place::{state_folder, wake_running};
 pub use signals::{Signal, listen as signals};
+
+/// What work may take beyond its grace, until it is left.
+const MOMENT: Duration = Duration::from_millis(300);
 
 /// What a daemon is started with.
 pub struct Start {
@@ -61,23 +65,9 @@ impl Daemon {
         let place = Place::take(config, &start.environment)?;
         spools::prepare(config, start.file.as_deref().unwrap_or(Path::new("")), &place.folder)?;
         let location = Location::parse(&config.store.url, &place.folder)?;
-        let store = Store::open(&location).await?;
-        let accounts = config.accounts.iter().map(|account| account.name.clone()).collect();
-        if store.notice_restore(accounts, start.clock.now()).await? {
-            let (what, more) = match store.knows_prompts().await? {
-                true => ("is an older copy than the one that sent last", ""),
-                false => (
-                    "knows of no prompt, and prompts have been sent from here: it was lost",
-                    ". What X knows of them is had back by `surveyd rebuild`",
-                ),
-            };
-            warn!(
-                event = "daemon.started",
-                "the database {what}: nothing is sent until X's events have been read past this \
-                 moment ({} from now at the least){more}",
-                config::format_duration(config.x.events_horizon)
-            );
-        }
+        let store = database::open(&location).await?;
+        database::warn_of_weaknesses(&location).await;
+        database::compare(&store, &database::Names::of(config), &start.clock).await?;
         // On one machine no other process can be sending: whatever is, was left by a crash.
         let lost =
             store.recover(location.is_sqlite(), config.x.settle_after, start.clock.now()).await?;
@@ -216,10 +206,16 @@ impl Daemon {
         for generation in self.retired.iter().chain([&self.generation]) {
             generation.stop_within(GRACE);
         }
-        while self.servers.join_next().await.is_some() {}
-        self.generation.over().await;
-        for generation in &mut self.retired {
-            generation.over().await;
+        let over = async {
+            while self.servers.join_next().await.is_some() {}
+            self.generation.over().await;
+            for generation in &mut self.retired {
+                generation.over().await;
+            }
+        };
+        // Whoever waits for a database that is away would wait on.
+        if tokio::time::timeout(GRACE + MOMENT, over).await.is_err() {
+            warn!("some work has not ended in time: what is under way is found at the next start");
         }
         drop(self.stopper);
         self.store.close().await;

@@ -13,7 +13,7 @@ use super::{tell_end, tell_uncertain};
 use crate::desk::{Calls, Desk};
 use crate::domain::budget::{Call, Told};
 use crate::domain::feedback::Update;
-use crate::domain::policy;
+use crate::domain::policy::{self, Rules};
 use crate::domain::survey::{Delivery, Event, Failure, Reason, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending, Times};
@@ -22,6 +22,9 @@ use crate::x::{self, Error};
 /// How much longer than the request a send may hold its claim: the time until it leaves, and the
 /// time to write its outcome.
 const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
+/// When a send that another daemon's lock kept from beginning is tried again.
+const BUSY_AGAIN: Duration = Duration::from_secs(2);
 
 /// What the sends of one pass know of each other.
 struct Round {
@@ -62,8 +65,8 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
     if round.is_halted() || desk.stop.is_stopping() || !round.calls.begin() {
         return desk.store.release(leased, desk.now()).await;
     }
-    let begun = desk.store.begin_send(leased, prompt, rules, times(desk));
-    let begun = match begun.await {
+    let held = leased.clone();
+    let begun = match begin(desk, leased, prompt, rules, round).await {
         Ok(Begun::Sending(sending)) => return post(desk, *sending, round).await,
         Ok(Begun::Ended(survey)) => {
             match survey.state {
@@ -79,10 +82,32 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
             Ok(())
         }
         Ok(Begun::PutOff { until: _ }) => Ok(()),
+        // What another daemon locks is not waited for: the other accounts come first.
+        Err(store::Error::Busy(_)) => {
+            round.halt();
+            desk.store.release(held, desk.now().plus(BUSY_AGAIN)).await
+        }
         Err(error) => unless_lost(Err(error)),
     };
     round.calls.end(None);
     begun
+}
+
+/// Begins one send of the account after the other: while one waits for a lock, the rest would only
+/// wait behind it.
+async fn begin(
+    desk: &Desk,
+    leased: Leased,
+    prompt: Prompt,
+    rules: Rules,
+    round: &Round,
+) -> Result<Begun> {
+    let _turn = desk.begins.lock().await;
+    if round.is_halted() {
+        desk.store.release(leased, desk.now()).await?;
+        return Ok(Begun::PutOff { until: desk.now() });
+    }
+    desk.store.begin_send(leased, prompt, rules, times(desk)).await
 }
 
 /// When a send is begun, and how long it may take.
@@ -316,7 +341,7 @@ async fn finish(desk: &Desk, sending: &Sending, outcome: Outcome) -> Result<Surv
     let now = desk.now();
     loop {
         match desk.store.finish(sending, outcome.clone(), now).await {
-            Err(fault @ store::Error::Unavailable(_)) => tokio::select! {
+            Err(fault @ (store::Error::Unavailable(_) | store::Error::Busy(_))) => tokio::select! {
                 () = tokio::time::sleep(FINISH_AGAIN) => {}
                 () = desk.stop.out_of_time() => return Err(fault),
             },

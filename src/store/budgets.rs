@@ -93,6 +93,20 @@ pub async fn give_back(
     keep(connection, account, call, &window).await
 }
 
+/// Makes no call of a kind until then.
+pub async fn hold(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    reset_at: Option<Millis>,
+    now: Millis,
+) -> Result<Millis> {
+    let mut window = open(connection, account, call).await?;
+    let until = window.hold(reset_at, now);
+    keep(connection, account, call, &window).await?;
+    Ok(until)
+}
+
 pub async fn is_paused(connection: &mut AnyConnection, account: &str) -> Result<bool> {
     let paused: Option<String> = sqlx::query_scalar(
         "select account from paused_account where account = $1 and resumed_at is null",

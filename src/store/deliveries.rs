@@ -52,7 +52,7 @@ impl Store {
         now: Millis,
     ) -> Result<(Option<SurveyId>, bool)> {
         self.writer
-            .run(move |connection| Box::pin(reopen(connection, reopening, event_id, now)))
+            .run_at_intake(move |connection| Box::pin(reopen(connection, reopening, event_id, now)))
             .await
     }
 }

@@ -1,6 +1,9 @@
 //! Holds of accounts, after a restored backup or for a rebuild, and how they end; and rebuilds that have
 //! not come to their end.
 
+use std::time::Duration;
+
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::advance::advance;
@@ -9,6 +12,7 @@ use super::fold::Folded;
 use super::known::{COLUMNS, Known, known_row};
 use super::matching::match_surveys;
 use super::rebuilt::{MadeSurvey, Making, link};
+use super::standing::Doubt;
 use super::tries::Tries;
 use super::{Result, Store, deciding};
 use crate::domain::time::Millis;
@@ -19,6 +23,28 @@ pub struct Hold {
     /// X's events must be read past this, by X's clock. Absent while X has not told the time since
     /// the hold began: till then it has no end.
     pub until_at: Option<Millis>,
+    /// Why the database is not trusted; absent where the hold is a rebuild's.
+    pub doubt: Option<Doubt>,
+}
+
+impl Hold {
+    /// Why and until when nothing is sent: a sentence's end. X tells of an event once it is
+    /// `events_horizon` old.
+    pub fn words(&self, events_horizon: Duration) -> String {
+        let why = match self.doubt {
+            Some(doubt) => format!("the database {}", doubt.words()),
+            None => "its surveys are being rebuilt".to_owned(),
+        };
+        let until = match self.until_at {
+            Some(at) => format!(
+                "{}, which is at {} at the earliest",
+                at.rfc3339(),
+                at.plus(events_horizon).rfc3339()
+            ),
+            None => "a moment that X has yet to tell".to_owned(),
+        };
+        format!("nothing is sent, for {why}, until X's events have been read past {until}")
+    }
 }
 
 /// A rebuild that is under way, or was broken off.
@@ -67,12 +93,19 @@ const BATCH: i64 = 100;
 impl Store {
     /// The hold that the sends of an account are under.
     pub async fn hold(&self, account: &str) -> Result<Option<Hold>> {
-        let until: Option<Option<i64>> =
-            sqlx::query_scalar("select until_at from restore_hold where account = $1")
-                .bind(account)
-                .fetch_optional(&self.readers)
-                .await?;
-        Ok(until.map(|until| Hold { until_at: until.map(Millis) }))
+        let row = sqlx::query("select until_at, why from restore_hold where account = $1")
+            .bind(account)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.as_ref().map(|row| hold_of(row, 0)).transpose()
+    }
+
+    /// All accounts whose sends are held.
+    pub async fn holds(&self) -> Result<Vec<(String, Hold)>> {
+        let rows = sqlx::query("select account, until_at, why from restore_hold order by account")
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, hold_of(row, 1)?))).collect()
     }
 
     /// Gives a hold that has none its end.
@@ -175,6 +208,13 @@ impl Store {
         }
         Ok(all)
     }
+}
+
+/// The end and the reason of a hold, in this column and the next.
+fn hold_of(row: &AnyRow, first: usize) -> Result<Hold> {
+    let until_at = row.try_get::<Option<i64>, _>(first)?.map(Millis);
+    let doubt = row.try_get::<Option<String>, _>(first + 1)?;
+    Ok(Hold { until_at, doubt: doubt.and_then(|doubt| Doubt::parse(&doubt)) })
 }
 
 /// What the end of a hold has brought.

@@ -4,10 +4,10 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, Connection, SqlSafeStr};
 
-use super::{Engine, Error, Location, Result};
+use super::{Engine, Error, Location, Result, connect};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
@@ -20,6 +20,7 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
     (10, "fresh", include_str!("../../migrations/0010_fresh.sql")),
     (11, "unread", include_str!("../../migrations/0011_unread.sql")),
     (12, "holds", include_str!("../../migrations/0012_holds.sql")),
+    (13, "daemons", include_str!("../../migrations/0013_daemons.sql")),
 ];
 
 /// The newest schema this program knows.
@@ -71,7 +72,7 @@ fn is_read_only(error: &sqlx::Error) -> bool {
 }
 
 async fn look(engine: Engine, options: &AnyConnectOptions) -> sqlx::Result<Option<i64>> {
-    let mut connection = AnyConnection::connect_with(options).await?;
+    let mut connection = connect(options).await?;
     let has_table = match engine {
         Engine::Sqlite => "select count(*) from sqlite_schema where name = '_sqlx_migrations'",
         Engine::Postgres => {

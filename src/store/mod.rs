@@ -16,12 +16,15 @@ mod claims;
 mod closes;
 mod deciding;
 mod deliveries;
+mod durability;
 mod feedback;
 mod fold;
 mod gathering;
 mod hints;
 mod hold;
+mod identity;
 mod known;
+mod mark;
 mod matching;
 mod migrate;
 mod optouts;
@@ -37,6 +40,7 @@ mod rows;
 mod sends;
 mod settle;
 mod shows;
+mod standing;
 mod streams;
 mod surveys;
 mod talks;
@@ -57,6 +61,7 @@ pub use budgets::Paused;
 pub use claims::Leased;
 pub use closes::Taken;
 pub use deciding::{Looked, held};
+pub use durability::{Weakness, weaknesses};
 pub use fold::Folded;
 pub use hold::{Ended, Hold, Unfinished};
 pub use matching::CLOCKS_APART;
@@ -69,6 +74,7 @@ pub use recorded::{Further, Recorded, Spent};
 pub use sends::{Begun, Outcome, Prompt, Sending, Times};
 pub use settle::Unsettled;
 pub use shows::{Shown, ToShow};
+pub use standing::{Compared, Doubt};
 pub use streams::{Beginning, Page as StreamPage, Reading, Stream};
 pub use talks::{Delivered, Heard, Judge, Taking, Watch};
 pub use unread::{Unknown, Unread};
@@ -79,6 +85,9 @@ const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon turning a file to the write-ahead log is tried again.
 const LOG_AGAIN: Duration = Duration::from_millis(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a write waits for a lock of another daemon.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
 const READER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The oldest SQLite that does not lose commits when a write meets a checkpoint
@@ -99,6 +108,13 @@ pub enum Error {
         "the database has schema {found}, this program knows up to {known}: start a newer surveyd; nothing was changed"
     )]
     NewerSchema { found: i64, known: i64 },
+    /// Try again in a moment; nothing was written, and the connection is good: another holds a lock,
+    /// or the database is being compared with what was sent.
+    #[error("the database is busy: {0}")]
+    Busy(String),
+    /// Correct the configuration: the server knows neither this user, this password nor this database.
+    #[error("the server refuses store.url: {0}")]
+    Refused(String),
     /// Do nothing more: another worker has the survey.
     #[error("the claim on survey {0} has passed to another worker")]
     LeaseLost(String),
@@ -123,6 +139,15 @@ const SQLITE_BUSY: &str = "5";
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|error| error.code());
+        if let Some(code) = code.as_deref().filter(|code| code.len() == 5) {
+            // postgresql.org/docs/current/errcodes-appendix.html
+            return match code {
+                "55P03" | "40001" | "40P01" => Self::Busy(error.to_string()),
+                "3D000" => Self::Refused(error.to_string()),
+                _ if code.starts_with("28") => Self::Refused(error.to_string()),
+                _ => Self::Unavailable(error.to_string()),
+            };
+        }
         // SQLite's codes are shorter than PostgreSQL's five characters; the low byte is the kind.
         let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
         match code {
@@ -137,6 +162,8 @@ impl From<serde_json::Error> for Error {
         Self::Broken(error.to_string())
     }
 }
+
+use standing::Standing;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -153,13 +180,20 @@ pub struct Location {
     url: String,
     /// SQLite's file.
     file: Option<PathBuf>,
+    /// Where this daemon's mark of a server's database lies.
+    folder: PathBuf,
 }
 
 impl Location {
     /// Reads `sqlite:FILE` (relative to `state_folder`) or `postgres://…`.
     pub fn parse(url: &str, state_folder: &Path) -> Result<Self> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Ok(Self { engine: Engine::Postgres, url: url.to_owned(), file: None });
+            return Ok(Self {
+                engine: Engine::Postgres,
+                url: url.to_owned(),
+                file: None,
+                folder: state_folder.to_owned(),
+            });
         }
         let Some(path) = url.strip_prefix("sqlite:") else {
             return Err(Error::Url(format!(
@@ -174,12 +208,21 @@ impl Location {
                 file.display()
             )));
         };
-        Ok(Self { engine: Engine::Sqlite, url: format!("sqlite:{text}"), file: Some(file) })
+        Ok(Self {
+            engine: Engine::Sqlite,
+            url: format!("sqlite:{text}"),
+            file: Some(file),
+            folder: state_folder.to_owned(),
+        })
     }
 
     /// SQLite's file; absent on PostgreSQL.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub fn is_sqlite(&self) -> bool {
@@ -202,7 +245,7 @@ impl Location {
         if let Some(file) = self.file() {
             make_private(file);
         }
-        let mut connection = AnyConnection::connect_with(&self.options("rwc")?).await?;
+        let mut connection = connect(&self.options("rwc")?).await?;
         match self.engine {
             Engine::Sqlite => {
                 let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
@@ -226,10 +269,12 @@ impl Location {
             Engine::Postgres => {
                 // A commit that is acknowledged before it is on the disk is none.
                 connection.execute("set synchronous_commit to on").await?;
-                connection.execute("set lock_timeout to '10s'").await?;
-                // A daemon whose machine vanishes in a transaction must not hold its locks, and so
-                // the other daemons' sends, until the server's TCP notices after hours.
-                connection.execute("set idle_in_transaction_session_timeout to '60s'").await?;
+                // Whoever waits for a lock keeps those behind it waiting.
+                connection.execute(sqlx::AssertSqlSafe(wait_for_locks())).await?;
+                // A daemon that hangs, or whose machine vanishes, must not hold its locks until the
+                // server's TCP notices after hours.
+                connection.execute("set idle_in_transaction_session_timeout to '10s'").await?;
+                identity::refuse_standby(&mut connection).await?;
             }
         }
         Ok(connection)
@@ -265,8 +310,7 @@ pub struct Store {
     writer: writer::Writer,
     readers: AnyPool,
     location: Location,
-    /// Kept where the database is a file of ours.
-    mark: Option<progress::Mark>,
+    standing: Standing,
     /// Why the store has failed for good, once it has.
     failure: Arc<watch::Sender<Option<String>>>,
 }
@@ -280,8 +324,18 @@ impl Store {
         if location.engine == Engine::Sqlite {
             refuse_old_sqlite(&mut connection).await?;
         }
+        if location.engine == Engine::Postgres {
+            // Of daemons that start together, one migrates and the others wait for it.
+            connection.execute("set lock_timeout to '60s'").await?;
+        }
         migrate::run(&mut connection).await?;
-        Self::with(location, Some(connection))
+        if location.engine == Engine::Postgres {
+            connection.execute(sqlx::AssertSqlSafe(wait_for_locks())).await?;
+        }
+        identity::name(&mut connection).await?;
+        let standing = Standing::new();
+        standing.connected(&mut connection, location.engine).await?;
+        Self::with(location, Some(connection), standing)
     }
 
     /// Opens a database that a daemon may be working on. Its schema must be this program's; it is
@@ -289,16 +343,21 @@ impl Store {
     pub async fn attach(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
         migrate::require_current(location).await?;
-        Self::with(location, None)
+        Self::with(location, None, Standing::new())
     }
 
-    fn with(location: &Location, connection: Option<AnyConnection>) -> Result<Self> {
+    fn with(
+        location: &Location,
+        connection: Option<AnyConnection>,
+        standing: Standing,
+    ) -> Result<Self> {
         let failure = Arc::new(watch::Sender::new(None));
+        let writer = writer::Writer::start(location, connection, standing.clone(), failure.clone());
         Ok(Self {
-            writer: writer::Writer::start(location.clone(), connection, failure.clone()),
+            writer,
             readers: location.readers()?,
             location: location.clone(),
-            mark: location.file().map(progress::Mark::beside),
+            standing,
             failure,
         })
     }
@@ -330,8 +389,23 @@ impl Store {
     /// Finishes the writes that are waiting and closes the connections.
     pub async fn close(self) {
         self.writer.stop().await;
-        self.readers.close().await;
+        // Whoever still reads from a server that is away would keep the pool open.
+        let _ = tokio::time::timeout(writer::STOP_WAITS, self.readers.close()).await;
     }
+}
+
+/// Opens a connection; a server that does not answer counts as away.
+async fn connect(options: &AnyConnectOptions) -> sqlx::Result<AnyConnection> {
+    let connecting = AnyConnection::connect_with(options);
+    tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| {
+        let silent =
+            std::io::Error::new(std::io::ErrorKind::TimedOut, "the server does not answer");
+        Err(sqlx::Error::Io(silent))
+    })
+}
+
+fn wait_for_locks() -> String {
+    format!("set lock_timeout to '{}ms'", LOCK_TIMEOUT.as_millis())
 }
 
 /// Turns a file to the write-ahead log. SQLite does not wait for others that do the same at that

@@ -11,6 +11,7 @@ use sqlx::AnyConnection;
 
 use super::claims::{Leased, retake};
 use super::progress;
+use super::standing::Standing;
 use super::surveys::{step_locked, touch};
 use super::{Error, Result, Store};
 use super::{budgets, deciding, fold, matching, rebuilt};
@@ -39,7 +40,8 @@ pub struct Prompt {
 pub struct Sending {
     survey: Survey,
     prompt: Prompt,
-    /// How many sends were ever begun, this one included.
+    /// The daemon that sends, and how many sends it ever began, this one included.
+    daemon_id: String,
     sends: i64,
 }
 
@@ -142,17 +144,21 @@ impl Store {
         rules: Rules,
         times: Times,
     ) -> Result<Begun> {
+        let standing = self.standing.clone();
         self.writer
-            .run(move |connection| Box::pin(begin(connection, leased, prompt, rules, times)))
+            .run(move |connection| {
+                Box::pin(begin(connection, standing, leased, prompt, rules, times))
+            })
             .await
     }
 
     /// Counts a send outside the database too, before its request leaves: a backup of the database
     /// cannot know of it, this does.
     pub async fn mark(&self, sending: &Sending) -> Result<()> {
-        let Some(mark) = self.mark.clone() else { return Ok(()) };
+        let (standing, location) = (self.standing.clone(), self.location.clone());
         let sends = sending.sends;
-        let written = tokio::task::spawn_blocking(move || mark.write(sends)).await;
+        let written =
+            tokio::task::spawn_blocking(move || standing.write_mark(sends, &location)).await;
         let written = written.map_err(|error| Error::Unavailable(error.to_string()))?;
         if let Err(Error::Io(reason)) = &written {
             // It is the disk that the database is on.
@@ -166,8 +172,11 @@ impl Store {
     /// is answered after all is settled by its answer.
     pub async fn finish(&self, sending: &Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
         let (id, attempt) = (sending.survey.id.clone(), sending.survey.attempts);
+        let daemon_id = sending.daemon_id.clone();
         self.writer
-            .run(move |connection| Box::pin(finish(connection, id, attempt, outcome, now)))
+            .run(move |connection| {
+                Box::pin(finish(connection, (id, attempt), daemon_id, outcome, now))
+            })
             .await
     }
 
@@ -180,12 +189,14 @@ impl Store {
 
 async fn begin(
     connection: &mut AnyConnection,
+    standing: Standing,
     leased: Leased,
     prompt: Prompt,
     rules: Rules,
     times: Times,
 ) -> Result<Begun> {
     let Times { now, x_now, lease, .. } = times;
+    let daemon_id = standing.counted_as()?;
     deciding::guard(connection, &rules).await?;
     let (survey, token) = retake(connection, leased).await?;
     let reopened: Option<i64> = sqlx::query_scalar(REOPENED)
@@ -259,8 +270,9 @@ async fn begin(
         .bind(survey.id.as_str())
         .execute(&mut *connection)
         .await?;
-    let sends = progress::record(connection, 1, now).await?;
-    Ok(Begun::Sending(Box::new(Sending { survey, prompt, sends })))
+    let sends = progress::record(connection, &daemon_id, 1, now).await?;
+    standing.count(sends)?;
+    Ok(Begun::Sending(Box::new(Sending { survey, prompt, daemon_id, sends })))
 }
 
 /// The survey's external id, or, where a prompt to the same person bears it already (conversation
@@ -286,8 +298,8 @@ async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<St
 
 async fn finish(
     connection: &mut AnyConnection,
-    id: SurveyId,
-    attempt: u32,
+    (id, attempt): (SurveyId, u32),
+    daemon_id: String,
     outcome: Outcome,
     now: Millis,
 ) -> Result<Survey> {
@@ -348,7 +360,7 @@ async fn finish(
         .bind(id.as_str())
         .execute(&mut *connection)
         .await?;
-    progress::record(connection, 0, now).await?;
+    progress::record(connection, &daemon_id, 0, now).await?;
     if spent_at.is_none() {
         budgets::give_back(connection, &account, Call::Create, begun_at).await?;
     }

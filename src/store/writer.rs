@@ -1,6 +1,10 @@
-//! The one task that writes. Every write is a message with a reply, so no caller that goes away can
+//! The tasks that write. Every write is a message with a reply, so no caller that goes away can
 //! leave a transaction half done; closes that wait together share one commit, because a commit
 //! that is safe on the disk costs as much for one as for a hundred.
+//!
+//! SQLite has one task. PostgreSQL has two, each with a connection: one takes in closes and answers
+//! whether the database takes writes, the other does all else. So a lock that a send waits for never
+//! holds up a close.
 //!
 //! After any fault of the database the connection is dropped and opened anew: after a failed
 //! commit its state is not known.
@@ -17,6 +21,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::closes::{NewSurvey, Taken};
+use super::standing::Standing;
 use super::{Engine, Error, Location, Result, deliveries};
 
 /// Writes that wait; a caller beyond them waits itself.
@@ -24,7 +29,9 @@ const WAITING_MAX: usize = 4_096;
 /// Closes in one commit.
 const BATCH_MAX: usize = 256;
 /// A server that says nothing for so long has gone without a word. It waits for a lock for less.
-const SERVER_SILENT: Duration = Duration::from_secs(30);
+const SERVER_SILENT: Duration = Duration::from_secs(15);
+/// What a stop waits for writes under way, and at most for a server that is away.
+pub const STOP_WAITS: Duration = Duration::from_millis(700);
 
 type Value = Box<dyn Any + Send>;
 type Operation =
@@ -34,36 +41,36 @@ enum Job {
     Close(Box<NewSurvey>, oneshot::Sender<Result<Taken>>),
     Write(Operation, oneshot::Sender<Result<Value>>),
     Ping(oneshot::Sender<Result<Value>>),
+    Stop,
 }
 
 #[derive(Clone)]
 pub struct Writer {
-    jobs: mpsc::Sender<Job>,
-    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Closes, and proofs that the database takes writes.
+    intake: Task,
+    /// All else. On SQLite the same.
+    work: Task,
 }
 
-impl Writer {
-    /// Without a `connection`, one is opened for the first write.
-    pub fn start(
-        location: Location,
-        connection: Option<AnyConnection>,
-        failure: Arc<watch::Sender<Option<String>>>,
-    ) -> Self {
+/// One task that writes.
+#[derive(Clone)]
+struct Task {
+    jobs: mpsc::Sender<Job>,
+    handle: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl Task {
+    fn start(worker: Worker) -> Self {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        let worker = Worker { location, connection, failing: false, failure };
-        let task = tokio::spawn(worker.run(waiting));
-        Self { jobs, task: Arc::new(Mutex::new(Some(task))) }
+        let handle = tokio::spawn(worker.run(waiting));
+        Self { jobs, handle: Arc::new(Mutex::new(Some(handle))) }
     }
 
-    /// Writes one close, together with those that wait beside it.
-    pub async fn close(&self, survey: NewSurvey) -> Result<Taken> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Close(Box::new(survey), reply)).await?;
-        answer.await.map_err(|_| stopped())?
+    async fn send(&self, job: Job) -> Result<()> {
+        self.jobs.send(job).await.map_err(|_| stopped())
     }
 
-    /// Runs `operation` in a transaction of its own and gives its result once it is committed.
-    pub async fn run<T, F>(&self, operation: F) -> Result<T>
+    async fn write<T, F>(&self, operation: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
@@ -78,41 +85,95 @@ impl Writer {
         Ok(*value.downcast().expect("the reply is what the operation of this call returned"))
     }
 
-    /// Begins and ends a transaction; while the database refuses to write, one that writes.
-    pub async fn ping(&self) -> Result<()> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Ping(reply)).await?;
-        answer.await.map_err(|_| stopped())?.map(drop)
-    }
-
-    async fn send(&self, job: Job) -> Result<()> {
-        self.jobs.send(job).await.map_err(|_| stopped())
-    }
-
-    /// Waits until nothing can be written any more.
-    pub async fn ended(&self) {
-        self.jobs.closed().await;
-    }
-
-    /// Finishes what waits and ends the task. Other handles can write no more.
-    pub async fn stop(&self) {
-        let task = self.task.lock().expect("no holder of this lock can panic").take();
-        if let Some(task) = task {
-            let (reply, answer) = oneshot::channel();
-            let last: Operation = Box::new(|_| Box::pin(async { Ok(Box::new(Stop) as Value) }));
-            if self.send(Job::Write(last, reply)).await.is_ok() {
-                let _ = answer.await;
-            }
-            let _ = task.await;
+    async fn stop(&self) {
+        let handle = self.handle.lock().expect("no holder of this lock can panic").take();
+        let Some(mut handle) = handle else { return };
+        let orderly = async {
+            let _ = self.send(Job::Stop).await;
+            let _ = (&mut handle).await;
+        };
+        if timeout(STOP_WAITS, orderly).await.is_err() {
+            // A transaction that is broken off here is undone, as by a crash.
+            warn!("the database does not answer: surveyd stops without waiting for it");
+            handle.abort();
         }
     }
 }
 
-const PING: &str = "insert into progress (name, sends, last_at) values ('ping', 1, 0) \
-     on conflict (name) do update set sends = progress.sends + 1";
+impl Writer {
+    /// Without a `connection`, one is opened for the first write.
+    pub fn start(
+        location: &Location,
+        connection: Option<AnyConnection>,
+        standing: Standing,
+        failure: Arc<watch::Sender<Option<String>>>,
+    ) -> Self {
+        let worker = |connection, standing| Worker {
+            location: location.clone(),
+            connection,
+            standing,
+            failing: false,
+            failure: failure.clone(),
+        };
+        let work = Task::start(worker(connection, Some(standing)));
+        let intake = match location.engine {
+            Engine::Sqlite => work.clone(),
+            Engine::Postgres => Task::start(worker(None, None)),
+        };
+        Self { intake, work }
+    }
 
-/// What the last operation returns: the worker ends after it.
-struct Stop;
+    /// Writes one close, together with those that wait beside it.
+    pub async fn close(&self, survey: NewSurvey) -> Result<Taken> {
+        let (reply, answer) = oneshot::channel();
+        self.intake.send(Job::Close(Box::new(survey), reply)).await?;
+        answer.await.map_err(|_| stopped())?
+    }
+
+    /// Runs `operation` in a transaction of its own and gives its result once it is committed.
+    pub async fn run<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        self.work.write(operation).await
+    }
+
+    /// The same beside the closes, for what a sender of closes waits for.
+    pub async fn run_at_intake<T, F>(&self, operation: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<T>> + Send + 'static,
+    {
+        self.intake.write(operation).await
+    }
+
+    /// Begins and ends a transaction; while the database refuses to write, one that writes.
+    pub async fn ping(&self) -> Result<()> {
+        let (reply, answer) = oneshot::channel();
+        self.intake.send(Job::Ping(reply)).await?;
+        answer.await.map_err(|_| stopped())?.map(drop)
+    }
+
+    /// Waits until nothing can be written any more.
+    pub async fn ended(&self) {
+        tokio::select! {
+            () = self.work.jobs.closed() => {}
+            () = self.intake.jobs.closed() => {}
+        }
+    }
+
+    /// Finishes what waits and ends the tasks, whether the database answers or not. Other handles
+    /// can write no more.
+    pub async fn stop(&self) {
+        tokio::join!(self.intake.stop(), self.work.stop());
+    }
+}
+
+/// A write that leaves nothing behind, and locks no row that another daemon may hold.
+const PING: &str = "insert into progress (name, sends, last_at) values ($1, 1, 0)";
+
+const PONG: &str = "delete from progress where name = $1";
 
 fn stopped() -> Error {
     Error::Unavailable("the store has been closed".into())
@@ -121,6 +182,8 @@ fn stopped() -> Error {
 struct Worker {
     location: Location,
     connection: Option<AnyConnection>,
+    /// Looked at with each new connection that sends are begun on.
+    standing: Option<Standing>,
     failing: bool,
     failure: Arc<watch::Sender<Option<String>>>,
 }
@@ -159,14 +222,10 @@ impl Worker {
                     let _ = reply.send(self.ping().await);
                 }
                 Job::Write(operation, reply) => {
-                    let done = self.transaction(operation).await;
-                    let stop = done.as_ref().is_ok_and(|value| value.is::<Stop>());
                     // A caller that has gone away has lost interest in the answer, not the write.
-                    let _ = reply.send(done);
-                    if stop {
-                        break;
-                    }
+                    let _ = reply.send(self.transaction(operation).await);
                 }
+                Job::Stop => break,
             }
         }
         if let Some(connection) = self.connection.take() {
@@ -179,25 +238,26 @@ impl Worker {
         batch: Vec<NewSurvey>,
         replies: Vec<oneshot::Sender<Result<Taken>>>,
     ) {
-        let done = self
-            .transaction(Box::new(move |connection| {
-                Box::pin(async move {
-                    let taken = deliveries::take(connection, batch).await?;
-                    Ok(Box::new(taken) as Value)
-                })
-            }))
-            .await;
-        match done {
-            Ok(value) => {
-                let taken: Vec<Taken> =
-                    *value.downcast().expect("deliveries::take returns what it is declared to");
+        let alone = match self.location.engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => (batch.len() > 1).then(|| batch.clone()),
+        };
+        match (self.take_closes(batch).await, alone) {
+            (Ok(taken), _) => {
                 for (reply, taken) in replies.into_iter().zip(taken) {
                     let _ = reply.send(Ok(taken));
                 }
             }
-            Err(error) => {
+            // Another daemon holds the row of one of them: the others need not wait for it.
+            (Err(Error::Busy(_)), Some(alone)) => {
+                for (survey, reply) in alone.into_iter().zip(replies) {
+                    let taken = self.take_closes(vec![survey]).await;
+                    let _ = reply.send(taken.map(|taken| taken.into_iter().next().expect("one")));
+                }
+            }
+            (Err(error), _) => {
                 let words = match error {
-                    Error::Unavailable(words) => words,
+                    Error::Unavailable(words) | Error::Busy(words) => words,
                     fault => {
                         error!("closes cannot be stored: {fault}");
                         fault.to_string()
@@ -210,6 +270,18 @@ impl Worker {
         }
     }
 
+    async fn take_closes(&mut self, batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
+        let taken = self
+            .transaction(Box::new(move |connection| {
+                Box::pin(async move {
+                    let taken = deliveries::take(connection, batch).await?;
+                    Ok(Box::new(taken) as Value)
+                })
+            }))
+            .await?;
+        Ok(*taken.downcast().expect("deliveries::take returns what it is declared to"))
+    }
+
     async fn ping(&mut self) -> Result<Value> {
         if !self.failing {
             return self
@@ -219,7 +291,9 @@ impl Worker {
         // On a full disk a transaction that writes nothing ends well.
         self.transaction(Box::new(|connection| {
             Box::pin(async {
-                connection.execute(PING).await?;
+                let name = uuid::Uuid::now_v7().simple().to_string();
+                sqlx::query(PING).bind(name.as_str()).execute(&mut *connection).await?;
+                sqlx::query(PONG).bind(name).execute(connection).await?;
                 Ok(Box::new(()) as Value)
             })
         }))
@@ -239,7 +313,7 @@ impl Worker {
                 self.connection = None;
                 self.failure.send_replace(Some(reason.clone()));
             }
-            Err(Error::Unavailable(reason)) => {
+            Err(Error::Unavailable(reason) | Error::Refused(reason)) => {
                 self.connection = None;
                 if !self.failing {
                     warn!(event = "store.unavailable", "the database refuses to write: {reason}");
@@ -258,7 +332,13 @@ impl Worker {
     async fn attempt(&mut self, operation: Operation) -> Result<Value> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.location.writer().await?,
+            None => {
+                let mut connection = self.location.writer().await?;
+                if let Some(standing) = &self.standing {
+                    standing.connected(&mut connection, self.location.engine).await?;
+                }
+                connection
+            }
         };
         // Begun and ended in words of our own: sqlx's own count of open transactions is wrong for
         // ever after a commit that failed on a full disk.
@@ -274,7 +354,7 @@ impl Worker {
                 self.connection = Some(connection);
                 Ok(value)
             }
-            Err(error @ (Error::Unavailable(_) | Error::Io(_))) => Err(error),
+            Err(error @ (Error::Unavailable(_) | Error::Refused(_) | Error::Io(_))) => Err(error),
             Err(error) => {
                 connection.execute("rollback").await?;
                 self.connection = Some(connection);

@@ -11,6 +11,7 @@ mod x_webhook;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -47,6 +48,8 @@ pub struct Live {
     pub hooks: HashMap<String, Hook>,
     pub x_webhook: Option<XWebhook>,
     pub max_body: usize,
+    /// How old X's events are when X tells them.
+    pub events_horizon: Duration,
 }
 
 /// The answering side of the daemon. Cheap to clone.
@@ -89,10 +92,28 @@ fn other_method() -> Response {
     problem::Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response()
 }
 
-/// Ready: the store takes writes, which it does only once its schema is up to date.
+/// Ready: the store takes writes, which it does only once its schema is up to date. A line for each
+/// account whose sends are held: closes are taken all the same.
 async fn ready(State(web): State<Web>) -> Response {
-    match web.store.ping().await {
-        Ok(()) => "ready\n".into_response(),
+    let holds = async {
+        web.store.ping().await?;
+        web.store.holds().await
+    };
+    match holds.await {
+        Ok(holds) => {
+            let mut body = "ready\n".to_owned();
+            for (account, hold) in holds.iter().take(HOLDS_SHOWN) {
+                let words = hold.words(web.live().events_horizon);
+                body.push_str(&format!("account {account} is held: {words}\n"));
+            }
+            if let Some(more) = holds.len().checked_sub(HOLDS_SHOWN).filter(|more| *more > 0) {
+                body.push_str(&format!("and {more} more accounts\n"));
+            }
+            body.into_response()
+        }
         Err(error) => problem::store(&error),
     }
 }
+
+/// Accounts that the readiness names.
+const HOLDS_SHOWN: usize = 20;

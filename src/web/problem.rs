@@ -61,12 +61,13 @@ pub fn unavailable(detail: &str) -> Response {
 /// which has those of an unavailable store already.
 pub fn store(error: &store::Error) -> Response {
     match error {
-        store::Error::Unavailable(_) | store::Error::Io(_) => {}
+        store::Error::Unavailable(_) | store::Error::Busy(_) | store::Error::Io(_) => {}
         store::Error::NewerSchema { .. }
         | store::Error::LeaseLost(_)
         | store::Error::Overtaken(_)
         | store::Error::Url(_)
         | store::Error::Missing(_)
+        | store::Error::Refused(_)
         | store::Error::Broken(_) => error!("the store refuses a request: {error}"),
     }
     unavailable("the store cannot do this now; nothing was lost, send it again later")

@@ -48,6 +48,41 @@ impl Database {
     pub async fn open(&self) -> Store {
         Store::open(&self.location).await.unwrap()
     }
+
+    /// The same database seen from another state folder.
+    pub fn from_folder(&self, folder: &std::path::Path) -> Location {
+        Location::parse(&self.url, folder).unwrap()
+    }
+
+    /// Keeps a copy of the database. Nobody may be connected.
+    pub async fn copy(&self) {
+        match (&self._made, self.location.file()) {
+            (Some(made), _) => {
+                let sql = format!("create database {0}_copy template {0}", made.name);
+                run(&made.server, sql).await;
+            }
+            (None, Some(file)) => drop(std::fs::copy(file, self.folder().join("copy")).unwrap()),
+            (None, None) => unreachable!("a database is a file or was made"),
+        }
+    }
+
+    /// Puts the copy in the place of the database, whoever is connected.
+    pub async fn put_back(&self) {
+        match (&self._made, self.location.file()) {
+            (Some(made), _) => {
+                let name = &made.name;
+                run(&made.server, format!("drop database {name} with (force)")).await;
+                run(&made.server, format!("create database {name} template {name}_copy")).await;
+            }
+            (None, Some(file)) => {
+                for ending in ["-wal", "-shm"] {
+                    let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
+                }
+                std::fs::copy(self.folder().join("copy"), file).unwrap();
+            }
+            (None, None) => unreachable!("a database is a file or was made"),
+        }
+    }
 }
 
 /// Runs a scenario on SQLite, and again on PostgreSQL where there is a server.
@@ -95,12 +130,14 @@ impl Made {
 
 impl Drop for Made {
     fn drop(&mut self) {
-        let (server, drop) =
-            (self.server.clone(), format!("drop database {} with (force)", self.name));
+        let (server, name) = (self.server.clone(), self.name.clone());
         // The test's own runtime cannot be waited for here: it may be unwinding.
         let dropped = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(run(&server, drop));
+            runtime.unwrap().block_on(async {
+                run(&server, format!("drop database if exists {name}_copy with (force)")).await;
+                run(&server, format!("drop database {name} with (force)")).await;
+            });
         });
         if dropped.join().is_err() {
             eprintln!("the database {} is left on the server", self.name);

@@ -67,7 +67,7 @@ impl Office {
         let clock = Clock::Manual(now.clone());
         let store = Store::open(location).await.unwrap();
         let names = config.accounts.iter().map(|account| account.name.clone()).collect();
-        let is_behind = store.notice_restore(names, clock.now()).await.unwrap();
+        let is_behind = store.compare(names, clock.now()).await.unwrap().doubt.is_some();
         assert!(!is_behind, "a crash is taken for a restored backup");
         store.recover(true, config.x.settle_after, clock.now()).await.unwrap();
         let (stop, stopper) = stopper();

@@ -22,6 +22,7 @@ mod retrying;
 mod sends;
 mod settling;
 mod shown;
+mod standing;
 mod talks;
 
 use std::collections::BTreeSet;

@@ -4,7 +4,7 @@ use std::fs;
 
 use futures_util::FutureExt as _;
 use surveyd::domain::survey::State;
-use surveyd::store::{Error, Hold, Progress};
+use surveyd::store::{Doubt, Error, Hold, Progress};
 
 use super::*;
 
@@ -15,16 +15,8 @@ impl Bench {
         self.store.progress(ACCOUNT).await.unwrap()
     }
 
-    /// The daemon ends, something happens to its files, and it starts again.
-    async fn restarted_after(self, happens: impl FnOnce(&Database)) -> Self {
-        let Self { store, database } = self;
-        store.close().await;
-        happens(&database);
-        Self { store: database.open().await, database }
-    }
-
     async fn noticed(&self, now: Millis) -> bool {
-        self.store.notice_restore(vec![ACCOUNT.into()], now).await.unwrap()
+        self.store.compare(vec![ACCOUNT.into()], now).await.unwrap().doubt.is_some()
     }
 }
 
@@ -64,77 +56,21 @@ async fn nothing_is_sent_behind_a_clock_that_was_set_back() {
 }
 
 #[tokio::test]
-async fn a_database_brought_back_from_a_backup_holds_all_sends_until_x_has_been_read() {
-    on_each_engine(async |bench| {
-        let is_file = bench.database.location.file().is_some();
-        assert!(!bench.noticed(START).await, "nothing was ever sent");
-        let backup = bench.database.folder().join("backup");
-        let bench = bench
-            .restarted_after(|database| {
-                database.location.file().map(|file| fs::copy(file, &backup).unwrap());
-            })
-            .await;
-        let sending = bench.sending("c-1", "7", START).await;
-        bench.store.mark(&sending).await.unwrap();
-        bench.store.finish(&sending, accepted("900", DUE, None), DUE).await.unwrap();
-        let bench = bench.restarted_after(|_| {}).await;
-        assert!(!bench.noticed(DUE).await, "the same database as before");
-
-        let bench = bench
-            .restarted_after(|database| {
-                database.location.file().map(|file| fs::copy(&backup, file).unwrap());
-            })
-            .await;
-        // A server's database has no count beside it: its own tools say what they restore.
-        assert_eq!(bench.noticed(DUE).await, is_file);
-        let held_since = is_file.then_some(DUE);
-        assert_eq!(bench.progress().await.restored_at, held_since);
-        bench.take(close("c-2", "8", START)).await;
-        let leased = bench.claim_one(DUE).await;
-        let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
-        assert_eq!(matches!(begun, Begun::Waits { .. }), is_file, "{begun:?}");
-
-        let ended = bench.store.end_restore(ACCOUNT, &making(), DUE).await.unwrap();
-        assert_eq!((ended.is_over, ended.of_rebuild), (is_file, false));
-        assert_eq!(bench.progress().await.restored_at, None);
-        bench.take(close("c-3", "9", START)).await;
-        let later = DUE.plus(MINUTE);
-        for leased in bench.claim(10, later).await {
-            bench.begin(leased, later).await;
-        }
-        assert!(!bench.noticed(later).await, "noticed once");
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_hold_has_no_end_until_x_has_told_the_time_and_keeps_the_end_it_is_given() {
     on_each_engine(async |bench| {
         let hold = async || bench.store.hold(ACCOUNT).await.unwrap();
         bench.store.date_hold(ACCOUNT, DUE).await.unwrap();
         assert_eq!(hold().await, None);
         bench.sending("c-1", "7", START).await;
-        if !bench.noticed(DUE).await {
-            bench.store.hold_for_rebuild(ACCOUNT, START, DUE).await.unwrap();
-        }
-        assert_eq!(hold().await, Some(Hold { until_at: None }));
+        assert!(bench.noticed(DUE).await, "it has sent, and this daemon has no mark of it");
+        let doubt = Some(Doubt::Unknown);
+        assert_eq!(hold().await, Some(Hold { until_at: None, doubt }));
         bench.store.date_hold(ACCOUNT, DUE.plus(HOUR)).await.unwrap();
         bench.store.date_hold(ACCOUNT, DUE).await.unwrap();
-        let ends = Hold { until_at: Some(DUE.plus(HOUR)) };
+        let ends = Hold { until_at: Some(DUE.plus(HOUR)), doubt };
         assert_eq!(hold().await, Some(ends));
         bench.store.hold_for_rebuild(ACCOUNT, START, DUE.plus(24 * HOUR)).await.unwrap();
         assert_eq!(hold().await, Some(ends), "a hold that there is goes on");
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_database_that_has_sent_is_noticed_where_no_count_lies_beside_it() {
-    on_each_engine(async |bench| {
-        bench.sending("c-1", "7", START).await;
-        let is_file = bench.database.location.file().is_some();
-        assert_eq!(bench.noticed(DUE).await, is_file);
-        assert!(!bench.noticed(DUE).await, "noticed once");
     })
     .await;
 }

@@ -18,7 +18,7 @@ impl Stage {
         }
         self.store = self.database.open().await;
         let accounts = self.staff.iter().map(|(desk, _)| desk.name().to_owned()).collect();
-        let is_noticed = self.store.notice_restore(accounts, self.now()).await.unwrap();
+        let is_noticed = self.store.compare(accounts, self.now()).await.unwrap().doubt.is_some();
         self.restart().await;
         is_noticed
     }
@@ -39,6 +39,6 @@ impl Stage {
         let database = self.database.location.file().expect("a server's has no count beside it");
         std::fs::write(format!("{}.sends", database.display()), "1000").unwrap();
         let names = self.staff.iter().map(|(desk, _)| desk.name().to_owned()).collect();
-        assert!(self.store.notice_restore(names, self.now()).await.unwrap());
+        assert!(self.store.compare(names, self.now()).await.unwrap().doubt.is_some());
     }
 }

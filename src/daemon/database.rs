@@ -1,0 +1,156 @@
+//! The daemon and its database: opened when the server is back, compared with this daemon's own
+//! mark, and what an operator is told of both.
+
+use std::time::Duration;
+
+use sd_notify::NotifyState;
+use tracing::{debug, info, warn};
+
+use super::notify;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::stop::Stopper;
+use crate::store::{self, Doubt, Error, Location, Store};
+
+/// How long a start waits between two looks for a server that is away: at first and at most.
+const LOOK_FIRST: Duration = Duration::from_secs(1);
+const LOOK_MOST: Duration = Duration::from_secs(15);
+
+/// Looks that fail between two lines of the log.
+const LOOKS_A_LINE: u32 = 20;
+
+/// The service manager gives a start at least so much more time with each look.
+const MORE_TIME: Duration = Duration::from_secs(60);
+
+/// How often a database that other daemons share is compared with this daemon's mark.
+const COMPARED_EVERY: Duration = Duration::from_secs(30);
+
+/// Opens the database. Waits for a PostgreSQL server that is away, starting or a standby: it comes
+/// back by itself. What only an operator can mend is told at once.
+pub async fn open(location: &Location) -> Result<Store, Error> {
+    let mut looks = 0_u32;
+    loop {
+        let reason = match Store::open(location).await {
+            Ok(store) => {
+                if looks > 0 {
+                    info!(event = "store.recovered", "the database answers: the start goes on");
+                }
+                return Ok(store);
+            }
+            Err(Error::Unavailable(reason) | Error::Busy(reason)) if !location.is_sqlite() => {
+                reason
+            }
+            Err(error) => return Err(error),
+        };
+        if looks % LOOKS_A_LINE == 0 {
+            warn!(
+                event = "store.unavailable",
+                "surveyd starts when the database answers, and waits for it: {reason}"
+            );
+        }
+        let wait = LOOK_FIRST.saturating_mul(1 << looks.min(4)).min(LOOK_MOST);
+        looks += 1;
+        let more = u32::try_from((wait + MORE_TIME).as_micros()).unwrap_or(u32::MAX);
+        notify(&[
+            NotifyState::ExtendTimeoutUsec(more),
+            NotifyState::Status(&format!("waits for the database: {reason}")),
+        ]);
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Warns of a server's settings that cannot keep the promise.
+pub async fn warn_of_weaknesses(location: &Location) {
+    match store::weaknesses(location).await {
+        Ok(found) => {
+            for weakness in found {
+                warn!(
+                    event = "daemon.started",
+                    "store.url: {}. {}",
+                    weakness.problem(),
+                    weakness.remedy()
+                );
+            }
+        }
+        Err(error) => debug!("the server's settings cannot be asked: {error}"),
+    }
+}
+
+/// What a comparison needs of the configuration.
+#[derive(Clone, Debug)]
+pub struct Names {
+    accounts: Vec<String>,
+    events_horizon: Duration,
+}
+
+impl Names {
+    pub fn of(config: &Config) -> Self {
+        let accounts = config.accounts.iter().map(|account| account.name.clone());
+        Self { accounts: accounts.collect(), events_horizon: config.x.events_horizon }
+    }
+}
+
+/// Compares the database again when the store finds that it must, and a shared one from time to
+/// time, until the stop signal.
+pub async fn keep_comparing(store: Store, names: Names, clock: Clock, stop: Stopper) {
+    while !stop.is_stopping() {
+        let every = async {
+            match store.is_shared() {
+                true => tokio::time::sleep(COMPARED_EVERY).await,
+                false => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = store.in_doubt() => {}
+            () = every => {}
+            () = stop.stopping() => return,
+        }
+        let compared = tokio::select! {
+            compared = compare(&store, &names, &clock) => compared,
+            () = stop.stopping() => return,
+        };
+        if let Err(error) = compared {
+            debug!("the database cannot be compared now: {error}");
+            tokio::time::sleep(LOOK_FIRST).await;
+        }
+    }
+}
+
+/// Compares the database with this daemon's mark and says what came of it. Waits while another
+/// daemon is being compared.
+pub async fn compare(store: &Store, names: &Names, clock: &Clock) -> Result<(), Error> {
+    let compared = loop {
+        match store.compare(names.accounts.clone(), clock.now()).await {
+            Err(Error::Busy(_)) => tokio::time::sleep(LOOK_FIRST / 10).await,
+            compared => break compared?,
+        }
+    };
+    for account in &compared.lifted {
+        info!(
+            event = "account.resumed",
+            account, "account {account} sends again: the mark of this daemon knows the database"
+        );
+    }
+    if let Some(doubt) = compared.doubt {
+        let is_empty = !store.knows_prompts().await?;
+        tell(doubt, is_empty, names.events_horizon);
+    }
+    Ok(())
+}
+
+fn tell(doubt: Doubt, is_empty: bool, events_horizon: Duration) {
+    let what = doubt.words();
+    let lost = match (doubt, is_empty) {
+        (Doubt::Unknown, _) | (_, false) => "",
+        (_, true) => {
+            ". It knows of no prompt: if it was lost, `surveyd rebuild` has back what X knows of them"
+        }
+    };
+    warn!(
+        event = "daemon.held",
+        reason = doubt.as_str(),
+        "the database {what}: prompts that it does not know of may have gone out. Nothing is sent until \
+         X's events have been read past this moment ({} from now at the least){lost}",
+        config::format_duration(events_horizon)
+    );
+}

@@ -1,0 +1,259 @@
+//! A daemon and a database that may not be the one it knows: restored, replaced, or never seen.
+
+use surveyd::store::{Compared, Doubt, Error, Hold, Location};
+
+use super::*;
+
+const DUE: Millis = Millis(START.0 + 300_000);
+
+impl Bench {
+    async fn compared(&self, now: Millis) -> Compared {
+        compared(&self.store, now).await
+    }
+
+    async fn doubt(&self, now: Millis) -> Option<Doubt> {
+        self.compared(now).await.doubt
+    }
+
+    async fn is_held(&self) -> bool {
+        self.store.progress(ACCOUNT).await.unwrap().restored_at.is_some()
+    }
+
+    /// The daemon ends, something happens to its database, and it starts again.
+    async fn restarted_after(self, happens: impl AsyncFnOnce(&Database)) -> Self {
+        let Self { store, database } = self;
+        store.close().await;
+        happens(&database).await;
+        Self { store: database.open().await, database }
+    }
+
+    /// One prompt goes out.
+    async fn prompt(&self, conversation: &str, person: &str) {
+        let sending = self.sending(conversation, person, START).await;
+        self.store.mark(&sending).await.unwrap();
+        let outcome = accepted(&format!("9{person}"), DUE, None);
+        self.store.finish(&sending, outcome, DUE).await.unwrap();
+    }
+
+    async fn forget_the_mark(&self) {
+        for entry in std::fs::read_dir(self.database.folder()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "sends") {
+                std::fs::remove_file(path).unwrap();
+            }
+        }
+    }
+}
+
+async fn compared(store: &Store, now: Millis) -> Compared {
+    store.compare(vec![ACCOUNT.into()], now).await.unwrap()
+}
+
+async fn second(location: &Location) -> Store {
+    Store::open(location).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_database_brought_back_from_a_backup_holds_all_sends_until_x_has_been_read() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.doubt(START).await, None, "nobody has worked on it");
+        let bench = bench.restarted_after(async |database| database.copy().await).await;
+        assert_eq!(bench.doubt(START).await, None);
+        bench.prompt("c-1", "7").await;
+        let bench = bench.restarted_after(async |_| {}).await;
+        assert_eq!(bench.doubt(DUE).await, None, "the same database as before");
+
+        let bench = bench.restarted_after(async |database| database.put_back().await).await;
+        assert_eq!(bench.doubt(DUE).await, Some(Doubt::Older));
+        assert_eq!(bench.store.progress(ACCOUNT).await.unwrap().restored_at, Some(DUE));
+        let hold = Hold { until_at: None, doubt: Some(Doubt::Older) };
+        assert_eq!(bench.store.holds().await.unwrap(), [(ACCOUNT.into(), hold)]);
+        bench.take(close("c-2", "8", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
+        assert!(matches!(begun, Begun::Waits { .. }), "{begun:?}");
+        let bench = bench.restarted_after(async |_| {}).await;
+        assert_eq!(bench.doubt(DUE).await, None, "noticed once");
+        assert!(bench.is_held().await, "a restart ends no hold");
+
+        let ended = bench.store.end_restore(ACCOUNT, &making(), DUE).await.unwrap();
+        assert_eq!((ended.is_over, ended.of_rebuild), (true, false));
+        assert!(!bench.is_held().await);
+        bench.take(close("c-3", "9", START)).await;
+        let later = DUE.plus(24 * HOUR);
+        bench.claim(10, later).await;
+        assert_eq!(bench.doubt(later).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_copy_from_before_the_first_prompt_is_held_too() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.doubt(START).await, None);
+        bench.take(close("c-1", "7", START)).await;
+        let bench = bench.restarted_after(async |database| database.copy().await).await;
+        assert_eq!(bench.doubt(START).await, None);
+        let leased = bench.claim_one(DUE).await;
+        let sending = bench.begin(leased, DUE).await;
+        bench.store.mark(&sending).await.unwrap();
+        let bench = bench.restarted_after(async |database| database.put_back().await).await;
+        bench.forget_the_mark().await;
+        assert_eq!(bench.doubt(DUE).await, Some(Doubt::Unknown), "no mark, and it was worked on");
+        assert!(bench.is_held().await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_database_beside_a_mark_is_held() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.doubt(START).await, None);
+        let bench = bench
+            .restarted_after(async |database| match database.location.file() {
+                Some(file) => std::fs::remove_file(file).unwrap(),
+                None => {
+                    // Restored from a dump: the same rows, other objects.
+                    database.copy().await;
+                    database.put_back().await;
+                }
+            })
+            .await;
+        assert_eq!(bench.doubt(DUE).await, Some(Doubt::Other), "though nothing was ever sent");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_mark_of_a_count_alone_is_taken_over() {
+    let database = Database::sqlite();
+    let bench = Bench { store: database.open().await, database };
+    bench.prompt("c-1", "7").await;
+    let mark = bench.database.folder().join("surveyd.db.sends");
+    std::fs::write(&mark, "0000000000000000001\n").unwrap();
+    let bench = bench.restarted_after(async |_| {}).await;
+    assert_eq!(bench.doubt(DUE).await, None);
+    assert!(std::fs::read_to_string(&mark).unwrap().contains("\ndatabase "), "it names it now");
+    let bench = bench.restarted_after(async |_| {}).await;
+    assert_eq!(bench.doubt(DUE).await, None);
+}
+
+#[tokio::test]
+async fn a_mark_without_its_row_is_what_a_crash_leaves_before_the_first_send() {
+    on_each_engine(async |bench| {
+        bench.doubt(START).await;
+        let copied = bench.database.folder().join("kept");
+        let mark = std::fs::read_dir(bench.database.folder())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .find(|path| path.extension().is_some_and(|extension| extension == "sends"))
+            .unwrap();
+        std::fs::copy(&mark, &copied).unwrap();
+        let text = std::fs::read_to_string(&copied).unwrap();
+        let id = text.lines().nth(1).unwrap().trim_start_matches("daemon ").trim().to_owned();
+        let bench = bench.restarted_after(async |_| {}).await;
+        std::fs::write(&mark, text.replace(&id, &"f".repeat(32))).unwrap();
+        assert_eq!(bench.doubt(START).await, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_daemon_without_a_mark_trusts_what_another_at_work_trusts() {
+    let Some(database) = Database::postgres().await else { return };
+    let bench = Bench { store: database.open().await, database };
+    assert_eq!(bench.doubt(START).await, None);
+    bench.prompt("c-1", "7").await;
+    let folder = tempfile::tempdir().unwrap();
+    let location = bench.database.from_folder(folder.path());
+    let other = second(&location).await;
+    assert_eq!(compared(&other, DUE).await, Compared::default(), "the first one is at work");
+    other.close().await;
+
+    let Bench { store, database } = bench;
+    store.close().await;
+    std::fs::remove_file(folder.path().join("postgres.sends")).unwrap();
+    let other = second(&location).await;
+    assert_eq!(compared(&other, DUE).await.doubt, Some(Doubt::Unknown), "nobody is at work");
+    other.close().await;
+    // It has a mark now, which proves nothing.
+    let other = second(&location).await;
+    assert_eq!(compared(&other, DUE).await, Compared::default());
+    assert!(
+        other.progress(ACCOUNT).await.unwrap().restored_at.is_some(),
+        "it lifts no hold of its own"
+    );
+
+    let bench = Bench { store: database.open().await, database };
+    let lifted = bench.compared(DUE).await;
+    assert_eq!(lifted, Compared { doubt: None, lifted: vec![ACCOUNT.into()] });
+    assert!(!bench.is_held().await, "the mark of the first one knows the database");
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_stranger_is_held_beside_one_that_is_held_itself() {
+    let Some(database) = Database::postgres().await else { return };
+    let bench = Bench { store: database.open().await, database };
+    assert_eq!(bench.doubt(START).await, None);
+    let bench = bench.restarted_after(async |database| database.copy().await).await;
+    assert_eq!(bench.doubt(START).await, None);
+    bench.prompt("c-1", "7").await;
+    let bench = bench.restarted_after(async |database| database.put_back().await).await;
+    assert_eq!(bench.doubt(DUE).await, Some(Doubt::Older));
+    let folder = tempfile::tempdir().unwrap();
+    let other = second(&bench.database.from_folder(folder.path())).await;
+    let compared = other.compare(vec!["beta".into()], DUE).await.unwrap();
+    assert_eq!(compared.doubt, Some(Doubt::Unknown));
+    assert!(other.progress("beta").await.unwrap().restored_at.is_some());
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_database_replaced_under_a_daemon_takes_no_send_before_it_is_compared() {
+    let Some(database) = Database::postgres().await else { return };
+    let bench = Bench { store: database.open().await, database };
+    assert_eq!(bench.doubt(START).await, None);
+    bench.take(close("c-1", "7", START)).await;
+    bench.take(close("c-2", "8", START)).await;
+    let bench = bench.restarted_after(async |database| database.copy().await).await;
+    assert_eq!(bench.doubt(START).await, None);
+    let mut claims = bench.claim(2, DUE).await.into_iter();
+    let sending = bench.begin(claims.next().unwrap(), DUE).await;
+    bench.store.mark(&sending).await.unwrap();
+    bench.database.put_back().await;
+
+    let begin = async || {
+        let times = Times { now: DUE, x_now: DUE, is_clock_confirmed: false, lease: LEASE };
+        let leased = claims.as_slice()[0].clone();
+        bench.store.begin_send(leased, prompt(), rules(), times).await
+    };
+    let broken = begin().await;
+    assert!(matches!(broken, Err(Error::Unavailable(_))), "{broken:?}");
+    let refused = begin().await;
+    assert!(matches!(refused, Err(Error::Busy(_))), "{refused:?}");
+    bench.store.in_doubt().await;
+    assert_eq!(bench.doubt(DUE).await, Some(Doubt::Older));
+    assert!(bench.is_held().await);
+}
+
+#[tokio::test]
+async fn an_account_configured_while_the_database_is_held_is_held_too() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.doubt(START).await, None);
+        let bench = bench.restarted_after(async |database| database.copy().await).await;
+        assert_eq!(bench.doubt(START).await, None);
+        bench.prompt("c-1", "7").await;
+        let bench = bench.restarted_after(async |database| database.put_back().await).await;
+        assert_eq!(bench.doubt(DUE).await, Some(Doubt::Older));
+        let names = vec![ACCOUNT.into(), "beta".into()];
+        assert_eq!(bench.store.compare(names.clone(), DUE).await.unwrap().doubt, None);
+        assert!(bench.store.progress("beta").await.unwrap().restored_at.is_some());
+        for name in [ACCOUNT, "beta"] {
+            bench.store.end_restore(name, &making(), DUE).await.unwrap();
+        }
+        bench.store.compare([names, vec!["gamma".into()]].concat(), DUE).await.unwrap();
+        assert_eq!(bench.store.progress("gamma").await.unwrap().restored_at, None);
+    })
+    .await;
+}
