@@ -330,16 +330,6 @@ impl Worker {
     }
 
     async fn attempt(&mut self, operation: Operation) -> Result<Value> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let mut connection = self.location.writer().await?;
-                if let Some(standing) = &self.standing {
-                    standing.connected(&mut connection, self.location.engine).await?;
-                }
-                connection
-            }
-        };
         // Begun and ended in words of our own: sqlx's own count of open transactions is wrong for
         // ever after a commit that failed on a full disk.
         let begin = match self.location.engine {
@@ -347,7 +337,15 @@ impl Worker {
             Engine::Sqlite => "begin immediate",
             Engine::Postgres => "begin",
         };
-        connection.execute(begin).await?;
+        let mut connection = match self.connection.take() {
+            None => self.begun(begin).await?,
+            Some(mut connection) => match connection.execute(begin).await {
+                Ok(_) => connection,
+                // The server was restarted since: nothing has been done on that connection yet.
+                Err(_) if self.location.engine == Engine::Postgres => self.begun(begin).await?,
+                Err(error) => return Err(error.into()),
+            },
+        };
         match operation(&mut connection).await {
             Ok(value) => {
                 connection.execute("commit").await?;
@@ -361,5 +359,15 @@ impl Worker {
                 Err(error)
             }
         }
+    }
+
+    /// A new connection, in a transaction.
+    async fn begun(&mut self, begin: &'static str) -> Result<AnyConnection> {
+        let mut connection = self.location.writer().await?;
+        if let Some(standing) = &self.standing {
+            standing.connected(&mut connection, self.location.engine).await?;
+        }
+        connection.execute(begin).await?;
+        Ok(connection)
     }
 }

@@ -1,0 +1,57 @@
+//! What is answered while the daemon waits for its database: that it lives, and that all else has to
+//! come again later.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use super::problem;
+
+/// A start that takes no longer answers nothing: whoever has connected is served once it is over.
+const AT_FIRST: Duration = Duration::from_secs(1);
+/// Connections at once; others wait to be accepted.
+const CONNECTIONS_MAX: usize = 256;
+/// A whole connection.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Answers on the listener, for as long as it is polled.
+pub async fn answer(listener: &TcpListener) {
+    sleep(AT_FIRST).await;
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if connections.len() >= CONNECTIONS_MAX {
+            connections.join_next().await;
+        }
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(AT_FIRST).await;
+            continue;
+        };
+        connections.spawn(async move {
+            let service = service_fn(async |request: hyper::Request<hyper::body::Incoming>| {
+                Ok::<_, Infallible>(answered(&request.map(Body::new)))
+            });
+            let connection = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .keep_alive(false)
+                .header_read_timeout(CONNECTION_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), service);
+            let _ = timeout(CONNECTION_TIMEOUT, connection).await;
+        });
+    }
+}
+
+fn answered(request: &Request) -> Response {
+    match request.uri().path() {
+        "/healthz" => "ok\n".into_response(),
+        _ => problem::unavailable("surveyd waits for its database: send it again later"),
+    }
+}
