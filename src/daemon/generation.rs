@@ -97,6 +97,7 @@ impl Generation {
                 XWebhook::new(Passwords::of(webhook), hook)
             }),
             max_body: config.http.max_body,
+            connections_per_peer: config.http.connections_per_peer as usize,
         }
     }
 

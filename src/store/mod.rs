@@ -17,6 +17,7 @@ mod closes;
 mod deciding;
 mod deliveries;
 mod feedback;
+mod figures;
 mod fold;
 mod gathering;
 mod hints;
@@ -57,12 +58,13 @@ pub use budgets::Paused;
 pub use claims::Leased;
 pub use closes::Taken;
 pub use deciding::{Looked, held};
+pub use figures::{AccountFigures, Status};
 pub use fold::Folded;
 pub use hold::{Ended, Hold, Unfinished};
 pub use matching::CLOCKS_APART;
 pub use optouts::OptOut;
 pub use progress::Progress;
-pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
+pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Step, Told};
 pub use rebuild::{MadeAnew, Rebuild};
 pub use rebuilt::{MadeSurvey, Making};
 pub use recorded::{Further, Recorded, Spent};
@@ -235,10 +237,10 @@ impl Location {
         Ok(connection)
     }
 
-    fn readers(&self) -> Result<AnyPool> {
+    fn readers(&self, most: u32) -> Result<AnyPool> {
         let engine = self.engine;
         Ok(AnyPoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(most)
             .min_connections(0)
             .acquire_timeout(READER_TIMEOUT)
             // No housekeeping: it would wake an idle process.
@@ -264,6 +266,8 @@ impl Location {
 pub struct Store {
     writer: writer::Writer,
     readers: AnyPool,
+    /// The one connection that counts what is watched, however many ask.
+    onlooker: AnyPool,
     location: Location,
     /// Kept where the database is a file of ours.
     mark: Option<progress::Mark>,
@@ -296,7 +300,8 @@ impl Store {
         let failure = Arc::new(watch::Sender::new(None));
         Ok(Self {
             writer: writer::Writer::start(location.clone(), connection, failure.clone()),
-            readers: location.readers()?,
+            readers: location.readers(READERS)?,
+            onlooker: location.readers(1)?,
             location: location.clone(),
             mark: location.file().map(progress::Mark::beside),
             failure,
@@ -331,6 +336,7 @@ impl Store {
     pub async fn close(self) {
         self.writer.stop().await;
         self.readers.close().await;
+        self.onlooker.close().await;
     }
 }
 
