@@ -99,15 +99,16 @@ pub async fn serve(listener: TcpListener, web: Web, stop: Stopper) {
 
 async fn accept(listener: TcpListener, web: &Web, stop: &Stopper, connections: &mut JoinSet<()>) {
     let router = web.router();
+    let mut stopping = std::pin::pin!(stop.stopping());
     let mut lack_told: Option<Instant> = None;
     loop {
         tokio::select! {
             () = web.seats.room() => {}
-            () = stop.stopping() => return,
+            () = &mut stopping => return,
         }
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.stopping() => return,
+            () = &mut stopping => return,
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,

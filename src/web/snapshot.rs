@@ -20,7 +20,8 @@ use crate::store::{AccountFigures, Result, Status};
 const YOUNG: Duration = Duration::from_millis(100);
 /// How many times as long as a reading took the database rests after it.
 const REST: u32 = 20;
-/// How long whoever asks waits for new figures where there are older ones.
+/// How long whoever asks waits for new figures where there are older ones. Nobody waits for a reading
+/// that is known to take longer.
 const PATIENCE: Duration = Duration::from_millis(5);
 /// The same where there are none yet, just after the start.
 const PATIENCE_AT_FIRST: Duration = Duration::from_secs(5);
@@ -39,6 +40,8 @@ pub struct Figures {
 #[derive(Clone, Debug, Default)]
 struct Latest {
     figures: Option<Arc<Figures>>,
+    /// How long the last reading took.
+    took: Duration,
     /// Until when nothing newer is read. Absent: nothing has been read yet, or tried to.
     rests_until: Option<Instant>,
 }
@@ -53,14 +56,17 @@ impl Snapshot {
     /// The figures, as young as they can be had at once. Nothing: the database has not answered yet.
     pub async fn get(&self) -> Option<Arc<Figures>> {
         let mut latest = self.latest.subscribe();
-        let (has_figures, rests_until) = {
+        let patience = {
             let latest = latest.borrow_and_update();
-            (latest.figures.is_some(), latest.rests_until)
+            match latest.rests_until {
+                None => Some(PATIENCE_AT_FIRST),
+                Some(until) if until > Instant::now() => None,
+                Some(_) if latest.took > PATIENCE => Some(Duration::ZERO),
+                Some(_) => Some(PATIENCE),
+            }
         };
-        if rests_until.is_none_or(|until| until <= Instant::now()) {
+        if let Some(patience) = patience {
             self.wanted.notify_one();
-            let patience =
-                if has_figures || rests_until.is_some() { PATIENCE } else { PATIENCE_AT_FIRST };
             let _ = timeout(patience, latest.changed()).await;
         }
         latest.borrow().figures.clone()
@@ -71,12 +77,14 @@ impl Snapshot {
         loop {
             let began = Instant::now();
             let read = timeout(READING_MAX, read(web)).await;
-            let rest = YOUNG.max(began.elapsed() * REST);
+            let took = began.elapsed();
+            let rest = YOUNG.max(took * REST);
             self.latest.send_modify(|latest| {
                 // Where nothing could be read the last figures stay, and grow old for all to see.
                 if let Ok(Ok(figures)) = read {
                     latest.figures = Some(Arc::new(figures));
                 }
+                latest.took = took;
                 latest.rests_until = Some(Instant::now() + rest);
             });
             sleep(rest).await;

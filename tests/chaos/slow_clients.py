@@ -50,19 +50,17 @@ class Crowd:
         line.close()
 
     def speak(self, descriptor):
-        """A new connection says its words; a deaf client goes on saying them."""
+        """A new connection says its words; a deaf client goes on saying them whenever there is room."""
         line, kind, _ = self.open[descriptor]
         try:
-            while WORDS[kind]:
-                line.send(WORDS[kind])
-                if kind != "deaf":
-                    break
+            line.send(WORDS[kind])
         except BlockingIOError:
-            return  # told again when there is room
+            pass
         except OSError:
             self.close(descriptor)
             return
-        self.poll.modify(descriptor, select.EPOLLRDHUP | (select.EPOLLIN if kind != "deaf" else 0))
+        if kind != "deaf":
+            self.poll.modify(descriptor, select.EPOLLRDHUP | select.EPOLLIN)
 
     def trickle(self):
         for descriptor, (line, kind, _) in list(self.open.items()):
