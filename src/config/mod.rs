@@ -84,6 +84,8 @@ pub struct Http {
     pub listen: SocketAddr,
     /// In bytes.
     pub max_body: usize,
+    /// Open at once from one address; zero: as many as there are.
+    pub connections_per_peer: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,8 +29,10 @@ pub(super) fn http(mut table: Table) -> Option<Http> {
     let listen = table.or("listen", defaults::LISTEN, values::socket_address);
     let max_body =
         table.or("max_body", defaults::MAX_BODY, values::size(defaults::MAX_BODY_BOUNDS));
+    let of_peer = values::integer(defaults::CONNECTIONS_PER_PEER_BOUNDS);
+    let of_peer = table.or("connections_per_peer", defaults::CONNECTIONS_PER_PEER, of_peer);
     table.close(&[]);
-    Some(Http { listen: listen?, max_body: max_body? })
+    Some(Http { listen: listen?, max_body: max_body?, connections_per_peer: of_peer? })
 }
 
 pub(super) fn log(mut table: Table) -> Option<Log> {

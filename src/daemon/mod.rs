@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use sd_notify::NotifyState;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
@@ -75,8 +74,7 @@ impl Daemon {
             scheduler::tell_uncertain(survey, "surveyd ended while it was being sent");
         }
         tell_of_unserved(&store, config, "daemon.started").await?;
-        let listener = TcpListener::bind(config.http.listen)
-            .await
+        let listener = crate::web::listen(config.http.listen)
             .with_context(|| format!("http.listen {} cannot be bound", config.http.listen))?;
         let address = listener.local_addr()?;
         let (stop, stopper) = stopper();
@@ -87,7 +85,7 @@ impl Daemon {
             start.clock.clone(),
         );
         let mut servers = JoinSet::new();
-        servers.spawn(crate::web::serve(listener, web.router(), stopper.clone()));
+        servers.spawn(crate::web::serve(listener, web.clone(), stopper.clone()));
         Ok(Self {
             start,
             store,

@@ -18,6 +18,7 @@ mod deciding;
 mod deliveries;
 mod durability;
 mod feedback;
+mod figures;
 mod fold;
 mod gathering;
 mod hints;
@@ -62,12 +63,13 @@ pub use claims::Leased;
 pub use closes::Taken;
 pub use deciding::{Looked, held};
 pub use durability::{Weakness, weaknesses};
+pub use figures::{AccountFigures, Status};
 pub use fold::Folded;
 pub use hold::{Ended, Hold, Unfinished};
 pub use matching::CLOCKS_APART;
 pub use optouts::OptOut;
 pub use progress::Progress;
-pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, Told};
+pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Step, Told};
 pub use rebuild::{MadeAnew, Rebuild};
 pub use rebuilt::{MadeSurvey, Making};
 pub use recorded::{Further, Recorded, Spent};
@@ -280,10 +282,10 @@ impl Location {
         Ok(connection)
     }
 
-    fn readers(&self) -> Result<AnyPool> {
+    fn readers(&self, most: u32) -> Result<AnyPool> {
         let engine = self.engine;
         Ok(AnyPoolOptions::new()
-            .max_connections(READERS)
+            .max_connections(most)
             .min_connections(0)
             .acquire_timeout(READER_TIMEOUT)
             // No housekeeping: it would wake an idle process.
@@ -309,6 +311,8 @@ impl Location {
 pub struct Store {
     writer: writer::Writer,
     readers: AnyPool,
+    /// The one connection that counts what is watched, however many ask.
+    onlooker: AnyPool,
     location: Location,
     standing: Standing,
     /// Why the store has failed for good, once it has.
@@ -355,7 +359,8 @@ impl Store {
         let writer = writer::Writer::start(location, connection, standing.clone(), failure.clone());
         Ok(Self {
             writer,
-            readers: location.readers()?,
+            readers: location.readers(READERS)?,
+            onlooker: location.readers(1)?,
             location: location.clone(),
             standing,
             failure,
@@ -389,8 +394,9 @@ impl Store {
     /// Finishes the writes that are waiting and closes the connections.
     pub async fn close(self) {
         self.writer.stop().await;
-        // Whoever still reads from a server that is away would keep the pool open.
-        let _ = tokio::time::timeout(writer::STOP_WAITS, self.readers.close()).await;
+        // Whoever still reads from a server that is away would keep the pools open.
+        let pools = async { tokio::join!(self.readers.close(), self.onlooker.close()) };
+        let _ = tokio::time::timeout(writer::STOP_WAITS, pools).await;
     }
 }
 

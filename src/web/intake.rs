@@ -8,10 +8,9 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
-use tracing::warn;
 
 use super::messages;
-use super::problem::{self, Problem};
+use super::problem::{self, Problem, refuse};
 use super::{Live, Source, Web};
 use crate::domain::id::SurveyId;
 use crate::domain::mapping::Mapping;
@@ -53,19 +52,7 @@ pub async fn post(State(web): State<Web>, Path(name): Path<String>, request: Req
         (None, Some(hook)) => messages::take(&web, &live, hook, request).await,
         (None, None) => return problem::not_found("there is no source of this name"),
     };
-    match taken {
-        Ok(response) => response,
-        Err(refusal) => {
-            warn!(
-                event = "close.rejected",
-                source = name,
-                status = refusal.status().as_u16(),
-                "a notice to source {name} is refused with {}",
-                refusal.status(),
-            );
-            refusal
-        }
-    }
+    taken.unwrap_or_else(|refusal| refusal)
 }
 
 /// A desk that looks whether the address is there before it sends anything.
@@ -187,7 +174,10 @@ fn mapped<'a>(
 }
 
 fn parsed(body: &[u8]) -> Result<Value, Problem> {
-    serde_json::from_slice(body).map_err(|error| not_json(format!("the body is no JSON: {error}")))
+    serde_json::from_slice(body).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        not_json(format!("the body is no JSON: {error}")).at(place)
+    })
 }
 
 pub fn not_json(detail: String) -> Problem {
@@ -218,10 +208,6 @@ fn is_too_large(error: &axum::Error) -> bool {
 fn is_json(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
-}
-
-pub fn refuse(status: StatusCode, detail: impl Into<String>) -> Response {
-    Problem::new(status, detail).into_response()
 }
 
 fn unprocessable(faults: Vec<Fault>) -> Problem {

@@ -7,8 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::intake::{json, refuse, whole};
-use super::problem::{self, Problem};
+use super::intake::{json, whole};
+use super::problem::{self, Problem, refuse};
 use super::{Live, Web};
 use crate::domain::x_message::Delivery;
 use crate::watcher::talks::Talks;

@@ -1,58 +1,93 @@
 //! `GET /metrics`, in Prometheus' text format (version 0.0.4).
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use tokio::time::Instant;
 
-use super::{Web, problem};
-use crate::domain::policy::DAY;
-use crate::store::Result;
+use super::Web;
+use super::snapshot::Figures;
 
 pub async fn get(State(web): State<Web>) -> Response {
-    match text(&web).await {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
-            .into_response(),
-        Err(error) => problem::store(&error),
+    let figures = web.snapshot.get().await;
+    let mut page = Page::default();
+    if let Some(figures) = figures {
+        of_database(&mut page, &web, &figures);
+    }
+    of_requests(&mut page, &web);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.0).into_response()
+}
+
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn family(
+        &mut self,
+        kind: &str,
+        name: &str,
+        help: &str,
+        samples: impl IntoIterator<Item = (String, f64)>,
+    ) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        for (labels, value) in samples {
+            let _ = writeln!(self.0, "{name}{labels} {value}");
+        }
+    }
+
+    fn one(&mut self, kind: &str, name: &str, help: &str, value: f64) {
+        self.family(kind, name, help, [(String::new(), value)]);
     }
 }
 
-async fn text(web: &Web) -> Result<String> {
+fn of_database(page: &mut Page, web: &Web, Figures { status, accounts, made_at }: &Figures) {
     let now = web.clock.now();
-    let status = web.store.status(now).await?;
-    let mut out = String::new();
-    let mut family = |name: &str, help: &str, samples: Vec<(String, f64)>| {
-        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in samples {
-            let _ = writeln!(out, "{name}{labels} {value}");
-        }
-    };
     let by_state = status.by_state.iter();
     let by_state = by_state.map(|(state, n)| (format!("{{state=\"{state}\"}}"), *n as f64));
-    family("surveyd_surveys", "Surveys by state.", by_state.collect());
+    page.family("gauge", "surveyd_surveys", "Surveys by state.", by_state);
     let late = status.oldest_due.map_or(0.0, |due| now.since(due).as_secs_f64());
     let help = "How long the oldest survey that is due has waited.";
-    family("surveyd_oldest_due_seconds", help, vec![(String::new(), late)]);
-    let size = vec![(String::new(), status.database_bytes as f64)];
-    family("surveyd_database_bytes", "Size of the database.", size);
-    let (mut prompts, mut behind, mut paused) = (Vec::new(), Vec::new(), Vec::new());
-    let live = web.live();
-    let mut names: Vec<&String> = live.intake.accounts.keys().collect();
-    names.sort();
-    for name in names {
-        let account = web.store.account_status(name, now.minus(DAY)).await?;
-        // Names of accounts hold nothing that a label would have to escape.
-        let label = format!("{{account=\"{name}\"}}");
-        prompts.push((label.clone(), account.prompts_of_day as f64));
-        let lag = account.events.lag(now, Duration::ZERO);
-        behind.extend(lag.map(|lag| (label.clone(), lag.whole.as_secs_f64())));
-        paused.push((label, f64::from(u8::from(account.paused.is_some()))));
-    }
-    family("surveyd_prompts_24h", "Prompts that may have been sent in the last 24 h.", prompts);
+    page.one("gauge", "surveyd_oldest_due_seconds", help, late);
+    let size = status.database_bytes as f64;
+    page.one("gauge", "surveyd_database_bytes", "Size of the database.", size);
+    // Names of accounts hold nothing that a label would have to escape.
+    let label = |name: &String| format!("{{account=\"{name}\"}}");
+    let prompts = accounts.iter().map(|(name, account)| (label(name), account.prompts as f64));
+    let help = "Prompts that may have been sent in the last 24 h.";
+    page.family("gauge", "surveyd_prompts_24h", help, prompts);
+    let behind = accounts
+        .iter()
+        .filter_map(|(name, account)| Some((label(name), account.events_behind?.as_secs_f64())));
     let help = "How far behind now the feedback events have been read.";
-    family("surveyd_events_behind_seconds", help, behind);
-    family("surveyd_account_paused", "Whether X refuses the account: 1 or 0.", paused);
-    Ok(out)
+    page.family("gauge", "surveyd_events_behind_seconds", help, behind);
+    let paused = accounts.iter();
+    let paused = paused.map(|(name, account)| (label(name), f64::from(account.is_paused)));
+    let help = "Whether X refuses the account: 1 or 0.";
+    page.family("gauge", "surveyd_account_paused", help, paused);
+    let age = Instant::now().duration_since(*made_at).as_secs_f64();
+    let help = "How old all figures of the database are that stand above.";
+    page.one("gauge", "surveyd_snapshot_age_seconds", help, age);
+}
+
+fn of_requests(page: &mut Page, web: &Web) {
+    let answers = web.answers.counts().into_iter().map(|(asked, status, count)| {
+        let source = asked.label();
+        (format!("{{source=\"{source}\",answer=\"{}\"}}", status.as_u16()), count as f64)
+    });
+    let help = "Requests to sources ([x.webhook]: to X's webhook; [none]: to no address there is), \
+                by answer.";
+    page.family("counter", "surveyd_requests_total", help, answers);
+    let crowd = web.seats.crowd();
+    page.one(
+        "gauge",
+        "surveyd_connections",
+        "Connections that are open.",
+        crowd.connections as f64,
+    );
+    let help = "Connections that waited for their client and made room for another.";
+    page.one("counter", "surveyd_connections_gave_way_total", help, crowd.gave_way as f64);
+    let help = "Connections that found all those of their address at work.";
+    page.one("counter", "surveyd_connections_turned_away_total", help, crowd.turned_away as f64);
 }

@@ -1,12 +1,17 @@
 //! HTTP in: closes from the sources, feedback from X, health and metrics. Who sends and what it says is checked
 //! here; what becomes of it is for [`watcher`](crate::watcher).
 
+mod answers;
 mod intake;
 mod messages;
 mod metrics;
 mod problem;
 mod rate;
+mod seats;
 mod server;
+pub mod waiting;
+mod snapshot;
+mod wire;
 mod x_webhook;
 
 use std::collections::HashMap;
@@ -24,10 +29,13 @@ use crate::domain::mapping::Mapping;
 use crate::store::Store;
 use crate::watcher::Intake;
 use crate::watcher::verify::Verifier;
+use answers::{Answers, Asked};
+use seats::Seats;
+use snapshot::Snapshot;
 
 pub use messages::Hook;
 pub use rate::Rate;
-pub use server::serve;
+pub use server::{listen, serve};
 pub use x_webhook::XWebhook;
 
 /// A source as HTTP sees it.
@@ -50,6 +58,8 @@ pub struct Live {
     pub max_body: usize,
     /// How old X's events are when X tells them.
     pub events_horizon: Duration,
+    /// Connections that one address may have; zero: as many as there are.
+    pub connections_per_peer: usize,
 }
 
 /// The answering side of the daemon. Cheap to clone.
@@ -58,11 +68,21 @@ pub struct Web {
     live: Arc<RwLock<Arc<Live>>>,
     store: Store,
     clock: Clock,
+    answers: Arc<Answers>,
+    seats: Arc<Seats>,
+    snapshot: Arc<Snapshot>,
 }
 
 impl Web {
     pub fn new(live: Live, store: Store, clock: Clock) -> Self {
-        Self { live: Arc::new(RwLock::new(Arc::new(live))), store, clock }
+        Self {
+            live: Arc::new(RwLock::new(Arc::new(live))),
+            store,
+            clock,
+            answers: Arc::default(),
+            seats: Seats::new(server::connections_max()),
+            snapshot: Arc::default(),
+        }
     }
 
     /// Answers by another configuration from the next request on.
@@ -74,6 +94,21 @@ impl Web {
         self.live.read().expect("no holder of this lock can panic").clone()
     }
 
+    /// Whose address a path is. Nothing: one of those that tell how surveyd is.
+    fn asked(&self, path: &str) -> Option<Asked> {
+        let live = self.live();
+        let source =
+            |name: &&str| live.sources.contains_key(*name) || live.hooks.contains_key(*name);
+        match path {
+            "/healthz" | "/readyz" | "/metrics" => None,
+            "/v1/x/feedback" if live.x_webhook.is_some() => Some(Asked::XWebhook),
+            _ => match path.strip_prefix("/v1/sources/").filter(source) {
+                Some(name) => Some(Asked::Source(name.to_owned())),
+                None => Some(Asked::Nothing),
+            },
+        }
+    }
+
     pub fn router(&self) -> Router {
         Router::new()
             .route("/v1/sources/{name}", post(intake::post).head(intake::head).get(messages::get))
@@ -81,7 +116,11 @@ impl Web {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics::get))
-            .fallback(|| async { problem::not_found("there is nothing at this address") })
+            .fallback(|| async {
+                let detail = "there is nothing at this address; notices are taken at \
+                              /v1/sources/NAME, without a slash at the end";
+                problem::not_found(detail)
+            })
             .method_not_allowed_fallback(|| async { other_method() })
             .with_state(self.clone())
     }

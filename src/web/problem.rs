@@ -3,8 +3,8 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tracing::error;
 
+use super::answers::Why;
 use crate::store;
 use crate::watcher::notice::Fault;
 
@@ -20,6 +20,9 @@ pub struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Fault>,
+    /// Where in the body, for the log; the first of the faults where none is named.
+    #[serde(skip)]
+    place: Option<String>,
 }
 
 impl Problem {
@@ -30,7 +33,14 @@ impl Problem {
             status: status.as_u16(),
             detail: detail.into(),
             errors: Vec::new(),
+            place: None,
         }
+    }
+
+    /// Says where in the body it is.
+    pub fn at(mut self, place: String) -> Self {
+        self.place = Some(place);
+        self
     }
 
     /// Names each fault in the body.
@@ -44,7 +54,12 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).expect("a problem is plain data");
-        (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response()
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let first = self.errors.first().map(|fault| fault.pointer.as_str());
+        let why = Why::new(&self.detail, self.place.as_deref().or(first));
+        response.extensions_mut().insert(why);
+        response
     }
 }
 
@@ -57,20 +72,16 @@ pub fn unavailable(detail: &str) -> Response {
     later(StatusCode::SERVICE_UNAVAILABLE, detail, RETRY_AFTER_SECONDS)
 }
 
-/// The store has failed. Its words may name hosts, users and files: they are for the log alone,
-/// which has those of an unavailable store already.
+/// The store has failed. Its words may name hosts, users and files: they are for the log alone.
 pub fn store(error: &store::Error) -> Response {
-    match error {
-        store::Error::Unavailable(_) | store::Error::Busy(_) | store::Error::Io(_) => {}
-        store::Error::NewerSchema { .. }
-        | store::Error::LeaseLost(_)
-        | store::Error::Overtaken(_)
-        | store::Error::Url(_)
-        | store::Error::Missing(_)
-        | store::Error::Refused(_)
-        | store::Error::Broken(_) => error!("the store refuses a request: {error}"),
-    }
-    unavailable("the store cannot do this now; nothing was lost, send it again later")
+    let detail = "the store cannot do this now; nothing was lost, send it again later";
+    let mut response = unavailable(detail);
+    response.extensions_mut().insert(Why::new(&error.to_string(), None));
+    response
+}
+
+pub fn refuse(status: StatusCode, detail: impl Into<String>) -> Response {
+    Problem::new(status, detail).into_response()
 }
 
 pub fn later(status: StatusCode, detail: &str, seconds: &str) -> Response {

@@ -4,16 +4,16 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tracing::warn;
 
-use super::intake::{json, not_json, refuse, whole};
+use super::intake::{json, not_json, whole};
+use super::problem::refuse;
 use super::rate::Rate;
 use super::{Web, problem};
 use crate::domain::x_json;
 use crate::poller::hook::Hook;
 use crate::watcher::verify::Passwords;
 
-/// Wrong passwords that are answered, and logged, in a minute.
+/// Wrong passwords that are answered in a minute.
 pub const STRANGERS_A_MINUTE: u32 = 10;
 
 /// X's webhook under a configuration.
@@ -53,7 +53,6 @@ pub async fn post(State(web): State<Web>, request: Request) -> Response {
     let delivery = match x_json::read(&body) {
         Ok(delivery) => delivery,
         Err(error) => {
-            warn!(event = "feedback.rejected", "a delivery of X's webhook is no JSON");
             return not_json(format!("the body is no JSON: {error}")).into_response();
         }
     };
@@ -68,13 +67,8 @@ fn stranger(web: &Web, webhook: &XWebhook) -> Response {
         let detail = "too many wrong passwords; the right one is always taken";
         return problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string());
     }
-    warn!(
-        event = "feedback.rejected",
-        status = 401,
-        "a delivery to X's webhook bears neither the user name and password of [x.webhook]",
-    );
-    let mut response =
-        refuse(StatusCode::UNAUTHORIZED, "the user name or the password is wrong or missing");
+    let detail = "the user name or the password of [x.webhook] is wrong or missing";
+    let mut response = refuse(StatusCode::UNAUTHORIZED, detail);
     let asks = HeaderValue::from_static("Basic realm=\"surveyd\", charset=\"UTF-8\"");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, asks);
     response

@@ -254,7 +254,8 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
 }
 
 /// Takes the readings' schema back, and what came after it.
-const BEFORE_READING: [&str; 14] = [
+const BEFORE_READING: [&str; 15] = [
+    "drop index survey_ended",
     "drop table unread",
     "drop index feedback_judged",
     "drop index feedback_waiting",

@@ -28,7 +28,9 @@ fn a_variable_gives_a_key_any_type_of_value() {
         ("SURVEYD_CONFIG", "/etc/surveyd/surveyd.toml"),
         ("SURVEYDLESS", "1"),
     ]);
-    assert_eq!(config.http, Http { listen: "[::1]:9000".parse().unwrap(), max_body: 4096 });
+    let http =
+        Http { listen: "[::1]:9000".parse().unwrap(), max_body: 4096, connections_per_peer: 256 };
+    assert_eq!(config.http, http);
     assert_eq!((config.x.concurrency, config.log.level), (3, LogLevel::Debug));
     let account = &config.accounts[0];
     assert_eq!(account.user_id, "77");

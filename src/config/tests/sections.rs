@@ -71,6 +71,8 @@ fn a_number_is_held_to_its_bounds_and_the_bounds_are_named() {
     for (section, key, wrong, bounds, sound_ones) in [
         ("http", "max_body", "1023", "1KiB to 16MiB", ["1024", "\"16MiB\""]),
         ("http", "max_body", "\"17MiB\"", "1KiB to 16MiB", ["\"1KiB\"", "16777216"]),
+        ("http", "connections_per_peer", "1025", "0 to 1024", ["0", "1024"]),
+        ("http", "connections_per_peer", "-1", "0 to 1024", ["1", "256"]),
         ("x", "request_timeout", "\"99ms\"", "100ms to 10m", ["\"100ms\"", "\"10m\""]),
         ("x", "send_timeout", "\"11m\"", "100ms to 10m", ["\"100ms\"", "\"10m\""]),
         ("x", "settle_after", "\"61m\"", "0s to 1h", ["\"0s\"", "\"1h\""]),

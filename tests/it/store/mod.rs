@@ -8,6 +8,7 @@ mod concurrency;
 mod deciding;
 mod deliveries;
 mod ending;
+mod figures;
 mod hints;
 mod policy;
 mod polling;

@@ -1,0 +1,346 @@
+//! What was answered to whom: counted for `/metrics`, and what was refused told in the log.
+//!
+//! Anybody can be refused as often as they like. So the log has the first refusals of a kind one by
+//! one, and from then on a line a minute that counts them. A kind is a source that is configured and an
+//! answer of ours: nothing that a stranger sends makes a new one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tracing::warn;
+
+/// Refusals of one kind that are told one by one.
+const TOLD_SINGLY: u32 = 10;
+/// How often those that follow are told of.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// Characters of what a request gave, or of what is said about it, that one line of the log takes.
+const REASON_MAX: usize = 500;
+const PATH_MAX: usize = 200;
+const PLACE_MAX: usize = 200;
+const DELIVERY_MAX: usize = 128;
+
+/// Whose address was asked.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Asked {
+    /// A source that is configured.
+    Source(String),
+    /// X's webhook of feedback.
+    XWebhook,
+    /// Nobody's.
+    Nothing,
+}
+
+impl Asked {
+    /// Its name in metrics and in the log. Names of sources hold no bracket.
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Source(name) => name,
+            Self::XWebhook => "[x.webhook]",
+            Self::Nothing => "[none]",
+        }
+    }
+
+    fn event(&self) -> &'static str {
+        match self {
+            Self::Source(_) | Self::Nothing => "close.rejected",
+            Self::XWebhook => "feedback.rejected",
+        }
+    }
+
+    /// In a sentence of the log.
+    fn described(&self) -> String {
+        match self {
+            Self::Source(name) => format!("to source {name}"),
+            Self::XWebhook => "to X's webhook".into(),
+            Self::Nothing => "to an address that belongs to no source".into(),
+        }
+    }
+}
+
+/// Why a request was refused. It travels with the answer, for the log.
+#[derive(Clone, Debug, Default)]
+pub struct Why {
+    pub reason: String,
+    /// Where in the body: a JSON Pointer, or a line and a column.
+    pub place: Option<String>,
+}
+
+impl Why {
+    pub fn new(reason: &str, place: Option<&str>) -> Self {
+        Self {
+            reason: shortened(reason, REASON_MAX),
+            place: place.map(|place| shortened(place, PLACE_MAX)),
+        }
+    }
+}
+
+/// A request, as far as the log tells of it.
+#[derive(Debug)]
+pub struct Request {
+    pub asked: Asked,
+    pub path: String,
+    pub delivery_id: Option<String>,
+}
+
+impl Request {
+    pub fn new(asked: Asked, path: &str, headers: &HeaderMap) -> Self {
+        Self { asked, path: shortened(path, PATH_MAX), delivery_id: delivery_id(headers) }
+    }
+}
+
+/// How headers end in which senders name a delivery: `webhook-id`, `X-Zammad-Delivery` and the like.
+const NAMES_DELIVERY: [&str; 5] =
+    ["webhook-id", "-delivery", "-delivery-id", "-invocation-id", "request-id"];
+
+fn delivery_id(headers: &HeaderMap) -> Option<String> {
+    NAMES_DELIVERY.into_iter().find_map(|end| {
+        let (_, value) = headers.iter().find(|(name, _)| name.as_str().ends_with(end))?;
+        value.to_str().ok().map(|id| shortened(id, DELIVERY_MAX))
+    })
+}
+
+#[derive(Debug, Default)]
+pub struct Answers {
+    kinds: Mutex<Kinds>,
+    /// Something is held back: there will be a line to write.
+    held_back: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Kinds {
+    counts: BTreeMap<(Asked, StatusCode), u64>,
+    refused: HashMap<(Asked, StatusCode), Thinned>,
+}
+
+/// The refusals of one kind.
+#[derive(Debug)]
+struct Thinned {
+    /// When the minute began that is now told of.
+    began: Instant,
+    singly: u32,
+    held_back: u64,
+    /// Of those that are held back.
+    last_reason: String,
+}
+
+impl Thinned {
+    /// Whether one more is told by itself.
+    fn tells(&mut self, reason: &str, now: Instant) -> bool {
+        if self.held_back == 0 && now.duration_since(self.began) >= EVERY {
+            (self.began, self.singly) = (now, 0);
+        }
+        if self.singly < TOLD_SINGLY {
+            self.singly += 1;
+            return true;
+        }
+        self.held_back += 1;
+        self.last_reason.clear();
+        self.last_reason.push_str(reason);
+        false
+    }
+
+    /// How many were held back, and the last of their reasons, once a minute of them is over.
+    fn summary(&mut self, now: Instant) -> Option<(u64, String)> {
+        if self.held_back == 0 || now.duration_since(self.began) < EVERY {
+            return None;
+        }
+        self.began = now;
+        Some((std::mem::take(&mut self.held_back), std::mem::take(&mut self.last_reason)))
+    }
+}
+
+impl Answers {
+    /// Counts an answer; a refusal is told, or counted towards the next line.
+    pub fn note(&self, request: &Request, status: StatusCode, why: Option<&Why>, now: Instant) {
+        let is_told = {
+            let mut kinds = self.kinds();
+            let kind = (request.asked.clone(), status);
+            *kinds.counts.entry(kind.clone()).or_default() += 1;
+            let Some(why) = why else { return };
+            let new =
+                || Thinned { began: now, singly: 0, held_back: 0, last_reason: String::new() };
+            kinds.refused.entry(kind).or_insert_with(new).tells(&why.reason, now)
+        };
+        match (is_told, why) {
+            (true, Some(why)) => tell(request, status, why),
+            (true, None) => {}
+            (false, _) => self.held_back.notify_one(),
+        }
+    }
+
+    /// How often each kind was answered, since the start.
+    pub fn counts(&self) -> Vec<(Asked, StatusCode, u64)> {
+        let kinds = self.kinds();
+        kinds.counts.iter().map(|((asked, status), n)| (asked.clone(), *status, *n)).collect()
+    }
+
+    /// Tells of what is held back, each minute in which there is something.
+    pub async fn tell_held_back(&self) {
+        loop {
+            match self.next_due() {
+                Some(due) => tokio::time::sleep_until(due).await,
+                None => self.held_back.notified().await,
+            }
+            self.tell_until(Instant::now());
+        }
+    }
+
+    fn next_due(&self) -> Option<Instant> {
+        let kinds = self.kinds();
+        let held_back = kinds.refused.values().filter(|kind| kind.held_back > 0);
+        held_back.map(|kind| kind.began + EVERY).min()
+    }
+
+    /// Tells of all that is held back, whether its minute is over or not.
+    pub fn tell_rest(&self) {
+        self.tell_until(Instant::now() + EVERY);
+    }
+
+    fn tell_until(&self, now: Instant) {
+        let mut kinds = self.kinds();
+        let summaries = kinds.refused.iter_mut().filter_map(|((asked, status), kind)| {
+            Some((asked.clone(), *status, kind.summary(now)?))
+        });
+        let summaries: Vec<_> = summaries.collect();
+        drop(kinds);
+        for (asked, status, (count, reason)) in summaries {
+            warn!(
+                event = asked.event(),
+                source = asked.label(),
+                answer = status.as_u16(),
+                count,
+                reason,
+                "{count} more requests {} were refused with {status} in the last minute, the last \
+                 because {reason}",
+                asked.described(),
+            );
+        }
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, Kinds> {
+        self.kinds.lock().expect("no holder of this lock can panic")
+    }
+}
+
+fn tell(request: &Request, status: StatusCode, why: &Why) {
+    let Request { asked, path, delivery_id } = request;
+    let Why { reason, place } = why;
+    let id = delivery_id.as_ref().map_or(String::new(), |id| format!(", delivery {id}"));
+    let at = place.as_ref().map_or(String::new(), |place| format!(" (at {place})"));
+    warn!(
+        event = asked.event(),
+        source = asked.label(),
+        answer = status.as_u16(),
+        reason,
+        place,
+        delivery_id,
+        path,
+        "a request {}{id}, is refused with {status}: {reason}{at}",
+        asked.described(),
+    );
+}
+
+/// At most so many characters of a text that a stranger may have written, on one line.
+pub fn shortened(text: &str, most: usize) -> String {
+    let mut characters = text.chars();
+    let mut short: String = characters
+        .by_ref()
+        .take(most)
+        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
+        .collect();
+    if characters.next().is_some() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn thinned(now: Instant) -> Thinned {
+        Thinned { began: now, singly: 0, held_back: 0, last_reason: String::new() }
+    }
+
+    #[test]
+    fn a_flood_of_refusals_is_a_line_a_minute() {
+        let start = Instant::now();
+        let mut kind = thinned(start);
+        let (mut lines, mut counted) = (0, 0);
+        // A thousand a second for ten minutes.
+        for second in 0..600 {
+            let now = start + second * SECOND;
+            for _ in 0..1_000 {
+                lines += u64::from(kind.tells("the signature is wrong", now));
+            }
+            if let Some((count, reason)) = kind.summary(now) {
+                assert_eq!(reason, "the signature is wrong");
+                lines += 1;
+                counted += count;
+            }
+        }
+        assert_eq!(lines, 10 + 9);
+        let rest = kind.summary(start + 600 * SECOND).unwrap().0;
+        assert_eq!(counted + rest, 600_000 - 10, "none goes uncounted");
+        assert_eq!(kind.summary(start + 700 * SECOND), None);
+    }
+
+    #[test]
+    fn refusals_after_a_quiet_minute_are_told_singly_again() {
+        let start = Instant::now();
+        let mut kind = thinned(start);
+        let told = |kind: &mut Thinned, at: Instant| {
+            (0..20).filter(|_| kind.tells("it is wrong", at)).count()
+        };
+        assert_eq!(told(&mut kind, start), 10);
+        let next = start + 61 * SECOND;
+        assert_eq!(kind.summary(next).map(|(count, _)| count), Some(10));
+        assert_eq!(told(&mut kind, next + SECOND), 0, "its minute is not over");
+        assert!(kind.summary(next + 60 * SECOND).is_some());
+        assert_eq!(told(&mut kind, next + 120 * SECOND), 10);
+    }
+
+    #[test]
+    fn what_strangers_send_makes_no_new_kind() {
+        let answers = Answers::default();
+        for number in 0..1_000 {
+            let path = format!("/v1/sources/{number}");
+            let request = Request::new(Asked::Nothing, &path, &HeaderMap::new());
+            let why = Why::new("there is no source of this name", None);
+            answers.note(&request, StatusCode::NOT_FOUND, Some(&why), Instant::now());
+        }
+        assert_eq!(answers.counts(), [(Asked::Nothing, StatusCode::NOT_FOUND, 1_000)]);
+        assert_eq!(answers.kinds().refused.len(), 1);
+    }
+
+    #[test]
+    fn the_id_of_a_delivery_is_found_by_the_name_of_its_header() {
+        let id = |name: &'static str| {
+            let headers = HeaderMap::from_iter([
+                ("content-type".parse().unwrap(), "application/json".parse().unwrap()),
+                (name.parse().unwrap(), "d-1".parse().unwrap()),
+            ]);
+            delivery_id(&headers)
+        };
+        for name in ["webhook-id", "X-Chatwoot-Delivery", "x-zendesk-webhook-invocation-id"] {
+            assert_eq!(id(name).as_deref(), Some("d-1"), "{name}");
+        }
+        assert_eq!(id("x-helpscout-event"), None);
+    }
+
+    #[test]
+    fn a_line_is_one_line_and_no_longer_than_it_may_be() {
+        assert_eq!(shortened("a\r\nb\u{1b}[31m", 20), "a\u{fffd}\u{fffd}b\u{fffd}[31m");
+        assert_eq!(shortened("äöüß", 4), "äöüß");
+        assert_eq!(shortened("äöüß", 3), "äöü…");
+        let why = Why::new(&"x".repeat(1 << 20), Some(&"/y".repeat(1 << 20)));
+        assert!(why.reason.chars().count() <= 501 && why.place.unwrap().chars().count() <= 201);
+    }
+}

@@ -1,0 +1,105 @@
+"""Two thousand clients that hold connections and give nothing for them: honest closes get through all the same."""
+
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+import lengths
+from business import Case, at_work, people
+from crash import states
+from harness import new_database
+from test_rude_clients import Nowhere
+
+SLOW = 2_000
+ALL = "silent,half-head,half-body,deaf"
+# Far above what is wanted (a second), so that a machine with much else to do does not fail: in the old way it was never.
+AT_MOST = 10  # seconds
+
+
+@contextmanager
+def crowd(surveyd, kinds, addresses):
+    """Slow clients at their work. How many connections they made is noted at the end."""
+    program = Path(__file__).with_name("slow_clients.py")
+    arguments = [sys.executable, "-B", program, str(surveyd.port), kinds, str(SLOW), str(addresses)]
+    process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    made = []
+    try:
+        assert process.stdout.readline() == "connected\n"
+        yield made
+    finally:
+        out, _ = process.communicate("")
+        made.append(int(out))
+
+
+def limited(surveyd, per_peer):
+    if per_peer is not None:
+        text = surveyd.config.read_text()
+        line = f"[http]\nconnections_per_peer = {per_peer}\n"
+        surveyd.config.write_text(text.replace("[http]\n", line, 1))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "addresses", "per_peer"),
+    [
+        ("silent", 1, None),
+        ("half-head", 1, None),
+        ("half-body", 1, None),
+        ("deaf", 1, None),
+        (ALL, 100, None),  # more addresses than there is room for
+        (ALL, 1, 0),  # a proxy's address, without a limit of its own
+    ],
+)
+def test_honest_closes_get_through_a_crowd_that_gives_nothing(kinds, addresses, per_peer, tmp_path):
+    honest = [Case(person) for person in people(lengths.runs(15, 200), lengths.chance("slow", kinds, per_peer))]
+    surveyd = at_work(tmp_path / "surveyd", new_database("sqlite"), Nowhere, delays={"acme": "1h"})
+    limited(surveyd, per_peer)
+    took = []
+    try:
+        surveyd.start()
+        with crowd(surveyd, kinds, addresses) as made:
+            for case in honest:
+                began = time.monotonic()
+                answer = case.report(surveyd)
+                took.append(time.monotonic() - began)
+                assert answer.status_code == 202, answer.text
+                time.sleep(0.1)  # so that the crowd has time to come back
+            assert requests.get(f"{surveyd.base_url}/readyz", timeout=AT_MOST).status_code == 200
+        assert max(took) < AT_MOST
+        assert set(states(surveyd)) >= {case.conversation for case in honest}
+        assert surveyd.stop() == 0
+        # Strangers' requests are refused without end, and the log stays short.
+        assert len(surveyd.log_path.read_bytes()) < 1_000_000
+    finally:
+        surveyd.kill()
+    lengths.count(
+        f"{SLOW} slow clients ({kinds}; from {addresses} addresses, limit {per_peer}): {made[0]} connections, "
+        f"{len(honest)} honest closes in {statistics.median(took):.3f} s, the slowest in {max(took):.3f} s"
+    )
+
+
+def test_a_client_that_never_reads_is_let_go(tmp_path):
+    surveyd = at_work(tmp_path / "surveyd", new_database("sqlite"), Nowhere)
+    request = b"GET /healthz HTTP/1.1\r\nhost: surveyd\r\n\r\n"
+    try:
+        surveyd.start()
+        with socket.socket() as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            line.settimeout(60)
+            line.connect(("127.0.0.1", surveyd.port))
+            began = time.monotonic()
+            with pytest.raises((ConnectionResetError, BrokenPipeError)):
+                while True:  # it blocks once nobody takes anything, and ends when the connection does
+                    line.sendall(request * 1_000)
+        took = time.monotonic() - began
+        assert took < 60, "it is ended for its silence, not by this test"
+        assert surveyd.stop() == 0
+    finally:
+        surveyd.kill()
+    lengths.count(f"a client that never reads was let go after {took:.0f} s")

@@ -1,0 +1,44 @@
+//! The figures that are watched.
+
+use super::*;
+use surveyd::store::{AccountFigures, Paused};
+
+#[tokio::test]
+async fn figures_tell_how_surveys_and_accounts_stand() {
+    on_each_engine(async |bench| {
+        let store = &bench.store;
+        let take = |conversation, at: AtClose| {
+            store.take_close(close(conversation, "1", START), at, KIND, START)
+        };
+        for conversation in ["c-1", "c-2"] {
+            take(conversation, scheduled(START.plus(DELAY))).await.unwrap();
+        }
+        take("c-3", scheduled(START.plus(HOUR))).await.unwrap();
+        take("c-4", expired(START)).await.unwrap();
+        let paused = Paused {
+            account: "acme".into(),
+            paused_at: START,
+            why: "refused".into(),
+            probe_at: START,
+            probe_wait: MINUTE,
+            resumed_at: None,
+        };
+        store.pause(paused).await.unwrap();
+
+        let later = START.plus(2 * DELAY);
+        let status = store.status(later).await.unwrap();
+        let counted: Vec<_> = status.by_state.iter().filter(|(_, count)| *count > 0).collect();
+        assert_eq!(counted, [&("scheduled", 3), &("expired", 1)]);
+        assert_eq!(status.by_state.len(), 9, "the others are told, too");
+        assert_eq!(status.oldest_due, Some(START.plus(DELAY)));
+        assert_eq!(status.next_due, Some(START.plus(HOUR)));
+        assert!(status.database_bytes > 0);
+
+        let names = ["acme".to_owned(), "other".to_owned()];
+        let figures = store.account_figures(&names, START, later).await.unwrap();
+        let paused = AccountFigures { is_paused: true, ..AccountFigures::default() };
+        assert_eq!(figures["acme"], paused);
+        assert_eq!(figures["other"], AccountFigures::default());
+    })
+    .await;
+}
