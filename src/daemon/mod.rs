@@ -62,6 +62,7 @@ impl Daemon {
         spools::prepare(config, start.file.as_deref().unwrap_or(Path::new("")), &place.folder)?;
         let location = Location::parse(&config.store.url, &place.folder)?;
         let store = Store::open(&location).await?;
+        tell_respelt(&store).await?;
         let accounts = config.accounts.iter().map(|account| account.name.clone()).collect();
         if store.notice_restore(accounts, start.clock.now()).await? {
             let (what, more) = match store.knows_prompts().await? {
@@ -223,6 +224,32 @@ impl Daemon {
         }
         drop(self.stopper);
         self.store.close().await;
+    }
+}
+
+/// Says which ids on record were written with zeros before them, once.
+async fn tell_respelt(store: &Store) -> crate::store::Result<()> {
+    let (respelt, more) = store.respelt().await?;
+    for found in &respelt {
+        warn!(
+            event = "person.respelt",
+            user_id = found.user_id,
+            was = found.was,
+            entries = found.entries,
+            "an id on record had zeros before it, and X takes it for another: {found}",
+        );
+    }
+    if more > 0 {
+        let told = respelt.len();
+        warn!(
+            event = "person.respelt",
+            "{more} more ids on record beside these {told} had zeros before them: each survey's \
+             history says so, and the reason of each opt-out"
+        );
+    }
+    match respelt.is_empty() {
+        true => Ok(()),
+        false => store.forget_respelt().await,
     }
 }
 

@@ -32,6 +32,7 @@ mod rebuild;
 mod rebuilt;
 mod recorded;
 mod reopenings;
+mod respelt;
 mod retry;
 mod rows;
 mod sends;
@@ -66,6 +67,7 @@ pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Status, Step, T
 pub use rebuild::{MadeAnew, Rebuild};
 pub use rebuilt::{MadeSurvey, Making};
 pub use recorded::{Further, Recorded, Spent};
+pub use respelt::Respelt;
 pub use sends::{Begun, Outcome, Prompt, Sending, Times};
 pub use settle::Unsettled;
 pub use shows::{Shown, ToShow};
