@@ -16,7 +16,7 @@ use surveyd::clock::Clock;
 use surveyd::config::Scheme;
 use surveyd::domain::close::Close;
 use surveyd::stop::stopper;
-use surveyd::watcher::notice::{self, Said};
+use surveyd::watcher::notice::{self, Origin, Said};
 use surveyd::watcher::verify::Verifier;
 
 use crate::notices::SECRET;
@@ -71,14 +71,16 @@ async fn database() -> sqlx::SqlitePool {
 
 async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) -> Response {
     let now = Clock::System.now();
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let header =
+        |name: &str| headers.get_all(name).iter().filter_map(|it| it.to_str().ok()).collect();
     if let Err(why) = desk.verifier.verify(&header, &body, now) {
         return (StatusCode::UNAUTHORIZED, why.to_string()).into_response();
     }
     let Ok(value) = serde_json::from_slice(&body) else {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     };
-    let Ok(Said::Closed(close)) = notice::read(&value, "helpdesk", None, now) else {
+    let origin = Origin { source: "helpdesk", account: None, accounts: &[], now };
+    let Ok(Said::Closed(close)) = notice::read(&value, origin) else {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     };
     let id = uuid::Uuid::now_v7().simple().to_string();

@@ -147,7 +147,7 @@ fn configuration(listen: SocketAddr) -> String {
     let _ = write!(
         text,
         "[[sources]]\nname = \"helpdesk\"\nkind = \"standard\"\naccount = \"acme\"\n\
-         secret = \"whsec_{}\"\n",
+         rate_limit = 1000000\nsecret = \"whsec_{}\"\n",
         STANDARD.encode(SECRET)
     );
     text

@@ -8,8 +8,12 @@ use clap::Args;
 
 use super::{Context, usage};
 use crate::daemon::wake_running;
-use crate::domain::close::{Close, ClosedBy, Notice};
+use crate::domain::close::{
+    ATTRIBUTE_CHARACTERS_MAX, ATTRIBUTES_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, Notice,
+    TAGS_MAX,
+};
 use crate::domain::id::{ConversationId, UserId};
+use crate::domain::plain_text::cut;
 use crate::domain::policy::quiet_hours;
 use crate::domain::time::Millis;
 use crate::wake::Wake;
@@ -78,9 +82,32 @@ impl Enqueue {
             })
         });
         let attributes = self.attributes.iter().map(|text| match text.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+            Some((name, value)) if !name.is_empty() => {
+                within("--attribute", name, LABEL_CHARACTERS_MAX)?;
+                within("--attribute", value, ATTRIBUTE_CHARACTERS_MAX)?;
+                Ok((name.to_owned(), value.to_owned()))
+            }
             _ => Err(usage("--attribute", text, "must be written NAME=VALUE")),
         });
+        let labels = [
+            ("--agent", self.agent.iter().collect::<Vec<_>>()),
+            ("--team", self.team.iter().collect()),
+            ("--language", self.language.iter().collect()),
+            ("--tag", self.tags.iter().collect()),
+        ];
+        for (name, text) in
+            labels.iter().flat_map(|(name, texts)| texts.iter().map(move |it| (*name, it)))
+        {
+            within(name, text, LABEL_CHARACTERS_MAX)?;
+        }
+        for (name, count, most) in [
+            ("--tag", self.tags.len(), TAGS_MAX),
+            ("--attribute", self.attributes.len(), ATTRIBUTES_MAX),
+        ] {
+            if count > most {
+                return Err(usage(name, &format!("{count} times"), format!("{most} are the most")));
+            }
+        }
         Ok(Notice {
             agent: self.agent.clone(),
             team: self.team.clone(),
@@ -93,6 +120,16 @@ impl Enqueue {
             time_zone: time_zone.transpose()?,
             attributes: attributes.collect::<anyhow::Result<_>>()?,
         })
+    }
+}
+
+fn within(name: &str, text: &str, characters_max: usize) -> anyhow::Result<()> {
+    if text.contains('\0') {
+        return Err(usage(name, text, "must not hold the character U+0000"));
+    }
+    match notice::too_long(text, characters_max) {
+        Some(why) => Err(usage(name, cut(text, 80), why)),
+        None => Ok(()),
     }
 }
 

@@ -223,6 +223,14 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Rebuild(wanted) => rebuild::run(wanted, &context).await?,
         Command::Migrate => {
             let store = Store::open(&context.location()?).await?;
+            let (respelt, more) = store.respelt().await?;
+            for found in &respelt {
+                eprintln!("ids with zeros before them: {found}");
+            }
+            if more > 0 {
+                eprintln!("ids with zeros before them: and {more} more");
+            }
+            store.forget_respelt().await?;
             store.close().await;
             eprintln!("the database's schema is up to date");
         }

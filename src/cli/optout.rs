@@ -141,6 +141,9 @@ async fn list(list: List, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Bad lines that are told one by one.
+const FAULTS_MAX: usize = 100;
+
 async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
     let name = import.file.display();
     let file = File::open(&import.file).with_context(|| format!("{name} cannot be read"))?;
@@ -156,8 +159,11 @@ async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
     if !faults.is_empty() {
         store.close().await;
         faults.sort();
-        let faults: Vec<String> =
-            faults.iter().map(|(number, fault)| format!("line {number}: {fault}")).collect();
+        let more = faults.len().saturating_sub(FAULTS_MAX);
+        let told = faults.iter().take(FAULTS_MAX);
+        let told = told.map(|(number, fault)| format!("line {number}: {fault}"));
+        let left_out = (more > 0).then(|| format!("and {more} more"));
+        let faults: Vec<String> = told.chain(left_out).collect();
         let faults = table::printable(&faults.join("\u{2028}")).replace('\u{2028}', "\n  ");
         bail!("{name}: nothing is imported\n  {faults}");
     }

@@ -12,8 +12,8 @@ use crate::config::{
 };
 use crate::domain::mapping::FieldName;
 use crate::domain::time::Millis;
-use crate::watcher::mapped::{self, Heard, Line, Origin};
-use crate::watcher::notice::{self, Fault, Said};
+use crate::watcher::mapped::{self, Heard, Line};
+use crate::watcher::notice::{self, Faults, Origin, Said};
 use crate::watcher::verify::Verifier;
 
 #[derive(Subcommand)]
@@ -99,12 +99,9 @@ fn list(list: List, config: &Config) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = shown
         .into_iter()
         .map(|source| {
-            let accounts = match (source.account, source.accounts.is_empty()) {
-                (Some(account), true) => account.to_owned(),
-                (None, true) => "as the notice says".to_owned(),
-                (account, false) => {
-                    account.into_iter().chain(source.accounts).collect::<Vec<_>>().join(", ")
-                }
+            let accounts = match source.accounts.is_empty() {
+                true => "any that the notice names".to_owned(),
+                false => source.accounts.join(", "),
             };
             let signature = match source.secrets {
                 0 => "nothing is checked".to_owned(),
@@ -119,16 +116,12 @@ fn list(list: List, config: &Config) -> anyhow::Result<()> {
 }
 
 fn shown(source: &Source) -> Shown<'_> {
-    let by_id = source.mapping.iter().flat_map(|mapping| mapping.accounts.values());
-    let mut accounts: Vec<_> = by_id.map(String::as_str).collect();
-    accounts.sort_unstable();
-    accounts.dedup();
     Shown {
         source: &source.name,
         kind: source.kind.as_str(),
         path: format!("/v1/sources/{}", source.name),
         account: source.account.as_deref(),
-        accounts,
+        accounts: source.accounts.iter().map(String::as_str).collect(),
         signature: source.scheme.algorithm.as_str(),
         header: &source.scheme.header,
         secrets: source.secrets.len(),
@@ -142,7 +135,7 @@ fn shown_spool(spool: &Spool) -> Shown<'_> {
         kind: SourceKind::Spool.as_str(),
         path: spool.folder.display().to_string(),
         account: spool.account.as_deref(),
-        accounts: Vec::new(),
+        accounts: spool.accounts.iter().map(String::as_str).collect(),
         signature: Algorithm::Nothing.as_str(),
         header: "",
         secrets: 0,
@@ -164,7 +157,7 @@ fn shown_watched(watched: &Watched) -> Shown<'_> {
         kind: SourceKind::DmInactivity.as_str(),
         path,
         account: Some(&watched.account),
-        accounts: Vec::new(),
+        accounts: vec![&watched.account],
         signature: algorithm.as_str(),
         header,
         secrets,
@@ -221,19 +214,20 @@ fn judged(
     headers: Option<&[(String, String)]>,
     now: Millis,
 ) -> anyhow::Result<Outcome> {
-    let header = |name: &str| {
-        let mut known = headers.unwrap_or_default().iter();
-        let found = known.find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| value.as_str())
+    let every = |name: &str| -> Vec<&str> {
+        let known = headers.unwrap_or_default().iter();
+        let found = known.filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str()).collect()
     };
+    let header = |name: &str| every(name).first().copied();
     let verifier = Verifier::of(source).map_err(anyhow::Error::msg)?;
     let signature = match headers {
         _ if source.scheme.algorithm == Algorithm::Nothing => "nothing is checked".to_owned(),
         None => "not checked: give the request's headers by --headers FILE".to_owned(),
         Some(_) => {
             // A saved request is an old one: whether it fits is asked of its own time.
-            let at = verifier.sent_at(&header).ok().flatten().unwrap_or(now);
-            match verifier.verify(&header, raw, at) {
+            let at = verifier.sent_at(&every).ok().flatten().unwrap_or(now);
+            match verifier.verify(&every, raw, at) {
                 Ok(()) => "fits".to_owned(),
                 Err(why) => format!("does not fit: {why}"),
             }
@@ -257,12 +251,13 @@ fn judged(
             return Ok(outcome);
         }
     };
-    let account = source.account.as_deref();
+    let (account, accounts) = (source.account.as_deref(), source.accounts.as_slice());
+    let origin = Origin { source: &source.name, account, accounts, now };
     let heard = match &source.mapping {
-        None => notice::read(&value, &source.name, account, now)
-            .map(|said| Heard::Said { said, event_id: String::new() }),
+        None => {
+            notice::read(&value, origin).map(|said| Heard::Said { said, event_id: String::new() })
+        }
         Some(mapping) => {
-            let origin = Origin { source: &source.name, account, now };
             let (heard, lines) = mapped::explain(mapping, value, raw, &header, origin);
             outcome.fields = lines.into_iter().map(field).collect();
             heard
@@ -276,13 +271,9 @@ fn field(line: Line) -> Field {
     Field { field: line.field, value: line.value, from: line.from }
 }
 
-fn tell(outcome: &mut Outcome, heard: Result<Heard, Vec<Fault>>) {
+fn tell(outcome: &mut Outcome, heard: Result<Heard, Faults>) {
     match heard {
-        Err(faults) => {
-            let faults: Vec<_> =
-                faults.into_iter().map(|it| format!("{} {}", it.pointer, it.detail)).collect();
-            outcome.why = Some(faults.join("; "));
-        }
+        Err(faults) => outcome.why = Some(faults.to_string()),
         Ok(Heard::Ignored(why)) => {
             outcome.becomes = "ignored";
             outcome.why = Some(why);

@@ -83,6 +83,8 @@ pub const MIN_AGENT_MESSAGES_BOUNDS: RangeInclusive<u32> = 0..=1000;
 pub const STALE_AFTER_BOUNDS: RangeInclusive<Duration> = seconds(MINUTE)..=seconds(365 * DAY);
 pub const TEST: bool = false;
 
+/// A hundred notices a second: more than any desk sends, and no flood.
+pub const RATE_LIMIT: u32 = 6_000;
 pub const RATE_LIMIT_BOUNDS: RangeInclusive<u32> = 1..=1_000_000;
 pub const SPOOL_FOLDER: &str = "spool";
 /// Short beside any `delay`, long enough that an idle machine sleeps.
@@ -105,4 +107,3 @@ pub const SIGNING_KEY_BYTES_MIN: usize = 16;
 
 pub const NAME_CHARACTERS_MAX: usize = 64;
 pub const LANGUAGE_CHARACTERS_MAX: usize = 35;
-pub const USER_ID_DIGITS_MAX: usize = 19;

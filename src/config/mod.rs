@@ -237,10 +237,12 @@ pub struct Source {
     pub kind: SourceKind,
     /// The account that is meant where a notice names none.
     pub account: Option<String>,
+    /// The accounts that a notice may name; none: any.
+    pub accounts: Vec<String>,
     /// Each of them is tried; none where nothing is signed.
     pub secrets: Vec<Secret>,
-    /// Notices a minute; nothing: as many as come.
-    pub rate_limit: Option<u32>,
+    /// Notices a minute.
+    pub rate_limit: u32,
     pub scheme: Scheme,
     /// What its payloads mean; nothing: they are notices of kind `standard`.
     pub mapping: Option<Mapping>,
@@ -272,6 +274,8 @@ pub struct Spool {
     pub name: String,
     /// The account that is meant where a notice names none.
     pub account: Option<String>,
+    /// The accounts that a notice may name; none: any.
+    pub accounts: Vec<String>,
     /// As it is written: a relative one starts at the state folder.
     pub folder: PathBuf,
     /// How often the folder is looked at.

@@ -12,7 +12,7 @@ mod scheme;
 mod spool;
 mod watched;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use base64::Engine;
@@ -23,6 +23,7 @@ use super::defaults::{self, SIGNING_KEY_BYTES_MIN};
 use super::given::{Given, Wrong, quoted};
 use super::walk::{Table, nearest};
 use super::{Source, SourceKind, Spool, Watched, secret, values};
+use account::Meant;
 
 pub use rsa::rsa_key;
 pub use scheme::{Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE};
@@ -122,13 +123,22 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
     let kind = table.required("kind", "\"standard\"", kind);
     let account = account::named(&mut table, around);
     if kind == Some(SourceKind::Spool) {
-        return spool::read(table, name, account, &mut used.folders).map(Sound::Spool);
+        let several = account::several(&mut table, around);
+        let meant = account.zip(several);
+        let meant = meant.map(|(account, several)| Meant::of(account, several, []));
+        return spool::read(table, name, meant, &mut used.folders).map(Sound::Spool);
     }
     if kind == Some(SourceKind::DmInactivity) {
         let watched = watched::read(table, name, account, around, &mut used.watched);
         return watched.map(Sound::Watched);
     }
-    let rate_limit = table.optional("rate_limit", values::integer(defaults::RATE_LIMIT_BOUNDS));
+    let rate_limit = values::integer(defaults::RATE_LIMIT_BOUNDS);
+    let rate_limit = table.or("rate_limit", defaults::RATE_LIMIT, rate_limit);
+    let several = match kind {
+        Some(SourceKind::Standard) => account::several(&mut table, around),
+        Some(_) if table.is_list("accounts") => account::several(&mut table, around),
+        Some(_) | None => Some(Vec::new()),
+    };
     let (secrets, scheme, mapping) = match kind {
         Some(SourceKind::Standard) => {
             let secrets = secret::read_list(&mut table, "secret", |secret| {
@@ -141,7 +151,10 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
             let scheme = scheme::read(&mut table);
             let secrets = secrets(&mut table, scheme.as_ref(), around);
             let mapping = mapping::read(&mut table);
-            let accounts = account::by_id(&mut table, around);
+            let accounts = match several.as_ref().is_some_and(Vec::is_empty) {
+                true => account::by_id(&mut table, around),
+                false => Some(BTreeMap::new()),
+            };
             let mapping = mapping.zip(accounts).map(|(mapping, accounts)| {
                 account::placed(mapping, accounts, kind == SourceKind::Mapped)
             });
@@ -159,10 +172,16 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
         None => account,
     };
     table.close(&[]);
+    let by_id = mapping.iter().flat_map(|mapping| mapping.accounts.values().cloned());
+    let meant = match (account, several) {
+        (Some(account), Some(several)) => Meant::of(account, several, by_id),
+        _ => return None,
+    };
     Some(Sound::Source(Box::new(Source {
         name: name?,
         kind: kind?,
-        account: account?,
+        account: meant.account,
+        accounts: meant.accounts,
         secrets: secrets?,
         rate_limit: rate_limit?,
         scheme: scheme?,

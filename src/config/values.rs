@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::defaults::{NAME_CHARACTERS_MAX, USER_ID_DIGITS_MAX};
+use super::defaults::NAME_CHARACTERS_MAX;
 use super::duration::{format_duration, parse_duration};
 use super::given::{Given, Wrong};
 use super::walk::nearest;
+use crate::domain::id::UserId;
 
 /// The units of a size from the largest, in bytes.
 const SIZE_UNITS: [(&str, usize); 2] = [("MiB", 1024 * 1024), ("KiB", 1024)];
@@ -117,15 +118,16 @@ pub(super) fn is_name(text: &str) -> bool {
 /// An id that X gave a person or a handle. Digits in quotes, since a number that large is not exact
 /// everywhere.
 pub(super) fn user_id(given: &Given) -> Result<String, Wrong> {
-    match given.text()? {
-        text if (1..=USER_ID_DIGITS_MAX).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_digit()) =>
-        {
-            Ok(text.to_owned())
-        }
-        _ => Err(Wrong::new(
+    let text = given.text()?;
+    match UserId::parse(text) {
+        Ok(id) => Ok(id.to_string()),
+        Err(_) if UserId::is_misspelt(text) => Err(Wrong::new(
+            "has zeros before it",
+            format!("write \"{}\", as X does", text.trim_start_matches('0')),
+        )),
+        Err(_) => Err(Wrong::new(
             "is not a user id",
-            format!("write the handle's numeric id, 1 to {USER_ID_DIGITS_MAX} digits"),
+            format!("write the handle's numeric id, 1 to {} digits", UserId::DIGITS_MAX),
         )),
     }
 }

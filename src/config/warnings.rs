@@ -70,6 +70,7 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
             remedy: "make one by `openssl rand -base64 24`, and tell it to X".into(),
         });
     }
+    of_sources(config, &mut warnings);
     for account in &config.accounts {
         for (rule, survey) in account.surveys() {
             let key = match rule {
@@ -91,6 +92,43 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
         }
     }
     warnings
+}
+
+fn of_sources(config: &Config, warnings: &mut Vec<Warning>) {
+    let names: Vec<_> = config.accounts.iter().map(|account| account.name.as_str()).collect();
+    let of_http =
+        config.sources.iter().map(|source| (&source.name, &source.accounts, "has its secret"));
+    let of_files =
+        config.spools.iter().map(|spool| (&spool.name, &spool.accounts, "can write to its folder"));
+    for (name, accounts, who) in of_http.chain(of_files) {
+        if accounts.is_empty() && names.len() > 1 {
+            warnings.push(Warning {
+                key: format!("sources.{name}.account"),
+                problem: format!(
+                    "is missing: whoever {who} can have prompts sent from each of the {} accounts, and \
+                     call off their surveys",
+                    names.len()
+                ),
+                remedy: "name the account that it is for, or several by accounts = [\"…\", \"…\"]".into(),
+            });
+        }
+    }
+    for source in &config.sources {
+        let Some(mapping) = &source.mapping else { continue };
+        for (key, conditions) in [("closed", &mapping.closed), ("reopened", &mapping.reopened)] {
+            let mut headers = conditions.iter().flat_map(|condition| condition.headers());
+            if let Some(header) = headers.find(|header| source.scheme.leaves_open(header)) {
+                warnings.push(Warning {
+                    key: format!("sources.{}.{key}", source.name),
+                    problem: format!(
+                        "looks at the header {header}, which the signature says nothing of: who has \
+                         caught one delivery can send it again as another event"
+                    ),
+                    remedy: "look at a place of the body that says the same".into(),
+                });
+            }
+        }
+    }
 }
 
 fn of_survey(key: &str, survey: &Survey, own: Option<&Survey>, warnings: &mut Vec<Warning>) {

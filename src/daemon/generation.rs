@@ -172,9 +172,10 @@ fn as_seen(source: &config::Source) -> Source {
     Source {
         name: source.name.clone(),
         account: source.account.clone(),
+        accounts: source.accounts.clone(),
         verifier: Verifier::of(source).expect("the configuration admits no other secret"),
         mapping: source.mapping.clone(),
-        rate: source.rate_limit.map(Rate::per_minute),
+        rate: Rate::per_minute(source.rate_limit),
     }
 }
 

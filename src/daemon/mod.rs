@@ -66,6 +66,7 @@ impl Daemon {
         let location = Location::parse(&config.store.url, &place.folder)?;
         let store = database::open(&location).await?;
         database::warn_of_weaknesses(&location).await;
+        tell_respelt(&store).await?;
         database::compare(&store, &database::Names::of(config), &start.clock).await?;
         // On one machine no other process can be sending: whatever is, was left by a crash.
         let lost =
@@ -217,6 +218,32 @@ impl Daemon {
         }
         drop(self.stopper);
         self.store.close().await;
+    }
+}
+
+/// Says which ids on record were written with zeros before them, once.
+async fn tell_respelt(store: &Store) -> crate::store::Result<()> {
+    let (respelt, more) = store.respelt().await?;
+    for found in &respelt {
+        warn!(
+            event = "person.respelt",
+            user_id = found.user_id,
+            was = found.was,
+            entries = found.entries,
+            "an id on record had zeros before it, and X takes it for another: {found}",
+        );
+    }
+    if more > 0 {
+        let told = respelt.len();
+        warn!(
+            event = "person.respelt",
+            "{more} more ids on record beside these {told} had zeros before them: each survey's \
+             history says so, and the reason of each opt-out"
+        );
+    }
+    match respelt.is_empty() {
+        true => Ok(()),
+        false => store.forget_respelt().await,
     }
 }
 

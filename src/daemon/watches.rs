@@ -41,6 +41,11 @@ pub struct Watch {
     is_delivered: bool,
     /// Since when, by X's clock, all is taken that is delivered; what was said before is read.
     heard_since: Option<Millis>,
+    /// When the lists hold what was said before then, by X's clock; nothing: it has been read, or is
+    /// being read.
+    readable_at: Option<Millis>,
+    /// Whether the first reading may begin: the address has been open for long enough.
+    is_open: bool,
 }
 
 impl Watch {
@@ -51,20 +56,19 @@ impl Watch {
         };
         let is_delivered = source.stream == MessageStream::Webhook;
         let at_first = desk.account.longest_expire_after() + source.after + BEGUN_WITHIN;
-        let mut reader = Reader::new(talks.watch.clone(), list, source.every, at_first);
-        if is_delivered {
-            // What was said while nobody listened is not delivered again.
-            reader.at_once();
-        }
-        Self { desk, talks, reader, is_delivered, heard_since: None }
+        let reader = Reader::new(talks.watch.clone(), list, source.every, at_first);
+        let (heard_since, readable_at, is_open) = (None, None, !is_delivered);
+        Self { desk, talks, reader, is_delivered, heard_since, readable_at, is_open }
     }
 
     /// Reads what there is to read, and ends what is over. When to look again.
     pub async fn look(&mut self) -> Result<Option<Millis>> {
-        if self.is_delivered
-            && let Some(readable_at) = self.listen().await?
-        {
-            return Ok(Some(readable_at));
+        let readable_at = match self.is_delivered {
+            true => self.listen().await?,
+            false => None,
+        };
+        if !self.is_open && readable_at.is_some() {
+            return Ok(readable_at);
         }
         let read = self.reader.tick(&self.desk).await?;
         self.talks.tell(&read.heard);
@@ -75,15 +79,17 @@ impl Watch {
             None => None,
         };
         let ends_at = ends_at.map(|at| self.desk.by_our_clock(at.plus(DELIVERED_WITHIN)));
-        Ok(ends_at.into_iter().chain([read.again_at]).min())
+        Ok(ends_at.into_iter().chain([read.again_at]).chain(readable_at).min())
     }
 
-    /// Notes since when nothing has been missed. When the lists hold all before that, where they may
-    /// not hold it yet.
+    /// Notes since when nothing has been missed, and has what was said before read, once the lists
+    /// hold it. When that is, where they may not hold it yet.
+    ///
+    /// Whatever is missed puts nothing off: neither the readings that come at their time, nor the one
+    /// that an earlier miss has led to.
     async fn listen(&mut self) -> Result<Option<Millis>> {
         if self.talks.take_missed() {
             self.heard_since = None;
-            self.reader.at_once();
         }
         self.desk.ask_the_time().await?;
         // X's clock says until when.
@@ -91,8 +97,22 @@ impl Watch {
             return Ok(None);
         }
         let now = self.desk.x_now_at_least();
-        let readable_at = self.heard_since.get_or_insert(now.plus(OPEN_WITHIN)).plus(MARGIN);
-        Ok((now < readable_at).then(|| self.desk.by_our_clock(readable_at)))
+        if self.heard_since.is_none() {
+            self.readable_at.get_or_insert(now.plus(OPEN_WITHIN).plus(MARGIN));
+        }
+        let since = *self.heard_since.get_or_insert(now.plus(OPEN_WITHIN));
+        let Some(readable_at) = self.readable_at else { return Ok(None) };
+        // X's clock may have been set back since.
+        let is_ahead = readable_at > now.plus(OPEN_WITHIN).plus(MARGIN);
+        if now < readable_at && !is_ahead {
+            return Ok(Some(self.desk.by_our_clock(readable_at)));
+        }
+        // What was said while nobody listened is not delivered again.
+        self.reader.at_once();
+        self.is_open = true;
+        // Something was missed since: that is for the reading after this one.
+        self.readable_at = Some(since.plus(MARGIN)).filter(|at| now < *at && !is_ahead);
+        Ok(self.readable_at.map(|at| self.desk.by_our_clock(at)))
     }
 
     /// What has been delivered; `None` where nothing is, or where what was said before this process

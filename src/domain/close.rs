@@ -5,7 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::id::{ConversationId, UserId};
+use super::plain_text::{self, cut};
 use super::time::Millis;
+
+/// The longest agent, team, language, time zone, tag, and name of an attribute, in characters.
+pub const LABEL_CHARACTERS_MAX: usize = 200;
+pub const TAGS_MAX: usize = 200;
+pub const ATTRIBUTES_MAX: usize = 50;
+/// The longest value of an attribute, in characters.
+pub const ATTRIBUTE_CHARACTERS_MAX: usize = 500;
 
 /// One close as a source told it.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +70,27 @@ pub struct Notice {
     pub time_zone: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, String>,
+}
+
+impl Notice {
+    /// The notice within its bounds, whoever told it: what is longer is cut, and the name is one that
+    /// may stand in a message.
+    pub fn within_bounds(self) -> Self {
+        let label = |text: String| cut(&text, LABEL_CHARACTERS_MAX).to_owned();
+        let attribute = |(name, value): (String, String)| {
+            (label(name), cut(&value, ATTRIBUTE_CHARACTERS_MAX).to_owned())
+        };
+        Self {
+            agent: self.agent.map(label),
+            team: self.team.map(label),
+            tags: self.tags.into_iter().take(TAGS_MAX).map(label).collect(),
+            language: self.language.map(label),
+            first_name: self.first_name.and_then(|name| plain_text::name(&name)),
+            time_zone: self.time_zone.map(label),
+            attributes: self.attributes.into_iter().take(ATTRIBUTES_MAX).map(attribute).collect(),
+            ..self
+        }
+    }
 }
 
 /// Who ended the conversation.

@@ -30,7 +30,8 @@ name!(
     SurveyId
 );
 name!(
-    /// A person's or an account's id at X: 1 to 19 decimal digits.
+    /// A person's or an account's id at X: 1 to 19 decimal digits, the first of them not 0. So one
+    /// person has one id here, and two ids are two people.
     UserId
 );
 name!(
@@ -68,12 +69,31 @@ impl FeedbackId {
 impl UserId {
     pub const DIGITS_MAX: usize = 19;
 
-    /// Takes 1 to 19 decimal digits, the form of an X id (a signed 64-bit number).
+    /// Takes 1 to 19 decimal digits without zeros before them, as X writes its ids (64-bit numbers).
     pub fn parse(id: &str) -> Result<Self, &'static str> {
         if id.is_empty() || id.len() > Self::DIGITS_MAX || !id.bytes().all(|b| b.is_ascii_digit()) {
             return Err("must be 1 to 19 decimal digits, the numeric id of a person at X");
         }
-        Ok(Self(id.to_owned()))
+        match id.trim_start_matches('0').len() {
+            0 => Err("must not be 0, which is nobody's id at X"),
+            // X would take it for the same person, and no throttle and no opt-out would.
+            digits if digits < id.len() => {
+                Err("must be written without zeros before it, as X writes it")
+            }
+            _ => Ok(Self(id.to_owned())),
+        }
+    }
+
+    /// Whether it is a number that only the zeros before it keep from being an id: not the lack of an
+    /// id, which a mere 0 may stand for, but somebody's in another spelling.
+    pub fn is_misspelt(id: &str) -> bool {
+        let digits = id.trim_start_matches('0');
+        digits.len() < id.len() && Self::parse(digits).is_ok()
+    }
+
+    /// The id as X would write it, of a record from before ids had one spelling only.
+    pub fn respelt(id: &str) -> Option<Self> {
+        Self::parse(id.trim_start_matches('0')).ok()
     }
 }
 
@@ -244,9 +264,28 @@ mod tests {
     fn a_user_id_is_digits_only() {
         assert!(UserId::parse("343434343434").is_ok());
         assert!(UserId::parse("9223372036854775807").is_ok());
-        for wrong in ["", "12a", "-1", "１２", "12345678901234567890", " 1"] {
+        for wrong in
+            ["", "12a", "-1", "+1", "１２", "٧٧", "12345678901234567890", " 1", "1 ", "1.0"]
+        {
             assert!(UserId::parse(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_person_has_one_id() {
+        for (wrong, word) in
+            [("077", "zeros"), ("0000077", "zeros"), ("0", "nobody"), ("000", "nobody")]
+        {
+            let why = UserId::parse(wrong).unwrap_err();
+            assert!(why.contains(word), "{wrong}: {why}");
+        }
+        for (id, is_misspelt) in
+            [("077", true), ("0", false), ("00", false), ("77", false), ("0x", false)]
+        {
+            assert_eq!(UserId::is_misspelt(id), is_misspelt, "{id}");
+        }
+        assert_eq!(UserId::respelt("0077").as_ref().map(UserId::as_str), Some("77"));
+        assert_eq!(UserId::respelt("00"), None);
     }
 
     #[test]

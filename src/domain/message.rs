@@ -3,16 +3,32 @@
 //! Owns which text a person gets. Templates are minijinja's; they know `account`, `source`,
 //! `conversation_id`, `user_id`, `first_name`, `language`, `agent`, `team`, `tags`, `closed_by` and
 //! `attributes`, and a variable that a notice did not bring renders to nothing. Text is never
-//! escaped: X takes it as it is.
+//! escaped: X takes it as it is. So what a notice brought is made plain first ([`plain_text`]), at
+//! every rendering, whenever it was written down.
+//!
+//! No template takes long or fills the memory: it has so many steps, emits so much, and is no text that
+//! doubles itself ([`growth`]).
 
+mod growth;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
+use std::io;
 
-use minijinja::{AutoEscape, Environment};
+use minijinja::{AutoEscape, Environment, ErrorKind, Output, State};
 use serde_json::{Value, json};
+
+use super::plain_text;
 
 /// The longest Direct Message that X takes, in characters (error 354).
 pub const MESSAGE_CHARACTERS_MAX: usize = 10_000;
+
+/// Steps of a template's rendering; a message takes some ten.
+const STEPS_MAX: u64 = 10_000;
+/// What a template may emit on its way, in bytes: the longest message in the widest letters, and some
+/// text kept aside.
+const EMITTED_BYTES_MAX: usize = 4 * 4 * MESSAGE_CHARACTERS_MAX;
 
 /// The template that stands for every language without one of its own. No language tag is empty.
 const DEFAULT: &str = "";
@@ -38,6 +54,14 @@ pub enum MessageError {
     Empty { bare: bool },
     #[error("renders to {characters} characters, and X takes {MESSAGE_CHARACTERS_MAX}")]
     TooLong { characters: usize },
+    #[error(
+        "renders to more than {EMITTED_BYTES_MAX} bytes, and X takes {MESSAGE_CHARACTERS_MAX} characters"
+    )]
+    Endless,
+    #[error("takes more than {STEPS_MAX} steps to render: leave its loops out")]
+    TooSlow,
+    #[error("line {line}: {detail}")]
+    Growth { line: usize, detail: &'static str },
 }
 
 /// A template that cannot be used.
@@ -57,9 +81,7 @@ impl Templates {
         message: &str,
         messages: &BTreeMap<String, String>,
     ) -> Result<Self, Vec<TemplateFault>> {
-        let mut compiled = Environment::new();
-        compiled.set_auto_escape_callback(|_| AutoEscape::None);
-        let mut templates = Self { compiled, sources: BTreeMap::new() };
+        let mut templates = Self { compiled: environment(), sources: BTreeMap::new() };
         let mut faults = Vec::new();
         let languages = messages.iter().map(|(language, text)| (Some(language), text.as_str()));
         for (language, text) in std::iter::once((None, message)).chain(languages) {
@@ -92,6 +114,7 @@ impl Templates {
     }
 
     fn add(&mut self, language: Option<&str>, text: &str) -> Result<(), MessageError> {
+        growth::refuse(text).map_err(|(line, detail)| MessageError::Growth { line, detail })?;
         let name = language.map_or(String::from(DEFAULT), normal);
         self.compiled.add_template_owned(name.clone(), text.to_owned()).map_err(|error| {
             MessageError::Syntax { line: error.line().unwrap_or(1), detail: reason(&error) }
@@ -139,14 +162,21 @@ impl Templates {
         variables: &BTreeMap<&str, Value>,
         bare: bool,
     ) -> Result<String, MessageError> {
-        let failed = |error: minijinja::Error| MessageError::Failed {
-            line: error.line().unwrap_or(1),
-            detail: reason(&error),
-            bare,
+        let failed = |error: minijinja::Error| match error.kind() {
+            ErrorKind::OutOfFuel => MessageError::TooSlow,
+            ErrorKind::WriteFailure => MessageError::Endless,
+            _ => MessageError::Failed {
+                line: error.line().unwrap_or(1),
+                detail: reason(&error),
+                bare,
+            },
         };
         let template = self.compiled.get_template(name).map_err(failed)?;
-        let text = template.render(minijinja::value::Serde(filled(variables)));
-        let text = text.map_err(failed)?;
+        let mut written = Bounded(Vec::new());
+        template
+            .render_captured_to(minijinja::value::Serde(filled(variables)), &mut written)
+            .map_err(failed)?;
+        let text = String::from_utf8(written.0).expect("a template writes whole characters");
         if text.trim().is_empty() {
             return Err(MessageError::Empty { bare });
         }
@@ -156,6 +186,89 @@ impl Templates {
             }
             _ => Ok(text),
         }
+    }
+}
+
+/// Where templates are rendered: what minijinja has, without what makes much of little.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(STEPS_MAX));
+    environment.set_formatter(emit);
+    environment.add_filter("replace", replace);
+    environment.add_filter("join", join);
+    for filter in ["batch", "chain", "format", "indent", "pprint", "slice", "zip"] {
+        environment.remove_filter(filter);
+    }
+    environment.remove_global("namespace");
+    environment
+}
+
+/// Emits a value, into the message or into a text that is kept aside.
+fn emit(
+    output: &mut Output,
+    state: &mut State,
+    value: &minijinja::Value,
+) -> Result<(), minijinja::Error> {
+    const EMITTED: &str = "emitted";
+    let emitted = state.get_temp(EMITTED).and_then(|it| usize::try_from(it).ok()).unwrap_or(0);
+    let mut room = Room(EMITTED_BYTES_MAX.saturating_sub(emitted));
+    write!(room, "{value}").map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure))?;
+    state.set_temp(EMITTED, minijinja::Value::from(EMITTED_BYTES_MAX - room.0));
+    minijinja::escape_formatter(output, state, value)
+}
+
+/// minijinja's own, within bounds.
+fn replace(
+    text: Cow<'_, str>,
+    from: Cow<'_, str>,
+    to: Cow<'_, str>,
+) -> Result<String, minijinja::Error> {
+    let times = text.matches(&*from).count();
+    match times.saturating_mul(to.len()).saturating_add(text.len()) > EMITTED_BYTES_MAX {
+        true => Err(ErrorKind::WriteFailure.into()),
+        false => Ok(text.replace(&*from, &to)),
+    }
+}
+
+/// minijinja's own, within bounds.
+fn join(list: minijinja::Value, between: Option<Cow<'_, str>>) -> Result<String, minijinja::Error> {
+    let mut joined = String::new();
+    for (index, part) in list.try_iter()?.enumerate() {
+        let between = between.as_deref().filter(|_| index > 0).unwrap_or_default();
+        let mut room = Room(EMITTED_BYTES_MAX.saturating_sub(joined.len()));
+        if write!(room, "{between}{part}").is_err() {
+            return Err(ErrorKind::WriteFailure.into());
+        }
+        let _ = write!(joined, "{between}{part}");
+    }
+    Ok(joined)
+}
+
+/// So many bytes more may be written; nothing of them is kept.
+struct Room(usize);
+
+impl fmt::Write for Room {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.checked_sub(text.len()).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
+
+/// A message as it is written, which ends before it is endless.
+struct Bounded(Vec<u8>);
+
+impl io::Write for &mut Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > EMITTED_BYTES_MAX {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -197,26 +310,42 @@ fn bare_sample() -> BTreeMap<&'static str, Value> {
     ])
 }
 
-/// The variables without those that are null, and with a place to look attributes and tags up in.
+/// The variables without those that are null, with a place to look attributes and tags up in, and with
+/// texts that may stand in a message.
 ///
 /// minijinja prints null as `none` and fails on a member of what is not there; a person's text must
 /// do neither.
 fn filled<'a>(variables: &'a BTreeMap<&str, Value>) -> BTreeMap<&'a str, Value> {
     let mut filled = BTreeMap::from([("attributes", json!({})), ("tags", json!([]))]);
     for (name, value) in variables {
-        match value {
-            Value::Null => {}
-            Value::Object(members) => {
-                let known = members.iter().filter(|(_, member)| !member.is_null());
-                let known = known.map(|(name, member)| (name.clone(), member.clone()));
-                filled.insert(*name, Value::Object(known.collect()));
+        let plain = match (*name, value) {
+            ("first_name", Value::String(name)) => {
+                plain_text::name(name).map_or(Value::Null, Value::from)
             }
-            other => {
-                filled.insert(*name, other.clone());
-            }
+            // Our own words, not a notice's.
+            ("account" | "source" | "user_id", value) => value.clone(),
+            (_, value) => plain(value),
+        };
+        // A text of which nothing is left is none.
+        let is_gone = plain == "" && value != "";
+        if !plain.is_null() && !is_gone {
+            filled.insert(*name, plain);
         }
     }
     filled
+}
+
+/// The value with all its texts made plain, and without members that are null.
+fn plain(value: &Value) -> Value {
+    match value {
+        Value::String(text) => plain_text::text(text).into(),
+        Value::Array(list) => list.iter().map(plain).collect(),
+        Value::Object(members) => {
+            let known = members.iter().filter(|(_, member)| !member.is_null());
+            known.map(|(name, member)| (plain_text::text(name), plain(member))).collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
 }
 
 /// A language tag to look up by. Some help desks write `es_MX`.

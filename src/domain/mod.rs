@@ -2,7 +2,8 @@
 //!
 //! In the data's order: what a help desk tells becomes, by a [`mapping`], a [`close::Close`], and
 //! that a [`survey::Survey`]; where only messages are seen, [`talk`] says when one is over, and
-//! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`] what it says;
+//! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`] what it says, and [`plain_text`]
+//! what of the help desk's words may stand there;
 //! what X tells back is folded by [`feedback`] and counted by [`summary`]; [`direct_message`] knows
 //! the trace of a prompt among an account's messages; [`reading`] says which events are read next, and
 //! which once more; [`budget`] keeps count of the calls that X allows, and [`freshness`] says which
@@ -16,6 +17,7 @@ pub mod freshness;
 pub mod id;
 pub mod mapping;
 pub mod message;
+pub mod plain_text;
 pub mod policy;
 pub mod reading;
 pub mod stop_words;

@@ -6,6 +6,7 @@ use std::io::Read;
 use csv::{ReaderBuilder, StringRecord, Trim};
 
 use crate::domain::id::UserId;
+use crate::domain::plain_text::cut;
 
 /// One person of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +89,7 @@ fn line(
     };
     let given = record.get(user_id).unwrap_or_default();
     let user_id =
-        UserId::parse(given).map_err(|problem| format!("user_id {given:?}: {problem}"))?;
+        UserId::parse(given).map_err(|why| format!("user_id {:?}: {why}", cut(given, 80)))?;
     let why = text(why);
     if why.as_ref().is_some_and(|why| why.contains('\0')) {
         return Err("why must not hold the character U+0000".into());
@@ -122,9 +123,9 @@ mod tests {
 
     #[test]
     fn every_bad_line_is_named() {
-        let read = read("user_id\n7\nabc\n8\n@ana\n".as_bytes());
+        let read = read("user_id\n7\nabc\n8\n@ana\n077\n0\n 9\n".as_bytes());
         let numbers: Vec<u64> = read.faults.iter().map(|(number, _)| *number).collect();
-        assert_eq!(numbers, [3, 5]);
+        assert_eq!(numbers, [3, 5, 6, 7]);
         let headless = super::read("7\n8\n".as_bytes());
         assert_eq!(headless.faults, [(1, "there is no column user_id".to_owned())]);
     }

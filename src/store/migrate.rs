@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use super::{Engine, Error, Location, Result, connect};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 14] = [
+const MIGRATIONS: [(i64, &str, &str); 15] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
@@ -21,6 +21,7 @@ const MIGRATIONS: [(i64, &str, &str); 14] = [
     (11, "unread", include_str!("../../migrations/0011_unread.sql")),
     (12, "holds", include_str!("../../migrations/0012_holds.sql")),
     (13, "daemons", include_str!("../../migrations/0013_daemons.sql")),
+    (14, "respelt", include_str!("../../migrations/0014_respelt.sql")),
     (16, "figures", include_str!("../../migrations/0016_figures.sql")),
 ];
 

@@ -33,7 +33,8 @@ pub fn survey(row: &AnyRow) -> Result<(Survey, i64)> {
         external_id: text(4)?,
         user_id: match text(5)?.as_str() {
             "" => None,
-            id => Some(UserId::parse(id).map_err(broken)?),
+            // An older daemon on the same database may still write zeros before it.
+            id => Some(UserId::respelt(id).ok_or_else(|| broken("a person's id that is none"))?),
         },
         kind: SurveyType::parse(&text(6)?).ok_or_else(|| broken("an unknown type"))?,
         question_variant_id: u32::try_from(number(7)?).map_err(|_| broken("a bad variant"))?,

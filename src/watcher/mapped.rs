@@ -1,22 +1,25 @@
 //! A desk's payload read by its mapping. Tolerant where `notice` is strict: a desk sends what it
-//! sends, and what is missing or odd must not stand in the way of what is there.
+//! sends, and what is missing or odd must not stand in the way of what is there. What is too long is
+//! cut. Refused are only a payload without a conversation, one for an account that the source may not
+//! speak for, and one whose only id of a person has zeros before it: who else it might be is not guessed.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::notice::{Fault, Said, is_ahead};
-use crate::domain::close::{Close, ClosedBy, Notice, Reopening};
+use super::notice::{Faults, Origin, Said, is_ahead, shown};
+use crate::domain::close::{
+    ATTRIBUTE_CHARACTERS_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, Notice, Reopening, TAGS_MAX,
+};
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::mapping::{Choice, FieldName, Happened, Mapping, Payload, Picked, read_instant};
+use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
 
 /// The longest event id that is kept as it is; a longer one is kept as its hash.
 const EVENT_ID_BYTES_MAX: usize = 200;
 /// Without any time in a payload, two that are the same in one minute are one.
 const MINUTE_MS: i64 = 60_000;
-/// Beyond them a desk's lists are cut.
-const TAGS_MAX: usize = 200;
 
 /// What a payload says.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,15 +40,6 @@ pub struct Line {
     pub from: String,
 }
 
-/// Where a payload comes from.
-#[derive(Clone, Copy)]
-pub struct Origin<'a> {
-    pub source: &'a str,
-    /// The account that is meant where the payload names none.
-    pub account: Option<&'a str>,
-    pub now: Millis,
-}
-
 /// Reads a payload; `raw` are its bytes, by which a redelivery is told where nothing else tells it.
 pub fn read<'a>(
     mapping: &Mapping,
@@ -53,7 +47,7 @@ pub fn read<'a>(
     raw: &[u8],
     header: &'a dyn Fn(&str) -> Option<&'a str>,
     origin: Origin<'_>,
-) -> Result<Heard, Vec<Fault>> {
+) -> Result<Heard, Faults> {
     explain(mapping, body, raw, header, origin).0
 }
 
@@ -64,7 +58,7 @@ pub fn explain<'a>(
     raw: &[u8],
     header: &'a dyn Fn(&str) -> Option<&'a str>,
     origin: Origin<'_>,
-) -> (Result<Heard, Vec<Fault>>, Vec<Line>) {
+) -> (Result<Heard, Faults>, Vec<Line>) {
     let body = mapping.opened(body);
     // The headers live longer than the body, and a payload has one lifetime for both.
     let header = |name: &str| header(name);
@@ -85,7 +79,7 @@ impl<'a> Reader<'a> {
         Self { mapping, payload, origin, lines: Vec::new() }
     }
 
-    fn read(&mut self, raw: &[u8]) -> Result<Heard, Vec<Fault>> {
+    fn read(&mut self, raw: &[u8]) -> Result<Heard, Faults> {
         let ignored = |why: String| Ok(Heard::Ignored(why));
         let Some(happened) = self.mapping.happened(&self.payload) else {
             return ignored("this event neither closes nor reopens a conversation".into());
@@ -97,6 +91,9 @@ impl<'a> Reader<'a> {
             Ok(account) => account,
             Err(why) => return ignored(why),
         };
+        if let Some(why) = account.as_ref().and_then(|account| self.origin.refusal(account)) {
+            return Err(Faults::of(FieldName::AccountId.as_str(), &why));
+        }
         let faults = self.missing(conversation_id.as_ref(), account.as_deref());
         let (Some(conversation_id), Some(account)) = (conversation_id, account) else {
             return Err(faults);
@@ -104,10 +101,7 @@ impl<'a> Reader<'a> {
         let source = self.origin.source.to_owned();
         let (said, at) = match happened {
             Happened::Closed => {
-                let user_id = self.pick(FieldName::UserId, |text| {
-                    let id = UserId::parse(text).ok().filter(|id| id.as_str() != "0");
-                    id.map(|id| (id.to_string(), id))
-                });
+                let user_id = self.user_id()?;
                 let at = self.instant(FieldName::ClosedAt);
                 let closed_at = at.unwrap_or(self.origin.now);
                 let notice = self.notice();
@@ -120,7 +114,7 @@ impl<'a> Reader<'a> {
                 (Said::Reopened(Reopening { account, source, conversation_id, reopened_at }), at)
             }
         };
-        let event_id = self.event_id(raw, at.is_some());
+        let event_id = self.event_id(raw, at.is_some(), &said);
         Ok(Heard::Said { said, event_id })
     }
 
@@ -141,30 +135,58 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn missing(&self, conversation: Option<&ConversationId>, account: Option<&str>) -> Vec<Fault> {
+    /// The person, where a place names one. One in another spelling than X's is a fault: taken as
+    /// nobody, it would never be mended.
+    fn user_id(&mut self) -> Result<Option<UserId>, Faults> {
+        let name = FieldName::UserId;
+        let user_id =
+            self.pick(name, |text| UserId::parse(text).ok().map(|id| (id.to_string(), id)));
+        if user_id.is_some() {
+            return Ok(user_id);
+        }
+        let misspelt = |text: &str| UserId::is_misspelt(text).then(|| text.to_owned());
+        match self.mapping.field(name).pick(&self.payload, misspelt) {
+            None => Ok(None),
+            Some(Picked { value, by }) => {
+                let detail = format!(
+                    "{} at {by} has zeros before it: X writes its ids without, so let the desk do so",
+                    shown(&value)
+                );
+                Err(Faults::of(name.as_str(), &detail))
+            }
+        }
+    }
+
+    fn missing(&self, conversation: Option<&ConversationId>, account: Option<&str>) -> Faults {
         let looked = |name| tried(&self.mapping.field(name).0);
-        let mut faults = Vec::new();
+        let mut faults = Faults::default();
         if conversation.is_none() {
             let detail = format!(
                 "no conversation's id is there (1 to 512 characters); looked at {}",
                 looked(FieldName::ConversationId)
             );
-            faults.push(Fault { pointer: "conversation_id".into(), detail });
+            faults.add("conversation_id", &detail);
         }
         if account.is_none() {
             let detail = format!(
                 "names no account, nor does the source; looked at [{}]",
                 looked(FieldName::AccountId)
             );
-            faults.push(Fault { pointer: "account_id".into(), detail });
+            faults.add("account_id", &detail);
         }
         faults
     }
 
     fn notice(&mut self) -> Notice {
-        let mut text = |name| self.pick(name, |text| Some((text.to_owned(), text.to_owned())));
-        let (agent, team) = (text(FieldName::Agent), text(FieldName::Team));
-        let (language, first_name) = (text(FieldName::Language), text(FieldName::FirstName));
+        let label = |text: &str| {
+            let text = cut(text, LABEL_CHARACTERS_MAX).to_owned();
+            Some((text.clone(), text))
+        };
+        let (agent, team) = (self.pick(FieldName::Agent, label), self.pick(FieldName::Team, label));
+        let language = self.pick(FieldName::Language, label);
+        let first_name = self.pick(FieldName::FirstName, |text| {
+            plain_text::name(text).map(|name| (name.clone(), name))
+        });
         let tags = self.tags();
         let closed_by = self.pick(FieldName::ClosedBy, |text| {
             ClosedBy::parse(&text.to_lowercase()).map(|by| (by.as_str().to_owned(), by))
@@ -172,12 +194,12 @@ impl<'a> Reader<'a> {
         let agent_messages = self.pick(FieldName::AgentMessages, |text| {
             text.parse().ok().map(|count: u32| (count.to_string(), count))
         });
-        let time_zone =
-            self.pick(FieldName::TimeZone, |text| Some((text.to_owned(), text.to_owned())));
+        let time_zone = self.pick(FieldName::TimeZone, label);
         let last_message_at = self.instant(FieldName::LastMessageAt);
         let mut attributes = BTreeMap::new();
         for (name, field) in &self.mapping.attributes {
-            let picked = field.pick(&self.payload, |text| Some(text.to_owned()));
+            let picked = field
+                .pick(&self.payload, |text| Some(cut(text, ATTRIBUTE_CHARACTERS_MAX).to_owned()));
             self.tell(format!("attributes.{name}"), picked.as_ref(), &field.0);
             attributes.extend(picked.map(|picked| (name.clone(), picked.value)));
         }
@@ -197,13 +219,15 @@ impl<'a> Reader<'a> {
 
     fn tags(&mut self) -> Vec<String> {
         let field = self.mapping.field(FieldName::Tags);
-        let picked = field.pick_list(&self.payload);
+        let picked = field.pick_list(&self.payload).map(|Picked { mut value, by }| {
+            value.truncate(TAGS_MAX);
+            let value = value.iter().map(|tag| cut(tag, LABEL_CHARACTERS_MAX).to_owned()).collect();
+            Picked::<Vec<String>> { value, by }
+        });
         let told =
             picked.as_ref().map(|picked| Picked { value: picked.value.join(" | "), by: picked.by });
         self.tell(FieldName::Tags.as_str().to_owned(), told.as_ref(), &field.0);
-        let mut tags = picked.map(|picked| picked.value).unwrap_or_default();
-        tags.truncate(TAGS_MAX);
-        tags
+        picked.map(|picked| picked.value).unwrap_or_default()
     }
 
     /// The first instant that is one; what lies ahead has not happened yet, so that it says nothing.
@@ -216,9 +240,19 @@ impl<'a> Reader<'a> {
     }
 
     /// The sender's own id of the event, or the hash of what it says.
-    fn event_id(&mut self, raw: &[u8], has_time: bool) -> String {
+    fn event_id(&mut self, raw: &[u8], has_time: bool, said: &Said) -> String {
         let told = self
             .pick(FieldName::EventId, |text| Some((text.replace('\n', " + "), text.to_owned())));
+        // A header is not signed. Whatever it says, it makes no event of another conversation, nor of
+        // another kind, pass for the one that was taken.
+        let by = self.mapping.field(FieldName::EventId).pick(&self.payload, |_| Some(()));
+        let told = match (told, by) {
+            (Some(id), Some(picked)) if picked.by.is_of_header() => Some(match said {
+                Said::Closed(close) => format!("{id} closed {}", close.conversation_id),
+                Said::Reopened(again) => format!("{id} reopened {}", again.conversation_id),
+            }),
+            (told, _) => told,
+        };
         match told {
             Some(id) if has_time || !id.contains('\n') => match id {
                 id if id.len() <= EVENT_ID_BYTES_MAX && !id.contains('\n') => id,

@@ -51,11 +51,13 @@ impl Intake {
     /// The same, by the sender's event id: delivered again, it changes nothing.
     pub async fn delivered_close(
         &self,
-        close: Close,
+        mut close: Close,
         event_id: Option<String>,
     ) -> Result<Option<Taken>> {
         let Some(receiver) = self.accounts.get(&close.account) else { return Ok(None) };
         let now = self.clock.now();
+        // Every close but one of messages comes this way, whoever tells it.
+        close.notice = close.notice.within_bounds();
         let (at_close, kind) = receiver.judge(&close, now);
         let told = Told::of(&close);
         let taken = self.store.take_delivered_close(close, at_close, kind, event_id, now).await?;

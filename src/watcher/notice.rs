@@ -2,12 +2,17 @@
 //! once.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::domain::close::{Close, ClosedBy, Notice, Reopening};
+use crate::domain::close::{
+    ATTRIBUTE_CHARACTERS_MAX, ATTRIBUTES_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, Notice,
+    Reopening, TAGS_MAX,
+};
 use crate::domain::id::{ConversationId, UserId};
+use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
 
 /// How far ahead of this machine's clock a conversation may have closed or reopened.
@@ -25,6 +30,31 @@ pub enum Said {
     Reopened(Reopening),
 }
 
+/// Where a notice comes from, and for which accounts it may speak.
+#[derive(Clone, Copy)]
+pub struct Origin<'a> {
+    pub source: &'a str,
+    /// The account that is meant where the notice names none.
+    pub account: Option<&'a str>,
+    /// The accounts that it may name; none: it may name any.
+    pub accounts: &'a [String],
+    pub now: Millis,
+}
+
+impl Origin<'_> {
+    /// Why the source may not speak for that account.
+    pub fn refusal(&self, account: &str) -> Option<String> {
+        let may = self.accounts.is_empty() || self.accounts.iter().any(|one| one == account);
+        (!may).then(|| {
+            format!(
+                "names account {}, and this source is for {} alone",
+                shown(account),
+                self.accounts.join(", ")
+            )
+        })
+    }
+}
+
 /// One fault in a notice, by JSON Pointer (RFC 6901).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -32,15 +62,77 @@ pub struct Fault {
     pub detail: String,
 }
 
-/// Reads a notice that came from `source`; `account` stands in where the notice names none.
-pub fn read(
-    notice: &Value,
-    source: &str,
-    account: Option<&str>,
-    now: Millis,
-) -> Result<Said, Vec<Fault>> {
-    let mut reader = Reader { faults: Vec::new() };
-    let said = reader.read(notice, source, account, now);
+/// Faults that are told one by one.
+const FAULTS_MAX: usize = 100;
+/// The longest pointer and the longest detail, in characters: a sender must not get back many times
+/// what it sent.
+const POINTER_CHARACTERS_MAX: usize = 200;
+const DETAIL_CHARACTERS_MAX: usize = 1_000;
+/// The longest value that a fault quotes, in characters.
+const SHOWN_CHARACTERS_MAX: usize = 80;
+
+/// What is wrong with a notice: the first faults, and how many more there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    pub first: Vec<Fault>,
+    pub more: usize,
+}
+
+impl Faults {
+    pub fn of(pointer: &str, detail: &str) -> Self {
+        let mut faults = Self::default();
+        faults.add(pointer, detail);
+        faults
+    }
+
+    pub fn add(&mut self, pointer: &str, detail: &str) {
+        if self.first.len() == FAULTS_MAX {
+            self.more += 1;
+            return;
+        }
+        let pointer = cut(pointer, POINTER_CHARACTERS_MAX).to_owned();
+        let detail = cut(detail, DETAIL_CHARACTERS_MAX).to_owned();
+        self.first.push(Fault { pointer, detail });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, Fault { pointer, detail }) in self.first.iter().enumerate() {
+            let between = if index > 0 { "; " } else { "" };
+            let behind = if pointer.is_empty() { "" } else { " " };
+            write!(f, "{between}{pointer}{behind}{detail}")?;
+        }
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
+}
+
+/// A value of a stranger's in quotes, on one line and not too long.
+pub fn shown(value: &str) -> String {
+    match cut(value, SHOWN_CHARACTERS_MAX) {
+        whole if whole.len() == value.len() => format!("{whole:?}"),
+        beginning => format!("{:?}", format!("{beginning}…")),
+    }
+}
+
+/// Why a text is longer than it may be.
+pub fn too_long(text: &str, characters_max: usize) -> Option<String> {
+    let characters = text.chars().count();
+    (characters > characters_max)
+        .then(|| format!("has {characters} characters, and {characters_max} are the most"))
+}
+
+/// Reads a notice.
+pub fn read(notice: &Value, origin: Origin<'_>) -> Result<Said, Faults> {
+    let mut reader = Reader { faults: Faults::default() };
+    let said = reader.read(notice, origin);
     match said {
         Some(said) if reader.faults.is_empty() => Ok(said),
         _ => Err(reader.faults),
@@ -48,17 +140,12 @@ pub fn read(
 }
 
 struct Reader {
-    faults: Vec<Fault>,
+    faults: Faults,
 }
 
 impl Reader {
-    fn read(
-        &mut self,
-        notice: &Value,
-        source: &str,
-        account: Option<&str>,
-        now: Millis,
-    ) -> Option<Said> {
+    fn read(&mut self, notice: &Value, origin: Origin<'_>) -> Option<Said> {
+        let Origin { source, now, .. } = origin;
         let Some(notice) = notice.as_object() else {
             return self.fault("", "must be a JSON object");
         };
@@ -75,10 +162,7 @@ impl Reader {
                 &nothing
             }
         };
-        let account = self.text(data, "/data", "account").or(account.map(str::to_owned));
-        if account.is_none() && !self.has("/data/account") {
-            self.fault::<()>("/data/account", "is missing, and the source names no account");
-        }
+        let account = self.account(data, origin);
         let conversation_id = self.id(data, "conversation_id", true, ConversationId::parse);
         let is_close = kind.as_deref() != Some("conversation.reopened");
         let user_id = self.id(data, "user_id", is_close, UserId::parse);
@@ -113,6 +197,21 @@ impl Reader {
         }
     }
 
+    fn account(&mut self, data: &Map<String, Value>, origin: Origin<'_>) -> Option<String> {
+        let place = "/data/account";
+        let named = self.text(data, "/data", "account");
+        let Some(account) = named.or(origin.account.map(str::to_owned)) else {
+            if !self.has(place) {
+                self.fault::<()>(place, "is missing, and the source names no account");
+            }
+            return None;
+        };
+        match origin.refusal(&account) {
+            Some(why) => self.fault(place, &why),
+            None => Some(account),
+        }
+    }
+
     fn closed_at(
         &mut self,
         data: &Map<String, Value>,
@@ -139,10 +238,12 @@ impl Reader {
     }
 
     fn notice(&mut self, data: &Map<String, Value>) -> Notice {
-        let mut text = |name| self.text(data, "/data", name);
-        let (agent, team) = (text("agent"), text("team"));
-        let (language, first_name, closed_by) =
-            (text("language"), text("first_name"), text("closed_by"));
+        let (agent, team) = (self.label(data, "agent"), self.label(data, "team"));
+        let language = self.label(data, "language");
+        // Whatever it is called by, it is no reason to ask a person nothing.
+        let first_name = self.text(data, "/data", "first_name");
+        let first_name = first_name.and_then(|name| plain_text::name(&name));
+        let closed_by = self.text(data, "/data", "closed_by");
         let closed_by = closed_by.and_then(|name| match ClosedBy::parse(&name) {
             Some(by) => Some(by),
             None => self.fault("/data/closed_by", "must be agent, customer, bot, auto or bulk"),
@@ -156,7 +257,7 @@ impl Reader {
             closed_by,
             agent_messages: self.count(data, "agent_messages"),
             last_message_at: self.instant(data, "/data", "last_message_at"),
-            time_zone: self.text(data, "/data", "time_zone"),
+            time_zone: self.label(data, "time_zone"),
             attributes: self.attributes(data),
         }
     }
@@ -170,11 +271,14 @@ impl Reader {
                 return Vec::new();
             }
         };
-        let mut tags = Vec::with_capacity(list.len());
+        self.not_more_than(TAGS_MAX, list.len(), "/data/tags");
+        let mut tags = Vec::new();
         for (index, tag) in list.iter().enumerate() {
             let pointer = format!("/data/tags/{index}");
             match tag {
-                Value::String(tag) => tags.extend(self.storable(&pointer, tag)),
+                Value::String(tag) => {
+                    tags.extend(self.short(&pointer, tag, LABEL_CHARACTERS_MAX));
+                }
                 _ => {
                     self.fault::<()>(&pointer, "must be a string");
                 }
@@ -192,10 +296,12 @@ impl Reader {
                 return BTreeMap::new();
             }
         };
+        self.not_more_than(ATTRIBUTES_MAX, object.len(), "/data/attributes");
         let mut attributes = BTreeMap::new();
         for (name, value) in object {
+            let beginning = cut(name, LABEL_CHARACTERS_MAX);
             let pointer =
-                format!("/data/attributes/{}", name.replace('~', "~0").replace('/', "~1"));
+                format!("/data/attributes/{}", beginning.replace('~', "~0").replace('/', "~1"));
             let text = match value {
                 Value::Null => continue,
                 Value::String(text) => text.clone(),
@@ -206,10 +312,21 @@ impl Reader {
                     continue;
                 }
             };
-            let (name, text) = (self.storable(&pointer, name), self.storable(&pointer, &text));
+            if let Some(why) = too_long(name, LABEL_CHARACTERS_MAX) {
+                self.fault::<()>(&pointer, &format!("has a name that {why}"));
+                continue;
+            }
+            let name = self.storable(&pointer, name);
+            let text = self.short(&pointer, &text, ATTRIBUTE_CHARACTERS_MAX);
             attributes.extend(name.zip(text));
         }
         attributes
+    }
+
+    fn not_more_than(&mut self, most: usize, count: usize, pointer: &str) {
+        if count > most {
+            self.fault::<()>(pointer, &format!("holds {count}, and {most} are the most"));
+        }
     }
 
     fn count(&mut self, data: &Map<String, Value>, name: &str) -> Option<u32> {
@@ -263,6 +380,20 @@ impl Reader {
         }
     }
 
+    /// The text of a field that rules match on and results are counted by.
+    fn label(&mut self, data: &Map<String, Value>, name: &str) -> Option<String> {
+        let text = self.text(data, "/data", name)?;
+        self.short(&format!("/data/{name}"), &text, LABEL_CHARACTERS_MAX)
+    }
+
+    fn short(&mut self, pointer: &str, text: &str, characters_max: usize) -> Option<String> {
+        let text = self.storable(pointer, text)?;
+        match too_long(&text, characters_max) {
+            Some(why) => self.fault(pointer, &why),
+            None => Some(text),
+        }
+    }
+
     /// PostgreSQL's text cannot hold U+0000, and both engines must take the same notices.
     fn storable(&mut self, pointer: &str, text: &str) -> Option<String> {
         if text.contains('\0') {
@@ -272,12 +403,12 @@ impl Reader {
     }
 
     fn fault<T>(&mut self, pointer: &str, detail: &str) -> Option<T> {
-        self.faults.push(Fault { pointer: pointer.to_owned(), detail: detail.to_owned() });
+        self.faults.add(pointer, detail);
         None
     }
 
     fn has(&self, pointer: &str) -> bool {
-        self.faults.iter().any(|fault| fault.pointer == pointer)
+        self.faults.first.iter().any(|fault| fault.pointer == pointer)
     }
 }
 
@@ -289,9 +420,29 @@ mod tests {
 
     const NOW: Millis = Millis(1_795_334_400_000);
 
+    fn origin(account: Option<&'static str>) -> Origin<'static> {
+        Origin { source: "desk", account, accounts: &[], now: NOW }
+    }
+
     fn faults(notice: Value) -> Vec<(String, String)> {
-        let faults = read(&notice, "desk", None, NOW).expect_err("the notice is faulty");
-        faults.into_iter().map(|fault| (fault.pointer, fault.detail)).collect()
+        let faults = read(&notice, origin(None)).expect_err("the notice is faulty");
+        faults.first.into_iter().map(|fault| (fault.pointer, fault.detail)).collect()
+    }
+
+    /// A sound close with what it says otherwise.
+    fn close(data: Value) -> Value {
+        let mut whole = json!({"account": "acme", "conversation_id": "c", "user_id": "77"});
+        for (name, value) in data.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
+        json!({"type": "conversation.closed", "timestamp": "2026-11-22T07:00:00Z", "data": whole})
+    }
+
+    fn said(data: Value) -> Close {
+        match read(&close(data), origin(None)) {
+            Ok(Said::Closed(close)) => *close,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -304,7 +455,7 @@ mod tests {
                 "agent_messages": 4, "last_message_at": "2026-11-22T07:30:00Z",
                 "time_zone": "Europe/Madrid", "attributes": {"order": "77", "n": 3, "x": true}},
         });
-        let Said::Closed(close) = read(&notice, "desk", None, NOW).unwrap() else { panic!() };
+        let Said::Closed(close) = read(&notice, origin(None)).unwrap() else { panic!() };
         assert_eq!(close.conversation_id.as_str(), "42");
         assert_eq!(close.person(), "343434343434");
         assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:59:58Z");
@@ -342,7 +493,7 @@ mod tests {
             json!({"type": "conversation.closed",
                 "data": {"account": "a", "conversation_id": "c", "user_id": "1", "closed_at": closed_at}})
         };
-        assert!(read(&at(&Millis(NOW.0 + AHEAD_MS).rfc3339()), "desk", None, NOW).is_ok());
+        assert!(read(&at(&Millis(NOW.0 + AHEAD_MS).rfc3339()), origin(None)).is_ok());
         let found = faults(at(&Millis(NOW.0 + AHEAD_MS + 1).rfc3339()));
         assert_eq!(found[0].0, "/data/closed_at");
     }
@@ -364,7 +515,7 @@ mod tests {
             json!({"type": "conversation.reopened", "timestamp": timestamp.rfc3339(),
                 "data": {"account": "acme", "conversation_id": "c"}})
         };
-        assert!(read(&at(Millis(NOW.0 + AHEAD_MS)), "desk", None, NOW).is_ok());
+        assert!(read(&at(Millis(NOW.0 + AHEAD_MS)), origin(None)).is_ok());
         assert_eq!(faults(at(Millis(NOW.0 + AHEAD_MS + 1)))[0].0, "/timestamp");
     }
 
@@ -372,7 +523,102 @@ mod tests {
     fn a_reopening_needs_no_person() {
         let notice = json!({"type": "conversation.reopened", "timestamp": "2026-11-22T08:00:00Z",
             "data": {"conversation_id": "c"}});
-        let said = read(&notice, "desk", Some("acme"), NOW).unwrap();
+        let said = read(&notice, origin(Some("acme"))).unwrap();
         assert!(matches!(said, Said::Reopened(reopening) if reopening.account == "acme"));
+    }
+
+    #[test]
+    fn one_person_has_one_id_or_the_notice_is_refused() {
+        for id in
+            [json!("77"), json!(77), json!("9223372036854775807"), json!(9_007_199_254_740_993_u64)]
+        {
+            assert_eq!(said(json!({"user_id": id})).person(), id.to_string().trim_matches('"'));
+        }
+        let numbers = ["77.0", "7.7e1", "1e3", "-77", "0", "-0", "99999999999999999999"];
+        let numbers = numbers.map(|number| serde_json::from_str::<Value>(number).unwrap());
+        let texts =
+            ["077", "0000077", "0", "00", "+77", "-77", " 77", "77 ", "7 7", "７７", "٧٧", "77.0"];
+        let texts = texts.into_iter().chain([
+            "7.7e1",
+            "0x4d",
+            "77\n",
+            "77\u{200b}",
+            "12345678901234567890",
+            "",
+        ]);
+        for id in texts.map(Value::from).chain(numbers).chain([json!(true), json!(["77"])]) {
+            let found = faults(close(json!({"user_id": id})));
+            assert_eq!(found.len(), 1, "{id}");
+            assert_eq!(found[0].0, "/data/user_id", "{id}");
+        }
+    }
+
+    #[test]
+    fn a_source_speaks_for_its_own_accounts_alone() {
+        let (acme, both) = (["acme".to_owned()], ["acme".to_owned(), "globex".to_owned()]);
+        let found = |notice: &Value, accounts, account| {
+            let origin = Origin { source: "desk", account, accounts, now: NOW };
+            read(notice, origin).map_err(|faults| faults.to_string())
+        };
+        let globex = close(json!({"account": "globex"}));
+        let reopening = json!({"type": "conversation.reopened", "timestamp": "2026-11-22T07:00:00Z",
+            "data": {"account": "globex", "conversation_id": "c"}});
+        for notice in [&globex, &reopening] {
+            let refused =
+                "/data/account names account \"globex\", and this source is for acme alone";
+            assert_eq!(found(notice, &acme, Some("acme")), Err(refused.to_owned()));
+            assert!(found(notice, &both, Some("acme")).is_ok());
+            assert!(found(notice, &both, None).is_ok());
+            assert!(found(notice, &[], None).is_ok());
+        }
+        let unnamed = close(json!({"account": null}));
+        assert!(found(&unnamed, &both, None).is_err());
+        assert!(found(&unnamed, &acme, Some("acme")).is_ok());
+    }
+
+    #[test]
+    fn what_is_too_long_or_too_much_is_refused_and_what_just_fits_is_taken() {
+        let long = |length: usize| "é".repeat(length);
+        let many = |count: usize| -> serde_json::Map<String, Value> {
+            (0..count).map(|n| (n.to_string(), json!("x"))).collect()
+        };
+        for name in ["agent", "team", "language", "time_zone"] {
+            said(json!({name: long(200)}));
+            assert_eq!(
+                faults(close(json!({name: long(201)}))),
+                [(format!("/data/{name}"), "has 201 characters, and 200 are the most".into())]
+            );
+        }
+        for (name, fits, beyond, place) in [
+            ("tags", json!(vec![long(200); 200]), json!(vec!["x"; 201]), "/data/tags"),
+            ("tags", json!([long(200)]), json!([long(201)]), "/data/tags/0"),
+            ("attributes", json!(many(50)), json!(many(51)), "/data/attributes"),
+            ("attributes", json!({"a": long(500)}), json!({"a": long(501)}), "/data/attributes/a"),
+        ] {
+            said(json!({name: fits}));
+            let found = faults(close(json!({name: beyond})));
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].0, place);
+        }
+        let named = |length| faults(close(json!({"attributes": {long(length): "x"}})));
+        assert_eq!(said(json!({"attributes": {long(200): "x"}})).notice.attributes.len(), 1);
+        assert!(named(201)[0].1.starts_with("has a name that has 201 characters"));
+        assert!(named(100_000)[0].0.chars().count() <= POINTER_CHARACTERS_MAX);
+    }
+
+    #[test]
+    fn a_name_is_made_fit_for_a_message() {
+        let name = |name: &str| said(json!({"first_name": name})).notice.first_name;
+        assert_eq!(name("Ana\n\u{202E}https://evil.example").as_deref(), Some("Ana"));
+        assert_eq!(name(&"a".repeat(9_900)), Some("a".repeat(64)));
+        assert_eq!(name("@evil"), None);
+    }
+
+    #[test]
+    fn a_hundred_faults_are_told_and_the_others_counted() {
+        let refused = read(&close(json!({"tags": vec![7; 100_000]})), origin(None)).unwrap_err();
+        assert_eq!((refused.first.len(), refused.more), (100, 99_901));
+        let told = refused.to_string();
+        assert!(told.len() < 10_000 && told.ends_with("; and 99901 more"), "{}", told.len());
     }
 }

@@ -1,22 +1,35 @@
 //! X's webhook of an account: shows X that the address is ours, and takes only what X has signed.
 //!
 //! Both are the account's consumer secret over a text: whatever stands in X's question, or the whole
-//! body of a delivery. So nothing is answered to a question that could be a delivery: else anybody
-//! could have a delivery of their own signed here.
+//! body of a delivery. So anybody can have a text of their own signed here, by asking as X does. That
+//! is why only a narrow form of text is answered ([`is_token`]), and why whatever has it is no delivery,
+//! not even one that was missed.
+
+use std::ops::RangeInclusive;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
-use super::verify::{Header, Unsigned, Verifier};
+use super::verify::{Headers, Unsigned, Verifier};
 use crate::config::{self, Scheme};
 use crate::domain::id::UserId;
 use crate::domain::time::Millis;
 use crate::domain::x_json;
 use crate::domain::x_message::{self, Delivery};
 
-/// X's tokens have some 50 characters.
-const TOKEN_CHARACTERS_MAX: usize = 256;
+/// X's tokens have some 50 characters; the one in its documents, `challenge_string`, has 16.
+const TOKEN_CHARACTERS: RangeInclusive<usize> = 8..=256;
+
+/// Whether a text is one that X may ask with: letters, digits and what else base64 or a token is
+/// written with. No delivery is: each is an object of JSON, and JSON that is written with these alone
+/// (a number, `true`) is left out.
+fn is_token(text: &[u8]) -> bool {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_.~".contains(byte);
+    TOKEN_CHARACTERS.contains(&text.len())
+        && text.iter().all(is_plain)
+        && x_json::read(text).is_err()
+}
 
 /// One account's side of the webhook.
 #[derive(Clone)]
@@ -31,6 +44,9 @@ pub struct XHook {
 pub enum Refused {
     #[error(transparent)]
     Unsigned(#[from] Unsigned),
+    /// X asks with such a text, and delivers none.
+    #[error("the body is no delivery of X: it could be one of the tokens that X asks with")]
+    Token,
     #[error("the body is no JSON: {0}")]
     NoJson(String),
     #[error("the body is no delivery of X: it has neither for_user_id nor data.filter.user_id")]
@@ -51,28 +67,33 @@ impl XHook {
 
     /// The answer to X's question whose address this is; `None` where X asks nothing like it.
     pub fn answer(&self, crc_token: &str) -> Option<String> {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_.~".contains(&byte);
-        let is_token = (1..=TOKEN_CHARACTERS_MAX).contains(&crc_token.len())
-            && crc_token.bytes().all(is_plain);
-        is_token.then(|| {
+        is_token(crc_token.as_bytes()).then(|| {
             let tag = hmac::sign(&self.key, crc_token.as_bytes());
             format!("sha256={}", STANDARD.encode(tag))
         })
     }
 
     /// Whether the account with that id at X is this one, and X has signed this for its app.
-    pub fn is_meant(&self, to: &str, header: Header<'_>, body: &[u8], now: Millis) -> bool {
-        self.user_id.as_str() == to && self.is_signed(header, body, now)
+    pub fn is_meant(&self, to: &str, headers: Headers<'_>, body: &[u8], now: Millis) -> bool {
+        self.user_id.as_str() == to && self.is_signed(headers, body, now)
     }
 
     /// Whether X has signed this for the account's app.
-    pub fn is_signed(&self, header: Header<'_>, body: &[u8], now: Millis) -> bool {
-        self.verifier.verify(header, body, now).is_ok()
+    pub fn is_signed(&self, headers: Headers<'_>, body: &[u8], now: Millis) -> bool {
+        self.verifier.verify(headers, body, now).is_ok()
     }
 
     /// A delivery that X has signed for the account's app, whichever of its accounts it is for.
-    pub fn read(&self, header: Header<'_>, body: &[u8], now: Millis) -> Result<Delivery, Refused> {
-        self.verifier.verify(header, body, now)?;
+    pub fn read(
+        &self,
+        headers: Headers<'_>,
+        body: &[u8],
+        now: Millis,
+    ) -> Result<Delivery, Refused> {
+        self.verifier.verify(headers, body, now)?;
+        if is_token(body) {
+            return Err(Refused::Token);
+        }
         let value = x_json::read(body).map_err(|error| Refused::NoJson(error.to_string()))?;
         x_message::delivered(&value).ok_or(Refused::NoDelivery)
     }
@@ -105,19 +126,36 @@ mod tests {
     #[test]
     fn nothing_is_signed_that_could_be_a_delivery() {
         let text = std::str::from_utf8(BODY).unwrap();
-        for token in ["", "{}", "[]", "a b", "\"x\"", text, &"a".repeat(257)] {
+        let (short, long) = ("a".repeat(7), "a".repeat(257));
+        let numbers = ["123", "-1.5", "1234567890123456", "1234567890123e456", "-123456789012e+45"];
+        let others = ["", "{}", "[]", "a b", "\"x\"", "true", "null", text, &short, &long];
+        let odd =
+            ["\"aaaaaaaaaaaaaa\"", "[aaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaa\n", "aaaaaaaaaaaaaa%7b"];
+        for token in numbers.into_iter().chain(others).chain(odd) {
             assert_eq!(hook().answer(token), None, "{token}");
         }
+        let of_x = "OWJkMWJmZTYtMTJlNC00MTNhLThjMDEtZmZmNGZhYjM5ZDIx";
+        assert!(hook().answer(of_x).is_some());
+        assert!(hook().answer("a+b/c-d_e=0123456789==").is_some());
+    }
+
+    #[test]
+    fn what_was_signed_here_is_no_delivery_and_none_that_was_missed() {
+        let token = "challenge_string";
+        let signed = hook().answer(token).unwrap();
+        let headers = |_: &str| vec![signed.as_str()];
+        assert_eq!(hook().read(&headers, token.as_bytes(), Millis(0)), Err(Refused::Token));
     }
 
     #[test]
     fn a_delivery_is_taken_only_as_x_has_signed_it() {
         let hook = hook();
         let read = |signature: Option<&str>, body: &[u8]| {
-            let header = |name: &str| {
-                signature.filter(|_| name.eq_ignore_ascii_case("x-twitter-webhooks-signature"))
+            let headers = |name: &str| {
+                let is_it = name.eq_ignore_ascii_case("x-twitter-webhooks-signature");
+                signature.filter(|_| is_it).into_iter().collect()
             };
-            hook.read(&header, body, Millis(0))
+            hook.read(&headers, body, Millis(0))
         };
         let empty = Delivery { to: "4337869213".into(), messages: Vec::new() };
         assert_eq!(read(Some(SIGNED), BODY), Ok(empty));

@@ -16,8 +16,8 @@ use crate::domain::id::SurveyId;
 use crate::domain::mapping::Mapping;
 use crate::domain::time::Millis;
 use crate::store::Taken;
-use crate::watcher::mapped::{self, Heard, Origin};
-use crate::watcher::notice::{self, Fault, Said};
+use crate::watcher::mapped::{self, Heard};
+use crate::watcher::notice::{self, Faults, Said};
 
 #[derive(Serialize)]
 struct Closed<'a> {
@@ -117,7 +117,8 @@ async fn read(
     let (Parts { headers, .. }, body) = request.into_parts();
     let body = whole(body, &headers, live.max_body).await?;
     let now = web.clock.now();
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let every = |name: &str| texts(&headers, name);
+    let header = |name: &str| texts(&headers, name).into_iter().next();
     // Before any signature: to say a word back gives nothing away, and takes nothing in.
     let challenge = source.mapping.as_ref().and_then(|mapping| mapping.challenge.as_deref());
     if let Some(word) = challenge.and_then(header) {
@@ -125,9 +126,9 @@ async fn read(
     }
     source
         .verifier
-        .verify(&header, &body, now)
+        .verify(&every, &body, now)
         .map_err(|why| refuse(StatusCode::UNAUTHORIZED, why.to_string()))?;
-    if let Some(Err(seconds)) = source.rate.as_ref().map(|rate| rate.take(now)) {
+    if let Err(seconds) = source.rate.take(now) {
         let detail = "this source has sent more than its rate_limit";
         return Err(problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string()));
     }
@@ -138,6 +139,11 @@ async fn read(
     asked.map_err(Problem::into_response)
 }
 
+/// The headers of that name that are text, in their order.
+pub fn texts<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
+}
+
 /// What a notice of kind `standard` says.
 fn standard(
     source: &Source,
@@ -146,9 +152,10 @@ fn standard(
     now: Millis,
 ) -> Result<Asked, Problem> {
     if let Some(kind) = content_type.filter(|kind| !is_json(kind)) {
+        let kind = notice::shown(kind);
         return Err(not_json(format!("the content type is {kind}; send application/json")));
     }
-    notice::read(&parsed(body)?, &source.name, source.account.as_deref(), now)
+    notice::read(&parsed(body)?, source.origin(now))
         .map(|said| Asked::Said { said, event_id: None })
         .map_err(unprocessable)
 }
@@ -165,8 +172,7 @@ fn mapped<'a>(
         return Ok(Asked::Ignored("the body is empty".into()));
     }
     let value = parsed(body)?;
-    let origin = Origin { source: &source.name, account: source.account.as_deref(), now };
-    match mapped::read(mapping, value, body, header, origin) {
+    match mapped::read(mapping, value, body, header, source.origin(now)) {
         Ok(Heard::Said { said, event_id }) => Ok(Asked::Said { said, event_id: Some(event_id) }),
         Ok(Heard::Ignored(why)) => Ok(Asked::Ignored(why)),
         Err(faults) => Err(unprocessable(faults)),
@@ -210,15 +216,13 @@ fn is_json(content_type: &str) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-fn unprocessable(faults: Vec<Fault>) -> Problem {
-    let told: Vec<String> =
-        faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail)).collect();
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, told.join("; ")).with(faults)
+fn unprocessable(faults: Faults) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, faults.to_string()).with(faults.first)
 }
 
 fn unknown_account(account: &str) -> Response {
-    let detail = format!("there is no account {account:?}");
-    unprocessable(vec![Fault { pointer: "/data/account".into(), detail }]).into_response()
+    let detail = format!("there is no account {}", notice::shown(account));
+    unprocessable(Faults::of("/data/account", &detail)).into_response()
 }
 
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {

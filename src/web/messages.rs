@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::intake::{json, whole};
+use super::intake::{json, texts, whole};
 use super::problem::{self, Problem, refuse};
 use super::{Live, Web};
 use crate::domain::x_message::Delivery;
@@ -49,7 +49,8 @@ pub async fn get(
     match hook.x_hook.answer(&token) {
         Some(response_token) => json(StatusCode::OK, &Answer { response_token }),
         None => {
-            let detail = "crc_token is none of X's: it has 1 to 256 letters, digits and +/=-_.~";
+            let detail = "crc_token is none of X's: those have 8 to 256 letters, digits and \
+                          +/=-_.~, and are no number";
             refuse(StatusCode::UNPROCESSABLE_ENTITY, detail)
         }
     }
@@ -65,7 +66,7 @@ pub async fn take(
     let (parts, body): (_, Body) = request.into_parts();
     let headers = parts.headers;
     let body = whole(body, &headers, live.max_body).await?;
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let header = |name: &str| texts(&headers, name);
     let now = web.clock.now();
     let read = hook.x_hook.read(&header, &body, now);
     if let Err(Refused::NoJson(_) | Refused::NoDelivery) = read {
@@ -88,7 +89,7 @@ fn refused(why: Refused) -> Response {
     let status = match &why {
         Refused::Unsigned(_) => StatusCode::UNAUTHORIZED,
         Refused::NoJson(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Refused::NoDelivery => StatusCode::UNPROCESSABLE_ENTITY,
+        Refused::Token | Refused::NoDelivery => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Problem::new(status, why.to_string()).into_response()
 }

@@ -26,8 +26,10 @@ use axum::routing::{get, post};
 
 use crate::clock::Clock;
 use crate::domain::mapping::Mapping;
+use crate::domain::time::Millis;
 use crate::store::Store;
 use crate::watcher::Intake;
+use crate::watcher::notice::Origin;
 use crate::watcher::verify::Verifier;
 use answers::{Answers, Asked};
 use seats::Seats;
@@ -42,10 +44,19 @@ pub use x_webhook::XWebhook;
 pub struct Source {
     pub name: String,
     pub account: Option<String>,
+    /// The accounts that it may name; none: any.
+    pub accounts: Vec<String>,
     pub verifier: Verifier,
     /// What its payloads mean; nothing: they are notices of kind `standard`.
     pub mapping: Option<Mapping>,
-    pub rate: Option<Rate>,
+    pub rate: Rate,
+}
+
+impl Source {
+    fn origin(&self, now: Millis) -> Origin<'_> {
+        let (source, account) = (self.name.as_str(), self.account.as_deref());
+        Origin { source, account, accounts: &self.accounts, now }
+    }
 }
 
 /// What the requests are answered by; replaced as a whole by a reload.

@@ -192,7 +192,10 @@ fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
         object: Object {
             updated_at,
             created_at,
-            to_user_id: field("to_user_id").and_then(text),
+            // In the one spelling by which surveys name people.
+            to_user_id: field("to_user_id")
+                .and_then(text)
+                .map(|id| UserId::respelt(&id).map_or(id, |id| id.to_string())),
             external_id: field("external_id").and_then(text).filter(|id| !id.is_empty()),
             kind: field("type").and_then(text),
             question_variant_id: field("question_variant_id").and_then(number),

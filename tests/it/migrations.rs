@@ -4,7 +4,7 @@ use std::fs;
 
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use surveyd::domain::time::Millis;
-use surveyd::store::{Error, PollState, PollWindow, Store};
+use surveyd::store::{Error, PollState, PollWindow, Progress, Store};
 
 use crate::harness::database::{Database, on_each_engine};
 
@@ -175,12 +175,15 @@ const BEFORE_MESSAGE: [&str; 3] = [
 async fn an_older_database_is_brought_up_to_date_with_all_that_it_holds() {
     on_each_engine(async |database| {
         database.open().await.close().await;
-        for statement in BEFORE_READING.into_iter().chain(BEFORE_POLICY).chain(BEFORE_MESSAGE) {
+        for statement in before_reading().chain(BEFORE_POLICY).chain(BEFORE_MESSAGE) {
             run(&database, statement).await;
         }
         run(&database, UNCERTAIN).await;
+        run(&database, "insert into progress (name, sends, last_at) values ('sends', 7, 9)").await;
         let store = database.open().await;
         assert_eq!(versions(&database).await, all());
+        let counted = Progress { sends: 7, last_at: Some(Millis(9)), restored_at: None };
+        assert_eq!(store.progress("acme").await.unwrap(), counted);
         let unsettled = store.unsettled("acme").await.unwrap();
         let [one] = unsettled.as_slice() else { panic!("{unsettled:?}") };
         assert_eq!((one.survey_id.as_str(), one.user_id.as_str()), ("s-1", "7"));
@@ -237,7 +240,7 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
     on_each_engine(async |database| {
         database.open().await.close().await;
         let old = [OLD_SURVEY, OLD_STEP];
-        for statement in BEFORE_READING.into_iter().chain(BEFORE_POLICY).chain(old) {
+        for statement in before_reading().chain(BEFORE_POLICY).chain(old) {
             run(&database, statement).await;
         }
         let store = database.open().await;
@@ -253,9 +256,110 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
     .await;
 }
 
-/// Takes the readings' schema back, and what came after it.
-const BEFORE_READING: [&str; 15] = [
+/// Takes the last change of ids back, and what came after it.
+const BEFORE_RESPELT: &[&str] = &[
     "drop index survey_ended",
+    "drop table respelt",
+    "delete from _sqlx_migrations where version >= 14",
+];
+
+/// Surveys by id, person and state, all of one account.
+async fn survey_of(database: &Database, id: &str, person: &str, state: &str) {
+    let token = if state == "scheduled" { 4 } else { 6 };
+    let statement = format!(
+        "insert into survey (id, account, source, conversation_id, ordinal, external_id, user_id, \
+         kind, question_variant_id, test, state, closed_at, accepted_at, due_at, notice, try_at, \
+         lease_token, attempts, begun_at, given_up_at, spent_at, sent_at, feedback_id, throttle_group) \
+         values ('{id}', 'acme', 'desk', '{id}', 1, '{id}', '{person}', 'csat', 0, 0, '{state}', 5, 6, 7, \
+         '{{}}', 7, {token}, 1, 2, 3, {}, 4, 'f-{id}', 'acme')",
+        if state == "scheduled" { "null" } else { "4" }
+    );
+    run_at(&address(database), statement.leak()).await;
+}
+
+#[tokio::test]
+async fn ids_on_record_with_zeros_before_them_are_one_person_from_now_on() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        for statement in BEFORE_RESPELT {
+            run(&database, statement).await;
+        }
+        survey_of(&database, "s-1", "077", "scheduled").await;
+        survey_of(&database, "s-2", "77", "scheduled").await;
+        survey_of(&database, "s-3", "0000077", "sent").await;
+        survey_of(&database, "s-4", "0", "scheduled").await;
+        survey_of(&database, "s-5", "00", "uncertain").await;
+        survey_of(&database, "s-6", "", "scheduled").await;
+        for statement in [
+            "insert into survey_history (survey_id, step, at, state, detail) \
+             values ('s-3', 6, 9, 'sent', null)",
+            "insert into optout (user_id, account, at, why) values ('0343434', '', 10, 'said so')",
+            "insert into optout (user_id, account, at, why) values ('055', 'acme', 10, null)",
+            "insert into optout (user_id, account, at, why) values ('0055', 'acme', 11, 'twice')",
+            "insert into optout (user_id, account, at, why) values ('55', 'acme', 12, 'by hand')",
+            "insert into optout (user_id, account, at, why) values ('000', '', 10, null)",
+            "insert into dm_stream (handle, heard_to) values ('0121212', 5)",
+        ] {
+            run(&database, statement).await;
+        }
+        // Opened by two at once, as by a daemon that is killed and started again meanwhile.
+        let (store, other) = (database.open().await, database.open().await);
+        other.close().await;
+        assert_eq!(versions(&database).await, all());
+        let person = async |id: &str| {
+            let row = store.survey(&surveyd::domain::id::SurveyId::new(id)).await.unwrap().unwrap();
+            (row.survey.person().to_owned(), row.survey.state.name())
+        };
+        assert_eq!(person("s-1").await, ("77".into(), "scheduled"));
+        assert_eq!(person("s-2").await, ("77".into(), "scheduled"));
+        assert_eq!(person("s-3").await, ("77".into(), "sent"));
+        assert_eq!(person("s-4").await, (String::new(), "suppressed"));
+        assert_eq!(person("s-5").await, (String::new(), "failed"));
+        assert_eq!(person("s-6").await, (String::new(), "scheduled"));
+        let last = async |id: &str| {
+            let id = surveyd::domain::id::SurveyId::new(id);
+            let steps = store.history(&id).await.unwrap();
+            steps.last().map(|step| (step.at, step.detail.clone().unwrap_or_default()))
+        };
+        let told = "the person's id was written 0000077, and is 77".to_owned();
+        assert_eq!(last("s-3").await, Some((Millis(9), told)));
+        assert_eq!(last("s-4").await.unwrap().1, "the person's id was 0, nobody's");
+        assert_eq!(last("s-2").await, None);
+        let out: Vec<_> = store.opted_out(None).await.unwrap();
+        let out: Vec<_> = out
+            .iter()
+            .map(|it| (it.user_id.as_str(), it.at.0, it.why.as_deref().unwrap_or_default()))
+            .collect();
+        let expected = [
+            ("343434", 10, "said so (was written 0343434)"),
+            ("55", 10, "by hand; twice (was written 0055)"),
+        ];
+        assert_eq!(out, expected);
+        let (found, more) = store.respelt().await.unwrap();
+        let found: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let expected = [
+            "opt-outs of person 000 (entries: 1) are nobody's",
+            "opt-outs of person 0055 (entries: 1) are person 55's",
+            "opt-outs of person 0343434 (entries: 1) are person 343434's",
+            "opt-outs of person 055 (entries: 1) are person 55's",
+            "surveys of person 0 (entries: 1) are nobody's",
+            "surveys of person 00 (entries: 1) are nobody's",
+            "surveys of person 0000077 (entries: 1) are person 77's",
+            "surveys of person 077 (entries: 1) are person 77's",
+        ];
+        assert_eq!((found, more), (expected.map(str::to_owned).to_vec(), 0));
+        store.forget_respelt().await.unwrap();
+        assert_eq!(store.respelt().await.unwrap(), (Vec::new(), 0));
+        store.close().await;
+    })
+    .await;
+}
+
+/// Takes the readings' schema back, and what came after it.
+const BEFORE_READING: [&str; 17] = [
+    "drop table daemon",
+    "drop table identity",
+    "alter table restore_hold drop column why",
     "drop table unread",
     "drop index feedback_judged",
     "drop index feedback_waiting",
@@ -273,6 +377,10 @@ const BEFORE_READING: [&str; 15] = [
     "delete from _sqlx_migrations where version >= 8",
 ];
 
+fn before_reading() -> impl Iterator<Item = &'static str> {
+    BEFORE_RESPELT.iter().copied().chain(BEFORE_READING)
+}
+
 const OLD_PLACE: &str = "insert into poll (account, done_to, window_from, window_to, cursor) \
      values ('acme', 20, 10, 30, 'c')";
 
@@ -280,7 +388,7 @@ const OLD_PLACE: &str = "insert into poll (account, done_to, window_from, window
 async fn a_database_of_before_the_second_looks_keeps_its_place() {
     on_each_engine(async |database| {
         database.open().await.close().await;
-        for statement in BEFORE_READING.into_iter().chain([OLD_SURVEY, OLD_PLACE]) {
+        for statement in before_reading().chain([OLD_SURVEY, OLD_PLACE]) {
             run(&database, statement).await;
         }
         let state = database.open().await.poll_state("acme").await.unwrap();

@@ -154,7 +154,9 @@ class Talk:
     def message(self):
         language = self.data.get("language")
         template = MESSAGES.get((self.account, language)) or MESSAGES[self.account, None]
-        return template.replace("{name}", self.data.get("first_name", NO_NAME.get(self.account, "")))
+        name = self.data.get("first_name", NO_NAME.get(self.account, ""))
+        # Names are shown on one line.
+        return template.replace("{name}", name.replace("\n", " "))
 
     @property
     def score(self):

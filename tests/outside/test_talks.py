@@ -159,8 +159,8 @@ def test_x_is_shown_that_the_address_is_ours(hooked):
         assert answer.status_code == 200
         assert answer.json() == {"response_token": signed(ACCOUNT, token.encode())}
     # What could be a delivery is not signed for whoever asks.
-    body = json.dumps(delivery(ACCOUNT, []))
-    assert requests.get(address(hooked), params={"crc_token": body}, timeout=10).status_code == 422
+    for token in (json.dumps(delivery(ACCOUNT, [])), "123", "1234567890123456", "1e99999999", "true", "null", "[]"):
+        assert requests.get(address(hooked), params={"crc_token": token}, timeout=10).status_code == 422, token
     assert requests.get(address(hooked), timeout=10).status_code == 405
     assert requests.get(address(hooked, "helpdesk"), params={"crc_token": "a"}, timeout=10).status_code == 405
     assert requests.get(address(hooked, "nobody"), params={"crc_token": "a"}, timeout=10).status_code == 404

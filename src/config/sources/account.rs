@@ -1,4 +1,5 @@
-//! Which account a source's closes are for: one for all of them, or one by an id in the payload.
+//! Which account a source's closes are for: one for all of them, one by an id in the payload, or the one
+//! that a notice names among those that the source may name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,49 @@ use crate::domain::mapping::{FieldName, Mapping};
 /// The key `account`; the outer nothing where it is at fault.
 pub fn named(table: &mut Table, around: &Around) -> Option<Option<String>> {
     table.optional("account", |given| name(given, around.accounts))
+}
+
+/// What a source may say of accounts.
+pub struct Meant {
+    /// The account that is meant where a notice names none.
+    pub account: Option<String>,
+    /// Those that a notice may name; none: any.
+    pub accounts: Vec<String>,
+}
+
+impl Meant {
+    /// All that the source gives is a limit together: `account`, the list `accounts`, and the accounts
+    /// by an id. Of the list, the only one is meant where none is named.
+    pub fn of(
+        account: Option<String>,
+        several: Vec<String>,
+        by_id: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let mut accounts: BTreeSet<String> = several.into_iter().collect();
+        let only = accounts.first().filter(|_| accounts.len() == 1).cloned();
+        let account = account.or(only);
+        accounts.extend(account.clone().into_iter().chain(by_id));
+        Self { account, accounts: accounts.into_iter().collect() }
+    }
+}
+
+/// The list `accounts`: those that a notice may name.
+pub fn several(table: &mut Table, around: &Around) -> Option<Vec<String>> {
+    let names = table.optional("accounts", |given| {
+        let names = given.texts()?;
+        if names.is_empty() {
+            let remedy = "write the names of some of the [[accounts]], or leave it out";
+            return Err(Wrong::new("is an empty list", remedy));
+        }
+        let sound = |text: &String| {
+            name(&Given::Variable(text.clone()), around.accounts).map_err(|wrong| {
+                let problem = format!("holds {}, which {}", quoted(text), wrong.problem);
+                Wrong::new(problem, wrong.remedy)
+            })
+        };
+        names.iter().map(sound).collect()
+    })?;
+    Some(names.unwrap_or_default())
 }
 
 /// The table `accounts`: accounts by what stands at `account_id`.

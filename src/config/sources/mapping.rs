@@ -4,6 +4,7 @@
 use super::super::given::{Given, Wrong};
 use super::super::walk::Table;
 use super::field;
+use crate::domain::close::ATTRIBUTES_MAX;
 use crate::domain::mapping::{Condition, FieldName, Mapping, is_token};
 
 /// The mapping that the table tells, its preset's keys included.
@@ -28,7 +29,16 @@ pub fn read(table: &mut Table) -> Option<Mapping> {
             fields
         });
     }
-    let attributes = table.or("attributes", Default::default(), field::read_table);
+    let attributes = table.or("attributes", Default::default(), |given| {
+        let fields = field::read_table(given)?;
+        match fields.len() > ATTRIBUTES_MAX {
+            true => Err(Wrong::new(
+                format!("holds {}, and {ATTRIBUTES_MAX} are the most", fields.len()),
+                "leave out those that no message and no rule needs",
+            )),
+            false => Ok(fields),
+        }
+    });
     let root = table.optional("root", field::place);
     let loose = table.or("loose", Vec::new(), field::places);
     let challenge = table.optional("challenge_header", |given| match given.text()? {

@@ -103,6 +103,15 @@ impl Algorithm {
 }
 
 impl Scheme {
+    /// Whether the body is signed, and that header is not: somebody else may have written it.
+    pub fn leaves_open(&self, header: &str) -> bool {
+        let is = |name: Option<&String>| name.is_some_and(|name| name.eq_ignore_ascii_case(header));
+        let timestamp = self.timestamp.as_ref().map(|timestamp| &timestamp.header);
+        let is_signed = self.signed.contains(&Part::Id) && is(self.id_header.as_ref())
+            || self.signed.contains(&Part::Timestamp) && is(timestamp);
+        self.algorithm.signs() && !is_signed
+    }
+
     /// Standard Webhooks 1.0.0: `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`,
     /// several in one header while a sender changes its secret.
     pub fn standard() -> Self {

@@ -6,11 +6,12 @@ use std::path::{Component, Path, PathBuf};
 use super::super::given::{Given, Wrong, quoted};
 use super::super::walk::Table;
 use super::super::{Spool, defaults, values};
+use super::account::Meant;
 
 pub(super) fn read(
     mut table: Table,
     name: Option<String>,
-    account: Option<Option<String>>,
+    meant: Option<Meant>,
     folders: &mut BTreeSet<PathBuf>,
 ) -> Option<Spool> {
     let folder = table.or("folder", PathBuf::from(defaults::SPOOL_FOLDER), folder);
@@ -24,7 +25,8 @@ pub(super) fn read(
     let every = values::duration(defaults::SPOOL_EVERY_BOUNDS);
     let every = table.or("every", defaults::SPOOL_EVERY, every);
     table.close(&[]);
-    Some(Spool { name: name?, account: account?, folder: folder?, every: every? })
+    let Meant { account, accounts } = meant?;
+    Some(Spool { name: name?, account, accounts, folder: folder?, every: every? })
 }
 
 fn folder(given: &Given) -> Result<PathBuf, Wrong> {

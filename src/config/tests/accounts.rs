@@ -1,6 +1,18 @@
 use super::*;
 
 #[test]
+fn a_handles_id_is_written_as_x_writes_it() {
+    let fault = |id: &str| faults(&with(LEAST, "\"1212121212121\"", &format!("\"{id}\"")));
+    assert_eq!(
+        fault("0077"),
+        "surveyd.toml: accounts.acme.user_id = \"0077\": has zeros before it\n  write \"77\", as X does"
+    );
+    for wrong in ["0", "+77", " 77", "７７", "12345678901234567890"] {
+        assert!(fault(wrong).contains("is not a user id"), "{wrong}");
+    }
+}
+
+#[test]
 fn a_configuration_without_accounts_is_at_fault() {
     assert_eq!(
         faults(""),

@@ -72,7 +72,8 @@ fn the_shipped_file_says_what_the_defaults_are() {
     assert_eq!(shipped, sound(&text));
     assert_eq!(mapped.mapping.unwrap().fields.len(), FieldName::ALL.len());
     let least = sound(&format!("{LEAST}[[sources]]\nname = \"files\"\nkind = \"spool\"\n"));
-    assert_eq!(spool, Spool { account: Some("acme".into()), ..least.spools[0].clone() });
+    let (account, accounts) = (Some("acme".to_owned()), vec!["acme".to_owned()]);
+    assert_eq!(spool, Spool { account, accounts, ..least.spools[0].clone() });
     let least = sound(&format!("{LEAST}[[sources]]\nname = \"dms\"\nkind = \"dm_inactivity\"\n"));
     assert_eq!(watched, least.watched[0]);
 }

@@ -198,6 +198,96 @@ fn where_there_are_several_accounts_a_desk_says_which_it_means() {
 }
 
 #[test]
+fn what_a_source_names_of_accounts_is_a_limit() {
+    let other = LEAST.replace("acme", "other").replace("1212121212121", "77");
+    let both = format!("{LEAST}{other}");
+    let meant = |lines: &str| {
+        let source = sound(&format!("{both}{SOURCE}{lines}")).sources.remove(0);
+        (source.account, source.accounts.join(" "))
+    };
+    let some = |name: &str| Some(name.to_owned());
+    assert_eq!(meant(""), (None, String::new()));
+    assert_eq!(meant("account = \"acme\""), (some("acme"), "acme".into()));
+    assert_eq!(meant("accounts = [\"acme\", \"other\"]"), (None, "acme other".into()));
+    assert_eq!(meant("accounts = \"other\""), (some("other"), "other".into()));
+    let both_keys = "account = \"acme\"\naccounts = [\"other\"]";
+    assert_eq!(meant(both_keys), (some("acme"), "acme other".into()));
+    for (wrong, problem) in [
+        ("accounts = []", "accounts: is an empty list"),
+        ("accounts = [\"acmee\"]", "accounts: holds \"acmee\", which is no account's name"),
+        ("accounts = { a = \"acme\" }", "accounts: is a table, not a string or a list of strings"),
+    ] {
+        let shown = faults(&format!("{both}{SOURCE}{wrong}"));
+        assert!(shown.starts_with(&format!("surveyd.toml: sources.helpdesk.{problem}")), "{shown}");
+    }
+    let text = format!("{both}{SOURCE}");
+    let variable = [("SURVEYD__SOURCES__HELPDESK__ACCOUNTS", "acme,other")];
+    assert_eq!(read_under(&text, &variable).unwrap().sources[0].accounts, ["acme", "other"]);
+    let desk = |lines: &str| {
+        let lines = format!("secret = \"s\"\n{lines}");
+        let source = sound(&format!("{other}{}", desk("front", &lines))).sources.remove(0);
+        (source.account, source.accounts.join(" "))
+    };
+    assert_eq!(desk("accounts = { inb_1 = \"other\" }"), (None, "other".into()));
+    let with_table = "account = \"acme\"\naccounts = { inb_1 = \"other\" }";
+    assert_eq!(desk(with_table), (some("acme"), "acme other".into()));
+    assert_eq!(desk("accounts = [\"acme\"]"), (some("acme"), "acme".into()));
+}
+
+#[test]
+fn a_source_that_may_name_any_account_is_worth_a_second_look() {
+    let other = LEAST.replace("acme", "other").replace("1212121212121", "77");
+    let spool = "[[sources]]\nname = \"files\"\nkind = \"spool\"\n";
+    let of = |text: &str| {
+        let found = warnings(&sound(text)).into_iter();
+        found
+            .filter(|it| it.key.starts_with("sources."))
+            .map(|it| it.to_string())
+            .collect::<Vec<_>>()
+    };
+    let remedy = "\n  name the account that it is for, or several by accounts = [\"…\", \"…\"]";
+    let told = |name: &str, who: &str| {
+        format!(
+            "sources.{name}.account: is missing: whoever {who} can have prompts sent from each of the \
+             2 accounts, and call off their surveys{remedy}"
+        )
+    };
+    assert_eq!(
+        of(&format!("{LEAST}{other}{SOURCE}{spool}")),
+        [told("helpdesk", "has its secret"), told("files", "can write to its folder")]
+    );
+    assert!(of(&format!("{LEAST}{SOURCE}{spool}")).is_empty());
+    let named = format!("{LEAST}{other}{SOURCE}account = \"acme\"\n{spool}accounts = [\"acme\"]\n");
+    assert!(of(&named).is_empty());
+}
+
+#[test]
+fn an_event_that_is_told_by_a_header_nobody_signed_is_worth_a_second_look() {
+    let of = |signed: &str| {
+        let lines = format!(
+            "secret = \"s\"\nsignature = \"hmac-sha256\"\nsignature_header = \"X-S\"\nid_header = \"X-Event\"\n\
+             signed = \"{signed}\"\nconversation_id = \"/id\"\nuser_id = \"/x\"\naccount = \"acme\"\n\
+             closed = {{ \"header:X-Event\" = \"closed\" }}"
+        );
+        warnings(&sound(&desk("mapped", &lines)))
+            .iter()
+            .filter(|it| it.key == "sources.desk.closed")
+            .count()
+    };
+    assert_eq!((of("{body}"), of("{id}.{body}")), (1, 0));
+    for kind in ["chatwoot", "zendesk", "intercom", "freshdesk", "helpscout", "front", "zammad"] {
+        let desk = sound(&desk(kind, "secret = \"s\"\naccount = \"acme\""));
+        assert!(warnings(&desk).iter().all(|it| !it.key.starts_with("sources.")), "{kind}");
+    }
+}
+
+#[test]
+fn a_source_takes_a_hundred_notices_a_second_unless_it_says_otherwise() {
+    assert_eq!(sound(&format!("{LEAST}{SOURCE}")).sources[0].rate_limit, 6_000);
+    assert_eq!(sound(&desk("front", "secret = \"s\"")).sources[0].rate_limit, 6_000);
+}
+
+#[test]
 fn a_spool_is_a_folder_of_its_own_without_a_secret() {
     let least = sound(&desk("spool", ""));
     assert!(least.sources.is_empty(), "nothing is posted to a spool");
@@ -220,7 +310,7 @@ surveyd.toml: sources.desk.every = \"1ms\": is out of bounds
 surveyd.toml: sources.other.folder = \"spool\": is another source's folder, too
   give each spool a folder of its own
 surveyd.toml: sources.desk.secret: unknown key
-  remove it; sources.desk takes `name`, `kind`, `account`, `folder`, `every`"
+  remove it; sources.desk takes `name`, `kind`, `account`, `accounts`, `folder`, `every`"
     );
     assert_eq!(
         faults(&desk("spool", "folder = \" \"")),

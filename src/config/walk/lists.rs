@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::config::ValueKind;
+
 use super::Table;
 use crate::config::given::Given;
 use crate::config::lists;
@@ -17,6 +19,13 @@ impl Table<'_, '_> {
                 .variables
                 .keys()
                 .any(|name| *name == variable || name.starts_with(&beginning))
+    }
+
+    /// Whether what is given for `key` is one text or a list of them, not a table.
+    pub fn is_list(&self, key: &str) -> bool {
+        let in_file = self.values.get(key).map(|value| &value.kind);
+        matches!(in_file, Some(ValueKind::Array(_) | ValueKind::String(_)))
+            || self.walk.variables.contains_key(&self.place.child(key).variable)
     }
 
     /// The texts of the table under `key` by their keys; nothing where one of them is at fault.

@@ -40,6 +40,14 @@ impl Test {
         })
     }
 
+    /// The header that it compares with.
+    fn header(&self) -> Option<&str> {
+        match self {
+            Self::SameAs(place) | Self::OtherThan(place) => place.header(),
+            Self::Is(_) | Self::IsNot(_) | Self::Something | Self::Nothing => None,
+        }
+    }
+
     fn is_negative(&self) -> bool {
         match self {
             Self::IsNot(_) | Self::Nothing | Self::OtherThan(_) => true,
@@ -64,6 +72,13 @@ impl Test {
 }
 
 impl Condition {
+    /// The headers that it looks at.
+    pub fn headers(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|(place, tests)| {
+            place.header().into_iter().chain(tests.iter().filter_map(Test::header))
+        })
+    }
+
     pub fn holds(&self, payload: &Payload<'_>) -> bool {
         self.0.iter().all(|(place, tests)| {
             let found = place.find(payload);

@@ -80,6 +80,15 @@ impl Choice {
         Self { take, when: Condition::default(), values: BTreeMap::new(), split: None }
     }
 
+    /// Whether it is taken from a header.
+    pub fn is_of_header(&self) -> bool {
+        match &self.take {
+            Take::At(place) => place.header().is_some(),
+            Take::Is(_) => false,
+            Take::All(places) => places.iter().any(|place| place.header().is_some()),
+        }
+    }
+
     fn texts(&self, payload: &Payload<'_>) -> Vec<String> {
         match &self.take {
             Take::At(place) => {

@@ -68,6 +68,14 @@ impl Place {
         }
     }
 
+    /// The header that it is, in small letters; nothing: it stands in the body.
+    pub fn header(&self) -> Option<&str> {
+        match &self.at {
+            At::Header(name) => Some(name),
+            At::Body(_) => None,
+        }
+    }
+
     /// Whether elements of a list stand there, each a value of its own.
     pub fn is_of_elements(&self) -> bool {
         match &self.at {

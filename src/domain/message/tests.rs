@@ -52,13 +52,75 @@ fn what_a_person_is_called_is_neither_escaped_nor_run() {
 #[test]
 fn a_text_that_is_empty_or_too_long_for_one_person_is_not_sent() {
     let texts = templates("{{ first_name | default('you') }}", &[]);
-    assert_eq!(texts.render(None, &person(json!(" "))), Err(MessageError::Empty { bare: false }));
-    let long = "é".repeat(MESSAGE_CHARACTERS_MAX);
-    assert_eq!(texts.render(None, &person(json!(long))).unwrap(), long);
+    assert_eq!(texts.render(None, &person(json!(""))), Err(MessageError::Empty { bare: false }));
+    let long = "é".repeat(MESSAGE_CHARACTERS_MAX - 64);
+    let texts = templates(&format!("{long}{{{{ first_name }}}}"), &[]);
+    let name = "é".repeat(64);
+    assert_eq!(texts.render(None, &person(json!(name))).unwrap(), long.clone() + &name);
+    let texts = templates(&format!("{long}é{{{{ first_name }}}}"), &[]);
     assert_eq!(
-        texts.render(None, &person(json!(long + "é"))),
+        texts.render(None, &person(json!(name))),
         Err(MessageError::TooLong { characters: 10_001 })
     );
+}
+
+/// Whatever is on record: what was written down before names were tidied is tidied when it is shown.
+#[test]
+fn what_a_notice_brought_brings_no_address_no_line_and_nothing_unseen_into_a_message() {
+    let all = "{{ first_name }}|{{ agent }}|{{ team }}|{{ tags | join(',') }}|{{ language }}|\
+               {{ attributes.note }}|{{ conversation_id }}";
+    let texts = templates(all, &[]);
+    let evil = "Ana\u{1b}\u{202E}\n Lee\u{200B} https://evil.example/x";
+    let variables = BTreeMap::from([
+        ("first_name", json!(evil)),
+        ("agent", json!(evil)),
+        ("team", json!(evil)),
+        ("tags", json!([evil, "www.evil.example"])),
+        ("language", json!(evil)),
+        ("attributes", json!({"note": evil})),
+        ("conversation_id", json!(evil)),
+    ]);
+    let shown = texts.render(None, &variables).unwrap();
+    assert_eq!(shown, "Ana Lee|Ana Lee|Ana Lee|Ana Lee,|Ana Lee|Ana Lee|Ana Lee");
+    let long = json!("é".repeat(9_900));
+    let variables =
+        BTreeMap::from([("first_name", long.clone()), ("attributes", json!({"note": long}))]);
+    assert_eq!(texts.render(None, &variables).unwrap().matches('é').count(), 64 + 200);
+    let greeting = templates("Hi {{ first_name | default('you') }}", &[]);
+    assert_eq!(greeting.render(None, &person(json!("@evil"))).unwrap(), "Hi you");
+}
+
+#[test]
+fn no_template_takes_long_or_fills_the_memory() {
+    let of_sets =
+        format!("{{% set x = 'aaaaaaaaaa' %}}{}{{{{ x }}}}", "{% set x = x ~ x %}".repeat(10));
+    let refused = fault(&of_sets).to_string();
+    assert!(refused.starts_with("line 1: `set`, `with` and `for` put more than 8"), "{refused}");
+    let kept_aside = format!(
+        "{{% set x = 'a' %}}{}{{{{ x }}}}",
+        "{% set x %}{{ x }}{{ x }}{{ x }}{{ x }}{{ x }}{{ x }}{{ x }}{{ x }}{% endset %}"
+            .repeat(100)
+    );
+    let looping =
+        "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}a";
+    let writing = "{% for a in range(3000) %}".to_owned() + &"a".repeat(9_000) + "{% endfor %}";
+    let replaced = "{{ 'a'".to_owned() + &" | replace('a', 'aaaaaaaaaa')".repeat(30) + " }}";
+    let joined = "{{ 'aaaaaaaaaa'".to_owned() + &" | list | join('aaaaaaaaaa')".repeat(30) + " }}";
+    for (template, error) in [
+        (kept_aside.as_str(), MessageError::Endless),
+        (looping, MessageError::TooSlow),
+        (&writing, MessageError::Endless),
+        (&replaced, MessageError::Endless),
+        (&joined, MessageError::Endless),
+    ] {
+        assert_eq!(fault(template), error, "{template:.60}");
+    }
+    assert!(matches!(fault("{{ 'a' * 100000000 }}"), MessageError::Growth { line: 1, .. }));
+    assert!(fault("{{ 'a' | indent(100000000) }}").to_string().contains("indent is unknown"));
+    // What texts are usually written with.
+    let texts = templates("{{ tags | join(', ') }} {{ first_name | replace('-', ' ') }}", &[]);
+    let variables = BTreeMap::from([("first_name", json!("Ana-Lee")), ("tags", json!(["a", "b"]))]);
+    assert_eq!(texts.render(None, &variables).unwrap(), "a, b Ana Lee");
 }
 
 #[test]

@@ -44,7 +44,8 @@ pub fn hear_with(source: &Source, headers: &[(&str, &str)], body: Value) -> Hear
     let header = |name: &str| {
         headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     };
-    let origin = Origin { source: "desk", account: source.account.as_deref(), now: NOW };
+    let (account, accounts) = (source.account.as_deref(), source.accounts.as_slice());
+    let origin = Origin { source: "desk", account, accounts, now: NOW };
     read(source.mapping.as_ref().unwrap(), body, raw.as_bytes(), &header, origin)
         .unwrap_or_else(|faults| panic!("{faults:?}"))
 }
@@ -102,7 +103,7 @@ fn every_field_is_told_with_the_place_that_gave_it() {
     let body =
         json!({"event": "conversation_resolved", "id": 10, "custom_attributes": {"order": 77}});
     let raw = body.to_string();
-    let origin = Origin { source: "desk", account: Some("acme"), now: NOW };
+    let origin = Origin { source: "desk", account: Some("acme"), accounts: &[], now: NOW };
     let (heard, lines) =
         explain(desk.mapping.as_ref().unwrap(), body, raw.as_bytes(), &|_| None, origin);
     let close = closed(heard.unwrap());
@@ -119,9 +120,13 @@ fn every_field_is_told_with_the_place_that_gave_it() {
 fn what_has_no_conversation_is_refused_by_name() {
     let desk = source("chatwoot", "");
     let body = json!({"event": "conversation_resolved"});
-    let origin = Origin { source: "desk", account: None, now: NOW };
+    let origin = Origin { source: "desk", account: None, accounts: &[], now: NOW };
     let faults = read(desk.mapping.as_ref().unwrap(), body, b"{}", &|_| None, origin).unwrap_err();
-    let named: Vec<_> = faults.iter().map(|fault| fault.pointer.as_str()).collect();
+    let named: Vec<_> = faults.first.iter().map(|fault| fault.pointer.as_str()).collect();
     assert_eq!(named, ["conversation_id", "account_id"]);
-    assert!(faults[0].detail.contains("looked at /conversation/id, "), "{}", faults[0].detail);
+    assert!(
+        faults.first[0].detail.contains("looked at /conversation/id, "),
+        "{}",
+        faults.first[0].detail
+    );
 }

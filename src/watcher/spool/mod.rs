@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Intake;
-use super::notice::{self, Said};
+use super::notice::{self, Origin, Said};
 use crate::config;
 use crate::stop::Stopper;
 use crate::store;
@@ -52,6 +52,8 @@ pub enum Error {
 pub struct Spool {
     name: String,
     account: Option<String>,
+    /// The accounts that a line may name; none: any.
+    accounts: Vec<String>,
     folder: PathBuf,
     /// In bytes.
     line_max: usize,
@@ -88,8 +90,8 @@ impl Tally {
 impl Spool {
     /// `folder`: where the source's own folder has been found to be.
     pub fn new(source: &config::Spool, folder: PathBuf, line_max: usize, intake: Intake) -> Self {
-        let (name, account) = (source.name.clone(), source.account.clone());
-        Self { name, account, folder, line_max, intake, held: HashMap::new() }
+        let config::Spool { name, account, accounts, .. } = source.clone();
+        Self { name, account, accounts, folder, line_max, intake, held: HashMap::new() }
     }
 
     pub fn name(&self) -> &str {
@@ -210,12 +212,11 @@ impl Spool {
                 return Ok(Err(format!("is no JSON: {told} at column {column}")));
             }
         };
-        let said = match notice::read(&value, &self.name, self.account.as_deref(), now) {
+        let (account, accounts) = (self.account.as_deref(), self.accounts.as_slice());
+        let said = match notice::read(&value, Origin { source: &self.name, account, accounts, now })
+        {
             Ok(said) => said,
-            Err(faults) => {
-                let told = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
-                return Ok(Err(told.collect::<Vec<_>>().join("; ").trim_start().to_owned()));
-            }
+            Err(faults) => return Ok(Err(faults.to_string())),
         };
         let event_id = Some(event_id(line.number, text, file));
         match said {
@@ -307,7 +308,7 @@ fn event_id(number: u64, text: &[u8], file: Mark) -> String {
 }
 
 fn unknown_account(account: &str) -> String {
-    format!("/data/account there is no account {account:?}")
+    format!("/data/account there is no account {}", notice::shown(account))
 }
 
 fn shown(name: &OsStr) -> String {

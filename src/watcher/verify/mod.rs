@@ -19,7 +19,7 @@ pub use self::passwords::Passwords;
 use crate::config::{self, Algorithm, Encoding, Part, Scheme, TimestampForm};
 use crate::domain::time::Millis;
 
-/// Signatures that are tried in one header; a sender that changes its secret sends two.
+/// Signatures that are tried of one request; a sender that changes its secret sends two.
 const SIGNATURES_MAX: usize = 16;
 
 /// Why a notice is not believed.
@@ -44,8 +44,8 @@ pub struct Verifier {
     keys: Vec<Key>,
 }
 
-/// The header of that name, where there is one that is text.
-pub type Header<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
+/// The headers of that name that are text: a sender may part several signatures among several.
+pub type Headers<'a> = &'a dyn Fn(&str) -> Vec<&'a str>;
 
 impl Verifier {
     /// A verifier for the secrets, which the configuration has found sound; each as bytes.
@@ -63,31 +63,36 @@ impl Verifier {
     }
 
     /// Checks the raw body; in constant time for each signature offered.
-    pub fn verify(&self, header: Header<'_>, body: &[u8], now: Millis) -> Result<(), Unsigned> {
+    pub fn verify(&self, headers: Headers<'_>, body: &[u8], now: Millis) -> Result<(), Unsigned> {
         let scheme = &self.scheme;
         if scheme.algorithm == Algorithm::Nothing {
             return Ok(());
         }
-        let get = |name: &str| header(name).ok_or_else(|| Unsigned::Missing(name.to_owned()));
+        let get = |name: &str| {
+            headers(name).first().copied().ok_or_else(|| Unsigned::Missing(name.to_owned()))
+        };
         let id = scheme.id_header.as_deref().map(get).transpose()?.unwrap_or_default();
         let timestamp = match &scheme.timestamp {
             None => "",
             Some(timestamp) => get(&timestamp.header)?,
         };
-        let signatures = get(&scheme.header)?;
-        if let Some(sent_at) = self.sent_at(header)?
+        let signatures = headers(&scheme.header);
+        if signatures.is_empty() {
+            return Err(Unsigned::Missing(scheme.header.clone()));
+        }
+        if let Some(sent_at) = self.sent_at(headers)?
             && now.0.abs_diff(sent_at.0) > scheme.tolerance.as_millis() as u64
         {
             let header = self.timestamp_header();
             return Err(Unsigned::Stale { header, tolerance: spoken(scheme.tolerance) });
         }
         let signed = self.signed(id, timestamp, body);
-        let offered = match &scheme.separator {
-            Some(separator) => signatures.split(separator.as_str()).take(SIGNATURES_MAX),
-            // It splits nothing, for no header's value holds it.
-            None => signatures.split("\n").take(SIGNATURES_MAX),
-        };
-        let fits = offered
+        // A line's end splits nothing, for no header's value holds it.
+        let separator = scheme.separator.as_deref().unwrap_or("\n");
+        let fits = signatures
+            .into_iter()
+            .flat_map(|header| header.split(separator))
+            .take(SIGNATURES_MAX)
             .filter_map(|offered| offered.strip_prefix(scheme.prefix.as_str()))
             .any(|offered| self.fits(offered, &signed));
         match scheme.algorithm {
@@ -103,18 +108,24 @@ impl Verifier {
     }
 
     /// When the sender says that it made the request; nothing where its scheme does not tell.
-    pub fn sent_at(&self, header: Header<'_>) -> Result<Option<Millis>, Unsigned> {
+    pub fn sent_at(&self, headers: Headers<'_>) -> Result<Option<Millis>, Unsigned> {
         let Some(timestamp) = &self.scheme.timestamp else { return Ok(None) };
-        let Some(text) = header(&timestamp.header) else { return Ok(None) };
+        let Some(text) = headers(&timestamp.header).first().copied() else { return Ok(None) };
         let (at, form) = match timestamp.form {
             TimestampForm::Seconds => (
-                text.parse().ok().and_then(|seconds: i64| seconds.checked_mul(1_000)).map(Millis),
+                whole_number(text).and_then(|seconds| seconds.checked_mul(1_000)).map(Millis),
                 "number of seconds since 1970",
             ),
             TimestampForm::Milliseconds => {
-                (text.parse().ok().map(Millis), "number of milliseconds since 1970")
+                (whole_number(text).map(Millis), "number of milliseconds since 1970")
             }
-            TimestampForm::Rfc3339 => (Millis::from_rfc3339(text).ok(), "RFC 3339 instant"),
+            TimestampForm::Rfc3339 => (
+                // `t`, `z` and a blank are other spellings of the same.
+                Some(text)
+                    .filter(|text| !text.contains(['t', 'z', ' ']))
+                    .and_then(|text| Millis::from_rfc3339(text).ok()),
+                "RFC 3339 instant",
+            ),
         };
         at.map(Some).ok_or_else(|| Unsigned::Timestamp { header: timestamp.header.clone(), form })
     }
@@ -158,6 +169,13 @@ impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Verifier(***)")
     }
+}
+
+/// In its one spelling: without a sign and without zeros before it.
+fn whole_number(text: &str) -> Option<i64> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
+    let has_zeros = text.len() > 1 && text.starts_with('0');
+    text.parse().ok().filter(|_| is_plain && !has_zeros)
 }
 
 /// In letters of one case, as every sender writes them.

@@ -112,11 +112,11 @@ pub fn verifier(kind: &str, secrets: &str, more: &str) -> Verifier {
 }
 
 fn check(verifier: &Verifier, vector: &Vector, at: Millis) -> Result<(), Unsigned> {
-    let header = |name: &str| {
-        let found = vector.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-        found.map(|(_, value)| *value)
+    let headers = |name: &str| {
+        let known = vector.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map(|(_, value)| *value).collect()
     };
-    verifier.verify(&header, vector.body, at)
+    verifier.verify(&headers, vector.body, at)
 }
 
 #[test]
@@ -150,6 +150,53 @@ fn several_signatures_of_standard_webhooks_stand_in_one_header() {
     let key = standard_key(vector.secret).unwrap();
     let verifier = Verifier::new(Scheme::standard(), &[key]).unwrap();
     assert_eq!(check(&verifier, &vector, NEW_YEAR), Ok(()));
+}
+
+#[test]
+fn several_signatures_may_stand_in_headers_of_their_own() {
+    let first = vectors().remove(0);
+    let key = standard_key(first.secret).unwrap();
+    let verifier = Verifier::new(Scheme::standard(), &[key]).unwrap();
+    let fits = first.headers[2].1;
+    for others in [["v1,AAAA", fits], [fits, "v1,AAAA"], ["v1a,zzzz v1,AAAA", fits]] {
+        let mut vector = vectors().remove(0);
+        vector.headers[2].1 = others[0];
+        vector.headers.push(("Webhook-Signature", others[1]));
+        assert_eq!(check(&verifier, &vector, NEW_YEAR), Ok(()), "{others:?}");
+    }
+    let many = vec!["v1,AAAA"; SIGNATURES_MAX].join(" ");
+    let mut vector = vectors().remove(0);
+    vector.headers[2].1 = many.leak();
+    vector.headers.push(("webhook-signature", fits));
+    assert!(check(&verifier, &vector, NEW_YEAR).is_err(), "no more are tried than before");
+}
+
+#[test]
+fn a_timestamp_has_one_spelling() {
+    for vector in vectors() {
+        let secret = format!("secret = \"{}\"", vector.secret);
+        let verifier = verifier(vector.kind, &secret, "");
+        let Some(timestamp) = verifier.scheme.timestamp.clone() else { continue };
+        let header = timestamp.header;
+        let place = vector.headers.iter().position(|(name, _)| name.eq_ignore_ascii_case(&header));
+        let place = place.unwrap();
+        let text = vector.headers[place].1;
+        for other in [
+            format!("+{text}"),
+            format!("0{text}"),
+            format!("-{text}"),
+            format!("{text}.0"),
+            format!("{text} "),
+            text.to_lowercase().replace(['t', 'z'], " "),
+            String::new(),
+        ] {
+            let mut vector = vectors().into_iter().find(|it| it.kind == vector.kind).unwrap();
+            vector.headers[place].1 = other.clone().leak();
+            let refused = check(&verifier, &vector, vector.at);
+            let is_timestamp = matches!(refused, Err(Unsigned::Timestamp { .. }));
+            assert!(is_timestamp || other == text, "{} {other:?}: {refused:?}", vector.kind);
+        }
+    }
 }
 
 #[test]
@@ -211,7 +258,9 @@ fn why_a_notice_is_not_believed_is_said() {
 fn a_secret_in_a_header_is_borne_in_any_of_its_forms() {
     let verifier = verifier("freshdesk", "secret = \"surveyd:password\"", "");
     let bears = |value: &'static str| {
-        verifier.verify(&|name| (name == "Authorization").then_some(value), b"", NEW_YEAR).is_ok()
+        let headers =
+            |name: &str| (name == "Authorization").then_some(value).into_iter().collect::<Vec<_>>();
+        verifier.verify(&headers, b"", NEW_YEAR).is_ok()
     };
     for right in ["surveyd:password", "Bearer surveyd:password", "Basic c3VydmV5ZDpwYXNzd29yZA=="] {
         assert!(bears(right), "{right}");
@@ -232,7 +281,7 @@ fn a_secret_in_a_header_is_borne_in_any_of_its_forms() {
 fn nothing_is_checked_only_where_it_is_said() {
     let more = "signature = \"none\"\nclosed = { \"/s\" = \"closed\" }\nconversation_id = \"/id\"\nuser_id = \"/x\"";
     let verifier = verifier("mapped", "", more);
-    assert_eq!(verifier.verify(&|_| None, b"{}", NEW_YEAR), Ok(()));
+    assert_eq!(verifier.verify(&|_| Vec::new(), b"{}", NEW_YEAR), Ok(()));
 }
 
 /// xorshift: the same mutations at every run.
@@ -293,11 +342,11 @@ fn of_ten_thousand_mutations_of_each_signed_request_none_is_believed() {
                 }
                 _ => body = mutated(&body, &mut dice),
             }
-            let header = |name: &str| {
-                let found = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-                found.and_then(|(_, value)| std::str::from_utf8(value).ok())
+            let all = |name: &str| {
+                let known = headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+                known.filter_map(|(_, value)| std::str::from_utf8(value).ok()).collect()
             };
-            let answer = verifier.verify(&header, &body, vector.at);
+            let answer = verifier.verify(&all, &body, vector.at);
             assert!(answer.is_err(), "{} round {round}: {headers:?}", vector.kind);
         }
     }

@@ -201,7 +201,13 @@ impl Stage {
     pub fn spool(&self, folder: &Path, line_max: usize) -> Spool {
         spool::prepare(folder).unwrap();
         let (name, account) = ("files".to_owned(), Some("acme".to_owned()));
-        let source = config::Spool { name, account, folder: folder.to_owned(), every: BREATH };
+        let source = config::Spool {
+            name,
+            account,
+            accounts: Vec::new(),
+            folder: folder.to_owned(),
+            every: BREATH,
+        };
         Spool::new(&source, folder.to_owned(), line_max, self.intake.clone())
     }
 

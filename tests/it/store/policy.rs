@@ -273,3 +273,12 @@ fn no_order_of_closes_and_accounts_breaks_a_throttle() {
         })?;
     });
 }
+
+#[tokio::test]
+async fn a_new_database_has_no_ids_to_tell_of() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.store.respelt().await.unwrap(), (Vec::new(), 0));
+        bench.store.forget_respelt().await.unwrap();
+    })
+    .await;
+}

@@ -308,6 +308,22 @@ async fn what_was_said_while_nobody_took_deliveries_ends_no_talk() {
     no_call_too_many(&stage);
 }
 
+/// Whoever has deliveries missed all the time must not keep the list from being read.
+#[tokio::test]
+async fn what_is_missed_again_and_again_puts_no_reading_off() {
+    let mut stage = Stage::set(Setup { sources: WEBHOOK, ..Setup::default() }).await;
+    stage.pass(minutes(1)).await;
+    let ben = talk(&mut stage, BEN).await;
+    let before = stage.calls(Call::DirectMessages);
+    for _ in 0..90 * 15 {
+        stage.talks[0].miss();
+        stage.pass(seconds(4)).await;
+    }
+    assert!(stage.calls(Call::DirectMessages) > before, "nothing is read");
+    assert_eq!((stage.state(&ben).await.as_str(), stage.prompted(BEN)), ("sent", 1));
+    no_call_too_many(&stage);
+}
+
 #[tokio::test]
 async fn a_list_that_x_refuses_pauses_nobody_and_is_read_once_it_can() {
     let error = |status, code, words| Fault::instead(Scripted::error(status, code, words));

@@ -23,7 +23,7 @@ fn chatwoot() -> Value {
 fn chatwoot_closes() {
     let desk = source("chatwoot", "");
     let heard = hear_with(&desk, &[("X-Chatwoot-Delivery", "d-1")], chatwoot());
-    assert_eq!(event_id(&heard), "d-1");
+    assert_eq!(event_id(&heard), "d-1 closed 10");
     let close = closed(heard);
     assert_eq!((close.conversation_id.as_str(), close.person()), ("10", "343434343434"));
     assert_eq!(close.closed_at.rfc3339(), "2021-07-23T18:05:20.120Z");
@@ -281,8 +281,7 @@ fn helpscout_closes_and_reopens() {
         "closedBy": 14, "closedByUser": {"id": 14, "type": "user"}, "tags": [{"id": 9, "tag": "vip"}],
         "primaryCustomer": {"id": 238, "first": "Ana"},
         "customFields": [{"id": 8, "name": "X user id", "value": "343434343434", "text": "343434343434"}]});
-    let event = |name: &str, body: Value| hear_with(&desk, &[("X-HelpScout-Event", name)], body);
-    let close = closed(event("convo.status", body.clone()));
+    let close = closed(hear(&desk, body.clone()));
     assert_eq!((close.conversation_id.as_str(), close.person()), ("42", "343434343434"));
     assert_eq!(
         (close.notice.agent.as_deref(), close.notice.closed_by),
@@ -292,12 +291,54 @@ fn helpscout_closes_and_reopens() {
         (close.notice.tags, close.notice.first_name.as_deref()),
         (vec!["vip".to_owned()], Some("Ana"))
     );
-    assert_eq!(closed(event("convo.merged", body.clone())).notice.closed_by, Some(ClosedBy::Bulk));
     closed(hear(&desk, json!({"id": 42, "status": "closed"})));
-    reopened(event("convo.status", with(body.clone(), "/status", json!("active"))));
-    reopened(event("convo.customer.reply.created", body.clone()));
-    for other in ["convo.tags", "convo.note.created", "satisfaction.ratings"] {
-        assert!(is_ignored(&event(other, body.clone())));
+    for status in ["active", "open", "pending", "spam"] {
+        reopened(hear(&desk, with(body.clone(), "/status", json!(status))));
+    }
+    for other in [json!({"id": 42}), json!({"id": 7, "rating": "Great", "ticketId": 42})] {
+        assert!(is_ignored(&hear(&desk, other)));
+    }
+}
+
+/// What is not signed, whoever writes it: an event's name, and an event's id.
+#[test]
+fn a_header_decides_nothing_that_opens_or_closes() {
+    let helpscout =
+        (json!({"id": 42, "status": "closed", "closedAt": "2026-11-22T07:00:00Z"}), "/status");
+    let ticket = json!({"id": 81, "state": "closed", "close_at": "2026-11-22T07:00:00Z"});
+    let zammad = (json!({"ticket": ticket}), "/ticket/state");
+    for (kind, (body, status), open) in
+        [("helpscout", helpscout, "active"), ("zammad", zammad, "open")]
+    {
+        let desk = source(kind, "");
+        let bare = hear(&desk, body.clone());
+        for event in ["convo.status", "convo.customer.reply.created", "convo.merged", "open", ""] {
+            let names = ["X-HelpScout-Event", "X-Zammad-Trigger", "X-Event"];
+            let headers = names.map(|name| (name, event));
+            let heard = hear_with(&desk, &headers, body.clone());
+            assert_eq!(heard, bare, "{kind} {event}");
+            reopened(hear_with(&desk, &headers, with(body.clone(), status, json!(open))));
+        }
+    }
+    // One id of a delivery, and two conversations: neither is taken for the other.
+    for (kind, header, one, other) in [
+        (
+            "chatwoot",
+            "X-Chatwoot-Delivery",
+            json!({"event": "conversation_resolved", "id": 10, "updated_at": 1_795_334_300}),
+            json!({"event": "conversation_resolved", "id": 11, "updated_at": 1_795_334_300}),
+        ),
+        (
+            "zammad",
+            "X-Zammad-Delivery",
+            json!({"ticket": {"id": 81, "state": "closed", "close_at": "2026-11-22T07:00:00Z"}}),
+            json!({"ticket": {"id": 81, "state": "open", "updated_at": "2026-11-22T07:30:00Z"}}),
+        ),
+    ] {
+        let desk = source(kind, "");
+        let of = |body: Value| event_id(&hear_with(&desk, &[(header, "d-1")], body)).to_owned();
+        assert_eq!(of(one.clone()), of(one.clone()));
+        assert_ne!(of(one), of(other));
     }
 }
 
@@ -349,7 +390,7 @@ fn zammad_closes_and_reopens() {
         "updated_by": {"id": 5, "login": "emma@acme.example", "roles": ["Agent"]},
         "customer": {"id": 8, "firstname": "Emily", "x_user_id": "343434343434"}}, "article": {"id": 104}});
     let heard = hear_with(&desk, &[("X-Zammad-Delivery", "z-1")], body.clone());
-    assert_eq!(event_id(&heard), "z-1");
+    assert_eq!(event_id(&heard), "z-1 closed 81");
     let close = closed(heard);
     assert_eq!((close.conversation_id.as_str(), close.person()), ("81", "343434343434"));
     assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:00:00Z");

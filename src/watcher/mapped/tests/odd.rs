@@ -68,7 +68,7 @@ proptest! {
         for kind in KINDS {
             let desk = source(kind, "");
             let raw = body.to_string();
-            let origin = Origin { source: "desk", account: None, now: NOW };
+            let origin = Origin { source: "desk", account: None, accounts: &[], now: NOW };
             let _ = explain(desk.mapping.as_ref().unwrap(), body.clone(), raw.as_bytes(), &|_| None, origin);
         }
     }
