@@ -20,6 +20,7 @@ pub use results::facts;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -143,7 +144,10 @@ pub fn run() -> ExitCode {
     let done = runtime.context("the runtime cannot be started").and_then(|runtime| {
         // Boxed, or each kind of runtime would hold all commands once more.
         let command: LocalBoxFuture<'_, _> = Box::pin(dispatch(arguments));
-        runtime.block_on(command)
+        let done = runtime.block_on(command);
+        // What still reads an answer, or asks for a name's address, has nobody to tell any more.
+        runtime.shutdown_timeout(Duration::from_millis(200));
+        done
     });
     match done {
         Ok(code) => code,

@@ -202,7 +202,7 @@ def is_small(stage):
 def test_no_page_of_events_makes_it_large_or_slow_to_stop(tmp_path, shape):
     stage = Stage(tmp_path, {"events.json": (200, PAGES[shape]())})
     stage.close()
-    stage.asked("events.json", 4)
+    stage.asked("events.json", 2)
     is_small(stage)
 
 
@@ -213,7 +213,7 @@ def test_no_other_answer_makes_it_large(tmp_path, path, shape):
     stage = Stage(tmp_path, {path: (200, ANSWERS[shape]())}, can_dm)
     for number in range(8):
         stage.close(f"c-{number}", str(100 + number))
-    stage.asked(path, 4)
+    stage.asked(path, 2)
     is_small(stage)
 
 

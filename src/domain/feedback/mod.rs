@@ -190,6 +190,11 @@ impl Feedback {
         self.words.texts.first().or_else(|| self.hints.texts.first())
     }
 
+    /// How many bytes its texts have.
+    pub fn weight(&self) -> usize {
+        [&self.words, &self.hints, &self.refuted].map(Told::weight).iter().sum()
+    }
+
     /// The distinct `updated_at` seen.
     pub fn updates(&self) -> BTreeSet<Millis> {
         &self.words.updates | &self.hints.updates

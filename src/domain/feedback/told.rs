@@ -71,6 +71,12 @@ impl Told {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// How many bytes its texts have.
+    pub fn weight(&self) -> usize {
+        let raw = self.object.as_ref().map_or(0, |object| object.raw.len());
+        raw + self.texts.0.keys().map(String::len).sum::<usize>()
+    }
 }
 
 /// The values told of a part that X calls immutable: one, unless X contradicts itself. Each with the
