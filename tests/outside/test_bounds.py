@@ -53,6 +53,11 @@ name = "helpdesk"
 kind = "standard"
 account = "acme"
 secret = { file = "helpdesk-secret" }
+
+[[sources]]
+name = "talks"
+kind = "dm_inactivity"
+account = "acme"
 """
 
 
@@ -207,7 +212,7 @@ def test_no_page_of_events_makes_it_large_or_slow_to_stop(tmp_path, shape):
 
 
 @pytest.mark.parametrize("shape", ANSWERS)
-@pytest.mark.parametrize("path", ["create.json", "friendships/show.json", "feedback/show", "users"])
+@pytest.mark.parametrize("path", ["create.json", "friendships/show.json", "feedback/show", "users", "list.json"])
 def test_no_other_answer_makes_it_large(tmp_path, path, shape):
     can_dm = "users_v2" if path == "users" else "friendships_show"
     stage = Stage(tmp_path, {path: (200, ANSWERS[shape]())}, can_dm)
