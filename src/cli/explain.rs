@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::decisions::{Entry, entries};
 use super::{Context, print_json, table};
+use crate::domain::budget::Call;
 use crate::domain::id::UserId;
 use crate::domain::policy::DAY;
 use crate::domain::survey::State;
@@ -137,6 +138,14 @@ async fn account_waits(
     if status.prompts_of_day >= limit {
         let from = status.oldest_of_day.map_or(now, |oldest| oldest.plus(DAY)).rfc3339();
         waits.push(format!("account {name} has sent its {limit} prompts of the day; next {from}"));
+    }
+    for call in [Call::Create, Call::FriendshipsShow, Call::Users] {
+        if let Some(until) = store.calls_free_at(name, call, now).await? {
+            let (endpoint, until) = (call.endpoint(), until.rfc3339());
+            waits.push(format!(
+                "X's limit of {endpoint} is reached: account {name} makes no such call until {until}"
+            ));
+        }
     }
     if let Some(restored_at) = store.progress(name).await?.restored_at {
         let at = restored_at.rfc3339();

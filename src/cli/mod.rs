@@ -20,6 +20,7 @@ pub use results::facts;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -90,7 +91,7 @@ const EXIT_IO: u8 = 74;
 const EXIT_USAGE: u8 = 2;
 
 /// How long the end of the process waits for threads that are still busy.
-const LEFT_OVER: std::time::Duration = std::time::Duration::from_millis(300);
+const LEFT_OVER: Duration = Duration::from_millis(300);
 
 /// Something on the command line that cannot be meant.
 #[derive(Debug, thiserror::Error)]

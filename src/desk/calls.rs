@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tracing::warn;
 
 use super::Desk;
-use crate::domain::budget::{Call, Told};
+use crate::domain::budget::{Call, Told, WINDOW};
 use crate::domain::time::Millis;
 use crate::store;
 
@@ -14,7 +14,7 @@ impl Desk {
     /// when the next may be made.
     pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Result<u32, Millis>> {
         let taken = self.store.take_calls(self.name(), call, wanted, self.x_now_at_least()).await?;
-        Ok(taken.map_err(|until| self.by_our_clock(until)))
+        Ok(taken.map_err(|until| self.waits(call, until)))
     }
 
     /// The same of calls that are spread evenly, so many a minute; it may be none.
@@ -25,7 +25,7 @@ impl Desk {
     ) -> store::Result<Result<u32, Millis>> {
         let now = self.x_now_at_least();
         let taken = self.store.take_paced_calls(self.name(), call, wanted, now).await?;
-        Ok(taken.map_err(|until| self.by_our_clock(until)))
+        Ok(taken.map_err(|until| self.waits(call, until)))
     }
 
     /// How many of them may be made now.
@@ -37,7 +37,7 @@ impl Desk {
     /// When the next call may be made; `None`: now.
     pub async fn calls_free_at(&self, call: Call) -> store::Result<Option<Millis>> {
         let until = self.store.calls_free_at(self.name(), call, self.x_now_at_least()).await?;
-        Ok(until.map(|until| self.by_our_clock(until)))
+        Ok(until.map(|until| self.waits(call, until)))
     }
 
     pub async fn calls_left(&self, call: Call) -> store::Result<u32> {
@@ -51,32 +51,41 @@ impl Desk {
 
     /// Keeps what X's headers said of a limit.
     pub async fn hear(&self, call: Call, told: Option<Told>, under_way: u32) -> store::Result<()> {
-        match told {
-            Some(told) => {
-                self.store
-                    .hear_limit(self.name(), call, told, under_way, self.x_now_at_least())
-                    .await
-            }
-            None => Ok(()),
+        let Some(told) = told else { return Ok(()) };
+        let now = self.x_now_at_least();
+        self.store.hear_limit(self.name(), call, told, under_way, now).await?;
+        if told.remaining <= under_way {
+            // Where nothing is left, it is said.
+            self.calls_free_at(call).await?;
         }
+        Ok(())
     }
 
     /// Makes no more calls of a kind for a while, after a 429. The end of it.
     pub async fn hold(&self, call: Call, reset_at: Option<Millis>) -> store::Result<Millis> {
         let now = self.x_now_at_least();
         let until = self.store.hold_calls(self.name(), call, reset_at, now).await?;
-        let until = self.by_our_clock(until);
-        warn!(
-            event = "budget.exhausted",
-            account = self.name(),
-            call = call.as_str(),
-            until = until.rfc3339(),
-            "X limits {}: account {} makes no such call until {}",
-            call.as_str(),
-            self.name(),
-            until.rfc3339(),
-        );
-        Ok(until)
+        Ok(self.waits(call, until))
+    }
+
+    /// Until when, by our clock, calls of a kind wait that may be made from an instant of X's clock on.
+    /// Says so once a window, whatever has spent them: our own count, X's headers or its refusal.
+    fn waits(&self, call: Call, until_at_x: Millis) -> Millis {
+        let until = self.by_our_clock(until_at_x);
+        if self.said.is_news_of_limit(call.as_str(), self.now(), until, WINDOW) {
+            warn!(
+                event = "budget.exhausted",
+                account = self.name(),
+                call = call.as_str(),
+                endpoint = call.endpoint(),
+                until = until.rfc3339(),
+                "X's limit of {} is reached: account {} makes no such call until {}",
+                call.endpoint(),
+                self.name(),
+                until.rfc3339(),
+            );
+        }
+        until
     }
 }
 

@@ -41,14 +41,83 @@ impl Trouble {
     }
 }
 
-/// What the log has said already and would only repeat: until when something waits, by what it is.
+/// What the log has said already and would only repeat: when, and until when something waits, by what
+/// it is.
 #[derive(Clone, Debug, Default)]
-pub struct Said(Arc<Mutex<BTreeMap<&'static str, Millis>>>);
+pub struct Said(Arc<Mutex<BTreeMap<&'static str, (Millis, Millis)>>>);
+
+/// How far X's clock may seem to move between two answers.
+const CLOCK_SLACK: Duration = Duration::from_secs(2);
 
 impl Said {
     /// Whether it is news that `what` waits until then.
     pub fn is_news(&self, what: &'static str, until: Millis) -> bool {
         let mut said = self.0.lock().expect("no holder of this lock can panic");
-        said.insert(what, until).is_none_or(|before| until > before)
+        said.insert(what, (Millis(i64::MIN), until)).is_none_or(|(_, before)| until > before)
+    }
+
+    /// Whether it is news that a limit holds until then. It is once a window, however often the limit
+    /// is met; a longer wait than the one that was said is news at once.
+    pub fn is_news_of_limit(
+        &self,
+        what: &'static str,
+        now: Millis,
+        until: Millis,
+        window: Duration,
+    ) -> bool {
+        let mut said = self.0.lock().expect("no holder of this lock can panic");
+        let is_news = said.get(what).is_none_or(|(said_at, before)| {
+            // The clock was set back since.
+            now < *said_at
+                || until > *before
+                    && (now >= said_at.plus(window)
+                        || until.since(now) > before.since(*said_at) + CLOCK_SLACK)
+        });
+        if is_news {
+            said.insert(what, (now, until));
+        }
+        is_news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000;
+    const WINDOW: Duration = Duration::from_secs(15 * 60);
+
+    fn is_news(said: &Said, now: i64, until: i64) -> bool {
+        said.is_news_of_limit("events", Millis(now), Millis(until), WINDOW)
+    }
+
+    #[test]
+    fn a_limit_is_said_once_a_window() {
+        let said = Said::default();
+        assert!(is_news(&said, 0, 15 * MINUTE));
+        assert!(!is_news(&said, MINUTE, 15 * MINUTE), "the same window");
+        assert!(!is_news(&said, MINUTE, 15 * MINUTE + 900), "by a clock told to the second");
+        assert!(!is_news(&said, 15 * MINUTE - 1, 16 * MINUTE - 1), "a minute's calls came free");
+        assert!(is_news(&said, 15 * MINUTE + 1, 30 * MINUTE), "the next window");
+        assert!(is_news(&said, 15 * MINUTE + 2, 40 * MINUTE), "a longer wait than was said");
+        assert!(said.is_news_of_limit("show", Millis(0), Millis(MINUTE), WINDOW), "another limit");
+    }
+
+    #[test]
+    fn waits_that_double_are_each_said() {
+        let said = Said::default();
+        let (mut now, mut wait) = (0, 5_000);
+        for _ in 0..8 {
+            assert!(is_news(&said, now, now + wait), "{wait}");
+            now += wait;
+            wait *= 2;
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_silences_nothing() {
+        let said = Said::default();
+        assert!(is_news(&said, 1_000 * MINUTE, 1_015 * MINUTE));
+        assert!(is_news(&said, 0, 15 * MINUTE));
     }
 }

@@ -49,6 +49,20 @@ impl Call {
         }
     }
 
+    /// The endpoint that it goes to.
+    pub fn endpoint(self) -> &'static str {
+        match self {
+            Self::Create => "feedback/create",
+            Self::Events => "feedback/events",
+            Self::Show => "feedback/show",
+            Self::FriendshipsShow => "friendships/show",
+            Self::Users => "users",
+            Self::VerifyCredentials => "account/verify_credentials",
+            Self::DirectMessages => "direct_messages/events/list",
+            Self::DmEvents => "dm_events",
+        }
+    }
+
     /// Calls that X allows a user in 15 minutes (X's pages of the endpoints).
     pub fn limit(self) -> u32 {
         match self {
@@ -186,13 +200,17 @@ impl Window {
     pub fn is_news(&self, told: Told, under_way: u32, limit: u32, now: Millis) -> bool {
         let heard = told.limit.map_or(self.allowed(limit), |told| told.min(limit));
         heard != self.allowed(limit)
+            || told.remaining > 0 && self.holds > 0
             || told.remaining.saturating_sub(under_way) < self.left(limit, now)
     }
 
     /// Believes X's headers where they say less than our own count. `under_way` is how many other
     /// calls have been taken whose answers are not in yet.
     pub fn hear(&mut self, told: Told, under_way: u32, now: Millis) {
-        self.holds = 0;
+        // A refusal bears headers, too.
+        if told.remaining > 0 {
+            self.holds = 0;
+        }
         self.limit = told.limit.or(self.limit);
         let told = Told { reset_at: believable(told.reset_at, now), ..told };
         if told.reset_at <= now {

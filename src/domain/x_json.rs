@@ -1,10 +1,134 @@
-//! X's JSON, read as far as it can be.
+//! X's JSON, read as far as it can be, and never into more memory than it is worth.
+//!
+//! A [`Value`] takes many times the room of its text, so only what is small becomes one ([`small`]).
+//! What is large is taken apart into texts: [`text`] a body, [`members`] an object, [`items`] a list.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 use serde_json::{Error, Map, Value};
+
+/// The most that is read into a [`Value`], in bytes.
+pub const SMALL_MOST: usize = 64 * 1024;
+
+/// A body as text, to be taken apart by [`whole`]. What is no UTF-8 becomes U+FFFD, and so does half a
+/// character.
+pub fn text(body: &[u8]) -> Cow<'_, str> {
+    match whole_characters(body) {
+        Cow::Borrowed(body) => String::from_utf8_lossy(body),
+        Cow::Owned(body) => Cow::Owned(match String::from_utf8(body) {
+            Ok(text) => text,
+            Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        }),
+    }
+}
+
+/// The one value of a text; `None` where it is no JSON.
+pub fn whole(text: &str) -> Option<&RawValue> {
+    serde_json::from_str(text).ok()
+}
+
+/// The value, where it is small.
+pub fn small(raw: &RawValue) -> Option<Value> {
+    let text = raw.get();
+    if text.len() > SMALL_MOST {
+        return None;
+    }
+    read(text.as_bytes()).ok()
+}
+
+/// The members of an object that bear these names, in their order; of two that bear the same, the
+/// last. `None`: it is no object.
+pub fn members<'a, const N: usize>(
+    object: &'a RawValue,
+    names: [&str; N],
+) -> Option<[Option<&'a RawValue>; N]> {
+    struct Named<'n, const N: usize>([&'n str; N]);
+
+    impl<'de, const N: usize> Visitor<'de> for Named<'_, N> {
+        type Value = [Option<&'de RawValue>; N];
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = [None; N];
+            while let Some(Name(name)) = map.next_key()? {
+                match self.0.iter().position(|wanted| *wanted == name) {
+                    Some(place) => found[place] = Some(map.next_value()?),
+                    None => {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    let mut reader = serde_json::Deserializer::from_str(object.get());
+    reader.deserialize_map(Named(names)).ok()
+}
+
+/// A name, without a copy where none is needed.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The first item of a list; `None` where it is no list or an empty one.
+pub fn first(list: &RawValue) -> Option<&RawValue> {
+    struct First;
+
+    impl<'de> Visitor<'de> for First {
+        type Value = Option<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+            let first = items.next_element()?;
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(first)
+        }
+    }
+
+    serde_json::Deserializer::from_str(list.get()).deserialize_seq(First).ok()?
+}
+
+/// The items of a list; `None` where it is no list, or has more than `most`.
+pub fn items(list: &RawValue, most: usize) -> Option<Vec<&RawValue>> {
+    struct Few(usize);
+
+    impl<'de> Visitor<'de> for Few {
+        type Value = Vec<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            write!(f, "a list of at most {} items", self.0)
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+            let mut few = Vec::new();
+            while let Some(item) = items.next_element()? {
+                if few.len() == self.0 {
+                    return Err(de::Error::invalid_length(few.len() + 1, &self));
+                }
+                few.push(item);
+            }
+            Ok(few)
+        }
+    }
+
+    serde_json::Deserializer::from_str(list.get()).deserialize_seq(Few(most)).ok()
+}
+
+/// The text without what is beyond so many bytes, whole characters only.
+pub fn cut(text: &str, most: usize) -> &str {
+    &text[..text.floor_char_boundary(most)]
+}
 
 /// Reads a body. An escape that stands for half a character (`\ud83d` alone, as of a text that was
 /// cut between the halves of one) is read as U+FFFD, and what no [`Value`] can hold (a number
@@ -109,6 +233,31 @@ mod tests {
         }
         let nothing_but = read(deep.as_bytes()).unwrap();
         assert!(nothing_but.is_array());
+    }
+
+    #[test]
+    fn a_large_body_is_taken_apart_without_becoming_a_value() {
+        let deep = format!("{}7{}", "[".repeat(100_000), "]".repeat(100_000));
+        let body = format!(r#"{{"a":1,"odd":{deep},"half":"\ud83d","list":[1,{{"b":2}}],"a":3}}"#);
+        let body = text(body.as_bytes());
+        let [a, half, list, none] =
+            members(whole(&body).unwrap(), ["a", "half", "list", "none"]).unwrap();
+        assert_eq!((a.unwrap().get(), half.unwrap().get()), ("3", r#""\ufffd""#));
+        assert!(none.is_none());
+        let list = list.unwrap();
+        assert_eq!(first(list).unwrap().get(), "1");
+        let all = items(list, 2).unwrap();
+        assert_eq!(small(all[1]).unwrap()["b"], 2);
+        assert!(items(list, 1).is_none() && items(all[1], 1).is_none() && first(all[1]).is_none());
+        assert!(members(list, ["a"]).is_none());
+        assert!(small(whole(&format!("\"{}\"", "x".repeat(SMALL_MOST))).unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_body_that_is_no_utf_8_spoils_only_what_is_not() {
+        let body = text(b"{\"a\":\"x\xffy\",\"b\":7}");
+        let [a, b] = members(whole(&body).unwrap(), ["a", "b"]).unwrap();
+        assert_eq!((a.unwrap().get(), b.unwrap().get()), ("\"x\u{FFFD}y\"", "7"));
     }
 
     #[test]

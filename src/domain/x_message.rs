@@ -71,10 +71,13 @@ pub fn delivered(body: &Value) -> Option<Delivery> {
     Some(Delivery { to: text(to)?, messages })
 }
 
-/// A string, or a number written as one.
+/// Bytes. X's ids have 19 digits.
+const ID_MOST: usize = 64;
+
+/// A string, or a number written as one; one that is too long for an id is none.
 fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => Some(text.clone()).filter(|text| text.len() <= ID_MOST),
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }

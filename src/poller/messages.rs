@@ -124,8 +124,7 @@ impl Messages {
                 words.to_string()
             }
             Error::Limited { reset_at } => {
-                let (call, now) = (Call::DirectMessages, desk.x_now_at_least());
-                desk.store.hold_calls(desk.name(), call, *reset_at, now).await?;
+                desk.hold(Call::DirectMessages, *reset_at).await?;
                 error.to_string()
             }
             Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_) => {

@@ -4,6 +4,7 @@
 //! What is remembered here can be lost: it costs a refused call, or one more turn of a circle.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use tracing::warn;
@@ -30,8 +31,9 @@ const CALLS_COUNTED_TO: Duration = Duration::from_secs(2 * 60);
 #[derive(Debug, Default)]
 pub struct Walk {
     range: Option<Range>,
-    /// The cursors that this window's pages were asked with.
-    asked: HashSet<String>,
+    /// The cursors that this window's pages were asked with, by their hashes: a cursor may be long.
+    asked: HashSet<u64>,
+    hashing: RandomState,
     pub pages: u32,
     pub updates: usize,
     /// What the fold did not know yet, in this window and those before it.
@@ -76,7 +78,9 @@ impl Walk {
     /// Why the window cannot be read to its end by the next cursor, where that is so.
     fn goes_astray(&self, next_cursor: Option<&str>) -> Option<&'static str> {
         match next_cursor {
-            Some(next) if self.asked.contains(next) => Some("X's pages of events go in a circle"),
+            Some(next) if self.asked.contains(&self.hashing.hash_one(next)) => {
+                Some("X's pages of events go in a circle")
+            }
             Some(_) if self.pages >= PAGES_MAX => Some("X's pages of events have no end"),
             Some(_) | None => None,
         }
@@ -159,7 +163,7 @@ fn heard(walk: &mut Walk, cursor: Option<&str>, page: EventsPage, now: Millis) -
     walk.failures = 0;
     walk.pages += 1;
     walk.updates += page.updates.len();
-    walk.asked.extend(cursor.map(str::to_owned));
+    walk.asked.extend(cursor.map(|cursor| walk.hashing.hash_one(cursor)));
     match walk.goes_astray(page.next_cursor.as_deref()) {
         Some(why) => Asked::Lost { why: why.to_owned(), page, not_before: now },
         None => Asked::Page(page),

@@ -96,6 +96,7 @@ impl Ledger {
         let of_group = prompts.iter().filter(|prompt| prompt.group == group || own(prompt));
         let of_day = prompts.iter().filter(|prompt| own(prompt) && prompt.at > now.minus(DAY));
         History {
+            is_last_uncertain: false,
             last_to_person: of_group.map(|prompt| prompt.at).max(),
             day_to_person: count(of_day.count()),
             day_of_account,

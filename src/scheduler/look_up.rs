@@ -114,10 +114,14 @@ async fn judge(
     if !is_away(Some(&person)) {
         desk.sending_trouble.over();
     }
-    let event = match person {
+    let (event, why) = match person {
         Ok(Ok(x::CanDm)) => return Ok(Some(leased)),
-        Ok(Err(reason)) | Err(Error::Person { reason, .. }) => Event::Suppressed(reason),
-        Err(Error::Request(words)) => Event::Refused(words),
+        Ok(Err(reason)) => (Event::Suppressed(reason), Some(words(reason).to_owned())),
+        Err(Error::Person { reason, words }) => {
+            let why = format!("{}: X refuses to look the person up: {words}", reason.as_str());
+            (Event::Suppressed(reason), Some(why))
+        }
+        Err(Error::Request(words)) => (Event::Refused(words), None),
         Err(Error::Account(words)) => {
             desk.pause(&words).await?;
             return put_off_one(desk, leased, desk.now()).await;
@@ -148,13 +152,22 @@ async fn judge(
             return Ok(None);
         }
     };
-    match desk.store.end(leased, event, desk.now()).await {
+    match desk.store.end(leased, event, why, desk.now()).await {
         Ok(survey) => tell_end(&survey),
         // Reopened or cancelled since it was claimed: whoever did it has said so.
         Err(store::Error::LeaseLost(_)) => {}
         Err(error) => return Err(error),
     }
     Ok(None)
+}
+
+/// What a look-up has told, as the survey's history says it.
+fn words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::CannotDm => "cannot_dm: X says that the account cannot message the person",
+        Reason::Suspended => "suspended: X says that the person is suspended",
+        other => other.as_str(),
+    }
 }
 
 async fn put_off_one(desk: &Desk, leased: Leased, until: Millis) -> Result<Option<Leased>> {

@@ -119,11 +119,12 @@ async fn room(desk: &Desk) -> Result<Room> {
     let limit = i64::from(desk.account.daily_limit);
     if day.prompts_of_day >= limit {
         let until = day.oldest_of_day.map_or(now, |at| desk.by_our_clock(at)).plus(DAY);
-        if desk.said.is_news("day", until) {
+        if desk.said.is_news_of_limit("day", now, until, DAY) {
             info!(
                 event = "budget.exhausted",
                 account = desk.name(),
                 call = Call::Create.as_str(),
+                endpoint = Call::Create.endpoint(),
                 until = until.rfc3339(),
                 "account {} has sent its {limit} prompts of the day: the next goes out at {}",
                 desk.name(),

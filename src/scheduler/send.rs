@@ -11,10 +11,10 @@ use tracing::{info, warn};
 
 use super::{tell_end, tell_uncertain};
 use crate::desk::{Calls, Desk};
-use crate::domain::budget::{Call, Told};
+use crate::domain::budget::{Call, HOLD_FIRST, Told};
 use crate::domain::feedback::Update;
 use crate::domain::policy::{self, Rules};
-use crate::domain::survey::{Delivery, Event, Failure, Reason, State, Survey};
+use crate::domain::survey::{Delivery, Event, Failure, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending, Times};
 use crate::x::{self, Error};
@@ -56,7 +56,7 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
     let prompt = match prompt(desk, &leased.survey) {
         Ok(prompt) => prompt,
         Err(failure) => {
-            let ended = desk.store.end(leased, Event::Refused(failure), desk.now()).await;
+            let ended = desk.store.end(leased, Event::Refused(failure), None, desk.now()).await;
             return unless_lost(ended.map(|survey| tell_end(&survey)));
         }
     };
@@ -79,7 +79,8 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
         }
         Ok(Begun::Waits { until: _ }) => {
             round.halt();
-            Ok(())
+            // Where that is for X's limit, it is said.
+            desk.calls_free_at(Call::Create).await.map(|_| ())
         }
         Ok(Begun::PutOff { until: _ }) => Ok(()),
         // What another daemon locks is not waited for: the other accounts come first.
@@ -221,12 +222,12 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
             pause = Some(words);
             Outcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
         }
-        // X's limit for one recipient: the account's own has room. By our ledger the person had
-        // none from us, so another program has asked.
-        Err(Error::Limited { .. }) if is_of_person(answer.told) => {
+        // The account has room by what X says: it may be the recipient's limit, which the account's
+        // other prompts have nothing to do with.
+        Err(Error::Limited { .. }) if let Some(limit) = answer.told.filter(has_room) => {
             told = None;
-            let message = "X's limit for this recipient is reached".into();
-            Outcome::Suppressed(Reason::Throttled, Failure { code: None, message })
+            why = Some("X refuses it for a limit, though the account has prompts left".into());
+            Outcome::Limited { try_at: limited_until(desk, &survey, limit) }
         }
         Err(Error::Limited { reset_at }) => {
             round.halt();
@@ -253,6 +254,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         Outcome::Accepted { show_at, .. } => *show_at,
         Outcome::NotSent { .. }
         | Outcome::Suppressed(..)
+        | Outcome::Limited { .. }
         | Outcome::Refused(_)
         | Outcome::Unknown { .. } => None,
     };
@@ -325,10 +327,17 @@ const REFUSED_REQUESTS: i64 = 3;
 /// The same for refusals that name the person; X uses some of them for the account as well.
 const REFUSED_PERSONS: i64 = 10;
 
-/// Whether a refusal for a limit is about the recipient: X allows one prompt to each in 24 hours,
-/// and has no code of its own for it.
-fn is_of_person(told: Option<Told>) -> bool {
-    told.is_some_and(|told| told.limit == Some(1) || told.remaining > 0)
+/// Whether the account may send other prompts, by the headers of a refusal for a limit.
+fn has_room(told: &Told) -> bool {
+    told.limit == Some(1) || told.remaining > 0
+}
+
+/// When a prompt may be tried again that was refused for a limit while the account has room; `None`:
+/// not in time. A limit of one is the recipient's, whose day is longer than anybody remembers a talk.
+fn limited_until(desk: &Desk, survey: &Survey, told: Told) -> Option<Millis> {
+    let reset_at = desk.by_our_clock(told.reset_at).max(desk.now().plus(HOLD_FIRST));
+    let is_in_time = told.limit != Some(1) && reset_at < desk.too_late_at(survey);
+    is_in_time.then_some(reset_at)
 }
 
 /// How long apart the outcome of a request is written again where the store refuses it.

@@ -154,12 +154,18 @@ impl Store {
     }
 
     /// Ends a claimed survey without a send.
-    pub async fn end(&self, leased: Leased, event: Event, now: Millis) -> Result<Survey> {
+    pub async fn end(
+        &self,
+        leased: Leased,
+        event: Event,
+        why: Option<String>,
+        now: Millis,
+    ) -> Result<Survey> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let locked = retake(connection, leased).await?;
-                    step_locked(connection, locked, event, now, None).await
+                    step_locked(connection, locked, event, now, why.as_deref()).await
                 })
             })
             .await

@@ -36,7 +36,9 @@ const DAY_OF_ACCOUNT: &str = "select count(*), min(spent_at) from survey \
 /// What went out from the account itself counts whatever its group was called by then.
 const OF_PERSON: &str = "select max(case when throttle_group = $1 or account = $2 \
      then spent_at end), \
-     cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint) from survey \
+     cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint), \
+     max(case when (throttle_group = $1 or account = $2) and state in ('sending', 'uncertain') \
+     then spent_at end) from survey \
      where user_id = $4 and spent_at is not null";
 
 const DEMAND: &str = "select (select count(*) from survey where account = $1 and paced_at > $2), \
@@ -255,12 +257,15 @@ async fn history(
         .bind(survey.id.as_str())
         .fetch_one(&mut *connection)
         .await?;
+    let last_to_person = of_person.try_get::<Option<i64>, _>(0)?.map(Millis);
+    let last_uncertain = of_person.try_get::<Option<i64>, _>(2)?.map(Millis);
     Ok(History {
+        is_last_uncertain: last_uncertain.is_some() && last_uncertain == last_to_person,
         opted_out,
         first_closed_at: first_closed_at.map(Millis),
         demand,
         is_paced,
-        last_to_person: of_person.try_get::<Option<i64>, _>(0)?.map(Millis),
+        last_to_person,
         day_to_person: count(of_person.try_get::<Option<i64>, _>(1)?.unwrap_or(0)),
         day_of_account: count(of_account.try_get(0)?),
         oldest_of_day: of_account.try_get::<Option<i64>, _>(1)?.map(Millis),

@@ -87,10 +87,26 @@ pub async fn fold(
         }
     }
     let mut folded = Folded::default();
-    for batch in told.chunks(BATCH_MAX) {
+    let mut rest = told.as_slice();
+    while !rest.is_empty() {
+        let (batch, later) = rest.split_at(batch(rest));
         fold_batch(connection, account, batch, now, &mut folded).await?;
+        rest = later;
     }
     Ok(folded)
+}
+
+/// What the rows of a batch may weigh together, in bytes: each is held several times over.
+const WEIGHT_MOST: usize = 1024 * 1024;
+
+/// How many of these make the next batch.
+fn batch(told: &[Feedback]) -> usize {
+    let mut weight = 0;
+    let fits = told.iter().take(BATCH_MAX).take_while(|feedback| {
+        weight += feedback.weight();
+        weight <= WEIGHT_MOST
+    });
+    fits.count().max(1)
 }
 
 async fn fold_batch(

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, Row};
 
 use super::claims::{Leased, retake};
 use super::progress;
@@ -18,8 +18,8 @@ use super::{budgets, deciding, fold, matching, rebuilt};
 use crate::domain::budget::Call;
 use crate::domain::feedback::{Trust, Update};
 use crate::domain::id::{SurveyId, external_id};
-use crate::domain::policy::Rules;
 use crate::domain::policy::decision::{Ground, Verdict};
+use crate::domain::policy::{DAY, Rules};
 use crate::domain::survey::{CancelledBy, Delivery, Event, Failure, Reason, State, Survey};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
@@ -105,6 +105,12 @@ pub enum Outcome {
         try_at: Millis,
     },
     Suppressed(Reason, Failure),
+    /// Refused for a limit while X takes other prompts of the account. It may be tried once more at
+    /// that time; absent where X has said that the limit is the recipient's, or where it is too late by
+    /// then.
+    Limited {
+        try_at: Option<Millis>,
+    },
     Refused(Failure),
     /// Not known: given up, by X's clock, at `given_up_at`. Counted as sent until `spent_at`, the
     /// last instant X may carry it out.
@@ -127,6 +133,13 @@ const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
 
 const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3, \
      failure_code = coalesce($4, failure_code) where id = $5";
+
+/// What bears on a refusal for a limit: whether this prompt has met one before, and how many others of
+/// the account the person has had in 24 hours.
+const LIMITED: &str = "select limited_at, (select count(*) from survey o where o.user_id = s.user_id \
+     and o.account = s.account and o.spent_at > $2 and o.id <> s.id) from survey s where s.id = $1";
+
+const LIMITED_AT: &str = "update survey set limited_at = $1 where id = $2";
 
 /// People whom X refused in these words since it last took a prompt.
 const REFUSED: &str = "select count(distinct user_id) from survey where account = $1 \
@@ -343,7 +356,20 @@ async fn finish(
         }
         Outcome::Suppressed(reason, words) => {
             code = words.code;
+            why = Some(format!("{}: X refuses the person: {words}", reason.as_str()));
             (Event::Suppressed(reason), None, now, None, None)
+        }
+        Outcome::Limited { try_at } => {
+            let whose = whose_limit(connection, &id, begun_at, try_at, now).await?;
+            let (event, try_at, words) = match whose {
+                Whose::Unknown { try_at } => (Event::NotSent, try_at, MAY_BE_OF_ACCOUNT.to_owned()),
+                Whose::OfPerson(words) => {
+                    let reason = Reason::Throttled;
+                    (Event::Suppressed(reason), now, format!("{}: {words}", reason.as_str()))
+                }
+            };
+            why = Some(words);
+            (event, None, try_at, None, None)
         }
         Outcome::Refused(failure) => (Event::Refused(failure), None, now, None, None),
         Outcome::Unknown { given_up_at: at, why: words, spent_at } => {
@@ -376,4 +402,44 @@ async fn finish(
             Ok(survey)
         }
     }
+}
+
+/// Whose limit it is that X has refused a prompt for, by our own ledger.
+enum Whose {
+    /// Perhaps the account's: it is tried again then.
+    Unknown { try_at: Millis },
+    /// The recipient's, and how that is known.
+    OfPerson(String),
+}
+
+/// Why a prompt is tried again that X has refused for a limit.
+const MAY_BE_OF_ACCOUNT: &str = "X refuses it for a limit (429), though it lets the account send more and \
+     the person has had no prompt from here in 24 h: it is tried once more";
+
+/// X allows one prompt to each recipient in 24 hours, has no code of its own for it, and limits the
+/// account in the same words. Who has had none of ours is not to be given up for a moment's limit of
+/// the account: so it is the person's only when X says so twice.
+async fn whose_limit(
+    connection: &mut AnyConnection,
+    id: &SurveyId,
+    begun_at: Millis,
+    try_at: Option<Millis>,
+    now: Millis,
+) -> Result<Whose> {
+    let row = sqlx::query(LIMITED)
+        .bind(id.as_str())
+        .bind(begun_at.minus(DAY).0)
+        .fetch_one(&mut *connection)
+        .await?;
+    let (limited_at, prompts): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let words = match (limited_at, prompts, try_at) {
+        (None, 0, Some(try_at)) => {
+            sqlx::query(LIMITED_AT).bind(now.0).bind(id.as_str()).execute(connection).await?;
+            return Ok(Whose::Unknown { try_at });
+        }
+        (_, 1.., _) => format!("with {prompts} from here in 24 h"),
+        (Some(_), _, _) => "for the second time, with none from here in 24 h".to_owned(),
+        (None, _, _) => "with none from here in 24 h: another program may have asked".to_owned(),
+    };
+    Ok(Whose::OfPerson(format!("X refuses it for the recipient's limit of prompts (429), {words}")))
 }

@@ -5,6 +5,9 @@ use std::error::Error as _;
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::wire::number;
 
 use crate::domain::survey::{Failure, Reason};
 use crate::domain::time::Millis;
@@ -134,26 +137,45 @@ fn of_code(status: u16, failure: Failure, kind: Kind) -> Error {
 
 /// X's words in any of the forms it has been seen to use; `None` where the body is not X's.
 fn said(body: &[u8]) -> Option<Failure> {
-    let value = x_json::read(body).ok()?;
-    // PostgreSQL's text cannot hold U+0000.
-    let text = |value: &Value| value.as_str().map(|text| text.replace('\0', ""));
+    let body = x_json::text(body);
+    let names = ["errors", "error", "detail", "title"];
+    let [errors, error, detail, title] = x_json::members(x_json::whole(&body)?, names)?;
     let plain = |message: String| Failure { code: None, message };
-    if let Some(errors) = value.get("errors") {
-        let first = errors.as_array().map_or(Some(errors), |all| all.first())?;
-        if let Some(message) = text(first) {
+    if let Some(errors) = errors {
+        let first = match errors.get().starts_with('[') {
+            true => x_json::first(errors)?,
+            false => errors,
+        };
+        if let Some(message) = words_of(first) {
             return Some(plain(message));
         }
-        let message = first.get("message").or_else(|| first.get("detail")).and_then(text);
-        let code = first.get("code").and_then(Value::as_i64);
+        let members = x_json::members(first, ["code", "message", "detail"]);
+        let [code, message, detail] = members.unwrap_or_default();
+        let message = message.or(detail).and_then(words_of);
+        let code = code.and_then(number);
         if code.is_some() || message.is_some() {
             return Some(Failure { code, message: message.unwrap_or_default() });
         }
     }
-    if let Some(message) = value.get("error").and_then(text) {
-        return Some(plain(message));
+    error.and_then(words_of).or_else(|| detail.or(title).and_then(words_of)).map(plain)
+}
+
+/// Characters of X's words that are kept.
+const WORDS_MOST: usize = 500;
+
+/// X's words, as far as they are worth keeping. PostgreSQL's text cannot hold U+0000.
+fn words_of(raw: &RawValue) -> Option<String> {
+    if !raw.get().starts_with('"') {
+        return None;
     }
-    let detail = value.get("detail").or_else(|| value.get("title")).and_then(text)?;
-    Some(plain(detail))
+    let Ok(Value::String(words)) = x_json::read(raw.get().as_bytes()) else { return None };
+    let mut kept: String = words.chars().filter(|c| *c != '\0').take(WORDS_MOST + 1).collect();
+    if let Some((last, _)) = kept.char_indices().nth(WORDS_MOST) {
+        kept.truncate(last);
+        kept.pop();
+        kept.push('…');
+    }
+    Some(kept)
 }
 
 #[cfg(test)]
@@ -226,6 +248,23 @@ mod tests {
         assert_eq!(message(r#"{"title":"T","detail":"D","status":403}"#).unwrap(), "D");
         assert_eq!(message("<html>"), None);
         assert_eq!(message("{}"), None);
+    }
+
+    #[test]
+    fn of_xs_words_five_hundred_characters_are_kept() {
+        let long = "ä".repeat(7 * 1024);
+        for body in [
+            serde_json::json!({"errors": [{"code": 9_999, "message": long}]}),
+            serde_json::json!({"errors": long}),
+            serde_json::json!({"error": long}),
+            serde_json::json!({"title": "T", "detail": long}),
+        ] {
+            let message = said(body.to_string().as_bytes()).unwrap().message;
+            assert_eq!(message, format!("{}…", "ä".repeat(499)));
+        }
+        let just = "ä".repeat(500);
+        let body = serde_json::json!({"error": just}).to_string();
+        assert_eq!(said(body.as_bytes()).unwrap().message, just);
     }
 
     #[test]

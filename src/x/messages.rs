@@ -1,8 +1,6 @@
 //! The pages of X's two lists of Direct Messages.
 
-use serde_json::Value;
-
-use super::wire::{next_cursor, text};
+use super::wire::{ITEMS_MOST, cursor};
 use crate::domain::direct_message::DirectMessage;
 use crate::domain::{x_json, x_message};
 
@@ -17,29 +15,24 @@ pub struct MessagesPage {
 
 /// Of direct_messages/events/list.
 pub fn listed(body: &[u8]) -> Option<MessagesPage> {
-    let value: Value = x_json::read(body).ok()?;
-    let events = value.get("events")?.as_array()?;
-    Some(MessagesPage {
-        messages: events.iter().filter_map(x_message::of_v1).collect(),
-        next_cursor: next_cursor(&value)?,
-    })
+    let body = x_json::text(body);
+    let [events, next] = x_json::members(x_json::whole(&body)?, ["events", "next_cursor"])?;
+    let events = x_json::items(events?, ITEMS_MOST)?;
+    let messages = events.into_iter().filter_map(|event| x_message::of_v1(&x_json::small(event)?));
+    Some(MessagesPage { messages: messages.collect(), next_cursor: cursor(next)? })
 }
 
 /// Of v2's dm_events, which has no `data` where there is none.
 pub fn listed_by_v2(body: &[u8]) -> Option<MessagesPage> {
-    let value: Value = x_json::read(body).ok()?;
-    let events = match value.get("data") {
-        None | Some(Value::Null) => &Vec::new(),
-        Some(events) => events.as_array()?,
+    let body = x_json::text(body);
+    let [data, meta] = x_json::members(x_json::whole(&body)?, ["data", "meta"])?;
+    let events = match data.filter(|data| data.get() != "null") {
+        None => Vec::new(),
+        Some(events) => x_json::items(events, ITEMS_MOST)?,
     };
-    let next = match value.get("meta")?.as_object()?.get("next_token") {
-        None | Some(Value::Null) => None,
-        Some(token) => Some(text(token)?).filter(|token| !token.is_empty()),
-    };
-    Some(MessagesPage {
-        messages: events.iter().filter_map(x_message::of_v2).collect(),
-        next_cursor: next,
-    })
+    let [next] = x_json::members(meta?, ["next_token"])?;
+    let messages = events.into_iter().filter_map(|event| x_message::of_v2(&x_json::small(event)?));
+    Some(MessagesPage { messages: messages.collect(), next_cursor: cursor(next)? })
 }
 
 #[cfg(test)]

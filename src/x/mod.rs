@@ -14,12 +14,13 @@ mod sign;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, Url};
+use reqwest::{Method, Response, Url};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use clock::Apart;
 use clock::{Seen, TOLD_LATELY, date};
@@ -36,8 +37,13 @@ use crate::domain::time::Millis;
 use crate::store::Sending;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// An answer larger than this is none of X's; 100 events are about 100 KiB.
-const ANSWER_MAX: usize = 8 * 1024 * 1024;
+const EVENTS_PATH: &str = "1.1/feedback/events.json";
+/// An answer larger than this, in bytes, is none of X's.
+const ANSWER_MOST: usize = 1024 * 1024;
+/// A page of events may be larger: 100 of them are about 100 KiB, but comments may be long.
+const EVENTS_MOST: usize = 8 * 1024 * 1024;
+/// What is larger is taken apart beside the threads that all else is done on.
+const AT_ONCE_MOST: usize = 64 * 1024;
 /// People that users asks about in one call (X's page of GET /2/users).
 pub const USERS_MAX: usize = 100;
 /// Events in one page (X's page of feedback/events).
@@ -89,15 +95,55 @@ pub struct Client {
     clock_seen: Mutex<Option<Seen>>,
     /// The same, where X has refused our clock: what we sign by.
     clock_offset: AtomicI64,
+    /// One large answer at a time is read and taken apart, whatever the number of accounts.
+    large: Arc<Semaphore>,
 }
 
 /// X's answer, read whole.
 struct Reply {
     status: u16,
     headers: HeaderMap,
-    body: Vec<u8>,
+    body: Body,
     /// What was added to our clock when the request was signed.
     clock_offset: i64,
+}
+
+/// The body of an answer, or that it has more than so many bytes.
+enum Body {
+    Whole { bytes: Vec<u8>, large: Option<OwnedSemaphorePermit> },
+    LargerThan(usize),
+}
+
+impl Body {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Whole { bytes, .. } => bytes,
+            Self::LargerThan(_) => &[],
+        }
+    }
+
+    /// What it says; the error is why that cannot be told.
+    async fn read<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&[u8]) -> Option<T> + Send + 'static,
+    ) -> Result<T, String> {
+        let unreadable = || "cannot be read".to_owned();
+        match self {
+            Self::LargerThan(most) => Err(format!("is larger than {} MiB", most >> 20)),
+            Self::Whole { bytes, .. } if bytes.len() <= AT_ONCE_MOST => {
+                read(&bytes).ok_or_else(unreadable)
+            }
+            Self::Whole { bytes, large } => {
+                // Also where nobody waits for it any more, no other large one is begun beside it.
+                let reading = tokio::task::spawn_blocking(move || {
+                    let told = read(&bytes);
+                    drop((bytes, large));
+                    told
+                });
+                reading.await.ok().flatten().ok_or_else(unreadable)
+            }
+        }
+    }
 }
 
 impl Client {
@@ -122,6 +168,7 @@ impl Client {
             base,
             clock_seen: Mutex::new(None),
             clock_offset: AtomicI64::new(0),
+            large: Arc::new(Semaphore::new(1)),
         })
     }
 
@@ -173,13 +220,17 @@ impl Client {
             self.call(&self.sending, Method::POST, "1.1/feedback/create.json", keys, &form, now);
         match reply.await {
             Ok(reply) => {
+                let told = told(&reply.headers);
                 let result = match reply.status {
-                    200..=299 => wire::created(&reply.body, now).ok_or_else(|| {
-                        Error::NoAnswer("X's answer to feedback/create cannot be read".into())
-                    }),
+                    200..=299 => {
+                        let read = reply.body.read(move |body| wire::created(body, now)).await;
+                        read.map_err(|why| {
+                            Error::NoAnswer(format!("X's answer to feedback/create {why}"))
+                        })
+                    }
                     _ => Err(self.refused(&reply, error::Kind::Create, now)),
                 };
-                Answer { result, told: told(&reply.headers) }
+                Answer { result, told }
             }
             Err(error) => Answer { result: Err(error::of_sending(&error)), told: None },
         }
@@ -210,7 +261,8 @@ impl Client {
         let ids: Vec<&str> = targets.iter().map(UserId::as_str).collect();
         let ids = ids.join(",");
         let query = BTreeMap::from([("ids", ids.as_str()), ("user.fields", "receives_your_dm")]);
-        self.get("2/users", keys, &query, now, |body| wire::users(body, targets)).await
+        let asked = targets.to_vec();
+        self.get("2/users", keys, &query, now, move |body| wire::users(body, &asked)).await
     }
 
     /// One page of the feedback events of a range; the first where there is no cursor.
@@ -229,7 +281,7 @@ impl Client {
         if let Some((cursor, _)) = later {
             query.insert("cursor", cursor);
         }
-        self.get("1.1/feedback/events.json", keys, &query, now, wire::events).await
+        self.get(EVENTS_PATH, keys, &query, now, wire::events).await
     }
 
     /// One page of the account's Direct Messages of the last 30 days, sent and received, the newest
@@ -269,7 +321,8 @@ impl Client {
     /// One feedback object as it is now.
     pub async fn show(&self, keys: &Keys, id: &FeedbackId, now: Millis) -> Answer<Update> {
         let path = format!("1.1/feedback/show/{id}.json");
-        self.get(&path, keys, &BTreeMap::new(), now, |body| wire::shown(body, id)).await
+        let id = id.clone();
+        self.get(&path, keys, &BTreeMap::new(), now, move |body| wire::shown(body, &id)).await
     }
 
     /// Whose keys these are.
@@ -278,13 +331,13 @@ impl Client {
         self.get(path, keys, &BTreeMap::new(), now, wire::verified).await
     }
 
-    async fn get<T>(
+    async fn get<T: Send + 'static>(
         &self,
         path: &str,
         keys: &Keys,
         query: &BTreeMap<&str, &str>,
         now: Millis,
-        read: impl FnOnce(&[u8]) -> Option<T>,
+        read: impl FnOnce(&[u8]) -> Option<T> + Send + 'static,
     ) -> Answer<T> {
         let kind = if path.starts_with("1.1/feedback/show/") {
             error::Kind::Show
@@ -293,13 +346,15 @@ impl Client {
         };
         match self.call(&self.reading, Method::GET, path, keys, query, now).await {
             Ok(reply) => {
+                let told = told(&reply.headers);
                 let result = match reply.status {
-                    200..=299 => read(&reply.body).ok_or_else(|| {
-                        Error::NotNow(format!("X's answer to {path} cannot be read"))
-                    }),
+                    200..=299 => {
+                        let read = reply.body.read(read).await;
+                        read.map_err(|why| Error::NotNow(format!("X's answer to {path} {why}")))
+                    }
                     _ => Err(self.refused(&reply, kind, now)),
                 };
-                Answer { result, told: told(&reply.headers) }
+                Answer { result, told }
             }
             Err(error) => Answer { result: Err(Error::NotNow(error::words(&error))), told: None },
         }
@@ -336,23 +391,38 @@ impl Client {
         let took = begun.elapsed();
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_MAX {
-                body.clear();
-                break;
-            }
-        }
+        let is_page = path == EVENTS_PATH && (200..300).contains(&status);
+        let most = if is_page { EVENTS_MOST } else { ANSWER_MOST };
+        let body = self.body(&mut response, most).await?;
         let apart = date(&headers).map(|date| Apart::of(date, now, took));
         let seen = Seen { apart, at: now };
         *self.clock_seen.lock().expect("no holder of this lock can panic") = Some(seen);
         Ok(Reply { status, headers, body, clock_offset })
     }
 
+    /// The body of an answer, up to so many bytes: of a larger one no more than that is ever held.
+    async fn body(&self, response: &mut Response, most: usize) -> Result<Body, reqwest::Error> {
+        let (mut bytes, mut large) = (Vec::new(), None);
+        let announced = response.content_length().unwrap_or(0);
+        if announced > most as u64 {
+            return Ok(Body::LargerThan(most));
+        }
+        while let Some(chunk) = response.chunk().await? {
+            let length = bytes.len() + chunk.len();
+            if length > most {
+                return Ok(Body::LargerThan(most));
+            }
+            if length > ANSWER_MOST && large.is_none() {
+                large = self.large.clone().acquire_owned().await.ok();
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Body::Whole { bytes, large })
+    }
+
     /// What a refusal means; learns the offset of X's clock where X says that ours is wrong.
     fn refused(&self, reply: &Reply, kind: error::Kind, now: Millis) -> Error {
-        let error = error::of_refusal(reply.status, &reply.headers, &reply.body, kind);
+        let error = error::of_refusal(reply.status, &reply.headers, reply.body.bytes(), kind);
         let Error::Clock(words) = error else { return error };
         let Some(date) = date(&reply.headers) else { return Error::Account(words) };
         let offset = date.0.saturating_sub(now.0);

@@ -15,7 +15,10 @@ fn requests_under_way_together_all_learn_xs_clock() {
             reqwest::header::DATE,
             HeaderValue::from_static("Thu, 01 Jan 1970 01:00:00 GMT"),
         )]),
-        body: br#"{"errors":[{"code":135,"message":"Timestamp out of bounds."}]}"#.to_vec(),
+        body: Body::Whole {
+            bytes: br#"{"errors":[{"code":135,"message":"Timestamp out of bounds."}]}"#.to_vec(),
+            large: None,
+        },
         clock_offset,
     };
     let judge = |reply: Reply| client.refused(&reply, error::Kind::Create, Millis(0));

@@ -1,9 +1,12 @@
 //! X's JSON, read into domain types. X's own pages mix strings and numbers and leave fields out, so
-//! every field is read for what it may be, and what is not known is kept raw.
+//! every field is read for what it may be, and what is not known is kept raw. Whatever X sends, what is
+//! kept of it has a bound.
 
 use std::collections::BTreeMap;
 
+use ring::digest::{SHA256, digest};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::domain::feedback::{Given, Object, Older, Update};
 use crate::domain::id::{FeedbackId, UserId};
@@ -11,7 +14,22 @@ use crate::domain::survey::Reason;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 use crate::domain::x_date::parse_x_date;
-use crate::domain::x_json;
+use crate::domain::x_json::{self, cut};
+
+/// The most items that a list of X's may have: it is asked for a hundred.
+pub const ITEMS_MOST: usize = 1_000;
+/// Bytes of a cursor.
+const CURSOR_MOST: usize = 4 * 1024;
+/// Bytes of an id or a name. The longest that X is known to have is an `external_id` of 256 characters.
+const NAME_MOST: usize = 1024;
+/// Bytes of a comment. What is longer is cut, and says so.
+pub const COMMENT_MOST: usize = 64 * 1024;
+/// Bytes of an object that is kept as it came. Of a larger one its beginning and its hash are kept.
+pub const RAW_MOST: usize = 64 * 1024;
+/// Bytes of that beginning.
+const BEGINNING: usize = 1_000;
+/// Each character may be written as an escape of six.
+const ESCAPED: usize = 6;
 
 /// Whether a person can be messaged, and if not, why.
 pub type Person = Result<CanDm, Reason>;
@@ -42,31 +60,55 @@ pub struct EventsPage {
 
 /// create's answer to a request made at `asked_at`; `None` where it is not one. An id is enough.
 pub fn created(body: &[u8], asked_at: Millis) -> Option<Update> {
-    let value = x_json::read(body).ok()?;
-    feedback(&value, None).or_else(|| feedback(&value, Some(asked_at)))
+    let body = x_json::text(body);
+    let object = x_json::whole(&body)?;
+    feedback(object, None).or_else(|| feedback(object, Some(asked_at)))
 }
 
 /// show's answer. X's example lacks fields that create has, so only the id must agree.
 pub fn shown(body: &[u8], id: &FeedbackId) -> Option<Update> {
-    let update = feedback(&x_json::read(body).ok()?, None)?;
+    let update = feedback(x_json::whole(&x_json::text(body))?, None)?;
     (update.id == *id).then_some(update)
 }
 
 pub fn events(body: &[u8]) -> Option<EventsPage> {
-    let value: Value = x_json::read(body).ok()?;
-    let mut page = EventsPage { next_cursor: next_cursor(&value)?, ..EventsPage::default() };
-    for event in value.get("events")?.as_array()? {
-        let told_at = event.get("created_at").and_then(instant);
-        let is_known = is_known(event);
-        match event.get("feedback").filter(|_| is_known).and_then(|o| feedback(o, told_at)) {
+    let body = x_json::text(body);
+    let names = ["events", "next_cursor"];
+    let [events, next] = x_json::members(x_json::whole(&body)?, names)?;
+    let mut page = EventsPage { next_cursor: cursor(next)?, ..EventsPage::default() };
+    for raw in x_json::items(events?, ITEMS_MOST)? {
+        let event = Event::of(raw);
+        match event.update() {
             Some(update) => page.updates.push(update),
             None => {
-                page.unreadable += usize::from(is_known);
-                page.unknown.push(event.to_string());
+                page.unreadable += usize::from(event.is_known);
+                page.unknown.push(as_it_came(raw.get()));
             }
         }
     }
     Some(page)
+}
+
+/// One event, as far as it can be told.
+struct Event<'a> {
+    /// Whether it is of a kind that surveyd knows.
+    is_known: bool,
+    told_at: Option<Millis>,
+    object: Option<&'a RawValue>,
+}
+
+impl<'a> Event<'a> {
+    fn of(raw: &'a RawValue) -> Self {
+        let members = x_json::members(raw, ["event_type", "created_at", "feedback"]);
+        let [kind, told_at, object] = members.unwrap_or_default();
+        let kind = kind.and_then(name);
+        let is_known = matches!(kind.as_deref(), Some("feedback.created" | "feedback.updated"));
+        Self { is_known, told_at: told_at.and_then(instant), object }
+    }
+
+    fn update(&self) -> Option<Update> {
+        feedback(self.object.filter(|_| self.is_known)?, self.told_at)
+    }
 }
 
 /// One event of X's webhook.
@@ -86,13 +128,15 @@ pub fn hints(delivery: &Value) -> Vec<Hint> {
     several.map_or(std::slice::from_ref(delivery), Vec::as_slice).iter().map(hint).collect()
 }
 
-fn hint(event: &Value) -> Hint {
-    let object = event.get("feedback").filter(|_| is_known(event));
-    let told_at = event.get("created_at").and_then(instant);
+fn hint(delivered: &Value) -> Hint {
+    let text = delivered.to_string();
+    let event = x_json::whole(&text).map(Event::of);
+    let object = event.as_ref().and_then(|event| event.object);
+    let sender = object.and_then(|object| x_json::members(object, ["from_user_id"]));
     Hint {
-        from_user_id: event.pointer("/feedback/from_user_id").and_then(text),
-        update: object.and_then(|object| feedback(object, told_at)).filter(is_on_its_scale),
-        raw: event.to_string(),
+        from_user_id: sender.and_then(|[id]| name(id?)),
+        update: event.as_ref().and_then(Event::update).filter(is_on_its_scale),
+        raw: as_it_came(&text),
     }
 }
 
@@ -105,49 +149,46 @@ fn is_on_its_scale(update: &Update) -> bool {
     score.is_none_or(|score| score.is_ok_and(|score| scores.contains(&score)))
 }
 
-/// Whether an event is of a kind that surveyd knows.
-fn is_known(event: &Value) -> bool {
-    let kind = event.get("event_type").and_then(Value::as_str);
-    matches!(kind, Some("feedback.created" | "feedback.updated"))
-}
-
 /// Where the next page is, `Some(None)` at the end; `None` where that cannot be read.
-pub fn next_cursor(page: &Value) -> Option<Option<String>> {
-    match page.get("next_cursor") {
-        None | Some(Value::Null) => Some(None),
-        Some(cursor) => Some(Some(text(cursor)?).filter(|cursor| !cursor.is_empty())),
-    }
+pub fn cursor(raw: Option<&RawValue>) -> Option<Option<String>> {
+    let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Some(None) };
+    let cursor = written(raw, CURSOR_MOST)?;
+    Some(Some(cursor).filter(|cursor| !cursor.is_empty()))
 }
 
 pub fn relationship(body: &[u8]) -> Option<Person> {
-    let value: Value = x_json::read(body).ok()?;
-    let can_dm = value.pointer("/relationship/source/can_dm")?.as_bool()?;
-    Some(if can_dm { Ok(CanDm) } else { Err(Reason::CannotDm) })
+    let body = x_json::text(body);
+    let [relationship] = x_json::members(x_json::whole(&body)?, ["relationship"])?;
+    let [source] = x_json::members(relationship?, ["source"])?;
+    let [can_dm] = x_json::members(source?, ["can_dm"])?;
+    Some(if flag(can_dm?)? { Ok(CanDm) } else { Err(Reason::CannotDm) })
 }
 
 /// X leaves out people it does not know, and tells of some in `errors`.
 pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Person>> {
-    let value: Value = x_json::read(body).ok()?;
-    let list = |name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    if value.get("data").is_none() && value.get("errors").is_none() {
+    let body = x_json::text(body);
+    let [data, errors] = x_json::members(x_json::whole(&body)?, ["data", "errors"])?;
+    if data.is_none() && errors.is_none() {
         return None;
     }
     let mut people: BTreeMap<UserId, Person> =
         asked.iter().map(|id| (id.clone(), Err(Reason::CannotDm))).collect();
-    for error in list("errors") {
-        let about = error.get("resource_id").or_else(|| error.get("value")).and_then(text);
-        let suspended = error
-            .get("detail")
-            .and_then(Value::as_str)
-            .is_some_and(|detail| detail.to_lowercase().contains("suspended"));
+    for error in people_in(errors)? {
+        let names = ["resource_id", "value", "detail"];
+        let [id, value, detail] = x_json::members(error, names).unwrap_or_default();
+        let detail = detail.and_then(x_json::small);
+        let detail = detail.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let suspended = detail.to_lowercase().contains("suspended");
+        let about = id.or(value).and_then(name);
         if let Some(person) = about.and_then(|id| people.get_mut(&UserId::parse(&id).ok()?)) {
             *person = Err(if suspended { Reason::Suspended } else { Reason::CannotDm });
         }
     }
-    for user in list("data") {
-        let id = user.get("id").and_then(text).and_then(|id| UserId::parse(&id).ok());
+    for user in people_in(data)? {
+        let [id, can_dm] = x_json::members(user, ["id", "receives_your_dm"])?;
+        let id = id.and_then(name).and_then(|id| UserId::parse(&id).ok());
         // Left out for somebody who is there, it is no answer: nobody is judged by it.
-        let can_dm = user.get("receives_your_dm").and_then(Value::as_bool)?;
+        let can_dm = flag(can_dm?)?;
         if let Some(person) = id.and_then(|id| people.get_mut(&id)) {
             *person = if can_dm { Ok(CanDm) } else { Err(Reason::CannotDm) };
         }
@@ -155,88 +196,171 @@ pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Person>> 
     Some(people)
 }
 
+/// What is no list has nobody in it; a list without end is none of X's.
+fn people_in(list: Option<&RawValue>) -> Option<Vec<&RawValue>> {
+    match list.filter(|list| list.get().starts_with('[')) {
+        Some(list) => x_json::items(list, ITEMS_MOST),
+        None => Some(Vec::new()),
+    }
+}
+
 pub fn verified(body: &[u8]) -> Option<Verified> {
-    let value: Value = x_json::read(body).ok()?;
+    let body = x_json::text(body);
+    let names = ["id_str", "id", "screen_name"];
+    let [id_str, id, screen_name] = x_json::members(x_json::whole(&body)?, names)?;
     Some(Verified {
-        user_id: value.get("id_str").or_else(|| value.get("id")).and_then(text)?,
-        screen_name: value.get("screen_name").and_then(text).unwrap_or_default(),
+        user_id: id_str.or(id).and_then(name)?,
+        screen_name: screen_name.and_then(name).unwrap_or_default(),
     })
 }
 
 /// One feedback object. `told_at` stands in where the object itself is not dated.
-fn feedback(value: &Value, told_at: Option<Millis>) -> Option<Update> {
-    let object = value.as_object()?;
-    let field = |name: &str| object.get(name).filter(|value| !value.is_null());
-    let id = field("id").or_else(|| field("id_str")).and_then(text)?;
-    let created_at = field("created_at").and_then(instant);
-    let updated_at = field("updated_at").and_then(instant).or(told_at).or(created_at)?;
-    let response = field("response");
-    let part = |name: &str| -> Option<(&Value, Option<Millis>)> {
-        let part = response?.get(name).filter(|part| !part.is_null())?;
-        let value = part.get("value").filter(|value| !value.is_null())?;
-        Some((value, part.get("created_at").and_then(instant)))
-    };
-    let mut bare = object.clone();
-    bare.remove("response");
+fn feedback(object: &RawValue, told_at: Option<Millis>) -> Option<Update> {
+    let [id, id_str, created_at, updated_at, response] =
+        x_json::members(object, ["id", "id_str", "created_at", "updated_at", "response"])?;
+    let [to_user_id, external_id, kind, question_variant_id, test, dm_id] = x_json::members(
+        object,
+        ["to_user_id", "external_id", "type", "question_variant_id", "test", "dm_id"],
+    )?;
+    let id = id.filter(|id| id.get() != "null").or(id_str).and_then(name)?;
+    let created_at = created_at.and_then(instant);
+    let updated_at = updated_at.and_then(instant).or(told_at).or(created_at)?;
+    let [score, comment] = response
+        .and_then(|response| x_json::members(response, ["score", "text"]))
+        .unwrap_or_default();
     Some(Update {
         id: FeedbackId::told(&id)?,
-        score: part("score").and_then(|(value, given_at)| {
-            let value = number(value)?;
-            Some(Given { given_at: given_at.unwrap_or(updated_at), told_at: updated_at, value })
-        }),
-        text: part("text").and_then(|(value, given_at)| {
-            // No store can hold it, and the comment counts without it.
-            let value = value.as_str()?.replace('\0', "");
-            Some(Given { given_at: given_at.unwrap_or(updated_at), told_at: updated_at, value })
-        }),
+        score: score.and_then(|score| given(score, updated_at, number)),
+        text: comment.and_then(|comment| given(comment, updated_at, words)),
         object: Object {
             updated_at,
             created_at,
             // In the one spelling by which surveys name people.
-            to_user_id: field("to_user_id")
-                .and_then(text)
+            to_user_id: to_user_id
+                .and_then(name)
                 .map(|id| UserId::respelt(&id).map_or(id, |id| id.to_string())),
-            external_id: field("external_id").and_then(text).filter(|id| !id.is_empty()),
-            kind: field("type").and_then(text),
-            question_variant_id: field("question_variant_id").and_then(number),
-            test: match field("test") {
-                Some(Value::Bool(test)) => *test,
-                Some(Value::String(test)) => test == "true",
-                _ => false,
-            },
-            dm_id: field("dm_id").and_then(text),
-            raw: Value::Object(bare).to_string(),
+            external_id: external_id.and_then(name).filter(|id| !id.is_empty()),
+            kind: kind.and_then(name),
+            question_variant_id: question_variant_id.and_then(number),
+            test: test.is_some_and(|test| matches!(test.get(), "true" | "\"true\"")),
+            dm_id: dm_id.and_then(name),
+            raw: bare(object, response),
             older: Older::default(),
         },
     })
 }
 
-/// A string, or a number written as one. One with U+0000 is none: PostgreSQL's text cannot hold it,
-/// and no name that X gives has it.
-pub fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()).filter(|text| !text.contains('\0')),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+/// A part of a response.
+fn given<T>(
+    part: &RawValue,
+    told_at: Millis,
+    read: impl FnOnce(&RawValue) -> Option<T>,
+) -> Option<Given<T>> {
+    let [value, given_at] = x_json::members(part, ["value", "created_at"])?;
+    let given_at = given_at.and_then(instant).unwrap_or(told_at);
+    Some(Given { given_at, told_at, value: read(value?)? })
+}
+
+/// A feedback object without its response.
+fn bare(object: &RawValue, response: Option<&RawValue>) -> String {
+    let text = object.get();
+    let Some(response) = response.map(RawValue::get) else { return as_it_came(text) };
+    // It is a part of that very text.
+    let from = response.as_ptr() as usize - text.as_ptr() as usize;
+    let rest = [&text[..from], "null", &text[from + response.len()..]].concat();
+    if rest.len() <= RAW_MOST
+        && let Ok(Value::Object(mut bare)) = x_json::read(rest.as_bytes())
+    {
+        bare.remove("response");
+        return bounded(Value::Object(bare).to_string());
+    }
+    bounded(rest)
+}
+
+/// What is kept raw, its members in order.
+fn as_it_came(text: &str) -> String {
+    match (text.len() <= RAW_MOST).then(|| x_json::read(text.as_bytes())) {
+        Some(Ok(value)) => bounded(value.to_string()),
+        Some(Err(_)) | None => bounded(text.to_owned()),
     }
 }
 
-fn number(value: &Value) -> Option<i64> {
-    match value {
+/// The text, or, where it is too large to be kept, what it began with, how long it was, and its hash.
+/// The same for the same text, so that a fold does not depend on when it was cut.
+fn bounded(text: String) -> String {
+    if text.len() <= RAW_MOST {
+        return text;
+    }
+    let hash = digest(&SHA256, text.as_bytes());
+    serde_json::json!({"cut_by_surveyd": {
+        "begins": cut(&text, BEGINNING),
+        "bytes": text.len(),
+        "sha256": hex(hash.as_ref()),
+    }})
+    .to_string()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A comment. No store can hold U+0000, and the comment counts without it.
+fn words(raw: &RawValue) -> Option<String> {
+    if !raw.get().starts_with('"') {
+        return None;
+    }
+    let Ok(Value::String(words)) = x_json::read(raw.get().as_bytes()) else { return None };
+    let words = if words.contains('\0') { words.replace('\0', "") } else { words };
+    if words.len() <= COMMENT_MOST {
+        return Some(words);
+    }
+    let mark = format!(" [cut by surveyd: {} bytes]", words.len());
+    Some(format!("{}{mark}", cut(&words, COMMENT_MOST - mark.len())))
+}
+
+/// An id or a name: a string, or a number written as one.
+pub fn name(raw: &RawValue) -> Option<String> {
+    written(raw, NAME_MOST)
+}
+
+/// A string of at most so many bytes, or a number written as one. One with U+0000 is none:
+/// PostgreSQL's text cannot hold it, and no name that X gives has it.
+fn written(raw: &RawValue, most: usize) -> Option<String> {
+    let text = match scalar(raw, most)? {
+        Value::String(text) => text,
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    (text.len() <= most && !text.contains('\0')).then_some(text)
+}
+
+/// What has no parts, where it may stand for so many bytes.
+fn scalar(raw: &RawValue, most: usize) -> Option<Value> {
+    let text = raw.get();
+    let is_scalar = !text.starts_with(['[', '{']) && text.len() <= most * ESCAPED + 2;
+    is_scalar.then(|| x_json::read(text.as_bytes()).ok()).flatten()
+}
+
+fn flag(raw: &RawValue) -> Option<bool> {
+    scalar(raw, NAME_MOST)?.as_bool()
+}
+
+pub fn number(raw: &RawValue) -> Option<i64> {
+    match scalar(raw, NAME_MOST)? {
         Value::Number(number) => number.as_i64().or_else(|| {
             let float = number.as_f64()?;
             (float.fract() == 0.0 && float.abs() < 1e15).then_some(float as i64)
         }),
         Value::String(text) => text.trim().parse().ok(),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-fn instant(value: &Value) -> Option<Millis> {
-    match value {
-        Value::String(text) => parse_x_date(text),
-        Value::Number(_) => number(value).map(Millis),
-        _ => None,
+fn instant(raw: &RawValue) -> Option<Millis> {
+    match scalar(raw, NAME_MOST)? {
+        Value::String(text) => parse_x_date(&text),
+        Value::Number(_) => number(raw).map(Millis),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -322,5 +446,104 @@ mod tests {
         assert_eq!((undated.id.as_str(), undated.object.updated_at), ("900", Millis(7)));
         assert!(relationship(br#"{"relationship":{"source":{"can_dm":null}}}"#).is_none());
         assert!(events(br#"{"next_cursor":""}"#).is_none());
+    }
+
+    /// A page of one event about feedback 1, with these members beside what must be there.
+    fn told(members: &str) -> EventsPage {
+        let body = format!(
+            r#"{{"events":[{{"event_type":"feedback.updated","created_at":1700000000000,
+            "feedback":{{"id":"1"{members}}}}}],"next_cursor":""}}"#
+        );
+        events(body.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_page_of_more_items_than_x_was_asked_for_ten_times_over_is_none() {
+        let page = |count: usize| {
+            let items = vec!["{}"; count].join(",");
+            format!(r#"{{"events":[{items}],"next_cursor":""}}"#)
+        };
+        assert_eq!(events(page(ITEMS_MOST).as_bytes()).unwrap().unknown.len(), ITEMS_MOST);
+        assert!(events(page(ITEMS_MOST + 1).as_bytes()).is_none());
+        let people = format!(r#"{{"data":[{}]}}"#, vec!["{}"; ITEMS_MOST + 1].join(","));
+        assert!(users(people.as_bytes(), &[]).is_none());
+    }
+
+    #[test]
+    fn a_cursor_of_more_than_four_kibibytes_cannot_be_read() {
+        let page = |length: usize| {
+            events(format!(r#"{{"events":[],"next_cursor":"{}"}}"#, "c".repeat(length)).as_bytes())
+        };
+        assert_eq!(page(CURSOR_MOST).unwrap().next_cursor.unwrap().len(), CURSOR_MOST);
+        assert!(page(CURSOR_MOST + 1).is_none() && page(10 * CURSOR_MOST).is_none());
+    }
+
+    #[test]
+    fn a_long_comment_is_cut_and_says_so_always_in_the_same_place() {
+        let comment = |text: &str| {
+            let part = serde_json::json!({"text": {"value": text}, "score": {"value": 4}});
+            let update = told(&format!(r#","response":{part}"#)).updates.pop().unwrap();
+            assert!(!update.object.raw.contains("response") && update.score.is_some());
+            update.text.unwrap().value
+        };
+        let whole = "é".repeat(COMMENT_MOST / 2);
+        assert_eq!(comment(&whole), whole);
+        let long = "é".repeat(1_000_000);
+        let cut = comment(&long);
+        assert_eq!(cut, comment(&long));
+        assert!(cut.len() <= COMMENT_MOST, "{}", cut.len());
+        let kept = cut.strip_suffix(" [cut by surveyd: 2000000 bytes]").unwrap();
+        assert!(long.starts_with(kept) && kept.len() > COMMENT_MOST - 100);
+        assert_ne!(cut, comment(&format!("{long}!")), "another text stays another");
+    }
+
+    #[test]
+    fn an_object_too_large_to_keep_is_read_and_kept_by_its_beginning_and_its_hash() {
+        let odd = |character: &str| format!(r#","odd":"{}""#, character.repeat(RAW_MOST));
+        let large = || odd("x") + r#","external_id":"c-1","response":{"score":{"value":4}}"#;
+        let update = told(&large()).updates.pop().unwrap();
+        assert_eq!(update.score.unwrap().value, 4);
+        assert_eq!(update.object.external_id.as_deref(), Some("c-1"));
+        let raw: Value = serde_json::from_str(&update.object.raw).unwrap();
+        let cut = &raw["cut_by_surveyd"];
+        assert!(cut["begins"].as_str().unwrap().starts_with(r#"{"id":"1","odd":"xx"#), "{cut}");
+        assert_eq!(cut["sha256"].as_str().unwrap().len(), 64);
+        assert_eq!(told(&large()).updates.pop().unwrap().object.raw, update.object.raw);
+        assert_ne!(told(&odd("y")).updates.pop().unwrap().object.raw, update.object.raw);
+
+        let unknown = format!(r#"{{"events":[{{"event_type":"new"{}}}]}}"#, odd("z"));
+        let page = events(unknown.as_bytes()).unwrap();
+        assert!(page.unknown[0].contains("cut_by_surveyd"), "{}", page.unknown[0]);
+        assert!(page.unknown[0].len() < RAW_MOST);
+    }
+
+    #[test]
+    fn whatever_nests_or_numbers_without_end_spoils_nothing_else() {
+        let deep = format!("{}{}", "[".repeat(300_000), "]".repeat(300_000));
+        let wide = format!("[{}]", vec!["{\"a\":[]}"; 100_000].join(","));
+        let long = "9".repeat(400_000);
+        for odd in [&deep, &wide, &long] {
+            let page = told(&format!(
+                r#","odd":{odd},"response":{{"text":{{"value":{odd}}},"score":{{"value":5}}}}"#
+            ));
+            let update = &page.updates[0];
+            assert_eq!(update.score.as_ref().unwrap().value, 5);
+            assert_eq!(update.text, None);
+            assert!(update.object.raw.len() <= RAW_MOST);
+        }
+    }
+
+    #[test]
+    fn a_name_longer_than_any_of_xs_is_none() {
+        let long = "n".repeat(NAME_MOST + 1);
+        let fields = ["to_user_id", "external_id", "type", "dm_id"];
+        let members: String = fields.iter().map(|name| format!(r#","{name}":"{long}""#)).collect();
+        let object = told(&members).updates.pop().unwrap().object;
+        let names = [&object.external_id, &object.to_user_id, &object.dm_id, &object.kind];
+        assert!(names.into_iter().all(Option::is_none), "{names:?}");
+        assert_eq!(
+            told(r#","external_id":"c-1""#).updates[0].object.external_id.as_deref(),
+            Some("c-1")
+        );
     }
 }

@@ -121,6 +121,7 @@ impl Feedback {
     /// Joins what another knows of the same object.
     pub fn join(&mut self, other: Feedback) {
         self.words.join(other.words);
+        self.words.drop_updates();
         self.hints.join(other.hints);
         self.refuted.join(other.refuted);
         self.judged_by = self.judged_by.max(other.judged_by);
@@ -145,7 +146,7 @@ impl Feedback {
         for told in [&mut *refuted, &mut *hints] {
             told.scores.without(&words.scores);
             told.texts.without(&words.texts);
-            told.updates.retain(|at| !words.updates.contains(at));
+            told.updates.retain(|at| !words.has_update(*at));
             told.object.take_if(|_| words.object.is_some());
         }
         hints.scores.without(&refuted.scores);
@@ -187,6 +188,11 @@ impl Feedback {
 
     pub fn text(&self) -> Option<Given<String>> {
         self.words.texts.first().or_else(|| self.hints.texts.first())
+    }
+
+    /// How many bytes its texts have.
+    pub fn weight(&self) -> usize {
+        [&self.words, &self.hints, &self.refuted].map(Told::weight).iter().sum()
     }
 
     /// The distinct `updated_at` seen.

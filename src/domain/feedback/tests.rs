@@ -201,3 +201,23 @@ fn a_change_of_what_is_immutable_is_kept_aside() {
     assert_eq!(feedback.object().updated_at, Millis(20), "all else is the newest");
     assert!(!feedback.is_plain());
 }
+
+#[test]
+fn of_updates_without_end_the_earliest_are_counted_in_any_order() {
+    let most = i64::try_from(super::told::UPDATES_MAX).unwrap();
+    let all = || (0..most + 500).map(|at| scored(at, 4, Trust::Word));
+    let join = |updates: Vec<Feedback>| {
+        updates.into_iter().reduce(|mut all, next| {
+            all.join(next);
+            all
+        })
+    };
+    let hint = || scored(most + 100, 4, HINT);
+    let forward = join(all().chain([hint()]).collect()).unwrap();
+    let backward = join([hint()].into_iter().chain(all().rev()).collect()).unwrap();
+    let between = join(all().take(700).chain([hint()]).chain(all().skip(700)).collect()).unwrap();
+    assert_eq!(forward.updates(), (0..most).map(Millis).collect());
+    assert_eq!(forward, backward);
+    assert_eq!(forward, between);
+    assert!(forward.holds(&scored(most + 400, 4, Trust::Word)), "nothing new");
+}

@@ -10,6 +10,9 @@ use crate::domain::time::Millis;
 /// Values of one part that are kept of those that contradict each other.
 const VALUES_MAX: usize = 16;
 
+/// Distinct `updated_at` that are kept, and counted, of one object.
+pub const UPDATES_MAX: usize = 1_000;
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// The newest.
@@ -40,6 +43,19 @@ impl Told {
         self.updates.extend(other.updates);
     }
 
+    /// Drops the updates that are too many, the latest first: whatever the order in which they came.
+    pub fn drop_updates(&mut self) {
+        while self.updates.len() > UPDATES_MAX {
+            self.updates.pop_last();
+        }
+    }
+
+    /// Whether an update of that instant is kept, or would be dropped.
+    pub fn has_update(&self, at: Millis) -> bool {
+        let is_full = self.updates.len() >= UPDATES_MAX;
+        self.updates.contains(&at) || is_full && self.updates.last().is_some_and(|last| *last < at)
+    }
+
     /// Whether joining the other would change nothing.
     pub fn holds(&self, other: &Told) -> bool {
         let is_held = match (&self.object, &other.object) {
@@ -49,11 +65,17 @@ impl Told {
         is_held
             && self.scores.holds(&other.scores)
             && self.texts.holds(&other.texts)
-            && self.updates.is_superset(&other.updates)
+            && other.updates.iter().all(|at| self.has_update(*at))
     }
 
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// How many bytes its texts have.
+    pub fn weight(&self) -> usize {
+        let raw = self.object.as_ref().map_or(0, |object| object.raw.len());
+        raw + self.texts.0.keys().map(String::len).sum::<usize>()
     }
 }
 

@@ -145,6 +145,9 @@ pub struct OptedOut {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Throttled {
     pub last_prompt_at: Option<Millis>,
+    /// Whether it was not known then whether that prompt went out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_uncertain: bool,
     pub throttle_ms: i64,
     pub throttle_group: String,
     /// Prompts from this account to this person in 24 hours.

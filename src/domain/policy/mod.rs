@@ -120,6 +120,8 @@ fn against(
 pub struct History {
     /// The last prompt to this person from an account of the throttle group.
     pub last_to_person: Option<Millis>,
+    /// Whether it is not known yet that it went out.
+    pub is_last_uncertain: bool,
     /// Prompts from this account to this person in the last 24 hours.
     pub day_to_person: u32,
     /// Prompts from this account in the last 24 hours.
@@ -151,10 +153,14 @@ pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis
     if let Some(ground) = against(drawn, person, *closed_at, notice, rules) {
         return ground;
     }
-    let throttled = history.last_to_person.is_some_and(|last| now < last.plus(rules.throttle));
+    // A prompt of unknown outcome is dated by the last instant at which X may carry it out: without a
+    // throttle that does not stand against another.
+    let throttled = !rules.throttle.is_zero()
+        && history.last_to_person.is_some_and(|last| now < last.plus(rules.throttle));
     if throttled || history.day_to_person >= rules.daily_limit_per_user {
         return Ground::Throttled(Throttled {
             last_prompt_at: history.last_to_person,
+            is_uncertain: history.is_last_uncertain,
             throttle_ms: millis(rules.throttle),
             throttle_group: rules.throttle_group.clone(),
             prompts_of_day: history.day_to_person,

@@ -130,6 +130,18 @@ fn a_person_is_left_alone_until_the_throttle_has_passed() {
 }
 
 #[test]
+fn without_a_throttle_a_prompt_that_may_still_go_out_stands_against_nothing() {
+    let rules = Rules { throttle: Duration::ZERO, daily_limit_per_user: 5, ..rules() };
+    let history = History {
+        last_to_person: Some(Millis(60_000)),
+        is_last_uncertain: true,
+        day_to_person: 1,
+        ..History::default()
+    };
+    assert_eq!(sending(&rules, &history, Millis(5)).verdict(), Verdict::Send);
+}
+
+#[test]
 fn without_a_throttle_the_limit_of_the_day_still_holds() {
     let rules = Rules { throttle: Duration::ZERO, ..rules() };
     let history =

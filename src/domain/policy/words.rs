@@ -13,7 +13,7 @@ pub fn words(decision: &Decision) -> String {
         Ground::Clear(clear) => {
             let asked = match clear.last_prompt_at {
                 Some(last) => format!("last prompted {} ago", ago(at, last)),
-                None => "not prompted before".to_owned(),
+                None => "no prompt to the person on record".to_owned(),
             };
             let mut words = format!(
                 "may be asked: {asked}, throttle {}; {} of {} prompts of the day",
@@ -83,8 +83,18 @@ pub fn words(decision: &Decision) -> String {
 
 fn throttled_words(at: Millis, throttled: &Throttled) -> String {
     let Throttled { last_prompt_at, throttle_ms, throttle_group, .. } = throttled;
-    let within = last_prompt_at.filter(|last| at.0 < last.0.saturating_add(*throttle_ms));
-    match within {
+    let is_day_full = throttled.prompts_of_day >= throttled.daily_limit_per_user;
+    // It was decided by X's clock, and is told by ours: what cannot be the day's limit is the throttle.
+    let is_within = |last: &Millis| {
+        *throttle_ms > 0 && (!is_day_full || at.0 < last.0.saturating_add(*throttle_ms))
+    };
+    match last_prompt_at.filter(is_within) {
+        Some(last) if throttled.is_uncertain => format!(
+            "throttled: a prompt of {} ago, of which it was not known yet whether it went out, \
+             counts; throttle {} (group {throttle_group})",
+            ago(at, last),
+            length(*throttle_ms)
+        ),
         Some(last) => format!(
             "throttled: prompted {} ago, throttle {} (group {throttle_group})",
             ago(at, last),
@@ -145,6 +155,7 @@ mod tests {
     fn throttled(days: i64, throttle_ms: i64) -> Ground {
         Ground::Throttled(Throttled {
             last_prompt_at: Some(Millis(NOW.0 - days * DAY)),
+            is_uncertain: false,
             throttle_ms,
             throttle_group: "acme".into(),
             prompts_of_day: 1,
@@ -162,6 +173,16 @@ mod tests {
             said(throttled(0, 0)),
             "throttled: 1 prompts to the person in 24 h, daily_limit_per_user 1"
         );
+        // Decided by X's clock, which stood a little behind.
+        let just_over = Ground::Throttled(Throttled {
+            last_prompt_at: Some(Millis(NOW.0 - 7 * DAY - 1)),
+            is_uncertain: false,
+            throttle_ms: 7 * DAY,
+            throttle_group: "acme".into(),
+            prompts_of_day: 0,
+            daily_limit_per_user: 1,
+        });
+        assert_eq!(said(just_over), "throttled: prompted 7 days ago, throttle 7 d (group acme)");
         assert_eq!(
             said(Ground::Late { closed_at: Millis(NOW.0 - DAY), expire_after_ms: DAY / 2 }),
             "expired: closed 1 day ago, expire_after 12 h"

@@ -2,6 +2,7 @@
 
 pub mod database;
 pub mod help_desk;
+pub mod log;
 pub mod people;
 pub mod program;
 pub mod stage;

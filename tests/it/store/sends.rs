@@ -86,7 +86,7 @@ async fn a_claimed_survey_ends_without_a_send() {
         let taken = bench.take(close("c-1", "7", START)).await;
         let leased = bench.claim_one(DUE).await;
         let ended =
-            bench.store.end(leased, Event::Suppressed(Reason::CannotDm), DUE).await.unwrap();
+            bench.store.end(leased, Event::Suppressed(Reason::CannotDm), None, DUE).await.unwrap();
         assert_eq!(ended.state, State::Suppressed(Reason::CannotDm));
         assert_eq!(bench.survey(&taken.survey_id).await, ended);
         assert_eq!(bench.steps(&taken.survey_id).await, [step("suppressed", Some("cannot_dm"))]);
@@ -94,7 +94,7 @@ async fn a_claimed_survey_ends_without_a_send() {
         bench.take(close("c-2", "8", START)).await;
         let slow = bench.claim_one(DUE).await;
         bench.claim_one(DUE.plus(LEASE)).await;
-        let lost = bench.store.end(slow, Event::TooLate, DUE).await;
+        let lost = bench.store.end(slow, Event::TooLate, None, DUE).await;
         assert!(matches!(lost, Err(Error::LeaseLost(_))), "{lost:?}");
     })
     .await;

@@ -5,6 +5,7 @@ mod budgets;
 mod clocks;
 mod daemon;
 mod events;
+mod limits;
 mod lost;
 mod messages;
 mod pauses;
