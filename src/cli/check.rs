@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{EXIT_CONFIG, print_json};
 use crate::clock::Clock;
-use crate::config::{self, Config, Environment};
+use crate::config::{self, Config, Environment, Warning};
 use crate::daemon::{spools, state_folder};
 use crate::{desk, x};
 
@@ -31,7 +31,7 @@ struct Answer {
 
 pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow::Result<ExitCode> {
     let config = config::load(file, environment);
-    let folder = state_folder(environment)?;
+    let folder = state_folder(environment, Some(file))?;
     let config = config.and_then(|config| spools::check(&config, file, &folder).map(|()| config));
     let config = match config {
         Ok(config) => config,
@@ -45,7 +45,15 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
             return Ok(ExitCode::from(EXIT_CONFIG));
         }
     };
-    let warnings = config::warnings(&config);
+    let mut warnings = config::warnings(&config);
+    if config.store.redacted_url() != config.store.url && config::is_open_to_others(file) {
+        warnings.push(Warning {
+            key: "store.url".into(),
+            problem: "may hold a password, in a file that is open to every user of this machine"
+                .into(),
+            remedy: format!("chmod o-rwx {} and let surveyd's group read it", file.display()),
+        });
+    }
     let answers = if check.online { ask(&config).await? } else { Vec::new() };
     let all_work = answers.iter().all(|answer| answer.works);
     if check.json {

@@ -18,7 +18,7 @@ use crate::domain::time::Millis;
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
-use crate::store::{Result, Store};
+use crate::store::{self, Result, Store};
 use crate::watcher::spool::Spool;
 use crate::watcher::talks::Talks;
 use crate::watcher::verify::{Passwords, Verifier};
@@ -217,6 +217,8 @@ pub(super) fn or_after_fault(
     match next {
         // At once means soon: a pass that makes no headway must not take the whole machine.
         Ok(next) => next.map(|next| next.max(desk.now().plus(BREATH))),
+        // The process ends for it, and says so once.
+        Err(store::Error::Io(_) | store::Error::Gone(_)) => Some(desk.now().plus(AFTER_FAULT)),
         Err(fault) => {
             error!(
                 event = "store.unavailable",

@@ -3,7 +3,6 @@
 //! The number is kept a second time, in a small file beside the database. A database that is behind
 //! its file was restored from a backup: what it holds as scheduled may have been sent since.
 
-use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -13,6 +12,7 @@ use sqlx::{AnyConnection, Row};
 use super::{Error, Result, Store};
 use crate::domain::budget::{Call, WINDOW};
 use crate::domain::time::Millis;
+use crate::files;
 
 /// The name of the one row.
 const NAME: &str = "sends";
@@ -154,8 +154,7 @@ impl Mark {
     }
 
     fn try_write(&self, sends: i64) -> io::Result<()> {
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).write(true).open(&self.file)?;
+        let mut file = files::open_or_make(&self.file)?;
         file.write_all(format!("{sends:019}\n").as_bytes())?;
         file.sync_data()
     }

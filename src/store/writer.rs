@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::closes::{NewSurvey, Taken};
-use super::{Engine, Error, Location, Result, deliveries};
+use super::{Engine, Error, FileWatch, Location, Result, deliveries};
 
 /// Writes that wait; a caller beyond them waits itself.
 const WAITING_MAX: usize = 4_096;
@@ -34,6 +34,14 @@ enum Job {
     Close(Box<NewSurvey>, oneshot::Sender<Result<Taken>>),
     Write(Operation, oneshot::Sender<Result<Value>>),
     Ping(oneshot::Sender<Result<Value>>),
+    /// The last.
+    Stop,
+}
+
+/// Where the database is, and who notices that it is gone.
+pub struct Files {
+    pub location: Location,
+    pub watch: Option<Arc<FileWatch>>,
 }
 
 #[derive(Clone)]
@@ -45,12 +53,12 @@ pub struct Writer {
 impl Writer {
     /// Without a `connection`, one is opened for the first write.
     pub fn start(
-        location: Location,
+        files: Files,
         connection: Option<AnyConnection>,
-        failure: Arc<watch::Sender<Option<String>>>,
+        failure: Arc<watch::Sender<Option<Error>>>,
     ) -> Self {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
-        let worker = Worker { location, connection, failing: false, failure };
+        let worker = Worker { files, connection, failing: false, failure };
         let task = tokio::spawn(worker.run(waiting));
         Self { jobs, task: Arc::new(Mutex::new(Some(task))) }
     }
@@ -98,11 +106,7 @@ impl Writer {
     pub async fn stop(&self) {
         let task = self.task.lock().expect("no holder of this lock can panic").take();
         if let Some(task) = task {
-            let (reply, answer) = oneshot::channel();
-            let last: Operation = Box::new(|_| Box::pin(async { Ok(Box::new(Stop) as Value) }));
-            if self.send(Job::Write(last, reply)).await.is_ok() {
-                let _ = answer.await;
-            }
+            let _ = self.send(Job::Stop).await;
             let _ = task.await;
         }
     }
@@ -111,18 +115,15 @@ impl Writer {
 const PING: &str = "insert into progress (name, sends, last_at) values ('ping', 1, 0) \
      on conflict (name) do update set sends = progress.sends + 1";
 
-/// What the last operation returns: the worker ends after it.
-struct Stop;
-
 fn stopped() -> Error {
     Error::Unavailable("the store has been closed".into())
 }
 
 struct Worker {
-    location: Location,
+    files: Files,
     connection: Option<AnyConnection>,
     failing: bool,
-    failure: Arc<watch::Sender<Option<String>>>,
+    failure: Arc<watch::Sender<Option<Error>>>,
 }
 
 impl Worker {
@@ -159,18 +160,30 @@ impl Worker {
                     let _ = reply.send(self.ping().await);
                 }
                 Job::Write(operation, reply) => {
-                    let done = self.transaction(operation).await;
-                    let stop = done.as_ref().is_ok_and(|value| value.is::<Stop>());
                     // A caller that has gone away has lost interest in the answer, not the write.
-                    let _ = reply.send(done);
-                    if stop {
-                        break;
-                    }
+                    let _ = reply.send(self.transaction(operation).await);
                 }
+                Job::Stop => break,
             }
         }
+        self.let_go_where_harmful();
+        self.end_watch();
         if let Some(connection) = self.connection.take() {
             let _ = connection.close().await;
+        }
+    }
+
+    fn end_watch(&self) {
+        if let Some(watch) = &self.files.watch {
+            watch.end();
+        }
+    }
+
+    /// Leaves the connection open for ever where closing it could harm what is there instead of the
+    /// database.
+    fn let_go_where_harmful(&mut self) {
+        if self.files.watch.as_ref().is_some_and(|watch| watch.is_closing_harmful()) {
+            std::mem::forget(self.connection.take());
         }
     }
 
@@ -197,7 +210,8 @@ impl Worker {
             }
             Err(error) => {
                 let words = match error {
-                    Error::Unavailable(words) => words,
+                    // Told by whoever ends the process for it.
+                    Error::Unavailable(words) | Error::Io(words) | Error::Gone(words) => words,
                     fault => {
                         error!("closes cannot be stored: {fault}");
                         fault.to_string()
@@ -227,19 +241,32 @@ impl Worker {
     }
 
     async fn transaction(&mut self, operation: Operation) -> Result<Value> {
-        let done = match self.location.engine {
+        if let Some(failed) = self.failure.borrow().clone() {
+            return Err(failed);
+        }
+        let done = match self.files.location.engine {
             Engine::Sqlite => self.attempt(operation).await,
             // Whether it was written is not known then, as with any connection that breaks.
             Engine::Postgres => timeout(SERVER_SILENT, self.attempt(operation))
                 .await
                 .unwrap_or_else(|_| Err(Error::Unavailable("the server says nothing".into()))),
         };
+        // What was written to a file that has gone is not written.
+        let done = match self.files.watch.as_ref().map_or(Ok(()), |watch| watch.check()) {
+            Err(error @ Error::Gone(_)) => Err(error),
+            Ok(()) | Err(_) => done,
+        };
         match &done {
-            Err(Error::Io(reason)) => {
-                self.connection = None;
-                self.failure.send_replace(Some(reason.clone()));
+            Err(error @ (Error::Io(_) | Error::Gone(_))) => {
+                self.let_go_where_harmful();
+                if matches!(error, Error::Io(_)) {
+                    self.end_watch();
+                    self.connection = None;
+                }
+                self.failure.send_replace(Some(error.clone()));
             }
             Err(Error::Unavailable(reason)) => {
+                self.end_watch();
                 self.connection = None;
                 if !self.failing {
                     warn!(event = "store.unavailable", "the database refuses to write: {reason}");
@@ -256,30 +283,37 @@ impl Worker {
     }
 
     async fn attempt(&mut self, operation: Operation) -> Result<Value> {
-        let mut connection = match self.connection.take() {
+        let connection = match &mut self.connection {
             Some(connection) => connection,
-            None => self.location.writer().await?,
+            closed => {
+                let opened = self.files.location.writer(self.files.watch.as_deref()).await?;
+                closed.insert(opened)
+            }
         };
         // Begun and ended in words of our own: sqlx's own count of open transactions is wrong for
         // ever after a commit that failed on a full disk.
-        let begin = match self.location.engine {
+        let begin = match self.files.location.engine {
             // A transaction that starts by reading could not wait for another writer.
             Engine::Sqlite => "begin immediate",
             Engine::Postgres => "begin",
         };
         connection.execute(begin).await?;
-        match operation(&mut connection).await {
+        match operation(connection).await {
             Ok(value) => {
                 connection.execute("commit").await?;
-                self.connection = Some(connection);
                 Ok(value)
             }
-            Err(error @ (Error::Unavailable(_) | Error::Io(_))) => Err(error),
+            Err(error @ (Error::Unavailable(_) | Error::Io(_) | Error::Gone(_))) => Err(error),
             Err(error) => {
                 connection.execute("rollback").await?;
-                self.connection = Some(connection);
                 Err(error)
             }
         }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.let_go_where_harmful();
     }
 }

@@ -61,7 +61,7 @@ pub fn unavailable(detail: &str) -> Response {
 /// which has those of an unavailable store already.
 pub fn store(error: &store::Error) -> Response {
     match error {
-        store::Error::Unavailable(_) | store::Error::Io(_) => {}
+        store::Error::Unavailable(_) | store::Error::Io(_) | store::Error::Gone(_) => {}
         store::Error::NewerSchema { .. }
         | store::Error::LeaseLost(_)
         | store::Error::Overtaken(_)
