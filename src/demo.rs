@@ -20,7 +20,7 @@ use tower::ServiceExt as _;
 use crate::cli;
 use crate::clock::Clock;
 use crate::config::{self, Environment};
-use crate::daemon::{Daemon, Start};
+use crate::daemon::{Daemon, Signals, Start};
 use crate::domain::summary::{By, Period, summarize};
 use crate::domain::time::Millis;
 use crate::report;
@@ -43,8 +43,16 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 const SECRET: &[u8] = b"demonstration-source-key";
 
-pub async fn run(demo: Demo) -> anyhow::Result<()> {
+/// Ends early at a signal, and leaves nothing behind then either.
+pub async fn run(demo: Demo, mut signals: Signals) -> anyhow::Result<()> {
     let folder = Folder::make()?;
+    tokio::select! {
+        shown = show(demo, &folder) => shown,
+        () = signals.stop() => Ok(()),
+    }
+}
+
+async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
     let sandbox = Sandbox::start_on_loopback(SandboxConfig::demo(demo.seed)).await?;
     let account = SandboxConfig::demo(demo.seed).accounts.remove(0);
     let text = configuration(&account, &sandbox.base_url());

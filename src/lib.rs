@@ -42,6 +42,8 @@ pub mod domain;
 pub mod clock;
 /// The configuration: every fault in it at once.
 pub mod config;
+/// What is made on the disk: whose it is, and who may open it.
+pub mod files;
 
 /// All that is remembered.
 pub mod store;

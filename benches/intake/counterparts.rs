@@ -1,5 +1,5 @@
-//! What the daemon is measured beside, over HTTP: the daemon's own listener, verifier and reader
-//! of notices, with one transaction a request behind them, or with nothing.
+//! What the daemon is measured beside, over HTTP: its HTTP library, its verifier and its reader of
+//! notices, with one transaction a request behind them, or with nothing.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -11,11 +11,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use surveyd::clock::Clock;
 use surveyd::config::Scheme;
 use surveyd::domain::close::Close;
-use surveyd::stop::stopper;
 use surveyd::watcher::notice::{self, Origin, Said};
 use surveyd::watcher::verify::Verifier;
 
@@ -47,9 +48,14 @@ pub fn serve(side: Side, listen: SocketAddr) {
         let desk = Arc::new(Desk { verifier: verifier.expect("the secret is sound"), database });
         let router = Router::new().route("/v1/sources/helpdesk", post(take)).with_state(desk);
         let listener = tokio::net::TcpListener::bind(listen).await.expect("the port is free");
-        let (_sender, stopper) = stopper();
         sd_notify::notify(&[sd_notify::NotifyState::Ready]).expect("we were started with a socket");
-        surveyd::web::serve(listener, router, stopper).await;
+        loop {
+            let (stream, _) = listener.accept().await.expect("connections are accepted");
+            let _ = stream.set_nodelay(true);
+            let service = TowerToHyperService::new(router.clone());
+            let builder = hyper::server::conn::http1::Builder::new();
+            tokio::spawn(builder.serve_connection(TokioIo::new(stream), service));
+        }
     });
 }
 

@@ -44,6 +44,9 @@ impl Server {
         let address = free_address();
         let file = folder.join("surveyd.toml");
         fs::write(&file, configuration(address)).expect("the folder can be written");
+        // It holds secrets.
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(&file, private).expect("the file is ours");
         let mut command = Command::new(program);
         command.arg("--config").arg(&file).arg("run");
         command.stderr(match log {

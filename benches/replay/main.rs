@@ -171,8 +171,11 @@ async fn main() {
     let files =
         [("same", configuration("", SAME)), ("other", configuration("pacing = \"even\"", OTHER))];
     for (name, text) in &files {
-        std::fs::write(folder.path().join(format!("{name}.toml")), text)
-            .expect("it can be written");
+        let file = folder.path().join(format!("{name}.toml"));
+        std::fs::write(&file, text).expect("it can be written");
+        // It holds secrets.
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(&file, private).expect("it is ours");
     }
     let config = config::parse(&files[0].1, Path::new("same.toml"), &Environment::default())
         .unwrap_or_else(|faults| panic!("{faults}"));

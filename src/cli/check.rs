@@ -32,7 +32,7 @@ struct Answer {
 
 pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow::Result<ExitCode> {
     let config = config::load(file, environment);
-    let folder = state_folder(environment)?;
+    let folder = state_folder(environment, Some(file))?;
     let config = config.and_then(|config| spools::check(&config, file, &folder).map(|()| config));
     let config = match config {
         Ok(config) => config,
@@ -48,6 +48,14 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     };
     let mut warnings = config::warnings(&config);
     warnings.extend(of_database(&Location::parse(&config.store.url, &folder)?).await);
+    if config.store.redacted_url() != config.store.url && config::is_open_to_others(file) {
+        warnings.push(Warning {
+            key: "store.url".into(),
+            problem: "may hold a password, in a file that is open to every user of this machine"
+                .into(),
+            remedy: format!("chmod o-rwx {} and let surveyd's group read it", file.display()),
+        });
+    }
     let answers = if check.online { ask(&config).await? } else { Vec::new() };
     let all_work = answers.iter().all(|answer| answer.works);
     if check.json {

@@ -162,8 +162,8 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         closed_at,
         notice: enqueue.notice()?,
     };
-    let location = context.location()?;
-    let store = crate::store::Store::open(&location).await?;
+    let location = context.shown_location()?;
+    let store = crate::store::Store::attach(&location).await?;
     let receiver = Receiver { account: Arc::new(account.clone()), wake: Arc::new(Wake::of(false)) };
     let intake = Intake {
         store: store.clone(),

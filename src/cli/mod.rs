@@ -18,7 +18,7 @@ mod table;
 pub use results::facts;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Faults};
-use crate::daemon::{self, Start};
+use crate::daemon::{self, Signals, Start};
 use crate::store::{self, Location, Store};
 use crate::{demo, logging};
 
@@ -113,8 +113,23 @@ struct Context {
 
 impl Context {
     fn location(&self) -> anyhow::Result<Location> {
-        let folder = daemon::state_folder(&self.environment)?;
+        let folder = daemon::state_folder(&self.environment, Some(&self.file))?;
         Ok(Location::parse(&self.config.store.url, &folder)?)
+    }
+
+    /// Where the database is, said to the operator where it is not the usual one: a command that is run in
+    /// another folder, or under another state folder than the service's, must not be taken to speak
+    /// of the daemon's.
+    fn shown_location(&self) -> anyhow::Result<Location> {
+        let location = self.location()?;
+        let url = self.config.store.url.trim_start_matches("sqlite:").trim_start_matches("//");
+        if let Some(file) = location.file()
+            && !Path::new(url).is_absolute()
+            && !daemon::is_usual_state_folder(&self.environment, &self.file)
+        {
+            eprintln!("surveyd: the database is {}", file.display());
+        }
+        Ok(location)
     }
 
     /// Refuses an account that neither the configuration nor the database knows: a misspelt one
@@ -130,7 +145,7 @@ impl Context {
 
     /// The database beside a daemon that may be running.
     async fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::attach(&self.location()?).await?)
+        Ok(Store::attach(&self.shown_location()?).await?)
     }
 }
 
@@ -143,10 +158,18 @@ pub fn run() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
+    // Before all that takes time: a signal that comes earlier ends the process where it stands.
+    let signals = match &arguments.command {
+        Command::Run | Command::Demo(_) | Command::Sandbox(_) | Command::Rebuild(_) => {
+            Some(daemon::signals())
+        }
+        _ => None,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.context("the runtime cannot be started").and_then(|runtime| {
+        let signals = signals.transpose().context("signals cannot be handled")?;
         // Boxed, or each kind of runtime would hold all commands once more.
-        let command: LocalBoxFuture<'_, _> = Box::pin(dispatch(arguments));
+        let command: LocalBoxFuture<'_, _> = Box::pin(dispatch(arguments, signals));
         let done = runtime.block_on(command);
         // A thread that waits for a disk or a name server must not keep the process.
         runtime.shutdown_timeout(LEFT_OVER);
@@ -179,21 +202,25 @@ fn failed(error: &anyhow::Error) -> ExitCode {
         Some(
             store::Error::NewerSchema { .. } | store::Error::Url(_) | store::Error::Refused(_),
         ) => ExitCode::from(EXIT_CONFIG),
-        Some(store::Error::Io(_)) => ExitCode::from(EXIT_IO),
+        Some(store::Error::Io(_) | store::Error::Gone(_)) => ExitCode::from(EXIT_IO),
         _ => ExitCode::FAILURE,
     }
 }
 
-async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+/// `signals`: for the commands that end by one.
+async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Result<ExitCode> {
+    let signals = || signals.context("this command handles signals");
     let environment = Environment::capture();
     let file = arguments
         .config
         .or_else(|| environment.get("SURVEYD_CONFIG").map(PathBuf::from))
         .unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
     match arguments.command {
-        Command::Demo(demo) => return demo::run(demo).await.map(|()| ExitCode::SUCCESS),
+        Command::Demo(demo) => {
+            return demo::run(demo, signals()?).await.map(|()| ExitCode::SUCCESS);
+        }
         Command::Sandbox(sandbox) => {
-            return sandbox::run(sandbox).await.map(|()| ExitCode::SUCCESS);
+            return sandbox::run(sandbox, signals()?).await.map(|()| ExitCode::SUCCESS);
         }
         Command::Check(check) => return check::run(check, &file, &environment).await,
         _ => {}
@@ -204,13 +231,15 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Run => {
             let log = &context.config.log;
             logging::start(log.format, log.level).context("the log cannot be started")?;
-            daemon::run(Start {
+            let start = Start {
                 config: context.config,
                 file: Some(context.file),
                 environment: context.environment,
                 clock: context.clock,
-            })
-            .await?;
+            };
+            if daemon::run(start, signals()?).await? == daemon::End::StoreFailed {
+                return Ok(ExitCode::from(EXIT_IO));
+            }
         }
         Command::Enqueue(enqueue) => enqueue::run(*enqueue, &context).await?,
         Command::Status(show) => status::run(show, &context).await?,
@@ -221,9 +250,9 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Optout(opt_outs) => optout::run(opt_outs, &context).await?,
         Command::Report(report) => results::report(report, &context).await?,
         Command::Export(export) => results::export(export, &context).await?,
-        Command::Rebuild(wanted) => rebuild::run(wanted, &context).await?,
+        Command::Rebuild(wanted) => rebuild::run(wanted, &context, signals()?).await?,
         Command::Migrate => {
-            let store = Store::open(&context.location()?).await?;
+            let store = Store::open(&context.shown_location()?).await?;
             let (respelt, more) = store.respelt().await?;
             for found in &respelt {
                 eprintln!("ids with zeros before them: {found}");

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Context, Usage, print_json, usage};
-use crate::daemon::{Signal, signals, wake_running};
+use crate::daemon::{Signals, wake_running};
 use crate::desk::{Desk, Limits, Shared};
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
@@ -54,7 +54,7 @@ ours: an agent's own prompt that bears an external id cannot be told from it. No
 then until X's events have been read past the rebuild: what was sent last, X does not tell yet.
 See docs/rebuild.md.";
 
-pub async fn run(wanted: Rebuild, context: &Context) -> anyhow::Result<()> {
+pub async fn run(wanted: Rebuild, context: &Context, mut signals: Signals) -> anyhow::Result<()> {
     let (from, to) = period(&wanted)?;
     let accounts = context.config.accounts.iter();
     let accounts: Vec<_> = accounts
@@ -64,8 +64,8 @@ pub async fn run(wanted: Rebuild, context: &Context) -> anyhow::Result<()> {
         let problem = format!("there is no such account in {}", context.file.display());
         return Err(usage("--account", name, problem));
     }
-    let location = context.location()?;
-    let store = Store::open(&location).await?;
+    let location = context.shown_location()?;
+    let store = Store::attach(&location).await?;
     let is_lost = wanted.surveys == Surveys::WhereLost && !store.knows_prompts().await?;
     if is_lost {
         eprintln!(
@@ -106,7 +106,7 @@ pub async fn run(wanted: Rebuild, context: &Context) -> anyhow::Result<()> {
         }
         anyhow::Ok(shown)
     };
-    let shown = until_stopped(work, stop).await?;
+    let shown = until_stopped(work, stop, &mut signals).await?;
     store.close().await;
     // Answers of the last hours are asked for, and sends are held, as of now.
     wake_running(&location);
@@ -143,23 +143,16 @@ fn period(wanted: &Rebuild) -> anyhow::Result<(Millis, Option<Millis>)> {
 }
 
 /// Works to the end, or until a signal ends it in order.
-async fn until_stopped<T>(work: impl Future<Output = T>, stop: StopSender) -> T {
-    let mut signals = signals().ok();
+async fn until_stopped<T>(
+    work: impl Future<Output = T>,
+    stop: StopSender,
+    signals: &mut Signals,
+) -> T {
     tokio::pin!(work);
     loop {
-        let signal = async {
-            match &mut signals {
-                Some(signals) => signals.recv().await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             done = &mut work => return done,
-            signal = signal => match signal {
-                Some(Signal::Reload) => {}
-                Some(Signal::Stop) => stop.stop_within(std::time::Duration::ZERO),
-                None => signals = None,
-            },
+            () = signals.stop() => stop.stop_within(std::time::Duration::ZERO),
         }
     }
 }

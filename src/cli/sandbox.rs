@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use super::usage;
 use crate::config::{format_duration, parse_duration};
+use crate::daemon::Signals;
 use crate::sandbox::{Sandbox, SandboxAccount, SandboxConfig};
 
 #[derive(Args)]
@@ -27,7 +28,7 @@ pub struct Run {
 /// Made up, so that the configuration that is printed works as it stands.
 const SOURCE_SECRET: &str = "whsec_c2FuZGJveC1zb3VyY2Utc2VjcmV0LTAwMDE=";
 
-pub async fn run(run: Run) -> anyhow::Result<()> {
+pub async fn run(run: Run, mut signals: Signals) -> anyhow::Result<()> {
     let mut config = SandboxConfig::demo(run.seed);
     if let Some(horizon) = &run.horizon {
         let horizon: Duration = parse_duration(horizon)
@@ -41,8 +42,7 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
     let sandbox = Sandbox::start(config, listener)?;
     eprintln!("the sandbox listens at {}; Ctrl-C ends it", sandbox.base_url());
     print!("{}", configuration(&account, &sandbox.base_url(), horizon));
-    let mut signals = crate::daemon::signals()?;
-    signals.recv().await;
+    signals.stop().await;
     sandbox.stop().await;
     Ok(())
 }
@@ -51,7 +51,8 @@ pub async fn run(run: Run) -> anyhow::Result<()> {
 fn configuration(account: &SandboxAccount, base_url: &str, horizon: Duration) -> String {
     format!(
         r#"# The keys that the sandbox accepts, and a configuration that fits it.
-# Save it as surveyd.toml and start: surveyd run --config surveyd.toml
+# It holds secrets: save it as surveyd.toml, closed to others (chmod 600 surveyd.toml), and start:
+# surveyd run --config surveyd.toml
 [x]
 base_url = "{base_url}"
 events_horizon = "{horizon}"

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Every variable that overrides a key begins so. Two underscores, so that `SURVEYD_CONFIG` is none
@@ -35,6 +36,13 @@ impl Environment {
     /// The variable of exactly that name, where it is set and is text.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).and_then(|value| value.to_str())
+    }
+
+    /// The folder that the service manager has made for the state, the first where there are several.
+    pub fn state_directory(&self) -> Option<&Path> {
+        let all = self.variables.get("STATE_DIRECTORY")?.as_bytes();
+        let first = all.split(|byte| *byte == b':').next()?;
+        (!first.is_empty()).then(|| Path::new(OsStr::from_bytes(first)))
     }
 
     /// The folder in which the service manager lays down secrets.

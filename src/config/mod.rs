@@ -30,6 +30,7 @@ mod warnings;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -346,24 +347,52 @@ impl fmt::Debug for Store {
 
 /// Reads the configuration file at `path` under the variables of `environment`.
 pub fn load(path: &Path, environment: &Environment) -> Result<Config, Faults> {
+    let cannot_be_read = |reason: String| {
+        let remedy = "name another file by --config or SURVEYD_CONFIG".into();
+        Faults::of_file(path, format!("cannot be read: {reason}"), remedy)
+    };
+    let found = std::fs::metadata(path).map_err(|error| cannot_be_read(error.to_string()))?;
+    // Opening a pipe would wait for whoever writes to it.
+    if !found.is_file() {
+        return Err(cannot_be_read("it is a folder, a pipe or a device, and no file".into()));
+    }
     let text = std::fs::read(path)
         .map_err(|error| error.to_string())
-        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()));
-    match text {
-        Ok(text) => parse(&text, path, environment),
-        Err(reason) => Err(Faults::of_file(
-            path,
-            format!("cannot be read: {reason}"),
-            "name another file by --config or SURVEYD_CONFIG".into(),
-        )),
-    }
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
+        .map_err(cannot_be_read)?;
+    read_text(&text, path, environment, Some(found.mode()))
+}
+
+/// Whether others than the owner and the group may read or write the file at `path`.
+pub fn is_open_to_others(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o007 != 0)
 }
 
 /// Reads a configuration from its text; faults call it `path`, and its secret files lie beside that.
 pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Config, Faults> {
+    read_text(text, path, environment, None)
+}
+
+/// `mode`: who may read and write the file that the text is from.
+fn read_text(
+    text: &str,
+    path: &Path,
+    environment: &Environment,
+    mode: Option<u32>,
+) -> Result<Config, Faults> {
     let values = given::from_toml(text)
         .map_err(|problem| Faults::of_file(path, problem, "mend the TOML there".into()))?;
     let mut walk = walk::Walk::new(path, environment);
+    walk.mode = mode;
+    if mode.is_some_and(|mode| mode & 0o002 != 0) {
+        let remedy = format!("chmod o-w {}", path.display());
+        walk.fault(
+            &walk::Place::root(),
+            None,
+            "can be changed by every user of this machine",
+            remedy,
+        );
+    }
     let config = read(walk.root(values));
     walk.finish(config)
 }

@@ -15,6 +15,37 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Reading, writing and running for those who are neither the owner nor of the group.
 const OTHERS: u32 = 0o007;
+/// Writing for the group.
+const GROUP_WRITES: u32 = 0o020;
+
+/// These name whose keys they are, and are of no use without the two secrets that belong to them.
+const NO_SECRETS: [&str; 2] = ["consumer_key", "access_token"];
+
+/// Who may read a file of that mode, or change it, and should not; and the remedy.
+fn exposure(mode: u32) -> Option<(&'static str, &'static str)> {
+    if mode & OTHERS != 0 {
+        Some(("is open to every user of this machine", "chmod o-rwx"))
+    } else if mode & GROUP_WRITES != 0 {
+        Some(("can be changed by its whole group", "chmod g-w"))
+    } else {
+        None
+    }
+}
+
+/// A configuration that others may read holds no secret itself. Said once, with the first of them.
+fn refuse_inline(table: &mut Table, key: &'static str, given: &Given) {
+    let Some((exposed, remedy)) = table.walk.mode.and_then(exposure) else { return };
+    let is_inline = matches!(given, Given::File(ValueKind::String(text)) if !text.is_empty());
+    if !is_inline || NO_SECRETS.contains(&key) || is_credential(table.walk, table.walk.path) {
+        return;
+    }
+    table.walk.mode = None;
+    let shown = table.walk.path.display();
+    let problem = format!("stands in a file that {exposed}");
+    let remedy =
+        format!("write {{ file = \"…\" }}, or {remedy} {shown} and let surveyd's group read it");
+    table.fault(key, None, problem, remedy);
+}
 
 /// A text that shows as `***`.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,7 +85,10 @@ pub(super) fn read(
             table.missing(key, "{ file = \"…\" }");
             return None;
         }
-        Ok(Some(given)) => exposed(table.walk, given),
+        Ok(Some(given)) => {
+            refuse_inline(table, key, &given);
+            exposed(table.walk, given)
+        }
         Err(wrong) => Err(wrong),
     };
     let sound = text.and_then(|text| match text.is_empty() {
@@ -89,6 +123,9 @@ pub(super) fn read_list(
     let several = list.len() > 1;
     let mut secrets = Some(Vec::new());
     for (index, given) in list.into_iter().enumerate() {
+        if let Ok(given) = &given {
+            refuse_inline(table, key, given);
+        }
         let sound = given.and_then(|given| exposed(table.walk, given)).and_then(|text| match text
             .is_empty()
         {
@@ -170,9 +207,10 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
         let problem = format!("{shown} is not a file of at most {FILE_BYTES_MAX} bytes");
         return wrong(problem, "name the file that holds the secret alone".into());
     }
-    if metadata.permissions().mode() & OTHERS != 0 && !is_credential(walk, &path) {
-        let problem = format!("{shown} is open to every user of this machine");
-        return wrong(problem, format!("chmod o-rwx {shown}"));
+    if let Some((exposed, remedy)) = exposure(metadata.permissions().mode())
+        && !is_credential(walk, &path)
+    {
+        return wrong(format!("{shown} {exposed}"), format!("{remedy} {shown}"));
     }
     match fs::read(&path).map(String::from_utf8) {
         Ok(Ok(text)) => Ok(without_newline(text)),

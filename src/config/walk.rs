@@ -23,6 +23,8 @@ use super::given::{Given, Values, Wrong, noun};
 pub(super) struct Walk<'a> {
     pub path: &'a Path,
     pub environment: &'a Environment,
+    /// Who may read and write the file at `path`; absent where the text is no file's.
+    pub mode: Option<u32>,
     /// The overriding variables by their names in capitals, each with its name as it was set.
     variables: BTreeMap<String, (String, Option<String>)>,
     /// The variables that a key answers to, with that key's path; also where the variable is not set.
@@ -52,6 +54,7 @@ impl<'a> Walk<'a> {
         Self {
             path,
             environment,
+            mode: None,
             variables: variables.collect(),
             answered: BTreeMap::new(),
             later: Vec::new(),

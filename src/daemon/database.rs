@@ -6,7 +6,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tracing::{debug, info, warn};
 
-use super::notify;
+use super::{notify, tell_status};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::stop::Stopper;
@@ -42,7 +42,7 @@ pub async fn open(location: &Location) -> Result<Store, Error> {
             }
             Err(error) => return Err(error),
         };
-        if looks % LOOKS_A_LINE == 0 {
+        if looks.is_multiple_of(LOOKS_A_LINE) {
             warn!(
                 event = "store.unavailable",
                 "surveyd starts when the database answers, and waits for it: {reason}"
@@ -51,10 +51,8 @@ pub async fn open(location: &Location) -> Result<Store, Error> {
         let wait = LOOK_FIRST.saturating_mul(1 << looks.min(4)).min(LOOK_MOST);
         looks += 1;
         let more = u32::try_from((wait + MORE_TIME).as_micros()).unwrap_or(u32::MAX);
-        notify(&[
-            NotifyState::ExtendTimeoutUsec(more),
-            NotifyState::Status(&format!("waits for the database: {reason}")),
-        ]);
+        notify(&[NotifyState::ExtendTimeoutUsec(more)]);
+        tell_status(&format!("waits for the database: {reason}"));
         tokio::time::sleep(wait).await;
     }
 }

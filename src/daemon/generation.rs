@@ -228,6 +228,8 @@ pub(super) fn or_after_fault(
             debug!(account = desk.name(), "{what} for account {} waits: {why}", desk.name());
             Some(desk.now().plus(AFTER_FAULT))
         }
+        // The process ends for it, and says so once.
+        Err(store::Error::Io(_) | store::Error::Gone(_)) => Some(desk.now().plus(AFTER_FAULT)),
         Err(fault) => {
             error!(
                 event = "store.unavailable",

@@ -2,6 +2,7 @@
 
 mod database;
 mod generation;
+mod listen;
 mod place;
 mod signals;
 pub mod spools;
@@ -23,12 +24,15 @@ use crate::logging;
 use crate::scheduler;
 use crate::stop::{GRACE, StopSender, Stopper, stopper};
 use crate::store::{self, Location, Store};
-use crate::web::Web;
+use crate::web::{Web, waiting};
 use crate::x;
 use generation::Generation;
 use place::Place;
-pub use place::{state_folder, wake_running};
-pub use signals::{Signal, listen as signals};
+pub use place::{is_usual_state_folder, state_folder, wake_running};
+pub use signals::{Incoming as Signals, Signal, listen as signals};
+
+/// How long requests may take to be answered once nothing can be stored any more.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// What work may take beyond its grace, until it is left.
 const MOMENT: Duration = Duration::from_millis(300);
@@ -61,23 +65,28 @@ impl Daemon {
     /// Opens the store, binds the listener and sets all accounts to work.
     pub async fn start(start: Start) -> anyhow::Result<Self> {
         let config = &start.config;
-        let place = Place::take(config, &start.environment)?;
-        spools::prepare(config, start.file.as_deref().unwrap_or(Path::new("")), &place.folder)?;
+        let place = Place::take(config, &start.environment, start.file.as_deref())?;
+        prepare_spools(config, start.file.as_deref().unwrap_or(Path::new("")), &place.folder)?;
         let location = Location::parse(&config.store.url, &place.folder)?;
-        let store = database::open(&location).await?;
+        let listener = listen::bind(config.http.listen).await?;
+        let address = listener.local_addr()?;
+        let store = tokio::select! {
+            store = database::open(&location) => store?,
+            () = waiting::answer(&listener) => unreachable!("it answers for ever"),
+        };
         database::warn_of_weaknesses(&location).await;
+        place.confirm()?;
         tell_respelt(&store).await?;
         database::compare(&store, &database::Names::of(config), &start.clock).await?;
-        // On one machine no other process can be sending: whatever is, was left by a crash.
+        // Nobody else has had the locks of our place since then: what is being sent in a file of ours
+        // was left by a daemon that is dead.
         let lost =
             store.recover(location.is_sqlite(), config.x.settle_after, start.clock.now()).await?;
         for survey in &lost {
             scheduler::tell_uncertain(survey, "surveyd ended while it was being sent");
         }
         tell_of_unserved(&store, config, "daemon.started").await?;
-        let listener = crate::web::listen(config.http.listen)
-            .with_context(|| format!("http.listen {} cannot be bound", config.http.listen))?;
-        let address = listener.local_addr()?;
+        // From here on nothing waits: whoever gives the start up at a wait has begun no work.
         let (stop, stopper) = stopper();
         let generation = Generation::start(config, &store, &start.clock, &place.folder)?;
         let web = Web::new(
@@ -115,15 +124,14 @@ impl Daemon {
     }
 
     /// Works until it is told to stop, or until one of its parts ends by itself, which is an error.
-    async fn work(&mut self) -> anyhow::Result<()> {
-        let mut signals = signals::listen()?;
+    async fn work(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
         let mut wakeups = self.place.wakeups();
         let mut watchdog = Watchdog::new();
         loop {
             tokio::select! {
-                signal = signals.recv() => match signal {
-                    Some(Signal::Reload) => self.reload().await,
-                    Some(Signal::Stop) | None => return Ok(()),
+                signal = signals.next() => match signal {
+                    Signal::Reload => self.reload().await,
+                    Signal::Stop => return Ok(()),
                 },
                 () = wakeups.recv() => self.generation.wake_all(),
                 () = watchdog.due() => watchdog.feed(&self.store).await,
@@ -199,6 +207,17 @@ impl Daemon {
         Ok(())
     }
 
+    /// Ends with a store that can write nothing any more: who asks meanwhile is told so, what is under
+    /// way at X is found at the next start.
+    async fn abandon(mut self) {
+        self.stop.stop_within(LAST_ANSWERS);
+        while self.servers.join_next().await.is_some() {}
+        if self.store.is_gone() {
+            // A log that has lost nothing but its name is still written to the database.
+            let _ = tokio::time::timeout(LAST_ANSWERS, self.store.close()).await;
+        }
+    }
+
     /// Stops in order: no new work, requests under way finished or marked, the store closed.
     pub async fn stop(mut self) {
         self.stop.stop_within(GRACE);
@@ -247,6 +266,13 @@ async fn tell_respelt(store: &Store) -> crate::store::Result<()> {
     }
 }
 
+/// Makes the folders of all spools. That one cannot be made is a fault of the configuration where that
+/// shows without making it; else the disk behind it may only not be there yet.
+fn prepare_spools(config: &Config, file: &Path, folder: &Path) -> anyhow::Result<()> {
+    spools::check(config, file, folder)?;
+    spools::prepare(config, file, folder).map_err(|faults| anyhow::anyhow!("{faults}"))
+}
+
 /// Says whose surveys wait for nobody: their account is no longer configured.
 async fn tell_of_unserved(
     store: &Store,
@@ -275,8 +301,16 @@ async fn one_over(retired: &mut Vec<Generation>) {
     retired.remove(0);
 }
 
+/// How a daemon ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    Stopped,
+    /// The disk fails or the database has gone; said in the log.
+    StoreFailed,
+}
+
 /// `surveyd run`: until a signal ends it.
-pub async fn run(start: Start) -> anyhow::Result<()> {
+pub async fn run(start: Start, mut signals: Signals) -> anyhow::Result<End> {
     info!(
         event = "daemon.started",
         version = env!("CARGO_PKG_VERSION"),
@@ -288,27 +322,40 @@ pub async fn run(start: Start) -> anyhow::Result<()> {
         start.config.accounts.len(),
         start.config.source_count(),
     );
-    let mut daemon = Daemon::start(start).await?;
+    let started = tokio::select! {
+        biased;
+        () = signals.stop() => None,
+        started = Daemon::start(start) => Some(started?),
+    };
+    let Some(mut daemon) = started else {
+        info!(event = "daemon.stopped", "surveyd was stopped before it was ready");
+        return Ok(End::Stopped);
+    };
     info!(
         event = "daemon.ready",
         listen = daemon.address().to_string(),
         "ready: closes are taken at http://{}/v1/sources/",
         daemon.address()
     );
-    notify(&[NotifyState::Ready]);
-    let worked = daemon.work().await;
+    notify(&[NotifyState::Ready, NotifyState::Status("")]);
+    let worked = daemon.work(&mut signals).await;
     if let Err(error) = &worked
-        && matches!(error.downcast_ref(), Some(store::Error::Io(_)))
+        && matches!(error.downcast_ref(), Some(store::Error::Io(_) | store::Error::Gone(_)))
     {
-        // Nothing can be written any more: what is under way is found at the next start.
         error!(event = "store.unavailable", "surveyd ends: {error}");
-        return worked;
+        daemon.abandon().await;
+        return Ok(End::StoreFailed);
     }
     info!(event = "daemon.stopping", "surveyd stops: requests under way are finished");
     notify(&[NotifyState::Stopping]);
     daemon.stop().await;
     info!(event = "daemon.stopped", "surveyd has stopped");
-    worked
+    worked.map(|()| End::Stopped)
+}
+
+/// Tells the service manager what the start waits for.
+fn tell_status(words: &str) {
+    notify(&[NotifyState::Status(words)]);
 }
 
 /// Tells the service manager, where there is one.

@@ -1,7 +1,16 @@
-//! The daemon's place on this machine: its state folder, the lock that keeps a second daemon off
-//! the same SQLite file, and the socket by which other commands say that there is new work.
+//! The daemon's place on this machine: its state folder, the locks that keep a second daemon off the
+//! same SQLite file, and the socket by which other commands say that there is new work.
+//!
+//! There are two locks (flock(2)), for a file has many names and a name can get another file:
+//! - on the database itself, so that no symbolic link, hard link or bind mount leads a second daemon to
+//!   it, also from another container. What is on record as being sent was left by a daemon that is
+//!   dead: nobody else can hold this lock. It does not meet SQLite's own locks, which are fcntl(2)'s.
+//! - on `surveyd.db.lock`, so that a second daemon does not begin on a file that was just put in the
+//!   place of the first one's, with the mark of sends and the socket that both would find beside it.
+//!   Deleting it lets nobody in.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,46 +19,91 @@ use tokio::net::UnixDatagram;
 use tracing::warn;
 
 use crate::config::{Config, Environment};
+use crate::files::{self, FileId, beside};
 use crate::store::Location;
 
-/// Where relative paths of the store start: the service manager's state folder, else the working
-/// folder.
-pub fn state_folder(environment: &Environment) -> anyhow::Result<PathBuf> {
-    match environment.get("STATE_DIRECTORY").and_then(|all| all.split(':').next()) {
-        Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
-        _ => std::env::current_dir().context("there is no working folder"),
+/// Where the service's configuration lies, and where its state is then.
+const SERVICE_CONFIG: &str = "/etc/surveyd";
+const SERVICE_STATE: &str = "/var/lib/surveyd";
+
+/// Where relative paths of the store start: what the service manager says, else the service's folder
+/// where the configuration is the service's, else the working folder.
+pub fn state_folder(environment: &Environment, config: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = environment.state_directory() {
+        return std::path::absolute(folder).context("there is no working folder");
+    }
+    if config.is_some_and(|file| lies_in(file, Path::new(SERVICE_CONFIG))) {
+        return Ok(PathBuf::from(SERVICE_STATE));
+    }
+    std::env::current_dir().context("there is no working folder")
+}
+
+/// Whether the state folder is the service's or, for another configuration, one that was told: not the
+/// working folder, and not another one for the service's own configuration.
+pub fn is_usual_state_folder(environment: &Environment, config: &Path) -> bool {
+    let told = environment.state_directory();
+    match lies_in(config, Path::new(SERVICE_CONFIG)) {
+        true => told.is_none_or(|folder| folder == Path::new(SERVICE_STATE)),
+        false => told.is_some(),
     }
 }
 
-/// Held as long as the daemon lives.
+/// Whether a file lies in a folder or below it, by its path or after links.
+fn lies_in(file: &Path, folder: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    std::path::absolute(file).is_ok_and(|file| file.starts_with(folder))
+        || real(file).zip(real(folder)).is_some_and(|(file, folder)| file.starts_with(folder))
+}
+
+/// Held as long as the daemon lives. To be dropped after the store: closing the lock on the database
+/// gives up SQLite's locks, too.
 pub struct Place {
     pub folder: PathBuf,
-    _lock: Option<File>,
+    database: Option<Database>,
     wakeup: Option<(Arc<UnixDatagram>, PathBuf)>,
 }
 
+/// SQLite's file, and the locks on it.
+struct Database {
+    file: PathBuf,
+    id: FileId,
+    _name: File,
+    _lock: File,
+}
+
 impl Place {
-    pub fn take(config: &Config, environment: &Environment) -> anyhow::Result<Self> {
-        let folder = state_folder(environment)?;
+    /// `config_file`: where the configuration was read.
+    pub fn take(
+        config: &Config,
+        environment: &Environment,
+        config_file: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let folder = state_folder(environment, config_file)?;
         let location = Location::parse(&config.store.url, &folder)?;
         // Many daemons may share one PostgreSQL.
         let Some(file) = location.file() else {
-            return Ok(Self { folder, _lock: None, wakeup: None });
+            return Ok(Self { folder, database: None, wakeup: None });
         };
-        let lock_path = beside(file, "lock");
-        let lock = File::create(&lock_path)
-            .with_context(|| format!("{} cannot be made", lock_path.display()))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => bail!(
-                "another surveyd works on {}: stop it first, or set another store.url",
-                file.display()
-            ),
-            Err(TryLockError::Error(error)) => {
-                return Err(error).context(format!("{} cannot be locked", lock_path.display()));
+        location.make_file()?;
+        let database = Database::lock(file)?;
+        for ending in [".sends", "-wal", "-shm"] {
+            let path = beside(file, ending);
+            if path.exists()
+                && let Err(error) = files::close_to_others(&path)
+            {
+                warn!("{} is open to others, and that cannot be ended: {error}", path.display());
             }
         }
-        Ok(Self { folder, _lock: Some(lock), wakeup: bind(&beside(file, "wake")) })
+        Ok(Self { folder, database: Some(database), wakeup: bind(&beside(file, ".wake")) })
+    }
+
+    /// Refuses where the database that has been opened meanwhile is not the one that is locked.
+    pub fn confirm(&self) -> anyhow::Result<()> {
+        let Some(Database { file, id, .. }) = &self.database else { return Ok(()) };
+        if FileId::at(file).ok() != Some(*id) {
+            bail!("{} was replaced while surveyd started: start it again", file.display());
+        }
+        Ok(())
     }
 
     pub fn wakeups(&self) -> Wakeups {
@@ -60,23 +114,71 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if let Some((_, path)) = &self.wakeup {
-            let _ = std::fs::remove_file(path);
+            let _ = fs::remove_file(path);
         }
     }
 }
 
-fn beside(file: &Path, what: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".");
-    name.push(what);
-    PathBuf::from(name)
+impl Database {
+    fn lock(file: &Path) -> anyhow::Result<Self> {
+        let shown = file.display();
+        let found = fs::metadata(file).with_context(|| format!("{shown} cannot be used"))?;
+        if !found.is_file() {
+            bail!("{shown} is no file: name another in store.url");
+        }
+        if found.nlink() > 1 {
+            bail!(
+                "{shown} has {} names (hard links), and the log beside it only one: delete the \
+                 other names (find them by `find DIR -xdev -inum {}`), or put a copy in its place",
+                found.nlink(),
+                found.ino()
+            );
+        }
+        let name_path = beside(file, ".lock");
+        let name = locked(open(&name_path)?, &name_path, file)?;
+        let lock = locked(open(file)?, file, file)?;
+        let id = FileId::of(&lock.metadata()?);
+        Ok(Self { file: file.to_owned(), id, _name: name, _lock: lock })
+    }
+}
+
+fn open(path: &Path) -> anyhow::Result<File> {
+    files::open_or_make(path).map_err(|error| match files::denied(path) {
+        Some(denied) => anyhow::anyhow!(denied),
+        None => anyhow::anyhow!("{} cannot be opened: {error}", path.display()),
+    })
+}
+
+/// Locks an open file, or says who has it. One that is another's stays open for ever: that other may
+/// be in this process, and would lose its locks.
+fn locked(opened: File, path: &Path, database: &Path) -> anyhow::Result<File> {
+    let fault = match opened.try_lock() {
+        Ok(()) => return Ok(opened),
+        Err(TryLockError::WouldBlock) => anyhow::anyhow!(
+            "another surveyd works on {}: stop it first, or set another store.url",
+            database.display()
+        ),
+        Err(TryLockError::Error(error)) => {
+            anyhow::Error::from(error).context(format!("{} cannot be locked", path.display()))
+        }
+    };
+    std::mem::forget(opened);
+    Err(fault)
 }
 
 /// Without it, closes filed from the command line are found a few minutes late.
 fn bind(path: &Path) -> Option<(Arc<UnixDatagram>, PathBuf)> {
-    // The lock is ours: a socket that stands here was left by a crash.
-    let _ = std::fs::remove_file(path);
-    match UnixDatagram::bind(path) {
+    // Under another name first: whoever finds it by its own finds it closed to others. The lock is
+    // ours: a socket that stands there was left by a crash.
+    let unready = beside(path, ".new");
+    let _ = fs::remove_file(&unready);
+    let bound = UnixDatagram::bind(&unready).and_then(|socket| {
+        fs::set_permissions(&unready, fs::Permissions::from_mode(0o600))?;
+        files::give_to_owner_of_folder(&unready)?;
+        fs::rename(&unready, path)?;
+        Ok(socket)
+    });
+    match bound {
         Ok(socket) => Some((Arc::new(socket), path.to_owned())),
         Err(error) => {
             warn!("{} cannot be bound ({error})", path.display());
@@ -104,6 +206,45 @@ pub fn wake_running(location: &Location) {
     let Some(file) = location.file() else { return };
     if let Ok(socket) = std::os::unix::net::UnixDatagram::unbound() {
         // Nobody there: the close is found when a daemon starts.
-        let _ = socket.send_to(b"1", beside(file, "wake"));
+        let _ = socket.send_to(b"1", beside(file, ".wake"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_of_the_services_configuration_is_the_services_unless_told_otherwise() {
+        let nothing = Environment::default();
+        let here = std::env::current_dir().unwrap();
+        for (file, folder) in [
+            ("/etc/surveyd/surveyd.toml", Path::new(SERVICE_STATE)),
+            ("/etc/surveyd/other.toml", Path::new(SERVICE_STATE)),
+            ("/etc/surveyd.toml", &here),
+            ("surveyd.toml", &here),
+        ] {
+            assert_eq!(state_folder(&nothing, Some(Path::new(file))).unwrap(), folder, "{file}");
+        }
+        let told = Environment::of([("STATE_DIRECTORY", "/srv/a:/srv/b")]);
+        let file = Path::new("/etc/surveyd/surveyd.toml");
+        assert_eq!(state_folder(&told, Some(file)).unwrap(), Path::new("/srv/a"));
+        assert!(is_usual_state_folder(&nothing, file) && !is_usual_state_folder(&told, file));
+        let own = Path::new("/srv/surveyd.toml");
+        assert!(is_usual_state_folder(&told, own) && !is_usual_state_folder(&nothing, own));
+        let empty = Environment::of([("STATE_DIRECTORY", "")]);
+        assert_eq!(state_folder(&empty, Some(file)).unwrap(), Path::new(SERVICE_STATE));
+    }
+
+    #[test]
+    fn a_configuration_lies_where_its_links_lead() {
+        let folder = tempfile::tempdir().unwrap();
+        let (etc, link) = (folder.path().join("etc"), folder.path().join("link"));
+        fs::create_dir(&etc).unwrap();
+        fs::write(etc.join("a.toml"), "").unwrap();
+        std::os::unix::fs::symlink(&etc, &link).unwrap();
+        assert!(lies_in(&link.join("a.toml"), &etc));
+        assert!(lies_in(&etc.join("a.toml"), &link));
+        assert!(!lies_in(&folder.path().join("etcetera/a.toml"), &etc));
     }
 }

@@ -9,13 +9,14 @@
 //! Every line has a fixed width, and the whole is shorter than a disk's sector: it is written in
 //! place, and a power cut leaves the old text or the new.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::identity::{Identity, Server};
 use super::{Error, Location, Result};
+use crate::files;
 
 /// What a mark says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl MarkFile {
     fn open(path: PathBuf, is_locked: bool) -> Result<Option<Self>> {
         let mut lock = None;
         if is_locked {
-            let file = make(&path).map_err(|error| fault(&path, "made", &error))?;
+            let file = files::open_or_make(&path).map_err(|error| fault(&path, "made", &error))?;
             match file.try_lock() {
                 Ok(()) => lock = Some(file),
                 Err(TryLockError::WouldBlock) => return Ok(None),
@@ -123,7 +124,8 @@ impl MarkFile {
 
     fn try_write(&self, mark: &Mark) -> io::Result<()> {
         let is_new = !self.path.exists();
-        let file = make(&self.path)?;
+        // By its name each time: one that was deleted meanwhile is made again.
+        let file = files::open_or_make(&self.path)?;
         file.write_all_at(text(mark).as_bytes(), 0)?;
         file.sync_data()?;
         if is_new && let Some(folder) = self.path.parent().filter(|it| *it != Path::new("")) {
@@ -131,11 +133,6 @@ impl MarkFile {
         }
         Ok(())
     }
-}
-
-/// Opens the file by its name at each write: one that was deleted meanwhile is made again.
-fn make(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)
 }
 
 fn fault(path: &Path, what: &str, error: &io::Error) -> Error {

@@ -45,12 +45,23 @@ pub async fn require_current(location: &Location) -> Result<()> {
         Some(_) => Err(Error::Missing(
             "the database's schema is older than this program: run `surveyd migrate`".into(),
         )),
-        None => Err(Error::Missing(
-            "there is no database yet: start `surveyd run`, or correct store.url (a relative one \
-             starts at $STATE_DIRECTORY, else at the working folder)"
-                .into(),
-        )),
+        None => Err(Error::Missing(missing(location))),
     }
+}
+
+fn missing(location: &Location) -> String {
+    let Some(file) = location.file() else {
+        return "the database that store.url names is empty: start `surveyd run`, or run `surveyd \
+                migrate`"
+            .into();
+    };
+    format!(
+        "there is no database yet: start `surveyd run`, which makes {} (so does `surveyd migrate`). \
+         If there is one elsewhere, correct store.url or set STATE_DIRECTORY to its folder (a \
+         relative store.url starts there, else at /var/lib/surveyd for a configuration in \
+         /etc/surveyd, else at the working folder)",
+        file.display()
+    )
 }
 
 /// The schema's version; `None` where there is no database or no table in it.
@@ -61,9 +72,10 @@ async fn found(location: &Location) -> Result<Option<i64>> {
     }
     match look(location.engine, &location.options("ro")?).await {
         Err(error) if is_read_only(&error) => {
-            Ok(look(location.engine, &location.options("rw")?).await?)
+            let found = look(location.engine, &location.options("rw")?).await;
+            found.map_err(|error| location.of_opening(error))
         }
-        found => Ok(found?),
+        found => found.map_err(|error| location.of_opening(error)),
     }
 }
 

@@ -19,6 +19,7 @@ mod deliveries;
 mod durability;
 mod feedback;
 mod figures;
+mod file_watch;
 mod fold;
 mod gathering;
 mod hints;
@@ -59,6 +60,9 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 use tokio::sync::watch;
 
+use crate::files;
+use file_watch::FileWatch;
+
 pub use budgets::Paused;
 pub use claims::Leased;
 pub use closes::Taken;
@@ -87,6 +91,8 @@ pub use windows::{Lag, Page, PollState, PollWindow};
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.
 const READERS: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A database that is taken away is noticed within so long, whether or not anything is written.
+const LOOK_AT_FILE: Duration = Duration::from_secs(1);
 /// How soon turning a file to the write-ahead log is tried again.
 const LOG_AGAIN: Duration = Duration::from_millis(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -99,7 +105,7 @@ const READER_TIMEOUT: Duration = Duration::from_secs(10);
 const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 
 /// What a caller can do about a fault of the store.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// Try again later; nothing was written.
     #[error("the database cannot be reached or written now: {0}")]
@@ -107,6 +113,9 @@ pub enum Error {
     /// End the process: the disk under the database fails, and what it holds must be read anew.
     #[error("the disk under the database fails: {0}")]
     Io(String),
+    /// End the process: the file under the database is no longer the one that was opened.
+    #[error("the database has gone: {0}")]
+    Gone(String),
     /// Use the newer program.
     #[error(
         "the database has schema {found}, this program knows up to {known}: start a newer surveyd; nothing was changed"
@@ -137,6 +146,9 @@ pub enum Error {
 
 /// SQLITE_IOERR, SQLITE_CORRUPT and SQLITE_NOTADB (sqlite.org/rescode.html).
 const SQLITE_DISK_FAILS: [u32; 3] = [10, 11, 26];
+
+/// SQLITE_PERM, SQLITE_READONLY and SQLITE_CANTOPEN.
+const SQLITE_DENIED: [u32; 3] = [3, 8, 14];
 
 const SQLITE_BUSY: &str = "5";
 
@@ -182,8 +194,10 @@ enum Engine {
 pub struct Location {
     engine: Engine,
     url: String,
-    /// SQLite's file.
+    /// SQLite's file, all links followed: everything beside it lies beside the file itself.
     file: Option<PathBuf>,
+    /// The same before links are followed.
+    given: PathBuf,
     /// Where this daemon's mark of a server's database lies.
     folder: PathBuf,
 }
@@ -196,6 +210,7 @@ impl Location {
                 engine: Engine::Postgres,
                 url: url.to_owned(),
                 file: None,
+                given: PathBuf::new(),
                 folder: state_folder.to_owned(),
             });
         }
@@ -204,7 +219,8 @@ impl Location {
                 "store.url `{url}` is neither sqlite:FILE nor postgres://…"
             )));
         };
-        let file = state_folder.join(path.strip_prefix("//").unwrap_or(path));
+        let given = state_folder.join(path.strip_prefix("//").unwrap_or(path));
+        let file = without_links(&given);
         let text = file.to_str().filter(|text| !text.contains(['?', '#', '%']));
         let Some(text) = text else {
             return Err(Error::Url(format!(
@@ -216,6 +232,7 @@ impl Location {
             engine: Engine::Sqlite,
             url: format!("sqlite:{text}"),
             file: Some(file),
+            given,
             folder: state_folder.to_owned(),
         })
     }
@@ -244,12 +261,74 @@ impl Location {
         Ok(options.disable_statement_logging())
     }
 
-    /// Opens the connection that writes.
-    async fn writer(&self) -> Result<AnyConnection> {
-        if let Some(file) = self.file() {
-            make_private(file);
+    /// Makes SQLite's file where there is none, before anything is opened: for the owner of its folder
+    /// alone, since it holds what people said. SQLite gives its other files the same owner and mode.
+    pub fn make_file(&self) -> Result<()> {
+        let Some(file) = self.file() else { return Ok(()) };
+        if file.is_symlink() {
+            return Err(Error::Missing(format!(
+                "{} is a symbolic link to nothing: nothing is made behind it, for what it leads to \
+                 may only not be mounted yet",
+                file.display()
+            )));
         }
-        let mut connection = connect(&self.options("rwc")?).await?;
+        match files::make(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                let folder = file.parent().filter(|folder| !folder.exists());
+                let missing = folder.map(|folder| {
+                    format!("its folder {} is not there: make it, or mount it", folder.display())
+                });
+                let why = missing.unwrap_or_else(|| error.to_string());
+                Err(Error::Unavailable(format!("{} cannot be made: {why}", file.display())))
+            }
+            // One that was put there by hand is closed to others, too, where it is ours.
+            Ok(_) | Err(_) => {
+                let _ = files::close_to_others(file);
+                Ok(())
+            }
+        }
+    }
+
+    /// Watches SQLite's file, when it is opened.
+    fn watch(&self) -> Option<Arc<FileWatch>> {
+        self.file().map(|file| Arc::new(FileWatch::new(file, &self.given)))
+    }
+
+    /// A fault of opening, with the file, its owner and what to type where the fault is one of rights.
+    fn of_opening(&self, error: sqlx::Error) -> Error {
+        let code = error.as_database_error().and_then(|error| error.code());
+        let code = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xFF);
+        let Some(file) = self.file().filter(|_| code.is_some_and(|it| SQLITE_DENIED.contains(&it)))
+        else {
+            return error.into();
+        };
+        let folder = file.parent().map(Path::to_owned);
+        let all = [file.to_owned(), files::beside(file, "-wal"), files::beside(file, "-shm")];
+        let denied = folder.into_iter().chain(all).find_map(|path| files::denied(&path));
+        Error::Unavailable(denied.unwrap_or_else(|| format!("{}: {error}", file.display())))
+    }
+
+    /// Opens the connection that writes. It makes no file.
+    async fn writer(&self, watch: Option<&FileWatch>) -> Result<AnyConnection> {
+        let before = watch.map(FileWatch::before).transpose()?;
+        let mut connection = self.open_writer().await.map_err(|error| self.of_opening(error))?;
+        if self.engine == Engine::Postgres {
+            identity::refuse_standby(&mut connection).await?;
+        }
+        if let (Some(watch), Some(before)) = (watch, before)
+            && let Err(error) = watch.begin(before)
+        {
+            // To close it could write to a file that is another's.
+            std::mem::forget(connection);
+            return Err(error);
+        }
+        Ok(connection)
+    }
+
+    async fn open_writer(&self) -> sqlx::Result<AnyConnection> {
+        let options =
+            self.options("rw").map_err(|error| sqlx::Error::Configuration(error.into()))?;
+        let mut connection = connect(&options).await?;
         match self.engine {
             Engine::Sqlite => {
                 let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
@@ -266,6 +345,9 @@ impl Location {
                     // The way back out of a statement is kept aside; in a file, each batch of
                     // closes would make and delete one.
                     "pragma temp_store = memory",
+                    // What a crash left in the log is written to the database, and its other two
+                    // files are there from now on.
+                    "pragma wal_checkpoint(passive)",
                 ] {
                     connection.execute(pragma).await?;
                 }
@@ -278,7 +360,6 @@ impl Location {
                 // A daemon that hangs, or whose machine vanishes, must not hold its locks until the
                 // server's TCP notices after hours.
                 connection.execute("set idle_in_transaction_session_timeout to '10s'").await?;
-                identity::refuse_standby(&mut connection).await?;
             }
         }
         Ok(connection)
@@ -317,16 +398,21 @@ pub struct Store {
     onlooker: AnyPool,
     location: Location,
     standing: Standing,
+    /// Kept where the database is a file.
+    file_watch: Option<Arc<FileWatch>>,
     /// Why the store has failed for good, once it has.
-    failure: Arc<watch::Sender<Option<String>>>,
+    failure: Arc<watch::Sender<Option<Error>>>,
 }
 
 impl Store {
     /// Opens the database, brings its schema up to date and starts the writer.
     pub async fn open(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
+        location.file().map_or(Ok(()), file_watch::settle)?;
         migrate::refuse_newer(location).await?;
-        let mut connection = location.writer().await?;
+        location.make_file()?;
+        let watch = location.watch();
+        let mut connection = location.writer(watch.as_deref()).await?;
         if location.engine == Engine::Sqlite {
             refuse_old_sqlite(&mut connection).await?;
         }
@@ -341,45 +427,72 @@ impl Store {
         identity::name(&mut connection).await?;
         let standing = Standing::new();
         standing.connected(&mut connection, location.engine).await?;
-        Self::with(location, Some(connection), standing)
+        Self::with(location, Some(connection), standing, watch)
     }
 
     /// Opens a database that a daemon may be working on. Its schema must be this program's; it is
     /// neither made nor changed.
     pub async fn attach(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
+        location.file().map_or(Ok(()), file_watch::settle)?;
         migrate::require_current(location).await?;
-        Self::with(location, None, Standing::new())
+        Self::with(location, None, Standing::new(), location.watch())
     }
 
     fn with(
         location: &Location,
         connection: Option<AnyConnection>,
         standing: Standing,
+        file_watch: Option<Arc<FileWatch>>,
     ) -> Result<Self> {
         let failure = Arc::new(watch::Sender::new(None));
-        let writer = writer::Writer::start(location, connection, standing.clone(), failure.clone());
+        let files = writer::Files { location: location.clone(), watch: file_watch.clone() };
+        let writer = writer::Writer::start(files, connection, standing.clone(), failure.clone());
         Ok(Self {
             writer,
             readers: location.readers(READERS)?,
             onlooker: location.readers(1)?,
             location: location.clone(),
             standing,
+            file_watch,
             failure,
         })
     }
 
-    /// Waits until nothing can be written any more, and says why: the disk under the database fails,
-    /// or the task that writes has met a fault of the program.
+    /// Waits until nothing can be written any more, and says why: the disk under the database fails, its
+    /// file has gone, or the task that writes has met a fault of the program.
     pub async fn failed(&self) -> Error {
         let mut failure = self.failure.subscribe();
-        let disk = async {
+        let failed = async {
             let failed = failure.wait_for(Option::is_some).await;
-            failed.ok().and_then(|reason| reason.clone()).unwrap_or_default()
+            failed.ok().and_then(|error| error.clone())
         };
+        let ended = || Error::Unavailable("the task that writes has failed".into());
         tokio::select! {
-            reason = disk => Error::Io(reason),
-            () = self.writer.ended() => Error::Unavailable("the task that writes has failed".into()),
+            error = failed => error.unwrap_or_else(ended),
+            error = self.file_gone() => error,
+            () = self.writer.ended() => ended(),
+        }
+    }
+
+    /// Whether its file is no longer the one that was opened.
+    pub fn is_gone(&self) -> bool {
+        matches!(*self.failure.borrow(), Some(Error::Gone(_)))
+    }
+
+    /// Looks at once and then every second whether the database's file is still the one that was
+    /// opened; after each commit the writer looks itself.
+    async fn file_gone(&self) -> Error {
+        let Some(watch) = &self.file_watch else { return std::future::pending().await };
+        loop {
+            let watch = watch.clone();
+            // A disk that hangs must not hold up the caller.
+            let looked = tokio::task::spawn_blocking(move || watch.check()).await;
+            if let Ok(Err(error @ Error::Gone(_))) = looked {
+                self.failure.send_replace(Some(error.clone()));
+                return error;
+            }
+            tokio::time::sleep(LOOK_AT_FILE).await;
         }
     }
 
@@ -418,24 +531,29 @@ fn wait_for_locks() -> String {
 
 /// Turns a file to the write-ahead log. SQLite does not wait for others that do the same at that
 /// moment, whatever the timeout says.
-async fn turn_to_log(connection: &mut AnyConnection) -> Result<()> {
+async fn turn_to_log(connection: &mut AnyConnection) -> sqlx::Result<()> {
     let mut tries = BUSY_TIMEOUT.as_millis() / LOG_AGAIN.as_millis();
     while let Err(error) = connection.execute("pragma journal_mode = wal").await {
         let code = error.as_database_error().and_then(|error| error.code());
         tries -= 1;
         if tries == 0 || code.is_none_or(|code| code != SQLITE_BUSY) {
-            return Err(error.into());
+            return Err(error);
         }
         tokio::time::sleep(LOG_AGAIN).await;
     }
     Ok(())
 }
 
-/// Makes the database's file for its owner alone, where there is none: it holds what people said.
-/// SQLite gives its other files the same mode. Where it cannot be made, opening it says why.
-fn make_private(file: &Path) {
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let _ = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+/// The path of the file that `given` leads to; where there is no file yet, in the folder that it leads to.
+fn without_links(given: &Path) -> PathBuf {
+    if let Ok(file) = given.canonicalize() {
+        return file;
+    }
+    let folder = given.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, given.file_name()) {
+        (Some(folder), Some(name)) if !given.is_symlink() => folder.join(name),
+        _ => given.to_owned(),
+    }
 }
 
 async fn refuse_old_sqlite(connection: &mut AnyConnection) -> Result<()> {

@@ -173,9 +173,9 @@ impl Store {
         let written =
             tokio::task::spawn_blocking(move || standing.write_mark(sends, &location)).await;
         let written = written.map_err(|error| Error::Unavailable(error.to_string()))?;
-        if let Err(Error::Io(reason)) = &written {
+        if let Err(error @ Error::Io(_)) = &written {
             // It is the disk that the database is on.
-            self.failure.send_replace(Some(reason.clone()));
+            self.failure.send_replace(Some(error.clone()));
         }
         written
     }

@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 
 use super::closes::{NewSurvey, Taken};
 use super::standing::Standing;
-use super::{Engine, Error, Location, Result, deliveries};
+use super::{Engine, Error, FileWatch, Location, Result, deliveries};
 
 /// Writes that wait; a caller beyond them waits itself.
 const WAITING_MAX: usize = 4_096;
@@ -41,7 +41,15 @@ enum Job {
     Close(Box<NewSurvey>, oneshot::Sender<Result<Taken>>),
     Write(Operation, oneshot::Sender<Result<Value>>),
     Ping(oneshot::Sender<Result<Value>>),
+    /// The last.
     Stop,
+}
+
+/// Where the database is, and who notices that it is gone.
+#[derive(Clone)]
+pub struct Files {
+    pub location: Location,
+    pub watch: Option<Arc<FileWatch>>,
 }
 
 #[derive(Clone)]
@@ -103,20 +111,20 @@ impl Task {
 impl Writer {
     /// Without a `connection`, one is opened for the first write.
     pub fn start(
-        location: &Location,
+        files: Files,
         connection: Option<AnyConnection>,
         standing: Standing,
-        failure: Arc<watch::Sender<Option<String>>>,
+        failure: Arc<watch::Sender<Option<Error>>>,
     ) -> Self {
         let worker = |connection, standing| Worker {
-            location: location.clone(),
+            files: files.clone(),
             connection,
             standing,
             failing: false,
             failure: failure.clone(),
         };
         let work = Task::start(worker(connection, Some(standing)));
-        let intake = match location.engine {
+        let intake = match files.location.engine {
             Engine::Sqlite => work.clone(),
             Engine::Postgres => Task::start(worker(None, None)),
         };
@@ -180,12 +188,12 @@ fn stopped() -> Error {
 }
 
 struct Worker {
-    location: Location,
+    files: Files,
     connection: Option<AnyConnection>,
     /// Looked at with each new connection that sends are begun on.
     standing: Option<Standing>,
     failing: bool,
-    failure: Arc<watch::Sender<Option<String>>>,
+    failure: Arc<watch::Sender<Option<Error>>>,
 }
 
 impl Worker {
@@ -228,8 +236,24 @@ impl Worker {
                 Job::Stop => break,
             }
         }
+        self.let_go_where_harmful();
+        self.end_watch();
         if let Some(connection) = self.connection.take() {
             let _ = connection.close().await;
+        }
+    }
+
+    fn end_watch(&self) {
+        if let Some(watch) = &self.files.watch {
+            watch.end();
+        }
+    }
+
+    /// Leaves the connection open for ever where closing it could harm what is there instead of the
+    /// database.
+    fn let_go_where_harmful(&mut self) {
+        if self.files.watch.as_ref().is_some_and(|watch| watch.is_closing_harmful()) {
+            std::mem::forget(self.connection.take());
         }
     }
 
@@ -238,7 +262,7 @@ impl Worker {
         batch: Vec<NewSurvey>,
         replies: Vec<oneshot::Sender<Result<Taken>>>,
     ) {
-        let alone = match self.location.engine {
+        let alone = match self.files.location.engine {
             Engine::Sqlite => None,
             Engine::Postgres => (batch.len() > 1).then(|| batch.clone()),
         };
@@ -258,6 +282,8 @@ impl Worker {
             (Err(error), _) => {
                 let words = match error {
                     Error::Unavailable(words) | Error::Busy(words) => words,
+                    // Told by whoever ends the process for it.
+                    Error::Io(words) | Error::Gone(words) => words,
                     fault => {
                         error!("closes cannot be stored: {fault}");
                         fault.to_string()
@@ -301,19 +327,32 @@ impl Worker {
     }
 
     async fn transaction(&mut self, operation: Operation) -> Result<Value> {
-        let done = match self.location.engine {
+        if let Some(failed) = self.failure.borrow().clone() {
+            return Err(failed);
+        }
+        let done = match self.files.location.engine {
             Engine::Sqlite => self.attempt(operation).await,
             // Whether it was written is not known then, as with any connection that breaks.
             Engine::Postgres => timeout(SERVER_SILENT, self.attempt(operation))
                 .await
                 .unwrap_or_else(|_| Err(Error::Unavailable("the server says nothing".into()))),
         };
+        // What was written to a file that has gone is not written.
+        let done = match self.files.watch.as_ref().map_or(Ok(()), |watch| watch.check()) {
+            Err(error @ Error::Gone(_)) => Err(error),
+            Ok(()) | Err(_) => done,
+        };
         match &done {
-            Err(Error::Io(reason)) => {
-                self.connection = None;
-                self.failure.send_replace(Some(reason.clone()));
+            Err(error @ (Error::Io(_) | Error::Gone(_))) => {
+                self.let_go_where_harmful();
+                if matches!(error, Error::Io(_)) {
+                    self.end_watch();
+                    self.connection = None;
+                }
+                self.failure.send_replace(Some(error.clone()));
             }
             Err(Error::Unavailable(reason) | Error::Refused(reason)) => {
+                self.end_watch();
                 self.connection = None;
                 if !self.failing {
                     warn!(event = "store.unavailable", "the database refuses to write: {reason}");
@@ -332,42 +371,52 @@ impl Worker {
     async fn attempt(&mut self, operation: Operation) -> Result<Value> {
         // Begun and ended in words of our own: sqlx's own count of open transactions is wrong for
         // ever after a commit that failed on a full disk.
-        let begin = match self.location.engine {
+        let begin = match self.files.location.engine {
             // A transaction that starts by reading could not wait for another writer.
             Engine::Sqlite => "begin immediate",
             Engine::Postgres => "begin",
         };
-        let mut connection = match self.connection.take() {
-            None => self.begun(begin).await?,
-            Some(mut connection) => match connection.execute(begin).await {
-                Ok(_) => connection,
-                // The server was restarted since: nothing has been done on that connection yet.
-                Err(_) if self.location.engine == Engine::Postgres => self.begun(begin).await?,
-                Err(error) => return Err(error.into()),
-            },
+        let begun = match &mut self.connection {
+            Some(connection) => Some(connection.execute(begin).await),
+            None => None,
         };
-        match operation(&mut connection).await {
+        match begun {
+            Some(Ok(_)) => {}
+            Some(Err(error)) if self.files.location.engine == Engine::Sqlite => {
+                return Err(error.into());
+            }
+            // The server was restarted since: nothing has been done on that connection yet.
+            Some(Err(_)) | None => self.open().await?.execute(begin).await.map(drop)?,
+        }
+        let connection = self.connection.as_mut().expect("it was opened above");
+        match operation(connection).await {
             Ok(value) => {
                 connection.execute("commit").await?;
-                self.connection = Some(connection);
                 Ok(value)
             }
-            Err(error @ (Error::Unavailable(_) | Error::Refused(_) | Error::Io(_))) => Err(error),
+            Err(
+                error @ (Error::Unavailable(_) | Error::Refused(_) | Error::Io(_) | Error::Gone(_)),
+            ) => Err(error),
             Err(error) => {
                 connection.execute("rollback").await?;
-                self.connection = Some(connection);
                 Err(error)
             }
         }
     }
 
-    /// A new connection, in a transaction.
-    async fn begun(&mut self, begin: &'static str) -> Result<AnyConnection> {
-        let mut connection = self.location.writer().await?;
+    /// Opens a connection in the place of the one that there was.
+    async fn open(&mut self) -> Result<&mut AnyConnection> {
+        let opened = self.files.location.writer(self.files.watch.as_deref()).await?;
+        let connection = self.connection.insert(opened);
         if let Some(standing) = &self.standing {
-            standing.connected(&mut connection, self.location.engine).await?;
+            standing.connected(connection, self.files.location.engine).await?;
         }
-        connection.execute(begin).await?;
         Ok(connection)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.let_go_where_harmful();
     }
 }

@@ -87,6 +87,7 @@ class Surveyd:
             path = folder / name
             path.touch(mode=0o600)
             path.write_text(secret)
+        self.config.touch(mode=0o600)
         self.config.write_text(configuration.replace("PORT", str(self.port)))
 
     @property

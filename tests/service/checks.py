@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -59,6 +60,23 @@ def a_faulty_configuration_ends_the_start_with_78_and_is_not_tried_again():
     command("systemctl", "reset-failed", UNIT)
 
 
+def what_root_makes_before_the_first_start_is_the_services():
+    command("install", "--directory", "--owner=surveyd", "--group=surveyd", "--mode=700", str(STATE))
+    migrated = as_root("migrate")
+    assert migrated.returncode == 0, migrated.stderr
+    for name in STATE.iterdir():
+        assert name.stat().st_uid == user_id(), name
+
+
+def it_waits_for_a_port_that_is_taken_and_says_so():
+    with socket.create_server(("127.0.0.1", 8471)):
+        command("systemctl", "start", "--no-block", UNIT)
+        wait_until("it says what it waits for", lambda: "http.listen" in unit("StatusText"))
+        assert unit("ActiveState") == "activating", unit("ActiveState")
+    wait_until("it is ready", lambda: unit("ActiveState") == "active")
+    command("systemctl", "stop", UNIT)
+
+
 def it_is_active_once_it_says_that_it_is_ready():
     SEEN["start"] = cursor()
     command("systemctl", "enable", "--now", UNIT)
@@ -86,6 +104,12 @@ def its_state_lies_in_a_folder_that_nobody_else_can_open():
 def it_answers_on_its_health_addresses():
     assert get("/healthz") == 200
     assert get("/readyz") == 200
+
+
+def a_command_of_roots_finds_the_services_database_wherever_it_is_run():
+    told = as_root("status", "--json")
+    assert told.returncode == 0, told.stderr
+    assert told.stderr == "", told.stderr
 
 
 def a_close_signed_with_the_secret_from_the_credentials_is_taken():
@@ -159,10 +183,13 @@ CHECKS = [
     the_unit_is_exposed_to_no_more_than_the_network,
     the_unit_holds_nothing_that_systemd_does_not_know,
     a_faulty_configuration_ends_the_start_with_78_and_is_not_tried_again,
+    what_root_makes_before_the_first_start_is_the_services,
+    it_waits_for_a_port_that_is_taken_and_says_so,
     it_is_active_once_it_says_that_it_is_ready,
     it_runs_as_its_own_user_without_any_capability,
     its_state_lies_in_a_folder_that_nobody_else_can_open,
     it_answers_on_its_health_addresses,
+    a_command_of_roots_finds_the_services_database_wherever_it_is_run,
     a_close_signed_with_the_secret_from_the_credentials_is_taken,
     a_reload_with_a_good_file_takes_effect_without_a_restart,
     a_reload_with_a_bad_file_is_refused_and_the_old_one_stays_in_force,
@@ -180,6 +207,13 @@ def command(*arguments):
     outcome = subprocess.run(arguments, capture_output=True, text=True, timeout=60)
     assert outcome.returncode == 0, f"{' '.join(arguments)}: {outcome.returncode}\n{outcome.stdout}{outcome.stderr}"
     return outcome
+
+
+def as_root(*arguments):
+    """A command in a folder of nobody's, with no word on where the state is."""
+    environment = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(CREDENTIALS)}
+    command = ["/usr/bin/surveyd", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/", env=environment)
 
 
 def unit(name):

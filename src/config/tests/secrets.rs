@@ -84,6 +84,13 @@ fn a_secret_file_that_others_can_open_is_a_fault_except_among_the_credentials() 
             format!("{shown} is open to every user of this machine\n  chmod o-rwx {shown}")
         );
     }
+    for mode in [0o620, 0o660] {
+        folder.write("token", b"a", mode);
+        assert_eq!(
+            folder.fault("{ file = \"token\" }"),
+            format!("{shown} can be changed by its whole group\n  chmod g-w {shown}")
+        );
+    }
     folder.write("token", b"a", 0o640);
     assert_eq!(folder.token("{ file = \"token\" }"), "a");
     folder.write("credentials/open", b"b", 0o644);

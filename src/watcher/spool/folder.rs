@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use super::lines::Lines;
 use crate::domain::time::Millis;
+use crate::files::make_folders;
 
 const DONE: &str = "done";
 const BAD: &str = "bad";
@@ -23,7 +24,7 @@ pub fn prepare(folder: &Path) -> Result<()> {
     for folder in [folder.to_owned(), folder.join(DONE), folder.join(BAD)] {
         let named =
             |error: Error| Error::new(error.kind(), format!("{}: {error}", folder.display()));
-        fs::create_dir_all(&folder).map_err(named)?;
+        make_folders(&folder).map_err(named)?;
         let probe = folder.join(".surveyd-probe");
         File::create(&probe).and_then(|_| fs::remove_file(&probe)).map_err(named)?;
     }
@@ -144,7 +145,7 @@ impl Opened {
         }
         let from = self.path.parent().expect("it lies in the folder");
         let folder = from.join(if reasons.is_some() { BAD } else { DONE });
-        fs::create_dir_all(&folder)?;
+        make_folders(&folder)?;
         let to = free(&folder, self.path.file_name().expect("it has a name"))?;
         if let Some(reasons) = reasons {
             // First, and onto the disk: a file in `bad/` is never without them.

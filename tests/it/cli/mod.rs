@@ -1,6 +1,8 @@
 //! The built program: its exit codes, its output, its log, its signals.
 
 mod codes;
+mod files;
+mod gone;
 mod policy;
 mod rebuild;
 mod records;

@@ -18,7 +18,7 @@ skip = true
 fn program() -> Program {
     let text = configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"5m\"");
     let (account, rest) = text.split_once("[[sources]]").expect("a source");
-    Program::new(&format!("{account}{RULES}[[sources]]{rest}"))
+    Program::with_database(&format!("{account}{RULES}[[sources]]{rest}"))
 }
 
 fn close(program: &Program, conversation: &str, more: &[&str]) -> serde_json::Value {
@@ -60,7 +60,7 @@ fn a_close_by_hand_tells_all_that_a_notice_can() {
     let picky = "skip_closed_by = [\"bulk\"]\nmin_agent_messages = 2\nstale_after = \"1d\"\n";
     let rules = "[[accounts.rules]]\nname = \"vip\"\nwhen = { attributes.tier = \"gold\" }\n\
                  skip = true\n";
-    let program = Program::new(&format!("{account}{picky}{rules}[[sources]]{rest}"));
+    let program = Program::with_database(&format!("{account}{picky}{rules}[[sources]]{rest}"));
     let reason =
         |conversation: &str, more: &[&str]| close(&program, conversation, more)["reason"].clone();
     assert_eq!(reason("c-1", &["--closed-by", "bulk"]), "closed_by");

@@ -34,7 +34,8 @@ fn small(program: &Program) -> [String; 3] {
 }
 
 fn program() -> Program {
-    Program::new(&configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"5m\""))
+    let text = configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"5m\"");
+    Program::with_database(&text)
 }
 
 #[test]

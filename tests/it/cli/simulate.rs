@@ -15,7 +15,7 @@ skip = true
 /// Two conversations have closed and wait; and another configuration.
 fn program() -> (Program, String) {
     let text = configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"5m\"");
-    let program = Program::new(&text);
+    let program = Program::with_database(&text);
     for (conversation, more) in [("c-1", ["--team", "abuse"]), ("c-2", ["--team", "billing"])] {
         let mut arguments = vec!["enqueue", "--account", "acme", "--conversation", conversation];
         arguments.extend(["--user-id", "7"]);

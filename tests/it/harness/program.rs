@@ -102,6 +102,13 @@ impl Program {
         program
     }
 
+    /// The same, with an empty database made.
+    pub fn with_database(configuration: &str) -> Self {
+        let program = Self::new(configuration);
+        assert_eq!(program.run(&["migrate"]).code, 0);
+        program
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -139,6 +146,13 @@ impl Program {
 
     /// `surveyd run`, once it is ready.
     pub async fn start(&self) -> Running {
+        let mut running = self.launch();
+        running.until("daemon.ready", 1).await;
+        running
+    }
+
+    /// `surveyd run`, from its first instruction on.
+    pub fn launch(&self) -> Running {
         let (log, out) = (self.path("log"), self.path("out"));
         let child = self
             .command(&["run"])
@@ -146,9 +160,7 @@ impl Program {
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        let mut running = Running { child, log, out };
-        running.until("daemon.ready", 1).await;
-        running
+        Running { child, log, out }
     }
 }
 

@@ -1,0 +1,259 @@
+//! What surveyd makes on the disk: for its owner alone, and owned as the folder is that it lies in. A
+//! command that root runs must leave nothing that the service cannot open.
+//!
+//! Also tells, where something cannot be opened, whose it is, who we are and what to type. It asks
+//! `/proc` and `/etc/passwd` for that, and reads nothing else.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown};
+use std::path::{Path, PathBuf};
+
+/// Reading and writing for the owner alone.
+const PRIVATE: u32 = 0o600;
+/// Every right of those who are not the owner.
+const NOT_OWNERS: u32 = 0o077;
+/// On a folder: whoever may write to it may make files, and delete only their own (`/tmp`).
+const STICKY: u32 = 0o1000;
+
+/// Makes a file, to read and to write, for the owner of its folder alone. One that is there already
+/// is an error.
+pub fn make(path: &Path) -> io::Result<File> {
+    let file =
+        OpenOptions::new().read(true).write(true).create_new(true).mode(PRIVATE).open(path)?;
+    if let Err(error) = give_to_owner_of_folder(path) {
+        let _ = fs::remove_file(path);
+        return Err(error);
+    }
+    Ok(file)
+}
+
+/// Opens a file to read and to write, and makes it where there is none. One that others may open is
+/// closed to them.
+pub fn open_or_make(path: &Path) -> io::Result<File> {
+    match make(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            let file = OpenOptions::new().read(true).write(true).open(path)?;
+            // Where we are not its owner, the owner has to do it.
+            let _ = close_to_others(path);
+            Ok(file)
+        }
+        made => made,
+    }
+}
+
+/// Takes all rights from those who are not the owner. Whether there were any.
+pub fn close_to_others(path: &Path) -> io::Result<bool> {
+    let mode = fs::symlink_metadata(path)?.permissions().mode();
+    if mode & NOT_OWNERS == 0 {
+        return Ok(false);
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777 & !NOT_OWNERS))?;
+    Ok(true)
+}
+
+/// Makes a folder and those above it that are missing; each belongs to the owner of the one above.
+pub fn make_folders(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make_folders(path.parent().ok_or(error)?)?;
+            make_folders(path)
+        }
+        // Another process was faster.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => {
+            made?;
+            give_to_owner_of_folder(path)
+        }
+    }
+}
+
+/// Gives what we have just made to the owner of the folder that it lies in. A folder of root's, or one
+/// that is shared as `/tmp` is, leaves to everybody what they make.
+pub fn give_to_owner_of_folder(path: &Path) -> io::Result<()> {
+    let folder = fs::metadata(folder_of(path))?;
+    let made = fs::symlink_metadata(path)?;
+    if made.uid() == folder.uid() {
+        return Ok(());
+    }
+    match lchown(path, Some(folder.uid()), Some(folder.gid())) {
+        Err(_) if folder.uid() == 0 || folder.mode() & STICKY != 0 => Ok(()),
+        Err(error) => {
+            let (owner, us) = (user(folder.uid()), user(made.uid()));
+            let words = format!(
+                "its folder belongs to {owner}, and this is {us}: {}",
+                as_owner(folder.uid())
+            );
+            Err(io::Error::new(error.kind(), words))
+        }
+        given => given,
+    }
+}
+
+/// The folder that a path lies in.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    }
+}
+
+/// Why we may not read and write what stands at `path`, where that is a matter of its owner and mode;
+/// with the line to type.
+pub fn denied(path: &Path) -> Option<String> {
+    let found = fs::metadata(path).ok()?;
+    let us = Us::ask()?;
+    if us.may_use(&found) {
+        return None;
+    }
+    let home = match found.is_dir() {
+        true => found.uid(),
+        false => fs::metadata(folder_of(path)).ok()?.uid(),
+    };
+    let (shown, owner, me) = (path.display(), user(found.uid()), user(us.user));
+    let give = format!("chown {}: {shown}", name(home).unwrap_or_else(|| home.to_string()));
+    let remedy = if home == us.user {
+        give
+    } else if found.uid() == home {
+        as_owner(home)
+    } else {
+        format!("{give}, and {}", as_owner(home))
+    };
+    let mode = found.mode() & 0o7777;
+    Some(format!("{shown} belongs to {owner} (mode {mode:04o}), and this is {me}: {remedy}"))
+}
+
+/// Whom this process acts as.
+struct Us {
+    user: u32,
+    groups: Vec<u32>,
+}
+
+impl Us {
+    /// `/proc/self/status`: real, effective, saved and file system's ids, then the other groups
+    /// (proc_pid_status(5)).
+    fn ask() -> Option<Self> {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let numbers = |name: &str| -> Vec<u32> {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("");
+            line.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+        };
+        let mut groups = numbers("Groups:");
+        groups.extend(numbers("Gid:").get(1));
+        Some(Self { user: *numbers("Uid:").get(1)?, groups })
+    }
+
+    fn may_use(&self, found: &Metadata) -> bool {
+        let shift = match () {
+            () if self.user == 0 => return true,
+            () if self.user == found.uid() => 6,
+            () if self.groups.contains(&found.gid()) => 3,
+            () => 0,
+        };
+        let needed = if found.is_dir() { 0o7 } else { 0o6 };
+        (found.mode() >> shift) & needed == needed
+    }
+}
+
+/// A user in a sentence.
+fn user(id: u32) -> String {
+    name(id).unwrap_or_else(|| format!("user {id}"))
+}
+
+fn name(id: u32) -> Option<String> {
+    let known = fs::read_to_string("/etc/passwd").ok()?;
+    known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(id)).then(|| name.to_owned())
+    })
+}
+
+fn as_owner(id: u32) -> String {
+    let option = name(id).unwrap_or_else(|| format!("'#{id}'"));
+    format!("run it as that user (sudo -u {option} surveyd …)")
+}
+
+/// What tells a file from every other, whatever its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileId {
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl FileId {
+    pub fn of(found: &Metadata) -> Self {
+        Self { device: found.dev(), inode: found.ino() }
+    }
+
+    /// Of the file that `path` leads to.
+    pub fn at(path: &Path) -> io::Result<Self> {
+        fs::metadata(path).map(|found| Self::of(&found))
+    }
+}
+
+/// The file beside `path` whose name is that one's and `ending`.
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn what_is_made_is_its_owners_alone_and_what_was_open_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, old) = (folder.path().join("new"), folder.path().join("old"));
+        open_or_make(&new).unwrap();
+        assert_eq!(mode(&new), 0o600);
+        fs::write(&old, "kept").unwrap();
+        fs::set_permissions(&old, fs::Permissions::from_mode(0o664)).unwrap();
+        open_or_make(&old).unwrap();
+        assert_eq!((mode(&old), fs::read_to_string(&old).unwrap().as_str()), (0o600, "kept"));
+        assert!(!close_to_others(&old).unwrap());
+    }
+
+    #[test]
+    fn what_root_makes_in_anothers_folder_is_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        fs::create_dir(&home).unwrap();
+        if std::os::unix::fs::chown(&home, Some(12_345), Some(12_346)).is_err() {
+            return assert_ne!(Us::ask().unwrap().user, 0, "root can give a folder away");
+        }
+        let (file, deep) = (home.join("file"), home.join("a/b"));
+        make(&file).unwrap();
+        make_folders(&deep).unwrap();
+        for made in [file, home.join("a"), deep] {
+            let found = fs::metadata(&made).unwrap();
+            assert_eq!((found.uid(), found.gid()), (12_345, 12_346), "{}", made.display());
+        }
+    }
+
+    #[test]
+    fn who_may_not_is_told_whose_it_is_and_what_to_type() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        make(&file).unwrap();
+        let found = fs::metadata(&file).unwrap();
+        let owner = Us { user: found.uid().max(1), groups: vec![] };
+        let other = Us { user: 54_321, groups: vec![] };
+        assert!(!other.may_use(&found));
+        assert!(owner.user != found.uid() || owner.may_use(&found));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o660)).unwrap();
+        let found = fs::metadata(&file).unwrap();
+        assert!(Us { user: 54_321, groups: vec![found.gid()] }.may_use(&found));
+        assert_eq!(user(0), "root");
+        assert_eq!(user(987_654), "user 987654");
+    }
+}

@@ -1,0 +1,317 @@
+//! Notices that SQLite's file is taken away under the process that works on it: deleted, moved,
+//! replaced or written over. What is committed then is on no disk that anybody will read, so nothing may
+//! be acknowledged any more, and the process ends.
+//!
+//! It asks the file system for the files' inodes, four calls that cost microseconds, after every
+//! commit and once a second. A file that is written over in place keeps its inode. That shows by its time of
+//! change: in the write-ahead log's mode SQLite writes to the database in a checkpoint only, and each
+//! checkpoint, of whichever process, leaves its trace in the index of the log (`-shm`) before its first
+//! write (sqlite.org/walformat.html, "The WAL-Index File Format"). Whoever writes without that trace is
+//! not SQLite.
+//!
+//! Not noticed: a copy that is written in the very interval of a checkpoint, and another database that is put in
+//! through SQLite itself (`.restore` of its shell). Must not close a file of the database's while SQLite has it open: closing
+//! any descriptor of a file gives up all locks that the process has on it (fcntl(2)).
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Result as IoResult};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use super::{Error, Result};
+use crate::files::{self, FileId, beside};
+
+const LOG: &str = "-wal";
+const INDEX: &str = "-shm";
+/// Beside the database: what had become of it when a process ended for that.
+const NOTE: &str = ".replaced";
+
+/// One database's files, as the process that works on them opened them.
+pub struct FileWatch {
+    file: PathBuf,
+    /// The path of the configuration, which may lead over links.
+    given: PathBuf,
+    seen: Mutex<Option<Seen>>,
+}
+
+struct Seen {
+    /// A connection has them open. The last one that closes writes to the database, and deletes the two
+    /// beside it.
+    is_open: bool,
+    database: FileId,
+    log: FileId,
+    index: FileId,
+    /// Stays open as long as SQLite has the file open.
+    open_index: File,
+    /// Before `written` was looked at.
+    checkpoint: Checkpoint,
+    written: Written,
+}
+
+/// How far checkpoints have come, from the log's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Checkpoint {
+    /// Of the log at hand.
+    salt: [u8; 8],
+    done: u32,
+    begun: u32,
+}
+
+/// When the database was last written to, and how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Written {
+    at: (i64, i64),
+    bytes: u64,
+}
+
+/// What has become of the files.
+enum Fate {
+    /// The log's name has gone, and nothing else: what it holds can still be written to the database.
+    LogDeleted,
+    WrittenOver,
+    Replaced,
+    /// Only the way to it: what belongs together lies together.
+    Elsewhere,
+}
+
+impl FileWatch {
+    pub fn new(file: &Path, given: &Path) -> Self {
+        Self { file: file.to_owned(), given: given.to_owned(), seen: Mutex::new(None) }
+    }
+
+    /// The database's file before a connection is opened; the same is to be handed to
+    /// [`Self::begin`].
+    pub fn before(&self) -> Result<FileId> {
+        let id = FileId::at(&self.file).map_err(|error| self.cannot_be_looked_at(&error))?;
+        match &*self.seen() {
+            Some(seen) if seen.database != id => Err(self.gone("is another file now")),
+            Some(_) | None => Ok(id),
+        }
+    }
+
+    /// Watches from now on, when a connection has been opened that has all three files open.
+    pub fn begin(&self, database: FileId) -> Result<()> {
+        let failed = |error| self.cannot_be_looked_at(&error);
+        let index_path = beside(&self.file, INDEX);
+        let index = FileId::at(&index_path).map_err(failed)?;
+        let log = FileId::at(&beside(&self.file, LOG)).map_err(failed)?;
+        let mut seen = self.seen();
+        let open_index = match seen.take() {
+            Some(seen) if seen.index == index => seen.open_index,
+            // The file that was open before was deleted by the last connection that had it open.
+            Some(_) | None => File::open(&index_path).map_err(failed)?,
+        };
+        let checkpoint = Checkpoint::read(&open_index).map_err(failed)?;
+        let found = fs::metadata(&self.file).map_err(failed)?;
+        let written = Written::of(&found);
+        *seen = Some(Seen { is_open: true, database, log, index, open_index, checkpoint, written });
+        if FileId::of(&found) == database {
+            Ok(())
+        } else {
+            Err(self.gone("was replaced while it was opened"))
+        }
+    }
+
+    /// To be called before the connection is closed: only the database itself is watched then.
+    pub fn end(&self) {
+        if let Some(seen) = self.seen().as_mut() {
+            seen.is_open = false;
+        }
+    }
+
+    /// Refuses once the files are no longer those that were opened.
+    pub fn check(&self) -> Result<()> {
+        let mut guard = self.seen();
+        let Some(seen) = guard.as_mut() else { return Ok(()) };
+        let Some((fate, words)) = self.look(seen)? else { return Ok(()) };
+        self.leave_note(seen, &fate);
+        Err(self.gone(&words))
+    }
+
+    /// Whether closing a connection could do harm now: the last one that closes writes the log to
+    /// whatever database is there, and deletes what bears the log's name.
+    pub fn is_closing_harmful(&self) -> bool {
+        let mut guard = self.seen();
+        let Some(seen) = guard.as_mut() else { return false };
+        !matches!(self.look(seen), Ok(None | Some((Fate::LogDeleted, _))))
+    }
+
+    fn look(&self, seen: &mut Seen) -> Result<Option<(Fate, String)>> {
+        let checkpoint =
+            Checkpoint::read(&seen.open_index).map_err(|error| self.cannot_be_looked_at(&error))?;
+        let found = match fs::metadata(&self.file) {
+            Ok(found) => found,
+            Err(error) if is_absent(error.kind()) => {
+                return Ok(Some((Fate::Replaced, "was deleted or moved away".into())));
+            }
+            Err(error) => return Err(self.cannot_be_looked_at(&error)),
+        };
+        if FileId::of(&found) != seen.database {
+            return Ok(Some((Fate::Replaced, "is another file now".into())));
+        }
+        if self.given != self.file && FileId::at(&self.given).ok() != Some(seen.database) {
+            let words = format!("is no longer where {} leads", self.given.display());
+            return Ok(Some((Fate::Elsewhere, words)));
+        }
+        if !seen.is_open {
+            return Ok(None);
+        }
+        for (ending, id) in [(INDEX, seen.index), (LOG, seen.log)] {
+            match FileId::at(&beside(&self.file, ending)) {
+                Ok(found) if found == id => {}
+                Err(error) if is_absent(error.kind()) && ending == LOG => {
+                    return Ok(Some((Fate::LogDeleted, format!("has lost its {ending}"))));
+                }
+                Err(error) if !is_absent(error.kind()) => {
+                    return Err(self.cannot_be_looked_at(&error));
+                }
+                Ok(_) | Err(_) => {
+                    return Ok(Some((Fate::Elsewhere, format!("has lost its {ending}"))));
+                }
+            }
+        }
+        let written = Written::of(&found);
+        let after =
+            Checkpoint::read(&seen.open_index).map_err(|error| self.cannot_be_looked_at(&error))?;
+        let by_sqlite = seen.checkpoint != after || seen.checkpoint.is_under_way();
+        if written != seen.written && !by_sqlite {
+            return Ok(Some((Fate::WrittenOver, "was written over by another program".into())));
+        }
+        (seen.checkpoint, seen.written) = (checkpoint, written);
+        Ok(None)
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Option<Seen>> {
+        self.seen.lock().expect("no holder of this lock can panic")
+    }
+
+    fn gone(&self, words: &str) -> Error {
+        Error::Gone(format!(
+            "{} {words}: nothing is acknowledged any more. Stop surveyd before its database is \
+             moved, restored or deleted",
+            self.file.display()
+        ))
+    }
+
+    fn cannot_be_looked_at(&self, error: &std::io::Error) -> Error {
+        if is_absent(error.kind()) {
+            return self.gone("was deleted or moved away");
+        }
+        Error::Unavailable(format!("{} cannot be looked at: {error}", self.file.display()))
+    }
+
+    /// For the next start ([`settle`]). Where it cannot be written, the next start knows nothing of it.
+    fn leave_note(&self, seen: &Seen, fate: &Fate) {
+        let what = match fate {
+            Fate::WrittenOver => "over",
+            Fate::Replaced => "gone",
+            Fate::LogDeleted | Fate::Elsewhere => return,
+        };
+        let note = Note { is_over: what == "over", database: seen.database, log: seen.log };
+        let _ = files::open_or_make(&beside(&self.file, NOTE))
+            .and_then(|file| file.write_all_at(note.text().as_bytes(), 0));
+    }
+}
+
+fn is_absent(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+impl Checkpoint {
+    /// Whether SQLite may be writing to the database, or died while it did.
+    fn is_under_way(self) -> bool {
+        self.begun > self.done
+    }
+
+    /// An index that is being made is shorter, and reads as zeros.
+    fn read(index: &File) -> IoResult<Self> {
+        let mut bytes = [0; 136];
+        let mut at = 0;
+        while at < bytes.len() {
+            match index.read_at(&mut bytes[at..], at as u64)? {
+                0 => break,
+                read => at += read,
+            }
+        }
+        let number = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
+        let salt = bytes[32..40].try_into().expect("8 bytes");
+        Ok(Self { salt, done: number(96), begun: number(128) })
+    }
+}
+
+impl Written {
+    fn of(found: &fs::Metadata) -> Self {
+        Self { at: (found.mtime(), found.mtime_nsec()), bytes: found.len() }
+    }
+}
+
+/// What a process has found and left for the next.
+struct Note {
+    /// Written over in place; else deleted or replaced.
+    is_over: bool,
+    database: FileId,
+    log: FileId,
+}
+
+impl Note {
+    fn text(&self) -> String {
+        let what = if self.is_over { "over" } else { "gone" };
+        let Note { database, log, .. } = self;
+        format!("{what} {} {} {} {}\n", database.device, database.inode, log.device, log.inode)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (what, numbers) = text.trim().split_once(' ')?;
+        let numbers: Vec<u64> = numbers.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let [device, inode, log_device, log_inode] = *numbers.as_slice() else { return None };
+        Some(Self {
+            is_over: what == "over",
+            database: FileId { device, inode },
+            log: FileId { device: log_device, inode: log_inode },
+        })
+    }
+}
+
+/// Keeps a log that was left behind from being read as a part of another database, before anything is
+/// opened. One that belongs to a file that has gone is put aside; where the file was written over in
+/// place, only an operator knows what is meant.
+pub fn settle(file: &Path) -> Result<()> {
+    let note_path = beside(file, NOTE);
+    let Ok(text) = fs::read_to_string(&note_path) else { return Ok(()) };
+    let (log_path, index_path) = (beside(file, LOG), beside(file, INDEX));
+    let log_holds = |note: &Note| {
+        fs::metadata(&log_path).is_ok_and(|log| FileId::of(&log) == note.log && log.len() > 0)
+    };
+    if let Some(note) = Note::read(&text).filter(log_holds) {
+        let database = fs::metadata(file).ok().filter(|database| database.len() > 0);
+        let is_same = database.is_some_and(|found| FileId::of(&found) == note.database);
+        let (shown, log, index) = (file.display(), log_path.display(), index_path.display());
+        if is_same && note.is_over {
+            return Err(Error::Gone(format!(
+                "{shown} was written over while surveyd worked on it, and {log} belongs to what \
+                 stood there before. To go on with what was written there: rm {log} {index}. Where \
+                 only its time was changed and not its content: rm {}",
+                note_path.display()
+            )));
+        }
+        if !is_same {
+            let aside = beside(&log_path, NOTE);
+            fs::rename(&log_path, &aside).map_err(|error| {
+                Error::Unavailable(format!(
+                    "{log} belongs to a database that was deleted or replaced, and cannot be put \
+                     aside: {error}"
+                ))
+            })?;
+            let _ = fs::remove_file(&index_path);
+            tracing::warn!(
+                event = "store.replaced",
+                "the database was deleted or replaced while surveyd worked on it: the log of the \
+                 old one is kept as {}",
+                aside.display()
+            );
+        }
+    }
+    let _ = fs::remove_file(note_path);
+    Ok(())
+}

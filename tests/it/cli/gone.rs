@@ -1,0 +1,154 @@
+//! The database taken away under a daemon at work.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use super::NOWHERE;
+use crate::harness::help_desk;
+use crate::harness::people::ANA;
+use crate::harness::program::{KEY, Program, Running, configuration};
+
+fn program() -> Program {
+    Program::new(&configuration(NOWHERE))
+}
+
+/// What befalls the database's file while a daemon works on it; the folder and a copy of it from before.
+type Deed = fn(&Program, &Path);
+
+const DEEDS: [(&str, Deed); 8] = [
+    ("deleted", |program, _| fs::remove_file(program.path("surveyd.db")).unwrap()),
+    ("moved away", |program, _| {
+        fs::rename(program.path("surveyd.db"), program.path("away")).unwrap();
+    }),
+    ("replaced by another file", |program, copy| {
+        fs::copy(copy, program.path("new")).unwrap();
+        fs::rename(program.path("new"), program.path("surveyd.db")).unwrap();
+    }),
+    ("written over in place", |program, copy| {
+        fs::copy(copy, program.path("surveyd.db")).unwrap();
+    }),
+    ("cut to nothing", |program, _| {
+        let file = fs::OpenOptions::new().write(true).open(program.path("surveyd.db")).unwrap();
+        file.set_len(0).unwrap();
+    }),
+    ("without its log", |program, _| fs::remove_file(program.path("surveyd.db-wal")).unwrap()),
+    ("without its index", |program, _| fs::remove_file(program.path("surveyd.db-shm")).unwrap()),
+    ("made a link", |program, copy| {
+        fs::rename(program.path("surveyd.db"), program.path("away")).unwrap();
+        symlink(copy, program.path("surveyd.db")).unwrap();
+    }),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_taken_away_ends_the_daemon_with_74_and_nothing_more_is_acknowledged() {
+    for (what, deed) in DEEDS {
+        for idle in [true, false] {
+            let program = program();
+            let mut running = program.start().await;
+            let copy = program.path("copy");
+            fs::copy(program.path("surveyd.db"), &copy).unwrap();
+            for number in 0..2 {
+                assert_eq!(post(&running, number).await, Some(202), "{what}");
+            }
+            deed(&program, &copy);
+            if !idle {
+                for number in 2..5 {
+                    let answer = post(&running, number).await;
+                    assert!(matches!(answer, None | Some(503)), "{what}: {answer:?}");
+                }
+            }
+            let ended = running.ended().await;
+            assert_eq!(ended.code(), Some(74), "{what}: {}", running.log());
+            let lines = running.of("store.unavailable");
+            assert_eq!(lines.len(), 1, "{what}: {}", running.log());
+            let said = lines[0]["message"].as_str().unwrap();
+            assert!(said.contains("surveyd ends: the database has gone: "), "{what}: {said}");
+        }
+    }
+}
+
+async fn post(running: &Running, number: u64) -> Option<u16> {
+    let data =
+        serde_json::json!({"conversation_id": format!("c-{number}"), "user_id": ANA + number});
+    let request = help_desk::request(&running.address(), KEY, "conversation.closed", data);
+    request.send().await.ok().map(|response| response.status().as_u16())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_lost_its_name_is_still_written_to_the_database() {
+    let program = program();
+    let mut running = program.start().await;
+    for number in 0..20 {
+        assert_eq!(post(&running, number).await, Some(202));
+    }
+    fs::remove_file(program.path("surveyd.db-wal")).unwrap();
+    assert_eq!(running.ended().await.code(), Some(74), "{}", running.log());
+    let listed = program.run(&["surveys", "list", "--json"]).json();
+    assert_eq!(listed.as_array().unwrap().len(), 20, "what was acknowledged is there");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_of_another_database_is_not_read_as_this_ones() {
+    // Another file in its place: the old log is put aside.
+    let program = program();
+    let mut running = program.start().await;
+    let copy = program.path("copy");
+    fs::copy(program.path("surveyd.db"), &copy).unwrap();
+    assert_eq!(post(&running, 1).await, Some(202));
+    fs::copy(&copy, program.path("new")).unwrap();
+    fs::rename(program.path("new"), program.path("surveyd.db")).unwrap();
+    assert_eq!(running.ended().await.code(), Some(74));
+    let mut running = program.start().await;
+    assert!(program.path("surveyd.db-wal.replaced").exists());
+    let listed = program.run(&["surveys", "list", "--json"]).json();
+    assert_eq!(listed.as_array().unwrap().len(), 0, "it is the copy");
+
+    // Written over in place: an operator must say which of the two is meant.
+    assert_eq!(post(&running, 2).await, Some(202));
+    fs::copy(&copy, program.path("surveyd.db")).unwrap();
+    assert_eq!(running.ended().await.code(), Some(74));
+    for arguments in [&["run"][..], &["status"]] {
+        let refused = program.run(arguments);
+        assert_eq!(refused.code, 74, "{}", refused.stderr);
+        assert!(refused.stderr.contains("To go on with what was written there: rm "));
+    }
+    fs::remove_file(program.path("surveyd.db-wal")).unwrap();
+    fs::remove_file(program.path("surveyd.db-shm")).unwrap();
+    let mut running = program.start().await;
+    assert!(!program.path("surveyd.db.replaced").exists());
+    running.signal("TERM");
+    assert_eq!(running.ended().await.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn checkpoints_of_its_own_and_of_others_are_not_taken_for_a_replacement() {
+    let program = program();
+    let mut running = program.start().await;
+    let database = rusqlite::Connection::open(program.path("surveyd.db")).unwrap();
+    for number in 0..24 {
+        assert_eq!(post(&running, number).await, Some(202), "{}", running.log());
+        if number % 3 == 0 {
+            let mode = ["passive", "full", "restart", "truncate"][(number / 3 % 4) as usize];
+            let checkpoint = format!("pragma wal_checkpoint({mode})");
+            database.query_row(&checkpoint, [], |_| Ok(())).unwrap();
+        }
+        if number % 10 == 0 {
+            let enqueued = program.run(&[
+                "enqueue",
+                "--account",
+                "acme",
+                "--conversation",
+                &format!("e-{number}"),
+                "--user-id",
+                "7",
+            ]);
+            assert_eq!(enqueued.code, 0, "{}", enqueued.stderr);
+        }
+    }
+    let set = Permissions::from_mode(0o600);
+    fs::set_permissions(program.path("surveyd.db"), set).unwrap();
+    assert_eq!(post(&running, 100).await, Some(202), "a change of rights changes no content");
+    running.signal("TERM");
+    assert_eq!(running.ended().await.code(), Some(0), "{}", running.log());
+}
