@@ -124,7 +124,7 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
     let account = account::named(&mut table, around);
     if kind == Some(SourceKind::Spool) {
         let several = account::several(&mut table, around);
-        let meant = account.zip(several);
+        let meant = account::or_only(account, several.as_deref()).zip(several);
         let meant = meant.map(|(account, several)| Meant::of(account, several, []));
         return spool::read(table, name, meant, &mut used.folders).map(Sound::Spool);
     }
@@ -139,6 +139,7 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
         Some(_) if table.is_list("accounts") => account::several(&mut table, around),
         Some(_) | None => Some(Vec::new()),
     };
+    let account = account::or_only(account, several.as_deref());
     let (secrets, scheme, mapping) = match kind {
         Some(SourceKind::Standard) => {
             let secrets = secret::read_list(&mut table, "secret", |secret| {

@@ -200,7 +200,6 @@ fn environment() -> Environment<'static> {
     for filter in ["batch", "chain", "format", "indent", "pprint", "slice", "zip"] {
         environment.remove_filter(filter);
     }
-    environment.remove_global("namespace");
     environment
 }
 

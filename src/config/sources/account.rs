@@ -24,18 +24,28 @@ pub struct Meant {
 
 impl Meant {
     /// All that the source gives is a limit together: `account`, the list `accounts`, and the accounts
-    /// by an id. Of the list, the only one is meant where none is named.
+    /// by an id.
     pub fn of(
         account: Option<String>,
         several: Vec<String>,
         by_id: impl IntoIterator<Item = String>,
     ) -> Self {
         let mut accounts: BTreeSet<String> = several.into_iter().collect();
-        let only = accounts.first().filter(|_| accounts.len() == 1).cloned();
-        let account = account.or(only);
         accounts.extend(account.clone().into_iter().chain(by_id));
         Self { account, accounts: accounts.into_iter().collect() }
     }
+}
+
+/// The key `account`, or the only one of the list: it is meant where none is named.
+pub fn or_only(
+    account: Option<Option<String>>,
+    several: Option<&[String]>,
+) -> Option<Option<String>> {
+    let only = match several {
+        Some([only]) => Some(only.clone()),
+        Some(_) | None => None,
+    };
+    account.map(|account| account.or(only))
 }
 
 /// The list `accounts`: those that a notice may name.

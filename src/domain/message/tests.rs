@@ -101,14 +101,15 @@ fn no_template_takes_long_or_fills_the_memory() {
         "{% set x %}{{ x }}{{ x }}{{ x }}{{ x }}{{ x }}{{ x }}{{ x }}{{ x }}{% endset %}"
             .repeat(100)
     );
+    let many = format!("'{}' | list", "a".repeat(200));
     let looping =
-        "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}a";
-    let writing = "{% for a in range(3000) %}".to_owned() + &"a".repeat(9_000) + "{% endfor %}";
+        format!("{{% for a in {many} %}}{{% for b in {many} %}}{{% endfor %}}{{% endfor %}}a");
+    let writing = format!("{{% for a in {many} %}}{}{{% endfor %}}", "a".repeat(9_000));
     let replaced = "{{ 'a'".to_owned() + &" | replace('a', 'aaaaaaaaaa')".repeat(30) + " }}";
     let joined = "{{ 'aaaaaaaaaa'".to_owned() + &" | list | join('aaaaaaaaaa')".repeat(30) + " }}";
     for (template, error) in [
         (kept_aside.as_str(), MessageError::Endless),
-        (looping, MessageError::TooSlow),
+        (&looping, MessageError::TooSlow),
         (&writing, MessageError::Endless),
         (&replaced, MessageError::Endless),
         (&joined, MessageError::Endless),
