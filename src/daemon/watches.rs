@@ -74,7 +74,7 @@ impl Watch {
             Some(delivered) => self.desk.store.next_talk_end(&self.talks.watch, delivered).await?,
             None => None,
         };
-        let ends_at = ends_at.map(|at| self.desk.by_our_clock(at.plus(DELIVERED_WITHIN)));
+        let ends_at = ends_at.map(|at| self.desk.wait_until(at.plus(DELIVERED_WITHIN)));
         Ok(ends_at.into_iter().chain([read.again_at]).min())
     }
 
@@ -87,12 +87,12 @@ impl Watch {
         }
         self.desk.ask_the_time().await?;
         // X's clock says until when.
-        if self.desk.x.clock_apart(self.desk.now()).is_none() {
+        if self.desk.clock_apart().is_none() {
             return Ok(None);
         }
         let now = self.desk.x_now_at_least();
         let readable_at = self.heard_since.get_or_insert(now.plus(OPEN_WITHIN)).plus(MARGIN);
-        Ok((now < readable_at).then(|| self.desk.by_our_clock(readable_at)))
+        Ok((now < readable_at).then(|| self.desk.wait_until(readable_at)))
     }
 
     /// What has been delivered; `None` where nothing is, or where what was said before this process

@@ -14,7 +14,7 @@ impl Desk {
     /// when the next may be made.
     pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Result<u32, Millis>> {
         let taken = self.store.take_calls(self.name(), call, wanted, self.x_now_at_least()).await?;
-        Ok(taken.map_err(|until| self.by_our_clock(until)))
+        Ok(taken.map_err(|until| self.wait_until(until)))
     }
 
     /// The same of calls that are spread evenly, so many a minute; it may be none.
@@ -25,7 +25,7 @@ impl Desk {
     ) -> store::Result<Result<u32, Millis>> {
         let now = self.x_now_at_least();
         let taken = self.store.take_paced_calls(self.name(), call, wanted, now).await?;
-        Ok(taken.map_err(|until| self.by_our_clock(until)))
+        Ok(taken.map_err(|until| self.wait_until(until)))
     }
 
     /// How many of them may be made now.
@@ -37,7 +37,7 @@ impl Desk {
     /// When the next call may be made; `None`: now.
     pub async fn calls_free_at(&self, call: Call) -> store::Result<Option<Millis>> {
         let until = self.store.calls_free_at(self.name(), call, self.x_now_at_least()).await?;
-        Ok(until.map(|until| self.by_our_clock(until)))
+        Ok(until.map(|until| self.wait_until(until)))
     }
 
     pub async fn calls_left(&self, call: Call) -> store::Result<u32> {
@@ -64,8 +64,8 @@ impl Desk {
     /// Makes no more calls of a kind for a while, after a 429. The end of it.
     pub async fn hold(&self, call: Call, reset_at: Option<Millis>) -> store::Result<Millis> {
         let now = self.x_now_at_least();
-        let until = self.store.hold_calls(self.name(), call, reset_at, now).await?;
-        let until = self.by_our_clock(until);
+        let held_until = self.store.hold_calls(self.name(), call, reset_at, now).await?;
+        let until = self.by_our_clock(held_until);
         warn!(
             event = "budget.exhausted",
             account = self.name(),
@@ -76,7 +76,7 @@ impl Desk {
             self.name(),
             until.rfc3339(),
         );
-        Ok(until)
+        Ok(self.wait_until(held_until))
     }
 }
 

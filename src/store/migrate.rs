@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use super::{Engine, Error, Location, Result};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
@@ -20,6 +20,7 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
     (10, "fresh", include_str!("../../migrations/0010_fresh.sql")),
     (11, "unread", include_str!("../../migrations/0011_unread.sql")),
     (12, "holds", include_str!("../../migrations/0012_holds.sql")),
+    (15, "clocks", include_str!("../../migrations/0015_clocks.sql")),
 ];
 
 /// The newest schema this program knows.

@@ -254,7 +254,10 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
 }
 
 /// Takes the readings' schema back, and what came after it.
-const BEFORE_READING: [&str; 14] = [
+const BEFORE_READING: [&str; 17] = [
+    "alter table survey drop column begun_here",
+    "alter table survey drop column given_up_here",
+    "alter table survey drop column put_off_at",
     "drop table unread",
     "drop index feedback_judged",
     "drop index feedback_waiting",
