@@ -145,7 +145,7 @@ async fn read(
         return Err(problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string()));
     }
     let asked = match &source.mapping {
-        None => standard(source, &body, header("content-type"), now),
+        None => standard(live, source, &body, header("content-type"), now),
         Some(mapping) => mapped(source, mapping, &body, &header, now),
     };
     asked.map_err(Problem::into_response)
@@ -153,6 +153,7 @@ async fn read(
 
 /// What a notice of kind `standard` says.
 fn standard(
+    live: &Live,
     source: &Source,
     body: &[u8],
     content_type: Option<&str>,
@@ -161,7 +162,10 @@ fn standard(
     if let Some(kind) = content_type.filter(|kind| !is_json(kind)) {
         return Err(not_json(format!("the content type is {kind}; send application/json")));
     }
-    notice::read(&parsed(body)?, &source.name, source.account.as_deref(), now)
+    let notice = parsed(body)?;
+    let read = |now| notice::read(&notice, &source.name, source.account.as_deref(), now);
+    live.intake
+        .by_either_clock(now, read)
         .map(|said| Asked::Said { said, event_id: None })
         .map_err(unprocessable)
 }

@@ -210,7 +210,8 @@ impl Spool {
                 return Ok(Err(format!("is no JSON: {told} at column {column}")));
             }
         };
-        let said = match notice::read(&value, &self.name, self.account.as_deref(), now) {
+        let read = |now| notice::read(&value, &self.name, self.account.as_deref(), now);
+        let said = match self.intake.by_either_clock(now, read) {
             Ok(said) => said,
             Err(faults) => {
                 let told = faults.iter().map(|fault| format!("{} {}", fault.pointer, fault.detail));
