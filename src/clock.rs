@@ -1,5 +1,9 @@
 //! The time of day. Below the rim, `now` is an argument.
 
+mod of_x;
+
+pub use of_x::{Apart, ClockOfX, Seen};
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -15,17 +15,20 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use crate::clock::Clock;
+use crate::clock::{Apart, Clock};
 use crate::config;
 use crate::domain::freshness::Bounds;
 use crate::domain::id::UserId;
 use crate::domain::policy;
 use crate::domain::survey::Survey;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, look_again_at};
 use crate::stop::Stopper;
 use crate::store::{Leased, Making, Store};
 use crate::wake::Wake;
 use crate::x;
+
+/// X refuses requests that are signed by a clock further from its own.
+const SIGNED_WITHIN_MS: i64 = 5 * 60 * 1_000;
 
 /// One account at work.
 #[derive(Clone)]
@@ -45,6 +48,8 @@ pub struct Desk {
     pub said: Said,
     /// Claims of passes that the database broke off. Nobody works on them any more.
     pub dropped: Arc<Mutex<Vec<Leased>>>,
+    /// When it was looked last for what a clock that ran ahead has put off.
+    pub pulled_back_at: Arc<Mutex<Option<Millis>>>,
     /// One for each request that may be under way at once, whatever passes there are.
     pub slots: Arc<Semaphore>,
     /// Sends are begun one after the other.
@@ -127,6 +132,7 @@ impl Desk {
             limits: Limits::of(config),
             said: Said::default(),
             dropped: Arc::default(),
+            pulled_back_at: Arc::default(),
             slots: Arc::new(Semaphore::new(config.x.concurrency)),
             begins: Arc::default(),
             sending_trouble: Trouble::default(),
@@ -142,24 +148,48 @@ impl Desk {
         self.clock.now()
     }
 
-    /// Now by X's clock, as it was last heard, and not later. What X counts and dates is reckoned by
-    /// that clock, so that it stays true when ours is set.
-    pub fn x_now_at_least(&self) -> Millis {
-        let now = self.now();
-        Millis(now.0.saturating_add(self.x.clock_apart(now).unwrap_or_default().least))
+    /// How far X's clock stands from ours; `None` while too little has been heard of it.
+    pub fn clock_apart(&self) -> Option<Apart> {
+        self.x.clock().apart(self.now())
     }
 
-    /// The same, and not earlier.
-    pub fn x_now_at_most(&self) -> Millis {
+    /// The earliest instant that it may be now, by our clock and by all that is known of X's. What X
+    /// counts is reckoned by this one: a clock that is wrong may put something off, and ends nothing.
+    pub fn x_now_at_least(&self) -> Millis {
         let now = self.now();
-        Millis(now.0.saturating_add(self.x.clock_apart(now).unwrap_or_default().most))
+        Millis(now.0.saturating_add(self.x.clock().earliest(now)))
+    }
+
+    /// Now by X's clock, and not later: what X may be asked about. Where its answers are dated ahead of
+    /// our clock and X takes ours all the same, their dates are what is wrong.
+    pub fn x_now_to_ask(&self) -> Millis {
+        let (now, apart) = (self.now(), self.clock_apart().unwrap_or_default());
+        if apart.least > SIGNED_WITHIN_MS && !self.x.is_signed_by(apart) {
+            return now;
+        }
+        Millis(now.0.saturating_add(apart.least))
+    }
+
+    /// Now by X's clock, and not earlier.
+    pub fn x_now_at_most(&self) -> Millis {
+        Millis(self.now().0.saturating_add(self.clock_apart().unwrap_or_default().most))
+    }
+
+    /// The latest instant that X may date now, by all that is known of its clock.
+    pub fn x_now_at_latest(&self) -> Millis {
+        let now = self.now();
+        Millis(now.0.saturating_add(self.x.clock().latest(now)))
     }
 
     /// An instant by X's clock, by ours.
     pub fn by_our_clock(&self, by_xs: Millis) -> Millis {
+        Millis(by_xs.0.saturating_sub(self.clock_apart().unwrap_or_default().least))
+    }
+
+    /// When to look again at what waits for an instant of [`Self::x_now_at_least`], by our clock.
+    pub fn wait_until(&self, until: Millis) -> Millis {
         let now = self.now();
-        let apart = self.x.clock_apart(now).unwrap_or_default();
-        Millis(by_xs.0.saturating_sub(apart.least))
+        look_again_at(until, now, Millis(now.0.saturating_add(self.x.clock().earliest(now))))
     }
 
     /// The settings of a survey, by today's configuration and what the notice said at the close.
@@ -179,13 +209,13 @@ impl Desk {
     /// What closed before this is too late by every rule, by our clock and by X's: one that was set
     /// ahead must not end what is still in time.
     pub fn too_late_before(&self) -> Millis {
-        self.now().min(self.x_now_at_least()).minus(self.account.longest_expire_after())
+        self.x_now_at_least().minus(self.account.longest_expire_after())
     }
 
     /// When a survey will be too late by both clocks, by ours.
     pub fn too_late_at(&self, survey: &Survey) -> Millis {
         let at = policy::too_late_at(survey.closed_at, &self.chosen(survey).rules());
-        at.max(self.by_our_clock(at))
+        at.max(self.wait_until(at))
     }
 
     /// What a call that only reads comes to; `None` where the word to stop comes first. Nothing is

@@ -131,6 +131,7 @@ async fn fill(folder: &Path, config: &Config, closes: u64) {
         store: store.clone(),
         clock: Clock::Manual(hand.clone()),
         accounts: Arc::new(accounts),
+        x_clock: None,
     };
     let apart = MONTH / u32::try_from(closes).expect("not so many");
     for first in (0..closes).step_by(usize::try_from(BATCH).expect("it is small")) {

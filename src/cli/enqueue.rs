@@ -169,6 +169,7 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         store: store.clone(),
         clock: context.clock.clone(),
         accounts: Arc::new(HashMap::from([(account.name.clone(), receiver)])),
+        x_clock: None,
     };
     let taken = intake.close(close).await?.context("the account was looked up above")?;
     store.close().await;

@@ -35,7 +35,7 @@ struct Explained {
     closed_at: String,
     due_at: String,
     decisions: Vec<Entry>,
-    /// What keeps all surveys of the account from being sent now; for one that waits.
+    /// What keeps it, or all surveys of the account, from being sent now; for one that waits.
     account_waits: Vec<String>,
 }
 
@@ -56,7 +56,8 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
     for survey in store.list(&listing).await?.into_iter().rev() {
         let Some(row) = store.survey(&survey.id).await? else { continue };
         let steps = store.history(&survey.id).await?;
-        let account_waits = account_waits(&row, &store, context).await?;
+        let mut account_waits = account_waits(&row, &store, context).await?;
+        account_waits.extend(waits(&row, &store, context).await?);
         let decisions = entries(&row, steps);
         let survey = row.survey;
         explained.push(Explained {
@@ -111,6 +112,30 @@ fn print(survey: Explained) -> anyhow::Result<()> {
         println!("{}", table::printable(waits));
     }
     Ok(())
+}
+
+/// Until when this one waits, where it is due and was put off.
+async fn waits(
+    row: &ResultRow,
+    store: &Store,
+    context: &Context,
+) -> anyhow::Result<Option<String>> {
+    let (survey, now) = (&row.survey, context.clock.now());
+    let Some(waits) = store.waits(&survey.id).await? else { return Ok(None) };
+    let until = waits.try_at.rfc3339();
+    if waits.is_of_clock_ahead(now) {
+        return Ok(Some(format!(
+            "it waits until {until}, for this machine's clock ran ahead when it was put off: the \
+             daemon makes it due within five minutes"
+        )));
+    }
+    if waits.try_at <= now || waits.try_at <= survey.due_at {
+        return Ok(None);
+    }
+    Ok(Some(match waits.is_claimed {
+        true => "it is being worked on".to_owned(),
+        false => format!("it was put off and is looked at again at {until}"),
+    }))
 }
 
 /// What all of the account's surveys wait for, where this one is due and waits.

@@ -128,7 +128,8 @@ impl Generation {
                 (desk.name().to_owned(), receiver)
             })
             .collect();
-        Intake { store: store.clone(), clock: clock.clone(), accounts: Arc::new(accounts) }
+        let x_clock = self.accounts.first().map(|desk| desk.x.clock().clone());
+        Intake { store: store.clone(), clock: clock.clone(), accounts: Arc::new(accounts), x_clock }
     }
 
     pub fn wake_all(&self) {

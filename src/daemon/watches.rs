@@ -78,7 +78,7 @@ impl Watch {
             Some(delivered) => self.desk.store.next_talk_end(&self.talks.watch, delivered).await?,
             None => None,
         };
-        let ends_at = ends_at.map(|at| self.desk.by_our_clock(at.plus(DELIVERED_WITHIN)));
+        let ends_at = ends_at.map(|at| self.desk.wait_until(at.plus(DELIVERED_WITHIN)));
         Ok(ends_at.into_iter().chain([read.again_at]).chain(readable_at).min())
     }
 
@@ -93,7 +93,7 @@ impl Watch {
         }
         self.desk.ask_the_time().await?;
         // X's clock says until when.
-        if self.desk.x.clock_apart(self.desk.now()).is_none() {
+        if self.desk.clock_apart().is_none() {
             return Ok(None);
         }
         let now = self.desk.x_now_at_least();
@@ -105,14 +105,14 @@ impl Watch {
         // X's clock may have been set back since.
         let is_ahead = readable_at > now.plus(OPEN_WITHIN).plus(MARGIN);
         if now < readable_at && !is_ahead {
-            return Ok(Some(self.desk.by_our_clock(readable_at)));
+            return Ok(Some(self.desk.wait_until(readable_at)));
         }
         // What was said while nobody listened is not delivered again.
         self.reader.at_once();
         self.is_open = true;
         // Something was missed since: that is for the reading after this one.
         self.readable_at = Some(since.plus(MARGIN)).filter(|at| now < *at && !is_ahead);
-        Ok(self.readable_at.map(|at| self.desk.by_our_clock(at)))
+        Ok(self.readable_at.map(|at| self.desk.wait_until(at)))
     }
 
     /// What has been delivered; `None` where nothing is, or where what was said before this process

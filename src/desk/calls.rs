@@ -85,7 +85,7 @@ impl Desk {
                 until.rfc3339(),
             );
         }
-        until
+        self.wait_until(until_at_x)
     }
 }
 

@@ -10,6 +10,9 @@ use crate::domain::time::Millis;
 use crate::store::{self, Paused};
 use crate::x;
 
+/// Answers that it takes to know X's clock where the first of them differs from what was known.
+const DATES: usize = 2;
+
 /// When X is asked about a paused account next. What lies further ahead than the wait for it was set
 /// before the clock was set back.
 pub fn asked_again_at(paused: &Paused, now: Millis) -> Millis {
@@ -87,11 +90,15 @@ impl Desk {
         }
     }
 
-    /// Hears by which clock X dates its answers, where it has not told of late.
+    /// Hears by which clock X dates its answers, where it has not told of late: by two of them, where
+    /// the first differs from all that was known.
     pub async fn ask_the_time(&self) -> store::Result<()> {
-        if !self.x.has_told_the_time(self.now())
-            && self.take_calls(Call::VerifyCredentials, 1).await?.is_ok()
-        {
+        for _ in 0..DATES {
+            if self.x.clock().is_fresh(self.now())
+                || self.take_calls(Call::VerifyCredentials, 1).await?.is_err()
+            {
+                break;
+            }
             // Whatever it answers is dated.
             self.verify_credentials().await?;
         }
@@ -99,7 +106,8 @@ impl Desk {
     }
 
     /// Gives a hold without an end its end, by what X says the time is now. Our own clock may be behind
-    /// and would end it at once; so might an answer of before the hold, had the clock been set since.
+    /// and would end it at once; so might an answer of before the hold, had the clock been set since, or
+    /// a single date that is wrong.
     pub async fn date_hold(&self) -> store::Result<()> {
         let hold = self.store.hold(self.name()).await?;
         if hold.is_none_or(|hold| hold.until_at.is_some()) {
@@ -107,20 +115,22 @@ impl Desk {
         }
         let now = self.now();
         let is_away = self.reading_trouble.until(now).is_some_and(|until| until > now);
-        // Half of the calls are a paused account's.
-        if is_away || self.calls_spare(Call::VerifyCredentials).await? == 0 {
-            return Ok(());
-        }
-        if self.take_calls(Call::VerifyCredentials, 1).await?.is_err() {
-            return Ok(());
-        }
         let asked_at = self.now();
-        self.verify_credentials().await?;
-        if let Some(at_x) = self.x.time_told_since(asked_at) {
-            // What has been read before is no reading past the hold, by whatever clock it was read.
-            let done_to = self.store.poll_state(self.name()).await?.done_to;
-            let until_at = done_to.map_or(at_x, |done_to| done_to.max(at_x));
-            self.store.date_hold(self.name(), until_at).await?;
+        for _ in 0..DATES {
+            // Half of the calls are a paused account's.
+            if is_away || self.calls_spare(Call::VerifyCredentials).await? == 0 {
+                return Ok(());
+            }
+            if self.take_calls(Call::VerifyCredentials, 1).await?.is_err() {
+                return Ok(());
+            }
+            self.verify_credentials().await?;
+            if let Some(at_x) = self.x.clock().told_since(asked_at) {
+                // What has been read before is no reading past the hold, by whatever clock it was read.
+                let done_to = self.store.poll_state(self.name()).await?.done_to;
+                let until_at = done_to.map_or(at_x, |done_to| done_to.max(at_x));
+                return self.store.date_hold(self.name(), until_at).await;
+            }
         }
         Ok(())
     }

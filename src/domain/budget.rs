@@ -73,7 +73,26 @@ impl Call {
             Self::DirectMessages | Self::DmEvents => 15,
         }
     }
+
+    /// X's reset, no further off than its longest window for such calls: a date of next year is a
+    /// mistake, and must not hold an account until then.
+    pub fn believable(self, reset_at: Millis, now: Millis) -> Millis {
+        let most = match self {
+            Self::Create => RESET_MOST,
+            Self::Events
+            | Self::Show
+            | Self::FriendshipsShow
+            | Self::Users
+            | Self::VerifyCredentials
+            | Self::DirectMessages
+            | Self::DmEvents => WINDOW + CLOCKS_APART,
+        };
+        reset_at.min(now.plus(most))
+    }
 }
+
+/// Clocks that differ by less are not put right by their owners.
+const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
 
 /// X's longest window is a day; a reset further off is a mistake, and must not hold an account for
 /// ever.
@@ -268,7 +287,9 @@ impl Window {
         let first = now.0.div_euclid(MINUTE) - MINUTES + 1;
         // Minutes ahead of now (the clock was set back) still count: X's clock was not.
         self.minutes = self.minutes.split_off(&first);
-        if self.told.is_some_and(|told| told.reset_at <= now) {
+        // What lies further ahead than it may was told before the clock was set back.
+        let is_over = |told: Told| told.reset_at <= now || told.reset_at > now.plus(RESET_MOST);
+        if self.told.is_some_and(is_over) {
             self.told = None;
         }
     }

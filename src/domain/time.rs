@@ -100,6 +100,18 @@ fn is_rfc3339_shaped(text: &[u8]) -> bool {
     fits(whole, b"0000-00-00T00:00:00") && (fits(offset, b"Z") || fits(offset, b"+00:00"))
 }
 
+/// When clocks differ, what waits is looked at again after this at the latest: the difference may be a
+/// mistake that is over by then.
+const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
+
+/// When to look again, by our clock, at what waits for an instant of another, which shows `theirs` now.
+pub fn look_again_at(until: Millis, now: Millis, theirs: Millis) -> Millis {
+    match now == theirs {
+        true => until,
+        false => now.plus(until.since(theirs).min(LOOK_AGAIN)),
+    }
+}
+
 /// A length as milliseconds; saturates.
 pub fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
@@ -176,6 +188,17 @@ mod tests {
         assert_eq!(week("2026-11-23T00:00:00Z"), "2026-W48");
         assert_eq!(week("2027-01-01T00:00:00Z"), "2026-W53");
         assert_eq!(week("2024-12-30T00:00:00Z"), "2025-W01");
+    }
+
+    #[test]
+    fn a_wait_by_clocks_that_differ_is_looked_at_again_soon() {
+        let (now, hour) = (Millis(1_000_000_000), Duration::from_secs(60 * 60));
+        assert_eq!(look_again_at(now.plus(hour), now, now), now.plus(hour));
+        let behind = now.minus(hour);
+        assert_eq!(look_again_at(now.plus(hour), now, behind), now.plus(LOOK_AGAIN));
+        let soon = Duration::from_secs(7);
+        assert_eq!(look_again_at(behind.plus(soon), now, behind), now.plus(soon));
+        assert_eq!(look_again_at(behind.minus(soon), now, behind), now);
     }
 
     proptest! {

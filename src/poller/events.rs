@@ -80,7 +80,7 @@ async fn window(desk: &Desk, state: &PollState) -> Result<Option<PollWindow>> {
 /// first prompt of a close that would not be too late yet, were it delivered again.
 async fn first_of_all(desk: &Desk) -> Result<Millis> {
     let in_time = desk.account.longest_expire_after() + CLOCKS_APART;
-    let prompted = desk.x_now_at_least().minus(in_time);
+    let prompted = desk.x_now_to_ask().minus(in_time);
     let closed = desk.store.first_close(desk.name()).await?;
     Ok(closed.map_or(prompted, |closed| closed.min(prompted)))
 }

@@ -106,7 +106,7 @@ impl Reader {
         }
         // Until when messages have been heard is told by X's clock.
         desk.ask_the_time().await?;
-        if desk.x.clock_apart(desk.now()).is_none() {
+        if desk.clock_apart().is_none() {
             return Ok(Ticked::later(desk.now().plus(NO_CLOCK_FOR)));
         }
         let beginning = Beginning {

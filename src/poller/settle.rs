@@ -5,6 +5,9 @@
 //! caused: from its beginning until `settle_after` its end, for X may carry a request out after we
 //! have given it up. Even then it is not sent again where X lists a Direct Message that can only be
 //! its own.
+//!
+//! Either clock may be wrong, ours or what X's answers tell of X's. So the horizon must have passed by
+//! both, each by its own measure, and what is read begins and ends where either says.
 
 use std::time::Duration;
 
@@ -18,10 +21,12 @@ use crate::domain::reading::{Range, WINDOW_MOST, Why};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{CLOCKS_APART, Result, Unfinished, Unread, Unsettled};
-use crate::x::Apart;
 
 /// X dates its events to the second, and by its own clock.
 const MARGIN: Duration = Duration::from_secs(2);
+
+/// Clocks that differ by less are taken to agree; of daemons that share a database, too.
+const CLOCKS_TOGETHER: Duration = Duration::from_secs(60);
 
 /// Requests this close together are settled by one reading.
 const TOGETHER: Duration = Duration::from_secs(60 * 60);
@@ -30,35 +35,39 @@ const TOGETHER: Duration = Duration::from_secs(60 * 60);
 pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
     let Poller { messages, reader, settling, .. } = poller;
     let mut unsettled = desk.store.unsettled(desk.name()).await?;
-    let Some(first) = unsettled.first() else {
+    if unsettled.is_empty() {
         messages.end_wait();
         return Ok(None);
-    };
-    // By whose clock X dates its events is not known before its first answer.
-    let Some(apart) = desk.x.clock_apart(desk.now()) else {
+    }
+    // By whose clock X dates its events is not known before its first answers.
+    if desk.clock_apart().is_none() {
         return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
-    };
-    let gaps = gaps_since(desk, caused_from(first, apart)).await?;
-    unsettled.retain(|one| !may_be_in(&gaps, one, apart));
-    let Some(first) = unsettled.first() else {
+    }
+    if redate(desk, &unsettled).await? {
+        unsettled = desk.store.unsettled(desk.name()).await?;
+    }
+    let caused = unsettled.iter().map(|one| caused_from(desk, one)).min();
+    let gaps = gaps_since(desk, caused.unwrap_or_default()).await?;
+    unsettled.retain(|one| !may_be_in(desk, &gaps, one));
+    let Some(wait) = unsettled.iter().map(|one| proof_in(desk, one)).min() else {
         messages.end_wait();
         return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
     };
-    let readable = readable_to(desk);
-    if provable_from(desk, first) > readable {
+    if !wait.is_zero() {
         messages.end_wait();
-        let wait = provable_from(desk, first).since(readable);
         return Ok(Some(desk.now().plus(wait)));
     }
     if let Some(until) = messages.waits(desk).await? {
         return Ok(Some(until));
     }
+    let is_ready = |one: &Unsettled| proof_in(desk, one).is_zero();
+    unsettled.retain(is_ready);
+    let Some(first) = unsettled.first() else { return Ok(Some(desk.now())) };
     let from = first.begun_at;
-    let mut together: Vec<Unsettled> = unsettled
-        .into_iter()
-        .filter(|one| one.begun_at <= from.plus(TOGETHER) && provable_from(desk, one) <= readable)
-        .collect();
-    let start = together.iter().map(|one| caused_from(one, apart)).min().unwrap_or(from);
+    let readable = readable_to(desk);
+    let mut together: Vec<Unsettled> =
+        unsettled.into_iter().filter(|one| one.begun_at <= from.plus(TOGETHER)).collect();
+    let start = together.iter().map(|one| caused_from(desk, one)).min().unwrap_or(from);
     // Our clock, or what we knew of X's, may have been wrong when the request was begun. What is
     // read of X's events has no gap: the windows up to here, and from here on this reading.
     let Some(done_to) = desk.store.poll_state(desk.name()).await?.done_to else {
@@ -75,8 +84,8 @@ pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> 
     if let Some(again) = evidence::read(desk, reader, settling, range).await? {
         return Ok(Some(again));
     }
-    if readable_to(desk) < end {
-        // X's answers have told meanwhile that our clock was set.
+    if !together.iter().all(is_ready) {
+        // X's answers have told meanwhile that a clock was set.
         return Ok(Some(desk.now()));
     }
     let still = desk.store.unsettled(desk.name()).await?;
@@ -115,6 +124,15 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
         }
         return Ok(());
     }
+    let latest = desk.now().max(desk.x_now_at_latest());
+    if until_at > latest.plus(CLOCKS_TOGETHER) {
+        // X told a time that has not come yet, by a clock that has been put right since.
+        desk.store.undate_hold(desk.name(), until_at).await?;
+        return desk.date_hold().await;
+    }
+    if has_not_passed(desk).await? {
+        return Ok(());
+    }
     let needed = until_at.plus(desk.limits.settle_after).plus(MARGIN);
     let done_to = desk.store.poll_state(desk.name()).await?.done_to;
     if done_to.is_none_or(|done_to| done_to < needed) {
@@ -137,6 +155,15 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
     desk.tell_ended(&ended);
     desk.wake.now();
     Ok(())
+}
+
+/// Whether our clock has not yet measured X's horizon since the hold began. One that was ahead then
+/// tells nothing.
+async fn has_not_passed(desk: &Desk) -> Result<bool> {
+    let now = desk.now();
+    let began = desk.store.progress(desk.name()).await?.restored_at;
+    let began = began.filter(|began| *began <= now.plus(CLOCKS_TOGETHER));
+    Ok(began.is_some_and(|began| now < passed_at(desk, began)))
 }
 
 /// Until when, by X's clock, a prompt that stands in events which could not be read may have been for
@@ -163,7 +190,7 @@ fn tell_unfinished(desk: &Desk, unfinished: Unfinished) {
 
 /// The latest `to_time` that X takes now, by its own clock.
 pub fn readable_to(desk: &Desk) -> Millis {
-    desk.x_now_at_least().minus(desk.limits.events_horizon)
+    desk.x_now_to_ask().minus(desk.limits.events_horizon)
 }
 
 type Shown = Vec<(Unsettled, String)>;
@@ -175,9 +202,8 @@ async fn look_among_messages(
     messages: &mut Messages,
     together: Vec<Unsettled>,
 ) -> Result<std::result::Result<(Shown, Vec<Unsettled>), Millis>> {
-    let apart = desk.x.clock_apart(desk.now()).unwrap_or_default();
     let known = together.iter().filter(|one| one.message.is_some());
-    let Some(since) = known.map(|one| caused_from(one, apart)).min() else {
+    let Some(since) = known.map(|one| caused_from(desk, one)).min() else {
         messages.end_wait();
         return Ok(Ok((Vec::new(), together)));
     };
@@ -204,12 +230,11 @@ async fn message_of(
     listed: &[DirectMessage],
 ) -> Result<Option<String>> {
     let Some(text) = &one.message else { return Ok(None) };
-    let apart = desk.x.clock_apart(desk.now()).unwrap_or_default();
     let trace = Trace {
         sender: &desk.user_id,
         recipient: &one.user_id,
         text,
-        from: caused_from(one, apart),
+        from: caused_from(desk, one),
         to: provable_from(desk, one),
     };
     let left: Vec<&DirectMessage> =
@@ -232,20 +257,66 @@ async fn gaps_since(desk: &Desk, since: Millis) -> Result<Vec<Unread>> {
 
 /// Whether what the request caused may lie in a stretch that has not been read: then nothing that has
 /// been read proves a miss. Our clock may have been wrong when it was begun: any later stretch counts.
-fn may_be_in(gaps: &[Unread], unsettled: &Unsettled, apart: Apart) -> bool {
-    let from = caused_from(unsettled, apart).minus(CLOCKS_APART);
+fn may_be_in(desk: &Desk, gaps: &[Unread], unsettled: &Unsettled) -> bool {
+    let from = caused_from(desk, unsettled).minus(CLOCKS_APART);
     gaps.iter().any(|gap| from <= gap.range.to)
 }
 
 /// All that the request may have caused is dated after this, by X's clock.
-fn caused_from(unsettled: &Unsettled, apart: Apart) -> Millis {
-    unsettled.begun_at.minus(MARGIN).minus(apart.behind())
+fn caused_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
+    let behind = desk.clock_apart().unwrap_or_default().least.min(0);
+    Millis(unsettled.begun_at.minus(MARGIN).0.saturating_add(behind))
 }
 
-/// All that the request may have caused is dated before this, by X's clock.
+/// All that the request may have caused is dated before this, by X's clock: as X's told it then, or as
+/// ours did, if it stood then as it does now; and as ours did, unless X itself refuses our clock: the
+/// dates of its answers may be wrong for as long as they like.
 fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
-    let ahead = desk.x.clock_apart(desk.now()).unwrap_or_default().ahead();
-    unsettled.given_up_at.plus(desk.limits.settle_after).plus(MARGIN).plus(ahead)
+    let apart = desk.clock_apart().unwrap_or_default();
+    let ahead = match desk.x.is_signed_by(apart) {
+        true => apart.most,
+        false => apart.most.max(0),
+    };
+    let by_ours = Millis(unsettled.given_up_here.0.saturating_add(ahead));
+    unsettled.given_up_at.max(by_ours).plus(desk.limits.settle_after).plus(MARGIN)
+}
+
+/// How long until a miss can prove that the request was not carried out; zero: now. X's clock must have
+/// passed the horizon, and ours must have measured as long.
+fn proof_in(desk: &Desk, unsettled: &Unsettled) -> Duration {
+    let at_x = provable_from(desk, unsettled).since(readable_to(desk));
+    let here = passed_at(desk, unsettled.given_up_here).since(desk.now());
+    at_x.max(here)
+}
+
+/// When, by our clock, all is known of what ended at `ended_here` by it.
+fn passed_at(desk: &Desk, ended_here: Millis) -> Millis {
+    let horizon = desk.limits.events_horizon + desk.limits.settle_after + MARGIN;
+    ended_here.plus(horizon)
+}
+
+/// Dates requests whose end lies ahead of the clock that dated it as ended now: that clock was wrong,
+/// and has been put right. Whether there were any.
+async fn redate(desk: &Desk, unsettled: &[Unsettled]) -> Result<bool> {
+    let (at_x, here) = (desk.x_now_at_most(), desk.now());
+    let is_ahead = |one: &Unsettled| {
+        one.given_up_at > at_x.plus(CLOCKS_TOGETHER)
+            || one.given_up_here > here.plus(CLOCKS_TOGETHER)
+    };
+    if !unsettled.iter().any(is_ahead) {
+        return Ok(false);
+    }
+    let spent_at = at_x.max(here).plus(desk.limits.settle_after);
+    let redated = desk.store.redate_unsettled(desk.name(), (at_x, here), spent_at).await?;
+    warn!(
+        event = "survey.pulled_back",
+        account = desk.name(),
+        surveys = redated,
+        "{redated} requests of account {} without an answer are dated later than it is now, by a clock \
+         that was wrong: what became of them is reckoned from now",
+        desk.name(),
+    );
+    Ok(true)
 }
 
 fn tell_shown(survey: &Survey) {

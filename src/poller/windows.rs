@@ -202,7 +202,7 @@ pub fn overlap(desk: &Desk, reading: Reading) -> Duration {
 fn kept(desk: &Desk, page: EventsPage) -> Page {
     let unknown = page.unknown.into_iter().map(Unknown::of).collect();
     let is_partly_read = page.unreadable > 0;
-    let x_ahead = desk.x.clock_apart(desk.now()).map(|apart| apart.least);
+    let x_ahead = desk.clock_apart().map(|apart| apart.least);
     Page { updates: page.updates, unknown, is_partly_read, x_ahead, next_cursor: page.next_cursor }
 }
 

@@ -80,7 +80,7 @@ pub async fn rebuild(desk: &Desk, wanted: Wanted, tell: &dyn Fn(News)) -> Result
     desk.date_hold().await?;
     // X's clock says how late it may be asked for.
     desk.ask_the_time().await?;
-    let latest = desk.x_now_at_least().minus(desk.limits.events_horizon);
+    let latest = desk.x_now_to_ask().minus(desk.limits.events_horizon);
     let to = wanted.to.map_or(latest, |to| to.min(latest));
     if to < from {
         desk.store.give_up_rebuild(desk.name(), from).await?;

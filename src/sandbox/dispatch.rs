@@ -25,6 +25,25 @@ pub(super) struct Accepted {
 impl World {
     /// One request from start to end.
     pub fn take(&mut self, request: &Request, now: Millis) -> Outcome {
+        let outcome = self.take_dated(request, now);
+        self.misdate_one(request, outcome, now)
+    }
+
+    fn misdate_one(&mut self, request: &Request, outcome: Outcome, now: Millis) -> Outcome {
+        let Some(misdated) = &mut self.misdated else { return outcome };
+        let is_meant =
+            misdated.call.is_none_or(|call| Call::of(&request.method, &request.path) == Some(call));
+        let Outcome::Answer { mut reply, held_back } = outcome else { return outcome };
+        if is_meant && misdated.times > 0 {
+            misdated.times -= 1;
+            let date = http_date(Millis(now.0.saturating_add(misdated.ahead_ms)));
+            reply.headers.retain(|(name, _)| name != "date");
+            reply.headers.push(("date".to_owned(), date));
+        }
+        Outcome::Answer { reply, held_back }
+    }
+
+    fn take_dated(&mut self, request: &Request, now: Millis) -> Outcome {
         self.advance(now);
         let Some(call) = Call::of(&request.method, &request.path) else {
             return self.refuse(request, None, Refusal::no_such_page(), now).into();

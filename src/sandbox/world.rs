@@ -38,10 +38,21 @@ pub struct World {
     pub(super) messages: MessageLog,
     pub(super) record: Record,
     pub(super) faults: Faults,
+    /// Answers to come that bear a wrong date.
+    pub(super) misdated: Option<Misdated>,
     pub(super) nonces: Nonces,
     /// What is still to happen, by when; the number keeps the order of what is due at once.
     agenda: BTreeMap<(Millis, u64), Due>,
     last_number: u64,
+}
+
+/// A clock at X that is wrong, though X goes by its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Misdated {
+    /// Absent: whatever is called.
+    pub call: Option<Call>,
+    pub times: u32,
+    pub ahead_ms: i64,
 }
 
 /// Something that happens later on its own.
@@ -82,6 +93,7 @@ impl World {
             messages: MessageLog::default(),
             record: Record::default(),
             faults: Faults::default(),
+            misdated: None,
             nonces: Nonces::default(),
             agenda: BTreeMap::new(),
             last_number: 0,
@@ -160,6 +172,12 @@ impl World {
     /// Lets calls meet a fault; orders for the same call are met one after the other.
     pub fn order(&mut self, order: Order) {
         self.faults.add(order);
+    }
+
+    /// Lets so many answers bear a date that is ahead, or behind where that is negative. What X itself
+    /// dates and judges is not touched.
+    pub fn misdate(&mut self, call: Option<Call>, times: u32, ahead_ms: i64) {
+        self.misdated = Some(Misdated { call, times, ahead_ms });
     }
 
     /// From now on calls meet the truth again.

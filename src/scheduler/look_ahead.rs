@@ -41,7 +41,7 @@ fn is_clear(desk: &Desk, leased: &Leased) -> bool {
     let rules = desk.chosen(survey).rules();
     let x_now = desk.x_now_at_least();
     let ground = policy::at_sending(survey, &rules, &History::default(), x_now);
-    let is_late = policy::is_too_late(survey.closed_at, &rules, desk.now().min(x_now));
+    let is_late = policy::is_too_late(survey.closed_at, &rules, x_now);
     ground.verdict() == Verdict::Send && !is_late
 }
 

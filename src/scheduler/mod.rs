@@ -10,7 +10,7 @@ mod send;
 
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::config::CanDmBy;
 use crate::desk::Desk;
@@ -18,7 +18,7 @@ use crate::domain::budget::Call;
 use crate::domain::policy::{DAY, Pacing};
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
-use crate::store::{self, Leased, Result};
+use crate::store::{self, AccountStatus, Leased, Result};
 use crate::x;
 
 /// Sends claimed at once where people are looked up singly, for each request under way.
@@ -31,6 +31,7 @@ const SWEEP: Duration = Duration::from_secs(60);
 pub async fn tick(desk: &Desk) -> Result<Option<Millis>> {
     give_back_dropped(desk).await?;
     recover_lost(desk).await?;
+    pull_back(desk).await?;
     expire(desk).await?;
     if let Some(paused) = desk.store.paused(desk.name()).await?
         && let Some(probe_at) = desk.probe(paused).await?
@@ -86,6 +87,12 @@ fn lease(desk: &Desk, claimed: usize) -> Duration {
     round.saturating_mul(rounds.max(1)) + Duration::from_secs(60)
 }
 
+/// How often it is looked for what a clock that ran ahead has put off.
+const PULLED_BACK_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// How far X's clock is known at the best, and our own may lag behind another daemon's.
+const DATED_WITHIN: Duration = Duration::from_secs(60);
+
 enum Room {
     /// So many prompts may be worked on now.
     For(usize),
@@ -114,11 +121,11 @@ async fn room(desk: &Desk) -> Result<Room> {
     if let Some(until) = looked_up_from.max(created_from) {
         return Ok(Room::From(until));
     }
-    let since = desk.x_now_at_least().minus(DAY);
-    let day = desk.store.account_status(desk.name(), since).await?;
+    let day = day(desk).await?;
     let limit = i64::from(desk.account.daily_limit);
     if day.prompts_of_day >= limit {
-        let until = day.oldest_of_day.map_or(now, |at| desk.by_our_clock(at)).plus(DAY);
+        let full_until = day.oldest_of_day.unwrap_or(now).plus(DAY);
+        let until = desk.by_our_clock(full_until);
         if desk.said.is_news_of_limit("day", now, until, DAY) {
             info!(
                 event = "budget.exhausted",
@@ -131,7 +138,7 @@ async fn room(desk: &Desk) -> Result<Room> {
                 until.rfc3339(),
             );
         }
-        return Ok(Room::From(until));
+        return Ok(Room::From(desk.wait_until(full_until)));
     }
     let left = usize::try_from(limit - day.prompts_of_day).unwrap_or(0);
     let single = match desk.limits.can_dm {
@@ -143,6 +150,35 @@ async fn room(desk: &Desk) -> Result<Room> {
     Ok(Room::For(most.min(left).min(single).max(1)))
 }
 
+/// The prompts of X's day. One that is dated later than any clock says it is was dated by a clock that
+/// was wrong: it counts as sent now.
+async fn day(desk: &Desk) -> Result<AccountStatus> {
+    let of_day = async || {
+        let since = desk.x_now_at_least().minus(DAY);
+        desk.store.account_status(desk.name(), since).await
+    };
+    let day = of_day().await?;
+    let latest = desk.now().max(desk.x_now_at_latest());
+    // What has no answer yet counts until X can no longer carry it out.
+    let after = latest.plus(desk.limits.settle_after + DATED_WITHIN);
+    if day.latest_of_day.is_none_or(|at| at <= after) {
+        return Ok(day);
+    }
+    let pulled = desk.store.pull_back_spent(desk.name(), latest, after).await?;
+    if pulled == 0 {
+        return Ok(day);
+    }
+    warn!(
+        event = "budget.pulled_back",
+        account = desk.name(),
+        prompts = pulled,
+        "{pulled} prompts of account {} are dated later than it is now, by a clock that was wrong: \
+         they count as sent now",
+        desk.name(),
+    );
+    of_day().await
+}
+
 /// Until when the account sends nothing at all, whatever its budgets say.
 async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
     let progress = desk.store.progress(desk.name()).await?;
@@ -150,12 +186,12 @@ async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
     if is_behind {
         desk.ask_the_time().await?;
     }
-    let until = store::held(&progress, now, desk.x.confirms_clock(now));
+    let until = store::held(&progress, now, desk.x.clock().confirms(now));
     if let Some(until) = until
         && is_behind
         && desk.said.is_news("clock", until)
     {
-        tracing::warn!(
+        warn!(
             event = "budget.exhausted",
             account = desk.name(),
             until = until.rfc3339(),
@@ -171,6 +207,30 @@ async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
 async fn waiting(desk: &Desk, until: Millis) -> Result<Option<Millis>> {
     let next = desk.store.next_due(desk.name()).await?;
     Ok(next.map(|next| until.min(next.max(desk.now().plus(SWEEP)))))
+}
+
+/// Makes due what a clock that ran ahead has put off: in the pass that finds the clock set back, at the
+/// start, and now and then.
+async fn pull_back(desk: &Desk) -> Result<()> {
+    let now = desk.now();
+    let is_recent = |at: Millis| at <= now && now < at.plus(PULLED_BACK_EVERY);
+    let looked_at = || desk.pulled_back_at.lock().expect("no holder of this lock can panic");
+    if looked_at().is_some_and(is_recent) {
+        return Ok(());
+    }
+    let pulled = desk.store.pull_back_tries(desk.name(), desk.too_late_before(), now).await?;
+    *looked_at() = Some(now);
+    if pulled > 0 {
+        info!(
+            event = "survey.pulled_back",
+            account = desk.name(),
+            surveys = pulled,
+            "{pulled} surveys of account {} waited for an instant that only a clock that ran ahead \
+             can have set: they are due now",
+            desk.name(),
+        );
+    }
+    Ok(())
 }
 
 async fn expire(desk: &Desk) -> Result<()> {
@@ -224,7 +284,7 @@ fn tell_end(survey: &Survey) {
 
 /// Logs a survey whose sending has no known outcome.
 pub fn tell_uncertain(survey: &Survey, why: &str) {
-    tracing::warn!(
+    warn!(
         event = "survey.uncertain",
         account = survey.account,
         survey_id = survey.id.as_str(),

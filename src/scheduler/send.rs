@@ -116,7 +116,8 @@ pub fn times(desk: &Desk) -> Times {
     Times {
         now: desk.now(),
         x_now: desk.x_now_at_least(),
-        is_clock_confirmed: desk.x.confirms_clock(desk.now()),
+        x_latest: desk.x_now_at_latest(),
+        is_clock_confirmed: desk.x.clock().confirms(desk.now()),
         lease: desk.limits.send_timeout + LEASE_MARGIN,
     }
 }
@@ -182,7 +183,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         return Err(fault);
     }
     tell(&survey, "survey.sending", "is being sent");
-    let asked_at = desk.x_now_at_least();
+    let asked_at = desk.x_now_at_latest();
     let answer = answer(desk, &sending).await;
     let now = desk.now();
     let mut why: Option<String> = None;
@@ -192,7 +193,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     let outcome = match answer.result {
         Ok(update) => Outcome::Accepted {
             delivery: Delivery {
-                sent_at: desk.x_now_at_most(),
+                sent_at: sent_at(update.object.created_at, desk.x_now_at_most(), now),
                 feedback_id: update.id.clone(),
                 dm_id: update.object.dm_id.clone(),
             },
@@ -209,7 +210,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         }
         Err(Error::NoAnswer(words)) => {
             why = Some(words);
-            let given_up_at = ended_at(asked_at, desk.x_now_at_most(), desk.limits.send_timeout);
+            let given_up_at = ended_at(asked_at, desk.x_now_at_latest(), desk.limits.send_timeout);
             Outcome::Unknown {
                 why: why.clone().unwrap_or_default(),
                 given_up_at,
@@ -290,7 +291,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
 /// X's answer to the one request, or what stands for it.
 async fn answer(desk: &Desk, sending: &Sending) -> x::Answer<Update> {
     let nothing = |error| x::Answer { result: Err(error), told: None };
-    if is_held_up(&sending.survey().state, desk.x_now_at_least()) {
+    if is_held_up(sending.begun_here(), desk.now()) {
         return nothing(Error::NotNow("it was held up before its request left".into()));
     }
     tokio::select! {
@@ -307,20 +308,24 @@ fn ended_at(asked_at: Millis, now: Millis, send_timeout: Duration) -> Millis {
 }
 
 /// Whether a request must not leave any more: a machine that was suspended since it was begun may
-/// find that others have given it up, and even settled that it never left.
-fn is_held_up(state: &State, now: Millis) -> bool {
-    match state {
-        State::Sending { begun_at } => now > begun_at.plus(LEASE_MARGIN),
-        State::Scheduled
-        | State::Uncertain { .. }
-        | State::Sent(_)
-        | State::Answered(_)
-        | State::Suppressed(_)
-        | State::Cancelled(_)
-        | State::Expired
-        | State::Failed(_) => true,
+/// find that others have given it up, and even settled that it never left. A clock that was set back
+/// since does not tell how long it has been.
+fn is_held_up(begun_here: Millis, now: Millis) -> bool {
+    now < begun_here || now > begun_here.plus(LEASE_MARGIN)
+}
+
+/// When X has sent a prompt, by X's clock: now, unless X's own record of it agrees with our clock
+/// against the date of its answers.
+fn sent_at(made_at: Option<Millis>, x_now: Millis, now: Millis) -> Millis {
+    let agree = |one: Millis, other: Millis| one.since(other).max(other.since(one)) < TOGETHER;
+    match made_at {
+        Some(made_at) if agree(made_at, now) && !agree(made_at, x_now) => made_at,
+        Some(_) | None => x_now,
     }
 }
+
+/// As long as a request may take, and then some.
+const TOGETHER: Duration = Duration::from_secs(5 * 60);
 
 /// The same unknown refusal of so many people in a row is none of theirs: the account is paused.
 const REFUSED_REQUESTS: i64 = 3;
@@ -409,9 +414,21 @@ mod tests {
 
     #[test]
     fn a_request_that_was_held_up_does_not_leave() {
-        let sending = State::Sending { begun_at: Millis(0) };
-        assert!(!is_held_up(&sending, Millis(0).plus(LEASE_MARGIN)));
-        assert!(is_held_up(&sending, Millis(1).plus(LEASE_MARGIN)));
-        assert!(is_held_up(&State::Scheduled, Millis(0)));
+        let begun = Millis(0);
+        assert!(!is_held_up(begun, begun.plus(LEASE_MARGIN)));
+        assert!(is_held_up(begun, Millis(1).plus(LEASE_MARGIN)));
+        assert!(is_held_up(begun, Millis(-1)), "a clock that was set back does not tell");
+    }
+
+    #[test]
+    fn a_prompt_is_dated_by_xs_clock_unless_its_own_record_and_ours_agree_against_that() {
+        let hour = Duration::from_secs(60 * 60);
+        let (now, second) = (Millis(0).plus(100 * hour), Duration::from_secs(1));
+        for x_now in [now.minus(24 * hour), now.plus(hour), now.plus(365 * 24 * hour)] {
+            assert_eq!(sent_at(Some(now.minus(second)), x_now, now), now.minus(second));
+            assert_eq!(sent_at(Some(x_now.minus(second)), x_now, now), x_now, "ours is wrong");
+            assert_eq!(sent_at(None, x_now, now), x_now);
+        }
+        assert_eq!(sent_at(Some(now.minus(second)), now, now), now);
     }
 }

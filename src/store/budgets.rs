@@ -173,6 +173,7 @@ impl Store {
         under_way: u32,
         now: Millis,
     ) -> Result<()> {
+        let told = Told { reset_at: call.believable(told.reset_at, now), ..told };
         let window = self.window(account, call).await?;
         if !window.is_news(told, under_way, call.limit(), now) {
             return Ok(());
@@ -188,6 +189,7 @@ impl Store {
         reset_at: Option<Millis>,
         now: Millis,
     ) -> Result<Millis> {
+        let reset_at = reset_at.map(|at| call.believable(at, now));
         self.change_window(account, call, move |window| window.hold(reset_at, now)).await
     }
 

@@ -21,10 +21,12 @@ pub struct Leased {
     pub(super) token: i64,
 }
 
+/// Whatever puts the survey off again does so soon after this: `put_off_at` is of the claim.
 /// Without the last line two daemons on PostgreSQL would take the same survey.
 static CLAIM: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "update survey set try_at = $1, lease_until = $1, lease_token = lease_token + 1 \
+        "update survey set try_at = $1, lease_until = $1, put_off_at = $3, \
+         lease_token = lease_token + 1 \
          where id in (select id from survey where account = $2 and state = 'scheduled' \
          and try_at <= $3 and crashes <= $5 order by try_at, id limit $4) \
          and state = 'scheduled' and try_at <= $3 returning {}",
@@ -54,7 +56,7 @@ const SUSPECT_WAITS: Duration = Duration::from_secs(15);
 
 /// Claims that nobody holds any more are due again.
 const CRASHED: &str = "update survey set try_at = case when crashes > 0 then $1 else due_at end, \
-     lease_until = null, \
+     put_off_at = case when crashes > 0 then $2 end, lease_until = null, \
      lease_token = lease_token + 1, crashes = crashes + 1 \
      where state = 'scheduled' and lease_until is not null returning id, crashes";
 
@@ -68,10 +70,16 @@ const LEFT_SENDING: &str = "select id from survey where state = 'sending' \
 static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
     format!(
         "update survey set lease_token = lease_token + 1 where id = $1 and state = 'sending' \
-         and ($2 = 1 or lease_until <= $3) returning {}",
+         and ($2 = 1 or lease_until <= $3) returning {}, lease_until, begun_here",
         rows::COLUMNS
     )
 });
+
+/// Behind the survey and its token.
+const LEASE_UNTIL: usize = 23;
+const BEGUN_HERE: usize = 24;
+
+const LOST: &str = "update survey set spent_at = $1, given_up_here = $3 where id = $2";
 
 impl Store {
     /// Takes up to `limit` surveys that are due, oldest first. Whoever does not begin them before
@@ -239,7 +247,9 @@ async fn recover(
 ) -> Result<Vec<Survey>> {
     if all {
         let suspects_at = now.plus(SUSPECT_WAITS);
-        for row in sqlx::query(CRASHED).bind(suspects_at.0).fetch_all(&mut *connection).await? {
+        for row in
+            sqlx::query(CRASHED).bind(suspects_at.0).bind(now.0).fetch_all(&mut *connection).await?
+        {
             if row.try_get::<i64, _>(1)? < CRASHES_MAX {
                 continue;
             }
@@ -263,11 +273,17 @@ async fn recover(
             .await?;
         let Some(row) = row else { continue };
         let lost = rows::survey(&row)?;
-        let event = Event::NoAnswer { at: now };
+        // A clock that was set back since does not tell when it ended: then as late as it may.
+        let lease_until = row.try_get::<Option<i64>, _>(LEASE_UNTIL)?.map(Millis);
+        let begun_here = row.try_get::<Option<i64>, _>(BEGUN_HERE)?.map(Millis);
+        let is_set_back = begun_here.is_some_and(|begun| now < begun);
+        let ended_at = lease_until.filter(|_| is_set_back).map_or(now, |until| until.max(now));
+        let event = Event::NoAnswer { at: ended_at };
         let survey = step_locked(connection, lost, event, now, Some(GONE)).await?;
-        sqlx::query("update survey set spent_at = $1 where id = $2")
-            .bind(now.plus(settle_after).0)
+        sqlx::query(LOST)
+            .bind(ended_at.plus(settle_after).0)
             .bind(id.as_str())
+            .bind(ended_at.0)
             .execute(&mut *connection)
             .await?;
         matching::match_waiting(connection, &survey, now).await?;

@@ -248,7 +248,7 @@ const MERGE: &str = "insert into merged_close (account, conversation_id, closed_
 
 const MOVE: &str = "update survey set closed_at = $1, due_at = $2, try_at = $2, notice = $3, \
      user_id = case when $4 = '' then user_id else $4 end, source = $5, decided = $8, \
-     decision = null, lease_until = null, lease_token = lease_token + 1 \
+     decision = null, put_off_at = $9, lease_until = null, lease_token = lease_token + 1 \
      where id = $6 and state = 'scheduled' and lease_token = $7";
 
 /// A close of a conversation that has surveys already: known itself, or moving the one that still
@@ -339,6 +339,7 @@ async fn merge(
             .bind(taken.survey_id.as_str())
             .bind(token)
             .bind(moved_to.json()?)
+            .bind(survey.now.0)
             .execute(&mut *connection)
             .await?;
         if moved.rows_affected() == 0 {

@@ -111,11 +111,10 @@ pub async fn decide(
         return Ok(Ground::Held { until });
     }
     // Late only by both clocks: one that was set ahead must not end what is still in time.
-    if policy::is_too_late(survey.closed_at, rules, now.min(x_now)) {
+    if policy::is_too_late(survey.closed_at, rules, x_now) {
         return Ok(policy::late(survey.closed_at, rules));
     }
-    let history = history(connection, survey, rules, x_now).await?;
-    let ground = policy::at_sending(survey, rules, &history, x_now);
+    let ground = by_both_clocks(connection, survey, rules, times).await?;
     let pace = match &ground {
         Ground::Budget(pace) => Some(pace),
         Ground::DayFull { pace, .. } => pace.as_ref(),
@@ -126,9 +125,38 @@ pub async fn decide(
         sqlx::query(PACED).bind(x_now.0).bind(survey.id.as_str()).execute(&mut *connection).await?;
     }
     Ok(match ground.verdict() {
-        Verdict::Wait { until } => ground.waiting_until(times.by_our_clock(until)),
+        Verdict::Wait { until } => ground.waiting_until(times.wait_until(until)),
         Verdict::Schedule { .. } | Verdict::Send | Verdict::Suppress(_) | Verdict::Expire => ground,
     })
+}
+
+/// What the policy says of a survey that is not too late. Where the clocks differ, one of them alone
+/// drops nobody and sends nothing into the quiet hours of the other.
+async fn by_both_clocks(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    rules: &Rules,
+    times: Times,
+) -> Result<Ground> {
+    let Times { now, x_now, x_latest, .. } = times;
+    let at_earliest = history(connection, survey, rules, x_now).await?;
+    let ground = policy::at_sending(survey, rules, &at_earliest, x_now);
+    let latest = now.max(x_latest);
+    if latest.since(x_now) < CLOCKS_TOGETHER {
+        return Ok(ground);
+    }
+    match &ground {
+        Ground::Throttled(_) | Ground::Budget(_) => {
+            let at_latest = history(connection, survey, rules, latest).await?;
+            let by_latest = policy::at_sending(survey, rules, &at_latest, latest);
+            match std::mem::discriminant(&by_latest) == std::mem::discriminant(&ground) {
+                true => Ok(ground),
+                false => Ok(Ground::Held { until: x_now.plus(HELD_AGAIN) }),
+            }
+        }
+        Ground::Clear(_) => Ok(policy::quiet(survey, rules, now).unwrap_or(ground)),
+        _ => Ok(ground),
+    }
 }
 
 /// Takes the step that was decided, and keeps the decision with it.
@@ -160,7 +188,7 @@ pub async fn wait(
 ) -> Result<Millis> {
     // It is looked at again when it is too late, at the latest.
     let too_late_at = policy::too_late_at(survey.closed_at, rules);
-    let until = until.min(too_late_at.max(times.by_our_clock(too_late_at)));
+    let until = until.min(too_late_at.max(times.wait_until(too_late_at)));
     sqlx::query(RELEASE)
         .bind(until.0)
         .bind(survey.id.as_str())
@@ -202,6 +230,9 @@ async fn keep(connection: &mut AnyConnection, survey: &Survey, decision: &str) -
 /// How far the clock may stand behind the last instant on record: requests that run side by side
 /// are written down in any order.
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
+
+/// Clocks that differ by less are taken to agree: X tells its own to the second.
+const CLOCKS_TOGETHER: Duration = Duration::from_secs(5);
 
 /// When a restored backup is looked at again.
 const HELD_AGAIN: Duration = Duration::from_secs(30);

@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use super::{Engine, Error, Location, Result, connect};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 16] = [
+const MIGRATIONS: [(i64, &str, &str); 17] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
@@ -22,6 +22,7 @@ const MIGRATIONS: [(i64, &str, &str); 16] = [
     (12, "holds", include_str!("../../migrations/0012_holds.sql")),
     (13, "daemons", include_str!("../../migrations/0013_daemons.sql")),
     (14, "respelt", include_str!("../../migrations/0014_respelt.sql")),
+    (15, "clocks", include_str!("../../migrations/0015_clocks.sql")),
     (16, "figures", include_str!("../../migrations/0016_figures.sql")),
     (17, "limited", include_str!("../../migrations/0017_limited.sql")),
 ];

@@ -78,6 +78,8 @@ pub struct AccountStatus {
     pub prompts_of_day: i64,
     /// The oldest of them.
     pub oldest_of_day: Option<Millis>,
+    /// The latest of them.
+    pub latest_of_day: Option<Millis>,
     /// How far the events have been read.
     pub events: PollState,
     /// The second looks over them.
@@ -246,7 +248,8 @@ impl Store {
 
     pub async fn account_status(&self, account: &str, since: Millis) -> Result<AccountStatus> {
         let day = sqlx::query(
-            "select count(*), min(spent_at) from survey where account = $1 and spent_at > $2",
+            "select count(*), min(spent_at), max(spent_at) from survey \
+             where account = $1 and spent_at > $2",
         )
         .bind(account)
         .bind(since.0)
@@ -259,6 +262,7 @@ impl Store {
         Ok(AccountStatus {
             prompts_of_day: day.try_get(0)?,
             oldest_of_day: day.try_get::<Option<i64>, _>(1)?.map(Millis),
+            latest_of_day: day.try_get::<Option<i64>, _>(2)?.map(Millis),
             events: self.poll_state(account).await?,
             looks,
             unread: self.unread(account, ALL_TIME).await?,

@@ -22,7 +22,7 @@ use crate::domain::policy::decision::{Ground, Verdict};
 use crate::domain::policy::{DAY, Rules};
 use crate::domain::survey::{CancelledBy, Delivery, Event, Failure, Reason, State, Survey};
 use crate::domain::survey_type::SurveyType;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, look_again_at};
 
 /// What the person is to see, as the configuration has it at the moment of sending.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,8 @@ pub struct Sending {
     /// The daemon that sends, and how many sends it ever began, this one included.
     daemon_id: String,
     sends: i64,
+    /// By our clock.
+    begun_here: Millis,
 }
 
 impl Sending {
@@ -53,14 +55,22 @@ impl Sending {
     pub fn prompt(&self) -> &Prompt {
         &self.prompt
     }
+
+    /// When it was begun, by our clock.
+    pub fn begun_here(&self) -> Millis {
+        self.begun_here
+    }
 }
 
 /// When a send is begun.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
     pub now: Millis,
-    /// By X's clock: what X counts and dates is reckoned by this one.
+    /// The earliest instant that it may be, by our clock and by X's: what X counts is reckoned by this
+    /// one, and what the request causes is matched from it.
     pub x_now: Millis,
+    /// The latest that X may date the request's beginning.
+    pub x_latest: Millis,
     /// Whether X's clock bears ours out.
     pub is_clock_confirmed: bool,
     /// How long the request may take.
@@ -68,9 +78,9 @@ pub struct Times {
 }
 
 impl Times {
-    /// An instant by X's clock, by ours.
-    pub(super) fn by_our_clock(self, by_xs: Millis) -> Millis {
-        Millis(by_xs.0.saturating_add(self.now.0.saturating_sub(self.x_now.0)))
+    /// When to look again at what waits for an instant of `x_now`, by our clock.
+    pub(super) fn wait_until(self, until: Millis) -> Millis {
+        look_again_at(until, self.now, self.x_now)
     }
 }
 
@@ -112,8 +122,8 @@ pub enum Outcome {
         try_at: Option<Millis>,
     },
     Refused(Failure),
-    /// Not known: given up, by X's clock, at `given_up_at`. Counted as sent until `spent_at`, the
-    /// last instant X may carry it out.
+    /// Not known: given up, by X's clock, at `given_up_at` or before. Counted as sent until `spent_at`,
+    /// the last instant X may carry it out.
     Unknown {
         given_up_at: Millis,
         why: String,
@@ -129,10 +139,12 @@ const TAKEN_NAME: &str = "select id from survey where account = $1 and external_
 
 const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
      attempts = attempts + 1, crashes = 0, lease_until = $3, external_id = $4, kind = $5, \
-     question_variant_id = $6, test = $7, message = $8 where id = $9";
+     question_variant_id = $6, test = $7, message = $8, begun_here = $10, given_up_here = null \
+     where id = $9";
 
 const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3, \
-     failure_code = coalesce($4, failure_code) where id = $5";
+     failure_code = coalesce($4, failure_code), given_up_here = coalesce($6, given_up_here) \
+     where id = $5";
 
 /// What bears on a refusal for a limit: whether this prompt has met one before, and how many others of
 /// the account the person has had in 24 hours.
@@ -208,7 +220,7 @@ async fn begin(
     rules: Rules,
     times: Times,
 ) -> Result<Begun> {
-    let Times { now, x_now, lease, .. } = times;
+    let Times { now, x_now, x_latest, lease, .. } = times;
     let daemon_id = standing.counted_as()?;
     deciding::guard(connection, &rules).await?;
     let (survey, token) = retake(connection, leased).await?;
@@ -240,7 +252,7 @@ async fn begin(
         Ground::Clear(clear) => {
             match budgets::take(connection, &survey.account, Call::Create, 1, x_now).await? {
                 Ok(_) => Ground::Clear(clear),
-                Err(until) => Ground::XLimit { until: times.by_our_clock(until) },
+                Err(until) => Ground::XLimit { until: times.wait_until(until) },
             }
         }
         other => other,
@@ -271,7 +283,7 @@ async fn begin(
     survey.test = prompt.test;
     survey.attempts += 1;
     sqlx::query(BEGIN)
-        .bind(x_now.0)
+        .bind(x_latest.0)
         .bind(rules.throttle_group)
         .bind(now.plus(lease).0)
         .bind(survey.external_id.as_str())
@@ -281,11 +293,13 @@ async fn begin(
         // PostgreSQL's text cannot hold U+0000.
         .bind(prompt.message.replace('\0', ""))
         .bind(survey.id.as_str())
+        .bind(now.0)
         .execute(&mut *connection)
         .await?;
     let sends = progress::record(connection, &daemon_id, 1, now).await?;
     standing.count(sends)?;
-    Ok(Begun::Sending(Box::new(Sending { survey, prompt, daemon_id, sends })))
+    let begun_here = now;
+    Ok(Begun::Sending(Box::new(Sending { survey, prompt, daemon_id, sends, begun_here })))
 }
 
 /// The survey's external id, or, where a prompt to the same person bears it already (conversation
@@ -343,6 +357,7 @@ async fn finish(
         ) => return Err(Error::LeaseLost(id.to_string())),
     };
     let account = locked.0.account.clone();
+    let given_up_here = matches!(outcome, Outcome::Unknown { .. }).then_some(now.0);
     let (mut code, mut why) = (None, None);
     let (event, spent_at, try_at, show_at, update) = match outcome {
         Outcome::Accepted { delivery, update, show_at } => {
@@ -384,6 +399,7 @@ async fn finish(
         .bind(show_at.map(|at| at.0))
         .bind(code)
         .bind(id.as_str())
+        .bind(given_up_here)
         .execute(&mut *connection)
         .await?;
     progress::record(connection, &daemon_id, 0, now).await?;

@@ -17,8 +17,9 @@ use crate::domain::time::Millis;
 pub struct Unsettled {
     pub survey_id: SurveyId,
     pub begun_at: Millis,
-    /// The end of the request, as far as we know it.
+    /// The end of the request, as far as we know it, by X's clock and by ours.
     pub given_up_at: Millis,
+    pub given_up_here: Millis,
     pub user_id: UserId,
     /// The text of its prompt; absent where it was begun before texts were kept.
     pub message: Option<String>,
@@ -28,6 +29,9 @@ pub struct Unsettled {
 const CLAIMED: &str = "select dm_id from survey where user_id = $1 and account = $2 \
      and spent_at is not null and dm_id is not null";
 
+const NOT_SPENT: &str =
+    "update survey set spent_at = null, try_at = $1, put_off_at = $1 where id = $2";
+
 /// Surveys settled together.
 const UNSETTLED_MAX: i64 = 100;
 
@@ -35,7 +39,8 @@ impl Store {
     /// The surveys of an account that wait to be settled, the longest waiting first.
     pub async fn unsettled(&self, account: &str) -> Result<Vec<Unsettled>> {
         let rows = sqlx::query(
-            "select id, begun_at, given_up_at, user_id, message from survey where account = $1 \
+            "select id, begun_at, given_up_at, user_id, message, \
+             coalesce(given_up_here, given_up_at) from survey where account = $1 \
              and state = 'uncertain' and begun_at is not null and given_up_at is not null \
              order by given_up_at, id limit $2",
         )
@@ -52,6 +57,7 @@ impl Store {
                     user_id: UserId::parse(&row.try_get::<String, _>(3)?)
                         .map_err(|problem| Error::Broken(format!("a user id that {problem}")))?,
                     message: row.try_get(4)?,
+                    given_up_here: Millis(row.try_get(5)?),
                 })
             })
             .collect()
@@ -96,7 +102,7 @@ impl Store {
                         let detail = Some("X did not carry it out");
                         note(connection, (&id, token), now, &state, detail).await?;
                         // Its share of the budgets comes back.
-                        sqlx::query("update survey set spent_at = null, try_at = $1 where id = $2")
+                        sqlx::query(NOT_SPENT)
                             .bind(now.0)
                             .bind(id.as_str())
                             .execute(&mut *connection)
@@ -167,7 +173,7 @@ async fn nameless(
         .bind(survey.external_id.as_str())
         .bind(survey.person())
         .bind(one.begun_at.minus(CLOCKS_APART).0)
-        .bind(one.given_up_at.plus(CLOCKS_APART).0)
+        .bind(one.given_up_at.max(one.given_up_here).plus(CLOCKS_APART).0)
         .fetch_all(connection)
         .await?;
     for row in &rows {

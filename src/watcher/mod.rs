@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, ClockOfX};
 use crate::config;
 use crate::domain::close::{Close, Reopening};
 use crate::domain::id::{ConversationId, SurveyId};
@@ -33,6 +33,8 @@ pub struct Intake {
     pub clock: Clock,
     /// The accounts that closes may be for, and the alarm of each one's scheduler.
     pub accounts: Arc<HashMap<String, Receiver>>,
+    /// X's clock, where somebody hears of it.
+    pub x_clock: Option<Arc<ClockOfX>>,
 }
 
 /// An account on its receiving side.
@@ -58,12 +60,34 @@ impl Intake {
         let now = self.clock.now();
         // Every close but one of messages comes this way, whoever tells it.
         close.notice = close.notice.within_bounds();
-        let (at_close, kind) = receiver.judge(&close, now);
+        // Too late only by X's clock as well, where it is known: ours may have been set ahead. What is
+        // taken in is looked at again before it is sent, and ended then.
+        let (at_close, kind) = receiver.judge(&close, self.earliest(now));
         let told = Told::of(&close);
         let taken = self.store.take_delivered_close(close, at_close, kind, event_id, now).await?;
         told.taken(&taken);
         receiver.wake_for(&taken);
         Ok(Some(taken))
+    }
+
+    /// The earliest instant that it may be now, by our clock and by all that is known of X's.
+    pub fn earliest(&self, now: Millis) -> Millis {
+        let apart = self.x_clock.as_ref().map_or(0, |x| x.earliest(now));
+        Millis(now.0.saturating_add(apart))
+    }
+
+    /// Reads what a source says as of now by our clock, and, where that refuses it and X's clock is
+    /// ahead, as of X's: what lies ahead of ours alone may have happened.
+    pub fn by_either_clock<T, E>(
+        &self,
+        now: Millis,
+        read: impl Fn(Millis) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        let ahead = self.x_clock.as_ref().map_or(0, |x| x.latest(now));
+        read(now).or_else(|faults| match ahead > 0 {
+            true => read(Millis(now.0.saturating_add(ahead))).map_err(|_| faults),
+            false => Err(faults),
+        })
     }
 
     /// Takes a reopening; durable when this returns. The survey it called off, if any.

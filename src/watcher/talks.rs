@@ -35,14 +35,14 @@ impl Talks {
         intake: Intake,
         receiver: Receiver,
     ) -> Self {
-        let judging = receiver.clone();
+        let (judging, judged_by) = (receiver.clone(), intake.clone());
         let watch = Watch {
             source: source.name.clone(),
             account: source.account.clone(),
             user_id,
             after: source.after,
             stop_words: source.stop_words.clone(),
-            judge: Arc::new(move |close, now| judging.judge(close, now)),
+            judge: Arc::new(move |close, now| judging.judge(close, judged_by.earliest(now))),
         };
         let wake = Arc::new(Wake::of(intake.store.is_shared()));
         Self { watch, wake, has_missed: Arc::default(), intake, receiver }

@@ -133,7 +133,7 @@ async fn read(
         return Err(problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string()));
     }
     let asked = match &source.mapping {
-        None => standard(source, &body, header("content-type"), now),
+        None => standard(live, source, &body, header("content-type"), now),
         Some(mapping) => mapped(source, mapping, &body, &header, now),
     };
     asked.map_err(Problem::into_response)
@@ -146,6 +146,7 @@ pub fn texts<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
 
 /// What a notice of kind `standard` says.
 fn standard(
+    live: &Live,
     source: &Source,
     body: &[u8],
     content_type: Option<&str>,
@@ -155,7 +156,9 @@ fn standard(
         let kind = notice::shown(kind);
         return Err(not_json(format!("the content type is {kind}; send application/json")));
     }
-    notice::read(&parsed(body)?, source.origin(now))
+    let notice = parsed(body)?;
+    live.intake
+        .by_either_clock(now, |now| notice::read(&notice, source.origin(now)))
         .map(|said| Asked::Said { said, event_id: None })
         .map_err(unprocessable)
 }

@@ -7,28 +7,26 @@
 //!
 //! Deliberately absent: waiting, budgets, and any memory but the offset of X's clock.
 
-mod clock;
 mod error;
 mod messages;
 mod sign;
 mod wire;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, Url};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use clock::Apart;
-use clock::{Seen, TOLD_LATELY, date};
 pub use error::Error;
 pub use messages::MessagesPage;
 pub use sign::Keys;
 pub use wire::{CanDm, EventsPage, Hint, Person, Verified, hints};
 
+use crate::clock::{Apart, ClockOfX, Seen};
 use crate::domain::budget::Told;
 use crate::domain::feedback::Update;
 use crate::domain::id::{FeedbackId, UserId};
@@ -91,9 +89,8 @@ pub struct Client {
     reading: reqwest::Client,
     sending: reqwest::Client,
     base: Url,
-    /// As X's last answer was dated.
-    clock_seen: Mutex<Option<Seen>>,
-    /// The same, where X has refused our clock: what we sign by.
+    clock: Arc<ClockOfX>,
+    /// How far X's clock is ahead, where X has refused ours: what we sign by.
     clock_offset: AtomicI64,
     /// One large answer at a time is read and taken apart, whatever the number of accounts.
     large: Arc<Semaphore>,
@@ -166,37 +163,24 @@ impl Client {
             reading: built(builder().timeout(settings.request_timeout))?,
             sending: built(builder().timeout(settings.send_timeout).pool_max_idle_per_host(0))?,
             base,
-            clock_seen: Mutex::new(None),
+            clock: Arc::default(),
             clock_offset: AtomicI64::new(0),
             large: Arc::new(Semaphore::new(1)),
         })
     }
 
-    /// How far X's clock stands from ours; `None` while X has not answered since ours was set back,
-    /// or not at all.
-    pub fn clock_apart(&self, now: Millis) -> Option<Apart> {
-        let seen = *self.clock_seen.lock().expect("no holder of this lock can panic");
-        seen.filter(|seen| !seen.is_set_back(now)).map(|seen| seen.apart.unwrap_or_default())
+    /// X's clock, as its answers tell it.
+    pub fn clock(&self) -> &Arc<ClockOfX> {
+        &self.clock
     }
 
-    /// Whether X has answered of late, whatever has become of our clock since.
-    pub fn has_told_the_time(&self, now: Millis) -> bool {
-        let seen = *self.clock_seen.lock().expect("no holder of this lock can panic");
-        seen.is_some_and(|seen| !seen.is_set_back(now) && now < seen.at.plus(TOLD_LATELY))
-    }
-
-    /// X's now, as its last answer was dated, where that was asked for at `asked_at` by our clock or
-    /// later.
-    pub fn time_told_since(&self, asked_at: Millis) -> Option<Millis> {
-        let seen = *self.clock_seen.lock().expect("no holder of this lock can panic");
-        let seen = seen.filter(|seen| seen.at >= asked_at)?;
-        Some(Millis(seen.at.0.saturating_add(seen.apart?.most)))
-    }
-
-    /// Whether X's last answer bears our clock out.
-    pub fn confirms_clock(&self, now: Millis) -> bool {
-        let seen = *self.clock_seen.lock().expect("no holder of this lock can panic");
-        seen.is_some_and(|seen| !seen.is_set_back(now) && seen.apart == Some(Apart::default()))
+    /// Whether X has refused our clock and takes requests that are signed by one so far apart from it:
+    /// then X's really stands there, and not its answers' dates alone.
+    pub fn is_signed_by(&self, apart: Apart) -> bool {
+        let offset = self.clock_offset.load(Ordering::Relaxed);
+        let signed =
+            offset.saturating_sub(CLOCK_TOLERANCE_MS)..=offset.saturating_add(CLOCK_TOLERANCE_MS);
+        offset != 0 && signed.contains(&apart.least)
     }
 
     /// Prompts a person: the Direct Message and the feedback card under it. Whoever calls this has
@@ -395,8 +379,7 @@ impl Client {
         let most = if is_page { EVENTS_MOST } else { ANSWER_MOST };
         let body = self.body(&mut response, most).await?;
         let apart = date(&headers).map(|date| Apart::of(date, now, took));
-        let seen = Seen { apart, at: now };
-        *self.clock_seen.lock().expect("no holder of this lock can panic") = Some(seen);
+        self.clock.hear(Seen { apart, at: now });
         Ok(Reply { status, headers, body, clock_offset })
     }
 
@@ -438,6 +421,13 @@ impl Client {
 
 /// An offset that differs by less is the one that was used already.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;
+
+/// What an answer says the time is.
+fn date(headers: &HeaderMap) -> Option<Millis> {
+    let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
+    let instant = jiff::fmt::rfc2822::parse(text).ok()?;
+    Some(Millis(instant.timestamp().as_millisecond()))
+}
 
 fn told(headers: &HeaderMap) -> Option<Told> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();

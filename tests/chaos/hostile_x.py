@@ -77,6 +77,7 @@ class HostileWorld(World):
     plans: dict = field(default_factory=dict)  # person -> the faults of the POSTs to come
     unlisted: set = field(default_factory=set)  # accounts' user ids for which X has no list of messages
     late_by: float = 1.5  # seconds
+    misdated: tuple = ("", 0, 0)  # how many answers of which path bear a date so many seconds ahead
 
     def __post_init__(self):
         super().__post_init__()
@@ -130,6 +131,19 @@ class HostileWorld(World):
             self.reads.append((account.user_id, bounds, self.now_ms()))
         return super().page(account, bounds, pages)
 
+    def misdate(self, path, times, ahead):
+        """Lets that many answers to paths that begin so bear a wrong date. X itself goes by the true time."""
+        with self.lock:
+            self.misdated = (path, times, ahead)
+
+    def date_ahead(self, path):
+        with self.lock:
+            of, times, ahead = self.misdated
+            if times < 1 or not path.startswith(of):
+                return 0
+            self.misdated = (of, times - 1, ahead)
+            return ahead
+
     # What the recipients saw.
 
     def prompted(self):
@@ -156,6 +170,10 @@ class HostileWorld(World):
 
 
 class HostileHandler(Handler):
+    def date_time_string(self, timestamp=None):
+        ahead = self.server.world.date_ahead(self.path)
+        return super().date_time_string((timestamp or time.time()) + ahead)
+
     def do_POST(self):
         world = self.server.world
         if self.path == CREATE and world.is_torn(self.headers.get("authorization", "")):

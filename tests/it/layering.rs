@@ -15,7 +15,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("store", &["domain", "files"]),
     // The ticket alone: what is sent must be on the disk first.
-    ("x", &["domain", "store::Sending"]),
+    ("x", &["clock", "domain", "store::Sending"]),
     ("wake", &["clock", "domain", "stop"]),
     ("desk", &["clock", "config", "domain", "stop", "store", "wake", "x"]),
     ("scheduler", &["config", "desk", "domain", "store", "x"]),

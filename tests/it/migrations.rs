@@ -258,7 +258,11 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
 
 /// Takes the last change of ids back, and what came after it.
 const BEFORE_RESPELT: &[&str] = &[
+    "alter table survey drop column limited_at",
     "drop index survey_ended",
+    "alter table survey drop column begun_here",
+    "alter table survey drop column given_up_here",
+    "alter table survey drop column put_off_at",
     "drop table respelt",
     "delete from _sqlx_migrations where version >= 14",
 ];

@@ -146,3 +146,26 @@ fn a_hold_without_a_time_doubles_until_an_answer_comes() {
     assert_eq!(window.hold(None, Millis(20_000)), Millis(25_000));
     assert_eq!(window.hold(Some(Millis(700_000)), Millis(20_000)), Millis(700_000));
 }
+
+#[test]
+fn a_reset_of_next_year_holds_no_call_for_longer_than_xs_window() {
+    let now = Millis(1_000_000_000);
+    let year = Duration::from_secs(365 * 24 * 60 * 60);
+    for call in Call::ALL {
+        let most = if call == Call::Create { RESET_MOST } else { WINDOW + CLOCKS_APART };
+        assert_eq!(call.believable(now.plus(year), now), now.plus(most), "{call:?}");
+        let soon = now.plus(Duration::from_secs(60));
+        assert_eq!(call.believable(soon, now), soon, "{call:?}");
+    }
+}
+
+#[test]
+fn what_x_told_before_the_clock_was_set_back_a_year_holds_nothing() {
+    let now = Millis(1_000_000_000);
+    let ahead = now.plus(Duration::from_secs(365 * 24 * 60 * 60));
+    let mut window = Window::default();
+    let reset_at = ahead.plus(WINDOW);
+    window.hear(Told { limit: None, remaining: 0, reset_at }, 0, ahead);
+    assert_eq!(window.take(180, ahead), Err(reset_at));
+    assert_eq!(window.take(180, now), Ok(()));
+}

@@ -167,16 +167,8 @@ pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis
             daily_limit_per_user: rules.daily_limit_per_user,
         });
     }
-    let time_zone = notice.time_zone.as_deref();
-    if let Some(hours) = &rules.quiet_hours
-        && let Some(until) = hours.until(time_zone, now)
-    {
-        return Ground::QuietHours {
-            from: hours.from.strftime("%H:%M").to_string(),
-            to: hours.to.strftime("%H:%M").to_string(),
-            time_zone: hours.zone_for(time_zone).iana_name().unwrap_or("UTC").to_owned(),
-            until,
-        };
+    if let Some(quiet) = quiet(survey, rules, now) {
+        return quiet;
     }
     let pace = (rules.pacing == Pacing::Even && !history.is_paced).then(|| {
         pacing::pace(draws::of_pacing(drawn), history.demand.saturating_add(1), rules.daily_limit)
@@ -200,6 +192,19 @@ pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis
         daily_limit: rules.daily_limit,
         sample: (rules.sample < 1.0).then(|| [rules.sample, draws::of_sample(drawn)]),
         pace,
+    })
+}
+
+/// The quiet hours of the survey's person, where it is their time.
+pub fn quiet(survey: &Survey, rules: &Rules, now: Millis) -> Option<Ground> {
+    let time_zone = survey.notice.time_zone.as_deref();
+    let hours = rules.quiet_hours.as_ref()?;
+    let until = hours.until(time_zone, now)?;
+    Some(Ground::QuietHours {
+        from: hours.from.strftime("%H:%M").to_string(),
+        to: hours.to.strftime("%H:%M").to_string(),
+        time_zone: hours.zone_for(time_zone).iana_name().unwrap_or("UTC").to_owned(),
+        until,
     })
 }
 

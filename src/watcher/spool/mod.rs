@@ -213,8 +213,9 @@ impl Spool {
             }
         };
         let (account, accounts) = (self.account.as_deref(), self.accounts.as_slice());
-        let said = match notice::read(&value, Origin { source: &self.name, account, accounts, now })
-        {
+        let read =
+            |now| notice::read(&value, Origin { source: &self.name, account, accounts, now });
+        let said = match self.intake.by_either_clock(now, read) {
             Ok(said) => said,
             Err(faults) => return Ok(Err(faults.to_string())),
         };

@@ -50,7 +50,7 @@ impl Database {
     }
 
     /// The same database seen from another state folder.
-    pub fn from_folder(&self, folder: &std::path::Path) -> Location {
+    pub fn seen_from(&self, folder: &std::path::Path) -> Location {
         Location::parse(&self.url, folder).unwrap()
     }
 

@@ -339,6 +339,7 @@ fn employ(
     let client = Arc::new(x::Client::new(&settings).unwrap());
     let clock = Clock::Manual(now.clone());
     let (stop, stopper) = stopper();
+    let x_clock = Some(client.clock().clone());
     let shared = Shared { store: store.clone(), x: client, clock: clock.clone(), stop: stopper };
     let mut receivers = HashMap::new();
     let staff = config.accounts.iter().map(|account| {
@@ -348,7 +349,7 @@ fn employ(
         (desk, Poller::default())
     });
     let staff = staff.collect();
-    let intake = Intake { store: store.clone(), clock, accounts: Arc::new(receivers) };
+    let intake = Intake { store: store.clone(), clock, accounts: Arc::new(receivers), x_clock };
     (stop, staff, intake)
 }
 

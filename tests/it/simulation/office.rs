@@ -87,7 +87,12 @@ impl Office {
                 poll_at: now,
             });
         }
-        let intake = Intake { store: store.clone(), clock, accounts: Arc::new(receivers) };
+        let intake = Intake {
+            store: store.clone(),
+            clock,
+            accounts: Arc::new(receivers),
+            x_clock: Some(client.clock().clone()),
+        };
         Self { store, workers, intake, _stop: stop }
     }
 

@@ -91,17 +91,21 @@ async fn calls_are_held_until_xs_reset_or_for_a_time_that_doubles() {
             bench.store.hold_calls(ACCOUNT, Call::Events, reset_at, now).await.unwrap()
         };
         let first = NOW.plus(5 * SECOND);
+        let reset_at = NOW.plus(14 * MINUTE);
         assert_eq!(hold(None, NOW).await, first);
         assert_eq!(hold(None, NOW).await, first, "requests refused together are one refusal");
         let second = first.plus(10 * SECOND);
         assert_eq!(hold(None, first).await, second);
         let third = second.plus(20 * SECOND);
         assert_eq!(hold(Some(NOW), second).await, third, "a reset that is past");
-        assert_eq!(hold(Some(NOW.plus(HOUR)), NOW).await, NOW.plus(HOUR));
+        assert_eq!(hold(Some(reset_at), NOW).await, reset_at);
         assert_eq!(bench.left(Call::Events, NOW.plus(MINUTE)).await, 0);
-        let before = NOW.plus(HOUR).minus(SECOND);
-        assert_eq!(bench.take_calls(Call::Events, 1, before).await, Err(NOW.plus(HOUR)));
-        assert_eq!(bench.take_calls(Call::Events, 1, NOW.plus(HOUR)).await, Ok(1));
+        let before = reset_at.minus(SECOND);
+        assert_eq!(bench.take_calls(Call::Events, 1, before).await, Err(reset_at));
+        assert_eq!(bench.take_calls(Call::Events, 1, reset_at).await, Ok(1));
+        let year = reset_at.plus(24 * 365 * HOUR);
+        let until = hold(Some(year), reset_at).await;
+        assert!(until <= reset_at.plus(20 * MINUTE), "X has no longer window for it: {until:?}");
     })
     .await;
 }

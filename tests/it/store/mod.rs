@@ -21,6 +21,7 @@ mod recorded;
 mod reopenings;
 mod retrying;
 mod sends;
+mod set_back;
 mod settling;
 mod shown;
 mod standing;
@@ -126,7 +127,7 @@ fn making() -> Making {
 
 /// X's clock and ours agree.
 fn times(now: Millis) -> Times {
-    Times { now, x_now: now, is_clock_confirmed: false, lease: LEASE }
+    Times { now, x_now: now, x_latest: now, is_clock_confirmed: false, lease: LEASE }
 }
 
 fn prompt() -> Prompt {

@@ -27,6 +27,7 @@ async fn what_waits_to_be_settled_is_listed_longest_waiting_first() {
                 survey_id: survey.id,
                 begun_at: DUE,
                 given_up_at,
+                given_up_here: given_up_at,
                 user_id: survey.user_id.unwrap(),
                 message: Some("How did we do?".into()),
             });

@@ -165,7 +165,7 @@ async fn a_daemon_without_a_mark_trusts_what_another_at_work_trusts() {
     assert_eq!(bench.doubt(START).await, None);
     bench.prompt("c-1", "7").await;
     let folder = tempfile::tempdir().unwrap();
-    let location = bench.database.from_folder(folder.path());
+    let location = bench.database.seen_from(folder.path());
     let other = second(&location).await;
     assert_eq!(compared(&other, DUE).await, Compared::default(), "the first one is at work");
     other.close().await;
@@ -202,7 +202,7 @@ async fn a_stranger_is_held_beside_one_that_is_held_itself() {
     let bench = bench.restarted_after(async |database| database.put_back().await).await;
     assert_eq!(bench.doubt(DUE).await, Some(Doubt::Older));
     let folder = tempfile::tempdir().unwrap();
-    let other = second(&bench.database.from_folder(folder.path())).await;
+    let other = second(&bench.database.seen_from(folder.path())).await;
     let compared = other.compare(vec!["beta".into()], DUE).await.unwrap();
     assert_eq!(compared.doubt, Some(Doubt::Unknown));
     assert!(other.progress("beta").await.unwrap().restored_at.is_some());
@@ -224,7 +224,8 @@ async fn a_database_replaced_under_a_daemon_takes_no_send_before_it_is_compared(
     bench.database.put_back().await;
 
     let begin = async || {
-        let times = Times { now: DUE, x_now: DUE, is_clock_confirmed: false, lease: LEASE };
+        let times =
+            Times { now: DUE, x_now: DUE, x_latest: DUE, is_clock_confirmed: false, lease: LEASE };
         let leased = claims.as_slice()[0].clone();
         bench.store.begin_send(leased, prompt(), rules(), times).await
     };

@@ -4,6 +4,7 @@ mod answers;
 mod budgets;
 mod clocks;
 mod daemon;
+mod dates;
 mod events;
 mod limits;
 mod lost;

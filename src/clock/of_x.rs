@@ -1,0 +1,247 @@
+//! X's clock, as the dates of its answers tell it: how far it stands from ours, as far as a date to
+//! the second and the time that the answer took can say.
+//!
+//! One date may be wrong: a server of X's, or a proxy on the way, has a clock of its own. So an offset
+//! counts once two answers in a row agree on it, or one agrees with our clock. A single date that
+//! differs may put something off, and never ends or proves anything.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use crate::domain::time::Millis;
+
+/// For how long an answer's date is relied on where much hangs on it.
+const TOLD_LATELY: Duration = Duration::from_secs(10 * 60);
+
+/// Clocks that differ by less are taken to agree.
+const CLOCKS_TOGETHER_MS: i64 = 2_000;
+
+/// X's clock minus ours, in milliseconds: somewhere between the two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Apart {
+    pub least: i64,
+    pub most: i64,
+}
+
+impl Apart {
+    /// Of an answer to a request made at `now` that came after `took`: X dated it at some moment
+    /// between the two, and cut the date to the second.
+    pub fn of(date: Millis, now: Millis, took: Duration) -> Self {
+        let least = date.0.saturating_sub(now.plus(took).0);
+        let most = date.0.saturating_sub(now.0).saturating_add(1_000);
+        Self {
+            least: if least.abs() < CLOCKS_TOGETHER_MS { 0 } else { least },
+            most: if most.abs() < CLOCKS_TOGETHER_MS { 0 } else { most },
+        }
+    }
+
+    fn agrees_with(self, other: Self) -> bool {
+        let reaches = |from: i64, to: i64| from <= to.saturating_add(CLOCKS_TOGETHER_MS);
+        reaches(self.least, other.most) && reaches(other.least, self.most)
+    }
+
+    fn width(self) -> i64 {
+        self.most.saturating_sub(self.least)
+    }
+}
+
+/// What one answer told.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// `None` where the answer bore no date.
+    pub apart: Option<Apart>,
+    /// When the request was made, by our clock.
+    pub at: Millis,
+}
+
+impl Seen {
+    /// Whether our clock has been set back since: it is another one than was compared then.
+    fn is_set_back(self, now: Millis) -> bool {
+        now.0.saturating_add(CLOCKS_TOGETHER_MS) < self.at.0
+    }
+}
+
+/// X's clock, for all who work with X or wait for it.
+#[derive(Debug, Default)]
+pub struct ClockOfX(Mutex<Told>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    last: Option<Seen>,
+    /// What counts.
+    agreed: Option<Seen>,
+}
+
+impl ClockOfX {
+    /// Takes in what an answer told.
+    pub fn hear(&self, seen: Seen) {
+        let mut told = self.0.lock().expect("no holder of this lock can panic");
+        let last = told.last.replace(seen).and_then(|last| last.apart);
+        told.agreed = match (seen.apart, told.agreed) {
+            (None, Some(agreed)) if !agreed.is_set_back(seen.at) => Some(agreed),
+            (None, _) => Some(seen),
+            (Some(apart), before) => {
+                let is_witnessed =
+                    apart == Apart::default() || last.is_some_and(|last| last.agrees_with(apart));
+                match before {
+                    _ if !is_witnessed => before,
+                    // An answer that took its time tells less than one that did not.
+                    Some(Seen { apart: Some(sharper), at })
+                        if sharper.agrees_with(apart) && sharper.width() < apart.width() =>
+                    {
+                        Some(Seen { apart: Some(sharper), at: at.max(seen.at) })
+                    }
+                    Some(_) | None => Some(seen),
+                }
+            }
+        };
+    }
+
+    fn told(&self, now: Millis) -> Told {
+        let Told { last, agreed } = *self.0.lock().expect("no holder of this lock can panic");
+        let of_this_clock = |seen: &Seen| !seen.is_set_back(now);
+        Told { last: last.filter(of_this_clock), agreed: agreed.filter(of_this_clock) }
+    }
+
+    /// How far X's clock stands from ours; `None` while too little has been heard of it since ours was
+    /// set back, or at all.
+    pub fn apart(&self, now: Millis) -> Option<Apart> {
+        self.told(now).agreed.map(|seen| seen.apart.unwrap_or_default())
+    }
+
+    /// How far ours stands from the earliest instant that it may be now: by our clock, by X's, or by
+    /// X's last date, which may yet be borne out. Never more than none.
+    pub fn earliest(&self, now: Millis) -> i64 {
+        let Told { last, agreed } = self.told(now);
+        let told = [last, agreed].into_iter().flatten().filter_map(|seen| seen.apart);
+        told.map(|apart| apart.least).min().unwrap_or(0).min(0)
+    }
+
+    /// How far ours stands from the latest instant that X may date now: by what counts of its clock, or
+    /// ours where nothing does, or by its last date.
+    pub fn latest(&self, now: Millis) -> i64 {
+        let Told { last, agreed } = self.told(now);
+        let agreed = agreed.and_then(|seen| seen.apart).unwrap_or_default().most;
+        let last = last.and_then(|seen| seen.apart).map(|apart| apart.most);
+        last.map_or(agreed, |last| last.max(agreed))
+    }
+
+    /// Whether X has told the time of late, and by a date that counts.
+    pub fn is_fresh(&self, now: Millis) -> bool {
+        let Told { last, agreed } = self.told(now);
+        let is_lately = |seen: Seen| now < seen.at.plus(TOLD_LATELY);
+        let (Some(last), Some(agreed)) = (last.filter(|seen| is_lately(*seen)), agreed) else {
+            return false;
+        };
+        match (last.apart, agreed.apart) {
+            (Some(last), Some(agreed)) => last.agrees_with(agreed),
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// X's now, where a date that counts was asked for at `asked_at` by our clock or later.
+    pub fn told_since(&self, asked_at: Millis) -> Option<Millis> {
+        let told = *self.0.lock().expect("no holder of this lock can panic");
+        let seen = told.agreed.filter(|seen| seen.at >= asked_at)?;
+        Some(Millis(seen.at.0.saturating_add(seen.apart?.most)))
+    }
+
+    /// Whether X's clock bears ours out.
+    pub fn confirms(&self, now: Millis) -> bool {
+        self.told(now).agreed.is_some_and(|seen| seen.apart == Some(Apart::default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn at(seconds: i64) -> Millis {
+        Millis(seconds * 1_000)
+    }
+
+    fn hear(clock: &ClockOfX, now: Millis, ahead_ms: i64) {
+        let date = Millis(now.0 + ahead_ms);
+        let took = Duration::from_millis(30);
+        clock.hear(Seen { apart: Some(Apart::of(date, now, took)), at: now });
+    }
+
+    #[test]
+    fn a_slow_answer_leaves_the_clocks_apart_by_as_much() {
+        let quick = Apart::of(at(100), Millis(100_300), Duration::from_millis(40));
+        assert_eq!(quick, Apart::default());
+        // X's clock lags by 600 s; its answer was dated anywhere in the 8 s that it took.
+        let slow = Apart::of(at(408), at(1_000), Duration::from_secs(8));
+        assert_eq!(slow, Apart { least: -600_000, most: -591_000 });
+        let ahead = Apart::of(at(1_600), at(1_000), Duration::ZERO);
+        assert_eq!(ahead, Apart { least: 600_000, most: 601_000 });
+    }
+
+    #[test]
+    fn one_wrong_date_does_not_count_and_two_in_a_row_do() {
+        for ahead in [-24 * HOUR, -90_000, -50_000, 50_000, HOUR, 365 * 24 * HOUR] {
+            let clock = ClockOfX::default();
+            hear(&clock, at(0), 0);
+            hear(&clock, at(1), ahead);
+            assert_eq!(clock.apart(at(1)), Some(Apart::default()), "{ahead}");
+            assert_eq!(clock.earliest(at(1)), (ahead - 30).min(0), "it may put off, {ahead}");
+            assert_eq!(clock.latest(at(1)), (ahead + 1_000).max(0), "{ahead}");
+            assert!(!clock.is_fresh(at(1)), "X is asked again, {ahead}");
+            hear(&clock, at(2), 0);
+            assert_eq!((clock.earliest(at(2)), clock.latest(at(2))), (0, 0), "{ahead}");
+            hear(&clock, at(3), ahead);
+            assert_eq!(clock.apart(at(3)), Some(Apart::default()), "not in a row, {ahead}");
+            hear(&clock, at(4), ahead);
+            assert_eq!(clock.apart(at(4)).map(|apart| apart.least), Some(ahead - 30), "{ahead}");
+            assert!(clock.is_fresh(at(4)), "{ahead}");
+        }
+    }
+
+    #[test]
+    fn the_very_first_date_counts_where_it_agrees_with_our_clock() {
+        let clock = ClockOfX::default();
+        hear(&clock, at(0), HOUR);
+        assert_eq!(clock.apart(at(0)), None);
+        assert_eq!(clock.told_since(at(0)), None);
+        hear(&clock, at(1), HOUR);
+        assert!(clock.apart(at(1)).is_some());
+        assert_eq!(clock.told_since(at(1)), Some(Millis(1_000 + HOUR + 1_000)));
+        let clock = ClockOfX::default();
+        hear(&clock, at(0), 400);
+        assert!(clock.confirms(at(0)));
+    }
+
+    #[test]
+    fn what_was_heard_before_our_clock_was_set_back_is_forgotten() {
+        let clock = ClockOfX::default();
+        hear(&clock, at(7_200), 0);
+        assert!(clock.confirms(at(7_200)));
+        assert_eq!((clock.apart(at(0)), clock.confirms(at(0))), (None, false));
+        hear(&clock, at(1), 2 * HOUR);
+        assert_eq!(clock.apart(at(1)), None, "one date");
+        assert_eq!(clock.latest(at(1)), 2 * HOUR + 1_000);
+        hear(&clock, at(2), 2 * HOUR);
+        assert_eq!(clock.apart(at(2)).map(|apart| apart.least), Some(2 * HOUR - 30));
+    }
+
+    #[test]
+    fn a_slow_answer_does_not_blur_what_is_known_better() {
+        let clock = ClockOfX::default();
+        hear(&clock, at(0), 0);
+        let slow = Apart::of(at(5), at(5), Duration::from_secs(50));
+        clock.hear(Seen { apart: Some(slow), at: at(5) });
+        assert_eq!(clock.apart(at(60)), Some(Apart::default()));
+        assert!(clock.is_fresh(at(60)));
+    }
+
+    #[test]
+    fn an_x_that_dates_nothing_is_taken_to_have_our_clock() {
+        let clock = ClockOfX::default();
+        clock.hear(Seen { apart: None, at: at(0) });
+        assert_eq!(clock.apart(at(0)), Some(Apart::default()));
+        assert!(!clock.confirms(at(0)));
+        assert!(clock.is_fresh(at(0)));
+    }
+}

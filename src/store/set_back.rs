@@ -1,0 +1,174 @@
+//! What a clock that ran ahead has left in the future, made right. Once no clock says that it is that
+//! late, an instant on record cannot have been: it counts as now. Else it would wait, or count, until
+//! the clocks had come there again.
+
+use std::time::Duration;
+
+use sqlx::Row;
+
+use super::{Result, Store};
+use crate::domain::id::SurveyId;
+use crate::domain::time::Millis;
+
+/// Of daemons that share a database, the clocks may differ a little.
+pub const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+/// No wait is longer: for X's day, or through quiet hours.
+const WAIT_MOST: Duration = Duration::from_secs(26 * 60 * 60);
+
+/// What was put off, or taken in, at an instant that is still to come; what waits for longer than
+/// anything may; and what is too late anyway.
+const PUT_OFF: &str = "account = $1 and state = 'scheduled' and try_at > $2 \
+     and (coalesce(put_off_at, accepted_at) > $3 or (try_at > due_at and try_at > $4) \
+     or closed_at < $5)";
+
+/// Where it has not been looked at yet, its delay is counted from now.
+const TRY_NOW: &str = "update survey set put_off_at = $2, try_at = case \
+     when closed_at >= $5 and try_at = due_at and due_at > closed_at \
+     and $2 + due_at - closed_at < try_at then $2 + due_at - closed_at else $2 end where ";
+
+/// One whose outcome is not known is dated with its request ([`REDATE`]).
+const SPENT_NOW: &str = "update survey set spent_at = $2, \
+     sent_at = case when sent_at > $2 then $2 else sent_at end \
+     where account = $1 and spent_at > $3 and state not in ('sending', 'uncertain')";
+
+/// Each by the clock that it was dated by.
+const REDATE: &str = "update survey set \
+     given_up_at = case when given_up_at > $2 then $2 else given_up_at end, \
+     given_up_here = case when coalesce(given_up_here, given_up_at) > $3 then $3 \
+     else coalesce(given_up_here, given_up_at) end, \
+     spent_at = case when spent_at > $4 then $4 else spent_at end \
+     where account = $1 and state = 'uncertain' \
+     and (given_up_at > $2 or coalesce(given_up_here, given_up_at) > $3)";
+
+const UNDATE_HOLD: &str =
+    "update restore_hold set until_at = null where account = $1 and until_at = $2";
+
+/// When a survey that waits is looked at again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    pub try_at: Millis,
+    /// When it was put off until then, by our clock.
+    pub put_off_at: Option<Millis>,
+    /// Whether a worker has it.
+    pub is_claimed: bool,
+}
+
+impl Waits {
+    /// Whether that was by a clock that ran ahead of what it shows now.
+    pub fn is_of_clock_ahead(&self, now: Millis) -> bool {
+        self.put_off_at.is_some_and(|at| at > now.plus(CLOCKS_APART))
+    }
+}
+
+impl Store {
+    /// Makes due what a clock that ran ahead has put off, and what closed before `closed_before` and
+    /// waits all the same. How many surveys they were.
+    pub async fn pull_back_tries(
+        &self,
+        account: &str,
+        closed_before: Millis,
+        now: Millis,
+    ) -> Result<u64> {
+        let bounds = [now, now.plus(CLOCKS_APART), now.plus(WAIT_MOST), closed_before];
+        let find = format!("select id from survey where {PUT_OFF} order by id limit 1");
+        let mut found = sqlx::query_scalar(sqlx::AssertSqlSafe(find)).bind(account);
+        for bound in bounds {
+            found = found.bind(bound.0);
+        }
+        let found: Option<String> = found.fetch_optional(&self.readers).await?;
+        if found.is_none() {
+            return Ok(0);
+        }
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = sqlx::AssertSqlSafe(format!("{TRY_NOW}{PUT_OFF}"));
+                    let mut pulled = sqlx::query(sql).bind(account);
+                    for bound in bounds {
+                        pulled = pulled.bind(bound.0);
+                    }
+                    Ok(pulled.execute(connection).await?.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Lets prompts that are dated after `after` count as sent at `latest`. How many they were.
+    pub async fn pull_back_spent(
+        &self,
+        account: &str,
+        latest: Millis,
+        after: Millis,
+    ) -> Result<u64> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let pulled = sqlx::query(SPENT_NOW).bind(account).bind(latest.0).bind(after.0);
+                    Ok(pulled.execute(connection).await?.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Dates requests without an answer, whose end lies ahead of X's clock or of ours, as ended now by
+    /// that clock. They count as sent until `spent_at` at the latest.
+    pub async fn redate_unsettled(
+        &self,
+        account: &str,
+        (at_x, here): (Millis, Millis),
+        spent_at: Millis,
+    ) -> Result<u64> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let redated = sqlx::query(REDATE)
+                        .bind(account)
+                        .bind(at_x.0)
+                        .bind(here.0)
+                        .bind(spent_at.0);
+                    Ok(redated.execute(connection).await?.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Takes the end of a hold away that X's clock has put in the future: X is asked again.
+    pub async fn undate_hold(&self, account: &str, until_at: Millis) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(UNDATE_HOLD)
+                        .bind(account)
+                        .bind(until_at.0)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Until when a survey that is scheduled waits.
+    pub async fn waits(&self, id: &SurveyId) -> Result<Option<Waits>> {
+        let row = sqlx::query(
+            "select try_at, put_off_at, lease_until from survey where id = $1 \
+             and state = 'scheduled'",
+        )
+        .bind(id.as_str())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|row| {
+            Ok(Waits {
+                try_at: Millis(row.try_get(0)?),
+                put_off_at: row.try_get::<Option<i64>, _>(1)?.map(Millis),
+                is_claimed: row.try_get::<Option<i64>, _>(2)?.is_some(),
+            })
+        })
+        .transpose()
+    }
+}

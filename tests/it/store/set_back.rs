@@ -1,0 +1,107 @@
+//! What a clock that ran ahead has left in the future.
+
+use surveyd::domain::survey::State;
+use surveyd::store::{Hold, Outcome};
+
+use super::*;
+
+const DUE: Millis = Millis(START.0 + 300_000);
+
+#[tokio::test]
+async fn what_was_put_off_in_the_future_is_due_at_once_and_what_was_put_off_before_waits() {
+    on_each_engine(async |bench| {
+        let pulled =
+            async |now| bench.store.pull_back_tries(ACCOUNT, Millis(0), now).await.unwrap();
+        let taken = bench.take(close("c-1", "7", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        bench.store.release(leased, DUE.plus(HOUR)).await.unwrap();
+        let waits = bench.store.waits(&taken.survey_id).await.unwrap().expect("it is scheduled");
+        assert_eq!((waits.try_at, waits.put_off_at), (DUE.plus(HOUR), Some(DUE)));
+        assert!(!waits.is_claimed && !waits.is_of_clock_ahead(DUE));
+        assert_eq!(pulled(DUE).await, 0, "it waits for what it was put off for");
+        let before = DUE.minus(2 * MINUTE);
+        assert!(waits.is_of_clock_ahead(before));
+        assert_eq!(pulled(before).await, 1);
+        assert_eq!(pulled(before).await, 0);
+        assert_eq!(bench.claim(10, before).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_close_taken_in_by_a_clock_that_ran_ahead_is_due_after_its_delay() {
+    on_each_engine(async |bench| {
+        bench.take(close("c-1", "7", START)).await;
+        let before = START.minus(HOUR);
+        assert_eq!(bench.store.pull_back_tries(ACCOUNT, Millis(0), before).await.unwrap(), 1);
+        assert!(bench.claim(10, before.plus(DELAY).minus(SECOND)).await.is_empty());
+        assert_eq!(bench.claim(10, before.plus(DELAY)).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_too_late_is_due_whatever_it_waits_for() {
+    on_each_engine(async |bench| {
+        bench.take(close("c-1", "7", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        bench.store.release(leased, DUE.plus(HOUR)).await.unwrap();
+        let late = START.plus(SECOND);
+        assert_eq!(bench.store.pull_back_tries(ACCOUNT, late, DUE).await.unwrap(), 1);
+        assert_eq!(bench.store.too_late(ACCOUNT, late, DUE).await.unwrap().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn prompts_that_are_dated_ahead_count_as_sent_now() {
+    on_each_engine(async |bench| {
+        let survey = bench.sent("c-1", "7", "900").await;
+        let before = DUE.minus(HOUR);
+        let pull = async |after| bench.store.pull_back_spent(ACCOUNT, before, after).await.unwrap();
+        assert_eq!(pull(DUE).await, 0);
+        assert_eq!(pull(before).await, 1);
+        let State::Sent(delivery) = bench.survey(&survey.id).await.state else { panic!() };
+        assert_eq!(delivery.sent_at, before);
+        let day = bench.store.account_status(ACCOUNT, before.minus(HOUR)).await.unwrap();
+        assert_eq!((day.prompts_of_day, day.latest_of_day), (1, Some(before)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_that_ended_in_the_future_has_ended_now_by_the_clock_that_said_so() {
+    on_each_engine(async |bench| {
+        let sending = bench.sending("c-1", "7", START).await;
+        let year = DUE.plus(24 * 365 * HOUR);
+        let outcome = Outcome::Unknown { given_up_at: year, why: String::new(), spent_at: year };
+        bench.store.finish(&sending, outcome, DUE).await.unwrap();
+        let later = DUE.plus(MINUTE);
+        let redate = async || {
+            let clocks = (later, later);
+            bench.store.redate_unsettled(ACCOUNT, clocks, later.plus(MINUTE)).await.unwrap()
+        };
+        assert_eq!(redate().await, 1);
+        assert_eq!(redate().await, 0);
+        let unsettled = bench.store.unsettled(ACCOUNT).await.unwrap();
+        assert_eq!((unsettled[0].given_up_at, unsettled[0].given_up_here), (later, DUE));
+        let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
+        assert_eq!(day.latest_of_day, Some(later.plus(MINUTE)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hold_that_ends_in_the_future_loses_that_end_and_no_other() {
+    on_each_engine(async |bench| {
+        bench.store.hold_for_rebuild(ACCOUNT, START, DUE).await.unwrap();
+        let year = DUE.plus(24 * 365 * HOUR);
+        bench.store.date_hold(ACCOUNT, year).await.unwrap();
+        bench.store.undate_hold(ACCOUNT, DUE).await.unwrap();
+        let hold = async || bench.store.hold(ACCOUNT).await.unwrap();
+        assert_eq!(hold().await, Some(Hold { until_at: Some(year), doubt: None }));
+        bench.store.undate_hold(ACCOUNT, year).await.unwrap();
+        assert_eq!(hold().await, Some(Hold { until_at: None, doubt: None }));
+    })
+    .await;
+}
