@@ -254,12 +254,13 @@ async fn a_database_of_before_the_policy_keeps_its_surveys() {
 }
 
 /// Takes the readings' schema back, and what came after it.
-const BEFORE_READING: [&str; 14] = [
+const BEFORE_READING: [&str; 15] = [
     "drop table unread",
     "drop index feedback_judged",
     "drop index feedback_waiting",
     "alter table feedback drop column hints_wait",
     "create index feedback_judged on feedback (account, judged_by) where judged_by is not null",
+    "alter table survey drop column limited_at",
     "alter table survey drop column shown_at",
     "drop table rebuild",
     "drop table rebuild_told",
