@@ -119,9 +119,9 @@ fn no_template_takes_long_or_fills_the_memory() {
     assert!(matches!(fault("{{ 'a' * 100000000 }}"), MessageError::Growth { line: 1, .. }));
     assert!(fault("{{ 'a' | indent(100000000) }}").to_string().contains("indent is unknown"));
     // What texts are usually written with.
-    let texts = templates("{{ tags | join(', ') }} {{ first_name | replace('-', ' ') }}", &[]);
+    let texts = templates("Hi {{ tags | join(', ') }} {{ first_name | replace('-', ' ') }}", &[]);
     let variables = BTreeMap::from([("first_name", json!("Ana-Lee")), ("tags", json!(["a", "b"]))]);
-    assert_eq!(texts.render(None, &variables).unwrap(), "a, b Ana Lee");
+    assert_eq!(texts.render(None, &variables).unwrap(), "Hi a, b Ana Lee");
 }
 
 #[test]
