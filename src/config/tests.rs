@@ -187,6 +187,8 @@ fn a_file_that_cannot_be_read_is_a_fault() {
         )
     );
     std::fs::write(&path, LEAST).unwrap();
+    let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(&path, private).unwrap();
     assert_eq!(load(&path, &Environment::default()), Ok(sound(LEAST)));
 }
 

@@ -143,7 +143,7 @@ async fn a_mere_look_at_a_missing_database_says_what_to_do_and_makes_none() {
     on_each_engine(async |database| {
         let Err(error) = Store::attach(&database.location).await else { panic!("there is none") };
         let words = error.to_string();
-        assert!(words.starts_with("there is no database yet: start `surveyd run`"), "{words}");
+        assert!(words.contains("start `surveyd run`"), "{words}");
         if let Some(file) = database.location.file() {
             assert!(!file.exists());
         }

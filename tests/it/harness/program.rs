@@ -118,7 +118,10 @@ impl Program {
     }
 
     pub fn configure(&self, configuration: &str) {
-        fs::write(self.path("surveyd.toml"), configuration).unwrap();
+        let file = self.path("surveyd.toml");
+        fs::write(&file, configuration).unwrap();
+        // It may hold secrets.
+        fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
 
     /// The program with these arguments, alone in the world.

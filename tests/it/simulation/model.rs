@@ -174,7 +174,8 @@ impl Model {
             ("scheduled" | "sending", "suppressed") => {
                 assert!(carried_out == 0, "{name} is suppressed and is out");
                 let nature = &self.people[&known.person];
-                let is_so = match reason {
+                // Where X said so, its words stand behind.
+                let is_so = match reason.split(':').next().unwrap_or_default() {
                     "cannot_dm" => nature.was_closed,
                     "suspended" => nature.was_suspended,
                     "throttled" => self.is_throttled(at, now),

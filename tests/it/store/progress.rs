@@ -125,6 +125,7 @@ async fn a_survey_on_which_the_process_keeps_ending_is_set_aside() {
 async fn a_store_whose_disk_works_has_not_failed() {
     on_each_engine(async |bench| {
         bench.store.ping().await.unwrap();
+        assert!(!bench.store.is_gone());
         assert!(bench.store.failed().now_or_never().is_none());
     })
     .await;
