@@ -13,7 +13,7 @@ use super::{tell_end, tell_uncertain};
 use crate::desk::{Calls, Desk};
 use crate::domain::budget::{Call, HOLD_FIRST, Told};
 use crate::domain::feedback::Update;
-use crate::domain::policy::{self, Rules};
+use crate::domain::policy;
 use crate::domain::survey::{Delivery, Event, Failure, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending, Times};
@@ -62,11 +62,16 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
     };
     // Taken before the send is begun, so that nothing begun has to wait.
     let _slot = desk.slots.acquire().await;
+    // One after the other: while one waits for a lock, the rest would only wait behind it.
+    let turn = desk.begins.lock().await;
     if round.is_halted() || desk.stop.is_stopping() || !round.calls.begin() {
+        drop(turn);
         return desk.store.release(leased, desk.now()).await;
     }
     let held = leased.clone();
-    let begun = match begin(desk, leased, prompt, rules, round).await {
+    let begun = desk.store.begin_send(leased, prompt, rules, times(desk)).await;
+    drop(turn);
+    let begun = match begun {
         Ok(Begun::Sending(sending)) => return post(desk, *sending, round).await,
         Ok(Begun::Ended(survey)) => {
             match survey.state {
@@ -92,23 +97,6 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
     };
     round.calls.end(None);
     begun
-}
-
-/// Begins one send of the account after the other: while one waits for a lock, the rest would only
-/// wait behind it.
-async fn begin(
-    desk: &Desk,
-    leased: Leased,
-    prompt: Prompt,
-    rules: Rules,
-    round: &Round,
-) -> Result<Begun> {
-    let _turn = desk.begins.lock().await;
-    if round.is_halted() {
-        desk.store.release(leased, desk.now()).await?;
-        return Ok(Begun::PutOff { until: desk.now() });
-    }
-    desk.store.begin_send(leased, prompt, rules, times(desk)).await
 }
 
 /// When a send is begun, and how long it may take.

@@ -218,6 +218,7 @@ impl Model {
         known.state.clone_from(to);
         match (from.as_str(), to.as_str()) {
             ("scheduled", "suppressed" | "cancelled") | ("sending", "suppressed") => {
+                let reason = reason.split(':').next().unwrap_or_default();
                 format!("{name}: {from} -> {to}, {reason}")
             }
             _ => format!("{name}: {from} -> {to}"),
