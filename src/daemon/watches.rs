@@ -96,7 +96,7 @@ impl Watch {
         if self.desk.clock_apart().is_none() {
             return Ok(None);
         }
-        let now = self.desk.x_now_at_least();
+        let now = self.desk.x_now_to_ask();
         if self.heard_since.is_none() {
             self.readable_at.get_or_insert(now.plus(OPEN_WITHIN).plus(MARGIN));
         }
@@ -119,7 +119,7 @@ impl Watch {
     /// listened is still to be read.
     async fn delivered(&mut self) -> Result<Option<Delivered>> {
         let Some(since) = self.heard_since.filter(|_| self.is_delivered) else { return Ok(None) };
-        let to = self.desk.x_now_at_least().minus(DELIVERED_WITHIN);
+        let to = self.desk.x_now_to_ask().minus(DELIVERED_WITHIN);
         let Watch { desk, talks, reader, .. } = self;
         let stream = desk.store.stream(&talks.watch.user_id).await?;
         if stream.heard_to.is_some_and(|to| to >= since) {

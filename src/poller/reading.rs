@@ -110,7 +110,7 @@ impl Reader {
             return Ok(Ticked::later(desk.now().plus(NO_CLOCK_FOR)));
         }
         let beginning = Beginning {
-            to: desk.x_now_at_least().minus(MARGIN),
+            to: desk.x_now_to_ask().minus(MARGIN),
             at_first: self.at_first,
             overlap: OVERLAP,
             every: self.every,

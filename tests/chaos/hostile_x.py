@@ -6,7 +6,6 @@ how often, is read off `world.prompts`: that is what the recipients saw.
 
 import json
 import os
-import re
 import socket
 import struct
 import threading
@@ -18,7 +17,6 @@ from x_server import Handler, XServer, parameters
 from x_world import Refusal, World
 
 CREATE = "/1.1/feedback/create.json"
-SIGNED_SECONDS_AGO_MAX = 300
 
 # Answers that X may give after it has carried a prompt out just as well as before: status and body.
 UNCLEAR = {
@@ -181,13 +179,6 @@ class HostileHandler(Handler):
             return
         super().do_POST()
 
-    def authenticate(self, body):
-        signed_at = re.search(r'oauth_timestamp="(\d+)"', self.headers.get("authorization", ""))
-        now = self.server.world.now_ms() / 1000
-        if signed_at and abs(int(signed_at[1]) - now) > SIGNED_SECONDS_AGO_MAX:
-            raise Refusal(401, 135, "Timestamp out of bounds.", scripted=True)
-        return super().authenticate(body)
-
     def create(self, account, body):
         world = self.server.world
         fields = parameters(body.decode("utf-8"))
@@ -260,8 +251,6 @@ class HostileHandler(Handler):
 class HostileX(XServer):
     def __init__(self, world):
         super().__init__(world, HostileHandler)
-        # oauthlib would judge by the machine's clock; the handler does by X's.
-        self.http.keys.timestamp_lifetime = 10**9
 
     def __exit__(self, *unused):
         super().__exit__(*unused)

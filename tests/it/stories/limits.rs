@@ -229,7 +229,7 @@ async fn every_limit_of_x_is_logged_once_a_window_however_it_is_met() {
                 stage.pass(minutes(5)).await;
             }
             let before = exhausted(&log).len();
-            let reset_at = stage.now().plus(hours(3));
+            let reset_at = stage.now().plus(minutes(14));
             stage.fault(call, 1, headers(*status)(reset_at));
             stage.close("c-1", ANA).await;
             stage.pass(hours(2)).await;
