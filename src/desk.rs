@@ -155,9 +155,16 @@ impl Desk {
 
     /// The earliest instant that it may be now, by our clock and by all that is known of X's. What X
     /// counts is reckoned by this one: a clock that is wrong may put something off, and ends nothing.
+    /// Ours does not count where X has refused it and takes its own.
     pub fn x_now_at_least(&self) -> Millis {
         let now = self.now();
-        Millis(now.0.saturating_add(self.x.clock().earliest(now)))
+        let refused = self.clock_apart().filter(|apart| self.is_ours_refused(*apart));
+        let ours = refused.map_or(0, |apart| apart.least);
+        Millis(now.0.saturating_add(self.x.clock().earliest_or(now, ours)))
+    }
+
+    fn is_ours_refused(&self, apart: Apart) -> bool {
+        apart.least > SIGNED_WITHIN_MS && self.x.is_signed_by(apart)
     }
 
     /// Now by X's clock, and not later: what X may be asked about. Where its answers are dated ahead of
@@ -189,7 +196,7 @@ impl Desk {
     /// When to look again at what waits for an instant of [`Self::x_now_at_least`], by our clock.
     pub fn wait_until(&self, until: Millis) -> Millis {
         let now = self.now();
-        look_again_at(until, now, Millis(now.0.saturating_add(self.x.clock().earliest(now))))
+        look_again_at(until, now, self.x_now_at_least())
     }
 
     /// The settings of a survey, by today's configuration and what the notice said at the close.

@@ -112,9 +112,15 @@ impl ClockOfX {
     /// How far ours stands from the earliest instant that it may be now: by our clock, by X's, or by
     /// X's last date, which may yet be borne out. Never more than none.
     pub fn earliest(&self, now: Millis) -> i64 {
+        self.earliest_or(now, 0)
+    }
+
+    /// The same where X itself has refused our clock, which stands `ours` behind X's: ours counts no
+    /// more, and any other that was told still does.
+    pub fn earliest_or(&self, now: Millis, ours: i64) -> i64 {
         let Told { last, agreed } = self.told(now);
         let told = [last, agreed].into_iter().flatten().filter_map(|seen| seen.apart);
-        told.map(|apart| apart.least).min().unwrap_or(0).min(0)
+        told.map(|apart| apart.least).min().unwrap_or(0).min(ours)
     }
 
     /// How far ours stands from the latest instant that X may date now: by what counts of its clock, or
