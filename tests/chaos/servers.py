@@ -49,7 +49,8 @@ class Server:
             self.program("initdb", "--pgdata", self.data, "--username=surveyd", "--auth=trust", "--encoding=UTF8",
                          "--locale=C")  # fmt: skip
         else:
-            self.program("pg_basebackup", "--pgdata", self.data, "--write-recovery-conf", "--dbname", follows.url("postgres"))
+            self.program("pg_basebackup", "--pgdata", self.data, "--write-recovery-conf", "--checkpoint=fast",
+                         "--dbname", follows.url("postgres"))  # fmt: skip
 
     def program(self, name, *arguments):
         return subprocess.run(

@@ -125,7 +125,6 @@ def test_a_dump_that_is_restored_prompts_nobody_again(returns, tmp_path):
 
 def test_a_standby_that_lagged_prompts_nobody_again_when_it_is_promoted(tmp_path):
     chance = lengths.chance("promoted")
-    cases = [Case(person) for person in people(lengths.runs(20, 100), chance)]
     world = world_of()
     with HostileX(world) as x, at_work_on_it() as primary, Server(follows=primary) as standby:
         surveyd = at_work(tmp_path / "surveyd", primary.url(), x, settle_after="1s", delays=DELAYS)
@@ -139,6 +138,7 @@ def test_a_standby_that_lagged_prompts_nobody_again_when_it_is_promoted(tmp_path
                 env={**clean_environment(), **surveyd.environment},
             )  # fmt: skip
             assert "standbys replicate asynchronously" in checked.stderr, checked.stderr
+            cases = [Case(person) for person in people(lengths.runs(20, 100), chance)]
             report_all(surveyd, cases)
             position = primary.ask("select pg_current_wal_lsn()")
             caught_up = f"select pg_last_wal_replay_lsn() >= '{position}'"
