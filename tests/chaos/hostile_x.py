@@ -170,7 +170,7 @@ class HostileWorld(World):
 class HostileHandler(Handler):
     def date_time_string(self, timestamp=None):
         ahead = self.server.world.date_ahead(self.path)
-        return super().date_time_string((timestamp or time.time()) + ahead)
+        return super().date_time_string((timestamp or self.server.world.now_ms() / 1000) + ahead)
 
     def do_POST(self):
         world = self.server.world

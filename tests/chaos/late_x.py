@@ -1,5 +1,6 @@
 """A simulated X whose clock is moved on by hand, together with surveyd's, and whose events are a day late."""
 
+import time
 from dataclasses import dataclass
 
 from clocks import DAY
@@ -29,6 +30,7 @@ class LateWorld(HostileWorld):
     def move_on(self, clock, seconds):
         """Moves X's clock and the other one on. What is to be carried out on the way bears its own date."""
         with self.lock:
+            self.moved_at = time.monotonic()
             target = self.ahead_ms + seconds * 1000
             while self.late and self.late[0][0] < self.now_ms() - self.ahead_ms + target:
                 self.ahead_ms += max(0, self.late[0][0] - self.now_ms())

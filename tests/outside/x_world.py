@@ -73,6 +73,7 @@ class World:
     lists_messages: bool = True  # X may not have the list, or not for this app
     hiccups: int = 0  # that many reads of events end in an error page
     ahead_ms: int = 0  # how far X's clock is ahead of the machine's
+    moved_at: float = -10.0  # when a test last moved both clocks: what is under way then was signed before
 
     def __post_init__(self):
         self.lock = threading.RLock()
