@@ -325,7 +325,6 @@ impl Store {
             mark.write(daemon.clone())?;
         }
         known.daemon_id = daemon.daemon.map(|named| named.daemon_id).unwrap_or_default();
-        known.sends = daemon.sends;
         drop(known);
         self.standing.in_doubt.send_replace(false);
         Ok(compared.compared)
@@ -402,6 +401,8 @@ async fn compare(
     if !is_doubting {
         vouch(connection, engine, &found.identity).await?;
     }
+    // Here, in turn with the sends that are begun: afterwards the next may have counted already.
+    standing.known().sends = sends;
     Ok(Done { compared, mark: Some((next, doubt.is_some())) })
 }
 
