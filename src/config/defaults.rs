@@ -23,7 +23,7 @@ pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 
 pub const MAX_BODY: usize = 256 * KIB;
 pub const MAX_BODY_BOUNDS: RangeInclusive<usize> = KIB..=16 * KIB * KIB;
 /// Of 1,024 in all. A desk needs a few; a proxy on this machine may keep more.
-pub const CONNECTIONS_PER_PEER: u32 = 256;
+pub const CONNECTIONS_PER_PEER: u32 = 0;
 pub const CONNECTIONS_PER_PEER_BOUNDS: RangeInclusive<u32> = 0..=1_024;
 
 pub const LOG_FORMAT: LogFormat = LogFormat::Json;

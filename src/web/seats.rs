@@ -1,17 +1,28 @@
 //! Who is connected, and who gives way when there is no room.
 //!
 //! A connection either waits for its client (for a request to be whole, or for the next one) or is at
-//! work on a request. Of those that wait, the one that has waited longest gives way. A client that
-//! sends a byte now and then has waited since its last answer all the same, and so has one that takes no
-//! answer: only a whole request counts. So a newcomer always gets in, and has as long to say what it
-//! wants as all other seats take to be given away once.
+//! work on a request. Where all seats are taken, one of those that wait gives way: of the peer that has
+//! most of them, the one that has waited longest. So a crowd behind one address makes room for its own
+//! newcomers and for everybody else's. A client that sends a byte now and then has waited since its last
+//! answer all the same, and so has one that takes no answer: only a whole request counts.
+//!
+//! Nobody gives way before it has had its seat for [`TO_SPEAK`], to say what it wants. Until then newcomers
+//! stay before the door, where the system keeps them in order; it also bounds how fast a crowd can come and
+//! go.
 
+use std::cmp::Reverse;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// How long a connection has its seat for certain. A client's request is on its way when the connection
+/// stands, so this is for a sender that is busy, or whose packet is lost.
+const TO_SPEAK: Duration = Duration::from_millis(100);
 
 /// Those behind one address. A customer is commonly given 2^64 addresses of IPv6: they are one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,8 +49,6 @@ pub struct Seats {
 struct Table {
     taken: HashMap<u64, Taken>,
     of_peers: HashMap<Peer, OfPeer>,
-    /// The seats of those that wait, in the order in which they began to.
-    waiting: BTreeMap<u64, u64>,
     /// The next number to give, for seats and for the order of waiting alike.
     next: u64,
     gave_way: u64,
@@ -49,6 +58,7 @@ struct Table {
 #[derive(Debug)]
 struct Taken {
     peer: Peer,
+    since: Instant,
     /// Its place in the order of those that wait; absent while a request is worked on.
     waits: Option<u64>,
     gone: Arc<Notify>,
@@ -58,7 +68,15 @@ struct Taken {
 #[derive(Debug, Default)]
 struct OfPeer {
     seats: usize,
-    waiting: BTreeMap<u64, u64>,
+    /// Those that wait, in the order in which they began to.
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    number: u64,
+    /// Until then nobody takes its seat.
+    has_until: Instant,
 }
 
 /// How full it is and was.
@@ -85,22 +103,30 @@ impl Table {
         self.next
     }
 
-    /// Takes away the seat that has waited longest, of one peer or of all. Whether there was one.
-    fn give_way(&mut self, of: Option<Peer>) -> bool {
-        let waiting = match of {
-            None => Some(&self.waiting),
-            Some(peer) => self.of_peers.get(&peer).map(|of_peer| &of_peer.waiting),
-        };
-        let Some((_, &number)) = waiting.and_then(BTreeMap::first_key_value) else { return false };
-        if let Some(seat) = self.remove(number) {
-            seat.gone.notify_one();
-            self.gave_way += 1;
-        }
+    /// Who gives way next, if anybody waits.
+    fn next_to_go(&self) -> Option<Waiting> {
+        let waits = self.of_peers.values().filter_map(|peer| {
+            let (place, &longest) = peer.waiting.first_key_value()?;
+            Some(((Reverse(peer.waiting.len()), *place), longest))
+        });
+        waits.min_by_key(|(order, _)| *order).map(|(_, longest)| longest)
+    }
+
+    /// Who of one peer has waited longest.
+    fn longest_of(&self, peer: Peer) -> Option<Waiting> {
+        self.of_peers.get(&peer)?.waiting.first_key_value().map(|(_, longest)| *longest)
+    }
+
+    /// Takes away a seat. Whether there is one to take.
+    fn give_way(&mut self, seat: Option<Waiting>) -> bool {
+        let Some(seat) = seat.and_then(|seat| self.remove(seat.number)) else { return false };
+        seat.gone.notify_one();
+        self.gave_way += 1;
         true
     }
 
     fn insert(&mut self, number: u64, peer: Peer, gone: Arc<Notify>) {
-        self.taken.insert(number, Taken { peer, waits: None, gone });
+        self.taken.insert(number, Taken { peer, since: Instant::now(), waits: None, gone });
         self.of_peers.entry(peer).or_default().seats += 1;
         self.wait(number);
     }
@@ -110,15 +136,14 @@ impl Table {
         let place = self.next();
         if let Some(seat) = self.taken.get_mut(&number) {
             seat.waits = Some(place);
-            self.waiting.insert(place, number);
-            self.of_peers.entry(seat.peer).or_default().waiting.insert(place, number);
+            let waiting = Waiting { number, has_until: seat.since + TO_SPEAK };
+            self.of_peers.entry(seat.peer).or_default().waiting.insert(place, waiting);
         }
     }
 
     fn work(&mut self, number: u64) {
         let Some(seat) = self.taken.get_mut(&number) else { return };
         if let Some(place) = seat.waits.take() {
-            self.waiting.remove(&place);
             self.of_peers.entry(seat.peer).or_default().waiting.remove(&place);
         }
     }
@@ -135,8 +160,12 @@ impl Table {
         Some(seat)
     }
 
-    fn has_room(&self, most: usize) -> bool {
-        self.taken.len() < most || !self.waiting.is_empty()
+    /// Since when there is room, or from when on. Nothing: all are at work.
+    fn room(&self, most: usize) -> Option<Instant> {
+        if self.taken.len() < most {
+            return Some(Instant::now());
+        }
+        self.next_to_go().map(|seat| seat.has_until)
     }
 }
 
@@ -149,10 +178,21 @@ impl Seats {
         self.most
     }
 
-    /// Waits until a newcomer can have a seat: until not all are at work.
+    /// Whether there is none left.
+    pub fn are_taken(&self) -> bool {
+        self.table().taken.len() >= self.most
+    }
+
+    /// Waits until a newcomer can have a seat.
     pub async fn room(&self) {
-        while !self.table().has_room(self.most) {
-            self.moved.notified().await;
+        loop {
+            let room = self.table().room(self.most);
+            match room {
+                None => self.moved.notified().await,
+                Some(from) if from <= Instant::now() => return,
+                // Another may be free before.
+                Some(from) => drop(timeout_at(from, self.moved.notified()).await),
+            }
         }
     }
 
@@ -161,8 +201,14 @@ impl Seats {
     pub fn take(self: &Arc<Self>, peer: Peer, of_peer: usize) -> Option<Seat> {
         let mut table = self.table();
         let has = table.of_peers.get(&peer).map_or(0, |of_peer| of_peer.seats);
-        let is_in = (of_peer == 0 || has < of_peer || table.give_way(Some(peer)))
-            && (table.taken.len() < self.most || table.give_way(None));
+        let mut is_in = of_peer == 0 || has < of_peer || {
+            let longest = table.longest_of(peer);
+            table.give_way(longest)
+        };
+        if is_in && table.taken.len() >= self.most {
+            let next = table.next_to_go();
+            is_in = table.give_way(next);
+        }
         if !is_in {
             table.turned_away += 1;
             return None;
@@ -172,9 +218,11 @@ impl Seats {
         Some(Seat { seats: self.clone(), number, gone })
     }
 
-    /// Takes away the seat that has waited longest, where there is one: the system has no room.
+    /// Takes away a seat of one that waits, where there is one: the system has no room.
     pub fn make_room(&self) -> bool {
-        self.table().give_way(None)
+        let mut table = self.table();
+        let next = table.next_to_go();
+        table.give_way(next)
     }
 
     pub fn crowd(&self) -> Crowd {
@@ -258,7 +306,55 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_worked_on_never_gives_way() {
+    fn the_peer_with_most_that_wait_gives_way_first() {
+        let seats = Seats::new(4);
+        let desk = seats.take(peer("192.0.2.1"), 0).unwrap();
+        let crowd = [0; 3].map(|_| seats.take(peer("192.0.2.2"), 0).unwrap());
+        let other = seats.take(peer("192.0.2.3"), 0).unwrap();
+        let own = seats.take(peer("192.0.2.2"), 0).unwrap();
+        assert_eq!([&crowd[0], &crowd[1], &crowd[2]].map(is_lost), [true, true, false]);
+        assert!(![&desk, &other, &own].map(is_lost).contains(&true));
+        // Those at work are not counted: a busy desk is no crowd.
+        crowd[2].work();
+        own.work();
+        let _newcomer = seats.take(peer("192.0.2.4"), 0).unwrap();
+        assert_eq!([&desk, &other].map(is_lost), [true, false]);
+    }
+
+    #[tokio::test]
+    async fn everybody_has_time_to_speak() {
+        let seats = Seats::new(2);
+        let began = Instant::now();
+        let [first, _second] = [0; 2].map(|_| seats.take(peer("192.0.2.1"), 0).unwrap());
+        assert!(seats.room().now_or_never().is_none());
+        seats.room().await;
+        assert!(began.elapsed() >= TO_SPEAK);
+        let _third = seats.take(peer("192.0.2.1"), 0).unwrap();
+        assert!(is_lost(&first));
+    }
+
+    #[tokio::test]
+    async fn a_seat_that_is_given_back_is_free_at_once() {
+        let seats = Seats::new(1);
+        let seat = seats.take(peer("192.0.2.1"), 0).unwrap();
+        let mut room = std::pin::pin!(seats.room());
+        assert!(room.as_mut().now_or_never().is_none());
+        drop(seat);
+        assert!(room.as_mut().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn requests_without_end_hold_no_seat() {
+        let seats = Seats::new(1);
+        let talker = seats.take(peer("192.0.2.1"), 0).unwrap();
+        tokio::time::sleep(TO_SPEAK).await;
+        talker.work();
+        talker.wait();
+        assert!(seats.room().now_or_never().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_worked_on_never_gives_way() {
         let seats = Seats::new(2);
         let at_work = [0; 2].map(|_| {
             let seat = seats.take(peer("::1"), 0).unwrap();
@@ -268,7 +364,7 @@ mod tests {
         assert!(seats.take(peer("192.0.2.1"), 0).is_none());
         assert!(seats.room().now_or_never().is_none());
         at_work[1].wait();
-        assert!(seats.room().now_or_never().is_some());
+        seats.room().await;
         assert!(seats.take(peer("192.0.2.1"), 0).is_some());
         assert_eq!([&at_work[0], &at_work[1]].map(is_lost), [false, true]);
     }
@@ -297,6 +393,6 @@ mod tests {
             seat.wait();
         }
         let table = seats.table();
-        assert_eq!((table.taken.len(), table.of_peers.len(), table.waiting.len()), (0, 0, 0));
+        assert_eq!((table.taken.len(), table.of_peers.len()), (0, 0));
     }
 }

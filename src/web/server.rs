@@ -208,8 +208,9 @@ impl Door {
             let why = is_told.then(|| why(&noted.asked, &answer)).flatten();
             self.web.answers.note(&noted, answer.status(), why.as_ref(), Instant::now());
         }
-        if !self.seat.is_at_work() {
-            // What is left of the body is not read, so nothing can come after it.
+        // What is left of a body is not read, so nothing can come after it. Where others wait for a
+        // seat, one request is a turn.
+        if !self.seat.is_at_work() || self.web.seats.are_taken() {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         self.seat.wait();

@@ -1,10 +1,10 @@
 """Clients that take a connection and give nothing for it, as a process of their own: so many of them, each opened
 again as soon as it is closed.
 
-    slow_clients.py PORT KIND[,KIND…] COUNT ADDRESSES
+    slow_clients.py PORT KIND[,KIND…] COUNT FIRST LAST
 
 KIND: silent (never a byte), half-head (half a request's head, then a byte now and then), half-body (half a body, the
-same), deaf (requests without end, and no answer is ever read). They come from so many addresses, from 127.0.0.2 on.
+same), deaf (requests without end, and no answer is ever read). They come from the addresses 127.0.0.FIRST to LAST.
 Prints a line once all are connected; ends when its standard input does, with a line that counts the connections made.
 """
 
@@ -39,7 +39,7 @@ class Crowd:
         if kind == "deaf":
             line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         line.setsockopt(socket.IPPROTO_IP, 24, 1)  # IP_BIND_ADDRESS_NO_PORT: ports enough for all
-        line.bind((f"127.0.0.{2 + number % self.addresses}", 0))
+        line.bind((f"127.0.0.{self.addresses[number % len(self.addresses)]}", 0))
         line.connect_ex(("127.0.0.1", self.port))
         self.made += 1
         self.open[line.fileno()] = (line, kind, number)
@@ -98,5 +98,5 @@ class Crowd:
 if __name__ == "__main__":
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    port, kinds, count, addresses = sys.argv[1:]
-    Crowd(int(port), kinds.split(","), int(count), int(addresses)).run()
+    port, kinds, count, first, last = sys.argv[1:]
+    Crowd(int(port), kinds.split(","), int(count), range(int(first), int(last) + 1)).run()

@@ -29,7 +29,7 @@ fn a_variable_gives_a_key_any_type_of_value() {
         ("SURVEYDLESS", "1"),
     ]);
     let http =
-        Http { listen: "[::1]:9000".parse().unwrap(), max_body: 4096, connections_per_peer: 256 };
+        Http { listen: "[::1]:9000".parse().unwrap(), max_body: 4096, connections_per_peer: 0 };
     assert_eq!(config.http, http);
     assert_eq!((config.x.concurrency, config.log.level), (3, LogLevel::Debug));
     let account = &config.accounts[0];
