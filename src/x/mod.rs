@@ -158,10 +158,15 @@ impl Client {
                 .connect_timeout(CONNECT_TIMEOUT)
                 .no_proxy()
         };
+        // What is given up must not leave any more: else the system goes on sending it, for minutes.
+        let sending = builder()
+            .timeout(settings.send_timeout)
+            .tcp_user_timeout(settings.send_timeout)
+            .pool_max_idle_per_host(0);
         let built = |builder: reqwest::ClientBuilder| builder.build().map_err(|e| e.to_string());
         Ok(Self {
             reading: built(builder().timeout(settings.request_timeout))?,
-            sending: built(builder().timeout(settings.send_timeout).pool_max_idle_per_host(0))?,
+            sending: built(sending)?,
             base,
             clock: Arc::default(),
             clock_offset: AtomicI64::new(0),

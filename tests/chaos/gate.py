@@ -11,9 +11,10 @@ from harness import free_port
 class Gate:
     """Hands connections on to X. `context` has it speak TLS to whoever comes."""
 
-    def __init__(self, to_port, context=None):
+    def __init__(self, to_port, context=None, at="127.0.0.1"):
         self.to_port = to_port
         self.context = context
+        self.at = at
         self.port = free_port()
         self.spoil = None  # what happens to a new connection instead
         self.refused = 0
@@ -30,7 +31,7 @@ class Gate:
             connection.close()
 
     def open(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=64)
+        self.listener = socket.create_server((self.at, self.port), backlog=64)
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
 
     def shut(self):
@@ -80,13 +81,13 @@ def carry(source, target):
             pass
 
 
-def certificates(folder):
+def certificates(folder, address="127.0.0.1"):
     """An authority, a certificate of it for this machine, and one that nobody vouches for."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
 
     new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30")
-    here = ("-subj", "/CN=x", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=critical,CA:FALSE")
+    here = ("-subj", "/CN=x", "-addext", f"subjectAltName=IP:{address}", "-addext", "basicConstraints=critical,CA:FALSE")
     openssl(*new, "-subj", "/CN=authority", "-keyout", "authority.key", "-out", "authority.pem")
     vouched = ("-CA", "authority.pem", "-CAkey", "authority.key")
     openssl(*new, *here, *vouched, "-keyout", "x.key", "-out", "x.pem")

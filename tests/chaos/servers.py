@@ -36,7 +36,8 @@ def owner():
 class Server:
     """One server with a database cluster of its own, or a copy of another's that follows it."""
 
-    def __init__(self, follows=None):
+    def __init__(self, follows=None, addresses=("127.0.0.1",)):
+        self.addresses = addresses
         self.bin = programs()
         self.port = free_port()
         self.process = None
@@ -48,6 +49,9 @@ class Server:
         if follows is None:
             self.program("initdb", "--pgdata", self.data, "--username=surveyd", "--auth=trust", "--encoding=UTF8",
                          "--locale=C")  # fmt: skip
+            for address in addresses:
+                with open(self.data / "pg_hba.conf", "a") as rules:
+                    rules.write(f"host all all {address}/30 trust\n")
         else:
             self.program("pg_basebackup", "--pgdata", self.data, "--write-recovery-conf", "--checkpoint=fast",
                          "--dbname", follows.url("postgres"))  # fmt: skip
@@ -57,14 +61,14 @@ class Server:
             [self.bin / name, *arguments], check=True, capture_output=True, cwd=self.folder, text=True, **owner()
         ).stdout
 
-    def url(self, database="surveyd"):
-        return f"postgres://surveyd@127.0.0.1:{self.port}/{database}"
+    def url(self, database="surveyd", address="127.0.0.1"):
+        return f"postgres://surveyd@{address}:{self.port}/{database}"
 
     def start(self, port=None, *, waits=True):
         self.port = port or self.port
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(
-                [self.bin / "postgres", "-D", self.data, "-p", str(self.port), "-c", "listen_addresses=127.0.0.1",
+                [self.bin / "postgres", "-D", self.data, "-p", str(self.port), "-c", f"listen_addresses={','.join(self.addresses)}",
                  "-c", "unix_socket_directories=", "-c", "fsync=on", "-c", "max_connections=100"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, **owner(),
             )  # fmt: skip
@@ -136,9 +140,9 @@ class Server:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def at_work_on_it():
-    """A server that is up, with an empty database."""
-    server = Server()
+def at_work_on_it(*addresses):
+    """A server that is up, with an empty database; also at these addresses."""
+    server = Server(addresses=("127.0.0.1", *addresses))
     server.start()
     server.psql("create database surveyd", database="postgres")
     return server
