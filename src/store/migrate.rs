@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use super::{Engine, Error, Location, Result, connect};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 17] = [
+const MIGRATIONS: [(i64, &str, &str); 18] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
@@ -25,6 +25,7 @@ const MIGRATIONS: [(i64, &str, &str); 17] = [
     (15, "clocks", include_str!("../../migrations/0015_clocks.sql")),
     (16, "figures", include_str!("../../migrations/0016_figures.sql")),
     (17, "limited", include_str!("../../migrations/0017_limited.sql")),
+    (18, "written", include_str!("../../migrations/0018_written.sql")),
 ];
 
 /// The newest schema this program knows.

@@ -1,9 +1,10 @@
 //! What must never run backwards: the clock, and the number of sends begun.
 //!
 //! Each daemon counts in a row of its own, so none waits for another. Its mark keeps the count a
-//! second time, outside the database ([`super::standing`]).
+//! second time, outside the database ([`super::standing`]). On PostgreSQL the row says which transaction
+//! wrote it: a row that was loaded from a dump says another than PostgreSQL does.
 
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::{Result, Store};
 use crate::domain::time::Millis;
@@ -27,19 +28,37 @@ const READ: &str = "select d.sends, d.last_at, h.restored_at from \
 const RECORD: &str = "insert into daemon (id, sends, last_at) values ($1, $2, $3) \
      on conflict (id) do update set sends = daemon.sends + excluded.sends, \
      last_at = case when excluded.last_at > daemon.last_at then excluded.last_at \
-     else daemon.last_at end returning sends";
+     else daemon.last_at end";
 
 /// Records an instant, and `begun` sends of a daemon that are about to leave. All sends that it ever
-/// began.
+/// began; `None` where the row is not as this daemon left it.
 pub async fn record(
     connection: &mut AnyConnection,
     daemon_id: &str,
     begun: i64,
     at: Millis,
-) -> Result<i64> {
-    let sends = sqlx::query_scalar(RECORD).bind(daemon_id).bind(begun).bind(at.0);
-    Ok(sends.fetch_one(connection).await?)
+) -> Result<Option<i64>> {
+    let sql = match stamps(connection) {
+        true => format!(
+            "{RECORD}, written = txid_current() where daemon.written is null \
+             or not ({LOADED}) returning sends, case when written is null then 0 else 1 end"
+        ),
+        false => format!("{RECORD} returning sends, 1"),
+    };
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(daemon_id).bind(begun).bind(at.0);
+    let Some(row) = row.fetch_optional(connection).await? else { return Ok(None) };
+    let was_there = row.try_get::<i32, _>(1)? == 1 || begun == 0;
+    Ok(was_there.then(|| row.try_get(0)).transpose()?)
 }
+
+/// Whether the rows of daemons say which transaction wrote them.
+pub fn stamps(connection: &AnyConnection) -> bool {
+    connection.backend_name() == "PostgreSQL"
+}
+
+/// Of a row that something else has put there than a daemon: a dump that was restored, a replication of
+/// rows. PostgreSQL keeps of the transaction's number 32 bits.
+pub const LOADED: &str = "cast(cast(daemon.xmin as text) as bigint) <> daemon.written % 4294967296";
 
 pub async fn read(connection: &mut AnyConnection, account: &str) -> Result<Progress> {
     let row = sqlx::query(READ).bind(account).fetch_one(connection).await?;

@@ -296,8 +296,7 @@ async fn begin(
         .bind(now.0)
         .execute(&mut *connection)
         .await?;
-    let sends = progress::record(connection, &daemon_id, 1, now).await?;
-    standing.count(sends)?;
+    let sends = standing.count(progress::record(connection, &daemon_id, 1, now).await?)?;
     let begun_here = now;
     Ok(Begun::Sending(Box::new(Sending { survey, prompt, daemon_id, sends, begun_here })))
 }

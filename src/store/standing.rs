@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::identity::{self, Identity};
 use super::mark::{Mark, MarkFile, Named};
+use super::progress::LOADED;
 use super::{Engine, Error, Location, Result, Store, budgets};
 use crate::domain::budget::{Call, WINDOW};
 use crate::domain::time::Millis;
@@ -105,22 +106,33 @@ impl Standing {
     /// Under which name sends are counted. Refused while the database is in doubt.
     pub fn counted_as(&self) -> Result<String> {
         match *self.in_doubt.borrow() {
-            true => Err(Error::Busy("the database is being compared with what was sent".into())),
+            true => Err(being_compared()),
             false => Ok(self.known().daemon_id.clone()),
         }
     }
 
-    /// Notes that the database counts so many sends of this daemon, one more than before. Else it
-    /// is not the database of before, and nothing is sent.
-    pub fn count(&self, sends: i64) -> Result<()> {
+    /// Notes how many sends of this daemon the database counts, and gives it. Where it is not one more
+    /// than before, or not in a row that this daemon wrote, the database is not that of before, and
+    /// nothing is sent.
+    pub fn count(&self, sends: Option<i64>) -> Result<i64> {
         let mut known = self.known();
-        if !known.daemon_id.is_empty() && sends != known.sends + 1 {
-            drop(known);
-            self.in_doubt.send_replace(true);
-            return self.counted_as().map(drop);
+        let is_compared = !known.daemon_id.is_empty();
+        match sends {
+            Some(sends) if !is_compared || sends == known.sends + 1 => {
+                known.sends = sends;
+                Ok(sends)
+            }
+            // A store that was never compared (tests) makes its row with its first send.
+            None if !is_compared => {
+                known.sends += 1;
+                Ok(known.sends)
+            }
+            Some(_) | None => {
+                drop(known);
+                self.in_doubt.send_replace(true);
+                Err(being_compared())
+            }
         }
-        known.sends = sends;
-        Ok(())
     }
 
     /// Notes, before its request leaves, that a send was begun: in the mark.
@@ -157,6 +169,10 @@ impl Standing {
     }
 }
 
+fn being_compared() -> Error {
+    Error::Busy("the database is being compared with what was sent".into())
+}
+
 /// What stands in the database.
 #[derive(Debug)]
 struct Found {
@@ -166,6 +182,8 @@ struct Found {
     /// All sends that were begun.
     total: i64,
     own: Option<Own>,
+    /// Whether any daemon's row is not as that daemon left it.
+    is_loaded: bool,
     /// Accounts held after a doubt.
     held: i64,
     /// Whether another daemon at work trusts it.
@@ -177,12 +195,15 @@ struct Own {
     sends: i64,
     /// Whether this daemon has doubted the database, and the holds of that are not over.
     is_doubting: bool,
+    /// Whether the row says which transaction wrote it.
+    is_stamped: bool,
 }
 
 fn judge(mark: Option<&Mark>, found: &Found) -> Option<Doubt> {
+    let loaded = found.is_loaded.then_some(Doubt::Other);
     let Some(mark) = mark else {
-        return (found.has_daemons && !(found.is_vouched && found.held == 0))
-            .then_some(Doubt::Unknown);
+        let is_trusted = !found.has_daemons || found.is_vouched && found.held == 0;
+        return if is_trusted { loaded } else { Some(Doubt::Unknown) };
     };
     let Some(Named { identity: known, .. }) = &mark.daemon else {
         return (found.total < mark.sends).then_some(Doubt::Older);
@@ -203,13 +224,14 @@ fn judge(mark: Option<&Mark>, found: &Found) -> Option<Doubt> {
     }
     let is_behind =
         matches!((identity.position, known.position), (Some(now), Some(then)) if now < then);
-    is_behind.then_some(Doubt::Older)
+    if is_behind { Some(Doubt::Older) } else { loaded }
 }
 
 const DAEMONS: &str = "select cast(coalesce(sum(sends), 0) as bigint), \
      cast(coalesce(sum(case when id <> '' or sends > 0 then 1 else 0 end), 0) as bigint), \
      max(case when id = $1 then sends end), max(case when id = $1 then doubting end), \
-     (select count(*) from restore_hold where why is not null) from daemon";
+     (select count(*) from restore_hold where why is not null), \
+     count(case when id = $1 and written is not null then 1 end)";
 
 async fn find(
     connection: &mut AnyConnection,
@@ -217,10 +239,16 @@ async fn find(
     identity: Identity,
     daemon_id: &str,
 ) -> Result<Found> {
-    let row = sqlx::query(DAEMONS).bind(daemon_id).fetch_one(&mut *connection).await?;
+    let loaded = match engine {
+        Engine::Sqlite => "null".to_owned(),
+        Engine::Postgres => format!("case when {LOADED} then 1 end"),
+    };
+    let sql = format!("{DAEMONS}, count({loaded}) from daemon");
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(daemon_id).fetch_one(&mut *connection).await?;
     let sends: Option<i64> = row.try_get(2)?;
     let doubting: Option<i64> = row.try_get(3)?;
-    let own = sends.map(|sends| Own { sends, is_doubting: doubting == Some(1) });
+    let is_stamped = row.try_get::<i64, _>(5)? > 0;
+    let own = sends.map(|sends| Own { sends, is_doubting: doubting == Some(1), is_stamped });
     let is_vouched = match engine {
         Engine::Sqlite => false,
         Engine::Postgres => {
@@ -242,6 +270,7 @@ async fn find(
         has_daemons: row.try_get::<i64, _>(1)? > 0,
         own: own.filter(|_| !daemon_id.is_empty()),
         held: row.try_get(4)?,
+        is_loaded: row.try_get::<i64, _>(6)? > 0,
         is_vouched,
     })
 }
@@ -270,8 +299,13 @@ async fn vouch(connection: &mut AnyConnection, engine: Engine, identity: &Identi
 /// Daemons join one after another: of two that are new, the second finds the first at work.
 const JOIN_IN_TURN: &str = "select pg_advisory_xact_lock(hashtext('surveyd.join'))";
 
-const REGISTER: &str = "insert into daemon (id, sends, last_at, doubting) values ($1, $2, 0, $3) \
-     on conflict (id) do update set sends = excluded.sends, doubting = excluded.doubting";
+/// `NUMBER` is that of the transaction.
+const REGISTER: &str = "insert into daemon (id, sends, last_at, doubting, written) \
+     values ($1, $2, 0, $3, NUMBER) on conflict (id) do update set sends = excluded.sends, \
+     doubting = excluded.doubting, written = excluded.written";
+
+/// Once the sends are held, rows that were loaded are as good as any.
+const TAKE_OVER: &str = "update daemon set written = txid_current() where written is not null";
 
 const HOLD: &str = "insert into restore_hold (account, restored_at, why) values ($1, $2, $3) \
      on conflict (account) do update set restored_at = excluded.restored_at, until_at = null, \
@@ -379,9 +413,18 @@ async fn compare(
     } else if found.held > 0 {
         compared.lifted = sqlx::query_scalar(LIFT).fetch_all(&mut *connection).await?;
     }
-    let is_news = found.own.is_none_or(|own| own.sends != sends || own.is_doubting != is_doubting);
+    // A stranger holds its own accounts alone: the others' daemons have to see it yet.
+    if found.is_loaded && doubt != Some(Doubt::Unknown) {
+        sqlx::query(TAKE_OVER).execute(&mut *connection).await?;
+    }
+    let is_news = found.own.is_none_or(|own| {
+        own.sends != sends
+            || own.is_doubting != is_doubting
+            || (engine == Engine::Postgres && !own.is_stamped)
+    });
     if is_news {
-        sqlx::query(REGISTER)
+        let number = if engine == Engine::Postgres { "txid_current()" } else { "null" };
+        sqlx::query(AssertSqlSafe(REGISTER.replace("NUMBER", number)))
             .bind(daemon_id.as_str())
             .bind(sends)
             .bind(i64::from(is_doubting))
@@ -464,8 +507,17 @@ mod tests {
     }
 
     fn found(identity: Identity, sends: i64) -> Found {
-        let own = Some(Own { sends, is_doubting: false });
-        Found { identity, has_daemons: true, total: sends, own, held: 0, is_vouched: false }
+        let own = Some(Own { sends, is_doubting: false, is_stamped: true });
+        let is_loaded = false;
+        Found {
+            identity,
+            has_daemons: true,
+            total: sends,
+            own,
+            is_loaded,
+            held: 0,
+            is_vouched: false,
+        }
     }
 
     fn mark(sends: i64) -> Mark {
@@ -495,6 +547,8 @@ mod tests {
             let found = found(identity, sends);
             assert_eq!(judge(Some(&mark(3)), &found), doubt, "{found:?}");
         }
+        let loaded = Found { is_loaded: true, ..found(identity(server(), 200), 3) };
+        assert_eq!(judge(Some(&mark(3)), &loaded), Some(Doubt::Other));
     }
 
     #[test]
@@ -506,7 +560,9 @@ mod tests {
         assert_eq!(judge(None, &used), Some(Doubt::Unknown));
         let vouched = Found { is_vouched: true, ..used };
         assert_eq!(judge(None, &vouched), None);
-        let held = Found { held: 1, ..vouched };
+        let loaded = Found { is_loaded: true, ..vouched };
+        assert_eq!(judge(None, &loaded), Some(Doubt::Other));
+        let held = Found { held: 1, is_loaded: false, ..loaded };
         assert_eq!(judge(None, &held), Some(Doubt::Unknown), "the other is held itself");
     }
 }

@@ -85,6 +85,13 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Runs a statement of PostgreSQL's, beside whoever works on the database.
+    pub async fn execute(&self, statement: &str) {
+        run(&self.url, statement.to_owned()).await;
+    }
+}
+
 /// Runs a scenario on SQLite, and again on PostgreSQL where there is a server.
 pub async fn on_each_engine(scenario: impl AsyncFn(Database)) {
     eprintln!("on SQLite:");

@@ -236,6 +236,65 @@ async fn a_database_replaced_under_a_daemon_takes_no_send_before_it_is_compared(
     assert!(bench.is_held().await);
 }
 
+/// Puts all rows of the daemons there anew, as a dump does that is restored into the same database.
+async fn load_anew(database: &Database) {
+    for statement in [
+        "create table kept as select * from daemon",
+        "delete from daemon",
+        "insert into daemon select * from kept",
+        "drop table kept",
+    ] {
+        database.execute(statement).await;
+    }
+}
+
+#[tokio::test]
+async fn a_dump_restored_under_a_daemon_that_has_not_sent_holds_it() {
+    let Some(database) = Database::postgres().await else { return };
+    let bench = Bench { store: database.open().await, database };
+    assert_eq!(bench.doubt(START).await, None);
+    let folder = tempfile::tempdir().unwrap();
+    let other = second(&bench.database.seen_from(folder.path())).await;
+    assert_eq!(compared(&other, START).await, Compared::default());
+    // The one that sends is gone when its sends are lost; this one has none to miss.
+    bench.take(close("c-1", "7", START)).await;
+    load_anew(&bench.database).await;
+    let leased = other.claim(ACCOUNT, 1, DUE.plus(LEASE), DUE).await.unwrap().pop().unwrap();
+    let refused = other.begin_send(leased, prompt(), rules(), times(DUE)).await;
+    assert!(matches!(refused, Err(Error::Busy(_))), "{refused:?}");
+    other.in_doubt().await;
+    assert_eq!(compared(&other, DUE).await.doubt, Some(Doubt::Other));
+    assert_eq!(compared(&other, DUE).await.doubt, None, "noticed once");
+    assert!(bench.is_held().await);
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_dump_restored_under_a_daemon_is_noticed_without_a_send() {
+    let Some(database) = Database::postgres().await else { return };
+    let bench = Bench { store: database.open().await, database };
+    assert_eq!(bench.doubt(START).await, None);
+    load_anew(&bench.database).await;
+    let folder = tempfile::tempdir().unwrap();
+    let stranger = second(&bench.database.seen_from(folder.path())).await;
+    assert_eq!(compared(&stranger, DUE).await.doubt, Some(Doubt::Other), "vouched for or not");
+    stranger.close().await;
+    load_anew(&bench.database).await;
+    assert_eq!(bench.doubt(DUE).await, Some(Doubt::Other));
+}
+
+#[tokio::test]
+async fn a_daemon_whose_row_has_gone_sends_nothing() {
+    let Some(database) = Database::postgres().await else { return };
+    let bench = Bench { store: database.open().await, database };
+    assert_eq!(bench.doubt(START).await, None);
+    bench.take(close("c-1", "7", START)).await;
+    bench.database.execute("delete from daemon").await;
+    let leased = bench.claim_one(DUE).await;
+    let refused = bench.store.begin_send(leased, prompt(), rules(), times(DUE)).await;
+    assert!(matches!(refused, Err(Error::Busy(_))), "{refused:?}");
+}
+
 #[tokio::test]
 async fn an_account_configured_while_the_database_is_held_is_held_too() {
     on_each_engine(async |bench| {
