@@ -51,14 +51,23 @@ impl SurveyId {
 
 /// Bytes. X's ids have 19 digits.
 const FEEDBACK_ID_MOST: usize = 64;
+/// Digits of an id that is a number of 64 bits.
+const NUMBER_MOST: usize = 20;
 
 impl FeedbackId {
     /// An id as X tells it. It becomes part of an address, and X's webhook bears a password only:
-    /// nothing that means something in an address is taken for an id.
+    /// nothing that means something in an address is taken for an id. Of a number, zeros before it are
+    /// no part; no number of X's is negative, or longer than 64 bits.
     pub fn told(id: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        let is_id = (1..=FEEDBACK_ID_MOST).contains(&id.len()) && id.bytes().all(is_plain);
-        is_id.then(|| Self(id.to_owned()))
+        if !(1..=FEEDBACK_ID_MOST).contains(&id.len()) || !id.bytes().all(is_plain) {
+            return None;
+        }
+        if !id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return (!id.starts_with('-')).then(|| Self(id.to_owned()));
+        }
+        let number = id.trim_start_matches('0');
+        (1..=NUMBER_MOST).contains(&number.len()).then(|| Self(number.to_owned()))
     }
 
     pub fn new(id: impl Into<String>) -> Self {
@@ -213,9 +222,17 @@ mod tests {
         for id in ["1", "900719925474099301", "fb_1-a"] {
             assert_eq!(FeedbackId::told(id), Some(FeedbackId::new(id)));
         }
-        let long = "1".repeat(65);
+        let long = "a".repeat(65);
         for id in ["", "1?x=", "../account/verify_credentials", "1/2", "1.json", "1 2", "é", &long]
         {
+            assert_eq!(FeedbackId::told(id), None, "{id}");
+        }
+    }
+
+    #[test]
+    fn a_feedbacks_number_has_one_spelling() {
+        assert_eq!(FeedbackId::told("001590"), Some(FeedbackId::new("1590")));
+        for id in ["-5", "0", "000", "-", &"9".repeat(21), &"9".repeat(40)] {
             assert_eq!(FeedbackId::told(id), None, "{id}");
         }
     }

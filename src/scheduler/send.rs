@@ -197,13 +197,8 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
             Outcome::Refused(words)
         }
         Err(Error::NoAnswer(words)) => {
-            why = Some(words);
-            let given_up_at = ended_at(asked_at, desk.x_now_at_latest(), desk.limits.send_timeout);
-            Outcome::Unknown {
-                why: why.clone().unwrap_or_default(),
-                given_up_at,
-                spent_at: given_up_at.plus(desk.limits.settle_after),
-            }
+            why = Some(words.clone());
+            unknown(desk, asked_at, words)
         }
         Err(Error::Account(words)) => {
             round.halt();
@@ -248,7 +243,12 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         | Outcome::Unknown { .. } => None,
     };
     // The outcome first: what follows may fail without losing it.
-    match finish(desk, &sending, outcome).await {
+    let mut finished = finish(desk, &sending, outcome).await;
+    if let Err(error @ store::Error::Foreign(_)) = &finished {
+        why = Some(error.to_string());
+        finished = finish(desk, &sending, unknown(desk, asked_at, error.to_string())).await;
+    }
+    match finished {
         Ok(finished) => {
             if let Some(show_at) = show_at {
                 desk.reading.due(show_at);
@@ -288,6 +288,12 @@ async fn answer(desk: &Desk, sending: &Sending) -> x::Answer<Update> {
             nothing(Error::NoAnswer("surveyd was stopped before X answered".into()))
         }
     }
+}
+
+/// What a request came to that ends now without an answer that tells.
+fn unknown(desk: &Desk, asked_at: Millis, why: String) -> Outcome {
+    let given_up_at = ended_at(asked_at, desk.x_now_at_latest(), desk.limits.send_timeout);
+    Outcome::Unknown { why, given_up_at, spent_at: given_up_at.plus(desk.limits.settle_after) }
 }
 
 /// When a request ended. A clock that was set back meanwhile does not tell: then as late as it may.

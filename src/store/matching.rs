@@ -14,7 +14,7 @@ use super::known::{COLUMNS, Known, known_row};
 use super::places::{Places, bind_all, size};
 use super::{Result, Store};
 use crate::domain::feedback::{Object, Update};
-use crate::domain::id::{SurveyId, is_named_by};
+use crate::domain::id::{FeedbackId, SurveyId, is_named_by};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 
@@ -149,34 +149,57 @@ pub async fn match_waiting(
     now: Millis,
 ) -> Result<()> {
     let State::Uncertain { begun_at, .. } = survey.state else { return Ok(()) };
-    let waiting = unmatched(connection, survey, begun_at.minus(CLOCKS_APART)).await?;
-    let mut of_it = waiting.into_iter().filter(|known| is_named(survey, known));
+    let since = begun_at.minus(CLOCKS_APART);
+    let waiting = unmatched(connection, survey, since).await?;
+    let mut of_it =
+        waiting.into_iter().filter(|known| is_made(known, since) && is_named(survey, known));
     if let Some(known) = of_it.next() {
         adopt(connection, survey, known, now).await?;
     }
     Ok(())
 }
 
+/// What X has shown of a close whose prompt is about to be sent.
+pub enum Before {
+    Nothing,
+    /// Its prompt: the survey as it is with that.
+    Prompt(Box<Survey>),
+    /// Feedback that bears its name, and a date from before the close. X's dates may be wrong; and where
+    /// another program asked under that name, what it asked was answered since.
+    Namesake(FeedbackId),
+}
+
 /// Looks, before a prompt is sent, whether X has shown one for this close already: sent by us, as
 /// after a restored backup, or by another program that uses the same external ids. Where the surveys of
-/// the conversation were lost, they are counted anew: so it may bear the id of any of them. The survey as
-/// it is then.
+/// the conversation were lost, they are counted anew: so it may bear the id of any of them.
 pub async fn find_before(
     connection: &mut AnyConnection,
     survey: &Survey,
     now: Millis,
-) -> Result<Option<Survey>> {
+) -> Result<Before> {
     // X dates to the second, by its own clock: a prompt may seem older than the close it came of.
-    let mut shown = unmatched(connection, survey, survey.closed_at.minus(CLOCKS_APART)).await?;
+    let since = survey.closed_at.minus(CLOCKS_APART);
+    let (mut shown, before): (Vec<_>, Vec<_>) = unmatched(connection, survey, since)
+        .await?
+        .into_iter()
+        .partition(|known| is_made(known, since));
     shown.sort_by_key(|known| !is_named(survey, known));
     let is_of = |known: &Known| {
         let name = known.feedback.object().external_id.as_deref();
         name.is_some_and(|name| is_named_by(&survey.conversation_id, name))
     };
-    match shown.into_iter().find(is_of) {
-        Some(known) => adopt(connection, survey, known, now).await,
-        None => Ok(None),
+    if let Some(known) = shown.into_iter().find(is_of) {
+        let adopted = adopt(connection, survey, known, now).await?;
+        return Ok(adopted.map_or(Before::Nothing, |survey| Before::Prompt(Box::new(survey))));
     }
+    let namesake = before.into_iter().find(|known| is_named(survey, known));
+    Ok(namesake.map_or(Before::Nothing, |known| Before::Namesake(known.feedback.id)))
+}
+
+/// Whether X made it then or later, by its own date.
+fn is_made(known: &Known, since: Millis) -> bool {
+    let object = known.feedback.object();
+    object.created_at.unwrap_or(object.updated_at) >= since
 }
 
 fn is_named(survey: &Survey, known: &Known) -> bool {
@@ -186,26 +209,26 @@ fn is_named(survey: &Survey, known: &Known) -> bool {
 /// A person is prompted once a day at the most: more rows than that have nobody's prompts in them.
 const UNMATCHED_MAX: i64 = 1_000;
 
-/// The feedback of a survey's person that belongs to no survey, if X made it after `made_after`, the
-/// oldest first.
+/// The feedback of a survey's person that belongs to no survey, if X made it or told of it after that,
+/// the oldest first.
 async fn unmatched(
     connection: &mut AnyConnection,
     survey: &Survey,
-    made_after: Millis,
+    since: Millis,
 ) -> Result<Vec<Known>> {
     // X's documents show feedback without its person.
     let sql = format!(
         "select {COLUMNS} from feedback where account = $1 and to_user_id = $2 \
          and survey_id is null and external_id is not null \
-         and coalesce(created_at, updated_at) >= $3 union all \
+         and (coalesce(created_at, updated_at) >= $3 or updated_at >= $3) union all \
          select {COLUMNS} from feedback where account = $1 and external_id = $4 \
          and survey_id is null and to_user_id is null \
-         and coalesce(created_at, updated_at) >= $3 order by created_at, id limit $5"
+         and (coalesce(created_at, updated_at) >= $3 or updated_at >= $3) order by created_at, id limit $5"
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(survey.account.as_str())
         .bind(survey.person())
-        .bind(made_after.0)
+        .bind(since.0)
         .bind(survey.external_id.as_str())
         .bind(UNMATCHED_MAX)
         .fetch_all(connection)

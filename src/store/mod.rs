@@ -133,6 +133,9 @@ pub enum Error {
     /// Do nothing more: another worker has the survey.
     #[error("the claim on survey {0} has passed to another worker")]
     LeaseLost(String),
+    /// X answered a request with the feedback of another survey: what became of it is not known.
+    #[error("X answered survey {0} with the feedback of another one")]
+    Foreign(String),
     /// Do nothing more: what was gathered is the other's now.
     #[error("another rebuild of account {0} has been begun, and this one ends")]
     Overtaken(String),

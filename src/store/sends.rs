@@ -10,6 +10,7 @@ use std::time::Duration;
 use sqlx::{AnyConnection, Row};
 
 use super::claims::{Leased, retake};
+use super::matching::Before;
 use super::progress;
 use super::standing::Standing;
 use super::surveys::{step_locked, touch};
@@ -142,9 +143,11 @@ const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
      question_variant_id = $6, test = $7, message = $8, begun_here = $10, given_up_here = null \
      where id = $9";
 
+/// Refused where the feedback that X answered with is another survey's.
 const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3, \
      failure_code = coalesce($4, failure_code), given_up_here = coalesce($6, given_up_here) \
-     where id = $5";
+     where id = $5 and not exists (select 1 from survey other where other.account = $7 \
+     and other.feedback_id = $8 and other.id <> $5)";
 
 /// What bears on a refusal for a limit: whether this prompt has met one before, and how many others of
 /// the account the person has had in 24 hours.
@@ -194,7 +197,8 @@ impl Store {
 
     /// Writes what a request came to. The survey as it is afterwards. Where the store is
     /// unavailable the same may be written again. A request that was taken for lost meanwhile and
-    /// is answered after all is settled by its answer.
+    /// is answered after all is settled by its answer. An answer with another prompt's feedback is
+    /// refused: it proves nothing.
     pub async fn finish(&self, sending: &Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
         let (id, attempt) = (sending.survey.id.clone(), sending.survey.attempts);
         let daemon_id = sending.daemon_id.clone();
@@ -235,12 +239,18 @@ async fn begin(
         let ended = step_locked(connection, (survey, token), event, now, None).await?;
         return Ok(Begun::Ended(Box::new(ended)));
     }
-    if let Some(found) = matching::find_before(connection, &survey, now).await? {
-        return Ok(Begun::Ended(Box::new(found)));
-    }
-    if let Some(before) = rebuilt::prompted_before(connection, &survey).await? {
+    let asked = match matching::find_before(connection, &survey, now).await? {
+        Before::Prompt(found) => return Ok(Begun::Ended(found)),
+        Before::Namesake(id) => Some(format!(
+            "X shows feedback {id} under the name of this prompt: the person is not asked again"
+        )),
+        Before::Nothing => {
+            let before = rebuilt::prompted_before(connection, &survey).await?;
+            before.map(|before| format!("X has shown the prompt of this close: survey {before}"))
+        }
+    };
+    if let Some(why) = asked {
         let event = Event::Suppressed(Reason::Throttled);
-        let why = format!("X has shown the prompt of this close: survey {before}");
         let ended = step_locked(connection, (survey, token), event, now, Some(&why)).await?;
         return Ok(Begun::Ended(Box::new(ended)));
     }
@@ -392,15 +402,20 @@ async fn finish(
         }
     };
     let survey = step_locked(connection, locked, event, now, why.as_deref()).await?;
-    sqlx::query(FINISH)
+    let finished = sqlx::query(FINISH)
         .bind(spent_at.map(|at| at.0))
         .bind(try_at.0)
         .bind(show_at.map(|at| at.0))
         .bind(code)
         .bind(id.as_str())
         .bind(given_up_here)
+        .bind(account.as_str())
+        .bind(update.as_ref().map(|update| update.id.as_str()))
         .execute(&mut *connection)
         .await?;
+    if finished.rows_affected() == 0 {
+        return Err(Error::Foreign(id.to_string()));
+    }
     progress::record(connection, &daemon_id, 0, now).await?;
     if spent_at.is_none() {
         budgets::give_back(connection, &account, Call::Create, begun_at).await?;

@@ -66,7 +66,7 @@ impl Store {
     /// Settles surveys as not sent: X's events have been read to their end past all that their
     /// requests may have caused, and hold nothing of them. Those that closed before `closed_before`
     /// are too late by now. One that has been found at X meanwhile is left alone; one that may have
-    /// been, by feedback that lacks a name, is failed.
+    /// been, by feedback that lacks a name or has another time, is failed.
     pub async fn settle_unsent(
         &self,
         unsent: Vec<Unsettled>,
@@ -81,10 +81,10 @@ impl Store {
                         let Some((survey, token)) = still_unsettled(connection, &one).await? else {
                             continue;
                         };
-                        if let Some(id) = nameless(connection, &survey, &one).await? {
+                        if let Some(id) = may_be_its(connection, &survey, &one).await? {
                             let message = format!(
-                                "X shows feedback {id} of its time and does not say whose it is: \
-                                 it is not sent again"
+                                "X shows feedback {id}, which by its name or its time may be of this \
+                                 prompt: it is not sent again"
                             );
                             let event = Event::Refused(Failure { code: None, message });
                             let locked = (survey, token);
@@ -156,18 +156,21 @@ impl Store {
     }
 }
 
-const NAMELESS: &str = "and survey_id is null \
-     and (external_id is null and (to_user_id is null or to_user_id = $3) \
+/// Of its time and without a name, or of its name and another time: X's dates may be wrong, and a prompt
+/// of another program that bears the name is no reason to send again either.
+const MAY_BE_ITS: &str = "and survey_id is null \
+     and ((external_id is null and (to_user_id is null or to_user_id = $3) \
      or external_id = $2 and to_user_id is null) \
-     and coalesce(created_at, updated_at) between $4 and $5 order by id limit 100";
+     and coalesce(created_at, updated_at) between $4 and $5 \
+     or external_id = $2 and to_user_id = $3) order by id limit 100";
 
 /// X's word of a feedback that may be this survey's, for all that it says of itself.
-async fn nameless(
+async fn may_be_its(
     connection: &mut AnyConnection,
     survey: &Survey,
     one: &Unsettled,
 ) -> Result<Option<FeedbackId>> {
-    let sql = format!("select {COLUMNS} from feedback where account = $1 {NAMELESS}");
+    let sql = format!("select {COLUMNS} from feedback where account = $1 {MAY_BE_ITS}");
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(survey.account.as_str())
         .bind(survey.external_id.as_str())

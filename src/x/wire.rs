@@ -49,10 +49,11 @@ pub struct Verified {
 #[derive(Clone, Debug, Default)]
 pub struct EventsPage {
     pub updates: Vec<Update>,
-    /// Events of kinds that surveyd does not know, as they came.
+    /// Events of kinds that surveyd does not know, and those that it cannot read, as they came. Where
+    /// one of a new kind shows feedback, that is among the updates too.
     pub unknown: Vec<String>,
-    /// How many of those are of a kind that it does know, in a form that it cannot read: the page
-    /// proves nothing of what it does not seem to hold.
+    /// How many events may tell of feedback and cannot be read, or contradict another: the page proves
+    /// nothing of what it does not seem to hold.
     pub unreadable: usize,
     /// Absent: the end. X sends an empty one.
     pub next_cursor: Option<String>,
@@ -73,26 +74,49 @@ pub fn shown(body: &[u8], id: &FeedbackId) -> Option<Update> {
 
 pub fn events(body: &[u8]) -> Option<EventsPage> {
     let body = x_json::text(body);
-    let names = ["events", "next_cursor"];
-    let [events, next] = x_json::members(x_json::whole(&body)?, names)?;
+    let names = ["events", "next_cursor", "errors"];
+    let [events, next, errors] = x_json::members(x_json::whole(&body)?, names)?;
+    if errors.is_some_and(|errors| !matches!(errors.get(), "null" | "[]" | "{}")) {
+        // X's way to say that a part is missing.
+        return None;
+    }
     let mut page = EventsPage { next_cursor: cursor(next)?, ..EventsPage::default() };
+    let mut bears = BTreeMap::new();
     for raw in x_json::items(events?, ITEMS_MOST)? {
         let event = Event::of(raw);
-        match event.update() {
-            Some(update) => page.updates.push(update),
-            None => {
-                page.unreadable += usize::from(event.is_known);
-                page.unknown.push(as_it_came(raw.get()));
-            }
+        let update = event.feedback();
+        if !event.is_known || update.is_none() {
+            page.unknown.push(as_it_came(raw.get()));
         }
+        let Some(update) = update else {
+            page.unreadable += usize::from(event.may_tell());
+            continue;
+        };
+        // A prompt has one id, and one person: of two, one cannot be told from the other.
+        let Object { to_user_id, external_id, .. } = &update.object;
+        let name = (to_user_id.clone(), external_id.clone());
+        let known = bears.entry(update.id.clone()).or_insert_with(|| name.clone());
+        if differ(&known.0, &name.0) || differ(&known.1, &name.1) {
+            page.unreadable += 1;
+            page.unknown.push(as_it_came(raw.get()));
+            continue;
+        }
+        page.updates.push(update);
     }
     Some(page)
+}
+
+/// Whether both are told, and not the same.
+fn differ(one: &Option<String>, other: &Option<String>) -> bool {
+    one.is_some() && other.is_some() && one != other
 }
 
 /// One event, as far as it can be told.
 struct Event<'a> {
     /// Whether it is of a kind that surveyd knows.
     is_known: bool,
+    /// Whether it is of any kind at all.
+    is_event: bool,
     told_at: Option<Millis>,
     object: Option<&'a RawValue>,
 }
@@ -103,11 +127,26 @@ impl<'a> Event<'a> {
         let [kind, told_at, object] = members.unwrap_or_default();
         let kind = kind.and_then(name);
         let is_known = matches!(kind.as_deref(), Some("feedback.created" | "feedback.updated"));
-        Self { is_known, told_at: told_at.and_then(instant), object }
+        Self { is_known, is_event: kind.is_some(), told_at: told_at.and_then(instant), object }
     }
 
+    /// The feedback that it shows, whatever has happened to it.
+    fn feedback(&self) -> Option<Update> {
+        feedback(self.object?, self.told_at)
+    }
+
+    /// The same of a kind that surveyd knows: all that is taken from somebody who may not be X.
     fn update(&self) -> Option<Update> {
-        feedback(self.object.filter(|_| self.is_known)?, self.told_at)
+        self.feedback().filter(|_| self.is_known)
+    }
+
+    /// Whether it may tell of feedback that nothing else tells of. One of a new kind that names its
+    /// feedback, or is about something else, does not.
+    fn may_tell(&self) -> bool {
+        let names_it = || {
+            x_json::members(self.object?, ["id", "id_str"])?.into_iter().flatten().find_map(name)
+        };
+        self.is_known || !self.is_event || (self.object.is_some() && names_it().is_none())
     }
 }
 
@@ -398,6 +437,69 @@ mod tests {
         assert!(page.unknown[0].contains("feedback.dismissed"));
         assert_eq!(page.unreadable, 0);
         assert_eq!(page.next_cursor.as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn what_may_tell_of_feedback_and_cannot_be_read_proves_nothing() {
+        let page =
+            |items: &str| events(format!(r#"{{"events":[{items}],"next_cursor":""}}"#).as_bytes());
+        for (items, unreadable) in [
+            (r#""x","x""#, 2),
+            ("{}", 1),
+            (r#"{"feedback":{"id":"1"}}"#, 1),
+            (r#"{"event_type":"feedback.new","feedback":{"name":"c-1"}}"#, 1),
+            (r#"{"event_type":"feedback.new","feedback":"c-1"}"#, 1),
+            (r#"{"event_type":"feedback.created","feedback":{"id":"-7","updated_at":7}}"#, 1),
+            (r#"{"event_type":"feedback.new","feedback":{"id":"1"}}"#, 0),
+            (r#"{"event_type":"message.new"}"#, 0),
+        ] {
+            let page = page(items).unwrap();
+            assert_eq!((page.unreadable, page.updates.len()), (unreadable, 0), "{items}");
+            assert!(!page.unknown.is_empty());
+        }
+    }
+
+    #[test]
+    fn feedback_is_shown_by_an_event_of_any_kind() {
+        for kind in [r#""event_type":"feedback.sent","#, ""] {
+            let body = format!(
+                r#"{{"events":[{{{kind}"created_at":1700000000000,"feedback":{{"id":"1","to_user_id":"3",
+                "external_id":"c-1"}}}}]}}"#
+            );
+            let page = events(body.as_bytes()).unwrap();
+            assert_eq!((page.updates.len(), page.unknown.len(), page.unreadable), (1, 1, 0));
+            assert_eq!(page.updates[0].object.external_id.as_deref(), Some("c-1"));
+        }
+    }
+
+    #[test]
+    fn one_id_for_two_prompts_tells_of_one_at_most() {
+        let event = |person: &str, name: &str| {
+            format!(
+                r#"{{"event_type":"feedback.created","created_at":7,
+                "feedback":{{"id":"1","to_user_id":{person},"external_id":{name}}}}}"#
+            )
+        };
+        let count = |other: String| {
+            let items = [event("\"3\"", "\"c-1\""), other].join(",");
+            events(format!(r#"{{"events":[{items}]}}"#).as_bytes()).unwrap().unreadable
+        };
+        assert_eq!(count(event("\"3\"", "\"c-1\"")), 0);
+        assert_eq!(
+            count(event("null", "null")),
+            0,
+            "X's documents show feedback without its person"
+        );
+        assert_eq!(count(event("\"4\"", "\"c-1\"")), 1);
+        assert_eq!(count(event("\"3\"", "\"c-2\"")), 1);
+    }
+
+    #[test]
+    fn a_page_that_says_that_a_part_is_missing_is_none() {
+        let page =
+            |errors: &str| events(format!(r#"{{"events":[],"errors":{errors}}}"#).as_bytes());
+        assert!(page(r#"[{"code":131,"message":"Internal error"}]"#).is_none());
+        assert!(page("[]").is_some() && page("null").is_some());
     }
 
     #[test]

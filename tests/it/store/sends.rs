@@ -143,6 +143,22 @@ async fn an_accepted_prompt_is_sent_with_its_feedback() {
 }
 
 #[tokio::test]
+async fn an_answer_with_another_prompts_feedback_proves_nothing() {
+    on_each_engine(async |bench| {
+        let first = bench.sending("c-1", "7", START).await;
+        bench.store.finish(&first, accepted("900", DUE, None), DUE).await.unwrap();
+        let second = bench.sending("c-2", "8", START).await;
+        let refused = bench.store.finish(&second, accepted("900", DUE, None), DUE).await;
+        assert!(matches!(refused, Err(Error::Foreign(_))), "{refused:?}");
+        assert_eq!(bench.state(&second.survey().id).await, "sending", "nothing was written");
+        let unknown = Outcome::Unknown { given_up_at: DUE, why: String::new(), spent_at: DUE };
+        bench.store.finish(&second, unknown, DUE).await.unwrap();
+        assert_eq!(bench.state(&second.survey().id).await, "uncertain");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_send_known_not_to_have_been_carried_out_gives_its_share_back() {
     on_each_engine(async |bench| {
         let sending = bench.sending("c-1", "7", START).await;

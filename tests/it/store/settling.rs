@@ -117,6 +117,31 @@ async fn what_may_be_at_x_for_all_that_it_says_is_not_sent_again() {
 }
 
 #[tokio::test]
+async fn what_bears_its_name_and_another_date_is_not_sent_again() {
+    on_each_engine(async |bench| {
+        let survey = bench.uncertain("c-1", "7").await;
+        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let mut old = of_prompt(told("900", DUE.minus(365 * 24 * HOUR)), "7", "c-1");
+        old.object.created_at = Some(DUE.minus(365 * 24 * HOUR));
+        bench.store.fold(ACCOUNT, vec![old], DUE).await.unwrap();
+        let settled = bench.store.settle_unsent(unsent, START, LATER).await.unwrap();
+        assert_eq!(settled.len(), 1);
+        assert_eq!(bench.state(&survey.id).await, "failed");
+
+        // The same before a prompt is sent at all: told of since, and made long before.
+        let mut old = of_prompt(told("901", DUE), "8", "c-2");
+        old.object.created_at = Some(DUE.minus(365 * 24 * HOUR));
+        bench.store.fold(ACCOUNT, vec![old], DUE).await.unwrap();
+        bench.take(close("c-2", "8", START)).await;
+        let leased = bench.claim_one(DUE).await;
+        let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
+        let Begun::Ended(survey) = begun else { panic!("{begun:?}") };
+        assert_eq!(survey.state, State::Suppressed(Reason::Throttled));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_try_is_not_settled_by_the_reading_for_the_one_before() {
     on_each_engine(async |bench| {
         let survey = bench.uncertain("c-1", "7").await;
