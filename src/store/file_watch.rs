@@ -7,7 +7,8 @@
 //! change: in the write-ahead log's mode SQLite writes to the database in a checkpoint only, and each
 //! checkpoint, of whichever process, leaves its trace in the index of the log (`-shm`) before its first
 //! write (sqlite.org/walformat.html, "The WAL-Index File Format"). Whoever writes without that trace is
-//! not SQLite.
+//! not SQLite. The index also says how many pages the log has, and by which random number (its salt) both know
+//! each other: a log that is shorter, or begins otherwise, was cut or written over.
 //!
 //! Not noticed: a copy that is written in the very interval of a checkpoint, and another database that is put in
 //! through SQLite itself (`.restore` of its shell). Must not close a file of the database's while SQLite has it open: closing
@@ -24,6 +25,9 @@ use crate::files::{self, FileId, beside};
 
 const LOG: &str = "-wal";
 const INDEX: &str = "-shm";
+/// Bytes before the pages of a log, and before each of them.
+const LOG_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
 /// Beside the database: what had become of it when a process ended for that.
 const NOTE: &str = ".replaced";
 
@@ -44,16 +48,20 @@ struct Seen {
     index: FileId,
     /// Stays open as long as SQLite has the file open.
     open_index: File,
+    open_log: File,
     /// Before `written` was looked at.
     checkpoint: Checkpoint,
     written: Written,
 }
 
-/// How far checkpoints have come, from the log's index.
+/// What the log's index says of the log, and how far checkpoints have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Checkpoint {
     /// Of the log at hand.
     salt: [u8; 8],
+    /// Committed pages in the log, and how long one of them is.
+    frames: u32,
+    page: u16,
     done: u32,
     begun: u32,
 }
@@ -73,6 +81,14 @@ enum Fate {
     Replaced,
     /// Only the way to it: what belongs together lies together.
     Elsewhere,
+}
+
+/// What is found under a file's name.
+#[derive(Clone, Copy)]
+enum Whereabouts {
+    There,
+    Absent,
+    Another,
 }
 
 impl FileWatch {
@@ -95,7 +111,10 @@ impl FileWatch {
         let failed = |error| self.cannot_be_looked_at(&error);
         let index_path = beside(&self.file, INDEX);
         let index = FileId::at(&index_path).map_err(failed)?;
-        let log = FileId::at(&beside(&self.file, LOG)).map_err(failed)?;
+        let log_path = beside(&self.file, LOG);
+        let log = FileId::at(&log_path).map_err(failed)?;
+        // SQLite locks the index and the database, never the log.
+        let open_log = File::open(&log_path).map_err(failed)?;
         let mut seen = self.seen();
         let open_index = match seen.take() {
             Some(seen) if seen.index == index => seen.open_index,
@@ -105,7 +124,9 @@ impl FileWatch {
         let checkpoint = Checkpoint::read(&open_index).map_err(failed)?;
         let found = fs::metadata(&self.file).map_err(failed)?;
         let written = Written::of(&found);
-        *seen = Some(Seen { is_open: true, database, log, index, open_index, checkpoint, written });
+        let is_open = true;
+        *seen =
+            Some(Seen { is_open, database, log, index, open_index, open_log, checkpoint, written });
         if FileId::of(&found) == database {
             Ok(())
         } else {
@@ -157,29 +178,45 @@ impl FileWatch {
         if !seen.is_open {
             return Ok(None);
         }
-        for (ending, id) in [(INDEX, seen.index), (LOG, seen.log)] {
-            match FileId::at(&beside(&self.file, ending)) {
-                Ok(found) if found == id => {}
-                Err(error) if is_absent(error.kind()) && ending == LOG => {
-                    return Ok(Some((Fate::LogDeleted, format!("has lost its {ending}"))));
-                }
-                Err(error) if !is_absent(error.kind()) => {
-                    return Err(self.cannot_be_looked_at(&error));
-                }
-                Ok(_) | Err(_) => {
-                    return Ok(Some((Fate::Elsewhere, format!("has lost its {ending}"))));
-                }
+        let lost = |ending| format!("has lost its {ending}");
+        match (self.whereabouts(INDEX, seen.index)?, self.whereabouts(LOG, seen.log)?) {
+            (Whereabouts::There, Whereabouts::There) => {}
+            (Whereabouts::There | Whereabouts::Absent, Whereabouts::Absent) => {
+                return Ok(Some((Fate::LogDeleted, lost(LOG))));
+            }
+            (
+                Whereabouts::There | Whereabouts::Absent | Whereabouts::Another,
+                Whereabouts::Another,
+            ) => {
+                return Ok(Some((Fate::Elsewhere, lost(LOG))));
+            }
+            (Whereabouts::Absent | Whereabouts::Another, _) => {
+                return Ok(Some((Fate::Elsewhere, lost(INDEX))));
             }
         }
         let written = Written::of(&found);
         let after =
             Checkpoint::read(&seen.open_index).map_err(|error| self.cannot_be_looked_at(&error))?;
-        let by_sqlite = seen.checkpoint != after || seen.checkpoint.is_under_way();
+        let has_log = checkpoint.is_of(&seen.open_log).map_err(|e| self.cannot_be_looked_at(&e))?;
+        if !has_log && checkpoint == after {
+            let words = format!("has a {LOG} that was cut or written over by another program");
+            return Ok(Some((Fate::Elsewhere, words)));
+        }
+        let by_sqlite = !seen.checkpoint.is_as_far_as(after) || seen.checkpoint.is_under_way();
         if written != seen.written && !by_sqlite {
             return Ok(Some((Fate::WrittenOver, "was written over by another program".into())));
         }
         (seen.checkpoint, seen.written) = (checkpoint, written);
         Ok(None)
+    }
+
+    fn whereabouts(&self, ending: &str, id: FileId) -> Result<Whereabouts> {
+        match FileId::at(&beside(&self.file, ending)) {
+            Ok(found) if found == id => Ok(Whereabouts::There),
+            Ok(_) => Ok(Whereabouts::Another),
+            Err(error) if is_absent(error.kind()) => Ok(Whereabouts::Absent),
+            Err(error) => Err(self.cannot_be_looked_at(&error)),
+        }
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, Option<Seen>> {
@@ -236,7 +273,30 @@ impl Checkpoint {
         }
         let number = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
         let salt = bytes[32..40].try_into().expect("8 bytes");
-        Ok(Self { salt, done: number(96), begun: number(128) })
+        let page = u16::from_ne_bytes(bytes[14..16].try_into().expect("2 bytes"));
+        Ok(Self { salt, frames: number(16), page, done: number(96), begun: number(128) })
+    }
+
+    /// Whether no checkpoint has gone on since. What was committed to the log is none.
+    fn is_as_far_as(self, other: Self) -> bool {
+        (self.salt, self.done, self.begun) == (other.salt, other.done, other.begun)
+    }
+
+    /// Whether that is the log that the index speaks of, with all its pages. One without a page is not
+    /// begun yet.
+    fn is_of(self, log: &File) -> IoResult<bool> {
+        if self.frames == 0 {
+            return Ok(true);
+        }
+        // A page of 65,536 bytes does not fit the field (sqlite.org/walformat.html).
+        let page = if self.page == 1 { 65_536 } else { u64::from(self.page) };
+        let bytes = LOG_HEADER + u64::from(self.frames) * (page + FRAME_HEADER);
+        if log.metadata()?.len() < bytes {
+            return Ok(false);
+        }
+        let mut salt = [0; 8];
+        log.read_exact_at(&mut salt, 16)?;
+        Ok(salt == self.salt)
     }
 }
 

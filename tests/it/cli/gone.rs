@@ -16,7 +16,7 @@ fn program() -> Program {
 /// What befalls the database's file while a daemon works on it; the folder and a copy of it from before.
 type Deed = fn(&Program, &Path);
 
-const DEEDS: [(&str, Deed); 8] = [
+const DEEDS: [(&str, Deed); 11] = [
     ("deleted", |program, _| fs::remove_file(program.path("surveyd.db")).unwrap()),
     ("moved away", |program, _| {
         fs::rename(program.path("surveyd.db"), program.path("away")).unwrap();
@@ -34,6 +34,18 @@ const DEEDS: [(&str, Deed); 8] = [
     }),
     ("without its log", |program, _| fs::remove_file(program.path("surveyd.db-wal")).unwrap()),
     ("without its index", |program, _| fs::remove_file(program.path("surveyd.db-shm")).unwrap()),
+    ("without its log and its index", |program, _| {
+        fs::remove_file(program.path("surveyd.db-wal")).unwrap();
+        fs::remove_file(program.path("surveyd.db-shm")).unwrap();
+    }),
+    ("its log cut", |program, _| {
+        let file = fs::OpenOptions::new().write(true).open(program.path("surveyd.db-wal")).unwrap();
+        file.set_len(0).unwrap();
+    }),
+    ("its log written over", |program, _| {
+        let bytes = fs::metadata(program.path("surveyd.db-wal")).unwrap().len();
+        fs::write(program.path("surveyd.db-wal"), vec![0; bytes as usize]).unwrap();
+    }),
     ("made a link", |program, copy| {
         fs::rename(program.path("surveyd.db"), program.path("away")).unwrap();
         symlink(copy, program.path("surveyd.db")).unwrap();
@@ -77,15 +89,23 @@ async fn post(running: &Running, number: u64) -> Option<u16> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_that_lost_its_name_is_still_written_to_the_database() {
-    let program = program();
-    let mut running = program.start().await;
-    for number in 0..20 {
-        assert_eq!(post(&running, number).await, Some(202));
+    for lost in [&["surveyd.db-wal"][..], &["surveyd.db-wal", "surveyd.db-shm"]] {
+        let program = program();
+        let mut running = program.start().await;
+        for number in 0..20 {
+            assert_eq!(post(&running, number).await, Some(202));
+        }
+        for name in lost {
+            fs::remove_file(program.path(name)).unwrap();
+        }
+        assert_eq!(running.ended().await.code(), Some(74), "{}", running.log());
+        let listed = program.run(&["surveys", "list", "--json"]).json();
+        assert_eq!(
+            listed.as_array().unwrap().len(),
+            20,
+            "what was acknowledged is there: {lost:?}"
+        );
     }
-    fs::remove_file(program.path("surveyd.db-wal")).unwrap();
-    assert_eq!(running.ended().await.code(), Some(74), "{}", running.log());
-    let listed = program.run(&["surveys", "list", "--json"]).json();
-    assert_eq!(listed.as_array().unwrap().len(), 20, "what was acknowledged is there");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
