@@ -1,6 +1,7 @@
 //! The daemon and its database: opened when the server is back, compared with this daemon's own
 //! mark, and what an operator is told of both.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -131,17 +132,23 @@ pub async fn compare(store: &Store, names: &Names, clock: &Clock) -> Result<(), 
     }
     if let Some(doubt) = compared.doubt {
         let is_empty = !store.knows_prompts().await?;
-        tell(doubt, is_empty, names.events_horizon);
+        tell(doubt, is_empty, compared.beside.as_deref(), names.events_horizon);
     }
     Ok(())
 }
 
-fn tell(doubt: Doubt, is_empty: bool, events_horizon: Duration) {
+fn tell(doubt: Doubt, is_empty: bool, beside: Option<&Path>, events_horizon: Duration) {
     let what = doubt.words();
-    let lost = match (doubt, is_empty) {
-        (Doubt::Unknown, _) | (_, false) => "",
-        (_, true) => {
-            ". It knows of no prompt: if it was lost, `surveyd rebuild` has back what X knows of them"
+    let lost = match (doubt, is_empty, beside) {
+        (_, _, Some(mark)) => format!(
+            ". The mark of the one before is {}: where that was another business, delete it",
+            mark.display()
+        ),
+        (Doubt::Unknown, _, None) | (_, false, None) => String::new(),
+        (_, true, None) => {
+            ". It knows of no prompt: if it was lost, `surveyd rebuild` brings back \
+             what X knows of them"
+                .into()
         }
     };
     warn!(

@@ -4,7 +4,8 @@
 //!
 //! Beside a SQLite file lies one mark, `surveyd.db.sends`. On PostgreSQL each daemon locks a mark of
 //! its own in the state folder: `postgres.sends`, or `postgres-2.sends` where a second daemon shares
-//! the folder.
+//! the folder. A mark stays when `store.url` is changed: by it a daemon without a mark of its new database knows
+//! that it has sent by another one.
 //!
 //! Every line has a fixed width, and the whole is shorter than a disk's sector: it is written in
 //! place, and a power cut leaves the old text or the new.
@@ -70,6 +71,21 @@ impl MarkFile {
             "{SHARED_BY_MAX} daemons use the state folder {}: give this one another",
             location.folder().display()
         )))
+    }
+
+    /// What other marks in the state folder say, of databases that sends were begun on.
+    pub fn others(&self, location: &Location) -> Vec<(PathBuf, Named)> {
+        let Ok(entries) = std::fs::read_dir(location.folder()) else { return Vec::new() };
+        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+        let is_other = |path: &PathBuf| {
+            path.extension().is_some_and(|ending| ending == "sends")
+                && path.file_name() != self.path.file_name()
+        };
+        let said = |path: PathBuf| {
+            let mark = parse(&std::fs::read_to_string(&path).ok()?)?;
+            Some((path, mark.daemon.filter(|_| mark.sends > 0)?))
+        };
+        paths.filter(is_other).filter_map(said).collect()
     }
 
     /// `None` where another daemon has locked it.

@@ -5,11 +5,13 @@
 //! they do not agree, the database may have lost prompts that went out: all sends are held until
 //! X's events have been read past that moment ([`super::Hold`]).
 //!
-//! A daemon without a mark cannot know. It trusts a database on which no daemon has worked yet. It
+//! A daemon without a mark cannot know. It trusts a database on which no daemon has worked yet, unless a mark
+//! of another database lies in its folder: then `store.url` was changed, and that one knows what was sent. It
 //! also trusts one on which another daemon works at that moment, whose mark agrees: that daemon
 //! holds an advisory lock, which no copy of a database contains. Else it holds its sends; the next
 //! daemon whose mark agrees lifts that hold.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
@@ -71,6 +73,8 @@ impl Doubt {
 pub struct Compared {
     /// Why all sends are held from now on.
     pub doubt: Option<Doubt>,
+    /// The mark of another database, from before `store.url` was changed, where that is why.
+    pub beside: Option<PathBuf>,
     /// Accounts whose hold has been lifted: this daemon's mark knows the database.
     pub lifted: Vec<String>,
 }
@@ -334,19 +338,23 @@ impl Store {
     /// of `accounts` and of all others that the database knows.
     pub async fn compare(&self, accounts: Vec<String>, now: Millis) -> Result<Compared> {
         let location = self.location.clone();
-        {
+        let others = {
             let mut known = self.standing.known();
-            match &mut known.mark {
-                Some(mark) => drop(mark.read()?),
-                none => *none = Some(MarkFile::claim(&location)?),
+            let mark = match &mut known.mark {
+                Some(mark) => mark,
+                none => none.insert(MarkFile::claim(&location)?),
+            };
+            match mark.read()? {
+                Some(_) => Vec::new(),
+                None => mark.others(&location),
             }
-        }
+        };
         let standing = self.standing.clone();
         let compared = self
             .writer
             .run(move |connection| {
                 Box::pin(async move {
-                    compare(connection, location.engine, &standing, accounts, now).await
+                    compare(connection, location.engine, &standing, others, accounts, now).await
                 })
             })
             .await?;
@@ -381,6 +389,7 @@ async fn compare(
     connection: &mut AnyConnection,
     engine: Engine,
     standing: &Standing,
+    others: Vec<(PathBuf, Named)>,
     accounts: Vec<String>,
     now: Millis,
 ) -> Result<Done> {
@@ -395,7 +404,10 @@ async fn compare(
     let named = mark.as_ref().and_then(|mark| mark.daemon.as_ref());
     let daemon_id = named.map(|named| named.daemon_id.clone()).unwrap_or_default();
     let found = find(connection, engine, identity, &daemon_id).await?;
-    let doubt = judge(mark.as_ref(), &found);
+    let is_of_another =
+        |(_, named): &(PathBuf, Named)| named.identity.database_id != found.identity.database_id;
+    let beside = others.into_iter().find(is_of_another).map(|(path, _)| path);
+    let doubt = judge(mark.as_ref(), &found).or(beside.is_some().then_some(Doubt::Other));
     let daemon_id = match daemon_id.is_empty() {
         true => uuid::Uuid::now_v7().simple().to_string(),
         false => daemon_id,
@@ -405,7 +417,7 @@ async fn compare(
     let sends = counted.max(marked.map_or(0, |mark| mark.sends));
     let is_doubting =
         doubt.is_some() || (found.held > 0 && found.own.is_some_and(|own| own.is_doubting));
-    let mut compared = Compared { doubt, lifted: Vec::new() };
+    let mut compared = Compared { doubt, beside, lifted: Vec::new() };
     if let Some(doubt) = doubt {
         hold(connection, doubt, accounts, now).await?;
     } else if is_doubting {

@@ -125,6 +125,33 @@ async fn another_database_beside_a_mark_is_held() {
 }
 
 #[tokio::test]
+async fn a_new_database_in_the_place_of_one_that_was_sent_by_is_held() {
+    let database = Database::sqlite();
+    let bench = Bench { store: database.open().await, database };
+    assert_eq!(bench.doubt(START).await, None);
+    bench.prompt("c-1", "7").await;
+    let folder = bench.database.folder();
+    let mut others = vec![Location::parse("sqlite:other.db", folder).unwrap()];
+    let server = Database::postgres().await;
+    others.extend(server.as_ref().map(|server| server.seen_from(folder)));
+    for location in others {
+        let store = Store::open(&location).await.unwrap();
+        let held = compared(&store, DUE).await;
+        assert_eq!(held.doubt, Some(Doubt::Other), "{location:?}");
+        assert!(held.beside.unwrap().ends_with("surveyd.db.sends"));
+        assert!(store.progress(ACCOUNT).await.unwrap().restored_at.is_some());
+        store.close().await;
+        let store = Store::open(&location).await.unwrap();
+        assert_eq!(
+            compared(&store, DUE).await,
+            Compared::default(),
+            "it has a mark of its own now"
+        );
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_mark_of_a_count_alone_is_taken_over() {
     let database = Database::sqlite();
     let bench = Bench { store: database.open().await, database };
@@ -186,7 +213,7 @@ async fn a_daemon_without_a_mark_trusts_what_another_at_work_trusts() {
 
     let bench = Bench { store: database.open().await, database };
     let lifted = bench.compared(DUE).await;
-    assert_eq!(lifted, Compared { doubt: None, lifted: vec![ACCOUNT.into()] });
+    assert_eq!(lifted, Compared { lifted: vec![ACCOUNT.into()], ..Compared::default() });
     assert!(!bench.is_held().await, "the mark of the first one knows the database");
     other.close().await;
 }
