@@ -76,17 +76,19 @@ impl Intake {
         Millis(now.0.saturating_add(apart))
     }
 
-    /// Reads what a source says as of now by our clock, and, where that refuses it and X's clock is
-    /// ahead, as of X's: what lies ahead of ours alone may have happened.
+    /// Reads what a source says as of now by our clock, and, where that refuses it and X's clock stands
+    /// elsewhere, as of X's: what lies ahead of ours alone may have happened, and what is too old by ours
+    /// alone was sent just now.
     pub fn by_either_clock<T, E>(
         &self,
         now: Millis,
         read: impl Fn(Millis) -> std::result::Result<T, E>,
     ) -> std::result::Result<T, E> {
-        let ahead = self.x_clock.as_ref().map_or(0, |x| x.latest(now));
-        read(now).or_else(|faults| match ahead > 0 {
-            true => read(Millis(now.0.saturating_add(ahead))).map_err(|_| faults),
-            false => Err(faults),
+        let apart = self.x_clock.as_ref().map_or([0, 0], |x| [x.latest(now), x.earliest(now)]);
+        read(now).or_else(|faults| {
+            let apart = apart.into_iter().filter(|apart| *apart != 0);
+            let by_x = apart.map(|apart| read(Millis(now.0.saturating_add(apart))));
+            by_x.filter_map(Result::ok).next().ok_or(faults)
         })
     }
 

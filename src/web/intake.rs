@@ -124,9 +124,8 @@ async fn read(
     if let Some(word) = challenge.and_then(header) {
         return Ok(Asked::Challenge(word.to_owned()));
     }
-    source
-        .verifier
-        .verify(&every, &body, now)
+    live.intake
+        .by_either_clock(now, |now| source.verifier.verify(&every, &body, now))
         .map_err(|why| refuse(StatusCode::UNAUTHORIZED, why.to_string()))?;
     if let Err(seconds) = source.rate.take(now) {
         let detail = "this source has sent more than its rate_limit";
