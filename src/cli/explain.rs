@@ -10,6 +10,7 @@ use crate::domain::budget::Call;
 use crate::domain::id::UserId;
 use crate::domain::policy::DAY;
 use crate::domain::survey::State;
+use crate::output::outln;
 use crate::store::{Listing, ResultRow, Store};
 
 #[derive(Args)]
@@ -83,7 +84,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
     }
     for (index, survey) in explained.into_iter().enumerate() {
         if index > 0 {
-            println!();
+            outln!()?;
         }
         print(survey)?;
     }
@@ -101,7 +102,7 @@ fn print(survey: Explained) -> anyhow::Result<()> {
         survey.account,
         survey.user_id.as_deref().unwrap_or("unknown")
     );
-    println!("{}", table::printable(&about));
+    outln!("{}", table::printable(&about))?;
     let rows: Vec<Vec<String>> = survey
         .decisions
         .into_iter()
@@ -109,7 +110,7 @@ fn print(survey: Explained) -> anyhow::Result<()> {
         .collect();
     table::print(&["at", "state", "decided"], &rows)?;
     for waits in &survey.account_waits {
-        println!("{}", table::printable(waits));
+        outln!("{}", table::printable(waits))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Context, print_json, table, usage};
 use crate::domain::id::UserId;
+use crate::output::note;
 use crate::report::opt_outs::{self, Line};
 use crate::store::OptOut;
 
@@ -89,7 +90,7 @@ async fn add(add: Add, context: &Context) -> anyhow::Result<()> {
     let count = people.len();
     store.opt_out(people.into_iter().map(out).collect()).await?;
     store.close().await;
-    eprintln!("opted out: {count}");
+    note!("opted out: {count}");
     Ok(())
 }
 
@@ -178,6 +179,6 @@ async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
     let count = people.len();
     store.opt_out(people).await?;
     store.close().await;
-    eprintln!("opted out: {count}");
+    note!("opted out: {count}");
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Plain tables for people: columns as wide as their widest cell.
 
-use std::io::{self, Write};
+use std::io;
+
+use crate::output::out;
 
 /// Writes a table to standard output.
 pub fn print(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    io::stdout().lock().write_all(aligned(head, rows, |_| false).as_bytes())
+    out!("{}", aligned(head, rows, |_| false))
 }
 
 /// A table whose columns behind the first hold numbers.
