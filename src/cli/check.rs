@@ -10,6 +10,7 @@ use super::{EXIT_CONFIG, is_unread, print_json};
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Warning};
 use crate::daemon::{spools, state_folder};
+use crate::domain::plain_text::printable;
 use crate::output::{note, out, outln};
 use crate::store::{self, Location};
 use crate::{desk, x};
@@ -74,7 +75,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         config.source_count()
     );
     for answer in &answers {
-        text += &format!("accounts.{}: {}\n", answer.account, answer.told);
+        text += &format!("accounts.{}: {}\n", answer.account, printable(&answer.told));
     }
     ended(out!("{text}").map_err(anyhow::Error::from), code)
 }

@@ -8,6 +8,7 @@ use super::decisions::{Entry, entries};
 use super::{Context, print_json, table};
 use crate::domain::budget::Call;
 use crate::domain::id::UserId;
+use crate::domain::plain_text::printable;
 use crate::domain::policy::DAY;
 use crate::domain::survey::State;
 use crate::output::outln;
@@ -76,7 +77,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
     }
     store.close().await;
     if explained.is_empty() {
-        let conversation = table::printable(&explain.conversation);
+        let conversation = printable(&explain.conversation);
         bail!("no close of conversation {conversation} is on record");
     }
     if explain.json {
@@ -102,7 +103,7 @@ fn print(survey: Explained) -> anyhow::Result<()> {
         survey.account,
         survey.user_id.as_deref().unwrap_or("unknown")
     );
-    outln!("{}", table::printable(&about))?;
+    outln!("{}", printable(&about))?;
     let rows: Vec<Vec<String>> = survey
         .decisions
         .into_iter()
@@ -110,7 +111,7 @@ fn print(survey: Explained) -> anyhow::Result<()> {
         .collect();
     table::print(&["at", "state", "decided"], &rows)?;
     for waits in &survey.account_waits {
-        outln!("{}", table::printable(waits))?;
+        outln!("{}", printable(waits))?;
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ use futures_util::future::LocalBoxFuture;
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Faults};
 use crate::daemon::{self, Signals, Start};
+use crate::domain::plain_text::printable;
 use crate::output::{self, Results, note};
 use crate::store::{self, Location, Store};
 use crate::{demo, logging};
@@ -207,7 +208,9 @@ fn failed(error: &anyhow::Error) -> ExitCode {
         note!("{faults}");
         return ExitCode::from(EXIT_CONFIG);
     }
-    note!("surveyd: {error:#}");
+    let text = format!("{error:#}");
+    let lines: Vec<String> = text.lines().map(printable).collect();
+    note!("surveyd: {}", lines.join("\n"));
     if error.is::<Usage>() {
         return ExitCode::from(EXIT_USAGE);
     }

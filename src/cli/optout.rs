@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{Context, print_json, table, usage};
 use crate::domain::id::UserId;
+use crate::domain::plain_text::printable;
 use crate::output::note;
 use crate::report::opt_outs::{self, Line};
 use crate::store::OptOut;
@@ -162,11 +163,10 @@ async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
         faults.sort();
         let more = faults.len().saturating_sub(FAULTS_MAX);
         let told = faults.iter().take(FAULTS_MAX);
-        let told = told.map(|(number, fault)| format!("line {number}: {fault}"));
+        let told = told.map(|(number, fault)| printable(&format!("line {number}: {fault}")));
         let left_out = (more > 0).then(|| format!("and {more} more"));
         let faults: Vec<String> = told.chain(left_out).collect();
-        let faults = table::printable(&faults.join("\u{2028}")).replace('\u{2028}', "\n  ");
-        bail!("{name}: nothing is imported\n  {faults}");
+        bail!("{name}: nothing is imported\n  {}", faults.join("\n  "));
     }
     let at = context.clock.now();
     let people = read.lines.into_iter().map(|line| OptOut {

@@ -11,6 +11,7 @@ use crate::config::{
     Algorithm, Config, MessageStream, Source, SourceKind, Spool, Watched, X_SIGNATURE,
 };
 use crate::domain::mapping::FieldName;
+use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
 use crate::output::outln;
 use crate::watcher::mapped::{self, Heard, Line};
@@ -325,7 +326,7 @@ fn print(outcome: &Outcome) -> anyhow::Result<()> {
         ("event id", outcome.event_id.clone().unwrap_or_default()),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-        outln!("{name:<10} {}", table::printable(value))?;
+        outln!("{name:<10} {}", printable(value))?;
     }
     if !outcome.fields.is_empty() {
         outln!()?;

@@ -9,6 +9,7 @@ use super::{Context, print_json, table, usage};
 use crate::daemon::wake_running;
 use crate::domain::feedback::{Feedback, Given};
 use crate::domain::id::{SurveyId, UserId};
+use crate::domain::plain_text::printable;
 use crate::domain::policy;
 use crate::domain::survey::{Reason, State, Survey};
 use crate::domain::time::Millis;
@@ -196,10 +197,10 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
         ("kept aside", shown.aside.iter().map(Aside::words).collect::<Vec<_>>().join("; ")),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-        outln!("{name:<13} {}", table::printable(value))?;
+        outln!("{name:<13} {}", printable(value))?;
     }
     if row.survey.state == State::Suppressed(Reason::NoXId) {
-        let source = table::printable(&row.survey.source);
+        let source = printable(&row.survey.source);
         outln!(
             "\nThe help desk did not tell who this person is at X. Save one of its payloads and see \
              what is missing:\n  surveyd sources test {source} FILE"

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::domain::plain_text::printable;
 use crate::output::out;
 
 /// Writes a table to standard output.
@@ -40,9 +41,4 @@ fn aligned(head: &[&str], rows: &[Vec<String>], is_number: impl Fn(usize) -> boo
         line(row.iter().map(String::as_str).collect());
     }
     table
-}
-
-/// Text from outside must not steer the terminal.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }

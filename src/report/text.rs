@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use self::table::{Align, Table, wrap};
 use super::period;
+use crate::domain::plain_text::printable;
 use crate::domain::{
     summary::{By, Estimate, Group, Hidden, Report},
     survey_type::SurveyType,
@@ -145,12 +146,7 @@ fn length_in_words(seconds: f64) -> String {
 
 /// The group's key, safe to print.
 fn name(group: &Group) -> String {
-    let is_harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let key = group.key.as_deref().unwrap_or("(none)");
-    key.chars().map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    printable(group.key.as_deref().unwrap_or("(none)"))
 }
 
 /// What the table's marks mean, and the closes that were not asked about.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::table;
+use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
 use crate::output::{note, out, outln};
 use crate::rebuild::{Fault, Rebuilt};
@@ -115,7 +116,7 @@ impl Shown {
     pub fn print(&self) -> anyhow::Result<()> {
         for account in &self.accounts {
             if let Some(failed) = &account.failed {
-                note!("account {}: {failed}", account.account);
+                note!("account {}: {}", account.account, printable(failed));
             }
         }
         let mut rows = Vec::new();

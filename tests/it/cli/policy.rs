@@ -148,3 +148,24 @@ fn a_check_warns_and_is_content() {
     assert!(checked.stderr.starts_with("warning: accounts.acme.survey.message: says \"tap\""));
     assert!(checked.stdout.contains(": no fault (accounts: 1"), "{}", checked.stdout);
 }
+
+#[test]
+fn no_character_of_a_notice_turns_the_direction_of_what_is_shown() {
+    let program = program();
+    let id = close(&program, "c-1\u{202E}", &["--team", "a\u{2066}b"])["survey_id"].clone();
+    let report = ["report", "--from", "2026-01-01", "--to", "2999-12-31", "--by", "team"];
+    for command in [
+        &["surveys", "list"][..],
+        &["surveys", "show", id.as_str().unwrap()],
+        &["explain", "c-1\u{202E}"],
+        &report,
+        &["simulate"],
+    ] {
+        let shown = program.run(command);
+        assert_eq!(shown.code, 0, "{command:?}: {}", shown.stderr);
+        let is_odd = |letter| matches!(letter, '\u{202E}' | '\u{2066}');
+        assert!(!shown.stdout.contains(is_odd), "{command:?}: {}", shown.stdout);
+    }
+    let unknown = program.run(&["explain", "c-2\u{202E}"]).stderr;
+    assert_eq!(unknown, "surveyd: no close of conversation c-2\u{FFFD} is on record\n");
+}
