@@ -21,13 +21,14 @@ const WIDTH: usize = 100;
 /// The report as text, with a line end.
 pub fn render(report: &Report) -> String {
     let mut text = format!("Results{}, {}\n", by_what(report.by), period::in_words(report.period));
-    text.push_str(if report.groups.is_empty() {
-        "Nothing was closed and nobody was prompted in this time.\n"
-    } else {
-        "Closes count when they were closed, all else with the prompts that were sent in this time;\n\
-         median is the time from a prompt to its score.\n"
-    });
-    if report.tests > 0 {
+    match report.groups.is_empty() {
+        true => text.push_str(&of_nothing(report)),
+        false => text.push_str(
+            "Closes count when they were closed, all else with the prompts that were sent in this time;\n\
+             median is the time from a prompt to its score.\n",
+        ),
+    }
+    if report.tests > 0 && !report.groups.is_empty() {
         let prompts = if report.tests == 1 { "prompt was" } else { "prompts were" };
         let _ =
             writeln!(text, "{} {prompts} sent as a test and left out (test = true).", report.tests);
@@ -39,6 +40,28 @@ pub fn render(report: &Report) -> String {
         }
     }
     text
+}
+
+/// Of a time without results: what there was is left out, or there was nothing.
+fn of_nothing(report: &Report) -> String {
+    match (report.tests, report.test_closes) {
+        (0, 0) => "Nothing was closed and nobody was prompted in this time.\n".to_owned(),
+        (0, 1) => {
+            "Nobody was prompted in this time; the one close is of a test (test = true) and left out.\n"
+                .to_owned()
+        }
+        (0, closes) => format!(
+            "Nobody was prompted in this time; all {closes} closes are of tests (test = true) and left \
+             out.\n"
+        ),
+        (1, _) => "The one prompt of this time was a test (test = true) and is left out;\n\
+                   `surveyd export` has it.\n"
+            .to_owned(),
+        (tests, _) => format!(
+            "All {tests} prompts of this time were tests (test = true) and are left out;\n\
+             `surveyd export` has them.\n"
+        ),
+    }
 }
 
 fn by_what(by: By) -> String {
