@@ -328,3 +328,34 @@ async fn a_signal_before_it_is_ready_ends_it_in_order_or_waits() {
     running.signal("TERM");
     assert_eq!(running.ended().await.code(), Some(0));
 }
+
+#[test]
+fn commands_that_ask_nobody_need_no_secrets() {
+    let program = program();
+    assert_eq!(program.run(&["migrate"]).code, 0);
+    for name in ["consumer-secret", "access-token-secret", "desk-secret"] {
+        fs::remove_file(program.path(name)).unwrap();
+    }
+    let id = program.run(&close("acme")).json()["survey_id"].as_str().unwrap().to_owned();
+    for arguments in [
+        &["status"][..],
+        &["surveys", "list"],
+        &["surveys", "cancel", &id],
+        &["explain", "c-1"],
+        &["simulate"],
+        &["optout", "list"],
+        &["report", "--from", "2026-01-01", "--to", "2999-12-31"],
+        &["export", "--format", "csv"],
+        &["migrate"],
+    ] {
+        let ended = program.run(arguments);
+        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.stderr);
+    }
+    for arguments in [&["run"][..], &["check"], &["sources", "list"]] {
+        let ended = program.run(arguments);
+        assert_eq!(ended.code, 78, "{arguments:?}: {}", ended.stderr);
+        let said = ended.stdout + &ended.stderr;
+        let words = "desk-secret is neither in $CREDENTIALS_DIRECTORY (not set) nor in ";
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
+}
