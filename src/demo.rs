@@ -23,6 +23,7 @@ use crate::config::{self, Environment};
 use crate::daemon::{Daemon, Signals, Start};
 use crate::domain::summary::{By, Period, summarize};
 use crate::domain::time::Millis;
+use crate::output::{note, outln};
 use crate::report;
 use crate::sandbox::{Sandbox, SandboxAccount, SandboxConfig, World};
 use crate::store::ResultsQuery;
@@ -65,7 +66,7 @@ async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
         clock: Clock::System,
     })
     .await?;
-    eprintln!(
+    note!(
         "{} conversations close; surveyd asks their people through a simulated X.\n",
         demo.conversations
     );
@@ -85,10 +86,10 @@ async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
     let period = Period { from: started_at, to: now };
     // Who has not answered by now will not: the sandbox has no more answers planned.
     let summary = summarize(facts, period, By::Nothing, now, Duration::ZERO, 5);
-    println!("{}", report::text::render(&summary));
+    outln!("{}", report::text::render(&summary))?;
     daemon.stop().await;
     sandbox.stop().await;
-    println!("{NEXT}");
+    outln!("{NEXT}")?;
     Ok(())
 }
 

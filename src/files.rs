@@ -102,8 +102,9 @@ fn folder_of(path: &Path) -> PathBuf {
 }
 
 /// Why we may not read and write what stands at `path`, where that is a matter of its owner and mode;
-/// with the line to type.
-pub fn denied(path: &Path) -> Option<String> {
+/// with the line to type. Where `path` is a file, that line is for all whose names begin as that of
+/// `file` does: whoever made one has made the others.
+pub fn denied(path: &Path, file: &Path) -> Option<String> {
     let found = fs::metadata(path).ok()?;
     let us = Us::ask()?;
     if us.may_use(&found) {
@@ -114,7 +115,11 @@ pub fn denied(path: &Path) -> Option<String> {
         false => fs::metadata(folder_of(path)).ok()?.uid(),
     };
     let (shown, owner, me) = (path.display(), user(found.uid()), user(us.user));
-    let give = format!("chown {}: {shown}", name(home).unwrap_or_else(|| home.to_string()));
+    let all = match found.is_dir() {
+        true => shown.to_string(),
+        false => format!("{}*", file.display()),
+    };
+    let give = format!("chown {}: {all}", name(home).unwrap_or_else(|| home.to_string()));
     let remedy = if home == us.user {
         give
     } else if found.uid() == home {

@@ -35,6 +35,9 @@
 //! What stands where, in one sentence each, is said at the top of every module; what is
 //! deliberately absent, too. ARCHITECTURE.md walks through one close and one answer.
 
+// A failed write must end a command, and never panic: `output` is for that.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
 /// The rules, pure.
 pub mod domain;
 
@@ -76,6 +79,8 @@ pub mod stop;
 /// The alarm of a waiting loop.
 pub mod wake;
 
+/// What commands say.
+mod output;
 /// The command line.
 pub mod cli;
 /// A simulated X.

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 
-use super::{EXIT_CONFIG, print_json};
+use super::{EXIT_CONFIG, is_unread, print_json};
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Warning};
 use crate::daemon::{spools, state_folder};
+use crate::domain::plain_text::printable;
+use crate::output::{note, out, outln};
 use crate::store::{self, Location};
 use crate::{desk, x};
 
@@ -36,14 +38,14 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     let config = config.and_then(|config| spools::check(&config, file, &folder).map(|()| config));
     let config = match config {
         Ok(config) => config,
-        Err(faults) if check.json => {
-            print_json(&serde_json::json!({ "faults": faults, "warnings": [], "accounts": [] }))?;
-            return Ok(ExitCode::from(EXIT_CONFIG));
-        }
         Err(faults) => {
-            print!("{faults}");
-            println!();
-            return Ok(ExitCode::from(EXIT_CONFIG));
+            let printed = match check.json {
+                true => print_json(&serde_json::json!({
+                    "faults": faults, "warnings": [], "accounts": []
+                })),
+                false => outln!("{faults}").map_err(anyhow::Error::from),
+            };
+            return ended(printed, ExitCode::from(EXIT_CONFIG));
         }
     };
     let mut warnings = config::warnings(&config);
@@ -58,25 +60,32 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     }
     let answers = if check.online { ask(&config).await? } else { Vec::new() };
     let all_work = answers.iter().all(|answer| answer.works);
+    let code = if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if check.json {
-        print_json(&serde_json::json!({
-            "faults": [], "warnings": warnings, "accounts": answers
-        }))?;
-    } else {
-        for warning in &warnings {
-            eprintln!("warning: {warning}");
-        }
-        println!(
-            "{}: no fault (accounts: {}, sources: {})",
-            file.display(),
-            config.accounts.len(),
-            config.source_count()
-        );
-        for answer in &answers {
-            println!("accounts.{}: {}", answer.account, answer.told);
-        }
+        let all = serde_json::json!({ "faults": [], "warnings": warnings, "accounts": answers });
+        return ended(print_json(&all), code);
     }
-    Ok(if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    for warning in &warnings {
+        note!("warning: {warning}");
+    }
+    let mut text = format!(
+        "{}: no fault (accounts: {}, sources: {})\n",
+        file.display(),
+        config.accounts.len(),
+        config.source_count()
+    );
+    for answer in &answers {
+        text += &format!("accounts.{}: {}\n", answer.account, printable(&answer.told));
+    }
+    ended(out!("{text}").map_err(anyhow::Error::from), code)
+}
+
+/// What has been found decides on the exit code, also where nobody reads it to the end.
+fn ended(printed: anyhow::Result<()>, code: ExitCode) -> anyhow::Result<ExitCode> {
+    match printed {
+        Err(error) if !is_unread(&error) => Err(error),
+        _ => Ok(code),
+    }
 }
 
 /// What a server's settings cannot keep of the promise.

@@ -6,10 +6,14 @@ use serde::Serialize;
 
 use super::decisions::{Entry, entries};
 use super::{Context, print_json, table};
+use crate::config::Account;
 use crate::domain::budget::Call;
 use crate::domain::id::UserId;
+use crate::domain::plain_text::printable;
 use crate::domain::policy::DAY;
 use crate::domain::survey::State;
+use crate::domain::time::Millis;
+use crate::output::outln;
 use crate::store::{Listing, ResultRow, Store};
 
 #[derive(Args)]
@@ -35,7 +39,7 @@ struct Explained {
     closed_at: String,
     due_at: String,
     decisions: Vec<Entry>,
-    /// What keeps it, or all surveys of the account, from being sent now; for one that waits.
+    /// What keeps it, or all surveys of the account, from being sent; for one that waits.
     account_waits: Vec<String>,
 }
 
@@ -75,7 +79,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
     }
     store.close().await;
     if explained.is_empty() {
-        let conversation = table::printable(&explain.conversation);
+        let conversation = printable(&explain.conversation);
         bail!("no close of conversation {conversation} is on record");
     }
     if explain.json {
@@ -83,7 +87,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
     }
     for (index, survey) in explained.into_iter().enumerate() {
         if index > 0 {
-            println!();
+            outln!()?;
         }
         print(survey)?;
     }
@@ -101,7 +105,7 @@ fn print(survey: Explained) -> anyhow::Result<()> {
         survey.account,
         survey.user_id.as_deref().unwrap_or("unknown")
     );
-    println!("{}", table::printable(&about));
+    outln!("{}", printable(&about))?;
     let rows: Vec<Vec<String>> = survey
         .decisions
         .into_iter()
@@ -109,7 +113,7 @@ fn print(survey: Explained) -> anyhow::Result<()> {
         .collect();
     table::print(&["at", "state", "decided"], &rows)?;
     for waits in &survey.account_waits {
-        println!("{}", table::printable(waits));
+        outln!("{}", printable(waits))?;
     }
     Ok(())
 }
@@ -138,7 +142,7 @@ async fn waits(
     }))
 }
 
-/// What all of the account's surveys wait for, where this one is due and waits.
+/// What all of the account's surveys wait for, where this one waits.
 async fn account_waits(
     row: &ResultRow,
     store: &Store,
@@ -147,13 +151,38 @@ async fn account_waits(
     let survey = &row.survey;
     let now = context.clock.now();
     let mut waits = Vec::new();
-    if survey.state != State::Scheduled || survey.due_at > now {
+    if survey.state != State::Scheduled {
         return Ok(waits);
     }
     let name = &survey.account;
     let Some(account) = context.config.account(name) else {
-        return Ok(vec![format!("account {name} is not configured: nothing of it is sent")]);
+        let words = format!("account {name} is not configured: nothing of it is sent");
+        return Ok(if survey.due_at > now { waits } else { vec![words] });
     };
+    if survey.due_at <= now {
+        waits.extend(limits(account, store, now).await?);
+    }
+    let Some(hold) = store.hold(name).await? else { return Ok(waits) };
+    let horizon = context.config.x.events_horizon;
+    if let Some(restored_at) = store.progress(name).await?.restored_at {
+        let (at, words) = (restored_at.rfc3339(), hold.words(horizon));
+        waits.push(format!("account {name} is held since {at}: {words}"));
+    }
+    let chosen = account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice);
+    let expires_at = survey.closed_at.plus(chosen.rules().expire_after);
+    if expires_at < hold.end_at_least(horizon, now) {
+        let at = expires_at.rfc3339();
+        waits.push(format!("it expires at {at}, before that hold can end: it will not be asked"));
+    }
+    if let Some(unfinished) = store.unfinished_rebuild(name).await?.filter(|it| it.makes_surveys) {
+        waits.push(format!("go on with the rebuild: {}", unfinished.command(name)));
+    }
+    Ok(waits)
+}
+
+/// What X allows no more of at this moment, or nothing of at all.
+async fn limits(account: &Account, store: &Store, now: Millis) -> anyhow::Result<Vec<String>> {
+    let (name, mut waits) = (&account.name, Vec::new());
     let status = store.account_status(name, now.minus(DAY)).await?;
     if let Some(paused) = status.paused {
         let since = paused.paused_at.rfc3339();
@@ -171,16 +200,6 @@ async fn account_waits(
                 "X's limit of {endpoint} is reached: account {name} makes no such call until {until}"
             ));
         }
-    }
-    if let Some(restored_at) = store.progress(name).await?.restored_at {
-        let at = restored_at.rfc3339();
-        if let Some(hold) = store.hold(name).await? {
-            let words = hold.words(context.config.x.events_horizon);
-            waits.push(format!("account {name} is held since {at}: {words}"));
-        }
-    }
-    if let Some(unfinished) = store.unfinished_rebuild(name).await?.filter(|it| it.makes_surveys) {
-        waits.push(format!("go on with the rebuild: {}", unfinished.command(name)));
     }
     Ok(waits)
 }

@@ -17,7 +17,7 @@ mod table;
 
 pub use results::facts;
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,6 +29,8 @@ use futures_util::future::LocalBoxFuture;
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Faults};
 use crate::daemon::{self, Signals, Start};
+use crate::domain::plain_text::printable;
+use crate::output::{self, Results, note};
 use crate::store::{self, Location, Store};
 use crate::{demo, logging};
 
@@ -85,6 +87,26 @@ enum Command {
     Migrate,
 }
 
+impl Command {
+    /// Whether it talks with X or checks what a help desk has signed.
+    fn needs_secrets(&self) -> bool {
+        match self {
+            Self::Run | Self::Check(_) | Self::Sources(_) | Self::Rebuild(_) => true,
+            Self::Demo(_)
+            | Self::Sandbox(_)
+            | Self::Enqueue(_)
+            | Self::Status(_)
+            | Self::Surveys(_)
+            | Self::Explain(_)
+            | Self::Simulate(_)
+            | Self::Optout(_)
+            | Self::Report(_)
+            | Self::Export(_)
+            | Self::Migrate => false,
+        }
+    }
+}
+
 /// sysexits(3) EX_IOERR.
 const EXIT_IO: u8 = 74;
 
@@ -127,7 +149,7 @@ impl Context {
             && !Path::new(url).is_absolute()
             && !daemon::is_usual_state_folder(&self.environment, &self.file)
         {
-            eprintln!("surveyd: the database is {}", file.display());
+            note!("surveyd: the database is {}", file.display());
         }
         Ok(location)
     }
@@ -154,8 +176,14 @@ pub fn run() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
+            return match error.print().and_then(|()| io::stdout().flush()) {
+                Err(fault) if code == 0 && fault.kind() != io::ErrorKind::BrokenPipe => {
+                    note!("surveyd: standard output cannot be written: {fault}");
+                    ExitCode::FAILURE
+                }
+                _ => ExitCode::from(code),
+            };
         }
     };
     // Before all that takes time: a signal that comes earlier ends the process where it stands.
@@ -175,26 +203,34 @@ pub fn run() -> ExitCode {
         runtime.shutdown_timeout(LEFT_OVER);
         done
     });
+    // What has no end of line yet is still to be written.
+    let done = done.and_then(|code| match Results.flush() {
+        Err(error) if !output::is_closed(&error) => Err(error.into()),
+        _ => Ok(code),
+    });
     match done {
         Ok(code) => code,
         Err(error) => failed(&error),
     }
 }
 
+/// Whether a command ended because whoever read its output has had enough of it.
+fn is_unread(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(output::is_closed)
+}
+
 fn failed(error: &anyhow::Error) -> ExitCode {
-    // Whoever reads our output has had enough of it.
-    let broken_pipe = error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe);
-    if broken_pipe {
+    if is_unread(error) {
         return ExitCode::SUCCESS;
     }
     if let Some(faults) = error.downcast_ref::<Faults>() {
-        eprintln!("{faults}");
+        note!("{faults}");
         return ExitCode::from(EXIT_CONFIG);
     }
-    eprintln!("surveyd: {error:#}");
+    let text = format!("{error:#}");
+    let lines: Vec<String> = text.lines().map(printable).collect();
+    note!("surveyd: {}", lines.join("\n"));
     if error.is::<Usage>() {
         return ExitCode::from(EXIT_USAGE);
     }
@@ -225,7 +261,10 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
         Command::Check(check) => return check::run(check, &file, &environment).await,
         _ => {}
     }
-    let config = config::load(&file, &environment)?;
+    let config = match arguments.command.needs_secrets() {
+        true => config::load(&file, &environment)?,
+        false => config::load_without_secrets(&file, &environment)?,
+    };
     let context = Context { config, file, environment, clock: Clock::System };
     match arguments.command {
         Command::Run => {
@@ -255,14 +294,14 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
             let store = Store::open(&context.shown_location()?).await?;
             let (respelt, more) = store.respelt().await?;
             for found in &respelt {
-                eprintln!("ids with zeros before them: {found}");
+                note!("ids with zeros before them: {found}");
             }
             if more > 0 {
-                eprintln!("ids with zeros before them: and {more} more");
+                note!("ids with zeros before them: and {more} more");
             }
             store.forget_respelt().await?;
             store.close().await;
-            eprintln!("the database's schema is up to date");
+            note!("the database's schema is up to date");
         }
         Command::Demo(_) | Command::Sandbox(_) | Command::Check(_) => {
             unreachable!("they are run above, without a configuration")
@@ -273,8 +312,8 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
 
 /// Writes a result as pretty JSON.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = BufWriter::new(Results);
     serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
-    Ok(())
+    Ok(out.flush()?)
 }

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use super::{Context, print_json, table, usage};
 use crate::domain::id::UserId;
+use crate::domain::plain_text::printable;
+use crate::output::note;
 use crate::report::opt_outs::{self, Line};
 use crate::store::OptOut;
 
@@ -89,7 +91,7 @@ async fn add(add: Add, context: &Context) -> anyhow::Result<()> {
     let count = people.len();
     store.opt_out(people.into_iter().map(out).collect()).await?;
     store.close().await;
-    eprintln!("opted out: {count}");
+    note!("opted out: {count}");
     Ok(())
 }
 
@@ -161,11 +163,10 @@ async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
         faults.sort();
         let more = faults.len().saturating_sub(FAULTS_MAX);
         let told = faults.iter().take(FAULTS_MAX);
-        let told = told.map(|(number, fault)| format!("line {number}: {fault}"));
+        let told = told.map(|(number, fault)| printable(&format!("line {number}: {fault}")));
         let left_out = (more > 0).then(|| format!("and {more} more"));
         let faults: Vec<String> = told.chain(left_out).collect();
-        let faults = table::printable(&faults.join("\u{2028}")).replace('\u{2028}', "\n  ");
-        bail!("{name}: nothing is imported\n  {faults}");
+        bail!("{name}: nothing is imported\n  {}", faults.join("\n  "));
     }
     let at = context.clock.now();
     let people = read.lines.into_iter().map(|line| OptOut {
@@ -178,6 +179,6 @@ async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
     let count = people.len();
     store.opt_out(people).await?;
     store.close().await;
-    eprintln!("opted out: {count}");
+    note!("opted out: {count}");
     Ok(())
 }

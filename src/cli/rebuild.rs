@@ -11,6 +11,7 @@ use crate::daemon::{Signals, wake_running};
 use crate::desk::{Desk, Limits, Shared};
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
+use crate::output::note;
 use crate::rebuild::{self, Fault, News, Wanted};
 use crate::report::period::{parse_from, parse_period, parse_to};
 use crate::stop::{StopSender, stopper};
@@ -68,7 +69,7 @@ pub async fn run(wanted: Rebuild, context: &Context, mut signals: Signals) -> an
     let store = Store::attach(&location).await?;
     let is_lost = wanted.surveys == Surveys::WhereLost && !store.knows_prompts().await?;
     if is_lost {
-        eprintln!(
+        note!(
             "the database knows of no prompt and is taken for lost: surveys are made too, and \
              nothing is sent until X's events have been read past this moment"
         );
@@ -110,14 +111,15 @@ pub async fn run(wanted: Rebuild, context: &Context, mut signals: Signals) -> an
     store.close().await;
     // Answers of the last hours are asked for, and sends are held, as of now.
     wake_running(&location);
-    match wanted.json {
-        true => print_json(&shown)?,
-        false => shown.print()?,
+    let printed = match wanted.json {
+        true => print_json(&shown),
+        false => shown.print(),
+    };
+    // That is said also where the rest cannot be.
+    if !shown.is_whole() {
+        bail!("not every account is rebuilt");
     }
-    match shown.is_whole() {
-        true => Ok(()),
-        false => bail!("not every account is rebuilt"),
-    }
+    printed
 }
 
 /// Whether the account has a rebuild that makes surveys and was broken off: other accounts may have
@@ -126,7 +128,7 @@ async fn goes_on_making(desk: &Desk) -> anyhow::Result<bool> {
     let unfinished = desk.store.unfinished_rebuild(desk.name()).await?;
     let goes_on = unfinished.is_some_and(|unfinished| unfinished.makes_surveys);
     if goes_on {
-        eprintln!("account {}: a rebuild that makes surveys is not finished", desk.name());
+        note!("account {}: a rebuild that makes surveys is not finished", desk.name());
     }
     Ok(goes_on)
 }
@@ -171,7 +173,7 @@ async fn one(desk: &Desk, asked: Wanted) -> Result<rebuild::Rebuilt, Fault> {
         }
         News::Made { done, all } => bar.set_message(format!("{name}: {done} of {all} rows made")),
         News::Waits { until, why } => bar.suspend(|| {
-            eprintln!("account {name} waits until {}: {why}", until.rfc3339());
+            note!("account {name} waits until {}: {why}", until.rfc3339());
         }),
     };
     let done = rebuild::rebuild(desk, asked, &tell).await;

@@ -11,6 +11,7 @@ use super::{Context, Usage, usage};
 use crate::domain::summary::{By, Facts, summarize};
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
+use crate::output::{Results, out, outln};
 use crate::report;
 
 use crate::report::export::{CsvExport, ExportRow, JsonlExport};
@@ -85,10 +86,9 @@ pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
         ReportFormat::Text => report::text::render(&summary),
         ReportFormat::Json => report::json::render(&summary),
     };
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out!("{text}")?;
     if !text.ends_with('\n') {
-        writeln!(out)?;
+        outln!()?;
     }
     Ok(())
 }
@@ -168,7 +168,7 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
             file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         }
         None => {
-            let mut out = write(&store, query, export.format, BufWriter::new(io::stdout())).await?;
+            let mut out = write(&store, query, export.format, BufWriter::new(Results)).await?;
             out.flush()?;
         }
     }

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use super::usage;
 use crate::config::{format_duration, parse_duration};
 use crate::daemon::Signals;
+use crate::output::{note, out};
 use crate::sandbox::{Sandbox, SandboxAccount, SandboxConfig};
 
 #[derive(Args)]
@@ -40,8 +41,8 @@ pub async fn run(run: Run, mut signals: Signals) -> anyhow::Result<()> {
         .with_context(|| format!("--listen {} cannot be bound", run.listen))?;
     let (account, horizon) = (config.accounts[0].clone(), config.horizon);
     let sandbox = Sandbox::start(config, listener)?;
-    eprintln!("the sandbox listens at {}; Ctrl-C ends it", sandbox.base_url());
-    print!("{}", configuration(&account, &sandbox.base_url(), horizon));
+    note!("the sandbox listens at {}; Ctrl-C ends it", sandbox.base_url());
+    out!("{}", configuration(&account, &sandbox.base_url(), horizon))?;
     signals.stop().await;
     sandbox.stop().await;
     Ok(())

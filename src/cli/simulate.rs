@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Context, print_json, usage};
 use crate::config::parse_duration;
 use crate::domain::time::Millis;
+use crate::output::out;
 use crate::replay::{self, Comparison, Replay};
 use crate::store::{OptOut, Store};
 
@@ -42,7 +43,7 @@ pub async fn run(simulate: Simulate, context: &Context) -> anyhow::Result<()> {
     if simulate.json {
         return print_json(&simulated);
     }
-    print!("{}", simulated.text());
+    out!("{}", simulated.text())?;
     Ok(())
 }
 

@@ -11,7 +11,9 @@ use crate::config::{
     Algorithm, Config, MessageStream, Source, SourceKind, Spool, Watched, X_SIGNATURE,
 };
 use crate::domain::mapping::FieldName;
+use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
+use crate::output::outln;
 use crate::watcher::mapped::{self, Heard, Line};
 use crate::watcher::notice::{self, Faults, Origin, Said};
 use crate::watcher::verify::Verifier;
@@ -324,10 +326,10 @@ fn print(outcome: &Outcome) -> anyhow::Result<()> {
         ("event id", outcome.event_id.clone().unwrap_or_default()),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-        println!("{name:<10} {}", table::printable(value));
+        outln!("{name:<10} {}", printable(value))?;
     }
     if !outcome.fields.is_empty() {
-        println!();
+        outln!()?;
         let rows: Vec<Vec<String>> = outcome
             .fields
             .iter()
@@ -340,12 +342,12 @@ fn print(outcome: &Outcome) -> anyhow::Result<()> {
     }
     if outcome.suppressed.is_some() {
         let key = FieldName::UserId.as_str();
-        println!(
+        outln!(
             "\nThere is no X id in it (1 to 19 digits), so that nobody would be asked: the survey would \
              be\nsuppressed, no_x_id. Let the help desk send it, or say where it stands by \
              `{key} = \"/…\"` in\n[[sources]]. docs/sources/{}.md tells how.",
             outcome.kind
-        );
+        )?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::{Context, print_json, table};
 use crate::domain::budget::Call;
 use crate::domain::policy::DAY;
 use crate::domain::time::Millis;
+use crate::output::outln;
 use crate::store::{self, PollState};
 
 #[derive(Args)]
@@ -201,10 +202,10 @@ fn print(status: &Status) -> anyhow::Result<()> {
         .iter()
         .filter_map(|name| status.surveys.get(name).map(|count| format!("{name} {count}")))
         .collect();
-    println!("surveys     {}", surveys.join(", "));
-    println!("oldest due  {}", or_none(&status.oldest_due));
-    println!("next due    {}", or_none(&status.next_due));
-    println!("database    {} KiB\n", status.database_bytes / 1024);
+    outln!("surveys     {}", surveys.join(", "))?;
+    outln!("oldest due  {}", or_none(&status.oldest_due))?;
+    outln!("next due    {}", or_none(&status.next_due))?;
+    outln!("database    {} KiB\n", status.database_bytes / 1024)?;
     let mut head = vec!["account"];
     head.extend(Call::ALL.map(Call::as_str));
     head.extend(["events read to", "paused"]);
@@ -222,35 +223,35 @@ fn print(status: &Status) -> anyhow::Result<()> {
             row
         })
         .collect();
-    println!("left of the day (create) and of 15 minutes (all others):");
+    outln!("left of the day (create) and of 15 minutes (all others):")?;
     table::print(&head, &rows)?;
-    println!();
+    outln!()?;
     for account in &status.accounts {
-        println!("{}", words_of_reading(account));
+        outln!("{}", words_of_reading(account))?;
         if let Some(words) = words_of_unread(account) {
-            println!("{words}");
+            outln!("{words}")?;
         }
     }
     for account in &status.accounts {
         if let (Some(since), Some(held)) = (&account.held_since_restore_at, &account.held) {
-            println!("\n{}: held since {since}: {}", account.account, held.message);
+            outln!("\n{}: held since {since}: {}", account.account, held.message)?;
         }
         if let Some(UnfinishedRebuild { from, makes_surveys, command }) =
             &account.unfinished_rebuild
         {
             let held = if *makes_surveys { ", and nothing is sent before" } else { "" };
-            println!(
+            outln!(
                 "\n{}: the rebuild from {from} is not finished{held}. Unless it is at work, go on \
                  with it: {command}",
                 account.account
-            );
+            )?;
         }
     }
     for (account, count) in &status.waiting_without_account {
-        println!(
+        outln!(
             "\n{account}: {count} surveys wait, and no such account is configured. Configure it \
              again, or call them off: surveyd surveys cancel ID",
-        );
+        )?;
     }
     Ok(())
 }

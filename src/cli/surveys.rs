@@ -9,9 +9,11 @@ use super::{Context, print_json, table, usage};
 use crate::daemon::wake_running;
 use crate::domain::feedback::{Feedback, Given};
 use crate::domain::id::{SurveyId, UserId};
+use crate::domain::plain_text::printable;
 use crate::domain::policy;
 use crate::domain::survey::{Reason, State, Survey};
 use crate::domain::time::Millis;
+use crate::output::outln;
 use crate::store::{Listing, ResultRow, Step};
 
 #[derive(Subcommand)]
@@ -195,16 +197,16 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
         ("kept aside", shown.aside.iter().map(Aside::words).collect::<Vec<_>>().join("; ")),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-        println!("{name:<13} {}", table::printable(value));
+        outln!("{name:<13} {}", printable(value))?;
     }
     if row.survey.state == State::Suppressed(Reason::NoXId) {
-        let source = table::printable(&row.survey.source);
-        println!(
+        let source = printable(&row.survey.source);
+        outln!(
             "\nThe help desk did not tell who this person is at X. Save one of its payloads and see \
              what is missing:\n  surveyd sources test {source} FILE"
-        );
+        )?;
     }
-    println!();
+    outln!()?;
     let rows: Vec<Vec<String>> = shown
         .history
         .into_iter()
@@ -287,7 +289,7 @@ async fn cancel(one: One, context: &Context) -> anyhow::Result<()> {
     if one.json {
         return print_json(&line(&survey));
     }
-    println!("survey {} is cancelled", survey.id);
+    outln!("survey {} is cancelled", survey.id)?;
     Ok(())
 }
 
@@ -314,6 +316,6 @@ async fn retry(one: One, context: &Context) -> anyhow::Result<()> {
     if one.json {
         return print_json(&line(&survey));
     }
-    println!("survey {} is scheduled", survey.id);
+    outln!("survey {} is scheduled", survey.id)?;
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! Plain tables for people: columns as wide as their widest cell.
 
-use std::io::{self, Write};
+use std::io;
+
+use crate::domain::plain_text::printable;
+use crate::output::out;
 
 /// Writes a table to standard output.
 pub fn print(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    io::stdout().lock().write_all(aligned(head, rows, |_| false).as_bytes())
+    out!("{}", aligned(head, rows, |_| false))
 }
 
 /// A table whose columns behind the first hold numbers.
@@ -38,9 +41,4 @@ fn aligned(head: &[&str], rows: &[Vec<String>], is_number: impl Fn(usize) -> boo
         line(row.iter().map(String::as_str).collect());
     }
     table
-}
-
-/// Text from outside must not steer the terminal.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
 }

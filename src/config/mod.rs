@@ -347,6 +347,20 @@ impl fmt::Debug for Store {
 
 /// Reads the configuration file at `path` under the variables of `environment`.
 pub fn load(path: &Path, environment: &Environment) -> Result<Config, Faults> {
+    load_file(path, environment, true)
+}
+
+/// The same for a command that neither talks with X nor hears a help desk: its user need not be able to
+/// read the secrets. None is looked at, and an empty one stands for each.
+pub fn load_without_secrets(path: &Path, environment: &Environment) -> Result<Config, Faults> {
+    load_file(path, environment, false)
+}
+
+fn load_file(
+    path: &Path,
+    environment: &Environment,
+    needs_secrets: bool,
+) -> Result<Config, Faults> {
     let cannot_be_read = |reason: String| {
         let remedy = "name another file by --config or SURVEYD_CONFIG".into();
         Faults::of_file(path, format!("cannot be read: {reason}"), remedy)
@@ -360,7 +374,7 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, Faults> {
         .map_err(|error| error.to_string())
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
         .map_err(cannot_be_read)?;
-    read_text(&text, path, environment, Some(found.mode()))
+    read_text(&text, path, environment, (Some(found.mode()), needs_secrets))
 }
 
 /// Whether others than the owner and the group may read or write the file at `path`.
@@ -370,20 +384,22 @@ pub fn is_open_to_others(path: &Path) -> bool {
 
 /// Reads a configuration from its text; faults call it `path`, and its secret files lie beside that.
 pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Config, Faults> {
-    read_text(text, path, environment, None)
+    read_text(text, path, environment, (None, true))
 }
 
-/// `mode`: who may read and write the file that the text is from.
+/// `mode`: who may read and write the file that the text is from. Secrets are read where they are
+/// needed.
 fn read_text(
     text: &str,
     path: &Path,
     environment: &Environment,
-    mode: Option<u32>,
+    (mode, needs_secrets): (Option<u32>, bool),
 ) -> Result<Config, Faults> {
     let values = given::from_toml(text)
         .map_err(|problem| Faults::of_file(path, problem, "mend the TOML there".into()))?;
     let mut walk = walk::Walk::new(path, environment);
     walk.mode = mode;
+    walk.needs_secrets = needs_secrets;
     if mode.is_some_and(|mode| mode & 0o002 != 0) {
         let remedy = format!("chmod o-w {}", path.display());
         walk.fault(

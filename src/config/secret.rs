@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -85,6 +86,7 @@ pub(super) fn read(
             table.missing(key, "{ file = \"…\" }");
             return None;
         }
+        Ok(Some(_)) if !table.walk.needs_secrets => return Some(Secret(String::new())),
         Ok(Some(given)) => {
             refuse_inline(table, key, &given);
             exposed(table.walk, given)
@@ -110,6 +112,7 @@ pub(super) fn read_list(
             table.missing(key, "{ file = \"…\" }");
             return None;
         }
+        Ok(Some(_)) if !table.walk.needs_secrets => return Some(Vec::new()),
         Ok(Some(Given::File(ValueKind::Array(list)))) if list.is_empty() => {
             table.fault(key, None, "is an empty list", FORMS);
             return None;
@@ -192,15 +195,12 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
     let wrong = |problem: String, remedy: String| Err(Wrong::new(problem, remedy));
     let metadata = match fs::metadata(&path) {
         Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound && Path::new(name).is_relative() => {
+            return Err(nowhere(walk, name));
+        }
         Err(error) => {
-            let looked = match walk.environment.credentials_directory() {
-                Some(folder) if Path::new(name).is_relative() => {
-                    format!(", nor is it in {}", folder.display())
-                }
-                _ => String::new(),
-            };
             let remedy = "put the file there, for surveyd alone to read".into();
-            return wrong(format!("{shown} cannot be read: {error}{looked}"), remedy);
+            return wrong(format!("{shown} cannot be read: {error}"), remedy);
         }
     };
     if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
@@ -222,6 +222,22 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
             "let the user that surveyd runs as read it".into(),
         ),
     }
+}
+
+/// Of a file that is in neither of the two places in which it is looked for.
+fn nowhere(walk: &Walk, name: &str) -> Wrong {
+    let beside = match walk.path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.display().to_string(),
+        Some(_) | None => "the working folder".into(),
+    };
+    let (credentials, or) = match walk.environment.credentials_directory() {
+        Some(folder) => (folder.display().to_string(), ""),
+        None => ("not set".into(), ", or run `CREDENTIALS_DIRECTORY=… surveyd check`"),
+    };
+    Wrong::new(
+        format!("{name} is neither in $CREDENTIALS_DIRECTORY ({credentials}) nor in {beside}"),
+        format!("put it there, for surveyd alone to read{or}"),
+    )
 }
 
 /// A relative path is one of the service manager's credentials, else beside the configuration.

@@ -25,6 +25,8 @@ pub(super) struct Walk<'a> {
     pub environment: &'a Environment,
     /// Who may read and write the file at `path`; absent where the text is no file's.
     pub mode: Option<u32>,
+    /// Else no secret is read or judged, and an empty one stands for each.
+    pub needs_secrets: bool,
     /// The overriding variables by their names in capitals, each with its name as it was set.
     variables: BTreeMap<String, (String, Option<String>)>,
     /// The variables that a key answers to, with that key's path; also where the variable is not set.
@@ -55,6 +57,7 @@ impl<'a> Walk<'a> {
             path,
             environment,
             mode: None,
+            needs_secrets: true,
             variables: variables.collect(),
             answered: BTreeMap::new(),
             later: Vec::new(),

@@ -11,7 +11,7 @@ use super::{notify, tell_status};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::stop::Stopper;
-use crate::store::{self, Doubt, Error, Location, Store};
+use crate::store::{self, Doubt, Error, Hold, Location, Store};
 
 /// How long a start waits between two looks for a server that is away: at first and at most.
 const LOOK_FIRST: Duration = Duration::from_secs(1);
@@ -155,7 +155,8 @@ fn tell(doubt: Doubt, is_empty: bool, beside: Option<&Path>, events_horizon: Dur
         event = "daemon.held",
         reason = doubt.as_str(),
         "the database {what}: prompts that it does not know of may have gone out. Nothing is sent until \
-         X's events have been read past this moment ({} from now at the least){lost}",
-        config::format_duration(events_horizon)
+         X's events have been read past this moment ({} from now at least). {}{lost}",
+        config::format_duration(events_horizon),
+        Hold::MEANWHILE
     );
 }

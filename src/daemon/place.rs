@@ -128,22 +128,23 @@ impl Database {
         }
         if found.nlink() > 1 {
             bail!(
-                "{shown} has {} names (hard links), and the log beside it only one: delete the \
+                "{shown} has {} names (hard links), and its write-ahead log belongs to one of them: delete the \
                  other names (find them by `find DIR -xdev -inum {}`), or put a copy in its place",
                 found.nlink(),
                 found.ino()
             );
         }
         let name_path = beside(file, ".lock");
-        let name = locked(open(&name_path)?, &name_path, file)?;
-        let lock = locked(open(file)?, file, file)?;
+        let name = locked(open(&name_path, file)?, &name_path, file)?;
+        let lock = locked(open(file, file)?, file, file)?;
         let id = FileId::of(&lock.metadata()?);
         Ok(Self { file: file.to_owned(), id, _name: name, _lock: lock })
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<File> {
-    files::open_or_make(path).map_err(|error| match files::denied(path) {
+/// Opens what belongs to a database.
+fn open(path: &Path, database: &Path) -> anyhow::Result<File> {
+    files::open_or_make(path).map_err(|error| match files::denied(path, database) {
         Some(denied) => anyhow::anyhow!(denied),
         None => anyhow::anyhow!("{} cannot be opened: {error}", path.display()),
     })

@@ -14,7 +14,7 @@ impl Desk {
     /// when the next may be made.
     pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Result<u32, Millis>> {
         let taken = self.store.take_calls(self.name(), call, wanted, self.x_now_at_least()).await?;
-        Ok(taken.map_err(|until| self.waits(call, until)))
+        self.taken(call, taken).await
     }
 
     /// The same of calls that are spread evenly, so many a minute; it may be none.
@@ -25,7 +25,7 @@ impl Desk {
     ) -> store::Result<Result<u32, Millis>> {
         let now = self.x_now_at_least();
         let taken = self.store.take_paced_calls(self.name(), call, wanted, now).await?;
-        Ok(taken.map_err(|until| self.waits(call, until)))
+        self.taken(call, taken).await
     }
 
     /// How many of them may be made now.
@@ -37,7 +37,10 @@ impl Desk {
     /// When the next call may be made; `None`: now.
     pub async fn calls_free_at(&self, call: Call) -> store::Result<Option<Millis>> {
         let until = self.store.calls_free_at(self.name(), call, self.x_now_at_least()).await?;
-        Ok(until.map(|until| self.waits(call, until)))
+        match until {
+            Some(until) => Ok(Some(self.waits(call, until).await?)),
+            None => Ok(None),
+        }
     }
 
     pub async fn calls_left(&self, call: Call) -> store::Result<u32> {
@@ -65,27 +68,58 @@ impl Desk {
     pub async fn hold(&self, call: Call, reset_at: Option<Millis>) -> store::Result<Millis> {
         let now = self.x_now_at_least();
         let until = self.store.hold_calls(self.name(), call, reset_at, now).await?;
-        Ok(self.waits(call, until))
+        self.waits(call, until).await
+    }
+
+    async fn taken(
+        &self,
+        call: Call,
+        taken: Result<u32, Millis>,
+    ) -> store::Result<Result<u32, Millis>> {
+        match taken {
+            Ok(taken) => Ok(Ok(taken)),
+            Err(until) => Ok(Err(self.waits(call, until).await?)),
+        }
     }
 
     /// Until when, by our clock, calls of a kind wait that may be made from an instant of X's clock on.
     /// Says so once a window, whatever has spent them: our own count, X's headers or its refusal.
-    fn waits(&self, call: Call, until_at_x: Millis) -> Millis {
+    async fn waits(&self, call: Call, until_at_x: Millis) -> store::Result<Millis> {
         let until = self.by_our_clock(until_at_x);
         if self.said.is_news_of_limit(call.as_str(), self.now(), until, WINDOW) {
+            let (account, endpoint) = (self.name(), call.endpoint());
+            let why = match self.is_caution(call, until_at_x).await? {
+                true => format!(
+                    "as the database may have been restored, it is not known how many calls of \
+                     {endpoint} were spent: account {account} makes none"
+                ),
+                false => {
+                    format!(
+                        "X's limit of {endpoint} is reached: account {account} makes no such call"
+                    )
+                }
+            };
             warn!(
                 event = "budget.exhausted",
-                account = self.name(),
+                account,
                 call = call.as_str(),
-                endpoint = call.endpoint(),
+                endpoint,
                 until = until.rfc3339(),
-                "X's limit of {} is reached: account {} makes no such call until {}",
-                call.endpoint(),
-                self.name(),
+                "{why} until {}",
                 until.rfc3339(),
             );
         }
-        self.wait_until(until_at_x)
+        Ok(self.wait_until(until_at_x))
+    }
+
+    /// Whether no limit was reached: a database that was restored or replaced knows nothing of the last
+    /// calls, and a whole window is waited for ([`Store::compare`](store::Store::compare)).
+    async fn is_caution(&self, call: Call, until_at_x: Millis) -> store::Result<bool> {
+        if call != Call::Show {
+            return Ok(false);
+        }
+        let restored_at = self.store.progress(self.name()).await?.restored_at;
+        Ok(restored_at.is_some_and(|restored_at| restored_at.plus(WINDOW) == until_at_x))
     }
 }
 

@@ -34,6 +34,24 @@ pub fn cut(text: &str, characters_max: usize) -> &str {
     text.char_indices().nth(characters_max).map_or(text, |(end, _)| &text[..end])
 }
 
+/// A text as a terminal or a line of the log may show it: what steers either, turns the direction of
+/// writing or is not seen stands as U+FFFD. Joiners stay behind pictures and in scripts that are
+/// written with them.
+pub fn printable(text: &str) -> String {
+    let mut before = None;
+    let shown = text.chars().map(|letter| {
+        let joins = |before: char| is_picture(before) || before >= '\u{600}';
+        let is_shown = match letter {
+            '\u{200C}' | '\u{200D}' | '\u{FE0E}' | '\u{FE0F}' => before.is_some_and(joins),
+            '\u{2028}' | '\u{2029}' => false,
+            letter => !letter.is_control() && !is_invisible(letter),
+        };
+        before = Some(letter).filter(|_| is_shown);
+        if is_shown { letter } else { char::REPLACEMENT_CHARACTER }
+    });
+    shown.collect()
+}
+
 fn tidy(text: &str, characters_max: usize) -> String {
     let mut seen = String::new();
     let mut letters = text.chars().peekable();
@@ -136,6 +154,25 @@ mod tests {
         assert_eq!(name(&format!("{} tail", "a".repeat(63))), Some("a".repeat(63)));
         assert_eq!(name(&"a.".repeat(64)).map(|name| name.chars().count()), Some(64));
         assert_eq!((name(""), name("@")), (Some(String::new()), None));
+    }
+
+    #[test]
+    fn what_is_shown_steers_no_terminal_and_hides_nothing() {
+        for (given, shown) in [
+            ("Ana Núñez, 王小明 $5", "Ana Núñez, 王小明 $5"),
+            ("a\u{1b}[31mb\n\u{9b}", "a\u{FFFD}[31mb\u{FFFD}\u{FFFD}"),
+            ("c-\u{202E}24\u{2066}\u{200F}\u{61C}", "c-\u{FFFD}24\u{FFFD}\u{FFFD}\u{FFFD}"),
+            (
+                "ad\u{200B}m\u{200D}in\u{FEFF}\u{AD}\u{E0041}",
+                "ad\u{FFFD}m\u{FFFD}in\u{FFFD}\u{FFFD}\u{FFFD}",
+            ),
+            ("a\u{2028}b", "a\u{FFFD}b"),
+            ("\u{2764}\u{FE0F}\u{200D}\u{1F525}", "\u{2764}\u{FE0F}\u{200D}\u{1F525}"),
+            ("\u{645}\u{6CC}\u{200C}\u{62E}", "\u{645}\u{6CC}\u{200C}\u{62E}"),
+            ("\u{202E}\u{200D}", "\u{FFFD}\u{FFFD}"),
+        ] {
+            assert_eq!(printable(given), shown, "{given:?}");
+        }
     }
 
     proptest! {

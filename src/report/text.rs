@@ -10,6 +10,7 @@ use std::fmt::Write;
 
 use self::table::{Align, Table, wrap};
 use super::period;
+use crate::domain::plain_text::printable;
 use crate::domain::{
     summary::{By, Estimate, Group, Hidden, Report},
     survey_type::SurveyType,
@@ -20,13 +21,14 @@ const WIDTH: usize = 100;
 /// The report as text, with a line end.
 pub fn render(report: &Report) -> String {
     let mut text = format!("Results{}, {}\n", by_what(report.by), period::in_words(report.period));
-    text.push_str(if report.groups.is_empty() {
-        "Nothing was closed and nobody was prompted in this time.\n"
-    } else {
-        "Closes count when they were closed, all else with the prompts that were sent in this time;\n\
-         median is the time from a prompt to its score.\n"
-    });
-    if report.tests > 0 {
+    match report.groups.is_empty() {
+        true => text.push_str(&of_nothing(report)),
+        false => text.push_str(
+            "Closes count when they were closed, all else with the prompts that were sent in this time;\n\
+             median is the time from a prompt to its score.\n",
+        ),
+    }
+    if report.tests > 0 && !report.groups.is_empty() {
         let prompts = if report.tests == 1 { "prompt was" } else { "prompts were" };
         let _ =
             writeln!(text, "{} {prompts} sent as a test and left out (test = true).", report.tests);
@@ -38,6 +40,28 @@ pub fn render(report: &Report) -> String {
         }
     }
     text
+}
+
+/// Of a time without results: what there was is left out, or there was nothing.
+fn of_nothing(report: &Report) -> String {
+    match (report.tests, report.test_closes) {
+        (0, 0) => "Nothing was closed and nobody was prompted in this time.\n".to_owned(),
+        (0, 1) => {
+            "Nobody was prompted in this time; the one close is of a test (test = true) and left out.\n"
+                .to_owned()
+        }
+        (0, closes) => format!(
+            "Nobody was prompted in this time; all {closes} closes are of tests (test = true) and left \
+             out.\n"
+        ),
+        (1, _) => "The one prompt of this time was a test (test = true) and is left out;\n\
+                   `surveyd export` has it.\n"
+            .to_owned(),
+        (tests, _) => format!(
+            "All {tests} prompts of this time were tests (test = true) and are left out;\n\
+             `surveyd export` has them.\n"
+        ),
+    }
 }
 
 fn by_what(by: By) -> String {
@@ -145,12 +169,7 @@ fn length_in_words(seconds: f64) -> String {
 
 /// The group's key, safe to print.
 fn name(group: &Group) -> String {
-    let is_harmful = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let key = group.key.as_deref().unwrap_or("(none)");
-    key.chars().map(|c| if is_harmful(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    printable(group.key.as_deref().unwrap_or("(none)"))
 }
 
 /// What the table's marks mean, and the closes that were not asked about.

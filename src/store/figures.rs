@@ -31,6 +31,8 @@ pub struct AccountFigures {
     /// How far behind now the events have been read. Absent: none has been.
     pub events_behind: Option<Duration>,
     pub is_paused: bool,
+    /// Whether its sends are held, after a restored backup or for a rebuild.
+    pub is_held: bool,
 }
 
 /// The states are named as the indexes name them: neither engine sees otherwise that one is meant.
@@ -50,6 +52,8 @@ const PROMPTS: &str = "select count(*) from survey where account = $1 and spent_
 const READ_TO: &str = "select account, done_to, done_at, x_ahead from reading where what = 'first'";
 
 const PAUSED: &str = "select account from paused_account where resumed_at is null";
+
+const HELD: &str = "select account from restore_hold";
 
 impl Store {
     pub async fn status(&self, now: Millis) -> Result<Status> {
@@ -96,6 +100,8 @@ impl Store {
         }
         let paused = sqlx::query_scalar(PAUSED).fetch_all(&mut *connection).await?;
         let paused: BTreeSet<String> = paused.into_iter().collect();
+        let held = sqlx::query_scalar(HELD).fetch_all(&mut *connection).await?;
+        let held: BTreeSet<String> = held.into_iter().collect();
         let mut figures = BTreeMap::new();
         for account in accounts {
             let prompts = sqlx::query_scalar(PROMPTS).bind(account.as_str()).bind(since.0);
@@ -103,6 +109,7 @@ impl Store {
                 prompts: prompts.fetch_one(&mut *connection).await?,
                 events_behind: behind.get(account).copied().flatten().map(|lag| lag.whole),
                 is_paused: paused.contains(account),
+                is_held: held.contains(account),
             };
             figures.insert(account.clone(), of_account);
         }

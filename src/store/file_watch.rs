@@ -101,7 +101,7 @@ impl FileWatch {
     pub fn before(&self) -> Result<FileId> {
         let id = FileId::at(&self.file).map_err(|error| self.cannot_be_looked_at(&error))?;
         match &*self.seen() {
-            Some(seen) if seen.database != id => Err(self.gone("is another file now")),
+            Some(seen) if seen.database != id => Err(self.moved("is another file now")),
             Some(_) | None => Ok(id),
         }
     }
@@ -147,7 +147,10 @@ impl FileWatch {
         let Some(seen) = guard.as_mut() else { return Ok(()) };
         let Some((fate, words)) = self.look(seen)? else { return Ok(()) };
         self.leave_note(seen, &fate);
-        Err(self.gone(&words))
+        Err(match fate {
+            Fate::Replaced => self.moved(&words),
+            Fate::LogDeleted | Fate::WrittenOver | Fate::Elsewhere => self.gone(&words),
+        })
     }
 
     /// Whether closing a connection could do harm now: the last one that closes writes the log to
@@ -231,9 +234,18 @@ impl FileWatch {
         ))
     }
 
+    /// The same where another name may still lead to the file.
+    fn moved(&self, words: &str) -> Error {
+        let Error::Gone(said) = self.gone(words) else { unreachable!("it has gone") };
+        Error::Gone(format!(
+            "{said}. If you moved it, move it back before surveyd is started again: nothing is lost \
+             then"
+        ))
+    }
+
     fn cannot_be_looked_at(&self, error: &std::io::Error) -> Error {
         if is_absent(error.kind()) {
-            return self.gone("was deleted or moved away");
+            return self.moved("was deleted or moved away");
         }
         Error::Unavailable(format!("{} cannot be looked at: {error}", self.file.display()))
     }
@@ -345,13 +357,14 @@ pub fn settle(file: &Path) -> Result<()> {
     };
     if let Some(note) = Note::read(&text).filter(log_holds) {
         let database = fs::metadata(file).ok().filter(|database| database.len() > 0);
+        let is_empty = database.is_none();
         let is_same = database.is_some_and(|found| FileId::of(&found) == note.database);
         let (shown, log, index) = (file.display(), log_path.display(), index_path.display());
         if is_same && note.is_over {
             return Err(Error::Gone(format!(
-                "{shown} was written over while surveyd worked on it, and {log} belongs to what \
-                 stood there before. To go on with what was written there: rm {log} {index}. Where \
-                 only its time was changed and not its content: rm {}",
+                "{shown} was written over while surveyd worked on it, and its write-ahead log, {log}, belongs to what \
+                 stood there before. To go on with what was written there: rm {log} {index}. If it \
+                 was only touched: rm {}",
                 note_path.display()
             )));
         }
@@ -364,11 +377,16 @@ pub fn settle(file: &Path) -> Result<()> {
                 ))
             })?;
             let _ = fs::remove_file(&index_path);
+            let begun = match is_empty {
+                true => "a new, empty database is begun",
+                false => "another file is the database now",
+            };
+            let aside = aside.display();
             tracing::warn!(
                 event = "store.replaced",
-                "the database was deleted or replaced while surveyd worked on it: the log of the \
-                 old one is kept as {}",
-                aside.display()
+                "the database was moved, deleted or replaced while surveyd worked on it, and {begun}. \
+                 The newest closes of the old one are in its write-ahead log, {aside}. To undo: stop \
+                 surveyd, mv OLD {shown}, mv {aside} {log}, and start it"
             );
         }
     }

@@ -28,22 +28,33 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Why and until when nothing is sent: a sentence's end. X tells of an event once it is
-    /// `events_horizon` old.
+    /// Why and until when nothing is sent, and what that means for the closes: the end of a line. X
+    /// tells of an event once it is `events_horizon` old.
     pub fn words(&self, events_horizon: Duration) -> String {
         let why = match self.doubt {
             Some(doubt) => format!("the database {}", doubt.words()),
             None => "its surveys are being rebuilt".to_owned(),
         };
         let until = match self.until_at {
-            Some(at) => format!(
-                "{}, which is at {} at the earliest",
-                at.rfc3339(),
-                at.plus(events_horizon).rfc3339()
-            ),
+            Some(at) => {
+                let end = at.plus(events_horizon);
+                format!("{}; that will be {} at the earliest", at.rfc3339(), end.rfc3339())
+            }
             None => "a moment that X has yet to tell".to_owned(),
         };
-        format!("nothing is sent, for {why}, until X's events have been read past {until}")
+        format!(
+            "nothing is sent, for {why}, until X's events have been read past {until}. {}",
+            Self::MEANWHILE
+        )
+    }
+
+    /// What a hold asks of the operator, and what it means for the closes.
+    pub const MEANWHILE: &str = "Nothing need be done: it ends by itself. Closes are taken meanwhile and wait; those that \
+         grow older than expire_after before its end are not asked";
+
+    /// The earliest moment at which it can end.
+    pub fn end_at_least(&self, events_horizon: Duration, now: Millis) -> Millis {
+        self.until_at.unwrap_or(now).plus(events_horizon).max(now)
     }
 }
 
@@ -294,4 +305,42 @@ async fn unmatched(
     let sql = format!("select {COLUMNS} from feedback where {UNMATCHED}");
     let found = sqlx::query(AssertSqlSafe(sql)).bind(account).bind(from).bind(after).bind(BATCH);
     found.fetch_all(connection).await?.iter().map(known_row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn a_hold_says_why_until_when_and_what_becomes_of_the_closes() {
+        let until_at = Millis::from_rfc3339("2026-11-22T08:00:00Z").ok();
+        let hold = Hold { until_at, doubt: Some(Doubt::Other) };
+        assert_eq!(
+            hold.words(DAY),
+            "nothing is sent, for the database is new, or another one than the one that sent last, until \
+             X's events have been read past 2026-11-22T08:00:00Z; that will be 2026-11-23T08:00:00Z \
+             at the earliest. Nothing need be done: it ends by itself. Closes are taken meanwhile and \
+             wait; those that grow older than expire_after before its end are not asked"
+        );
+        let rebuild = Hold { until_at: None, doubt: None };
+        assert_eq!(
+            rebuild.words(DAY),
+            format!(
+                "nothing is sent, for its surveys are being rebuilt, until X's events have been read \
+                 past a moment that X has yet to tell. {}",
+                Hold::MEANWHILE
+            )
+        );
+    }
+
+    #[test]
+    fn a_hold_ends_when_x_tells_of_its_moment_and_not_before_now() {
+        let hold = |until_at| Hold { until_at, doubt: Some(Doubt::Older) };
+        let now = Millis(100_000_000);
+        assert_eq!(hold(Some(Millis(50_000_000))).end_at_least(DAY, now), Millis(136_400_000));
+        assert_eq!(hold(Some(Millis(1_000))).end_at_least(DAY, now), now);
+        assert_eq!(hold(None).end_at_least(DAY, now), now.plus(DAY));
+    }
 }

@@ -161,13 +161,25 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(|error| error.code());
         if let Some(code) = code.as_deref().filter(|code| code.len() == 5) {
+            // The whole error would name a line of PostgreSQL's own source.
+            let words = error.as_database_error().map(|error| error.message().to_owned());
+            let words = words.unwrap_or_default();
             // postgresql.org/docs/current/errcodes-appendix.html
             return match code {
-                "55P03" | "40001" | "40P01" => Self::Busy(error.to_string()),
-                "3D000" => Self::Refused(error.to_string()),
-                _ if code.starts_with("28") => Self::Refused(error.to_string()),
-                _ => Self::Unavailable(error.to_string()),
+                "55P03" | "40001" | "40P01" => Self::Busy(words),
+                "3D000" => Self::Refused(format!("{words}: create it, or correct the name there")),
+                "42P01" => Self::Unavailable(format!(
+                    "{words}: the database is empty, or another one than surveyd began with. Bring \
+                     the right one back or correct store.url; to begin anew with this one, start \
+                     surveyd again"
+                )),
+                _ if code.starts_with("28") => Self::Refused(words),
+                _ => Self::Unavailable(words),
             };
+        }
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            let words = "the database did not answer in time, or had no connection to spare";
+            return Self::Unavailable(words.into());
         }
         // SQLite's codes are shorter than PostgreSQL's five characters; the low byte is the kind.
         let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
@@ -309,7 +321,7 @@ impl Location {
         };
         let folder = file.parent().map(Path::to_owned);
         let all = [file.to_owned(), files::beside(file, "-wal"), files::beside(file, "-shm")];
-        let denied = folder.into_iter().chain(all).find_map(|path| files::denied(&path));
+        let denied = folder.into_iter().chain(all).find_map(|path| files::denied(&path, file));
         Error::Unavailable(denied.unwrap_or_else(|| format!("{}: {error}", file.display())))
     }
 

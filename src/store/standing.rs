@@ -57,7 +57,7 @@ impl Doubt {
     pub fn words(self) -> &'static str {
         match self {
             Self::Older => "is an older copy than the one that sent last",
-            Self::Other => "is not the one that sent last, or was restored from a dump",
+            Self::Other => "is new, or another one than the one that sent last",
             Self::Promoted => {
                 "is on a server that was promoted, or restored to a point in time, since the last send"
             }

@@ -242,3 +242,12 @@ async fn feedback_that_was_written_since_it_was_read_is_left_alone() {
     });
     assert_eq!(written.await.unwrap(), [true, true, false, false]);
 }
+
+#[test]
+fn a_server_that_gives_no_connection_in_time_is_said_in_plain_words() {
+    assert_eq!(
+        Error::from(sqlx::Error::PoolTimedOut).to_string(),
+        "the database cannot be reached or written now: the database did not answer in time, or had \
+         no connection to spare"
+    );
+}

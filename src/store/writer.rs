@@ -285,7 +285,7 @@ impl Worker {
                     // Told by whoever ends the process for it.
                     Error::Io(words) | Error::Gone(words) => words,
                     fault => {
-                        error!("closes cannot be stored: {fault}");
+                        error!(event = "close.not_stored", "closes cannot be stored: {fault}");
                         fault.to_string()
                     }
                 };

@@ -13,6 +13,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::warn;
 
+use crate::domain::plain_text::printable;
+
 /// Refusals of one kind that are told one by one.
 const TOLD_SINGLY: u32 = 10;
 /// How often those that follow are told of.
@@ -248,11 +250,7 @@ fn tell(request: &Request, status: StatusCode, why: &Why) {
 /// At most so many characters of a text that a stranger may have written, on one line.
 pub fn shortened(text: &str, most: usize) -> String {
     let mut characters = text.chars();
-    let mut short: String = characters
-        .by_ref()
-        .take(most)
-        .map(|letter| if letter.is_control() { '\u{fffd}' } else { letter })
-        .collect();
+    let mut short = printable(&characters.by_ref().take(most).collect::<String>());
     if characters.next().is_some() {
         short.push('…');
     }

@@ -66,6 +66,10 @@ fn of_database(page: &mut Page, web: &Web, Figures { status, accounts, made_at }
     let paused = paused.map(|(name, account)| (label(name), f64::from(account.is_paused)));
     let help = "Whether X refuses the account: 1 or 0.";
     page.family("gauge", "surveyd_account_paused", help, paused);
+    let held = accounts.iter();
+    let held = held.map(|(name, account)| (label(name), f64::from(account.is_held)));
+    let help = "Whether the account's sends are held until X's events have been read: 1 or 0.";
+    page.family("gauge", "surveyd_account_held", help, held);
     let age = Instant::now().duration_since(*made_at).as_secs_f64();
     let help = "How old all figures of the database are that stand above.";
     page.one("gauge", "surveyd_snapshot_age_seconds", help, age);

@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::cli::table;
+use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
+use crate::output::{note, out, outln};
 use crate::rebuild::{Fault, Rebuilt};
 
 #[derive(Serialize)]
@@ -112,11 +114,16 @@ impl Shown {
     }
 
     pub fn print(&self) -> anyhow::Result<()> {
+        for account in &self.accounts {
+            if let Some(failed) = &account.failed {
+                note!("account {}: {}", account.account, printable(failed));
+            }
+        }
         let mut rows = Vec::new();
         let (mut without, mut unread) = (0, 0);
         for account in &self.accounts {
             let Some(done) = &account.rebuilt else { continue };
-            println!("{}: X's events from {} to {}", account.account, done.from, done.to);
+            outln!("{}: X's events from {} to {}", account.account, done.from, done.to)?;
             let Done { feedback, surveys, .. } = done;
             let mut row = vec![account.account.clone(), done.events.to_string()];
             row.extend([feedback.new, feedback.changed, feedback.unchanged].map(|n| n.to_string()));
@@ -129,27 +136,22 @@ impl Shown {
             unread += done.unread_events;
         }
         if !rows.is_empty() {
-            print!("\n{}", table::of_numbers(&HEAD, &rows));
+            out!("\n{}", table::of_numbers(&HEAD, &rows))?;
         }
         if without > 0 && !self.makes_surveys {
-            println!(
+            outln!(
                 "\n{without} feedback bear an external id and belong to no survey. Where they are of \
                  prompts that the database has lost, make their surveys: --surveys always"
-            );
+            )?;
         }
         if unread > 0 {
-            println!("\n{unread} events could not be read; they are kept as they came.");
+            outln!("\n{unread} events could not be read; they are kept as they came.")?;
         }
         if self.makes_surveys && !rows.is_empty() {
-            println!(
+            outln!(
                 "\nNothing is sent until the daemon has read X's events past this rebuild \
                  (surveyd status)."
-            );
-        }
-        for account in &self.accounts {
-            if let Some(failed) = &account.failed {
-                eprintln!("account {}: {failed}", account.account);
-            }
+            )?;
         }
         Ok(())
     }

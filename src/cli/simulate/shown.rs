@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::cli::decisions::{numbers, said};
 use crate::cli::table;
+use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
 use crate::replay::{self, Comparison, Course, Sides, Told};
 
@@ -108,7 +109,7 @@ impl Simulated {
     pub fn text(&self) -> String {
         let Self { from, to, config, closes, .. } = self;
         let about = format!("{closes} closes from {from} to {to}, by {config}");
-        let mut text = table::printable(&about) + "\n\n" + &self.counts_text() + "\n";
+        let mut text = printable(&about) + "\n\n" + &self.counts_text() + "\n";
         text += &self.accounts_text();
         text += &match (self.differences, self.first_differences.len()) {
             (0, _) => "\nEvery close would end as it did.\n".to_owned(),
@@ -121,11 +122,11 @@ impl Simulated {
         {
             let about = format!("{conversation_id}, closed {closed_at}, account {account}");
             let [about, happened, would] =
-                [&about, &happened.words, &would.words].map(|text| table::printable(text));
+                [&about, &happened.words, &would.words].map(|text| printable(text));
             let _ = writeln!(text, "\n{about}\n  happened  {happened}\n  would     {would}");
         }
         for (account, closes) in &self.closes_without_account {
-            let account = table::printable(account);
+            let account = printable(account);
             let _ = writeln!(
                 text,
                 "\n{closes} of account {account}, which is not configured, are left out."

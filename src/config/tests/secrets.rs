@@ -109,8 +109,9 @@ fn a_secret_that_cannot_be_had_is_a_fault_that_names_its_file_or_variable() {
     assert_eq!(
         folder.fault("{ file = \"token\" }"),
         format!(
-            "{shown} cannot be read: No such file or directory (os error 2), nor is it in {credentials}
-  put the file there, for surveyd alone to read"
+            "token is neither in $CREDENTIALS_DIRECTORY ({credentials}) nor in {}
+  put it there, for surveyd alone to read",
+            folder.path("").display().to_string().trim_end_matches('/')
         )
     );
     folder.write("token", b"\n", 0o600);
@@ -141,4 +142,26 @@ fn a_secret_of_another_form_is_told_the_forms_and_never_shown() {
     }
     assert_eq!(folder.fault("12345"), format!("is neither a string nor a table\n  {forms}"));
     assert_eq!(folder.fault("\"\""), "is empty\n  write the secret");
+}
+
+#[test]
+fn a_secret_that_lies_nowhere_is_told_with_both_places() {
+    let folder = Folder::new();
+    let text = with(LEAST, "\"key-3\"", "{ file = \"token\" }");
+    let file = folder.path("surveyd.toml");
+    let Faults(faults) = parse(&text, &file, &Environment::default()).unwrap_err();
+    assert_eq!(
+        format!("{}\n  {}", faults[0].problem, faults[0].remedy),
+        format!(
+            "token is neither in $CREDENTIALS_DIRECTORY (not set) nor in {}
+  put it there, for surveyd alone to read, or run `CREDENTIALS_DIRECTORY=… surveyd check`",
+            file.parent().unwrap().display()
+        )
+    );
+    folder.write("surveyd.toml", text.as_bytes(), 0o600);
+    let config = load_without_secrets(&file, &Environment::default()).unwrap();
+    assert_eq!(config.accounts[0].access_token.expose(), "");
+    folder.write("surveyd.toml", LEAST.as_bytes(), 0o600);
+    let config = load_without_secrets(&file, &Environment::default()).unwrap();
+    assert_eq!(config.accounts[0].access_token.expose(), "", "none is read where none is needed");
 }

@@ -67,6 +67,8 @@ pub struct Report {
     pub groups: Vec<Group>,
     /// Prompts sent in the period as tests, which stand in no group.
     pub tests: u64,
+    /// Closes of the period that were to be prompted as tests, and stand in no group either.
+    pub test_closes: u64,
 }
 
 /// The results of one group. CSAT and NPS are never mixed.
@@ -115,10 +117,11 @@ pub fn summarize(
 ) -> Report {
     let mut tallies: BTreeMap<(Key, SurveyType), Tally> = BTreeMap::new();
     let mut answers: BTreeMap<SurveyType, BTreeMap<Vec<Key>, u64>> = BTreeMap::new();
-    let mut tests = 0;
+    let (mut tests, mut test_closes) = (0, 0);
     for facts in facts {
         if facts.test {
             tests += u64::from(facts.sent_at.is_some_and(|sent_at| period.contains(sent_at)));
+            test_closes += u64::from(period.contains(facts.closed_at));
             continue;
         }
         if period.contains(facts.closed_at) {
@@ -151,7 +154,7 @@ pub fn summarize(
             tally.into_group(&key, kind, hidden)
         })
         .collect();
-    Report { period, by, min_group, groups, tests }
+    Report { period, by, min_group, groups, tests, test_closes }
 }
 
 /// The counts of one group while the surveys are read.

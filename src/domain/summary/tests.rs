@@ -86,6 +86,11 @@ fn nps_and_csat_are_never_mixed() {
 fn tests_are_left_out() {
     let test = Facts { test: true, ..csat(5) };
     assert_eq!(groups([test], By::Nothing), []);
+    let sent = Facts { test: true, ..csat(5) };
+    let waiting = Facts { sent_at: None, ..sent.clone() };
+    let period = Period { from: Millis(0), to: Millis(i64::MAX) };
+    let report = summarize([sent, waiting], period, By::Nothing, NOW, std::time::Duration::ZERO, 5);
+    assert_eq!((report.tests, report.test_closes), (1, 2));
 }
 
 #[test]

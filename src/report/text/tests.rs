@@ -31,7 +31,14 @@ fn long(name: &str) -> Group {
 }
 
 fn rendered(groups: Vec<Group>) -> String {
-    render(&Report { period: november(), by: By::Tag, min_group: 5, groups, tests: 0 })
+    render(&Report {
+        period: november(),
+        by: By::Tag,
+        min_group: 5,
+        groups,
+        tests: 0,
+        test_closes: 0,
+    })
 }
 
 #[test]
@@ -91,6 +98,45 @@ Results by tag, 2026-11-01 to 2026-11-30 (whole days, UTC)
 Nothing was closed and nobody was prompted in this time.
 ";
     assert_eq!(rendered(Vec::new()), expected);
+}
+
+#[test]
+fn a_time_of_tests_alone_says_so() {
+    let empty = Report {
+        period: november(),
+        by: By::Nothing,
+        min_group: 5,
+        groups: Vec::new(),
+        tests: 0,
+        test_closes: 0,
+    };
+    for (tests, test_closes, said) in [
+        (
+            3,
+            4,
+            "All 3 prompts of this time were tests (test = true) and are left out;\n\
+                `surveyd export` has them.\n",
+        ),
+        (
+            1,
+            0,
+            "The one prompt of this time was a test (test = true) and is left out;\n\
+                `surveyd export` has it.\n",
+        ),
+        (
+            0,
+            2,
+            "Nobody was prompted in this time; all 2 closes are of tests (test = true) and left out.\n",
+        ),
+        (
+            0,
+            1,
+            "Nobody was prompted in this time; the one close is of a test (test = true) and left out.\n",
+        ),
+    ] {
+        let text = render(&Report { tests, test_closes, ..empty.clone() });
+        assert_eq!(text.split_once('\n').unwrap().1, said);
+    }
 }
 
 #[test]

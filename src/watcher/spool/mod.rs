@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use super::Intake;
 use super::notice::{self, Origin, Said};
 use crate::config;
+use crate::domain::plain_text::{cut, printable};
 use crate::stop::Stopper;
 use crate::store;
 use folder::{FILES_MAX, Mark, Opened, Put};
@@ -242,8 +243,7 @@ impl Spool {
 
     fn reject(&self, name: &OsStr, line: &Line, why: &str, tally: &mut Tally) {
         // A name within the line may hold anything, and a reason is one line.
-        let plain = |letter: char| if letter.is_control() { ' ' } else { letter };
-        let why: String = why.chars().take(REASON_CHARACTERS_MAX).map(plain).collect();
+        let why = printable(cut(why, REASON_CHARACTERS_MAX));
         tally.bad += 1;
         if tally.bad <= REASONS_MAX {
             tally.reasons.push_str(&format!("line {}: {why}\n", line.number));

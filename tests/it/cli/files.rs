@@ -168,7 +168,7 @@ fn a_database_that_is_another_users_is_named_with_owner_user_and_remedy() {
     let database = program.path("surveyd.db").display().to_string();
     let wanted = format!(
         "{database} belongs to root (mode 0600), and this is user {STRANGER}: chown {STRANGER}: \
-         {database}"
+         {database}*"
     );
     for arguments in [&["run"][..], &["status"], &close("acme"), &["migrate"]] {
         let ended = run_as(&program, STRANGER, arguments);
@@ -203,7 +203,11 @@ async fn no_other_name_of_the_database_lets_a_second_daemon_in() {
     fs::hard_link(program.path("surveyd.db"), other.join("surveyd.db")).unwrap();
     let (code, said) = second(&other);
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("has 2 names (hard links)") && said.contains("-inum"), "{said}");
+    assert!(
+        said.contains("has 2 names (hard links), and its write-ahead log belongs to one of them: ")
+            && said.contains("-inum"),
+        "{said}"
+    );
     assert_eq!(names(&other), ["surveyd.db"]);
     running.signal("TERM");
     assert_eq!(running.ended().await.code(), Some(0), "{}", running.log());
@@ -323,4 +327,35 @@ async fn a_signal_before_it_is_ready_ends_it_in_order_or_waits() {
     running.until("config.reloaded", 1).await;
     running.signal("TERM");
     assert_eq!(running.ended().await.code(), Some(0));
+}
+
+#[test]
+fn commands_that_ask_nobody_need_no_secrets() {
+    let program = program();
+    assert_eq!(program.run(&["migrate"]).code, 0);
+    for name in ["consumer-secret", "access-token-secret", "desk-secret"] {
+        fs::remove_file(program.path(name)).unwrap();
+    }
+    let id = program.run(&close("acme")).json()["survey_id"].as_str().unwrap().to_owned();
+    for arguments in [
+        &["status"][..],
+        &["surveys", "list"],
+        &["surveys", "cancel", &id],
+        &["explain", "c-1"],
+        &["simulate"],
+        &["optout", "list"],
+        &["report", "--from", "2026-01-01", "--to", "2999-12-31"],
+        &["export", "--format", "csv"],
+        &["migrate"],
+    ] {
+        let ended = program.run(arguments);
+        assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.stderr);
+    }
+    for arguments in [&["run"][..], &["check"], &["sources", "list"]] {
+        let ended = program.run(arguments);
+        assert_eq!(ended.code, 78, "{arguments:?}: {}", ended.stderr);
+        let said = ended.stdout + &ended.stderr;
+        let words = "desk-secret is neither in $CREDENTIALS_DIRECTORY (not set) nor in ";
+        assert!(said.contains(words), "{arguments:?}: {said}");
+    }
 }

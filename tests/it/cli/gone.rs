@@ -172,3 +172,51 @@ async fn checkpoints_of_its_own_and_of_others_are_not_taken_for_a_replacement() 
     running.signal("TERM");
     assert_eq!(running.ended().await.code(), Some(0), "{}", running.log());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_was_moved_is_moved_back_without_a_loss_as_its_lines_say() {
+    let program = program();
+    let (file, away) = (program.path("surveyd.db"), program.path("away"));
+    let mut running = program.start().await;
+    for number in 0..2 {
+        assert_eq!(post(&running, number).await, Some(202));
+    }
+    fs::rename(&file, &away).unwrap();
+    assert_eq!(running.ended().await.code(), Some(74));
+    let line = &running.of("store.unavailable")[0];
+    let end = "Stop surveyd before its database is moved, restored or deleted. If you moved it, move it \
+               back before surveyd is started again: nothing is lost then";
+    let said = line["message"].as_str().unwrap();
+    assert!(said.contains(end), "{said}");
+
+    // Started all the same, with a new database.
+    let mut running = program.start().await;
+    let shown = file.display();
+    let line = &running.of("store.replaced")[0];
+    assert_eq!(
+        line["message"],
+        format!(
+            "the database was moved, deleted or replaced while surveyd worked on it, and a new, empty \
+             database is begun. The newest closes of the old one are in its write-ahead log, \
+             {shown}-wal.replaced. To undo: stop surveyd, mv OLD {shown}, mv {shown}-wal.replaced \
+             {shown}-wal, and start it"
+        )
+    );
+    assert_eq!(program.run(&["surveys", "list", "--json"]).json().as_array().unwrap().len(), 0);
+    running.signal("TERM");
+    assert_eq!(running.ended().await.code(), Some(0));
+    fs::rename(&away, &file).unwrap();
+    fs::rename(program.path("surveyd.db-wal.replaced"), program.path("surveyd.db-wal")).unwrap();
+    let mut running = program.start().await;
+    assert_eq!(program.run(&["surveys", "list", "--json"]).json().as_array().unwrap().len(), 2);
+
+    // And moved back before the next start.
+    assert_eq!(post(&running, 2).await, Some(202));
+    fs::rename(&file, &away).unwrap();
+    assert_eq!(running.ended().await.code(), Some(74));
+    fs::rename(&away, &file).unwrap();
+    let mut running = program.start().await;
+    assert_eq!(program.run(&["surveys", "list", "--json"]).json().as_array().unwrap().len(), 3);
+    running.signal("TERM");
+    assert_eq!(running.ended().await.code(), Some(0));
+}

@@ -3,6 +3,7 @@
 mod codes;
 mod files;
 mod gone;
+mod output;
 mod policy;
 mod rebuild;
 mod records;

@@ -148,3 +148,60 @@ fn a_check_warns_and_is_content() {
     assert!(checked.stderr.starts_with("warning: accounts.acme.survey.message: says \"tap\""));
     assert!(checked.stdout.contains(": no fault (accounts: 1"), "{}", checked.stdout);
 }
+
+#[test]
+fn no_character_of_a_notice_turns_the_direction_of_what_is_shown() {
+    let program = program();
+    let id = close(&program, "c-1\u{202E}", &["--team", "a\u{2066}b"])["survey_id"].clone();
+    let report = ["report", "--from", "2026-01-01", "--to", "2999-12-31", "--by", "team"];
+    for command in [
+        &["surveys", "list"][..],
+        &["surveys", "show", id.as_str().unwrap()],
+        &["explain", "c-1\u{202E}"],
+        &report,
+        &["simulate"],
+    ] {
+        let shown = program.run(command);
+        assert_eq!(shown.code, 0, "{command:?}: {}", shown.stderr);
+        let is_odd = |letter| matches!(letter, '\u{202E}' | '\u{2066}');
+        assert!(!shown.stdout.contains(is_odd), "{command:?}: {}", shown.stdout);
+    }
+    let unknown = program.run(&["explain", "c-2\u{202E}"]).stderr;
+    assert_eq!(unknown, "surveyd: no close of conversation c-2\u{FFFD} is on record\n");
+}
+
+#[test]
+fn a_survey_that_a_hold_will_outlast_is_explained_with_its_end() {
+    let program = program();
+    let now = surveyd::clock::Clock::System.now();
+    let ago = |hours: u64| now.minus(std::time::Duration::from_secs(hours * 3_600)).rfc3339();
+    close(&program, "c-1", &["--closed-at", &ago(11)]);
+    let text = program.run(&["explain", "c-1"]).stdout;
+    assert!(!text.contains("held"), "{text}");
+
+    let hold =
+        "insert into restore_hold (account, restored_at, until_at, why) values (?1, ?2, ?2, ?3)";
+    let database = rusqlite::Connection::open(program.path("surveyd.db")).unwrap();
+    database.execute(hold, ("acme", now.0, "older")).unwrap();
+    let text = program.run(&["explain", "c-1"]).stdout;
+    let end = format!(
+        "account acme is held since {0}: nothing is sent, for the database is an older copy than \
+         the one that sent last, until X's events have been read past {0}; that will be {0} at the \
+         earliest. Nothing need be done: it ends by itself. Closes are taken meanwhile and wait; \
+         those that grow older than expire_after before its end are not asked\n",
+        now.rfc3339()
+    );
+    assert!(text.ends_with(&end), "{text}\nexpected: {end}");
+
+    let file = std::fs::read_to_string(program.path("surveyd.toml")).unwrap();
+    program.configure(&file.replace("events_horizon = \"0s\"", "events_horizon = \"24h\""));
+    let text = program.run(&["explain", "c-1"]).stdout;
+    let expires_at = now
+        .minus(std::time::Duration::from_secs(11 * 3_600))
+        .plus(std::time::Duration::from_secs(12 * 3_600));
+    let end = format!(
+        "\nit expires at {}, before that hold can end: it will not be asked\n",
+        expires_at.rfc3339()
+    );
+    assert!(text.ends_with(&end), "{text}\nexpected: {end}");
+}

@@ -109,6 +109,7 @@ async fn it_tells_that_it_lives_and_what_it_does() {
     let (status, metrics) = get(&running, "/metrics").await;
     assert_eq!(status, 200);
     assert!(metrics.contains("\nsurveyd_surveys{state=\"scheduled\"} 0\n"), "{metrics}");
+    assert!(metrics.contains("\nsurveyd_account_held{account=\"acme\"} 0\n"), "{metrics}");
     assert_eq!(get(&running, "/elsewhere").await.0, 404);
     stopped(running, "INT").await;
 }

@@ -156,14 +156,16 @@ impl Program {
 
     /// `surveyd run`, from its first instruction on.
     pub fn launch(&self) -> Running {
+        let log = File::create(self.path("log")).unwrap();
+        self.launch_with(log.into())
+    }
+
+    /// The same, its log somewhere else.
+    pub fn launch_with(&self, stderr: Stdio) -> Running {
         let (log, out) = (self.path("log"), self.path("out"));
-        let child = self
-            .command(&["run"])
-            .stdout(File::create(&out).unwrap())
-            .stderr(File::create(&log).unwrap())
-            .spawn()
-            .unwrap();
-        Running { child, log, out }
+        let mut command = self.command(&["run"]);
+        command.stdout(File::create(&out).unwrap()).stderr(stderr);
+        Running { child: command.spawn().unwrap(), log, out }
     }
 }
 

@@ -39,6 +39,10 @@ async fn figures_tell_how_surveys_and_accounts_stand() {
         let paused = AccountFigures { is_paused: true, ..AccountFigures::default() };
         assert_eq!(figures["acme"], paused);
         assert_eq!(figures["other"], AccountFigures::default());
+
+        bench.store.hold_for_rebuild("other", START, later).await.unwrap();
+        let figures = bench.store.account_figures(&names, START, later).await.unwrap();
+        assert_eq!((figures["acme"].is_held, figures["other"].is_held), (false, true));
     })
     .await;
 }

@@ -254,3 +254,23 @@ async fn a_limit_by_our_own_count_is_logged_once_a_window() {
     assert_eq!(endpoints, BTreeSet::from(["friendships/show"]));
     assert!(said.len() <= 2, "{said:?}");
 }
+
+#[tokio::test]
+async fn calls_that_wait_after_a_restore_are_not_called_a_limit_of_xs() {
+    let log = Log::kept();
+    let mut stage = Stage::new().await;
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(6)).await;
+    stage.restore_a_backup().await;
+    let until = stage.now().plus(minutes(15)).rfc3339();
+    stage.pass(hours(2)).await;
+    let lines = log.of("budget.exhausted");
+    let lines: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(
+        lines,
+        [format!(
+            "as the database may have been restored, it is not known how many calls of feedback/show \
+             were spent: account acme makes none until {until}"
+        )]
+    );
+}

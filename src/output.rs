@@ -1,0 +1,67 @@
+//! What commands say: results on standard output, all else on standard error.
+//!
+//! Nothing here panics, as `println!` does. What standard output does not take is an error that ends
+//! the command. What standard error does not take is lost: there is nobody left to tell.
+
+use std::fmt;
+use std::io::{self, Write as _};
+
+/// Standard output has not taken what was written.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output cannot be written: {0}")]
+struct Refused(io::Error);
+
+/// Standard output. Its errors can be told from those of files and connections.
+pub struct Results;
+
+impl io::Write for Results {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stdout().write(bytes).map_err(refused)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush().map_err(refused)
+    }
+}
+
+fn refused(error: io::Error) -> io::Error {
+    match error.kind() {
+        // It is to be tried again.
+        io::ErrorKind::Interrupted => error,
+        kind => io::Error::new(kind, Refused(error)),
+    }
+}
+
+/// Whether an error is that nobody reads standard output any more.
+pub fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+        && error.get_ref().is_some_and(|inner| inner.is::<Refused>())
+}
+
+/// Writes to standard output.
+pub fn write(text: fmt::Arguments<'_>) -> io::Result<()> {
+    Results.write_fmt(text)
+}
+
+/// Writes a line to standard error.
+pub fn write_note(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// `print!` that gives an error instead of a panic.
+macro_rules! out {
+    ($($text:tt)*) => { $crate::output::write(format_args!($($text)*)) };
+}
+
+/// `println!` that gives an error instead of a panic.
+macro_rules! outln {
+    () => { $crate::output::write(format_args!("\n")) };
+    ($($text:tt)*) => { $crate::output::write(format_args!("{}\n", format_args!($($text)*))) };
+}
+
+/// `eprintln!` that never panics.
+macro_rules! note {
+    ($($text:tt)*) => { $crate::output::write_note(format_args!($($text)*)) };
+}
+
+pub(crate) use {note, out, outln};
