@@ -86,7 +86,10 @@ pub(super) fn read(
             table.missing(key, "{ file = \"…\" }");
             return None;
         }
-        Ok(Some(_)) if !table.walk.needs_secrets => return Some(Secret(String::new())),
+        Ok(Some(given)) if !table.walk.needs_secrets => {
+            refuse_inline(table, key, &given);
+            return Some(Secret(String::new()));
+        }
         Ok(Some(given)) => {
             refuse_inline(table, key, &given);
             exposed(table.walk, given)
@@ -112,7 +115,16 @@ pub(super) fn read_list(
             table.missing(key, "{ file = \"…\" }");
             return None;
         }
-        Ok(Some(_)) if !table.walk.needs_secrets => return Some(Vec::new()),
+        Ok(Some(given)) if !table.walk.needs_secrets => {
+            let list = match given {
+                Given::File(ValueKind::Array(list)) => {
+                    list.into_iter().map(|entry| Given::File(entry.kind)).collect()
+                }
+                single => vec![single],
+            };
+            list.iter().for_each(|given| refuse_inline(table, key, given));
+            return Some(Vec::new());
+        }
         Ok(Some(Given::File(ValueKind::Array(list)))) if list.is_empty() => {
             table.fault(key, None, "is an empty list", FORMS);
             return None;
