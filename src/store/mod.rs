@@ -177,6 +177,10 @@ impl From<sqlx::Error> for Error {
                 _ => Self::Unavailable(words),
             };
         }
+        if matches!(error, sqlx::Error::PoolClosed) {
+            // Whoever closed it says why.
+            return Self::Busy("surveyd lets go of its database".into());
+        }
         if matches!(error, sqlx::Error::PoolTimedOut) {
             let words = "the database did not answer in time, or had no connection to spare";
             return Self::Unavailable(words.into());

@@ -39,7 +39,10 @@ def on_its_machine(folder, machine, server, x):
     return surveyd
 
 
-@pytest.mark.parametrize("pulled", PULLED)
+IN_SHORT = ("X", "all")
+
+
+@pytest.mark.parametrize("pulled", PULLED if lengths.IN_FULL else IN_SHORT)
 def test_a_daemon_that_is_cut_off_stops_no_other_and_comes_back(pulled, tmp_path):
     chance = lengths.chance("cut off", pulled)
     names = iter(people(2000, chance))
