@@ -129,6 +129,13 @@ class Server:
         self.psql("create database surveyd", database="postgres")
         subprocess.run([self.bin / "pg_restore", "--dbname", self.url(), dump], check=True, capture_output=True)
 
+    def restore_in_place(self, dump):
+        """Puts a dump into the database as it is, all in one transaction, whoever is connected."""
+        subprocess.run(
+            [self.bin / "pg_restore", "--clean", "--if-exists", "--single-transaction", "--dbname", self.url(), dump],
+            check=True, capture_output=True,
+        )  # fmt: skip
+
     def __enter__(self):
         return self
 

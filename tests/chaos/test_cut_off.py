@@ -39,7 +39,7 @@ def on_its_machine(folder, machine, server, x):
     return surveyd
 
 
-IN_SHORT = ("X", "all")
+IN_SHORT = ("X",)
 
 
 @pytest.mark.parametrize("pulled", PULLED if lengths.IN_FULL else IN_SHORT)

@@ -73,7 +73,7 @@ RETURNS = {
 }
 
 
-IN_SHORT = ("stopped, the second forgot", "stopped, only one comes back and forgot", "under the daemons")
+IN_SHORT = ("stopped, the second forgot", "under the daemons")
 
 
 @pytest.mark.parametrize("returns", RETURNS if lengths.IN_FULL else IN_SHORT)
@@ -121,6 +121,36 @@ def test_a_dump_that_is_restored_prompts_nobody_again(returns, tmp_path):
             for surveyd in daemons:
                 surveyd.kill()
     lengths.count(f"restored dump, {returns}: {len(cases)} prompts since the dump, nobody twice")
+
+
+def test_a_dump_restored_in_place_beside_a_daemon_that_never_sent_prompts_nobody_again(tmp_path):
+    chance = lengths.chance("in place")
+    cases = [Case(person, NAMES[index % 2]) for index, person in enumerate(people(lengths.runs(10, 100), chance))]
+    world = world_of()
+    with HostileX(world) as x, at_work_on_it() as server:
+        sends, idle = (at_work(tmp_path / name, server.url(), x, settle_after="1s", delays=DELAYS) for name in "ab")
+        try:
+            sends.start()
+            report_all(sends, cases)
+            server.dump(tmp_path / "dump")
+            wait_until("all prompts", lambda: sent(world) == len(cases))
+            idle.start()
+            assert held(idle) == set(), "the other one is at work"
+            assert sends.stop() == 0
+            blind(world)
+            before = len(world.attempts)
+            server.restore_in_place(tmp_path / "dump")
+            wait_until("a hold", lambda: held(idle), 45)
+            time.sleep(3)
+            assert len(world.attempts) == before, "somebody was prompted by rows that had lost it"
+            with world.lock:
+                world.hiccups = 0
+            nobody_twice_and_all_known(world, idle, cases)
+            assert idle.stop() == 0
+        finally:
+            sends.kill()
+            idle.kill()
+    lengths.count(f"dump restored in place beside an idle daemon: {len(cases)} prompts since the dump, nobody twice")
 
 
 def test_a_standby_that_lagged_prompts_nobody_again_when_it_is_promoted(tmp_path):
