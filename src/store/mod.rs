@@ -417,7 +417,7 @@ pub struct Store {
     readers: AnyPool,
     /// The one connection that counts what is watched, however many ask.
     onlooker: AnyPool,
-    location: Location,
+    location: Arc<Location>,
     standing: Standing,
     /// Kept where the database is a file.
     file_watch: Option<Arc<FileWatch>>,
@@ -473,7 +473,7 @@ impl Store {
             writer,
             readers: location.readers(READERS)?,
             onlooker: location.readers(1)?,
-            location: location.clone(),
+            location: Arc::new(location.clone()),
             standing,
             file_watch,
             failure,

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::warn;
@@ -85,13 +85,13 @@ impl Why {
 #[derive(Debug)]
 pub struct Request {
     pub asked: Asked,
-    pub path: String,
-    pub delivery_id: Option<String>,
+    uri: Uri,
+    delivery_id: Option<HeaderValue>,
 }
 
 impl Request {
-    pub fn new(asked: Asked, path: &str, headers: &HeaderMap) -> Self {
-        Self { asked, path: shortened(path, PATH_MAX), delivery_id: delivery_id(headers) }
+    pub fn new(asked: Asked, uri: &Uri, headers: &HeaderMap) -> Self {
+        Self { asked, uri: uri.clone(), delivery_id: delivery_id(headers).cloned() }
     }
 }
 
@@ -99,11 +99,11 @@ impl Request {
 const NAMES_DELIVERY: [&str; 5] =
     ["webhook-id", "-delivery", "-delivery-id", "-invocation-id", "request-id"];
 
-fn delivery_id(headers: &HeaderMap) -> Option<String> {
-    NAMES_DELIVERY.into_iter().find_map(|end| {
-        let (_, value) = headers.iter().find(|(name, _)| name.as_str().ends_with(end))?;
-        value.to_str().ok().map(|id| shortened(id, DELIVERY_MAX))
-    })
+fn delivery_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let rank =
+        |name: &HeaderName| NAMES_DELIVERY.iter().position(|end| name.as_str().ends_with(end));
+    let named = headers.iter().filter_map(|(name, value)| Some((rank(name)?, value)));
+    named.min_by_key(|(rank, _)| *rank).map(|(_, value)| value)
 }
 
 #[derive(Debug, Default)]
@@ -115,7 +115,7 @@ pub struct Answers {
 
 #[derive(Debug, Default)]
 struct Kinds {
-    counts: BTreeMap<(Asked, StatusCode), u64>,
+    counts: BTreeMap<Asked, BTreeMap<StatusCode, u64>>,
     refused: HashMap<(Asked, StatusCode), Thinned>,
 }
 
@@ -161,9 +161,13 @@ impl Answers {
     pub fn note(&self, request: &Request, status: StatusCode, why: Option<&Why>, now: Instant) {
         let is_told = {
             let mut kinds = self.kinds();
-            let kind = (request.asked.clone(), status);
-            *kinds.counts.entry(kind.clone()).or_default() += 1;
+            let counted = match kinds.counts.get_mut(&request.asked) {
+                Some(counted) => counted,
+                None => kinds.counts.entry(request.asked.clone()).or_default(),
+            };
+            *counted.entry(status).or_default() += 1;
             let Some(why) = why else { return };
+            let kind = (request.asked.clone(), status);
             let new =
                 || Thinned { began: now, singly: 0, held_back: 0, last_reason: String::new() };
             kinds.refused.entry(kind).or_insert_with(new).tells(&why.reason, now)
@@ -178,7 +182,10 @@ impl Answers {
     /// How often each kind was answered, since the start.
     pub fn counts(&self) -> Vec<(Asked, StatusCode, u64)> {
         let kinds = self.kinds();
-        kinds.counts.iter().map(|((asked, status), n)| (asked.clone(), *status, *n)).collect()
+        let counts = kinds.counts.iter().flat_map(|(asked, counts)| {
+            counts.iter().map(|(status, count)| (asked.clone(), *status, *count))
+        });
+        counts.collect()
     }
 
     /// Tells of what is held back, each minute in which there is something.
@@ -230,7 +237,10 @@ impl Answers {
 }
 
 fn tell(request: &Request, status: StatusCode, why: &Why) {
-    let Request { asked, path, delivery_id } = request;
+    let Request { asked, uri, delivery_id } = request;
+    let path = shortened(uri.path(), PATH_MAX);
+    let delivery_id = delivery_id.as_ref().and_then(|id| id.to_str().ok());
+    let delivery_id = delivery_id.map(|id| shortened(id, DELIVERY_MAX));
     let Why { reason, place } = why;
     let id = delivery_id.as_ref().map_or(String::new(), |id| format!(", delivery {id}"));
     let at = place.as_ref().map_or(String::new(), |place| format!(" (at {place})"));
@@ -309,8 +319,8 @@ mod tests {
     fn what_strangers_send_makes_no_new_kind() {
         let answers = Answers::default();
         for number in 0..1_000 {
-            let path = format!("/v1/sources/{number}");
-            let request = Request::new(Asked::Nothing, &path, &HeaderMap::new());
+            let uri = format!("/v1/sources/{number}").parse().unwrap();
+            let request = Request::new(Asked::Nothing, &uri, &HeaderMap::new());
             let why = Why::new("there is no source of this name", None);
             answers.note(&request, StatusCode::NOT_FOUND, Some(&why), Instant::now());
         }
@@ -325,10 +335,10 @@ mod tests {
                 ("content-type".parse().unwrap(), "application/json".parse().unwrap()),
                 (name.parse().unwrap(), "d-1".parse().unwrap()),
             ]);
-            delivery_id(&headers)
+            delivery_id(&headers).cloned()
         };
         for name in ["webhook-id", "X-Chatwoot-Delivery", "x-zendesk-webhook-invocation-id"] {
-            assert_eq!(id(name).as_deref(), Some("d-1"), "{name}");
+            assert_eq!(id(name).unwrap(), "d-1", "{name}");
         }
         assert_eq!(id("x-helpscout-event"), None);
     }

@@ -178,11 +178,6 @@ impl Seats {
         self.most
     }
 
-    /// Whether there is none left.
-    pub fn are_taken(&self) -> bool {
-        self.table().taken.len() >= self.most
-    }
-
     /// Waits until a newcomer can have a seat.
     pub async fn room(&self) {
         loop {
@@ -250,10 +245,16 @@ impl Seat {
         self.seats.table().taken.get(&self.number).is_some_and(|seat| seat.waits.is_none())
     }
 
-    /// It is answered; what comes next is the client's to do.
-    pub fn wait(&self) {
-        self.seats.table().wait(self.number);
+    /// It is answered; what comes next is the client's to do. Whether it may say more: not where its
+    /// request was never whole, nor where others wait for a seat.
+    pub fn goes_on(&self) -> bool {
+        let mut table = self.seats.table();
+        let was_whole = table.taken.get(&self.number).is_some_and(|seat| seat.waits.is_none());
+        table.wait(self.number);
+        let goes_on = was_whole && table.taken.len() < self.seats.most;
+        drop(table);
         self.seats.moved.notify_one();
+        goes_on
     }
 
     /// Waits until the seat is another's.
@@ -298,7 +299,7 @@ mod tests {
             .map(|address| seats.take(peer(address), 2).unwrap());
         // The first has had an answer since; the second sends bytes, which is nothing.
         first.work();
-        first.wait();
+        first.goes_on();
         let _fourth = seats.take(peer("192.0.2.4"), 2).unwrap();
         assert_eq!([&first, &second, &third].map(is_lost), [false, true, false]);
         drop(second);
@@ -349,7 +350,7 @@ mod tests {
         let talker = seats.take(peer("192.0.2.1"), 0).unwrap();
         tokio::time::sleep(TO_SPEAK).await;
         talker.work();
-        talker.wait();
+        talker.goes_on();
         assert!(seats.room().now_or_never().is_some());
     }
 
@@ -363,7 +364,7 @@ mod tests {
         });
         assert!(seats.take(peer("192.0.2.1"), 0).is_none());
         assert!(seats.room().now_or_never().is_none());
-        at_work[1].wait();
+        at_work[1].goes_on();
         seats.room().await;
         assert!(seats.take(peer("192.0.2.1"), 0).is_some());
         assert_eq!([&at_work[0], &at_work[1]].map(is_lost), [false, true]);
@@ -390,7 +391,7 @@ mod tests {
         for number in 0..1_000_u32 {
             let seat = seats.take(Peer(IpAddr::V4(number.into())), 1).unwrap();
             seat.work();
-            seat.wait();
+            seat.goes_on();
         }
         let table = seats.table();
         assert_eq!((table.taken.len(), table.of_peers.len()), (0, 0));

@@ -10,7 +10,6 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -128,8 +127,8 @@ async fn accept(listener: TcpListener, web: &Web, stop: &Stopper, connections: &
             }
         };
         if let Some(seat) = seat(web, address.ip()) {
-            let (router, seat) = (router.clone(), Arc::new(seat));
-            let door = Door { router, web: web.clone(), seat, was_asked: Arc::default() };
+            let (router, web, seat) = (router.clone(), web.clone(), Arc::new(seat));
+            let door = Door(Arc::new(Behind { router, web, seat }));
             connections.spawn(connection(stream, door, stop.clone()));
         }
         while connections.try_join_next().is_some() {}
@@ -145,7 +144,7 @@ fn seat(web: &Web, address: IpAddr) -> Option<Seat> {
 }
 
 async fn connection(stream: TcpStream, door: Door, stop: Stopper) {
-    let seat = door.seat.clone();
+    let seat = door.0.seat.clone();
     // Answers are small; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
     let connection = hyper::server::conn::http1::Builder::new()
@@ -175,26 +174,23 @@ async fn connection(stream: TcpStream, door: Door, stop: Stopper) {
 /// The router behind one connection, with a limit on the time of one request. What a request has
 /// handed to the store is written all the same.
 #[derive(Clone)]
-struct Door {
+struct Door(Arc<Behind>);
+
+struct Behind {
     router: Router,
     web: Web,
     seat: Arc<Seat>,
-    /// Whether this is not the connection's first request.
-    was_asked: Arc<AtomicBool>,
 }
 
-impl Door {
-    async fn answer(self, request: hyper::Request<Incoming>) -> Response {
-        if self.was_asked.swap(true, Ordering::Relaxed) {
-            // One request a turn: who sends a thousand at once has all others between any two.
-            tokio::task::yield_now().await;
-        }
+impl Behind {
+    async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
         let path = request.uri().path();
         let asked = self.web.asked(path);
         let is_told = asked != Some(Asked::Nothing) || is_a_sender(request.method(), path);
-        let noted = asked.map(|asked| Request::new(asked, path, request.headers()));
+        let noted = asked.map(|asked| Request::new(asked, request.uri(), request.headers()));
         let answer = self
             .router
+            .clone()
             .oneshot(request.map(|body| Body::new(Upload::new(body, self.seat.clone()))));
         let mut answer = match timeout(REQUEST_TIMEOUT, answer).await {
             Ok(Ok(answer)) => answer,
@@ -210,10 +206,9 @@ impl Door {
         }
         // What is left of a body is not read, so nothing can come after it. Where others wait for a
         // seat, one request is a turn.
-        if !self.seat.is_at_work() || self.web.seats.are_taken() {
+        if !self.seat.goes_on() {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        self.seat.wait();
         answer
     }
 }
@@ -246,8 +241,8 @@ impl tower::Service<hyper::Request<Incoming>> for Door {
     }
 
     fn call(&mut self, request: hyper::Request<Incoming>) -> Self::Future {
-        let door = self.clone();
-        Box::pin(async move { Ok(door.answer(request).await) })
+        let behind = self.0.clone();
+        Box::pin(async move { Ok(behind.answer(request).await) })
     }
 }
 
@@ -255,17 +250,19 @@ impl tower::Service<hyper::Request<Incoming>> for Door {
 struct Upload {
     body: Incoming,
     seat: Arc<Seat>,
+    is_whole: bool,
 }
 
 impl Upload {
     fn new(body: Incoming, seat: Arc<Seat>) -> Self {
-        let this = Self { body, seat };
-        this.look();
+        let mut this = Self { body, seat, is_whole: false };
+        this.look(false);
         this
     }
 
-    fn look(&self) {
-        if self.body.is_end_stream() {
+    fn look(&mut self, has_ended: bool) {
+        if !self.is_whole && (has_ended || self.body.is_end_stream()) {
+            self.is_whole = true;
             self.seat.work();
         }
     }
@@ -281,8 +278,8 @@ impl hyper::body::Body for Upload {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = Pin::new(&mut self.body).poll_frame(context);
         match &frame {
-            Poll::Ready(None) => self.seat.work(),
-            Poll::Ready(Some(_)) => self.look(),
+            Poll::Ready(None) => self.look(true),
+            Poll::Ready(Some(_)) => self.look(false),
             Poll::Pending => {}
         }
         frame
