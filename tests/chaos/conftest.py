@@ -6,6 +6,10 @@ import lengths
 from harness import BINARY
 
 
+# A soak is long or it is none: `tests/long soak`.
+collect_ignore = [] if lengths.IN_FULL else ["test_soak.py"]
+
+
 def pytest_configure():
     if not BINARY.is_file():
         pytest.exit(f"no program at {BINARY}; build it with `cargo build --release`, or set SURVEYD", returncode=1)
