@@ -213,10 +213,18 @@ impl Desk {
         }
     }
 
-    /// What closed before this is too late by every rule, by our clock and by X's: one that was set
-    /// ahead must not end what is still in time.
-    pub fn too_late_before(&self) -> Millis {
+    /// What closed before this is perhaps too late by every rule.
+    pub fn perhaps_too_late_before(&self) -> Millis {
         self.x_now_at_least().minus(self.account.longest_expire_after())
+    }
+
+    /// What closed before this is too late by every rule, by our clock and by X's: one that was set
+    /// ahead must not end what is still in time. Nothing is while the clocks contradict each other.
+    pub fn too_late_before(&self) -> Millis {
+        match self.x.clock().is_settled(self.now()) {
+            true => self.perhaps_too_late_before(),
+            false => Millis(0),
+        }
     }
 
     /// When a survey will be too late by both clocks, by ours.

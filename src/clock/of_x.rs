@@ -13,6 +13,9 @@ use crate::domain::time::Millis;
 /// For how long an answer's date is relied on where much hangs on it.
 const TOLD_LATELY: Duration = Duration::from_secs(10 * 60);
 
+/// For how long clocks that differ must have differed alike before anything ends by them.
+const STEADY_FOR: Duration = Duration::from_secs(10 * 60);
+
 /// Clocks that differ by less are taken to agree.
 const CLOCKS_TOGETHER_MS: i64 = 2_000;
 
@@ -70,13 +73,23 @@ struct Told {
     last: Option<Seen>,
     /// What counts.
     agreed: Option<Seen>,
+    /// Since when all answers have told the same as the last one, by our clock.
+    steady_since: Option<Millis>,
 }
 
 impl ClockOfX {
     /// Takes in what an answer told.
     pub fn hear(&self, seen: Seen) {
         let mut told = self.0.lock().expect("no holder of this lock can panic");
-        let last = told.last.replace(seen).and_then(|last| last.apart);
+        let last = told.last.replace(seen);
+        let is_steady = |last: Seen| match (last.apart, seen.apart) {
+            (Some(last), Some(apart)) => last.agrees_with(apart),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        let goes_on = last.is_some_and(|last| !last.is_set_back(seen.at) && is_steady(last));
+        told.steady_since = told.steady_since.filter(|_| goes_on).or(Some(seen.at));
+        let last = last.and_then(|last| last.apart);
         told.agreed = match (seen.apart, told.agreed) {
             (None, Some(agreed)) if !agreed.is_set_back(seen.at) => Some(agreed),
             (None, _) => Some(seen),
@@ -97,10 +110,20 @@ impl ClockOfX {
         };
     }
 
+    /// Whether any answer has come yet.
+    pub fn is_heard(&self) -> bool {
+        self.0.lock().expect("no holder of this lock can panic").last.is_some()
+    }
+
     fn told(&self, now: Millis) -> Told {
-        let Told { last, agreed } = *self.0.lock().expect("no holder of this lock can panic");
+        let Told { last, agreed, steady_since } =
+            *self.0.lock().expect("no holder of this lock can panic");
         let of_this_clock = |seen: &Seen| !seen.is_set_back(now);
-        Told { last: last.filter(of_this_clock), agreed: agreed.filter(of_this_clock) }
+        Told {
+            last: last.filter(of_this_clock),
+            agreed: agreed.filter(of_this_clock),
+            steady_since,
+        }
     }
 
     /// How far X's clock stands from ours; `None` while too little has been heard of it since ours was
@@ -118,7 +141,7 @@ impl ClockOfX {
     /// The same where X itself has refused our clock, which stands `ours` behind X's: ours counts no
     /// more, and any other that was told still does.
     pub fn earliest_or(&self, now: Millis, ours: i64) -> i64 {
-        let Told { last, agreed } = self.told(now);
+        let Told { last, agreed, .. } = self.told(now);
         let told = [last, agreed].into_iter().flatten().filter_map(|seen| seen.apart);
         told.map(|apart| apart.least).min().unwrap_or(0).min(ours)
     }
@@ -126,7 +149,7 @@ impl ClockOfX {
     /// How far ours stands from the latest instant that X may date now: by what counts of its clock, or
     /// ours where nothing does, or by its last date.
     pub fn latest(&self, now: Millis) -> i64 {
-        let Told { last, agreed } = self.told(now);
+        let Told { last, agreed, .. } = self.told(now);
         let agreed = agreed.and_then(|seen| seen.apart).unwrap_or_default().most;
         let last = last.and_then(|seen| seen.apart).map(|apart| apart.most);
         last.map_or(agreed, |last| last.max(agreed))
@@ -134,7 +157,7 @@ impl ClockOfX {
 
     /// Whether X has told the time of late, and by a date that counts.
     pub fn is_fresh(&self, now: Millis) -> bool {
-        let Told { last, agreed } = self.told(now);
+        let Told { last, agreed, .. } = self.told(now);
         let is_lately = |seen: Seen| now < seen.at.plus(TOLD_LATELY);
         let (Some(last), Some(agreed)) = (last.filter(|seen| is_lately(*seen)), agreed) else {
             return false;
@@ -143,6 +166,19 @@ impl ClockOfX {
             (Some(last), Some(agreed)) => last.agrees_with(agreed),
             (None, _) | (_, None) => true,
         }
+    }
+
+    /// Whether an end may be reckoned by [`Self::earliest`]. The clocks agree, or have differed alike for
+    /// so long that neither was just set: where both are wrong at once, the earlier one is wrong as well.
+    pub fn is_settled(&self, now: Millis) -> bool {
+        let Told { last: Some(last), agreed: Some(agreed), steady_since } = self.told(now) else {
+            return false;
+        };
+        if !self.is_fresh(now) {
+            return false;
+        }
+        let is_steady = steady_since.is_some_and(|since| since.plus(STEADY_FOR) <= last.at);
+        last.apart.is_none() || agreed.apart == Some(Apart::default()) || is_steady
     }
 
     /// X's now, where a date that counts was asked for at `asked_at` by our clock or later.
@@ -243,11 +279,34 @@ mod tests {
     }
 
     #[test]
+    fn two_clocks_that_are_wrong_at_once_end_nothing() {
+        let clock = ClockOfX::default();
+        assert!(!clock.is_settled(at(0)), "nothing was heard");
+        hear(&clock, at(0), 0);
+        assert!(clock.is_settled(at(1)));
+        assert!(!clock.is_settled(at(7_200)), "ours may have been set");
+        // Ours was set, and X's dates are wrong as well.
+        for second in 7_200..7_210 {
+            hear(&clock, at(second), 24 * HOUR);
+            assert!(!clock.is_settled(at(second)));
+        }
+        hear(&clock, at(7_210), 0);
+        assert!(clock.is_settled(at(7_210)));
+        for minute in 0..=10 {
+            hear(&clock, at(7_300 + 60 * minute), 24 * HOUR);
+            assert_eq!(clock.is_settled(at(7_300 + 60 * minute)), minute == 10, "{minute}");
+        }
+        // Set back: what was told of the clock before counts no more.
+        hear(&clock, at(100), 24 * HOUR);
+        assert!(!clock.is_settled(at(100)));
+    }
+
+    #[test]
     fn an_x_that_dates_nothing_is_taken_to_have_our_clock() {
         let clock = ClockOfX::default();
         clock.hear(Seen { apart: None, at: at(0) });
         assert_eq!(clock.apart(at(0)), Some(Apart::default()));
         assert!(!clock.confirms(at(0)));
-        assert!(clock.is_fresh(at(0)));
+        assert!(clock.is_fresh(at(0)) && clock.is_settled(at(0)));
     }
 }

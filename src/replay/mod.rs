@@ -202,7 +202,7 @@ impl<'a> Replay<'a> {
             closed_at: survey.closed_at,
             notice: survey.notice.clone(),
         };
-        let at_close = policy::at_close(&close, &chosen.rules(), self.now);
+        let at_close = policy::at_close(&close, &chosen.rules(), self.now, true);
         let (due_at, verdict) = (at_close.due_at, at_close.verdict());
         if let Some(number) = self.by_conversation.get(&conversation).copied() {
             let waiting = self.waiting.get_mut(&number).expect("whoever is named waits");

@@ -234,14 +234,14 @@ async fn pull_back(desk: &Desk) -> Result<()> {
 }
 
 async fn expire(desk: &Desk) -> Result<()> {
-    let late = async || desk.store.too_late(desk.name(), desk.too_late_before(), desk.now()).await;
-    if late().await?.is_empty() {
+    let late = async |before| desk.store.too_late(desk.name(), before, desk.now()).await;
+    if late(desk.perhaps_too_late_before()).await?.is_empty() {
         return Ok(());
     }
     // A clock that was set ahead must end nothing.
     desk.ask_the_time().await?;
     loop {
-        let late = late().await?;
+        let late = late(desk.too_late_before()).await?;
         if late.is_empty() {
             return Ok(());
         }

@@ -106,6 +106,7 @@ pub fn times(desk: &Desk) -> Times {
         x_now: desk.x_now_at_least(),
         x_latest: desk.x_now_at_latest(),
         is_clock_confirmed: desk.x.clock().confirms(desk.now()),
+        is_clock_settled: desk.x.clock().is_settled(desk.now()),
         lease: desk.limits.send_timeout + LEASE_MARGIN,
     }
 }

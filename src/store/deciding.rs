@@ -105,14 +105,17 @@ pub async fn decide(
     rules: &Rules,
     times: Times,
 ) -> Result<Ground> {
-    let Times { now, x_now, is_clock_confirmed, .. } = times;
+    let Times { now, x_now, is_clock_confirmed, is_clock_settled, .. } = times;
     let progress = progress::read(connection, &survey.account).await?;
     if let Some(until) = held(&progress, now, is_clock_confirmed) {
         return Ok(Ground::Held { until });
     }
     // Late only by both clocks: one that was set ahead must not end what is still in time.
     if policy::is_too_late(survey.closed_at, rules, x_now) {
-        return Ok(policy::late(survey.closed_at, rules));
+        return Ok(match is_clock_settled {
+            true => policy::late(survey.closed_at, rules),
+            false => Ground::Held { until: now.plus(HELD_AGAIN) },
+        });
     }
     let ground = by_both_clocks(connection, survey, rules, times).await?;
     let pace = match &ground {
@@ -188,7 +191,10 @@ pub async fn wait(
 ) -> Result<Millis> {
     // It is looked at again when it is too late, at the latest.
     let too_late_at = policy::too_late_at(survey.closed_at, rules);
-    let until = until.min(too_late_at.max(times.wait_until(too_late_at)));
+    let until = match too_late_at <= times.x_now {
+        true => until,
+        false => until.min(too_late_at.max(times.wait_until(too_late_at))),
+    };
     sqlx::query(RELEASE)
         .bind(until.0)
         .bind(survey.id.as_str())

@@ -74,6 +74,8 @@ pub struct Times {
     pub x_latest: Millis,
     /// Whether X's clock bears ours out.
     pub is_clock_confirmed: bool,
+    /// Whether a survey may end by `x_now`.
+    pub is_clock_settled: bool,
     /// How long the request may take.
     pub lease: Duration,
 }

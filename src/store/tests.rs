@@ -94,8 +94,14 @@ impl Bench {
     }
 
     async fn begin(&self, leased: Leased, group: &str, now: Millis) -> Begun {
-        let times =
-            Times { now, x_now: now, x_latest: now, is_clock_confirmed: false, lease: MINUTE };
+        let times = Times {
+            now,
+            x_now: now,
+            x_latest: now,
+            is_clock_confirmed: false,
+            is_clock_settled: true,
+            lease: MINUTE,
+        };
         let rules = Rules { throttle_group: group.into(), ..rules() };
         self.store.begin_send(leased, prompt(), rules, times).await.unwrap()
     }

@@ -70,10 +70,13 @@ impl Intake {
         Ok(Some(taken))
     }
 
-    /// The earliest instant that it may be now, by our clock and by all that is known of X's.
-    pub fn earliest(&self, now: Millis) -> Millis {
-        let apart = self.x_clock.as_ref().map_or(0, |x| x.earliest(now));
-        Millis(now.0.saturating_add(apart))
+    /// The earliest instant that it may be now, by our clock and by all that is known of X's, and
+    /// whether anything may end by it. Until X has been heard, ours is all that there is.
+    pub fn earliest(&self, now: Millis) -> (Millis, bool) {
+        let Some(x_clock) = self.x_clock.as_ref().filter(|x| x.is_heard()) else {
+            return (now, true);
+        };
+        (Millis(now.0.saturating_add(x_clock.earliest(now))), x_clock.is_settled(now))
     }
 
     /// Reads what a source says as of now by our clock, and, where that refuses it and X's clock stands
@@ -117,9 +120,13 @@ impl Intake {
 
 impl Receiver {
     /// Decides what is known at once of the survey that a close makes, and what it will ask.
-    pub fn judge(&self, close: &Close, now: Millis) -> (AtClose, (SurveyType, u32, bool)) {
+    pub fn judge(
+        &self,
+        close: &Close,
+        (now, is_certain): (Millis, bool),
+    ) -> (AtClose, (SurveyType, u32, bool)) {
         let chosen = self.account.chosen(&close.source, close.user_id.as_ref(), &close.notice);
-        let at_close = policy::at_close(close, &chosen.rules(), now);
+        let at_close = policy::at_close(close, &chosen.rules(), now, is_certain);
         (at_close, (chosen.kind(), chosen.question_variant_id(), chosen.test()))
     }
 

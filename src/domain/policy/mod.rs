@@ -49,14 +49,14 @@ impl Rules {
 }
 
 /// Decides what is known at once of the survey that a close makes; the rest is decided at the moment
-/// of sending.
-pub fn at_close(close: &Close, rules: &Rules, now: Millis) -> AtClose {
+/// of sending. That it is too late as well, where it is not certain that it is `now`.
+pub fn at_close(close: &Close, rules: &Rules, now: Millis, is_certain: bool) -> AtClose {
     let due_at = close.closed_at.plus(rules.delay);
     let Close { account, conversation_id, user_id, closed_at, notice, .. } = close;
     let ground = match user_id {
         // First: whoever sets a help desk up must see what is missing, also on a payload of last year.
         None => Ground::NoXId,
-        Some(_) if is_too_late(*closed_at, rules, now) => late(*closed_at, rules),
+        Some(_) if is_certain && is_too_late(*closed_at, rules, now) => late(*closed_at, rules),
         Some(person) => {
             let drawn = Drawn { account, conversation_id, first_closed_at: *closed_at };
             against(drawn, person, *closed_at, notice, rules)

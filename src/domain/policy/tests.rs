@@ -65,7 +65,7 @@ fn survey(id: &str, close: Close) -> Survey {
 /// The verdict at the close, and again at the moment of sending.
 fn both(notice: Notice, rules: &Rules) -> (Verdict, Verdict) {
     let close = close(notice, Millis(0));
-    let first = at_close(&close, rules, Millis(0)).verdict();
+    let first = at_close(&close, rules, Millis(0), true).verdict();
     let survey = survey("s", close);
     (first, at_sending(&survey, rules, &History::default(), Millis(300_000)).verdict())
 }
@@ -79,7 +79,7 @@ fn a_close_is_due_after_the_delay_and_expires_in_time() {
     let close = close(Notice::default(), Millis(0));
     let due_at = Millis(300_000);
     let at = |now| {
-        let decided = at_close(&close, &rules(), now);
+        let decided = at_close(&close, &rules(), now, true);
         assert_eq!(decided.due_at, due_at);
         decided.verdict()
     };

@@ -75,7 +75,7 @@ pub fn words(decision: &Decision) -> String {
             "account_paused: the account is paused, waits until it works again".to_owned()
         }
         Ground::Held { until } => format!(
-            "held: the clock or a restored backup holds all sends, looked at again at {}",
+            "held: the clock or a restored backup holds it, looked at again at {}",
             until.rfc3339()
         ),
     }

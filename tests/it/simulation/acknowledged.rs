@@ -71,14 +71,15 @@ impl Model {
             "cancelled" => is_reopened,
             "expired" => !is_reopened && is_late,
             // Where its sender said it twice, it was in time when it was first said.
-            "scheduled" => !is_reopened && !is_skipped && (!is_late || again),
+            // One that is late is ended by the scheduler where X has not told the time of late.
+            "scheduled" => !is_reopened && !is_skipped,
             "suppressed" => {
                 let is_so = match taken.reason.as_deref() {
                     Some("rule") => is_skipped,
                     Some("sampled_out") => !is_skipped && self.setting.sample < 100,
                     _ => false,
                 };
-                is_so && !is_reopened && (!is_late || again)
+                is_so && !is_reopened
             }
             _ => false,
         };

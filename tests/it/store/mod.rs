@@ -127,7 +127,14 @@ fn making() -> Making {
 
 /// X's clock and ours agree.
 fn times(now: Millis) -> Times {
-    Times { now, x_now: now, x_latest: now, is_clock_confirmed: false, lease: LEASE }
+    Times {
+        now,
+        x_now: now,
+        x_latest: now,
+        is_clock_confirmed: false,
+        is_clock_settled: true,
+        lease: LEASE,
+    }
 }
 
 fn prompt() -> Prompt {

@@ -251,8 +251,14 @@ async fn a_database_replaced_under_a_daemon_takes_no_send_before_it_is_compared(
     bench.database.put_back().await;
 
     let begin = async || {
-        let times =
-            Times { now: DUE, x_now: DUE, x_latest: DUE, is_clock_confirmed: false, lease: LEASE };
+        let times = Times {
+            now: DUE,
+            x_now: DUE,
+            x_latest: DUE,
+            is_clock_confirmed: false,
+            is_clock_settled: true,
+            lease: LEASE,
+        };
         let leased = claims.as_slice()[0].clone();
         bench.store.begin_send(leased, prompt(), rules(), times).await
     };
