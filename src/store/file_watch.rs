@@ -83,6 +83,16 @@ enum Fate {
     Elsewhere,
 }
 
+/// What closing a connection comes to. The last one that closes writes the log to whatever database is
+/// there, and deletes what bears the log's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    Harmless,
+    /// What the log holds is in no file that has a name: it must be written to the database before.
+    Loses,
+    Harms,
+}
+
 /// What is found under a file's name.
 #[derive(Clone, Copy)]
 enum Whereabouts {
@@ -153,12 +163,17 @@ impl FileWatch {
         })
     }
 
-    /// Whether closing a connection could do harm now: the last one that closes writes the log to
-    /// whatever database is there, and deletes what bears the log's name.
-    pub fn is_closing_harmful(&self) -> bool {
+    /// What it would come to if a connection were closed now.
+    pub fn closing(&self) -> Closing {
         let mut guard = self.seen();
-        let Some(seen) = guard.as_mut() else { return false };
-        !matches!(self.look(seen), Ok(None | Some((Fate::LogDeleted, _))))
+        let Some(seen) = guard.as_mut() else { return Closing::Harmless };
+        match self.look(seen) {
+            Ok(None) => Closing::Harmless,
+            Ok(Some((Fate::LogDeleted, _))) => Closing::Loses,
+            Ok(Some((Fate::WrittenOver | Fate::Replaced | Fate::Elsewhere, _))) | Err(_) => {
+                Closing::Harms
+            }
+        }
     }
 
     fn look(&self, seen: &mut Seen) -> Result<Option<(Fate, String)>> {
@@ -184,16 +199,13 @@ impl FileWatch {
         let lost = |ending| format!("has lost its {ending}");
         match (self.whereabouts(INDEX, seen.index)?, self.whereabouts(LOG, seen.log)?) {
             (Whereabouts::There, Whereabouts::There) => {}
-            (Whereabouts::There | Whereabouts::Absent, Whereabouts::Absent) => {
-                return Ok(Some((Fate::LogDeleted, lost(LOG))));
-            }
-            (
-                Whereabouts::There | Whereabouts::Absent | Whereabouts::Another,
-                Whereabouts::Another,
-            ) => {
-                return Ok(Some((Fate::Elsewhere, lost(LOG))));
-            }
-            (Whereabouts::Absent | Whereabouts::Another, _) => {
+            (_, Whereabouts::Absent) => return Ok(Some((Fate::LogDeleted, lost(LOG)))),
+            // Whoever opens the database to read it makes an empty one.
+            (_, Whereabouts::Another) => match fs::metadata(beside(&self.file, LOG)) {
+                Ok(log) if log.len() == 0 => return Ok(Some((Fate::LogDeleted, lost(LOG)))),
+                Ok(_) | Err(_) => return Ok(Some((Fate::Elsewhere, lost(LOG)))),
+            },
+            (Whereabouts::Absent | Whereabouts::Another, Whereabouts::There) => {
                 return Ok(Some((Fate::Elsewhere, lost(INDEX))));
             }
         }

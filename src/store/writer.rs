@@ -21,6 +21,7 @@ use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::closes::{NewSurvey, Taken};
+use super::file_watch::Closing;
 use super::standing::Standing;
 use super::{Engine, Error, FileWatch, Location, Result, deliveries};
 
@@ -236,7 +237,7 @@ impl Worker {
                 Job::Stop => break,
             }
         }
-        self.let_go_where_harmful();
+        self.save_or_let_go().await;
         self.end_watch();
         if let Some(connection) = self.connection.take() {
             let _ = connection.close().await;
@@ -249,11 +250,26 @@ impl Worker {
         }
     }
 
+    fn closing(&self) -> Closing {
+        self.files.watch.as_ref().map_or(Closing::Harmless, |watch| watch.closing())
+    }
+
     /// Leaves the connection open for ever where closing it could harm what is there instead of the
     /// database.
     fn let_go_where_harmful(&mut self) {
-        if self.files.watch.as_ref().is_some_and(|watch| watch.is_closing_harmful()) {
+        if self.closing() == Closing::Harms {
             std::mem::forget(self.connection.take());
+        }
+    }
+
+    /// The same; a log that lost its name is written to the database while there is a connection that
+    /// has it open. A reader that was connected since reads an empty one, and might be the last to close.
+    async fn save_or_let_go(&mut self) {
+        self.let_go_where_harmful();
+        if let (Closing::Loses, Some(connection)) = (self.closing(), &mut self.connection)
+            && let Err(error) = connection.execute("pragma wal_checkpoint(full)").await
+        {
+            warn!("what was in the write-ahead log that was deleted cannot be written: {error}");
         }
     }
 
@@ -344,7 +360,7 @@ impl Worker {
         };
         match &done {
             Err(error @ (Error::Io(_) | Error::Gone(_))) => {
-                self.let_go_where_harmful();
+                self.save_or_let_go().await;
                 if matches!(error, Error::Io(_)) {
                     self.end_watch();
                     self.connection = None;
