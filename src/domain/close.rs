@@ -76,9 +76,9 @@ impl Notice {
     /// The notice within its bounds, whoever told it: what is longer is cut, and the name is one that
     /// may stand in a message.
     pub fn within_bounds(self) -> Self {
-        let label = |text: String| cut(&text, LABEL_CHARACTERS_MAX).to_owned();
+        let label = |text: String| shortened(text, LABEL_CHARACTERS_MAX);
         let attribute = |(name, value): (String, String)| {
-            (label(name), cut(&value, ATTRIBUTE_CHARACTERS_MAX).to_owned())
+            (label(name), shortened(value, ATTRIBUTE_CHARACTERS_MAX))
         };
         Self {
             agent: self.agent.map(label),
@@ -91,6 +91,11 @@ impl Notice {
             ..self
         }
     }
+}
+
+fn shortened(mut text: String, characters_max: usize) -> String {
+    text.truncate(cut(&text, characters_max).len());
+    text
 }
 
 /// Who ended the conversation.

@@ -31,6 +31,10 @@ pub fn text(text: &str) -> String {
 
 /// The beginning of a text.
 pub fn cut(text: &str, characters_max: usize) -> &str {
+    // No text has more characters than bytes.
+    if text.len() <= characters_max {
+        return text;
+    }
     text.char_indices().nth(characters_max).map_or(text, |(end, _)| &text[..end])
 }
 

@@ -124,9 +124,15 @@ pub fn shown(value: &str) -> String {
 
 /// Why a text is longer than it may be.
 pub fn too_long(text: &str, characters_max: usize) -> Option<String> {
-    let characters = text.chars().count();
+    // No text has more characters than bytes.
+    let characters = if text.len() > characters_max { text.chars().count() } else { 0 };
     (characters > characters_max)
         .then(|| format!("has {characters} characters, and {characters_max} are the most"))
+}
+
+/// PostgreSQL's text cannot hold U+0000, and both engines must take the same notices.
+fn unstorable(text: &str) -> Option<&'static str> {
+    text.contains('\0').then_some("must not hold the character U+0000")
 }
 
 /// Reads a notice.
@@ -164,10 +170,10 @@ impl Reader {
         };
         let account = self.account(data, origin);
         let conversation_id = self.id(data, "conversation_id", true, ConversationId::parse);
-        let is_close = kind.as_deref() != Some("conversation.reopened");
+        let is_close = kind != Some("conversation.reopened");
         let user_id = self.id(data, "user_id", is_close, UserId::parse);
         let told_at = self.instant(notice, "", "timestamp");
-        match kind.as_deref() {
+        match kind {
             Some("conversation.closed") => {
                 let closed_at = self.closed_at(data, told_at, now);
                 let notice = self.notice(data);
@@ -199,16 +205,15 @@ impl Reader {
 
     fn account(&mut self, data: &Map<String, Value>, origin: Origin<'_>) -> Option<String> {
         let place = "/data/account";
-        let named = self.text(data, "/data", "account");
-        let Some(account) = named.or(origin.account.map(str::to_owned)) else {
+        let Some(account) = self.text(data, "/data", "account").or(origin.account) else {
             if !self.has(place) {
                 self.fault::<()>(place, "is missing, and the source names no account");
             }
             return None;
         };
-        match origin.refusal(&account) {
+        match origin.refusal(account) {
             Some(why) => self.fault(place, &why),
-            None => Some(account),
+            None => Some(account.to_owned()),
         }
     }
 
@@ -242,9 +247,9 @@ impl Reader {
         let language = self.label(data, "language");
         // Whatever it is called by, it is no reason to ask a person nothing.
         let first_name = self.text(data, "/data", "first_name");
-        let first_name = first_name.and_then(|name| plain_text::name(&name));
+        let first_name = first_name.and_then(plain_text::name);
         let closed_by = self.text(data, "/data", "closed_by");
-        let closed_by = closed_by.and_then(|name| match ClosedBy::parse(&name) {
+        let closed_by = closed_by.and_then(|name| match ClosedBy::parse(name) {
             Some(by) => Some(by),
             None => self.fault("/data/closed_by", "must be agent, customer, bot, auto or bulk"),
         });
@@ -316,7 +321,7 @@ impl Reader {
                 self.fault::<()>(&pointer, &format!("has a name that {why}"));
                 continue;
             }
-            let name = self.storable(&pointer, name);
+            let name = self.short(&pointer, name, LABEL_CHARACTERS_MAX);
             let text = self.short(&pointer, &text, ATTRIBUTE_CHARACTERS_MAX);
             attributes.extend(name.zip(text));
         }
@@ -341,7 +346,7 @@ impl Reader {
 
     fn instant(&mut self, object: &Map<String, Value>, at: &str, name: &str) -> Option<Millis> {
         let text = self.text(object, at, name)?;
-        match Millis::from_rfc3339(&text) {
+        match Millis::from_rfc3339(text) {
             Ok(instant) => Some(instant),
             Err(_) => self.fault(
                 &format!("{at}/{name}"),
@@ -358,24 +363,28 @@ impl Reader {
         required: bool,
         parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Option<T> {
-        let pointer = format!("/data/{name}");
-        let text = match data.get(name) {
-            None | Some(Value::Null) if required => return self.fault(&pointer, "is missing"),
+        let parsed = match data.get(name) {
+            None | Some(Value::Null) if required => Err("is missing"),
             None | Some(Value::Null) => return None,
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) if !number.is_f64() => number.to_string(),
-            Some(_) => return self.fault(&pointer, "must be a string or a whole number"),
+            Some(Value::String(text)) => parse(text),
+            Some(Value::Number(number)) if !number.is_f64() => parse(&number.to_string()),
+            Some(_) => Err("must be a string or a whole number"),
         };
-        match parse(&text) {
-            Ok(id) => Some(id),
-            Err(detail) => self.fault(&pointer, detail),
-        }
+        parsed.map_or_else(|detail| self.fault(&format!("/data/{name}"), detail), Some)
     }
 
-    fn text(&mut self, object: &Map<String, Value>, at: &str, name: &str) -> Option<String> {
+    fn text<'v>(
+        &mut self,
+        object: &'v Map<String, Value>,
+        at: &str,
+        name: &str,
+    ) -> Option<&'v str> {
         match object.get(name) {
             None | Some(Value::Null) => None,
-            Some(Value::String(text)) => self.storable(&format!("{at}/{name}"), text),
+            Some(Value::String(text)) => match unstorable(text) {
+                None => Some(text),
+                Some(why) => self.fault(&format!("{at}/{name}"), why),
+            },
             Some(_) => self.fault(&format!("{at}/{name}"), "must be a string"),
         }
     }
@@ -383,23 +392,18 @@ impl Reader {
     /// The text of a field that rules match on and results are counted by.
     fn label(&mut self, data: &Map<String, Value>, name: &str) -> Option<String> {
         let text = self.text(data, "/data", name)?;
-        self.short(&format!("/data/{name}"), &text, LABEL_CHARACTERS_MAX)
+        match too_long(text, LABEL_CHARACTERS_MAX) {
+            None => Some(text.to_owned()),
+            Some(why) => self.fault(&format!("/data/{name}"), &why),
+        }
     }
 
     fn short(&mut self, pointer: &str, text: &str, characters_max: usize) -> Option<String> {
-        let text = self.storable(pointer, text)?;
-        match too_long(&text, characters_max) {
+        let fault = unstorable(text).map(str::to_owned);
+        match fault.or_else(|| too_long(text, characters_max)) {
             Some(why) => self.fault(pointer, &why),
-            None => Some(text),
+            None => Some(text.to_owned()),
         }
-    }
-
-    /// PostgreSQL's text cannot hold U+0000, and both engines must take the same notices.
-    fn storable(&mut self, pointer: &str, text: &str) -> Option<String> {
-        if text.contains('\0') {
-            return self.fault(pointer, "must not hold the character U+0000");
-        }
-        Some(text.to_owned())
     }
 
     fn fault<T>(&mut self, pointer: &str, detail: &str) -> Option<T> {
