@@ -296,9 +296,18 @@ fn passed_at(desk: &Desk, ended_here: Millis) -> Millis {
 }
 
 /// Dates requests whose end lies ahead of the clock that dated it as ended now: that clock was wrong,
-/// and has been put right. Whether there were any.
+/// and has been put right. Whether there were any. While the clocks contradict each other it is not known
+/// which is right: a date that is taken for too late, and is not, would prove a miss too early.
 async fn redate(desk: &Desk, unsettled: &[Unsettled]) -> Result<bool> {
-    let (at_x, here) = (desk.x_now_at_most(), desk.now());
+    let here = desk.now();
+    if !desk.x.clock().is_settled(here) {
+        return Ok(false);
+    }
+    let apart = desk.clock_apart().unwrap_or_default();
+    let at_x = match desk.x.is_signed_by(apart) {
+        true => desk.x_now_at_most(),
+        false => desk.x_now_at_most().max(here),
+    };
     let is_ahead = |one: &Unsettled| {
         one.given_up_at > at_x.plus(CLOCKS_TOGETHER)
             || one.given_up_here > here.plus(CLOCKS_TOGETHER)
