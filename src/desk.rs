@@ -28,6 +28,7 @@ use crate::wake::Wake;
 use crate::x;
 
 /// X refuses requests that are signed by a clock further from its own.
+pub const SIGNED_WITHIN: Duration = Duration::from_secs(5 * 60);
 const SIGNED_WITHIN_MS: i64 = 5 * 60 * 1_000;
 
 /// One account at work.
@@ -155,11 +156,11 @@ impl Desk {
 
     /// The earliest instant that it may be now, by our clock and by all that is known of X's. What X
     /// counts is reckoned by this one: a clock that is wrong may put something off, and ends nothing.
-    /// Ours does not count where X has refused it and takes its own.
+    /// Ours does not count where X has refused it and takes its own; the one that X took instead does.
     pub fn x_now_at_least(&self) -> Millis {
         let now = self.now();
         let refused = self.clock_apart().filter(|apart| self.is_ours_refused(*apart));
-        let ours = refused.map_or(0, |apart| apart.least);
+        let ours = refused.map_or(self.x.signed_ahead_ms().min(0), |apart| apart.least);
         Millis(now.0.saturating_add(self.x.clock().earliest_or(now, ours)))
     }
 
@@ -182,10 +183,14 @@ impl Desk {
         Millis(self.now().0.saturating_add(self.clock_apart().unwrap_or_default().most))
     }
 
-    /// The latest instant that X may date now, by all that is known of its clock.
+    /// The latest instant that it may be now: by all that is known of X's clock, by ours, and by the one
+    /// that X took where it refused ours. Where its dates bear that one out, ours does not count.
     pub fn x_now_at_latest(&self) -> Millis {
         let now = self.now();
-        Millis(now.0.saturating_add(self.x.clock().latest(now)))
+        let told = self.x.clock().latest(now);
+        let is_borne_out = self.x.is_signed_by(self.clock_apart().unwrap_or_default());
+        let latest = if is_borne_out { told } else { told.max(0).max(self.x.signed_ahead_ms()) };
+        Millis(now.0.saturating_add(latest))
     }
 
     /// An instant by X's clock, by ours.

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use super::messages::Messages;
 use super::{Poller, evidence};
-use crate::desk::Desk;
+use crate::desk::{Desk, SIGNED_WITHIN};
 use crate::domain::direct_message::{DirectMessage, Trace};
 use crate::domain::reading::{Range, WINDOW_MOST, Why};
 use crate::domain::survey::{State, Survey};
@@ -133,7 +133,7 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
     if has_not_passed(desk).await? {
         return Ok(());
     }
-    let needed = until_at.plus(desk.limits.settle_after).plus(MARGIN);
+    let needed = until_at.plus(carried_out_within(desk));
     let done_to = desk.store.poll_state(desk.name()).await?.done_to;
     if done_to.is_none_or(|done_to| done_to < needed) {
         return Ok(());
@@ -278,7 +278,14 @@ fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
         false => apart.most.max(0),
     };
     let by_ours = Millis(unsettled.given_up_here.0.saturating_add(ahead));
-    unsettled.given_up_at.max(by_ours).plus(desk.limits.settle_after).plus(MARGIN)
+    unsettled.given_up_at.max(by_ours).plus(carried_out_within(desk))
+}
+
+/// How long after it was given up, by the later clock, a request may be carried out. The clocks may be
+/// wrong alike by as much as X takes; next to a day that costs nothing. An X that tells its events at
+/// once is a stand-in.
+fn carried_out_within(desk: &Desk) -> Duration {
+    desk.limits.settle_after + MARGIN + SIGNED_WITHIN.min(desk.limits.events_horizon)
 }
 
 /// How long until a miss can prove that the request was not carried out; zero: now. X's clock must have
@@ -291,8 +298,7 @@ fn proof_in(desk: &Desk, unsettled: &Unsettled) -> Duration {
 
 /// When, by our clock, all is known of what ended at `ended_here` by it.
 fn passed_at(desk: &Desk, ended_here: Millis) -> Millis {
-    let horizon = desk.limits.events_horizon + desk.limits.settle_after + MARGIN;
-    ended_here.plus(horizon)
+    ended_here.plus(desk.limits.events_horizon + carried_out_within(desk))
 }
 
 /// Dates requests whose end lies ahead of the clock that dated it as ended now: that clock was wrong,
@@ -303,11 +309,7 @@ async fn redate(desk: &Desk, unsettled: &[Unsettled]) -> Result<bool> {
     if !desk.x.clock().is_settled(here) {
         return Ok(false);
     }
-    let apart = desk.clock_apart().unwrap_or_default();
-    let at_x = match desk.x.is_signed_by(apart) {
-        true => desk.x_now_at_most(),
-        false => desk.x_now_at_most().max(here),
-    };
+    let at_x = desk.x_now_at_latest();
     let is_ahead = |one: &Unsettled| {
         one.given_up_at > at_x.plus(CLOCKS_TOGETHER)
             || one.given_up_here > here.plus(CLOCKS_TOGETHER)

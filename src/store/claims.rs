@@ -70,7 +70,7 @@ const LEFT_SENDING: &str = "select id from survey where state = 'sending' \
 static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
     format!(
         "update survey set lease_token = lease_token + 1 where id = $1 and state = 'sending' \
-         and ($2 = 1 or lease_until <= $3) returning {}, lease_until, begun_here",
+         and ($2 = 1 or lease_until <= $3) returning {}, lease_until, begun_here, spent_at",
         rows::COLUMNS
     )
 });
@@ -78,6 +78,7 @@ static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
 /// Behind the survey and its token.
 const LEASE_UNTIL: usize = 23;
 const BEGUN_HERE: usize = 24;
+const SPENT_AT: usize = 25;
 
 const LOST: &str = "update survey set spent_at = $1, given_up_here = $3 where id = $2";
 
@@ -278,7 +279,9 @@ async fn recover(
         let begun_here = row.try_get::<Option<i64>, _>(BEGUN_HERE)?.map(Millis);
         let is_set_back = begun_here.is_some_and(|begun| now < begun);
         let ended_at = lease_until.filter(|_| is_set_back).map_or(now, |until| until.max(now));
-        let event = Event::NoAnswer { at: ended_at };
+        // As late as it may have been by X's clock when it was begun.
+        let begun_at = row.try_get::<Option<i64>, _>(SPENT_AT)?.map(Millis);
+        let event = Event::NoAnswer { at: begun_at.map_or(ended_at, |begun| begun.max(ended_at)) };
         let survey = step_locked(connection, lost, event, now, Some(GONE)).await?;
         sqlx::query(LOST)
             .bind(ended_at.plus(settle_after).0)

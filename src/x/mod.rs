@@ -92,6 +92,8 @@ pub struct Client {
     clock: Arc<ClockOfX>,
     /// How far X's clock is ahead, where X has refused ours: what we sign by.
     clock_offset: AtomicI64,
+    /// The same, once X has taken a request that was signed by it.
+    taken_offset: AtomicI64,
     /// One large answer at a time is read and taken apart, whatever the number of accounts.
     large: Arc<Semaphore>,
 }
@@ -170,6 +172,7 @@ impl Client {
             base,
             clock: Arc::default(),
             clock_offset: AtomicI64::new(0),
+            taken_offset: AtomicI64::new(0),
             large: Arc::new(Semaphore::new(1)),
         })
     }
@@ -182,10 +185,15 @@ impl Client {
     /// Whether X has refused our clock and takes requests that are signed by one so far apart from it:
     /// then X's really stands there, and not its answers' dates alone.
     pub fn is_signed_by(&self, apart: Apart) -> bool {
-        let offset = self.clock_offset.load(Ordering::Relaxed);
+        let ahead = self.signed_ahead_ms();
         let signed =
-            offset.saturating_sub(CLOCK_TOLERANCE_MS)..=offset.saturating_add(CLOCK_TOLERANCE_MS);
-        offset != 0 && signed.contains(&apart.least)
+            ahead.saturating_sub(CLOCK_TOLERANCE_MS)..=ahead.saturating_add(CLOCK_TOLERANCE_MS);
+        ahead != 0 && signed.contains(&apart.least)
+    }
+
+    /// How far the clock that X takes in place of ours is ahead of ours: by none, unless X has refused ours.
+    pub fn signed_ahead_ms(&self) -> i64 {
+        self.taken_offset.load(Ordering::Relaxed)
     }
 
     /// Prompts a person: the Direct Message and the feedback card under it. Whoever calls this has
@@ -385,6 +393,9 @@ impl Client {
         let body = self.body(&mut response, most).await?;
         let apart = date(&headers).map(|date| Apart::of(date, now, took));
         self.clock.hear(Seen { apart, at: now });
+        if (200..300).contains(&status) {
+            self.taken_offset.store(clock_offset, Ordering::Relaxed);
+        }
         Ok(Reply { status, headers, body, clock_offset })
     }
 
@@ -415,6 +426,7 @@ impl Client {
         let Some(date) = date(&reply.headers) else { return Error::Account(words) };
         let offset = date.0.saturating_sub(now.0);
         self.clock_offset.store(offset, Ordering::Relaxed);
+        self.taken_offset.store(0, Ordering::Relaxed);
         // Requests under way at once were all signed before the first of them learnt the offset.
         if offset.saturating_sub(reply.clock_offset).saturating_abs() < CLOCK_TOLERANCE_MS {
             // We signed by X's own clock already, so the clock is not what is wrong.

@@ -9,7 +9,7 @@
 mod acknowledged;
 mod coverage;
 mod deeds;
-mod dice;
+pub mod dice;
 mod ending;
 mod forecast;
 mod model;

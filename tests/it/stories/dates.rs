@@ -132,6 +132,63 @@ async fn dates_that_are_wrong_for_longer_than_xs_horizon_prove_no_miss() {
     }
 }
 
+/// X refuses a clock that is hours wrong, and then ours counts no more: but it does for what it dated
+/// before, while X's dates were what was wrong.
+#[tokio::test]
+async fn a_request_that_xs_dates_and_then_our_clock_are_wrong_about_is_not_sent_again() {
+    let offsets = [(-DAY, 2 * HOUR), (-DAY, DAY), (-HOUR, HOUR), (DAY, -2 * HOUR)];
+    for since in [Since::LookUp, Since::AnHourLater] {
+        for (ahead, clock_ahead) in offsets {
+            wrong_in_turn(since, ahead, (0, clock_ahead)).await;
+        }
+    }
+}
+
+/// By what X takes in place of our clock.
+#[tokio::test]
+async fn a_request_that_both_are_wrong_about_at_once_is_not_sent_again() {
+    for (ahead, clock_ahead) in [(-DAY, -2 * HOUR), (-HOUR, -2 * HOUR), (-DAY, 2 * HOUR)] {
+        for then in [0, 2 * HOUR] {
+            wrong_in_turn(Since::LookUp, ahead, (clock_ahead, then)).await;
+        }
+    }
+}
+
+async fn wrong_in_turn(since: Since, ahead: i64, (before, then): (i64, i64)) {
+    let told =
+        format!("dates {ahead} ms ahead from {since:?}, our clock {before} ms, then {then} ms");
+    let setup = Setup {
+        survey: "expire_after = \"8d\"\nthrottle = \"0s\"",
+        account: "daily_limit_per_user = 10",
+        world: |world| world.accounts[0].per_recipient_limit = 10,
+        poll: "interval = \"2h\"",
+        ..Setup::default()
+    };
+    let mut stage = Stage::set(setup).await;
+    stage.set_clock_ahead(before / SECOND);
+    stage.pass(minutes(121)).await;
+    if let Since::LookUp = since {
+        // By two dates before the request, so that they count.
+        stage.x(|world| world.misdate(None, ALL, ahead));
+        stage.close("c-0", BEN).await;
+        stage.pass(minutes(6)).await;
+        assert_eq!(stage.prompted(BEN), 1);
+    }
+    Ends::LostAndLate.order(&stage);
+    stage.close("c-1", ANA).await;
+    stage.pass(minutes(6)).await;
+    assert_eq!(stage.state("c-1").await, "uncertain", "{told}");
+    stage.x(|world| world.misdate(None, ALL, ahead));
+    stage.pass(minutes(150)).await;
+    stage.x(|world| world.misdate(None, 0, 0));
+    stage.set_clock_ahead(then / SECOND);
+    stage.pass(days(2)).await;
+    stage.set_clock_ahead(0);
+    stage.pass(days(2)).await;
+    assert_eq!(stage.prompted(ANA), 1, "{told}");
+    assert_eq!(stage.state("c-1").await, "sent", "{told}");
+}
+
 #[tokio::test]
 async fn prompts_that_a_wrong_date_put_into_next_year_fill_todays_limit_only() {
     let setup = Setup { account: "daily_limit = 3", ..Setup::default() };

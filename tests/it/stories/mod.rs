@@ -5,6 +5,7 @@ mod budgets;
 mod clocks;
 mod daemon;
 mod dates;
+mod disorder;
 mod events;
 mod limits;
 mod lost;
