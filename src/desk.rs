@@ -58,6 +58,8 @@ pub struct Desk {
     /// Whether X answers when prompts go out, and when it is read.
     pub sending_trouble: Trouble,
     pub reading_trouble: Trouble,
+    /// X's answers to [`Self::ask_the_time`].
+    date_trouble: Trouble,
 }
 
 /// The settings of `[x]` and `[poll]` that bear on the work.
@@ -138,6 +140,7 @@ impl Desk {
             begins: Arc::default(),
             sending_trouble: Trouble::default(),
             reading_trouble: Trouble::default(),
+            date_trouble: Trouble::default(),
         })
     }
 

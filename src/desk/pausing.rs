@@ -95,12 +95,31 @@ impl Desk {
     pub async fn ask_the_time(&self) -> store::Result<()> {
         for _ in 0..DATES {
             if self.x.clock().is_fresh(self.now())
+                || self.is_x_away()
                 || self.take_calls(Call::VerifyCredentials, 1).await?.is_err()
             {
                 break;
             }
             // Whatever it answers is dated.
-            self.verify_credentials().await?;
+            self.hear_a_date().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether X was away for the last call that reads, and is not to be asked yet.
+    fn is_x_away(&self) -> bool {
+        let now = self.now();
+        let troubles = [&self.reading_trouble, &self.date_trouble];
+        troubles.iter().any(|trouble| trouble.until(now).is_some_and(|until| until > now))
+    }
+
+    async fn hear_a_date(&self) -> store::Result<()> {
+        match self.verify_credentials().await? {
+            Some(Err(x::Error::NotNow(_) | x::Error::NoAnswer(_))) => {
+                self.date_trouble.met(self.now());
+            }
+            Some(_) => self.date_trouble.over(),
+            None => {}
         }
         Ok(())
     }
@@ -113,18 +132,16 @@ impl Desk {
         if hold.is_none_or(|hold| hold.until_at.is_some()) {
             return Ok(());
         }
-        let now = self.now();
-        let is_away = self.reading_trouble.until(now).is_some_and(|until| until > now);
         let asked_at = self.now();
         for _ in 0..DATES {
             // Half of the calls are a paused account's.
-            if is_away || self.calls_spare(Call::VerifyCredentials).await? == 0 {
+            if self.is_x_away() || self.calls_spare(Call::VerifyCredentials).await? == 0 {
                 return Ok(());
             }
             if self.take_calls(Call::VerifyCredentials, 1).await?.is_err() {
                 return Ok(());
             }
-            self.verify_credentials().await?;
+            self.hear_a_date().await?;
             if let Some(at_x) = self.x.clock().told_since(asked_at) {
                 // What has been read before is no reading past the hold, by whatever clock it was read.
                 let done_to = self.store.poll_state(self.name()).await?.done_to;

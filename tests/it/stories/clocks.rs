@@ -173,6 +173,23 @@ async fn a_pause_made_by_a_clock_that_ran_ahead_is_asked_about_as_soon_as_any() 
     assert_eq!(stage.store.paused("acme").await.unwrap(), None);
 }
 
+/// What is too late by our clock waits for X's word, and must not spend all calls that X grants for it.
+#[tokio::test]
+async fn an_x_that_is_away_is_asked_for_the_time_ever_more_rarely() {
+    let setup = Setup { survey: "expire_after = \"1h\"", ..Setup::default() };
+    let mut stage = Stage::set(setup).await;
+    stage.close("c-1", ANA).await;
+    for call in Call::ALL {
+        stage.fault(call, u32::MAX, Fault::cut_before());
+    }
+    stage.pass(hours(1) + minutes(6)).await;
+    let before = stage.calls(Call::VerifyCredentials);
+    stage.pass(minutes(14)).await;
+    let asked = stage.calls(Call::VerifyCredentials) - before;
+    assert!((1..=8).contains(&asked), "{asked} times in 14 minutes");
+    assert_eq!(stage.state("c-1").await, "scheduled", "ended by our clock alone");
+}
+
 type Begins = for<'a> fn(&'a Stage) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 fn zoned(at: Millis) -> jiff::Zoned {
