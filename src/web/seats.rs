@@ -9,11 +9,15 @@
 //! Nobody gives way before it has had its seat for [`TO_SPEAK`], to say what it wants. Until then newcomers
 //! stay before the door, where the system keeps them in order; it also bounds how fast a crowd can come and
 //! go.
+//!
+//! A request costs its connection two writes to its own place. Who gives way is looked for where somebody
+//! has to.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -41,41 +45,50 @@ impl Peer {
 pub struct Seats {
     most: usize,
     table: Mutex<Table>,
+    taken: AtomicUsize,
+    /// The next number to give, for seats and for the order of waiting alike.
+    next: AtomicU64,
     /// A seat has become free, or waits.
     moved: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Table {
-    taken: HashMap<u64, Taken>,
-    of_peers: HashMap<Peer, OfPeer>,
-    /// The next number to give, for seats and for the order of waiting alike.
-    next: u64,
+    /// Nothing is kept of a peer that has no seat.
+    of_peers: HashMap<Peer, HashMap<u64, Arc<Place>>>,
     gave_way: u64,
     turned_away: u64,
 }
 
 #[derive(Debug)]
-struct Taken {
+struct Place {
+    /// Where it stands in the order of those that wait; or [`AT_WORK`], or [`LOST`].
+    waits: AtomicU64,
+    /// Until then nobody takes it.
+    has_until: Instant,
+    gone: Notify,
+}
+
+const AT_WORK: u64 = 0;
+const LOST: u64 = u64::MAX;
+
+impl Place {
+    /// Sets where it stands, unless it is lost. Where it stood.
+    fn set(&self, waits: u64) -> u64 {
+        let set = self.waits.fetch_update(SeqCst, SeqCst, |old| (old != LOST).then_some(waits));
+        set.unwrap_or(LOST)
+    }
+
+    fn waits(&self) -> Option<u64> {
+        Some(self.waits.load(SeqCst)).filter(|waits| ![AT_WORK, LOST].contains(waits))
+    }
+}
+
+/// Who may give way, and where it stood when it was looked for.
+struct Next {
     peer: Peer,
-    since: Instant,
-    /// Its place in the order of those that wait; absent while a request is worked on.
-    waits: Option<u64>,
-    gone: Arc<Notify>,
-}
-
-/// The seats of one peer; none is kept of a peer that has none.
-#[derive(Debug, Default)]
-struct OfPeer {
-    seats: usize,
-    /// Those that wait, in the order in which they began to.
-    waiting: BTreeMap<u64, Waiting>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
     number: u64,
-    /// Until then nobody takes its seat.
+    waits: u64,
     has_until: Instant,
 }
 
@@ -93,96 +106,70 @@ pub struct Crowd {
 #[derive(Debug)]
 pub struct Seat {
     seats: Arc<Seats>,
+    peer: Peer,
     number: u64,
-    gone: Arc<Notify>,
+    place: Arc<Place>,
 }
 
 impl Table {
-    fn next(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
     /// Who gives way next, if anybody waits.
-    fn next_to_go(&self) -> Option<Waiting> {
-        let waits = self.of_peers.values().filter_map(|peer| {
-            let (place, &longest) = peer.waiting.first_key_value()?;
-            Some(((Reverse(peer.waiting.len()), *place), longest))
-        });
-        waits.min_by_key(|(order, _)| *order).map(|(_, longest)| longest)
+    fn next_to_go(&self) -> Option<Next> {
+        let waits = self.of_peers.keys().filter_map(|peer| self.longest_of(*peer));
+        let next = waits.min_by_key(|(many, longest)| (Reverse(*many), longest.waits));
+        next.map(|(_, longest)| longest)
     }
 
-    /// Who of one peer has waited longest.
-    fn longest_of(&self, peer: Peer) -> Option<Waiting> {
-        self.of_peers.get(&peer)?.waiting.first_key_value().map(|(_, longest)| *longest)
-    }
-
-    /// Takes away a seat. Whether there is one to take.
-    fn give_way(&mut self, seat: Option<Waiting>) -> bool {
-        let Some(seat) = seat.and_then(|seat| self.remove(seat.number)) else { return false };
-        seat.gone.notify_one();
-        self.gave_way += 1;
-        true
-    }
-
-    fn insert(&mut self, number: u64, peer: Peer, gone: Arc<Notify>) {
-        self.taken.insert(number, Taken { peer, since: Instant::now(), waits: None, gone });
-        self.of_peers.entry(peer).or_default().seats += 1;
-        self.wait(number);
-    }
-
-    fn wait(&mut self, number: u64) {
-        self.work(number);
-        let place = self.next();
-        if let Some(seat) = self.taken.get_mut(&number) {
-            seat.waits = Some(place);
-            let waiting = Waiting { number, has_until: seat.since + TO_SPEAK };
-            self.of_peers.entry(seat.peer).or_default().waiting.insert(place, waiting);
+    /// How many of one peer wait, and who of them has waited longest.
+    fn longest_of(&self, peer: Peer) -> Option<(usize, Next)> {
+        let seats = self.of_peers.get(&peer)?.iter();
+        let waiting = seats.filter_map(|(number, place)| Some((place.waits()?, *number, place)));
+        let (mut many, mut longest) = (0, None::<(u64, u64, &Arc<Place>)>);
+        for one in waiting {
+            many += 1;
+            longest = longest.filter(|(waits, ..)| *waits < one.0).or(Some(one));
         }
+        let (waits, number, place) = longest?;
+        Some((many, Next { peer, number, waits, has_until: place.has_until }))
     }
 
-    fn work(&mut self, number: u64) {
-        let Some(seat) = self.taken.get_mut(&number) else { return };
-        if let Some(place) = seat.waits.take() {
-            self.of_peers.entry(seat.peer).or_default().waiting.remove(&place);
+    fn remove(&mut self, peer: Peer, number: u64) -> Option<Arc<Place>> {
+        let Entry::Occupied(mut of_peer) = self.of_peers.entry(peer) else { return None };
+        let place = of_peer.get_mut().remove(&number);
+        if of_peer.get().is_empty() {
+            of_peer.remove();
         }
-    }
-
-    fn remove(&mut self, number: u64) -> Option<Taken> {
-        self.work(number);
-        let seat = self.taken.remove(&number)?;
-        if let Entry::Occupied(mut of_peer) = self.of_peers.entry(seat.peer) {
-            of_peer.get_mut().seats -= 1;
-            if of_peer.get().seats == 0 {
-                of_peer.remove();
-            }
-        }
-        Some(seat)
-    }
-
-    /// Since when there is room, or from when on. Nothing: all are at work.
-    fn room(&self, most: usize) -> Option<Instant> {
-        if self.taken.len() < most {
-            return Some(Instant::now());
-        }
-        self.next_to_go().map(|seat| seat.has_until)
+        place
     }
 }
 
 impl Seats {
     pub fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, table: Mutex::default(), moved: Notify::new() })
+        Arc::new(Self {
+            most,
+            table: Mutex::default(),
+            taken: AtomicUsize::new(0),
+            next: AtomicU64::new(AT_WORK + 1),
+            moved: Notify::new(),
+        })
     }
 
     pub fn most(&self) -> usize {
         self.most
     }
 
+    fn is_full(&self) -> bool {
+        self.taken.load(SeqCst) >= self.most
+    }
+
+    fn next(&self) -> u64 {
+        self.next.fetch_add(1, SeqCst)
+    }
+
     /// Waits until a newcomer can have a seat.
     pub async fn room(&self) {
-        loop {
-            let room = self.table().room(self.most);
-            match room {
+        while self.is_full() {
+            let from = self.table().next_to_go().map(|next| next.has_until);
+            match from {
                 None => self.moved.notified().await,
                 Some(from) if from <= Instant::now() => return,
                 // Another may be free before.
@@ -195,35 +182,57 @@ impl Seats {
     /// may have, are at work. Zero is no limit.
     pub fn take(self: &Arc<Self>, peer: Peer, of_peer: usize) -> Option<Seat> {
         let mut table = self.table();
-        let has = table.of_peers.get(&peer).map_or(0, |of_peer| of_peer.seats);
+        let has = table.of_peers.get(&peer).map_or(0, HashMap::len);
         let mut is_in = of_peer == 0 || has < of_peer || {
-            let longest = table.longest_of(peer);
-            table.give_way(longest)
+            let find = |table: &Table| table.longest_of(peer).map(|(_, longest)| longest);
+            self.take_away(&mut table, find)
         };
-        if is_in && table.taken.len() >= self.most {
-            let next = table.next_to_go();
-            is_in = table.give_way(next);
+        if is_in && self.is_full() {
+            is_in = self.take_away(&mut table, Table::next_to_go);
         }
         if !is_in {
             table.turned_away += 1;
             return None;
         }
-        let (number, gone) = (table.next(), Arc::new(Notify::new()));
-        table.insert(number, peer, gone.clone());
-        Some(Seat { seats: self.clone(), number, gone })
+        let place = Arc::new(Place {
+            waits: AtomicU64::new(self.next()),
+            has_until: Instant::now() + TO_SPEAK,
+            gone: Notify::new(),
+        });
+        let number = self.next();
+        table.of_peers.entry(peer).or_default().insert(number, place.clone());
+        self.taken.fetch_add(1, SeqCst);
+        Some(Seat { seats: self.clone(), peer, number, place })
     }
 
     /// Takes away a seat of one that waits, where there is one: the system has no room.
     pub fn make_room(&self) -> bool {
-        let mut table = self.table();
-        let next = table.next_to_go();
-        table.give_way(next)
+        self.take_away(&mut self.table(), Table::next_to_go)
+    }
+
+    /// Takes away the seat that is found. Whether there is one to take.
+    fn take_away(&self, table: &mut Table, find: impl Fn(&Table) -> Option<Next>) -> bool {
+        while let Some(next) = find(table) {
+            let Some(place) = table.of_peers.get(&next.peer).and_then(|of| of.get(&next.number))
+            else {
+                return false;
+            };
+            // Its request may have become whole since it was looked at.
+            if place.waits.compare_exchange(next.waits, LOST, SeqCst, SeqCst).is_ok() {
+                place.gone.notify_one();
+                table.remove(next.peer, next.number);
+                self.taken.fetch_sub(1, SeqCst);
+                table.gave_way += 1;
+                return true;
+            }
+        }
+        false
     }
 
     pub fn crowd(&self) -> Crowd {
         let table = self.table();
         Crowd {
-            connections: table.taken.len(),
+            connections: self.taken.load(SeqCst),
             gave_way: table.gave_way,
             turned_away: table.turned_away,
         }
@@ -237,35 +246,36 @@ impl Seats {
 impl Seat {
     /// A request is whole.
     pub fn work(&self) {
-        self.seats.table().work(self.number);
+        self.place.set(AT_WORK);
     }
 
     /// Whether the request is whole and not answered yet.
     pub fn is_at_work(&self) -> bool {
-        self.seats.table().taken.get(&self.number).is_some_and(|seat| seat.waits.is_none())
+        self.place.waits.load(SeqCst) == AT_WORK
     }
 
     /// It is answered; what comes next is the client's to do. Whether it may say more: not where its
     /// request was never whole, nor where others wait for a seat.
     pub fn goes_on(&self) -> bool {
-        let mut table = self.seats.table();
-        let was_whole = table.taken.get(&self.number).is_some_and(|seat| seat.waits.is_none());
-        table.wait(self.number);
-        let goes_on = was_whole && table.taken.len() < self.seats.most;
-        drop(table);
-        self.seats.moved.notify_one();
-        goes_on
+        let was_whole = self.place.set(self.seats.next()) == AT_WORK;
+        let is_full = self.seats.is_full();
+        if is_full {
+            self.seats.moved.notify_one();
+        }
+        was_whole && !is_full
     }
 
     /// Waits until the seat is another's.
     pub async fn lost(&self) {
-        self.gone.notified().await;
+        self.place.gone.notified().await;
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.seats.table().remove(self.number);
+        if self.seats.table().remove(self.peer, self.number).is_some() {
+            self.seats.taken.fetch_sub(1, SeqCst);
+        }
         self.seats.moved.notify_one();
     }
 }
@@ -393,7 +403,6 @@ mod tests {
             seat.work();
             seat.goes_on();
         }
-        let table = seats.table();
-        assert_eq!((table.taken.len(), table.of_peers.len()), (0, 0));
+        assert_eq!((seats.crowd().connections, seats.table().of_peers.len()), (0, 0));
     }
 }
