@@ -87,7 +87,8 @@ const VALUES: usize = 18;
 /// One multi-row statement for a whole batch. A survey is inserted as the first of its
 /// conversation; where that, or a prompt of it that X has told of, is known, [`known`] looks closer.
 /// A close that is older than a reopening on record is cancelled as it comes in. Rows without an id
-/// are left out. No row is returned: in SQLite each would cross from thread to thread by itself.
+/// are left out. The conflict is named: PostgreSQL refuses the statement where the constraint is not there,
+/// as in a dump that is being restored, and no close is taken twice. No row is returned: in SQLite each would cross from thread to thread by itself.
 fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) -> String {
     let mut sql = String::from(
         "with new (id, account, source, conversation_id, external_id, user_id, kind, \
@@ -122,10 +123,15 @@ fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) 
          n.decided, n.closed_at, 0, 0 \
          from new n left join reopening r on r.account = n.account \
          and r.conversation_id = n.conversation_id and r.reopened_at >= n.closed_at \
-         where n.id is not null{if_not_told} on conflict do nothing",
+         where n.id is not null{if_not_told} \
+         on conflict (account, conversation_id, ordinal) do nothing",
     );
     sql
 }
+
+/// Fails where closes cannot be taken.
+pub const TAKES_NOTHING: &str = "insert into survey (id) select '' where 1 = 0 \
+     on conflict (account, conversation_id, ordinal) do nothing";
 
 const IF_NOT_TOLD: &str = " and not exists (select 1 from rebuilt b where b.account = n.account \
      and b.name = n.external_id)";
@@ -237,14 +243,15 @@ fn known_name(state: &str) -> &'static str {
     State::NAMES.into_iter().find(|name| *name == state).expect("the schema admits no other names")
 }
 
-const OF_CONVERSATION: &str = "select id, ordinal, state, reason, closed_at, due_at, lease_token \
-     from survey where account = $1 and conversation_id = $2 order by ordinal desc limit 1000";
+const OF_CONVERSATION: &str = "select id, ordinal, state, reason, closed_at, due_at, lease_token, \
+     source, user_id from survey where account = $1 and conversation_id = $2 order by ordinal desc limit 1000";
 
 const MERGED: &str = "select survey_id from merged_close \
      where account = $1 and conversation_id = $2 and closed_at = $3";
 
 const MERGE: &str = "insert into merged_close (account, conversation_id, closed_at, survey_id, \
-     accepted_at) values ($1, $2, $3, $4, $5) on conflict do nothing";
+     accepted_at) values ($1, $2, $3, $4, $5) \
+     on conflict (account, conversation_id, closed_at, survey_id) do nothing";
 
 const MOVE: &str = "update survey set closed_at = $1, due_at = $2, try_at = $2, notice = $3, \
      user_id = case when $4 = '' then user_id else $4 end, source = $5, decided = $8, \
@@ -252,7 +259,7 @@ const MOVE: &str = "update survey set closed_at = $1, due_at = $2, try_at = $2, 
      where id = $6 and state = 'scheduled' and lease_token = $7";
 
 /// A close of a conversation that has surveys already: known itself, or moving the one that still
-/// waits, or making the next.
+/// waits, or making the next. One of another's is not its own.
 async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Taken> {
     let close = &survey.close;
     // Another daemon may write between our reading and our writing; then we look again.
@@ -262,18 +269,21 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
             .bind(close.conversation_id.as_str())
             .fetch_all(&mut *connection)
             .await?;
-        let merged: Option<String> = sqlx::query_scalar(MERGED)
+        let merged: Vec<String> = sqlx::query_scalar(MERGED)
             .bind(close.account.as_str())
             .bind(close.conversation_id.as_str())
             .bind(close.closed_at.0)
-            .fetch_optional(&mut *connection)
+            .fetch_all(&mut *connection)
             .await?;
         let mut same = None;
         let mut waiting = None;
         for row in &rows {
+            if is_anothers(row, close)? {
+                continue;
+            }
             let id: String = row.try_get(0)?;
             let closed_at: i64 = row.try_get(4)?;
-            if closed_at == close.closed_at.0 || merged.as_ref() == Some(&id) {
+            if closed_at == close.closed_at.0 || merged.contains(&id) {
                 same = Some(row);
             }
             // The newest: an older one may wait again because its request was refused.
@@ -300,6 +310,14 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
             return Ok(made(survey, cancelled));
         }
     }
+}
+
+/// Whether a survey is of another person's conversation, which another source calls by the same id: two
+/// desks may count alike. One desk that names another person has mended its record.
+fn is_anothers(row: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
+    let (source, person): (String, String) = (row.try_get(7)?, row.try_get(8)?);
+    let are_both_known = !person.is_empty() && !close.person().is_empty();
+    Ok(source != close.source && are_both_known && person != close.person())
 }
 
 pub fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {

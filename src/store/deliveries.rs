@@ -152,7 +152,7 @@ fn insert(connection: &AnyConnection, rows: usize) -> String {
         "with new (source, event_id, at, survey_id) as (values {}) \
          insert into delivery (source, event_id, at, survey_id) \
          select source, event_id, at, survey_id from new where event_id is not null \
-         on conflict do nothing",
+         on conflict (source, event_id) do nothing",
         (0..rows).map(row).collect::<Vec<_>>().join(",")
     )
 }

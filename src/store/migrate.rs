@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use super::{Engine, Error, Location, Result, connect};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 18] = [
+const MIGRATIONS: [(i64, &str, &str); 19] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
@@ -26,6 +26,7 @@ const MIGRATIONS: [(i64, &str, &str); 18] = [
     (16, "figures", include_str!("../../migrations/0016_figures.sql")),
     (17, "limited", include_str!("../../migrations/0017_limited.sql")),
     (18, "written", include_str!("../../migrations/0018_written.sql")),
+    (19, "merged", include_str!("../../migrations/0019_merged.sql")),
 ];
 
 /// The newest schema this program knows.

@@ -173,6 +173,10 @@ impl From<sqlx::Error> for Error {
                      the right one back or correct store.url; to begin anew with this one, start \
                      surveyd again"
                 )),
+                "42P10" => Self::Unavailable(format!(
+                    "{words}: the database is not whole: a dump is being restored, or could not be. \
+                     Wait for the end of it; where it has failed, stop surveyd and restore again"
+                )),
                 _ if code.starts_with("28") => Self::Refused(words),
                 _ => Self::Unavailable(words),
             };

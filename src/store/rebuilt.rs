@@ -204,7 +204,7 @@ async fn remember(
 ) -> Result<()> {
     sqlx::query(
         "insert into rebuilt (account, name, survey_id) values ($1, $2, $3) \
-         on conflict do nothing",
+         on conflict (account, name, survey_id) do nothing",
     )
     .bind(account)
     .bind(first_name)

@@ -167,7 +167,7 @@ pub async fn keep_raw(
     for event in events {
         sqlx::query(
             "insert into unknown_event (account, digest, seen_at, body) values ($1, $2, $3, $4) \
-             on conflict do nothing",
+             on conflict (account, digest) do nothing",
         )
         .bind(account)
         .bind(event.digest)

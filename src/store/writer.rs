@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::closes::{NewSurvey, Taken};
+use super::closes::{self, NewSurvey, Taken};
 use super::file_watch::Closing;
 use super::standing::Standing;
 use super::{Engine, Error, FileWatch, Location, Result, deliveries};
@@ -330,12 +330,14 @@ impl Worker {
                 .transaction(Box::new(|_| Box::pin(async { Ok(Box::new(()) as Value) })))
                 .await;
         }
-        // On a full disk a transaction that writes nothing ends well.
+        // On a full disk a transaction that writes nothing ends well; in a database that is not whole,
+        // one that takes no close.
         self.transaction(Box::new(|connection| {
             Box::pin(async {
                 let name = uuid::Uuid::now_v7().simple().to_string();
                 sqlx::query(PING).bind(name.as_str()).execute(&mut *connection).await?;
-                sqlx::query(PONG).bind(name).execute(connection).await?;
+                sqlx::query(PONG).bind(name).execute(&mut *connection).await?;
+                sqlx::query(closes::TAKES_NOTHING).execute(connection).await?;
                 Ok(Box::new(()) as Value)
             })
         }))

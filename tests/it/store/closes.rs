@@ -62,6 +62,36 @@ async fn a_new_close_is_kept_as_it_came_and_scheduled() {
     .await;
 }
 
+/// Two desks may count their conversations alike, and write to people from one account.
+#[tokio::test]
+async fn a_close_of_another_person_by_another_source_is_another_s_conversation() {
+    on_each_engine(async |bench| {
+        let take = async |source: &str, person, at| {
+            let close = Close { source: source.into(), ..close("77", person, at) };
+            bench.store.take_close(close, scheduled(at.plus(DELAY)), KIND, at).await.unwrap()
+        };
+        let later = START.plus(SECOND);
+        let ana = take("chat", "7", START).await;
+        // At the very same time, too: by some desks it is told to the minute.
+        for at in [START, later] {
+            let ben = take("other chat", "8", at).await;
+            assert!(ben.survey_id != ana.survey_id);
+            let [first, second] = [&ana, &ben].map(|taken| bench.survey(&taken.survey_id));
+            let (first, second) = (first.await, second.await);
+            assert_eq!((first.person(), first.source.as_str()), ("7", "chat"));
+            assert_eq!((second.person(), second.external_id.as_str()), ("8", "77#2"));
+        }
+        // Each goes on with its own: known, and moved.
+        assert!(!take("chat", "7", START).await.is_new);
+        assert_eq!(take("chat", "7", later).await.survey_id, ana.survey_id);
+        assert_eq!(take("chat", "7", START).await.survey_id, ana.survey_id, "moved from there");
+        // A desk that has mended whose it is.
+        assert_eq!(take("chat", "9", later.plus(SECOND)).await.survey_id, ana.survey_id);
+        assert_eq!(bench.survey(&ana.survey_id).await.person(), "9");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_is_decided_at_the_close_is_kept_with_its_reason() {
     on_each_engine(async |bench| {
@@ -107,18 +137,18 @@ async fn a_later_close_moves_the_survey_that_waits() {
         let later = START.plus(MINUTE);
         let notice = Notice { agent: Some("li".into()), ..Notice::default() };
         let came =
-            Close { notice: notice.clone(), source: "chat".into(), ..close("c-1", "8", later) };
+            Close { notice: notice.clone(), source: "chat".into(), ..close("c-1", "7", later) };
         let moved = bench.take(came).await;
         let due_at = later.plus(DELAY);
         assert_eq!(moved, Taken { is_new: false, due_at, ..first.clone() });
 
         let survey = bench.survey(&first.survey_id).await;
         assert_eq!((survey.closed_at, survey.due_at), (later, due_at));
-        assert_eq!((survey.source.as_str(), survey.person()), ("chat", "8"));
+        assert_eq!((survey.source.as_str(), survey.person()), ("chat", "7"));
         assert_eq!(survey.notice, notice);
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(due_at));
         let (at, due) = (later.rfc3339(), due_at.rfc3339());
-        let words = format!("closed again at {at}, due {due}, person 8");
+        let words = format!("closed again at {at}, due {due}, person 7");
         assert_eq!(bench.steps(&first.survey_id).await, [step("scheduled", Some(&words))]);
 
         for redelivered in [START, later] {
@@ -215,4 +245,30 @@ async fn closes_that_come_together_are_answered_each_with_its_own_survey() {
         assert_eq!(status.by_state[0], ("scheduled", 300));
     })
     .await;
+}
+
+/// While a dump is restored under a daemon, the tables are there before their constraints.
+#[tokio::test]
+async fn where_a_database_lacks_a_constraint_no_close_is_taken() {
+    let Some(database) = Database::postgres().await else { return };
+    let store = database.open().await;
+    let take = async |at: Millis| {
+        store.take_close(close("c-1", "7", at), scheduled(at.plus(DELAY)), KIND, at).await
+    };
+    let constraint = "survey_account_conversation_id_ordinal_key";
+    database.execute(&format!("alter table survey drop constraint {constraint}")).await;
+    for _ in 0..2 {
+        let refused = take(START).await.unwrap_err().to_string();
+        assert!(
+            refused.contains("the database is not whole: a dump is being restored"),
+            "{refused}"
+        );
+        assert!(store.ping().await.is_err());
+    }
+    let columns = "account, conversation_id, ordinal";
+    let add = format!("alter table survey add constraint {constraint} unique ({columns})");
+    database.execute(&add).await;
+    store.ping().await.unwrap();
+    assert!(take(START).await.unwrap().is_new);
+    assert!(!take(START).await.unwrap().is_new);
 }
