@@ -1,7 +1,6 @@
 //! `POST /v1/sources/{name}`: checked in the order address, size, signature, form, content; and
 //! answered only once it is on the disk.
 
-use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -115,7 +114,7 @@ async fn read(
     request: Request,
 ) -> Result<Asked, Response> {
     let (Parts { headers, .. }, body) = request.into_parts();
-    let body = whole(body, &headers, live.max_body).await?;
+    let body = web.bodies.whole(body, &headers, live.max_body).await?;
     let now = web.clock.now();
     let every = |name: &str| texts(&headers, name);
     let header = |name: &str| texts(&headers, name).into_iter().next();
@@ -190,27 +189,6 @@ fn parsed(body: &[u8]) -> Result<Value, Problem> {
 
 pub fn not_json(detail: String) -> Problem {
     Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
-}
-
-/// The raw body, of which the signature speaks.
-pub async fn whole(body: Body, headers: &HeaderMap, max: usize) -> Result<Bytes, Response> {
-    let too_large = || {
-        refuse(StatusCode::PAYLOAD_TOO_LARGE, format!("a notice may have {max} bytes at the most"))
-    };
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|n| n.to_str().ok()?.parse().ok());
-    if announced.is_some_and(|length: usize| length > max) {
-        return Err(too_large());
-    }
-    match to_bytes(body, max).await {
-        Ok(bytes) => Ok(bytes),
-        Err(error) if is_too_large(&error) => Err(too_large()),
-        Err(_) => Err(refuse(StatusCode::BAD_REQUEST, "the body ended before it was whole")),
-    }
-}
-
-fn is_too_large(error: &axum::Error) -> bool {
-    std::error::Error::source(error)
-        .is_some_and(|cause| cause.to_string().contains("length limit exceeded"))
 }
 
 fn is_json(content_type: &str) -> bool {

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::intake::{json, texts, whole};
+use super::intake::{json, texts};
 use super::problem::{self, Problem, refuse};
 use super::{Live, Web};
 use crate::domain::x_message::Delivery;
@@ -65,7 +65,7 @@ pub async fn take(
 ) -> Result<Response, Response> {
     let (parts, body): (_, Body) = request.into_parts();
     let headers = parts.headers;
-    let body = whole(body, &headers, live.max_body).await?;
+    let body = web.bodies.whole(body, &headers, live.max_body).await?;
     let header = |name: &str| texts(&headers, name);
     let now = web.clock.now();
     let read = hook.x_hook.read(&header, &body, now);

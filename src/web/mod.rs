@@ -2,6 +2,7 @@
 //! here; what becomes of it is for [`watcher`](crate::watcher).
 
 mod answers;
+mod body;
 mod intake;
 mod messages;
 mod metrics;
@@ -32,6 +33,7 @@ use crate::watcher::Intake;
 use crate::watcher::notice::Origin;
 use crate::watcher::verify::Verifier;
 use answers::{Answers, Asked};
+use body::Bodies;
 use seats::Seats;
 use snapshot::Snapshot;
 
@@ -81,17 +83,20 @@ pub struct Web {
     clock: Clock,
     answers: Arc<Answers>,
     seats: Arc<Seats>,
+    bodies: Arc<Bodies>,
     snapshot: Arc<Snapshot>,
 }
 
 impl Web {
     pub fn new(live: Live, store: Store, clock: Clock) -> Self {
+        let seats = Seats::new(server::connections_max());
         Self {
             live: Arc::new(RwLock::new(Arc::new(live))),
             store,
             clock,
             answers: Arc::default(),
-            seats: Seats::new(server::connections_max()),
+            bodies: Arc::new(Bodies::new(seats.clone())),
+            seats,
             snapshot: Arc::default(),
         }
     }

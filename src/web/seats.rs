@@ -2,7 +2,7 @@
 //!
 //! A connection either waits for its client (for a request to be whole, or for the next one) or is at
 //! work on a request. Where all seats are taken, one of those that wait gives way: of the peer that has
-//! most of them, the one that has waited longest. So a crowd behind one address makes room for its own
+//! most of them, and more than [`FEW`], the one that has waited longest; else the longest of all. So a crowd behind one address makes room for its own
 //! newcomers and for everybody else's. A client that sends a byte now and then has waited since its last
 //! answer all the same, and so has one that takes no answer: only a whole request counts.
 //!
@@ -27,6 +27,10 @@ use tokio::time::{Instant, timeout_at};
 /// How long a connection has its seat for certain. A client's request is on its way when the connection
 /// stands, so this is for a sender that is busy, or whose packet is lost.
 const TO_SPEAK: Duration = Duration::from_millis(100);
+
+/// Those that wait behind one address count as so many at the least. A desk has a few open at a time, and
+/// must not give way to a thousand addresses that hold one each and say nothing.
+const FEW: usize = 16;
 
 /// Those behind one address. A customer is commonly given 2^64 addresses of IPv6: they are one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,7 +119,7 @@ impl Table {
     /// Who gives way next, if anybody waits.
     fn next_to_go(&self) -> Option<Next> {
         let waits = self.of_peers.keys().filter_map(|peer| self.longest_of(*peer));
-        let next = waits.min_by_key(|(many, longest)| (Reverse(*many), longest.waits));
+        let next = waits.min_by_key(|(many, longest)| (Reverse(FEW.max(*many)), longest.waits));
         next.map(|(_, longest)| longest)
     }
 
@@ -318,18 +322,29 @@ mod tests {
 
     #[test]
     fn the_peer_with_most_that_wait_gives_way_first() {
-        let seats = Seats::new(4);
+        let seats = Seats::new(FEW + 3);
         let desk = seats.take(peer("192.0.2.1"), 0).unwrap();
-        let crowd = [0; 3].map(|_| seats.take(peer("192.0.2.2"), 0).unwrap());
+        let crowd = [0; FEW + 2].map(|_| seats.take(peer("192.0.2.2"), 0).unwrap());
         let other = seats.take(peer("192.0.2.3"), 0).unwrap();
         let own = seats.take(peer("192.0.2.2"), 0).unwrap();
         assert_eq!([&crowd[0], &crowd[1], &crowd[2]].map(is_lost), [true, true, false]);
         assert!(![&desk, &other, &own].map(is_lost).contains(&true));
         // Those at work are not counted: a busy desk is no crowd.
-        crowd[2].work();
+        crowd.iter().for_each(Seat::work);
         own.work();
         let _newcomer = seats.take(peer("192.0.2.4"), 0).unwrap();
         assert_eq!([&desk, &other].map(is_lost), [true, false]);
+    }
+
+    #[test]
+    fn a_desk_with_a_few_does_not_give_way_to_many_that_have_one_each() {
+        let seats = Seats::new(10);
+        let take = |number: u32| seats.take(Peer(IpAddr::V4(number.into())), 0).unwrap();
+        let silent = [1, 2, 3, 4, 5].map(take);
+        let desk = [0; 5].map(|_| seats.take(peer("192.0.2.1"), 0).unwrap());
+        let _newcomers = [6, 7].map(take);
+        assert!(desk.iter().all(|seat| !is_lost(seat)));
+        assert_eq!(silent.iter().filter(|seat| is_lost(seat)).count(), 2);
     }
 
     #[tokio::test]

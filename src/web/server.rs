@@ -52,6 +52,8 @@ const HEAD_BYTES_MAX: usize = 32 * 1_024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may take nothing of its answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a request that has begun has to become whole, once surveyd stops.
+const WHOLE_WITHIN: Duration = Duration::from_secs(1);
 /// After a failed accept, which is most often a lack of file descriptors: time for the connection
 /// that had to make room to be closed, or for any other to end.
 const ROOM_MADE_PAUSE: Duration = Duration::from_millis(1);
@@ -165,9 +167,19 @@ async fn connection(stream: TcpStream, door: Door, stop: Stopper) {
             tokio::select! {
                 _ = connection.as_mut() => {}
                 () = seat.lost() => {}
+                () = says_no_more(&seat) => {}
                 () = stop.out_of_time() => {}
             }
         }
+    }
+}
+
+/// At a stop, a request that is not whole soon is not waited for: its sender has no answer, and what it
+/// said is not taken. Nor is an answer that nobody takes.
+async fn says_no_more(seat: &Seat) {
+    sleep(WHOLE_WITHIN).await;
+    if seat.is_at_work() {
+        std::future::pending().await
     }
 }
 

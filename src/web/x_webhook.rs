@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::intake::{json, not_json, whole};
+use super::intake::{json, not_json};
 use super::problem::refuse;
 use super::rate::Rate;
 use super::{Web, problem};
@@ -46,7 +46,7 @@ pub async fn post(State(web): State<Web>, request: Request) -> Response {
     if !webhook.passwords.fit(authorization) {
         return stranger(&web, webhook);
     }
-    let body = match whole(body, &parts.headers, live.max_body).await {
+    let body = match web.bodies.whole(body, &parts.headers, live.max_body).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };

@@ -15,12 +15,21 @@ pub(super) fn read(
     folders: &mut BTreeSet<PathBuf>,
 ) -> Option<Spool> {
     let folder = table.or("folder", PathBuf::from(defaults::SPOOL_FOLDER), folder);
-    if let Some(folder) = &folder
-        && !folders.insert(folder.clone())
-    {
-        let shown = Some(quoted(&folder.to_string_lossy()));
-        let remedy = "give each spool a folder of its own";
-        table.fault("folder", shown, "is another source's folder, too", remedy);
+    if let Some(folder) = &folder {
+        let lies_in = |other: &&PathBuf| {
+            folder.is_absolute() == other.is_absolute()
+                && (folder.starts_with(other) || other.starts_with(folder))
+        };
+        let fault = match folders.iter().find(lies_in) {
+            Some(other) if other == folder => Some("is another source's folder, too"),
+            Some(_) => Some("lies in another source's folder, or around it"),
+            None => None,
+        };
+        if let Some(fault) = fault {
+            let shown = Some(quoted(&folder.to_string_lossy()));
+            table.fault("folder", shown, fault, "give each spool a folder of its own");
+        }
+        folders.insert(folder.clone());
     }
     let every = values::duration(defaults::SPOOL_EVERY_BOUNDS);
     let every = table.or("every", defaults::SPOOL_EVERY, every);
@@ -40,8 +49,15 @@ fn folder(given: &Given) -> Result<PathBuf, Wrong> {
         }
         text => {
             // So that two ways of writing one folder are seen to be one.
-            let parts = Path::new(text).components();
-            Ok(parts.filter(|part| *part != Component::CurDir).collect())
+            let mut folder = PathBuf::new();
+            for part in Path::new(text).components() {
+                match part {
+                    Component::CurDir => {}
+                    Component::ParentDir if folder.file_name().is_some() => drop(folder.pop()),
+                    part => folder.push(part),
+                }
+            }
+            Ok(folder)
         }
     }
 }

@@ -312,6 +312,17 @@ surveyd.toml: sources.other.folder = \"spool\": is another source's folder, too
 surveyd.toml: sources.desk.secret: unknown key
   remove it; sources.desk takes `name`, `kind`, `account`, `accounts`, `folder`, `every`"
     );
+    for (folder, is_said) in [
+        ("./x/../spool", "\"spool\": is another source's folder, too"),
+        ("spool/done", "\"spool/done\": lies in another source's folder, or around it"),
+        (".", "\"\": lies in another source's folder, or around it"),
+    ] {
+        let other = other.replace("./spool/", folder);
+        let fault = faults(&format!("{}{other}", desk("spool", "")));
+        assert!(fault.contains(&format!("sources.other.folder = {is_said}")), "{fault}");
+    }
+    let apart = other.replace("./spool/", "spool-2");
+    assert_eq!(sound(&format!("{}{apart}", desk("spool", ""))).spools.len(), 2);
     assert_eq!(
         faults(&desk("spool", "folder = \" \"")),
         "surveyd.toml: sources.desk.folder = \" \": is empty
