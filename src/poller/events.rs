@@ -61,6 +61,14 @@ async fn window(desk: &Desk, state: &PollState) -> Result<Option<PollWindow>> {
         }
         Some(_) | None => {}
     }
+    // X's own clock stood ahead, and has been put right since: all up to there is still to come, and X
+    // refuses to tell of it.
+    let latest = desk.x_now_at_latest().minus(desk.limits.events_horizon);
+    let is_to_come =
+        |done_to: Millis| done_to > latest.plus(NEAR) && desk.x.clock().is_settled(desk.now());
+    if state.done_to.is_some_and(is_to_come) {
+        return Ok(Some(windows::open(desk, Reading::First, state, (readable, readable)).await?));
+    }
     let base = match state.done_to {
         Some(done_to) => done_to,
         None => first_of_all(desk).await?.min(readable),

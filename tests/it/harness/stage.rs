@@ -166,6 +166,11 @@ impl Stage {
         self.now.store(self.now_at_x.load(Ordering::SeqCst) + seconds * 1_000, Ordering::SeqCst);
     }
 
+    /// X's own clock is set, so far ahead of the true time, where ours shows that.
+    pub fn set_x_ahead(&self, seconds: i64) {
+        self.now_at_x.store(self.now.load(Ordering::SeqCst) + seconds * 1_000, Ordering::SeqCst);
+    }
+
     /// Time passes while surveyd does whatever it wants to, whenever it wants to.
     pub async fn pass(&mut self, length: Duration) {
         let end = self.now().plus(length);

@@ -173,6 +173,26 @@ async fn a_pause_made_by_a_clock_that_ran_ahead_is_asked_about_as_soon_as_any() 
     assert_eq!(stage.store.paused("acme").await.unwrap(), None);
 }
 
+#[tokio::test]
+async fn events_are_read_on_after_x_s_own_clock_stood_ahead() {
+    for ahead in [2 * HOUR, 3 * DAY] {
+        let mut stage = Stage::new().await;
+        stage.close("c-1", ANA).await;
+        stage.pass(hours(1)).await;
+        stage.set_x_ahead(ahead);
+        stage.pass(hours(1)).await;
+        let read_to = stage.store.poll_state("acme").await.unwrap().done_to.unwrap();
+        stage.set_x_ahead(0);
+        stage.pass(hours(1)).await;
+        let now_read_to = stage.store.poll_state("acme").await.unwrap().done_to.unwrap();
+        assert!(now_read_to < read_to, "{ahead}: what is to come counts as read");
+        assert_lag(&stage, ahead).await;
+        stage.answer(ANA, Some(4), None);
+        stage.pass(hours(25)).await;
+        assert_eq!(stage.state("c-1").await, "answered", "{ahead}");
+    }
+}
+
 /// What is too late by our clock waits for X's word, and must not spend all calls that X grants for it.
 #[tokio::test]
 async fn an_x_that_is_away_is_asked_for_the_time_ever_more_rarely() {
