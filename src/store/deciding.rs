@@ -108,7 +108,8 @@ pub async fn decide(
     let Times { now, x_now, is_clock_confirmed, is_clock_settled, .. } = times;
     let progress = progress::read(connection, &survey.account).await?;
     if let Some(until) = held(&progress, now, is_clock_confirmed) {
-        return Ok(Ground::Held { until });
+        // X may bear our clock out at any moment, and then nothing is held.
+        return Ok(Ground::Held { until: until.min(now.plus(HELD_AGAIN)) });
     }
     // Late only by both clocks: one that was set ahead must not end what is still in time.
     if policy::is_too_late(survey.closed_at, rules, x_now) {
@@ -240,7 +241,7 @@ const CLOCK_SLACK: Duration = Duration::from_secs(1);
 /// Clocks that differ by less are taken to agree: X tells its own to the second.
 const CLOCKS_TOGETHER: Duration = Duration::from_secs(5);
 
-/// When a restored backup is looked at again.
+/// When it is looked again whether a hold has ended.
 const HELD_AGAIN: Duration = Duration::from_secs(30);
 
 /// Until when no send may be begun at all: while the clock stands before the last instant on

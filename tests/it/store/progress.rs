@@ -50,7 +50,8 @@ async fn nothing_is_sent_behind_a_clock_that_was_set_back() {
         let leased = bench.claim_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
         let Begun::Waits { until } = begun else { panic!("{begun:?}") };
-        assert_eq!(until, DUE.plus(HOUR));
+        // Not in an hour: the clock may be right, and the record of the other wrong.
+        assert_eq!(until, DUE.plus(30 * SECOND));
     })
     .await;
 }
