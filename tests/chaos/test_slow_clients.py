@@ -63,15 +63,19 @@ def test_honest_closes_get_through_a_crowd_that_gives_nothing(kinds, addresses, 
     honest = [Case(person) for person in people(lengths.runs(15, 200), lengths.chance("slow", kinds, per_peer))]
     surveyd = at_work(tmp_path / "surveyd", new_database("sqlite"), Nowhere, delays={"acme": "1h"})
     limited(surveyd, per_peer)
-    took = []
+    took, repeated = [], 0
     try:
         surveyd.start()
         with crowd(surveyd, kinds, addresses) as made:
             for case in honest:
                 began = time.monotonic()
-                answer = case.report(surveyd)
+                while not case.is_acknowledged:  # a desk says again what it had no answer to
+                    try:
+                        answer = case.report(surveyd)
+                        assert answer.status_code in (200, 202), answer.text
+                    except requests.ConnectionError:
+                        repeated += 1
                 took.append(time.monotonic() - began)
-                assert answer.status_code == 202, answer.text
                 time.sleep(0.1)  # so that the crowd has time to come back
             assert requests.get(f"{surveyd.base_url}/readyz", timeout=AT_MOST).status_code == 200
         assert max(took) < AT_MOST
@@ -83,7 +87,7 @@ def test_honest_closes_get_through_a_crowd_that_gives_nothing(kinds, addresses, 
         surveyd.kill()
     lengths.count(
         f"{SLOW} slow clients ({kinds}; from 127.0.0.{addresses[0]} to {addresses[1]}, limit {per_peer}): {made[0]} connections, "
-        f"{len(honest)} honest closes in {statistics.median(took):.3f} s, the slowest in {max(took):.3f} s"
+        f"{len(honest)} honest closes in {statistics.median(took):.3f} s, the slowest in {max(took):.3f} s, {repeated} said again"
     )
 
 
