@@ -29,7 +29,7 @@ use crate::x;
 
 /// X refuses requests that are signed by a clock further from its own.
 pub const SIGNED_WITHIN: Duration = Duration::from_secs(5 * 60);
-const SIGNED_WITHIN_MS: i64 = 5 * 60 * 1_000;
+const SIGNED_WITHIN_MS: i64 = SIGNED_WITHIN.as_millis() as i64;
 
 /// One account at work.
 #[derive(Clone)]

@@ -2,8 +2,8 @@
 //!
 //! A hit is proof at once, whichever way it comes: the fold sees to that. A miss is proof only once
 //! X's events have been read to their end, past the horizon, over all that the request may have
-//! caused: from its beginning until `settle_after` its end, for X may carry a request out after we
-//! have given it up. Even then it is not sent again where X lists a Direct Message that can only be
+//! caused: from its beginning until `settle_after` and a margin past its end, for X may carry a request
+//! out after we have given it up. Even then it is not sent again where X lists a Direct Message that can only be
 //! its own.
 //!
 //! Either clock may be wrong, ours or what X's answers tell of X's. So the horizon must have passed by

@@ -281,10 +281,11 @@ async fn recover(
         let ended_at = lease_until.filter(|_| is_set_back).map_or(now, |until| until.max(now));
         // As late as it may have been by X's clock when it was begun.
         let begun_at = row.try_get::<Option<i64>, _>(SPENT_AT)?.map(Millis);
-        let event = Event::NoAnswer { at: begun_at.map_or(ended_at, |begun| begun.max(ended_at)) };
+        let given_up_at = begun_at.map_or(ended_at, |begun| begun.max(ended_at));
+        let event = Event::NoAnswer { at: given_up_at };
         let survey = step_locked(connection, lost, event, now, Some(GONE)).await?;
         sqlx::query(LOST)
-            .bind(ended_at.plus(settle_after).0)
+            .bind(given_up_at.plus(settle_after).0)
             .bind(id.as_str())
             .bind(ended_at.0)
             .execute(&mut *connection)

@@ -26,7 +26,8 @@ pub(super) fn read(
             None => None,
         };
         if let Some(fault) = fault {
-            let shown = Some(quoted(&folder.to_string_lossy()));
+            let path = folder.to_string_lossy();
+            let shown = Some(quoted(if path.is_empty() { "." } else { &path }));
             table.fault("folder", shown, fault, "give each spool a folder of its own");
         }
         folders.insert(folder.clone());

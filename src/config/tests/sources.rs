@@ -315,7 +315,7 @@ surveyd.toml: sources.desk.secret: unknown key
     for (folder, is_said) in [
         ("./x/../spool", "\"spool\": is another source's folder, too"),
         ("spool/done", "\"spool/done\": lies in another source's folder, or around it"),
-        (".", "\"\": lies in another source's folder, or around it"),
+        (".", "\".\": lies in another source's folder, or around it"),
     ] {
         let other = other.replace("./spool/", folder);
         let fault = faults(&format!("{}{other}", desk("spool", "")));
