@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{info, warn};
 
 use super::settle;
 use super::windows::{self, Pass, Reader, Went};
@@ -26,6 +26,9 @@ pub async fn tick(desk: &Desk, reader: &mut Reader) -> Result<Millis> {
     let mut pass = Pass { pages_left: PAGES_MAX, gives_way_at: None };
     while !desk.stop.is_stopping() {
         let state = desk.store.poll_state(desk.name()).await?;
+        if pull_back(desk, &state).await? {
+            continue;
+        }
         let Some(window) = window(desk, &state).await? else {
             return Ok(desk.now().plus(desk.limits.poll_interval));
         };
@@ -44,6 +47,33 @@ pub async fn tick(desk: &Desk, reader: &mut Reader) -> Result<Millis> {
     Ok(desk.now())
 }
 
+/// Reads on from where X's events end now if X's own clock stood ahead and has been put right since.
+/// What lies between was read before it came, and proves nothing; X refuses to tell of it until then.
+async fn pull_back(desk: &Desk, state: &PollState) -> Result<bool> {
+    let latest = desk.x_now_at_latest().minus(desk.limits.events_horizon);
+    let Some(done_to) = state.done_to.filter(|done_to| *done_to > latest.plus(NEAR)) else {
+        return Ok(false);
+    };
+    if !desk.x.clock().is_settled(desk.now()) {
+        return Ok(false);
+    }
+    let readable = settle::readable_to(desk).min(latest);
+    if desk.store.pull_back_readings(desk.name(), readable).await? {
+        warn!(
+            event = "poll.pulled_back",
+            account = desk.name(),
+            from = done_to.rfc3339(),
+            to = readable.rfc3339(),
+            "X's clock stood ahead and was put right: the feedback events of account {} were read up to \
+             {}, which is still to come; they are read on from {}",
+            desk.name(),
+            done_to.rfc3339(),
+            readable.rfc3339(),
+        );
+    }
+    Ok(true)
+}
+
 /// Whether more can be read than what one interval brings.
 pub fn is_behind(desk: &Desk, read_to: Millis) -> bool {
     settle::readable_to(desk).since(read_to) > desk.limits.poll_interval.max(NEAR)
@@ -60,14 +90,6 @@ async fn window(desk: &Desk, state: &PollState) -> Result<Option<PollWindow>> {
             return Ok(Some(window.clone()));
         }
         Some(_) | None => {}
-    }
-    // X's own clock stood ahead, and has been put right since: all up to there is still to come, and X
-    // refuses to tell of it.
-    let latest = desk.x_now_at_latest().minus(desk.limits.events_horizon);
-    let is_to_come =
-        |done_to: Millis| done_to > latest.plus(NEAR) && desk.x.clock().is_settled(desk.now());
-    if state.done_to.is_some_and(is_to_come) {
-        return Ok(Some(windows::open(desk, Reading::First, state, (readable, readable)).await?));
     }
     let base = match state.done_to {
         Some(done_to) => done_to,

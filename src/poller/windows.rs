@@ -180,8 +180,7 @@ async fn begin_again(
     window: &PollWindow,
 ) -> Result<Millis> {
     let overlap = overlap(desk, reading);
-    // What has been read to may lie ahead of the window: X's own clock has been put right since.
-    let base = state.done_to.or(state.begun_from).unwrap_or(window.from).min(window.to);
+    let base = state.done_to.or(state.begun_from).unwrap_or(window.from);
     let (range, most) = reading::begun_again(base, window.range(), overlap, state.window_most);
     let range = between(desk, range, base).await?;
     let is_shortest = state.window_most == Some(WINDOW_LEAST);

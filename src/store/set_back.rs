@@ -41,6 +41,13 @@ const REDATE: &str = "update survey set \
      where account = $1 and state = 'uncertain' \
      and (given_up_at > $2 or coalesce(given_up_here, given_up_at) > $3)";
 
+/// What a window under way was chosen from is no longer so.
+const READ_FROM: &str = "update reading set \
+     done_to = case when done_to > $2 then $2 else done_to end, \
+     goal = case when goal > $2 then $2 else goal end, \
+     window_from = null, window_to = null, cursor = null, is_partly_read = 0, x_ahead = null \
+     where account = $1 and (done_to > $2 or goal > $2)";
+
 const UNDATE_HOLD: &str =
     "update restore_hold set until_at = null where account = $1 and until_at = $2";
 
@@ -131,6 +138,19 @@ impl Store {
                         .bind(here.0)
                         .bind(spent_at.0);
                     Ok(redated.execute(connection).await?.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Lets no reading of an account's events have come further than `to`. Whether any had.
+    pub async fn pull_back_readings(&self, account: &str, to: Millis) -> Result<bool> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let pulled = sqlx::query(READ_FROM).bind(account).bind(to.0);
+                    Ok(pulled.execute(connection).await?.rows_affected() > 0)
                 })
             })
             .await

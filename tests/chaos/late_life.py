@@ -14,6 +14,8 @@ from hostile_x import Fault
 from late_x import LateWorld
 
 SETTLE_AFTER_SECONDS = 60
+# By when X's events must tell, past X's horizon: X may date a request five minutes later than surveyd's clock.
+SETTLED_SECONDS = SETTLE_AFTER_SECONDS + 5 * 60 + 60
 LIFE_SECONDS = 6
 PATIENCE_SECONDS = 60  # of true time: a clock that is moved on is noticed within 30 s
 # What becomes of the first answer to each prompt, and of the prompt.
@@ -56,7 +58,7 @@ class Story:
             return False
         if is_long:
             # Long enough for all that is uncertain to be settled.
-            self.move_on(24 * HOUR + 2 * SETTLE_AFTER_SECONDS)
+            self.move_on(24 * HOUR + SETTLED_SECONDS)
             return self.until_read() and self.drive(seconds)
         return True
 
@@ -110,7 +112,7 @@ class Story:
         # Who is prompted later may answer later than X's events tell within these hours.
         answered = self.answering & self.received().keys()
         steps = sorted(chance.randrange(1, day + SETTLE_AFTER_SECONDS) for _ in range(chance.choice((1, 2, 3))))
-        settled_at = chance.randrange(day + 2 * SETTLE_AFTER_SECONDS, 25 * HOUR - PATIENCE_SECONDS)
+        settled_at = chance.randrange(day + SETTLED_SECONDS, 25 * HOUR - PATIENCE_SECONDS)
         passed = 0
         for step in (*steps, settled_at, 26 * HOUR):
             self.move_on(step - passed)

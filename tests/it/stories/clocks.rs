@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 
+use surveyd::domain::reading::{Look, Reading};
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::{Call, Fault, Scripted};
 
@@ -181,11 +182,22 @@ async fn events_are_read_on_after_x_s_own_clock_stood_ahead() {
         stage.pass(hours(1)).await;
         stage.set_x_ahead(ahead);
         stage.pass(hours(1)).await;
-        let read_to = stage.store.poll_state("acme").await.unwrap().done_to.unwrap();
         stage.set_x_ahead(0);
-        stage.pass(hours(1)).await;
-        let now_read_to = stage.store.poll_state("acme").await.unwrap().done_to.unwrap();
-        assert!(now_read_to < read_to, "{ahead}: what is to come counts as read");
+        stage.pass(minutes(30)).await;
+        let refused = stage.refused().len();
+        // What is lost now begins again where it lay, and not where X's clock stood.
+        let lost = Scripted::error(400, 44, "cursor parameter is invalid.");
+        stage.fault(Call::Events, 2, Fault::instead(lost));
+        stage.pass(minutes(30)).await;
+        let told: Vec<String> =
+            stage.refused().iter().skip(refused).map(|call| format!("{call:?}")).collect();
+        assert!(told.is_empty(), "{ahead}: {told:?}");
+        for reading in [Reading::First, Reading::Second(Look::Day), Reading::Second(Look::Week)] {
+            let state = stage.store.reading("acme", reading).await.unwrap();
+            let to_come =
+                state.done_to.max(state.goal).filter(|to| *to > stage.now().minus(hours(24)));
+            assert_eq!(to_come, None, "{ahead}: counts as read by {reading:?}");
+        }
         assert_lag(&stage, ahead).await;
         stage.answer(ANA, Some(4), None);
         stage.pass(hours(25)).await;
