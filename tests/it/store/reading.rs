@@ -147,3 +147,31 @@ async fn what_is_passed_over_stays_unread_until_all_of_it_has_been_read() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn no_reading_has_come_further_than_where_it_is_taken_back_to() {
+    on_each_engine(async |bench| {
+        bench.open(Reading::First, Range { from: START, to: TO }, None).await;
+        bench.turned(Reading::First, None).await;
+        bench.store.begin_look(ACCOUNT, Look::Week, Range { from: START, to: TO }).await.unwrap();
+        bench.open(WEEK, Range { from: START, to: START.plus(HOUR) }, None).await;
+        bench.open(Reading::First, Range { from: TO, to: TO.plus(HOUR) }, None).await;
+        let pull = async |to| bench.store.pull_back_readings(ACCOUNT, to).await.unwrap();
+        assert!(!pull(TO).await, "none has come further");
+        assert!(bench.reading(Reading::First).await.window.is_some());
+
+        let half = START.plus(DAY / 2);
+        assert!(pull(half).await);
+        let (first, week) = (bench.reading(Reading::First).await, bench.reading(WEEK).await);
+        assert_eq!(
+            (first.begun_from, first.done_to, first.window),
+            (Some(START), Some(half), None)
+        );
+        assert_eq!(
+            (week.done_to, week.under_way_to(), week.window),
+            (Some(START), Some(half), None)
+        );
+        assert!(!pull(half).await);
+    })
+    .await;
+}
