@@ -160,6 +160,7 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
                 .map_err(|why| usage("--user-id", &enqueue.user_id, why))?,
         ),
         closed_at,
+        is_to_the_minute: false,
         notice: enqueue.notice()?,
     };
     let location = context.shown_location()?;

@@ -182,8 +182,17 @@ fn test(test: Test, context: &Context) -> anyhow::Result<()> {
     };
     let raw = payload(&test.file)?;
     let headers = test.headers.as_deref().map(headers).transpose()?;
-    let outcome = judged(source, &raw, headers.as_deref(), context.clock.now())?;
-    if test.json { print_json(&outcome) } else { print(&outcome) }
+    let outcomes = judged(source, &raw, headers.as_deref(), context.clock.now())?;
+    match (test.json, outcomes.as_slice()) {
+        (true, [alone]) => print_json(alone),
+        (true, _) => print_json(&outcomes),
+        (false, _) => outcomes.iter().enumerate().try_for_each(|(index, outcome)| {
+            if outcomes.len() > 1 {
+                outln!("{}event {} of {}", ["", "\n"][index.min(1)], index + 1, outcomes.len())?;
+            }
+            print(outcome)
+        }),
+    }
 }
 
 fn payload(file: &Path) -> anyhow::Result<Vec<u8>> {
@@ -215,7 +224,7 @@ fn judged(
     raw: &[u8],
     headers: Option<&[(String, String)]>,
     now: Millis,
-) -> anyhow::Result<Outcome> {
+) -> anyhow::Result<Vec<Outcome>> {
     let every = |name: &str| -> Vec<&str> {
         let known = headers.unwrap_or_default().iter();
         let found = known.filter(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -235,10 +244,10 @@ fn judged(
             }
         }
     };
-    let mut outcome = Outcome {
+    let outcome = || Outcome {
         source: source.name.clone(),
         kind: source.kind.as_str(),
-        signature,
+        signature: signature.clone(),
         becomes: "refused",
         why: None,
         account: None,
@@ -249,24 +258,26 @@ fn judged(
     let value = match serde_json::from_slice(raw) {
         Ok(value) => value,
         Err(error) => {
-            outcome.why = Some(format!("the body is no JSON: {error}"));
-            return Ok(outcome);
+            let why = Some(format!("the body is no JSON: {error}"));
+            return Ok(vec![Outcome { why, ..outcome() }]);
         }
     };
     let (account, accounts) = (source.account.as_deref(), source.accounts.as_slice());
     let origin = Origin { source: &source.name, account, accounts, now };
-    let heard = match &source.mapping {
+    let explained = match &source.mapping {
         None => {
-            notice::read(&value, origin).map(|said| Heard::Said { said, event_id: String::new() })
+            let said = notice::read(&value, origin);
+            vec![(said.map(|said| Heard::Said { said, event_id: String::new() }), Vec::new())]
         }
-        Some(mapping) => {
-            let (heard, lines) = mapped::explain(mapping, value, raw, &header, origin);
-            outcome.fields = lines.into_iter().map(field).collect();
-            heard
-        }
+        Some(mapping) => mapped::explain(mapping, value, raw, &header, origin),
     };
-    tell(&mut outcome, heard);
-    Ok(outcome)
+    let outcomes = explained.into_iter().map(|(heard, lines)| {
+        let mut outcome = outcome();
+        outcome.fields = lines.into_iter().map(field).collect();
+        tell(&mut outcome, heard);
+        outcome
+    });
+    Ok(outcomes.collect())
 }
 
 fn field(line: Line) -> Field {
@@ -342,11 +353,11 @@ fn print(outcome: &Outcome) -> anyhow::Result<()> {
     }
     if outcome.suppressed.is_some() {
         let key = FieldName::UserId.as_str();
+        let page = if outcome.kind == "mapped" { "README" } else { outcome.kind };
         outln!(
             "\nThere is no X id in it (1 to 19 digits), so that nobody would be asked: the survey would \
              be\nsuppressed, no_x_id. Let the help desk send it, or say where it stands by \
-             `{key} = \"/…\"` in\n[[sources]]. docs/sources/{}.md tells how.",
-            outcome.kind
+             `{key} = \"/…\"` in\n[[sources]]. docs/sources/{page}.md tells how.",
         )?;
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{CanDmBy, LogFormat, LogLevel};
+use crate::domain::close::ClosedBy;
 use crate::domain::policy::Pacing;
 use crate::domain::survey_type::SurveyType;
 
@@ -78,6 +79,8 @@ pub const THROTTLE_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(3
 pub const SAMPLE: f64 = 1.0;
 pub const HOLDOUT: f64 = 0.0;
 pub const SHARE_BOUNDS: RangeInclusive<f64> = 0.0..=1.0;
+/// Nobody talked to somebody there, or not about anything that was settled with them.
+pub const SKIP_CLOSED_BY: [ClosedBy; 3] = [ClosedBy::Bot, ClosedBy::Auto, ClosedBy::Bulk];
 pub const MIN_AGENT_MESSAGES: u32 = 0;
 pub const MIN_AGENT_MESSAGES_BOUNDS: RangeInclusive<u32> = 0..=1000;
 pub const STALE_AFTER_BOUNDS: RangeInclusive<Duration> = seconds(MINUTE)..=seconds(365 * DAY);

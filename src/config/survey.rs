@@ -83,7 +83,8 @@ impl Settings {
         let sample = table.or("sample", base.map_or(defaults::SAMPLE, |b| b.sample), share());
         let holdout = table.or("holdout", base.map_or(defaults::HOLDOUT, |b| b.holdout), share());
         let quiet_hours = quiet_hours::read(table);
-        let skipped = base.map_or(Vec::new(), |base| base.skip_closed_by.clone());
+        let skipped =
+            base.map_or(defaults::SKIP_CLOSED_BY.to_vec(), |base| base.skip_closed_by.clone());
         let skip_closed_by = table.or("skip_closed_by", skipped, lists::closers);
         let least = base.map_or(defaults::MIN_AGENT_MESSAGES, |base| base.min_agent_messages);
         let count = values::integer(defaults::MIN_AGENT_MESSAGES_BOUNDS);

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod overrides;
+mod policies;
 mod policy;
 mod secrets;
 mod sections;

@@ -1,5 +1,7 @@
 //! What may be meant and is worth a second look: nothing here keeps surveyd from running.
 
+mod policies;
+
 use std::fmt;
 
 use serde::Serialize;
@@ -91,6 +93,7 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
             });
         }
     }
+    policies::of_policies(config, &mut warnings);
     warnings
 }
 

@@ -15,6 +15,9 @@ pub const ATTRIBUTES_MAX: usize = 50;
 /// The longest value of an attribute, in characters.
 pub const ATTRIBUTE_CHARACTERS_MAX: usize = 500;
 
+/// What is told to the minute alone was before the next one.
+pub const MINUTE_MS: i64 = 60_000;
+
 /// One close as a source told it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Close {
@@ -24,10 +27,18 @@ pub struct Close {
     /// Nothing: the help desk did not tell who the person is at X.
     pub user_id: Option<UserId>,
     pub closed_at: Millis,
+    /// Whether the desk tells the minute alone, so that it closed somewhere within it.
+    pub is_to_the_minute: bool,
     pub notice: Notice,
 }
 
 impl Close {
+    /// Where the desk tells the minute alone, the end of it: until then it may have closed.
+    pub fn closed_until(&self) -> Millis {
+        let within = if self.is_to_the_minute { MINUTE_MS } else { 0 };
+        Millis(self.closed_at.0.saturating_add(within))
+    }
+
     /// The person's id at X; empty where it is not known.
     pub fn person(&self) -> &str {
         self.user_id.as_ref().map_or("", UserId::as_str)

@@ -200,6 +200,7 @@ impl<'a> Replay<'a> {
             conversation_id: survey.conversation_id.clone(),
             user_id: survey.user_id.clone(),
             closed_at: survey.closed_at,
+            is_to_the_minute: false,
             notice: survey.notice.clone(),
         };
         let at_close = policy::at_close(&close, &chosen.rules(), self.now, true);

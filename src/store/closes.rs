@@ -55,6 +55,22 @@ impl NewSurvey {
     }
 }
 
+impl NewSurvey {
+    /// The same, closed after a reopening though its desk tells an earlier instant.
+    fn closed_after(mut self, reopened_at: Millis) -> Result<Self> {
+        let closed_at = self.close.closed_at.max(Millis(reopened_at.0.saturating_add(1)));
+        let delay_ms = self.at_close.due_at.0.saturating_sub(self.close.closed_at.0);
+        let due_at = Millis(closed_at.0.saturating_add(delay_ms));
+        if let Ground::Due { .. } = self.at_close.decision.ground {
+            self.at_close.decision.ground = Ground::Due { due_at, delay_ms };
+        }
+        self.close.closed_at = closed_at;
+        self.at_close.due_at = due_at;
+        self.kept = self.at_close.decision.json()?;
+        Ok(self)
+    }
+}
+
 /// What became of a close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
@@ -82,18 +98,19 @@ impl Store {
 }
 
 /// How many values a row of the insert has.
-const VALUES: usize = 18;
+const VALUES: usize = 19;
 
 /// One multi-row statement for a whole batch. A survey is inserted as the first of its
 /// conversation; where that, or a prompt of it that X has told of, is known, [`known`] looks closer.
-/// A close that is older than a reopening on record is cancelled as it comes in. Rows without an id
+/// A close that is older than a reopening on record is cancelled as it comes in; one that is told to the minute
+/// alone, and may be the later of the two, is: it came later. Rows without an id
 /// are left out. The conflict is named: PostgreSQL refuses the statement where the constraint is not there,
 /// as in a dump that is being restored, and no close is taken twice. No row is returned: in SQLite each would cross from thread to thread by itself.
 fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) -> String {
     let mut sql = String::from(
         "with new (id, account, source, conversation_id, external_id, user_id, kind, \
          question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
-         try_at, decided) as (values ",
+         try_at, decided, closed_until) as (values ",
     );
     // SQLite looks every `$1` up among all the names before it, which costs more than the writing
     // once there are a thousand; a mere `?` has no name, but PostgreSQL does not read it.
@@ -117,9 +134,10 @@ fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) 
          try_at, decided, first_closed_at, lease_token, attempts) \
          select n.id, n.account, n.source, n.conversation_id, n.external_id, n.user_id, n.kind, \
          n.question_variant_id, n.test, \
-         case when r.account is null then n.state else 'cancelled' end, \
-         case when r.account is null then n.reason else 'reopened' end, \
-         n.closed_at, n.accepted_at, n.due_at, n.notice, n.ordinal, n.try_at, \
+         case when r.reopened_at >= n.closed_until then 'cancelled' else n.state end, \
+         case when r.reopened_at >= n.closed_until then 'reopened' else n.reason end, \
+         case when r.reopened_at < n.closed_until then r.reopened_at + 1 else n.closed_at end, \
+         n.accepted_at, n.due_at, n.notice, n.ordinal, n.try_at, \
          n.decided, n.closed_at, 0, 0 \
          from new n left join reopening r on r.account = n.account \
          and r.conversation_id = n.conversation_id and r.reopened_at >= n.closed_at \
@@ -227,6 +245,7 @@ fn bind<'q>(query: Query<'q>, survey: Option<&'q NewSurvey>, ordinal: i64) -> Qu
         .bind(survey.map(|_| ordinal))
         .bind(due_at)
         .bind(survey.map(|survey| survey.kept.as_str()))
+        .bind(close.map(|close| close.closed_until().0))
 }
 
 /// The state that was decided at the close, with its reason.
@@ -244,7 +263,7 @@ fn known_name(state: &str) -> &'static str {
 }
 
 const OF_CONVERSATION: &str = "select id, ordinal, state, reason, closed_at, due_at, lease_token, \
-     source, user_id from survey where account = $1 and conversation_id = $2 order by ordinal desc limit 1000";
+     source, user_id, coalesce(first_closed_at, closed_at) from survey where account = $1 and conversation_id = $2 order by ordinal desc limit 1000";
 
 const MERGED: &str = "select survey_id from merged_close \
      where account = $1 and conversation_id = $2 and closed_at = $3";
@@ -258,12 +277,15 @@ const MOVE: &str = "update survey set closed_at = $1, due_at = $2, try_at = $2, 
      decision = null, put_off_at = $9, lease_until = null, lease_token = lease_token + 1 \
      where id = $6 and state = 'scheduled' and lease_token = $7";
 
+const REOPENED_AT: &str =
+    "select reopened_at from reopening where account = $1 and conversation_id = $2";
+
 /// A close of a conversation that has surveys already: known itself, or moving the one that still
 /// waits, or making the next. One of another's is not its own.
-async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Taken> {
-    let close = &survey.close;
+async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<Taken> {
     // Another daemon may write between our reading and our writing; then we look again.
     loop {
+        let close = &survey.close;
         let rows = sqlx::query(OF_CONVERSATION)
             .bind(close.account.as_str())
             .bind(close.conversation_id.as_str())
@@ -275,15 +297,15 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
             .bind(close.closed_at.0)
             .fetch_all(&mut *connection)
             .await?;
-        let mut same = None;
-        let mut waiting = None;
+        let (mut newest, mut same, mut waiting) = (None, None, None);
         for row in &rows {
             if is_anothers(row, close)? {
                 continue;
             }
+            newest = newest.or(Some(row));
             let id: String = row.try_get(0)?;
-            let closed_at: i64 = row.try_get(4)?;
-            if closed_at == close.closed_at.0 || merged.contains(&id) {
+            let instants: [i64; 2] = [row.try_get(4)?, row.try_get(9)?];
+            if instants.contains(&close.closed_at.0) || merged.contains(&id) {
                 same = Some(row);
             }
             // The newest: an older one may wait again because its request was refused.
@@ -292,7 +314,19 @@ async fn known(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
             }
         }
         if let Some(row) = same {
-            return taken_from(row);
+            let reopened_at = match newest {
+                Some(newest) if survey.event_id.is_some() && is_called_off(newest)? => {
+                    sqlx::query_scalar(REOPENED_AT)
+                        .bind(close.account.as_str())
+                        .bind(close.conversation_id.as_str())
+                        .fetch_optional(&mut *connection)
+                        .await?
+                }
+                Some(_) | None => None,
+            };
+            let Some(reopened_at) = reopened_at else { return taken_from(row) };
+            survey = survey.closed_after(Millis(reopened_at))?;
+            continue;
         }
         if let Some(taken) = rebuilt::known_close(connection, close).await? {
             return Ok(taken);
@@ -318,6 +352,13 @@ fn is_anothers(row: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
     let (source, person): (String, String) = (row.try_get(7)?, row.try_get(8)?);
     let are_both_known = !person.is_empty() && !close.person().is_empty();
     Ok(source != close.source && are_both_known && person != close.person())
+}
+
+/// Whether a reopening has called a survey off. What follows it by another event is the conversation's next
+/// close, though the desk tells it by the same instant: that of the first closing, or the minute alone.
+fn is_called_off(row: &sqlx::any::AnyRow) -> Result<bool> {
+    let (state, reason): (String, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(state == "cancelled" && reason.as_deref() == Some("reopened"))
 }
 
 pub fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {

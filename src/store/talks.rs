@@ -328,6 +328,7 @@ async fn take(
                 conversation_id: conversation_id(person, &closed.talk),
                 user_id: Some(person.clone()),
                 closed_at: closed.closed_at,
+                is_to_the_minute: false,
                 notice: Notice {
                     agent_messages: Some(closed.agent_messages),
                     last_message_at: Some(closed.last_message_at),

@@ -9,17 +9,18 @@ use serde_json::Value;
 
 use super::notice::{Faults, Origin, Said, is_ahead, shown};
 use crate::domain::close::{
-    ATTRIBUTE_CHARACTERS_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, Notice, Reopening, TAGS_MAX,
+    ATTRIBUTE_CHARACTERS_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, MINUTE_MS, Notice, Reopening,
+    TAGS_MAX,
 };
 use crate::domain::id::{ConversationId, UserId};
-use crate::domain::mapping::{Choice, FieldName, Happened, Mapping, Payload, Picked, read_instant};
+use crate::domain::mapping::{
+    Choice, FieldName, Happened, Mapping, Payload, Picked, is_to_the_minute, read_instant,
+};
 use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
 
 /// The longest event id that is kept as it is; a longer one is kept as its hash.
 const EVENT_ID_BYTES_MAX: usize = 200;
-/// Without any time in a payload, two that are the same in one minute are one.
-const MINUTE_MS: i64 = 60_000;
 
 /// What a payload says.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,31 +41,48 @@ pub struct Line {
     pub from: String,
 }
 
-/// Reads a payload; `raw` are its bytes, by which a redelivery is told where nothing else tells it.
+/// What one event of a delivery says, with every field and where it was found.
+pub type Explained = (Result<Heard, Faults>, Vec<Line>);
+
+/// Reads the events of a delivery, one where the mapping knows of no list; `raw` are its bytes, by which a
+/// redelivery is told where nothing else tells it. One that cannot be taken has all of them refused: behind an
+/// answer to the others it would be lost.
 pub fn read<'a>(
     mapping: &Mapping,
     body: Value,
     raw: &[u8],
     header: &'a dyn Fn(&str) -> Option<&'a str>,
     origin: Origin<'_>,
-) -> Result<Heard, Faults> {
-    explain(mapping, body, raw, header, origin).0
+) -> Result<Vec<Heard>, Faults> {
+    let (mut heard, mut faults) = (Vec::new(), Faults::default());
+    for (index, (event, _)) in explain(mapping, body, raw, header, origin).into_iter().enumerate() {
+        match event {
+            Ok(event) => heard.push(event),
+            Err(wrong) if mapping.each.is_none() => return Err(wrong),
+            Err(wrong) => faults.add_of_event(index, wrong),
+        }
+    }
+    if faults.is_empty() { Ok(heard) } else { Err(faults) }
 }
 
-/// The same, with every field and where it was found.
+/// The same, each with every field and where it was found.
 pub fn explain<'a>(
     mapping: &Mapping,
     body: Value,
     raw: &[u8],
     header: &'a dyn Fn(&str) -> Option<&'a str>,
     origin: Origin<'_>,
-) -> (Result<Heard, Faults>, Vec<Line>) {
-    let body = mapping.opened(body);
-    // The headers live longer than the body, and a payload has one lifetime for both.
-    let header = |name: &str| header(name);
-    let mut reader = Reader::new(mapping, Payload { body: &body, header: &header }, origin);
-    let heard = reader.read(raw);
-    (heard, reader.lines)
+) -> Vec<Explained> {
+    let explained = mapping.events(body).into_iter().map(|event| {
+        let own = mapping.each.as_ref().map(|_| event.to_string());
+        let event = mapping.opened(event);
+        // The headers live longer than the event, and a payload has one lifetime for both.
+        let header = |name: &str| header(name);
+        let mut reader = Reader::new(mapping, Payload { body: &event, header: &header }, origin);
+        let heard = reader.read(own.as_ref().map_or(raw, String::as_bytes));
+        (heard, reader.lines)
+    });
+    explained.collect()
 }
 
 struct Reader<'a> {
@@ -99,22 +117,35 @@ impl<'a> Reader<'a> {
             return Err(faults);
         };
         let source = self.origin.source.to_owned();
-        let (said, at) = match happened {
+        let (said, told) = match happened {
             Happened::Closed => {
                 let user_id = self.user_id()?;
-                let at = self.instant(FieldName::ClosedAt);
-                let closed_at = at.unwrap_or(self.origin.now);
+                let told = self.told_instant(FieldName::ClosedAt);
+                let (closed_at, is_to_the_minute) = told.unwrap_or((self.origin.now, false));
                 let notice = self.notice();
-                let close = Close { account, source, conversation_id, user_id, closed_at, notice };
-                (Said::Closed(Box::new(close)), at)
+                let close = Close {
+                    account,
+                    source,
+                    conversation_id,
+                    user_id,
+                    closed_at,
+                    is_to_the_minute,
+                    notice,
+                };
+                (Said::Closed(Box::new(close)), told)
             }
             Happened::Reopened => {
-                let at = self.instant(FieldName::ReopenedAt);
-                let reopened_at = at.unwrap_or(self.origin.now);
-                (Said::Reopened(Reopening { account, source, conversation_id, reopened_at }), at)
+                let told = self.told_instant(FieldName::ReopenedAt);
+                let reopened_at = match told {
+                    // It calls off what closed within that minute before it came.
+                    Some((at, true)) => Millis(at.0 + MINUTE_MS - 1).min(self.origin.now).max(at),
+                    Some((at, false)) => at,
+                    None => self.origin.now,
+                };
+                (Said::Reopened(Reopening { account, source, conversation_id, reopened_at }), told)
             }
         };
-        let event_id = self.event_id(raw, at.is_some(), &said);
+        let event_id = self.event_id(raw, told.is_some(), &said);
         Ok(Heard::Said { said, event_id })
     }
 
@@ -232,10 +263,15 @@ impl<'a> Reader<'a> {
 
     /// The first instant that is one; what lies ahead has not happened yet, so that it says nothing.
     fn instant(&mut self, name: FieldName) -> Option<Millis> {
+        self.told_instant(name).map(|(at, _)| at)
+    }
+
+    /// The same, and whether it is told to the minute alone.
+    fn told_instant(&mut self, name: FieldName) -> Option<(Millis, bool)> {
         let now = self.origin.now;
         self.pick(name, |text| {
             let at = read_instant(text).filter(|at| !is_ahead(*at, now));
-            at.map(|at| (at.rfc3339(), at))
+            at.map(|at| (at.rfc3339(), (at, is_to_the_minute(text))))
         })
     }
 
@@ -258,10 +294,15 @@ impl<'a> Reader<'a> {
                 id if id.len() <= EVENT_ID_BYTES_MAX && !id.contains('\n') => id,
                 id => hash(id.as_bytes(), 0),
             },
-            Some(id) => hash(id.as_bytes(), self.origin.now.0.div_euclid(MINUTE_MS)),
+            Some(id) => hash(id.as_bytes(), self.minute()),
             None if has_time => hash(raw, 0),
-            None => hash(raw, self.origin.now.0.div_euclid(MINUTE_MS)),
+            None => hash(raw, self.minute()),
         }
+    }
+
+    /// Without any time in a payload, two that are the same in one minute are one.
+    fn minute(&self) -> i64 {
+        self.origin.now.0.div_euclid(MINUTE_MS)
     }
 
     /// A field's value, noted with where it was found; `read` gives it with its text.

@@ -71,6 +71,15 @@ const DETAIL_CHARACTERS_MAX: usize = 1_000;
 /// The longest value that a fault quotes, in characters.
 const SHOWN_CHARACTERS_MAX: usize = 80;
 
+impl Said {
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Closed(close) => &close.account,
+            Self::Reopened(reopening) => &reopening.account,
+        }
+    }
+}
+
 /// What is wrong with a notice: the first faults, and how many more there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
@@ -93,6 +102,14 @@ impl Faults {
         let pointer = cut(pointer, POINTER_CHARACTERS_MAX).to_owned();
         let detail = cut(detail, DETAIL_CHARACTERS_MAX).to_owned();
         self.first.push(Fault { pointer, detail });
+    }
+
+    /// Takes in what is wrong with one event of several.
+    pub fn add_of_event(&mut self, index: usize, of_event: Self) {
+        for Fault { pointer, detail } in of_event.first {
+            self.add(&format!("/{index}/{}", pointer.trim_start_matches('/')), &detail);
+        }
+        self.more += of_event.more;
     }
 
     pub fn is_empty(&self) -> bool {
@@ -183,6 +200,7 @@ impl Reader {
                     conversation_id: conversation_id?,
                     user_id: Some(user_id?),
                     closed_at: closed_at?,
+                    is_to_the_minute: false,
                     notice,
                 })))
             }

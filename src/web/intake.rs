@@ -11,37 +11,38 @@ use serde_json::Value;
 use super::messages;
 use super::problem::{self, Problem, refuse};
 use super::{Live, Source, Web};
-use crate::domain::id::SurveyId;
 use crate::domain::mapping::Mapping;
 use crate::domain::time::Millis;
 use crate::store::Taken;
 use crate::watcher::mapped::{self, Heard};
 use crate::watcher::notice::{self, Faults, Said};
 
+/// What became of one event.
 #[derive(Serialize)]
-struct Closed<'a> {
-    survey_id: &'a str,
-    state: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    due_at: String,
-}
-
-#[derive(Serialize)]
-struct Ignored<'a> {
-    ignored: &'a str,
+#[serde(untagged)]
+enum Answer {
+    Closed {
+        survey_id: String,
+        state: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        due_at: String,
+        #[serde(skip)]
+        is_new: bool,
+    },
+    Reopened {
+        survey_id: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        state: Option<&'static str>,
+    },
+    Ignored {
+        ignored: String,
+    },
 }
 
 #[derive(Serialize)]
 struct Challenge<'a> {
     challenge: &'a str,
-}
-
-#[derive(Serialize)]
-struct Reopened<'a> {
-    survey_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'a str>,
 }
 
 pub async fn post(State(web): State<Web>, Path(name): Path<String>, request: Request) -> Response {
@@ -69,41 +70,90 @@ async fn take(
     source: &Source,
     request: Request,
 ) -> Result<Response, Response> {
-    let (said, event_id) = match read(web, live, source, request).await? {
-        Asked::Said { said, event_id } => (said, event_id),
-        Asked::Ignored(why) => return Ok(json(StatusCode::OK, &Ignored { ignored: &why })),
+    let (events, is_list) = match read(web, live, source, request).await? {
+        Asked::Events { events, is_list } => (events, is_list),
         Asked::Challenge(word) => return Ok(json(StatusCode::OK, &Challenge { challenge: &word })),
+    };
+    // Before any is taken: a sender that is refused sends all of them again, or none.
+    for event in &events {
+        if let Event::Said { said, .. } = event
+            && !live.intake.accounts.contains_key(said.account())
+        {
+            return Err(unknown_account(said.account()));
+        }
+    }
+    let mut answers = Vec::with_capacity(events.len());
+    for event in events {
+        answers.push(take_one(live, event).await?);
+    }
+    let is_new = |answer: &Answer| matches!(answer, Answer::Closed { is_new: true, .. });
+    let status = match answers.iter().any(is_new) {
+        true => StatusCode::ACCEPTED,
+        false => StatusCode::OK,
+    };
+    Ok(match (is_list, answers.as_slice()) {
+        (false, [alone]) => json(status, alone),
+        _ => json(status, &answers),
+    })
+}
+
+/// Takes one event. One that was taken before a later one failed is known when all are sent again.
+async fn take_one(live: &Live, event: Event) -> Result<Answer, Response> {
+    let (said, event_id) = match event {
+        Event::Said { said, event_id } => (said, event_id),
+        Event::Ignored(why) => return Ok(Answer::Ignored { ignored: why }),
     };
     match said {
         Said::Closed(close) => {
             let account = close.account.clone();
             match live.intake.delivered_close(*close, event_id).await {
-                Ok(Some(taken)) => Ok(closed(&taken)),
+                Ok(Some(taken)) => Ok(Answer::of(taken)),
                 Ok(None) => Err(unknown_account(&account)),
                 Err(error) => Err(problem::store(&error)),
             }
         }
         Said::Reopened(reopening) => {
-            if !live.intake.accounts.contains_key(&reopening.account) {
-                return Err(unknown_account(&reopening.account));
-            }
-            match live.intake.delivered_reopening(reopening, event_id).await {
-                Ok(cancelled) => Ok(reopened(cancelled.as_ref())),
-                Err(error) => Err(problem::store(&error)),
-            }
+            let cancelled = live.intake.delivered_reopening(reopening, event_id).await;
+            let cancelled = cancelled.map_err(|error| problem::store(&error))?;
+            let state = cancelled.as_ref().map(|_| "cancelled");
+            Ok(Answer::Reopened { survey_id: cancelled.map(|id| id.to_string()), state })
+        }
+    }
+}
+
+impl Answer {
+    fn of(taken: Taken) -> Self {
+        Self::Closed {
+            survey_id: taken.survey_id.to_string(),
+            state: taken.state,
+            reason: taken.reason,
+            due_at: taken.due_at.rfc3339(),
+            is_new: taken.is_new,
         }
     }
 }
 
 /// What a request asks for.
 enum Asked {
+    /// What the request tells of; in a list where it may tell of several.
+    Events { events: Vec<Event>, is_list: bool },
+    /// The sender wants its own word back.
+    Challenge(String),
+}
+
+enum Event {
     Said {
         said: Said,
         event_id: Option<String>,
     },
+    /// Nothing that matters, and why.
     Ignored(String),
-    /// The sender wants its own word back.
-    Challenge(String),
+}
+
+impl Asked {
+    fn one(event: Event) -> Self {
+        Self::Events { events: vec![event], is_list: false }
+    }
 }
 
 /// Checks a request and reads what it says.
@@ -157,7 +207,7 @@ fn standard(
     let notice = parsed(body)?;
     live.intake
         .by_either_clock(now, |now| notice::read(&notice, source.origin(now)))
-        .map(|said| Asked::Said { said, event_id: None })
+        .map(|said| Asked::one(Event::Said { said, event_id: None }))
         .map_err(unprocessable)
 }
 
@@ -170,14 +220,15 @@ fn mapped<'a>(
     now: Millis,
 ) -> Result<Asked, Problem> {
     if body.is_empty() {
-        return Ok(Asked::Ignored("the body is empty".into()));
+        return Ok(Asked::one(Event::Ignored("the body is empty".into())));
     }
     let value = parsed(body)?;
-    match mapped::read(mapping, value, body, header, source.origin(now)) {
-        Ok(Heard::Said { said, event_id }) => Ok(Asked::Said { said, event_id: Some(event_id) }),
-        Ok(Heard::Ignored(why)) => Ok(Asked::Ignored(why)),
-        Err(faults) => Err(unprocessable(faults)),
-    }
+    let heard = mapped::read(mapping, value, body, header, source.origin(now));
+    let events = heard.map_err(unprocessable)?.into_iter().map(|heard| match heard {
+        Heard::Said { said, event_id } => Event::Said { said, event_id: Some(event_id) },
+        Heard::Ignored(why) => Event::Ignored(why),
+    });
+    Ok(Asked::Events { events: events.collect(), is_list: mapping.each.is_some() })
 }
 
 fn parsed(body: &[u8]) -> Result<Value, Problem> {
@@ -208,23 +259,4 @@ fn unknown_account(account: &str) -> Response {
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let body = serde_json::to_vec(body).expect("an answer is plain data");
     (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
-}
-
-fn closed(taken: &Taken) -> Response {
-    let status = if taken.is_new { StatusCode::ACCEPTED } else { StatusCode::OK };
-    let body = Closed {
-        survey_id: taken.survey_id.as_str(),
-        state: taken.state,
-        reason: taken.reason.as_deref(),
-        due_at: taken.due_at.rfc3339(),
-    };
-    json(status, &body)
-}
-
-fn reopened(cancelled: Option<&SurveyId>) -> Response {
-    let body = Reopened {
-        survey_id: cancelled.map(SurveyId::as_str),
-        state: cancelled.map(|_| "cancelled"),
-    };
-    json(StatusCode::OK, &body)
 }

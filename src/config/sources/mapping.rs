@@ -39,6 +39,10 @@ pub fn read(table: &mut Table) -> Option<Mapping> {
             false => Ok(fields),
         }
     });
+    let each = table.optional("each", |given| match field::place(given)? {
+        place if place.is_of_elements() => Ok(place),
+        _ => Err(Wrong::new("names no elements of a list", "write \"/*\", or \"/events/*\"")),
+    });
     let root = table.optional("root", field::place);
     let loose = table.or("loose", Vec::new(), field::places);
     let challenge = table.optional("challenge_header", |given| match given.text()? {
@@ -46,6 +50,7 @@ pub fn read(table: &mut Table) -> Option<Mapping> {
         _ => Err(Wrong::new("is no header's name", "write it as X-Challenge")),
     });
     Some(Mapping {
+        each: each?,
         root: root?,
         loose: loose?,
         closed: closed?,

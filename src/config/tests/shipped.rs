@@ -43,7 +43,6 @@ fn read_with_secrets(text: &str) -> Config {
 const EXAMPLES: &str = r#"
 messages = { es = "Gracias por escribirnos. ¿Qué tal lo hicimos?" }
 quiet_hours = { from = "21:00", to = "08:00", time_zone = "America/New_York" }
-skip_closed_by = ["auto", "bulk", "bot"]
 stale_after = "7d"
 variants = [{ name = "short", share = 0.5, message = "How did we do?" }]
 [[accounts.rules]]

@@ -33,6 +33,13 @@ pub fn read(text: &str) -> Option<Millis> {
     Some(Millis(at.timestamp().as_millisecond()))
 }
 
+/// Whether an instant that was read is told without its second, as `2026-11-22T08:00Z`.
+pub fn is_to_the_minute(text: &str) -> bool {
+    let Some((_, rest)) = text.split_once(':') else { return false };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    !rest[digits..].starts_with(':')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -56,6 +63,17 @@ mod tests {
             "1795334400000",
         ] {
             assert_eq!(read(text), Some(Millis(1_795_334_400_000)), "{text}");
+        }
+        for (text, to_the_minute) in [
+            ("2026-11-22T08:00Z", true),
+            ("2026-11-22T09:00+01:00", true),
+            ("2026-11-22 08:00", true),
+            ("2026-11-22 08:00 UTC", true),
+            ("2026-11-22T09:00:00+01:00", false),
+            ("1795334400", false),
+        ] {
+            assert_eq!(read(text), Some(Millis(1_795_334_400_000)), "{text}");
+            assert_eq!(is_to_the_minute(text), to_the_minute, "{text}");
         }
         for text in ["", "yesterday", "-1", "1e300", "nan", "November 22", "2026-02-30T00:00:00Z"] {
             assert_eq!(read(text), None, "{text}");

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub use condition::{Condition, Test};
 pub use field::{Choice, Field, Picked, Take};
-pub use instant::read as read_instant;
+pub use instant::{is_to_the_minute, read as read_instant};
 pub use place::{Found, Payload, Place, is_token};
 
 /// The fields of a close, by the keys that tell where they stand.
@@ -82,6 +82,8 @@ impl FieldName {
 /// A desk's payloads, explained.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
+    /// Where the events of a delivery stand, if it has several. All else is looked for in each.
+    pub each: Option<Place>,
     /// Where, if it is there, the payload proper begins.
     pub root: Option<Place>,
     /// Texts that are written almost like JSON and are looked into.
@@ -109,6 +111,19 @@ impl Mapping {
     pub fn field(&self, name: FieldName) -> &Field {
         static NOWHERE: Field = Field(Vec::new());
         self.fields.get(&name).unwrap_or(&NOWHERE)
+    }
+
+    /// The events of a delivery. A body that is no list is one event, whatever the others are.
+    pub fn events(&self, body: Value) -> Vec<Value> {
+        let Some(each) = self.each.as_ref().filter(|each| each.is_within(&body)) else {
+            return vec![body];
+        };
+        let found = each.find(&Payload { body: &body, header: &|_| None });
+        let events = found.into_iter().filter_map(|found| match found {
+            Found::Value(event) => Some(event.clone()),
+            Found::Text(_) => None,
+        });
+        events.collect()
     }
 
     /// The payload proper, with its loose texts read.

@@ -76,6 +76,17 @@ impl Place {
         }
     }
 
+    /// Whether the body is what its first step goes into: elements stand in a list, all else in an object.
+    pub fn is_within(&self, body: &Value) -> bool {
+        match &self.at {
+            At::Header(_) => false,
+            At::Body(steps) => match steps.first() {
+                Some(Step::Every | Step::Last | Step::Whose { .. }) => body.is_array(),
+                Some(Step::Key(_)) | None => true,
+            },
+        }
+    }
+
     /// Whether elements of a list stand there, each a value of its own.
     pub fn is_of_elements(&self) -> bool {
         match &self.at {

@@ -1,6 +1,7 @@
 //! The payloads of each desk, and what becomes of them.
 
 mod desks;
+mod lists;
 mod odd;
 
 use std::path::Path;
@@ -48,6 +49,7 @@ pub fn hear_with(source: &Source, headers: &[(&str, &str)], body: Value) -> Hear
     let origin = Origin { source: "desk", account, accounts, now: NOW };
     read(source.mapping.as_ref().unwrap(), body, raw.as_bytes(), &header, origin)
         .unwrap_or_else(|faults| panic!("{faults:?}"))
+        .remove(0)
 }
 
 pub fn hear(source: &Source, body: Value) -> Heard {
@@ -105,7 +107,7 @@ fn every_field_is_told_with_the_place_that_gave_it() {
     let raw = body.to_string();
     let origin = Origin { source: "desk", account: Some("acme"), accounts: &[], now: NOW };
     let (heard, lines) =
-        explain(desk.mapping.as_ref().unwrap(), body, raw.as_bytes(), &|_| None, origin);
+        explain(desk.mapping.as_ref().unwrap(), body, raw.as_bytes(), &|_| None, origin).remove(0);
     let close = closed(heard.unwrap());
     assert_eq!((close.user_id, close.closed_at), (None, NOW));
     assert_eq!(close.notice.attributes["order"], "77");

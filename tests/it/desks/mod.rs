@@ -117,6 +117,62 @@ async fn a_close_without_an_x_id_is_kept_and_explained() {
     stopped(running).await;
 }
 
+const LIST: &str = r#"
+[[sources]]
+name = "list"
+kind = "mapped"
+account = "acme"
+signature = "none"
+each = "/*"
+closed = { "/is" = "closed" }
+reopened = { "/is" = "open" }
+conversation_id = "/id"
+user_id = "/person"
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_events_of_one_delivery_are_taken_all_or_none_and_each_answered() {
+    let text = configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"1h\"");
+    let program = Program::new(&(text + LIST));
+    let running = program.start().await;
+    let (client, at) =
+        (help_desk::client(), format!("http://{}/v1/sources/list", running.address()));
+    let tell = async |events: Value| {
+        read(client.post(&at).body(events.to_string()).send().await.unwrap()).await
+    };
+    let close = |id: &str, person: &str| json!({"is": "closed", "id": id, "person": person});
+    let (status, refused) =
+        tell(json!([close("c-1", "551"), {"is": "closed", "person": "552"}])).await;
+    assert_eq!((status, &refused["errors"][0]["pointer"]), (422, &json!("/1/conversation_id")));
+    assert!(!program.run(&["surveys", "list"]).stdout.contains("c-1"), "one of them was taken");
+
+    let both = json!([close("c-1", "551"), {"is": "assigned"}, close("c-2", "552")]);
+    let (status, taken) = tell(both.clone()).await;
+    assert_eq!((status, taken.as_array().unwrap().len()), (202, 3), "{taken}");
+    assert!(taken[1]["ignored"].is_string(), "{taken}");
+    let persons =
+        ["c-1", "c-2"].map(|id| program.run(&["surveys", "list", "--json"]).stdout.contains(id));
+    assert_eq!(persons, [true, true]);
+    let (status, again) = tell(both).await;
+    assert_eq!(status, 200);
+    for index in [0, 2] {
+        assert_eq!(again[index]["survey_id"], taken[index]["survey_id"]);
+    }
+    let (status, off) = tell(json!([{"is": "open", "id": "c-2"}])).await;
+    let cancelled = json!([{"survey_id": taken[2]["survey_id"], "state": "cancelled"}]);
+    assert_eq!((status, off), (200, cancelled));
+    std::fs::write(
+        program.path("payload"),
+        json!([close("c-3", "553"), {"is": "open"}]).to_string(),
+    )
+    .unwrap();
+    let tried = program.run(&["sources", "test", "list", "payload"]).stdout;
+    for told in ["event 1 of 2", "becomes    closed", "event 2 of 2", "becomes    refused"] {
+        assert!(tried.contains(told), "{told}\n{tried}");
+    }
+    stopped(running).await;
+}
+
 #[test]
 fn a_saved_payload_is_tried_without_a_daemon() {
     let program = program();

@@ -98,6 +98,75 @@ async fn a_reopening_told_again_answers_as_it_did() {
     .await;
 }
 
+/// Some desks tell a second closing by the instant of the first, or tell the minute alone.
+#[tokio::test]
+async fn a_close_told_by_the_instant_of_one_that_was_called_off_is_the_next_one() {
+    on_each_engine(async |bench| {
+        let first = deliver(&bench, close("c-1", "7", START), "e-1", START).await;
+        let reopened_at = START.plus(MINUTE);
+        assert_eq!(bench.reopen("c-1", reopened_at).await, Some(first.survey_id.clone()));
+        let now = START.plus(HOUR);
+        let again = deliver(&bench, close("c-1", "7", START), "e-1", now).await;
+        assert_eq!((again.survey_id, again.state), (first.survey_id.clone(), "cancelled"));
+
+        let next = deliver(&bench, close("c-1", "7", START), "e-2", now).await;
+        assert_eq!((next.state, next.is_new), ("scheduled", true));
+        let survey = bench.survey(&next.survey_id).await;
+        assert!(survey.closed_at > reopened_at);
+        assert_eq!(next.due_at, survey.closed_at.plus(DELAY));
+        let again = deliver(&bench, close("c-1", "7", START), "e-2", now).await;
+        assert_eq!(again, Taken { is_new: false, ..next.clone() });
+
+        // What follows it is known: one close makes one survey.
+        let leased = bench.claim_one(next.due_at).await;
+        let sending = bench.begin(leased, next.due_at).await;
+        let outcome = accepted("900", next.due_at, None);
+        bench.store.finish(&sending, outcome, next.due_at).await.unwrap();
+        let known = deliver(&bench, close("c-1", "7", START), "e-3", now).await;
+        assert!(!known.is_new);
+        // By the close itself a sender can only repeat it.
+        let other = bench.take(close("c-2", "8", START)).await;
+        bench.reopen("c-2", reopened_at).await;
+        let known = bench.take(close("c-2", "8", START)).await;
+        assert_eq!((known.survey_id, known.state), (other.survey_id, "cancelled"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_close_told_to_the_minute_is_later_than_a_reopening_within_it() {
+    on_each_engine(async |bench| {
+        let minute = START;
+        let told = |conversation: &str| Close {
+            is_to_the_minute: true,
+            ..close(conversation, "7", minute)
+        };
+        let now = minute.plus(MINUTE);
+        bench.reopen("c-1", minute.plus(30 * SECOND)).await;
+        let taken = deliver(&bench, told("c-1"), "e-1", now).await;
+        assert_eq!((taken.state, taken.is_new), ("scheduled", true));
+        // Told by another event, it is the same.
+        assert_eq!(deliver(&bench, told("c-1"), "e-2", now).await.survey_id, taken.survey_id);
+        let leased = bench.claim_one(minute.plus(DELAY)).await;
+        let sending = bench.begin(leased, minute.plus(DELAY)).await;
+        bench.store.finish(&sending, accepted("900", now, None), now).await.unwrap();
+        let known = deliver(&bench, told("c-1"), "e-3", now).await;
+        assert_eq!((known.survey_id, known.is_new), (taken.survey_id, false));
+
+        for (conversation, reopened_at) in
+            [("c-2", minute.plus(MINUTE)), ("c-3", minute.plus(HOUR))]
+        {
+            bench.reopen(conversation, reopened_at).await;
+            let late = deliver(&bench, told(conversation), conversation, now).await;
+            assert_eq!(late.state, "cancelled", "{conversation}");
+        }
+        let exact = close("c-4", "8", minute);
+        bench.reopen("c-4", minute.plus(30 * SECOND)).await;
+        assert_eq!(deliver(&bench, exact, "e-4", now).await.state, "cancelled");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_close_without_a_person_is_kept_and_its_next_one_asks_nobody_else() {
     on_each_engine(async |bench| {

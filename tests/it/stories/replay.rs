@@ -48,6 +48,7 @@ fn closed(stage: &Stage, numbers: &mut Numbers, conversation: &str, person: u64)
         account: account.into(),
         user_id,
         closed_at,
+        is_to_the_minute: false,
         notice,
         ..stage.closed(conversation, person)
     }

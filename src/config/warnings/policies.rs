@@ -1,0 +1,144 @@
+//! Policies that can have no effect: what they look at, a source never tells, or another policy goes before.
+
+use std::collections::BTreeSet;
+
+use super::super::defaults::SKIP_CLOSED_BY;
+use super::super::{Config, Rule, Source, Survey};
+use super::Warning;
+use crate::domain::mapping::FieldName;
+use crate::domain::policy::rule::When;
+
+/// What a policy looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Looks {
+    At(FieldName),
+    AtAttribute(String),
+}
+
+/// A policy by the end of its key, and what it looks at.
+type Policy = (String, Looks);
+
+/// Warns of each policy that a source of its account can never feed. Notices of surveyd's own form may tell
+/// everything, and so may files.
+pub(super) fn of_policies(config: &Config, warnings: &mut Vec<Warning>) {
+    for account in &config.accounts {
+        let may_name = |source: &&Source| {
+            source.mapping.is_some()
+                && (source.accounts.is_empty() || source.accounts.contains(&account.name))
+        };
+        let sources: Vec<_> = config.sources.iter().filter(may_name).collect();
+        for (rule, survey) in account.surveys() {
+            let (key, policies) = match rule {
+                None => (format!("accounts.{}.survey", account.name), of_survey(survey, None)),
+                Some(rule) => {
+                    let mut policies = of_when(&rule.when);
+                    if !rule.skip {
+                        policies.extend(of_survey(survey, Some(&account.survey)));
+                    }
+                    (format!("accounts.{}.rules.{}", account.name, rule.name), policies)
+                }
+            };
+            let meant = |source: &&&Source| {
+                rule.is_none_or(|rule| {
+                    let named = &rule.when.source;
+                    named.is_empty() || named.contains(&source.name)
+                })
+            };
+            for (policy, looks) in policies {
+                let silent = sources.iter().filter(meant).filter(|source| !tells(source, &looks));
+                let silent: Vec<_> = silent
+                    .map(|source| format!("{} ({})", source.name, source.kind.as_str()))
+                    .collect();
+                if !silent.is_empty() {
+                    warnings.push(unfed(format!("{key}.{policy}"), &looks, &silent));
+                }
+            }
+            warnings.extend(rule.and_then(|rule| skipped_anyway(&key, rule)));
+        }
+    }
+}
+
+fn unfed(key: String, looks: &Looks, silent: &[String]) -> Warning {
+    let (what, how) = match looks {
+        Looks::At(field) => (field.as_str().to_owned(), format!("{} = \"/…\"", field.as_str())),
+        Looks::AtAttribute(name) => {
+            (format!("the attribute {name}"), format!("attributes = {{ {name} = \"/…\" }}"))
+        }
+    };
+    Warning {
+        key,
+        problem: format!(
+            "has no effect on closes from {}: nothing there tells {what}",
+            silent.join(", ")
+        ),
+        remedy: format!("say in [[sources]] where it stands, {how}, if the desk tells it at all"),
+    }
+}
+
+fn of_survey(survey: &Survey, own: Option<&Survey>) -> Vec<Policy> {
+    let differs = |is_same: &dyn Fn(&Survey) -> bool| own.is_none_or(|own| !is_same(own));
+    let mut policies = Vec::new();
+    let mut add = |key: &str, field| policies.push((key.to_owned(), Looks::At(field)));
+    if survey.stale_after.is_some() && differs(&|own| own.stale_after == survey.stale_after) {
+        add("stale_after", FieldName::LastMessageAt);
+    }
+    if survey.min_agent_messages > 0
+        && differs(&|own| own.min_agent_messages == survey.min_agent_messages)
+    {
+        add("min_agent_messages", FieldName::AgentMessages);
+    }
+    // Nobody has asked for the default.
+    if !survey.skip_closed_by.is_empty()
+        && survey.skip_closed_by != SKIP_CLOSED_BY
+        && differs(&|own| own.skip_closed_by == survey.skip_closed_by)
+    {
+        add("skip_closed_by", FieldName::ClosedBy);
+    }
+    let has_languages =
+        survey.texts.templates.tried().iter().any(|(language, _)| language.is_some());
+    if has_languages && differs(&|own| own.texts == survey.texts) {
+        add("messages", FieldName::Language);
+    }
+    policies
+}
+
+fn of_when(when: &When) -> Vec<Policy> {
+    let named = [
+        ("tag", when.tag.is_empty(), FieldName::Tags),
+        ("team", when.team.is_empty(), FieldName::Team),
+        ("agent", when.agent.is_empty(), FieldName::Agent),
+        ("language", when.language.is_empty(), FieldName::Language),
+        ("closed_by", when.closed_by.is_empty(), FieldName::ClosedBy),
+    ];
+    let fields = named.into_iter().filter(|(_, is_empty, _)| !is_empty);
+    let fields = fields.map(|(key, _, field)| (format!("when.{key}"), Looks::At(field)));
+    let attributes = when.attributes.keys();
+    let attributes = attributes
+        .map(|name| (format!("when.attributes.{name}"), Looks::AtAttribute(name.clone())));
+    fields.chain(attributes).collect()
+}
+
+fn tells(source: &Source, looks: &Looks) -> bool {
+    source.mapping.as_ref().is_none_or(|mapping| match looks {
+        Looks::At(field) => !mapping.field(*field).0.is_empty(),
+        Looks::AtAttribute(name) => mapping.attributes.contains_key(name),
+    })
+}
+
+/// A rule for closes that its own `skip_closed_by` leaves out.
+fn skipped_anyway(key: &str, rule: &Rule) -> Option<Warning> {
+    let (wanted, skipped) = (&rule.when.closed_by, &rule.survey.skip_closed_by);
+    if rule.skip || wanted.is_empty() || !wanted.iter().all(|by| skipped.contains(by)) {
+        return None;
+    }
+    let names: BTreeSet<_> = wanted.iter().map(|by| by.as_str()).collect();
+    let names: Vec<_> = names.into_iter().collect();
+    Some(Warning {
+        key: format!("{key}.when.closed_by"),
+        problem: format!(
+            "asks nobody: skip_closed_by leaves out what is closed by {}",
+            names.join(", ")
+        ),
+        remedy: "write skip_closed_by = [] into the rule, or skip = true if that is meant".into(),
+    })
+}
