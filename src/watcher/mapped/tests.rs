@@ -3,6 +3,8 @@
 mod desks;
 mod lists;
 mod odd;
+mod others;
+mod second;
 
 use std::path::Path;
 

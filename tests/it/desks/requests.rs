@@ -130,9 +130,9 @@ pub fn desks(now: Millis) -> Vec<Desk> {
         desk(
             "freshdesk",
             json!({"freshdesk_webhook": {"triggered_event": "{status:{from:2,to:4}}", "ticket_id": "11",
-                "ticket_status": "Resolved", "ticket_cf_x_user_id": id, "ticket_updated_at": at}}),
+                "ticket_status": "Resolved", "ticket_cf_x_user_id": id, "updated_at": at}}),
             json!({"freshdesk_webhook": {"triggered_event": "{status:{from:4,to:2}}", "ticket_id": "11",
-                "ticket_updated_at": at}}),
+                "updated_at": at}}),
             json!({"freshdesk_webhook": {"triggered_event": "{priority:{from:1,to:2}}", "ticket_id": "11"}}),
         ),
         desk(

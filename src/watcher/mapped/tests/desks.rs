@@ -208,12 +208,13 @@ fn intercoms_newer_payloads_are_read() {
             "custom_attributes": {"x_user_id": "343434343434"},
             "statistics": {"last_close_at": 1795334290, "last_closed_by_id": 814860}}}});
     let close = closed(hear(&desk, body));
-    assert_eq!((close.person(), close.closed_at.0), ("343434343434", 1_795_334_290_000));
+    assert_eq!((close.person(), close.closed_at.0), ("343434343434", 1_795_334_300_000));
     assert_eq!(
         (close.notice.agent.as_deref(), close.notice.team.as_deref()),
         (Some("814860"), Some("5"))
     );
-    assert_eq!(close.notice.closed_by, Some(ClosedBy::Agent));
+    // The statistics may be those of an earlier closing.
+    assert_eq!(close.notice.closed_by, None);
 }
 
 #[test]
@@ -384,7 +385,7 @@ fn front_is_read_wrapped_and_bare() {
 fn zammad_closes_and_reopens() {
     let desk = source("zammad", "");
     let body = json!({"ticket": {"id": 81, "number": "10081", "state": "closed", "state_id": 4,
-        "customer_id": 8, "owner_id": 5, "updated_by_id": 5, "close_at": "2026-11-22T07:00:00.000Z",
+        "customer_id": 8, "owner_id": 5, "updated_by_id": 5, "last_close_at": "2026-11-22T07:00:00.000Z",
         "updated_at": "2026-11-22T07:00:05.333Z", "group": {"id": 3, "name": "Service Desk"},
         "owner": {"id": 5, "login": "emma@acme.example", "email": "emma@acme.example"},
         "updated_by": {"id": 5, "login": "emma@acme.example", "roles": ["Agent"]},
