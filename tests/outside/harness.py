@@ -1,12 +1,14 @@
 """The program under test as a process, and the two ways the tests reach it: webhooks and the command line."""
 
 import csv
+import itertools
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
@@ -42,10 +44,24 @@ def new_database(kind):
     return f"{server.rpartition('/')[0]}/{name}"
 
 
+# Below those that systems hand out by themselves: a daemon that is down keeps its port. Each process begins elsewhere.
+PORTS = itertools.cycle(range(20_000, 32_000))
+for _ in range(os.getpid() * 499 % 12_000):
+    next(PORTS)
+PORTS_LOCK = threading.Lock()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody is given again until thousands of others have been."""
+    with PORTS_LOCK:
+        for port in itertools.islice(PORTS, 12_000):
+            with socket.socket() as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                    return port
+                except OSError:
+                    continue
+    raise AssertionError("no port is free")
 
 
 def command_line(*arguments, environment=None, code=0):
