@@ -6,6 +6,7 @@ mod decisions;
 mod enqueue;
 mod explain;
 mod optout;
+mod questions;
 mod rebuild;
 mod results;
 mod sandbox;
@@ -60,6 +61,8 @@ enum Command {
     Demo(demo::Demo),
     /// Run the simulated X alone, for integrators
     Sandbox(sandbox::Run),
+    /// What X asks on the card, by type and question_variant_id
+    Questions(questions::Questions),
     /// File a close by hand or from cron
     Enqueue(Box<enqueue::Enqueue>),
     /// Show what waits, what is left of the budgets and how far the answers have been read
@@ -94,6 +97,7 @@ impl Command {
             Self::Run | Self::Check(_) | Self::Sources(_) | Self::Rebuild(_) => true,
             Self::Demo(_)
             | Self::Sandbox(_)
+            | Self::Questions(_)
             | Self::Enqueue(_)
             | Self::Status(_)
             | Self::Surveys(_)
@@ -258,6 +262,7 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
         Command::Sandbox(sandbox) => {
             return sandbox::run(sandbox, signals()?).await.map(|()| ExitCode::SUCCESS);
         }
+        Command::Questions(wanted) => return questions::run(&wanted).map(|()| ExitCode::SUCCESS),
         Command::Check(check) => return check::run(check, &file, &environment).await,
         _ => {}
     }
@@ -303,7 +308,7 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
             store.close().await;
             note!("the database's schema is up to date");
         }
-        Command::Demo(_) | Command::Sandbox(_) | Command::Check(_) => {
+        Command::Demo(_) | Command::Sandbox(_) | Command::Questions(_) | Command::Check(_) => {
             unreachable!("they are run above, without a configuration")
         }
     }

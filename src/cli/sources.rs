@@ -255,11 +255,10 @@ fn judged(
         event_id: None,
         fields: Vec::new(),
     };
-    let value = match serde_json::from_slice(raw) {
+    let value = match notice::json(raw) {
         Ok(value) => value,
-        Err(error) => {
-            let why = Some(format!("the body is no JSON: {error}"));
-            return Ok(vec![Outcome { why, ..outcome() }]);
+        Err(wrong) => {
+            return Ok(vec![Outcome { why: Some(wrong.why), ..outcome() }]);
         }
     };
     let (account, accounts) = (source.account.as_deref(), source.accounts.as_slice());

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::domain::plain_text::printable;
-use crate::output::out;
+use crate::output::{self, out};
 
 /// Writes a table to standard output.
 pub fn print(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
@@ -16,12 +16,12 @@ pub fn of_numbers(head: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 fn aligned(head: &[&str], rows: &[Vec<String>], is_number: impl Fn(usize) -> bool) -> String {
-    let mut widths: Vec<usize> = head.iter().map(|cell| cell.chars().count()).collect();
+    let mut widths: Vec<usize> = head.iter().map(|cell| output::width(cell)).collect();
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+            *width = (*width).max(output::width(cell));
         }
     }
     let mut table = String::new();
@@ -29,8 +29,8 @@ fn aligned(head: &[&str], rows: &[Vec<String>], is_number: impl Fn(usize) -> boo
         let mut text = String::new();
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             text += &match is_number(column) {
-                true => format!("{cell:>width$}  "),
-                false => format!("{cell:<width$}  "),
+                true => output::right(cell, *width) + "  ",
+                false => output::left(cell, *width) + "  ",
             };
         }
         table.push_str(text.trim_end());

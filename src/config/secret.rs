@@ -202,18 +202,21 @@ fn from_variable(walk: &Walk, name: &str) -> Result<String, Wrong> {
 }
 
 fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
-    let path = located(walk, Path::new(name));
+    let Some(path) = located(walk, Path::new(name)) else { return Err(nowhere(walk, name)) };
     let shown = path.display();
     let wrong = |problem: String, remedy: String| Err(Wrong::new(problem, remedy));
+    let unread = |error: std::io::Error| {
+        let remedy = match error.kind() {
+            ErrorKind::PermissionDenied => {
+                "run this as root, or as a user who may read it: the one that surveyd runs as, or one of its group"
+            }
+            _ => "put the file there, for surveyd alone to read",
+        };
+        wrong(format!("{shown} cannot be read: {error}"), remedy.into())
+    };
     let metadata = match fs::metadata(&path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == ErrorKind::NotFound && Path::new(name).is_relative() => {
-            return Err(nowhere(walk, name));
-        }
-        Err(error) => {
-            let remedy = "put the file there, for surveyd alone to read".into();
-            return wrong(format!("{shown} cannot be read: {error}"), remedy);
-        }
+        Err(error) => return unread(error),
     };
     if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
         let problem = format!("{shown} is not a file of at most {FILE_BYTES_MAX} bytes");
@@ -225,38 +228,51 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
         return wrong(format!("{shown} {exposed}"), format!("{remedy} {shown}"));
     }
     match fs::read(&path).map(String::from_utf8) {
-        Ok(Ok(text)) => Ok(without_newline(text)),
+        Ok(Ok(text)) if text.contains('\0') => {
+            let problem = format!("{shown} holds a NUL, which no secret does");
+            wrong(problem, "write the secret into it as text, and as nothing else".into())
+        }
+        Ok(Ok(text)) => Ok(bare(text)),
         Ok(Err(_)) => {
             wrong(format!("{shown} is not UTF-8 text"), "write the secret into it as text".into())
         }
-        Err(error) => wrong(
-            format!("{shown} cannot be read: {error}"),
-            "let the user that surveyd runs as read it".into(),
-        ),
+        Err(error) => unread(error),
     }
 }
 
-/// Of a file that is in neither of the two places in which it is looked for.
+/// Of a file that is in none of the places in which it is looked for.
 fn nowhere(walk: &Walk, name: &str) -> Wrong {
     let beside = match walk.path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.display().to_string(),
         Some(_) | None => "the working folder".into(),
     };
-    let (credentials, or) = match walk.environment.credentials_directory() {
-        Some(folder) => (folder.display().to_string(), ""),
-        None => ("not set".into(), ", or run `CREDENTIALS_DIRECTORY=… surveyd check`"),
+    let credentials = match walk.environment.credentials_directory() {
+        Some(folder) => folder.display().to_string(),
+        None => "not set".into(),
     };
-    Wrong::new(
-        format!("{name} is neither in $CREDENTIALS_DIRECTORY ({credentials}) nor in {beside}"),
-        format!("put it there, for surveyd alone to read{or}"),
-    )
+    let problem = format!(
+        "{name} is neither in $CREDENTIALS_DIRECTORY ({credentials}) nor in {beside} nor in {CREDENTIALS}/ there"
+    );
+    Wrong::new(problem, "put it into one of them, for surveyd alone to read")
 }
 
-/// A relative path is one of the service manager's credentials, else beside the configuration.
-fn located(walk: &Walk, name: &Path) -> PathBuf {
-    let beside = walk.path.parent().unwrap_or(Path::new("")).join(name);
-    let credential = walk.environment.credentials_directory().map(|folder| folder.join(name));
-    credential.filter(|path| path.exists()).unwrap_or(beside)
+/// The folder beside the configuration from which the service manager takes its credentials.
+const CREDENTIALS: &str = "credentials";
+
+/// A relative path is one of the service manager's credentials, else beside the configuration, else in the
+/// folder there from which the service manager takes its own: so commands find what the service has. Nothing
+/// where it is in none of them.
+fn located(walk: &Walk, name: &Path) -> Option<PathBuf> {
+    if name.is_absolute() {
+        return Some(name.to_owned());
+    }
+    let beside = walk.path.parent().unwrap_or(Path::new(""));
+    let credential = walk.environment.credentials_directory();
+    let folders =
+        [credential.map(Path::to_owned), Some(beside.into()), Some(beside.join(CREDENTIALS))];
+    let mut paths = folders.into_iter().flatten().map(|folder| folder.join(name));
+    // What this user may not look into may well be there.
+    paths.find(|path| path.try_exists().unwrap_or(true))
 }
 
 /// Whether the file lies among the credentials. The service manager guards that folder as a whole,
@@ -269,8 +285,11 @@ fn is_credential(walk: &Walk, path: &Path) -> bool {
     }
 }
 
-/// Editors and `echo` end a file with a newline that is no part of the secret.
-fn without_newline(mut text: String) -> String {
+/// Some editors begin a file with a byte order mark, and most end it with a newline: neither is part of the secret.
+fn bare(mut text: String) -> String {
+    if text.starts_with('\u{feff}') {
+        text.remove(0);
+    }
     if text.ends_with('\n') {
         text.pop();
         if text.ends_with('\r') {

@@ -19,6 +19,7 @@ pub mod mapping;
 pub mod message;
 pub mod plain_text;
 pub mod policy;
+pub mod question;
 pub mod reading;
 pub mod stop_words;
 pub mod summary;

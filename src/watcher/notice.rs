@@ -152,6 +152,27 @@ fn unstorable(text: &str) -> Option<&'static str> {
     text.contains('\0').then_some("must not hold the character U+0000")
 }
 
+/// Why a body is no JSON.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotJson {
+    pub why: String,
+    /// `line L, column C`, where it is text at all.
+    pub place: Option<String>,
+}
+
+/// The JSON of a body. Some senders begin it with a byte order mark.
+pub fn json(body: &[u8]) -> Result<Value, NotJson> {
+    if body.starts_with(&[0x1f, 0x8b]) {
+        let why = "the body is compressed (gzip): send it as it is".to_owned();
+        return Err(NotJson { why, place: None });
+    }
+    let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    serde_json::from_slice(body).map_err(|error| NotJson {
+        why: format!("the body is no JSON: {error}"),
+        place: Some(format!("line {}, column {}", error.line(), error.column())),
+    })
+}
+
 /// Reads a notice.
 pub fn read(notice: &Value, origin: Origin<'_>) -> Result<Said, Faults> {
     let mut reader = Reader { faults: Faults::default() };
@@ -465,6 +486,19 @@ mod tests {
             Ok(Said::Closed(close)) => *close,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_mark_before_json_is_none_of_it_and_what_is_compressed_is_called_so() {
+        assert_eq!(json("\u{feff}{\"a\": 1}".as_bytes()), Ok(json!({"a": 1})));
+        let wrong = |body: &[u8]| super::json(body).unwrap_err();
+        assert_eq!(
+            wrong(&[0x1f, 0x8b, 8, 0]).why,
+            "the body is compressed (gzip): send it as it is"
+        );
+        let cut = wrong(b"{\"a\":\n \"Dana \"DJ\" Ito\"}");
+        assert_eq!(cut.place.as_deref(), Some("line 2, column 9"));
+        assert!(cut.why.starts_with("the body is no JSON: expected `,` or `}`"), "{}", cut.why);
     }
 
     #[test]

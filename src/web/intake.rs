@@ -232,9 +232,12 @@ fn mapped<'a>(
 }
 
 fn parsed(body: &[u8]) -> Result<Value, Problem> {
-    serde_json::from_slice(body).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        not_json(format!("the body is no JSON: {error}")).at(place)
+    notice::json(body).map_err(|wrong| {
+        let problem = not_json(wrong.why);
+        match wrong.place {
+            Some(place) => problem.at(place),
+            None => problem,
+        }
     })
 }
 

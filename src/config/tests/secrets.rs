@@ -109,8 +109,8 @@ fn a_secret_that_cannot_be_had_is_a_fault_that_names_its_file_or_variable() {
     assert_eq!(
         folder.fault("{ file = \"token\" }"),
         format!(
-            "token is neither in $CREDENTIALS_DIRECTORY ({credentials}) nor in {}
-  put it there, for surveyd alone to read",
+            "token is neither in $CREDENTIALS_DIRECTORY ({credentials}) nor in {} nor in credentials/ there
+  put it into one of them, for surveyd alone to read",
             folder.path("").display().to_string().trim_end_matches('/')
         )
     );
@@ -133,6 +133,35 @@ fn a_secret_that_cannot_be_had_is_a_fault_that_names_its_file_or_variable() {
 }
 
 #[test]
+fn a_secret_is_found_where_the_service_manager_takes_its_credentials_from() {
+    let folder = Folder::new();
+    let read = || {
+        let text = with(LEAST, "\"key-3\"", "{ file = \"token\" }");
+        let config = parse(&text, &folder.path("surveyd.toml"), &Environment::default()).unwrap();
+        config.accounts[0].access_token.expose().to_owned()
+    };
+    folder.write("credentials/token", b"of the service", 0o600);
+    assert_eq!(read(), "of the service");
+    folder.write("token", b"beside", 0o600);
+    assert_eq!(read(), "beside");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_a_secret_and_a_nul_is_none_of_its_characters() {
+    let folder = Folder::new();
+    folder.write("token", "\u{feff}a\n".as_bytes(), 0o600);
+    assert_eq!(folder.token("{ file = \"token\" }"), "a");
+    folder.write("token", b"a\0b", 0o600);
+    let shown = folder.path("token").display().to_string();
+    assert_eq!(
+        folder.fault("{ file = \"token\" }"),
+        format!(
+            "{shown} holds a NUL, which no secret does\n  write the secret into it as text, and as nothing else"
+        )
+    );
+}
+
+#[test]
 fn a_secret_of_another_form_is_told_the_forms_and_never_shown() {
     let folder = Folder::new();
     let forms = "write \"…\", { file = \"…\" } or { env = \"…\" }";
@@ -145,7 +174,7 @@ fn a_secret_of_another_form_is_told_the_forms_and_never_shown() {
 }
 
 #[test]
-fn a_secret_that_lies_nowhere_is_told_with_both_places() {
+fn a_secret_that_lies_nowhere_is_told_with_all_places() {
     let folder = Folder::new();
     let text = with(LEAST, "\"key-3\"", "{ file = \"token\" }");
     let file = folder.path("surveyd.toml");
@@ -153,8 +182,8 @@ fn a_secret_that_lies_nowhere_is_told_with_both_places() {
     assert_eq!(
         format!("{}\n  {}", faults[0].problem, faults[0].remedy),
         format!(
-            "token is neither in $CREDENTIALS_DIRECTORY (not set) nor in {}
-  put it there, for surveyd alone to read, or run `CREDENTIALS_DIRECTORY=… surveyd check`",
+            "token is neither in $CREDENTIALS_DIRECTORY (not set) nor in {} nor in credentials/ there
+  put it into one of them, for surveyd alone to read",
             file.parent().unwrap().display()
         )
     );

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::output;
+
 /// The fewest characters that the names are cut to, even where the line then grows too long.
 const NAME_MIN: usize = 10;
 
@@ -37,16 +39,16 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let width = |(place, (heading, _)): (usize, &(&str, Align))| {
-            let cells = self.rows.iter().map(|(_, cells)| cells[place].chars().count());
-            cells.chain([heading.chars().count()]).max().unwrap_or(0)
+            let cells = self.rows.iter().map(|(_, cells)| output::width(&cells[place]));
+            cells.chain([output::width(heading)]).max().unwrap_or(0)
         };
         self.columns.iter().enumerate().map(width).collect()
     }
 
     fn name_width(&self, widths: &[usize]) -> usize {
         let taken: usize = widths.iter().map(|width| width + 2).sum();
-        let names = self.rows.iter().map(|(name, _)| name.chars().count());
-        let wanted = names.chain([self.heading.chars().count()]).max().unwrap_or(0);
+        let names = self.rows.iter().map(|(name, _)| output::width(name));
+        let wanted = names.chain([output::width(self.heading)]).max().unwrap_or(0);
         wanted.min(self.page.saturating_sub(taken).max(NAME_MIN))
     }
 }
@@ -56,11 +58,12 @@ impl fmt::Display for Table {
         let widths = self.widths();
         let name_width = self.name_width(&widths);
         let mut line = |name: &str, cells: &mut dyn Iterator<Item = &str>| {
-            let mut line = format!("{:name_width$}", cut(name, name_width));
+            let mut line = output::left(&output::cut(name, name_width), name_width);
             for ((cell, width), (_, align)) in cells.zip(&widths).zip(&self.columns) {
+                line.push_str("  ");
                 line.push_str(&match align {
-                    Align::Left => format!("  {cell:width$}"),
-                    Align::Right => format!("  {cell:>width$}"),
+                    Align::Left => output::left(cell, *width),
+                    Align::Right => output::right(cell, *width),
                 });
             }
             writeln!(out, "{}", line.trim_end())
@@ -73,20 +76,12 @@ impl fmt::Display for Table {
     }
 }
 
-/// The text, its end replaced by "…" where it is longer than `width`.
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
-}
-
 /// Breaks a line at its spaces so that none is longer than `page`, and indents all but the first.
 pub(super) fn wrap(text: &str, page: usize) -> String {
     let mut wrapped = String::new();
     let mut width = 0;
     for word in text.split(' ') {
-        let length = word.chars().count();
+        let length = output::width(word);
         if wrapped.is_empty() {
             width = length;
         } else if width + 1 + length <= page {
