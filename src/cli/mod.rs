@@ -94,7 +94,8 @@ impl Command {
     /// Whether it talks with X or checks what a help desk has signed.
     fn needs_secrets(&self) -> bool {
         match self {
-            Self::Run | Self::Check(_) | Self::Sources(_) | Self::Rebuild(_) => true,
+            Self::Sources(sources) => !matches!(sources, sources::Sources::Rejected(_)),
+            Self::Run | Self::Check(_) | Self::Rebuild(_) => true,
             Self::Demo(_)
             | Self::Sandbox(_)
             | Self::Questions(_)
@@ -288,7 +289,7 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
         Command::Enqueue(enqueue) => enqueue::run(*enqueue, &context).await?,
         Command::Status(show) => status::run(show, &context).await?,
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
-        Command::Sources(sources) => sources::run(sources, &context)?,
+        Command::Sources(sources) => sources::run(sources, &context).await?,
         Command::Explain(explain) => explain::run(explain, &context).await?,
         Command::Simulate(simulate) => simulate::run(simulate, &context).await?,
         Command::Optout(opt_outs) => optout::run(opt_outs, &context).await?,

@@ -24,6 +24,31 @@ pub enum Sources {
     List(List),
     /// What a saved payload would become; nothing is stored
     Test(Test),
+    /// The last requests that were refused, with their reasons; the log tells of them as `close.rejected`
+    Rejected(RejectedOf),
+}
+
+#[derive(Args)]
+pub struct RejectedOf {
+    /// The source [default: all, and `[none]` for addresses that belong to no source]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of `rejected`.
+#[derive(Serialize)]
+struct Refused {
+    at: String,
+    source: String,
+    answer: u16,
+    reason: String,
+    place: Option<String>,
+    path: Option<String>,
+    delivery_id: Option<String>,
+    count: u64,
 }
 
 #[derive(Args)]
@@ -84,11 +109,57 @@ struct Field {
     from: String,
 }
 
-pub fn run(sources: Sources, context: &Context) -> anyhow::Result<()> {
+pub async fn run(sources: Sources, context: &Context) -> anyhow::Result<()> {
     match sources {
         Sources::List(wanted) => list(wanted, &context.config),
         Sources::Test(test) => self::test(test, context),
+        Sources::Rejected(of) => rejected(of, context).await,
     }
+}
+
+async fn rejected(of: RejectedOf, context: &Context) -> anyhow::Result<()> {
+    let found = context.store().await?.rejected(of.name.as_deref()).await?;
+    if let Some(name) = of.name.as_deref().filter(|_| found.is_empty())
+        && context.config.source(name).is_none()
+        && !name.starts_with('[')
+    {
+        let problem = format!("there is no such source in {}", context.file.display());
+        return Err(usage("NAME", name, problem));
+    }
+    let refused = found.into_iter().map(|(at, one)| Refused {
+        at: at.rfc3339(),
+        source: one.source,
+        answer: one.answer,
+        reason: one.reason,
+        place: one.place,
+        path: one.path,
+        delivery_id: one.delivery_id,
+        count: one.count,
+    });
+    let refused: Vec<_> = refused.collect();
+    if of.json {
+        return print_json(&refused);
+    }
+    if refused.is_empty() {
+        outln!("Nothing that came here was refused.")?;
+        return Ok(());
+    }
+    let rows = refused.into_iter().map(|one| {
+        vec![
+            one.at,
+            one.source,
+            one.answer.to_string(),
+            one.count.to_string(),
+            one.delivery_id.unwrap_or_default(),
+            match one.place {
+                Some(place) => format!("{} (at {place})", one.reason),
+                None => one.reason,
+            },
+        ]
+    });
+    let head = ["at", "source", "answer", "times", "delivery", "why"];
+    table::print(&head, &rows.collect::<Vec<_>>())?;
+    Ok(())
 }
 
 fn list(list: List, config: &Config) -> anyhow::Result<()> {

@@ -96,10 +96,7 @@ pub(super) fn read(
         }
         Err(wrong) => Err(wrong),
     };
-    let sound = text.and_then(|text| match text.is_empty() {
-        true => Err(Wrong::new("is empty", "write the secret")),
-        false => check(&text).map(|()| Secret(text)),
-    });
+    let sound = text.and_then(|text| of_text(text, &check));
     sound.map_err(|wrong| table.fault(key, None, wrong.problem, wrong.remedy)).ok()
 }
 
@@ -141,12 +138,8 @@ pub(super) fn read_list(
         if let Ok(given) = &given {
             refuse_inline(table, key, given);
         }
-        let sound = given.and_then(|given| exposed(table.walk, given)).and_then(|text| match text
-            .is_empty()
-        {
-            true => Err(Wrong::new("is empty", "write the secret")),
-            false => check(&text).map(|()| Secret(text)),
-        });
+        let text = given.and_then(|given| exposed(table.walk, given));
+        let sound = text.and_then(|text| of_text(text, &check));
         match sound {
             Ok(secret) => {
                 secrets = secrets.map(|mut all| {
@@ -164,6 +157,20 @@ pub(super) fn read_list(
         }
     }
     secrets
+}
+
+/// What examples write where the secret belongs.
+const PLACEHOLDERS: [&str; 3] = ["…", "...", "whsec_…"];
+
+fn of_text(text: String, check: impl Fn(&str) -> Result<(), Wrong>) -> Result<Secret, Wrong> {
+    if text.is_empty() {
+        return Err(Wrong::new("is empty", "write the secret"));
+    }
+    if PLACEHOLDERS.contains(&text.as_str()) {
+        let remedy = "write what X or the help desk shows there";
+        return Err(Wrong::new("is what an example writes in its place", remedy));
+    }
+    check(&text).map(|()| Secret(text))
 }
 
 fn exposed(walk: &Walk, given: Given) -> Result<String, Wrong> {

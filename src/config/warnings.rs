@@ -72,6 +72,13 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
             remedy: "make one by `openssl rand -base64 24`, and tell it to X".into(),
         });
     }
+    if !config.http.listen.ip().is_loopback() {
+        warnings.push(Warning {
+            key: "http.listen".into(),
+            problem: "is open to other machines, and plain HTTP: whoever is between can read along".into(),
+            remedy: "listen on 127.0.0.1 behind a proxy that speaks TLS, or close the port to all but that proxy".into(),
+        });
+    }
     of_sources(config, &mut warnings);
     for account in &config.accounts {
         for (rule, survey) in account.surveys() {
@@ -84,6 +91,13 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
             if rule.is_none_or(|rule| !rule.skip) {
                 of_survey(&key, survey, own, &mut warnings);
             }
+        }
+        if account.survey.test {
+            warnings.push(Warning {
+                key: format!("accounts.{}.survey.test", account.name),
+                problem: "is true: people are asked all the same, and X and `surveyd report` leave their answers out".into(),
+                remedy: "set it to false once the texts are right".into(),
+            });
         }
         if account.survey.holdout >= 1.0 || account.survey.sample <= 0.0 {
             warnings.push(Warning {

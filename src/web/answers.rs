@@ -5,6 +5,7 @@
 //! answer of ours: nothing that a stranger sends makes a new one.
 
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -14,11 +15,15 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use crate::domain::plain_text::printable;
+use crate::store::Rejected;
 
 /// Refusals of one kind that are told one by one.
 const TOLD_SINGLY: u32 = 10;
 /// How often those that follow are told of.
 const EVERY: Duration = Duration::from_secs(60);
+
+/// What waits for the database; where it is away, the log has the rest.
+const UNKEPT_MAX: usize = 100;
 
 /// Characters of what a request gave, or of what is said about it, that one line of the log takes.
 const REASON_MAX: usize = 500;
@@ -111,6 +116,9 @@ pub struct Answers {
     kinds: Mutex<Kinds>,
     /// Something is held back: there will be a line to write.
     held_back: Notify,
+    /// What the log has told and the database does not have yet.
+    told: Mutex<Vec<Rejected>>,
+    is_told: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -173,7 +181,7 @@ impl Answers {
             kinds.refused.entry(kind).or_insert_with(new).tells(&why.reason, now)
         };
         match (is_told, why) {
-            (true, Some(why)) => tell(request, status, why),
+            (true, Some(why)) => self.keep(tell(request, status, why)),
             (true, None) => {}
             (false, _) => self.held_back.notify_one(),
         }
@@ -196,6 +204,25 @@ impl Answers {
                 None => self.held_back.notified().await,
             }
             self.tell_until(Instant::now());
+        }
+    }
+
+    fn keep(&self, rejected: Rejected) {
+        let mut told = self.told.lock().expect("no holder of this lock can panic");
+        if told.len() < UNKEPT_MAX {
+            told.push(rejected);
+            self.is_told.notify_one();
+        }
+    }
+
+    /// What was told since it was asked before, as soon as there is something.
+    pub async fn told(&self) -> Vec<Rejected> {
+        loop {
+            let told = mem::take(&mut *self.told.lock().expect("no holder of this lock can panic"));
+            if !told.is_empty() {
+                return told;
+            }
+            self.is_told.notified().await;
         }
     }
 
@@ -228,6 +255,15 @@ impl Answers {
                  because {reason}",
                 asked.described(),
             );
+            self.keep(Rejected {
+                source: asked.label().to_owned(),
+                answer: status.as_u16(),
+                reason,
+                place: None,
+                path: None,
+                delivery_id: None,
+                count,
+            });
         }
     }
 
@@ -236,7 +272,7 @@ impl Answers {
     }
 }
 
-fn tell(request: &Request, status: StatusCode, why: &Why) {
+fn tell(request: &Request, status: StatusCode, why: &Why) -> Rejected {
     let Request { asked, uri, delivery_id } = request;
     let path = shortened(uri.path(), PATH_MAX);
     let delivery_id = delivery_id.as_ref().and_then(|id| id.to_str().ok());
@@ -255,6 +291,15 @@ fn tell(request: &Request, status: StatusCode, why: &Why) {
         "a request {}{id}, is refused with {status}: {reason}{at}",
         asked.described(),
     );
+    Rejected {
+        source: asked.label().to_owned(),
+        answer: status.as_u16(),
+        reason: reason.clone(),
+        place: place.clone(),
+        path: Some(path),
+        delivery_id,
+        count: 1,
+    }
 }
 
 /// At most so many characters of a text that a stranger may have written, on one line.

@@ -58,6 +58,8 @@ const WHOLE_WITHIN: Duration = Duration::from_secs(1);
 /// that had to make room to be closed, or for any other to end.
 const ROOM_MADE_PAUSE: Duration = Duration::from_millis(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often refusals are written to the database at the most.
+const KEPT_EVERY: Duration = Duration::from_secs(1);
 /// How often a lack of file descriptors is told.
 const LACK_TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -93,9 +95,20 @@ pub async fn serve(listener: TcpListener, web: Web, stop: Stopper) {
         () = accept(listener, &web, &stop, &mut connections) => {}
         () = web.snapshot.keep(&web) => {}
         () = web.answers.tell_held_back() => {}
+        () = keep_rejected(&web) => {}
     }
     while connections.join_next().await.is_some() {}
     web.answers.tell_rest();
+}
+
+/// Keeps in the database what the log tells of refusals, a second's together.
+async fn keep_rejected(web: &Web) {
+    loop {
+        let told = web.answers.told().await;
+        // The log has it: a database that is away need not.
+        let _ = web.live().intake.store.keep_rejected(told, web.clock.now()).await;
+        sleep(KEPT_EVERY).await;
+    }
 }
 
 async fn accept(listener: TcpListener, web: &Web, stop: &Stopper, connections: &mut JoinSet<()>) {

@@ -1,5 +1,6 @@
 """What is refused: a line of the log with all that helps, few lines for many, and a count of all."""
 
+import json
 import re
 from collections import Counter
 
@@ -85,6 +86,24 @@ def test_a_flood_of_refusals_is_counted_and_leaves_few_lines(surveyd):
     assert told == {("helpdesk", 401): flood, ("[none]", 404): flood}, "the counts of the lines add up"
     assert len(lines) < 100
     assert max(map(len, surveyd.log_path.read_text().splitlines())) < 2_000
+
+
+def test_the_last_refusals_can_be_asked_for_with_their_reasons(surveyd):
+    shown = lambda *of: json.loads(surveyd.run("sources", "rejected", *of, "--json"))  # noqa: E731
+    assert shown() == []
+    for number in range(25):
+        # Of one kind of refusal ten are told singly; several kinds, so that more come than are kept.
+        surveyd.post(good(f"refused-{number}", user="dana") if number % 2 else '{"a": "Dana "DJ" Ito"}')
+    assert requests.post(f"{surveyd.base_url}/v1/sources/helpdsk", json={}, timeout=10).status_code == 404
+    wait_until("what was refused is on record", lambda: len(shown("helpdesk")) == 20)
+    wait_until("the wrong address, too", lambda: len(shown("[none]")) == 1)
+    of_desk = shown("helpdesk")
+    assert {entry["answer"] for entry in of_desk} == {415, 422}
+    assert {entry["place"] for entry in of_desk} == {"/data/user_id", "line 1, column 14"}
+    assert all(entry["delivery_id"] and entry["reason"] for entry in of_desk)
+    assert shown("[none]")[0]["path"] == "/v1/sources/helpdsk"
+    table = surveyd.run("sources", "rejected", "helpdesk")
+    assert "/data/user_id" in table and "DJ" not in table, "no text of anybody's"
 
 
 def test_every_answer_is_counted(surveyd):

@@ -65,6 +65,16 @@ fn what_is_told_or_asked_of_another_source_is_fine() {
 }
 
 #[test]
+fn what_a_new_operator_may_misunderstand_is_said() {
+    let keys = |text: &str| warnings(&sound(text)).into_iter().map(|it| it.key).collect::<Vec<_>>();
+    assert_eq!(keys(&survey("test = true")), ["accounts.acme.survey.test"]);
+    assert_eq!(keys(&format!("{LEAST}[http]\nlisten = \"0.0.0.0:8471\"\n")), ["http.listen"]);
+    for listen in ["127.0.0.1:1", "[::1]:1"] {
+        assert!(keys(&format!("{LEAST}[http]\nlisten = \"{listen}\"\n")).is_empty(), "{listen}");
+    }
+}
+
+#[test]
 fn a_rule_for_what_is_left_out_asks_nobody() {
     let rule = |lines: &str| {
         warned(&survey(&format!(

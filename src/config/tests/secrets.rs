@@ -162,6 +162,15 @@ fn a_byte_order_mark_is_no_part_of_a_secret_and_a_nul_is_none_of_its_characters(
 }
 
 #[test]
+fn what_an_example_writes_is_no_secret() {
+    let shown = faults(&with(LEAST, "\"key-3\"", "\"…\""));
+    let expected =
+        "surveyd.toml: accounts.acme.access_token: is what an example writes in its place
+  write what X or the help desk shows there";
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn a_secret_of_another_form_is_told_the_forms_and_never_shown() {
     let folder = Folder::new();
     let forms = "write \"…\", { file = \"…\" } or { env = \"…\" }";

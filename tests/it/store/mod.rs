@@ -18,6 +18,7 @@ mod progress;
 mod rebuild;
 mod rebuilt;
 mod recorded;
+mod rejected;
 mod reopenings;
 mod retrying;
 mod sends;

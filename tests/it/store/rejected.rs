@@ -1,0 +1,39 @@
+//! What was refused last.
+
+use surveyd::store::Rejected;
+
+use super::*;
+
+fn refused(source: &str, reason: usize) -> Rejected {
+    Rejected {
+        source: source.into(),
+        answer: 422,
+        reason: reason.to_string(),
+        place: Some("/data/user_id".into()),
+        path: None,
+        delivery_id: Some("d-1".into()),
+        count: 3,
+    }
+}
+
+#[tokio::test]
+async fn of_each_source_the_newest_refusals_are_kept() {
+    on_each_engine(async |bench| {
+        let (all, other) = (bench.store.rejected(None).await.unwrap(), vec![refused("chat", 0)]);
+        assert_eq!(all, []);
+        bench.store.keep_rejected(other.clone(), START).await.unwrap();
+        for number in 0..12_usize {
+            let at = START.plus(SECOND * u32::try_from(number).unwrap());
+            let two = vec![refused("desk", 2 * number), refused("desk", 2 * number + 1)];
+            bench.store.keep_rejected(two, at).await.unwrap();
+        }
+        let kept = bench.store.rejected(Some("desk")).await.unwrap();
+        assert_eq!(kept.len(), 20);
+        assert_eq!(kept[0].0, START.plus(11 * SECOND));
+        assert!(kept.iter().all(|(at, one)| *at >= START.plus(2 * SECOND) && one.count == 3));
+        let all = bench.store.rejected(None).await.unwrap();
+        assert_eq!((all.len(), &all[0]), (21, &(START, other[0].clone())));
+        assert_eq!(bench.store.rejected(Some("nobody")).await.unwrap(), []);
+    })
+    .await;
+}
