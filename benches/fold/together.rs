@@ -153,7 +153,7 @@ fn close(number: u64) -> (Close, AtClose) {
         conversation_id: ConversationId::parse(&format!("beside-{number}")).expect("an id"),
         user_id: UserId::parse(&format!("{}", 2_000_000 + number)).ok(),
         closed_at: CLOSED_AT,
-        is_to_the_minute: false,
+        precision: Default::default(),
         notice: Notice::default(),
     };
     let delay = Duration::from_secs(300);

@@ -113,7 +113,7 @@ fn close(n: u64, at: surveyd::domain::time::Millis) -> Close {
         conversation_id: ConversationId::parse(&format!("conversation-{n}")).expect("an id"),
         user_id: UserId::parse(&(1_000_000 + n * 7_919 % 60_000).to_string()).ok(),
         closed_at: at,
-        is_to_the_minute: false,
+        precision: Default::default(),
         notice,
     }
 }

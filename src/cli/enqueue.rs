@@ -10,7 +10,7 @@ use super::{Context, usage};
 use crate::daemon::wake_running;
 use crate::domain::close::{
     ATTRIBUTE_CHARACTERS_MAX, ATTRIBUTES_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, Notice,
-    TAGS_MAX,
+    Precision, TAGS_MAX,
 };
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::plain_text::cut;
@@ -160,7 +160,7 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
                 .map_err(|why| usage("--user-id", &enqueue.user_id, why))?,
         ),
         closed_at,
-        is_to_the_minute: false,
+        precision: Precision::Exact,
         notice: enqueue.notice()?,
     };
     let location = context.shown_location()?;

@@ -23,6 +23,7 @@ use super::defaults::{self, SIGNING_KEY_BYTES_MIN};
 use super::given::{Given, Wrong, quoted};
 use super::walk::{Table, nearest};
 use super::{Source, SourceKind, Spool, Watched, secret, values};
+use crate::domain::mapping::Mapping;
 use account::Meant;
 
 pub use rsa::rsa_key;
@@ -157,7 +158,8 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
                 false => Some(BTreeMap::new()),
             };
             let mapping = mapping.zip(accounts).map(|(mapping, accounts)| {
-                account::placed(mapping, accounts, kind == SourceKind::Mapped)
+                let is_own = kind == SourceKind::Mapped;
+                account::placed(Mapping { is_own, ..mapping }, accounts, is_own)
             });
             (secrets, scheme, mapping.map(Some))
         }

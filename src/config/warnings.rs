@@ -7,6 +7,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Config, Survey, Texts, format_duration};
+use crate::domain::mapping::FieldName;
 use crate::domain::survey_type::SurveyType;
 
 /// Something an operator should know before it goes out.
@@ -132,6 +133,16 @@ fn of_sources(config: &Config, warnings: &mut Vec<Warning>) {
     }
     for source in &config.sources {
         let Some(mapping) = &source.mapping else { continue };
+        let is_told = |field| !mapping.field(field).0.is_empty();
+        if mapping.each.is_some() && !is_told(FieldName::EventId) && !is_told(FieldName::ClosedAt) {
+            warnings.push(Warning {
+                key: format!("sources.{}.each", source.name),
+                problem: "takes several events of a delivery, and neither event_id nor closed_at tells one from its \
+                          repetition: what was taken before the database failed would be taken again"
+                    .into(),
+                remedy: "say where event_id or closed_at stands in each of them".into(),
+            });
+        }
         for (key, conditions) in [("closed", &mapping.closed), ("reopened", &mapping.reopened)] {
             let mut headers = conditions.iter().flat_map(|condition| condition.headers());
             if let Some(header) = headers.find(|header| source.scheme.leaves_open(header)) {

@@ -18,6 +18,18 @@ pub const ATTRIBUTE_CHARACTERS_MAX: usize = 500;
 /// What is told to the minute alone was before the next one.
 pub const MINUTE_MS: i64 = 60_000;
 
+/// What the instant of a close is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// It is this closing's own.
+    #[default]
+    Exact,
+    /// The minute alone is told.
+    Minute,
+    /// By a mapping of the operator's own: some desks tell the first closing's instant for ever.
+    Unsure,
+}
+
 /// One close as a source told it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Close {
@@ -27,15 +39,15 @@ pub struct Close {
     /// Nothing: the help desk did not tell who the person is at X.
     pub user_id: Option<UserId>,
     pub closed_at: Millis,
-    /// Whether the desk tells the minute alone, so that it closed somewhere within it.
-    pub is_to_the_minute: bool,
+    /// What that instant is worth.
+    pub precision: Precision,
     pub notice: Notice,
 }
 
 impl Close {
     /// Where the desk tells the minute alone, the end of it: until then it may have closed.
     pub fn closed_until(&self) -> Millis {
-        let within = if self.is_to_the_minute { MINUTE_MS } else { 0 };
+        let within = if self.precision == Precision::Minute { MINUTE_MS } else { 0 };
         Millis(self.closed_at.0.saturating_add(within))
     }
 

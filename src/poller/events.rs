@@ -64,8 +64,8 @@ async fn pull_back(desk: &Desk, state: &PollState) -> Result<bool> {
             account = desk.name(),
             from = done_to.rfc3339(),
             to = readable.rfc3339(),
-            "X's clock stood ahead and was put right: the feedback events of account {} were read up to \
-             {}, which is still to come; they are read on from {}",
+            "the feedback events of account {} were read up to {}, of which X does not tell yet: its clock \
+             stood ahead, or x.events_horizon was raised; they are read on from {}",
             desk.name(),
             done_to.rfc3339(),
             readable.rfc3339(),

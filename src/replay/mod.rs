@@ -24,7 +24,7 @@ use self::ledger::{AccountNumber, Ledger};
 use self::queue::Queue;
 use self::record::{CalledOff, Coming, Event};
 use crate::config::{CanDmBy, Config};
-use crate::domain::close::Close;
+use crate::domain::close::{Close, Precision};
 use crate::domain::id::ConversationId;
 use crate::domain::policy::decision::Verdict;
 use crate::domain::policy::{self, DAY, Pacing};
@@ -200,7 +200,7 @@ impl<'a> Replay<'a> {
             conversation_id: survey.conversation_id.clone(),
             user_id: survey.user_id.clone(),
             closed_at: survey.closed_at,
-            is_to_the_minute: false,
+            precision: Precision::Exact,
             notice: survey.notice.clone(),
         };
         let at_close = policy::at_close(&close, &chosen.rules(), self.now, true);

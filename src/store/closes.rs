@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::surveys;
 use super::{Result, Store, rebuilt};
-use crate::domain::close::Close;
+use crate::domain::close::{Close, Precision};
 use crate::domain::id::{SurveyId, UserId, external_id};
 use crate::domain::policy::AtClose;
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
@@ -26,6 +26,8 @@ pub struct NewSurvey {
     pub now: Millis,
     /// The sender's id of the event, where a redelivery is told by it.
     pub event_id: Option<String>,
+    /// What is decided should the close turn out to be the next of one that was called off.
+    pub(super) if_next: Option<AtClose>,
     pub(super) id: String,
     notice: String,
     /// The decision as it is kept.
@@ -51,23 +53,19 @@ impl NewSurvey {
             test,
             now,
             event_id,
+            if_next: None,
         })
     }
 }
 
 impl NewSurvey {
-    /// The same, closed after a reopening though its desk tells an earlier instant.
-    fn closed_after(mut self, reopened_at: Millis) -> Result<Self> {
-        let closed_at = self.close.closed_at.max(Millis(reopened_at.0.saturating_add(1)));
-        let delay_ms = self.at_close.due_at.0.saturating_sub(self.close.closed_at.0);
-        let due_at = Millis(closed_at.0.saturating_add(delay_ms));
-        if let Ground::Due { .. } = self.at_close.decision.ground {
-            self.at_close.decision.ground = Ground::Due { due_at, delay_ms };
-        }
-        self.close.closed_at = closed_at;
-        self.at_close.due_at = due_at;
-        self.kept = self.at_close.decision.json()?;
-        Ok(self)
+    /// The next close of a conversation whose last one a reopening has called off: whatever its desk tells, it
+    /// closed when it came.
+    fn closed_now(self, at_close: AtClose, reopened_at: Millis) -> Result<Self> {
+        let closed_at = self.now.max(Millis(reopened_at.0.saturating_add(1)));
+        let close = Close { closed_at, precision: Precision::Exact, ..self.close };
+        let kept = at_close.decision.json()?;
+        Ok(Self { close, at_close, if_next: None, kept, ..self })
     }
 }
 
@@ -93,7 +91,7 @@ impl Store {
         now: Millis,
     ) -> Result<Taken> {
         let kind = (kind, question_variant_id, test);
-        self.take_delivered_close(close, at_close, kind, None, now).await
+        self.take_delivered_close(close, (at_close, None), kind, None, now).await
     }
 }
 
@@ -314,8 +312,8 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
             }
         }
         if let Some(row) = same {
-            let reopened_at = match newest {
-                Some(newest) if survey.event_id.is_some() && is_called_off(newest)? => {
+            let called_off_at = match newest {
+                Some(newest) if survey.if_next.is_some() && is_called_off(newest, close)? => {
                     sqlx::query_scalar(REOPENED_AT)
                         .bind(close.account.as_str())
                         .bind(close.conversation_id.as_str())
@@ -324,8 +322,11 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
                 }
                 Some(_) | None => None,
             };
-            let Some(reopened_at) = reopened_at else { return taken_from(row) };
-            survey = survey.closed_after(Millis(reopened_at))?;
+            let (Some(at), Some(at_close)) = (called_off_at, survey.if_next.clone()) else {
+                return taken_from(row);
+            };
+            // At most once: from now on it is told exactly.
+            survey = survey.closed_now(at_close, Millis(at))?;
             continue;
         }
         if let Some(taken) = rebuilt::known_close(connection, close).await? {
@@ -354,11 +355,15 @@ fn is_anothers(row: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
     Ok(source != close.source && are_both_known && person != close.person())
 }
 
-/// Whether a reopening has called a survey off. What follows it by another event is the conversation's next
-/// close, though the desk tells it by the same instant: that of the first closing, or the minute alone.
-fn is_called_off(row: &sqlx::any::AnyRow) -> Result<bool> {
-    let (state, reason): (String, Option<String>) = (row.try_get(2)?, row.try_get(3)?);
-    Ok(state == "cancelled" && reason.as_deref() == Some("reopened"))
+/// Whether the newest survey is one that a reopening has called off, of a close by that very instant. What follows
+/// it by another event is the conversation's next close, where its desk may tell the first closing's instant for
+/// ever, or the minute alone.
+fn is_called_off(newest: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
+    let (state, reason): (String, Option<String>) = (newest.try_get(2)?, newest.try_get(3)?);
+    let is_off = state == "cancelled" && reason.as_deref() == Some("reopened");
+    // One that came after its reopening was never more than that.
+    let waited = newest.try_get::<i64, _>(6)? > 0;
+    Ok(is_off && waited && newest.try_get::<i64, _>(4)? == close.closed_at.0)
 }
 
 pub fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {

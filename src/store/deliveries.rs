@@ -32,16 +32,18 @@ const TELL: &str = "update delivery set survey_id = $1 where source = $2 and eve
 
 impl Store {
     /// Takes a close by the sender's event id: delivered again, it changes nothing, whatever the close
-    /// says then.
+    /// says then. `if_next`: what is decided should its instant be that of a close that was called off.
     pub async fn take_delivered_close(
         &self,
         close: Close,
-        at_close: AtClose,
+        (at_close, if_next): (AtClose, Option<AtClose>),
         kind: (SurveyType, u32, bool),
         event_id: Option<String>,
         now: Millis,
     ) -> Result<Taken> {
-        self.writer.close(NewSurvey::of(close, at_close, kind, event_id, now)?).await
+        let mut survey = NewSurvey::of(close, at_close, kind, event_id, now)?;
+        survey.if_next = if_next;
+        self.writer.close(survey).await
     }
 
     /// Takes a reopening by the sender's event id; the survey that it calls off, and whether it was new.

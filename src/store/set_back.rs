@@ -45,6 +45,7 @@ const REDATE: &str = "update survey set \
 const READ_FROM: &str = "update reading set \
      done_to = case when done_to > $2 then $2 else done_to end, \
      goal = case when goal > $2 then $2 else goal end, \
+     begun_from = case when begun_from > $2 then $2 else begun_from end, \
      window_from = null, window_to = null, cursor = null, is_partly_read = 0, x_ahead = null \
      where account = $1 and (done_to > $2 or goal > $2)";
 

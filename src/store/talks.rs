@@ -15,7 +15,7 @@ use super::optouts::{self, OptOut};
 use super::reopenings;
 use super::streams::{self, Page};
 use super::{Result, Store};
-use crate::domain::close::{Close, Notice, Reopening};
+use crate::domain::close::{Close, Notice, Precision, Reopening};
 use crate::domain::direct_message::{DirectMessage, Prompts, Trace};
 use crate::domain::id::{ConversationId, SurveyId, UserId};
 use crate::domain::policy::AtClose;
@@ -328,7 +328,7 @@ async fn take(
                 conversation_id: conversation_id(person, &closed.talk),
                 user_id: Some(person.clone()),
                 closed_at: closed.closed_at,
-                is_to_the_minute: false,
+                precision: Precision::Exact,
                 notice: Notice {
                     agent_messages: Some(closed.agent_messages),
                     last_message_at: Some(closed.last_message_at),

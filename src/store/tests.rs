@@ -82,7 +82,7 @@ impl Bench {
             conversation_id: ConversationId::parse(conversation).unwrap(),
             user_id: UserId::parse(person).ok(),
             closed_at,
-            is_to_the_minute: false,
+            precision: Default::default(),
             notice: Notice::default(),
         };
         let decision = rules().decided(Ground::Due { due_at: closed_at, delay_ms: 0 }, NOW);

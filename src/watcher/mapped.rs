@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::notice::{Faults, Origin, Said, is_ahead, shown};
 use crate::domain::close::{
-    ATTRIBUTE_CHARACTERS_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, MINUTE_MS, Notice, Reopening,
-    TAGS_MAX,
+    ATTRIBUTE_CHARACTERS_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, MINUTE_MS, Notice, Precision,
+    Reopening, TAGS_MAX,
 };
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::mapping::{
@@ -19,6 +19,8 @@ use crate::domain::mapping::{
 use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
 
+/// The most events of one delivery.
+const EVENTS_MAX: usize = 1_000;
 /// The longest event id that is kept as it is; a longer one is kept as its hash.
 const EVENT_ID_BYTES_MAX: usize = 200;
 
@@ -55,7 +57,13 @@ pub fn read<'a>(
     origin: Origin<'_>,
 ) -> Result<Vec<Heard>, Faults> {
     let (mut heard, mut faults) = (Vec::new(), Faults::default());
-    for (index, (event, _)) in explain(mapping, body, raw, header, origin).into_iter().enumerate() {
+    let events = explain(mapping, body, raw, header, origin);
+    if events.len() > EVENTS_MAX {
+        let detail =
+            format!("the delivery has {} events, and {EVENTS_MAX} are the most", events.len());
+        return Err(Faults::of("", &detail));
+    }
+    for (index, (event, _)) in events.into_iter().enumerate() {
         match event {
             Ok(event) => heard.push(event),
             Err(wrong) if mapping.each.is_none() => return Err(wrong),
@@ -73,7 +81,9 @@ pub fn explain<'a>(
     header: &'a dyn Fn(&str) -> Option<&'a str>,
     origin: Origin<'_>,
 ) -> Vec<Explained> {
-    let explained = mapping.events(body).into_iter().map(|event| {
+    let explained = (0..).zip(mapping.events(body)).map(|(index, event)| {
+        // What tells no time came in the order in which it stands.
+        let origin = Origin { now: Millis(origin.now.0 + index), ..origin };
         let own = mapping.each.as_ref().map(|_| event.to_string());
         let event = mapping.opened(event);
         // The headers live longer than the event, and a payload has one lifetime for both.
@@ -121,7 +131,12 @@ impl<'a> Reader<'a> {
             Happened::Closed => {
                 let user_id = self.user_id()?;
                 let told = self.told_instant(FieldName::ClosedAt);
-                let (closed_at, is_to_the_minute) = told.unwrap_or((self.origin.now, false));
+                let closed_at = told.map_or(self.origin.now, |(at, _)| at);
+                let precision = match told {
+                    Some((_, true)) => Precision::Minute,
+                    Some((_, false)) if self.mapping.is_own => Precision::Unsure,
+                    Some((_, false)) | None => Precision::Exact,
+                };
                 let notice = self.notice();
                 let close = Close {
                     account,
@@ -129,7 +144,7 @@ impl<'a> Reader<'a> {
                     conversation_id,
                     user_id,
                     closed_at,
-                    is_to_the_minute,
+                    precision,
                     notice,
                 };
                 (Said::Closed(Box::new(close)), told)
@@ -283,10 +298,17 @@ impl<'a> Reader<'a> {
         // another kind, pass for the one that was taken.
         let by = self.mapping.field(FieldName::EventId).pick(&self.payload, |_| Some(()));
         let told = match (told, by) {
-            (Some(id), Some(picked)) if picked.by.is_of_header() => Some(match said {
-                Said::Closed(close) => format!("{id} closed {}", close.conversation_id),
-                Said::Reopened(again) => format!("{id} reopened {}", again.conversation_id),
-            }),
+            (Some(id), Some(picked)) if picked.by.is_of_header() => {
+                let id = match said {
+                    Said::Closed(close) => format!("{id} closed {}", close.conversation_id),
+                    Said::Reopened(again) => format!("{id} reopened {}", again.conversation_id),
+                };
+                // All events of a delivery have its headers.
+                Some(match self.mapping.each {
+                    Some(_) => format!("{id} {}", hash(raw, 0)),
+                    None => id,
+                })
+            }
             (told, _) => told,
         };
         match told {

@@ -18,7 +18,7 @@ use tracing::info;
 
 use crate::clock::{Clock, ClockOfX};
 use crate::config;
-use crate::domain::close::{Close, Reopening};
+use crate::domain::close::{self, Close, Reopening};
 use crate::domain::id::{ConversationId, SurveyId};
 use crate::domain::policy::{self, AtClose};
 use crate::domain::survey_type::SurveyType;
@@ -63,8 +63,16 @@ impl Intake {
         // Too late only by X's clock as well, where it is known: ours may have been set ahead. What is
         // taken in is looked at again before it is sent, and ended then.
         let (at_close, kind) = receiver.judge(&close, self.earliest(now));
+        // Should it be the next close of a conversation whose last one was called off, it closed just now.
+        let if_next = (close.precision != close::Precision::Exact).then(|| {
+            let next = Close { closed_at: now, ..close.clone() };
+            receiver.judge(&next, self.earliest(now)).0
+        });
         let told = Told::of(&close);
-        let taken = self.store.take_delivered_close(close, at_close, kind, event_id, now).await?;
+        let taken = self
+            .store
+            .take_delivered_close(close, (at_close, if_next), kind, event_id, now)
+            .await?;
         told.taken(&taken);
         receiver.wake_for(&taken);
         Ok(Some(taken))

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::close::{
     ATTRIBUTE_CHARACTERS_MAX, ATTRIBUTES_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, Notice,
-    Reopening, TAGS_MAX,
+    Precision, Reopening, TAGS_MAX,
 };
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::plain_text::{self, cut};
@@ -221,7 +221,7 @@ impl Reader {
                     conversation_id: conversation_id?,
                     user_id: Some(user_id?),
                     closed_at: closed_at?,
-                    is_to_the_minute: false,
+                    precision: Precision::Exact,
                     notice,
                 })))
             }

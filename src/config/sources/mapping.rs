@@ -5,7 +5,7 @@ use super::super::given::{Given, Wrong};
 use super::super::walk::Table;
 use super::field;
 use crate::domain::close::ATTRIBUTES_MAX;
-use crate::domain::mapping::{Condition, FieldName, Mapping, is_token};
+use crate::domain::mapping::{Condition, FieldName, Mapping, Place, is_token};
 
 /// The mapping that the table tells, its preset's keys included.
 pub fn read(table: &mut Table) -> Option<Mapping> {
@@ -39,9 +39,11 @@ pub fn read(table: &mut Table) -> Option<Mapping> {
             false => Ok(fields),
         }
     });
-    let each = table.optional("each", |given| match field::place(given)? {
-        place if place.is_of_elements() => Ok(place),
-        _ => Err(Wrong::new("names no elements of a list", "write \"/*\", or \"/events/*\"")),
+    let each = table.optional("each", |given| {
+        let list = given.text()?.strip_suffix("/*").and_then(Place::parse);
+        let remedy = "write \"/*\" where the body is the list, or \"/events/*\"";
+        list.filter(|list| list.header().is_none())
+            .ok_or_else(|| Wrong::new("names no elements of a list", remedy))
     });
     let root = table.optional("root", field::place);
     let loose = table.or("loose", Vec::new(), field::places);
@@ -59,6 +61,7 @@ pub fn read(table: &mut Table) -> Option<Mapping> {
         attributes: attributes?,
         accounts: Default::default(),
         challenge: challenge?,
+        is_own: false,
     })
 }
 

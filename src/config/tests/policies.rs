@@ -19,7 +19,7 @@ fn a_policy_that_a_desk_never_feeds_is_named_with_the_desk() {
     let one = |key: &str, silent: &str, what: &str, how: &str| {
         format!(
             "accounts.acme.{key}: has no effect on closes from {silent}: nothing there tells {what}\n  \
-             say in [[sources]] where it stands, {how}, if the desk tells it at all"
+             say in [[sources]] where it stands, {how}, or keep the policy to other sources by a rule"
         )
     };
     let both = "desk (freshdesk), other (zammad)";

@@ -71,7 +71,9 @@ fn unfed(key: String, looks: &Looks, silent: &[String]) -> Warning {
             "has no effect on closes from {}: nothing there tells {what}",
             silent.join(", ")
         ),
-        remedy: format!("say in [[sources]] where it stands, {how}, if the desk tells it at all"),
+        remedy: format!(
+            "say in [[sources]] where it stands, {how}, or keep the policy to other sources by a rule"
+        ),
     }
 }
 

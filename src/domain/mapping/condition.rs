@@ -14,7 +14,7 @@ pub enum Test {
     Is(String),
     /// `!text`; also where nothing stands.
     IsNot(String),
-    /// `*`
+    /// `*`; a blank text is nothing.
     Something,
     /// `!*`
     Nothing,
@@ -63,8 +63,8 @@ impl Test {
         match self {
             Self::Is(text) => any(text),
             Self::IsNot(text) => !any(text),
-            Self::Something => !found.is_empty(),
-            Self::Nothing => found.is_empty(),
+            Self::Something => found.iter().any(|it| !it.is_blank()),
+            Self::Nothing => found.iter().all(|it| it.is_blank()),
             Self::SameAs(place) => any_of(place),
             Self::OtherThan(place) => !any_of(place),
         }
@@ -98,8 +98,7 @@ mod tests {
 
     #[test]
     fn a_condition_holds_where_all_its_tests_do() {
-        let body =
-            json!({"status": "SOLVED", "was": "OPEN", "who": 5, "owner": "5", "tags": ["a"]});
+        let body = json!({"status": "SOLVED", "was": "OPEN", "who": 5, "owner": "5", "tags": ["a"], "blank": " "});
         let header = |_: &str| None;
         let payload = Payload { body: &body, header: &header };
         for (place, tests, holds) in [
@@ -110,6 +109,8 @@ mod tests {
             ("/none", &["!solved"], true),
             ("/none", &["!*"], true),
             ("/none", &["*"], false),
+            ("/blank", &["*"], false),
+            ("/blank", &["!*"], true),
             ("/who", &["=/owner"], true),
             ("/who", &["!=/owner"], false),
             ("/who", &["=/status"], false),

@@ -35,9 +35,9 @@ pub fn read(text: &str) -> Option<Millis> {
 
 /// Whether an instant that was read is told without its second, as `2026-11-22T08:00Z`.
 pub fn is_to_the_minute(text: &str) -> bool {
-    let Some((_, rest)) = text.split_once(':') else { return false };
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    !rest[digits..].starts_with(':')
+    let Some((_, time)) = text.split_once(['T', 't', ' ']) else { return false };
+    let time = time.split(['+', '-', 'Z', 'z', ' ']).next().unwrap_or_default();
+    time.matches(':').count() == 1
 }
 
 #[cfg(test)]
@@ -70,6 +70,7 @@ mod tests {
             ("2026-11-22 08:00", true),
             ("2026-11-22 08:00 UTC", true),
             ("2026-11-22T09:00:00+01:00", false),
+            ("Sun, 22 Nov 2026 08:00:00 +0000", false),
             ("1795334400", false),
         ] {
             assert_eq!(read(text), Some(Millis(1_795_334_400_000)), "{text}");

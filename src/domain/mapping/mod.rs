@@ -82,7 +82,7 @@ impl FieldName {
 /// A desk's payloads, explained.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
-    /// Where the events of a delivery stand, if it has several. All else is looked for in each.
+    /// Where the list of a delivery's events stands, if it has several. All else is looked for in each.
     pub each: Option<Place>,
     /// Where, if it is there, the payload proper begins.
     pub root: Option<Place>,
@@ -98,6 +98,8 @@ pub struct Mapping {
     pub accounts: BTreeMap<String, String>,
     /// The header that a sender wants to have back, to see that the address is ours.
     pub challenge: Option<String>,
+    /// Whether it is the operator's own: of a desk that is not known, neither is what its instants are worth.
+    pub is_own: bool,
 }
 
 /// What an event does to its conversation.
@@ -113,17 +115,16 @@ impl Mapping {
         self.fields.get(&name).unwrap_or(&NOWHERE)
     }
 
-    /// The events of a delivery. A body that is no list is one event, whatever the others are.
+    /// The events of a delivery. Where there is no list, the body is one event.
     pub fn events(&self, body: Value) -> Vec<Value> {
-        let Some(each) = self.each.as_ref().filter(|each| each.is_within(&body)) else {
-            return vec![body];
-        };
-        let found = each.find(&Payload { body: &body, header: &|_| None });
-        let events = found.into_iter().filter_map(|found| match found {
-            Found::Value(event) => Some(event.clone()),
-            Found::Text(_) => None,
+        let list = self.each.as_ref().and_then(|each| {
+            let found = each.find(&Payload { body: &body, header: &|_| None });
+            found.into_iter().find_map(|found| match found {
+                Found::Value(Value::Array(list)) => Some(list.clone()),
+                Found::Value(_) | Found::Text(_) => None,
+            })
         });
-        events.collect()
+        list.unwrap_or_else(|| vec![body])
     }
 
     /// The payload proper, with its loose texts read.

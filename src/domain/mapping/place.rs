@@ -76,17 +76,6 @@ impl Place {
         }
     }
 
-    /// Whether the body is what its first step goes into: elements stand in a list, all else in an object.
-    pub fn is_within(&self, body: &Value) -> bool {
-        match &self.at {
-            At::Header(_) => false,
-            At::Body(steps) => match steps.first() {
-                Some(Step::Every | Step::Last | Step::Whose { .. }) => body.is_array(),
-                Some(Step::Key(_)) | None => true,
-            },
-        }
-    }
-
     /// Whether elements of a list stand there, each a value of its own.
     pub fn is_of_elements(&self) -> bool {
         match &self.at {
@@ -104,6 +93,16 @@ pub enum Found<'a> {
 }
 
 impl Found<'_> {
+    /// Whether it is a text that says nothing.
+    pub fn is_blank(self) -> bool {
+        let text = match self {
+            Self::Text(text) => text,
+            Self::Value(Value::String(text)) => text,
+            Self::Value(_) => return false,
+        };
+        text.trim().is_empty()
+    }
+
     /// The text of a single value, without the white space around it. A blank says nothing.
     pub fn text(self) -> Option<String> {
         let text = match self {

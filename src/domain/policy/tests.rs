@@ -38,7 +38,7 @@ fn close(notice: Notice, closed_at: Millis) -> Close {
         conversation_id: ConversationId::parse("c").unwrap(),
         user_id: UserId::parse("1").ok(),
         closed_at,
-        is_to_the_minute: false,
+        precision: Default::default(),
         notice,
     }
 }

@@ -233,7 +233,7 @@ impl Stage {
             conversation_id: ConversationId::parse(conversation).unwrap(),
             user_id: UserId::parse(&person.to_string()).ok(),
             closed_at: self.now(),
-            is_to_the_minute: false,
+            precision: Default::default(),
             notice: Notice::default(),
         }
     }

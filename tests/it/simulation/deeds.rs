@@ -133,7 +133,7 @@ impl Planner<'_> {
                     .unwrap(),
                 user_id: UserId::parse(&person.to_string()).ok(),
                 closed_at: at,
-                is_to_the_minute: false,
+                precision: Default::default(),
                 notice: Notice::default(),
             }
         };

@@ -5,7 +5,8 @@ use super::*;
 async fn deliver(bench: &Bench, close: Close, event: &str, now: Millis) -> Taken {
     let at_close = scheduled(close.closed_at.plus(DELAY));
     let event = Some(event.to_owned());
-    bench.store.take_delivered_close(close, at_close, KIND, event, now).await.unwrap()
+    let if_next = Some(scheduled(now.plus(DELAY)));
+    bench.store.take_delivered_close(close, (at_close, if_next), KIND, event, now).await.unwrap()
 }
 
 #[tokio::test]
@@ -111,9 +112,8 @@ async fn a_close_told_by_the_instant_of_one_that_was_called_off_is_the_next_one(
 
         let next = deliver(&bench, close("c-1", "7", START), "e-2", now).await;
         assert_eq!((next.state, next.is_new), ("scheduled", true));
-        let survey = bench.survey(&next.survey_id).await;
-        assert!(survey.closed_at > reopened_at);
-        assert_eq!(next.due_at, survey.closed_at.plus(DELAY));
+        assert_eq!(bench.survey(&next.survey_id).await.closed_at, now, "it closed when it came");
+        assert_eq!(next.due_at, now.plus(DELAY));
         let again = deliver(&bench, close("c-1", "7", START), "e-2", now).await;
         assert_eq!(again, Taken { is_new: false, ..next.clone() });
 
@@ -124,6 +124,20 @@ async fn a_close_told_by_the_instant_of_one_that_was_called_off_is_the_next_one(
         bench.store.finish(&sending, outcome, next.due_at).await.unwrap();
         let known = deliver(&bench, close("c-1", "7", START), "e-3", now).await;
         assert!(!known.is_new);
+        // Nor does a late one that was called off as it came in make it anew.
+        let late = deliver(&bench, close("c-1", "7", START.minus(MINUTE)), "e-4", now).await;
+        assert_eq!((late.state, late.is_new), ("cancelled", true));
+        let known = deliver(&bench, close("c-1", "7", START), "e-5", now).await;
+        assert_eq!((known.survey_id, known.is_new), (first.survey_id.clone(), false));
+        // Nor one that was asked about, whatever was called off since.
+        bench.take(close("c-3", "9", START)).await;
+        let leased = bench.claim_one(START.plus(DELAY)).await;
+        let sending = bench.begin(leased, START.plus(DELAY)).await;
+        bench.store.finish(&sending, accepted("901", now, None), now).await.unwrap();
+        bench.reopen("c-3", now).await;
+        bench.take(close("c-3", "9", now.plus(MINUTE))).await;
+        bench.reopen("c-3", now.plus(2 * MINUTE)).await.expect("the second waits");
+        assert!(!deliver(&bench, close("c-3", "9", START), "e-6", now.plus(HOUR)).await.is_new);
         // By the close itself a sender can only repeat it.
         let other = bench.take(close("c-2", "8", START)).await;
         bench.reopen("c-2", reopened_at).await;
@@ -138,7 +152,7 @@ async fn a_close_told_to_the_minute_is_later_than_a_reopening_within_it() {
     on_each_engine(async |bench| {
         let minute = START;
         let told = |conversation: &str| Close {
-            is_to_the_minute: true,
+            precision: surveyd::domain::close::Precision::Minute,
             ..close(conversation, "7", minute)
         };
         let now = minute.plus(MINUTE);

@@ -74,7 +74,7 @@ fn close(conversation: &str, person: &str, closed_at: Millis) -> Close {
         conversation_id: ConversationId::parse(conversation).unwrap(),
         user_id: UserId::parse(person).ok(),
         closed_at,
-        is_to_the_minute: false,
+        precision: Default::default(),
         notice: Notice::default(),
     }
 }

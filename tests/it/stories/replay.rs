@@ -48,7 +48,7 @@ fn closed(stage: &Stage, numbers: &mut Numbers, conversation: &str, person: u64)
         account: account.into(),
         user_id,
         closed_at,
-        is_to_the_minute: false,
+        precision: Default::default(),
         notice,
         ..stage.closed(conversation, person)
     }

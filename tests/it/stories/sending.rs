@@ -155,7 +155,7 @@ async fn an_expired_close_is_never_sent() {
     let mut stage = Stage::new().await;
     let old = surveyd::domain::close::Close {
         closed_at: START.minus(hours(12) + seconds(1)),
-        is_to_the_minute: false,
+        precision: Default::default(),
         ..stage.closed("c-old", ANA)
     };
     assert_eq!(stage.close_as(old).await.state, "expired");

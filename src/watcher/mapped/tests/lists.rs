@@ -69,5 +69,27 @@ fn events_may_stand_within_a_body() {
     let desk = source("mapped", &LIST.replace("\"/*\"", "\"/events/*\""));
     let heard = hear_all(&desk, json!({"events": [event(7001, "CLOSED", "551")]})).unwrap();
     assert_eq!(closed(heard.into_iter().next().unwrap()).person(), "551");
-    assert_eq!(hear_all(&desk, json!({"ping": true})), Ok(vec![]));
+    for no_list in [json!({"ping": true}), json!({"events": {"a": {"objectId": 1}}})] {
+        assert!(is_ignored(&hear_all(&desk, no_list).unwrap()[0]));
+    }
+    assert_eq!(hear_all(&desk, json!({"events": []})), Ok(vec![]));
+}
+
+#[test]
+fn what_tells_no_time_has_come_in_its_order_and_a_header_tells_no_two_apart() {
+    let lines = LIST.replace("closed_at = \"/occurredAt\"\n", "event_id = \"header:X-Delivery\"\n");
+    let desk = source("mapped", &lines);
+    let list = json!([event(1, "CLOSED", "551"), event(1, "OPEN", ""), event(1, "CLOSED", "552")]);
+    let raw = list.to_string();
+    let origin = Origin { source: "desk", account: Some("acme"), accounts: &[], now: NOW };
+    let header = |name: &str| (name == "x-delivery").then_some("d-1");
+    let heard =
+        read(desk.mapping.as_ref().unwrap(), list, raw.as_bytes(), &header, origin).unwrap();
+    let [first, on, second] = <[Heard; 3]>::try_from(heard).unwrap();
+    assert_ne!(event_id(&first), event_id(&second));
+    let (first, on, second) = (closed(first), reopened(on), closed(second));
+    assert!(first.closed_at < on.reopened_at && on.reopened_at < second.closed_at);
+    let many = Value::from(vec![event(1, "OPEN", ""); 1_001]);
+    let faults = hear_all(&source("mapped", LIST), many).unwrap_err();
+    assert_eq!(faults.to_string(), "the delivery has 1001 events, and 1000 are the most");
 }
