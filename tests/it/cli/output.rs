@@ -65,6 +65,10 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "export --format csv",
         "export --format jsonl",
         "enqueue --account acme --conversation c-4 --user-id 7",
+        "questions",
+        "questions nps --json",
+        "sources rejected",
+        "sources rejected --json",
         "sandbox --listen 127.0.0.1:0",
         "demo --conversations 1",
     ]

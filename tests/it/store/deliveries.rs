@@ -130,14 +130,17 @@ async fn a_close_told_by_the_instant_of_one_that_was_called_off_is_the_next_one(
         let known = deliver(&bench, close("c-1", "7", START), "e-5", now).await;
         assert_eq!((known.survey_id, known.is_new), (first.survey_id.clone(), false));
         // Nor one that was asked about, whatever was called off since.
-        bench.take(close("c-3", "9", START)).await;
-        let leased = bench.claim_one(START.plus(DELAY)).await;
-        let sending = bench.begin(leased, START.plus(DELAY)).await;
-        bench.store.finish(&sending, accepted("901", now, None), now).await.unwrap();
-        bench.reopen("c-3", now).await;
-        bench.take(close("c-3", "9", now.plus(MINUTE))).await;
-        bench.reopen("c-3", now.plus(2 * MINUTE)).await.expect("the second waits");
-        assert!(!deliver(&bench, close("c-3", "9", START), "e-6", now.plus(HOUR)).await.is_new);
+        let at = next.due_at.plus(HOUR);
+        bench.take(close("c-3", "9", at)).await;
+        let leased = bench.claim_one(at.plus(DELAY)).await;
+        let sending = bench.begin(leased, at.plus(DELAY)).await;
+        let outcome = accepted("901", at.plus(DELAY), None);
+        bench.store.finish(&sending, outcome, at.plus(DELAY)).await.unwrap();
+        bench.reopen("c-3", at.plus(HOUR)).await;
+        bench.take(close("c-3", "9", at.plus(2 * HOUR))).await;
+        bench.reopen("c-3", at.plus(3 * HOUR)).await.expect("the second waits");
+        let known = deliver(&bench, close("c-3", "9", at), "e-6", at.plus(4 * HOUR)).await;
+        assert!(!known.is_new);
         // By the close itself a sender can only repeat it.
         let other = bench.take(close("c-2", "8", START)).await;
         bench.reopen("c-2", reopened_at).await;
