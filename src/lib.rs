@@ -79,6 +79,8 @@ pub mod stop;
 /// The alarm of a waiting loop.
 pub mod wake;
 
+/// Texts in columns of a terminal.
+mod columns;
 /// What commands say.
 mod output;
 /// The command line.

@@ -2,8 +2,9 @@
 
 use std::io;
 
+use crate::columns;
 use crate::domain::plain_text::printable;
-use crate::output::{self, out};
+use crate::output::out;
 
 /// Writes a table to standard output.
 pub fn print(head: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
@@ -16,12 +17,12 @@ pub fn of_numbers(head: &[&str], rows: &[Vec<String>]) -> String {
 }
 
 fn aligned(head: &[&str], rows: &[Vec<String>], is_number: impl Fn(usize) -> bool) -> String {
-    let mut widths: Vec<usize> = head.iter().map(|cell| output::width(cell)).collect();
+    let mut widths: Vec<usize> = head.iter().map(|cell| columns::width(cell)).collect();
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(output::width(cell));
+            *width = (*width).max(columns::width(cell));
         }
     }
     let mut table = String::new();
@@ -29,8 +30,8 @@ fn aligned(head: &[&str], rows: &[Vec<String>], is_number: impl Fn(usize) -> boo
         let mut text = String::new();
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             text += &match is_number(column) {
-                true => output::right(cell, *width) + "  ",
-                false => output::left(cell, *width) + "  ",
+                true => columns::right(cell, *width) + "  ",
+                false => columns::left(cell, *width) + "  ",
             };
         }
         table.push_str(text.trim_end());

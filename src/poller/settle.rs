@@ -125,7 +125,7 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
         return Ok(());
     }
     let latest = desk.now().max(desk.x_now_at_latest());
-    if until_at > latest.plus(CLOCKS_TOGETHER) {
+    if until_at > latest.plus(CLOCKS_TOGETHER) && desk.x.has_taken(desk.now()) {
         // X told a time that has not come yet, by a clock that has been put right since.
         desk.store.undate_hold(desk.name(), until_at).await?;
         return desk.date_hold().await;
@@ -278,7 +278,8 @@ fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
         false => apart.most.max(0),
     };
     let by_ours = Millis(unsettled.given_up_here.0.saturating_add(ahead));
-    unsettled.given_up_at.max(by_ours).plus(carried_out_within(desk))
+    let given_up_at = unsettled.given_up_at.max(by_ours).max(unsettled.begun_at);
+    given_up_at.plus(carried_out_within(desk))
 }
 
 /// How long after it was given up, by the later clock, a request may be carried out. The clocks may be
@@ -306,7 +307,8 @@ fn passed_at(desk: &Desk, ended_here: Millis) -> Millis {
 /// which is right: a date that is taken for too late, and is not, would prove a miss too early.
 async fn redate(desk: &Desk, unsettled: &[Unsettled]) -> Result<bool> {
     let here = desk.now();
-    if !desk.x.clock().is_settled(here) {
+    // All clocks may be behind: none of them dates anything anew before X has taken a request by it.
+    if !desk.x.clock().is_settled(here) || !desk.x.has_taken(here) {
         return Ok(false);
     }
     let at_x = desk.x_now_at_latest();

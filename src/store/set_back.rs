@@ -32,8 +32,10 @@ const SPENT_NOW: &str = "update survey set spent_at = $2, \
      sent_at = case when sent_at > $2 then $2 else sent_at end \
      where account = $1 and spent_at > $3 and state not in ('sending', 'uncertain')";
 
-/// Each by the clock that it was dated by.
+/// Each by the clock that it was dated by. One that seems to have begun later still began a day before at the
+/// earliest: X takes no request that is signed by such a clock.
 const REDATE: &str = "update survey set \
+     begun_at = case when begun_at > $2 then $2 - 86400000 else begun_at end, \
      given_up_at = case when given_up_at > $2 then $2 else given_up_at end, \
      given_up_here = case when coalesce(given_up_here, given_up_at) > $3 then $3 \
      else coalesce(given_up_here, given_up_at) end, \

@@ -94,6 +94,8 @@ pub struct Client {
     clock_offset: AtomicI64,
     /// The same, once X has taken a request that was signed by it.
     taken_offset: AtomicI64,
+    /// When, by our clock, it last did so; none since it has refused one.
+    taken_at: AtomicI64,
     /// One large answer at a time is read and taken apart, whatever the number of accounts.
     large: Arc<Semaphore>,
 }
@@ -173,6 +175,7 @@ impl Client {
             clock: Arc::default(),
             clock_offset: AtomicI64::new(0),
             taken_offset: AtomicI64::new(0),
+            taken_at: AtomicI64::new(i64::MIN),
             large: Arc::new(Semaphore::new(1)),
         })
     }
@@ -194,6 +197,13 @@ impl Client {
     /// How far the clock that X takes in place of ours is ahead of ours: by none, unless X has refused ours.
     pub fn signed_ahead_ms(&self) -> i64 {
         self.taken_offset.load(Ordering::Relaxed)
+    }
+
+    /// Whether X has just taken a request: then the clock that it was signed by is right within what X allows,
+    /// and neither ours nor X's dates alone say so. A clock that was set since says nothing.
+    pub fn has_taken(&self, now: Millis) -> bool {
+        let ago = now.0.checked_sub(self.taken_at.load(Ordering::Relaxed));
+        ago.is_some_and(|ago| (0..JUST_MS).contains(&ago))
     }
 
     /// Prompts a person: the Direct Message and the feedback card under it. Whoever calls this has
@@ -395,6 +405,7 @@ impl Client {
         self.clock.hear(Seen { apart, at: now });
         if (200..300).contains(&status) {
             self.taken_offset.store(clock_offset, Ordering::Relaxed);
+            self.taken_at.store(now.0, Ordering::Relaxed);
         }
         Ok(Reply { status, headers, body, clock_offset })
     }
@@ -427,6 +438,7 @@ impl Client {
         let offset = date.0.saturating_sub(now.0);
         self.clock_offset.store(offset, Ordering::Relaxed);
         self.taken_offset.store(0, Ordering::Relaxed);
+        self.taken_at.store(i64::MIN, Ordering::Relaxed);
         // Requests under way at once were all signed before the first of them learnt the offset.
         if offset.saturating_sub(reply.clock_offset).saturating_abs() < CLOCK_TOLERANCE_MS {
             // We signed by X's own clock already, so the clock is not what is wrong.
@@ -435,6 +447,9 @@ impl Client {
         Error::Clock(words)
     }
 }
+
+/// What X has taken so long ago, it has just taken.
+const JUST_MS: i64 = 60_000;
 
 /// An offset that differs by less is the one that was used already.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;

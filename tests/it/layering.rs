@@ -23,11 +23,12 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("rebuild", &["desk", "domain", "store", "x"]),
     ("watcher", &["clock", "config", "domain", "files", "stop", "store", "wake"]),
     ("replay", &["config", "domain", "store"]),
-    ("report", &["domain"]),
+    ("report", &["columns", "domain"]),
     ("web", &["clock", "domain", "poller::hook", "stop", "store", "watcher"]),
     // Never x: a mistake made in both would not show.
     ("sandbox", &["domain::time"]),
     ("daemon", ANYTHING),
+    ("columns", &[]),
     ("output", &[]),
     ("demo", ANYTHING),
     ("cli", ANYTHING),

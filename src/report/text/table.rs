@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::output;
+use crate::columns;
 
 /// The fewest characters that the names are cut to, even where the line then grows too long.
 const NAME_MIN: usize = 10;
@@ -39,16 +39,16 @@ impl Table {
 
     fn widths(&self) -> Vec<usize> {
         let width = |(place, (heading, _)): (usize, &(&str, Align))| {
-            let cells = self.rows.iter().map(|(_, cells)| output::width(&cells[place]));
-            cells.chain([output::width(heading)]).max().unwrap_or(0)
+            let cells = self.rows.iter().map(|(_, cells)| columns::width(&cells[place]));
+            cells.chain([columns::width(heading)]).max().unwrap_or(0)
         };
         self.columns.iter().enumerate().map(width).collect()
     }
 
     fn name_width(&self, widths: &[usize]) -> usize {
         let taken: usize = widths.iter().map(|width| width + 2).sum();
-        let names = self.rows.iter().map(|(name, _)| output::width(name));
-        let wanted = names.chain([output::width(self.heading)]).max().unwrap_or(0);
+        let names = self.rows.iter().map(|(name, _)| columns::width(name));
+        let wanted = names.chain([columns::width(self.heading)]).max().unwrap_or(0);
         wanted.min(self.page.saturating_sub(taken).max(NAME_MIN))
     }
 }
@@ -58,12 +58,12 @@ impl fmt::Display for Table {
         let widths = self.widths();
         let name_width = self.name_width(&widths);
         let mut line = |name: &str, cells: &mut dyn Iterator<Item = &str>| {
-            let mut line = output::left(&output::cut(name, name_width), name_width);
+            let mut line = columns::left(&columns::cut(name, name_width), name_width);
             for ((cell, width), (_, align)) in cells.zip(&widths).zip(&self.columns) {
                 line.push_str("  ");
                 line.push_str(&match align {
-                    Align::Left => output::left(cell, *width),
-                    Align::Right => output::right(cell, *width),
+                    Align::Left => columns::left(cell, *width),
+                    Align::Right => columns::right(cell, *width),
                 });
             }
             writeln!(out, "{}", line.trim_end())
@@ -81,7 +81,7 @@ pub(super) fn wrap(text: &str, page: usize) -> String {
     let mut wrapped = String::new();
     let mut width = 0;
     for word in text.split(' ') {
-        let length = output::width(word);
+        let length = columns::width(word);
         if wrapped.is_empty() {
             width = length;
         } else if width + 1 + length <= page {
