@@ -496,9 +496,11 @@ impl Store {
         };
         let ended = || Error::Unavailable("the task that writes has failed".into());
         tokio::select! {
+            // A writer that has ended closes its connection, and may take the log with it.
+            biased;
             error = failed => error.unwrap_or_else(ended),
-            error = self.file_gone() => error,
             () = self.writer.ended() => ended(),
+            error = self.file_gone() => error,
         }
     }
 
