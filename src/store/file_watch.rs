@@ -109,10 +109,16 @@ impl FileWatch {
     /// The database's file before a connection is opened; the same is to be handed to
     /// [`Self::begin`].
     pub fn before(&self) -> Result<FileId> {
+        self.check()?;
+        FileId::at(&self.file).map_err(|error| self.cannot_be_looked_at(&error))
+    }
+
+    /// Refuses where the connection just opened may be to another file than the one before.
+    pub fn confirm(&self, before: FileId) -> Result<()> {
         let id = FileId::at(&self.file).map_err(|error| self.cannot_be_looked_at(&error))?;
-        match &*self.seen() {
-            Some(seen) if seen.database != id => Err(self.moved("is another file now")),
-            Some(_) | None => Ok(id),
+        match id == before {
+            true => Ok(()),
+            false => Err(self.gone("was replaced while it was opened")),
         }
     }
 

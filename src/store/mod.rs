@@ -338,7 +338,14 @@ impl Location {
     /// Opens the connection that writes. It makes no file.
     async fn writer(&self, watch: Option<&FileWatch>) -> Result<AnyConnection> {
         let before = watch.map(FileWatch::before).transpose()?;
-        let mut connection = self.open_writer().await.map_err(|error| self.of_opening(error))?;
+        let options = self.options("rw")?;
+        let mut connection = connect(&options).await.map_err(|error| self.of_opening(error))?;
+        // SQLite has the file open now and reads at the first statement: it would take whatever log lies there
+        // for this file's.
+        if let (Some(watch), Some(before)) = (watch, before) {
+            watch.confirm(before)?;
+        }
+        self.prepare(&mut connection).await.map_err(|error| self.of_opening(error))?;
         if self.engine == Engine::Postgres {
             identity::refuse_standby(&mut connection).await?;
         }
@@ -352,15 +359,12 @@ impl Location {
         Ok(connection)
     }
 
-    async fn open_writer(&self) -> sqlx::Result<AnyConnection> {
-        let options =
-            self.options("rw").map_err(|error| sqlx::Error::Configuration(error.into()))?;
-        let mut connection = connect(&options).await?;
+    async fn prepare(&self, connection: &mut AnyConnection) -> sqlx::Result<()> {
         match self.engine {
             Engine::Sqlite => {
                 let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
                 connection.execute(sqlx::AssertSqlSafe(timeout)).await?;
-                turn_to_log(&mut connection).await?;
+                turn_to_log(connection).await?;
                 for pragma in [
                     // An acknowledged close survives a power cut only so.
                     "pragma synchronous = full",
@@ -389,11 +393,12 @@ impl Location {
                 connection.execute("set idle_in_transaction_session_timeout to '10s'").await?;
             }
         }
-        Ok(connection)
+        Ok(())
     }
 
-    fn readers(&self, most: u32) -> Result<AnyPool> {
+    fn readers(&self, most: u32, watch: Option<&Arc<FileWatch>>) -> Result<AnyPool> {
         let engine = self.engine;
+        let watch = watch.cloned();
         Ok(AnyPoolOptions::new()
             .max_connections(most)
             .min_connections(0)
@@ -403,7 +408,13 @@ impl Location {
             .max_lifetime(None)
             .test_before_acquire(engine == Engine::Postgres)
             .after_connect(move |connection, _| {
+                let watch = watch.clone();
                 Box::pin(async move {
+                    // Opened on another file, it would take the log for that one's, write it there and
+                    // delete it as the last to close.
+                    if let Some(watch) = watch {
+                        watch.check().map_err(|gone| sqlx::Error::Configuration(gone.into()))?;
+                    }
                     if engine == Engine::Sqlite {
                         connection.execute("pragma busy_timeout = 5000").await?;
                         connection.execute("pragma query_only = on").await?;
@@ -477,8 +488,8 @@ impl Store {
         let writer = writer::Writer::start(files, connection, standing.clone(), failure.clone());
         Ok(Self {
             writer,
-            readers: location.readers(READERS)?,
-            onlooker: location.readers(1)?,
+            readers: location.readers(READERS, file_watch.as_ref())?,
+            onlooker: location.readers(1, file_watch.as_ref())?,
             location: Arc::new(location.clone()),
             standing,
             file_watch,

@@ -3,6 +3,11 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
+use std::time::Duration;
+
+use surveyd::domain::id::UserId;
+use surveyd::domain::time::Millis;
+use surveyd::store::{Location, OptOut, Store};
 
 use super::NOWHERE;
 use crate::harness::help_desk;
@@ -153,6 +158,27 @@ async fn the_log_of_another_database_is_not_read_as_this_ones() {
     assert!(!program.path("surveyd.db.replaced").exists());
     running.signal("TERM");
     assert_eq!(running.ended().await.code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_reader_that_is_opened_on_another_file_takes_no_log_for_that_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::parse("sqlite:surveyd.db", folder.path()).unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let store = Store::open(&location).await.unwrap();
+    fs::write(path("new"), fs::read(path("surveyd.db")).unwrap()).unwrap();
+    let at = Millis(1_790_000_000_000);
+    let user_id = UserId::parse("7").unwrap();
+    let ana = OptOut { user_id, account: None, at, why: None };
+    store.opt_out(vec![ana]).await.unwrap();
+    let log = fs::read(path("surveyd.db-wal")).unwrap();
+    assert!(log.len() > 4096, "what was written is in the log alone");
+    let new = fs::read(path("new")).unwrap();
+    fs::rename(path("new"), path("surveyd.db")).unwrap();
+    let _ = tokio::time::timeout(Duration::from_secs(1), store.status(at)).await;
+    store.close().await;
+    assert_eq!(fs::read(path("surveyd.db")).unwrap(), new, "nothing is written to the other file");
+    assert_eq!(fs::read(path("surveyd.db-wal")).unwrap(), log, "and the log is still there");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
