@@ -412,11 +412,12 @@ impl Client {
 
     /// The body of an answer, up to so many bytes: of a larger one no more than that is ever held.
     async fn body(&self, response: &mut Response, most: usize) -> Result<Body, reqwest::Error> {
-        let (mut bytes, mut large) = (Vec::new(), None);
         let announced = response.content_length().unwrap_or(0);
         if announced > most as u64 {
             return Ok(Body::LargerThan(most));
         }
+        // One that grows is copied again and again, and twice as long in the end.
+        let (mut bytes, mut large) = (Vec::with_capacity(announced as usize), None);
         while let Some(chunk) = response.chunk().await? {
             let length = bytes.len() + chunk.len();
             if length > most {
