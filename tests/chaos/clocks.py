@@ -2,7 +2,8 @@
 
 import time
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
+
+import needs
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -16,10 +17,8 @@ class FakeClock:
 
     @property
     def environment(self):
-        libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-        assert libraries, "libfaketime is missing: apt-get install faketime"
         return {
-            "LD_PRELOAD": str(libraries[0]),
+            "LD_PRELOAD": needs.faketime(),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
             "FAKETIME_NO_CACHE": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",

@@ -3,6 +3,7 @@
 import pytest
 
 import lengths
+import needs
 from harness import BINARY
 
 
@@ -22,5 +23,4 @@ def pytest_report_header():
 def pytest_terminal_summary(terminalreporter):
     for line in lengths.figures:
         terminalreporter.write_line(line)
-    counted = {kind: len(terminalreporter.stats.get(kind, [])) for kind in ("passed", "failed", "error")}
-    terminalreporter.write_line(f"chaos: {counted['passed']} passed, {counted['failed'] + counted['error']} failed")
+    needs.tell_counts(terminalreporter, "chaos")

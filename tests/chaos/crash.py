@@ -2,13 +2,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections import Counter
 
 import requests
 
+import needs
 from harness import SECONDS
 
 # The calls that leave something outside the process: on the disk, on the network, on the screen.
@@ -17,7 +17,7 @@ STRACE = ("strace", "-D", "-f", "-y", "-qqq")
 
 
 def require_strace():
-    assert shutil.which("strace"), "strace is missing: apt-get install strace"
+    needs.program("strace", "strace")
 
 
 def at(call, number, what="signal=SIGKILL", trace_to=os.devnull):

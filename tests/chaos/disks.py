@@ -1,17 +1,18 @@
 """File systems of a test's own: one in memory that can be filled, one in a file whose power can be cut."""
 
-import os
 import shutil
 import subprocess
 import threading
 from contextlib import contextmanager
+
+import needs
 
 # The kernel gives a loop device to whoever asks first; two that ask at once may be told of the same.
 loops = threading.Lock()
 
 
 def require_root():
-    assert os.geteuid() == 0, "this suite mounts file systems of its own: run it as root"
+    needs.root("mounts file systems of its own")
 
 
 def command(*arguments):

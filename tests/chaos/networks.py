@@ -4,6 +4,8 @@ import os
 import subprocess
 from itertools import count
 
+import needs
+
 numbers = count()
 
 
@@ -41,6 +43,8 @@ class Machine:
     """Its database and whatever else it talks with are reached over different cables."""
 
     def __init__(self):
+        needs.root("makes network namespaces")
+        needs.program("ip", "iproute2")
         number = next(numbers)
         self.name = f"surveyd-{os.getpid()}-{number}"
         ip("netns", "add", self.name)

