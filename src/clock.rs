@@ -4,9 +4,9 @@ mod of_x;
 
 pub use of_x::{Apart, ClockOfX, Seen};
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::time::Millis;
 
@@ -17,7 +17,44 @@ pub enum Clock {
     Manual(Arc<AtomicI64>),
 }
 
+/// Of this machine's clock, of which a process has one.
+static EVEN: Mutex<Option<Even>> = Mutex::new(None);
+
+/// A stretch over which the clock that can be set went on as one did that cannot be.
+#[derive(Clone, Copy)]
+struct Even {
+    since: Millis,
+    from: Instant,
+}
+
+impl Even {
+    /// The clocks differ by less from one look to the next.
+    const STEP: Duration = Duration::from_secs(2);
+
+    /// Since when it has run evenly, now that the two clocks stand there.
+    fn look(&mut self, now: Millis, here: Instant) -> Millis {
+        let expected = self.since.plus(here.duration_since(self.from));
+        if now.since(expected).max(expected.since(now)) > Self::STEP {
+            *self = Self { since: now, from: here };
+        }
+        self.since
+    }
+}
+
 impl Clock {
+    /// Since when, as far as this process has seen, the clock has not been set: at the earliest since the first
+    /// look. A suspended machine is one whose clock was set. Of one that is set by hand nothing is known.
+    pub fn even_since(&self) -> Option<Millis> {
+        match self {
+            Self::Manual(_) => None,
+            Self::System => {
+                let (now, from) = (self.now(), Instant::now());
+                let mut even = EVEN.lock().expect("no holder of this lock can panic");
+                Some(even.get_or_insert(Even { since: now, from }).look(now, from))
+            }
+        }
+    }
+
     pub fn now(&self) -> Millis {
         match self {
             Self::System => {
@@ -32,5 +69,25 @@ impl Clock {
             }
             Self::Manual(now) => Millis(now.load(Ordering::Relaxed)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_has_run_evenly_since_it_was_last_set() {
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        let mut even = Even { since: Millis(50_000), from: start };
+        assert_eq!(even.look(Millis(110_000), after(60)), Millis(50_000));
+        assert_eq!(even.look(Millis(111_500), after(60)), Millis(50_000), "slewed");
+        assert_eq!(even.look(Millis(170_000), after(90)), Millis(170_000), "set ahead");
+        assert_eq!(even.look(Millis(180_000), after(100)), Millis(170_000));
+        assert_eq!(even.look(Millis(90_000), after(110)), Millis(90_000), "set back");
+        assert_eq!(even.look(Millis(100_000), after(120)), Millis(90_000));
+        assert!(Clock::System.even_since() <= Some(Clock::System.now()));
+        assert_eq!(Clock::Manual(Arc::default()).even_since(), None);
     }
 }

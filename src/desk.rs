@@ -122,6 +122,8 @@ impl Desk {
         account: &config::Account,
         Shared { store, x, clock, stop }: Shared,
     ) -> Result<Self, String> {
+        // From now on it is seen whether the clock is set.
+        clock.even_since();
         Ok(Self {
             wake: Arc::new(Wake::of(store.is_shared())),
             reading: Arc::new(Wake::of(store.is_shared())),

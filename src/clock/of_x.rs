@@ -188,6 +188,11 @@ impl ClockOfX {
         Some(Millis(seen.at.0.saturating_add(seen.apart?.most)))
     }
 
+    /// Whether X has answered, and never told the time.
+    pub fn is_undated(&self, now: Millis) -> bool {
+        self.told(now).agreed.is_some_and(|seen| seen.apart.is_none())
+    }
+
     /// Whether X's clock bears ours out.
     pub fn confirms(&self, now: Millis) -> bool {
         self.told(now).agreed.is_some_and(|seen| seen.apart == Some(Apart::default()))

@@ -17,6 +17,20 @@ impl Desk {
         self.taken(call, taken).await
     }
 
+    /// Gives back what has not been made of the calls that were taken at `taken_at`.
+    pub async fn give_back_calls(
+        &self,
+        call: Call,
+        taken: u32,
+        made: u32,
+        taken_at: Millis,
+    ) -> store::Result<()> {
+        match taken.saturating_sub(made) {
+            0 => Ok(()),
+            unmade => self.store.give_back_calls(self.name(), call, unmade, taken_at).await,
+        }
+    }
+
     /// The same of calls that are spread evenly, so many a minute; it may be none.
     pub async fn take_paced_calls(
         &self,
@@ -127,6 +141,7 @@ impl Desk {
 /// has left, less those whose answers are not in yet.
 #[derive(Debug)]
 pub struct Calls {
+    begun: AtomicU32,
     under_way: AtomicU32,
     left: AtomicU32,
 }
@@ -134,7 +149,11 @@ pub struct Calls {
 impl Calls {
     /// All that were taken out of the budget may be made, until X says less.
     pub fn as_budgeted() -> Self {
-        Self { under_way: AtomicU32::new(0), left: AtomicU32::new(u32::MAX) }
+        Self {
+            begun: AtomicU32::new(0),
+            under_way: AtomicU32::new(0),
+            left: AtomicU32::new(u32::MAX),
+        }
     }
 
     /// Whether one more may be made; it is under way from now on.
@@ -147,7 +166,13 @@ impl Calls {
             return false;
         }
         self.under_way.fetch_add(1, Ordering::AcqRel);
+        self.begun.fetch_add(1, Ordering::AcqRel);
         true
+    }
+
+    /// How many have been begun.
+    pub fn begun(&self) -> u32 {
+        self.begun.load(Ordering::Acquire)
     }
 
     /// No more are begun.

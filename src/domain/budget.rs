@@ -199,6 +199,18 @@ impl Window {
         }
     }
 
+    /// Gives back calls taken at `taken_at` that were not made.
+    pub fn give_back_unmade(&mut self, taken_at: Millis, calls: u32) {
+        if let Some(count) = self.minutes.get_mut(&taken_at.0.div_euclid(MINUTE)) {
+            *count = count.saturating_sub(calls);
+        }
+        // What X has told was reckoned as if they were under way; of a limit that is spent it is not known how far
+        // beyond it they went.
+        if let Some(told) = self.told.as_mut().filter(|told| told.remaining > 0) {
+            told.remaining = told.remaining.saturating_add(calls);
+        }
+    }
+
     /// Calls that are left at `now`.
     pub fn left(&self, limit: u32, now: Millis) -> u32 {
         let mut at = self.clone();

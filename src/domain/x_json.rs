@@ -74,6 +74,33 @@ pub fn members<'a, const N: usize>(
     reader.deserialize_map(Named(names)).ok()
 }
 
+/// Whether no two members of an object bear the same one of these names.
+pub fn are_named_once(object: &RawValue, names: &[&str]) -> bool {
+    struct Counted<'n>(&'n [&'n str]);
+
+    impl<'de> Visitor<'de> for Counted<'_> {
+        type Value = bool;
+
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<bool, A::Error> {
+            let mut counts = vec![0; self.0.len()];
+            while let Some(Name(name)) = map.next_key()? {
+                map.next_value::<IgnoredAny>()?;
+                if let Some(place) = self.0.iter().position(|wanted| *wanted == name) {
+                    counts[place] += 1;
+                }
+            }
+            Ok(counts.iter().all(|count| *count < 2))
+        }
+    }
+
+    let mut reader = serde_json::Deserializer::from_str(object.get());
+    reader.deserialize_map(Counted(names)).unwrap_or(false)
+}
+
 /// A name, without a copy where none is needed.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -277,7 +277,7 @@ fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
         true => apart.most,
         false => apart.most.max(0),
     };
-    let by_ours = Millis(unsettled.given_up_here.0.saturating_add(ahead));
+    let by_ours = Millis(ended_here(desk, unsettled).0.saturating_add(ahead));
     let given_up_at = unsettled.given_up_at.max(by_ours).max(unsettled.begun_at);
     given_up_at.plus(carried_out_within(desk))
 }
@@ -293,8 +293,15 @@ fn carried_out_within(desk: &Desk) -> Duration {
 /// passed the horizon, and ours must have measured as long.
 fn proof_in(desk: &Desk, unsettled: &Unsettled) -> Duration {
     let at_x = provable_from(desk, unsettled).since(readable_to(desk));
-    let here = passed_at(desk, unsettled.given_up_here).since(desk.now());
+    let here = passed_at(desk, ended_here(desk, unsettled)).since(desk.now());
     at_x.max(here)
+}
+
+/// When the request ended by our clock. Where X never tells the time, nothing bears ours out but that it has
+/// not been set since: then it counts from the last time that it may have been.
+fn ended_here(desk: &Desk, unsettled: &Unsettled) -> Millis {
+    let even_since = desk.clock.even_since().filter(|_| desk.x.clock().is_undated(desk.now()));
+    even_since.map_or(unsettled.given_up_here, |since| since.max(unsettled.given_up_here))
 }
 
 /// When, by our clock, all is known of what ended at `ended_here` by it.

@@ -33,6 +33,7 @@ pub async fn look_up(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
 
 async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let wanted = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
+    let taken_at = desk.x_now_at_least();
     let taken = desk.take_calls(Call::FriendshipsShow, wanted).await?;
     let allowed = match taken {
         Ok(allowed) => allowed as usize,
@@ -43,10 +44,10 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     put_off(desk, beyond, desk.now()).await?;
     let calls = Calls::as_budgeted();
     let answers = stream::iter(claimed).map(|leased| async {
-        if !calls.begin() {
+        let _slot = desk.slots.acquire().await;
+        if desk.stop.is_stopping() || !calls.begin() {
             return (leased, None);
         }
-        let _slot = desk.slots.acquire().await;
         let Some(person) = &leased.survey.user_id else { return (leased, None) };
         let asked = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now());
         let answer = desk.unless_stopping(asked).await;
@@ -69,6 +70,9 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
         desk.hear(Call::FriendshipsShow, answer.told, under_way).await?;
         can_be_asked.extend(judge(desk, leased, answer.result).await?);
     }
+    drop(answers);
+    let taken = u32::try_from(allowed).unwrap_or(u32::MAX);
+    desk.give_back_calls(Call::FriendshipsShow, taken, calls.begun(), taken_at).await?;
     Ok(can_be_asked)
 }
 

@@ -135,6 +135,18 @@ impl Store {
             .await
     }
 
+    /// Gives back calls that were taken at that instant, and not made.
+    pub async fn give_back_calls(
+        &self,
+        account: &str,
+        call: Call,
+        calls: u32,
+        taken_at: Millis,
+    ) -> Result<()> {
+        self.change_window(account, call, move |window| window.give_back_unmade(taken_at, calls))
+            .await
+    }
+
     /// Takes up to `wanted` calls of those that are spread evenly, so many a minute, over all daemons
     /// that spend of this budget: how many, which may be none, or when any may be made.
     pub async fn take_paced_calls(

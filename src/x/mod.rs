@@ -28,7 +28,7 @@ pub use wire::{CanDm, EventsPage, Hint, Person, Verified, hints};
 
 use crate::clock::{Apart, ClockOfX, Seen};
 use crate::domain::budget::Told;
-use crate::domain::feedback::Update;
+use crate::domain::feedback::{Object, Update};
 use crate::domain::id::{FeedbackId, UserId};
 use crate::domain::reading::Range;
 use crate::domain::time::Millis;
@@ -231,7 +231,9 @@ impl Client {
                 let result = match reply.status {
                     200..=299 => {
                         let read = reply.body.read(move |body| wire::created(body, now)).await;
-                        read.map_err(|why| {
+                        let whose = (survey.person(), survey.external_id.as_str());
+                        let ours = read.and_then(|update| of_prompt(update, whose));
+                        ours.map_err(|why| {
                             Error::NoAnswer(format!("X's answer to feedback/create {why}"))
                         })
                     }
@@ -355,10 +357,14 @@ impl Client {
             Ok(reply) => {
                 let told = told(&reply.headers);
                 let result = match reply.status {
-                    200..=299 => {
+                    200 => {
                         let read = reply.body.read(read).await;
                         read.map_err(|why| Error::NotNow(format!("X's answer to {path} {why}")))
                     }
+                    // Accepted, from a cache, in part: none of them is all that X knows (RFC 9110, 15.3).
+                    status @ 201..=299 => Err(Error::NotNow(format!(
+                        "X answers {path} with status {status}, not 200"
+                    ))),
                     _ => Err(self.refused(&reply, kind, now)),
                 };
                 Answer { result, told }
@@ -446,6 +452,17 @@ impl Client {
             return Error::Account(words);
         }
         Error::Clock(words)
+    }
+}
+
+/// What create has answered, unless it is about another prompt: one that was sent to another person, or bears
+/// another name.
+fn of_prompt(update: Update, (person, name): (&str, &str)) -> Result<Update, String> {
+    let Object { to_user_id, external_id, .. } = &update.object;
+    let is = |told: &Option<String>, ours: &str| told.as_ref().is_none_or(|told| told == ours);
+    match is(to_user_id, person) && is(external_id, name) {
+        true => Ok(update),
+        false => Err("is about another prompt".into()),
     }
 }
 

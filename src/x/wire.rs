@@ -74,10 +74,14 @@ pub fn shown(body: &[u8], id: &FeedbackId) -> Option<Update> {
 
 pub fn events(body: &[u8]) -> Option<EventsPage> {
     let body = x_json::text(body);
-    let names = ["events", "next_cursor", "errors"];
-    let [events, next, errors] = x_json::members(x_json::whole(&body)?, names)?;
-    if errors.is_some_and(|errors| !matches!(errors.get(), "null" | "[]" | "{}")) {
-        // X's way to say that a part is missing.
+    // X's ways to say that a part is missing.
+    let names = ["events", "next_cursor", "errors", "error"];
+    let whole = x_json::whole(&body)?;
+    let [events, next, errors, error] = x_json::members(whole, names)?;
+    let says_nothing = |part: &RawValue| matches!(part.get(), "null" | "[]" | "{}" | "\"\"");
+    let is_partial = [errors, error].into_iter().flatten().any(|part| !says_nothing(part));
+    // Of two lists, or two places of the next page, neither is known to be the one that is meant.
+    if is_partial || !x_json::are_named_once(whole, &names) {
         return None;
     }
     let mut page = EventsPage { next_cursor: cursor(next)?, ..EventsPage::default() };
@@ -500,6 +504,12 @@ mod tests {
             |errors: &str| events(format!(r#"{{"events":[],"errors":{errors}}}"#).as_bytes());
         assert!(page(r#"[{"code":131,"message":"Internal error"}]"#).is_none());
         assert!(page("[]").is_some() && page("null").is_some());
+        let page = |more: &str| {
+            events(format!(r#"{{"events":[],"next_cursor":"",{more}}}"#).as_bytes()).is_some()
+        };
+        assert!(!page(r#""error":"partial""#) && !page(r#""error":{"code":130}"#));
+        assert!(page(r#""error":null"#) && page(r#""odd":1,"odd":2"#));
+        assert!(!page(r#""events":[]"#) && !page(r#""next_cursor":"7""#));
     }
 
     #[test]

@@ -31,6 +31,8 @@ UNCLEAR = {
     "503": (503, b"<html>over capacity</html>"),
     "503 in X's words": (503, b'{"errors":[{"code":130,"message":"Over capacity"}]}'),
     "code 187": (403, b'{"errors":[{"code":187,"message":"Status is a duplicate."}]}'),
+    "another person's": (200, b'{"id":"1590000000000000001","type":"csat","to_user_id":"1"}'),
+    "another prompt's": (200, b'{"id":"1590000000000000002","type":"csat","external_id":"not ours"}'),
     "code 151": (403, b'{"errors":[{"code":151,"message":"Whoops! You already said that."}]}'),
 }
 # And those that are no answers.
@@ -75,6 +77,7 @@ class HostileWorld(World):
     plans: dict = field(default_factory=dict)  # person -> the faults of the POSTs to come
     unlisted: set = field(default_factory=set)  # accounts' user ids for which X has no list of messages
     late_by: float = 1.5  # seconds
+    undated: bool = False  # whether its answers tell no time
     misdated: tuple = ("", 0, 0)  # how many answers of which path bear a date so many seconds ahead
 
     def __post_init__(self):
@@ -171,6 +174,10 @@ class HostileHandler(Handler):
     def date_time_string(self, timestamp=None):
         ahead = self.server.world.date_ahead(self.path)
         return super().date_time_string((timestamp or self.server.world.now_ms() / 1000) + ahead)
+
+    def send_header(self, keyword, value):
+        if keyword != "Date" or not self.server.world.undated:
+            super().send_header(keyword, value)
 
     def do_POST(self):
         world = self.server.world

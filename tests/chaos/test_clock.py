@@ -6,6 +6,7 @@ X's clock is the true one.
 
 import time
 
+import pytest
 
 import lengths
 from business import ACCOUNTS, Case, at_work, people
@@ -22,7 +23,7 @@ QUIET_SECONDS = 4
 class Story:
     """surveyd at work on a clock of its own."""
 
-    def __init__(self, folder, x, chance):
+    def __init__(self, folder, x, chance, **settings):
         folder.mkdir(parents=True)
         self.world = x.world
         self.clock = FakeClock(folder)
@@ -34,6 +35,7 @@ class Story:
             settle_after="1s",
             delays={"torn": "1h"},
             limits={"limited": "daily_limit_per_user = 1", "refused": "daily_limit = 3\ndaily_limit_per_user = 1000"},
+            **settings,
         )
 
     def report(self, account="acme", person=None):
@@ -142,3 +144,37 @@ def test_a_clock_that_jumps_breaks_no_limit_sends_nothing_early_and_stalls_nothi
 
     results = lengths.in_parallel(run, range(total))
     lengths.count(f"clock: {len(results)} runs with jumps by {', '.join(names[: len(results)])}")
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["at work", "killed meanwhile"])
+def test_where_x_never_tells_the_time_a_clock_that_was_behind_proves_nothing(is_killed, tmp_path):
+    chance = lengths.chance("undated", is_killed)
+    world = HostileWorld(list(ACCOUNTS.values()), events_horizon_ms=5_000, undated=True)
+    # Nothing but the events tells of what was carried out.
+    world.unlisted = {account.user_id for account in ACCOUNTS.values()}
+    with HostileX(world) as x:
+        story = Story(tmp_path / "story", x, chance, events_horizon='events_horizon = "5s"')
+        surveyd = story.surveyd
+        # X takes requests that are signed by a clock up to five minutes from its own.
+        story.clock.set(-200)
+        try:
+            surveyd.launch(environment=story.clock.environment)
+            wait_until("surveyd is ready", surveyd.ready)
+            lost = [next(story.people) for _ in range(4)]
+            for person in lost:
+                world.plans[person] = [Fault("cut", "before")]
+            names = [story.report("acme", person).conversation for person in lost]
+            is_all = lambda state: {states(surveyd)[name]["state"] for name in names} == {state}
+            wait_until("requests without an answer", lambda: is_all("uncertain"))
+            if is_killed:
+                surveyd.kill()
+            story.clock.set(0)
+            if is_killed:
+                surveyd.launch(environment=story.clock.environment)
+                wait_until("surveyd is ready", surveyd.ready)
+            wait_until("what became of them", lambda: is_all("sent"))
+            assert surveyd.stop() == 0
+        finally:
+            surveyd.kill()
+    assert world.prompted_twice() == {}
+    assert all(len(world.attempts_to(person)) == 1 for person in lost)

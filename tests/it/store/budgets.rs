@@ -147,3 +147,25 @@ async fn a_pause_lasts_until_it_is_ended_and_is_remembered() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn calls_that_were_not_made_are_given_back() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.take_calls(Call::Show, 100, NOW).await, Ok(100));
+        bench.store.give_back_calls(ACCOUNT, Call::Show, 60, NOW).await.unwrap();
+        assert_eq!(bench.left(Call::Show, NOW).await, 140);
+        // What X has told counts every one that was taken as under way.
+        let told = Told { limit: None, remaining: 50, reset_at: NOW.plus(WINDOW) };
+        assert_eq!(bench.take_calls(Call::Show, 30, NOW).await, Ok(30));
+        bench.store.hear_limit(ACCOUNT, Call::Show, told, 20, NOW).await.unwrap();
+        assert_eq!(bench.left(Call::Show, NOW).await, 30);
+        bench.store.give_back_calls(ACCOUNT, Call::Show, 20, NOW).await.unwrap();
+        assert_eq!(bench.left(Call::Show, NOW).await, 50);
+        // Of a limit that is spent nothing is given back.
+        let told = Told { remaining: 5, ..told };
+        bench.store.hear_limit(ACCOUNT, Call::Show, told, 20, NOW).await.unwrap();
+        bench.store.give_back_calls(ACCOUNT, Call::Show, 20, NOW).await.unwrap();
+        assert_eq!(bench.left(Call::Show, NOW).await, 0);
+    })
+    .await;
+}
