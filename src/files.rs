@@ -1,5 +1,6 @@
-//! What surveyd makes on the disk: for its owner alone, and owned as the folder is that it lies in. A
-//! command that root runs must leave nothing that the service cannot open.
+//! What surveyd makes on the disk: owned as the folder is that it lies in, and for its owner alone. A
+//! command that root runs must leave nothing that the service cannot open. Where the folder is open to its group,
+//! and to nobody else, so is what lies in it: the group's members may run commands then.
 //!
 //! Also tells, where something cannot be opened, whose it is, who we are and what to type. It asks
 //! `/proc` and `/etc/passwd` for that, and reads nothing else.
@@ -11,45 +12,54 @@ use std::path::{Path, PathBuf};
 
 /// Reading and writing for the owner alone.
 const PRIVATE: u32 = 0o600;
-/// Every right of those who are not the owner.
-const NOT_OWNERS: u32 = 0o077;
+/// The same for the group.
+const GROUP: u32 = 0o060;
+/// A folder of a group's: closed to others, and what anybody makes in it belongs to the group (setgid).
+const GROUPS_FOLDER: u32 = 0o2070;
+/// The bits of a folder that say so.
+const GROUPS_BITS: u32 = 0o2077;
 /// On a folder: whoever may write to it may make files, and delete only their own (`/tmp`).
 const STICKY: u32 = 0o1000;
 
-/// Makes a file, to read and to write, for the owner of its folder alone. One that is there already
-/// is an error.
+/// Makes a file, to read and to write, for whom its folder is open to. One that is there already is an
+/// error.
 pub fn make(path: &Path) -> io::Result<File> {
     let file =
         OpenOptions::new().read(true).write(true).create_new(true).mode(PRIVATE).open(path)?;
-    if let Err(error) = give_to_owner_of_folder(path) {
+    if let Err(error) = give_to_owner_of_folder(path).and_then(|()| fit_to_folder(path)) {
         let _ = fs::remove_file(path);
         return Err(error);
     }
     Ok(file)
 }
 
-/// Opens a file to read and to write, and makes it where there is none. One that others may open is
-/// closed to them.
+/// Opens a file to read and to write, and makes it where there is none.
 pub fn open_or_make(path: &Path) -> io::Result<File> {
     match make(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let file = OpenOptions::new().read(true).write(true).open(path)?;
             // Where we are not its owner, the owner has to do it.
-            let _ = close_to_others(path);
+            let _ = fit_to_folder(path);
             Ok(file)
         }
         made => made,
     }
 }
 
-/// Takes all rights from those who are not the owner. Whether there were any.
-pub fn close_to_others(path: &Path) -> io::Result<bool> {
-    let mode = fs::symlink_metadata(path)?.permissions().mode();
-    if mode & NOT_OWNERS == 0 {
-        return Ok(false);
+/// Closes a file to all whom its folder is not open to, and opens it to the group that the folder is open to.
+pub fn fit_to_folder(path: &Path) -> io::Result<()> {
+    let mode = fs::symlink_metadata(path)?.permissions().mode() & 0o7777;
+    let wanted = mode & 0o7700 | rights_in(&folder_of(path))? & GROUP;
+    if mode == wanted {
+        return Ok(());
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777 & !NOT_OWNERS))?;
-    Ok(true)
+    fs::set_permissions(path, fs::Permissions::from_mode(wanted))
+}
+
+/// The rights to what lies in a folder.
+pub fn rights_in(folder: &Path) -> io::Result<u32> {
+    let mode = fs::metadata(folder)?.mode();
+    Ok(if mode & GROUPS_BITS == GROUPS_FOLDER { PRIVATE | GROUP } else { PRIVATE })
 }
 
 /// Makes a folder and those above it that are missing; each belongs to the owner of the one above.
@@ -163,6 +173,23 @@ impl Us {
     }
 }
 
+pub fn are_we_root() -> bool {
+    Us::ask().is_some_and(|us| us.user == 0)
+}
+
+/// The ids of a user of this machine and of the group of the same name, else of the user's own.
+pub fn user_and_group(name: &str) -> Option<(u32, u32)> {
+    let entry = |file: &str| -> Option<Vec<String>> {
+        let known = fs::read_to_string(file).ok()?;
+        let mut entries = known.lines().map(|line| line.split(':').map(str::to_owned));
+        entries.find_map(|mut fields| (fields.next()? == name).then(|| fields.collect()))
+    };
+    // name:password:uid:gid (passwd(5)), name:password:gid (group(5)).
+    let user = entry("/etc/passwd")?;
+    let group = entry("/etc/group").and_then(|group| group.get(1)?.parse().ok());
+    Some((user.get(1)?.parse().ok()?, group.or_else(|| user.get(2)?.parse().ok())?))
+}
+
 /// A user in a sentence.
 fn user(id: u32) -> String {
     name(id).unwrap_or_else(|| format!("user {id}"))
@@ -225,7 +252,26 @@ mod tests {
         fs::set_permissions(&old, fs::Permissions::from_mode(0o664)).unwrap();
         open_or_make(&old).unwrap();
         assert_eq!((mode(&old), fs::read_to_string(&old).unwrap().as_str()), (0o600, "kept"));
-        assert!(!close_to_others(&old).unwrap());
+    }
+
+    #[test]
+    fn in_a_folder_of_a_groups_all_is_the_groups_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, old) = (folder.path().join("new"), folder.path().join("old"));
+        for (of_folder, of_files) in
+            [(0o2770, 0o660), (0o770, 0o600), (0o2775, 0o600), (0o2750, 0o600), (0o1777, 0o600)]
+        {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(of_folder)).unwrap();
+            for (path, before) in [(&new, None), (&old, Some(0o644)), (&old, Some(0o600))] {
+                let _ = fs::remove_file(path);
+                if let Some(mode) = before {
+                    fs::write(path, "kept").unwrap();
+                    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+                }
+                open_or_make(path).unwrap();
+                assert_eq!(mode(path), of_files, "{of_folder:o}, {before:?}");
+            }
+        }
     }
 
     #[test]

@@ -25,15 +25,16 @@ pub struct Check {
     json: bool,
 }
 
+/// What X says of an account's keys.
 #[derive(Serialize)]
-struct Answer {
+pub(super) struct Answer {
     account: String,
-    works: bool,
-    told: String,
+    pub works: bool,
+    pub told: String,
 }
 
 pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow::Result<ExitCode> {
-    let config = config::load(file, environment);
+    let (config, unread) = load(file, environment, check.online);
     let folder = state_folder(environment, Some(file))?;
     let config = config.and_then(|config| spools::check(&config, file, &folder).map(|()| config));
     let config = match config {
@@ -49,6 +50,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         }
     };
     let mut warnings = config::warnings(&config);
+    warnings.extend(unread);
     warnings.extend(of_database(&Location::parse(&config.store.url, &folder)?).await);
     if config.store.redacted_url() != config.store.url && config::is_open_to_others(file) {
         warnings.push(Warning {
@@ -80,6 +82,26 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     ended(out!("{text}").map_err(anyhow::Error::from), code)
 }
 
+/// The configuration; without its secrets where nothing is wrong but that this user may not read them, and nobody is to
+/// be asked with them.
+fn load(
+    file: &Path,
+    environment: &Environment,
+    needs_secrets: bool,
+) -> (Result<Config, config::Faults>, Option<Warning>) {
+    let whole = config::load(file, environment);
+    let is_denied = |faults: &config::Faults| faults.0.iter().all(config::Fault::is_denied_secret);
+    if needs_secrets || !whole.as_ref().is_err_and(is_denied) {
+        return (whole, None);
+    }
+    let left_out = Warning {
+        key: "secrets".into(),
+        problem: "were not checked: this user may not read them".into(),
+        remedy: format!("sudo surveyd check --config {} checks them, too", file.display()),
+    };
+    (config::load_without_secrets(file, environment), Some(left_out))
+}
+
 /// What has been found decides on the exit code, also where nobody reads it to the end.
 fn ended(printed: anyhow::Result<()>, code: ExitCode) -> anyhow::Result<ExitCode> {
     match printed {
@@ -108,7 +130,7 @@ async fn of_database(location: &Location) -> Vec<Warning> {
 }
 
 /// Asks X about each account's keys.
-async fn ask(config: &Config) -> anyhow::Result<Vec<Answer>> {
+pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<Answer>> {
     let settings = x::Settings {
         base_url: config.x.base_url.clone(),
         request_timeout: config.x.request_timeout,

@@ -5,6 +5,7 @@ mod check;
 mod decisions;
 mod enqueue;
 mod explain;
+mod init;
 mod optout;
 mod questions;
 mod rebuild;
@@ -55,6 +56,8 @@ struct Arguments {
 enum Command {
     /// Run the daemon
     Run,
+    /// Make a configuration, its secrets and folders by a few questions
+    Init(Box<init::Init>),
     /// Read the configuration and print every fault in it
     Check(check::Check),
     /// Show the whole job on a simulated X, in under 20 seconds
@@ -96,7 +99,8 @@ impl Command {
         match self {
             Self::Sources(sources) => !matches!(sources, sources::Sources::Rejected(_)),
             Self::Run | Self::Check(_) | Self::Rebuild(_) => true,
-            Self::Demo(_)
+            Self::Init(_)
+            | Self::Demo(_)
             | Self::Sandbox(_)
             | Self::Questions(_)
             | Self::Enqueue(_)
@@ -265,6 +269,7 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
         }
         Command::Questions(wanted) => return questions::run(&wanted).map(|()| ExitCode::SUCCESS),
         Command::Check(check) => return check::run(check, &file, &environment).await,
+        Command::Init(init) => return init::run(*init, &environment).await,
         _ => {}
     }
     let config = match arguments.command.needs_secrets() {
@@ -309,7 +314,11 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
             store.close().await;
             note!("the database's schema is up to date");
         }
-        Command::Demo(_) | Command::Sandbox(_) | Command::Questions(_) | Command::Check(_) => {
+        Command::Demo(_)
+        | Command::Sandbox(_)
+        | Command::Questions(_)
+        | Command::Check(_)
+        | Command::Init(_) => {
             unreachable!("they are run above, without a configuration")
         }
     }

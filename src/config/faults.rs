@@ -6,6 +6,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
+/// The way out where a secret is there, and its file closed to us.
+pub(super) const MAY_NOT_READ: &str =
+    "run this by sudo: the secrets are root's, and the service has them from systemd";
+
 /// One thing to mend. Never holds the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
@@ -22,6 +26,11 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// Whether all that is wrong is that whoever runs this may not read a secret.
+    pub fn is_denied_secret(&self) -> bool {
+        self.remedy == MAY_NOT_READ
+    }
+
     /// What is wrong with the value of a key, where only its use has shown it.
     pub fn of_key(file: &Path, key: String, value: &str, problem: String, remedy: &str) -> Self {
         let (file, value) = (file.display().to_string(), Some(format!("{value:?}")));

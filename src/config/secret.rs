@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ::config::ValueKind;
 
+use super::faults::MAY_NOT_READ;
 use super::given::{Given, Values, Wrong};
 use super::walk::{Place, Table, Walk};
 
@@ -214,9 +215,7 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
     let wrong = |problem: String, remedy: String| Err(Wrong::new(problem, remedy));
     let unread = |error: std::io::Error| {
         let remedy = match error.kind() {
-            ErrorKind::PermissionDenied => {
-                "run this as root, or as a user who may read it: the one that surveyd runs as, or one of its group"
-            }
+            ErrorKind::PermissionDenied => MAY_NOT_READ,
             _ => "put the file there, for surveyd alone to read",
         };
         wrong(format!("{shown} cannot be read: {error}"), remedy.into())

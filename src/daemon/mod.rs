@@ -28,7 +28,7 @@ use crate::web::{Web, waiting};
 use crate::x;
 use generation::Generation;
 use place::Place;
-pub use place::{is_usual_state_folder, state_folder, wake_running};
+pub use place::{SERVICE_STATE, is_usual_state_folder, state_folder, wake_running};
 pub use signals::{Incoming as Signals, Signal, listen as signals};
 
 /// How long requests may take to be answered once nothing can be stored any more.

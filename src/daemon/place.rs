@@ -10,7 +10,7 @@
 //!   Deleting it lets nobody in.
 
 use std::fs::{self, File, TryLockError};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ use crate::store::Location;
 
 /// Where the service's configuration lies, and where its state is then.
 const SERVICE_CONFIG: &str = "/etc/surveyd";
-const SERVICE_STATE: &str = "/var/lib/surveyd";
+pub const SERVICE_STATE: &str = "/var/lib/surveyd";
 
 /// Where relative paths of the store start: what the service manager says, else the service's folder
 /// where the configuration is the service's, else the working folder.
@@ -89,9 +89,9 @@ impl Place {
         for ending in [".sends", "-wal", "-shm"] {
             let path = beside(file, ending);
             if path.exists()
-                && let Err(error) = files::close_to_others(&path)
+                && let Err(error) = files::fit_to_folder(&path)
             {
-                warn!("{} is open to others, and that cannot be ended: {error}", path.display());
+                warn!("the rights to {} cannot be set: {error}", path.display());
             }
         }
         Ok(Self { folder, database: Some(database), wakeup: bind(&beside(file, ".wake")) })
@@ -174,8 +174,8 @@ fn bind(path: &Path) -> Option<(Arc<UnixDatagram>, PathBuf)> {
     let unready = beside(path, ".new");
     let _ = fs::remove_file(&unready);
     let bound = UnixDatagram::bind(&unready).and_then(|socket| {
-        fs::set_permissions(&unready, fs::Permissions::from_mode(0o600))?;
         files::give_to_owner_of_folder(&unready)?;
+        files::fit_to_folder(&unready)?;
         fs::rename(&unready, path)?;
         Ok(socket)
     });

@@ -288,8 +288,8 @@ impl Location {
         Ok(options.disable_statement_logging())
     }
 
-    /// Makes SQLite's file where there is none, before anything is opened: for the owner of its folder
-    /// alone, since it holds what people said. SQLite gives its other files the same owner and mode.
+    /// Makes SQLite's file where there is none, before anything is opened: for those whom its
+    /// folder is open to, since it holds what people said. SQLite gives its other files the same owner and mode.
     pub fn make_file(&self) -> Result<()> {
         let Some(file) = self.file() else { return Ok(()) };
         if file.is_symlink() {
@@ -310,7 +310,7 @@ impl Location {
             }
             // One that was put there by hand is closed to others, too, where it is ours.
             Ok(_) | Err(_) => {
-                let _ = files::close_to_others(file);
+                let _ = files::fit_to_folder(file);
                 Ok(())
             }
         }

@@ -5,6 +5,7 @@ life of the service. The result goes to the folder named on the command line, on
 """
 
 import base64
+import grp
 import hashlib
 import hmac
 import json
@@ -61,7 +62,7 @@ def a_faulty_configuration_ends_the_start_with_78_and_is_not_tried_again():
 
 
 def what_root_makes_before_the_first_start_is_the_services():
-    command("install", "--directory", "--owner=surveyd", "--group=surveyd", "--mode=700", str(STATE))
+    command("install", "--directory", "--owner=surveyd", "--group=surveyd", "--mode=2770", str(STATE))
     migrated = as_root("migrate")
     assert migrated.returncode == 0, migrated.stderr
     for name in STATE.iterdir():
@@ -96,9 +97,32 @@ def it_runs_as_its_own_user_without_any_capability():
 
 def its_state_lies_in_a_folder_that_nobody_else_can_open():
     folder = STATE.stat()
-    assert stat.S_IMODE(folder.st_mode) == 0o700, oct(folder.st_mode)
+    assert stat.S_IMODE(folder.st_mode) == 0o2770, oct(folder.st_mode)
     assert folder.st_uid == user_id(), folder.st_uid
     assert (STATE / "surveyd.db").is_file(), list(STATE.iterdir())
+    told = run_as(["--reuid=nobody", "--clear-groups"], "status")
+    assert told.returncode == 1 and "sudo -u surveyd surveyd" in told.stderr, told.stderr
+
+
+def commands_work_for_root_for_the_services_user_and_for_a_member_of_its_group():
+    close = ("--account", "acme", "--user-id", "343434343434")
+    group = str(grp.getgrnam("surveyd").gr_gid)
+    for number, who in enumerate((
+        [], ["--reuid=surveyd", "--regid=surveyd", "--clear-groups"], ["--reuid=nobody", f"--groups={group}"],
+    )):  # fmt: skip
+        for arguments in (
+            ("check",), ("status",), ("surveys", "list"), ("sources", "list"), ("optout", "list"),
+            ("report", "--from", "2026-01-01", "--to", "2026-12-31"),
+            ("enqueue", "--conversation", f"by-{number}", *close), ("explain", f"by-{number}"),
+            ("export", "--format", "csv"), ("sources", "rejected"), ("simulate",),
+        ):  # fmt: skip
+            ended = run_as(who, *arguments)
+            assert ended.returncode == 0, (who, arguments, ended.stdout, ended.stderr)
+    assert "secrets: were not checked" in run_as(["--reuid=surveyd", "--regid=surveyd", "--clear-groups"], "check").stderr
+    # Nothing that they made is closed to the service.
+    for file in STATE.iterdir():
+        assert file.stat().st_gid == int(group) or file.stat().st_uid == user_id(), file
+    assert get("/readyz") == 200
 
 
 def it_answers_on_its_health_addresses():
@@ -188,6 +212,7 @@ CHECKS = [
     it_is_active_once_it_says_that_it_is_ready,
     it_runs_as_its_own_user_without_any_capability,
     its_state_lies_in_a_folder_that_nobody_else_can_open,
+    commands_work_for_root_for_the_services_user_and_for_a_member_of_its_group,
     it_answers_on_its_health_addresses,
     a_command_of_roots_finds_the_services_database_wherever_it_is_run,
     a_close_signed_with_the_secret_from_the_credentials_is_taken,
@@ -211,8 +236,13 @@ def command(*arguments):
 
 def as_root(*arguments):
     """A command in a folder of nobody's, with no word on where the state is."""
-    environment = {"PATH": os.environ["PATH"], "CREDENTIALS_DIRECTORY": str(CREDENTIALS)}
-    command = ["/usr/bin/surveyd", *arguments]
+    return run_as([], *arguments)
+
+
+def run_as(who, *arguments):
+    """The same as somebody else, as setpriv(1) names them."""
+    command = ["setpriv", *who, "--", "/usr/bin/surveyd", *arguments] if who else ["/usr/bin/surveyd", *arguments]
+    environment = {"PATH": os.environ["PATH"]}
     return subprocess.run(command, capture_output=True, text=True, timeout=60, cwd="/", env=environment)
 
 

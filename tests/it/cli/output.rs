@@ -65,6 +65,7 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "export --format csv",
         "export --format jsonl",
         "enqueue --account acme --conversation c-4 --user-id 7",
+        "init --dir made --sandbox http://127.0.0.1:9 --offline --yes",
         "questions",
         "questions nps --json",
         "sources rejected",

@@ -1,0 +1,110 @@
+//! `surveyd init`: from nothing to a configuration that works: asks what it must know, makes the files, tries
+//! the keys with X and says what to do next. It changes nothing that is there already.
+
+mod answers;
+mod files;
+mod kinds;
+mod questions;
+mod text;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+
+use super::{DEFAULT_CONFIG, check};
+use crate::config::{self, Environment};
+use crate::output::{note, outln};
+use answers::Answers;
+use files::Place;
+use kinds::Secret;
+
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  surveyd init                                  # as root: asks, and sets up the service
+  surveyd init --dir try --sandbox --yes        # a try beside a running `surveyd sandbox`
+  surveyd init --yes --consumer-key K --consumer-secret-file k.txt --access-token T \\
+        --access-token-secret-file t.txt --privacy-url https://acme.example/privacy --desk zendesk
+
+Secrets are read from files or asked for, never taken from the command line, which others can see.")]
+pub struct Init {
+    /// Where the configuration goes [default: /etc/surveyd, and with it the service's folders and drop-in]
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Ask nothing: what no option says is the default
+    #[arg(long)]
+    yes: bool,
+    /// Send to a running `surveyd sandbox` instead of X, with the keys that it accepts
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "http://127.0.0.1:8472")]
+    sandbox: Option<String>,
+    /// Do not try the keys with X
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    given: answers::Given,
+}
+
+pub async fn run(init: Init, environment: &Environment) -> anyhow::Result<ExitCode> {
+    let usual = Path::new(DEFAULT_CONFIG).parent().expect("it lies in a folder");
+    let place = Place::new(init.dir.as_deref().unwrap_or(usual), usual)?;
+    place.refuse_what_is_there()?;
+    let is_sandbox = init.sandbox.is_some();
+    let answers = Answers::gather(init.given, init.sandbox, init.yes)?;
+    let mut made = files::Made::default();
+    made.folders(&place)?;
+    made.secrets(&place, &answers)?;
+    let waits = answers.waiting_secret();
+    let file = made.configuration(&place, &text::configuration(&answers), |draft| {
+        match waits {
+            None => config::load(draft, environment),
+            Some(_) => config::load_without_secrets(draft, environment),
+        }
+        .map(drop)
+    })?;
+    made.drop_in(&place, &answers)?;
+    for line in made.keep() {
+        outln!("made  {line}")?;
+    }
+    let mut works = true;
+    if !init.offline && waits.is_none() {
+        outln!()?;
+        let config = config::load(&file, environment)?;
+        for answer in check::ask(&config).await? {
+            works &= answer.works;
+            outln!("X     {}", answer.told)?;
+        }
+        if !works {
+            let keys = place.credentials().display().to_string();
+            note!(
+                "the keys do not work yet. Correct user_id, consumer_key and access_token in {}, or the \
+                 secrets in {keys}; then: surveyd -c {} check --online",
+                file.display(),
+                file.display()
+            );
+        }
+    }
+    outln!("{}", text::to_do_next(&place, &answers, is_sandbox))?;
+    Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a source's secret needs, before it is known.
+fn secret_name(source: &str) -> String {
+    format!("{source}-secret")
+}
+
+/// A refusal that names a thing, its cause and the way out.
+fn refuse<T>(words: String) -> anyhow::Result<T> {
+    bail!(words)
+}
+
+impl Answers {
+    /// What the help desk will tell only once surveyd's address has been entered there.
+    fn waiting_secret(&self) -> Option<&'static str> {
+        match (self.kind.secret(), &self.desk_secret) {
+            (Secret::Told(what), None) => Some(what),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The files that `init` makes, each with its owner and its mode. Nothing is overwritten, and whatever fails
+//! leaves nothing behind.
+
+use std::fs::{self, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::answers::Answers;
+use super::{refuse, secret_name};
+use crate::config::Faults;
+use crate::daemon::SERVICE_STATE;
+use crate::files;
+
+const USER: &str = "surveyd";
+const DROP_IN: &str = "/etc/systemd/system/surveyd.service.d/credentials.conf";
+
+/// As the unit says: open to the service's group, whose members may run commands.
+const SERVICE_STATE_MODE: u32 = 0o2770;
+
+/// Where the files go.
+pub struct Place {
+    folder: PathBuf,
+    /// The service's own folder: its state and its drop-in belong to it, and to this user and group.
+    service: Option<(u32, u32)>,
+}
+
+impl Place {
+    /// `usual`: the service's.
+    pub fn new(folder: &Path, usual: &Path) -> anyhow::Result<Self> {
+        let folder = std::path::absolute(folder)?;
+        if folder != usual {
+            return Ok(Self { folder, service: None });
+        }
+        if !files::are_we_root() {
+            return refuse(format!(
+                "{} belongs to root: sudo surveyd init, or, for a try of your own, surveyd init --dir FOLDER",
+                folder.display()
+            ));
+        }
+        match files::user_and_group(USER) {
+            Some(service) => Ok(Self { folder, service: Some(service) }),
+            None => refuse(format!(
+                "the user {USER} does not exist, as whom the service runs: install systemd/surveyd.sysusers as \
+                 /usr/lib/sysusers.d/surveyd.conf, and run systemd-sysusers"
+            )),
+        }
+    }
+
+    pub fn configuration(&self) -> PathBuf {
+        self.folder.join("surveyd.toml")
+    }
+
+    pub fn credentials(&self) -> PathBuf {
+        self.folder.join("credentials")
+    }
+
+    /// Before anything is asked.
+    pub fn refuse_what_is_there(&self) -> anyhow::Result<()> {
+        let drop_in = self.service.map(|_| PathBuf::from(DROP_IN));
+        for path in [Some(self.configuration()), drop_in].into_iter().flatten() {
+            if fs::symlink_metadata(&path).is_ok() {
+                return refuse(format!(
+                    "{} is there already, and surveyd init overwrites nothing: change it by hand (surveyd check \
+                     finds every fault), or name another folder by --dir",
+                    path.display()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// How to start what was made.
+    pub fn start(&self) -> String {
+        match self.service {
+            Some(_) => "systemctl daemon-reload && systemctl enable --now surveyd".into(),
+            None => format!("cd {} && {} run", self.folder.display(), self.command()),
+        }
+    }
+
+    /// How surveyd is called from now on.
+    pub fn command(&self) -> String {
+        match self.service {
+            Some(_) => "surveyd".into(),
+            None => "surveyd -c surveyd.toml".into(),
+        }
+    }
+
+    /// Has systemd hand one more secret to the service.
+    pub fn line_of_drop_in(&self, name: &str) -> Option<String> {
+        self.service.map(|_| format!("echo '{}' >> {DROP_IN}", self.credential(name)))
+    }
+
+    fn credential(&self, name: &str) -> String {
+        format!("LoadCredential={name}:{}", self.credentials().join(name).display())
+    }
+}
+
+/// What has been made so far. Dropped, it takes all of it away again.
+#[derive(Default)]
+pub struct Made {
+    paths: Vec<PathBuf>,
+    lines: Vec<String>,
+}
+
+impl Made {
+    pub fn folders(&mut self, place: &Place) -> anyhow::Result<()> {
+        self.folder(&place.folder, 0o755, None)?;
+        self.folder(&place.credentials(), 0o700, None)?;
+        if let Some(service) = place.service {
+            self.folder(Path::new(SERVICE_STATE), SERVICE_STATE_MODE, Some(service))?;
+        }
+        Ok(())
+    }
+
+    pub fn secrets(&mut self, place: &Place, answers: &Answers) -> anyhow::Result<()> {
+        for (name, secret) in secrets(answers) {
+            if let Some(secret) = secret {
+                self.file(&place.credentials().join(name), &format!("{secret}\n"), 0o600, None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the configuration beside its place, has it checked, and puts it there.
+    pub fn configuration(
+        &mut self,
+        place: &Place,
+        text: &str,
+        check: impl FnOnce(&Path) -> Result<(), Faults>,
+    ) -> anyhow::Result<PathBuf> {
+        let (file, draft) = (place.configuration(), place.folder.join("surveyd.toml.new"));
+        let group = place.service.map(|(_, group)| (0, group));
+        self.file(&draft, text, if group.is_some() { 0o640 } else { 0o600 }, group)?;
+        check(&draft).map_err(|faults| named_after(faults, &file))?;
+        fs::hard_link(&draft, &file).with_context(|| cannot_make(&file))?;
+        fs::remove_file(&draft)?;
+        self.paths.push(file.clone());
+        if let Some(line) = self.lines.last_mut() {
+            *line = line.replace("surveyd.toml.new", "surveyd.toml");
+        }
+        Ok(file)
+    }
+
+    /// Has systemd hand the secrets to the service.
+    pub fn drop_in(&mut self, place: &Place, answers: &Answers) -> anyhow::Result<()> {
+        if place.service.is_none() {
+            return Ok(());
+        }
+        let file = Path::new(DROP_IN);
+        let mut text = "# Made by `surveyd init`: one line a secret.\n[Service]\n".to_owned();
+        for (name, _) in secrets(answers).into_iter().filter(|(_, secret)| secret.is_some()) {
+            text +=
+                &format!("LoadCredential={name}:{}\n", place.credentials().join(&name).display());
+        }
+        self.folder(file.parent().expect("it lies in a folder"), 0o755, None)?;
+        self.file(file, &text, 0o644, None)
+    }
+
+    /// All of it stays. What it was, a line each.
+    pub fn keep(mut self) -> Vec<String> {
+        self.paths.clear();
+        std::mem::take(&mut self.lines)
+    }
+
+    fn folder(&mut self, path: &Path, mode: u32, owner: Option<(u32, u32)>) -> anyhow::Result<()> {
+        if path.is_dir() {
+            return Ok(());
+        }
+        if let Some(above) = path.parent().filter(|above| !above.is_dir()) {
+            files::make_folders(above).with_context(|| cannot_make(above))?;
+        }
+        files::make_folders(path).with_context(|| cannot_make(path))?;
+        self.paths.push(path.to_owned());
+        self.finish(path, mode, owner)
+    }
+
+    fn file(
+        &mut self,
+        path: &Path,
+        text: &str,
+        mode: u32,
+        owner: Option<(u32, u32)>,
+    ) -> anyhow::Result<()> {
+        let mut file = files::make(path).with_context(|| cannot_make(path))?;
+        self.paths.push(path.to_owned());
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all())?;
+        self.finish(path, mode, owner)
+    }
+
+    fn finish(&mut self, path: &Path, mode: u32, owner: Option<(u32, u32)>) -> anyhow::Result<()> {
+        if let Some((user, group)) = owner {
+            chown(path, Some(user), Some(group))?;
+        }
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
+        self.lines.push(format!("{} (mode {mode:04o})", path.display()));
+        Ok(())
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        for path in self.paths.iter().rev() {
+            let _ = if path.is_dir() { fs::remove_dir(path) } else { fs::remove_file(path) };
+        }
+    }
+}
+
+/// Faults of a draft, as those of the file that it would have become.
+fn named_after(mut faults: Faults, file: &Path) -> Faults {
+    for fault in &mut faults.0 {
+        fault.file = file.display().to_string();
+    }
+    faults
+}
+
+fn cannot_make(path: &Path) -> String {
+    match fs::symlink_metadata(path) {
+        Ok(_) => {
+            format!("{} is there already, and surveyd init overwrites nothing", path.display())
+        }
+        Err(_) => format!("{} cannot be made", path.display()),
+    }
+}
+
+/// Names of secrets, and what is known of them.
+fn secrets(answers: &Answers) -> [(String, Option<&str>); 3] {
+    let Answers { account, source, .. } = answers;
+    [
+        (format!("{account}-consumer-secret"), Some(&answers.consumer_secret)),
+        (format!("{account}-access-token-secret"), Some(&answers.access_token_secret)),
+        (secret_name(source), answers.desk_secret.as_ref()),
+    ]
+    .map(|(name, secret)| (name, secret.map(String::as_str)))
+}

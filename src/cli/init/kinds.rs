@@ -1,0 +1,81 @@
+//! What each kind of source needs before it can be used, in the desk's own words.
+
+use crate::domain::survey_type::SurveyType;
+
+/// A kind of source that can be set up by a few answers; `mapped` cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    pub name: &'static str,
+    /// Where the address is entered.
+    pub place: &'static str,
+    secret: Secret,
+}
+
+/// Who makes the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// We do, with this before the random part.
+    Made(&'static str),
+    /// The desk does, and calls it so.
+    Told(&'static str),
+    None,
+}
+
+impl Kind {
+    pub const ALL: [Self; 11] = [
+        Self::of("standard", "as a Standard Webhooks message", Secret::Made("whsec_")),
+        Self::of(
+            "chatwoot",
+            "Settings > Integrations > Webhooks",
+            Secret::Told("the webhook's secret"),
+        ),
+        Self::of(
+            "zendesk",
+            "Admin Center > Apps and integrations > Webhooks",
+            Secret::Told("the signing secret"),
+        ),
+        Self::of(
+            "intercom",
+            "Developer Hub > your app > Webhooks",
+            Secret::Told("the client secret"),
+        ),
+        Self::of(
+            "freshchat",
+            "Admin > Configure > Conversation Webhooks",
+            Secret::Told("the public key"),
+        ),
+        Self::of("freshdesk", "Admin > Automations > Ticket updates", Secret::Made("surveyd:")),
+        Self::of("helpscout", "Manage > Apps > Webhooks", Secret::Made("")),
+        Self::of(
+            "front",
+            "Settings > Developers > your app > Webhooks",
+            Secret::Told("the app's signing key"),
+        ),
+        Self::of("zammad", "Manage > Webhook, and a trigger that uses it", Secret::Made("")),
+        Self::of("spool", "", Secret::None),
+        Self::of("dm_inactivity", "", Secret::None),
+    ];
+
+    const fn of(name: &'static str, place: &'static str, secret: Secret) -> Self {
+        Self { name, place, secret }
+    }
+
+    pub fn parse(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|kind| kind.name == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|kind| kind.name).collect();
+            format!(
+                "is none of {}; any other desk is written by hand, as kind \"mapped\"",
+                names.join(", ")
+            )
+        })
+    }
+
+    pub fn secret(self) -> Secret {
+        self.secret
+    }
+}
+
+/// A type of survey by its name.
+pub fn survey_type(name: &str) -> Result<SurveyType, String> {
+    SurveyType::parse(name).ok_or_else(|| "is neither csat nor nps".to_owned())
+}

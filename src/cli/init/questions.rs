@@ -1,0 +1,80 @@
+//! Asks a person at the terminal. Questions go to standard error, so that the result stands alone on
+//! standard output.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::process::{Command, Stdio};
+
+use crate::output::note;
+
+/// Whether there is somebody to ask.
+pub fn can_ask() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Asks until the answer is sound; an empty one is the default, where there is one.
+pub fn ask(
+    what: &str,
+    default: Option<&str>,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> anyhow::Result<String> {
+    loop {
+        let shown = default.map(|text| format!(" [{text}]")).unwrap_or_default();
+        let answer = line(&format!("{what}{shown}: "))?;
+        let answer = match (answer.is_empty(), default) {
+            (true, Some(default)) => default.to_owned(),
+            _ => answer,
+        };
+        match check(&answer) {
+            Ok(()) => return Ok(answer),
+            Err(problem) => note!("  {problem}"),
+        }
+    }
+}
+
+/// The same without showing what is typed.
+pub fn ask_secret(what: &str, may_be_empty: bool) -> anyhow::Result<Option<String>> {
+    loop {
+        let hidden = Hidden::begin();
+        let answer = line(&format!("{what} (not shown): "));
+        if hidden.is_some() {
+            drop(hidden);
+            note!("");
+        }
+        match answer? {
+            answer if !answer.is_empty() => return Ok(Some(answer)),
+            _ if may_be_empty => return Ok(None),
+            _ => note!("  it is needed"),
+        }
+    }
+}
+
+fn line(prompt: &str) -> anyhow::Result<String> {
+    let mut err = io::stderr();
+    let _ = write!(err, "{prompt}").and_then(|()| err.flush());
+    let mut text = String::new();
+    if io::stdin().lock().read_line(&mut text)? == 0 {
+        anyhow::bail!("the input ended before all was answered: nothing was made");
+    }
+    Ok(text.trim().to_owned())
+}
+
+/// While it lives the terminal shows nothing of what is typed, where stty can do that.
+struct Hidden;
+
+impl Hidden {
+    fn begin() -> Option<Self> {
+        Self::stty("-echo").then_some(Self)
+    }
+
+    fn stty(option: &str) -> bool {
+        let mut command = Command::new("stty");
+        command.arg(option).stdin(Stdio::inherit()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        Self::stty("echo");
+    }
+}
