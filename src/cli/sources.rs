@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Context, print_json, table, usage};
 use crate::config::{
-    Algorithm, Config, MessageStream, Source, SourceKind, Spool, Watched, X_SIGNATURE,
+    Algorithm, Config, IN_QUERY, MessageStream, Source, SourceKind, Spool, Watched, X_SIGNATURE,
 };
 use crate::domain::mapping::FieldName;
 use crate::domain::plain_text::printable;
@@ -276,13 +276,23 @@ fn payload(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
-/// The headers of a saved request; a request line or an empty line among them is passed over.
+/// The headers of a saved request, and the parameters of its request line as [`IN_QUERY`] names them;
+/// an empty line among them is passed over.
 fn headers(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("{} cannot be read", file.display()))?;
-    let lines = text.lines().filter_map(|line| line.split_once(':'));
+    let (request_lines, lines): (Vec<_>, Vec<_>) =
+        text.lines().partition(|line| line.contains(" HTTP/"));
+    let queries = request_lines.iter().filter_map(|line| line.split(' ').nth(1)?.split_once('?'));
+    let parameters = queries.flat_map(|(_, query)| query.split('&'));
+    let parameters = parameters.filter_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        Some((format!("{IN_QUERY}{name}"), value.to_owned()))
+    });
+    let lines = lines.into_iter().filter_map(|line| line.split_once(':'));
     let headers: Vec<_> = lines
         .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+        .chain(parameters)
         .collect();
     if headers.is_empty() {
         bail!("{} holds no line of the form `Name: value`", file.display());

@@ -40,7 +40,8 @@ pub use environment::Environment;
 pub use faults::{Fault, Faults};
 pub use secret::Secret;
 pub use sources::{
-    Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE, rsa_key, standard_key,
+    Algorithm, Encoding, IN_QUERY, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE, rsa_key,
+    standard_key,
 };
 pub use texts::Texts;
 pub use warnings::{Warning, warnings};

@@ -27,7 +27,9 @@ use crate::domain::mapping::Mapping;
 use account::Meant;
 
 pub use rsa::rsa_key;
-pub use scheme::{Algorithm, Encoding, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE};
+pub use scheme::{
+    Algorithm, Encoding, IN_QUERY, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE,
+};
 
 const KINDS: [(&str, SourceKind); 12] = [
     ("standard", SourceKind::Standard),
@@ -211,6 +213,7 @@ fn secrets(
     around: &Around,
 ) -> Option<Vec<super::Secret>> {
     let algorithm = scheme.map(|scheme| scheme.algorithm);
+    let in_query = scheme.is_some_and(|scheme| scheme.header.starts_with(IN_QUERY));
     if algorithm == Some(Algorithm::Nothing) {
         if !matches!(table.take("secret"), Ok(None)) {
             let remedy = "remove it, or name another signature: it would be checked nowhere";
@@ -223,6 +226,10 @@ fn secrets(
         if algorithm == Some(Algorithm::RsaSha256) && rsa_key(secret).is_none() {
             let remedy = "paste the public key that the desk shows, from -----BEGIN to the end";
             return Err(Wrong::new("is no RSA public key", remedy));
+        }
+        if in_query && !secret.bytes().all(scheme::stands_in_addresses) {
+            let remedy = "make one of letters and digits, as `openssl rand -hex 24` does";
+            return Err(Wrong::new("holds what an address does not bear as it is", remedy));
         }
         match secret.trim() == secret || algorithm == Some(Algorithm::RsaSha256) {
             true => Ok(()),

@@ -16,6 +16,7 @@ use crate::domain::time::Millis;
 use crate::store::Taken;
 use crate::watcher::mapped::{self, Heard};
 use crate::watcher::notice::{self, Faults, Said};
+use crate::watcher::verify::IN_QUERY;
 
 /// What became of one event.
 #[derive(Serialize)]
@@ -163,10 +164,14 @@ async fn read(
     source: &Source,
     request: Request,
 ) -> Result<Asked, Response> {
-    let (Parts { headers, .. }, body) = request.into_parts();
+    let (Parts { headers, uri, .. }, body) = request.into_parts();
     let body = web.bodies.whole(body, &headers, live.max_body).await?;
     let now = web.clock.now();
-    let every = |name: &str| texts(&headers, name);
+    let query = uri.query().unwrap_or_default();
+    let every = |name: &str| match name.strip_prefix(IN_QUERY) {
+        Some(parameter) => parameters(query, parameter),
+        None => texts(&headers, name),
+    };
     let header = |name: &str| texts(&headers, name).into_iter().next();
     // Before any signature: to say a word back gives nothing away, and takes nothing in.
     let challenge = source.mapping.as_ref().and_then(|mapping| mapping.challenge.as_deref());
@@ -190,6 +195,12 @@ async fn read(
 /// The headers of that name that are text, in their order.
 pub fn texts<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
     headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
+}
+
+/// The parameters of that name in a query, as they are written there.
+pub fn parameters<'q>(query: &'q str, name: &str) -> Vec<&'q str> {
+    let all = query.split('&').filter_map(|parameter| parameter.split_once('='));
+    all.filter(|(known, _)| *known == name).map(|(_, value)| value).collect()
 }
 
 /// What a notice of kind `standard` says.

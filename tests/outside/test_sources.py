@@ -68,6 +68,33 @@ closed_by = [{ at = "/by", values = { staff = "agent" } }, { is = "auto" }]
 """
 
 
+SOURCES += """
+[[sources]]
+name = "site"
+kind = "mapped"
+account = "slow"
+secret = { file = "site-secret" }
+signature = "token"
+signature_query = "key"
+closed = { "/event" = "session:set_state", "/data/state" = "resolved" }
+conversation_id = "/data/session_id"
+user_id = "/data/x_user_id"
+
+[[sources]]
+name = "hashed"
+kind = "mapped"
+account = "slow"
+secret = { file = "desk-secret" }
+signature = "sha256"
+signature_header = "X-HubSpot-Signature"
+signed = "{secret}POSThttps://desk.example/hook{body}"
+closed = { "/event" = "session:set_state", "/data/state" = "resolved" }
+conversation_id = "/data/session_id"
+user_id = "/data/x_user_id"
+"""
+SITE = "5ec2e7c0ffee5ec2e7c0ffee"
+
+
 def mac(secret, signed, digest=hashlib.sha256):
     return hmac.new(secret.encode(), signed.encode(), digest)
 
@@ -162,7 +189,7 @@ def surveyd(store, tmp_path_factory):
     public = ["openssl", "rsa", "-in", folder / "key.pem", "-pubout"]
     key = subprocess.run(public, check=True, capture_output=True).stdout.decode().replace("\n", " ")
     text = scenario.configuration(new_database(store), "http://127.0.0.1:9", "friendships_show") + SOURCES
-    secrets = {**scenario.secrets(), "desk-secret": NEW, "old-desk-secret": OLD, "freshchat-public-key": key}
+    secrets = {**scenario.secrets(), "desk-secret": NEW, "old-desk-secret": OLD, "freshchat-public-key": key, "site-secret": SITE}
     surveyd = Surveyd(folder, text, secrets)
     try:
         surveyd.start()
@@ -196,6 +223,60 @@ def test_what_is_not_signed_by_the_secret_is_401(surveyd, desk):
     if desk in ("chatwoot", "zendesk", "own"):
         assert post(surveyd, desk, payload, late=360).status_code == 401
         assert post(surveyd, desk, payload, late=-360).status_code == 401
+
+
+def session(conversation):
+    data = {"website_id": "8c842203", "session_id": conversation, "state": "resolved", "x_user_id": PERSON}
+    return json.dumps({"event": "session:set_state", "data": data, "timestamp": 1795334398000}).encode()
+
+
+def test_a_secret_in_the_address_lets_in_and_is_told_nowhere(surveyd):
+    address = f"{surveyd.base_url}/v1/sources/site"
+    for number, query in enumerate((f"?key={SITE}", f"?a=b&key={SITE}&c")):
+        answer = requests.post(address + query, data=session(f"site-{number}"), timeout=10)
+        assert answer.status_code == 202, answer.text
+    wrong = ["", "?", "?key", "?key=", f"?Key={SITE}", f"?key={SITE}x", f"?key={SITE}&key={SITE}", f"?key=x&key={SITE}",
+             f"?key={SITE}&key=", f"?token={SITE}", f"#key={SITE}"]
+    for query in wrong:
+        answer = requests.post(address + query, data=session("site-no"), timeout=10)
+        assert answer.status_code == 401, (query, answer.text)
+        assert SITE not in answer.text and "key" in answer.text
+    answer = requests.post(address, data=session("site-no"), headers={"key": SITE, "?key": SITE}, timeout=10)
+    assert answer.status_code in (400, 401)
+    unknown = requests.post(f"{surveyd.base_url}/v1/sources/sites?key={SITE}", data=session("site-no"), timeout=10)
+    assert unknown.status_code == 404 and SITE not in unknown.text
+    broken = requests.post(f"{address}?key={SITE}", data=b"{", timeout=10)
+    assert broken.status_code == 415 and SITE not in broken.text
+    log = surveyd.log_path.read_text()
+    assert "close.rejected" in log and SITE not in log
+    assert SITE not in surveyd.run("sources", "rejected", "site") + surveyd.run("sources", "list", "--json")
+    request = surveyd.folder / "request.txt"
+    (surveyd.folder / "site.json").write_bytes(session("site-test"))
+    for query, said in ((SITE, "fits"), ("x", "does not fit")):
+        request.write_text(f"POST /v1/sources/site?key={query} HTTP/1.1\nhost: desk.example\n")
+        told = surveyd.run("sources", "test", "site", surveyd.folder / "site.json", "--headers", request)
+        assert said in told and SITE not in told
+
+
+def test_a_plain_hash_is_of_the_secret_method_address_and_body(surveyd):
+    def hashed(secret, body, url="https://desk.example/hook"):
+        return hashlib.sha256(secret.encode() + b"POST" + url.encode() + body).hexdigest()
+
+    def answer(body, *signatures):
+        headers = {"X-HubSpot-Signature": signatures[0]} if signatures else {}
+        return requests.post(f"{surveyd.base_url}/v1/sources/hashed", data=body, headers=headers, timeout=10).status_code
+
+    body = session("hashed-1")
+    assert answer(body, hashed(NEW, body)) == 202
+    refused = [
+        answer(body),
+        answer(body, hashed("", body)),
+        answer(body, hashed(OLD, body)),
+        answer(body, hashed(NEW, body, "https://desk.example/other")),
+        answer(body + b" ", hashed(NEW, body)),
+        answer(body, mac(NEW, body.decode()).hexdigest()),
+    ]
+    assert refused == [401] * len(refused)
 
 
 def test_either_secret_will_do_while_one_is_changed_for_the_other(surveyd):

@@ -12,7 +12,8 @@ use crate::domain::mapping::is_token;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scheme {
     pub algorithm: Algorithm,
-    /// The header that bears the signature, or the secret itself.
+    /// The header that bears the signature, or the secret itself; behind [`IN_QUERY`] the parameter of
+    /// the address that bears the secret.
     pub header: String,
     pub encoding: Encoding,
     /// What stands before the signature in the header.
@@ -32,6 +33,8 @@ pub struct Scheme {
 pub enum Algorithm {
     HmacSha1,
     HmacSha256,
+    /// A plain hash of a text that the secret is part of.
+    Sha256,
     /// PKCS#1 v1.5; the secret is the sender's public key.
     RsaSha256,
     /// The header bears the secret itself.
@@ -55,6 +58,7 @@ pub enum Part {
     Body,
     Timestamp,
     Id,
+    Secret,
 }
 
 /// When the request was made, as the sender says.
@@ -71,9 +75,10 @@ pub enum TimestampForm {
     Rfc3339,
 }
 
-const ALGORITHMS: [(&str, Algorithm); 6] = [
+const ALGORITHMS: [(&str, Algorithm); 7] = [
     ("hmac-sha1", Algorithm::HmacSha1),
     ("hmac-sha256", Algorithm::HmacSha256),
+    ("sha256", Algorithm::Sha256),
     ("rsa-sha256", Algorithm::RsaSha256),
     ("token", Algorithm::Token),
     ("authorization", Algorithm::Authorization),
@@ -96,7 +101,7 @@ impl Algorithm {
     /// Whether the signature speaks of the body.
     fn signs(self) -> bool {
         match self {
-            Self::HmacSha1 | Self::HmacSha256 | Self::RsaSha256 => true,
+            Self::HmacSha1 | Self::HmacSha256 | Self::Sha256 | Self::RsaSha256 => true,
             Self::Token | Self::Authorization | Self::Nothing => false,
         }
     }
@@ -133,6 +138,9 @@ impl Scheme {
     }
 }
 
+/// Before the name of what stands in the query of the address; no header's name holds it.
+pub const IN_QUERY: char = '?';
+
 /// The header that X signs its deliveries in.
 pub const X_SIGNATURE: &str = "x-twitter-webhooks-signature";
 
@@ -158,6 +166,7 @@ impl Scheme {
 pub(super) fn read(table: &mut Table) -> Option<Scheme> {
     let algorithm = table.required("signature", "\"hmac-sha256\"", values::choice(&ALGORITHMS));
     let header = table.or("signature_header", String::new(), header);
+    let query = table.or("signature_query", String::new(), parameter);
     let encoding = table.or("signature_encoding", Encoding::Hex, values::choice(&ENCODINGS));
     let prefix = table.or("signature_prefix", String::new(), text);
     let separator = table.or("signature_separator", String::new(), text);
@@ -169,6 +178,7 @@ pub(super) fn read(table: &mut Table) -> Option<Scheme> {
     let tolerance = table.or("tolerance", defaults::TOLERANCE, tolerance);
     let (algorithm, header, signed, id_header, timestamp_header) =
         (algorithm?, header?, signed?, id_header?, timestamp_header?);
+    let header = in_header_or_query(table, algorithm, header, query?)?;
     let needed = [
         (header.is_empty() && algorithm != Algorithm::Nothing, "signature_header", "X-Signature"),
         (
@@ -193,6 +203,21 @@ pub(super) fn read(table: &mut Table) -> Option<Scheme> {
         table.fault("signed", None, "does not hold {body}", remedy);
         return None;
     }
+    let holds_secret = signed.contains(&Part::Secret);
+    if (algorithm == Algorithm::Sha256) != holds_secret {
+        let (problem, remedy) = match holds_secret {
+            true => (
+                "holds {secret}, and signature is not \"sha256\"",
+                "take {secret} out: every other signature is made with the secret anyway",
+            ),
+            false => (
+                "does not hold {secret}, so anybody can make such a signature",
+                "put {secret} where the sender puts it, as \"{secret}{body}\"",
+            ),
+        };
+        table.fault("signed", None, problem, remedy);
+        return None;
+    }
     if needed.iter().any(|(is_missing, _, _)| *is_missing) {
         return None;
     }
@@ -210,6 +235,40 @@ pub(super) fn read(table: &mut Table) -> Option<Scheme> {
             .map(|(header, form)| Timestamp { header, form }),
         tolerance: tolerance?,
     })
+}
+
+/// Where it is to be looked for: in a header, or in the query of the address.
+fn in_header_or_query(
+    table: &mut Table,
+    algorithm: Algorithm,
+    header: String,
+    query: String,
+) -> Option<String> {
+    if query.is_empty() {
+        return Some(header);
+    }
+    let (problem, remedy) = if algorithm != Algorithm::Token {
+        ("is given, and signature is not \"token\"", "an address can bear a secret only")
+    } else if !header.is_empty() {
+        ("is given beside signature_header", "keep the one of them that the sender uses")
+    } else {
+        return Some(format!("{IN_QUERY}{query}"));
+    };
+    table.fault("signature_query", None, problem, remedy);
+    None
+}
+
+/// A parameter of an address; the empty text takes it away.
+fn parameter(given: &Given) -> Result<String, Wrong> {
+    match given.text()? {
+        name if name.bytes().all(stands_in_addresses) => Ok(name.to_owned()),
+        _ => Err(Wrong::new("is no name of a parameter", "write it as token, without ? and =")),
+    }
+}
+
+/// Whether it stands in an address as it is (RFC 3986, unreserved).
+pub(super) fn stands_in_addresses(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
 fn text(given: &Given) -> Result<String, Wrong> {
@@ -240,6 +299,7 @@ fn signed(given: &Given) -> Result<Vec<Part>, Wrong> {
             "body" => Part::Body,
             "ts" => Part::Timestamp,
             "id" => Part::Id,
+            "secret" => Part::Secret,
             _ => return Err(wrong(format!("holds {{{name}}}, which is none of its parts"))),
         });
         rest = after;

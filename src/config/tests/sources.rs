@@ -142,12 +142,20 @@ surveyd.toml: sources.desk.user_id: is missing
         ("\"X-Token\"", "\"X Token\"", "signature_header = \"X Token\": is no header's name\n  write it as X-Signature".into()),
         ("signature_header = \"X-Token\"", "", "signature_header: is missing\n  add `signature_header = \"X-Signature\"` to sources.desk".into()),
         ("\"token\"", "\"hmac-sha25\"", "signature = \"hmac-sha25\": is not known here
-  did you mean \"hmac-sha256\"? It is one of \"hmac-sha1\", \"hmac-sha256\", \"rsa-sha256\", \"token\", \"authorization\", \"none\"".into()),
+  did you mean \"hmac-sha256\"? It is one of \"hmac-sha1\", \"hmac-sha256\", \"sha256\", \"rsa-sha256\", \"token\", \"authorization\", \"none\"".into()),
         ("\"token\"", "\"hmac-sha256\"\nsigned = \"{ts}.{body}\"", "timestamp_header: is missing\n  add `timestamp_header = \"X-Timestamp\"` to sources.desk".into()),
         ("\"token\"", "\"hmac-sha256\"\nsigned = \"hello\"", "signed: does not hold {body}
   put {body} into it: a signature that does not speak of the body proves nothing".into()),
         ("\"token\"", "\"hmac-sha256\"\nsigned = \"{time}{body}\"", "signed = \"{time}{body}\": holds {time}, which is none of its parts
   write text with {body}, {ts} and {id} in it, as \"{ts}.{body}\"".into()),
+        ("\"token\"", "\"sha256\"", "signed: does not hold {secret}, so anybody can make such a signature
+  put {secret} where the sender puts it, as \"{secret}{body}\"".into()),
+        ("\"token\"", "\"hmac-sha256\"\nsigned = \"{secret}{body}\"", "signed: holds {secret}, and signature is not \"sha256\"
+  take {secret} out: every other signature is made with the secret anyway".into()),
+        ("\"token\"", "\"token\"\nsignature_query = \"key\"", "signature_query: is given beside signature_header
+  keep the one of them that the sender uses".into()),
+        ("signature_header = \"X-Token\"", "signature_query = \"key=\"", "signature_query = \"key=\": is no name of a parameter
+  write it as token, without ? and =".into()),
         ("\"token\"", "\"none\"", "secret: is given, and signature is \"none\"
   remove it, or name another signature: it would be checked nowhere".into()),
         ("\"s\"", "[\"s\", \"\"]", "secret[1]: is empty\n  write the secret".into()),

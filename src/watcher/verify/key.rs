@@ -1,7 +1,10 @@
 //! One secret of a source, as its scheme uses it.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ring::digest::{SHA256, digest};
 use ring::{hmac, signature};
 
 use crate::config::{Algorithm, Scheme, rsa_key};
@@ -9,6 +12,8 @@ use crate::config::{Algorithm, Scheme, rsa_key};
 #[derive(Clone)]
 pub enum Key {
     Hmac(hmac::Key),
+    /// A secret that is hashed with the rest.
+    Hashed(Vec<u8>),
     /// A public key, PKCS#1 in DER.
     Rsa(Vec<u8>),
     /// What the header must bear, under a key of its own: two tags are compared in constant time,
@@ -25,6 +30,7 @@ impl Key {
                 vec![Self::Hmac(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret))]
             }
             Algorithm::HmacSha256 => vec![Self::Hmac(hmac::Key::new(hmac::HMAC_SHA256, secret))],
+            Algorithm::Sha256 => vec![Self::Hashed(secret.to_vec())],
             Algorithm::RsaSha256 => {
                 let text = std::str::from_utf8(secret).map_err(|_| "is not text")?;
                 vec![Self::Rsa(rsa_key(text).ok_or("is no RSA public key")?)]
@@ -48,15 +54,28 @@ impl Key {
         Self::Token(key, tag)
     }
 
-    pub fn fits(&self, offered: &[u8], signed: &[u8]) -> bool {
+    /// Whether it is the signature of what `signed` gives for the secret, compared in constant time.
+    pub fn fits<'b>(&self, offered: &[u8], signed: &impl Fn(&[u8]) -> Cow<'b, [u8]>) -> bool {
         match self {
-            Self::Hmac(key) => hmac::verify(key, signed, offered).is_ok(),
+            Self::Hmac(key) => hmac::verify(key, &signed(&[]), offered).is_ok(),
+            Self::Hashed(secret) => {
+                let hash = digest(&SHA256, &signed(secret));
+                Self::token(hash.as_ref()).is(offered)
+            }
             Self::Rsa(key) => {
                 signature::UnparsedPublicKey::new(&signature::RSA_PKCS1_2048_8192_SHA256, key)
-                    .verify(signed, offered)
+                    .verify(&signed(&[]), offered)
                     .is_ok()
             }
+            Self::Token(..) => self.is(offered),
+        }
+    }
+
+    /// Whether a token is the one offered.
+    pub fn is(&self, offered: &[u8]) -> bool {
+        match self {
             Self::Token(key, tag) => hmac::verify(key, offered, tag.as_ref()).is_ok(),
+            Self::Hmac(_) | Self::Hashed(_) | Self::Rsa(_) => false,
         }
     }
 }

@@ -16,6 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use self::key::Key;
 pub use self::passwords::Passwords;
+pub use crate::config::IN_QUERY;
 use crate::config::{self, Algorithm, Encoding, Part, Scheme, TimestampForm};
 use crate::domain::time::Millis;
 
@@ -25,16 +26,26 @@ const SIGNATURES_MAX: usize = 16;
 /// Why a notice is not believed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsigned {
-    #[error("the header {0} is missing")]
+    #[error("{} is missing", place(.0))]
     Missing(String),
+    #[error("{} is there more than once", place(.0))]
+    Repeated(String),
     #[error("{header} is no {form}")]
     Timestamp { header: String, form: &'static str },
     #[error("{header} is more than {tolerance} away from this machine's clock")]
     Stale { header: String, tolerance: String },
     #[error("no signature in {0} fits the body and the source's secret")]
     Wrong(String),
-    #[error("{0} does not bear the source's secret")]
+    #[error("{} does not bear the source's secret", .0.trim_start_matches(IN_QUERY))]
     Stranger(String),
+}
+
+/// A place in words, by its name in a [`Scheme`].
+fn place(name: &str) -> String {
+    match name.strip_prefix(IN_QUERY) {
+        Some(parameter) => format!("the parameter {parameter} of the address"),
+        None => format!("the header {name}"),
+    }
 }
 
 /// A source's scheme and secrets, ready to verify with.
@@ -44,7 +55,8 @@ pub struct Verifier {
     keys: Vec<Key>,
 }
 
-/// The headers of that name that are text: a sender may part several signatures among several.
+/// The headers of that name that are text: a sender may part several signatures among several. Behind
+/// [`IN_QUERY`], the parameters of that name in the address.
 pub type Headers<'a> = &'a dyn Fn(&str) -> Vec<&'a str>;
 
 impl Verifier {
@@ -80,13 +92,17 @@ impl Verifier {
         if signatures.is_empty() {
             return Err(Unsigned::Missing(scheme.header.clone()));
         }
+        if scheme.header.starts_with(IN_QUERY) && signatures.len() > 1 {
+            // Whoever is between may have looked at the other one.
+            return Err(Unsigned::Repeated(scheme.header.clone()));
+        }
         if let Some(sent_at) = self.sent_at(headers)?
             && now.0.abs_diff(sent_at.0) > scheme.tolerance.as_millis() as u64
         {
             let header = self.timestamp_header();
             return Err(Unsigned::Stale { header, tolerance: spoken(scheme.tolerance) });
         }
-        let signed = self.signed(id, timestamp, body);
+        let signed = |secret: &[u8]| self.signed(id, timestamp, body, secret);
         // A line's end splits nothing, for no header's value holds it.
         let separator = scheme.separator.as_deref().unwrap_or("\n");
         let fits = signatures
@@ -102,6 +118,7 @@ impl Verifier {
             }
             Algorithm::HmacSha1
             | Algorithm::HmacSha256
+            | Algorithm::Sha256
             | Algorithm::RsaSha256
             | Algorithm::Nothing => Err(Unsigned::Wrong(scheme.header.clone())),
         }
@@ -134,7 +151,14 @@ impl Verifier {
         self.scheme.timestamp.as_ref().map(|it| it.header.clone()).unwrap_or_default()
     }
 
-    fn signed<'b>(&self, id: &str, timestamp: &str, body: &'b [u8]) -> Cow<'b, [u8]> {
+    /// What is signed; `secret` is part of it where the scheme says so.
+    fn signed<'b>(
+        &self,
+        id: &str,
+        timestamp: &str,
+        body: &'b [u8],
+        secret: &[u8],
+    ) -> Cow<'b, [u8]> {
         if self.scheme.signed == [Part::Body] {
             return Cow::Borrowed(body);
         }
@@ -145,16 +169,18 @@ impl Verifier {
                 Part::Body => body,
                 Part::Timestamp => timestamp.as_bytes(),
                 Part::Id => id.as_bytes(),
+                Part::Secret => secret,
             });
         }
         Cow::Owned(signed)
     }
 
-    fn fits(&self, offered: &str, signed: &[u8]) -> bool {
+    fn fits<'b>(&self, offered: &str, signed: &impl Fn(&[u8]) -> Cow<'b, [u8]>) -> bool {
         let signature = match self.scheme.algorithm {
             Algorithm::Token | Algorithm::Authorization => Some(offered.as_bytes().to_vec()),
             Algorithm::HmacSha1
             | Algorithm::HmacSha256
+            | Algorithm::Sha256
             | Algorithm::RsaSha256
             | Algorithm::Nothing => match self.scheme.encoding {
                 Encoding::Hex => unhex(offered),

@@ -26,7 +26,7 @@ impl Passwords {
             .and_then(|(_, credentials)| STANDARD.decode(credentials.trim()).ok());
         // All are tried: which of them fits does not show.
         let fits = |offered: Vec<u8>| {
-            self.0.iter().map(|key| key.fits(&offered, &[])).fold(false, |any, it| any | it)
+            self.0.iter().map(|key| key.is(&offered)).fold(false, |any, it| any | it)
         };
         offered.is_some_and(fits)
     }

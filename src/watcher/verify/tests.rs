@@ -277,6 +277,79 @@ fn a_secret_in_a_header_is_borne_in_any_of_its_forms() {
     }
 }
 
+const CLOSES: &str =
+    "closed = { \"/s\" = \"closed\" }\nconversation_id = \"/id\"\nuser_id = \"/x\"";
+
+/// HubSpot's own vectors (HubSpot/hubspot-api-nodejs, test/unit/signature.spec.ts).
+const HUBSPOT: &str = "secret = \"yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy\"";
+const HUBSPOT_1: (&str, &str, &str) = (
+    "{secret}{body}",
+    r#"[{"eventId":1,"subscriptionId":12345,"portalId":62515,"occurredAt":1564113600000,"subscriptionType":"contact.creation","attemptNumber":0,"objectId":123,"changeSource":"CRM","changeFlag":"NEW","appId":54321}]"#,
+    "232db2615f3d666fe21a8ec971ac7b5402d33b9a925784df3ca654d05f4817de",
+);
+const HUBSPOT_2: (&str, &str, &str) = (
+    "{secret}POSThttps://www.example.com/webhook_uri{body}",
+    r#"{"example_field":"example_value"}"#,
+    "9569219f8ba981ffa6f6f16aa0f48637d35d728c7e4d93d0d52efaa512af7900",
+);
+
+fn hashed(signed: &str, secret: &str) -> Verifier {
+    let more = format!(
+        "signature = \"sha256\"\nsignature_header = \"X-HubSpot-Signature\"\n\
+         signed = \"{signed}\"\n{CLOSES}"
+    );
+    verifier("mapped", secret, &more)
+}
+
+#[test]
+fn a_plain_hash_of_secret_and_body_is_checked_as_hubspot_makes_it() {
+    for (signed, body, signature) in [HUBSPOT_1, HUBSPOT_2] {
+        let verifier = hashed(signed, HUBSPOT);
+        let answer = |signatures: &[&str], body: &str| {
+            let headers = |name: &str| match name {
+                "X-HubSpot-Signature" => signatures.to_vec(),
+                _ => Vec::new(),
+            };
+            verifier.verify(&headers, body.as_bytes(), NEW_YEAR)
+        };
+        assert_eq!(answer(&[signature], body), Ok(()));
+        assert_eq!(answer(&["", signature], body), Ok(()), "a sender that changes its secret");
+        let wrong = || Err(Unsigned::Wrong("X-HubSpot-Signature".into()));
+        assert_eq!(answer(&[signature], &format!("{body} ")), wrong());
+        assert_eq!(answer(&[&signature[2..]], body), wrong());
+        assert_eq!(answer(&[""], body), wrong());
+        assert_eq!(answer(&[], body), Err(Unsigned::Missing("X-HubSpot-Signature".into())));
+        let stranger = hashed(signed, "secret = \"zzzzzzzz-yyyy-yyyy-yyyy-yyyyyyyyyyyy\"");
+        let headers = |_: &str| vec![signature];
+        assert_eq!(stranger.verify(&headers, body.as_bytes(), NEW_YEAR), wrong());
+    }
+    let (signed, body, signature) = HUBSPOT_1;
+    let both = hashed(signed, "secret = [\"new\", \"yyyyyyyy-yyyy-yyyy-yyyy-yyyyyyyyyyyy\"]");
+    assert_eq!(both.verify(&|_| vec![signature], body.as_bytes(), NEW_YEAR), Ok(()));
+}
+
+#[test]
+fn a_secret_in_the_address_stands_there_once() {
+    let more = format!("signature = \"token\"\nsignature_query = \"key\"\n{CLOSES}");
+    let verifier = verifier("mapped", "secret = [\"0a1b2c3d\", \"4e5f6a7b\"]", &more);
+    let answer = |values: &[&str]| {
+        let places = |name: &str| match name {
+            "?key" => values.to_vec(),
+            _ => Vec::new(),
+        };
+        verifier.verify(&places, b"{}", NEW_YEAR).map_err(|why| why.to_string())
+    };
+    assert_eq!((answer(&["0a1b2c3d"]), answer(&["4e5f6a7b"])), (Ok(()), Ok(())));
+    for wrong in ["", "0a1b2c3", "0a1b2c3dd", "0A1B2C3D", "%30a1b2c3d"] {
+        assert_eq!(answer(&[wrong]), Err("key does not bear the source's secret".to_owned()));
+    }
+    assert_eq!(answer(&[]), Err("the parameter key of the address is missing".to_owned()));
+    for twice in [["0a1b2c3d", "0a1b2c3d"], ["0a1b2c3d", "x"], ["x", "0a1b2c3d"]] {
+        let repeated = "the parameter key of the address is there more than once";
+        assert_eq!(answer(&twice), Err(repeated.to_owned()));
+    }
+}
+
 #[test]
 fn nothing_is_checked_only_where_it_is_said() {
     let more = "signature = \"none\"\nclosed = { \"/s\" = \"closed\" }\nconversation_id = \"/id\"\nuser_id = \"/x\"";

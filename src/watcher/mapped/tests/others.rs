@@ -40,7 +40,17 @@ fn each_closes_and_reopens_by_the_payloads_beside_it() {
     let names: Vec<_> = shown.iter().map(|shown| shown.name.as_str()).collect();
     assert_eq!(
         names,
-        ["gorgias", "kustomer", "hubspot", "hubspot-app", "plain", "salesforce", "crisp"]
+        [
+            "gorgias",
+            "kustomer",
+            "hubspot",
+            "hubspot-app",
+            "hubspot-old",
+            "plain",
+            "salesforce",
+            "crisp",
+            "crisp-site"
+        ]
     );
     for desk in &shown {
         let source = source_of(desk);
