@@ -42,7 +42,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         Err(faults) => {
             let printed = match check.json {
                 true => print_json(&serde_json::json!({
-                    "faults": faults, "warnings": [], "accounts": []
+                    "faults": faults, "warnings": [], "accounts": [], "dry_run": []
                 })),
                 false => outln!("{faults}").map_err(anyhow::Error::from),
             };
@@ -60,11 +60,15 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
             remedy: format!("chmod o-rwx {} and let surveyd's group read it", file.display()),
         });
     }
+    let dry: Vec<_> = config.accounts.iter().filter(|account| account.mode.is_dry()).collect();
+    let dry: Vec<&str> = dry.into_iter().map(|account| account.name.as_str()).collect();
     let answers = if check.online { ask(&config).await? } else { Vec::new() };
     let all_work = answers.iter().all(|answer| answer.works);
     let code = if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if check.json {
-        let all = serde_json::json!({ "faults": [], "warnings": warnings, "accounts": answers });
+        let all = serde_json::json!({
+            "faults": [], "warnings": warnings, "accounts": answers, "dry_run": dry
+        });
         return ended(print_json(&all), code);
     }
     for warning in &warnings {
@@ -76,6 +80,9 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         config.accounts.len(),
         config.source_count()
     );
+    for account in dry {
+        text += &format!("account {account}: dry run, nothing is sent\n");
+    }
     for answer in &answers {
         text += &format!("accounts.{}: {}\n", answer.account, printable(&answer.told));
     }

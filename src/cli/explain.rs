@@ -159,6 +159,9 @@ async fn account_waits(
         let words = format!("account {name} is not configured: nothing of it is sent");
         return Ok(if survey.due_at > now { waits } else { vec![words] });
     };
+    if account.mode.is_dry() {
+        waits.push(format!("account {name}: dry run, nothing is sent"));
+    }
     if survey.due_at <= now {
         waits.extend(limits(account, store, now).await?);
     }
@@ -183,7 +186,10 @@ async fn account_waits(
 /// What X allows no more of at this moment, or nothing of at all.
 async fn limits(account: &Account, store: &Store, now: Millis) -> anyhow::Result<Vec<String>> {
     let (name, mut waits) = (&account.name, Vec::new());
-    let status = store.account_status(name, now.minus(DAY)).await?;
+    let mut status = store.account_status(name, now.minus(DAY)).await?;
+    if account.mode.is_dry() {
+        status = status.with_dry_run(store.dry_day(name, now.minus(DAY)).await?);
+    }
     if let Some(paused) = status.paused {
         let since = paused.paused_at.rfc3339();
         waits.push(format!("account {name} is paused since {since}: {}", paused.why));
@@ -191,7 +197,8 @@ async fn limits(account: &Account, store: &Store, now: Millis) -> anyhow::Result
     let limit = i64::from(account.daily_limit);
     if status.prompts_of_day >= limit {
         let from = status.oldest_of_day.map_or(now, |oldest| oldest.plus(DAY)).rfc3339();
-        waits.push(format!("account {name} has sent its {limit} prompts of the day; next {from}"));
+        let sent = if account.mode.is_dry() { "would have sent" } else { "has sent" };
+        waits.push(format!("account {name} {sent} its {limit} prompts of the day; next {from}"));
     }
     for call in [Call::Create, Call::FriendshipsShow, Call::Users] {
         if let Some(until) = store.calls_free_at(name, call, now).await? {

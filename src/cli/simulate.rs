@@ -39,7 +39,7 @@ pub async fn run(simulate: Simulate, context: &Context) -> anyhow::Result<()> {
     let compared = compare(&store, context, from, to).await?;
     store.close().await;
     let file = context.file.display().to_string();
-    let simulated = shown::Simulated::new(compared, file, from, to);
+    let simulated = shown::Simulated::new(compared, (&context.config, file), from, to);
     if simulate.json {
         return print_json(&simulated);
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Context, print_json, table};
 use crate::domain::budget::Call;
-use crate::domain::policy::DAY;
+use crate::domain::policy::{DAY, Mode};
 use crate::domain::time::Millis;
 use crate::output::outln;
 use crate::store::{self, PollState};
@@ -32,6 +32,8 @@ struct Status {
 #[derive(Serialize)]
 struct Account {
     account: String,
+    /// `live`; or `dry`: nothing is sent.
+    mode: &'static str,
     /// Prompts left of the day, calls left of the quarter of an hour.
     left: BTreeMap<&'static str, i64>,
     events_read_to: Option<String>,
@@ -108,7 +110,10 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
     let status = store.status(now).await?;
     let mut accounts = Vec::new();
     for account in &context.config.accounts {
-        let state = store.account_status(&account.name, now.minus(DAY)).await?;
+        let mut state = store.account_status(&account.name, now.minus(DAY)).await?;
+        if account.mode.is_dry() {
+            state = state.with_dry_run(store.dry_day(&account.name, now.minus(DAY)).await?);
+        }
         let lag = state.events.lag(now, context.config.x.events_horizon);
         let mut left = BTreeMap::new();
         for call in Call::ALL {
@@ -124,6 +129,7 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
         }
         accounts.push(Account {
             account: account.name.clone(),
+            mode: account.mode.as_str(),
             left,
             events_read_to: state.events.done_to.map(Millis::rfc3339),
             events_behind_seconds: lag.map(|lag| lag.whole.as_secs()),
@@ -226,6 +232,9 @@ fn print(status: &Status) -> anyhow::Result<()> {
     outln!("left of the day (create) and of 15 minutes (all others):")?;
     table::print(&head, &rows)?;
     outln!()?;
+    for account in status.accounts.iter().filter(|account| account.mode == Mode::Dry.as_str()) {
+        outln!("account {}: dry run, nothing is sent", account.account)?;
+    }
     for account in &status.accounts {
         outln!("{}", words_of_reading(account))?;
         if let Some(words) = words_of_unread(account) {

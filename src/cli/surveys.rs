@@ -189,7 +189,13 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
         ("person", row.survey.person().to_owned()),
         ("state", shown.survey.state.to_owned()),
         ("reason", shown.survey.reason.clone().unwrap_or_default()),
-        ("message", shown.message.clone().unwrap_or_default()),
+        (
+            match row.survey.state {
+                State::Suppressed(Reason::DryRun) => "would say",
+                _ => "message",
+            },
+            shown.message.clone().unwrap_or_default(),
+        ),
         ("feedback", delivery.map(|d| d.feedback_id.to_string()).unwrap_or_default()),
         ("score", shown.score.map(|score| score.to_string()).unwrap_or_default()),
         ("comment", shown.text.unwrap_or_default().to_owned()),
@@ -317,5 +323,8 @@ async fn retry(one: One, context: &Context) -> anyhow::Result<()> {
         return print_json(&line(&survey));
     }
     outln!("survey {} is scheduled", survey.id)?;
+    if account.mode.is_dry() {
+        outln!("account {}: dry run, nothing is sent; it is decided once more", account.name)?;
+    }
     Ok(())
 }

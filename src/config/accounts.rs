@@ -6,9 +6,11 @@ use super::defaults;
 use super::given::{Wrong, quoted};
 use super::walk::Table;
 use super::{Account, Secret, rules, secret, survey, urls, values};
-use crate::domain::policy::Pacing;
+use crate::domain::policy::{Mode, Pacing};
 
 const PACINGS: [(&str, Pacing); 2] = [("asap", Pacing::Asap), ("even", Pacing::Even)];
+
+const MODES: [(&str, Mode); 2] = [("live", Mode::Live), ("dry", Mode::Dry)];
 
 /// The sound accounts; and the names of all of them, sound or not, for those who refer to an
 /// account. No names where the list is not one, so that nothing can be said about a reference.
@@ -59,6 +61,7 @@ fn account(
     let per_user = values::integer(defaults::DAILY_LIMIT_PER_USER_BOUNDS);
     let per_user = table.or("daily_limit_per_user", defaults::DAILY_LIMIT_PER_USER, per_user);
     let pacing = table.or("pacing", defaults::PACING, values::choice(&PACINGS));
+    let mode = table.or("mode", defaults::MODE, values::choice(&MODES));
     let survey = survey::read(table.table("survey"), name.as_deref());
     let rules = rules::read(&mut table, survey.as_ref());
     table.close(&[]);
@@ -74,6 +77,7 @@ fn account(
         daily_limit: daily_limit?,
         daily_limit_per_user: per_user?,
         pacing: pacing?,
+        mode: mode?,
         survey: survey?,
         rules,
     })

@@ -63,6 +63,7 @@ impl Chosen<'_> {
             daily_limit: account.daily_limit,
             daily_limit_per_user: account.daily_limit_per_user,
             pacing: account.pacing,
+            mode: account.mode,
             quiet_hours: survey.quiet_hours.clone(),
             skip_closed_by: survey.skip_closed_by.clone(),
             min_agent_messages: survey.min_agent_messages,

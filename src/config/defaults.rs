@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{CanDmBy, LogFormat, LogLevel};
 use crate::domain::close::ClosedBy;
-use crate::domain::policy::Pacing;
+use crate::domain::policy::{Mode, Pacing};
 use crate::domain::survey_type::SurveyType;
 
 const KIB: usize = 1024;
@@ -62,6 +62,7 @@ pub const DAILY_LIMIT_BOUNDS: RangeInclusive<u32> = 1..=1000;
 pub const DAILY_LIMIT_PER_USER: u32 = 1;
 pub const DAILY_LIMIT_PER_USER_BOUNDS: RangeInclusive<u32> = 1..=1000;
 pub const PACING: Pacing = Pacing::Asap;
+pub const MODE: Mode = Mode::Live;
 /// X cuts nothing: a longer name is refused.
 pub const DISPLAY_NAME_CHARACTERS_MAX: usize = 20;
 

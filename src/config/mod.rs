@@ -49,9 +49,9 @@ pub use warnings::{Warning, warnings};
 use crate::domain::close::ClosedBy;
 use crate::domain::mapping::Mapping;
 use crate::domain::message::Templates;
-use crate::domain::policy::Pacing;
 use crate::domain::policy::quiet_hours::QuietHours;
 use crate::domain::policy::rule::When;
+use crate::domain::policy::{Mode, Pacing};
 use crate::domain::stop_words::StopWords;
 use crate::domain::survey_type::SurveyType;
 
@@ -175,6 +175,7 @@ pub struct Account {
     /// Prompts to one person in any 24 hours.
     pub daily_limit_per_user: u32,
     pub pacing: Pacing,
+    pub mode: Mode,
     pub survey: Survey,
     /// The first that matches a close stands in for the survey.
     pub rules: Vec<Rule>,

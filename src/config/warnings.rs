@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{Config, Survey, Texts, format_duration};
 use crate::domain::mapping::FieldName;
+use crate::domain::policy::Mode;
 use crate::domain::survey_type::SurveyType;
 
 /// Something an operator should know before it goes out.
@@ -96,7 +97,11 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
         if account.survey.test {
             warnings.push(Warning {
                 key: format!("accounts.{}.survey.test", account.name),
-                problem: "is true: people are asked all the same, and X and `surveyd report` leave their answers out".into(),
+                problem: match account.mode {
+                    Mode::Live => "is true: people are asked all the same, and X and `surveyd report` leave their answers out",
+                    Mode::Dry => "is true: once mode is live people are asked all the same, and X and `surveyd report` leave their answers out",
+                }
+                .into(),
                 remedy: "set it to false once the texts are right".into(),
             });
         }

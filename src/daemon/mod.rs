@@ -86,6 +86,7 @@ impl Daemon {
             scheduler::tell_uncertain(survey, "surveyd ended while it was being sent");
         }
         tell_of_unserved(&store, config, "daemon.started").await?;
+        tell_of_dry_runs(config, "daemon.started");
         // From here on nothing waits: whoever gives the start up at a wait has begun no work.
         let (stop, stopper) = stopper();
         let generation = Generation::start(config, &store, &start.clock, &place.folder)?;
@@ -195,6 +196,7 @@ impl Daemon {
         old.stop_within(self.start.config.x.send_timeout);
         self.retired.push(old);
         self.start.config = config;
+        tell_of_dry_runs(&self.start.config, "config.reloaded");
         if let Err(error) =
             tell_of_unserved(&self.store, &self.start.config, "config.reloaded").await
         {
@@ -290,6 +292,14 @@ async fn tell_of_unserved(
         }
     }
     Ok(())
+}
+
+/// Says which accounts send nothing, by their configuration.
+fn tell_of_dry_runs(config: &Config, event: &'static str) {
+    for account in config.accounts.iter().filter(|account| account.mode.is_dry()) {
+        let name = account.name.as_str();
+        info!(event, account = name, mode = "dry", "account {name}: dry run, nothing is sent");
+    }
 }
 
 /// Waits for the oldest of the generations that a reload has replaced, and lets it go.

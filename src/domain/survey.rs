@@ -123,10 +123,12 @@ pub enum Reason {
     Suspended,
     /// The help desk did not tell who the person is at X.
     NoXId,
+    /// It would have been sent, had the account not been on a dry run.
+    DryRun,
 }
 
 impl Reason {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::CannotDm,
         Self::Throttled,
         Self::OptedOut,
@@ -139,6 +141,7 @@ impl Reason {
         Self::Budget,
         Self::Suspended,
         Self::NoXId,
+        Self::DryRun,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -155,6 +158,7 @@ impl Reason {
             Self::Budget => "budget",
             Self::Suspended => "suspended",
             Self::NoXId => "no_x_id",
+            Self::DryRun => "dry_run",
         }
     }
 

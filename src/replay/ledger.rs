@@ -34,6 +34,8 @@ struct Prompt {
     at: Millis,
     account: AccountNumber,
     group: usize,
+    /// Whether a dry run would have sent it: a live account does not count it.
+    is_dry: bool,
 }
 
 impl Ledger {
@@ -53,11 +55,17 @@ impl Ledger {
         }
     }
 
-    /// A prompt goes out.
-    pub fn spend(&mut self, account: AccountNumber, person: &UserId, group: &str, at: Millis) {
+    /// A prompt goes out, or would.
+    pub fn spend(
+        &mut self,
+        account: AccountNumber,
+        person: &UserId,
+        (group, is_dry): (&str, bool),
+        at: Millis,
+    ) {
         let group = self.group(group);
         self.days[account].spent.push_back(at);
-        self.people.entry(person.clone()).or_default().push(Prompt { at, account, group });
+        self.people.entry(person.clone()).or_default().push(Prompt { at, account, group, is_dry });
     }
 
     /// A survey reaches its moment of sending.
@@ -92,12 +100,15 @@ impl Ledger {
         let group = self.group(&rules.throttle_group);
         let prompts = survey.user_id.as_ref().and_then(|person| self.people.get(person));
         let prompts = prompts.map_or(&[][..], Vec::as_slice);
+        let prompts = || prompts.iter().filter(|prompt| !prompt.is_dry || rules.mode.is_dry());
         let own = |prompt: &&Prompt| prompt.account == account;
-        let of_group = prompts.iter().filter(|prompt| prompt.group == group || own(prompt));
-        let of_day = prompts.iter().filter(|prompt| own(prompt) && prompt.at > now.minus(DAY));
+        let of_group = prompts().filter(|prompt| prompt.group == group || own(prompt));
+        let of_day = prompts().filter(|prompt| own(prompt) && prompt.at > now.minus(DAY));
+        let last = of_group.max_by_key(|prompt| prompt.at);
         History {
             is_last_uncertain: false,
-            last_to_person: of_group.map(|prompt| prompt.at).max(),
+            is_last_dry: last.is_some_and(|prompt| prompt.is_dry),
+            last_to_person: last.map(|prompt| prompt.at),
             day_to_person: count(of_day.count()),
             day_of_account,
             oldest_of_day,

@@ -99,7 +99,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Takes the next close on record in.
-    pub fn take(&mut self, row: Recorded) {
+    pub fn take(&mut self, mut row: Recorded) {
         let accepted_at = row.survey.accepted_at;
         let is_counted = accepted_at >= self.from;
         let Some(account) = self.numbers.get(row.survey.account.as_str()).copied() else {
@@ -110,6 +110,11 @@ impl<'a> Replay<'a> {
             return;
         };
         self.run_before(accepted_at);
+        // A dry run counts what it would have sent.
+        let is_dry = row.spent.is_none() && self.config.accounts[account].mode.is_dry();
+        if is_dry {
+            row.spent = row.dry.take();
+        }
         let spent = row.spent.as_ref().map(|spent| spent.at);
         if let Some(at) = spent {
             self.prompts[account].happened(at);
@@ -128,7 +133,7 @@ impl<'a> Replay<'a> {
         }
         if let (Some(spent), Some(person)) = (row.spent, row.survey.user_id) {
             let group = spent.throttle_group.unwrap_or_default();
-            self.plan(spent.at, Event::Prompted { account, person, group });
+            self.plan(spent.at, Event::Prompted { account, person, group, is_dry });
         }
     }
 
@@ -178,9 +183,9 @@ impl<'a> Replay<'a> {
                 Event::CalledOff(called_off) => self.call_off(called_off),
                 Event::Closed(coming) => self.close(*coming),
                 Event::Paced { account } => self.ledger.pace(account, at),
-                Event::Prompted { account, person, group } => {
+                Event::Prompted { account, person, group, is_dry } => {
                     self.prompts[account].would(at);
-                    self.ledger.spend(account, &person, &group, at);
+                    self.ledger.spend(account, &person, (&group, is_dry), at);
                 }
                 Event::Due { account } => self.work(account),
             }

@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 use super::fate::{Fate, Told};
 use super::record::Event;
 use super::{AccountNumber, Replay};
+use crate::config::Chosen;
 use crate::domain::budget::{Call, Window};
-use crate::domain::policy::decision::{Ground, Verdict};
+use crate::domain::policy::decision::{DryRun, Ground, Verdict};
 use crate::domain::policy::{self, DAY, History, Pacing, Rules};
+use crate::domain::survey::Reason;
 use crate::domain::time::Millis;
 
 /// The surveys of an account that wait, by when they are to be looked at.
@@ -191,20 +193,45 @@ impl Replay<'_> {
         let now = self.now;
         let coming = self.leave(number).coming;
         let fate = match coming.word {
+            _ if rules.mode.is_dry() => Fate::Suppressed(Reason::DryRun),
             Some(word) => word.fate,
             None => {
                 self.comparison.assumed += 1;
                 Fate::Sent
             }
         };
-        if let (Fate::Sent | Fate::Uncertain, Some(person)) = (fate, &coming.survey.user_id) {
-            self.ledger.spend(coming.account, person, &rules.throttle_group, now);
+        let counts =
+            matches!(fate, Fate::Sent | Fate::Uncertain | Fate::Suppressed(Reason::DryRun));
+        if let (true, Some(person)) = (counts, &coming.survey.user_id) {
+            let group = (rules.throttle_group.as_str(), rules.mode.is_dry());
+            self.ledger.spend(coming.account, person, group, now);
             self.prompts[coming.account].would(now);
         }
         let told = match fate {
+            Fate::Suppressed(Reason::DryRun) => {
+                let chosen = self.config.accounts[coming.account].chosen(
+                    &coming.survey.source,
+                    coming.survey.user_id.as_ref(),
+                    &coming.survey.notice,
+                );
+                Told::decided(fate, rules.decided(dry(ground, chosen), now))
+            }
             Fate::Sent => Told::decided(fate, rules.decided(ground, now)),
             _ => coming.told_by_x(fate),
         };
         self.end(coming, told);
+    }
+}
+
+/// What nothing stands against, of an account on a dry run.
+fn dry(ground: Ground, chosen: Chosen<'_>) -> Ground {
+    match ground {
+        Ground::Clear(clear) => Ground::DryRun(DryRun {
+            kind: chosen.kind(),
+            question_variant_id: chosen.question_variant_id(),
+            test: chosen.test(),
+            clear,
+        }),
+        other => other,
     }
 }

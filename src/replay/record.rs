@@ -23,6 +23,8 @@ pub enum Event {
         account: AccountNumber,
         person: UserId,
         group: String,
+        /// Whether a dry run would have sent it.
+        is_dry: bool,
     },
     /// The account has something to look at.
     Due {

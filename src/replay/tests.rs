@@ -63,6 +63,7 @@ fn closed(conversation: &str, person: u64, ms: i64, state: State) -> Recorded {
         first_closed_at: Some(at(ms)),
         further: Vec::new(),
         spent: is_sent.then(|| Spent { at: at(ms + 5 * MINUTE), throttle_group: None }),
+        dry: None,
         paced_at: None,
         is_begun: is_sent,
         cancelled_at: None,
@@ -123,6 +124,33 @@ fn a_shorter_throttle_asks_whom_a_longer_one_left_out() {
 fn a_configuration_that_did_the_same_would_do_the_same() {
     let compared = compared(&config("", ""), 0, two_of_one_person());
     assert_eq!((compared.differences, compared.assumed), (0, 0));
+}
+
+#[test]
+fn a_dry_run_replays_as_it_was_and_would_be_sent_live() {
+    let dry = |conversation, ms| {
+        let row = closed(conversation, 7, ms, suppressed(Reason::DryRun));
+        let dry = Some(Spent { at: at(ms + 5 * MINUTE), throttle_group: None });
+        Recorded { dry, ..row }
+    };
+    let rows = || {
+        let again = closed("c-2", 7, 72 * HOUR, suppressed(Reason::Throttled));
+        vec![dry("c-1", 0), again]
+    };
+    for from in [0, HOUR] {
+        let same = compared(&config("mode = \"dry\"", ""), from, rows());
+        assert_eq!((same.differences, same.assumed), (0, 0), "from {from}");
+    }
+    let course = &compared(&config("mode = \"dry\"", ""), 0, rows()).courses[0];
+    assert_eq!(course.prompts, Sides { happened: 1, would: 1 });
+    let live = compared(&config("", ""), 0, rows());
+    assert_eq!(otherwise(&live), [("c-1", Fate::Sent)]);
+    assert_eq!(live.courses[0].prompts, Sides { happened: 0, would: 1 });
+    let live = compared(&config("", ""), HOUR, rows());
+    assert_eq!(otherwise(&live), [("c-2", Fate::Sent)], "nobody has prompted her");
+    let was_live = compared(&config("mode = \"dry\"", ""), 0, vec![closed("c-1", 7, 0, sent())]);
+    let fate = Fate::Suppressed(Reason::DryRun);
+    assert_eq!(otherwise(&was_live), [("c-1", fate)]);
 }
 
 #[test]

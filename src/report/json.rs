@@ -25,7 +25,14 @@ pub fn render(report: &summary::Report) -> String {
 pub struct Report<'a> {
     from: String,
     to: String,
+    /// Prompts that a dry run did not send; left out where there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    dry_run: u64,
     groups: Vec<Group<'a>>,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]
@@ -63,6 +70,7 @@ impl<'a> Report<'a> {
         Self {
             from: report.period.from.rfc3339(),
             to: report.period.to.rfc3339(),
+            dry_run: report.dry_runs,
             groups: report.groups.iter().map(Group::of).collect(),
         }
     }

@@ -33,6 +33,14 @@ pub fn render(report: &Report) -> String {
         let _ =
             writeln!(text, "{} {prompts} sent as a test and left out (test = true).", report.tests);
     }
+    match report.dry_runs {
+        0 => {}
+        1 => text.push_str("dry run: 1 prompt would have been sent (mode = \"dry\").\n"),
+        many => {
+            let _ =
+                writeln!(text, "dry run: {many} prompts would have been sent (mode = \"dry\").");
+        }
+    }
     for kind in [SurveyType::Csat, SurveyType::Nps] {
         let groups: Vec<_> = report.groups.iter().filter(|group| group.kind == kind).collect();
         if !groups.is_empty() {

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::config::CanDmBy;
 use crate::desk::Desk;
 use crate::domain::budget::Call;
-use crate::domain::policy::{DAY, Pacing};
+use crate::domain::policy::{DAY, Mode, Pacing};
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
 use crate::store::{self, AccountStatus, Leased, Result};
@@ -133,8 +133,9 @@ async fn room(desk: &Desk) -> Result<Room> {
                 call = Call::Create.as_str(),
                 endpoint = Call::Create.endpoint(),
                 until = until.rfc3339(),
-                "account {} has sent its {limit} prompts of the day: the next goes out at {}",
+                "account {} {} its {limit} prompts of the day: the next goes out at {}",
                 desk.name(),
+                if desk.account.mode.is_dry() { "would have sent" } else { "has sent" },
                 until.rfc3339(),
             );
         }
@@ -155,7 +156,11 @@ async fn room(desk: &Desk) -> Result<Room> {
 async fn day(desk: &Desk) -> Result<AccountStatus> {
     let of_day = async || {
         let since = desk.x_now_at_least().minus(DAY);
-        desk.store.account_status(desk.name(), since).await
+        let day = desk.store.account_status(desk.name(), since).await?;
+        Ok::<_, store::Error>(match desk.account.mode {
+            Mode::Live => day,
+            Mode::Dry => day.with_dry_run(desk.store.dry_day(desk.name(), since).await?),
+        })
     };
     let day = of_day().await?;
     let latest = desk.now().max(desk.x_now_at_latest());

@@ -163,6 +163,14 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
 
 async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     let survey = sending.survey().clone();
+    if desk.stop.is_stopping() {
+        // Begun while surveyd was told to stop, or to take another configuration: that one decides.
+        let why = "surveyd was told to stop, or its configuration changed, before the request left";
+        let outcome = Outcome::NotSent { why: why.into(), try_at: desk.now() };
+        let finished = finish(desk, &sending, outcome).await?;
+        tell_outcome(&finished, why);
+        return Ok(());
+    }
     if let Err(fault) = desk.store.mark(&sending).await {
         let now = desk.now();
         let finished =

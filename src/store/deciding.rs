@@ -9,9 +9,9 @@ use super::claims::{Leased, RELEASE, retake};
 use super::progress::{self, Progress};
 use super::sends::Times;
 use super::surveys::{note_decided, write_state};
-use super::{Error, Result, Store, optouts};
+use super::{Error, Result, Store, dry, optouts};
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
-use crate::domain::policy::{self, DAY, History, Pacing, Rules};
+use crate::domain::policy::{self, DAY, History, Mode, Pacing, Rules};
 use crate::domain::survey::{Event, State, Survey};
 use crate::domain::time::Millis;
 
@@ -297,8 +297,9 @@ async fn history(
         .await?;
     let last_to_person = of_person.try_get::<Option<i64>, _>(0)?.map(Millis);
     let last_uncertain = of_person.try_get::<Option<i64>, _>(2)?.map(Millis);
-    Ok(History {
+    let history = History {
         is_last_uncertain: last_uncertain.is_some() && last_uncertain == last_to_person,
+        is_last_dry: false,
         opted_out,
         first_closed_at: first_closed_at.map(Millis),
         demand,
@@ -307,5 +308,9 @@ async fn history(
         day_to_person: count(of_person.try_get::<Option<i64>, _>(1)?.unwrap_or(0)),
         day_of_account: count(of_account.try_get(0)?),
         oldest_of_day: of_account.try_get::<Option<i64>, _>(1)?.map(Millis),
+    };
+    Ok(match rules.mode {
+        Mode::Live => history,
+        Mode::Dry => history.with_dry_run(&dry::history(connection, survey, rules, since).await?),
     })
 }

@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use super::{Engine, Error, Location, Result, connect};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 20] = [
+const MIGRATIONS: [(i64, &str, &str); 21] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
@@ -28,6 +28,7 @@ const MIGRATIONS: [(i64, &str, &str); 20] = [
     (18, "written", include_str!("../../migrations/0018_written.sql")),
     (19, "merged", include_str!("../../migrations/0019_merged.sql")),
     (20, "rejected", include_str!("../../migrations/0020_rejected.sql")),
+    (23, "dry", include_str!("../../migrations/0023_dry.sql")),
 ];
 
 /// The newest schema this program knows.

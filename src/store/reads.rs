@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{Paused, PollState, Result, Store, Unread, rows};
+use super::{DryDay, Paused, PollState, Result, Store, Unread, rows};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::decision::Decision;
 use crate::domain::reading::{Look, Range, Reading};
@@ -87,6 +87,16 @@ pub struct AccountStatus {
     /// Stretches of them that could not be read in full, the newest first.
     pub unread: Vec<Unread>,
     pub paused: Option<Paused>,
+}
+
+impl AccountStatus {
+    /// Counts what a dry run would have sent among the prompts of the day.
+    pub fn with_dry_run(mut self, day: DryDay) -> Self {
+        self.prompts_of_day += day.prompts;
+        self.oldest_of_day = self.oldest_of_day.into_iter().chain(day.oldest).min();
+        self.latest_of_day = self.latest_of_day.max(day.latest);
+        self
+    }
 }
 
 const ALL_TIME: Range = Range { from: Millis(i64::MIN), to: Millis(i64::MAX) };

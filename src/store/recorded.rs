@@ -22,6 +22,8 @@ pub struct Recorded {
     /// Further closes of the conversation that moved the survey while it waited, or came too late to.
     pub further: Vec<Further>,
     pub spent: Option<Spent>,
+    /// When a dry run would have sent it.
+    pub dry: Option<Spent>,
     /// When it first reached its moment of sending, where prompts are spread evenly.
     pub paced_at: Option<Millis>,
     /// Whether a request was ever begun for it.
@@ -61,7 +63,7 @@ static PAGE_OF: LazyLock<String> = LazyLock::new(|| {
         "select {}, s.first_closed_at, s.spent_at, s.throttle_group, s.paced_at, \
          case when s.state = 'cancelled' then (select max(h.at) from survey_history h \
          where h.survey_id = s.id and h.state = 'cancelled') end, r.reopened_at, s.decided, \
-         s.decision from survey s left join reopening r on r.account = s.account \
+         s.decision, s.dry_at from survey s left join reopening r on r.account = s.account \
          and r.conversation_id = s.conversation_id \
          where s.id >= $1 and s.id <> $2 order by s.id limit $3",
         rows::qualified()
@@ -80,12 +82,14 @@ const MORE: usize = 23;
 
 fn recorded(row: &AnyRow) -> Result<Recorded> {
     let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
-    let throttle_group = row.try_get(MORE + 2)?;
+    let throttle_group: Option<String> = row.try_get(MORE + 2)?;
+    let spent = |at| Spent { at, throttle_group: throttle_group.clone() };
     Ok(Recorded {
         survey: rows::survey(row)?.0,
         first_closed_at: instant(MORE)?,
         further: Vec::new(),
-        spent: instant(MORE + 1)?.map(|at| Spent { at, throttle_group }),
+        spent: instant(MORE + 1)?.map(spent),
+        dry: instant(MORE + 8)?.map(spent),
         paced_at: instant(MORE + 3)?,
         is_begun: instant(BEGUN_AT)?.is_some(),
         cancelled_at: instant(MORE + 4)?,

@@ -7,7 +7,7 @@ use crate::domain::survey::{CancelledBy, Event, State, Survey};
 use crate::domain::time::Millis;
 
 const DUE_NOW: &str = "update survey set due_at = $1, try_at = $1, put_off_at = $1, crashes = 0, \
-     limited_at = null where id = $2";
+     limited_at = null, dry_at = null where id = $2";
 
 impl Store {
     /// Schedules a survey again that ended without a prompt, due now; all is decided anew when it is

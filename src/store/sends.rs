@@ -15,7 +15,7 @@ use super::progress;
 use super::standing::Standing;
 use super::surveys::{step_locked, touch};
 use super::{Error, Result, Store};
-use super::{budgets, deciding, fold, matching, rebuilt};
+use super::{budgets, deciding, dry, fold, matching, rebuilt};
 use crate::domain::budget::Call;
 use crate::domain::feedback::{Trust, Update};
 use crate::domain::id::{SurveyId, external_id};
@@ -257,15 +257,8 @@ async fn begin(
         return Ok(Begun::Ended(Box::new(ended)));
     }
     let ground = match deciding::decide(connection, &survey, &rules, times).await? {
-        Ground::Clear(_) if budgets::is_paused(connection, &survey.account).await? => {
-            // A look-up, or another daemon, may have paused the account since the survey was claimed.
-            Ground::AccountPaused { until: now }
-        }
         Ground::Clear(clear) => {
-            match budgets::take(connection, &survey.account, Call::Create, 1, x_now).await? {
-                Ok(_) => Ground::Clear(clear),
-                Err(until) => Ground::XLimit { until: times.wait_until(until) },
-            }
+            dry::permit(connection, &survey.account, (&prompt, rules.mode), clear, times).await?
         }
         other => other,
     };
@@ -286,6 +279,9 @@ async fn begin(
         }
     };
     let mut survey = deciding::step(connection, (survey, token), event, &decision).await?;
+    if survey.state == State::Suppressed(Reason::DryRun) {
+        dry::keep(connection, &survey, &prompt, &rules, x_now).await?;
+    }
     if !matches!(survey.state, State::Sending { .. }) {
         return Ok(Begun::Ended(Box::new(survey)));
     }

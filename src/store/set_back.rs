@@ -32,6 +32,8 @@ const SPENT_NOW: &str = "update survey set spent_at = $2, \
      sent_at = case when sent_at > $2 then $2 else sent_at end \
      where account = $1 and spent_at > $3 and state not in ('sending', 'uncertain')";
 
+const DRY_NOW: &str = "update survey set dry_at = $2 where account = $1 and dry_at > $3";
+
 /// Each by the clock that it was dated by. One that seems to have begun later still began a day before at the
 /// earliest: X takes no request that is signed by such a clock.
 const REDATE: &str = "update survey set \
@@ -105,7 +107,8 @@ impl Store {
             .await
     }
 
-    /// Lets prompts that are dated after `after` count as sent at `latest`. How many they were.
+    /// Lets prompts that are dated after `after` count as sent at `latest`, and those of a dry run, too.
+    /// How many they were.
     pub async fn pull_back_spent(
         &self,
         account: &str,
@@ -116,8 +119,14 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let pulled = sqlx::query(SPENT_NOW).bind(account).bind(latest.0).bind(after.0);
-                    Ok(pulled.execute(connection).await?.rows_affected())
+                    let mut pulled = 0;
+                    for sql in [SPENT_NOW, DRY_NOW] {
+                        let one = sqlx::query(sql).bind(account.as_str());
+                        let one =
+                            one.bind(latest.0).bind(after.0).execute(&mut *connection).await?;
+                        pulled += one.rows_affected();
+                    }
+                    Ok(pulled)
                 })
             })
             .await

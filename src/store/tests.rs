@@ -12,7 +12,7 @@ use crate::domain::close::{Close, Notice, Reopening};
 use crate::domain::feedback::{Feedback, Object, Trust, Update};
 use crate::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
 use crate::domain::policy::decision::Ground;
-use crate::domain::policy::{AtClose, Pacing, Rules};
+use crate::domain::policy::{AtClose, Mode, Pacing, Rules};
 use crate::domain::survey::{Delivery, Reason, State};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
@@ -38,6 +38,7 @@ fn rules() -> Rules {
         daily_limit: 1000,
         daily_limit_per_user: 1,
         pacing: Pacing::Asap,
+        mode: Mode::Live,
         quiet_hours: None,
         skip_closed_by: Vec::new(),
         min_agent_messages: 0,

@@ -1,5 +1,6 @@
 //! `GET /metrics`, in Prometheus' text format (version 0.0.4).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use axum::extract::State;
@@ -70,6 +71,11 @@ fn of_database(page: &mut Page, web: &Web, Figures { status, accounts, made_at }
     let held = held.map(|(name, account)| (label(name), f64::from(account.is_held)));
     let help = "Whether the account's sends are held until X's events have been read: 1 or 0.";
     page.family("gauge", "surveyd_account_held", help, held);
+    let live = web.live();
+    let dry = live.intake.accounts.iter();
+    let dry = dry.map(|(name, it)| (label(name), f64::from(it.account.mode.is_dry())));
+    let help = "Whether the account is on a dry run, and sends nothing: 1 or 0.";
+    page.family("gauge", "surveyd_account_dry_run", help, dry.collect::<BTreeMap<_, _>>());
     let age = Instant::now().duration_since(*made_at).as_secs_f64();
     let help = "How old all figures of the database are that stand above.";
     page.one("gauge", "surveyd_snapshot_age_seconds", help, age);

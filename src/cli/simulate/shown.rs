@@ -7,7 +7,9 @@ use serde::Serialize;
 
 use crate::cli::decisions::{numbers, said};
 use crate::cli::table;
+use crate::config::Config;
 use crate::domain::plain_text::printable;
+use crate::domain::policy::Mode;
 use crate::domain::time::Millis;
 use crate::replay::{self, Comparison, Course, Sides, Told};
 
@@ -68,6 +70,8 @@ struct Fate {
 #[derive(Serialize)]
 struct Account {
     account: String,
+    /// `live`; or `dry`: its prompts are those that would have been sent.
+    mode: &'static str,
     daily_limit: u32,
     prompts: Both,
     /// The most prompts in any 24 hours.
@@ -86,7 +90,18 @@ struct Day {
 }
 
 impl Simulated {
-    pub fn new(compared: Comparison, config: String, from: Millis, to: Millis) -> Self {
+    /// `config` is what was replayed against, and `file` where it stands.
+    pub fn new(
+        compared: Comparison,
+        (config, file): (&Config, String),
+        from: Millis,
+        to: Millis,
+    ) -> Self {
+        let accounts = compared.courses.into_iter().map(|course| {
+            let account_of = config.account(&course.account);
+            let mode = account_of.map_or(Mode::Live, |account| account.mode);
+            account(course, mode)
+        });
         let counts = compared.counts.into_iter().map(|(fate, sides)| Count {
             outcome: fate.outcome(),
             reason: fate.reason(),
@@ -95,13 +110,13 @@ impl Simulated {
         Self {
             from: from.rfc3339(),
             to: to.rfc3339(),
-            config,
+            config: file,
             closes: compared.closes,
             counts: counts.collect(),
             assumed_sent: compared.assumed,
             differences: compared.differences,
             first_differences: compared.first.into_values().map(difference).collect(),
-            accounts: compared.courses.into_iter().map(account).collect(),
+            accounts: accounts.collect(),
             closes_without_account: compared.left_out,
         }
     }
@@ -111,6 +126,12 @@ impl Simulated {
         let about = format!("{closes} closes from {from} to {to}, by {config}");
         let mut text = printable(&about) + "\n\n" + &self.counts_text() + "\n";
         text += &self.accounts_text();
+        for Account { account, .. } in self.accounts.iter().filter(|it| it.mode == "dry") {
+            let _ = writeln!(
+                text,
+                "account {account}: dry run, nothing is sent: its prompts are those that would be."
+            );
+        }
         text += &match (self.differences, self.first_differences.len()) {
             (0, _) => "\nEvery close would end as it did.\n".to_owned(),
             (1, _) => "\n1 close would end otherwise:\n".to_owned(),
@@ -193,13 +214,14 @@ fn fate(told: Told) -> Fate {
     }
 }
 
-fn account(course: Course) -> Account {
+fn account(course: Course, mode: Mode) -> Account {
     let days = course.days.into_iter().map(|(day, sides)| Day {
         day: day.rfc3339()[.."yyyy-mm-dd".len()].to_owned(),
         prompts: both(sides),
     });
     Account {
         account: course.account,
+        mode: mode.as_str(),
         daily_limit: course.daily_limit,
         prompts: both(course.prompts),
         most_in_24_hours: both(course.most),

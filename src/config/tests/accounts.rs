@@ -45,6 +45,19 @@ surveyd.toml: accounts[0].survey.message: is missing
 }
 
 #[test]
+fn an_account_is_live_or_on_a_dry_run() {
+    assert_eq!(sound(LEAST).accounts[0].mode, crate::domain::policy::Mode::Live);
+    let mode = |mode: &str| {
+        with(LEAST, "[accounts.survey]", &format!("mode = \"{mode}\"\n[accounts.survey]"))
+    };
+    assert!(sound(&mode("dry")).accounts[0].mode.is_dry());
+    assert_eq!(
+        faults(&mode("drye")),
+        "surveyd.toml: accounts.acme.mode = \"drye\": is not known here\n  did you mean \"dry\"? It is one of \"live\", \"dry\""
+    );
+}
+
+#[test]
 fn a_fault_in_an_account_is_found_by_the_accounts_name() {
     let bounds = |bounds: &str| format!("is out of bounds\n  write a value from {bounds}");
     for (text, fault) in [

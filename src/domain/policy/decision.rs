@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::domain::survey::Reason;
+use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 
 /// One decision about one survey.
@@ -57,6 +58,8 @@ pub enum Ground {
     },
     /// Nothing stands against it.
     Clear(Clear),
+    /// Nothing stands against it, but its account is on a dry run.
+    DryRun(DryRun),
     Late {
         closed_at: Millis,
         expire_after_ms: i64,
@@ -121,6 +124,9 @@ pub struct Clear {
     pub throttle_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_prompt_at: Option<Millis>,
+    /// Whether that one was not sent, and a dry run counts it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_last_dry: bool,
     pub prompts_of_day: u32,
     pub daily_limit: u32,
     /// Share and draw of the sample, where not all are asked.
@@ -128,6 +134,17 @@ pub struct Clear {
     pub sample: Option<[f64; 2]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<Pace>,
+}
+
+/// What would have been sent, had the account not been on a dry run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DryRun {
+    #[serde(rename = "type")]
+    pub kind: SurveyType,
+    pub question_variant_id: u32,
+    pub test: bool,
+    #[serde(flatten)]
+    pub clear: Clear,
 }
 
 /// A person who wants no prompts.
@@ -148,6 +165,9 @@ pub struct Throttled {
     /// Whether it was not known then whether that prompt went out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_uncertain: bool,
+    /// Whether that prompt was not sent, and a dry run counts it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_dry: bool,
     pub throttle_ms: i64,
     pub throttle_group: String,
     /// Prompts from this account to this person in 24 hours.
@@ -172,6 +192,7 @@ impl Ground {
         match self {
             Self::Due { due_at, .. } => Verdict::Schedule { due_at: *due_at },
             Self::Clear(_) => Verdict::Send,
+            Self::DryRun(_) => Verdict::Suppress(Reason::DryRun),
             Self::Late { .. } => Verdict::Expire,
             Self::NoXId => Verdict::Suppress(Reason::NoXId),
             Self::Rule => Verdict::Suppress(Reason::Rule),
@@ -205,6 +226,7 @@ impl Ground {
             Self::Held { .. } => Self::Held { until },
             Self::Due { .. }
             | Self::Clear(_)
+            | Self::DryRun(_)
             | Self::Late { .. }
             | Self::NoXId
             | Self::Rule
@@ -254,6 +276,7 @@ mod tests {
         let clear = Clear {
             throttle_ms: 0,
             last_prompt_at: None,
+            is_last_dry: false,
             prompts_of_day: 3,
             daily_limit: 1_000,
             sample: Some([0.5, 0.25]),
@@ -261,7 +284,13 @@ mod tests {
         };
         let grounds = [
             Ground::Due { due_at: Millis(5), delay_ms: 5 },
-            Ground::Clear(clear),
+            Ground::Clear(clear.clone()),
+            Ground::DryRun(DryRun {
+                kind: SurveyType::Nps,
+                question_variant_id: 3,
+                test: true,
+                clear: Clear { last_prompt_at: Some(Millis(5)), is_last_dry: true, ..clear },
+            }),
             Ground::Rule,
             Ground::Budget(pace),
             Ground::Holdout { share: 0.1, draw: 0.05 },

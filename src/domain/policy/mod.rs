@@ -18,7 +18,7 @@ use std::time::Duration;
 use self::decision::{Clear, Decision, Ground, OptedOut, Throttled, Verdict};
 use self::draws::Drawn;
 pub use self::retries::{PROBE_FIRST, PROBE_MOST, RETRY_FIRST, RETRY_MOST, backoff};
-pub use self::rules::{Pacing, Rules};
+pub use self::rules::{Mode, Pacing, Rules};
 pub use self::words::words;
 use super::close::{Close, Notice};
 use super::id::UserId;
@@ -122,6 +122,8 @@ pub struct History {
     pub last_to_person: Option<Millis>,
     /// Whether it is not known yet that it went out.
     pub is_last_uncertain: bool,
+    /// Whether it would have been sent, and was not: a dry run counts it.
+    pub is_last_dry: bool,
     /// Prompts from this account to this person in the last 24 hours.
     pub day_to_person: u32,
     /// Prompts from this account in the last 24 hours.
@@ -136,6 +138,16 @@ pub struct History {
     pub demand: u32,
     /// Whether this one has reached it before, and was to be asked.
     pub is_paced: bool,
+}
+
+/// What would have been sent before, had the account not been on a dry run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DryHistory {
+    /// As in [`History`].
+    pub last_to_person: Option<Millis>,
+    pub day_to_person: u32,
+    pub day_of_account: u32,
+    pub oldest_of_day: Option<Millis>,
 }
 
 /// Decides once more, for a survey that is not too late, on what is true now by X's clock.
@@ -161,6 +173,7 @@ pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis
         return Ground::Throttled(Throttled {
             last_prompt_at: history.last_to_person,
             is_uncertain: history.is_last_uncertain,
+            is_dry: history.is_last_dry,
             throttle_ms: millis(rules.throttle),
             throttle_group: rules.throttle_group.clone(),
             prompts_of_day: history.day_to_person,
@@ -188,11 +201,27 @@ pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis
     Ground::Clear(Clear {
         throttle_ms: millis(rules.throttle),
         last_prompt_at: history.last_to_person,
+        is_last_dry: history.is_last_dry,
         prompts_of_day: history.day_of_account,
         daily_limit: rules.daily_limit,
         sample: (rules.sample < 1.0).then(|| [rules.sample, draws::of_sample(drawn)]),
         pace,
     })
+}
+
+impl History {
+    /// Counts what a dry run would have sent before as sent.
+    pub fn with_dry_run(mut self, dry: &DryHistory) -> Self {
+        self.day_of_account = self.day_of_account.saturating_add(dry.day_of_account);
+        self.oldest_of_day = self.oldest_of_day.into_iter().chain(dry.oldest_of_day).min();
+        self.day_to_person = self.day_to_person.saturating_add(dry.day_to_person);
+        if dry.last_to_person > self.last_to_person {
+            self.last_to_person = dry.last_to_person;
+            self.is_last_dry = true;
+            self.is_last_uncertain = false;
+        }
+        self
+    }
 }
 
 /// The quiet hours of the survey's person, where it is their time.

@@ -20,6 +20,7 @@ pub struct Rules {
     pub daily_limit: u32,
     pub daily_limit_per_user: u32,
     pub pacing: Pacing,
+    pub mode: Mode,
     pub quiet_hours: Option<QuietHours>,
     /// Whoever closed it so is not asked.
     pub skip_closed_by: Vec<ClosedBy>,
@@ -33,6 +34,27 @@ pub struct Rules {
     pub skip: bool,
     /// The variant that the person meets; absent where there is no experiment.
     pub variant: Option<String>,
+}
+
+/// Whether an account's prompts go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Live,
+    /// A dry run: everything is decided and recorded, and nothing is sent.
+    Dry,
+}
+
+impl Mode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Dry => "dry",
+        }
+    }
+
+    pub fn is_dry(self) -> bool {
+        self == Self::Dry
+    }
 }
 
 /// What becomes of surveys beyond the day's limit.

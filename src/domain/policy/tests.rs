@@ -21,6 +21,7 @@ fn rules() -> Rules {
         daily_limit: 1000,
         daily_limit_per_user: 1,
         pacing: Pacing::Asap,
+        mode: Mode::Live,
         quiet_hours: None,
         skip_closed_by: Vec::new(),
         min_agent_messages: 0,

@@ -1,6 +1,6 @@
 //! A decision in a sentence, as `surveyd explain` and `surveyd surveys show` say it.
 
-use super::decision::{Decision, Ground, Pace, Throttled};
+use super::decision::{Clear, Decision, DryRun, Ground, Pace, Throttled};
 use crate::domain::time::Millis;
 
 /// `throttled: prompted 3 days ago, throttle 7 d`.
@@ -10,24 +10,15 @@ pub fn words(decision: &Decision) -> String {
         Ground::Due { due_at, delay_ms } => {
             format!("due {}, delay {}", due_at.rfc3339(), length(*delay_ms))
         }
-        Ground::Clear(clear) => {
-            let asked = match clear.last_prompt_at {
-                Some(last) => format!("last prompted {} ago", ago(at, last)),
-                None => "no prompt to the person on record".to_owned(),
-            };
-            let mut words = format!(
-                "may be asked: {asked}, throttle {}; {} of {} prompts of the day",
-                length(clear.throttle_ms),
-                clear.prompts_of_day,
-                clear.daily_limit
-            );
-            if let Some([share, draw]) = clear.sample {
-                words += &format!("; sample {share}, drew {draw:.4}");
-            }
-            if let Some(pace) = &clear.pace {
-                words += &format!("; {}", pace_words(pace));
-            }
-            words
+        Ground::Clear(clear) => clear_words(at, clear),
+        Ground::DryRun(DryRun { kind, question_variant_id, test, clear }) => {
+            let test = if *test { ", test" } else { "" };
+            format!(
+                "dry_run: not sent; a live account would have sent {} question \
+                 {question_variant_id}{test}: {}",
+                kind.as_str(),
+                clear_words(at, clear)
+            )
         }
         Ground::Late { closed_at, expire_after_ms } => format!(
             "expired: closed {} ago, expire_after {}",
@@ -81,6 +72,29 @@ pub fn words(decision: &Decision) -> String {
     }
 }
 
+fn clear_words(at: Millis, clear: &Clear) -> String {
+    let asked = match clear.last_prompt_at {
+        Some(last) if clear.is_last_dry => {
+            format!("last would have been prompted {} ago", ago(at, last))
+        }
+        Some(last) => format!("last prompted {} ago", ago(at, last)),
+        None => "no prompt to the person on record".to_owned(),
+    };
+    let mut words = format!(
+        "may be asked: {asked}, throttle {}; {} of {} prompts of the day",
+        length(clear.throttle_ms),
+        clear.prompts_of_day,
+        clear.daily_limit
+    );
+    if let Some([share, draw]) = clear.sample {
+        words += &format!("; sample {share}, drew {draw:.4}");
+    }
+    if let Some(pace) = &clear.pace {
+        words += &format!("; {}", pace_words(pace));
+    }
+    words
+}
+
 fn throttled_words(at: Millis, throttled: &Throttled) -> String {
     let Throttled { last_prompt_at, throttle_ms, throttle_group, .. } = throttled;
     let is_day_full = throttled.prompts_of_day >= throttled.daily_limit_per_user;
@@ -96,7 +110,8 @@ fn throttled_words(at: Millis, throttled: &Throttled) -> String {
             length(*throttle_ms)
         ),
         Some(last) => format!(
-            "throttled: prompted {} ago, throttle {} (group {throttle_group})",
+            "throttled: {} {} ago, throttle {} (group {throttle_group})",
+            if throttled.is_dry { "would have been prompted" } else { "prompted" },
             ago(at, last),
             length(*throttle_ms)
         ),
@@ -144,6 +159,7 @@ fn length(length_ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::survey_type::SurveyType;
 
     const NOW: Millis = Millis(1_795_334_400_000);
     const DAY: i64 = 86_400_000;
@@ -156,6 +172,7 @@ mod tests {
         Ground::Throttled(Throttled {
             last_prompt_at: Some(Millis(NOW.0 - days * DAY)),
             is_uncertain: false,
+            is_dry: false,
             throttle_ms,
             throttle_group: "acme".into(),
             prompts_of_day: 1,
@@ -177,6 +194,7 @@ mod tests {
         let just_over = Ground::Throttled(Throttled {
             last_prompt_at: Some(Millis(NOW.0 - 7 * DAY - 1)),
             is_uncertain: false,
+            is_dry: false,
             throttle_ms: 7 * DAY,
             throttle_group: "acme".into(),
             prompts_of_day: 0,
@@ -199,6 +217,40 @@ mod tests {
                 until: NOW
             }),
             "quiet_hours: 21:00 to 08:00 in Europe/Madrid, waits until 2026-11-22T08:00:00Z"
+        );
+    }
+
+    #[test]
+    fn what_a_dry_run_did_not_send_is_said_as_not_sent() {
+        let clear = Clear {
+            throttle_ms: 7 * DAY,
+            last_prompt_at: None,
+            is_last_dry: false,
+            prompts_of_day: 3,
+            daily_limit: 1_000,
+            sample: None,
+            pace: None,
+        };
+        let would = |clear| {
+            said(Ground::DryRun(DryRun {
+                kind: SurveyType::Csat,
+                question_variant_id: 12,
+                test: true,
+                clear,
+            }))
+        };
+        assert_eq!(
+            would(clear.clone()),
+            "dry_run: not sent; a live account would have sent csat question 12, test: may be \
+             asked: no prompt to the person on record, throttle 7 d; 3 of 1000 prompts of the day"
+        );
+        let last_prompt_at = Some(Millis(NOW.0 - 8 * DAY));
+        let again = would(Clear { last_prompt_at, is_last_dry: true, ..clear });
+        assert!(again.contains("last would have been prompted 8 days ago"), "{again}");
+        let Ground::Throttled(throttled) = throttled(3, 7 * DAY) else { unreachable!() };
+        assert_eq!(
+            said(Ground::Throttled(Throttled { is_dry: true, ..throttled })),
+            "throttled: would have been prompted 3 days ago, throttle 7 d (group acme)"
         );
     }
 

@@ -15,7 +15,7 @@ pub use self::{
     hiding::Hidden,
     intervals::{CONFIDENCE, Estimate},
 };
-use super::{survey_type::SurveyType, time::Millis};
+use super::{survey::Reason, survey_type::SurveyType, time::Millis};
 
 /// What a report needs to know of one survey.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,8 @@ pub struct Report {
     pub tests: u64,
     /// Closes of the period that were to be prompted as tests, and stand in no group either.
     pub test_closes: u64,
+    /// Closes of the period whose prompt a dry run did not send; tests count, too.
+    pub dry_runs: u64,
 }
 
 /// The results of one group. CSAT and NPS are never mixed.
@@ -117,8 +119,10 @@ pub fn summarize(
 ) -> Report {
     let mut tallies: BTreeMap<(Key, SurveyType), Tally> = BTreeMap::new();
     let mut answers: BTreeMap<SurveyType, BTreeMap<Vec<Key>, u64>> = BTreeMap::new();
-    let (mut tests, mut test_closes) = (0, 0);
+    let (mut tests, mut test_closes, mut dry_runs) = (0, 0, 0);
     for facts in facts {
+        let is_dry = facts.suppressed.as_deref() == Some(Reason::DryRun.as_str());
+        dry_runs += u64::from(is_dry && period.contains(facts.closed_at));
         if facts.test {
             tests += u64::from(facts.sent_at.is_some_and(|sent_at| period.contains(sent_at)));
             test_closes += u64::from(period.contains(facts.closed_at));
@@ -154,7 +158,7 @@ pub fn summarize(
             tally.into_group(&key, kind, hidden)
         })
         .collect();
-    Report { period, by, min_group, groups, tests, test_closes }
+    Report { period, by, min_group, groups, tests, test_closes, dry_runs }
 }
 
 /// The counts of one group while the surveys are read.

@@ -94,6 +94,17 @@ fn tests_are_left_out() {
 }
 
 #[test]
+fn what_a_dry_run_did_not_send_is_counted_apart_tests_or_not() {
+    let dry = suppressed("dry_run");
+    let test = Facts { test: true, ..dry.clone() };
+    let period = Period { from: Millis(0), to: Millis(i64::MAX) };
+    let facts = [dry, test, suppressed("throttled"), csat(5)];
+    let report = summarize(facts, period, By::Nothing, NOW, std::time::Duration::ZERO, 5);
+    assert_eq!((report.dry_runs, report.groups[0].prompted), (2, 1));
+    assert_eq!(report.groups[0].suppressed.get("dry_run"), Some(&1));
+}
+
+#[test]
 fn the_rate_is_of_the_prompts_sent() {
     let comment = Facts { commented_at: Some(NOW), ..csat(1) };
     let group = the_group([comment, prompted(SurveyType::Csat), suppressed("throttled")]);

@@ -38,6 +38,7 @@ fn rendered(groups: Vec<Group>) -> String {
         groups,
         tests: 0,
         test_closes: 0,
+        dry_runs: 0,
     })
 }
 
@@ -101,6 +102,27 @@ Nothing was closed and nobody was prompted in this time.
 }
 
 #[test]
+fn a_dry_run_says_how_many_prompts_would_have_been_sent() {
+    let of = |dry_runs| Report {
+        period: november(),
+        by: By::Nothing,
+        min_group: 5,
+        groups: Vec::new(),
+        tests: 0,
+        test_closes: 0,
+        dry_runs,
+    };
+    for (dry_runs, said) in [(1, "1 prompt would"), (40, "40 prompts would")] {
+        let text = render(&of(dry_runs));
+        let line = format!("dry run: {said} have been sent (mode = \"dry\").\n");
+        assert!(text.ends_with(&line), "{text}");
+        let json = super::super::json::render(&of(dry_runs));
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["dry_run"], dry_runs);
+    }
+}
+
+#[test]
 fn a_time_of_tests_alone_says_so() {
     let empty = Report {
         period: november(),
@@ -109,6 +131,7 @@ fn a_time_of_tests_alone_says_so() {
         groups: Vec::new(),
         tests: 0,
         test_closes: 0,
+        dry_runs: 0,
     };
     for (tests, test_closes, said) in [
         (

@@ -46,7 +46,7 @@ fn another_configuration_is_told_beside_what_happened() {
     assert_eq!(difference["would"]["decision"]["rule"], "no-abuse");
     let none = json!({"happened": 0, "would": 0});
     let account = json!({
-        "account": "acme", "daily_limit": 1000, "prompts": none, "most_in_24_hours": none,
+        "account": "acme", "mode": "live", "daily_limit": 1000, "prompts": none, "most_in_24_hours": none,
         "days_full": none, "days": []
     });
     assert_eq!(simulated["accounts"], json!([account]));

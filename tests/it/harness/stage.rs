@@ -139,6 +139,14 @@ impl Stage {
         (self.watches, self.talks) = watch(&self.config, &self.staff, &self.intake);
     }
 
+    /// surveyd takes another configuration, as by a reload: what the old one has begun is finished.
+    pub fn reload(&mut self, change: impl FnOnce(&mut Config)) {
+        change(&mut self.config);
+        self.stop.stop_within(self.config.x.send_timeout);
+        (self.stop, self.staff, self.intake) = employ(&self.config, &self.store, &self.now);
+        (self.watches, self.talks) = watch(&self.config, &self.staff, &self.intake);
+    }
+
     /// Another daemon begins to work on the same database.
     pub fn start_another(&mut self) {
         let (stop, staff, _) = employ(&self.config, &self.store, &self.now);

@@ -7,6 +7,7 @@ mod completeness;
 mod concurrency;
 mod deciding;
 mod deliveries;
+mod dry;
 mod ending;
 mod figures;
 mod hints;
@@ -35,7 +36,7 @@ use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::feedback::{Given, Object, Update};
 use surveyd::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
 use surveyd::domain::policy::decision::Ground;
-use surveyd::domain::policy::{AtClose, Pacing, Rules};
+use surveyd::domain::policy::{AtClose, Mode, Pacing, Rules};
 use surveyd::domain::survey::{Delivery, Failure, Reason, Survey};
 use surveyd::domain::survey_type::SurveyType;
 use surveyd::domain::time::Millis;
@@ -99,6 +100,7 @@ fn rules() -> Rules {
         daily_limit: 1000,
         daily_limit_per_user: 1,
         pacing: Pacing::Asap,
+        mode: Mode::Live,
         quiet_hours: None,
         skip_closed_by: Vec::new(),
         min_agent_messages: 0,

@@ -6,6 +6,7 @@ mod clocks;
 mod daemon;
 mod dates;
 mod disorder;
+mod dry_run;
 mod events;
 mod limits;
 mod lost;
