@@ -2,17 +2,18 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::{EXIT_CONFIG, is_unread, print_json};
 use crate::clock::Clock;
-use crate::config::{self, Config, Environment, Warning};
+use crate::config::{self, CloseOnRecord, Config, Environment, Warning};
 use crate::daemon::{spools, state_folder};
 use crate::domain::plain_text::printable;
 use crate::output::{note, out, outln};
-use crate::store::{self, Location};
+use crate::store::{self, Location, Store};
 use crate::{desk, x};
 
 #[derive(Args)]
@@ -51,7 +52,14 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     };
     let mut warnings = config::warnings(&config);
     warnings.extend(unread);
-    warnings.extend(of_database(&Location::parse(&config.store.url, &folder)?).await);
+    let location = Location::parse(&config.store.url, &folder)?;
+    warnings.extend(of_database(&location).await);
+    // Where there is no database yet, nothing is known of closes.
+    if let Ok(Ok(of_closes)) = tokio::time::timeout(PATIENCE, of_closes(&config, &location)).await {
+        let is_new = |found: &Warning| !warnings.iter().any(|it| found.key.starts_with(&it.key));
+        let of_closes: Vec<_> = of_closes.into_iter().filter(is_new).collect();
+        warnings.extend(of_closes);
+    }
     if config.store.redacted_url() != config.store.url && config::is_open_to_others(file) {
         warnings.push(Warning {
             key: "store.url".into(),
@@ -134,6 +142,30 @@ async fn of_database(location: &Location) -> Vec<Warning> {
             "run surveyd check again where the server can be reached",
         )],
     }
+}
+
+/// How long the closes on record are waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Closes looked at of each source, and how old they may be.
+const CLOSES: u32 = 200;
+const AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// What is configured and fits none of the last closes on record.
+async fn of_closes(config: &Config, location: &Location) -> store::Result<Vec<Warning>> {
+    let store = Store::attach(location).await?;
+    let since = Clock::System.now().minus(AGE);
+    let of_http = config.sources.iter().map(|source| source.name.as_str());
+    let others = config.spools.iter().map(|spool| spool.name.as_str());
+    let others = others.chain(config.watched.iter().map(|watched| watched.name.as_str()));
+    let mut closes = Vec::new();
+    for source in of_http.chain(others).chain([super::enqueue::SOURCE]) {
+        for (account, notice) in store.last_closes(source, since, CLOSES).await? {
+            closes.push(CloseOnRecord { account, source: source.to_owned(), notice });
+        }
+    }
+    store.close().await;
+    Ok(config::warnings_of_closes(config, &closes))
 }
 
 /// Asks X about each account's keys.

@@ -20,7 +20,7 @@ use crate::wake::Wake;
 use crate::watcher::{Intake, Receiver, notice};
 
 /// What stands in the `source` column of a close from the command line.
-const SOURCE: &str = "enqueue";
+pub const SOURCE: &str = "enqueue";
 
 #[derive(Args)]
 pub struct Enqueue {

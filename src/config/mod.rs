@@ -44,7 +44,7 @@ pub use sources::{
     standard_key,
 };
 pub use texts::Texts;
-pub use warnings::{Warning, warnings};
+pub use warnings::{CloseOnRecord, Warning, warnings, warnings_of_closes};
 
 use crate::domain::close::ClosedBy;
 use crate::domain::mapping::Mapping;

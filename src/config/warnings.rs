@@ -1,5 +1,6 @@
 //! What may be meant and is worth a second look: nothing here keeps surveyd from running.
 
+mod closes;
 mod policies;
 
 use std::fmt;
@@ -10,6 +11,7 @@ use super::{Config, Survey, Texts, format_duration};
 use crate::domain::mapping::FieldName;
 use crate::domain::policy::Mode;
 use crate::domain::survey_type::SurveyType;
+pub use closes::{CloseOnRecord, of_closes as warnings_of_closes};
 
 /// Something an operator should know before it goes out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

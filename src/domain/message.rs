@@ -113,6 +113,11 @@ impl Templates {
         texts.collect()
     }
 
+    /// The languages that have a text of their own, in lower case.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        self.sources.keys().map(String::as_str).filter(|name| *name != DEFAULT)
+    }
+
     fn add(&mut self, language: Option<&str>, text: &str) -> Result<(), MessageError> {
         growth::refuse(text).map_err(|(line, detail)| MessageError::Growth { line, detail })?;
         let name = language.map_or(String::from(DEFAULT), normal);

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{DryDay, Paused, PollState, Result, Store, Unread, rows};
+use super::{DryDay, Error, Paused, PollState, Result, Store, Unread, rows};
+use crate::domain::close::Notice;
 use crate::domain::id::SurveyId;
 use crate::domain::policy::decision::Decision;
 use crate::domain::reading::{Look, Range, Reading};
@@ -98,6 +99,14 @@ impl AccountStatus {
         self
     }
 }
+
+const LAST_CLOSES: &str = "select account, notice from \
+     (select account, source, notice, closed_at, id from survey where closed_at >= $1 \
+     order by closed_at desc, id desc limit $2) as newest \
+     where source = $3 order by closed_at desc, id desc limit $4";
+
+/// Closes that are looked through for those of one source.
+const NEWEST: i64 = 20_000;
 
 const ALL_TIME: Range = Range { from: Millis(i64::MIN), to: Millis(i64::MAX) };
 
@@ -248,6 +257,29 @@ impl Store {
         .fetch_all(&self.readers)
         .await?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// The account and the notice of the last closes from a source that closed since then, at most
+    /// `limit`, of the newest on record.
+    pub async fn last_closes(
+        &self,
+        source: &str,
+        since: Millis,
+        limit: u32,
+    ) -> Result<Vec<(String, Notice)>> {
+        let rows = sqlx::query(LAST_CLOSES)
+            .bind(since.0)
+            .bind(NEWEST)
+            .bind(source)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        let close = |row: &AnyRow| {
+            let notice: String = row.try_get(1)?;
+            let notice = serde_json::from_str(&notice);
+            Ok((row.try_get(0)?, notice.map_err(|error| Error::Broken(error.to_string()))?))
+        };
+        rows.iter().map(close).collect()
     }
 
     /// How many answers are on record, a score and a comment counted singly.

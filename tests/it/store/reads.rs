@@ -160,6 +160,35 @@ async fn surveys_that_are_not_at_their_end_are_counted_by_account() {
 }
 
 #[tokio::test]
+async fn the_last_closes_of_a_source_are_told_newest_first() {
+    on_each_engine(async |bench| {
+        let noticed = |n: u32, source: &str| Close {
+            source: source.into(),
+            notice: Notice { team: Some(format!("team {n}")), ..Notice::default() },
+            ..close(&format!("c-{n}"), &format!("7{n}"), START.plus(n * MINUTE))
+        };
+        for n in 0..5 {
+            bench.take(noticed(n, if n == 3 { "files" } else { "desk" })).await;
+        }
+        let last = async |source: &str, since: Millis, limit: u32| {
+            let closes = bench.store.last_closes(source, since, limit).await.unwrap();
+            closes
+                .into_iter()
+                .map(|(account, notice)| {
+                    assert_eq!(account, ACCOUNT);
+                    notice.team.unwrap()
+                })
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(last("desk", START, 2).await, ["team 4", "team 2"]);
+        assert_eq!(last("desk", START.plus(MINUTE), 9).await, ["team 4", "team 2", "team 1"]);
+        assert_eq!(last("files", START, 9).await, ["team 3"]);
+        assert_eq!(last("other", START, 9).await, Vec::<String>::new());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_day_of_an_account_counts_back_from_now() {
     on_each_engine(async |bench| {
         bench.sent("c-1", "7", "900").await;

@@ -1,0 +1,282 @@
+//! Policies that the closes on record never fit: a misspelt team asks nobody, and no fault shows it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::defaults::SKIP_CLOSED_BY;
+use super::super::{Config, Rule, Survey};
+use super::Warning;
+use crate::domain::close::Notice;
+use crate::domain::plain_text::printable;
+use crate::domain::policy::rule::When;
+
+/// A close on record, as far as policies look at it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CloseOnRecord {
+    pub account: String,
+    pub source: String,
+    pub notice: Notice,
+}
+
+/// Of fewer closes from a source nothing is concluded.
+const CLOSES_LEAST: usize = 20;
+/// Warnings that are shown.
+const WARNINGS_MOST: usize = 20;
+/// Values that a warning shows of what the closes named, and the characters of each.
+const SHOWN_MOST: usize = 5;
+const SHOWN_CHARACTERS: usize = 40;
+
+/// What a policy looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Field<'a> {
+    Source,
+    Tag,
+    Team,
+    Agent,
+    Language,
+    ClosedBy,
+    Attribute(&'a str),
+}
+
+/// A configured value, and the key that it stands at.
+struct Wanted<'a> {
+    key: String,
+    field: Field<'a>,
+    value: &'a str,
+    /// What fits it.
+    when: When,
+}
+
+/// Warns of each configured value that fits none of these closes, of an account by which enough are
+/// known. No person's name or id is shown, but an agent's that is near to a configured one.
+pub fn of_closes(config: &Config, closes: &[CloseOnRecord]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for account in &config.accounts {
+        let mut by_source: BTreeMap<&str, Vec<&Notice>> = BTreeMap::new();
+        for close in closes.iter().filter(|close| close.account == account.name) {
+            by_source.entry(close.source.as_str()).or_default().push(&close.notice);
+        }
+        let whole = Heard::of(&by_source, None);
+        for (rule, survey) in account.surveys() {
+            let heard = Heard::of(&by_source, rule);
+            let (key, own) = match rule {
+                None => (format!("accounts.{}.survey", account.name), None),
+                Some(rule) => {
+                    let key = format!("accounts.{}.rules.{}", account.name, rule.name);
+                    (key, Some(&account.survey))
+                }
+            };
+            if let Some(rule) = rule.filter(|_| !whole.judged.is_empty()) {
+                let sources = rule.when.source.iter();
+                let sources =
+                    sources.map(|name| wanted(format!("{key}.when.source"), Field::Source, name));
+                warnings.extend(sources.filter_map(|wanted| whole.unfit(&wanted)));
+            }
+            if heard.judged.is_empty() {
+                continue;
+            }
+            let mut wanted = rule.map(|rule| of_when(&key, &rule.when)).unwrap_or_default();
+            let is_asked = rule.is_none_or(|rule| !rule.skip);
+            if is_asked {
+                wanted.extend(of_survey(&key, survey, own));
+                warnings.extend(heard.thin(&key, survey, own));
+            }
+            warnings.extend(wanted.iter().filter_map(|wanted| heard.unfit(wanted)));
+        }
+    }
+    let more = warnings.len().saturating_sub(WARNINGS_MOST);
+    warnings.truncate(WARNINGS_MOST);
+    if more > 0 {
+        warnings.push(Warning {
+            key: "accounts".into(),
+            problem: format!("{more} more configured values fitted no close on record"),
+            remedy: "mend those above, and run surveyd check again".into(),
+        });
+    }
+    warnings
+}
+
+/// The closes that a survey or a rule may meet, by their sources.
+struct Heard<'a> {
+    all: Vec<(&'a str, &'a Notice)>,
+    /// Those from sources of which enough are known.
+    judged: BTreeMap<&'a str, &'a [&'a Notice]>,
+}
+
+impl<'a> Heard<'a> {
+    fn of(by_source: &'a BTreeMap<&'a str, Vec<&'a Notice>>, rule: Option<&Rule>) -> Self {
+        let is_meant = |source: &str| {
+            let named = rule.map_or(&[][..], |rule| &rule.when.source);
+            named.is_empty() || named.iter().any(|name| name == source)
+        };
+        let (mut all, mut judged) = (Vec::new(), BTreeMap::new());
+        for (source, notices) in by_source.iter().filter(|(source, _)| is_meant(source)) {
+            all.extend(notices.iter().map(|notice| (*source, *notice)));
+            if notices.len() >= CLOSES_LEAST {
+                judged.insert(*source, notices.as_slice());
+            }
+        }
+        Self { all, judged }
+    }
+
+    /// `the last 200 closes of helpdesk and 45 of enqueue`
+    fn described(&self) -> String {
+        let mut parts = self.judged.iter().map(|(source, notices)| (source, notices.len()));
+        let Some((source, count)) = parts.next() else { return String::new() };
+        let first = format!("the last {count} closes of {}", printable(source));
+        parts.fold(first, |all, (source, count)| {
+            format!("{all} and {count} of {}", printable(source))
+        })
+    }
+
+    fn unfit(&self, wanted: &Wanted<'_>) -> Option<Warning> {
+        if self.all.iter().any(|(source, notice)| wanted.when.matches(source, notice)) {
+            return None;
+        }
+        let mut named: BTreeMap<&str, usize> = BTreeMap::new();
+        for (source, notices) in &self.judged {
+            for notice in *notices {
+                for value in values(source, notice, wanted.field) {
+                    *named.entry(value).or_default() += 1;
+                }
+            }
+        }
+        let (near, said) = said(wanted, &named);
+        Some(Warning {
+            key: wanted.key.clone(),
+            problem: format!("{:?} fitted none of {}; {said}", wanted.value, self.described()),
+            remedy: match near {
+                Some(near) => format!("write {near:?}, if that is meant"),
+                None => "correct it, or take it away if no close will ever be so".into(),
+            },
+        })
+    }
+
+    /// A least number of messages where no close tells how many there were.
+    fn thin(&self, key: &str, survey: &Survey, own: Option<&Survey>) -> Option<Warning> {
+        let is_told = self.all.iter().any(|(_, notice)| notice.agent_messages.is_some());
+        let same = own.is_some_and(|own| own.min_agent_messages == survey.min_agent_messages);
+        if survey.min_agent_messages == 0 || same || is_told {
+            return None;
+        }
+        Some(Warning {
+            key: format!("{key}.min_agent_messages"),
+            problem: format!(
+                "has no effect: none of {} told how many messages the agent wrote",
+                self.described()
+            ),
+            remedy: "let the source tell agent_messages, or take it away".into(),
+        })
+    }
+}
+
+/// What the closes named instead: what is near first, then what came most often. The near one apart.
+fn said(wanted: &Wanted<'_>, named: &BTreeMap<&str, usize>) -> (Option<String>, String) {
+    let is_near = |value: &&str| folded(value) == folded(wanted.value);
+    let near = named.keys().copied().find(is_near).map(shown);
+    // What others may be called is nobody's business here.
+    let is_private = matches!(wanted.field, Field::Agent | Field::Attribute(_));
+    let mut others: Vec<_> = named.iter().filter(|(value, _)| !is_near(value)).collect();
+    others.sort_by_key(|(value, count)| (std::cmp::Reverse(**count), **value));
+    let mut parts: Vec<String> = named.keys().copied().filter(is_near).map(shown).collect();
+    if !is_private {
+        parts.extend(others.iter().map(|(value, _)| shown(value)));
+    }
+    let left = named.len().saturating_sub(parts.len().min(SHOWN_MOST));
+    parts.truncate(SHOWN_MOST);
+    let said = match (parts.is_empty(), left) {
+        (true, 0) => "they named none".to_owned(),
+        (true, 1) => "they named another".to_owned(),
+        (true, left) => format!("they named {left} others"),
+        (false, 0) => format!("they named {}", parts.join(", ")),
+        (false, left) => format!("they named {} and {left} more", parts.join(", ")),
+    };
+    (near, said)
+}
+
+fn shown(value: &str) -> String {
+    let mut characters = value.chars();
+    let short: String = characters.by_ref().take(SHOWN_CHARACTERS).collect();
+    let more = if characters.next().is_some() { "…" } else { "" };
+    printable(&short) + more
+}
+
+/// As it is without case, blanks, hyphens and other signs.
+fn folded(value: &str) -> String {
+    value.to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect()
+}
+
+fn values<'a>(source: &'a str, notice: &'a Notice, field: Field<'_>) -> BTreeSet<&'a str> {
+    let one = |value: &'a Option<String>| value.as_deref().into_iter().collect();
+    match field {
+        Field::Source => BTreeSet::from([source]),
+        Field::Tag => notice.tags.iter().map(String::as_str).collect(),
+        Field::Team => one(&notice.team),
+        Field::Agent => one(&notice.agent),
+        Field::Language => one(&notice.language),
+        Field::ClosedBy => notice.closed_by.map(|by| by.as_str()).into_iter().collect(),
+        Field::Attribute(name) => {
+            notice.attributes.get(name).map(String::as_str).into_iter().collect()
+        }
+    }
+}
+
+fn of_when<'a>(key: &str, when: &'a When) -> Vec<Wanted<'a>> {
+    let texts = [
+        ("tag", Field::Tag, &when.tag),
+        ("team", Field::Team, &when.team),
+        ("agent", Field::Agent, &when.agent),
+        ("language", Field::Language, &when.language),
+    ];
+    let texts = texts.into_iter().flat_map(|(name, field, values)| {
+        let key = format!("{key}.when.{name}");
+        values.iter().map(move |value| wanted(key.clone(), field, value))
+    });
+    let closers = when.closed_by.iter();
+    let closers =
+        closers.map(|by| wanted(format!("{key}.when.closed_by"), Field::ClosedBy, by.as_str()));
+    let attributes = when.attributes.iter().flat_map(|(name, values)| {
+        let key = format!("{key}.when.attributes.{name}");
+        values.iter().map(move |value| wanted(key.clone(), Field::Attribute(name), value))
+    });
+    texts.chain(closers).chain(attributes).collect()
+}
+
+fn of_survey<'a>(key: &str, survey: &'a Survey, own: Option<&Survey>) -> Vec<Wanted<'a>> {
+    let mut all = Vec::new();
+    if own.is_none_or(|own| own.texts != survey.texts) {
+        let languages = survey.texts.templates.languages();
+        all.extend(languages.map(|language| {
+            wanted(format!("{key}.messages.{language}"), Field::Language, language)
+        }));
+    }
+    let skipped = &survey.skip_closed_by;
+    // Nobody has asked for the default.
+    if *skipped != SKIP_CLOSED_BY && own.is_none_or(|own| own.skip_closed_by != *skipped) {
+        let key = format!("{key}.skip_closed_by");
+        let closers = skipped.iter();
+        all.extend(closers.map(|by| wanted(key.clone(), Field::ClosedBy, by.as_str())));
+    }
+    all
+}
+
+fn wanted<'a>(key: String, field: Field<'a>, value: &'a str) -> Wanted<'a> {
+    let list = || vec![value.to_owned()];
+    let mut when = When::default();
+    match field {
+        Field::Source => when.source = list(),
+        Field::Tag => when.tag = list(),
+        Field::Team => when.team = list(),
+        Field::Agent => when.agent = list(),
+        Field::Language => when.language = list(),
+        Field::ClosedBy => {
+            when.closed_by = crate::domain::close::ClosedBy::parse(value).into_iter().collect();
+        }
+        Field::Attribute(name) => {
+            when.attributes.insert(name.to_owned(), list());
+        }
+    }
+    Wanted { key, field, value, when }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+use std::path::Path;
+
+use super::*;
+use crate::config::{Environment, parse};
+use crate::domain::close::ClosedBy;
+
+fn config(survey: &str, rules: &str) -> Config {
+    let text = format!(
+        "[[accounts]]\nname = \"acme\"\nuser_id = \"1\"\nconsumer_key = \"k\"\n\
+         consumer_secret = \"s\"\naccess_token = \"t\"\naccess_token_secret = \"u\"\n\
+         privacy_url = \"https://acme.example\"\n[accounts.survey]\nmessage = \"Hello.\"\n{survey}\n{rules}\n"
+    );
+    parse(&text, Path::new("surveyd.toml"), &Environment::default())
+        .unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+fn closes(source: &str, count: usize, notice: &Notice) -> Vec<CloseOnRecord> {
+    let (account, source) = ("acme".to_owned(), source.to_owned());
+    vec![CloseOnRecord { account, source, notice: notice.clone() }; count]
+}
+
+fn of_team(team: &str) -> Notice {
+    Notice { team: Some(team.into()), ..Notice::default() }
+}
+
+fn said(config: &Config, closes: &[CloseOnRecord]) -> Vec<String> {
+    of_closes(config, closes).iter().map(Warning::to_string).collect()
+}
+
+#[test]
+fn a_value_that_no_close_fits_is_named_with_what_the_closes_said() {
+    let rules = "[[accounts.rules]]\nwhen = { tag = \"vip\" }\nskip = true\n\
+                 [[accounts.rules]]\nwhen = { team = [\"Tier-2\", \"refunds\", \"sales\"] }\nskip = true";
+    let config = config("", rules);
+    let mut all = closes("helpdesk", 15, &of_team("billing"));
+    all.extend(closes("helpdesk", 4, &of_team("sales")));
+    assert_eq!(said(&config, &all), Vec::<String>::new(), "of 19 nothing is concluded");
+    all.extend(closes("helpdesk", 1, &of_team("tier 2")));
+    assert_eq!(
+        said(&config, &all),
+        [
+            "accounts.acme.rules.1.when.tag: \"vip\" fitted none of the last 20 closes of helpdesk; \
+             they named none\n  correct it, or take it away if no close will ever be so",
+            "accounts.acme.rules.2.when.team: \"Tier-2\" fitted none of the last 20 closes of helpdesk; \
+             they named tier 2, billing, sales\n  write \"tier 2\", if that is meant",
+            "accounts.acme.rules.2.when.team: \"refunds\" fitted none of the last 20 closes of helpdesk; \
+             they named billing, sales, tier 2\n  correct it, or take it away if no close will ever be so",
+        ]
+    );
+    // Elsewhere it is known, if only by one close.
+    all.extend(closes("files", 1, &Notice { tags: vec!["vip".into()], ..of_team("refunds") }));
+    assert_eq!(said(&config, &all).len(), 1);
+}
+
+#[test]
+fn languages_closers_and_sources_are_looked_at_as_the_policy_does() {
+    let survey = "messages = { es = \"Hola.\", fr = \"Bonjour.\" }\nskip_closed_by = [\"auto\"]\n\
+                  min_agent_messages = 1";
+    let rules = "[[accounts.rules]]\nwhen = { source = \"help-desk\" }\nskip = true";
+    let config = config(survey, rules);
+    let spanish = Notice {
+        language: Some("es_MX".into()),
+        closed_by: Some(ClosedBy::Agent),
+        ..Notice::default()
+    };
+    let mut all = closes("helpdesk", 20, &spanish);
+    all.extend(closes("files", 30, &spanish));
+    let keys = |closes: &[CloseOnRecord]| -> Vec<String> {
+        of_closes(&config, closes).into_iter().map(|warning| warning.key).collect()
+    };
+    assert_eq!(
+        keys(&all),
+        [
+            "accounts.acme.survey.min_agent_messages",
+            "accounts.acme.survey.messages.fr",
+            "accounts.acme.survey.skip_closed_by",
+            "accounts.acme.rules.1.when.source",
+        ]
+    );
+    let last = of_closes(&config, &all).pop().unwrap();
+    assert_eq!(
+        last.problem,
+        "\"help-desk\" fitted none of the last 30 closes of files and 20 of helpdesk; they named \
+         helpdesk, files"
+    );
+    let auto =
+        Notice { closed_by: Some(ClosedBy::Auto), agent_messages: Some(0), ..Notice::default() };
+    all.extend(closes("files", 1, &Notice { language: Some("fr".into()), ..auto }));
+    all.extend(closes("help-desk", 1, &Notice::default()));
+    assert_eq!(keys(&all), Vec::<String>::new());
+}
+
+#[test]
+fn nobody_is_named_who_is_not_configured_and_the_output_has_an_end() {
+    let names: Vec<String> = (0..30).map(|n| format!("\"agent {n}\"")).collect();
+    let rules = format!(
+        "[[accounts.rules]]\nwhen = {{ agent = \"Dana-Lee\", attributes = {{ order = \"77\" }} }}\nskip = true\n\
+         [[accounts.rules]]\nwhen = {{ agent = [{}] }}\nskip = true",
+        names.join(", ")
+    );
+    let config = config("", &rules);
+    let of = |agent: &str| Notice {
+        agent: Some(agent.into()),
+        attributes: BTreeMap::from([("order".to_owned(), "4711".to_owned())]),
+        ..Notice::default()
+    };
+    let mut all = closes("helpdesk", 20, &of("mara@acme.example"));
+    all.extend(closes("helpdesk", 1, &of("dana lee")));
+    let said = said(&config, &all);
+    assert_eq!(said.len(), WARNINGS_MOST + 1);
+    assert!(said[0].contains("they named dana lee and 1 more"), "{}", said[0]);
+    assert!(said[1].contains("they named another"), "{}", said[1]);
+    assert!(said[WARNINGS_MOST].contains("12 more configured values"), "{said:?}");
+    let all = said.concat();
+    assert!(!all.contains("mara") && !all.contains("4711"), "{all}");
+}
