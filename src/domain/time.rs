@@ -37,14 +37,12 @@ impl Millis {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The instant in UTC as RFC 3339 writes it: `2026-11-22T08:00:00Z`, and with exactly three
-    /// digits more where the milliseconds are not zero, `2026-11-22T08:00:00.123Z`.
+    /// The instant in UTC as RFC 3339 writes it, always with three digits of milliseconds:
+    /// `2026-11-22T08:00:00.000Z`. Readers that guess one form for a whole column rely on that.
     ///
     /// An instant outside the years 0 to 9999 is written as the nearest that can be.
     pub fn rfc3339(self) -> String {
-        let written = self.timestamp();
-        let digits = if written.as_millisecond().rem_euclid(1000) == 0 { 0 } else { 3 };
-        format!("{written:.digits$}")
+        format!("{:.3}", self.timestamp())
     }
 
     /// Reads an RFC 3339 instant of any offset; what is finer than a millisecond is cut off.
@@ -124,16 +122,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn milliseconds_are_written_only_where_they_are_not_zero() {
-        assert_eq!(Millis(1_795_334_400_000).rfc3339(), "2026-11-22T08:00:00Z");
+    fn milliseconds_are_always_written() {
+        assert_eq!(Millis(1_795_334_400_000).rfc3339(), "2026-11-22T08:00:00.000Z");
         assert_eq!(Millis(1_795_334_400_120).rfc3339(), "2026-11-22T08:00:00.120Z");
-        assert_eq!(Millis(0).rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(Millis(0).rfc3339(), "1970-01-01T00:00:00.000Z");
         assert_eq!(Millis(-1).rfc3339(), "1969-12-31T23:59:59.999Z");
     }
 
     #[test]
     fn an_instant_that_rfc3339_cannot_write_is_written_as_the_nearest_it_can() {
-        assert_eq!(Millis(i64::MIN).rfc3339(), "0000-01-01T00:00:00Z");
+        assert_eq!(Millis(i64::MIN).rfc3339(), "0000-01-01T00:00:00.000Z");
         assert_eq!(Millis(i64::MAX).rfc3339(), "9999-12-30T22:00:00.999Z");
     }
 
@@ -154,7 +152,7 @@ mod tests {
         }
         assert_eq!(
             Millis::from_rfc3339("2016-12-31T23:59:60Z").map(Millis::rfc3339),
-            Ok("2016-12-31T23:59:59Z".to_owned()),
+            Ok("2016-12-31T23:59:59.000Z".to_owned()),
             "a leap second is the second before it"
         );
     }

@@ -130,7 +130,7 @@ mod tests {
     fn the_report_has_the_shape_that_programs_rely_on() {
         let report = samples::november(By::Nothing);
         let expected = json!({
-            "from": "2026-11-01T00:00:00Z",
+            "from": "2026-11-01T00:00:00.000Z",
             "to": "2026-11-30T23:59:59.999Z",
             "groups": [{
                 "key": "all", "type": "csat",

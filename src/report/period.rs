@@ -38,7 +38,7 @@ pub fn parse_to(value: &str) -> Result<Millis, PeriodError> {
 /// The period for people: dates where it is made of whole days, else its two instants.
 pub fn in_words(period: Period) -> String {
     let (from, to) = (period.from.rfc3339(), period.to.rfc3339());
-    match (from.strip_suffix("T00:00:00Z"), to.strip_suffix("T23:59:59.999Z")) {
+    match (from.strip_suffix("T00:00:00.000Z"), to.strip_suffix("T23:59:59.999Z")) {
         (Some(from), Some(to)) if from == to => format!("{from} (the whole day, UTC)"),
         (Some(from), Some(to)) => format!("{from} to {to} (whole days, UTC)"),
         _ => format!("{from} to {to}"),
@@ -63,15 +63,15 @@ mod tests {
     #[test]
     fn a_date_is_the_whole_day() {
         let (from, to) = written("2026-11-22", "2026-11-22");
-        assert_eq!(from, "2026-11-22T00:00:00Z");
+        assert_eq!(from, "2026-11-22T00:00:00.000Z");
         assert_eq!(to, "2026-11-22T23:59:59.999Z");
     }
 
     #[test]
     fn an_instant_is_taken_as_it_is() {
         let (from, to) = written("2026-11-22T08:00:00+02:00", "2026-11-22T06:00:00Z");
-        assert_eq!(from, "2026-11-22T06:00:00Z");
-        assert_eq!(to, "2026-11-22T06:00:00Z");
+        assert_eq!(from, "2026-11-22T06:00:00.000Z");
+        assert_eq!(to, "2026-11-22T06:00:00.000Z");
     }
 
     #[test]
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(words("2026-11-22", "2026-11-22"), "2026-11-22 (the whole day, UTC)");
         assert_eq!(
             words("2026-11-22", "2026-11-22T08:00:00Z"),
-            "2026-11-22T00:00:00Z to 2026-11-22T08:00:00Z"
+            "2026-11-22T00:00:00.000Z to 2026-11-22T08:00:00.000Z"
         );
     }
 

@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(
             hold.words(DAY),
             "nothing is sent, for the database is new, or another one than the one that sent last, until \
-             X's events have been read past 2026-11-22T08:00:00Z; that will be 2026-11-23T08:00:00Z \
+             X's events have been read past 2026-11-22T08:00:00.000Z; that will be 2026-11-23T08:00:00.000Z \
              at the earliest. Nothing need be done: it ends by itself. Closes are taken meanwhile and \
              wait; those that grow older than expire_after before its end are not asked"
         );

@@ -514,12 +514,12 @@ mod tests {
         let Said::Closed(close) = read(&notice, origin(None)).unwrap() else { panic!() };
         assert_eq!(close.conversation_id.as_str(), "42");
         assert_eq!(close.person(), "343434343434");
-        assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:59:58Z");
+        assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:59:58.000Z");
         assert_eq!(close.notice.tags, ["vip"]);
         assert_eq!(close.notice.attributes["n"], "3");
         assert_eq!(close.notice.closed_by, Some(ClosedBy::Agent));
         let last_message_at = close.notice.last_message_at.map(Millis::rfc3339);
-        assert_eq!(last_message_at.as_deref(), Some("2026-11-22T07:30:00Z"));
+        assert_eq!(last_message_at.as_deref(), Some("2026-11-22T07:30:00.000Z"));
         assert_eq!(close.notice.time_zone.as_deref(), Some("Europe/Madrid"));
     }
 

@@ -216,7 +216,7 @@ mod tests {
                 time_zone: "Europe/Madrid".into(),
                 until: NOW
             }),
-            "quiet_hours: 21:00 to 08:00 in Europe/Madrid, waits until 2026-11-22T08:00:00Z"
+            "quiet_hours: 21:00 to 08:00 in Europe/Madrid, waits until 2026-11-22T08:00:00.000Z"
         );
     }
 

@@ -134,11 +134,11 @@ mod tests {
             "survey_id,account,source,conversation_id,external_id,user_id,state,reason,closed_at,\
              due_at,sent_at,feedback_id,dm_id,type,question_variant_id,test,score,scored_at,text,\
              commented_at,updated_at,updates,agent,team,tags,language\r\n\
-             s-1,acme,desk,c-42,c-42#2,343434343434,answered,,2026-11-22T07:59:58Z,\
-             2026-11-22T08:04:58Z,2026-11-22T08:05:00.250Z,f-1,d-1,csat,12,false,4,\
-             2026-11-22T08:06:00Z,\"Good, thanks\",2026-11-22T08:07:00Z,2026-11-22T08:07:00Z,2,\
+             s-1,acme,desk,c-42,c-42#2,343434343434,answered,,2026-11-22T07:59:58.000Z,\
+             2026-11-22T08:04:58.000Z,2026-11-22T08:05:00.250Z,f-1,d-1,csat,12,false,4,\
+             2026-11-22T08:06:00.000Z,\"Good, thanks\",2026-11-22T08:07:00.000Z,2026-11-22T08:07:00.000Z,2,\
              dana,billing,vip|late,es\r\n\
-             s-2,acme,desk,c-43,c-43,343434343435,suppressed,throttled,2026-11-22T08:00:00Z,\
+             s-2,acme,desk,c-43,c-43,343434343435,suppressed,throttled,2026-11-22T08:00:00.000Z,\
              ,,,,nps,0,true,,,,,,0,,,,\r\n"
         );
     }

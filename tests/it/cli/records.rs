@@ -109,7 +109,7 @@ fn the_export_has_one_row_a_survey_in_the_promised_columns() {
     assert_eq!(cell(&waiting, "team"), "'=1+1", "no spreadsheet runs it");
     assert_eq!(cell(&waiting, "source"), "enqueue");
     assert_eq!(cell(&late, "state"), "expired");
-    assert_eq!(cell(&late, "closed_at"), "2020-01-01T00:00:00Z");
+    assert_eq!(cell(&late, "closed_at"), "2020-01-01T00:00:00.000Z");
     assert_eq!((cell(&late, "score"), cell(&late, "updates")), (String::new(), "0".into()));
     assert_eq!(
         (cell(&cancelled, "state"), cell(&cancelled, "reason")),

@@ -19,7 +19,7 @@ fn until(hours: &QuietHours, now: &str) -> Option<String> {
 }
 
 fn is(instant: &str) -> Option<String> {
-    Some(instant.to_owned())
+    Some(at(instant).rfc3339())
 }
 
 #[test]

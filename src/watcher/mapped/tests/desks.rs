@@ -69,7 +69,7 @@ fn chatwoot_reopens() {
         "conversation": {"id": 10, "status": "resolved", "inbox_id": 1}});
     let reopening = reopened(hear(&desk, message.clone()));
     assert_eq!(reopening.conversation_id.as_str(), "10");
-    assert_eq!(reopening.reopened_at.rfc3339(), "2026-11-22T07:59:00Z");
+    assert_eq!(reopening.reopened_at.rfc3339(), "2026-11-22T07:59:00.000Z");
     assert!(is_ignored(&hear(&desk, with(message, "/message_type", json!("outgoing")))));
     for event in ["conversation_created", "contact_updated", "conversation_typing_on"] {
         assert!(is_ignored(&hear(&desk, with(chatwoot(), "/event", json!(event)))));
@@ -269,7 +269,7 @@ fn freshdesk_is_read_in_both_of_its_forms() {
         "agent": "Dana", "closed_by": "system", "updated_at": "2026-11-22T07:00:00Z"});
     let close = closed(hear(&desk, advanced.clone()));
     assert_eq!((close.person(), close.notice.closed_by), ("343434343434", Some(ClosedBy::Auto)));
-    assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:00:00Z");
+    assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:00:00.000Z");
     closed(hear(&desk, with(advanced.clone(), "/ticket_status", json!(5))));
     reopened(hear(&desk, with(advanced, "/ticket_status", json!(2))));
 }
@@ -394,7 +394,7 @@ fn zammad_closes_and_reopens() {
     assert_eq!(event_id(&heard), "z-1 closed 81");
     let close = closed(heard);
     assert_eq!((close.conversation_id.as_str(), close.person()), ("81", "343434343434"));
-    assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:00:00Z");
+    assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:00:00.000Z");
     let notice = close.notice;
     assert_eq!(
         (notice.agent.as_deref(), notice.team.as_deref()),

@@ -108,10 +108,10 @@ fn an_instant_that_is_none_or_lies_ahead_is_not_believed() {
         closed(hear(&desk, json!({"ticket": ticket}))).closed_at
     };
     assert_eq!(at("2026-11-22T07:59:58.120Z", "").rfc3339(), "2026-11-22T07:59:58.120Z");
-    assert_eq!(at("soon", "2026-11-22T07:00:00Z").rfc3339(), "2026-11-22T07:00:00Z");
+    assert_eq!(at("soon", "2026-11-22T07:00:00Z").rfc3339(), "2026-11-22T07:00:00.000Z");
     assert_eq!(
         at("2036-11-22T07:59:58Z", "2026-11-22T07:00:00Z").rfc3339(),
-        "2026-11-22T07:00:00Z"
+        "2026-11-22T07:00:00.000Z"
     );
     assert_eq!(at("", ""), NOW);
 }
