@@ -3,7 +3,10 @@
 //!
 //! What must never stand in it (keys, messages, comments, raw bodies) is never handed to it.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::OnceLock;
 
 use tracing::level_filters::LevelFilter;
@@ -17,8 +20,36 @@ use crate::config::{LogFormat, LogLevel};
 
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
-/// Starts the log of this process. The error says why the journal cannot be reached.
-pub fn start(format: LogFormat, level: LogLevel) -> io::Result<()> {
+/// Starts the log of this process, in the configured format if there is one. Without one it is the
+/// journal's own where `journal_stream` says that standard error goes there, else JSON. The error says
+/// why the journal cannot be reached.
+pub fn start(
+    configured: Option<LogFormat>,
+    journal_stream: Option<&str>,
+    level: LogLevel,
+) -> io::Result<()> {
+    let format = configured.unwrap_or_else(|| by_default(journal_stream, &io::stderr()));
+    match start_as(format, level) {
+        // Nobody has asked for the journal.
+        Err(_) if configured.is_none() => start_as(LogFormat::Json, level),
+        started => started,
+    }
+}
+
+/// `$JOURNAL_STREAM` names the device and the inode of the stream that goes to the journal. A service
+/// may have sent its standard error elsewhere since, and whoever it started has the variable, too;
+/// see systemd.exec(5).
+fn by_default(journal_stream: Option<&str>, stderr: &impl AsFd) -> LogFormat {
+    let file = stderr.as_fd().try_clone_to_owned().and_then(|file| File::from(file).metadata());
+    match (journal_stream, file) {
+        (Some(stream), Ok(file)) if stream == format!("{}:{}", file.dev(), file.ino()) => {
+            LogFormat::Journald
+        }
+        _ => LogFormat::Json,
+    }
+}
+
+fn start_as(format: LogFormat, level: LogLevel) -> io::Result<()> {
     let (filter, handle) = reload::Layer::new(targets(level));
     let registry = tracing_subscriber::registry();
     let lines = || fmt::layer().with_target(false).with_writer(io::stderr);
@@ -63,4 +94,23 @@ fn targets(level: LogLevel) -> Targets {
         .with_default(LevelFilter::WARN.min(level))
         .with_target("sqlx", of_sqlx)
         .with_target("surveyd", level)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_journal_gets_its_own_format_where_standard_error_goes_there() {
+        let file = tempfile::tempfile().unwrap();
+        let of = |file: &File| {
+            let file = file.metadata().unwrap();
+            format!("{}:{}", file.dev(), file.ino())
+        };
+        let elsewhere = of(&tempfile::tempfile().unwrap());
+        assert_eq!(by_default(Some(&of(&file)), &file), LogFormat::Journald);
+        for stream in [None, Some(elsewhere.as_str()), Some(""), Some("8:")] {
+            assert_eq!(by_default(stream, &file), LogFormat::Json, "{stream:?}");
+        }
+    }
 }

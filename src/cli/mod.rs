@@ -280,7 +280,8 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
     match arguments.command {
         Command::Run => {
             let log = &context.config.log;
-            logging::start(log.format, log.level).context("the log cannot be started")?;
+            let stream = context.environment.get("JOURNAL_STREAM");
+            logging::start(log.format, stream, log.level).context("the log cannot be started")?;
             let start = Start {
                 config: context.config,
                 file: Some(context.file),

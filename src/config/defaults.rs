@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{CanDmBy, LogFormat, LogLevel};
+use super::{CanDmBy, LogLevel};
 use crate::domain::close::ClosedBy;
 use crate::domain::policy::{Mode, Pacing};
 use crate::domain::survey_type::SurveyType;
@@ -27,7 +27,6 @@ pub const MAX_BODY_BOUNDS: RangeInclusive<usize> = KIB..=16 * KIB * KIB;
 pub const CONNECTIONS_PER_PEER: u32 = 0;
 pub const CONNECTIONS_PER_PEER_BOUNDS: RangeInclusive<u32> = 0..=1_024;
 
-pub const LOG_FORMAT: LogFormat = LogFormat::Json;
 pub const LOG_LEVEL: LogLevel = LogLevel::Info;
 
 pub const BASE_URL: &str = "https://api.x.com";

@@ -92,7 +92,8 @@ pub struct Http {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    pub format: LogFormat,
+    /// Absent: the journal's own under systemd, else JSON.
+    pub format: Option<LogFormat>,
     pub level: LogLevel,
 }
 

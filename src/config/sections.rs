@@ -36,7 +36,7 @@ pub(super) fn http(mut table: Table) -> Option<Http> {
 }
 
 pub(super) fn log(mut table: Table) -> Option<Log> {
-    let format = table.or("format", defaults::LOG_FORMAT, values::choice(&FORMATS));
+    let format = table.optional("format", values::choice(&FORMATS));
     let level = table.or("level", defaults::LOG_LEVEL, values::choice(&LEVELS));
     table.close(&[]);
     Some(Log { format: format?, level: level? })

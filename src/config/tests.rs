@@ -81,7 +81,7 @@ fn a_file_with_the_least_in_it_stands_on_the_defaults() {
     assert_eq!(config.store.url, "sqlite:surveyd.db");
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8471");
     assert_eq!(config.http.max_body, 262_144);
-    assert_eq!(config.log, Log { format: LogFormat::Json, level: LogLevel::Info });
+    assert_eq!(config.log, Log { format: None, level: LogLevel::Info });
     assert_eq!(config.x.base_url, "https://api.x.com");
     assert_eq!(config.x.can_dm, CanDmBy::FriendshipsShow);
     assert_eq!(config.report.min_group, 5);

@@ -65,6 +65,7 @@ fn the_shipped_file_says_what_the_defaults_are() {
     let mut shipped = read_with_secrets(&with_examples());
     let webhook = shipped.x.webhook.take().unwrap();
     assert_eq!((webhook.username.as_str(), webhook.passwords.len()), ("x", 1));
+    assert_eq!(shipped.log.format.take(), Some(LogFormat::Json));
     let mapped = shipped.sources.pop().unwrap();
     let spool = shipped.spools.pop().unwrap();
     let watched = shipped.watched.pop().unwrap();
