@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tracing::{info, warn};
+use tracing::warn;
 
 use super::settle;
 use super::windows::{self, Pass, Reader, Went};
@@ -122,16 +122,25 @@ fn tell_done(desk: &Desk, reader: &mut Reader, range: Range) {
         true => format!("; {} h of events are left", left.as_secs().div_ceil(60 * 60)),
         false => String::new(),
     };
-    info!(
-        event = "poll.window_done",
-        account = desk.name(),
-        from = range.from.rfc3339(),
-        to = range.to.rfc3339(),
-        pages = walk.pages,
-        updates = walk.updates,
-        left_seconds = left.as_secs(),
-        "the feedback events of account {} are read up to {}{words}",
-        desk.name(),
-        range.to.rfc3339(),
-    );
+    macro_rules! tell {
+        ($level:ident) => {
+            tracing::$level!(
+                event = "poll.window_done",
+                account = desk.name(),
+                from = range.from.rfc3339(),
+                to = range.to.rfc3339(),
+                pages = walk.pages,
+                updates = walk.updates,
+                left_seconds = left.as_secs(),
+                "the feedback events of account {} are read up to {}{words}",
+                desk.name(),
+                range.to.rfc3339(),
+            )
+        };
+    }
+    // A window in which nobody said anything is of interest only while there is much to catch up on.
+    match walk.updates > 0 || !words.is_empty() {
+        true => tell!(info),
+        false => tell!(debug),
+    }
 }
