@@ -12,11 +12,6 @@ pub fn left(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
-/// The text with blanks before it.
-pub fn right(text: &str, width: usize) -> String {
-    format!("{}{text}", " ".repeat(width.saturating_sub(text.width())))
-}
-
 /// The text, its end replaced by "…" where it is wider than `most`.
 pub fn cut(text: &str, most: usize) -> String {
     if text.width() <= most {
@@ -34,14 +29,48 @@ pub fn cut(text: &str, most: usize) -> String {
     fits.chain(['…']).collect()
 }
 
+/// The text in lines of at most `most` columns, broken at its spaces; a longer word is broken, too.
+pub fn fold(text: &str, most: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut taken = 0;
+    let most = most.max(2);
+    for word in text.split(' ') {
+        let gap = usize::from(taken > 0);
+        if taken > 0 && taken + gap + word.width() > most {
+            lines.push(String::new());
+            taken = 0;
+        } else if gap > 0 {
+            lines.last_mut().expect("there is a line").push(' ');
+            taken += 1;
+        }
+        for letter in word.chars() {
+            let width = letter.width().unwrap_or(0);
+            if taken + width > most {
+                lines.push(String::new());
+                taken = 0;
+            }
+            lines.last_mut().expect("there is a line").push(letter);
+            taken += width;
+        }
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn a_text_is_broken_at_its_spaces_and_a_long_word_where_it_must_be() {
+        assert_eq!(fold("closed at noon, due at one", 12), ["closed at", "noon, due at", "one"]);
+        assert_eq!(fold("山田太郎 x", 5), ["山田", "太郎", "x"]);
+        assert_eq!(fold("", 5), [""]);
+    }
+
+    #[test]
     fn what_stands_in_two_columns_counts_twice() {
         assert_eq!([width("山田太郎"), width("Ana"), width("e\u{301}")], [8, 3, 1]);
-        assert_eq!((left("山", 4), right("山", 4)), ("山  ".to_owned(), "  山".to_owned()));
+        assert_eq!(left("山", 4), "山  ");
         assert_eq!(
             [cut("山田太郎", 8), cut("山田太郎", 6), cut("Ana Maria", 4)],
             ["山田太郎", "山田…", "Ana…"]

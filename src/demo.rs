@@ -86,7 +86,7 @@ async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
     let period = Period { from: started_at, to: now };
     // Who has not answered by now will not: the sandbox has no more answers planned.
     let summary = summarize(facts, period, By::Nothing, now, Duration::ZERO, 5);
-    outln!("{}", report::text::render(&summary))?;
+    outln!("{}", report::text::render(&summary, &report::text::Page::PLAIN))?;
     daemon.stop().await;
     sandbox.stop().await;
     outln!("{NEXT}")?;

@@ -81,6 +81,8 @@ pub mod wake;
 
 /// Texts in columns of a terminal.
 mod columns;
+/// Widths, colours and times for people.
+mod terminal;
 /// What commands say.
 mod output;
 /// The command line.

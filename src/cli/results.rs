@@ -14,24 +14,29 @@ use crate::domain::time::Millis;
 use crate::output::{Results, out, outln};
 use crate::report;
 
-use crate::report::export::{CsvExport, ExportRow, JsonlExport};
+use crate::report::export::{CsvExport, Dialect, ExportRow, JsonlExport};
 
-use crate::report::period::{PeriodError, parse_from, parse_period, parse_to};
+use crate::report::period::{PeriodError, parse_from, parse_or_usual, parse_to};
+use crate::report::text::Page;
 use crate::store::{ResultRow, ResultsQuery, Store};
+use crate::terminal::View;
 
 #[derive(Args)]
 pub struct Report {
-    /// A date (a whole day, UTC) or an RFC 3339 instant
+    /// A date (a whole day, UTC) or an RFC 3339 instant [default: 28 days before --to]
     #[arg(long, value_name = "D")]
-    from: String,
-    /// As --from; included
+    from: Option<String>,
+    /// As --from; included [default: yesterday, or today where --from is given]
     #[arg(long, value_name = "D")]
-    to: String,
+    to: Option<String>,
     #[arg(long)]
     account: Option<String>,
     /// Break down by agent, team, tag, language, source, account, week, question or variant
     #[arg(long)]
     by: Option<String>,
+    /// Count what was sent as a test (test = true), too
+    #[arg(long)]
+    test: bool,
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     format: ReportFormat,
 }
@@ -54,6 +59,9 @@ pub struct Export {
     to: Option<String>,
     #[arg(long)]
     account: Option<String>,
+    /// CSV for Excel and LibreOffice: ids that keep all their digits, dates that they know as such
+    #[arg(long)]
+    for_spreadsheets: bool,
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -66,8 +74,10 @@ enum ExportFormat {
 }
 
 pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
-    let period =
-        parse_period(&report.from, &report.to).map_err(|error| Usage(error.to_string()))?;
+    let now = context.clock.now();
+    let is_usual = report.from.is_none() && report.to.is_none();
+    let period = parse_or_usual(report.from.as_deref(), report.to.as_deref(), now)
+        .map_err(|error| Usage(error.to_string()))?;
     let by = match report.by.as_deref() {
         None => By::Nothing,
         Some(name) => By::parse(name).ok_or_else(|| {
@@ -78,12 +88,26 @@ pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
     let store = context.store().await?;
     let query =
         ResultsQuery { from: period.from, to: period.to, account: report.account, or_sent: true };
-    let facts = facts(&store, query).await?;
+    let display_name = display_name(context, query.account.as_deref());
+    let mut facts = facts(&store, query).await?;
     store.close().await;
+    if report.test {
+        facts.iter_mut().for_each(|facts| facts.test = false);
+    }
     let (fresh_for, min_group) = (context.config.poll.fresh_for, context.config.report.min_group);
-    let summary = summarize(facts, period, by, context.clock.now(), fresh_for, min_group);
+    let summary = summarize(facts, period, by, now, fresh_for, min_group);
     let text = match report.format {
-        ReportFormat::Text => report::text::render(&summary),
+        ReportFormat::Text => {
+            let view = View::of_stdout(&context.environment, now, false);
+            let page = Page { view, display_name, counts_tests: report.test };
+            let mut text = report::text::render(&summary, &page);
+            if is_usual && summary.groups.is_empty() {
+                let now = now.rfc3339();
+                let today = now.split('T').next().unwrap_or_default();
+                text += &format!("Today is not a whole day yet: `--from {today}` shows it.\n");
+            }
+            text
+        }
         ReportFormat::Json => report::json::render(&summary),
     };
     out!("{text}")?;
@@ -91,6 +115,14 @@ pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
         outln!()?;
     }
     Ok(())
+}
+
+/// What X's questions call the business, where the report is on one account.
+fn display_name(context: &Context, account: Option<&str>) -> Option<String> {
+    let accounts = context.config.accounts.iter();
+    let mut accounts = accounts.filter(|known| account.is_none_or(|name| known.name == name));
+    let only = accounts.next().filter(|_| accounts.next().is_none())?;
+    only.display_name.clone()
 }
 
 /// What a report counts, of all surveys that `query` finds.
@@ -152,6 +184,14 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
     let misread = |error: PeriodError| Usage(error.to_string());
     let from = export.from.as_deref().map(parse_from).transpose().map_err(misread)?;
     let to = export.to.as_deref().map(parse_to).transpose().map_err(misread)?;
+    let dialect = match (export.for_spreadsheets, export.format) {
+        (false, _) => Dialect::Programs,
+        (true, ExportFormat::Csv) => Dialect::Spreadsheets,
+        (true, ExportFormat::Jsonl) => {
+            let problem = "--for-spreadsheets is a form of CSV: give --format csv";
+            return Err(Usage(problem.to_owned()).into());
+        }
+    };
     let query = ResultsQuery {
         from: from.unwrap_or(Millis(i64::MIN)),
         to: to.unwrap_or(Millis(i64::MAX)),
@@ -164,11 +204,12 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
         Some(path) => {
             let file = File::create(path)
                 .with_context(|| format!("{} cannot be written", path.display()))?;
-            let file = write(&store, query, export.format, BufWriter::new(file)).await?;
+            let file = write(&store, query, (export.format, dialect), BufWriter::new(file)).await?;
             file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         }
         None => {
-            let mut out = write(&store, query, export.format, BufWriter::new(Results)).await?;
+            let mut out =
+                write(&store, query, (export.format, dialect), BufWriter::new(Results)).await?;
             out.flush()?;
         }
     }
@@ -179,12 +220,12 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
 async fn write<W: Write>(
     store: &Store,
     query: ResultsQuery,
-    format: ExportFormat,
+    (format, dialect): (ExportFormat, Dialect),
     out: W,
 ) -> anyhow::Result<W> {
     Ok(match format {
         ExportFormat::Csv => {
-            let mut csv = CsvExport::new(out)?;
+            let mut csv = CsvExport::new(out, dialect)?;
             each(store, query, |row| Ok(csv.row(&export_row(row))?)).await?;
             csv.finish()?
         }

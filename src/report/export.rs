@@ -1,13 +1,16 @@
 //! The export: one row a survey, as CSV for spreadsheets and as JSON Lines for programs.
 //!
-//! Both have the same columns in the same order, [`COLUMNS`]. Times are RFC 3339 in UTC, with
-//! three digits of milliseconds where these are not zero and none otherwise. Rows are written as
-//! they come, so that an export of any length takes no more memory than one row.
+//! Both have the same columns in the same order, [`COLUMNS`]. Times are RFC 3339 in UTC, always
+//! with milliseconds. Rows are written as they come, so that an export of any length takes no more
+//! memory than one row. docs/export.md tells what each column holds.
 
 mod csv;
 mod jsonl;
 
-pub use self::{csv::CsvExport, jsonl::JsonlExport};
+pub use self::{
+    csv::{CsvExport, Dialect},
+    jsonl::JsonlExport,
+};
 use crate::domain::{survey_type::SurveyType, time::Millis};
 
 /// The names of the columns, in order.
@@ -76,3 +79,16 @@ pub struct ExportRow {
 
 #[cfg(test)]
 mod samples;
+
+#[cfg(test)]
+mod tests {
+    use super::COLUMNS;
+
+    #[test]
+    fn the_page_on_the_export_tells_of_every_column_in_its_order() {
+        let page = include_str!("../../docs/export.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+        let told: Vec<&str> = rows.map(|(name, _)| name).collect();
+        assert_eq!(told, COLUMNS);
+    }
+}

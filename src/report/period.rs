@@ -1,8 +1,13 @@
 //! The period a report or an export is asked for: `--from` and `--to`, both inclusive.
 
+use std::time::Duration;
+
 use thiserror::Error;
 
-use crate::domain::{summary::Period, time::Millis};
+use crate::domain::{
+    summary::Period,
+    time::{Millis, millis},
+};
 
 /// Why there is no such period.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -23,6 +28,33 @@ pub fn parse_period(from: &str, to: &str) -> Result<Period, PeriodError> {
         return Err(PeriodError::Reversed { from: from.to_owned(), to: to.to_owned() });
     }
     Ok(period)
+}
+
+/// How many whole days a report is on where nobody says.
+const DAYS: u32 = 28;
+const DAY: Duration = Duration::from_hours(24);
+
+/// The same where either may be left out. Without both it is the last 28 whole days; without `--to`,
+/// up to the end of today; without `--from`, the 28 days up to `--to`.
+pub fn parse_or_usual(
+    from: Option<&str>,
+    to: Option<&str>,
+    now: Millis,
+) -> Result<Period, PeriodError> {
+    let days_back = |to: Millis| Millis(to.0 + 1).minus(DAY * DAYS);
+    let today = Millis(now.0 - now.0.rem_euclid(millis(DAY)));
+    match (from, to) {
+        (Some(from), Some(to)) => parse_period(from, to),
+        (Some(from), None) => parse_period(from, &Millis(today.plus(DAY).0 - 1).rfc3339()),
+        (None, Some(to)) => {
+            let to = parse_to(to)?;
+            Ok(Period { from: days_back(to), to })
+        }
+        (None, None) => {
+            let to = Millis(today.0 - 1);
+            Ok(Period { from: days_back(to), to })
+        }
+    }
 }
 
 /// Reads `--from` alone: a date is its first millisecond.
@@ -65,6 +97,20 @@ mod tests {
         let (from, to) = written("2026-11-22", "2026-11-22");
         assert_eq!(from, "2026-11-22T00:00:00.000Z");
         assert_eq!(to, "2026-11-22T23:59:59.999Z");
+    }
+
+    #[test]
+    fn without_dates_it_is_the_last_28_whole_days() {
+        let now = Millis::from_rfc3339("2026-11-29T16:25:48.123Z").unwrap();
+        let words = |from, to| in_words(parse_or_usual(from, to, now).unwrap());
+        assert_eq!(words(None, None), "2026-11-01 to 2026-11-28 (whole days, UTC)");
+        assert_eq!(words(Some("2026-11-27"), None), "2026-11-27 to 2026-11-29 (whole days, UTC)");
+        assert_eq!(words(None, Some("2026-01-28")), "2026-01-01 to 2026-01-28 (whole days, UTC)");
+        assert_eq!(
+            words(Some("2026-11-01"), Some("2026-11-02")),
+            "2026-11-01 to 2026-11-02 (whole days, UTC)"
+        );
+        assert!(parse_or_usual(Some("2026-11-30"), None, now).is_err());
     }
 
     #[test]

@@ -1,37 +1,69 @@
-//! The report as a table for people, a section for each survey type, made for 100 columns: the
-//! names are cut to fit.
+//! The report as a table for people, a section for each survey type, made for 100 columns or those of
+//! the terminal: the names are cut to fit.
 //!
 //! Keys come from outside: control characters and such that turn the direction of writing are
 //! replaced, so that no tag can move the cursor of the one who reads it.
 
-mod table;
-
 use std::fmt::Write;
 
-use self::table::{Align, Table, wrap};
 use super::period;
+use crate::columns;
 use crate::domain::plain_text::printable;
+use crate::domain::question;
 use crate::domain::{
     summary::{By, Estimate, Group, Hidden, Report},
     survey_type::SurveyType,
 };
+use crate::terminal::table::{Column, table};
+use crate::terminal::{Colour, View};
 
+/// Where nobody looks at it on a terminal.
 const WIDTH: usize = 100;
+/// The fewest characters that names are cut to.
+const NAME_MIN: usize = 10;
+
+/// What the report is written for.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub view: View,
+    /// What X's questions call the business, where it is one; a report on several leaves it open.
+    pub display_name: Option<String>,
+    /// Whether prompts sent as a test stand among the others.
+    pub counts_tests: bool,
+}
+
+impl Page {
+    /// For files and programs.
+    pub const PLAIN: Self = Self { view: View::PLAIN, display_name: None, counts_tests: false };
+
+    fn width(&self) -> usize {
+        self.view.width.unwrap_or(WIDTH)
+    }
+}
 
 /// The report as text, with a line end.
-pub fn render(report: &Report) -> String {
+pub fn render(report: &Report, page: &Page) -> String {
     let mut text = format!("Results{}, {}\n", by_what(report.by), period::in_words(report.period));
-    match report.groups.is_empty() {
-        true => text.push_str(&of_nothing(report)),
-        false => text.push_str(
-            "Closes count when they were closed, all else with the prompts that were sent in this time;\n\
-             median is the time from a prompt to its score.\n",
-        ),
+    if page.counts_tests {
+        text.push_str("Prompts that were sent as a test (test = true) are counted, too.\n");
     }
-    if report.tests > 0 && !report.groups.is_empty() {
-        let prompts = if report.tests == 1 { "prompt was" } else { "prompts were" };
-        let _ =
-            writeln!(text, "{} {prompts} sent as a test and left out (test = true).", report.tests);
+    let mut tell = |line: &str| {
+        text.push_str(&wrap(line, page.width()));
+        text.push('\n');
+    };
+    match (report.groups.is_empty(), report.tests + report.test_closes) {
+        (true, 0) => tell("Nothing was closed and nobody was prompted in this time."),
+        (true, _) => tell("There is nothing in this time but tests (test = true)."),
+        (false, _) => {
+            tell(
+                "Closes count when they were closed, all else with the prompts that were sent in this \
+                 time;",
+            );
+            tell("median is the time from a prompt to its score.");
+        }
+    }
+    if let Some(words) = of_tests(report) {
+        tell(&words);
     }
     match report.dry_runs {
         0 => {}
@@ -44,32 +76,28 @@ pub fn render(report: &Report) -> String {
     for kind in [SurveyType::Csat, SurveyType::Nps] {
         let groups: Vec<_> = report.groups.iter().filter(|group| group.kind == kind).collect();
         if !groups.is_empty() {
-            section(&mut text, report, kind, &groups);
+            section(&mut text, report, kind, &groups, page);
         }
     }
     text
 }
 
-/// Of a time without results: what there was is left out, or there was nothing.
-fn of_nothing(report: &Report) -> String {
-    match (report.tests, report.test_closes) {
-        (0, 0) => "Nothing was closed and nobody was prompted in this time.\n".to_owned(),
-        (0, 1) => {
-            "Nobody was prompted in this time; the one close is of a test (test = true) and left out.\n"
-                .to_owned()
-        }
-        (0, closes) => format!(
-            "Nobody was prompted in this time; all {closes} closes are of tests (test = true) and left \
-             out.\n"
-        ),
-        (1, _) => "The one prompt of this time was a test (test = true) and is left out;\n\
-                   `surveyd export` has it.\n"
-            .to_owned(),
-        (tests, _) => format!(
-            "All {tests} prompts of this time were tests (test = true) and are left out;\n\
-             `surveyd export` has them.\n"
-        ),
-    }
+/// What is left out. A close keeps what it was taken in as until its prompt is sent.
+fn of_tests(report: &Report) -> Option<String> {
+    let prompts = match report.tests {
+        0 => None,
+        1 => Some("1 prompt was sent".to_owned()),
+        prompts => Some(format!("{prompts} prompts were sent")),
+    };
+    let closes = match report.test_closes {
+        0 => None,
+        1 => Some("1 close was taken in".to_owned()),
+        closes => Some(format!("{closes} closes were taken in")),
+    };
+    let all = report.tests + report.test_closes;
+    let what: Vec<String> = prompts.into_iter().chain(closes).collect();
+    let them = if all == 1 { "it" } else { "them" };
+    (all > 0).then(|| format!("{} as a test: `--test` counts {them}.", what.join(" and ")))
 }
 
 fn by_what(by: By) -> String {
@@ -79,34 +107,67 @@ fn by_what(by: By) -> String {
     }
 }
 
-fn section(text: &mut String, report: &Report, kind: SurveyType, groups: &[&Group]) {
+fn section(text: &mut String, report: &Report, kind: SurveyType, groups: &[&Group], page: &Page) {
     let title = match kind {
         SurveyType::Csat => "CSAT: share of 4 and 5 among the scores of 1 to 5, 95 % interval",
         SurveyType::Nps => "NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval",
     };
-    let mut table = Table::new(WIDTH, report.by.as_str(), columns(kind));
-    for group in groups {
-        table.row(&name(group), cells(report, group));
-    }
+    let title = page.view.paint(Colour::Bold, title);
+    let rows = groups.iter().map(|group| {
+        let mut row = vec![name(group)];
+        row.extend(cells(report, group));
+        row
+    });
+    let mut view = page.view;
+    view.width = Some(page.width());
+    let table = table(&view, &columns(report.by, kind), &rows.collect::<Vec<_>>());
     let written = write!(text, "\n{title}\n\n{table}");
-    let written = written.and_then(|()| write_notes(text, report, groups));
+    let written = written.and_then(|()| write_questions(text, report, groups, page));
+    let written = written.and_then(|()| write_notes(text, report, groups, page.width()));
     written.expect("writing to a string does not fail");
 }
 
-fn columns(kind: SurveyType) -> Vec<(&'static str, Align)> {
+/// On a terminal that is too narrow the comments go first.
+fn columns(by: By, kind: SurveyType) -> Vec<Column> {
     let mut columns = vec![
-        ("closes", Align::Right),
-        ("sent", Align::Right),
-        ("answered ", Align::Right), // The space is where "+" stands.
-        ("comments", Align::Right),
-        ("score", Align::Left),
+        Column::text(by.as_str()).cut_to(NAME_MIN),
+        Column::number("closes"),
+        Column::number("sent"),
+        Column::number("answered "), // The space is where "+" stands.
+        Column::number("comments").given_up(1),
+        Column::text("score"),
     ];
     match kind {
-        SurveyType::Csat => columns.extend([("mean", Align::Right), ("1…5", Align::Left)]),
-        SurveyType::Nps => columns.push(("0…10", Align::Left)),
+        SurveyType::Csat => {
+            columns.extend([Column::number("mean").given_up(2), Column::text("1…5").given_up(4)]);
+        }
+        SurveyType::Nps => columns.push(Column::text("0…10").given_up(2)),
     }
-    columns.push(("median", Align::Right));
+    columns.push(Column::number("median").given_up(3));
     columns
+}
+
+/// What the questions ask, by the keys of the table.
+fn write_questions(
+    text: &mut String,
+    report: &Report,
+    groups: &[&Group],
+    page: &Page,
+) -> std::fmt::Result {
+    if report.by != By::Question {
+        return Ok(());
+    }
+    let called = page.display_name.as_deref().unwrap_or("…");
+    let names: Vec<String> = groups.iter().map(|group| name(group)).collect();
+    let width = names.iter().map(|name| columns::width(name)).max().unwrap_or(0);
+    text.push('\n');
+    groups.iter().zip(names).try_for_each(|(group, name)| {
+        let variant = name.rsplit(' ').next().and_then(|variant| variant.parse().ok());
+        let asked = variant.and_then(|variant| question::text(group.kind, variant, called));
+        let asked = printable(&asked.unwrap_or_default());
+        let name = columns::left(&name, width);
+        writeln!(text, "{name}  {}", page.view.folded(&asked, width + 2))
+    })
 }
 
 /// The cells of a group, in the order of [`columns`].
@@ -181,7 +242,12 @@ fn name(group: &Group) -> String {
 }
 
 /// What the table's marks mean, and the closes that were not asked about.
-fn write_notes(text: &mut String, report: &Report, groups: &[&Group]) -> std::fmt::Result {
+fn write_notes(
+    text: &mut String,
+    report: &Report,
+    groups: &[&Group],
+    width: usize,
+) -> std::fmt::Result {
     let mut notes = Vec::new();
     if groups.iter().any(|group| group.immature) {
         notes.push("+ answers may still come".to_owned());
@@ -204,7 +270,27 @@ fn write_notes(text: &mut String, report: &Report, groups: &[&Group]) -> std::fm
     if !notes.is_empty() {
         text.push('\n');
     }
-    notes.iter().try_for_each(|note| writeln!(text, "{}", wrap(note, WIDTH)))
+    notes.iter().try_for_each(|note| writeln!(text, "{}", wrap(note, width)))
+}
+
+/// Breaks a line at its spaces so that none is longer than `page`, and indents all but the first.
+fn wrap(text: &str, page: usize) -> String {
+    let mut wrapped = String::new();
+    let mut width = 0;
+    for word in text.split(' ') {
+        let length = columns::width(word);
+        if wrapped.is_empty() {
+            width = length;
+        } else if width + 1 + length <= page {
+            wrapped.push(' ');
+            width += 1 + length;
+        } else {
+            wrapped.push_str("\n  ");
+            width = 2 + length;
+        }
+        wrapped.push_str(word);
+    }
+    wrapped
 }
 
 #[cfg(test)]

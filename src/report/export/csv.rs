@@ -5,6 +5,10 @@
 //! (OWASP, "CSV Injection"). Undoing it is unambiguous: an apostrophe in front of what would be a
 //! formula was put there, any other was not. JSON Lines has every text as it was.
 //!
+//! For people there is a [`Dialect`] of its own. Spreadsheets make a number of whatever looks like one
+//! and keep 15 digits of it, so that an id ends in a tab there, which makes a text of it and is not
+//! seen; `="…"` would, too, but stands in the cell as it is where formulas of a file are not run.
+//!
 //! The separator is the comma. A spreadsheet that is set to another must be told so when it opens
 //! the file: it would cut cells at its own separator, where no apostrophe stands.
 
@@ -15,17 +19,33 @@ use csv::{Terminator, Writer, WriterBuilder};
 use super::{COLUMNS, ExportRow};
 use crate::domain::time::Millis;
 
+/// Whom the file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    Programs,
+    /// Who opens it in Excel or LibreOffice: a byte order mark, ids that stay texts, and dates in
+    /// the form that both take for dates.
+    Spreadsheets,
+}
+
+/// What Excel knows UTF-8 by.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// Writes rows as CSV. It collects its output itself, so the writer below needs no buffer.
 pub struct CsvExport<W: io::Write> {
     out: Writer<W>,
+    dialect: Dialect,
 }
 
 impl<W: io::Write> CsvExport<W> {
     /// Begins an export with its header.
-    pub fn new(writer: W) -> io::Result<Self> {
+    pub fn new(mut writer: W, dialect: Dialect) -> io::Result<Self> {
+        if dialect == Dialect::Spreadsheets {
+            writer.write_all(BYTE_ORDER_MARK.as_bytes())?;
+        }
         let mut out = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(writer);
         out.write_record(COLUMNS)?;
-        Ok(Self { out })
+        Ok(Self { out, dialect })
     }
 
     /// Writes one survey.
@@ -33,20 +53,22 @@ impl<W: io::Write> CsvExport<W> {
     /// Tags are joined by `|`; one that has a `|` itself can be told from two in JSON Lines only.
     pub fn row(&mut self, row: &ExportRow) -> io::Result<()> {
         let tags = row.tags.join("|");
+        let dialect = self.dialect;
+        let time = |at: Option<Millis>| Cow::Owned(at.map_or(String::new(), |at| dialect.time(at)));
         let cells: [Cow<'_, str>; COLUMNS.len()] = [
-            Cow::Borrowed(&row.survey_id),
+            dialect.id(&row.survey_id),
             defused(&row.account),
             defused(&row.source),
-            defused(&row.conversation_id),
-            defused(&row.external_id),
-            defused(&row.user_id),
+            dialect.id(&row.conversation_id),
+            dialect.id(&row.external_id),
+            dialect.id(&row.user_id),
             Cow::Borrowed(&row.state),
             text(row.reason.as_ref()),
-            Cow::Owned(row.closed_at.rfc3339()),
+            time(Some(row.closed_at)),
             time(row.due_at),
             time(row.sent_at),
-            text(row.feedback_id.as_ref()),
-            text(row.dm_id.as_ref()),
+            dialect.id(row.feedback_id.as_deref().unwrap_or_default()),
+            dialect.id(row.dm_id.as_deref().unwrap_or_default()),
             Cow::Borrowed(row.kind.as_str()),
             Cow::Owned(row.question_variant_id.to_string()),
             Cow::Borrowed(if row.test { "true" } else { "false" }),
@@ -56,8 +78,8 @@ impl<W: io::Write> CsvExport<W> {
             time(row.commented_at),
             time(row.updated_at),
             Cow::Owned(row.updates.to_string()),
-            text(row.agent.as_ref()),
-            text(row.team.as_ref()),
+            dialect.id(row.agent.as_deref().unwrap_or_default()),
+            dialect.id(row.team.as_deref().unwrap_or_default()),
             defused(&tags),
             text(row.language.as_ref()),
         ];
@@ -71,8 +93,23 @@ impl<W: io::Write> CsvExport<W> {
     }
 }
 
-fn time(at: Option<Millis>) -> Cow<'static, str> {
-    at.map_or(Cow::Borrowed(""), |at| Cow::Owned(at.rfc3339()))
+impl Dialect {
+    /// An id, or a name that may be one.
+    fn id(self, id: &str) -> Cow<'_, str> {
+        match self {
+            Self::Spreadsheets if !id.is_empty() => Cow::Owned(defused(id).into_owned() + "\t"),
+            Self::Spreadsheets | Self::Programs => defused(id),
+        }
+    }
+
+    fn time(self, at: Millis) -> String {
+        let written = at.rfc3339();
+        match self {
+            Self::Programs => written,
+            // To the second, in UTC.
+            Self::Spreadsheets => written.replace('T', " ").chars().take(19).collect(),
+        }
+    }
 }
 
 fn text(value: Option<&String>) -> Cow<'_, str> {
@@ -108,7 +145,7 @@ mod tests {
     use crate::report::export::samples::{answered, suppressed};
 
     fn written(rows: &[ExportRow]) -> String {
-        let mut export = CsvExport::new(Vec::new()).unwrap();
+        let mut export = CsvExport::new(Vec::new(), Dialect::Programs).unwrap();
         rows.iter().for_each(|row| export.row(row).unwrap());
         String::from_utf8(export.finish().unwrap()).unwrap()
     }
@@ -140,6 +177,22 @@ mod tests {
              dana,billing,vip|late,es\r\n\
              s-2,acme,desk,c-43,c-43,343434343435,suppressed,throttled,2026-11-22T08:00:00.000Z,\
              ,,,,nps,0,true,,,,,,0,,,,\r\n"
+        );
+    }
+
+    #[test]
+    fn the_export_for_spreadsheets_reads_like_this() {
+        let mut export = CsvExport::new(Vec::new(), Dialect::Spreadsheets).unwrap();
+        let long = ExportRow { feedback_id: Some("19283746556473829101".into()), ..answered() };
+        export.row(&ExportRow { team: Some("=1+1".into()), ..long }).unwrap();
+        let written = String::from_utf8(export.finish().unwrap()).unwrap();
+        let rows = written.strip_prefix(&format!("\u{feff}{}\r\n", COLUMNS.join(","))).unwrap();
+        assert_eq!(
+            rows,
+            "s-1\t,acme,desk,c-42\t,c-42#2\t,343434343434\t,answered,,2026-11-22 07:59:58,\
+             2026-11-22 08:04:58,2026-11-22 08:05:00,19283746556473829101\t,d-1\t,csat,12,false,4,\
+             2026-11-22 08:06:00,\"Good, thanks\",2026-11-22 08:07:00,2026-11-22 08:07:00,2,\
+             dana\t,'=1+1\t,vip|late,es\r\n"
         );
     }
 

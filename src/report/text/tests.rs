@@ -31,7 +31,7 @@ fn long(name: &str) -> Group {
 }
 
 fn rendered(groups: Vec<Group>) -> String {
-    render(&Report {
+    let report = Report {
         period: november(),
         by: By::Tag,
         min_group: 5,
@@ -39,7 +39,8 @@ fn rendered(groups: Vec<Group>) -> String {
         tests: 0,
         test_closes: 0,
         dry_runs: 0,
-    })
+    };
+    render(&report, &Page::PLAIN)
 }
 
 #[test]
@@ -62,7 +63,7 @@ NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
      closes  sent     answered   comments  score                0…10         median
 all      12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
 ";
-    assert_eq!(render(&samples::november(By::Nothing)), expected);
+    assert_eq!(render(&samples::november(By::Nothing), &Page::PLAIN), expected);
 }
 
 #[test]
@@ -89,7 +90,7 @@ NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
 agent  closes  sent     answered   comments  score                0…10         median
 ana        12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
 ";
-    assert_eq!(render(&samples::november(By::Agent)), expected);
+    assert_eq!(render(&samples::november(By::Agent), &Page::PLAIN), expected);
 }
 
 #[test]
@@ -134,31 +135,55 @@ fn a_time_of_tests_alone_says_so() {
         dry_runs: 0,
     };
     for (tests, test_closes, said) in [
-        (
-            3,
-            4,
-            "All 3 prompts of this time were tests (test = true) and are left out;\n\
-                `surveyd export` has them.\n",
-        ),
-        (
-            1,
-            0,
-            "The one prompt of this time was a test (test = true) and is left out;\n\
-                `surveyd export` has it.\n",
-        ),
-        (
-            0,
-            2,
-            "Nobody was prompted in this time; all 2 closes are of tests (test = true) and left out.\n",
-        ),
-        (
-            0,
-            1,
-            "Nobody was prompted in this time; the one close is of a test (test = true) and left out.\n",
-        ),
+        (3, 4, "3 prompts were sent and 4 closes were taken in as a test: `--test` counts them."),
+        (1, 0, "1 prompt was sent as a test: `--test` counts it."),
+        (0, 2, "2 closes were taken in as a test: `--test` counts them."),
+        (0, 1, "1 close was taken in as a test: `--test` counts it."),
     ] {
-        let text = render(&Report { tests, test_closes, ..empty.clone() });
-        assert_eq!(text.split_once('\n').unwrap().1, said);
+        let text = render(&Report { tests, test_closes, ..empty.clone() }, &Page::PLAIN);
+        let expected = format!("There is nothing in this time but tests (test = true).\n{said}\n");
+        assert_eq!(text.split_once('\n').unwrap().1, expected);
+    }
+}
+
+#[test]
+fn what_is_left_out_as_a_test_is_told_beside_the_results() {
+    let report = Report { test_closes: 136, ..samples::november(By::Nothing) };
+    let text = render(&report, &Page::PLAIN);
+    let line = "\n136 closes were taken in as a test: `--test` counts them.\n";
+    assert!(text.contains(line), "{text}");
+    let counted = Page { counts_tests: true, ..Page::PLAIN };
+    let text = render(&samples::november(By::Nothing), &counted);
+    assert!(text.contains("\nPrompts that were sent as a test (test = true) are counted, too.\n"));
+}
+
+#[test]
+fn a_question_is_told_by_its_text_aligned_whatever_its_letters() {
+    let group = |key: &str| Group { kind: SurveyType::Csat, ..long(key) };
+    let report = Report {
+        by: By::Question,
+        groups: vec![group("csat 0"), group("csat 12")],
+        ..samples::november(By::Nothing)
+    };
+    let page = Page { display_name: Some("山田".into()), ..Page::PLAIN };
+    let text = render(&report, &page);
+    let expected = "
+csat 0   What is your overall satisfaction with 山田?
+csat 12  How would you rate the service you received from 山田?
+";
+    assert!(text.contains(expected), "{text}");
+    let open = render(&report, &Page::PLAIN);
+    assert!(open.contains("csat 0   What is your overall satisfaction with …?\n"), "{open}");
+}
+
+#[test]
+fn a_report_fits_the_terminal() {
+    for (width, has_comments) in [(80, false), (120, true)] {
+        let mut view = View::PLAIN;
+        (view.width, view.is_terminal) = (Some(width), true);
+        let text = render(&samples::november(By::Agent), &Page { view, ..Page::PLAIN });
+        assert!(text.lines().all(|line| columns::width(line) <= width), "{width}: {text}");
+        assert_eq!(text.contains("comments"), has_comments, "{text}");
     }
 }
 

@@ -1,0 +1,272 @@
+//! Tables of aligned columns. On a terminal a table fits its width: columns are cut, then left out,
+//! in an order that the table says.
+
+use super::{Colour, View};
+use crate::columns;
+use crate::domain::plain_text::printable;
+
+/// What the cells of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Number,
+    /// Told by how long ago it was.
+    Instant,
+    /// A survey's state.
+    State,
+    /// Broken into lines where there is no room, for nothing of it may be lost.
+    Sentence,
+}
+
+/// A column, and what becomes of it where there is no room.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    head: &'static str,
+    kind: Kind,
+    /// The fewest characters that it is cut to; absent: it is not cut.
+    least: Option<usize>,
+    /// Whether it is cut no further than to where all cells still differ.
+    is_id: bool,
+    /// The place in the order in which columns are left out; absent: never.
+    given_up: Option<u8>,
+}
+
+/// The fewest characters that a sentence is broken into.
+const SENTENCE_MIN: usize = 24;
+/// The fewest characters of an id.
+const ID_MIN: usize = 8;
+/// The fewest characters that what is left of a column still makes sense in.
+const FITTING_MIN: usize = 4;
+/// Between two columns.
+const GAP: usize = 2;
+
+impl Column {
+    const fn of(head: &'static str, kind: Kind) -> Self {
+        Self { head, kind, least: None, is_id: false, given_up: None }
+    }
+
+    pub const fn text(head: &'static str) -> Self {
+        Self::of(head, Kind::Text)
+    }
+
+    pub const fn number(head: &'static str) -> Self {
+        Self::of(head, Kind::Number)
+    }
+
+    pub const fn instant(head: &'static str) -> Self {
+        Self::of(head, Kind::Instant)
+    }
+
+    pub const fn state(head: &'static str) -> Self {
+        Self::of(head, Kind::State)
+    }
+
+    pub const fn sentence(head: &'static str) -> Self {
+        Self { least: Some(SENTENCE_MIN), ..Self::of(head, Kind::Sentence) }
+    }
+
+    /// An id of which the beginning is enough.
+    pub const fn id(head: &'static str) -> Self {
+        Self { least: Some(ID_MIN), is_id: true, ..Self::of(head, Kind::Text) }
+    }
+
+    /// May be cut to so many characters.
+    pub const fn cut_to(self, least: usize) -> Self {
+        Self { least: Some(least), ..self }
+    }
+
+    /// May be left out; the column with the lowest place goes first.
+    pub const fn given_up(self, place: u8) -> Self {
+        Self { given_up: Some(place), ..self }
+    }
+}
+
+/// The table as text, each line with its end.
+pub fn table(view: &View, columns: &[Column], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().zip(columns).map(|(cell, column)| told(view, column, cell)).collect())
+        .collect();
+    let (shown, widths) = laid_out(view, columns, &rows);
+    let mut text = String::new();
+    let heads: Vec<String> = columns.iter().map(|column| column.head.to_owned()).collect();
+    line(view, columns, (&shown, &widths), &heads, true, &mut text);
+    for row in &rows {
+        line(view, columns, (&shown, &widths), row, false, &mut text);
+    }
+    text
+}
+
+fn told(view: &View, column: &Column, cell: &str) -> String {
+    match column.kind {
+        Kind::Instant => view.instant(&printable(cell)),
+        Kind::Sentence => view.sentence(&printable(cell)),
+        Kind::Text | Kind::Number | Kind::State => printable(cell),
+    }
+}
+
+/// The columns that are shown, by their place, and how wide each is.
+fn laid_out(view: &View, columns: &[Column], rows: &[Vec<String>]) -> (Vec<usize>, Vec<usize>) {
+    let is_empty = |place: usize| rows.iter().all(|row| row[place].is_empty());
+    let mut shown: Vec<usize> = (0..columns.len())
+        .filter(|place| !(view.is_terminal && !rows.is_empty() && is_empty(*place)))
+        .collect();
+    loop {
+        let natural = |place: &usize| {
+            let cells = rows.iter().map(|row| columns::width(&row[*place]));
+            cells.chain([columns::width(columns[*place].head)]).max().unwrap_or(0)
+        };
+        let mut widths: Vec<usize> = shown.iter().map(natural).collect();
+        let Some(page) = view.width else { return (shown, widths) };
+        let least: Vec<usize> = shown
+            .iter()
+            .zip(&widths)
+            .map(|(place, width)| least(&columns[*place], rows, *place).min(*width))
+            .collect();
+        let taken = |widths: &[usize]| widths.iter().sum::<usize>() + GAP * (widths.len() - 1);
+        while taken(&widths) > page {
+            let spare = |at: &usize| widths[*at] - least[*at];
+            let Some(widest) = (0..widths.len()).filter(|at| spare(at) > 0).max_by_key(spare)
+            else {
+                break;
+            };
+            widths[widest] -= 1;
+        }
+        let given_up = shown.iter().filter_map(|place| Some((columns[*place].given_up?, *place)));
+        match given_up.min().filter(|_| view.is_terminal && taken(&widths) > page) {
+            Some((_, place)) => shown.retain(|shown| *shown != place),
+            None if view.is_terminal => return within(page, shown, widths),
+            None => return (shown, widths),
+        }
+    }
+}
+
+/// What the page has room for, where nothing more may be left out: the rest is cut off.
+fn within(page: usize, shown: Vec<usize>, widths: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
+    let mut room = page;
+    let fitting = shown.into_iter().zip(widths).map_while(|(place, width)| {
+        let fitting = width.min(room);
+        room = room.saturating_sub(fitting + GAP);
+        (fitting == width || fitting >= FITTING_MIN).then_some((place, fitting))
+    });
+    fitting.unzip()
+}
+
+/// The fewest columns of the terminal that the column can do with.
+fn least(column: &Column, rows: &[Vec<String>], place: usize) -> usize {
+    let Some(least) = column.least else { return usize::MAX };
+    if !column.is_id {
+        return least.max(columns::width(column.head));
+    }
+    let mut ids: Vec<&str> = rows.iter().map(|row| row[place].as_str()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let common =
+        |two: &[&str]| two[0].chars().zip(two[1].chars()).take_while(|(a, b)| a == b).count();
+    let same = ids.windows(2).map(common).max().unwrap_or(0);
+    // What makes them differ, and the sign that they go on.
+    least.max(same + 1) + 1
+}
+
+/// One row, in more than one line where a sentence is broken.
+fn line(
+    view: &View,
+    columns: &[Column],
+    (shown, widths): (&[usize], &[usize]),
+    cells: &[String],
+    is_head: bool,
+    text: &mut String,
+) {
+    let parts: Vec<Vec<String>> = shown
+        .iter()
+        .zip(widths)
+        .map(|(place, width)| match columns[*place].kind {
+            Kind::Sentence if view.is_terminal => columns::fold(&cells[*place], *width),
+            _ => vec![columns::cut(&cells[*place], *width)],
+        })
+        .collect();
+    for row in 0..parts.iter().map(Vec::len).max().unwrap_or(1) {
+        let mut line = String::new();
+        for ((place, width), part) in shown.iter().zip(widths).zip(&parts) {
+            let cell = part.get(row).map_or("", String::as_str);
+            let space = " ".repeat(width.saturating_sub(columns::width(cell)));
+            let painted = match (is_head, columns[*place].kind) {
+                (true, _) => view.paint(Colour::Bold, cell),
+                (false, Kind::State) => view.paint_state(cell),
+                (false, _) => cell.to_owned(),
+            };
+            line += &match columns[*place].kind {
+                Kind::Number => space + &painted,
+                _ => painted + &space,
+            };
+            line += &" ".repeat(GAP);
+        }
+        *text += line.trim_end();
+        text.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [Column; 5] = [
+        Column::id("survey"),
+        Column::text("who").cut_to(6).given_up(1),
+        Column::state("state"),
+        Column::text("reason").cut_to(6),
+        Column::sentence("why"),
+    ];
+
+    fn rows(reason: &str) -> Vec<Vec<String>> {
+        let row = |id: &str, who: &str| {
+            let why = "throttled: prompted 3 days ago, throttle 7 d";
+            [id, who, "sent", reason, why].map(str::to_owned).to_vec()
+        };
+        vec![row("019a2b3c4d5e6f", "山田太郎"), row("019a2b3c4d99ff", "Ana")]
+    }
+
+    fn of_width(width: usize) -> View {
+        View { width: Some(width), is_terminal: true, ..View::PLAIN }
+    }
+
+    #[test]
+    fn programs_get_every_column_whole() {
+        let expected = "\
+survey          who       state  reason  why
+019a2b3c4d5e6f  山田太郎  sent           throttled: prompted 3 days ago, throttle 7 d
+019a2b3c4d99ff  Ana       sent           throttled: prompted 3 days ago, throttle 7 d
+";
+        assert_eq!(table(&View::PLAIN, &COLUMNS, &rows("")), expected);
+    }
+
+    #[test]
+    fn a_terminal_gets_what_fits_and_no_empty_column() {
+        let expected = "\
+survey          who       state  why
+019a2b3c4d5e6f  山田太郎  sent   throttled: prompted 3 days
+                                 ago, throttle 7 d
+019a2b3c4d99ff  Ana       sent   throttled: prompted 3 days
+                                 ago, throttle 7 d
+";
+        assert_eq!(table(&of_width(60), &COLUMNS, &rows("")), expected);
+        let expected = "\
+survey        state  reason  why
+019a2b3c4d5…  sent   throt…  throttled: prompted 3
+                             days ago, throttle 7 d
+019a2b3c4d9…  sent   throt…  throttled: prompted 3
+                             days ago, throttle 7 d
+";
+        assert_eq!(table(&of_width(53), &COLUMNS, &rows("throttled")), expected);
+    }
+
+    #[test]
+    fn no_line_is_ever_wider_than_the_terminal() {
+        for width in 20..120 {
+            let text = table(&of_width(width), &COLUMNS, &rows("throttled"));
+            for line in text.lines() {
+                assert!(columns::width(line) <= width, "{width}: {line}");
+            }
+        }
+    }
+}
