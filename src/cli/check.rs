@@ -14,6 +14,7 @@ use crate::daemon::{spools, state_folder};
 use crate::domain::plain_text::printable;
 use crate::output::{note, out, outln};
 use crate::store::{self, Location, Store};
+use crate::terminal::{Colour, View};
 use crate::{desk, x};
 
 #[derive(Args)]
@@ -82,9 +83,11 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     for warning in &warnings {
         note!("warning: {warning}");
     }
+    let view = View::of_stdout(environment, Clock::System.now(), true);
     let mut text = format!(
-        "{}: no fault (accounts: {}, sources: {})\n",
+        "{}: {} (accounts: {}, sources: {})\n",
         file.display(),
+        view.paint(Colour::Green, "no fault"),
         config.accounts.len(),
         config.source_count()
     );
@@ -92,7 +95,9 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         text += &format!("account {account}: dry run, nothing is sent\n");
     }
     for answer in &answers {
-        text += &format!("accounts.{}: {}\n", answer.account, printable(&answer.told));
+        let colour = if answer.works { Colour::Green } else { Colour::Red };
+        let told = view.paint(colour, &printable(&answer.told));
+        text += &format!("accounts.{}: {told}\n", answer.account);
     }
     ended(out!("{text}").map_err(anyhow::Error::from), code)
 }

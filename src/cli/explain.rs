@@ -4,8 +4,8 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use super::decisions::{Entry, entries};
-use super::{Context, print_json, table};
+use super::decisions::{self, Entry, entries};
+use super::{Context, Times, print_json};
 use crate::config::Account;
 use crate::domain::budget::Call;
 use crate::domain::id::UserId;
@@ -13,8 +13,10 @@ use crate::domain::plain_text::printable;
 use crate::domain::policy::DAY;
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
-use crate::output::outln;
+use crate::output::{out, outln};
 use crate::store::{Listing, ResultRow, Store};
+use crate::terminal::table::{Column, table};
+use crate::terminal::{Colour, View};
 
 #[derive(Args)]
 pub struct Explain {
@@ -26,6 +28,8 @@ pub struct Explain {
     account: Option<String>,
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    times: Times,
 }
 
 #[derive(Serialize)]
@@ -54,6 +58,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
         account: explain.account,
         conversation_id: Some(explain.conversation.clone()),
         limit: SURVEYS_MAX,
+        ..Listing::default()
     };
     let mut explained = Vec::new();
     // The oldest first, as it happened.
@@ -62,7 +67,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
         let steps = store.history(&survey.id).await?;
         let mut account_waits = account_waits(&row, &store, context).await?;
         account_waits.extend(waits(&row, &store, context).await?);
-        let decisions = entries(&row, steps);
+        let decisions = entries(&row, steps, Vec::new());
         let survey = row.survey;
         explained.push(Explained {
             survey_id: survey.id.to_string(),
@@ -85,16 +90,20 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
     if explain.json {
         return print_json(&explained);
     }
+    let view = context.view(&explain.times);
     for (index, survey) in explained.into_iter().enumerate() {
         if index > 0 {
             outln!()?;
         }
-        print(survey)?;
+        print(survey, &view)?;
     }
     Ok(())
 }
 
-fn print(survey: Explained) -> anyhow::Result<()> {
+const DECIDED: [Column; 3] =
+    [Column::instant("at"), Column::state("state"), Column::sentence("decided")];
+
+fn print(survey: Explained, view: &View) -> anyhow::Result<()> {
     let state = match &survey.reason {
         Some(reason) => format!("{}: {reason}", survey.state),
         None => survey.state.clone(),
@@ -105,15 +114,11 @@ fn print(survey: Explained) -> anyhow::Result<()> {
         survey.account,
         survey.user_id.as_deref().unwrap_or("unknown")
     );
-    outln!("{}", printable(&about))?;
-    let rows: Vec<Vec<String>> = survey
-        .decisions
-        .into_iter()
-        .map(|entry| vec![entry.at, entry.state, entry.detail.unwrap_or_default()])
-        .collect();
-    table::print(&["at", "state", "decided"], &rows)?;
+    outln!("{}", view.folded(&printable(&about), 2))?;
+    out!("{}", table(view, &DECIDED, &decisions::cells(survey.decisions)))?;
     for waits in &survey.account_waits {
-        outln!("{}", printable(waits))?;
+        let waits = view.folded(&view.sentence(&printable(waits)), 2);
+        outln!("{}", view.paint(Colour::Yellow, &waits))?;
     }
     Ok(())
 }

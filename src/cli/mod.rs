@@ -34,6 +34,7 @@ use crate::daemon::{self, Signals, Start};
 use crate::domain::plain_text::printable;
 use crate::output::{self, Results, note};
 use crate::store::{self, Location, Store};
+use crate::terminal::View;
 use crate::{demo, logging};
 
 const DEFAULT_CONFIG: &str = "/etc/surveyd/surveyd.toml";
@@ -134,6 +135,14 @@ fn usage(name: &str, value: &str, problem: impl std::fmt::Display) -> anyhow::Er
     Usage(format!("{name} {value}: {problem}")).into()
 }
 
+/// How times are shown.
+#[derive(clap::Args)]
+struct Times {
+    /// Times as instants in UTC on a terminal too, instead of "2 minutes ago"
+    #[arg(long)]
+    utc: bool,
+}
+
 /// What a command works with.
 struct Context {
     config: Config,
@@ -143,6 +152,11 @@ struct Context {
 }
 
 impl Context {
+    /// How its results are shown to people.
+    fn view(&self, times: &Times) -> View {
+        View::of_stdout(&self.environment, self.clock.now(), times.utc)
+    }
+
     fn location(&self) -> anyhow::Result<Location> {
         let folder = daemon::state_folder(&self.environment, Some(&self.file))?;
         Ok(Location::parse(&self.config.store.url, &folder)?)

@@ -7,12 +7,13 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Context, print_json, table, usage};
+use super::{Context, Times, print_json, usage};
 use crate::domain::id::UserId;
 use crate::domain::plain_text::printable;
-use crate::output::note;
+use crate::output::{note, out};
 use crate::report::opt_outs::{self, Line};
 use crate::store::OptOut;
+use crate::terminal::table::{Column, table};
 
 #[derive(Subcommand)]
 pub enum OptOuts {
@@ -53,6 +54,8 @@ pub struct Remove {
 pub struct List {
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    times: Times,
 }
 
 #[derive(Args)]
@@ -139,9 +142,16 @@ async fn list(list: List, context: &Context) -> anyhow::Result<()> {
             vec![out.user_id, out.account.unwrap_or_else(all), out.at, out.why.unwrap_or_default()]
         })
         .collect();
-    table::print(&["person", "account", "since", "why"], &rows)?;
+    out!("{}", table(&context.view(&list.times), &LISTED, &rows))?;
     Ok(())
 }
+
+const LISTED: [Column; 4] = [
+    Column::text("person"),
+    Column::text("account").cut_to(8),
+    Column::instant("since"),
+    Column::sentence("why"),
+];
 
 /// Bad lines that are told one by one.
 const FAULTS_MAX: usize = 100;

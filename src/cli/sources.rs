@@ -1,19 +1,23 @@
 //! `surveyd sources`: what closes come from, and what a saved payload would become.
 
+mod rejected;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Context, print_json, table, usage};
+use super::{Context, Times, print_json, usage};
 use crate::config::{
-    Algorithm, Config, IN_QUERY, MessageStream, Source, SourceKind, Spool, Watched, X_SIGNATURE,
+    Algorithm, IN_QUERY, MessageStream, Source, SourceKind, Spool, Watched, X_SIGNATURE,
 };
 use crate::domain::mapping::FieldName;
 use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
-use crate::output::outln;
+use crate::output::{out, outln};
+use crate::terminal::View;
+use crate::terminal::table::{Column, table};
 use crate::watcher::mapped::{self, Heard, Line};
 use crate::watcher::notice::{self, Faults, Origin, Said};
 use crate::watcher::verify::Verifier;
@@ -25,30 +29,7 @@ pub enum Sources {
     /// What a saved payload would become; nothing is stored
     Test(Test),
     /// The last requests that were refused, with their reasons; the log tells of them as `close.rejected`
-    Rejected(RejectedOf),
-}
-
-#[derive(Args)]
-pub struct RejectedOf {
-    /// The source [default: all, and `[none]` for addresses that belong to no source]
-    #[arg(value_name = "NAME")]
-    name: Option<String>,
-    /// For programs
-    #[arg(long)]
-    json: bool,
-}
-
-/// One line of `rejected`.
-#[derive(Serialize)]
-struct Refused {
-    at: String,
-    source: String,
-    answer: u16,
-    reason: String,
-    place: Option<String>,
-    path: Option<String>,
-    delivery_id: Option<String>,
-    count: u64,
+    Rejected(rejected::Rejected),
 }
 
 #[derive(Args)]
@@ -111,58 +92,22 @@ struct Field {
 
 pub async fn run(sources: Sources, context: &Context) -> anyhow::Result<()> {
     match sources {
-        Sources::List(wanted) => list(wanted, &context.config),
+        Sources::List(wanted) => list(wanted, context),
         Sources::Test(test) => self::test(test, context),
-        Sources::Rejected(of) => rejected(of, context).await,
+        Sources::Rejected(wanted) => rejected::run(wanted, context).await,
     }
 }
 
-async fn rejected(of: RejectedOf, context: &Context) -> anyhow::Result<()> {
-    let found = context.store().await?.rejected(of.name.as_deref()).await?;
-    if let Some(name) = of.name.as_deref().filter(|_| found.is_empty())
-        && context.config.source(name).is_none()
-        && !name.starts_with('[')
-    {
-        let problem = format!("there is no such source in {}", context.file.display());
-        return Err(usage("NAME", name, problem));
-    }
-    let refused = found.into_iter().map(|(at, one)| Refused {
-        at: at.rfc3339(),
-        source: one.source,
-        answer: one.answer,
-        reason: one.reason,
-        place: one.place,
-        path: one.path,
-        delivery_id: one.delivery_id,
-        count: one.count,
-    });
-    let refused: Vec<_> = refused.collect();
-    if of.json {
-        return print_json(&refused);
-    }
-    if refused.is_empty() {
-        outln!("Nothing that came here was refused.")?;
-        return Ok(());
-    }
-    let rows = refused.into_iter().map(|one| {
-        vec![
-            one.at,
-            one.source,
-            one.answer.to_string(),
-            one.count.to_string(),
-            one.delivery_id.unwrap_or_default(),
-            match one.place {
-                Some(place) => format!("{} (at {place})", one.reason),
-                None => one.reason,
-            },
-        ]
-    });
-    let head = ["at", "source", "answer", "times", "delivery", "why"];
-    table::print(&head, &rows.collect::<Vec<_>>())?;
-    Ok(())
-}
+const LISTED: [Column; 5] = [
+    Column::text("source"),
+    Column::text("kind").given_up(3),
+    Column::text("posts to").cut_to(16).given_up(2),
+    Column::text("account").cut_to(10),
+    Column::text("signature").cut_to(12).given_up(1),
+];
 
-fn list(list: List, config: &Config) -> anyhow::Result<()> {
+fn list(list: List, context: &Context) -> anyhow::Result<()> {
+    let config = &context.config;
     let spools = config.spools.iter().map(shown_spool);
     let watched = config.watched.iter().map(shown_watched);
     let shown: Vec<_> = config.sources.iter().map(shown).chain(spools).chain(watched).collect();
@@ -184,7 +129,8 @@ fn list(list: List, config: &Config) -> anyhow::Result<()> {
             vec![source.source.into(), source.kind.into(), source.path, accounts, signature]
         })
         .collect();
-    table::print(&["source", "kind", "posts to", "account", "signature"], &rows)?;
+    let view = context.view(&Times { utc: true });
+    out!("{}", table(&view, &LISTED, &rows))?;
     Ok(())
 }
 
@@ -402,6 +348,8 @@ fn nothing(field: &Field) -> String {
     }
 }
 
+const FIELDS: [Column; 3] = [Column::text("field"), Column::text("value"), Column::text("from")];
+
 fn print(outcome: &Outcome) -> anyhow::Result<()> {
     let facts = [
         ("source", format!("{} ({})", outcome.source, outcome.kind)),
@@ -429,7 +377,7 @@ fn print(outcome: &Outcome) -> anyhow::Result<()> {
                 None => vec![field.field.clone(), "-".into(), nothing(field)],
             })
             .collect();
-        table::print(&["field", "value", "from"], &rows)?;
+        out!("{}", table(&View::PLAIN, &FIELDS, &rows))?;
     }
     if outcome.suppressed.is_some() {
         let key = FieldName::UserId.as_str();

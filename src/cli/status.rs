@@ -3,19 +3,32 @@
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::time::Duration;
 
-use super::{Context, print_json, table};
+use super::{Context, Times, Usage, print_json};
 use crate::domain::budget::Call;
 use crate::domain::policy::{DAY, Mode};
 use crate::domain::time::Millis;
-use crate::output::outln;
+use crate::output::{Results, out, outln};
 use crate::store::{self, PollState};
+use crate::terminal::table::{Column, table};
+use crate::terminal::{Colour, View};
 
 #[derive(Args)]
 pub struct Show {
     #[arg(long)]
     json: bool,
+    /// Draw it anew every two seconds, until Ctrl-C
+    #[arg(long, conflicts_with = "json")]
+    watch: bool,
+    #[command(flatten)]
+    times: Times,
 }
+
+const DRAWN_EVERY: Duration = Duration::from_secs(2);
+/// Empties the screen and goes to its beginning.
+const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
 
 #[derive(Serialize)]
 struct Status {
@@ -105,6 +118,25 @@ struct Paused {
 }
 
 pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
+    if !show.watch {
+        let status = read(context).await?;
+        let view = context.view(&show.times);
+        return if show.json { print_json(&status) } else { print(&status, &view) };
+    }
+    if !context.view(&show.times).is_terminal {
+        let problem = "--watch draws on a terminal, and standard output is none: leave --watch out";
+        return Err(Usage(problem.to_owned()).into());
+    }
+    loop {
+        let status = read(context).await?;
+        out!("{CLEAR}")?;
+        print(&status, &context.view(&show.times))?;
+        Results.flush()?;
+        tokio::time::sleep(DRAWN_EVERY).await;
+    }
+}
+
+async fn read(context: &Context) -> anyhow::Result<Status> {
     let store = context.store().await?;
     let now = context.clock.now();
     let status = store.status(now).await?;
@@ -172,7 +204,7 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
     waiting_without_account
         .retain(|name, _| context.config.accounts.iter().all(|account| account.name != *name));
     store.close().await;
-    let status = Status {
+    Ok(Status {
         at: now.rfc3339(),
         surveys: status.by_state.into_iter().collect(),
         oldest_due: status.oldest_due.map(Millis::rfc3339),
@@ -180,8 +212,7 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
         database_bytes: status.database_bytes,
         accounts,
         waiting_without_account,
-    };
-    if show.json { print_json(&status) } else { print(&status) }
+    })
 }
 
 fn unread_of(gap: &store::Unread) -> Unread {
@@ -202,19 +233,23 @@ fn look_of(state: &PollState) -> Look {
     }
 }
 
-fn print(status: &Status) -> anyhow::Result<()> {
-    let or_none = |at: &Option<String>| at.clone().unwrap_or_else(|| "none".into());
+fn print(status: &Status, view: &View) -> anyhow::Result<()> {
+    let told = |words: &str| view.folded(&view.sentence(words), 2);
+    let or_none = |at: &Option<String>| view.instant(at.as_deref().unwrap_or("none"));
     let surveys: Vec<String> = crate::domain::survey::State::NAMES
         .iter()
         .filter_map(|name| status.surveys.get(name).map(|count| format!("{name} {count}")))
         .collect();
-    outln!("surveys     {}", surveys.join(", "))?;
+    outln!("surveys     {}", view.folded(&surveys.join(", "), 12))?;
     outln!("oldest due  {}", or_none(&status.oldest_due))?;
     outln!("next due    {}", or_none(&status.next_due))?;
     outln!("database    {} KiB\n", status.database_bytes / 1024)?;
-    let mut head = vec!["account"];
-    head.extend(Call::ALL.map(Call::as_str));
-    head.extend(["events read to", "paused"]);
+    let mut columns = vec![Column::text("account").cut_to(8)];
+    columns.extend(Call::ALL.map(|call| match call {
+        Call::Create => Column::text(call.as_str()),
+        _ => Column::text(call.as_str()).given_up(1),
+    }));
+    columns.extend([Column::instant("events read to").given_up(2), Column::sentence("paused")]);
     let rows: Vec<Vec<String>> = status
         .accounts
         .iter()
@@ -230,20 +265,21 @@ fn print(status: &Status) -> anyhow::Result<()> {
         })
         .collect();
     outln!("left of the day (create) and of 15 minutes (all others):")?;
-    table::print(&head, &rows)?;
+    out!("{}", table(view, &columns, &rows))?;
     outln!()?;
     for account in status.accounts.iter().filter(|account| account.mode == Mode::Dry.as_str()) {
         outln!("account {}: dry run, nothing is sent", account.account)?;
     }
     for account in &status.accounts {
-        outln!("{}", words_of_reading(account))?;
+        outln!("{}", told(&words_of_reading(account)))?;
         if let Some(words) = words_of_unread(account) {
-            outln!("{words}")?;
+            outln!("{}", told(&words))?;
         }
     }
     for account in &status.accounts {
         if let (Some(since), Some(held)) = (&account.held_since_restore_at, &account.held) {
-            outln!("\n{}: held since {since}: {}", account.account, held.message)?;
+            let held = format!("{}: held since {since}: {}", account.account, held.message);
+            outln!("\n{}", view.paint(Colour::Yellow, &told(&held)))?;
         }
         if let Some(UnfinishedRebuild { from, makes_surveys, command }) =
             &account.unfinished_rebuild

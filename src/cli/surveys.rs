@@ -1,27 +1,33 @@
 //! `surveyd surveys`: single surveys, and what became of them.
 
+mod chosen;
+
 use anyhow::{anyhow, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::decisions::{Entry, entries};
-use super::{Context, print_json, table, usage};
+use self::chosen::One;
+use super::decisions::{self, Entry, entries};
+use super::{Context, Times, print_json, usage};
+use crate::config::parse_duration;
 use crate::daemon::wake_running;
 use crate::domain::feedback::{Feedback, Given};
-use crate::domain::id::{SurveyId, UserId};
+use crate::domain::id::UserId;
 use crate::domain::plain_text::printable;
 use crate::domain::policy;
-use crate::domain::survey::{Reason, State, Survey};
+use crate::domain::survey::{CancelledBy, Reason, State, Survey};
 use crate::domain::time::Millis;
-use crate::output::outln;
+use crate::output::{out, outln};
+use crate::report::period::parse_from;
 use crate::store::{Listing, ResultRow, Step};
+use crate::terminal::table::{Column, table};
 
 #[derive(Subcommand)]
 pub enum Surveys {
     /// The newest first
     List(List),
     /// One survey with its whole history
-    Show(One),
+    Show(Show),
     /// Call off a survey that has not been sent
     Cancel(One),
     /// Send a survey after all that ended without a prompt; all is decided anew as it is sent
@@ -37,18 +43,26 @@ pub struct List {
     account: Option<String>,
     #[arg(long, value_name = "ID")]
     conversation: Option<String>,
+    /// Only those with this reason: throttled, cannot_dm, operator …
+    #[arg(long)]
+    reason: Option<String>,
+    /// Only those closed so long ago or less (7d, 12h), or since this date or instant
+    #[arg(long, value_name = "D")]
+    since: Option<String>,
     #[arg(long, default_value_t = 50)]
     limit: u32,
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    times: Times,
 }
 
 #[derive(Args)]
-pub struct One {
-    #[arg(value_name = "ID")]
-    id: String,
-    #[arg(long)]
-    json: bool,
+pub struct Show {
+    #[command(flatten)]
+    one: One,
+    #[command(flatten)]
+    times: Times,
 }
 
 #[derive(Serialize)]
@@ -129,12 +143,25 @@ async fn list(list: List, context: &Context) -> anyhow::Result<()> {
         let problem = format!("must be one of {}", State::NAMES.join(", "));
         return Err(usage("--state", state, problem));
     }
+    let reasons = Reason::ALL.map(Reason::as_str).into_iter();
+    let mut reasons =
+        reasons.chain([CancelledBy::Reopened, CancelledBy::Operator].map(CancelledBy::as_str));
+    if let Some(reason) =
+        list.reason.as_deref().filter(|reason| !reasons.clone().any(|it| it == *reason))
+    {
+        let problem = format!("must be one of {}", reasons.by_ref().collect::<Vec<_>>().join(", "));
+        return Err(usage("--reason", reason, problem));
+    }
+    let now = context.clock.now();
+    let since = list.since.as_deref().map(|since| since_when(since, now)).transpose()?;
     let store = context.store().await?;
     context.require_account(&store, list.account.as_deref()).await?;
     let listing = Listing {
         state: list.state,
         account: list.account,
         conversation_id: list.conversation,
+        reason: list.reason,
+        since,
         limit: list.limit,
     };
     let surveys = store.list(&listing).await?;
@@ -157,19 +184,39 @@ async fn list(list: List, context: &Context) -> anyhow::Result<()> {
             ]
         })
         .collect();
-    let head =
-        ["survey", "account", "conversation", "person", "state", "reason", "closed at", "due at"];
-    table::print(&head, &rows)?;
+    out!("{}", table(&context.view(&list.times), &LISTED, &rows))?;
     Ok(())
 }
 
-async fn show(one: One, context: &Context) -> anyhow::Result<()> {
+const LISTED: [Column; 8] = [
+    Column::id("survey"),
+    Column::text("account").cut_to(6).given_up(3),
+    Column::text("conversation").cut_to(12),
+    Column::text("person").given_up(1),
+    Column::state("state"),
+    Column::text("reason").cut_to(12),
+    Column::instant("closed at").given_up(4),
+    Column::instant("due at").given_up(2),
+];
+
+/// A length back from now, or as `--from` elsewhere.
+fn since_when(since: &str, now: Millis) -> anyhow::Result<Millis> {
+    if let Some(length) = parse_duration(since) {
+        return Ok(now.minus(length));
+    }
+    let problem =
+        "must be a length such as 7d or 12h, a date such as 2026-11-22, or an RFC 3339 instant";
+    parse_from(since).map_err(|_| usage("--since", since, problem))
+}
+
+async fn show(show: Show, context: &Context) -> anyhow::Result<()> {
+    let Show { one, times } = show;
+    let view = context.view(&times);
     let store = context.store().await?;
-    let id = SurveyId::new(one.id);
-    let row = store.survey(&id).await?;
+    let row = one.find(&store, context).await?;
+    let id = row.survey.id.clone();
     let steps = store.history(&id).await?;
     let message = store.message(&id).await?;
-    let row = row.ok_or_else(|| unknown(&id))?;
     let feedback = match row.survey.state.delivery() {
         Some(delivery) => store.feedback(&row.survey.account, &delivery.feedback_id).await?,
         None => None,
@@ -189,6 +236,10 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
         ("person", row.survey.person().to_owned()),
         ("state", shown.survey.state.to_owned()),
         ("reason", shown.survey.reason.clone().unwrap_or_default()),
+        ("agent", shown.notice.agent.clone().unwrap_or_default()),
+        ("team", shown.notice.team.clone().unwrap_or_default()),
+        ("tags", shown.notice.tags.join("|")),
+        ("language", shown.notice.language.clone().unwrap_or_default()),
         (
             match row.survey.state {
                 State::Suppressed(Reason::DryRun) => "would say",
@@ -203,7 +254,11 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
         ("kept aside", shown.aside.iter().map(Aside::words).collect::<Vec<_>>().join("; ")),
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
-        outln!("{name:<13} {}", printable(value))?;
+        let value = match *name {
+            "state" => view.paint_state(value),
+            _ => view.folded(&view.sentence(&printable(value)), FACT_AT),
+        };
+        outln!("{name:<width$}{value}", width = FACT_AT)?;
     }
     if row.survey.state == State::Suppressed(Reason::NoXId) {
         let source = printable(&row.survey.source);
@@ -213,18 +268,12 @@ async fn show(one: One, context: &Context) -> anyhow::Result<()> {
         )?;
     }
     outln!()?;
-    let rows: Vec<Vec<String>> = shown
-        .history
-        .into_iter()
-        .map(|entry| vec![entry.at, entry.state, entry.detail.unwrap_or_default()])
-        .collect();
-    table::print(&["at", "state", "detail"], &rows)?;
+    out!("{}", table(&view, &decisions::COLUMNS, &decisions::cells(shown.history)))?;
     Ok(())
 }
 
-fn unknown(id: &SurveyId) -> anyhow::Error {
-    anyhow!("there is no survey {id}: `surveyd surveys list` shows those there are")
-}
+/// Where the values of a survey's facts stand.
+const FACT_AT: usize = 14;
 
 impl Aside {
     fn words(&self) -> String {
@@ -265,7 +314,7 @@ fn shown<'a>(
         (row.told.commented_at, row.told.text.as_ref().map(|_| "comment".to_owned())),
     ];
     let answers = answers.into_iter().filter_map(|(at, what)| {
-        let (at, detail) = (at?.rfc3339(), Some(what?));
+        let (at, detail) = (at?, Some(what?));
         Some(Entry { at, state: "told by X".into(), detail, decision: None })
     });
     Shown {
@@ -279,14 +328,14 @@ fn shown<'a>(
         unconfirmed: feedback.is_some_and(|feedback| feedback.judged_by().is_some()),
         aside: feedback.map(aside).unwrap_or_default(),
         notice: &survey.notice,
-        history: entries(row, steps).into_iter().chain(answers).collect(),
+        history: entries(row, steps, answers.collect()),
     }
 }
 
 async fn cancel(one: One, context: &Context) -> anyhow::Result<()> {
     let store = context.store().await?;
-    let id = SurveyId::new(one.id);
-    let row = store.survey(&id).await?.ok_or_else(|| unknown(&id))?;
+    let row = one.find(&store, context).await?;
+    let id = row.survey.id.clone();
     if row.survey.state != State::Scheduled {
         bail!("survey {id} is {}: only a scheduled one can be called off", row.survey.state.name());
     }
@@ -302,9 +351,9 @@ async fn cancel(one: One, context: &Context) -> anyhow::Result<()> {
 async fn retry(one: One, context: &Context) -> anyhow::Result<()> {
     let location = context.location()?;
     let store = context.store().await?;
-    let id = SurveyId::new(one.id);
     let now = context.clock.now();
-    let survey = store.survey(&id).await?.ok_or_else(|| unknown(&id))?.survey;
+    let survey = one.find(&store, context).await?.survey;
+    let id = survey.id.clone();
     let account = context.config.account(&survey.account);
     let account = account.ok_or_else(|| anyhow!("account {} is not configured", survey.account))?;
     let chosen = account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice);

@@ -96,6 +96,31 @@ pub struct Notice {
 }
 
 impl Notice {
+    /// Who handled the conversation and how it was filed, for a line of history; nothing where the
+    /// help desk told nothing of it.
+    pub fn words(&self) -> String {
+        let told = [("agent", &self.agent), ("team", &self.team), ("language", &self.language)];
+        let told = told.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+        let tags = (!self.tags.is_empty()).then(|| ("tags", self.tags.join("|")));
+        told.chain(tags).map(|(name, value)| format!(", {name} {value}")).collect()
+    }
+
+    /// This notice, with what it is silent about taken from an earlier one.
+    pub fn completed_by(self, earlier: Self) -> Self {
+        Self {
+            agent: self.agent.or(earlier.agent),
+            team: self.team.or(earlier.team),
+            tags: if self.tags.is_empty() { earlier.tags } else { self.tags },
+            language: self.language.or(earlier.language),
+            first_name: self.first_name.or(earlier.first_name),
+            closed_by: self.closed_by.or(earlier.closed_by),
+            agent_messages: self.agent_messages.or(earlier.agent_messages),
+            last_message_at: self.last_message_at.or(earlier.last_message_at),
+            time_zone: self.time_zone.or(earlier.time_zone),
+            attributes: earlier.attributes.into_iter().chain(self.attributes).collect(),
+        }
+    }
+
     /// The notice within its bounds, whoever told it: what is longer is cut, and the name is one that
     /// may stand in a message.
     pub fn within_bounds(self) -> Self {

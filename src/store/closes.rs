@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::surveys;
-use super::{Result, Store, rebuilt};
+use super::{Result, Store, acceptance, rebuilt};
 use crate::domain::close::{Close, Precision};
-use crate::domain::id::{SurveyId, UserId, external_id};
+use crate::domain::id::{SurveyId, external_id};
 use crate::domain::policy::AtClose;
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::survey::State;
@@ -377,8 +377,8 @@ pub fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {
 }
 
 /// Moves the survey in `row`, which still waits, to a further close of its conversation. An older
-/// close, delivered late, moves nothing. All but the due time is decided when it is due. `None`: the
-/// survey was moved on meanwhile.
+/// close, delivered late, moves nothing. All but the due time is decided when it is due. Whichever it
+/// is stands in the history with what it said. `None`: the survey was moved on meanwhile.
 async fn merge(
     connection: &mut AnyConnection,
     survey: &NewSurvey,
@@ -390,6 +390,7 @@ async fn merge(
     let newer = close.closed_at.0 > before;
     if newer {
         let token: i64 = row.try_get(6)?;
+        let notice = acceptance::keep(connection, &taken.survey_id, close).await?;
         let due_at = survey.at_close.due_at;
         let delay_ms = due_at.0.saturating_sub(close.closed_at.0);
         let ground = Ground::Due { due_at, delay_ms };
@@ -397,7 +398,7 @@ async fn merge(
         let moved = sqlx::query(MOVE)
             .bind(close.closed_at.0)
             .bind(due_at.0)
-            .bind(survey.notice.as_str())
+            .bind(notice)
             .bind(close.person())
             .bind(close.source.as_str())
             .bind(taken.survey_id.as_str())
@@ -410,12 +411,7 @@ async fn merge(
             return Ok(None);
         }
         taken.due_at = due_at;
-        let detail = format!(
-            "closed again at {}, due {}, person {}",
-            close.closed_at.rfc3339(),
-            taken.due_at.rfc3339(),
-            close.user_id.as_ref().map_or("as before", UserId::as_str)
-        );
+        let detail = acceptance::again(close, due_at);
         surveys::note(
             connection,
             (&taken.survey_id, token + 1),
@@ -424,6 +420,8 @@ async fn merge(
             Some(&detail),
         )
         .await?;
+    } else {
+        acceptance::note_older(connection, &taken.survey_id, close, survey.now).await?;
     }
     // The close that the row no longer bears is remembered, and so is one that never moved it.
     let remembered = if newer { before } else { close.closed_at.0 };

@@ -9,6 +9,7 @@
 //! stands in [`places`]. Deliberately absent: a trait with an implementation for each engine, JSON
 //! functions elsewhere, date functions, `now()`.
 
+mod acceptance;
 mod advance;
 mod answer;
 mod budgets;

@@ -20,12 +20,18 @@ pub struct Listing {
     pub state: Option<String>,
     pub account: Option<String>,
     pub conversation_id: Option<String>,
+    pub reason: Option<String>,
+    /// Only those whose conversation closed then or later.
+    pub since: Option<Millis>,
     pub limit: u32,
 }
 
 /// One line of a survey's history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
+    /// From one on: the steps as they followed each other. Nought: the acceptance, kept once a later
+    /// close has moved the survey. Below: closes that changed nothing.
+    pub place: i64,
     pub at: Millis,
     pub state: String,
     pub detail: Option<String>,
@@ -186,14 +192,36 @@ impl Store {
         let sql = format!(
             "select {} from survey where ($1 is null or state = $1) \
              and ($2 is null or account = $2) and ($3 is null or conversation_id = $3) \
-             order by closed_at desc, id desc limit $4",
+             and ($4 is null or reason = $4) and closed_at >= $5 \
+             order by closed_at desc, id desc limit $6",
             rows::COLUMNS
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(listing.state.as_deref())
             .bind(listing.account.as_deref())
             .bind(listing.conversation_id.as_deref())
+            .bind(listing.reason.as_deref())
+            .bind(listing.since.map_or(i64::MIN, |since| since.0))
             .bind(i64::from(listing.limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok(rows::survey(row)?.0)).collect()
+    }
+
+    /// The surveys whose id begins so, the oldest first.
+    pub async fn beginning_with(&self, beginning: &str, limit: u32) -> Result<Vec<Survey>> {
+        // The range lets the index find them, in whatever order the database sorts letters; ids are
+        // digits and small letters up to f.
+        let sql = format!(
+            "select {} from survey where id >= $1 and id <= $2 and substr(id, 1, $3) = $1 \
+             order by id limit $4",
+            rows::COLUMNS
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(beginning)
+            .bind(format!("{beginning}zzzz"))
+            .bind(i32::try_from(beginning.chars().count()).unwrap_or(i32::MAX))
+            .bind(i64::from(limit))
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| Ok(rows::survey(row)?.0)).collect()
@@ -211,10 +239,11 @@ impl Store {
         row.as_ref().map(result_row).transpose()
     }
 
-    /// The history of a survey after its close was taken in, oldest first.
+    /// The history of a survey after its close was taken in: its steps in their order, and before them
+    /// what is kept of closes that were no step of it, the acceptance last of these.
     pub async fn history(&self, id: &SurveyId) -> Result<Vec<Step>> {
         let rows = sqlx::query(
-            "select at, state, detail, facts from survey_history where survey_id = $1 \
+            "select step, at, state, detail, facts from survey_history where survey_id = $1 \
              order by step limit 1000",
         )
         .bind(id.as_str())
@@ -223,10 +252,11 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(Step {
-                    at: Millis(row.try_get(0)?),
-                    state: row.try_get(1)?,
-                    detail: row.try_get(2)?,
-                    decision: kept(row, 3)?,
+                    place: row.try_get(0)?,
+                    at: Millis(row.try_get(1)?),
+                    state: row.try_get(2)?,
+                    detail: row.try_get(3)?,
+                    decision: kept(row, 4)?,
                 })
             })
             .collect()

@@ -11,6 +11,7 @@ mod records;
 mod service;
 mod simulate;
 mod spool;
+mod terminal;
 
 /// No X is asked here; an address where nobody listens.
 const NOWHERE: &str = "http://127.0.0.1:1";

@@ -95,7 +95,9 @@ fn a_survey_that_ended_without_a_prompt_is_sent_after_all() {
     let old = close(&program, "c-2", &["--closed-at", "2026-01-01T00:00:00Z"]);
     let late = program.run(&["surveys", "retry", old["survey_id"].as_str().unwrap()]);
     assert_eq!(late.code, 1);
-    assert!(late.stderr.contains("closed at 2026-01-01T00:00:00.000Z, longer ago than expire_after"));
+    assert!(
+        late.stderr.contains("closed at 2026-01-01T00:00:00.000Z, longer ago than expire_after")
+    );
 }
 
 #[test]

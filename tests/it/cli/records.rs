@@ -196,3 +196,171 @@ fn a_report_counts_the_closes_of_its_period() {
     assert_eq!((text.code, text.stderr.as_str()), (0, ""));
     assert!(!text.stdout.is_empty());
 }
+
+#[test]
+fn a_survey_is_named_by_the_beginning_of_its_id_or_by_its_conversation() {
+    let program = program();
+    let [waiting, late, cancelled] = small(&program);
+    let id = |arguments: &[&str]| {
+        let shown = program.run(&[&["surveys", "show", "--json"], arguments].concat()).json();
+        shown["survey_id"].as_str().unwrap().to_owned()
+    };
+    // Their beginnings are alike.
+    assert_eq!(id(&[&waiting[..31]]), waiting);
+    assert_eq!(id(&[&format!("{}…", &late[..31])]), late, "as a terminal shows it");
+    assert_eq!(id(&["--conversation", "c-3"]), cancelled);
+    assert_eq!(id(&["--conversation", "c-3", "--account", "acme"]), cancelled);
+
+    let fails = |arguments: &[&str]| {
+        let ended = program.run(&[&["surveys"], arguments].concat());
+        assert_eq!(ended.stdout, "");
+        (ended.code, ended.stderr)
+    };
+    let (code, several) = fails(&["retry", &waiting[..4]]);
+    assert_eq!(code, 1);
+    for named in [&waiting, &late, &cancelled] {
+        assert!(
+            several.contains(&format!("\n  {named}  account acme, conversation c")),
+            "{several}"
+        );
+    }
+    let (code, short) = fails(&["show", &waiting[..3]]);
+    assert_eq!(code, 2);
+    assert!(short.contains("has at least 4 characters"), "{short}");
+    let (code, hint) = fails(&["cancel", "c-3"]);
+    assert_eq!(code, 1);
+    assert!(hint.contains("there is no survey c-3, but a conversation of that id"), "{hint}");
+    assert!(hint.contains("--conversation c-3"), "{hint}");
+    let (code, none) = fails(&["show", "ffffffff"]);
+    assert!(code == 1 && none.contains("`surveyd surveys list`"), "{none}");
+    assert_eq!(fails(&["show", "--conversation", "nobody's"]).0, 1);
+    assert_eq!(fails(&["show", "--conversation", "c-3", "--account", "globex"]).0, 2);
+    for wrong in [&["show"][..], &["show", "c-3", "--conversation", "c-3"]] {
+        assert_eq!(fails(wrong).0, 2);
+    }
+}
+
+#[test]
+fn a_conversation_of_several_accounts_wants_the_account_named() {
+    let account = configuration(NOWHERE);
+    let account =
+        &account[account.find("[[accounts]]").unwrap()..account.find("[[sources]]").unwrap()];
+    let second =
+        account.replace("\"acme\"", "\"globex\"").replacen("user_id = \"", "user_id = \"9", 1);
+    let program = Program::with_database(&(configuration(NOWHERE) + &second));
+    for account in ["acme", "globex"] {
+        let close = ["enqueue", "--account", account, "--conversation", "c-1", "--user-id", "7"];
+        assert_eq!(program.run(&close).code, 0);
+    }
+    let show = ["surveys", "show", "--conversation", "c-1", "--json"];
+    let several = program.run(&show);
+    assert_eq!(several.code, 1);
+    assert!(
+        several.stderr.contains("acme, globex; say which by --account NAME"),
+        "{}",
+        several.stderr
+    );
+    let one = program.run(&[&show[..], &["--account", "globex"]].concat()).json();
+    assert_eq!(one["account"], "globex");
+}
+
+#[test]
+fn surveys_are_listed_by_reason_and_since() {
+    let program = program();
+    let [waiting, _, cancelled] = small(&program);
+    let ids = |arguments: &[&str]| {
+        let listed = program.run(&[&["surveys", "list", "--json"], arguments].concat()).json();
+        let ids = listed.as_array().unwrap().iter();
+        let mut ids: Vec<_> = ids.map(|it| it["survey_id"].as_str().unwrap().to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    let mut recent = vec![waiting, cancelled.clone()];
+    recent.sort();
+    assert_eq!(ids(&["--reason", "operator"]), [cancelled]);
+    assert!(ids(&["--reason", "throttled"]).is_empty());
+    for since in ["1h", "2020-01-02", "2020-01-01T00:00:00.001Z"] {
+        assert_eq!(ids(&["--since", since]), recent, "{since}");
+    }
+    assert_eq!(ids(&["--since", "2020-01-01"]).len(), 3);
+    for (option, value) in [("--reason", "throtled"), ("--since", "yesterday")] {
+        let ended = program.run(&["surveys", "list", option, value]);
+        assert!(ended.code == 2 && ended.stderr.contains(value), "{}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_later_close_by_another_way_rewrites_no_line_and_wipes_nothing() {
+    let program = program();
+    let id = small(&program)[0].clone();
+    let before = program.run(&["surveys", "show", &id, "--json"]).json();
+    let close = ["enqueue", "--account", "acme", "--conversation", "c ☃ 1", "--user-id", "7"];
+    program.run(&close).json();
+    let after = program.run(&["surveys", "show", &id, "--json"]).json();
+    assert_eq!(after["history"][0], before["history"][0]);
+    let said = after["history"][0]["detail"].as_str().unwrap();
+    let closed_at = before["closed_at"].as_str().unwrap();
+    let start =
+        format!("closed at {closed_at}, from source enqueue, agent dana, team =1+1, language es");
+    assert!(said.starts_with(&start), "{said}");
+    let again = after["history"][1]["detail"].as_str().unwrap();
+    let start = format!("closed again at {}, due ", after["closed_at"].as_str().unwrap());
+    assert!(again.starts_with(&start), "{again}");
+    assert!(again.ends_with("person 7, from source enqueue"), "{again}");
+    let text = program.run(&["surveys", "show", &id]).stdout;
+    assert!(text.contains("\nagent         dana\n"), "nothing was said of it: {text}");
+    let full = ["--conversation", "c-9", "--user-id", "8", "--agent", "li"];
+    program.run(&[&close[..3], &full].concat()).json();
+    let text = program.run(&["surveys", "show", "--conversation", "c-9"]).stdout;
+    assert!(text.contains("\nagent         li\n"), "{text}");
+    let explained = program.run(&["explain", "c ☃ 1"]).stdout;
+    assert!(explained.contains(&format!("accepted   {}", &said[..40])), "{explained}");
+}
+
+#[test]
+fn a_report_is_on_the_last_28_whole_days_where_nobody_says() {
+    let program = program();
+    small(&program);
+    let text = program.run(&["report"]);
+    assert_eq!((text.code, text.stderr.as_str()), (0, ""));
+    assert!(text.stdout.contains("(whole days, UTC)\nNothing was closed"), "{}", text.stdout);
+    let today = now().rfc3339()[..10].to_owned();
+    assert!(text.stdout.contains(&format!("`--from {today}` shows it")), "{}", text.stdout);
+    let json = program.run(&["report", "--from", &today, "--format", "json"]).json();
+    assert_eq!(json["groups"][0]["closes"], 2);
+    assert!(json["from"].as_str().unwrap().ends_with("T00:00:00.000Z"), "{json}");
+}
+
+#[test]
+fn a_report_counts_tests_where_it_is_asked_to() {
+    let text = configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"5m\"\ntest = true");
+    let program = Program::with_database(&text);
+    small(&program);
+    let report = ["report", "--from", "2020-01-01", "--to", "2999-12-31"];
+    let text = program.run(&report).stdout;
+    assert!(text.contains("3 closes were taken in as a test: `--test` counts them.\n"), "{text}");
+    let json = [&report[..], &["--format", "json"]].concat();
+    assert_eq!(program.run(&json).json()["groups"], json!([]));
+    let counted = program.run(&[&json[..], &["--test"]].concat()).json();
+    assert_eq!(counted["groups"][0]["closes"], 3);
+    let text = program.run(&[&report[..], &["--test"]].concat()).stdout;
+    assert!(text.contains("are counted, too") && !text.contains("`--test`"), "{text}");
+}
+
+#[test]
+fn an_export_for_spreadsheets_keeps_every_digit() {
+    let program = program();
+    let ids = ["--conversation", "12345678901234567890", "--user-id", "1234567890123456789"];
+    let old = ["--closed-at", "2020-01-01T00:00:00Z", "--agent", "007"];
+    let close = ["enqueue", "--account", "acme"];
+    program.run(&[&close[..], &ids, &old].concat()).json();
+    let exported = program.run(&["export", "--format", "csv", "--for-spreadsheets"]);
+    assert_eq!(exported.code, 0, "{}", exported.stderr);
+    let text = exported.stdout.strip_prefix('\u{feff}').expect("Excel knows UTF-8 by it");
+    assert!(text.starts_with(&format!("{COLUMNS}\r\n")), "{text}");
+    let row = text.lines().nth(1).unwrap();
+    assert!(row.contains(",12345678901234567890\t,12345678901234567890\t,1234567890123456789\t,"));
+    assert!(row.contains(",2020-01-01 00:00:00,") && row.contains(",007\t,"), "{row}");
+    let refused = program.run(&["export", "--format", "jsonl", "--for-spreadsheets"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (2, ""));
+}

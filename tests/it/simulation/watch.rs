@@ -39,10 +39,11 @@ impl Watch {
         std::mem::replace(&mut self.version, version) != version
     }
 
-    /// The steps noted since this was asked last, in their order.
+    /// The steps noted since this was asked last, in their order. What was told of closes that were
+    /// no step of the survey stands at nought and below.
     pub fn news(&mut self) -> Vec<Noted> {
         let sql = "select rowid, survey_id, at, state, detail from survey_history \
-                   where rowid > ?1 order by rowid";
+                   where rowid > ?1 and step > 0 order by rowid";
         let mut asked = self.connection.prepare_cached(sql).unwrap();
         let mut last = self.row;
         let news = asked.query_map([self.row], |row| {

@@ -148,13 +148,94 @@ async fn a_later_close_moves_the_survey_that_waits() {
         assert_eq!(survey.notice, notice);
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(due_at));
         let (at, due) = (later.rfc3339(), due_at.rfc3339());
-        let words = format!("closed again at {at}, due {due}, person 7");
-        assert_eq!(bench.steps(&first.survey_id).await, [step("scheduled", Some(&words))]);
+        let words =
+            format!("closed again at {at}, due {due}, person 7, from source chat, agent li");
+        let accepted = format!("closed at {}, from source desk", START.rfc3339());
+        let steps = [step("accepted", Some(&accepted)), step("scheduled", Some(&words))];
+        assert_eq!(bench.steps(&first.survey_id).await, steps);
 
         for redelivered in [START, later] {
             let taken = bench.take(close("c-1", "7", redelivered)).await;
             assert_eq!(taken, Taken { is_new: false, due_at, ..first.clone() });
         }
+    })
+    .await;
+}
+
+/// What the help desk told of a conversation.
+fn filed(agent: &str, tags: &[&str]) -> Notice {
+    Notice {
+        agent: Some(agent.into()),
+        team: Some("billing".into()),
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        first_name: Some("Ana".into()),
+        ..Notice::default()
+    }
+}
+
+#[tokio::test]
+async fn what_each_close_said_stays_in_the_history() {
+    on_each_engine(async |bench| {
+        let first = Close { notice: filed("dana", &["vip", "late"]), ..close("c-1", "7", START) };
+        let id = bench.take(first).await.survey_id;
+        let decided = bench.store.survey(&id).await.unwrap().unwrap().at_close;
+        let by_hand = |minutes: u32| Close {
+            source: "enqueue".into(),
+            ..close("c-1", "7", START.plus(MINUTE * minutes))
+        };
+        for later in [by_hand(1), by_hand(2)] {
+            bench.take(later).await;
+        }
+        bench
+            .take(Close { source: "enqueue".into(), ..close("c-1", "7", START.minus(HOUR)) })
+            .await;
+        bench
+            .take(Close { source: "enqueue".into(), ..close("c-1", "7", START.minus(24 * HOUR)) })
+            .await;
+
+        let steps = bench.store.history(&id).await.unwrap();
+        let said: Vec<_> = steps.iter().filter_map(|step| step.detail.as_deref()).collect();
+        let older = |at: Millis| {
+            let said = format!("closed at {}, from source enqueue", at.rfc3339());
+            format!("an older close came in and changed nothing: {said}")
+        };
+        let again = |minutes: u32| {
+            let at = START.plus(MINUTE * minutes);
+            let due = at.plus(DELAY).rfc3339();
+            let at = at.rfc3339();
+            format!("closed again at {at}, due {due}, person 7, from source enqueue")
+        };
+        let start = START.rfc3339();
+        let expected = [
+            older(START.minus(24 * HOUR)),
+            older(START.minus(HOUR)),
+            format!("closed at {start}, from source desk, agent dana, team billing, tags vip|late"),
+            again(1),
+            again(2),
+        ];
+        assert_eq!(said, expected);
+        assert_eq!(steps[2].decision, decided, "the first close's own decision");
+        assert_eq!(steps.iter().map(|step| step.place).collect::<Vec<_>>(), [-2, -1, 0, 1, 2]);
+        let notice = bench.survey(&id).await.notice;
+        assert_eq!(notice, filed("dana", &["vip", "late"]), "enqueue did not say otherwise");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_source_is_believed_in_what_it_leaves_out_of_its_own_later_notice() {
+    on_each_engine(async |bench| {
+        let first = Close { notice: filed("dana", &["vip"]), ..close("c-1", "7", START) };
+        let id = bench.take(first).await.survey_id;
+        let alone = Notice { agent: Some("li".into()), ..Notice::default() };
+        let later = Close { notice: alone.clone(), ..close("c-1", "7", START.plus(MINUTE)) };
+        bench.take(later).await;
+        assert_eq!(bench.survey(&id).await.notice, alone);
+        let elsewhere = Close { source: "chat".into(), ..close("c-1", "7", START.plus(HOUR)) };
+        let notice = Notice { team: Some("chat".into()), ..Notice::default() };
+        bench.take(Close { notice, ..elsewhere }).await;
+        let both = Notice { team: Some("chat".into()), ..alone };
+        assert_eq!(bench.survey(&id).await.notice, both);
     })
     .await;
 }

@@ -100,6 +100,10 @@ async fn surveys_are_listed_newest_first_by_what_is_asked_for() {
         assert_eq!(bench.listed(Listing { limit: 2, ..any.clone() }).await, ["c-1", "c-2"]);
         let sent = Listing { state: Some("sent".into()), ..any.clone() };
         assert_eq!(bench.listed(sent).await, ["c-sent"]);
+        let of_reason = |reason: &str| Listing { reason: Some(reason.into()), ..any.clone() };
+        assert!(bench.listed(of_reason("throttled")).await.is_empty());
+        let since = Listing { since: Some(START.plus(2 * MINUTE)), ..any.clone() };
+        assert_eq!(bench.listed(since).await, ["c-1", "c-2"], "that instant is included");
         let of_other = Listing { account: Some("other".into()), ..any.clone() };
         assert_eq!(bench.listed(of_other).await, ["c-1"]);
         let one = Listing {
@@ -109,6 +113,33 @@ async fn surveys_are_listed_newest_first_by_what_is_asked_for() {
             ..any
         };
         assert_eq!(bench.listed(one).await, ["c-1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_survey_is_found_by_the_beginning_of_its_id() {
+    on_each_engine(async |bench| {
+        let mut ids = Vec::new();
+        for conversation in ["c-1", "c-2", "c-3"] {
+            ids.push(bench.take(close(conversation, "7", START)).await.survey_id.to_string());
+        }
+        ids.sort();
+        let beginning = async |text: &str, limit: u32| {
+            let found = bench.store.beginning_with(text, limit).await.unwrap();
+            found.into_iter().map(|survey| survey.id.to_string()).collect::<Vec<_>>()
+        };
+        // All of a moment begin alike.
+        assert_eq!(beginning(&ids[0][..4], 10).await, ids);
+        assert_eq!(beginning(&ids[0][..4], 2).await, ids[..2]);
+        for id in &ids {
+            assert_eq!(beginning(id, 10).await, [id.as_str()]);
+            assert_eq!(beginning(&id[..id.len() - 1], 10).await.len(), 1, "{ids:?}");
+        }
+        for none in ["ffff", "%", "_", "0'", ""] {
+            let expected = if none.is_empty() { 3 } else { 0 };
+            assert_eq!(beginning(none, 10).await.len(), expected, "{none:?}");
+        }
     })
     .await;
 }

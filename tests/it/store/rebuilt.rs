@@ -366,7 +366,8 @@ async fn a_rebuild_without_surveys_that_was_broken_off_holds_nothing_up() {
         bench.store.hold_for_rebuild(ACCOUNT, START, SHOWN).await.unwrap();
         bench.store.begin_rebuild(ACCOUNT, READ, false).await.unwrap();
         let unfinished = bench.store.unfinished_rebuild(ACCOUNT).await.unwrap().unwrap();
-        let command = "surveyd rebuild --account acme --from 2026-09-21T14:13:20.000Z --surveys never";
+        let command =
+            "surveyd rebuild --account acme --from 2026-09-21T14:13:20.000Z --surveys never";
         assert_eq!(unfinished.command("acme"), command);
         assert_eq!(bench.end_hold(NOW).await, Some(0));
         // One that has nothing to read yet is none.

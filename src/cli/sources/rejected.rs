@@ -1,0 +1,87 @@
+//! `surveyd sources rejected`: the last requests that were refused.
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::{Context, Times, print_json, usage};
+use crate::output::{out, outln};
+use crate::terminal::table::{Column, table};
+
+#[derive(Args)]
+pub struct Rejected {
+    /// The source [default: all, and `[none]` for addresses that belong to no source]
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// For programs
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    times: Times,
+}
+
+/// One line of `rejected`.
+#[derive(Serialize)]
+struct Refused {
+    at: String,
+    source: String,
+    answer: u16,
+    reason: String,
+    place: Option<String>,
+    path: Option<String>,
+    delivery_id: Option<String>,
+    count: u64,
+}
+
+pub async fn run(of: Rejected, context: &Context) -> anyhow::Result<()> {
+    let found = context.store().await?.rejected(of.name.as_deref()).await?;
+    if let Some(name) = of.name.as_deref().filter(|_| found.is_empty())
+        && context.config.source(name).is_none()
+        && !name.starts_with('[')
+    {
+        let problem = format!("there is no such source in {}", context.file.display());
+        return Err(usage("NAME", name, problem));
+    }
+    let refused = found.into_iter().map(|(at, one)| Refused {
+        at: at.rfc3339(),
+        source: one.source,
+        answer: one.answer,
+        reason: one.reason,
+        place: one.place,
+        path: one.path,
+        delivery_id: one.delivery_id,
+        count: one.count,
+    });
+    let refused: Vec<_> = refused.collect();
+    if of.json {
+        return print_json(&refused);
+    }
+    if refused.is_empty() {
+        outln!("Nothing that came here was refused.")?;
+        return Ok(());
+    }
+    let rows = refused.into_iter().map(|one| {
+        vec![
+            one.at,
+            one.source,
+            one.answer.to_string(),
+            one.count.to_string(),
+            one.delivery_id.unwrap_or_default(),
+            match one.place {
+                Some(place) => format!("{} (at {place})", one.reason),
+                None => one.reason,
+            },
+        ]
+    });
+    let view = context.view(&of.times);
+    out!("{}", table(&view, &REFUSED, &rows.collect::<Vec<_>>()))?;
+    Ok(())
+}
+
+const REFUSED: [Column; 6] = [
+    Column::instant("at"),
+    Column::text("source").cut_to(8),
+    Column::text("answer").given_up(2),
+    Column::text("times").given_up(3),
+    Column::text("delivery").cut_to(10).given_up(1),
+    Column::sentence("why"),
+];
