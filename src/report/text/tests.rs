@@ -117,7 +117,7 @@ fn a_dry_run_says_how_many_prompts_would_have_been_sent() {
         let text = render(&of(dry_runs), &Page::PLAIN);
         let line = format!("dry run: {said} have been sent (mode = \"dry\").\n");
         assert!(text.ends_with(&line), "{text}");
-        let json = super::super::json::render(&of(dry_runs), &Page::PLAIN);
+        let json = super::super::json::render(&of(dry_runs));
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["dry_run"], dry_runs);
     }
