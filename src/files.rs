@@ -115,9 +115,18 @@ fn folder_of(path: &Path) -> PathBuf {
 /// with the line to type. Where `path` is a file, that line is for all whose names begin as that of
 /// `file` does: whoever made one has made the others.
 pub fn denied(path: &Path, file: &Path) -> Option<String> {
+    refused(path, file, Us::may_use)
+}
+
+/// The same of a folder that we may not even go through.
+pub fn hidden(folder: &Path, file: &Path) -> Option<String> {
+    refused(folder, file, Us::may_enter)
+}
+
+fn refused(path: &Path, file: &Path, may: fn(&Us, &Metadata) -> bool) -> Option<String> {
     let found = fs::metadata(path).ok()?;
     let us = Us::ask()?;
-    if us.may_use(&found) {
+    if may(&us, &found) {
         return None;
     }
     let home = match found.is_dir() {
@@ -130,8 +139,15 @@ pub fn denied(path: &Path, file: &Path) -> Option<String> {
         false => format!("{}*", file.display()),
     };
     let give = format!("chown {}: {all}", name(home).unwrap_or_else(|| home.to_string()));
-    let remedy = if home == us.user {
+    let remedy = if found.uid() == us.user {
+        format!("chmod u+rwX {all}")
+    } else if home == us.user {
         give
+    } else if home == 0 && found.is_dir() {
+        let us = name(us.user).unwrap_or_else(|| us.user.to_string());
+        format!(
+            "as root, chown {us}: {all}; or name a folder of {me}'s by STATE_DIRECTORY or store.url"
+        )
     } else if found.uid() == home {
         as_owner(home)
     } else {
@@ -162,13 +178,20 @@ impl Us {
     }
 
     fn may_use(&self, found: &Metadata) -> bool {
+        self.has(found, if found.is_dir() { 0o7 } else { 0o6 })
+    }
+
+    fn may_enter(&self, found: &Metadata) -> bool {
+        self.has(found, 0o1)
+    }
+
+    fn has(&self, found: &Metadata, needed: u32) -> bool {
         let shift = match () {
             () if self.user == 0 => return true,
             () if self.user == found.uid() => 6,
             () if self.groups.contains(&found.gid()) => 3,
             () => 0,
         };
-        let needed = if found.is_dir() { 0o7 } else { 0o6 };
         (found.mode() >> shift) & needed == needed
     }
 }

@@ -70,7 +70,7 @@ impl Given {
     }
 
     pub fn boolean(&self) -> Result<bool, Wrong> {
-        let wrong = || self.no("a boolean", "write true or false");
+        let wrong = || self.no("a boolean", &self.unquoted("write true or false"));
         match self {
             Self::Variable(text) => text.parse().map_err(|_| wrong()),
             Self::File(ValueKind::Boolean(truth)) => Ok(*truth),
@@ -79,7 +79,7 @@ impl Given {
     }
 
     pub fn integer(&self) -> Result<i64, Wrong> {
-        let wrong = || self.no("a whole number", "write digits only");
+        let wrong = || self.no("a whole number", &self.unquoted("write digits only"));
         match self {
             Self::Variable(text) => text.parse().map_err(|_| wrong()),
             Self::File(ValueKind::I64(number)) => Ok(*number),
@@ -88,7 +88,7 @@ impl Given {
     }
 
     pub fn number(&self) -> Result<f64, Wrong> {
-        let wrong = || self.no("a number", "write a number, as 0.25");
+        let wrong = || self.no("a number", &self.unquoted("write a number, as 0.25"));
         match self {
             Self::Variable(text) => text.parse().map_err(|_| wrong()),
             Self::File(ValueKind::Float(number)) => Ok(*number),
@@ -106,6 +106,14 @@ impl Given {
             Self::File(ValueKind::I64(number)) => Some(number.to_string()),
             Self::File(ValueKind::Float(number)) => Some(format!("{number:?}")),
             Self::File(_) => None,
+        }
+    }
+
+    /// A remedy, with a word on quotes where the value has some and should have none.
+    fn unquoted(&self, remedy: &str) -> String {
+        match self {
+            Self::File(ValueKind::String(_)) => format!("{remedy}, without quotes"),
+            Self::File(_) | Self::Variable(_) => remedy.to_owned(),
         }
     }
 
@@ -144,13 +152,47 @@ pub(super) fn noun(kind: &ValueKind) -> &'static str {
 }
 
 /// Takes a file's text apart; the error says where the TOML is wrong.
-pub(super) fn from_toml(text: &str) -> Result<Values, String> {
+pub(super) fn from_toml(text: &str) -> Result<Values, Wrong> {
     // The file is taken as a source of its own: built into a `Config`, keys would be read as paths
     // and a quoted key with a dot in it would turn into a table.
     File::from_str(text, FileFormat::Toml).collect().map_err(|error| match error {
-        ConfigError::FileParse { cause, .. } => without_excerpt(&cause.to_string()),
-        other => other.to_string(),
+        ConfigError::FileParse { cause, .. } => {
+            let mut problem = without_excerpt(&cause.to_string());
+            if problem.ends_with("duplicate key")
+                && let Some(key) = key_at(text, &problem)
+            {
+                problem += &format!(" `{key}`");
+            }
+            let remedy = mended(&problem);
+            Wrong::new(problem, remedy)
+        }
+        other => Wrong::new(other.to_string(), mended("")),
     })
+}
+
+/// The key, or the head of the table, that stands in the line that the parser's words begin with. Never
+/// what stands behind it.
+fn key_at<'t>(text: &'t str, problem: &str) -> Option<&'t str> {
+    let number: usize = problem.strip_prefix("line ")?.split(',').next()?.parse().ok()?;
+    let key = text.lines().nth(number.checked_sub(1)?)?.split('=').next()?.trim();
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-[]".contains(letter);
+    (!key.is_empty() && key.chars().all(is_plain)).then_some(key)
+}
+
+/// What to write where the TOML is wrong, by the parser's words.
+fn mended(problem: &str) -> &'static str {
+    let says = |words: &str| problem.contains(words);
+    if says("duplicate key") {
+        "a key, and a table as [http], stands once: keep one of the two"
+    } else if says("must be quoted") {
+        "put the value in straight quotes, as name = \"acme\""
+    } else if says("unclosed table") || says("unclosed array table") {
+        "close the brackets, as [accounts.survey] or [[sources]]"
+    } else if says("string") {
+        "end the text with the quote that it begins with, on the same line, as name = \"acme\""
+    } else {
+        "mend the TOML there: a line is key = value, [table] or [[list]], as in config/surveyd.toml"
+    }
 }
 
 /// The parser's message without the line of the file that it quotes, which may hold a secret.

@@ -13,6 +13,7 @@ pub mod defaults;
 mod duration;
 mod environment;
 mod faults;
+mod file;
 mod given;
 mod lists;
 mod quiet_hours;
@@ -30,7 +31,6 @@ mod warnings;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -38,12 +38,14 @@ pub use chosen::Chosen;
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
 pub use faults::{Fault, Faults};
+pub use file::{is_open_to_others, load, load_without_secrets};
 pub use secret::Secret;
 pub use sources::{
     Algorithm, Encoding, IN_QUERY, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE, rsa_key,
     standard_key,
 };
 pub use texts::Texts;
+pub(crate) use walk::nearest;
 pub use warnings::{CloseOnRecord, Warning, warnings, warnings_of_closes};
 
 use crate::domain::close::ClosedBy;
@@ -54,6 +56,7 @@ use crate::domain::policy::rule::When;
 use crate::domain::policy::{Mode, Pacing};
 use crate::domain::stop_words::StopWords;
 use crate::domain::survey_type::SurveyType;
+use given::Wrong;
 
 /// All that surveyd is told. `Debug` shows it without a secret.
 #[derive(Clone, Debug, PartialEq)]
@@ -348,44 +351,6 @@ impl fmt::Debug for Store {
     }
 }
 
-/// Reads the configuration file at `path` under the variables of `environment`.
-pub fn load(path: &Path, environment: &Environment) -> Result<Config, Faults> {
-    load_file(path, environment, true)
-}
-
-/// The same for a command that neither talks with X nor hears a help desk: its user need not be able to
-/// read the secrets. None is read, and an empty one stands for each. A file that shows its secrets to
-/// others is refused all the same.
-pub fn load_without_secrets(path: &Path, environment: &Environment) -> Result<Config, Faults> {
-    load_file(path, environment, false)
-}
-
-fn load_file(
-    path: &Path,
-    environment: &Environment,
-    needs_secrets: bool,
-) -> Result<Config, Faults> {
-    let cannot_be_read = |reason: String| {
-        let remedy = "name another file by --config or SURVEYD_CONFIG".into();
-        Faults::of_file(path, format!("cannot be read: {reason}"), remedy)
-    };
-    let found = std::fs::metadata(path).map_err(|error| cannot_be_read(error.to_string()))?;
-    // Opening a pipe would wait for whoever writes to it.
-    if !found.is_file() {
-        return Err(cannot_be_read("it is a folder, a pipe or a device, and no file".into()));
-    }
-    let text = std::fs::read(path)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".to_owned()))
-        .map_err(cannot_be_read)?;
-    read_text(&text, path, environment, (Some(found.mode()), needs_secrets))
-}
-
-/// Whether others than the owner and the group may read or write the file at `path`.
-pub fn is_open_to_others(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o007 != 0)
-}
-
 /// Reads a configuration from its text; faults call it `path`, and its secret files lie beside that.
 pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Config, Faults> {
     read_text(text, path, environment, (None, true))
@@ -400,7 +365,7 @@ fn read_text(
     (mode, needs_secrets): (Option<u32>, bool),
 ) -> Result<Config, Faults> {
     let values = given::from_toml(text)
-        .map_err(|problem| Faults::of_file(path, problem, "mend the TOML there".into()))?;
+        .map_err(|Wrong { problem, remedy, .. }| Faults::of_file(path, problem, remedy))?;
     let mut walk = walk::Walk::new(path, environment);
     walk.mode = mode;
     walk.needs_secrets = needs_secrets;

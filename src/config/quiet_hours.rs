@@ -10,13 +10,15 @@ use crate::domain::policy::quiet_hours::{self, QuietHours};
 /// The quiet hours that a table gives; the outer nothing where they are at fault.
 pub(super) fn read(table: &mut Table) -> Option<Option<QuietHours>> {
     let is_given = table.holds("quiet_hours");
+    let is_no_table = table.holds_no_table("quiet_hours");
     let mut table = table.table("quiet_hours");
     let (from, to) = (table.optional("from", time), table.optional("to", time));
     let zone = table.optional("time_zone", zone);
     let parts = [from.is_some_and(|at| at.is_none()), to.is_some_and(|at| at.is_none())];
     let lacks_zone = matches!(zone, Some(None));
     let is_none = !is_given && parts == [true, true] && lacks_zone;
-    if !is_none {
+    // What is no table at all is one fault, and not one for each key that it lacks.
+    if !is_none && !is_no_table {
         let examples = ["\"21:00\"", "\"08:00\""];
         for ((key, example), is_missing) in ["from", "to"].into_iter().zip(examples).zip(parts) {
             if is_missing {

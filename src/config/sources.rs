@@ -195,9 +195,11 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
 }
 
 fn kind(given: &Given) -> Result<SourceKind, Wrong> {
-    let text = given.text()?;
+    let known: Vec<_> = KINDS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
+    let text = given.text().map_err(|wrong| {
+        Wrong::new(wrong.problem, format!("the kinds it knows: {}", known.join(", ")))
+    })?;
     KINDS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind).ok_or_else(|| {
-        let known: Vec<_> = KINDS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
         let remedy = match nearest(text, KINDS.iter().map(|(name, _)| *name)) {
             Some(kind) => format!("did you mean \"{kind}\"? It knows {}", known.join(", ")),
             None => format!("the kinds it knows: {}", known.join(", ")),
@@ -250,8 +252,10 @@ fn not_for_tests(secret: &str, around: &Around) -> Result<(), Wrong> {
 }
 
 fn standard_secret(secret: &str) -> Result<(), Wrong> {
-    let remedy = "write whsec_ and the base64 of 24 to 64 random bytes, \
-                  as `openssl rand -base64 32` makes them";
+    let remedy = format!(
+        "write whsec_ and the base64 of {SIGNING_KEY_BYTES_MIN} random bytes or more, as `openssl rand \
+         -base64 32` makes them"
+    );
     match standard_key(secret).map(|key| key.len()) {
         None => Err(Wrong::new("is not base64", remedy)),
         Some(length) if length < SIGNING_KEY_BYTES_MIN => {

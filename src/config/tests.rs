@@ -165,12 +165,15 @@ fn a_file_that_is_no_toml_is_one_fault_with_its_place_and_without_its_text() {
     let text = "[http]\nlisten = \"127.0.0.1:8471\"\nconsumer_secret = \"hunter2\n";
     let shown = faults(text);
     assert!(shown.starts_with("surveyd.toml: line 3, column "), "{shown}");
-    assert!(shown.ends_with("\n  mend the TOML there"), "{shown}");
+    let remedy =
+        "end the text with the quote that it begins with, on the same line, as name = \"acme\"";
+    assert!(shown.ends_with(&format!("\n  {remedy}")), "{shown}");
     assert!(!shown.contains("hunter2"), "{shown}");
     assert_eq!(shown.lines().count(), 2, "{shown}");
     assert_eq!(
         faults("[log]\nlevel = \"info\"\nlevel = \"warn\"\n"),
-        "surveyd.toml: line 3, column 1: duplicate key\n  mend the TOML there"
+        "surveyd.toml: line 3, column 1: duplicate key `level`
+  a key, and a table as [http], stands once: keep one of the two"
     );
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::defaults::LANGUAGE_CHARACTERS_MAX;
 use super::given::quoted;
-use super::walk::{Place, Table};
-use crate::domain::message::{MESSAGE_CHARACTERS_MAX, TemplateFault, Templates};
+use super::walk::{Place, Table, nearest};
+use crate::domain::message::{MESSAGE_CHARACTERS_MAX, MessageError, TemplateFault, Templates};
 
 /// The texts of a survey, a rule's or a variant's, ready to render.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,10 +80,20 @@ fn compiled(table: &mut Table, message: Option<&str>, messages: &Messages) -> Op
         Err(faults) => faults,
     };
     for TemplateFault { language, error } in faults {
-        let remedy = format!(
-            "write a text that renders to 1 to {MESSAGE_CHARACTERS_MAX} characters, \
+        let meant = match &error {
+            MessageError::Unknown { variable, known } => nearest(variable, known.split(", ")),
+            _ => None,
+        };
+        let meant = meant.map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
+        let closed =
+            "write a variable as {{ first_name }}, and end each {% if first_name %} by {% endif %}";
+        let remedy = match &error {
+            MessageError::Syntax { .. } => closed.to_owned(),
+            _ => format!(
+                "{meant}write a text that renders to 1 to {MESSAGE_CHARACTERS_MAX} characters, \
              as Hello {{{{ first_name | default('') }}}}"
-        );
+            ),
+        };
         match language.and_then(|language| messages.get(&language)) {
             Some((place, text)) => {
                 table.walk.fault(place, Some(quoted(text)), error.to_string(), remedy);

@@ -71,9 +71,11 @@ pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&Given) -> Result<u
 /// One of a few words, each of which stands for something.
 pub(super) fn choice<T: Copy>(words: &[(&str, T)]) -> impl Fn(&Given) -> Result<T, Wrong> {
     move |given| {
-        let text = given.text()?;
+        let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
+        let text = given.text().map_err(|wrong| {
+            Wrong::new(wrong.problem, format!("write one of {}", known.join(", ")))
+        })?;
         words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| {
-            let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
             let remedy = match nearest(text, words.iter().map(|(word, _)| *word)) {
                 Some(word) => format!("did you mean \"{word}\"? It is one of {}", known.join(", ")),
                 None => format!("write one of {}", known.join(", ")),
@@ -133,7 +135,8 @@ pub(super) fn user_id(given: &Given) -> Result<String, Wrong> {
 }
 
 pub(super) fn socket_address(given: &Given) -> Result<SocketAddr, Wrong> {
-    let text = given.text()?;
+    let quoted = "write it as \"127.0.0.1:8471\" or \"[::1]:8471\"";
+    let text = given.text().map_err(|wrong| Wrong::new(wrong.problem, quoted))?;
     text.parse().map_err(|_| {
         Wrong::new("is not an IP address and a port", "write it as 127.0.0.1:8471 or [::1]:8471")
     })

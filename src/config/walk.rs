@@ -13,7 +13,7 @@ use std::path::Path;
 use ::config::ValueKind;
 
 use self::hints::Unknown;
-pub(super) use self::hints::nearest;
+pub(crate) use self::hints::nearest;
 pub(super) use self::place::Place;
 use super::environment::Environment;
 use super::faults::{Fault, Faults};

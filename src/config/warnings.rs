@@ -192,6 +192,7 @@ fn of_survey(key: &str, survey: &Survey, own: Option<&Survey>, warnings: &mut Ve
     if let Some(hours) = &survey.quiet_hours
         && own.is_none_or(|own| own.quiet_hours != survey.quiet_hours)
     {
+        warnings.extend(hours.zone.iana_name().and_then(|name| of_zone(key, name)));
         let asleep = asleep_seconds(hours.from, hours.to);
         if asleep >= survey.expire_after.as_secs() {
             warnings.push(Warning {
@@ -205,6 +206,29 @@ fn of_survey(key: &str, survey: &Survey, own: Option<&Survey>, warnings: &mut Ve
             });
         }
     }
+}
+
+/// Names of the tz database that stand for no place: some keep one offset all year, the others the summer
+/// time of whoever uses them most.
+const ABBREVIATIONS: [&str; 12] = [
+    "EST", "MST", "HST", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "WET", "CET", "MET", "EET",
+    "GMT",
+];
+
+fn of_zone(key: &str, name: &str) -> Option<Warning> {
+    let offset = name.strip_prefix("Etc/GMT").or_else(|| name.strip_prefix("GMT"));
+    let is_offset = offset.is_some_and(|rest| rest.starts_with(['+', '-']));
+    let is_short = ABBREVIATIONS.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let problem = match (is_offset, is_short) {
+        (true, _) => "is a fixed offset: it keeps no summer time, and its + means behind UTC",
+        (_, true) => "is an abbreviation: it stands for no place, and may keep no summer time",
+        _ => return None,
+    };
+    Some(Warning {
+        key: format!("{key}.quiet_hours.time_zone"),
+        problem: format!("\"{name}\" {problem}"),
+        remedy: "name a place where people live, as America/New_York or Europe/Madrid".into(),
+    })
 }
 
 fn of_texts(key: &str, texts: &Texts, warnings: &mut Vec<Warning>) {

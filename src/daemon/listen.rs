@@ -1,11 +1,11 @@
 //! The listener, which waits for an address that another program still has, or that this machine does
 //! not have yet.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::bail;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -13,30 +13,44 @@ use super::tell_status;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
+/// Why an address cannot be bound, and what to do where that address is wanted.
+pub fn unbound(error: &io::Error, address: SocketAddr) -> String {
+    let port = address.port();
+    match error.kind() {
+        ErrorKind::AddrInUse => format!(
+            "another program listens there: see which by `ss -ltnp 'sport = :{port}'` and stop it"
+        ),
+        ErrorKind::AddrNotAvailable => {
+            "no interface of this machine has it: `ip -brief address` shows those there are".into()
+        }
+        ErrorKind::PermissionDenied if port < 1024 => {
+            format!("{error}: ports below 1024 are root's, so put a proxy there")
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// Binds `http.listen`, as soon as it is free. What waiting cannot mend is an error at once.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let mut has_waited = false;
     loop {
-        let why = match crate::web::listen(address) {
+        let error = match crate::web::listen(address) {
             Ok(listener) => {
                 if has_waited {
                     info!(event = "http.bound", "http.listen {address} is free now");
                 }
                 return Ok(listener);
             }
-            Err(error) => match error.kind() {
-                ErrorKind::AddrInUse => "another program listens there",
-                ErrorKind::AddrNotAvailable => "no interface of this machine has it",
-                _ => {
-                    return Err(error)
-                        .with_context(|| format!("http.listen {address} cannot be bound"));
-                }
-            },
+            Err(error) => error,
         };
+        let why = unbound(&error, address);
+        if !matches!(error.kind(), ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable) {
+            bail!("http.listen {address} cannot be bound: {why}, or set another http.listen");
+        }
         if !has_waited {
             let words = format!(
-                "http.listen {address} cannot be bound yet: {why}. surveyd is not ready until it \
-                 can: stop what has it, or set another http.listen"
+                "http.listen {address} cannot be bound yet: {why}, or set another http.listen. surveyd \
+                 is not ready until it can"
             );
             warn!(event = "http.waiting", listen = address.to_string(), "{words}");
             tell_status(&words);

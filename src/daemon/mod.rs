@@ -27,6 +27,7 @@ use crate::store::{self, Location, Store};
 use crate::web::{Web, waiting};
 use crate::x;
 use generation::Generation;
+pub use listen::unbound;
 use place::Place;
 pub use place::{SERVICE_STATE, is_usual_state_folder, state_folder, wake_running};
 pub use signals::{Incoming as Signals, Signal, listen as signals};

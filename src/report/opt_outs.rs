@@ -1,7 +1,7 @@
 //! The CSV file of people who want no prompts: a column `user_id`, and if they are there `account`
 //! and `why`. Other columns are of no interest.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
@@ -31,7 +31,11 @@ pub fn read(mut file: impl Read) -> Lines {
     let mut read = Lines::default();
     let mut text = String::new();
     if let Err(error) = file.read_to_string(&mut text) {
-        read.faults.push((1, format!("cannot be read: {error}")));
+        let words = match error.kind() {
+            ErrorKind::InvalidData => "is not UTF-8 text: save the file as CSV UTF-8".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        };
+        read.faults.push((1, words));
         return read;
     }
     let mut reader =
@@ -47,7 +51,7 @@ pub fn read(mut file: impl Read) -> Lines {
     let column =
         |name: &str| head.iter().position(|cell| cell.trim_start_matches('\u{feff}') == name);
     let Some(user_id) = column("user_id") else {
-        read.faults.push((1, "there is no column user_id".into()));
+        read.faults.push((1, headless(&head)));
         return read;
     };
     let columns = (user_id, column("account"), column("why"));
@@ -67,6 +71,28 @@ pub fn read(mut file: impl Read) -> Lines {
         }
     }
     read
+}
+
+/// Characters of a head that are shown.
+const HEAD_MOST: usize = 80;
+
+/// What to do about a file without a column `user_id`.
+fn headless(head: &StringRecord) -> String {
+    let found = head.iter().collect::<Vec<_>>().join(",");
+    let found = found.trim_start_matches('\u{feff}');
+    if found.is_empty() {
+        return "is empty: the first line names the columns, as user_id,account,why".into();
+    }
+    let advice = match [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")]
+        .into_iter()
+        .find(|(mark, _)| found.contains(*mark))
+    {
+        Some((_, marks)) => {
+            format!("is it separated by {marks}? Save it separated by commas")
+        }
+        None => "the first line names the columns, as user_id,account,why".into(),
+    };
+    format!("there is no column user_id, found: {}: {advice}", cut(found, HEAD_MOST))
 }
 
 /// The line that a record begins on: its position is that of the empty lines before it.
@@ -127,6 +153,8 @@ mod tests {
         let numbers: Vec<u64> = read.faults.iter().map(|(number, _)| *number).collect();
         assert_eq!(numbers, [3, 5, 6, 7]);
         let headless = super::read("7\n8\n".as_bytes());
-        assert_eq!(headless.faults, [(1, "there is no column user_id".to_owned())]);
+        let words = "there is no column user_id, found: 7: the first line names the columns, as \
+                     user_id,account,why";
+        assert_eq!(headless.faults, [(1, words.to_owned())]);
     }
 }

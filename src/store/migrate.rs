@@ -1,5 +1,7 @@
 //! Brings the schema up to date, and refuses one that is newer than this program.
 
+use std::io::ErrorKind;
+
 use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, Connection, SqlSafeStr};
@@ -71,9 +73,20 @@ fn missing(location: &Location) -> String {
 
 /// The schema's version; `None` where there is no database or no table in it.
 async fn found(location: &Location) -> Result<Option<i64>> {
-    let exists = location.file().is_none_or(|file| file.metadata().is_ok_and(|m| m.len() > 0));
-    if !exists {
-        return Ok(None);
+    if let Some(file) = location.file() {
+        match file.metadata() {
+            Ok(found) if found.is_dir() => {
+                let words =
+                    format!("{} is a folder: name a file in it in store.url", file.display());
+                return Err(Error::Url(words));
+            }
+            Ok(found) if found.len() > 0 => {}
+            // What this user may not look at may well be there.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(location.closed(&error));
+            }
+            Ok(_) | Err(_) => return Ok(None),
+        }
     }
     match look(location.engine, &location.options("ro")?).await {
         Err(error) if is_read_only(&error) => {

@@ -56,6 +56,7 @@ mod unread;
 mod windows;
 mod writer;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,6 +160,8 @@ const SQLITE_DISK_FAILS: [u32; 3] = [10, 11, 26];
 
 /// SQLITE_PERM, SQLITE_READONLY and SQLITE_CANTOPEN.
 const SQLITE_DENIED: [u32; 3] = [3, 8, 14];
+
+const SQLITE_NOTADB: u32 = 26;
 
 const SQLITE_BUSY: &str = "5";
 
@@ -308,8 +311,14 @@ impl Location {
                 let missing = folder.map(|folder| {
                     format!("its folder {} is not there: make it, or mount it", folder.display())
                 });
-                let why = missing.unwrap_or_else(|| error.to_string());
-                Err(Error::Unavailable(format!("{} cannot be made: {why}", file.display())))
+                match missing {
+                    None if error.kind() == ErrorKind::PermissionDenied => Err(self.closed(&error)),
+                    missing => {
+                        let why = missing.unwrap_or_else(|| error.to_string());
+                        let words = format!("{} cannot be made: {why}", file.display());
+                        Err(Error::Unavailable(words))
+                    }
+                }
             }
             // One that was put there by hand is closed to others, too, where it is ours.
             Ok(_) | Err(_) => {
@@ -328,13 +337,47 @@ impl Location {
     fn of_opening(&self, error: sqlx::Error) -> Error {
         let code = error.as_database_error().and_then(|error| error.code());
         let code = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xFF);
-        let Some(file) = self.file().filter(|_| code.is_some_and(|it| SQLITE_DENIED.contains(&it)))
-        else {
-            return error.into();
-        };
-        let folder = file.parent().map(Path::to_owned);
+        if self.is_sqlite() && code.is_some_and(|it| SQLITE_DENIED.contains(&it)) {
+            return self.closed(&error);
+        }
+        let (shown, is_no_database) = (self.shown(), code == Some(SQLITE_NOTADB));
+        match error.into() {
+            Error::Io(words) if is_no_database => Error::Io(format!(
+                "{shown}: {words}. Put a backup in its place, or name another file in store.url"
+            )),
+            Error::Io(words) => Error::Io(format!("{shown}: {words}")),
+            Error::Unavailable(words) if self.is_sqlite() => {
+                Error::Unavailable(format!("{shown}: {words}"))
+            }
+            Error::Unavailable(words) => Error::Unavailable(format!(
+                "{shown}: {words} (is it running there, and is store.url right?)"
+            )),
+            other => other,
+        }
+    }
+
+    /// The file, or the server's address without what may be secret.
+    fn shown(&self) -> String {
+        if let Some(file) = self.file() {
+            return file.display().to_string();
+        }
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        format!("PostgreSQL at {}", if host.is_empty() { "its default address" } else { host })
+    }
+
+    /// That SQLite's file, or the way to it, is closed to us: whose it is, who we are and what to type.
+    fn closed(&self, error: &dyn std::fmt::Display) -> Error {
+        let Some(file) = self.file() else { return Error::Unavailable(error.to_string()) };
+        let above: Vec<_> = file.ancestors().skip(1).collect();
         let all = [file.to_owned(), files::beside(file, "-wal"), files::beside(file, "-shm")];
-        let denied = folder.into_iter().chain(all).find_map(|path| files::denied(&path, file));
+        // The outermost folder that is closed hides all that lies in it; a folder that is there to be gone
+        // through need not be writable.
+        let hidden = above.iter().rev().find_map(|folder| files::hidden(folder, file));
+        let folder = above.first().and_then(|folder| files::denied(folder, file));
+        let denied = hidden.or(folder);
+        let denied = denied.or_else(|| all.iter().find_map(|path| files::denied(path, file)));
         Error::Unavailable(denied.unwrap_or_else(|| format!("{}: {error}", file.display())))
     }
 

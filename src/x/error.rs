@@ -60,20 +60,26 @@ pub fn of_sending(error: &reqwest::Error) -> Error {
     }
 }
 
-/// The innermost cause too, which says what happened; never the address with its query.
+/// The innermost cause too, which says what happened, and whom it was about; never the address with
+/// its path and its query.
 pub fn words(error: &reqwest::Error) -> String {
+    let address = error.url().map(|url| format!(" at {}", url.origin().ascii_serialization()));
+    let address = address.unwrap_or_default();
     let what = if error.is_connect() {
-        "X cannot be reached"
+        format!("X cannot be reached{address}")
     } else if error.is_timeout() {
-        "X did not answer in time"
+        format!("X{address} did not answer in time")
     } else {
-        "the connection to X broke"
+        format!("the connection to X{address} broke")
     };
     let mut cause = error.source();
     while let Some(inner) = cause.and_then(|cause| cause.source()) {
         cause = Some(inner);
     }
-    cause.map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"))
+    match cause {
+        Some(cause) => format!("{what}: {cause}"),
+        None => what,
+    }
 }
 
 /// What an answer that is no success means.

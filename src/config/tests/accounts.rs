@@ -94,7 +94,7 @@ fn a_fault_in_an_account_is_found_by_the_accounts_name() {
         (survey("throttle = \"3651d\""), format!("survey.throttle = \"3651d\": {}", bounds("0s to 3650d"))),
         (
             survey("test = \"yes\""),
-            "survey.test = \"yes\": is a string, not a boolean\n  write true or false".into(),
+            "survey.test = \"yes\": is a string, not a boolean\n  write true or false, without quotes".into(),
         ),
         (
             survey("type = \"NPS\""),
@@ -165,10 +165,8 @@ surveyd.toml: accounts.acme.survey.messages.de: is there twice: letter case does
 surveyd.toml: accounts.acme.survey.messages.\"pt BR\": is not a language
   write a language tag, as es or pt-BR
 surveyd.toml: accounts.acme.survey.message = \"Hi {{ first_name\": line 1: unexpected end of input, expected end of variable block
-  "
-        .to_owned()
-            + remedy
-            + "\nsurveyd.toml: accounts.acme.survey.messages.es = \"\": renders to nothing\n  "
+  write a variable as {{ first_name }}, and end each {% if first_name %} by {% endif %}\nsurveyd.toml: accounts.acme.survey.messages.es = \"\": renders to nothing\n  "
+            .to_owned()
             + remedy
     );
 }

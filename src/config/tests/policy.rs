@@ -79,7 +79,7 @@ surveyd.toml: accounts.acme.rules[0].question_variant_id = 10: {}",
             "rules[0].message = \"{{ frist_name }}\": there is no variable frist_name; there are \
              account, agent, attributes, closed_by, conversation_id, first_name, language, source, \
              tags, team, user_id
-  write a text that renders to 1 to 10000 characters, as Hello {{ first_name | default('') }}
+  did you mean first_name? write a text that renders to 1 to 10000 characters, as Hello {{ first_name | default('') }}
 surveyd.toml: accounts.acme.rules[0].test: unknown key
   `test` belongs in [accounts.survey]"
                 .into(),

@@ -13,7 +13,12 @@ fn a_value_of_the_wrong_form_is_told_how_it_is_written() {
             "http.listen = \"localhost:8471\": is not an IP address and a port
   write it as 127.0.0.1:8471 or [::1]:8471",
         ),
-        ("http", "listen = 8471", "http.listen = 8471: is a whole number, not a string\n  put it in quotes"),
+        (
+            "http",
+            "listen = 8471",
+            "http.listen = 8471: is a whole number, not a string
+  write it as \"127.0.0.1:8471\" or \"[::1]:8471\"",
+        ),
         (
             "http",
             "max_body = [1]",
@@ -41,7 +46,8 @@ fn a_value_of_the_wrong_form_is_told_how_it_is_written() {
         (
             "x",
             "concurrency = \"8\"",
-            "x.concurrency = \"8\": is a string, not a whole number\n  write digits only",
+            "x.concurrency = \"8\": is a string, not a whole number
+  write digits only, without quotes",
         ),
         (
             "store",

@@ -5,7 +5,7 @@ use crate::domain::mapping::FieldName;
 fn a_source_signs_by_a_scheme_that_is_known_with_a_key_that_is_long_enough() {
     let source = |line: &str, other: &str| faults(&format!("{LEAST}{}", with(SOURCE, line, other)));
     let secret = "secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"";
-    let remedy = "write whsec_ and the base64 of 24 to 64 random bytes, as `openssl rand -base64 32` makes them";
+    let remedy = "write whsec_ and the base64 of 16 random bytes or more, as `openssl rand -base64 32` makes them";
     for (line, other, fault) in [
         (
             "\"standard\"",

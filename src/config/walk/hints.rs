@@ -71,10 +71,7 @@ pub(super) fn variable<'k>(
 }
 
 /// The word most like `word`, where one is like it at all.
-pub(in crate::config) fn nearest<'k>(
-    word: &str,
-    known: impl Iterator<Item = &'k str>,
-) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let likeness = |known: &str| match known.contains(word) && word.len() > 2 {
         // `timeout` for `request_timeout`: what is left out is not misspelt.
         true => 1.0,

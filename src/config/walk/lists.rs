@@ -28,6 +28,12 @@ impl Table<'_, '_> {
             || self.walk.variables.contains_key(&self.place.child(key).variable)
     }
 
+    /// Whether the file gives the key something else than a table.
+    pub fn holds_no_table(&self, key: &str) -> bool {
+        let in_file = self.values.get(key);
+        in_file.is_some_and(|value| !matches!(value.kind, ValueKind::Table(_)))
+    }
+
     /// The texts of the table under `key` by their keys; nothing where one of them is at fault.
     pub fn lists(&mut self, key: &'static str) -> Option<BTreeMap<String, Vec<String>>> {
         let Table { walk, place, values, .. } = self.table(key);
