@@ -29,14 +29,23 @@ use crate::sandbox::{Sandbox, SandboxAccount, SandboxConfig, World};
 use crate::store::ResultsQuery;
 
 #[derive(Args)]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Demo {
-    /// How many conversations close; X takes 1,000 prompts a day
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    /// How many conversations close, 1 to 1000: X takes 1,000 prompts a day
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = cli::help::number(1..=1000))]
     conversations: u32,
-    /// Decides who the people are and what they answer
+    /// Decides who the people are and what they answer; the same seed, the same people
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
 }
+
+const EXAMPLES: &str = "\
+  surveyd demo
+  surveyd demo --conversations 1000 --seed 7";
+
+const NOTE: &str = "\
+Everything happens on this machine and in a temporary folder: no configuration is read, nothing
+is kept, and nobody is asked.";
 
 /// The demonstration ends by then, whoever has not answered.
 const PATIENCE: Duration = Duration::from_secs(17);

@@ -12,20 +12,33 @@ use crate::clock::Clock;
 use crate::config::{self, CloseOnRecord, Config, Environment, Warning};
 use crate::daemon::{spools, state_folder};
 use crate::domain::plain_text::printable;
+use crate::domain::survey::Failure;
 use crate::output::{note, out, outln};
 use crate::store::{self, Location, Store};
 use crate::terminal::{Colour, View};
 use crate::{desk, x};
 
 #[derive(Args)]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Check {
     /// Also ask X whose keys each account has
     #[arg(long)]
     online: bool,
-    /// Print the faults as JSON
+    /// Print faults, warnings and X's answers as JSON, for programs
     #[arg(long)]
     json: bool,
 }
+
+const EXAMPLES: &str = "\
+  surveyd check
+  surveyd check --online
+  surveyd check --config new.toml          # before it takes the old one's place";
+
+const NOTE: &str = "\
+Each fault has its file, key, value and remedy, and none hides another. Warnings go to standard
+error and change no exit code.
+
+Exit codes: 0 no fault, 1 an account does not work at X (--online), 2 usage, 78 a fault.";
 
 /// What X says of an account's keys.
 #[derive(Serialize)]
@@ -33,6 +46,8 @@ pub(super) struct Answer {
     account: String,
     pub works: bool,
     pub told: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
 }
 
 pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow::Result<ExitCode> {
@@ -98,6 +113,9 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         let colour = if answer.works { Colour::Green } else { Colour::Red };
         let told = view.paint(colour, &printable(&answer.told));
         text += &format!("accounts.{}: {told}\n", answer.account);
+        if let Some(remedy) = &answer.remedy {
+            text += &format!("  {remedy}\n");
+        }
     }
     ended(out!("{text}").map_err(anyhow::Error::from), code)
 }
@@ -173,6 +191,36 @@ async fn of_closes(config: &Config, location: &Location) -> store::Result<Vec<Wa
     Ok(config::warnings_of_closes(config, &closes))
 }
 
+/// What to look at where X does not say whose the keys of an account are. The codes are those of X's
+/// page "Response codes".
+fn remedy(error: &x::Error, account: &str) -> String {
+    match error {
+        x::Error::Account(Failure { code: Some(64 | 326), .. }) => {
+            "sign in at x.com as that handle, and do what X asks for there".into()
+        }
+        x::Error::Account(Failure { code: Some(87 | 200 | 220 | 416 | 453), .. }) => {
+            "X has not granted this to the app: see step 0 of the README, and the app's permissions in \
+             X's developer portal"
+                .into()
+        }
+        x::Error::Account(_) => format!(
+            "copy all four anew from X's developer portal (Keys and tokens): consumer_key and \
+             consumer_secret are the app's, access_token and access_token_secret those of the handle \
+             of accounts.{account}"
+        ),
+        x::Error::Clock(_) => "set this machine's clock (see `timedatectl`)".into(),
+        x::Error::Limited { .. } => "run this again in 15 minutes".into(),
+        x::Error::NotNow(_) | x::Error::NoAnswer(_) => {
+            "is x.base_url right, and does a firewall or a proxy let this machine through? Where \
+             X itself is away, run this again later"
+                .into()
+        }
+        x::Error::Person { .. } | x::Error::Request(_) => {
+            "is x.base_url the address of X's API? It is https://api.x.com unless told otherwise".into()
+        }
+    }
+}
+
 /// Asks X about each account's keys.
 pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<Answer>> {
     let settings = x::Settings {
@@ -185,9 +233,11 @@ pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<Answer>> {
     for account in &config.accounts {
         let keys = desk::keys(account);
         let answer = client.verify_credentials(&keys, Clock::System.now()).await;
-        let (works, told) = match answer.result {
+        let (works, told, remedy) = match answer.result {
             Ok(owner) if owner.user_id == account.user_id => {
-                (true, format!("the keys are those of @{} ({})", owner.screen_name, owner.user_id))
+                let told =
+                    format!("the keys are those of @{} ({})", owner.screen_name, owner.user_id);
+                (true, told, None)
             }
             Ok(owner) => (
                 false,
@@ -195,10 +245,11 @@ pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<Answer>> {
                     "the keys belong to @{} ({}), but user_id is {}: correct one of them",
                     owner.screen_name, owner.user_id, account.user_id
                 ),
+                None,
             ),
-            Err(error) => (false, format!("{error}")),
+            Err(error) => (false, error.to_string(), Some(remedy(&error, &account.name))),
         };
-        answers.push(Answer { account: account.name.clone(), works, told });
+        answers.push(Answer { account: account.name.clone(), works, told, remedy });
     }
     Ok(answers)
 }

@@ -6,16 +6,19 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 
-use super::{Context, usage};
+use super::decisions::said;
+use super::{Context, help, usage};
 use crate::daemon::wake_running;
 use crate::domain::close::{
     ATTRIBUTE_CHARACTERS_MAX, ATTRIBUTES_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, Notice,
     Precision, TAGS_MAX,
 };
 use crate::domain::id::{ConversationId, UserId};
-use crate::domain::plain_text::cut;
+use crate::domain::plain_text::{cut, printable};
 use crate::domain::policy::quiet_hours;
 use crate::domain::time::Millis;
+use crate::output::outln;
+use crate::store::{Store, Taken};
 use crate::wake::Wake;
 use crate::watcher::{Intake, Receiver, notice};
 
@@ -23,41 +26,50 @@ use crate::watcher::{Intake, Receiver, notice};
 pub const SOURCE: &str = "enqueue";
 
 #[derive(Args)]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Enqueue {
     /// The account that the conversation was with
-    #[arg(long)]
+    #[arg(long, value_name = "NAME", help_heading = "Needed")]
     account: String,
     /// The conversation's id at the help desk
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help_heading = "Needed")]
     conversation: String,
-    /// The person's numeric id at X
-    #[arg(long, value_name = "U")]
+    /// The person's numeric id at X (not the @handle)
+    #[arg(long, value_name = "N", help_heading = "Needed")]
     user_id: String,
-    /// When the conversation closed, RFC 3339 [default: now]
+    #[command(flatten)]
+    told: Told,
+}
+
+/// What may be told of a close beside.
+#[derive(Args)]
+#[command(next_help_heading = "Else")]
+struct Told {
+    /// When the conversation closed, as 2026-11-22T07:59:58Z [default: now]
     #[arg(long, value_name = "T")]
     closed_at: Option<String>,
     /// Who handled it
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "NAME")]
     agent: Option<String>,
     /// The team that handled it
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "NAME")]
     team: Option<String>,
-    /// May be given several times
-    #[arg(long = "tag", value_name = "X")]
+    /// A tag of the conversation; may be given several times
+    #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
     /// The language that the person writes, such as es or pt-BR
-    #[arg(long, value_name = "L")]
+    #[arg(long, value_name = "TAG")]
     language: Option<String>,
     /// What the message may call the person
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "NAME")]
     first_name: Option<String>,
-    /// Who closed it: agent, customer, bot, auto or bulk
-    #[arg(long, value_name = "BY")]
+    /// Who closed it: agent, customer, bot, auto or bulk [default: not known]
+    #[arg(long, value_name = "WHO")]
     closed_by: Option<String>,
     /// How many messages agents wrote in it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = help::number(0..=u32::MAX))]
     agent_messages: Option<u32>,
-    /// When anybody last said something in it, RFC 3339
+    /// When anybody last said something in it, as 2026-11-22T07:41:00Z
     #[arg(long, value_name = "T")]
     last_message_at: Option<String>,
     /// The person's time zone by its IANA name, such as Europe/Madrid
@@ -66,9 +78,22 @@ pub struct Enqueue {
     /// A further attribute for rules to match on; may be given several times
     #[arg(long = "attribute", value_name = "NAME=VALUE")]
     attributes: Vec<String>,
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
 }
 
-impl Enqueue {
+const EXAMPLES: &str = "\
+  surveyd enqueue --account acme --conversation c-42 --user-id 343434343434
+  surveyd enqueue --account acme --conversation c-42 --user-id 343434343434 \\
+        --closed-at 2026-11-22T07:59:58Z --agent dana --tag vip --tag billing";
+
+const NOTE: &str = "\
+It writes to the database of the running service (/var/lib/surveyd/surveyd.db, or as store.url
+says) and fails, exit 1, where there is none. It prints one line, such as
+`scheduled 019…, due 2026-11-22T08:04:58Z`, or JSON with --json.";
+
+impl Told {
     fn notice(&self) -> anyhow::Result<Notice> {
         let closed_by = self.closed_by.as_deref().map(|name| {
             let by = ClosedBy::parse(name);
@@ -141,13 +166,16 @@ fn instant(name: &str, text: Option<&str>) -> anyhow::Result<Option<Millis>> {
 
 pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
     let now = context.clock.now();
-    let account = context.config.account(&enqueue.account).ok_or_else(|| {
-        let problem = format!("there is no such account in {}", context.file.display());
-        usage("--account", &enqueue.account, problem)
-    })?;
-    let closed_at = instant("--closed-at", enqueue.closed_at.as_deref())?.unwrap_or(now);
+    let account = context
+        .config
+        .account(&enqueue.account)
+        .ok_or_else(|| context.unknown_account(&enqueue.account))?;
+    let closed_at = instant("--closed-at", enqueue.told.closed_at.as_deref())?.unwrap_or(now);
     if notice::is_ahead(closed_at, now) {
-        let problem = "lies more than 5 minutes ahead of this machine's clock";
+        let problem = format!(
+            "lies more than 5 minutes ahead of this machine's clock, which shows {}: correct one of them",
+            now.rfc3339()
+        );
         return Err(usage("--closed-at", &closed_at.rfc3339(), problem));
     }
     let close = Close {
@@ -161,10 +189,10 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         ),
         closed_at,
         precision: Precision::Exact,
-        notice: enqueue.notice()?,
+        notice: enqueue.told.notice()?,
     };
     let location = context.shown_location()?;
-    let store = crate::store::Store::attach(&location).await?;
+    let store = Store::attach(&location).await?;
     let receiver = Receiver { account: Arc::new(account.clone()), wake: Arc::new(Wake::of(false)) };
     let intake = Intake {
         store: store.clone(),
@@ -173,8 +201,13 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         x_clock: None,
     };
     let taken = intake.close(close).await?.context("the account was looked up above")?;
+    let why = why(&store, &taken).await?;
     store.close().await;
     wake_running(&location);
+    if !enqueue.told.json {
+        outln!("{}", printable(&line(&taken, why.as_deref())))?;
+        return Ok(());
+    }
     super::print_json(&serde_json::json!({
         "survey_id": taken.survey_id.as_str(),
         "state": taken.state,
@@ -182,4 +215,35 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         "due_at": taken.due_at.rfc3339(),
         "is_new": taken.is_new,
     }))
+}
+
+/// Why nobody will be asked, where that is known already.
+async fn why(store: &Store, taken: &Taken) -> anyhow::Result<Option<String>> {
+    if !["expired", "suppressed", "cancelled", "failed"].contains(&taken.state) {
+        return Ok(None);
+    }
+    let steps = store.history(&taken.survey_id).await?;
+    let Some(row) = store.survey(&taken.survey_id).await? else { return Ok(None) };
+    let decided = match steps.last() {
+        Some(step) => step.decision.as_ref().map(said).or(step.detail.clone()),
+        None => row.at_close.as_ref().map(said),
+    };
+    let state = format!("{}: ", taken.state);
+    Ok(decided
+        .map(|words| words.strip_prefix(&state).unwrap_or(&words).to_owned())
+        .or(taken.reason.clone()))
+}
+
+/// What became of the close, for people.
+fn line(taken: &Taken, why: Option<&str>) -> String {
+    let id = &taken.survey_id;
+    let mut line = match (taken.state, why) {
+        ("scheduled", _) => format!("scheduled {id}, due {}", taken.due_at.rfc3339()),
+        (state, Some(why)) => format!("{state} {id}: {why}"),
+        (state, None) => format!("{state} {id}"),
+    };
+    if !taken.is_new {
+        line += " (this conversation's survey is on record already)";
+    }
+    line
 }

@@ -19,18 +19,28 @@ use crate::terminal::table::{Column, table};
 use crate::terminal::{Colour, View};
 
 #[derive(Args)]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Explain {
     /// The conversation's id at the help desk
     #[arg(value_name = "CONVERSATION")]
     conversation: String,
-    /// Only the conversation with this account
-    #[arg(long)]
+    /// Only the conversation with this account [default: with any]
+    #[arg(long, value_name = "NAME")]
     account: Option<String>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     times: Times,
 }
+
+const EXAMPLES: &str = "\
+  surveyd explain c-42
+  surveyd explain c-42 --account acme --json";
+
+const NOTE: &str = "\
+A conversation that closed several times has a survey for each close, the oldest first. Every
+decision has its reason and its numbers.";
 
 #[derive(Serialize)]
 struct Explained {

@@ -5,6 +5,7 @@ mod check;
 mod decisions;
 mod enqueue;
 mod explain;
+pub mod help;
 mod init;
 mod optout;
 mod questions;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use futures_util::future::LocalBoxFuture;
 
 use crate::clock::Clock;
@@ -42,55 +43,54 @@ const DEFAULT_CONFIG: &str = "/etc/surveyd/surveyd.toml";
 /// sysexits(3) EX_CONFIG.
 const EXIT_CONFIG: u8 = 78;
 
-/// Asks for feedback through X's Customer Feedback API when a support conversation closes.
+/// surveyd asks people for feedback on X when a support conversation closes
 #[derive(Parser)]
-#[command(name = "surveyd", version, arg_required_else_help = true)]
+#[command(name = "surveyd", version = env!("SURVEYD_VERSION"), arg_required_else_help = true)]
 struct Arguments {
-    /// The configuration [default: $SURVEYD_CONFIG, else /etc/surveyd/surveyd.toml]
-    #[arg(short, long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the daemon
+    /// Run the daemon; systemd does this
+    #[command(before_help = RUN_EXAMPLES, after_help = RUN_NOTE)]
     Run,
     /// Make a configuration, its secrets and folders by a few questions
     Init(Box<init::Init>),
-    /// Read the configuration and print every fault in it
+    /// Print every fault of the configuration; --online asks X, too
     Check(check::Check),
-    /// Show the whole job on a simulated X, in under 20 seconds
+    /// Show the whole job on a simulated X, in 20 seconds
     Demo(demo::Demo),
-    /// Run the simulated X alone, for integrators
+    /// Run the simulated X alone, and print a configuration that fits it
     Sandbox(sandbox::Run),
-    /// What X asks on the card, by type and question_variant_id
+    /// List what X can ask on the card
     Questions(questions::Questions),
-    /// File a close by hand or from cron
+    /// File a close by hand or from cron: filing the same close again is harmless
     Enqueue(Box<enqueue::Enqueue>),
-    /// Show what waits, what is left of the budgets and how far the answers have been read
+    /// Show what waits and why, and what is left of X's limits
     Status(status::Show),
-    /// Look at and act on single surveys
+    /// List, show, cancel and retry single surveys
     #[command(subcommand)]
     Surveys(surveys::Surveys),
-    /// Where closes come from, and what a saved payload would become
+    /// Show where closes come from, and what a saved payload becomes
     #[command(subcommand)]
     Sources(sources::Sources),
-    /// Why a conversation was or was not surveyed
+    /// Tell why a conversation was or was not surveyed
     Explain(explain::Explain),
-    /// What another configuration would have done with the closes on record; nothing is sent
+    /// Show what another configuration would have done; nothing is sent
     Simulate(simulate::Simulate),
-    /// People who must never be prompted
+    /// Keep the list of people who are never prompted
     #[command(subcommand)]
     Optout(optout::OptOuts),
-    /// Results for supervisors
+    /// Results for supervisors: scores with their interval, answers, and who was not asked and why
     Report(results::Report),
-    /// One row a survey
+    /// Write one row a survey, as CSV or JSON Lines
     Export(results::Export),
-    /// Make the feedback anew from X's events, and the surveys too where the database was lost
+    /// Make feedback and lost surveys anew from X's own events
     Rebuild(rebuild::Rebuild),
     /// Bring the database's schema up to date (run does it too)
+    #[command(before_help = MIGRATE_EXAMPLES, after_help = MIGRATE_NOTE)]
     Migrate,
 }
 
@@ -117,6 +117,19 @@ impl Command {
     }
 }
 
+const RUN_EXAMPLES: &str = "  surveyd run\n  surveyd run --config surveyd.toml";
+
+const RUN_NOTE: &str = "\
+SIGTERM and SIGINT stop it in order, within 10 seconds. SIGHUP reads the configuration again and
+keeps the old one if the new is faulty. The log goes where log.format says. The database is made
+where there is none.";
+
+const MIGRATE_EXAMPLES: &str = "  surveyd migrate\n  surveyd migrate --config surveyd.toml";
+
+const MIGRATE_NOTE: &str = "\
+Makes the database where there is none. Back it up first: an older surveyd does not open a newer
+schema.";
+
 /// sysexits(3) EX_IOERR.
 const EXIT_IO: u8 = 74;
 
@@ -125,6 +138,9 @@ const EXIT_USAGE: u8 = 2;
 /// How long the end of the process waits for threads that are still busy.
 const LEFT_OVER: Duration = Duration::from_millis(300);
 
+/// Names that an error shows to choose from.
+const NAMES_MAX: usize = 10;
+
 /// Something on the command line that cannot be meant.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -132,6 +148,7 @@ struct Usage(String);
 
 /// A usage error about the option `name`.
 fn usage(name: &str, value: &str, problem: impl std::fmt::Display) -> anyhow::Error {
+    let value = if value.is_empty() { "\"\"" } else { value };
     Usage(format!("{name} {value}: {problem}")).into()
 }
 
@@ -182,10 +199,28 @@ impl Context {
     async fn require_account(&self, store: &Store, account: Option<&str>) -> anyhow::Result<()> {
         let Some(name) = account else { return Ok(()) };
         if self.config.account(name).is_none() && store.first_close(name).await?.is_none() {
-            let file = self.file.display();
-            return Err(usage("--account", name, format!("there is no such account in {file}")));
+            return Err(self.unknown_account(name));
         }
         Ok(())
+    }
+
+    fn unknown_account(&self, name: &str) -> anyhow::Error {
+        let known = self.config.accounts.iter().map(|account| account.name.as_str());
+        self.unknown("--account", name, "account", known.collect())
+    }
+
+    /// A usage error about a name that the configuration does not have, with those that it has.
+    fn unknown(&self, option: &str, name: &str, noun: &str, known: Vec<&str>) -> anyhow::Error {
+        let file = self.file.display();
+        let meant = config::nearest(name, known.iter().copied());
+        let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
+        let shown = known.iter().take(NAMES_MAX).copied().collect::<Vec<_>>().join(", ");
+        let has = match known.len() {
+            0 => "which has none".to_owned(),
+            all if all > NAMES_MAX => format!("which has {shown} and {} more", all - NAMES_MAX),
+            _ => format!("which has {shown}"),
+        };
+        usage(option, name, format!("there is no such {noun} in {file}, {has}{meant}"))
     }
 
     /// The database beside a daemon that may be running.
@@ -194,10 +229,20 @@ impl Context {
     }
 }
 
+/// The whole command line.
+fn command_line() -> clap::Command {
+    help::dressed(Arguments::command())
+}
+
 /// Parses the command line, runs the command and gives the exit code.
 pub fn run() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
+    let read = help::read(command_line(), std::env::args_os()).and_then(|asked| {
+        let command = Arguments::from_arg_matches(&asked.matches)
+            .map_err(|error| error.format(&mut command_line()))?;
+        Ok((command.command, asked.config))
+    });
+    let (command, config) = match read {
+        Ok(read) => read,
         Err(error) => {
             let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
             return match error.print().and_then(|()| io::stdout().flush()) {
@@ -210,7 +255,7 @@ pub fn run() -> ExitCode {
         }
     };
     // Before all that takes time: a signal that comes earlier ends the process where it stands.
-    let signals = match &arguments.command {
+    let signals = match &command {
         Command::Run | Command::Demo(_) | Command::Sandbox(_) | Command::Rebuild(_) => {
             Some(daemon::signals())
         }
@@ -220,7 +265,7 @@ pub fn run() -> ExitCode {
     let done = runtime.context("the runtime cannot be started").and_then(|runtime| {
         let signals = signals.transpose().context("signals cannot be handled")?;
         // Boxed, or each kind of runtime would hold all commands once more.
-        let command: LocalBoxFuture<'_, _> = Box::pin(dispatch(arguments, signals));
+        let command: LocalBoxFuture<'_, _> = Box::pin(dispatch(command, config, signals));
         let done = runtime.block_on(command);
         // A thread that waits for a disk or a name server must not keep the process.
         runtime.shutdown_timeout(LEFT_OVER);
@@ -254,6 +299,11 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     let text = format!("{error:#}");
     let lines: Vec<String> = text.lines().map(printable).collect();
     note!("surveyd: {}", lines.join("\n"));
+    code_of(error)
+}
+
+/// The exit code of a command that ended with that.
+fn code_of(error: &anyhow::Error) -> ExitCode {
     if error.is::<Usage>() {
         return ExitCode::from(EXIT_USAGE);
     }
@@ -266,15 +316,18 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// `signals`: for the commands that end by one.
-async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Result<ExitCode> {
+/// `config`: `--config`. `signals`: for the commands that end by one.
+async fn dispatch(
+    command: Command,
+    config: Option<PathBuf>,
+    signals: Option<Signals>,
+) -> anyhow::Result<ExitCode> {
     let signals = || signals.context("this command handles signals");
     let environment = Environment::capture();
-    let file = arguments
-        .config
+    let file = config
         .or_else(|| environment.get("SURVEYD_CONFIG").map(PathBuf::from))
         .unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
-    match arguments.command {
+    match command {
         Command::Demo(demo) => {
             return demo::run(demo, signals()?).await.map(|()| ExitCode::SUCCESS);
         }
@@ -286,24 +339,36 @@ async fn dispatch(arguments: Arguments, signals: Option<Signals>) -> anyhow::Res
         Command::Init(init) => return init::run(*init, &environment).await,
         _ => {}
     }
-    let config = match arguments.command.needs_secrets() {
+    let config = match command.needs_secrets() {
         true => config::load(&file, &environment)?,
         false => config::load_without_secrets(&file, &environment)?,
     };
     let context = Context { config, file, environment, clock: Clock::System };
-    match arguments.command {
+    match command {
         Command::Run => {
             let log = &context.config.log;
             let stream = context.environment.get("JOURNAL_STREAM");
-            logging::start(log.format, stream, log.level).context("the log cannot be started")?;
+            logging::start(log.format, stream, log.level).map_err(|error| {
+                anyhow::anyhow!(
+                    "the journal cannot be reached ({error}): set log.format to \"json\" or \"text\" where \
+                     no systemd is"
+                )
+            })?;
             let start = Start {
                 config: context.config,
                 file: Some(context.file),
                 environment: context.environment,
                 clock: context.clock,
             };
-            if daemon::run(start, signals()?).await? == daemon::End::StoreFailed {
-                return Ok(ExitCode::from(EXIT_IO));
+            match daemon::run(start, signals()?).await {
+                Ok(daemon::End::Stopped) => {}
+                Ok(daemon::End::StoreFailed) => return Ok(ExitCode::from(EXIT_IO)),
+                Err(faults) if faults.is::<Faults>() => return Err(faults),
+                // Among the lines of the log, in their form: nobody looks for it elsewhere.
+                Err(error) => {
+                    tracing::error!(event = "daemon.failed", "surveyd ends: {error:#}");
+                    return Ok(code_of(&error));
+                }
             }
         }
         Command::Enqueue(enqueue) => enqueue::run(*enqueue, &context).await?,

@@ -23,35 +23,47 @@ pub enum OptOuts {
     Remove(Remove),
     /// Who has opted out
     List(List),
-    /// Never prompt the people of a CSV file again: column user_id, and if there are, account and why
+    /// Never prompt the people of a CSV file again
     Import(Import),
 }
 
 #[derive(Args)]
+#[command(before_help = ADD_EXAMPLES)]
 pub struct Add {
-    /// Numeric ids at X
+    /// The people's numeric ids at X (not their @handles)
     #[arg(value_name = "USER", required = true)]
     users: Vec<String>,
-    /// Only from this account; otherwise from none
-    #[arg(long)]
+    /// Only prompts from this account [default: from all]
+    #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// For those who read the list
+    /// A remark for those who read the list
     #[arg(long, value_name = "TEXT")]
     why: Option<String>,
 }
 
+const ADD_EXAMPLES: &str = "\
+  surveyd optout add 343434343434
+  surveyd optout add 343434343434 565656565656 --account acme --why \"asked by phone\"";
+
 #[derive(Args)]
+#[command(before_help = REMOVE_EXAMPLES)]
 pub struct Remove {
-    /// Numeric ids at X
+    /// The people's numeric ids at X, as `surveyd optout list` shows them
     #[arg(value_name = "USER", required = true)]
     users: Vec<String>,
-    /// Only the entry about this account; otherwise all of them
-    #[arg(long)]
+    /// Only the entry about this account [default: all entries]
+    #[arg(long, value_name = "NAME")]
     account: Option<String>,
 }
 
+const REMOVE_EXAMPLES: &str = "\
+  surveyd optout remove 343434343434
+  surveyd optout remove 343434343434 --account acme";
+
 #[derive(Args)]
+#[command(before_help = "  surveyd optout list\n  surveyd optout list --json | jq length")]
 pub struct List {
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -59,10 +71,16 @@ pub struct List {
 }
 
 #[derive(Args)]
+#[command(before_help = "  surveyd optout import people.csv", after_help = IMPORT_NOTE)]
 pub struct Import {
+    /// A CSV file, separated by commas, with a head: user_id, and if you like account and why
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
+
+const IMPORT_NOTE: &str = "\
+All or nothing: where one line is at fault nothing is imported, and each such line is told. Other
+columns are passed over.";
 
 #[derive(Serialize)]
 struct Shown {
@@ -107,10 +125,15 @@ async fn remove(remove: Remove, context: &Context) -> anyhow::Result<()> {
             unknown.push(person.to_string());
         }
     }
-    store.close().await;
     if !unknown.is_empty() {
-        bail!("had not opted out: {}", unknown.join(", "));
+        context.require_account(&store, remove.account.as_deref()).await?;
+        let of = remove.account.map(|name| format!(" of account {name}")).unwrap_or_default();
+        bail!(
+            "had not opted out{of}: {} (`surveyd optout list` shows who has)",
+            unknown.join(", ")
+        );
     }
+    store.close().await;
     Ok(())
 }
 
@@ -152,6 +175,7 @@ const LISTED: [Column; 4] = [
     Column::instant("since"),
     Column::sentence("why"),
 ];
+const MENDED: &str = "Mend these lines, and import the whole file again.";
 
 /// Bad lines that are told one by one.
 const FAULTS_MAX: usize = 100;
@@ -165,7 +189,13 @@ async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
     for Line { number, account, .. } in &read.lines {
         if context.require_account(&store, account.as_deref()).await.is_err() {
             let account = account.as_deref().unwrap_or_default();
-            faults.push((*number, format!("account {account:?}: there is no such account")));
+            faults.push((
+                *number,
+                format!(
+                    "account {account:?}: there is no such account in {}",
+                    context.file.display()
+                ),
+            ));
         }
     }
     if !faults.is_empty() {
@@ -176,7 +206,7 @@ async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
         let told = told.map(|(number, fault)| printable(&format!("line {number}: {fault}")));
         let left_out = (more > 0).then(|| format!("and {more} more"));
         let faults: Vec<String> = told.chain(left_out).collect();
-        bail!("{name}: nothing is imported\n  {}", faults.join("\n  "));
+        bail!("{name}: nothing is imported\n  {}\n{MENDED}", faults.join("\n  "));
     }
     let at = context.clock.now();
     let people = read.lines.into_iter().map(|line| OptOut {

@@ -8,18 +8,23 @@ use crate::domain::question;
 use crate::domain::survey_type::SurveyType;
 
 #[derive(Args)]
-#[command(after_help = "Examples:\n  surveyd questions\n  surveyd questions csat --name Acme")]
+#[command(before_help = EXAMPLES)]
 pub struct Questions {
-    /// csat or nps [default: both]
+    /// The type of survey, csat or nps [default: both]
     #[arg(value_name = "TYPE")]
     kind: Option<String>,
     /// What the question calls you, as display_name in the configuration
-    #[arg(long, default_value = "<display_name>")]
+    #[arg(long, value_name = "NAME", default_value = "<display_name>")]
     name: String,
-    /// For programs
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
+
+const EXAMPLES: &str = "\
+  surveyd questions
+  surveyd questions csat --name Acme
+  surveyd questions nps --json";
 
 #[derive(Serialize)]
 struct Question {

@@ -6,7 +6,8 @@ use anyhow::bail;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Context, Usage, print_json, usage};
+use super::results::PERIOD;
+use super::{Context, Usage, print_json};
 use crate::daemon::{Signals, wake_running};
 use crate::desk::{Desk, Limits, Shared};
 use crate::domain::summary::Period;
@@ -19,21 +20,22 @@ use crate::store::Store;
 use shown::{Account, Shown};
 
 #[derive(Args)]
-#[command(after_help = NOTE)]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Rebuild {
     /// Read X's events from this date or instant on
-    #[arg(long, value_name = "D")]
+    #[arg(long, value_name = "D", help_heading = PERIOD)]
     from: String,
-    /// Up to this date or instant, included [default: as late as X tells events]
-    #[arg(long, value_name = "D")]
+    /// Read them up to this date or instant [default: as late as X tells events]
+    #[arg(long, value_name = "D", help_heading = PERIOD)]
     to: Option<String>,
     /// Only this account [default: all]
-    #[arg(long, value_name = "A")]
+    #[arg(long, value_name = "NAME", help_heading = "What")]
     account: Option<String>,
     /// When surveys too are made, of feedback that has none
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Surveys::WhereLost)]
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Surveys::WhereLost, help_heading = "What")]
     surveys: Surveys,
-    #[arg(long)]
+    /// Print JSON, for programs
+    #[arg(long, help_heading = "What")]
     json: bool,
 }
 
@@ -41,9 +43,15 @@ pub struct Rebuild {
 enum Surveys {
     /// If the database knows of no prompt at all, or to go on with a rebuild that makes them
     WhereLost,
+    /// For all feedback with an external id and a person
     Always,
+    /// For none: feedback alone is made anew
     Never,
 }
+
+const EXAMPLES: &str = "\
+  surveyd rebuild --from 2026-11-01
+  surveyd rebuild --from 2026-11-01 --to 2026-11-30 --account acme --surveys never";
 
 const NOTE: &str = "\
 Every feedback that X's events mention is made anew from them; what X has told later stands, and
@@ -62,8 +70,7 @@ pub async fn run(wanted: Rebuild, context: &Context, mut signals: Signals) -> an
         .filter(|account| wanted.account.as_ref().is_none_or(|name| *name == account.name))
         .collect();
     if let (Some(name), true) = (&wanted.account, accounts.is_empty()) {
-        let problem = format!("there is no such account in {}", context.file.display());
-        return Err(usage("--account", name, problem));
+        return Err(context.unknown_account(name));
     }
     let location = context.shown_location()?;
     let store = Store::attach(&location).await?;

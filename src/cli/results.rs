@@ -1,13 +1,14 @@
 //! `surveyd report` and `surveyd export`: results for supervisors.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
 use super::{Context, Usage, usage};
+use crate::config;
 use crate::domain::summary::{By, Facts, summarize};
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
@@ -22,24 +23,40 @@ use crate::store::{ResultRow, ResultsQuery, Store};
 use crate::terminal::View;
 
 #[derive(Args)]
+#[command(before_help = REPORT_EXAMPLES, after_help = REPORT_NOTE)]
 pub struct Report {
-    /// A date (a whole day, UTC) or an RFC 3339 instant [default: 28 days before --to]
-    #[arg(long, value_name = "D")]
+    /// The first day [default: 28 days before --to]
+    #[arg(long, value_name = "D", help_heading = PERIOD)]
     from: Option<String>,
-    /// As --from; included [default: yesterday, or today where --from is given]
-    #[arg(long, value_name = "D")]
+    /// The last day [default: yesterday, or today where --from is given]
+    #[arg(long, value_name = "D", help_heading = PERIOD)]
     to: Option<String>,
-    #[arg(long)]
-    account: Option<String>,
     /// Break down by agent, team, tag, language, source, account, week, question or variant
-    #[arg(long)]
+    /// [default: not at all]
+    #[arg(long, value_name = "GROUP", help_heading = "What")]
     by: Option<String>,
+    /// Only this account's [default: all]
+    #[arg(long, value_name = "NAME", help_heading = "What")]
+    account: Option<String>,
     /// Count what was sent as a test (test = true), too
-    #[arg(long)]
+    #[arg(long, help_heading = "What")]
     test: bool,
-    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    /// A table for people, or JSON for programs
+    #[arg(long, value_name = "F", value_enum, default_value_t = ReportFormat::Text, help_heading = "What")]
     format: ReportFormat,
 }
+
+pub(super) const PERIOD: &str =
+    "Period (whole days, UTC, or instants as 2026-11-22T08:00:00Z; both ends included)";
+
+const REPORT_EXAMPLES: &str = "\
+  surveyd report --from 2026-11-01 --to 2026-11-30
+  surveyd report --from 2026-11-01 --to 2026-11-30 --by team
+  surveyd report --from 2026-11-01 --to 2026-11-30 --by agent --format json | jq .";
+
+const REPORT_NOTE: &str = "\
+Groups of fewer than report.min_group answers show no score. Prompts that were sent with
+test = true are left out; `surveyd export` has them.";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ReportFormat {
@@ -48,24 +65,35 @@ enum ReportFormat {
 }
 
 #[derive(Args)]
+#[command(before_help = EXPORT_EXAMPLES, after_help = EXPORT_NOTE)]
 pub struct Export {
-    #[arg(long, value_enum)]
+    /// Rows with a head, or a JSON object a line
+    #[arg(long, value_name = "F", value_enum, help_heading = "Needed")]
     format: ExportFormat,
-    /// Closed from this date or instant on
-    #[arg(long, value_name = "D")]
+    /// Only what closed from then on [default: from the first close]
+    #[arg(long, value_name = "D", help_heading = PERIOD)]
     from: Option<String>,
-    /// Closed up to this date or instant, included
-    #[arg(long, value_name = "D")]
+    /// Only what closed up to then [default: to the last close]
+    #[arg(long, value_name = "D", help_heading = PERIOD)]
     to: Option<String>,
-    #[arg(long)]
+    /// Only this account's [default: all]
+    #[arg(long, value_name = "NAME", help_heading = "What")]
     account: Option<String>,
     /// CSV for Excel and LibreOffice: ids that keep all their digits, dates that they know as such
-    #[arg(long)]
+    #[arg(long, help_heading = "What")]
     for_spreadsheets: bool,
-    /// Write to a file instead of standard output
-    #[arg(short, long, value_name = "FILE")]
+    /// Write to this file, and over what it held [default: standard output]
+    #[arg(short, long, value_name = "FILE", help_heading = "What")]
     output: Option<PathBuf>,
 }
+
+const EXPORT_EXAMPLES: &str = "\
+  surveyd export --format csv -o surveys.csv
+  surveyd export --format jsonl --from 2026-11-01 --to 2026-11-30 --account acme | jq .score";
+
+const EXPORT_NOTE: &str = "\
+The rows hold people's ids and comments: keep the file where they may be kept. A cell that a
+spreadsheet would run as a formula begins with an apostrophe.";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ExportFormat {
@@ -82,10 +110,13 @@ pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
         None => By::Nothing,
         Some(name) => By::parse(name).ok_or_else(|| {
             let names = "agent, team, tag, language, source, account, week, question or variant";
-            usage("--by", name, format!("must be {names}"))
+            let meant = config::nearest(name, names.split([',', ' ']).filter(|name| *name != "or"));
+            let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
+            usage("--by", name, format!("must be {names}{meant}"))
         })?,
     };
     let store = context.store().await?;
+    context.require_account(&store, report.account.as_deref()).await?;
     let query =
         ResultsQuery { from: period.from, to: period.to, account: report.account, or_sent: true };
     let display_name = display_name(context, query.account.as_deref());
@@ -184,6 +215,9 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
     let misread = |error: PeriodError| Usage(error.to_string());
     let from = export.from.as_deref().map(parse_from).transpose().map_err(misread)?;
     let to = export.to.as_deref().map(parse_to).transpose().map_err(misread)?;
+    if let (Some(from), Some(to)) = (&export.from, &export.to) {
+        parse_period(from, to).map_err(misread)?;
+    }
     let dialect = match (export.for_spreadsheets, export.format) {
         (false, _) => Dialect::Programs,
         (true, ExportFormat::Csv) => Dialect::Spreadsheets,
@@ -202,8 +236,15 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
     context.require_account(&store, query.account.as_deref()).await?;
     match &export.output {
         Some(path) => {
-            let file = File::create(path)
-                .with_context(|| format!("{} cannot be written", path.display()))?;
+            let file = File::create(path).map_err(|error| {
+                let remedy = match error.kind() {
+                    ErrorKind::NotFound => ": make its folder first",
+                    ErrorKind::IsADirectory => ": name a file in it",
+                    ErrorKind::PermissionDenied => ": name a file where this user may write",
+                    _ => "",
+                };
+                anyhow!("-o {} cannot be written: {error}{remedy}", path.display())
+            })?;
             let file = write(&store, query, (export.format, dialect), BufWriter::new(file)).await?;
             file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         }

@@ -3,31 +3,45 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use clap::Args;
 use tokio::net::TcpListener;
 
 use super::usage;
 use crate::config::{format_duration, parse_duration};
-use crate::daemon::Signals;
+use crate::daemon::{Signals, unbound};
 use crate::output::{note, out};
 use crate::sandbox::{Sandbox, SandboxAccount, SandboxConfig};
 
 #[derive(Args)]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Run {
     /// Where to listen; a port of 0 takes one that is free
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8472")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8472", value_parser = address)]
     listen: SocketAddr,
-    /// Decides what people answer
-    #[arg(long, default_value_t = 1)]
+    /// Decides what people answer; the same seed, the same answers
+    #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// How far behind now the events end, as at X (24h); people then also take hours to answer
+    /// How far behind now the events end, as 24h at X; people then also take hours to answer
+    /// [default: 0s, and people answer within seconds]
     #[arg(long, value_name = "LENGTH")]
     horizon: Option<String>,
 }
 
+const EXAMPLES: &str = "\
+  surveyd sandbox > surveyd.toml           # works until Ctrl-C
+  surveyd sandbox --listen 127.0.0.1:0 --horizon 24h";
+
+const NOTE: &str = "\
+It prints the keys that it accepts and a configuration that fits it. The configuration holds
+secrets: close it to others (chmod 600 surveyd.toml), then start `surveyd run -c surveyd.toml`.";
+
 /// Made up, so that the configuration that is printed works as it stands.
 const SOURCE_SECRET: &str = "whsec_c2FuZGJveC1zb3VyY2Utc2VjcmV0LTAwMDE=";
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an IP address and a port, as 127.0.0.1:8472".into())
+}
 
 pub async fn run(run: Run, mut signals: Signals) -> anyhow::Result<()> {
     let mut config = SandboxConfig::demo(run.seed);
@@ -36,9 +50,10 @@ pub async fn run(run: Run, mut signals: Signals) -> anyhow::Result<()> {
             .ok_or_else(|| usage("--horizon", horizon, "write it like 0s, 90s, 15m or 24h"))?;
         config = SandboxConfig { horizon, ..SandboxConfig::faithful(run.seed, config.accounts) };
     }
-    let listener = TcpListener::bind(run.listen)
-        .await
-        .with_context(|| format!("--listen {} cannot be bound", run.listen))?;
+    let listener = TcpListener::bind(run.listen).await.map_err(|error| {
+        let why = unbound(&error, run.listen);
+        anyhow!("--listen {} cannot be bound: {why}, or name another address", run.listen)
+    })?;
     let (account, horizon) = (config.accounts[0].clone(), config.horizon);
     let sandbox = Sandbox::start(config, listener)?;
     note!("the sandbox listens at {}; Ctrl-C ends it", sandbox.base_url());

@@ -15,18 +15,23 @@ use crate::replay::{self, Comparison, Replay};
 use crate::store::{OptOut, Store};
 
 #[derive(Args)]
-#[command(after_help = NOTE)]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Simulate {
-    /// How far back: 30d, 12h
-    #[arg(long, value_name = "LENGTH", default_value = "30d")]
+    /// How far back the closes are taken from the record, as 30d or 12h
+    #[arg(long, value_name = "LENGTH", default_value = "30d", allow_hyphen_values = true)]
     since: String,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
+const EXAMPLES: &str = "\
+  surveyd simulate --config new.toml
+  surveyd simulate --config new.toml --since 7d --json | jq .counts";
+
 const NOTE: &str = "\
 The configuration is the one that --config names, the current one by default; the database is
-the one that it names. Nothing is written: the daemon may be running.";
+the one that it names. Nothing is written and nothing is sent: the daemon may be running.";
 
 pub async fn run(simulate: Simulate, context: &Context) -> anyhow::Result<()> {
     let length = parse_duration(&simulate.since).filter(|length| !length.is_zero());

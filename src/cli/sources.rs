@@ -24,21 +24,30 @@ use crate::watcher::verify::Verifier;
 
 #[derive(Subcommand)]
 pub enum Sources {
-    /// The sources, where each is posted to and how it is signed
+    /// List the sources, where each is posted to and how it is signed
     List(List),
-    /// What a saved payload would become; nothing is stored
+    /// Show what a saved payload would become; nothing is stored
     Test(Test),
-    /// The last requests that were refused, with their reasons; the log tells of them as `close.rejected`
+    /// List the last requests that were refused, with their reasons (`close.rejected` in the log)
     Rejected(rejected::Rejected),
 }
 
+}
+
+const REJECTED_EXAMPLES: &str = "\
+  surveyd sources rejected
+  surveyd sources rejected helpdesk --json | jq '.[0].reason'";
+
 #[derive(Args)]
+#[command(before_help = "  surveyd sources list\n  surveyd sources list --json | jq '.[].path'")]
 pub struct List {
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Args)]
+#[command(before_help = TEST_EXAMPLES)]
 pub struct Test {
     /// The source that the payload was sent to
     #[arg(value_name = "NAME")]
@@ -49,9 +58,15 @@ pub struct Test {
     /// The request's headers, a line each as `Name: value`; the signature is checked then
     #[arg(long, value_name = "FILE")]
     headers: Option<PathBuf>,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
 }
+
+const TEST_EXAMPLES: &str = "\
+  surveyd sources test helpdesk payload.json
+  surveyd sources test helpdesk payload.json --headers headers.txt
+  curl -s https://desk.example/last | surveyd sources test helpdesk -";
 
 #[derive(Serialize)]
 struct Shown<'a> {
@@ -194,8 +209,7 @@ fn test(test: Test, context: &Context) -> anyhow::Result<()> {
         return Err(usage("NAME", &test.name, problem));
     }
     let Some(source) = context.config.source(&test.name) else {
-        let problem = format!("there is no such source in {}", context.file.display());
-        return Err(usage("NAME", &test.name, problem));
+        return Err(unknown(&test.name, context));
     };
     let raw = payload(&test.file)?;
     let headers = test.headers.as_deref().map(headers).transpose()?;
@@ -210,6 +224,11 @@ fn test(test: Test, context: &Context) -> anyhow::Result<()> {
             print(outcome)
         }),
     }
+}
+
+fn unknown(name: &str, context: &Context) -> anyhow::Error {
+    let sources = context.config.sources.iter().map(|source| source.name.as_str());
+    context.unknown("NAME", name, "source", sources.collect())
 }
 
 fn payload(file: &Path) -> anyhow::Result<Vec<u8>> {

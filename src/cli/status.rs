@@ -16,7 +16,9 @@ use crate::terminal::table::{Column, table};
 use crate::terminal::{Colour, View};
 
 #[derive(Args)]
+#[command(before_help = "  surveyd status\n  surveyd status --json | jq .surveys")]
 pub struct Show {
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
     /// Draw it anew every two seconds, until Ctrl-C

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use self::chosen::One;
 use super::decisions::{self, Entry, entries};
-use super::{Context, Times, print_json, usage};
+use super::{Context, Times, help, print_json, usage};
 use crate::config::parse_duration;
 use crate::daemon::wake_running;
 use crate::domain::feedback::{Feedback, Given};
@@ -24,38 +24,72 @@ use crate::terminal::table::{Column, table};
 
 #[derive(Subcommand)]
 pub enum Surveys {
-    /// The newest first
+    /// List surveys, the newest first
     List(List),
-    /// One survey with its whole history
+    /// Show one survey with its whole history
+    #[command(before_help = SHOW_EXAMPLES)]
     Show(Show),
     /// Call off a survey that has not been sent
+    #[command(before_help = CANCEL_EXAMPLES, after_help = CANCEL_NOTE)]
     Cancel(One),
-    /// Send a survey after all that ended without a prompt; all is decided anew as it is sent
+    /// Send a prompt after all, where a survey ended without one
+    #[command(before_help = RETRY_EXAMPLES, after_help = RETRY_NOTE)]
     Retry(One),
 }
 
+const SHOW_EXAMPLES: &str = "\
+  surveyd surveys show 01a2238a
+  surveyd surveys show --conversation c-42
+  surveyd surveys show 01a2238a --json | jq .history";
+
+const CANCEL_EXAMPLES: &str = "\
+  surveyd surveys list --state scheduled
+  surveyd surveys cancel 01a2238a";
+
+const CANCEL_NOTE: &str = "\
+Only a survey that is `scheduled` can be called off: what is being sent cannot be caught (exit 1).";
+
+const RETRY_EXAMPLES: &str = "\
+  surveyd surveys list --state suppressed
+  surveyd surveys retry 01a2238a";
+
+const RETRY_NOTE: &str = "\
+Everything is decided anew when it is sent: opt-outs, throttle and limits still hold, so it may
+end `suppressed` again. A survey that X may already have sent is never sent again (exit 1).";
+
 #[derive(Args)]
+#[command(before_help = LIST_EXAMPLES)]
 pub struct List {
-    /// Only those in this state
-    #[arg(long)]
+    /// Only those in this state: scheduled, sending, sent, uncertain, answered, suppressed,
+    /// cancelled, expired or failed [default: all]
+    #[arg(long, value_name = "STATE")]
     state: Option<String>,
-    #[arg(long)]
+    /// Only this account's [default: all]
+    #[arg(long, value_name = "NAME")]
     account: Option<String>,
+    /// Only those of this conversation, by its id at the help desk [default: all]
     #[arg(long, value_name = "ID")]
     conversation: Option<String>,
-    /// Only those with this reason: throttled, cannot_dm, operator …
-    #[arg(long)]
+    /// Only those with this reason: throttled, cannot_dm, operator … [default: all]
+    #[arg(long, value_name = "REASON")]
     reason: Option<String>,
-    /// Only those closed so long ago or less (7d, 12h), or since this date or instant
+    /// Only those closed so long ago or less (7d, 12h), or since this date or instant [default: all]
     #[arg(long, value_name = "D")]
     since: Option<String>,
-    #[arg(long, default_value_t = 50)]
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = help::number(0..=u32::MAX))]
     limit: u32,
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     times: Times,
 }
+
+const LIST_EXAMPLES: &str = "\
+  surveyd surveys list
+  surveyd surveys list --state suppressed --account acme --limit 10
+  surveyd surveys list --conversation c-42 --json | jq '.[0].survey_id'";
 
 #[derive(Args)]
 pub struct Show {

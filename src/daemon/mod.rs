@@ -324,12 +324,12 @@ pub enum End {
 pub async fn run(start: Start, mut signals: Signals) -> anyhow::Result<End> {
     info!(
         event = "daemon.started",
-        version = env!("CARGO_PKG_VERSION"),
+        version = env!("SURVEYD_VERSION"),
         store = start.config.store.redacted_url(),
         accounts = start.config.accounts.len(),
         sources = start.config.source_count(),
         "surveyd {} starts (accounts: {}, sources: {})",
-        env!("CARGO_PKG_VERSION"),
+        env!("SURVEYD_VERSION"),
         start.config.accounts.len(),
         start.config.source_count(),
     );

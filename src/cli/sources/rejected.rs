@@ -3,21 +3,26 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::{Context, Times, print_json, usage};
+use crate::cli::{Context, Times, print_json};
 use crate::output::{out, outln};
 use crate::terminal::table::{Column, table};
 
 #[derive(Args)]
+#[command(before_help = EXAMPLES)]
 pub struct Rejected {
-    /// The source [default: all, and `[none]` for addresses that belong to no source]
+    /// The source; `[none]` for addresses that belong to no source [default: all]
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// For programs
+    /// Print JSON, for programs
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     times: Times,
 }
+
+const EXAMPLES: &str = "\
+  surveyd sources rejected
+  surveyd sources rejected helpdesk --json | jq '.[0].reason'";
 
 /// One line of `rejected`.
 #[derive(Serialize)]
@@ -38,8 +43,7 @@ pub async fn run(of: Rejected, context: &Context) -> anyhow::Result<()> {
         && context.config.source(name).is_none()
         && !name.starts_with('[')
     {
-        let problem = format!("there is no such source in {}", context.file.display());
-        return Err(usage("NAME", name, problem));
+        return Err(super::unknown(name, context));
     }
     let refused = found.into_iter().map(|(at, one)| Refused {
         at: at.rfc3339(),

@@ -22,6 +22,7 @@ pub struct One {
     /// The account that the conversation was with, where several have one of that id
     #[arg(long, value_name = "NAME", requires = "conversation")]
     account: Option<String>,
+    /// Print JSON, for programs
     #[arg(long)]
     pub json: bool,
 }

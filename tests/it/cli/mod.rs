@@ -4,6 +4,7 @@ mod codes;
 mod dry_run;
 mod files;
 mod gone;
+mod mistakes;
 mod output;
 mod policy;
 mod rebuild;

@@ -33,7 +33,8 @@ impl To {
 fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
     let close = |conversation: &str| {
         let who = ["--conversation", conversation, "--user-id", "7"];
-        let close = program.run(&[&["enqueue", "--account", "acme"], &who[..]].concat()).json();
+        let file = ["enqueue", "--json", "--account", "acme"];
+        let close = program.run(&[&file[..], &who[..]].concat()).json();
         close["survey_id"].as_str().unwrap().to_owned()
     };
     let (shown, cancelled, retried) = (close("c-1"), close("c-2"), close("c-3"));
@@ -68,6 +69,7 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "export --format jsonl",
         "enqueue --account acme --conversation c-4 --user-id 7",
         "init --dir made --sandbox http://127.0.0.1:9 --offline --yes",
+        "enqueue --account acme --conversation c-5 --user-id 7 --json",
         "questions",
         "questions nps --json",
         "sources rejected",

@@ -22,8 +22,8 @@ fn program() -> Program {
 }
 
 fn close(program: &Program, conversation: &str, more: &[&str]) -> serde_json::Value {
-    let mut arguments = vec!["enqueue", "--account", "acme", "--conversation", conversation];
-    arguments.extend(["--user-id", "7"]);
+    let mut arguments = vec!["enqueue", "--json", "--account", "acme"];
+    arguments.extend(["--conversation", conversation, "--user-id", "7"]);
     arguments.extend(more);
     program.run(&arguments).json()
 }
@@ -115,7 +115,8 @@ fn people_opt_out_and_in_again() {
     assert!(left.starts_with("person  account  since"), "{left}");
     assert_eq!(left.lines().count(), 2);
     let unknown = program.run(&["optout", "remove", "7"]);
-    assert_eq!((unknown.code, unknown.stderr.as_str()), (1, "surveyd: had not opted out: 7\n"));
+    let words = "surveyd: had not opted out: 7 (`surveyd optout list` shows who has)\n";
+    assert_eq!((unknown.code, unknown.stderr.as_str()), (1, words));
     assert_eq!(program.run(&["optout", "add", "@ana"]).code, 2);
 }
 
@@ -133,7 +134,9 @@ fn a_file_with_a_bad_line_opts_nobody_out() {
         format!(
             "surveyd: {name}: nothing is imported
   line 3: user_id \"ana\": must be 1 to 19 decimal digits, the numeric id of a person at X
-  line 4: account \"nobody\": there is no such account\n"
+  line 4: account \"nobody\": there is no such account in {}
+Mend these lines, and import the whole file again.\n",
+            program.path("surveyd.toml").display()
         )
     );
     assert_eq!(program.run(&["optout", "list", "--json"]).json(), json!([]));

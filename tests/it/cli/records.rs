@@ -18,7 +18,8 @@ fn now() -> Millis {
 fn small(program: &Program) -> [String; 3] {
     let (recent, old) = (now().rfc3339(), "2020-01-01T00:00:00Z");
     let close = |conversation: &str, person: &str, closed_at: &str, more: &[&str]| {
-        let mut arguments = vec!["enqueue", "--account", "acme", "--conversation", conversation];
+        let mut arguments = vec!["enqueue", "--json", "--account", "acme"];
+        arguments.extend(["--conversation", conversation]);
         arguments.extend(["--user-id", person, "--closed-at", closed_at]);
         arguments.extend(more);
         program.run(&arguments).json()["survey_id"].as_str().unwrap().to_owned()
@@ -41,7 +42,8 @@ fn program() -> Program {
 #[test]
 fn a_close_filed_twice_is_one_survey() {
     let program = program();
-    let close = ["enqueue", "--account", "acme", "--conversation", "c-1", "--user-id", "7"];
+    let close =
+        ["enqueue", "--json", "--account", "acme", "--conversation", "c-1", "--user-id", "7"];
     let closed_at = now();
     let at = closed_at.rfc3339();
     let arguments = [&close[..], &["--closed-at", &at]].concat();

@@ -22,7 +22,7 @@ async fn x() -> Sandbox {
 fn enqueue(program: &Program, conversation: &str, person: u64) -> Value {
     let person = person.to_string();
     let close = ["--conversation", conversation, "--user-id", &person];
-    program.run(&[&["enqueue", "--account", "acme"], &close[..]].concat()).json()
+    program.run(&[&["enqueue", "--json", "--account", "acme"], &close[..]].concat()).json()
 }
 
 async fn post(running: &Running, key: &[u8], conversation: &str) -> u16 {

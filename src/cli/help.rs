@@ -1,0 +1,345 @@
+//! The command line as it is parsed, and the layout that the helps of all commands share.
+//!
+//! The commands say what is their own: options, examples (`before_help`), notes (`after_help`). Whatever
+//! is the same for all of them is added here, once: `--config` where one is read, `--help`, the command
+//! `help`, the exit codes.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+/// The commands that read no configuration.
+const WITHOUT_CONFIGURATION: [&str; 3] = ["demo", "sandbox", "questions"];
+
+/// The commands of `surveyd --help`, by what one wants of them. One that stands nowhere here is shown
+/// at the end.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Try it", &["demo", "sandbox"]),
+    ("Set it up", &["check", "questions", "sources", "run"]),
+    ("Look", &["status", "surveys", "explain", "report", "export"]),
+    ("Act", &["enqueue", "optout", "simulate"]),
+    ("Repair", &["rebuild", "migrate"]),
+];
+
+const COLUMNS_MAX: usize = 100;
+
+const LAYOUT: &str =
+    "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
+
+const CODES: &str = "Exit codes: 0 done, 1 failed, 2 usage, 74 disk, 78 configuration.";
+const CODES_WITHOUT_CONFIGURATION: &str = "Exit codes: 0 done, 1 failed, 2 usage.";
+
+const AROUND: &str = "\
+Environment:
+  STATE_DIRECTORY        Where a relative store.url starts
+                         [default: /var/lib/surveyd for a configuration in /etc/surveyd,
+                         else the working folder]
+  CREDENTIALS_DIRECTORY  Where { file = \"…\" } of a secret is looked for first
+  SURVEYD_CONFIG         The configuration where no --config is given
+  SURVEYD__*             Any key of the configuration, as SURVEYD__HTTP__LISTEN=127.0.0.1:9000
+
+Exit codes: 0 done, 1 failed, 2 usage, 74 the disk under the database fails or the database
+has gone, 78 the configuration is wrong.
+
+`surveyd help COMMAND` tells more of each, with examples.";
+
+/// A whole number within bounds, refused with them.
+pub fn number(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        number.ok_or_else(|| match *bounds.end() {
+            u32::MAX => format!("write a whole number from {} on", bounds.start()),
+            most => format!("write a whole number from {} to {most}", bounds.start()),
+        })
+    }
+}
+
+/// What was asked of the command line: the command's own values, and `--config`.
+pub struct Asked {
+    pub matches: ArgMatches,
+    pub config: Option<PathBuf>,
+}
+
+/// Adds to a command and to those below it what all of them share.
+pub fn dressed(root: Command) -> Command {
+    let root = shared(root.disable_help_flag(true).disable_help_subcommand(true), true);
+    let layout = format!(
+        "{{about-with-newline}}\n{{usage-heading}} surveyd [-c FILE] COMMAND\n\nCommands:\n{}\n\
+         Options:\n{{options}}{{after-help}}",
+        grouped(&root)
+    );
+    root.help_template(layout).after_help(AROUND)
+}
+
+/// Reads a command line; the error is a help, the version, or what is wrong with it.
+pub fn read(
+    mut root: Command,
+    line: impl IntoIterator<Item = OsString>,
+) -> Result<Asked, clap::Error> {
+    let matches = root.try_get_matches_from_mut(line)?;
+    if let Some(words) = asked_help(&matches, Vec::new()) {
+        let line = std::iter::once(root.get_name().to_owned()).chain(words);
+        root.try_get_matches_from_mut(line.chain(["--help".into()]))?;
+    }
+    let config = config(&matches);
+    match matches.subcommand_name() {
+        Some(name) if config.is_some() && WITHOUT_CONFIGURATION.contains(&name) => {
+            let problem = format!("`surveyd {name}` reads no configuration: leave --config out");
+            Err(root.error(ErrorKind::ArgumentConflict, problem))
+        }
+        _ => Ok(Asked { matches, config }),
+    }
+}
+
+fn shared(mut command: Command, reads_config: bool) -> Command {
+    let name = command.get_name().to_owned();
+    let reads_config = reads_config && !WITHOUT_CONFIGURATION.contains(&name.as_str());
+    command = command
+        .max_term_width(COLUMNS_MAX)
+        .help_template(LAYOUT)
+        // So that a number below zero is refused as what it is, and not as an unknown option.
+        .allow_negative_numbers(true);
+    if reads_config {
+        command = command.arg(
+            Arg::new("config")
+                .short('c')
+                .long("config")
+                .value_name("FILE")
+                .value_parser(value_parser!(PathBuf))
+                .help_heading("Common")
+                .help(
+                    "The configuration [default: $SURVEYD_CONFIG, else /etc/surveyd/surveyd.toml]",
+                ),
+        );
+    }
+    command = command.arg(
+        Arg::new("help")
+            .short('h')
+            .long("help")
+            .action(ArgAction::Help)
+            .help_heading("Common")
+            .help("Print this help"),
+    );
+    if command.has_subcommands() {
+        let below = move |below| shared(below, reads_config);
+        return command.mut_subcommands(below).subcommand(help());
+    }
+    let notes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let codes = if reads_config { CODES } else { CODES_WITHOUT_CONFIGURATION };
+    let notes = match notes.as_str() {
+        "" => codes.to_owned(),
+        told if told.contains("Exit codes:") => told.to_owned(),
+        notes => format!("{notes}\n\n{codes}"),
+    };
+    command.after_help(notes)
+}
+
+/// The command `help` of a command that has others below it.
+fn help() -> Command {
+    let help = Command::new("help")
+        .about("Print the help of a command")
+        .before_help(
+            "  surveyd help\n  surveyd help report\n  surveyd help surveys retry\n  surveyd surveys help retry",
+        )
+        .arg(
+            Arg::new("COMMAND")
+                .num_args(0..)
+                .help("The command, as many words as it has [default: none, and all are listed]"),
+        );
+    shared(help.hide(true), false)
+}
+
+/// The command whose help `surveyd … help …` asks for.
+fn asked_help(matches: &ArgMatches, mut above: Vec<String>) -> Option<Vec<String>> {
+    let (name, inner) = matches.subcommand()?;
+    if name == "help" {
+        let words = inner.get_many::<String>("COMMAND").unwrap_or_default();
+        above.extend(words.cloned());
+        return Some(above);
+    }
+    above.push(name.to_owned());
+    asked_help(inner, above)
+}
+
+/// `--config`, which may stand before and after the command: the last one counts.
+fn config(matches: &ArgMatches) -> Option<PathBuf> {
+    let own = matches.try_get_one::<PathBuf>("config").ok().flatten();
+    let below = matches.subcommand().and_then(|(_, inner)| config(inner));
+    below.or_else(|| own.cloned())
+}
+
+/// The commands and what they do, group by group.
+fn grouped(root: &Command) -> String {
+    let shown = || root.get_subcommands().filter(|command| !command.is_hide_set());
+    let width = shown().map(|command| command.get_name().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    let mut group = |title: &str, commands: Vec<&Command>| {
+        if !commands.is_empty() {
+            let _ = writeln!(text, " {title}");
+        }
+        for command in commands {
+            // What an about says behind a colon is for the command's own help.
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let about = about.split(": ").next().unwrap_or_default();
+            let _ = writeln!(text, "  {:width$}  {about}", command.get_name());
+        }
+    };
+    for (title, names) in GROUPS {
+        let named = names.iter().filter_map(|name| shown().find(|it| it.get_name() == *name));
+        group(title, named.collect());
+    }
+    let is_grouped = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
+    group("Else", shown().filter(|command| !is_grouped(command.get_name())).collect());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every command with those above it, the root first.
+    fn all(command: &Command, above: &[String], found: &mut Vec<(Vec<String>, Command)>) {
+        let mut path = above.to_vec();
+        path.push(command.get_name().to_owned());
+        found.push((path.clone(), command.clone()));
+        command.get_subcommands().for_each(|below| all(below, &path, found));
+    }
+
+    fn commands() -> Vec<(Vec<String>, Command)> {
+        let mut root = crate::cli::command_line();
+        root.build();
+        let mut found = Vec::new();
+        all(&root, &[], &mut found);
+        found
+    }
+
+    /// What a shell would make of the examples of a help: lines that end in `\` joined, remarks, pipes and
+    /// redirections left out.
+    fn examples(help: &str) -> Vec<Vec<String>> {
+        let joined = help.replace("\\\n", " ");
+        let is_call = |line: &&str| {
+            line.starts_with("  ")
+                && (line.trim_start().starts_with("surveyd ") || line.contains("| surveyd "))
+        };
+        let lines = joined.lines().filter(is_call);
+        let lines = lines.map(|line| {
+            let call = line.split("| surveyd ").last().expect("there is one");
+            let call = call.trim().trim_start_matches("surveyd ");
+            let ends = [" | ", " > ", " # "].iter().filter_map(|mark| call.find(mark));
+            let call = &call[..ends.min().unwrap_or(call.len())];
+            let quoted = call.split('"').enumerate();
+            let words = quoted.flat_map(|(index, part)| match index % 2 {
+                1 => vec![part.to_owned()],
+                _ => part.split_whitespace().map(str::to_owned).collect(),
+            });
+            std::iter::once("surveyd".to_owned()).chain(words).collect()
+        });
+        lines.collect()
+    }
+
+    #[test]
+    fn every_option_and_argument_has_a_text() {
+        for (path, command) in commands() {
+            assert!(command.get_about().is_some(), "{path:?} says what it does");
+            for argument in command.get_arguments() {
+                let text = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                assert!(!text.trim().is_empty(), "{path:?} {}", argument.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn every_example_is_taken_by_the_command_line() {
+        for (path, mut command) in commands() {
+            let help = command.render_long_help().to_string();
+            let examples = examples(&help);
+            if !command.has_subcommands() {
+                let begins = |example: &Vec<String>| example.starts_with(&path);
+                assert!(examples.iter().any(begins), "{path:?} has an example:\n{help}");
+            }
+            for example in examples {
+                let line = example.iter().map(OsString::from);
+                match read(crate::cli::command_line(), line) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == ErrorKind::DisplayHelp => {}
+                    Err(error) => panic!("{}: {error}", example.join(" ")),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_line_of_a_help_is_longer_than_a_wide_terminal() {
+        for (path, mut command) in commands() {
+            for line in command.render_long_help().to_string().lines() {
+                let width = crate::columns::width(line);
+                assert!(width <= COLUMNS_MAX, "{path:?}, {width} columns: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_stands_in_one_group_of_the_help() {
+        let root = crate::cli::command_line();
+        let mut shown: Vec<_> = root.get_subcommands().filter(|it| !it.is_hide_set()).collect();
+        shown.sort_by_key(|command| command.get_name().to_owned());
+        let mut grouped: Vec<_> = GROUPS.iter().flat_map(|(_, names)| names.iter()).collect();
+        grouped.sort();
+        let names: Vec<_> = shown.iter().map(|command| command.get_name()).collect();
+        assert_eq!(grouped, names.iter().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_help_tells_where_its_configuration_is_from_and_how_it_ends() {
+        for (path, mut command) in commands() {
+            let help = command.render_long_help().to_string();
+            if !command.has_subcommands() {
+                assert!(help.contains("\nExit codes: 0 "), "{path:?}: {help}");
+            }
+            let reads_none = path.iter().any(|name| WITHOUT_CONFIGURATION.contains(&name.as_str()))
+                || path.last().is_some_and(|name| name == "help");
+            assert_eq!(help.contains("--config <FILE>"), !reads_none, "{path:?}: {help}");
+        }
+    }
+
+    #[test]
+    fn help_is_had_of_every_command_by_either_way() {
+        let asked = |line: &str| {
+            let line = line.split(' ').map(OsString::from);
+            match read(crate::cli::command_line(), line) {
+                Err(error) if error.kind() == ErrorKind::DisplayHelp => error.to_string(),
+                Err(error) => panic!("{error}"),
+                Ok(_) => panic!("it is a help"),
+            }
+        };
+        for (path, command) in commands().iter().filter(|(path, _)| path.last().unwrap() != "help")
+        {
+            let (root, words) = path.split_first().unwrap();
+            let long = asked(&[&path[..], &["--help".to_owned()]].concat().join(" "));
+            let help = asked(&[&[root.clone(), "help".to_owned()], words].concat().join(" "));
+            assert_eq!(long, help, "{path:?}");
+            assert!(long.starts_with(&command.get_about().unwrap().to_string()), "{long}");
+        }
+        let help = asked("surveyd help --help");
+        assert!(help.starts_with("Print the help of a command\n"), "{help}");
+        assert_eq!(asked("surveyd surveys help show"), asked("surveyd surveys show --help"));
+    }
+
+    #[test]
+    fn the_configuration_may_stand_before_and_after_the_command() {
+        let given = |line: &str| {
+            let asked = read(crate::cli::command_line(), line.split(' ').map(OsString::from));
+            asked.map(|asked| asked.config.map(|file| file.display().to_string()))
+        };
+        assert_eq!(given("surveyd status").unwrap(), None);
+        assert_eq!(given("surveyd -c a status").unwrap().as_deref(), Some("a"));
+        assert_eq!(given("surveyd surveys list --config b").unwrap().as_deref(), Some("b"));
+        assert_eq!(given("surveyd -c a surveys -c b list -c c").unwrap().as_deref(), Some("c"));
+        assert!(given("surveyd demo -c a").is_err());
+        assert!(given("surveyd -c a sandbox").is_err());
+    }
+}
