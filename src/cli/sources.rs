@@ -32,12 +32,6 @@ pub enum Sources {
     Rejected(rejected::Rejected),
 }
 
-}
-
-const REJECTED_EXAMPLES: &str = "\
-  surveyd sources rejected
-  surveyd sources rejected helpdesk --json | jq '.[0].reason'";
-
 #[derive(Args)]
 #[command(before_help = "  surveyd sources list\n  surveyd sources list --json | jq '.[].path'")]
 pub struct List {
