@@ -126,7 +126,9 @@ fn shared(mut command: Command, reads_config: bool) -> Command {
     );
     if command.has_subcommands() {
         let below = move |below| shared(below, reads_config);
-        return command.mut_subcommands(below).subcommand(help());
+        let first = command.get_subcommands().next().map(|first| first.get_name().to_owned());
+        let help = help(&name, &first.unwrap_or_default());
+        return command.mut_subcommands(below).subcommand(help);
     }
     let notes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let codes = if reads_config { CODES } else { CODES_WITHOUT_CONFIGURATION };
@@ -138,18 +140,19 @@ fn shared(mut command: Command, reads_config: bool) -> Command {
     command.after_help(notes)
 }
 
-/// The command `help` of a command that has others below it.
-fn help() -> Command {
-    let help = Command::new("help")
-        .about("Print the help of a command")
-        .before_help(
-            "  surveyd help\n  surveyd help report\n  surveyd help surveys retry\n  surveyd surveys help retry",
-        )
-        .arg(
-            Arg::new("COMMAND")
-                .num_args(0..)
-                .help("The command, as many words as it has [default: none, and all are listed]"),
-        );
+/// The command `help` of a command that has others below it, `below` among them.
+fn help(of: &str, below: &str) -> Command {
+    let examples = match of {
+        "surveyd" => {
+            "  surveyd help\n  surveyd help report\n  surveyd help surveys retry".to_owned()
+        }
+        _ => format!("  surveyd {of} help\n  surveyd {of} help {below}"),
+    };
+    let help = Command::new("help").about("Print the help of a command").before_help(examples).arg(
+        Arg::new("COMMAND")
+            .num_args(0..)
+            .help("The command, as many words as it has [default: none, and all are listed]"),
+    );
     shared(help.hide(true), false)
 }
 
