@@ -13,13 +13,13 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 /// The commands that read no configuration.
-const WITHOUT_CONFIGURATION: [&str; 3] = ["demo", "sandbox", "questions"];
+const WITHOUT_CONFIGURATION: [&str; 4] = ["init", "demo", "sandbox", "questions"];
 
 /// The commands of `surveyd --help`, by what one wants of them. One that stands nowhere here is shown
 /// at the end.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Try it", &["demo", "sandbox"]),
-    ("Set it up", &["check", "questions", "sources", "run"]),
+    ("Set it up", &["init", "check", "questions", "sources", "run"]),
     ("Look", &["status", "surveys", "explain", "report", "export"]),
     ("Act", &["enqueue", "optout", "simulate"]),
     ("Repair", &["rebuild", "migrate"]),

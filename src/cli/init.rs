@@ -21,14 +21,7 @@ use files::Place;
 use kinds::Secret;
 
 #[derive(Args)]
-#[command(after_help = "\
-Examples:
-  surveyd init                                  # as root: asks, and sets up the service
-  surveyd init --dir try --sandbox --yes        # a try beside a running `surveyd sandbox`
-  surveyd init --yes --consumer-key K --consumer-secret-file k.txt --access-token T \\
-        --access-token-secret-file t.txt --privacy-url https://acme.example/privacy --desk zendesk
-
-Secrets are read from files or asked for, never taken from the command line, which others can see.")]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Init {
     /// Where the configuration goes [default: /etc/surveyd, and with it the service's folders and drop-in]
     #[arg(long, value_name = "DIR")]
@@ -45,6 +38,20 @@ pub struct Init {
     #[command(flatten)]
     given: answers::Given,
 }
+
+const EXAMPLES: &str = "\
+  sudo surveyd init                             # asks, and sets up the service
+  surveyd init --dir try --sandbox --yes        # a try beside a running `surveyd sandbox`
+  surveyd init --yes --consumer-key K --consumer-secret-file k.txt --access-token 7-T \
+        --access-token-secret-file t.txt --display-name Acme \
+        --privacy-url https://acme.example/privacy --desk zendesk";
+
+const NOTE: &str = "\
+Secrets are read from files or asked for, never taken from the command line, which others can see.
+Nothing that is there is overwritten, and whatever fails leaves nothing behind.
+
+Exit codes: 0 done, 1 something is there already or X refuses the keys, 2 usage, 78 an answer that
+cannot be used.";
 
 pub async fn run(init: Init, environment: &Environment) -> anyhow::Result<ExitCode> {
     let usual = Path::new(DEFAULT_CONFIG).parent().expect("it lies in a folder");

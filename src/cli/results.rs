@@ -17,7 +17,7 @@ use crate::report;
 
 use crate::report::export::{CsvExport, Dialect, ExportRow, JsonlExport};
 
-use crate::report::period::{PeriodError, parse_from, parse_or_usual, parse_to};
+use crate::report::period::{PeriodError, parse_from, parse_or_usual, parse_period, parse_to};
 use crate::report::text::Page;
 use crate::store::{ResultRow, ResultsQuery, Store};
 use crate::terminal::View;

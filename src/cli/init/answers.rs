@@ -16,6 +16,7 @@ use crate::domain::survey_type::SurveyType;
 use crate::sandbox::{SandboxAccount, SandboxConfig};
 
 #[derive(Args)]
+#[command(next_help_heading = "Answers")]
 pub struct Given {
     /// The app's consumer key, in X's portal the API key
     #[arg(long, value_name = "KEY")]

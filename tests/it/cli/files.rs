@@ -52,7 +52,7 @@ pub(super) fn run_as(program: &Program, user: u32, arguments: &[&str]) -> Ended 
 
 /// Only root can give files away. `tests/run` leaves tests named `…by_root…` out for others, and counts them as not
 /// run.
-fn must_be_root() {
+pub(super) fn must_be_root() {
     assert_eq!(fs::metadata("/proc/self").unwrap().uid(), 0, "run this as root, or --skip by_root");
 }
 

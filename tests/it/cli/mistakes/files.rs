@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use surveyd::sandbox::{Sandbox, SandboxConfig};
 
 use super::{said, sound};
-use crate::cli::files::{is_root, run_as};
+use crate::cli::files::{must_be_root, run_as};
 use crate::harness::program::{Program, configuration};
 
 /// Somebody without a name on this machine.
@@ -65,10 +65,8 @@ DIR/surveyd.toml: can be changed by every user of this machine
 }
 
 #[test]
-fn what_is_closed_to_a_user_is_told_with_the_way_in() {
-    if !is_root() {
-        return;
-    }
+fn what_is_closed_by_root_to_a_user_is_told_with_the_way_in() {
+    must_be_root();
     let program = Program::with_database(&sound());
     let ended = run_as(&program, STRANGER, &["check"]);
     let expected = "\
@@ -97,10 +95,8 @@ DIR/surveyd.toml: cannot be read: Permission denied (os error 13)
 }
 
 #[test]
-fn a_state_folder_that_cannot_be_written_is_told_with_owner_user_and_remedy() {
-    if !is_root() {
-        return;
-    }
+fn a_state_folder_closed_by_root_is_told_with_owner_user_and_remedy() {
+    must_be_root();
     let text = format!("{}\n[store]\nurl = \"sqlite:state/surveyd.db\"\n", sound());
     let program = Program::new(&text);
     fs::create_dir(program.path("state")).unwrap();
