@@ -49,7 +49,7 @@ pub fn open_or_make(path: &Path) -> io::Result<File> {
 /// Closes a file to all whom its folder is not open to, and opens it to the group that the folder is open to.
 pub fn fit_to_folder(path: &Path) -> io::Result<()> {
     let mode = fs::symlink_metadata(path)?.permissions().mode() & 0o7777;
-    let wanted = mode & 0o7700 | rights_in(&folder_of(path))? & GROUP;
+    let wanted = mode & PRIVATE | rights_in(&folder_of(path))? & GROUP;
     if mode == wanted {
         return Ok(());
     }

@@ -8,7 +8,8 @@ const LINE: &str = "account acme: dry run, nothing is sent\n";
 fn enqueue(program: &Program, conversation: &str, person: u32, more: &[&str]) -> String {
     let person = person.to_string();
     let who = ["--conversation", conversation, "--user-id", &person];
-    let close = program.run(&[&["enqueue", "--account", "acme"], &who[..], more].concat());
+    let close =
+        program.run(&[&["enqueue", "--json", "--account", "acme"], &who[..], more].concat());
     close.json()["survey_id"].as_str().unwrap().to_owned()
 }
 

@@ -297,7 +297,7 @@ fn a_later_close_by_another_way_rewrites_no_line_and_wipes_nothing() {
     let id = small(&program)[0].clone();
     let before = program.run(&["surveys", "show", &id, "--json"]).json();
     let close = ["enqueue", "--account", "acme", "--conversation", "c ☃ 1", "--user-id", "7"];
-    program.run(&close).json();
+    assert_eq!(program.run(&close).code, 0);
     let after = program.run(&["surveys", "show", &id, "--json"]).json();
     assert_eq!(after["history"][0], before["history"][0]);
     let said = after["history"][0]["detail"].as_str().unwrap();
@@ -312,7 +312,7 @@ fn a_later_close_by_another_way_rewrites_no_line_and_wipes_nothing() {
     let text = program.run(&["surveys", "show", &id]).stdout;
     assert!(text.contains("\nagent         dana\n"), "nothing was said of it: {text}");
     let full = ["--conversation", "c-9", "--user-id", "8", "--agent", "li"];
-    program.run(&[&close[..3], &full].concat()).json();
+    assert_eq!(program.run(&[&close[..3], &full].concat()).code, 0);
     let text = program.run(&["surveys", "show", "--conversation", "c-9"]).stdout;
     assert!(text.contains("\nagent         li\n"), "{text}");
     let explained = program.run(&["explain", "c ☃ 1"]).stdout;
@@ -354,7 +354,7 @@ fn an_export_for_spreadsheets_keeps_every_digit() {
     let program = program();
     let ids = ["--conversation", "12345678901234567890", "--user-id", "1234567890123456789"];
     let old = ["--closed-at", "2020-01-01T00:00:00Z", "--agent", "007"];
-    let close = ["enqueue", "--account", "acme"];
+    let close = ["enqueue", "--json", "--account", "acme"];
     program.run(&[&close[..], &ids, &old].concat()).json();
     let exported = program.run(&["export", "--format", "csv", "--for-spreadsheets"]);
     assert_eq!(exported.code, 0, "{}", exported.stderr);
