@@ -98,7 +98,7 @@ impl Command {
     /// Whether it talks with X or checks what a help desk has signed.
     fn needs_secrets(&self) -> bool {
         match self {
-            Self::Sources(sources) => !matches!(sources, sources::Sources::Rejected(_)),
+            Self::Sources(sources) => sources.needs_secrets(),
             Self::Run | Self::Check(_) | Self::Rebuild(_) => true,
             Self::Init(_)
             | Self::Demo(_)

@@ -99,6 +99,13 @@ struct Field {
     from: String,
 }
 
+impl Sources {
+    /// Whether a signature is checked.
+    pub fn needs_secrets(&self) -> bool {
+        matches!(self, Self::Test(test) if test.headers.is_some())
+    }
+}
+
 pub async fn run(sources: Sources, context: &Context) -> anyhow::Result<()> {
     match sources {
         Sources::List(wanted) => list(wanted, context),

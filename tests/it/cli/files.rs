@@ -334,6 +334,9 @@ fn commands_that_ask_nobody_need_no_secrets() {
     for name in ["consumer-secret", "access-token-secret", "desk-secret"] {
         fs::remove_file(program.path(name)).unwrap();
     }
+    let payload = r#"{"type": "conversation.closed", "timestamp": "2026-11-01T08:00:00Z",
+        "data": {"conversation_id": "c-2", "user_id": "8"}}"#;
+    fs::write(program.path("payload"), payload).unwrap();
     let filed = program.run(&[&close("acme")[..], &["--json"]].concat()).json();
     let id = filed["survey_id"].as_str().unwrap().to_owned();
     for arguments in [
@@ -346,11 +349,15 @@ fn commands_that_ask_nobody_need_no_secrets() {
         &["report", "--from", "2026-01-01", "--to", "2999-12-31"],
         &["export", "--format", "csv"],
         &["migrate"],
+        &["sources", "list"],
+        &["sources", "rejected"],
+        &["sources", "test", "desk", "payload"],
     ] {
         let ended = program.run(arguments);
         assert_eq!(ended.code, 0, "{arguments:?}: {}", ended.stderr);
     }
-    for arguments in [&["run"][..], &["check"], &["sources", "list"]] {
+    let signed = ["sources", "test", "desk", "payload", "--headers", "payload"];
+    for arguments in [&["run"][..], &["check"], &signed] {
         let ended = program.run(arguments);
         assert_eq!(ended.code, 78, "{arguments:?}: {}", ended.stderr);
         let said = ended.stdout + &ended.stderr;
