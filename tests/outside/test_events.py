@@ -170,13 +170,13 @@ def expected(world):
 
 def instant(ms):
     """X's dates have no fractions of a second."""
-    return ms and datetime.fromtimestamp(ms // 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return ms and datetime.fromtimestamp(ms // 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def stamp(ms):
     """As surveyd writes instants."""
     at = datetime.fromtimestamp(ms / 1000, timezone.utc)
-    return at.strftime("%Y-%m-%dT%H:%M:%S") + (f".{ms % 1000:03}" if ms % 1000 else "") + "Z"
+    return at.strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03}Z"
 
 
 def read_back(surveyd, wanted):
