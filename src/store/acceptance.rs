@@ -59,9 +59,13 @@ pub fn again(close: &Close, due_at: Millis) -> String {
     )
 }
 
+/// Of closes that moved nothing no more are noted: whoever sends them may send them without end.
+const OLDER_MOST: i64 = 20;
+
 const NOTE_OLDER: &str = "insert into survey_history (survey_id, step, at, state, detail) \
      select $1, coalesce(min(step), 0) - 1, $2, 'scheduled', $3 from survey_history \
-     where survey_id = $1 and step < 0 on conflict (survey_id, step) do nothing";
+     where survey_id = $1 and step < 0 having count(*) < $4 \
+     on conflict (survey_id, step) do nothing";
 
 /// Notes a close that moved nothing, for it was older than the one that counts.
 pub async fn note_older(
@@ -75,6 +79,7 @@ pub async fn note_older(
         .bind(id.as_str())
         .bind(now.0)
         .bind(format!("an older close came in and changed nothing: {said}"))
+        .bind(OLDER_MOST)
         .execute(connection)
         .await?;
     Ok(())

@@ -174,6 +174,20 @@ fn filed(agent: &str, tags: &[&str]) -> Notice {
 }
 
 #[tokio::test]
+async fn closes_that_move_nothing_are_noted_twenty_times_at_most() {
+    on_each_engine(async |bench| {
+        let id = bench.take(close("c-1", "7", START)).await.survey_id;
+        for minutes in 1..=25 {
+            bench.take(close("c-1", "7", START.minus(MINUTE * minutes))).await;
+        }
+        let steps = bench.store.history(&id).await.unwrap();
+        let said = steps.iter().filter_map(|step| step.detail.as_deref());
+        assert_eq!(said.filter(|said| said.starts_with("an older close")).count(), 20);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_each_close_said_stays_in_the_history() {
     on_each_engine(async |bench| {
         let first = Close { notice: filed("dana", &["vip", "late"]), ..close("c-1", "7", START) };
