@@ -177,9 +177,10 @@ async fn ask(desk: &Desk, schedule: &Schedule, asked: Vec<ToShow>) -> Result<Opt
         return Ok(None);
     }
     let allowed = u32::try_from(asked.len()).unwrap_or(u32::MAX);
+    let taken_at = desk.x_now_at_least();
     let calls = Calls::as_budgeted();
     let answers = stream::iter(asked).map(|prompt| async {
-        if !calls.begin() {
+        if desk.stop.is_stopping() || !calls.begin() {
             return None;
         }
         let asked = desk.x.show(&desk.keys, &prompt.feedback_id, desk.now());
@@ -226,6 +227,8 @@ async fn ask(desk: &Desk, schedule: &Schedule, asked: Vec<ToShow>) -> Result<Opt
             }
         }
     }
+    drop(answers);
+    desk.give_back_calls(Call::Show, allowed, calls.begun(), taken_at).await?;
     // Put off before the fold, which ends the questions about what is complete.
     desk.store.show_again(done).await?;
     desk.tell(&desk.store.fold(desk.name(), updates, desk.now()).await?);
