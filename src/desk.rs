@@ -40,6 +40,8 @@ pub struct Desk {
     pub stop: Stopper,
     pub account: Arc<config::Account>,
     pub user_id: UserId,
+    /// The handle, and at which X. A prompt is shown by the events of the one that sent it alone.
+    pub sent_as: String,
     pub keys: x::Keys,
     pub limits: Limits,
     /// The alarm of the account's scheduler.
@@ -106,6 +108,11 @@ pub fn keys(account: &config::Account) -> x::Keys {
     }
 }
 
+/// The handle of an account, and at which X, as people read it.
+pub fn sent_as(config: &config::Config, account: &config::Account) -> String {
+    format!("{} at {}", account.user_id, config.x.base_url.trim_end_matches('/'))
+}
+
 /// What all desks of a generation share.
 #[derive(Clone)]
 pub struct Shared {
@@ -131,6 +138,7 @@ impl Desk {
             x,
             clock,
             stop,
+            sent_as: sent_as(config, account),
             user_id: UserId::parse(&account.user_id)?,
             keys: keys(account),
             account: Arc::new(account.clone()),

@@ -34,7 +34,8 @@ const TOGETHER: Duration = Duration::from_secs(60 * 60);
 /// Settles what can be settled now. When there is more to settle.
 pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
     let Poller { messages, reader, settling, .. } = poller;
-    let mut unsettled = desk.store.unsettled(desk.name()).await?;
+    settle_as_others(desk).await?;
+    let mut unsettled = desk.store.unsettled(desk.name(), &desk.sent_as).await?;
     if unsettled.is_empty() {
         messages.end_wait();
         return Ok(None);
@@ -44,7 +45,7 @@ pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> 
         return Ok(Some(desk.now().plus(desk.limits.poll_interval)));
     }
     if redate(desk, &unsettled).await? {
-        unsettled = desk.store.unsettled(desk.name()).await?;
+        unsettled = desk.store.unsettled(desk.name(), &desk.sent_as).await?;
     }
     let caused = unsettled.iter().map(|one| caused_from(desk, one)).min();
     let gaps = gaps_since(desk, caused.unwrap_or_default()).await?;
@@ -88,7 +89,7 @@ pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> 
         // X's answers have told meanwhile that a clock was set.
         return Ok(Some(desk.now()));
     }
-    let still = desk.store.unsettled(desk.name()).await?;
+    let still = desk.store.unsettled(desk.name(), &desk.sent_as).await?;
     together.retain(|one| still.contains(one));
     let (shown, unsent) = match look_among_messages(desk, messages, together).await? {
         Ok(looked) => looked,
@@ -109,6 +110,39 @@ pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> 
         }
     }
     Ok(Some(desk.now()))
+}
+
+/// Leaves the prompts alone that the account sent as another handle, or to another X: its own events
+/// do not show them, and prove nothing. They wait for the account to be that again, until they are too
+/// late.
+async fn settle_as_others(desk: &Desk) -> Result<()> {
+    let others = desk.store.unsettled_as_others(desk.name(), &desk.sent_as).await?;
+    if others.is_empty() {
+        return Ok(());
+    }
+    let all = others.iter().map(|(_, surveys)| surveys).sum();
+    if desk.said.is_news("prompts as another", Millis(all)) {
+        others.iter().for_each(|(sent_as, surveys)| tell_as_other(desk, sent_as, *surveys));
+    }
+    let closed_before = desk.too_late_before();
+    let settled =
+        desk.store.settle_as_others(desk.name(), &desk.sent_as, closed_before, desk.now());
+    settled.await?.iter().for_each(tell_shown);
+    Ok(())
+}
+
+fn tell_as_other(desk: &Desk, sent_as: &str, surveys: i64) {
+    warn!(
+        event = "account.changed",
+        account = desk.name(),
+        sent_as,
+        surveys,
+        "account {} is {} now, and sent {surveys} prompts whose outcome is not known as {sent_as}: \
+         they stay uncertain, and are given up once it is too late for them. To have them settled, \
+         let the account be {sent_as} again (user_id, x.base_url)",
+        desk.name(),
+        desk.sent_as,
+    );
 }
 
 /// Ends the hold after a restored backup or a rebuild once X's events have been read past it: by then

@@ -158,6 +158,7 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
         message,
         privacy_url: desk.account.privacy_url.clone(),
         display_name: desk.account.display_name.clone(),
+        sent_as: desk.sent_as.clone(),
     })
 }
 

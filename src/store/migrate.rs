@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use super::{Engine, Error, Location, Result, connect};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 21] = [
+const MIGRATIONS: [(i64, &str, &str); 22] = [
     (1, "surveys", include_str!("../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../migrations/0003_message.sql")),
@@ -31,6 +31,7 @@ const MIGRATIONS: [(i64, &str, &str); 21] = [
     (19, "merged", include_str!("../../migrations/0019_merged.sql")),
     (20, "rejected", include_str!("../../migrations/0020_rejected.sql")),
     (23, "dry", include_str!("../../migrations/0023_dry.sql")),
+    (24, "sent_as", include_str!("../../migrations/0024_sent_as.sql")),
 ];
 
 /// The newest schema this program knows.

@@ -34,6 +34,8 @@ pub struct Prompt {
     pub message: String,
     pub privacy_url: String,
     pub display_name: Option<String>,
+    /// The handle that sends it, and at which X ([`crate::desk::Desk::sent_as`]).
+    pub sent_as: String,
 }
 
 /// The permission to send one prompt, once: that it is under way is on the disk.
@@ -142,7 +144,7 @@ const TAKEN_NAME: &str = "select id from survey where account = $1 and external_
 
 const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
      attempts = attempts + 1, crashes = 0, lease_until = $3, external_id = $4, kind = $5, \
-     question_variant_id = $6, test = $7, message = $8, begun_here = $10, given_up_here = null \
+     question_variant_id = $6, test = $7, message = $8, begun_here = $10, given_up_here = null, sent_as = $11 \
      where id = $9";
 
 /// Refused where the feedback that X answered with is another survey's.
@@ -302,6 +304,7 @@ async fn begin(
         .bind(prompt.message.replace('\0', ""))
         .bind(survey.id.as_str())
         .bind(now.0)
+        .bind(prompt.sent_as.as_str())
         .execute(&mut *connection)
         .await?;
     let sends = standing.count(progress::record(connection, &daemon_id, 1, now).await?)?;

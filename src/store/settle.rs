@@ -32,20 +32,28 @@ const CLAIMED: &str = "select dm_id from survey where user_id = $1 and account =
 const NOT_SPENT: &str =
     "update survey set spent_at = null, try_at = $1, put_off_at = $1 where id = $2";
 
+const AS_OTHERS: &str = "select sent_as, count(*) from survey where account = $1 \
+     and state = 'uncertain' and sent_as <> $2 group by sent_as order by sent_as";
+
+const LATE_AS_OTHERS: &str = "select id, sent_as from survey where account = $1 \
+     and state = 'uncertain' and sent_as <> $2 and closed_at < $3 order by given_up_at, id limit $4";
+
 /// Surveys settled together.
 const UNSETTLED_MAX: i64 = 100;
 
 impl Store {
-    /// The surveys of an account that wait to be settled, the longest waiting first.
-    pub async fn unsettled(&self, account: &str) -> Result<Vec<Unsettled>> {
+    /// The surveys of an account that wait to be settled and that it sent as itself, the longest
+    /// waiting first.
+    pub async fn unsettled(&self, account: &str, sent_as: &str) -> Result<Vec<Unsettled>> {
         let rows = sqlx::query(
             "select id, begun_at, given_up_at, user_id, message, \
              coalesce(given_up_here, given_up_at) from survey where account = $1 \
              and state = 'uncertain' and begun_at is not null and given_up_at is not null \
-             order by given_up_at, id limit $2",
+             and (sent_as is null or sent_as = $3) order by given_up_at, id limit $2",
         )
         .bind(account)
         .bind(UNSETTLED_MAX)
+        .bind(sent_as)
         .fetch_all(&self.readers)
         .await?;
         rows.iter()
@@ -108,6 +116,58 @@ impl Store {
                             .execute(&mut *connection)
                             .await?;
                         settled.push(Survey { state, ..survey });
+                    }
+                    Ok(settled)
+                })
+            })
+            .await
+    }
+
+    /// As whom an account sent surveys without a known outcome, other than as itself, and how many
+    /// as each.
+    pub async fn unsettled_as_others(
+        &self,
+        account: &str,
+        sent_as: &str,
+    ) -> Result<Vec<(String, i64)>> {
+        let rows = sqlx::query(AS_OTHERS).bind(account).bind(sent_as);
+        let rows = rows.fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Fails the surveys without a known outcome that an account did not send as itself and that
+    /// closed before `closed_before`: nothing that X shows of it now tells of them. They keep their
+    /// share of the budgets and of the throttle.
+    pub async fn settle_as_others(
+        &self,
+        account: &str,
+        sent_as: &str,
+        closed_before: Millis,
+        now: Millis,
+    ) -> Result<Vec<Survey>> {
+        let (account, sent_as) = (account.to_owned(), sent_as.to_owned());
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let late = sqlx::query(LATE_AS_OTHERS)
+                        .bind(account)
+                        .bind(sent_as)
+                        .bind(closed_before.0)
+                        .bind(UNSETTLED_MAX);
+                    let mut settled = Vec::new();
+                    for row in late.fetch_all(&mut *connection).await? {
+                        let id = SurveyId::new(row.try_get::<String, _>(0)?);
+                        let Some(locked) = touch_in(connection, &id, "uncertain").await? else {
+                            continue;
+                        };
+                        let was: String = row.try_get(1)?;
+                        let message = format!(
+                            "the prompt left as {was}, which the account no longer is: what X \
+                             shows of the account does not tell whether it went out, and it is \
+                             not sent again"
+                        );
+                        let event = Event::Refused(Failure { code: None, message });
+                        settled.push(step_locked(connection, locked, event, now, None).await?);
                     }
                     Ok(settled)
                 })

@@ -21,6 +21,7 @@ const NOW: Millis = Millis(1_790_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const ACCOUNT: &str = "acme";
+const SENT_AS: &str = "1212121212121 at https://api.x.com";
 
 struct Bench {
     store: Store,
@@ -57,6 +58,7 @@ fn prompt() -> Prompt {
         message: "How did we do?".into(),
         privacy_url: "https://acme.example/privacy".into(),
         display_name: None,
+        sent_as: SENT_AS.into(),
     }
 }
 

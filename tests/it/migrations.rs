@@ -184,7 +184,7 @@ async fn an_older_database_is_brought_up_to_date_with_all_that_it_holds() {
         assert_eq!(versions(&database).await, all());
         let counted = Progress { sends: 7, last_at: Some(Millis(9)), restored_at: None };
         assert_eq!(store.progress("acme").await.unwrap(), counted);
-        let unsettled = store.unsettled("acme").await.unwrap();
+        let unsettled = store.unsettled("acme", "7 at https://api.x.com").await.unwrap();
         let [one] = unsettled.as_slice() else { panic!("{unsettled:?}") };
         assert_eq!((one.survey_id.as_str(), one.user_id.as_str()), ("s-1", "7"));
         assert_eq!(one.message, None, "it was not kept then");
@@ -261,6 +261,7 @@ const BEFORE_RESPELT: &[&str] = &[
     "drop index survey_dry_by_account",
     "drop index survey_dry_by_person",
     "alter table survey drop column dry_at",
+    "alter table survey drop column sent_as",
     "drop table rejected",
     "alter table daemon drop column written",
     "alter table survey drop column limited_at",

@@ -52,6 +52,7 @@ const DELAY: Duration = Duration::from_secs(5 * 60);
 /// How long claims and sends are held.
 const LEASE: Duration = Duration::from_secs(90);
 const ACCOUNT: &str = "acme";
+const SENT_AS: &str = "1212121212121 at https://api.x.com";
 const KIND: (SurveyType, u32, bool) = (SurveyType::Csat, 12, false);
 
 /// A store on a database of its own, in domain verbs.
@@ -149,6 +150,7 @@ fn prompt() -> Prompt {
         message: "How did we do?".into(),
         privacy_url: "https://acme.example/privacy".into(),
         display_name: Some("Acme".into()),
+        sent_as: SENT_AS.into(),
     }
 }
 

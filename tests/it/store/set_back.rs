@@ -83,7 +83,7 @@ async fn a_request_that_ended_in_the_future_has_ended_now_by_the_clock_that_said
         };
         assert_eq!(redate().await, 1);
         assert_eq!(redate().await, 0);
-        let unsettled = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let unsettled = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
         assert_eq!((unsettled[0].given_up_at, unsettled[0].given_up_here), (later, DUE));
         let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!(day.latest_of_day, Some(later.plus(MINUTE)));

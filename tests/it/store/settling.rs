@@ -12,7 +12,7 @@ const LATER: Millis = Millis(START.0 + 90_000_000);
 #[tokio::test]
 async fn what_waits_to_be_settled_is_listed_longest_waiting_first() {
     on_each_engine(async |bench| {
-        assert!(bench.store.unsettled(ACCOUNT).await.unwrap().is_empty());
+        assert!(bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap().is_empty());
         let mut expected = Vec::new();
         for (conversation, person, late) in [("c-1", "7", SECOND), ("c-2", "8", Duration::ZERO)] {
             let sending = bench.sending(conversation, person, START).await;
@@ -34,8 +34,38 @@ async fn what_waits_to_be_settled_is_listed_longest_waiting_first() {
         }
         bench.sent("c-3", "9", "900").await;
         expected.reverse();
-        assert_eq!(bench.store.unsettled(ACCOUNT).await.unwrap(), expected);
-        assert!(bench.store.unsettled("other").await.unwrap().is_empty());
+        assert_eq!(bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap(), expected);
+        assert!(bench.store.unsettled("other", SENT_AS).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_sent_as_another_is_not_settled_as_this_one() {
+    on_each_engine(async |bench| {
+        let survey = bench.uncertain("c-1", "7").await;
+        let (other, now) = ("9 at https://api.x.com", LATER);
+        assert!(bench.store.unsettled(ACCOUNT, other).await.unwrap().is_empty());
+        assert_eq!(bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap().len(), 1);
+        let as_others = bench.store.unsettled_as_others(ACCOUNT, other).await.unwrap();
+        assert_eq!(as_others, [(SENT_AS.to_owned(), 1)]);
+        assert!(bench.store.unsettled_as_others(ACCOUNT, SENT_AS).await.unwrap().is_empty());
+        assert!(bench.store.unsettled_as_others("else", other).await.unwrap().is_empty());
+
+        let late = async |as_whom: &str, closed_before: Millis| {
+            let settled = bench.store.settle_as_others(ACCOUNT, as_whom, closed_before, now);
+            settled.await.unwrap()
+        };
+        assert!(late(other, START).await.is_empty(), "there is still time");
+        assert!(late(SENT_AS, LATER).await.is_empty(), "its own");
+        let settled = late(other, LATER).await;
+        assert_eq!(settled.len(), 1);
+        let State::Failed(failure) = &settled[0].state else { panic!("{:?}", settled[0].state) };
+        assert!(failure.message.starts_with("the prompt left as 1212121212121 at https://api.x"));
+        assert_eq!(bench.state(&survey.id).await, "failed");
+        assert!(late(other, LATER).await.is_empty());
+        let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
+        assert_eq!(day.prompts_of_day, 1, "it may have gone out");
     })
     .await;
 }
@@ -44,7 +74,7 @@ async fn what_waits_to_be_settled_is_listed_longest_waiting_first() {
 async fn what_x_did_not_carry_out_is_sent_later_or_expires() {
     on_each_engine(async |bench| {
         let first = bench.uncertain("c-1", "7").await;
-        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let unsent = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
         let settled = bench.store.settle_unsent(unsent.clone(), START, LATER).await.unwrap();
         assert_eq!(settled.len(), 1);
         assert_eq!((&settled[0].id, &settled[0].state), (&first.id, &State::Scheduled));
@@ -56,7 +86,7 @@ async fn what_x_did_not_carry_out_is_sent_later_or_expires() {
         assert!(bench.store.settle_unsent(unsent, START, LATER).await.unwrap().is_empty());
 
         let second = bench.uncertain_at("c-2", "8", LATER).await;
-        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let unsent = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
         let closed_before = LATER.plus(SECOND);
         let now = LATER.plus(24 * HOUR);
         let settled = bench.store.settle_unsent(unsent, closed_before, now).await.unwrap();
@@ -88,7 +118,7 @@ impl Bench {
 async fn a_prompt_found_meanwhile_is_not_settled_as_unsent() {
     on_each_engine(async |bench| {
         let survey = bench.uncertain("c-1", "7").await;
-        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let unsent = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
         let found = of_prompt(told("900", DUE), "7", "c-1");
         bench.store.fold(ACCOUNT, vec![found], LATER).await.unwrap();
         assert!(bench.store.settle_unsent(unsent, START, LATER).await.unwrap().is_empty());
@@ -102,7 +132,7 @@ async fn what_may_be_at_x_for_all_that_it_says_is_not_sent_again() {
     on_each_engine(async |bench| {
         let survey = bench.uncertain("c-1", "7").await;
         let others = bench.uncertain("c-2", "8").await;
-        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let unsent = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
         // Somebody else's, by its person; and one of the person alone.
         let (mut foreign, mut nameless) = (told("900", DUE), told("901", DUE));
         foreign.object.to_user_id = Some("9".into());
@@ -120,7 +150,7 @@ async fn what_may_be_at_x_for_all_that_it_says_is_not_sent_again() {
 async fn what_bears_its_name_and_another_date_is_not_sent_again() {
     on_each_engine(async |bench| {
         let survey = bench.uncertain("c-1", "7").await;
-        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let unsent = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
         let mut old = of_prompt(told("900", DUE.minus(365 * 24 * HOUR)), "7", "c-1");
         old.object.created_at = Some(DUE.minus(365 * 24 * HOUR));
         bench.store.fold(ACCOUNT, vec![old], DUE).await.unwrap();
@@ -145,7 +175,7 @@ async fn what_bears_its_name_and_another_date_is_not_sent_again() {
 async fn another_try_is_not_settled_by_the_reading_for_the_one_before() {
     on_each_engine(async |bench| {
         let survey = bench.uncertain("c-1", "7").await;
-        let first = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let first = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
         bench.store.settle_unsent(first.clone(), START, LATER).await.unwrap();
         let leased = bench.claim_one(LATER).await;
         let patient = Rules { expire_after: 100 * HOUR, ..rules() };
@@ -164,7 +194,7 @@ async fn another_try_is_not_settled_by_the_reading_for_the_one_before() {
 async fn a_prompt_that_turns_up_after_all_is_sent_whatever_was_thought_of_it() {
     on_each_engine(async |bench| {
         let survey = bench.uncertain("c-1", "7").await;
-        let unsent = bench.store.unsettled(ACCOUNT).await.unwrap();
+        let unsent = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
         bench.store.settle_unsent(unsent, LATER, LATER).await.unwrap();
         assert_eq!(bench.state(&survey.id).await, "expired");
         let found = scored(of_prompt(told("900", LATER), "7", "c-1"), 5, LATER);

@@ -12,7 +12,7 @@ const WORDS: &str = "X shows the Direct Message 77 of this prompt, and no feedba
                      not sent again";
 
 async fn unsettled(bench: &Bench) -> Vec<Unsettled> {
-    bench.store.unsettled(ACCOUNT).await.unwrap()
+    bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap()
 }
 
 fn by_message(unsettled: Vec<Unsettled>) -> Vec<(Unsettled, String)> {

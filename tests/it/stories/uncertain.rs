@@ -1,8 +1,10 @@
 //! When it is not known what came of a prompt: it is never sent again, and what X tells settles it.
 
+use surveyd::config::Config;
 use surveyd::domain::survey::State;
 use surveyd::sandbox::{Call, Ending, Fault, Scripted};
 
+use crate::harness::log::Log;
 use crate::harness::people::{ANA, answering};
 use crate::harness::stage::{Setup, Stage};
 use crate::harness::{START, days, hours, minutes, seconds};
@@ -55,6 +57,47 @@ async fn a_prompt_known_not_to_be_out_is_posted_once_more_where_there_is_still_t
     assert_eq!(stage.prompts()[0].field("external_id"), Some("c-1"));
     let earliest = START.plus(minutes(5) + hours(24) + minutes(1));
     assert!(stage.prompts()[0].carried_out_at > earliest, "not before X can have carried it out");
+}
+
+#[tokio::test]
+async fn the_events_of_another_handle_prove_nothing() {
+    let setup = || Setup {
+        accounts: &["acme", "other"],
+        survey: "expire_after = \"3d\"",
+        ..Setup::default()
+    };
+    let left = "failed: the prompt left as 1212121212121 at";
+    for (comes_back, meanwhile) in [(hours(30), "uncertain"), (days(4), left)] {
+        let mut stage = Stage::set(setup()).await;
+        let cut = || Fault::CarriedOut { ending: Ending::Cut };
+        stage.fault(Call::Create, 1, cut());
+        stage.close("c-1", ANA).await;
+        stage.pass(minutes(6)).await;
+        assert_eq!(stage.state("c-1").await, "uncertain");
+        // acme is the handle that was other's, whose events hold nothing of it.
+        stage.reload(swap_handles);
+        let log = Log::kept();
+        stage.pass(comes_back).await;
+        let told = log.of("account.changed");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!((&told[0]["account"], &told[0]["surveys"]), (&"acme".into(), &1.into()));
+        let state = stage.state("c-1").await;
+        assert!(state.starts_with(meanwhile), "{state}");
+        stage.reload(swap_handles);
+        stage.pass(days(2)).await;
+        assert_eq!(stage.state("c-1").await, "sent");
+        assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (1, 1));
+    }
+}
+
+/// Each account becomes the handle that was the other's.
+fn swap_handles(config: &mut Config) {
+    let [acme, other] = config.accounts.as_mut_slice() else { panic!("two accounts") };
+    std::mem::swap(&mut acme.user_id, &mut other.user_id);
+    std::mem::swap(&mut acme.consumer_key, &mut other.consumer_key);
+    std::mem::swap(&mut acme.consumer_secret, &mut other.consumer_secret);
+    std::mem::swap(&mut acme.access_token, &mut other.access_token);
+    std::mem::swap(&mut acme.access_token_secret, &mut other.access_token_secret);
 }
 
 #[tokio::test]
