@@ -106,9 +106,9 @@ pub struct Opened {
 }
 
 /// Where a file has gone.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Put {
-    Moved(PathBuf),
+    Moved(Away),
     /// Somebody else has moved it.
     Gone,
     /// It was written to, or is another file by now: what is there has not been taken whole.
@@ -162,7 +162,47 @@ impl Opened {
         }
         File::open(&folder)?.sync_all()?;
         File::open(from)?.sync_all()?;
-        Ok(Put::Moved(to))
+        Ok(Put::Moved(Away { to, from: self.path.clone(), mark: self.mark }))
+    }
+}
+
+/// A file that was taken and moved, and where it was.
+#[derive(Clone, Debug)]
+pub struct Away {
+    to: PathBuf,
+    from: PathBuf,
+    mark: Mark,
+}
+
+impl Away {
+    pub fn to(&self) -> &Path {
+        &self.to
+    }
+
+    /// Moves it back where it was written to since: whoever writes there has held it open. Whether it was.
+    pub fn take_back_if_written(&self) -> Result<bool> {
+        match fs::symlink_metadata(&self.to) {
+            // Somebody has cleared it away.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error),
+            Ok(now) if Mark::of(&now) == self.mark => return Ok(false),
+            Ok(now) if !Mark::of(&now).is_same_file(self.mark) => return Ok(false),
+            Ok(_) => {}
+        }
+        let folder = self.from.parent().expect("it lay in the folder");
+        let back = free(folder, self.from.file_name().expect("it has a name"))?;
+        fs::rename(&self.to, &back)?;
+        match fs::remove_file(reasons_of(&self.to)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        File::open(folder)?.sync_all()?;
+        Ok(true)
+    }
+
+    /// Its name, as it was put into the folder.
+    pub fn name(&self) -> &OsStr {
+        self.from.file_name().unwrap_or_default()
     }
 }
 
@@ -210,18 +250,19 @@ mod tests {
 
         let read = opened(folder.path());
         fs::write(&file, "{}\n{}\n").unwrap();
-        assert_eq!(read.put_away(None).unwrap(), Put::Changed, "it has grown");
+        assert!(matches!(read.put_away(None).unwrap(), Put::Changed), "it has grown");
         let read = opened(folder.path());
         let other = folder.path().join("other");
         fs::write(&other, "{}\n{}\n").unwrap();
         fs::rename(other, &file).unwrap();
-        assert_eq!(read.put_away(None).unwrap(), Put::Changed, "it is another file");
+        assert!(matches!(read.put_away(None).unwrap(), Put::Changed), "it is another file");
         let unread = Opened::open(folder.path(), OsStr::new("a.jsonl"), 100).unwrap().unwrap();
-        assert_eq!(unread.put_away(None).unwrap(), Put::Changed, "it was not read");
+        assert!(matches!(unread.put_away(None).unwrap(), Put::Changed), "it was not read");
         let read = opened(folder.path());
         let moved = folder.path().join("done/a.jsonl");
-        assert_eq!(read.put_away(None).unwrap(), Put::Moved(moved));
-        assert_eq!(read.put_away(None).unwrap(), Put::Gone);
+        let Put::Moved(away) = read.put_away(None).unwrap() else { panic!("it was read whole") };
+        assert_eq!(away.to(), moved);
+        assert!(matches!(read.put_away(None).unwrap(), Put::Gone));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 mod folder;
 mod lines;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,13 +25,16 @@ use crate::config;
 use crate::domain::plain_text::{cut, printable};
 use crate::stop::Stopper;
 use crate::store;
-use folder::{FILES_MAX, Mark, Opened, Put};
+use folder::{Away, FILES_MAX, Mark, Opened, Put};
 pub use folder::{could_be_made, prepare};
 use lines::Line;
 
 /// After a fault of one file: when it is tried again, at first and at the latest.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 const AGAIN_AT_LATEST: Duration = Duration::from_secs(5 * 60);
+/// How long a file that was taken is looked at for what is still written to it, and how many are.
+const AWAY_FOR: Duration = Duration::from_secs(60 * 60);
+const AWAY_MAX: usize = FILES_MAX;
 /// Bad lines of one file that are logged one by one, and that its reasons name.
 const LOGGED_MAX: u64 = 20;
 const REASONS_MAX: u64 = 10_000;
@@ -61,6 +64,8 @@ pub struct Spool {
     intake: Intake,
     /// Files that could not be taken or moved, and that wait.
     held: HashMap<OsString, Held>,
+    /// Files that were taken, the latest last: who still writes to one has lines that were not.
+    away: VecDeque<(Away, Instant)>,
 }
 
 struct Held {
@@ -92,7 +97,16 @@ impl Spool {
     /// `folder`: where the source's own folder has been found to be.
     pub fn new(source: &config::Spool, folder: PathBuf, line_max: usize, intake: Intake) -> Self {
         let config::Spool { name, account, accounts, .. } = source.clone();
-        Self { name, account, accounts, folder, line_max, intake, held: HashMap::new() }
+        Self {
+            name,
+            account,
+            accounts,
+            folder,
+            line_max,
+            intake,
+            held: HashMap::new(),
+            away: VecDeque::new(),
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -107,6 +121,7 @@ impl Spool {
         let Some(_lock) = locked.map_err(|reason| self.unreadable(reason))? else {
             return Ok(false);
         };
+        self.take_back().await;
         let now = Instant::now();
         let waiting = self.held.iter().filter(|(_, held)| held.until > now);
         let waiting: HashSet<_> = waiting.map(|(name, _)| name.clone()).collect();
@@ -147,9 +162,54 @@ impl Spool {
         self.held.insert(name, Held { times: times + 1, until: Instant::now() + wait });
     }
 
+    /// Moves files back that were written to after they were taken. Read again, they change nothing
+    /// but by their new lines.
+    async fn take_back(&mut self) {
+        let now = Instant::now();
+        while self.away.len() > AWAY_MAX
+            || self.away.front().is_some_and(|(_, at)| now.duration_since(*at) > AWAY_FOR)
+        {
+            self.away.pop_front();
+        }
+        let away: Vec<Away> = self.away.iter().map(|(away, _)| away.clone()).collect();
+        if away.is_empty() {
+            return;
+        }
+        let looked = blocking(move || {
+            away.iter().map(Away::take_back_if_written).collect::<Vec<std::io::Result<bool>>>()
+        });
+        let mut looked = looked.await.into_iter();
+        let name = &self.name;
+        self.away.retain(|(away, _)| match looked.next() {
+            Some(Ok(true)) => {
+                let (file, to) = (shown(away.name()), away.to().display());
+                warn!(
+                    event = "spool.file_left",
+                    source = name,
+                    file,
+                    "{file} of source {name} was written to after it was moved to {to}: it is \
+                     moved back and read again; move files in whole",
+                );
+                false
+            }
+            Some(Err(reason)) => {
+                let (file, to) = (shown(away.name()), away.to().display());
+                warn!(
+                    event = "spool.file_left",
+                    source = name,
+                    file,
+                    "{to} of source {name}, written to after it was moved there, cannot be moved \
+                     back: {reason}. Move it into the folder again",
+                );
+                false
+            }
+            Some(Ok(false)) | None => true,
+        });
+    }
+
     /// Takes one file and moves it away. The inner error says why it is left where it is.
     async fn file(
-        &self,
+        &mut self,
         name: &OsStr,
         stop: &Stopper,
     ) -> Result<std::result::Result<(), String>, store::Error> {
@@ -183,7 +243,10 @@ impl Spool {
         }
         let reasons = tally.reasons();
         match blocking(move || opened.put_away(reasons.as_deref())).await {
-            Ok(Put::Moved(to)) => self.tell(name, &to, &tally),
+            Ok(Put::Moved(away)) => {
+                self.tell(name, away.to(), &tally);
+                self.away.push_back((away, Instant::now()));
+            }
             Ok(Put::Gone) => {}
             Ok(Put::Changed) => {
                 return Ok(Err("it was written to while it was read; move files in whole".into()));

@@ -1,6 +1,7 @@
 //! Closes that come in files, moved into a folder.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use surveyd::stop::{Stopper, stopper};
 use surveyd::watcher::spool::Spool;
 
 use crate::harness::database::{Database, on_each_engine};
+use crate::harness::log::Log;
 use crate::harness::people::ANA;
 use crate::harness::stage::{Setup, Stage};
 use crate::harness::{START, minutes};
@@ -249,4 +251,29 @@ async fn of_two_at_work_in_one_folder_one_waits() {
     drop(other);
     files.take().await;
     assert_eq!(files.surveys().await, 1);
+}
+
+#[tokio::test]
+async fn what_is_appended_to_a_file_that_was_taken_is_read_too() {
+    let mut files = Files::new().await;
+    files.put("a.jsonl", &close("c-1"));
+    let third = close("c-3");
+    files.put("bad.jsonl", &third[..20]);
+    let open =
+        |name: &str| fs::OpenOptions::new().append(true).open(files.folder.join(name)).unwrap();
+    // A program that holds them open goes on to write.
+    let (mut whole, mut begun) = (open("a.jsonl"), open("bad.jsonl"));
+    files.take().await;
+    assert_eq!((files.there("done"), files.there("bad").len()), (vec!["a.jsonl".into()], 2));
+    whole.write_all(close("c-2").as_bytes()).unwrap();
+    begun.write_all(&third.as_bytes()[20..]).unwrap();
+    files.put("bad.jsonl", &close("c-4"));
+    let log = Log::kept();
+    files.take().await;
+    assert_eq!(log.of("spool.file_left").len(), 2);
+    assert_eq!(files.surveys().await, 4);
+    assert_eq!(files.there("done"), ["a.jsonl", "bad.2.jsonl", "bad.jsonl"]);
+    assert!(files.there("").is_empty() && files.there("bad").is_empty());
+    files.take().await;
+    assert_eq!(log.of("spool.file_left").len(), 2, "nothing is written any more");
 }
