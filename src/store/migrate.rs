@@ -124,6 +124,11 @@ async fn look(engine: Engine, options: &AnyConnectOptions) -> sqlx::Result<Optio
     Ok(found)
 }
 
+/// What the migrations do, in order.
+pub fn scripts() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.into_iter().map(|(_, _, sql)| sql)
+}
+
 pub async fn run(connection: &mut AnyConnection) -> Result<()> {
     let migrations = MIGRATIONS
         .into_iter()

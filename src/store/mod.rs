@@ -43,6 +43,7 @@ mod respelt;
 mod retry;
 mod rejected;
 mod rows;
+mod schema;
 mod sends;
 mod set_back;
 mod settle;
@@ -163,6 +164,8 @@ const SQLITE_DENIED: [u32; 3] = [3, 8, 14];
 
 const SQLITE_NOTADB: u32 = 26;
 
+const SQLITE_FULL: u32 = 13;
+
 const SQLITE_BUSY: &str = "5";
 
 impl From<sqlx::Error> for Error {
@@ -201,6 +204,7 @@ impl From<sqlx::Error> for Error {
         let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
         match code {
             Some(code) if SQLITE_DISK_FAILS.contains(&(code & 0xFF)) => Self::Io(error.to_string()),
+            Some(SQLITE_FULL) => Self::Unavailable("the disk is full: make room on it".into()),
             _ => Self::Unavailable(error.to_string()),
         }
     }
@@ -356,6 +360,17 @@ impl Location {
         }
     }
 
+    /// A fault with the database that it is of.
+    fn naming(&self, error: Error) -> Error {
+        let shown = self.shown();
+        match error {
+            Error::Unavailable(words) => Error::Unavailable(format!("{shown}: {words}")),
+            Error::Missing(words) => Error::Missing(format!("{shown}: {words}")),
+            Error::Io(words) => Error::Io(format!("{shown}: {words}")),
+            other => other,
+        }
+    }
+
     /// The file, or the server's address without what may be secret.
     fn shown(&self) -> String {
         if let Some(file) = self.file() {
@@ -504,7 +519,9 @@ impl Store {
             // Of daemons that start together, one migrates and the others wait for it.
             connection.execute("set lock_timeout to '60s'").await?;
         }
+        schema::require_versions(&mut connection).await.map_err(|error| location.naming(error))?;
         migrate::run(&mut connection).await?;
+        schema::require_whole(&mut connection).await.map_err(|error| location.naming(error))?;
         if location.engine == Engine::Postgres {
             connection.execute(sqlx::AssertSqlSafe(wait_for_locks())).await?;
         }

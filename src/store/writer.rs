@@ -23,7 +23,7 @@ use tracing::{error, info, warn};
 use super::closes::{self, NewSurvey, Taken};
 use super::file_watch::Closing;
 use super::standing::Standing;
-use super::{Engine, Error, FileWatch, Location, Result, deliveries};
+use super::{Engine, Error, FileWatch, Location, Result, deliveries, schema};
 
 /// Writes that wait; a caller beyond them waits itself.
 const WAITING_MAX: usize = 4_096;
@@ -424,7 +424,11 @@ impl Worker {
 
     /// Opens a connection in the place of the one that there was.
     async fn open(&mut self) -> Result<&mut AnyConnection> {
-        let opened = self.files.location.writer(self.files.watch.as_deref()).await?;
+        let mut opened = self.files.location.writer(self.files.watch.as_deref()).await?;
+        if self.files.location.engine == Engine::Postgres {
+            // A dump may have been restored in part meanwhile.
+            schema::require_whole(&mut opened).await?;
+        }
         let connection = self.connection.insert(opened);
         if let Some(standing) = &self.standing {
             standing.connected(connection, self.files.location.engine).await?;

@@ -95,3 +95,21 @@ def test_a_full_disk_puts_closes_off_and_loses_none(tmp_path):
         f"service again within {max(took for _, _, took in results):.1f} s"
     )
     assert refusals > 0, "the disk was never full"
+
+
+def test_a_start_on_a_full_disk_names_the_file_and_what_to_do(tmp_path):
+    require_root()
+    world = HostileWorld(list(ACCOUNTS.values()), events_horizon_ms=0)
+    with HostileX(world) as x, in_memory(tmp_path / "state", 8_000) as state:
+        surveyd = at_work(tmp_path, "sqlite:surveyd.db", x)
+        surveyd.start()
+        surveyd.kill()
+        ballast = fill(state)
+        surveyd.launch()
+        assert surveyd.process.wait(timeout=30) == 1
+        last = surveyd.log()[-1]
+        assert last["event"] == "daemon.failed"
+        assert f"{state}/surveyd.db: the disk is full: make room on it" in last["message"]
+        ballast.unlink()
+        surveyd.start()
+        assert surveyd.stop() == 0

@@ -413,3 +413,24 @@ async fn a_database_of_before_the_second_looks_keeps_its_place() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_database_that_lacks_a_part_of_it_is_not_worked_with() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        for (statement, lacks) in [
+            ("drop table optout", "the table optout"),
+            ("drop table call_budget", "the table call_budget, the table optout"),
+            ("alter table survey drop column sent_as", "the table call_budget, the table optout, the column survey.sent_as"),
+            ("drop table _sqlx_migrations", "the table _sqlx_migrations"),
+        ] {
+            run(&database, statement).await;
+            let Err(error) = Store::open(&database.location).await else { panic!("{statement}") };
+            let told = format!("the database lacks {lacks}");
+            assert!(error.to_string().contains(&told), "{statement}: {error}");
+            let is_shared = !database.location.is_sqlite();
+            assert_eq!(matches!(error, Error::Unavailable(_)), is_shared, "{error}");
+        }
+    })
+    .await;
+}
