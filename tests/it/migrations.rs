@@ -421,7 +421,10 @@ async fn a_database_that_lacks_a_part_of_it_is_not_worked_with() {
         for (statement, lacks) in [
             ("drop table optout", "the table optout"),
             ("drop table call_budget", "the table call_budget, the table optout"),
-            ("alter table survey drop column sent_as", "the table call_budget, the table optout, the column survey.sent_as"),
+            (
+                "alter table survey drop column sent_as",
+                "the table call_budget, the table optout, the column survey.sent_as",
+            ),
             ("drop table _sqlx_migrations", "the table _sqlx_migrations"),
         ] {
             run(&database, statement).await;
