@@ -29,12 +29,13 @@ pub fn cut(text: &str, most: usize) -> String {
     fits.chain(['…']).collect()
 }
 
-/// The text in lines of at most `most` columns, broken at its spaces; a longer word is broken, too.
+/// The text in lines of at most `most` columns, broken at its spaces; a longer word is broken, too. What
+/// stands in backticks, for somebody to copy, is kept in one line where it fits.
 pub fn fold(text: &str, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut taken = 0;
     let most = most.max(2);
-    for word in text.split(' ') {
+    for word in unbroken(text, most) {
         let gap = usize::from(taken > 0);
         if taken > 0 && taken + gap + word.width() > most {
             lines.push(String::new());
@@ -56,6 +57,19 @@ pub fn fold(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
+/// The words of a text. A quoted part is one with what it touches, unless it is wider than `most`.
+fn unbroken(text: &str, most: usize) -> impl Iterator<Item = &str> {
+    let mut is_quoted = false;
+    let words = text.split(move |letter: char| {
+        is_quoted ^= letter == '`';
+        letter == ' ' && !is_quoted
+    });
+    words.flat_map(move |word| {
+        let is_wide = word.width() > most;
+        word.split(move |letter| is_wide && letter == ' ')
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +89,12 @@ mod tests {
             [cut("山田太郎", 8), cut("山田太郎", 6), cut("Ana Maria", 4)],
             ["山田太郎", "山田…", "Ana…"]
         );
+    }
+
+    #[test]
+    fn a_command_to_copy_is_broken_only_where_no_line_holds_it() {
+        let text = "do `a b c d`. Then go";
+        assert_eq!(fold(text, 12), ["do", "`a b c d`.", "Then go"]);
+        assert_eq!(fold(text, 9), ["do `a b c", "d`. Then", "go"]);
     }
 }

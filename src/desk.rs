@@ -22,6 +22,7 @@ use crate::domain::id::UserId;
 use crate::domain::policy;
 use crate::domain::survey::Survey;
 use crate::domain::time::{Millis, look_again_at};
+use crate::domain::waiting::{Served, Stretches};
 use crate::stop::Stopper;
 use crate::store::{Leased, Making, Store};
 use crate::wake::Wake;
@@ -44,6 +45,7 @@ pub struct Desk {
     pub sent_as: String,
     pub keys: x::Keys,
     pub limits: Limits,
+    pub served: Arc<Served>,
     /// The alarm of the account's scheduler.
     pub wake: Arc<Wake>,
     /// The alarm of the account's poller.
@@ -51,6 +53,8 @@ pub struct Desk {
     pub said: Said,
     /// Claims of passes that the database broke off. Nobody works on them any more.
     pub dropped: Arc<Mutex<Vec<Leased>>>,
+    /// What its due surveys wait for, as the log has told.
+    pub watched: Arc<Mutex<Watched>>,
     /// When it was looked last for what a clock that ran ahead has put off.
     pub pulled_back_at: Arc<Mutex<Option<Millis>>>,
     /// One for each request that may be under way at once, whatever passes there are.
@@ -62,6 +66,13 @@ pub struct Desk {
     pub reading_trouble: Trouble,
     /// X's answers to [`Self::ask_the_time`].
     date_trouble: Trouble,
+}
+
+/// What due surveys wait for, as it was seen last.
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    pub stretches: Stretches,
+    pub looked_at: Option<Millis>,
 }
 
 /// The settings of `[x]` and `[poll]` that bear on the work.
@@ -143,8 +154,10 @@ impl Desk {
             keys: keys(account),
             account: Arc::new(account.clone()),
             limits: Limits::of(config),
+            served: Arc::new(config.served(account)),
             said: Said::default(),
             dropped: Arc::default(),
+            watched: Arc::default(),
             pulled_back_at: Arc::default(),
             slots: Arc::new(Semaphore::new(config.x.concurrency)),
             begins: Arc::default(),

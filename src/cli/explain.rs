@@ -5,18 +5,16 @@ use clap::Args;
 use serde::Serialize;
 
 use super::decisions::{self, Entry, entries};
+use super::waiting::{self, Waits};
 use super::{Context, Times, print_json};
-use crate::config::Account;
-use crate::domain::budget::Call;
 use crate::domain::id::UserId;
 use crate::domain::plain_text::printable;
-use crate::domain::policy::DAY;
-use crate::domain::survey::State;
-use crate::domain::time::Millis;
+use crate::domain::survey::{State, Survey};
+use crate::domain::waiting::Obstacle;
 use crate::output::{out, outln};
-use crate::store::{Listing, ResultRow, Store};
+use crate::store::Listing;
+use crate::terminal::View;
 use crate::terminal::table::{Column, table};
-use crate::terminal::{Colour, View};
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
@@ -55,6 +53,8 @@ struct Explained {
     decisions: Vec<Entry>,
     /// What keeps it, or all surveys of the account, from being sent; for one that waits.
     account_waits: Vec<String>,
+    /// The same, for programs.
+    waits: Vec<Waits>,
 }
 
 /// Surveys of one conversation that are told of: the newest.
@@ -75,10 +75,10 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
     for survey in store.list(&listing).await?.into_iter().rev() {
         let Some(row) = store.survey(&survey.id).await? else { continue };
         let steps = store.history(&survey.id).await?;
-        let mut account_waits = account_waits(&row, &store, context).await?;
-        account_waits.extend(waits(&row, &store, context).await?);
+        let waiting = waiting::of_survey(&row, &store, context).await?;
         let decisions = entries(&row, steps, Vec::new());
         let survey = row.survey;
+        let dry = dry_run(&survey, context);
         explained.push(Explained {
             survey_id: survey.id.to_string(),
             account: survey.account,
@@ -89,7 +89,8 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
             closed_at: survey.closed_at.rfc3339(),
             due_at: survey.due_at.rfc3339(),
             decisions,
-            account_waits,
+            account_waits: dry.into_iter().chain(waiting.iter().map(Obstacle::line)).collect(),
+            waits: waiting.iter().map(Waits::from).collect(),
         });
     }
     store.close().await;
@@ -127,101 +128,14 @@ fn print(survey: Explained, view: &View) -> anyhow::Result<()> {
     outln!("{}", view.folded(&printable(&about), 2))?;
     out!("{}", table(view, &DECIDED, &decisions::cells(survey.decisions)))?;
     for waits in &survey.account_waits {
-        let waits = view.folded(&view.sentence(&printable(waits)), 2);
-        outln!("{}", view.paint(Colour::Yellow, &waits))?;
+        outln!("{}", waiting::told(waits, view))?;
     }
     Ok(())
 }
 
-/// Until when this one waits, where it is due and was put off.
-async fn waits(
-    row: &ResultRow,
-    store: &Store,
-    context: &Context,
-) -> anyhow::Result<Option<String>> {
-    let (survey, now) = (&row.survey, context.clock.now());
-    let Some(waits) = store.waits(&survey.id).await? else { return Ok(None) };
-    let until = waits.try_at.rfc3339();
-    if waits.is_of_clock_ahead(now) {
-        return Ok(Some(format!(
-            "it waits until {until}, for this machine's clock ran ahead when it was put off: the \
-             daemon makes it due within five minutes"
-        )));
-    }
-    if waits.try_at <= now || waits.try_at <= survey.due_at {
-        return Ok(None);
-    }
-    Ok(Some(match waits.is_claimed {
-        true => "it is being worked on".to_owned(),
-        false => format!("it was put off and is looked at again at {until}"),
-    }))
-}
-
-/// What all of the account's surveys wait for, where this one waits.
-async fn account_waits(
-    row: &ResultRow,
-    store: &Store,
-    context: &Context,
-) -> anyhow::Result<Vec<String>> {
-    let survey = &row.survey;
-    let now = context.clock.now();
-    let mut waits = Vec::new();
-    if survey.state != State::Scheduled {
-        return Ok(waits);
-    }
-    let name = &survey.account;
-    let Some(account) = context.config.account(name) else {
-        let words = format!("account {name} is not configured: nothing of it is sent");
-        return Ok(if survey.due_at > now { waits } else { vec![words] });
-    };
-    if account.mode.is_dry() {
-        waits.push(format!("account {name}: dry run, nothing is sent"));
-    }
-    if survey.due_at <= now {
-        waits.extend(limits(account, store, now).await?);
-    }
-    let Some(hold) = store.hold(name).await? else { return Ok(waits) };
-    let horizon = context.config.x.events_horizon;
-    if let Some(restored_at) = store.progress(name).await?.restored_at {
-        let (at, words) = (restored_at.rfc3339(), hold.words(horizon));
-        waits.push(format!("account {name} is held since {at}: {words}"));
-    }
-    let chosen = account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice);
-    let expires_at = survey.closed_at.plus(chosen.rules().expire_after);
-    if expires_at < hold.end_at_least(horizon, now) {
-        let at = expires_at.rfc3339();
-        waits.push(format!("it expires at {at}, before that hold can end: it will not be asked"));
-    }
-    if let Some(unfinished) = store.unfinished_rebuild(name).await?.filter(|it| it.makes_surveys) {
-        waits.push(format!("go on with the rebuild: {}", unfinished.command(name)));
-    }
-    Ok(waits)
-}
-
-/// What X allows no more of at this moment, or nothing of at all.
-async fn limits(account: &Account, store: &Store, now: Millis) -> anyhow::Result<Vec<String>> {
-    let (name, mut waits) = (&account.name, Vec::new());
-    let mut status = store.account_status(name, now.minus(DAY)).await?;
-    if account.mode.is_dry() {
-        status = status.with_dry_run(store.dry_day(name, now.minus(DAY)).await?);
-    }
-    if let Some(paused) = status.paused {
-        let since = paused.paused_at.rfc3339();
-        waits.push(format!("account {name} is paused since {since}: {}", paused.why));
-    }
-    let limit = i64::from(account.daily_limit);
-    if status.prompts_of_day >= limit {
-        let from = status.oldest_of_day.map_or(now, |oldest| oldest.plus(DAY)).rfc3339();
-        let sent = if account.mode.is_dry() { "would have sent" } else { "has sent" };
-        waits.push(format!("account {name} {sent} its {limit} prompts of the day; next {from}"));
-    }
-    for call in [Call::Create, Call::FriendshipsShow, Call::Users] {
-        if let Some(until) = store.calls_free_at(name, call, now).await? {
-            let (endpoint, until) = (call.endpoint(), until.rfc3339());
-            waits.push(format!(
-                "X's limit of {endpoint} is reached: account {name} makes no such call until {until}"
-            ));
-        }
-    }
-    Ok(waits)
+/// That the account of a survey which waits sends nothing, whatever else it waits for.
+fn dry_run(survey: &Survey, context: &Context) -> Option<String> {
+    let account = context.config.account(&survey.account)?;
+    let is_dry = survey.state == State::Scheduled && account.mode.is_dry();
+    is_dry.then(|| format!("account {}: dry run, nothing is sent", account.name))
 }

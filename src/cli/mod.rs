@@ -17,6 +17,7 @@ mod sources;
 mod status;
 mod surveys;
 mod table;
+mod waiting;
 
 pub use results::facts;
 
@@ -177,6 +178,13 @@ impl Context {
     fn location(&self) -> anyhow::Result<Location> {
         let folder = daemon::state_folder(&self.environment, Some(&self.file))?;
         Ok(Location::parse(&self.config.store.url, &folder)?)
+    }
+
+    /// Where the database is, in words.
+    fn database(&self) -> anyhow::Result<String> {
+        let location = self.location()?;
+        let url = || self.config.store.redacted_url();
+        Ok(location.file().map_or_else(url, |file| file.display().to_string()))
     }
 
     /// Where the database is, said to the operator where it is not the usual one: a command that is run in
@@ -372,7 +380,7 @@ async fn dispatch(
             }
         }
         Command::Enqueue(enqueue) => enqueue::run(*enqueue, &context).await?,
-        Command::Status(show) => status::run(show, &context).await?,
+        Command::Status(show) => return status::run(show, &context).await,
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
         Command::Sources(sources) => sources::run(sources, &context).await?,
         Command::Explain(explain) => explain::run(explain, &context).await?,

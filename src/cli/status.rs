@@ -1,32 +1,49 @@
 //! `surveyd status`: the state of the whole at a glance.
 
+mod text;
+
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::process::ExitCode;
 use std::time::Duration;
 
+use super::waiting::{self, Waits};
 use super::{Context, Times, Usage, print_json};
+use crate::config;
 use crate::domain::budget::Call;
-use crate::domain::policy::{DAY, Mode};
+use crate::domain::policy::DAY;
 use crate::domain::time::Millis;
-use crate::output::{Results, out, outln};
-use crate::store::{self, PollState};
-use crate::terminal::table::{Column, table};
-use crate::terminal::{Colour, View};
+use crate::domain::waiting::{Cause, Facts, Obstacle, Presence, obstacles};
+use crate::output::{Results, out};
+use crate::store::{self, PollState, Store};
 
 #[derive(Args)]
-#[command(before_help = "  surveyd status\n  surveyd status --json | jq .surveys")]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Show {
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
+    /// End with 1 where somebody must act, and print a line for each reason: for cron or a monitor
+    #[arg(long)]
+    check: bool,
     /// Draw it anew every two seconds, until Ctrl-C
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "check"])]
     watch: bool,
     #[command(flatten)]
     times: Times,
 }
+
+const EXAMPLES: &str = "\
+  surveyd status
+  surveyd status --watch
+  surveyd status --check
+  surveyd status --json | jq .surveys";
+
+const NOTE: &str = "\
+What due surveys wait for stands first, with what one can do about it. Somebody must act where that
+does not end by itself: X refuses an account, no daemon is at work, the database takes no writes.";
 
 const DRAWN_EVERY: Duration = Duration::from_secs(2);
 /// Empties the screen and goes to its beginning.
@@ -35,13 +52,29 @@ const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
 #[derive(Serialize)]
 struct Status {
     at: String,
+    version: &'static str,
+    /// Where the database is, without its password.
+    database: String,
+    daemon: Daemon,
+    /// What does not end by itself: for whom `--check` ends with 1.
+    must_act: Vec<String>,
     surveys: BTreeMap<&'static str, i64>,
     oldest_due: Option<String>,
     next_due: Option<String>,
     database_bytes: i64,
     accounts: Vec<Account>,
+    /// What due surveys wait for that is no one account's: no daemon, the database.
+    waits: Vec<Waits>,
     /// Surveys that wait for accounts which the configuration does not have.
     waiting_without_account: BTreeMap<String, i64>,
+}
+
+#[derive(Serialize)]
+struct Daemon {
+    /// `works`, `nobody` or `unknown`.
+    state: &'static str,
+    since: Option<String>,
+    up_seconds: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -49,6 +82,8 @@ struct Account {
     account: String,
     /// `live`; or `dry`: nothing is sent.
     mode: &'static str,
+    /// What its due surveys wait for, and what would hold them back were there any.
+    waits: Vec<Waits>,
     /// Prompts left of the day, calls left of the quarter of an hour.
     left: BTreeMap<&'static str, i64>,
     events_read_to: Option<String>,
@@ -119,101 +154,198 @@ struct Paused {
     asked_again_at: String,
 }
 
-pub async fn run(show: Show, context: &Context) -> anyhow::Result<()> {
-    if !show.watch {
-        let status = read(context).await?;
-        let view = context.view(&show.times);
-        return if show.json { print_json(&status) } else { print(&status, &view) };
+pub async fn run(show: Show, context: &Context) -> anyhow::Result<ExitCode> {
+    if show.watch {
+        return watch(&show.times, context).await;
     }
-    if !context.view(&show.times).is_terminal {
+    let status = read(context, show.check).await?;
+    let view = context.view(&show.times);
+    match (show.json, show.check) {
+        (true, _) => print_json(&status)?,
+        (false, true) => text::print_must_act(&status.must_act, &view)?,
+        (false, false) => text::print(&status, &view)?,
+    }
+    let is_bad = show.check && !status.must_act.is_empty();
+    Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn watch(times: &Times, context: &Context) -> anyhow::Result<ExitCode> {
+    if !context.view(times).is_terminal {
         let problem = "--watch draws on a terminal, and standard output is none: leave --watch out";
         return Err(Usage(problem.to_owned()).into());
     }
     loop {
-        let status = read(context).await?;
+        let status = read(context, false).await?;
         out!("{CLEAR}")?;
-        print(&status, &context.view(&show.times))?;
+        text::print(&status, &context.view(times))?;
         Results.flush()?;
         tokio::time::sleep(DRAWN_EVERY).await;
     }
 }
 
-async fn read(context: &Context) -> anyhow::Result<Status> {
+/// `tries_a_write`: also where nothing waits, whether the database takes one.
+async fn read(context: &Context, tries_a_write: bool) -> anyhow::Result<Status> {
     let store = context.store().await?;
+    let facts = waiting::facts(&store, context, tries_a_write).await?;
+    let status = status_of(&store, context, &facts).await;
+    store.close().await;
+    status
+}
+
+async fn status_of(store: &Store, context: &Context, facts: &[Facts]) -> anyhow::Result<Status> {
     let now = context.clock.now();
     let status = store.status(now).await?;
+    let found: Vec<(&str, Vec<Obstacle>)> =
+        facts.iter().map(|facts| (facts.account.as_str(), obstacles(facts))).collect();
     let mut accounts = Vec::new();
     for account in &context.config.accounts {
-        let mut state = store.account_status(&account.name, now.minus(DAY)).await?;
-        if account.mode.is_dry() {
-            state = state.with_dry_run(store.dry_day(&account.name, now.minus(DAY)).await?);
-        }
-        let lag = state.events.lag(now, context.config.x.events_horizon);
-        let mut left = BTreeMap::new();
-        for call in Call::ALL {
-            let calls = i64::from(store.calls_left(&account.name, call, now).await?);
-            let limit = i64::from(account.daily_limit) - state.prompts_of_day;
-            left.insert(
-                call.as_str(),
-                match call {
-                    Call::Create => calls.min(limit).max(0),
-                    _ => calls,
-                },
-            );
-        }
-        accounts.push(Account {
-            account: account.name.clone(),
-            mode: account.mode.as_str(),
-            left,
-            events_read_to: state.events.done_to.map(Millis::rfc3339),
-            events_behind_seconds: lag.map(|lag| lag.whole.as_secs()),
-            events_left_seconds: lag.map(|lag| lag.beyond_horizon.as_secs()),
-            events_window: state
-                .events
-                .window
-                .map(|window| Window { from: window.from.rfc3339(), to: window.to.rfc3339() }),
-            events_unread: state.unread.iter().map(unread_of).collect(),
-            looks: state
-                .looks
-                .iter()
-                .map(|(look, state)| (look.as_str(), look_of(state)))
-                .collect(),
-            paused: state.paused.map(|paused| Paused {
-                since: paused.paused_at.rfc3339(),
-                reason: paused.why,
-                asked_again_at: paused.probe_at.rfc3339(),
-            }),
-            held_since_restore_at: store
-                .progress(&account.name)
-                .await?
-                .restored_at
-                .map(Millis::rfc3339),
-            held: store.hold(&account.name).await?.map(|hold| Held {
-                reason: hold.doubt.map_or("rebuild", store::Doubt::as_str),
-                events_past: hold.until_at.map(Millis::rfc3339),
-                message: hold.words(context.config.x.events_horizon),
-            }),
-            unfinished_rebuild: store.unfinished_rebuild(&account.name).await?.map(|unfinished| {
-                UnfinishedRebuild {
-                    from: unfinished.from.rfc3339(),
-                    makes_surveys: unfinished.makes_surveys,
-                    command: unfinished.command(&account.name),
-                }
-            }),
-        });
+        let of_account = found.iter().find(|(name, _)| *name == account.name);
+        let obstacles = of_account.map_or(&[][..], |(_, obstacles)| obstacles);
+        accounts.push(account_of(store, context, account, obstacles).await?);
     }
     let mut waiting_without_account = store.open_surveys().await?;
     waiting_without_account
         .retain(|name, _| context.config.accounts.iter().all(|account| account.name != *name));
-    store.close().await;
+    let of_all = of_all(&found);
+    let mut must_act: Vec<String> = of_all.iter().map(Obstacle::line).collect();
+    let of_accounts = found.iter().flat_map(|(_, obstacles)| obstacles);
+    must_act.extend(
+        of_accounts
+            .filter(|obstacle| obstacle.must_act && !is_of_all(obstacle))
+            .filter(|obstacle| obstacle.cause != Cause::NotConfigured)
+            .map(Obstacle::line),
+    );
+    must_act.extend(waiting_without_account.iter().map(words_of_unserved));
+    must_act.extend(rejected(store, context, now).await?);
+    let presence = facts.first().map_or(Presence::Unknown, |facts| facts.presence);
     Ok(Status {
         at: now.rfc3339(),
+        version: env!("SURVEYD_VERSION"),
+        database: context.database()?,
+        daemon: daemon_of(presence, now),
+        must_act,
         surveys: status.by_state.into_iter().collect(),
         oldest_due: status.oldest_due.map(Millis::rfc3339),
         next_due: status.next_due.map(Millis::rfc3339),
         database_bytes: status.database_bytes,
         accounts,
+        waits: of_all.iter().map(Waits::from).collect(),
         waiting_without_account,
+    })
+}
+
+fn daemon_of(presence: Presence, now: Millis) -> Daemon {
+    let (state, since) = match presence {
+        Presence::Works { since } => ("works", since),
+        Presence::Nobody => ("nobody", None),
+        Presence::Unknown => ("unknown", None),
+    };
+    let up_seconds = since.map(|since| now.since(since).as_secs());
+    Daemon { state, since: since.map(Millis::rfc3339), up_seconds }
+}
+
+/// Whether an obstacle is the same for all accounts.
+fn is_of_all(obstacle: &Obstacle) -> bool {
+    matches!(obstacle.cause, Cause::NobodyWorks | Cause::Database)
+}
+
+/// Those, each once, with the surveys of all accounts.
+fn of_all(found: &[(&str, Vec<Obstacle>)]) -> Vec<Obstacle> {
+    let mut of_all: Vec<Obstacle> = Vec::new();
+    for obstacle in found.iter().flat_map(|(_, all)| all).filter(|one| is_of_all(one)) {
+        match of_all.iter_mut().find(|known| known.cause == obstacle.cause) {
+            Some(known) => known.surveys += obstacle.surveys,
+            None => of_all.push(obstacle.clone()),
+        }
+    }
+    of_all
+}
+
+fn words_of_unserved((account, count): (&String, &i64)) -> String {
+    format!(
+        "{account}: {count} surveys wait, and no such account is configured. Configure it again, or \
+         call them off: `surveyd surveys cancel ID`"
+    )
+}
+
+/// How far back a refused close is a reason to act.
+const REJECTED_LATELY: Duration = Duration::from_secs(60 * 60);
+
+/// The sources whose closes were refused lately for what only a person can mend.
+async fn rejected(store: &Store, context: &Context, now: Millis) -> anyhow::Result<Vec<String>> {
+    let mut by_source: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    for (at, rejected) in store.rejected(None).await? {
+        let is_late = now.since(at) > REJECTED_LATELY;
+        let mends_itself = matches!(rejected.answer, 429 | 503);
+        if is_late || mends_itself || context.config.source(&rejected.source).is_none() {
+            continue;
+        }
+        let newest = by_source.entry(rejected.source).or_insert((0, rejected.reason));
+        newest.0 += rejected.count;
+    }
+    let told = by_source.into_iter().map(|(source, (count, reason))| {
+        format!(
+            "source {source}: {count} closes were refused in the last hour, the newest for: {reason}. \
+             `surveyd sources rejected {source}` shows them"
+        )
+    });
+    Ok(told.collect())
+}
+
+async fn account_of(
+    store: &Store,
+    context: &Context,
+    account: &config::Account,
+    obstacles: &[Obstacle],
+) -> anyhow::Result<Account> {
+    let now = context.clock.now();
+    let mut state = store.account_status(&account.name, now.minus(DAY)).await?;
+    if account.mode.is_dry() {
+        state = state.with_dry_run(store.dry_day(&account.name, now.minus(DAY)).await?);
+    }
+    let lag = state.events.lag(now, context.config.x.events_horizon);
+    let mut left = BTreeMap::new();
+    for call in Call::ALL {
+        let calls = i64::from(store.calls_left(&account.name, call, now).await?);
+        let limit = i64::from(account.daily_limit) - state.prompts_of_day;
+        let calls = if call == Call::Create { calls.min(limit).max(0) } else { calls };
+        left.insert(call.as_str(), calls);
+    }
+    let unfinished = store.unfinished_rebuild(&account.name).await?;
+    Ok(Account {
+        account: account.name.clone(),
+        mode: account.mode.as_str(),
+        waits: obstacles.iter().filter(|one| !is_of_all(one)).map(Waits::from).collect(),
+        left,
+        events_read_to: state.events.done_to.map(Millis::rfc3339),
+        events_behind_seconds: lag.map(|lag| lag.whole.as_secs()),
+        events_left_seconds: lag.map(|lag| lag.beyond_horizon.as_secs()),
+        events_window: state
+            .events
+            .window
+            .map(|window| Window { from: window.from.rfc3339(), to: window.to.rfc3339() }),
+        events_unread: state.unread.iter().map(unread_of).collect(),
+        looks: state.looks.iter().map(|(look, state)| (look.as_str(), look_of(state))).collect(),
+        paused: state.paused.map(|paused| Paused {
+            since: paused.paused_at.rfc3339(),
+            reason: paused.why,
+            asked_again_at: paused.probe_at.rfc3339(),
+        }),
+        held_since_restore_at: store
+            .progress(&account.name)
+            .await?
+            .restored_at
+            .map(Millis::rfc3339),
+        held: store.hold(&account.name).await?.map(|hold| Held {
+            reason: hold.doubt.map_or("rebuild", store::Doubt::as_str),
+            events_past: hold.until_at.map(Millis::rfc3339),
+            message: hold.words(context.config.x.events_horizon),
+        }),
+        unfinished_rebuild: unfinished.map(|unfinished| UnfinishedRebuild {
+            from: unfinished.from.rfc3339(),
+            makes_surveys: unfinished.makes_surveys,
+            command: unfinished.command(&account.name),
+        }),
     })
 }
 
@@ -232,125 +364,5 @@ fn look_of(state: &PollState) -> Look {
         to: state.goal.map(Millis::rfc3339),
         under_way_at: under_way.and(state.done_to).map(Millis::rfc3339),
         done_at: state.done_at.filter(|_| under_way.is_none()).map(Millis::rfc3339),
-    }
-}
-
-fn print(status: &Status, view: &View) -> anyhow::Result<()> {
-    let told = |words: &str| view.folded(&view.sentence(words), 2);
-    let or_none = |at: &Option<String>| view.instant(at.as_deref().unwrap_or("none"));
-    let surveys: Vec<String> = crate::domain::survey::State::NAMES
-        .iter()
-        .filter_map(|name| status.surveys.get(name).map(|count| format!("{name} {count}")))
-        .collect();
-    outln!("surveys     {}", view.folded(&surveys.join(", "), 12))?;
-    outln!("oldest due  {}", or_none(&status.oldest_due))?;
-    outln!("next due    {}", or_none(&status.next_due))?;
-    outln!("database    {} KiB\n", status.database_bytes / 1024)?;
-    let mut columns = vec![Column::text("account").cut_to(8)];
-    columns.extend(Call::ALL.map(|call| match call {
-        Call::Create => Column::text(call.as_str()),
-        _ => Column::text(call.as_str()).given_up(1),
-    }));
-    columns.extend([Column::instant("events read to").given_up(2), Column::sentence("paused")]);
-    let rows: Vec<Vec<String>> = status
-        .accounts
-        .iter()
-        .map(|account| {
-            let mut row = vec![account.account.clone()];
-            row.extend(Call::ALL.map(|call| account.left[call.as_str()].to_string()));
-            row.push(account.events_read_to.clone().unwrap_or_else(|| "not yet".into()));
-            row.push(account.paused.as_ref().map_or_else(
-                || "no".into(),
-                |paused| format!("since {}: {}", paused.since, paused.reason),
-            ));
-            row
-        })
-        .collect();
-    outln!("left of the day (create) and of 15 minutes (all others):")?;
-    out!("{}", table(view, &columns, &rows))?;
-    outln!()?;
-    for account in status.accounts.iter().filter(|account| account.mode == Mode::Dry.as_str()) {
-        outln!("account {}: dry run, nothing is sent", account.account)?;
-    }
-    for account in &status.accounts {
-        outln!("{}", told(&words_of_reading(account)))?;
-        if let Some(words) = words_of_unread(account) {
-            outln!("{}", told(&words))?;
-        }
-    }
-    for account in &status.accounts {
-        if let (Some(since), Some(held)) = (&account.held_since_restore_at, &account.held) {
-            let held = format!("{}: held since {since}: {}", account.account, held.message);
-            outln!("\n{}", view.paint(Colour::Yellow, &told(&held)))?;
-        }
-        if let Some(UnfinishedRebuild { from, makes_surveys, command }) =
-            &account.unfinished_rebuild
-        {
-            let held = if *makes_surveys { ", and nothing is sent before" } else { "" };
-            outln!(
-                "\n{}: the rebuild from {from} is not finished{held}. Unless it is at work, go on \
-                 with it: {command}",
-                account.account
-            )?;
-        }
-    }
-    for (account, count) in &status.waiting_without_account {
-        outln!(
-            "\n{account}: {count} surveys wait, and no such account is configured. Configure it \
-             again, or call them off: surveyd surveys cancel ID",
-        )?;
-    }
-    Ok(())
-}
-
-/// How the reading of an account's events stands, in a line.
-fn words_of_reading(account: &Account) -> String {
-    let name = &account.account;
-    let Some(read_to) = &account.events_read_to else {
-        return format!("{name}: no events have been read yet");
-    };
-    let left = match account.events_left_seconds {
-        Some(left) if left >= 60 => format!(", {} behind X's horizon", words_of_length(left)),
-        Some(_) | None => String::new(),
-    };
-    let window = match &account.events_window {
-        Some(window) => format!(", {} to {} is being read", window.from, window.to),
-        None => String::new(),
-    };
-    let looks: Vec<String> = account
-        .looks
-        .iter()
-        .map(|(look, state)| match (&state.under_way_at, &state.done_at) {
-            (Some(at), _) => format!("{look} at {at}"),
-            (None, Some(done_at)) => format!("{look} done at {done_at}"),
-            (None, None) => format!("{look} not yet"),
-        })
-        .collect();
-    format!("{name}: events read to {read_to}{left}{window}; second looks: {}", looks.join(", "))
-}
-
-/// What of an account's events could not be read, in a line.
-fn words_of_unread(account: &Account) -> Option<String> {
-    let newest = account.events_unread.first()?;
-    let others = match account.events_unread.len() - 1 {
-        0 => String::new(),
-        others => format!(", and {others} others before"),
-    };
-    let why = match newest.why {
-        "form" => "some have a form that surveyd cannot read",
-        _ => "X's pages of them have no end",
-    };
-    Some(format!(
-        "{}: events from {} to {} could not be read in full ({why}){others}; second looks ask for those \
-         of the last week again",
-        account.account, newest.from, newest.to
-    ))
-}
-
-fn words_of_length(seconds: u64) -> String {
-    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60) {
-        (0, 0, minutes) => format!("{minutes} min"),
-        (0, hours, minutes) => format!("{hours} h {minutes} min"),
-        (days, hours, _) => format!("{days} d {hours} h"),
     }
 }

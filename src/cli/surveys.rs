@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use self::chosen::One;
 use super::decisions::{self, Entry, entries};
+use super::waiting::{self, Waits};
 use super::{Context, Times, help, print_json, usage};
 use crate::config::parse_duration;
 use crate::daemon::wake_running;
@@ -133,6 +134,8 @@ struct Shown<'a> {
     aside: Vec<Aside>,
     notice: &'a crate::domain::close::Notice,
     history: Vec<Entry>,
+    /// What keeps it from being sent, where it waits.
+    waits: Vec<Waits>,
 }
 
 #[derive(Serialize)]
@@ -255,8 +258,10 @@ async fn show(show: Show, context: &Context) -> anyhow::Result<()> {
         Some(delivery) => store.feedback(&row.survey.account, &delivery.feedback_id).await?,
         None => None,
     };
+    let waiting = waiting::of_survey(&row, &store, context).await?;
     store.close().await;
-    let shown = shown(&row, message, steps, feedback.as_ref());
+    let waits = waiting.iter().map(Waits::from).collect();
+    let shown = Shown { waits, ..shown(&row, message, steps, feedback.as_ref()) };
     if one.json {
         return print_json(&shown);
     }
@@ -303,6 +308,9 @@ async fn show(show: Show, context: &Context) -> anyhow::Result<()> {
     }
     outln!()?;
     out!("{}", table(&view, &decisions::COLUMNS, &decisions::cells(shown.history)))?;
+    for obstacle in &waiting {
+        outln!("{}", waiting::told(&obstacle.line(), &view))?;
+    }
     Ok(())
 }
 
@@ -363,6 +371,7 @@ fn shown<'a>(
         aside: feedback.map(aside).unwrap_or_default(),
         notice: &survey.notice,
         history: entries(row, steps, answers.collect()),
+        waits: Vec::new(),
     }
 }
 

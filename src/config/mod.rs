@@ -20,6 +20,7 @@ mod quiet_hours;
 mod rules;
 mod secret;
 mod sections;
+mod served;
 mod sources;
 mod survey;
 mod texts;
@@ -147,6 +148,8 @@ pub enum CanDmBy {
     FriendshipsShow,
     /// `GET /2/users`, a hundred people a call.
     UsersV2,
+    /// The first; where more wait than it has calls left, the second clears whom it can.
+    Auto,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

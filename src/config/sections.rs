@@ -16,8 +16,11 @@ const LEVELS: [(&str, LogLevel); 5] = [
     ("trace", LogLevel::Trace),
 ];
 
-const CAN_DM: [(&str, CanDmBy); 2] =
-    [("friendships_show", CanDmBy::FriendshipsShow), ("users_v2", CanDmBy::UsersV2)];
+const CAN_DM: [(&str, CanDmBy); 3] = [
+    ("friendships_show", CanDmBy::FriendshipsShow),
+    ("users_v2", CanDmBy::UsersV2),
+    ("auto", CanDmBy::Auto),
+];
 
 pub(super) fn store(mut table: Table) -> Option<Store> {
     let url = table.or("url", defaults::STORE_URL.into(), urls::store);

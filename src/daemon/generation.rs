@@ -101,6 +101,7 @@ impl Generation {
             }),
             max_body: config.http.max_body,
             events_horizon: config.x.events_horizon,
+            served: config.accounts.iter().map(|account| config.served(account)).collect(),
             connections_per_peer: config.http.connections_per_peer as usize,
         }
     }

@@ -29,7 +29,7 @@ use crate::x;
 use generation::Generation;
 pub use listen::unbound;
 use place::Place;
-pub use place::{SERVICE_STATE, is_usual_state_folder, state_folder, wake_running};
+pub use place::{SERVICE_STATE, is_usual_state_folder, presence, state_folder, wake_running};
 pub use signals::{Incoming as Signals, Signal, listen as signals};
 
 /// How long requests may take to be answered once nothing can be stored any more.

@@ -10,15 +10,19 @@
 //!   Deleting it lets nobody in.
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use anyhow::{Context as _, bail};
 use tokio::net::UnixDatagram;
 use tracing::warn;
 
 use crate::config::{Config, Environment};
+use crate::domain::time::Millis;
+use crate::domain::waiting::Presence;
 use crate::files::{self, FileId, beside};
 use crate::store::Location;
 
@@ -208,6 +212,25 @@ pub fn wake_running(location: &Location) {
     if let Ok(socket) = std::os::unix::net::UnixDatagram::unbound() {
         // Nobody there: the close is found when a daemon starts.
         let _ = socket.send_to(b"1", beside(file, ".wake"));
+    }
+}
+
+/// Whether a daemon works on this SQLite file, and since when: by its socket, which is bound as long as
+/// the daemon lives. Nothing is locked, so that a daemon that starts meanwhile is not refused.
+pub fn presence(location: &Location) -> Presence {
+    let Some(file) = location.file() else { return Presence::Unknown };
+    let path = beside(file, ".wake");
+    let connected = std::os::unix::net::UnixDatagram::unbound()
+        .and_then(|socket| socket.connect(&path).map(|()| socket));
+    match connected.map_err(|error| error.kind()) {
+        Ok(_) => {
+            let bound_at = fs::metadata(&path).and_then(|found| found.modified()).ok();
+            let since = bound_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            Presence::Works { since: since.map(|since| Millis(0).plus(since)) }
+        }
+        // A socket that a crash has left, or none.
+        Err(ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Presence::Nobody,
+        Err(_) => Presence::Unknown,
     }
 }
 

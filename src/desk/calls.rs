@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::Desk;
 use crate::domain::budget::{Call, Told, WINDOW};
 use crate::domain::time::Millis;
+use crate::domain::waiting::Cause;
 use crate::store;
 
 impl Desk {
@@ -100,6 +101,9 @@ impl Desk {
     /// Says so once a window, whatever has spent them: our own count, X's headers or its refusal.
     async fn waits(&self, call: Call, until_at_x: Millis) -> store::Result<Millis> {
         let until = self.by_our_clock(until_at_x);
+        if self.is_told_to_wait(call) {
+            return Ok(self.wait_until(until_at_x));
+        }
         if self.said.is_news_of_limit(call.as_str(), self.now(), until, WINDOW) {
             let (account, endpoint) = (self.name(), call.endpoint());
             let why = match self.is_caution(call, until_at_x).await? {
@@ -113,17 +117,35 @@ impl Desk {
                     )
                 }
             };
-            warn!(
-                event = "budget.exhausted",
-                account,
-                call = call.as_str(),
-                endpoint,
-                until = until.rfc3339(),
-                "{why} until {}",
-                until.rfc3339(),
-            );
+            let (call_name, until) = (call.as_str(), until.rfc3339());
+            // Where surveys wait for it, that is warned of: `sends.waiting`.
+            match Cause::of_limit(call) {
+                Some(_) => info!(
+                    event = "budget.exhausted",
+                    account,
+                    call = call_name,
+                    endpoint,
+                    until,
+                    "{why} until {until}",
+                ),
+                None => warn!(
+                    event = "budget.exhausted",
+                    account,
+                    call = call_name,
+                    endpoint,
+                    until,
+                    "{why} until {until}",
+                ),
+            }
         }
         Ok(self.wait_until(until_at_x))
+    }
+
+    /// Whether the log has said already that surveys wait for such calls, and not yet that they wait no
+    /// more: one window after the other is no news.
+    fn is_told_to_wait(&self, call: Call) -> bool {
+        let watched = self.watched.lock().expect("no holder of this lock can panic");
+        Cause::of_limit(call).is_some_and(|cause| watched.stretches.is_told(cause))
     }
 
     /// Whether no limit was reached: a database that was restored or replaced knows nothing of the last

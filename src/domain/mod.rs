@@ -7,7 +7,7 @@
 //! what X tells back is folded by [`feedback`] and counted by [`summary`]; [`direct_message`] knows
 //! the trace of a prompt among an account's messages; [`reading`] says which events are read next, and
 //! which once more; [`budget`] keeps count of the calls that X allows, and [`freshness`] says which
-//! prompts they are spent on.
+//! prompts they are spent on; [`waiting`] says why what is due is not sent.
 
 pub mod budget;
 pub mod close;
@@ -27,6 +27,7 @@ pub mod survey;
 pub mod survey_type;
 pub mod talk;
 pub mod time;
+pub mod waiting;
 pub mod x_date;
 pub mod x_json;
 pub mod x_message;

@@ -1,8 +1,10 @@
 //! Looks up which of the claimed people can be messaged, and ends or puts off the others.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use tracing::warn;
 
 use super::tell_end;
 use crate::config::CanDmBy;
@@ -28,6 +30,7 @@ pub async fn look_up(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     match desk.limits.can_dm {
         CanDmBy::FriendshipsShow => singly(desk, claimed).await,
         CanDmBy::UsersV2 => together(desk, claimed).await,
+        CanDmBy::Auto => by_either(desk, claimed).await,
     }
 }
 
@@ -104,6 +107,70 @@ async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     Ok(can_be_asked)
 }
 
+/// For how long X's version 2 is not asked after it has refused: it may never be granted.
+const NOT_GRANTED_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// Singly, where the calls suffice for all. Else by a hundred at once, and singly whom that does not
+/// clear: version 2 alone ends nothing, for X may not grant it.
+async fn by_either(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+    if claimed.len() <= desk.calls_left(Call::FriendshipsShow).await? as usize {
+        return singly(desk, claimed).await;
+    }
+    let (mut cleared, others) = clear(desk, claimed).await?;
+    if !others.is_empty() {
+        cleared.extend(singly(desk, others).await?);
+    }
+    Ok(cleared)
+}
+
+/// Those whom version 2 says can be messaged, and all others.
+async fn clear(desk: &Desk, claimed: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Leased>)> {
+    let now = desk.now();
+    if desk.take_calls(Call::Users, 1).await?.is_err() {
+        return Ok((Vec::new(), claimed));
+    }
+    let people: Vec<_> =
+        claimed.iter().filter_map(|leased| leased.survey.user_id.clone()).collect();
+    let asked = desk.x.can_dm_many(&desk.keys, &people, now);
+    let Some(answer) = desk.unless_stopping(asked).await else {
+        return Ok((Vec::new(), put_off(desk, claimed, now).await?));
+    };
+    desk.hear(Call::Users, answer.told, 0).await?;
+    let people = match answer.result {
+        Ok(people) => people,
+        Err(Error::Limited { reset_at }) => {
+            desk.hold(Call::Users, reset_at).await?;
+            return Ok((Vec::new(), claimed));
+        }
+        Err(why) => {
+            do_without(desk, &why).await?;
+            return Ok((Vec::new(), claimed));
+        }
+    };
+    desk.sending_trouble.over();
+    Ok(claimed.into_iter().partition(|leased| {
+        let person = leased.survey.user_id.as_ref().and_then(|id| people.get(id));
+        matches!(person, Some(Ok(x::CanDm)))
+    }))
+}
+
+/// Asks no more by version 2 for a while. Nothing else follows from its refusal.
+async fn do_without(desk: &Desk, why: &Error) -> Result<()> {
+    let (now, name) = (desk.now(), desk.name());
+    let x_now = desk.x_now_at_least();
+    let until = Some(x_now.plus(NOT_GRANTED_FOR));
+    let until = desk.store.hold_calls(name, Call::Users, until, x_now).await?;
+    if desk.said.is_news_of_limit("users_v2", now, until, policy::DAY) {
+        warn!(
+            event = "look_ups.singly",
+            account = name,
+            "X does not look up people for account {name} by its API v2 ({why}): they are looked up \
+             one by one, and v2 is tried again every quarter of an hour",
+        );
+    }
+    Ok(())
+}
+
 /// Whether the answer is that X, or the way to it, is away for everybody.
 fn is_away<T>(answer: Option<&Result<T, Error>>) -> bool {
     matches!(answer, Some(Err(Error::NotNow(_) | Error::NoAnswer(_))))
@@ -131,18 +198,14 @@ async fn judge(
             return put_off_one(desk, leased, desk.now()).await;
         }
         Err(Error::Limited { reset_at }) => {
-            let call = match desk.limits.can_dm {
-                CanDmBy::FriendshipsShow => Call::FriendshipsShow,
-                CanDmBy::UsersV2 => Call::Users,
-            };
-            let until = desk.hold(call, reset_at).await?;
+            let until = desk.hold(desk.limits.can_dm.call(), reset_at).await?;
             return put_off_one(desk, leased, until).await;
         }
         Err(Error::Clock(_)) => return put_off_one(desk, leased, desk.now()).await,
         Err(Error::NotNow(why) | Error::NoAnswer(why)) => {
             let wait = policy::backoff(&leased.survey, leased.survey.attempts + 1);
             desk.sending_trouble.met(desk.now());
-            tracing::warn!(
+            warn!(
                 event = "survey.retry",
                 account = desk.name(),
                 survey_id = leased.survey.id.as_str(),

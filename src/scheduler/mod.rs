@@ -7,6 +7,7 @@
 mod look_ahead;
 mod look_up;
 mod send;
+mod waiting;
 
 use std::time::Duration;
 
@@ -29,6 +30,13 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 /// One pass. When the next is wanted; `None`: when something new comes in.
 pub async fn tick(desk: &Desk) -> Result<Option<Millis>> {
+    let next = pass(desk).await?;
+    // A database that cannot be read then is told of by whoever needs it.
+    let told = waiting::tell(desk).await.unwrap_or_default();
+    Ok(next.into_iter().chain(told).min())
+}
+
+async fn pass(desk: &Desk) -> Result<Option<Millis>> {
     give_back_dropped(desk).await?;
     recover_lost(desk).await?;
     pull_back(desk).await?;
@@ -103,12 +111,6 @@ enum Room {
 /// How many prompts the account's budgets have room for.
 async fn room(desk: &Desk) -> Result<Room> {
     let now = desk.now();
-    let (most, call) = match desk.limits.can_dm {
-        CanDmBy::FriendshipsShow => {
-            (desk.limits.concurrency * CLAIMED_PER_REQUEST, Call::FriendshipsShow)
-        }
-        CanDmBy::UsersV2 => (x::USERS_MAX, Call::Users),
-    };
     if let Some(until) = held(desk, now).await? {
         return Ok(Room::From(until));
     }
@@ -116,6 +118,7 @@ async fn room(desk: &Desk) -> Result<Room> {
     if let Some(until) = away_until.filter(|until| *until > now) {
         return Ok(Room::From(until));
     }
+    let call = look_up_call(desk).await?;
     let looked_up_from = desk.calls_free_at(call).await?;
     let created_from = desk.calls_free_at(Call::Create).await?;
     if let Some(until) = looked_up_from.max(created_from) {
@@ -142,13 +145,25 @@ async fn room(desk: &Desk) -> Result<Room> {
         return Ok(Room::From(desk.wait_until(full_until)));
     }
     let left = usize::try_from(limit - day.prompts_of_day).unwrap_or(0);
-    let single = match desk.limits.can_dm {
-        CanDmBy::FriendshipsShow => desk.calls_left(call).await? as usize,
-        CanDmBy::UsersV2 => most,
+    let most = match call {
+        Call::Users => x::USERS_MAX,
+        _ => {
+            let singly = desk.limits.concurrency * CLAIMED_PER_REQUEST;
+            singly.min(desk.calls_left(call).await? as usize)
+        }
     };
     // Where X was away, one call shows whether it still is.
     let most = if away_until.is_some() { 1 } else { most };
-    Ok(Room::For(most.min(left).min(single).max(1)))
+    Ok(Room::For(most.min(left).max(1)))
+}
+
+/// The call by which people are looked up now.
+async fn look_up_call(desk: &Desk) -> Result<Call> {
+    let by = desk.limits.can_dm;
+    if by == CanDmBy::Auto && desk.calls_left(Call::Users).await? > 0 {
+        return Ok(Call::Users);
+    }
+    Ok(by.call())
 }
 
 /// The prompts of X's day. One that is dated later than any clock says it is was dated by a clock that
@@ -210,6 +225,7 @@ async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
 
 /// Waits for `until`, but looks in between for what has become too late.
 async fn waiting(desk: &Desk, until: Millis) -> Result<Option<Millis>> {
+    waiting::look_soon(desk);
     let next = desk.store.next_due(desk.name()).await?;
     Ok(next.map(|next| until.min(next.max(desk.now().plus(SWEEP)))))
 }

@@ -31,6 +31,17 @@ async fn open(connection: &mut AnyConnection, account: &str, call: Call) -> Resu
     Ok(serde_json::from_str(&used)?)
 }
 
+/// Reads the window of one kind of call.
+pub async fn read(connection: &mut AnyConnection, account: &str, call: Call) -> Result<Window> {
+    let used: Option<String> =
+        sqlx::query_scalar("select used from call_budget where account = $1 and call = $2")
+            .bind(account)
+            .bind(call.as_str())
+            .fetch_optional(connection)
+            .await?;
+    Ok(used.map_or(Ok(Window::default()), |used| serde_json::from_str(&used))?)
+}
+
 async fn keep(
     connection: &mut AnyConnection,
     account: &str,
@@ -250,13 +261,7 @@ impl Store {
     }
 
     async fn window(&self, account: &str, call: Call) -> Result<Window> {
-        let used: Option<String> =
-            sqlx::query_scalar("select used from call_budget where account = $1 and call = $2")
-                .bind(account)
-                .bind(call.as_str())
-                .fetch_optional(&self.readers)
-                .await?;
-        Ok(used.map_or(Ok(Window::default()), |used| serde_json::from_str(&used))?)
+        read(&mut *self.readers.acquire().await?, account, call).await
     }
 
     /// Pauses an account, or puts off the next question about it.

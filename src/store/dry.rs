@@ -35,14 +35,22 @@ const OF_PERSON: &str = "select max(dry_at), \
 impl Store {
     /// What a dry run would have sent since then and has not turned up at X.
     pub async fn dry_day(&self, account: &str, since: Millis) -> Result<DryDay> {
-        let day =
-            sqlx::query(OF_ACCOUNT).bind(account).bind(since.0).fetch_one(&self.readers).await?;
-        Ok(DryDay {
-            prompts: day.try_get(0)?,
-            oldest: day.try_get::<Option<i64>, _>(1)?.map(Millis),
-            latest: day.try_get::<Option<i64>, _>(2)?.map(Millis),
-        })
+        day(&mut *self.readers.acquire().await?, account, since).await
     }
+}
+
+/// The same, for whoever has a connection already.
+pub(super) async fn day(
+    connection: &mut AnyConnection,
+    account: &str,
+    since: Millis,
+) -> Result<DryDay> {
+    let day = sqlx::query(OF_ACCOUNT).bind(account).bind(since.0).fetch_one(connection).await?;
+    Ok(DryDay {
+        prompts: day.try_get(0)?,
+        oldest: day.try_get::<Option<i64>, _>(1)?.map(Millis),
+        latest: day.try_get::<Option<i64>, _>(2)?.map(Millis),
+    })
 }
 
 /// What becomes of a prompt that nothing stands against. On a dry run it does not go out, whoever

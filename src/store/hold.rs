@@ -104,11 +104,7 @@ const BATCH: i64 = 100;
 impl Store {
     /// The hold that the sends of an account are under.
     pub async fn hold(&self, account: &str) -> Result<Option<Hold>> {
-        let row = sqlx::query("select until_at, why from restore_hold where account = $1")
-            .bind(account)
-            .fetch_optional(&self.readers)
-            .await?;
-        row.as_ref().map(|row| hold_of(row, 0)).transpose()
+        read(&mut *self.readers.acquire().await?, account).await
     }
 
     /// All accounts whose sends are held.
@@ -163,15 +159,7 @@ impl Store {
 
     /// The rebuild of an account that has not come to its end, if there is one.
     pub async fn unfinished_rebuild(&self, account: &str) -> Result<Option<Unfinished>> {
-        let row = sqlx::query("select from_at, makes_surveys from rebuild where account = $1")
-            .bind(account)
-            .fetch_optional(&self.readers)
-            .await?;
-        row.map(|row| {
-            let makes_surveys = row.try_get::<i64, _>(1)? != 0;
-            Ok(Unfinished { from: Millis(row.try_get(0)?), makes_surveys })
-        })
-        .transpose()
+        unfinished(&mut *self.readers.acquire().await?, account).await
     }
 
     /// Forgets a rebuild that has nothing to read yet.
@@ -219,6 +207,31 @@ impl Store {
         }
         Ok(all)
     }
+}
+
+/// The hold that the sends of an account are under.
+pub async fn read(connection: &mut AnyConnection, account: &str) -> Result<Option<Hold>> {
+    let row = sqlx::query("select until_at, why from restore_hold where account = $1")
+        .bind(account)
+        .fetch_optional(connection)
+        .await?;
+    row.as_ref().map(|row| hold_of(row, 0)).transpose()
+}
+
+/// The rebuild of an account that has not come to its end, if there is one.
+pub async fn unfinished(
+    connection: &mut AnyConnection,
+    account: &str,
+) -> Result<Option<Unfinished>> {
+    let row = sqlx::query("select from_at, makes_surveys from rebuild where account = $1")
+        .bind(account)
+        .fetch_optional(connection)
+        .await?;
+    row.map(|row| {
+        let makes_surveys = row.try_get::<i64, _>(1)? != 0;
+        Ok(Unfinished { from: Millis(row.try_get(0)?), makes_surveys })
+    })
+    .transpose()
 }
 
 /// The end and the reason of a hold, in this column and the next.

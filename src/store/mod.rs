@@ -54,6 +54,7 @@ mod surveys;
 mod talks;
 mod tries;
 mod unread;
+mod waiting;
 mod windows;
 mod writer;
 
@@ -88,13 +89,13 @@ pub use recorded::{Further, Recorded, Spent};
 pub use rejected::Rejected;
 pub use respelt::Respelt;
 pub use sends::{Begun, Outcome, Prompt, Sending, Times};
-pub use set_back::Waits;
 pub use settle::Unsettled;
 pub use shows::{Shown, ToShow};
 pub use standing::{Compared, Doubt};
 pub use streams::{Beginning, Page as StreamPage, Reading, Stream};
 pub use talks::{Delivered, Heard, Judge, Taking, Watch};
 pub use unread::{Unknown, Unread};
+pub use waiting::NextLook;
 pub use windows::{Lag, Page, PollState, PollWindow};
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.

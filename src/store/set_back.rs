@@ -4,10 +4,7 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
-
 use super::{Result, Store};
-use crate::domain::id::SurveyId;
 use crate::domain::time::Millis;
 
 /// Of daemons that share a database, the clocks may differ a little.
@@ -55,23 +52,6 @@ const READ_FROM: &str = "update reading set \
 
 const UNDATE_HOLD: &str =
     "update restore_hold set until_at = null where account = $1 and until_at = $2";
-
-/// When a survey that waits is looked at again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waits {
-    pub try_at: Millis,
-    /// When it was put off until then, by our clock.
-    pub put_off_at: Option<Millis>,
-    /// Whether a worker has it.
-    pub is_claimed: bool,
-}
-
-impl Waits {
-    /// Whether that was by a clock that ran ahead of what it shows now.
-    pub fn is_of_clock_ahead(&self, now: Millis) -> bool {
-        self.put_off_at.is_some_and(|at| at > now.plus(CLOCKS_APART))
-    }
-}
 
 impl Store {
     /// Makes due what a clock that ran ahead has put off, and what closed before `closed_before` and
@@ -183,24 +163,5 @@ impl Store {
                 })
             })
             .await
-    }
-
-    /// Until when a survey that is scheduled waits.
-    pub async fn waits(&self, id: &SurveyId) -> Result<Option<Waits>> {
-        let row = sqlx::query(
-            "select try_at, put_off_at, lease_until from survey where id = $1 \
-             and state = 'scheduled'",
-        )
-        .bind(id.as_str())
-        .fetch_optional(&self.readers)
-        .await?;
-        row.map(|row| {
-            Ok(Waits {
-                try_at: Millis(row.try_get(0)?),
-                put_off_at: row.try_get::<Option<i64>, _>(1)?.map(Millis),
-                is_claimed: row.try_get::<Option<i64>, _>(2)?.is_some(),
-            })
-        })
-        .transpose()
     }
 }

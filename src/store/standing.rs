@@ -255,18 +255,7 @@ async fn find(
     let own = sends.map(|sends| Own { sends, is_doubting: doubting == Some(1), is_stamped });
     let is_vouched = match engine {
         Engine::Sqlite => false,
-        Engine::Postgres => {
-            let sql = format!(
-                "select count(*) from pg_locks where locktype = 'advisory' and granted \
-                 and pid <> pg_backend_pid() and classid = {CLASS} \
-                 and cast(objid as bigint) = {} and database = \
-                 (select oid from pg_database where datname = current_database())",
-                lock_number(&identity) as u32
-            );
-            let locks: i64 =
-                sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
-            locks > 0
-        }
+        Engine::Postgres => is_vouched(connection, &identity).await?,
     };
     Ok(Found {
         identity,
@@ -277,6 +266,20 @@ async fn find(
         is_loaded: row.try_get::<i64, _>(6)? > 0,
         is_vouched,
     })
+}
+
+/// Whether another connection than this one belongs to a daemon that trusts the database, on
+/// PostgreSQL.
+pub async fn is_vouched(connection: &mut AnyConnection, identity: &Identity) -> Result<bool> {
+    let sql = format!(
+        "select count(*) from pg_locks where locktype = 'advisory' and granted \
+         and pid <> pg_backend_pid() and classid = {CLASS} \
+         and cast(objid as bigint) = {} and database = \
+         (select oid from pg_database where datname = current_database())",
+        lock_number(identity) as u32
+    );
+    let locks: i64 = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_one(connection).await?;
+    Ok(locks > 0)
 }
 
 /// The class of surveyd's advisory locks: "surv".

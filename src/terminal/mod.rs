@@ -95,14 +95,20 @@ impl View {
         }
     }
 
-    /// A sentence; behind each instant in it stands how far away that is.
+    /// A sentence; behind each instant in it stands how far away that is, but for those within backticks,
+    /// for somebody to copy.
     pub fn sentence(&self, text: &str) -> String {
         let Some(now) = self.now else { return text.to_owned() };
         let mut told = String::with_capacity(text.len());
         let mut rest = text;
+        let mut is_quoted = false;
         while let Some(first) = rest.chars().next() {
             let instant = rest.get(..INSTANT.len()).filter(|text| is_instant(text));
-            match instant.and_then(|text| Some((text, Millis::from_rfc3339(text).ok()?))) {
+            is_quoted ^= first == '`';
+            match instant
+                .filter(|_| !is_quoted)
+                .and_then(|text| Some((text, Millis::from_rfc3339(text).ok()?)))
+            {
                 Some((text, at)) => {
                     told += &format!("{text} ({})", distance(at, now));
                     rest = &rest[text.len()..];
@@ -207,6 +213,8 @@ mod tests {
             "é closed at 2026-11-22T07:58:00.000Z (2 minutes ago), due 2026-11-22T08:03:00.000Z \
              (in 3 minutes)"
         );
+        let command = "`surveyd rebuild --from 2026-11-22T07:58:00.000Z`";
+        assert_eq!(view.sentence(command), command);
         assert_eq!(View::PLAIN.sentence(INSTANT), INSTANT);
         assert_eq!(View::PLAIN.instant(INSTANT), INSTANT);
     }

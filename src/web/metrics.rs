@@ -14,6 +14,9 @@ use super::snapshot::Figures;
 pub async fn get(State(web): State<Web>) -> Response {
     let figures = web.snapshot.get().await;
     let mut page = Page::default();
+    let takes_writes = f64::from(web.snapshot.takes_writes());
+    let help = "Whether the database took a write when it was asked last: 1 or 0.";
+    page.one("gauge", "surveyd_database_takes_writes", help, takes_writes);
     if let Some(figures) = figures {
         of_database(&mut page, &web, &figures);
     }
@@ -43,7 +46,8 @@ impl Page {
     }
 }
 
-fn of_database(page: &mut Page, web: &Web, Figures { status, accounts, made_at }: &Figures) {
+fn of_database(page: &mut Page, web: &Web, figures: &Figures) {
+    let Figures { status, accounts, waiting, made_at } = figures;
     let now = web.clock.now();
     let by_state = status.by_state.iter();
     let by_state = by_state.map(|(state, n)| (format!("{{state=\"{state}\"}}"), *n as f64));
@@ -76,6 +80,12 @@ fn of_database(page: &mut Page, web: &Web, Figures { status, accounts, made_at }
     let dry = dry.map(|(name, it)| (label(name), f64::from(it.account.mode.is_dry())));
     let help = "Whether the account is on a dry run, and sends nothing: 1 or 0.";
     page.family("gauge", "surveyd_account_dry_run", help, dry.collect::<BTreeMap<_, _>>());
+    let waiting = waiting.iter().map(|((account, cause), surveys)| {
+        (format!("{{account=\"{account}\",reason=\"{}\"}}", cause.as_str()), *surveys as f64)
+    });
+    let help = "Due surveys that are not sent, by what they wait for (docs/waiting.md); one may wait \
+                for several.";
+    page.family("gauge", "surveyd_surveys_waiting", help, waiting);
     let age = Instant::now().duration_since(*made_at).as_secs_f64();
     let help = "How old all figures of the database are that stand above.";
     page.one("gauge", "surveyd_snapshot_age_seconds", help, age);

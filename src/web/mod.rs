@@ -28,6 +28,7 @@ use axum::routing::{get, post};
 use crate::clock::Clock;
 use crate::domain::mapping::Mapping;
 use crate::domain::time::Millis;
+use crate::domain::waiting::Served;
 use crate::store::Store;
 use crate::watcher::Intake;
 use crate::watcher::notice::Origin;
@@ -71,6 +72,8 @@ pub struct Live {
     pub max_body: usize,
     /// How old X's events are when X tells them.
     pub events_horizon: Duration,
+    /// The accounts, as far as it bears on what their due surveys wait for.
+    pub served: Vec<Served>,
     /// Connections that one address may have; zero: as many as there are.
     pub connections_per_peer: usize,
 }

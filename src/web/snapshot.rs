@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Web;
 use crate::domain::policy::DAY;
+use crate::domain::waiting::{Cause, Presence, obstacles};
 use crate::store::{AccountFigures, Result, Status};
 
 /// How long figures are young at the least.
@@ -33,6 +34,8 @@ const READING_MAX: Duration = Duration::from_secs(120);
 pub struct Figures {
     pub status: Status,
     pub accounts: BTreeMap<String, AccountFigures>,
+    /// Due surveys that wait, by account and what they wait for.
+    pub waiting: BTreeMap<(String, Cause), u64>,
     pub made_at: Instant,
 }
 
@@ -40,6 +43,8 @@ pub struct Figures {
 #[derive(Clone, Debug, Default)]
 struct Latest {
     figures: Option<Arc<Figures>>,
+    /// Whether the database took a write then.
+    takes_writes: bool,
     /// How long the last reading took.
     took: Duration,
     /// Until when nothing newer is read. Absent: nothing has been read yet, or tried to.
@@ -72,10 +77,16 @@ impl Snapshot {
         latest.borrow().figures.clone()
     }
 
+    /// Whether the database took a write when the last figures were read, or tried to be.
+    pub fn takes_writes(&self) -> bool {
+        self.latest.borrow().takes_writes
+    }
+
     /// Reads whenever figures are wanted, and once before.
     pub async fn keep(&self, web: &Web) {
         loop {
             let began = Instant::now();
+            let takes_writes = timeout(READING_MAX, web.store.ping()).await;
             let read = timeout(READING_MAX, read(web)).await;
             let took = began.elapsed();
             let rest = YOUNG.max(took * REST);
@@ -84,6 +95,7 @@ impl Snapshot {
                 if let Ok(Ok(figures)) = read {
                     latest.figures = Some(Arc::new(figures));
                 }
+                latest.takes_writes = matches!(takes_writes, Ok(Ok(())));
                 latest.took = took;
                 latest.rests_until = Some(Instant::now() + rest);
             });
@@ -96,8 +108,16 @@ impl Snapshot {
 async fn read(web: &Web) -> Result<Figures> {
     let (now, made_at) = (web.clock.now(), Instant::now());
     let accounts: Vec<String> = web.live().intake.accounts.keys().cloned().collect();
+    let mut waiting = BTreeMap::new();
+    for mut facts in web.store.waiting(&web.live().served, now).await? {
+        facts.presence = Presence::Works { since: None };
+        for found in obstacles(&facts).into_iter().filter(|found| found.surveys > 0) {
+            *waiting.entry((facts.account.clone(), found.cause)).or_default() += found.surveys;
+        }
+    }
     Ok(Figures {
         status: web.store.status(now).await?,
+        waiting,
         accounts: web.store.account_figures(&accounts, now.minus(DAY), now).await?,
         made_at,
     })

@@ -41,7 +41,7 @@ fn a_value_of_the_wrong_form_is_told_how_it_is_written() {
             "x",
             "can_dm = \"users\"",
             "x.can_dm = \"users\": is not known here
-  did you mean \"users_v2\"? It is one of \"friendships_show\", \"users_v2\"",
+  did you mean \"users_v2\"? It is one of \"friendships_show\", \"users_v2\", \"auto\"",
         ),
         (
             "x",

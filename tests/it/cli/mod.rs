@@ -13,6 +13,7 @@ mod service;
 mod simulate;
 mod spool;
 mod terminal;
+mod waiting;
 
 /// No X is asked here; an address where nobody listens.
 const NOWHERE: &str = "http://127.0.0.1:1";

@@ -171,7 +171,13 @@ fn the_status_tells_what_waits_and_what_is_left() {
     let text = program.run(&["status"]);
     assert_eq!((text.code, text.stderr.as_str()), (0, ""));
     assert!(text.stdout.contains("\nacme: no events have been read yet\n"), "{}", text.stdout);
-    assert!(text.stdout.starts_with("surveys     scheduled 1, sending 0,"), "{}", text.stdout);
+    assert!(text.stdout.contains("\nsurveys     scheduled 1, sending 0,"), "{}", text.stdout);
+    let database = program.path("surveyd.db").display().to_string();
+    let mut lines = text.stdout.lines();
+    let version = program.run(&["--version"]).stdout.replace("surveyd ", "");
+    let first = format!("surveyd     {}, no daemon is at work", version.trim());
+    assert_eq!(lines.next().unwrap(), first);
+    assert!(lines.next().unwrap().starts_with(&format!("database    {database}, ")));
 }
 
 #[test]

@@ -130,8 +130,39 @@ fn a_history_is_folded_and_no_word_of_it_lost() {
 }
 
 #[test]
+fn the_status_fits_the_terminal_and_keeps_what_is_to_be_copied_whole() {
+    let program = Program::with_database(&configuration(NOWHERE));
+    let close = ["enqueue", "--account", "acme", "--conversation", "c-1", "--user-id", "7"];
+    assert_eq!(program.run(&close).code, 0);
+    let database = program.path("surveyd.db").display().to_string();
+    let command = "`systemctl start surveyd`";
+    for columns in [60, 80] {
+        let (text, code) = on_a_terminal(&program, columns, &[("NO_COLOR", "1")], &["status"]);
+        assert_eq!(code, 0, "{text}");
+        assert!(text.lines().all(|line| width(line) <= columns as usize), "{text}");
+        assert!(text.lines().any(|line| line.contains(command)), "{text}");
+        let head = text.lines().find(|line| line.starts_with("account ")).unwrap();
+        assert_eq!(head.contains("messages"), columns == 80, "what matters least goes: {text}");
+        assert!(
+            text.contains("look-ups") && text.replace("\n            ", "").contains(&database)
+        );
+    }
+    let words = "no daemon works on this database";
+    let (text, _) = on_a_terminal(&program, 120, &[], &["status"]);
+    assert!(text.contains(&format!("\u{1b}[31mone survey waits: {words}")), "{text}");
+    let (text, code) = on_a_terminal(&program, 120, &[], &["status", "--check"]);
+    assert!(code == 1 && text.starts_with(&format!("\u{1b}[31m{words}")), "{text}");
+    let (shown, _) =
+        on_a_terminal(&program, 120, &[], &["surveys", "show", "--conversation", "c-1"]);
+    assert!(shown.contains(&format!("\u{1b}[33m{words}")), "{shown}");
+}
+
+#[test]
 fn the_status_is_watched_on_a_terminal_alone() {
     let program = program();
+    for other in ["--check", "--json"] {
+        assert_eq!(program.run(&["status", "--watch", other]).code, 2, "{other}");
+    }
     let refused = program.run(&["status", "--watch"]);
     assert_eq!((refused.code, refused.stdout.as_str()), (2, ""));
     assert!(refused.stderr.contains("--watch draws on a terminal"), "{}", refused.stderr);
@@ -144,7 +175,7 @@ fn the_status_is_watched_on_a_terminal_alone() {
         assert!(length > 0, "it ends: {text}");
         text += str::from_utf8(&piece[..length]).unwrap();
     }
-    assert!(text.contains("oldest due"), "{text}");
+    assert!(text.contains("oldest due") && text.contains("no daemon is at work"), "{text}");
     keys.write_all(b"\x03").unwrap();
     std::io::copy(&mut screen, &mut std::io::sink()).unwrap();
     assert_eq!(watched.wait().unwrap().code(), Some(128 + 2), "Ctrl-C ends it");

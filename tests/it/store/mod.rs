@@ -28,6 +28,7 @@ mod settling;
 mod shown;
 mod standing;
 mod talks;
+mod waiting;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,6 +1,7 @@
 //! What a clock that ran ahead has left in the future.
 
 use surveyd::domain::survey::State;
+use surveyd::domain::waiting::Why;
 use surveyd::store::{Hold, Outcome};
 
 use super::*;
@@ -15,12 +16,16 @@ async fn what_was_put_off_in_the_future_is_due_at_once_and_what_was_put_off_befo
         let taken = bench.take(close("c-1", "7", START)).await;
         let leased = bench.claim_one(DUE).await;
         bench.store.release(leased, DUE.plus(HOUR)).await.unwrap();
-        let waits = bench.store.waits(&taken.survey_id).await.unwrap().expect("it is scheduled");
-        assert_eq!((waits.try_at, waits.put_off_at), (DUE.plus(HOUR), Some(DUE)));
-        assert!(!waits.is_claimed && !waits.is_of_clock_ahead(DUE));
+        let why = async |now| {
+            let next = bench.store.next_look(&taken.survey_id, now).await.unwrap();
+            next.expect("it is scheduled").put_off.expect("it was put off")
+        };
+        let put_off = why(DUE).await;
+        assert_eq!((put_off.until, put_off.since), (DUE.plus(HOUR), Some(DUE)));
+        assert_eq!(put_off.why, Why::Other, "neither claimed nor of a clock that ran ahead");
         assert_eq!(pulled(DUE).await, 0, "it waits for what it was put off for");
         let before = DUE.minus(2 * MINUTE);
-        assert!(waits.is_of_clock_ahead(before));
+        assert_eq!(why(before).await.why, Why::ClockAhead);
         assert_eq!(pulled(before).await, 1);
         assert_eq!(pulled(before).await, 0);
         assert_eq!(bench.claim(10, before).await.len(), 1);

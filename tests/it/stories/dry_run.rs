@@ -3,6 +3,7 @@
 use surveyd::domain::id::UserId;
 use surveyd::domain::policy::Mode;
 use surveyd::domain::policy::decision::Ground;
+use surveyd::domain::waiting::{Cause, Obstacle, obstacles};
 use surveyd::sandbox::{Call, Fault, Messages, Person, Plan, Standing};
 use surveyd::store::OptOut;
 
@@ -116,6 +117,12 @@ async fn the_days_limit_counts_what_would_have_been_sent_and_looks_nobody_up_bey
     states.sort();
     assert_eq!(states, ["scheduled", "suppressed: dry_run", "suppressed: dry_run"]);
     assert!(stage.calls(Call::Friendship) <= 3, "{}", stage.calls(Call::Friendship));
+    let served = stage.config().served(&stage.config().accounts[0]);
+    let facts = stage.store.waiting(&[served], stage.now()).await.unwrap().remove(0);
+    let waits: Vec<Obstacle> = obstacles(&facts);
+    assert_eq!((waits.len(), waits[0].cause, waits[0].surveys), (1, Cause::DayFull, 1));
+    let words = "account acme would have sent its 2 prompts of the day: the next can go out at ";
+    assert!(waits[0].words.starts_with(words), "{}", waits[0].words);
     stage.pass(hours(13)).await;
     for conversation in ["c-ana", "c-ben", "c-cai"] {
         assert_eq!(stage.state(conversation).await, "suppressed: dry_run");

@@ -1,0 +1,195 @@
+//! The status as people read it.
+
+use super::super::waiting::Waits;
+use super::{Account, Daemon, Status, UnfinishedRebuild, Window, words_of_unserved};
+use crate::domain::budget::Call;
+use crate::domain::plain_text::printable;
+use crate::domain::policy::Mode;
+use crate::domain::survey::State;
+use crate::domain::waiting::Cause;
+use crate::output::{out, outln};
+use crate::terminal::table::{Column, table};
+use crate::terminal::{Colour, View};
+
+/// Where the values of the first lines stand.
+const FACT_AT: usize = 12;
+
+pub fn print(status: &Status, view: &View) -> anyhow::Result<()> {
+    let fact = |name: &str, value: &str| {
+        outln!("{name:<FACT_AT$}{}", view.folded(&printable(value), FACT_AT))
+    };
+    let instant = |at: &Option<String>| view.instant(at.as_deref().unwrap_or("none"));
+    fact("surveyd", &format!("{}, {}", status.version, words_of_daemon(&status.daemon)))?;
+    fact("database", &format!("{}, {} KiB", status.database, status.database_bytes / 1024))?;
+    print_waits(status, view)?;
+    let surveys: Vec<String> = State::NAMES
+        .iter()
+        .filter_map(|name| status.surveys.get(name).map(|count| format!("{name} {count}")))
+        .collect();
+    outln!()?;
+    fact("surveys", &surveys.join(", "))?;
+    fact("oldest due", &instant(&status.oldest_due))?;
+    fact("next due", &instant(&status.next_due))?;
+    outln!()?;
+    print_limits(status, view)?;
+    outln!()?;
+    for account in status.accounts.iter().filter(|account| account.mode == Mode::Dry.as_str()) {
+        outln!("account {}: dry run, nothing is sent", account.account)?;
+    }
+    for account in &status.accounts {
+        print_reading(account, view)?;
+    }
+    Ok(())
+}
+
+/// What somebody must do, in the colour of that.
+pub fn print_must_act(reasons: &[String], view: &View) -> anyhow::Result<()> {
+    if reasons.is_empty() {
+        outln!("nobody must act")?;
+    }
+    for reason in reasons {
+        outln!("{}", view.paint(Colour::Red, &told(reason, view)))?;
+    }
+    Ok(())
+}
+
+/// A sentence as this view shows it.
+fn told(words: &str, view: &View) -> String {
+    view.folded(&view.sentence(&printable(words)), 2)
+}
+
+fn words_of_daemon(daemon: &Daemon) -> String {
+    match (daemon.state, &daemon.since, daemon.up_seconds) {
+        ("works", Some(since), Some(seconds)) => {
+            format!("at work since {since} ({})", words_of_length(seconds))
+        }
+        ("works", ..) => "a daemon is at work".to_owned(),
+        ("nobody", ..) => "no daemon is at work".to_owned(),
+        _ => "whether a daemon is at work is not known".to_owned(),
+    }
+}
+
+/// What due surveys wait for, and what would hold them back were there any.
+fn print_waits(status: &Status, view: &View) -> anyhow::Result<()> {
+    let of_accounts = status.accounts.iter().flat_map(|account| &account.waits);
+    let mut waits: Vec<&Waits> = status.waits.iter().chain(of_accounts).collect();
+    // Pauses and holds before all that ends soon by itself.
+    waits.sort_by_key(|waits| !waits.must_act && waits.reason != Cause::Held.as_str());
+    for waits in waits {
+        let colour = if waits.must_act { Colour::Red } else { Colour::Yellow };
+        outln!("\n{}", view.paint(colour, &told(&words_of_waits(waits), view)))?;
+    }
+    for unserved in &status.waiting_without_account {
+        outln!("\n{}", view.paint(Colour::Red, &told(&words_of_unserved(unserved), view)))?;
+    }
+    Ok(())
+}
+
+fn words_of_waits(waits: &Waits) -> String {
+    let surveys = match waits.surveys {
+        0 => String::new(),
+        1 => "one survey waits: ".to_owned(),
+        many => format!("{many} surveys wait: "),
+    };
+    let remedy = waits.remedy.as_ref().map(|remedy| format!(". {remedy}")).unwrap_or_default();
+    format!("{surveys}{}{remedy}", waits.message)
+}
+
+/// What is left of X's limits, in an operator's words. Endpoints that only programs ask for stand in
+/// the JSON alone. On a narrow terminal what holds no prompt back is left out first.
+const LIMITS: [(Column, &[Call]); 6] = [
+    (Column::number("prompts"), &[Call::Create]),
+    (Column::number("look-ups"), &[Call::FriendshipsShow]),
+    (Column::number("look-ups of 100").given_up(4), &[Call::Users]),
+    (Column::number("answers").given_up(3), &[Call::Show]),
+    (Column::number("events").given_up(2), &[Call::Events]),
+    (Column::number("messages").given_up(1), &[Call::DirectMessages, Call::DmEvents]),
+];
+
+fn print_limits(status: &Status, view: &View) -> anyhow::Result<()> {
+    let about = "left of X's limits: prompts of the day; of a quarter of an hour, look-ups of people \
+                 before a prompt, questions about answers, readings of events and messages";
+    outln!("{}", view.folded(about, 2))?;
+    let mut columns = vec![Column::text("account").cut_to(8)];
+    columns.extend(LIMITS.map(|(column, _)| column));
+    let left = |account: &Account, calls: &[Call]| {
+        let left = calls.iter().map(|call| account.left[call.as_str()]);
+        left.min().unwrap_or_default().to_string()
+    };
+    let row = |account: &Account| {
+        let left = LIMITS.iter().map(|(_, calls)| left(account, calls));
+        std::iter::once(account.account.clone()).chain(left).collect::<Vec<_>>()
+    };
+    let rows: Vec<Vec<String>> = status.accounts.iter().map(row).collect();
+    Ok(out!("{}", table(view, &columns, &rows))?)
+}
+
+/// How the reading of an account's events stands.
+fn print_reading(account: &Account, view: &View) -> anyhow::Result<()> {
+    outln!("{}", told(&words_of_reading(account), view))?;
+    if let Some(words) = words_of_unread(account) {
+        outln!("{}", told(&words, view))?;
+    }
+    // What holds the sends stands above.
+    let unfinished = account.unfinished_rebuild.as_ref();
+    let unfinished = unfinished.filter(|it| !it.makes_surveys || account.held.is_none());
+    if let Some(UnfinishedRebuild { from, makes_surveys, command }) = unfinished {
+        let held = if *makes_surveys { ", and nothing is sent before" } else { "" };
+        let words = format!(
+            "{}: the rebuild from {from} is not finished{held}. Unless it is at work, go on with \
+             it: `{command}`",
+            account.account
+        );
+        outln!("{}", view.paint(Colour::Yellow, &told(&words, view)))?;
+    }
+    Ok(())
+}
+
+fn words_of_reading(account: &Account) -> String {
+    let name = &account.account;
+    let Some(read_to) = &account.events_read_to else {
+        return format!("{name}: no events have been read yet");
+    };
+    let left = match account.events_left_seconds {
+        Some(left) if left >= 60 => format!(", {} behind X's horizon", words_of_length(left)),
+        Some(_) | None => String::new(),
+    };
+    let window = match &account.events_window {
+        Some(Window { from, to }) => format!(", {from} to {to} is being read"),
+        None => String::new(),
+    };
+    let looks =
+        account.looks.iter().map(|(look, state)| match (&state.under_way_at, &state.done_at) {
+            (Some(at), _) => format!("{look} at {at}"),
+            (None, Some(done_at)) => format!("{look} done at {done_at}"),
+            (None, None) => format!("{look} not yet"),
+        });
+    let looks = looks.collect::<Vec<_>>().join(", ");
+    format!("{name}: events read to {read_to}{left}{window}; second looks: {looks}")
+}
+
+/// What of an account's events could not be read, in a line.
+fn words_of_unread(account: &Account) -> Option<String> {
+    let newest = account.events_unread.first()?;
+    let others = match account.events_unread.len() - 1 {
+        0 => String::new(),
+        others => format!(", and {others} others before"),
+    };
+    let why = match newest.why {
+        "form" => "some have a form that surveyd cannot read",
+        _ => "X's pages of them have no end",
+    };
+    Some(format!(
+        "{}: events from {} to {} could not be read in full ({why}){others}; second looks ask for those \
+         of the last week again",
+        account.account, newest.from, newest.to
+    ))
+}
+
+fn words_of_length(seconds: u64) -> String {
+    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}

@@ -1,0 +1,125 @@
+//! What holds due surveys back, for whoever asks by a command.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::Context;
+use crate::daemon;
+use crate::domain::plain_text::printable;
+use crate::domain::time::Millis;
+use crate::domain::waiting::{Facts, Obstacle, Presence, Served, TOLD_AFTER, obstacles};
+use crate::store::{self, ResultRow, Store};
+use crate::terminal::{Colour, View};
+
+/// An obstacle, for programs.
+#[derive(Serialize)]
+pub struct Waits {
+    pub reason: &'static str,
+    pub surveys: u64,
+    pub since: Option<String>,
+    pub until: Option<String>,
+    pub message: String,
+    pub remedy: Option<String>,
+    pub must_act: bool,
+}
+
+impl From<&Obstacle> for Waits {
+    fn from(obstacle: &Obstacle) -> Self {
+        let Obstacle { cause, surveys, since, until, words, remedy, must_act } = obstacle;
+        Self {
+            reason: cause.as_str(),
+            surveys: *surveys,
+            since: since.map(Millis::rfc3339),
+            until: until.map(Millis::rfc3339),
+            message: words.clone(),
+            remedy: remedy.clone(),
+            must_act: *must_act,
+        }
+    }
+}
+
+/// A line of an [`Obstacle`], as this view shows it.
+pub fn told(line: &str, view: &View) -> String {
+    view.paint(Colour::Yellow, &view.folded(&view.sentence(&printable(line)), 2))
+}
+
+/// How long a write may take that is only to show that there can be one.
+const WRITE_WITHIN: Duration = Duration::from_secs(2);
+
+/// The facts of all accounts. `tries_a_write`: also where nothing waits, whether the database takes one.
+pub async fn facts(
+    store: &Store,
+    context: &Context,
+    tries_a_write: bool,
+) -> anyhow::Result<Vec<Facts>> {
+    let now = context.clock.now();
+    let served: Vec<Served> =
+        context.config.accounts.iter().map(|account| context.config.served(account)).collect();
+    let mut all = store.waiting(&served, now).await?;
+    let presence = presence(store, context, &all).await?;
+    let has_waited = |facts: &Facts| {
+        facts.due > 0 && facts.oldest_due.is_some_and(|due| now.since(due) >= TOLD_AFTER)
+    };
+    let database = match tries_a_write || all.iter().any(has_waited) {
+        true => refusal(store).await,
+        false => None,
+    };
+    for facts in &mut all {
+        facts.presence = presence;
+        facts.database = database.clone();
+    }
+    Ok(all)
+}
+
+async fn presence(store: &Store, context: &Context, all: &[Facts]) -> anyhow::Result<Presence> {
+    let found = match store.is_shared() {
+        true => store.presence().await?,
+        false => daemon::presence(&context.location()?),
+    };
+    // A daemon that does not trust a shared database does not show itself there.
+    let is_held = store.is_shared() && all.iter().any(|facts| facts.holding.is_some());
+    Ok(if is_held && found == Presence::Nobody { Presence::Unknown } else { found })
+}
+
+/// Why the database takes no write now.
+async fn refusal(store: &Store) -> Option<String> {
+    match tokio::time::timeout(WRITE_WITHIN, store.take_a_write()).await {
+        Ok(Ok(()) | Err(store::Error::Busy(_))) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some(format!("a write has not ended within {} s", WRITE_WITHIN.as_secs())),
+    }
+}
+
+/// What holds one survey back, where it waits.
+pub async fn of_survey(
+    row: &ResultRow,
+    store: &Store,
+    context: &Context,
+) -> anyhow::Result<Vec<Obstacle>> {
+    let (survey, now) = (&row.survey, context.clock.now());
+    let Some(next) = store.next_look(&survey.id, now).await? else { return Ok(Vec::new()) };
+    let all = facts(store, context, false).await?;
+    let of_account = all.into_iter().find(|facts| facts.account == survey.account);
+    let mut facts = of_account.unwrap_or_else(|| Facts {
+        account: survey.account.clone(),
+        now,
+        ..Facts::default()
+    });
+    facts.due = u64::from(next.due_at <= now);
+    facts.oldest_due = Some(next.due_at);
+    facts.due_at = Some(next.due_at).filter(|at| *at > now);
+    facts.put_off = next.put_off.into_iter().collect();
+    let mut found = obstacles(&facts);
+    found.extend(expiry(row, &facts, context));
+    Ok(found)
+}
+
+/// That a survey expires before the hold of its account can end.
+fn expiry(row: &ResultRow, facts: &Facts, context: &Context) -> Option<Obstacle> {
+    let (survey, holding) = (&row.survey, facts.holding.as_ref()?);
+    let account = context.config.account(&survey.account)?;
+    let chosen = account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice);
+    let expires_at = survey.closed_at.plus(chosen.rules().expire_after);
+    (expires_at < holding.until).then(|| facts.expires_first(expires_at))
+}

@@ -1,0 +1,354 @@
+//! Why surveys that are due are not sent: from what is known of an account to every obstacle at once,
+//! each with its numbers and what an operator can do about it.
+//!
+//! `status`, `explain`, `surveys show`, the log and `/metrics` all say what [`obstacles`] gives, so
+//! that they cannot differ. [`Stretches`] says when the log is told that one has begun or ended.
+//!
+//! Deliberately absent: what keeps a survey from ever being sent. That is its state, and its history
+//! says why.
+
+mod facts;
+mod stretches;
+
+use std::time::Duration;
+
+use super::budget::Call;
+use super::time::Millis;
+
+pub use facts::{Calls, DayOfPrompts, Facts, Holding, Pause, Presence, PutOff, Served, Why};
+pub use stretches::{Over, Stretches};
+
+/// A shorter wait is not worth a word.
+pub const TOLD_AFTER: Duration = Duration::from_secs(60);
+
+/// Surveys that have been due for longer, with nothing known to hold them back and no prompt meanwhile,
+/// need somebody to look. Longer than any of X's windows, after which a backlog begins to go out.
+const UNEXPLAINED_AFTER: Duration = Duration::from_secs(20 * 60);
+
+/// What holds surveys back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    NotDue,
+    NotConfigured,
+    NobodyWorks,
+    Database,
+    Paused,
+    Held,
+    Clock,
+    DayFull,
+    PromptLimit,
+    LookUpLimit,
+    XAway,
+    PersonLimit,
+    QuietHours,
+    Claimed,
+    PutOff,
+    Unknown,
+}
+
+impl Cause {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotDue => "not_due",
+            Self::NotConfigured => "not_configured",
+            Self::NobodyWorks => "nobody_works",
+            Self::Database => "database",
+            Self::Paused => "paused",
+            Self::Held => "held",
+            Self::Clock => "clock",
+            Self::DayFull => "day_full",
+            Self::PromptLimit => "prompt_limit",
+            Self::LookUpLimit => "look_up_limit",
+            Self::XAway => "x_away",
+            Self::PersonLimit => "person_limit",
+            Self::QuietHours => "quiet_hours",
+            Self::Claimed => "claimed",
+            Self::PutOff => "put_off",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The limit of X that it is, where it is one.
+    pub fn of_limit(call: Call) -> Option<Self> {
+        match call {
+            Call::Create => Some(Self::PromptLimit),
+            Call::FriendshipsShow | Call::Users => Some(Self::LookUpLimit),
+            Call::Events
+            | Call::Show
+            | Call::VerifyCredentials
+            | Call::DirectMessages
+            | Call::DmEvents => None,
+        }
+    }
+}
+
+/// What holds surveys of an account back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    pub cause: Cause,
+    /// Due surveys that wait for it. One survey may wait for several obstacles.
+    pub surveys: u64,
+    pub since: Option<Millis>,
+    /// When it ends, or can end at the earliest, where that is known.
+    pub until: Option<Millis>,
+    /// A sentence without its full stop.
+    pub words: String,
+    pub remedy: Option<String>,
+    /// It does not end by itself.
+    pub must_act: bool,
+}
+
+impl Obstacle {
+    /// All of it, in a line.
+    pub fn line(&self) -> String {
+        match &self.remedy {
+            Some(remedy) => format!("{}. {remedy}", self.words),
+            None => self.words.clone(),
+        }
+    }
+}
+
+/// Everything that holds the due surveys of an account back, what stops all of them first. A pause, a
+/// hold and a wrong clock are told also where nothing is due.
+pub fn obstacles(facts: &Facts) -> Vec<Obstacle> {
+    let mut found = of_service(facts);
+    found.extend(of_account(facts));
+    if facts.due > 0 {
+        found.extend(of_limits(facts));
+    }
+    let is_held_back = found.iter().any(|obstacle| obstacle.surveys > 0);
+    found.extend(facts.put_off.iter().map(|put_off| of_put_off(facts, put_off)));
+    found.extend(facts.due_at.map(|due_at| {
+        Obstacle {
+            surveys: 0,
+            ..obstacle(facts, Cause::NotDue, format!("it is not due before {}", due_at.rfc3339()))
+                .until(due_at)
+        }
+    }));
+    if !is_held_back {
+        found.extend(of_the_rest(facts));
+    }
+    found
+}
+
+/// One that all due surveys of the account wait for, and that ends by itself.
+fn obstacle(facts: &Facts, cause: Cause, words: String) -> Obstacle {
+    let (surveys, since) = (facts.due, facts.oldest_due);
+    Obstacle { cause, surveys, since, until: None, words, remedy: None, must_act: false }
+}
+
+impl Obstacle {
+    fn until(self, until: Millis) -> Self {
+        Self { until: Some(until), ..self }
+    }
+
+    fn since(self, since: Millis) -> Self {
+        Self { since: Some(since), ..self }
+    }
+
+    fn remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
+    }
+
+    /// Somebody must act.
+    fn act(self, remedy: impl Into<String>) -> Self {
+        Self { must_act: true, ..self.remedy(remedy) }
+    }
+}
+
+impl Facts {
+    /// That a single survey expires before the hold of its account can end.
+    pub fn expires_first(&self, expires_at: Millis) -> Obstacle {
+        let at = expires_at.rfc3339();
+        let words = format!("it expires at {at}, before that hold can end: it will not be asked");
+        Obstacle { surveys: 0, ..obstacle(self, Cause::Held, words).until(expires_at) }
+    }
+}
+
+fn of_service(facts: &Facts) -> Vec<Obstacle> {
+    let mut found = Vec::new();
+    if facts.presence == Presence::Nobody {
+        let words = "no daemon works on this database: nothing is sent and no answer is read";
+        found.push(
+            obstacle(facts, Cause::NobodyWorks, words.into())
+                .act("Start it: `systemctl start surveyd`, or `surveyd run`"),
+        );
+    }
+    if let Some(why) = &facts.database {
+        let words = format!("the database takes no writes: {why}");
+        found.push(
+            obstacle(facts, Cause::Database, words)
+                .act("Make room on its disk, or see to the server; work goes on by itself then"),
+        );
+    }
+    found
+}
+
+fn of_account(facts: &Facts) -> Vec<Obstacle> {
+    let (name, mut found) = (&facts.account, Vec::new());
+    if facts.served.is_none() && facts.due > 0 {
+        let words = format!("account {name} is not configured: nothing of it is sent");
+        found.push(
+            obstacle(facts, Cause::NotConfigured, words)
+                .act("Configure it again, or call its surveys off: `surveyd surveys cancel ID`"),
+        );
+    }
+    if let Some(Pause { since, why, asked_again_at }) = &facts.pause {
+        let words = format!(
+            "account {name} is paused since {}: X refuses it ({why}); X is asked again at {}",
+            since.rfc3339(),
+            asked_again_at.rfc3339()
+        );
+        found.push(obstacle(facts, Cause::Paused, words).since(*since).act(
+            "Check its keys and its access to the feedback API, then reload: \
+             `systemctl reload surveyd`",
+        ));
+    }
+    if let Some(Holding { since, until, words, rebuild }) = &facts.holding {
+        let words = format!("account {name} is held since {}: {words}", since.rfc3339());
+        let held = obstacle(facts, Cause::Held, words).since(*since).until(*until);
+        found.push(match rebuild {
+            Some(command) => {
+                held.act(format!("Unless its rebuild is at work, go on with it: `{command}`"))
+            }
+            None => held,
+        });
+    } else if let Some(last_at) = facts.clock_before {
+        let words = format!(
+            "this machine's clock stands before the last instant on record, {0}: account {name} \
+             sends nothing until it has passed that, or X's clock agrees with it",
+            last_at.rfc3339()
+        );
+        found.push(
+            obstacle(facts, Cause::Clock, words)
+                .until(last_at)
+                .act("Set the clock right: `timedatectl` shows it"),
+        );
+    }
+    found
+}
+
+fn of_limits(facts: &Facts) -> Vec<Obstacle> {
+    let (name, mut found) = (&facts.account, Vec::new());
+    let Some(served) = &facts.served else { return found };
+    if facts.day.prompts >= u64::from(served.daily_limit) {
+        let until = facts.day.free_at.unwrap_or(facts.now);
+        let sent = if served.is_dry { "would have sent" } else { "has sent" };
+        let words = format!(
+            "account {name} {sent} its {} prompts of the day: the next can go out at {}",
+            served.daily_limit,
+            until.rfc3339()
+        );
+        found.push(obstacle(facts, Cause::DayFull, words).until(until).remedy(
+            "`daily_limit` is X's own 1000 at most; `pacing = \"even\"` spreads them over the day",
+        ));
+    }
+    if let Some(until) = facts.prompts.free_at {
+        let words = format!(
+            "account {name} is at X's limit of prompts (feedback/create): {}",
+            left(facts.prompts, until)
+        );
+        found.push(obstacle(facts, Cause::PromptLimit, words).until(until));
+    }
+    if let Some(until) = facts.look_ups.free_at {
+        let words = format!(
+            "account {name} is at X's limit of look-ups before a prompt ({}): {}",
+            served.look_ups.endpoint(),
+            left(facts.look_ups, until)
+        );
+        let limit = obstacle(facts, Cause::LookUpLimit, words).until(until);
+        found.push(match served.look_ups {
+            Call::FriendshipsShow if !served.is_auto => limit.remedy(MORE_AT_ONCE),
+            _ => limit,
+        });
+    }
+    found
+}
+
+/// What can be done about look-ups one by one.
+const MORE_AT_ONCE: &str = "`x.can_dm = \"auto\"` looks up 100 people a call where X grants your app its API v2, and \
+     `\"users_v2\"` always";
+
+fn left(calls: Calls, until: Millis) -> String {
+    let Calls { left, allowed, .. } = calls;
+    format!("{left} of {allowed} are left, the next is free at {}", until.rfc3339())
+}
+
+fn of_put_off(facts: &Facts, put_off: &PutOff) -> Obstacle {
+    let PutOff { why, surveys, since, until } = *put_off;
+    let at = until.rfc3339();
+    let (they, wait, are) = match surveys {
+        1 => ("one survey".to_owned(), "waits", "is"),
+        many => (format!("{many} surveys"), "wait", "are"),
+    };
+    let of = format!("{they} of account {}", facts.account);
+    let (cause, words) = match why {
+        Why::Claimed => (
+            Cause::Claimed,
+            format!(
+                "{of} {are} being worked on; where the daemon that took them has died, others take \
+                 them over from {at}"
+            ),
+        ),
+        Why::QuietHours => {
+            (Cause::QuietHours, format!("{of} {wait} for the end of quiet hours, at {at}"))
+        }
+        Why::Tried => (
+            Cause::XAway,
+            format!("{of} {wait} for X, which gave no answer to the last try; the next is at {at}"),
+        ),
+        Why::PersonLimit => (
+            Cause::PersonLimit,
+            format!("{of} {wait} for X's limit of prompts to one person; the next try is at {at}"),
+        ),
+        Why::ClockAhead => (
+            Cause::Clock,
+            format!(
+                "{of} {wait} until {at}, for this machine's clock ran ahead when it put them off: \
+                 the daemon makes them due within five minutes"
+            ),
+        ),
+        Why::ClocksApart => (
+            Cause::Clock,
+            format!(
+                "{of} {wait} while the clocks of this machine and of X contradict each other; the \
+                 next look is at {at}"
+            ),
+        ),
+        Why::Other => (Cause::PutOff, format!("{of} {are} put off; the next look is at {at}")),
+    };
+    let found = Obstacle { surveys, since, ..obstacle(facts, cause, words).until(until) };
+    match why {
+        Why::ClocksApart => found.act("Set the clock right: `timedatectl` shows it"),
+        Why::Tried => found.remedy("The log says what X answered (`survey.retry`)"),
+        _ => found,
+    }
+}
+
+/// Of those that were not put off and that nothing is known to hold back.
+fn of_the_rest(facts: &Facts) -> Option<Obstacle> {
+    let put_off: u64 = facts.put_off.iter().map(|put_off| put_off.surveys).sum();
+    let rest = facts.due.saturating_sub(put_off);
+    let waited = facts.oldest_due.map_or(Duration::ZERO, |due| facts.now.since(due));
+    if rest == 0 {
+        return None;
+    }
+    if facts.tried > 0 || facts.put_off.iter().any(|put_off| put_off.why == Why::Tried) {
+        let words = format!(
+            "account {} waits for X, which gave no answer to the last tries: one call at a time \
+             asks whether it answers again",
+            facts.account
+        );
+        let found = Obstacle { surveys: rest, ..obstacle(facts, Cause::XAway, words) };
+        return Some(found.remedy("The log says what X answered (`survey.retry`)"));
+    }
+    let last_sent = facts.day.latest_at.map_or(Duration::MAX, |at| facts.now.since(at));
+    if waited.min(last_sent) < UNEXPLAINED_AFTER || rest < facts.due {
+        return None;
+    }
+    let words = format!("account {}: nothing is known that holds its surveys back", facts.account);
+    Some(obstacle(facts, Cause::Unknown, words).act("The daemon's log says what it does"))
+}
+
+#[cfg(test)]
+mod tests;

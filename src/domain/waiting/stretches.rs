@@ -1,0 +1,102 @@
+//! When the log is told that the surveys of an account wait, and that they wait no more: a line at the
+//! beginning of a stretch and one at its end, however many surveys, windows and tries lie between.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Cause, Facts, Obstacle, TOLD_AFTER};
+use crate::domain::time::Millis;
+
+/// A backlog goes out in bursts, one with each of X's windows: an obstacle that is away for a shorter
+/// time is still there.
+const OVER_AFTER: Duration = Duration::from_secs(5 * 60);
+
+/// The waiting of one account, by what it waits for.
+#[derive(Clone, Debug, Default)]
+pub struct Stretches(BTreeMap<Cause, Stretch>);
+
+#[derive(Clone, Copy, Debug)]
+struct Stretch {
+    began_at: Millis,
+    /// When the obstacle was met last.
+    met_at: Millis,
+    is_told: bool,
+    surveys_most: u64,
+}
+
+/// A stretch that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over {
+    pub cause: Cause,
+    pub lasted: Duration,
+    /// The most surveys that waited at once.
+    pub surveys_most: u64,
+}
+
+impl Stretches {
+    /// What is to be told now: obstacles that have just become worth a line, and stretches that are
+    /// over.
+    pub fn look<'a>(
+        &mut self,
+        facts: &Facts,
+        obstacles: &'a [Obstacle],
+    ) -> (Vec<&'a Obstacle>, Vec<Over>) {
+        let now = facts.now;
+        let mut begun = Vec::new();
+        for obstacle in obstacles.iter().filter(|obstacle| obstacle.surveys > 0) {
+            let new = Stretch { began_at: now, met_at: now, is_told: false, surveys_most: 0 };
+            let stretch = self.0.entry(obstacle.cause).or_insert(new);
+            // The clock was set back since.
+            stretch.began_at = stretch.began_at.min(now);
+            stretch.met_at = now;
+            stretch.surveys_most = stretch.surveys_most.max(obstacle.surveys);
+            // A claim may last for long and be given back in a moment.
+            let until = obstacle.until.filter(|_| obstacle.cause != Cause::Claimed);
+            let lasts = until.map_or(Duration::ZERO, |until| until.since(stretch.began_at));
+            let has_lasted = now.since(stretch.began_at);
+            let must_act = obstacle.must_act && obstacle.cause != Cause::Unknown;
+            let is_news = must_act || lasts.max(has_lasted) >= TOLD_AFTER;
+            if !stretch.is_told && is_news {
+                stretch.is_told = true;
+                begun.push(obstacle);
+            }
+        }
+        let is_backlog =
+            facts.oldest_due.is_some_and(|due| facts.due > 0 && now.since(due) >= TOLD_AFTER);
+        let mut over = Vec::new();
+        self.0.retain(|cause, stretch| {
+            let away_for = now.since(stretch.met_at);
+            let is_over = now < stretch.met_at
+                || away_for >= OVER_AFTER
+                || stretch.met_at != now && !is_backlog;
+            if is_over && stretch.is_told {
+                over.push(Over {
+                    cause: *cause,
+                    lasted: now.since(stretch.began_at),
+                    surveys_most: stretch.surveys_most,
+                });
+            }
+            !is_over
+        });
+        (begun, over)
+    }
+
+    /// Whether the log has said that surveys wait for this.
+    pub fn is_told(&self, cause: Cause) -> bool {
+        self.0.get(&cause).is_some_and(|stretch| stretch.is_told)
+    }
+
+    /// When to look again, at the latest, for what is still to be told.
+    pub fn next_look(&self, now: Millis) -> Option<Millis> {
+        let open = self.0.values().filter(|stretch| !stretch.is_told || stretch.met_at != now);
+        let at = |stretch: &Stretch| match stretch.began_at.plus(TOLD_AFTER) {
+            told_at if !stretch.is_told && told_at > now => told_at,
+            _ => now.plus(TOLD_AFTER),
+        };
+        open.map(at).min()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

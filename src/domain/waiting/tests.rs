@@ -1,0 +1,310 @@
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+const NOW: Millis = Millis(1_795_334_400_000);
+
+fn served(look_ups: Call) -> Served {
+    let events_horizon = Duration::from_secs(86_400);
+    Served {
+        account: "acme".into(),
+        is_dry: false,
+        daily_limit: 1_000,
+        look_ups,
+        is_auto: false,
+        events_horizon,
+    }
+}
+
+/// 216 surveys have been due for five minutes, and nothing is known that holds them back.
+fn facts() -> Facts {
+    Facts {
+        account: "acme".into(),
+        now: NOW,
+        due: 216,
+        oldest_due: Some(NOW.minus(5 * MINUTE)),
+        served: Some(served(Call::FriendshipsShow)),
+        presence: Presence::Works { since: None },
+        ..Facts::default()
+    }
+}
+
+fn later(minutes: u32) -> Millis {
+    NOW.plus(minutes * MINUTE)
+}
+
+fn put_off(why: Why, surveys: u64) -> PutOff {
+    PutOff { why, surveys, since: Some(NOW.minus(2 * MINUTE)), until: later(10) }
+}
+
+fn spent(allowed: u32) -> Calls {
+    Calls { left: 0, allowed, free_at: Some(later(15)) }
+}
+
+/// Each cause, the facts that it follows from, and the whole line.
+fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
+    use Cause::*;
+    let pause = Pause { since: NOW, why: "code 32: no".into(), asked_again_at: later(1) };
+    let holding = Holding {
+        since: NOW,
+        until: later(60),
+        words: "nothing is sent, for a reason".into(),
+        rebuild: None,
+    };
+    let command = Some("surveyd rebuild --account acme".to_owned());
+    let day = DayOfPrompts { prompts: 1_000, latest_at: None, free_at: Some(later(30)) };
+    let of = |why, surveys| Facts { put_off: vec![put_off(why, surveys)], ..facts() };
+    vec![
+        (
+            NotConfigured,
+            true,
+            Facts { served: None, ..facts() },
+            "account acme is not configured: nothing of it is sent. Configure it again, or call its \
+             surveys off: `surveyd surveys cancel ID`",
+        ),
+        (
+            NobodyWorks,
+            true,
+            Facts { presence: Presence::Nobody, ..facts() },
+            "no daemon works on this database: nothing is sent and no answer is read. Start it: \
+             `systemctl start surveyd`, or `surveyd run`",
+        ),
+        (
+            Database,
+            true,
+            Facts { database: Some("disk full".into()), ..facts() },
+            "the database takes no writes: disk full. Make room on its disk, or see to the server; \
+             work goes on by itself then",
+        ),
+        (
+            Paused,
+            true,
+            Facts { pause: Some(pause), ..facts() },
+            "account acme is paused since 2026-11-22T08:00:00.000Z: X refuses it (code 32: no); X is \
+             asked again at 2026-11-22T08:01:00.000Z. Check its keys and its access to the feedback API, \
+             then reload: `systemctl reload surveyd`",
+        ),
+        (
+            Held,
+            false,
+            Facts { holding: Some(holding.clone()), ..facts() },
+            "account acme is held since 2026-11-22T08:00:00.000Z: nothing is sent, for a reason",
+        ),
+        (
+            Held,
+            true,
+            Facts { holding: Some(Holding { rebuild: command, ..holding }), ..facts() },
+            "account acme is held since 2026-11-22T08:00:00.000Z: nothing is sent, for a reason. Unless \
+             its rebuild is at work, go on with it: `surveyd rebuild --account acme`",
+        ),
+        (
+            Clock,
+            true,
+            Facts { clock_before: Some(later(45)), ..facts() },
+            "this machine's clock stands before the last instant on record, 2026-11-22T08:45:00.000Z: \
+             account acme sends nothing until it has passed that, or X's clock agrees with it. Set \
+             the clock right: `timedatectl` shows it",
+        ),
+        (
+            DayFull,
+            false,
+            Facts { day, ..facts() },
+            "account acme has sent its 1000 prompts of the day: the next can go out at \
+             2026-11-22T08:30:00.000Z. `daily_limit` is X's own 1000 at most; `pacing = \"even\"` spreads \
+             them over the day",
+        ),
+        (
+            PromptLimit,
+            false,
+            Facts { prompts: spent(1_000), ..facts() },
+            "account acme is at X's limit of prompts (feedback/create): 0 of 1000 are left, the next \
+             is free at 2026-11-22T08:15:00.000Z",
+        ),
+        (
+            LookUpLimit,
+            false,
+            Facts { look_ups: spent(180), ..facts() },
+            "account acme is at X's limit of look-ups before a prompt (friendships/show): 0 of 180 \
+             are left, the next is free at 2026-11-22T08:15:00.000Z. `x.can_dm = \"auto\"` looks up 100 \
+             people a call where X grants your app its API v2, and `\"users_v2\"` always",
+        ),
+        (
+            LookUpLimit,
+            false,
+            Facts { look_ups: spent(900), served: Some(served(Call::Users)), ..facts() },
+            "account acme is at X's limit of look-ups before a prompt (users): 0 of 900 are left, the \
+             next is free at 2026-11-22T08:15:00.000Z",
+        ),
+        (
+            XAway,
+            false,
+            Facts { tried: 1, ..facts() },
+            "account acme waits for X, which gave no answer to the last tries: one call at a time asks \
+             whether it answers again. The log says what X answered (`survey.retry`)",
+        ),
+        (
+            XAway,
+            false,
+            of(Why::Tried, 216),
+            "216 surveys of account acme wait for X, which gave no answer to the last try; the next is \
+             at 2026-11-22T08:10:00.000Z. The log says what X answered (`survey.retry`)",
+        ),
+        (
+            PersonLimit,
+            false,
+            of(Why::PersonLimit, 1),
+            "one survey of account acme waits for X's limit of prompts to one person; the next try is \
+             at 2026-11-22T08:10:00.000Z",
+        ),
+        (
+            QuietHours,
+            false,
+            of(Why::QuietHours, 216),
+            "216 surveys of account acme wait for the end of quiet hours, at 2026-11-22T08:10:00.000Z",
+        ),
+        (
+            Claimed,
+            false,
+            of(Why::Claimed, 3),
+            "3 surveys of account acme are being worked on; where the daemon that took them has died, \
+             others take them over from 2026-11-22T08:10:00.000Z",
+        ),
+        (
+            Clock,
+            false,
+            of(Why::ClockAhead, 3),
+            "3 surveys of account acme wait until 2026-11-22T08:10:00.000Z, for this machine's clock ran \
+             ahead when it put them off: the daemon makes them due within five minutes",
+        ),
+        (
+            Clock,
+            true,
+            of(Why::ClocksApart, 3),
+            "3 surveys of account acme wait while the clocks of this machine and of X contradict each \
+             other; the next look is at 2026-11-22T08:10:00.000Z. Set the clock right: `timedatectl` shows \
+             it",
+        ),
+        (
+            PutOff,
+            false,
+            of(Why::Other, 3),
+            "3 surveys of account acme are put off; the next look is at 2026-11-22T08:10:00.000Z",
+        ),
+        (
+            Unknown,
+            true,
+            Facts { oldest_due: Some(NOW.minus(21 * MINUTE)), ..facts() },
+            "account acme: nothing is known that holds its surveys back. The daemon's log says what it \
+             does",
+        ),
+    ]
+}
+
+#[test]
+fn every_cause_says_what_holds_back_until_when_and_what_one_can_do() {
+    for (cause, must_act, facts, line) in table() {
+        let found = obstacles(&facts);
+        let [found] = &found[..] else { panic!("{cause:?}: {found:?}") };
+        assert_eq!((found.cause, found.must_act), (cause, must_act));
+        assert_eq!(found.line(), line);
+        let single = facts.put_off.first().map_or(216, |put_off| put_off.surveys);
+        assert_eq!(found.surveys, single, "{cause:?}");
+    }
+}
+
+#[test]
+fn a_survey_that_is_due_since_a_moment_ago_waits_for_nothing() {
+    let just = Facts { oldest_due: Some(NOW.minus(MINUTE / 2)), ..facts() };
+    assert_eq!(obstacles(&just), []);
+    assert_eq!(obstacles(&facts()), [], "and one of five minutes ago for nothing that is known");
+}
+
+#[test]
+fn limits_are_told_where_something_is_due_and_pauses_always() {
+    let idle = Facts { due: 0, oldest_due: None, ..facts() };
+    let pause = Pause { since: NOW, why: "no".into(), asked_again_at: NOW };
+    let spent_idle = Facts { look_ups: spent(180), pause: Some(pause), ..idle };
+    let found = obstacles(&spent_idle);
+    assert_eq!((found.len(), found[0].cause, found[0].surveys), (1, Cause::Paused, 0));
+}
+
+#[test]
+fn a_single_survey_that_is_not_due_says_when_it_is() {
+    let one = Facts { due: 0, oldest_due: None, due_at: Some(later(5)), ..facts() };
+    let found = obstacles(&one);
+    assert_eq!(found[0].line(), "it is not due before 2026-11-22T08:05:00.000Z");
+    assert_eq!((found.len(), found[0].cause, found[0].surveys), (1, Cause::NotDue, 0));
+}
+
+fn told(stretches: &mut Stretches, facts: &Facts) -> (Vec<Cause>, Vec<Over>) {
+    let obstacles = obstacles(facts);
+    let (begun, over) = stretches.look(facts, &obstacles);
+    (begun.iter().map(|obstacle| obstacle.cause).collect(), over)
+}
+
+#[test]
+fn a_backlog_of_ten_hours_is_one_line_at_its_beginning_and_one_at_its_end() {
+    let mut stretches = Stretches::default();
+    let mut lines = Vec::new();
+    let windows = 40;
+    for minute in 0..windows * 15 {
+        let now = later(minute);
+        let is_spent = minute % 15 > 0;
+        let free_at = is_spent.then(|| later(minute - minute % 15 + 15));
+        let look_ups = Calls { left: 0, allowed: 180, free_at };
+        let due = u64::from((windows - minute / 15) * 180);
+        let latest_at =
+            Some(later((minute - minute % 15).saturating_sub(u32::from(!is_spent) * 15)));
+        let day = DayOfPrompts { latest_at, ..DayOfPrompts::default() };
+        let (begun, over) = told(&mut stretches, &Facts { now, due, look_ups, day, ..facts() });
+        lines.extend(begun.into_iter().map(|cause| (minute, cause)));
+        assert_eq!(over, [], "{minute}");
+    }
+    assert_eq!(lines, [(1, Cause::LookUpLimit)]);
+    assert!(stretches.is_told(Cause::LookUpLimit));
+    let end = Facts { now: later(600), due: 0, oldest_due: None, ..facts() };
+    let (begun, over) = told(&mut stretches, &end);
+    let over_now = Over { cause: Cause::LookUpLimit, lasted: 599 * MINUTE, surveys_most: 40 * 180 };
+    assert_eq!((begun, over), (vec![], vec![over_now]));
+    assert!(stretches.is_empty());
+}
+
+#[test]
+fn a_wait_shorter_than_a_minute_is_not_told() {
+    let mut stretches = Stretches::default();
+    let soon = Calls { left: 0, allowed: 180, free_at: Some(NOW.plus(MINUTE / 2)) };
+    let waits = Facts { look_ups: soon, ..facts() };
+    assert_eq!(told(&mut stretches, &waits), (vec![], vec![]));
+    assert_eq!(stretches.next_look(NOW), Some(later(1)));
+    let sent = Facts { now: NOW.plus(MINUTE / 2), due: 0, oldest_due: None, ..facts() };
+    assert_eq!(told(&mut stretches, &sent), (vec![], vec![]));
+    assert_eq!(stretches.next_look(NOW), None);
+}
+
+#[test]
+fn a_wait_without_a_known_end_is_told_once_it_has_lasted_a_minute() {
+    let mut stretches = Stretches::default();
+    let at = |minutes: u32| Facts { now: later(minutes), tried: 1, ..facts() };
+    assert_eq!(told(&mut stretches, &at(0)), (vec![], vec![]));
+    assert_eq!(told(&mut stretches, &at(1)), (vec![Cause::XAway], vec![]));
+    assert_eq!(told(&mut stretches, &at(2)), (vec![], vec![]));
+    // X answers again, and the backlog goes out: over once it has been away for five minutes.
+    let free = |minutes: u32| Facts { now: later(minutes), ..facts() };
+    assert_eq!(told(&mut stretches, &free(3)), (vec![], vec![]));
+    let (_, over) = told(&mut stretches, &free(8));
+    assert_eq!(over.iter().map(|over| over.cause).collect::<Vec<_>>(), [Cause::XAway]);
+}
+
+#[test]
+fn a_clock_that_was_set_back_ends_a_stretch_and_lets_the_next_be_told() {
+    let mut stretches = Stretches::default();
+    let waits = |now: Millis| Facts {
+        now,
+        oldest_due: Some(now.minus(5 * MINUTE)),
+        look_ups: Calls { left: 0, allowed: 180, free_at: Some(now.plus(15 * MINUTE)) },
+        ..facts()
+    };
+    assert_eq!(told(&mut stretches, &waits(later(600))).0, [Cause::LookUpLimit]);
+    assert_eq!(told(&mut stretches, &waits(NOW)), (vec![], vec![]), "it goes on");
+    let free = Facts { now: NOW.minus(MINUTE), ..facts() };
+    assert_eq!(told(&mut stretches, &free).1.len(), 1);
+}

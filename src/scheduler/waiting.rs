@@ -1,0 +1,93 @@
+//! Tells the log when due surveys of an account begin to wait, and when they wait no more.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::desk::Desk;
+use crate::domain::time::Millis;
+use crate::domain::waiting::{Obstacle, Over, Presence, obstacles};
+use crate::store::Result;
+
+/// How often it is looked what surveys wait for, where none is known to wait, and while some do.
+const LOOKED_EVERY: Duration = Duration::from_secs(30);
+const LOOKED_EVERY_WHILE_WAITING: Duration = Duration::from_secs(10);
+
+/// Looks what the account's due surveys wait for, and says what is news. When the next pass is wanted
+/// for that; `None`: whenever there is one.
+pub async fn tell(desk: &Desk) -> Result<Option<Millis>> {
+    let now = desk.now();
+    {
+        let mut watched = desk.watched.lock().expect("no holder of this lock can panic");
+        let every = match watched.stretches.is_empty() {
+            true => LOOKED_EVERY,
+            false => LOOKED_EVERY_WHILE_WAITING,
+        };
+        let looked_at = watched.looked_at.filter(|at| *at <= now);
+        if let Some(again_at) = looked_at.map(|at| at.plus(every)).filter(|at| now < *at) {
+            return Ok((!watched.stretches.is_empty()).then_some(again_at));
+        }
+        watched.looked_at = Some(now);
+    }
+    let mut facts = desk.store.waiting_of(&desk.served, now).await?;
+    facts.presence = Presence::Works { since: None };
+    let obstacles = obstacles(&facts);
+    let mut watched = desk.watched.lock().expect("no holder of this lock can panic");
+    let (begun, over) = watched.stretches.look(&facts, &obstacles);
+    for obstacle in begun {
+        log_begun(desk, obstacle);
+    }
+    for over in over {
+        log_over(desk, over);
+    }
+    Ok(watched.stretches.next_look(now))
+}
+
+/// Something holds the account back: it is looked at once what it is, unless that was seen already.
+pub fn look_soon(desk: &Desk) {
+    let mut watched = desk.watched.lock().expect("no holder of this lock can panic");
+    if watched.stretches.is_empty() {
+        watched.looked_at = None;
+    }
+}
+
+fn log_begun(desk: &Desk, obstacle: &Obstacle) {
+    let (account, surveys) = (desk.name(), obstacle.surveys);
+    let are = if surveys == 1 {
+        "survey of it is due and waits"
+    } else {
+        "surveys of it are due and wait"
+    };
+    warn!(
+        event = "sends.waiting",
+        account,
+        reason = obstacle.cause.as_str(),
+        surveys,
+        until = obstacle.until.map(Millis::rfc3339),
+        "account {account}: {surveys} {are}: {}",
+        obstacle.line(),
+    );
+}
+
+fn log_over(desk: &Desk, over: Over) {
+    let Over { cause, lasted, surveys_most } = over;
+    let (account, seconds) = (desk.name(), lasted.as_secs());
+    info!(
+        event = "sends.resumed",
+        account,
+        reason = cause.as_str(),
+        surveys = surveys_most,
+        seconds,
+        "account {account}: its surveys no longer wait ({}); they did for {}, up to {surveys_most} at once",
+        cause.as_str(),
+        words_of_length(seconds),
+    );
+}
+
+fn words_of_length(seconds: u64) -> String {
+    match (seconds / 3_600, seconds / 60 % 60) {
+        (0, 0) => format!("{seconds} s"),
+        (0, minutes) => format!("{minutes} min"),
+        (hours, minutes) => format!("{hours} h {minutes} min"),
+    }
+}

@@ -1,0 +1,166 @@
+//! Why nothing is sent, as everything that an operator looks at says it.
+
+use serde_json::{Value, json};
+use surveyd::sandbox::{Behaviour, Call, Fault, Sandbox, SandboxConfig, Scripted, World};
+
+use super::NOWHERE;
+use crate::harness::help_desk;
+use crate::harness::program::{Program, Running, configuration};
+
+async fn x(prepare: impl FnOnce(&mut World)) -> Sandbox {
+    let config = SandboxConfig { behaviour: Behaviour::silent(), ..SandboxConfig::demo(1) };
+    let sandbox = Sandbox::start_on_loopback(config).await.unwrap();
+    prepare(&mut sandbox.world().lock().unwrap());
+    sandbox
+}
+
+/// Files closes of people 1 and so on. The survey of the last one.
+fn close_many(program: &Program, count: u64) -> String {
+    let mut last = String::new();
+    for person in 1..=count {
+        let (conversation, person) = (format!("c-{person}"), person.to_string());
+        let who = ["--conversation", &conversation, "--user-id", &person];
+        let filed =
+            program.run(&[&["enqueue", "--json", "--account", "acme"], &who[..]].concat()).json();
+        last = filed["survey_id"].as_str().unwrap().to_owned();
+    }
+    last
+}
+
+async fn metrics(running: &Running) -> String {
+    let request = help_desk::client().get(format!("http://{}/metrics", running.address()));
+    request.send().await.unwrap().text().await.unwrap()
+}
+
+/// That `status`, `explain`, `surveys show`, the log and `/metrics` all say the same of `surveys` that
+/// wait, among them the one of conversation c-3.
+async fn everything_says(
+    (program, running): (&Program, &mut Running),
+    (reason, surveys): (&str, u64),
+    survey_id: &str,
+    must_act: bool,
+) {
+    let logged = running.until("sends.waiting", 1).await;
+    assert_eq!((&logged["reason"], &logged["level"]), (&json!(reason), &json!("WARN")));
+    let of = |list: &Value| -> Value {
+        let found = list.as_array().unwrap().iter().find(|one| one["reason"] == reason);
+        found.unwrap_or_else(|| panic!("{reason}: {list}")).clone()
+    };
+    let status = program.run(&["status", "--json"]).json();
+    let told = of(&status["accounts"][0]["waits"]);
+    assert_eq!((&told["surveys"], &told["must_act"]), (&json!(surveys), &json!(must_act)));
+    let message = told["message"].as_str().unwrap();
+    assert!(logged["message"].as_str().unwrap().contains(message), "{logged}\n{message}");
+
+    let text = program.run(&["status"]).stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains(message), "{text}\n{message}");
+    let explained = program.run(&["explain", "c-3", "--json"]).json();
+    assert_eq!(of(&explained[0]["waits"])["message"], message);
+    assert!(program.run(&["explain", "c-3"]).stdout.contains(message));
+    let shown = program.run(&["surveys", "show", survey_id, "--json"]).json();
+    assert_eq!(of(&shown["waits"])["message"], message);
+    assert!(program.run(&["surveys", "show", survey_id]).stdout.contains(message));
+
+    let line =
+        format!("surveyd_surveys_waiting{{account=\"acme\",reason=\"{reason}\"}} {surveys}\n");
+    // What is asked for often is counted anew a little later.
+    while !metrics(running).await.contains(&line) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let checked = program.run(&["status", "--check"]);
+    assert_eq!(checked.code, i32::from(must_act), "{}", checked.stdout);
+    assert_eq!(checked.stdout.contains(message), must_act, "{}", checked.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn spent_look_ups_are_said_everywhere() {
+    let sandbox = x(|world| world.set_limit(Call::Friendship, 2)).await;
+    let program = Program::new(&configuration(&sandbox.base_url()));
+    let mut running = program.start().await;
+    let last = close_many(&program, 3);
+    running.until("survey.sent", 2).await;
+    everything_says((&program, &mut running), ("look_up_limit", 1), &last, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_is_said_everywhere_and_needs_somebody() {
+    let refused = || Fault::instead(Scripted::error(401, 32, "Could not authenticate you."));
+    let sandbox = x(|world| {
+        world.fault(Call::Friendship, 1_000, refused());
+        world.fault(Call::VerifyCredentials, 1_000, refused());
+    })
+    .await;
+    let program = Program::new(&configuration(&sandbox.base_url()));
+    let mut running = program.start().await;
+    let last = close_many(&program, 3);
+    running.until("account.paused", 1).await;
+    everything_says((&program, &mut running), ("paused", 3), &last, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn that_nobody_works_is_said_until_somebody_does() {
+    let program = Program::with_database(&configuration(NOWHERE));
+    let last = close_many(&program, 3);
+    let words = "no daemon works on this database";
+    let shown = program.run(&["surveys", "show", &last]).stdout;
+    let explained = program.run(&["explain", "c-3"]).stdout;
+    let status = program.run(&["status"]).stdout;
+    assert!([&shown, &explained, &status].iter().all(|text| text.contains(words)), "{shown}");
+    let checked = program.run(&["status", "--check"]);
+    assert_eq!((checked.code, checked.stdout.lines().count()), (1, 1), "{}", checked.stdout);
+    assert!(checked.stdout.starts_with(words), "{}", checked.stdout);
+    let told = program.run(&["status", "--json"]).json();
+    assert_eq!(told["daemon"]["state"], "nobody");
+    assert_eq!(
+        (&told["waits"][0]["reason"], &told["waits"][0]["surveys"]),
+        (&json!("nobody_works"), &json!(3))
+    );
+
+    let mut running = program.start().await;
+    let checked = program.run(&["status", "--check"]);
+    assert_eq!((checked.code, checked.stdout.as_str()), (0, "nobody must act\n"));
+    let told = program.run(&["status", "--json"]).json();
+    assert_eq!(told["daemon"]["state"], "works");
+    assert!(told["daemon"]["up_seconds"].as_u64().unwrap() < 600, "{told}");
+    let page = metrics(&running).await;
+    assert!(page.contains("\nsurveyd_database_takes_writes 1\n"), "{page}");
+
+    // A crash leaves the socket.
+    running.signal("KILL");
+    running.ended().await;
+    assert_eq!(program.run(&["status", "--check"]).code, 1);
+}
+
+#[test]
+fn an_account_that_is_gone_and_one_that_is_not_due_are_said() {
+    let text = configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"5m\"");
+    let program = Program::with_database(&text);
+    let last = close_many(&program, 1);
+    let shown = program.run(&["surveys", "show", &last]).stdout;
+    assert!(shown.contains("\nit is not due before "), "{shown}");
+    program.configure(&configuration(NOWHERE).replace("\"acme\"", "\"globex\""));
+    let checked = program.run(&["status", "--check"]);
+    assert_eq!(checked.code, 1);
+    assert!(
+        checked.stdout.contains("acme: 1 surveys wait, and no such account"),
+        "{}",
+        checked.stdout
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_closes_of_a_source_need_somebody() {
+    let program = Program::new(&configuration(NOWHERE));
+    let mut running = program.start().await;
+    let data = json!({"conversation_id": "c-1"});
+    let key = crate::harness::program::KEY;
+    let answer = help_desk::post(&running.address(), key, "conversation.closed", data).await;
+    assert_eq!(answer.status().as_u16(), 422);
+    running.until("close.rejected", 1).await;
+    let mut checked = program.run(&["status", "--check"]);
+    while checked.code == 0 {
+        checked = program.run(&["status", "--check"]);
+    }
+    let words = "source desk: 1 closes were refused in the last hour, the newest for: ";
+    assert!(checked.stdout.starts_with(words), "{}", checked.stdout);
+}

@@ -1,0 +1,109 @@
+//! What is known of surveys that are due and not sent.
+
+use surveyd::domain::budget::Call;
+use surveyd::domain::waiting::{Calls, Facts, Presence, PutOff, Served, Why};
+use surveyd::store::Paused;
+
+use super::*;
+
+const DUE: Millis = Millis(START.0 + 300_000);
+
+fn served(account: &str) -> Served {
+    let (daily_limit, look_ups) = (1_000, Call::FriendshipsShow);
+    Served {
+        account: account.into(),
+        is_dry: false,
+        daily_limit,
+        look_ups,
+        is_auto: false,
+        events_horizon: 24 * HOUR,
+    }
+}
+
+#[tokio::test]
+async fn facts_tell_what_is_due_what_is_left_and_what_was_put_off() {
+    on_each_engine(async |bench| {
+        for conversation in ["c-1", "c-2", "c-3"] {
+            bench.take(close(conversation, "7", START)).await;
+        }
+        let store = &bench.store;
+        let facts = async |now| store.waiting_of(&served(ACCOUNT), now).await.unwrap();
+        assert_eq!(facts(DUE.minus(SECOND)).await.due, 0);
+        let at_first = facts(DUE).await;
+        assert_eq!((at_first.due, at_first.oldest_due), (3, Some(DUE)));
+        let fresh = Calls { left: 180, allowed: 180, free_at: None };
+        assert_eq!((at_first.look_ups, &at_first.put_off[..], at_first.tried), (fresh, &[][..], 0));
+
+        store.take_calls(ACCOUNT, Call::FriendshipsShow, 180, DUE).await.unwrap().unwrap();
+        let spent = facts(DUE).await.look_ups;
+        assert_eq!((spent.left, spent.allowed), (0, 180));
+        assert_eq!(
+            spent.free_at,
+            store.calls_free_at(ACCOUNT, Call::FriendshipsShow, DUE).await.unwrap()
+        );
+
+        // One is put off after a try; one is claimed, and waits only once that has lasted.
+        let leased = bench.claim_one(DUE).await;
+        let tried = leased.survey.id.clone();
+        store.put_off_failed(leased, DUE.plus(MINUTE)).await.unwrap();
+        let claimed = bench.claim_one(DUE).await.survey.id;
+        let soon = DUE.plus(SECOND);
+        let next = async |id, now| store.next_look(id, now).await.unwrap().unwrap();
+        let put_off = |why, until| PutOff { why, surveys: 1, since: Some(DUE), until };
+        let waits = put_off(Why::Tried, DUE.plus(MINUTE));
+        assert_eq!(next(&tried, soon).await.put_off, Some(waits));
+        assert_eq!(next(&claimed, soon).await.put_off.map(|it| it.why), Some(Why::Claimed));
+        let now = facts(soon).await;
+        assert_eq!((now.due, &now.put_off[..]), (2, &[waits][..]));
+        let later = facts(DUE.plus(MINUTE)).await;
+        assert_eq!((later.due, later.tried), (3, 1));
+        let why: Vec<_> = later.put_off.iter().map(|it| (it.why, it.until)).collect();
+        assert_eq!(why, [(Why::Claimed, DUE.plus(LEASE))]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn facts_tell_of_pauses_holds_and_accounts_that_are_gone() {
+    on_each_engine(async |bench| {
+        let store = &bench.store;
+        bench.take(close("c-1", "7", START)).await;
+        let paused = Paused {
+            account: "other".into(),
+            paused_at: START,
+            why: "refused".into(),
+            probe_at: DUE,
+            probe_wait: MINUTE,
+            resumed_at: None,
+        };
+        store.pause(paused).await.unwrap();
+        store.hold_for_rebuild("other", START, START).await.unwrap();
+        let all = store.waiting(&[served("other")], DUE).await.unwrap();
+        let [other, gone] = &all[..] else { panic!("{all:?}") };
+        let pause = other.pause.as_ref().unwrap();
+        assert_eq!((&pause.why[..], pause.since, pause.asked_again_at), ("refused", START, DUE));
+        let holding = other.holding.as_ref().unwrap();
+        assert_eq!((holding.since, holding.until), (START, DUE.plus(24 * HOUR)));
+        assert!(holding.rebuild.as_ref().unwrap().starts_with("surveyd rebuild --account other"));
+        let (due, oldest_due) = (1, Some(DUE));
+        let bare = Facts { account: ACCOUNT.into(), now: DUE, due, oldest_due, ..Facts::default() };
+        assert_eq!(gone, &bare, "it is not configured");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_shows_whether_it_takes_writes_and_whether_a_daemon_trusts_it() {
+    on_each_engine(async |bench| {
+        let store = &bench.store;
+        store.take_a_write().await.unwrap();
+        let is_shared = store.is_shared();
+        let wanted = |shared| if is_shared { shared } else { Presence::Unknown };
+        assert_eq!(store.presence().await.unwrap(), wanted(Presence::Nobody));
+        store.compare(vec![ACCOUNT.into()], START).await.unwrap();
+        let onlooker = Store::attach(&bench.database.location).await.unwrap();
+        assert_eq!(onlooker.presence().await.unwrap(), wanted(Presence::Works { since: None }));
+        onlooker.close().await;
+    })
+    .await;
+}
