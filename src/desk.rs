@@ -24,7 +24,7 @@ use crate::domain::survey::Survey;
 use crate::domain::time::{Millis, look_again_at};
 use crate::domain::waiting::{Served, Stretches};
 use crate::stop::Stopper;
-use crate::store::{Leased, Making, Store};
+use crate::store::{Leased, Making, Outage, Store};
 use crate::wake::Wake;
 use crate::x;
 
@@ -65,6 +65,8 @@ pub struct Desk {
     pub sending_trouble: Trouble,
     pub reading_trouble: Trouble,
     /// X's answers to [`Self::ask_the_time`].
+    /// What the log has said of faults that keep its work from going on, and are not the database's.
+    pub faults: Outage,
     date_trouble: Trouble,
 }
 
@@ -190,6 +192,7 @@ impl Desk {
         Millis(now.0.saturating_add(self.x.clock().earliest_or(now, ours)))
     }
 
+            faults: Outage::default(),
     fn is_ours_refused(&self, apart: Apart) -> bool {
         apart.least > SIGNED_WITHIN_MS && self.x.is_signed_by(apart)
     }

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::{JoinError, JoinSet};
-use tracing::{debug, error};
+use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
@@ -206,6 +206,7 @@ async fn schedule(desk: Desk) {
     while let Some(done) = passes.next().await {
         or_after_fault(&desk, done, "sending");
     }
+    leave(&desk, "sending");
 }
 
 async fn poll(desk: Desk) {
@@ -215,6 +216,17 @@ async fn poll(desk: Desk) {
         let next = or_after_fault(&desk, poller::tick(&desk, &mut poller).await, "polling");
         desk.reading.wait(next, &desk.clock, &desk.stop).await;
     }
+    leave(&desk, "polling");
+}
+
+/// The work as the log names it.
+fn work_of(desk: &Desk, what: &str) -> String {
+    format!("{what} for account {}", desk.name())
+}
+
+/// A configuration's work that ends shows nothing of the database.
+pub(super) fn leave(desk: &Desk, what: &str) {
+    desk.store.outage().leave(&work_of(desk, what));
 }
 
 pub(super) fn or_after_fault(
@@ -222,24 +234,41 @@ pub(super) fn or_after_fault(
     next: Result<Option<Millis>>,
     what: &str,
 ) -> Option<Millis> {
+    let work = || work_of(desk, what);
     match next {
-        // At once means soon: a pass that makes no headway must not take the whole machine.
-        Ok(next) => next.map(|next| next.max(desk.now().plus(BREATH))),
+        Ok(next) => {
+            if desk.store.outage().over(&work()) {
+                info!(event = "store.recovered", "the database answers again: all work goes on");
+            }
+            if desk.faults.over(what) {
+                let account = desk.name();
+                info!(event = "store.recovered", account, "{} goes on", work());
+            }
+            // At once means soon: a pass that makes no headway must not take the whole machine.
+            return next.map(|next| next.max(desk.now().plus(BREATH)));
+        }
         // Another daemon holds a lock that is wanted: for moments, or until the server ends it.
         Err(store::Error::Busy(why)) => {
-            debug!(account = desk.name(), "{what} for account {} waits: {why}", desk.name());
-            Some(desk.now().plus(AFTER_FAULT))
+            debug!(account = desk.name(), "{} waits: {why}", work());
         }
         // The process ends for it, and says so once.
-        Err(store::Error::Io(_) | store::Error::Gone(_)) => Some(desk.now().plus(AFTER_FAULT)),
+        Err(store::Error::Io(_) | store::Error::Gone(_)) => {}
+        Err(fault @ (store::Error::Unavailable(_) | store::Error::Refused(_))) => {
+            if desk.store.outage().met(&work(), Instant::now()) {
+                let account = desk.name();
+                let work = work();
+                warn!(
+                    event = "store.unavailable",
+                    account, "{work} waits for the database: {fault}"
+                );
+            }
+        }
         Err(fault) => {
-            error!(
-                event = "store.unavailable",
-                account = desk.name(),
-                "{what} for account {} waits for the database: {fault}",
-                desk.name()
-            );
-            Some(desk.now().plus(AFTER_FAULT))
+            if desk.faults.met(what, Instant::now()) {
+                let account = desk.name();
+                error!(event = "store.unavailable", account, "{} waits: {fault}", work());
+            }
         }
     }
+    Some(desk.now().plus(AFTER_FAULT))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::generation::or_after_fault;
+use super::generation::{leave, or_after_fault};
 use crate::config::{MessageStream, Watched};
 use crate::desk::Desk;
 use crate::domain::time::Millis;
@@ -30,6 +30,7 @@ pub async fn run(mut watch: Watch) {
         let next = or_after_fault(&watch.desk, next, "reading messages");
         watch.talks.wake.wait(next, &clock, &stop).await;
     }
+    leave(&watch.desk, "reading messages");
 }
 
 /// One source at work.

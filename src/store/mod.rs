@@ -32,6 +32,7 @@ mod mark;
 mod matching;
 mod migrate;
 mod optouts;
+mod outage;
 mod places;
 mod progress;
 mod reads;
@@ -82,6 +83,7 @@ pub use hold::{Ended, Hold, Unfinished};
 pub use matching::CLOCKS_APART;
 pub use optouts::OptOut;
 pub use progress::Progress;
+pub use outage::Outage;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Step, Told};
 pub use rebuild::{MadeAnew, Rebuild};
 pub use rebuilt::{MadeSurvey, Making};
@@ -503,6 +505,8 @@ pub struct Store {
     /// Why the store has failed for good, once it has.
     failure: Arc<watch::Sender<Option<Error>>>,
 }
+    /// What the log has said of a database that is away.
+    outage: Outage,
 
 impl Store {
     /// Opens the database, brings its schema up to date and starts the writer.
@@ -549,7 +553,9 @@ impl Store {
     ) -> Result<Self> {
         let failure = Arc::new(watch::Sender::new(None));
         let files = writer::Files { location: location.clone(), watch: file_watch.clone() };
-        let writer = writer::Writer::start(files, connection, standing.clone(), failure.clone());
+        let outage = Outage::default();
+        let (trusted, failed, told) = (standing.clone(), failure.clone(), outage.clone());
+        let writer = writer::Writer::start(files, connection, trusted, failed, told);
         Ok(Self {
             writer,
             readers: location.readers(READERS, file_watch.as_ref())?,
@@ -559,6 +565,7 @@ impl Store {
             file_watch,
             failure,
         })
+            outage,
     }
 
     /// Waits until nothing can be written any more, and says why: the disk under the database fails, its
@@ -601,6 +608,11 @@ impl Store {
     }
 
     /// Whether other daemons may work on the same database.
+    /// What the log has said of a database that is away, for all who work with it.
+    pub fn outage(&self) -> &Outage {
+        &self.outage
+    }
+
     pub fn is_shared(&self) -> bool {
         !self.location.is_sqlite()
     }

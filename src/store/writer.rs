@@ -11,7 +11,7 @@
 
 use std::any::Any;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use sqlx::{AnyConnection, Connection, Executor};
@@ -22,6 +22,7 @@ use tracing::{error, info, warn};
 
 use super::closes::{self, NewSurvey, Taken};
 use super::file_watch::Closing;
+use super::outage::Outage;
 use super::standing::Standing;
 use super::{Engine, Error, FileWatch, Location, Result, deliveries, schema};
 
@@ -116,6 +117,7 @@ impl Writer {
         connection: Option<AnyConnection>,
         standing: Standing,
         failure: Arc<watch::Sender<Option<Error>>>,
+        outage: Outage,
     ) -> Self {
         let worker = |connection, standing| Worker {
             files: files.clone(),
@@ -123,6 +125,7 @@ impl Writer {
             standing,
             failing: false,
             failure: failure.clone(),
+            outage: outage.clone(),
         };
         let work = Task::start(worker(connection, Some(standing)));
         let intake = match files.location.engine {
@@ -184,6 +187,9 @@ const PING: &str = "insert into progress (name, sends, last_at) values ($1, 1, 0
 
 const PONG: &str = "delete from progress where name = $1";
 
+/// Under which both tasks meet an outage: where one can write, the other can.
+const WRITES: &str = "writes";
+
 fn stopped() -> Error {
     Error::Unavailable("the store has been closed".into())
 }
@@ -194,6 +200,7 @@ struct Worker {
     /// Looked at with each new connection that sends are begun on.
     standing: Option<Standing>,
     failing: bool,
+    outage: Outage,
     failure: Arc<watch::Sender<Option<Error>>>,
 }
 
@@ -372,16 +379,17 @@ impl Worker {
             Err(Error::Unavailable(reason) | Error::Refused(reason)) => {
                 self.end_watch();
                 self.connection = None;
-                if !self.failing {
+                if self.outage.met(WRITES, Instant::now()) {
                     warn!(event = "store.unavailable", "the database refuses to write: {reason}");
                 }
                 self.failing = true;
             }
-            _ if self.failing => {
+            _ => {
                 self.failing = false;
-                info!(event = "store.recovered", "the database takes writes again");
+                if self.outage.over(WRITES) {
+                    info!(event = "store.recovered", "the database takes writes again");
+                }
             }
-            _ => {}
         }
         done
     }

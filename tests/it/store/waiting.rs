@@ -100,6 +100,7 @@ async fn a_database_shows_whether_it_takes_writes_and_whether_a_daemon_trusts_it
         let is_shared = store.is_shared();
         let wanted = |shared| if is_shared { shared } else { Presence::Unknown };
         assert_eq!(store.presence().await.unwrap(), wanted(Presence::Nobody));
+        assert!(!store.outage().over("whoever works with it"), "it was never away");
         store.compare(vec![ACCOUNT.into()], START).await.unwrap();
         let onlooker = Store::attach(&bench.database.location).await.unwrap();
         assert_eq!(onlooker.presence().await.unwrap(), wanted(Presence::Works { since: None }));

@@ -9,11 +9,13 @@ use serde_json::{Value, json};
 use surveyd::clock::Clock;
 use surveyd::config::{self, Environment};
 use surveyd::daemon::{Daemon, Start};
+use surveyd::domain::time::Millis;
 use surveyd::sandbox::{Call, Ending, Fault, Sandbox, SandboxConfig};
 use surveyd::store::{Listing, Store};
 
 use crate::harness::database::{Database, on_each_engine};
 use crate::harness::help_desk;
+use crate::harness::log::Log;
 use crate::harness::people::{ANA, BEN, answering, open};
 use crate::harness::stage::account_lines;
 
@@ -100,6 +102,41 @@ async fn a_posted_close_is_prompted_and_answered() {
         let world = world.lock().unwrap();
         assert_eq!((world.prompts().len(), world.calls(Call::Create)), (1, 1));
         assert_eq!(world.refused().count(), 0);
+    })
+    .await;
+}
+
+/// Takes a table that all work needs away from whoever works on the database, or brings it back.
+async fn rename(database: &Database, from: &str, to: &str) {
+    let sql = format!("alter table {from} rename to {to}");
+    match database.location.file() {
+        Some(file) => rusqlite::Connection::open(file).unwrap().execute_batch(&sql).unwrap(),
+        None => database.execute(&sql).await,
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_a_line_when_it_goes_and_a_line_when_it_is_back() {
+    on_each_engine(async |database| {
+        let (log, sandbox) = (Log::kept(), x().await);
+        let daemon = start(&database, &sandbox, "").await.unwrap();
+        rename(&database, "survey", "survey_away").await;
+        let refused = post(&daemon, KEY, "conversation.closed", "c-1", ANA).await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        // By whatever writes or reads meanwhile.
+        let is_met = async || daemon.store().too_late("acme", Millis(0), Millis(0)).await.is_err();
+        until("that it is away", is_met).await;
+        until("a line of it", async || !log.of("store.unavailable").is_empty()).await;
+        rename(&database, "survey_away", "survey").await;
+        until("that it is back", async || !log.of("store.recovered").is_empty()).await;
+        let posted = post(&daemon, KEY, "conversation.closed", "c-1", ANA).await;
+        assert_eq!(posted.status(), StatusCode::ACCEPTED);
+        let store = daemon.store().clone();
+        until("the prompt", async || states(&store).await == ["sent"]).await;
+        daemon.stop().await;
+        let lines = [log.of("store.unavailable"), log.of("store.recovered")];
+        assert_eq!(lines.each_ref().map(Vec::len), [1, 1], "{lines:?}");
+        assert_eq!(lines[0][0]["level"], "WARN");
     })
     .await;
 }
