@@ -9,6 +9,7 @@ pub use calls::Calls;
 pub use pausing::asked_again_at;
 pub use trouble::{Said, Trouble};
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -64,9 +65,9 @@ pub struct Desk {
     /// Whether X answers when prompts go out, and when it is read.
     pub sending_trouble: Trouble,
     pub reading_trouble: Trouble,
-    /// X's answers to [`Self::ask_the_time`].
     /// What the log has said of faults that keep its work from going on, and are not the database's.
     pub faults: Outage,
+    /// X's answers to [`Self::ask_the_time`].
     date_trouble: Trouble,
 }
 
@@ -75,6 +76,30 @@ pub struct Desk {
 pub struct Watched {
     pub stretches: Stretches,
     pub looked_at: Option<Millis>,
+}
+
+/// The same for all accounts, by their names; it outlives each configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Watches(Arc<Mutex<BTreeMap<String, Arc<Mutex<Watched>>>>>);
+
+impl Watches {
+    /// What an account's surveys wait for.
+    pub fn of(&self, account: &str) -> Arc<Mutex<Watched>> {
+        let mut all = self.0.lock().expect("no holder of this lock can panic");
+        all.entry(account.to_owned()).or_default().clone()
+    }
+
+    /// Forgets all accounts that are not served any more. They are given back.
+    pub fn take_others(
+        &self,
+        is_served: impl Fn(&str) -> bool,
+    ) -> BTreeMap<String, Arc<Mutex<Watched>>> {
+        let mut all = self.0.lock().expect("no holder of this lock can panic");
+        let (served, others) =
+            std::mem::take(&mut *all).into_iter().partition(|(name, _)| is_served(name));
+        *all = served;
+        others
+    }
 }
 
 /// The settings of `[x]` and `[poll]` that bear on the work.
@@ -133,6 +158,8 @@ pub struct Shared {
     pub x: Arc<x::Client>,
     pub clock: Clock,
     pub stop: Stopper,
+    /// Kept over reloads, so that the log says of a wait once that it begins, and once that it ends.
+    pub watches: Watches,
 }
 
 impl Desk {
@@ -140,7 +167,7 @@ impl Desk {
     pub fn open(
         config: &config::Config,
         account: &config::Account,
-        Shared { store, x, clock, stop }: Shared,
+        Shared { store, x, clock, stop, watches }: Shared,
     ) -> Result<Self, String> {
         // From now on it is seen whether the clock is set.
         clock.even_since();
@@ -159,12 +186,13 @@ impl Desk {
             served: Arc::new(config.served(account)),
             said: Said::default(),
             dropped: Arc::default(),
-            watched: Arc::default(),
+            watched: watches.of(&account.name),
             pulled_back_at: Arc::default(),
             slots: Arc::new(Semaphore::new(config.x.concurrency)),
             begins: Arc::default(),
             sending_trouble: Trouble::default(),
             reading_trouble: Trouble::default(),
+            faults: Outage::default(),
             date_trouble: Trouble::default(),
         })
     }
@@ -192,7 +220,6 @@ impl Desk {
         Millis(now.0.saturating_add(self.x.clock().earliest_or(now, ours)))
     }
 
-            faults: Outage::default(),
     fn is_ours_refused(&self, apart: Apart) -> bool {
         apart.least > SIGNED_WITHIN_MS && self.x.is_signed_by(apart)
     }

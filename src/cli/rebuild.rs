@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::results::PERIOD;
 use super::{Context, Usage, print_json};
 use crate::daemon::{Signals, wake_running};
-use crate::desk::{Desk, Limits, Shared};
+use crate::desk::{Desk, Limits, Shared, Watches};
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
 use crate::output::note;
@@ -87,6 +87,7 @@ pub async fn run(wanted: Rebuild, context: &Context, mut signals: Signals) -> an
         x: Limits::client(&context.config)?,
         clock: context.clock.clone(),
         stop: stopper,
+        watches: Watches::default(),
     };
     let mut desks = Vec::with_capacity(accounts.len());
     for account in accounts {

@@ -13,7 +13,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
-use crate::desk::{Desk, Limits, Shared};
+use crate::desk::{Desk, Limits, Shared, Watches};
 use crate::domain::time::Millis;
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
@@ -54,11 +54,17 @@ impl Generation {
         store: &Store,
         clock: &Clock,
         state_folder: &Path,
+        watches: &Watches,
     ) -> anyhow::Result<Self> {
         let client = Limits::client(config)?;
         let (stop, stopper) = stopper();
-        let shared =
-            Shared { store: store.clone(), x: client, clock: clock.clone(), stop: stopper.clone() };
+        let shared = Shared {
+            store: store.clone(),
+            x: client,
+            clock: clock.clone(),
+            stop: stopper.clone(),
+            watches: watches.clone(),
+        };
         let mut accounts = Vec::new();
         let mut tasks = JoinSet::new();
         for account in &config.accounts {

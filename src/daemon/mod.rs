@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment};
-use crate::desk::Limits;
+use crate::desk::{Limits, Watches};
 use crate::logging;
 use crate::scheduler;
 use crate::stop::{GRACE, StopSender, Stopper, stopper};
@@ -53,6 +53,8 @@ pub struct Daemon {
     store: Store,
     web: Web,
     generation: Generation,
+    /// What surveys wait for, as the log has told under whatever configuration.
+    watches: Watches,
     /// Generations that a reload has replaced and that still finish their requests.
     retired: Vec<Generation>,
     servers: JoinSet<()>,
@@ -90,7 +92,8 @@ impl Daemon {
         tell_of_dry_runs(config, "daemon.started");
         // From here on nothing waits: whoever gives the start up at a wait has begun no work.
         let (stop, stopper) = stopper();
-        let generation = Generation::start(config, &store, &start.clock, &place.folder)?;
+        let watches = Watches::default();
+        let generation = Generation::start(config, &store, &start.clock, &place.folder, &watches)?;
         let web = Web::new(
             generation.live(config, &store, &start.clock),
             store.clone(),
@@ -103,6 +106,7 @@ impl Daemon {
             store,
             web,
             generation,
+            watches,
             retired: Vec::new(),
             servers,
             stop,
@@ -189,7 +193,8 @@ impl Daemon {
         }
         spools::prepare(&config, file, &self.place.folder)?;
         let folder = &self.place.folder;
-        let next = Generation::start(&config, &self.store, &self.start.clock, folder)?;
+        let clock = &self.start.clock;
+        let next = Generation::start(&config, &self.store, clock, folder, &self.watches)?;
         logging::set_level(config.log.level);
         self.web.replace(next.live(&config, &self.store, &self.start.clock));
         let old = std::mem::replace(&mut self.generation, next);
@@ -197,6 +202,8 @@ impl Daemon {
         old.stop_within(self.start.config.x.send_timeout);
         self.retired.push(old);
         self.start.config = config;
+        let is_served = |name: &str| self.start.config.account(name).is_some();
+        scheduler::end_of_others(&self.watches, is_served, self.start.clock.now());
         tell_of_dry_runs(&self.start.config, "config.reloaded");
         if let Err(error) =
             tell_of_unserved(&self.store, &self.start.config, "config.reloaded").await

@@ -9,6 +9,8 @@ mod look_up;
 mod send;
 mod waiting;
 
+pub use waiting::end_of_others;
+
 use std::time::Duration;
 
 use tracing::{info, warn};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::desk::Desk;
+use crate::desk::{Desk, Watches};
 use crate::domain::time::Millis;
 use crate::domain::waiting::{Obstacle, Over, Presence, obstacles};
 use crate::store::Result;
@@ -17,6 +17,10 @@ const LOOKED_EVERY_WHILE_WAITING: Duration = Duration::from_secs(10);
 /// for that; `None`: whenever there is one.
 pub async fn tell(desk: &Desk) -> Result<Option<Millis>> {
     let now = desk.now();
+    if desk.stop.is_stopping() {
+        // The next configuration may hold nothing of it back.
+        return Ok(None);
+    }
     {
         let mut watched = desk.watched.lock().expect("no holder of this lock can panic");
         let every = match watched.stretches.is_empty() {
@@ -38,7 +42,7 @@ pub async fn tell(desk: &Desk) -> Result<Option<Millis>> {
         log_begun(desk, obstacle);
     }
     for over in over {
-        log_over(desk, over);
+        log_over(desk.name(), over);
     }
     Ok(watched.stretches.next_look(now))
 }
@@ -48,6 +52,16 @@ pub fn look_soon(desk: &Desk) {
     let mut watched = desk.watched.lock().expect("no holder of this lock can panic");
     if watched.stretches.is_empty() {
         watched.looked_at = None;
+    }
+}
+
+/// Says that waits are over whose account a reload has taken out of the configuration.
+pub fn end_of_others(watches: &Watches, is_served: impl Fn(&str) -> bool, now: Millis) {
+    for (account, watched) in watches.take_others(is_served) {
+        let mut watched = watched.lock().expect("no holder of this lock can panic");
+        for over in watched.stretches.end(now) {
+            log_over(&account, over);
+        }
     }
 }
 
@@ -69,9 +83,9 @@ fn log_begun(desk: &Desk, obstacle: &Obstacle) {
     );
 }
 
-fn log_over(desk: &Desk, over: Over) {
+fn log_over(account: &str, over: Over) {
     let Over { cause, lasted, surveys_most } = over;
-    let (account, seconds) = (desk.name(), lasted.as_secs());
+    let seconds = lasted.as_secs();
     info!(
         event = "sends.resumed",
         account,

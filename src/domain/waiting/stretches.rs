@@ -24,6 +24,14 @@ struct Stretch {
     surveys_most: u64,
 }
 
+impl Stretch {
+    /// Its end, where its beginning was told.
+    fn over(&self, cause: Cause, now: Millis) -> Option<Over> {
+        let (lasted, surveys_most) = (now.since(self.began_at), self.surveys_most);
+        self.is_told.then_some(Over { cause, lasted, surveys_most })
+    }
+}
+
 /// A stretch that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over {
@@ -69,16 +77,18 @@ impl Stretches {
             let is_over = now < stretch.met_at
                 || away_for >= OVER_AFTER
                 || stretch.met_at != now && !is_backlog;
-            if is_over && stretch.is_told {
-                over.push(Over {
-                    cause: *cause,
-                    lasted: now.since(stretch.began_at),
-                    surveys_most: stretch.surveys_most,
-                });
+            if is_over {
+                over.extend(stretch.over(*cause, now));
             }
             !is_over
         });
         (begun, over)
+    }
+
+    /// Ends all: nobody looks any more.
+    pub fn end(&mut self, now: Millis) -> Vec<Over> {
+        let all = std::mem::take(&mut self.0).into_iter();
+        all.filter_map(|(cause, stretch)| stretch.over(cause, now)).collect()
     }
 
     /// Whether the log has said that surveys wait for this.

@@ -80,6 +80,12 @@ async fn spent_look_ups_are_said_everywhere() {
     let last = close_many(&program, 3);
     running.until("survey.sent", 2).await;
     everything_says((&program, &mut running), ("look_up_limit", 1), &last, false).await;
+
+    // A reload that takes the account away ends the wait, too, in the log.
+    program.configure(&configuration(&sandbox.base_url()).replace("\"acme\"", "\"globex\""));
+    running.signal("HUP");
+    let over = running.until("sends.resumed", 1).await;
+    assert_eq!((&over["account"], &over["reason"]), (&json!("acme"), &json!("look_up_limit")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use surveyd::clock::Clock;
 use surveyd::config::{self, Config, Environment};
 use surveyd::daemon::watches::Watch;
-use surveyd::desk::{Desk, Shared};
+use surveyd::desk::{Desk, Shared, Watches};
 use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, SurveyId, UserId};
 use surveyd::domain::time::Millis;
@@ -77,6 +77,8 @@ pub struct Stage {
     now: Arc<AtomicI64>,
     now_at_x: Arc<AtomicI64>,
     staff: Vec<(Desk, Poller)>,
+    /// What the log has told of waits, which a reload keeps.
+    waits: Watches,
     watches: Vec<Watch>,
     /// The sources that watch messages.
     pub talks: Vec<Talks>,
@@ -111,7 +113,8 @@ impl Stage {
             .unwrap_or_else(|faults| panic!("{faults}\n{text}"));
         let store = database.open().await;
         let now = Arc::new(AtomicI64::new(START.0));
-        let (stop, staff, intake) = employ(&config, &store, &now);
+        let waits = Watches::default();
+        let (stop, staff, intake) = employ(&config, &store, &now, &waits);
         let (watches, talks) = watch(&config, &staff, &intake);
         Self {
             database,
@@ -121,6 +124,7 @@ impl Stage {
             now,
             now_at_x,
             staff,
+            waits,
             watches,
             talks,
             intake,
@@ -135,7 +139,9 @@ impl Stage {
         self.store.clone().close().await;
         self.store = self.database.open().await;
         self.store.recover(true, self.config.x.settle_after, self.now()).await.unwrap();
-        (self.stop, self.staff, self.intake) = employ(&self.config, &self.store, &self.now);
+        self.waits = Watches::default();
+        (self.stop, self.staff, self.intake) =
+            employ(&self.config, &self.store, &self.now, &self.waits);
         (self.watches, self.talks) = watch(&self.config, &self.staff, &self.intake);
     }
 
@@ -143,13 +149,14 @@ impl Stage {
     pub fn reload(&mut self, change: impl FnOnce(&mut Config)) {
         change(&mut self.config);
         self.stop.stop_within(self.config.x.send_timeout);
-        (self.stop, self.staff, self.intake) = employ(&self.config, &self.store, &self.now);
+        (self.stop, self.staff, self.intake) =
+            employ(&self.config, &self.store, &self.now, &self.waits);
         (self.watches, self.talks) = watch(&self.config, &self.staff, &self.intake);
     }
 
     /// Another daemon begins to work on the same database.
     pub fn start_another(&mut self) {
-        let (stop, staff, _) = employ(&self.config, &self.store, &self.now);
+        let (stop, staff, _) = employ(&self.config, &self.store, &self.now, &Watches::default());
         self.others.push(stop);
         self.staff.extend(staff);
     }
@@ -344,6 +351,7 @@ fn employ(
     config: &Config,
     store: &Store,
     now: &Arc<AtomicI64>,
+    waits: &Watches,
 ) -> (StopSender, Vec<(Desk, Poller)>, Intake) {
     let settings = x::Settings {
         base_url: config.x.base_url.clone(),
@@ -354,7 +362,13 @@ fn employ(
     let clock = Clock::Manual(now.clone());
     let (stop, stopper) = stopper();
     let x_clock = Some(client.clock().clone());
-    let shared = Shared { store: store.clone(), x: client, clock: clock.clone(), stop: stopper };
+    let shared = Shared {
+        store: store.clone(),
+        x: client,
+        clock: clock.clone(),
+        stop: stopper,
+        watches: waits.clone(),
+    };
     let mut receivers = HashMap::new();
     let staff = config.accounts.iter().map(|account| {
         let desk = Desk::open(config, account, shared.clone()).unwrap();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use surveyd::clock::Clock;
 use surveyd::config::Config;
-use surveyd::desk::{Desk, Shared};
+use surveyd::desk::{Desk, Shared, Watches};
 use surveyd::domain::time::Millis;
 use surveyd::poller::Poller;
 use surveyd::stop::{StopSender, stopper};
@@ -71,8 +71,13 @@ impl Office {
         assert!(!is_behind, "a crash is taken for a restored backup");
         store.recover(true, config.x.settle_after, clock.now()).await.unwrap();
         let (stop, stopper) = stopper();
-        let shared =
-            Shared { store: store.clone(), x: client.clone(), clock: clock.clone(), stop: stopper };
+        let shared = Shared {
+            store: store.clone(),
+            x: client.clone(),
+            clock: clock.clone(),
+            stop: stopper,
+            watches: Watches::default(),
+        };
         let mut receivers = HashMap::new();
         let mut workers = Vec::new();
         for account in &config.accounts {

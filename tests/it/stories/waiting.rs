@@ -108,6 +108,36 @@ async fn waits_for(
 }
 
 #[tokio::test]
+async fn a_reload_begins_no_wait_anew_and_loses_no_end() {
+    let log = Log::kept();
+    let mut stage = Stage::set(Setup::default()).await;
+    close_many(&stage, 300).await;
+    stage.pass(minutes(6)).await;
+    assert_eq!(lines(&log, "sends.waiting").len(), 1);
+    for _ in 0..3 {
+        stage.reload(|_| {});
+        stage.pass(minutes(2)).await;
+    }
+    assert_eq!(lines(&log, "sends.waiting").len(), 1);
+    stage.pass(hours(1)).await;
+    assert_eq!(stage.prompts().len(), 300);
+    let over = lines(&log, "sends.resumed");
+    assert_eq!((lines(&log, "sends.waiting").len(), over.len()), (1, 1), "{over:?}");
+
+    // One that a reload begins, and the next one ends.
+    for person in 301..=310 {
+        stage.close(&format!("c-{person}"), person).await;
+    }
+    stage.reload(|config| config.accounts[0].daily_limit = 300);
+    stage.pass(minutes(7)).await;
+    assert_eq!(lines(&log, "sends.waiting")[1..], [line("WARN", Cause::DayFull, 10)]);
+    stage.reload(|config| config.accounts[0].daily_limit = 1_000);
+    stage.pass(hours(1)).await;
+    assert_eq!(lines(&log, "sends.waiting").len(), 2);
+    assert_eq!(lines(&log, "sends.resumed")[1..], [line("INFO", Cause::DayFull, 10)]);
+}
+
+#[tokio::test]
 async fn the_end_of_the_day_is_told() {
     let setup =
         Setup { account: "daily_limit = 3", survey: "expire_after = \"3d\"", ..Setup::default() };
