@@ -92,6 +92,10 @@ fn of_step(step: Step) -> Entry {
             (Some(detail), Some(decided)) if step.place == 0 => {
                 Some(format!("{detail}; {decided}"))
             }
+            // What it waited for last.
+            (Some(detail), Some(decided)) if step.state == "expired" => {
+                Some(format!("{decided}; {detail}"))
+            }
             (detail, decided) => decided.or(detail),
         },
         decision: step.decision.as_ref().and_then(numbers),

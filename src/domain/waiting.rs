@@ -131,6 +131,14 @@ pub fn obstacles(facts: &Facts) -> Vec<Obstacle> {
     found
 }
 
+/// What holds all due surveys of the account back, for the history of one that is too late by then.
+pub fn held_back_by(facts: &Facts) -> Option<String> {
+    let of_all = Facts { due: facts.due.max(1), put_off: Vec::new(), tried: 0, ..facts.clone() };
+    let found = obstacles(&of_all).into_iter().filter(|found| found.cause != Cause::Unknown);
+    let words: Vec<String> = found.map(|found| found.words).collect();
+    (!words.is_empty()).then(|| words.join("; "))
+}
+
 /// One that all due surveys of the account wait for, and that ends by itself.
 fn obstacle(facts: &Facts, cause: Cause, words: String) -> Obstacle {
     let (surveys, since) = (facts.due, facts.oldest_due);
@@ -320,10 +328,13 @@ fn of_put_off(facts: &Facts, put_off: &PutOff) -> Obstacle {
     let found = Obstacle { surveys, since, ..obstacle(facts, cause, words).until(until) };
     match why {
         Why::ClocksApart => found.act("Set the clock right: `timedatectl` shows it"),
-        Why::Tried => found.remedy("The log says what X answered (`survey.retry`)"),
+        Why::Tried => found.remedy(WHAT_X_ANSWERED),
         _ => found,
     }
 }
+
+const WHAT_X_ANSWERED: &str =
+    "What X answered stands in their histories (`surveyd explain`) and in the log (`survey.retry`)";
 
 /// Of those that were not put off and that nothing is known to hold back.
 fn of_the_rest(facts: &Facts) -> Option<Obstacle> {
@@ -340,7 +351,7 @@ fn of_the_rest(facts: &Facts) -> Option<Obstacle> {
             facts.account
         );
         let found = Obstacle { surveys: rest, ..obstacle(facts, Cause::XAway, words) };
-        return Some(found.remedy("The log says what X answered (`survey.retry`)"));
+        return Some(found.remedy(WHAT_X_ANSWERED));
     }
     let last_sent = facts.day.latest_at.map_or(Duration::MAX, |at| facts.now.since(at));
     if waited.min(last_sent) < UNEXPLAINED_AFTER || rest < facts.due {

@@ -215,7 +215,7 @@ async fn judge(
                 leased.survey.id,
             );
             let again = desk.now().plus(wait).min(desk.too_late_at(&leased.survey));
-            desk.store.put_off_failed(leased, again).await?;
+            desk.store.put_off_failed(leased, again, why, desk.now()).await?;
             return Ok(None);
         }
     };

@@ -21,6 +21,7 @@ use crate::domain::budget::Call;
 use crate::domain::policy::{DAY, Mode, Pacing};
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
+use crate::domain::waiting::held_back_by;
 use crate::store::{self, AccountStatus, Leased, Result};
 use crate::x;
 
@@ -268,7 +269,10 @@ async fn expire(desk: &Desk) -> Result<()> {
         if late.is_empty() {
             return Ok(());
         }
-        for survey in &desk.store.expire(late, desk.too_late_before(), desk.now()).await? {
+        let facts = desk.store.waiting_of(&desk.served, desk.now()).await?;
+        let held_back_by = held_back_by(&facts);
+        let before = desk.too_late_before();
+        for survey in &desk.store.expire(late, held_back_by, before, desk.now()).await? {
             tell_end(survey);
         }
     }

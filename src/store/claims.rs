@@ -9,7 +9,7 @@ use std::time::Duration;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::surveys::{step_locked, touch};
-use super::{Error, Result, Store, matching, rows};
+use super::{Error, Result, Store, matching, rows, waits};
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
@@ -136,26 +136,41 @@ impl Store {
 
     /// Gives a claim back; the survey is looked at again at `try_at`.
     pub async fn release(&self, leased: Leased, try_at: Millis) -> Result<()> {
-        self.give_back(leased, try_at, 0).await
+        self.give_back(leased, try_at, None).await
     }
 
-    /// Gives a claim back whose person could not be looked up: it counts as a try.
-    pub async fn put_off_failed(&self, leased: Leased, try_at: Millis) -> Result<()> {
-        self.give_back(leased, try_at, 1).await
+    /// Gives a claim back whose person could not be looked up, and why: it counts as a try.
+    pub async fn put_off_failed(
+        &self,
+        leased: Leased,
+        try_at: Millis,
+        why: String,
+        now: Millis,
+    ) -> Result<()> {
+        self.give_back(leased, try_at, Some((why, now))).await
     }
 
-    async fn give_back(&self, leased: Leased, try_at: Millis, tries: i64) -> Result<()> {
+    async fn give_back(
+        &self,
+        leased: Leased,
+        try_at: Millis,
+        tried: Option<(String, Millis)>,
+    ) -> Result<()> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     // Nothing changed: another has it, and will see to it.
-                    sqlx::query(RELEASE)
+                    let id = &leased.survey.id;
+                    let released = sqlx::query(RELEASE)
                         .bind(try_at.0)
-                        .bind(leased.survey.id.as_str())
+                        .bind(id.as_str())
                         .bind(leased.token)
-                        .bind(tries)
-                        .execute(connection)
+                        .bind(i64::from(tried.is_some()))
+                        .execute(&mut *connection)
                         .await?;
+                    if let Some((why, now)) = tried.filter(|_| released.rows_affected() > 0) {
+                        waits::note_not_told(connection, (id, leased.token), &why, now).await?;
+                    }
                     Ok(())
                 })
             })

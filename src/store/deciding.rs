@@ -9,7 +9,7 @@ use super::claims::{Leased, RELEASE, retake};
 use super::progress::{self, Progress};
 use super::sends::Times;
 use super::surveys::{note_decided, write_state};
-use super::{Error, Result, Store, dry, optouts};
+use super::{Error, Result, Store, dry, optouts, waits};
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::policy::{self, DAY, History, Mode, Pacing, Rules};
 use crate::domain::survey::{Event, State, Survey};
@@ -174,8 +174,11 @@ pub async fn step(
     write_state(connection, (&survey.id, token), &survey.state).await?;
     let kept = decision.json()?;
     keep(connection, &survey, &kept).await?;
-    let reason = survey.state.reason();
-    let (at, detail) = (decision.at, reason.as_deref());
+    let detail = match survey.state == State::Expired {
+        true => Some(waits::last(connection, &survey).await?),
+        false => survey.state.reason(),
+    };
+    let (at, detail) = (decision.at, detail.as_deref());
     note_decided(connection, (&survey.id, token), at, &survey.state, detail, Some(&kept)).await?;
     Ok(survey)
 }

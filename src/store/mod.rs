@@ -56,6 +56,7 @@ mod talks;
 mod tries;
 mod unread;
 mod waiting;
+mod waits;
 mod windows;
 mod writer;
 
@@ -82,8 +83,8 @@ pub use fold::Folded;
 pub use hold::{Ended, Hold, Unfinished};
 pub use matching::CLOCKS_APART;
 pub use optouts::OptOut;
-pub use progress::Progress;
 pub use outage::Outage;
+pub use progress::Progress;
 pub use reads::{AccountStatus, Listing, ResultRow, ResultsQuery, Step, Told};
 pub use rebuild::{MadeAnew, Rebuild};
 pub use rebuilt::{MadeSurvey, Making};
@@ -504,9 +505,9 @@ pub struct Store {
     file_watch: Option<Arc<FileWatch>>,
     /// Why the store has failed for good, once it has.
     failure: Arc<watch::Sender<Option<Error>>>,
-}
     /// What the log has said of a database that is away.
     outage: Outage,
+}
 
 impl Store {
     /// Opens the database, brings its schema up to date and starts the writer.
@@ -564,8 +565,8 @@ impl Store {
             standing,
             file_watch,
             failure,
-        })
             outage,
+        })
     }
 
     /// Waits until nothing can be written any more, and says why: the disk under the database fails, its
@@ -607,12 +608,12 @@ impl Store {
         }
     }
 
-    /// Whether other daemons may work on the same database.
     /// What the log has said of a database that is away, for all who work with it.
     pub fn outage(&self) -> &Outage {
         &self.outage
     }
 
+    /// Whether other daemons may work on the same database.
     pub fn is_shared(&self) -> bool {
         !self.location.is_sqlite()
     }

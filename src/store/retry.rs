@@ -9,6 +9,9 @@ use crate::domain::time::Millis;
 const DUE_NOW: &str = "update survey set due_at = $1, try_at = $1, put_off_at = $1, crashes = 0, \
      limited_at = null, dry_at = null where id = $2";
 
+/// How the history says so.
+pub(super) const BY_OPERATOR: &str = "by the operator";
+
 impl Store {
     /// Schedules a survey again that ended without a prompt, due now; all is decided anew when it is
     /// sent. The inner error says what stands against it.
@@ -64,7 +67,7 @@ impl Store {
                             "its conversation has closed again since, and has a survey of that",
                         ));
                     }
-                    let why = Some("by the operator");
+                    let why = Some(BY_OPERATOR);
                     let survey = step_locked(connection, locked, Event::Retried, now, why).await?;
                     sqlx::query(DUE_NOW)
                         .bind(now.0)

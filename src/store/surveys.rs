@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Error, Result, Store, rows};
+use super::{Error, Result, Store, rows, waits};
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{CancelledBy, Event, State, Survey};
 use crate::domain::time::Millis;
@@ -182,10 +182,12 @@ impl Store {
         Ok(late.into_iter().map(SurveyId::new).collect())
     }
 
-    /// Ends those of them that are still too late.
+    /// Ends those of them that are still too late. Their histories say what they waited for last:
+    /// `held_back_by`, what holds all of the account back, or else what each of them waited for.
     pub async fn expire(
         &self,
         late: Vec<SurveyId>,
+        held_back_by: Option<String>,
         closed_before: Millis,
         now: Millis,
     ) -> Result<Vec<Survey>> {
@@ -204,7 +206,11 @@ impl Store {
                         }
                         let state = State::Expired;
                         write_state(connection, (&id, token), &state).await?;
-                        note(connection, (&id, token), now, &state, None).await?;
+                        let waited = match &held_back_by {
+                            Some(words) => waits::last_of_all(words),
+                            None => waits::last(connection, &survey).await?,
+                        };
+                        note(connection, (&id, token), now, &state, Some(&waited)).await?;
                         ended.push(Survey { state, ..survey });
                     }
                     Ok(ended)

@@ -221,7 +221,7 @@ async fn a_survey_that_waits_for_tomorrow_is_looked_at_when_it_expires() {
     let next = bench.store.next_due(ACCOUNT).await.unwrap().unwrap();
     let closed_before = next.minus(rules().expire_after);
     let late = bench.store.too_late(ACCOUNT, closed_before, next).await.unwrap();
-    let ended = bench.store.expire(late, closed_before, next).await.unwrap();
+    let ended = bench.store.expire(late, None, closed_before, next).await.unwrap();
     assert_eq!(ended.len(), 1);
     assert_eq!(next, NOW.plus(12 * HOUR).plus(Duration::from_millis(1)));
 }

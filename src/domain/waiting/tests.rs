@@ -139,14 +139,16 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
             false,
             Facts { tried: 1, ..facts() },
             "account acme waits for X, which gave no answer to the last tries: one call at a time asks \
-             whether it answers again. The log says what X answered (`survey.retry`)",
+             whether it answers again. What X answered stands in their histories (`surveyd explain`) \
+             and in the log (`survey.retry`)",
         ),
         (
             XAway,
             false,
             of(Why::Tried, 216),
             "216 surveys of account acme wait for X, which gave no answer to the last try; the next is \
-             at 2026-11-22T08:10:00.000Z. The log says what X answered (`survey.retry`)",
+             at 2026-11-22T08:10:00.000Z. What X answered stands in their histories (`surveyd \
+             explain`) and in the log (`survey.retry`)",
         ),
         (
             PersonLimit,

@@ -1,14 +1,14 @@
 //! Surveys that end unsent: too late, or called off by hand.
 
 use surveyd::domain::survey::{CancelledBy, State};
-use surveyd::store::Error;
+use surveyd::store::{Error, Looked};
 
 use super::*;
 
 impl Bench {
     async fn expire(&self, closed_before: Millis, now: Millis) -> Vec<Survey> {
         let late = self.store.too_late(ACCOUNT, closed_before, now).await.unwrap();
-        self.store.expire(late, closed_before, now).await.unwrap()
+        self.store.expire(late, None, closed_before, now).await.unwrap()
     }
 }
 
@@ -26,10 +26,72 @@ async fn what_is_due_and_too_old_expires() {
         assert_eq!(expired.len(), 1);
         assert_eq!((&expired[0].id, &expired[0].state), (&old.survey_id, &State::Expired));
         assert_eq!(bench.state(&old.survey_id).await, "expired");
-        assert_eq!(bench.steps(&old.survey_id).await, [step("expired", None)]);
+        let due_at = START.plus(DELAY).rfc3339();
+        let said =
+            format!("it was due at {due_at}, and no daemon looked at it before it was too late");
+        assert_eq!(bench.steps(&old.survey_id).await, [step("expired", Some(&said))]);
         for id in [edge.survey_id, later.survey_id, elsewhere.survey_id] {
             assert_eq!(bench.state(&id).await, "scheduled");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_survey_that_expires_waited_for_last_stands_in_its_history() {
+    on_each_engine(async |bench| {
+        let (due, now) = (START.plus(DELAY), START.plus(13 * HOUR));
+        let not_told = "X did not tell whether the person can be messaged: code 130: over capacity";
+        let mut ids = Vec::new();
+        for conversation in ["c-untold", "c-retried", "c-held", "c-late"] {
+            ids.push(bench.take(close(conversation, "7", START)).await.survey_id);
+            let leased = bench.claim_one(due).await;
+            match conversation {
+                // Two tries are one line, with the last answer.
+                "c-untold" => {
+                    let store = &bench.store;
+                    store.put_off_failed(leased, due, "no answer".into(), due).await.unwrap();
+                    let (again, why) = (bench.claim_one(due).await, "code 130: over capacity");
+                    store.put_off_failed(again, now, why.into(), due).await.unwrap();
+                }
+                "c-retried" => {
+                    bench.store.release(leased, now).await.unwrap();
+                    bench.store.cancel(ids[1].clone(), due).await.unwrap();
+                    bench.store.retry(ids[1].clone(), due).await.unwrap().unwrap();
+                    let leased = bench.claim_one(due).await;
+                    bench.store.release(leased, now).await.unwrap();
+                }
+                _ => bench.store.release(leased, now).await.unwrap(),
+            }
+        }
+        let [untold, retried, held, late] = &ids[..] else { panic!("{ids:?}") };
+        assert_eq!(bench.steps(untold).await, [step("scheduled", Some(not_told))]);
+        let ended = |id: &SurveyId, held_back_by: Option<&str>| {
+            let held_back_by = held_back_by.map(str::to_owned);
+            bench.store.expire(vec![id.clone()], held_back_by, now, now)
+        };
+        for id in [untold, retried] {
+            ended(id, None).await.unwrap();
+        }
+        ended(held, Some("account acme is paused")).await.unwrap();
+        let last = async |id| bench.steps(id).await.pop().unwrap();
+        let said = format!("what it waited for last: {not_told}");
+        assert_eq!(last(untold).await, step("expired", Some(&said)));
+        let said = "what it waited for last: account acme is paused";
+        assert_eq!(last(held).await, step("expired", Some(said)));
+        let said = format!(
+            "it was due at {}; what it waited for since is not on record, but for the log \
+             (sends.waiting)",
+            due.rfc3339()
+        );
+        assert_eq!(last(retried).await, step("expired", Some(&said)));
+
+        // One whose own rules end it sooner than the account's: as it is looked at.
+        let leased = bench.claim_one(now).await;
+        assert_eq!(&leased.survey.id, late);
+        let looked = bench.store.look(leased, rules(), times(now)).await.unwrap();
+        assert!(matches!(looked, Looked::Ended(_)), "{looked:?}");
+        assert_eq!(last(late).await, step("expired", Some(&said)));
     })
     .await;
 }

@@ -258,7 +258,7 @@ async fn what_had_expired_before_the_prompt_is_not_taken_for_its_survey() {
         let mut expired = Vec::new();
         for (person, closed_at) in [("7", long_ago), ("8", START)] {
             expired.push(bench.take(close("c", person, closed_at)).await.survey_id);
-            bench.store.expire(expired.clone(), SHOWN, SHOWN).await.unwrap();
+            bench.store.expire(expired.clone(), None, SHOWN, SHOWN).await.unwrap();
         }
         let made = bench.lost(vec![shown("901", "7", "c"), shown("902", "8", "c#2")]).await;
         assert_eq!((made.surveys_found, made.surveys_made), (1, 1));

@@ -59,7 +59,11 @@ async fn a_claim_is_given_back_until_its_next_try() {
         assert_eq!(bench.survey(&taken.survey_id).await.attempts, 0);
 
         let leased = bench.claim_one(try_at).await;
-        bench.store.put_off_failed(leased, try_at.plus(HOUR)).await.unwrap();
+        bench
+            .store
+            .put_off_failed(leased, try_at.plus(HOUR), "code 130: over capacity".into(), try_at)
+            .await
+            .unwrap();
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(try_at.plus(HOUR)));
         assert_eq!(bench.survey(&taken.survey_id).await.attempts, 1, "a failed try counts");
     })

@@ -45,7 +45,10 @@ async fn facts_tell_what_is_due_what_is_left_and_what_was_put_off() {
         // One is put off after a try; one is claimed, and waits only once that has lasted.
         let leased = bench.claim_one(DUE).await;
         let tried = leased.survey.id.clone();
-        store.put_off_failed(leased, DUE.plus(MINUTE)).await.unwrap();
+        store
+            .put_off_failed(leased, DUE.plus(MINUTE), "code 130: over capacity".into(), DUE)
+            .await
+            .unwrap();
         let claimed = bench.claim_one(DUE).await.survey.id;
         let soon = DUE.plus(SECOND);
         let next = async |id, now| store.next_look(id, now).await.unwrap().unwrap();
@@ -97,10 +100,10 @@ async fn a_database_shows_whether_it_takes_writes_and_whether_a_daemon_trusts_it
     on_each_engine(async |bench| {
         let store = &bench.store;
         store.take_a_write().await.unwrap();
+        assert!(!store.outage().over("whoever works with it"), "it was never away");
         let is_shared = store.is_shared();
         let wanted = |shared| if is_shared { shared } else { Presence::Unknown };
         assert_eq!(store.presence().await.unwrap(), wanted(Presence::Nobody));
-        assert!(!store.outage().over("whoever works with it"), "it was never away");
         store.compare(vec![ACCOUNT.into()], START).await.unwrap();
         let onlooker = Store::attach(&bench.database.location).await.unwrap();
         assert_eq!(onlooker.presence().await.unwrap(), wanted(Presence::Works { since: None }));

@@ -137,6 +137,50 @@ async fn a_reload_begins_no_wait_anew_and_loses_no_end() {
     assert_eq!(lines(&log, "sends.resumed")[1..], [line("INFO", Cause::DayFull, 10)]);
 }
 
+/// The last line of the history of c-1, as `explain` and `surveys show` tell it.
+async fn last_line(stage: &Stage) -> (String, String) {
+    let id = stage.survey("c-1").await.survey.id;
+    let last = stage.store.history(&id).await.unwrap().pop().unwrap();
+    (last.state, last.detail.unwrap_or_default())
+}
+
+#[tokio::test]
+async fn what_expired_while_its_account_was_paused_says_so() {
+    on_each_engine(async |database| {
+        let mut stage = Stage::on(database, Setup::default()).await;
+        let no = || Fault::instead(Scripted::error(401, 32, "Could not authenticate you."));
+        stage.fault(Call::Friendship, 1, no());
+        stage.fault(Call::VerifyCredentials, 1_000, no());
+        close_many(&stage, 2).await;
+        stage.pass(hours(14)).await;
+        assert_eq!(stage.state("c-1").await, "expired");
+        let (state, said) = last_line(&stage).await;
+        let words = "what it waited for last: account acme is paused since ";
+        assert!(state == "expired" && said.starts_with(words), "{said}");
+        assert!(said.contains("Could not authenticate you"), "{said}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn whom_x_never_tells_about_has_its_answer_in_the_history() {
+    let mut stage = Stage::set(Setup::default()).await;
+    let away = Fault::instead(Scripted::error(503, 130, "over capacity"));
+    stage.fault(Call::Friendship, 10_000, away);
+    close_many(&stage, 1).await;
+    stage.pass(hours(1)).await;
+    let (state, said) = last_line(&stage).await;
+    let words = "X did not tell whether the person can be messaged: ";
+    assert!(state == "scheduled" && said.starts_with(words), "{said}");
+    assert!(said.contains("503"), "{said}");
+    let steps = stage.store.history(&stage.survey("c-1").await.survey.id).await.unwrap();
+    let of_tries = steps.iter().filter(|step| step.detail.as_deref() == Some(&said[..]));
+    assert_eq!(of_tries.count(), 1, "a line for all tries");
+    stage.pass(hours(13)).await;
+    let (state, ended) = last_line(&stage).await;
+    assert_eq!((&state[..], ended), ("expired", format!("what it waited for last: {said}")));
+}
+
 #[tokio::test]
 async fn the_end_of_the_day_is_told() {
     let setup =
