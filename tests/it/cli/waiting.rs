@@ -138,6 +138,22 @@ async fn that_nobody_works_is_said_until_somebody_does() {
 }
 
 #[test]
+fn a_database_that_takes_no_writes_needs_somebody() {
+    let program = Program::with_database(&configuration(NOWHERE));
+    let database = rusqlite::Connection::open(program.path("surveyd.db")).unwrap();
+    let full =
+        "create trigger full before insert on progress begin select raise(abort, 'no room'); end";
+    database.execute_batch(full).unwrap();
+    let checked = program.run(&["status", "--check"]);
+    let words = "the database takes no writes: the database cannot be reached or written now: ";
+    let said = checked.stdout.lines().find(|line| line.starts_with(words)).unwrap_or_default();
+    assert!(said.contains("no room") && checked.code == 1, "{}", checked.stdout);
+    let checked = program.run(&["status", "--check", "--json"]);
+    let told: Value = serde_json::from_str(&checked.stdout).unwrap();
+    assert_eq!((checked.code, &told["waits"][1]["reason"]), (1, &json!("database")));
+}
+
+#[test]
 fn an_account_that_is_gone_and_one_that_is_not_due_are_said() {
     let text = configuration(NOWHERE).replace("delay = \"0s\"", "delay = \"5m\"");
     let program = Program::with_database(&text);

@@ -1,8 +1,8 @@
 //! What is known of surveys that are due and not sent.
 
 use surveyd::domain::budget::Call;
-use surveyd::domain::waiting::{Calls, Facts, Presence, PutOff, Served, Why};
-use surveyd::store::Paused;
+use surveyd::domain::waiting::{Calls, Cause, Facts, Presence, PutOff, Served, Why, obstacles};
+use surveyd::store::{Looked, Paused};
 
 use super::*;
 
@@ -62,6 +62,36 @@ async fn facts_tell_what_is_due_what_is_left_and_what_was_put_off() {
         assert_eq!((later.due, later.tried), (3, 1));
         let why: Vec<_> = later.put_off.iter().map(|it| (it.why, it.until)).collect();
         assert_eq!(why, [(Why::Claimed, DUE.plus(LEASE))]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn facts_tell_of_clocks_that_are_wrong() {
+    on_each_engine(async |bench| {
+        let store = &bench.store;
+        let facts = async |now| store.waiting_of(&served(ACCOUNT), now).await.unwrap();
+        let causes = |facts: &Facts| -> Vec<Cause> {
+            obstacles(facts).into_iter().map(|found| found.cause).collect()
+        };
+        // A send was begun later than it is now, by what the clock shows.
+        bench.sending("c-sent", "8", START).await;
+        bench.take(close("c-1", "7", START.minus(HOUR))).await;
+        let before = facts(DUE.minus(HOUR / 2)).await;
+        assert_eq!((before.due, before.clock_before), (1, Some(DUE)));
+        assert_eq!(causes(&before), [Cause::Clock]);
+        assert_eq!(facts(DUE).await.clock_before, None);
+
+        // It would be too late by our clock, and X's has not said whether that is right.
+        let now = START.plus(13 * HOUR);
+        let leased = bench.claim_one(now).await;
+        let id = leased.survey.id.clone();
+        let apart = Times { is_clock_settled: false, ..times(now) };
+        let looked = store.look(leased, rules(), apart).await.unwrap();
+        assert!(matches!(looked, Looked::PutOff { .. }), "{looked:?}");
+        let why = store.next_look(&id, now).await.unwrap().unwrap().put_off.unwrap().why;
+        assert_eq!(why, Why::ClocksApart);
+        assert_eq!(causes(&facts(now).await), [Cause::Clock]);
     })
     .await;
 }

@@ -204,6 +204,30 @@ async fn a_limit_of_prompts_is_told() {
 }
 
 #[tokio::test]
+async fn a_limit_of_prompts_to_a_person_is_told() {
+    let limited = async |stage: &mut Stage| {
+        let reset_at = stage.now().plus(minutes(30)).0 / 1_000;
+        let refusal = Scripted::error(429, 88, "Rate limit exceeded")
+            .with_header("x-rate-limit-limit", "1000")
+            .with_header("x-rate-limit-remaining", "800")
+            .with_header("x-rate-limit-reset", &reset_at.to_string());
+        stage.fault(Call::Create, 1, Fault::instead(refusal));
+        close_many(stage, 1).await;
+    };
+    waits_for(Cause::PersonLimit, Setup::default(), limited, (minutes(8), hours(1))).await;
+}
+
+#[tokio::test]
+async fn a_backlog_that_nothing_explains_needs_somebody() {
+    let stage = Stage::set(Setup::default()).await;
+    close_many(&stage, 2).await;
+    stage.wait(minutes(26));
+    let found = waits(&stage).await;
+    let [unknown] = &found[..] else { panic!("{found:?}") };
+    assert_eq!((unknown.cause, unknown.surveys, unknown.must_act), (Cause::Unknown, 2, true));
+}
+
+#[tokio::test]
 async fn a_pause_is_told_with_what_waits_for_it() {
     let refused = async |stage: &mut Stage| {
         let no = || Fault::instead(Scripted::error(401, 32, "Could not authenticate you."));
