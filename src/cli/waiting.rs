@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::Context;
 use crate::daemon;
+use crate::desk;
 use crate::domain::plain_text::printable;
+use crate::domain::survey::State;
 use crate::domain::time::Millis;
 use crate::domain::waiting::{Facts, Obstacle, Presence, Served, TOLD_AFTER, obstacles};
 use crate::store::{self, ResultRow, Store};
@@ -91,13 +93,16 @@ async fn refusal(store: &Store) -> Option<String> {
     }
 }
 
-/// What holds one survey back, where it waits.
+/// What holds one survey back, where it waits, or keeps it uncertain.
 pub async fn of_survey(
     row: &ResultRow,
     store: &Store,
     context: &Context,
 ) -> anyhow::Result<Vec<Obstacle>> {
     let (survey, now) = (&row.survey, context.clock.now());
+    if let State::Uncertain { given_up_at, .. } = survey.state {
+        return Ok(vec![of_uncertain(row, given_up_at, store, context).await?]);
+    }
     let Some(next) = store.next_look(&survey.id, now).await? else { return Ok(Vec::new()) };
     let all = facts(store, context, false).await?;
     let of_account = all.into_iter().find(|facts| facts.account == survey.account);
@@ -113,6 +118,26 @@ pub async fn of_survey(
     let mut found = obstacles(&facts);
     found.extend(expiry(row, &facts, context));
     Ok(found)
+}
+
+async fn of_uncertain(
+    row: &ResultRow,
+    given_up_at: Millis,
+    store: &Store,
+    context: &Context,
+) -> anyhow::Result<Obstacle> {
+    let (survey, config) = (&row.survey, &context.config);
+    let facts = Facts { account: survey.account.clone(), ..Facts::default() };
+    let account = config.account(&survey.account);
+    let sent_as = store.sent_as(&survey.id).await?;
+    if let (Some(account), Some(sent_as)) = (account, sent_as)
+        && sent_as != desk::sent_as(config, account)
+    {
+        let fails_at = survey.closed_at.plus(account.longest_expire_after());
+        return Ok(facts.uncertain_as_another(&sent_as, fails_at));
+    }
+    let known_after = config.x.events_horizon + config.x.settle_after;
+    Ok(facts.uncertain(given_up_at.plus(known_after)))
 }
 
 /// That a survey expires before the hold of its account can end.

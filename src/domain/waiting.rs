@@ -43,6 +43,7 @@ pub enum Cause {
     QuietHours,
     Claimed,
     PutOff,
+    Uncertain,
     Unknown,
 }
 
@@ -64,6 +65,7 @@ impl Cause {
             Self::QuietHours => "quiet_hours",
             Self::Claimed => "claimed",
             Self::PutOff => "put_off",
+            Self::Uncertain => "uncertain",
             Self::Unknown => "unknown",
         }
     }
@@ -170,6 +172,29 @@ impl Facts {
         let at = expires_at.rfc3339();
         let words = format!("it expires at {at}, before that hold can end: it will not be asked");
         Obstacle { surveys: 0, ..obstacle(self, Cause::Held, words).until(expires_at) }
+    }
+
+    /// That it is not known whether the prompt of a single survey went out.
+    pub fn uncertain(&self, settled_from: Millis) -> Obstacle {
+        let from = settled_from.rfc3339();
+        let words = format!(
+            "whether its prompt went out is not known: X's events tell, from {from} on at the \
+             earliest. Nothing is sent again before that"
+        );
+        Obstacle { surveys: 0, ..obstacle(self, Cause::Uncertain, words).until(settled_from) }
+    }
+
+    /// The same, where the account is no longer who sent it.
+    pub fn uncertain_as_another(&self, sent_as: &str, fails_at: Millis) -> Obstacle {
+        let (name, at) = (&self.account, fails_at.rfc3339());
+        let words = format!(
+            "whether its prompt went out is not known: it left as {sent_as}, which account {name} \
+             no longer is, and nothing that X shows of the account now tells it. It fails at {at}, \
+             and is not sent again"
+        );
+        let remedy = format!("To have it settled, let the account be {sent_as} again");
+        let found = obstacle(self, Cause::Uncertain, words).until(fails_at).remedy(remedy);
+        Obstacle { surveys: 0, ..found }
     }
 }
 

@@ -123,6 +123,17 @@ impl Store {
             .await
     }
 
+    /// As whom a survey's prompt was sent last: the handle, and at which X. Absent also where it was
+    /// sent before that was kept.
+    pub async fn sent_as(&self, id: &SurveyId) -> Result<Option<String>> {
+        let sent_as: Option<Option<String>> =
+            sqlx::query_scalar("select sent_as from survey where id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(sent_as.flatten())
+    }
+
     /// As whom an account sent surveys without a known outcome, other than as itself, and how many
     /// as each.
     pub async fn unsettled_as_others(

@@ -5,7 +5,7 @@ use surveyd::sandbox::{Behaviour, Call, Fault, Sandbox, SandboxConfig, Scripted,
 
 use super::NOWHERE;
 use crate::harness::help_desk;
-use crate::harness::program::{Program, Running, configuration};
+use crate::harness::program::{Program, Running, account, configuration};
 
 async fn x(prepare: impl FnOnce(&mut World)) -> Sandbox {
     let config = SandboxConfig { behaviour: Behaviour::silent(), ..SandboxConfig::demo(1) };
@@ -185,4 +185,28 @@ async fn refused_closes_of_a_source_need_somebody() {
     }
     let words = "source desk: 1 closes were refused in the last hour, the newest for: ";
     assert!(checked.stdout.starts_with(words), "{}", checked.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_uncertain_survey_says_what_tells_of_it_and_when() {
+    let sandbox = x(|x| x.fault(Call::Create, 1, Fault::cut_before())).await;
+    // X's events are a day behind, as the real ones.
+    let text = configuration(&sandbox.base_url()).replace("\"0s\"\n[poll]", "\"24h\"\n[poll]");
+    let program = Program::new(&text);
+    let mut running = program.start().await;
+    let survey_id = close_many(&program, 1);
+    running.until("survey.uncertain", 1).await;
+    let told = || {
+        let explained = program.run(&["explain", "c-1", "--json"]).json();
+        let waits = explained[0]["waits"].as_array().unwrap().clone();
+        assert_eq!((waits.len(), &waits[0]["reason"]), (1, &json!("uncertain")));
+        let shown = program.run(&["surveys", "show", &survey_id, "--json"]).json();
+        assert_eq!(shown["waits"], json!(waits));
+        waits[0]["message"].as_str().unwrap().to_owned()
+    };
+    assert!(told().contains("X's events tell, from"), "{}", told());
+    let was = account().user_id.to_string();
+    program.configure(&text.replace(&format!("user_id = \"{was}\""), "user_id = \"99\""));
+    let left = format!("it left as {was} at {}, which account acme no longer", sandbox.base_url());
+    assert!(told().contains(&left), "{}", told());
 }

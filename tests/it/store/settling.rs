@@ -45,6 +45,7 @@ async fn what_was_sent_as_another_is_not_settled_as_this_one() {
     on_each_engine(async |bench| {
         let survey = bench.uncertain("c-1", "7").await;
         let (other, now) = ("9 at https://api.x.com", LATER);
+        assert_eq!(bench.store.sent_as(&survey.id).await.unwrap().as_deref(), Some(SENT_AS));
         assert!(bench.store.unsettled(ACCOUNT, other).await.unwrap().is_empty());
         assert_eq!(bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap().len(), 1);
         let as_others = bench.store.unsettled_as_others(ACCOUNT, other).await.unwrap();
