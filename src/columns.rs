@@ -29,8 +29,8 @@ pub fn cut(text: &str, most: usize) -> String {
     fits.chain(['…']).collect()
 }
 
-/// The text in lines of at most `most` columns, broken at its spaces; a longer word is broken, too. What
-/// stands in backticks, for somebody to copy, is kept in one line where it fits.
+/// The text in lines of at most `most` columns, broken at its spaces; a longer word is broken, too.
+/// What stands in backticks, for somebody to copy, is kept in one line where it fits.
 pub fn fold(text: &str, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut taken = 0;

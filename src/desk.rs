@@ -65,7 +65,7 @@ pub struct Desk {
     /// Whether X answers when prompts go out, and when it is read.
     pub sending_trouble: Trouble,
     pub reading_trouble: Trouble,
-    /// What the log has said of faults that keep its work from going on, and are not the database's.
+    /// What the log has said of faults that stop its work while the database answers.
     pub faults: Outage,
     /// X's answers to [`Self::ask_the_time`].
     date_trouble: Trouble,
@@ -158,7 +158,7 @@ pub struct Shared {
     pub x: Arc<x::Client>,
     pub clock: Clock,
     pub stop: Stopper,
-    /// Kept over reloads, so that the log says of a wait once that it begins, and once that it ends.
+    /// Kept over reloads, so that each wait has one line at its beginning and one at its end.
     pub watches: Watches,
 }
 

@@ -1,5 +1,5 @@
-//! What the log says of a database that is away: a line when that begins, one a minute while it lasts
-//! and one when it is over, whoever meets it and however often.
+//! What the log says of a database that is away: a line when that begins, one a minute while it
+//! lasts and one when it is over, whoever meets it and however often.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

@@ -95,8 +95,8 @@ impl View {
         }
     }
 
-    /// A sentence; behind each instant in it stands how far away that is, but for those within backticks,
-    /// for somebody to copy.
+    /// A sentence; behind each instant in it stands how far away that is. What stands in backticks,
+    /// for somebody to copy, is left alone.
     pub fn sentence(&self, text: &str) -> String {
         let Some(now) = self.now else { return text.to_owned() };
         let mut told = String::with_capacity(text.len());

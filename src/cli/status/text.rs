@@ -95,8 +95,8 @@ fn words_of_waits(waits: &Waits) -> String {
     format!("{surveys}{}{remedy}", waits.message)
 }
 
-/// What is left of X's limits, in an operator's words. Endpoints that only programs ask for stand in
-/// the JSON alone. On a narrow terminal what holds no prompt back is left out first.
+/// What is left of X's limits, in an operator's words. Endpoints that only programs ask for stand
+/// in the JSON alone. On a narrow terminal what holds no prompt back is left out first.
 const LIMITS: [(Column, &[Call]); 6] = [
     (Column::number("prompts"), &[Call::Create]),
     (Column::number("look-ups"), &[Call::FriendshipsShow]),

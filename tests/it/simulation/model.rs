@@ -139,8 +139,12 @@ impl Model {
         match (from.as_str(), to.as_str()) {
             ("scheduled", "scheduled") => {
                 let may_wait = self.setting.weather != Weather::Calm;
-                let is_known =
-                    reason.starts_with("closed again") || (reason == "waits" && may_wait);
+                // X has met one of the faults that were ordered since.
+                let is_untold = reason.starts_with("X did not tell whether the person can be")
+                    && self.hindered_at >= now;
+                let is_known = reason.starts_with("closed again")
+                    || is_untold
+                    || (reason == "waits" && may_wait);
                 assert!(is_known, "{name} waits anew: {reason}");
             }
             ("scheduled", "sending") => {
