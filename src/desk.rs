@@ -33,6 +33,10 @@ use crate::x;
 pub const SIGNED_WITHIN: Duration = Duration::from_secs(5 * 60);
 const SIGNED_WITHIN_MS: i64 = SIGNED_WITHIN.as_millis() as i64;
 
+/// How much longer than the request a send may hold its claim: the time until it leaves, and the
+/// time to write its outcome.
+pub const LEASE_MARGIN: Duration = Duration::from_secs(30);
+
 /// One account at work.
 #[derive(Clone)]
 pub struct Desk {
@@ -203,6 +207,11 @@ impl Desk {
 
     pub fn now(&self) -> Millis {
         self.clock.now()
+    }
+
+    /// How long a send may hold its claim: until then its request has ended.
+    pub fn lease(&self) -> Duration {
+        self.limits.send_timeout + LEASE_MARGIN
     }
 
     /// How far X's clock stands from ours; `None` while too little has been heard of it.

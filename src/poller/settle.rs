@@ -352,7 +352,8 @@ async fn redate(desk: &Desk, unsettled: &[Unsettled]) -> Result<bool> {
     if !desk.x.clock().is_settled(here) || !desk.x.has_taken(here) {
         return Ok(false);
     }
-    let at_x = desk.x_now_at_latest();
+    // A request that another daemon still has under way ends within its lease.
+    let (at_x, here) = (desk.x_now_at_latest().plus(desk.lease()), here.plus(desk.lease()));
     let is_ahead = |one: &Unsettled| {
         one.given_up_at > at_x.plus(CLOCKS_TOGETHER)
             || one.given_up_here > here.plus(CLOCKS_TOGETHER)

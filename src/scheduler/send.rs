@@ -10,7 +10,7 @@ use serde_json::Value;
 use tracing::{info, warn};
 
 use super::{tell_end, tell_uncertain};
-use crate::desk::{Calls, Desk};
+use crate::desk::{Calls, Desk, LEASE_MARGIN};
 use crate::domain::budget::{Call, HOLD_FIRST, Told};
 use crate::domain::feedback::Update;
 use crate::domain::policy;
@@ -18,10 +18,6 @@ use crate::domain::survey::{Delivery, Event, Failure, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending, Times};
 use crate::x::{self, Error};
-
-/// How much longer than the request a send may hold its claim: the time until it leaves, and the
-/// time to write its outcome.
-const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 /// When a send that another daemon's lock kept from beginning is tried again.
 const BUSY_AGAIN: Duration = Duration::from_secs(2);
@@ -107,7 +103,7 @@ pub fn times(desk: &Desk) -> Times {
         x_latest: desk.x_now_at_latest(),
         is_clock_confirmed: desk.x.clock().confirms(desk.now()),
         is_clock_settled: desk.x.clock().is_settled(desk.now()),
-        lease: desk.limits.send_timeout + LEASE_MARGIN,
+        lease: desk.lease(),
     }
 }
 

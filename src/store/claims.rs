@@ -293,7 +293,13 @@ async fn recover(
         let lease_until = row.try_get::<Option<i64>, _>(LEASE_UNTIL)?.map(Millis);
         let begun_here = row.try_get::<Option<i64>, _>(BEGUN_HERE)?.map(Millis);
         let is_set_back = begun_here.is_some_and(|begun| now < begun);
-        let ended_at = lease_until.filter(|_| is_set_back).map_or(now, |until| until.max(now));
+        let mut ended_at = lease_until.filter(|_| is_set_back).map_or(now, |until| until.max(now));
+        if !all {
+            // Its lease may be over by our clock alone, and its request under way: from whatever the
+            // instant really is, that lasts as long as a lease at most.
+            let lease = lease_until.zip(begun_here).map(|(until, begun)| until.since(begun));
+            ended_at = ended_at.plus(lease.unwrap_or_default());
+        }
         // As late as it may have been by X's clock when it was begun.
         let begun_at = row.try_get::<Option<i64>, _>(SPENT_AT)?.map(Millis);
         let given_up_at = begun_at.map_or(ended_at, |begun| begun.max(ended_at));

@@ -193,6 +193,9 @@ class HostileHandler(Handler):
         fault = attempt.fault
         if fault is None:
             return super().create(account, body)
+        if fault.answer == "slow" and fault.carried_out == "late":
+            time.sleep(fault.seconds)
+            return super().create(account, body)
         if fault.answer == "slow":
             made = super().create(account, body)
             time.sleep(fault.seconds)

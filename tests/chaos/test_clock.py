@@ -12,7 +12,7 @@ import lengths
 from business import ACCOUNTS, Case, at_work, people
 from clocks import DAY, HOUR, FakeClock, for_a_while
 from crash import states
-from harness import wait_until
+from harness import new_database, wait_until
 from hostile_x import Fault, HostileWorld, HostileX
 
 JUMPS = {"two hours": 2 * HOUR, "minus two hours": -2 * HOUR, "400 days": 400 * DAY, "minus 400 days": -400 * DAY}
@@ -178,3 +178,37 @@ def test_where_x_never_tells_the_time_a_clock_that_was_behind_proves_nothing(is_
             surveyd.kill()
     assert world.prompted_twice() == {}
     assert all(len(world.attempts_to(person)) == 1 for person in lost)
+
+
+@pytest.mark.parametrize("ahead", [120, 2 * HOUR], ids=["two minutes", "two hours"])
+def test_a_request_under_way_is_not_given_up_by_another_daemons_clock(ahead, tmp_path):
+    chance = lengths.chance("ahead", ahead)
+    world = HostileWorld(list(ACCOUNTS.values()), events_horizon_ms=0)
+    clock = FakeClock(tmp_path)
+    with HostileX(world) as x:
+        store = new_database("postgres")
+        right, wrong = (
+            at_work(tmp_path / name, store, x, settle_after="1s", send_timeout="30s") for name in ("right", "wrong")
+        )
+        try:
+            right.start()
+            slow = people(4, chance)
+            for person in slow:
+                # X takes its time with the request, and with its answer.
+                world.plans[person] = [Fault("slow", "late", seconds=15)]
+            cases = [Case(person) for person in slow]
+            for case in cases:
+                assert case.report(right).status_code == 202
+            wait_until("the requests to be under way", lambda: all(world.attempts_to(person) for person in slow))
+            clock.set(ahead)
+            wrong.launch(environment=clock.environment)
+            wait_until("the daemon with the wrong clock is ready", wrong.ready)
+            names = {case.conversation for case in cases}
+            is_sent = lambda: all(states(right)[name]["state"] == "sent" for name in names)  # noqa: E731
+            wait_until("the answers of X", is_sent, 60)
+            assert right.stop() == 0 and wrong.stop() == 0
+        finally:
+            right.kill()
+            wrong.kill()
+    assert world.prompted_twice() == {}
+    assert all(len(world.attempts_to(person)) == 1 for person in slow)

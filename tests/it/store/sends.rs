@@ -225,10 +225,14 @@ async fn what_outlived_its_lease_while_sending_is_uncertain() {
         let now = DUE.plus(LEASE);
         let lost = recover(false, now).await;
         assert_eq!(lost.len(), 1);
-        assert_eq!(lost[0].state, State::Uncertain { begun_at: DUE, given_up_at: now });
+        // By our clock it is over. Where that is wrong, the request ends within another lease.
+        let given_up_at = now.plus(LEASE);
+        assert_eq!(lost[0].state, State::Uncertain { begun_at: DUE, given_up_at });
         assert_eq!(bench.survey(&lost[0].id).await, lost[0]);
+        let unsettled = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
+        assert_eq!(unsettled[0].given_up_here, given_up_at);
         let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
-        assert_eq!(day.oldest_of_day, Some(now.plus(MINUTE)), "X may still carry it out");
+        assert_eq!(day.oldest_of_day, Some(given_up_at.plus(MINUTE)), "X may still carry it out");
 
         // Whoever gave the request up knows less of it than the worker that has X's answer after all.
         let outcome = accepted("900", now, None);
