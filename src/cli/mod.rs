@@ -8,6 +8,7 @@ mod explain;
 pub mod help;
 mod init;
 mod optout;
+mod out_file;
 mod questions;
 mod rebuild;
 mod results;

@@ -1,12 +1,11 @@
 //! `surveyd report` and `surveyd export`: results for supervisors.
 
-use std::fs::File;
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use anyhow::anyhow;
 use clap::{Args, ValueEnum};
 
+use super::out_file::OutFile;
 use super::{Context, Usage, usage};
 use crate::config;
 use crate::domain::summary::{By, Facts, summarize};
@@ -236,17 +235,10 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
     context.require_account(&store, query.account.as_deref()).await?;
     match &export.output {
         Some(path) => {
-            let file = File::create(path).map_err(|error| {
-                let remedy = match error.kind() {
-                    ErrorKind::NotFound => ": make its folder first",
-                    ErrorKind::IsADirectory => ": name a file in it",
-                    ErrorKind::PermissionDenied => ": name a file where this user may write",
-                    _ => "",
-                };
-                anyhow!("-o {} cannot be written: {error}{remedy}", path.display())
-            })?;
+            let location = context.location()?;
+            let (out, file) = OutFile::begin(path, location.file())?;
             let file = write(&store, query, (export.format, dialect), BufWriter::new(file)).await?;
-            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+            out.end(&file.into_inner().map_err(io::IntoInnerError::into_error)?)?;
         }
         None => {
             let mut out =

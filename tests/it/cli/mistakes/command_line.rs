@@ -122,7 +122,7 @@ surveyd: --from \"2026-11-30\" is later than --to \"2026-11-01\": nothing lies b
 surveyd: -o nowhere/x.csv cannot be written: No such file or directory (os error 2): make its folder first
 "),
     typed("an export into a folder", "export --format csv -o .", 1, "\
-surveyd: -o . cannot be written: Is a directory (os error 21): name a file in it
+surveyd: -o . cannot be written: is a directory: name a file in it
 "),
     typed("a list of an unknown account", "surveys list --account nope", 2, "\
 surveyd: --account nope: there is no such account in DIR/surveyd.toml, which has acme
