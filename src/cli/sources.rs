@@ -278,11 +278,11 @@ fn judged(
         found.map(|(_, value)| value.as_str()).collect()
     };
     let header = |name: &str| every(name).first().copied();
-    let verifier = Verifier::of(source).map_err(anyhow::Error::msg)?;
     let signature = match headers {
         _ if source.scheme.algorithm == Algorithm::Nothing => "nothing is checked".to_owned(),
         None => "not checked: give the request's headers by --headers FILE".to_owned(),
         Some(_) => {
+            let verifier = Verifier::of(source).map_err(anyhow::Error::msg)?;
             // A saved request is an old one: whether it fits is asked of its own time.
             let at = verifier.sent_at(&every).ok().flatten().unwrap_or(now);
             match verifier.verify(&every, raw, at) {
@@ -338,7 +338,8 @@ fn tell(outcome: &mut Outcome, heard: Result<Heard, Faults>) {
             outcome.why = Some(why);
         }
         Ok(Heard::Said { said, event_id }) => {
-            outcome.event_id = Some(event_id).filter(|id| !id.is_empty());
+            outcome.event_id =
+                Some(event_id.replace('\n', " in minute ")).filter(|id| !id.is_empty());
             match said {
                 Said::Closed(close) => {
                     outcome.becomes = "closed";

@@ -205,6 +205,11 @@ fn a_saved_payload_is_tried_without_a_daemon() {
     let unknown = program.run(&["sources", "test", "nobody", "payload"]);
     assert_eq!(unknown.code, 2);
     let listed = program.run(&["sources", "list", "--json"]).json();
+    // Which it says without reading a secret.
+    let is_checked = |source: &Value| source["secrets"].as_u64() >= Some(1);
+    assert!(listed.as_array().unwrap().iter().all(is_checked), "{listed}");
+    let text = program.run(&["sources", "list"]).stdout;
+    assert!(!text.contains("nothing is checked"), "{text}");
     assert_eq!(listed.as_array().unwrap().len(), 10);
     assert_eq!(listed[1]["path"], "/v1/sources/chatwoot");
 }
