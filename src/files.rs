@@ -69,8 +69,11 @@ pub fn make_folders(path: &Path) -> io::Result<()> {
     }
     match fs::create_dir(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            make_folders(path.parent().ok_or(error)?)?;
-            make_folders(path)
+            let parent = path.parent().ok_or(error)?;
+            make_folders(parent)?;
+            // Below /proc, among others, a folder that is there takes no other, and says this.
+            fs::create_dir(path)?;
+            give_to_owner_of_folder(path)
         }
         // Another process was faster.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
@@ -329,5 +332,17 @@ mod tests {
         assert!(Us { user: 54_321, groups: vec![found.gid()] }.may_use(&found));
         assert_eq!(user(0), "root");
         assert_eq!(user(987_654), "user 987654");
+    }
+
+    #[test]
+    fn a_folder_that_takes_no_other_is_an_error_and_no_loop() {
+        for path in ["/proc/nope", "/proc/nope/deeper"] {
+            assert!(make_folders(Path::new(path)).is_err(), "{path}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join("a/b/c");
+        make_folders(&deep).unwrap();
+        assert!(deep.is_dir());
+        make_folders(&deep).unwrap();
     }
 }
