@@ -18,6 +18,19 @@ pub const ATTRIBUTE_CHARACTERS_MAX: usize = 500;
 /// What is told to the minute alone was before the next one.
 pub const MINUTE_MS: i64 = 60_000;
 
+/// The id of an event that says neither its time nor an id of its own: `of` is a hash of what it says. Of
+/// two that say the same within a minute, the later is a repetition. No sender's id has an end of line
+/// in it.
+pub fn timeless_id(of: &str, now: Millis) -> String {
+    format!("{of}\n{}", now.0.div_euclid(MINUTE_MS))
+}
+
+/// What such an id is of, and the minute it came in.
+pub fn timeless(event_id: &str) -> Option<(&str, i64)> {
+    let (of, minute) = event_id.split_once('\n')?;
+    Some((of, minute.parse().ok()?))
+}
+
 /// What the instant of a close is worth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {

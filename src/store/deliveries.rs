@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use super::closes::{self, NewSurvey, Taken};
 use super::reopenings;
 use super::{Result, Store};
-use crate::domain::close::{Close, Reopening};
+use crate::domain::close::{Close, MINUTE_MS, Reopening, timeless};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::AtClose;
 use crate::domain::survey_type::SurveyType;
@@ -27,6 +27,16 @@ const SURVEY: &str = "select survey_id from delivery where source = $1 and event
 
 const ANSWER: &str = "select id, ordinal, state, reason, closed_at, due_at, lease_token \
      from survey where id = $1";
+
+const WITHIN_A_MINUTE: &str = "select event_id from delivery where source = $1 \
+     and event_id in ($2, $3) and at > $4 order by at, event_id limit 1";
+
+const CALLED_OFF: &str = "select ordinal from survey where id = $1 and state = 'cancelled' \
+     and reason = 'reopened'";
+
+const CLOSED_SINCE: &str = "select survey.ordinal from delivery, survey where delivery.source = $1 \
+     and event_id = $2 and survey.account = $3 and survey.conversation_id = $4 \
+     and survey.accepted_at > delivery.at limit 1";
 
 const TELL: &str = "update delivery set survey_id = $1 where source = $2 and event_id = $3";
 
@@ -64,9 +74,15 @@ const VALUES: usize = 4;
 
 /// Takes a batch of closes; the answers stand in the order of the batch. What was delivered before is
 /// answered as it stands by now.
-pub async fn take(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
+pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
     if batch.iter().all(|survey| survey.event_id.is_none()) {
         return closes::take_new(connection, batch).await;
+    }
+    for survey in &mut batch {
+        if let Some((of, minute)) = survey.event_id.as_deref().and_then(timeless) {
+            let event = (survey.close.source.as_str(), of, minute);
+            survey.event_id = Some(id_of_close(connection, event, survey.now).await?);
+        }
     }
     let repeated = note(connection, &batch).await?;
     let events: Vec<_> =
@@ -105,6 +121,70 @@ pub async fn take(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> Resu
         });
     }
     Ok(answers)
+}
+
+/// The id of a close that says no time: that of the same one of the last minute, which it repeats. After
+/// a reopening that called the survey of that one off, it is the conversation's next close.
+async fn id_of_close(
+    connection: &mut AnyConnection,
+    (source, of, minute): (&str, &str, i64),
+    now: Millis,
+) -> Result<String> {
+    let first = first_within_a_minute(connection, (source, of, minute), now).await?;
+    let Some(first) = first else { return Ok(format!("{of}\n{minute}")) };
+    let mut id = first.clone();
+    for number in 2_u32.. {
+        let known = survey_of(connection, (source, &id)).await?;
+        let is_off: Option<i64> =
+            sqlx::query_scalar(CALLED_OFF).bind(known).fetch_optional(&mut *connection).await?;
+        if is_off.is_none() {
+            break;
+        }
+        id = format!("{first}\n{number}");
+    }
+    Ok(id)
+}
+
+/// The id of a reopening that says no time: that of the same one of the last minute, which it repeats,
+/// unless the conversation was closed since.
+async fn id_of_reopening(
+    connection: &mut AnyConnection,
+    (source, of, minute): (&str, &str, i64),
+    reopening: &Reopening,
+    now: Millis,
+) -> Result<String> {
+    let first = first_within_a_minute(connection, (source, of, minute), now).await?;
+    let Some(first) = first else { return Ok(format!("{of}\n{minute}")) };
+    let mut id = first.clone();
+    for number in 2_u32.. {
+        let closed_since: Option<i64> = sqlx::query_scalar(CLOSED_SINCE)
+            .bind(source)
+            .bind(id.as_str())
+            .bind(reopening.account.as_str())
+            .bind(reopening.conversation_id.as_str())
+            .fetch_optional(&mut *connection)
+            .await?;
+        if closed_since.is_none() {
+            break;
+        }
+        id = format!("{first}\n{number}");
+    }
+    Ok(id)
+}
+
+/// The id under which the same event came first within the last minute.
+async fn first_within_a_minute(
+    connection: &mut AnyConnection,
+    (source, of, minute): (&str, &str, i64),
+    now: Millis,
+) -> Result<Option<String>> {
+    let (before, this) = (format!("{of}\n{}", minute - 1), format!("{of}\n{minute}"));
+    let first = sqlx::query_scalar(WITHIN_A_MINUTE)
+        .bind(source)
+        .bind(before)
+        .bind(this)
+        .bind(now.0 - MINUTE_MS);
+    Ok(first.fetch_optional(connection).await?)
 }
 
 /// Notes the batch's events, and says of each survey whether its own was known.
@@ -185,6 +265,12 @@ pub async fn reopen(
         return Ok((reopenings::reopen(connection, reopening, now).await?, true));
     };
     let source = reopening.source.clone();
+    let event_id = match timeless(&event_id) {
+        Some((of, minute)) => {
+            id_of_reopening(connection, (&source, of, minute), &reopening, now).await?
+        }
+        None => event_id,
+    };
     forget(connection, now).await?;
     let written = sqlx::query(AssertSqlSafe(insert(connection, 1)))
         .bind(source.as_str())

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::notice::{Faults, Origin, Said, is_ahead, shown};
 use crate::domain::close::{
     ATTRIBUTE_CHARACTERS_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, MINUTE_MS, Notice, Precision,
-    Reopening, TAGS_MAX,
+    Reopening, TAGS_MAX, timeless_id,
 };
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::mapping::{
@@ -305,7 +305,7 @@ impl<'a> Reader<'a> {
                 };
                 // All events of a delivery have its headers.
                 Some(match self.mapping.each {
-                    Some(_) => format!("{id} {}", hash(raw, 0)),
+                    Some(_) => format!("{id} {}", hash(raw)),
                     None => id,
                 })
             }
@@ -314,17 +314,12 @@ impl<'a> Reader<'a> {
         match told {
             Some(id) if has_time || !id.contains('\n') => match id {
                 id if id.len() <= EVENT_ID_BYTES_MAX && !id.contains('\n') => id,
-                id => hash(id.as_bytes(), 0),
+                id => hash(id.as_bytes()),
             },
-            Some(id) => hash(id.as_bytes(), self.minute()),
-            None if has_time => hash(raw, 0),
-            None => hash(raw, self.minute()),
+            Some(id) => timeless_id(&hash(id.as_bytes()), self.origin.now),
+            None if has_time => hash(raw),
+            None => timeless_id(&hash(raw), self.origin.now),
         }
-    }
-
-    /// Without any time in a payload, two that are the same in one minute are one.
-    fn minute(&self) -> i64 {
-        self.origin.now.0.div_euclid(MINUTE_MS)
     }
 
     /// A field's value, noted with where it was found; `read` gives it with its text.
@@ -355,10 +350,11 @@ fn tried(choices: &[Choice]) -> String {
     choices.join(", ")
 }
 
-fn hash(bytes: &[u8], minute: i64) -> String {
+fn hash(bytes: &[u8]) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     context.update(bytes);
-    context.update(&minute.to_be_bytes());
+    // A minute stood here once: what was delivered before an upgrade is known after it.
+    context.update(&0_i64.to_be_bytes());
     let digest = context.finish();
     let digits: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256:{digits}")

@@ -202,3 +202,68 @@ async fn a_close_without_a_person_is_kept_and_its_next_one_asks_nobody_else() {
     })
     .await;
 }
+
+/// The id of an event of which nothing says when it was.
+fn timeless(of: &str, now: Millis) -> String {
+    surveyd::domain::close::timeless_id(of, now)
+}
+
+#[tokio::test]
+async fn of_two_that_say_the_same_and_no_time_the_later_within_a_minute_is_a_repetition() {
+    on_each_engine(async |bench| {
+        // Wherever the clock's own minutes begin.
+        for (number, offset) in [0_u32, 1, 30, 55, 59].into_iter().enumerate() {
+            let (conversation, first) = (format!("c-{number}"), START.plus(SECOND * offset));
+            let told = async |now: Millis| {
+                let id = timeless(&conversation, now);
+                deliver(&bench, close(&conversation, "7", now), &id, now).await
+            };
+            let taken = told(first).await;
+            assert!(taken.is_new, "{offset}");
+            for later in [1, 7, 31, 59] {
+                let again = told(first.plus(SECOND * later)).await;
+                assert_eq!((again.is_new, &again.survey_id), (false, &taken.survey_id), "{offset}");
+                assert_eq!(again.due_at, taken.due_at, "nothing is moved, {offset} {later}");
+            }
+            let moved = told(first.plus(SECOND * 61)).await;
+            assert_eq!(moved.due_at, first.plus(SECOND * 61).plus(DELAY), "a further close");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_says_no_time_is_no_repetition_after_what_undid_it() {
+    on_each_engine(async |bench| {
+        let second = |count: u32| START.plus(SECOND * count);
+        let closed = async |now: Millis| {
+            deliver(&bench, close("c-1", "7", now), &timeless("closed", now), now).await
+        };
+        let reopened = async |now: Millis| {
+            let reopening = Reopening {
+                account: ACCOUNT.into(),
+                source: "desk".into(),
+                conversation_id: ConversationId::parse("c-1").unwrap(),
+                reopened_at: now,
+            };
+            let event = Some(timeless("reopened", now));
+            bench.store.take_delivered_reopening(reopening, event, now).await.unwrap().1
+        };
+        let first = closed(second(1)).await;
+        assert!(reopened(second(2)).await);
+        assert!(!reopened(second(3)).await, "nothing came in between");
+        let next = closed(second(4)).await;
+        assert!(next.is_new && next.survey_id != first.survey_id);
+        assert!(!closed(second(5)).await.is_new, "of the second one");
+        assert!(reopened(second(6)).await, "it closed since");
+        assert!(!reopened(second(7)).await);
+        let last = closed(second(8)).await;
+        assert!(last.is_new && last.survey_id != next.survey_id);
+        assert!(!closed(second(9)).await.is_new);
+        let states = [first, next, last].map(|taken| taken.survey_id);
+        assert_eq!(bench.state(&states[0]).await, "cancelled");
+        assert_eq!(bench.state(&states[1]).await, "cancelled");
+        assert_eq!(bench.state(&states[2]).await, "scheduled");
+    })
+    .await;
+}
