@@ -248,15 +248,15 @@ fn of_account(facts: &Facts) -> Vec<Obstacle> {
         });
     } else if let Some(last_at) = facts.clock_before {
         let words = format!(
-            "this machine's clock stands before the last instant on record, {0}: account {name} \
-             sends nothing until it has passed that, or X's clock agrees with it",
+            "this machine's clock stands before the last instant on record, {0}: unless X's clock \
+             agrees with it, account {name} sends nothing until it has passed that",
             last_at.rfc3339()
         );
-        found.push(
-            obstacle(facts, Cause::Clock, words)
-                .until(last_at)
-                .act("Set the clock right: `timedatectl` shows it"),
-        );
+        let clock = obstacle(facts, Cause::Clock, words).until(last_at);
+        let remedy = "Set the clock right: `timedatectl` shows it";
+        // Where nothing waits, it may be the clock before that was wrong.
+        let has_waited = facts.oldest_due.is_some_and(|due| facts.now.since(due) >= TOLD_AFTER);
+        found.push(if has_waited { clock.act(remedy) } else { clock.remedy(remedy) });
     }
     found
 }

@@ -101,8 +101,8 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
             true,
             Facts { clock_before: Some(later(45)), ..facts() },
             "this machine's clock stands before the last instant on record, 2026-11-22T08:45:00.000Z: \
-             account acme sends nothing until it has passed that, or X's clock agrees with it. Set \
-             the clock right: `timedatectl` shows it",
+             unless X's clock agrees with it, account acme sends nothing until it has passed that. \
+             Set the clock right: `timedatectl` shows it",
         ),
         (
             DayFull,
@@ -309,4 +309,16 @@ fn a_clock_that_was_set_back_ends_a_stretch_and_lets_the_next_be_told() {
     assert_eq!(told(&mut stretches, &waits(NOW)), (vec![], vec![]), "it goes on");
     let free = Facts { now: NOW.minus(MINUTE), ..facts() };
     assert_eq!(told(&mut stretches, &free).1.len(), 1);
+}
+
+#[test]
+fn a_clock_before_the_record_needs_somebody_once_something_has_waited_for_it() {
+    let told = |oldest_due: Option<Millis>| {
+        let clock_before = Some(later(45));
+        let facts = Facts { clock_before, due: 0, oldest_due, ..facts() };
+        obstacles(&facts).into_iter().find(|found| found.cause == Clock).unwrap().must_act
+    };
+    assert!(!told(None), "X's clock may bear it out");
+    assert!(!told(Some(facts().now)));
+    assert!(told(Some(facts().now.minus(TOLD_AFTER))));
 }
