@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
+use super::set_back::CLOCKS_APART;
 use super::surveys::{step_locked, touch};
 use super::{Error, Result, Store, matching, rows, waits};
 use crate::domain::id::SurveyId;
@@ -63,14 +64,17 @@ const CRASHED: &str = "update survey set try_at = case when crashes > 0 then $1 
 /// Why a survey that nobody works on any more is uncertain.
 const GONE: &str = "whoever sent it is gone";
 
+/// What was begun later than it is now was begun by a clock that is, or was, ahead: its lease tells
+/// nothing, and may not be over for years.
 const LEFT_SENDING: &str = "select id from survey where state = 'sending' \
-     and ($1 = 1 or lease_until <= $2) order by lease_until, id limit 1000";
+     and ($1 = 1 or lease_until <= $2 or begun_here > $3) order by lease_until, id limit 1000";
 
 /// Its worker may have finished it since it was read, and even begun it anew.
 static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
     format!(
         "update survey set lease_token = lease_token + 1 where id = $1 and state = 'sending' \
-         and ($2 = 1 or lease_until <= $3) returning {}, lease_until, begun_here, spent_at",
+         and ($2 = 1 or lease_until <= $3 or begun_here > $4) \
+         returning {}, lease_until, begun_here, spent_at",
         rows::COLUMNS
     )
 });
@@ -206,6 +210,7 @@ impl Store {
         let left: Vec<String> = sqlx::query_scalar(LEFT_SENDING)
             .bind(i64::from(all))
             .bind(now.0)
+            .bind(now.plus(CLOCKS_APART).0)
             .fetch_all(&self.readers)
             .await?;
         if left.is_empty() && !all {
@@ -285,6 +290,7 @@ async fn recover(
             .bind(id.as_str())
             .bind(i64::from(all))
             .bind(now.0)
+            .bind(now.plus(CLOCKS_APART).0)
             .fetch_optional(&mut *connection)
             .await?;
         let Some(row) = row else { continue };

@@ -245,6 +245,26 @@ async fn what_outlived_its_lease_while_sending_is_uncertain() {
 }
 
 #[tokio::test]
+async fn what_was_begun_by_a_clock_that_ran_ahead_does_not_wait_for_its_lease() {
+    on_each_engine(async |bench| {
+        let sending = bench.sending("c-1", "7", START.plus(2 * HOUR)).await;
+        let id = sending.survey().id.clone();
+        let begun = DUE.plus(2 * HOUR);
+        let recover = async |now| bench.store.recover(false, MINUTE, now).await.unwrap();
+        assert!(recover(begun.minus(MINUTE)).await.is_empty(), "clocks may differ by as much");
+        let lost = recover(DUE).await;
+        assert_eq!((lost.len(), &lost[0].id, lost[0].state.name()), (1, &id, "uncertain"));
+        // When its request ends is told by no clock: X's will say that it cannot be that late.
+        let given_up = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap()[0].given_up_at;
+        assert!(given_up >= begun.plus(LEASE), "{given_up:?}");
+        let outcome = accepted("900", DUE, None);
+        let sent = bench.store.finish(&sending, outcome, DUE).await.unwrap();
+        assert_eq!(sent.state.name(), "sent", "it was under way");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_outcome_of_one_try_is_not_written_over_the_next() {
     on_each_engine(async |bench| {
         let first = bench.sending("c-1", "7", START).await;
