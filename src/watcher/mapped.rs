@@ -294,19 +294,19 @@ impl<'a> Reader<'a> {
     fn event_id(&mut self, raw: &[u8], has_time: bool, said: &Said) -> String {
         let told = self
             .pick(FieldName::EventId, |text| Some((text.replace('\n', " + "), text.to_owned())));
-        // A header is not signed. Whatever it says, it makes no event of another conversation, nor of
-        // another kind, pass for the one that was taken.
+        // Some desks count the events of each conversation from 1, and a header is not signed. Whatever it
+        // is, it makes no event of another conversation, nor of another kind, pass for one that was taken.
         let by = self.mapping.field(FieldName::EventId).pick(&self.payload, |_| Some(()));
         let told = match (told, by) {
-            (Some(id), Some(picked)) if picked.by.is_of_header() => {
+            (Some(id), Some(picked)) => {
                 let id = match said {
                     Said::Closed(close) => format!("{id} closed {}", close.conversation_id),
                     Said::Reopened(again) => format!("{id} reopened {}", again.conversation_id),
                 };
                 // All events of a delivery have its headers.
                 Some(match self.mapping.each {
-                    Some(_) => format!("{id} {}", hash(raw)),
-                    None => id,
+                    Some(_) if picked.by.is_of_header() => format!("{id} {}", hash(raw)),
+                    _ => id,
                 })
             }
             (told, _) => told,

@@ -316,7 +316,7 @@ fn a_clock_before_the_record_needs_somebody_once_something_has_waited_for_it() {
     let told = |oldest_due: Option<Millis>| {
         let clock_before = Some(later(45));
         let facts = Facts { clock_before, due: 0, oldest_due, ..facts() };
-        obstacles(&facts).into_iter().find(|found| found.cause == Clock).unwrap().must_act
+        obstacles(&facts).into_iter().find(|found| found.cause == Cause::Clock).unwrap().must_act
     };
     assert!(!told(None), "X's clock may bear it out");
     assert!(!told(Some(facts().now)));

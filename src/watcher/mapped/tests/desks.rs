@@ -91,7 +91,7 @@ fn zendesk() -> Value {
 fn zendesks_events_close() {
     let desk = source("zendesk", "");
     let heard = hear(&desk, zendesk());
-    assert_eq!(event_id(&heard), "a8b9c1d2-3e4f-5a6b-7c8d-9e0f1a2b3c4d");
+    assert_eq!(event_id(&heard), "a8b9c1d2-3e4f-5a6b-7c8d-9e0f1a2b3c4d closed 5158");
     let close = closed(heard);
     assert_eq!((close.conversation_id.as_str(), close.user_id), ("5158", None));
     assert_eq!(close.closed_at.rfc3339(), "2025-01-08T16:45:20.987Z");
@@ -173,7 +173,7 @@ fn intercom() -> Value {
 fn intercom_closes_and_reopens() {
     let desk = source("intercom", "");
     let heard = hear(&desk, intercom());
-    assert_eq!(event_id(&heard), "notif_2a89");
+    assert_eq!(event_id(&heard), "notif_2a89 closed 137324500000000");
     let close = closed(heard);
     assert_eq!(
         (close.conversation_id.as_str(), close.person()),
@@ -355,7 +355,7 @@ fn front_is_read_wrapped_and_bare() {
     let wrapped = json!({"type": "conversation_archived", "authorization": {"id": "cmp_1"}, "payload": event});
     for body in [event.clone(), wrapped] {
         let heard = hear(&desk, body);
-        assert_eq!(event_id(&heard), "evt_55c8c149");
+        assert_eq!(event_id(&heard), "evt_55c8c149 closed cnv_55c8c149");
         let close = closed(heard);
         assert_eq!(
             (close.conversation_id.as_str(), close.person()),

@@ -131,3 +131,22 @@ fn a_redelivery_is_told_by_what_it_says_where_it_has_no_id() {
         json!({"topic": "conversation.admin.closed", "id": long, "data": {"item": {"id": "1"}}});
     assert!(event_id(&hear(&desk, body)).len() < 100);
 }
+
+#[test]
+fn an_event_is_of_its_conversation_and_kind_whatever_its_id() {
+    // Some desks count the events of each conversation from 1.
+    let desk = source(
+        "mapped",
+        "signature = \"none\"\nclosed = { \"/e\" = \"c\" }\nreopened = { \"/e\" = \"r\" }\n\
+         conversation_id = \"/c\"\nuser_id = \"/u\"\nclosed_at = \"/t\"\nevent_id = \"/id\"",
+    );
+    let id = |event: &str, conversation: &str, id: u32| {
+        let at = "2026-11-22T07:00:00Z";
+        let body = json!({"e": event, "c": conversation, "u": "7", "id": id, "t": at});
+        event_id(&hear(&desk, body)).to_owned()
+    };
+    assert_eq!(id("c", "1", 3), id("c", "1", 3));
+    for other in [id("c", "2", 3), id("r", "1", 3), id("c", "1", 4)] {
+        assert_ne!(id("c", "1", 3), other);
+    }
+}
