@@ -54,11 +54,28 @@ pub fn read(mut file: impl Read) -> Lines {
         read.faults.push((1, headless(&head)));
         return read;
     };
+    for name in ["user_id", "account", "why"] {
+        let named = head.iter().filter(|cell| cell.trim_start_matches('\u{feff}') == name);
+        if named.count() > 1 {
+            read.faults.push((1, format!("names the column {name} twice: which one is meant?")));
+        }
+    }
+    read.faults.extend(badly_quoted(&text));
     let columns = (user_id, column("account"), column("why"));
     for record in reader.records() {
         match record {
             Ok(record) => {
                 let number = number(&record, &text);
+                if record.len() > head.len() {
+                    let fault = format!(
+                        "has {} fields, and the first line names {}: put a field that holds a comma \
+                         between quotation marks",
+                        record.len(),
+                        head.len()
+                    );
+                    read.faults.push((number, fault));
+                    continue;
+                }
                 match line(&record, columns, number) {
                     Ok(line) => read.lines.push(line),
                     Err(fault) => read.faults.push((number, fault)),
@@ -71,6 +88,39 @@ pub fn read(mut file: impl Read) -> Lines {
         }
     }
     read
+}
+
+/// The lines on which a quotation mark opens that is closed nowhere, or not at the end of its field:
+/// the rows that stand behind it were read as a part of it.
+fn badly_quoted(text: &str) -> Vec<(u64, String)> {
+    let mut faults = Vec::new();
+    let (mut number, mut is_start) = (1, true);
+    let mut characters = text.trim_start_matches('\u{feff}').chars().peekable();
+    while let Some(character) = characters.next() {
+        number += u64::from(character == '\n');
+        if character != '"' || !is_start {
+            is_start = matches!(character, ',' | '\n' | '\r');
+            continue;
+        }
+        is_start = false;
+        let (opened, mut is_open) = (number, true);
+        while is_open && let Some(character) = characters.next() {
+            number += u64::from(character == '\n');
+            // Two of them stand for one.
+            is_open = character != '"' || characters.next_if_eq(&'"').is_some();
+        }
+        while characters.next_if(|character| matches!(character, ' ' | '\t')).is_some() {}
+        let ends = characters.peek().is_none_or(|next| matches!(next, ',' | '\n' | '\r'));
+        if is_open {
+            let fault = "a quotation mark opens here, and nothing closes it";
+            faults.push((opened, fault.to_owned()));
+        } else if !ends {
+            let fault = "a quotation mark opens here, and the one that closes it does not end its \
+                         field: write a mark within a field twice";
+            faults.push((opened, fault.to_owned()));
+        }
+    }
+    faults
 }
 
 /// Characters of a head that are shown.
@@ -145,6 +195,35 @@ mod tests {
             .map(|l| (l.number, l.user_id.as_str(), l.account.as_deref(), l.why.as_deref()))
             .collect();
         assert_eq!(lines, [(2, "77", Some("acme"), Some("no, thanks")), (3, "78", None, None)]);
+    }
+
+    fn faults(file: &str) -> Vec<(u64, String)> {
+        read(file.as_bytes()).faults
+    }
+
+    #[test]
+    fn a_quotation_mark_swallows_nobody() {
+        let open = "a quotation mark opens here, and nothing closes it".to_owned();
+        assert_eq!(faults("user_id,why\n1777,\"x\n1888,y\n1999,z\n"), [(2, open.clone())]);
+        assert_eq!(faults("user_id,why\n77,\"a\nb\"\n78,\"c\"\n79,\"\n80,d"), [(5, open)]);
+        for swallowing in ["1777,\"x\n1888,\"y\"\n", "1777,\"x\n1888,\"y\n"] {
+            let found = faults(&format!("user_id,why\n{swallowing}1999,z\n"));
+            assert_eq!((found.len(), found[0].0), (1, 2), "{found:?}");
+            assert!(found[0].1.ends_with("write a mark within a field twice"), "{found:?}");
+        }
+        let sound =
+            "user_id,why\n77,\"no, \"\"never\"\"\" \r\n78,\"\"\n79,5\" of it\n\"80\",\"a\nb\"";
+        assert_eq!(faults(sound), []);
+        assert_eq!(read(sound.as_bytes()).lines.len(), 4);
+    }
+
+    #[test]
+    fn what_two_columns_may_mean_is_not_guessed() {
+        let twice = "names the column user_id twice: which one is meant?".to_owned();
+        assert_eq!(faults("user_id,user_id\n77,78\n"), [(1, twice)]);
+        let found = faults("user_id,why\n77,no, thanks\n78,no\n");
+        assert_eq!((found.len(), found[0].0), (1, 2));
+        assert!(found[0].1.starts_with("has 3 fields, and the first line names 2"), "{found:?}");
     }
 
     #[test]
