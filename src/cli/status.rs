@@ -277,16 +277,21 @@ async fn rejected(store: &Store, context: &Context, now: Millis) -> anyhow::Resu
     for (at, rejected) in store.rejected(None).await? {
         let is_late = now.since(at) > REJECTED_LATELY;
         let mends_itself = matches!(rejected.answer, 429 | 503);
-        if is_late || mends_itself || context.config.source(&rejected.source).is_none() {
+        let is_ours = context.config.source_names().any(|name| name == rejected.source);
+        if is_late || mends_itself || !is_ours {
             continue;
         }
         let newest = by_source.entry(rejected.source).or_insert((0, rejected.reason));
         newest.0 += rejected.count;
     }
     let told = by_source.into_iter().map(|(source, (count, reason))| {
+        let (closes, them) = match count {
+            1 => ("1 close was".to_owned(), "it"),
+            _ => (format!("{count} closes were"), "them"),
+        };
         format!(
-            "source {source}: {count} closes were refused in the last hour, the newest for: {reason}. \
-             `surveyd sources rejected {source}` shows them"
+            "source {source}: {closes} refused in the last hour, the newest for: {reason}. \
+             `surveyd sources rejected {source}` shows {them}"
         )
     });
     Ok(told.collect())

@@ -328,6 +328,18 @@ impl Config {
         self.sources.len() + self.spools.len() + self.watched.len()
     }
 
+    /// The source of that name that watches messages.
+    pub fn watched(&self, name: &str) -> Option<&Watched> {
+        self.watched.iter().find(|source| source.name == name)
+    }
+
+    /// The names of all sources, of whatever kind.
+    pub fn source_names(&self) -> impl Iterator<Item = &str> {
+        let posted = self.sources.iter().map(|source| source.name.as_str());
+        let spools = self.spools.iter().map(|source| source.name.as_str());
+        posted.chain(spools).chain(self.watched.iter().map(|source| source.name.as_str()))
+    }
+
     /// The HTTP source of that name.
     pub fn source(&self, name: &str) -> Option<&Source> {
         self.sources.iter().find(|source| source.name == name)

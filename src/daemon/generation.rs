@@ -19,7 +19,7 @@ use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
 use crate::store::{self, Result, Store};
-use crate::watcher::spool::Spool;
+use crate::watcher::spool::{Counts, Spool};
 use crate::watcher::talks::Talks;
 use crate::watcher::verify::{Passwords, Verifier};
 use crate::watcher::x_hook::XHook;
@@ -43,6 +43,8 @@ pub struct Generation {
     accounts: Vec<Desk>,
     /// The sources that watch messages, by their names.
     talks: HashMap<String, Talks>,
+    /// What became of the lines of files, under whatever configuration.
+    lines: Counts,
     tasks: JoinSet<()>,
     stop: StopSender,
 }
@@ -55,6 +57,7 @@ impl Generation {
         clock: &Clock,
         state_folder: &Path,
         watches: &Watches,
+        lines: &Counts,
     ) -> anyhow::Result<Self> {
         let client = Limits::client(config)?;
         let (stop, stopper) = stopper();
@@ -75,10 +78,10 @@ impl Generation {
         }
         let names = Names::of(config);
         tasks.spawn(keep_comparing(store.clone(), names, clock.clone(), stopper.clone()));
-        let mut this = Self { accounts, talks: HashMap::new(), tasks, stop };
+        let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };
         for source in &config.spools {
             let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));
-            let spool = Spool::new(source, folder, config.http.max_body, intake);
+            let spool = Spool::new(source, folder, config.http.max_body, intake, lines.clone());
             this.tasks.spawn(spools::run(spool, source.every, stopper.clone()));
         }
         let intake = this.intake(store, clock);
@@ -105,6 +108,7 @@ impl Generation {
                 let hook = hook::Hook::new(&self.accounts, store);
                 XWebhook::new(Passwords::of(webhook), hook)
             }),
+            lines: self.lines.clone(),
             max_body: config.http.max_body,
             events_horizon: config.x.events_horizon,
             served: config.accounts.iter().map(|account| config.served(account)).collect(),

@@ -24,6 +24,7 @@ use crate::logging;
 use crate::scheduler;
 use crate::stop::{GRACE, StopSender, Stopper, stopper};
 use crate::store::{self, Location, Store};
+use crate::watcher::spool::Counts;
 use crate::web::{Web, waiting};
 use crate::x;
 use generation::Generation;
@@ -55,6 +56,8 @@ pub struct Daemon {
     generation: Generation,
     /// What surveys wait for, as the log has told under whatever configuration.
     watches: Watches,
+    /// What became of the lines of files, under whatever configuration.
+    lines: Counts,
     /// Generations that a reload has replaced and that still finish their requests.
     retired: Vec<Generation>,
     servers: JoinSet<()>,
@@ -92,8 +95,9 @@ impl Daemon {
         tell_of_dry_runs(config, "daemon.started");
         // From here on nothing waits: whoever gives the start up at a wait has begun no work.
         let (stop, stopper) = stopper();
-        let watches = Watches::default();
-        let generation = Generation::start(config, &store, &start.clock, &place.folder, &watches)?;
+        let (watches, lines) = (Watches::default(), Counts::default());
+        let generation =
+            Generation::start(config, &store, &start.clock, &place.folder, &watches, &lines)?;
         let web = Web::new(
             generation.live(config, &store, &start.clock),
             store.clone(),
@@ -107,6 +111,7 @@ impl Daemon {
             web,
             generation,
             watches,
+            lines,
             retired: Vec::new(),
             servers,
             stop,
@@ -194,7 +199,8 @@ impl Daemon {
         spools::prepare(&config, file, &self.place.folder)?;
         let folder = &self.place.folder;
         let clock = &self.start.clock;
-        let next = Generation::start(&config, &self.store, clock, folder, &self.watches)?;
+        let next =
+            Generation::start(&config, &self.store, clock, folder, &self.watches, &self.lines)?;
         logging::set_level(config.log.level);
         self.web.replace(next.live(&config, &self.store, &self.start.clock));
         let old = std::mem::replace(&mut self.generation, next);

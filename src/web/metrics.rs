@@ -96,9 +96,12 @@ fn of_requests(page: &mut Page, web: &Web) {
         let source = asked.label();
         (format!("{{source=\"{source}\",answer=\"{}\"}}", status.as_u16()), count as f64)
     });
+    let lines = web.live().lines.get().into_iter().map(|((source, answer), count)| {
+        (format!("{{source=\"{source}\",answer=\"{answer}\"}}"), count as f64)
+    });
     let help = "Requests to sources ([x.webhook]: to X's webhook; [none]: to no address there is), \
-                by answer.";
-    page.family("counter", "surveyd_requests_total", help, answers);
+                by answer; of a spool, the lines of its files.";
+    page.family("counter", "surveyd_requests_total", help, answers.chain(lines));
     let crowd = web.seats.crowd();
     page.one(
         "gauge",

@@ -32,6 +32,7 @@ use crate::domain::waiting::Served;
 use crate::store::Store;
 use crate::watcher::Intake;
 use crate::watcher::notice::Origin;
+use crate::watcher::spool::Counts;
 use crate::watcher::verify::Verifier;
 use answers::{Answers, Asked};
 use body::Bodies;
@@ -69,6 +70,8 @@ pub struct Live {
     /// Where X delivers messages; no name is also a source's.
     pub hooks: HashMap<String, Hook>,
     pub x_webhook: Option<XWebhook>,
+    /// What became of the lines of files.
+    pub lines: Counts,
     pub max_body: usize,
     /// How old X's events are when X tells them.
     pub events_horizon: Duration,

@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::{Context, Times, print_json};
+use crate::config::MessageStream;
 use crate::output::{out, outln};
 use crate::terminal::table::{Column, table};
 
@@ -39,11 +40,17 @@ struct Refused {
 
 pub async fn run(of: Rejected, context: &Context) -> anyhow::Result<()> {
     let found = context.store().await?.rejected(of.name.as_deref()).await?;
-    if let Some(name) = of.name.as_deref().filter(|_| found.is_empty())
-        && context.config.source(name).is_none()
+    let asked = of.name.as_deref().filter(|_| found.is_empty());
+    if let Some(name) = asked
+        && context.config.source_names().all(|known| known != name)
         && !name.starts_with('[')
     {
-        return Err(super::unknown(name, context));
+        return Err(context.unknown(
+            "NAME",
+            name,
+            "source",
+            context.config.source_names().collect(),
+        ));
     }
     let refused = found.into_iter().map(|(at, one)| Refused {
         at: at.rfc3339(),
@@ -60,7 +67,14 @@ pub async fn run(of: Rejected, context: &Context) -> anyhow::Result<()> {
         return print_json(&refused);
     }
     if refused.is_empty() {
-        outln!("Nothing that came here was refused.")?;
+        let watched = asked.and_then(|name| context.config.watched(name));
+        match watched.filter(|source| source.stream != MessageStream::Webhook) {
+            Some(source) => outln!(
+                "Source {} reads X's Direct Messages itself: nothing is sent to it, so nothing is refused.",
+                source.name
+            )?,
+            None => outln!("Nothing that came here was refused.")?,
+        }
         return Ok(());
     }
     let rows = refused.into_iter().map(|one| {

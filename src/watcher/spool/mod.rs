@@ -7,6 +7,7 @@
 
 mod folder;
 mod lines;
+mod tally;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::{OsStr, OsString};
@@ -28,6 +29,8 @@ use crate::store;
 use folder::{Away, FILES_MAX, Mark, Opened, Put};
 pub use folder::{could_be_made, prepare};
 use lines::Line;
+pub use tally::Counts;
+use tally::{Refused, Tally};
 
 /// After a fault of one file: when it is tried again, at first and at the latest.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -35,9 +38,8 @@ const AGAIN_AT_LATEST: Duration = Duration::from_secs(5 * 60);
 /// How long a file that was taken is looked at for what is still written to it, and how many are.
 const AWAY_FOR: Duration = Duration::from_secs(60 * 60);
 const AWAY_MAX: usize = FILES_MAX;
-/// Bad lines of one file that are logged one by one, and that its reasons name.
+/// Bad lines of one file that are logged one by one.
 const LOGGED_MAX: u64 = 20;
-const REASONS_MAX: u64 = 10_000;
 /// The longest reason, in characters: one line can have thousands of faults.
 const REASON_CHARACTERS_MAX: usize = 1_000;
 
@@ -62,6 +64,7 @@ pub struct Spool {
     /// In bytes.
     line_max: usize,
     intake: Intake,
+    counts: Counts,
     /// Files that could not be taken or moved, and that wait.
     held: HashMap<OsString, Held>,
     /// Files that were taken, the latest last: who still writes to one has lines that were not.
@@ -73,29 +76,15 @@ struct Held {
     until: Instant,
 }
 
-/// What became of the lines of one file.
-#[derive(Default)]
-struct Tally {
-    lines: u64,
-    new: u64,
-    bad: u64,
-    reasons: String,
-}
-
-impl Tally {
-    fn reasons(&self) -> Option<String> {
-        let left_out = self.bad.saturating_sub(REASONS_MAX);
-        match (self.bad, left_out) {
-            (0, _) => None,
-            (_, 0) => Some(self.reasons.clone()),
-            (_, more) => Some(format!("{}and {more} more bad lines\n", self.reasons)),
-        }
-    }
-}
-
 impl Spool {
     /// `folder`: where the source's own folder has been found to be.
-    pub fn new(source: &config::Spool, folder: PathBuf, line_max: usize, intake: Intake) -> Self {
+    pub fn new(
+        source: &config::Spool,
+        folder: PathBuf,
+        line_max: usize,
+        intake: Intake,
+        counts: Counts,
+    ) -> Self {
         let config::Spool { name, account, accounts, .. } = source.clone();
         Self {
             name,
@@ -104,6 +93,7 @@ impl Spool {
             folder,
             line_max,
             intake,
+            counts,
             held: HashMap::new(),
             away: VecDeque::new(),
         }
@@ -234,10 +224,9 @@ impl Spool {
             // All at once, so that they share a commit.
             let taken = join_all(batch.iter().map(|line| self.line(line, opened.mark))).await;
             for (line, taken) in batch.iter().zip(taken) {
-                tally.lines += 1;
                 match taken? {
-                    Ok(is_new) => tally.new += u64::from(is_new),
-                    Err(why) => self.reject(name, line, &why, &mut tally),
+                    Ok(is_new) => tally.take(is_new),
+                    Err(refused) => self.reject(name, line, refused, &mut tally),
                 }
             }
         }
@@ -245,6 +234,8 @@ impl Spool {
         match blocking(move || opened.put_away(reasons.as_deref())).await {
             Ok(Put::Moved(away)) => {
                 self.tell(name, away.to(), &tally);
+                self.counts.add(&self.name, &tally);
+                self.keep(name, tally).await;
                 self.away.push_back((away, Instant::now()));
             }
             Ok(Put::Gone) => {}
@@ -262,10 +253,11 @@ impl Spool {
         &self,
         line: &Line,
         file: Mark,
-    ) -> Result<std::result::Result<bool, String>, store::Error> {
+    ) -> Result<std::result::Result<bool, Refused>, store::Error> {
         let now = self.intake.clock.now();
         let Some(text) = &line.text else {
-            return Ok(Err(format!("is longer than http.max_body, {} bytes", self.line_max)));
+            let why = format!("is longer than http.max_body, {} bytes", self.line_max);
+            return Ok(Err(Refused { answer: 413, why }));
         };
         let value: Value = match serde_json::from_slice(text) {
             Ok(value) => value,
@@ -273,7 +265,8 @@ impl Spool {
                 // Its own count of lines begins anew with each of ours.
                 let (told, column) = (error.to_string(), error.column());
                 let told = told.split(" at line ").next().unwrap_or_default();
-                return Ok(Err(format!("is no JSON: {told} at column {column}")));
+                let why = format!("is no JSON: {told} at column {column}");
+                return Ok(Err(Refused { answer: 415, why }));
             }
         };
         let (account, accounts) = (self.account.as_deref(), self.accounts.as_slice());
@@ -281,7 +274,7 @@ impl Spool {
             |now| notice::read(&value, Origin { source: &self.name, account, accounts, now });
         let said = match self.intake.by_either_clock(now, read) {
             Ok(said) => said,
-            Err(faults) => return Ok(Err(faults.to_string())),
+            Err(faults) => return Ok(Err(Refused::content(faults.to_string()))),
         };
         let event_id = Some(event_id(line.number, text, file));
         match said {
@@ -304,13 +297,10 @@ impl Spool {
         }
     }
 
-    fn reject(&self, name: &OsStr, line: &Line, why: &str, tally: &mut Tally) {
+    fn reject(&self, name: &OsStr, line: &Line, refused: Refused, tally: &mut Tally) {
         // A name within the line may hold anything, and a reason is one line.
-        let why = printable(cut(why, REASON_CHARACTERS_MAX));
-        tally.bad += 1;
-        if tally.bad <= REASONS_MAX {
-            tally.reasons.push_str(&format!("line {}: {why}\n", line.number));
-        }
+        let why = printable(cut(&refused.why, REASON_CHARACTERS_MAX));
+        tally.refuse(line.number, refused.answer, &why);
         if tally.bad <= LOGGED_MAX {
             warn!(
                 event = "close.rejected",
@@ -322,6 +312,16 @@ impl Spool {
                 shown(name),
                 self.name,
             );
+        }
+    }
+
+    /// Keeps what was refused for `surveyd sources rejected`. The log and the file's reasons have it: a
+    /// database that is away need not.
+    async fn keep(&self, name: &OsStr, tally: Tally) {
+        let rejected = tally.rejected(&self.name, &printable(&shown(name)));
+        if !rejected.is_empty() {
+            let now = self.intake.clock.now();
+            let _ = self.intake.store.keep_rejected(rejected, now).await;
         }
     }
 
@@ -371,8 +371,8 @@ fn event_id(number: u64, text: &[u8], file: Mark) -> String {
     format!("sha256:{digits}")
 }
 
-fn unknown_account(account: &str) -> String {
-    format!("/data/account there is no account {}", notice::shown(account))
+fn unknown_account(account: &str) -> Refused {
+    Refused::content(format!("/data/account there is no account {}", notice::shown(account)))
 }
 
 fn shown(name: &OsStr) -> String {

@@ -7,12 +7,17 @@ use serde_json::json;
 use super::NOWHERE;
 use crate::harness::help_desk;
 use crate::harness::people::ANA;
-use crate::harness::program::{Program, configuration};
+use crate::harness::program::{Program, Running, configuration};
 
 const SOURCE: &str = "[[sources]]\nname = \"files\"\nkind = \"spool\"\naccount = \"acme\"\nevery = \"1s\"\nfolder = \"in/spool\"\n";
 
 fn program(source: &str) -> Program {
     Program::new(&format!("{}{source}", configuration(NOWHERE)))
+}
+
+async fn metrics(running: &Running) -> String {
+    let address = format!("http://{}/metrics", running.address());
+    help_desk::client().get(&address).send().await.unwrap().text().await.unwrap()
 }
 
 fn close(conversation: &str) -> String {
@@ -53,6 +58,20 @@ async fn the_folder_is_made_at_the_start_and_what_is_moved_in_is_told_in_the_log
     let rejected = running.of("close.rejected");
     assert_eq!((rejected.len(), &rejected[0]["line"]), (1, &json!(2)));
 
+    let page = metrics(&running).await;
+    for (answer, count) in [(202, 3), (415, 1)] {
+        let line =
+            format!("surveyd_requests_total{{source=\"files\",answer=\"{answer}\"}} {count}\n");
+        assert!(page.contains(&line), "{page}");
+    }
+    let mut checked = program.run(&["status", "--check"]);
+    while checked.code == 0 {
+        checked = program.run(&["status", "--check"]);
+    }
+    let words = "source files: 1 close was refused in the last hour, the newest for: is no JSON: ";
+    assert!(checked.stdout.starts_with(words), "{}", checked.stdout);
+    let told = program.run(&["sources", "rejected", "files", "--json"]).json();
+    assert_eq!((&told[0]["answer"], &told[0]["place"]), (&json!(415), &json!("b.jsonl, line 2")));
     let address = format!("http://{}/v1/sources/files", running.address());
     let posted = help_desk::client().post(&address).body(close("c-4")).send().await.unwrap();
     assert_eq!(posted.status().as_u16(), 404, "a folder is not posted to");

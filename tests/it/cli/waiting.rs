@@ -183,7 +183,7 @@ async fn refused_closes_of_a_source_need_somebody() {
     while checked.code == 0 {
         checked = program.run(&["status", "--check"]);
     }
-    let words = "source desk: 1 closes were refused in the last hour, the newest for: ";
+    let words = "source desk: 1 close was refused in the last hour, the newest for: ";
     assert!(checked.stdout.starts_with(words), "{}", checked.stdout);
 }
 

@@ -228,7 +228,8 @@ impl Stage {
             folder: folder.to_owned(),
             every: BREATH,
         };
-        Spool::new(&source, folder.to_owned(), line_max, self.intake.clone())
+        let counts = spool::Counts::default();
+        Spool::new(&source, folder.to_owned(), line_max, self.intake.clone(), counts)
     }
 
     /// A conversation with acme closes now.

@@ -139,10 +139,33 @@ line 6: is longer than http.max_body, 1024 bytes
 line 7: must be a JSON object
 "
     );
+    let kept = files.stage.store.rejected(Some("files")).await.unwrap();
+    let kept: Vec<_> =
+        kept.iter().map(|(_, one)| (one.answer, one.place.as_deref().unwrap())).collect();
+    let place = |number| format!("a.jsonl, line {number}");
+    assert_eq!(
+        kept,
+        [(415, 2), (422, 4), (422, 5), (413, 6), (422, 7)]
+            .map(|(answer, number)| (answer, place(number)))
+            .iter()
+            .map(|(answer, place)| (*answer, place.as_str()))
+            .collect::<Vec<_>>()
+    );
     // Mended and moved in again, what was taken already changes nothing.
     files.put("a.jsonl", &format!("{}{}", close("c-1"), close("c-3")));
     files.take().await;
     assert_eq!((files.surveys().await, files.there("done")), (3, vec!["a.jsonl".to_owned()]));
+}
+
+#[tokio::test]
+async fn of_many_bad_lines_the_first_are_kept_singly_and_the_others_counted() {
+    let mut files = Files::new().await;
+    files.put("a.jsonl", &"{}\n".repeat(1_000));
+    files.take().await;
+    let kept = files.stage.store.rejected(Some("files")).await.unwrap();
+    let counts: Vec<_> = kept.iter().map(|(_, one)| one.count).collect();
+    assert_eq!((counts.len(), counts.iter().sum::<u64>()), (11, 1_000));
+    assert!(counts.contains(&990));
 }
 
 #[tokio::test]
