@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use super::waiting::{self, Waits};
 use super::{Context, Times, Usage, print_json};
-use crate::config;
+use crate::config::{self, Config, X_SIGNATURE};
 use crate::domain::budget::Call;
 use crate::domain::policy::DAY;
 use crate::domain::time::Millis;
 use crate::domain::waiting::{Cause, Facts, Obstacle, Presence, obstacles};
 use crate::output::{Results, out};
-use crate::store::{self, PollState, Store};
+use crate::store::{self, PollState, Rejected, Store};
+use crate::watcher::verify::Unsigned;
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
@@ -276,9 +277,9 @@ async fn rejected(store: &Store, context: &Context, now: Millis) -> anyhow::Resu
     let mut by_source: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for (at, rejected) in store.rejected(None).await? {
         let is_late = now.since(at) > REJECTED_LATELY;
-        let mends_itself = matches!(rejected.answer, 429 | 503);
+        let mends_itself = matches!(rejected.answer, 408 | 429 | 503);
         let is_ours = context.config.source_names().any(|name| name == rejected.source);
-        if is_late || mends_itself || !is_ours {
+        if is_late || mends_itself || !is_ours || is_of_strangers(&rejected, &context.config) {
             continue;
         }
         let newest = by_source.entry(rejected.source).or_insert((0, rejected.reason));
@@ -295,6 +296,20 @@ async fn rejected(store: &Store, context: &Context, now: Millis) -> anyhow::Resu
         )
     });
     Ok(told.collect())
+}
+
+/// Whether a request was refused that no help desk sends: one of another method, or without any
+/// signature where the source wants one. Anybody can send those.
+fn is_of_strangers(rejected: &Rejected, config: &Config) -> bool {
+    let header = match (config.source(&rejected.source), config.watched(&rejected.source)) {
+        (Some(source), _) => source.scheme.header.as_str(),
+        (None, Some(_)) => X_SIGNATURE,
+        (None, None) => return false,
+    };
+    match rejected.answer {
+        401 => rejected.reason == Unsigned::Missing(header.to_owned()).to_string(),
+        answer => answer == 405,
+    }
 }
 
 async fn account_of(

@@ -83,15 +83,16 @@ impl Verifier {
         let get = |name: &str| {
             headers(name).first().copied().ok_or_else(|| Unsigned::Missing(name.to_owned()))
         };
+        // First: who sends none is a stranger, and who sends one alone has left something out.
+        let signatures = headers(&scheme.header);
+        if signatures.is_empty() {
+            return Err(Unsigned::Missing(scheme.header.clone()));
+        }
         let id = scheme.id_header.as_deref().map(get).transpose()?.unwrap_or_default();
         let timestamp = match &scheme.timestamp {
             None => "",
             Some(timestamp) => get(&timestamp.header)?,
         };
-        let signatures = headers(&scheme.header);
-        if signatures.is_empty() {
-            return Err(Unsigned::Missing(scheme.header.clone()));
-        }
         if scheme.header.starts_with(IN_QUERY) && signatures.len() > 1 {
             // Whoever is between may have looked at the other one.
             return Err(Unsigned::Repeated(scheme.header.clone()));

@@ -188,6 +188,30 @@ async fn refused_closes_of_a_source_need_somebody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_strangers_send_to_a_source_needs_nobody() {
+    let program = Program::new(&configuration(NOWHERE));
+    let mut running = program.start().await;
+    let address = format!("http://{}/v1/sources/desk", running.address());
+    let got = help_desk::client().get(&address).send().await.unwrap();
+    let posted = help_desk::client().post(&address).body("{}").send().await.unwrap();
+    assert_eq!((got.status().as_u16(), posted.status().as_u16()), (405, 401));
+    running.until("close.rejected", 2).await;
+    let kept = || program.run(&["sources", "rejected", "desk", "--json"]).json();
+    while kept().as_array().unwrap().len() < 2 {}
+    let checked = program.run(&["status", "--check"]);
+    assert_eq!((checked.code, checked.stdout.as_str()), (0, "nobody must act\n"));
+
+    let data = json!({"conversation_id": "c-1", "user_id": "1"});
+    let answer = help_desk::post(&running.address(), b"another", "conversation.closed", data).await;
+    assert_eq!(answer.status().as_u16(), 401);
+    running.until("close.rejected", 3).await;
+    while kept().as_array().unwrap().len() < 3 {}
+    let checked = program.run(&["status", "--check"]);
+    let words = "source desk: 1 close was refused in the last hour, the newest for: no signature";
+    assert!(checked.stdout.starts_with(words) && checked.code == 1, "{}", checked.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_uncertain_survey_says_what_tells_of_it_and_when() {
     let sandbox = x(|x| x.fault(Call::Create, 1, Fault::cut_before())).await;
     // X's events are a day behind, as the real ones.
