@@ -1,6 +1,7 @@
 //! `surveyd sources`: what closes come from, and what a saved payload would become.
 
 mod rejected;
+mod unused;
 
 use std::path::{Path, PathBuf};
 
@@ -97,6 +98,9 @@ struct Field {
     field: String,
     value: Option<String>,
     from: String,
+    /// What stands where it was looked for, and why it is not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unused: Option<String>,
 }
 
 impl Sources {
@@ -310,24 +314,30 @@ fn judged(
     };
     let (account, accounts) = (source.account.as_deref(), source.accounts.as_slice());
     let origin = Origin { source: &source.name, account, accounts, now };
-    let explained = match &source.mapping {
-        None => {
-            let said = notice::read(&value, origin);
-            vec![(said.map(|said| Heard::Said { said, event_id: String::new() }), Vec::new())]
-        }
-        Some(mapping) => mapped::explain(mapping, value, raw, &header, origin),
-    };
-    let outcomes = explained.into_iter().map(|(heard, lines)| {
+    let Some(mapping) = &source.mapping else {
         let mut outcome = outcome();
-        outcome.fields = lines.into_iter().map(field).collect();
+        let said = notice::read(&value, origin);
+        tell(&mut outcome, said.map(|said| Heard::Said { said, event_id: String::new() }));
+        return Ok(vec![outcome]);
+    };
+    let events = mapping.events(value.clone()).into_iter();
+    let explained = mapped::explain(mapping, value, raw, &header, origin);
+    let outcomes = events.zip(explained).map(|(event, (heard, lines))| {
+        let body = mapping.opened(event);
+        let event = unused::Event { mapping, body: &body, header: &|name| header(name), now };
+        let mut outcome = outcome();
+        outcome.fields = lines.into_iter().map(|line| field(line, &event)).collect();
         tell(&mut outcome, heard);
         outcome
     });
     Ok(outcomes.collect())
 }
 
-fn field(line: Line) -> Field {
-    Field { field: line.field, value: line.value, from: line.from }
+/// A time zone that nobody knows is on record, and is not used.
+fn field(line: Line, event: &unused::Event<'_>) -> Field {
+    let unused = event.unused(&line.field, line.value.as_deref());
+    let value = line.value.filter(|_| unused.is_none());
+    Field { field: line.field, value, from: line.from, unused }
 }
 
 fn tell(outcome: &mut Outcome, heard: Result<Heard, Faults>) {
@@ -363,6 +373,9 @@ fn nothing(field: &Field) -> String {
         "account_id" => "; the source's own account is taken",
         _ => "",
     };
+    if let Some(unused) = &field.unused {
+        return format!("{unused}{instead}");
+    }
     match field.from.as_str() {
         "" => format!("not looked for{instead}"),
         places => format!("nothing at {places}{instead}"),

@@ -202,6 +202,16 @@ fn a_saved_payload_is_tried_without_a_daemon() {
     ] {
         assert!(shown.contains(told), "{told}\n{shown}");
     }
+    let odd = json!({"ticket": {"id": 7, "state": "closed", "close_at": "on Sunday",
+        "customer": {"x_user_id": "@ana"}, "x_user_id": "343434343434.0"}});
+    std::fs::write(program.path("payload"), odd.to_string()).unwrap();
+    let shown = program.run(&test).stdout;
+    for told in [
+        "\"@ana\" at /ticket/customer/x_user_id is no X id: 1 to 19 digits; this looks like a handle",
+        "\"on Sunday\" at /ticket/close_at is no instant such as 2026-11-22T08:00:00Z: not used; the moment it came is taken",
+    ] {
+        assert!(shown.contains(told), "{told}\n{shown}");
+    }
     let unknown = program.run(&["sources", "test", "nobody", "payload"]);
     assert_eq!(unknown.code, 2);
     let listed = program.run(&["sources", "list", "--json"]).json();

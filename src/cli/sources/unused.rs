@@ -1,0 +1,61 @@
+//! What stands where a field was looked for and is not used, and why: `surveyd sources test` says it.
+
+use serde_json::Value;
+
+use crate::domain::mapping::{FieldName, Mapping, Payload, Picked, read_instant};
+use crate::domain::policy::quiet_hours;
+use crate::domain::time::Millis;
+use crate::watcher::notice::{is_ahead, shown};
+
+/// One event of a payload, as its mapping sees it.
+pub struct Event<'a> {
+    pub mapping: &'a Mapping,
+    pub body: &'a Value,
+    pub header: &'a dyn Fn(&str) -> Option<&'a str>,
+    pub now: Millis,
+}
+
+impl Event<'_> {
+    /// Nothing: nothing stands there, or what stands there is used.
+    pub fn unused(&self, field: &str, value: Option<&str>) -> Option<String> {
+        let name = FieldName::ALL.into_iter().find(|name| name.as_str() == field)?;
+        let is_used = match (name, value) {
+            (FieldName::TimeZone, Some(zone)) => quiet_hours::zone(zone).is_some(),
+            (_, value) => value.is_some(),
+        };
+        if is_used {
+            return None;
+        }
+        let header = |name: &str| (self.header)(name);
+        let payload = Payload { body: self.body, header: &header };
+        let there = |text: &str| Some(text.to_owned());
+        let Picked { value, by } = self.mapping.field(name).pick(&payload, there)?;
+        Some(format!("{} at {by} {}", shown(&value), why(name, &value, self.now)))
+    }
+}
+
+fn why(name: FieldName, text: &str, now: Millis) -> &'static str {
+    match name {
+        FieldName::UserId if text.starts_with('@') || text.contains(char::is_alphabetic) => {
+            "is no X id: 1 to 19 digits; this looks like a handle"
+        }
+        FieldName::UserId => "is no X id: 1 to 19 digits, and nothing beside them",
+        FieldName::ConversationId => "is no conversation's id: 1 to 512 characters",
+        FieldName::AccountId => "is no entry of this source's accounts: not used",
+        FieldName::ClosedAt | FieldName::ReopenedAt | FieldName::LastMessageAt => {
+            match read_instant(text).is_some_and(|at| is_ahead(at, now)) {
+                true => "lies ahead of this machine's clock: not used",
+                false => "is no instant such as 2026-11-22T08:00:00Z: not used",
+            }
+        }
+        FieldName::FirstName => "is no name that a message can show: not used",
+        FieldName::ClosedBy => "is none of agent, customer, bot, auto, bulk: not used",
+        FieldName::AgentMessages => "is no whole number from 0 up: not used",
+        FieldName::TimeZone => "is no IANA time zone such as Europe/Madrid: not used",
+        FieldName::EventId
+        | FieldName::Agent
+        | FieldName::Team
+        | FieldName::Tags
+        | FieldName::Language => "is not used",
+    }
+}
