@@ -34,6 +34,9 @@ pub const SERVICE_STATE: &str = "/var/lib/surveyd";
 /// where the configuration is the service's, else the working folder.
 pub fn state_folder(environment: &Environment, config: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(folder) = environment.state_directory() {
+        if folder.exists() && !folder.is_dir() {
+            bail!("STATE_DIRECTORY names {}, which is no folder: name one", folder.display());
+        }
         return std::path::absolute(folder).context("there is no working folder");
     }
     if config.is_some_and(|file| lies_in(file, Path::new(SERVICE_CONFIG))) {
@@ -256,6 +259,9 @@ mod tests {
         assert!(is_usual_state_folder(&nothing, file) && !is_usual_state_folder(&told, file));
         let own = Path::new("/srv/surveyd.toml");
         assert!(is_usual_state_folder(&told, own) && !is_usual_state_folder(&nothing, own));
+        let wrong = Environment::of([("STATE_DIRECTORY", "/dev/null")]);
+        let said = state_folder(&wrong, Some(file)).unwrap_err().to_string();
+        assert_eq!(said, "STATE_DIRECTORY names /dev/null, which is no folder: name one");
         let empty = Environment::of([("STATE_DIRECTORY", "")]);
         assert_eq!(state_folder(&empty, Some(file)).unwrap(), Path::new(SERVICE_STATE));
     }

@@ -76,11 +76,7 @@ fn missing(location: &Location) -> String {
 async fn found(location: &Location) -> Result<Option<i64>> {
     if let Some(file) = location.file() {
         match file.metadata() {
-            Ok(found) if found.is_dir() => {
-                let words =
-                    format!("{} is a folder: name a file in it in store.url", file.display());
-                return Err(Error::Url(words));
-            }
+            Ok(found) if found.is_dir() => return Err(location.is_folder(file)),
             Ok(found) if found.len() > 0 => {}
             // What this user may not look at may well be there.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {

@@ -313,6 +313,9 @@ impl Location {
                 file.display()
             )));
         }
+        if file.is_dir() {
+            return Err(self.is_folder(file));
+        }
         match files::make(file) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                 let folder = file.parent().filter(|folder| !folder.exists());
@@ -334,6 +337,11 @@ impl Location {
                 Ok(())
             }
         }
+    }
+
+    /// What is wrong with an address whose file is a folder.
+    fn is_folder(&self, file: &Path) -> Error {
+        Error::Url(format!("{} is a folder: name a file in it in store.url", file.display()))
     }
 
     /// Watches SQLite's file, when it is opened.

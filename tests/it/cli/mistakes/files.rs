@@ -38,6 +38,17 @@ fn a_configuration_that_is_not_there_or_no_file_is_told() {
 }
 
 #[test]
+fn a_folder_where_a_file_belongs_is_told_by_whoever_needs_the_file() {
+    let program = Program::new(&sound());
+    fs::create_dir(program.path("surveyd.db")).unwrap();
+    for command in ["run", "status"] {
+        let (code, said) = told(&program, command);
+        let words = "DIR/surveyd.db is a folder: name a file in it in store.url";
+        assert!(code == 78 && said.contains(words), "{command}: {code} {said}");
+    }
+}
+
+#[test]
 fn secrets_that_others_can_read_are_refused_with_the_command_that_closes_them() {
     let program = Program::new(&sound());
     set_mode(&program, "consumer-secret", 0o644);
