@@ -51,9 +51,8 @@ has gone, 78 the configuration is wrong.
 pub fn number(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
     move |text| {
         let number = text.parse().ok().filter(|number| bounds.contains(number));
-        number.ok_or_else(|| match *bounds.end() {
-            u32::MAX => format!("write a whole number from {} on", bounds.start()),
-            most => format!("write a whole number from {} to {most}", bounds.start()),
+        number.ok_or_else(|| {
+            format!("write a whole number from {} to {}", bounds.start(), bounds.end())
         })
     }
 }

@@ -103,6 +103,8 @@ impl Given {
         match self {
             Self::Variable(text) | Self::File(ValueKind::String(text)) => Some(quoted(text)),
             Self::File(ValueKind::Boolean(truth)) => Some(truth.to_string()),
+            Self::File(ValueKind::I64(i64::MAX)) => Some(format!("{} or more", i64::MAX)),
+            Self::File(ValueKind::I64(i64::MIN)) => Some(format!("{} or less", i64::MIN)),
             Self::File(ValueKind::I64(number)) => Some(number.to_string()),
             Self::File(ValueKind::Float(number)) => Some(format!("{number:?}")),
             Self::File(_) => None,
@@ -151,11 +153,39 @@ pub(super) fn noun(kind: &ValueKind) -> &'static str {
     }
 }
 
+/// What the parser says of a whole number of more than 64 bits, without saying where it stands.
+const TOO_LARGE: &str = "number too large";
+
+/// The text with the least or the largest number of 64 bits wherever a key has a larger one.
+fn within_64_bits(text: &str) -> String {
+    let line = |line: &str| -> Option<String> {
+        let (key, value) = line.split_once('=')?;
+        let (value, remark) = value.split_once('#').map_or((value, ""), |(it, of)| (it, of));
+        let value = value.trim().replace('_', "");
+        let (digits, nearest) = match value.strip_prefix('-') {
+            Some(digits) => (digits, i64::MIN),
+            None => (value.strip_prefix('+').unwrap_or(&value), i64::MAX),
+        };
+        let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        (is_whole && value.parse::<i64>().is_err()).then(|| format!("{key}= {nearest} #{remark}"))
+    };
+    let lines = text.lines().map(|text| line(text).unwrap_or_else(|| text.to_owned()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// Takes a file's text apart; the error says where the TOML is wrong.
 pub(super) fn from_toml(text: &str) -> Result<Values, Wrong> {
     // The file is taken as a source of its own: built into a `Config`, keys would be read as paths
     // and a quoted key with a dot in it would turn into a table.
-    File::from_str(text, FileFormat::Toml).collect().map_err(|error| match error {
+    let read = |text: &str| File::from_str(text, FileFormat::Toml).collect();
+    let values = match read(text) {
+        // The key's own bounds refuse it then, and say what they are.
+        Err(error) if error.to_string().contains(TOO_LARGE) => {
+            read(&within_64_bits(text)).map_err(|_| error)
+        }
+        values => values,
+    };
+    values.map_err(|error| match error {
         ConfigError::FileParse { cause, .. } => {
             let mut problem = without_excerpt(&cause.to_string());
             if problem.ends_with("duplicate key")
@@ -188,6 +218,8 @@ fn mended(problem: &str) -> &'static str {
         "put the value in straight quotes, as name = \"acme\""
     } else if says("unclosed table") || says("unclosed array table") {
         "close the brackets, as [accounts.survey] or [[sources]]"
+    } else if says(TOO_LARGE) {
+        "write no whole number of more than 18 digits"
     } else if says("string") {
         "end the text with the quote that it begins with, on the same line, as name = \"acme\""
     } else {

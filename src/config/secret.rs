@@ -10,6 +10,7 @@ use ::config::ValueKind;
 
 use super::faults::MAY_NOT_READ;
 use super::given::{Given, Values, Wrong};
+use super::sources::rsa_key;
 use super::walk::{Place, Table, Walk};
 
 /// More than any key; a larger file is another one, named by mistake.
@@ -239,12 +240,23 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
             let problem = format!("{shown} holds a NUL, which no secret does");
             wrong(problem, "write the secret into it as text, and as nothing else".into())
         }
-        Ok(Ok(text)) => Ok(bare(text)),
+        Ok(Ok(text)) => match bare(text) {
+            // A public key is pasted as it is shown.
+            text if text.trim().contains('\n') && !is_key(&text) => {
+                let problem = format!("{shown} has more than one line, and no secret has");
+                wrong(problem, "write the secret into it alone, on one line".into())
+            }
+            text => Ok(text),
+        },
         Ok(Err(_)) => {
             wrong(format!("{shown} is not UTF-8 text"), "write the secret into it as text".into())
         }
         Err(error) => unread(error),
     }
+}
+
+fn is_key(text: &str) -> bool {
+    text.trim_start().starts_with("-----BEGIN") || rsa_key(text).is_some()
 }
 
 /// Of a file that is in none of the places in which it is looked for.

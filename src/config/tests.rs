@@ -122,9 +122,9 @@ fn every_fault_is_reported_at_once() {
         faults(text),
         "\
 surveyd.toml: http.max_body = \"2 MB\": is not a size
-  write a number of bytes, or as `256KiB` or `1MiB`
+  write a number of bytes, or as `256KiB` or `1MiB`; from 1KiB to 16MiB
 surveyd.toml: poll.interval = 300: is a whole number, not a string
-  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`
+  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`; from 1s to 1d
 surveyd.toml: accounts.acme.user_id = \"12x\": is not a user id
   write the handle's numeric id, 1 to 19 digits
 surveyd.toml: accounts.acme.consumer_secret: is missing
@@ -136,7 +136,7 @@ surveyd.toml: accounts.acme.privacy_url = \"acme.example/privacy\": is not a URL
 surveyd.toml: accounts.acme.survey.message: is missing
   add `message = \"Thanks for talking to us. How did we do?\"` to accounts.acme.survey
 surveyd.toml: accounts.acme.survey.delay = \"5 minutes\": is not a length of time
-  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`
+  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`; from 0s to 7d
 surveyd.toml: accounts.acme.survey.expire_after = \"31d\": is out of bounds
   write a value from 1ms to 30d
 surveyd.toml: http.lisen: unknown key

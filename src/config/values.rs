@@ -39,14 +39,15 @@ pub(super) fn duration(
     bounds: RangeInclusive<Duration>,
 ) -> impl Fn(&Given) -> Result<Duration, Wrong> {
     move |given| {
-        let form = "write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`";
-        let text = given.text().map_err(|wrong| Wrong::new(wrong.problem, form))?;
+        let (least, most) = (format_duration(*bounds.start()), format_duration(*bounds.end()));
+        let form = format!(
+            "write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`; from {least} to {most}"
+        );
+        let text = given.text().map_err(|wrong| Wrong::new(wrong.problem, form.as_str()))?;
         match parse_duration(text) {
             None => Err(Wrong::new("is not a length of time", form)),
             Some(length) if bounds.contains(&length) => Ok(length),
-            Some(_) => {
-                Err(outside(format_duration(*bounds.start()), format_duration(*bounds.end())))
-            }
+            Some(_) => Err(outside(least, most)),
         }
     }
 }
@@ -54,7 +55,9 @@ pub(super) fn duration(
 /// A number of bytes within bounds, with a unit or bare.
 pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&Given) -> Result<usize, Wrong> {
     move |given| {
-        let form = "write a number of bytes, or as `256KiB` or `1MiB`";
+        let (least, most) = (format_size(*bounds.start()), format_size(*bounds.end()));
+        let form =
+            format!("write a number of bytes, or as `256KiB` or `1MiB`; from {least} to {most}");
         let bytes = match (given.integer(), given.text()) {
             (Ok(bytes), _) => Some(usize::try_from(bytes).unwrap_or(0)),
             (_, Ok(text)) => parse_size(text),
@@ -63,7 +66,7 @@ pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&Given) -> Result<u
         match bytes {
             None => Err(Wrong::new("is not a size", form)),
             Some(bytes) if bounds.contains(&bytes) => Ok(bytes),
-            Some(_) => Err(outside(format_size(*bounds.start()), format_size(*bounds.end()))),
+            Some(_) => Err(outside(least, most)),
         }
     }
 }

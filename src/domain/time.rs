@@ -12,7 +12,7 @@ const FIRST_WRITABLE: Millis = Millis(-62_167_219_200_000);
 
 /// A text that should have been an instant.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{0:?} is no RFC 3339 instant such as 2026-11-22T08:00:00Z")]
+#[error("{0:?} is no RFC 3339 instant such as 2026-11-22T08:00:00Z{hint}", hint = without_zone(.0))]
 pub struct NotAnInstant(pub String);
 
 /// An instant, in milliseconds since 1970-01-01T00:00:00Z.
@@ -68,6 +68,14 @@ impl Millis {
 
     fn timestamp(self) -> Timestamp {
         Timestamp::from_millisecond(self.max(FIRST_WRITABLE).0).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// What is missing of a text that is an instant but for its zone.
+fn without_zone(text: &str) -> &'static str {
+    match is_rfc3339_shaped(format!("{text}Z").as_bytes()) {
+        true => ": add Z for UTC, or an offset such as +01:00",
+        false => "",
     }
 }
 
@@ -198,6 +206,8 @@ mod tests {
         ] {
             assert_eq!(Millis::from_rfc3339(text), Err(NotAnInstant(text.to_owned())));
         }
+        let said = Millis::from_rfc3339("2026-11-22T08:00:00").unwrap_err().to_string();
+        assert!(said.ends_with(": add Z for UTC, or an offset such as +01:00"), "{said}");
     }
 
     #[test]

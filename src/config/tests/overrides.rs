@@ -94,7 +94,7 @@ fn a_fault_in_a_variable_is_the_variables() {
             "SURVEYD__ACCOUNTS__ACME__SURVEY__DELAY",
             "5 minutes",
             ": accounts.acme.survey.delay = \"5 minutes\": is not a length of time
-  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`",
+  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`; from 0s to 7d",
         ),
         (
             "surveyd__X__concurrency",

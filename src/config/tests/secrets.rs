@@ -74,6 +74,19 @@ fn one_newline_at_the_end_of_a_secret_file_is_no_part_of_the_secret() {
 }
 
 #[test]
+fn a_secret_file_has_one_line() {
+    let folder = Folder::new();
+    folder.write("token", b"a\nb\n", 0o600);
+    let shown = folder.path("token").display().to_string();
+    assert_eq!(
+        folder.fault("{ file = \"token\" }"),
+        format!(
+            "{shown} has more than one line, and no secret has\n  write the secret into it alone, on one line"
+        )
+    );
+}
+
+#[test]
 fn a_secret_file_that_others_can_open_is_a_fault_except_among_the_credentials() {
     let folder = Folder::new();
     let shown = folder.path("token").display().to_string();

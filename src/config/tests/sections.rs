@@ -23,7 +23,7 @@ fn a_value_of_the_wrong_form_is_told_how_it_is_written() {
             "http",
             "max_body = [1]",
             "http.max_body: is a list, not a string
-  write a number of bytes, or as `256KiB` or `1MiB`",
+  write a number of bytes, or as `256KiB` or `1MiB`; from 1KiB to 16MiB",
         ),
         (
             "log",

@@ -84,7 +84,7 @@ surveyd: --time-zone Berlin: is no time zone; write one such as Europe/Madrid
 "),
     typed("an attribute without a value", "enqueue --account acme --conversation c-1 --user-id 7 --attribute vip", 2, "surveyd: --attribute vip: must be written NAME=VALUE\n"),
     typed("a number of messages below zero", "enqueue --account acme --conversation c-1 --user-id 7 --agent-messages -1", 2, "\
-error: invalid value '-1' for '--agent-messages <N>': write a whole number from 0 on
+error: invalid value '-1' for '--agent-messages <N>': write a whole number from 0 to 4294967295
 
 For more information, try '--help'.
 "),
@@ -131,7 +131,7 @@ surveyd: --account nope: there is no such account in DIR/surveyd.toml, which has
 surveyd: --state lost: must be one of scheduled, sending, uncertain, sent, answered, suppressed, cancelled, expired, failed
 "),
     typed("a list of many", "surveys list --limit many", 2, "\
-error: invalid value 'many' for '--limit <N>': write a whole number from 0 on
+error: invalid value 'many' for '--limit <N>': write a whole number from 0 to 4294967295
 
 For more information, try '--help'.
 "),

@@ -6,15 +6,15 @@ use super::{Mistake, changed, variable, whole};
 pub const MISTAKES: &[Mistake] = &[
     changed("a length without its unit", "delay = \"0s\"", "delay = 5", 78, "\
 DIR/surveyd.toml: accounts.acme.survey.delay = 5: is a whole number, not a string
-  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`
+  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`; from 0s to 7d
 "),
     changed("a negative length", "delay = \"0s\"", "delay = \"-5m\"", 78, "\
 DIR/surveyd.toml: accounts.acme.survey.delay = \"-5m\": is not a length of time
-  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`
+  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`; from 0s to 7d
 "),
     changed("a length in words", "delay = \"0s\"", "delay = \"5 min\"", 78, "\
 DIR/surveyd.toml: accounts.acme.survey.delay = \"5 min\": is not a length of time
-  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`
+  write a whole number and one unit: `500ms`, `90s`, `15m`, `12h` or `7d`; from 0s to 7d
 "),
     changed("a delay as long as the survey lives", "delay = \"0s\"", "delay = \"12h\"", 78, "\
 DIR/surveyd.toml: accounts.acme.survey.expire_after = \"12h\": is not longer than delay = \"12h\"
@@ -50,6 +50,10 @@ DIR/surveyd.toml: accounts.acme.survey.type = \"ces\": is not known here
 "),
     changed("a question that X does not have", "delay = \"0s\"", "question_variant_id = 99", 78, "\
 DIR/surveyd.toml: accounts.acme.survey.question_variant_id = 99: is out of bounds
+  write a value from 0 to 37
+"),
+    changed("a number of more than 64 bits", "delay = \"0s\"", "question_variant_id = 99999999999999999999", 78, "\
+DIR/surveyd.toml: accounts.acme.survey.question_variant_id = 9223372036854775807 or more: is out of bounds
   write a value from 0 to 37
 "),
     changed("a number in quotes", "delay = \"0s\"", "question_variant_id = \"1\"", 78, "\
