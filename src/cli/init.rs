@@ -58,6 +58,9 @@ pub async fn run(init: Init, environment: &Environment) -> anyhow::Result<ExitCo
     let place = Place::new(init.dir.as_deref().unwrap_or(usual), usual)?;
     place.refuse_what_is_there()?;
     let is_sandbox = init.sandbox.is_some();
+    if let Some(url) = init.sandbox.as_deref().filter(|_| !init.offline) {
+        find_sandbox(url).await?;
+    }
     let answers = Answers::gather(init.given, init.sandbox, init.yes)?;
     let mut made = files::Made::default();
     made.folders(&place)?;
@@ -94,6 +97,24 @@ pub async fn run(init: Init, environment: &Environment) -> anyhow::Result<ExitCo
     }
     outln!("{}", text::to_do_next(&place, &answers, is_sandbox))?;
     Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Before anything is made: whether somebody listens at the sandbox's address.
+async fn find_sandbox(url: &str) -> anyhow::Result<()> {
+    let host = url.split_once("://").map_or(url, |(_, host)| host);
+    let host = host.split('/').next().unwrap_or_default();
+    // Whatever else an address says is for the configuration to judge.
+    let port = host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+    if port.is_none() {
+        return Ok(());
+    }
+    match tokio::net::TcpStream::connect(host).await {
+        Ok(_) => Ok(()),
+        Err(error) => refuse(format!(
+            "no sandbox answers at {url} ({error}): start `surveyd sandbox` in another terminal, then this again. \
+             Nothing is made; to make it without one, add --offline"
+        )),
+    }
 }
 
 /// What a source's secret needs, before it is known.

@@ -371,6 +371,25 @@ pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Confi
     read_text(text, path, environment, (None, true))
 }
 
+/// Why a text cannot be the `privacy_url` of an account.
+pub fn check_privacy_url(text: &str) -> Result<(), String> {
+    checked(text, urls::privacy)
+}
+
+/// Why a text cannot be the `display_name` of an account.
+pub fn check_display_name(text: &str) -> Result<(), String> {
+    checked(text, values::text(defaults::DISPLAY_NAME_CHARACTERS_MAX))
+}
+
+/// For whoever is asked for a value before there is a file.
+fn checked(
+    text: &str,
+    read: impl Fn(&given::Given) -> Result<String, Wrong>,
+) -> Result<(), String> {
+    let read = read(&given::Given::Variable(text.to_owned()));
+    read.map(drop).map_err(|Wrong { problem, remedy, .. }| format!("{problem}: {remedy}"))
+}
+
 /// `mode`: who may read and write the file that the text is from. Secrets are read where they are
 /// needed.
 fn read_text(

@@ -10,6 +10,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use super::kinds::{self, Kind, Secret};
 use super::questions::{ask, ask_secret, can_ask};
 use crate::cli::{Usage, usage};
+use crate::config;
 use crate::domain::id::UserId;
 use crate::domain::question;
 use crate::domain::survey_type::SurveyType;
@@ -131,11 +132,19 @@ impl Answers {
             some,
         )?;
         let url = given.privacy_url.or_else(|| known(|_| "https://example.com/privacy".into()));
-        let privacy_url =
-            asking.text("--privacy-url", "The address of your privacy policy", url, None, some)?;
+        let privacy_url = asking.asked(
+            "--privacy-url",
+            "The address of your privacy policy",
+            url,
+            config::check_privacy_url,
+        )?;
         let name = given.display_name.or_else(|| known(|_| "Acme".into()));
-        let display_name =
-            asking.text("--display-name", "What the question calls you", name, None, some)?;
+        let display_name = asking.asked(
+            "--display-name",
+            "What the question calls you",
+            name,
+            config::check_display_name,
+        )?;
 
         let kind = asking.text(
             "--type",
@@ -208,6 +217,21 @@ impl Asking {
                 self.missing.push(option);
                 String::new()
             })),
+        }
+    }
+
+    /// The same where there is no default. What was given is checked with the whole configuration, which
+    /// names every fault at once; whoever is asked is told at once.
+    fn asked(
+        &mut self,
+        option: &'static str,
+        what: &str,
+        given: Option<String>,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> anyhow::Result<String> {
+        match given {
+            Some(text) => self.text(option, what, Some(text), None, some),
+            None => self.text(option, what, None, None, check),
         }
     }
 

@@ -134,7 +134,7 @@ impl Made {
         let (file, draft) = (place.configuration(), place.folder.join("surveyd.toml.new"));
         let group = place.service.map(|(_, group)| (0, group));
         self.file(&draft, text, if group.is_some() { 0o640 } else { 0o600 }, group)?;
-        check(&draft).map_err(|faults| named_after(faults, &file))?;
+        check(&draft).map_err(of_answers)?;
         fs::hard_link(&draft, &file).with_context(|| cannot_make(&file))?;
         fs::remove_file(&draft)?;
         self.paths.push(file.clone());
@@ -208,10 +208,10 @@ impl Drop for Made {
     }
 }
 
-/// Faults of a draft, as those of the file that it would have become.
-fn named_after(mut faults: Faults, file: &Path) -> Faults {
+/// Faults of a draft, which is taken away again: nobody could look into a file.
+fn of_answers(mut faults: Faults) -> Faults {
     for fault in &mut faults.0 {
-        fault.file = file.display().to_string();
+        fault.file = "the answers".to_owned();
     }
     faults
 }

@@ -49,6 +49,16 @@ fn a_folder_where_a_file_belongs_is_told_by_whoever_needs_the_file() {
 }
 
 #[test]
+fn init_without_a_sandbox_says_how_to_start_one_and_leaves_nothing_behind() {
+    let program = Program::new(&sound());
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (code, said) = told(&program, &format!("init --dir made --sandbox http://{free} --yes"));
+    let words = format!("surveyd: no sandbox answers at http://{free} ");
+    assert!(code == 1 && said.starts_with(&words) && said.contains("`surveyd sandbox`"), "{said}");
+    assert!(!program.path("made").exists());
+}
+
+#[test]
 fn secrets_that_others_can_read_are_refused_with_the_command_that_closes_them() {
     let program = Program::new(&sound());
     set_mode(&program, "consumer-secret", 0o644);
