@@ -21,6 +21,7 @@ pub const FILES_MAX: usize = 256;
 
 /// Makes the folder and its two where they are missing, and shows that files can be moved there.
 pub fn prepare(folder: &Path) -> Result<()> {
+    leads_somewhere(folder)?;
     for folder in [folder.to_owned(), folder.join(DONE), folder.join(BAD)] {
         let named =
             |error: Error| Error::new(error.kind(), format!("{}: {error}", folder.display()));
@@ -33,11 +34,23 @@ pub fn prepare(folder: &Path) -> Result<()> {
 
 /// Whether the folder is there or could be made, as far as can be told without making it.
 pub fn could_be_made(folder: &Path) -> Result<()> {
+    leads_somewhere(folder)?;
     match folder.ancestors().find_map(|path| fs::metadata(path).ok().map(|found| (path, found))) {
         Some((path, found)) if !found.is_dir() => {
             Err(Error::new(ErrorKind::NotADirectory, format!("{} is no folder", path.display())))
         }
         Some(_) | None => Ok(()),
+    }
+}
+
+/// Nothing is made behind a link: what it leads to may only not be mounted yet.
+fn leads_somewhere(folder: &Path) -> Result<()> {
+    match folder.ancestors().find(|path| path.is_symlink() && !path.exists()) {
+        None => Ok(()),
+        Some(link) => {
+            let words = format!("{} is a symbolic link to nothing", link.display());
+            Err(Error::new(ErrorKind::NotFound, words))
+        }
     }
 }
 
@@ -263,6 +276,18 @@ mod tests {
         let Put::Moved(away) = read.put_away(None).unwrap() else { panic!("it was read whole") };
         assert_eq!(away.to(), moved);
         assert!(matches!(read.put_away(None).unwrap(), Put::Gone));
+    }
+
+    #[test]
+    fn behind_a_link_to_nothing_nothing_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("away"), &link).unwrap();
+        let words = format!("{} is a symbolic link to nothing", link.display());
+        for wrong in [link.clone(), link.join("spool")] {
+            assert_eq!(could_be_made(&wrong).unwrap_err().to_string(), words);
+            assert_eq!(prepare(&wrong).unwrap_err().to_string(), words);
+        }
     }
 
     #[test]
