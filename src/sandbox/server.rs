@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::pending;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -65,9 +65,16 @@ impl Sandbox {
         Self::start(config, TcpListener::bind("127.0.0.1:0").await?)
     }
 
-    /// What a client takes as X's base URL.
+    /// What a client on this machine takes as X's base URL.
     pub fn base_url(&self) -> String {
-        format!("http://{}", self.address)
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        format!("http://{address}")
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -211,4 +218,20 @@ fn bare(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_that_listens_everywhere_is_named_by_an_address_of_this_machine() {
+        for (all, own) in [("0.0.0.0:0", "127.0.0.1"), ("[::]:0", "[::1]")] {
+            // Not every machine has both.
+            let Ok(listener) = TcpListener::bind(all).await else { continue };
+            let sandbox = Sandbox::start(SandboxConfig::demo(1), listener).unwrap();
+            assert_eq!(sandbox.base_url(), format!("http://{own}:{}", sandbox.address().port()));
+            sandbox.stop().await;
+        }
+    }
 }
