@@ -29,7 +29,7 @@ pub enum Sources {
     List(List),
     /// Show what a saved payload would become; nothing is stored
     Test(Test),
-    /// List the last requests and spool lines that were refused, with their reasons (`close.rejected` in the log)
+    /// List the last requests and spool lines that were refused, with their reasons
     Rejected(rejected::Rejected),
 }
 

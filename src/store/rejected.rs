@@ -20,6 +20,18 @@ pub struct Rejected {
     pub count: u64,
 }
 
+impl Rejected {
+    /// The reason with its place, where the reason does not name that itself.
+    pub fn words(&self) -> String {
+        match &self.place {
+            Some(place) if !self.reason.contains(place.as_str()) => {
+                format!("{} (at {place})", self.reason)
+            }
+            Some(_) | None => self.reason.clone(),
+        }
+    }
+}
+
 /// Of each source.
 const KEPT: i64 = 20;
 

@@ -168,9 +168,11 @@ pub fn json(body: &[u8]) -> Result<Value, NotJson> {
         return Err(NotJson { why, place: None });
     }
     let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
-    serde_json::from_slice(body).map_err(|error| NotJson {
-        why: format!("the body is no JSON: {error}"),
-        place: Some(format!("line {}, column {}", error.line(), error.column())),
+    serde_json::from_slice(body).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        let told = error.to_string();
+        let told = told.split(" at line ").next().unwrap_or_default();
+        NotJson { why: format!("the body is no JSON: {told} at {place}"), place: Some(place) }
     })
 }
 
@@ -510,6 +512,7 @@ mod tests {
         let cut = wrong(b"{\"a\":\n \"Dana \"DJ\" Ito\"}");
         assert_eq!(cut.place.as_deref(), Some("line 2, column 9"));
         assert!(cut.why.starts_with("the body is no JSON: expected `,` or `}`"), "{}", cut.why);
+        assert_eq!(cut.why.matches("column").count(), 1, "{}", cut.why);
     }
 
     #[test]

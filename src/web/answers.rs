@@ -277,9 +277,17 @@ fn tell(request: &Request, status: StatusCode, why: &Why) -> Rejected {
     let path = shortened(uri.path(), PATH_MAX);
     let delivery_id = delivery_id.as_ref().and_then(|id| id.to_str().ok());
     let delivery_id = delivery_id.map(|id| shortened(id, DELIVERY_MAX));
-    let Why { reason, place } = why;
-    let id = delivery_id.as_ref().map_or(String::new(), |id| format!(", delivery {id}"));
-    let at = place.as_ref().map_or(String::new(), |place| format!(" (at {place})"));
+    let id = delivery_id.as_ref().map_or(String::new(), |id| format!(", delivery {id},"));
+    let rejected = Rejected {
+        source: asked.label().to_owned(),
+        answer: status.as_u16(),
+        reason: why.reason.clone(),
+        place: why.place.clone(),
+        path: Some(path),
+        delivery_id,
+        count: 1,
+    };
+    let Rejected { reason, place, path, delivery_id, .. } = &rejected;
     warn!(
         event = asked.event(),
         source = asked.label(),
@@ -288,18 +296,11 @@ fn tell(request: &Request, status: StatusCode, why: &Why) -> Rejected {
         place,
         delivery_id,
         path,
-        "a request {}{id}, is refused with {status}: {reason}{at}",
+        "a request {}{id} is refused with {status}: {}",
         asked.described(),
+        rejected.words(),
     );
-    Rejected {
-        source: asked.label().to_owned(),
-        answer: status.as_u16(),
-        reason: reason.clone(),
-        place: place.clone(),
-        path: Some(path),
-        delivery_id,
-        count: 1,
-    }
+    rejected
 }
 
 /// At most so many characters of a text that a stranger may have written, on one line.

@@ -52,6 +52,7 @@ pub async fn run(of: Rejected, context: &Context) -> anyhow::Result<()> {
             context.config.source_names().collect(),
         ));
     }
+    let words: Vec<String> = found.iter().map(|(_, one)| one.words()).collect();
     let refused = found.into_iter().map(|(at, one)| Refused {
         at: at.rfc3339(),
         source: one.source,
@@ -77,17 +78,14 @@ pub async fn run(of: Rejected, context: &Context) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let rows = refused.into_iter().map(|one| {
+    let rows = refused.into_iter().zip(words).map(|(one, words)| {
         vec![
             one.at,
             one.source,
             one.answer.to_string(),
             one.count.to_string(),
             one.delivery_id.unwrap_or_default(),
-            match one.place {
-                Some(place) => format!("{} (at {place})", one.reason),
-                None => one.reason,
-            },
+            words,
         ]
     });
     let view = context.view(&of.times);

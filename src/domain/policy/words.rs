@@ -116,8 +116,10 @@ fn throttled_words(at: Millis, throttled: &Throttled) -> String {
             length(*throttle_ms)
         ),
         None => format!(
-            "throttled: {} prompts to the person in 24 h, daily_limit_per_user {}",
-            throttled.prompts_of_day, throttled.daily_limit_per_user
+            "throttled: {} prompt{} to the person in 24 h, daily_limit_per_user {}",
+            throttled.prompts_of_day,
+            if throttled.prompts_of_day == 1 { "" } else { "s" },
+            throttled.daily_limit_per_user
         ),
     }
 }
@@ -188,7 +190,7 @@ mod tests {
         );
         assert_eq!(
             said(throttled(0, 0)),
-            "throttled: 1 prompts to the person in 24 h, daily_limit_per_user 1"
+            "throttled: 1 prompt to the person in 24 h, daily_limit_per_user 1"
         );
         // Decided by X's clock, which stood a little behind.
         let just_over = Ground::Throttled(Throttled {
