@@ -12,6 +12,7 @@ use super::waiting::{self, Waits};
 use super::{Context, Times, help, print_json, usage};
 use crate::config::parse_duration;
 use crate::daemon::wake_running;
+use crate::domain::close::ClosedBy;
 use crate::domain::feedback::{Feedback, Given};
 use crate::domain::id::UserId;
 use crate::domain::plain_text::printable;
@@ -279,6 +280,7 @@ async fn show(show: Show, context: &Context) -> anyhow::Result<()> {
         ("team", shown.notice.team.clone().unwrap_or_default()),
         ("tags", shown.notice.tags.join("|")),
         ("language", shown.notice.language.clone().unwrap_or_default()),
+        ("closed by", shown.notice.closed_by.map(ClosedBy::as_str).unwrap_or_default().to_owned()),
         (
             match row.survey.state {
                 State::Suppressed(Reason::DryRun) => "would say",

@@ -115,7 +115,8 @@ impl Notice {
         let told = [("agent", &self.agent), ("team", &self.team), ("language", &self.language)];
         let told = told.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
         let tags = (!self.tags.is_empty()).then(|| ("tags", self.tags.join("|")));
-        told.chain(tags).map(|(name, value)| format!(", {name} {value}")).collect()
+        let by = self.closed_by.map(|by| ("closed by", by.as_str().to_owned()));
+        told.chain(tags).chain(by).map(|(name, value)| format!(", {name} {value}")).collect()
     }
 
     /// This notice, with what it is silent about taken from an earlier one.

@@ -53,7 +53,10 @@ pub async fn reopen(
         if locked.0.closed_at > reopening.reopened_at {
             continue;
         }
-        step_locked(connection, locked, Event::Cancelled(CancelledBy::Reopened), now, None).await?;
+        let (at, source) = (reopening.reopened_at.rfc3339(), &reopening.source);
+        let why = format!("reopened at {at}, by source {source}");
+        let event = Event::Cancelled(CancelledBy::Reopened);
+        step_locked(connection, locked, event, now, Some(&why)).await?;
         cancelled.get_or_insert(id);
     }
     Ok(cancelled)

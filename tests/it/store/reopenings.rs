@@ -14,7 +14,9 @@ async fn a_reopening_calls_off_the_survey_that_waits() {
         assert_eq!(cancelled.as_ref(), Some(&taken.survey_id));
         let state = bench.survey(&taken.survey_id).await.state;
         assert_eq!(state, State::Cancelled(CancelledBy::Reopened));
-        assert_eq!(bench.steps(&taken.survey_id).await, [step("cancelled", Some("reopened"))]);
+        let at = START.plus(SECOND).rfc3339();
+        let why = format!("reopened at {at}, by source desk");
+        assert_eq!(bench.steps(&taken.survey_id).await, [step("cancelled", Some(&why))]);
         assert_eq!(bench.state(&other.survey_id).await, "scheduled");
         assert_eq!(bench.reopen("c-1", START.plus(SECOND)).await, None);
     })
