@@ -234,7 +234,7 @@ fn of_account(facts: &Facts) -> Vec<Obstacle> {
         );
         found.push(obstacle(facts, Cause::Paused, words).since(*since).act(
             "Check its keys and its access to the feedback API, then reload: \
-             `systemctl reload surveyd`",
+             `systemctl reload surveyd`, or `kill -HUP` its process",
         ));
     }
     if let Some(Holding { since, until, words, rebuild }) = &facts.holding {

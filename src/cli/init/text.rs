@@ -34,8 +34,8 @@ pub fn configuration(answers: &Answers) -> String {
     };
     let delay = if answers.base_url.is_some() { "delay = \"5s\"\n" } else { "" };
     format!(
-        r#"# Made by `surveyd init`. `surveyd check` finds what is wrong with it; `systemctl reload surveyd` puts a change
-# in force. Every other key, with its default, stands in config/surveyd.toml of the sources.
+        r#"# Made by `surveyd init`. `surveyd check` finds what is wrong with it; `systemctl reload surveyd`, or
+# `kill -HUP` its process, puts a change in force. Every other key, with its default, stands in config/surveyd.toml of the sources.
 {x}[[accounts]]
 name = {name}
 user_id = {user_id}
