@@ -32,26 +32,26 @@ impl Rejected {
     }
 }
 
-/// Of each source.
+/// Of each source and answer: what strangers send often drives out nothing that a help desk sent.
 const KEPT: i64 = 20;
 
 const KEEP: &str = "insert into rejected (source, at, answer, reason, place, path, delivery_id, count) \
      values ($1, $2, $3, $4, $5, $6, $7, $8)";
 
-const FORGET: &str = "delete from rejected where source = $1 and at < \
-     (select at from rejected where source = $1 order by at desc limit 1 offset $2)";
+const FORGET: &str = "delete from rejected where source = $1 and answer = $2 and at < \
+     (select at from rejected where source = $1 and answer = $2 order by at desc limit 1 offset $3)";
 
 const NEWEST: &str = "select source, at, answer, reason, place, path, delivery_id, count from rejected \
      where ($1 = '' or source = $1) order by source, at desc limit 1000";
 
 impl Store {
-    /// Keeps refusals, and of each source the newest alone.
+    /// Keeps refusals, and of each source and answer the newest alone.
     pub async fn keep_rejected(&self, rejected: Vec<Rejected>, now: Millis) -> Result<()> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let sources: BTreeSet<_> =
-                        rejected.iter().map(|one| one.source.clone()).collect();
+                    let kinds: BTreeSet<_> =
+                        rejected.iter().map(|one| (one.source.clone(), one.answer)).collect();
                     for one in rejected {
                         sqlx::query(KEEP)
                             .bind(one.source)
@@ -65,9 +65,10 @@ impl Store {
                             .execute(&mut *connection)
                             .await?;
                     }
-                    for source in sources {
+                    for (source, answer) in kinds {
                         sqlx::query(FORGET)
                             .bind(source)
+                            .bind(i64::from(answer))
                             .bind(KEPT - 1)
                             .execute(&mut *connection)
                             .await?;
@@ -83,7 +84,7 @@ impl Store {
         let rows =
             sqlx::query(NEWEST).bind(source.unwrap_or_default()).fetch_all(&self.readers).await?;
         // Of one write all bear the same instant, and more may be there.
-        let mut of_each: BTreeMap<String, i64> = BTreeMap::new();
+        let mut of_each: BTreeMap<(String, u16), i64> = BTreeMap::new();
         let found: Result<Vec<_>> = rows
             .iter()
             .map(|row| {
@@ -101,7 +102,7 @@ impl Store {
             .collect();
         let mut found = found?;
         found.retain(|(_, one)| {
-            let before = of_each.entry(one.source.clone()).or_default();
+            let before = of_each.entry((one.source.clone(), one.answer)).or_default();
             *before += 1;
             *before <= KEPT
         });

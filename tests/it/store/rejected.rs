@@ -34,6 +34,16 @@ async fn of_each_source_the_newest_refusals_are_kept() {
         let all = bench.store.rejected(None).await.unwrap();
         assert_eq!((all.len(), &all[0]), (21, &(START, other[0].clone())));
         assert_eq!(bench.store.rejected(Some("nobody")).await.unwrap(), []);
+
+        // However many strangers come, what a help desk sent stays.
+        for number in 0..3_usize {
+            let of_strangers = Rejected { answer: 401, ..refused("chat", number) };
+            let many = vec![of_strangers; 10];
+            let at = START.plus(SECOND * u32::try_from(20 + number).unwrap());
+            bench.store.keep_rejected(many, at).await.unwrap();
+        }
+        let kept = bench.store.rejected(Some("chat")).await.unwrap();
+        assert_eq!((kept.len(), kept.last()), (21, Some(&(START, other[0].clone()))));
     })
     .await;
 }
