@@ -13,7 +13,6 @@ use crate::domain::close::{
 };
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::plain_text::{self, cut};
-use crate::domain::policy::quiet_hours;
 use crate::domain::time::Millis;
 
 /// How far ahead of this machine's clock a conversation may have closed or reopened.
@@ -304,18 +303,8 @@ impl Reader {
             closed_by,
             agent_messages: self.count(data, "agent_messages"),
             last_message_at: self.instant(data, "/data", "last_message_at"),
-            time_zone: self.time_zone(data),
+            time_zone: self.label(data, "time_zone"),
             attributes: self.attributes(data),
-        }
-    }
-
-    fn time_zone(&mut self, data: &Map<String, Value>) -> Option<String> {
-        // A blank says nothing.
-        let name = self.label(data, "time_zone").filter(|name| !name.trim().is_empty())?;
-        let fault = "is no time zone; write one such as Europe/Madrid";
-        match quiet_hours::zone(&name) {
-            Some(_) => Some(name),
-            None => self.fault("/data/time_zone", &format!("{} {fault}", shown(&name))),
         }
     }
 
@@ -652,10 +641,8 @@ mod tests {
         let many = |count: usize| -> serde_json::Map<String, Value> {
             (0..count).map(|n| (n.to_string(), json!("x"))).collect()
         };
-        for name in ["agent", "team", "language"] {
-            said(json!({name: long(200)}));
-        }
         for name in ["agent", "team", "language", "time_zone"] {
+            said(json!({name: long(200)}));
             assert_eq!(
                 faults(close(json!({name: long(201)}))),
                 [(format!("/data/{name}"), "has 201 characters, and 200 are the most".into())]
@@ -676,16 +663,6 @@ mod tests {
         assert_eq!(said(json!({"attributes": {long(200): "x"}})).notice.attributes.len(), 1);
         assert!(named(201)[0].1.starts_with("has a name that has 201 characters"));
         assert!(named(100_000)[0].0.chars().count() <= POINTER_CHARACTERS_MAX);
-    }
-
-    #[test]
-    fn a_time_zone_that_nobody_knows_is_a_fault() {
-        let zone = |name: &str| said(json!({"time_zone": name})).notice.time_zone;
-        assert_eq!(zone("Europe/Madrid").as_deref(), Some("Europe/Madrid"));
-        let found = faults(close(json!({"time_zone": "Madrid"})));
-        let words = "\"Madrid\" is no time zone; write one such as Europe/Madrid";
-        assert_eq!(found, [("/data/time_zone".to_owned(), words.to_owned())]);
-        assert_eq!(said(json!({"time_zone": " "})).notice.time_zone, None);
     }
 
     #[test]
