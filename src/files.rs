@@ -69,11 +69,10 @@ pub fn make_folders(path: &Path) -> io::Result<()> {
     }
     match fs::create_dir(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let parent = path.parent().ok_or(error)?;
-            make_folders(parent)?;
             // Below /proc, among others, a folder that is there takes no other, and says this.
-            fs::create_dir(path)?;
-            give_to_owner_of_folder(path)
+            let parent = path.parent().filter(|parent| !parent.is_dir()).ok_or(error)?;
+            make_folders(parent)?;
+            make_folders(path)
         }
         // Another process was faster.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
