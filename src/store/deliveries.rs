@@ -31,8 +31,9 @@ const ANSWER: &str = "select id, ordinal, state, reason, closed_at, due_at, leas
 const WITHIN_A_MINUTE: &str = "select event_id from delivery where source = $1 \
      and event_id in ($2, $3) and at > $4 order by at, event_id limit 1";
 
-const CALLED_OFF: &str = "select ordinal from survey where id = $1 and state = 'cancelled' \
-     and reason = 'reopened'";
+const CALLED_OFF: &str = "select survey.ordinal from delivery, survey where delivery.source = $1 \
+     and event_id = $2 and survey.id = delivery.survey_id and survey.state = 'cancelled' \
+     and survey.reason = 'reopened'";
 
 const CLOSED_SINCE: &str = "select survey.ordinal from delivery, survey where delivery.source = $1 \
      and event_id = $2 and survey.account = $3 and survey.conversation_id = $4 \
@@ -79,9 +80,9 @@ pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> 
         return closes::take_new(connection, batch).await;
     }
     for survey in &mut batch {
-        if let Some((of, minute)) = survey.event_id.as_deref().and_then(timeless) {
-            let event = (survey.close.source.as_str(), of, minute);
-            survey.event_id = Some(id_of_close(connection, event, survey.now).await?);
+        if let Some(event_id) = &survey.event_id {
+            let event = (survey.close.source.as_str(), event_id.as_str());
+            survey.event_id = Some(id_within_a_minute(connection, event, None, survey.now).await?);
         }
     }
     let repeated = note(connection, &batch).await?;
@@ -123,48 +124,30 @@ pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> 
     Ok(answers)
 }
 
-/// The id of a close that says no time: that of the same one of the last minute, which it repeats. After
-/// a reopening that called the survey of that one off, it is the conversation's next close.
-async fn id_of_close(
+/// The id of an event that says no time: that of the same one of the last minute, which it repeats.
+/// Unless that one was undone since: a close by the reopening that called its survey off, a reopening by
+/// a close that came after it. Then it is the conversation's next.
+async fn id_within_a_minute(
     connection: &mut AnyConnection,
-    (source, of, minute): (&str, &str, i64),
+    (source, event_id): (&str, &str),
+    reopening: Option<&Reopening>,
     now: Millis,
 ) -> Result<String> {
+    let Some((of, minute)) = timeless(event_id) else { return Ok(event_id.to_owned()) };
     let first = first_within_a_minute(connection, (source, of, minute), now).await?;
-    let Some(first) = first else { return Ok(format!("{of}\n{minute}")) };
+    let Some(first) = first else { return Ok(event_id.to_owned()) };
     let mut id = first.clone();
     for number in 2_u32.. {
-        let known = survey_of(connection, (source, &id)).await?;
-        let is_off: Option<i64> =
-            sqlx::query_scalar(CALLED_OFF).bind(known).fetch_optional(&mut *connection).await?;
-        if is_off.is_none() {
-            break;
-        }
-        id = format!("{first}\n{number}");
-    }
-    Ok(id)
-}
-
-/// The id of a reopening that says no time: that of the same one of the last minute, which it repeats,
-/// unless the conversation was closed since.
-async fn id_of_reopening(
-    connection: &mut AnyConnection,
-    (source, of, minute): (&str, &str, i64),
-    reopening: &Reopening,
-    now: Millis,
-) -> Result<String> {
-    let first = first_within_a_minute(connection, (source, of, minute), now).await?;
-    let Some(first) = first else { return Ok(format!("{of}\n{minute}")) };
-    let mut id = first.clone();
-    for number in 2_u32.. {
-        let closed_since: Option<i64> = sqlx::query_scalar(CLOSED_SINCE)
-            .bind(source)
-            .bind(id.as_str())
-            .bind(reopening.account.as_str())
-            .bind(reopening.conversation_id.as_str())
-            .fetch_optional(&mut *connection)
-            .await?;
-        if closed_since.is_none() {
+        let undone =
+            sqlx::query_scalar(if reopening.is_some() { CLOSED_SINCE } else { CALLED_OFF })
+                .bind(source)
+                .bind(id.as_str());
+        let undone = match reopening {
+            Some(again) => undone.bind(again.account.as_str()).bind(again.conversation_id.as_str()),
+            None => undone,
+        };
+        let undone: Option<i64> = undone.fetch_optional(&mut *connection).await?;
+        if undone.is_none() {
             break;
         }
         id = format!("{first}\n{number}");
@@ -265,12 +248,8 @@ pub async fn reopen(
         return Ok((reopenings::reopen(connection, reopening, now).await?, true));
     };
     let source = reopening.source.clone();
-    let event_id = match timeless(&event_id) {
-        Some((of, minute)) => {
-            id_of_reopening(connection, (&source, of, minute), &reopening, now).await?
-        }
-        None => event_id,
-    };
+    let event = (source.as_str(), event_id.as_str());
+    let event_id = id_within_a_minute(connection, event, Some(&reopening), now).await?;
     forget(connection, now).await?;
     let written = sqlx::query(AssertSqlSafe(insert(connection, 1)))
         .bind(source.as_str())
