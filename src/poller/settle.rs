@@ -353,7 +353,8 @@ async fn redate(desk: &Desk, unsettled: &[Unsettled]) -> Result<bool> {
         return Ok(false);
     }
     // A request that another daemon still has under way ends within its lease.
-    let (at_x, here) = (desk.x_now_at_latest().plus(desk.lease()), here.plus(desk.lease()));
+    let now_at_x = desk.x_now_at_latest();
+    let (at_x, here) = (now_at_x.plus(desk.lease()), here.plus(desk.lease()));
     let is_ahead = |one: &Unsettled| {
         one.given_up_at > at_x.plus(CLOCKS_TOGETHER)
             || one.given_up_here > here.plus(CLOCKS_TOGETHER)
@@ -362,7 +363,8 @@ async fn redate(desk: &Desk, unsettled: &[Unsettled]) -> Result<bool> {
         return Ok(false);
     }
     let spent_at = at_x.max(here).plus(desk.limits.settle_after);
-    let redated = desk.store.redate_unsettled(desk.name(), (at_x, here), spent_at).await?;
+    let redated = desk.store.redate_unsettled(desk.name(), now_at_x, (at_x, here), spent_at);
+    let redated = redated.await?;
     warn!(
         event = "survey.pulled_back",
         account = desk.name(),

@@ -34,7 +34,7 @@ const DRY_NOW: &str = "update survey set dry_at = $2 where account = $1 and dry_
 /// Each by the clock that it was dated by. One that seems to have begun later still began a day before at the
 /// earliest: X takes no request that is signed by such a clock.
 const REDATE: &str = "update survey set \
-     begun_at = case when begun_at > $2 then $2 - 86400000 else begun_at end, \
+     begun_at = case when begun_at > $5 then $5 - 86400000 else begun_at end, \
      given_up_at = case when given_up_at > $2 then $2 else given_up_at end, \
      given_up_here = case when coalesce(given_up_here, given_up_at) > $3 then $3 \
      else coalesce(given_up_here, given_up_at) end, \
@@ -112,11 +112,13 @@ impl Store {
             .await
     }
 
-    /// Dates requests without an answer, whose end lies ahead of X's clock or of ours, as ended now by
-    /// that clock. They count as sent until `spent_at` at the latest.
+    /// Dates requests without an answer, whose end lies ahead of the latest that it may be by X's clock
+    /// or by ours, as ended then; `now_at_x`: none has begun later. They count as sent until `spent_at`
+    /// at the latest.
     pub async fn redate_unsettled(
         &self,
         account: &str,
+        now_at_x: Millis,
         (at_x, here): (Millis, Millis),
         spent_at: Millis,
     ) -> Result<u64> {
@@ -128,7 +130,8 @@ impl Store {
                         .bind(account)
                         .bind(at_x.0)
                         .bind(here.0)
-                        .bind(spent_at.0);
+                        .bind(spent_at.0)
+                        .bind(now_at_x.0);
                     Ok(redated.execute(connection).await?.rows_affected())
                 })
             })

@@ -84,7 +84,7 @@ async fn a_request_that_ended_in_the_future_has_ended_now_by_the_clock_that_said
         let later = DUE.plus(MINUTE);
         let redate = async || {
             let clocks = (later, later);
-            bench.store.redate_unsettled(ACCOUNT, clocks, later.plus(MINUTE)).await.unwrap()
+            bench.store.redate_unsettled(ACCOUNT, later, clocks, later.plus(MINUTE)).await.unwrap()
         };
         assert_eq!(redate().await, 1);
         assert_eq!(redate().await, 0);
@@ -92,6 +92,26 @@ async fn a_request_that_ended_in_the_future_has_ended_now_by_the_clock_that_said
         assert_eq!((unsettled[0].given_up_at, unsettled[0].given_up_here), (later, DUE));
         let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!(day.latest_of_day, Some(later.plus(MINUTE)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_request_that_may_be_under_way_ends_later_and_has_begun_before_now() {
+    on_each_engine(async |bench| {
+        let sending = bench.sending("c-1", "7", START).await;
+        let year = DUE.plus(24 * 365 * HOUR);
+        let outcome = Outcome::Unknown { given_up_at: year, why: String::new(), spent_at: year };
+        bench.store.finish(&sending, outcome, DUE).await.unwrap();
+        // It is earlier than its beginning by the clock that was wrong.
+        let now_at_x = DUE.minus(30 * SECOND);
+        let ended = now_at_x.plus(LEASE);
+        let clocks = (ended, ended);
+        let redated = bench.store.redate_unsettled(ACCOUNT, now_at_x, clocks, ended).await;
+        assert_eq!(redated.unwrap(), 1);
+        let unsettled = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
+        assert_eq!(unsettled[0].given_up_at, ended);
+        assert_eq!(unsettled[0].begun_at, now_at_x.minus(24 * HOUR));
     })
     .await;
 }
