@@ -2,13 +2,14 @@
 //!
 //! A connection either waits for its client (for a request to be whole, or for the next one) or is at
 //! work on a request. Where all seats are taken, one of those that wait gives way: of the peer that has
-//! most of them, and more than [`FEW`], the one that has waited longest; else the longest of all. So a crowd behind one address makes room for its own
-//! newcomers and for everybody else's. A client that sends a byte now and then has waited since its last
+//! most of them, and more than [`FEW`], the one that has waited longest; else the longest of all. So a
+//! crowd behind one address makes room for its own newcomers and for everybody else's. A client that sends a byte now and then has waited since its last
 //! answer all the same, and so has one that takes no answer: only a whole request counts.
 //!
-//! Nobody gives way before it has had its seat for [`TO_SPEAK`], to say what it wants. Until then newcomers
-//! stay before the door, where the system keeps them in order; it also bounds how fast a crowd can come and
-//! go.
+//! Nobody gives way before it has been listened to for [`TO_SPEAK`], to say what it wants. Until then
+//! newcomers stay before the door, where the system keeps them in order; it also bounds how fast a crowd
+//! can come and go. Where the processors have much to do, it takes a while until surveyd listens to a
+//! connection that it has accepted: that is not the client's fault.
 //!
 //! A request costs its connection two writes to its own place. Who gives way is looked for where somebody
 //! has to.
@@ -18,13 +19,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// How long a connection has its seat for certain. A client's request is on its way when the connection
+/// How long a connection has its seat for certain, once it is listened to. A client's request is on its way when the connection
 /// stands, so this is for a sender that is busy, or whose packet is lost.
 const TO_SPEAK: Duration = Duration::from_millis(100);
 
@@ -68,8 +69,8 @@ struct Table {
 struct Place {
     /// Where it stands in the order of those that wait; or [`AT_WORK`], or [`LOST`].
     waits: AtomicU64,
-    /// Until then nobody takes it.
-    has_until: Instant,
+    /// Until then nobody takes it. Absent: nobody has listened to its client yet.
+    has_until: OnceLock<Instant>,
     gone: Notify,
 }
 
@@ -93,7 +94,7 @@ struct Next {
     peer: Peer,
     number: u64,
     waits: u64,
-    has_until: Instant,
+    has_until: Option<Instant>,
 }
 
 /// How full it is and was.
@@ -133,7 +134,7 @@ impl Table {
             longest = longest.filter(|(waits, ..)| *waits < one.0).or(Some(one));
         }
         let (waits, number, place) = longest?;
-        Some((many, Next { peer, number, waits, has_until: place.has_until }))
+        Some((many, Next { peer, number, waits, has_until: place.has_until.get().copied() }))
     }
 
     fn remove(&mut self, peer: Peer, number: u64) -> Option<Arc<Place>> {
@@ -172,7 +173,7 @@ impl Seats {
     /// Waits until a newcomer can have a seat.
     pub async fn room(&self) {
         while self.is_full() {
-            let from = self.table().next_to_go().map(|next| next.has_until);
+            let from = self.table().next_to_go().and_then(|next| next.has_until);
             match from {
                 None => self.moved.notified().await,
                 Some(from) if from <= Instant::now() => return,
@@ -200,7 +201,7 @@ impl Seats {
         }
         let place = Arc::new(Place {
             waits: AtomicU64::new(self.next()),
-            has_until: Instant::now() + TO_SPEAK,
+            has_until: OnceLock::new(),
             gone: Notify::new(),
         });
         let number = self.next();
@@ -248,6 +249,14 @@ impl Seats {
 }
 
 impl Seat {
+    /// What the client says is read from now on.
+    pub fn listens(&self) {
+        let _ = self.place.has_until.set(Instant::now() + TO_SPEAK);
+        if self.seats.is_full() {
+            self.seats.moved.notify_one();
+        }
+    }
+
     /// A request is whole.
     pub fn work(&self) {
         self.place.set(AT_WORK);
@@ -350,10 +359,16 @@ mod tests {
     #[tokio::test]
     async fn everybody_has_time_to_speak() {
         let seats = Seats::new(2);
-        let began = Instant::now();
-        let [first, _second] = [0; 2].map(|_| seats.take(peer("192.0.2.1"), 0).unwrap());
+        let [first, second] = [0; 2].map(|_| seats.take(peer("192.0.2.1"), 0).unwrap());
+        tokio::time::sleep(TO_SPEAK).await;
+        // Nobody has listened to it yet, however long it is there.
         assert!(seats.room().now_or_never().is_none());
-        seats.room().await;
+        let began = Instant::now();
+        let listen = async {
+            tokio::task::yield_now().await;
+            [&first, &second].map(Seat::listens);
+        };
+        tokio::join!(seats.room(), listen);
         assert!(began.elapsed() >= TO_SPEAK);
         let _third = seats.take(peer("192.0.2.1"), 0).unwrap();
         assert!(is_lost(&first));
@@ -373,6 +388,7 @@ mod tests {
     async fn requests_without_end_hold_no_seat() {
         let seats = Seats::new(1);
         let talker = seats.take(peer("192.0.2.1"), 0).unwrap();
+        talker.listens();
         tokio::time::sleep(TO_SPEAK).await;
         talker.work();
         talker.goes_on();
@@ -384,6 +400,7 @@ mod tests {
         let seats = Seats::new(2);
         let at_work = [0; 2].map(|_| {
             let seat = seats.take(peer("::1"), 0).unwrap();
+            seat.listens();
             seat.work();
             seat
         });

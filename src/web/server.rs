@@ -160,6 +160,7 @@ fn seat(web: &Web, address: IpAddr) -> Option<Seat> {
 
 async fn connection(stream: TcpStream, door: Door, stop: Stopper) {
     let seat = door.0.seat.clone();
+    seat.listens();
     // Answers are small; waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
     let connection = hyper::server::conn::http1::Builder::new()

@@ -86,8 +86,11 @@ class Stage:
     def told_by_x(self):
         """By feedback id: all that X can tell again."""
         told = {row["feedback_id"]: {name: row[name] for name in TOLD_BY_X} for row in self.rows()}
-        for row in told.values():
-            row["sent_at"] = row["sent_at"][:19]  # X dates to the second
+        received = {prompt.feedback_id: prompt.received_ms for prompt in self.world.prompts}
+        for feedback_id, row in told.items():
+            sent_ms = datetime.fromisoformat(row["sent_at"]).timestamp() * 1000
+            # X dates to the second, and surveyd by when it has the answer.
+            row["sent_at"] = "as it was" if -1000 <= sent_ms - received[feedback_id] <= 5000 else row["sent_at"]
         return told
 
     def sql(self, *statements):
