@@ -33,6 +33,10 @@ const TO_SPEAK: Duration = Duration::from_millis(100);
 /// must not give way to a thousand addresses that hold one each and say nothing.
 const FEW: usize = 16;
 
+/// How long one request is a turn, once all seats were taken.
+const CROWDED_FOR_MS: u64 = 1_000;
+const NEVER: u64 = u64::MAX;
+
 /// Those behind one address. A customer is commonly given 2^64 addresses of IPv6: they are one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Peer(IpAddr);
@@ -55,6 +59,9 @@ pub struct Seats {
     next: AtomicU64,
     /// A seat has become free, or waits.
     moved: Notify,
+    began: Instant,
+    /// When all seats were last taken by a newcomer, in milliseconds since it began.
+    full_at: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -155,6 +162,8 @@ impl Seats {
             taken: AtomicUsize::new(0),
             next: AtomicU64::new(AT_WORK + 1),
             moved: Notify::new(),
+            began: Instant::now(),
+            full_at: AtomicU64::new(NEVER),
         })
     }
 
@@ -164,6 +173,18 @@ impl Seats {
 
     fn is_full(&self) -> bool {
         self.taken.load(SeqCst) >= self.most
+    }
+
+    /// Since it began, in milliseconds.
+    fn now(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+
+    /// Whether others wait for a seat, or did a moment ago. Between one that goes and one that comes
+    /// there is a free seat, and a crowd before the door all the same.
+    fn is_crowded(&self) -> bool {
+        let full_at = self.full_at.load(SeqCst);
+        self.is_full() || full_at != NEVER && self.now() - full_at < CROWDED_FOR_MS
     }
 
     fn next(&self) -> u64 {
@@ -207,6 +228,9 @@ impl Seats {
         let number = self.next();
         table.of_peers.entry(peer).or_default().insert(number, place.clone());
         self.taken.fetch_add(1, SeqCst);
+        if self.is_full() {
+            self.full_at.store(self.now(), SeqCst);
+        }
         Some(Seat { seats: self.clone(), peer, number, place })
     }
 
@@ -271,11 +295,10 @@ impl Seat {
     /// request was never whole, nor where others wait for a seat.
     pub fn goes_on(&self) -> bool {
         let was_whole = self.place.set(self.seats.next()) == AT_WORK;
-        let is_full = self.seats.is_full();
-        if is_full {
+        if self.seats.is_full() {
             self.seats.moved.notify_one();
         }
-        was_whole && !is_full
+        was_whole && !self.seats.is_crowded()
     }
 
     /// Waits until the seat is another's.
@@ -366,7 +389,7 @@ mod tests {
         let began = Instant::now();
         let listen = async {
             tokio::task::yield_now().await;
-            [&first, &second].map(Seat::listens);
+            [&first, &second].into_iter().for_each(Seat::listens);
         };
         tokio::join!(seats.room(), listen);
         assert!(began.elapsed() >= TO_SPEAK);
@@ -393,6 +416,23 @@ mod tests {
         talker.work();
         talker.goes_on();
         assert!(seats.room().now_or_never().is_some());
+    }
+
+    #[test]
+    fn one_request_is_a_turn_where_others_wait_or_did_a_moment_ago() {
+        let seats = Seats::new(2);
+        let talks_on = |seat: &Seat| {
+            seat.work();
+            seat.goes_on()
+        };
+        let first = seats.take(peer("192.0.2.1"), 0).unwrap();
+        assert!(talks_on(&first));
+        let second = seats.take(peer("192.0.2.1"), 0).unwrap();
+        assert!(!talks_on(&first));
+        drop(second);
+        assert!(!talks_on(&first), "the next newcomer has not sat down yet");
+        std::thread::sleep(Duration::from_millis(CROWDED_FOR_MS + 10));
+        assert!(talks_on(&first));
     }
 
     #[tokio::test]
