@@ -52,7 +52,7 @@ pub struct Start {
 pub struct Daemon {
     start: Start,
     store: Store,
-    web: Web,
+    web: Arc<Web>,
     generation: Generation,
     /// What surveys wait for, as the log has told under whatever configuration.
     watches: Watches,
@@ -130,7 +130,7 @@ impl Daemon {
         &self.store
     }
 
-    pub fn web(&self) -> &Web {
+    pub fn web(&self) -> &Arc<Web> {
         &self.web
     }
 

@@ -1,6 +1,8 @@
 //! `POST /v1/sources/{name}`: checked in the order address, size, signature, form, content; and
 //! answered only once it is on the disk.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -46,7 +48,11 @@ struct Challenge<'a> {
     challenge: &'a str,
 }
 
-pub async fn post(State(web): State<Web>, Path(name): Path<String>, request: Request) -> Response {
+pub async fn post(
+    State(web): State<Arc<Web>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
     let live = web.live();
     let taken = match (live.sources.get(&name), live.hooks.get(&name)) {
         (Some(source), _) => take(&web, &live, source, request).await,
@@ -57,7 +63,7 @@ pub async fn post(State(web): State<Web>, Path(name): Path<String>, request: Req
 }
 
 /// A desk that looks whether the address is there before it sends anything.
-pub async fn head(State(web): State<Web>, Path(name): Path<String>) -> StatusCode {
+pub async fn head(State(web): State<Arc<Web>>, Path(name): Path<String>) -> StatusCode {
     let live = web.live();
     match live.sources.contains_key(&name) || live.hooks.contains_key(&name) {
         true => StatusCode::OK,

@@ -1,6 +1,8 @@
 //! X's webhook at a source that watches Direct Messages: X's question whether the address is ours, and
 //! what X delivers, answered once it is on the disk.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
@@ -32,7 +34,7 @@ struct Taken {
 
 /// X's "challenge-response check".
 pub async fn get(
-    State(web): State<Web>,
+    State(web): State<Arc<Web>>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {

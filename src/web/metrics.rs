@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::header;
@@ -11,7 +12,7 @@ use tokio::time::Instant;
 use super::Web;
 use super::snapshot::Figures;
 
-pub async fn get(State(web): State<Web>) -> Response {
+pub async fn get(State(web): State<Arc<Web>>) -> Response {
     let figures = web.snapshot.get().await;
     let mut page = Page::default();
     let takes_writes = f64::from(web.snapshot.takes_writes());

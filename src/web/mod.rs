@@ -81,30 +81,30 @@ pub struct Live {
     pub connections_per_peer: usize,
 }
 
-/// The answering side of the daemon. Cheap to clone.
-#[derive(Clone)]
+/// The answering side of the daemon.
 pub struct Web {
-    live: Arc<RwLock<Arc<Live>>>,
+    live: RwLock<Arc<Live>>,
     store: Store,
     clock: Clock,
-    answers: Arc<Answers>,
+    answers: Answers,
     seats: Arc<Seats>,
-    bodies: Arc<Bodies>,
-    snapshot: Arc<Snapshot>,
+    bodies: Bodies,
+    snapshot: Snapshot,
 }
 
 impl Web {
-    pub fn new(live: Live, store: Store, clock: Clock) -> Self {
+    /// Shared, since every connection and every request holds it.
+    pub fn new(live: Live, store: Store, clock: Clock) -> Arc<Self> {
         let seats = Seats::new(server::connections_max());
-        Self {
-            live: Arc::new(RwLock::new(Arc::new(live))),
+        Arc::new(Self {
+            live: RwLock::new(Arc::new(live)),
             store,
             clock,
-            answers: Arc::default(),
-            bodies: Arc::new(Bodies::new(seats.clone())),
+            answers: Answers::default(),
+            bodies: Bodies::new(seats.clone()),
             seats,
-            snapshot: Arc::default(),
-        }
+            snapshot: Snapshot::default(),
+        })
     }
 
     /// Answers by another configuration from the next request on.
@@ -131,7 +131,7 @@ impl Web {
         }
     }
 
-    pub fn router(&self) -> Router {
+    pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/v1/sources/{name}", post(intake::post).head(intake::head).get(messages::get))
             .route("/v1/x/feedback", post(x_webhook::post))
@@ -155,7 +155,7 @@ fn other_method() -> Response {
 
 /// Ready: the store takes writes, which it does only once its schema is up to date. A line for each
 /// account whose sends are held: closes are taken all the same.
-async fn ready(State(web): State<Web>) -> Response {
+async fn ready(State(web): State<Arc<Web>>) -> Response {
     let holds = async {
         web.store.ping().await?;
         web.store.holds().await

@@ -89,7 +89,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves until the word to stop; requests under way are finished.
-pub async fn serve(listener: TcpListener, web: Web, stop: Stopper) {
+pub async fn serve(listener: TcpListener, web: Arc<Web>, stop: Stopper) {
     let mut connections = JoinSet::new();
     tokio::select! {
         () = accept(listener, &web, &stop, &mut connections) => {}
@@ -111,7 +111,12 @@ async fn keep_rejected(web: &Web) {
     }
 }
 
-async fn accept(listener: TcpListener, web: &Web, stop: &Stopper, connections: &mut JoinSet<()>) {
+async fn accept(
+    listener: TcpListener,
+    web: &Arc<Web>,
+    stop: &Stopper,
+    connections: &mut JoinSet<()>,
+) {
     let router = web.router();
     let mut stopping = std::pin::pin!(stop.stopping());
     let mut lack_told: Option<Instant> = None;
@@ -204,7 +209,7 @@ struct Door(Arc<Behind>);
 
 struct Behind {
     router: Router,
-    web: Web,
+    web: Arc<Web>,
     seat: Arc<Seat>,
 }
 

@@ -1,5 +1,7 @@
 //! `POST /v1/x/feedback`: where X delivers feedback events. Answered only once they are on the disk.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -35,7 +37,7 @@ struct Heard {
     kept: usize,
 }
 
-pub async fn post(State(web): State<Web>, request: Request) -> Response {
+pub async fn post(State(web): State<Arc<Web>>, request: Request) -> Response {
     let live = web.live();
     let Some(webhook) = &live.x_webhook else {
         return problem::not_found("X's webhook is not configured: there is no [x.webhook]");
