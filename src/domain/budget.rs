@@ -105,9 +105,10 @@ fn believable(reset_at: Millis, now: Millis) -> Millis {
 /// X's window.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// Calls are counted by the minute; a whole window therefore spans one minute more.
+/// Calls are counted by the minute in which they are begun, and X counts them when it has them, which may
+/// be a minute later. Where X has not told when its window ends, a window spans two minutes more.
 const MINUTE: i64 = 60_000;
-const MINUTES: i64 = 16;
+const MINUTES: i64 = 17;
 
 /// First wait after a 429 that names no time; each further one doubles it.
 pub const HOLD_FIRST: Duration = Duration::from_secs(5);
@@ -232,6 +233,8 @@ impl Window {
         let heard = told.limit.map_or(self.allowed(limit), |told| told.min(limit));
         heard != self.allowed(limit)
             || told.remaining > 0 && self.holds > 0
+            // When the window ends is told by its first answer.
+            || now < told.reset_at && self.told.is_none_or(|before| is_over(before, now))
             || told.remaining.saturating_sub(under_way) < self.left(limit, now)
     }
 
@@ -296,15 +299,22 @@ impl Window {
     }
 
     fn forget(&mut self, now: Millis) {
-        let first = now.0.div_euclid(MINUTE) - MINUTES + 1;
+        let mut first = now.0.div_euclid(MINUTE) - MINUTES + 1;
+        if let Some(told) = self.told.take_if(|told| is_over(*told, now))
+            && told.reset_at <= now
+        {
+            // What X had before its window ended is of that one.
+            first = first.max(told.reset_at.0.div_euclid(MINUTE) - 1);
+        }
         // Minutes ahead of now (the clock was set back) still count: X's clock was not.
         self.minutes = self.minutes.split_off(&first);
-        // What lies further ahead than it may was told before the clock was set back.
-        let is_over = |told: Told| told.reset_at <= now || told.reset_at > now.plus(RESET_MOST);
-        if self.told.is_some_and(is_over) {
-            self.told = None;
-        }
     }
+}
+
+/// Whether X's window has ended. What lies further ahead than it may was told before the clock was set
+/// back.
+fn is_over(told: Told, now: Millis) -> bool {
+    told.reset_at <= now || told.reset_at > now.plus(RESET_MOST)
 }
 
 #[cfg(test)]

@@ -21,6 +21,74 @@ proptest! {
     }
 }
 
+/// X as its documents have it: a window begins with the first call that comes after the last one's end.
+#[derive(Default)]
+struct WindowOfX {
+    ends_at: i64,
+    calls: u32,
+}
+
+impl WindowOfX {
+    /// Counts a call that comes in then. What is left, and until when; less than nothing is a refusal.
+    fn count(&mut self, at: i64, limit: u32) -> (i64, i64) {
+        if at >= self.ends_at {
+            (self.ends_at, self.calls) = (at / 1_000 * 1_000 + 900_000, 0);
+        }
+        self.calls += 1;
+        (i64::from(limit) - i64::from(self.calls), self.ends_at)
+    }
+}
+
+proptest! {
+    #[test]
+    fn x_refuses_no_call_however_late_it_comes_in_and_whether_its_answer_is_lost(
+        calls in prop::collection::vec((0..60_000_i64, 0..55_000_i64, prop::bool::weighted(0.7)), 1..300),
+        limit in 1..20_u32,
+    ) {
+        let (mut window, mut of_x) = (Window::default(), WindowOfX::default());
+        let mut now = Millis(1_000_000_000);
+        for (step, late, is_answered) in calls {
+            now = Millis(now.0 + step);
+            if window.take(limit, now).is_err() {
+                continue;
+            }
+            now = Millis(now.0 + late);
+            let (left, ends_at) = of_x.count(now.0, limit);
+            prop_assert!(left >= 0, "refused at {now:?}");
+            let told = Told {
+                limit: Some(limit),
+                remaining: u32::try_from(left).unwrap(),
+                reset_at: Millis(ends_at),
+            };
+            if is_answered && window.is_news(told, 0, limit, now) {
+                window.hear(told, 0, now);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_end_of_xs_window_is_the_end_of_its_calls() {
+    let (mut window, mut of_x) = (Window::default(), WindowOfX::default());
+    let (begins, mut made) = (1_000_000_000, 0);
+    for second in 0..45 * 60 {
+        let now = Millis(begins + 1_000 * second);
+        if window.take(180, now).is_ok() {
+            made += 1;
+            let (left, ends_at) = of_x.count(now.0, 180);
+            let told = Told {
+                limit: None,
+                remaining: u32::try_from(left).unwrap(),
+                reset_at: Millis(ends_at),
+            };
+            if window.is_news(told, 0, 180, now) {
+                window.hear(told, 0, now);
+            }
+        }
+    }
+    assert_eq!(made, 3 * 180);
+}
+
 #[test]
 fn daemons_that_spend_of_one_budget_share_one_pace() {
     let mut window = Window::default();
