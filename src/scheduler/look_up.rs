@@ -95,10 +95,13 @@ async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let people: Result<BTreeMap<_, Person>, Error> = answer.result;
     for leased in claimed {
         let person = match &people {
-            // Nobody is left out of the answer.
             Ok(people) => {
                 let person = leased.survey.user_id.as_ref().and_then(|id| people.get(id));
-                Ok(person.copied().unwrap_or(Err(Reason::NoXId)))
+                let Some(person) = person else {
+                    not_known(desk, leased, "X's API v2 does not tell it of this person").await?;
+                    continue;
+                };
+                Ok(*person)
             }
             Err(error) => Err(error.clone()),
         };
@@ -203,19 +206,8 @@ async fn judge(
         }
         Err(Error::Clock(_)) => return put_off_one(desk, leased, desk.now()).await,
         Err(Error::NotNow(why) | Error::NoAnswer(why)) => {
-            let wait = policy::backoff(&leased.survey, leased.survey.attempts + 1);
             desk.sending_trouble.met(desk.now());
-            warn!(
-                event = "survey.retry",
-                account = desk.name(),
-                survey_id = leased.survey.id.as_str(),
-                conversation_id = leased.survey.conversation_id.as_str(),
-                "survey {}: whether the person can be messaged is not known ({why}); asked again \
-                 in {wait:.0?}",
-                leased.survey.id,
-            );
-            let again = desk.now().plus(wait).min(desk.too_late_at(&leased.survey));
-            desk.store.put_off_failed(leased, again, why, desk.now()).await?;
+            not_known(desk, leased, &why).await?;
             return Ok(None);
         }
     };
@@ -226,6 +218,23 @@ async fn judge(
         Err(error) => return Err(error),
     }
     Ok(None)
+}
+
+/// Looks the person up again later, and later each time.
+async fn not_known(desk: &Desk, leased: Leased, why: &str) -> Result<()> {
+    let survey = &leased.survey;
+    let wait = policy::backoff(survey, survey.attempts + 1);
+    warn!(
+        event = "survey.retry",
+        account = desk.name(),
+        survey_id = survey.id.as_str(),
+        conversation_id = survey.conversation_id.as_str(),
+        "survey {}: whether the person can be messaged is not known ({why}); asked again in \
+         {wait:.0?}",
+        survey.id,
+    );
+    let again = desk.now().plus(wait).min(desk.too_late_at(survey));
+    desk.store.put_off_failed(leased, again, why.to_owned(), desk.now()).await
 }
 
 /// What a look-up has told, as the survey's history says it.

@@ -260,7 +260,7 @@ impl Client {
     }
 
     /// Whether the account may message each of up to [`USERS_MAX`] people, from v2's
-    /// `receives_your_dm`. Nobody is left out of the answer.
+    /// `receives_your_dm`. Only those are left out of whom X does not say it.
     pub async fn can_dm_many(
         &self,
         keys: &Keys,

@@ -207,7 +207,8 @@ pub fn relationship(body: &[u8]) -> Option<Person> {
     Some(if flag(can_dm?)? { Ok(CanDm) } else { Err(Reason::CannotDm) })
 }
 
-/// X leaves out people it does not know, and tells of some in `errors`.
+/// X leaves out people it does not know, and tells of some in `errors`. Of whom X does not say whether
+/// they take messages, nothing is known: they are left out here.
 pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Person>> {
     let body = x_json::text(body);
     let [data, errors] = x_json::members(x_json::whole(&body)?, ["data", "errors"])?;
@@ -227,16 +228,21 @@ pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Person>> 
             *person = Err(if suspended { Reason::Suspended } else { Reason::CannotDm });
         }
     }
+    let (mut are_there, mut are_told) = (false, false);
     for user in people_in(data)? {
         let [id, can_dm] = x_json::members(user, ["id", "receives_your_dm"])?;
-        let id = id.and_then(name).and_then(|id| UserId::parse(&id).ok());
-        // Left out for somebody who is there, it is no answer: nobody is judged by it.
-        let can_dm = flag(can_dm?)?;
-        if let Some(person) = id.and_then(|id| people.get_mut(&id)) {
-            *person = if can_dm { Ok(CanDm) } else { Err(Reason::CannotDm) };
+        let can_dm = can_dm.and_then(flag);
+        (are_there, are_told) = (true, are_told || can_dm.is_some());
+        let Some(id) = id.and_then(name).and_then(|id| UserId::parse(&id).ok()) else { continue };
+        match (people.get_mut(&id), can_dm) {
+            (Some(person), Some(true)) => *person = Ok(CanDm),
+            (Some(person), Some(false)) => *person = Err(Reason::CannotDm),
+            (Some(_), None) => drop(people.remove(&id)),
+            (None, _) => {}
         }
     }
-    Some(people)
+    // Of nobody: X does not grant the field.
+    (are_told || !are_there).then_some(people)
 }
 
 /// What is no list has nobody in it; a list without end is none of X's.
@@ -548,6 +554,16 @@ mod tests {
         assert_eq!(people[&id("2")], Err(Reason::CannotDm));
         assert_eq!(people[&id("3")], Err(Reason::CannotDm));
         assert_eq!(people[&id("4")], Err(Reason::Suspended));
+    }
+
+    #[test]
+    fn of_whom_x_says_nothing_nothing_is_known_and_the_others_are_judged() {
+        let id = |id: &str| UserId::parse(id).unwrap();
+        let of = |body: &str| users(body.as_bytes(), &[id("1"), id("2"), id("3")]);
+        let people = of(r#"{"data":[{"id":"1","receives_your_dm":true},{"id":"2"},
+            {"id":"3","receives_your_dm":null}]}"#);
+        assert_eq!(people, Some(BTreeMap::from([(id("1"), Ok(CanDm))])));
+        assert_eq!(of(r#"{"data":[{"id":"1"},{"id":"2"},{"id":"3"}]}"#), None);
     }
 
     #[test]

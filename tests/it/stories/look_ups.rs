@@ -63,6 +63,37 @@ async fn whom_version_two_does_not_clear_is_looked_up_singly_before_anything_end
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
 }
 
+/// The standing answer of version 2 for people 1 to 400, but that it does not say of one whether they take
+/// messages.
+fn silent_about(person: u64) -> Fault {
+    let user = |id: u64| match id == person {
+        true => format!("{{\"id\":\"{id}\"}}"),
+        false => format!("{{\"id\":\"{id}\",\"receives_your_dm\":true}}"),
+    };
+    let users: Vec<String> = (1..=400).map(user).collect();
+    Fault::instead(Scripted::json(200, &format!("{{\"data\":[{}]}}", users.join(","))))
+}
+
+#[tokio::test]
+async fn of_whom_version_two_says_nothing_only_that_one_waits() {
+    let mut stage = Stage::set(AUTO).await;
+    close_many(&stage, 400).await;
+    stage.fault(Call::Users, 20, silent_about(7));
+    stage.pass(minutes(6)).await;
+    // The one is looked up singly.
+    assert_eq!(stage.prompts().len(), 400);
+    assert!(stage.calls(Call::Users) <= 5, "{}", stage.calls(Call::Users));
+
+    let mut stage = Stage::set(Setup { x: "can_dm = \"users_v2\"", ..AUTO }).await;
+    close_many(&stage, 400).await;
+    stage.fault(Call::Users, 4, silent_about(7));
+    stage.pass(minutes(5) + std::time::Duration::from_secs(1)).await;
+    assert_eq!((stage.prompts().len(), stage.prompted(7)), (399, 0));
+    assert_eq!(stage.state("c-7").await, "scheduled");
+    stage.pass(minutes(5)).await;
+    assert_eq!(stage.prompted(7), 1);
+}
+
 #[tokio::test]
 async fn where_x_refuses_version_two_all_goes_as_if_nobody_had_asked() {
     let mut usual = Stage::set(Setup { x: "", ..AUTO }).await;
