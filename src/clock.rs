@@ -2,7 +2,7 @@
 
 mod of_x;
 
-pub use of_x::{Apart, ClockOfX, Seen};
+pub use of_x::{Apart, ClockOfX, DateSeen};
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};

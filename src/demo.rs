@@ -21,7 +21,7 @@ use crate::cli;
 use crate::clock::Clock;
 use crate::config::{self, Environment};
 use crate::daemon::{Daemon, Signals, Start};
-use crate::domain::summary::{By, Period, summarize};
+use crate::domain::summary::{GroupBy, Period, summarize};
 use crate::domain::time::Millis;
 use crate::output::{note, outln};
 use crate::report;
@@ -94,8 +94,8 @@ async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
     let facts = cli::facts(daemon.store(), query).await?;
     let period = Period { from: started_at, to: now };
     // Who has not answered by now will not: the sandbox has no more answers planned.
-    let summary = summarize(facts, period, By::Nothing, now, Duration::ZERO, 5);
-    outln!("{}", report::text::render(&summary, &report::text::Page::PLAIN))?;
+    let summary = summarize(facts, period, GroupBy::Nothing, now, Duration::ZERO, 5);
+    outln!("{}", report::text::render(&summary, &report::text::TextPage::PLAIN))?;
     daemon.stop().await;
     sandbox.stop().await;
     outln!("{NEXT}")?;

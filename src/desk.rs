@@ -5,9 +5,9 @@ mod news;
 mod pausing;
 mod trouble;
 
-pub use calls::Calls;
+pub use calls::CallAllowance;
 pub use pausing::asked_again_at;
-pub use trouble::{Said, Trouble};
+pub use trouble::{LogMemory, Trouble};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -39,7 +39,7 @@ pub const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 /// One account at work.
 #[derive(Clone)]
-pub struct Desk {
+pub struct AccountWorker {
     pub store: Store,
     pub x: Arc<x::Client>,
     pub clock: Clock,
@@ -55,11 +55,11 @@ pub struct Desk {
     pub wake: Arc<Wake>,
     /// The alarm of the account's poller.
     pub reading: Arc<Wake>,
-    pub said: Said,
+    pub said: LogMemory,
     /// Claims of passes that the database broke off. Nobody works on them any more.
     pub dropped: Arc<Mutex<Vec<Leased>>>,
     /// What its due surveys wait for, as the log has told.
-    pub watched: Arc<Mutex<Watched>>,
+    pub watched: Arc<Mutex<WaitingSeen>>,
     /// When it was looked last for what a clock that ran ahead has put off.
     pub pulled_back_at: Arc<Mutex<Option<Millis>>>,
     /// One for each request that may be under way at once, whatever passes there are.
@@ -77,18 +77,18 @@ pub struct Desk {
 
 /// What due surveys wait for, as it was seen last.
 #[derive(Clone, Debug, Default)]
-pub struct Watched {
+pub struct WaitingSeen {
     pub stretches: Stretches,
     pub looked_at: Option<Millis>,
 }
 
 /// The same for all accounts, by their names; it outlives each configuration.
 #[derive(Clone, Debug, Default)]
-pub struct Watches(Arc<Mutex<BTreeMap<String, Arc<Mutex<Watched>>>>>);
+pub struct Watches(Arc<Mutex<BTreeMap<String, Arc<Mutex<WaitingSeen>>>>>);
 
 impl Watches {
     /// What an account's surveys wait for.
-    pub fn of(&self, account: &str) -> Arc<Mutex<Watched>> {
+    pub fn of(&self, account: &str) -> Arc<Mutex<WaitingSeen>> {
         let mut all = self.0.lock().expect("no holder of this lock can panic");
         all.entry(account.to_owned()).or_default().clone()
     }
@@ -97,7 +97,7 @@ impl Watches {
     pub fn take_others(
         &self,
         is_served: impl Fn(&str) -> bool,
-    ) -> BTreeMap<String, Arc<Mutex<Watched>>> {
+    ) -> BTreeMap<String, Arc<Mutex<WaitingSeen>>> {
         let mut all = self.0.lock().expect("no holder of this lock can panic");
         let (served, others) =
             std::mem::take(&mut *all).into_iter().partition(|(name, _)| is_served(name));
@@ -166,7 +166,7 @@ pub struct Shared {
     pub watches: Watches,
 }
 
-impl Desk {
+impl AccountWorker {
     /// Sets an account to work under a configuration. The error is about its `user_id`.
     pub fn open(
         config: &config::Config,
@@ -188,7 +188,7 @@ impl Desk {
             account: Arc::new(account.clone()),
             limits: Limits::of(config),
             served: Arc::new(config.served(account)),
-            said: Said::default(),
+            said: LogMemory::default(),
             dropped: Arc::default(),
             watched: watches.of(&account.name),
             pulled_back_at: Arc::default(),
@@ -313,7 +313,7 @@ impl Desk {
     }
 }
 
-impl fmt::Debug for Desk {
+impl fmt::Debug for AccountWorker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Desk({})", self.account.name)
     }

@@ -9,7 +9,7 @@ use std::io::{self, Write as _};
 /// Standard output has not taken what was written.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output cannot be written: {0}")]
-struct Refused(io::Error);
+struct OutputClosed(io::Error);
 
 /// Standard output. Its errors can be told from those of files and connections.
 pub struct Results;
@@ -28,14 +28,14 @@ fn refused(error: io::Error) -> io::Error {
     match error.kind() {
         // It is to be tried again.
         io::ErrorKind::Interrupted => error,
-        kind => io::Error::new(kind, Refused(error)),
+        kind => io::Error::new(kind, OutputClosed(error)),
     }
 }
 
 /// Whether an error is that nobody reads standard output any more.
 pub fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
-        && error.get_ref().is_some_and(|inner| inner.is::<Refused>())
+        && error.get_ref().is_some_and(|inner| inner.is::<OutputClosed>())
 }
 
 /// Writes to standard output.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement, params};
-use surveyd::domain::feedback::{Feedback, Given, Object, Told, Trust, Update, Values};
+use surveyd::domain::feedback::{Feedback, Given, Object, Statements, Trust, Update, Values};
 use surveyd::domain::time::Millis;
 
 use crate::updates::ACCOUNT;
@@ -127,7 +127,7 @@ pub fn write(
 }
 
 /// What is told in a row, its survey and the survey's state.
-fn known(row: &Row) -> rusqlite::Result<(Told, Option<String>)> {
+fn known(row: &Row) -> rusqlite::Result<(Statements, Option<String>)> {
     let instant = |column: usize| row.get::<_, Option<i64>>(column).map(|at| at.map(Millis));
     let score = match (row.get(9)?, instant(10)?, instant(11)?) {
         (Some(value), Some(given_at), Some(told_at)) => Some(Given { given_at, told_at, value }),
@@ -150,7 +150,7 @@ fn known(row: &Row) -> rusqlite::Result<(Told, Option<String>)> {
         ..Object::default()
     };
     let updates: String = row.get(15)?;
-    let told = Told {
+    let told = Statements {
         object: Some(object),
         scores: Values::of(score),
         texts: Values::of(text),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use surveyd::domain::budget::{Call, Window};
 use surveyd::domain::freshness::{
-    self, Bounds, Crowd, Fresh, Habits, Observed, Pace, Round, Schedule,
+    self, Bounds, CallPace, Fresh, Habits, Observed, PollRound, PromptsByAge, Schedule,
 };
 use surveyd::domain::time::Millis;
 
@@ -109,7 +109,7 @@ struct Account {
     /// By when they are asked about, and their place in `out`.
     due: BTreeSet<(i64, usize)>,
     schedule: Schedule,
-    pace: Pace,
+    pace: CallPace,
     /// How many due prompts the last pass had no call for.
     left: usize,
     budget: Window,
@@ -130,7 +130,7 @@ pub fn run(by: By, public: Public, warm_up: u32, days: u32, seed: u64) -> Figure
         out: Vec::new(),
         due: BTreeSet::new(),
         schedule: Schedule::new(bounds, Habits::default()),
-        pace: Pace::default(),
+        pace: CallPace::default(),
         left: 0,
         budget: Window::default(),
         recent: VecDeque::new(),
@@ -194,7 +194,7 @@ impl Account {
     }
 
     fn price(&mut self, now: i64) {
-        let mut crowd = Crowd::default();
+        let mut crowd = PromptsByAge::default();
         for (_, place) in &self.due {
             let prompt = &self.out[*place];
             if !prompt.score_seen {
@@ -232,12 +232,12 @@ impl Account {
             self.ask(place, now);
         }
         if round.left > 0 {
-            return Some(Millis(now).plus(Pace::wait(calls_a_minute, together)).0);
+            return Some(Millis(now).plus(CallPace::wait(calls_a_minute, together)).0);
         }
         self.due.first().map(|(at, _)| *at)
     }
 
-    fn by_worth(&self, mut due: Vec<usize>, calls: u32, now: i64) -> Round<usize> {
+    fn by_worth(&self, mut due: Vec<usize>, calls: u32, now: i64) -> PollRound<usize> {
         // The newest, as the store gives them.
         due.sort_by_key(|place| std::cmp::Reverse(*place));
         due.truncate(DUE_MOST);
@@ -245,10 +245,10 @@ impl Account {
     }
 
     /// Whoever has waited longest.
-    fn in_turn(&self, mut due: Vec<usize>, calls: u32) -> Round<usize> {
+    fn in_turn(&self, mut due: Vec<usize>, calls: u32) -> PollRound<usize> {
         let left = due.len().saturating_sub(calls as usize);
         due.truncate(calls as usize);
-        Round { asked: due, over: Vec::new(), left }
+        PollRound { asked: due, over: Vec::new(), left }
     }
 
     fn ask(&mut self, place: usize, now: i64) {

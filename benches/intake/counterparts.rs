@@ -17,7 +17,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use surveyd::clock::Clock;
 use surveyd::config::Scheme;
 use surveyd::domain::close::Close;
-use surveyd::watcher::notice::{self, Origin, Said};
+use surveyd::watcher::notice::{self, CloseEvent, Origin};
 use surveyd::watcher::verify::Verifier;
 
 use crate::notices::SECRET;
@@ -86,7 +86,7 @@ async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: Bytes) ->
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     };
     let origin = Origin { source: "helpdesk", account: None, accounts: &[], now };
-    let Ok(Said::Closed(close)) = notice::read(&value, origin) else {
+    let Ok(CloseEvent::Closed(close)) = notice::read(&value, origin) else {
         return StatusCode::UNPROCESSABLE_ENTITY.into_response();
     };
     let id = uuid::Uuid::now_v7().simple().to_string();

@@ -42,7 +42,7 @@ Exit codes: 0 no fault, 1 an account does not work at X (--online), 2 usage, 78 
 
 /// What X says of an account's keys.
 #[derive(Serialize)]
-pub(super) struct Answer {
+pub(super) struct KeysAnswer {
     account: String,
     pub works: bool,
     pub told: String,
@@ -222,8 +222,8 @@ fn remedy(error: &x::Error, account: &str) -> String {
 }
 
 /// Asks X about each account's keys.
-pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<Answer>> {
-    let settings = x::Settings {
+pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<KeysAnswer>> {
+    let settings = x::XSettings {
         base_url: config.x.base_url.clone(),
         request_timeout: config.x.request_timeout,
         send_timeout: config.x.send_timeout,
@@ -249,7 +249,7 @@ pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<Answer>> {
             ),
             Err(error) => (false, error.to_string(), Some(remedy(&error, &account.name))),
         };
-        answers.push(Answer { account: account.name.clone(), works, told, remedy });
+        answers.push(KeysAnswer { account: account.name.clone(), works, told, remedy });
     }
     Ok(answers)
 }

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::policy::decision::Decision;
 use crate::domain::policy::words;
 use crate::domain::time::Millis;
-use crate::store::{ResultRow, Step};
+use crate::store::{HistoryStep, ResultRow};
 use crate::terminal::table::Column;
 
 /// One line of a survey's history.
@@ -28,8 +28,8 @@ pub const COLUMNS: [Column; 3] =
     [Column::instant("at"), Column::state("state"), Column::sentence("detail")];
 
 /// The close, every step after it, and what X told of the answer, in the order of time.
-pub fn entries(row: &ResultRow, steps: Vec<Step>, answers: Vec<Entry>) -> Vec<Entry> {
-    let is_step = |step: &Step| step.place > 0;
+pub fn entries(row: &ResultRow, steps: Vec<HistoryStep>, answers: Vec<Entry>) -> Vec<Entry> {
+    let is_step = |step: &HistoryStep| step.place > 0;
     let was_moved = steps.iter().any(|step| {
         is_step(step) && step.detail.as_deref().is_some_and(|detail| detail.starts_with(AGAIN))
     });
@@ -75,7 +75,7 @@ fn acceptance(row: &ResultRow, was_moved: bool) -> Entry {
             format!("closed at {at}, from source {source}{}", survey.notice.words())
         }
     };
-    of_step(Step {
+    of_step(HistoryStep {
         place: 0,
         at: survey.accepted_at,
         state: "accepted".into(),
@@ -84,7 +84,7 @@ fn acceptance(row: &ResultRow, was_moved: bool) -> Entry {
     })
 }
 
-fn of_step(step: Step) -> Entry {
+fn of_step(step: HistoryStep) -> Entry {
     let decided = step.decision.as_ref().map(said);
     Entry {
         at: step.at,

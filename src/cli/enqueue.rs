@@ -38,13 +38,13 @@ pub struct Enqueue {
     #[arg(long, value_name = "N", help_heading = "Needed")]
     user_id: String,
     #[command(flatten)]
-    told: Told,
+    told: CloseArgs,
 }
 
 /// What may be told of a close beside.
 #[derive(Args)]
 #[command(next_help_heading = "Else")]
-struct Told {
+struct CloseArgs {
     /// When the conversation closed, as 2026-11-22T07:59:58Z [default: now]
     #[arg(long, value_name = "T")]
     closed_at: Option<String>,
@@ -93,7 +93,7 @@ It writes to the database of the running service (/var/lib/surveyd/surveyd.db, o
 says) and fails, exit 1, where there is none. It prints one line, such as
 `scheduled 019…, due 2026-11-22T08:04:58Z`, or JSON with --json.";
 
-impl Told {
+impl CloseArgs {
     fn notice(&self) -> anyhow::Result<Notice> {
         let closed_by = self.closed_by.as_deref().map(|name| {
             let by = ClosedBy::parse(name);

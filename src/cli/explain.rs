@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::decisions::{self, Entry, entries};
 use super::waiting::{self, Waits};
-use super::{Context, Times, print_json};
+use super::{Context, TimeStyle, print_json};
 use crate::domain::id::UserId;
 use crate::domain::plain_text::printable;
 use crate::domain::survey::{State, Survey};
@@ -29,7 +29,7 @@ pub struct Explain {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    times: Times,
+    times: TimeStyle,
 }
 
 const EXAMPLES: &str = "\
@@ -41,7 +41,7 @@ A conversation that closed several times has a survey for each close, the oldest
 decision has its reason and its numbers.";
 
 #[derive(Serialize)]
-struct Explained {
+struct Explanation {
     survey_id: String,
     account: String,
     source: String,
@@ -79,7 +79,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
         let decisions = entries(&row, steps, Vec::new());
         let survey = row.survey;
         let dry = dry_run(&survey, context);
-        explained.push(Explained {
+        explained.push(Explanation {
             survey_id: survey.id.to_string(),
             account: survey.account,
             source: survey.source,
@@ -114,7 +114,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
 const DECIDED: [Column; 3] =
     [Column::instant("at"), Column::state("state"), Column::sentence("decided")];
 
-fn print(survey: Explained, view: &View) -> anyhow::Result<()> {
+fn print(survey: Explanation, view: &View) -> anyhow::Result<()> {
     let state = match &survey.reason {
         Some(reason) => format!("{}: {reason}", survey.state),
         None => survey.state.clone(),

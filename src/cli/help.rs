@@ -58,7 +58,7 @@ pub fn number(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, Strin
 }
 
 /// What was asked of the command line: the command's own values, and `--config`.
-pub struct Asked {
+pub struct Invocation {
     pub matches: ArgMatches,
     pub config: Option<PathBuf>,
 }
@@ -78,7 +78,7 @@ pub fn dressed(root: Command) -> Command {
 pub fn read(
     mut root: Command,
     line: impl IntoIterator<Item = OsString>,
-) -> Result<Asked, clap::Error> {
+) -> Result<Invocation, clap::Error> {
     let matches = root.try_get_matches_from_mut(line)?;
     if let Some(words) = asked_help(&matches, Vec::new()) {
         let line = std::iter::once(root.get_name().to_owned()).chain(words);
@@ -90,7 +90,7 @@ pub fn read(
             let problem = format!("`surveyd {name}` reads no configuration: leave --config out");
             Err(root.error(ErrorKind::ArgumentConflict, problem))
         }
-        _ => Ok(Asked { matches, config }),
+        _ => Ok(Invocation { matches, config }),
     }
 }
 

@@ -16,9 +16,9 @@ use clap::Args;
 use super::{DEFAULT_CONFIG, check};
 use crate::config::{self, Environment};
 use crate::output::{note, outln};
-use answers::Answers;
-use files::Place;
-use kinds::Secret;
+use answers::InitAnswers;
+use files::Locations;
+use kinds::SecretOrigin;
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
@@ -36,7 +36,7 @@ pub struct Init {
     #[arg(long)]
     offline: bool,
     #[command(flatten)]
-    given: answers::Given,
+    given: answers::InitArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -55,13 +55,13 @@ cannot be used.";
 
 pub async fn run(init: Init, environment: &Environment) -> anyhow::Result<ExitCode> {
     let usual = Path::new(DEFAULT_CONFIG).parent().expect("it lies in a folder");
-    let place = Place::new(init.dir.as_deref().unwrap_or(usual), usual)?;
+    let place = Locations::new(init.dir.as_deref().unwrap_or(usual), usual)?;
     place.refuse_what_is_there()?;
     let is_sandbox = init.sandbox.is_some();
     if let Some(url) = init.sandbox.as_deref().filter(|_| !init.offline) {
         find_sandbox(url).await?;
     }
-    let answers = Answers::gather(init.given, init.sandbox, init.yes)?;
+    let answers = InitAnswers::gather(init.given, init.sandbox, init.yes)?;
     let mut made = files::Made::default();
     made.folders(&place)?;
     made.secrets(&place, &answers)?;
@@ -127,11 +127,11 @@ fn refuse<T>(words: String) -> anyhow::Result<T> {
     bail!(words)
 }
 
-impl Answers {
+impl InitAnswers {
     /// What the help desk will tell only once surveyd's address has been entered there.
     fn waiting_secret(&self) -> Option<&'static str> {
         match (self.kind.secret(), &self.desk_secret) {
-            (Secret::Told(what), None) => Some(what),
+            (SecretOrigin::Told(what), None) => Some(what),
             _ => None,
         }
     }

@@ -71,7 +71,7 @@ enum Command {
     /// File a close by hand or from cron: filing the same close again is harmless
     Enqueue(Box<enqueue::Enqueue>),
     /// Show what waits and why, and what is left of X's limits
-    Status(status::Show),
+    Status(status::StatusArgs),
     /// List, show, cancel and retry single surveys
     #[command(subcommand)]
     Surveys(surveys::Surveys),
@@ -86,11 +86,11 @@ enum Command {
     #[command(subcommand)]
     Optout(optout::OptOuts),
     /// Results for supervisors: scores with their interval, answers, and who was not asked and why
-    Report(results::Report),
+    Report(results::ReportArgs),
     /// Write one row a survey, as CSV or JSON Lines
     Export(results::Export),
     /// Make feedback and lost surveys anew from X's own events
-    Rebuild(rebuild::Rebuild),
+    Rebuild(rebuild::RebuildArgs),
     /// Bring the database's schema up to date (run does it too)
     #[command(before_help = MIGRATE_EXAMPLES, after_help = MIGRATE_NOTE)]
     Migrate,
@@ -156,7 +156,7 @@ fn usage(name: &str, value: &str, problem: impl std::fmt::Display) -> anyhow::Er
 
 /// How times are shown.
 #[derive(clap::Args)]
-struct Times {
+struct TimeStyle {
     /// Times as instants in UTC on a terminal too, instead of "2 minutes ago"
     #[arg(long)]
     utc: bool,
@@ -172,7 +172,7 @@ struct Context {
 
 impl Context {
     /// How its results are shown to people.
-    fn view(&self, times: &Times) -> View {
+    fn view(&self, times: &TimeStyle) -> View {
         View::of_stdout(&self.environment, self.clock.now(), times.utc)
     }
 

@@ -7,11 +7,11 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Context, Times, print_json, usage};
+use super::{Context, TimeStyle, print_json, usage};
 use crate::domain::id::UserId;
 use crate::domain::plain_text::printable;
 use crate::output::{note, out};
-use crate::report::opt_outs::{self, Line};
+use crate::report::opt_outs::{self, OptOutLine};
 use crate::store::OptOut;
 use crate::terminal::table::{Column, table};
 
@@ -22,7 +22,7 @@ pub enum OptOuts {
     /// Let these people be prompted again
     Remove(Remove),
     /// Who has opted out
-    List(List),
+    List(OptOutListArgs),
     /// Never prompt the people of a CSV file again
     Import(Import),
 }
@@ -62,12 +62,12 @@ const REMOVE_EXAMPLES: &str = "\
 
 #[derive(Args)]
 #[command(before_help = "  surveyd optout list\n  surveyd optout list --json | jq length")]
-pub struct List {
+pub struct OptOutListArgs {
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    times: Times,
+    times: TimeStyle,
 }
 
 #[derive(Args)]
@@ -83,7 +83,7 @@ All or nothing: where one line is at fault nothing is imported, and each such li
 columns are passed over.";
 
 #[derive(Serialize)]
-struct Shown {
+struct OptOutRow {
     user_id: String,
     account: Option<String>,
     at: String,
@@ -137,13 +137,13 @@ async fn remove(remove: Remove, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn list(list: List, context: &Context) -> anyhow::Result<()> {
+async fn list(list: OptOutListArgs, context: &Context) -> anyhow::Result<()> {
     let store = context.store().await?;
     let mut shown = Vec::new();
     let mut last = None;
     loop {
         let page = store.opted_out(last.as_ref()).await?;
-        shown.extend(page.iter().map(|out| Shown {
+        shown.extend(page.iter().map(|out| OptOutRow {
             user_id: out.user_id.to_string(),
             account: out.account.clone(),
             at: out.at.rfc3339(),
@@ -186,7 +186,7 @@ async fn import(import: Import, context: &Context) -> anyhow::Result<()> {
     let store = context.store().await?;
     let read = opt_outs::read(file);
     let mut faults = read.faults;
-    for Line { number, account, .. } in &read.lines {
+    for OptOutLine { number, account, .. } in &read.lines {
         if context.require_account(&store, account.as_deref()).await.is_err() {
             let account = account.as_deref().unwrap_or_default();
             faults.push((

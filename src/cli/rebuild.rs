@@ -9,19 +9,19 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::results::PERIOD;
 use super::{Context, Usage, print_json};
 use crate::daemon::{Signals, wake_running};
-use crate::desk::{Desk, Limits, Shared, Watches};
+use crate::desk::{AccountWorker, Limits, Shared, Watches};
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
 use crate::output::note;
-use crate::rebuild::{self, Fault, News, Wanted};
+use crate::rebuild::{self, RebuildError, RebuildProgress, RebuildRequest};
 use crate::report::period::{parse_from, parse_period, parse_to};
 use crate::stop::{StopSender, stopper};
 use crate::store::Store;
-use shown::{Account, Shown};
+use shown::{AccountSummary, RebuildSummary};
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
-pub struct Rebuild {
+pub struct RebuildArgs {
     /// Read X's events from this date or instant on
     #[arg(long, value_name = "D", help_heading = PERIOD)]
     from: String,
@@ -32,15 +32,15 @@ pub struct Rebuild {
     #[arg(long, value_name = "NAME", help_heading = "What")]
     account: Option<String>,
     /// When surveys too are made, of feedback that has none
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Surveys::WhereLost, help_heading = "What")]
-    surveys: Surveys,
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = MakeSurveys::WhereLost, help_heading = "What")]
+    surveys: MakeSurveys,
     /// Print JSON, for programs
     #[arg(long, help_heading = "What")]
     json: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Surveys {
+enum MakeSurveys {
     /// If the database knows of no prompt at all, or to go on with a rebuild that makes them
     WhereLost,
     /// For all feedback with an external id and a person
@@ -63,7 +63,11 @@ ours: an agent's own prompt that bears an external id cannot be told from it. No
 then until X's events have been read past the rebuild: what was sent last, X does not tell yet.
 See docs/rebuild.md.";
 
-pub async fn run(wanted: Rebuild, context: &Context, mut signals: Signals) -> anyhow::Result<()> {
+pub async fn run(
+    wanted: RebuildArgs,
+    context: &Context,
+    mut signals: Signals,
+) -> anyhow::Result<()> {
     let (from, to) = period(&wanted)?;
     let accounts = context.config.accounts.iter();
     let accounts: Vec<_> = accounts
@@ -74,7 +78,7 @@ pub async fn run(wanted: Rebuild, context: &Context, mut signals: Signals) -> an
     }
     let location = context.shown_location()?;
     let store = Store::attach(&location).await?;
-    let is_lost = wanted.surveys == Surveys::WhereLost && !store.knows_prompts().await?;
+    let is_lost = wanted.surveys == MakeSurveys::WhereLost && !store.knows_prompts().await?;
     if is_lost {
         note!(
             "the database knows of no prompt and is taken for lost: surveys are made too, and \
@@ -91,24 +95,24 @@ pub async fn run(wanted: Rebuild, context: &Context, mut signals: Signals) -> an
     };
     let mut desks = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let desk = Desk::open(&context.config, account, shared.clone());
+        let desk = AccountWorker::open(&context.config, account, shared.clone());
         let desk = desk.map_err(anyhow::Error::msg)?;
         let makes_surveys = match wanted.surveys {
-            Surveys::Always => true,
-            Surveys::Never => false,
-            Surveys::WhereLost => is_lost || goes_on_making(&desk).await?,
+            MakeSurveys::Always => true,
+            MakeSurveys::Never => false,
+            MakeSurveys::WhereLost => is_lost || goes_on_making(&desk).await?,
         };
-        desks.push((desk, Wanted { from, to, makes_surveys }));
+        desks.push((desk, RebuildRequest { from, to, makes_surveys }));
     }
-    let mut shown = Shown::new(desks.iter().any(|(_, wanted)| wanted.makes_surveys));
+    let mut shown = RebuildSummary::new(desks.iter().any(|(_, wanted)| wanted.makes_surveys));
     let work = async {
         for (desk, _) in desks.iter().filter(|(_, wanted)| wanted.makes_surveys) {
             rebuild::hold(desk, from).await?;
         }
         for (desk, asked) in &desks {
             let done = one(desk, *asked).await;
-            let is_stopped = matches!(done, Err(Fault::Stopped));
-            shown.accounts.push(Account::new(desk.name(), done));
+            let is_stopped = matches!(done, Err(RebuildError::Stopped));
+            shown.accounts.push(AccountSummary::new(desk.name(), done));
             if is_stopped {
                 break;
             }
@@ -132,7 +136,7 @@ pub async fn run(wanted: Rebuild, context: &Context, mut signals: Signals) -> an
 
 /// Whether the account has a rebuild that makes surveys and was broken off: other accounts may have
 /// sent prompts since.
-async fn goes_on_making(desk: &Desk) -> anyhow::Result<bool> {
+async fn goes_on_making(desk: &AccountWorker) -> anyhow::Result<bool> {
     let unfinished = desk.store.unfinished_rebuild(desk.name()).await?;
     let goes_on = unfinished.is_some_and(|unfinished| unfinished.makes_surveys);
     if goes_on {
@@ -141,7 +145,7 @@ async fn goes_on_making(desk: &Desk) -> anyhow::Result<bool> {
     Ok(goes_on)
 }
 
-fn period(wanted: &Rebuild) -> anyhow::Result<(Millis, Option<Millis>)> {
+fn period(wanted: &RebuildArgs) -> anyhow::Result<(Millis, Option<Millis>)> {
     let words = |error: crate::report::period::PeriodError| Usage(error.to_string());
     Ok(match &wanted.to {
         None => (parse_from(&wanted.from).map_err(words)?, None),
@@ -170,17 +174,22 @@ async fn until_stopped<T>(
 /// Steps of the progress, whatever the length.
 const STEPS: u64 = 1_000;
 
-async fn one(desk: &Desk, asked: Wanted) -> Result<rebuild::Rebuilt, Fault> {
+async fn one(
+    desk: &AccountWorker,
+    asked: RebuildRequest,
+) -> Result<rebuild::Rebuilt, RebuildError> {
     let bar = ProgressBar::new(STEPS);
     bar.set_style(ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed"));
     let name = desk.name();
     let tell = |news| match news {
-        News::Read { read, to, events } => {
+        RebuildProgress::Read { read, to, events } => {
             bar.set_position(share(read, to));
             bar.set_message(format!("{name}: {events} events read, up to {}", to.rfc3339()));
         }
-        News::Made { done, all } => bar.set_message(format!("{name}: {done} of {all} rows made")),
-        News::Waits { until, why } => bar.suspend(|| {
+        RebuildProgress::Made { done, all } => {
+            bar.set_message(format!("{name}: {done} of {all} rows made"))
+        }
+        RebuildProgress::Waits { until, why } => bar.suspend(|| {
             note!("account {name} waits until {}: {why}", until.rfc3339());
         }),
     };

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::out_file::OutFile;
 use super::{Context, Usage, usage};
 use crate::config;
-use crate::domain::summary::{By, Facts, summarize};
+use crate::domain::summary::{GroupBy, SurveyFacts, summarize};
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
 use crate::output::{Results, out, outln};
@@ -17,13 +17,13 @@ use crate::report;
 use crate::report::export::{CsvExport, Dialect, ExportRow, JsonlExport};
 
 use crate::report::period::{PeriodError, parse_from, parse_or_usual, parse_period, parse_to};
-use crate::report::text::Page;
+use crate::report::text::TextPage;
 use crate::store::{ResultRow, ResultsQuery, Store};
 use crate::terminal::View;
 
 #[derive(Args)]
 #[command(before_help = REPORT_EXAMPLES, after_help = REPORT_NOTE)]
-pub struct Report {
+pub struct ReportArgs {
     /// The first day [default: 28 days before --to]
     #[arg(long, value_name = "D", help_heading = PERIOD)]
     from: Option<String>,
@@ -100,14 +100,14 @@ enum ExportFormat {
     Jsonl,
 }
 
-pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
+pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()> {
     let now = context.clock.now();
     let is_usual = report.from.is_none() && report.to.is_none();
     let period = parse_or_usual(report.from.as_deref(), report.to.as_deref(), now)
         .map_err(|error| Usage(error.to_string()))?;
     let by = match report.by.as_deref() {
-        None => By::Nothing,
-        Some(name) => By::parse(name).ok_or_else(|| {
+        None => GroupBy::Nothing,
+        Some(name) => GroupBy::parse(name).ok_or_else(|| {
             let names = "agent, team, tag, language, source, account, week, question or variant";
             let meant = config::nearest(name, names.split([',', ' ']).filter(|name| *name != "or"));
             let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
@@ -129,7 +129,7 @@ pub async fn report(report: Report, context: &Context) -> anyhow::Result<()> {
     let text = match report.format {
         ReportFormat::Text => {
             let view = View::of_stdout(&context.environment, now, false);
-            let page = Page { view, display_name, counts_tests: report.test };
+            let page = TextPage { view, display_name, counts_tests: report.test };
             let mut text = report::text::render(&summary, &page);
             if is_usual && summary.groups.is_empty() {
                 let now = now.rfc3339();
@@ -156,7 +156,7 @@ fn display_name(context: &Context, account: Option<&str>) -> Option<String> {
 }
 
 /// What a report counts, of all surveys that `query` finds.
-pub async fn facts(store: &Store, query: ResultsQuery) -> anyhow::Result<Vec<Facts>> {
+pub async fn facts(store: &Store, query: ResultsQuery) -> anyhow::Result<Vec<SurveyFacts>> {
     let mut facts = Vec::new();
     each(store, query, |row| {
         facts.push(fact(row));
@@ -184,10 +184,10 @@ async fn each(
     }
 }
 
-fn fact(row: &ResultRow) -> Facts {
+fn fact(row: &ResultRow) -> SurveyFacts {
     let survey = &row.survey;
     let notice = &survey.notice;
-    Facts {
+    SurveyFacts {
         account: survey.account.clone(),
         source: survey.source.clone(),
         kind: survey.kind,

@@ -9,9 +9,10 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{Context, Times, print_json, usage};
+use super::{Context, TimeStyle, print_json, usage};
 use crate::config::{
-    Algorithm, IN_QUERY, MessageStream, Source, SourceKind, Spool, Watched, X_SIGNATURE,
+    Algorithm, IN_QUERY, MessageStream, Source, SourceKind, SpoolConfig, WatchedMessages,
+    X_SIGNATURE,
 };
 use crate::domain::mapping::FieldName;
 use crate::domain::plain_text::printable;
@@ -19,23 +20,23 @@ use crate::domain::time::Millis;
 use crate::output::{out, outln};
 use crate::terminal::View;
 use crate::terminal::table::{Column, table};
-use crate::watcher::mapped::{self, Heard, Line};
-use crate::watcher::notice::{self, Faults, Origin, Said};
+use crate::watcher::mapped::{self, MappedEvent, MappedField};
+use crate::watcher::notice::{self, CloseEvent, NoticeFaults, Origin};
 use crate::watcher::verify::Verifier;
 
 #[derive(Subcommand)]
 pub enum Sources {
     /// List the sources, where each is posted to and how it is signed
-    List(List),
+    List(SourceListArgs),
     /// Show what a saved payload would become; nothing is stored
-    Test(Test),
+    Test(SourceTestArgs),
     /// List the last requests and spool lines that were refused, with their reasons
-    Rejected(rejected::Rejected),
+    Rejected(rejected::RejectedArgs),
 }
 
 #[derive(Args)]
 #[command(before_help = "  surveyd sources list\n  surveyd sources list --json | jq '.[].path'")]
-pub struct List {
+pub struct SourceListArgs {
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
@@ -43,7 +44,7 @@ pub struct List {
 
 #[derive(Args)]
 #[command(before_help = TEST_EXAMPLES)]
-pub struct Test {
+pub struct SourceTestArgs {
     /// The source that the payload was sent to
     #[arg(value_name = "NAME")]
     name: String,
@@ -64,7 +65,7 @@ const TEST_EXAMPLES: &str = "\
   curl -s https://desk.example/last | surveyd sources test helpdesk -";
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct SourceRow<'a> {
     source: &'a str,
     kind: &'a str,
     path: String,
@@ -77,7 +78,7 @@ struct Shown<'a> {
 
 /// What a payload would become.
 #[derive(Serialize)]
-struct Outcome {
+struct PayloadOutcome {
     source: String,
     kind: &'static str,
     /// `fits`, `not checked`, or why it does not fit.
@@ -90,11 +91,11 @@ struct Outcome {
     /// The reason, where nobody would be asked.
     suppressed: Option<&'static str>,
     event_id: Option<String>,
-    fields: Vec<Field>,
+    fields: Vec<FieldRow>,
 }
 
 #[derive(Serialize)]
-struct Field {
+struct FieldRow {
     field: String,
     value: Option<String>,
     from: String,
@@ -126,7 +127,7 @@ const LISTED: [Column; 5] = [
     Column::text("signature").cut_to(12).given_up(1),
 ];
 
-fn list(list: List, context: &Context) -> anyhow::Result<()> {
+fn list(list: SourceListArgs, context: &Context) -> anyhow::Result<()> {
     let config = &context.config;
     let spools = config.spools.iter().map(shown_spool);
     let watched = config.watched.iter().map(shown_watched);
@@ -149,13 +150,13 @@ fn list(list: List, context: &Context) -> anyhow::Result<()> {
             vec![source.source.into(), source.kind.into(), source.path, accounts, signature]
         })
         .collect();
-    let view = context.view(&Times { utc: true });
+    let view = context.view(&TimeStyle { utc: true });
     out!("{}", table(&view, &LISTED, &rows))?;
     Ok(())
 }
 
-fn shown(source: &Source) -> Shown<'_> {
-    Shown {
+fn shown(source: &Source) -> SourceRow<'_> {
+    SourceRow {
         source: &source.name,
         kind: source.kind.as_str(),
         path: format!("/v1/sources/{}", source.name),
@@ -168,8 +169,8 @@ fn shown(source: &Source) -> Shown<'_> {
 }
 
 /// Its path is the folder that files are moved into.
-fn shown_spool(spool: &Spool) -> Shown<'_> {
-    Shown {
+fn shown_spool(spool: &SpoolConfig) -> SourceRow<'_> {
+    SourceRow {
         source: &spool.name,
         kind: SourceKind::Spool.as_str(),
         path: spool.folder.display().to_string(),
@@ -181,7 +182,7 @@ fn shown_spool(spool: &Spool) -> Shown<'_> {
     }
 }
 
-fn shown_watched(watched: &Watched) -> Shown<'_> {
+fn shown_watched(watched: &WatchedMessages) -> SourceRow<'_> {
     let of_list = |path: &str| (format!("(X's {path})"), Algorithm::Nothing, "", 0);
     let (path, algorithm, header, secrets) = match watched.stream {
         MessageStream::V1 => of_list("direct_messages/events/list"),
@@ -191,7 +192,7 @@ fn shown_watched(watched: &Watched) -> Shown<'_> {
             (format!("/v1/sources/{}", watched.name), Algorithm::HmacSha256, X_SIGNATURE, 1)
         }
     };
-    Shown {
+    SourceRow {
         source: &watched.name,
         kind: SourceKind::DmInactivity.as_str(),
         path,
@@ -203,7 +204,7 @@ fn shown_watched(watched: &Watched) -> Shown<'_> {
     }
 }
 
-fn test(test: Test, context: &Context) -> anyhow::Result<()> {
+fn test(test: SourceTestArgs, context: &Context) -> anyhow::Result<()> {
     if context.config.watched.iter().any(|watched| watched.name == test.name) {
         let problem = "watches Direct Messages, and gets no notices";
         return Err(usage("NAME", &test.name, problem));
@@ -275,7 +276,7 @@ fn judged(
     raw: &[u8],
     headers: Option<&[(String, String)]>,
     now: Millis,
-) -> anyhow::Result<Vec<Outcome>> {
+) -> anyhow::Result<Vec<PayloadOutcome>> {
     let every = |name: &str| -> Vec<&str> {
         let known = headers.unwrap_or_default().iter();
         let found = known.filter(|(known, _)| known.eq_ignore_ascii_case(name));
@@ -295,7 +296,7 @@ fn judged(
             }
         }
     };
-    let outcome = || Outcome {
+    let outcome = || PayloadOutcome {
         source: source.name.clone(),
         kind: source.kind.as_str(),
         signature: signature.clone(),
@@ -309,7 +310,7 @@ fn judged(
     let value = match notice::json(raw) {
         Ok(value) => value,
         Err(wrong) => {
-            return Ok(vec![Outcome { why: Some(wrong.why), ..outcome() }]);
+            return Ok(vec![PayloadOutcome { why: Some(wrong.why), ..outcome() }]);
         }
     };
     let (account, accounts) = (source.account.as_deref(), source.accounts.as_slice());
@@ -317,14 +318,15 @@ fn judged(
     let Some(mapping) = &source.mapping else {
         let mut outcome = outcome();
         let said = notice::read(&value, origin);
-        tell(&mut outcome, said.map(|said| Heard::Said { said, event_id: String::new() }));
+        tell(&mut outcome, said.map(|said| MappedEvent::Said { said, event_id: String::new() }));
         return Ok(vec![outcome]);
     };
     let events = mapping.events(value.clone()).into_iter();
     let explained = mapped::explain(mapping, value, raw, &header, origin);
     let outcomes = events.zip(explained).map(|(event, (heard, lines))| {
         let body = mapping.opened(event);
-        let event = unused::Event { mapping, body: &body, header: &|name| header(name), now };
+        let event =
+            unused::PayloadEvent { mapping, body: &body, header: &|name| header(name), now };
         let mut outcome = outcome();
         outcome.fields = lines.into_iter().map(|line| field(line, &event)).collect();
         tell(&mut outcome, heard);
@@ -334,29 +336,29 @@ fn judged(
 }
 
 /// A time zone that nobody knows is on record, and is not used.
-fn field(line: Line, event: &unused::Event<'_>) -> Field {
+fn field(line: MappedField, event: &unused::PayloadEvent<'_>) -> FieldRow {
     let unused = event.unused(&line.field, line.value.as_deref());
     let value = line.value.filter(|_| unused.is_none());
-    Field { field: line.field, value, from: line.from, unused }
+    FieldRow { field: line.field, value, from: line.from, unused }
 }
 
-fn tell(outcome: &mut Outcome, heard: Result<Heard, Faults>) {
+fn tell(outcome: &mut PayloadOutcome, heard: Result<MappedEvent, NoticeFaults>) {
     match heard {
         Err(faults) => outcome.why = Some(faults.to_string()),
-        Ok(Heard::Ignored(why)) => {
+        Ok(MappedEvent::Ignored(why)) => {
             outcome.becomes = "ignored";
             outcome.why = Some(why);
         }
-        Ok(Heard::Said { said, event_id }) => {
+        Ok(MappedEvent::Said { said, event_id }) => {
             outcome.event_id =
                 Some(event_id.replace('\n', " in minute ")).filter(|id| !id.is_empty());
             match said {
-                Said::Closed(close) => {
+                CloseEvent::Closed(close) => {
                     outcome.becomes = "closed";
                     outcome.suppressed = close.user_id.is_none().then_some("no_x_id");
                     outcome.account = Some(close.account);
                 }
-                Said::Reopened(reopening) => {
+                CloseEvent::Reopened(reopening) => {
                     outcome.becomes = "reopened";
                     outcome.account = Some(reopening.account);
                 }
@@ -366,7 +368,7 @@ fn tell(outcome: &mut Outcome, heard: Result<Heard, Faults>) {
 }
 
 /// Why a field has no value, and what stands in for it.
-fn nothing(field: &Field) -> String {
+fn nothing(field: &FieldRow) -> String {
     let instead = match field.field.as_str() {
         "closed_at" | "reopened_at" => "; the moment it came is taken",
         "event_id" => "; a hash of the payload is taken",
@@ -384,7 +386,7 @@ fn nothing(field: &Field) -> String {
 
 const FIELDS: [Column; 3] = [Column::text("field"), Column::text("value"), Column::text("from")];
 
-fn print(outcome: &Outcome) -> anyhow::Result<()> {
+fn print(outcome: &PayloadOutcome) -> anyhow::Result<()> {
     let facts = [
         ("source", format!("{} ({})", outcome.source, outcome.kind)),
         ("signature", outcome.signature.clone()),

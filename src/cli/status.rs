@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::waiting::{self, Waits};
-use super::{Context, Times, Usage, print_json};
+use super::{Context, TimeStyle, Usage, print_json};
 use crate::config::{self, Config, X_SIGNATURE};
 use crate::domain::budget::Call;
 use crate::domain::policy::DAY;
@@ -22,7 +22,7 @@ use crate::watcher::verify::Unsigned;
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
-pub struct Show {
+pub struct StatusArgs {
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
@@ -33,7 +33,7 @@ pub struct Show {
     #[arg(long, conflicts_with_all = ["json", "check"])]
     watch: bool,
     #[command(flatten)]
-    times: Times,
+    times: TimeStyle,
 }
 
 const EXAMPLES: &str = "\
@@ -51,19 +51,19 @@ const DRAWN_EVERY: Duration = Duration::from_secs(2);
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
 
 #[derive(Serialize)]
-struct Status {
+struct StatusJson {
     at: String,
     version: &'static str,
     /// Where the database is, without its password.
     database: String,
-    daemon: Daemon,
+    daemon: DaemonStatus,
     /// What does not end by itself: for whom `--check` ends with 1.
     must_act: Vec<String>,
     surveys: BTreeMap<&'static str, i64>,
     oldest_due: Option<String>,
     next_due: Option<String>,
     database_bytes: i64,
-    accounts: Vec<Account>,
+    accounts: Vec<AccountJson>,
     /// What due surveys wait for that is no one account's: no daemon, the database.
     waits: Vec<Waits>,
     /// Surveys that wait for accounts which the configuration does not have.
@@ -71,7 +71,7 @@ struct Status {
 }
 
 #[derive(Serialize)]
-struct Daemon {
+struct DaemonStatus {
     /// `works`, `nobody` or `unknown`.
     state: &'static str,
     since: Option<String>,
@@ -79,7 +79,7 @@ struct Daemon {
 }
 
 #[derive(Serialize)]
-struct Account {
+struct AccountJson {
     account: String,
     /// `live`; or `dry`: nothing is sent.
     mode: &'static str,
@@ -92,22 +92,22 @@ struct Account {
     /// Of that, what X lets be read: the rest is the horizon.
     events_left_seconds: Option<u64>,
     /// The window of events that is being read.
-    events_window: Option<Window>,
+    events_window: Option<CallsStatus>,
     /// Stretches of events that could not be read in full, the newest first.
-    events_unread: Vec<Unread>,
+    events_unread: Vec<UnreadStatus>,
     /// The second looks at what has been read, by how far they go back.
-    looks: BTreeMap<&'static str, Look>,
-    paused: Option<Paused>,
+    looks: BTreeMap<&'static str, LookStatus>,
+    paused: Option<PauseStatus>,
     /// Set while sends are held after a restored backup or for a rebuild, until the events are read
     /// to then.
     held_since_restore_at: Option<String>,
     /// Why and until when.
-    held: Option<Held>,
+    held: Option<HoldStatus>,
     unfinished_rebuild: Option<UnfinishedRebuild>,
 }
 
 #[derive(Serialize)]
-struct Held {
+struct HoldStatus {
     /// `older`, `other`, `promoted`, `unknown` (the database is not trusted) or `rebuild`.
     reason: &'static str,
     /// X's events must be read past this, by X's clock; absent while X has not told the time.
@@ -125,13 +125,13 @@ struct UnfinishedRebuild {
 }
 
 #[derive(Serialize)]
-struct Window {
+struct CallsStatus {
     from: String,
     to: String,
 }
 
 #[derive(Serialize)]
-struct Unread {
+struct UnreadStatus {
     from: String,
     to: String,
     /// `form`: events in a form that cannot be read; `end`: pages without an end.
@@ -140,7 +140,7 @@ struct Unread {
 }
 
 #[derive(Serialize)]
-struct Look {
+struct LookStatus {
     /// Up to where the last one went, or the one under way goes.
     to: Option<String>,
     /// How far the one under way has come.
@@ -149,13 +149,13 @@ struct Look {
 }
 
 #[derive(Serialize)]
-struct Paused {
+struct PauseStatus {
     since: String,
     reason: String,
     asked_again_at: String,
 }
 
-pub async fn run(show: Show, context: &Context) -> anyhow::Result<ExitCode> {
+pub async fn run(show: StatusArgs, context: &Context) -> anyhow::Result<ExitCode> {
     if show.watch {
         return watch(&show.times, context).await;
     }
@@ -170,7 +170,7 @@ pub async fn run(show: Show, context: &Context) -> anyhow::Result<ExitCode> {
     Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn watch(times: &Times, context: &Context) -> anyhow::Result<ExitCode> {
+async fn watch(times: &TimeStyle, context: &Context) -> anyhow::Result<ExitCode> {
     if !context.view(times).is_terminal {
         let problem = "--watch draws on a terminal, and standard output is none: leave --watch out";
         return Err(Usage(problem.to_owned()).into());
@@ -185,7 +185,7 @@ async fn watch(times: &Times, context: &Context) -> anyhow::Result<ExitCode> {
 }
 
 /// `tries_a_write`: also where nothing waits, whether the database takes one.
-async fn read(context: &Context, tries_a_write: bool) -> anyhow::Result<Status> {
+async fn read(context: &Context, tries_a_write: bool) -> anyhow::Result<StatusJson> {
     let store = context.store().await?;
     let facts = waiting::facts(&store, context, tries_a_write).await?;
     let status = status_of(&store, context, &facts).await;
@@ -193,7 +193,11 @@ async fn read(context: &Context, tries_a_write: bool) -> anyhow::Result<Status> 
     status
 }
 
-async fn status_of(store: &Store, context: &Context, facts: &[Facts]) -> anyhow::Result<Status> {
+async fn status_of(
+    store: &Store,
+    context: &Context,
+    facts: &[Facts],
+) -> anyhow::Result<StatusJson> {
     let now = context.clock.now();
     let status = store.status(now).await?;
     let found: Vec<(&str, Vec<Obstacle>)> =
@@ -219,7 +223,7 @@ async fn status_of(store: &Store, context: &Context, facts: &[Facts]) -> anyhow:
     must_act.extend(waiting_without_account.iter().map(words_of_unserved));
     must_act.extend(rejected(store, context, now).await?);
     let presence = facts.first().map_or(Presence::Unknown, |facts| facts.presence);
-    Ok(Status {
+    Ok(StatusJson {
         at: now.rfc3339(),
         version: env!("SURVEYD_VERSION"),
         database: context.database()?,
@@ -235,14 +239,14 @@ async fn status_of(store: &Store, context: &Context, facts: &[Facts]) -> anyhow:
     })
 }
 
-fn daemon_of(presence: Presence, now: Millis) -> Daemon {
+fn daemon_of(presence: Presence, now: Millis) -> DaemonStatus {
     let (state, since) = match presence {
         Presence::Works { since } => ("works", since),
         Presence::Nobody => ("nobody", None),
         Presence::Unknown => ("unknown", None),
     };
     let up_seconds = since.map(|since| now.since(since).as_secs());
-    Daemon { state, since: since.map(Millis::rfc3339), up_seconds }
+    DaemonStatus { state, since: since.map(Millis::rfc3339), up_seconds }
 }
 
 /// Whether an obstacle is the same for all accounts.
@@ -317,7 +321,7 @@ async fn account_of(
     context: &Context,
     account: &config::Account,
     obstacles: &[Obstacle],
-) -> anyhow::Result<Account> {
+) -> anyhow::Result<AccountJson> {
     let now = context.clock.now();
     let mut state = store.account_status(&account.name, now.minus(DAY)).await?;
     if account.mode.is_dry() {
@@ -332,7 +336,7 @@ async fn account_of(
         left.insert(call.as_str(), calls);
     }
     let unfinished = store.unfinished_rebuild(&account.name).await?;
-    Ok(Account {
+    Ok(AccountJson {
         account: account.name.clone(),
         mode: account.mode.as_str(),
         waits: obstacles.iter().filter(|one| !is_of_all(one)).map(Waits::from).collect(),
@@ -343,10 +347,10 @@ async fn account_of(
         events_window: state
             .events
             .window
-            .map(|window| Window { from: window.from.rfc3339(), to: window.to.rfc3339() }),
+            .map(|window| CallsStatus { from: window.from.rfc3339(), to: window.to.rfc3339() }),
         events_unread: state.unread.iter().map(unread_of).collect(),
         looks: state.looks.iter().map(|(look, state)| (look.as_str(), look_of(state))).collect(),
-        paused: state.paused.map(|paused| Paused {
+        paused: state.paused.map(|paused| PauseStatus {
             since: paused.paused_at.rfc3339(),
             reason: paused.why,
             asked_again_at: paused.probe_at.rfc3339(),
@@ -356,7 +360,7 @@ async fn account_of(
             .await?
             .restored_at
             .map(Millis::rfc3339),
-        held: store.hold(&account.name).await?.map(|hold| Held {
+        held: store.hold(&account.name).await?.map(|hold| HoldStatus {
             reason: hold.doubt.map_or("rebuild", store::Doubt::as_str),
             events_past: hold.until_at.map(Millis::rfc3339),
             message: hold.words(context.config.x.events_horizon),
@@ -369,8 +373,8 @@ async fn account_of(
     })
 }
 
-fn unread_of(gap: &store::Unread) -> Unread {
-    Unread {
+fn unread_of(gap: &store::Unread) -> UnreadStatus {
+    UnreadStatus {
         from: gap.range.from.rfc3339(),
         to: gap.range.to.rfc3339(),
         why: gap.why.as_str(),
@@ -378,9 +382,9 @@ fn unread_of(gap: &store::Unread) -> Unread {
     }
 }
 
-fn look_of(state: &PollState) -> Look {
+fn look_of(state: &PollState) -> LookStatus {
     let under_way = state.under_way_to();
-    Look {
+    LookStatus {
         to: state.goal.map(Millis::rfc3339),
         under_way_at: under_way.and(state.done_to).map(Millis::rfc3339),
         done_at: state.done_at.filter(|_| under_way.is_none()).map(Millis::rfc3339),

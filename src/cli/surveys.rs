@@ -9,7 +9,7 @@ use serde::Serialize;
 use self::chosen::One;
 use super::decisions::{self, Entry, entries};
 use super::waiting::{self, Waits};
-use super::{Context, Times, help, print_json, usage};
+use super::{Context, TimeStyle, help, print_json, usage};
 use crate::config::parse_duration;
 use crate::daemon::wake_running;
 use crate::domain::close::ClosedBy;
@@ -21,16 +21,16 @@ use crate::domain::survey::{CancelledBy, Reason, State, Survey};
 use crate::domain::time::Millis;
 use crate::output::{out, outln};
 use crate::report::period::parse_from;
-use crate::store::{Listing, ResultRow, Step};
+use crate::store::{HistoryStep, Listing, ResultRow};
 use crate::terminal::table::{Column, table};
 
 #[derive(Subcommand)]
 pub enum Surveys {
     /// List surveys, the newest first
-    List(List),
+    List(SurveyListArgs),
     /// Show one survey with its whole history
     #[command(before_help = SHOW_EXAMPLES)]
-    Show(Show),
+    Show(SurveyShowArgs),
     /// Call off a survey that has not been sent
     #[command(before_help = CANCEL_EXAMPLES, after_help = CANCEL_NOTE)]
     Cancel(One),
@@ -61,7 +61,7 @@ end `suppressed` again. A survey that X may already have sent is never sent agai
 
 #[derive(Args)]
 #[command(before_help = LIST_EXAMPLES)]
-pub struct List {
+pub struct SurveyListArgs {
     /// Only those in this state: scheduled, sending, sent, uncertain, answered, suppressed,
     /// cancelled, expired or failed [default: all]
     #[arg(long, value_name = "STATE")]
@@ -85,7 +85,7 @@ pub struct List {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    times: Times,
+    times: TimeStyle,
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -94,15 +94,15 @@ const LIST_EXAMPLES: &str = "\
   surveyd surveys list --conversation c-42 --json | jq '.[0].survey_id'";
 
 #[derive(Args)]
-pub struct Show {
+pub struct SurveyShowArgs {
     #[command(flatten)]
     one: One,
     #[command(flatten)]
-    times: Times,
+    times: TimeStyle,
 }
 
 #[derive(Serialize)]
-struct Line<'a> {
+struct SurveyRow<'a> {
     survey_id: &'a str,
     account: &'a str,
     source: &'a str,
@@ -119,9 +119,9 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct SurveyDetails<'a> {
     #[serde(flatten)]
-    survey: Line<'a>,
+    survey: SurveyRow<'a>,
     dm_id: Option<&'a str>,
     message: Option<String>,
     score: Option<i64>,
@@ -148,9 +148,9 @@ struct Aside {
     text: Option<String>,
 }
 
-fn line(survey: &Survey) -> Line<'_> {
+fn line(survey: &Survey) -> SurveyRow<'_> {
     let delivery = survey.state.delivery();
-    Line {
+    SurveyRow {
         survey_id: survey.id.as_str(),
         account: &survey.account,
         source: &survey.source,
@@ -176,7 +176,7 @@ pub async fn run(surveys: Surveys, context: &Context) -> anyhow::Result<()> {
     }
 }
 
-async fn list(list: List, context: &Context) -> anyhow::Result<()> {
+async fn list(list: SurveyListArgs, context: &Context) -> anyhow::Result<()> {
     if let Some(state) = list.state.as_deref().filter(|state| !State::NAMES.contains(state)) {
         let problem = format!("must be one of {}", State::NAMES.join(", "));
         return Err(usage("--state", state, problem));
@@ -247,8 +247,8 @@ fn since_when(since: &str, now: Millis) -> anyhow::Result<Millis> {
     parse_from(since).map_err(|_| usage("--since", since, problem))
 }
 
-async fn show(show: Show, context: &Context) -> anyhow::Result<()> {
-    let Show { one, times } = show;
+async fn show(show: SurveyShowArgs, context: &Context) -> anyhow::Result<()> {
+    let SurveyShowArgs { one, times } = show;
     let view = context.view(&times);
     let store = context.store().await?;
     let row = one.find(&store, context).await?;
@@ -262,7 +262,7 @@ async fn show(show: Show, context: &Context) -> anyhow::Result<()> {
     let waiting = waiting::of_survey(&row, &store, context).await?;
     store.close().await;
     let waits = waiting.iter().map(Waits::from).collect();
-    let shown = Shown { waits, ..shown(&row, message, steps, feedback.as_ref()) };
+    let shown = SurveyDetails { waits, ..shown(&row, message, steps, feedback.as_ref()) };
     if one.json {
         return print_json(&shown);
     }
@@ -349,9 +349,9 @@ fn aside(feedback: &Feedback) -> Vec<Aside> {
 fn shown<'a>(
     row: &'a ResultRow,
     message: Option<String>,
-    steps: Vec<Step>,
+    steps: Vec<HistoryStep>,
     feedback: Option<&Feedback>,
-) -> Shown<'a> {
+) -> SurveyDetails<'a> {
     let survey = &row.survey;
     let answers = [
         (row.told.scored_at, row.told.score.map(|score| format!("score {score}"))),
@@ -361,7 +361,7 @@ fn shown<'a>(
         let (at, detail) = (at?, Some(what?));
         Some(Entry { at, state: "told by X".into(), detail, decision: None })
     });
-    Shown {
+    SurveyDetails {
         survey: line(survey),
         dm_id: survey.state.delivery().and_then(|delivery| delivery.dm_id.as_deref()),
         message,

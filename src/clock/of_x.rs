@@ -50,14 +50,14 @@ impl Apart {
 
 /// What one answer told.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen {
+pub struct DateSeen {
     /// `None` where the answer bore no date.
     pub apart: Option<Apart>,
     /// When the request was made, by our clock.
     pub at: Millis,
 }
 
-impl Seen {
+impl DateSeen {
     /// Whether our clock has been set back since: it is another one than was compared then.
     fn is_set_back(self, now: Millis) -> bool {
         now.0.saturating_add(CLOCKS_TOGETHER_MS) < self.at.0
@@ -66,23 +66,23 @@ impl Seen {
 
 /// X's clock, for all who work with X or wait for it.
 #[derive(Debug, Default)]
-pub struct ClockOfX(Mutex<Told>);
+pub struct ClockOfX(Mutex<OffsetSample>);
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Told {
-    last: Option<Seen>,
+struct OffsetSample {
+    last: Option<DateSeen>,
     /// What counts.
-    agreed: Option<Seen>,
+    agreed: Option<DateSeen>,
     /// Since when all answers have told the same as the last one, by our clock.
     steady_since: Option<Millis>,
 }
 
 impl ClockOfX {
     /// Takes in what an answer told.
-    pub fn hear(&self, seen: Seen) {
+    pub fn hear(&self, seen: DateSeen) {
         let mut told = self.0.lock().expect("no holder of this lock can panic");
         let last = told.last.replace(seen);
-        let is_steady = |last: Seen| match (last.apart, seen.apart) {
+        let is_steady = |last: DateSeen| match (last.apart, seen.apart) {
             (Some(last), Some(apart)) => last.agrees_with(apart),
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
@@ -99,10 +99,10 @@ impl ClockOfX {
                 match before {
                     _ if !is_witnessed => before,
                     // An answer that took its time tells less than one that did not.
-                    Some(Seen { apart: Some(sharper), at })
+                    Some(DateSeen { apart: Some(sharper), at })
                         if sharper.agrees_with(apart) && sharper.width() < apart.width() =>
                     {
-                        Some(Seen { apart: Some(sharper), at: at.max(seen.at) })
+                        Some(DateSeen { apart: Some(sharper), at: at.max(seen.at) })
                     }
                     Some(_) | None => Some(seen),
                 }
@@ -115,11 +115,11 @@ impl ClockOfX {
         self.0.lock().expect("no holder of this lock can panic").last.is_some()
     }
 
-    fn told(&self, now: Millis) -> Told {
-        let Told { last, agreed, steady_since } =
+    fn told(&self, now: Millis) -> OffsetSample {
+        let OffsetSample { last, agreed, steady_since } =
             *self.0.lock().expect("no holder of this lock can panic");
-        let of_this_clock = |seen: &Seen| !seen.is_set_back(now);
-        Told {
+        let of_this_clock = |seen: &DateSeen| !seen.is_set_back(now);
+        OffsetSample {
             last: last.filter(of_this_clock),
             agreed: agreed.filter(of_this_clock),
             steady_since,
@@ -141,7 +141,7 @@ impl ClockOfX {
     /// The same where X itself has refused our clock, which stands `ours` behind X's: ours counts no
     /// more, and any other that was told still does.
     pub fn earliest_or(&self, now: Millis, ours: i64) -> i64 {
-        let Told { last, agreed, .. } = self.told(now);
+        let OffsetSample { last, agreed, .. } = self.told(now);
         let told = [last, agreed].into_iter().flatten().filter_map(|seen| seen.apart);
         told.map(|apart| apart.least).min().unwrap_or(0).min(ours)
     }
@@ -149,7 +149,7 @@ impl ClockOfX {
     /// How far ours stands from the latest instant that X may date now: by what counts of its clock, or
     /// ours where nothing does, or by its last date.
     pub fn latest(&self, now: Millis) -> i64 {
-        let Told { last, agreed, .. } = self.told(now);
+        let OffsetSample { last, agreed, .. } = self.told(now);
         let agreed = agreed.and_then(|seen| seen.apart).unwrap_or_default().most;
         let last = last.and_then(|seen| seen.apart).map(|apart| apart.most);
         last.map_or(agreed, |last| last.max(agreed))
@@ -157,8 +157,8 @@ impl ClockOfX {
 
     /// Whether X has told the time of late, and by a date that counts.
     pub fn is_fresh(&self, now: Millis) -> bool {
-        let Told { last, agreed, .. } = self.told(now);
-        let is_lately = |seen: Seen| now < seen.at.plus(TOLD_LATELY);
+        let OffsetSample { last, agreed, .. } = self.told(now);
+        let is_lately = |seen: DateSeen| now < seen.at.plus(TOLD_LATELY);
         let (Some(last), Some(agreed)) = (last.filter(|seen| is_lately(*seen)), agreed) else {
             return false;
         };
@@ -171,7 +171,8 @@ impl ClockOfX {
     /// Whether an end may be reckoned by [`Self::earliest`]. The clocks agree, or have differed alike for
     /// so long that neither was just set: where both are wrong at once, the earlier one is wrong as well.
     pub fn is_settled(&self, now: Millis) -> bool {
-        let Told { last: Some(last), agreed: Some(agreed), steady_since } = self.told(now) else {
+        let OffsetSample { last: Some(last), agreed: Some(agreed), steady_since } = self.told(now)
+        else {
             return false;
         };
         if !self.is_fresh(now) {
@@ -212,7 +213,7 @@ mod tests {
     fn hear(clock: &ClockOfX, now: Millis, ahead_ms: i64) {
         let date = Millis(now.0 + ahead_ms);
         let took = Duration::from_millis(30);
-        clock.hear(Seen { apart: Some(Apart::of(date, now, took)), at: now });
+        clock.hear(DateSeen { apart: Some(Apart::of(date, now, took)), at: now });
     }
 
     #[test]
@@ -278,7 +279,7 @@ mod tests {
         let clock = ClockOfX::default();
         hear(&clock, at(0), 0);
         let slow = Apart::of(at(5), at(5), Duration::from_secs(50));
-        clock.hear(Seen { apart: Some(slow), at: at(5) });
+        clock.hear(DateSeen { apart: Some(slow), at: at(5) });
         assert_eq!(clock.apart(at(60)), Some(Apart::default()));
         assert!(clock.is_fresh(at(60)));
     }
@@ -309,7 +310,7 @@ mod tests {
     #[test]
     fn an_x_that_dates_nothing_is_taken_to_have_our_clock() {
         let clock = ClockOfX::default();
-        clock.hear(Seen { apart: None, at: at(0) });
+        clock.hear(DateSeen { apart: None, at: at(0) });
         assert_eq!(clock.apart(at(0)), Some(Apart::default()));
         assert!(!clock.confirms(at(0)));
         assert!(clock.is_fresh(at(0)) && clock.is_settled(at(0)));

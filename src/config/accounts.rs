@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::defaults;
 use super::given::{Wrong, quoted};
-use super::walk::Table;
+use super::walk::ConfigTable;
 use super::{Account, Secret, rules, secret, survey, urls, values};
 use crate::domain::policy::{Mode, Pacing};
 
@@ -14,7 +14,7 @@ const MODES: [(&str, Mode); 2] = [("live", Mode::Live), ("dry", Mode::Dry)];
 
 /// The sound accounts; and the names of all of them, sound or not, for those who refer to an
 /// account. No names where the list is not one, so that nothing can be said about a reference.
-pub(super) fn read(root: &mut Table) -> (Vec<Account>, Option<BTreeSet<String>>) {
+pub(super) fn read(root: &mut ConfigTable) -> (Vec<Account>, Option<BTreeSet<String>>) {
     let Some(entries) = root.entries("accounts") else { return (Vec::new(), None) };
     if entries.is_empty() {
         let remedy = "add [[accounts]] with the keys of one handle";
@@ -29,7 +29,7 @@ pub(super) fn read(root: &mut Table) -> (Vec<Account>, Option<BTreeSet<String>>)
 }
 
 fn account(
-    mut table: Table,
+    mut table: ConfigTable,
     names: &mut BTreeSet<String>,
     user_ids: &mut BTreeMap<String, String>,
 ) -> Option<Account> {
@@ -85,7 +85,7 @@ fn account(
 
 /// One of the four keys. White space at an end is what a copied key picks up, and X would only
 /// say that the signature is wrong.
-fn oauth_key(table: &mut Table, key: &'static str) -> Option<Secret> {
+fn oauth_key(table: &mut ConfigTable, key: &'static str) -> Option<Secret> {
     secret::read(table, key, |text| match text.trim() == text {
         true => Ok(()),
         false => Err(Wrong::new("begins or ends with white space", "remove the white space")),

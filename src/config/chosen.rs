@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::variants::CONTROL;
-use super::{Account, Rule, Survey, Variant};
+use super::{Account, Rule, SurveyConfig, Variant};
 use crate::domain::close::Notice;
 use crate::domain::id::UserId;
 use crate::domain::message::Templates;
@@ -17,7 +17,7 @@ use crate::domain::survey_type::SurveyType;
 pub struct Chosen<'a> {
     account: &'a Account,
     rule: Option<&'a Rule>,
-    survey: &'a Survey,
+    survey: &'a SurveyConfig,
     variant: Option<&'a Variant>,
 }
 
@@ -44,7 +44,7 @@ impl Account {
     }
 
     /// All surveys that may be asked: the account's own, then each rule's.
-    pub fn surveys(&self) -> impl Iterator<Item = (Option<&Rule>, &Survey)> {
+    pub fn surveys(&self) -> impl Iterator<Item = (Option<&Rule>, &SurveyConfig)> {
         let own = std::iter::once((None, &self.survey));
         own.chain(self.rules.iter().map(|rule| (Some(rule), &rule.survey)))
     }

@@ -8,10 +8,10 @@ use ::config::{ConfigError, File, FileFormat, Source, Value, ValueKind};
 const SHOWN_CHARACTERS_MAX: usize = 80;
 
 /// A table's values by their keys.
-pub(super) type Values = HashMap<String, Value>;
+pub(super) type GivenTable = HashMap<String, Value>;
 
 /// A value, before it is known to be sound.
-pub(super) enum Given {
+pub(super) enum GivenValue {
     File(ValueKind),
     /// A variable can hold text only, which stands for whatever the key takes.
     Variable(String),
@@ -36,7 +36,7 @@ impl Wrong {
     }
 }
 
-impl Given {
+impl GivenValue {
     pub fn text(&self) -> Result<&str, Wrong> {
         match self {
             Self::Variable(text) | Self::File(ValueKind::String(text)) => Ok(text),
@@ -174,7 +174,7 @@ fn within_64_bits(text: &str) -> String {
 }
 
 /// Takes a file's text apart; the error says where the TOML is wrong.
-pub(super) fn from_toml(text: &str) -> Result<Values, Wrong> {
+pub(super) fn from_toml(text: &str) -> Result<GivenTable, Wrong> {
     // The file is taken as a source of its own: built into a `Config`, keys would be read as paths
     // and a quoted key with a dot in it would turn into a table.
     let read = |text: &str| File::from_str(text, FileFormat::Toml).collect();

@@ -42,8 +42,8 @@ pub use faults::{Fault, Faults};
 pub use file::{is_open_to_others, load, load_without_secrets};
 pub use secret::Secret;
 pub use sources::{
-    Algorithm, Encoding, IN_QUERY, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE, rsa_key,
-    standard_key,
+    Algorithm, Encoding, IN_QUERY, Scheme, SignedPart, Timestamp, TimestampForm, X_SIGNATURE,
+    rsa_key, standard_key,
 };
 pub use texts::Texts;
 pub(crate) use walk::nearest;
@@ -62,24 +62,24 @@ use given::Wrong;
 /// All that surveyd is told. `Debug` shows it without a secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    pub store: Store,
+    pub store: StoreConfig,
     pub http: Http,
     pub log: Log,
     pub x: X,
     pub poll: Poll,
-    pub report: Report,
+    pub report: ReportConfig,
     /// Never empty; no two share a name or a user id.
     pub accounts: Vec<Account>,
     /// May be empty: closes can come in by `surveyd enqueue` alone.
     pub sources: Vec<Source>,
     /// The sources that are folders; no two share one, and none has another source's name.
-    pub spools: Vec<Spool>,
+    pub spools: Vec<SpoolConfig>,
     /// The sources that watch an account's Direct Messages; none has another source's name.
-    pub watched: Vec<Watched>,
+    pub watched: Vec<WatchedMessages>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-pub struct Store {
+pub struct StoreConfig {
     /// `sqlite:…`, `postgres://…` or `postgresql://…`. It may hold a password: what is shown is
     /// [`Store::redacted_url`].
     pub url: String,
@@ -130,12 +130,12 @@ pub struct X {
     pub concurrency: usize,
     pub can_dm: CanDmBy,
     /// Where X delivers feedback events; absent: it does not.
-    pub webhook: Option<XWebhook>,
+    pub webhook: Option<XWebhookConfig>,
 }
 
 /// What X shows when it delivers feedback events.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct XWebhook {
+pub struct XWebhookConfig {
     pub username: String,
     /// Any will do, so that one can be changed for another without a gap.
     pub passwords: Vec<Secret>,
@@ -161,7 +161,7 @@ pub struct Poll {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct ReportConfig {
     /// Groups with fewer answers are not told apart, so that no single answer shows.
     pub min_group: u32,
 }
@@ -183,14 +183,14 @@ pub struct Account {
     pub daily_limit_per_user: u32,
     pub pacing: Pacing,
     pub mode: Mode,
-    pub survey: Survey,
+    pub survey: SurveyConfig,
     /// The first that matches a close stands in for the survey.
     pub rules: Vec<Rule>,
 }
 
 /// What an account asks, whom and when.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Survey {
+pub struct SurveyConfig {
     /// The key `type`.
     pub kind: SurveyType,
     pub question_variant_id: u32,
@@ -237,7 +237,7 @@ pub struct Rule {
     /// Whether nobody is asked.
     pub skip: bool,
     /// The account's survey with what the rule puts in the place of parts of it.
-    pub survey: Survey,
+    pub survey: SurveyConfig,
 }
 
 /// Where closes come from over HTTP.
@@ -280,7 +280,7 @@ pub enum SourceKind {
 
 /// A source that is a folder of files with notices of kind `standard`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spool {
+pub struct SpoolConfig {
     pub name: String,
     /// The account that is meant where a notice names none.
     pub account: Option<String>,
@@ -294,7 +294,7 @@ pub struct Spool {
 
 /// A source that watches an account's Direct Messages, and closes what is over there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watched {
+pub struct WatchedMessages {
     pub name: String,
     pub account: String,
     /// How long the account must have had the last word.
@@ -329,7 +329,7 @@ impl Config {
     }
 
     /// The source of that name that watches messages.
-    pub fn watched(&self, name: &str) -> Option<&Watched> {
+    pub fn watched(&self, name: &str) -> Option<&WatchedMessages> {
         self.watched.iter().find(|source| source.name == name)
     }
 
@@ -346,21 +346,21 @@ impl Config {
     }
 }
 
-impl Survey {
+impl SurveyConfig {
     /// The texts, ready to render.
     pub fn templates(&self) -> &Templates {
         &self.texts.templates
     }
 }
 
-impl Store {
+impl StoreConfig {
     /// The URL without its password, to log and to show.
     pub fn redacted_url(&self) -> String {
         urls::redacted(&self.url)
     }
 }
 
-impl fmt::Debug for Store {
+impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("url", &self.redacted_url()).finish()
     }
@@ -384,9 +384,9 @@ pub fn check_display_name(text: &str) -> Result<(), String> {
 /// For whoever is asked for a value before there is a file.
 fn checked(
     text: &str,
-    read: impl Fn(&given::Given) -> Result<String, Wrong>,
+    read: impl Fn(&given::GivenValue) -> Result<String, Wrong>,
 ) -> Result<(), String> {
-    let read = read(&given::Given::Variable(text.to_owned()));
+    let read = read(&given::GivenValue::Variable(text.to_owned()));
     read.map(drop).map_err(|Wrong { problem, remedy, .. }| format!("{problem}: {remedy}"))
 }
 
@@ -418,7 +418,7 @@ fn read_text(
 
 /// Reads every section before it asks whether each of them stands: one fault never hides another.
 /// What comes out may lack what is at fault; it counts only where the walk met no fault.
-fn read(mut root: walk::Table) -> Option<Config> {
+fn read(mut root: walk::ConfigTable) -> Option<Config> {
     let store = sections::store(root.table("store"));
     let http = sections::http(root.table("http"));
     let log = sections::log(root.table("log"));

@@ -3,12 +3,12 @@
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 
-use super::given::{Given, Wrong};
-use super::walk::Table;
+use super::given::{GivenValue, Wrong};
+use super::walk::ConfigTable;
 use crate::domain::policy::quiet_hours::{self, QuietHours};
 
 /// The quiet hours that a table gives; the outer nothing where they are at fault.
-pub(super) fn read(table: &mut Table) -> Option<Option<QuietHours>> {
+pub(super) fn read(table: &mut ConfigTable) -> Option<Option<QuietHours>> {
     let is_given = table.holds("quiet_hours");
     let is_no_table = table.holds_no_table("quiet_hours");
     let mut table = table.table("quiet_hours");
@@ -36,7 +36,7 @@ pub(super) fn read(table: &mut Table) -> Option<Option<QuietHours>> {
     Some(Some(QuietHours { from: from??, to: to??, zone: zone?? }))
 }
 
-fn time(given: &Given) -> Result<Time, Wrong> {
+fn time(given: &GivenValue) -> Result<Time, Wrong> {
     let text = given.text()?;
     let wrong = || Wrong::new("is not a time of the day", "write it as 21:00, from 00:00 to 23:59");
     let (hour, minute) = text.split_once(':').ok_or_else(wrong)?;
@@ -47,7 +47,7 @@ fn time(given: &Given) -> Result<Time, Wrong> {
     Time::new(part(hour)?, part(minute)?, 0, 0).map_err(|_| wrong())
 }
 
-fn zone(given: &Given) -> Result<TimeZone, Wrong> {
+fn zone(given: &GivenValue) -> Result<TimeZone, Wrong> {
     quiet_hours::zone(given.text()?).ok_or_else(|| {
         Wrong::new("is not a time zone", "write an IANA name, as America/New_York or Europe/Madrid")
     })

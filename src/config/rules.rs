@@ -1,11 +1,11 @@
 //! `[[accounts.rules]]`: which closes are treated otherwise, and how.
 
-use super::walk::Table;
-use super::{Rule, Survey, lists, survey, values};
+use super::walk::ConfigTable;
+use super::{Rule, SurveyConfig, lists, survey, values};
 use crate::domain::policy::rule::When;
 
 /// The sound rules, in their order; `base` is what they change.
-pub(super) fn read(account: &mut Table, base: Option<&Survey>) -> Vec<Rule> {
+pub(super) fn read(account: &mut ConfigTable, base: Option<&SurveyConfig>) -> Vec<Rule> {
     let Some(entries) = account.entries("rules") else { return Vec::new() };
     let mut names = std::collections::BTreeSet::new();
     let mut rules = Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn read(account: &mut Table, base: Option<&Survey>) -> Vec<Rule> {
     rules
 }
 
-fn when(rule: &mut Table) -> Option<When> {
+fn when(rule: &mut ConfigTable) -> Option<When> {
     let is_given = rule.holds("when");
     let mut table = rule.table("when");
     let mut texts = |key| table.or(key, Vec::new(), lists::texts);

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use ::config::ValueKind;
 
 use super::faults::MAY_NOT_READ;
-use super::given::{Given, Values, Wrong};
+use super::given::{GivenTable, GivenValue, Wrong};
 use super::sources::rsa_key;
-use super::walk::{Place, Table, Walk};
+use super::walk::{ConfigTable, Place, Walk};
 
 /// More than any key; a larger file is another one, named by mistake.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -36,9 +36,9 @@ fn exposure(mode: u32) -> Option<(&'static str, &'static str)> {
 }
 
 /// A configuration that others may read holds no secret itself. Said once, with the first of them.
-fn refuse_inline(table: &mut Table, key: &'static str, given: &Given) {
+fn refuse_inline(table: &mut ConfigTable, key: &'static str, given: &GivenValue) {
     let Some((exposed, remedy)) = table.walk.mode.and_then(exposure) else { return };
-    let is_inline = matches!(given, Given::File(ValueKind::String(text)) if !text.is_empty());
+    let is_inline = matches!(given, GivenValue::File(ValueKind::String(text)) if !text.is_empty());
     if !is_inline || NO_SECRETS.contains(&key) || is_credential(table.walk, table.walk.path) {
         return;
     }
@@ -79,7 +79,7 @@ impl fmt::Display for Secret {
 
 /// The secret under `key`, which `check` finds sound; nothing where it is at fault.
 pub(super) fn read(
-    table: &mut Table,
+    table: &mut ConfigTable,
     key: &'static str,
     check: impl Fn(&str) -> Result<(), Wrong>,
 ) -> Option<Secret> {
@@ -105,7 +105,7 @@ pub(super) fn read(
 /// The secrets under `key`: one, or a list of which any will do, so that one can be changed for
 /// another without a gap. Nothing where one is at fault.
 pub(super) fn read_list(
-    table: &mut Table,
+    table: &mut ConfigTable,
     key: &'static str,
     check: impl Fn(&str) -> Result<(), Wrong>,
 ) -> Option<Vec<Secret>> {
@@ -116,8 +116,8 @@ pub(super) fn read_list(
         }
         Ok(Some(given)) if !table.walk.needs_secrets => {
             let list = match given {
-                Given::File(ValueKind::Array(list)) => {
-                    list.into_iter().map(|entry| Given::File(entry.kind)).collect()
+                GivenValue::File(ValueKind::Array(list)) => {
+                    list.into_iter().map(|entry| GivenValue::File(entry.kind)).collect()
                 }
                 single => vec![single],
             };
@@ -125,12 +125,12 @@ pub(super) fn read_list(
             // How many there are is known all the same.
             return Some(list.iter().map(|_| Secret(String::new())).collect());
         }
-        Ok(Some(Given::File(ValueKind::Array(list)))) if list.is_empty() => {
+        Ok(Some(GivenValue::File(ValueKind::Array(list)))) if list.is_empty() => {
             table.fault(key, None, "is an empty list", FORMS);
             return None;
         }
-        Ok(Some(Given::File(ValueKind::Array(list)))) => {
-            list.into_iter().map(|entry| Ok(Given::File(entry.kind))).collect()
+        Ok(Some(GivenValue::File(ValueKind::Array(list)))) => {
+            list.into_iter().map(|entry| Ok(GivenValue::File(entry.kind))).collect()
         }
         Ok(Some(single)) => vec![Ok(single)],
         Err(wrong) => vec![Err(wrong)],
@@ -176,22 +176,22 @@ fn of_text(text: String, check: impl Fn(&str) -> Result<(), Wrong>) -> Result<Se
     check(&text).map(|()| Secret(text))
 }
 
-fn exposed(walk: &Walk, given: Given) -> Result<String, Wrong> {
+fn exposed(walk: &Walk, given: GivenValue) -> Result<String, Wrong> {
     match given {
-        Given::Variable(text) | Given::File(ValueKind::String(text)) => Ok(text),
-        Given::File(ValueKind::Table(table)) => match pointer(&table) {
+        GivenValue::Variable(text) | GivenValue::File(ValueKind::String(text)) => Ok(text),
+        GivenValue::File(ValueKind::Table(table)) => match pointer(&table) {
             Some(("file", name)) => from_file(walk, name),
             Some(("env", name)) => from_variable(walk, name),
             _ => Err(Wrong::new("is a table that surveyd cannot follow", FORMS)),
         },
-        Given::File(_) => Err(Wrong::new("is neither a string nor a table", FORMS)),
+        GivenValue::File(_) => Err(Wrong::new("is neither a string nor a table", FORMS)),
     }
 }
 
 const FORMS: &str = "write \"…\", { file = \"…\" } or { env = \"…\" }";
 
 /// The one key of the table and its text.
-fn pointer(table: &Values) -> Option<(&str, &str)> {
+fn pointer(table: &GivenTable) -> Option<(&str, &str)> {
     let mut keys = table.iter();
     match (keys.next(), keys.next()) {
         (Some((key, value)), None) => match &value.kind {

@@ -1,8 +1,10 @@
 //! The sections that stand once each: `[store]`, `[http]`, `[log]`, `[x]`, `[poll]` and `[report]`.
 
 use super::given::Wrong;
-use super::walk::Table;
-use super::{CanDmBy, Http, Log, LogFormat, LogLevel, Poll, Report, Store, X, XWebhook};
+use super::walk::ConfigTable;
+use super::{
+    CanDmBy, Http, Log, LogFormat, LogLevel, Poll, ReportConfig, StoreConfig, X, XWebhookConfig,
+};
 use super::{defaults, secret, urls, values};
 
 const FORMATS: [(&str, LogFormat); 3] =
@@ -22,13 +24,13 @@ const CAN_DM: [(&str, CanDmBy); 3] = [
     ("auto", CanDmBy::Auto),
 ];
 
-pub(super) fn store(mut table: Table) -> Option<Store> {
+pub(super) fn store(mut table: ConfigTable) -> Option<StoreConfig> {
     let url = table.or("url", defaults::STORE_URL.into(), urls::store);
     table.close(&[]);
-    Some(Store { url: url? })
+    Some(StoreConfig { url: url? })
 }
 
-pub(super) fn http(mut table: Table) -> Option<Http> {
+pub(super) fn http(mut table: ConfigTable) -> Option<Http> {
     let listen = table.or("listen", defaults::LISTEN, values::socket_address);
     let max_body =
         table.or("max_body", defaults::MAX_BODY, values::size(defaults::MAX_BODY_BOUNDS));
@@ -38,14 +40,14 @@ pub(super) fn http(mut table: Table) -> Option<Http> {
     Some(Http { listen: listen?, max_body: max_body?, connections_per_peer: of_peer? })
 }
 
-pub(super) fn log(mut table: Table) -> Option<Log> {
+pub(super) fn log(mut table: ConfigTable) -> Option<Log> {
     let format = table.optional("format", values::choice(&FORMATS));
     let level = table.or("level", defaults::LOG_LEVEL, values::choice(&LEVELS));
     table.close(&[]);
     Some(Log { format: format?, level: level? })
 }
 
-pub(super) fn x(mut table: Table) -> Option<X> {
+pub(super) fn x(mut table: ConfigTable) -> Option<X> {
     let base_url = table.or("base_url", defaults::BASE_URL.into(), urls::base);
     let timeout = values::duration(defaults::TIMEOUT_BOUNDS);
     let request_timeout = table.or("request_timeout", defaults::REQUEST_TIMEOUT, &timeout);
@@ -72,7 +74,7 @@ pub(super) fn x(mut table: Table) -> Option<X> {
 }
 
 /// `Some(None)` where it is left out.
-fn webhook(table: &mut Table) -> Option<Option<XWebhook>> {
+fn webhook(table: &mut ConfigTable) -> Option<Option<XWebhookConfig>> {
     let is_given = table.holds("webhook");
     let mut table = table.table("webhook");
     if !is_given {
@@ -89,10 +91,10 @@ fn webhook(table: &mut Table) -> Option<Option<XWebhook>> {
     });
     let passwords = secret::read_list(&mut table, "password", |_| Ok(()));
     table.close(&[]);
-    Some(Some(XWebhook { username: username?, passwords: passwords? }))
+    Some(Some(XWebhookConfig { username: username?, passwords: passwords? }))
 }
 
-pub(super) fn poll(mut table: Table) -> Option<Poll> {
+pub(super) fn poll(mut table: ConfigTable) -> Option<Poll> {
     let interval = values::duration(defaults::INTERVAL_BOUNDS);
     let interval = table.or("interval", defaults::INTERVAL, interval);
     let overlap = values::duration(defaults::OVERLAP_BOUNDS);
@@ -103,9 +105,9 @@ pub(super) fn poll(mut table: Table) -> Option<Poll> {
     Some(Poll { interval: interval?, overlap: overlap?, fresh_for: fresh_for? })
 }
 
-pub(super) fn report(mut table: Table) -> Option<Report> {
+pub(super) fn report(mut table: ConfigTable) -> Option<ReportConfig> {
     let min_group = values::integer(defaults::MIN_GROUP_BOUNDS);
     let min_group = table.or("min_group", defaults::MIN_GROUP, min_group);
     table.close(&[]);
-    Some(Report { min_group: min_group? })
+    Some(ReportConfig { min_group: min_group? })
 }

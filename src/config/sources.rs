@@ -20,15 +20,15 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::defaults::{self, SIGNING_KEY_BYTES_MIN};
-use super::given::{Given, Wrong, quoted};
-use super::walk::{Table, nearest};
-use super::{Source, SourceKind, Spool, Watched, secret, values};
+use super::given::{GivenValue, Wrong, quoted};
+use super::walk::{ConfigTable, nearest};
+use super::{Source, SourceKind, SpoolConfig, WatchedMessages, secret, values};
 use crate::domain::mapping::Mapping;
 use account::Meant;
 
 pub use rsa::rsa_key;
 pub use scheme::{
-    Algorithm, Encoding, IN_QUERY, Part, Scheme, Timestamp, TimestampForm, X_SIGNATURE,
+    Algorithm, Encoding, IN_QUERY, Scheme, SignedPart, Timestamp, TimestampForm, X_SIGNATURE,
 };
 
 const KINDS: [(&str, SourceKind); 12] = [
@@ -96,12 +96,15 @@ struct Used {
 
 enum Sound {
     Source(Box<Source>),
-    Spool(Spool),
-    Watched(Watched),
+    Spool(SpoolConfig),
+    Watched(WatchedMessages),
 }
 
 /// The sound sources: those that are posted to, the folders, and those that watch messages.
-pub(super) fn read(root: &mut Table, around: &Around) -> (Vec<Source>, Vec<Spool>, Vec<Watched>) {
+pub(super) fn read(
+    root: &mut ConfigTable,
+    around: &Around,
+) -> (Vec<Source>, Vec<SpoolConfig>, Vec<WatchedMessages>) {
     let mut used = Used::default();
     let (mut sources, mut spools, mut watched) = (Vec::new(), Vec::new(), Vec::new());
     for (place, entry) in root.entries("sources").unwrap_or_default() {
@@ -115,7 +118,7 @@ pub(super) fn read(root: &mut Table, around: &Around) -> (Vec<Source>, Vec<Spool
     (sources, spools, watched)
 }
 
-fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
+fn source(mut table: ConfigTable, used: &mut Used, around: &Around) -> Option<Sound> {
     let name = table.required("name", "\"helpdesk\"", values::name);
     if let Some(name) = &name
         && !used.names.insert(name.clone())
@@ -194,7 +197,7 @@ fn source(mut table: Table, used: &mut Used, around: &Around) -> Option<Sound> {
     })))
 }
 
-fn kind(given: &Given) -> Result<SourceKind, Wrong> {
+fn kind(given: &GivenValue) -> Result<SourceKind, Wrong> {
     let known: Vec<_> = KINDS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let text = given.text().map_err(|wrong| {
         Wrong::new(wrong.problem, format!("the kinds it knows: {}", known.join(", ")))
@@ -210,7 +213,7 @@ fn kind(given: &Given) -> Result<SourceKind, Wrong> {
 
 /// The secrets of a mapped source; none where nothing is signed.
 fn secrets(
-    table: &mut Table,
+    table: &mut ConfigTable,
     scheme: Option<&Scheme>,
     around: &Around,
 ) -> Option<Vec<super::Secret>> {

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use super::given::quoted;
 use super::texts::{self, Texts};
-use super::walk::Table;
-use super::{Survey, defaults, format_duration, lists, quiet_hours, values, variants};
+use super::walk::ConfigTable;
+use super::{SurveyConfig, defaults, format_duration, lists, quiet_hours, values, variants};
 use crate::domain::policy::quiet_hours::QuietHours;
 use crate::domain::survey_type::SurveyType;
 
 const TYPES: [(&str, SurveyType); 2] = [("csat", SurveyType::Csat), ("nps", SurveyType::Nps)];
 
 /// The survey of an account.
-pub(super) fn read(mut table: Table, account: Option<&str>) -> Option<Survey> {
-    let settings = Settings::read(&mut table, None);
+pub(super) fn read(mut table: ConfigTable, account: Option<&str>) -> Option<SurveyConfig> {
+    let settings = SurveySettings::read(&mut table, None);
     let test = table.or("test", defaults::TEST, values::boolean);
     let throttle_group = table.optional("throttle_group", values::name);
     table.close(&[]);
@@ -23,14 +23,17 @@ pub(super) fn read(mut table: Table, account: Option<&str>) -> Option<Survey> {
 
 /// The survey as a rule's table changes it. Without a sound `base` the table is read all the same,
 /// for its faults.
-pub(super) fn changed(table: &mut Table, base: Option<&Survey>) -> Option<Survey> {
-    let settings = Settings::read(table, Some(base));
+pub(super) fn changed(
+    table: &mut ConfigTable,
+    base: Option<&SurveyConfig>,
+) -> Option<SurveyConfig> {
+    let settings = SurveySettings::read(table, Some(base));
     let base = base?;
     Some(settings?.survey(base.test, base.throttle_group.clone()))
 }
 
 /// All that a rule may change.
-struct Settings {
+struct SurveySettings {
     kind: SurveyType,
     question_variant_id: u32,
     texts: Texts,
@@ -46,9 +49,9 @@ struct Settings {
     variants: Vec<super::Variant>,
 }
 
-impl Settings {
+impl SurveySettings {
     /// Reads a table; what it leaves out is the default, or, in a rule, what the survey says.
-    fn read(table: &mut Table, rule_of: Option<Option<&Survey>>) -> Option<Self> {
+    fn read(table: &mut ConfigTable, rule_of: Option<Option<&SurveyConfig>>) -> Option<Self> {
         let base = rule_of.flatten();
         let own_variants = table.holds("variants");
         let is_asked_otherwise = ["type", "question_variant_id", "message", "messages", "delay"]
@@ -66,7 +69,7 @@ impl Settings {
             (Some(_), None) => texts::read(table, Some(&texts::placeholder())),
             (_, base) => texts::read(table, base.map(|base| &base.texts)),
         };
-        let or = |of: fn(&Survey) -> Duration, default| base.map_or(default, of);
+        let or = |of: fn(&SurveyConfig) -> Duration, default| base.map_or(default, of);
         let delay = or(|base| base.delay, defaults::DELAY);
         let delay = table.or("delay", delay, values::duration(defaults::DELAY_BOUNDS));
         let expire_after = or(|base| base.expire_after, defaults::EXPIRE_AFTER);
@@ -94,7 +97,7 @@ impl Settings {
         let of_base = base.filter(|_| !own_variants && !is_asked_otherwise.contains(&true));
         let variants = variants::read(
             table,
-            variants::Whole {
+            variants::ParentSurvey {
                 texts: texts.as_ref(),
                 question_variant_id,
                 bounds,
@@ -120,8 +123,8 @@ impl Settings {
         })
     }
 
-    fn survey(self, test: bool, throttle_group: String) -> Survey {
-        Survey {
+    fn survey(self, test: bool, throttle_group: String) -> SurveyConfig {
+        SurveyConfig {
             kind: self.kind,
             question_variant_id: self.question_variant_id,
             texts: self.texts,
@@ -143,7 +146,7 @@ impl Settings {
 
 /// A prompt must have time to go out.
 pub(super) fn refuse_too_brief(
-    table: &mut Table,
+    table: &mut ConfigTable,
     key: &str,
     delay: Duration,
     expire_after: Duration,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::defaults::LANGUAGE_CHARACTERS_MAX;
 use super::given::quoted;
-use super::walk::{Place, Table, nearest};
+use super::walk::{ConfigTable, Place, nearest};
 use crate::domain::message::{MESSAGE_CHARACTERS_MAX, MessageError, TemplateFault, Templates};
 
 /// The texts of a survey, a rule's or a variant's, ready to render.
@@ -27,8 +27,8 @@ pub(super) fn placeholder() -> Texts {
 /// The texts that a table gives; those of `base` where it gives none, and nothing where one of them
 /// is at fault. Whoever gives a `message` gives all of them: the base's other languages are of
 /// another text.
-pub(super) fn read(table: &mut Table, base: Option<&Texts>) -> Option<Texts> {
-    let text = |given: &super::given::Given| given.text().map(str::to_owned);
+pub(super) fn read(table: &mut ConfigTable, base: Option<&Texts>) -> Option<Texts> {
+    let text = |given: &super::given::GivenValue| given.text().map(str::to_owned);
     let example = "\"Thanks for talking to us. How did we do?\"";
     let message = match base {
         None => table.required("message", example, text).map(Some),
@@ -48,12 +48,12 @@ pub(super) fn read(table: &mut Table, base: Option<&Texts>) -> Option<Texts> {
     })
 }
 
-type Messages = BTreeMap<String, (Place, String)>;
+type MessagesByLanguage = BTreeMap<String, (Place, String)>;
 
 /// The sound texts by language, each with its place.
-fn messages(table: &mut Table) -> Messages {
+fn messages(table: &mut ConfigTable) -> MessagesByLanguage {
     let mut languages = BTreeSet::new();
-    let mut messages = Messages::new();
+    let mut messages = MessagesByLanguage::new();
     for (language, place, text) in table.texts("messages") {
         let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
         if !(1..=LANGUAGE_CHARACTERS_MAX).contains(&language.len()) || !language.bytes().all(letter)
@@ -71,7 +71,11 @@ fn messages(table: &mut Table) -> Messages {
 }
 
 /// The texts compiled, with a fault for each that is not fit to be sent.
-fn compiled(table: &mut Table, message: Option<&str>, messages: &Messages) -> Option<Templates> {
+fn compiled(
+    table: &mut ConfigTable,
+    message: Option<&str>,
+    messages: &MessagesByLanguage,
+) -> Option<Templates> {
     let texts = messages.iter().map(|(language, (_, text))| (language.clone(), text.clone()));
     // A missing message is a fault already; any text that can be sent lets the others be tried.
     let templates = Templates::compile(message.unwrap_or("-"), &texts.collect());

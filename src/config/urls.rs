@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use super::given::{Given, Wrong};
+use super::given::{GivenValue, Wrong};
 
 /// The base of X's API, without a slash at its end, as the HTTP client will understand it.
 ///
 /// Plain HTTP is for stand-ins on this machine: beyond it, keys and people's words would cross the
 /// network in the clear.
-pub(super) fn base(given: &Given) -> Result<String, Wrong> {
+pub(super) fn base(given: &GivenValue) -> Result<String, Wrong> {
     let url = web(given)?;
     let wrong = |problem, remedy| Err(Wrong::new(problem, remedy));
     if !url.username().is_empty() || url.password().is_some() {
@@ -30,13 +30,13 @@ pub(super) fn base(given: &Given) -> Result<String, Wrong> {
 }
 
 /// The page that the card links to, letter for letter as it was written: X echoes it.
-pub(super) fn privacy(given: &Given) -> Result<String, Wrong> {
+pub(super) fn privacy(given: &GivenValue) -> Result<String, Wrong> {
     web(given)?;
     given.text().map(str::to_owned)
 }
 
 /// The database's URL; its path is the store's to read.
-pub(super) fn store(given: &Given) -> Result<String, Wrong> {
+pub(super) fn store(given: &GivenValue) -> Result<String, Wrong> {
     let text = given.text()?;
     let wrong = |problem: &str, remedy: &str| {
         Err(Wrong::new(problem, remedy).hidden_if(text.contains('@') || text.contains('?')))
@@ -82,7 +82,7 @@ pub(super) fn is_on_loopback(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| is_loopback(&url))
 }
 
-fn web(given: &Given) -> Result<Url, Wrong> {
+fn web(given: &GivenValue) -> Result<Url, Wrong> {
     let text = given.text()?;
     let wrong = |problem: String| {
         Wrong::new(problem, "write it as https://host/path").hidden_if(text.contains('@'))

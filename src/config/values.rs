@@ -7,19 +7,19 @@ use std::time::Duration;
 
 use super::defaults::NAME_CHARACTERS_MAX;
 use super::duration::{format_duration, parse_duration};
-use super::given::{Given, Wrong};
+use super::given::{GivenValue, Wrong};
 use super::walk::nearest;
 use crate::domain::id::UserId;
 
 /// The units of a size from the largest, in bytes.
 const SIZE_UNITS: [(&str, usize); 2] = [("MiB", 1024 * 1024), ("KiB", 1024)];
 
-pub(super) fn boolean(given: &Given) -> Result<bool, Wrong> {
+pub(super) fn boolean(given: &GivenValue) -> Result<bool, Wrong> {
     given.boolean()
 }
 
 /// A whole number within bounds.
-pub(super) fn integer(bounds: RangeInclusive<u32>) -> impl Fn(&Given) -> Result<u32, Wrong> {
+pub(super) fn integer(bounds: RangeInclusive<u32>) -> impl Fn(&GivenValue) -> Result<u32, Wrong> {
     move |given| {
         let number = u32::try_from(given.integer()?).ok().filter(|number| bounds.contains(number));
         number.ok_or_else(|| outside(bounds.start(), bounds.end()))
@@ -27,7 +27,7 @@ pub(super) fn integer(bounds: RangeInclusive<u32>) -> impl Fn(&Given) -> Result<
 }
 
 /// A number within bounds. What is no number at all (`nan`) is out of all bounds.
-pub(super) fn number(bounds: RangeInclusive<f64>) -> impl Fn(&Given) -> Result<f64, Wrong> {
+pub(super) fn number(bounds: RangeInclusive<f64>) -> impl Fn(&GivenValue) -> Result<f64, Wrong> {
     move |given| match given.number()? {
         number if bounds.contains(&number) => Ok(number),
         _ => Err(outside(format!("{:?}", bounds.start()), format!("{:?}", bounds.end()))),
@@ -37,7 +37,7 @@ pub(super) fn number(bounds: RangeInclusive<f64>) -> impl Fn(&Given) -> Result<f
 /// A length of time within bounds.
 pub(super) fn duration(
     bounds: RangeInclusive<Duration>,
-) -> impl Fn(&Given) -> Result<Duration, Wrong> {
+) -> impl Fn(&GivenValue) -> Result<Duration, Wrong> {
     move |given| {
         let (least, most) = (format_duration(*bounds.start()), format_duration(*bounds.end()));
         let form = format!(
@@ -53,7 +53,7 @@ pub(super) fn duration(
 }
 
 /// A number of bytes within bounds, with a unit or bare.
-pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&Given) -> Result<usize, Wrong> {
+pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&GivenValue) -> Result<usize, Wrong> {
     move |given| {
         let (least, most) = (format_size(*bounds.start()), format_size(*bounds.end()));
         let form =
@@ -72,7 +72,7 @@ pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&Given) -> Result<u
 }
 
 /// One of a few words, each of which stands for something.
-pub(super) fn choice<T: Copy>(words: &[(&str, T)]) -> impl Fn(&Given) -> Result<T, Wrong> {
+pub(super) fn choice<T: Copy>(words: &[(&str, T)]) -> impl Fn(&GivenValue) -> Result<T, Wrong> {
     move |given| {
         let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
         let text = given.text().map_err(|wrong| {
@@ -89,7 +89,7 @@ pub(super) fn choice<T: Copy>(words: &[(&str, T)]) -> impl Fn(&Given) -> Result<
 }
 
 /// A text of some length, of which something can be seen.
-pub(super) fn text(characters_max: usize) -> impl Fn(&Given) -> Result<String, Wrong> {
+pub(super) fn text(characters_max: usize) -> impl Fn(&GivenValue) -> Result<String, Wrong> {
     move |given| {
         let text = given.text()?;
         let characters = text.chars().count();
@@ -105,7 +105,7 @@ pub(super) fn text(characters_max: usize) -> impl Fn(&Given) -> Result<String, W
 }
 
 /// The name of an account, a source or a group. It stands in paths, logs and metrics.
-pub(super) fn name(given: &Given) -> Result<String, Wrong> {
+pub(super) fn name(given: &GivenValue) -> Result<String, Wrong> {
     match given.text()? {
         text if is_name(text) => Ok(text.to_owned()),
         _ => Err(Wrong::new(
@@ -122,7 +122,7 @@ pub(super) fn is_name(text: &str) -> bool {
 
 /// An id that X gave a person or a handle. Digits in quotes, since a number that large is not exact
 /// everywhere.
-pub(super) fn user_id(given: &Given) -> Result<String, Wrong> {
+pub(super) fn user_id(given: &GivenValue) -> Result<String, Wrong> {
     let text = given.text()?;
     match UserId::parse(text) {
         Ok(id) => Ok(id.to_string()),
@@ -137,7 +137,7 @@ pub(super) fn user_id(given: &Given) -> Result<String, Wrong> {
     }
 }
 
-pub(super) fn socket_address(given: &Given) -> Result<SocketAddr, Wrong> {
+pub(super) fn socket_address(given: &GivenValue) -> Result<SocketAddr, Wrong> {
     let quoted = "write it as \"127.0.0.1:8471\" or \"[::1]:8471\"";
     let text = given.text().map_err(|wrong| Wrong::new(wrong.problem, quoted))?;
     text.parse().map_err(|_| {

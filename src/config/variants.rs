@@ -7,14 +7,14 @@ use std::time::Duration;
 use super::given::quoted;
 use super::survey::refuse_too_brief;
 use super::texts::{self, Texts};
-use super::walk::Table;
+use super::walk::ConfigTable;
 use super::{Variant, defaults, values};
 
 /// What everybody meets whose draw falls to no variant.
 pub const CONTROL: &str = "control";
 
 /// The survey that the variants are of, as far as it is sound.
-pub(super) struct Whole<'a> {
+pub(super) struct ParentSurvey<'a> {
     pub texts: Option<&'a Texts>,
     pub question_variant_id: Option<u32>,
     pub bounds: RangeInclusive<u32>,
@@ -25,7 +25,7 @@ pub(super) struct Whole<'a> {
 /// Adding shares as 0.1 is not exact.
 const ROUNDING: f64 = 1e-9;
 
-pub(super) fn read(table: &mut Table, whole: Whole) -> Option<Vec<Variant>> {
+pub(super) fn read(table: &mut ConfigTable, whole: ParentSurvey) -> Option<Vec<Variant>> {
     let entries = table.entries("variants")?;
     let count = entries.len();
     let mut names = BTreeSet::new();

@@ -12,12 +12,12 @@ use std::path::Path;
 
 use ::config::ValueKind;
 
-use self::hints::Unknown;
+use self::hints::UnknownKey;
 pub(crate) use self::hints::nearest;
 pub(super) use self::place::Place;
 use super::environment::Environment;
 use super::faults::{Fault, Faults};
-use super::given::{Given, Values, Wrong, noun};
+use super::given::{GivenTable, GivenValue, Wrong, noun};
 
 /// All that one reading has seen so far.
 pub(super) struct Walk<'a> {
@@ -35,16 +35,16 @@ pub(super) struct Walk<'a> {
     later: Vec<String>,
     /// The known keys, `accounts.*.survey.delay`.
     pub known: BTreeSet<String>,
-    unknown: Vec<Unknown>,
+    unknown: Vec<UnknownKey>,
     faults: Vec<Fault>,
 }
 
 /// A table on the way, which gives up its values one by one. It is to be closed when all are asked
 /// for.
-pub(super) struct Table<'w, 'a> {
+pub(super) struct ConfigTable<'w, 'a> {
     pub walk: &'w mut Walk<'a>,
     pub place: Place,
-    values: Values,
+    values: GivenTable,
     known: Vec<&'static str>,
 }
 
@@ -67,12 +67,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub fn root(&mut self, values: Values) -> Table<'_, 'a> {
+    pub fn root(&mut self, values: GivenTable) -> ConfigTable<'_, 'a> {
         self.table(Place::root(), values)
     }
 
-    pub fn table(&mut self, place: Place, values: Values) -> Table<'_, 'a> {
-        Table { walk: self, place, values, known: Vec::new() }
+    pub fn table(&mut self, place: Place, values: GivenTable) -> ConfigTable<'_, 'a> {
+        ConfigTable { walk: self, place, values, known: Vec::new() }
     }
 
     /// The configuration where nothing was wrong with it, else all that was.
@@ -125,19 +125,19 @@ impl<'a> Walk<'a> {
     }
 }
 
-impl<'a> Table<'_, 'a> {
+impl<'a> ConfigTable<'_, 'a> {
     /// The table under `key`; an empty one where there is none.
-    pub fn table(&mut self, key: &'static str) -> Table<'_, 'a> {
+    pub fn table(&mut self, key: &'static str) -> ConfigTable<'_, 'a> {
         self.known.push(key);
         let place = self.place.child(key);
         let values = match self.values.remove(key).map(|value| value.kind) {
-            None => Values::new(),
+            None => GivenTable::new(),
             Some(ValueKind::Table(values)) => values,
             Some(other) => {
                 let problem = format!("is {}, not a table", noun(&other));
                 let remedy = format!("write it as [{}] and its keys below", place.header());
-                self.walk.fault(&place, Given::File(other).shown(), problem, remedy);
-                Values::new()
+                self.walk.fault(&place, GivenValue::File(other).shown(), problem, remedy);
+                GivenTable::new()
             }
         };
         self.walk.table(place, values)
@@ -145,7 +145,7 @@ impl<'a> Table<'_, 'a> {
 
     /// The tables of the list under `key`, each with its place: its name, or its number where it has
     /// none of its own. Nothing where it is no such list.
-    pub fn entries(&mut self, key: &'static str) -> Option<Vec<(Place, Values)>> {
+    pub fn entries(&mut self, key: &'static str) -> Option<Vec<(Place, GivenTable)>> {
         self.known.push(key);
         let place = self.place.child(key);
         let remedy = format!("write each of them as [[{}]] and its keys below", place.header());
@@ -154,7 +154,7 @@ impl<'a> Table<'_, 'a> {
             Some(ValueKind::Array(list)) => list,
             Some(other) => {
                 let problem = format!("is {}, not a list of tables", noun(&other));
-                self.walk.fault(&place, Given::File(other).shown(), problem, remedy);
+                self.walk.fault(&place, GivenValue::File(other).shown(), problem, remedy);
                 return None;
             }
         };
@@ -171,7 +171,12 @@ impl<'a> Table<'_, 'a> {
                     sound = false;
                     let place = place.entry(index, None);
                     let problem = format!("is {}, not a table", noun(&other));
-                    self.walk.fault(&place, Given::File(other).shown(), problem, remedy.clone());
+                    self.walk.fault(
+                        &place,
+                        GivenValue::File(other).shown(),
+                        problem,
+                        remedy.clone(),
+                    );
                 }
             }
         }
@@ -181,15 +186,18 @@ impl<'a> Table<'_, 'a> {
     /// The sound texts of the table under `key`, whose keys are free. Variables can add to them: the
     /// rest of such a variable's name is the key, in small letters and with `-` for `_`.
     pub fn texts(&mut self, key: &'static str) -> Vec<(String, Place, String)> {
-        let Table { walk, place, values, .. } = self.table(key);
+        let ConfigTable { walk, place, values, .. } = self.table(key);
         walk.known.insert(place.pattern.clone());
         let mut given: BTreeMap<_, _> =
-            values.into_iter().map(|(name, value)| (name, Given::File(value.kind))).collect();
+            values.into_iter().map(|(name, value)| (name, GivenValue::File(value.kind))).collect();
         let written: BTreeSet<_> = given.keys().map(|name| place.child(name).variable).collect();
         let beginning = format!("{}__", place.variable);
         for variable in walk.variables.keys().filter(|name| !written.contains(*name)) {
             if let Some(name) = variable.strip_prefix(&beginning) {
-                given.insert(name.to_lowercase().replace('_', "-"), Given::Variable(String::new()));
+                given.insert(
+                    name.to_lowercase().replace('_', "-"),
+                    GivenValue::Variable(String::new()),
+                );
             }
         }
         let mut texts = Vec::new();
@@ -208,20 +216,20 @@ impl<'a> Table<'_, 'a> {
     }
 
     /// What was given for `key`, by its variable or else by the file.
-    pub fn take(&mut self, key: &'static str) -> Result<Option<Given>, Wrong> {
+    pub fn take(&mut self, key: &'static str) -> Result<Option<GivenValue>, Wrong> {
         self.known.push(key);
         let place = self.place.child(key);
         self.walk.known.insert(place.pattern.clone());
         let in_file = self.values.remove(key);
         let variable = self.walk.overriding(&place)?;
-        Ok(variable.map(Given::Variable).or(in_file.map(|value| Given::File(value.kind))))
+        Ok(variable.map(GivenValue::Variable).or(in_file.map(|value| GivenValue::File(value.kind))))
     }
 
     /// The value of a key that may be left out; the outer nothing where it is at fault.
     pub fn optional<T>(
         &mut self,
         key: &'static str,
-        read: impl Fn(&Given) -> Result<T, Wrong>,
+        read: impl Fn(&GivenValue) -> Result<T, Wrong>,
     ) -> Option<Option<T>> {
         let (wrong, given) = match self.take(key) {
             Ok(None) => return Some(None),
@@ -241,7 +249,7 @@ impl<'a> Table<'_, 'a> {
         &mut self,
         key: &'static str,
         default: T,
-        read: impl Fn(&Given) -> Result<T, Wrong>,
+        read: impl Fn(&GivenValue) -> Result<T, Wrong>,
     ) -> Option<T> {
         Some(self.optional(key, read)?.unwrap_or(default))
     }
@@ -251,7 +259,7 @@ impl<'a> Table<'_, 'a> {
         &mut self,
         key: &'static str,
         example: &str,
-        read: impl Fn(&Given) -> Result<T, Wrong>,
+        read: impl Fn(&GivenValue) -> Result<T, Wrong>,
     ) -> Option<T> {
         let value = self.optional(key, read)?;
         if value.is_none() {
@@ -277,7 +285,7 @@ impl<'a> Table<'_, 'a> {
     }
 
     /// Lays values under those that the file gives: they hold where it is silent.
-    pub fn under(&mut self, values: Values) {
+    pub fn under(&mut self, values: GivenTable) {
         for (key, value) in values {
             self.values.entry(key).or_insert(value);
         }
@@ -305,7 +313,7 @@ impl<'a> Table<'_, 'a> {
         let mut left: Vec<_> = self.values.into_keys().collect();
         left.sort();
         for key in left {
-            self.walk.unknown.push(Unknown {
+            self.walk.unknown.push(UnknownKey {
                 place: self.place.child(&key),
                 later: later.contains(&key.as_str()),
                 table: self.place.name().to_owned(),

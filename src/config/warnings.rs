@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Config, Survey, Texts, format_duration};
+use super::{Config, SurveyConfig, Texts, format_duration};
 use crate::domain::mapping::FieldName;
 use crate::domain::policy::Mode;
 use crate::domain::survey_type::SurveyType;
@@ -166,7 +166,12 @@ fn of_sources(config: &Config, warnings: &mut Vec<Warning>) {
     }
 }
 
-fn of_survey(key: &str, survey: &Survey, own: Option<&Survey>, warnings: &mut Vec<Warning>) {
+fn of_survey(
+    key: &str,
+    survey: &SurveyConfig,
+    own: Option<&SurveyConfig>,
+    warnings: &mut Vec<Warning>,
+) {
     if survey.kind == SurveyType::Nps && own.is_none_or(|own| own.kind != SurveyType::Nps) {
         warnings.push(Warning {
             key: format!("{key}.type"),

@@ -13,7 +13,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
-use crate::desk::{Desk, Limits, Shared, Watches};
+use crate::desk::{AccountWorker, Limits, Shared, Watches};
 use crate::domain::time::Millis;
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
@@ -24,11 +24,11 @@ use crate::watcher::talks::Talks;
 use crate::watcher::verify::{Passwords, Verifier};
 use crate::watcher::x_hook::XHook;
 use crate::watcher::{Intake, Receiver};
-use crate::web::{Hook, Live, Rate, Source, XWebhook};
+use crate::web::{HttpSource, Live, MessageHook, Rate, XWebhook};
 
 use super::database::{Names, keep_comparing};
 use super::spools;
-use super::watches::{self, Watch};
+use super::watches::{self, RunningWatch};
 
 /// After a fault of the store: when an account's work is tried again.
 const AFTER_FAULT: Duration = Duration::from_secs(2);
@@ -40,7 +40,7 @@ const SLOW_PASS: Duration = Duration::from_secs(1);
 const BREATH: Duration = Duration::from_millis(10);
 
 pub struct Generation {
-    accounts: Vec<Desk>,
+    accounts: Vec<AccountWorker>,
     /// The sources that watch messages, by their names.
     talks: HashMap<String, Talks>,
     /// What became of the lines of files, under whatever configuration.
@@ -71,7 +71,8 @@ impl Generation {
         let mut accounts = Vec::new();
         let mut tasks = JoinSet::new();
         for account in &config.accounts {
-            let desk = Desk::open(config, account, shared.clone()).map_err(anyhow::Error::msg)?;
+            let desk =
+                AccountWorker::open(config, account, shared.clone()).map_err(anyhow::Error::msg)?;
             tasks.spawn(schedule(desk.clone()));
             tasks.spawn(poll(desk.clone()));
             accounts.push(desk);
@@ -91,7 +92,7 @@ impl Generation {
             let receiver = intake.accounts[&source.account].clone();
             let user_id = desk.user_id.clone();
             let talks = Talks::new(source, user_id, intake.clone(), receiver);
-            this.tasks.spawn(watches::run(Watch::new(desk, talks.clone(), source)));
+            this.tasks.spawn(watches::run(RunningWatch::new(desk, talks.clone(), source)));
             this.talks.insert(source.name.clone(), talks);
         }
         Ok(this)
@@ -105,7 +106,7 @@ impl Generation {
             sources: sources.collect(),
             hooks: self.hooks(config),
             x_webhook: config.x.webhook.as_ref().map(|webhook| {
-                let hook = hook::Hook::new(&self.accounts, store);
+                let hook = hook::HookTarget::new(&self.accounts, store);
                 XWebhook::new(Passwords::of(webhook), hook)
             }),
             lines: self.lines.clone(),
@@ -117,14 +118,14 @@ impl Generation {
     }
 
     /// The sources that X delivers to.
-    fn hooks(&self, config: &Config) -> HashMap<String, Hook> {
+    fn hooks(&self, config: &Config) -> HashMap<String, MessageHook> {
         let delivered =
             config.watched.iter().filter(|source| source.stream == MessageStream::Webhook);
         let hooks = delivered.filter_map(|source| {
             let talks = self.talks.get(&source.name)?.clone();
             let account = config.account(&source.account)?;
             let x_hook = XHook::new(account, talks.watch.user_id.clone());
-            Some((source.name.clone(), Hook { talks, x_hook }))
+            Some((source.name.clone(), MessageHook { talks, x_hook }))
         });
         hooks.collect()
     }
@@ -180,8 +181,8 @@ impl Generation {
     }
 }
 
-fn as_seen(source: &config::Source) -> Source {
-    Source {
+fn as_seen(source: &config::Source) -> HttpSource {
+    HttpSource {
         name: source.name.clone(),
         account: source.account.clone(),
         accounts: source.accounts.clone(),
@@ -191,7 +192,7 @@ fn as_seen(source: &config::Source) -> Source {
     }
 }
 
-async fn schedule(desk: Desk) {
+async fn schedule(desk: AccountWorker) {
     let mut passes = FuturesUnordered::new();
     while !desk.stop.is_stopping() {
         desk.wake.listen(&desk.clock);
@@ -219,7 +220,7 @@ async fn schedule(desk: Desk) {
     leave(&desk, "sending");
 }
 
-async fn poll(desk: Desk) {
+async fn poll(desk: AccountWorker) {
     let mut poller = Poller::default();
     while !desk.stop.is_stopping() {
         desk.reading.listen(&desk.clock);
@@ -230,17 +231,17 @@ async fn poll(desk: Desk) {
 }
 
 /// The work as the log names it.
-fn work_of(desk: &Desk, what: &str) -> String {
+fn work_of(desk: &AccountWorker, what: &str) -> String {
     format!("{what} for account {}", desk.name())
 }
 
 /// A configuration's work that ends shows nothing of the database.
-pub(super) fn leave(desk: &Desk, what: &str) {
+pub(super) fn leave(desk: &AccountWorker, what: &str) {
     desk.store.outage().leave(&work_of(desk, what));
 }
 
 pub(super) fn or_after_fault(
-    desk: &Desk,
+    desk: &AccountWorker,
     next: Result<Option<Millis>>,
     what: &str,
 ) -> Option<Millis> {

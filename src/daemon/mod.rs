@@ -29,7 +29,7 @@ use crate::web::{Web, waiting};
 use crate::x;
 use generation::Generation;
 pub use listen::unbound;
-use place::Place;
+use place::DaemonLock;
 pub use place::{SERVICE_STATE, is_usual_state_folder, presence, state_folder, wake_running};
 pub use signals::{Incoming as Signals, Signal, listen as signals};
 
@@ -64,14 +64,14 @@ pub struct Daemon {
     stop: StopSender,
     stopper: Stopper,
     address: std::net::SocketAddr,
-    place: Place,
+    place: DaemonLock,
 }
 
 impl Daemon {
     /// Opens the store, binds the listener and sets all accounts to work.
     pub async fn start(start: Start) -> anyhow::Result<Self> {
         let config = &start.config;
-        let place = Place::take(config, &start.environment, start.file.as_deref())?;
+        let place = DaemonLock::take(config, &start.environment, start.file.as_deref())?;
         prepare_spools(config, start.file.as_deref().unwrap_or(Path::new("")), &place.folder)?;
         let location = Location::parse(&config.store.url, &place.folder)?;
         let listener = listen::bind(config.http.listen).await?;
@@ -422,7 +422,7 @@ impl Watchdog {
 
 impl Limits {
     pub fn client(config: &Config) -> anyhow::Result<Arc<x::Client>> {
-        let settings = x::Settings {
+        let settings = x::XSettings {
             base_url: config.x.base_url.clone(),
             request_timeout: config.x.request_timeout,
             send_timeout: config.x.send_timeout,

@@ -64,7 +64,7 @@ fn lies_in(file: &Path, folder: &Path) -> bool {
 
 /// Held as long as the daemon lives. To be dropped after the store: closing the lock on the database
 /// gives up SQLite's locks, too.
-pub struct Place {
+pub struct DaemonLock {
     pub folder: PathBuf,
     database: Option<Database>,
     wakeup: Option<(Arc<UnixDatagram>, PathBuf)>,
@@ -78,7 +78,7 @@ struct Database {
     _lock: File,
 }
 
-impl Place {
+impl DaemonLock {
     /// `config_file`: where the configuration was read.
     pub fn take(
         config: &Config,
@@ -118,7 +118,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for DaemonLock {
     fn drop(&mut self) {
         if let Some((_, path)) = &self.wakeup {
             let _ = fs::remove_file(path);

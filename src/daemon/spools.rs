@@ -29,7 +29,7 @@ fn faults(
     state_folder: &Path,
     look: impl Fn(&Path) -> std::io::Result<()>,
 ) -> Result<(), Faults> {
-    let fault = |source: &config::Spool| -> Option<Fault> {
+    let fault = |source: &config::SpoolConfig| -> Option<Fault> {
         let error = look(&state_folder.join(&source.folder)).err()?;
         let key = format!("sources.{}.folder", source.name);
         let problem = format!("cannot be used: {error}");

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::generation::{leave, or_after_fault};
-use crate::config::{MessageStream, Watched};
-use crate::desk::Desk;
+use crate::config::{MessageStream, WatchedMessages};
+use crate::desk::AccountWorker;
 use crate::domain::time::Millis;
-use crate::poller::reading::{List, MARGIN, Reader};
+use crate::poller::reading::{MARGIN, MessageList, MessageReader};
 use crate::store::{Delivered, Result};
 use crate::watcher::talks::Talks;
 
@@ -22,7 +22,7 @@ const OPEN_WITHIN: Duration = Duration::from_secs(3);
 const BEGUN_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Watches until the word to stop.
-pub async fn run(mut watch: Watch) {
+pub async fn run(mut watch: RunningWatch) {
     let (clock, stop) = (watch.desk.clock.clone(), watch.desk.stop.clone());
     while !stop.is_stopping() {
         watch.talks.wake.listen(&clock);
@@ -34,10 +34,10 @@ pub async fn run(mut watch: Watch) {
 }
 
 /// One source at work.
-pub struct Watch {
-    desk: Desk,
+pub struct RunningWatch {
+    desk: AccountWorker,
     talks: Talks,
-    reader: Reader,
+    reader: MessageReader,
     /// X delivers messages; what is read is only what was lost on the way.
     is_delivered: bool,
     /// Since when, by X's clock, all is taken that is delivered; what was said before is read.
@@ -49,15 +49,15 @@ pub struct Watch {
     is_open: bool,
 }
 
-impl Watch {
-    pub fn new(desk: Desk, talks: Talks, source: &Watched) -> Self {
+impl RunningWatch {
+    pub fn new(desk: AccountWorker, talks: Talks, source: &WatchedMessages) -> Self {
         let list = match source.stream {
-            MessageStream::V1 | MessageStream::Webhook => List::V1,
-            MessageStream::V2 => List::V2,
+            MessageStream::V1 | MessageStream::Webhook => MessageList::V1,
+            MessageStream::V2 => MessageList::V2,
         };
         let is_delivered = source.stream == MessageStream::Webhook;
         let at_first = desk.account.longest_expire_after() + source.after + BEGUN_WITHIN;
-        let reader = Reader::new(talks.watch.clone(), list, source.every, at_first);
+        let reader = MessageReader::new(talks.watch.clone(), list, source.every, at_first);
         let (heard_since, readable_at, is_open) = (None, None, !is_delivered);
         Self { desk, talks, reader, is_delivered, heard_since, readable_at, is_open }
     }
@@ -121,7 +121,7 @@ impl Watch {
     async fn delivered(&mut self) -> Result<Option<Delivered>> {
         let Some(since) = self.heard_since.filter(|_| self.is_delivered) else { return Ok(None) };
         let to = self.desk.x_now_to_ask().minus(DELIVERED_WITHIN);
-        let Watch { desk, talks, reader, .. } = self;
+        let RunningWatch { desk, talks, reader, .. } = self;
         let stream = desk.store.stream(&talks.watch.user_id).await?;
         if stream.heard_to.is_some_and(|to| to >= since) {
             return Ok(Some(Delivered { from: None, to }));

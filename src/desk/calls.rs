@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tracing::{info, warn};
 
-use super::Desk;
-use crate::domain::budget::{Call, Told, WINDOW};
+use super::AccountWorker;
+use crate::domain::budget::{Call, RateHeaders, WINDOW};
 use crate::domain::time::Millis;
 use crate::domain::waiting::Cause;
 use crate::store;
 
-impl Desk {
+impl AccountWorker {
     /// Takes up to `wanted` calls out of the account's budget, before they are made: how many, or
     /// when the next may be made.
     pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Result<u32, Millis>> {
@@ -68,7 +68,12 @@ impl Desk {
     }
 
     /// Keeps what X's headers said of a limit.
-    pub async fn hear(&self, call: Call, told: Option<Told>, under_way: u32) -> store::Result<()> {
+    pub async fn hear(
+        &self,
+        call: Call,
+        told: Option<RateHeaders>,
+        under_way: u32,
+    ) -> store::Result<()> {
         let Some(told) = told else { return Ok(()) };
         let now = self.x_now_at_least();
         self.store.hear_limit(self.name(), call, told, under_way, now).await?;
@@ -162,13 +167,13 @@ impl Desk {
 /// Calls of one kind that are made several at once: none is begun beyond what X, by its headers,
 /// has left, less those whose answers are not in yet.
 #[derive(Debug)]
-pub struct Calls {
+pub struct CallAllowance {
     begun: AtomicU32,
     under_way: AtomicU32,
     left: AtomicU32,
 }
 
-impl Calls {
+impl CallAllowance {
     /// All that were taken out of the budget may be made, until X says less.
     pub fn as_budgeted() -> Self {
         Self {
@@ -203,7 +208,7 @@ impl Calls {
     }
 
     /// One has ended, with what its answer told. How many others are under way.
-    pub fn end(&self, told: Option<Told>) -> u32 {
+    pub fn end(&self, told: Option<RateHeaders>) -> u32 {
         let under_way = self.under_way.fetch_sub(1, Ordering::AcqRel) - 1;
         if let Some(told) = told {
             self.left.fetch_min(told.remaining.saturating_sub(under_way), Ordering::AcqRel);

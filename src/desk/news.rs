@@ -2,12 +2,12 @@
 
 use tracing::{info, warn};
 
-use super::Desk;
+use super::AccountWorker;
 use crate::domain::id::{FeedbackId, SurveyId};
-use crate::domain::reading::Why;
-use crate::store::{Ended, Folded, Unread};
+use crate::domain::reading::UnreadReason;
+use crate::store::{Folded, HoldEnd, Unread};
 
-impl Desk {
+impl AccountWorker {
     /// Logs what a fold changed.
     pub fn tell(&self, folded: &Folded) {
         let account = self.name();
@@ -84,7 +84,7 @@ impl Desk {
     }
 
     /// Logs what the end of a hold has brought.
-    pub fn tell_ended(&self, ended: &Ended) {
+    pub fn tell_ended(&self, ended: &HoldEnd) {
         let account = self.name();
         for made in &ended.made {
             info!(
@@ -127,11 +127,11 @@ fn words_of(account: &str, gap: &Unread) -> String {
     let (from, to) = (gap.range.from.rfc3339(), gap.range.to.rfc3339());
     let events = format!("the feedback events of account {account} from {from} to {to}");
     match gap.why {
-        Why::Form => format!(
+        UnreadReason::Form => format!(
             "some of {events} have a form that surveyd cannot read: they are kept as they came, and \
              asked for again for a week"
         ),
-        Why::End => format!(
+        UnreadReason::End => format!(
             "{events} cannot be read to their end, however often X is asked: those behind them are read, \
              and these asked for again for a week"
         ),

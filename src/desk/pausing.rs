@@ -2,7 +2,7 @@
 
 use tracing::{error, info};
 
-use super::Desk;
+use super::AccountWorker;
 use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::survey::Failure;
@@ -20,7 +20,7 @@ pub fn asked_again_at(paused: &Paused, now: Millis) -> Millis {
     if is_ahead { now } else { paused.probe_at }
 }
 
-impl Desk {
+impl AccountWorker {
     /// Stops all work for the account until X has been asked about it.
     pub async fn pause(&self, why: &Failure) -> store::Result<()> {
         let now = self.now();

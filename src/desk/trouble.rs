@@ -44,12 +44,12 @@ impl Trouble {
 /// What the log has said already and would only repeat: when, and until when something waits, by what
 /// it is.
 #[derive(Clone, Debug, Default)]
-pub struct Said(Arc<Mutex<BTreeMap<&'static str, (Millis, Millis)>>>);
+pub struct LogMemory(Arc<Mutex<BTreeMap<&'static str, (Millis, Millis)>>>);
 
 /// How far X's clock may seem to move between two answers.
 const CLOCK_SLACK: Duration = Duration::from_secs(2);
 
-impl Said {
+impl LogMemory {
     /// Whether it is news that `what` waits until then.
     pub fn is_news(&self, what: &'static str, until: Millis) -> bool {
         let mut said = self.0.lock().expect("no holder of this lock can panic");
@@ -87,13 +87,13 @@ mod tests {
     const MINUTE: i64 = 60_000;
     const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-    fn is_news(said: &Said, now: i64, until: i64) -> bool {
+    fn is_news(said: &LogMemory, now: i64, until: i64) -> bool {
         said.is_news_of_limit("events", Millis(now), Millis(until), WINDOW)
     }
 
     #[test]
     fn a_limit_is_said_once_a_window() {
-        let said = Said::default();
+        let said = LogMemory::default();
         assert!(is_news(&said, 0, 15 * MINUTE));
         assert!(!is_news(&said, MINUTE, 15 * MINUTE), "the same window");
         assert!(!is_news(&said, MINUTE, 15 * MINUTE + 900), "by a clock told to the second");
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn waits_that_double_are_each_said() {
-        let said = Said::default();
+        let said = LogMemory::default();
         let (mut now, mut wait) = (0, 5_000);
         for _ in 0..8 {
             assert!(is_news(&said, now, now + wait), "{wait}");
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_back_silences_nothing() {
-        let said = Said::default();
+        let said = LogMemory::default();
         assert!(is_news(&said, 1_000 * MINUTE, 1_015 * MINUTE));
         assert!(is_news(&said, 0, 15 * MINUTE));
     }

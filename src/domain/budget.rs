@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::freshness::Pace;
+use super::freshness::CallPace;
 use super::time::Millis;
 
 /// The calls that X limits by the quarter of an hour.
@@ -116,7 +116,7 @@ const HOLD_MOST: Duration = Duration::from_secs(15 * 60);
 
 /// What X's headers said: `x-rate-limit-remaining` of `-limit` until `-reset`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub struct RateHeaders {
     /// Of what limit; absent where X did not say.
     #[serde(default)]
     pub limit: Option<u32>,
@@ -132,13 +132,13 @@ pub struct Window {
     minutes: BTreeMap<i64, u32>,
     /// X's own limit, as last told: a smaller one than documented holds in later windows too.
     limit: Option<u32>,
-    told: Option<Told>,
+    told: Option<RateHeaders>,
     /// No call before this instant, after a 429.
     held_until: Option<Millis>,
     /// How often a 429 came in a row without naming a time.
     holds: u32,
     /// Of calls that are spread evenly.
-    pace: Pace,
+    pace: CallPace,
 }
 
 impl Window {
@@ -229,7 +229,7 @@ impl Window {
     }
 
     /// Whether X's headers say anything that this count does not know better.
-    pub fn is_news(&self, told: Told, under_way: u32, limit: u32, now: Millis) -> bool {
+    pub fn is_news(&self, told: RateHeaders, under_way: u32, limit: u32, now: Millis) -> bool {
         let heard = told.limit.map_or(self.allowed(limit), |told| told.min(limit));
         heard != self.allowed(limit)
             || told.remaining > 0 && self.holds > 0
@@ -240,24 +240,26 @@ impl Window {
 
     /// Believes X's headers where they say less than our own count. `under_way` is how many other
     /// calls have been taken whose answers are not in yet.
-    pub fn hear(&mut self, told: Told, under_way: u32, now: Millis) {
+    pub fn hear(&mut self, told: RateHeaders, under_way: u32, now: Millis) {
         // A refusal bears headers, too.
         if told.remaining > 0 {
             self.holds = 0;
         }
         self.limit = told.limit.or(self.limit);
-        let told = Told { reset_at: believable(told.reset_at, now), ..told };
+        let told = RateHeaders { reset_at: believable(told.reset_at, now), ..told };
         if told.reset_at <= now {
             return;
         }
         let remaining = told.remaining.saturating_sub(under_way);
         self.told = match self.told {
-            Some(before) if before.reset_at == told.reset_at => {
-                Some(Told { limit: None, remaining: remaining.min(before.remaining), ..told })
-            }
+            Some(before) if before.reset_at == told.reset_at => Some(RateHeaders {
+                limit: None,
+                remaining: remaining.min(before.remaining),
+                ..told
+            }),
             // An answer that was overtaken by one of a later window tells nothing new.
             Some(before) if before.reset_at > told.reset_at => Some(before),
-            _ => Some(Told { limit: None, remaining, ..told }),
+            _ => Some(RateHeaders { limit: None, remaining, ..told }),
         };
     }
 
@@ -313,7 +315,7 @@ impl Window {
 
 /// Whether X's window has ended. What lies further ahead than it may was told before the clock was set
 /// back.
-fn is_over(told: Told, now: Millis) -> bool {
+fn is_over(told: RateHeaders, now: Millis) -> bool {
     told.reset_at <= now || told.reset_at > now.plus(RESET_MOST)
 }
 

@@ -40,14 +40,14 @@ impl Trace<'_> {
 
 /// What the prompts of an account to one person may have left among their messages.
 #[derive(Clone, Debug, Default)]
-pub struct Prompts<'a> {
+pub struct PromptTraces<'a> {
     /// The messages of those whose ids X has told.
     pub known: Vec<String>,
     /// The traces of the others.
     pub others: Vec<Trace<'a>>,
 }
 
-impl Prompts<'_> {
+impl PromptTraces<'_> {
     /// Whether the message is surveyd's own, as far as can be told. An agent who writes a prompt's
     /// very words is one only while it is not known which message the prompt is.
     pub fn have_left(&self, message: &DirectMessage) -> bool {
@@ -179,10 +179,10 @@ mod tests {
             created_at: from,
             text: text.into(),
         };
-        let known = Prompts { known: vec!["7".into()], others: Vec::new() };
+        let known = PromptTraces { known: vec!["7".into()], others: Vec::new() };
         assert!(known.have_left(&message("7", "shown otherwise")));
         assert!(!known.have_left(&message("8", text)));
-        let unknown = Prompts { known: Vec::new(), others: vec![trace] };
+        let unknown = PromptTraces { known: Vec::new(), others: vec![trace] };
         assert!(unknown.have_left(&message("8", text)));
         assert!(!unknown.have_left(&message("8", "Hello")));
     }

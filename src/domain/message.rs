@@ -216,7 +216,7 @@ fn emit(
 ) -> Result<(), minijinja::Error> {
     const EMITTED: &str = "emitted";
     let emitted = state.get_temp(EMITTED).and_then(|it| usize::try_from(it).ok()).unwrap_or(0);
-    let mut room = Room(EMITTED_BYTES_MAX.saturating_sub(emitted));
+    let mut room = ByteLimit(EMITTED_BYTES_MAX.saturating_sub(emitted));
     write!(room, "{value}").map_err(|_| minijinja::Error::from(ErrorKind::WriteFailure))?;
     state.set_temp(EMITTED, minijinja::Value::from(EMITTED_BYTES_MAX - room.0));
     minijinja::escape_formatter(output, state, value)
@@ -240,7 +240,7 @@ fn join(list: minijinja::Value, between: Option<Cow<'_, str>>) -> Result<String,
     let mut joined = String::new();
     for (index, part) in list.try_iter()?.enumerate() {
         let between = between.as_deref().filter(|_| index > 0).unwrap_or_default();
-        let mut room = Room(EMITTED_BYTES_MAX.saturating_sub(joined.len()));
+        let mut room = ByteLimit(EMITTED_BYTES_MAX.saturating_sub(joined.len()));
         if write!(room, "{between}{part}").is_err() {
             return Err(ErrorKind::WriteFailure.into());
         }
@@ -250,9 +250,9 @@ fn join(list: minijinja::Value, between: Option<Cow<'_, str>>) -> Result<String,
 }
 
 /// So many bytes more may be written; nothing of them is kept.
-struct Room(usize);
+struct ByteLimit(usize);
 
-impl fmt::Write for Room {
+impl fmt::Write for ByteLimit {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0 = self.0.checked_sub(text.len()).ok_or(fmt::Error)?;
         Ok(())

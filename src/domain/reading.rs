@@ -52,14 +52,14 @@ const INSTANT: Duration = Duration::from_millis(1);
 
 /// Why a stretch of events has not been read in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum UnreadReason {
     /// Events in it have a form that cannot be read.
     Form,
     /// X's pages of it have no end.
     End,
 }
 
-impl Why {
+impl UnreadReason {
     pub const ALL: [Self; 2] = [Self::Form, Self::End];
 
     pub fn as_str(self) -> &'static str {
@@ -72,23 +72,24 @@ impl Why {
 
 /// What the events of an account are read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reading {
+pub enum ReadingPurpose {
     /// All that has become readable, without a gap: what a miss in the events is proved by.
     First,
     /// What may have surfaced behind it. It proves nothing.
-    Second(Look),
+    Second(SecondLook),
 }
 
 /// How far back a second look goes. The one over a day finds soon what surfaces a little late; the
 /// one over a week finds all that surfaces within six days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Look {
+pub enum SecondLook {
     Day,
     Week,
 }
 
-impl Reading {
-    pub const ALL: [Self; 3] = [Self::First, Self::Second(Look::Day), Self::Second(Look::Week)];
+impl ReadingPurpose {
+    pub const ALL: [Self; 3] =
+        [Self::First, Self::Second(SecondLook::Day), Self::Second(SecondLook::Week)];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -98,7 +99,7 @@ impl Reading {
     }
 }
 
-impl Look {
+impl SecondLook {
     pub const ALL: [Self; 2] = [Self::Day, Self::Week];
 
     pub fn as_str(self) -> &'static str {
@@ -231,11 +232,11 @@ mod tests {
 
     #[test]
     fn looks_come_every_hour_and_every_day_where_events_are_read_every_five_minutes() {
-        let every = |look: Look| look.every(5 * MINUTE);
-        assert_eq!((every(Look::Day), every(Look::Week)), (HOUR, DAY));
-        assert_eq!(Look::Day.due(AT, AT.plus(HOUR - MINUTE), 5 * MINUTE), None);
+        let every = |look: SecondLook| look.every(5 * MINUTE);
+        assert_eq!((every(SecondLook::Day), every(SecondLook::Week)), (HOUR, DAY));
+        assert_eq!(SecondLook::Day.due(AT, AT.plus(HOUR - MINUTE), 5 * MINUTE), None);
         let read_to = AT.plus(HOUR);
-        let due = Look::Day.due(AT, read_to, 5 * MINUTE);
+        let due = SecondLook::Day.due(AT, read_to, 5 * MINUTE);
         assert_eq!(due, Some(Range { from: read_to.minus(DAY), to: read_to }));
     }
 
@@ -281,7 +282,7 @@ mod tests {
             for step in steps {
                 let step = if step > 30 { (step as u32 - 30) * 3 * DAY } else { step as u32 * HOUR };
                 read_to = read_to.plus(step);
-                if let Some(range) = Look::Week.due(last, read_to, interval) {
+                if let Some(range) = SecondLook::Week.due(last, read_to, interval) {
                     last = range.to;
                     is_seen |= read_to >= surfaces && range.from <= event && event <= range.to;
                 }

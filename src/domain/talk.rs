@@ -29,20 +29,20 @@ const LATE_MOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Whose message it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
+pub enum Writer {
     Person,
     Account,
 }
 
 /// Where a message stands among those of its conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mark {
+pub struct MessagePosition {
     /// By X's clock.
     pub at: Millis,
     pub id: String,
 }
 
-impl Ord for Mark {
+impl Ord for MessagePosition {
     fn cmp(&self, other: &Self) -> Ordering {
         // X's ids are numbers, written without leading zeros, that grow with time.
         let place = |mark: &Self| (mark.at, mark.id.len());
@@ -50,7 +50,7 @@ impl Ord for Mark {
     }
 }
 
-impl PartialOrd for Mark {
+impl PartialOrd for MessagePosition {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -58,25 +58,25 @@ impl PartialOrd for Mark {
 
 /// One message, as far as turns depend on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct TalkMessage {
     #[serde(flatten)]
-    pub mark: Mark,
-    pub by: By,
+    pub mark: MessagePosition,
+    pub by: Writer,
 }
 
-impl Said {
+impl TalkMessage {
     /// With whom the account has this message, and whose it is; nothing where it is not the
     /// account's, not with a person, or has an id that is none of X's.
     pub fn between(account: &UserId, message: &DirectMessage) -> Option<(UserId, Self)> {
         let (by, person) = match (message.sender.as_str(), message.recipient.as_str()) {
             (sender, recipient) if sender == recipient => return None,
-            (sender, recipient) if sender == account.as_str() => (By::Account, recipient),
-            (sender, recipient) if recipient == account.as_str() => (By::Person, sender),
+            (sender, recipient) if sender == account.as_str() => (Writer::Account, recipient),
+            (sender, recipient) if recipient == account.as_str() => (Writer::Person, sender),
             _ => return None,
         };
         // Messages' ids have the form of people's.
         UserId::parse(&message.id).ok()?;
-        let mark = Mark { at: message.created_at, id: message.id.clone() };
+        let mark = MessagePosition { at: message.created_at, id: message.id.clone() };
         Some((UserId::parse(person).ok()?, Self { mark, by }))
     }
 }
@@ -107,28 +107,28 @@ pub struct Closed {
 pub struct Conversation {
     /// All up to here is in what follows, or counts no more.
     #[serde(skip_serializing_if = "Option::is_none")]
-    known_to: Option<Mark>,
+    known_to: Option<MessagePosition>,
     /// A talk under way whose first messages are only counted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    begun: Option<Begun>,
+    begun: Option<OpenConversation>,
     /// In order, each once.
-    said: VecDeque<Said>,
+    said: VecDeque<TalkMessage>,
     /// The talk that ended last.
     #[serde(skip_serializing_if = "Option::is_none")]
-    ended: Option<Ended>,
+    ended: Option<EndedConversation>,
     /// The last wish for no more prompts that was heeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_at: Option<Millis>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Begun {
+struct OpenConversation {
     talk: String,
     agent_messages: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Ended {
+struct EndedConversation {
     talk: String,
     closed_at: Millis,
     reopened: bool,
@@ -136,7 +136,7 @@ struct Ended {
 
 impl Conversation {
     /// Adds a message, where it is not known yet. surveyd's own prompts are not to be added.
-    pub fn hear(&mut self, said: Said) {
+    pub fn hear(&mut self, said: TalkMessage) {
         if self.known_to.as_ref().is_some_and(|known_to| said.mark <= *known_to) {
             return;
         }
@@ -196,14 +196,14 @@ impl Conversation {
     fn first(&self) -> Option<usize> {
         match &self.begun {
             Some(_) => Some(0),
-            None => self.said.iter().position(|said| said.by == By::Person),
+            None => self.said.iter().position(|said| said.by == Writer::Person),
         }
     }
 
     /// The first message of the account that nobody follows up for `after`, and when it was made.
     fn end(&self, after: Duration) -> Option<(usize, Millis)> {
         let talk = self.said.iter().enumerate().skip(self.first()?);
-        talk.filter(|(_, said)| said.by == By::Account)
+        talk.filter(|(_, said)| said.by == Writer::Account)
             .map(|(place, said)| (place, said.mark.at))
             .find(|(place, said_at)| {
                 self.said.get(place + 1).is_none_or(|next| next.mark.at >= said_at.plus(after))
@@ -213,10 +213,10 @@ impl Conversation {
     /// Ends the talk under way with the message at `last`.
     fn close(&mut self, last: usize, last_message_at: Millis, after: Duration) -> Closed {
         self.count(last + 1);
-        let Begun { talk, agent_messages } =
+        let OpenConversation { talk, agent_messages } =
             self.begun.take().expect("a person's message stands before the talk's last");
         let closed_at = last_message_at.plus(after);
-        self.ended = Some(Ended { talk: talk.clone(), closed_at, reopened: false });
+        self.ended = Some(EndedConversation { talk: talk.clone(), closed_at, reopened: false });
         Closed { talk, closed_at, last_message_at, agent_messages }
     }
 
@@ -224,13 +224,14 @@ impl Conversation {
     fn count(&mut self, messages: usize) {
         for said in self.said.drain(..messages) {
             match (&mut self.begun, said.by) {
-                (Some(begun), By::Account) => {
+                (Some(begun), Writer::Account) => {
                     begun.agent_messages = begun.agent_messages.saturating_add(1);
                 }
-                (None, By::Person) => {
-                    self.begun = Some(Begun { talk: said.mark.id.clone(), agent_messages: 0 });
+                (None, Writer::Person) => {
+                    self.begun =
+                        Some(OpenConversation { talk: said.mark.id.clone(), agent_messages: 0 });
                 }
-                (Some(_), By::Person) | (None, By::Account) => {}
+                (Some(_), Writer::Person) | (None, Writer::Account) => {}
             }
             self.known_to = Some(said.mark);
         }
@@ -245,7 +246,7 @@ impl Conversation {
             None => self
                 .said
                 .iter()
-                .take_while(|said| said.by == By::Account && said.mark.at < long_ago)
+                .take_while(|said| said.by == Writer::Account && said.mark.at < long_ago)
                 .count(),
         };
         self.said.drain(..idle);

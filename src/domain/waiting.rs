@@ -15,7 +15,9 @@ use std::time::Duration;
 use super::budget::Call;
 use super::time::Millis;
 
-pub use facts::{Calls, DayOfPrompts, Facts, Holding, Pause, Presence, PutOff, Served, Why};
+pub use facts::{
+    CallsLeft, DayOfPrompts, Facts, Holding, Pause, Presence, PutOff, PutOffReason, Served,
+};
 pub use stretches::{Over, Stretches};
 
 /// A shorter wait is not worth a word.
@@ -302,8 +304,8 @@ fn of_limits(facts: &Facts) -> Vec<Obstacle> {
 const MORE_AT_ONCE: &str = "`x.can_dm = \"auto\"` looks up 100 people a call where X grants your app its API v2, and \
      `\"users_v2\"` always";
 
-fn left(calls: Calls, until: Millis) -> String {
-    let Calls { left, allowed, .. } = calls;
+fn left(calls: CallsLeft, until: Millis) -> String {
+    let CallsLeft { left, allowed, .. } = calls;
     format!("{left} of {allowed} are left, the next is free at {}", until.rfc3339())
 }
 
@@ -316,44 +318,46 @@ fn of_put_off(facts: &Facts, put_off: &PutOff) -> Obstacle {
     };
     let of = format!("{they} of account {}", facts.account);
     let (cause, words) = match why {
-        Why::Claimed => (
+        PutOffReason::Claimed => (
             Cause::Claimed,
             format!(
                 "{of} {are} being worked on; where the daemon that took them has died, others take \
                  them over from {at}"
             ),
         ),
-        Why::QuietHours => {
+        PutOffReason::QuietHours => {
             (Cause::QuietHours, format!("{of} {wait} for the end of quiet hours, at {at}"))
         }
-        Why::Tried => (
+        PutOffReason::Tried => (
             Cause::XAway,
             format!("{of} {wait} for X, which gave no answer to the last try; the next is at {at}"),
         ),
-        Why::PersonLimit => (
+        PutOffReason::PersonLimit => (
             Cause::PersonLimit,
             format!("{of} {wait} for X's limit of prompts to one person; the next try is at {at}"),
         ),
-        Why::ClockAhead => (
+        PutOffReason::ClockAhead => (
             Cause::Clock,
             format!(
                 "{of} {wait} until {at}, for this machine's clock ran ahead when it put them off: \
                  the daemon makes them due within five minutes"
             ),
         ),
-        Why::ClocksApart => (
+        PutOffReason::ClocksApart => (
             Cause::Clock,
             format!(
                 "{of} {wait} while the clocks of this machine and of X contradict each other; the \
                  next look is at {at}"
             ),
         ),
-        Why::Other => (Cause::PutOff, format!("{of} {are} put off; the next look is at {at}")),
+        PutOffReason::Other => {
+            (Cause::PutOff, format!("{of} {are} put off; the next look is at {at}"))
+        }
     };
     let found = Obstacle { surveys, since, ..obstacle(facts, cause, words).until(until) };
     match why {
-        Why::ClocksApart => found.act("Set the clock right: `timedatectl` shows it"),
-        Why::Tried => found.remedy(WHAT_X_ANSWERED),
+        PutOffReason::ClocksApart => found.act("Set the clock right: `timedatectl` shows it"),
+        PutOffReason::Tried => found.remedy(WHAT_X_ANSWERED),
         _ => found,
     }
 }
@@ -369,7 +373,7 @@ fn of_the_rest(facts: &Facts) -> Option<Obstacle> {
     if rest == 0 {
         return None;
     }
-    if facts.tried > 0 || facts.put_off.iter().any(|put_off| put_off.why == Why::Tried) {
+    if facts.tried > 0 || facts.put_off.iter().any(|put_off| put_off.why == PutOffReason::Tried) {
         let words = format!(
             "account {} waits for X, which gave no answer to the last tries: one call at a time \
              asks whether it answers again",

@@ -51,7 +51,7 @@ pub fn of_v2(event: &Value) -> Option<DirectMessage> {
 
 /// What a webhook delivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
+pub struct WebhookDelivery {
     /// The id of the account that it is for.
     pub to: String,
     pub messages: Vec<DirectMessage>,
@@ -59,7 +59,7 @@ pub struct Delivery {
 
 /// The messages of the Account Activity API, and those of the X Activity API, whose envelope is
 /// another. `None`: it is neither. What is no message is left out.
-pub fn delivered(body: &Value) -> Option<Delivery> {
+pub fn delivered(body: &Value) -> Option<WebhookDelivery> {
     let of_activity = body.get("for_user_id").map(|to| (to, body));
     let of_x_activity = || {
         let data = body.get("data")?;
@@ -68,7 +68,7 @@ pub fn delivered(body: &Value) -> Option<Delivery> {
     let (to, payload) = of_activity.or_else(of_x_activity)?;
     let events = payload.get("direct_message_events").and_then(Value::as_array);
     let messages = events.into_iter().flatten().filter_map(of_v1).collect();
-    Some(Delivery { to: text(to)?, messages })
+    Some(WebhookDelivery { to: text(to)?, messages })
 }
 
 /// Bytes. X's ids have 19 digits.
@@ -115,7 +115,7 @@ mod tests {
             "event_type": "dm.received", "payload": {"direct_message_events": events}}});
         for body in [activity, x_activity] {
             let to = "4337869213".to_owned();
-            let wanted = Delivery { to, messages: vec![wanted.clone()] };
+            let wanted = WebhookDelivery { to, messages: vec![wanted.clone()] };
             assert_eq!(delivered(&body), Some(wanted), "{body}");
         }
     }
@@ -123,7 +123,10 @@ mod tests {
     #[test]
     fn what_is_no_message_is_none_and_what_is_no_delivery_is_refused() {
         let read = json!({"for_user_id": "1", "direct_message_mark_read_events": [{"id": "7"}]});
-        assert_eq!(delivered(&read), Some(Delivery { to: "1".into(), messages: Vec::new() }));
+        assert_eq!(
+            delivered(&read),
+            Some(WebhookDelivery { to: "1".into(), messages: Vec::new() })
+        );
         for body in [json!({}), json!([]), json!("x"), json!({"data": {"filter": {}}})] {
             assert_eq!(delivered(&body), None, "{body}");
         }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::settle;
-use super::windows::{self, Pass, Reader, Went};
-use crate::desk::Desk;
-use crate::domain::reading::{Range, Reading};
+use super::windows::{self, Pass, Went, WindowsReader};
+use crate::desk::AccountWorker;
+use crate::domain::reading::{Range, ReadingPurpose};
 use crate::domain::time::Millis;
 use crate::store::{CLOCKS_APART, PollState, PollWindow, Result};
 
@@ -22,7 +22,7 @@ const SET_BACK: Duration = Duration::from_secs(5);
 const NEAR: Duration = Duration::from_secs(60);
 
 /// Reads events up to the horizon. When to read on.
-pub async fn tick(desk: &Desk, reader: &mut Reader) -> Result<Millis> {
+pub async fn tick(desk: &AccountWorker, reader: &mut WindowsReader) -> Result<Millis> {
     let mut pass = Pass { pages_left: PAGES_MAX, gives_way_at: None };
     while !desk.stop.is_stopping() {
         let state = desk.store.poll_state(desk.name()).await?;
@@ -34,7 +34,7 @@ pub async fn tick(desk: &Desk, reader: &mut Reader) -> Result<Millis> {
         };
         let to = window.to;
         let range = window.range();
-        match windows::read(desk, reader, Reading::First, &state, window, &mut pass).await? {
+        match windows::read(desk, reader, ReadingPurpose::First, &state, window, &mut pass).await? {
             Went::Through => tell_done(desk, reader, range),
             Went::Past => {}
             Went::OnAndOn => break,
@@ -49,7 +49,7 @@ pub async fn tick(desk: &Desk, reader: &mut Reader) -> Result<Millis> {
 
 /// Reads on from where X's events end now if X's own clock stood ahead and has been put right since.
 /// What lies between was read before it came, and proves nothing; X refuses to tell of it until then.
-async fn pull_back(desk: &Desk, state: &PollState) -> Result<bool> {
+async fn pull_back(desk: &AccountWorker, state: &PollState) -> Result<bool> {
     let latest = desk.x_now_at_latest().minus(desk.limits.events_horizon);
     let Some(done_to) = state.done_to.filter(|done_to| *done_to > latest.plus(NEAR)) else {
         return Ok(false);
@@ -75,12 +75,12 @@ async fn pull_back(desk: &Desk, state: &PollState) -> Result<bool> {
 }
 
 /// Whether more can be read than what one interval brings.
-pub fn is_behind(desk: &Desk, read_to: Millis) -> bool {
+pub fn is_behind(desk: &AccountWorker, read_to: Millis) -> bool {
     settle::readable_to(desk).since(read_to) > desk.limits.poll_interval.max(NEAR)
 }
 
 /// The window under way, or the next one; `None` where there is nothing new to read.
-async fn window(desk: &Desk, state: &PollState) -> Result<Option<PollWindow>> {
+async fn window(desk: &AccountWorker, state: &PollState) -> Result<Option<PollWindow>> {
     // X refuses a window that ends later: its newest events are not settled.
     let readable = settle::readable_to(desk);
     match &state.window {
@@ -102,21 +102,21 @@ async fn window(desk: &Desk, state: &PollState) -> Result<Option<PollWindow>> {
         Some(done_to) if readable <= done_to => return Ok(None),
         Some(_) | None => readable,
     };
-    Ok(Some(windows::open(desk, Reading::First, state, (base, until)).await?))
+    Ok(Some(windows::open(desk, ReadingPurpose::First, state, (base, until)).await?))
 }
 
 /// Where the very first window begins. All that surveyd can have sent came after the first close that it
 /// took in; but a database that was lost knows of none, and of no prompt. So it also goes back to the
 /// first prompt of a close that would not be too late yet, were it delivered again.
-async fn first_of_all(desk: &Desk) -> Result<Millis> {
+async fn first_of_all(desk: &AccountWorker) -> Result<Millis> {
     let in_time = desk.account.longest_expire_after() + CLOCKS_APART;
     let prompted = desk.x_now_to_ask().minus(in_time);
     let closed = desk.store.first_close(desk.name()).await?;
     Ok(closed.map_or(prompted, |closed| closed.min(prompted)))
 }
 
-fn tell_done(desk: &Desk, reader: &mut Reader, range: Range) {
-    let walk = reader.walk(Reading::First);
+fn tell_done(desk: &AccountWorker, reader: &mut WindowsReader, range: Range) {
+    let walk = reader.walk(ReadingPurpose::First);
     let left = settle::readable_to(desk).since(range.to);
     let words = match is_behind(desk, range.to) {
         true => format!("; {} h of events are left", left.as_secs().div_ceil(60 * 60)),

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::pages::{Asked, Walk, ask, longest_wait};
-use super::windows::Reader;
-use crate::desk::Desk;
+use super::pages::{PageResult, WindowWalk, ask, longest_wait};
+use super::windows::WindowsReader;
+use crate::desk::AccountWorker;
 use crate::domain::policy;
 use crate::domain::reading::{Range, WINDOW_LEAST, WINDOW_MOST};
 use crate::domain::time::Millis;
@@ -20,7 +20,7 @@ const LOSSES_MAX: u32 = 8;
 /// reading that is begun again.
 #[derive(Debug, Default)]
 pub struct Settling {
-    walk: Walk,
+    walk: WindowWalk,
     /// The longest that its windows may be while X's cursors do not last; absent: all in one.
     window_most: Option<Duration>,
     /// Not before then, after the place was lost.
@@ -30,8 +30,8 @@ pub struct Settling {
 /// Reads the events of a range to their end and folds them: in one window, or in shorter ones that
 /// touch where X's cursors do not last. When to try again, if that failed.
 pub async fn read(
-    desk: &Desk,
-    reader: &mut Reader,
+    desk: &AccountWorker,
+    reader: &mut WindowsReader,
     settling: &mut Settling,
     range: Range,
 ) -> Result<Option<Millis>> {
@@ -81,18 +81,18 @@ enum Read {
 }
 
 async fn read_window(
-    desk: &Desk,
-    reader: &mut Reader,
-    walk: &mut Walk,
+    desk: &AccountWorker,
+    reader: &mut WindowsReader,
+    walk: &mut WindowWalk,
     window: Range,
 ) -> Result<Read> {
     let mut cursor: Option<String> = None;
     loop {
         let asked = ask(desk, &mut reader.later, walk, window, cursor.as_deref()).await?;
         let (page, lost) = match asked {
-            Asked::Page(page) => (page, None),
-            Asked::Lost { why, page, not_before } => (page, Some((why, not_before))),
-            Asked::Wait(at) => return Ok(Read::Until(at)),
+            PageResult::Page(page) => (page, None),
+            PageResult::Lost { why, page, not_before } => (page, Some((why, not_before))),
+            PageResult::Wait(at) => return Ok(Read::Until(at)),
         };
         desk.tell(&desk.store.fold(desk.name(), page.updates, desk.now()).await?);
         if page.unreadable > 0 {
@@ -109,7 +109,7 @@ async fn read_window(
     }
 }
 
-fn tell_unreadable(desk: &Desk, why: &str, again: Millis) {
+fn tell_unreadable(desk: &AccountWorker, why: &str, again: Millis) {
     warn!(
         event = "poll.failed",
         account = desk.name(),

@@ -6,37 +6,37 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use tracing::info;
 
-use crate::desk::Desk;
+use crate::desk::AccountWorker;
 use crate::domain::feedback::Update;
-use crate::store::{Result, Store, Unknown};
+use crate::store::{Result, Store, UnknownEvent};
 use crate::x::hints;
 
 /// Where X's webhook delivers to, for all accounts.
 #[derive(Clone)]
-pub struct Hook {
+pub struct HookTarget {
     /// By the account's user id at X.
-    desks: HashMap<String, Desk>,
+    desks: HashMap<String, AccountWorker>,
     store: Store,
 }
 
 /// What a delivery came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct HookOutcome {
     /// Updates folded.
     pub updates: usize,
     /// Events kept as they came: of kinds, in forms or of accounts that surveyd does not know.
     pub kept: usize,
 }
 
-impl Hook {
-    pub fn new(desks: &[Desk], store: &Store) -> Self {
+impl HookTarget {
+    pub fn new(desks: &[AccountWorker], store: &Store) -> Self {
         let by_user = desks.iter().map(|desk| (desk.user_id.to_string(), desk.clone()));
         Self { desks: by_user.collect(), store: store.clone() }
     }
 
     /// Takes a delivery; durable when this returns.
-    pub async fn take(&self, delivery: &Value) -> Result<Heard> {
-        let mut heard = Heard::default();
+    pub async fn take(&self, delivery: &Value) -> Result<HookOutcome> {
+        let mut heard = HookOutcome::default();
         let mut by_user: BTreeMap<String, Vec<Update>> = BTreeMap::new();
         let mut kept = BTreeMap::new();
         for hint in hints(delivery) {
@@ -61,8 +61,8 @@ impl Hook {
                 "{} feedback events that X's webhook has told are kept unread",
                 events.len(),
             );
-            let events = events.into_iter().map(Unknown::of).collect();
-            let now = self.desks.values().next().map(Desk::now).unwrap_or_default();
+            let events = events.into_iter().map(UnknownEvent::of).collect();
+            let now = self.desks.values().next().map(AccountWorker::now).unwrap_or_default();
             self.store.keep_unknown(account, events, now).await?;
         }
         for (user_id, updates) in by_user {
@@ -86,7 +86,7 @@ impl Hook {
     /// Whose feedback it is by our own record.
     async fn user_of(&self, update: Option<&Update>) -> Result<Option<String>> {
         let Some(update) = update else { return Ok(None) };
-        let accounts = self.desks.values().map(Desk::name);
+        let accounts = self.desks.values().map(AccountWorker::name);
         let whose = self.store.whose_feedback(accounts, update).await?;
         let mut desks = self.desks.iter().filter(|(_, desk)| Some(desk.name()) == whose);
         Ok(desks.next().map(|(user_id, _)| user_id.clone()))

@@ -7,9 +7,9 @@
 use tracing::info;
 
 use super::events;
-use super::windows::{self, Pass, Reader, Went};
-use crate::desk::Desk;
-use crate::domain::reading::{Look, Range, Reading};
+use super::windows::{self, Pass, Went, WindowsReader};
+use crate::desk::AccountWorker;
+use crate::domain::reading::{Range, ReadingPurpose, SecondLook};
 use crate::domain::time::Millis;
 use crate::store::{PollState, PollWindow, Result};
 
@@ -18,18 +18,29 @@ const PAGES_MAX: u32 = 20;
 
 /// Goes on with the look under way or begins the one that is due, until the first reading is due at
 /// `events_at`. When to go on; `None`: with the first reading's next window.
-pub async fn tick(desk: &Desk, reader: &mut Reader, events_at: Millis) -> Result<Option<Millis>> {
+pub async fn tick(
+    desk: &AccountWorker,
+    reader: &mut WindowsReader,
+    events_at: Millis,
+) -> Result<Option<Millis>> {
     let first = desk.store.poll_state(desk.name()).await?;
     let Some(read_to) = first.done_to else { return Ok(None) };
     if first.window.is_some() || events::is_behind(desk, read_to) {
         return Ok(None);
     }
     let mut pass = Pass { pages_left: PAGES_MAX, gives_way_at: Some(events_at) };
-    for look in Look::ALL {
+    for look in SecondLook::ALL {
         while let Some((state, window)) = window(desk, look, &first, read_to).await? {
             let to = window.to;
-            match windows::read(desk, reader, Reading::Second(look), &state, window, &mut pass)
-                .await?
+            match windows::read(
+                desk,
+                reader,
+                ReadingPurpose::Second(look),
+                &state,
+                window,
+                &mut pass,
+            )
+            .await?
             {
                 Went::Through | Went::Past => tell_done(desk, reader, look, &state, to),
                 Went::OnAndOn if pass.pages_left == 0 => return Ok(Some(desk.now())),
@@ -43,12 +54,12 @@ pub async fn tick(desk: &Desk, reader: &mut Reader, events_at: Millis) -> Result
 
 /// The window of a look to read now, and what it was chosen from; `None` where the look is not due.
 async fn window(
-    desk: &Desk,
-    look: Look,
+    desk: &AccountWorker,
+    look: SecondLook,
     first: &PollState,
     read_to: Millis,
 ) -> Result<Option<(PollState, PollWindow)>> {
-    let reading = Reading::Second(look);
+    let reading = ReadingPurpose::Second(look);
     let mut state = desk.store.reading(desk.name(), reading).await?;
     if let Some(window) = state.window.clone() {
         return Ok(Some((state, window)));
@@ -65,8 +76,8 @@ async fn window(
 
 /// What a look that is due is to read: nothing from before the first reading began.
 fn due(
-    desk: &Desk,
-    look: Look,
+    desk: &AccountWorker,
+    look: SecondLook,
     first: &PollState,
     state: &PollState,
     read_to: Millis,
@@ -79,11 +90,17 @@ fn due(
 }
 
 /// Says that a look has come to its end.
-fn tell_done(desk: &Desk, reader: &mut Reader, look: Look, state: &PollState, to: Millis) {
+fn tell_done(
+    desk: &AccountWorker,
+    reader: &mut WindowsReader,
+    look: SecondLook,
+    state: &PollState,
+    to: Millis,
+) {
     if state.goal != Some(to) {
         return;
     }
-    let news = std::mem::take(&mut reader.walk(Reading::Second(look)).news);
+    let news = std::mem::take(&mut reader.walk(ReadingPurpose::Second(look)).news);
     info!(
         event = "poll.look_done",
         account = desk.name(),

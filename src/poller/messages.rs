@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::desk::Desk;
+use crate::desk::AccountWorker;
 use crate::domain::budget::{Call, WINDOW};
 use crate::domain::direct_message::DirectMessage;
 use crate::domain::time::Millis;
@@ -35,7 +35,7 @@ const FAILED_FOR: Duration = Duration::from_secs(5 * 60);
 
 /// What is remembered between readings. Losing it costs one wait, one refused call, one line of log.
 #[derive(Debug, Default)]
-pub struct Messages {
+pub struct MessageMemory {
     /// The end of the wait for a spent budget, where there is one.
     waits_until: Option<Millis>,
     refused_until: Option<Millis>,
@@ -43,9 +43,9 @@ pub struct Messages {
     is_told: bool,
 }
 
-impl Messages {
+impl MessageMemory {
     /// When the wait for a spent budget is over, where there is one.
-    pub async fn waits(&self, desk: &Desk) -> Result<Option<Millis>> {
+    pub async fn waits(&self, desk: &AccountWorker) -> Result<Option<Millis>> {
         let now = desk.now();
         let Some(end) = self.waits_until.filter(|end| now < *end) else { return Ok(None) };
         let free_at = desk.calls_free_at(Call::DirectMessages).await?;
@@ -61,7 +61,7 @@ impl Messages {
     /// ask again.
     pub async fn read(
         &mut self,
-        desk: &Desk,
+        desk: &AccountWorker,
         since: Millis,
     ) -> Result<std::result::Result<Vec<DirectMessage>, Millis>> {
         let mut messages = Vec::new();
@@ -117,7 +117,7 @@ impl Messages {
         (now < end).then(|| free_at.min(end))
     }
 
-    async fn refused(&mut self, desk: &Desk, error: &Error) -> Result<()> {
+    async fn refused(&mut self, desk: &AccountWorker, error: &Error) -> Result<()> {
         let words = match error {
             Error::Account(words) | Error::Request(words) | Error::Person { words, .. } => {
                 self.refused_until = Some(desk.now().plus(REFUSED_FOR));
@@ -137,7 +137,7 @@ impl Messages {
     }
 
     /// Says that they cannot be read, once until they can.
-    fn tell(&mut self, desk: &Desk, why: &str) {
+    fn tell(&mut self, desk: &AccountWorker, why: &str) {
         if !std::mem::replace(&mut self.is_told, true) {
             warn!(
                 event = "poll.failed",
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_spent_budget_is_waited_for_one_window_and_no_longer() {
-        let mut messages = Messages::default();
+        let mut messages = MessageMemory::default();
         let far = Millis(90_000_000);
         let end = Millis(0).plus(WAIT_MOST);
         assert_eq!(messages.wait(Millis(5_000), Millis(0), WAIT_MOST), Some(Millis(5_000)));
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_nobody_needed_any_more_shortens_no_other() {
-        let mut messages = Messages::default();
+        let mut messages = MessageMemory::default();
         messages.wait(Millis(5_000), Millis(0), WAIT_MOST);
         messages.end_wait();
         let later = Millis(90_000_000);
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_lengthens_no_wait() {
-        let mut messages = Messages::default();
+        let mut messages = MessageMemory::default();
         let far = Millis(i64::MAX);
         messages.wait(far, Millis(900_000_000), WAIT_MOST);
         assert_eq!(messages.wait(far, Millis(0), WAIT_MOST), Some(Millis(0).plus(WAIT_MOST)));

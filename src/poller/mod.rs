@@ -15,27 +15,27 @@ mod settle;
 mod shows;
 mod windows;
 
-use crate::desk::{Desk, asked_again_at};
+use crate::desk::{AccountWorker, asked_again_at};
 use crate::domain::time::Millis;
 use crate::store::Result;
 use evidence::Settling;
-use messages::Messages;
+use messages::MessageMemory;
 use shows::Shows;
-use windows::Reader;
+use windows::WindowsReader;
 
 /// What one account's poller remembers between passes. Losing it costs one early look.
 #[derive(Debug, Default)]
 pub struct Poller {
     events_at: Option<Millis>,
     looks_at: Option<Millis>,
-    reader: Reader,
+    reader: WindowsReader,
     settling: Settling,
-    messages: Messages,
+    messages: MessageMemory,
     shows: Shows,
 }
 
 /// One pass. When the next is wanted.
-pub async fn tick(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
+pub async fn tick(desk: &AccountWorker, poller: &mut Poller) -> Result<Option<Millis>> {
     if let Some(paused) = desk.store.paused(desk.name()).await? {
         // The scheduler asks X about the account, and may not have come to it.
         let asked_at = asked_again_at(&paused, desk.now()).max(desk.now());
@@ -60,6 +60,6 @@ pub async fn tick(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
 }
 
 /// A clock that was set back must not put off the next look by as much.
-fn is_set_back(at: Millis, now: Millis, desk: &Desk) -> bool {
+fn is_set_back(at: Millis, now: Millis, desk: &AccountWorker) -> bool {
     at.since(now) > desk.limits.poll_interval.max(crate::domain::budget::WINDOW)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::desk::Desk;
+use crate::desk::AccountWorker;
 use crate::domain::budget::{Call, WINDOW};
 use crate::domain::policy;
 use crate::domain::reading::Range;
@@ -29,7 +29,7 @@ const CALLS_COUNTED_TO: Duration = Duration::from_secs(2 * 60);
 
 /// The way through one window.
 #[derive(Debug, Default)]
-pub struct Walk {
+pub struct WindowWalk {
     range: Option<Range>,
     /// The cursors that this window's pages were asked with, by their hashes: a cursor may be long.
     asked: HashSet<u64>,
@@ -44,7 +44,7 @@ pub struct Walk {
     pub told_at: Option<Millis>,
 }
 
-impl Walk {
+impl WindowWalk {
     /// Sets out on a window, or goes on in it.
     pub fn enter(&mut self, range: Range, cursor: Option<&str>) {
         if self.range != Some(range) || cursor.is_none() {
@@ -89,7 +89,7 @@ impl Walk {
 
 /// What came of asking for a page.
 #[derive(Debug)]
-pub enum Asked {
+pub enum PageResult {
     Page(EventsPage),
     /// It cannot be read on from this place, and why; it may be asked for again then. What the last
     /// page holds is as true as any.
@@ -103,27 +103,27 @@ pub enum Asked {
 
 /// Asks for the page at a place of a window.
 pub async fn ask(
-    desk: &Desk,
+    desk: &AccountWorker,
     later: &mut LaterPages,
-    walk: &mut Walk,
+    walk: &mut WindowWalk,
     range: Range,
     cursor: Option<&str>,
-) -> Result<Asked> {
+) -> Result<PageResult> {
     walk.enter(range, cursor);
     let mut style = *later;
     loop {
         if desk.stop.is_stopping() {
-            return Ok(Asked::Wait(desk.now()));
+            return Ok(PageResult::Wait(desk.now()));
         }
         if let Err(until) = take_call(desk).await? {
-            return Ok(Asked::Wait(until));
+            return Ok(PageResult::Wait(until));
         }
         // As late as can be: by this and the answer's date X's clock is known.
         let now = desk.now();
         let place = cursor.map(|cursor| (cursor, style));
         let asked = desk.x.events(&desk.keys, range, place, now);
         let Some(answer) = desk.unless_stopping(asked).await else {
-            return Ok(Asked::Wait(now));
+            return Ok(PageResult::Wait(now));
         };
         desk.hear(Call::Events, answer.told, 0).await?;
         match answer.result {
@@ -139,7 +139,7 @@ pub async fn ask(
                     continue;
                 }
                 let (why, page) = (error.to_string(), EventsPage::default());
-                return Ok(Asked::Lost { why, page, not_before: now });
+                return Ok(PageResult::Lost { why, page, not_before: now });
             }
             Err(error) => return failed(desk, walk, error).await,
         }
@@ -148,7 +148,7 @@ pub async fn ask(
 
 /// Takes a call out of the budget. X's windows are of a quarter of an hour: one that is spent for
 /// longer was reckoned by another clock than ours, and X is asked for the time.
-async fn take_call(desk: &Desk) -> Result<std::result::Result<u32, Millis>> {
+async fn take_call(desk: &AccountWorker) -> Result<std::result::Result<u32, Millis>> {
     let taken = desk.take_calls(Call::Events, 1).await?;
     match taken {
         Err(until) if until.since(desk.now()) > WINDOW + CALLS_COUNTED_TO => {
@@ -159,14 +159,14 @@ async fn take_call(desk: &Desk) -> Result<std::result::Result<u32, Millis>> {
     }
 }
 
-fn heard(walk: &mut Walk, cursor: Option<&str>, page: EventsPage, now: Millis) -> Asked {
+fn heard(walk: &mut WindowWalk, cursor: Option<&str>, page: EventsPage, now: Millis) -> PageResult {
     walk.failures = 0;
     walk.pages += 1;
     walk.updates += page.updates.len();
     walk.asked.extend(cursor.map(|cursor| walk.hashing.hash_one(cursor)));
     match walk.goes_astray(page.next_cursor.as_deref()) {
-        Some(why) => Asked::Lost { why: why.to_owned(), page, not_before: now },
-        None => Asked::Page(page),
+        Some(why) => PageResult::Lost { why: why.to_owned(), page, not_before: now },
+        None => PageResult::Page(page),
     }
 }
 
@@ -184,7 +184,7 @@ fn is_about_place(error: &Error) -> bool {
     }
 }
 
-async fn failed(desk: &Desk, walk: &mut Walk, error: Error) -> Result<Asked> {
+async fn failed(desk: &AccountWorker, walk: &mut WindowWalk, error: Error) -> Result<PageResult> {
     let now = desk.now();
     let mut again = now.plus(walk.wait(longest_wait(desk)));
     match &error {
@@ -202,7 +202,7 @@ async fn failed(desk: &Desk, walk: &mut Walk, error: Error) -> Result<Asked> {
     }
     if walk.failures >= FAILURES_MAX {
         let (why, page) = (error.to_string(), EventsPage::default());
-        return Ok(Asked::Lost { why, page, not_before: again });
+        return Ok(PageResult::Lost { why, page, not_before: again });
     }
     warn!(
         event = "poll.failed",
@@ -211,11 +211,11 @@ async fn failed(desk: &Desk, walk: &mut Walk, error: Error) -> Result<Asked> {
         desk.name(),
         again.rfc3339(),
     );
-    Ok(Asked::Wait(again))
+    Ok(PageResult::Wait(again))
 }
 
 /// The longest wait after a failure.
-pub fn longest_wait(desk: &Desk) -> Duration {
+pub fn longest_wait(desk: &AccountWorker) -> Duration {
     desk.limits.poll_interval.min(policy::RETRY_MOST)
 }
 
@@ -230,14 +230,14 @@ mod tests {
         EventsPage { next_cursor: Some(next.into()), ..EventsPage::default() }
     }
 
-    fn is_lost(walk: &mut Walk, asked_with: Option<&str>, next: &str) -> bool {
+    fn is_lost(walk: &mut WindowWalk, asked_with: Option<&str>, next: &str) -> bool {
         walk.enter(RANGE, asked_with);
-        matches!(heard(walk, asked_with, page(next), Millis(0)), Asked::Lost { .. })
+        matches!(heard(walk, asked_with, page(next), Millis(0)), PageResult::Lost { .. })
     }
 
     #[test]
     fn a_cursor_that_leads_back_is_lost_however_long_the_circle() {
-        let mut walk = Walk::default();
+        let mut walk = WindowWalk::default();
         assert!(!is_lost(&mut walk, None, "a"));
         assert!(!is_lost(&mut walk, Some("a"), "b"));
         assert!(!is_lost(&mut walk, Some("b"), "c"));
@@ -248,14 +248,14 @@ mod tests {
 
     #[test]
     fn a_page_that_is_asked_for_twice_is_no_circle() {
-        let mut walk = Walk::default();
+        let mut walk = WindowWalk::default();
         assert!(!is_lost(&mut walk, Some("a"), "b"));
         assert!(!is_lost(&mut walk, Some("a"), "b"), "the database was away in between");
     }
 
     #[test]
     fn a_window_without_an_end_is_given_up() {
-        let mut walk = Walk::default();
+        let mut walk = WindowWalk::default();
         let lost_at = (0..=PAGES_MAX).find(|page| {
             let cursor = page.to_string();
             is_lost(&mut walk, Some(&cursor), &format!("after {cursor}"))
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn windows_are_begun_again_ever_more_slowly_until_one_is_done() {
-        let mut walk = Walk::default();
+        let mut walk = WindowWalk::default();
         let most = Duration::from_secs(300);
         let waits: Vec<u64> = (0..9).map(|_| walk.lose(most).as_secs()).collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::desk::Desk;
+use crate::desk::AccountWorker;
 use crate::domain::budget::Call;
 use crate::domain::time::Millis;
-use crate::store::{Beginning, Heard, Reading, Result, StreamPage, Watch};
+use crate::store::{Beginning, MessageReading, MessageWatch, Result, StreamPage, TalkOutcome};
 use crate::x::{Answer, Error, MessagesPage};
 
 /// By which of X's two lists messages are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum List {
+pub enum MessageList {
     V1,
     V2,
 }
@@ -44,9 +44,9 @@ const REFUSED_FOR: Duration = Duration::from_secs(15 * 60);
 const NO_CLOCK_FOR: Duration = Duration::from_secs(60);
 
 /// One source's way through its account's messages. Losing it costs one early call, one line of log.
-pub struct Reader {
-    pub watch: Watch,
-    pub list: List,
+pub struct MessageReader {
+    pub watch: MessageWatch,
+    pub list: MessageList,
     /// From one reading to the next.
     pub every: Duration,
     /// How far the very first goes back.
@@ -62,19 +62,24 @@ pub struct Reader {
 /// What a tick came to.
 #[derive(Debug, Default)]
 pub struct Ticked {
-    pub heard: Heard,
+    pub heard: TalkOutcome,
     /// When to tick again.
     pub again_at: Millis,
 }
 
 impl Ticked {
     fn later(again_at: Millis) -> Self {
-        Self { heard: Heard::default(), again_at }
+        Self { heard: TalkOutcome::default(), again_at }
     }
 }
 
-impl Reader {
-    pub fn new(watch: Watch, list: List, every: Duration, at_first: Duration) -> Self {
+impl MessageReader {
+    pub fn new(
+        watch: MessageWatch,
+        list: MessageList,
+        every: Duration,
+        at_first: Duration,
+    ) -> Self {
         let (asked_at, refused_until, is_told) = (None, None, false);
         // What X lists no longer cannot be read.
         let at_first = at_first.min(LISTED_FOR);
@@ -92,7 +97,7 @@ impl Reader {
     }
 
     /// Reads one page, where it is time for it.
-    pub async fn tick(&mut self, desk: &Desk) -> Result<Ticked> {
+    pub async fn tick(&mut self, desk: &AccountWorker) -> Result<Ticked> {
         if let Some(paused) = desk.store.paused(desk.name()).await? {
             // The scheduler asks X about the account.
             let again_at = paused.probe_at.max(desk.now()).plus(desk.limits.poll_interval);
@@ -129,7 +134,7 @@ impl Reader {
         }
     }
 
-    async fn page(&mut self, desk: &Desk, reading: Reading) -> Result<Ticked> {
+    async fn page(&mut self, desk: &AccountWorker, reading: MessageReading) -> Result<Ticked> {
         let now = desk.now();
         let call = self.call();
         let apart = self.every.max(APART);
@@ -163,7 +168,7 @@ impl Reader {
     }
 
     /// Says what X cannot have listed any more by the time it is asked.
-    fn tell_gap(&self, desk: &Desk, reading: &Reading) {
+    fn tell_gap(&self, desk: &AccountWorker, reading: &MessageReading) {
         let listed_from = reading.to.minus(LISTED_FOR);
         if reading.from < listed_from {
             warn!(
@@ -184,20 +189,30 @@ impl Reader {
 
     fn call(&self) -> Call {
         match self.list {
-            List::V1 => Call::DirectMessages,
-            List::V2 => Call::DmEvents,
+            MessageList::V1 => Call::DirectMessages,
+            MessageList::V2 => Call::DmEvents,
         }
     }
 
-    async fn ask(&self, desk: &Desk, cursor: Option<&str>, now: Millis) -> Answer<MessagesPage> {
+    async fn ask(
+        &self,
+        desk: &AccountWorker,
+        cursor: Option<&str>,
+        now: Millis,
+    ) -> Answer<MessagesPage> {
         match self.list {
-            List::V1 => desk.x.direct_messages(&desk.keys, cursor, now).await,
-            List::V2 => desk.x.dm_events(&desk.keys, cursor, now).await,
+            MessageList::V1 => desk.x.direct_messages(&desk.keys, cursor, now).await,
+            MessageList::V2 => desk.x.dm_events(&desk.keys, cursor, now).await,
         }
     }
 
     /// What a refusal means. When to try again.
-    async fn failed(&mut self, desk: &Desk, reading: &Reading, error: Error) -> Result<Millis> {
+    async fn failed(
+        &mut self,
+        desk: &AccountWorker,
+        reading: &MessageReading,
+        error: Error,
+    ) -> Result<Millis> {
         let now = desk.now();
         let again_at = match &error {
             Error::Limited { reset_at } => return desk.hold(self.call(), *reset_at).await,

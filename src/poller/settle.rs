@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::messages::Messages;
+use super::messages::MessageMemory;
 use super::{Poller, evidence};
-use crate::desk::{Desk, SIGNED_WITHIN};
+use crate::desk::{AccountWorker, SIGNED_WITHIN};
 use crate::domain::direct_message::{DirectMessage, Trace};
-use crate::domain::reading::{Range, WINDOW_MOST, Why};
+use crate::domain::reading::{Range, UnreadReason, WINDOW_MOST};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{CLOCKS_APART, Result, Unfinished, Unread, Unsettled};
@@ -32,7 +32,7 @@ const CLOCKS_TOGETHER: Duration = Duration::from_secs(60);
 const TOGETHER: Duration = Duration::from_secs(60 * 60);
 
 /// Settles what can be settled now. When there is more to settle.
-pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> {
+pub async fn settle(desk: &AccountWorker, poller: &mut Poller) -> Result<Option<Millis>> {
     let Poller { messages, reader, settling, .. } = poller;
     settle_as_others(desk).await?;
     let mut unsettled = desk.store.unsettled(desk.name(), &desk.sent_as).await?;
@@ -115,7 +115,7 @@ pub async fn settle(desk: &Desk, poller: &mut Poller) -> Result<Option<Millis>> 
 /// Leaves the prompts alone that the account sent as another handle, or to another X: its own events
 /// do not show them, and prove nothing. They wait for the account to be that again, until they are too
 /// late.
-async fn settle_as_others(desk: &Desk) -> Result<()> {
+async fn settle_as_others(desk: &AccountWorker) -> Result<()> {
     let others = desk.store.unsettled_as_others(desk.name(), &desk.sent_as).await?;
     if others.is_empty() {
         return Ok(());
@@ -131,7 +131,7 @@ async fn settle_as_others(desk: &Desk) -> Result<()> {
     Ok(())
 }
 
-fn tell_as_other(desk: &Desk, sent_as: &str, surveys: i64) {
+fn tell_as_other(desk: &AccountWorker, sent_as: &str, surveys: i64) {
     warn!(
         event = "account.changed",
         account = desk.name(),
@@ -148,7 +148,7 @@ fn tell_as_other(desk: &Desk, sent_as: &str, surveys: i64) {
 /// Ends the hold after a restored backup or a rebuild once X's events have been read past it: by then
 /// all that was sent before is known. While a rebuild that makes surveys is not finished, what it has
 /// not read is not.
-pub async fn end_restore(desk: &Desk) -> Result<()> {
+pub async fn end_restore(desk: &AccountWorker) -> Result<()> {
     let Some(hold) = desk.store.hold(desk.name()).await? else { return Ok(()) };
     let Some(until_at) = hold.until_at else { return desk.date_hold().await };
     let unfinished = desk.store.unfinished_rebuild(desk.name()).await?;
@@ -193,7 +193,7 @@ pub async fn end_restore(desk: &Desk) -> Result<()> {
 
 /// Whether our clock has not yet measured X's horizon since the hold began. One that was ahead then
 /// tells nothing.
-async fn has_not_passed(desk: &Desk) -> Result<bool> {
+async fn has_not_passed(desk: &AccountWorker) -> Result<bool> {
     let now = desk.now();
     let began = desk.store.progress(desk.name()).await?.restored_at;
     let began = began.filter(|began| *began <= now.plus(CLOCKS_TOGETHER));
@@ -202,7 +202,7 @@ async fn has_not_passed(desk: &Desk) -> Result<bool> {
 
 /// Until when, by X's clock, a prompt that stands in events which could not be read may have been for
 /// a close that is not too late yet.
-async fn held_by_gaps(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Millis>> {
+async fn held_by_gaps(desk: &AccountWorker, from: Millis, to: Millis) -> Result<Option<Millis>> {
     let in_time = desk.account.longest_expire_after() + CLOCKS_APART;
     let range = Range { from: from.minus(in_time), to };
     let gaps = desk.store.unread(desk.name(), range).await?;
@@ -210,7 +210,7 @@ async fn held_by_gaps(desk: &Desk, from: Millis, to: Millis) -> Result<Option<Mi
     Ok(until.filter(|until| desk.x_now_at_least() < *until))
 }
 
-fn tell_unfinished(desk: &Desk, unfinished: Unfinished) {
+fn tell_unfinished(desk: &AccountWorker, unfinished: Unfinished) {
     let command = unfinished.command(desk.name());
     warn!(
         event = "account.held",
@@ -223,19 +223,19 @@ fn tell_unfinished(desk: &Desk, unfinished: Unfinished) {
 }
 
 /// The latest `to_time` that X takes now, by its own clock.
-pub fn readable_to(desk: &Desk) -> Millis {
+pub fn readable_to(desk: &AccountWorker) -> Millis {
     desk.x_now_to_ask().minus(desk.limits.events_horizon)
 }
 
-type Shown = Vec<(Unsettled, String)>;
+type ShownPrompts = Vec<(Unsettled, String)>;
 
 /// Parts those whose Direct Messages X lists, with the messages' ids, from those of whom it lists
 /// none, as far as it can be read. `Err`: when to look.
 async fn look_among_messages(
-    desk: &Desk,
-    messages: &mut Messages,
+    desk: &AccountWorker,
+    messages: &mut MessageMemory,
     together: Vec<Unsettled>,
-) -> Result<std::result::Result<(Shown, Vec<Unsettled>), Millis>> {
+) -> Result<std::result::Result<(ShownPrompts, Vec<Unsettled>), Millis>> {
     let known = together.iter().filter(|one| one.message.is_some());
     let Some(since) = known.map(|one| caused_from(desk, one)).min() else {
         messages.end_wait();
@@ -259,7 +259,7 @@ async fn look_among_messages(
 /// prompt is not of this one; one that two prompts of unknown outcome may have put out keeps both
 /// from being sent again.
 async fn message_of(
-    desk: &Desk,
+    desk: &AccountWorker,
     one: &Unsettled,
     listed: &[DirectMessage],
 ) -> Result<Option<String>> {
@@ -282,22 +282,22 @@ async fn message_of(
 }
 
 /// Stretches of events since then that X has no end of pages for.
-async fn gaps_since(desk: &Desk, since: Millis) -> Result<Vec<Unread>> {
+async fn gaps_since(desk: &AccountWorker, since: Millis) -> Result<Vec<Unread>> {
     let range = Range { from: since.minus(CLOCKS_APART), to: Millis(i64::MAX) };
     let mut gaps = desk.store.unread(desk.name(), range).await?;
-    gaps.retain(|gap| gap.why == Why::End);
+    gaps.retain(|gap| gap.why == UnreadReason::End);
     Ok(gaps)
 }
 
 /// Whether what the request caused may lie in a stretch that has not been read: then nothing that has
 /// been read proves a miss. Our clock may have been wrong when it was begun: any later stretch counts.
-fn may_be_in(desk: &Desk, gaps: &[Unread], unsettled: &Unsettled) -> bool {
+fn may_be_in(desk: &AccountWorker, gaps: &[Unread], unsettled: &Unsettled) -> bool {
     let from = caused_from(desk, unsettled).minus(CLOCKS_APART);
     gaps.iter().any(|gap| from <= gap.range.to)
 }
 
 /// All that the request may have caused is dated after this, by X's clock.
-fn caused_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
+fn caused_from(desk: &AccountWorker, unsettled: &Unsettled) -> Millis {
     let behind = desk.clock_apart().unwrap_or_default().least.min(0);
     Millis(unsettled.begun_at.minus(MARGIN).0.saturating_add(behind))
 }
@@ -305,7 +305,7 @@ fn caused_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
 /// All that the request may have caused is dated before this, by X's clock: as X's told it then, or as
 /// ours did, if it stood then as it does now; and as ours did, unless X itself refuses our clock: the
 /// dates of its answers may be wrong for as long as they like.
-fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
+fn provable_from(desk: &AccountWorker, unsettled: &Unsettled) -> Millis {
     let apart = desk.clock_apart().unwrap_or_default();
     let ahead = match desk.x.is_signed_by(apart) {
         true => apart.most,
@@ -319,13 +319,13 @@ fn provable_from(desk: &Desk, unsettled: &Unsettled) -> Millis {
 /// How long after it was given up, by the later clock, a request may be carried out. The clocks may be
 /// wrong alike by as much as X takes; next to a day that costs nothing. An X that tells its events at
 /// once is a stand-in.
-fn carried_out_within(desk: &Desk) -> Duration {
+fn carried_out_within(desk: &AccountWorker) -> Duration {
     desk.limits.settle_after + MARGIN + SIGNED_WITHIN.min(desk.limits.events_horizon)
 }
 
 /// How long until a miss can prove that the request was not carried out; zero: now. X's clock must have
 /// passed the horizon, and ours must have measured as long.
-fn proof_in(desk: &Desk, unsettled: &Unsettled) -> Duration {
+fn proof_in(desk: &AccountWorker, unsettled: &Unsettled) -> Duration {
     let at_x = provable_from(desk, unsettled).since(readable_to(desk));
     let here = passed_at(desk, ended_here(desk, unsettled)).since(desk.now());
     at_x.max(here)
@@ -333,20 +333,20 @@ fn proof_in(desk: &Desk, unsettled: &Unsettled) -> Duration {
 
 /// When the request ended by our clock. Where X never tells the time, nothing bears ours out but that it has
 /// not been set since: then it counts from the last time that it may have been.
-fn ended_here(desk: &Desk, unsettled: &Unsettled) -> Millis {
+fn ended_here(desk: &AccountWorker, unsettled: &Unsettled) -> Millis {
     let even_since = desk.clock.even_since().filter(|_| desk.x.clock().is_undated(desk.now()));
     even_since.map_or(unsettled.given_up_here, |since| since.max(unsettled.given_up_here))
 }
 
 /// When, by our clock, all is known of what ended at `ended_here` by it.
-fn passed_at(desk: &Desk, ended_here: Millis) -> Millis {
+fn passed_at(desk: &AccountWorker, ended_here: Millis) -> Millis {
     ended_here.plus(desk.limits.events_horizon + carried_out_within(desk))
 }
 
 /// Dates requests whose end lies ahead of the clock that dated it as ended now: that clock was wrong,
 /// and has been put right. Whether there were any. While the clocks contradict each other it is not known
 /// which is right: a date that is taken for too late, and is not, would prove a miss too early.
-async fn redate(desk: &Desk, unsettled: &[Unsettled]) -> Result<bool> {
+async fn redate(desk: &AccountWorker, unsettled: &[Unsettled]) -> Result<bool> {
     let here = desk.now();
     // All clocks may be behind: none of them dates anything anew before X has taken a request by it.
     if !desk.x.clock().is_settled(here) || !desk.x.has_taken(here) {

@@ -9,12 +9,12 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tracing::{info, warn};
 
-use crate::desk::{Calls, Desk};
+use crate::desk::{AccountWorker, CallAllowance};
 use crate::domain::budget::Call;
 use crate::domain::feedback::Update;
-use crate::domain::freshness::{self, Fresh, Habits, Pace, Schedule};
+use crate::domain::freshness::{self, CallPace, Fresh, Habits, Schedule};
 use crate::domain::time::Millis;
-use crate::store::{Result, Shown, ToShow};
+use crate::store::{Result, ShowOutcome, ToShow};
 use crate::x::Error;
 
 /// Prompts that one pass chooses from. More are due only after an outage, and these are the newest.
@@ -50,7 +50,7 @@ struct Scheduled {
 }
 
 /// Asks about the prompts that are due. When the next wants to be asked about.
-pub async fn shows(desk: &Desk, shows: &mut Shows) -> Result<Option<Millis>> {
+pub async fn shows(desk: &AccountWorker, shows: &mut Shows) -> Result<Option<Millis>> {
     let now = desk.now();
     if !shows.pulled_back_at.is_some_and(|at| is_recent(at, PULLED_BACK_EVERY, now)) {
         pull_back(desk, now).await?;
@@ -85,7 +85,7 @@ pub async fn shows(desk: &Desk, shows: &mut Shows) -> Result<Option<Millis>> {
     if let Some(until) = ask(desk, schedule, asked).await? {
         return Ok(Some(until));
     }
-    let wait = Pace::wait(calls_a_minute, together);
+    let wait = CallPace::wait(calls_a_minute, together);
     let next = desk.store.next_show(desk.name()).await?;
     Ok(next.map(|next| if round.left > 0 { next.max(now.plus(wait)) } else { next }))
 }
@@ -97,7 +97,7 @@ fn is_recent(at: Millis, every: Duration, now: Millis) -> bool {
 
 /// Puts right what was planned by a clock that ran ahead: it would be asked about only once the clock
 /// had come there again.
-async fn pull_back(desk: &Desk, now: Millis) -> Result<()> {
+async fn pull_back(desk: &AccountWorker, now: Millis) -> Result<()> {
     let bounds = desk.limits.freshness();
     let first = bounds.first(now).map_or(now, |at| at.max(now.plus(AFTER_FAULT)));
     let latest = now.plus(bounds.fresh_for);
@@ -117,7 +117,7 @@ async fn pull_back(desk: &Desk, now: Millis) -> Result<()> {
 
 /// The schedule, brought up to date where it is time.
 async fn schedule(
-    desk: &Desk,
+    desk: &AccountWorker,
     scheduled: Option<Scheduled>,
     calls_a_minute: f64,
     left: usize,
@@ -146,7 +146,7 @@ async fn schedule(
 /// Takes the calls for prompts out of the budget, those out of turn before the others: whom to ask
 /// about, as far as it goes, or when any may be asked about.
 async fn take(
-    desk: &Desk,
+    desk: &AccountWorker,
     mut first: Vec<ToShow>,
     mut in_turn: Vec<ToShow>,
     calls_a_minute: f64,
@@ -172,13 +172,17 @@ async fn take(
 
 /// Asks about prompts for which calls have been taken. Until when X must not be asked again, where it
 /// must not.
-async fn ask(desk: &Desk, schedule: &Schedule, asked: Vec<ToShow>) -> Result<Option<Millis>> {
+async fn ask(
+    desk: &AccountWorker,
+    schedule: &Schedule,
+    asked: Vec<ToShow>,
+) -> Result<Option<Millis>> {
     if asked.is_empty() {
         return Ok(None);
     }
     let allowed = u32::try_from(asked.len()).unwrap_or(u32::MAX);
     let taken_at = desk.x_now_at_least();
-    let calls = Calls::as_budgeted();
+    let calls = CallAllowance::as_budgeted();
     let answers = stream::iter(asked).map(|prompt| async {
         if desk.stop.is_stopping() || !calls.begin() {
             return None;
@@ -236,7 +240,7 @@ async fn ask(desk: &Desk, schedule: &Schedule, asked: Vec<ToShow>) -> Result<Opt
 }
 
 /// X dates by its own clock; when a prompt is asked about is reckoned by ours.
-fn by_our_clock(desk: &Desk, fresh: Fresh) -> Fresh {
+fn by_our_clock(desk: &AccountWorker, fresh: Fresh) -> Fresh {
     Fresh {
         sent_at: desk.by_our_clock(fresh.sent_at),
         asked_at: fresh.asked_at,
@@ -251,11 +255,11 @@ fn partly_at(update: &Update) -> Option<Millis> {
     score_at.into_iter().chain(text_at).min()
 }
 
-fn told(prompt: &ToShow, asked_at: Option<Millis>, again: Option<Millis>) -> Shown {
-    Shown { survey_id: prompt.survey_id.clone(), was: prompt.show_at, asked_at, again }
+fn told(prompt: &ToShow, asked_at: Option<Millis>, again: Option<Millis>) -> ShowOutcome {
+    ShowOutcome { survey_id: prompt.survey_id.clone(), was: prompt.show_at, asked_at, again }
 }
 
-fn tell_failed(desk: &Desk, prompt: &ToShow, error: &Error) {
+fn tell_failed(desk: &AccountWorker, prompt: &ToShow, error: &Error) {
     warn!(
         event = "poll.failed",
         account = desk.name(),

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::pages::{Asked, Walk, ask, longest_wait};
-use crate::desk::Desk;
+use super::pages::{PageResult, WindowWalk, ask, longest_wait};
+use crate::desk::AccountWorker;
 use crate::domain::budget::Call;
-use crate::domain::reading::{self, Range, Reading, TRIES_MAX, WINDOW_LEAST, Why};
+use crate::domain::reading::{self, Range, ReadingPurpose, TRIES_MAX, UnreadReason, WINDOW_LEAST};
 use crate::domain::time::Millis;
-use crate::store::{Page, PollState, PollWindow, Result, Unknown, Unread};
+use crate::store::{EventsPageRead, PollState, PollWindow, Result, UnknownEvent, Unread};
 use crate::x::{EventsPage, LaterPages};
 
 /// How often the log says how far a long window is.
@@ -19,13 +19,13 @@ const TELL_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// What the readings of one account remember between passes.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct WindowsReader {
     pub later: LaterPages,
-    walks: BTreeMap<Reading, Walk>,
+    walks: BTreeMap<ReadingPurpose, WindowWalk>,
 }
 
-impl Reader {
-    pub fn walk(&mut self, reading: Reading) -> &mut Walk {
+impl WindowsReader {
+    pub fn walk(&mut self, reading: ReadingPurpose) -> &mut WindowWalk {
         self.walks.entry(reading).or_default()
     }
 }
@@ -52,7 +52,7 @@ pub struct Pass {
 }
 
 impl Pass {
-    async fn may_go_on(&mut self, desk: &Desk) -> Result<bool> {
+    async fn may_go_on(&mut self, desk: &AccountWorker) -> Result<bool> {
         if self.pages_left == 0 || desk.stop.is_stopping() {
             return Ok(false);
         }
@@ -68,19 +68,19 @@ impl Pass {
 
 /// Reads a window on as far as the pass may go.
 pub async fn read(
-    desk: &Desk,
-    reader: &mut Reader,
-    reading: Reading,
+    desk: &AccountWorker,
+    reader: &mut WindowsReader,
+    reading: ReadingPurpose,
     state: &PollState,
     mut window: PollWindow,
     pass: &mut Pass,
 ) -> Result<Went> {
-    let Reader { later, walks } = reader;
+    let WindowsReader { later, walks } = reader;
     let walk = walks.entry(reading).or_default();
     while pass.may_go_on(desk).await? {
         let range = window.range();
         match ask(desk, later, walk, range, window.cursor.as_deref()).await? {
-            Asked::Page(page) => {
+            PageResult::Page(page) => {
                 let next_cursor = page.next_cursor.clone();
                 let (asked_from, page) = (window.clone(), kept(desk, page));
                 let now = desk.now();
@@ -95,7 +95,7 @@ pub async fn read(
                 window.cursor = next_cursor;
                 tell_progress(desk, walk, reading, &window);
             }
-            Asked::Lost { why, page, not_before } => {
+            PageResult::Lost { why, page, not_before } => {
                 desk.tell(&desk.store.fold(desk.name(), page.updates, desk.now()).await?);
                 if is_endless(desk, walk, reading, state, &window).await? {
                     let unread = reading::unread(range, state.done_to);
@@ -122,7 +122,7 @@ pub async fn read(
                 );
                 return Ok(Went::Until(again));
             }
-            Asked::Wait(until) => return Ok(Went::Until(until)),
+            PageResult::Wait(until) => return Ok(Went::Until(until)),
         }
     }
     Ok(Went::OnAndOn)
@@ -130,8 +130,8 @@ pub async fn read(
 
 /// Makes the next window of a reading durable, where all is read up to `base`.
 pub async fn open(
-    desk: &Desk,
-    reading: Reading,
+    desk: &AccountWorker,
+    reading: ReadingPurpose,
     state: &PollState,
     (base, until): (Millis, Millis),
 ) -> Result<PollWindow> {
@@ -142,9 +142,9 @@ pub async fn open(
 }
 
 /// The window between what has no end.
-async fn between(desk: &Desk, range: Range, base: Millis) -> Result<Range> {
+async fn between(desk: &AccountWorker, range: Range, base: Millis) -> Result<Range> {
     let unread = desk.store.unread(desk.name(), range.widened()).await?;
-    let endless = unread.iter().filter(|unread| unread.why == Why::End);
+    let endless = unread.iter().filter(|unread| unread.why == UnreadReason::End);
     let endless: Vec<Range> = endless.map(|unread| unread.range).collect();
     Ok(reading::between(range, base, &endless))
 }
@@ -152,9 +152,9 @@ async fn between(desk: &Desk, range: Range, base: Millis) -> Result<Range> {
 /// Whether a window that was lost has no end: it is as short as can be and has been lost for as often
 /// as is tried, or it is known from before. While X does not answer at all, nothing of it is known.
 async fn is_endless(
-    desk: &Desk,
-    walk: &Walk,
-    reading: Reading,
+    desk: &AccountWorker,
+    walk: &WindowWalk,
+    reading: ReadingPurpose,
     state: &PollState,
     window: &PollWindow,
 ) -> Result<bool> {
@@ -167,15 +167,15 @@ async fn is_endless(
     let range = window.range();
     let unread = desk.store.unread(desk.name(), range).await?;
     let is_known =
-        |unread: &Unread| unread.why == Why::End && range.without(unread.range).is_empty();
-    Ok(reading != Reading::First && unread.iter().any(is_known))
+        |unread: &Unread| unread.why == UnreadReason::End && range.without(unread.range).is_empty();
+    Ok(reading != ReadingPurpose::First && unread.iter().any(is_known))
 }
 
 /// Opens the window again, shorter where that has not helped before. When to read it.
 async fn begin_again(
-    desk: &Desk,
-    walk: &mut Walk,
-    reading: Reading,
+    desk: &AccountWorker,
+    walk: &mut WindowWalk,
+    reading: ReadingPurpose,
     state: &PollState,
     window: &PollWindow,
 ) -> Result<Millis> {
@@ -192,22 +192,33 @@ async fn begin_again(
 }
 
 /// How far windows reach back. Those of a look only touch: they lie where all has been read once.
-pub fn overlap(desk: &Desk, reading: Reading) -> Duration {
+pub fn overlap(desk: &AccountWorker, reading: ReadingPurpose) -> Duration {
     match reading {
-        Reading::First => desk.limits.poll_overlap,
-        Reading::Second(_) => Duration::ZERO,
+        ReadingPurpose::First => desk.limits.poll_overlap,
+        ReadingPurpose::Second(_) => Duration::ZERO,
     }
 }
 
-fn kept(desk: &Desk, page: EventsPage) -> Page {
-    let unknown = page.unknown.into_iter().map(Unknown::of).collect();
+fn kept(desk: &AccountWorker, page: EventsPage) -> EventsPageRead {
+    let unknown = page.unknown.into_iter().map(UnknownEvent::of).collect();
     let is_partly_read = page.unreadable > 0;
     let x_ahead = desk.clock_apart().map(|apart| apart.least);
-    Page { updates: page.updates, unknown, is_partly_read, x_ahead, next_cursor: page.next_cursor }
+    EventsPageRead {
+        updates: page.updates,
+        unknown,
+        is_partly_read,
+        x_ahead,
+        next_cursor: page.next_cursor,
+    }
 }
 
 /// Says, not too often, that a long window is under way.
-fn tell_progress(desk: &Desk, walk: &mut Walk, reading: Reading, window: &PollWindow) {
+fn tell_progress(
+    desk: &AccountWorker,
+    walk: &mut WindowWalk,
+    reading: ReadingPurpose,
+    window: &PollWindow,
+) {
     let now = desk.now();
     let told_at = *walk.told_at.get_or_insert(now);
     if now.since(told_at).max(told_at.since(now)) < TELL_EVERY {

@@ -7,7 +7,7 @@
 
 mod reading;
 
-use crate::desk::Desk;
+use crate::desk::AccountWorker;
 use crate::domain::id::FeedbackId;
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
@@ -15,7 +15,7 @@ use crate::store::{self, MadeAnew, Rebuild};
 
 /// What is wanted of a rebuild.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted {
+pub struct RebuildRequest {
     pub from: Millis,
     /// Absent: as late as X tells events.
     pub to: Option<Millis>,
@@ -25,7 +25,7 @@ pub struct Wanted {
 
 /// How far a rebuild has come.
 #[derive(Clone, Debug, PartialEq)]
-pub enum News {
+pub enum RebuildProgress {
     Read { read: Period, to: Millis, events: usize },
     Waits { until: Millis, why: String },
     Made { done: usize, all: i64 },
@@ -48,7 +48,7 @@ pub struct Rebuilt {
 
 /// Why it was not carried through.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum RebuildError {
     #[error("interrupted: what was read is kept, and the same command goes on from there")]
     Stopped,
     #[error("X tells events up to {} only, so far", .0.rfc3339())]
@@ -66,15 +66,19 @@ pub enum Fault {
 /// Holds the sends of an account whose surveys are to be made, before any account's are: a prompt of
 /// the last hours, which X does not tell yet, must not be sent again meanwhile. What is sent by then is
 /// known once the daemon has read X's events past it.
-pub async fn hold(desk: &Desk, from: Millis) -> store::Result<()> {
+pub async fn hold(desk: &AccountWorker, from: Millis) -> store::Result<()> {
     desk.store.hold_for_rebuild(desk.name(), from, desk.now()).await
 }
 
 /// Rebuilds one account. What was done when it is broken off stays whole, and is gone on with.
-pub async fn rebuild(desk: &Desk, wanted: Wanted, tell: &dyn Fn(News)) -> Result<Rebuilt, Fault> {
-    let Wanted { from, makes_surveys, .. } = wanted;
+pub async fn rebuild(
+    desk: &AccountWorker,
+    wanted: RebuildRequest,
+    tell: &dyn Fn(RebuildProgress),
+) -> Result<Rebuilt, RebuildError> {
+    let RebuildRequest { from, makes_surveys, .. } = wanted;
     if let Some(paused) = desk.store.paused(desk.name()).await? {
-        return Err(Fault::Paused { since: paused.paused_at, why: paused.why });
+        return Err(RebuildError::Paused { since: paused.paused_at, why: paused.why });
     }
     // The daemon does it otherwise, at its first pass.
     desk.date_hold().await?;
@@ -84,7 +88,7 @@ pub async fn rebuild(desk: &Desk, wanted: Wanted, tell: &dyn Fn(News)) -> Result
     let to = wanted.to.map_or(latest, |to| to.min(latest));
     if to < from {
         desk.store.give_up_rebuild(desk.name(), from).await?;
-        return Err(Fault::TooEarly(latest));
+        return Err(RebuildError::TooEarly(latest));
     }
     let read = Period { from, to };
     let mut rebuild = desk.store.begin_rebuild(desk.name(), read, makes_surveys).await?;
@@ -92,16 +96,16 @@ pub async fn rebuild(desk: &Desk, wanted: Wanted, tell: &dyn Fn(News)) -> Result
     let counted = reading::read(desk, &mut rebuild, read, tell).await?;
     let made = make(desk, &rebuild, read, tell).await?;
     let left_alone = desk.store.end_rebuild(&rebuild).await?;
-    let reading::Counted { pages, events, unread } = counted;
+    let reading::PageCounts { pages, events, unread } = counted;
     Ok(Rebuilt { read, gone_on_from, pages, events, unread, made, left_alone })
 }
 
 async fn make(
-    desk: &Desk,
+    desk: &AccountWorker,
     rebuild: &Rebuild,
     read: Period,
-    tell: &dyn Fn(News),
-) -> Result<MadeAnew, Fault> {
+    tell: &dyn Fn(RebuildProgress),
+) -> Result<MadeAnew, RebuildError> {
     let all = desk.store.gathered(rebuild).await?;
     // An event may be listed later than what it tells is dated: of the last minutes, what was told
     // otherwise stands, too.
@@ -112,8 +116,8 @@ async fn make(
         let next = desk.store.make_anew(rebuild, (read, desk.making()), after, desk.now()).await?;
         let Some((last, more)) = next else { return Ok(made) };
         made += more;
-        tell(News::Made { done: made.rows(), all });
+        tell(RebuildProgress::Made { done: made.rows(), all });
         after = Some(last);
     }
-    Err(Fault::Stopped)
+    Err(RebuildError::Stopped)
 }

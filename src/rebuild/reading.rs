@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Fault, News};
-use crate::desk::Desk;
+use super::{RebuildError, RebuildProgress};
+use crate::desk::AccountWorker;
 use crate::domain::budget::Call;
 use crate::domain::policy::{DAY, RETRY_FIRST};
 use crate::domain::reading::Range;
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
-use crate::store::{Rebuild, Unknown};
+use crate::store::{Rebuild, UnknownEvent};
 use crate::x::{Error, EventsPage, LaterPages};
 
 /// Refusals and silences in a row before it is given up.
@@ -20,7 +20,7 @@ const TRIES: u32 = 8;
 const BEGINNINGS: u32 = 5;
 
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Counted {
+pub struct PageCounts {
     pub pages: usize,
     pub events: usize,
     pub unread: usize,
@@ -28,18 +28,20 @@ pub struct Counted {
 
 /// Reads from where the rebuild stands to the end of the period.
 pub async fn read(
-    desk: &Desk,
+    desk: &AccountWorker,
     rebuild: &mut Rebuild,
     period: Period,
-    tell: &dyn Fn(News),
-) -> Result<Counted, Fault> {
-    let mut counted = Counted::default();
+    tell: &dyn Fn(RebuildProgress),
+) -> Result<PageCounts, RebuildError> {
+    let mut counted = PageCounts::default();
     loop {
         // Both ends belong to a window: the instant that two share is read twice, and none is left out.
         let window = Period { from: rebuild.read_to, to: period.to.min(rebuild.read_to.plus(DAY)) };
         read_window(desk, rebuild, window, &mut counted, &|news| {
             tell(match news {
-                News::Read { to, events, .. } => News::Read { read: period, to, events },
+                RebuildProgress::Read { to, events, .. } => {
+                    RebuildProgress::Read { read: period, to, events }
+                }
                 other => other,
             });
         })
@@ -52,12 +54,12 @@ pub async fn read(
 }
 
 async fn read_window(
-    desk: &Desk,
+    desk: &AccountWorker,
     rebuild: &Rebuild,
     window: Period,
-    counted: &mut Counted,
-    tell: &dyn Fn(News),
-) -> Result<(), Fault> {
+    counted: &mut PageCounts,
+    tell: &dyn Fn(RebuildProgress),
+) -> Result<(), RebuildError> {
     let mut beginnings = 0;
     let mut cursor: Option<String> = None;
     let mut seen = BTreeSet::new();
@@ -66,7 +68,7 @@ async fn read_window(
             Ok(page) => {
                 let next = page.next_cursor.clone();
                 gather(desk, rebuild, page, counted).await?;
-                tell(News::Read { read: window, to: window.to, events: counted.events });
+                tell(RebuildProgress::Read { read: window, to: window.to, events: counted.events });
                 match next {
                     None => return Ok(()),
                     Some(next) if seen.insert(next.clone()) => {
@@ -81,7 +83,7 @@ async fn read_window(
         };
         beginnings += 1;
         if beginnings == BEGINNINGS {
-            return Err(Fault::Unread(lost));
+            return Err(RebuildError::Unread(lost));
         }
         wait(desk, desk.now().plus(RETRY_FIRST), lost, tell).await?;
         (cursor, seen) = (None, BTreeSet::new());
@@ -89,15 +91,15 @@ async fn read_window(
 }
 
 async fn gather(
-    desk: &Desk,
+    desk: &AccountWorker,
     rebuild: &Rebuild,
     page: EventsPage,
-    counted: &mut Counted,
-) -> Result<(), Fault> {
+    counted: &mut PageCounts,
+) -> Result<(), RebuildError> {
     counted.pages += 1;
     counted.events += page.updates.len() + page.unknown.len();
     counted.unread += page.unknown.len();
-    let unknown: Vec<Unknown> = page.unknown.into_iter().map(Unknown::of).collect();
+    let unknown: Vec<UnknownEvent> = page.unknown.into_iter().map(UnknownEvent::of).collect();
     if !unknown.is_empty() {
         desk.store.keep_unknown(desk.name(), unknown, desk.now()).await?;
     }
@@ -109,11 +111,11 @@ async fn gather(
 
 /// One page, however often it must be asked for; or that its cursor is lost.
 async fn ask(
-    desk: &Desk,
+    desk: &AccountWorker,
     window: Period,
     cursor: Option<&str>,
-    tell: &dyn Fn(News),
-) -> Result<Result<EventsPage, String>, Fault> {
+    tell: &dyn Fn(RebuildProgress),
+) -> Result<Result<EventsPage, String>, RebuildError> {
     let mut style = LaterPages::default();
     for _ in 0..TRIES {
         while let Err(until) = desk.take_calls(Call::Events, 1).await? {
@@ -122,7 +124,7 @@ async fn ask(
         let range = Range { from: window.from, to: window.to };
         let place = cursor.map(|cursor| (cursor, style));
         let asked = desk.x.events(&desk.keys, range, place, desk.now());
-        let answer = desk.unless_stopping(asked).await.ok_or(Fault::Stopped)?;
+        let answer = desk.unless_stopping(asked).await.ok_or(RebuildError::Stopped)?;
         desk.hear(Call::Events, answer.told, 0).await?;
         let error = match answer.result {
             Ok(page) => {
@@ -143,22 +145,27 @@ async fn ask(
             }
             Error::Request(_) if cursor.is_some() => return Ok(Err(words)),
             Error::Request(_) | Error::Person { .. } | Error::Account(_) => {
-                return Err(Fault::Unread(words));
+                return Err(RebuildError::Unread(words));
             }
         };
         wait(desk, until, words, tell).await?;
     }
-    Err(Fault::Unread("X does not answer".into()))
+    Err(RebuildError::Unread("X does not answer".into()))
 }
 
 /// What our clock lacks is learnt from the refusal itself.
 const CLOCK_AGAIN: Duration = Duration::from_secs(1);
 
-async fn wait(desk: &Desk, until: Millis, why: String, tell: &dyn Fn(News)) -> Result<(), Fault> {
-    tell(News::Waits { until, why });
+async fn wait(
+    desk: &AccountWorker,
+    until: Millis,
+    why: String,
+    tell: &dyn Fn(RebuildProgress),
+) -> Result<(), RebuildError> {
+    tell(RebuildProgress::Waits { until, why });
     while desk.now() < until && !desk.stop.is_stopping() {
         desk.reading.listen(&desk.clock);
         desk.reading.wait(Some(until), &desk.clock, &desk.stop).await;
     }
-    if desk.stop.is_stopping() { Err(Fault::Stopped) } else { Ok(()) }
+    if desk.stop.is_stopping() { Err(RebuildError::Stopped) } else { Ok(()) }
 }

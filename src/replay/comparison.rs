@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fate::{Fate, Told};
+use super::fate::{Fate, FateDetails};
 use crate::domain::id::ConversationId;
 use crate::domain::policy::DAY;
 use crate::domain::time::{Millis, millis};
@@ -38,8 +38,8 @@ pub struct Difference {
     pub account: String,
     pub conversation_id: ConversationId,
     pub closed_at: Millis,
-    pub happened: Told,
-    pub would: Told,
+    pub happened: FateDetails,
+    pub would: FateDetails,
 }
 
 /// How an account's prompts went over the days.
@@ -76,11 +76,11 @@ impl Comparison {
 
 /// The prompts of an account on both sides, until they are counted.
 #[derive(Clone, Debug, Default)]
-pub struct Prompts {
+pub struct PromptTimes {
     sides: Sides<Vec<Millis>>,
 }
 
-impl Prompts {
+impl PromptTimes {
     pub fn happened(&mut self, at: Millis) {
         self.sides.happened.push(at);
     }
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn the_limit_is_reached_in_any_24_hours_and_told_by_the_day() {
         let hour = |hour: i64| Millis(hour * 3_600_000);
-        let mut prompts = Prompts::default();
+        let mut prompts = PromptTimes::default();
         for at in [20, 30, 40, 47, 50, 90] {
             prompts.happened(hour(at));
         }

@@ -103,7 +103,7 @@ impl WordOfX {
 
 /// A fate with what it followed from.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Told {
+pub struct FateDetails {
     pub fate: Fate,
     /// The decision, where one led to it.
     pub decision: Option<Decision>,
@@ -111,7 +111,7 @@ pub struct Told {
     pub detail: Option<String>,
 }
 
-impl Told {
+impl FateDetails {
     pub fn plain(fate: Fate) -> Self {
         Self { fate, decision: None, detail: None }
     }

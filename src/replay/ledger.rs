@@ -14,8 +14,8 @@ pub type AccountNumber = usize;
 
 #[derive(Debug)]
 pub struct Ledger {
-    days: Vec<Day>,
-    people: HashMap<UserId, Vec<Prompt>>,
+    days: Vec<LastDay>,
+    people: HashMap<UserId, Vec<LedgerPrompt>>,
     /// The throttle groups by their names.
     groups: HashMap<String, usize>,
     /// By person; the entry about all accounts first, as the store reads them.
@@ -24,13 +24,13 @@ pub struct Ledger {
 
 /// An account's last 24 hours, oldest first.
 #[derive(Debug, Default)]
-struct Day {
+struct LastDay {
     spent: VecDeque<Millis>,
     paced: VecDeque<Millis>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Prompt {
+struct LedgerPrompt {
     at: Millis,
     account: AccountNumber,
     group: usize,
@@ -48,7 +48,7 @@ impl Ledger {
             outs.sort_by(|a, b| a.account.cmp(&b.account));
         }
         Self {
-            days: (0..accounts).map(|_| Day::default()).collect(),
+            days: (0..accounts).map(|_| LastDay::default()).collect(),
             people: HashMap::new(),
             groups: HashMap::new(),
             opt_outs: by_person,
@@ -65,7 +65,12 @@ impl Ledger {
     ) {
         let group = self.group(group);
         self.days[account].spent.push_back(at);
-        self.people.entry(person.clone()).or_default().push(Prompt { at, account, group, is_dry });
+        self.people.entry(person.clone()).or_default().push(LedgerPrompt {
+            at,
+            account,
+            group,
+            is_dry,
+        });
     }
 
     /// A survey reaches its moment of sending.
@@ -101,7 +106,7 @@ impl Ledger {
         let prompts = survey.user_id.as_ref().and_then(|person| self.people.get(person));
         let prompts = prompts.map_or(&[][..], Vec::as_slice);
         let prompts = || prompts.iter().filter(|prompt| !prompt.is_dry || rules.mode.is_dry());
-        let own = |prompt: &&Prompt| prompt.account == account;
+        let own = |prompt: &&LedgerPrompt| prompt.account == account;
         let of_group = prompts().filter(|prompt| prompt.group == group || own(prompt));
         let of_day = prompts().filter(|prompt| own(prompt) && prompt.at > now.minus(DAY));
         let last = of_group.max_by_key(|prompt| prompt.at);

@@ -17,12 +17,12 @@ mod record;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use self::comparison::Prompts;
+use self::comparison::PromptTimes;
 pub use self::comparison::{Comparison, Course, DIFFERENCES, Difference, Sides};
-pub use self::fate::{Fate, Told};
+pub use self::fate::{Fate, FateDetails};
 use self::ledger::{AccountNumber, Ledger};
 use self::queue::Queue;
-use self::record::{CalledOff, Coming, Event};
+use self::record::{CalledOff, Coming, RecordedEvent};
 use crate::config::{CanDmBy, Config};
 use crate::domain::close::{Close, Precision};
 use crate::domain::id::ConversationId;
@@ -33,7 +33,7 @@ use crate::domain::time::Millis;
 use crate::store::{OptOut, Recorded};
 
 /// A conversation of an account.
-type Conversation = (AccountNumber, ConversationId);
+type ConversationKey = (AccountNumber, ConversationId);
 
 pub struct Replay<'a> {
     config: &'a Config,
@@ -42,17 +42,17 @@ pub struct Replay<'a> {
     /// How far it has come.
     now: Millis,
     /// What is to happen, by its instant; at one instant in the order of [`Event::turn`].
-    agenda: BTreeMap<(Millis, u8, u64), Event>,
+    agenda: BTreeMap<(Millis, u8, u64), RecordedEvent>,
     /// Closes taken so far: the place of the next in the order of acceptance.
     places: u64,
     events: u64,
     queues: Vec<Queue>,
     /// Who waits, and where they stand in their account's queue.
-    by_conversation: HashMap<Conversation, u64>,
+    by_conversation: HashMap<ConversationKey, u64>,
     waiting: HashMap<u64, Waiting>,
-    reopened: HashMap<Conversation, Millis>,
+    reopened: HashMap<ConversationKey, Millis>,
     ledger: Ledger,
-    prompts: Vec<Prompts>,
+    prompts: Vec<PromptTimes>,
     comparison: Comparison,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Replay<'a> {
             waiting: HashMap::new(),
             reopened: HashMap::new(),
             ledger: Ledger::new(config.accounts.len(), opt_outs),
-            prompts: vec![Prompts::default(); config.accounts.len()],
+            prompts: vec![PromptTimes::default(); config.accounts.len()],
             comparison: Comparison::default(),
         }
     }
@@ -121,19 +121,19 @@ impl<'a> Replay<'a> {
         }
         if is_counted {
             if let Some((at, called_off)) = record::called_off(&row, account) {
-                self.plan(at, Event::CalledOff(called_off));
+                self.plan(at, RecordedEvent::CalledOff(called_off));
             }
             for (at, coming) in record::closes(row, account, &mut self.places) {
-                self.plan(at, Event::Closed(Box::new(coming)));
+                self.plan(at, RecordedEvent::Closed(Box::new(coming)));
             }
             return;
         }
         if let Some(at) = row.paced_at {
-            self.plan(at, Event::Paced { account });
+            self.plan(at, RecordedEvent::Paced { account });
         }
         if let (Some(spent), Some(person)) = (row.spent, row.survey.user_id) {
             let group = spent.throttle_group.unwrap_or_default();
-            self.plan(spent.at, Event::Prompted { account, person, group, is_dry });
+            self.plan(spent.at, RecordedEvent::Prompted { account, person, group, is_dry });
         }
     }
 
@@ -149,8 +149,8 @@ impl<'a> Replay<'a> {
             let is_late = survey.closed_at < until.minus(account.longest_expire_after());
             let fate = if is_late { Fate::Expired } else { Fate::Waits };
             let would = match waiting.coming.last_decision.clone() {
-                Some(decision) => Told::decided(fate, decision),
-                None => Told::plain(fate),
+                Some(decision) => FateDetails::decided(fate, decision),
+                None => FateDetails::plain(fate),
             };
             self.comparison.count(waiting.coming.place, waiting.coming.into_difference(would));
         }
@@ -161,12 +161,12 @@ impl<'a> Replay<'a> {
         self.comparison
     }
 
-    fn plan(&mut self, at: Millis, event: Event) {
+    fn plan(&mut self, at: Millis, event: RecordedEvent) {
         // What would have been before now, by a clock that was set, is now.
         let at = at.max(self.now);
         let number = match &event {
             // Once is enough, however many surveys ask for it.
-            Event::Due { account } => *account as u64,
+            RecordedEvent::Due { account } => *account as u64,
             _ => {
                 self.events += 1;
                 self.events
@@ -180,14 +180,14 @@ impl<'a> Replay<'a> {
             let ((at, _, _), event) = entry.remove_entry();
             self.now = at;
             match event {
-                Event::CalledOff(called_off) => self.call_off(called_off),
-                Event::Closed(coming) => self.close(*coming),
-                Event::Paced { account } => self.ledger.pace(account, at),
-                Event::Prompted { account, person, group, is_dry } => {
+                RecordedEvent::CalledOff(called_off) => self.call_off(called_off),
+                RecordedEvent::Closed(coming) => self.close(*coming),
+                RecordedEvent::Paced { account } => self.ledger.pace(account, at),
+                RecordedEvent::Prompted { account, person, group, is_dry } => {
                     self.prompts[account].would(at);
                     self.ledger.spend(account, &person, (&group, is_dry), at);
                 }
-                Event::Due { account } => self.work(account),
+                RecordedEvent::Due { account } => self.work(account),
             }
         }
     }
@@ -213,7 +213,7 @@ impl<'a> Replay<'a> {
         if let Some(number) = self.by_conversation.get(&conversation).copied() {
             let waiting = self.waiting.get_mut(&number).expect("whoever is named waits");
             if coming.survey.closed_at <= waiting.coming.survey.closed_at {
-                return self.end(coming, Told::plain(Fate::Merged));
+                return self.end(coming, FateDetails::plain(Fate::Merged));
             }
             if coming.survey.user_id.is_none() {
                 coming.survey.user_id = waiting.coming.survey.user_id.clone();
@@ -222,16 +222,18 @@ impl<'a> Replay<'a> {
             let moved = std::mem::replace(&mut waiting.coming, coming);
             waiting.due_at = due_at;
             self.put_off(number, due_at);
-            return self.end(moved, Told::plain(Fate::Merged));
+            return self.end(moved, FateDetails::plain(Fate::Merged));
         }
         if self.reopened.get(&conversation).is_some_and(|at| *at >= coming.survey.closed_at) {
-            return self.end(coming, Told::plain(Fate::Cancelled(CancelledBy::Reopened)));
+            return self.end(coming, FateDetails::plain(Fate::Cancelled(CancelledBy::Reopened)));
         }
         match verdict {
             Verdict::Suppress(reason) => {
-                self.end(coming, Told::decided(Fate::Suppressed(reason), at_close.decision));
+                self.end(coming, FateDetails::decided(Fate::Suppressed(reason), at_close.decision));
             }
-            Verdict::Expire => self.end(coming, Told::decided(Fate::Expired, at_close.decision)),
+            Verdict::Expire => {
+                self.end(coming, FateDetails::decided(Fate::Expired, at_close.decision))
+            }
             // At the close nobody is prompted.
             Verdict::Schedule { .. } | Verdict::Wait { .. } | Verdict::Send => {
                 let number = coming.place;
@@ -254,7 +256,7 @@ impl<'a> Replay<'a> {
         let Some(number) = self.by_conversation.get(&conversation).copied() else { return };
         if self.waiting[&number].coming.survey.closed_at <= closed_until {
             let waiting = self.leave(number);
-            self.end(waiting.coming, Told::plain(Fate::Cancelled(by)));
+            self.end(waiting.coming, FateDetails::plain(Fate::Cancelled(by)));
         }
     }
 
@@ -267,7 +269,7 @@ impl<'a> Replay<'a> {
         waiting.try_at = try_at;
         let is_drawn = waiting.is_paced || self.config.accounts[account].pacing == Pacing::Asap;
         queue.insert(number, try_at, is_drawn);
-        self.plan(try_at, Event::Due { account });
+        self.plan(try_at, RecordedEvent::Due { account });
     }
 
     /// A survey waits no more.
@@ -279,7 +281,7 @@ impl<'a> Replay<'a> {
         waiting
     }
 
-    fn end(&mut self, coming: Coming, would: Told) {
+    fn end(&mut self, coming: Coming, would: FateDetails) {
         self.comparison.count(coming.place, coming.into_difference(would));
     }
 }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::fate::{Fate, Told};
-use super::record::Event;
+use super::fate::{Fate, FateDetails};
+use super::record::RecordedEvent;
 use super::{AccountNumber, Replay};
 use crate::config::Chosen;
 use crate::domain::budget::{Call, Window};
@@ -50,7 +50,7 @@ impl Queue {
 
 /// What a look at a survey was for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum LookPurpose {
     /// To draw it, whether anything may be sent or not.
     Draw,
     Send,
@@ -63,7 +63,7 @@ impl Replay<'_> {
         let config = &self.config.accounts[account];
         if config.pacing == Pacing::Even {
             for number in self.claim(&self.queues[account].undrawn, usize::MAX) {
-                self.look(number, Look::Draw);
+                self.look(number, LookPurpose::Draw);
             }
         }
         loop {
@@ -75,9 +75,9 @@ impl Replay<'_> {
             for number in self.claim(&self.queues[account].waiting, room) {
                 if let Some(until) = self.full_until(account) {
                     self.queues[account].free_at = until;
-                    return self.plan(until, Event::Due { account });
+                    return self.plan(until, RecordedEvent::Due { account });
                 }
-                self.look(number, Look::Send);
+                self.look(number, LookPurpose::Send);
             }
         }
     }
@@ -107,7 +107,7 @@ impl Replay<'_> {
 
     /// Looks at a survey in the scheduler's order: what it says of itself, what X says of the
     /// person, what is true now.
-    fn look(&mut self, number: u64, look: Look) {
+    fn look(&mut self, number: u64, look: LookPurpose) {
         let now = self.now;
         let waiting = &self.waiting[&number];
         let (account, word) = (waiting.coming.account, waiting.coming.word);
@@ -118,12 +118,12 @@ impl Replay<'_> {
         let is_clear = policy::at_sending(survey, &rules, &History::default(), now).verdict()
             == Verdict::Send
             && !policy::is_too_late(survey.closed_at, &rules, now);
-        if look == Look::Draw || !is_clear {
+        if look == LookPurpose::Draw || !is_clear {
             let ground = self.decide(number, &rules);
             if ground.verdict() != Verdict::Send {
                 return self.act(number, &rules, ground);
             }
-            if look == Look::Draw {
+            if look == LookPurpose::Draw {
                 return;
             }
         }
@@ -186,7 +186,7 @@ impl Replay<'_> {
             }
         };
         let waiting = self.leave(number);
-        self.end(waiting.coming, Told::decided(fate, decision));
+        self.end(waiting.coming, FateDetails::decided(fate, decision));
     }
 
     fn send(&mut self, number: u64, rules: &Rules, ground: Ground) {
@@ -214,9 +214,9 @@ impl Replay<'_> {
                     coming.survey.user_id.as_ref(),
                     &coming.survey.notice,
                 );
-                Told::decided(fate, rules.decided(dry(ground, chosen), now))
+                FateDetails::decided(fate, rules.decided(dry(ground, chosen), now))
             }
-            Fate::Sent => Told::decided(fate, rules.decided(ground, now)),
+            Fate::Sent => FateDetails::decided(fate, rules.decided(ground, now)),
             _ => coming.told_by_x(fate),
         };
         self.end(coming, told);

@@ -1,8 +1,8 @@
 //! What the record says that happened, as events of a replay.
 
-use super::Conversation;
+use super::ConversationKey;
 use super::comparison::Difference;
-use super::fate::{Fate, Told, WordOfX};
+use super::fate::{Fate, FateDetails, WordOfX};
 use super::ledger::AccountNumber;
 use crate::domain::id::UserId;
 use crate::domain::policy::decision::Decision;
@@ -11,7 +11,7 @@ use crate::domain::time::Millis;
 use crate::store::{Further, Recorded};
 
 #[derive(Debug)]
-pub enum Event {
+pub enum RecordedEvent {
     CalledOff(CalledOff),
     Closed(Box<Coming>),
     /// A survey of before the replay reached its moment of sending.
@@ -32,7 +32,7 @@ pub enum Event {
     },
 }
 
-impl Event {
+impl RecordedEvent {
     /// The order of what happens at one instant: a close that is delivered after its reopening is
     /// called off as it comes in.
     pub fn turn(&self) -> u8 {
@@ -48,7 +48,7 @@ impl Event {
 /// A conversation goes on, or an operator wants no survey of it.
 #[derive(Debug)]
 pub struct CalledOff {
-    pub conversation: Conversation,
+    pub conversation: ConversationKey,
     /// What closed later is not meant.
     pub closed_until: Millis,
     pub by: CancelledBy,
@@ -63,19 +63,19 @@ pub struct Coming {
     /// As it would be made from this close.
     pub survey: Survey,
     pub word: Option<WordOfX>,
-    pub happened: Told,
+    pub happened: FateDetails,
     /// What the replay has decided of it last.
     pub last_decision: Option<Decision>,
 }
 
 impl Coming {
     /// What X said of it.
-    pub fn told_by_x(&self, fate: Fate) -> Told {
+    pub fn told_by_x(&self, fate: Fate) -> FateDetails {
         let detail = self.happened.detail.clone().unwrap_or_else(|| "as X said then".to_owned());
-        Told { detail: Some(detail), ..Told::plain(fate) }
+        FateDetails { detail: Some(detail), ..FateDetails::plain(fate) }
     }
 
-    pub fn into_difference(self, would: Told) -> Difference {
+    pub fn into_difference(self, would: FateDetails) -> Difference {
         let Survey { account, conversation_id, closed_at, .. } = self.survey;
         Difference { account, conversation_id, closed_at, happened: self.happened, would }
     }
@@ -88,7 +88,7 @@ impl Coming {
 /// was said at the earlier ones is not kept; they are taken to have said what the last said.
 pub fn closes(row: Recorded, account: AccountNumber, places: &mut u64) -> Vec<(Millis, Coming)> {
     let word = WordOfX::on_record(&row);
-    let told = Told::on_record(&row);
+    let told = FateDetails::on_record(&row);
     let Recorded { survey, first_closed_at, further, .. } = row;
     let last_closed_at = survey.closed_at;
     let mut closed_at: Vec<Millis> =
@@ -103,7 +103,7 @@ pub fn closes(row: Recorded, account: AccountNumber, places: &mut u64) -> Vec<(M
     accepted_at.insert(0, survey.accepted_at);
     let closes = accepted_at.into_iter().zip(closed_at).map(|(accepted_at, closed_at)| {
         let is_last = closed_at == last_closed_at;
-        let happened = if is_last { told.clone() } else { Told::plain(Fate::Merged) };
+        let happened = if is_last { told.clone() } else { FateDetails::plain(Fate::Merged) };
         let survey = Survey { closed_at, ..survey.clone() };
         let place = *places;
         *places += 1;

@@ -14,7 +14,7 @@ use crate::domain::{
 
 /// The report as JSON text, indented, with a line end.
 pub fn render(report: &summary::Report) -> String {
-    let mut text = serde_json::to_string_pretty(&Report::of(report))
+    let mut text = serde_json::to_string_pretty(&ReportJson::of(report))
         .expect("strings, finite numbers and string keys are always JSON");
     text.push('\n');
     text
@@ -22,13 +22,13 @@ pub fn render(report: &summary::Report) -> String {
 
 /// The report in the shape of its JSON, for who puts it into a larger answer.
 #[derive(Debug, Serialize)]
-pub struct Report<'a> {
+pub struct ReportJson<'a> {
     from: String,
     to: String,
     /// Prompts that a dry run did not send; left out where there are none.
     #[serde(skip_serializing_if = "is_zero")]
     dry_run: u64,
-    groups: Vec<Group<'a>>,
+    groups: Vec<GroupJson<'a>>,
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -36,7 +36,7 @@ fn is_zero(count: &u64) -> bool {
 }
 
 #[derive(Debug, Serialize)]
-struct Group<'a> {
+struct GroupJson<'a> {
     key: Option<&'a str>,
     #[serde(rename = "type")]
     kind: SurveyType,
@@ -65,18 +65,18 @@ struct Score {
     confidence: u8,
 }
 
-impl<'a> Report<'a> {
+impl<'a> ReportJson<'a> {
     pub fn of(report: &'a summary::Report) -> Self {
         Self {
             from: report.period.from.rfc3339(),
             to: report.period.to.rfc3339(),
             dry_run: report.dry_runs,
-            groups: report.groups.iter().map(Group::of).collect(),
+            groups: report.groups.iter().map(GroupJson::of).collect(),
         }
     }
 }
 
-impl<'a> Group<'a> {
+impl<'a> GroupJson<'a> {
     fn of(group: &'a summary::Group) -> Self {
         Self {
             key: group.key.as_deref(),
@@ -120,7 +120,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{domain::summary::By, report::samples};
+    use crate::{domain::summary::GroupBy, report::samples};
 
     fn parsed(report: &summary::Report) -> Value {
         serde_json::from_str(&render(report)).unwrap()
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_report_has_the_shape_that_programs_rely_on() {
-        let report = samples::november(By::Nothing);
+        let report = samples::november(GroupBy::Nothing);
         let expected = json!({
             "from": "2026-11-01T00:00:00.000Z",
             "to": "2026-11-30T23:59:59.999Z",
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_hidden_group_is_null_and_says_why() {
-        let report = parsed(&samples::november(By::Agent));
+        let report = parsed(&samples::november(GroupBy::Agent));
         for (place, key, hidden) in [(2, "ben", "small_group"), (3, "cleo", "differencing")] {
             let group = &report["groups"][place];
             assert_eq!(group["key"], key);
@@ -173,14 +173,14 @@ mod tests {
 
     #[test]
     fn the_group_without_a_key_has_null_for_it() {
-        let report = parsed(&samples::november(By::Agent));
+        let report = parsed(&samples::november(GroupBy::Agent));
         assert_eq!(report["groups"][4]["key"], Value::Null);
         assert_eq!(report["groups"].as_array().map(Vec::len), Some(5));
     }
 
     #[test]
     fn the_fields_stand_in_the_documented_order() {
-        let text = render(&samples::november(By::Nothing));
+        let text = render(&samples::november(GroupBy::Nothing));
         let found: Vec<_> = text
             .lines()
             .filter_map(|line| line.strip_prefix("      \"")?.split('"').next())

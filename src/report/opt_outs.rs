@@ -10,7 +10,7 @@ use crate::domain::plain_text::cut;
 
 /// One person of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct OptOutLine {
     /// In the file, the head being the first.
     pub number: u64,
     pub user_id: UserId,
@@ -20,15 +20,15 @@ pub struct Line {
 
 /// What a file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lines {
-    pub lines: Vec<Line>,
+pub struct OptOutFile {
+    pub lines: Vec<OptOutLine>,
     /// Every bad line by its number, with what is wrong.
     pub faults: Vec<(u64, String)>,
 }
 
 /// Reads a whole file, to its last fault.
-pub fn read(mut file: impl Read) -> Lines {
-    let mut read = Lines::default();
+pub fn read(mut file: impl Read) -> OptOutFile {
+    let mut read = OptOutFile::default();
     let mut text = String::new();
     if let Err(error) = file.read_to_string(&mut text) {
         let words = match error.kind() {
@@ -158,7 +158,7 @@ fn line(
     record: &StringRecord,
     (user_id, account, why): (usize, Option<usize>, Option<usize>),
     number: u64,
-) -> Result<Line, String> {
+) -> Result<OptOutLine, String> {
     let text = |column: Option<usize>| {
         let cell = column.and_then(|column| record.get(column)).filter(|cell| !cell.is_empty());
         cell.map(str::to_owned)
@@ -170,7 +170,7 @@ fn line(
     if why.as_ref().is_some_and(|why| why.contains('\0')) {
         return Err("why must not hold the character U+0000".into());
     }
-    Ok(Line { number, user_id, account: text(account), why })
+    Ok(OptOutLine { number, user_id, account: text(account), why })
 }
 
 #[cfg(test)]

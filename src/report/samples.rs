@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::period::parse_period;
 use crate::domain::{
-    summary::{By, Facts, Report, summarize},
+    summary::{GroupBy, Report, SurveyFacts, summarize},
     survey_type::SurveyType,
     time::Millis,
 };
@@ -15,7 +15,7 @@ const NOVEMBER_22: Millis = Millis(1_795_334_400_000);
 ///
 /// CSAT: ana's ten answers can be shown; ben's one cannot, and takes cleo's five with it; one
 /// prompt belongs to no agent. NPS: ana's alone.
-pub(super) fn november(by: By) -> Report {
+pub(super) fn november(by: GroupBy) -> Report {
     let mut facts = Vec::new();
     for score in [5, 5, 5, 5, 5, 4, 4, 5, 3, 5] {
         facts.push(answered("ana", SurveyType::Csat, score, 250));
@@ -28,17 +28,19 @@ pub(super) fn november(by: By) -> Report {
         facts.commented_at = facts.scored_at;
     }
     facts.extend((0..3).map(|_| prompted("ana", SurveyType::Csat)));
-    facts.push(Facts { agent: None, ..prompted("", SurveyType::Csat) });
+    facts.push(SurveyFacts { agent: None, ..prompted("", SurveyType::Csat) });
     for reason in ["throttled", "opted_out", "throttled"] {
-        let close = Facts { sent_at: None, ..prompted("ana", SurveyType::Csat) };
-        facts.push(Facts { suppressed: Some(reason.to_owned()), ..close });
+        let close = SurveyFacts { sent_at: None, ..prompted("ana", SurveyType::Csat) };
+        facts.push(SurveyFacts { suppressed: Some(reason.to_owned()), ..close });
     }
     for score in [10, 10, 10, 9, 9, 9, 8, 7, 7, 6] {
         facts.push(answered("ana", SurveyType::Nps, score, 7500));
     }
     for _ in 0..2 {
-        let old =
-            Facts { sent_at: Some(NOVEMBER_22.minus(DAYS_7)), ..prompted("ana", SurveyType::Nps) };
+        let old = SurveyFacts {
+            sent_at: Some(NOVEMBER_22.minus(DAYS_7)),
+            ..prompted("ana", SurveyType::Nps)
+        };
         facts.push(old);
     }
     let period = parse_period("2026-11-01", "2026-11-30").unwrap();
@@ -48,8 +50,8 @@ pub(super) fn november(by: By) -> Report {
 
 const DAYS_7: Duration = Duration::from_hours(7 * 24);
 
-fn prompted(agent: &str, kind: SurveyType) -> Facts {
-    Facts {
+fn prompted(agent: &str, kind: SurveyType) -> SurveyFacts {
+    SurveyFacts {
         account: "acme".to_owned(),
         source: "desk".to_owned(),
         kind,
@@ -69,7 +71,7 @@ fn prompted(agent: &str, kind: SurveyType) -> Facts {
     }
 }
 
-fn answered(agent: &str, kind: SurveyType, score: u8, after_seconds: u64) -> Facts {
+fn answered(agent: &str, kind: SurveyType, score: u8, after_seconds: u64) -> SurveyFacts {
     let scored_at = Some(NOVEMBER_22.plus(Duration::from_secs(after_seconds)));
-    Facts { score: Some(score), scored_at, ..prompted(agent, kind) }
+    SurveyFacts { score: Some(score), scored_at, ..prompted(agent, kind) }
 }

@@ -11,7 +11,7 @@ use crate::columns;
 use crate::domain::plain_text::printable;
 use crate::domain::question;
 use crate::domain::{
-    summary::{By, Estimate, Group, Hidden, Report},
+    summary::{Estimate, Group, GroupBy, Hidden, Report},
     survey_type::SurveyType,
 };
 use crate::terminal::table::{Column, table};
@@ -24,7 +24,7 @@ const NAME_MIN: usize = 10;
 
 /// What the report is written for.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct TextPage {
     pub view: View,
     /// What X's questions call the business, where it is one; a report on several leaves it open.
     pub display_name: Option<String>,
@@ -32,7 +32,7 @@ pub struct Page {
     pub counts_tests: bool,
 }
 
-impl Page {
+impl TextPage {
     /// For files and programs.
     pub const PLAIN: Self = Self { view: View::PLAIN, display_name: None, counts_tests: false };
 
@@ -42,7 +42,7 @@ impl Page {
 }
 
 /// The report as text, with a line end.
-pub fn render(report: &Report, page: &Page) -> String {
+pub fn render(report: &Report, page: &TextPage) -> String {
     let mut text = format!("Results{}, {}\n", by_what(report.by), period::in_words(report.period));
     if page.counts_tests {
         text.push_str("Prompts that were sent as a test (test = true) are counted, too.\n");
@@ -100,14 +100,20 @@ fn of_tests(report: &Report) -> Option<String> {
     (all > 0).then(|| format!("{} as a test: `--test` counts {them}.", what.join(" and ")))
 }
 
-fn by_what(by: By) -> String {
+fn by_what(by: GroupBy) -> String {
     match by {
-        By::Nothing => String::new(),
+        GroupBy::Nothing => String::new(),
         by => format!(" by {}", by.as_str()),
     }
 }
 
-fn section(text: &mut String, report: &Report, kind: SurveyType, groups: &[&Group], page: &Page) {
+fn section(
+    text: &mut String,
+    report: &Report,
+    kind: SurveyType,
+    groups: &[&Group],
+    page: &TextPage,
+) {
     let title = match kind {
         SurveyType::Csat => "CSAT: share of 4 and 5 among the scores of 1 to 5, 95 % interval",
         SurveyType::Nps => "NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval",
@@ -128,7 +134,7 @@ fn section(text: &mut String, report: &Report, kind: SurveyType, groups: &[&Grou
 }
 
 /// On a terminal that is too narrow the comments go first.
-fn columns(by: By, kind: SurveyType) -> Vec<Column> {
+fn columns(by: GroupBy, kind: SurveyType) -> Vec<Column> {
     let mut columns = vec![
         Column::text(by.as_str()).cut_to(NAME_MIN),
         Column::number("closes"),
@@ -152,9 +158,9 @@ fn write_questions(
     text: &mut String,
     report: &Report,
     groups: &[&Group],
-    page: &Page,
+    page: &TextPage,
 ) -> std::fmt::Result {
-    if report.by != By::Question {
+    if report.by != GroupBy::Question {
         return Ok(());
     }
     let called = page.display_name.as_deref().unwrap_or("…");
@@ -262,7 +268,7 @@ fn write_notes(
         let reasons: Vec<_> =
             group.suppressed.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
         let of_whom = match report.by {
-            By::Nothing => String::new(),
+            GroupBy::Nothing => String::new(),
             _ => format!(", {}", name(group)),
         };
         notes.push(format!("not asked{of_whom}: {}", reasons.join(", ")));

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::behaviour::Behaviour;
 use super::chance::Chance;
 use super::comments::{Mood, comment};
-use super::feedback::Survey;
-use super::people::Answer;
+use super::feedback::QuestionKind;
+use super::people::PersonsAnswer;
 
 /// How often each score is given, from the lowest: most people are content, and few of the others are lukewarm.
 const CSAT_WEIGHTS: [(u8, u64); 5] = [(1, 8), (2, 5), (3, 11), (4, 27), (5, 49)];
@@ -14,7 +14,11 @@ const NPS_WEIGHTS: [(u8, u64); 11] =
     [(0, 5), (1, 2), (2, 2), (3, 3), (4, 3), (5, 6), (6, 6), (7, 11), (8, 17), (9, 18), (10, 27)];
 
 /// The updates that follow one prompt, in their order; none is silence.
-pub fn drawn(survey: Survey, behaviour: &Behaviour, chance: &mut Chance) -> Vec<Answer> {
+pub fn drawn(
+    survey: QuestionKind,
+    behaviour: &Behaviour,
+    chance: &mut Chance,
+) -> Vec<PersonsAnswer> {
     if !chance.happens(behaviour.answered) {
         return Vec::new();
     }
@@ -28,10 +32,10 @@ pub fn drawn(survey: Survey, behaviour: &Behaviour, chance: &mut Chance) -> Vec<
     let between = chance.between(behaviour.comment_after.shortest, behaviour.comment_after.longest);
     match text {
         Some(text) if !together => vec![
-            Answer { after: scored_after, score: Some(score), text: None },
-            Answer { after: scored_after + between, score: None, text: Some(text) },
+            PersonsAnswer { after: scored_after, score: Some(score), text: None },
+            PersonsAnswer { after: scored_after + between, score: None, text: Some(text) },
         ],
-        text => vec![Answer { after: scored_after, score: Some(score), text }],
+        text => vec![PersonsAnswer { after: scored_after, score: Some(score), text }],
     }
 }
 
@@ -42,10 +46,10 @@ pub fn repeated_after(behaviour: &Behaviour, chance: &mut Chance) -> Option<Dura
         .then(|| chance.between(Duration::from_millis(1), behaviour.comment_after.longest))
 }
 
-fn drawn_score(survey: Survey, chance: &mut Chance) -> u8 {
+fn drawn_score(survey: QuestionKind, chance: &mut Chance) -> u8 {
     let weights: &[(u8, u64)] = match survey {
-        Survey::Csat => &CSAT_WEIGHTS,
-        Survey::Nps => &NPS_WEIGHTS,
+        QuestionKind::Csat => &CSAT_WEIGHTS,
+        QuestionKind::Nps => &NPS_WEIGHTS,
     };
     let mut left = chance.below(weights.iter().map(|(_, weight)| weight).sum());
     for (score, weight) in weights {
@@ -57,10 +61,10 @@ fn drawn_score(survey: Survey, chance: &mut Chance) -> u8 {
     unreachable!("the draw is below the sum of the weights")
 }
 
-fn mood(survey: Survey, score: u8) -> Mood {
+fn mood(survey: QuestionKind, score: u8) -> Mood {
     let (content, so_so) = match survey {
-        Survey::Csat => (4, 3),
-        Survey::Nps => (9, 7),
+        QuestionKind::Csat => (4, 3),
+        QuestionKind::Nps => (9, 7),
     };
     if score >= content {
         Mood::Content
@@ -75,17 +79,17 @@ fn mood(survey: Survey, score: u8) -> Mood {
 mod tests {
     use super::*;
 
-    fn drawn_for(person: u64, survey: Survey) -> Vec<Answer> {
+    fn drawn_for(person: u64, survey: QuestionKind) -> Vec<PersonsAnswer> {
         drawn(survey, &Behaviour::lively(), &mut Chance::of(person, &["answers"]))
     }
 
     #[test]
     fn scores_lie_in_the_range_of_their_survey() {
         for person in 0..2_000 {
-            for answer in drawn_for(person, Survey::Csat) {
+            for answer in drawn_for(person, QuestionKind::Csat) {
                 assert!(answer.score.is_none_or(|score| (1..=5).contains(&score)));
             }
-            for answer in drawn_for(person, Survey::Nps) {
+            for answer in drawn_for(person, QuestionKind::Nps) {
                 assert!(answer.score.is_none_or(|score| score <= 10));
             }
         }
@@ -93,7 +97,8 @@ mod tests {
 
     #[test]
     fn answers_come_in_one_update_or_in_two_with_the_score_first() {
-        let all: Vec<Vec<Answer>> = (0..500).map(|person| drawn_for(person, Survey::Nps)).collect();
+        let all: Vec<Vec<PersonsAnswer>> =
+            (0..500).map(|person| drawn_for(person, QuestionKind::Nps)).collect();
         for answers in &all {
             match answers.as_slice() {
                 [] => {}
@@ -109,14 +114,15 @@ mod tests {
         assert!(all.iter().any(Vec::is_empty), "somebody is silent");
         assert!(all.iter().any(|answers| answers.len() == 2), "somebody comments later");
         assert!(
-            all.iter().any(|answers| matches!(answers.as_slice(), [Answer { text: Some(_), .. }]))
+            all.iter()
+                .any(|answers| matches!(answers.as_slice(), [PersonsAnswer { text: Some(_), .. }]))
         );
     }
 
     #[test]
     fn the_demonstration_answers_within_six_seconds_and_a_fifth_stays_silent() {
-        let all: Vec<Vec<Answer>> =
-            (0..2_000).map(|person| drawn_for(person, Survey::Csat)).collect();
+        let all: Vec<Vec<PersonsAnswer>> =
+            (0..2_000).map(|person| drawn_for(person, QuestionKind::Csat)).collect();
         let silent = all.iter().filter(|answers| answers.is_empty()).count();
         assert!((320..480).contains(&silent), "{silent} of 2,000");
         for answer in all.iter().flatten() {

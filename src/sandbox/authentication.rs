@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::call::Request;
+use super::call::HttpRequest;
 use super::config::SandboxAccount;
 use super::dates::seconds;
 use super::form::Parameters;
@@ -32,7 +32,7 @@ impl Nonces {
 pub fn authenticate(
     accounts: &[SandboxAccount],
     nonces: &mut Nonces,
-    request: &Request,
+    request: &HttpRequest,
     now: Millis,
 ) -> Result<(usize, Parameters), Refusal> {
     let header = request.authorization.as_deref().and_then(read_header).ok_or_else(|| {
@@ -64,7 +64,7 @@ pub fn authenticate(
 fn check_signature(
     header: &Header,
     account: &SandboxAccount,
-    request: &Request,
+    request: &HttpRequest,
 ) -> Result<(), Refusal> {
     let mut all = header.signed.clone();
     all.extend(request.pairs());

@@ -8,7 +8,7 @@ use super::form;
 /// The calls of X's API that the sandbox knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Call {
+pub enum ApiCall {
     /// `POST /1.1/feedback/create.json`
     Create,
     /// `GET /1.1/feedback/show/:id.json`
@@ -30,7 +30,7 @@ pub enum Call {
 const SHOW_PREFIX: &str = "/1.1/feedback/show/";
 const SHOW_SUFFIX: &str = ".json";
 
-impl Call {
+impl ApiCall {
     pub const ALL: [Self; 8] = [
         Self::Create,
         Self::Show,
@@ -67,7 +67,7 @@ pub fn shown_id(path: &str) -> Option<u64> {
 
 /// One HTTP request, reduced to what X looks at.
 #[derive(Clone, Debug, Default)]
-pub struct Request {
+pub struct HttpRequest {
     pub method: String,
     /// `http`, or `https` behind something that ends TLS and says so.
     pub scheme: String,
@@ -80,7 +80,7 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-impl Request {
+impl HttpRequest {
     /// The query's and the form's parameters, decoded. A body of another type has none and is not signed either.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let mut pairs = form::pairs(&self.query);
@@ -101,14 +101,14 @@ impl Request {
 
 /// One HTTP answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
+pub struct HttpReply {
     pub status: u16,
     pub content_type: String,
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
-impl Reply {
+impl HttpReply {
     pub fn json(status: u16, body: &Value) -> Self {
         Self {
             status,
@@ -130,18 +130,21 @@ mod tests {
 
     #[test]
     fn a_path_and_a_method_make_a_call() {
-        assert_eq!(Call::of("POST", "/1.1/feedback/create.json"), Some(Call::Create));
-        assert_eq!(Call::of("GET", "/1.1/feedback/create.json"), None);
-        assert_eq!(Call::of("GET", "/1.1/feedback/show/77.json"), Some(Call::Show));
-        assert_eq!(Call::of("GET", "/1.1/feedback/show/77"), None);
+        assert_eq!(ApiCall::of("POST", "/1.1/feedback/create.json"), Some(ApiCall::Create));
+        assert_eq!(ApiCall::of("GET", "/1.1/feedback/create.json"), None);
+        assert_eq!(ApiCall::of("GET", "/1.1/feedback/show/77.json"), Some(ApiCall::Show));
+        assert_eq!(ApiCall::of("GET", "/1.1/feedback/show/77"), None);
         assert_eq!(shown_id("/1.1/feedback/show/77.json"), Some(77));
         assert_eq!(shown_id("/1.1/feedback/show/.json"), None);
     }
 
     #[test]
     fn a_form_is_a_form_with_and_without_a_charset() {
-        let mut request =
-            Request { query: "a=1".to_owned(), body: b"b=2".to_vec(), ..Request::default() };
+        let mut request = HttpRequest {
+            query: "a=1".to_owned(),
+            body: b"b=2".to_vec(),
+            ..HttpRequest::default()
+        };
         for (content_type, count) in [
             (Some("application/x-www-form-urlencoded"), 2),
             (Some("Application/X-WWW-Form-URLencoded ; charset=UTF-8"), 2),

@@ -8,14 +8,14 @@ use crate::domain::time::{Millis, millis};
 
 /// Where the sandbox takes the time from.
 #[derive(Clone, Debug)]
-pub enum Clock {
+pub enum TimeSource {
     /// The machine's clock.
     Real,
     /// Epoch milliseconds that whoever holds the other end of the `Arc` sets; time stands still meanwhile.
     Manual(Arc<AtomicI64>),
 }
 
-impl Clock {
+impl TimeSource {
     /// A clock that stands at `at` until it is set, and the hand to set it with.
     pub fn manual(at: Millis) -> (Self, Arc<AtomicI64>) {
         let hand = Arc::new(AtomicI64::new(at.0));

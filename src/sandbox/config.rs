@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::behaviour::Behaviour;
-use super::clock::Clock;
+use super::clock::TimeSource;
 
 /// Prompts an account may send in 24 hours, as X documents it.
 pub const DAILY_LIMIT: u32 = 1_000;
@@ -22,7 +22,7 @@ pub struct SandboxConfig {
     pub horizon: Duration,
     pub accounts: Vec<SandboxAccount>,
     pub behaviour: Behaviour,
-    pub clock: Clock,
+    pub clock: TimeSource,
 }
 
 /// An account that X has allow-listed for feedback, with its keys.
@@ -70,7 +70,7 @@ impl SandboxConfig {
             horizon: HORIZON,
             accounts,
             behaviour: Behaviour::unhurried(),
-            clock: Clock::Real,
+            clock: TimeSource::Real,
         }
     }
 
@@ -84,12 +84,12 @@ impl SandboxConfig {
                 ..SandboxAccount::named(1_212_121_212_121, "acme")
             }],
             behaviour: Behaviour::lively(),
-            clock: Clock::Real,
+            clock: TimeSource::Real,
         }
     }
 
     /// For tests: one account, nobody answers on their own, everybody can be messaged, and time stands at the clock.
-    pub fn quiet(clock: Clock) -> Self {
+    pub fn quiet(clock: TimeSource) -> Self {
         Self {
             seed: 1,
             horizon: HORIZON,

@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::events::Change;
-use super::feedback::{Feedback, Survey};
+use super::feedback::{QuestionKind, SandboxFeedback};
 use super::form::Parameters;
 use super::limits::Allowance;
 use super::people::Person;
-use super::record::Prompt;
+use super::record::DeliveredPrompt;
 use super::refusal::Refusal;
 use super::world::World;
 use crate::domain::time::Millis;
@@ -21,7 +21,7 @@ const ID_EPOCH: i64 = 1_288_834_974_657;
 
 /// A prompt whose parameters are all in order.
 struct Checked {
-    survey: Survey,
+    survey: QuestionKind,
     to_user_id: u64,
     message: String,
     privacy_url: String,
@@ -54,7 +54,7 @@ impl World {
         let (from_user_id, to_user_id) = (self.accounts[account].user_id, checked.to_user_id);
         let dm_id = self.say(from_user_id, to_user_id, &checked.message, now);
         let id = self.next_id(now);
-        let feedback = Feedback {
+        let feedback = SandboxFeedback {
             id,
             dm_id,
             created_at: now,
@@ -70,7 +70,7 @@ impl World {
             score: None,
             text: None,
         };
-        let number = self.record.prompt(Prompt {
+        let number = self.record.prompt(DeliveredPrompt {
             carried_out_at: now,
             feedback_id: id,
             dm_id,
@@ -132,8 +132,8 @@ impl World {
 
 fn check(parameters: &Parameters) -> Result<Checked, Refusal> {
     let survey = parameters.required("type")?;
-    let survey =
-        Survey::named(survey).ok_or_else(|| Refusal::invalid("type", "neither csat nor nps"))?;
+    let survey = QuestionKind::named(survey)
+        .ok_or_else(|| Refusal::invalid("type", "neither csat nor nps"))?;
     let to_user_id = parameters.required_number("to_user_id")?;
     let message = parameters.required("message")?.to_owned();
     if message.chars().count() > MESSAGE_CHARACTERS {

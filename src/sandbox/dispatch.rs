@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::authentication::authenticate;
-use super::call::{Call, Reply, Request};
+use super::call::{ApiCall, HttpReply, HttpRequest};
 use super::dates::http_date;
-use super::faults::{Fault, Outcome};
+use super::faults::{CallOutcome, InjectedFault};
 use super::form::Parameters;
 use super::limits::Allowance;
 use super::record::RefusedCall;
@@ -15,7 +15,7 @@ use crate::domain::time::Millis;
 
 /// A call that passed authentication.
 pub(super) struct Accepted {
-    pub call: Call,
+    pub call: ApiCall,
     pub account: usize,
     pub method: String,
     pub path: String,
@@ -24,28 +24,34 @@ pub(super) struct Accepted {
 
 impl World {
     /// One request from start to end.
-    pub fn take(&mut self, request: &Request, now: Millis) -> Outcome {
+    pub fn take(&mut self, request: &HttpRequest, now: Millis) -> CallOutcome {
         let outcome = self.take_dated(request, now);
         self.misdate_one(request, outcome, now)
     }
 
-    fn misdate_one(&mut self, request: &Request, outcome: Outcome, now: Millis) -> Outcome {
+    fn misdate_one(
+        &mut self,
+        request: &HttpRequest,
+        outcome: CallOutcome,
+        now: Millis,
+    ) -> CallOutcome {
         let Some(misdated) = &mut self.misdated else { return outcome };
-        let is_meant =
-            misdated.call.is_none_or(|call| Call::of(&request.method, &request.path) == Some(call));
-        let Outcome::Answer { mut reply, held_back } = outcome else { return outcome };
+        let is_meant = misdated
+            .call
+            .is_none_or(|call| ApiCall::of(&request.method, &request.path) == Some(call));
+        let CallOutcome::Answer { mut reply, held_back } = outcome else { return outcome };
         if is_meant && misdated.times > 0 {
             misdated.times -= 1;
             let date = http_date(Millis(now.0.saturating_add(misdated.ahead_ms)));
             reply.headers.retain(|(name, _)| name != "date");
             reply.headers.push(("date".to_owned(), date));
         }
-        Outcome::Answer { reply, held_back }
+        CallOutcome::Answer { reply, held_back }
     }
 
-    fn take_dated(&mut self, request: &Request, now: Millis) -> Outcome {
+    fn take_dated(&mut self, request: &HttpRequest, now: Millis) -> CallOutcome {
         self.advance(now);
-        let Some(call) = Call::of(&request.method, &request.path) else {
+        let Some(call) = ApiCall::of(&request.method, &request.path) else {
             return self.refuse(request, None, Refusal::no_such_page(), now).into();
         };
         let (account, parameters) =
@@ -59,30 +65,30 @@ impl World {
         let accepted = Accepted { call, account, method, path, parameters };
         match self.faults.take(call, user_id) {
             None => self.carry_out(&accepted, now).into(),
-            Some(Fault::Slow { by_ms }) => {
+            Some(InjectedFault::Slow { by_ms }) => {
                 let reply = self.carry_out(&accepted, now);
-                Outcome::Answer { reply, held_back: Duration::from_millis(by_ms) }
+                CallOutcome::Answer { reply, held_back: Duration::from_millis(by_ms) }
             }
-            Some(Fault::NotCarriedOut { ending }) => dated(ending.into(), now),
-            Some(Fault::CarriedOut { ending }) => {
+            Some(InjectedFault::NotCarriedOut { ending }) => dated(ending.into(), now),
+            Some(InjectedFault::CarriedOut { ending }) => {
                 self.carry_out(&accepted, now);
                 dated(ending.into(), now)
             }
-            Some(Fault::MessageOnly { ending }) => {
+            Some(InjectedFault::MessageOnly { ending }) => {
                 match call {
                     // Who cannot be messaged gets no half of a prompt either.
-                    Call::Create => drop(self.message_only(account, &accepted.parameters, now)),
-                    Call::Show
-                    | Call::Events
-                    | Call::Friendship
-                    | Call::Users
-                    | Call::VerifyCredentials
-                    | Call::DirectMessages
-                    | Call::DmEvents => drop(self.carry_out(&accepted, now)),
+                    ApiCall::Create => drop(self.message_only(account, &accepted.parameters, now)),
+                    ApiCall::Show
+                    | ApiCall::Events
+                    | ApiCall::Friendship
+                    | ApiCall::Users
+                    | ApiCall::VerifyCredentials
+                    | ApiCall::DirectMessages
+                    | ApiCall::DmEvents => drop(self.carry_out(&accepted, now)),
                 }
                 dated(ending.into(), now)
             }
-            Some(Fault::CarriedOutLater { after_ms, ending }) => {
+            Some(InjectedFault::CarriedOutLater { after_ms, ending }) => {
                 self.plan(now.plus(Duration::from_millis(after_ms)), Due::Call(accepted));
                 dated(ending.into(), now)
             }
@@ -90,17 +96,17 @@ impl World {
     }
 
     /// Does what an accepted call asks for; a refusal goes into the record.
-    pub(super) fn carry_out(&mut self, accepted: &Accepted, now: Millis) -> Reply {
+    pub(super) fn carry_out(&mut self, accepted: &Accepted, now: Millis) -> HttpReply {
         let Accepted { call, account, parameters, path, .. } = accepted;
         let (result, allowance) = match call {
-            Call::Create => self.create(*account, parameters, now),
-            Call::Show
-            | Call::Events
-            | Call::Friendship
-            | Call::Users
-            | Call::VerifyCredentials
-            | Call::DirectMessages
-            | Call::DmEvents => {
+            ApiCall::Create => self.create(*account, parameters, now),
+            ApiCall::Show
+            | ApiCall::Events
+            | ApiCall::Friendship
+            | ApiCall::Users
+            | ApiCall::VerifyCredentials
+            | ApiCall::DirectMessages
+            | ApiCall::DmEvents => {
                 match self.windows.charge(self.accounts[*account].user_id, *call, now) {
                     Ok(allowance) => (self.read(*call, *account, path, parameters, now), allowance),
                     Err(allowance) => (
@@ -111,9 +117,9 @@ impl World {
             }
         };
         let mut reply = match result {
-            Ok(body) => Reply::json(200, &body),
+            Ok(body) => HttpReply::json(200, &body),
             Err(refusal) => {
-                let reply = Reply::json(refusal.status, &refusal.body(Some(*call)));
+                let reply = HttpReply::json(refusal.status, &refusal.body(Some(*call)));
                 self.record.refuse(RefusedCall {
                     at: now,
                     method: accepted.method.clone(),
@@ -132,12 +138,12 @@ impl World {
     /// Refuses a request before it is known whose it is.
     fn refuse(
         &mut self,
-        request: &Request,
-        call: Option<Call>,
+        request: &HttpRequest,
+        call: Option<ApiCall>,
         refusal: Refusal,
         now: Millis,
-    ) -> Reply {
-        let mut reply = Reply::json(refusal.status, &refusal.body(call));
+    ) -> HttpReply {
+        let mut reply = HttpReply::json(refusal.status, &refusal.body(call));
         reply.headers.push(("date".to_owned(), http_date(now)));
         let (method, path) = (request.method.clone(), request.path.clone());
         self.record.refuse(RefusedCall { at: now, method, path, user_id: None, refusal });
@@ -146,8 +152,8 @@ impl World {
 }
 
 /// Even a scripted answer carries the time, as every HTTP answer does.
-fn dated(mut outcome: Outcome, now: Millis) -> Outcome {
-    if let Outcome::Answer { reply, .. } = &mut outcome
+fn dated(mut outcome: CallOutcome, now: Millis) -> CallOutcome {
+    if let CallOutcome::Answer { reply, .. } = &mut outcome
         && reply.header("date").is_none()
     {
         reply.headers.push(("date".to_owned(), http_date(now)));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::behaviour::Paging;
 use super::chance::Chance;
 use super::dates::x_date;
-use super::feedback::Feedback;
+use super::feedback::SandboxFeedback;
 use crate::domain::time::Millis;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +22,13 @@ pub enum Change {
 
 /// A feedback as it was after one change.
 #[derive(Clone, Debug)]
-pub struct Event {
+pub struct FeedbackEvent {
     pub change: Change,
     pub at: Millis,
-    pub feedback: Feedback,
+    pub feedback: SandboxFeedback,
 }
 
-impl Event {
+impl FeedbackEvent {
     pub fn to_json(&self) -> Value {
         let event_type = match self.change {
             Change::Created => "feedback.created",
@@ -44,12 +44,12 @@ impl Event {
 
 /// A stretch of time, both ends inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct TimeSpan {
     pub from: Millis,
     pub to: Millis,
 }
 
-impl Window {
+impl TimeSpan {
     pub fn holds(self, at: Millis) -> bool {
         (self.from..=self.to).contains(&at)
     }
@@ -59,7 +59,7 @@ impl Window {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub user_id: u64,
-    pub window: Window,
+    pub window: TimeSpan,
     /// How many entries of the window's list were given out.
     position: u64,
     /// How many pages were.
@@ -68,13 +68,13 @@ pub struct Cursor {
 
 impl Cursor {
     /// The start of a window.
-    pub fn at_start(user_id: u64, window: Window) -> Self {
+    pub fn at_start(user_id: u64, window: TimeSpan) -> Self {
         Self { user_id, window, position: 0, page: 0 }
     }
 
     /// As it stands in `next_cursor`.
     pub fn to_text(self, seed: u64) -> String {
-        let Window { from, to } = self.window;
+        let TimeSpan { from, to } = self.window;
         let plain = format!("{}.{}.{}.{}.{}", self.user_id, from.0, to.0, self.position, self.page);
         URL_SAFE_NO_PAD.encode(format!("{plain}.{}", check(&plain, seed)))
     }
@@ -90,7 +90,7 @@ impl Cursor {
         let mut next = || numbers.next();
         Some(Self {
             user_id: next()?.parse().ok()?,
-            window: Window {
+            window: TimeSpan {
                 from: Millis(next()?.parse().ok()?),
                 to: Millis(next()?.parse().ok()?),
             },
@@ -107,17 +107,17 @@ fn check(plain: &str, seed: u64) -> u64 {
 /// All events of all accounts, in the order of time.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
-    by_account: BTreeMap<u64, BTreeMap<(Millis, u64), Event>>,
+    by_account: BTreeMap<u64, BTreeMap<(Millis, u64), FeedbackEvent>>,
     count: u64,
 }
 
 impl EventLog {
-    pub fn add(&mut self, change: Change, feedback: &Feedback, at: Millis) {
+    pub fn add(&mut self, change: Change, feedback: &SandboxFeedback, at: Millis) {
         self.count += 1;
         self.by_account
             .entry(feedback.from_user_id)
             .or_default()
-            .insert((at, self.count), Event { change, at, feedback: feedback.clone() });
+            .insert((at, self.count), FeedbackEvent { change, at, feedback: feedback.clone() });
     }
 
     pub fn count(&self) -> u64 {
@@ -131,7 +131,7 @@ impl EventLog {
         count: u64,
         paging: Paging,
         seed: u64,
-    ) -> (Vec<&Event>, Option<Cursor>) {
+    ) -> (Vec<&FeedbackEvent>, Option<Cursor>) {
         let mut chance = Chance::of(seed, &["page", &cursor.to_text(seed)]);
         let next_page = Cursor { page: cursor.page + 1, ..cursor };
         // Only every other page may be empty: a client that reads on always comes to the end.
@@ -142,16 +142,17 @@ impl EventLog {
         let listed = self.listed(cursor, paging, seed);
         let skipped = usize::try_from(cursor.position).unwrap_or(usize::MAX);
         let taken = usize::try_from(size).unwrap_or(usize::MAX);
-        let events: Vec<&Event> = listed.iter().copied().skip(skipped).take(taken).collect();
+        let events: Vec<&FeedbackEvent> =
+            listed.iter().copied().skip(skipped).take(taken).collect();
         let position = cursor.position + events.len() as u64;
         let more = position < listed.len() as u64;
         (events, more.then_some(Cursor { position, ..next_page }))
     }
 
     /// The window's whole list, the same every time it is made.
-    fn listed(&self, cursor: Cursor, paging: Paging, seed: u64) -> Vec<&Event> {
-        let Window { from, to } = cursor.window;
-        let mut ranked: Vec<(u64, &Event)> = Vec::new();
+    fn listed(&self, cursor: Cursor, paging: Paging, seed: u64) -> Vec<&FeedbackEvent> {
+        let TimeSpan { from, to } = cursor.window;
+        let mut ranked: Vec<(u64, &FeedbackEvent)> = Vec::new();
         let Some(events) = self.by_account.get(&cursor.user_id) else { return Vec::new() };
         let window = format!("{}-{}", from.0, to.0);
         for ((_, number), event) in events.range((from, 0)..=(to, u64::MAX)) {
@@ -171,20 +172,20 @@ impl EventLog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sandbox::feedback::Survey;
+    use crate::sandbox::feedback::QuestionKind;
 
-    const WINDOW: Window = Window { from: Millis(100), to: Millis(299) };
+    const WINDOW: TimeSpan = TimeSpan { from: Millis(100), to: Millis(299) };
 
     fn log(events: u64) -> EventLog {
         let mut log = EventLog::default();
         for number in 0..events {
             let at = Millis(i64::try_from(number).unwrap());
-            let feedback = Feedback {
+            let feedback = SandboxFeedback {
                 id: number,
                 dm_id: number,
                 created_at: at,
                 updated_at: at,
-                survey: Survey::Csat,
+                survey: QuestionKind::Csat,
                 test: false,
                 from_user_id: 1,
                 to_user_id: number,

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::call::{Call, Reply};
+use super::call::{ApiCall, HttpReply};
 
 /// What happens to a call.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Fault {
+pub enum InjectedFault {
     /// Nothing comes of it.
     NotCarriedOut { ending: Ending },
     /// It is carried out, and then something else than the true answer follows.
@@ -79,7 +79,7 @@ impl Scripted {
     }
 }
 
-impl Fault {
+impl InjectedFault {
     /// This answer instead of carrying the call out.
     pub fn instead(answer: Scripted) -> Self {
         Self::NotCarriedOut { ending: Ending::Answer(answer) }
@@ -117,25 +117,25 @@ fn whole_millis(length: Duration) -> u64 {
 
 /// What a call comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    Answer { reply: Reply, held_back: Duration },
+pub enum CallOutcome {
+    Answer { reply: HttpReply, held_back: Duration },
     Cut,
     Silence,
 }
 
-impl From<Reply> for Outcome {
-    fn from(reply: Reply) -> Self {
+impl From<HttpReply> for CallOutcome {
+    fn from(reply: HttpReply) -> Self {
         Self::Answer { reply, held_back: Duration::ZERO }
     }
 }
 
-impl From<Ending> for Outcome {
+impl From<Ending> for CallOutcome {
     fn from(ending: Ending) -> Self {
         match ending {
             Ending::Cut => Self::Cut,
             Ending::Silence => Self::Silence,
             Ending::Answer(Scripted { status, content_type, body, headers }) => {
-                Self::from(Reply { status, content_type, headers, body })
+                Self::from(HttpReply { status, content_type, headers, body })
             }
         }
     }
@@ -143,21 +143,21 @@ impl From<Ending> for Outcome {
 
 /// The faults still to come, in the order they were asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Faults {
+pub struct FaultQueue {
     ordered: Vec<Order>,
 }
 
 /// One order: the next `times` calls of a kind, of one account or of any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
-    pub call: Call,
+    pub call: ApiCall,
     /// The account's user id; any account where it is absent.
     pub user_id: Option<u64>,
     pub times: u32,
-    pub fault: Fault,
+    pub fault: InjectedFault,
 }
 
-impl Faults {
+impl FaultQueue {
     pub fn add(&mut self, order: Order) {
         self.ordered.push(order);
     }
@@ -167,7 +167,7 @@ impl Faults {
     }
 
     /// Uses up the oldest fault that is meant for this call.
-    pub fn take(&mut self, call: Call, user_id: u64) -> Option<Fault> {
+    pub fn take(&mut self, call: ApiCall, user_id: u64) -> Option<InjectedFault> {
         self.ordered.retain(|order| order.times > 0);
         let order = self.ordered.iter_mut().find(|order| {
             order.call == call && order.user_id.is_none_or(|meant| meant == user_id)
@@ -188,25 +188,25 @@ mod tests {
 
     #[test]
     fn faults_strike_in_order_for_their_call_and_account_and_as_often_as_asked() {
-        let mut faults = Faults::default();
+        let mut faults = FaultQueue::default();
         faults.add(Order {
-            call: Call::Create,
+            call: ApiCall::Create,
             user_id: Some(1),
             times: 2,
-            fault: Fault::cut_before(),
+            fault: InjectedFault::cut_before(),
         });
         faults.add(Order {
-            call: Call::Create,
+            call: ApiCall::Create,
             user_id: None,
             times: 1,
-            fault: Fault::cut_after(),
+            fault: InjectedFault::cut_after(),
         });
         assert_eq!(faults.left(), 3);
-        assert_eq!(faults.take(Call::Show, 1), None);
-        assert_eq!(faults.take(Call::Create, 1), Some(Fault::cut_before()));
-        assert_eq!(faults.take(Call::Create, 2), Some(Fault::cut_after()));
-        assert_eq!(faults.take(Call::Create, 2), None);
-        assert_eq!(faults.take(Call::Create, 1), Some(Fault::cut_before()));
-        assert_eq!((faults.take(Call::Create, 1), faults.left()), (None, 0));
+        assert_eq!(faults.take(ApiCall::Show, 1), None);
+        assert_eq!(faults.take(ApiCall::Create, 1), Some(InjectedFault::cut_before()));
+        assert_eq!(faults.take(ApiCall::Create, 2), Some(InjectedFault::cut_after()));
+        assert_eq!(faults.take(ApiCall::Create, 2), None);
+        assert_eq!(faults.take(ApiCall::Create, 1), Some(InjectedFault::cut_before()));
+        assert_eq!((faults.take(ApiCall::Create, 1), faults.left()), (None, 0));
     }
 }

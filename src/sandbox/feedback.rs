@@ -7,12 +7,12 @@ use crate::domain::time::Millis;
 
 /// The two kinds of question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Survey {
+pub enum QuestionKind {
     Csat,
     Nps,
 }
 
-impl Survey {
+impl QuestionKind {
     /// By X's name for it, which is case-sensitive.
     pub fn named(name: &str) -> Option<Self> {
         match name {
@@ -48,19 +48,19 @@ impl Survey {
 
 /// A score or a text, and when it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part<T> {
+pub struct AnswerPart<T> {
     pub created_at: Millis,
     pub value: T,
 }
 
 /// One feedback. Score and text come independently, and neither changes once it is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Feedback {
+pub struct SandboxFeedback {
     pub id: u64,
     pub dm_id: u64,
     pub created_at: Millis,
     pub updated_at: Millis,
-    pub survey: Survey,
+    pub survey: QuestionKind,
     pub test: bool,
     pub from_user_id: u64,
     pub to_user_id: u64,
@@ -68,20 +68,20 @@ pub struct Feedback {
     pub external_id: Option<String>,
     pub question_variant_id: u32,
     pub display_name: Option<String>,
-    pub score: Option<Part<u8>>,
-    pub text: Option<Part<String>>,
+    pub score: Option<AnswerPart<u8>>,
+    pub text: Option<AnswerPart<String>>,
 }
 
-impl Feedback {
+impl SandboxFeedback {
     /// Adds what is new of an answer; false where nothing is, because parts that are there stay as they are.
     pub fn answer(&mut self, score: Option<u8>, text: Option<&str>, now: Millis) -> bool {
         let mut changed = false;
         if let (None, Some(value)) = (&self.score, score) {
-            self.score = Some(Part { created_at: now, value });
+            self.score = Some(AnswerPart { created_at: now, value });
             changed = true;
         }
         if let (None, Some(value)) = (&self.text, text) {
-            self.text = Some(Part { created_at: now, value: value.to_owned() });
+            self.text = Some(AnswerPart { created_at: now, value: value.to_owned() });
             changed = true;
         }
         if changed {
@@ -147,13 +147,13 @@ impl Feedback {
 mod tests {
     use super::*;
 
-    fn feedback() -> Feedback {
-        Feedback {
+    fn feedback() -> SandboxFeedback {
+        SandboxFeedback {
             id: 7,
             dm_id: 8,
             created_at: Millis(1_539_202_764_100),
             updated_at: Millis(1_539_202_764_100),
-            survey: Survey::Nps,
+            survey: QuestionKind::Nps,
             test: false,
             from_user_id: 1,
             to_user_id: 2,

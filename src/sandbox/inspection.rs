@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::call::{Call, Reply, Request};
-use super::faults::{Fault, Order};
+use super::call::{ApiCall, HttpReply, HttpRequest};
+use super::faults::{InjectedFault, Order};
 use super::form::Parameters;
-use super::messages::DirectMessage;
-use super::people::{Answer, Messages, Person, Plan, Standing};
-use super::record::{Prompt, RefusedCall};
+use super::messages::SandboxMessage;
+use super::people::{Person, PersonsAnswer, Plan, TakesMessages, UserStanding};
+use super::record::{DeliveredPrompt, RefusedCall};
 use super::world::{AnswerError, World};
 use crate::domain::time::Millis;
 
@@ -23,7 +23,7 @@ pub const PREFIX: &str = "/sandbox/";
 const LIST_MAX: usize = 10_000;
 
 /// Answers one request to these pages.
-pub fn inspect(world: &mut World, request: &Request, now: Millis) -> Reply {
+pub fn inspect(world: &mut World, request: &HttpRequest, now: Millis) -> HttpReply {
     world.advance(now);
     let page = request.path.strip_prefix(PREFIX).unwrap_or("");
     let parameters = Parameters::new(request.pairs());
@@ -33,7 +33,7 @@ pub fn inspect(world: &mut World, request: &Request, now: Millis) -> Reply {
             Ok(list("prompts", world.prompts(), &parameters, |prompt| shown_prompt(world, prompt)))
         }
         ("GET", "messages") => {
-            let messages: Vec<&DirectMessage> = world.messages().collect();
+            let messages: Vec<&SandboxMessage> = world.messages().collect();
             Ok(list("messages", &messages, &parameters, |message| shown_message(message)))
         }
         ("GET", "refused") => {
@@ -65,15 +65,15 @@ pub fn inspect(world: &mut World, request: &Request, now: Millis) -> Reply {
         _ => Err((404, "no such page of the sandbox".to_owned())),
     };
     match answered {
-        Ok(body) => Reply::json(200, &body),
-        Err((status, error)) => Reply::json(status, &json!({"error": error})),
+        Ok(body) => HttpReply::json(200, &body),
+        Err((status, error)) => HttpReply::json(status, &json!({"error": error})),
     }
 }
 
 /// A status and a sentence.
 type Complaint = (u16, String);
 
-fn read<T: DeserializeOwned>(request: &Request) -> Result<T, Complaint> {
+fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Complaint> {
     serde_json::from_slice(&request.body).map_err(|fault| (422, fault.to_string()))
 }
 
@@ -124,7 +124,7 @@ fn state(world: &World, now: Millis) -> Value {
     })
 }
 
-fn shown_prompt(world: &World, prompt: &Prompt) -> Value {
+fn shown_prompt(world: &World, prompt: &DeliveredPrompt) -> Value {
     let feedback = world.feedback(prompt.feedback_id);
     json!({
         "carried_out_at": prompt.carried_out_at.0,
@@ -138,7 +138,7 @@ fn shown_prompt(world: &World, prompt: &Prompt) -> Value {
     })
 }
 
-fn shown_message(message: &DirectMessage) -> Value {
+fn shown_message(message: &SandboxMessage) -> Value {
     json!({
         "id": message.id.to_string(),
         "created_at": message.created_at.0,
@@ -198,8 +198,8 @@ struct PersonBody {
     #[serde(deserialize_with = "id")]
     user_id: u64,
     #[serde(default)]
-    standing: Standing,
-    messages: Option<Messages>,
+    standing: UserStanding,
+    messages: Option<TakesMessages>,
     can_dm: Option<bool>,
     answers: Option<Vec<PlannedBody>>,
 }
@@ -216,8 +216,11 @@ struct PlannedBody {
 impl PersonBody {
     fn into_person(self) -> Person {
         let closed = self.can_dm == Some(false);
-        let messages =
-            self.messages.unwrap_or(if closed { Messages::Closed } else { Messages::Open });
+        let messages = self.messages.unwrap_or(if closed {
+            TakesMessages::Closed
+        } else {
+            TakesMessages::Open
+        });
         let plan = self.answers.map_or(Plan::Drawn, |answers| {
             Plan::Fixed(answers.into_iter().map(PlannedBody::into_answer).collect())
         });
@@ -226,20 +229,24 @@ impl PersonBody {
 }
 
 impl PlannedBody {
-    fn into_answer(self) -> Answer {
-        Answer { after: Duration::from_millis(self.after_ms), score: self.score, text: self.text }
+    fn into_answer(self) -> PersonsAnswer {
+        PersonsAnswer {
+            after: Duration::from_millis(self.after_ms),
+            score: self.score,
+            text: self.text,
+        }
     }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaultBody {
-    call: Call,
+    call: ApiCall,
     #[serde(default, deserialize_with = "some_id")]
     user_id: Option<u64>,
     #[serde(default = "once")]
     times: u32,
-    fault: Fault,
+    fault: InjectedFault,
 }
 
 fn once() -> u32 {
@@ -255,7 +262,7 @@ impl FaultBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LimitBody {
-    call: Call,
+    call: ApiCall,
     limit: u32,
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::config::SandboxAccount;
 use super::dates::seconds_up;
 use crate::domain::time::Millis;
@@ -33,21 +33,21 @@ impl Allowance {
 /// The 15-minute windows of all accounts. A window opens with the first call in it.
 #[derive(Clone, Debug)]
 pub struct Windows {
-    limits: BTreeMap<Call, u32>,
-    used: BTreeMap<(u64, Call), (Millis, u32)>,
+    limits: BTreeMap<ApiCall, u32>,
+    used: BTreeMap<(u64, ApiCall), (Millis, u32)>,
 }
 
 impl Default for Windows {
     /// X's documented limits. `create` has none here: it counts by the day.
     fn default() -> Self {
         let limits = BTreeMap::from([
-            (Call::Events, 1_000),
-            (Call::Show, 180),
-            (Call::Friendship, 180),
-            (Call::Users, 900),
-            (Call::VerifyCredentials, 75),
-            (Call::DirectMessages, 15),
-            (Call::DmEvents, 15),
+            (ApiCall::Events, 1_000),
+            (ApiCall::Show, 180),
+            (ApiCall::Friendship, 180),
+            (ApiCall::Users, 900),
+            (ApiCall::VerifyCredentials, 75),
+            (ApiCall::DirectMessages, 15),
+            (ApiCall::DmEvents, 15),
         ]);
         Self { limits, used: BTreeMap::new() }
     }
@@ -55,7 +55,7 @@ impl Default for Windows {
 
 impl Windows {
     /// Sets another limit than X's.
-    pub fn set_limit(&mut self, call: Call, limit: u32) {
+    pub fn set_limit(&mut self, call: ApiCall, limit: u32) {
         self.limits.insert(call, limit);
     }
 
@@ -63,7 +63,7 @@ impl Windows {
     pub fn charge(
         &mut self,
         user_id: u64,
-        call: Call,
+        call: ApiCall,
         now: Millis,
     ) -> Result<Allowance, Allowance> {
         let limit = self.limits.get(&call).copied().unwrap_or(u32::MAX);
@@ -82,11 +82,11 @@ impl Windows {
 
 /// The prompts of one account in the last 24 hours, oldest first.
 #[derive(Clone, Debug, Default)]
-pub struct Day {
+pub struct PromptsOfDay {
     prompts: VecDeque<(Millis, u64)>,
 }
 
-impl Day {
+impl PromptsOfDay {
     /// What is left of the account's day.
     pub fn allowance(&mut self, account: &SandboxAccount, now: Millis) -> Allowance {
         self.forget_before(now);
@@ -127,16 +127,22 @@ mod tests {
     #[test]
     fn a_window_admits_its_limit_and_opens_again_after_fifteen_minutes() {
         let mut windows = Windows::default();
-        windows.set_limit(Call::Show, 2);
-        let first = windows.charge(1, Call::Show, NOW).unwrap();
+        windows.set_limit(ApiCall::Show, 2);
+        let first = windows.charge(1, ApiCall::Show, NOW).unwrap();
         assert_eq!((first.limit, first.remaining, first.reset_at), (2, 1, NOW.plus(WINDOW)));
-        windows.charge(1, Call::Show, NOW.plus(WINDOW / 2)).unwrap();
+        windows.charge(1, ApiCall::Show, NOW.plus(WINDOW / 2)).unwrap();
 
         let late = NOW.plus(WINDOW).minus(Duration::from_millis(1));
-        assert_eq!(windows.charge(1, Call::Show, late).unwrap_err().reset_at, NOW.plus(WINDOW));
-        assert!(windows.charge(2, Call::Show, late).is_ok(), "each account has windows of its own");
-        assert!(windows.charge(1, Call::Events, late).is_ok(), "each call has windows of its own");
-        assert!(windows.charge(1, Call::Show, NOW.plus(WINDOW)).is_ok());
+        assert_eq!(windows.charge(1, ApiCall::Show, late).unwrap_err().reset_at, NOW.plus(WINDOW));
+        assert!(
+            windows.charge(2, ApiCall::Show, late).is_ok(),
+            "each account has windows of its own"
+        );
+        assert!(
+            windows.charge(1, ApiCall::Events, late).is_ok(),
+            "each call has windows of its own"
+        );
+        assert!(windows.charge(1, ApiCall::Show, NOW.plus(WINDOW)).is_ok());
     }
 
     #[test]
@@ -151,7 +157,7 @@ mod tests {
     #[test]
     fn a_day_rolls_and_frees_one_place_after_the_other() {
         let account = SandboxAccount { daily_limit: 2, ..SandboxAccount::named(1, "acme") };
-        let mut day = Day::default();
+        let mut day = PromptsOfDay::default();
         let later = NOW.plus(Duration::from_secs(60));
         day.record(10, NOW);
         day.record(11, later);
@@ -164,7 +170,7 @@ mod tests {
     #[test]
     fn a_recipient_is_free_again_exactly_a_day_later_or_where_the_limit_is_lifted() {
         let mut account = SandboxAccount::named(1, "acme");
-        let mut day = Day::default();
+        let mut day = PromptsOfDay::default();
         day.record(10, NOW);
         assert!(!day.admits(&account, 10, NOW.plus(DAY).minus(Duration::from_millis(1))));
         assert!(day.admits(&account, 11, NOW));

@@ -27,7 +27,7 @@ const LISTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const APP: &str = "268278";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DirectMessage {
+pub struct SandboxMessage {
     pub id: u64,
     pub created_at: Millis,
     pub sender_id: u64,
@@ -38,11 +38,11 @@ pub struct DirectMessage {
 
 /// All messages there are; ids grow with time.
 #[derive(Clone, Debug, Default)]
-pub struct MessageLog(BTreeMap<u64, DirectMessage>);
+pub struct MessageLog(BTreeMap<u64, SandboxMessage>);
 
 /// Where reading goes on: below a message, on the how-manieth page.
 #[derive(Clone, Copy)]
-struct Place {
+struct MessageCursor {
     user_id: u64,
     below: u64,
     page: u64,
@@ -53,13 +53,13 @@ impl World {
     pub fn say(&mut self, sender_id: u64, recipient_id: u64, text: &str, now: Millis) -> u64 {
         let id = self.next_id(now);
         let text = text.to_owned();
-        let message = DirectMessage { id, created_at: now, sender_id, recipient_id, text };
+        let message = SandboxMessage { id, created_at: now, sender_id, recipient_id, text };
         self.messages.0.insert(id, message);
         id
     }
 
     /// Every Direct Message, the oldest first.
-    pub fn messages(&self) -> impl ExactSizeIterator<Item = &DirectMessage> {
+    pub fn messages(&self) -> impl ExactSizeIterator<Item = &SandboxMessage> {
         self.messages.0.values()
     }
 
@@ -119,10 +119,10 @@ impl World {
         parameter: &str,
         user_id: u64,
         parameters: &Parameters,
-    ) -> Result<Place, Refusal> {
+    ) -> Result<MessageCursor, Refusal> {
         match parameters.optional(parameter) {
-            None => Ok(Place { user_id, below: u64::MAX, page: 0 }),
-            Some(text) => Place::from_text(text, self.seed)
+            None => Ok(MessageCursor { user_id, below: u64::MAX, page: 0 }),
+            Some(text) => MessageCursor::from_text(text, self.seed)
                 .filter(|place| place.user_id == user_id)
                 .ok_or_else(|| Refusal::invalid(parameter, "not one that was given out")),
         }
@@ -130,32 +130,32 @@ impl World {
 
     fn page_of_messages(
         &self,
-        place: Place,
+        place: MessageCursor,
         count: u64,
         now: Millis,
-    ) -> (Vec<&DirectMessage>, Option<Place>) {
+    ) -> (Vec<&SandboxMessage>, Option<MessageCursor>) {
         let paging = self.behaviour.paging;
         let mut chance = Chance::of(self.seed, &["messages", &place.to_text(self.seed)]);
-        let next_page = Place { page: place.page + 1, ..place };
+        let next_page = MessageCursor { page: place.page + 1, ..place };
         // Only every other page may be empty: a client that reads on always comes to the end.
         if place.page.is_multiple_of(2) && chance.happens(paging.empty) {
             return (Vec::new(), Some(next_page));
         }
         let size = if chance.happens(paging.partial) { 1 + chance.below(count) } else { count };
-        let of_account = |message: &&DirectMessage| {
+        let of_account = |message: &&SandboxMessage| {
             [message.sender_id, message.recipient_id].contains(&place.user_id)
                 && message.created_at >= now.minus(LISTED_FOR)
         };
         let mut older = self.messages.0.range(..place.below).rev().map(|(_, message)| message);
         let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let listed: Vec<&DirectMessage> = older.by_ref().filter(of_account).take(size).collect();
+        let listed: Vec<&SandboxMessage> = older.by_ref().filter(of_account).take(size).collect();
         let below = listed.last().map_or(place.below, |message| message.id);
         let is_more = older.any(|message| of_account(&message));
-        (listed, is_more.then_some(Place { below, ..next_page }))
+        (listed, is_more.then_some(MessageCursor { below, ..next_page }))
     }
 }
 
-impl Place {
+impl MessageCursor {
     fn to_text(self, seed: u64) -> String {
         let plain = format!("{}.{}.{}", self.user_id, self.below, self.page);
         URL_SAFE_NO_PAD.encode(format!("{plain}.{}", check(&plain, seed)))
@@ -179,7 +179,7 @@ fn check(plain: &str, seed: u64) -> u64 {
 }
 
 /// A message as X lists it to one of the two.
-fn event(message: &DirectMessage, user_id: u64, seed: u64) -> Value {
+fn event(message: &SandboxMessage, user_id: u64, seed: u64) -> Value {
     let (text, urls) = shortened(&message.text, seed);
     let mut create = json!({
         "target": {"recipient_id": message.recipient_id.to_string()},
@@ -202,7 +202,7 @@ fn event(message: &DirectMessage, user_id: u64, seed: u64) -> Value {
 }
 
 /// A message as the second version lists it, with the fields that are asked for.
-fn event_of_v2(message: &DirectMessage, wanted: &str, seed: u64) -> Value {
+fn event_of_v2(message: &SandboxMessage, wanted: &str, seed: u64) -> Value {
     let (one, other) = (message.sender_id, message.recipient_id);
     let (text, _) = shortened(&message.text, seed);
     let mut event = json!({

@@ -69,10 +69,10 @@ pub mod world;
 mod tests;
 
 pub use behaviour::{Behaviour, Paging, Span};
-pub use call::Call;
-pub use clock::Clock;
+pub use call::ApiCall;
+pub use clock::TimeSource;
 pub use config::{SandboxAccount, SandboxConfig};
-pub use faults::{Ending, Fault, Order, Scripted};
-pub use people::{Answer, Messages, Person, Plan, Standing};
+pub use faults::{Ending, InjectedFault, Order, Scripted};
+pub use people::{Person, PersonsAnswer, Plan, TakesMessages, UserStanding};
 pub use server::Sandbox;
 pub use world::World;

@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 /// Whether there is such a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum UserStanding {
     #[default]
     Present,
     /// X knows no such id: code 50.
@@ -24,7 +24,7 @@ pub enum Standing {
 /// Whether the user takes Direct Messages from the account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Messages {
+pub enum TakesMessages {
     #[default]
     Open,
     /// From nobody: code 349.
@@ -42,12 +42,12 @@ pub enum Plan {
     #[default]
     Drawn,
     /// These answers, after each prompt; none is silence.
-    Fixed(Vec<Answer>),
+    Fixed(Vec<PersonsAnswer>),
 }
 
 /// One update that a person makes to a feedback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct PersonsAnswer {
     /// From the prompt.
     pub after: Duration,
     pub score: Option<u8>,
@@ -57,8 +57,8 @@ pub struct Answer {
 /// One person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Person {
-    pub standing: Standing,
-    pub messages: Messages,
+    pub standing: UserStanding,
+    pub messages: TakesMessages,
     pub plan: Plan,
 }
 
@@ -66,17 +66,19 @@ impl Person {
     /// What X's look-ups say.
     pub fn can_dm(&self) -> bool {
         match self.messages {
-            Messages::Open | Messages::ClosedUnnoticed => self.standing == Standing::Present,
-            Messages::Closed | Messages::FollowedOnly => false,
+            TakesMessages::Open | TakesMessages::ClosedUnnoticed => {
+                self.standing == UserStanding::Present
+            }
+            TakesMessages::Closed | TakesMessages::FollowedOnly => false,
         }
     }
 
     /// What X says to a look-up of this person.
     pub fn found(&self) -> Result<(), Refusal> {
         match self.standing {
-            Standing::Present => Ok(()),
-            Standing::Unknown => Err(Refusal::user_not_found()),
-            Standing::Suspended => Err(Refusal::user_suspended()),
+            UserStanding::Present => Ok(()),
+            UserStanding::Unknown => Err(Refusal::user_not_found()),
+            UserStanding::Suspended => Err(Refusal::user_suspended()),
         }
     }
 
@@ -84,9 +86,11 @@ impl Person {
     pub fn messageable(&self) -> Result<(), Refusal> {
         self.found()?;
         match self.messages {
-            Messages::Open => Ok(()),
-            Messages::Closed | Messages::ClosedUnnoticed => Err(Refusal::cannot_message()),
-            Messages::FollowedOnly => Err(Refusal::not_following()),
+            TakesMessages::Open => Ok(()),
+            TakesMessages::Closed | TakesMessages::ClosedUnnoticed => {
+                Err(Refusal::cannot_message())
+            }
+            TakesMessages::FollowedOnly => Err(Refusal::not_following()),
         }
     }
 }
@@ -112,11 +116,11 @@ impl People {
 fn drawn(user_id: u64, seed: u64, behaviour: &Behaviour) -> Person {
     let mut chance = Chance::of(seed, &["messages", &user_id.to_string()]);
     let messages = match (chance.happens(behaviour.closed), chance.happens(0.5)) {
-        (false, _) => Messages::Open,
-        (true, true) => Messages::Closed,
-        (true, false) => Messages::FollowedOnly,
+        (false, _) => TakesMessages::Open,
+        (true, true) => TakesMessages::Closed,
+        (true, false) => TakesMessages::FollowedOnly,
     };
-    Person { standing: Standing::Present, messages, plan: Plan::Drawn }
+    Person { standing: UserStanding::Present, messages, plan: Plan::Drawn }
 }
 
 #[cfg(test)]
@@ -128,17 +132,17 @@ mod tests {
         let behaviour = Behaviour { closed: 0.5, ..Behaviour::silent() };
         let people = People::default();
         let all: Vec<Person> = (0..200).map(|id| people.find(id, 3, &behaviour)).collect();
-        assert!(all.iter().all(|person| person.standing == Standing::Present));
+        assert!(all.iter().all(|person| person.standing == UserStanding::Present));
         assert!(all.iter().any(Person::can_dm));
-        assert!(all.iter().any(|person| person.messages == Messages::Closed));
-        assert!(all.iter().any(|person| person.messages == Messages::FollowedOnly));
+        assert!(all.iter().any(|person| person.messages == TakesMessages::Closed));
+        assert!(all.iter().any(|person| person.messages == TakesMessages::FollowedOnly));
         assert_eq!(all, (0..200).map(|id| people.find(id, 3, &behaviour)).collect::<Vec<_>>());
     }
 
     #[test]
     fn a_person_is_who_the_sandbox_was_told() {
         let mut people = People::default();
-        people.tell(5, Person { standing: Standing::Suspended, ..Person::default() });
+        people.tell(5, Person { standing: UserStanding::Suspended, ..Person::default() });
         let person = people.find(5, 1, &Behaviour::silent());
         assert!(!person.can_dm());
         assert_eq!(person.messageable().unwrap_err().code, 63);
@@ -150,10 +154,10 @@ mod tests {
             let person = Person { standing, messages, plan: Plan::Drawn };
             (person.can_dm(), person.messageable().err().map(|refusal| refusal.code))
         };
-        assert_eq!(code(Standing::Present, Messages::Open), (true, None));
-        assert_eq!(code(Standing::Present, Messages::Closed), (false, Some(349)));
-        assert_eq!(code(Standing::Present, Messages::FollowedOnly), (false, Some(150)));
-        assert_eq!(code(Standing::Present, Messages::ClosedUnnoticed), (true, Some(349)));
-        assert_eq!(code(Standing::Unknown, Messages::Open), (false, Some(50)));
+        assert_eq!(code(UserStanding::Present, TakesMessages::Open), (true, None));
+        assert_eq!(code(UserStanding::Present, TakesMessages::Closed), (false, Some(349)));
+        assert_eq!(code(UserStanding::Present, TakesMessages::FollowedOnly), (false, Some(150)));
+        assert_eq!(code(UserStanding::Present, TakesMessages::ClosedUnnoticed), (true, Some(349)));
+        assert_eq!(code(UserStanding::Unknown, TakesMessages::Open), (false, Some(50)));
     }
 }

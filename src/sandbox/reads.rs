@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::call::{Call, shown_id};
-use super::events::{Cursor, Window};
+use super::call::{ApiCall, shown_id};
+use super::events::{Cursor, TimeSpan};
 use super::form::Parameters;
-use super::people::Standing;
+use super::people::UserStanding;
 use super::refusal::Refusal;
 use super::world::World;
 use crate::domain::time::Millis;
@@ -17,7 +17,7 @@ const USERS_MAX: usize = 100;
 impl World {
     pub(super) fn read(
         &self,
-        call: Call,
+        call: ApiCall,
         account: usize,
         path: &str,
         parameters: &Parameters,
@@ -25,14 +25,14 @@ impl World {
     ) -> Result<Value, Refusal> {
         let user_id = self.accounts[account].user_id;
         match call {
-            Call::Show => self.show(user_id, path),
-            Call::Events => self.events(user_id, parameters, now),
-            Call::Friendship => self.friendship(user_id, parameters),
-            Call::Users => self.users(parameters),
-            Call::VerifyCredentials => Ok(self.credentials(account)),
-            Call::DirectMessages => self.list_messages(user_id, parameters, now),
-            Call::DmEvents => self.list_dm_events(user_id, parameters, now),
-            Call::Create => unreachable!("create is no read"),
+            ApiCall::Show => self.show(user_id, path),
+            ApiCall::Events => self.events(user_id, parameters, now),
+            ApiCall::Friendship => self.friendship(user_id, parameters),
+            ApiCall::Users => self.users(parameters),
+            ApiCall::VerifyCredentials => Ok(self.credentials(account)),
+            ApiCall::DirectMessages => self.list_messages(user_id, parameters, now),
+            ApiCall::DmEvents => self.list_dm_events(user_id, parameters, now),
+            ApiCall::Create => unreachable!("create is no read"),
         }
     }
 
@@ -64,7 +64,7 @@ impl World {
     }
 
     /// The window of a first page.
-    fn asked_window(&self, parameters: &Parameters, now: Millis) -> Result<Window, Refusal> {
+    fn asked_window(&self, parameters: &Parameters, now: Millis) -> Result<TimeSpan, Refusal> {
         let from = Millis(parameters.required_number("from_time")?);
         let to = Millis(parameters.required_number("to_time")?);
         if from > to {
@@ -75,7 +75,7 @@ impl World {
             let late_by = to.0 - latest.0;
             return Err(Refusal::invalid("to_time", format!("{late_by} ms past the horizon")));
         }
-        Ok(Window { from, to })
+        Ok(TimeSpan { from, to })
     }
 
     /// The place that a cursor names. The window may be said again beside it, but not another one.
@@ -128,7 +128,7 @@ impl World {
             let user_id = text.parse().map_err(|_| Refusal::not_a_number("ids", text))?;
             let person = self.people.find(user_id, self.seed, &self.behaviour);
             match person.standing {
-                Standing::Present => {
+                UserStanding::Present => {
                     let name = self.screen_name(user_id);
                     let mut user = json!({"id": text, "username": name, "name": name});
                     if fields.contains(&"receives_your_dm") {
@@ -139,10 +139,10 @@ impl World {
                     }
                     data.push(user);
                 }
-                Standing::Unknown => {
+                UserStanding::Unknown => {
                     errors.push(problem(text, "Not Found Error", "Could not find user with ids"));
                 }
-                Standing::Suspended => {
+                UserStanding::Suspended => {
                     errors.push(problem(text, "Forbidden", "User has been suspended"))
                 }
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::call::Call;
+use super::call::ApiCall;
 use super::refusal::Refusal;
 use crate::domain::time::Millis;
 
@@ -11,7 +11,7 @@ const REFUSALS_KEPT: usize = 10_000;
 
 /// One prompt that reached a person. Each is one Direct Message with its card.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prompt {
+pub struct DeliveredPrompt {
     pub carried_out_at: Millis,
     pub feedback_id: u64,
     pub dm_id: u64,
@@ -21,7 +21,7 @@ pub struct Prompt {
     pub fields: Vec<(String, String)>,
 }
 
-impl Prompt {
+impl DeliveredPrompt {
     /// One parameter of the request.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -42,16 +42,16 @@ pub struct RefusedCall {
 /// The record of a world.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    prompts: Vec<Prompt>,
+    prompts: Vec<DeliveredPrompt>,
     prompts_between: BTreeMap<(u64, u64), u32>,
     refused: VecDeque<RefusedCall>,
     refused_count: u64,
-    calls: BTreeMap<(u64, Call), u64>,
+    calls: BTreeMap<(u64, ApiCall), u64>,
 }
 
 impl Record {
     /// Adds a prompt, and says the how-manieth it is from this account to this person.
-    pub fn prompt(&mut self, prompt: Prompt) -> u32 {
+    pub fn prompt(&mut self, prompt: DeliveredPrompt) -> u32 {
         let count =
             self.prompts_between.entry((prompt.from_user_id, prompt.to_user_id)).or_default();
         *count += 1;
@@ -68,12 +68,12 @@ impl Record {
         self.refused.push_back(call);
     }
 
-    pub fn call(&mut self, user_id: u64, call: Call) {
+    pub fn call(&mut self, user_id: u64, call: ApiCall) {
         *self.calls.entry((user_id, call)).or_default() += 1;
     }
 
     /// Every prompt that was carried out, in order.
-    pub fn prompts(&self) -> &[Prompt] {
+    pub fn prompts(&self) -> &[DeliveredPrompt] {
         &self.prompts
     }
 
@@ -88,7 +88,7 @@ impl Record {
     }
 
     /// How often each account made each call, authenticated, whatever came of it.
-    pub fn calls(&self) -> &BTreeMap<(u64, Call), u64> {
+    pub fn calls(&self) -> &BTreeMap<(u64, ApiCall), u64> {
         &self.calls
     }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::ApiCall;
 
 /// One refusal: what goes over the wire, and a note for whoever reads the sandbox's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,9 +89,9 @@ impl Refusal {
     }
 
     /// The body as the version of the API that was called writes it.
-    pub fn body(&self, call: Option<Call>) -> Value {
+    pub fn body(&self, call: Option<ApiCall>) -> Value {
         match call {
-            Some(Call::Users | Call::DmEvents) => {
+            Some(ApiCall::Users | ApiCall::DmEvents) => {
                 let title = match self.status {
                     400 => "Invalid Request",
                     401 => "Unauthorized",
@@ -104,12 +104,12 @@ impl Refusal {
             }
             None
             | Some(
-                Call::Create
-                | Call::Show
-                | Call::Events
-                | Call::Friendship
-                | Call::VerifyCredentials
-                | Call::DirectMessages,
+                ApiCall::Create
+                | ApiCall::Show
+                | ApiCall::Events
+                | ApiCall::Friendship
+                | ApiCall::VerifyCredentials
+                | ApiCall::DirectMessages,
             ) => json!({"errors": [{"code": self.code, "message": self.message}]}),
         }
     }

@@ -20,10 +20,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::call::{Reply, Request};
-use super::clock::Clock;
+use super::call::{HttpReply, HttpRequest};
+use super::clock::TimeSource;
 use super::config::SandboxConfig;
-use super::faults::Outcome;
+use super::faults::CallOutcome;
 use super::inspection::{PREFIX, inspect};
 use super::world::World;
 use crate::domain::time::Millis;
@@ -38,7 +38,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Sandbox {
     address: SocketAddr,
     world: Arc<Mutex<World>>,
-    clock: Clock,
+    clock: TimeSource,
     stop: oneshot::Sender<Infallible>,
     server: JoinHandle<()>,
 }
@@ -106,7 +106,7 @@ impl Sandbox {
 async fn serve(
     listener: TcpListener,
     world: Arc<Mutex<World>>,
-    clock: Clock,
+    clock: TimeSource,
     mut stopped: oneshot::Receiver<Infallible>,
 ) {
     let mut connections = JoinSet::new();
@@ -126,7 +126,12 @@ async fn serve(
     connections.shutdown().await;
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, world: Arc<Mutex<World>>, clock: Clock) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    world: Arc<Mutex<World>>,
+    clock: TimeSource,
+) {
     let service = service_fn(|request| respond(request, peer, &world, &clock));
     // The error is the cut connection itself, or a client that left: both are the client's to notice.
     let _ = http1::Builder::new()
@@ -151,14 +156,14 @@ async fn respond(
     request: hyper::Request<Incoming>,
     peer: SocketAddr,
     world: &Mutex<World>,
-    clock: &Clock,
+    clock: &TimeSource,
 ) -> Result<Response<Body>, Cut> {
     let (head, body) = request.into_parts();
     let Ok(body) = to_bytes(Body::new(body), BODY_MAX).await else {
         return Ok(bare(StatusCode::PAYLOAD_TOO_LARGE));
     };
     let header = |name: HeaderName| text(&head.headers, &name);
-    let request = Request {
+    let request = HttpRequest {
         method: head.method.to_string(),
         // Behind something that ends TLS the client has signed https.
         scheme: header(HeaderName::from_static("x-forwarded-proto"))
@@ -175,21 +180,21 @@ async fn respond(
         // Read under the lock, so that nothing happens earlier than what another request has already seen.
         let now = clock.now();
         if request.path.starts_with(PREFIX) && peer.ip().is_loopback() {
-            Outcome::from(inspect(&mut world, &request, now))
+            CallOutcome::from(inspect(&mut world, &request, now))
         } else {
             world.take(&request, now)
         }
     };
     match outcome {
-        Outcome::Answer { reply, held_back } => {
+        CallOutcome::Answer { reply, held_back } => {
             if held_back > Duration::ZERO {
                 tokio::time::sleep(held_back).await;
             }
             Ok(written(reply))
         }
-        Outcome::Cut => Err(Cut),
+        CallOutcome::Cut => Err(Cut),
         // hyper drops this when the client gives up, and `stop` ends the connection.
-        Outcome::Silence => pending().await,
+        CallOutcome::Silence => pending().await,
     }
 }
 
@@ -202,7 +207,7 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-fn written(reply: Reply) -> Response<Body> {
+fn written(reply: HttpReply) -> Response<Body> {
     let mut response =
         Response::builder().status(reply.status).header(CONTENT_TYPE, reply.content_type);
     for (name, value) in reply.headers {

@@ -9,17 +9,17 @@ use thiserror::Error;
 use super::answers;
 use super::authentication::Nonces;
 use super::behaviour::Behaviour;
-use super::call::Call;
+use super::call::ApiCall;
 use super::chance::Chance;
 use super::config::{SandboxAccount, SandboxConfig};
 use super::dispatch::Accepted;
 use super::events::{Change, EventLog};
-use super::faults::{Fault, Faults, Order};
-use super::feedback::Feedback;
-use super::limits::{Day, Windows};
+use super::faults::{FaultQueue, InjectedFault, Order};
+use super::feedback::SandboxFeedback;
+use super::limits::{PromptsOfDay, Windows};
 use super::messages::MessageLog;
-use super::people::{Answer, People, Person, Plan};
-use super::record::{Prompt, Record, RefusedCall};
+use super::people::{People, Person, PersonsAnswer, Plan};
+use super::record::{DeliveredPrompt, Record, RefusedCall};
 use crate::domain::time::Millis;
 
 /// Everything X knows.
@@ -28,16 +28,16 @@ pub struct World {
     pub(super) horizon: Duration,
     pub(super) behaviour: Behaviour,
     pub(super) accounts: Vec<SandboxAccount>,
-    pub(super) days: BTreeMap<u64, Day>,
+    pub(super) days: BTreeMap<u64, PromptsOfDay>,
     pub(super) windows: Windows,
     pub(super) people: People,
-    pub(super) feedback: BTreeMap<u64, Feedback>,
+    pub(super) feedback: BTreeMap<u64, SandboxFeedback>,
     pub(super) events: EventLog,
     /// Pages of events over this instant have no end.
     pub(super) endless_at: Option<Millis>,
     pub(super) messages: MessageLog,
     pub(super) record: Record,
-    pub(super) faults: Faults,
+    pub(super) faults: FaultQueue,
     /// Answers to come that bear a wrong date.
     pub(super) misdated: Option<Misdated>,
     pub(super) nonces: Nonces,
@@ -50,7 +50,7 @@ pub struct World {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Misdated {
     /// Absent: whatever is called.
-    pub call: Option<Call>,
+    pub call: Option<ApiCall>,
     pub times: u32,
     pub ahead_ms: i64,
 }
@@ -58,9 +58,9 @@ pub(super) struct Misdated {
 /// Something that happens later on its own.
 pub(super) enum Due {
     /// A person answers; X may report the update a second time.
-    Answer { feedback_id: u64, answer: Answer, repeated_after: Option<Duration> },
+    Answer { feedback_id: u64, answer: PersonsAnswer, repeated_after: Option<Duration> },
     /// X reports an update again, as it was then.
-    Repeat(Feedback),
+    Repeat(SandboxFeedback),
     /// A call whose client was cut off is carried out nevertheless.
     Call(Accepted),
 }
@@ -92,7 +92,7 @@ impl World {
             endless_at: None,
             messages: MessageLog::default(),
             record: Record::default(),
-            faults: Faults::default(),
+            faults: FaultQueue::default(),
             misdated: None,
             nonces: Nonces::default(),
             agenda: BTreeMap::new(),
@@ -106,12 +106,12 @@ impl World {
     }
 
     /// Every prompt that was carried out, in order.
-    pub fn prompts(&self) -> &[Prompt] {
+    pub fn prompts(&self) -> &[DeliveredPrompt] {
         self.record.prompts()
     }
 
     /// The prompts that one person got.
-    pub fn prompts_to(&self, user_id: u64) -> impl Iterator<Item = &Prompt> {
+    pub fn prompts_to(&self, user_id: u64) -> impl Iterator<Item = &DeliveredPrompt> {
         self.prompts().iter().filter(move |prompt| prompt.to_user_id == user_id)
     }
 
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// How often a call was made, by all accounts together.
-    pub fn calls(&self, call: Call) -> u64 {
+    pub fn calls(&self, call: ApiCall) -> u64 {
         self.record
             .calls()
             .iter()
@@ -136,7 +136,7 @@ impl World {
     }
 
     /// A feedback as it stands.
-    pub fn feedback(&self, id: u64) -> Option<&Feedback> {
+    pub fn feedback(&self, id: u64) -> Option<&SandboxFeedback> {
         self.feedback.get(&id)
     }
 
@@ -155,7 +155,7 @@ impl World {
     }
 
     /// Sets a 15-minute limit other than X's for all accounts.
-    pub fn set_limit(&mut self, call: Call, limit: u32) {
+    pub fn set_limit(&mut self, call: ApiCall, limit: u32) {
         self.windows.set_limit(call, limit);
     }
 
@@ -165,7 +165,7 @@ impl World {
     }
 
     /// Lets the next `times` calls of a kind meet a fault, whichever account makes them.
-    pub fn fault(&mut self, call: Call, times: u32, fault: Fault) {
+    pub fn fault(&mut self, call: ApiCall, times: u32, fault: InjectedFault) {
         self.order(Order { call, user_id: None, times, fault });
     }
 
@@ -176,7 +176,7 @@ impl World {
 
     /// Lets so many answers bear a date that is ahead, or behind where that is negative. What X itself
     /// dates and judges is not touched.
-    pub fn misdate(&mut self, call: Option<Call>, times: u32, ahead_ms: i64) {
+    pub fn misdate(&mut self, call: Option<ApiCall>, times: u32, ahead_ms: i64) {
         self.misdated = Some(Misdated { call, times, ahead_ms });
     }
 
@@ -230,12 +230,12 @@ impl World {
         if score.is_some_and(|score| !feedback.survey.offers(score)) {
             return Err(AnswerError::NoSuchScore);
         }
-        let answer = Answer { after: Duration::ZERO, score, text: text.map(str::to_owned) };
+        let answer = PersonsAnswer { after: Duration::ZERO, score, text: text.map(str::to_owned) };
         self.apply(feedback_id, &answer, now).ok_or(AnswerError::NothingNew)
     }
 
     /// Puts the answers to a new feedback on the agenda; it is the `number`-th from this account to this person.
-    pub(super) fn plan_answers(&mut self, feedback: &Feedback, number: u32, plan: Plan) {
+    pub(super) fn plan_answers(&mut self, feedback: &SandboxFeedback, number: u32, plan: Plan) {
         let key = format!("{}-{}-{number}", feedback.from_user_id, feedback.to_user_id);
         let mut chance = Chance::of(self.seed, &["answers", &key]);
         let answers = match plan {
@@ -261,7 +261,7 @@ impl World {
     }
 
     /// Adds an answer to its feedback and reports it; `None` where it had nothing new.
-    fn apply(&mut self, feedback_id: u64, answer: &Answer, at: Millis) -> Option<()> {
+    fn apply(&mut self, feedback_id: u64, answer: &PersonsAnswer, at: Millis) -> Option<()> {
         let feedback = self.feedback.get_mut(&feedback_id)?;
         feedback.answer(answer.score, answer.text.as_deref(), at).then(|| {
             self.events.add(Change::Updated, feedback, at);

@@ -1,7 +1,7 @@
 //! Decides ahead of the look-up, so that no call to X is spent on somebody who is not asked anyway.
 
 use super::{send, tell_end};
-use crate::desk::Desk;
+use crate::desk::AccountWorker;
 use crate::domain::policy::decision::Verdict;
 use crate::domain::policy::{self, History};
 use crate::store::{self, Leased, Looked, Result};
@@ -10,7 +10,7 @@ use crate::store::{self, Leased, Looked, Result};
 const DRAWN: usize = 200;
 
 /// Those that go on; all others are ended or put off.
-pub async fn look_ahead(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+pub async fn look_ahead(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let mut going_on = Vec::with_capacity(claimed.len());
     for leased in claimed {
         if is_clear(desk, &leased) {
@@ -23,7 +23,7 @@ pub async fn look_ahead(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>
 }
 
 /// Draws what has become due and was not drawn yet, whether anything may be sent now or not.
-pub async fn draw(desk: &Desk) -> Result<()> {
+pub async fn draw(desk: &AccountWorker) -> Result<()> {
     let now = desk.now();
     let lease_until = now.plus(super::lease(desk, DRAWN));
     for leased in desk.store.claim_undrawn(desk.name(), DRAWN, lease_until, now).await? {
@@ -36,7 +36,7 @@ pub async fn draw(desk: &Desk) -> Result<()> {
 
 /// Whether nothing stands against it by what the survey itself says; the rest is read when it is
 /// begun.
-fn is_clear(desk: &Desk, leased: &Leased) -> bool {
+fn is_clear(desk: &AccountWorker, leased: &Leased) -> bool {
     let survey = &leased.survey;
     let rules = desk.chosen(survey).rules();
     let x_now = desk.x_now_at_least();
@@ -45,7 +45,7 @@ fn is_clear(desk: &Desk, leased: &Leased) -> bool {
     ground.verdict() == Verdict::Send && !is_late
 }
 
-async fn look(desk: &Desk, leased: Leased) -> Result<Option<Leased>> {
+async fn look(desk: &AccountWorker, leased: Leased) -> Result<Option<Leased>> {
     let rules = desk.chosen(&leased.survey).rules();
     match desk.store.look(leased, rules, send::times(desk)).await {
         Ok(Looked::GoesOn(leased)) => Ok(Some(*leased)),

@@ -8,16 +8,16 @@ use tracing::warn;
 
 use super::tell_end;
 use crate::config::CanDmBy;
-use crate::desk::{Calls, Desk};
+use crate::desk::{AccountWorker, CallAllowance};
 use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::survey::{Event, Reason};
 use crate::domain::time::Millis;
 use crate::store::{self, Leased, Result};
-use crate::x::{self, Error, Person};
+use crate::x::{self, Error, Reachability};
 
 /// Those who can be messaged now; all others are seen to.
-pub async fn look_up(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+pub async fn look_up(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let (claimed, nobody): (Vec<_>, Vec<_>) =
         claimed.into_iter().partition(|leased| leased.survey.user_id.is_some());
     for leased in nobody {
@@ -34,7 +34,7 @@ pub async fn look_up(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     }
 }
 
-async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+async fn singly(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let wanted = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
     let taken_at = desk.x_now_at_least();
     let taken = desk.take_calls(Call::FriendshipsShow, wanted).await?;
@@ -45,7 +45,7 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let mut claimed = claimed;
     let beyond = claimed.split_off(allowed.min(claimed.len()));
     put_off(desk, beyond, desk.now()).await?;
-    let calls = Calls::as_budgeted();
+    let calls = CallAllowance::as_budgeted();
     let answers = stream::iter(claimed).map(|leased| async {
         let _slot = desk.slots.acquire().await;
         if desk.stop.is_stopping() || !calls.begin() {
@@ -79,7 +79,7 @@ async fn singly(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     Ok(can_be_asked)
 }
 
-async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+async fn together(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let now = desk.now();
     if let Err(until) = desk.take_calls(Call::Users, 1).await? {
         return put_off(desk, claimed, until).await;
@@ -92,7 +92,7 @@ async fn together(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     };
     desk.hear(Call::Users, answer.told, 0).await?;
     let mut can_be_asked = Vec::new();
-    let people: Result<BTreeMap<_, Person>, Error> = answer.result;
+    let people: Result<BTreeMap<_, Reachability>, Error> = answer.result;
     for leased in claimed {
         let person = match &people {
             Ok(people) => {
@@ -115,7 +115,7 @@ const NOT_GRANTED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Singly, where the calls suffice for all. Else by a hundred at once, and singly whom that does not
 /// clear: version 2 alone ends nothing, for X may not grant it.
-async fn by_either(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+async fn by_either(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     if claimed.len() <= desk.calls_left(Call::FriendshipsShow).await? as usize {
         return singly(desk, claimed).await;
     }
@@ -127,7 +127,7 @@ async fn by_either(desk: &Desk, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
 }
 
 /// Those whom version 2 says can be messaged, and all others.
-async fn clear(desk: &Desk, claimed: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Leased>)> {
+async fn clear(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Leased>)> {
     let now = desk.now();
     if desk.take_calls(Call::Users, 1).await?.is_err() {
         return Ok((Vec::new(), claimed));
@@ -158,7 +158,7 @@ async fn clear(desk: &Desk, claimed: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Le
 }
 
 /// Asks no more by version 2 for a while. Nothing else follows from its refusal.
-async fn do_without(desk: &Desk, why: &Error) -> Result<()> {
+async fn do_without(desk: &AccountWorker, why: &Error) -> Result<()> {
     let (now, name) = (desk.now(), desk.name());
     let x_now = desk.x_now_at_least();
     let until = Some(x_now.plus(NOT_GRANTED_FOR));
@@ -181,9 +181,9 @@ fn is_away<T>(answer: Option<&Result<T, Error>>) -> bool {
 
 /// What one look-up means for its survey; gives it back where the person can be messaged.
 async fn judge(
-    desk: &Desk,
+    desk: &AccountWorker,
     leased: Leased,
-    person: Result<Person, Error>,
+    person: Result<Reachability, Error>,
 ) -> Result<Option<Leased>> {
     if !is_away(Some(&person)) {
         desk.sending_trouble.over();
@@ -221,7 +221,7 @@ async fn judge(
 }
 
 /// Looks the person up again later, and later each time.
-async fn not_known(desk: &Desk, leased: Leased, why: &str) -> Result<()> {
+async fn not_known(desk: &AccountWorker, leased: Leased, why: &str) -> Result<()> {
     let survey = &leased.survey;
     let wait = policy::backoff(survey, survey.attempts + 1);
     warn!(
@@ -246,20 +246,28 @@ fn words(reason: Reason) -> &'static str {
     }
 }
 
-async fn put_off_one(desk: &Desk, leased: Leased, until: Millis) -> Result<Option<Leased>> {
+async fn put_off_one(
+    desk: &AccountWorker,
+    leased: Leased,
+    until: Millis,
+) -> Result<Option<Leased>> {
     put_back(desk, leased, until).await?;
     Ok(None)
 }
 
 /// Gives claims back, to be looked at again at `until`.
-pub async fn put_off(desk: &Desk, claimed: Vec<Leased>, until: Millis) -> Result<Vec<Leased>> {
+pub async fn put_off(
+    desk: &AccountWorker,
+    claimed: Vec<Leased>,
+    until: Millis,
+) -> Result<Vec<Leased>> {
     for leased in claimed {
         put_back(desk, leased, until).await?;
     }
     Ok(Vec::new())
 }
 
-async fn put_back(desk: &Desk, leased: Leased, until: Millis) -> Result<()> {
+async fn put_back(desk: &AccountWorker, leased: Leased, until: Millis) -> Result<()> {
     // It is looked at again when it is too late, at the latest: it is to end then.
     let until = until.min(desk.too_late_at(&leased.survey));
     desk.store.release(leased, until).await

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::config::CanDmBy;
-use crate::desk::Desk;
+use crate::desk::AccountWorker;
 use crate::domain::budget::Call;
 use crate::domain::policy::{DAY, Mode, Pacing};
 use crate::domain::survey::Survey;
@@ -32,14 +32,14 @@ const CLAIMED_PER_REQUEST: usize = 4;
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// One pass. When the next is wanted; `None`: when something new comes in.
-pub async fn tick(desk: &Desk) -> Result<Option<Millis>> {
+pub async fn tick(desk: &AccountWorker) -> Result<Option<Millis>> {
     let next = pass(desk).await?;
     // A database that cannot be read then is told of by whoever needs it.
     let told = waiting::tell(desk).await.unwrap_or_default();
     Ok(next.into_iter().chain(told).min())
 }
 
-async fn pass(desk: &Desk) -> Result<Option<Millis>> {
+async fn pass(desk: &AccountWorker) -> Result<Option<Millis>> {
     give_back_dropped(desk).await?;
     recover_lost(desk).await?;
     pull_back(desk).await?;
@@ -71,7 +71,7 @@ async fn pass(desk: &Desk) -> Result<Option<Millis>> {
     desk.store.next_due(desk.name()).await
 }
 
-async fn see_to(desk: &Desk, claimed: Vec<Leased>) -> Result<()> {
+async fn see_to(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<()> {
     let claimed = look_ahead::look_ahead(desk, claimed).await?;
     let can_be_asked = look_up::look_up(desk, claimed).await?;
     send::send_all(desk, can_be_asked).await
@@ -79,7 +79,7 @@ async fn see_to(desk: &Desk, claimed: Vec<Leased>) -> Result<()> {
 
 /// Gives back what a pass that the database broke off had claimed, now that it can be written: until
 /// the claims ran out it would be nobody's.
-async fn give_back_dropped(desk: &Desk) -> Result<()> {
+async fn give_back_dropped(desk: &AccountWorker) -> Result<()> {
     let dropped = || desk.dropped.lock().expect("no holder of this lock can panic");
     loop {
         let Some(leased) = dropped().pop() else { return Ok(()) };
@@ -92,7 +92,7 @@ async fn give_back_dropped(desk: &Desk) -> Result<()> {
 }
 
 /// How long claims are held: all look-ups and all sends, each as late as it may be.
-fn lease(desk: &Desk, claimed: usize) -> Duration {
+fn lease(desk: &AccountWorker, claimed: usize) -> Duration {
     let rounds = u32::try_from(claimed.div_ceil(desk.limits.concurrency)).unwrap_or(u32::MAX);
     let round = desk.limits.request_timeout + desk.limits.send_timeout;
     round.saturating_mul(rounds.max(1)) + Duration::from_secs(60)
@@ -112,7 +112,7 @@ enum Room {
 }
 
 /// How many prompts the account's budgets have room for.
-async fn room(desk: &Desk) -> Result<Room> {
+async fn room(desk: &AccountWorker) -> Result<Room> {
     let now = desk.now();
     if let Some(until) = held(desk, now).await? {
         return Ok(Room::From(until));
@@ -161,7 +161,7 @@ async fn room(desk: &Desk) -> Result<Room> {
 }
 
 /// The call by which people are looked up now.
-async fn look_up_call(desk: &Desk) -> Result<Call> {
+async fn look_up_call(desk: &AccountWorker) -> Result<Call> {
     let by = desk.limits.can_dm;
     if by == CanDmBy::Auto && desk.calls_left(Call::Users).await? > 0 {
         return Ok(Call::Users);
@@ -171,7 +171,7 @@ async fn look_up_call(desk: &Desk) -> Result<Call> {
 
 /// The prompts of X's day. One that is dated later than any clock says it is was dated by a clock that
 /// was wrong: it counts as sent now.
-async fn day(desk: &Desk) -> Result<AccountStatus> {
+async fn day(desk: &AccountWorker) -> Result<AccountStatus> {
     let of_day = async || {
         let since = desk.x_now_at_least().minus(DAY);
         let day = desk.store.account_status(desk.name(), since).await?;
@@ -203,7 +203,7 @@ async fn day(desk: &Desk) -> Result<AccountStatus> {
 }
 
 /// Until when the account sends nothing at all, whatever its budgets say.
-async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
+async fn held(desk: &AccountWorker, now: Millis) -> Result<Option<Millis>> {
     let progress = desk.store.progress(desk.name()).await?;
     let is_behind = store::held(&progress, now, false).is_some() && progress.restored_at.is_none();
     if is_behind {
@@ -227,7 +227,7 @@ async fn held(desk: &Desk, now: Millis) -> Result<Option<Millis>> {
 }
 
 /// Waits for `until`, but looks in between for what has become too late.
-async fn waiting(desk: &Desk, until: Millis) -> Result<Option<Millis>> {
+async fn waiting(desk: &AccountWorker, until: Millis) -> Result<Option<Millis>> {
     waiting::look_soon(desk);
     let next = desk.store.next_due(desk.name()).await?;
     Ok(next.map(|next| until.min(next.max(desk.now().plus(SWEEP)))))
@@ -235,7 +235,7 @@ async fn waiting(desk: &Desk, until: Millis) -> Result<Option<Millis>> {
 
 /// Makes due what a clock that ran ahead has put off: in the pass that finds the clock set back, at the
 /// start, and now and then.
-async fn pull_back(desk: &Desk) -> Result<()> {
+async fn pull_back(desk: &AccountWorker) -> Result<()> {
     let now = desk.now();
     let is_recent = |at: Millis| at <= now && now < at.plus(PULLED_BACK_EVERY);
     let looked_at = || desk.pulled_back_at.lock().expect("no holder of this lock can panic");
@@ -257,7 +257,7 @@ async fn pull_back(desk: &Desk) -> Result<()> {
     Ok(())
 }
 
-async fn expire(desk: &Desk) -> Result<()> {
+async fn expire(desk: &AccountWorker) -> Result<()> {
     let late = async |before| desk.store.too_late(desk.name(), before, desk.now()).await;
     if late(desk.perhaps_too_late_before()).await?.is_empty() {
         return Ok(());
@@ -279,7 +279,7 @@ async fn expire(desk: &Desk) -> Result<()> {
 }
 
 /// What a worker that is gone has left sending.
-async fn recover_lost(desk: &Desk) -> Result<()> {
+async fn recover_lost(desk: &AccountWorker) -> Result<()> {
     let lost = desk.store.recover(false, desk.limits.settle_after, desk.now()).await?;
     for survey in &lost {
         tell_uncertain(survey, "the worker that sent it is gone");

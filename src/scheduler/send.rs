@@ -10,13 +10,13 @@ use serde_json::Value;
 use tracing::{info, warn};
 
 use super::{tell_end, tell_uncertain};
-use crate::desk::{Calls, Desk, LEASE_MARGIN};
-use crate::domain::budget::{Call, HOLD_FIRST, Told};
+use crate::desk::{AccountWorker, CallAllowance, LEASE_MARGIN};
+use crate::domain::budget::{Call, HOLD_FIRST, RateHeaders};
 use crate::domain::feedback::Update;
 use crate::domain::policy;
 use crate::domain::survey::{Delivery, Event, Failure, State, Survey};
 use crate::domain::time::Millis;
-use crate::store::{self, Begun, Leased, Outcome, Prompt, Result, Sending, Times};
+use crate::store::{self, BeginOutcome, Leased, Prompt, Result, SendOutcome, SendTimes, Sending};
 use crate::x::{self, Error};
 
 /// When a send that another daemon's lock kept from beginning is tried again.
@@ -26,11 +26,11 @@ const BUSY_AGAIN: Duration = Duration::from_secs(2);
 struct Round {
     /// Once X refuses the account, or its budget is spent, no further send is begun.
     halted: AtomicBool,
-    calls: Calls,
+    calls: CallAllowance,
 }
 
-pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
-    let round = Round { halted: AtomicBool::new(false), calls: Calls::as_budgeted() };
+pub async fn send_all(desk: &AccountWorker, leased: Vec<Leased>) -> Result<()> {
+    let round = Round { halted: AtomicBool::new(false), calls: CallAllowance::as_budgeted() };
     let fault = Mutex::new(None);
     stream::iter(leased)
         .for_each_concurrent(desk.limits.concurrency, |leased| async {
@@ -44,7 +44,7 @@ pub async fn send_all(desk: &Desk, leased: Vec<Leased>) -> Result<()> {
     fault.into_inner().expect("as above").map_or(Ok(()), Err)
 }
 
-async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
+async fn send(desk: &AccountWorker, leased: Leased, round: &Round) -> Result<()> {
     if round.is_halted() || desk.stop.is_stopping() {
         return desk.store.release(leased, desk.now()).await;
     }
@@ -68,8 +68,8 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
     let begun = desk.store.begin_send(leased, prompt, rules, times(desk)).await;
     drop(turn);
     let begun = match begun {
-        Ok(Begun::Sending(sending)) => return post(desk, *sending, round).await,
-        Ok(Begun::Ended(survey)) => {
+        Ok(BeginOutcome::Sending(sending)) => return post(desk, *sending, round).await,
+        Ok(BeginOutcome::Ended(survey)) => {
             match survey.state {
                 State::Sent(_) | State::Answered(_) => {
                     tell(&survey, "survey.resolved", "was sent before: X shows its prompt");
@@ -78,12 +78,12 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
             }
             Ok(())
         }
-        Ok(Begun::Waits { until: _ }) => {
+        Ok(BeginOutcome::Waits { until: _ }) => {
             round.halt();
             // Where that is for X's limit, it is said.
             desk.calls_free_at(Call::Create).await.map(|_| ())
         }
-        Ok(Begun::PutOff { until: _ }) => Ok(()),
+        Ok(BeginOutcome::PutOff { until: _ }) => Ok(()),
         // What another daemon locks is not waited for: the other accounts come first.
         Err(store::Error::Busy(_)) => {
             round.halt();
@@ -96,8 +96,8 @@ async fn send(desk: &Desk, leased: Leased, round: &Round) -> Result<()> {
 }
 
 /// When a send is begun, and how long it may take.
-pub fn times(desk: &Desk) -> Times {
-    Times {
+pub fn times(desk: &AccountWorker) -> SendTimes {
+    SendTimes {
         now: desk.now(),
         x_now: desk.x_now_at_least(),
         x_latest: desk.x_now_at_latest(),
@@ -126,7 +126,7 @@ fn unless_lost(done: Result<()>) -> Result<()> {
 }
 
 /// What the person is to see, by today's configuration and what the notice said at the close.
-fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
+fn prompt(desk: &AccountWorker, survey: &Survey) -> Result<Prompt, Failure> {
     let settings = desk.chosen(survey);
     let notice = &survey.notice;
     let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
@@ -158,12 +158,12 @@ fn prompt(desk: &Desk, survey: &Survey) -> Result<Prompt, Failure> {
     })
 }
 
-async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
+async fn post(desk: &AccountWorker, sending: Sending, round: &Round) -> Result<()> {
     let survey = sending.survey().clone();
     if desk.stop.is_stopping() {
         // Begun while surveyd was told to stop, or to take another configuration: that one decides.
         let why = "surveyd was told to stop, or its configuration changed, before the request left";
-        let outcome = Outcome::NotSent { why: why.into(), try_at: desk.now() };
+        let outcome = SendOutcome::NotSent { why: why.into(), try_at: desk.now() };
         let finished = finish(desk, &sending, outcome).await?;
         tell_outcome(&finished, why);
         return Ok(());
@@ -171,7 +171,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     if let Err(fault) = desk.store.mark(&sending).await {
         let now = desk.now();
         let finished =
-            finish(desk, &sending, Outcome::NotSent { why: fault.to_string(), try_at: now })
+            finish(desk, &sending, SendOutcome::NotSent { why: fault.to_string(), try_at: now })
                 .await?;
         tell_outcome(&finished, &fault.to_string());
         return Err(fault);
@@ -185,7 +185,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
     // A limit of one is a recipient's, not the account's.
     let mut told = answer.told.filter(|told| told.limit != Some(1));
     let outcome = match answer.result {
-        Ok(update) => Outcome::Accepted {
+        Ok(update) => SendOutcome::Accepted {
             delivery: Delivery {
                 sent_at: sent_at(update.object.created_at, desk.x_now_at_most(), now),
                 feedback_id: update.id.clone(),
@@ -196,11 +196,11 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
         },
         Err(Error::Person { reason, words }) => {
             refused = words.code.map(|code| (code, REFUSED_PERSONS));
-            Outcome::Suppressed(reason, words)
+            SendOutcome::Suppressed(reason, words)
         }
         Err(Error::Request(words)) => {
             refused = words.code.map(|code| (code, REFUSED_REQUESTS));
-            Outcome::Refused(words)
+            SendOutcome::Refused(words)
         }
         Err(Error::NoAnswer(words)) => {
             why = Some(words.clone());
@@ -210,43 +210,43 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
             round.halt();
             why = Some(words.to_string());
             pause = Some(words);
-            Outcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
+            SendOutcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
         }
         // The account has room by what X says: it may be the recipient's limit, which the account's
         // other prompts have nothing to do with.
         Err(Error::Limited { .. }) if let Some(limit) = answer.told.filter(has_room) => {
             told = None;
             why = Some("X refuses it for a limit, though the account has prompts left".into());
-            Outcome::Limited { try_at: limited_until(desk, &survey, limit) }
+            SendOutcome::Limited { try_at: limited_until(desk, &survey, limit) }
         }
         Err(Error::Limited { reset_at }) => {
             round.halt();
             why = Some("X's limit is reached".into());
             hold = Some(reset_at);
-            Outcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
+            SendOutcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
         }
         Err(Error::Clock(words)) => {
             why = Some(words.to_string());
-            Outcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
+            SendOutcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
         }
         Err(Error::NotNow(words)) => {
             round.halt();
             desk.sending_trouble.met(now);
             why = Some(words);
             let again = now.plus(policy::backoff(&survey, survey.attempts));
-            Outcome::NotSent {
+            SendOutcome::NotSent {
                 why: why.clone().unwrap_or_default(),
                 try_at: again.min(desk.too_late_at(&survey)),
             }
         }
     };
     let show_at = match &outcome {
-        Outcome::Accepted { show_at, .. } => *show_at,
-        Outcome::NotSent { .. }
-        | Outcome::Suppressed(..)
-        | Outcome::Limited { .. }
-        | Outcome::Refused(_)
-        | Outcome::Unknown { .. } => None,
+        SendOutcome::Accepted { show_at, .. } => *show_at,
+        SendOutcome::NotSent { .. }
+        | SendOutcome::Suppressed(..)
+        | SendOutcome::Limited { .. }
+        | SendOutcome::Refused(_)
+        | SendOutcome::Unknown { .. } => None,
     };
     // The outcome first: what follows may fail without losing it.
     let mut finished = finish(desk, &sending, outcome).await;
@@ -283,7 +283,7 @@ async fn post(desk: &Desk, sending: Sending, round: &Round) -> Result<()> {
 }
 
 /// X's answer to the one request, or what stands for it.
-async fn answer(desk: &Desk, sending: &Sending) -> x::Answer<Update> {
+async fn answer(desk: &AccountWorker, sending: &Sending) -> x::Answer<Update> {
     let nothing = |error| x::Answer { result: Err(error), told: None };
     if is_held_up(sending.begun_here(), desk.now()) {
         return nothing(Error::NotNow("it was held up before its request left".into()));
@@ -297,9 +297,9 @@ async fn answer(desk: &Desk, sending: &Sending) -> x::Answer<Update> {
 }
 
 /// What a request came to that ends now without an answer that tells.
-fn unknown(desk: &Desk, asked_at: Millis, why: String) -> Outcome {
+fn unknown(desk: &AccountWorker, asked_at: Millis, why: String) -> SendOutcome {
     let given_up_at = ended_at(asked_at, desk.x_now_at_latest(), desk.limits.send_timeout);
-    Outcome::Unknown { why, given_up_at, spent_at: given_up_at.plus(desk.limits.settle_after) }
+    SendOutcome::Unknown { why, given_up_at, spent_at: given_up_at.plus(desk.limits.settle_after) }
 }
 
 /// When a request ended. A clock that was set back meanwhile does not tell: then as late as it may.
@@ -333,13 +333,13 @@ const REFUSED_REQUESTS: i64 = 3;
 const REFUSED_PERSONS: i64 = 10;
 
 /// Whether the account may send other prompts, by the headers of a refusal for a limit.
-fn has_room(told: &Told) -> bool {
+fn has_room(told: &RateHeaders) -> bool {
     told.limit == Some(1) || told.remaining > 0
 }
 
 /// When a prompt may be tried again that was refused for a limit while the account has room; `None`:
 /// not in time. A limit of one is the recipient's, whose day is longer than anybody remembers a talk.
-fn limited_until(desk: &Desk, survey: &Survey, told: Told) -> Option<Millis> {
+fn limited_until(desk: &AccountWorker, survey: &Survey, told: RateHeaders) -> Option<Millis> {
     let reset_at = desk.by_our_clock(told.reset_at).max(desk.now().plus(HOLD_FIRST));
     let is_in_time = told.limit != Some(1) && reset_at < desk.too_late_at(survey);
     is_in_time.then_some(reset_at)
@@ -351,7 +351,7 @@ const FINISH_AGAIN: Duration = Duration::from_millis(500);
 /// Writes the outcome, as often as it takes: once forgotten, the survey would be uncertain, though
 /// we know better. While it cannot be written no further send is begun, for that cannot be written
 /// either.
-async fn finish(desk: &Desk, sending: &Sending, outcome: Outcome) -> Result<Survey> {
+async fn finish(desk: &AccountWorker, sending: &Sending, outcome: SendOutcome) -> Result<Survey> {
     let now = desk.now();
     loop {
         match desk.store.finish(sending, outcome.clone(), now).await {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::desk::{Desk, Watches};
+use crate::desk::{AccountWorker, Watches};
 use crate::domain::time::Millis;
 use crate::domain::waiting::{Obstacle, Over, Presence, obstacles};
 use crate::store::Result;
@@ -15,7 +15,7 @@ const LOOKED_EVERY_WHILE_WAITING: Duration = Duration::from_secs(10);
 
 /// Looks what the account's due surveys wait for, and says what is news. When the next pass is wanted
 /// for that; `None`: whenever there is one.
-pub async fn tell(desk: &Desk) -> Result<Option<Millis>> {
+pub async fn tell(desk: &AccountWorker) -> Result<Option<Millis>> {
     let now = desk.now();
     if desk.stop.is_stopping() {
         // The next configuration may hold nothing of it back.
@@ -48,7 +48,7 @@ pub async fn tell(desk: &Desk) -> Result<Option<Millis>> {
 }
 
 /// Something holds the account back: it is looked at once what it is, unless that was seen already.
-pub fn look_soon(desk: &Desk) {
+pub fn look_soon(desk: &AccountWorker) {
     let mut watched = desk.watched.lock().expect("no holder of this lock can panic");
     if watched.stretches.is_empty() {
         watched.looked_at = None;
@@ -65,7 +65,7 @@ pub fn end_of_others(watches: &Watches, is_served: impl Fn(&str) -> bool, now: M
     }
 }
 
-fn log_begun(desk: &Desk, obstacle: &Obstacle) {
+fn log_begun(desk: &AccountWorker, obstacle: &Obstacle) {
     let (account, surveys) = (desk.name(), obstacle.surveys);
     let are = if surveys == 1 {
         "survey of it is due and waits"

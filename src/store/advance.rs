@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use super::answer::answer;
 use super::feedback::BATCH_MAX;
 use super::fold::Folded;
-use super::known::Known;
+use super::known::FeedbackRow;
 use super::places::{Places, bind_all, size};
 use super::shows::SHOW_FIRST;
 use super::surveys::{note, touch, write_state};
@@ -20,7 +20,7 @@ use crate::domain::time::Millis;
 /// Moves the surveys of rows on, at most [`BATCH_MAX`] of them.
 pub async fn advance(
     connection: &mut AnyConnection,
-    rows: impl Iterator<Item = &Known> + Clone,
+    rows: impl Iterator<Item = &FeedbackRow> + Clone,
     now: Millis,
     folded: &mut Folded,
 ) -> Result<()> {
@@ -37,7 +37,7 @@ pub async fn advance(
         // What is sending is for its own worker to finish; it looks here when it does.
         if !matches!(survey.state.as_str(), "sending" | "sent" | "answered") {
             folded.settled.extend(settle(connection, id, feedback, now).await?);
-            *survey = Found { state: "sent".into(), show_at: Some(now) };
+            *survey = AdvanceStart { state: "sent".into(), show_at: Some(now) };
         }
         if survey.state == "sent" && feedback.is_answered() {
             survey.state = "answered".into();
@@ -56,19 +56,22 @@ pub async fn advance(
 }
 
 /// What moving a survey on begins with, which for most is all that is ever needed.
-struct Found {
+struct AdvanceStart {
     state: String,
     show_at: Option<Millis>,
 }
 
-async fn surveys(connection: &mut AnyConnection, ids: &[&str]) -> Result<HashMap<String, Found>> {
+async fn surveys(
+    connection: &mut AnyConnection,
+    ids: &[&str],
+) -> Result<HashMap<String, AdvanceStart>> {
     let list = Places::of(connection).row(size(ids.len(), BATCH_MAX));
     let sql = format!("select id, state, show_at from survey where id in {list}");
     let rows =
         bind_all(sqlx::query(AssertSqlSafe(sql)), ids, BATCH_MAX).fetch_all(connection).await?;
     let found = rows.iter().map(|row| {
         let show_at = row.try_get::<Option<i64>, _>(2)?.map(Millis);
-        Ok((row.try_get(0)?, Found { state: row.try_get(1)?, show_at }))
+        Ok((row.try_get(0)?, AdvanceStart { state: row.try_get(1)?, show_at }))
     });
     found.collect()
 }

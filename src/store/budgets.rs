@@ -3,7 +3,7 @@
 use sqlx::{AnyConnection, Row};
 
 use super::{Result, Store};
-use crate::domain::budget::{Call, Told, Window};
+use crate::domain::budget::{Call, RateHeaders, Window};
 use crate::domain::time::{Millis, millis};
 
 /// An account that X refuses as a whole.
@@ -192,11 +192,11 @@ impl Store {
         &self,
         account: &str,
         call: Call,
-        told: Told,
+        told: RateHeaders,
         under_way: u32,
         now: Millis,
     ) -> Result<()> {
-        let told = Told { reset_at: call.believable(told.reset_at, now), ..told };
+        let told = RateHeaders { reset_at: call.believable(told.reset_at, now), ..told };
         let window = self.window(account, call).await?;
         if !window.is_news(told, under_way, call.limit(), now) {
             return Ok(());

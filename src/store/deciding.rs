@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::claims::{Leased, RELEASE, retake};
 use super::progress::{self, Progress};
-use super::sends::Times;
+use super::sends::SendTimes;
 use super::surveys::{note_decided, write_state};
 use super::{Error, Result, Store, dry, optouts, waits};
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
@@ -59,7 +59,7 @@ const WAITS_ON: &str = "update survey_history set facts = $1 where survey_id = $
 impl Store {
     /// Decides ahead of the send, to spare the look-up of somebody who is not asked anyway: ends the
     /// survey, puts it off, or lets it go on to be decided again.
-    pub async fn look(&self, leased: Leased, rules: Rules, times: Times) -> Result<Looked> {
+    pub async fn look(&self, leased: Leased, rules: Rules, times: SendTimes) -> Result<Looked> {
         self.writer.run(move |connection| Box::pin(look(connection, leased, rules, times))).await
     }
 }
@@ -68,7 +68,7 @@ async fn look(
     connection: &mut AnyConnection,
     leased: Leased,
     rules: Rules,
-    times: Times,
+    times: SendTimes,
 ) -> Result<Looked> {
     guard(connection, &rules).await?;
     let (survey, token) = retake(connection, leased).await?;
@@ -103,9 +103,9 @@ pub async fn decide(
     connection: &mut AnyConnection,
     survey: &Survey,
     rules: &Rules,
-    times: Times,
+    times: SendTimes,
 ) -> Result<Ground> {
-    let Times { now, x_now, is_clock_confirmed, is_clock_settled, .. } = times;
+    let SendTimes { now, x_now, is_clock_confirmed, is_clock_settled, .. } = times;
     let progress = progress::read(connection, &survey.account).await?;
     if let Some(until) = held(&progress, now, is_clock_confirmed) {
         // X may bear our clock out at any moment, and then nothing is held.
@@ -140,9 +140,9 @@ async fn by_both_clocks(
     connection: &mut AnyConnection,
     survey: &Survey,
     rules: &Rules,
-    times: Times,
+    times: SendTimes,
 ) -> Result<Ground> {
-    let Times { now, x_now, x_latest, .. } = times;
+    let SendTimes { now, x_now, x_latest, .. } = times;
     let at_earliest = history(connection, survey, rules, x_now).await?;
     let ground = policy::at_sending(survey, rules, &at_earliest, x_now);
     let latest = now.max(x_latest);
@@ -191,7 +191,7 @@ pub async fn wait(
     rules: &Rules,
     decision: Decision,
     until: Millis,
-    times: Times,
+    times: SendTimes,
 ) -> Result<Millis> {
     // It is looked at again when it is too late, at the latest.
     let too_late_at = policy::too_late_at(survey.closed_at, rules);

@@ -4,7 +4,7 @@
 use sqlx::{AnyConnection, Row};
 
 use super::budgets;
-use super::sends::{Prompt, Times};
+use super::sends::{Prompt, SendTimes};
 use super::{Result, Store};
 use crate::domain::budget::Call;
 use crate::domain::policy::decision::{Clear, DryRun, Ground};
@@ -60,7 +60,7 @@ pub(super) async fn permit(
     account: &str,
     (prompt, mode): (&Prompt, Mode),
     clear: Clear,
-    times: Times,
+    times: SendTimes,
 ) -> Result<Ground> {
     if budgets::is_paused(connection, account).await? {
         // A look-up, or another daemon, may have paused the account since the survey was claimed.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::known::{COLUMNS, Known, known_row, known_rows};
+use super::known::{COLUMNS, FeedbackRow, known_row, known_rows};
 use super::places::{Places, ROWS_MAX, bind_all, size};
 use super::{Result, Store};
 use crate::domain::feedback::Feedback;
@@ -38,7 +38,7 @@ pub async fn read(
     account: &str,
     told: &[Feedback],
     raw_from: Millis,
-) -> Result<Vec<Known>> {
+) -> Result<Vec<FeedbackRow>> {
     let mut places = Places::of(connection);
     let raw = format!("case when updated_at < {} then '' else raw end", places.one());
     let (_, columns) = COLUMNS.split_once(", ").expect("the account stands first");
@@ -110,7 +110,11 @@ fn write_statement(connection: &AnyConnection, rows: usize) -> String {
 
 /// Writes rows that were read before, and new ones. Whether all of them were still as they had been
 /// read; those that were not are left alone.
-pub async fn write(connection: &mut AnyConnection, account: &str, rows: &[&Known]) -> Result<bool> {
+pub async fn write(
+    connection: &mut AnyConnection,
+    account: &str,
+    rows: &[&FeedbackRow],
+) -> Result<bool> {
     let mut written = 0;
     for rows in rows.chunks(BATCH_MAX) {
         let size = size(rows.len(), BATCH_MAX);
@@ -127,7 +131,7 @@ pub async fn write(connection: &mut AnyConnection, account: &str, rows: &[&Known
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
-fn bind<'q>(query: Query<'q>, id: Option<&'q str>, row: &'q Known) -> Query<'q> {
+fn bind<'q>(query: Query<'q>, id: Option<&'q str>, row: &'q FeedbackRow) -> Query<'q> {
     let feedback = &row.feedback;
     let object = feedback.object();
     let (score, text) = (feedback.score(), feedback.text());

@@ -36,10 +36,10 @@ pub struct FileWatch {
     file: PathBuf,
     /// The path of the configuration, which may lead over links.
     given: PathBuf,
-    seen: Mutex<Option<Seen>>,
+    seen: Mutex<Option<FilesSeen>>,
 }
 
-struct Seen {
+struct FilesSeen {
     /// A connection has them open. The last one that closes writes to the database, and deletes the two
     /// beside it.
     is_open: bool,
@@ -74,7 +74,7 @@ struct Written {
 }
 
 /// What has become of the files.
-enum Fate {
+enum FilesFate {
     /// The log's name has gone, and nothing else: what it holds can still be written to the database.
     LogDeleted,
     WrittenOver,
@@ -141,8 +141,16 @@ impl FileWatch {
         let found = fs::metadata(&self.file).map_err(failed)?;
         let written = Written::of(&found);
         let is_open = true;
-        *seen =
-            Some(Seen { is_open, database, log, index, open_index, open_log, checkpoint, written });
+        *seen = Some(FilesSeen {
+            is_open,
+            database,
+            log,
+            index,
+            open_index,
+            open_log,
+            checkpoint,
+            written,
+        });
         if FileId::of(&found) == database {
             Ok(())
         } else {
@@ -164,8 +172,10 @@ impl FileWatch {
         let Some((fate, words)) = self.look(seen)? else { return Ok(()) };
         self.leave_note(seen, &fate);
         Err(match fate {
-            Fate::Replaced => self.moved(&words),
-            Fate::LogDeleted | Fate::WrittenOver | Fate::Elsewhere => self.gone(&words),
+            FilesFate::Replaced => self.moved(&words),
+            FilesFate::LogDeleted | FilesFate::WrittenOver | FilesFate::Elsewhere => {
+                self.gone(&words)
+            }
         })
     }
 
@@ -175,29 +185,28 @@ impl FileWatch {
         let Some(seen) = guard.as_mut() else { return Closing::Harmless };
         match self.look(seen) {
             Ok(None) => Closing::Harmless,
-            Ok(Some((Fate::LogDeleted, _))) => Closing::Loses,
-            Ok(Some((Fate::WrittenOver | Fate::Replaced | Fate::Elsewhere, _))) | Err(_) => {
-                Closing::Harms
-            }
+            Ok(Some((FilesFate::LogDeleted, _))) => Closing::Loses,
+            Ok(Some((FilesFate::WrittenOver | FilesFate::Replaced | FilesFate::Elsewhere, _)))
+            | Err(_) => Closing::Harms,
         }
     }
 
-    fn look(&self, seen: &mut Seen) -> Result<Option<(Fate, String)>> {
+    fn look(&self, seen: &mut FilesSeen) -> Result<Option<(FilesFate, String)>> {
         let checkpoint =
             Checkpoint::read(&seen.open_index).map_err(|error| self.cannot_be_looked_at(&error))?;
         let found = match fs::metadata(&self.file) {
             Ok(found) => found,
             Err(error) if is_absent(error.kind()) => {
-                return Ok(Some((Fate::Replaced, "was deleted or moved away".into())));
+                return Ok(Some((FilesFate::Replaced, "was deleted or moved away".into())));
             }
             Err(error) => return Err(self.cannot_be_looked_at(&error)),
         };
         if FileId::of(&found) != seen.database {
-            return Ok(Some((Fate::Replaced, "is another file now".into())));
+            return Ok(Some((FilesFate::Replaced, "is another file now".into())));
         }
         if self.given != self.file && FileId::at(&self.given).ok() != Some(seen.database) {
             let words = format!("is no longer where {} leads", self.given.display());
-            return Ok(Some((Fate::Elsewhere, words)));
+            return Ok(Some((FilesFate::Elsewhere, words)));
         }
         if !seen.is_open {
             return Ok(None);
@@ -205,14 +214,14 @@ impl FileWatch {
         let lost = |ending| format!("has lost its {ending}");
         match (self.whereabouts(INDEX, seen.index)?, self.whereabouts(LOG, seen.log)?) {
             (Whereabouts::There, Whereabouts::There) => {}
-            (_, Whereabouts::Absent) => return Ok(Some((Fate::LogDeleted, lost(LOG)))),
+            (_, Whereabouts::Absent) => return Ok(Some((FilesFate::LogDeleted, lost(LOG)))),
             // Whoever opens the database to read it makes an empty one.
             (_, Whereabouts::Another) => match fs::metadata(beside(&self.file, LOG)) {
-                Ok(log) if log.len() == 0 => return Ok(Some((Fate::LogDeleted, lost(LOG)))),
-                Ok(_) | Err(_) => return Ok(Some((Fate::Elsewhere, lost(LOG)))),
+                Ok(log) if log.len() == 0 => return Ok(Some((FilesFate::LogDeleted, lost(LOG)))),
+                Ok(_) | Err(_) => return Ok(Some((FilesFate::Elsewhere, lost(LOG)))),
             },
             (Whereabouts::Absent | Whereabouts::Another, Whereabouts::There) => {
-                return Ok(Some((Fate::Elsewhere, lost(INDEX))));
+                return Ok(Some((FilesFate::Elsewhere, lost(INDEX))));
             }
         }
         let written = Written::of(&found);
@@ -221,11 +230,14 @@ impl FileWatch {
         let has_log = checkpoint.is_of(&seen.open_log).map_err(|e| self.cannot_be_looked_at(&e))?;
         if !has_log && checkpoint == after {
             let words = format!("has a {LOG} that was cut or written over by another program");
-            return Ok(Some((Fate::Elsewhere, words)));
+            return Ok(Some((FilesFate::Elsewhere, words)));
         }
         let by_sqlite = !seen.checkpoint.is_as_far_as(after) || seen.checkpoint.is_under_way();
         if written != seen.written && !by_sqlite {
-            return Ok(Some((Fate::WrittenOver, "was written over by another program".into())));
+            return Ok(Some((
+                FilesFate::WrittenOver,
+                "was written over by another program".into(),
+            )));
         }
         (seen.checkpoint, seen.written) = (checkpoint, written);
         Ok(None)
@@ -240,7 +252,7 @@ impl FileWatch {
         }
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, Option<Seen>> {
+    fn seen(&self) -> std::sync::MutexGuard<'_, Option<FilesSeen>> {
         self.seen.lock().expect("no holder of this lock can panic")
     }
 
@@ -269,11 +281,11 @@ impl FileWatch {
     }
 
     /// For the next start ([`settle`]). Where it cannot be written, the next start knows nothing of it.
-    fn leave_note(&self, seen: &Seen, fate: &Fate) {
+    fn leave_note(&self, seen: &FilesSeen, fate: &FilesFate) {
         let what = match fate {
-            Fate::WrittenOver => "over",
-            Fate::Replaced => "gone",
-            Fate::LogDeleted | Fate::Elsewhere => return,
+            FilesFate::WrittenOver => "over",
+            FilesFate::Replaced => "gone",
+            FilesFate::LogDeleted | FilesFate::Elsewhere => return,
         };
         let note = Note { is_over: what == "over", database: seen.database, log: seen.log };
         let _ = files::open_or_make(&beside(&self.file, NOTE))

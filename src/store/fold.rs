@@ -6,7 +6,7 @@ use sqlx::AnyConnection;
 
 use super::advance::advance;
 use super::feedback::{BATCH_MAX, read, write};
-use super::known::Known;
+use super::known::FeedbackRow;
 use super::matching::match_surveys;
 use super::tries::Tries;
 use super::unread::Unread;
@@ -129,12 +129,12 @@ async fn fold_batch(
 
 /// A row that is not as it was read.
 struct Changed {
-    row: Known,
-    news: News,
+    row: FeedbackRow,
+    news: RowNews,
 }
 
 /// What is new in a row.
-struct News {
+struct RowNews {
     says_more: bool,
     refutes: bool,
     contradicts: bool,
@@ -152,7 +152,7 @@ async fn write_joined(
     let mut tries = Tries::begin(connection).await?;
     loop {
         let changed = join(connection, account, batch).await?;
-        let rows: Vec<&Known> = changed.iter().map(|changed| &changed.row).collect();
+        let rows: Vec<&FeedbackRow> = changed.iter().map(|changed| &changed.row).collect();
         if write(connection, account, &rows).await? {
             return Ok(changed);
         }
@@ -167,22 +167,22 @@ async fn join(
     batch: &[Feedback],
 ) -> Result<Vec<Changed>> {
     let rows = read(connection, account, batch, raw_from(batch)).await?;
-    let mut known: HashMap<FeedbackId, Known> =
+    let mut known: HashMap<FeedbackId, FeedbackRow> =
         rows.into_iter().map(|row| (row.feedback.id.clone(), row)).collect();
     let mut joined: Vec<Changed> = Vec::with_capacity(batch.len());
     for told in batch {
         let (row, news) = match known.remove(&told.id) {
             // Most of what is asked for again.
-            Some(row) if row.feedback.holds(told) => (row, News::NONE),
+            Some(row) if row.feedback.holds(told) => (row, RowNews::NONE),
             Some(mut row) => {
                 let before = row.feedback.clone();
                 row.feedback.join(told.clone());
-                let news = News::between(Some(&before), &row.feedback);
+                let news = RowNews::between(Some(&before), &row.feedback);
                 (row, news)
             }
             None => {
-                let row = Known { feedback: told.clone(), survey_id: None, folds: None };
-                let news = News::between(None, told);
+                let row = FeedbackRow { feedback: told.clone(), survey_id: None, folds: None };
+                let news = RowNews::between(None, told);
                 (row, news)
             }
         };
@@ -190,11 +190,12 @@ async fn join(
         let is_matched = row.survey_id.is_some();
         if news.says_more || !is_matched {
             let moves_survey = news.moves_survey || !is_matched;
-            joined.push(Changed { row, news: News { moves_survey, ..news } });
+            joined.push(Changed { row, news: RowNews { moves_survey, ..news } });
         }
     }
     let unmatched = joined.iter_mut().map(|changed| &mut changed.row);
-    let unmatched: Vec<&mut Known> = unmatched.filter(|row| row.survey_id.is_none()).collect();
+    let unmatched: Vec<&mut FeedbackRow> =
+        unmatched.filter(|row| row.survey_id.is_none()).collect();
     match_surveys(connection, account, unmatched).await?;
     joined.retain(|changed| changed.news.says_more || changed.row.survey_id.is_some());
     Ok(joined)
@@ -210,7 +211,7 @@ fn raw_from(batch: &[Feedback]) -> Millis {
     replaced.min().unwrap_or(Millis(i64::MIN))
 }
 
-impl News {
+impl RowNews {
     const NONE: Self =
         Self { says_more: false, refutes: false, contradicts: false, moves_survey: false };
 

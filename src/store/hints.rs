@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use super::advance::withdraw;
 use super::feedback::write;
 use super::fold::Folded;
-use super::known::{COLUMNS, Known, known_row};
+use super::known::{COLUMNS, FeedbackRow, known_row};
 use super::{Result, unread};
 use crate::domain::time::Millis;
 
@@ -56,12 +56,16 @@ pub async fn judge(
 }
 
 /// Whether an event that has not been read may bear the hints of a row out.
-async fn may_be_unread(connection: &mut AnyConnection, account: &str, row: &Known) -> Result<bool> {
+async fn may_be_unread(
+    connection: &mut AnyConnection,
+    account: &str,
+    row: &FeedbackRow,
+) -> Result<bool> {
     let Some(range) = row.feedback.judged_over() else { return Ok(false) };
     Ok(!unread::touching(connection, account, range).await?.is_empty())
 }
 
-async fn wait(connection: &mut AnyConnection, account: &str, row: &Known) -> Result<()> {
+async fn wait(connection: &mut AnyConnection, account: &str, row: &FeedbackRow) -> Result<()> {
     sqlx::query("update feedback set hints_wait = 1 where account = $1 and id = $2")
         .bind(account)
         .bind(row.feedback.id.as_str())

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use super::advance::advance;
 use super::feedback::write;
 use super::fold::Folded;
-use super::known::{COLUMNS, Known, known_row};
+use super::known::{COLUMNS, FeedbackRow, known_row};
 use super::matching::match_surveys;
 use super::rebuilt::{MadeSurvey, Making, link};
 use super::standing::Doubt;
@@ -188,8 +188,13 @@ impl Store {
     /// Ends an account's hold after a restored backup or a rebuild; what X has told of since a
     /// rebuild, and no survey is known of, gets one before. While a rebuild that makes surveys is not
     /// finished, the hold goes on.
-    pub async fn end_restore(&self, account: &str, making: &Making, now: Millis) -> Result<Ended> {
-        let mut all = Ended::default();
+    pub async fn end_restore(
+        &self,
+        account: &str,
+        making: &Making,
+        now: Millis,
+    ) -> Result<HoldEnd> {
+        let mut all = HoldEnd::default();
         let mut after = Some(String::new());
         while let Some(behind) = after {
             let (account, making) = (account.to_owned(), making.clone());
@@ -243,7 +248,7 @@ fn hold_of(row: &AnyRow, first: usize) -> Result<Hold> {
 
 /// What the end of a hold has brought.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Ended {
+pub struct HoldEnd {
     /// Whether it has ended. Else there is none, or a rebuild that makes surveys is not finished.
     pub is_over: bool,
     /// Whether it was there for a rebuild.
@@ -253,7 +258,7 @@ pub struct Ended {
     pub folded: Folded,
 }
 
-impl Ended {
+impl HoldEnd {
     fn join(&mut self, next: Self) {
         self.is_over = next.is_over;
         self.of_rebuild |= next.of_rebuild;
@@ -271,8 +276,8 @@ async fn make_last(
     making: &Making,
     after: String,
     now: Millis,
-) -> Result<(Ended, Option<String>)> {
-    let mut ended = Ended::default();
+) -> Result<(HoldEnd, Option<String>)> {
+    let mut ended = HoldEnd::default();
     let held: Option<Option<i64>> =
         sqlx::query_scalar(LOCK).bind(account).fetch_optional(&mut *connection).await?;
     let Some(from) = held else { return Ok((ended, None)) };
@@ -291,7 +296,8 @@ async fn make_last(
             let mut rows = unmatched(connection, account, (from, &after)).await?;
             match_surveys(connection, account, rows.iter_mut().collect()).await?;
             ended.made = link(connection, account, rows.iter_mut().collect(), making, now).await?;
-            let linked: Vec<&Known> = rows.iter().filter(|row| row.survey_id.is_some()).collect();
+            let linked: Vec<&FeedbackRow> =
+                rows.iter().filter(|row| row.survey_id.is_some()).collect();
             if write(connection, account, &linked).await? {
                 break rows;
             }
@@ -314,7 +320,7 @@ async fn unmatched(
     connection: &mut AnyConnection,
     account: &str,
     (from, after): (i64, &str),
-) -> Result<Vec<Known>> {
+) -> Result<Vec<FeedbackRow>> {
     let sql = format!("select {COLUMNS} from feedback where {UNMATCHED}");
     let found = sqlx::query(AssertSqlSafe(sql)).bind(account).bind(from).bind(after).bind(BATCH);
     found.fetch_all(connection).await?.iter().map(known_row).collect()

@@ -5,7 +5,7 @@ use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
 use super::Result;
-use crate::domain::feedback::{Feedback, Given, Object, Older, Told, Values};
+use crate::domain::feedback::{Feedback, Given, Object, Older, Statements, Values};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::time::Millis;
 
@@ -14,7 +14,7 @@ pub const COLUMNS: &str = "account, id, survey_id, updated_at, created_at, to_us
      comment_given_at, comment_told_at, comment, updates, judged_by, told, folds";
 
 /// A row: what is known, and the survey it belongs to.
-pub struct Known {
+pub struct FeedbackRow {
     pub feedback: Feedback,
     pub survey_id: Option<SurveyId>,
     /// How often it has been written over since it was made: whoever has written it knows by that
@@ -50,7 +50,7 @@ struct Row {
     folds: i64,
 }
 
-pub fn known_row(row: &AnyRow) -> Result<Known> {
+pub fn known_row(row: &AnyRow) -> Result<FeedbackRow> {
     let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
     let row = Row {
         id: FeedbackId::new(row.try_get::<String, _>(1)?),
@@ -79,25 +79,25 @@ pub fn known_row(row: &AnyRow) -> Result<Known> {
 }
 
 /// The rows of a JSON text, an array for each with all of [`COLUMNS`] but the account.
-pub fn known_rows(json: &str) -> Result<Vec<Known>> {
+pub fn known_rows(json: &str) -> Result<Vec<FeedbackRow>> {
     serde_json::from_str::<Vec<Row>>(json)?.into_iter().map(Row::known).collect()
 }
 
 impl Row {
-    fn known(mut self) -> Result<Known> {
+    fn known(mut self) -> Result<FeedbackRow> {
         let (survey_id, folds) = (self.survey_id.take(), Some(self.folds));
         let feedback = match self.told.take() {
             Some(told) => serde_json::from_str(&told)?,
             None => self.plain(),
         };
-        Ok(Known { survey_id, folds, feedback })
+        Ok(FeedbackRow { survey_id, folds, feedback })
     }
 
     /// Feedback whose columns are all that is known of it.
     fn plain(self) -> Feedback {
         let score = given(self.score, self.score_given_at, self.score_told_at);
         let text = given(self.comment, self.comment_given_at, self.comment_told_at);
-        let words = Told {
+        let words = Statements {
             object: Some(Object {
                 updated_at: self.updated_at,
                 created_at: self.created_at,

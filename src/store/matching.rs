@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use super::advance::advance;
 use super::feedback::BATCH_MAX;
 use super::fold::Folded;
-use super::known::{COLUMNS, Known, known_row};
+use super::known::{COLUMNS, FeedbackRow, known_row};
 use super::places::{Places, bind_all, size};
 use super::{Result, Store};
 use crate::domain::feedback::{Object, Update};
@@ -64,20 +64,21 @@ pub const CLOCKS_APART: Duration = Duration::from_secs(60 * 60);
 pub async fn match_surveys(
     connection: &mut AnyConnection,
     account: &str,
-    rows: Vec<&mut Known>,
+    rows: Vec<&mut FeedbackRow>,
 ) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let mut by_id: HashMap<String, SurveyId> = HashMap::new();
     // Those that have begun, by external id, the last to have begun last.
-    let mut by_name: HashMap<String, Vec<Begun>> = HashMap::new();
+    let mut by_name: HashMap<String, Vec<UnmatchedSend>> = HashMap::new();
     for row in &candidates(connection, account, &rows).await? {
         let id = SurveyId::new(row.try_get::<String, _>(0)?);
         match row.try_get::<Option<String>, _>(1)? {
             Some(feedback_id) => drop(by_id.insert(feedback_id, id)),
             None => {
-                let begun = Begun { id, person: row.try_get(3)?, at: Millis(row.try_get(4)?) };
+                let begun =
+                    UnmatchedSend { id, person: row.try_get(3)?, at: Millis(row.try_get(4)?) };
                 by_name.entry(row.try_get(2)?).or_default().push(begun);
             }
         }
@@ -96,7 +97,7 @@ pub async fn match_surveys(
         };
         let before = created_at.map_or(Millis(i64::MAX), |at| at.plus(CLOCKS_APART));
         // X's documents show feedback without its person.
-        let is_its = |begun: &Begun| {
+        let is_its = |begun: &UnmatchedSend| {
             begun.at <= before && to_user_id.as_ref().is_none_or(|person| *person == begun.person)
         };
         row.survey_id = begun.iter().rposition(is_its).map(|place| begun.remove(place).id);
@@ -105,7 +106,7 @@ pub async fn match_surveys(
 }
 
 /// A survey whose prompt X may have made, by no id that is known.
-struct Begun {
+struct UnmatchedSend {
     id: SurveyId,
     person: String,
     at: Millis,
@@ -116,7 +117,7 @@ struct Begun {
 async fn candidates(
     connection: &mut AnyConnection,
     account: &str,
-    rows: &[&mut Known],
+    rows: &[&mut FeedbackRow],
 ) -> Result<Vec<AnyRow>> {
     let ids: Vec<&str> = rows.iter().map(|row| row.feedback.id.as_str()).collect();
     let names = rows.iter().filter_map(|row| row.feedback.object().external_id.as_deref());
@@ -184,7 +185,7 @@ pub async fn find_before(
         .into_iter()
         .partition(|known| is_made(known, since));
     shown.sort_by_key(|known| !is_named(survey, known));
-    let is_of = |known: &Known| {
+    let is_of = |known: &FeedbackRow| {
         let name = known.feedback.object().external_id.as_deref();
         name.is_some_and(|name| is_named_by(&survey.conversation_id, name))
     };
@@ -197,12 +198,12 @@ pub async fn find_before(
 }
 
 /// Whether X made it then or later, by its own date.
-fn is_made(known: &Known, since: Millis) -> bool {
+fn is_made(known: &FeedbackRow, since: Millis) -> bool {
     let object = known.feedback.object();
     object.created_at.unwrap_or(object.updated_at) >= since
 }
 
-fn is_named(survey: &Survey, known: &Known) -> bool {
+fn is_named(survey: &Survey, known: &FeedbackRow) -> bool {
     known.feedback.object().external_id.as_deref() == Some(survey.external_id.as_str())
 }
 
@@ -215,7 +216,7 @@ async fn unmatched(
     connection: &mut AnyConnection,
     survey: &Survey,
     since: Millis,
-) -> Result<Vec<Known>> {
+) -> Result<Vec<FeedbackRow>> {
     // X's documents show feedback without its person.
     let sql = format!(
         "select {COLUMNS} from feedback where account = $1 and to_user_id = $2 \
@@ -246,7 +247,7 @@ const ADOPT: &str =
 async fn adopt(
     connection: &mut AnyConnection,
     survey: &Survey,
-    known: Known,
+    known: FeedbackRow,
     now: Millis,
 ) -> Result<Option<Survey>> {
     sqlx::query(ADOPT)
@@ -255,7 +256,7 @@ async fn adopt(
         .bind(known.feedback.id.as_str())
         .execute(&mut *connection)
         .await?;
-    let known = Known { survey_id: Some(survey.id.clone()), ..known };
+    let known = FeedbackRow { survey_id: Some(survey.id.clone()), ..known };
     let mut folded = Folded::default();
     advance(connection, std::iter::once(&known), now, &mut folded).await?;
     let answered = folded.answered.into_iter().map(|(survey, _)| survey);

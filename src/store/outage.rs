@@ -10,10 +10,10 @@ const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// One outage after the other, as all who work with the database meet them.
 #[derive(Clone, Debug, Default)]
-pub struct Outage(Arc<Mutex<State>>);
+pub struct Outage(Arc<Mutex<OutageState>>);
 
 #[derive(Debug, Default)]
-struct State {
+struct OutageState {
     /// Those whose last try failed.
     waiting: BTreeSet<String>,
     told_at: Option<Instant>,

@@ -10,7 +10,7 @@ use super::{DryDay, Error, Paused, PollState, Result, Store, Unread, rows};
 use crate::domain::close::Notice;
 use crate::domain::id::SurveyId;
 use crate::domain::policy::decision::Decision;
-use crate::domain::reading::{Look, Range, Reading};
+use crate::domain::reading::{Range, ReadingPurpose, SecondLook};
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
 
@@ -28,7 +28,7 @@ pub struct Listing {
 
 /// One line of a survey's history.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct HistoryStep {
     /// From one on: the steps as they followed each other. Nought: the acceptance, kept once a later
     /// close has moved the survey. Below: closes that changed nothing.
     pub place: i64,
@@ -41,7 +41,7 @@ pub struct Step {
 
 /// What the person said, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Told {
+pub struct PersonsResponse {
     pub score: Option<i64>,
     pub scored_at: Option<Millis>,
     pub text: Option<String>,
@@ -54,7 +54,7 @@ pub struct Told {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResultRow {
     pub survey: Survey,
-    pub told: Told,
+    pub told: PersonsResponse,
     /// What was decided when the close came in; absent for surveys of before there were records.
     pub at_close: Option<Decision>,
     /// What was decided last at the moment of sending.
@@ -90,7 +90,7 @@ pub struct AccountStatus {
     /// How far the events have been read.
     pub events: PollState,
     /// The second looks over them.
-    pub looks: Vec<(Look, PollState)>,
+    pub looks: Vec<(SecondLook, PollState)>,
     /// Stretches of them that could not be read in full, the newest first.
     pub unread: Vec<Unread>,
     pub paused: Option<Paused>,
@@ -148,7 +148,7 @@ fn result_row(row: &AnyRow) -> Result<ResultRow> {
     let updates: Option<String> = row.try_get(FIRST_TOLD + 5)?;
     Ok(ResultRow {
         survey: rows::survey(row)?.0,
-        told: Told {
+        told: PersonsResponse {
             score: row.try_get(FIRST_TOLD)?,
             scored_at: instant(FIRST_TOLD + 1)?,
             text: row.try_get(FIRST_TOLD + 2)?,
@@ -241,7 +241,7 @@ impl Store {
 
     /// The history of a survey after its close was taken in: its steps in their order, and before them
     /// what is kept of closes that were no step of it, the acceptance last of these.
-    pub async fn history(&self, id: &SurveyId) -> Result<Vec<Step>> {
+    pub async fn history(&self, id: &SurveyId) -> Result<Vec<HistoryStep>> {
         let rows = sqlx::query(
             "select step, at, state, detail, facts from survey_history where survey_id = $1 \
              order by step limit 1000",
@@ -251,7 +251,7 @@ impl Store {
         .await?;
         rows.iter()
             .map(|row| {
-                Ok(Step {
+                Ok(HistoryStep {
                     place: row.try_get(0)?,
                     at: Millis(row.try_get(1)?),
                     state: row.try_get(2)?,
@@ -328,8 +328,8 @@ impl Store {
         .fetch_one(&self.readers)
         .await?;
         let mut looks = Vec::new();
-        for look in Look::ALL {
-            looks.push((look, self.reading(account, Reading::Second(look)).await?));
+        for look in SecondLook::ALL {
+            looks.push((look, self.reading(account, ReadingPurpose::Second(look)).await?));
         }
         Ok(AccountStatus {
             prompts_of_day: day.try_get(0)?,

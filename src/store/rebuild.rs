@@ -12,7 +12,7 @@ use super::advance::advance;
 use super::feedback::{read_rows, version, write};
 use super::fold::Folded;
 use super::gathering::gather;
-use super::known::{Known, known_row};
+use super::known::{FeedbackRow, known_row};
 use super::matching::match_surveys;
 use super::rebuilt::{self, Making};
 use super::surveys::{step_locked, touch_in};
@@ -262,7 +262,7 @@ async fn make(
 
 /// A row made anew.
 struct Anew {
-    row: Known,
+    row: FeedbackRow,
     /// What it told before, and the survey it belonged to.
     before: Option<(Feedback, Option<SurveyId>)>,
 }
@@ -288,7 +288,7 @@ async fn join(
         let before = before.flatten().map(|known| (known.feedback, known.survey_id));
         let feedback = before.as_ref().map(|(feedback, _)| feedback.clone());
         let feedback = Feedback::made_anew(events.clone(), feedback, read);
-        rows.push(Anew { row: Known { feedback, survey_id: None, folds }, before });
+        rows.push(Anew { row: FeedbackRow { feedback, survey_id: None, folds }, before });
     }
     match_surveys(connection, account, rows.iter_mut().map(|anew| &mut anew.row).collect()).await?;
     Ok(rows)

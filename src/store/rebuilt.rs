@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::closes::{Taken, taken_from};
-use super::known::Known;
+use super::known::FeedbackRow;
 use super::matching::CLOCKS_APART;
 use super::surveys::note;
 use super::{Result, Store};
@@ -63,7 +63,7 @@ pub struct MadeSurvey {
 /// A row without a survey, and which surveys may be its own.
 struct Open<'a> {
     feedback: &'a Feedback,
-    asked: Asked<'a>,
+    asked: FeedbackPrompt<'a>,
     survey_id: &'a mut Option<SurveyId>,
     /// The newest close first.
     unsent: Vec<Unsent>,
@@ -83,13 +83,13 @@ struct Unsent {
 pub async fn link(
     connection: &mut AnyConnection,
     account: &str,
-    rows: Vec<&mut Known>,
+    rows: Vec<&mut FeedbackRow>,
     making: &Making,
     now: Millis,
 ) -> Result<Vec<MadeSurvey>> {
     let mut given: HashSet<SurveyId> = HashSet::new();
     let mut open = Vec::new();
-    for Known { feedback, survey_id, .. } in rows {
+    for FeedbackRow { feedback, survey_id, .. } in rows {
         let feedback: &Feedback = feedback;
         given.extend(survey_id.clone());
         if let (None, Some(asked)) = (&survey_id, asked(feedback)) {
@@ -122,7 +122,7 @@ pub async fn link(
 }
 
 /// The prompt behind a feedback, as far as X tells whose it was.
-struct Asked<'a> {
+struct FeedbackPrompt<'a> {
     external_id: &'a str,
     user_id: &'a str,
     conversation_id: ConversationId,
@@ -131,13 +131,13 @@ struct Asked<'a> {
     sent_at: Millis,
 }
 
-fn asked(feedback: &Feedback) -> Option<Asked<'_>> {
+fn asked(feedback: &Feedback) -> Option<FeedbackPrompt<'_>> {
     // What X's webhook alone has told may be made up.
     let object = feedback.is_word().then(|| feedback.object())?;
     let (external_id, user_id) = (object.external_id.as_deref()?, object.to_user_id.as_deref()?);
     UserId::parse(user_id).ok()?;
     let (conversation_id, ordinal) = named_by(external_id).ok()?;
-    Some(Asked {
+    Some(FeedbackPrompt {
         external_id,
         user_id,
         conversation_id,
@@ -160,7 +160,7 @@ const UNSENT: &str = "select id, conversation_id, external_id from survey where 
 async fn unsent(
     connection: &mut AnyConnection,
     account: &str,
-    asked: &Asked<'_>,
+    asked: &FeedbackPrompt<'_>,
     making: &Making,
 ) -> Result<Vec<Unsent>> {
     let (names, id) = (first_names(asked.external_id), asked.conversation_id.as_str());
@@ -222,7 +222,7 @@ const SENDING: &str = "select id from survey where account = $1 and external_id 
 async fn make(
     connection: &mut AnyConnection,
     account: &str,
-    (feedback, asked): (&Feedback, &Asked<'_>),
+    (feedback, asked): (&Feedback, &FeedbackPrompt<'_>),
     (making, now): (&Making, Millis),
 ) -> Result<Option<SurveyId>> {
     let sending: Option<String> = sqlx::query_scalar(SENDING)
@@ -255,7 +255,7 @@ const DATED_TO: Duration = Duration::from_secs(1);
 async fn insert(
     connection: &mut AnyConnection,
     account: &str,
-    (feedback, asked): (&Feedback, &Asked<'_>),
+    (feedback, asked): (&Feedback, &FeedbackPrompt<'_>),
     making: &Making,
     now: Millis,
 ) -> Result<SurveyId> {

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use super::{Error, Result, migrate};
 
 /// A table and a column of it.
-type Column = (String, String);
+type TableColumn = (String, String);
 
 const SQLITE: &str = "select m.name, p.name from sqlite_schema m, pragma_table_info(m.name) p \
      where m.type = 'table'";
@@ -22,13 +22,13 @@ const POSTGRES: &str = "select cast(c.relname as text), cast(a.attname as text) 
      and not a.attisdropped";
 
 /// What the migrations make.
-async fn made() -> Result<&'static BTreeSet<Column>> {
-    static MADE: OnceCell<BTreeSet<Column>> = OnceCell::const_new();
+async fn made() -> Result<&'static BTreeSet<TableColumn>> {
+    static MADE: OnceCell<BTreeSet<TableColumn>> = OnceCell::const_new();
     MADE.get_or_try_init(make).await
 }
 
 /// As SQLite makes it in memory; the names are the same on PostgreSQL.
-fn make() -> Pin<Box<dyn Future<Output = Result<BTreeSet<Column>>> + Send>> {
+fn make() -> Pin<Box<dyn Future<Output = Result<BTreeSet<TableColumn>>> + Send>> {
     Box::pin(async {
         let mut connection = AnyConnection::connect("sqlite::memory:").await?;
         for script in migrate::scripts() {
@@ -40,7 +40,10 @@ fn make() -> Pin<Box<dyn Future<Output = Result<BTreeSet<Column>>> + Send>> {
     })
 }
 
-async fn columns(connection: &mut AnyConnection, sql: &'static str) -> Result<BTreeSet<Column>> {
+async fn columns(
+    connection: &mut AnyConnection,
+    sql: &'static str,
+) -> Result<BTreeSet<TableColumn>> {
     let rows = sqlx::query(sql).fetch_all(connection).await?;
     rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
@@ -78,7 +81,7 @@ fn lacks(missing: &str, is_shared: bool) -> Error {
 }
 
 /// The missing tables, and of the others the missing columns, as an operator reads them.
-fn missing(made: &BTreeSet<Column>, found: &BTreeSet<Column>) -> Option<String> {
+fn missing(made: &BTreeSet<TableColumn>, found: &BTreeSet<TableColumn>) -> Option<String> {
     let is_there = |table: &str| found.iter().any(|(name, _)| name == table);
     let mut names: Vec<String> = made
         .difference(found)
@@ -95,7 +98,7 @@ fn missing(made: &BTreeSet<Column>, found: &BTreeSet<Column>) -> Option<String> 
 mod tests {
     use super::*;
 
-    fn columns(all: &[(&str, &str)]) -> BTreeSet<Column> {
+    fn columns(all: &[(&str, &str)]) -> BTreeSet<TableColumn> {
         all.iter().map(|(table, column)| ((*table).into(), (*column).into())).collect()
     }
 

@@ -67,7 +67,7 @@ impl Sending {
 
 /// When a send is begun.
 #[derive(Clone, Copy, Debug)]
-pub struct Times {
+pub struct SendTimes {
     pub now: Millis,
     /// The earliest instant that it may be, by our clock and by X's: what X counts is reckoned by this
     /// one, and what the request causes is matched from it.
@@ -82,7 +82,7 @@ pub struct Times {
     pub lease: Duration,
 }
 
-impl Times {
+impl SendTimes {
     /// When to look again at what waits for an instant of `x_now`, by our clock.
     pub(super) fn wait_until(self, until: Millis) -> Millis {
         look_again_at(until, self.now, self.x_now)
@@ -91,7 +91,7 @@ impl Times {
 
 /// What the last look before a send came to.
 #[derive(Debug)]
-pub enum Begun {
+pub enum BeginOutcome {
     Sending(Box<Sending>),
     /// It is not sent, and why stands in its state.
     Ended(Box<Survey>),
@@ -107,7 +107,7 @@ pub enum Begun {
 
 /// What the request came to.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum SendOutcome {
     /// X's answer, and when feedback/show is to be asked first.
     Accepted {
         delivery: Delivery,
@@ -174,8 +174,8 @@ impl Store {
         leased: Leased,
         prompt: Prompt,
         rules: Rules,
-        times: Times,
-    ) -> Result<Begun> {
+        times: SendTimes,
+    ) -> Result<BeginOutcome> {
         let standing = self.standing.clone();
         self.writer
             .run(move |connection| {
@@ -203,7 +203,12 @@ impl Store {
     /// unavailable the same may be written again. A request that was taken for lost meanwhile and
     /// is answered after all is settled by its answer. An answer with another prompt's feedback is
     /// refused: it proves nothing.
-    pub async fn finish(&self, sending: &Sending, outcome: Outcome, now: Millis) -> Result<Survey> {
+    pub async fn finish(
+        &self,
+        sending: &Sending,
+        outcome: SendOutcome,
+        now: Millis,
+    ) -> Result<Survey> {
         let (id, attempt) = (sending.survey.id.clone(), sending.survey.attempts);
         let daemon_id = sending.daemon_id.clone();
         self.writer
@@ -226,9 +231,9 @@ async fn begin(
     leased: Leased,
     prompt: Prompt,
     rules: Rules,
-    times: Times,
-) -> Result<Begun> {
-    let Times { now, x_now, x_latest, lease, .. } = times;
+    times: SendTimes,
+) -> Result<BeginOutcome> {
+    let SendTimes { now, x_now, x_latest, lease, .. } = times;
     let daemon_id = standing.counted_as()?;
     deciding::guard(connection, &rules).await?;
     let (survey, token) = retake(connection, leased).await?;
@@ -241,10 +246,10 @@ async fn begin(
     if reopened.is_some() {
         let event = Event::Cancelled(CancelledBy::Reopened);
         let ended = step_locked(connection, (survey, token), event, now, None).await?;
-        return Ok(Begun::Ended(Box::new(ended)));
+        return Ok(BeginOutcome::Ended(Box::new(ended)));
     }
     let asked = match matching::find_before(connection, &survey, now).await? {
-        Before::Prompt(found) => return Ok(Begun::Ended(found)),
+        Before::Prompt(found) => return Ok(BeginOutcome::Ended(found)),
         Before::Namesake(id) => Some(format!(
             "X shows feedback {id} under the name of this prompt: the person is not asked again"
         )),
@@ -256,7 +261,7 @@ async fn begin(
     if let Some(why) = asked {
         let event = Event::Suppressed(Reason::Throttled);
         let ended = step_locked(connection, (survey, token), event, now, Some(&why)).await?;
-        return Ok(Begun::Ended(Box::new(ended)));
+        return Ok(BeginOutcome::Ended(Box::new(ended)));
     }
     let ground = match deciding::decide(connection, &survey, &rules, times).await? {
         Ground::Clear(clear) => {
@@ -275,8 +280,8 @@ async fn begin(
                 deciding::wait(connection, (&survey, token), &rules, decision, until, times)
                     .await?;
             return Ok(match is_of_account {
-                true => Begun::Waits { until },
-                false => Begun::PutOff { until },
+                true => BeginOutcome::Waits { until },
+                false => BeginOutcome::PutOff { until },
             });
         }
     };
@@ -285,7 +290,7 @@ async fn begin(
         dry::keep(connection, &survey, &prompt, &rules, x_now).await?;
     }
     if !matches!(survey.state, State::Sending { .. }) {
-        return Ok(Begun::Ended(Box::new(survey)));
+        return Ok(BeginOutcome::Ended(Box::new(survey)));
     }
     survey.external_id = free_name(connection, &survey).await?;
     survey.kind = prompt.kind;
@@ -309,7 +314,7 @@ async fn begin(
         .await?;
     let sends = standing.count(progress::record(connection, &daemon_id, 1, now).await?)?;
     let begun_here = now;
-    Ok(Begun::Sending(Box::new(Sending { survey, prompt, daemon_id, sends, begun_here })))
+    Ok(BeginOutcome::Sending(Box::new(Sending { survey, prompt, daemon_id, sends, begun_here })))
 }
 
 /// The survey's external id, or, where a prompt to the same person bears it already (conversation
@@ -337,7 +342,7 @@ async fn finish(
     connection: &mut AnyConnection,
     (id, attempt): (SurveyId, u32),
     daemon_id: String,
-    outcome: Outcome,
+    outcome: SendOutcome,
     now: Millis,
 ) -> Result<Survey> {
     // A request is named by its survey and its try, not by the claim: whoever has given it up knows
@@ -353,7 +358,7 @@ async fn finish(
             | State::Cancelled(_)
             | State::Expired
             | State::Failed(_),
-            Outcome::Accepted { .. },
+            SendOutcome::Accepted { .. },
         ) => (now, false),
         (
             State::Scheduled
@@ -367,24 +372,24 @@ async fn finish(
         ) => return Err(Error::LeaseLost(id.to_string())),
     };
     let account = locked.0.account.clone();
-    let given_up_here = matches!(outcome, Outcome::Unknown { .. }).then_some(now.0);
+    let given_up_here = matches!(outcome, SendOutcome::Unknown { .. }).then_some(now.0);
     let (mut code, mut why) = (None, None);
     let (event, spent_at, try_at, show_at, update) = match outcome {
-        Outcome::Accepted { delivery, update, show_at } => {
+        SendOutcome::Accepted { delivery, update, show_at } => {
             let sent_at = delivery.sent_at;
             let event = if is_open { Event::Accepted(delivery) } else { Event::Found(delivery) };
             (event, Some(sent_at), now, show_at, Some(update))
         }
-        Outcome::NotSent { why: words, try_at } => {
+        SendOutcome::NotSent { why: words, try_at } => {
             why = Some(words);
             (Event::NotSent, None, try_at, None, None)
         }
-        Outcome::Suppressed(reason, words) => {
+        SendOutcome::Suppressed(reason, words) => {
             code = words.code;
             why = Some(format!("{}: X refuses the person: {words}", reason.as_str()));
             (Event::Suppressed(reason), None, now, None, None)
         }
-        Outcome::Limited { try_at } => {
+        SendOutcome::Limited { try_at } => {
             let whose = whose_limit(connection, &id, begun_at, try_at, now).await?;
             let (event, try_at, words) = match whose {
                 Whose::Unknown { try_at } => (Event::NotSent, try_at, MAY_BE_OF_ACCOUNT.to_owned()),
@@ -396,8 +401,8 @@ async fn finish(
             why = Some(words);
             (event, None, try_at, None, None)
         }
-        Outcome::Refused(failure) => (Event::Refused(failure), None, now, None, None),
-        Outcome::Unknown { given_up_at: at, why: words, spent_at } => {
+        SendOutcome::Refused(failure) => (Event::Refused(failure), None, now, None, None),
+        SendOutcome::Unknown { given_up_at: at, why: words, spent_at } => {
             why = Some(words);
             (Event::NoAnswer { at }, Some(spent_at), now, None, None)
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::{Result, Store};
-use crate::domain::freshness::{Crowd, Fresh, Observed};
+use crate::domain::freshness::{Fresh, Observed, PromptsByAge};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::time::Millis;
 
@@ -28,7 +28,7 @@ impl ToShow {
 
 /// What has been done about a prompt that was due.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct ShowOutcome {
     pub survey_id: SurveyId,
     /// As it was read.
     pub was: Millis,
@@ -150,7 +150,7 @@ impl Store {
 
     /// Sets when prompts are asked about next. One whose answer has become complete meanwhile stays
     /// unasked, one that X has pointed at meanwhile is asked about again.
-    pub async fn show_again(&self, shown: Vec<Shown>) -> Result<()> {
+    pub async fn show_again(&self, shown: Vec<ShowOutcome>) -> Result<()> {
         if shown.is_empty() {
             return Ok(());
         }
@@ -173,7 +173,7 @@ impl Store {
     }
 
     /// The prompts of an account that are asked about and have no answer.
-    pub async fn crowd(&self, account: &str, now: Millis) -> Result<Crowd> {
+    pub async fn crowd(&self, account: &str, now: Millis) -> Result<PromptsByAge> {
         let step = i64::try_from(AGE_STEP.as_millis()).unwrap_or(i64::MAX);
         let rows = sqlx::query(CROWD)
             .bind(account)
@@ -181,7 +181,7 @@ impl Store {
             .bind(step)
             .fetch_all(&self.readers)
             .await?;
-        let mut crowd = Crowd::default();
+        let mut crowd = PromptsByAge::default();
         for row in rows {
             let steps = u32::try_from(row.try_get::<i64, _>(0)?).unwrap_or(u32::MAX);
             let prompts = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u32::MAX);

@@ -82,13 +82,13 @@ pub struct Compared {
 /// What this process knows of its database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Standing {
-    known: Arc<Mutex<Known>>,
+    known: Arc<Mutex<KnownDatabase>>,
     /// Whether the database must be compared before anything more is sent.
     in_doubt: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownDatabase {
     /// Absent until the first comparison: only daemons are compared.
     mark: Option<MarkFile>,
     /// Of the database that the writing connection leads to.
@@ -103,7 +103,7 @@ impl Standing {
         Self { known: Arc::default(), in_doubt: Arc::new(watch::Sender::new(false)) }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownDatabase> {
         self.known.lock().expect("no holder of this lock can panic")
     }
 
@@ -179,7 +179,7 @@ fn being_compared() -> Error {
 
 /// What stands in the database.
 #[derive(Debug)]
-struct Found {
+struct DatabaseFacts {
     identity: Identity,
     /// Whether any daemon has worked on it.
     has_daemons: bool,
@@ -203,7 +203,7 @@ struct Own {
     is_stamped: bool,
 }
 
-fn judge(mark: Option<&Mark>, found: &Found) -> Option<Doubt> {
+fn judge(mark: Option<&Mark>, found: &DatabaseFacts) -> Option<Doubt> {
     let loaded = found.is_loaded.then_some(Doubt::Other);
     let Some(mark) = mark else {
         let is_trusted = !found.has_daemons || found.is_vouched && found.held == 0;
@@ -242,7 +242,7 @@ async fn find(
     engine: Engine,
     identity: Identity,
     daemon_id: &str,
-) -> Result<Found> {
+) -> Result<DatabaseFacts> {
     let loaded = match engine {
         Engine::Sqlite => "null".to_owned(),
         Engine::Postgres => format!("case when {LOADED} then 1 end"),
@@ -257,7 +257,7 @@ async fn find(
         Engine::Sqlite => false,
         Engine::Postgres => is_vouched(connection, &identity).await?,
     };
-    Ok(Found {
+    Ok(DatabaseFacts {
         identity,
         total: row.try_get(0)?,
         has_daemons: row.try_get::<i64, _>(1)? > 0,
@@ -383,7 +383,7 @@ impl Store {
 }
 
 /// What a comparison has done, and what the mark says from then on.
-struct Done {
+struct ComparisonDone {
     compared: Compared,
     mark: Option<(Mark, bool)>,
 }
@@ -395,7 +395,7 @@ async fn compare(
     others: Vec<(PathBuf, Named)>,
     accounts: Vec<String>,
     now: Millis,
-) -> Result<Done> {
+) -> Result<ComparisonDone> {
     if engine == Engine::Postgres {
         sqlx::query(JOIN_IN_TURN).execute(&mut *connection).await?;
     }
@@ -461,7 +461,7 @@ async fn compare(
     }
     // Here, in turn with the sends that are begun: afterwards the next may have counted already.
     standing.known().sends = sends;
-    Ok(Done { compared, mark: Some((next, doubt.is_some())) })
+    Ok(ComparisonDone { compared, mark: Some((next, doubt.is_some())) })
 }
 
 /// Holds accounts that were configured while the database was already held.
@@ -521,10 +521,10 @@ mod tests {
         Identity { database_id: "a".into(), server: Some(server), position: Some(position) }
     }
 
-    fn found(identity: Identity, sends: i64) -> Found {
+    fn found(identity: Identity, sends: i64) -> DatabaseFacts {
         let own = Some(Own { sends, is_doubting: false, is_stamped: true });
         let is_loaded = false;
-        Found {
+        DatabaseFacts {
             identity,
             has_daemons: true,
             total: sends,
@@ -562,22 +562,22 @@ mod tests {
             let found = found(identity, sends);
             assert_eq!(judge(Some(&mark(3)), &found), doubt, "{found:?}");
         }
-        let loaded = Found { is_loaded: true, ..found(identity(server(), 200), 3) };
+        let loaded = DatabaseFacts { is_loaded: true, ..found(identity(server(), 200), 3) };
         assert_eq!(judge(Some(&mark(3)), &loaded), Some(Doubt::Other));
     }
 
     #[test]
     fn a_stranger_trusts_a_new_database_and_one_that_another_vouches_for() {
         let found = found(identity(server(), 100), 3);
-        let new = Found { has_daemons: false, own: None, ..found };
+        let new = DatabaseFacts { has_daemons: false, own: None, ..found };
         assert_eq!(judge(None, &new), None);
-        let used = Found { has_daemons: true, ..new };
+        let used = DatabaseFacts { has_daemons: true, ..new };
         assert_eq!(judge(None, &used), Some(Doubt::Unknown));
-        let vouched = Found { is_vouched: true, ..used };
+        let vouched = DatabaseFacts { is_vouched: true, ..used };
         assert_eq!(judge(None, &vouched), None);
-        let loaded = Found { is_loaded: true, ..vouched };
+        let loaded = DatabaseFacts { is_loaded: true, ..vouched };
         assert_eq!(judge(None, &loaded), Some(Doubt::Other));
-        let held = Found { held: 1, is_loaded: false, ..loaded };
+        let held = DatabaseFacts { held: 1, is_loaded: false, ..loaded };
         assert_eq!(judge(None, &held), Some(Doubt::Unknown), "the other is held itself");
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::time::Millis;
 
 /// One way back through the messages, page by page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reading {
+pub struct MessageReading {
     /// Back to here.
     pub from: Millis,
     /// All that was said before is there when its first page is asked for.
@@ -23,9 +23,9 @@ pub struct Reading {
 
 /// How far a reading has come by a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct MessagesPageRead {
     /// As it was before the page.
-    pub reading: Reading,
+    pub reading: MessageReading,
     /// The next page; absent at the end.
     pub next: Option<String>,
 }
@@ -48,7 +48,7 @@ pub struct Beginning {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stream {
     pub heard_to: Option<Millis>,
-    reading: Option<Reading>,
+    reading: Option<MessageReading>,
     read_at: Option<Millis>,
 }
 
@@ -69,7 +69,7 @@ impl Store {
         handle: &UserId,
         beginning: Beginning,
         now: Millis,
-    ) -> Result<std::result::Result<Reading, Millis>> {
+    ) -> Result<std::result::Result<MessageReading, Millis>> {
         let handle = handle.clone();
         self.writer
             .run(move |connection| {
@@ -115,7 +115,7 @@ fn begin(
     stream: &Stream,
     Beginning { to, at_first, overlap, every, at_once }: Beginning,
     now: Millis,
-) -> std::result::Result<Reading, Millis> {
+) -> std::result::Result<MessageReading, Millis> {
     if let Some(reading) = &stream.reading {
         return Ok(reading.clone());
     }
@@ -128,7 +128,7 @@ fn begin(
         Some(heard_to) => heard_to.min(to).minus(overlap),
         None => to.minus(at_first),
     };
-    Ok(Reading { from, to, cursor: None })
+    Ok(MessageReading { from, to, cursor: None })
 }
 
 /// Takes the row of a stream, made where there is none: no other transaction has it meanwhile.
@@ -141,14 +141,14 @@ pub async fn turn(
     connection: &mut AnyConnection,
     handle: &UserId,
     mut stream: Stream,
-    page: Page,
+    page: MessagesPageRead,
 ) -> Result<Option<Millis>> {
     // Another daemon may have read on: then that one's progress stands.
     if stream.reading.as_ref() != Some(&page.reading) {
         return Ok(stream.heard_to);
     }
     match page.next {
-        Some(next) => stream.reading = Some(Reading { cursor: Some(next), ..page.reading }),
+        Some(next) => stream.reading = Some(MessageReading { cursor: Some(next), ..page.reading }),
         None => {
             stream.heard_to = Some(page.reading.to);
             stream.reading = None;
@@ -163,7 +163,7 @@ fn of(row: &AnyRow) -> Result<Stream> {
     let cursor = row.try_get(3)?;
     Ok(Stream {
         heard_to: at(0)?,
-        reading: at(1)?.zip(at(2)?).map(|(from, to)| Reading { from, to, cursor }),
+        reading: at(1)?.zip(at(2)?).map(|(from, to)| MessageReading { from, to, cursor }),
         read_at: at(4)?,
     })
 }

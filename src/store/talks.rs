@@ -13,20 +13,20 @@ use sqlx::{AnyConnection, Row};
 use super::closes::{self, NewSurvey, Taken};
 use super::optouts::{self, OptOut};
 use super::reopenings;
-use super::streams::{self, Page};
+use super::streams::{self, MessagesPageRead};
 use super::{Result, Store};
 use crate::domain::close::{Close, Notice, Precision, Reopening};
-use crate::domain::direct_message::{DirectMessage, Prompts, Trace};
+use crate::domain::direct_message::{DirectMessage, PromptTraces, Trace};
 use crate::domain::id::{ConversationId, SurveyId, UserId};
 use crate::domain::policy::AtClose;
 use crate::domain::stop_words::StopWords;
 use crate::domain::survey_type::SurveyType;
-use crate::domain::talk::{By, Conversation, Said, Turn, conversation_id};
+use crate::domain::talk::{Conversation, TalkMessage, Turn, Writer, conversation_id};
 use crate::domain::time::Millis;
 
 /// A source that watches the Direct Messages of one account.
 #[derive(Clone)]
-pub struct Watch {
+pub struct MessageWatch {
     pub source: String,
     pub account: String,
     /// The account's own id at X.
@@ -42,7 +42,7 @@ pub type Judge = Arc<dyn Fn(&Close, Millis) -> (AtClose, (SurveyType, u32, bool)
 
 /// What messages have led to.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Heard {
+pub struct TalkOutcome {
     pub turns: Vec<Taking>,
     /// Who wants no more prompts.
     pub stopped: Vec<UserId>,
@@ -109,11 +109,11 @@ impl Store {
     /// Takes messages in, in any order, known ones too, together with how far their reading has come.
     pub async fn hear(
         &self,
-        watch: &Watch,
+        watch: &MessageWatch,
         messages: Vec<DirectMessage>,
-        page: Option<Page>,
+        page: Option<MessagesPageRead>,
         now: Millis,
-    ) -> Result<Heard> {
+    ) -> Result<TalkOutcome> {
         let watch = watch.clone();
         self.writer
             .run(move |connection| Box::pin(hear(connection, watch, messages, page, now)))
@@ -123,10 +123,10 @@ impl Store {
     /// Closes talks that are over, as far as the stream has been read, or was delivered.
     pub async fn end_talks(
         &self,
-        watch: &Watch,
+        watch: &MessageWatch,
         delivered: Option<Delivered>,
         now: Millis,
-    ) -> Result<Heard> {
+    ) -> Result<TalkOutcome> {
         let watch = watch.clone();
         self.writer
             .run(move |connection| Box::pin(end_talks(connection, watch, delivered, now)))
@@ -136,7 +136,7 @@ impl Store {
     /// When the next talk ends of those that were delivered, if nothing more is said in it.
     pub async fn next_talk_end(
         &self,
-        watch: &Watch,
+        watch: &MessageWatch,
         delivered: Delivered,
     ) -> Result<Option<Millis>> {
         let next: Option<i64> = sqlx::query_scalar(NEXT_END)
@@ -150,19 +150,19 @@ impl Store {
 
 async fn hear(
     connection: &mut AnyConnection,
-    watch: Watch,
+    watch: MessageWatch,
     messages: Vec<DirectMessage>,
-    page: Option<Page>,
+    page: Option<MessagesPageRead>,
     now: Millis,
-) -> Result<Heard> {
+) -> Result<TalkOutcome> {
     let stream = streams::open(connection, &watch.user_id).await?;
-    let mut by_person: BTreeMap<UserId, Vec<(Said, DirectMessage)>> = BTreeMap::new();
+    let mut by_person: BTreeMap<UserId, Vec<(TalkMessage, DirectMessage)>> = BTreeMap::new();
     for message in messages {
-        if let Some((person, said)) = Said::between(&watch.user_id, &message) {
+        if let Some((person, said)) = TalkMessage::between(&watch.user_id, &message) {
             by_person.entry(person).or_default().push((said, message));
         }
     }
-    let mut heard = Heard::default();
+    let mut heard = TalkOutcome::default();
     let mut conversations = Vec::new();
     let mut stops = Vec::new();
     for (person, said) in by_person {
@@ -171,7 +171,7 @@ async fn hear(
         let mut conversation = before.clone();
         for (said, message) in said {
             let at = said.mark.at;
-            let is_stop = said.by == By::Person && watch.stop_words.are_said_by(&message.text);
+            let is_stop = said.by == Writer::Person && watch.stop_words.are_said_by(&message.text);
             if is_stop && conversation.stop(at) {
                 let why = Some("asked for it in a Direct Message".to_owned());
                 let account = Some(watch.account.clone());
@@ -202,12 +202,12 @@ async fn hear(
 
 async fn end_talks(
     connection: &mut AnyConnection,
-    watch: Watch,
+    watch: MessageWatch,
     delivered: Option<Delivered>,
     now: Millis,
-) -> Result<Heard> {
+) -> Result<TalkOutcome> {
     let stream = streams::open(connection, &watch.user_id).await?;
-    let mut heard = Heard::default();
+    let mut heard = TalkOutcome::default();
     let Some(heard_to) = stream.heard_to.max(delivered.map(|delivered| delivered.to)) else {
         return Ok(heard);
     };
@@ -240,11 +240,11 @@ async fn end_talks(
 /// Leaves out surveyd's own prompts.
 async fn without_prompts(
     connection: &mut AnyConnection,
-    watch: &Watch,
+    watch: &MessageWatch,
     person: &UserId,
-    said: Vec<(Said, DirectMessage)>,
-) -> Result<Vec<(Said, DirectMessage)>> {
-    let of_account = said.iter().filter(|(said, _)| said.by == By::Account);
+    said: Vec<(TalkMessage, DirectMessage)>,
+) -> Result<Vec<(TalkMessage, DirectMessage)>> {
+    let of_account = said.iter().filter(|(said, _)| said.by == Writer::Account);
     let Some(oldest) = of_account.map(|(said, _)| said.mark.at).min() else { return Ok(said) };
     let rows = sqlx::query(PROMPTS)
         .bind(person.as_str())
@@ -272,13 +272,13 @@ async fn without_prompts(
         from: from.minus(ABOUT),
         to: to.plus(ABOUT),
     });
-    let prompts = Prompts { known, others: others.collect() };
+    let prompts = PromptTraces { known, others: others.collect() };
     Ok(said.into_iter().filter(|(_, message)| !prompts.have_left(message)).collect())
 }
 
 async fn look(
     connection: &mut AnyConnection,
-    watch: &Watch,
+    watch: &MessageWatch,
     person: &UserId,
 ) -> Result<Conversation> {
     let heard: Option<String> = sqlx::query_scalar(LOOK)
@@ -292,7 +292,7 @@ async fn look(
 /// Takes the turns that a conversation has come to, and keeps it as it is then.
 async fn advance(
     connection: &mut AnyConnection,
-    watch: &Watch,
+    watch: &MessageWatch,
     person: &UserId,
     mut conversation: Conversation,
     heard_to: Option<Millis>,
@@ -315,7 +315,7 @@ async fn advance(
 
 async fn take(
     connection: &mut AnyConnection,
-    watch: &Watch,
+    watch: &MessageWatch,
     person: &UserId,
     turn: Turn,
     now: Millis,

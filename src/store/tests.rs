@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::known::Known;
+use super::known::FeedbackRow;
 use super::*;
 use crate::domain::budget::Call;
 use crate::domain::close::{Close, Notice, Reopening};
@@ -62,13 +62,13 @@ fn prompt() -> Prompt {
     }
 }
 
-fn accepted(now: Millis) -> Outcome {
+fn accepted(now: Millis) -> SendOutcome {
     let id = FeedbackId::new("900");
     let object =
         Object { updated_at: now, created_at: Some(now), raw: "{}".into(), ..Object::default() };
     let delivery = Delivery { sent_at: now, feedback_id: id.clone(), dm_id: None };
     let update = Box::new(Update { id, object, score: None, text: None });
-    Outcome::Accepted { delivery, update, show_at: None }
+    SendOutcome::Accepted { delivery, update, show_at: None }
 }
 
 impl Bench {
@@ -97,8 +97,8 @@ impl Bench {
         self.store.claim(ACCOUNT, 1, now.plus(MINUTE), now).await.unwrap().pop().unwrap()
     }
 
-    async fn begin(&self, leased: Leased, group: &str, now: Millis) -> Begun {
-        let times = Times {
+    async fn begin(&self, leased: Leased, group: &str, now: Millis) -> BeginOutcome {
+        let times = SendTimes {
             now,
             x_now: now,
             x_latest: now,
@@ -114,7 +114,7 @@ impl Bench {
         self.close(conversation, person, NOW).await;
         let leased = self.claim(NOW).await;
         match self.begin(leased, ACCOUNT, NOW).await {
-            Begun::Sending(sending) => *sending,
+            BeginOutcome::Sending(sending) => *sending,
             other => panic!("{other:?}"),
         }
     }
@@ -140,10 +140,10 @@ async fn the_answer_to_a_request_that_was_taken_for_lost_settles_it() {
 async fn an_old_outcome_never_touches_the_next_try() {
     let bench = Bench::new().await;
     let first = bench.sending("c-1", "7").await;
-    let not_sent = Outcome::NotSent { why: String::new(), try_at: NOW };
+    let not_sent = SendOutcome::NotSent { why: String::new(), try_at: NOW };
     bench.store.finish(&first, not_sent.clone(), NOW).await.unwrap();
     let leased = bench.claim(NOW).await;
-    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Sending(_)));
+    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, BeginOutcome::Sending(_)));
     let stale = bench.store.finish(&first, not_sent, NOW).await;
     assert!(matches!(stale, Err(Error::LeaseLost(_))), "{stale:?}");
     assert_eq!(bench.state(&first.survey().id).await.name(), "sending");
@@ -160,21 +160,22 @@ async fn a_reopening_that_meets_a_send_is_remembered() {
         reopened_at: NOW,
     };
     assert_eq!(bench.store.take_reopening(reopening, NOW).await.unwrap(), None);
-    let not_sent = Outcome::NotSent { why: String::new(), try_at: NOW };
+    let not_sent = SendOutcome::NotSent { why: String::new(), try_at: NOW };
     bench.store.finish(&sending, not_sent, NOW).await.unwrap();
     let leased = bench.claim(NOW).await;
-    let Begun::Ended(survey) = bench.begin(leased, ACCOUNT, NOW).await else { panic!() };
+    let BeginOutcome::Ended(survey) = bench.begin(leased, ACCOUNT, NOW).await else { panic!() };
     assert_eq!(survey.state.name(), "cancelled");
 }
 
 #[tokio::test]
 async fn a_create_that_was_not_carried_out_gives_its_share_back() {
     let bench = Bench::new().await;
-    let told = crate::domain::budget::Told { limit: None, remaining: 3, reset_at: NOW.plus(HOUR) };
+    let told =
+        crate::domain::budget::RateHeaders { limit: None, remaining: 3, reset_at: NOW.plus(HOUR) };
     bench.store.hear_limit(ACCOUNT, Call::Create, told, 0, NOW).await.unwrap();
     let sending = bench.sending("c-1", "7").await;
     assert_eq!(bench.store.calls_left(ACCOUNT, Call::Create, NOW).await.unwrap(), 2);
-    let not_sent = Outcome::NotSent { why: String::new(), try_at: NOW };
+    let not_sent = SendOutcome::NotSent { why: String::new(), try_at: NOW };
     bench.store.finish(&sending, not_sent, NOW).await.unwrap();
     assert_eq!(bench.store.calls_left(ACCOUNT, Call::Create, NOW).await.unwrap(), 3);
 }
@@ -187,7 +188,9 @@ async fn a_new_name_of_the_group_does_not_end_the_throttle() {
     let two_days = NOW.plus(48 * HOUR);
     bench.close("c-2", "7", two_days).await;
     let leased = bench.claim(two_days).await;
-    let Begun::Ended(survey) = bench.begin(leased, "renamed", two_days).await else { panic!() };
+    let BeginOutcome::Ended(survey) = bench.begin(leased, "renamed", two_days).await else {
+        panic!()
+    };
     assert_eq!(survey.state, State::Suppressed(Reason::Throttled));
 }
 
@@ -207,7 +210,7 @@ async fn an_account_that_was_paused_since_the_claim_begins_nothing() {
         resumed_at: None,
     };
     bench.store.pause(paused).await.unwrap();
-    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Waits { .. }));
+    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, BeginOutcome::Waits { .. }));
     assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(NOW));
 }
 
@@ -217,7 +220,7 @@ async fn a_survey_that_waits_for_tomorrow_is_looked_at_when_it_expires() {
     bench.close("c-1", "7", NOW).await;
     let leased = bench.claim(NOW).await;
     bench.store.hold_calls(ACCOUNT, Call::Create, Some(NOW.plus(24 * HOUR)), NOW).await.unwrap();
-    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, Begun::Waits { .. }));
+    assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, BeginOutcome::Waits { .. }));
     let next = bench.store.next_due(ACCOUNT).await.unwrap().unwrap();
     let closed_before = next.minus(rules().expire_after);
     let late = bench.store.too_late(ACCOUNT, closed_before, next).await.unwrap();
@@ -237,11 +240,11 @@ async fn a_writer_that_fails_is_noticed() {
 #[tokio::test]
 async fn feedback_that_was_written_since_it_was_read_is_left_alone() {
     let bench = Bench::new().await;
-    let Outcome::Accepted { update, .. } = accepted(NOW) else { panic!() };
+    let SendOutcome::Accepted { update, .. } = accepted(NOW) else { panic!() };
     let told = Feedback::of(*update, Trust::Word);
     let written = bench.store.writer.run(|connection| {
         Box::pin(async move {
-            let new = Known { feedback: told.clone(), survey_id: None, folds: None };
+            let new = FeedbackRow { feedback: told.clone(), survey_id: None, folds: None };
             let mut written = vec![feedback::write(connection, ACCOUNT, &[&new]).await?];
             let read = feedback::read(connection, ACCOUNT, &[told], Millis(i64::MIN)).await?;
             for row in [&read[0], &read[0], &new] {

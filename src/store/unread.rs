@@ -6,26 +6,26 @@ use ring::digest::{SHA256, digest};
 use sqlx::{AnyConnection, Row};
 
 use super::{Error, Result, Store};
-use crate::domain::reading::{Range, Why};
+use crate::domain::reading::{Range, UnreadReason};
 use crate::domain::time::Millis;
 
 /// A stretch of events that has not been read in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unread {
     pub range: Range,
-    pub why: Why,
+    pub why: UnreadReason,
     /// When it was met first, by our clock.
     pub met_at: Millis,
 }
 
 /// An event kept as it came; its digest names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unknown {
+pub struct UnknownEvent {
     pub digest: String,
     pub body: String,
 }
 
-impl Unknown {
+impl UnknownEvent {
     pub fn of(body: String) -> Self {
         let hash = digest(&SHA256, body.as_bytes());
         let digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
@@ -51,7 +51,7 @@ impl Store {
     pub async fn keep_unknown(
         &self,
         account: &str,
-        events: Vec<Unknown>,
+        events: Vec<UnknownEvent>,
         now: Millis,
     ) -> Result<()> {
         let account = account.to_owned();
@@ -83,7 +83,7 @@ pub async fn touching(
         .await?;
     let of = |row: &sqlx::any::AnyRow| {
         let why: String = row.try_get(0)?;
-        let why = Why::ALL.into_iter().find(|known| known.as_str() == why);
+        let why = UnreadReason::ALL.into_iter().find(|known| known.as_str() == why);
         Ok(Unread {
             why: why.ok_or_else(|| Error::Broken("a stretch unread for no known reason".into()))?,
             range: Range { from: Millis(row.try_get(1)?), to: Millis(row.try_get(2)?) },
@@ -98,7 +98,7 @@ pub async fn touching(
 pub async fn note(
     connection: &mut AnyConnection,
     account: &str,
-    why: Why,
+    why: UnreadReason,
     range: Range,
     now: Millis,
 ) -> Result<Option<Unread>> {
@@ -161,7 +161,7 @@ async fn keep(connection: &mut AnyConnection, account: &str, unread: &Unread) ->
 pub async fn keep_raw(
     connection: &mut AnyConnection,
     account: &str,
-    events: Vec<Unknown>,
+    events: Vec<UnknownEvent>,
     now: Millis,
 ) -> Result<()> {
     for event in events {

@@ -15,7 +15,8 @@ use crate::domain::policy::DAY;
 use crate::domain::policy::decision::{Decision, Ground};
 use crate::domain::time::Millis;
 use crate::domain::waiting::{
-    Calls, DayOfPrompts, Facts, Holding, Pause, Presence, PutOff, Served, TOLD_AFTER, Why,
+    CallsLeft, DayOfPrompts, Facts, Holding, Pause, Presence, PutOff, PutOffReason, Served,
+    TOLD_AFTER,
 };
 
 const DUE: &str = "select account, count(*), min(due_at) from survey \
@@ -88,8 +89,8 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let due_at = Millis(row.try_get(6)?);
         let put_off = put_off_of(&row, now)?;
-        let is_put_off =
-            put_off.until > now && (put_off.until > due_at || put_off.why == Why::ClockAhead);
+        let is_put_off = put_off.until > now
+            && (put_off.until > due_at || put_off.why == PutOffReason::ClockAhead);
         Ok(Some(NextLook { due_at, put_off: is_put_off.then_some(put_off) }))
     }
 
@@ -213,9 +214,9 @@ async fn calls(
     account: &str,
     call: Call,
     now: Millis,
-) -> Result<Calls> {
+) -> Result<CallsLeft> {
     let mut window: Window = budgets::read(connection, account, call).await?;
-    Ok(Calls {
+    Ok(CallsLeft {
         left: window.left(call.limit(), now),
         allowed: window.allowed(call.limit()),
         free_at: window.take(call.limit(), now).err(),
@@ -226,11 +227,11 @@ async fn calls(
 /// nothing.
 async fn put_off(connection: &mut AnyConnection, facts: &mut Facts) -> Result<()> {
     let (account, now) = (facts.account.clone(), facts.now);
-    let mut by_why: BTreeMap<Why, PutOff> = BTreeMap::new();
+    let mut by_why: BTreeMap<PutOffReason, PutOff> = BTreeMap::new();
     for row in &sqlx::query(PUT_OFF).bind(account).bind(now.0).fetch_all(connection).await? {
         let one = put_off_of(row, now)?;
         let age = one.since.map_or(Duration::MAX, |since| now.since(since));
-        if one.why == Why::Claimed && age < TOLD_AFTER {
+        if one.why == PutOffReason::Claimed && age < TOLD_AFTER {
             facts.due = facts.due.saturating_sub(1);
             continue;
         }
@@ -255,16 +256,16 @@ fn put_off_of(row: &AnyRow, now: Millis) -> Result<PutOff> {
     // One of an earlier claim is not what this wait is for.
     let decision = decision.filter(|decision| since.is_none_or(|since| decision.at >= since));
     let why = match decision.map(|decision| decision.ground) {
-        _ if since.is_some_and(|since| since > now.plus(CLOCKS_APART)) => Why::ClockAhead,
-        _ if is_claimed => Why::Claimed,
-        Some(Ground::QuietHours { .. }) => Why::QuietHours,
-        Some(Ground::Held { .. }) => Why::ClocksApart,
+        _ if since.is_some_and(|since| since > now.plus(CLOCKS_APART)) => PutOffReason::ClockAhead,
+        _ if is_claimed => PutOffReason::Claimed,
+        Some(Ground::QuietHours { .. }) => PutOffReason::QuietHours,
+        Some(Ground::Held { .. }) => PutOffReason::ClocksApart,
         Some(Ground::XLimit { .. } | Ground::DayFull { .. } | Ground::AccountPaused { .. }) => {
-            Why::Other
+            PutOffReason::Other
         }
-        _ if is_limited => Why::PersonLimit,
-        _ if attempts > 0 => Why::Tried,
-        _ => Why::Other,
+        _ if is_limited => PutOffReason::PersonLimit,
+        _ if attempts > 0 => PutOffReason::Tried,
+        _ => PutOffReason::Other,
     };
     Ok(PutOff { why, surveys: 1, since, until })
 }

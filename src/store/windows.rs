@@ -5,10 +5,10 @@ use std::time::Duration;
 use sqlx::{AnyConnection, Row};
 
 use super::fold::{Folded, fold};
-use super::unread::{self, Unknown};
+use super::unread::{self, UnknownEvent};
 use super::{Result, Store, hints};
 use crate::domain::feedback::{Trust, Update};
-use crate::domain::reading::{Look, Range, Reading, WINDOW_MOST, Why};
+use crate::domain::reading::{Range, ReadingPurpose, SecondLook, UnreadReason, WINDOW_MOST};
 use crate::domain::time::{Millis, millis};
 
 /// A range of events that is being read, both ends included, and the cursor of its next page.
@@ -73,10 +73,10 @@ pub struct Lag {
 
 /// One page of events.
 #[derive(Clone, Debug, Default)]
-pub struct Page {
+pub struct EventsPageRead {
     pub updates: Vec<Update>,
     /// Events that surveyd cannot read, as they came.
-    pub unknown: Vec<Unknown>,
+    pub unknown: Vec<UnknownEvent>,
     /// Whether some of them are of a kind that it knows: an answer may be among them.
     pub is_partly_read: bool,
     /// How far X's clock is ahead of ours, in milliseconds, where that is known.
@@ -126,9 +126,9 @@ impl Store {
     pub async fn fold_page(
         &self,
         account: &str,
-        reading: Reading,
+        reading: ReadingPurpose,
         window: PollWindow,
-        page: Page,
+        page: EventsPageRead,
         now: Millis,
     ) -> Result<Folded> {
         let account = account.to_owned();
@@ -153,7 +153,7 @@ impl Store {
                         fold(connection, &account, page.updates, Trust::Word, now).await?;
                     if let Some(moved) = moved.filter(|_| is_last) {
                         let range = Range { from: window.from, to: window.to };
-                        let done = Done {
+                        let done = FinishedWindow {
                             reading,
                             range,
                             is_partly_read: moved.try_get::<i64, _>(0)? == 1,
@@ -171,7 +171,7 @@ impl Store {
     pub async fn open_window(
         &self,
         account: &str,
-        reading: Reading,
+        reading: ReadingPurpose,
         state: &PollState,
         window: Range,
         window_most: Option<Duration>,
@@ -203,7 +203,7 @@ impl Store {
     pub async fn pass_over(
         &self,
         account: &str,
-        reading: Reading,
+        reading: ReadingPurpose,
         window: PollWindow,
         unread: Range,
         now: Millis,
@@ -223,7 +223,9 @@ impl Store {
                         .await?;
                     let mut folded = Folded::default();
                     if passed.rows_affected() > 0 {
-                        let met = unread::note(connection, &account, Why::End, unread, now).await?;
+                        let met =
+                            unread::note(connection, &account, UnreadReason::End, unread, now)
+                                .await?;
                         folded.gaps.extend(met);
                     }
                     Ok(folded)
@@ -233,7 +235,7 @@ impl Store {
     }
 
     /// Begins a second look over a range.
-    pub async fn begin_look(&self, account: &str, look: Look, range: Range) -> Result<()> {
+    pub async fn begin_look(&self, account: &str, look: SecondLook, range: Range) -> Result<()> {
         let account = account.to_owned();
         self.writer
             .run(move |connection| {
@@ -253,11 +255,11 @@ impl Store {
 
     /// How far the first reading has come: what a miss in the events is proved by.
     pub async fn poll_state(&self, account: &str) -> Result<PollState> {
-        self.reading(account, Reading::First).await
+        self.reading(account, ReadingPurpose::First).await
     }
 
     /// How far a reading has come.
-    pub async fn reading(&self, account: &str, reading: Reading) -> Result<PollState> {
+    pub async fn reading(&self, account: &str, reading: ReadingPurpose) -> Result<PollState> {
         let row = sqlx::query(READ)
             .bind(account)
             .bind(reading.as_str())
@@ -296,8 +298,8 @@ impl Store {
 }
 
 /// A window that was read to its end.
-struct Done {
-    reading: Reading,
+struct FinishedWindow {
+    reading: ReadingPurpose,
     range: Range,
     is_partly_read: bool,
 }
@@ -306,11 +308,11 @@ struct Done {
 async fn end_window(
     connection: &mut AnyConnection,
     account: &str,
-    Done { reading, range, is_partly_read }: Done,
+    FinishedWindow { reading, range, is_partly_read }: FinishedWindow,
     now: Millis,
     folded: &mut Folded,
 ) -> Result<()> {
-    let is_first = reading == Reading::First;
+    let is_first = reading == ReadingPurpose::First;
     let is_more_read = match is_partly_read {
         false => {
             let read = unread::is_read(connection, account, range).await?;
@@ -320,7 +322,7 @@ async fn end_window(
         }
         // What a second look cannot read has surfaced since: the first reading has judged without it.
         true if is_first => {
-            let met = unread::note(connection, account, Why::Form, range, now).await?;
+            let met = unread::note(connection, account, UnreadReason::Form, range, now).await?;
             folded.gaps.extend(met);
             false
         }

@@ -7,7 +7,7 @@ use crate::domain::plain_text::printable;
 
 /// What the cells of a column are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum CellKind {
     Text,
     Number,
     /// Told by how long ago it was.
@@ -22,7 +22,7 @@ enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     head: &'static str,
-    kind: Kind,
+    kind: CellKind,
     /// The fewest characters that it is cut to; absent: it is not cut.
     least: Option<usize>,
     /// Whether it is cut no further than to where all cells still differ.
@@ -41,33 +41,33 @@ const FITTING_MIN: usize = 4;
 const GAP: usize = 2;
 
 impl Column {
-    const fn of(head: &'static str, kind: Kind) -> Self {
+    const fn of(head: &'static str, kind: CellKind) -> Self {
         Self { head, kind, least: None, is_id: false, given_up: None }
     }
 
     pub const fn text(head: &'static str) -> Self {
-        Self::of(head, Kind::Text)
+        Self::of(head, CellKind::Text)
     }
 
     pub const fn number(head: &'static str) -> Self {
-        Self::of(head, Kind::Number)
+        Self::of(head, CellKind::Number)
     }
 
     pub const fn instant(head: &'static str) -> Self {
-        Self::of(head, Kind::Instant)
+        Self::of(head, CellKind::Instant)
     }
 
     pub const fn state(head: &'static str) -> Self {
-        Self::of(head, Kind::State)
+        Self::of(head, CellKind::State)
     }
 
     pub const fn sentence(head: &'static str) -> Self {
-        Self { least: Some(SENTENCE_MIN), ..Self::of(head, Kind::Sentence) }
+        Self { least: Some(SENTENCE_MIN), ..Self::of(head, CellKind::Sentence) }
     }
 
     /// An id of which the beginning is enough.
     pub const fn id(head: &'static str) -> Self {
-        Self { least: Some(ID_MIN), is_id: true, ..Self::of(head, Kind::Text) }
+        Self { least: Some(ID_MIN), is_id: true, ..Self::of(head, CellKind::Text) }
     }
 
     /// May be cut to so many characters.
@@ -99,9 +99,9 @@ pub fn table(view: &View, columns: &[Column], rows: &[Vec<String>]) -> String {
 
 fn told(view: &View, column: &Column, cell: &str) -> String {
     match column.kind {
-        Kind::Instant => view.instant(&printable(cell)),
-        Kind::Sentence => view.sentence(&printable(cell)),
-        Kind::Text | Kind::Number | Kind::State => printable(cell),
+        CellKind::Instant => view.instant(&printable(cell)),
+        CellKind::Sentence => view.sentence(&printable(cell)),
+        CellKind::Text | CellKind::Number | CellKind::State => printable(cell),
     }
 }
 
@@ -181,7 +181,7 @@ fn line(
         .iter()
         .zip(widths)
         .map(|(place, width)| match columns[*place].kind {
-            Kind::Sentence if view.is_terminal => columns::fold(&cells[*place], *width),
+            CellKind::Sentence if view.is_terminal => columns::fold(&cells[*place], *width),
             _ => vec![columns::cut(&cells[*place], *width)],
         })
         .collect();
@@ -192,11 +192,11 @@ fn line(
             let space = " ".repeat(width.saturating_sub(columns::width(cell)));
             let painted = match (is_head, columns[*place].kind) {
                 (true, _) => view.paint(Colour::Bold, cell),
-                (false, Kind::State) => view.paint_state(cell),
+                (false, CellKind::State) => view.paint_state(cell),
                 (false, _) => cell.to_owned(),
             };
             line += &match columns[*place].kind {
-                Kind::Number => space + &painted,
+                CellKind::Number => space + &painted,
                 _ => painted + &space,
             };
             line += &" ".repeat(GAP);

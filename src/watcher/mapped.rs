@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::notice::{Faults, Origin, Said, is_ahead, shown};
+use super::notice::{CloseEvent, NoticeFaults, Origin, is_ahead, shown};
 use crate::domain::close::{
     ATTRIBUTE_CHARACTERS_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, MINUTE_MS, Notice, Precision,
     Reopening, TAGS_MAX, timeless_id,
@@ -26,16 +26,16 @@ const EVENT_ID_BYTES_MAX: usize = 200;
 
 /// What a payload says.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
+pub enum MappedEvent {
     /// Something that matters, with the id that tells its redelivery.
-    Said { said: Said, event_id: String },
+    Said { said: CloseEvent, event_id: String },
     /// Nothing that matters, and why.
     Ignored(String),
 }
 
 /// One field of a close, and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct MappedField {
     pub field: String,
     /// Nothing: it is not there.
     pub value: Option<String>,
@@ -44,7 +44,7 @@ pub struct Line {
 }
 
 /// What one event of a delivery says, with every field and where it was found.
-pub type Explained = (Result<Heard, Faults>, Vec<Line>);
+pub type ExplainedEvent = (Result<MappedEvent, NoticeFaults>, Vec<MappedField>);
 
 /// Reads the events of a delivery, one where the mapping knows of no list; `raw` are its bytes, by which a
 /// redelivery is told where nothing else tells it. One that cannot be taken has all of them refused: behind an
@@ -55,13 +55,13 @@ pub fn read<'a>(
     raw: &[u8],
     header: &'a dyn Fn(&str) -> Option<&'a str>,
     origin: Origin<'_>,
-) -> Result<Vec<Heard>, Faults> {
-    let (mut heard, mut faults) = (Vec::new(), Faults::default());
+) -> Result<Vec<MappedEvent>, NoticeFaults> {
+    let (mut heard, mut faults) = (Vec::new(), NoticeFaults::default());
     let events = explain(mapping, body, raw, header, origin);
     if events.len() > EVENTS_MAX {
         let detail =
             format!("the delivery has {} events, and {EVENTS_MAX} are the most", events.len());
-        return Err(Faults::of("", &detail));
+        return Err(NoticeFaults::of("", &detail));
     }
     for (index, (event, _)) in events.into_iter().enumerate() {
         match event {
@@ -80,7 +80,7 @@ pub fn explain<'a>(
     raw: &[u8],
     header: &'a dyn Fn(&str) -> Option<&'a str>,
     origin: Origin<'_>,
-) -> Vec<Explained> {
+) -> Vec<ExplainedEvent> {
     let explained = (0..).zip(mapping.events(body)).map(|(index, event)| {
         // What tells no time came in the order in which it stands.
         let origin = Origin { now: Millis(origin.now.0 + index), ..origin };
@@ -88,27 +88,28 @@ pub fn explain<'a>(
         let event = mapping.opened(event);
         // The headers live longer than the event, and a payload has one lifetime for both.
         let header = |name: &str| header(name);
-        let mut reader = Reader::new(mapping, Payload { body: &event, header: &header }, origin);
+        let mut reader =
+            PayloadReader::new(mapping, Payload { body: &event, header: &header }, origin);
         let heard = reader.read(own.as_ref().map_or(raw, String::as_bytes));
         (heard, reader.lines)
     });
     explained.collect()
 }
 
-struct Reader<'a> {
+struct PayloadReader<'a> {
     mapping: &'a Mapping,
     payload: Payload<'a>,
     origin: Origin<'a>,
-    lines: Vec<Line>,
+    lines: Vec<MappedField>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> PayloadReader<'a> {
     fn new(mapping: &'a Mapping, payload: Payload<'a>, origin: Origin<'a>) -> Self {
         Self { mapping, payload, origin, lines: Vec::new() }
     }
 
-    fn read(&mut self, raw: &[u8]) -> Result<Heard, Faults> {
-        let ignored = |why: String| Ok(Heard::Ignored(why));
+    fn read(&mut self, raw: &[u8]) -> Result<MappedEvent, NoticeFaults> {
+        let ignored = |why: String| Ok(MappedEvent::Ignored(why));
         let Some(happened) = self.mapping.happened(&self.payload) else {
             return ignored("this event neither closes nor reopens a conversation".into());
         };
@@ -120,7 +121,7 @@ impl<'a> Reader<'a> {
             Err(why) => return ignored(why),
         };
         if let Some(why) = account.as_ref().and_then(|account| self.origin.refusal(account)) {
-            return Err(Faults::of(FieldName::AccountId.as_str(), &why));
+            return Err(NoticeFaults::of(FieldName::AccountId.as_str(), &why));
         }
         let faults = self.missing(conversation_id.as_ref(), account.as_deref());
         let (Some(conversation_id), Some(account)) = (conversation_id, account) else {
@@ -147,7 +148,7 @@ impl<'a> Reader<'a> {
                     precision,
                     notice,
                 };
-                (Said::Closed(Box::new(close)), told)
+                (CloseEvent::Closed(Box::new(close)), told)
             }
             Happened::Reopened => {
                 let told = self.told_instant(FieldName::ReopenedAt);
@@ -157,11 +158,19 @@ impl<'a> Reader<'a> {
                     Some((at, false)) => at,
                     None => self.origin.now,
                 };
-                (Said::Reopened(Reopening { account, source, conversation_id, reopened_at }), told)
+                (
+                    CloseEvent::Reopened(Reopening {
+                        account,
+                        source,
+                        conversation_id,
+                        reopened_at,
+                    }),
+                    told,
+                )
             }
         };
         let event_id = self.event_id(raw, told.is_some(), &said);
-        Ok(Heard::Said { said, event_id })
+        Ok(MappedEvent::Said { said, event_id })
     }
 
     /// The account, or why the payload is nobody's business here.
@@ -183,7 +192,7 @@ impl<'a> Reader<'a> {
 
     /// The person, where a place names one. One in another spelling than X's is a fault: taken as
     /// nobody, it would never be mended.
-    fn user_id(&mut self) -> Result<Option<UserId>, Faults> {
+    fn user_id(&mut self) -> Result<Option<UserId>, NoticeFaults> {
         let name = FieldName::UserId;
         let user_id =
             self.pick(name, |text| UserId::parse(text).ok().map(|id| (id.to_string(), id)));
@@ -198,14 +207,18 @@ impl<'a> Reader<'a> {
                     "{} at {by} has zeros before it: X writes its ids without, so let the desk do so",
                     shown(&value)
                 );
-                Err(Faults::of(name.as_str(), &detail))
+                Err(NoticeFaults::of(name.as_str(), &detail))
             }
         }
     }
 
-    fn missing(&self, conversation: Option<&ConversationId>, account: Option<&str>) -> Faults {
+    fn missing(
+        &self,
+        conversation: Option<&ConversationId>,
+        account: Option<&str>,
+    ) -> NoticeFaults {
         let looked = |name| tried(&self.mapping.field(name).0);
-        let mut faults = Faults::default();
+        let mut faults = NoticeFaults::default();
         if conversation.is_none() {
             let detail = format!(
                 "no conversation's id is there (1 to 512 characters); looked at {}",
@@ -291,7 +304,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The sender's own id of the event, or the hash of what it says.
-    fn event_id(&mut self, raw: &[u8], has_time: bool, said: &Said) -> String {
+    fn event_id(&mut self, raw: &[u8], has_time: bool, said: &CloseEvent) -> String {
         let told = self
             .pick(FieldName::EventId, |text| Some((text.replace('\n', " + "), text.to_owned())));
         // Some desks count the events of each conversation from 1, and a header is not signed. Whatever it
@@ -300,8 +313,10 @@ impl<'a> Reader<'a> {
         let told = match (told, by) {
             (Some(id), Some(picked)) => {
                 let id = match said {
-                    Said::Closed(close) => format!("{id} closed {}", close.conversation_id),
-                    Said::Reopened(again) => format!("{id} reopened {}", again.conversation_id),
+                    CloseEvent::Closed(close) => format!("{id} closed {}", close.conversation_id),
+                    CloseEvent::Reopened(again) => {
+                        format!("{id} reopened {}", again.conversation_id)
+                    }
                 };
                 // All events of a delivery have its headers.
                 Some(match self.mapping.each {
@@ -341,7 +356,7 @@ impl<'a> Reader<'a> {
             Some(picked) => (Some(picked.value.clone()), picked.by.to_string()),
             None => (None, tried(choices)),
         };
-        self.lines.push(Line { field, value, from });
+        self.lines.push(MappedField { field, value, from });
     }
 }
 

@@ -68,7 +68,7 @@ impl Intake {
             let next = Close { closed_at: now, ..close.clone() };
             receiver.judge(&next, self.earliest(now)).0
         });
-        let told = Told::of(&close);
+        let told = CloseLog::of(&close);
         let taken = self
             .store
             .take_delivered_close(close, (at_close, if_next), kind, event_id, now)
@@ -147,13 +147,13 @@ impl Receiver {
 }
 
 /// Says in the log what became of a close.
-struct Told {
+struct CloseLog {
     account: String,
     source: String,
     conversation_id: ConversationId,
 }
 
-impl Told {
+impl CloseLog {
     fn of(close: &Close) -> Self {
         Self {
             account: close.account.clone(),

@@ -25,7 +25,7 @@ pub fn is_ahead(at: Millis, now: Millis) -> bool {
 
 /// What a notice says.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
+pub enum CloseEvent {
     Closed(Box<Close>),
     Reopened(Reopening),
 }
@@ -57,7 +57,7 @@ impl Origin<'_> {
 
 /// One fault in a notice, by JSON Pointer (RFC 6901).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fault {
+pub struct NoticeFault {
     pub pointer: String,
     pub detail: String,
 }
@@ -71,7 +71,7 @@ const DETAIL_CHARACTERS_MAX: usize = 1_000;
 /// The longest value that a fault quotes, in characters.
 const SHOWN_CHARACTERS_MAX: usize = 80;
 
-impl Said {
+impl CloseEvent {
     pub fn account(&self) -> &str {
         match self {
             Self::Closed(close) => &close.account,
@@ -82,12 +82,12 @@ impl Said {
 
 /// What is wrong with a notice: the first faults, and how many more there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults {
-    pub first: Vec<Fault>,
+pub struct NoticeFaults {
+    pub first: Vec<NoticeFault>,
     pub more: usize,
 }
 
-impl Faults {
+impl NoticeFaults {
     pub fn of(pointer: &str, detail: &str) -> Self {
         let mut faults = Self::default();
         faults.add(pointer, detail);
@@ -101,12 +101,12 @@ impl Faults {
         }
         let pointer = cut(pointer, POINTER_CHARACTERS_MAX).to_owned();
         let detail = cut(detail, DETAIL_CHARACTERS_MAX).to_owned();
-        self.first.push(Fault { pointer, detail });
+        self.first.push(NoticeFault { pointer, detail });
     }
 
     /// Takes in what is wrong with one event of several.
     pub fn add_of_event(&mut self, index: usize, of_event: Self) {
-        for Fault { pointer, detail } in of_event.first {
+        for NoticeFault { pointer, detail } in of_event.first {
             self.add(&format!("/{index}/{}", pointer.trim_start_matches('/')), &detail);
         }
         self.more += of_event.more;
@@ -117,9 +117,9 @@ impl Faults {
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for NoticeFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, Fault { pointer, detail }) in self.first.iter().enumerate() {
+        for (index, NoticeFault { pointer, detail }) in self.first.iter().enumerate() {
             let between = if index > 0 { "; " } else { "" };
             let behind = if pointer.is_empty() { "" } else { " " };
             write!(f, "{between}{pointer}{behind}{detail}")?;
@@ -176,8 +176,8 @@ pub fn json(body: &[u8]) -> Result<Value, NotJson> {
 }
 
 /// Reads a notice.
-pub fn read(notice: &Value, origin: Origin<'_>) -> Result<Said, Faults> {
-    let mut reader = Reader { faults: Faults::default() };
+pub fn read(notice: &Value, origin: Origin<'_>) -> Result<CloseEvent, NoticeFaults> {
+    let mut reader = NoticeReader { faults: NoticeFaults::default() };
     let said = reader.read(notice, origin);
     match said {
         Some(said) if reader.faults.is_empty() => Ok(said),
@@ -185,12 +185,12 @@ pub fn read(notice: &Value, origin: Origin<'_>) -> Result<Said, Faults> {
     }
 }
 
-struct Reader {
-    faults: Faults,
+struct NoticeReader {
+    faults: NoticeFaults,
 }
 
-impl Reader {
-    fn read(&mut self, notice: &Value, origin: Origin<'_>) -> Option<Said> {
+impl NoticeReader {
+    fn read(&mut self, notice: &Value, origin: Origin<'_>) -> Option<CloseEvent> {
         let Origin { source, now, .. } = origin;
         let Some(notice) = notice.as_object() else {
             return self.fault("", "must be a JSON object");
@@ -217,7 +217,7 @@ impl Reader {
             Some("conversation.closed") => {
                 let closed_at = self.closed_at(data, told_at, now);
                 let notice = self.notice(data);
-                Some(Said::Closed(Box::new(Close {
+                Some(CloseEvent::Closed(Box::new(Close {
                     account: account?,
                     source: source.to_owned(),
                     conversation_id: conversation_id?,
@@ -231,7 +231,7 @@ impl Reader {
                 let reopened_at = told_at.unwrap_or(now);
                 // It would call off every close of the conversation until then.
                 self.not_ahead(reopened_at, "/timestamp", now)?;
-                Some(Said::Reopened(Reopening {
+                Some(CloseEvent::Reopened(Reopening {
                     account: account?,
                     source: source.to_owned(),
                     conversation_id: conversation_id?,
@@ -485,7 +485,7 @@ mod tests {
 
     fn said(data: Value) -> Close {
         match read(&close(data), origin(None)) {
-            Ok(Said::Closed(close)) => *close,
+            Ok(CloseEvent::Closed(close)) => *close,
             other => panic!("{other:?}"),
         }
     }
@@ -514,7 +514,7 @@ mod tests {
                 "agent_messages": 4, "last_message_at": "2026-11-22T07:30:00Z",
                 "time_zone": "Europe/Madrid", "attributes": {"order": "77", "n": 3, "x": true}},
         });
-        let Said::Closed(close) = read(&notice, origin(None)).unwrap() else { panic!() };
+        let CloseEvent::Closed(close) = read(&notice, origin(None)).unwrap() else { panic!() };
         assert_eq!(close.conversation_id.as_str(), "42");
         assert_eq!(close.person(), "343434343434");
         assert_eq!(close.closed_at.rfc3339(), "2026-11-22T07:59:58.000Z");
@@ -583,7 +583,7 @@ mod tests {
         let notice = json!({"type": "conversation.reopened", "timestamp": "2026-11-22T08:00:00Z",
             "data": {"conversation_id": "c"}});
         let said = read(&notice, origin(Some("acme"))).unwrap();
-        assert!(matches!(said, Said::Reopened(reopening) if reopening.account == "acme"));
+        assert!(matches!(said, CloseEvent::Reopened(reopening) if reopening.account == "acme"));
     }
 
     #[test]

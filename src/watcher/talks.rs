@@ -8,17 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::info;
 
-use super::{Intake, Receiver, Told, tell_cancelled};
+use super::{CloseLog, Intake, Receiver, tell_cancelled};
 use crate::config;
 use crate::domain::direct_message::DirectMessage;
 use crate::domain::id::UserId;
-use crate::store::{Delivered, Heard, Result, Taking, Watch};
+use crate::store::{Delivered, MessageWatch, Result, Taking, TalkOutcome};
 use crate::wake::Wake;
 
 /// One source that watches an account's messages.
 #[derive(Clone)]
 pub struct Talks {
-    pub watch: Watch,
+    pub watch: MessageWatch,
     /// The alarm of the loop that ends talks.
     pub wake: Arc<Wake>,
     /// A delivery could not be taken.
@@ -30,13 +30,13 @@ pub struct Talks {
 impl Talks {
     /// `user_id`: the account's own id at X.
     pub fn new(
-        source: &config::Watched,
+        source: &config::WatchedMessages,
         user_id: UserId,
         intake: Intake,
         receiver: Receiver,
     ) -> Self {
         let (judging, judged_by) = (receiver.clone(), intake.clone());
-        let watch = Watch {
+        let watch = MessageWatch {
             source: source.name.clone(),
             account: source.account.clone(),
             user_id,
@@ -84,7 +84,7 @@ impl Talks {
     }
 
     /// Says what messages have led to, and rings for what is due.
-    pub fn tell(&self, heard: &Heard) {
+    pub fn tell(&self, heard: &TalkOutcome) {
         let (source, account) = (self.watch.source.as_str(), self.watch.account.as_str());
         for person in &heard.stopped {
             info!(
@@ -98,7 +98,7 @@ impl Talks {
         for taking in &heard.turns {
             match taking {
                 Taking::Closed { close, taken } => {
-                    Told::of(close).taken(taken);
+                    CloseLog::of(close).taken(taken);
                     self.receiver.wake_for(taken);
                 }
                 Taking::Reopened { conversation_id, cancelled: Some(id) } => {

@@ -16,7 +16,7 @@ use crate::config::{self, Scheme};
 use crate::domain::id::UserId;
 use crate::domain::time::Millis;
 use crate::domain::x_json;
-use crate::domain::x_message::{self, Delivery};
+use crate::domain::x_message::{self, WebhookDelivery};
 
 /// X's tokens have some 50 characters; the one in its documents, `challenge_string`, has 16.
 const TOKEN_CHARACTERS: RangeInclusive<usize> = 8..=256;
@@ -41,7 +41,7 @@ pub struct XHook {
 
 /// Why a delivery is not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum DeliveryRefusal {
     #[error(transparent)]
     Unsigned(#[from] Unsigned),
     /// X asks with such a text, and delivers none.
@@ -89,13 +89,14 @@ impl XHook {
         headers: Headers<'_>,
         body: &[u8],
         now: Millis,
-    ) -> Result<Delivery, Refused> {
+    ) -> Result<WebhookDelivery, DeliveryRefusal> {
         self.verifier.verify(headers, body, now)?;
         if is_token(body) {
-            return Err(Refused::Token);
+            return Err(DeliveryRefusal::Token);
         }
-        let value = x_json::read(body).map_err(|error| Refused::NoJson(error.to_string()))?;
-        x_message::delivered(&value).ok_or(Refused::NoDelivery)
+        let value =
+            x_json::read(body).map_err(|error| DeliveryRefusal::NoJson(error.to_string()))?;
+        x_message::delivered(&value).ok_or(DeliveryRefusal::NoDelivery)
     }
 }
 
@@ -144,7 +145,7 @@ mod tests {
         let token = "challenge_string";
         let signed = hook().answer(token).unwrap();
         let headers = |_: &str| vec![signed.as_str()];
-        assert_eq!(hook().read(&headers, token.as_bytes(), Millis(0)), Err(Refused::Token));
+        assert_eq!(hook().read(&headers, token.as_bytes(), Millis(0)), Err(DeliveryRefusal::Token));
     }
 
     #[test]
@@ -157,11 +158,11 @@ mod tests {
             };
             hook.read(&headers, body, Millis(0))
         };
-        let empty = Delivery { to: "4337869213".into(), messages: Vec::new() };
+        let empty = WebhookDelivery { to: "4337869213".into(), messages: Vec::new() };
         assert_eq!(read(Some(SIGNED), BODY), Ok(empty));
         for wrong in [None, Some("sha256="), Some("sha256=AAAA"), Some(&SIGNED[7..])] {
-            assert!(matches!(read(wrong, BODY), Err(Refused::Unsigned(_))), "{wrong:?}");
+            assert!(matches!(read(wrong, BODY), Err(DeliveryRefusal::Unsigned(_))), "{wrong:?}");
         }
-        assert!(matches!(read(Some(SIGNED), b"{}"), Err(Refused::Unsigned(_))));
+        assert!(matches!(read(Some(SIGNED), b"{}"), Err(DeliveryRefusal::Unsigned(_))));
     }
 }

@@ -33,7 +33,7 @@ const DELIVERY_MAX: usize = 128;
 
 /// Whose address was asked.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Asked {
+pub enum Addressee {
     /// A source that is configured.
     Source(String),
     /// X's webhook of feedback.
@@ -42,7 +42,7 @@ pub enum Asked {
     Nothing,
 }
 
-impl Asked {
+impl Addressee {
     /// Its name in metrics and in the log. Names of sources hold no bracket.
     pub fn label(&self) -> &str {
         match self {
@@ -71,13 +71,13 @@ impl Asked {
 
 /// Why a request was refused. It travels with the answer, for the log.
 #[derive(Clone, Debug, Default)]
-pub struct Why {
+pub struct RefusalReason {
     pub reason: String,
     /// Where in the body: a JSON Pointer, or a line and a column.
     pub place: Option<String>,
 }
 
-impl Why {
+impl RefusalReason {
     pub fn new(reason: &str, place: Option<&str>) -> Self {
         Self {
             reason: shortened(reason, REASON_MAX),
@@ -88,14 +88,14 @@ impl Why {
 
 /// A request, as far as the log tells of it.
 #[derive(Debug)]
-pub struct Request {
-    pub asked: Asked,
+pub struct LoggedRequest {
+    pub asked: Addressee,
     uri: Uri,
     delivery_id: Option<HeaderValue>,
 }
 
-impl Request {
-    pub fn new(asked: Asked, uri: &Uri, headers: &HeaderMap) -> Self {
+impl LoggedRequest {
+    pub fn new(asked: Addressee, uri: &Uri, headers: &HeaderMap) -> Self {
         Self { asked, uri: uri.clone(), delivery_id: delivery_id(headers).cloned() }
     }
 }
@@ -112,7 +112,7 @@ fn delivery_id(headers: &HeaderMap) -> Option<&HeaderValue> {
 }
 
 #[derive(Debug, Default)]
-pub struct Answers {
+pub struct AnswerLog {
     kinds: Mutex<Kinds>,
     /// Something is held back: there will be a line to write.
     held_back: Notify,
@@ -123,8 +123,8 @@ pub struct Answers {
 
 #[derive(Debug, Default)]
 struct Kinds {
-    counts: BTreeMap<Asked, BTreeMap<StatusCode, u64>>,
-    refused: HashMap<(Asked, StatusCode), Thinned>,
+    counts: BTreeMap<Addressee, BTreeMap<StatusCode, u64>>,
+    refused: HashMap<(Addressee, StatusCode), Thinned>,
 }
 
 /// The refusals of one kind.
@@ -164,9 +164,15 @@ impl Thinned {
     }
 }
 
-impl Answers {
+impl AnswerLog {
     /// Counts an answer; a refusal is told, or counted towards the next line.
-    pub fn note(&self, request: &Request, status: StatusCode, why: Option<&Why>, now: Instant) {
+    pub fn note(
+        &self,
+        request: &LoggedRequest,
+        status: StatusCode,
+        why: Option<&RefusalReason>,
+        now: Instant,
+    ) {
         let is_told = {
             let mut kinds = self.kinds();
             let counted = match kinds.counts.get_mut(&request.asked) {
@@ -188,7 +194,7 @@ impl Answers {
     }
 
     /// How often each kind was answered, since the start.
-    pub fn counts(&self) -> Vec<(Asked, StatusCode, u64)> {
+    pub fn counts(&self) -> Vec<(Addressee, StatusCode, u64)> {
         let kinds = self.kinds();
         let counts = kinds.counts.iter().flat_map(|(asked, counts)| {
             counts.iter().map(|(status, count)| (asked.clone(), *status, *count))
@@ -272,8 +278,8 @@ impl Answers {
     }
 }
 
-fn tell(request: &Request, status: StatusCode, why: &Why) -> Rejected {
-    let Request { asked, uri, delivery_id } = request;
+fn tell(request: &LoggedRequest, status: StatusCode, why: &RefusalReason) -> Rejected {
+    let LoggedRequest { asked, uri, delivery_id } = request;
     let path = shortened(uri.path(), PATH_MAX);
     let delivery_id = delivery_id.as_ref().and_then(|id| id.to_str().ok());
     let delivery_id = delivery_id.map(|id| shortened(id, DELIVERY_MAX));
@@ -363,14 +369,14 @@ mod tests {
 
     #[test]
     fn what_strangers_send_makes_no_new_kind() {
-        let answers = Answers::default();
+        let answers = AnswerLog::default();
         for number in 0..1_000 {
             let uri = format!("/v1/sources/{number}").parse().unwrap();
-            let request = Request::new(Asked::Nothing, &uri, &HeaderMap::new());
-            let why = Why::new("there is no source of this name", None);
+            let request = LoggedRequest::new(Addressee::Nothing, &uri, &HeaderMap::new());
+            let why = RefusalReason::new("there is no source of this name", None);
             answers.note(&request, StatusCode::NOT_FOUND, Some(&why), Instant::now());
         }
-        assert_eq!(answers.counts(), [(Asked::Nothing, StatusCode::NOT_FOUND, 1_000)]);
+        assert_eq!(answers.counts(), [(Addressee::Nothing, StatusCode::NOT_FOUND, 1_000)]);
         assert_eq!(answers.kinds().refused.len(), 1);
     }
 
@@ -394,7 +400,7 @@ mod tests {
         assert_eq!(shortened("a\r\nb\u{1b}[31m", 20), "a\u{fffd}\u{fffd}b\u{fffd}[31m");
         assert_eq!(shortened("äöüß", 4), "äöüß");
         assert_eq!(shortened("äöüß", 3), "äöü…");
-        let why = Why::new(&"x".repeat(1 << 20), Some(&"/y".repeat(1 << 20)));
+        let why = RefusalReason::new(&"x".repeat(1 << 20), Some(&"/y".repeat(1 << 20)));
         assert!(why.reason.chars().count() <= 501 && why.place.unwrap().chars().count() <= 201);
     }
 }

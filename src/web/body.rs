@@ -25,12 +25,12 @@ const KIB: usize = 1_024;
 const GOES_WITHIN: Duration = Duration::from_millis(10);
 
 /// A body in memory, and its share of the room.
-pub struct Whole {
+pub struct WholeBody {
     bytes: Bytes,
     _room: Option<OwnedSemaphorePermit>,
 }
 
-impl Deref for Whole {
+impl Deref for WholeBody {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -54,13 +54,13 @@ impl Bodies {
         body: Body,
         headers: &HeaderMap,
         max: usize,
-    ) -> Result<Whole, Response> {
+    ) -> Result<WholeBody, Response> {
         let announced = headers.get(header::CONTENT_LENGTH);
         let announced = announced.and_then(|n| n.to_str().ok()?.parse().ok());
         match announced {
             Some(length) if length > max => Err(too_large(max)),
             Some(length) if length <= SHORT_BYTES => match to_bytes(body, length).await {
-                Ok(bytes) => Ok(Whole { bytes, _room: None }),
+                Ok(bytes) => Ok(WholeBody { bytes, _room: None }),
                 Err(_) => Err(broken_off()),
             },
             _ => self.long(body, announced, max).await,
@@ -72,7 +72,7 @@ impl Bodies {
         body: Body,
         announced: Option<usize>,
         max: usize,
-    ) -> Result<Whole, Response> {
+    ) -> Result<WholeBody, Response> {
         let mut parts = body.into_data_stream();
         // What is not written to takes no memory; what has to grow takes up to twice as much.
         let mut bytes = Vec::with_capacity(announced.unwrap_or_default());
@@ -88,7 +88,7 @@ impl Bodies {
             }
             bytes.extend_from_slice(&part);
         }
-        Ok(Whole { bytes: bytes.into(), _room: room })
+        Ok(WholeBody { bytes: bytes.into(), _room: room })
     }
 
     /// Makes the room enough for so many bytes.

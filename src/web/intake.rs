@@ -12,18 +12,18 @@ use serde_json::Value;
 
 use super::messages;
 use super::problem::{self, Problem, refuse};
-use super::{Live, Source, Web};
+use super::{HttpSource, Live, Web};
 use crate::domain::mapping::Mapping;
 use crate::domain::time::Millis;
 use crate::store::Taken;
-use crate::watcher::mapped::{self, Heard};
-use crate::watcher::notice::{self, Faults, Said};
+use crate::watcher::mapped::{self, MappedEvent};
+use crate::watcher::notice::{self, CloseEvent, NoticeFaults};
 use crate::watcher::verify::IN_QUERY;
 
 /// What became of one event.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Answer {
+enum EventAnswer {
     Closed {
         survey_id: String,
         state: &'static str,
@@ -74,16 +74,18 @@ pub async fn head(State(web): State<Arc<Web>>, Path(name): Path<String>) -> Stat
 async fn take(
     web: &Web,
     live: &Live,
-    source: &Source,
+    source: &HttpSource,
     request: Request,
 ) -> Result<Response, Response> {
     let (events, is_list) = match read(web, live, source, request).await? {
-        Asked::Events { events, is_list } => (events, is_list),
-        Asked::Challenge(word) => return Ok(json(StatusCode::OK, &Challenge { challenge: &word })),
+        NoticeRequest::Events { events, is_list } => (events, is_list),
+        NoticeRequest::Challenge(word) => {
+            return Ok(json(StatusCode::OK, &Challenge { challenge: &word }));
+        }
     };
     // Before any is taken: a sender that is refused sends all of them again, or none.
     for event in &events {
-        if let Event::Said { said, .. } = event
+        if let ReceivedEvent::Said { said, .. } = event
             && !live.intake.accounts.contains_key(said.account())
         {
             return Err(unknown_account(said.account()));
@@ -93,7 +95,7 @@ async fn take(
     for event in events {
         answers.push(take_one(live, event).await?);
     }
-    let is_new = |answer: &Answer| matches!(answer, Answer::Closed { is_new: true, .. });
+    let is_new = |answer: &EventAnswer| matches!(answer, EventAnswer::Closed { is_new: true, .. });
     let status = match answers.iter().any(is_new) {
         true => StatusCode::ACCEPTED,
         false => StatusCode::OK,
@@ -105,30 +107,30 @@ async fn take(
 }
 
 /// Takes one event. One that was taken before a later one failed is known when all are sent again.
-async fn take_one(live: &Live, event: Event) -> Result<Answer, Response> {
+async fn take_one(live: &Live, event: ReceivedEvent) -> Result<EventAnswer, Response> {
     let (said, event_id) = match event {
-        Event::Said { said, event_id } => (said, event_id),
-        Event::Ignored(why) => return Ok(Answer::Ignored { ignored: why }),
+        ReceivedEvent::Said { said, event_id } => (said, event_id),
+        ReceivedEvent::Ignored(why) => return Ok(EventAnswer::Ignored { ignored: why }),
     };
     match said {
-        Said::Closed(close) => {
+        CloseEvent::Closed(close) => {
             let account = close.account.clone();
             match live.intake.delivered_close(*close, event_id).await {
-                Ok(Some(taken)) => Ok(Answer::of(taken)),
+                Ok(Some(taken)) => Ok(EventAnswer::of(taken)),
                 Ok(None) => Err(unknown_account(&account)),
                 Err(error) => Err(problem::store(&error)),
             }
         }
-        Said::Reopened(reopening) => {
+        CloseEvent::Reopened(reopening) => {
             let cancelled = live.intake.delivered_reopening(reopening, event_id).await;
             let cancelled = cancelled.map_err(|error| problem::store(&error))?;
             let state = cancelled.as_ref().map(|_| "cancelled");
-            Ok(Answer::Reopened { survey_id: cancelled.map(|id| id.to_string()), state })
+            Ok(EventAnswer::Reopened { survey_id: cancelled.map(|id| id.to_string()), state })
         }
     }
 }
 
-impl Answer {
+impl EventAnswer {
     fn of(taken: Taken) -> Self {
         Self::Closed {
             survey_id: taken.survey_id.to_string(),
@@ -141,24 +143,24 @@ impl Answer {
 }
 
 /// What a request asks for.
-enum Asked {
+enum NoticeRequest {
     /// What the request tells of; in a list where it may tell of several.
-    Events { events: Vec<Event>, is_list: bool },
+    Events { events: Vec<ReceivedEvent>, is_list: bool },
     /// The sender wants its own word back.
     Challenge(String),
 }
 
-enum Event {
+enum ReceivedEvent {
     Said {
-        said: Said,
+        said: CloseEvent,
         event_id: Option<String>,
     },
     /// Nothing that matters, and why.
     Ignored(String),
 }
 
-impl Asked {
-    fn one(event: Event) -> Self {
+impl NoticeRequest {
+    fn one(event: ReceivedEvent) -> Self {
         Self::Events { events: vec![event], is_list: false }
     }
 }
@@ -167,9 +169,9 @@ impl Asked {
 async fn read(
     web: &Web,
     live: &Live,
-    source: &Source,
+    source: &HttpSource,
     request: Request,
-) -> Result<Asked, Response> {
+) -> Result<NoticeRequest, Response> {
     let (Parts { headers, uri, .. }, body) = request.into_parts();
     let body = web.bodies.whole(body, &headers, live.max_body).await?;
     let now = web.clock.now();
@@ -182,7 +184,7 @@ async fn read(
     // Before any signature: to say a word back gives nothing away, and takes nothing in.
     let challenge = source.mapping.as_ref().and_then(|mapping| mapping.challenge.as_deref());
     if let Some(word) = challenge.and_then(header) {
-        return Ok(Asked::Challenge(word.to_owned()));
+        return Ok(NoticeRequest::Challenge(word.to_owned()));
     }
     live.intake
         .by_either_clock(now, |now| source.verifier.verify(&every, &body, now))
@@ -212,11 +214,11 @@ pub fn parameters<'q>(query: &'q str, name: &str) -> Vec<&'q str> {
 /// What a notice of kind `standard` says.
 fn standard(
     live: &Live,
-    source: &Source,
+    source: &HttpSource,
     body: &[u8],
     content_type: Option<&str>,
     now: Millis,
-) -> Result<Asked, Problem> {
+) -> Result<NoticeRequest, Problem> {
     if let Some(kind) = content_type.filter(|kind| !is_json(kind)) {
         let kind = notice::shown(kind);
         return Err(not_json(format!("the content type is {kind}; send application/json")));
@@ -224,28 +226,30 @@ fn standard(
     let notice = parsed(body)?;
     live.intake
         .by_either_clock(now, |now| notice::read(&notice, source.origin(now)))
-        .map(|said| Asked::one(Event::Said { said, event_id: None }))
+        .map(|said| NoticeRequest::one(ReceivedEvent::Said { said, event_id: None }))
         .map_err(unprocessable)
 }
 
 /// What a desk's payload says. Desks differ in what they call its content type: it is not looked at.
 fn mapped<'a>(
-    source: &Source,
+    source: &HttpSource,
     mapping: &Mapping,
     body: &[u8],
     header: &'a dyn Fn(&str) -> Option<&'a str>,
     now: Millis,
-) -> Result<Asked, Problem> {
+) -> Result<NoticeRequest, Problem> {
     if body.is_empty() {
-        return Ok(Asked::one(Event::Ignored("the body is empty".into())));
+        return Ok(NoticeRequest::one(ReceivedEvent::Ignored("the body is empty".into())));
     }
     let value = parsed(body)?;
     let heard = mapped::read(mapping, value, body, header, source.origin(now));
     let events = heard.map_err(unprocessable)?.into_iter().map(|heard| match heard {
-        Heard::Said { said, event_id } => Event::Said { said, event_id: Some(event_id) },
-        Heard::Ignored(why) => Event::Ignored(why),
+        MappedEvent::Said { said, event_id } => {
+            ReceivedEvent::Said { said, event_id: Some(event_id) }
+        }
+        MappedEvent::Ignored(why) => ReceivedEvent::Ignored(why),
     });
-    Ok(Asked::Events { events: events.collect(), is_list: mapping.each.is_some() })
+    Ok(NoticeRequest::Events { events: events.collect(), is_list: mapping.each.is_some() })
 }
 
 fn parsed(body: &[u8]) -> Result<Value, Problem> {
@@ -267,13 +271,13 @@ fn is_json(content_type: &str) -> bool {
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
-fn unprocessable(faults: Faults) -> Problem {
+fn unprocessable(faults: NoticeFaults) -> Problem {
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, faults.to_string()).with(faults.first)
 }
 
 fn unknown_account(account: &str) -> Response {
     let detail = format!("there is no account {}", notice::shown(account));
-    unprocessable(Faults::of("/data/account", &detail)).into_response()
+    unprocessable(NoticeFaults::of("/data/account", &detail)).into_response()
 }
 
 pub fn json(status: StatusCode, body: &impl Serialize) -> Response {

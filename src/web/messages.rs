@@ -12,23 +12,23 @@ use serde::Serialize;
 use super::intake::{json, texts};
 use super::problem::{self, Problem, refuse};
 use super::{Live, Web};
-use crate::domain::x_message::Delivery;
+use crate::domain::x_message::WebhookDelivery;
 use crate::watcher::talks::Talks;
-use crate::watcher::x_hook::{Refused, XHook};
+use crate::watcher::x_hook::{DeliveryRefusal, XHook};
 
 /// A source that X delivers to.
-pub struct Hook {
+pub struct MessageHook {
     pub talks: Talks,
     pub x_hook: XHook,
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct DeliveryAnswer {
     response_token: String,
 }
 
 #[derive(Serialize)]
-struct Taken {
+struct TakenDelivery {
     messages: usize,
 }
 
@@ -49,7 +49,7 @@ pub async fn get(
         return super::other_method();
     };
     match hook.x_hook.answer(&token) {
-        Some(response_token) => json(StatusCode::OK, &Answer { response_token }),
+        Some(response_token) => json(StatusCode::OK, &DeliveryAnswer { response_token }),
         None => {
             let detail = "crc_token is none of X's: those have 8 to 256 letters, digits and \
                           +/=-_.~, and are no number";
@@ -62,7 +62,7 @@ pub async fn get(
 pub async fn take(
     web: &Web,
     live: &Live,
-    hook: &Hook,
+    hook: &MessageHook,
     request: Request,
 ) -> Result<Response, Response> {
     let (parts, body): (_, Body) = request.into_parts();
@@ -71,27 +71,27 @@ pub async fn take(
     let header = |name: &str| texts(&headers, name);
     let now = web.clock.now();
     let read = hook.x_hook.read(&header, &body, now);
-    if let Err(Refused::NoJson(_) | Refused::NoDelivery) = read {
+    if let Err(DeliveryRefusal::NoJson(_) | DeliveryRefusal::NoDelivery) = read {
         // X's own, and it may have held a message of any account of the app.
-        let signed = |hook: &&Hook| hook.x_hook.is_signed(&header, &body, now);
+        let signed = |hook: &&MessageHook| hook.x_hook.is_signed(&header, &body, now);
         live.hooks.values().filter(signed).for_each(|hook| hook.talks.miss());
     }
-    let Delivery { to, messages } = read.map_err(refused)?;
+    let WebhookDelivery { to, messages } = read.map_err(refused)?;
     // X gives an app few webhooks: one address may be that of all its accounts.
     let meant = live.hooks.values().find(|hook| hook.x_hook.is_meant(&to, &header, &body, now));
     let Some(meant) = meant.filter(|_| !messages.is_empty()) else {
-        return Ok(json(StatusCode::OK, &Taken { messages: 0 }));
+        return Ok(json(StatusCode::OK, &TakenDelivery { messages: 0 }));
     };
-    let taken = Taken { messages: messages.len() };
+    let taken = TakenDelivery { messages: messages.len() };
     meant.talks.hear(messages).await.map_err(|error| problem::store(&error))?;
     Ok(json(StatusCode::OK, &taken))
 }
 
-fn refused(why: Refused) -> Response {
+fn refused(why: DeliveryRefusal) -> Response {
     let status = match &why {
-        Refused::Unsigned(_) => StatusCode::UNAUTHORIZED,
-        Refused::NoJson(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Refused::Token | Refused::NoDelivery => StatusCode::UNPROCESSABLE_ENTITY,
+        DeliveryRefusal::Unsigned(_) => StatusCode::UNAUTHORIZED,
+        DeliveryRefusal::NoJson(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        DeliveryRefusal::Token | DeliveryRefusal::NoDelivery => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Problem::new(status, why.to_string()).into_response()
 }

@@ -14,7 +14,7 @@ use super::snapshot::Figures;
 
 pub async fn get(State(web): State<Arc<Web>>) -> Response {
     let figures = web.snapshot.get().await;
-    let mut page = Page::default();
+    let mut page = MetricsPage::default();
     let takes_writes = f64::from(web.snapshot.takes_writes());
     let help = "Whether the database took a write when it was asked last: 1 or 0.";
     page.one("gauge", "surveyd_database_takes_writes", help, takes_writes);
@@ -26,9 +26,9 @@ pub async fn get(State(web): State<Arc<Web>>) -> Response {
 }
 
 #[derive(Default)]
-struct Page(String);
+struct MetricsPage(String);
 
-impl Page {
+impl MetricsPage {
     fn family(
         &mut self,
         kind: &str,
@@ -47,7 +47,7 @@ impl Page {
     }
 }
 
-fn of_database(page: &mut Page, web: &Web, figures: &Figures) {
+fn of_database(page: &mut MetricsPage, web: &Web, figures: &Figures) {
     let Figures { status, accounts, waiting, made_at } = figures;
     let now = web.clock.now();
     let by_state = status.by_state.iter();
@@ -92,7 +92,7 @@ fn of_database(page: &mut Page, web: &Web, figures: &Figures) {
     page.one("gauge", "surveyd_snapshot_age_seconds", help, age);
 }
 
-fn of_requests(page: &mut Page, web: &Web) {
+fn of_requests(page: &mut MetricsPage, web: &Web) {
     let answers = web.answers.counts().into_iter().map(|(asked, status, count)| {
         let source = asked.label();
         (format!("{{source=\"{source}\",answer=\"{}\"}}", status.as_u16()), count as f64)

@@ -34,18 +34,18 @@ use crate::watcher::Intake;
 use crate::watcher::notice::Origin;
 use crate::watcher::spool::Counts;
 use crate::watcher::verify::Verifier;
-use answers::{Answers, Asked};
+use answers::{Addressee, AnswerLog};
 use body::Bodies;
 use seats::Seats;
 use snapshot::Snapshot;
 
-pub use messages::Hook;
+pub use messages::MessageHook;
 pub use rate::Rate;
 pub use server::{listen, serve};
 pub use x_webhook::XWebhook;
 
 /// A source as HTTP sees it.
-pub struct Source {
+pub struct HttpSource {
     pub name: String,
     pub account: Option<String>,
     /// The accounts that it may name; none: any.
@@ -56,7 +56,7 @@ pub struct Source {
     pub rate: Rate,
 }
 
-impl Source {
+impl HttpSource {
     fn origin(&self, now: Millis) -> Origin<'_> {
         let (source, account) = (self.name.as_str(), self.account.as_deref());
         Origin { source, account, accounts: &self.accounts, now }
@@ -66,9 +66,9 @@ impl Source {
 /// What the requests are answered by; replaced as a whole by a reload.
 pub struct Live {
     pub intake: Intake,
-    pub sources: HashMap<String, Source>,
+    pub sources: HashMap<String, HttpSource>,
     /// Where X delivers messages; no name is also a source's.
-    pub hooks: HashMap<String, Hook>,
+    pub hooks: HashMap<String, MessageHook>,
     pub x_webhook: Option<XWebhook>,
     /// What became of the lines of files.
     pub lines: Counts,
@@ -86,7 +86,7 @@ pub struct Web {
     live: RwLock<Arc<Live>>,
     store: Store,
     clock: Clock,
-    answers: Answers,
+    answers: AnswerLog,
     seats: Arc<Seats>,
     bodies: Bodies,
     snapshot: Snapshot,
@@ -100,7 +100,7 @@ impl Web {
             live: RwLock::new(Arc::new(live)),
             store,
             clock,
-            answers: Answers::default(),
+            answers: AnswerLog::default(),
             bodies: Bodies::new(seats.clone()),
             seats,
             snapshot: Snapshot::default(),
@@ -117,16 +117,16 @@ impl Web {
     }
 
     /// Whose address a path is. Nothing: one of those that tell how surveyd is.
-    fn asked(&self, path: &str) -> Option<Asked> {
+    fn asked(&self, path: &str) -> Option<Addressee> {
         let live = self.live();
         let source =
             |name: &&str| live.sources.contains_key(*name) || live.hooks.contains_key(*name);
         match path {
             "/healthz" | "/readyz" | "/metrics" => None,
-            "/v1/x/feedback" if live.x_webhook.is_some() => Some(Asked::XWebhook),
+            "/v1/x/feedback" if live.x_webhook.is_some() => Some(Addressee::XWebhook),
             _ => match path.strip_prefix("/v1/sources/").filter(source) {
-                Some(name) => Some(Asked::Source(name.to_owned())),
-                None => Some(Asked::Nothing),
+                Some(name) => Some(Addressee::Source(name.to_owned())),
+                None => Some(Addressee::Nothing),
             },
         }
     }

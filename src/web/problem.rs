@@ -4,9 +4,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::answers::Why;
+use super::answers::RefusalReason;
 use crate::store;
-use crate::watcher::notice::Fault;
+use crate::watcher::notice::NoticeFault;
 
 /// Seconds after which a sender may try again where the store is unavailable.
 const RETRY_AFTER_SECONDS: &str = "5";
@@ -19,7 +19,7 @@ pub struct Problem {
     status: u16,
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<Fault>,
+    errors: Vec<NoticeFault>,
     /// Where in the body, for the log; the first of the faults where none is named.
     #[serde(skip)]
     place: Option<String>,
@@ -44,7 +44,7 @@ impl Problem {
     }
 
     /// Names each fault in the body.
-    pub fn with(mut self, errors: Vec<Fault>) -> Self {
+    pub fn with(mut self, errors: Vec<NoticeFault>) -> Self {
         self.errors = errors;
         self
     }
@@ -57,7 +57,7 @@ impl IntoResponse for Problem {
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         let first = self.errors.first().map(|fault| fault.pointer.as_str());
-        let why = Why::new(&self.detail, self.place.as_deref().or(first));
+        let why = RefusalReason::new(&self.detail, self.place.as_deref().or(first));
         response.extensions_mut().insert(why);
         response
     }
@@ -76,7 +76,7 @@ pub fn unavailable(detail: &str) -> Response {
 pub fn store(error: &store::Error) -> Response {
     let detail = "the store cannot do this now; nothing was lost, send it again later";
     let mut response = unavailable(detail);
-    response.extensions_mut().insert(Why::new(&error.to_string(), None));
+    response.extensions_mut().insert(RefusalReason::new(&error.to_string(), None));
     response
 }
 

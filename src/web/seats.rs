@@ -53,7 +53,7 @@ impl Peer {
 #[derive(Debug)]
 pub struct Seats {
     most: usize,
-    table: Mutex<Table>,
+    table: Mutex<SeatTable>,
     taken: AtomicUsize,
     /// The next number to give, for seats and for the order of waiting alike.
     next: AtomicU64,
@@ -65,15 +65,15 @@ pub struct Seats {
 }
 
 #[derive(Debug, Default)]
-struct Table {
+struct SeatTable {
     /// Nothing is kept of a peer that has no seat.
-    of_peers: HashMap<Peer, HashMap<u64, Arc<Place>>>,
+    of_peers: HashMap<Peer, HashMap<u64, Arc<SeatState>>>,
     gave_way: u64,
     turned_away: u64,
 }
 
 #[derive(Debug)]
-struct Place {
+struct SeatState {
     /// Where it stands in the order of those that wait; or [`AT_WORK`], or [`LOST`].
     waits: AtomicU64,
     /// Until then nobody takes it. Absent: nobody has listened to its client yet.
@@ -84,7 +84,7 @@ struct Place {
 const AT_WORK: u64 = 0;
 const LOST: u64 = u64::MAX;
 
-impl Place {
+impl SeatState {
     /// Sets where it stands, unless it is lost. Where it stood.
     fn set(&self, waits: u64) -> u64 {
         let set = self.waits.fetch_update(SeqCst, SeqCst, |old| (old != LOST).then_some(waits));
@@ -106,7 +106,7 @@ struct Next {
 
 /// How full it is and was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Crowd {
+pub struct Occupancy {
     pub connections: usize,
     /// Connections that had to make room for a newcomer.
     pub gave_way: u64,
@@ -120,10 +120,10 @@ pub struct Seat {
     seats: Arc<Seats>,
     peer: Peer,
     number: u64,
-    place: Arc<Place>,
+    place: Arc<SeatState>,
 }
 
-impl Table {
+impl SeatTable {
     /// Who gives way next, if anybody waits.
     fn next_to_go(&self) -> Option<Next> {
         let waits = self.of_peers.keys().filter_map(|peer| self.longest_of(*peer));
@@ -135,7 +135,7 @@ impl Table {
     fn longest_of(&self, peer: Peer) -> Option<(usize, Next)> {
         let seats = self.of_peers.get(&peer)?.iter();
         let waiting = seats.filter_map(|(number, place)| Some((place.waits()?, *number, place)));
-        let (mut many, mut longest) = (0, None::<(u64, u64, &Arc<Place>)>);
+        let (mut many, mut longest) = (0, None::<(u64, u64, &Arc<SeatState>)>);
         for one in waiting {
             many += 1;
             longest = longest.filter(|(waits, ..)| *waits < one.0).or(Some(one));
@@ -144,7 +144,7 @@ impl Table {
         Some((many, Next { peer, number, waits, has_until: place.has_until.get().copied() }))
     }
 
-    fn remove(&mut self, peer: Peer, number: u64) -> Option<Arc<Place>> {
+    fn remove(&mut self, peer: Peer, number: u64) -> Option<Arc<SeatState>> {
         let Entry::Occupied(mut of_peer) = self.of_peers.entry(peer) else { return None };
         let place = of_peer.get_mut().remove(&number);
         if of_peer.get().is_empty() {
@@ -210,17 +210,17 @@ impl Seats {
         let mut table = self.table();
         let has = table.of_peers.get(&peer).map_or(0, HashMap::len);
         let mut is_in = of_peer == 0 || has < of_peer || {
-            let find = |table: &Table| table.longest_of(peer).map(|(_, longest)| longest);
+            let find = |table: &SeatTable| table.longest_of(peer).map(|(_, longest)| longest);
             self.take_away(&mut table, find)
         };
         if is_in && self.is_full() {
-            is_in = self.take_away(&mut table, Table::next_to_go);
+            is_in = self.take_away(&mut table, SeatTable::next_to_go);
         }
         if !is_in {
             table.turned_away += 1;
             return None;
         }
-        let place = Arc::new(Place {
+        let place = Arc::new(SeatState {
             waits: AtomicU64::new(self.next()),
             has_until: OnceLock::new(),
             gone: Notify::new(),
@@ -236,11 +236,11 @@ impl Seats {
 
     /// Takes away a seat of one that waits, where there is one: the system has no room.
     pub fn make_room(&self) -> bool {
-        self.take_away(&mut self.table(), Table::next_to_go)
+        self.take_away(&mut self.table(), SeatTable::next_to_go)
     }
 
     /// Takes away the seat that is found. Whether there is one to take.
-    fn take_away(&self, table: &mut Table, find: impl Fn(&Table) -> Option<Next>) -> bool {
+    fn take_away(&self, table: &mut SeatTable, find: impl Fn(&SeatTable) -> Option<Next>) -> bool {
         while let Some(next) = find(table) {
             let Some(place) = table.of_peers.get(&next.peer).and_then(|of| of.get(&next.number))
             else {
@@ -258,16 +258,16 @@ impl Seats {
         false
     }
 
-    pub fn crowd(&self) -> Crowd {
+    pub fn crowd(&self) -> Occupancy {
         let table = self.table();
-        Crowd {
+        Occupancy {
             connections: self.taken.load(SeqCst),
             gave_way: table.gave_way,
             turned_away: table.turned_away,
         }
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, SeatTable> {
         self.table.lock().expect("no holder of this lock can panic")
     }
 }
@@ -349,7 +349,7 @@ mod tests {
         let _fourth = seats.take(peer("192.0.2.4"), 2).unwrap();
         assert_eq!([&first, &second, &third].map(is_lost), [false, true, false]);
         drop(second);
-        assert_eq!(seats.crowd(), Crowd { connections: 3, gave_way: 1, turned_away: 0 });
+        assert_eq!(seats.crowd(), Occupancy { connections: 3, gave_way: 1, turned_away: 0 });
     }
 
     #[test]

@@ -27,7 +27,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt as _;
 use tracing::warn;
 
-use super::answers::{Asked, Request, Why};
+use super::answers::{Addressee, LoggedRequest, RefusalReason};
 use super::seats::{Peer, Seat};
 use super::wire::Wire;
 use super::{Web, problem};
@@ -217,8 +217,8 @@ impl Behind {
     async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
         let path = request.uri().path();
         let asked = self.web.asked(path);
-        let is_told = asked != Some(Asked::Nothing) || is_a_sender(request.method(), path);
-        let noted = asked.map(|asked| Request::new(asked, request.uri(), request.headers()));
+        let is_told = asked != Some(Addressee::Nothing) || is_a_sender(request.method(), path);
+        let noted = asked.map(|asked| LoggedRequest::new(asked, request.uri(), request.headers()));
         let answer = self
             .router
             .clone()
@@ -251,15 +251,15 @@ fn is_a_sender(method: &Method, path: &str) -> bool {
 }
 
 /// What the log is to say of an answer, where it is a refusal.
-fn why(asked: &Asked, answer: &Response) -> Option<Why> {
+fn why(asked: &Addressee, answer: &Response) -> Option<RefusalReason> {
     let status = answer.status();
     // That there were too many wrong passwords has been told by each of them.
-    let is_counted_out = *asked == Asked::XWebhook && status == StatusCode::TOO_MANY_REQUESTS;
+    let is_counted_out = *asked == Addressee::XWebhook && status == StatusCode::TOO_MANY_REQUESTS;
     if is_counted_out || !(status.is_client_error() || status.is_server_error()) {
         return None;
     }
-    let told = answer.extensions().get::<Why>().cloned();
-    told.or_else(|| Some(Why::new(status.canonical_reason().unwrap_or_default(), None)))
+    let told = answer.extensions().get::<RefusalReason>().cloned();
+    told.or_else(|| Some(RefusalReason::new(status.canonical_reason().unwrap_or_default(), None)))
 }
 
 impl tower::Service<hyper::Request<Incoming>> for Door {

@@ -12,7 +12,7 @@ use super::problem::refuse;
 use super::rate::Rate;
 use super::{Web, problem};
 use crate::domain::x_json;
-use crate::poller::hook::Hook;
+use crate::poller::hook::HookTarget;
 use crate::watcher::verify::Passwords;
 
 /// Wrong passwords that are answered in a minute.
@@ -21,18 +21,18 @@ pub const STRANGERS_A_MINUTE: u32 = 10;
 /// X's webhook under a configuration.
 pub struct XWebhook {
     pub passwords: Passwords,
-    pub hook: Hook,
+    pub hook: HookTarget,
     pub strangers: Rate,
 }
 
 impl XWebhook {
-    pub fn new(passwords: Passwords, hook: Hook) -> Self {
+    pub fn new(passwords: Passwords, hook: HookTarget) -> Self {
         Self { passwords, hook, strangers: Rate::per_minute(STRANGERS_A_MINUTE) }
     }
 }
 
 #[derive(Serialize)]
-struct Heard {
+struct WebhookAnswer {
     updates: usize,
     kept: usize,
 }
@@ -59,7 +59,9 @@ pub async fn post(State(web): State<Arc<Web>>, request: Request) -> Response {
         }
     };
     match webhook.hook.take(&delivery).await {
-        Ok(heard) => json(StatusCode::OK, &Heard { updates: heard.updates, kept: heard.kept }),
+        Ok(heard) => {
+            json(StatusCode::OK, &WebhookAnswer { updates: heard.updates, kept: heard.kept })
+        }
         Err(error) => problem::store(&error),
     }
 }

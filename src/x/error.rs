@@ -41,7 +41,7 @@ pub enum Error {
 
 /// What kind of request was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RequestKind {
     /// The POST that prompts.
     Create,
     /// A call that changes nothing, and that can always be made again.
@@ -83,7 +83,7 @@ pub fn words(error: &reqwest::Error) -> String {
 }
 
 /// What an answer that is no success means.
-pub fn of_refusal(status: u16, headers: &HeaderMap, body: &[u8], kind: Kind) -> Error {
+pub fn of_refusal(status: u16, headers: &HeaderMap, body: &[u8], kind: RequestKind) -> Error {
     let said = said(body);
     let code = said.as_ref().and_then(|failure| failure.code);
     // 420 is an old form of 429 (tweepy treats them alike).
@@ -101,14 +101,14 @@ pub fn of_refusal(status: u16, headers: &HeaderMap, body: &[u8], kind: Kind) -> 
             );
             // A 4xx without X's own words may come from anything on the way.
             match kind {
-                Kind::Create => Error::NoAnswer(words),
-                Kind::Read | Kind::Show => Error::NotNow(words),
+                RequestKind::Create => Error::NoAnswer(words),
+                RequestKind::Read | RequestKind::Show => Error::NotNow(words),
             }
         }
     }
 }
 
-fn of_code(status: u16, failure: Failure, kind: Kind) -> Error {
+fn of_code(status: u16, failure: Failure, kind: RequestKind) -> Error {
     let message = failure.message.to_lowercase();
     let person = |reason| Error::Person { reason, words: failure.clone() };
     match failure.code {
@@ -118,19 +118,19 @@ fn of_code(status: u16, failure: Failure, kind: Kind) -> Error {
         Some(326) if message.contains("do not follow you") => person(Reason::CannotDm),
         Some(135) => Error::Clock(failure),
         // "Page does not exist" is about that object there, and about the whole path elsewhere.
-        Some(34) if kind == Kind::Show => Error::Request(failure),
+        Some(34) if kind == RequestKind::Show => Error::Request(failure),
         Some(
             32 | 34 | 64 | 68 | 87 | 89 | 93 | 99 | 185 | 200 | 215 | 220 | 226 | 251 | 261 | 326
             | 416 | 453,
         ) => Error::Account(failure),
         // "You already said that" was delivered; a duplicate status may have been.
-        Some(187) if kind == Kind::Create => Error::NoAnswer(failure.to_string()),
-        Some(151) if kind == Kind::Create && message.contains("already said that") => {
+        Some(187) if kind == RequestKind::Create => Error::NoAnswer(failure.to_string()),
+        Some(151) if kind == RequestKind::Create && message.contains("already said that") => {
             Error::NoAnswer(failure.to_string())
         }
         Some(130 | 131) => match kind {
-            Kind::Create => Error::NoAnswer(failure.to_string()),
-            Kind::Read | Kind::Show => Error::NotNow(failure.to_string()),
+            RequestKind::Create => Error::NoAnswer(failure.to_string()),
+            RequestKind::Read | RequestKind::Show => Error::NotNow(failure.to_string()),
         },
         Some(_) => Error::Request(failure),
         None if message.contains("permission to dm") => person(Reason::CannotDm),
@@ -188,11 +188,11 @@ fn words_of(raw: &RawValue) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn refusal(status: u16, body: &str, kind: Kind) -> Error {
+    fn refusal(status: u16, body: &str, kind: RequestKind) -> Error {
         of_refusal(status, &HeaderMap::new(), body.as_bytes(), kind)
     }
 
-    fn coded(status: u16, code: i64, message: &str, kind: Kind) -> Error {
+    fn coded(status: u16, code: i64, message: &str, kind: RequestKind) -> Error {
         let body = serde_json::json!({"errors": [{"code": code, "message": message}]});
         refusal(status, &body.to_string(), kind)
     }
@@ -200,19 +200,20 @@ mod tests {
     #[test]
     fn a_person_who_cannot_be_messaged_is_given_up() {
         for code in [150, 349, 108, 50] {
-            let error = coded(403, code, "no", Kind::Create);
+            let error = coded(403, code, "no", RequestKind::Create);
             assert!(matches!(error, Error::Person { reason: Reason::CannotDm, .. }), "{code}");
         }
-        let suspended = coded(403, 63, "User has been suspended.", Kind::Create);
+        let suspended = coded(403, 63, "User has been suspended.", RequestKind::Create);
         assert!(matches!(suspended, Error::Person { reason: Reason::Suspended, .. }));
     }
 
     #[test]
     fn code_326_is_read_by_its_words() {
-        let locked = coded(403, 326, "To protect our users, this account is locked.", Kind::Create);
+        let locked =
+            coded(403, 326, "To protect our users, this account is locked.", RequestKind::Create);
         assert!(matches!(locked, Error::Account(_)));
         let words = "You are sending a Direct Message to users that do not follow you.";
-        assert!(matches!(coded(403, 326, words, Kind::Create), Error::Person { .. }));
+        assert!(matches!(coded(403, 326, words, RequestKind::Create), Error::Person { .. }));
     }
 
     #[test]
@@ -226,11 +227,11 @@ mod tests {
             (403, r#"{"errors":[{"code":151,"message":"Whoops! You already said that."}]}"#),
         ] {
             assert!(
-                matches!(refusal(status, body, Kind::Create), Error::NoAnswer(_)),
+                matches!(refusal(status, body, RequestKind::Create), Error::NoAnswer(_)),
                 "{status} {body}"
             );
         }
-        assert!(matches!(refusal(503, "", Kind::Read), Error::NotNow(_)));
+        assert!(matches!(refusal(503, "", RequestKind::Read), Error::NotNow(_)));
     }
 
     #[test]
@@ -239,10 +240,10 @@ mod tests {
         headers.insert("x-rate-limit-reset", "1700000000".parse().unwrap());
         let body = br#"{"errors":[{"code":88,"message":"Rate limit exceeded"}]}"#;
         assert_eq!(
-            of_refusal(429, &headers, body, Kind::Create),
+            of_refusal(429, &headers, body, RequestKind::Create),
             Error::Limited { reset_at: Some(Millis(1_700_000_000_000)) }
         );
-        assert_eq!(refusal(420, "", Kind::Read), Error::Limited { reset_at: None });
+        assert_eq!(refusal(420, "", RequestKind::Read), Error::Limited { reset_at: None });
     }
 
     #[test]
@@ -275,7 +276,7 @@ mod tests {
 
     #[test]
     fn an_unknown_refusal_is_kept_with_its_words() {
-        let error = coded(403, 9_999, "Something new", Kind::Create);
+        let error = coded(403, 9_999, "Something new", RequestKind::Create);
         let Error::Request(failure) = error else { panic!("{error:?}") };
         assert_eq!(failure.to_string(), "code 9999: Something new");
     }

@@ -24,10 +24,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub use error::Error;
 pub use messages::MessagesPage;
 pub use sign::Keys;
-pub use wire::{CanDm, EventsPage, Hint, Person, Verified, hints};
+pub use wire::{CanDm, EventsPage, Hint, Reachability, Verified, hints};
 
-use crate::clock::{Apart, ClockOfX, Seen};
-use crate::domain::budget::Told;
+use crate::clock::{Apart, ClockOfX, DateSeen};
+use crate::domain::budget::RateHeaders;
 use crate::domain::feedback::{Object, Update};
 use crate::domain::id::{FeedbackId, UserId};
 use crate::domain::reading::Range;
@@ -53,7 +53,7 @@ const DM_EVENTS_COUNT: &str = "100";
 
 /// Where X is and how long it may take.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct XSettings {
     pub base_url: String,
     pub request_timeout: Duration,
     /// For the POST that prompts.
@@ -82,7 +82,7 @@ impl LaterPages {
 #[derive(Debug)]
 pub struct Answer<T> {
     pub result: Result<T, Error>,
-    pub told: Option<Told>,
+    pub told: Option<RateHeaders>,
 }
 
 pub struct Client {
@@ -149,7 +149,7 @@ impl Body {
 
 impl Client {
     /// The error names what of the settings cannot be used.
-    pub fn new(settings: &Settings) -> Result<Self, String> {
+    pub fn new(settings: &XSettings) -> Result<Self, String> {
         // Another part of the process may have installed it; either is the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(&format!("{}/", settings.base_url.trim_end_matches('/')))
@@ -237,7 +237,7 @@ impl Client {
                             Error::NoAnswer(format!("X's answer to feedback/create {why}"))
                         })
                     }
-                    _ => Err(self.refused(&reply, error::Kind::Create, now)),
+                    _ => Err(self.refused(&reply, error::RequestKind::Create, now)),
                 };
                 Answer { result, told }
             }
@@ -253,7 +253,7 @@ impl Client {
         source: &UserId,
         target: &UserId,
         now: Millis,
-    ) -> Answer<Person> {
+    ) -> Answer<Reachability> {
         let query =
             BTreeMap::from([("source_id", source.as_str()), ("target_id", target.as_str())]);
         self.get("1.1/friendships/show.json", keys, &query, now, wire::relationship).await
@@ -266,7 +266,7 @@ impl Client {
         keys: &Keys,
         targets: &[UserId],
         now: Millis,
-    ) -> Answer<BTreeMap<UserId, Person>> {
+    ) -> Answer<BTreeMap<UserId, Reachability>> {
         let ids: Vec<&str> = targets.iter().map(UserId::as_str).collect();
         let ids = ids.join(",");
         let query = BTreeMap::from([("ids", ids.as_str()), ("user.fields", "receives_your_dm")]);
@@ -349,9 +349,9 @@ impl Client {
         read: impl FnOnce(&[u8]) -> Option<T> + Send + 'static,
     ) -> Answer<T> {
         let kind = if path.starts_with("1.1/feedback/show/") {
-            error::Kind::Show
+            error::RequestKind::Show
         } else {
-            error::Kind::Read
+            error::RequestKind::Read
         };
         match self.call(&self.reading, Method::GET, path, keys, query, now).await {
             Ok(reply) => {
@@ -408,7 +408,7 @@ impl Client {
         let most = if is_page { EVENTS_MOST } else { ANSWER_MOST };
         let body = self.body(&mut response, most).await?;
         let apart = date(&headers).map(|date| Apart::of(date, now, took));
-        self.clock.hear(Seen { apart, at: now });
+        self.clock.hear(DateSeen { apart, at: now });
         if (200..300).contains(&status) {
             self.taken_offset.store(clock_offset, Ordering::Relaxed);
             self.taken_at.store(now.0, Ordering::Relaxed);
@@ -438,7 +438,7 @@ impl Client {
     }
 
     /// What a refusal means; learns the offset of X's clock where X says that ours is wrong.
-    fn refused(&self, reply: &Reply, kind: error::Kind, now: Millis) -> Error {
+    fn refused(&self, reply: &Reply, kind: error::RequestKind, now: Millis) -> Error {
         let error = error::of_refusal(reply.status, &reply.headers, reply.body.bytes(), kind);
         let Error::Clock(words) = error else { return error };
         let Some(date) = date(&reply.headers) else { return Error::Account(words) };
@@ -479,10 +479,10 @@ fn date(headers: &HeaderMap) -> Option<Millis> {
     Some(Millis(instant.timestamp().as_millisecond()))
 }
 
-fn told(headers: &HeaderMap) -> Option<Told> {
+fn told(headers: &HeaderMap) -> Option<RateHeaders> {
     let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
     let limit = number("x-rate-limit-limit").and_then(|limit| u32::try_from(limit).ok());
-    Some(Told {
+    Some(RateHeaders {
         limit: limit.filter(|limit| *limit > 0),
         remaining: u32::try_from(number("x-rate-limit-remaining")?.max(0)).unwrap_or(u32::MAX),
         // X gives seconds.

@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn requests_under_way_together_all_learn_xs_clock() {
     let second = Duration::from_secs(1);
-    let settings = Settings {
+    let settings = XSettings {
         base_url: "http://127.0.0.1:1".into(),
         request_timeout: second,
         send_timeout: second,
@@ -21,7 +21,7 @@ fn requests_under_way_together_all_learn_xs_clock() {
         },
         clock_offset,
     };
-    let judge = |reply: Reply| client.refused(&reply, error::Kind::Create, Millis(0));
+    let judge = |reply: Reply| client.refused(&reply, error::RequestKind::Create, Millis(0));
     assert!(matches!(judge(refusal(0)), Error::Clock(_)));
     assert!(matches!(judge(refusal(0)), Error::Clock(_)), "signed before the first came back");
     assert!(matches!(judge(refusal(3_600_000)), Error::Account(_)));

@@ -32,7 +32,7 @@ const BEGINNING: usize = 1_000;
 const ESCAPED: usize = 6;
 
 /// Whether a person can be messaged, and if not, why.
-pub type Person = Result<CanDm, Reason>;
+pub type Reachability = Result<CanDm, Reason>;
 
 /// The person can be messaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
     let mut page = EventsPage { next_cursor: cursor(next)?, ..EventsPage::default() };
     let mut bears = BTreeMap::new();
     for raw in x_json::items(events?, ITEMS_MOST)? {
-        let event = Event::of(raw);
+        let event = WireEvent::of(raw);
         let update = event.feedback();
         if !event.is_known || update.is_none() {
             page.unknown.push(as_it_came(raw.get()));
@@ -116,7 +116,7 @@ fn differ(one: &Option<String>, other: &Option<String>) -> bool {
 }
 
 /// One event, as far as it can be told.
-struct Event<'a> {
+struct WireEvent<'a> {
     /// Whether it is of a kind that surveyd knows.
     is_known: bool,
     /// Whether it is of any kind at all.
@@ -125,7 +125,7 @@ struct Event<'a> {
     object: Option<&'a RawValue>,
 }
 
-impl<'a> Event<'a> {
+impl<'a> WireEvent<'a> {
     fn of(raw: &'a RawValue) -> Self {
         let members = x_json::members(raw, ["event_type", "created_at", "feedback"]);
         let [kind, told_at, object] = members.unwrap_or_default();
@@ -173,12 +173,12 @@ pub fn hints(delivery: &Value) -> Vec<Hint> {
 
 fn hint(delivered: &Value) -> Hint {
     let text = delivered.to_string();
-    let event = x_json::whole(&text).map(Event::of);
+    let event = x_json::whole(&text).map(WireEvent::of);
     let object = event.as_ref().and_then(|event| event.object);
     let sender = object.and_then(|object| x_json::members(object, ["from_user_id"]));
     Hint {
         from_user_id: sender.and_then(|[id]| name(id?)),
-        update: event.as_ref().and_then(Event::update).filter(is_on_its_scale),
+        update: event.as_ref().and_then(WireEvent::update).filter(is_on_its_scale),
         raw: as_it_came(&text),
     }
 }
@@ -199,7 +199,7 @@ pub fn cursor(raw: Option<&RawValue>) -> Option<Option<String>> {
     Some(Some(cursor).filter(|cursor| !cursor.is_empty()))
 }
 
-pub fn relationship(body: &[u8]) -> Option<Person> {
+pub fn relationship(body: &[u8]) -> Option<Reachability> {
     let body = x_json::text(body);
     let [relationship] = x_json::members(x_json::whole(&body)?, ["relationship"])?;
     let [source] = x_json::members(relationship?, ["source"])?;
@@ -209,13 +209,13 @@ pub fn relationship(body: &[u8]) -> Option<Person> {
 
 /// X leaves out people it does not know, and tells of some in `errors`. Of whom X does not say whether
 /// they take messages, nothing is known: they are left out here.
-pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Person>> {
+pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Reachability>> {
     let body = x_json::text(body);
     let [data, errors] = x_json::members(x_json::whole(&body)?, ["data", "errors"])?;
     if data.is_none() && errors.is_none() {
         return None;
     }
-    let mut people: BTreeMap<UserId, Person> =
+    let mut people: BTreeMap<UserId, Reachability> =
         asked.iter().map(|id| (id.clone(), Err(Reason::CannotDm))).collect();
     for error in people_in(errors)? {
         let names = ["resource_id", "value", "detail"];

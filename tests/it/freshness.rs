@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use surveyd::sandbox::{Answer, Call, Person, Plan};
+use surveyd::sandbox::{ApiCall, Person, PersonsAnswer, Plan};
 
 use crate::harness::people::open;
 use crate::harness::stage::{Setup, Stage};
@@ -80,7 +80,7 @@ async fn waits(setup: Setup, prompts: u64, length: Duration) -> (Stage, Vec<f64>
     for person in 1..=prompts {
         let after = |minutes: f64| Duration::from_secs_f64(60.0 * minutes);
         let score_after = PUBLIC.takes.draw(&mut dice);
-        let score = Answer { after: after(score_after), score: Some(4), text: None };
+        let score = PersonsAnswer { after: after(score_after), score: Some(4), text: None };
         let plan = match dice.share() < PUBLIC.share {
             true => Plan::Fixed(vec![score]),
             false => Plan::Fixed(Vec::new()),
@@ -127,12 +127,12 @@ async fn an_idle_account_asks_nothing_and_wakes_for_its_events_only() {
     let mut stage = Stage::set(setup).await;
     stage.close("c-1", 1).await;
     stage.pass(days(1)).await;
-    let asked = stage.calls(Call::Show);
+    let asked = stage.calls(ApiCall::Show);
     assert_eq!(stage.store.next_show("acme").await.unwrap(), None);
     let next = stage.work().await.unwrap();
     assert!(next.since(stage.now()) > hours(1), "nothing is due but the events");
     stage.pass(days(3)).await;
-    assert_eq!(stage.calls(Call::Show), asked);
+    assert_eq!(stage.calls(ApiCall::Show), asked);
 }
 
 #[tokio::test]
@@ -142,7 +142,11 @@ async fn a_restart_loses_no_question() {
     stage.tell(
         1,
         Person {
-            plan: Plan::Fixed(vec![Answer { after: minutes(90), score: Some(5), text: None }]),
+            plan: Plan::Fixed(vec![PersonsAnswer {
+                after: minutes(90),
+                score: Some(5),
+                text: None,
+            }]),
             ..open()
         },
     );

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::kinds::{self, Kind, Secret};
+use super::kinds::{self, DeskKind, SecretOrigin};
 use super::questions::{ask, ask_secret, can_ask};
 use crate::cli::{Usage, usage};
 use crate::config;
@@ -18,7 +18,7 @@ use crate::sandbox::{SandboxAccount, SandboxConfig};
 
 #[derive(Args)]
 #[command(next_help_heading = "Answers")]
-pub struct Given {
+pub struct InitArgs {
     /// The app's consumer key, in X's portal the API key
     #[arg(long, value_name = "KEY")]
     consumer_key: Option<String>,
@@ -64,7 +64,7 @@ pub struct Given {
 }
 
 /// Everything that the files say. There is deliberately no `Debug`: it holds the secrets.
-pub struct Answers {
+pub struct InitAnswers {
     /// Of a sandbox; absent: X's own.
     pub base_url: Option<String>,
     pub account: String,
@@ -78,7 +78,7 @@ pub struct Answers {
     pub survey_type: SurveyType,
     pub question: u32,
     pub message: String,
-    pub kind: Kind,
+    pub kind: DeskKind,
     pub source: String,
     /// Absent: there is none, or the desk has not told it yet.
     pub desk_secret: Option<String>,
@@ -94,9 +94,9 @@ struct Asking {
     missing: Vec<&'static str>,
 }
 
-impl Answers {
+impl InitAnswers {
     /// `sandbox`: its address. `yes`: nobody is asked.
-    pub fn gather(given: Given, sandbox: Option<String>, yes: bool) -> anyhow::Result<Self> {
+    pub fn gather(given: InitArgs, sandbox: Option<String>, yes: bool) -> anyhow::Result<Self> {
         let mut asking = Asking { may_ask: !yes && can_ask(), missing: Vec::new() };
         let is_sandbox = sandbox.is_some();
         let stand_in = is_sandbox.then(|| SandboxConfig::demo(1).accounts.swap_remove(0));
@@ -161,19 +161,19 @@ impl Answers {
         };
         let message = given.message.unwrap_or_else(|| MESSAGE.to_owned());
 
-        let desk = asking.text("--desk", "Where closes come from (standard, chatwoot, zendesk, intercom, freshchat, freshdesk, helpscout, front, zammad, spool, dm_inactivity)", given.desk, Some("standard".into()), |it| Kind::parse(it).map(drop))?;
-        let kind = Kind::parse(&desk).map_err(|problem| usage("--desk", &desk, problem))?;
+        let desk = asking.text("--desk", "Where closes come from (standard, chatwoot, zendesk, intercom, freshchat, freshdesk, helpscout, front, zammad, spool, dm_inactivity)", given.desk, Some("standard".into()), |it| DeskKind::parse(it).map(drop))?;
+        let kind = DeskKind::parse(&desk).map_err(|problem| usage("--desk", &desk, problem))?;
         let source = given.source.unwrap_or_else(|| "helpdesk".to_owned());
         let desk_secret = match from_file("--desk-secret-file", given.desk_secret_file)? {
             Some(secret) => Some(secret),
             None => match kind.secret() {
-                Secret::None => None,
-                Secret::Made(prefix) => Some(random(prefix)?),
-                Secret::Told(what) if asking.may_ask => ask_secret(
+                SecretOrigin::None => None,
+                SecretOrigin::Made(prefix) => Some(random(prefix)?),
+                SecretOrigin::Told(what) if asking.may_ask => ask_secret(
                     &format!("{what}, or nothing if {} has not told it yet", kind.name),
                     true,
                 )?,
-                Secret::Told(_) => None,
+                SecretOrigin::Told(_) => None,
             },
         };
         asking.done()?;

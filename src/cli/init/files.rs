@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::answers::Answers;
+use super::answers::InitAnswers;
 use super::{refuse, secret_name};
 use crate::config::Faults;
 use crate::daemon::SERVICE_STATE;
@@ -21,13 +21,13 @@ const DROP_IN: &str = "/etc/systemd/system/surveyd.service.d/credentials.conf";
 const SERVICE_STATE_MODE: u32 = 0o2770;
 
 /// Where the files go.
-pub struct Place {
+pub struct Locations {
     folder: PathBuf,
     /// The service's own folder: its state and its drop-in belong to it, and to this user and group.
     service: Option<(u32, u32)>,
 }
 
-impl Place {
+impl Locations {
     /// `usual`: the service's.
     pub fn new(folder: &Path, usual: &Path) -> anyhow::Result<Self> {
         let folder = std::path::absolute(folder)?;
@@ -106,7 +106,7 @@ pub struct Made {
 }
 
 impl Made {
-    pub fn folders(&mut self, place: &Place) -> anyhow::Result<()> {
+    pub fn folders(&mut self, place: &Locations) -> anyhow::Result<()> {
         self.folder(&place.folder, 0o755, None)?;
         self.folder(&place.credentials(), 0o700, None)?;
         if let Some(service) = place.service {
@@ -115,7 +115,7 @@ impl Made {
         Ok(())
     }
 
-    pub fn secrets(&mut self, place: &Place, answers: &Answers) -> anyhow::Result<()> {
+    pub fn secrets(&mut self, place: &Locations, answers: &InitAnswers) -> anyhow::Result<()> {
         for (name, secret) in secrets(answers) {
             if let Some(secret) = secret {
                 self.file(&place.credentials().join(name), &format!("{secret}\n"), 0o600, None)?;
@@ -127,7 +127,7 @@ impl Made {
     /// Writes the configuration beside its place, has it checked, and puts it there.
     pub fn configuration(
         &mut self,
-        place: &Place,
+        place: &Locations,
         text: &str,
         check: impl FnOnce(&Path) -> Result<(), Faults>,
     ) -> anyhow::Result<PathBuf> {
@@ -145,7 +145,7 @@ impl Made {
     }
 
     /// Has systemd hand the secrets to the service.
-    pub fn drop_in(&mut self, place: &Place, answers: &Answers) -> anyhow::Result<()> {
+    pub fn drop_in(&mut self, place: &Locations, answers: &InitAnswers) -> anyhow::Result<()> {
         if place.service.is_none() {
             return Ok(());
         }
@@ -226,8 +226,8 @@ fn cannot_make(path: &Path) -> String {
 }
 
 /// Names of secrets, and what is known of them.
-fn secrets(answers: &Answers) -> [(String, Option<&str>); 3] {
-    let Answers { account, source, .. } = answers;
+fn secrets(answers: &InitAnswers) -> [(String, Option<&str>); 3] {
+    let InitAnswers { account, source, .. } = answers;
     [
         (format!("{account}-consumer-secret"), Some(&answers.consumer_secret)),
         (format!("{account}-access-token-secret"), Some(&answers.access_token_secret)),

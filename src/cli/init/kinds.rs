@@ -4,16 +4,16 @@ use crate::domain::survey_type::SurveyType;
 
 /// A kind of source that can be set up by a few answers; `mapped` cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct DeskKind {
     pub name: &'static str,
     /// Where the address is entered.
     pub place: &'static str,
-    secret: Secret,
+    secret: SecretOrigin,
 }
 
 /// Who makes the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Secret {
+pub enum SecretOrigin {
     /// We do, with this before the random part.
     Made(&'static str),
     /// The desk does, and calls it so.
@@ -21,42 +21,46 @@ pub enum Secret {
     None,
 }
 
-impl Kind {
+impl DeskKind {
     pub const ALL: [Self; 11] = [
-        Self::of("standard", "as a Standard Webhooks message", Secret::Made("whsec_")),
+        Self::of("standard", "as a Standard Webhooks message", SecretOrigin::Made("whsec_")),
         Self::of(
             "chatwoot",
             "Settings > Integrations > Webhooks",
-            Secret::Told("the webhook's secret"),
+            SecretOrigin::Told("the webhook's secret"),
         ),
         Self::of(
             "zendesk",
             "Admin Center > Apps and integrations > Webhooks",
-            Secret::Told("the signing secret"),
+            SecretOrigin::Told("the signing secret"),
         ),
         Self::of(
             "intercom",
             "Developer Hub > your app > Webhooks",
-            Secret::Told("the client secret"),
+            SecretOrigin::Told("the client secret"),
         ),
         Self::of(
             "freshchat",
             "Admin > Configure > Conversation Webhooks",
-            Secret::Told("the public key"),
+            SecretOrigin::Told("the public key"),
         ),
-        Self::of("freshdesk", "Admin > Automations > Ticket updates", Secret::Made("surveyd:")),
-        Self::of("helpscout", "Manage > Apps > Webhooks", Secret::Made("")),
+        Self::of(
+            "freshdesk",
+            "Admin > Automations > Ticket updates",
+            SecretOrigin::Made("surveyd:"),
+        ),
+        Self::of("helpscout", "Manage > Apps > Webhooks", SecretOrigin::Made("")),
         Self::of(
             "front",
             "Settings > Developers > your app > Webhooks",
-            Secret::Told("the app's signing key"),
+            SecretOrigin::Told("the app's signing key"),
         ),
-        Self::of("zammad", "Manage > Webhook, and a trigger that uses it", Secret::Made("")),
-        Self::of("spool", "", Secret::None),
-        Self::of("dm_inactivity", "", Secret::None),
+        Self::of("zammad", "Manage > Webhook, and a trigger that uses it", SecretOrigin::Made("")),
+        Self::of("spool", "", SecretOrigin::None),
+        Self::of("dm_inactivity", "", SecretOrigin::None),
     ];
 
-    const fn of(name: &'static str, place: &'static str, secret: Secret) -> Self {
+    const fn of(name: &'static str, place: &'static str, secret: SecretOrigin) -> Self {
         Self { name, place, secret }
     }
 
@@ -70,7 +74,7 @@ impl Kind {
         })
     }
 
-    pub fn secret(self) -> Secret {
+    pub fn secret(self) -> SecretOrigin {
         self.secret
     }
 }

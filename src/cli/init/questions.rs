@@ -34,7 +34,7 @@ pub fn ask(
 /// The same without showing what is typed.
 pub fn ask_secret(what: &str, may_be_empty: bool) -> anyhow::Result<Option<String>> {
     loop {
-        let hidden = Hidden::begin();
+        let hidden = EchoOff::begin();
         let answer = line(&format!("{what} (not shown): "));
         if hidden.is_some() {
             drop(hidden);
@@ -59,9 +59,9 @@ fn line(prompt: &str) -> anyhow::Result<String> {
 }
 
 /// While it lives the terminal shows nothing of what is typed, where stty can do that.
-struct Hidden;
+struct EchoOff;
 
-impl Hidden {
+impl EchoOff {
     fn begin() -> Option<Self> {
         Self::stty("-echo").then_some(Self)
     }
@@ -73,7 +73,7 @@ impl Hidden {
     }
 }
 
-impl Drop for Hidden {
+impl Drop for EchoOff {
     fn drop(&mut self) {
         Self::stty("echo");
     }

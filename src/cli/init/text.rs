@@ -1,8 +1,8 @@
 //! The configuration that `init` writes, and what is left to do.
 
-use super::answers::Answers;
-use super::files::Place;
-use super::kinds::Secret;
+use super::answers::InitAnswers;
+use super::files::Locations;
+use super::kinds::SecretOrigin;
 use super::secret_name;
 
 /// A text in TOML, whose basic strings are written as JSON's are.
@@ -10,9 +10,9 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-pub fn configuration(answers: &Answers) -> String {
+pub fn configuration(answers: &InitAnswers) -> String {
     let x = answers.base_url.as_deref().map(stand_in).unwrap_or_default();
-    let Answers { account, source, question, .. } = answers;
+    let InitAnswers { account, source, question, .. } = answers;
     let [name, user_id, key, token, privacy, display, message, kind] = [
         account,
         &answers.user_id,
@@ -26,9 +26,9 @@ pub fn configuration(answers: &Answers) -> String {
     .map(quoted);
     let survey_type = quoted(answers.survey_type.as_str());
     let secret = match answers.kind.secret() {
-        Secret::None if answers.kind.name == "spool" => "folder = \"closes\"\n".to_owned(),
-        Secret::None => String::new(),
-        Secret::Made(_) | Secret::Told(_) => {
+        SecretOrigin::None if answers.kind.name == "spool" => "folder = \"closes\"\n".to_owned(),
+        SecretOrigin::None => String::new(),
+        SecretOrigin::Made(_) | SecretOrigin::Told(_) => {
             format!("secret = {{ file = {} }}\n", quoted(&secret_name(source)))
         }
     };
@@ -71,8 +71,8 @@ fn stand_in(base_url: &str) -> String {
 }
 
 /// What is left to do: at the help desk, then here. What is to be typed stands on lines of its own.
-pub fn to_do_next(place: &Place, answers: &Answers, is_sandbox: bool) -> String {
-    let Answers { account, source, kind, .. } = answers;
+pub fn to_do_next(place: &Locations, answers: &InitAnswers, is_sandbox: bool) -> String {
+    let InitAnswers { account, source, kind, .. } = answers;
     let secret = place.credentials().join(secret_name(source));
     let secret = secret.display();
     let mut steps: Vec<(String, Vec<String>)> = Vec::new();
@@ -83,7 +83,7 @@ pub fn to_do_next(place: &Place, answers: &Answers, is_sandbox: bool) -> String 
         let mut lines = vec![format!("(umask 077; cat > {secret})")];
         lines.extend(place.line_of_drop_in(&secret_name(source)));
         steps.push((format!("Put {what} that it shows there into its file:"), lines));
-    } else if kind.secret() != Secret::None {
+    } else if kind.secret() != SecretOrigin::None {
         let secret = format!("secret    cat {secret}");
         steps.push((format!("At {}, {}:", kind.name, kind.place), vec![address, secret, proxy]));
     } else if kind.name == "spool" {

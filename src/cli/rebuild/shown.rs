@@ -6,36 +6,36 @@ use crate::cli::table;
 use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
 use crate::output::{note, out, outln};
-use crate::rebuild::{Fault, Rebuilt};
+use crate::rebuild::{RebuildError, Rebuilt};
 
 #[derive(Serialize)]
-pub struct Shown {
+pub struct RebuildSummary {
     makes_surveys: bool,
-    pub accounts: Vec<Account>,
+    pub accounts: Vec<AccountSummary>,
 }
 
 #[derive(Serialize)]
-pub struct Account {
+pub struct AccountSummary {
     account: String,
     /// Absent where it was not carried through.
-    rebuilt: Option<Done>,
+    rebuilt: Option<RebuildCounts>,
     failed: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Done {
+struct RebuildCounts {
     from: String,
     to: String,
     gone_on_from: Option<String>,
     pages: usize,
     events: usize,
     unread_events: usize,
-    feedback: Feedback,
-    surveys: Surveys,
+    feedback: FeedbackCounts,
+    surveys: SurveyCounts,
 }
 
 #[derive(Serialize)]
-struct Feedback {
+struct FeedbackCounts {
     new: usize,
     changed: usize,
     unchanged: usize,
@@ -45,24 +45,24 @@ struct Feedback {
 }
 
 #[derive(Serialize)]
-struct Surveys {
+struct SurveyCounts {
     made: usize,
     found: usize,
     answered: usize,
     withdrawn: usize,
 }
 
-impl Account {
-    pub fn new(account: &str, done: Result<Rebuilt, Fault>) -> Self {
+impl AccountSummary {
+    pub fn new(account: &str, done: Result<Rebuilt, RebuildError>) -> Self {
         let (rebuilt, failed) = match done {
-            Ok(rebuilt) => (Some(Done::new(&rebuilt)), None),
+            Ok(rebuilt) => (Some(RebuildCounts::new(&rebuilt)), None),
             Err(fault) => (None, Some(fault.to_string())),
         };
         Self { account: account.to_owned(), rebuilt, failed }
     }
 }
 
-impl Done {
+impl RebuildCounts {
     fn new(rebuilt: &Rebuilt) -> Self {
         let made = &rebuilt.made;
         Self {
@@ -72,14 +72,14 @@ impl Done {
             pages: rebuilt.pages,
             events: rebuilt.events,
             unread_events: rebuilt.unread,
-            feedback: Feedback {
+            feedback: FeedbackCounts {
                 new: made.new,
                 changed: made.changed,
                 unchanged: made.unchanged,
                 left_alone: rebuilt.left_alone,
                 without_survey: made.without_survey,
             },
-            surveys: Surveys {
+            surveys: SurveyCounts {
                 made: made.surveys_made,
                 found: made.surveys_found,
                 answered: made.answered,
@@ -103,7 +103,7 @@ const HEAD: [&str; 11] = [
     "without survey",
 ];
 
-impl Shown {
+impl RebuildSummary {
     pub fn new(makes_surveys: bool) -> Self {
         Self { makes_surveys, accounts: Vec::new() }
     }
@@ -124,11 +124,11 @@ impl Shown {
         for account in &self.accounts {
             let Some(done) = &account.rebuilt else { continue };
             outln!("{}: X's events from {} to {}", account.account, done.from, done.to)?;
-            let Done { feedback, surveys, .. } = done;
+            let RebuildCounts { feedback, surveys, .. } = done;
             let mut row = vec![account.account.clone(), done.events.to_string()];
             row.extend([feedback.new, feedback.changed, feedback.unchanged].map(|n| n.to_string()));
             row.push(feedback.left_alone.to_string());
-            let Surveys { made, found, answered, withdrawn } = *surveys;
+            let SurveyCounts { made, found, answered, withdrawn } = *surveys;
             row.extend([made, found, answered, withdrawn].map(|n| n.to_string()));
             row.push(feedback.without_survey.to_string());
             rows.push(row);

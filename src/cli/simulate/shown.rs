@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::domain::plain_text::printable;
 use crate::domain::policy::Mode;
 use crate::domain::time::Millis;
-use crate::replay::{self, Comparison, Course, Sides, Told};
+use crate::replay::{self, Comparison, Course, FateDetails, Sides};
 
 #[derive(Serialize)]
 pub struct Simulated {
@@ -26,8 +26,8 @@ pub struct Simulated {
     assumed_sent: u64,
     /// Closes that would end otherwise.
     differences: u64,
-    first_differences: Vec<Difference>,
-    accounts: Vec<Account>,
+    first_differences: Vec<DifferenceRow>,
+    accounts: Vec<AccountComparison>,
     /// Closes, not among the others, of accounts that the configuration does not have.
     closes_without_account: BTreeMap<String, u64>,
 }
@@ -50,16 +50,16 @@ struct Count {
 }
 
 #[derive(Serialize)]
-struct Difference {
+struct DifferenceRow {
     account: String,
     conversation_id: String,
     closed_at: String,
-    happened: Fate,
-    would: Fate,
+    happened: FateRow,
+    would: FateRow,
 }
 
 #[derive(Serialize)]
-struct Fate {
+struct FateRow {
     outcome: &'static str,
     reason: Option<&'static str>,
     words: String,
@@ -68,7 +68,7 @@ struct Fate {
 }
 
 #[derive(Serialize)]
-struct Account {
+struct AccountComparison {
     account: String,
     /// `live`; or `dry`: its prompts are those that would have been sent.
     mode: &'static str,
@@ -79,11 +79,11 @@ struct Account {
     /// Days (UTC) on which 24 hours held as many as the limit.
     days_full: Both,
     /// The prompts of each day (UTC) on which there were any.
-    days: Vec<Day>,
+    days: Vec<DayRow>,
 }
 
 #[derive(Serialize)]
-struct Day {
+struct DayRow {
     day: String,
     #[serde(flatten)]
     prompts: Both,
@@ -126,7 +126,8 @@ impl Simulated {
         let about = format!("{closes} closes from {from} to {to}, by {config}");
         let mut text = printable(&about) + "\n\n" + &self.counts_text() + "\n";
         text += &self.accounts_text();
-        for Account { account, .. } in self.accounts.iter().filter(|it| it.mode == "dry") {
+        for AccountComparison { account, .. } in self.accounts.iter().filter(|it| it.mode == "dry")
+        {
             let _ = writeln!(
                 text,
                 "account {account}: dry run, nothing is sent: its prompts are those that would be."
@@ -138,7 +139,7 @@ impl Simulated {
             (all, first) if all == first as u64 => format!("\n{all} closes would end otherwise:\n"),
             (all, first) => format!("\n{all} closes would end otherwise; the first {first}:\n"),
         };
-        for Difference { account, conversation_id, closed_at, happened, would } in
+        for DifferenceRow { account, conversation_id, closed_at, happened, would } in
             &self.first_differences
         {
             let about = format!("{conversation_id}, closed {closed_at}, account {account}");
@@ -180,7 +181,7 @@ impl Simulated {
     fn accounts_text(&self) -> String {
         let side = |both: Both| format!("{} | {}", both.happened, both.would);
         let rows = self.accounts.iter().map(|account| {
-            let Account { prompts, most_in_24_hours, days_full, .. } = account;
+            let AccountComparison { prompts, most_in_24_hours, days_full, .. } = account;
             let mut row = vec![account.account.clone()];
             row.extend([*prompts, *most_in_24_hours].map(side));
             row.extend([account.daily_limit.to_string(), side(*days_full)]);
@@ -195,8 +196,8 @@ fn both(Sides { happened, would }: Sides<u64>) -> Both {
     Both { happened, would }
 }
 
-fn difference(difference: replay::Difference) -> Difference {
-    Difference {
+fn difference(difference: replay::Difference) -> DifferenceRow {
+    DifferenceRow {
         account: difference.account,
         conversation_id: difference.conversation_id.to_string(),
         closed_at: difference.closed_at.rfc3339(),
@@ -205,8 +206,8 @@ fn difference(difference: replay::Difference) -> Difference {
     }
 }
 
-fn fate(told: Told) -> Fate {
-    Fate {
+fn fate(told: FateDetails) -> FateRow {
+    FateRow {
         outcome: told.fate.outcome(),
         reason: told.fate.reason(),
         words: told.words(said),
@@ -214,12 +215,12 @@ fn fate(told: Told) -> Fate {
     }
 }
 
-fn account(course: Course, mode: Mode) -> Account {
-    let days = course.days.into_iter().map(|(day, sides)| Day {
+fn account(course: Course, mode: Mode) -> AccountComparison {
+    let days = course.days.into_iter().map(|(day, sides)| DayRow {
         day: day.rfc3339()[.."yyyy-mm-dd".len()].to_owned(),
         prompts: both(sides),
     });
-    Account {
+    AccountComparison {
         account: course.account,
         mode: mode.as_str(),
         daily_limit: course.daily_limit,

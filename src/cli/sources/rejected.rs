@@ -3,14 +3,14 @@
 use clap::Args;
 use serde::Serialize;
 
-use crate::cli::{Context, Times, print_json};
+use crate::cli::{Context, TimeStyle, print_json};
 use crate::config::MessageStream;
 use crate::output::{out, outln};
 use crate::terminal::table::{Column, table};
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES)]
-pub struct Rejected {
+pub struct RejectedArgs {
     /// The source; `[none]` for addresses that belong to no source [default: all]
     #[arg(value_name = "NAME")]
     name: Option<String>,
@@ -18,7 +18,7 @@ pub struct Rejected {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    times: Times,
+    times: TimeStyle,
 }
 
 const EXAMPLES: &str = "\
@@ -27,7 +27,7 @@ const EXAMPLES: &str = "\
 
 /// One line of `rejected`.
 #[derive(Serialize)]
-struct Refused {
+struct RejectedRow {
     at: String,
     source: String,
     answer: u16,
@@ -38,7 +38,7 @@ struct Refused {
     count: u64,
 }
 
-pub async fn run(of: Rejected, context: &Context) -> anyhow::Result<()> {
+pub async fn run(of: RejectedArgs, context: &Context) -> anyhow::Result<()> {
     let found = context.store().await?.rejected(of.name.as_deref()).await?;
     let asked = of.name.as_deref().filter(|_| found.is_empty());
     if let Some(name) = asked
@@ -53,7 +53,7 @@ pub async fn run(of: Rejected, context: &Context) -> anyhow::Result<()> {
         ));
     }
     let words: Vec<String> = found.iter().map(|(_, one)| one.words()).collect();
-    let refused = found.into_iter().map(|(at, one)| Refused {
+    let refused = found.into_iter().map(|(at, one)| RejectedRow {
         at: at.rfc3339(),
         source: one.source,
         answer: one.answer,

@@ -8,14 +8,14 @@ use crate::domain::time::Millis;
 use crate::watcher::notice::{is_ahead, shown};
 
 /// One event of a payload, as its mapping sees it.
-pub struct Event<'a> {
+pub struct PayloadEvent<'a> {
     pub mapping: &'a Mapping,
     pub body: &'a Value,
     pub header: &'a dyn Fn(&str) -> Option<&'a str>,
     pub now: Millis,
 }
 
-impl Event<'_> {
+impl PayloadEvent<'_> {
     /// Nothing: nothing stands there, or what stands there is used.
     pub fn unused(&self, field: &str, value: Option<&str>) -> Option<String> {
         let name = FieldName::ALL.into_iter().find(|name| name.as_str() == field)?;

@@ -1,7 +1,9 @@
 //! The status as people read it.
 
 use super::super::waiting::Waits;
-use super::{Account, Daemon, Status, UnfinishedRebuild, Window, words_of_unserved};
+use super::{
+    AccountJson, CallsStatus, DaemonStatus, StatusJson, UnfinishedRebuild, words_of_unserved,
+};
 use crate::domain::budget::Call;
 use crate::domain::plain_text::printable;
 use crate::domain::policy::Mode;
@@ -14,7 +16,7 @@ use crate::terminal::{Colour, View};
 /// Where the values of the first lines stand.
 const FACT_AT: usize = 12;
 
-pub fn print(status: &Status, view: &View) -> anyhow::Result<()> {
+pub fn print(status: &StatusJson, view: &View) -> anyhow::Result<()> {
     let fact = |name: &str, value: &str| {
         outln!("{name:<FACT_AT$}{}", view.folded(&printable(value), FACT_AT))
     };
@@ -58,7 +60,7 @@ fn told(words: &str, view: &View) -> String {
     view.folded(&view.sentence(&printable(words)), 2)
 }
 
-fn words_of_daemon(daemon: &Daemon) -> String {
+fn words_of_daemon(daemon: &DaemonStatus) -> String {
     match (daemon.state, &daemon.since, daemon.up_seconds) {
         ("works", Some(since), Some(seconds)) => {
             format!("at work since {since} ({})", words_of_length(seconds))
@@ -70,7 +72,7 @@ fn words_of_daemon(daemon: &Daemon) -> String {
 }
 
 /// What due surveys wait for, and what would hold them back were there any.
-fn print_waits(status: &Status, view: &View) -> anyhow::Result<()> {
+fn print_waits(status: &StatusJson, view: &View) -> anyhow::Result<()> {
     let of_accounts = status.accounts.iter().flat_map(|account| &account.waits);
     let mut waits: Vec<&Waits> = status.waits.iter().chain(of_accounts).collect();
     // Pauses and holds before all that ends soon by itself.
@@ -106,17 +108,17 @@ const LIMITS: [(Column, &[Call]); 6] = [
     (Column::number("messages").given_up(1), &[Call::DirectMessages, Call::DmEvents]),
 ];
 
-fn print_limits(status: &Status, view: &View) -> anyhow::Result<()> {
+fn print_limits(status: &StatusJson, view: &View) -> anyhow::Result<()> {
     let about = "left of X's limits: prompts of the day; of a quarter of an hour, look-ups of people \
                  before a prompt, questions about answers, readings of events and messages";
     outln!("{}", view.folded(about, 2))?;
     let mut columns = vec![Column::text("account").cut_to(8)];
     columns.extend(LIMITS.map(|(column, _)| column));
-    let left = |account: &Account, calls: &[Call]| {
+    let left = |account: &AccountJson, calls: &[Call]| {
         let left = calls.iter().map(|call| account.left[call.as_str()]);
         left.min().unwrap_or_default().to_string()
     };
-    let row = |account: &Account| {
+    let row = |account: &AccountJson| {
         let left = LIMITS.iter().map(|(_, calls)| left(account, calls));
         std::iter::once(account.account.clone()).chain(left).collect::<Vec<_>>()
     };
@@ -125,7 +127,7 @@ fn print_limits(status: &Status, view: &View) -> anyhow::Result<()> {
 }
 
 /// How the reading of an account's events stands.
-fn print_reading(account: &Account, view: &View) -> anyhow::Result<()> {
+fn print_reading(account: &AccountJson, view: &View) -> anyhow::Result<()> {
     outln!("{}", told(&words_of_reading(account), view))?;
     if let Some(words) = words_of_unread(account) {
         outln!("{}", told(&words, view))?;
@@ -145,7 +147,7 @@ fn print_reading(account: &Account, view: &View) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn words_of_reading(account: &Account) -> String {
+fn words_of_reading(account: &AccountJson) -> String {
     let name = &account.account;
     let Some(read_to) = &account.events_read_to else {
         return format!("{name}: no events have been read yet");
@@ -155,7 +157,7 @@ fn words_of_reading(account: &Account) -> String {
         Some(_) | None => String::new(),
     };
     let window = match &account.events_window {
-        Some(Window { from, to }) => format!(", {from} to {to} is being read"),
+        Some(CallsStatus { from, to }) => format!(", {from} to {to} is being read"),
         None => String::new(),
     };
     let looks =
@@ -169,7 +171,7 @@ fn words_of_reading(account: &Account) -> String {
 }
 
 /// What of an account's events could not be read, in a line.
-fn words_of_unread(account: &Account) -> Option<String> {
+fn words_of_unread(account: &AccountJson) -> Option<String> {
     let newest = account.events_unread.first()?;
     let others = match account.events_unread.len() - 1 {
         0 => String::new(),

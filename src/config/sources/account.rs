@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::given::{Given, Wrong, quoted};
+use super::super::given::{GivenValue, Wrong, quoted};
 use super::super::values;
-use super::super::walk::{Table, nearest};
+use super::super::walk::{ConfigTable, nearest};
 use super::Around;
 use crate::domain::mapping::{FieldName, Mapping};
 
 /// The key `account`; the outer nothing where it is at fault.
-pub fn named(table: &mut Table, around: &Around) -> Option<Option<String>> {
+pub fn named(table: &mut ConfigTable, around: &Around) -> Option<Option<String>> {
     table.optional("account", |given| name(given, around.accounts))
 }
 
@@ -49,7 +49,7 @@ pub fn or_only(
 }
 
 /// The list `accounts`: those that a notice may name.
-pub fn several(table: &mut Table, around: &Around) -> Option<Vec<String>> {
+pub fn several(table: &mut ConfigTable, around: &Around) -> Option<Vec<String>> {
     let names = table.optional("accounts", |given| {
         let names = given.texts()?;
         if names.is_empty() {
@@ -57,7 +57,7 @@ pub fn several(table: &mut Table, around: &Around) -> Option<Vec<String>> {
             return Err(Wrong::new("is an empty list", remedy));
         }
         let sound = |text: &String| {
-            name(&Given::Variable(text.clone()), around.accounts).map_err(|wrong| {
+            name(&GivenValue::Variable(text.clone()), around.accounts).map_err(|wrong| {
                 let problem = format!("holds {}, which {}", quoted(text), wrong.problem);
                 Wrong::new(problem, wrong.remedy)
             })
@@ -68,11 +68,11 @@ pub fn several(table: &mut Table, around: &Around) -> Option<Vec<String>> {
 }
 
 /// The table `accounts`: accounts by what stands at `account_id`.
-pub fn by_id(table: &mut Table, around: &Around) -> Option<BTreeMap<String, String>> {
+pub fn by_id(table: &mut ConfigTable, around: &Around) -> Option<BTreeMap<String, String>> {
     let mut accounts = BTreeMap::new();
     let mut sound = true;
     for (id, place, text) in table.texts("accounts") {
-        match name(&Given::Variable(text.clone()), around.accounts) {
+        match name(&GivenValue::Variable(text.clone()), around.accounts) {
             Ok(account) => {
                 accounts.insert(id, account);
             }
@@ -98,7 +98,7 @@ pub fn placed(mut mapping: Mapping, accounts: BTreeMap<String, String>, own: boo
 /// The account that is meant where the payload names none: the only one there is, where the source
 /// says nothing.
 pub fn meant(
-    table: &mut Table,
+    table: &mut ConfigTable,
     account: Option<Option<String>>,
     mapping: &Mapping,
     around: &Around,
@@ -113,7 +113,7 @@ const ACCOUNTS: &str = ", or `accounts = { \"…\" = \"NAME\" }` by the desk's i
 
 /// The only account there is; a fault where there are several. The inner nothing: which there are is
 /// not known.
-pub fn only(table: &mut Table, around: &Around, or_else: &str) -> Option<Option<String>> {
+pub fn only(table: &mut ConfigTable, around: &Around, or_else: &str) -> Option<Option<String>> {
     let Some(names) = around.accounts else { return Some(None) };
     let mut names = names.iter();
     match (names.next(), names.next()) {
@@ -128,7 +128,7 @@ pub fn only(table: &mut Table, around: &Around, or_else: &str) -> Option<Option<
     }
 }
 
-fn name(given: &Given, accounts: Option<&BTreeSet<String>>) -> Result<String, Wrong> {
+fn name(given: &GivenValue, accounts: Option<&BTreeSet<String>>) -> Result<String, Wrong> {
     let account = values::name(given)?;
     match accounts {
         Some(accounts) if !accounts.contains(&account) => {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ::config::{Value, ValueKind};
 
-use super::super::given::{Given, Values, Wrong, noun, quoted};
+use super::super::given::{GivenTable, GivenValue, Wrong, noun, quoted};
 use super::super::walk::nearest;
-use crate::domain::mapping::{Choice, Condition, Field, Place, Take, Test};
+use crate::domain::mapping::{Choice, Condition, ConditionTest, Field, PayloadPath, Take};
 
 /// The keys of a choice that is written as a table.
 const KEYS: [&str; 7] = ["at", "is", "all", "when", "values", "default", "split"];
@@ -16,49 +16,49 @@ const FIELD_FORM: &str =
     "write a JSON Pointer as \"/ticket/id\", { at = \"…\", default = \"…\" }, or a list of those";
 
 /// A place, or several of which the first that gives a value wins.
-pub fn read(given: &Given) -> Result<Field, Wrong> {
+pub fn read(given: &GivenValue) -> Result<Field, Wrong> {
     match given {
-        Given::Variable(text) => Ok(Field(vec![Choice::of(Take::At(parse(text)?))])),
-        Given::File(kind) => of(kind),
+        GivenValue::Variable(text) => Ok(Field(vec![Choice::of(Take::At(parse(text)?))])),
+        GivenValue::File(kind) => of(kind),
     }
 }
 
 /// A table of fields by their names.
-pub fn read_table(given: &Given) -> Result<BTreeMap<String, Field>, Wrong> {
+pub fn read_table(given: &GivenValue) -> Result<BTreeMap<String, Field>, Wrong> {
     match given {
-        Given::File(ValueKind::Table(table)) => sorted(table)
+        GivenValue::File(ValueKind::Table(table)) => sorted(table)
             .into_iter()
             .map(|(name, value)| match of(&value.kind) {
                 Ok(field) => Ok((name.clone(), field)),
                 Err(wrong) => Err(within(name, wrong)),
             })
             .collect(),
-        Given::File(_) | Given::Variable(_) => {
+        GivenValue::File(_) | GivenValue::Variable(_) => {
             Err(Wrong::new("is not a table", "write { order = \"/ticket/order\" }"))
         }
     }
 }
 
-pub fn place(given: &Given) -> Result<Place, Wrong> {
+pub fn place(given: &GivenValue) -> Result<PayloadPath, Wrong> {
     parse(given.text()?)
 }
 
-pub fn places(given: &Given) -> Result<Vec<Place>, Wrong> {
+pub fn places(given: &GivenValue) -> Result<Vec<PayloadPath>, Wrong> {
     match given {
-        Given::File(ValueKind::Array(list)) => list.iter().map(entry).collect(),
+        GivenValue::File(ValueKind::Array(list)) => list.iter().map(entry).collect(),
         single => Ok(vec![place(single)?]),
     }
 }
 
 /// What must stand where.
-pub fn condition(table: &Values) -> Result<Condition, Wrong> {
+pub fn condition(table: &GivenTable) -> Result<Condition, Wrong> {
     let tests = sorted(table).into_iter().map(|(place, value)| {
         let texts = match &value.kind {
             ValueKind::Array(list) => list.iter().map(scalar).collect::<Result<Vec<_>, _>>()?,
             _ => vec![scalar(value)?],
         };
         let tests = texts.iter().map(|text| {
-            Test::parse(text).ok_or_else(|| {
+            ConditionTest::parse(text).ok_or_else(|| {
                 let problem = format!("compares with {text:?}, which is no place");
                 Wrong::new(problem, "write the place behind =, as \"=/ticket/owner_id\"")
             })
@@ -118,7 +118,7 @@ fn choices(kind: &ValueKind) -> Result<Vec<Choice>, Wrong> {
     let take = match (table.get("at"), table.get("is"), table.get("all")) {
         (Some(at), None, None) => Some(Take::At(entry(at)?)),
         (None, Some(text), None) => Some(Take::Is(scalar(text)?)),
-        (None, None, Some(all)) => Some(Take::All(places(&Given::File(all.kind.clone()))?)),
+        (None, None, Some(all)) => Some(Take::All(places(&GivenValue::File(all.kind.clone()))?)),
         (None, None, None) if table.contains_key("default") => None,
         _ => {
             let problem = "must have one of `at`, `is` and `all`";
@@ -137,15 +137,15 @@ fn is_known(key: &str) -> bool {
     KEYS.contains(&key)
 }
 
-fn entry(value: &Value) -> Result<Place, Wrong> {
+fn entry(value: &Value) -> Result<PayloadPath, Wrong> {
     match &value.kind {
         ValueKind::String(text) => parse(text),
         other => Err(Wrong::new(format!("is {}, not a place", noun(other)), PLACE_FORM)),
     }
 }
 
-fn parse(text: &str) -> Result<Place, Wrong> {
-    Place::parse(text)
+fn parse(text: &str) -> Result<PayloadPath, Wrong> {
+    PayloadPath::parse(text)
         .ok_or_else(|| Wrong::new(format!("names {}, which is no place", quoted(text)), PLACE_FORM))
 }
 
@@ -166,7 +166,7 @@ fn within(name: &str, wrong: Wrong) -> Wrong {
 }
 
 /// In the order of their keys: a table of TOML has none of its own.
-fn sorted(table: &Values) -> Vec<(&String, &Value)> {
+fn sorted(table: &GivenTable) -> Vec<(&String, &Value)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| *key);
     entries

@@ -1,14 +1,14 @@
 //! What a source's payloads mean: the keys that tell what closes a conversation and where each
 //! field of a close stands.
 
-use super::super::given::{Given, Wrong};
-use super::super::walk::Table;
+use super::super::given::{GivenValue, Wrong};
+use super::super::walk::ConfigTable;
 use super::field;
 use crate::domain::close::ATTRIBUTES_MAX;
-use crate::domain::mapping::{Condition, FieldName, Mapping, Place, is_token};
+use crate::domain::mapping::{Condition, FieldName, Mapping, PayloadPath, is_token};
 
 /// The mapping that the table tells, its preset's keys included.
-pub fn read(table: &mut Table) -> Option<Mapping> {
+pub fn read(table: &mut ConfigTable) -> Option<Mapping> {
     let example = "{ \"/ticket/status\" = \"closed\" }";
     let closed = table.required("closed", example, conditions);
     let reopened = table.or("reopened", Vec::new(), conditions);
@@ -40,7 +40,7 @@ pub fn read(table: &mut Table) -> Option<Mapping> {
         }
     });
     let each = table.optional("each", |given| {
-        let list = given.text()?.strip_suffix("/*").and_then(Place::parse);
+        let list = given.text()?.strip_suffix("/*").and_then(PayloadPath::parse);
         let remedy = "write \"/*\" where the body is the list, or \"/events/*\"";
         list.filter(|list| list.header().is_none())
             .ok_or_else(|| Wrong::new("names no elements of a list", remedy))
@@ -66,18 +66,18 @@ pub fn read(table: &mut Table) -> Option<Mapping> {
 }
 
 /// One table, or a list of them: any of them will do.
-fn conditions(given: &Given) -> Result<Vec<Condition>, Wrong> {
+fn conditions(given: &GivenValue) -> Result<Vec<Condition>, Wrong> {
     use ::config::ValueKind;
     match given {
-        Given::File(ValueKind::Table(table)) => Ok(vec![field::condition(table)?]),
-        Given::File(ValueKind::Array(list)) => list
+        GivenValue::File(ValueKind::Table(table)) => Ok(vec![field::condition(table)?]),
+        GivenValue::File(ValueKind::Array(list)) => list
             .iter()
             .map(|entry| match &entry.kind {
                 ValueKind::Table(table) => field::condition(table),
                 _ => Err(not_conditions()),
             })
             .collect(),
-        Given::File(_) | Given::Variable(_) => Err(not_conditions()),
+        GivenValue::File(_) | GivenValue::Variable(_) => Err(not_conditions()),
     }
 }
 

@@ -1,10 +1,10 @@
 //! What each desk's kind stands for: the keys of a mapped source.
 
-use super::super::given::{Values, from_toml};
+use super::super::given::{GivenTable, from_toml};
 use crate::config::SourceKind;
 
 /// The keys that hold where the file is silent.
-pub fn of(kind: SourceKind) -> Values {
+pub fn of(kind: SourceKind) -> GivenTable {
     from_toml(text(kind)).expect("a preset is TOML")
 }
 

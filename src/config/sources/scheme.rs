@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::super::defaults;
-use super::super::given::{Given, Wrong};
+use super::super::given::{GivenValue, Wrong};
 use super::super::values;
-use super::super::walk::Table;
+use super::super::walk::ConfigTable;
 use crate::domain::mapping::is_token;
 
 /// How the sender of a notice shows that it knows the secret.
@@ -21,7 +21,7 @@ pub struct Scheme {
     /// What parts several signatures in one header.
     pub separator: Option<String>,
     /// What is signed.
-    pub signed: Vec<Part>,
+    pub signed: Vec<SignedPart>,
     /// The header that the part [`Part::Id`] stands in.
     pub id_header: Option<String>,
     pub timestamp: Option<Timestamp>,
@@ -53,7 +53,7 @@ pub enum Encoding {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum SignedPart {
     Text(String),
     Body,
     Timestamp,
@@ -112,22 +112,22 @@ impl Scheme {
     pub fn leaves_open(&self, header: &str) -> bool {
         let is = |name: Option<&String>| name.is_some_and(|name| name.eq_ignore_ascii_case(header));
         let timestamp = self.timestamp.as_ref().map(|timestamp| &timestamp.header);
-        let is_signed = self.signed.contains(&Part::Id) && is(self.id_header.as_ref())
-            || self.signed.contains(&Part::Timestamp) && is(timestamp);
+        let is_signed = self.signed.contains(&SignedPart::Id) && is(self.id_header.as_ref())
+            || self.signed.contains(&SignedPart::Timestamp) && is(timestamp);
         self.algorithm.signs() && !is_signed
     }
 
     /// Standard Webhooks 1.0.0: `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`,
     /// several in one header while a sender changes its secret.
     pub fn standard() -> Self {
-        let dot = || Part::Text(".".into());
+        let dot = || SignedPart::Text(".".into());
         Self {
             algorithm: Algorithm::HmacSha256,
             header: "webhook-signature".into(),
             encoding: Encoding::Base64,
             prefix: "v1,".into(),
             separator: Some(" ".into()),
-            signed: vec![Part::Id, dot(), Part::Timestamp, dot(), Part::Body],
+            signed: vec![SignedPart::Id, dot(), SignedPart::Timestamp, dot(), SignedPart::Body],
             id_header: Some("webhook-id".into()),
             timestamp: Some(Timestamp {
                 header: "webhook-timestamp".into(),
@@ -154,7 +154,7 @@ impl Scheme {
             encoding: Encoding::Base64,
             prefix: "sha256=".into(),
             separator: None,
-            signed: vec![Part::Body],
+            signed: vec![SignedPart::Body],
             id_header: None,
             timestamp: None,
             tolerance: defaults::TOLERANCE,
@@ -163,14 +163,14 @@ impl Scheme {
 }
 
 /// The scheme that the table tells, its preset's keys included.
-pub(super) fn read(table: &mut Table) -> Option<Scheme> {
+pub(super) fn read(table: &mut ConfigTable) -> Option<Scheme> {
     let algorithm = table.required("signature", "\"hmac-sha256\"", values::choice(&ALGORITHMS));
     let header = table.or("signature_header", String::new(), header);
     let query = table.or("signature_query", String::new(), parameter);
     let encoding = table.or("signature_encoding", Encoding::Hex, values::choice(&ENCODINGS));
     let prefix = table.or("signature_prefix", String::new(), text);
     let separator = table.or("signature_separator", String::new(), text);
-    let signed = table.or("signed", vec![Part::Body], signed);
+    let signed = table.or("signed", vec![SignedPart::Body], signed);
     let id_header = table.or("id_header", String::new(), self::header);
     let timestamp_header = table.or("timestamp_header", String::new(), self::header);
     let form = table.or("timestamp_form", TimestampForm::Seconds, values::choice(&FORMS));
@@ -182,12 +182,14 @@ pub(super) fn read(table: &mut Table) -> Option<Scheme> {
     let needed = [
         (header.is_empty() && algorithm != Algorithm::Nothing, "signature_header", "X-Signature"),
         (
-            timestamp_header.is_empty() && algorithm.signs() && signed.contains(&Part::Timestamp),
+            timestamp_header.is_empty()
+                && algorithm.signs()
+                && signed.contains(&SignedPart::Timestamp),
             "timestamp_header",
             "X-Timestamp",
         ),
         (
-            id_header.is_empty() && algorithm.signs() && signed.contains(&Part::Id),
+            id_header.is_empty() && algorithm.signs() && signed.contains(&SignedPart::Id),
             "id_header",
             "X-Delivery",
         ),
@@ -197,13 +199,13 @@ pub(super) fn read(table: &mut Table) -> Option<Scheme> {
             table.missing(key, &format!("\"{example}\""));
         }
     }
-    if algorithm.signs() && !signed.contains(&Part::Body) {
+    if algorithm.signs() && !signed.contains(&SignedPart::Body) {
         let remedy =
             "put {body} into it: a signature that does not speak of the body proves nothing";
         table.fault("signed", None, "does not hold {body}", remedy);
         return None;
     }
-    let holds_secret = signed.contains(&Part::Secret);
+    let holds_secret = signed.contains(&SignedPart::Secret);
     if (algorithm == Algorithm::Sha256) != holds_secret {
         let (problem, remedy) = match holds_secret {
             true => (
@@ -239,7 +241,7 @@ pub(super) fn read(table: &mut Table) -> Option<Scheme> {
 
 /// Where it is to be looked for: in a header, or in the query of the address.
 fn in_header_or_query(
-    table: &mut Table,
+    table: &mut ConfigTable,
     algorithm: Algorithm,
     header: String,
     query: String,
@@ -259,7 +261,7 @@ fn in_header_or_query(
 }
 
 /// A parameter of an address; the empty text takes it away.
-fn parameter(given: &Given) -> Result<String, Wrong> {
+fn parameter(given: &GivenValue) -> Result<String, Wrong> {
     match given.text()? {
         name if name.bytes().all(stands_in_addresses) => Ok(name.to_owned()),
         _ => Err(Wrong::new("is no name of a parameter", "write it as token, without ? and =")),
@@ -271,19 +273,19 @@ pub(super) fn stands_in_addresses(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
-fn text(given: &Given) -> Result<String, Wrong> {
+fn text(given: &GivenValue) -> Result<String, Wrong> {
     given.text().map(str::to_owned)
 }
 
 /// A header's name; the empty text takes a preset's away.
-fn header(given: &Given) -> Result<String, Wrong> {
+fn header(given: &GivenValue) -> Result<String, Wrong> {
     match given.text()? {
         name if name.is_empty() || is_token(name) => Ok(name.to_owned()),
         _ => Err(Wrong::new("is no header's name", "write it as X-Signature")),
     }
 }
 
-fn signed(given: &Given) -> Result<Vec<Part>, Wrong> {
+fn signed(given: &GivenValue) -> Result<Vec<SignedPart>, Wrong> {
     let wrong = |problem: String| {
         Wrong::new(problem, "write text with {body}, {ts} and {id} in it, as \"{ts}.{body}\"")
     };
@@ -291,21 +293,21 @@ fn signed(given: &Given) -> Result<Vec<Part>, Wrong> {
     let mut rest = given.text()?;
     while let Some((before, after)) = rest.split_once('{') {
         if !before.is_empty() {
-            parts.push(Part::Text(before.to_owned()));
+            parts.push(SignedPart::Text(before.to_owned()));
         }
         let (name, after) =
             after.split_once('}').ok_or_else(|| wrong("holds a { without its }".into()))?;
         parts.push(match name {
-            "body" => Part::Body,
-            "ts" => Part::Timestamp,
-            "id" => Part::Id,
-            "secret" => Part::Secret,
+            "body" => SignedPart::Body,
+            "ts" => SignedPart::Timestamp,
+            "id" => SignedPart::Id,
+            "secret" => SignedPart::Secret,
             _ => return Err(wrong(format!("holds {{{name}}}, which is none of its parts"))),
         });
         rest = after;
     }
     if !rest.is_empty() {
-        parts.push(Part::Text(rest.to_owned()));
+        parts.push(SignedPart::Text(rest.to_owned()));
     }
     Ok(parts)
 }

@@ -3,17 +3,17 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
-use super::super::given::{Given, Wrong, quoted};
-use super::super::walk::Table;
-use super::super::{Spool, defaults, values};
+use super::super::given::{GivenValue, Wrong, quoted};
+use super::super::walk::ConfigTable;
+use super::super::{SpoolConfig, defaults, values};
 use super::account::Meant;
 
 pub(super) fn read(
-    mut table: Table,
+    mut table: ConfigTable,
     name: Option<String>,
     meant: Option<Meant>,
     folders: &mut BTreeSet<PathBuf>,
-) -> Option<Spool> {
+) -> Option<SpoolConfig> {
     let folder = table.or("folder", PathBuf::from(defaults::SPOOL_FOLDER), folder);
     if let Some(folder) = &folder {
         let lies_in = |other: &&PathBuf| {
@@ -36,10 +36,10 @@ pub(super) fn read(
     let every = table.or("every", defaults::SPOOL_EVERY, every);
     table.close(&[]);
     let Meant { account, accounts } = meant?;
-    Some(Spool { name: name?, account, accounts, folder: folder?, every: every? })
+    Some(SpoolConfig { name: name?, account, accounts, folder: folder?, every: every? })
 }
 
-fn folder(given: &Given) -> Result<PathBuf, Wrong> {
+fn folder(given: &GivenValue) -> Result<PathBuf, Wrong> {
     match given.text()? {
         text if text.trim().is_empty() => {
             Err(Wrong::new("is empty", "write the folder's path, or leave it out"))

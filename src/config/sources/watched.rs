@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::given::{Given, Wrong, quoted};
-use super::super::walk::Table;
-use super::super::{MessageStream, Watched, defaults, values};
+use super::super::given::{GivenValue, Wrong, quoted};
+use super::super::walk::ConfigTable;
+use super::super::{MessageStream, WatchedMessages, defaults, values};
 use super::{Around, account};
 use crate::domain::stop_words::{self, StopWords};
 
@@ -12,12 +12,12 @@ const STREAMS: [(&str, MessageStream); 3] =
     [("v1.1", MessageStream::V1), ("v2", MessageStream::V2), ("webhook", MessageStream::Webhook)];
 
 pub(super) fn read(
-    mut table: Table,
+    mut table: ConfigTable,
     name: Option<String>,
     account: Option<Option<String>>,
     around: &Around,
     watched: &mut BTreeSet<String>,
-) -> Option<Watched> {
+) -> Option<WatchedMessages> {
     let account = match account {
         Some(None) => account::only(&mut table, around, ""),
         account => account,
@@ -40,7 +40,7 @@ pub(super) fn read(
     let usual = StopWords::new(stop_words::DEFAULT).expect("each has letters");
     let stop_words = table.or("stop_words", usual, words);
     table.close(&[]);
-    Some(Watched {
+    Some(WatchedMessages {
         name: name?,
         account: account??,
         after: after?,
@@ -51,7 +51,7 @@ pub(super) fn read(
 }
 
 /// A list of words, which may be empty: then nobody opts out by a message.
-fn words(given: &Given) -> Result<StopWords, Wrong> {
+fn words(given: &GivenValue) -> Result<StopWords, Wrong> {
     let words = given.texts()?;
     StopWords::new(words.iter().map(String::as_str)).map_err(|word| {
         let problem = format!("holds \"{word}\", in which there is no letter");

@@ -1,7 +1,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::super::given::{Values, from_toml};
+use super::super::given::{GivenTable, from_toml};
 use super::super::walk::Walk;
 use super::*;
 use crate::domain::mapping::FieldName;
@@ -73,7 +73,7 @@ fn the_shipped_file_says_what_the_defaults_are() {
     assert_eq!(mapped.mapping.unwrap().fields.len(), FieldName::ALL.len());
     let least = sound(&format!("{LEAST}[[sources]]\nname = \"files\"\nkind = \"spool\"\n"));
     let (account, accounts) = (Some("acme".to_owned()), vec!["acme".to_owned()]);
-    assert_eq!(spool, Spool { account, accounts, ..least.spools[0].clone() });
+    assert_eq!(spool, SpoolConfig { account, accounts, ..least.spools[0].clone() });
     let least = sound(&format!("{LEAST}[[sources]]\nname = \"dms\"\nkind = \"dm_inactivity\"\n"));
     assert_eq!(watched, least.watched[0]);
 }
@@ -115,7 +115,7 @@ fn every_key_of_the_shipped_file_has_its_sentence() {
 }
 
 /// Whether a file gives the key of that pattern, in any table of each list.
-fn holds(values: &Values, pattern: &str) -> bool {
+fn holds(values: &GivenTable, pattern: &str) -> bool {
     let (key, rest) = pattern.split_once('.').unwrap_or((pattern, ""));
     match values.get(key).map(|value| value.kind.clone()) {
         None => false,

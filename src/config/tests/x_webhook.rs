@@ -1,6 +1,6 @@
 use super::*;
 
-fn x_webhook(lines: &str) -> XWebhook {
+fn x_webhook(lines: &str) -> XWebhookConfig {
     sound(&under(&format!("[x.webhook]\n{lines}"))).x.webhook.unwrap()
 }
 

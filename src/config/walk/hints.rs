@@ -10,7 +10,7 @@ use super::place::{Place, header};
 const LIKENESS_MIN: f64 = 0.6;
 
 /// A key that nothing asked for.
-pub(super) struct Unknown {
+pub(super) struct UnknownKey {
     pub place: Place,
     pub key: String,
     /// What the table that it stands in is called.
@@ -21,7 +21,7 @@ pub(super) struct Unknown {
     pub later: bool,
 }
 
-impl Unknown {
+impl UnknownKey {
     /// The problem and the remedy, given the patterns of all keys that exist.
     pub fn explained(&self, known: &BTreeSet<String>) -> (String, String) {
         if self.later {

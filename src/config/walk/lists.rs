@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ::config::ValueKind;
 
-use super::Table;
-use crate::config::given::Given;
+use super::ConfigTable;
+use crate::config::given::GivenValue;
 use crate::config::lists;
 
-impl Table<'_, '_> {
+impl ConfigTable<'_, '_> {
     /// Whether the file or a variable gives anything for `key`, or below it.
     pub fn holds(&self, key: &str) -> bool {
         let variable = self.place.child(key).variable;
@@ -36,7 +36,7 @@ impl Table<'_, '_> {
 
     /// The texts of the table under `key` by their keys; nothing where one of them is at fault.
     pub fn lists(&mut self, key: &'static str) -> Option<BTreeMap<String, Vec<String>>> {
-        let Table { walk, place, values, .. } = self.table(key);
+        let ConfigTable { walk, place, values, .. } = self.table(key);
         walk.known.insert(place.pattern.clone());
         let mut sound = true;
         let mut lists = BTreeMap::new();
@@ -44,9 +44,9 @@ impl Table<'_, '_> {
         let mut values = values;
         for name in names {
             let place = place.child(&name);
-            let given = values.remove(&name).map(|value| Given::File(value.kind));
+            let given = values.remove(&name).map(|value| GivenValue::File(value.kind));
             let given = match walk.overriding(&place) {
-                Ok(variable) => variable.map(Given::Variable).or(given),
+                Ok(variable) => variable.map(GivenValue::Variable).or(given),
                 Err(wrong) => {
                     sound = false;
                     walk.fault(&place, None, wrong.problem, wrong.remedy);

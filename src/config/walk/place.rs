@@ -2,7 +2,7 @@
 
 use ::config::ValueKind;
 
-use crate::config::given::Values;
+use crate::config::given::GivenTable;
 use crate::config::values::is_name;
 
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ pub fn header(pattern: &str) -> String {
 }
 
 /// The name that a list's table gives itself, where it is one to go by.
-pub fn name_of(values: &Values) -> Option<String> {
+pub fn name_of(values: &GivenTable) -> Option<String> {
     match values.get("name").map(|value| &value.kind) {
         Some(ValueKind::String(name)) if is_name(name) => Some(name.clone()),
         _ => None,

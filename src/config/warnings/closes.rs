@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::defaults::SKIP_CLOSED_BY;
-use super::super::{Config, Rule, Survey};
+use super::super::{Config, Rule, SurveyConfig};
 use super::Warning;
 use crate::domain::close::Notice;
 use crate::domain::plain_text::printable;
@@ -27,7 +27,7 @@ const SHOWN_CHARACTERS: usize = 40;
 
 /// What a policy looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field<'a> {
+enum PolicyField<'a> {
     Source,
     Tag,
     Team,
@@ -38,9 +38,9 @@ enum Field<'a> {
 }
 
 /// A configured value, and the key that it stands at.
-struct Wanted<'a> {
+struct ConfiguredValue<'a> {
     key: String,
-    field: Field<'a>,
+    field: PolicyField<'a>,
     value: &'a str,
     /// What fits it.
     when: When,
@@ -55,9 +55,9 @@ pub fn of_closes(config: &Config, closes: &[CloseOnRecord]) -> Vec<Warning> {
         for close in closes.iter().filter(|close| close.account == account.name) {
             by_source.entry(close.source.as_str()).or_default().push(&close.notice);
         }
-        let whole = Heard::of(&by_source, None);
+        let whole = RecordedCloses::of(&by_source, None);
         for (rule, survey) in account.surveys() {
-            let heard = Heard::of(&by_source, rule);
+            let heard = RecordedCloses::of(&by_source, rule);
             let (key, own) = match rule {
                 None => (format!("accounts.{}.survey", account.name), None),
                 Some(rule) => {
@@ -67,8 +67,8 @@ pub fn of_closes(config: &Config, closes: &[CloseOnRecord]) -> Vec<Warning> {
             };
             if let Some(rule) = rule.filter(|_| !whole.judged.is_empty()) {
                 let sources = rule.when.source.iter();
-                let sources =
-                    sources.map(|name| wanted(format!("{key}.when.source"), Field::Source, name));
+                let sources = sources
+                    .map(|name| wanted(format!("{key}.when.source"), PolicyField::Source, name));
                 warnings.extend(sources.filter_map(|wanted| whole.unfit(&wanted)));
             }
             if heard.judged.is_empty() {
@@ -96,13 +96,13 @@ pub fn of_closes(config: &Config, closes: &[CloseOnRecord]) -> Vec<Warning> {
 }
 
 /// The closes that a survey or a rule may meet, by their sources.
-struct Heard<'a> {
+struct RecordedCloses<'a> {
     all: Vec<(&'a str, &'a Notice)>,
     /// Those from sources of which enough are known.
     judged: BTreeMap<&'a str, &'a [&'a Notice]>,
 }
 
-impl<'a> Heard<'a> {
+impl<'a> RecordedCloses<'a> {
     fn of(by_source: &'a BTreeMap<&'a str, Vec<&'a Notice>>, rule: Option<&Rule>) -> Self {
         let is_meant = |source: &str| {
             let named = rule.map_or(&[][..], |rule| &rule.when.source);
@@ -128,7 +128,7 @@ impl<'a> Heard<'a> {
         })
     }
 
-    fn unfit(&self, wanted: &Wanted<'_>) -> Option<Warning> {
+    fn unfit(&self, wanted: &ConfiguredValue<'_>) -> Option<Warning> {
         if self.all.iter().any(|(source, notice)| wanted.when.matches(source, notice)) {
             return None;
         }
@@ -152,7 +152,12 @@ impl<'a> Heard<'a> {
     }
 
     /// A least number of messages where no close tells how many there were.
-    fn thin(&self, key: &str, survey: &Survey, own: Option<&Survey>) -> Option<Warning> {
+    fn thin(
+        &self,
+        key: &str,
+        survey: &SurveyConfig,
+        own: Option<&SurveyConfig>,
+    ) -> Option<Warning> {
         let is_told = self.all.iter().any(|(_, notice)| notice.agent_messages.is_some());
         let same = own.is_some_and(|own| own.min_agent_messages == survey.min_agent_messages);
         if survey.min_agent_messages == 0 || same || is_told {
@@ -170,11 +175,11 @@ impl<'a> Heard<'a> {
 }
 
 /// What the closes named instead: what is near first, then what came most often. The near one apart.
-fn said(wanted: &Wanted<'_>, named: &BTreeMap<&str, usize>) -> (Option<String>, String) {
+fn said(wanted: &ConfiguredValue<'_>, named: &BTreeMap<&str, usize>) -> (Option<String>, String) {
     let is_near = |value: &&str| folded(value) == folded(wanted.value);
     let near = named.keys().copied().find(is_near).map(shown);
     // What others may be called is nobody's business here.
-    let is_private = matches!(wanted.field, Field::Agent | Field::Attribute(_));
+    let is_private = matches!(wanted.field, PolicyField::Agent | PolicyField::Attribute(_));
     let mut others: Vec<_> = named.iter().filter(|(value, _)| !is_near(value)).collect();
     others.sort_by_key(|(value, count)| (std::cmp::Reverse(**count), **value));
     let mut parts: Vec<String> = named.keys().copied().filter(is_near).map(shown).collect();
@@ -205,48 +210,52 @@ fn folded(value: &str) -> String {
     value.to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect()
 }
 
-fn values<'a>(source: &'a str, notice: &'a Notice, field: Field<'_>) -> BTreeSet<&'a str> {
+fn values<'a>(source: &'a str, notice: &'a Notice, field: PolicyField<'_>) -> BTreeSet<&'a str> {
     let one = |value: &'a Option<String>| value.as_deref().into_iter().collect();
     match field {
-        Field::Source => BTreeSet::from([source]),
-        Field::Tag => notice.tags.iter().map(String::as_str).collect(),
-        Field::Team => one(&notice.team),
-        Field::Agent => one(&notice.agent),
-        Field::Language => one(&notice.language),
-        Field::ClosedBy => notice.closed_by.map(|by| by.as_str()).into_iter().collect(),
-        Field::Attribute(name) => {
+        PolicyField::Source => BTreeSet::from([source]),
+        PolicyField::Tag => notice.tags.iter().map(String::as_str).collect(),
+        PolicyField::Team => one(&notice.team),
+        PolicyField::Agent => one(&notice.agent),
+        PolicyField::Language => one(&notice.language),
+        PolicyField::ClosedBy => notice.closed_by.map(|by| by.as_str()).into_iter().collect(),
+        PolicyField::Attribute(name) => {
             notice.attributes.get(name).map(String::as_str).into_iter().collect()
         }
     }
 }
 
-fn of_when<'a>(key: &str, when: &'a When) -> Vec<Wanted<'a>> {
+fn of_when<'a>(key: &str, when: &'a When) -> Vec<ConfiguredValue<'a>> {
     let texts = [
-        ("tag", Field::Tag, &when.tag),
-        ("team", Field::Team, &when.team),
-        ("agent", Field::Agent, &when.agent),
-        ("language", Field::Language, &when.language),
+        ("tag", PolicyField::Tag, &when.tag),
+        ("team", PolicyField::Team, &when.team),
+        ("agent", PolicyField::Agent, &when.agent),
+        ("language", PolicyField::Language, &when.language),
     ];
     let texts = texts.into_iter().flat_map(|(name, field, values)| {
         let key = format!("{key}.when.{name}");
         values.iter().map(move |value| wanted(key.clone(), field, value))
     });
     let closers = when.closed_by.iter();
-    let closers =
-        closers.map(|by| wanted(format!("{key}.when.closed_by"), Field::ClosedBy, by.as_str()));
+    let closers = closers
+        .map(|by| wanted(format!("{key}.when.closed_by"), PolicyField::ClosedBy, by.as_str()));
     let attributes = when.attributes.iter().flat_map(|(name, values)| {
         let key = format!("{key}.when.attributes.{name}");
-        values.iter().map(move |value| wanted(key.clone(), Field::Attribute(name), value))
+        values.iter().map(move |value| wanted(key.clone(), PolicyField::Attribute(name), value))
     });
     texts.chain(closers).chain(attributes).collect()
 }
 
-fn of_survey<'a>(key: &str, survey: &'a Survey, own: Option<&Survey>) -> Vec<Wanted<'a>> {
+fn of_survey<'a>(
+    key: &str,
+    survey: &'a SurveyConfig,
+    own: Option<&SurveyConfig>,
+) -> Vec<ConfiguredValue<'a>> {
     let mut all = Vec::new();
     if own.is_none_or(|own| own.texts != survey.texts) {
         let languages = survey.texts.templates.languages();
         all.extend(languages.map(|language| {
-            wanted(format!("{key}.messages.{language}"), Field::Language, language)
+            wanted(format!("{key}.messages.{language}"), PolicyField::Language, language)
         }));
     }
     let skipped = &survey.skip_closed_by;
@@ -254,28 +263,28 @@ fn of_survey<'a>(key: &str, survey: &'a Survey, own: Option<&Survey>) -> Vec<Wan
     if *skipped != SKIP_CLOSED_BY && own.is_none_or(|own| own.skip_closed_by != *skipped) {
         let key = format!("{key}.skip_closed_by");
         let closers = skipped.iter();
-        all.extend(closers.map(|by| wanted(key.clone(), Field::ClosedBy, by.as_str())));
+        all.extend(closers.map(|by| wanted(key.clone(), PolicyField::ClosedBy, by.as_str())));
     }
     all
 }
 
-fn wanted<'a>(key: String, field: Field<'a>, value: &'a str) -> Wanted<'a> {
+fn wanted<'a>(key: String, field: PolicyField<'a>, value: &'a str) -> ConfiguredValue<'a> {
     let list = || vec![value.to_owned()];
     let mut when = When::default();
     match field {
-        Field::Source => when.source = list(),
-        Field::Tag => when.tag = list(),
-        Field::Team => when.team = list(),
-        Field::Agent => when.agent = list(),
-        Field::Language => when.language = list(),
-        Field::ClosedBy => {
+        PolicyField::Source => when.source = list(),
+        PolicyField::Tag => when.tag = list(),
+        PolicyField::Team => when.team = list(),
+        PolicyField::Agent => when.agent = list(),
+        PolicyField::Language => when.language = list(),
+        PolicyField::ClosedBy => {
             when.closed_by = crate::domain::close::ClosedBy::parse(value).into_iter().collect();
         }
-        Field::Attribute(name) => {
+        PolicyField::Attribute(name) => {
             when.attributes.insert(name.to_owned(), list());
         }
     }
-    Wanted { key, field, value, when }
+    ConfiguredValue { key, field, value, when }
 }
 
 #[cfg(test)]

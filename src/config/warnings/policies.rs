@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::defaults::SKIP_CLOSED_BY;
-use super::super::{Config, Rule, Source, Survey};
+use super::super::{Config, Rule, Source, SurveyConfig};
 use super::Warning;
 use crate::domain::mapping::FieldName;
 use crate::domain::policy::rule::When;
@@ -77,8 +77,8 @@ fn unfed(key: String, looks: &Looks, silent: &[String]) -> Warning {
     }
 }
 
-fn of_survey(survey: &Survey, own: Option<&Survey>) -> Vec<Policy> {
-    let differs = |is_same: &dyn Fn(&Survey) -> bool| own.is_none_or(|own| !is_same(own));
+fn of_survey(survey: &SurveyConfig, own: Option<&SurveyConfig>) -> Vec<Policy> {
+    let differs = |is_same: &dyn Fn(&SurveyConfig) -> bool| own.is_none_or(|own| !is_same(own));
     let mut policies = Vec::new();
     let mut add = |key: &str, field| policies.push((key.to_owned(), Looks::At(field)));
     if survey.stale_after.is_some() && differs(&|own| own.stale_after == survey.stale_after) {

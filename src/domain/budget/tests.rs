@@ -55,7 +55,7 @@ proptest! {
             now = Millis(now.0 + late);
             let (left, ends_at) = of_x.count(now.0, limit);
             prop_assert!(left >= 0, "refused at {now:?}");
-            let told = Told {
+            let told = RateHeaders {
                 limit: Some(limit),
                 remaining: u32::try_from(left).unwrap(),
                 reset_at: Millis(ends_at),
@@ -76,7 +76,7 @@ fn the_end_of_xs_window_is_the_end_of_its_calls() {
         if window.take(180, now).is_ok() {
             made += 1;
             let (left, ends_at) = of_x.count(now.0, 180);
-            let told = Told {
+            let told = RateHeaders {
                 limit: None,
                 remaining: u32::try_from(left).unwrap(),
                 reset_at: Millis(ends_at),
@@ -134,9 +134,9 @@ fn headers_that_say_less_are_believed() {
     let mut window = Window::default();
     let now = Millis(0);
     let reset_at = Millis(500_000);
-    window.hear(Told { limit: None, remaining: 3, reset_at }, 1, now);
+    window.hear(RateHeaders { limit: None, remaining: 3, reset_at }, 1, now);
     assert_eq!(window.left(180, now), 2);
-    window.hear(Told { limit: None, remaining: 90, reset_at }, 0, now);
+    window.hear(RateHeaders { limit: None, remaining: 90, reset_at }, 0, now);
     assert_eq!(window.left(180, now), 2);
     window.take(180, now).unwrap();
     window.take(180, now).unwrap();
@@ -159,7 +159,7 @@ fn what_can_wait_gets_half_of_the_limit_and_of_a_single_call_the_whole() {
 fn calls_that_were_not_carried_out_come_back() {
     let mut window = Window::default();
     let reset_at = Millis(86_400_000);
-    window.hear(Told { limit: None, remaining: 2, reset_at }, 0, Millis(0));
+    window.hear(RateHeaders { limit: None, remaining: 2, reset_at }, 0, Millis(0));
     for _ in 0..10 {
         window.take(1_000, Millis(5)).unwrap();
         window.give_back(Millis(5));
@@ -190,14 +190,14 @@ fn a_smaller_limit_that_x_has_told_holds_in_later_windows() {
     let mut window = Window::default();
     let now = Millis(0);
     let reset_at = Millis(500_000);
-    let told = |limit| Told { limit: Some(limit), remaining: limit - 1, reset_at };
+    let told = |limit| RateHeaders { limit: Some(limit), remaining: limit - 1, reset_at };
     window.take(180, now).unwrap();
     assert!(window.is_news(told(30), 0, 180, now));
     window.hear(told(30), 0, now);
     assert_eq!(window.left(180, now), 29);
     let later = Millis(10_000_000);
     assert_eq!(window.left(180, later), 30);
-    assert!(!window.is_news(Told { limit: None, ..told(31) }, 0, 180, later));
+    assert!(!window.is_news(RateHeaders { limit: None, ..told(31) }, 0, 180, later));
     assert!(window.is_news(told(500), 0, 180, later));
     window.hear(told(500), 0, later);
     assert_eq!(window.left(180, later), 180);
@@ -209,7 +209,7 @@ fn a_hold_without_a_time_doubles_until_an_answer_comes() {
     assert_eq!(window.hold(None, Millis(0)), Millis(5_000));
     assert_eq!(window.hold(Some(Millis(3)), Millis(5_000)), Millis(15_000));
     assert_eq!(window.take(10, Millis(14_999)), Err(Millis(15_000)));
-    let told = Told { limit: None, remaining: 5, reset_at: Millis(900_000) };
+    let told = RateHeaders { limit: None, remaining: 5, reset_at: Millis(900_000) };
     window.hear(told, 0, Millis(15_000));
     assert_eq!(window.hold(None, Millis(20_000)), Millis(25_000));
     assert_eq!(window.hold(Some(Millis(700_000)), Millis(20_000)), Millis(700_000));
@@ -233,7 +233,7 @@ fn what_x_told_before_the_clock_was_set_back_a_year_holds_nothing() {
     let ahead = now.plus(Duration::from_secs(365 * 24 * 60 * 60));
     let mut window = Window::default();
     let reset_at = ahead.plus(WINDOW);
-    window.hear(Told { limit: None, remaining: 0, reset_at }, 0, ahead);
+    window.hear(RateHeaders { limit: None, remaining: 0, reset_at }, 0, ahead);
     assert_eq!(window.take(180, ahead), Err(reset_at));
     assert_eq!(window.take(180, now), Ok(()));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Feedback, Told};
+use super::{Feedback, Statements};
 use crate::domain::reading::LATE_MOST;
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
@@ -49,13 +49,13 @@ impl Feedback {
 }
 
 /// When the scores and texts were told.
-fn told_at(told: &Told) -> BTreeSet<Millis> {
+fn told_at(told: &Statements) -> BTreeSet<Millis> {
     let scores = told.scores.all().into_iter().map(|given| given.told_at);
     let texts = told.texts.all().into_iter().map(|given| given.told_at);
     scores.chain(texts).collect()
 }
 
-fn later(mut told: Told, than: Millis) -> Told {
+fn later(mut told: Statements, than: Millis) -> Statements {
     told.scores.retain_told(|at| than < at);
     told.texts.retain_told(|at| than < at);
     told.updates.retain(|at| than < *at);

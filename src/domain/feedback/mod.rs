@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use self::object::Older;
-pub use self::told::{Told, Values};
+pub use self::told::{Statements, Values};
 use super::id::FeedbackId;
 use super::reading::Range;
 use super::time::Millis;
@@ -77,11 +77,11 @@ pub enum Trust {
 pub struct Feedback {
     pub id: FeedbackId,
     /// X's word.
-    words: Told,
+    words: Statements,
     /// What its webhook has told and its word has not yet.
-    hints: Told,
+    hints: Statements,
     /// Hints that X's word has not borne out.
-    refuted: Told,
+    refuted: Statements,
     /// When the last hint is judged.
     judged_by: Option<Millis>,
 }
@@ -90,7 +90,7 @@ impl Feedback {
     /// What one update alone tells.
     pub fn of(update: Update, trust: Trust) -> Self {
         let nothing = Self::new(update.id.clone());
-        let told = Told::of(update);
+        let told = Statements::of(update);
         match trust {
             Trust::Word => Self { words: told, ..nothing },
             Trust::Hint { judged_by } => {
@@ -101,12 +101,12 @@ impl Feedback {
 
     /// Nothing is known yet.
     fn new(id: FeedbackId) -> Self {
-        let [words, hints, refuted] = [(); 3].map(|()| Told::default());
+        let [words, hints, refuted] = [(); 3].map(|()| Statements::default());
         Self { id, words, hints, refuted, judged_by: None }
     }
 
     /// Read back from what [`Feedback::as_told`] shows of it: all of it was X's word.
-    pub fn of_words(id: FeedbackId, words: Told) -> Self {
+    pub fn of_words(id: FeedbackId, words: Statements) -> Self {
         Self { words, ..Self::new(id) }
     }
 
@@ -192,7 +192,7 @@ impl Feedback {
 
     /// How many bytes its texts have.
     pub fn weight(&self) -> usize {
-        [&self.words, &self.hints, &self.refuted].map(Told::weight).iter().sum()
+        [&self.words, &self.hints, &self.refuted].map(Statements::weight).iter().sum()
     }
 
     /// The distinct `updated_at` seen.
@@ -209,7 +209,7 @@ impl Feedback {
     /// first update that they told of.
     pub fn judged_over(&self) -> Option<Range> {
         let to = self.judged_by()?;
-        let Told { object, scores, texts, updates } = &self.hints;
+        let Statements { object, scores, texts, updates } = &self.hints;
         let scored = scores.all().into_iter().map(|given| given.told_at);
         let told = texts.all().into_iter().map(|given| given.told_at).chain(scored);
         let told = told.chain(updates.iter().copied());

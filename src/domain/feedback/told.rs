@@ -14,7 +14,7 @@ const VALUES_MAX: usize = 16;
 pub const UPDATES_MAX: usize = 1_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Told {
+pub struct Statements {
     /// The newest.
     pub object: Option<Object>,
     pub scores: Values<i64>,
@@ -23,7 +23,7 @@ pub struct Told {
     pub updates: BTreeSet<Millis>,
 }
 
-impl Told {
+impl Statements {
     pub fn of(update: Update) -> Self {
         Self {
             updates: BTreeSet::from([update.object.updated_at]),
@@ -33,7 +33,7 @@ impl Told {
         }
     }
 
-    pub fn join(&mut self, other: Told) {
+    pub fn join(&mut self, other: Statements) {
         self.object = match (self.object.take(), other.object) {
             (Some(one), Some(other)) => Some(one.join(other)),
             (one, other) => one.or(other),
@@ -57,7 +57,7 @@ impl Told {
     }
 
     /// Whether joining the other would change nothing.
-    pub fn holds(&self, other: &Told) -> bool {
+    pub fn holds(&self, other: &Statements) -> bool {
         let is_held = match (&self.object, &other.object) {
             (Some(one), Some(other)) => one.holds(other),
             (_, other) => other.is_none(),

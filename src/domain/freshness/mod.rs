@@ -20,9 +20,9 @@ mod tests;
 pub use self::bounds::Bounds;
 pub use self::curve::Curve;
 pub use self::learned::{Habits, Observed};
-pub use self::pace::Pace;
-pub use self::price::Crowd;
-pub use self::schedule::{Fresh, Round, Schedule};
+pub use self::pace::CallPace;
+pub use self::price::PromptsByAge;
+pub use self::schedule::{Fresh, PollRound, Schedule};
 
 use std::time::Duration;
 

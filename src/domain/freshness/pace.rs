@@ -19,12 +19,12 @@ const SET_BACK: Duration = Duration::from_secs(60);
 /// to nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Pace {
+pub struct CallPace {
     saved: f64,
     at: Option<Millis>,
 }
 
-impl Pace {
+impl CallPace {
     /// How many calls may be made now.
     pub fn calls(&mut self, calls_a_minute: f64, now: Millis) -> u32 {
         let most = (calls_a_minute * SAVED_MOST).max(1.0);

@@ -9,11 +9,11 @@ const PRICE_MOST: f64 = 1e6;
 
 /// The prompts without an answer that are out, by age.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Crowd {
+pub struct PromptsByAge {
     prompts: [u32; STRETCHES],
 }
 
-impl Crowd {
+impl PromptsByAge {
     pub fn count(&mut self, age: std::time::Duration, prompts: u32) {
         self.prompts[stretch_of(minutes(age))] += prompts;
     }
@@ -36,7 +36,7 @@ pub fn spared(calls_a_minute: f64, left: usize) -> f64 {
 }
 
 /// The least price at which the crowd wants no more calls than there are.
-pub fn price(crowd: &Crowd, answer: &Curve, bounds: &Bounds, calls_a_minute: f64) -> f64 {
+pub fn price(crowd: &PromptsByAge, answer: &Curve, bounds: &Bounds, calls_a_minute: f64) -> f64 {
     let least = bounds.price_least();
     if crowd.wants(answer, bounds, least) <= calls_a_minute {
         return least;

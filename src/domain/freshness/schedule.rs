@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::curve::{Curve, end_of, stretch_of};
-use super::{Bounds, Crowd, Habits, Millis, REST_FOR, minutes, price};
+use super::{Bounds, Habits, Millis, PromptsByAge, REST_FOR, minutes, price};
 
 /// A prompt that has no full answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Schedule {
 
 /// What one pass does about the prompts that are due.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Round<T> {
+pub struct PollRound<T> {
     /// X is asked about these.
     pub asked: Vec<T>,
     /// These are not fresh any more.
@@ -50,7 +50,7 @@ impl Schedule {
 
     /// At the price at which the crowd wants no more calls than there are. `left`: how many that were
     /// due found none in the last round.
-    pub fn set_price(&mut self, crowd: &Crowd, calls_a_minute: f64, left: usize) {
+    pub fn set_price(&mut self, crowd: &PromptsByAge, calls_a_minute: f64, left: usize) {
         let calls_a_minute = price::spared(calls_a_minute, left);
         self.price = price::price(crowd, &self.habits.answer, &self.bounds, calls_a_minute);
     }
@@ -88,7 +88,7 @@ impl Schedule {
         calls: u32,
         now: Millis,
         fresh: impl Fn(&T) -> Fresh,
-    ) -> Round<T> {
+    ) -> PollRound<T> {
         let is_fresh = |prompt: &T| now <= self.watch(&fresh(prompt)).until;
         let (mut asked, over): (Vec<T>, Vec<T>) = due.into_iter().partition(is_fresh);
         let left = asked.len().saturating_sub(calls as usize);
@@ -97,23 +97,23 @@ impl Schedule {
             asked.sort_by_cached_key(|prompt| Reverse(self.worth(&fresh(prompt), now).to_bits()));
             asked.truncate(calls as usize);
         }
-        Round { asked, over, left }
+        PollRound { asked, over, left }
     }
 
     /// What is waited for: the answer, or the rest of it.
-    fn watch(&self, fresh: &Fresh) -> Watch<'_> {
+    fn watch(&self, fresh: &Fresh) -> PromptWatch<'_> {
         let ends_at = fresh.sent_at.plus(self.bounds.fresh_for);
         match fresh.partly_at {
-            None => Watch { curve: &self.habits.answer, from: fresh.sent_at, until: ends_at },
+            None => PromptWatch { curve: &self.habits.answer, from: fresh.sent_at, until: ends_at },
             Some(from) => {
                 let until = ends_at.min(from.plus(REST_FOR));
-                Watch { curve: &self.habits.rest, from, until }
+                PromptWatch { curve: &self.habits.rest, from, until }
             }
         }
     }
 }
 
-struct Watch<'a> {
+struct PromptWatch<'a> {
     curve: &'a Curve,
     from: Millis,
     until: Millis,

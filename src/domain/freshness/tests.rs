@@ -15,7 +15,7 @@ fn bounds() -> Bounds {
 /// A schedule for so many prompts a day, at so many calls a minute.
 fn schedule(prompts_a_day: u32, calls_a_minute: f64) -> Schedule {
     let mut schedule = Schedule::new(bounds(), Habits::default());
-    let mut crowd = Crowd::default();
+    let mut crowd = PromptsByAge::default();
     for quarter in 0..7 * 96 {
         crowd.count(15 * MINUTE * quarter, prompts_a_day.div_ceil(96));
     }
@@ -117,7 +117,7 @@ fn who_was_watched_for_an_hour_says_nothing_of_later() {
 
 #[test]
 fn calls_are_spread_evenly() {
-    let mut pace = Pace::default();
+    let mut pace = CallPace::default();
     let mut made = Vec::new();
     for second in (0..7_200_u64).step_by(20) {
         let now = SENT.plus(Duration::from_secs(second));

@@ -1,15 +1,15 @@
 //! When an event is meant: places, and what must stand at each of them.
 
-use super::place::{Found, Payload, Place, same};
+use super::place::{Found, Payload, PayloadPath, same};
 
 /// Holds where every one of its tests does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Condition(pub Vec<(Place, Vec<Test>)>);
+pub struct Condition(pub Vec<(PayloadPath, Vec<ConditionTest>)>);
 
 /// What must stand at a place. Several at one place: any of the positive ones, and all of the
 /// negative ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Test {
+pub enum ConditionTest {
     /// `text`
     Is(String),
     /// `!text`; also where nothing stands.
@@ -19,22 +19,22 @@ pub enum Test {
     /// `!*`
     Nothing,
     /// `=/place`
-    SameAs(Place),
+    SameAs(PayloadPath),
     /// `!=/place`
-    OtherThan(Place),
+    OtherThan(PayloadPath),
 }
 
-impl Test {
+impl ConditionTest {
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text.strip_prefix('!') {
             Some("*") => Self::Nothing,
             Some(rest) => match rest.strip_prefix('=') {
-                Some(place) => Self::OtherThan(Place::parse(place)?),
+                Some(place) => Self::OtherThan(PayloadPath::parse(place)?),
                 None => Self::IsNot(rest.to_owned()),
             },
             None if text == "*" => Self::Something,
             None => match text.strip_prefix('=') {
-                Some(place) => Self::SameAs(Place::parse(place)?),
+                Some(place) => Self::SameAs(PayloadPath::parse(place)?),
                 None => Self::Is(text.to_owned()),
             },
         })
@@ -57,7 +57,7 @@ impl Test {
 
     fn holds(&self, found: &[Found<'_>], payload: &Payload<'_>) -> bool {
         let any = |text: &str| found.iter().filter_map(|it| it.text()).any(|it| same(&it, text));
-        let any_of = |place: &Place| {
+        let any_of = |place: &PayloadPath| {
             place.find(payload).into_iter().filter_map(Found::text).any(|text| any(&text))
         };
         match self {
@@ -75,7 +75,7 @@ impl Condition {
     /// The headers that it looks at.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flat_map(|(place, tests)| {
-            place.header().into_iter().chain(tests.iter().filter_map(Test::header))
+            place.header().into_iter().chain(tests.iter().filter_map(ConditionTest::header))
         })
     }
 
@@ -118,8 +118,8 @@ mod tests {
             ("/tags/*", &["a"], true),
             ("/tags/*", &["!a"], false),
         ] {
-            let tests_ = tests.iter().map(|test| Test::parse(test).unwrap()).collect();
-            let condition = Condition(vec![(Place::parse(place).unwrap(), tests_)]);
+            let tests_ = tests.iter().map(|test| ConditionTest::parse(test).unwrap()).collect();
+            let condition = Condition(vec![(PayloadPath::parse(place).unwrap(), tests_)]);
             assert_eq!(condition.holds(&payload), holds, "{place} {tests:?}");
         }
     }

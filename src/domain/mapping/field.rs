@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::condition::Condition;
-use super::place::{Found, Payload, Place, same};
+use super::place::{Found, Payload, PayloadPath, same};
 
 /// The choices, best first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,11 +27,11 @@ pub struct Choice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Take {
     /// What stands at a place.
-    At(Place),
+    At(PayloadPath),
     /// This text.
     Is(String),
     /// What stands at several places, joined; nothing where nothing stands at the first.
-    All(Vec<Place>),
+    All(Vec<PayloadPath>),
 }
 
 /// A value, and the choice that gave it.
@@ -100,7 +100,8 @@ impl Choice {
             }
             Take::Is(text) => vec![text.clone()],
             Take::All(places) => {
-                let first = |place: &Place| place.find(payload).into_iter().find_map(Found::text);
+                let first =
+                    |place: &PayloadPath| place.find(payload).into_iter().find_map(Found::text);
                 let texts: Vec<_> = places.iter().map(first).collect();
                 match texts.first() {
                     Some(Some(_)) => {
@@ -161,7 +162,7 @@ impl fmt::Display for Choice {
             Take::At(place) => place.fmt(f)?,
             Take::Is(text) => write!(f, "{text:?}")?,
             Take::All(places) => {
-                let places: Vec<_> = places.iter().map(Place::to_string).collect();
+                let places: Vec<_> = places.iter().map(PayloadPath::to_string).collect();
                 f.write_str(&places.join(" + "))?;
             }
         }
@@ -180,7 +181,7 @@ mod tests {
     use super::*;
 
     fn at(place: &str) -> Choice {
-        Choice::of(Take::At(Place::parse(place).unwrap()))
+        Choice::of(Take::At(PayloadPath::parse(place).unwrap()))
     }
 
     fn list(body: Value, choice: Choice) -> Vec<String> {

@@ -14,10 +14,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub use condition::{Condition, Test};
+pub use condition::{Condition, ConditionTest};
 pub use field::{Choice, Field, Picked, Take};
 pub use instant::{is_to_the_minute, read as read_instant};
-pub use place::{Found, Payload, Place, is_token};
+pub use place::{Found, Payload, PayloadPath, is_token};
 
 /// The fields of a close, by the keys that tell where they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,11 +83,11 @@ impl FieldName {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
     /// Where the list of a delivery's events stands, if it has several. All else is looked for in each.
-    pub each: Option<Place>,
+    pub each: Option<PayloadPath>,
     /// Where, if it is there, the payload proper begins.
-    pub root: Option<Place>,
+    pub root: Option<PayloadPath>,
     /// Texts that are written almost like JSON and are looked into.
-    pub loose: Vec<Place>,
+    pub loose: Vec<PayloadPath>,
     /// Any of them: the conversation closed.
     pub closed: Vec<Condition>,
     /// Any of them: it goes on.

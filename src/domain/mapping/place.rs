@@ -12,7 +12,7 @@ const HEADER: &str = "header:";
 
 /// One place. Shown as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct PayloadPath {
     written: String,
     at: At,
 }
@@ -21,11 +21,11 @@ pub struct Place {
 enum At {
     /// In small letters.
     Header(String),
-    Body(Vec<Step>),
+    Body(Vec<PathStep>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
+enum PathStep {
     Key(String),
     Every,
     Last,
@@ -39,7 +39,7 @@ pub struct Payload<'a> {
     pub header: &'a dyn Fn(&str) -> Option<&'a str>,
 }
 
-impl Place {
+impl PayloadPath {
     /// Reads `/a/b`, the empty text (the whole body) or `header:Name`.
     pub fn parse(written: &str) -> Option<Self> {
         let at = match written.strip_prefix(HEADER) {
@@ -80,7 +80,7 @@ impl Place {
     pub fn is_of_elements(&self) -> bool {
         match &self.at {
             At::Header(_) => false,
-            At::Body(steps) => steps.contains(&Step::Every),
+            At::Body(steps) => steps.contains(&PathStep::Every),
         }
     }
 }
@@ -119,7 +119,7 @@ impl Found<'_> {
     }
 }
 
-impl Step {
+impl PathStep {
     fn take<'a>(&self, value: &'a Value) -> Vec<&'a Value> {
         match (self, value) {
             (Self::Key(key), Value::Object(object)) => object.get(key).into_iter().collect(),
@@ -146,24 +146,24 @@ pub fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for PayloadPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.written.is_empty() { "the whole" } else { &self.written })
     }
 }
 
-fn step(text: &str) -> Option<Step> {
+fn step(text: &str) -> Option<PathStep> {
     let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     match inner {
-        Some("last") => return Some(Step::Last),
+        Some("last") => return Some(PathStep::Last),
         Some(inner) => {
             let (key, text) = inner.split_once('=')?;
-            return Some(Step::Whose { key: unescaped(key)?, text: unescaped(text)? });
+            return Some(PathStep::Whose { key: unescaped(key)?, text: unescaped(text)? });
         }
-        None if text == "*" => return Some(Step::Every),
+        None if text == "*" => return Some(PathStep::Every),
         None => {}
     }
-    unescaped(text).map(Step::Key)
+    unescaped(text).map(PathStep::Key)
 }
 
 /// `~1` is a slash and `~0` a tilde; a tilde before anything else is a mistake.
@@ -186,7 +186,7 @@ mod tests {
 
     fn texts(body: &Value, place: &str) -> Vec<String> {
         let header = |name: &str| (name == "x-event").then_some(" opened ");
-        let found = Place::parse(place).unwrap().find(&Payload { body, header: &header });
+        let found = PayloadPath::parse(place).unwrap().find(&Payload { body, header: &header });
         found.into_iter().filter_map(Found::text).collect()
     }
 
@@ -215,8 +215,8 @@ mod tests {
     fn what_is_no_pointer_is_refused() {
         for wrong in ["a", "/a~2", "header:", "header:a b", "/[last", "/~"] {
             let right = wrong == "/[last";
-            assert_eq!(Place::parse(wrong).is_some(), right, "{wrong}");
+            assert_eq!(PayloadPath::parse(wrong).is_some(), right, "{wrong}");
         }
-        assert!(Place::parse("/[first]").is_none());
+        assert!(PayloadPath::parse("/[first]").is_none());
     }
 }

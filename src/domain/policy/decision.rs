@@ -97,12 +97,12 @@ pub enum Ground {
         until: Millis,
     },
     /// Left out so that the day's prompts are spread evenly.
-    Budget(Pace),
+    Budget(DayPace),
     DayFull {
         prompts_of_day: u32,
         daily_limit: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        pace: Option<Pace>,
+        pace: Option<DayPace>,
         until: Millis,
     },
     /// X has said that no prompt is taken before then, or its day is full by the ledger.
@@ -133,7 +133,7 @@ pub struct Clear {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<[f64; 2]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pace: Option<Pace>,
+    pub pace: Option<DayPace>,
 }
 
 /// What would have been sent, had the account not been on a dry run.
@@ -177,7 +177,7 @@ pub struct Throttled {
 
 /// How the day's prompts were spread when a survey was drawn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pace {
+pub struct DayPace {
     /// The probability of being asked.
     pub p: f64,
     pub draw: f64,
@@ -272,7 +272,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_read_back() {
-        let pace = Pace { p: 0.25, draw: 0.75, demand: 4_000, daily_limit: 1_000 };
+        let pace = DayPace { p: 0.25, draw: 0.75, demand: 4_000, daily_limit: 1_000 };
         let clear = Clear {
             throttle_ms: 0,
             last_prompt_at: None,

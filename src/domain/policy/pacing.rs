@@ -5,7 +5,7 @@
 //! The chance is taken from the demand of the 24 hours before. A day holds every hour once, so a
 //! peak in the morning lowers the chance of the evening as much as its own.
 
-use super::decision::Pace;
+use super::decision::DayPace;
 
 /// Of the limit, so much is given out where it does not suffice. Chance gives out a little more on
 /// one day and a little less on another; with nothing kept back, what is too much would wait and pile
@@ -13,16 +13,16 @@ use super::decision::Pace;
 const GIVEN_OUT: f64 = 0.95;
 
 /// The chance of a survey that is one of `demand` in 24 hours, and the draw that decides it.
-pub fn pace(draw: f64, demand: u32, daily_limit: u32) -> Pace {
+pub fn pace(draw: f64, demand: u32, daily_limit: u32) -> DayPace {
     let p = if demand <= daily_limit {
         1.0
     } else {
         GIVEN_OUT * f64::from(daily_limit) / f64::from(demand)
     };
-    Pace { p, draw, demand, daily_limit }
+    DayPace { p, draw, demand, daily_limit }
 }
 
-impl Pace {
+impl DayPace {
     /// Whether the survey is asked.
     pub fn is_asked(&self) -> bool {
         self.draw < self.p

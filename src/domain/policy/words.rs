@@ -1,6 +1,6 @@
 //! A decision in a sentence, as `surveyd explain` and `surveyd surveys show` say it.
 
-use super::decision::{Clear, Decision, DryRun, Ground, Pace, Throttled};
+use super::decision::{Clear, DayPace, Decision, DryRun, Ground, Throttled};
 use crate::domain::time::Millis;
 
 /// `throttled: prompted 3 days ago, throttle 7 d`.
@@ -124,7 +124,7 @@ fn throttled_words(at: Millis, throttled: &Throttled) -> String {
     }
 }
 
-fn pace_words(pace: &Pace) -> String {
+fn pace_words(pace: &DayPace) -> String {
     format!(
         "drew {:.4}, asked below {:.4} ({} due in 24 h, daily_limit {})",
         pace.draw, pace.p, pace.demand, pace.daily_limit
@@ -208,7 +208,7 @@ mod tests {
             "expired: closed 1 day ago, expire_after 12 h"
         );
         assert_eq!(
-            said(Ground::Budget(Pace { p: 1.0 / 3.0, draw: 0.5, demand: 30, daily_limit: 10 })),
+            said(Ground::Budget(DayPace { p: 1.0 / 3.0, draw: 0.5, demand: 30, daily_limit: 10 })),
             "budget: drew 0.5000, asked below 0.3333 (30 due in 24 h, daily_limit 10)"
         );
         assert_eq!(

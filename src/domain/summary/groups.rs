@@ -1,11 +1,11 @@
 //! What a report is broken down by, and which group a survey falls into.
 
-use super::Facts;
+use super::SurveyFacts;
 use crate::domain::{survey_type::SurveyType, time::Millis};
 
 /// What a report is broken down by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum GroupBy {
     Nothing,
     Agent,
     Team,
@@ -18,7 +18,7 @@ pub enum By {
     Variant,
 }
 
-impl By {
+impl GroupBy {
     /// Every breakdown that can be asked for by name; `Nothing` has none.
     pub const NAMED: [Self; 9] = [
         Self::Agent,
@@ -57,21 +57,22 @@ impl By {
     ///
     /// `at` is the instant that a week is taken from: a close and the prompt that follows it may
     /// fall into two.
-    pub(super) fn keys(self, facts: &Facts, at: Millis) -> Vec<Key> {
-        let or_absent = |name: &Option<String>| name.clone().map_or(Key::Absent, Key::Named);
+    pub(super) fn keys(self, facts: &SurveyFacts, at: Millis) -> Vec<GroupKey> {
+        let or_absent =
+            |name: &Option<String>| name.clone().map_or(GroupKey::Absent, GroupKey::Named);
         let one = match self {
-            Self::Nothing => Key::Named("all".to_owned()),
+            Self::Nothing => GroupKey::Named("all".to_owned()),
             Self::Agent => or_absent(&facts.agent),
             Self::Team => or_absent(&facts.team),
             Self::Language => or_absent(&facts.language),
             Self::Variant => or_absent(&facts.variant),
-            Self::Source => Key::Named(facts.source.clone()),
-            Self::Account => Key::Named(facts.account.clone()),
-            Self::Week => Key::Named(at.iso_week()),
-            Self::Question => Key::Question(facts.kind, facts.question_variant_id),
-            Self::Tag if facts.tags.is_empty() => Key::Absent,
+            Self::Source => GroupKey::Named(facts.source.clone()),
+            Self::Account => GroupKey::Named(facts.account.clone()),
+            Self::Week => GroupKey::Named(at.iso_week()),
+            Self::Question => GroupKey::Question(facts.kind, facts.question_variant_id),
+            Self::Tag if facts.tags.is_empty() => GroupKey::Absent,
             Self::Tag => {
-                let mut keys: Vec<_> = facts.tags.iter().cloned().map(Key::Named).collect();
+                let mut keys: Vec<_> = facts.tags.iter().cloned().map(GroupKey::Named).collect();
                 keys.sort();
                 keys.dedup();
                 return keys;
@@ -84,13 +85,13 @@ impl By {
 /// What the surveys of a group have in common. The order is the report's: names, then questions by
 /// their number ("csat 2" before "csat 12"), and last the surveys that have nothing of the kind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
+pub(super) enum GroupKey {
     Named(String),
     Question(SurveyType, u32),
     Absent,
 }
 
-impl Key {
+impl GroupKey {
     /// The key as a reader sees it; `None` for the group of surveys without one.
     pub(super) fn shown(&self) -> Option<String> {
         match self {

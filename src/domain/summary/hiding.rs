@@ -11,7 +11,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use super::groups::Key;
+use super::groups::GroupKey;
 
 /// Why a group with answers shows no score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,9 +34,12 @@ impl Hidden {
 
 /// The groups to hide, of one survey type. `answers` counts the answers by the set of groups they
 /// count in: one group each, but for tags; groups without an answer do not occur and need nothing.
-pub(super) fn hidden(answers: &BTreeMap<Vec<Key>, u64>, min_group: u64) -> BTreeMap<Key, Hidden> {
+pub(super) fn hidden(
+    answers: &BTreeMap<Vec<GroupKey>, u64>,
+    min_group: u64,
+) -> BTreeMap<GroupKey, Hidden> {
     let counts: Vec<u64> = answers.values().copied().collect();
-    let mut sets: BTreeMap<&Key, Set> = BTreeMap::new();
+    let mut sets: BTreeMap<&GroupKey, Set> = BTreeMap::new();
     for (place, keys) in answers.keys().enumerate() {
         for key in keys {
             sets.entry(key).or_default().places.push(place);
@@ -56,7 +59,7 @@ pub(super) fn hidden(answers: &BTreeMap<Vec<Key>, u64>, min_group: u64) -> BTree
     let mut reach = overlap.then(|| Reach::of_total(&counts, &large, &small, min_group));
     let mut in_no_shown = vec![true; counts.len()];
     let mut remainder: u64 = counts.iter().sum();
-    let mut hidden: BTreeMap<Key, Hidden> =
+    let mut hidden: BTreeMap<GroupKey, Hidden> =
         small.into_iter().map(|(key, _)| ((*key).clone(), Hidden::SmallGroup)).collect();
     for (key, set) in large {
         let taken: u64 = set
@@ -119,12 +122,12 @@ impl Reach {
     /// large group that lies wholly within it ("billing" less "refund"), where that is small.
     fn of_total(
         counts: &[u64],
-        large: &[(&&Key, &Set)],
-        small: &[(&&Key, &Set)],
+        large: &[(&&GroupKey, &Set)],
+        small: &[(&&GroupKey, &Set)],
         min_group: u64,
     ) -> Self {
         let total = vec![1; counts.len()];
-        let vectors = |sets: &[(&&Key, &Set)]| -> Vec<Vec<u64>> {
+        let vectors = |sets: &[(&&GroupKey, &Set)]| -> Vec<Vec<u64>> {
             sets.iter().map(|(_, set)| set.vector(counts.len())).collect()
         };
         let mut protected = vectors(small);

@@ -9,9 +9,9 @@ mod intervals;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use self::groups::Key;
+use self::groups::GroupKey;
 pub use self::{
-    groups::By,
+    groups::GroupBy,
     hiding::Hidden,
     intervals::{CONFIDENCE, Estimate},
 };
@@ -19,7 +19,7 @@ use super::{survey::Reason, survey_type::SurveyType, time::Millis};
 
 /// What a report needs to know of one survey.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub struct SurveyFacts {
     pub account: String,
     pub source: String,
     pub kind: SurveyType,
@@ -60,7 +60,7 @@ impl Period {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     pub period: Period,
-    pub by: By,
+    pub by: GroupBy,
     /// The fewest answers that show a score.
     pub min_group: u32,
     /// By key, the group without one last; of one key, by type.
@@ -110,15 +110,15 @@ pub struct Group {
 /// A prompt without an answer may still get one for `fresh_for`; `min_group` is the fewest answers
 /// that show a score. A survey with several tags counts in the group of each.
 pub fn summarize(
-    facts: impl IntoIterator<Item = Facts>,
+    facts: impl IntoIterator<Item = SurveyFacts>,
     period: Period,
-    by: By,
+    by: GroupBy,
     now: Millis,
     fresh_for: Duration,
     min_group: u32,
 ) -> Report {
-    let mut tallies: BTreeMap<(Key, SurveyType), Tally> = BTreeMap::new();
-    let mut answers: BTreeMap<SurveyType, BTreeMap<Vec<Key>, u64>> = BTreeMap::new();
+    let mut tallies: BTreeMap<(GroupKey, SurveyType), GroupTally> = BTreeMap::new();
+    let mut answers: BTreeMap<SurveyType, BTreeMap<Vec<GroupKey>, u64>> = BTreeMap::new();
     let (mut tests, mut test_closes, mut dry_runs) = (0, 0, 0);
     for facts in facts {
         let is_dry = facts.suppressed.as_deref() == Some(Reason::DryRun.as_str());
@@ -163,7 +163,7 @@ pub fn summarize(
 
 /// The counts of one group while the surveys are read.
 #[derive(Default)]
-struct Tally {
+struct GroupTally {
     closes: u64,
     suppressed: BTreeMap<String, u64>,
     prompted: u64,
@@ -173,15 +173,21 @@ struct Tally {
     response_ms: Vec<u128>,
 }
 
-impl Tally {
-    fn add_close(&mut self, facts: &Facts) {
+impl GroupTally {
+    fn add_close(&mut self, facts: &SurveyFacts) {
         self.closes += 1;
         if let Some(reason) = &facts.suppressed {
             *self.suppressed.entry(reason.clone()).or_default() += 1;
         }
     }
 
-    fn add_prompt(&mut self, facts: &Facts, sent_at: Millis, answer: Option<u8>, is_fresh: bool) {
+    fn add_prompt(
+        &mut self,
+        facts: &SurveyFacts,
+        sent_at: Millis,
+        answer: Option<u8>,
+        is_fresh: bool,
+    ) {
         self.prompted += 1;
         self.commented += u64::from(facts.commented_at.is_some());
         match answer {
@@ -193,7 +199,7 @@ impl Tally {
         }
     }
 
-    fn into_group(self, key: &Key, kind: SurveyType, hidden: Option<Hidden>) -> Group {
+    fn into_group(self, key: &GroupKey, kind: SurveyType, hidden: Option<Hidden>) -> Group {
         let answered = self.scores.values().sum();
         let is_shown = hidden.is_none();
         Group {

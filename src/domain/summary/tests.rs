@@ -8,8 +8,8 @@ const NOW: Millis = Millis(1000 * HOUR);
 const ALWAYS: Period = Period { from: Millis(0), to: NOW };
 
 /// A close at hour 1 that was prompted at hour 2 and is not answered.
-fn prompted(kind: SurveyType) -> Facts {
-    Facts {
+fn prompted(kind: SurveyType) -> SurveyFacts {
+    SurveyFacts {
         account: "acme".to_owned(),
         source: "desk".to_owned(),
         kind,
@@ -29,29 +29,29 @@ fn prompted(kind: SurveyType) -> Facts {
     }
 }
 
-fn answered(kind: SurveyType, score: u8) -> Facts {
-    Facts { score: Some(score), scored_at: Some(Millis(3 * HOUR)), ..prompted(kind) }
+fn answered(kind: SurveyType, score: u8) -> SurveyFacts {
+    SurveyFacts { score: Some(score), scored_at: Some(Millis(3 * HOUR)), ..prompted(kind) }
 }
 
-fn csat(score: u8) -> Facts {
+fn csat(score: u8) -> SurveyFacts {
     answered(SurveyType::Csat, score)
 }
 
-fn suppressed(reason: &str) -> Facts {
-    Facts { sent_at: None, suppressed: Some(reason.to_owned()), ..prompted(SurveyType::Csat) }
+fn suppressed(reason: &str) -> SurveyFacts {
+    SurveyFacts { sent_at: None, suppressed: Some(reason.to_owned()), ..prompted(SurveyType::Csat) }
 }
 
-fn groups(facts: impl IntoIterator<Item = Facts>, by: By) -> Vec<Group> {
+fn groups(facts: impl IntoIterator<Item = SurveyFacts>, by: GroupBy) -> Vec<Group> {
     summarize(facts, ALWAYS, by, NOW, DAY, 5).groups
 }
 
-fn the_group(facts: impl IntoIterator<Item = Facts>) -> Group {
-    let mut groups = groups(facts, By::Nothing);
+fn the_group(facts: impl IntoIterator<Item = SurveyFacts>) -> Group {
+    let mut groups = groups(facts, GroupBy::Nothing);
     assert_eq!(groups.len(), 1);
     groups.remove(0)
 }
 
-fn keys(facts: impl IntoIterator<Item = Facts>, by: By) -> Vec<Option<String>> {
+fn keys(facts: impl IntoIterator<Item = SurveyFacts>, by: GroupBy) -> Vec<Option<String>> {
     groups(facts, by).into_iter().map(|group| group.key).collect()
 }
 
@@ -77,36 +77,37 @@ fn nps_takes_9_and_10_for_promoters_and_7_and_8_for_passives() {
 
 #[test]
 fn nps_and_csat_are_never_mixed() {
-    let found = groups([answered(SurveyType::Nps, 5), csat(5)], By::Nothing);
+    let found = groups([answered(SurveyType::Nps, 5), csat(5)], GroupBy::Nothing);
     let found: Vec<_> = found.iter().map(|group| (group.kind, group.answered)).collect();
     assert_eq!(found, [(SurveyType::Csat, 1), (SurveyType::Nps, 1)]);
 }
 
 #[test]
 fn tests_are_left_out() {
-    let test = Facts { test: true, ..csat(5) };
-    assert_eq!(groups([test], By::Nothing), []);
-    let sent = Facts { test: true, ..csat(5) };
-    let waiting = Facts { sent_at: None, ..sent.clone() };
+    let test = SurveyFacts { test: true, ..csat(5) };
+    assert_eq!(groups([test], GroupBy::Nothing), []);
+    let sent = SurveyFacts { test: true, ..csat(5) };
+    let waiting = SurveyFacts { sent_at: None, ..sent.clone() };
     let period = Period { from: Millis(0), to: Millis(i64::MAX) };
-    let report = summarize([sent, waiting], period, By::Nothing, NOW, std::time::Duration::ZERO, 5);
+    let report =
+        summarize([sent, waiting], period, GroupBy::Nothing, NOW, std::time::Duration::ZERO, 5);
     assert_eq!((report.tests, report.test_closes), (1, 2));
 }
 
 #[test]
 fn what_a_dry_run_did_not_send_is_counted_apart_tests_or_not() {
     let dry = suppressed("dry_run");
-    let test = Facts { test: true, ..dry.clone() };
+    let test = SurveyFacts { test: true, ..dry.clone() };
     let period = Period { from: Millis(0), to: Millis(i64::MAX) };
     let facts = [dry, test, suppressed("throttled"), csat(5)];
-    let report = summarize(facts, period, By::Nothing, NOW, std::time::Duration::ZERO, 5);
+    let report = summarize(facts, period, GroupBy::Nothing, NOW, std::time::Duration::ZERO, 5);
     assert_eq!((report.dry_runs, report.groups[0].prompted), (2, 1));
     assert_eq!(report.groups[0].suppressed.get("dry_run"), Some(&1));
 }
 
 #[test]
 fn the_rate_is_of_the_prompts_sent() {
-    let comment = Facts { commented_at: Some(NOW), ..csat(1) };
+    let comment = SurveyFacts { commented_at: Some(NOW), ..csat(1) };
     let group = the_group([comment, prompted(SurveyType::Csat), suppressed("throttled")]);
     assert_eq!((group.closes, group.prompted, group.answered, group.commented), (3, 2, 1, 1));
     assert_eq!(group.response_rate, Some(50.0));
@@ -127,7 +128,7 @@ fn without_a_prompt_there_is_no_rate_and_no_score() {
 fn closes_count_by_their_own_time_and_answers_by_that_of_the_prompt() {
     let period = |from, to| Period { from: Millis(from), to: Millis(to) };
     let counts = |period| {
-        let report = summarize([csat(5)], period, By::Nothing, NOW, DAY, 1);
+        let report = summarize([csat(5)], period, GroupBy::Nothing, NOW, DAY, 1);
         report.groups.iter().map(|group| (group.closes, group.answered)).collect::<Vec<_>>()
     };
     assert_eq!(counts(period(HOUR, 2 * HOUR)), [(1, 1)], "both ends belong to the period");
@@ -139,8 +140,8 @@ fn closes_count_by_their_own_time_and_answers_by_that_of_the_prompt() {
 #[test]
 fn a_cohort_is_immature_while_a_prompt_without_answer_is_fresh() {
     let waiting = || prompted(SurveyType::Csat);
-    let is_immature = |facts: Facts, now: i64| {
-        summarize([facts], ALWAYS, By::Nothing, Millis(now), DAY, 5).groups[0].immature
+    let is_immature = |facts: SurveyFacts, now: i64| {
+        summarize([facts], ALWAYS, GroupBy::Nothing, Millis(now), DAY, 5).groups[0].immature
     };
     assert!(is_immature(waiting(), 26 * HOUR - 1));
     assert!(!is_immature(waiting(), 26 * HOUR));
@@ -150,10 +151,10 @@ fn a_cohort_is_immature_while_a_prompt_without_answer_is_fresh() {
 
 #[test]
 fn the_median_is_from_the_prompt_to_its_score() {
-    let after = |ms: i64| Facts { scored_at: Some(Millis(2 * HOUR + ms)), ..csat(5) };
+    let after = |ms: i64| SurveyFacts { scored_at: Some(Millis(2 * HOUR + ms)), ..csat(5) };
     let median = |lengths: &[i64]| {
         let facts = lengths.iter().copied().map(after);
-        summarize(facts, ALWAYS, By::Nothing, NOW, DAY, 1).groups[0].median_response_seconds
+        summarize(facts, ALWAYS, GroupBy::Nothing, NOW, DAY, 1).groups[0].median_response_seconds
     };
     assert_eq!(median(&[90_000, 1_000, 5_000]), Some(5.0));
     assert_eq!(median(&[90_000, 1_000, 5_000, 6_500]), Some(5.75));
@@ -177,14 +178,17 @@ fn a_small_group_shows_counts_and_nothing_of_what_was_said() {
 
 #[test]
 fn each_type_guards_its_own_small_groups() {
-    let of = |agent: &str, facts: Facts| Facts { agent: Some(agent.to_owned()), ..facts };
+    let of =
+        |agent: &str, facts: SurveyFacts| SurveyFacts { agent: Some(agent.to_owned()), ..facts };
     let facts = || {
         let csat = (0..9).map(|_| of("ana", csat(5))).chain([of("ben", csat(1))]);
         let nps = (0..9).map(|_| of("ana", answered(SurveyType::Nps, 5)));
         csat.chain(nps)
     };
-    let found: Vec<_> =
-        groups(facts(), By::Agent).into_iter().map(|group| (group.kind, group.hidden)).collect();
+    let found: Vec<_> = groups(facts(), GroupBy::Agent)
+        .into_iter()
+        .map(|group| (group.kind, group.hidden))
+        .collect();
     let expected = [
         (SurveyType::Csat, Some(Hidden::Differencing)),
         (SurveyType::Nps, None),
@@ -195,10 +199,11 @@ fn each_type_guards_its_own_small_groups() {
 
 #[test]
 fn variants_stand_side_by_side_with_their_own_closes_and_rates() {
-    let of = |name: &str, facts: Facts| Facts { variant: Some(name.to_owned()), ..facts };
+    let of =
+        |name: &str, facts: SurveyFacts| SurveyFacts { variant: Some(name.to_owned()), ..facts };
     let facts = (0..6).map(|_| of("a", csat(5))).chain((0..6).map(|_| of("control", csat(1))));
     let facts = facts.chain([of("a", suppressed("holdout")), suppressed("holdout")]);
-    let found: Vec<_> = groups(facts, By::Variant)
+    let found: Vec<_> = groups(facts, GroupBy::Variant)
         .into_iter()
         .map(|group| (group.key, group.closes, group.answered, group.suppressed.len()))
         .collect();
@@ -208,26 +213,26 @@ fn variants_stand_side_by_side_with_their_own_closes_and_rates() {
 
 #[test]
 fn groups_stand_by_key_and_the_one_without_last() {
-    let of = |agent: Option<&str>| Facts { agent: agent.map(str::to_owned), ..csat(5) };
-    let found = keys([of(None), of(Some("zoe")), of(Some("ana"))], By::Agent);
+    let of = |agent: Option<&str>| SurveyFacts { agent: agent.map(str::to_owned), ..csat(5) };
+    let found = keys([of(None), of(Some("zoe")), of(Some("ana"))], GroupBy::Agent);
     assert_eq!(found, [Some("ana".to_owned()), Some("zoe".to_owned()), None]);
 }
 
 #[test]
 fn questions_stand_by_their_number() {
-    let of = |kind, id| Facts { question_variant_id: id, ..prompted(kind) };
+    let of = |kind, id| SurveyFacts { question_variant_id: id, ..prompted(kind) };
     let facts = [of(SurveyType::Nps, 1), of(SurveyType::Csat, 12), of(SurveyType::Csat, 2)];
-    let found = keys(facts, By::Question).into_iter().flatten().collect::<Vec<_>>();
+    let found = keys(facts, GroupBy::Question).into_iter().flatten().collect::<Vec<_>>();
     assert_eq!(found, ["csat 2", "csat 12", "nps 1"]);
 }
 
 #[test]
 fn a_survey_counts_once_in_the_group_of_each_of_its_tags() {
-    let of = |tags: &[&str]| Facts {
+    let of = |tags: &[&str]| SurveyFacts {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         ..csat(5)
     };
-    let found = groups([of(&["vip", "late", "vip"]), of(&[])], By::Tag);
+    let found = groups([of(&["vip", "late", "vip"]), of(&[])], GroupBy::Tag);
     let found: Vec<_> =
         found.iter().map(|group| (group.key.as_deref(), group.closes, group.answered)).collect();
     assert_eq!(found, [(Some("late"), 1, 1), (Some("vip"), 1, 1), (None, 1, 1)]);
@@ -237,8 +242,9 @@ fn a_survey_counts_once_in_the_group_of_each_of_its_tags() {
 fn a_close_and_its_prompt_count_in_the_week_of_each() {
     // 1970-01-05 was a Monday: the first instant of the second week.
     let monday = 4 * 24 * HOUR;
-    let facts = Facts { closed_at: Millis(monday - 1), sent_at: Some(Millis(monday)), ..csat(5) };
-    let found: Vec<_> = groups([facts], By::Week)
+    let facts =
+        SurveyFacts { closed_at: Millis(monday - 1), sent_at: Some(Millis(monday)), ..csat(5) };
+    let found: Vec<_> = groups([facts], GroupBy::Week)
         .into_iter()
         .map(|group| (group.key.unwrap(), group.closes, group.prompted))
         .collect();
@@ -247,20 +253,20 @@ fn a_close_and_its_prompt_count_in_the_week_of_each() {
 
 #[test]
 fn every_breakdown_is_found_by_its_name() {
-    for by in By::NAMED {
-        assert_eq!(By::parse(by.as_str()), Some(by));
+    for by in GroupBy::NAMED {
+        assert_eq!(GroupBy::parse(by.as_str()), Some(by));
     }
-    assert_eq!(By::parse(""), None);
-    assert_eq!(By::parse("person"), None);
+    assert_eq!(GroupBy::parse(""), None);
+    assert_eq!(GroupBy::parse("person"), None);
 }
 
-fn any_facts() -> impl Strategy<Value = Facts> {
+fn any_facts() -> impl Strategy<Value = SurveyFacts> {
     let name = || option::of(sample::select(vec!["a".to_owned(), "b".to_owned(), "c".to_owned()]));
     let tags = collection::vec(sample::select(vec!["x".to_owned(), "y".to_owned()]), 0..3);
     let at = || 0..1000 * HOUR;
     let answer = (option::of(0u8..12), at(), any::<bool>());
     (any::<bool>(), name(), tags, at(), option::of(at()), answer).prop_map(
-        |(is_nps, agent, tags, closed_at, sent_at, (score, scored_at, has_comment))| Facts {
+        |(is_nps, agent, tags, closed_at, sent_at, (score, scored_at, has_comment))| SurveyFacts {
             agent,
             tags,
             closed_at: Millis(closed_at),
@@ -274,8 +280,8 @@ fn any_facts() -> impl Strategy<Value = Facts> {
     )
 }
 
-fn any_by() -> impl Strategy<Value = By> {
-    sample::select([&By::NAMED[..], &[By::Nothing]].concat())
+fn any_by() -> impl Strategy<Value = GroupBy> {
+    sample::select([&GroupBy::NAMED[..], &[GroupBy::Nothing]].concat())
 }
 
 proptest! {
@@ -318,12 +324,12 @@ proptest! {
         let report = |scores: &[(usize, u8)], by| {
             let facts: Vec<_> = scores
                 .iter()
-                .map(|(agent, score)| Facts { agent: Some(agent.to_string()), ..csat(*score) })
+                .map(|(agent, score)| SurveyFacts { agent: Some(agent.to_string()), ..csat(*score) })
                 .collect();
             summarize(facts, ALWAYS, by, NOW, DAY, min_group).groups
         };
-        let found = report(&scores, By::Agent);
-        let total = report(&scores, By::Nothing);
+        let found = report(&scores, GroupBy::Agent);
+        let total = report(&scores, GroupBy::Nothing);
         let is_hidden = |agent: &usize| {
             let key = Some(agent.to_string());
             found.iter().any(|group| group.key == key && group.hidden.is_some())
@@ -337,8 +343,8 @@ proptest! {
             let mut swapped = scores.clone();
             swapped[one].1 = scores[other].1;
             swapped[other].1 = scores[one].1;
-            prop_assert_eq!(&report(&swapped, By::Agent), &found);
-            prop_assert_eq!(&report(&swapped, By::Nothing), &total);
+            prop_assert_eq!(&report(&swapped, GroupBy::Agent), &found);
+            prop_assert_eq!(&report(&swapped, GroupBy::Nothing), &total);
         }
     }
 }

@@ -6,19 +6,19 @@ const MINUTE: i64 = 60_000;
 const AFTER: Duration = Duration::from_secs(30 * 60);
 const FAR: Millis = Millis(1_000_000 * MINUTE);
 
-fn said(minute: i64, id: u64, by: By) -> Said {
-    Said { mark: Mark { at: Millis(minute * MINUTE), id: id.to_string() }, by }
+fn said(minute: i64, id: u64, by: Writer) -> TalkMessage {
+    TalkMessage { mark: MessagePosition { at: Millis(minute * MINUTE), id: id.to_string() }, by }
 }
 
-fn person(minute: i64) -> Said {
-    said(minute, u64::try_from(minute).unwrap() * 2 + 10, By::Person)
+fn person(minute: i64) -> TalkMessage {
+    said(minute, u64::try_from(minute).unwrap() * 2 + 10, Writer::Person)
 }
 
-fn account(minute: i64) -> Said {
-    said(minute, u64::try_from(minute).unwrap() * 2 + 11, By::Account)
+fn account(minute: i64) -> TalkMessage {
+    said(minute, u64::try_from(minute).unwrap() * 2 + 11, Writer::Account)
 }
 
-fn heard(messages: &[Said]) -> Conversation {
+fn heard(messages: &[TalkMessage]) -> Conversation {
     let mut conversation = Conversation::default();
     for message in messages {
         conversation.hear(message.clone());
@@ -26,7 +26,7 @@ fn heard(messages: &[Said]) -> Conversation {
     conversation
 }
 
-fn closed(first: &Said, last: &Said, agent_messages: u32) -> Turn {
+fn closed(first: &TalkMessage, last: &TalkMessage, agent_messages: u32) -> Turn {
     Turn::Closed(Closed {
         talk: first.mark.id.clone(),
         closed_at: last.mark.at.plus(AFTER),
@@ -35,7 +35,7 @@ fn closed(first: &Said, last: &Said, agent_messages: u32) -> Turn {
     })
 }
 
-fn reopened(first: &Said, at: Millis) -> Turn {
+fn reopened(first: &TalkMessage, at: Millis) -> Turn {
     Turn::Reopened { talk: first.mark.id.clone(), at }
 }
 
@@ -161,11 +161,11 @@ fn a_message_is_with_the_person_on_its_other_side() {
         text: "Hello".into(),
     };
     let between = |sender: &str, recipient: &str| {
-        Said::between(&id("12"), &message(sender, recipient))
+        TalkMessage::between(&id("12"), &message(sender, recipient))
             .map(|(person, said)| (person, said.by))
     };
-    assert_eq!(between("12", "34"), Some((id("34"), By::Account)));
-    assert_eq!(between("34", "12"), Some((id("34"), By::Person)));
+    assert_eq!(between("12", "34"), Some((id("34"), Writer::Account)));
+    assert_eq!(between("34", "12"), Some((id("34"), Writer::Person)));
     for (sender, recipient) in [("12", "12"), ("34", "56"), ("12", "x"), ("", "12")] {
         assert_eq!(between(sender, recipient), None, "{sender} to {recipient}");
     }
@@ -182,7 +182,7 @@ fn a_message_without_an_id_of_xs_is_left_out() {
             created_at: minute(3),
             text: String::new(),
         };
-        assert_eq!(Said::between(&account, &message), None, "{id:?}");
+        assert_eq!(TalkMessage::between(&account, &message), None, "{id:?}");
     }
 }
 
@@ -197,33 +197,33 @@ fn a_talk_is_known_by_its_person_and_its_first_message() {
 
 #[test]
 fn ids_grow_as_numbers_do() {
-    let mark = |id: &str| Mark { at: minute(0), id: id.into() };
+    let mark = |id: &str| MessagePosition { at: minute(0), id: id.into() };
     assert!(mark("9") < mark("10"));
     assert!(mark("1582838499983564806") < mark("1582838499983564807"));
 }
 
 /// The turns of messages that are heard whole and at once, by the words of the rule.
-fn by_the_words(messages: &[Said]) -> Vec<Turn> {
+fn by_the_words(messages: &[TalkMessage]) -> Vec<Turn> {
     let mut sorted = messages.to_vec();
     sorted.sort_by(|one, other| one.mark.cmp(&other.mark));
     sorted.dedup();
     let mut turns = Vec::new();
-    let mut talk: Option<(&Said, u32)> = None;
-    let mut ended: Option<&Said> = None;
+    let mut talk: Option<(&TalkMessage, u32)> = None;
+    let mut ended: Option<&TalkMessage> = None;
     for (place, said) in sorted.iter().enumerate() {
         match (said.by, &mut talk) {
-            (By::Person, None) => {
+            (Writer::Person, None) => {
                 if let Some(first) = ended.take() {
                     turns.push(reopened(first, said.mark.at));
                 }
                 talk = Some((said, 0));
             }
-            (By::Account, Some((_, agent_messages))) => *agent_messages += 1,
-            (By::Person, Some(_)) | (By::Account, None) => {}
+            (Writer::Account, Some((_, agent_messages))) => *agent_messages += 1,
+            (Writer::Person, Some(_)) | (Writer::Account, None) => {}
         }
         let silent_at = said.mark.at.plus(AFTER);
         let is_followed = sorted.get(place + 1).is_some_and(|next| next.mark.at < silent_at);
-        if let (By::Account, Some((first, count)), false) = (said.by, talk, is_followed) {
+        if let (Writer::Account, Some((first, count)), false) = (said.by, talk, is_followed) {
             turns.push(closed(first, said, count));
             ended = Some(first);
             talk = None;
@@ -232,22 +232,22 @@ fn by_the_words(messages: &[Said]) -> Vec<Turn> {
     turns
 }
 
-fn messages() -> impl Strategy<Value = Vec<Said>> {
+fn messages() -> impl Strategy<Value = Vec<TalkMessage>> {
     // Some at the same instant, some silences exactly as long as `after`.
     let step = prop_oneof![Just(0), 1..10_i64, 25..35_i64, Just(30), 100..5_000_i64];
     prop::collection::vec((step, any::<bool>()), 0..60).prop_map(|steps| {
         let mut now = 0;
         let one = |(id, (step, is_person)): (usize, (i64, bool))| {
             now += step;
-            said(now, id as u64 + 5, if is_person { By::Person } else { By::Account })
+            said(now, id as u64 + 5, if is_person { Writer::Person } else { Writer::Account })
         };
         steps.into_iter().enumerate().map(one).collect()
     })
 }
 
-fn shuffled() -> impl Strategy<Value = (Vec<Said>, Vec<Said>)> {
+fn shuffled() -> impl Strategy<Value = (Vec<TalkMessage>, Vec<TalkMessage>)> {
     messages().prop_flat_map(|messages| {
-        let twice: Vec<Said> = messages.iter().chain(&messages).cloned().collect();
+        let twice: Vec<TalkMessage> = messages.iter().chain(&messages).cloned().collect();
         (Just(messages), Just(twice).prop_shuffle())
     })
 }

@@ -53,7 +53,7 @@ pub struct Holding {
 
 /// Calls of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Calls {
+pub struct CallsLeft {
     pub left: u32,
     pub allowed: u32,
     /// When the next may be made; absent: now.
@@ -72,7 +72,7 @@ pub struct DayOfPrompts {
 
 /// Why single surveys are looked at again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Why {
+pub enum PutOffReason {
     /// A worker has them, or died with them.
     Claimed,
     QuietHours,
@@ -89,7 +89,7 @@ pub enum Why {
 /// Surveys that are due and were put off, each by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PutOff {
-    pub why: Why,
+    pub why: PutOffReason,
     pub surveys: u64,
     pub since: Option<Millis>,
     /// When the first of them is looked at again.
@@ -115,8 +115,8 @@ pub struct Facts {
     /// The last instant on record, where the clock stands before it.
     pub clock_before: Option<Millis>,
     pub day: DayOfPrompts,
-    pub prompts: Calls,
-    pub look_ups: Calls,
+    pub prompts: CallsLeft,
+    pub look_ups: CallsLeft,
     /// Of the surveys that are looked at next, those that X gave no answer for.
     pub tried: u64,
     pub put_off: Vec<PutOff>,

@@ -32,12 +32,12 @@ fn later(minutes: u32) -> Millis {
     NOW.plus(minutes * MINUTE)
 }
 
-fn put_off(why: Why, surveys: u64) -> PutOff {
+fn put_off(why: PutOffReason, surveys: u64) -> PutOff {
     PutOff { why, surveys, since: Some(NOW.minus(2 * MINUTE)), until: later(10) }
 }
 
-fn spent(allowed: u32) -> Calls {
-    Calls { left: 0, allowed, free_at: Some(later(15)) }
+fn spent(allowed: u32) -> CallsLeft {
+    CallsLeft { left: 0, allowed, free_at: Some(later(15)) }
 }
 
 /// Each cause, the facts that it follows from, and the whole line.
@@ -145,7 +145,7 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
         (
             XAway,
             false,
-            of(Why::Tried, 216),
+            of(PutOffReason::Tried, 216),
             "216 surveys of account acme wait for X, which gave no answer to the last try; the next is \
              at 2026-11-22T08:10:00.000Z. What X answered stands in their histories (`surveyd \
              explain`) and in the log (`survey.retry`)",
@@ -153,34 +153,34 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
         (
             PersonLimit,
             false,
-            of(Why::PersonLimit, 1),
+            of(PutOffReason::PersonLimit, 1),
             "one survey of account acme waits for X's limit of prompts to one person; the next try is \
              at 2026-11-22T08:10:00.000Z",
         ),
         (
             QuietHours,
             false,
-            of(Why::QuietHours, 216),
+            of(PutOffReason::QuietHours, 216),
             "216 surveys of account acme wait for the end of quiet hours, at 2026-11-22T08:10:00.000Z",
         ),
         (
             Claimed,
             false,
-            of(Why::Claimed, 3),
+            of(PutOffReason::Claimed, 3),
             "3 surveys of account acme are being worked on; where the daemon that took them has died, \
              others take them over from 2026-11-22T08:10:00.000Z",
         ),
         (
             Clock,
             false,
-            of(Why::ClockAhead, 3),
+            of(PutOffReason::ClockAhead, 3),
             "3 surveys of account acme wait until 2026-11-22T08:10:00.000Z, for this machine's clock ran \
              ahead when it put them off: the daemon makes them due within five minutes",
         ),
         (
             Clock,
             true,
-            of(Why::ClocksApart, 3),
+            of(PutOffReason::ClocksApart, 3),
             "3 surveys of account acme wait while the clocks of this machine and of X contradict each \
              other; the next look is at 2026-11-22T08:10:00.000Z. Set the clock right: `timedatectl` shows \
              it",
@@ -188,7 +188,7 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
         (
             PutOff,
             false,
-            of(Why::Other, 3),
+            of(PutOffReason::Other, 3),
             "3 surveys of account acme are put off; the next look is at 2026-11-22T08:10:00.000Z",
         ),
         (
@@ -252,7 +252,7 @@ fn a_backlog_of_ten_hours_is_one_line_at_its_beginning_and_one_at_its_end() {
         let now = later(minute);
         let is_spent = minute % 15 > 0;
         let free_at = is_spent.then(|| later(minute - minute % 15 + 15));
-        let look_ups = Calls { left: 0, allowed: 180, free_at };
+        let look_ups = CallsLeft { left: 0, allowed: 180, free_at };
         let due = u64::from((windows - minute / 15) * 180);
         let latest_at =
             Some(later((minute - minute % 15).saturating_sub(u32::from(!is_spent) * 15)));
@@ -273,7 +273,7 @@ fn a_backlog_of_ten_hours_is_one_line_at_its_beginning_and_one_at_its_end() {
 #[test]
 fn a_wait_shorter_than_a_minute_is_not_told() {
     let mut stretches = Stretches::default();
-    let soon = Calls { left: 0, allowed: 180, free_at: Some(NOW.plus(MINUTE / 2)) };
+    let soon = CallsLeft { left: 0, allowed: 180, free_at: Some(NOW.plus(MINUTE / 2)) };
     let waits = Facts { look_ups: soon, ..facts() };
     assert_eq!(told(&mut stretches, &waits), (vec![], vec![]));
     assert_eq!(stretches.next_look(NOW), Some(later(1)));
@@ -302,7 +302,7 @@ fn a_clock_that_was_set_back_ends_a_stretch_and_lets_the_next_be_told() {
     let waits = |now: Millis| Facts {
         now,
         oldest_due: Some(now.minus(5 * MINUTE)),
-        look_ups: Calls { left: 0, allowed: 180, free_at: Some(now.plus(15 * MINUTE)) },
+        look_ups: CallsLeft { left: 0, allowed: 180, free_at: Some(now.plus(15 * MINUTE)) },
         ..facts()
     };
     assert_eq!(told(&mut stretches, &waits(later(600))).0, [Cause::LookUpLimit]);

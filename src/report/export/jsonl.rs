@@ -20,7 +20,7 @@ impl<W: io::Write> JsonlExport<W> {
 
     /// Writes one survey.
     pub fn row(&mut self, row: &ExportRow) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, &Line::of(row))?;
+        serde_json::to_writer(&mut self.out, &JsonRow::of(row))?;
         self.out.write_all(b"\n")
     }
 
@@ -33,7 +33,7 @@ impl<W: io::Write> JsonlExport<W> {
 
 /// The row with the names of the columns.
 #[derive(Serialize)]
-struct Line<'a> {
+struct JsonRow<'a> {
     survey_id: &'a str,
     account: &'a str,
     source: &'a str,
@@ -62,7 +62,7 @@ struct Line<'a> {
     language: Option<&'a str>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> JsonRow<'a> {
     fn of(row: &'a ExportRow) -> Self {
         Self {
             survey_id: &row.survey_id,

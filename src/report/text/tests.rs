@@ -33,14 +33,14 @@ fn long(name: &str) -> Group {
 fn rendered(groups: Vec<Group>) -> String {
     let report = Report {
         period: november(),
-        by: By::Tag,
+        by: GroupBy::Tag,
         min_group: 5,
         groups,
         tests: 0,
         test_closes: 0,
         dry_runs: 0,
     };
-    render(&report, &Page::PLAIN)
+    render(&report, &TextPage::PLAIN)
 }
 
 #[test]
@@ -63,7 +63,7 @@ NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
      closes  sent     answered   comments  score                0…10         median
 all      12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
 ";
-    assert_eq!(render(&samples::november(By::Nothing), &Page::PLAIN), expected);
+    assert_eq!(render(&samples::november(GroupBy::Nothing), &TextPage::PLAIN), expected);
 }
 
 #[test]
@@ -90,7 +90,7 @@ NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
 agent  closes  sent     answered   comments  score                0…10         median
 ana        12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
 ";
-    assert_eq!(render(&samples::november(By::Agent), &Page::PLAIN), expected);
+    assert_eq!(render(&samples::november(GroupBy::Agent), &TextPage::PLAIN), expected);
 }
 
 #[test]
@@ -106,7 +106,7 @@ Nothing was closed and nobody was prompted in this time.
 fn a_dry_run_says_how_many_prompts_would_have_been_sent() {
     let of = |dry_runs| Report {
         period: november(),
-        by: By::Nothing,
+        by: GroupBy::Nothing,
         min_group: 5,
         groups: Vec::new(),
         tests: 0,
@@ -114,7 +114,7 @@ fn a_dry_run_says_how_many_prompts_would_have_been_sent() {
         dry_runs,
     };
     for (dry_runs, said) in [(1, "1 prompt would"), (40, "40 prompts would")] {
-        let text = render(&of(dry_runs), &Page::PLAIN);
+        let text = render(&of(dry_runs), &TextPage::PLAIN);
         let line = format!("dry run: {said} have been sent (mode = \"dry\").\n");
         assert!(text.ends_with(&line), "{text}");
         let json = super::super::json::render(&of(dry_runs));
@@ -127,7 +127,7 @@ fn a_dry_run_says_how_many_prompts_would_have_been_sent() {
 fn a_time_of_tests_alone_says_so() {
     let empty = Report {
         period: november(),
-        by: By::Nothing,
+        by: GroupBy::Nothing,
         min_group: 5,
         groups: Vec::new(),
         tests: 0,
@@ -140,7 +140,7 @@ fn a_time_of_tests_alone_says_so() {
         (0, 2, "2 closes were taken in as a test: `--test` counts them."),
         (0, 1, "1 close was taken in as a test: `--test` counts it."),
     ] {
-        let text = render(&Report { tests, test_closes, ..empty.clone() }, &Page::PLAIN);
+        let text = render(&Report { tests, test_closes, ..empty.clone() }, &TextPage::PLAIN);
         let expected = format!("There is nothing in this time but tests (test = true).\n{said}\n");
         assert_eq!(text.split_once('\n').unwrap().1, expected);
     }
@@ -148,12 +148,12 @@ fn a_time_of_tests_alone_says_so() {
 
 #[test]
 fn what_is_left_out_as_a_test_is_told_beside_the_results() {
-    let report = Report { test_closes: 136, ..samples::november(By::Nothing) };
-    let text = render(&report, &Page::PLAIN);
+    let report = Report { test_closes: 136, ..samples::november(GroupBy::Nothing) };
+    let text = render(&report, &TextPage::PLAIN);
     let line = "\n136 closes were taken in as a test: `--test` counts them.\n";
     assert!(text.contains(line), "{text}");
-    let counted = Page { counts_tests: true, ..Page::PLAIN };
-    let text = render(&samples::november(By::Nothing), &counted);
+    let counted = TextPage { counts_tests: true, ..TextPage::PLAIN };
+    let text = render(&samples::november(GroupBy::Nothing), &counted);
     assert!(text.contains("\nPrompts that were sent as a test (test = true) are counted, too.\n"));
 }
 
@@ -161,18 +161,18 @@ fn what_is_left_out_as_a_test_is_told_beside_the_results() {
 fn a_question_is_told_by_its_text_aligned_whatever_its_letters() {
     let group = |key: &str| Group { kind: SurveyType::Csat, ..long(key) };
     let report = Report {
-        by: By::Question,
+        by: GroupBy::Question,
         groups: vec![group("csat 0"), group("csat 12")],
-        ..samples::november(By::Nothing)
+        ..samples::november(GroupBy::Nothing)
     };
-    let page = Page { display_name: Some("山田".into()), ..Page::PLAIN };
+    let page = TextPage { display_name: Some("山田".into()), ..TextPage::PLAIN };
     let text = render(&report, &page);
     let expected = "
 csat 0   What is your overall satisfaction with 山田?
 csat 12  How would you rate the service you received from 山田?
 ";
     assert!(text.contains(expected), "{text}");
-    let open = render(&report, &Page::PLAIN);
+    let open = render(&report, &TextPage::PLAIN);
     assert!(open.contains("csat 0   What is your overall satisfaction with …?\n"), "{open}");
 }
 
@@ -181,7 +181,8 @@ fn a_report_fits_the_terminal() {
     for (width, has_comments) in [(80, false), (120, true)] {
         let mut view = View::PLAIN;
         (view.width, view.is_terminal) = (Some(width), true);
-        let text = render(&samples::november(By::Agent), &Page { view, ..Page::PLAIN });
+        let text =
+            render(&samples::november(GroupBy::Agent), &TextPage { view, ..TextPage::PLAIN });
         assert!(text.lines().all(|line| columns::width(line) <= width), "{width}: {text}");
         assert_eq!(text.contains("comments"), has_comments, "{text}");
     }

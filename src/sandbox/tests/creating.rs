@@ -3,7 +3,7 @@
 use serde_json::json as value;
 
 use super::*;
-use crate::sandbox::people::{Messages, Person, Plan, Standing};
+use crate::sandbox::people::{Person, Plan, TakesMessages, UserStanding};
 
 const DAY: i64 = 24 * 60 * 60;
 
@@ -113,11 +113,11 @@ fn lengths_are_counted_in_characters_up_to_the_documented_ones() {
 fn who_cannot_be_prompted_is_refused_by_the_reason() {
     let mut stage = Stage::quiet();
     for (user_id, standing, messages, expected) in [
-        (1, Standing::Unknown, Messages::Open, (404, 50)),
-        (2, Standing::Suspended, Messages::Open, (403, 63)),
-        (3, Standing::Present, Messages::Closed, (403, 349)),
-        (4, Standing::Present, Messages::FollowedOnly, (403, 150)),
-        (5, Standing::Present, Messages::ClosedUnnoticed, (403, 349)),
+        (1, UserStanding::Unknown, TakesMessages::Open, (404, 50)),
+        (2, UserStanding::Suspended, TakesMessages::Open, (403, 63)),
+        (3, UserStanding::Present, TakesMessages::Closed, (403, 349)),
+        (4, UserStanding::Present, TakesMessages::FollowedOnly, (403, 150)),
+        (5, UserStanding::Present, TakesMessages::ClosedUnnoticed, (403, 349)),
     ] {
         stage.world.tell(user_id, Person { standing, messages, plan: Plan::Drawn });
         assert_eq!(refused(&stage.prompt(user_id, &[])), expected);

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::sandbox::behaviour::Paging;
-use crate::sandbox::call::Call;
-use crate::sandbox::faults::{Ending, Fault};
-use crate::sandbox::people::{Messages, Person};
+use crate::sandbox::call::ApiCall;
+use crate::sandbox::faults::{Ending, InjectedFault};
+use crate::sandbox::people::{Person, TakesMessages};
 
 const LIST: &str = "/1.1/direct_messages/events/list.json";
 const DAY: i64 = 24 * 60 * 60;
@@ -72,7 +72,7 @@ fn all_of_thirty_days_is_listed_the_newest_first_and_to_its_two_sides_only() {
 #[test]
 fn awkward_pages_lose_no_message_and_come_to_an_end() {
     let mut stage = Stage::with(|config| config.behaviour.paging = Paging::awkward());
-    stage.world.set_limit(Call::DirectMessages, 1_000);
+    stage.world.set_limit(ApiCall::DirectMessages, 1_000);
     let (own, now) = (stage.account.user_id, stage.now);
     let mut said: Vec<u64> = (0..60).map(|_| stage.world.say(own, 5, "word", now)).collect();
     said.reverse();
@@ -100,14 +100,14 @@ fn what_is_asked_wrongly_or_too_often_is_refused() {
 #[test]
 fn a_prompt_of_which_only_the_message_is_sent_leaves_no_feedback() {
     let mut stage = Stage::quiet();
-    stage.world.fault(Call::Create, 2, Fault::MessageOnly { ending: Ending::Cut });
+    stage.world.fault(ApiCall::Create, 2, InjectedFault::MessageOnly { ending: Ending::Cut });
     let form = fields("5", &[]);
-    assert_eq!(stage.outcome("POST", CREATE, &form), Outcome::Cut);
+    assert_eq!(stage.outcome("POST", CREATE, &form), CallOutcome::Cut);
     let (events, _) = listed(&mut stage, 50);
     assert_eq!(events.len(), 1);
     assert!(stage.world.prompts().is_empty());
     // It counts: this one may have no other today.
-    stage.world.tell(6, Person { messages: Messages::Closed, ..Person::default() });
+    stage.world.tell(6, Person { messages: TakesMessages::Closed, ..Person::default() });
     stage.outcome("POST", CREATE, &fields("6", &[]));
     assert_eq!(stage.world.messages().len(), 1, "who cannot be messaged is not");
     assert_eq!(refused(&stage.prompt(5, &[])), (429, 88));

@@ -13,11 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 use serde_json::Value;
 
-use super::call::{Reply, Request};
-use super::clock::Clock;
+use super::call::{HttpReply, HttpRequest};
+use super::clock::TimeSource;
 use super::config::{SandboxAccount, SandboxConfig};
 use super::dates::seconds;
-use super::faults::Outcome;
+use super::faults::CallOutcome;
 use super::form::encode;
 use super::oauth::base_string;
 use super::world::World;
@@ -43,7 +43,7 @@ impl Stage {
     }
 
     fn with(change: impl FnOnce(&mut SandboxConfig)) -> Self {
-        let mut config = SandboxConfig::quiet(Clock::Real);
+        let mut config = SandboxConfig::quiet(TimeSource::Real);
         change(&mut config);
         let account = config.accounts[0].clone();
         Self { world: World::new(config), now: START, account, nonces: 0 }
@@ -54,28 +54,28 @@ impl Stage {
         self
     }
 
-    fn signed(&mut self, method: &str, target: &str, form: &[(&str, &str)]) -> Request {
+    fn signed(&mut self, method: &str, target: &str, form: &[(&str, &str)]) -> HttpRequest {
         self.nonces += 1;
         let mut request = unsigned(method, HOST, target, form);
         sign(&mut request, &self.account, &format!("nonce{}", self.nonces), seconds(self.now));
         request
     }
 
-    fn outcome(&mut self, method: &str, target: &str, form: &[(&str, &str)]) -> Outcome {
+    fn outcome(&mut self, method: &str, target: &str, form: &[(&str, &str)]) -> CallOutcome {
         let request = self.signed(method, target, form);
         self.world.take(&request, self.now)
     }
 
-    fn reply(&mut self, method: &str, target: &str, form: &[(&str, &str)]) -> Reply {
+    fn reply(&mut self, method: &str, target: &str, form: &[(&str, &str)]) -> HttpReply {
         answered(self.outcome(method, target, form))
     }
 
-    fn get(&mut self, target: &str) -> Reply {
+    fn get(&mut self, target: &str) -> HttpReply {
         self.reply("GET", target, &[])
     }
 
     /// A prompt to a person, all else in order; `changes` replace, add, or with an empty value blank a field.
-    fn prompt(&mut self, to_user_id: u64, changes: &[(&str, &str)]) -> Reply {
+    fn prompt(&mut self, to_user_id: u64, changes: &[(&str, &str)]) -> HttpReply {
         self.reply("POST", CREATE, &fields(&to_user_id.to_string(), changes))
     }
 
@@ -121,10 +121,10 @@ fn fields<'a>(to_user_id: &'a str, changes: &[(&'a str, &'a str)]) -> Vec<(&'a s
     fields
 }
 
-fn unsigned(method: &str, host: &str, target: &str, form: &[(&str, &str)]) -> Request {
+fn unsigned(method: &str, host: &str, target: &str, form: &[(&str, &str)]) -> HttpRequest {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let body = form.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
-    Request {
+    HttpRequest {
         method: method.to_owned(),
         scheme: "http".to_owned(),
         host: host.to_owned(),
@@ -136,7 +136,7 @@ fn unsigned(method: &str, host: &str, target: &str, form: &[(&str, &str)]) -> Re
     }
 }
 
-fn sign(request: &mut Request, account: &SandboxAccount, nonce: &str, timestamp: i64) {
+fn sign(request: &mut HttpRequest, account: &SandboxAccount, nonce: &str, timestamp: i64) {
     let timestamp = timestamp.to_string();
     let mut header = [
         ("oauth_consumer_key", account.consumer_key.as_str()),
@@ -163,18 +163,18 @@ fn signature(base_string: &str, consumer_secret: &str, token_secret: &str) -> St
     STANDARD.encode(hmac::sign(&key, base_string.as_bytes()))
 }
 
-fn answered(outcome: Outcome) -> Reply {
+fn answered(outcome: CallOutcome) -> HttpReply {
     match outcome {
-        Outcome::Answer { reply, .. } => reply,
-        other @ (Outcome::Cut | Outcome::Silence) => panic!("no answer but {other:?}"),
+        CallOutcome::Answer { reply, .. } => reply,
+        other @ (CallOutcome::Cut | CallOutcome::Silence) => panic!("no answer but {other:?}"),
     }
 }
 
-fn json(reply: &Reply) -> Value {
+fn json(reply: &HttpReply) -> Value {
     serde_json::from_str(&reply.body).unwrap()
 }
 
 /// Status and X's code of a refusal.
-fn refused(reply: &Reply) -> (u16, u64) {
+fn refused(reply: &HttpReply) -> (u16, u64) {
     (reply.status, json(reply)["errors"][0]["code"].as_u64().unwrap_or_else(|| panic!("{reply:?}")))
 }

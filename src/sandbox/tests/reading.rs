@@ -6,18 +6,18 @@ use serde_json::json as value;
 
 use super::*;
 use crate::sandbox::behaviour::{Behaviour, Paging, Span};
-use crate::sandbox::call::Call;
-use crate::sandbox::people::{Answer, Messages, Person, Plan, Standing};
+use crate::sandbox::call::ApiCall;
+use crate::sandbox::people::{Person, PersonsAnswer, Plan, TakesMessages, UserStanding};
 use crate::sandbox::world::AnswerError;
 
 const DAY: i64 = 24 * 60 * 60;
 
-fn answering(answers: Vec<Answer>) -> Person {
+fn answering(answers: Vec<PersonsAnswer>) -> Person {
     Person { plan: Plan::Fixed(answers), ..Person::default() }
 }
 
-fn after(seconds: u64, score: Option<u8>, text: Option<&str>) -> Answer {
-    Answer { after: Duration::from_secs(seconds), score, text: text.map(str::to_owned) }
+fn after(seconds: u64, score: Option<u8>, text: Option<&str>) -> PersonsAnswer {
+    PersonsAnswer { after: Duration::from_secs(seconds), score, text: text.map(str::to_owned) }
 }
 
 #[test]
@@ -177,9 +177,9 @@ fn awkward_events_lose_nothing_and_come_to_an_end() {
 #[test]
 fn friendships_say_who_can_be_messaged_to_the_caller_only() {
     let mut stage = Stage::quiet();
-    stage.world.tell(6, Person { messages: Messages::FollowedOnly, ..Person::default() });
-    stage.world.tell(7, Person { standing: Standing::Unknown, ..Person::default() });
-    stage.world.tell(8, Person { standing: Standing::Suspended, ..Person::default() });
+    stage.world.tell(6, Person { messages: TakesMessages::FollowedOnly, ..Person::default() });
+    stage.world.tell(7, Person { standing: UserStanding::Unknown, ..Person::default() });
+    stage.world.tell(8, Person { standing: UserStanding::Suspended, ..Person::default() });
     let target = |source: u64, target: u64| {
         format!("/1.1/friendships/show.json?source_id={source}&target_id={target}")
     };
@@ -200,8 +200,8 @@ fn friendships_say_who_can_be_messaged_to_the_caller_only() {
 #[test]
 fn users_are_looked_up_a_hundred_at_a_time_with_errors_for_those_not_found() {
     let mut stage = Stage::quiet();
-    stage.world.tell(6, Person { messages: Messages::Closed, ..Person::default() });
-    stage.world.tell(7, Person { standing: Standing::Unknown, ..Person::default() });
+    stage.world.tell(6, Person { messages: TakesMessages::Closed, ..Person::default() });
+    stage.world.tell(7, Person { standing: UserStanding::Unknown, ..Person::default() });
     let body =
         json(&stage.get("/2/users?ids=5,6,7&user.fields=receives_your_dm,connection_status"));
     assert_eq!(
@@ -235,7 +235,7 @@ fn a_spent_window_is_refused_until_its_reset() {
     assert_eq!(reply.header("x-rate-limit-limit"), Some("180"));
     assert_eq!(reply.header("x-rate-limit-reset"), Some("1790000901"));
     assert_eq!(stage.after_seconds(900).get(&target).status, 200);
-    assert_eq!((stage.world.calls(Call::Show), stage.world.refused().len()), (182, 1));
+    assert_eq!((stage.world.calls(ApiCall::Show), stage.world.refused().len()), (182, 1));
 }
 
 #[test]

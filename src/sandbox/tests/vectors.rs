@@ -1,7 +1,7 @@
 //! X's published signature, the same computed by another library for the calls used here, and broken headers.
 
 use super::signature;
-use crate::sandbox::call::Request;
+use crate::sandbox::call::HttpRequest;
 use crate::sandbox::oauth::{Header, base_string, read_header, verifies};
 
 const CONSUMER_SECRET: &str = "kAcSOqF21Fu85e7zjz7ZN2U4ZRhfV3WpwPAoE3Z7kBw";
@@ -23,11 +23,11 @@ fn header() -> Header {
     .unwrap()
 }
 
-fn request(method: &str, url: &str, content_type: &str, body: &str) -> Request {
+fn request(method: &str, url: &str, content_type: &str, body: &str) -> HttpRequest {
     let (scheme, rest) = url.split_once("://").unwrap();
     let (host, target) = rest.split_once('/').unwrap();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    Request {
+    HttpRequest {
         method: method.to_owned(),
         scheme: scheme.to_owned(),
         host: host.to_owned(),
@@ -39,13 +39,13 @@ fn request(method: &str, url: &str, content_type: &str, body: &str) -> Request {
     }
 }
 
-fn base_of(request: &Request) -> String {
+fn base_of(request: &HttpRequest) -> String {
     let mut parameters = header().signed;
     parameters.extend(request.pairs());
     base_string(&request.method, &request.scheme, &request.host, &request.path, &parameters)
 }
 
-fn holds(request: &Request, expected: &str) {
+fn holds(request: &HttpRequest, expected: &str) {
     let base = base_of(request);
     assert_eq!(signature(&base, CONSUMER_SECRET, TOKEN_SECRET), expected, "{base}");
     assert!(verifies(&base, CONSUMER_SECRET, TOKEN_SECRET, expected));

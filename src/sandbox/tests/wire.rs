@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::sandbox::call::Call;
-use crate::sandbox::faults::{Fault, Scripted};
+use crate::sandbox::call::ApiCall;
+use crate::sandbox::faults::{InjectedFault, Scripted};
 use crate::sandbox::server::Sandbox;
 
 /// A running sandbox, the hand of its clock, and a client that knows no HTTP but this.
@@ -36,7 +36,7 @@ impl Answer {
 
 impl Running {
     async fn start() -> Self {
-        let (clock, hand) = Clock::manual(START);
+        let (clock, hand) = TimeSource::manual(START);
         let config = SandboxConfig::quiet(clock);
         let account = config.accounts[0].clone();
         let sandbox = Sandbox::start_on_loopback(config).await.unwrap();
@@ -61,7 +61,7 @@ impl Running {
     }
 }
 
-async fn send(address: SocketAddr, request: &Request, target: &str) -> Option<Answer> {
+async fn send(address: SocketAddr, request: &HttpRequest, target: &str) -> Option<Answer> {
     let mut head = format!(
         "{} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n",
         request.method, request.host
@@ -113,13 +113,17 @@ async fn a_prompt_goes_out_is_answered_and_is_read_back_over_http() {
 async fn a_cut_connection_gives_no_byte_and_the_record_says_what_was_done() {
     let mut running = Running::start().await;
     let world = running.sandbox.world();
-    world.lock().unwrap().fault(Call::Create, 1, Fault::cut_before());
+    world.lock().unwrap().fault(ApiCall::Create, 1, InjectedFault::cut_before());
     assert!(running.call("POST", CREATE, &fields("5", &[])).await.is_none());
     assert_eq!(world.lock().unwrap().prompts().len(), 0);
-    world.lock().unwrap().fault(Call::Create, 1, Fault::cut_after());
+    world.lock().unwrap().fault(ApiCall::Create, 1, InjectedFault::cut_after());
     assert!(running.call("POST", CREATE, &fields("5", &[])).await.is_none());
     assert_eq!(world.lock().unwrap().prompts().len(), 1);
-    world.lock().unwrap().fault(Call::Create, 1, Fault::done_but(Scripted::json(200, "{\"id\":")));
+    world.lock().unwrap().fault(
+        ApiCall::Create,
+        1,
+        InjectedFault::done_but(Scripted::json(200, "{\"id\":")),
+    );
     let unreadable = running.call("POST", CREATE, &fields("6", &[])).await.unwrap();
     assert_eq!((unreadable.status, unreadable.body.as_str()), (200, "{\"id\":"));
     assert_eq!(world.lock().unwrap().prompts().len(), 2);

@@ -40,7 +40,7 @@ pub fn source(kind: &str, lines: &str) -> Source {
     config.unwrap_or_else(|faults| panic!("{faults}")).sources.remove(0)
 }
 
-pub fn hear_with(source: &Source, headers: &[(&str, &str)], body: Value) -> Heard {
+pub fn hear_with(source: &Source, headers: &[(&str, &str)], body: Value) -> MappedEvent {
     let raw = body.to_string();
     let headers: Vec<(String, String)> =
         headers.iter().map(|(name, value)| (name.to_lowercase(), (*value).to_owned())).collect();
@@ -54,33 +54,33 @@ pub fn hear_with(source: &Source, headers: &[(&str, &str)], body: Value) -> Hear
         .remove(0)
 }
 
-pub fn hear(source: &Source, body: Value) -> Heard {
+pub fn hear(source: &Source, body: Value) -> MappedEvent {
     hear_with(source, &[], body)
 }
 
-pub fn closed(heard: Heard) -> Close {
+pub fn closed(heard: MappedEvent) -> Close {
     match heard {
-        Heard::Said { said: Said::Closed(close), .. } => *close,
+        MappedEvent::Said { said: CloseEvent::Closed(close), .. } => *close,
         other => panic!("no close: {other:?}"),
     }
 }
 
-pub fn reopened(heard: Heard) -> Reopening {
+pub fn reopened(heard: MappedEvent) -> Reopening {
     match heard {
-        Heard::Said { said: Said::Reopened(reopening), .. } => reopening,
+        MappedEvent::Said { said: CloseEvent::Reopened(reopening), .. } => reopening,
         other => panic!("no reopening: {other:?}"),
     }
 }
 
-pub fn event_id(heard: &Heard) -> &str {
+pub fn event_id(heard: &MappedEvent) -> &str {
     match heard {
-        Heard::Said { event_id, .. } => event_id,
-        Heard::Ignored(why) => panic!("ignored: {why}"),
+        MappedEvent::Said { event_id, .. } => event_id,
+        MappedEvent::Ignored(why) => panic!("ignored: {why}"),
     }
 }
 
-pub fn is_ignored(heard: &Heard) -> bool {
-    matches!(heard, Heard::Ignored(_))
+pub fn is_ignored(heard: &MappedEvent) -> bool {
+    matches!(heard, MappedEvent::Ignored(_))
 }
 
 /// The body with what stands at a pointer set otherwise.

@@ -87,7 +87,7 @@ pub fn list(folder: &Path, held: &HashSet<OsString>) -> Result<BTreeSet<OsString
 
 /// What tells a file from any other, and from what it was before it was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub struct FileMark {
     device: u64,
     pub inode: u64,
     length: u64,
@@ -95,7 +95,7 @@ pub struct Mark {
     pub written: (i64, i64),
 }
 
-impl Mark {
+impl FileMark {
     fn of(file: &Metadata) -> Self {
         let written = (file.mtime(), file.mtime_nsec());
         Self { device: file.dev(), inode: file.ino(), length: file.len(), written }
@@ -114,7 +114,7 @@ impl Mark {
 /// A file that is being read.
 pub struct Opened {
     path: PathBuf,
-    pub mark: Mark,
+    pub mark: FileMark,
     pub lines: Lines<BufReader<File>>,
 }
 
@@ -133,13 +133,13 @@ impl Opened {
     pub fn open(folder: &Path, name: &OsStr, line_max: usize) -> Result<Option<Self>> {
         let path = folder.join(name);
         let seen = match fs::symlink_metadata(&path) {
-            Ok(seen) if seen.is_file() => Mark::of(&seen),
+            Ok(seen) if seen.is_file() => FileMark::of(&seen),
             Ok(_) => return Ok(None),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let file = File::open(&path)?;
-        let mark = Mark::of(&file.metadata()?);
+        let mark = FileMark::of(&file.metadata()?);
         // A link was put in its place meanwhile.
         if !mark.is_same_file(seen) {
             return Ok(None);
@@ -152,7 +152,7 @@ impl Opened {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Put::Gone),
             Err(error) => return Err(error),
-            Ok(now) if Mark::of(&now) != self.mark => return Ok(Put::Changed),
+            Ok(now) if FileMark::of(&now) != self.mark => return Ok(Put::Changed),
             Ok(_) if self.lines.bytes != self.mark.length => return Ok(Put::Changed),
             Ok(_) => {}
         }
@@ -167,7 +167,7 @@ impl Opened {
             file.sync_all()?;
         }
         fs::rename(&self.path, &to)?;
-        if !Mark::of(&fs::symlink_metadata(&to)?).is_same_file(self.mark) {
+        if !FileMark::of(&fs::symlink_metadata(&to)?).is_same_file(self.mark) {
             // Another file was moved in under this name at that very moment; it has not been read.
             fs::hard_link(&to, &self.path)?;
             fs::remove_file(&to)?;
@@ -184,7 +184,7 @@ impl Opened {
 pub struct Away {
     to: PathBuf,
     from: PathBuf,
-    mark: Mark,
+    mark: FileMark,
 }
 
 impl Away {
@@ -198,8 +198,8 @@ impl Away {
             // Somebody has cleared it away.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(error),
-            Ok(now) if Mark::of(&now) == self.mark => return Ok(false),
-            Ok(now) if !Mark::of(&now).is_same_file(self.mark) => return Ok(false),
+            Ok(now) if FileMark::of(&now) == self.mark => return Ok(false),
+            Ok(now) if !FileMark::of(&now).is_same_file(self.mark) => return Ok(false),
             Ok(_) => {}
         }
         let folder = self.from.parent().expect("it lay in the folder");

@@ -21,16 +21,16 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::Intake;
-use super::notice::{self, Origin, Said};
+use super::notice::{self, CloseEvent, Origin};
 use crate::config;
 use crate::domain::plain_text::{cut, printable};
 use crate::stop::Stopper;
 use crate::store;
-use folder::{Away, FILES_MAX, Mark, Opened, Put};
+use folder::{Away, FILES_MAX, FileMark, Opened, Put};
 pub use folder::{could_be_made, prepare};
 use lines::Line;
 pub use tally::Counts;
-use tally::{Refused, Tally};
+use tally::{LineRefusal, Tally};
 
 /// After a fault of one file: when it is tried again, at first and at the latest.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ const REASON_CHARACTERS_MAX: usize = 1_000;
 
 /// What ends a pass before its end.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum SpoolError {
     /// Look again later; the file at hand is where it was.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -66,12 +66,12 @@ pub struct Spool {
     intake: Intake,
     counts: Counts,
     /// Files that could not be taken or moved, and that wait.
-    held: HashMap<OsString, Held>,
+    held: HashMap<OsString, HeldFile>,
     /// Files that were taken, the latest last: who still writes to one has lines that were not.
     away: VecDeque<(Away, Instant)>,
 }
 
-struct Held {
+struct HeldFile {
     times: u32,
     until: Instant,
 }
@@ -79,13 +79,13 @@ struct Held {
 impl Spool {
     /// `folder`: where the source's own folder has been found to be.
     pub fn new(
-        source: &config::Spool,
+        source: &config::SpoolConfig,
         folder: PathBuf,
         line_max: usize,
         intake: Intake,
         counts: Counts,
     ) -> Self {
-        let config::Spool { name, account, accounts, .. } = source.clone();
+        let config::SpoolConfig { name, account, accounts, .. } = source.clone();
         Self {
             name,
             account,
@@ -104,7 +104,7 @@ impl Spool {
     }
 
     /// Takes the files that are there, as many as one pass takes; whether there may be more.
-    pub async fn tick(&mut self, stop: &Stopper) -> Result<bool, Error> {
+    pub async fn tick(&mut self, stop: &Stopper) -> Result<bool, SpoolError> {
         let path = self.folder.clone();
         let locked = blocking(move || folder::lock(&path)).await;
         // Held until the pass is over. It keeps nobody waiting: whoever finds it held looks later.
@@ -133,8 +133,8 @@ impl Spool {
         Ok(more)
     }
 
-    fn unreadable(&self, reason: std::io::Error) -> Error {
-        Error::Folder { folder: self.folder.clone(), reason }
+    fn unreadable(&self, reason: std::io::Error) -> SpoolError {
+        SpoolError::Folder { folder: self.folder.clone(), reason }
     }
 
     /// Leaves a file alone for a while, longer each time.
@@ -149,7 +149,7 @@ impl Spool {
         );
         let times = self.held.get(&name).map_or(0, |held| held.times);
         let wait = AGAIN_AFTER.saturating_mul(1 << times.min(10)).min(AGAIN_AT_LATEST);
-        self.held.insert(name, Held { times: times + 1, until: Instant::now() + wait });
+        self.held.insert(name, HeldFile { times: times + 1, until: Instant::now() + wait });
     }
 
     /// Moves files back that were written to after they were taken. Read again, they change nothing
@@ -252,12 +252,12 @@ impl Spool {
     async fn line(
         &self,
         line: &Line,
-        file: Mark,
-    ) -> Result<std::result::Result<bool, Refused>, store::Error> {
+        file: FileMark,
+    ) -> Result<std::result::Result<bool, LineRefusal>, store::Error> {
         let now = self.intake.clock.now();
         let Some(text) = &line.text else {
             let why = format!("is longer than http.max_body, {} bytes", self.line_max);
-            return Ok(Err(Refused { answer: 413, why }));
+            return Ok(Err(LineRefusal { answer: 413, why }));
         };
         let value: Value = match serde_json::from_slice(text) {
             Ok(value) => value,
@@ -266,7 +266,7 @@ impl Spool {
                 let (told, column) = (error.to_string(), error.column());
                 let told = told.split(" at line ").next().unwrap_or_default();
                 let why = format!("is no JSON: {told} at column {column}");
-                return Ok(Err(Refused { answer: 415, why }));
+                return Ok(Err(LineRefusal { answer: 415, why }));
             }
         };
         let (account, accounts) = (self.account.as_deref(), self.accounts.as_slice());
@@ -274,16 +274,16 @@ impl Spool {
             |now| notice::read(&value, Origin { source: &self.name, account, accounts, now });
         let said = match self.intake.by_either_clock(now, read) {
             Ok(said) => said,
-            Err(faults) => return Ok(Err(Refused::content(faults.to_string()))),
+            Err(faults) => return Ok(Err(LineRefusal::content(faults.to_string()))),
         };
         let event_id = Some(event_id(line.number, text, file));
         match said {
-            Said::Closed(close) => {
+            CloseEvent::Closed(close) => {
                 let account = close.account.clone();
                 let taken = self.intake.delivered_close(*close, event_id).await?;
                 Ok(taken.map(|taken| taken.is_new).ok_or_else(|| unknown_account(&account)))
             }
-            Said::Reopened(mut reopening) => {
+            CloseEvent::Reopened(mut reopening) => {
                 if !self.intake.accounts.contains_key(&reopening.account) {
                     return Ok(Err(unknown_account(&reopening.account)));
                 }
@@ -297,7 +297,7 @@ impl Spool {
         }
     }
 
-    fn reject(&self, name: &OsStr, line: &Line, refused: Refused, tally: &mut Tally) {
+    fn reject(&self, name: &OsStr, line: &Line, refused: LineRefusal, tally: &mut Tally) {
         // A name within the line may hold anything, and a reason is one line.
         let why = printable(cut(&refused.why, REASON_CHARACTERS_MAX));
         tally.refuse(line.number, refused.answer, &why);
@@ -359,7 +359,7 @@ impl Spool {
 
 /// Tells a line from every other, and is the same when the file is read again. Not by the file's
 /// name, which the next file may have, too.
-fn event_id(number: u64, text: &[u8], file: Mark) -> String {
+fn event_id(number: u64, text: &[u8], file: FileMark) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     context.update(&file.inode.to_be_bytes());
     context.update(&file.written.0.to_be_bytes());
@@ -371,8 +371,8 @@ fn event_id(number: u64, text: &[u8], file: Mark) -> String {
     format!("sha256:{digits}")
 }
 
-fn unknown_account(account: &str) -> Refused {
-    Refused::content(format!("/data/account there is no account {}", notice::shown(account)))
+fn unknown_account(account: &str) -> LineRefusal {
+    LineRefusal::content(format!("/data/account there is no account {}", notice::shown(account)))
 }
 
 fn shown(name: &OsStr) -> String {

@@ -16,13 +16,13 @@ const KEPT_CHARACTERS_MAX: usize = 500;
 
 /// Why a line is not taken.
 #[derive(Debug)]
-pub struct Refused {
+pub struct LineRefusal {
     /// What a posted notice would have been answered.
     pub answer: u16,
     pub why: String,
 }
 
-impl Refused {
+impl LineRefusal {
     /// For what the line says.
     pub fn content(why: String) -> Self {
         Self { answer: 422, why }

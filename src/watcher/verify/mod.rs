@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 use self::key::Key;
 pub use self::passwords::Passwords;
 pub use crate::config::IN_QUERY;
-use crate::config::{self, Algorithm, Encoding, Part, Scheme, TimestampForm};
+use crate::config::{self, Algorithm, Encoding, Scheme, SignedPart, TimestampForm};
 use crate::domain::time::Millis;
 
 /// Signatures that are tried of one request; a sender that changes its secret sends two.
@@ -160,17 +160,17 @@ impl Verifier {
         body: &'b [u8],
         secret: &[u8],
     ) -> Cow<'b, [u8]> {
-        if self.scheme.signed == [Part::Body] {
+        if self.scheme.signed == [SignedPart::Body] {
             return Cow::Borrowed(body);
         }
         let mut signed = Vec::with_capacity(id.len() + timestamp.len() + body.len() + 16);
         for part in &self.scheme.signed {
             signed.extend_from_slice(match part {
-                Part::Text(text) => text.as_bytes(),
-                Part::Body => body,
-                Part::Timestamp => timestamp.as_bytes(),
-                Part::Id => id.as_bytes(),
-                Part::Secret => secret,
+                SignedPart::Text(text) => text.as_bytes(),
+                SignedPart::Body => body,
+                SignedPart::Timestamp => timestamp.as_bytes(),
+                SignedPart::Id => id.as_bytes(),
+                SignedPart::Secret => secret,
             });
         }
         Cow::Owned(signed)

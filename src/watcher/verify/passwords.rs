@@ -4,14 +4,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::key::Key;
-use crate::config::XWebhook;
+use crate::config::XWebhookConfig;
 
 /// The name with each of its passwords, ready to compare with.
 #[derive(Clone)]
 pub struct Passwords(Vec<Key>);
 
 impl Passwords {
-    pub fn of(webhook: &XWebhook) -> Self {
+    pub fn of(webhook: &XWebhookConfig) -> Self {
         let pairs = webhook.passwords.iter().map(|password| {
             Key::token(format!("{}:{}", webhook.username, password.expose()).as_bytes())
         });
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn either_password_fits_and_nothing_else() {
         let passwords = ["new", "old"].map(Secret::new).to_vec();
-        let passwords = Passwords::of(&XWebhook { username: "x".into(), passwords });
+        let passwords = Passwords::of(&XWebhookConfig { username: "x".into(), passwords });
         for pair in ["x:new", "x:old"] {
             assert!(passwords.fit(Some(&basic(pair))), "{pair}");
             assert!(passwords.fit(Some(&basic(pair).replace("Basic", "basic"))), "{pair}");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Behaviour, Call, Ending, Fault, Sandbox, SandboxConfig};
+use surveyd::sandbox::{ApiCall, Behaviour, Ending, InjectedFault, Sandbox, SandboxConfig};
 
 use super::NOWHERE;
 use crate::harness::help_desk;
@@ -163,8 +163,8 @@ async fn a_second_daemon_on_the_same_file_ends_with_1_and_leaves_the_first_alone
 async fn a_daemon_that_is_killed_sends_nothing_twice() {
     let sandbox = x().await;
     let world = sandbox.world();
-    let unanswered = Fault::CarriedOut { ending: Ending::Silence };
-    world.lock().unwrap().fault(Call::Create, 1, unanswered);
+    let unanswered = InjectedFault::CarriedOut { ending: Ending::Silence };
+    world.lock().unwrap().fault(ApiCall::Create, 1, unanswered);
     let lines = "base_url";
     let text =
         configuration(&sandbox.base_url()).replacen(lines, "settle_after = \"1s\"\nbase_url", 1);
@@ -185,5 +185,5 @@ async fn a_daemon_that_is_killed_sends_nothing_twice() {
     assert_eq!(resolved["survey_id"], uncertain[0]["survey_id"]);
     stopped(again, "TERM").await;
     let world = world.lock().unwrap();
-    assert_eq!((world.prompts().len(), world.calls(Call::Create)), (1, 1));
+    assert_eq!((world.prompts().len(), world.calls(ApiCall::Create)), (1, 1));
 }

@@ -1,7 +1,9 @@
 //! Why nothing is sent, as everything that an operator looks at says it.
 
 use serde_json::{Value, json};
-use surveyd::sandbox::{Behaviour, Call, Fault, Sandbox, SandboxConfig, Scripted, World};
+use surveyd::sandbox::{
+    ApiCall, Behaviour, InjectedFault, Sandbox, SandboxConfig, Scripted, World,
+};
 
 use super::NOWHERE;
 use crate::harness::help_desk;
@@ -74,7 +76,7 @@ async fn everything_says(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn spent_look_ups_are_said_everywhere() {
-    let sandbox = x(|world| world.set_limit(Call::Friendship, 2)).await;
+    let sandbox = x(|world| world.set_limit(ApiCall::Friendship, 2)).await;
     let program = Program::new(&configuration(&sandbox.base_url()));
     let mut running = program.start().await;
     let last = close_many(&program, 3);
@@ -90,10 +92,11 @@ async fn spent_look_ups_are_said_everywhere() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_is_said_everywhere_and_needs_somebody() {
-    let refused = || Fault::instead(Scripted::error(401, 32, "Could not authenticate you."));
+    let refused =
+        || InjectedFault::instead(Scripted::error(401, 32, "Could not authenticate you."));
     let sandbox = x(|world| {
-        world.fault(Call::Friendship, 1_000, refused());
-        world.fault(Call::VerifyCredentials, 1_000, refused());
+        world.fault(ApiCall::Friendship, 1_000, refused());
+        world.fault(ApiCall::VerifyCredentials, 1_000, refused());
     })
     .await;
     let program = Program::new(&configuration(&sandbox.base_url()));
@@ -213,7 +216,7 @@ async fn what_strangers_send_to_a_source_needs_nobody() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_uncertain_survey_says_what_tells_of_it_and_when() {
-    let sandbox = x(|x| x.fault(Call::Create, 1, Fault::cut_before())).await;
+    let sandbox = x(|x| x.fault(ApiCall::Create, 1, InjectedFault::cut_before())).await;
     // X's events are a day behind, as the real ones.
     let text = configuration(&sandbox.base_url()).replace("\"0s\"\n[poll]", "\"24h\"\n[poll]");
     let program = Program::new(&text);

@@ -1,6 +1,6 @@
 //! The people of the stories, and what X knows of them.
 
-use surveyd::sandbox::{Answer, Messages, Person, Plan, Standing};
+use surveyd::sandbox::{Person, PersonsAnswer, Plan, TakesMessages, UserStanding};
 
 use super::minutes;
 
@@ -13,17 +13,17 @@ pub fn open() -> Person {
     Person { plan: Plan::Fixed(Vec::new()), ..Person::default() }
 }
 
-pub fn with_messages(messages: Messages) -> Person {
+pub fn with_messages(messages: TakesMessages) -> Person {
     Person { messages, ..open() }
 }
 
-pub fn with_standing(standing: Standing) -> Person {
+pub fn with_standing(standing: UserStanding) -> Person {
     Person { standing, ..open() }
 }
 
 /// Gives a score ten minutes after each prompt, and a comment ten minutes later.
 pub fn answering(score: u8, text: &str) -> Person {
-    let score = Answer { after: minutes(10), score: Some(score), text: None };
-    let comment = Answer { after: minutes(20), score: None, text: Some(text.to_owned()) };
+    let score = PersonsAnswer { after: minutes(10), score: Some(score), text: None };
+    let comment = PersonsAnswer { after: minutes(20), score: None, text: Some(text.to_owned()) };
     Person { plan: Plan::Fixed(vec![score, comment]), ..open() }
 }

@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use surveyd::clock::Clock;
 use surveyd::config::{self, Config, Environment};
-use surveyd::daemon::watches::Watch;
-use surveyd::desk::{Desk, Shared, Watches};
+use surveyd::daemon::watches::RunningWatch;
+use surveyd::desk::{AccountWorker, Shared, Watches};
 use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, SurveyId, UserId};
 use surveyd::domain::time::Millis;
 use surveyd::poller::{self, Poller};
-use surveyd::sandbox::record::{Prompt, RefusedCall};
+use surveyd::sandbox::record::{DeliveredPrompt, RefusedCall};
 use surveyd::sandbox::{
-    self, Call, Fault, Order, Person, Sandbox, SandboxAccount, SandboxConfig, World,
+    self, ApiCall, InjectedFault, Order, Person, Sandbox, SandboxAccount, SandboxConfig, World,
 };
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
@@ -76,10 +76,10 @@ pub struct Stage {
     config: Config,
     now: Arc<AtomicI64>,
     now_at_x: Arc<AtomicI64>,
-    staff: Vec<(Desk, Poller)>,
+    staff: Vec<(AccountWorker, Poller)>,
     /// What the log has told of waits, which a reload keeps.
     waits: Watches,
-    watches: Vec<Watch>,
+    watches: Vec<RunningWatch>,
     /// The sources that watch messages.
     pub talks: Vec<Talks>,
     intake: Intake,
@@ -100,7 +100,7 @@ impl Stage {
     }
 
     pub async fn on(database: Database, setup: Setup) -> Self {
-        let (clock, now_at_x) = sandbox::Clock::manual(START.plus(setup.x_ahead));
+        let (clock, now_at_x) = sandbox::TimeSource::manual(START.plus(setup.x_ahead));
         let mut world = SandboxConfig::quiet(clock);
         world.accounts = accounts(setup.accounts);
         (setup.world)(&mut world);
@@ -221,7 +221,7 @@ impl Stage {
     pub fn spool(&self, folder: &Path, line_max: usize) -> Spool {
         spool::prepare(folder).unwrap();
         let (name, account) = ("files".to_owned(), Some("acme".to_owned()));
-        let source = config::Spool {
+        let source = config::SpoolConfig {
             name,
             account,
             accounts: Vec::new(),
@@ -278,16 +278,16 @@ impl Stage {
         self.x(|world| world.tell(person, is));
     }
 
-    pub fn fault(&self, call: Call, times: u32, fault: Fault) {
+    pub fn fault(&self, call: ApiCall, times: u32, fault: InjectedFault) {
         self.x(|world| world.fault(call, times, fault));
     }
 
-    pub fn fault_of(&self, account: u64, call: Call, times: u32, fault: Fault) {
+    pub fn fault_of(&self, account: u64, call: ApiCall, times: u32, fault: InjectedFault) {
         self.x(|world| world.order(Order { call, user_id: Some(account), times, fault }));
     }
 
     /// All prompts that reached somebody.
-    pub fn prompts(&self) -> Vec<Prompt> {
+    pub fn prompts(&self) -> Vec<DeliveredPrompt> {
         self.x(|world| world.prompts().to_vec())
     }
 
@@ -296,7 +296,7 @@ impl Stage {
         self.x(|world| world.prompts_to(person).count())
     }
 
-    pub fn calls(&self, call: Call) -> u64 {
+    pub fn calls(&self, call: ApiCall) -> u64 {
         self.x(|world| world.calls(call))
     }
 
@@ -353,8 +353,8 @@ fn employ(
     store: &Store,
     now: &Arc<AtomicI64>,
     waits: &Watches,
-) -> (StopSender, Vec<(Desk, Poller)>, Intake) {
-    let settings = x::Settings {
+) -> (StopSender, Vec<(AccountWorker, Poller)>, Intake) {
+    let settings = x::XSettings {
         base_url: config.x.base_url.clone(),
         request_timeout: config.x.request_timeout,
         send_timeout: config.x.send_timeout,
@@ -372,7 +372,7 @@ fn employ(
     };
     let mut receivers = HashMap::new();
     let staff = config.accounts.iter().map(|account| {
-        let desk = Desk::open(config, account, shared.clone()).unwrap();
+        let desk = AccountWorker::open(config, account, shared.clone()).unwrap();
         let receiver = Receiver { account: desk.account.clone(), wake: desk.wake.clone() };
         receivers.insert(account.name.clone(), receiver);
         (desk, Poller::default())
@@ -382,12 +382,16 @@ fn employ(
     (stop, staff, intake)
 }
 
-fn watch(config: &Config, staff: &[(Desk, Poller)], intake: &Intake) -> (Vec<Watch>, Vec<Talks>) {
+fn watch(
+    config: &Config,
+    staff: &[(AccountWorker, Poller)],
+    intake: &Intake,
+) -> (Vec<RunningWatch>, Vec<Talks>) {
     let watched = config.watched.iter().map(|source| {
         let (desk, _) = staff.iter().find(|(desk, _)| desk.name() == source.account).unwrap();
         let receiver = intake.accounts[&source.account].clone();
         let talks = Talks::new(source, desk.user_id.clone(), intake.clone(), receiver);
-        (Watch::new(desk.clone(), talks.clone(), source), talks)
+        (RunningWatch::new(desk.clone(), talks.clone(), source), talks)
     });
     watched.unzip()
 }

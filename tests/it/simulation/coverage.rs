@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use surveyd::sandbox::Call;
+use surveyd::sandbox::ApiCall;
 
 use super::weather::{Kind, kinds};
 
@@ -65,11 +65,11 @@ const ALWAYS: [&str; 49] = [
 /// What has not been seen in so many days, and should have been.
 pub fn missing(seen: &BTreeMap<String, u64>, days: u64) -> Vec<String> {
     let mut wanted: Vec<String> = ALWAYS.iter().map(|name| (*name).to_owned()).collect();
-    for call in Call::ALL {
+    for call in ApiCall::ALL {
         for kind in kinds(call) {
             // In a few days, every fault of the prompts, and every other fault of some call.
             wanted.push(match call {
-                Call::Create => met(call, *kind),
+                ApiCall::Create => met(call, *kind),
                 _ if days >= MANY_DAYS => met(call, *kind),
                 _ => read_met(*kind),
             });
@@ -79,7 +79,7 @@ pub fn missing(seen: &BTreeMap<String, u64>, days: u64) -> Vec<String> {
     wanted
 }
 
-pub fn met(call: Call, kind: Kind) -> String {
+pub fn met(call: ApiCall, kind: Kind) -> String {
     format!("{call:?} met {kind:?}")
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, UserId};
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Call, Person};
+use surveyd::sandbox::{ApiCall, Person};
 
 use super::dice::Dice;
 use super::setting::{DAY, HOUR, MINUTE, SKIPPED, START, Setting, Weather, person};
@@ -26,7 +26,7 @@ pub enum Deed {
     Close(Box<Close>, Sender),
     Reopen(Reopening),
     /// The next calls of a kind meet it, so many of them.
-    Fault(Call, Kind, u64),
+    Fault(ApiCall, Kind, u64),
     /// surveyd ends as soon as so many more transactions are committed.
     CrashAfterCommits(u32),
     /// surveyd ends between two passes.
@@ -39,7 +39,7 @@ pub enum Deed {
     /// Somebody wants no more prompts.
     OptsOut(u64),
     /// X allows so many calls in its quarter of an hour.
-    Limit(Call, u32),
+    Limit(ApiCall, u32),
     /// A day on which nothing happens begins.
     NothingToday,
     /// From now on nothing new happens and nothing fails.
@@ -104,10 +104,10 @@ impl Planner<'_> {
             self.deeds.push((at, Deed::Is(id, is)));
         }
         if self.setting.weather == Weather::Stingy {
-            let calls = [Call::Show, Call::Events, Call::Friendship, Call::Users];
+            let calls = [ApiCall::Show, ApiCall::Events, ApiCall::Friendship, ApiCall::Users];
             let call = *self.dice.pick(&calls);
             // A window of events may have a dozen pages, each of which is a call.
-            let least = if call == Call::Events { 25 } else { 2 };
+            let least = if call == ApiCall::Events { 25 } else { 2 };
             let limit = least + self.dice.below(10) as u32;
             let at = self.some_time_of(day);
             self.deeds.push((at, Deed::Limit(call, limit)));
@@ -194,16 +194,16 @@ impl Planner<'_> {
             1 => Deed::Restart,
             2 => Deed::Sleep(self.dice.between(MINUTE, 8 * HOUR)),
             3..=6 => Deed::CrashAfterCommits(1 + self.dice.below(10) as u32),
-            7..=15 => Deed::Fault(Call::Create, *self.dice.pick(kinds(Call::Create)), 1),
+            7..=15 => Deed::Fault(ApiCall::Create, *self.dice.pick(kinds(ApiCall::Create)), 1),
             _ => {
                 let look_up = match self.setting.can_dm {
-                    "users_v2" => Call::Users,
-                    _ => Call::Friendship,
+                    "users_v2" => ApiCall::Users,
+                    _ => ApiCall::Friendship,
                 };
-                let calls = [Call::Events, Call::Events, Call::Show, look_up, look_up];
+                let calls = [ApiCall::Events, ApiCall::Events, ApiCall::Show, look_up, look_up];
                 let call = match self.dice.below(7) {
-                    0 => Call::VerifyCredentials,
-                    1 => Call::DirectMessages,
+                    0 => ApiCall::VerifyCredentials,
+                    1 => ApiCall::DirectMessages,
                     _ => *self.dice.pick(&calls),
                 };
                 let kind = *self.dice.pick(kinds(call));

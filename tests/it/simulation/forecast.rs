@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Messages, Standing};
+use surveyd::sandbox::{TakesMessages, UserStanding};
 
 use super::setting::{DAY, Setting};
 
@@ -143,10 +143,12 @@ impl Forecast<'_> {
         let person = setting.people.iter().find(|(id, _)| *id == sheet.person);
         let (_, person) = person.expect("only known people close conversations");
         match (person.standing, person.messages) {
-            (Standing::Suspended, _) => return "suppressed: suspended",
-            (Standing::Unknown, _) => return "suppressed: cannot_dm",
-            (_, Messages::Closed | Messages::FollowedOnly) => return "suppressed: cannot_dm",
-            (Standing::Present, Messages::Open | Messages::ClosedUnnoticed) => {}
+            (UserStanding::Suspended, _) => return "suppressed: suspended",
+            (UserStanding::Unknown, _) => return "suppressed: cannot_dm",
+            (_, TakesMessages::Closed | TakesMessages::FollowedOnly) => {
+                return "suppressed: cannot_dm";
+            }
+            (UserStanding::Present, TakesMessages::Open | TakesMessages::ClosedUnnoticed) => {}
         }
         let is_throttled = self.prompts.iter().any(|(account, person, asked_at)| {
             let is_grouped = setting.share_throttle(account, &sheet.account);
@@ -159,8 +161,8 @@ impl Forecast<'_> {
         }
         match person.messages {
             // X says so only when it is asked to send.
-            Messages::ClosedUnnoticed => "suppressed: cannot_dm",
-            Messages::Open | Messages::Closed | Messages::FollowedOnly => "sent",
+            TakesMessages::ClosedUnnoticed => "suppressed: cannot_dm",
+            TakesMessages::Open | TakesMessages::Closed | TakesMessages::FollowedOnly => "sent",
         }
     }
 }

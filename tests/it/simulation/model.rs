@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use surveyd::domain::id::SurveyId;
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::record::Prompt;
-use surveyd::sandbox::{Messages, Person, Standing};
+use surveyd::sandbox::record::DeliveredPrompt;
+use surveyd::sandbox::{Person, TakesMessages, UserStanding};
 
 use super::setting::{DAY, HOUR, Setting, Weather};
 use super::watch::Noted;
@@ -88,8 +88,8 @@ impl Model {
     pub fn is(&mut self, id: u64, person: &Person) {
         let nature = self.people.entry(id).or_default();
         nature.was_closed |=
-            person.messages != Messages::Open || person.standing == Standing::Unknown;
-        nature.was_suspended |= person.standing == Standing::Suspended;
+            person.messages != TakesMessages::Open || person.standing == UserStanding::Unknown;
+        nature.was_suspended |= person.standing == UserStanding::Suspended;
     }
 
     /// A person wants no more prompts from now on.
@@ -123,7 +123,7 @@ impl Model {
 
     /// surveyd has noted a step; `prompts` are all that X has carried out by now. The step in
     /// words, for the trace.
-    pub fn step(&mut self, noted: &Noted, prompts: &[Prompt]) -> String {
+    pub fn step(&mut self, noted: &Noted, prompts: &[DeliveredPrompt]) -> String {
         let at =
             *self.by_id.get(&noted.survey_id).expect("a survey is acknowledged before it moves");
         let Noted { at: now, state: to, detail, .. } = noted;
@@ -229,7 +229,7 @@ impl Model {
         }
     }
 
-    fn is_of(&self, prompt: &Prompt, known: &Known) -> bool {
+    fn is_of(&self, prompt: &DeliveredPrompt, known: &Known) -> bool {
         prompt.field("external_id") == Some(known.external_id.as_str())
             && prompt.to_user_id == known.person
             && self.setting.account(prompt.from_user_id) == known.account
@@ -271,7 +271,7 @@ impl Model {
 
     /// X has carried out a prompt: in words, and whether it was the last that its account may send
     /// that day.
-    pub fn prompted(&mut self, prompt: &Prompt) -> (String, bool) {
+    pub fn prompted(&mut self, prompt: &DeliveredPrompt) -> (String, bool) {
         let at = prompt.carried_out_at;
         let account = self.setting.account(prompt.from_user_id).to_owned();
         let external_id = prompt.field("external_id").expect("every prompt bears an external id");

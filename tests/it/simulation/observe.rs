@@ -1,6 +1,6 @@
 //! Shows the oracle what has happened, as X and the database have it.
 
-use surveyd::sandbox::Call;
+use surveyd::sandbox::ApiCall;
 
 use super::coverage;
 use super::run::Run;
@@ -16,15 +16,15 @@ impl Run {
         world.advance(now);
         for (call, kind) in self.orders.met(&world) {
             self.trace.cover(coverage::met(call, kind));
-            if call != Call::Create {
+            if call != ApiCall::Create {
                 self.trace.cover(coverage::read_met(kind));
             }
             self.model.hindered(now);
             self.office.looks_anyway(now);
             self.was_later |= matches!(kind, Kind::CutLater | Kind::CrashLater);
-            if call == Call::Create && kind == Kind::UnknownRefusal {
+            if call == ApiCall::Create && kind == Kind::UnknownRefusal {
                 self.model.met_strange();
-            } else if call == Call::Create && kind.leaves_unknown() && !kind.is_crash() {
+            } else if call == ApiCall::Create && kind.leaves_unknown() && !kind.is_crash() {
                 self.model.met_unknown();
             }
         }

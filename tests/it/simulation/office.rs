@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use surveyd::clock::Clock;
 use surveyd::config::Config;
-use surveyd::desk::{Desk, Shared, Watches};
+use surveyd::desk::{AccountWorker, Shared, Watches};
 use surveyd::domain::time::Millis;
 use surveyd::poller::Poller;
 use surveyd::stop::{StopSender, stopper};
@@ -22,7 +22,7 @@ pub const BREATH: Duration = Duration::from_millis(10);
 
 /// One account's workers and when they are wanted next.
 pub struct Worker {
-    pub desk: Desk,
+    pub desk: AccountWorker,
     pub poller: Poller,
     pub schedule_at: Option<Millis>,
     pub poll_at: Millis,
@@ -35,7 +35,7 @@ impl Worker {
     /// Waits for the time of one look, as the daemon's loop does all the time: the scheduler is due,
     /// is rung for, or sleeps on.
     pub fn look(&mut self) {
-        let Desk { wake, clock, stop, .. } = &self.desk;
+        let AccountWorker { wake, clock, stop, .. } = &self.desk;
         wake.listen(clock);
         if wake.wait(self.schedule_at, clock, stop).now_or_never().is_some() {
             self.schedule_at = Some(clock.now());
@@ -81,7 +81,7 @@ impl Office {
         let mut receivers = HashMap::new();
         let mut workers = Vec::new();
         for account in &config.accounts {
-            let desk = Desk::open(config, account, shared.clone()).unwrap();
+            let desk = AccountWorker::open(config, account, shared.clone()).unwrap();
             let receiver = Receiver { account: desk.account.clone(), wake: desk.wake.clone() };
             receivers.insert(account.name.clone(), receiver);
             let now = clock.now();
@@ -124,7 +124,7 @@ impl Office {
 }
 
 pub fn client(config: &Config) -> Arc<x::Client> {
-    let settings = x::Settings {
+    let settings = x::XSettings {
         base_url: config.x.base_url.clone(),
         request_timeout: config.x.request_timeout,
         send_timeout: config.x.send_timeout,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use surveyd::domain::close::{Close, Reopening};
 use surveyd::domain::id::UserId;
-use surveyd::sandbox::Call;
+use surveyd::sandbox::ApiCall;
 use surveyd::store::OptOut;
 
 use super::deeds::{Deed, Sender};
@@ -66,7 +66,7 @@ impl Run {
                 let world = self.sandbox.world();
                 let mut world = world.lock().unwrap();
                 self.orders.clear(&mut world);
-                for call in [Call::Show, Call::Events, Call::Friendship, Call::Users] {
+                for call in [ApiCall::Show, ApiCall::Events, ApiCall::Friendship, ApiCall::Users] {
                     world.set_limit(call, 180);
                 }
             }

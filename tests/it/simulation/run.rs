@@ -91,7 +91,7 @@ pub async fn run(setting: Setting) -> Report {
 impl Run {
     async fn begin(setting: Setting) -> Self {
         let now = Arc::new(AtomicI64::new(START.0));
-        let world = setting.world(sandbox::Clock::Manual(now.clone()));
+        let world = setting.world(sandbox::TimeSource::Manual(now.clone()));
         let sandbox = Sandbox::start_on_loopback(world).await.unwrap();
         for (id, person) in &setting.people {
             sandbox.world().lock().unwrap().tell(*id, person.clone());

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::{
-    self, Behaviour, Messages, Paging, Person, SandboxAccount, SandboxConfig, Span, Standing,
+    self, Behaviour, Paging, Person, SandboxAccount, SandboxConfig, Span, TakesMessages,
+    UserStanding,
 };
 
 use super::dice::Dice;
@@ -144,7 +145,7 @@ impl Setting {
     }
 
     /// The simulated X, on the clock that surveyd has too.
-    pub fn world(&self, clock: sandbox::Clock) -> SandboxConfig {
+    pub fn world(&self, clock: sandbox::TimeSource) -> SandboxConfig {
         SandboxConfig {
             accounts: self.accounts.clone(),
             seed: self.seed,
@@ -209,12 +210,12 @@ impl Setting {
 /// decides: at once, in parts, or never.
 pub fn person(dice: &mut Dice) -> Person {
     let (standing, messages) = match dice.below(20) {
-        0 => (Standing::Present, Messages::Closed),
-        1 => (Standing::Present, Messages::FollowedOnly),
-        2 => (Standing::Present, Messages::ClosedUnnoticed),
-        3 => (Standing::Unknown, Messages::Open),
-        4 => (Standing::Suspended, Messages::Open),
-        _ => (Standing::Present, Messages::Open),
+        0 => (UserStanding::Present, TakesMessages::Closed),
+        1 => (UserStanding::Present, TakesMessages::FollowedOnly),
+        2 => (UserStanding::Present, TakesMessages::ClosedUnnoticed),
+        3 => (UserStanding::Unknown, TakesMessages::Open),
+        4 => (UserStanding::Suspended, TakesMessages::Open),
+        _ => (UserStanding::Present, TakesMessages::Open),
     };
     Person { standing, messages, ..Person::default() }
 }

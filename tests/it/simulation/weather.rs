@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Call, Ending, Fault, Scripted, World};
+use surveyd::sandbox::{ApiCall, Ending, InjectedFault, Scripted, World};
 
 use super::dice::Dice;
 use super::setting::MINUTE;
@@ -61,16 +61,16 @@ const OF_READS: [Kind; 7] =
 const OF_PROBES: [Kind; 2] = [Unavailable, AccountRefused];
 
 /// The kinds of faults that a call may meet.
-pub fn kinds(call: Call) -> &'static [Kind] {
+pub fn kinds(call: ApiCall) -> &'static [Kind] {
     match call {
-        Call::Create => &OF_CREATE,
-        Call::Show
-        | Call::Events
-        | Call::Friendship
-        | Call::Users
-        | Call::DirectMessages
-        | Call::DmEvents => &OF_READS,
-        Call::VerifyCredentials => &OF_PROBES,
+        ApiCall::Create => &OF_CREATE,
+        ApiCall::Show
+        | ApiCall::Events
+        | ApiCall::Friendship
+        | ApiCall::Users
+        | ApiCall::DirectMessages
+        | ApiCall::DmEvents => &OF_READS,
+        ApiCall::VerifyCredentials => &OF_PROBES,
     }
 }
 
@@ -84,12 +84,12 @@ impl Kind {
         !matches!(self, Limited | LimitedUntil | AccountRefused | UnknownRefusal | Unavailable)
     }
 
-    fn fault(self, now: Millis, dice: &mut Dice) -> Fault {
+    fn fault(self, now: Millis, dice: &mut Dice) -> InjectedFault {
         // X may carry a prompt out for `settle_after` after surveyd gave it up, not for longer.
         let later = dice.between(Duration::from_secs(1), MINUTE - Duration::from_secs(2));
         let after_ms = u64::try_from(later.as_millis()).expect("less than a minute");
-        let before = |ending| Fault::NotCarriedOut { ending };
-        let after = |ending| Fault::CarriedOut { ending };
+        let before = |ending| InjectedFault::NotCarriedOut { ending };
+        let after = |ending| InjectedFault::CarriedOut { ending };
         let error = |status, code, words| Ending::Answer(Scripted::error(status, code, words));
         let page = Scripted::html(503, "<html>over capacity</html>");
         let limited = Scripted::error(429, 88, "Rate limit exceeded");
@@ -97,7 +97,7 @@ impl Kind {
         match self {
             CutBefore => before(Ending::Cut),
             CutAfter => after(Ending::Cut),
-            CutLater => Fault::CarriedOutLater { after_ms, ending: Ending::Cut },
+            CutLater => InjectedFault::CarriedOutLater { after_ms, ending: Ending::Cut },
             ErrorBefore => before(error(500, 131, "Internal error")),
             ErrorAfter => after(Ending::Answer(page)),
             GarbageBefore => before(Ending::Answer(Scripted::html(200, "<html>welcome</html>"))),
@@ -112,7 +112,7 @@ impl Kind {
             UnknownRefusal => before(error(403, 9_999, "Something new.")),
             CrashBefore => before(Ending::Silence),
             CrashAfter => after(Ending::Silence),
-            CrashLater => Fault::CarriedOutLater { after_ms, ending: Ending::Silence },
+            CrashLater => InjectedFault::CarriedOutLater { after_ms, ending: Ending::Silence },
         }
     }
 }
@@ -121,11 +121,18 @@ impl Kind {
 #[derive(Default)]
 pub struct Orders {
     /// With the how-manieth call of its kind each will strike.
-    waiting: BTreeMap<Call, VecDeque<(u64, Kind)>>,
+    waiting: BTreeMap<ApiCall, VecDeque<(u64, Kind)>>,
 }
 
 impl Orders {
-    pub fn add(&mut self, call: Call, kind: Kind, world: &mut World, now: Millis, dice: &mut Dice) {
+    pub fn add(
+        &mut self,
+        call: ApiCall,
+        kind: Kind,
+        world: &mut World,
+        now: Millis,
+        dice: &mut Dice,
+    ) {
         let waiting = self.waiting.entry(call).or_default();
         let last = waiting.back().map_or(0, |(strikes, _)| *strikes).max(world.calls(call));
         waiting.push_back((last + 1, kind));
@@ -133,7 +140,7 @@ impl Orders {
     }
 
     /// The faults that were met since this was asked last.
-    pub fn met(&mut self, world: &World) -> Vec<(Call, Kind)> {
+    pub fn met(&mut self, world: &World) -> Vec<(ApiCall, Kind)> {
         let mut met = Vec::new();
         for (call, waiting) in &mut self.waiting {
             while waiting.front().is_some_and(|(strikes, _)| *strikes <= world.calls(*call)) {

@@ -1,7 +1,7 @@
 //! What comes back: folded in any order, matched to the survey it answers.
 
 use surveyd::domain::survey::State;
-use surveyd::store::{Folded, Told};
+use surveyd::store::{Folded, PersonsResponse};
 
 use super::*;
 
@@ -18,8 +18,8 @@ fn in_parts(feedback: &str) -> [Update; 3] {
     [bare, score, both]
 }
 
-fn all_told() -> Told {
-    Told {
+fn all_told() -> PersonsResponse {
+    PersonsResponse {
         score: Some(4),
         scored_at: Some(SCORED),
         text: Some("Merci ☃".into()),
@@ -34,7 +34,7 @@ impl Bench {
         self.store.fold(ACCOUNT, updates.into_iter().collect(), NOW).await.unwrap()
     }
 
-    async fn told(&self, id: &SurveyId) -> Told {
+    async fn told(&self, id: &SurveyId) -> PersonsResponse {
         self.store.survey(id).await.unwrap().unwrap().told
     }
 }
@@ -98,7 +98,7 @@ async fn an_update_that_lacks_what_is_known_takes_nothing_away() {
         let sent = bench.sent("c-1", "7", "900").await;
         bench.fold(in_parts("900")).await;
         bench.fold([told("900", NOW)]).await;
-        let expected = Told { updated_at: Some(NOW), updates: 4, ..all_told() };
+        let expected = PersonsResponse { updated_at: Some(NOW), updates: 4, ..all_told() };
         assert_eq!(bench.told(&sent.id).await, expected);
     })
     .await;
@@ -239,7 +239,7 @@ async fn feedback_that_comes_before_the_outcome_settles_it_as_it_becomes_uncerta
         assert_eq!(folded.updated, [(None, FeedbackId::new("900"))]);
         assert_eq!(bench.state(&sending.survey().id).await, "sending", "it is its worker's");
 
-        let outcome = Outcome::Unknown { given_up_at: NOW, why: String::new(), spent_at: NOW };
+        let outcome = SendOutcome::Unknown { given_up_at: NOW, why: String::new(), spent_at: NOW };
         bench.store.finish(&sending, outcome, NOW).await.unwrap();
         assert_eq!(bench.state(&sending.survey().id).await, "answered");
         assert_eq!(bench.told(&sending.survey().id).await.score, Some(5));

@@ -1,6 +1,6 @@
 //! X's limits on calls, and accounts that are paused: kept across restarts.
 
-use surveyd::domain::budget::{Call, Told, WINDOW};
+use surveyd::domain::budget::{Call, RateHeaders, WINDOW};
 use surveyd::store::Paused;
 
 use super::*;
@@ -68,7 +68,7 @@ async fn headers_that_say_less_are_believed_and_others_not() {
     on_each_engine(async |bench| {
         let reset_at = NOW.plus(10 * MINUTE);
         let hear = async |remaining, under_way| {
-            let told = Told { limit: None, remaining, reset_at };
+            let told = RateHeaders { limit: None, remaining, reset_at };
             bench.store.hear_limit(ACCOUNT, Call::Show, told, under_way, NOW).await.unwrap();
         };
         hear(1_000, 0).await;
@@ -155,14 +155,14 @@ async fn calls_that_were_not_made_are_given_back() {
         bench.store.give_back_calls(ACCOUNT, Call::Show, 60, NOW).await.unwrap();
         assert_eq!(bench.left(Call::Show, NOW).await, 140);
         // What X has told counts every one that was taken as under way.
-        let told = Told { limit: None, remaining: 50, reset_at: NOW.plus(WINDOW) };
+        let told = RateHeaders { limit: None, remaining: 50, reset_at: NOW.plus(WINDOW) };
         assert_eq!(bench.take_calls(Call::Show, 30, NOW).await, Ok(30));
         bench.store.hear_limit(ACCOUNT, Call::Show, told, 20, NOW).await.unwrap();
         assert_eq!(bench.left(Call::Show, NOW).await, 30);
         bench.store.give_back_calls(ACCOUNT, Call::Show, 20, NOW).await.unwrap();
         assert_eq!(bench.left(Call::Show, NOW).await, 50);
         // Of a limit that is spent nothing is given back.
-        let told = Told { remaining: 5, ..told };
+        let told = RateHeaders { remaining: 5, ..told };
         bench.store.hear_limit(ACCOUNT, Call::Show, told, 20, NOW).await.unwrap();
         bench.store.give_back_calls(ACCOUNT, Call::Show, 20, NOW).await.unwrap();
         assert_eq!(bench.left(Call::Show, NOW).await, 0);

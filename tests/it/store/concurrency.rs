@@ -101,9 +101,10 @@ async fn two_daemons_never_prompt_a_person_twice_within_the_throttle() {
                 store.begin_send(leased, prompt(), rules(), times(NOW)).await.unwrap()
             })
         });
-        let begun: Vec<Begun> =
+        let begun: Vec<BeginOutcome> =
             join_all(decisions).await.into_iter().map(|begun| begun.unwrap()).collect();
-        let sending = begun.iter().filter(|begun| matches!(begun, Begun::Sending(_))).count();
+        let sending =
+            begun.iter().filter(|begun| matches!(begun, BeginOutcome::Sending(_))).count();
         assert_eq!(sending, 1);
         let counts = bench.store.status(NOW).await.unwrap().by_state;
         assert!(counts.contains(&("suppressed", 19)), "{counts:?}");

@@ -9,20 +9,20 @@ use super::*;
 const DUE: Millis = Millis(START.0 + 300_000);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn ended(begun: Begun) -> State {
+fn ended(begun: BeginOutcome) -> State {
     match begun {
-        Begun::Ended(survey) => survey.state,
+        BeginOutcome::Ended(survey) => survey.state,
         other => panic!("not ended: {other:?}"),
     }
 }
 
-fn is_sending(begun: &Begun) -> bool {
-    matches!(begun, Begun::Sending(_))
+fn is_sending(begun: &BeginOutcome) -> bool {
+    matches!(begun, BeginOutcome::Sending(_))
 }
 
 impl Bench {
     /// The decision about a close of its own, made when it is due.
-    async fn decided(&self, close: Close, rules: Rules, group: &str) -> Begun {
+    async fn decided(&self, close: Close, rules: Rules, group: &str) -> BeginOutcome {
         let now = close.closed_at.plus(DELAY);
         let account = close.account.clone();
         self.take(close).await;
@@ -110,7 +110,7 @@ async fn a_full_day_keeps_the_survey_until_a_share_comes_back() {
         }
         let third = bench.decided(close("9", "9", START), two.clone(), ACCOUNT).await;
         let until = DUE.plus(DAY);
-        let Begun::Waits { until: told } = third else { panic!("{third:?}") };
+        let BeginOutcome::Waits { until: told } = third else { panic!("{third:?}") };
         assert_eq!(told, until);
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(until));
 
@@ -127,7 +127,7 @@ async fn what_would_be_too_late_by_then_is_looked_at_when_it_is() {
         let one = Rules { daily_limit: 1, ..rules() };
         assert!(is_sending(&bench.decided(close("7", "7", START), one.clone(), ACCOUNT).await));
         let begun = bench.decided(close("8", "8", START), one.clone(), ACCOUNT).await;
-        let Begun::Waits { until } = begun else { panic!("{begun:?}") };
+        let BeginOutcome::Waits { until } = begun else { panic!("{begun:?}") };
         assert_eq!(until, Millis(START.plus(12 * HOUR).0 + 1));
         let leased = bench.claim_one(until).await;
         let late = bench.decide(leased, one, ACCOUNT, until).await;
@@ -143,7 +143,7 @@ async fn a_limit_that_x_named_keeps_the_survey_until_its_end() {
         let held = bench.store.hold_calls(ACCOUNT, Call::Create, Some(reset_at), DUE).await;
         assert_eq!(held.unwrap(), reset_at);
         let begun = bench.decided(close("c-1", "7", START), rules(), ACCOUNT).await;
-        let Begun::Waits { until } = begun else { panic!("{begun:?}") };
+        let BeginOutcome::Waits { until } = begun else { panic!("{begun:?}") };
         assert_eq!(until, reset_at);
         assert!(bench.claim(1, reset_at.minus(SECOND)).await.is_empty());
         let leased = bench.claim_one(reset_at).await;
@@ -171,7 +171,7 @@ async fn two_prompts_to_a_person_never_bear_the_same_name() {
         for (conversation, hour) in [("a", 0), ("a#2", 1), ("a", 2)] {
             let came = close(conversation, "7", START.plus(hour * HOUR));
             match bench.decided(came, often.clone(), ACCOUNT).await {
-                Begun::Sending(sending) => names.push(sending.survey().external_id.clone()),
+                BeginOutcome::Sending(sending) => names.push(sending.survey().external_id.clone()),
                 other => panic!("{other:?}"),
             }
         }

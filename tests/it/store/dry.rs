@@ -19,8 +19,8 @@ impl Bench {
         self.take(close).await;
         let leased = self.claim_one(now).await;
         match self.decide(leased, rules, ACCOUNT, now).await {
-            Begun::Ended(survey) => survey.state,
-            Begun::Sending(sending) => sending.survey().state.clone(),
+            BeginOutcome::Ended(survey) => survey.state,
+            BeginOutcome::Sending(sending) => sending.survey().state.clone(),
             other => panic!("{other:?}"),
         }
     }

@@ -1,8 +1,8 @@
 //! What X's webhook tells: counted at once, judged by X's events.
 
-use surveyd::domain::reading::{Look, Range, Reading};
+use surveyd::domain::reading::{Range, ReadingPurpose, SecondLook};
 use surveyd::domain::survey::State;
-use surveyd::store::{Folded, Page, PollWindow};
+use surveyd::store::{EventsPageRead, Folded, PollWindow};
 
 use super::*;
 
@@ -17,18 +17,28 @@ impl Bench {
     /// X's events are read to the end, and hold these.
     async fn read_to(&self, to: Millis, updates: Vec<Update>) -> Folded {
         let range = Range { from: START, to };
-        self.read_window(Reading::First, range, vec![Page { updates, ..Page::default() }]).await
+        self.read_window(
+            ReadingPurpose::First,
+            range,
+            vec![EventsPageRead { updates, ..EventsPageRead::default() }],
+        )
+        .await
     }
 
     /// X's events of a range are read to the end, page by page.
-    async fn read_window(&self, reading: Reading, range: Range, pages: Vec<Page>) -> Folded {
+    async fn read_window(
+        &self,
+        reading: ReadingPurpose,
+        range: Range,
+        pages: Vec<EventsPageRead>,
+    ) -> Folded {
         let state = self.store.reading(ACCOUNT, reading).await.unwrap();
         self.store.open_window(ACCOUNT, reading, &state, range, None).await.unwrap();
         let (mut cursor, last, mut folded) = (None, pages.len() - 1, Folded::default());
         for (number, page) in pages.into_iter().enumerate() {
             let window = PollWindow { from: range.from, to: range.to, cursor };
             cursor = (number < last).then(|| format!("page {number}"));
-            let page = Page { next_cursor: cursor.clone(), ..page };
+            let page = EventsPageRead { next_cursor: cursor.clone(), ..page };
             let done = self.store.fold_page(ACCOUNT, reading, window, page, range.to).await;
             folded = done.unwrap();
         }
@@ -124,8 +134,8 @@ async fn a_hint_that_the_events_do_not_know_is_withdrawn_when_they_should() {
 }
 
 /// A page with an event of a kind that surveyd knows, in a form that it does not.
-fn partly_read() -> Page {
-    Page { is_partly_read: true, ..Page::default() }
+fn partly_read() -> EventsPageRead {
+    EventsPageRead { is_partly_read: true, ..EventsPageRead::default() }
 }
 
 #[tokio::test]
@@ -135,21 +145,28 @@ async fn a_hint_is_not_refuted_by_a_window_that_could_not_be_read_in_full() {
         bench.hint(nine("900")).await;
         // The hint's event lies in a window of its own; when the hint is judged, the next is read.
         let range = Range { from: START, to: SCORED.plus(SECOND) };
-        bench.read_window(Reading::First, range, vec![partly_read(), Page::default()]).await;
+        bench
+            .read_window(
+                ReadingPurpose::First,
+                range,
+                vec![partly_read(), EventsPageRead::default()],
+            )
+            .await;
         let next = Range { from: range.to, to: JUDGED_BY };
-        let folded = bench.read_window(Reading::First, next, vec![Page::default()]).await;
+        let folded =
+            bench.read_window(ReadingPurpose::First, next, vec![EventsPageRead::default()]).await;
         assert_eq!((folded.refuted.len(), bench.score(&sent.id).await), (0, Some(9)));
         assert_eq!(bench.state(&sent.id).await, "answered");
         let row = bench.store.feedback(ACCOUNT, &FeedbackId::new("900")).await.unwrap().unwrap();
         assert_eq!(row.judged_by(), Some(JUDGED_BY), "it is a hint still");
 
-        let day = Reading::Second(Look::Day);
+        let day = ReadingPurpose::Second(SecondLook::Day);
         let whole = Range { from: START, to: JUDGED_BY };
-        bench.store.begin_look(ACCOUNT, Look::Day, whole).await.unwrap();
+        bench.store.begin_look(ACCOUNT, SecondLook::Day, whole).await.unwrap();
         let folded = bench.read_window(day, whole, vec![partly_read()]).await;
         assert_eq!(folded.refuted, [], "a look that cannot be read in full either");
-        bench.store.begin_look(ACCOUNT, Look::Day, whole).await.unwrap();
-        let folded = bench.read_window(day, whole, vec![Page::default()]).await;
+        bench.store.begin_look(ACCOUNT, SecondLook::Day, whole).await.unwrap();
+        let folded = bench.read_window(day, whole, vec![EventsPageRead::default()]).await;
         assert_eq!(folded.refuted, [(Some(sent.id.clone()), FeedbackId::new("900"))]);
         assert_eq!((bench.score(&sent.id).await, bench.state(&sent.id).await), (None, "sent"));
     })
@@ -161,9 +178,9 @@ async fn xs_word_bears_a_hint_out_whatever_else_could_not_be_read() {
     on_each_engine(async |bench| {
         let sent = bench.sent("c-1", "7", "900").await;
         bench.hint(nine("900")).await;
-        let told = Page { updates: vec![nine("900")], ..partly_read() };
+        let told = EventsPageRead { updates: vec![nine("900")], ..partly_read() };
         let range = Range { from: START, to: JUDGED_BY };
-        let folded = bench.read_window(Reading::First, range, vec![told]).await;
+        let folded = bench.read_window(ReadingPurpose::First, range, vec![told]).await;
         assert_eq!((folded.refuted.len(), bench.score(&sent.id).await), (0, Some(9)));
         let row = bench.store.feedback(ACCOUNT, &FeedbackId::new("900")).await.unwrap().unwrap();
         assert_eq!((row.judged_by(), row.is_plain()), (None, true));
@@ -176,10 +193,11 @@ async fn a_hint_of_before_or_after_what_could_not_be_read_is_judged_as_ever() {
     on_each_engine(async |bench| {
         bench.sent("c-1", "7", "900").await;
         let unread = Range { from: START, to: SCORED.minus(HOUR) };
-        bench.read_window(Reading::First, unread, vec![partly_read()]).await;
+        bench.read_window(ReadingPurpose::First, unread, vec![partly_read()]).await;
         bench.hint(nine("900")).await;
         let range = Range { from: unread.to, to: JUDGED_BY };
-        let folded = bench.read_window(Reading::First, range, vec![Page::default()]).await;
+        let folded =
+            bench.read_window(ReadingPurpose::First, range, vec![EventsPageRead::default()]).await;
         assert_eq!(folded.refuted.len(), 1, "{folded:?}");
     })
     .await;
@@ -279,7 +297,7 @@ async fn a_change_of_what_is_immutable_is_kept_aside_and_told_once() {
 #[tokio::test]
 async fn events_of_no_known_kind_are_kept_once() {
     on_each_engine(async |bench| {
-        let event = surveyd::store::Unknown { digest: "d".into(), body: "{}".into() };
+        let event = surveyd::store::UnknownEvent { digest: "d".into(), body: "{}".into() };
         for _ in 0..2 {
             bench.store.keep_unknown("", vec![event.clone()], START).await.unwrap();
         }

@@ -41,7 +41,10 @@ use surveyd::domain::policy::{AtClose, Mode, Pacing, Rules};
 use surveyd::domain::survey::{Delivery, Failure, Reason, Survey};
 use surveyd::domain::survey_type::SurveyType;
 use surveyd::domain::time::Millis;
-use surveyd::store::{Begun, Leased, Making, Outcome, Prompt, Sending, Step, Store, Taken, Times};
+use surveyd::store::{
+    BeginOutcome, HistoryStep, Leased, Making, Prompt, SendOutcome, SendTimes, Sending, Store,
+    Taken,
+};
 
 use crate::harness::database::{self, Database};
 
@@ -132,8 +135,8 @@ fn making() -> Making {
 }
 
 /// X's clock and ours agree.
-fn times(now: Millis) -> Times {
-    Times {
+fn times(now: Millis) -> SendTimes {
+    SendTimes {
         now,
         x_now: now,
         x_latest: now,
@@ -191,16 +194,16 @@ fn commented(mut update: Update, text: &str, given_at: Millis) -> Update {
     update
 }
 
-fn accepted(feedback: &str, sent_at: Millis, show_at: Option<Millis>) -> Outcome {
+fn accepted(feedback: &str, sent_at: Millis, show_at: Option<Millis>) -> SendOutcome {
     let update = told(feedback, sent_at);
     let delivery =
         Delivery { sent_at, feedback_id: update.id.clone(), dm_id: update.object.dm_id.clone() };
-    Outcome::Accepted { delivery, update: Box::new(update), show_at }
+    SendOutcome::Accepted { delivery, update: Box::new(update), show_at }
 }
 
 /// X's refusal of a person, by its code.
-fn refused(reason: Reason, code: i64) -> Outcome {
-    Outcome::Suppressed(reason, Failure { code: Some(code), message: "no".into() })
+fn refused(reason: Reason, code: i64) -> SendOutcome {
+    SendOutcome::Suppressed(reason, Failure { code: Some(code), message: "no".into() })
 }
 
 impl Bench {
@@ -233,14 +236,14 @@ impl Bench {
         claimed.pop().expect("a survey is due")
     }
 
-    async fn decide(&self, leased: Leased, rules: Rules, group: &str, now: Millis) -> Begun {
+    async fn decide(&self, leased: Leased, rules: Rules, group: &str, now: Millis) -> BeginOutcome {
         let rules = Rules { throttle_group: group.to_owned(), ..rules };
         self.store.begin_send(leased, prompt(), rules, times(now)).await.unwrap()
     }
 
     async fn begin(&self, leased: Leased, now: Millis) -> Sending {
         match self.decide(leased, rules(), ACCOUNT, now).await {
-            Begun::Sending(sending) => *sending,
+            BeginOutcome::Sending(sending) => *sending,
             other => panic!("not sending: {other:?}"),
         }
     }
@@ -265,8 +268,11 @@ impl Bench {
     async fn uncertain(&self, conversation: &str, person: &str) -> Survey {
         let sending = self.sending(conversation, person, START).await;
         let now = START.plus(DELAY);
-        let outcome =
-            Outcome::Unknown { given_up_at: now, why: String::new(), spent_at: now.plus(MINUTE) };
+        let outcome = SendOutcome::Unknown {
+            given_up_at: now,
+            why: String::new(),
+            spent_at: now.plus(MINUTE),
+        };
         self.store.finish(&sending, outcome, now).await.unwrap()
     }
 
@@ -280,7 +286,7 @@ impl Bench {
 
     async fn steps(&self, id: &SurveyId) -> Vec<(String, Option<String>)> {
         let steps = self.store.history(id).await.unwrap();
-        steps.into_iter().map(|Step { state, detail, .. }| (state, detail)).collect()
+        steps.into_iter().map(|HistoryStep { state, detail, .. }| (state, detail)).collect()
     }
 }
 

@@ -21,11 +21,11 @@ fn out(person: &str, account: Option<&str>, why: Option<&str>) -> OptOut {
     }
 }
 
-fn state(begun: Begun) -> String {
+fn state(begun: BeginOutcome) -> String {
     match begun {
-        Begun::Ended(survey) => survey.state.reason().unwrap_or_default(),
-        Begun::Sending(_) => "sending".to_owned(),
-        Begun::Waits { .. } | Begun::PutOff { .. } => "waits".to_owned(),
+        BeginOutcome::Ended(survey) => survey.state.reason().unwrap_or_default(),
+        BeginOutcome::Sending(_) => "sending".to_owned(),
+        BeginOutcome::Waits { .. } | BeginOutcome::PutOff { .. } => "waits".to_owned(),
     }
 }
 
@@ -125,7 +125,10 @@ async fn a_quiet_hour_is_waited_for_and_said_once() {
         for _ in 0..2 {
             let leased = bench.claim_one(until.minus(MINUTE)).await;
             let begun = bench.decide(leased, quiet.clone(), ACCOUNT, until.minus(MINUTE)).await;
-            assert!(matches!(begun, Begun::PutOff { until: told } if told == until), "{begun:?}");
+            assert!(
+                matches!(begun, BeginOutcome::PutOff { until: told } if told == until),
+                "{begun:?}"
+            );
             assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(until));
             bench.moved_to(&taken.survey_id, until.minus(MINUTE)).await;
         }
@@ -258,7 +261,7 @@ fn no_order_of_closes_and_accounts_breaks_a_throttle() {
                 let rules = Rules { throttle: hours * HOUR, ..rules() };
                 let group = if is_grouped { "both" } else { account };
                 let begun = bench.decide(leased, rules, group, now).await;
-                let is_sent = matches!(begun, Begun::Sending(_));
+                let is_sent = matches!(begun, BeginOutcome::Sending(_));
                 let blocked = sent.iter().any(|(to, from, at)| {
                     let own = *from == is_sister && hour < at + hours.max(24);
                     *to == person && (own || (is_grouped && hour < at + hours))

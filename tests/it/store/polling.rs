@@ -1,12 +1,12 @@
 //! How far the events have been read, and which prompts are asked about.
 
-use surveyd::domain::freshness::{Crowd, Fresh, Observed};
-use surveyd::domain::reading::{Range, Reading};
-use surveyd::store::{Page, PollState, PollWindow, Shown, ToShow, Unknown};
+use surveyd::domain::freshness::{Fresh, Observed, PromptsByAge};
+use surveyd::domain::reading::{Range, ReadingPurpose};
+use surveyd::store::{EventsPageRead, PollState, PollWindow, ShowOutcome, ToShow, UnknownEvent};
 
 use super::*;
 
-const FIRST: Reading = Reading::First;
+const FIRST: ReadingPurpose = ReadingPurpose::First;
 const SENT: Millis = Millis(START.0 + 300_000);
 const TO: Millis = Millis(START.0 + 3_600_000);
 
@@ -14,13 +14,17 @@ fn window(cursor: Option<&str>) -> PollWindow {
     PollWindow { from: START, to: TO, cursor: cursor.map(str::to_owned) }
 }
 
-fn page(updates: Vec<Update>, next_cursor: Option<&str>) -> Page {
-    Page { updates, next_cursor: next_cursor.map(str::to_owned), ..Page::default() }
+fn page(updates: Vec<Update>, next_cursor: Option<&str>) -> EventsPageRead {
+    EventsPageRead {
+        updates,
+        next_cursor: next_cursor.map(str::to_owned),
+        ..EventsPageRead::default()
+    }
 }
 
 /// X was asked about a prompt at `TO`, which was due at `was`.
-fn shown(survey: &Survey, was: Millis, again: Option<Millis>) -> Shown {
-    Shown { survey_id: survey.id.clone(), was, asked_at: Some(TO), again }
+fn shown(survey: &Survey, was: Millis, again: Option<Millis>) -> ShowOutcome {
+    ShowOutcome { survey_id: survey.id.clone(), was, asked_at: Some(TO), again }
 }
 
 impl Bench {
@@ -135,10 +139,11 @@ async fn the_slower_of_two_daemons_does_not_move_the_place_that_the_other_has_re
 #[tokio::test]
 async fn an_event_of_an_unknown_kind_is_kept_once() {
     on_each_engine(async |bench| {
-        let unknown = Unknown { digest: "d1".into(), body: r#"{"event_type":"new ☃"}"#.into() };
+        let unknown =
+            UnknownEvent { digest: "d1".into(), body: r#"{"event_type":"new ☃"}"#.into() };
         bench.opened(START, TO).await;
         for _ in 0..2 {
-            let page = Page {
+            let page = EventsPageRead {
                 unknown: vec![unknown.clone(), unknown.clone()],
                 ..page(vec![told("900", SENT)], None)
             };
@@ -189,7 +194,7 @@ async fn what_a_clock_that_ran_ahead_has_put_off_is_due_at_once() {
             async || bench.store.pull_back_shows(ACCOUNT, TO, (first, latest)).await.unwrap();
         let put_off = async |person, id, asked_at, to| {
             let survey = bench.shown(person, id, Some(TO)).await;
-            let again = Shown { asked_at, ..shown(&survey, TO, Some(to)) };
+            let again = ShowOutcome { asked_at, ..shown(&survey, TO, Some(to)) };
             bench.store.show_again(vec![again]).await.unwrap();
         };
         put_off("1", "901", Some(TO), TO.plus(144 * HOUR)).await;
@@ -261,11 +266,11 @@ async fn the_crowd_are_the_prompts_that_are_asked_about_and_have_no_answer() {
         }
         bench.shown("10", "904", None).await;
         bench.store.fold(ACCOUNT, vec![scored(told("901", TO), 5, TO)], TO).await.unwrap();
-        let mut crowd = Crowd::default();
+        let mut crowd = PromptsByAge::default();
         crowd.count(TO.since(SENT), 2);
         assert_eq!(bench.store.crowd(ACCOUNT, TO).await.unwrap(), crowd);
-        assert_eq!(bench.store.crowd(ACCOUNT, START).await.unwrap(), Crowd::default());
-        assert_eq!(bench.store.crowd("other", TO).await.unwrap(), Crowd::default());
+        assert_eq!(bench.store.crowd(ACCOUNT, START).await.unwrap(), PromptsByAge::default());
+        assert_eq!(bench.store.crowd("other", TO).await.unwrap(), PromptsByAge::default());
     })
     .await;
 }

@@ -30,7 +30,7 @@ async fn every_send_that_is_begun_counts_and_instants_only_grow() {
         let later = DUE.plus(MINUTE);
         bench
             .store
-            .finish(&sending, Outcome::NotSent { why: String::new(), try_at: DUE }, later)
+            .finish(&sending, SendOutcome::NotSent { why: String::new(), try_at: DUE }, later)
             .await
             .unwrap();
         assert_eq!(bench.progress().await, Progress { last_at: Some(later), ..expected });
@@ -49,7 +49,7 @@ async fn nothing_is_sent_behind_a_clock_that_was_set_back() {
         bench.take(close("c-2", "8", START)).await;
         let leased = bench.claim_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
-        let Begun::Waits { until } = begun else { panic!("{begun:?}") };
+        let BeginOutcome::Waits { until } = begun else { panic!("{begun:?}") };
         // Not in an hour: the clock may be right, and the record of the other wrong.
         assert_eq!(until, DUE.plus(30 * SECOND));
     })

@@ -2,29 +2,32 @@
 
 use std::time::Duration;
 
-use surveyd::domain::reading::{Look, Range, Reading};
-use surveyd::store::{Page, PollState, PollWindow};
+use surveyd::domain::reading::{Range, ReadingPurpose, SecondLook};
+use surveyd::store::{EventsPageRead, PollState, PollWindow};
 
 use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-const WEEK: Reading = Reading::Second(Look::Week);
+const WEEK: ReadingPurpose = ReadingPurpose::Second(SecondLook::Week);
 const TO: Millis = Millis(START.0 + 24 * 60 * 60 * 1_000);
 
 impl Bench {
-    async fn reading(&self, reading: Reading) -> PollState {
+    async fn reading(&self, reading: ReadingPurpose) -> PollState {
         self.store.reading(ACCOUNT, reading).await.unwrap()
     }
 
-    async fn open(&self, reading: Reading, range: Range, most: Option<Duration>) {
+    async fn open(&self, reading: ReadingPurpose, range: Range, most: Option<Duration>) {
         let state = self.reading(reading).await;
         self.store.open_window(ACCOUNT, reading, &state, range, most).await.unwrap();
     }
 
     /// The window's one page, or the page at its cursor, with nothing on it.
-    async fn turned(&self, reading: Reading, next_cursor: Option<&str>) {
+    async fn turned(&self, reading: ReadingPurpose, next_cursor: Option<&str>) {
         let window = self.reading(reading).await.window.unwrap();
-        let page = Page { next_cursor: next_cursor.map(str::to_owned), ..Page::default() };
+        let page = EventsPageRead {
+            next_cursor: next_cursor.map(str::to_owned),
+            ..EventsPageRead::default()
+        };
         self.store.fold_page(ACCOUNT, reading, window, page, TO).await.unwrap();
     }
 }
@@ -33,15 +36,21 @@ impl Bench {
 async fn windows_that_were_shortened_grow_again_with_each_that_is_done() {
     on_each_engine(async |bench| {
         let range = Range { from: START, to: START.plus(10 * MINUTE) };
-        bench.open(Reading::First, range, Some(DAY * 4 / 5 - MINUTE * 4)).await;
-        bench.turned(Reading::First, None).await;
-        let state = bench.reading(Reading::First).await;
+        bench.open(ReadingPurpose::First, range, Some(DAY * 4 / 5 - MINUTE * 4)).await;
+        bench.turned(ReadingPurpose::First, None).await;
+        let state = bench.reading(ReadingPurpose::First).await;
         assert_eq!((state.done_to, state.window_most), (Some(range.to), Some(DAY - MINUTE * 5)));
-        bench.open(Reading::First, Range { from: range.to, to: TO }, state.window_most).await;
-        bench.turned(Reading::First, Some("a")).await;
-        assert_eq!(bench.reading(Reading::First).await.window_most, Some(DAY - MINUTE * 5));
-        bench.turned(Reading::First, None).await;
-        assert_eq!(bench.reading(Reading::First).await.window_most, None, "a day is no limit");
+        bench
+            .open(ReadingPurpose::First, Range { from: range.to, to: TO }, state.window_most)
+            .await;
+        bench.turned(ReadingPurpose::First, Some("a")).await;
+        assert_eq!(bench.reading(ReadingPurpose::First).await.window_most, Some(DAY - MINUTE * 5));
+        bench.turned(ReadingPurpose::First, None).await;
+        assert_eq!(
+            bench.reading(ReadingPurpose::First).await.window_most,
+            None,
+            "a day is no limit"
+        );
     })
     .await;
 }
@@ -49,12 +58,12 @@ async fn windows_that_were_shortened_grow_again_with_each_that_is_done() {
 #[tokio::test]
 async fn a_window_chosen_before_another_daemon_went_on_is_not_opened() {
     on_each_engine(async |bench| {
-        let stale = bench.reading(Reading::First).await;
-        bench.open(Reading::First, Range { from: START, to: TO }, None).await;
-        bench.turned(Reading::First, None).await;
+        let stale = bench.reading(ReadingPurpose::First).await;
+        bench.open(ReadingPurpose::First, Range { from: START, to: TO }, None).await;
+        bench.turned(ReadingPurpose::First, None).await;
         let range = Range { from: START, to: START.plus(MINUTE) };
-        bench.store.open_window(ACCOUNT, Reading::First, &stale, range, None).await.unwrap();
-        let state = bench.reading(Reading::First).await;
+        bench.store.open_window(ACCOUNT, ReadingPurpose::First, &stale, range, None).await.unwrap();
+        let state = bench.reading(ReadingPurpose::First).await;
         assert_eq!((state.done_to, state.window), (Some(TO), None));
     })
     .await;
@@ -63,13 +72,13 @@ async fn a_window_chosen_before_another_daemon_went_on_is_not_opened() {
 #[tokio::test]
 async fn a_look_goes_on_across_restarts_and_leaves_the_first_reading_where_it_is() {
     on_each_engine(async |bench| {
-        bench.open(Reading::First, Range { from: START, to: TO }, None).await;
-        bench.turned(Reading::First, None).await;
-        let first = bench.reading(Reading::First).await;
+        bench.open(ReadingPurpose::First, Range { from: START, to: TO }, None).await;
+        bench.turned(ReadingPurpose::First, None).await;
+        let first = bench.reading(ReadingPurpose::First).await;
         assert_eq!(first.begun_from, Some(START));
 
         let range = Range { from: START, to: TO };
-        bench.store.begin_look(ACCOUNT, Look::Week, range).await.unwrap();
+        bench.store.begin_look(ACCOUNT, SecondLook::Week, range).await.unwrap();
         assert_eq!(bench.reading(WEEK).await.under_way_to(), Some(TO));
         let half = Range { from: START, to: START.plus(DAY / 2) };
         bench.open(WEEK, half, None).await;
@@ -87,11 +96,14 @@ async fn a_look_goes_on_across_restarts_and_leaves_the_first_reading_where_it_is
         let state = bench.reading(WEEK).await;
         assert_eq!((state.goal, state.under_way_to()), (Some(TO), None), "when it was done stays");
 
-        assert_eq!(bench.reading(Reading::First).await, first);
-        assert_eq!(bench.reading(Reading::Second(Look::Day)).await, PollState::default());
+        assert_eq!(bench.reading(ReadingPurpose::First).await, first);
+        assert_eq!(
+            bench.reading(ReadingPurpose::Second(SecondLook::Day)).await,
+            PollState::default()
+        );
         let status = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!((status.events.done_to, status.events.window), (Some(TO), None));
-        assert_eq!(status.looks[1], (Look::Week, state));
+        assert_eq!(status.looks[1], (SecondLook::Week, state));
     })
     .await;
 }
@@ -110,18 +122,22 @@ async fn what_is_passed_over_stays_unread_until_all_of_it_has_been_read() {
         let pass = async |range: Range, cursor: Option<&str>| {
             let window =
                 PollWindow { from: range.from, to: range.to, cursor: cursor.map(str::to_owned) };
-            bench.store.pass_over(ACCOUNT, Reading::First, window, range, range.to).await.unwrap()
+            bench
+                .store
+                .pass_over(ACCOUNT, ReadingPurpose::First, window, range, range.to)
+                .await
+                .unwrap()
         };
-        bench.open(Reading::First, of(0, 10), None).await;
-        bench.turned(Reading::First, Some("a")).await;
+        bench.open(ReadingPurpose::First, of(0, 10), None).await;
+        bench.turned(ReadingPurpose::First, Some("a")).await;
         assert_eq!(pass(of(0, 10), None).await.gaps, [], "another daemon has come further");
         assert_eq!(unread().await, []);
         assert_eq!(pass(of(0, 10), Some("a")).await.gaps.len(), 1, "it is told");
-        let state = bench.reading(Reading::First).await;
+        let state = bench.reading(ReadingPurpose::First).await;
         assert_eq!((state.done_to, state.window), (Some(of(0, 10).to), None));
 
         // What follows on it is the same stretch, and no news.
-        bench.open(Reading::First, of(10, 20), None).await;
+        bench.open(ReadingPurpose::First, of(10, 20), None).await;
         assert_eq!(pass(of(10, 20), None).await.gaps, []);
         assert_eq!(unread().await, [of(0, 20)]);
         assert_eq!(bench.store.unread("other", of(0, 1_000)).await.unwrap(), []);
@@ -139,7 +155,7 @@ async fn what_is_passed_over_stays_unread_until_all_of_it_has_been_read() {
             (of(8, 30), vec![Range { from: START, to: of(5, 5).from.minus(instant) }]),
             (of(0, 5), vec![]),
         ] {
-            bench.store.begin_look(ACCOUNT, Look::Week, read).await.unwrap();
+            bench.store.begin_look(ACCOUNT, SecondLook::Week, read).await.unwrap();
             bench.open(WEEK, read, None).await;
             bench.turned(WEEK, None).await;
             assert_eq!(unread().await, left);
@@ -151,18 +167,22 @@ async fn what_is_passed_over_stays_unread_until_all_of_it_has_been_read() {
 #[tokio::test]
 async fn no_reading_has_come_further_than_where_it_is_taken_back_to() {
     on_each_engine(async |bench| {
-        bench.open(Reading::First, Range { from: START, to: TO }, None).await;
-        bench.turned(Reading::First, None).await;
-        bench.store.begin_look(ACCOUNT, Look::Week, Range { from: START, to: TO }).await.unwrap();
+        bench.open(ReadingPurpose::First, Range { from: START, to: TO }, None).await;
+        bench.turned(ReadingPurpose::First, None).await;
+        bench
+            .store
+            .begin_look(ACCOUNT, SecondLook::Week, Range { from: START, to: TO })
+            .await
+            .unwrap();
         bench.open(WEEK, Range { from: START, to: START.plus(HOUR) }, None).await;
-        bench.open(Reading::First, Range { from: TO, to: TO.plus(HOUR) }, None).await;
+        bench.open(ReadingPurpose::First, Range { from: TO, to: TO.plus(HOUR) }, None).await;
         let pull = async |to| bench.store.pull_back_readings(ACCOUNT, to).await.unwrap();
         assert!(!pull(TO).await, "none has come further");
-        assert!(bench.reading(Reading::First).await.window.is_some());
+        assert!(bench.reading(ReadingPurpose::First).await.window.is_some());
 
         let half = START.plus(DAY / 2);
         assert!(pull(half).await);
-        let (first, week) = (bench.reading(Reading::First).await, bench.reading(WEEK).await);
+        let (first, week) = (bench.reading(ReadingPurpose::First).await, bench.reading(WEEK).await);
         assert_eq!(
             (first.begun_from, first.done_to, first.window),
             (Some(START), Some(half), None)

@@ -4,7 +4,7 @@ use std::mem::take;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
 use surveyd::domain::summary::Period;
-use surveyd::store::{Error, Folded, MadeAnew, Rebuild, Told};
+use surveyd::store::{Error, Folded, MadeAnew, PersonsResponse, Rebuild};
 
 use super::*;
 
@@ -44,7 +44,7 @@ impl Bench {
         }
     }
 
-    async fn shown_of(&self, id: &SurveyId) -> Told {
+    async fn shown_of(&self, id: &SurveyId) -> PersonsResponse {
         self.store.survey(id).await.unwrap().unwrap().told
     }
 

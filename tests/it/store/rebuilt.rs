@@ -44,7 +44,7 @@ impl Bench {
     }
 
     /// What becomes of a close that was taken, once it is due and nothing is throttled.
-    async fn sent_at(&self, now: Millis) -> Vec<Begun> {
+    async fn sent_at(&self, now: Millis) -> Vec<BeginOutcome> {
         let mut begun = Vec::new();
         for leased in self.claim(10, now).await {
             begun.push(self.decide(leased, unthrottled(), ACCOUNT, now).await);
@@ -119,7 +119,10 @@ async fn a_close_from_before_a_rebuilt_prompt_is_known_and_a_later_one_is_new() 
             assert!(!known.is_new && known.survey_id != later.survey_id);
         }
         let begun = bench.sent_at(SHOWN.plus(4 * HOUR)).await;
-        assert!(matches!(begun[..], [Begun::Sending(_), Begun::Sending(_)]), "{begun:?}");
+        assert!(
+            matches!(begun[..], [BeginOutcome::Sending(_), BeginOutcome::Sending(_)]),
+            "{begun:?}"
+        );
     })
     .await;
 }
@@ -152,7 +155,8 @@ async fn whoever_was_prompted_is_not_prompted_again_whatever_the_external_id_was
         assert!(taken.is_new);
         let other = bench.take(close(&long("other"), "8", START)).await;
         let begun = bench.sent_at(SHOWN.plus(MINUTE)).await;
-        let sending = begun.iter().filter(|begun| matches!(begun, Begun::Sending(_))).count();
+        let sending =
+            begun.iter().filter(|begun| matches!(begun, BeginOutcome::Sending(_))).count();
         assert_eq!((begun.len(), sending), (2, 1));
         assert_eq!(bench.state(&taken.survey_id).await, "suppressed");
         assert_eq!(bench.state(&other.survey_id).await, "sending");
@@ -179,7 +183,7 @@ async fn a_close_that_came_again_before_the_rebuild_is_found_sent() {
         assert_eq!(bench.state(&cut.survey_id).await, "sent");
         assert_eq!(bench.state(&later.survey_id).await, "scheduled", "it closed again since");
         let begun = bench.sent_at(SHOWN.plus(3 * HOUR)).await;
-        assert!(matches!(begun[..], [Begun::Sending(_)]), "{begun:?}");
+        assert!(matches!(begun[..], [BeginOutcome::Sending(_)]), "{begun:?}");
     })
     .await;
 }

@@ -14,7 +14,7 @@ impl Bench {
     async fn refused(&self, conversation: &str, person: &str) -> Survey {
         let sending = self.sending(conversation, person, START).await;
         let failure = Failure { code: Some(44), message: "attachment".into() };
-        let outcome = Outcome::Refused(failure);
+        let outcome = SendOutcome::Refused(failure);
         self.store.finish(&sending, outcome, START.plus(DELAY)).await.unwrap()
     }
 }

@@ -155,7 +155,7 @@ async fn an_answer_with_another_prompts_feedback_proves_nothing() {
         let refused = bench.store.finish(&second, accepted("900", DUE, None), DUE).await;
         assert!(matches!(refused, Err(Error::Foreign(_))), "{refused:?}");
         assert_eq!(bench.state(&second.survey().id).await, "sending", "nothing was written");
-        let unknown = Outcome::Unknown { given_up_at: DUE, why: String::new(), spent_at: DUE };
+        let unknown = SendOutcome::Unknown { given_up_at: DUE, why: String::new(), spent_at: DUE };
         bench.store.finish(&second, unknown, DUE).await.unwrap();
         assert_eq!(bench.state(&second.survey().id).await, "uncertain");
     })
@@ -167,7 +167,7 @@ async fn a_send_known_not_to_have_been_carried_out_gives_its_share_back() {
     on_each_engine(async |bench| {
         let sending = bench.sending("c-1", "7", START).await;
         let try_at = DUE.plus(MINUTE);
-        let outcome = Outcome::NotSent { why: String::new(), try_at };
+        let outcome = SendOutcome::NotSent { why: String::new(), try_at };
         let survey = bench.store.finish(&sending, outcome, DUE).await.unwrap();
         assert_eq!(survey.state, State::Scheduled);
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(try_at));
@@ -188,7 +188,7 @@ async fn a_refusal_ends_the_survey_in_the_words_of_x() {
         let failure = Failure { code: Some(354), message: "too \"long\" ☃".into() };
         let ends = [
             ("1", refused(Reason::Suspended, 63), State::Suppressed(Reason::Suspended)),
-            ("2", Outcome::Refused(failure.clone()), State::Failed(failure)),
+            ("2", SendOutcome::Refused(failure.clone()), State::Failed(failure)),
         ];
         for (person, outcome, state) in ends {
             let sending = bench.sending(&format!("c-{person}"), person, START).await;
@@ -270,7 +270,7 @@ async fn the_outcome_of_one_try_is_not_written_over_the_next() {
         let first = bench.sending("c-1", "7", START).await;
         bench
             .store
-            .finish(&first, Outcome::NotSent { why: String::new(), try_at: DUE }, DUE)
+            .finish(&first, SendOutcome::NotSent { why: String::new(), try_at: DUE }, DUE)
             .await
             .unwrap();
         let leased = bench.claim_one(DUE).await;
@@ -310,7 +310,7 @@ async fn the_text_of_a_prompt_is_kept_from_when_it_is_begun() {
         let text = "How \0did we do?".to_owned();
         let prompt = Prompt { message: text.clone(), ..prompt() };
         let begun = bench.store.begin_send(leased, prompt, rules(), times(DUE)).await;
-        let Begun::Sending(sending) = begun.unwrap() else { panic!("not sending") };
+        let BeginOutcome::Sending(sending) = begun.unwrap() else { panic!("not sending") };
         assert_eq!(sending.prompt().message, text, "it is sent as it is");
         // PostgreSQL's text cannot hold U+0000.
         let kept = bench.store.message(&taken.survey_id).await.unwrap();

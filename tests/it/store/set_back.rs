@@ -1,8 +1,8 @@
 //! What a clock that ran ahead has left in the future.
 
 use surveyd::domain::survey::State;
-use surveyd::domain::waiting::Why;
-use surveyd::store::{Hold, Outcome};
+use surveyd::domain::waiting::PutOffReason;
+use surveyd::store::{Hold, SendOutcome};
 
 use super::*;
 
@@ -22,10 +22,14 @@ async fn what_was_put_off_in_the_future_is_due_at_once_and_what_was_put_off_befo
         };
         let put_off = why(DUE).await;
         assert_eq!((put_off.until, put_off.since), (DUE.plus(HOUR), Some(DUE)));
-        assert_eq!(put_off.why, Why::Other, "neither claimed nor of a clock that ran ahead");
+        assert_eq!(
+            put_off.why,
+            PutOffReason::Other,
+            "neither claimed nor of a clock that ran ahead"
+        );
         assert_eq!(pulled(DUE).await, 0, "it waits for what it was put off for");
         let before = DUE.minus(2 * MINUTE);
-        assert_eq!(why(before).await.why, Why::ClockAhead);
+        assert_eq!(why(before).await.why, PutOffReason::ClockAhead);
         assert_eq!(pulled(before).await, 1);
         assert_eq!(pulled(before).await, 0);
         assert_eq!(bench.claim(10, before).await.len(), 1);
@@ -79,7 +83,8 @@ async fn a_request_that_ended_in_the_future_has_ended_now_by_the_clock_that_said
     on_each_engine(async |bench| {
         let sending = bench.sending("c-1", "7", START).await;
         let year = DUE.plus(24 * 365 * HOUR);
-        let outcome = Outcome::Unknown { given_up_at: year, why: String::new(), spent_at: year };
+        let outcome =
+            SendOutcome::Unknown { given_up_at: year, why: String::new(), spent_at: year };
         bench.store.finish(&sending, outcome, DUE).await.unwrap();
         let later = DUE.plus(MINUTE);
         let redate = async || {
@@ -101,7 +106,8 @@ async fn a_request_that_may_be_under_way_ends_later_and_has_begun_before_now() {
     on_each_engine(async |bench| {
         let sending = bench.sending("c-1", "7", START).await;
         let year = DUE.plus(24 * 365 * HOUR);
-        let outcome = Outcome::Unknown { given_up_at: year, why: String::new(), spent_at: year };
+        let outcome =
+            SendOutcome::Unknown { given_up_at: year, why: String::new(), spent_at: year };
         bench.store.finish(&sending, outcome, DUE).await.unwrap();
         // It is earlier than its beginning by the clock that was wrong.
         let now_at_x = DUE.minus(30 * SECOND);

@@ -17,7 +17,7 @@ async fn what_waits_to_be_settled_is_listed_longest_waiting_first() {
         for (conversation, person, late) in [("c-1", "7", SECOND), ("c-2", "8", Duration::ZERO)] {
             let sending = bench.sending(conversation, person, START).await;
             let given_up_at = DUE.plus(late);
-            let outcome = Outcome::Unknown {
+            let outcome = SendOutcome::Unknown {
                 given_up_at,
                 why: String::new(),
                 spent_at: given_up_at.plus(MINUTE),
@@ -108,7 +108,8 @@ impl Bench {
                 continue;
             }
             let sending = self.begin(leased, now).await;
-            let outcome = Outcome::Unknown { given_up_at: now, why: String::new(), spent_at: now };
+            let outcome =
+                SendOutcome::Unknown { given_up_at: now, why: String::new(), spent_at: now };
             self.store.finish(&sending, outcome, now).await.unwrap();
         }
         taken.survey_id
@@ -166,7 +167,7 @@ async fn what_bears_its_name_and_another_date_is_not_sent_again() {
         bench.take(close("c-2", "8", START)).await;
         let leased = bench.claim_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
-        let Begun::Ended(survey) = begun else { panic!("{begun:?}") };
+        let BeginOutcome::Ended(survey) = begun else { panic!("{begun:?}") };
         assert_eq!(survey.state, State::Suppressed(Reason::Throttled));
     })
     .await;
@@ -180,10 +181,12 @@ async fn another_try_is_not_settled_by_the_reading_for_the_one_before() {
         bench.store.settle_unsent(first.clone(), START, LATER).await.unwrap();
         let leased = bench.claim_one(LATER).await;
         let patient = Rules { expire_after: 100 * HOUR, ..rules() };
-        let Begun::Sending(sending) = bench.decide(leased, patient, ACCOUNT, LATER).await else {
+        let BeginOutcome::Sending(sending) = bench.decide(leased, patient, ACCOUNT, LATER).await
+        else {
             panic!("not sending")
         };
-        let outcome = Outcome::Unknown { given_up_at: LATER, why: String::new(), spent_at: LATER };
+        let outcome =
+            SendOutcome::Unknown { given_up_at: LATER, why: String::new(), spent_at: LATER };
         bench.store.finish(&sending, outcome, LATER).await.unwrap();
         assert!(bench.store.settle_unsent(first, START, LATER).await.unwrap().is_empty());
         assert_eq!(bench.state(&survey.id).await, "uncertain");
@@ -223,7 +226,7 @@ async fn a_prompt_that_x_shows_before_ours_is_sent_takes_its_place() {
         bench.take(close("c-1", "7", START)).await;
         let leased = bench.claim_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
-        let Begun::Ended(survey) = begun else { panic!("{begun:?}") };
+        let BeginOutcome::Ended(survey) = begun else { panic!("{begun:?}") };
         let State::Sent(delivery) = &survey.state else { panic!("{survey:?}") };
         assert_eq!(delivery.feedback_id.as_str(), "900", "not one from long before the close");
 
@@ -250,7 +253,7 @@ async fn a_prompt_of_the_conversation_is_found_by_whichever_of_its_external_ids(
         bench.take(close("c-1", "7", START)).await;
         let leased = bench.claim_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
-        let Begun::Ended(survey) = begun else { panic!("{begun:?}") };
+        let BeginOutcome::Ended(survey) = begun else { panic!("{begun:?}") };
         assert_eq!(survey.state.delivery().unwrap().feedback_id.as_str(), "900");
         // "c-21" is another conversation, and "c-2#2" another's.
         bench.take(close("c-2", "9", START)).await;

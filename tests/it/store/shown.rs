@@ -102,9 +102,11 @@ impl Bench {
         let now = closed_at.plus(DELAY);
         let leased = self.claim_one(now).await;
         match self.decide(leased, rules(), ACCOUNT, now).await {
-            Begun::Ended(survey) => survey.state,
-            Begun::Sending(sending) => sending.survey().state.clone(),
-            other @ (Begun::Waits { .. } | Begun::PutOff { .. }) => panic!("{other:?}"),
+            BeginOutcome::Ended(survey) => survey.state,
+            BeginOutcome::Sending(sending) => sending.survey().state.clone(),
+            other @ (BeginOutcome::Waits { .. } | BeginOutcome::PutOff { .. }) => {
+                panic!("{other:?}")
+            }
         }
     }
 }

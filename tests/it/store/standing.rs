@@ -71,7 +71,7 @@ async fn a_database_brought_back_from_a_backup_holds_all_sends_until_x_has_been_
         bench.take(close("c-2", "8", START)).await;
         let leased = bench.claim_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
-        assert!(matches!(begun, Begun::Waits { .. }), "{begun:?}");
+        assert!(matches!(begun, BeginOutcome::Waits { .. }), "{begun:?}");
         let bench = bench.restarted_after(async |_| {}).await;
         assert_eq!(bench.doubt(DUE).await, None, "noticed once");
         assert!(bench.is_held().await, "a restart ends no hold");
@@ -251,7 +251,7 @@ async fn a_database_replaced_under_a_daemon_takes_no_send_before_it_is_compared(
     bench.database.put_back().await;
 
     let begin = async || {
-        let times = Times {
+        let times = SendTimes {
             now: DUE,
             x_now: DUE,
             x_latest: DUE,

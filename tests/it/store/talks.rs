@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use surveyd::domain::direct_message::DirectMessage;
 use surveyd::domain::stop_words::{self, StopWords};
-use surveyd::store::{Beginning, Delivered, Heard, Reading, StreamPage, Taking, Watch};
+use surveyd::store::{
+    Beginning, Delivered, MessageReading, MessageWatch, StreamPage, Taking, TalkOutcome,
+};
 
 use super::*;
 
@@ -12,8 +14,8 @@ const US: &str = "12";
 const AFTER: Duration = Duration::from_secs(30 * 60);
 const EVERY: Duration = Duration::from_secs(2 * 60);
 
-fn watch() -> Watch {
-    Watch {
+fn watch() -> MessageWatch {
+    MessageWatch {
         source: "dms".into(),
         account: ACCOUNT.into(),
         user_id: UserId::parse(US).unwrap(),
@@ -51,13 +53,13 @@ fn all_to(to: Millis) -> Delivered {
     Delivered { from: None, to }
 }
 
-fn reading(minute: u32) -> Reading {
-    Reading { from: START, to: at(minute), cursor: None }
+fn reading(minute: u32) -> MessageReading {
+    MessageReading { from: START, to: at(minute), cursor: None }
 }
 
 impl Bench {
     /// Reads all of `messages` to their end, at the `minute`-th minute.
-    async fn read(&self, minute: u32, messages: &[DirectMessage]) -> Heard {
+    async fn read(&self, minute: u32, messages: &[DirectMessage]) -> TalkOutcome {
         let beginning = Beginning {
             to: at(minute),
             at_first: AFTER,
@@ -108,7 +110,7 @@ fn closed(taking: &Taking) -> (&str, Millis, Option<u32>) {
 async fn a_talk_that_is_over_is_closed_once_whatever_is_read_again() {
     on_each_engine(async |bench| {
         let messages = [to("7", 3), from("7", 2), to("7", 1), from("7", 0)];
-        assert_eq!(bench.read(10, &messages).await, Heard::default());
+        assert_eq!(bench.read(10, &messages).await, TalkOutcome::default());
         assert_eq!(bench.store.next_talk_end(&watch(), all_to(at(0))).await.unwrap(), Some(at(33)));
         assert_eq!(bench.end(32).await, []);
         bench.read(33, &messages).await;
@@ -118,7 +120,7 @@ async fn a_talk_that_is_over_is_closed_once_whatever_is_read_again() {
         assert_eq!(bench.store.next_talk_end(&watch(), all_to(at(0))).await.unwrap(), None);
         let again = bench.database.open().await;
         let heard = again.hear(&watch(), messages.to_vec(), None, at(60)).await.unwrap();
-        assert_eq!(heard, Heard::default());
+        assert_eq!(heard, TalkOutcome::default());
         assert_eq!(
             again.end_talks(&watch(), Some(all_to(at(99))), at(99)).await.unwrap().turns,
             []
@@ -140,19 +142,19 @@ async fn silence_counts_only_as_far_as_the_stream_was_read_through() {
         };
         let begun = bench.store.begin_reading(&watch().user_id, beginning, at(40)).await.unwrap();
         let first = begun.unwrap();
-        assert_eq!(first, Reading { from: at(4), to: at(40), cursor: None });
+        assert_eq!(first, MessageReading { from: at(4), to: at(40), cursor: None });
         let page = StreamPage { reading: first.clone(), next: Some("p2".into()) };
         let heard = bench
             .store
             .hear(&watch(), vec![to("7", 39)], Some(page.clone()), at(40))
             .await
             .unwrap();
-        assert_eq!(heard, Heard::default());
+        assert_eq!(heard, TalkOutcome::default());
         assert_eq!(bench.end(40).await, []);
         assert_eq!(bench.heard_to().await, Some(at(5)));
         // A restart goes on at the page it was at; a page turned twice turns nothing.
         let begun = bench.store.begin_reading(&watch().user_id, beginning, at(41)).await.unwrap();
-        let second = Reading { cursor: Some("p2".into()), ..first };
+        let second = MessageReading { cursor: Some("p2".into()), ..first };
         assert_eq!(begun.as_ref(), Ok(&second));
         bench.store.hear(&watch(), Vec::new(), Some(page), at(41)).await.unwrap();
         let page = StreamPage { reading: second, next: None };
@@ -181,14 +183,14 @@ async fn readings_begin_when_it_is_time_and_a_clock_set_back_holds_none_up() {
             bench.store.begin_reading(&watch().user_id, beginning(minute), now).await.unwrap()
         };
         let first = begin(60, at(60)).await.unwrap();
-        assert_eq!(first, Reading { from: at(30), ..reading(60) });
+        assert_eq!(first, MessageReading { from: at(30), ..reading(60) });
         let page = StreamPage { reading: first, next: None };
         bench.store.hear(&watch(), Vec::new(), Some(page), at(60)).await.unwrap();
         assert_eq!(begin(61, at(61)).await, Err(at(62)));
         assert_eq!(begin(60, START).await.map(|reading| reading.to), Ok(at(60)));
         bench.store.give_up_reading(&watch().user_id, at(63)).await.unwrap();
         let anew = begin(63, at(63)).await;
-        assert_eq!(anew, Ok(Reading { from: at(59), to: at(63), cursor: None }));
+        assert_eq!(anew, Ok(MessageReading { from: at(59), to: at(63), cursor: None }));
     })
     .await;
 }
@@ -220,7 +222,7 @@ async fn prompted(bench: &Bench, dm_id: Option<&str>) {
         update.object.dm_id = Some(dm_id.into());
         let (feedback_id, dm_id) = (update.id.clone(), update.object.dm_id.clone());
         let delivery = Delivery { sent_at: now, feedback_id, dm_id };
-        let outcome = Outcome::Accepted { delivery, update: Box::new(update), show_at: None };
+        let outcome = SendOutcome::Accepted { delivery, update: Box::new(update), show_at: None };
         bench.store.finish(&sending, outcome, now).await.unwrap();
     }
 }
@@ -267,7 +269,7 @@ async fn a_person_who_says_stop_has_opted_out_and_is_heeded_once() {
         assert_eq!(out.why.as_deref(), Some("asked for it in a Direct Message"));
         // Let in again, and read again.
         bench.store.opt_in(UserId::parse("7").unwrap(), None).await.unwrap();
-        assert_eq!(bench.read(20, &messages).await, Heard::default());
+        assert_eq!(bench.read(20, &messages).await, TalkOutcome::default());
         assert!(!bench.is_opted_out("7").await);
         let again = message("7", US, 21, "unsubscribe");
         bench.read(30, &[again, stop]).await;
@@ -326,7 +328,7 @@ async fn what_nobody_has_touched_for_longer_than_x_lists_is_forgotten() {
         assert_eq!(bench.store.next_talk_end(&watch(), all_to(at(0))).await.unwrap(), None);
         // As if nothing had ever been said.
         let heard = bench.store.hear(&watch(), vec![to("7", 11)], None, late).await.unwrap();
-        assert_eq!(heard, Heard::default());
+        assert_eq!(heard, TalkOutcome::default());
         assert_eq!(bench.store.next_talk_end(&watch(), all_to(at(0))).await.unwrap(), None);
     })
     .await;
@@ -337,7 +339,7 @@ async fn a_talk_is_closed_once_whatever_its_source_and_account_are_called() {
     on_each_engine(async |bench| {
         let talk = [from("7", 1), to("7", 2)];
         assert!(matches!(bench.turns(40, &talk).await[..], [Taking::Closed { .. }]));
-        let renamed = Watch { source: "dms2".into(), account: "acme2".into(), ..watch() };
+        let renamed = MessageWatch { source: "dms2".into(), account: "acme2".into(), ..watch() };
         let heard = bench.store.hear(&renamed, talk.to_vec(), None, at(41)).await.unwrap();
         assert_eq!(heard.turns, []);
         assert_eq!(bench.store.end_talks(&renamed, None, at(80)).await.unwrap().turns, []);

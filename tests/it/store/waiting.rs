@@ -1,7 +1,9 @@
 //! What is known of surveys that are due and not sent.
 
 use surveyd::domain::budget::Call;
-use surveyd::domain::waiting::{Calls, Cause, Facts, Presence, PutOff, Served, Why, obstacles};
+use surveyd::domain::waiting::{
+    CallsLeft, Cause, Facts, Presence, PutOff, PutOffReason, Served, obstacles,
+};
 use surveyd::store::{Looked, Paused};
 
 use super::*;
@@ -31,7 +33,7 @@ async fn facts_tell_what_is_due_what_is_left_and_what_was_put_off() {
         assert_eq!(facts(DUE.minus(SECOND)).await.due, 0);
         let at_first = facts(DUE).await;
         assert_eq!((at_first.due, at_first.oldest_due), (3, Some(DUE)));
-        let fresh = Calls { left: 180, allowed: 180, free_at: None };
+        let fresh = CallsLeft { left: 180, allowed: 180, free_at: None };
         assert_eq!((at_first.look_ups, &at_first.put_off[..], at_first.tried), (fresh, &[][..], 0));
 
         store.take_calls(ACCOUNT, Call::FriendshipsShow, 180, DUE).await.unwrap().unwrap();
@@ -53,15 +55,18 @@ async fn facts_tell_what_is_due_what_is_left_and_what_was_put_off() {
         let soon = DUE.plus(SECOND);
         let next = async |id, now| store.next_look(id, now).await.unwrap().unwrap();
         let put_off = |why, until| PutOff { why, surveys: 1, since: Some(DUE), until };
-        let waits = put_off(Why::Tried, DUE.plus(MINUTE));
+        let waits = put_off(PutOffReason::Tried, DUE.plus(MINUTE));
         assert_eq!(next(&tried, soon).await.put_off, Some(waits));
-        assert_eq!(next(&claimed, soon).await.put_off.map(|it| it.why), Some(Why::Claimed));
+        assert_eq!(
+            next(&claimed, soon).await.put_off.map(|it| it.why),
+            Some(PutOffReason::Claimed)
+        );
         let now = facts(soon).await;
         assert_eq!((now.due, &now.put_off[..]), (2, &[waits][..]));
         let later = facts(DUE.plus(MINUTE)).await;
         assert_eq!((later.due, later.tried), (3, 1));
         let why: Vec<_> = later.put_off.iter().map(|it| (it.why, it.until)).collect();
-        assert_eq!(why, [(Why::Claimed, DUE.plus(LEASE))]);
+        assert_eq!(why, [(PutOffReason::Claimed, DUE.plus(LEASE))]);
     })
     .await;
 }
@@ -86,11 +91,11 @@ async fn facts_tell_of_clocks_that_are_wrong() {
         let now = START.plus(13 * HOUR);
         let leased = bench.claim_one(now).await;
         let id = leased.survey.id.clone();
-        let apart = Times { is_clock_settled: false, ..times(now) };
+        let apart = SendTimes { is_clock_settled: false, ..times(now) };
         let looked = store.look(leased, rules(), apart).await.unwrap();
         assert!(matches!(looked, Looked::PutOff { .. }), "{looked:?}");
         let why = store.next_look(&id, now).await.unwrap().unwrap().put_off.unwrap().why;
-        assert_eq!(why, Why::ClocksApart);
+        assert_eq!(why, PutOffReason::ClocksApart);
         assert_eq!(causes(&facts(now).await), [Cause::Clock]);
     })
     .await;

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::feedback::Part;
-use surveyd::sandbox::{Behaviour, Call, Fault, Paging, Scripted};
+use surveyd::sandbox::feedback::AnswerPart;
+use surveyd::sandbox::{ApiCall, Behaviour, InjectedFault, Paging, Scripted};
 use surveyd::store::ResultRow;
 
 use crate::harness::people::ANA;
@@ -27,7 +27,7 @@ fn assert_is_the_truth(stage: &Stage, row: &ResultRow) {
     let score = truth.score.as_ref();
     assert_eq!(row.told.score, score.map(|part| i64::from(part.value)), "{person}");
     assert_eq!(row.told.scored_at, given(score.map(|part| part.created_at)), "{person}");
-    let text: Option<&Part<String>> = truth.text.as_ref();
+    let text: Option<&AnswerPart<String>> = truth.text.as_ref();
     assert_eq!(row.told.text, text.map(|part| part.value.clone()), "{person}");
     assert_eq!(row.told.commented_at, given(text.map(|part| part.created_at)), "{person}");
     assert_eq!(row.told.updated_at, Some(told(truth.updated_at)), "{person}");
@@ -78,7 +78,7 @@ async fn answers_read_from_the_events_alone_are_the_truth() {
     }
     assert!(rows.iter().filter(|row| row.told.text.is_some()).count() > 40);
     assert!(rows.iter().any(|row| row.told.updates == 3));
-    assert_eq!(stage.calls(Call::Show), 0);
+    assert_eq!(stage.calls(ApiCall::Show), 0);
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
 }
 
@@ -129,8 +129,8 @@ async fn the_poller_goes_on_from_its_cursor_after_a_restart() {
     stage.pass(minutes(10)).await;
     // Two pages a quarter of an hour: the reading stops in the middle of a window, again and again.
     stage.wait(days(3));
-    stage.x(|world| world.set_limit(Call::Events, 2));
-    let before = stage.calls(Call::Events);
+    stage.x(|world| world.set_limit(ApiCall::Events, 2));
+    let before = stage.calls(ApiCall::Events);
     let mut cursors = Vec::new();
     for _ in 0..40 {
         stage.work().await;
@@ -143,7 +143,7 @@ async fn the_poller_goes_on_from_its_cursor_after_a_restart() {
         stage.wait(minutes(16));
     }
     assert!(cursors.len() > 2, "{cursors:?}");
-    let calls = stage.calls(Call::Events) - before;
+    let calls = stage.calls(ApiCall::Events) - before;
     assert!(calls <= 2 * (cursors.len() as u64 + 1), "{calls} calls for {} stops", cursors.len());
     for row in stage.results().await {
         assert_is_the_truth(&stage, &row);
@@ -172,10 +172,10 @@ async fn events_are_never_asked_for_later_than_the_horizon() {
 #[tokio::test]
 async fn events_that_cannot_be_read_are_read_later() {
     let faults = [
-        Fault::instead(Scripted::html(502, "<h1>Bad gateway</h1>")),
-        Fault::instead(Scripted::json(200, "{\"events\": [")),
-        Fault::instead(Scripted::error(429, 88, "Rate limit exceeded")),
-        Fault::cut_before(),
+        InjectedFault::instead(Scripted::html(502, "<h1>Bad gateway</h1>")),
+        InjectedFault::instead(Scripted::json(200, "{\"events\": [")),
+        InjectedFault::instead(Scripted::error(429, 88, "Rate limit exceeded")),
+        InjectedFault::cut_before(),
     ];
     for fault in faults {
         let setup = Setup { poll: "fresh_for = \"0s\"", ..Setup::default() };
@@ -184,7 +184,7 @@ async fn events_that_cannot_be_read_are_read_later() {
         stage.pass(minutes(6)).await;
         stage.answer(ANA, Some(5), Some("thanks"));
         stage.pass(hours(24)).await;
-        stage.fault(Call::Events, 3, fault.clone());
+        stage.fault(ApiCall::Events, 3, fault.clone());
         stage.pass(hours(1)).await;
         assert_eq!(stage.state("c-1").await, "answered", "{fault:?}");
         assert_eq!(stage.x(|world| world.faults_left()), 0);
@@ -205,7 +205,7 @@ async fn an_event_of_an_unknown_kind_does_not_hold_up_the_others() {
                 "response": {{"score": {{"value": "3"}}}}, "mood": ["new"]}}}}
         ], "next_cursor": ""}}"#
     );
-    stage.fault(Call::Events, 1, Fault::instead(Scripted::json(200, &page)));
+    stage.fault(ApiCall::Events, 1, InjectedFault::instead(Scripted::json(200, &page)));
     stage.pass(minutes(6)).await;
     assert_eq!(stage.survey("c-1").await.told.score, Some(3));
     assert_eq!(stage.state("c-1").await, "answered");
@@ -234,7 +234,7 @@ async fn what_xs_webhook_told_is_not_refuted_while_its_event_may_be_among_those_
     stage.pass(hours(23)).await;
     let page = r#"{"events": [{"event_type": "feedback.updated", "feedback": {"ident": 7}}],
         "next_cursor": ""}"#;
-    stage.fault(Call::Events, 1_000, Fault::instead(Scripted::json(200, page)));
+    stage.fault(ApiCall::Events, 1_000, InjectedFault::instead(Scripted::json(200, page)));
     stage.pass(hours(2)).await;
     assert!(stage.store.poll_state("acme").await.unwrap().done_to > Some(now.plus(minutes(30))));
     assert_eq!(stage.state("c-1").await, "answered", "nothing that was read tells against it");

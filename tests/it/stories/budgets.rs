@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use surveyd::sandbox::{Call, Fault};
+use surveyd::sandbox::{ApiCall, InjectedFault};
 
 use crate::harness::database::on_each_engine;
 use crate::harness::people::{ANA, answering};
@@ -60,7 +60,7 @@ async fn a_day_with_five_hundred_closes_makes_no_call_that_x_would_refuse() {
         assert_eq!(count_in(&stage, "sent").await, 500);
         assert_eq!(stage.prompts().len(), 500);
         assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
-        assert!(stage.calls(Call::Show) > 1_000, "fresh prompts are asked about");
+        assert!(stage.calls(ApiCall::Show) > 1_000, "fresh prompts are asked about");
     })
     .await;
 }
@@ -76,7 +76,7 @@ async fn a_hundred_people_a_call_are_looked_up_where_the_setting_says_so() {
     close_many(&stage, 1, 250).await;
     stage.pass(minutes(10)).await;
     assert_eq!(stage.prompts().len(), 250);
-    assert_eq!((stage.calls(Call::Users), stage.calls(Call::Friendship)), (3, 0));
+    assert_eq!((stage.calls(ApiCall::Users), stage.calls(ApiCall::Friendship)), (3, 0));
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
 }
 
@@ -89,7 +89,7 @@ async fn a_smaller_day_that_xs_headers_tell_of_is_believed() {
     })
     .await;
     // Slow answers, so that others are under way while each comes in.
-    stage.fault(Call::Create, 1_000, Fault::slow(Duration::from_millis(50)));
+    stage.fault(ApiCall::Create, 1_000, InjectedFault::slow(Duration::from_millis(50)));
     close_many(&stage, 1, 50).await;
     stage.pass(hours(24)).await;
     assert_eq!(stage.prompts().len(), 20);
@@ -102,12 +102,12 @@ async fn a_smaller_day_that_xs_headers_tell_of_is_believed() {
 #[tokio::test]
 async fn smaller_windows_that_xs_headers_tell_of_are_believed() {
     let mut stage = Stage::new().await;
-    for call in [Call::Friendship, Call::Show] {
-        stage.fault(call, 1_000, Fault::slow(Duration::from_millis(20)));
+    for call in [ApiCall::Friendship, ApiCall::Show] {
+        stage.fault(call, 1_000, InjectedFault::slow(Duration::from_millis(20)));
     }
     stage.x(|world| {
-        world.set_limit(Call::Friendship, 50);
-        world.set_limit(Call::Show, 30);
+        world.set_limit(ApiCall::Friendship, 50);
+        world.set_limit(ApiCall::Show, 30);
     });
     close_many(&stage, 1, 120).await;
     stage.pass(hours(4)).await;
@@ -126,7 +126,7 @@ async fn a_restart_forgets_no_call() {
         stage.restart().await;
         stage.wait(seconds(1));
     }
-    let looked_up = stage.calls(Call::Friendship);
+    let looked_up = stage.calls(ApiCall::Friendship);
     assert!((170..=180).contains(&looked_up), "{looked_up}");
     stage.pass(minutes(30)).await;
     assert_eq!(stage.prompts().len(), 300);
@@ -142,12 +142,12 @@ async fn show_stays_within_its_limit_and_ends_with_the_freshness() {
     stage.close("c-ana", ANA).await;
     stage.pass(minutes(30)).await;
     assert_eq!(stage.state("c-ana").await, "answered");
-    let quarter = stage.calls(Call::Show);
+    let quarter = stage.calls(ApiCall::Show);
     assert!(quarter > 171, "{quarter}");
     stage.pass(hours(6)).await;
-    let at_the_end = stage.calls(Call::Show);
+    let at_the_end = stage.calls(ApiCall::Show);
     stage.pass(days(2)).await;
-    assert_eq!(stage.calls(Call::Show), at_the_end, "nothing is asked that is no longer fresh");
+    assert_eq!(stage.calls(ApiCall::Show), at_the_end, "nothing is asked that is no longer fresh");
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
     let last = stage.store.next_show("acme").await.unwrap();
     assert_eq!(last, None);
@@ -163,10 +163,10 @@ async fn two_daemons_on_one_database_ask_about_prompts_no_faster_than_one() {
         stage.close(&format!("c-{person}"), person).await;
     }
     stage.pass(minutes(5) + seconds(30)).await;
-    assert_eq!((stage.prompts().len(), stage.calls(Call::Show)), (60, 0));
+    assert_eq!((stage.prompts().len(), stage.calls(ApiCall::Show)), (60, 0));
     stage.pass(minutes(3) + seconds(30)).await;
     // A minute's calls at once, and some 11 a minute from then on.
-    let asked = stage.calls(Call::Show);
+    let asked = stage.calls(ApiCall::Show);
     assert!((30..=45).contains(&asked), "{asked}");
     assert!(stage.refused().is_empty());
 }

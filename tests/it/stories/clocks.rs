@@ -2,9 +2,9 @@
 
 use std::pin::Pin;
 
-use surveyd::domain::reading::{Look, Reading};
+use surveyd::domain::reading::{ReadingPurpose, SecondLook};
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Call, Fault, Scripted};
+use surveyd::sandbox::{ApiCall, InjectedFault, Scripted};
 
 use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage};
@@ -40,7 +40,7 @@ async fn a_clock_that_ran_ahead_and_is_put_right_holds_nothing_up() {
         stage.close("c-2", BEN).await;
         stage.pass(minutes(6)).await;
         assert_eq!(stage.prompted(BEN), 1, "held behind an instant that never was");
-        assert!(stage.calls(Call::VerifyCredentials) <= 1, "X is asked for the time once");
+        assert!(stage.calls(ApiCall::VerifyCredentials) <= 1, "X is asked for the time once");
     }
 }
 
@@ -78,14 +78,14 @@ async fn a_prompt_begun_by_a_wrong_clock_is_found_and_not_sent_again() {
     let date = jiff::fmt::rfc2822::to_string(&zoned(START.plus(minutes(5 + 5)))).unwrap();
     let body = r#"{"relationship": {"source": {"can_dm": true}}}"#;
     let answer = Scripted::json(200, body).with_header("date", &date);
-    stage.fault(Call::Friendship, 1, Fault::instead(answer));
-    stage.fault(Call::Create, 1, Fault::cut_after());
+    stage.fault(ApiCall::Friendship, 1, InjectedFault::instead(answer));
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_after());
     stage.close("c-1", ANA).await;
     stage.pass(minutes(6)).await;
     assert_eq!(stage.state("c-1").await, "uncertain");
     stage.pass(days(2)).await;
     assert_eq!(stage.state("c-1").await, "sent");
-    assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (1, 1));
+    assert_eq!((stage.calls(ApiCall::Create), stage.prompted(ANA)), (1, 1));
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn a_prompt_that_was_never_asked_about_is_not_put_off_by_a_clock_that_ran_
     stage.set_clock_ahead(DAY);
     stage.close("c-1", ANA).await;
     stage.pass(minutes(5)).await;
-    assert_eq!((stage.prompted(ANA), stage.calls(Call::Show)), (1, 0));
+    assert_eq!((stage.prompted(ANA), stage.calls(ApiCall::Show)), (1, 0));
     stage.set_clock_ahead(0);
     stage.answer(ANA, Some(4), None);
     stage.pass(minutes(10)).await;
@@ -165,7 +165,7 @@ async fn a_pause_made_by_a_clock_that_ran_ahead_is_asked_about_as_soon_as_any() 
     let mut stage = Stage::new().await;
     let refusal = Scripted::error(401, 32, "Could not authenticate you.");
     stage.set_clock_ahead(DAY);
-    stage.fault(Call::Create, 1, Fault::instead(refusal));
+    stage.fault(ApiCall::Create, 1, InjectedFault::instead(refusal));
     stage.close("c-1", ANA).await;
     stage.pass(minutes(5)).await;
     assert!(stage.store.paused("acme").await.unwrap().is_some());
@@ -187,12 +187,16 @@ async fn events_are_read_on_after_x_s_own_clock_stood_ahead() {
         let refused = stage.refused().len();
         // What is lost now begins again where it lay, and not where X's clock stood.
         let lost = Scripted::error(400, 44, "cursor parameter is invalid.");
-        stage.fault(Call::Events, 2, Fault::instead(lost));
+        stage.fault(ApiCall::Events, 2, InjectedFault::instead(lost));
         stage.pass(minutes(30)).await;
         let told: Vec<String> =
             stage.refused().iter().skip(refused).map(|call| format!("{call:?}")).collect();
         assert!(told.is_empty(), "{ahead}: {told:?}");
-        for reading in [Reading::First, Reading::Second(Look::Day), Reading::Second(Look::Week)] {
+        for reading in [
+            ReadingPurpose::First,
+            ReadingPurpose::Second(SecondLook::Day),
+            ReadingPurpose::Second(SecondLook::Week),
+        ] {
             let state = stage.store.reading("acme", reading).await.unwrap();
             let to_come =
                 state.done_to.max(state.goal).filter(|to| *to > stage.now().minus(hours(24)));
@@ -211,13 +215,13 @@ async fn an_x_that_is_away_is_asked_for_the_time_ever_more_rarely() {
     let setup = Setup { survey: "expire_after = \"1h\"", ..Setup::default() };
     let mut stage = Stage::set(setup).await;
     stage.close("c-1", ANA).await;
-    for call in Call::ALL {
-        stage.fault(call, u32::MAX, Fault::cut_before());
+    for call in ApiCall::ALL {
+        stage.fault(call, u32::MAX, InjectedFault::cut_before());
     }
     stage.pass(hours(1) + minutes(6)).await;
-    let before = stage.calls(Call::VerifyCredentials);
+    let before = stage.calls(ApiCall::VerifyCredentials);
     stage.pass(minutes(14)).await;
-    let asked = stage.calls(Call::VerifyCredentials) - before;
+    let asked = stage.calls(ApiCall::VerifyCredentials) - before;
     assert!((1..=8).contains(&asked), "{asked} times in 14 minutes");
     assert_eq!(stage.state("c-1").await, "scheduled", "ended by our clock alone");
 }

@@ -10,7 +10,7 @@ use surveyd::clock::Clock;
 use surveyd::config::{self, Environment};
 use surveyd::daemon::{Daemon, Start};
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Call, Ending, Fault, Sandbox, SandboxConfig};
+use surveyd::sandbox::{ApiCall, Ending, InjectedFault, Sandbox, SandboxConfig};
 use surveyd::store::{Listing, Store};
 
 use crate::harness::database::{Database, on_each_engine};
@@ -100,7 +100,7 @@ async fn a_posted_close_is_prompted_and_answered() {
         until("the answer", async || states(&store).await == ["answered"]).await;
         daemon.stop().await;
         let world = world.lock().unwrap();
-        assert_eq!((world.prompts().len(), world.calls(Call::Create)), (1, 1));
+        assert_eq!((world.prompts().len(), world.calls(ApiCall::Create)), (1, 1));
         assert_eq!(world.refused().count(), 0);
     })
     .await;
@@ -157,12 +157,12 @@ async fn a_notice_signed_by_another_key_is_refused() {
 async fn one_accounts_slow_answers_hold_up_nobody_elses_intake() {
     let (database, sandbox) = (Database::sqlite(), x().await);
     sandbox.world().lock().unwrap().tell(ANA, answering(5, "thanks"));
-    let slow = Fault::NotCarriedOut { ending: Ending::Silence };
-    sandbox.world().lock().unwrap().fault(Call::Friendship, 1, slow);
+    let slow = InjectedFault::NotCarriedOut { ending: Ending::Silence };
+    sandbox.world().lock().unwrap().fault(ApiCall::Friendship, 1, slow);
     let daemon = start(&database, &sandbox, "request_timeout = \"20s\"").await.unwrap();
     post(&daemon, KEY, "conversation.closed", "c-1", ANA).await;
     let store = daemon.store().clone();
-    until("the look-up", async || sandbox.world().lock().unwrap().calls(Call::Friendship) == 1)
+    until("the look-up", async || sandbox.world().lock().unwrap().calls(ApiCall::Friendship) == 1)
         .await;
     let (status, body) = read(post(&daemon, KEY, "conversation.closed", "c-2", BEN).await).await;
     assert_eq!((status, &body["state"]), (StatusCode::ACCEPTED, &json!("scheduled")));
@@ -175,10 +175,14 @@ async fn one_accounts_slow_answers_hold_up_nobody_elses_intake() {
 #[tokio::test]
 async fn a_daemon_that_is_stopped_finishes_the_prompt_under_way() {
     let (database, sandbox) = (Database::sqlite(), x().await);
-    sandbox.world().lock().unwrap().fault(Call::Create, 1, Fault::slow(Duration::from_millis(700)));
+    sandbox.world().lock().unwrap().fault(
+        ApiCall::Create,
+        1,
+        InjectedFault::slow(Duration::from_millis(700)),
+    );
     let daemon = start(&database, &sandbox, "").await.unwrap();
     post(&daemon, KEY, "conversation.closed", "c-1", ANA).await;
-    until("the prompt", async || sandbox.world().lock().unwrap().calls(Call::Create) == 1).await;
+    until("the prompt", async || sandbox.world().lock().unwrap().calls(ApiCall::Create) == 1).await;
     daemon.stop().await;
     let store = Store::attach(&database.location).await.unwrap();
     assert_eq!(states(&store).await, ["sent"]);
@@ -187,11 +191,11 @@ async fn a_daemon_that_is_stopped_finishes_the_prompt_under_way() {
 #[tokio::test]
 async fn a_prompt_that_a_crash_left_under_way_is_uncertain_and_not_sent_again() {
     let (database, sandbox) = (Database::sqlite(), x().await);
-    let lost = Fault::NotCarriedOut { ending: Ending::Silence };
-    sandbox.world().lock().unwrap().fault(Call::Create, 1, lost);
+    let lost = InjectedFault::NotCarriedOut { ending: Ending::Silence };
+    sandbox.world().lock().unwrap().fault(ApiCall::Create, 1, lost);
     let daemon = start(&database, &sandbox, "").await.unwrap();
     post(&daemon, KEY, "conversation.closed", "c-1", ANA).await;
-    until("the prompt", async || sandbox.world().lock().unwrap().calls(Call::Create) == 1).await;
+    until("the prompt", async || sandbox.world().lock().unwrap().calls(ApiCall::Create) == 1).await;
     // Its tasks end where they stand, as a process does that is killed.
     drop(daemon);
 
@@ -201,7 +205,7 @@ async fn a_prompt_that_a_crash_left_under_way_is_uncertain_and_not_sent_again() 
     let store = again.store().clone();
     until("the next prompt", async || states(&store).await == ["uncertain", "sent"]).await;
     again.stop().await;
-    assert_eq!(sandbox.world().lock().unwrap().calls(Call::Create), 2);
+    assert_eq!(sandbox.world().lock().unwrap().calls(ApiCall::Create), 2);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! When the dates of X's answers are wrong, once or for a while: nobody is prompted twice for it, and
 //! once they are right nothing is stuck or lost. X itself goes by the true time throughout.
 
-use surveyd::sandbox::{Call, Fault, Scripted};
+use surveyd::sandbox::{ApiCall, InjectedFault, Scripted};
 
 use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage};
@@ -32,11 +32,11 @@ impl Ends {
     fn order(self, stage: &Stage) {
         let fault = match self {
             Self::Answered => return,
-            Self::LostBefore => Fault::cut_before(),
-            Self::LostAfter => Fault::cut_after(),
-            Self::LostAndLate => Fault::done_later(crate::harness::seconds(50)),
+            Self::LostBefore => InjectedFault::cut_before(),
+            Self::LostAfter => InjectedFault::cut_after(),
+            Self::LostAndLate => InjectedFault::done_later(crate::harness::seconds(50)),
         };
-        stage.fault(Call::Create, 1, fault);
+        stage.fault(ApiCall::Create, 1, fault);
     }
 }
 
@@ -86,8 +86,8 @@ async fn live(ahead: i64, since: Since, ends: Ends, (times, length): (u32, std::
     }
     stage.close("c-1", ANA).await;
     match since {
-        Since::LookUp => misdate(&stage, Some(Call::Friendship)),
-        Since::Create => misdate(&stage, Some(Call::Create)),
+        Since::LookUp => misdate(&stage, Some(ApiCall::Friendship)),
+        Since::Create => misdate(&stage, Some(ApiCall::Create)),
         Since::TheStart | Since::AnHourLater => {}
     }
     stage.pass(hours(1)).await;
@@ -213,8 +213,8 @@ async fn a_reset_of_next_year_stalls_nothing_for_longer_than_xs_window() {
     let next_year = (stage.now().0 + YEAR) / 1_000;
     let limited = Scripted::error(429, 88, "Rate limit exceeded")
         .with_header("x-rate-limit-reset", &next_year.to_string());
-    for call in [Call::Friendship, Call::Events] {
-        stage.fault(call, 1, Fault::instead(limited.clone()));
+    for call in [ApiCall::Friendship, ApiCall::Events] {
+        stage.fault(call, 1, InjectedFault::instead(limited.clone()));
     }
     stage.close("c-1", ANA).await;
     stage.pass(minutes(30)).await;
@@ -228,7 +228,7 @@ async fn a_survey_put_off_by_a_clock_that_ran_ahead_waits_no_longer_than_any() {
         stage.close("c-0", BEN).await;
         stage.pass(minutes(10)).await;
         let answer = Scripted::error(503, 130, "Over capacity");
-        stage.fault(Call::Friendship, 1, Fault::instead(answer));
+        stage.fault(ApiCall::Friendship, 1, InjectedFault::instead(answer));
         stage.close("c-1", ANA).await;
         stage.set_clock_ahead(3_600);
         stage.work().await;
@@ -249,7 +249,7 @@ async fn what_is_too_late_expires_whatever_it_waits_for() {
     stage.pass(minutes(1)).await;
     stage.close("c-1", ANA).await;
     let answer = Scripted::error(503, 130, "Over capacity");
-    stage.fault(Call::Friendship, 100_000, Fault::instead(answer));
+    stage.fault(ApiCall::Friendship, 100_000, InjectedFault::instead(answer));
     stage.set_clock_ahead(90 * 60);
     stage.work().await;
     stage.set_clock_ahead(0);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use surveyd::sandbox::{Call, Fault};
+use surveyd::sandbox::{ApiCall, InjectedFault};
 
 use crate::harness::people::ANA;
 use crate::harness::stage::{Setup, Stage};
@@ -80,13 +80,13 @@ async fn deed(stage: &mut Stage, dice: &mut Dice, closes: &mut u64) -> String {
         0..=3 => {
             let fault = match dice.below(4) {
                 0 => None,
-                1 => Some(Fault::cut_before()),
-                2 => Some(Fault::cut_after()),
-                _ => Some(Fault::done_later(dice.between(seconds(1), seconds(55)))),
+                1 => Some(InjectedFault::cut_before()),
+                2 => Some(InjectedFault::cut_after()),
+                _ => Some(InjectedFault::done_later(dice.between(seconds(1), seconds(55)))),
             };
             let told = format!("{} closes, {fault:?}", name(*closes));
             if let Some(fault) = fault {
-                stage.fault(Call::Create, 1, fault);
+                stage.fault(ApiCall::Create, 1, fault);
             }
             let mut close = stage.closed(&name(*closes), ANA + *closes);
             close.closed_at = stage.sandbox.now();

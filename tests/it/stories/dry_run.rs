@@ -4,7 +4,7 @@ use surveyd::domain::id::UserId;
 use surveyd::domain::policy::Mode;
 use surveyd::domain::policy::decision::Ground;
 use surveyd::domain::waiting::{Cause, Obstacle, obstacles};
-use surveyd::sandbox::{Call, Fault, Messages, Person, Plan, Standing};
+use surveyd::sandbox::{ApiCall, InjectedFault, Person, Plan, TakesMessages, UserStanding};
 use surveyd::store::OptOut;
 
 use crate::harness::database::on_each_engine;
@@ -31,8 +31,8 @@ async fn all_is_decided_as_it_would_be_and_nothing_is_sent() {
         let user_id = UserId::parse(&BEN.to_string()).unwrap();
         let out = OptOut { user_id, account: None, at: stage.now(), why: None };
         stage.store.opt_out(vec![out]).await.unwrap();
-        let messages = Messages::Closed;
-        let closed = Person { standing: Standing::Present, messages, plan: Plan::Drawn };
+        let messages = TakesMessages::Closed;
+        let closed = Person { standing: UserStanding::Present, messages, plan: Plan::Drawn };
         stage.tell(CAI, closed);
         for (conversation, person) in [("c-ana", ANA), ("c-ben", BEN), ("c-cai", CAI)] {
             stage.close(conversation, person).await;
@@ -46,7 +46,7 @@ async fn all_is_decided_as_it_would_be_and_nothing_is_sent() {
         assert_eq!(stage.state("c-ben").await, "suppressed: opted_out");
         assert_eq!(stage.state("c-cai").await, "suppressed: cannot_dm");
         assert_eq!(stage.state("c-ana-again").await, "suppressed: throttled");
-        assert_eq!((stage.calls(Call::Create), stage.prompts().len()), (0, 0));
+        assert_eq!((stage.calls(ApiCall::Create), stage.prompts().len()), (0, 0));
         let row = stage.survey("c-ana").await;
         assert_eq!(row.survey.attempts, 0);
         let Some(Ground::DryRun(would)) = row.at_sending.map(|decision| decision.ground) else {
@@ -82,10 +82,10 @@ async fn an_account_that_goes_live_has_prompted_nobody_yet() {
 #[tokio::test]
 async fn what_was_begun_live_is_settled_and_not_sent_again_by_a_dry_run() {
     let mut stage = Stage::set(Setup { account: "", ..DRY }).await;
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     stage.close("c-ana", ANA).await;
     stage.pass(minutes(6)).await;
-    stage.fault(Call::Create, 1, Fault::cut_after());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_after());
     stage.close("c-ben", BEN).await;
     stage.pass(minutes(6)).await;
     stage.close("c-cai", CAI).await;
@@ -99,7 +99,7 @@ async fn what_was_begun_live_is_settled_and_not_sent_again_by_a_dry_run() {
     assert_eq!(stage.state("c-ana").await, "suppressed: dry_run", "X had not carried it out");
     assert_eq!(stage.state("c-ben").await, "sent", "X had");
     assert_eq!(stage.state("c-cai").await, "suppressed: dry_run");
-    assert_eq!((stage.calls(Call::Create), stage.prompts().len()), (2, 1));
+    assert_eq!((stage.calls(ApiCall::Create), stage.prompts().len()), (2, 1));
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn the_days_limit_counts_what_would_have_been_sent_and_looks_nobody_up_bey
     }
     states.sort();
     assert_eq!(states, ["scheduled", "suppressed: dry_run", "suppressed: dry_run"]);
-    assert!(stage.calls(Call::Friendship) <= 3, "{}", stage.calls(Call::Friendship));
+    assert!(stage.calls(ApiCall::Friendship) <= 3, "{}", stage.calls(ApiCall::Friendship));
     let served = stage.config().served(&stage.config().accounts[0]);
     let facts = stage.store.waiting(&[served], stage.now()).await.unwrap().remove(0);
     let waits: Vec<Obstacle> = obstacles(&facts);
@@ -127,7 +127,7 @@ async fn the_days_limit_counts_what_would_have_been_sent_and_looks_nobody_up_bey
     for conversation in ["c-ana", "c-ben", "c-cai"] {
         assert_eq!(stage.state(conversation).await, "suppressed: dry_run");
     }
-    assert_eq!(stage.calls(Call::Create), 0);
+    assert_eq!(stage.calls(ApiCall::Create), 0);
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use surveyd::domain::reading::{Look, Range, Reading, Why};
+use surveyd::domain::reading::{Range, ReadingPurpose, SecondLook, UnreadReason};
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Behaviour, Call, Fault, Paging, Scripted};
+use surveyd::sandbox::{ApiCall, Behaviour, InjectedFault, Paging, Scripted};
 
 use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage};
@@ -41,7 +41,7 @@ async fn known_and_true(stage: &Stage) -> [BTreeMap<String, Option<i64>>; 2] {
     let rows = stage.results().await;
     let known = rows.iter().map(|row| (row.survey.person().to_owned(), row.told.score)).collect();
     let truth = stage.x(|world| {
-        let of = |prompt: &surveyd::sandbox::record::Prompt| {
+        let of = |prompt: &surveyd::sandbox::record::DeliveredPrompt| {
             let score = world.feedback(prompt.feedback_id).and_then(|f| f.score.clone());
             (prompt.to_user_id.to_string(), score.map(|part| i64::from(part.value)))
         };
@@ -57,7 +57,7 @@ async fn done_to(stage: &Stage) -> Option<Millis> {
 #[tokio::test]
 async fn months_of_downtime_are_read_in_windows_of_a_day_the_oldest_first() {
     let mut stage = unread(60, days(90)).await;
-    let before = stage.calls(Call::Events);
+    let before = stage.calls(ApiCall::Events);
     let mut come = done_to(&stage).await.unwrap();
     for _ in 0..40 {
         stage.work().await;
@@ -70,7 +70,7 @@ async fn months_of_downtime_are_read_in_windows_of_a_day_the_oldest_first() {
     let [known, truth] = known_and_true(&stage).await;
     assert_eq!(known, truth);
     assert!(stage.now().minus(hours(24)).since(come) < minutes(1), "{}", come.rfc3339());
-    let calls = stage.calls(Call::Events) - before;
+    let calls = stage.calls(ApiCall::Events) - before;
     assert!((90..1_000).contains(&calls), "{calls} calls");
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
 }
@@ -85,12 +85,12 @@ async fn a_cursor_that_x_knows_no_longer_costs_the_way_and_no_event() {
     for refusal in refusals {
         let mut stage = unread(150, days(3)).await;
         // The first window holds no events yet.
-        stage.x(|world| world.set_limit(Call::Events, 2));
+        stage.x(|world| world.set_limit(ApiCall::Events, 2));
         stage.work().await;
         let window = stage.store.poll_state("acme").await.unwrap().window.unwrap();
         assert!(window.cursor.is_some(), "in the middle of a window");
-        stage.x(|world| world.set_limit(Call::Events, 1_000));
-        stage.fault(Call::Events, 12, Fault::instead(refusal.clone()));
+        stage.x(|world| world.set_limit(ApiCall::Events, 1_000));
+        stage.fault(ApiCall::Events, 12, InjectedFault::instead(refusal.clone()));
         stage.pass(hours(10)).await;
         assert_eq!(stage.x(|world| world.faults_left()), 0);
         let [known, truth] = known_and_true(&stage).await;
@@ -105,11 +105,11 @@ async fn pages_that_lead_back_end_no_window_and_are_not_read_for_ever() {
     // A page that leads to itself once it is asked for by its cursor.
     let page = r#"{"events": [], "next_cursor": "round"}"#;
     let mut stage = unread(60, days(2)).await;
-    let before = (done_to(&stage).await, stage.calls(Call::Events));
-    stage.fault(Call::Events, 30, Fault::instead(Scripted::json(200, page)));
+    let before = (done_to(&stage).await, stage.calls(ApiCall::Events));
+    stage.fault(ApiCall::Events, 30, InjectedFault::instead(Scripted::json(200, page)));
     stage.pass(minutes(10)).await;
     assert_eq!(done_to(&stage).await, before.0, "no such window is done");
-    let calls = stage.calls(Call::Events) - before.1;
+    let calls = stage.calls(ApiCall::Events) - before.1;
     assert!((4..=16).contains(&calls), "{calls} calls in ten minutes");
     let most = stage.store.poll_state("acme").await.unwrap().window_most;
     assert!(most < Some(hours(23)), "{most:?}");
@@ -143,16 +143,17 @@ async fn looks_are_done_when_they_are_due_whatever_restarts_there_are() {
     for _ in 0..(5 * 24) {
         stage.pass(hours(1)).await;
         stage.restart().await;
-        let state = stage.store.reading("acme", Reading::Second(Look::Week)).await.unwrap();
+        let state =
+            stage.store.reading("acme", ReadingPurpose::Second(SecondLook::Week)).await.unwrap();
         ends.extend(state.goal);
     }
     ends.dedup();
     // Events are read from a day before the first close to four days after it.
     assert!((4..=5).contains(&ends.len()), "{} looks over a week", ends.len());
-    let day = stage.store.reading("acme", Reading::Second(Look::Day)).await.unwrap();
+    let day = stage.store.reading("acme", ReadingPurpose::Second(SecondLook::Day)).await.unwrap();
     let behind = done_to(&stage).await.unwrap().since(day.goal.unwrap());
     assert!(behind < hours(7), "{behind:?}");
-    let calls = stage.calls(Call::Events);
+    let calls = stage.calls(ApiCall::Events);
     assert!(calls < 5 * 48 + 60, "{calls} calls: looks are cheap");
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
 }
@@ -160,13 +161,13 @@ async fn looks_are_done_when_they_are_due_whatever_restarts_there_are() {
 #[tokio::test]
 async fn a_look_gives_way_to_the_first_reading_and_leaves_it_calls() {
     let mut stage = unread(150, days(8)).await;
-    stage.x(|world| world.set_limit(Call::Events, 40));
+    stage.x(|world| world.set_limit(ApiCall::Events, 40));
     stage.pass(hours(3)).await;
     let horizon = stage.now().minus(hours(24));
     let come = done_to(&stage).await.unwrap();
     assert!(horizon.since(come) <= minutes(31), "{}", come.rfc3339());
     stage.pass(hours(3) + seconds(1)).await;
-    let week = stage.store.reading("acme", Reading::Second(Look::Week)).await.unwrap();
+    let week = stage.store.reading("acme", ReadingPurpose::Second(SecondLook::Week)).await.unwrap();
     assert_eq!(week.under_way_to(), None, "and it comes to its end");
     let [known, truth] = known_and_true(&stage).await;
     assert_eq!(known, truth);
@@ -175,7 +176,7 @@ async fn a_look_gives_way_to_the_first_reading_and_leaves_it_calls() {
 
 const ALL_TIME: Range = Range { from: Millis(i64::MIN), to: Millis(i64::MAX) };
 
-async fn unread_at_last(stage: &Stage) -> Vec<(Range, Why)> {
+async fn unread_at_last(stage: &Stage) -> Vec<(Range, UnreadReason)> {
     let unread = stage.store.unread("acme", ALL_TIME).await.unwrap();
     unread.iter().map(|unread| (unread.range, unread.why)).collect()
 }
@@ -196,7 +197,7 @@ async fn a_second_without_an_end_is_passed_over_and_kept_until_a_look_has_read_i
         stage.restart().await;
     }
     let unread = unread_at_last(&stage).await;
-    let [(range, Why::End)] = unread[..] else { panic!("{unread:?}") };
+    let [(range, UnreadReason::End)] = unread[..] else { panic!("{unread:?}") };
     assert!(range.from <= endless_at && endless_at <= range.to);
     assert!(range.to.since(range.from) <= seconds(1), "{range:?}");
     assert_eq!(stage.survey("c-2").await.told.score, Some(5), "what is behind it is read");
@@ -204,12 +205,12 @@ async fn a_second_without_an_end_is_passed_over_and_kept_until_a_look_has_read_i
     assert!(horizon.since(done_to(&stage).await.unwrap()) <= minutes(31));
 
     // Looks ask for it again, and go on behind it at once.
-    let before = stage.calls(Call::Events);
+    let before = stage.calls(ApiCall::Events);
     stage.pass(days(1)).await;
     assert_eq!(unread_at_last(&stage).await, unread);
-    let calls = stage.calls(Call::Events) - before;
+    let calls = stage.calls(ApiCall::Events) - before;
     assert!(calls < 48 + 60, "{calls} calls");
-    let day = stage.store.reading("acme", Reading::Second(Look::Day)).await.unwrap();
+    let day = stage.store.reading("acme", ReadingPurpose::Second(SecondLook::Day)).await.unwrap();
     assert!(day.goal.unwrap() > endless_at.plus(hours(12)), "and come to their end");
     stage.x(|world| world.set_endless(None));
     stage.pass(hours(31)).await;
@@ -221,7 +222,7 @@ async fn a_second_without_an_end_is_passed_over_and_kept_until_a_look_has_read_i
 async fn x_being_away_leaves_nothing_unread() {
     let mut stage = unread(20, days(2)).await;
     let before = done_to(&stage).await;
-    stage.fault(Call::Events, 100_000, Fault::cut_before());
+    stage.fault(ApiCall::Events, 100_000, InjectedFault::cut_before());
     stage.pass(days(1)).await;
     assert_eq!((done_to(&stage).await, unread_at_last(&stage).await), (before, vec![]));
     stage.x(|world| world.clear_faults());
@@ -234,7 +235,7 @@ async fn x_being_away_leaves_nothing_unread() {
 async fn what_may_lie_in_a_second_without_an_end_is_not_taken_for_unsent() {
     let setup = Setup { poll: EVENTS_ALONE, survey: "expire_after = \"30d\"", ..Setup::default() };
     let mut stage = Stage::set(setup).await;
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     stage.close("c-1", ANA).await;
     stage.pass(minutes(10)).await;
     assert_eq!(stage.state("c-1").await, "uncertain");

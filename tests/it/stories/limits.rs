@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Call, Fault, Scripted};
+use surveyd::sandbox::{ApiCall, InjectedFault, Scripted};
 
 use crate::harness::database::on_each_engine;
 use crate::harness::log::Log;
@@ -12,12 +12,12 @@ use crate::harness::stage::{Setup, Stage};
 use crate::harness::{START, hours, minutes, seconds};
 
 /// X refuses a call for a limit, with these headers.
-fn limited(remaining: u32, reset_at: Millis) -> Fault {
+fn limited(remaining: u32, reset_at: Millis) -> InjectedFault {
     let refusal = Scripted::error(429, 88, "Rate limit exceeded")
         .with_header("x-rate-limit-limit", "1000")
         .with_header("x-rate-limit-remaining", &remaining.to_string())
         .with_header("x-rate-limit-reset", &(reset_at.0 / 1_000).to_string());
-    Fault::instead(refusal)
+    InjectedFault::instead(refusal)
 }
 
 /// What the history of a conversation's survey says, a line a step.
@@ -38,11 +38,11 @@ async fn people_whom_x_refuses_for_a_moments_limit_are_asked_once_it_is_over() {
             stage.close(&format!("c-{person}"), person).await;
         }
         let reset_at = START.plus(minutes(5) + seconds(6));
-        stage.fault(Call::Create, 6, limited(800, reset_at));
+        stage.fault(ApiCall::Create, 6, limited(800, reset_at));
         stage.pass(minutes(5) + seconds(5)).await;
-        assert_eq!((stage.prompts().len(), stage.calls(Call::Create)), (2, 8));
+        assert_eq!((stage.prompts().len(), stage.calls(ApiCall::Create)), (2, 8));
         stage.pass(minutes(1)).await;
-        assert_eq!((stage.prompts().len(), stage.calls(Call::Create)), (8, 14));
+        assert_eq!((stage.prompts().len(), stage.calls(ApiCall::Create)), (8, 14));
         for person in 1..=8 {
             assert_eq!(stage.state(&format!("c-{person}")).await, "sent");
         }
@@ -56,7 +56,7 @@ async fn a_limit_that_the_same_person_meets_twice_is_the_persons() {
         let mut stage = Stage::on(database, Setup::default()).await;
         stage.close("c-1", ANA).await;
         let reset_at = START.plus(minutes(20));
-        stage.fault(Call::Create, 2, limited(800, reset_at));
+        stage.fault(ApiCall::Create, 2, limited(800, reset_at));
         stage.pass(minutes(19)).await;
         assert_eq!(stage.state("c-1").await, "scheduled");
         stage.close("c-2", BEN).await;
@@ -64,7 +64,7 @@ async fn a_limit_that_the_same_person_meets_twice_is_the_persons() {
         assert_eq!(stage.state("c-1").await, "suppressed: throttled");
         stage.pass(minutes(10)).await;
         assert_eq!(stage.state("c-2").await, "sent", "the account's other prompts go out");
-        assert_eq!(stage.calls(Call::Create), 3);
+        assert_eq!(stage.calls(ApiCall::Create), 3);
         let history = history(&stage, "c-1").await;
         let last = history.last().unwrap();
         assert_eq!(
@@ -76,7 +76,7 @@ async fn a_limit_that_the_same_person_meets_twice_is_the_persons() {
         // Whoever sends it again by hand begins anew.
         let id = stage.survey("c-1").await.survey.id;
         stage.store.retry(id, stage.now()).await.unwrap().unwrap();
-        stage.fault(Call::Create, 1, limited(800, stage.now().plus(minutes(1))));
+        stage.fault(ApiCall::Create, 1, limited(800, stage.now().plus(minutes(1))));
         stage.pass(seconds(30)).await;
         assert_eq!(stage.state("c-1").await, "scheduled");
         stage.pass(minutes(1)).await;
@@ -93,13 +93,13 @@ async fn a_limit_is_the_persons_at_once_where_our_ledger_or_x_says_so() {
         .with_header("x-rate-limit-limit", "1")
         .with_header("x-rate-limit-remaining", "0")
         .with_header("x-rate-limit-reset", &(START.plus(minutes(9)).0 / 1_000).to_string());
-    stage.fault(Call::Create, 1, Fault::instead(one));
+    stage.fault(ApiCall::Create, 1, InjectedFault::instead(one));
     stage.close("c-1", ANA).await;
     stage.pass(minutes(6)).await;
     assert_eq!(stage.state("c-1").await, "suppressed: throttled");
 
     // It lasts for longer than the talk is remembered: no limit of a moment.
-    stage.fault(Call::Create, 1, limited(800, stage.now().plus(hours(24))));
+    stage.fault(ApiCall::Create, 1, limited(800, stage.now().plus(hours(24))));
     stage.close("c-2", BEN).await;
     stage.pass(minutes(6)).await;
     assert_eq!(stage.state("c-2").await, "suppressed: throttled");
@@ -114,7 +114,7 @@ async fn a_limit_is_the_persons_at_once_where_our_ledger_or_x_says_so() {
     stage.close("c-1", ANA).await;
     stage.pass(minutes(6)).await;
     assert_eq!(stage.state("c-1").await, "sent");
-    stage.fault(Call::Create, 1, limited(800, stage.now().plus(minutes(9))));
+    stage.fault(ApiCall::Create, 1, limited(800, stage.now().plus(minutes(9))));
     stage.close("c-2", ANA).await;
     stage.pass(minutes(6)).await;
     assert_eq!(stage.state("c-2").await, "suppressed: throttled");
@@ -131,7 +131,7 @@ async fn xs_refusal_of_a_person_is_told_as_the_reason() {
     ];
     for (code, wanted) in cases {
         let mut stage = Stage::new().await;
-        stage.fault(Call::Create, 1, Fault::instead(Scripted::error(403, code, "no")));
+        stage.fault(ApiCall::Create, 1, InjectedFault::instead(Scripted::error(403, code, "no")));
         stage.close("c-1", ANA).await;
         stage.pass(minutes(6)).await;
         let history = history(&stage, "c-1").await;
@@ -148,7 +148,7 @@ async fn a_prompt_of_unknown_outcome_throttles_nobody_where_there_is_no_throttle
             ..Setup::default()
         };
         let mut stage = Stage::on(database, setup).await;
-        stage.fault(Call::Create, 1, Fault::cut_before());
+        stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
         stage.close("c-1", ANA).await;
         stage.pass(seconds(1)).await;
         assert_eq!(stage.state("c-1").await, "uncertain");
@@ -163,7 +163,7 @@ async fn a_prompt_of_unknown_outcome_throttles_nobody_where_there_is_no_throttle
 async fn a_prompt_of_unknown_outcome_that_throttles_is_told_as_that() {
     let setup = Setup { account: "daily_limit_per_user = 5", ..Setup::default() };
     let mut stage = Stage::set(setup).await;
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     stage.close("c-1", ANA).await;
     stage.pass(hours(2)).await;
     stage.close("c-2", ANA).await;
@@ -205,26 +205,26 @@ async fn every_limit_of_x_is_logged_once_a_window_however_it_is_met() {
             };
             let answer = answer.with_header("x-rate-limit-limit", "100");
             let answer = answer.with_header("x-rate-limit-remaining", "0");
-            Fault::instead(
+            InjectedFault::instead(
                 answer.with_header("x-rate-limit-reset", &(reset_at.0 / 1_000).to_string()),
             )
         }
     };
     for (call, endpoint) in [
-        (Call::Create, "feedback/create"),
-        (Call::Events, "feedback/events"),
-        (Call::Friendship, "friendships/show"),
-        (Call::Show, "feedback/show"),
+        (ApiCall::Create, "feedback/create"),
+        (ApiCall::Events, "feedback/events"),
+        (ApiCall::Friendship, "friendships/show"),
+        (ApiCall::Show, "feedback/show"),
     ] {
         // By its headers beside a true answer where there is one to read, and by its refusal.
         let statuses: &[u16] = match call {
-            Call::Events | Call::Friendship => &[200, 429],
+            ApiCall::Events | ApiCall::Friendship => &[200, 429],
             _ => &[429],
         };
         for status in statuses {
             let mut stage =
                 Stage::set(Setup { poll: "interval = \"1m\"", ..Setup::default() }).await;
-            if call == Call::Show {
+            if call == ApiCall::Show {
                 stage.close("c-0", BEN).await;
                 stage.pass(minutes(5)).await;
             }

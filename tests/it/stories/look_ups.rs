@@ -1,7 +1,7 @@
 //! Where people are looked up one by one, and by hundreds only while too many wait: whatever X says to
 //! the latter, nobody is lost, delayed or paused by it.
 
-use surveyd::sandbox::{Call, Fault, Messages, Person, Scripted};
+use surveyd::sandbox::{ApiCall, InjectedFault, Person, Scripted, TakesMessages};
 
 use crate::harness::log::Log;
 use crate::harness::minutes;
@@ -31,7 +31,7 @@ async fn few_people_are_looked_up_one_by_one() {
     close_many(&stage, 60).await;
     stage.pass(minutes(6)).await;
     assert_eq!(stage.prompts().len(), 60);
-    assert_eq!((stage.calls(Call::Friendship), stage.calls(Call::Users)), (60, 0));
+    assert_eq!((stage.calls(ApiCall::Friendship), stage.calls(ApiCall::Users)), (60, 0));
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn a_backlog_goes_out_at_once_where_x_grants_its_version_two() {
     close_many(&stage, 500).await;
     stage.pass(minutes(6)).await;
     assert_eq!(stage.prompts().len(), 500);
-    assert!(stage.calls(Call::Users) <= 5 && stage.calls(Call::Friendship) <= 180);
+    assert!(stage.calls(ApiCall::Users) <= 5 && stage.calls(ApiCall::Friendship) <= 180);
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
     assert_eq!(log.of("sends.waiting").len(), 0);
 }
@@ -51,10 +51,10 @@ async fn whom_version_two_does_not_clear_is_looked_up_singly_before_anything_end
     let mut stage = Stage::set(AUTO).await;
     close_many(&stage, 400).await;
     for person in 301..=303 {
-        stage.tell(person, Person { messages: Messages::Closed, ..Person::default() });
+        stage.tell(person, Person { messages: TakesMessages::Closed, ..Person::default() });
     }
     // It knows nobody of the first hundred whom it is asked about.
-    stage.fault(Call::Users, 1, Fault::instead(Scripted::json(200, "{\"data\":[]}")));
+    stage.fault(ApiCall::Users, 1, InjectedFault::instead(Scripted::json(200, "{\"data\":[]}")));
     stage.pass(minutes(40)).await;
     assert_eq!(stage.prompts().len(), 397);
     for person in 301..=303 {
@@ -65,28 +65,28 @@ async fn whom_version_two_does_not_clear_is_looked_up_singly_before_anything_end
 
 /// The standing answer of version 2 for people 1 to 400, but that it does not say of one whether they take
 /// messages.
-fn silent_about(person: u64) -> Fault {
+fn silent_about(person: u64) -> InjectedFault {
     let user = |id: u64| match id == person {
         true => format!("{{\"id\":\"{id}\"}}"),
         false => format!("{{\"id\":\"{id}\",\"receives_your_dm\":true}}"),
     };
     let users: Vec<String> = (1..=400).map(user).collect();
-    Fault::instead(Scripted::json(200, &format!("{{\"data\":[{}]}}", users.join(","))))
+    InjectedFault::instead(Scripted::json(200, &format!("{{\"data\":[{}]}}", users.join(","))))
 }
 
 #[tokio::test]
 async fn of_whom_version_two_says_nothing_only_that_one_waits() {
     let mut stage = Stage::set(AUTO).await;
     close_many(&stage, 400).await;
-    stage.fault(Call::Users, 20, silent_about(7));
+    stage.fault(ApiCall::Users, 20, silent_about(7));
     stage.pass(minutes(6)).await;
     // The one is looked up singly.
     assert_eq!(stage.prompts().len(), 400);
-    assert!(stage.calls(Call::Users) <= 5, "{}", stage.calls(Call::Users));
+    assert!(stage.calls(ApiCall::Users) <= 5, "{}", stage.calls(ApiCall::Users));
 
     let mut stage = Stage::set(Setup { x: "can_dm = \"users_v2\"", ..AUTO }).await;
     close_many(&stage, 400).await;
-    stage.fault(Call::Users, 4, silent_about(7));
+    stage.fault(ApiCall::Users, 4, silent_about(7));
     stage.pass(minutes(5) + std::time::Duration::from_secs(1)).await;
     assert_eq!((stage.prompts().len(), stage.prompted(7)), (399, 0));
     assert_eq!(stage.state("c-7").await, "scheduled");
@@ -120,7 +120,7 @@ async fn where_x_refuses_version_two_all_goes_as_if_nobody_had_asked() {
     ] {
         let log = Log::kept();
         let mut stage = Stage::set(AUTO).await;
-        stage.fault(Call::Users, 1_000, Fault::instead(refusal.clone()));
+        stage.fault(ApiCall::Users, 1_000, InjectedFault::instead(refusal.clone()));
         close_many(&stage, 220).await;
         for prompted in &course {
             stage.pass(minutes(8)).await;
@@ -131,6 +131,6 @@ async fn where_x_refuses_version_two_all_goes_as_if_nobody_had_asked() {
         assert_eq!(stage.store.paused("acme").await.unwrap(), None);
         assert_eq!(log.of("account.paused").len(), 0, "{refusal:?}");
         assert!(log.of("look_ups.singly").len() <= 1, "{refusal:?}");
-        assert!(stage.calls(Call::Users) <= 10, "{refusal:?}: {}", stage.calls(Call::Users));
+        assert!(stage.calls(ApiCall::Users) <= 10, "{refusal:?}: {}", stage.calls(ApiCall::Users));
     }
 }

@@ -2,7 +2,7 @@
 //! to do anything about it.
 
 use surveyd::domain::close::Close;
-use surveyd::sandbox::Call;
+use surveyd::sandbox::ApiCall;
 
 use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage};
@@ -53,7 +53,7 @@ async fn a_first_reading_goes_back_as_far_as_a_close_may_still_be_prompted_for()
     let week_ago = stage.now().minus(hours(1) + days(7));
     assert!(state.begun_from <= Some(week_ago.minus(hours(1))), "{state:?}");
     assert!(state.done_to >= Some(stage.now().minus(hours(24) + minutes(31))));
-    let calls = stage.calls(Call::Events);
+    let calls = stage.calls(ApiCall::Events);
     assert!(calls < 20, "{calls} calls");
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use surveyd::domain::budget::Call as Budgeted;
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Call, Ending, Fault, Scripted};
+use surveyd::sandbox::{ApiCall, Ending, InjectedFault, Scripted};
 
 use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage};
@@ -17,8 +17,8 @@ const PATIENT: &str = "expire_after = \"3d\"";
 const AHEAD: Duration = Duration::from_secs(240);
 
 /// All of it is sent but the card: X has no feedback of it.
-fn message_only() -> Fault {
-    Fault::MessageOnly { ending: Ending::Cut }
+fn message_only() -> InjectedFault {
+    InjectedFault::MessageOnly { ending: Ending::Cut }
 }
 
 async fn patient() -> Stage {
@@ -66,7 +66,7 @@ async fn assert_shown(stage: &Stage) {
          it is not sent again"
     );
     assert_eq!(stage.state("c-1").await, words);
-    assert_eq!((stage.calls(Call::Create), messages_to(stage, ANA)), (1, 1));
+    assert_eq!((stage.calls(ApiCall::Create), messages_to(stage, ANA)), (1, 1));
 }
 
 #[tokio::test]
@@ -78,12 +78,12 @@ async fn whoever_got_the_message_without_the_card_is_not_asked_again() {
     ] {
         let survey: &'static str = format!("{PATIENT}\n{message}").leak();
         let mut stage = Stage::set(Setup { survey, x_ahead, ..Setup::default() }).await;
-        stage.fault(Call::Create, 1, message_only());
+        stage.fault(ApiCall::Create, 1, message_only());
         to_the_horizon(&mut stage).await;
         // Clocks that stand apart are given their distance once more.
         stage.pass(minutes(12)).await;
         assert_shown(&stage).await;
-        assert_eq!(stage.calls(Call::DirectMessages), 1);
+        assert_eq!(stage.calls(ApiCall::DirectMessages), 1);
         stage.close("c-2", ANA).await;
         stage.pass(hours(48)).await;
         assert_eq!(stage.state("c-2").await, "suppressed: throttled", "it counts as sent");
@@ -94,25 +94,25 @@ async fn whoever_got_the_message_without_the_card_is_not_asked_again() {
 
 #[tokio::test]
 async fn a_list_that_cannot_be_had_holds_up_nothing_and_pauses_nobody() {
-    let error = |status, code, words| Fault::instead(Scripted::error(status, code, words));
+    let error = |status, code, words| InjectedFault::instead(Scripted::error(status, code, words));
     for fault in [
         error(404, 34, "Sorry, that page does not exist."),
         error(403, 93, "This application is not allowed to access your direct messages."),
         error(401, 89, "Invalid or expired token."),
         error(400, 9_999, "Something new."),
         error(429, 88, "Rate limit exceeded"),
-        Fault::instead(Scripted::html(404, "<h1>Nothing here</h1>")),
-        Fault::instead(Scripted::json(200, "{\"errors\": []}")),
-        Fault::cut_before(),
+        InjectedFault::instead(Scripted::html(404, "<h1>Nothing here</h1>")),
+        InjectedFault::instead(Scripted::json(200, "{\"errors\": []}")),
+        InjectedFault::cut_before(),
     ] {
         let mut stage = patient().await;
-        stage.fault(Call::Create, 1, Fault::cut_before());
-        stage.fault(Call::DirectMessages, 100, fault.clone());
+        stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
+        stage.fault(ApiCall::DirectMessages, 100, fault.clone());
         to_the_horizon(&mut stage).await;
         stage.pass(minutes(1)).await;
         assert_eq!(stage.state("c-1").await, "sent", "{fault:?}");
-        assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (2, 1), "{fault:?}");
-        assert_eq!(stage.calls(Call::DirectMessages), 1, "{fault:?}");
+        assert_eq!((stage.calls(ApiCall::Create), stage.prompted(ANA)), (2, 1), "{fault:?}");
+        assert_eq!(stage.calls(ApiCall::DirectMessages), 1, "{fault:?}");
         assert_eq!(stage.store.last_pause("acme").await.unwrap(), None, "{fault:?}");
     }
 }
@@ -121,19 +121,19 @@ async fn a_list_that_cannot_be_had_holds_up_nothing_and_pauses_nobody() {
 async fn a_list_that_x_refuses_is_asked_for_again_after_an_hour() {
     let mut stage = patient().await;
     let absent = Scripted::error(404, 34, "Sorry, that page does not exist.");
-    stage.fault(Call::DirectMessages, 1, Fault::instead(absent));
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::DirectMessages, 1, InjectedFault::instead(absent));
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     stage.close("c-1", ANA).await;
     for (at, conversation, person) in [(30, "c-2", BEN), (120, "c-3", BEN + 1)] {
         stage.pass(minutes(at) + minutes(1)).await;
         // Nobody else is asked meanwhile: it is this one's.
-        stage.fault(Call::Create, 1, Fault::cut_before());
+        stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
         stage.close(conversation, person).await;
     }
     stage.pass(hours(22)).await;
-    assert_eq!(stage.calls(Call::DirectMessages), 1, "of c-1; c-2 follows half an hour later");
+    assert_eq!(stage.calls(ApiCall::DirectMessages), 1, "of c-1; c-2 follows half an hour later");
     stage.pass(hours(3)).await;
-    assert_eq!(stage.calls(Call::DirectMessages), 2);
+    assert_eq!(stage.calls(ApiCall::DirectMessages), 2);
     for conversation in ["c-1", "c-2", "c-3"] {
         assert_eq!(stage.state(conversation).await, "sent");
     }
@@ -143,7 +143,7 @@ async fn a_list_that_x_refuses_is_asked_for_again_after_an_hour() {
 async fn other_messages_are_no_evidence() {
     let mut stage = patient().await;
     let acme = acme(&stage);
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     let text = "How did we do?";
     say(&stage, acme, ANA, text);
     stage.close("c-1", ANA).await;
@@ -156,14 +156,14 @@ async fn other_messages_are_no_evidence() {
     say(&stage, acme, ANA, text);
     stage.pass(hours(24)).await;
     assert_eq!(stage.state("c-1").await, "sent");
-    assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (2, 1));
-    assert_eq!(stage.calls(Call::DirectMessages), 1);
+    assert_eq!((stage.calls(ApiCall::Create), stage.prompted(ANA)), (2, 1));
+    assert_eq!(stage.calls(ApiCall::DirectMessages), 1);
 }
 
 #[tokio::test]
 async fn the_message_of_another_prompt_is_no_evidence() {
     let mut stage = unthrottled().await;
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     stage.close("c-1", ANA).await;
     stage.close("c-2", ANA).await;
     stage.pass(minutes(6)).await;
@@ -172,46 +172,46 @@ async fn the_message_of_another_prompt_is_no_evidence() {
     stage.pass(hours(25)).await;
     assert_eq!(stage.state("c-1").await, "sent");
     assert_eq!(stage.state("c-2").await, "sent");
-    assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (3, 2));
+    assert_eq!((stage.calls(ApiCall::Create), stage.prompted(ANA)), (3, 2));
 }
 
 #[tokio::test]
 async fn a_message_that_either_of_two_prompts_may_have_put_out_keeps_both_from_going_out_again() {
     let mut stage = unthrottled().await;
-    stage.fault(Call::Create, 1, message_only());
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, message_only());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     stage.close("c-1", ANA).await;
     stage.close("c-2", ANA).await;
     stage.pass(hours(25)).await;
     for conversation in ["c-1", "c-2"] {
         assert!(stage.state(conversation).await.starts_with("failed: X shows the Direct Message"));
     }
-    assert_eq!((stage.calls(Call::Create), messages_to(&stage, ANA)), (2, 1));
-    assert_eq!(stage.calls(Call::DirectMessages), 1, "one reading for both");
+    assert_eq!((stage.calls(ApiCall::Create), messages_to(&stage, ANA)), (2, 1));
+    assert_eq!(stage.calls(ApiCall::DirectMessages), 1, "one reading for both");
 }
 
 #[tokio::test]
 async fn a_prompt_that_x_s_events_know_needs_no_list() {
     let mut stage = patient().await;
-    stage.fault(Call::Create, 1, Fault::cut_after());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_after());
     to_the_horizon(&mut stage).await;
     stage.pass(minutes(1)).await;
     assert_eq!(stage.state("c-1").await, "sent");
-    assert_eq!(stage.calls(Call::DirectMessages), 0);
+    assert_eq!(stage.calls(ApiCall::DirectMessages), 0);
 }
 
 #[tokio::test]
 async fn a_spent_budget_is_waited_for() {
     let mut stage = patient().await;
-    stage.fault(Call::Create, 1, message_only());
+    stage.fault(ApiCall::Create, 1, message_only());
     to_the_horizon(&mut stage).await;
     let now = stage.now();
     stage.store.take_calls("acme", Budgeted::DirectMessages, 15, now).await.unwrap().unwrap();
     stage.pass(minutes(10)).await;
     assert_eq!(stage.state("c-1").await, "uncertain");
-    let events = stage.calls(Call::Events);
+    let events = stage.calls(ApiCall::Events);
     stage.pass(minutes(4)).await;
-    assert_eq!(stage.calls(Call::Events), events, "nothing is asked while it waits");
+    assert_eq!(stage.calls(ApiCall::Events), events, "nothing is asked while it waits");
     stage.pass(minutes(3)).await;
     assert_shown(&stage).await;
 }
@@ -219,7 +219,7 @@ async fn a_spent_budget_is_waited_for() {
 #[tokio::test]
 async fn a_budget_that_stays_spent_is_waited_for_no_longer_than_a_window() {
     let mut stage = patient().await;
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     to_the_horizon(&mut stage).await;
     let now = stage.now();
     let far: Option<Millis> = Some(now.plus(hours(20)));
@@ -228,7 +228,7 @@ async fn a_budget_that_stays_spent_is_waited_for_no_longer_than_a_window() {
     assert_eq!(stage.state("c-1").await, "uncertain");
     stage.pass(minutes(2)).await;
     assert_eq!(stage.state("c-1").await, "sent");
-    assert_eq!((stage.prompted(ANA), stage.calls(Call::DirectMessages)), (1, 0));
+    assert_eq!((stage.prompted(ANA), stage.calls(ApiCall::DirectMessages)), (1, 0));
 }
 
 #[tokio::test]
@@ -236,14 +236,14 @@ async fn a_message_is_found_below_many_others_but_not_below_ten_pages() {
     for (others, pages, creates) in [(120, 3, 1), (520, 10, 2)] {
         let mut stage = patient().await;
         let acme = acme(&stage);
-        stage.fault(Call::Create, 1, message_only());
+        stage.fault(ApiCall::Create, 1, message_only());
         stage.close("c-1", ANA).await;
         stage.pass(minutes(5) + seconds(1)).await;
         for person in 0..others {
             say(&stage, acme, BEN + person, "a word");
         }
         stage.pass(hours(24) + minutes(8)).await;
-        assert_eq!(stage.calls(Call::DirectMessages), pages, "{others} others");
-        assert_eq!(stage.calls(Call::Create), creates, "{others} others");
+        assert_eq!(stage.calls(ApiCall::DirectMessages), pages, "{others} others");
+        assert_eq!(stage.calls(ApiCall::Create), creates, "{others} others");
     }
 }

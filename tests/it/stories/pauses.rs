@@ -1,6 +1,6 @@
 //! When X refuses an account as a whole: it stops, asks now and then, and goes on by itself.
 
-use surveyd::sandbox::{Call, Fault, Scripted};
+use surveyd::sandbox::{ApiCall, InjectedFault, Scripted};
 
 use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage, accounts};
@@ -8,15 +8,15 @@ use crate::harness::{hours, minutes, seconds};
 
 const BOTH: &[&str] = &["acme", "globex"];
 
-fn unauthenticated() -> Fault {
-    Fault::instead(Scripted::error(401, 32, "Could not authenticate you."))
+fn unauthenticated() -> InjectedFault {
+    InjectedFault::instead(Scripted::error(401, 32, "Could not authenticate you."))
 }
 
 #[tokio::test]
 async fn an_account_that_x_refuses_pauses_while_another_goes_on_and_resumes_by_itself() {
     let mut stage = Stage::set(Setup { accounts: BOTH, ..Setup::default() }).await;
     let acme = accounts(BOTH)[0].user_id;
-    stage.fault_of(acme, Call::Create, 1, unauthenticated());
+    stage.fault_of(acme, ApiCall::Create, 1, unauthenticated());
     stage.close("c-1", ANA).await;
     stage.close("c-2", ANA + 1).await;
     let elsewhere = stage.closed("g-1", BEN);
@@ -29,10 +29,10 @@ async fn an_account_that_x_refuses_pauses_while_another_goes_on_and_resumes_by_i
     assert_eq!(stage.state("g-1").await, "sent");
     let waiting = [stage.state("c-1").await, stage.state("c-2").await];
     assert!(waiting.contains(&"scheduled".to_owned()), "{waiting:?}");
-    assert_eq!(stage.calls(Call::VerifyCredentials), 0, "a minute has not passed");
+    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 0, "a minute has not passed");
 
     stage.pass(minutes(1)).await;
-    assert_eq!(stage.calls(Call::VerifyCredentials), 1);
+    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 1);
     assert_eq!(stage.store.paused("acme").await.unwrap(), None);
     for conversation in ["c-1", "c-2"] {
         assert_eq!(stage.state(conversation).await, "sent");
@@ -43,23 +43,23 @@ async fn an_account_that_x_refuses_pauses_while_another_goes_on_and_resumes_by_i
 #[tokio::test]
 async fn a_paused_account_is_asked_about_ever_more_rarely_also_across_a_restart() {
     let mut stage = Stage::new().await;
-    stage.fault(Call::Friendship, 1, unauthenticated());
-    stage.fault(Call::VerifyCredentials, 100, unauthenticated());
+    stage.fault(ApiCall::Friendship, 1, unauthenticated());
+    stage.fault(ApiCall::VerifyCredentials, 100, unauthenticated());
     stage.close("c-1", ANA).await;
     stage.pass(minutes(5)).await;
     // After 1, 2, 4, 8, 16, 32 and then every 60 minutes.
     for (passing, asked) in [(1, 1), (2, 2), (3, 2), (1, 3), (7, 3), (1, 4), (16, 5), (32, 6)] {
         stage.pass(minutes(passing)).await;
-        assert_eq!(stage.calls(Call::VerifyCredentials), asked, "{passing}");
+        assert_eq!(stage.calls(ApiCall::VerifyCredentials), asked, "{passing}");
         stage.restart().await;
     }
     stage.pass(minutes(59)).await;
-    assert_eq!(stage.calls(Call::VerifyCredentials), 6);
+    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 6);
     stage.pass(minutes(1)).await;
-    assert_eq!(stage.calls(Call::VerifyCredentials), 7);
+    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 7);
     stage.pass(hours(3)).await;
-    assert_eq!(stage.calls(Call::VerifyCredentials), 10);
-    let other_calls = stage.calls(Call::Friendship) + stage.calls(Call::Create);
+    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 10);
+    let other_calls = stage.calls(ApiCall::Friendship) + stage.calls(ApiCall::Create);
     assert_eq!(other_calls, 1, "nothing else is asked meanwhile");
 
     stage.x(|world| world.clear_faults());
@@ -70,23 +70,23 @@ async fn a_paused_account_is_asked_about_ever_more_rarely_also_across_a_restart(
 #[tokio::test]
 async fn what_waits_for_a_paused_account_expires_in_its_time() {
     let mut stage = Stage::new().await;
-    stage.fault(Call::Create, 1, unauthenticated());
-    stage.fault(Call::VerifyCredentials, 1_000, unauthenticated());
+    stage.fault(ApiCall::Create, 1, unauthenticated());
+    stage.fault(ApiCall::VerifyCredentials, 1_000, unauthenticated());
     stage.close("c-1", ANA).await;
     stage.pass(hours(12)).await;
     assert_eq!(stage.state("c-1").await, "scheduled");
     stage.pass(minutes(2)).await;
     assert_eq!(stage.state("c-1").await, "expired");
-    assert_eq!((stage.calls(Call::Create), stage.prompts().len()), (1, 0));
+    assert_eq!((stage.calls(ApiCall::Create), stage.prompts().len()), (1, 0));
 }
 
 #[tokio::test]
 async fn an_account_refused_while_its_answers_are_read_pauses_too() {
     let mut stage = Stage::new().await;
-    stage.fault(Call::Events, 1, unauthenticated());
+    stage.fault(ApiCall::Events, 1, unauthenticated());
     stage.work().await;
     assert!(stage.store.paused("acme").await.unwrap().is_some());
     stage.pass(hours(1)).await;
     assert_eq!(stage.store.paused("acme").await.unwrap(), None);
-    assert!(stage.calls(Call::Events) > 1);
+    assert!(stage.calls(ApiCall::Events) > 1);
 }

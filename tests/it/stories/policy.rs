@@ -6,7 +6,7 @@ use surveyd::domain::close::{Close, ClosedBy, Notice};
 use surveyd::domain::id::UserId;
 use surveyd::domain::policy::decision::Ground;
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::Call;
+use surveyd::sandbox::ApiCall;
 use surveyd::store::OptOut;
 
 use crate::harness::people::{ANA, BEN, CAI};
@@ -60,7 +60,7 @@ skip = true
     assert_eq!(field("message"), Some("Dear Ana, would you recommend us?"));
     let row = stage.survey("c-ana").await;
     assert_eq!(row.at_sending.unwrap().rule.as_deref(), Some("vip"));
-    assert_eq!(stage.calls(Call::Friendship), 1, "nobody else is looked up");
+    assert_eq!(stage.calls(ApiCall::Friendship), 1, "nobody else is looked up");
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_quiet_hour_puts_the_prompt_off_to_its_end_without_a_look_up() {
     stage.close("c-ana", ANA).await;
     stage.pass(hours(1)).await;
     assert_eq!(
-        (stage.state("c-ana").await.as_str(), stage.calls(Call::Friendship)),
+        (stage.state("c-ana").await.as_str(), stage.calls(ApiCall::Friendship)),
         ("scheduled", 0)
     );
     let row = stage.survey("c-ana").await;
@@ -151,7 +151,7 @@ async fn the_holdout_is_never_asked_and_variants_stand_side_by_side() {
     let names: Vec<&str> = counts.keys().map(String::as_str).collect();
     assert_eq!(names, ["holdout b", "holdout control", "sent b", "sent control"]);
     assert!(counts.values().all(|count| (3..=35).contains(count)), "{counts:?}");
-    let of_b = |prompt: &surveyd::sandbox::record::Prompt| {
+    let of_b = |prompt: &surveyd::sandbox::record::DeliveredPrompt| {
         prompt.field("message") == Some("And how was it?")
     };
     let prompts = stage.prompts();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use surveyd::domain::close::{Close, ClosedBy, Notice};
 use surveyd::domain::id::UserId;
 use surveyd::replay::{self, Comparison, Fate, Replay};
-use surveyd::sandbox::{Messages, Standing};
+use surveyd::sandbox::{TakesMessages, UserStanding};
 use surveyd::store::OptOut;
 
 use crate::harness::people::{with_messages, with_standing};
@@ -58,9 +58,9 @@ fn closed(stage: &Stage, numbers: &mut Numbers, conversation: &str, person: u64)
 async fn week(stage: &mut Stage, seed: u64) {
     let mut numbers = Numbers(seed);
     for person in (1..=PEOPLE).filter(|person| person % 10 == 0) {
-        stage.tell(person, with_messages(Messages::Closed));
-        stage.tell(person + 1, with_standing(Standing::Suspended));
-        stage.tell(person + 2, with_standing(Standing::Unknown));
+        stage.tell(person, with_messages(TakesMessages::Closed));
+        stage.tell(person + 1, with_standing(UserStanding::Suspended));
+        stage.tell(person + 2, with_standing(UserStanding::Unknown));
     }
     let mut last: Vec<Close> = Vec::new();
     for step in 0..7 * 24 * 2_u32 {

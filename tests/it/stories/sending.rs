@@ -1,7 +1,7 @@
 //! From a close to a prompt, or to the reason why there is none.
 
 use surveyd::domain::close::Notice;
-use surveyd::sandbox::{Call, Messages, Standing};
+use surveyd::sandbox::{ApiCall, TakesMessages, UserStanding};
 
 use crate::harness::people::{ANA, BEN, CAI, open, with_messages, with_standing};
 use crate::harness::stage::{Setup, Stage};
@@ -47,7 +47,7 @@ async fn one_close_becomes_exactly_one_prompt_with_exactly_these_fields() {
         ("type", "nps"),
     ];
     assert_eq!(fields, expected);
-    assert_eq!(stage.calls(Call::Create), 1);
+    assert_eq!(stage.calls(ApiCall::Create), 1);
     assert!(stage.refused().is_empty(), "{:?}", stage.refused());
 
     let row = stage.survey("c ☃/+&%").await;
@@ -62,11 +62,11 @@ async fn nobody_is_prompted_who_cannot_be_messaged() {
     for x in ["can_dm = \"friendships_show\"", "can_dm = \"users_v2\""] {
         let mut stage = Stage::set(Setup { x, ..Setup::default() }).await;
         let people = [
-            (11, with_messages(Messages::Closed), "suppressed: cannot_dm"),
-            (12, with_messages(Messages::FollowedOnly), "suppressed: cannot_dm"),
-            (13, with_messages(Messages::ClosedUnnoticed), "suppressed: cannot_dm"),
-            (14, with_standing(Standing::Unknown), "suppressed: cannot_dm"),
-            (15, with_standing(Standing::Suspended), "suppressed: suspended"),
+            (11, with_messages(TakesMessages::Closed), "suppressed: cannot_dm"),
+            (12, with_messages(TakesMessages::FollowedOnly), "suppressed: cannot_dm"),
+            (13, with_messages(TakesMessages::ClosedUnnoticed), "suppressed: cannot_dm"),
+            (14, with_standing(UserStanding::Unknown), "suppressed: cannot_dm"),
+            (15, with_standing(UserStanding::Suspended), "suppressed: suspended"),
             (16, open(), "sent"),
         ];
         for (person, is, _) in &people {
@@ -78,7 +78,7 @@ async fn nobody_is_prompted_who_cannot_be_messaged() {
             assert_eq!(stage.state(&format!("c-{person}")).await, *state, "{x}");
             assert_eq!(stage.prompted(*person), usize::from(*state == "sent"), "{x}");
         }
-        let creates = stage.calls(Call::Create);
+        let creates = stage.calls(ApiCall::Create);
         assert_eq!(creates, 2, "who is known not to take messages is not even tried, {x}");
     }
 }

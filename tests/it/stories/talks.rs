@@ -6,7 +6,7 @@ use std::time::Duration;
 use surveyd::domain::direct_message::DirectMessage;
 use surveyd::domain::id::UserId;
 use surveyd::domain::time::Millis;
-use surveyd::sandbox::{Call, Ending, Fault, Scripted};
+use surveyd::sandbox::{ApiCall, Ending, InjectedFault, Scripted};
 
 use crate::harness::database::{Database, on_each_engine};
 use crate::harness::people::{ANA, BEN};
@@ -196,7 +196,7 @@ async fn a_busy_account_is_read_within_xs_limit_page_by_page_though_pages_are_em
             say(&stage, acme, person, "Hello to you");
         }
         stage.pass(minutes(1)).await;
-        assert!(stage.calls(Call::DirectMessages) <= 15 * (u64::from(minute) / 15 + 1));
+        assert!(stage.calls(ApiCall::DirectMessages) <= 15 * (u64::from(minute) / 15 + 1));
     }
     stage.pass(hours(6)).await;
     for talk in &talks {
@@ -271,7 +271,7 @@ async fn what_x_delivers_is_closed_as_soon_as_it_is_over_and_the_list_fills_the_
     stage.pass(minutes(52)).await;
     assert_eq!(stage.state(&ben).await, "sent");
     assert_eq!((stage.prompted(ANA), stage.prompted(BEN), surveys(&stage).await), (1, 1, 2));
-    assert!(stage.calls(Call::DirectMessages) <= 8, "{}", stage.calls(Call::DirectMessages));
+    assert!(stage.calls(ApiCall::DirectMessages) <= 8, "{}", stage.calls(ApiCall::DirectMessages));
     no_call_too_many(&stage);
 }
 
@@ -290,8 +290,8 @@ async fn what_was_said_while_nobody_took_deliveries_ends_no_talk() {
     stage.pass(hours(3)).await;
     assert_eq!(surveys(&stage).await, 0, "she still waits for an answer");
     // And where X does not list them, there is no telling.
-    let fault = Fault::instead(Scripted::error(403, 93, "not allowed to access them"));
-    stage.fault(Call::DirectMessages, 1_000, fault);
+    let fault = InjectedFault::instead(Scripted::error(403, 93, "not allowed to access them"));
+    stage.fault(ApiCall::DirectMessages, 1_000, fault);
     for (sender, recipient) in [(BEN, acme), (acme, BEN)] {
         let id = say(&stage, sender, recipient, "Hello");
         deliver(&stage, id, sender, recipient, "Hello").await;
@@ -314,12 +314,12 @@ async fn what_is_missed_again_and_again_puts_no_reading_off() {
     let mut stage = Stage::set(Setup { sources: WEBHOOK, ..Setup::default() }).await;
     stage.pass(minutes(1)).await;
     let ben = talk(&mut stage, BEN).await;
-    let before = stage.calls(Call::DirectMessages);
+    let before = stage.calls(ApiCall::DirectMessages);
     for _ in 0..10 * 15 {
         stage.talks[0].miss();
         stage.pass(seconds(4)).await;
     }
-    assert!(stage.calls(Call::DirectMessages) > before, "nothing is read");
+    assert!(stage.calls(ApiCall::DirectMessages) > before, "nothing is read");
     stage.pass(minutes(55)).await;
     assert_eq!((stage.state(&ben).await.as_str(), stage.prompted(BEN)), ("sent", 1));
     no_call_too_many(&stage);
@@ -327,16 +327,16 @@ async fn what_is_missed_again_and_again_puts_no_reading_off() {
 
 #[tokio::test]
 async fn a_list_that_x_refuses_pauses_nobody_and_is_read_once_it_can() {
-    let error = |status, code, words| Fault::instead(Scripted::error(status, code, words));
+    let error = |status, code, words| InjectedFault::instead(Scripted::error(status, code, words));
     for fault in [
         error(403, 93, "This application is not allowed to access your direct messages."),
         error(429, 88, "Rate limit exceeded"),
         error(500, 131, "Internal error"),
-        Fault::instead(Scripted::json(200, "{\"errors\": []}")),
-        Fault::cut_before(),
+        InjectedFault::instead(Scripted::json(200, "{\"errors\": []}")),
+        InjectedFault::cut_before(),
     ] {
         let mut stage = watching().await;
-        stage.fault(Call::DirectMessages, 3, fault.clone());
+        stage.fault(ApiCall::DirectMessages, 3, fault.clone());
         let ana = talk(&mut stage, ANA).await;
         stage.close("c-1", BEN).await;
         stage.pass(hours(3)).await;
@@ -352,7 +352,7 @@ async fn a_greedy_watch_leaves_calls_for_the_proof_of_a_prompt_without_an_answer
     let survey = "expire_after = \"3d\"";
     let mut stage = Stage::set(Setup { sources, survey, ..Setup::default() }).await;
     // The message goes out, and there is no card.
-    stage.fault(Call::Create, 1, Fault::MessageOnly { ending: Ending::Cut });
+    stage.fault(ApiCall::Create, 1, InjectedFault::MessageOnly { ending: Ending::Cut });
     stage.close("c-1", ANA).await;
     stage.pass(hours(24) + minutes(6)).await;
     assert_eq!(stage.state("c-1").await, "uncertain");
@@ -360,7 +360,7 @@ async fn a_greedy_watch_leaves_calls_for_the_proof_of_a_prompt_without_an_answer
     let state = stage.state("c-1").await;
     assert!(state.starts_with("failed: X shows the Direct Message "), "{state}");
     assert_eq!(surveys(&stage).await, 1, "the message is no talk");
-    let calls = stage.calls(Call::DirectMessages);
+    let calls = stage.calls(ApiCall::DirectMessages);
     assert!(calls > 800, "it was greedy: {calls}");
     no_call_too_many(&stage);
 }

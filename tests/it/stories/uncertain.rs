@@ -2,7 +2,7 @@
 
 use surveyd::config::Config;
 use surveyd::domain::survey::State;
-use surveyd::sandbox::{Call, Ending, Fault, Scripted};
+use surveyd::sandbox::{ApiCall, Ending, InjectedFault, Scripted};
 
 use crate::harness::log::Log;
 use crate::harness::people::{ANA, answering};
@@ -29,7 +29,7 @@ fn endings() -> Vec<Ending> {
 async fn a_prompt_without_a_clear_answer_is_uncertain_and_not_posted_again_while_it_may_be_out() {
     for ending in endings() {
         let mut stage = Stage::new().await;
-        stage.fault(Call::Create, 1, Fault::NotCarriedOut { ending: ending.clone() });
+        stage.fault(ApiCall::Create, 1, InjectedFault::NotCarriedOut { ending: ending.clone() });
         stage.close("c-1", ANA).await;
         stage.pass(minutes(6)).await;
         assert_eq!(stage.state("c-1").await, "uncertain", "{ending:?}");
@@ -39,7 +39,7 @@ async fn a_prompt_without_a_clear_answer_is_uncertain_and_not_posted_again_while
         // Read past it, they hold nothing; and by now it is too late to ask.
         stage.pass(minutes(40)).await;
         assert_eq!(stage.state("c-1").await, "expired", "{ending:?}");
-        assert_eq!((stage.calls(Call::Create), stage.prompts().len()), (1, 0), "{ending:?}");
+        assert_eq!((stage.calls(ApiCall::Create), stage.prompts().len()), (1, 0), "{ending:?}");
     }
 }
 
@@ -47,13 +47,13 @@ async fn a_prompt_without_a_clear_answer_is_uncertain_and_not_posted_again_while
 async fn a_prompt_known_not_to_be_out_is_posted_once_more_where_there_is_still_time() {
     let setup = Setup { survey: "expire_after = \"3d\"", ..Setup::default() };
     let mut stage = Stage::set(setup).await;
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     stage.close("c-1", ANA).await;
     stage.pass(hours(24)).await;
-    assert_eq!(stage.calls(Call::Create), 1);
+    assert_eq!(stage.calls(ApiCall::Create), 1);
     stage.pass(days(2)).await;
     assert_eq!(stage.state("c-1").await, "sent");
-    assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (2, 1));
+    assert_eq!((stage.calls(ApiCall::Create), stage.prompted(ANA)), (2, 1));
     assert_eq!(stage.prompts()[0].field("external_id"), Some("c-1"));
     let earliest = START.plus(minutes(5) + hours(24) + minutes(1));
     assert!(stage.prompts()[0].carried_out_at > earliest, "not before X can have carried it out");
@@ -69,8 +69,8 @@ async fn the_events_of_another_handle_prove_nothing() {
     let left = "failed: the prompt left as 1212121212121 at";
     for (comes_back, meanwhile) in [(hours(30), "uncertain"), (days(4), left)] {
         let mut stage = Stage::set(setup()).await;
-        let cut = || Fault::CarriedOut { ending: Ending::Cut };
-        stage.fault(Call::Create, 1, cut());
+        let cut = || InjectedFault::CarriedOut { ending: Ending::Cut };
+        stage.fault(ApiCall::Create, 1, cut());
         stage.close("c-1", ANA).await;
         stage.pass(minutes(6)).await;
         assert_eq!(stage.state("c-1").await, "uncertain");
@@ -86,7 +86,7 @@ async fn the_events_of_another_handle_prove_nothing() {
         stage.reload(swap_handles);
         stage.pass(days(2)).await;
         assert_eq!(stage.state("c-1").await, "sent");
-        assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (1, 1));
+        assert_eq!((stage.calls(ApiCall::Create), stage.prompted(ANA)), (1, 1));
     }
 }
 
@@ -104,22 +104,22 @@ fn swap_handles(config: &mut Config) {
 async fn a_miss_is_no_proof_before_the_events_can_be_read() {
     let setup = Setup { survey: "expire_after = \"3d\"", ..Setup::default() };
     let mut stage = Stage::set(setup).await;
-    stage.fault(Call::Create, 1, Fault::done_later(seconds(50)));
+    stage.fault(ApiCall::Create, 1, InjectedFault::done_later(seconds(50)));
     stage.close("c-1", ANA).await;
     stage.pass(hours(24)).await;
-    stage.fault(Call::Events, 100, Fault::cut_before());
+    stage.fault(ApiCall::Events, 100, InjectedFault::cut_before());
     stage.pass(hours(2)).await;
     assert_eq!(stage.state("c-1").await, "uncertain", "what cannot be read proves nothing");
     stage.pass(days(1)).await;
     assert_eq!(stage.state("c-1").await, "sent");
-    assert_eq!((stage.calls(Call::Create), stage.prompted(ANA)), (1, 1));
+    assert_eq!((stage.calls(ApiCall::Create), stage.prompted(ANA)), (1, 1));
 }
 
 #[tokio::test]
 async fn an_event_bearing_its_external_id_settles_it_as_sent() {
     for ending in endings() {
         let mut stage = Stage::new().await;
-        stage.fault(Call::Create, 1, Fault::CarriedOut { ending: ending.clone() });
+        stage.fault(ApiCall::Create, 1, InjectedFault::CarriedOut { ending: ending.clone() });
         stage.close("c-1", ANA).await;
         stage.pass(hours(24)).await;
         assert_eq!(stage.state("c-1").await, "uncertain", "the event is not due yet, {ending:?}");
@@ -131,7 +131,7 @@ async fn an_event_bearing_its_external_id_settles_it_as_sent() {
         assert_eq!(prompts.len(), 1, "{ending:?}");
         assert_eq!(delivery.feedback_id.as_str(), prompts[0].feedback_id.to_string());
         assert_eq!(delivery.sent_at, START.plus(minutes(5)));
-        assert_eq!(stage.calls(Call::Create), 1, "{ending:?}");
+        assert_eq!(stage.calls(ApiCall::Create), 1, "{ending:?}");
     }
 }
 
@@ -139,45 +139,45 @@ async fn an_event_bearing_its_external_id_settles_it_as_sent() {
 async fn a_prompt_that_x_carries_out_after_we_gave_up_is_settled_too() {
     let mut stage = Stage::new().await;
     stage.tell(ANA, answering(4, "late but fine"));
-    stage.fault(Call::Create, 1, Fault::done_later(seconds(50)));
+    stage.fault(ApiCall::Create, 1, InjectedFault::done_later(seconds(50)));
     stage.close("c-1", ANA).await;
     stage.pass(days(2)).await;
     assert_eq!(stage.state("c-1").await, "answered");
     let told = stage.survey("c-1").await.told;
     assert_eq!((told.score, told.text.as_deref()), (Some(4), Some("late but fine")));
-    assert_eq!((stage.prompted(ANA), stage.calls(Call::Create)), (1, 1));
+    assert_eq!((stage.prompted(ANA), stage.calls(ApiCall::Create)), (1, 1));
 }
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_in_time_is_uncertain() {
     let setup = Setup { x: "send_timeout = \"150ms\"", ..Setup::default() };
     let mut stage = Stage::set(setup).await;
-    stage.fault(Call::Create, 1, Fault::CarriedOut { ending: Ending::Silence });
+    stage.fault(ApiCall::Create, 1, InjectedFault::CarriedOut { ending: Ending::Silence });
     stage.close("c-1", ANA).await;
     stage.pass(minutes(6)).await;
     assert_eq!(stage.state("c-1").await, "uncertain");
     stage.pass(hours(25)).await;
     assert_eq!(stage.state("c-1").await, "sent");
-    assert_eq!((stage.prompted(ANA), stage.calls(Call::Create)), (1, 1));
+    assert_eq!((stage.prompted(ANA), stage.calls(ApiCall::Create)), (1, 1));
 }
 
 #[tokio::test]
 async fn who_may_have_been_prompted_is_not_asked_about_another_talk() {
     let mut stage = Stage::new().await;
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     stage.close("c-1", ANA).await;
     stage.pass(hours(1)).await;
     stage.close("c-2", ANA).await;
     stage.pass(hours(1)).await;
     assert_eq!(stage.state("c-2").await, "suppressed: throttled");
-    assert_eq!(stage.calls(Call::Create), 1);
+    assert_eq!(stage.calls(ApiCall::Create), 1);
 }
 
 #[tokio::test]
 async fn a_close_after_an_uncertain_prompt_is_told_from_it_by_its_name() {
     let setup = Setup { survey: "throttle = \"0s\"", ..Setup::default() };
     let mut stage = Stage::set(setup).await;
-    stage.fault(Call::Create, 1, Fault::cut_before());
+    stage.fault(ApiCall::Create, 1, InjectedFault::cut_before());
     stage.close("c-1", ANA).await;
     stage.pass(hours(25)).await;
     stage.close("c-1", ANA).await;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use surveyd::domain::waiting::{Cause, Obstacle, Presence, obstacles};
-use surveyd::sandbox::{Call, Fault, Scripted};
+use surveyd::sandbox::{ApiCall, InjectedFault, Scripted};
 
 use crate::harness::database::on_each_engine;
 use crate::harness::log::Log;
@@ -148,9 +148,9 @@ async fn last_line(stage: &Stage) -> (String, String) {
 async fn what_expired_while_its_account_was_paused_says_so() {
     on_each_engine(async |database| {
         let mut stage = Stage::on(database, Setup::default()).await;
-        let no = || Fault::instead(Scripted::error(401, 32, "Could not authenticate you."));
-        stage.fault(Call::Friendship, 1, no());
-        stage.fault(Call::VerifyCredentials, 1_000, no());
+        let no = || InjectedFault::instead(Scripted::error(401, 32, "Could not authenticate you."));
+        stage.fault(ApiCall::Friendship, 1, no());
+        stage.fault(ApiCall::VerifyCredentials, 1_000, no());
         close_many(&stage, 2).await;
         stage.pass(hours(14)).await;
         assert_eq!(stage.state("c-1").await, "expired");
@@ -165,8 +165,8 @@ async fn what_expired_while_its_account_was_paused_says_so() {
 #[tokio::test]
 async fn whom_x_never_tells_about_has_its_answer_in_the_history() {
     let mut stage = Stage::set(Setup::default()).await;
-    let away = Fault::instead(Scripted::error(503, 130, "over capacity"));
-    stage.fault(Call::Friendship, 10_000, away);
+    let away = InjectedFault::instead(Scripted::error(503, 130, "over capacity"));
+    stage.fault(ApiCall::Friendship, 10_000, away);
     close_many(&stage, 1).await;
     stage.pass(hours(1)).await;
     let (state, said) = last_line(&stage).await;
@@ -197,7 +197,7 @@ async fn a_limit_of_prompts_is_told() {
             .with_header("x-rate-limit-limit", "1000")
             .with_header("x-rate-limit-remaining", "0")
             .with_header("x-rate-limit-reset", &reset_at.to_string());
-        stage.fault(Call::Create, 1, Fault::instead(refusal));
+        stage.fault(ApiCall::Create, 1, InjectedFault::instead(refusal));
         close_many(stage, 3).await;
     };
     waits_for(Cause::PromptLimit, Setup::default(), limited, (minutes(6), hours(1))).await;
@@ -211,7 +211,7 @@ async fn a_limit_of_prompts_to_a_person_is_told() {
             .with_header("x-rate-limit-limit", "1000")
             .with_header("x-rate-limit-remaining", "800")
             .with_header("x-rate-limit-reset", &reset_at.to_string());
-        stage.fault(Call::Create, 1, Fault::instead(refusal));
+        stage.fault(ApiCall::Create, 1, InjectedFault::instead(refusal));
         close_many(stage, 1).await;
     };
     waits_for(Cause::PersonLimit, Setup::default(), limited, (minutes(8), hours(1))).await;
@@ -230,9 +230,9 @@ async fn a_backlog_that_nothing_explains_needs_somebody() {
 #[tokio::test]
 async fn a_pause_is_told_with_what_waits_for_it() {
     let refused = async |stage: &mut Stage| {
-        let no = || Fault::instead(Scripted::error(401, 32, "Could not authenticate you."));
-        stage.fault(Call::Friendship, 1, no());
-        stage.fault(Call::VerifyCredentials, 2, no());
+        let no = || InjectedFault::instead(Scripted::error(401, 32, "Could not authenticate you."));
+        stage.fault(ApiCall::Friendship, 1, no());
+        stage.fault(ApiCall::VerifyCredentials, 2, no());
         close_many(stage, 3).await;
     };
     waits_for(Cause::Paused, Setup::default(), refused, (minutes(7), hours(1))).await;
@@ -253,9 +253,9 @@ async fn quiet_hours_are_told() {
 async fn an_x_that_gives_no_answer_is_told() {
     let away = async |stage: &mut Stage| {
         stage.fault(
-            Call::Friendship,
+            ApiCall::Friendship,
             12,
-            Fault::instead(Scripted::error(503, 130, "over capacity")),
+            InjectedFault::instead(Scripted::error(503, 130, "over capacity")),
         );
         close_many(stage, 3).await;
     };

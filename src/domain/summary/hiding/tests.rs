@@ -2,12 +2,12 @@ use proptest::{collection, prelude::*};
 
 use super::*;
 
-fn key(name: &str) -> Key {
-    Key::Named(name.to_owned())
+fn key(name: &str) -> GroupKey {
+    GroupKey::Named(name.to_owned())
 }
 
 /// Answers by the groups they count in: `[("a b", 3)]` is three answers tagged both a and b.
-fn answers(counts: &[(&str, u64)]) -> BTreeMap<Vec<Key>, u64> {
+fn answers(counts: &[(&str, u64)]) -> BTreeMap<Vec<GroupKey>, u64> {
     let keys = |names: &str| names.split(' ').map(key).collect();
     counts.iter().map(|(names, count)| (keys(names), *count)).collect()
 }
@@ -127,7 +127,7 @@ proptest! {
     ) {
         // Each combination of four tags is a number; its bits say which tags are in it.
         let tags = ["a", "b", "c", "d"];
-        let names = |bits: usize| -> Vec<Key> {
+        let names = |bits: usize| -> Vec<GroupKey> {
             (0..4).filter(|tag| bits >> tag & 1 == 1).map(|tag| key(tags[tag])).collect()
         };
         let answers: BTreeMap<_, _> =

@@ -12,7 +12,7 @@ fn event(id: u32, value: &str, person: &str) -> Value {
         "occurredAt": NOW.0 - i64::from(id), "x_user_id": person})
 }
 
-fn hear_all(source: &Source, body: Value) -> Result<Vec<Heard>, Faults> {
+fn hear_all(source: &Source, body: Value) -> Result<Vec<MappedEvent>, NoticeFaults> {
     let raw = body.to_string();
     let origin = Origin { source: "desk", account: Some("acme"), accounts: &[], now: NOW };
     read(source.mapping.as_ref().unwrap(), body, raw.as_bytes(), &|_| None, origin)
@@ -85,7 +85,7 @@ fn what_tells_no_time_has_come_in_its_order_and_a_header_tells_no_two_apart() {
     let header = |name: &str| (name == "x-delivery").then_some("d-1");
     let heard =
         read(desk.mapping.as_ref().unwrap(), list, raw.as_bytes(), &header, origin).unwrap();
-    let [first, on, second] = <[Heard; 3]>::try_from(heard).unwrap();
+    let [first, on, second] = <[MappedEvent; 3]>::try_from(heard).unwrap();
     assert_ne!(event_id(&first), event_id(&second));
     let (first, on, second) = (closed(first), reopened(on), closed(second));
     assert!(first.closed_at < on.reopened_at && on.reopened_at < second.closed_at);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use surveyd::rebuild::{self, Wanted};
+use surveyd::rebuild::{self, RebuildRequest};
 
 use super::{START, Stage};
 
@@ -28,9 +28,9 @@ impl Stage {
         for (desk, _) in &self.staff {
             rebuild::hold(desk, START).await.unwrap();
             // X does not tell of today yet: there is nothing to read, and the hold is what is left.
-            let wanted = Wanted { from: START, to: None, makes_surveys: true };
+            let wanted = RebuildRequest { from: START, to: None, makes_surveys: true };
             let done = rebuild::rebuild(desk, wanted, &|_| ()).await;
-            assert!(matches!(done, Err(rebuild::Fault::TooEarly(_))));
+            assert!(matches!(done, Err(rebuild::RebuildError::TooEarly(_))));
         }
     }
 
