@@ -56,7 +56,7 @@ pub mod x;
 /// Closes in.
 pub mod watcher;
 /// What the scheduler and the poller of one account work with.
-pub mod desk;
+pub mod worker;
 /// Prompts out.
 pub mod scheduler;
 /// Answers back.

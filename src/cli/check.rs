@@ -16,7 +16,7 @@ use crate::domain::survey::Failure;
 use crate::output::{note, out, outln};
 use crate::store::{self, Location, Store};
 use crate::terminal::{Colour, View};
-use crate::{desk, x};
+use crate::{worker, x};
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
@@ -231,7 +231,7 @@ pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<KeysAnswer>> {
     let client = x::Client::new(&settings).map_err(anyhow::Error::msg)?;
     let mut answers = Vec::new();
     for account in &config.accounts {
-        let keys = desk::keys(account);
+        let keys = worker::keys(account);
         let answer = client.verify_credentials(&keys, Clock::System.now()).await;
         let (works, told, remedy) = match answer.result {
             Ok(owner) if owner.user_id == account.user_id => {

@@ -9,7 +9,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::results::PERIOD;
 use super::{Context, Usage, print_json};
 use crate::daemon::{Signals, wake_running};
-use crate::desk::{AccountWorker, Limits, Shared, Watches};
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
 use crate::output::note;
@@ -17,6 +16,7 @@ use crate::rebuild::{self, RebuildError, RebuildProgress, RebuildRequest};
 use crate::report::period::{parse_from, parse_period, parse_to};
 use crate::stop::{StopSender, stopper};
 use crate::store::Store;
+use crate::worker::{AccountWorker, Limits, Shared, Watches};
 use shown::{AccountSummary, RebuildSummary};
 
 #[derive(Args)]
@@ -93,26 +93,26 @@ pub async fn run(
         stop: stopper,
         watches: Watches::default(),
     };
-    let mut desks = Vec::with_capacity(accounts.len());
+    let mut workers = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let desk = AccountWorker::open(&context.config, account, shared.clone());
-        let desk = desk.map_err(anyhow::Error::msg)?;
+        let worker = AccountWorker::open(&context.config, account, shared.clone());
+        let worker = worker.map_err(anyhow::Error::msg)?;
         let makes_surveys = match wanted.surveys {
             MakeSurveys::Always => true,
             MakeSurveys::Never => false,
-            MakeSurveys::WhereLost => is_lost || goes_on_making(&desk).await?,
+            MakeSurveys::WhereLost => is_lost || goes_on_making(&worker).await?,
         };
-        desks.push((desk, RebuildRequest { from, to, makes_surveys }));
+        workers.push((worker, RebuildRequest { from, to, makes_surveys }));
     }
-    let mut shown = RebuildSummary::new(desks.iter().any(|(_, wanted)| wanted.makes_surveys));
+    let mut shown = RebuildSummary::new(workers.iter().any(|(_, wanted)| wanted.makes_surveys));
     let work = async {
-        for (desk, _) in desks.iter().filter(|(_, wanted)| wanted.makes_surveys) {
-            rebuild::hold(desk, from).await?;
+        for (worker, _) in workers.iter().filter(|(_, wanted)| wanted.makes_surveys) {
+            rebuild::hold(worker, from).await?;
         }
-        for (desk, asked) in &desks {
-            let done = one(desk, *asked).await;
+        for (worker, asked) in &workers {
+            let done = one(worker, *asked).await;
             let is_stopped = matches!(done, Err(RebuildError::Stopped));
-            shown.accounts.push(AccountSummary::new(desk.name(), done));
+            shown.accounts.push(AccountSummary::new(worker.name(), done));
             if is_stopped {
                 break;
             }
@@ -136,11 +136,11 @@ pub async fn run(
 
 /// Whether the account has a rebuild that makes surveys and was broken off: other accounts may have
 /// sent prompts since.
-async fn goes_on_making(desk: &AccountWorker) -> anyhow::Result<bool> {
-    let unfinished = desk.store.unfinished_rebuild(desk.name()).await?;
+async fn goes_on_making(worker: &AccountWorker) -> anyhow::Result<bool> {
+    let unfinished = worker.store.unfinished_rebuild(worker.name()).await?;
     let goes_on = unfinished.is_some_and(|unfinished| unfinished.makes_surveys);
     if goes_on {
-        note!("account {}: a rebuild that makes surveys is not finished", desk.name());
+        note!("account {}: a rebuild that makes surveys is not finished", worker.name());
     }
     Ok(goes_on)
 }
@@ -175,12 +175,12 @@ async fn until_stopped<T>(
 const STEPS: u64 = 1_000;
 
 async fn one(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     asked: RebuildRequest,
 ) -> Result<rebuild::Rebuilt, RebuildError> {
     let bar = ProgressBar::new(STEPS);
     bar.set_style(ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed"));
-    let name = desk.name();
+    let name = worker.name();
     let tell = |news| match news {
         RebuildProgress::Read { read, to, events } => {
             bar.set_position(share(read, to));
@@ -193,7 +193,7 @@ async fn one(
             note!("account {name} waits until {}: {why}", until.rfc3339());
         }),
     };
-    let done = rebuild::rebuild(desk, asked, &tell).await;
+    let done = rebuild::rebuild(worker, asked, &tell).await;
     bar.finish_and_clear();
     done
 }

@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use super::Context;
 use crate::daemon;
-use crate::desk;
 use crate::domain::plain_text::printable;
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
 use crate::domain::waiting::{Facts, Obstacle, Presence, Served, TOLD_AFTER, obstacles};
 use crate::store::{self, ResultRow, Store};
 use crate::terminal::{Colour, View};
+use crate::worker;
 
 /// An obstacle, for programs.
 #[derive(Serialize)]
@@ -131,7 +131,7 @@ async fn of_uncertain(
     let account = config.account(&survey.account);
     let sent_as = store.sent_as(&survey.id).await?;
     if let (Some(account), Some(sent_as)) = (account, sent_as)
-        && sent_as != desk::sent_as(config, account)
+        && sent_as != worker::sent_as(config, account)
     {
         let fails_at = survey.closed_at.plus(account.longest_expire_after());
         return Ok(facts.uncertain_as_another(&sent_as, fails_at));

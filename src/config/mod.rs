@@ -272,9 +272,9 @@ pub enum SourceKind {
     Zammad,
     /// Any desk, as the file explains it.
     Mapped,
-    /// A folder of files: a [`Spool`], never a [`Source`].
+    /// A folder of files: a [`SpoolConfig`], never a [`Source`].
     Spool,
-    /// The account's Direct Messages: a [`Watched`], never a [`Source`].
+    /// The account's Direct Messages: a [`WatchedMessages`], never a [`Source`].
     DmInactivity,
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tracing::{debug, info, warn};
 
-use super::{notify, tell_status};
+use super::{log_status, notify};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::stop::Stopper;
@@ -53,7 +53,7 @@ pub async fn open(location: &Location) -> Result<Store, Error> {
         looks += 1;
         let more = u32::try_from((wait + MORE_TIME).as_micros()).unwrap_or(u32::MAX);
         notify(&[NotifyState::ExtendTimeoutUsec(more)]);
-        tell_status(&format!("waits for the database: {reason}"));
+        log_status(&format!("waits for the database: {reason}"));
         tokio::time::sleep(wait).await;
     }
 }
@@ -132,12 +132,12 @@ pub async fn compare(store: &Store, names: &Names, clock: &Clock) -> Result<(), 
     }
     if let Some(doubt) = compared.doubt {
         let is_empty = !store.knows_prompts().await?;
-        tell(doubt, is_empty, compared.beside.as_deref(), names.events_horizon);
+        log(doubt, is_empty, compared.beside.as_deref(), names.events_horizon);
     }
     Ok(())
 }
 
-fn tell(doubt: Doubt, is_empty: bool, beside: Option<&Path>, events_horizon: Duration) {
+fn log(doubt: Doubt, is_empty: bool, beside: Option<&Path>, events_horizon: Duration) {
     let what = doubt.words();
     let lost = match (doubt, is_empty, beside) {
         (_, _, Some(mark)) => format!(

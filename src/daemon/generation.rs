@@ -13,7 +13,6 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
-use crate::desk::{AccountWorker, Limits, Shared, Watches};
 use crate::domain::time::Millis;
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
@@ -25,6 +24,7 @@ use crate::watcher::verify::{Passwords, Verifier};
 use crate::watcher::x_hook::XHook;
 use crate::watcher::{Intake, Receiver};
 use crate::web::{HttpSource, Live, MessageHook, Rate, XWebhook};
+use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
 use super::database::{Names, keep_comparing};
 use super::spools;
@@ -71,11 +71,11 @@ impl Generation {
         let mut accounts = Vec::new();
         let mut tasks = JoinSet::new();
         for account in &config.accounts {
-            let desk =
+            let worker =
                 AccountWorker::open(config, account, shared.clone()).map_err(anyhow::Error::msg)?;
-            tasks.spawn(schedule(desk.clone()));
-            tasks.spawn(poll(desk.clone()));
-            accounts.push(desk);
+            tasks.spawn(schedule(worker.clone()));
+            tasks.spawn(poll(worker.clone()));
+            accounts.push(worker);
         }
         let names = Names::of(config);
         tasks.spawn(keep_comparing(store.clone(), names, clock.clone(), stopper.clone()));
@@ -87,12 +87,12 @@ impl Generation {
         }
         let intake = this.intake(store, clock);
         for source in &config.watched {
-            let desk = this.accounts.iter().find(|desk| desk.name() == source.account);
-            let desk = desk.expect("the configuration admits no other account").clone();
+            let worker = this.accounts.iter().find(|worker| worker.name() == source.account);
+            let worker = worker.expect("the configuration admits no other account").clone();
             let receiver = intake.accounts[&source.account].clone();
-            let user_id = desk.user_id.clone();
+            let user_id = worker.user_id.clone();
             let talks = Talks::new(source, user_id, intake.clone(), receiver);
-            this.tasks.spawn(watches::run(RunningWatch::new(desk, talks.clone(), source)));
+            this.tasks.spawn(watches::run(RunningWatch::new(worker, talks.clone(), source)));
             this.talks.insert(source.name.clone(), talks);
         }
         Ok(this)
@@ -135,18 +135,19 @@ impl Generation {
         let accounts: HashMap<String, Receiver> = self
             .accounts
             .iter()
-            .map(|desk| {
-                let receiver = Receiver { account: desk.account.clone(), wake: desk.wake.clone() };
-                (desk.name().to_owned(), receiver)
+            .map(|worker| {
+                let receiver =
+                    Receiver { account: worker.account.clone(), wake: worker.wake.clone() };
+                (worker.name().to_owned(), receiver)
             })
             .collect();
-        let x_clock = self.accounts.first().map(|desk| desk.x.clock().clone());
+        let x_clock = self.accounts.first().map(|worker| worker.x.clock().clone());
         Intake { store: store.clone(), clock: clock.clone(), accounts: Arc::new(accounts), x_clock }
     }
 
     pub fn wake_all(&self) {
-        for desk in &self.accounts {
-            desk.wake.now();
+        for worker in &self.accounts {
+            worker.wake.now();
         }
         for talks in self.talks.values() {
             talks.wake.now();
@@ -155,9 +156,9 @@ impl Generation {
 
     /// Ends all pauses.
     pub async fn resume_all(&self) -> Result<()> {
-        for desk in &self.accounts {
-            desk.resume().await?;
-            desk.wake.now();
+        for worker in &self.accounts {
+            worker.resume().await?;
+            worker.wake.now();
         }
         Ok(())
     }
@@ -192,81 +193,81 @@ fn as_seen(source: &config::Source) -> HttpSource {
     }
 }
 
-async fn schedule(desk: AccountWorker) {
+async fn schedule(worker: AccountWorker) {
     let mut passes = FuturesUnordered::new();
-    while !desk.stop.is_stopping() {
-        desk.wake.listen(&desk.clock);
-        passes.push(scheduler::tick(&desk));
+    while !worker.stop.is_stopping() {
+        worker.wake.listen(&worker.clock);
+        passes.push(scheduler::tick(&worker));
         let mut next = tokio::select! {
-            Some(done) = passes.next() => or_after_fault(&desk, done, "sending"),
+            Some(done) = passes.next() => or_after_fault(&worker, done, "sending"),
             // A request that hangs must not hold up what comes due meanwhile: its pass goes on
             // beside the next.
-            () = tokio::time::sleep(SLOW_PASS) => Some(desk.now()),
+            () = tokio::time::sleep(SLOW_PASS) => Some(worker.now()),
         };
         loop {
-            let has_room = passes.len() < desk.limits.concurrency;
+            let has_room = passes.len() < worker.limits.concurrency;
             tokio::select! {
-                () = desk.wake.wait(next, &desk.clock, &desk.stop), if has_room => break,
+                () = worker.wake.wait(next, &worker.clock, &worker.stop), if has_room => break,
                 Some(done) = passes.next() => {
-                    let sooner = or_after_fault(&desk, done, "sending");
+                    let sooner = or_after_fault(&worker, done, "sending");
                     next = next.into_iter().chain(sooner).min();
                 }
             }
         }
     }
     while let Some(done) = passes.next().await {
-        or_after_fault(&desk, done, "sending");
+        or_after_fault(&worker, done, "sending");
     }
-    leave(&desk, "sending");
+    leave(&worker, "sending");
 }
 
-async fn poll(desk: AccountWorker) {
+async fn poll(worker: AccountWorker) {
     let mut poller = Poller::default();
-    while !desk.stop.is_stopping() {
-        desk.reading.listen(&desk.clock);
-        let next = or_after_fault(&desk, poller::tick(&desk, &mut poller).await, "polling");
-        desk.reading.wait(next, &desk.clock, &desk.stop).await;
+    while !worker.stop.is_stopping() {
+        worker.reading.listen(&worker.clock);
+        let next = or_after_fault(&worker, poller::tick(&worker, &mut poller).await, "polling");
+        worker.reading.wait(next, &worker.clock, &worker.stop).await;
     }
-    leave(&desk, "polling");
+    leave(&worker, "polling");
 }
 
 /// The work as the log names it.
-fn work_of(desk: &AccountWorker, what: &str) -> String {
-    format!("{what} for account {}", desk.name())
+fn work_of(worker: &AccountWorker, what: &str) -> String {
+    format!("{what} for account {}", worker.name())
 }
 
 /// A configuration's work that ends shows nothing of the database.
-pub(super) fn leave(desk: &AccountWorker, what: &str) {
-    desk.store.outage().leave(&work_of(desk, what));
+pub(super) fn leave(worker: &AccountWorker, what: &str) {
+    worker.store.outage().leave(&work_of(worker, what));
 }
 
 pub(super) fn or_after_fault(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     next: Result<Option<Millis>>,
     what: &str,
 ) -> Option<Millis> {
-    let work = || work_of(desk, what);
+    let work = || work_of(worker, what);
     match next {
         Ok(next) => {
-            if desk.store.outage().over(&work()) {
+            if worker.store.outage().over(&work()) {
                 info!(event = "store.recovered", "the database answers again: all work goes on");
             }
-            if desk.faults.over(what) {
-                let account = desk.name();
+            if worker.faults.over(what) {
+                let account = worker.name();
                 info!(event = "store.recovered", account, "{} goes on", work());
             }
             // At once means soon: a pass that makes no headway must not take the whole machine.
-            return next.map(|next| next.max(desk.now().plus(BREATH)));
+            return next.map(|next| next.max(worker.now().plus(BREATH)));
         }
         // Another daemon holds a lock that is wanted: for moments, or until the server ends it.
         Err(store::Error::Busy(why)) => {
-            debug!(account = desk.name(), "{} waits: {why}", work());
+            debug!(account = worker.name(), "{} waits: {why}", work());
         }
         // The process ends for it, and says so once.
         Err(store::Error::Io(_) | store::Error::Gone(_)) => {}
         Err(fault @ (store::Error::Unavailable(_) | store::Error::Refused(_))) => {
-            if desk.store.outage().met(&work(), Instant::now()) {
-                let account = desk.name();
+            if worker.store.outage().met(&work(), Instant::now()) {
+                let account = worker.name();
                 let work = work();
                 warn!(
                     event = "store.unavailable",
@@ -275,11 +276,11 @@ pub(super) fn or_after_fault(
             }
         }
         Err(fault) => {
-            if desk.faults.met(what, Instant::now()) {
-                let account = desk.name();
+            if worker.faults.met(what, Instant::now()) {
+                let account = worker.name();
                 error!(event = "store.unavailable", account, "{} waits: {fault}", work());
             }
         }
     }
-    Some(desk.now().plus(AFTER_FAULT))
+    Some(worker.now().plus(AFTER_FAULT))
 }

@@ -9,7 +9,7 @@ use anyhow::bail;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::tell_status;
+use super::log_status;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -53,7 +53,7 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
                  is not ready until it can"
             );
             warn!(event = "http.waiting", listen = address.to_string(), "{words}");
-            tell_status(&words);
+            log_status(&words);
             has_waited = true;
         }
         tokio::time::sleep(LOOK_AGAIN).await;

@@ -3,7 +3,7 @@
 mod database;
 mod generation;
 mod listen;
-mod place;
+mod lock;
 mod signals;
 pub mod spools;
 pub mod watches;
@@ -19,18 +19,18 @@ use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment};
-use crate::desk::{Limits, Watches};
 use crate::logging;
 use crate::scheduler;
 use crate::stop::{GRACE, StopSender, Stopper, stopper};
 use crate::store::{self, Location, Store};
 use crate::watcher::spool::Counts;
 use crate::web::{Web, waiting};
+use crate::worker::{Limits, Watches};
 use crate::x;
 use generation::Generation;
 pub use listen::unbound;
-use place::DaemonLock;
-pub use place::{SERVICE_STATE, is_usual_state_folder, presence, state_folder, wake_running};
+use lock::DaemonLock;
+pub use lock::{SERVICE_STATE, is_usual_state_folder, presence, state_folder, wake_running};
 pub use signals::{Incoming as Signals, Signal, listen as signals};
 
 /// How long requests may take to be answered once nothing can be stored any more.
@@ -82,17 +82,17 @@ impl Daemon {
         };
         database::warn_of_weaknesses(&location).await;
         place.confirm()?;
-        tell_respelt(&store).await?;
+        log_respelt(&store).await?;
         database::compare(&store, &database::Names::of(config), &start.clock).await?;
         // Nobody else has had the locks of our place since then: what is being sent in a file of ours
         // was left by a daemon that is dead.
         let lost =
             store.recover(location.is_sqlite(), config.x.settle_after, start.clock.now()).await?;
         for survey in &lost {
-            scheduler::tell_uncertain(survey, "surveyd ended while it was being sent");
+            scheduler::log_uncertain(survey, "surveyd ended while it was being sent");
         }
-        tell_of_unserved(&store, config, "daemon.started").await?;
-        tell_of_dry_runs(config, "daemon.started");
+        log_unserved(&store, config, "daemon.started").await?;
+        log_dry_runs(config, "daemon.started");
         // From here on nothing waits: whoever gives the start up at a wait has begun no work.
         let (stop, stopper) = stopper();
         let (watches, lines) = (Watches::default(), Counts::default());
@@ -210,10 +210,8 @@ impl Daemon {
         self.start.config = config;
         let is_served = |name: &str| self.start.config.account(name).is_some();
         scheduler::end_of_others(&self.watches, is_served, self.start.clock.now());
-        tell_of_dry_runs(&self.start.config, "config.reloaded");
-        if let Err(error) =
-            tell_of_unserved(&self.store, &self.start.config, "config.reloaded").await
-        {
+        log_dry_runs(&self.start.config, "config.reloaded");
+        if let Err(error) = log_unserved(&self.store, &self.start.config, "config.reloaded").await {
             warn!(event = "store.unavailable", "{error}");
         }
         // Whoever reloads has mended something: paused accounts try again at once.
@@ -257,7 +255,7 @@ impl Daemon {
 }
 
 /// Says which ids on record were written with zeros before them, once.
-async fn tell_respelt(store: &Store) -> crate::store::Result<()> {
+async fn log_respelt(store: &Store) -> crate::store::Result<()> {
     let (respelt, more) = store.respelt().await?;
     for found in &respelt {
         warn!(
@@ -290,7 +288,7 @@ fn prepare_spools(config: &Config, file: &Path, folder: &Path) -> anyhow::Result
 }
 
 /// Says whose surveys wait for nobody: their account is no longer configured.
-async fn tell_of_unserved(
+async fn log_unserved(
     store: &Store,
     config: &Config,
     event: &'static str,
@@ -309,7 +307,7 @@ async fn tell_of_unserved(
 }
 
 /// Says which accounts send nothing, by their configuration.
-fn tell_of_dry_runs(config: &Config, event: &'static str) {
+fn log_dry_runs(config: &Config, event: &'static str) {
     for account in config.accounts.iter().filter(|account| account.mode.is_dry()) {
         let name = account.name.as_str();
         info!(event, account = name, mode = "dry", "account {name}: dry run, nothing is sent");
@@ -378,7 +376,7 @@ pub async fn run(start: Start, mut signals: Signals) -> anyhow::Result<End> {
 }
 
 /// Tells the service manager what the start waits for.
-fn tell_status(words: &str) {
+fn log_status(words: &str) {
     notify(&[NotifyState::Status(words)]);
 }
 

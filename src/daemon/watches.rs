@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::generation::{leave, or_after_fault};
 use crate::config::{MessageStream, WatchedMessages};
-use crate::desk::AccountWorker;
 use crate::domain::time::Millis;
-use crate::poller::reading::{MARGIN, MessageList, MessageReader};
+use crate::poller::message_stream::{MARGIN, MessageList, MessageReader};
 use crate::store::{Delivered, Result};
 use crate::watcher::talks::Talks;
+use crate::worker::AccountWorker;
 
 /// How late X may deliver a message that counts as delivered in time. One that comes later still
 /// calls the survey off, as long as that waits.
@@ -23,19 +23,19 @@ const BEGUN_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Watches until the word to stop.
 pub async fn run(mut watch: RunningWatch) {
-    let (clock, stop) = (watch.desk.clock.clone(), watch.desk.stop.clone());
+    let (clock, stop) = (watch.worker.clock.clone(), watch.worker.stop.clone());
     while !stop.is_stopping() {
         watch.talks.wake.listen(&clock);
         let next = watch.look().await;
-        let next = or_after_fault(&watch.desk, next, "reading messages");
+        let next = or_after_fault(&watch.worker, next, "reading messages");
         watch.talks.wake.wait(next, &clock, &stop).await;
     }
-    leave(&watch.desk, "reading messages");
+    leave(&watch.worker, "reading messages");
 }
 
 /// One source at work.
 pub struct RunningWatch {
-    desk: AccountWorker,
+    worker: AccountWorker,
     talks: Talks,
     reader: MessageReader,
     /// X delivers messages; what is read is only what was lost on the way.
@@ -50,16 +50,16 @@ pub struct RunningWatch {
 }
 
 impl RunningWatch {
-    pub fn new(desk: AccountWorker, talks: Talks, source: &WatchedMessages) -> Self {
+    pub fn new(worker: AccountWorker, talks: Talks, source: &WatchedMessages) -> Self {
         let list = match source.stream {
             MessageStream::V1 | MessageStream::Webhook => MessageList::V1,
             MessageStream::V2 => MessageList::V2,
         };
         let is_delivered = source.stream == MessageStream::Webhook;
-        let at_first = desk.account.longest_expire_after() + source.after + BEGUN_WITHIN;
+        let at_first = worker.account.longest_expire_after() + source.after + BEGUN_WITHIN;
         let reader = MessageReader::new(talks.watch.clone(), list, source.every, at_first);
         let (heard_since, readable_at, is_open) = (None, None, !is_delivered);
-        Self { desk, talks, reader, is_delivered, heard_since, readable_at, is_open }
+        Self { worker, talks, reader, is_delivered, heard_since, readable_at, is_open }
     }
 
     /// Reads what there is to read, and ends what is over. When to look again.
@@ -71,15 +71,17 @@ impl RunningWatch {
         if !self.is_open && readable_at.is_some() {
             return Ok(readable_at);
         }
-        let read = self.reader.tick(&self.desk).await?;
-        self.talks.tell(&read.heard);
+        let read = self.reader.tick(&self.worker).await?;
+        self.talks.log(&read.heard);
         let delivered = self.delivered().await?;
         self.talks.end(delivered).await?;
         let ends_at = match delivered {
-            Some(delivered) => self.desk.store.next_talk_end(&self.talks.watch, delivered).await?,
+            Some(delivered) => {
+                self.worker.store.next_talk_end(&self.talks.watch, delivered).await?
+            }
             None => None,
         };
-        let ends_at = ends_at.map(|at| self.desk.wait_until(at.plus(DELIVERED_WITHIN)));
+        let ends_at = ends_at.map(|at| self.worker.wait_until(at.plus(DELIVERED_WITHIN)));
         Ok(ends_at.into_iter().chain([read.again_at]).chain(readable_at).min())
     }
 
@@ -92,12 +94,12 @@ impl RunningWatch {
         if self.talks.take_missed() {
             self.heard_since = None;
         }
-        self.desk.ask_the_time().await?;
+        self.worker.ask_the_time().await?;
         // X's clock says until when.
-        if self.desk.clock_apart().is_none() {
+        if self.worker.clock_apart().is_none() {
             return Ok(None);
         }
-        let now = self.desk.x_now_to_ask();
+        let now = self.worker.x_now_to_ask();
         if self.heard_since.is_none() {
             self.readable_at.get_or_insert(now.plus(OPEN_WITHIN).plus(MARGIN));
         }
@@ -106,23 +108,23 @@ impl RunningWatch {
         // X's clock may have been set back since.
         let is_ahead = readable_at > now.plus(OPEN_WITHIN).plus(MARGIN);
         if now < readable_at && !is_ahead {
-            return Ok(Some(self.desk.wait_until(readable_at)));
+            return Ok(Some(self.worker.wait_until(readable_at)));
         }
         // What was said while nobody listened is not delivered again.
         self.reader.at_once();
         self.is_open = true;
         // Something was missed since: that is for the reading after this one.
         self.readable_at = Some(since.plus(MARGIN)).filter(|at| now < *at && !is_ahead);
-        Ok(self.readable_at.map(|at| self.desk.wait_until(at)))
+        Ok(self.readable_at.map(|at| self.worker.wait_until(at)))
     }
 
     /// What has been delivered; `None` where nothing is, or where what was said before this process
     /// listened is still to be read.
     async fn delivered(&mut self) -> Result<Option<Delivered>> {
         let Some(since) = self.heard_since.filter(|_| self.is_delivered) else { return Ok(None) };
-        let to = self.desk.x_now_to_ask().minus(DELIVERED_WITHIN);
-        let RunningWatch { desk, talks, reader, .. } = self;
-        let stream = desk.store.stream(&talks.watch.user_id).await?;
+        let to = self.worker.x_now_to_ask().minus(DELIVERED_WITHIN);
+        let RunningWatch { worker, talks, reader, .. } = self;
+        let stream = worker.store.stream(&talks.watch.user_id).await?;
         if stream.heard_to.is_some_and(|to| to >= since) {
             return Ok(Some(Delivered { from: None, to }));
         }

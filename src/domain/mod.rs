@@ -5,7 +5,7 @@
 //! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`] what it says, and [`plain_text`]
 //! what of the help desk's words may stand there;
 //! what X tells back is folded by [`feedback`] and counted by [`summary`]; [`direct_message`] knows
-//! the trace of a prompt among an account's messages; [`reading`] says which events are read next, and
+//! the trace of a prompt among an account's messages; [`event_windows`] says which events are read next, and
 //! which once more; [`budget`] keeps count of the calls that X allows, and [`freshness`] says which
 //! prompts they are spent on; [`waiting`] says why what is due is not sent.
 
@@ -20,7 +20,7 @@ pub mod message;
 pub mod plain_text;
 pub mod policy;
 pub mod question;
-pub mod reading;
+pub mod event_windows;
 pub mod stop_words;
 pub mod summary;
 pub mod survey;

@@ -7,10 +7,10 @@ use tracing::warn;
 
 use super::settle;
 use super::windows::{self, Pass, Went, WindowsReader};
-use crate::desk::AccountWorker;
-use crate::domain::reading::{Range, ReadingPurpose};
+use crate::domain::event_windows::{Range, ReadingPurpose};
 use crate::domain::time::Millis;
 use crate::store::{CLOCKS_APART, PollState, PollWindow, Result};
+use crate::worker::AccountWorker;
 
 /// Pages of events read in one pass; what is left goes on in the next.
 const PAGES_MAX: u32 = 100;
@@ -22,51 +22,53 @@ const SET_BACK: Duration = Duration::from_secs(5);
 const NEAR: Duration = Duration::from_secs(60);
 
 /// Reads events up to the horizon. When to read on.
-pub async fn tick(desk: &AccountWorker, reader: &mut WindowsReader) -> Result<Millis> {
+pub async fn tick(worker: &AccountWorker, reader: &mut WindowsReader) -> Result<Millis> {
     let mut pass = Pass { pages_left: PAGES_MAX, gives_way_at: None };
-    while !desk.stop.is_stopping() {
-        let state = desk.store.poll_state(desk.name()).await?;
-        if pull_back(desk, &state).await? {
+    while !worker.stop.is_stopping() {
+        let state = worker.store.poll_state(worker.name()).await?;
+        if pull_back(worker, &state).await? {
             continue;
         }
-        let Some(window) = window(desk, &state).await? else {
-            return Ok(desk.now().plus(desk.limits.poll_interval));
+        let Some(window) = window(worker, &state).await? else {
+            return Ok(worker.now().plus(worker.limits.poll_interval));
         };
         let to = window.to;
         let range = window.range();
-        match windows::read(desk, reader, ReadingPurpose::First, &state, window, &mut pass).await? {
-            Went::Through => tell_done(desk, reader, range),
+        match windows::read(worker, reader, ReadingPurpose::First, &state, window, &mut pass)
+            .await?
+        {
+            Went::Through => log_done(worker, reader, range),
             Went::Past => {}
             Went::OnAndOn => break,
             Went::Until(at) => return Ok(at),
         }
-        if !is_behind(desk, to) {
-            return Ok(desk.now().plus(desk.limits.poll_interval));
+        if !is_behind(worker, to) {
+            return Ok(worker.now().plus(worker.limits.poll_interval));
         }
     }
-    Ok(desk.now())
+    Ok(worker.now())
 }
 
 /// Reads on from where X's events end now if X's own clock stood ahead and has been put right since.
 /// What lies between was read before it came, and proves nothing; X refuses to tell of it until then.
-async fn pull_back(desk: &AccountWorker, state: &PollState) -> Result<bool> {
-    let latest = desk.x_now_at_latest().minus(desk.limits.events_horizon);
+async fn pull_back(worker: &AccountWorker, state: &PollState) -> Result<bool> {
+    let latest = worker.x_now_at_latest().minus(worker.limits.events_horizon);
     let Some(done_to) = state.done_to.filter(|done_to| *done_to > latest.plus(NEAR)) else {
         return Ok(false);
     };
-    if !desk.x.clock().is_settled(desk.now()) {
+    if !worker.x.clock().is_settled(worker.now()) {
         return Ok(false);
     }
-    let readable = settle::readable_to(desk).min(latest);
-    if desk.store.pull_back_readings(desk.name(), readable).await? {
+    let readable = settle::readable_to(worker).min(latest);
+    if worker.store.pull_back_readings(worker.name(), readable).await? {
         warn!(
             event = "poll.pulled_back",
-            account = desk.name(),
+            account = worker.name(),
             from = done_to.rfc3339(),
             to = readable.rfc3339(),
             "the feedback events of account {} were read up to {}, of which X does not tell yet: its clock \
              stood ahead, or x.events_horizon was raised; they are read on from {}",
-            desk.name(),
+            worker.name(),
             done_to.rfc3339(),
             readable.rfc3339(),
         );
@@ -75,14 +77,14 @@ async fn pull_back(desk: &AccountWorker, state: &PollState) -> Result<bool> {
 }
 
 /// Whether more can be read than what one interval brings.
-pub fn is_behind(desk: &AccountWorker, read_to: Millis) -> bool {
-    settle::readable_to(desk).since(read_to) > desk.limits.poll_interval.max(NEAR)
+pub fn is_behind(worker: &AccountWorker, read_to: Millis) -> bool {
+    settle::readable_to(worker).since(read_to) > worker.limits.poll_interval.max(NEAR)
 }
 
 /// The window under way, or the next one; `None` where there is nothing new to read.
-async fn window(desk: &AccountWorker, state: &PollState) -> Result<Option<PollWindow>> {
+async fn window(worker: &AccountWorker, state: &PollState) -> Result<Option<PollWindow>> {
     // X refuses a window that ends later: its newest events are not settled.
-    let readable = settle::readable_to(desk);
+    let readable = settle::readable_to(worker);
     match &state.window {
         // One that X has not begun to answer, and that ends later, was opened while our clock was
         // ahead: X would refuse it for as long.
@@ -93,7 +95,7 @@ async fn window(desk: &AccountWorker, state: &PollState) -> Result<Option<PollWi
     }
     let base = match state.done_to {
         Some(done_to) => done_to,
-        None => first_of_all(desk).await?.min(readable),
+        None => first_of_all(worker).await?.min(readable),
     };
     let until = match state.done_to {
         // Our clock was set back. X takes again what it took before, and its answer tells the time:
@@ -102,23 +104,23 @@ async fn window(desk: &AccountWorker, state: &PollState) -> Result<Option<PollWi
         Some(done_to) if readable <= done_to => return Ok(None),
         Some(_) | None => readable,
     };
-    Ok(Some(windows::open(desk, ReadingPurpose::First, state, (base, until)).await?))
+    Ok(Some(windows::open(worker, ReadingPurpose::First, state, (base, until)).await?))
 }
 
 /// Where the very first window begins. All that surveyd can have sent came after the first close that it
 /// took in; but a database that was lost knows of none, and of no prompt. So it also goes back to the
 /// first prompt of a close that would not be too late yet, were it delivered again.
-async fn first_of_all(desk: &AccountWorker) -> Result<Millis> {
-    let in_time = desk.account.longest_expire_after() + CLOCKS_APART;
-    let prompted = desk.x_now_to_ask().minus(in_time);
-    let closed = desk.store.first_close(desk.name()).await?;
+async fn first_of_all(worker: &AccountWorker) -> Result<Millis> {
+    let in_time = worker.account.longest_expire_after() + CLOCKS_APART;
+    let prompted = worker.x_now_to_ask().minus(in_time);
+    let closed = worker.store.first_close(worker.name()).await?;
     Ok(closed.map_or(prompted, |closed| closed.min(prompted)))
 }
 
-fn tell_done(desk: &AccountWorker, reader: &mut WindowsReader, range: Range) {
+fn log_done(worker: &AccountWorker, reader: &mut WindowsReader, range: Range) {
     let walk = reader.walk(ReadingPurpose::First);
-    let left = settle::readable_to(desk).since(range.to);
-    let words = match is_behind(desk, range.to) {
+    let left = settle::readable_to(worker).since(range.to);
+    let words = match is_behind(worker, range.to) {
         true => format!("; {} h of events are left", left.as_secs().div_ceil(60 * 60)),
         false => String::new(),
     };
@@ -126,14 +128,14 @@ fn tell_done(desk: &AccountWorker, reader: &mut WindowsReader, range: Range) {
         ($level:ident) => {
             tracing::$level!(
                 event = "poll.window_done",
-                account = desk.name(),
+                account = worker.name(),
                 from = range.from.rfc3339(),
                 to = range.to.rfc3339(),
                 pages = walk.pages,
                 updates = walk.updates,
                 left_seconds = left.as_secs(),
                 "the feedback events of account {} are read up to {}{words}",
-                desk.name(),
+                worker.name(),
                 range.to.rfc3339(),
             )
         };

@@ -7,11 +7,11 @@ use tracing::warn;
 
 use super::pages::{PageResult, WindowWalk, ask, longest_wait};
 use super::windows::WindowsReader;
-use crate::desk::AccountWorker;
+use crate::domain::event_windows::{Range, WINDOW_LEAST, WINDOW_MOST};
 use crate::domain::policy;
-use crate::domain::reading::{Range, WINDOW_LEAST, WINDOW_MOST};
 use crate::domain::time::Millis;
 use crate::store::Result;
+use crate::worker::AccountWorker;
 
 /// How often in one pass a place is lost before the reading waits.
 const LOSSES_MAX: u32 = 8;
@@ -30,12 +30,12 @@ pub struct Settling {
 /// Reads the events of a range to their end and folds them: in one window, or in shorter ones that
 /// touch where X's cursors do not last. When to try again, if that failed.
 pub async fn read(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     reader: &mut WindowsReader,
     settling: &mut Settling,
     range: Range,
 ) -> Result<Option<Millis>> {
-    let now = desk.now();
+    let now = worker.now();
     // A clock that was set back must not put it off by as much.
     let waits = |at: &Millis| now < *at && at.since(now) <= policy::RETRY_MOST;
     if let Some(at) = settling.again_at.filter(waits) {
@@ -45,7 +45,7 @@ pub async fn read(
     loop {
         let to = settling.window_most.map_or(range.to, |most| range.to.min(from.plus(most)));
         let window = Range { from, to };
-        match read_window(desk, reader, &mut settling.walk, window).await? {
+        match read_window(worker, reader, &mut settling.walk, window).await? {
             Read::Through => {
                 settling.walk.arrive();
                 if to >= range.to {
@@ -60,11 +60,11 @@ pub async fn read(
             Read::Lost { why, not_before } => {
                 losses += 1;
                 settling.window_most = Some((to.since(from) / 2).max(WINDOW_LEAST));
-                let wait = settling.walk.lose(longest_wait(desk));
-                if losses >= LOSSES_MAX || not_before > desk.now() {
-                    let again = not_before.max(desk.now().plus(wait));
+                let wait = settling.walk.lose(longest_wait(worker));
+                if losses >= LOSSES_MAX || not_before > worker.now() {
+                    let again = not_before.max(worker.now().plus(wait));
                     settling.again_at = Some(again);
-                    tell_unreadable(desk, &why, again);
+                    log_unreadable(worker, &why, again);
                     return Ok(Some(again));
                 }
             }
@@ -81,24 +81,24 @@ enum Read {
 }
 
 async fn read_window(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     reader: &mut WindowsReader,
     walk: &mut WindowWalk,
     window: Range,
 ) -> Result<Read> {
     let mut cursor: Option<String> = None;
     loop {
-        let asked = ask(desk, &mut reader.later, walk, window, cursor.as_deref()).await?;
+        let asked = ask(worker, &mut reader.later, walk, window, cursor.as_deref()).await?;
         let (page, lost) = match asked {
             PageResult::Page(page) => (page, None),
             PageResult::Lost { why, page, not_before } => (page, Some((why, not_before))),
             PageResult::Wait(at) => return Ok(Read::Until(at)),
         };
-        desk.tell(&desk.store.fold(desk.name(), page.updates, desk.now()).await?);
+        worker.log(&worker.store.fold(worker.name(), page.updates, worker.now()).await?);
         if page.unreadable > 0 {
             let why = format!("{} of them have a form that cannot be read", page.unreadable);
-            let again = desk.now().plus(desk.limits.poll_interval);
-            tell_unreadable(desk, &why, again);
+            let again = worker.now().plus(worker.limits.poll_interval);
+            log_unreadable(worker, &why, again);
             return Ok(Read::Until(again));
         }
         match (lost, page.next_cursor) {
@@ -109,13 +109,13 @@ async fn read_window(
     }
 }
 
-fn tell_unreadable(desk: &AccountWorker, why: &str, again: Millis) {
+fn log_unreadable(worker: &AccountWorker, why: &str, again: Millis) {
     warn!(
         event = "poll.failed",
-        account = desk.name(),
+        account = worker.name(),
         "the feedback events of account {} that may be of uncertain surveys cannot be read to \
          their end ({why}): the surveys stay uncertain until that is tried again at {}",
-        desk.name(),
+        worker.name(),
         again.rfc3339(),
     );
 }

@@ -6,16 +6,16 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use tracing::info;
 
-use crate::desk::AccountWorker;
 use crate::domain::feedback::Update;
 use crate::store::{Result, Store, UnknownEvent};
+use crate::worker::AccountWorker;
 use crate::x::hints;
 
 /// Where X's webhook delivers to, for all accounts.
 #[derive(Clone)]
 pub struct HookTarget {
     /// By the account's user id at X.
-    desks: HashMap<String, AccountWorker>,
+    workers: HashMap<String, AccountWorker>,
     store: Store,
 }
 
@@ -29,9 +29,9 @@ pub struct HookOutcome {
 }
 
 impl HookTarget {
-    pub fn new(desks: &[AccountWorker], store: &Store) -> Self {
-        let by_user = desks.iter().map(|desk| (desk.user_id.to_string(), desk.clone()));
-        Self { desks: by_user.collect(), store: store.clone() }
+    pub fn new(workers: &[AccountWorker], store: &Store) -> Self {
+        let by_user = workers.iter().map(|worker| (worker.user_id.to_string(), worker.clone()));
+        Self { workers: by_user.collect(), store: store.clone() }
     }
 
     /// Takes a delivery; durable when this returns.
@@ -45,7 +45,7 @@ impl HookTarget {
                 (None, Some(user_id)) => Some(user_id),
                 (None, None) => self.user_of(hint.update.as_ref()).await?,
             };
-            let user_id = user_id.filter(|user_id| self.desks.contains_key(user_id));
+            let user_id = user_id.filter(|user_id| self.workers.contains_key(user_id));
             match (user_id, hint.update) {
                 (Some(user_id), Some(update)) => by_user.entry(user_id).or_default().push(update),
                 (user_id, _) => kept.entry(user_id).or_insert_with(Vec::new).push(hint.raw),
@@ -53,8 +53,8 @@ impl HookTarget {
         }
         for (user_id, events) in kept {
             heard.kept += events.len();
-            let desk = user_id.and_then(|user_id| self.desks.get(&user_id));
-            let account = desk.map_or("", |desk| desk.name());
+            let worker = user_id.and_then(|user_id| self.workers.get(&user_id));
+            let account = worker.map_or("", |worker| worker.name());
             info!(
                 event = "feedback.unknown",
                 account,
@@ -62,33 +62,34 @@ impl HookTarget {
                 events.len(),
             );
             let events = events.into_iter().map(UnknownEvent::of).collect();
-            let now = self.desks.values().next().map(AccountWorker::now).unwrap_or_default();
+            let now = self.workers.values().next().map(AccountWorker::now).unwrap_or_default();
             self.store.keep_unknown(account, events, now).await?;
         }
         for (user_id, updates) in by_user {
             heard.updates += updates.len();
-            let desk = &self.desks[&user_id];
-            let judged_by = desk.x_now_at_most().plus(desk.limits.settle_after);
-            let folded = self.store.fold_hints(desk.name(), updates, judged_by, desk.now()).await?;
-            desk.tell(&folded);
+            let worker = &self.workers[&user_id];
+            let judged_by = worker.x_now_at_most().plus(worker.limits.settle_after);
+            let folded =
+                self.store.fold_hints(worker.name(), updates, judged_by, worker.now()).await?;
+            worker.log(&folded);
             // X is asked for its own word.
-            desk.reading.now();
+            worker.reading.now();
         }
         Ok(heard)
     }
 
     /// Where there is one account, it is meant.
     fn only_user(&self) -> Option<String> {
-        let mut users = self.desks.keys();
-        users.next().filter(|_| self.desks.len() == 1).cloned()
+        let mut users = self.workers.keys();
+        users.next().filter(|_| self.workers.len() == 1).cloned()
     }
 
     /// Whose feedback it is by our own record.
     async fn user_of(&self, update: Option<&Update>) -> Result<Option<String>> {
         let Some(update) = update else { return Ok(None) };
-        let accounts = self.desks.values().map(AccountWorker::name);
+        let accounts = self.workers.values().map(AccountWorker::name);
         let whose = self.store.whose_feedback(accounts, update).await?;
-        let mut desks = self.desks.iter().filter(|(_, desk)| Some(desk.name()) == whose);
-        Ok(desks.next().map(|(user_id, _)| user_id.clone()))
+        let mut workers = self.workers.iter().filter(|(_, worker)| Some(worker.name()) == whose);
+        Ok(workers.next().map(|(user_id, _)| user_id.clone()))
     }
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::desk::AccountWorker;
 use crate::domain::budget::{Call, WINDOW};
+use crate::domain::event_windows::Range;
 use crate::domain::policy;
-use crate::domain::reading::Range;
 use crate::domain::time::Millis;
 use crate::store::Result;
+use crate::worker::AccountWorker;
 use crate::x::{Error, EventsPage, LaterPages};
 
 /// How often in a row a page may fail before it is tried from the window's start. X may be away, or
@@ -103,7 +103,7 @@ pub enum PageResult {
 
 /// Asks for the page at a place of a window.
 pub async fn ask(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     later: &mut LaterPages,
     walk: &mut WindowWalk,
     range: Range,
@@ -112,23 +112,23 @@ pub async fn ask(
     walk.enter(range, cursor);
     let mut style = *later;
     loop {
-        if desk.stop.is_stopping() {
-            return Ok(PageResult::Wait(desk.now()));
+        if worker.stop.is_stopping() {
+            return Ok(PageResult::Wait(worker.now()));
         }
-        if let Err(until) = take_call(desk).await? {
+        if let Err(until) = take_call(worker).await? {
             return Ok(PageResult::Wait(until));
         }
         // As late as can be: by this and the answer's date X's clock is known.
-        let now = desk.now();
+        let now = worker.now();
         let place = cursor.map(|cursor| (cursor, style));
-        let asked = desk.x.events(&desk.keys, range, place, now);
-        let Some(answer) = desk.unless_stopping(asked).await else {
+        let asked = worker.x.events(&worker.keys, range, place, now);
+        let Some(answer) = worker.unless_stopping(asked).await else {
             return Ok(PageResult::Wait(now));
         };
-        desk.hear(Call::Events, answer.told, 0).await?;
+        worker.hear(Call::Events, answer.told, 0).await?;
         match answer.result {
             Ok(page) => {
-                desk.reading_trouble.over();
+                worker.reading_trouble.over();
                 *later = style;
                 return Ok(heard(walk, cursor, page, now));
             }
@@ -141,19 +141,19 @@ pub async fn ask(
                 let (why, page) = (error.to_string(), EventsPage::default());
                 return Ok(PageResult::Lost { why, page, not_before: now });
             }
-            Err(error) => return failed(desk, walk, error).await,
+            Err(error) => return failed(worker, walk, error).await,
         }
     }
 }
 
 /// Takes a call out of the budget. X's windows are of a quarter of an hour: one that is spent for
 /// longer was reckoned by another clock than ours, and X is asked for the time.
-async fn take_call(desk: &AccountWorker) -> Result<std::result::Result<u32, Millis>> {
-    let taken = desk.take_calls(Call::Events, 1).await?;
+async fn take_call(worker: &AccountWorker) -> Result<std::result::Result<u32, Millis>> {
+    let taken = worker.take_calls(Call::Events, 1).await?;
     match taken {
-        Err(until) if until.since(desk.now()) > WINDOW + CALLS_COUNTED_TO => {
-            desk.ask_the_time().await?;
-            desk.take_calls(Call::Events, 1).await
+        Err(until) if until.since(worker.now()) > WINDOW + CALLS_COUNTED_TO => {
+            worker.ask_the_time().await?;
+            worker.take_calls(Call::Events, 1).await
         }
         Ok(_) | Err(_) => Ok(taken),
     }
@@ -184,18 +184,18 @@ fn is_about_place(error: &Error) -> bool {
     }
 }
 
-async fn failed(desk: &AccountWorker, walk: &mut WindowWalk, error: Error) -> Result<PageResult> {
-    let now = desk.now();
-    let mut again = now.plus(walk.wait(longest_wait(desk)));
+async fn failed(worker: &AccountWorker, walk: &mut WindowWalk, error: Error) -> Result<PageResult> {
+    let now = worker.now();
+    let mut again = now.plus(walk.wait(longest_wait(worker)));
     match &error {
-        Error::Limited { reset_at } => again = desk.hold(Call::Events, *reset_at).await?,
+        Error::Limited { reset_at } => again = worker.hold(Call::Events, *reset_at).await?,
         Error::Account(words) => {
-            desk.pause(words).await?;
-            again = now.plus(longest_wait(desk));
+            worker.pause(words).await?;
+            again = now.plus(longest_wait(worker));
         }
         Error::Clock(_) => again = now.plus(policy::RETRY_FIRST),
         Error::NotNow(_) | Error::NoAnswer(_) => {
-            again = again.max(desk.reading_trouble.met(now));
+            again = again.max(worker.reading_trouble.met(now));
             walk.failures += 1;
         }
         Error::Request(_) | Error::Person { .. } => walk.failures += 1,
@@ -206,17 +206,17 @@ async fn failed(desk: &AccountWorker, walk: &mut WindowWalk, error: Error) -> Re
     }
     warn!(
         event = "poll.failed",
-        account = desk.name(),
+        account = worker.name(),
         "the feedback events of account {} cannot be read ({error}); tried again at {}",
-        desk.name(),
+        worker.name(),
         again.rfc3339(),
     );
     Ok(PageResult::Wait(again))
 }
 
 /// The longest wait after a failure.
-pub fn longest_wait(desk: &AccountWorker) -> Duration {
-    desk.limits.poll_interval.min(policy::RETRY_MOST)
+pub fn longest_wait(worker: &AccountWorker) -> Duration {
+    worker.limits.poll_interval.min(policy::RETRY_MOST)
 }
 
 #[cfg(test)]

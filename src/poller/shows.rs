@@ -9,12 +9,12 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tracing::{info, warn};
 
-use crate::desk::{AccountWorker, CallAllowance};
 use crate::domain::budget::Call;
 use crate::domain::feedback::Update;
 use crate::domain::freshness::{self, CallPace, Fresh, Habits, Schedule};
 use crate::domain::time::Millis;
 use crate::store::{Result, ShowOutcome, ToShow};
+use crate::worker::{AccountWorker, CallAllowance};
 use crate::x::Error;
 
 /// Prompts that one pass chooses from. More are due only after an outage, and these are the newest.
@@ -50,43 +50,43 @@ struct Scheduled {
 }
 
 /// Asks about the prompts that are due. When the next wants to be asked about.
-pub async fn shows(desk: &AccountWorker, shows: &mut Shows) -> Result<Option<Millis>> {
-    let now = desk.now();
+pub async fn shows(worker: &AccountWorker, shows: &mut Shows) -> Result<Option<Millis>> {
+    let now = worker.now();
     if !shows.pulled_back_at.is_some_and(|at| is_recent(at, PULLED_BACK_EVERY, now)) {
-        pull_back(desk, now).await?;
+        pull_back(worker, now).await?;
         shows.pulled_back_at = Some(now);
     }
-    let next = desk.store.next_show(desk.name()).await?;
-    if next.is_none_or(|next| next > now) || desk.stop.is_stopping() {
+    let next = worker.store.next_show(worker.name()).await?;
+    if next.is_none_or(|next| next > now) || worker.stop.is_stopping() {
         return Ok(next);
     }
-    if let Some(until) = desk.reading_trouble.until(now).filter(|until| *until > now) {
+    if let Some(until) = worker.reading_trouble.until(now).filter(|until| *until > now) {
         return Ok(Some(until));
     }
-    let together = desk.limits.freshness().together();
-    let allowed = desk.store.calls_allowed(desk.name(), Call::Show).await?;
+    let together = worker.limits.freshness().together();
+    let allowed = worker.store.calls_allowed(worker.name(), Call::Show).await?;
     let calls_a_minute = freshness::calls_a_minute(allowed);
-    let schedule = schedule(desk, shows.schedule.take(), calls_a_minute, shows.left).await?;
+    let schedule = schedule(worker, shows.schedule.take(), calls_a_minute, shows.left).await?;
     let schedule = &shows.schedule.insert(schedule).schedule;
-    let due = desk.store.to_show(desk.name(), DUE_MAX, now.plus(together)).await?;
+    let due = worker.store.to_show(worker.name(), DUE_MAX, now.plus(together)).await?;
     let (pointed_at, due) = due.into_iter().partition(ToShow::is_out_of_turn);
     let of = |due: Vec<ToShow>, calls| {
-        schedule.round(due, calls, now, |due| by_our_clock(desk, due.fresh))
+        schedule.round(due, calls, now, |due| by_our_clock(worker, due.fresh))
     };
     let first = of(pointed_at, OUT_OF_TURN_MAX);
-    let round = of(due, desk.calls_paced(Call::Show, calls_a_minute).await?);
+    let round = of(due, worker.calls_paced(Call::Show, calls_a_minute).await?);
     shows.left = round.left;
     let over = first.over.iter().chain(&round.over).map(|prompt| told(prompt, None, None));
-    desk.store.show_again(over.collect()).await?;
-    let asked = match take(desk, first.asked, round.asked, calls_a_minute).await? {
+    worker.store.show_again(over.collect()).await?;
+    let asked = match take(worker, first.asked, round.asked, calls_a_minute).await? {
         Ok(asked) => asked,
         Err(until) => return Ok(Some(until)),
     };
-    if let Some(until) = ask(desk, schedule, asked).await? {
+    if let Some(until) = ask(worker, schedule, asked).await? {
         return Ok(Some(until));
     }
     let wait = CallPace::wait(calls_a_minute, together);
-    let next = desk.store.next_show(desk.name()).await?;
+    let next = worker.store.next_show(worker.name()).await?;
     Ok(next.map(|next| if round.left > 0 { next.max(now.plus(wait)) } else { next }))
 }
 
@@ -97,19 +97,19 @@ fn is_recent(at: Millis, every: Duration, now: Millis) -> bool {
 
 /// Puts right what was planned by a clock that ran ahead: it would be asked about only once the clock
 /// had come there again.
-async fn pull_back(desk: &AccountWorker, now: Millis) -> Result<()> {
-    let bounds = desk.limits.freshness();
+async fn pull_back(worker: &AccountWorker, now: Millis) -> Result<()> {
+    let bounds = worker.limits.freshness();
     let first = bounds.first(now).map_or(now, |at| at.max(now.plus(AFTER_FAULT)));
     let latest = now.plus(bounds.fresh_for);
-    let pulled = desk.store.pull_back_shows(desk.name(), now, (first, latest)).await?;
+    let pulled = worker.store.pull_back_shows(worker.name(), now, (first, latest)).await?;
     if pulled > 0 {
         info!(
             event = "poll.pulled_back",
-            account = desk.name(),
+            account = worker.name(),
             prompts = pulled,
             "this machine's clock ran ahead and was put right: {pulled} prompts of account {} that \
              were to be asked about later are asked about now",
-            desk.name(),
+            worker.name(),
         );
     }
     Ok(())
@@ -117,26 +117,27 @@ async fn pull_back(desk: &AccountWorker, now: Millis) -> Result<()> {
 
 /// The schedule, brought up to date where it is time.
 async fn schedule(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     scheduled: Option<Scheduled>,
     calls_a_minute: f64,
     left: usize,
 ) -> Result<Scheduled> {
-    let now = desk.now();
-    let bounds = desk.limits.freshness();
+    let now = worker.now();
+    let bounds = worker.limits.freshness();
     let mut scheduled = match scheduled {
         Some(scheduled) if is_recent(scheduled.learned_at, LEARNED_EVERY, now) => scheduled,
         Some(_) | None => {
-            let read_to = desk.store.poll_state(desk.name()).await?.done_to;
+            let read_to = worker.store.poll_state(worker.name()).await?.done_to;
             let since = now.minus(LEARNED_SINCE);
-            let observed = desk.store.observed(desk.name(), since, read_to, LEARNED_FROM).await?;
+            let observed =
+                worker.store.observed(worker.name(), since, read_to, LEARNED_FROM).await?;
             let habits = Habits::of(&observed, bounds.fresh_for);
             let schedule = Schedule::new(bounds, habits);
             Scheduled { schedule, learned_at: now, priced_at: Millis(i64::MIN) }
         }
     };
     if !is_recent(scheduled.priced_at, PRICED_EVERY, now) {
-        let crowd = desk.store.crowd(desk.name(), now).await?;
+        let crowd = worker.store.crowd(worker.name(), now).await?;
         scheduled.schedule.set_price(&crowd, calls_a_minute, left);
         scheduled.priced_at = now;
     }
@@ -146,20 +147,20 @@ async fn schedule(
 /// Takes the calls for prompts out of the budget, those out of turn before the others: whom to ask
 /// about, as far as it goes, or when any may be asked about.
 async fn take(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     mut first: Vec<ToShow>,
     mut in_turn: Vec<ToShow>,
     calls_a_minute: f64,
 ) -> Result<std::result::Result<Vec<ToShow>, Millis>> {
     let count = |asked: &[ToShow]| u32::try_from(asked.len()).unwrap_or(u32::MAX);
     if !first.is_empty() {
-        match desk.take_calls(Call::Show, count(&first)).await? {
+        match worker.take_calls(Call::Show, count(&first)).await? {
             Ok(taken) => first.truncate(taken as usize),
             Err(until) => return Ok(Err(until)),
         }
     }
     if !in_turn.is_empty() {
-        match desk.take_paced_calls(Call::Show, (count(&in_turn), calls_a_minute)).await? {
+        match worker.take_paced_calls(Call::Show, (count(&in_turn), calls_a_minute)).await? {
             // Fewer where another daemon has taken some since.
             Ok(taken) => in_turn.truncate(taken as usize),
             Err(until) if first.is_empty() => return Ok(Err(until)),
@@ -173,7 +174,7 @@ async fn take(
 /// Asks about prompts for which calls have been taken. Until when X must not be asked again, where it
 /// must not.
 async fn ask(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     schedule: &Schedule,
     asked: Vec<ToShow>,
 ) -> Result<Option<Millis>> {
@@ -181,18 +182,18 @@ async fn ask(
         return Ok(None);
     }
     let allowed = u32::try_from(asked.len()).unwrap_or(u32::MAX);
-    let taken_at = desk.x_now_at_least();
+    let taken_at = worker.x_now_at_least();
     let calls = CallAllowance::as_budgeted();
     let answers = stream::iter(asked).map(|prompt| async {
-        if desk.stop.is_stopping() || !calls.begin() {
+        if worker.stop.is_stopping() || !calls.begin() {
             return None;
         }
-        let asked = desk.x.show(&desk.keys, &prompt.feedback_id, desk.now());
-        let answer = desk.unless_stopping(asked).await;
+        let asked = worker.x.show(&worker.keys, &prompt.feedback_id, worker.now());
+        let answer = worker.unless_stopping(asked).await;
         calls.end(answer.as_ref().and_then(|answer| answer.told));
         Some((prompt, answer?))
     });
-    let mut answers = answers.buffer_unordered(desk.limits.concurrency);
+    let mut answers = answers.buffer_unordered(worker.limits.concurrency);
     let (mut updates, mut done) = (Vec::new(), Vec::new());
     let mut under_way = allowed;
     let mut not_before = None;
@@ -200,51 +201,51 @@ async fn ask(
         under_way = under_way.saturating_sub(1);
         // X is not to be asked any more, or surveyd stops: the prompt stays due.
         let Some((prompt, answer)) = asked else { continue };
-        desk.hear(Call::Show, answer.told, under_way).await?;
-        let now = desk.now();
+        worker.hear(Call::Show, answer.told, under_way).await?;
+        let now = worker.now();
         match answer.result {
             Ok(update) => {
-                desk.reading_trouble.over();
+                worker.reading_trouble.over();
                 let partly_at = partly_at(&update).or(prompt.fresh.partly_at);
                 let fresh = Fresh { asked_at: Some(now), partly_at, ..prompt.fresh };
-                let fresh = by_our_clock(desk, fresh);
+                let fresh = by_our_clock(worker, fresh);
                 done.push(told(&prompt, Some(now), schedule.next(&fresh)));
                 updates.push(update);
             }
             Err(Error::Limited { reset_at }) => {
                 calls.halt();
-                not_before = Some(desk.hold(Call::Show, reset_at).await?);
+                not_before = Some(worker.hold(Call::Show, reset_at).await?);
             }
             Err(Error::Account(words)) => {
                 calls.halt();
-                desk.pause(&words).await?;
+                worker.pause(&words).await?;
             }
             // X does not know it, or will never tell: the events still may.
             Err(Error::Request(_) | Error::Person { .. }) => done.push(told(&prompt, None, None)),
             Err(error @ (Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_))) => {
                 // What is with X, and not with this prompt, would meet the others as well.
                 calls.halt();
-                not_before = not_before.max(Some(desk.reading_trouble.met(now)));
+                not_before = not_before.max(Some(worker.reading_trouble.met(now)));
                 // Not at once: where it is with this prompt, others must have their turn.
                 done.push(told(&prompt, None, Some(now.plus(AFTER_FAULT))));
-                tell_failed(desk, &prompt, &error);
+                log_failed(worker, &prompt, &error);
             }
         }
     }
     drop(answers);
-    desk.give_back_calls(Call::Show, allowed, calls.begun(), taken_at).await?;
+    worker.give_back_calls(Call::Show, allowed, calls.begun(), taken_at).await?;
     // Put off before the fold, which ends the questions about what is complete.
-    desk.store.show_again(done).await?;
-    desk.tell(&desk.store.fold(desk.name(), updates, desk.now()).await?);
+    worker.store.show_again(done).await?;
+    worker.log(&worker.store.fold(worker.name(), updates, worker.now()).await?);
     Ok(not_before)
 }
 
 /// X dates by its own clock; when a prompt is asked about is reckoned by ours.
-fn by_our_clock(desk: &AccountWorker, fresh: Fresh) -> Fresh {
+fn by_our_clock(worker: &AccountWorker, fresh: Fresh) -> Fresh {
     Fresh {
-        sent_at: desk.by_our_clock(fresh.sent_at),
+        sent_at: worker.by_our_clock(fresh.sent_at),
         asked_at: fresh.asked_at,
-        partly_at: fresh.partly_at.map(|at| desk.by_our_clock(at)),
+        partly_at: fresh.partly_at.map(|at| worker.by_our_clock(at)),
     }
 }
 
@@ -259,10 +260,10 @@ fn told(prompt: &ToShow, asked_at: Option<Millis>, again: Option<Millis>) -> Sho
     ShowOutcome { survey_id: prompt.survey_id.clone(), was: prompt.show_at, asked_at, again }
 }
 
-fn tell_failed(desk: &AccountWorker, prompt: &ToShow, error: &Error) {
+fn log_failed(worker: &AccountWorker, prompt: &ToShow, error: &Error) {
     warn!(
         event = "poll.failed",
-        account = desk.name(),
+        account = worker.name(),
         survey_id = prompt.survey_id.as_str(),
         feedback_id = prompt.feedback_id.as_str(),
         "feedback {} cannot be asked about ({error})",

@@ -7,11 +7,13 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use super::pages::{PageResult, WindowWalk, ask, longest_wait};
-use crate::desk::AccountWorker;
 use crate::domain::budget::Call;
-use crate::domain::reading::{self, Range, ReadingPurpose, TRIES_MAX, UnreadReason, WINDOW_LEAST};
+use crate::domain::event_windows::{
+    self, Range, ReadingPurpose, TRIES_MAX, UnreadReason, WINDOW_LEAST,
+};
 use crate::domain::time::Millis;
 use crate::store::{EventsPageRead, PollState, PollWindow, Result, UnknownEvent, Unread};
+use crate::worker::AccountWorker;
 use crate::x::{EventsPage, LaterPages};
 
 /// How often the log says how far a long window is.
@@ -52,12 +54,12 @@ pub struct Pass {
 }
 
 impl Pass {
-    async fn may_go_on(&mut self, desk: &AccountWorker) -> Result<bool> {
-        if self.pages_left == 0 || desk.stop.is_stopping() {
+    async fn may_go_on(&mut self, worker: &AccountWorker) -> Result<bool> {
+        if self.pages_left == 0 || worker.stop.is_stopping() {
             return Ok(false);
         }
         if let Some(at) = self.gives_way_at
-            && (desk.now() >= at || desk.calls_spare(Call::Events).await? == 0)
+            && (worker.now() >= at || worker.calls_spare(Call::Events).await? == 0)
         {
             return Ok(false);
         }
@@ -68,7 +70,7 @@ impl Pass {
 
 /// Reads a window on as far as the pass may go.
 pub async fn read(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     reader: &mut WindowsReader,
     reading: ReadingPurpose,
     state: &PollState,
@@ -77,45 +79,50 @@ pub async fn read(
 ) -> Result<Went> {
     let WindowsReader { later, walks } = reader;
     let walk = walks.entry(reading).or_default();
-    while pass.may_go_on(desk).await? {
+    while pass.may_go_on(worker).await? {
         let range = window.range();
-        match ask(desk, later, walk, range, window.cursor.as_deref()).await? {
+        match ask(worker, later, walk, range, window.cursor.as_deref()).await? {
             PageResult::Page(page) => {
                 let next_cursor = page.next_cursor.clone();
-                let (asked_from, page) = (window.clone(), kept(desk, page));
-                let now = desk.now();
+                let (asked_from, page) = (window.clone(), kept(worker, page));
+                let now = worker.now();
                 let folded =
-                    desk.store.fold_page(desk.name(), reading, asked_from, page, now).await?;
+                    worker.store.fold_page(worker.name(), reading, asked_from, page, now).await?;
                 walk.news += folded.updated.len();
-                desk.tell(&folded);
+                worker.log(&folded);
                 if next_cursor.is_none() {
                     walk.arrive();
                     return Ok(Went::Through);
                 }
                 window.cursor = next_cursor;
-                tell_progress(desk, walk, reading, &window);
+                log_progress(worker, walk, reading, &window);
             }
             PageResult::Lost { why, page, not_before } => {
-                desk.tell(&desk.store.fold(desk.name(), page.updates, desk.now()).await?);
-                if is_endless(desk, walk, reading, state, &window).await? {
-                    let unread = reading::unread(range, state.done_to);
-                    let passed =
-                        desk.store.pass_over(desk.name(), reading, window, unread, desk.now());
-                    desk.tell(&passed.await?);
+                worker.log(&worker.store.fold(worker.name(), page.updates, worker.now()).await?);
+                if is_endless(worker, walk, reading, state, &window).await? {
+                    let unread = event_windows::unread(range, state.done_to);
+                    let passed = worker.store.pass_over(
+                        worker.name(),
+                        reading,
+                        window,
+                        unread,
+                        worker.now(),
+                    );
+                    worker.log(&passed.await?);
                     walk.arrive();
                     return Ok(Went::Past);
                 }
-                let again = begin_again(desk, walk, reading, state, &window).await?;
+                let again = begin_again(worker, walk, reading, state, &window).await?;
                 let again = again.max(not_before);
                 warn!(
                     event = "poll.failed",
-                    account = desk.name(),
+                    account = worker.name(),
                     reading = reading.as_str(),
                     from = window.from.rfc3339(),
                     to = window.to.rfc3339(),
                     "the place in the feedback events of account {} from {} to {} is lost ({why}); \
                      they are read from there again at {}",
-                    desk.name(),
+                    worker.name(),
                     window.from.rfc3339(),
                     window.to.rfc3339(),
                     again.rfc3339(),
@@ -130,29 +137,29 @@ pub async fn read(
 
 /// Makes the next window of a reading durable, where all is read up to `base`.
 pub async fn open(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     reading: ReadingPurpose,
     state: &PollState,
     (base, until): (Millis, Millis),
 ) -> Result<PollWindow> {
-    let range = reading::window(base, until, overlap(desk, reading), state.window_most);
-    let range = between(desk, range, base).await?;
-    desk.store.open_window(desk.name(), reading, state, range, state.window_most).await?;
+    let range = event_windows::window(base, until, overlap(worker, reading), state.window_most);
+    let range = between(worker, range, base).await?;
+    worker.store.open_window(worker.name(), reading, state, range, state.window_most).await?;
     Ok(PollWindow { from: range.from, to: range.to, cursor: None })
 }
 
 /// The window between what has no end.
-async fn between(desk: &AccountWorker, range: Range, base: Millis) -> Result<Range> {
-    let unread = desk.store.unread(desk.name(), range.widened()).await?;
+async fn between(worker: &AccountWorker, range: Range, base: Millis) -> Result<Range> {
+    let unread = worker.store.unread(worker.name(), range.widened()).await?;
     let endless = unread.iter().filter(|unread| unread.why == UnreadReason::End);
     let endless: Vec<Range> = endless.map(|unread| unread.range).collect();
-    Ok(reading::between(range, base, &endless))
+    Ok(event_windows::between(range, base, &endless))
 }
 
 /// Whether a window that was lost has no end: it is as short as can be and has been lost for as often
 /// as is tried, or it is known from before. While X does not answer at all, nothing of it is known.
 async fn is_endless(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     walk: &WindowWalk,
     reading: ReadingPurpose,
     state: &PollState,
@@ -165,7 +172,7 @@ async fn is_endless(
         return Ok(true);
     }
     let range = window.range();
-    let unread = desk.store.unread(desk.name(), range).await?;
+    let unread = worker.store.unread(worker.name(), range).await?;
     let is_known =
         |unread: &Unread| unread.why == UnreadReason::End && range.without(unread.range).is_empty();
     Ok(reading != ReadingPurpose::First && unread.iter().any(is_known))
@@ -173,36 +180,37 @@ async fn is_endless(
 
 /// Opens the window again, shorter where that has not helped before. When to read it.
 async fn begin_again(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     walk: &mut WindowWalk,
     reading: ReadingPurpose,
     state: &PollState,
     window: &PollWindow,
 ) -> Result<Millis> {
-    let overlap = overlap(desk, reading);
+    let overlap = overlap(worker, reading);
     let base = state.done_to.or(state.begun_from).unwrap_or(window.from);
-    let (range, most) = reading::begun_again(base, window.range(), overlap, state.window_most);
-    let range = between(desk, range, base).await?;
+    let (range, most) =
+        event_windows::begun_again(base, window.range(), overlap, state.window_most);
+    let range = between(worker, range, base).await?;
     let is_shortest = state.window_most == Some(WINDOW_LEAST);
     // X being away is no loss.
     let losses = state.losses + u32::from(is_shortest && walk.pages > 0);
     let state = PollState { losses, ..state.clone() };
-    desk.store.open_window(desk.name(), reading, &state, range, Some(most)).await?;
-    Ok(desk.now().plus(walk.lose(longest_wait(desk))))
+    worker.store.open_window(worker.name(), reading, &state, range, Some(most)).await?;
+    Ok(worker.now().plus(walk.lose(longest_wait(worker))))
 }
 
 /// How far windows reach back. Those of a look only touch: they lie where all has been read once.
-pub fn overlap(desk: &AccountWorker, reading: ReadingPurpose) -> Duration {
+pub fn overlap(worker: &AccountWorker, reading: ReadingPurpose) -> Duration {
     match reading {
-        ReadingPurpose::First => desk.limits.poll_overlap,
+        ReadingPurpose::First => worker.limits.poll_overlap,
         ReadingPurpose::Second(_) => Duration::ZERO,
     }
 }
 
-fn kept(desk: &AccountWorker, page: EventsPage) -> EventsPageRead {
+fn kept(worker: &AccountWorker, page: EventsPage) -> EventsPageRead {
     let unknown = page.unknown.into_iter().map(UnknownEvent::of).collect();
     let is_partly_read = page.unreadable > 0;
-    let x_ahead = desk.clock_apart().map(|apart| apart.least);
+    let x_ahead = worker.clock_apart().map(|apart| apart.least);
     EventsPageRead {
         updates: page.updates,
         unknown,
@@ -213,13 +221,13 @@ fn kept(desk: &AccountWorker, page: EventsPage) -> EventsPageRead {
 }
 
 /// Says, not too often, that a long window is under way.
-fn tell_progress(
-    desk: &AccountWorker,
+fn log_progress(
+    worker: &AccountWorker,
     walk: &mut WindowWalk,
     reading: ReadingPurpose,
     window: &PollWindow,
 ) {
-    let now = desk.now();
+    let now = worker.now();
     let told_at = *walk.told_at.get_or_insert(now);
     if now.since(told_at).max(told_at.since(now)) < TELL_EVERY {
         return;
@@ -227,14 +235,14 @@ fn tell_progress(
     walk.told_at = Some(now);
     info!(
         event = "poll.progress",
-        account = desk.name(),
+        account = worker.name(),
         reading = reading.as_str(),
         from = window.from.rfc3339(),
         to = window.to.rfc3339(),
         pages = walk.pages,
         updates = walk.updates,
         "the feedback events of account {} from {} to {} are being read: {} pages so far",
-        desk.name(),
+        worker.name(),
         window.from.rfc3339(),
         window.to.rfc3339(),
         walk.pages,

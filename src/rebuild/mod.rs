@@ -7,11 +7,11 @@
 
 mod reading;
 
-use crate::desk::AccountWorker;
 use crate::domain::id::FeedbackId;
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
 use crate::store::{self, MadeAnew, Rebuild};
+use crate::worker::AccountWorker;
 
 /// What is wanted of a rebuild.
 #[derive(Clone, Copy, Debug)]
@@ -66,54 +66,55 @@ pub enum RebuildError {
 /// Holds the sends of an account whose surveys are to be made, before any account's are: a prompt of
 /// the last hours, which X does not tell yet, must not be sent again meanwhile. What is sent by then is
 /// known once the daemon has read X's events past it.
-pub async fn hold(desk: &AccountWorker, from: Millis) -> store::Result<()> {
-    desk.store.hold_for_rebuild(desk.name(), from, desk.now()).await
+pub async fn hold(worker: &AccountWorker, from: Millis) -> store::Result<()> {
+    worker.store.hold_for_rebuild(worker.name(), from, worker.now()).await
 }
 
 /// Rebuilds one account. What was done when it is broken off stays whole, and is gone on with.
 pub async fn rebuild(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     wanted: RebuildRequest,
     tell: &dyn Fn(RebuildProgress),
 ) -> Result<Rebuilt, RebuildError> {
     let RebuildRequest { from, makes_surveys, .. } = wanted;
-    if let Some(paused) = desk.store.paused(desk.name()).await? {
+    if let Some(paused) = worker.store.paused(worker.name()).await? {
         return Err(RebuildError::Paused { since: paused.paused_at, why: paused.why });
     }
     // The daemon does it otherwise, at its first pass.
-    desk.date_hold().await?;
+    worker.date_hold().await?;
     // X's clock says how late it may be asked for.
-    desk.ask_the_time().await?;
-    let latest = desk.x_now_to_ask().minus(desk.limits.events_horizon);
+    worker.ask_the_time().await?;
+    let latest = worker.x_now_to_ask().minus(worker.limits.events_horizon);
     let to = wanted.to.map_or(latest, |to| to.min(latest));
     if to < from {
-        desk.store.give_up_rebuild(desk.name(), from).await?;
+        worker.store.give_up_rebuild(worker.name(), from).await?;
         return Err(RebuildError::TooEarly(latest));
     }
     let read = Period { from, to };
-    let mut rebuild = desk.store.begin_rebuild(desk.name(), read, makes_surveys).await?;
+    let mut rebuild = worker.store.begin_rebuild(worker.name(), read, makes_surveys).await?;
     let gone_on_from = Some(rebuild.read_to).filter(|at| *at > from);
-    let counted = reading::read(desk, &mut rebuild, read, tell).await?;
-    let made = make(desk, &rebuild, read, tell).await?;
-    let left_alone = desk.store.end_rebuild(&rebuild).await?;
+    let counted = reading::read(worker, &mut rebuild, read, tell).await?;
+    let made = make(worker, &rebuild, read, tell).await?;
+    let left_alone = worker.store.end_rebuild(&rebuild).await?;
     let reading::PageCounts { pages, events, unread } = counted;
     Ok(Rebuilt { read, gone_on_from, pages, events, unread, made, left_alone })
 }
 
 async fn make(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     rebuild: &Rebuild,
     read: Period,
     tell: &dyn Fn(RebuildProgress),
 ) -> Result<MadeAnew, RebuildError> {
-    let all = desk.store.gathered(rebuild).await?;
+    let all = worker.store.gathered(rebuild).await?;
     // An event may be listed later than what it tells is dated: of the last minutes, what was told
     // otherwise stands, too.
-    let read = Period { to: read.to.minus(desk.limits.poll_overlap), ..read };
+    let read = Period { to: read.to.minus(worker.limits.poll_overlap), ..read };
     let mut after: Option<FeedbackId> = None;
     let mut made = MadeAnew::default();
-    while !desk.stop.is_stopping() {
-        let next = desk.store.make_anew(rebuild, (read, desk.making()), after, desk.now()).await?;
+    while !worker.stop.is_stopping() {
+        let next =
+            worker.store.make_anew(rebuild, (read, worker.making()), after, worker.now()).await?;
         let Some((last, more)) = next else { return Ok(made) };
         made += more;
         tell(RebuildProgress::Made { done: made.rows(), all });

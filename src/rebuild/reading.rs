@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{RebuildError, RebuildProgress};
-use crate::desk::AccountWorker;
 use crate::domain::budget::Call;
+use crate::domain::event_windows::Range;
 use crate::domain::policy::{DAY, RETRY_FIRST};
-use crate::domain::reading::Range;
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
 use crate::store::{Rebuild, UnknownEvent};
+use crate::worker::AccountWorker;
 use crate::x::{Error, EventsPage, LaterPages};
 
 /// Refusals and silences in a row before it is given up.
@@ -28,7 +28,7 @@ pub struct PageCounts {
 
 /// Reads from where the rebuild stands to the end of the period.
 pub async fn read(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     rebuild: &mut Rebuild,
     period: Period,
     tell: &dyn Fn(RebuildProgress),
@@ -37,7 +37,7 @@ pub async fn read(
     loop {
         // Both ends belong to a window: the instant that two share is read twice, and none is left out.
         let window = Period { from: rebuild.read_to, to: period.to.min(rebuild.read_to.plus(DAY)) };
-        read_window(desk, rebuild, window, &mut counted, &|news| {
+        read_window(worker, rebuild, window, &mut counted, &|news| {
             tell(match news {
                 RebuildProgress::Read { to, events, .. } => {
                     RebuildProgress::Read { read: period, to, events }
@@ -46,7 +46,7 @@ pub async fn read(
             });
         })
         .await?;
-        desk.store.gathered_to(rebuild, window.to).await?;
+        worker.store.gathered_to(rebuild, window.to).await?;
         if window.to >= period.to {
             return Ok(counted);
         }
@@ -54,7 +54,7 @@ pub async fn read(
 }
 
 async fn read_window(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     rebuild: &Rebuild,
     window: Period,
     counted: &mut PageCounts,
@@ -64,10 +64,10 @@ async fn read_window(
     let mut cursor: Option<String> = None;
     let mut seen = BTreeSet::new();
     loop {
-        let lost = match ask(desk, window, cursor.as_deref(), tell).await? {
+        let lost = match ask(worker, window, cursor.as_deref(), tell).await? {
             Ok(page) => {
                 let next = page.next_cursor.clone();
-                gather(desk, rebuild, page, counted).await?;
+                gather(worker, rebuild, page, counted).await?;
                 tell(RebuildProgress::Read { read: window, to: window.to, events: counted.events });
                 match next {
                     None => return Ok(()),
@@ -85,13 +85,13 @@ async fn read_window(
         if beginnings == BEGINNINGS {
             return Err(RebuildError::Unread(lost));
         }
-        wait(desk, desk.now().plus(RETRY_FIRST), lost, tell).await?;
+        wait(worker, worker.now().plus(RETRY_FIRST), lost, tell).await?;
         (cursor, seen) = (None, BTreeSet::new());
     }
 }
 
 async fn gather(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     rebuild: &Rebuild,
     page: EventsPage,
     counted: &mut PageCounts,
@@ -101,43 +101,43 @@ async fn gather(
     counted.unread += page.unknown.len();
     let unknown: Vec<UnknownEvent> = page.unknown.into_iter().map(UnknownEvent::of).collect();
     if !unknown.is_empty() {
-        desk.store.keep_unknown(desk.name(), unknown, desk.now()).await?;
+        worker.store.keep_unknown(worker.name(), unknown, worker.now()).await?;
     }
     if !page.updates.is_empty() {
-        desk.store.gather(rebuild, page.updates).await?;
+        worker.store.gather(rebuild, page.updates).await?;
     }
     Ok(())
 }
 
 /// One page, however often it must be asked for; or that its cursor is lost.
 async fn ask(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     window: Period,
     cursor: Option<&str>,
     tell: &dyn Fn(RebuildProgress),
 ) -> Result<Result<EventsPage, String>, RebuildError> {
     let mut style = LaterPages::default();
     for _ in 0..TRIES {
-        while let Err(until) = desk.take_calls(Call::Events, 1).await? {
-            wait(desk, until, "X's limit of such calls is reached".into(), tell).await?;
+        while let Err(until) = worker.take_calls(Call::Events, 1).await? {
+            wait(worker, until, "X's limit of such calls is reached".into(), tell).await?;
         }
         let range = Range { from: window.from, to: window.to };
         let place = cursor.map(|cursor| (cursor, style));
-        let asked = desk.x.events(&desk.keys, range, place, desk.now());
-        let answer = desk.unless_stopping(asked).await.ok_or(RebuildError::Stopped)?;
-        desk.hear(Call::Events, answer.told, 0).await?;
+        let asked = worker.x.events(&worker.keys, range, place, worker.now());
+        let answer = worker.unless_stopping(asked).await.ok_or(RebuildError::Stopped)?;
+        worker.hear(Call::Events, answer.told, 0).await?;
         let error = match answer.result {
             Ok(page) => {
-                desk.reading_trouble.over();
+                worker.reading_trouble.over();
                 return Ok(Ok(page));
             }
             Err(error) => error,
         };
         let words = error.to_string();
         let until = match error {
-            Error::Limited { reset_at } => desk.hold(Call::Events, reset_at).await?,
-            Error::Clock(_) => desk.now().plus(CLOCK_AGAIN),
-            Error::NotNow(_) | Error::NoAnswer(_) => desk.reading_trouble.met(desk.now()),
+            Error::Limited { reset_at } => worker.hold(Call::Events, reset_at).await?,
+            Error::Clock(_) => worker.now().plus(CLOCK_AGAIN),
+            Error::NotNow(_) | Error::NoAnswer(_) => worker.reading_trouble.met(worker.now()),
             // Not the form of asking for later pages that X takes, or else the cursor is lost.
             Error::Request(_) if cursor.is_some() && style == LaterPages::default() => {
                 style = style.other();
@@ -148,7 +148,7 @@ async fn ask(
                 return Err(RebuildError::Unread(words));
             }
         };
-        wait(desk, until, words, tell).await?;
+        wait(worker, until, words, tell).await?;
     }
     Err(RebuildError::Unread("X does not answer".into()))
 }
@@ -157,15 +157,15 @@ async fn ask(
 const CLOCK_AGAIN: Duration = Duration::from_secs(1);
 
 async fn wait(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     until: Millis,
     why: String,
     tell: &dyn Fn(RebuildProgress),
 ) -> Result<(), RebuildError> {
     tell(RebuildProgress::Waits { until, why });
-    while desk.now() < until && !desk.stop.is_stopping() {
-        desk.reading.listen(&desk.clock);
-        desk.reading.wait(Some(until), &desk.clock, &desk.stop).await;
+    while worker.now() < until && !worker.stop.is_stopping() {
+        worker.reading.listen(&worker.clock);
+        worker.reading.wait(Some(until), &worker.clock, &worker.stop).await;
     }
-    if desk.stop.is_stopping() { Err(RebuildError::Stopped) } else { Ok(()) }
+    if worker.stop.is_stopping() { Err(RebuildError::Stopped) } else { Ok(()) }
 }

@@ -41,7 +41,7 @@ pub struct Replay<'a> {
     from: Millis,
     /// How far it has come.
     now: Millis,
-    /// What is to happen, by its instant; at one instant in the order of [`Event::turn`].
+    /// What is to happen, by its instant; at one instant in the order of [`RecordedEvent::turn`].
     agenda: BTreeMap<(Millis, u8, u64), RecordedEvent>,
     /// Closes taken so far: the place of the next in the order of acceptance.
     places: u64,

@@ -1,34 +1,34 @@
 //! Decides ahead of the look-up, so that no call to X is spent on somebody who is not asked anyway.
 
-use super::{send, tell_end};
-use crate::desk::AccountWorker;
+use super::{log_end, send};
 use crate::domain::policy::decision::Verdict;
 use crate::domain::policy::{self, History};
 use crate::store::{self, Leased, Looked, Result};
+use crate::worker::AccountWorker;
 
 /// Surveys drawn in one pass where prompts are spread evenly.
 const DRAWN: usize = 200;
 
 /// Those that go on; all others are ended or put off.
-pub async fn look_ahead(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+pub async fn look_ahead(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let mut going_on = Vec::with_capacity(claimed.len());
     for leased in claimed {
-        if is_clear(desk, &leased) {
+        if is_clear(worker, &leased) {
             going_on.push(leased);
         } else {
-            going_on.extend(look(desk, leased).await?);
+            going_on.extend(look(worker, leased).await?);
         }
     }
     Ok(going_on)
 }
 
 /// Draws what has become due and was not drawn yet, whether anything may be sent now or not.
-pub async fn draw(desk: &AccountWorker) -> Result<()> {
-    let now = desk.now();
-    let lease_until = now.plus(super::lease(desk, DRAWN));
-    for leased in desk.store.claim_undrawn(desk.name(), DRAWN, lease_until, now).await? {
-        if let Some(leased) = look(desk, leased).await? {
-            desk.store.release(leased, now).await?;
+pub async fn draw(worker: &AccountWorker) -> Result<()> {
+    let now = worker.now();
+    let lease_until = now.plus(super::lease(worker, DRAWN));
+    for leased in worker.store.claim_undrawn(worker.name(), DRAWN, lease_until, now).await? {
+        if let Some(leased) = look(worker, leased).await? {
+            worker.store.release(leased, now).await?;
         }
     }
     Ok(())
@@ -36,21 +36,21 @@ pub async fn draw(desk: &AccountWorker) -> Result<()> {
 
 /// Whether nothing stands against it by what the survey itself says; the rest is read when it is
 /// begun.
-fn is_clear(desk: &AccountWorker, leased: &Leased) -> bool {
+fn is_clear(worker: &AccountWorker, leased: &Leased) -> bool {
     let survey = &leased.survey;
-    let rules = desk.chosen(survey).rules();
-    let x_now = desk.x_now_at_least();
+    let rules = worker.chosen(survey).rules();
+    let x_now = worker.x_now_at_least();
     let ground = policy::at_sending(survey, &rules, &History::default(), x_now);
     let is_late = policy::is_too_late(survey.closed_at, &rules, x_now);
     ground.verdict() == Verdict::Send && !is_late
 }
 
-async fn look(desk: &AccountWorker, leased: Leased) -> Result<Option<Leased>> {
-    let rules = desk.chosen(&leased.survey).rules();
-    match desk.store.look(leased, rules, send::times(desk)).await {
+async fn look(worker: &AccountWorker, leased: Leased) -> Result<Option<Leased>> {
+    let rules = worker.chosen(&leased.survey).rules();
+    match worker.store.look(leased, rules, send::times(worker)).await {
         Ok(Looked::GoesOn(leased)) => Ok(Some(*leased)),
         Ok(Looked::Ended(survey)) => {
-            tell_end(&survey);
+            log_end(&survey);
             Ok(None)
         }
         Ok(Looked::PutOff { until: _ }) => Ok(None),

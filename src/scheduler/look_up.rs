@@ -6,91 +6,91 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use tracing::warn;
 
-use super::tell_end;
+use super::log_end;
 use crate::config::CanDmBy;
-use crate::desk::{AccountWorker, CallAllowance};
 use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::survey::{Event, Reason};
 use crate::domain::time::Millis;
 use crate::store::{self, Leased, Result};
+use crate::worker::{AccountWorker, CallAllowance};
 use crate::x::{self, Error, Reachability};
 
 /// Those who can be messaged now; all others are seen to.
-pub async fn look_up(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+pub async fn look_up(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let (claimed, nobody): (Vec<_>, Vec<_>) =
         claimed.into_iter().partition(|leased| leased.survey.user_id.is_some());
     for leased in nobody {
         // Only a hand in the database makes such a survey wait.
-        judge(desk, leased, Ok(Err(Reason::NoXId))).await?;
+        judge(worker, leased, Ok(Err(Reason::NoXId))).await?;
     }
     if claimed.is_empty() {
         return Ok(claimed);
     }
-    match desk.limits.can_dm {
-        CanDmBy::FriendshipsShow => singly(desk, claimed).await,
-        CanDmBy::UsersV2 => together(desk, claimed).await,
-        CanDmBy::Auto => by_either(desk, claimed).await,
+    match worker.limits.can_dm {
+        CanDmBy::FriendshipsShow => singly(worker, claimed).await,
+        CanDmBy::UsersV2 => together(worker, claimed).await,
+        CanDmBy::Auto => by_either(worker, claimed).await,
     }
 }
 
-async fn singly(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+async fn singly(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let wanted = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
-    let taken_at = desk.x_now_at_least();
-    let taken = desk.take_calls(Call::FriendshipsShow, wanted).await?;
+    let taken_at = worker.x_now_at_least();
+    let taken = worker.take_calls(Call::FriendshipsShow, wanted).await?;
     let allowed = match taken {
         Ok(allowed) => allowed as usize,
-        Err(until) => return put_off(desk, claimed, until).await,
+        Err(until) => return put_off(worker, claimed, until).await,
     };
     let mut claimed = claimed;
     let beyond = claimed.split_off(allowed.min(claimed.len()));
-    put_off(desk, beyond, desk.now()).await?;
+    put_off(worker, beyond, worker.now()).await?;
     let calls = CallAllowance::as_budgeted();
     let answers = stream::iter(claimed).map(|leased| async {
-        let _slot = desk.slots.acquire().await;
-        if desk.stop.is_stopping() || !calls.begin() {
+        let _slot = worker.slots.acquire().await;
+        if worker.stop.is_stopping() || !calls.begin() {
             return (leased, None);
         }
         let Some(person) = &leased.survey.user_id else { return (leased, None) };
-        let asked = desk.x.can_dm(&desk.keys, &desk.user_id, person, desk.now());
-        let answer = desk.unless_stopping(asked).await;
+        let asked = worker.x.can_dm(&worker.keys, &worker.user_id, person, worker.now());
+        let answer = worker.unless_stopping(asked).await;
         calls.end(answer.as_ref().and_then(|answer| answer.told));
         if is_away(answer.as_ref().map(|answer| &answer.result)) {
             calls.halt();
         }
         (leased, answer)
     });
-    let mut answers = answers.buffered(desk.limits.concurrency);
+    let mut answers = answers.buffered(worker.limits.concurrency);
     let mut can_be_asked = Vec::new();
     let mut under_way = wanted.min(u32::try_from(allowed).unwrap_or(u32::MAX));
     while let Some((leased, answer)) = answers.next().await {
         under_way = under_way.saturating_sub(1);
         let Some(answer) = answer else {
             // X has said meanwhile that nothing is left, or surveyd stops.
-            put_back(desk, leased, desk.now()).await?;
+            put_back(worker, leased, worker.now()).await?;
             continue;
         };
-        desk.hear(Call::FriendshipsShow, answer.told, under_way).await?;
-        can_be_asked.extend(judge(desk, leased, answer.result).await?);
+        worker.hear(Call::FriendshipsShow, answer.told, under_way).await?;
+        can_be_asked.extend(judge(worker, leased, answer.result).await?);
     }
     drop(answers);
     let taken = u32::try_from(allowed).unwrap_or(u32::MAX);
-    desk.give_back_calls(Call::FriendshipsShow, taken, calls.begun(), taken_at).await?;
+    worker.give_back_calls(Call::FriendshipsShow, taken, calls.begun(), taken_at).await?;
     Ok(can_be_asked)
 }
 
-async fn together(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
-    let now = desk.now();
-    if let Err(until) = desk.take_calls(Call::Users, 1).await? {
-        return put_off(desk, claimed, until).await;
+async fn together(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+    let now = worker.now();
+    if let Err(until) = worker.take_calls(Call::Users, 1).await? {
+        return put_off(worker, claimed, until).await;
     }
     let people: Vec<_> =
         claimed.iter().filter_map(|leased| leased.survey.user_id.clone()).collect();
-    let asked = desk.x.can_dm_many(&desk.keys, &people, now);
-    let Some(answer) = desk.unless_stopping(asked).await else {
-        return put_off(desk, claimed, now).await;
+    let asked = worker.x.can_dm_many(&worker.keys, &people, now);
+    let Some(answer) = worker.unless_stopping(asked).await else {
+        return put_off(worker, claimed, now).await;
     };
-    desk.hear(Call::Users, answer.told, 0).await?;
+    worker.hear(Call::Users, answer.told, 0).await?;
     let mut can_be_asked = Vec::new();
     let people: Result<BTreeMap<_, Reachability>, Error> = answer.result;
     for leased in claimed {
@@ -98,14 +98,14 @@ async fn together(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leas
             Ok(people) => {
                 let person = leased.survey.user_id.as_ref().and_then(|id| people.get(id));
                 let Some(person) = person else {
-                    not_known(desk, leased, "X's API v2 does not tell it of this person").await?;
+                    not_known(worker, leased, "X's API v2 does not tell it of this person").await?;
                     continue;
                 };
                 Ok(*person)
             }
             Err(error) => Err(error.clone()),
         };
-        can_be_asked.extend(judge(desk, leased, person).await?);
+        can_be_asked.extend(judge(worker, leased, person).await?);
     }
     Ok(can_be_asked)
 }
@@ -115,42 +115,42 @@ const NOT_GRANTED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Singly, where the calls suffice for all. Else by a hundred at once, and singly whom that does not
 /// clear: version 2 alone ends nothing, for X may not grant it.
-async fn by_either(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
-    if claimed.len() <= desk.calls_left(Call::FriendshipsShow).await? as usize {
-        return singly(desk, claimed).await;
+async fn by_either(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+    if claimed.len() <= worker.calls_left(Call::FriendshipsShow).await? as usize {
+        return singly(worker, claimed).await;
     }
-    let (mut cleared, others) = clear(desk, claimed).await?;
+    let (mut cleared, others) = clear(worker, claimed).await?;
     if !others.is_empty() {
-        cleared.extend(singly(desk, others).await?);
+        cleared.extend(singly(worker, others).await?);
     }
     Ok(cleared)
 }
 
 /// Those whom version 2 says can be messaged, and all others.
-async fn clear(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Leased>)> {
-    let now = desk.now();
-    if desk.take_calls(Call::Users, 1).await?.is_err() {
+async fn clear(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Leased>)> {
+    let now = worker.now();
+    if worker.take_calls(Call::Users, 1).await?.is_err() {
         return Ok((Vec::new(), claimed));
     }
     let people: Vec<_> =
         claimed.iter().filter_map(|leased| leased.survey.user_id.clone()).collect();
-    let asked = desk.x.can_dm_many(&desk.keys, &people, now);
-    let Some(answer) = desk.unless_stopping(asked).await else {
-        return Ok((Vec::new(), put_off(desk, claimed, now).await?));
+    let asked = worker.x.can_dm_many(&worker.keys, &people, now);
+    let Some(answer) = worker.unless_stopping(asked).await else {
+        return Ok((Vec::new(), put_off(worker, claimed, now).await?));
     };
-    desk.hear(Call::Users, answer.told, 0).await?;
+    worker.hear(Call::Users, answer.told, 0).await?;
     let people = match answer.result {
         Ok(people) => people,
         Err(Error::Limited { reset_at }) => {
-            desk.hold(Call::Users, reset_at).await?;
+            worker.hold(Call::Users, reset_at).await?;
             return Ok((Vec::new(), claimed));
         }
         Err(why) => {
-            do_without(desk, &why).await?;
+            do_without(worker, &why).await?;
             return Ok((Vec::new(), claimed));
         }
     };
-    desk.sending_trouble.over();
+    worker.sending_trouble.over();
     Ok(claimed.into_iter().partition(|leased| {
         let person = leased.survey.user_id.as_ref().and_then(|id| people.get(id));
         matches!(person, Some(Ok(x::CanDm)))
@@ -158,12 +158,12 @@ async fn clear(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leased
 }
 
 /// Asks no more by version 2 for a while. Nothing else follows from its refusal.
-async fn do_without(desk: &AccountWorker, why: &Error) -> Result<()> {
-    let (now, name) = (desk.now(), desk.name());
-    let x_now = desk.x_now_at_least();
+async fn do_without(worker: &AccountWorker, why: &Error) -> Result<()> {
+    let (now, name) = (worker.now(), worker.name());
+    let x_now = worker.x_now_at_least();
     let until = Some(x_now.plus(NOT_GRANTED_FOR));
-    let until = desk.store.hold_calls(name, Call::Users, until, x_now).await?;
-    if desk.said.is_news_of_limit("users_v2", now, until, policy::DAY) {
+    let until = worker.store.hold_calls(name, Call::Users, until, x_now).await?;
+    if worker.said.is_news_of_limit("users_v2", now, until, policy::DAY) {
         warn!(
             event = "look_ups.singly",
             account = name,
@@ -181,12 +181,12 @@ fn is_away<T>(answer: Option<&Result<T, Error>>) -> bool {
 
 /// What one look-up means for its survey; gives it back where the person can be messaged.
 async fn judge(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     leased: Leased,
     person: Result<Reachability, Error>,
 ) -> Result<Option<Leased>> {
     if !is_away(Some(&person)) {
-        desk.sending_trouble.over();
+        worker.sending_trouble.over();
     }
     let (event, why) = match person {
         Ok(Ok(x::CanDm)) => return Ok(Some(leased)),
@@ -197,22 +197,22 @@ async fn judge(
         }
         Err(Error::Request(words)) => (Event::Refused(words), None),
         Err(Error::Account(words)) => {
-            desk.pause(&words).await?;
-            return put_off_one(desk, leased, desk.now()).await;
+            worker.pause(&words).await?;
+            return put_off_one(worker, leased, worker.now()).await;
         }
         Err(Error::Limited { reset_at }) => {
-            let until = desk.hold(desk.limits.can_dm.call(), reset_at).await?;
-            return put_off_one(desk, leased, until).await;
+            let until = worker.hold(worker.limits.can_dm.call(), reset_at).await?;
+            return put_off_one(worker, leased, until).await;
         }
-        Err(Error::Clock(_)) => return put_off_one(desk, leased, desk.now()).await,
+        Err(Error::Clock(_)) => return put_off_one(worker, leased, worker.now()).await,
         Err(Error::NotNow(why) | Error::NoAnswer(why)) => {
-            desk.sending_trouble.met(desk.now());
-            not_known(desk, leased, &why).await?;
+            worker.sending_trouble.met(worker.now());
+            not_known(worker, leased, &why).await?;
             return Ok(None);
         }
     };
-    match desk.store.end(leased, event, why, desk.now()).await {
-        Ok(survey) => tell_end(&survey),
+    match worker.store.end(leased, event, why, worker.now()).await {
+        Ok(survey) => log_end(&survey),
         // Reopened or cancelled since it was claimed: whoever did it has said so.
         Err(store::Error::LeaseLost(_)) => {}
         Err(error) => return Err(error),
@@ -221,20 +221,20 @@ async fn judge(
 }
 
 /// Looks the person up again later, and later each time.
-async fn not_known(desk: &AccountWorker, leased: Leased, why: &str) -> Result<()> {
+async fn not_known(worker: &AccountWorker, leased: Leased, why: &str) -> Result<()> {
     let survey = &leased.survey;
     let wait = policy::backoff(survey, survey.attempts + 1);
     warn!(
         event = "survey.retry",
-        account = desk.name(),
+        account = worker.name(),
         survey_id = survey.id.as_str(),
         conversation_id = survey.conversation_id.as_str(),
         "survey {}: whether the person can be messaged is not known ({why}); asked again in \
          {wait:.0?}",
         survey.id,
     );
-    let again = desk.now().plus(wait).min(desk.too_late_at(survey));
-    desk.store.put_off_failed(leased, again, why.to_owned(), desk.now()).await
+    let again = worker.now().plus(wait).min(worker.too_late_at(survey));
+    worker.store.put_off_failed(leased, again, why.to_owned(), worker.now()).await
 }
 
 /// What a look-up has told, as the survey's history says it.
@@ -247,28 +247,28 @@ fn words(reason: Reason) -> &'static str {
 }
 
 async fn put_off_one(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     leased: Leased,
     until: Millis,
 ) -> Result<Option<Leased>> {
-    put_back(desk, leased, until).await?;
+    put_back(worker, leased, until).await?;
     Ok(None)
 }
 
 /// Gives claims back, to be looked at again at `until`.
 pub async fn put_off(
-    desk: &AccountWorker,
+    worker: &AccountWorker,
     claimed: Vec<Leased>,
     until: Millis,
 ) -> Result<Vec<Leased>> {
     for leased in claimed {
-        put_back(desk, leased, until).await?;
+        put_back(worker, leased, until).await?;
     }
     Ok(Vec::new())
 }
 
-async fn put_back(desk: &AccountWorker, leased: Leased, until: Millis) -> Result<()> {
+async fn put_back(worker: &AccountWorker, leased: Leased, until: Millis) -> Result<()> {
     // It is looked at again when it is too late, at the latest: it is to end then.
-    let until = until.min(desk.too_late_at(&leased.survey));
-    desk.store.release(leased, until).await
+    let until = until.min(worker.too_late_at(&leased.survey));
+    worker.store.release(leased, until).await
 }

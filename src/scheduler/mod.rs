@@ -16,13 +16,13 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::config::CanDmBy;
-use crate::desk::AccountWorker;
 use crate::domain::budget::Call;
 use crate::domain::policy::{DAY, Mode, Pacing};
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
 use crate::domain::waiting::held_back_by;
 use crate::store::{self, AccountStatus, Leased, Result};
+use crate::worker::AccountWorker;
 use crate::x;
 
 /// Sends claimed at once where people are looked up singly, for each request under way.
@@ -32,59 +32,59 @@ const CLAIMED_PER_REQUEST: usize = 4;
 const SWEEP: Duration = Duration::from_secs(60);
 
 /// One pass. When the next is wanted; `None`: when something new comes in.
-pub async fn tick(desk: &AccountWorker) -> Result<Option<Millis>> {
-    let next = pass(desk).await?;
+pub async fn tick(worker: &AccountWorker) -> Result<Option<Millis>> {
+    let next = pass(worker).await?;
     // A database that cannot be read then is told of by whoever needs it.
-    let told = waiting::tell(desk).await.unwrap_or_default();
+    let told = waiting::log(worker).await.unwrap_or_default();
     Ok(next.into_iter().chain(told).min())
 }
 
-async fn pass(desk: &AccountWorker) -> Result<Option<Millis>> {
-    give_back_dropped(desk).await?;
-    recover_lost(desk).await?;
-    pull_back(desk).await?;
-    expire(desk).await?;
-    if let Some(paused) = desk.store.paused(desk.name()).await?
-        && let Some(probe_at) = desk.probe(paused).await?
+async fn pass(worker: &AccountWorker) -> Result<Option<Millis>> {
+    give_back_dropped(worker).await?;
+    recover_lost(worker).await?;
+    pull_back(worker).await?;
+    expire(worker).await?;
+    if let Some(paused) = worker.store.paused(worker.name()).await?
+        && let Some(probe_at) = worker.probe(paused).await?
     {
-        return waiting(desk, probe_at).await.map(|next| next.or(Some(probe_at)));
+        return waiting(worker, probe_at).await.map(|next| next.or(Some(probe_at)));
     }
-    let Some(next) = desk.store.next_due(desk.name()).await? else { return Ok(None) };
-    if next > desk.now() || desk.stop.is_stopping() {
+    let Some(next) = worker.store.next_due(worker.name()).await? else { return Ok(None) };
+    if next > worker.now() || worker.stop.is_stopping() {
         return Ok(Some(next));
     }
-    if desk.account.pacing == Pacing::Even {
+    if worker.account.pacing == Pacing::Even {
         // Also while nothing may be sent: what is left out is to be no question of the hour.
-        look_ahead::draw(desk).await?;
+        look_ahead::draw(worker).await?;
     }
-    let room = match room(desk).await? {
+    let room = match room(worker).await? {
         Room::For(room) => room,
-        Room::From(until) => return waiting(desk, until).await,
+        Room::From(until) => return waiting(worker, until).await,
     };
-    let lease = lease(desk, room);
-    let now = desk.now();
-    let claimed = desk.store.claim(desk.name(), room, now.plus(lease), now).await?;
-    if let Err(fault) = see_to(desk, claimed.clone()).await {
-        desk.dropped.lock().expect("no holder of this lock can panic").extend(claimed);
+    let lease = lease(worker, room);
+    let now = worker.now();
+    let claimed = worker.store.claim(worker.name(), room, now.plus(lease), now).await?;
+    if let Err(fault) = see_to(worker, claimed.clone()).await {
+        worker.dropped.lock().expect("no holder of this lock can panic").extend(claimed);
         return Err(fault);
     }
-    desk.store.next_due(desk.name()).await
+    worker.store.next_due(worker.name()).await
 }
 
-async fn see_to(desk: &AccountWorker, claimed: Vec<Leased>) -> Result<()> {
-    let claimed = look_ahead::look_ahead(desk, claimed).await?;
-    let can_be_asked = look_up::look_up(desk, claimed).await?;
-    send::send_all(desk, can_be_asked).await
+async fn see_to(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<()> {
+    let claimed = look_ahead::look_ahead(worker, claimed).await?;
+    let can_be_asked = look_up::look_up(worker, claimed).await?;
+    send::send_all(worker, can_be_asked).await
 }
 
 /// Gives back what a pass that the database broke off had claimed, now that it can be written: until
 /// the claims ran out it would be nobody's.
-async fn give_back_dropped(desk: &AccountWorker) -> Result<()> {
-    let dropped = || desk.dropped.lock().expect("no holder of this lock can panic");
+async fn give_back_dropped(worker: &AccountWorker) -> Result<()> {
+    let dropped = || worker.dropped.lock().expect("no holder of this lock can panic");
     loop {
         let Some(leased) = dropped().pop() else { return Ok(()) };
         // What has gone further since its claim stays as it is.
-        if let Err(fault) = desk.store.release(leased.clone(), desk.now()).await {
+        if let Err(fault) = worker.store.release(leased.clone(), worker.now()).await {
             dropped().push(leased);
             return Err(fault);
         }
@@ -92,9 +92,9 @@ async fn give_back_dropped(desk: &AccountWorker) -> Result<()> {
 }
 
 /// How long claims are held: all look-ups and all sends, each as late as it may be.
-fn lease(desk: &AccountWorker, claimed: usize) -> Duration {
-    let rounds = u32::try_from(claimed.div_ceil(desk.limits.concurrency)).unwrap_or(u32::MAX);
-    let round = desk.limits.request_timeout + desk.limits.send_timeout;
+fn lease(worker: &AccountWorker, claimed: usize) -> Duration {
+    let rounds = u32::try_from(claimed.div_ceil(worker.limits.concurrency)).unwrap_or(u32::MAX);
+    let round = worker.limits.request_timeout + worker.limits.send_timeout;
     round.saturating_mul(rounds.max(1)) + Duration::from_secs(60)
 }
 
@@ -112,47 +112,47 @@ enum Room {
 }
 
 /// How many prompts the account's budgets have room for.
-async fn room(desk: &AccountWorker) -> Result<Room> {
-    let now = desk.now();
-    if let Some(until) = held(desk, now).await? {
+async fn room(worker: &AccountWorker) -> Result<Room> {
+    let now = worker.now();
+    if let Some(until) = held(worker, now).await? {
         return Ok(Room::From(until));
     }
-    let away_until = desk.sending_trouble.until(now);
+    let away_until = worker.sending_trouble.until(now);
     if let Some(until) = away_until.filter(|until| *until > now) {
         return Ok(Room::From(until));
     }
-    let call = look_up_call(desk).await?;
-    let looked_up_from = desk.calls_free_at(call).await?;
-    let created_from = desk.calls_free_at(Call::Create).await?;
+    let call = look_up_call(worker).await?;
+    let looked_up_from = worker.calls_free_at(call).await?;
+    let created_from = worker.calls_free_at(Call::Create).await?;
     if let Some(until) = looked_up_from.max(created_from) {
         return Ok(Room::From(until));
     }
-    let day = day(desk).await?;
-    let limit = i64::from(desk.account.daily_limit);
+    let day = day(worker).await?;
+    let limit = i64::from(worker.account.daily_limit);
     if day.prompts_of_day >= limit {
         let full_until = day.oldest_of_day.unwrap_or(now).plus(DAY);
-        let until = desk.by_our_clock(full_until);
-        if desk.said.is_news_of_limit("day", now, until, DAY) {
+        let until = worker.by_our_clock(full_until);
+        if worker.said.is_news_of_limit("day", now, until, DAY) {
             info!(
                 event = "budget.exhausted",
-                account = desk.name(),
+                account = worker.name(),
                 call = Call::Create.as_str(),
                 endpoint = Call::Create.endpoint(),
                 until = until.rfc3339(),
                 "account {} {} its {limit} prompts of the day: the next goes out at {}",
-                desk.name(),
-                if desk.account.mode.is_dry() { "would have sent" } else { "has sent" },
+                worker.name(),
+                if worker.account.mode.is_dry() { "would have sent" } else { "has sent" },
                 until.rfc3339(),
             );
         }
-        return Ok(Room::From(desk.wait_until(full_until)));
+        return Ok(Room::From(worker.wait_until(full_until)));
     }
     let left = usize::try_from(limit - day.prompts_of_day).unwrap_or(0);
     let most = match call {
         Call::Users => x::USERS_MAX,
         _ => {
-            let singly = desk.limits.concurrency * CLAIMED_PER_REQUEST;
-            singly.min(desk.calls_left(call).await? as usize)
+            let singly = worker.limits.concurrency * CLAIMED_PER_REQUEST;
+            singly.min(worker.calls_left(call).await? as usize)
         }
     };
     // Where X was away, one call shows whether it still is.
@@ -161,9 +161,9 @@ async fn room(desk: &AccountWorker) -> Result<Room> {
 }
 
 /// The call by which people are looked up now.
-async fn look_up_call(desk: &AccountWorker) -> Result<Call> {
-    let by = desk.limits.can_dm;
-    if by == CanDmBy::Auto && desk.calls_left(Call::Users).await? > 0 {
+async fn look_up_call(worker: &AccountWorker) -> Result<Call> {
+    let by = worker.limits.can_dm;
+    if by == CanDmBy::Auto && worker.calls_left(Call::Users).await? > 0 {
         return Ok(Call::Users);
     }
     Ok(by.call())
@@ -171,52 +171,52 @@ async fn look_up_call(desk: &AccountWorker) -> Result<Call> {
 
 /// The prompts of X's day. One that is dated later than any clock says it is was dated by a clock that
 /// was wrong: it counts as sent now.
-async fn day(desk: &AccountWorker) -> Result<AccountStatus> {
+async fn day(worker: &AccountWorker) -> Result<AccountStatus> {
     let of_day = async || {
-        let since = desk.x_now_at_least().minus(DAY);
-        let day = desk.store.account_status(desk.name(), since).await?;
-        Ok::<_, store::Error>(match desk.account.mode {
+        let since = worker.x_now_at_least().minus(DAY);
+        let day = worker.store.account_status(worker.name(), since).await?;
+        Ok::<_, store::Error>(match worker.account.mode {
             Mode::Live => day,
-            Mode::Dry => day.with_dry_run(desk.store.dry_day(desk.name(), since).await?),
+            Mode::Dry => day.with_dry_run(worker.store.dry_day(worker.name(), since).await?),
         })
     };
     let day = of_day().await?;
-    let latest = desk.now().max(desk.x_now_at_latest());
+    let latest = worker.now().max(worker.x_now_at_latest());
     // What has no answer yet counts until X can no longer carry it out.
-    let after = latest.plus(desk.limits.settle_after + DATED_WITHIN);
+    let after = latest.plus(worker.limits.settle_after + DATED_WITHIN);
     if day.latest_of_day.is_none_or(|at| at <= after) {
         return Ok(day);
     }
-    let pulled = desk.store.pull_back_spent(desk.name(), latest, after).await?;
+    let pulled = worker.store.pull_back_spent(worker.name(), latest, after).await?;
     if pulled == 0 {
         return Ok(day);
     }
     warn!(
         event = "budget.pulled_back",
-        account = desk.name(),
+        account = worker.name(),
         prompts = pulled,
         "{pulled} prompts of account {} are dated later than it is now, by a clock that was wrong: \
          they count as sent now",
-        desk.name(),
+        worker.name(),
     );
     of_day().await
 }
 
 /// Until when the account sends nothing at all, whatever its budgets say.
-async fn held(desk: &AccountWorker, now: Millis) -> Result<Option<Millis>> {
-    let progress = desk.store.progress(desk.name()).await?;
+async fn held(worker: &AccountWorker, now: Millis) -> Result<Option<Millis>> {
+    let progress = worker.store.progress(worker.name()).await?;
     let is_behind = store::held(&progress, now, false).is_some() && progress.restored_at.is_none();
     if is_behind {
-        desk.ask_the_time().await?;
+        worker.ask_the_time().await?;
     }
-    let until = store::held(&progress, now, desk.x.clock().confirms(now));
+    let until = store::held(&progress, now, worker.x.clock().confirms(now));
     if let Some(until) = until
         && is_behind
-        && desk.said.is_news("clock", until)
+        && worker.said.is_news("clock", until)
     {
         warn!(
             event = "budget.exhausted",
-            account = desk.name(),
+            account = worker.name(),
             until = until.rfc3339(),
             "this machine's clock stands before the last instant on record, {}: nothing is sent \
              until it has passed that, or X's clock agrees with it. Check the clock",
@@ -227,68 +227,68 @@ async fn held(desk: &AccountWorker, now: Millis) -> Result<Option<Millis>> {
 }
 
 /// Waits for `until`, but looks in between for what has become too late.
-async fn waiting(desk: &AccountWorker, until: Millis) -> Result<Option<Millis>> {
-    waiting::look_soon(desk);
-    let next = desk.store.next_due(desk.name()).await?;
-    Ok(next.map(|next| until.min(next.max(desk.now().plus(SWEEP)))))
+async fn waiting(worker: &AccountWorker, until: Millis) -> Result<Option<Millis>> {
+    waiting::look_soon(worker);
+    let next = worker.store.next_due(worker.name()).await?;
+    Ok(next.map(|next| until.min(next.max(worker.now().plus(SWEEP)))))
 }
 
 /// Makes due what a clock that ran ahead has put off: in the pass that finds the clock set back, at the
 /// start, and now and then.
-async fn pull_back(desk: &AccountWorker) -> Result<()> {
-    let now = desk.now();
+async fn pull_back(worker: &AccountWorker) -> Result<()> {
+    let now = worker.now();
     let is_recent = |at: Millis| at <= now && now < at.plus(PULLED_BACK_EVERY);
-    let looked_at = || desk.pulled_back_at.lock().expect("no holder of this lock can panic");
+    let looked_at = || worker.pulled_back_at.lock().expect("no holder of this lock can panic");
     if looked_at().is_some_and(is_recent) {
         return Ok(());
     }
-    let pulled = desk.store.pull_back_tries(desk.name(), desk.too_late_before(), now).await?;
+    let pulled = worker.store.pull_back_tries(worker.name(), worker.too_late_before(), now).await?;
     *looked_at() = Some(now);
     if pulled > 0 {
         info!(
             event = "survey.pulled_back",
-            account = desk.name(),
+            account = worker.name(),
             surveys = pulled,
             "{pulled} surveys of account {} waited for an instant that only a clock that ran ahead \
              can have set: they are due now",
-            desk.name(),
+            worker.name(),
         );
     }
     Ok(())
 }
 
-async fn expire(desk: &AccountWorker) -> Result<()> {
-    let late = async |before| desk.store.too_late(desk.name(), before, desk.now()).await;
-    if late(desk.perhaps_too_late_before()).await?.is_empty() {
+async fn expire(worker: &AccountWorker) -> Result<()> {
+    let late = async |before| worker.store.too_late(worker.name(), before, worker.now()).await;
+    if late(worker.perhaps_too_late_before()).await?.is_empty() {
         return Ok(());
     }
     // A clock that was set ahead must end nothing.
-    desk.ask_the_time().await?;
+    worker.ask_the_time().await?;
     loop {
-        let late = late(desk.too_late_before()).await?;
+        let late = late(worker.too_late_before()).await?;
         if late.is_empty() {
             return Ok(());
         }
-        let facts = desk.store.waiting_of(&desk.served, desk.now()).await?;
+        let facts = worker.store.waiting_of(&worker.served, worker.now()).await?;
         let held_back_by = held_back_by(&facts);
-        let before = desk.too_late_before();
-        for survey in &desk.store.expire(late, held_back_by, before, desk.now()).await? {
-            tell_end(survey);
+        let before = worker.too_late_before();
+        for survey in &worker.store.expire(late, held_back_by, before, worker.now()).await? {
+            log_end(survey);
         }
     }
 }
 
 /// What a worker that is gone has left sending.
-async fn recover_lost(desk: &AccountWorker) -> Result<()> {
-    let lost = desk.store.recover(false, desk.limits.settle_after, desk.now()).await?;
+async fn recover_lost(worker: &AccountWorker) -> Result<()> {
+    let lost = worker.store.recover(false, worker.limits.settle_after, worker.now()).await?;
     for survey in &lost {
-        tell_uncertain(survey, "the worker that sent it is gone");
+        log_uncertain(survey, "the worker that sent it is gone");
     }
     Ok(())
 }
 
 /// Logs a survey that ended unsent.
-fn tell_end(survey: &Survey) {
+fn log_end(survey: &Survey) {
     let event = match survey.state.name() {
         "suppressed" => "survey.suppressed",
         "cancelled" => "survey.cancelled",
@@ -310,7 +310,7 @@ fn tell_end(survey: &Survey) {
 }
 
 /// Logs a survey whose sending has no known outcome.
-pub fn tell_uncertain(survey: &Survey, why: &str) {
+pub fn log_uncertain(survey: &Survey, why: &str) {
     warn!(
         event = "survey.uncertain",
         account = survey.account,

@@ -9,14 +9,14 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tracing::{info, warn};
 
-use super::{tell_end, tell_uncertain};
-use crate::desk::{AccountWorker, CallAllowance, LEASE_MARGIN};
+use super::{log_end, log_uncertain};
 use crate::domain::budget::{Call, HOLD_FIRST, RateHeaders};
 use crate::domain::feedback::Update;
 use crate::domain::policy;
 use crate::domain::survey::{Delivery, Event, Failure, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, BeginOutcome, Leased, Prompt, Result, SendOutcome, SendTimes, Sending};
+use crate::worker::{AccountWorker, CallAllowance, LEASE_MARGIN};
 use crate::x::{self, Error};
 
 /// When a send that another daemon's lock kept from beginning is tried again.
@@ -29,12 +29,12 @@ struct Round {
     calls: CallAllowance,
 }
 
-pub async fn send_all(desk: &AccountWorker, leased: Vec<Leased>) -> Result<()> {
+pub async fn send_all(worker: &AccountWorker, leased: Vec<Leased>) -> Result<()> {
     let round = Round { halted: AtomicBool::new(false), calls: CallAllowance::as_budgeted() };
     let fault = Mutex::new(None);
     stream::iter(leased)
-        .for_each_concurrent(desk.limits.concurrency, |leased| async {
-            if let Err(error) = send(desk, leased, &round).await {
+        .for_each_concurrent(worker.limits.concurrency, |leased| async {
+            if let Err(error) = send(worker, leased, &round).await {
                 // The other requests are under way: they are finished, whatever befell this one.
                 round.halt();
                 fault.lock().expect("no holder of this lock can panic").get_or_insert(error);
@@ -44,50 +44,50 @@ pub async fn send_all(desk: &AccountWorker, leased: Vec<Leased>) -> Result<()> {
     fault.into_inner().expect("as above").map_or(Ok(()), Err)
 }
 
-async fn send(desk: &AccountWorker, leased: Leased, round: &Round) -> Result<()> {
-    if round.is_halted() || desk.stop.is_stopping() {
-        return desk.store.release(leased, desk.now()).await;
+async fn send(worker: &AccountWorker, leased: Leased, round: &Round) -> Result<()> {
+    if round.is_halted() || worker.stop.is_stopping() {
+        return worker.store.release(leased, worker.now()).await;
     }
-    let rules = desk.chosen(&leased.survey).rules();
-    let prompt = match prompt(desk, &leased.survey) {
+    let rules = worker.chosen(&leased.survey).rules();
+    let prompt = match prompt(worker, &leased.survey) {
         Ok(prompt) => prompt,
         Err(failure) => {
-            let ended = desk.store.end(leased, Event::Refused(failure), None, desk.now()).await;
-            return unless_lost(ended.map(|survey| tell_end(&survey)));
+            let ended = worker.store.end(leased, Event::Refused(failure), None, worker.now()).await;
+            return unless_lost(ended.map(|survey| log_end(&survey)));
         }
     };
     // Taken before the send is begun, so that nothing begun has to wait.
-    let _slot = desk.slots.acquire().await;
+    let _slot = worker.slots.acquire().await;
     // One after the other: while one waits for a lock, the rest would only wait behind it.
-    let turn = desk.begins.lock().await;
-    if round.is_halted() || desk.stop.is_stopping() || !round.calls.begin() {
+    let turn = worker.begins.lock().await;
+    if round.is_halted() || worker.stop.is_stopping() || !round.calls.begin() {
         drop(turn);
-        return desk.store.release(leased, desk.now()).await;
+        return worker.store.release(leased, worker.now()).await;
     }
     let held = leased.clone();
-    let begun = desk.store.begin_send(leased, prompt, rules, times(desk)).await;
+    let begun = worker.store.begin_send(leased, prompt, rules, times(worker)).await;
     drop(turn);
     let begun = match begun {
-        Ok(BeginOutcome::Sending(sending)) => return post(desk, *sending, round).await,
+        Ok(BeginOutcome::Sending(sending)) => return post(worker, *sending, round).await,
         Ok(BeginOutcome::Ended(survey)) => {
             match survey.state {
                 State::Sent(_) | State::Answered(_) => {
-                    tell(&survey, "survey.resolved", "was sent before: X shows its prompt");
+                    log(&survey, "survey.resolved", "was sent before: X shows its prompt");
                 }
-                _ => tell_end(&survey),
+                _ => log_end(&survey),
             }
             Ok(())
         }
         Ok(BeginOutcome::Waits { until: _ }) => {
             round.halt();
             // Where that is for X's limit, it is said.
-            desk.calls_free_at(Call::Create).await.map(|_| ())
+            worker.calls_free_at(Call::Create).await.map(|_| ())
         }
         Ok(BeginOutcome::PutOff { until: _ }) => Ok(()),
         // What another daemon locks is not waited for: the other accounts come first.
         Err(store::Error::Busy(_)) => {
             round.halt();
-            desk.store.release(held, desk.now().plus(BUSY_AGAIN)).await
+            worker.store.release(held, worker.now().plus(BUSY_AGAIN)).await
         }
         Err(error) => unless_lost(Err(error)),
     };
@@ -96,14 +96,14 @@ async fn send(desk: &AccountWorker, leased: Leased, round: &Round) -> Result<()>
 }
 
 /// When a send is begun, and how long it may take.
-pub fn times(desk: &AccountWorker) -> SendTimes {
+pub fn times(worker: &AccountWorker) -> SendTimes {
     SendTimes {
-        now: desk.now(),
-        x_now: desk.x_now_at_least(),
-        x_latest: desk.x_now_at_latest(),
-        is_clock_confirmed: desk.x.clock().confirms(desk.now()),
-        is_clock_settled: desk.x.clock().is_settled(desk.now()),
-        lease: desk.lease(),
+        now: worker.now(),
+        x_now: worker.x_now_at_least(),
+        x_latest: worker.x_now_at_latest(),
+        is_clock_confirmed: worker.x.clock().confirms(worker.now()),
+        is_clock_settled: worker.x.clock().is_settled(worker.now()),
+        lease: worker.lease(),
     }
 }
 
@@ -126,8 +126,8 @@ fn unless_lost(done: Result<()>) -> Result<()> {
 }
 
 /// What the person is to see, by today's configuration and what the notice said at the close.
-fn prompt(desk: &AccountWorker, survey: &Survey) -> Result<Prompt, Failure> {
-    let settings = desk.chosen(survey);
+fn prompt(worker: &AccountWorker, survey: &Survey) -> Result<Prompt, Failure> {
+    let settings = worker.chosen(survey);
     let notice = &survey.notice;
     let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
     let variables = BTreeMap::from([
@@ -152,34 +152,34 @@ fn prompt(desk: &AccountWorker, survey: &Survey) -> Result<Prompt, Failure> {
         question_variant_id: settings.question_variant_id(),
         test: settings.test(),
         message,
-        privacy_url: desk.account.privacy_url.clone(),
-        display_name: desk.account.display_name.clone(),
-        sent_as: desk.sent_as.clone(),
+        privacy_url: worker.account.privacy_url.clone(),
+        display_name: worker.account.display_name.clone(),
+        sent_as: worker.sent_as.clone(),
     })
 }
 
-async fn post(desk: &AccountWorker, sending: Sending, round: &Round) -> Result<()> {
+async fn post(worker: &AccountWorker, sending: Sending, round: &Round) -> Result<()> {
     let survey = sending.survey().clone();
-    if desk.stop.is_stopping() {
+    if worker.stop.is_stopping() {
         // Begun while surveyd was told to stop, or to take another configuration: that one decides.
         let why = "surveyd was told to stop, or its configuration changed, before the request left";
-        let outcome = SendOutcome::NotSent { why: why.into(), try_at: desk.now() };
-        let finished = finish(desk, &sending, outcome).await?;
-        tell_outcome(&finished, why);
+        let outcome = SendOutcome::NotSent { why: why.into(), try_at: worker.now() };
+        let finished = finish(worker, &sending, outcome).await?;
+        log_outcome(&finished, why);
         return Ok(());
     }
-    if let Err(fault) = desk.store.mark(&sending).await {
-        let now = desk.now();
+    if let Err(fault) = worker.store.mark(&sending).await {
+        let now = worker.now();
         let finished =
-            finish(desk, &sending, SendOutcome::NotSent { why: fault.to_string(), try_at: now })
+            finish(worker, &sending, SendOutcome::NotSent { why: fault.to_string(), try_at: now })
                 .await?;
-        tell_outcome(&finished, &fault.to_string());
+        log_outcome(&finished, &fault.to_string());
         return Err(fault);
     }
-    tell(&survey, "survey.sending", "is being sent");
-    let asked_at = desk.x_now_at_latest();
-    let answer = answer(desk, &sending).await;
-    let now = desk.now();
+    log(&survey, "survey.sending", "is being sent");
+    let asked_at = worker.x_now_at_latest();
+    let answer = answer(worker, &sending).await;
+    let now = worker.now();
     let mut why: Option<String> = None;
     let (mut pause, mut hold, mut refused) = (None, None, None);
     // A limit of one is a recipient's, not the account's.
@@ -187,12 +187,12 @@ async fn post(desk: &AccountWorker, sending: Sending, round: &Round) -> Result<(
     let outcome = match answer.result {
         Ok(update) => SendOutcome::Accepted {
             delivery: Delivery {
-                sent_at: sent_at(update.object.created_at, desk.x_now_at_most(), now),
+                sent_at: sent_at(update.object.created_at, worker.x_now_at_most(), now),
                 feedback_id: update.id.clone(),
                 dm_id: update.object.dm_id.clone(),
             },
             update: Box::new(update),
-            show_at: desk.limits.freshness().first(now),
+            show_at: worker.limits.freshness().first(now),
         },
         Err(Error::Person { reason, words }) => {
             refused = words.code.map(|code| (code, REFUSED_PERSONS));
@@ -204,7 +204,7 @@ async fn post(desk: &AccountWorker, sending: Sending, round: &Round) -> Result<(
         }
         Err(Error::NoAnswer(words)) => {
             why = Some(words.clone());
-            unknown(desk, asked_at, words)
+            unknown(worker, asked_at, words)
         }
         Err(Error::Account(words)) => {
             round.halt();
@@ -217,7 +217,7 @@ async fn post(desk: &AccountWorker, sending: Sending, round: &Round) -> Result<(
         Err(Error::Limited { .. }) if let Some(limit) = answer.told.filter(has_room) => {
             told = None;
             why = Some("X refuses it for a limit, though the account has prompts left".into());
-            SendOutcome::Limited { try_at: limited_until(desk, &survey, limit) }
+            SendOutcome::Limited { try_at: limited_until(worker, &survey, limit) }
         }
         Err(Error::Limited { reset_at }) => {
             round.halt();
@@ -231,12 +231,12 @@ async fn post(desk: &AccountWorker, sending: Sending, round: &Round) -> Result<(
         }
         Err(Error::NotNow(words)) => {
             round.halt();
-            desk.sending_trouble.met(now);
+            worker.sending_trouble.met(now);
             why = Some(words);
             let again = now.plus(policy::backoff(&survey, survey.attempts));
             SendOutcome::NotSent {
                 why: why.clone().unwrap_or_default(),
-                try_at: again.min(desk.too_late_at(&survey)),
+                try_at: again.min(worker.too_late_at(&survey)),
             }
         }
     };
@@ -249,57 +249,61 @@ async fn post(desk: &AccountWorker, sending: Sending, round: &Round) -> Result<(
         | SendOutcome::Unknown { .. } => None,
     };
     // The outcome first: what follows may fail without losing it.
-    let mut finished = finish(desk, &sending, outcome).await;
+    let mut finished = finish(worker, &sending, outcome).await;
     if let Err(error @ store::Error::Foreign(_)) = &finished {
         why = Some(error.to_string());
-        finished = finish(desk, &sending, unknown(desk, asked_at, error.to_string())).await;
+        finished = finish(worker, &sending, unknown(worker, asked_at, error.to_string())).await;
     }
     match finished {
         Ok(finished) => {
             if let Some(show_at) = show_at {
-                desk.reading.due(show_at);
+                worker.reading.due(show_at);
             }
-            tell_outcome(&finished, why.as_deref().unwrap_or_default());
+            log_outcome(&finished, why.as_deref().unwrap_or_default());
         }
         // X's events have told of it before its answer came.
         Err(store::Error::LeaseLost(_)) => {}
         Err(error) => return Err(error),
     }
     if let Some((code, most)) = refused
-        && desk.store.refused_people(desk.name(), code).await? >= most
+        && worker.store.refused_people(worker.name(), code).await? >= most
     {
         round.halt();
         let message = format!("{most} people in a row were refused with it");
         pause = Some(Failure { code: Some(code), message });
     }
     if let Some(words) = pause {
-        desk.pause(&words).await?;
+        worker.pause(&words).await?;
     }
     if let Some(reset_at) = hold {
-        desk.hold(Call::Create, reset_at).await?;
+        worker.hold(Call::Create, reset_at).await?;
     }
     let under_way = round.calls.end(told);
-    desk.hear(Call::Create, told, under_way).await
+    worker.hear(Call::Create, told, under_way).await
 }
 
 /// X's answer to the one request, or what stands for it.
-async fn answer(desk: &AccountWorker, sending: &Sending) -> x::Answer<Update> {
+async fn answer(worker: &AccountWorker, sending: &Sending) -> x::Answer<Update> {
     let nothing = |error| x::Answer { result: Err(error), told: None };
-    if is_held_up(sending.begun_here(), desk.now()) {
+    if is_held_up(sending.begun_here(), worker.now()) {
         return nothing(Error::NotNow("it was held up before its request left".into()));
     }
     tokio::select! {
-        answer = desk.x.send_prompt(&desk.keys, sending, desk.now()) => answer,
-        () = desk.stop.out_of_time() => {
+        answer = worker.x.send_prompt(&worker.keys, sending, worker.now()) => answer,
+        () = worker.stop.out_of_time() => {
             nothing(Error::NoAnswer("surveyd was stopped before X answered".into()))
         }
     }
 }
 
 /// What a request came to that ends now without an answer that tells.
-fn unknown(desk: &AccountWorker, asked_at: Millis, why: String) -> SendOutcome {
-    let given_up_at = ended_at(asked_at, desk.x_now_at_latest(), desk.limits.send_timeout);
-    SendOutcome::Unknown { why, given_up_at, spent_at: given_up_at.plus(desk.limits.settle_after) }
+fn unknown(worker: &AccountWorker, asked_at: Millis, why: String) -> SendOutcome {
+    let given_up_at = ended_at(asked_at, worker.x_now_at_latest(), worker.limits.send_timeout);
+    SendOutcome::Unknown {
+        why,
+        given_up_at,
+        spent_at: given_up_at.plus(worker.limits.settle_after),
+    }
 }
 
 /// When a request ended. A clock that was set back meanwhile does not tell: then as late as it may.
@@ -339,9 +343,9 @@ fn has_room(told: &RateHeaders) -> bool {
 
 /// When a prompt may be tried again that was refused for a limit while the account has room; `None`:
 /// not in time. A limit of one is the recipient's, whose day is longer than anybody remembers a talk.
-fn limited_until(desk: &AccountWorker, survey: &Survey, told: RateHeaders) -> Option<Millis> {
-    let reset_at = desk.by_our_clock(told.reset_at).max(desk.now().plus(HOLD_FIRST));
-    let is_in_time = told.limit != Some(1) && reset_at < desk.too_late_at(survey);
+fn limited_until(worker: &AccountWorker, survey: &Survey, told: RateHeaders) -> Option<Millis> {
+    let reset_at = worker.by_our_clock(told.reset_at).max(worker.now().plus(HOLD_FIRST));
+    let is_in_time = told.limit != Some(1) && reset_at < worker.too_late_at(survey);
     is_in_time.then_some(reset_at)
 }
 
@@ -351,20 +355,20 @@ const FINISH_AGAIN: Duration = Duration::from_millis(500);
 /// Writes the outcome, as often as it takes: once forgotten, the survey would be uncertain, though
 /// we know better. While it cannot be written no further send is begun, for that cannot be written
 /// either.
-async fn finish(desk: &AccountWorker, sending: &Sending, outcome: SendOutcome) -> Result<Survey> {
-    let now = desk.now();
+async fn finish(worker: &AccountWorker, sending: &Sending, outcome: SendOutcome) -> Result<Survey> {
+    let now = worker.now();
     loop {
-        match desk.store.finish(sending, outcome.clone(), now).await {
+        match worker.store.finish(sending, outcome.clone(), now).await {
             Err(fault @ (store::Error::Unavailable(_) | store::Error::Busy(_))) => tokio::select! {
                 () = tokio::time::sleep(FINISH_AGAIN) => {}
-                () = desk.stop.out_of_time() => return Err(fault),
+                () = worker.stop.out_of_time() => return Err(fault),
             },
             done => return done,
         }
     }
 }
 
-fn tell(survey: &Survey, event: &'static str, what: &str) {
+fn log(survey: &Survey, event: &'static str, what: &str) {
     info!(
         event,
         account = survey.account,
@@ -376,12 +380,12 @@ fn tell(survey: &Survey, event: &'static str, what: &str) {
     );
 }
 
-fn tell_outcome(survey: &Survey, why: &str) {
+fn log_outcome(survey: &Survey, why: &str) {
     match &survey.state {
-        State::Sent(_) => tell(survey, "survey.sent", "is sent"),
+        State::Sent(_) => log(survey, "survey.sent", "is sent"),
         State::Answered(_) => {
-            tell(survey, "survey.sent", "is sent");
-            tell(survey, "feedback.answered", "is answered");
+            log(survey, "survey.sent", "is sent");
+            log(survey, "feedback.answered", "is answered");
         }
         State::Scheduled => warn!(
             event = "survey.retry",
@@ -392,12 +396,12 @@ fn tell_outcome(survey: &Survey, why: &str) {
             "survey {} was not sent ({why}); it is tried again",
             survey.id,
         ),
-        State::Uncertain { .. } => tell_uncertain(survey, why),
+        State::Uncertain { .. } => log_uncertain(survey, why),
         State::Sending { .. }
         | State::Suppressed(_)
         | State::Cancelled(_)
         | State::Expired
-        | State::Failed(_) => tell_end(survey),
+        | State::Failed(_) => log_end(survey),
     }
 }
 

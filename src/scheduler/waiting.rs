@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::desk::{AccountWorker, Watches};
 use crate::domain::time::Millis;
 use crate::domain::waiting::{Obstacle, Over, Presence, obstacles};
 use crate::store::Result;
+use crate::worker::{AccountWorker, Watches};
 
 /// How often it is looked what surveys wait for, where none is known to wait, and while some do.
 const LOOKED_EVERY: Duration = Duration::from_secs(30);
@@ -15,14 +15,14 @@ const LOOKED_EVERY_WHILE_WAITING: Duration = Duration::from_secs(10);
 
 /// Looks what the account's due surveys wait for, and says what is news. When the next pass is wanted
 /// for that; `None`: whenever there is one.
-pub async fn tell(desk: &AccountWorker) -> Result<Option<Millis>> {
-    let now = desk.now();
-    if desk.stop.is_stopping() {
+pub async fn log(worker: &AccountWorker) -> Result<Option<Millis>> {
+    let now = worker.now();
+    if worker.stop.is_stopping() {
         // The next configuration may hold nothing of it back.
         return Ok(None);
     }
     {
-        let mut watched = desk.watched.lock().expect("no holder of this lock can panic");
+        let mut watched = worker.watched.lock().expect("no holder of this lock can panic");
         let every = match watched.stretches.is_empty() {
             true => LOOKED_EVERY,
             false => LOOKED_EVERY_WHILE_WAITING,
@@ -33,23 +33,23 @@ pub async fn tell(desk: &AccountWorker) -> Result<Option<Millis>> {
         }
         watched.looked_at = Some(now);
     }
-    let mut facts = desk.store.waiting_of(&desk.served, now).await?;
+    let mut facts = worker.store.waiting_of(&worker.served, now).await?;
     facts.presence = Presence::Works { since: None };
     let obstacles = obstacles(&facts);
-    let mut watched = desk.watched.lock().expect("no holder of this lock can panic");
+    let mut watched = worker.watched.lock().expect("no holder of this lock can panic");
     let (begun, over) = watched.stretches.look(&facts, &obstacles);
     for obstacle in begun {
-        log_begun(desk, obstacle);
+        log_begun(worker, obstacle);
     }
     for over in over {
-        log_over(desk.name(), over);
+        log_over(worker.name(), over);
     }
     Ok(watched.stretches.next_look(now))
 }
 
 /// Something holds the account back: it is looked at once what it is, unless that was seen already.
-pub fn look_soon(desk: &AccountWorker) {
-    let mut watched = desk.watched.lock().expect("no holder of this lock can panic");
+pub fn look_soon(worker: &AccountWorker) {
+    let mut watched = worker.watched.lock().expect("no holder of this lock can panic");
     if watched.stretches.is_empty() {
         watched.looked_at = None;
     }
@@ -65,8 +65,8 @@ pub fn end_of_others(watches: &Watches, is_served: impl Fn(&str) -> bool, now: M
     }
 }
 
-fn log_begun(desk: &AccountWorker, obstacle: &Obstacle) {
-    let (account, surveys) = (desk.name(), obstacle.surveys);
+fn log_begun(worker: &AccountWorker, obstacle: &Obstacle) {
+    let (account, surveys) = (worker.name(), obstacle.surveys);
     let are = if surveys == 1 {
         "survey of it is due and waits"
     } else {

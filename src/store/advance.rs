@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::answer::answer;
-use super::feedback::BATCH_MAX;
+use super::answers::answer;
+use super::feedback_row::FeedbackRow;
+use super::feedback_rows::BATCH_MAX;
 use super::fold::Folded;
-use super::known::FeedbackRow;
-use super::places::{Places, bind_all, size};
+use super::placeholders::{Places, bind_all, size};
 use super::shows::SHOW_FIRST;
-use super::surveys::{note, touch, write_state};
+use super::step::{note, touch, write_state};
 use super::{Error, Result};
 use crate::domain::feedback::Feedback;
 use crate::domain::id::SurveyId;

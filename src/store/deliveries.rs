@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::closes::{self, NewSurvey, Taken};
-use super::reopenings;
+use super::accept::{self, NewSurvey, Taken};
+use super::reopen;
 use super::{Result, Store};
 use crate::domain::close::{Close, MINUTE_MS, Reopening, timeless};
 use crate::domain::id::SurveyId;
@@ -77,7 +77,7 @@ const VALUES: usize = 4;
 /// answered as it stands by now.
 pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
     if batch.iter().all(|survey| survey.event_id.is_none()) {
-        return closes::take_new(connection, batch).await;
+        return accept::take_new(connection, batch).await;
     }
     for survey in &mut batch {
         if let Some(event_id) = &survey.event_id {
@@ -96,7 +96,7 @@ pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> 
     let own: Vec<_> = fresh.iter().map(|survey| survey.id.clone()).collect();
     let made = match fresh.is_empty() {
         true => Vec::new(),
-        false => closes::take_new(connection, fresh).await?,
+        false => accept::take_new(connection, fresh).await?,
     };
     let mut fresh = own.into_iter().zip(made);
     let mut late = late.into_iter();
@@ -228,10 +228,10 @@ async fn again(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
     let known = survey_of(connection, event).await?;
     let row = sqlx::query(ANSWER).bind(known).fetch_optional(&mut *connection).await?;
     match row {
-        Some(row) => closes::taken_from(&row),
+        Some(row) => accept::taken_from(&row),
         // Its survey has been erased, or the event was a reopening then.
         None => {
-            let taken = closes::take_new(connection, vec![survey]).await?;
+            let taken = accept::take_new(connection, vec![survey]).await?;
             Ok(taken.into_iter().next().expect("one answer a close"))
         }
     }
@@ -245,7 +245,7 @@ pub async fn reopen(
     now: Millis,
 ) -> Result<(Option<SurveyId>, bool)> {
     let Some(event_id) = event_id else {
-        return Ok((reopenings::reopen(connection, reopening, now).await?, true));
+        return Ok((reopen::reopen(connection, reopening, now).await?, true));
     };
     let source = reopening.source.clone();
     let event = (source.as_str(), event_id.as_str());
@@ -263,7 +263,7 @@ pub async fn reopen(
         let known = survey_of(connection, (&source, &event_id)).await?;
         return Ok((known.map(SurveyId::new), false));
     }
-    let cancelled = reopenings::reopen(connection, reopening, now).await?;
+    let cancelled = reopen::reopen(connection, reopening, now).await?;
     if cancelled.is_some() {
         tell(connection, (&source, &event_id), cancelled.as_ref()).await?;
     }

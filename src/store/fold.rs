@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use sqlx::AnyConnection;
 
 use super::advance::advance;
-use super::feedback::{BATCH_MAX, read, write};
-use super::known::FeedbackRow;
+use super::attempts::Tries;
+use super::feedback_row::FeedbackRow;
+use super::feedback_rows::{BATCH_MAX, read, write};
 use super::matching::match_surveys;
-use super::tries::Tries;
 use super::unread::Unread;
 use super::{Result, Store};
 use crate::domain::feedback::{Feedback, Trust, Update};

@@ -3,9 +3,9 @@
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::advance::withdraw;
-use super::feedback::write;
+use super::feedback_row::{COLUMNS, FeedbackRow, known_row};
+use super::feedback_rows::write;
 use super::fold::Folded;
-use super::known::{COLUMNS, FeedbackRow, known_row};
 use super::{Result, unread};
 use crate::domain::time::Millis;
 

@@ -8,10 +8,10 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::advance::advance;
-use super::feedback::BATCH_MAX;
+use super::feedback_row::{COLUMNS, FeedbackRow, known_row};
+use super::feedback_rows::BATCH_MAX;
 use super::fold::Folded;
-use super::known::{COLUMNS, FeedbackRow, known_row};
-use super::places::{Places, bind_all, size};
+use super::placeholders::{Places, bind_all, size};
 use super::{Result, Store};
 use crate::domain::feedback::{Object, Update};
 use crate::domain::id::{FeedbackId, SurveyId, is_named_by};

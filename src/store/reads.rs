@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
-use super::{DryDay, Error, Paused, PollState, Result, Store, Unread, rows};
+use super::{DryDay, Error, Paused, PollState, Result, Store, Unread, row};
 use crate::domain::close::Notice;
+use crate::domain::event_windows::{Range, ReadingPurpose, SecondLook};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::decision::Decision;
-use crate::domain::reading::{Range, ReadingPurpose, SecondLook};
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
 
@@ -124,7 +124,7 @@ static RESULTS: LazyLock<String> = LazyLock::new(|| {
          or ($3 = 1 and s.sent_at >= $1 and s.sent_at <= $2)) \
          and ($4 is null or s.account = $4) and (s.closed_at, s.id) > ($5, $6) \
          order by s.closed_at, s.id limit $7",
-        rows::qualified()
+        row::qualified()
     )
 });
 
@@ -147,7 +147,7 @@ fn result_row(row: &AnyRow) -> Result<ResultRow> {
     let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
     let updates: Option<String> = row.try_get(FIRST_TOLD + 5)?;
     Ok(ResultRow {
-        survey: rows::survey(row)?.0,
+        survey: row::survey(row)?.0,
         told: PersonsResponse {
             score: row.try_get(FIRST_TOLD)?,
             scored_at: instant(FIRST_TOLD + 1)?,
@@ -194,7 +194,7 @@ impl Store {
              and ($2 is null or account = $2) and ($3 is null or conversation_id = $3) \
              and ($4 is null or reason = $4) and closed_at >= $5 \
              order by closed_at desc, id desc limit $6",
-            rows::COLUMNS
+            row::COLUMNS
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(listing.state.as_deref())
@@ -205,7 +205,7 @@ impl Store {
             .bind(i64::from(listing.limit))
             .fetch_all(&self.readers)
             .await?;
-        rows.iter().map(|row| Ok(rows::survey(row)?.0)).collect()
+        rows.iter().map(|row| Ok(row::survey(row)?.0)).collect()
     }
 
     /// The surveys whose id begins so, the oldest first.
@@ -215,7 +215,7 @@ impl Store {
         let sql = format!(
             "select {} from survey where id >= $1 and id <= $2 and substr(id, 1, $3) = $1 \
              order by id limit $4",
-            rows::COLUMNS
+            row::COLUMNS
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
             .bind(beginning)
@@ -224,7 +224,7 @@ impl Store {
             .bind(i64::from(limit))
             .fetch_all(&self.readers)
             .await?;
-        rows.iter().map(|row| Ok(rows::survey(row)?.0)).collect()
+        rows.iter().map(|row| Ok(row::survey(row)?.0)).collect()
     }
 
     /// One survey with what came back for it.
@@ -232,7 +232,7 @@ impl Store {
         let sql = format!(
             "select {}, {TOLD} from survey s left join feedback f \
              on f.account = s.account and f.id = s.feedback_id where s.id = $1",
-            rows::qualified()
+            row::qualified()
         );
         let row =
             sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.readers).await?;

@@ -1,6 +1,6 @@
 //! Surveys that ended without a prompt, scheduled again by hand.
 
-use super::surveys::{step_locked, touch};
+use super::step::{step_locked, touch};
 use super::{Error, Result, Store};
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{CancelledBy, Event, State, Survey};

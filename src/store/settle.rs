@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::known::{COLUMNS, known_row};
+use super::feedback_row::{COLUMNS, known_row};
 use super::matching::CLOCKS_APART;
-use super::surveys::{note, step_locked, touch_in, write_state};
+use super::step::{note, step_locked, touch_in, write_state};
 use super::{Error, Result, Store};
 use crate::domain::id::{FeedbackId, SurveyId, UserId};
 use crate::domain::survey::{Event, Failure, State, Survey};

@@ -23,7 +23,7 @@ pub struct MessageReading {
 
 /// How far a reading has come by a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessagesPageRead {
+pub struct StreamPage {
     /// As it was before the page.
     pub reading: MessageReading,
     /// The next page; absent at the end.
@@ -141,7 +141,7 @@ pub async fn turn(
     connection: &mut AnyConnection,
     handle: &UserId,
     mut stream: Stream,
-    page: MessagesPageRead,
+    page: StreamPage,
 ) -> Result<Option<Millis>> {
     // Another daemon may have read on: then that one's progress stands.
     if stream.reading.as_ref() != Some(&page.reading) {

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, Row};
 
-use super::closes::{self, NewSurvey, Taken};
-use super::optouts::{self, OptOut};
-use super::reopenings;
-use super::streams::{self, MessagesPageRead};
+use super::accept::{self, NewSurvey, Taken};
+use super::opt_outs::{self, OptOut};
+use super::reopen;
+use super::streams::{self, StreamPage};
 use super::{Result, Store};
 use crate::domain::close::{Close, Notice, Precision, Reopening};
 use crate::domain::direct_message::{DirectMessage, PromptTraces, Trace};
@@ -111,7 +111,7 @@ impl Store {
         &self,
         watch: &MessageWatch,
         messages: Vec<DirectMessage>,
-        page: Option<MessagesPageRead>,
+        page: Option<StreamPage>,
         now: Millis,
     ) -> Result<TalkOutcome> {
         let watch = watch.clone();
@@ -152,7 +152,7 @@ async fn hear(
     connection: &mut AnyConnection,
     watch: MessageWatch,
     messages: Vec<DirectMessage>,
-    page: Option<MessagesPageRead>,
+    page: Option<StreamPage>,
     now: Millis,
 ) -> Result<TalkOutcome> {
     let stream = streams::open(connection, &watch.user_id).await?;
@@ -187,7 +187,7 @@ async fn hear(
     if !stops.is_empty() {
         heard.stopped = stops.iter().map(|stop| stop.user_id.clone()).collect();
         heard.stopped.dedup();
-        optouts::add(connection, stops).await?;
+        opt_outs::add(connection, stops).await?;
     }
     let heard_to = match page {
         Some(page) => streams::turn(connection, &watch.user_id, stream, page).await?,
@@ -337,7 +337,7 @@ async fn take(
             };
             let (at_close, kind) = (watch.judge)(&close, now);
             let survey = NewSurvey::of(close.clone(), at_close, kind, None, now)?;
-            let taken = closes::take_new(connection, vec![survey]).await?;
+            let taken = accept::take_new(connection, vec![survey]).await?;
             let taken = taken.into_iter().next().expect("one answer a close");
             Ok(Taking::Closed { close: Box::new(close), taken })
         }
@@ -349,7 +349,7 @@ async fn take(
                 conversation_id: conversation_id.clone(),
                 reopened_at: at,
             };
-            let cancelled = reopenings::reopen(connection, reopening, now).await?;
+            let cancelled = reopen::reopen(connection, reopening, now).await?;
             Ok(Taking::Reopened { conversation_id, cancelled })
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::known::FeedbackRow;
+use super::feedback_row::FeedbackRow;
 use super::*;
 use crate::domain::budget::Call;
 use crate::domain::close::{Close, Notice, Reopening};
@@ -245,10 +245,10 @@ async fn feedback_that_was_written_since_it_was_read_is_left_alone() {
     let written = bench.store.writer.run(|connection| {
         Box::pin(async move {
             let new = FeedbackRow { feedback: told.clone(), survey_id: None, folds: None };
-            let mut written = vec![feedback::write(connection, ACCOUNT, &[&new]).await?];
-            let read = feedback::read(connection, ACCOUNT, &[told], Millis(i64::MIN)).await?;
+            let mut written = vec![feedback_rows::write(connection, ACCOUNT, &[&new]).await?];
+            let read = feedback_rows::read(connection, ACCOUNT, &[told], Millis(i64::MIN)).await?;
             for row in [&read[0], &read[0], &new] {
-                written.push(feedback::write(connection, ACCOUNT, &[row]).await?);
+                written.push(feedback_rows::write(connection, ACCOUNT, &[row]).await?);
             }
             Ok(written)
         })

@@ -6,7 +6,7 @@ use ring::digest::{SHA256, digest};
 use sqlx::{AnyConnection, Row};
 
 use super::{Error, Result, Store};
-use crate::domain::reading::{Range, UnreadReason};
+use crate::domain::event_windows::{Range, UnreadReason};
 use crate::domain::time::Millis;
 
 /// A stretch of events that has not been read in full.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::set_back::CLOCKS_APART;
-use super::{Engine, Result, Store, budgets, deciding, dry, hold, identity, progress, standing};
+use super::clock_ahead::CLOCKS_APART;
+use super::{Engine, Result, Store, budgets, decide, dry_run, holds, identity, progress, standing};
 use crate::domain::budget::{Call, Window};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::DAY;
@@ -143,7 +143,7 @@ async fn facts(
         oldest_due,
         served: Some(served.clone()),
         pause: pause(connection, account).await?,
-        clock_before: deciding::held(&progress, now, false)
+        clock_before: decide::held(&progress, now, false)
             .filter(|_| progress.restored_at.is_none()),
         ..Facts::default()
     };
@@ -172,7 +172,7 @@ async fn day(connection: &mut AnyConnection, served: &Served, now: Millis) -> Re
     let (mut prompts, mut oldest) = due_of(&row, 0)?;
     let mut latest_at = row.try_get::<Option<i64>, _>(2)?.map(Millis);
     if served.is_dry {
-        let dry = dry::day(connection, account, since).await?;
+        let dry = dry_run::day(connection, account, since).await?;
         prompts += dry.prompts.unsigned_abs();
         oldest = oldest.into_iter().chain(dry.oldest).min();
         latest_at = latest_at.max(dry.latest);
@@ -199,8 +199,8 @@ async fn holding(
     now: Millis,
 ) -> Result<Option<Holding>> {
     let account = served.account.as_str();
-    let Some(hold) = hold::read(connection, account).await? else { return Ok(None) };
-    let rebuild = hold::unfinished(connection, account).await?;
+    let Some(hold) = holds::read(connection, account).await? else { return Ok(None) };
+    let rebuild = holds::unfinished(connection, account).await?;
     Ok(Some(Holding {
         since,
         until: hold.end_at_least(served.events_horizon, now),

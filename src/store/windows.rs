@@ -7,8 +7,8 @@ use sqlx::{AnyConnection, Row};
 use super::fold::{Folded, fold};
 use super::unread::{self, UnknownEvent};
 use super::{Result, Store, hints};
+use crate::domain::event_windows::{Range, ReadingPurpose, SecondLook, UnreadReason, WINDOW_MOST};
 use crate::domain::feedback::{Trust, Update};
-use crate::domain::reading::{Range, ReadingPurpose, SecondLook, UnreadReason, WINDOW_MOST};
 use crate::domain::time::{Millis, millis};
 
 /// A range of events that is being read, both ends included, and the cursor of its next page.

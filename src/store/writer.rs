@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::closes::{self, NewSurvey, Taken};
+use super::accept::{self, NewSurvey, Taken};
 use super::file_watch::Closing;
 use super::outage::Outage;
 use super::standing::Standing;
@@ -344,7 +344,7 @@ impl Worker {
                 let name = uuid::Uuid::now_v7().simple().to_string();
                 sqlx::query(PING).bind(name.as_str()).execute(&mut *connection).await?;
                 sqlx::query(PONG).bind(name).execute(&mut *connection).await?;
-                sqlx::query(closes::TAKES_NOTHING).execute(connection).await?;
+                sqlx::query(accept::TAKES_NOTHING).execute(connection).await?;
                 Ok(Box::new(()) as Value)
             })
         }))

@@ -259,7 +259,7 @@ impl<'a> PayloadReader<'a> {
         for (name, field) in &self.mapping.attributes {
             let picked = field
                 .pick(&self.payload, |text| Some(cut(text, ATTRIBUTE_CHARACTERS_MAX).to_owned()));
-            self.tell(format!("attributes.{name}"), picked.as_ref(), &field.0);
+            self.log(format!("attributes.{name}"), picked.as_ref(), &field.0);
             attributes.extend(picked.map(|picked| (name.clone(), picked.value)));
         }
         Notice {
@@ -285,7 +285,7 @@ impl<'a> PayloadReader<'a> {
         });
         let told =
             picked.as_ref().map(|picked| Picked { value: picked.value.join(" | "), by: picked.by });
-        self.tell(FieldName::Tags.as_str().to_owned(), told.as_ref(), &field.0);
+        self.log(FieldName::Tags.as_str().to_owned(), told.as_ref(), &field.0);
         picked.map(|picked| picked.value).unwrap_or_default()
     }
 
@@ -347,11 +347,11 @@ impl<'a> PayloadReader<'a> {
         let picked = field.pick(&self.payload, read);
         let told =
             picked.as_ref().map(|picked| Picked { value: picked.value.0.clone(), by: picked.by });
-        self.tell(name.as_str().to_owned(), told.as_ref(), &field.0);
+        self.log(name.as_str().to_owned(), told.as_ref(), &field.0);
         picked.map(|picked| picked.value.1)
     }
 
-    fn tell(&mut self, field: String, picked: Option<&Picked<'_, String>>, choices: &[Choice]) {
+    fn log(&mut self, field: String, picked: Option<&Picked<'_, String>>, choices: &[Choice]) {
         let (value, from) = match picked {
             Some(picked) => (Some(picked.value.clone()), picked.by.to_string()),
             None => (None, tried(choices)),

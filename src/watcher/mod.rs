@@ -120,7 +120,7 @@ impl Intake {
         let (cancelled, is_new) =
             self.store.take_delivered_reopening(reopening, event_id, now).await?;
         if let Some(id) = cancelled.as_ref().filter(|_| is_new) {
-            tell_cancelled(&account, &conversation_id, id);
+            log_cancelled(&account, &conversation_id, id);
         }
         Ok(cancelled)
     }
@@ -194,7 +194,7 @@ impl CloseLog {
     }
 }
 
-fn tell_cancelled(account: &str, conversation_id: &ConversationId, id: &SurveyId) {
+fn log_cancelled(account: &str, conversation_id: &ConversationId, id: &SurveyId) {
     info!(
         event = "survey.cancelled",
         account,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::info;
 
-use super::{CloseLog, Intake, Receiver, tell_cancelled};
+use super::{CloseLog, Intake, Receiver, log_cancelled};
 use crate::config;
 use crate::domain::direct_message::DirectMessage;
 use crate::domain::id::UserId;
@@ -54,7 +54,7 @@ impl Talks {
         let heard = self.intake.store.hear(&self.watch, messages, None, now).await;
         // X delivers it again, or does not.
         let heard = heard.inspect_err(|_| self.miss())?;
-        self.tell(&heard);
+        self.log(&heard);
         // What was said may end sooner than the loop looks.
         self.wake.now();
         Ok(())
@@ -76,7 +76,7 @@ impl Talks {
         loop {
             let now = self.intake.clock.now();
             let heard = self.intake.store.end_talks(&self.watch, delivered, now).await?;
-            self.tell(&heard);
+            self.log(&heard);
             if !heard.is_more {
                 return Ok(());
             }
@@ -84,7 +84,7 @@ impl Talks {
     }
 
     /// Says what messages have led to, and rings for what is due.
-    pub fn tell(&self, heard: &TalkOutcome) {
+    pub fn log(&self, heard: &TalkOutcome) {
         let (source, account) = (self.watch.source.as_str(), self.watch.account.as_str());
         for person in &heard.stopped {
             info!(
@@ -102,7 +102,7 @@ impl Talks {
                     self.receiver.wake_for(taken);
                 }
                 Taking::Reopened { conversation_id, cancelled: Some(id) } => {
-                    tell_cancelled(account, conversation_id, id);
+                    log_cancelled(account, conversation_id, id);
                 }
                 Taking::Reopened { cancelled: None, .. } => {}
             }

@@ -187,7 +187,7 @@ impl AnswerLog {
             kinds.refused.entry(kind).or_insert_with(new).tells(&why.reason, now)
         };
         match (is_told, why) {
-            (true, Some(why)) => self.keep(tell(request, status, why)),
+            (true, Some(why)) => self.keep(log(request, status, why)),
             (true, None) => {}
             (false, _) => self.held_back.notify_one(),
         }
@@ -203,13 +203,13 @@ impl AnswerLog {
     }
 
     /// Tells of what is held back, each minute in which there is something.
-    pub async fn tell_held_back(&self) {
+    pub async fn log_held_back(&self) {
         loop {
             match self.next_due() {
                 Some(due) => tokio::time::sleep_until(due).await,
                 None => self.held_back.notified().await,
             }
-            self.tell_until(Instant::now());
+            self.log_until(Instant::now());
         }
     }
 
@@ -239,11 +239,11 @@ impl AnswerLog {
     }
 
     /// Tells of all that is held back, whether its minute is over or not.
-    pub fn tell_rest(&self) {
-        self.tell_until(Instant::now() + EVERY);
+    pub fn log_rest(&self) {
+        self.log_until(Instant::now() + EVERY);
     }
 
-    fn tell_until(&self, now: Instant) {
+    fn log_until(&self, now: Instant) {
         let mut kinds = self.kinds();
         let summaries = kinds.refused.iter_mut().filter_map(|((asked, status), kind)| {
             Some((asked.clone(), *status, kind.summary(now)?))
@@ -278,7 +278,7 @@ impl AnswerLog {
     }
 }
 
-fn tell(request: &LoggedRequest, status: StatusCode, why: &RefusalReason) -> Rejected {
+fn log(request: &LoggedRequest, status: StatusCode, why: &RefusalReason) -> Rejected {
     let LoggedRequest { asked, uri, delivery_id } = request;
     let path = shortened(uri.path(), PATH_MAX);
     let delivery_id = delivery_id.as_ref().and_then(|id| id.to_str().ok());

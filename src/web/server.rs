@@ -94,11 +94,11 @@ pub async fn serve(listener: TcpListener, web: Arc<Web>, stop: Stopper) {
     tokio::select! {
         () = accept(listener, &web, &stop, &mut connections) => {}
         () = web.snapshot.keep(&web) => {}
-        () = web.answers.tell_held_back() => {}
+        () = web.answers.log_held_back() => {}
         () = keep_rejected(&web) => {}
     }
     while connections.join_next().await.is_some() {}
-    web.answers.tell_rest();
+    web.answers.log_rest();
 }
 
 /// Keeps in the database what the log tells of refusals, a second's together.

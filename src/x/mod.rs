@@ -28,9 +28,9 @@ pub use wire::{CanDm, EventsPage, Hint, Reachability, Verified, hints};
 
 use crate::clock::{Apart, ClockOfX, DateSeen};
 use crate::domain::budget::RateHeaders;
+use crate::domain::event_windows::Range;
 use crate::domain::feedback::{Object, Update};
 use crate::domain::id::{FeedbackId, UserId};
-use crate::domain::reading::Range;
 use crate::domain::time::Millis;
 use crate::store::Sending;
 

@@ -22,7 +22,7 @@ pub struct Scheme {
     pub separator: Option<String>,
     /// What is signed.
     pub signed: Vec<SignedPart>,
-    /// The header that the part [`Part::Id`] stands in.
+    /// The header that the part [`SignedPart::Id`] stands in.
     pub id_header: Option<String>,
     pub timestamp: Option<Timestamp>,
     /// How far the timestamp may lie from now, to either side.

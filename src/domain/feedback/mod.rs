@@ -11,18 +11,18 @@
 //! score or text, or none when it should, the word stands and the hint is refuted. Where X's events could
 //! not be read in full, nothing should.
 
-mod anew;
+mod rebuilt;
 mod object;
-mod told;
+mod statements;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::object::Older;
-pub use self::told::{Statements, Values};
+pub use self::statements::{Statements, Values};
+use super::event_windows::Range;
 use super::id::FeedbackId;
-use super::reading::Range;
 use super::time::Millis;
 
 /// One state of a feedback object as X told it, by whichever way it came.

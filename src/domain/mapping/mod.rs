@@ -2,7 +2,7 @@
 //! where in the payload each field of a close stands.
 //!
 //! Every desk is such a mapping, none has code of its own. What is looked for is told by a
-//! [`Place`]; when, by a [`Condition`]; what is made of it, by a [`Field`].
+//! [`PayloadPath`]; when, by a [`Condition`]; what is made of it, by a [`Field`].
 
 mod condition;
 mod field;

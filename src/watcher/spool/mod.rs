@@ -233,7 +233,7 @@ impl Spool {
         let reasons = tally.reasons();
         match blocking(move || opened.put_away(reasons.as_deref())).await {
             Ok(Put::Moved(away)) => {
-                self.tell(name, away.to(), &tally);
+                self.log(name, away.to(), &tally);
                 self.counts.add(&self.name, &tally);
                 self.keep(name, tally).await;
                 self.away.push_back((away, Instant::now()));
@@ -325,7 +325,7 @@ impl Spool {
         }
     }
 
-    fn tell(&self, name: &OsStr, to: &Path, tally: &Tally) {
+    fn log(&self, name: &OsStr, to: &Path, tally: &Tally) {
         let (file, to) = (shown(name), to.display().to_string());
         let Tally { lines, new, bad, .. } = *tally;
         if bad == 0 {

@@ -12,7 +12,6 @@ use std::time::Duration;
 use surveyd::clock::Clock;
 use surveyd::config::{self, Config, Environment};
 use surveyd::daemon::watches::RunningWatch;
-use surveyd::desk::{AccountWorker, Shared, Watches};
 use surveyd::domain::close::{Close, Notice, Reopening};
 use surveyd::domain::id::{ConversationId, SurveyId, UserId};
 use surveyd::domain::time::Millis;
@@ -26,6 +25,7 @@ use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
 use surveyd::watcher::spool::{self, Spool};
 use surveyd::watcher::talks::Talks;
 use surveyd::watcher::{Intake, Receiver};
+use surveyd::worker::{AccountWorker, Shared, Watches};
 use surveyd::{scheduler, x};
 
 use super::START;
@@ -205,9 +205,11 @@ impl Stage {
     /// One pass of everything. When the next is wanted.
     pub async fn work(&mut self) -> Option<Millis> {
         let mut next = None;
-        for (desk, poller) in &mut self.staff {
-            let wanted =
-                [scheduler::tick(desk).await.unwrap(), poller::tick(desk, poller).await.unwrap()];
+        for (worker, poller) in &mut self.staff {
+            let wanted = [
+                scheduler::tick(worker).await.unwrap(),
+                poller::tick(worker, poller).await.unwrap(),
+            ];
             next = wanted.into_iter().chain([next]).flatten().min();
         }
         for watch in &mut self.watches {
@@ -372,10 +374,10 @@ fn employ(
     };
     let mut receivers = HashMap::new();
     let staff = config.accounts.iter().map(|account| {
-        let desk = AccountWorker::open(config, account, shared.clone()).unwrap();
-        let receiver = Receiver { account: desk.account.clone(), wake: desk.wake.clone() };
+        let worker = AccountWorker::open(config, account, shared.clone()).unwrap();
+        let receiver = Receiver { account: worker.account.clone(), wake: worker.wake.clone() };
         receivers.insert(account.name.clone(), receiver);
-        (desk, Poller::default())
+        (worker, Poller::default())
     });
     let staff = staff.collect();
     let intake = Intake { store: store.clone(), clock, accounts: Arc::new(receivers), x_clock };
@@ -388,10 +390,10 @@ fn watch(
     intake: &Intake,
 ) -> (Vec<RunningWatch>, Vec<Talks>) {
     let watched = config.watched.iter().map(|source| {
-        let (desk, _) = staff.iter().find(|(desk, _)| desk.name() == source.account).unwrap();
+        let (worker, _) = staff.iter().find(|(worker, _)| worker.name() == source.account).unwrap();
         let receiver = intake.accounts[&source.account].clone();
-        let talks = Talks::new(source, desk.user_id.clone(), intake.clone(), receiver);
-        (RunningWatch::new(desk.clone(), talks.clone(), source), talks)
+        let talks = Talks::new(source, worker.user_id.clone(), intake.clone(), receiver);
+        (RunningWatch::new(worker.clone(), talks.clone(), source), talks)
     });
     watched.unzip()
 }

@@ -9,12 +9,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use surveyd::clock::Clock;
 use surveyd::config::Config;
-use surveyd::desk::{AccountWorker, Shared, Watches};
 use surveyd::domain::time::Millis;
 use surveyd::poller::Poller;
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{Location, Store};
 use surveyd::watcher::{Intake, Receiver};
+use surveyd::worker::{AccountWorker, Shared, Watches};
 use surveyd::x;
 
 /// The least time between two passes that want to go on at once, as in the daemon.
@@ -22,7 +22,7 @@ pub const BREATH: Duration = Duration::from_millis(10);
 
 /// One account's workers and when they are wanted next.
 pub struct Worker {
-    pub desk: AccountWorker,
+    pub worker: AccountWorker,
     pub poller: Poller,
     pub schedule_at: Option<Millis>,
     pub poll_at: Millis,
@@ -35,7 +35,7 @@ impl Worker {
     /// Waits for the time of one look, as the daemon's loop does all the time: the scheduler is due,
     /// is rung for, or sleeps on.
     pub fn look(&mut self) {
-        let AccountWorker { wake, clock, stop, .. } = &self.desk;
+        let AccountWorker { wake, clock, stop, .. } = &self.worker;
         wake.listen(clock);
         if wake.wait(self.schedule_at, clock, stop).now_or_never().is_some() {
             self.schedule_at = Some(clock.now());
@@ -81,12 +81,12 @@ impl Office {
         let mut receivers = HashMap::new();
         let mut workers = Vec::new();
         for account in &config.accounts {
-            let desk = AccountWorker::open(config, account, shared.clone()).unwrap();
-            let receiver = Receiver { account: desk.account.clone(), wake: desk.wake.clone() };
+            let worker = AccountWorker::open(config, account, shared.clone()).unwrap();
+            let receiver = Receiver { account: worker.account.clone(), wake: worker.wake.clone() };
             receivers.insert(account.name.clone(), receiver);
             let now = clock.now();
             workers.push(Worker {
-                desk,
+                worker,
                 poller: Poller::default(),
                 schedule_at: Some(now),
                 poll_at: now,
@@ -104,9 +104,9 @@ impl Office {
     /// A close that is due sooner than the daemon would look anyway must ring for the scheduler; one
     /// that is due later is found by those looks, which the simulation leaves out.
     pub fn finds(&mut self, account: &str, due_at: Millis) {
-        let is_of = |worker: &&mut Worker| worker.desk.name() == account;
+        let is_of = |worker: &&mut Worker| worker.worker.name() == account;
         let worker = self.workers.iter_mut().find(is_of).expect("the account is configured");
-        if due_at >= worker.desk.now().plus(LOOK_ANYWAY) {
+        if due_at >= worker.worker.now().plus(LOOK_ANYWAY) {
             worker.look_by(due_at);
         }
     }

@@ -193,14 +193,14 @@ impl Run {
         let calls_before = self.calls();
         let Self { office, orders, watch, sandbox, commits_left, .. } = self;
         let worker = &mut office.workers[at];
-        let (desk, poller) = (&worker.desk, &mut worker.poller);
+        let (worker, poller) = (&worker.worker, &mut worker.poller);
         let mut work = Box::pin(async {
             match pass {
                 Pass::Schedule => {
-                    desk.wake.listen(&desk.clock);
-                    scheduler::tick(desk).await
+                    worker.wake.listen(&worker.clock);
+                    scheduler::tick(worker).await
                 }
-                Pass::Poll => poller::tick(desk, poller).await,
+                Pass::Poll => poller::tick(worker, poller).await,
             }
         });
         let next = if orders.may_crash() || commits_left.is_some() {
@@ -246,7 +246,7 @@ impl Run {
         let now = self.now();
         let mut next = next.map(|next| next.max(now.plus(BREATH)));
         let worker = &mut self.office.workers[at];
-        let name = worker.desk.name().to_owned();
+        let name = worker.worker.name().to_owned();
         match pass {
             Pass::Schedule => {
                 // What is blocked is looked through every minute for what has become too late; here

@@ -1,6 +1,6 @@
 //! What X's webhook tells: counted at once, judged by X's events.
 
-use surveyd::domain::reading::{Range, ReadingPurpose, SecondLook};
+use surveyd::domain::event_windows::{Range, ReadingPurpose, SecondLook};
 use surveyd::domain::survey::State;
 use surveyd::store::{EventsPageRead, Folded, PollWindow};
 

@@ -1,7 +1,7 @@
 //! How far the events have been read, and which prompts are asked about.
 
+use surveyd::domain::event_windows::{Range, ReadingPurpose};
 use surveyd::domain::freshness::{Fresh, Observed, PromptsByAge};
-use surveyd::domain::reading::{Range, ReadingPurpose};
 use surveyd::store::{EventsPageRead, PollState, PollWindow, ShowOutcome, ToShow, UnknownEvent};
 
 use super::*;

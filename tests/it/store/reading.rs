@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use surveyd::domain::reading::{Range, ReadingPurpose, SecondLook};
+use surveyd::domain::event_windows::{Range, ReadingPurpose, SecondLook};
 use surveyd::store::{EventsPageRead, PollState, PollWindow};
 
 use super::*;

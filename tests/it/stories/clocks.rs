@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use surveyd::domain::reading::{ReadingPurpose, SecondLook};
+use surveyd::domain::event_windows::{ReadingPurpose, SecondLook};
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::{ApiCall, InjectedFault, Scripted};
 

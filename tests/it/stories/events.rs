@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use surveyd::domain::reading::{Range, ReadingPurpose, SecondLook, UnreadReason};
+use surveyd::domain::event_windows::{Range, ReadingPurpose, SecondLook, UnreadReason};
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::{ApiCall, Behaviour, InjectedFault, Paging, Scripted};
 

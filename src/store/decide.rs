@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, Row};
 
-use super::claims::{Leased, RELEASE, retake};
+use super::claim::{Leased, RELEASE, retake};
 use super::progress::{self, Progress};
-use super::sends::SendTimes;
-use super::surveys::{note_decided, write_state};
-use super::{Error, Result, Store, dry, optouts, waits};
+use super::send::SendTimes;
+use super::step::{note_decided, write_state};
+use super::{Error, Result, Store, dry_run, opt_outs, wait_history};
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::policy::{self, DAY, History, Mode, Pacing, Rules};
 use crate::domain::survey::{Event, State, Survey};
@@ -175,7 +175,7 @@ pub async fn step(
     let kept = decision.json()?;
     keep(connection, &survey, &kept).await?;
     let detail = match survey.state == State::Expired {
-        true => Some(waits::last(connection, &survey).await?),
+        true => Some(wait_history::last(connection, &survey).await?),
         false => survey.state.reason(),
     };
     let (at, detail) = (decision.at, detail.as_deref());
@@ -293,7 +293,7 @@ async fn history(
         demand = count(row.try_get(0)?);
         is_paced = row.try_get::<Option<i64>, _>(1)?.is_some();
     }
-    let opted_out = optouts::find(connection, survey).await?;
+    let opted_out = opt_outs::find(connection, survey).await?;
     let first_closed_at: Option<i64> = sqlx::query_scalar(FIRST_CLOSED)
         .bind(survey.id.as_str())
         .fetch_one(&mut *connection)
@@ -314,6 +314,8 @@ async fn history(
     };
     Ok(match rules.mode {
         Mode::Live => history,
-        Mode::Dry => history.with_dry_run(&dry::history(connection, survey, rules, since).await?),
+        Mode::Dry => {
+            history.with_dry_run(&dry_run::history(connection, survey, rules, since).await?)
+        }
     })
 }

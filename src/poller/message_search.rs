@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::desk::AccountWorker;
 use crate::domain::budget::{Call, WINDOW};
 use crate::domain::direct_message::DirectMessage;
 use crate::domain::time::Millis;
 use crate::store::Result;
+use crate::worker::AccountWorker;
 use crate::x::Error;
 
 /// Pages of one reading. X allows 15 calls in 15 minutes.
@@ -45,10 +45,10 @@ pub struct MessageMemory {
 
 impl MessageMemory {
     /// When the wait for a spent budget is over, where there is one.
-    pub async fn waits(&self, desk: &AccountWorker) -> Result<Option<Millis>> {
-        let now = desk.now();
+    pub async fn waits(&self, worker: &AccountWorker) -> Result<Option<Millis>> {
+        let now = worker.now();
         let Some(end) = self.waits_until.filter(|end| now < *end) else { return Ok(None) };
-        let free_at = desk.calls_free_at(Call::DirectMessages).await?;
+        let free_at = worker.calls_free_at(Call::DirectMessages).await?;
         Ok(free_at.map(|at| at.min(end).min(now.plus(WAIT_MOST))))
     }
 
@@ -61,35 +61,35 @@ impl MessageMemory {
     /// ask again.
     pub async fn read(
         &mut self,
-        desk: &AccountWorker,
+        worker: &AccountWorker,
         since: Millis,
     ) -> Result<std::result::Result<Vec<DirectMessage>, Millis>> {
         let mut messages = Vec::new();
-        if is_ahead(self.refused_until, desk.now(), REFUSED_FOR) {
+        if is_ahead(self.refused_until, worker.now(), REFUSED_FOR) {
             return Ok(Ok(messages));
         }
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES_MAX {
-            let now = desk.now();
-            if desk.stop.is_stopping() {
+            let now = worker.now();
+            if worker.stop.is_stopping() {
                 return Ok(Err(now));
             }
-            if let Err(free_at) = desk.take_calls(Call::DirectMessages, 1).await? {
-                let most = WAIT_MOST.min(desk.limits.events_horizon / PART_OF_HORIZON);
+            if let Err(free_at) = worker.take_calls(Call::DirectMessages, 1).await? {
+                let most = WAIT_MOST.min(worker.limits.events_horizon / PART_OF_HORIZON);
                 if let Some(until) = self.wait(free_at, now, most) {
                     return Ok(Err(until));
                 }
-                self.tell(desk, "X's limit of such calls is reached");
+                self.log(worker, "X's limit of such calls is reached");
                 return Ok(Ok(messages));
             }
             self.end_wait();
-            let asked = desk.x.direct_messages(&desk.keys, cursor.as_deref(), desk.now());
-            let Some(answer) = desk.unless_stopping(asked).await else { return Ok(Err(now)) };
-            desk.hear(Call::DirectMessages, answer.told, 0).await?;
+            let asked = worker.x.direct_messages(&worker.keys, cursor.as_deref(), worker.now());
+            let Some(answer) = worker.unless_stopping(asked).await else { return Ok(Err(now)) };
+            worker.hear(Call::DirectMessages, answer.told, 0).await?;
             let page = match answer.result {
                 Ok(page) => page,
                 Err(error) => {
-                    self.refused(desk, &error).await?;
+                    self.refused(worker, &error).await?;
                     return Ok(Ok(messages));
                 }
             };
@@ -104,7 +104,7 @@ impl MessageMemory {
                 }
             }
         }
-        self.tell(desk, "there are too many since then");
+        self.log(worker, "there are too many since then");
         Ok(Ok(messages))
     }
 
@@ -117,35 +117,35 @@ impl MessageMemory {
         (now < end).then(|| free_at.min(end))
     }
 
-    async fn refused(&mut self, desk: &AccountWorker, error: &Error) -> Result<()> {
+    async fn refused(&mut self, worker: &AccountWorker, error: &Error) -> Result<()> {
         let words = match error {
             Error::Account(words) | Error::Request(words) | Error::Person { words, .. } => {
-                self.refused_until = Some(desk.now().plus(REFUSED_FOR));
+                self.refused_until = Some(worker.now().plus(REFUSED_FOR));
                 words.to_string()
             }
             Error::Limited { reset_at } => {
-                desk.hold(Call::DirectMessages, *reset_at).await?;
+                worker.hold(Call::DirectMessages, *reset_at).await?;
                 error.to_string()
             }
             Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_) => {
-                self.refused_until = Some(desk.now().plus(FAILED_FOR));
+                self.refused_until = Some(worker.now().plus(FAILED_FOR));
                 error.to_string()
             }
         };
-        self.tell(desk, &words);
+        self.log(worker, &words);
         Ok(())
     }
 
     /// Says that they cannot be read, once until they can.
-    fn tell(&mut self, desk: &AccountWorker, why: &str) {
+    fn log(&mut self, worker: &AccountWorker, why: &str) {
         if !std::mem::replace(&mut self.is_told, true) {
             warn!(
                 event = "poll.failed",
-                account = desk.name(),
+                account = worker.name(),
                 reason = why,
                 "the Direct Messages of account {} cannot be read ({why}): what became of prompts \
                  without an answer is told by X's feedback events alone",
-                desk.name(),
+                worker.name(),
             );
         }
     }

@@ -2,7 +2,7 @@
 
 use sqlx::AnyConnection;
 
-use super::surveys::{step_locked, touch_in};
+use super::step::{step_locked, touch_in};
 use super::{Result, Store};
 use crate::domain::close::Reopening;
 use crate::domain::id::SurveyId;

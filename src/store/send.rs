@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, Row};
 
-use super::claims::{Leased, retake};
+use super::claim::{Leased, retake};
 use super::matching::Before;
 use super::progress;
 use super::standing::Standing;
-use super::surveys::{step_locked, touch};
+use super::step::{step_locked, touch};
 use super::{Error, Result, Store};
-use super::{budgets, deciding, dry, fold, matching, rebuilt};
+use super::{budgets, decide, dry_run, fold, matching, rebuild_surveys};
 use crate::domain::budget::Call;
 use crate::domain::feedback::{Trust, Update};
 use crate::domain::id::{SurveyId, external_id};
@@ -34,7 +34,7 @@ pub struct Prompt {
     pub message: String,
     pub privacy_url: String,
     pub display_name: Option<String>,
-    /// The handle that sends it, and at which X ([`crate::desk::Desk::sent_as`]).
+    /// The handle that sends it, and at which X ([`crate::worker::AccountWorker::sent_as`]).
     pub sent_as: String,
 }
 
@@ -235,7 +235,7 @@ async fn begin(
 ) -> Result<BeginOutcome> {
     let SendTimes { now, x_now, x_latest, lease, .. } = times;
     let daemon_id = standing.counted_as()?;
-    deciding::guard(connection, &rules).await?;
+    decide::guard(connection, &rules).await?;
     let (survey, token) = retake(connection, leased).await?;
     let reopened: Option<i64> = sqlx::query_scalar(REOPENED)
         .bind(survey.account.as_str())
@@ -254,7 +254,7 @@ async fn begin(
             "X shows feedback {id} under the name of this prompt: the person is not asked again"
         )),
         Before::Nothing => {
-            let before = rebuilt::prompted_before(connection, &survey).await?;
+            let before = rebuild_surveys::prompted_before(connection, &survey).await?;
             before.map(|before| format!("X has shown the prompt of this close: survey {before}"))
         }
     };
@@ -263,9 +263,10 @@ async fn begin(
         let ended = step_locked(connection, (survey, token), event, now, Some(&why)).await?;
         return Ok(BeginOutcome::Ended(Box::new(ended)));
     }
-    let ground = match deciding::decide(connection, &survey, &rules, times).await? {
+    let ground = match decide::decide(connection, &survey, &rules, times).await? {
         Ground::Clear(clear) => {
-            dry::permit(connection, &survey.account, (&prompt, rules.mode), clear, times).await?
+            dry_run::permit(connection, &survey.account, (&prompt, rules.mode), clear, times)
+                .await?
         }
         other => other,
     };
@@ -277,17 +278,16 @@ async fn begin(
         Verdict::Expire => Event::TooLate,
         Verdict::Wait { until } | Verdict::Schedule { due_at: until } => {
             let until =
-                deciding::wait(connection, (&survey, token), &rules, decision, until, times)
-                    .await?;
+                decide::wait(connection, (&survey, token), &rules, decision, until, times).await?;
             return Ok(match is_of_account {
                 true => BeginOutcome::Waits { until },
                 false => BeginOutcome::PutOff { until },
             });
         }
     };
-    let mut survey = deciding::step(connection, (survey, token), event, &decision).await?;
+    let mut survey = decide::step(connection, (survey, token), event, &decision).await?;
     if survey.state == State::Suppressed(Reason::DryRun) {
-        dry::keep(connection, &survey, &prompt, &rules, x_now).await?;
+        dry_run::keep(connection, &survey, &prompt, &rules, x_now).await?;
     }
     if !matches!(survey.state, State::Sending { .. }) {
         return Ok(BeginOutcome::Ended(Box::new(survey)));

@@ -4,7 +4,7 @@
 use sqlx::{AnyConnection, Row};
 
 use super::budgets;
-use super::sends::{Prompt, SendTimes};
+use super::send::{Prompt, SendTimes};
 use super::{Result, Store};
 use crate::domain::budget::Call;
 use crate::domain::policy::decision::{Clear, DryRun, Ground};

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::Result;
-use super::places::{Places, bind_all, size};
-use super::rebuild::BATCH;
+use super::placeholders::{Places, bind_all, size};
+use super::rebuild_rows::BATCH;
 use crate::domain::feedback::{Feedback, Trust, Update};
 use crate::domain::id::FeedbackId;
 

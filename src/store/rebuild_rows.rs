@@ -9,15 +9,15 @@ use std::collections::{HashMap, HashSet};
 use sqlx::{AnyConnection, Row};
 
 use super::advance::advance;
-use super::feedback::{read_rows, version, write};
+use super::attempts::Tries;
+use super::feedback_row::{FeedbackRow, known_row};
+use super::feedback_rows::{read_rows, version, write};
 use super::fold::Folded;
-use super::gathering::gather;
-use super::known::{FeedbackRow, known_row};
+use super::gather::gather;
 use super::matching::match_surveys;
-use super::rebuilt::{self, Making};
-use super::surveys::{step_locked, touch_in};
-use super::tries::Tries;
-use super::{Error, Result, Store, deciding};
+use super::rebuild_surveys::{self, Making};
+use super::step::{step_locked, touch_in};
+use super::{Error, Result, Store, decide};
 use crate::domain::feedback::{Feedback, Update};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::summary::Period;
@@ -237,7 +237,7 @@ async fn make(
     now: Millis,
 ) -> Result<MadeAnew> {
     if *makes_surveys {
-        deciding::guard_group(connection, &making.throttle_group).await?;
+        decide::guard_group(connection, &making.throttle_group).await?;
     }
     let mut tries = Tries::begin(connection).await?;
     loop {
@@ -245,11 +245,12 @@ async fn make(
         let mut rows = join(connection, account, &told, read, &mut made).await?;
         if *makes_surveys {
             let known = rows.iter_mut().map(|anew| &mut anew.row).collect();
-            let surveys = rebuilt::link(connection, account, known, &making, now).await?;
+            let surveys = rebuild_surveys::link(connection, account, known, &making, now).await?;
             made.surveys_made = surveys.len();
         }
-        let without =
-            |anew: &&Anew| anew.row.survey_id.is_none() && rebuilt::may_be_ours(&anew.row.feedback);
+        let without = |anew: &&Anew| {
+            anew.row.survey_id.is_none() && rebuild_surveys::may_be_ours(&anew.row.feedback)
+        };
         made.without_survey = rows.iter().filter(without).count();
         if write(connection, account, &rows.iter().map(|row| &row.row).collect::<Vec<_>>()).await? {
             let fresh_from = now.minus(making.fresh_for);

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::{Error, Result, Store, rows, waits};
+use super::{Error, Result, Store, row, wait_history};
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{CancelledBy, Event, State, Survey};
 use crate::domain::time::Millis;
@@ -48,7 +48,7 @@ pub async fn note_decided(
 static TOUCH: LazyLock<String> = LazyLock::new(|| {
     format!(
         "update survey set lease_token = lease_token + 1 where id = $1 returning {}",
-        rows::COLUMNS
+        row::COLUMNS
     )
 });
 
@@ -58,7 +58,7 @@ pub async fn touch(connection: &mut AnyConnection, id: &SurveyId) -> Result<Opti
         .bind(id.as_str())
         .fetch_optional(connection)
         .await?;
-    row.as_ref().map(rows::survey).transpose()
+    row.as_ref().map(row::survey).transpose()
 }
 
 static TOUCH_IN: LazyLock<String> =
@@ -76,7 +76,7 @@ pub async fn touch_in(
         .bind(state)
         .fetch_optional(connection)
         .await?;
-    row.as_ref().map(rows::survey).transpose()
+    row.as_ref().map(row::survey).transpose()
 }
 
 const WRITE_STATE: &str = "update survey set state = $1, reason = $2, failure_code = $3, \
@@ -207,8 +207,8 @@ impl Store {
                         let state = State::Expired;
                         write_state(connection, (&id, token), &state).await?;
                         let waited = match &held_back_by {
-                            Some(words) => waits::last_of_all(words),
-                            None => waits::last(connection, &survey).await?,
+                            Some(words) => wait_history::last_of_all(words),
+                            None => wait_history::last(connection, &survey).await?,
                         };
                         note(connection, (&id, token), now, &state, Some(&waited)).await?;
                         ended.push(Survey { state, ..survey });

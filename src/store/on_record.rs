@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::reads::kept;
-use super::{Result, Store, rows};
+use super::{Result, Store, row};
 use crate::domain::policy::decision::Decision;
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
@@ -66,7 +66,7 @@ static PAGE_OF: LazyLock<String> = LazyLock::new(|| {
          s.decision, s.dry_at from survey s left join reopening r on r.account = s.account \
          and r.conversation_id = s.conversation_id \
          where s.id >= $1 and s.id <> $2 order by s.id limit $3",
-        rows::qualified()
+        row::qualified()
     )
 });
 
@@ -85,7 +85,7 @@ fn recorded(row: &AnyRow) -> Result<Recorded> {
     let throttle_group: Option<String> = row.try_get(MORE + 2)?;
     let spent = |at| Spent { at, throttle_group: throttle_group.clone() };
     Ok(Recorded {
-        survey: rows::survey(row)?.0,
+        survey: row::survey(row)?.0,
         first_closed_at: instant(MORE)?,
         further: Vec::new(),
         spent: instant(MORE + 1)?.map(spent),

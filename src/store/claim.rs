@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::set_back::CLOCKS_APART;
-use super::surveys::{step_locked, touch};
-use super::{Error, Result, Store, matching, rows, waits};
+use super::clock_ahead::CLOCKS_APART;
+use super::step::{step_locked, touch};
+use super::{Error, Result, Store, matching, row, wait_history};
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
@@ -31,7 +31,7 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
          where id in (select id from survey where account = $2 and state = 'scheduled' \
          and try_at <= $3 and crashes <= $5 order by try_at, id limit $4) \
          and state = 'scheduled' and try_at <= $3 returning {}",
-        rows::COLUMNS
+        row::COLUMNS
     )
 });
 
@@ -75,7 +75,7 @@ static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
         "update survey set lease_token = lease_token + 1 where id = $1 and state = 'sending' \
          and ($2 = 1 or lease_until <= $3 or begun_here > $4) \
          returning {}, lease_until, begun_here, spent_at",
-        rows::COLUMNS
+        row::COLUMNS
     )
 });
 
@@ -173,7 +173,8 @@ impl Store {
                         .execute(&mut *connection)
                         .await?;
                     if let Some((why, now)) = tried.filter(|_| released.rows_affected() > 0) {
-                        waits::note_not_told(connection, (id, leased.token), &why, now).await?;
+                        wait_history::note_not_told(connection, (id, leased.token), &why, now)
+                            .await?;
                     }
                     Ok(())
                 })
@@ -239,7 +240,7 @@ async fn take(
         .fetch_all(connection)
         .await?;
     let leased =
-        rows.iter().map(|row| rows::survey(row).map(|(survey, token)| Leased { survey, token }));
+        rows.iter().map(|row| row::survey(row).map(|(survey, token)| Leased { survey, token }));
     let mut leased = leased.collect::<Result<Vec<_>>>()?;
     leased.sort_by(|a, b| (a.survey.due_at, &a.survey.id).cmp(&(b.survey.due_at, &b.survey.id)));
     Ok(leased)
@@ -294,7 +295,7 @@ async fn recover(
             .fetch_optional(&mut *connection)
             .await?;
         let Some(row) = row else { continue };
-        let lost = rows::survey(&row)?;
+        let lost = row::survey(&row)?;
         // A clock that was set back since does not tell when it ended: then as late as it may.
         let lease_until = row.try_get::<Option<i64>, _>(LEASE_UNTIL)?.map(Millis);
         let begun_here = row.try_get::<Option<i64>, _>(BEGUN_HERE)?.map(Millis);

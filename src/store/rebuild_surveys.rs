@@ -10,10 +10,10 @@ use std::time::Duration;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use uuid::{NoContext, Timestamp, Uuid};
 
-use super::closes::{Taken, taken_from};
-use super::known::FeedbackRow;
+use super::accept::{Taken, taken_from};
+use super::feedback_row::FeedbackRow;
 use super::matching::CLOCKS_APART;
-use super::surveys::note;
+use super::step::note;
 use super::{Result, Store};
 use crate::domain::close::{Close, Notice};
 use crate::domain::feedback::Feedback;

@@ -7,14 +7,14 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::advance::advance;
-use super::feedback::write;
+use super::attempts::Tries;
+use super::feedback_row::{COLUMNS, FeedbackRow, known_row};
+use super::feedback_rows::write;
 use super::fold::Folded;
-use super::known::{COLUMNS, FeedbackRow, known_row};
 use super::matching::match_surveys;
-use super::rebuilt::{MadeSurvey, Making, link};
+use super::rebuild_surveys::{MadeSurvey, Making, link};
 use super::standing::Doubt;
-use super::tries::Tries;
-use super::{Result, Store, deciding};
+use super::{Result, Store, decide};
 use crate::domain::time::Millis;
 
 /// A hold of an account's sends, after a restored backup or a rebuild.
@@ -202,7 +202,7 @@ impl Store {
                 .writer
                 .run(move |connection| {
                     Box::pin(async move {
-                        deciding::guard_group(connection, &making.throttle_group).await?;
+                        decide::guard_group(connection, &making.throttle_group).await?;
                         make_last(connection, &account, &making, behind, now).await
                     })
                 })

@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::advance::advance_state;
-use super::feedback::BATCH_MAX;
-use super::places::{Places, ROWS_MAX, bind_all, size};
-use super::{Error, Result, rows};
+use super::feedback_rows::BATCH_MAX;
+use super::placeholders::{Places, ROWS_MAX, bind_all, size};
+use super::{Error, Result, row};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::survey::{Event, Survey};
 use crate::domain::time::Millis;
@@ -50,11 +50,11 @@ async fn touch_sent(connection: &mut AnyConnection, ids: &[&str]) -> Result<Vec<
             "update survey set lease_token = lease_token + 1 where state = 'sent' and id in {} \
              returning {}",
             Places::of(connection).row(size(ids.len(), ROWS_MAX)),
-            rows::COLUMNS
+            row::COLUMNS
         );
         let query = bind_all(sqlx::query(AssertSqlSafe(sql)), ids, ROWS_MAX);
         for row in &query.fetch_all(&mut *connection).await? {
-            touched.push(rows::survey(row)?);
+            touched.push(row::survey(row)?);
         }
     }
     Ok(touched)

@@ -5,7 +5,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::Result;
 use super::retry::BY_OPERATOR;
-use super::surveys::note;
+use super::step::note;
 use crate::domain::id::SurveyId;
 use crate::domain::policy::decision::{Decision, Verdict};
 use crate::domain::policy::words;

@@ -155,7 +155,7 @@ pub fn sent_as(config: &config::Config, account: &config::Account) -> String {
     format!("{} at {}", account.user_id, config.x.base_url.trim_end_matches('/'))
 }
 
-/// What all desks of a generation share.
+/// What all workers of a generation share.
 #[derive(Clone)]
 pub struct Shared {
     pub store: Store,
@@ -315,6 +315,6 @@ impl AccountWorker {
 
 impl fmt::Debug for AccountWorker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Desk({})", self.account.name)
+        write!(f, "AccountWorker({})", self.account.name)
     }
 }

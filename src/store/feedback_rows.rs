@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::known::{COLUMNS, FeedbackRow, known_row, known_rows};
-use super::places::{Places, ROWS_MAX, bind_all, size};
+use super::feedback_row::{COLUMNS, FeedbackRow, known_row, known_rows};
+use super::placeholders::{Places, ROWS_MAX, bind_all, size};
 use super::{Result, Store};
 use crate::domain::feedback::Feedback;
 use crate::domain::id::{FeedbackId, SurveyId};

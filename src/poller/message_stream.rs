@@ -3,16 +3,16 @@
 //!
 //! Each tick reads at most one page, and what it holds is in the store with the place to go on at. A
 //! reading that a restart, a refusal or a spent budget breaks off goes on where it was. It shares X's
-//! limit with [`messages`](super::messages), which needs it rarely and then for several pages.
+//! limit with [`messages`](super::message_search), which needs it rarely and then for several pages.
 
 use std::time::Duration;
 
 use tracing::warn;
 
-use crate::desk::AccountWorker;
 use crate::domain::budget::Call;
 use crate::domain::time::Millis;
 use crate::store::{Beginning, MessageReading, MessageWatch, Result, StreamPage, TalkOutcome};
+use crate::worker::AccountWorker;
 use crate::x::{Answer, Error, MessagesPage};
 
 /// By which of X's two lists messages are read.
@@ -28,7 +28,7 @@ pub const MARGIN: Duration = Duration::from_secs(2);
 /// How far each reading goes back into the last.
 const OVERLAP: Duration = Duration::from_secs(10 * 60);
 
-/// So many calls are left to [`messages`](super::messages), but for one from time to time.
+/// So many calls are left to [`messages`](super::message_search), but for one from time to time.
 const FEW: u32 = 5;
 
 /// From one of those to the next at the least: half of what X allows.
@@ -97,63 +97,65 @@ impl MessageReader {
     }
 
     /// Reads one page, where it is time for it.
-    pub async fn tick(&mut self, desk: &AccountWorker) -> Result<Ticked> {
-        if let Some(paused) = desk.store.paused(desk.name()).await? {
+    pub async fn tick(&mut self, worker: &AccountWorker) -> Result<Ticked> {
+        if let Some(paused) = worker.store.paused(worker.name()).await? {
             // The scheduler asks X about the account.
-            let again_at = paused.probe_at.max(desk.now()).plus(desk.limits.poll_interval);
+            let again_at = paused.probe_at.max(worker.now()).plus(worker.limits.poll_interval);
             return Ok(Ticked::later(again_at));
         }
-        let now = desk.now();
+        let now = worker.now();
         // A clock that was set back must not put it off by as much.
         let refused = self.refused_until.filter(|at| now < *at && *at <= now.plus(REFUSED_FOR));
         if let Some(until) = refused {
             return Ok(Ticked::later(until));
         }
         // Until when messages have been heard is told by X's clock.
-        desk.ask_the_time().await?;
-        if desk.clock_apart().is_none() {
-            return Ok(Ticked::later(desk.now().plus(NO_CLOCK_FOR)));
+        worker.ask_the_time().await?;
+        if worker.clock_apart().is_none() {
+            return Ok(Ticked::later(worker.now().plus(NO_CLOCK_FOR)));
         }
         let beginning = Beginning {
-            to: desk.x_now_to_ask().minus(MARGIN),
+            to: worker.x_now_to_ask().minus(MARGIN),
             at_first: self.at_first,
             overlap: OVERLAP,
             every: self.every,
             at_once: self.at_once,
         };
-        match desk.store.begin_reading(&self.watch.user_id, beginning, now).await? {
+        match worker.store.begin_reading(&self.watch.user_id, beginning, now).await? {
             Ok(reading) => {
                 let is_new = reading.to == beginning.to;
                 if is_new {
                     self.at_once = false;
-                    self.tell_gap(desk, &reading);
+                    self.log_gap(worker, &reading);
                 }
-                self.page(desk, reading).await
+                self.page(worker, reading).await
             }
             Err(read_at) => Ok(Ticked::later(read_at)),
         }
     }
 
-    async fn page(&mut self, desk: &AccountWorker, reading: MessageReading) -> Result<Ticked> {
-        let now = desk.now();
+    async fn page(&mut self, worker: &AccountWorker, reading: MessageReading) -> Result<Ticked> {
+        let now = worker.now();
         let call = self.call();
         let apart = self.every.max(APART);
         let soonest = self.asked_at.map_or(now, |at| at.plus(apart));
-        if now < soonest && soonest <= now.plus(apart) && desk.calls_left(call).await? <= FEW {
+        if now < soonest && soonest <= now.plus(apart) && worker.calls_left(call).await? <= FEW {
             return Ok(Ticked::later(soonest));
         }
-        if let Err(free_at) = desk.take_calls(call, 1).await? {
+        if let Err(free_at) = worker.take_calls(call, 1).await? {
             return Ok(Ticked::later(free_at));
         }
         self.asked_at = Some(now);
-        let asked = self.ask(desk, reading.cursor.as_deref(), now);
-        let Some(answer) = desk.unless_stopping(asked).await else { return Ok(Ticked::later(now)) };
-        desk.hear(call, answer.told, 0).await?;
+        let asked = self.ask(worker, reading.cursor.as_deref(), now);
+        let Some(answer) = worker.unless_stopping(asked).await else {
+            return Ok(Ticked::later(now));
+        };
+        worker.hear(call, answer.told, 0).await?;
         let mut page = match answer.result {
             Ok(page) => page,
-            Err(error) => return self.failed(desk, &reading, error).await.map(Ticked::later),
+            Err(error) => return self.failed(worker, &reading, error).await.map(Ticked::later),
         };
-        desk.reading_trouble.over();
+        worker.reading_trouble.over();
         self.refused_until = None;
         self.is_told = false;
         let is_reached = page.messages.iter().any(|message| message.created_at < reading.from);
@@ -162,24 +164,24 @@ impl MessageReader {
         // What is older was heard before, or is of no use without the half of its talk.
         page.messages.retain(|message| message.created_at >= reading.from);
         let page_read = StreamPage { reading, next: next.filter(|_| !is_reached) };
-        let (watch, now) = (&self.watch, desk.now());
-        let heard = desk.store.hear(watch, page.messages, Some(page_read), now).await?;
+        let (watch, now) = (&self.watch, worker.now());
+        let heard = worker.store.hear(watch, page.messages, Some(page_read), now).await?;
         Ok(Ticked { heard, again_at: now })
     }
 
     /// Says what X cannot have listed any more by the time it is asked.
-    fn tell_gap(&self, desk: &AccountWorker, reading: &MessageReading) {
+    fn log_gap(&self, worker: &AccountWorker, reading: &MessageReading) {
         let listed_from = reading.to.minus(LISTED_FOR);
         if reading.from < listed_from {
             warn!(
                 event = "poll.gap",
-                account = desk.name(),
+                account = worker.name(),
                 source = self.watch.source,
                 from = reading.from.rfc3339(),
                 to = listed_from.rfc3339(),
                 "what was said to account {} from {} to {} is lost to source {}: X lists the \
                  Direct Messages of 30 days",
-                desk.name(),
+                worker.name(),
                 reading.from.rfc3339(),
                 listed_from.rfc3339(),
                 self.watch.source,
@@ -196,29 +198,29 @@ impl MessageReader {
 
     async fn ask(
         &self,
-        desk: &AccountWorker,
+        worker: &AccountWorker,
         cursor: Option<&str>,
         now: Millis,
     ) -> Answer<MessagesPage> {
         match self.list {
-            MessageList::V1 => desk.x.direct_messages(&desk.keys, cursor, now).await,
-            MessageList::V2 => desk.x.dm_events(&desk.keys, cursor, now).await,
+            MessageList::V1 => worker.x.direct_messages(&worker.keys, cursor, now).await,
+            MessageList::V2 => worker.x.dm_events(&worker.keys, cursor, now).await,
         }
     }
 
     /// What a refusal means. When to try again.
     async fn failed(
         &mut self,
-        desk: &AccountWorker,
+        worker: &AccountWorker,
         reading: &MessageReading,
         error: Error,
     ) -> Result<Millis> {
-        let now = desk.now();
+        let now = worker.now();
         let again_at = match &error {
-            Error::Limited { reset_at } => return desk.hold(self.call(), *reset_at).await,
+            Error::Limited { reset_at } => return worker.hold(self.call(), *reset_at).await,
             // A cursor that X knows no longer: the reading begins anew.
             Error::Request(_) if reading.cursor.is_some() => {
-                desk.store.give_up_reading(&self.watch.user_id, now).await?;
+                worker.store.give_up_reading(&self.watch.user_id, now).await?;
                 now.plus(self.every)
             }
             // The right to read messages is not the right to prompt: the account is not paused.
@@ -228,17 +230,17 @@ impl MessageReader {
                 until
             }
             Error::Clock(_) => now,
-            Error::NotNow(_) | Error::NoAnswer(_) => desk.reading_trouble.met(now),
+            Error::NotNow(_) | Error::NoAnswer(_) => worker.reading_trouble.met(now),
         };
         if !std::mem::replace(&mut self.is_told, true) {
             warn!(
                 event = "poll.failed",
-                account = desk.name(),
+                account = worker.name(),
                 source = self.watch.source,
                 "source {} cannot read the Direct Messages of account {} ({error}): what is over \
                  there is closed once it can; tried again at {}",
                 self.watch.source,
-                desk.name(),
+                worker.name(),
                 again_at.rfc3339(),
             );
         }

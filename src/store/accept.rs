@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::surveys;
-use super::{Result, Store, acceptance, rebuilt};
+use super::step;
+use super::{Result, Store, first_close, rebuild_surveys};
 use crate::domain::close::{Close, Precision};
 use crate::domain::id::{SurveyId, external_id};
 use crate::domain::policy::AtClose;
@@ -329,7 +329,7 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
             survey = survey.closed_now(at_close, Millis(at))?;
             continue;
         }
-        if let Some(taken) = rebuilt::known_close(connection, close).await? {
+        if let Some(taken) = rebuild_surveys::known_close(connection, close).await? {
             return Ok(taken);
         }
         if let Some(row) = waiting {
@@ -390,7 +390,7 @@ async fn merge(
     let newer = close.closed_at.0 > before;
     if newer {
         let token: i64 = row.try_get(6)?;
-        let notice = acceptance::keep(connection, &taken.survey_id, close).await?;
+        let notice = first_close::keep(connection, &taken.survey_id, close).await?;
         let due_at = survey.at_close.due_at;
         let delay_ms = due_at.0.saturating_sub(close.closed_at.0);
         let ground = Ground::Due { due_at, delay_ms };
@@ -411,8 +411,8 @@ async fn merge(
             return Ok(None);
         }
         taken.due_at = due_at;
-        let detail = acceptance::again(close, due_at);
-        surveys::note(
+        let detail = first_close::again(close, due_at);
+        step::note(
             connection,
             (&taken.survey_id, token + 1),
             survey.now,
@@ -421,7 +421,7 @@ async fn merge(
         )
         .await?;
     } else {
-        acceptance::note_older(connection, &taken.survey_id, close, survey.now).await?;
+        first_close::note_older(connection, &taken.survey_id, close, survey.now).await?;
     }
     // The close that the row no longer bears is remembered, and so is one that never moved it.
     let remembered = if newer { before } else { close.closed_at.0 };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Feedback, Statements};
-use crate::domain::reading::LATE_MOST;
+use crate::domain::event_windows::LATE_MOST;
 use crate::domain::summary::Period;
 use crate::domain::time::Millis;
 

@@ -3,13 +3,13 @@
 use tracing::{info, warn};
 
 use super::AccountWorker;
+use crate::domain::event_windows::UnreadReason;
 use crate::domain::id::{FeedbackId, SurveyId};
-use crate::domain::reading::UnreadReason;
 use crate::store::{Folded, HoldEnd, Unread};
 
 impl AccountWorker {
     /// Logs what a fold changed.
-    pub fn tell(&self, folded: &Folded) {
+    pub fn log(&self, folded: &Folded) {
         let account = self.name();
         for survey in &folded.settled {
             info!(
@@ -45,14 +45,14 @@ impl AccountWorker {
             );
         }
         for (survey_id, feedback_id) in &folded.refuted {
-            self.tell_mismatch(
+            self.log_mismatch(
                 (survey_id.as_ref(), feedback_id),
                 "X's webhook and X's own answers differ: the answers stand, what the webhook told is \
                  kept aside",
             );
         }
         for (survey_id, feedback_id) in &folded.contradicted {
-            self.tell_mismatch(
+            self.log_mismatch(
                 (survey_id.as_ref(), feedback_id),
                 "X has changed a score or a comment, which it calls immutable: the first stands, the \
                  other is kept aside",
@@ -84,7 +84,7 @@ impl AccountWorker {
     }
 
     /// Logs what the end of a hold has brought.
-    pub fn tell_ended(&self, ended: &HoldEnd) {
+    pub fn log_ended(&self, ended: &HoldEnd) {
         let account = self.name();
         for made in &ended.made {
             info!(
@@ -97,7 +97,7 @@ impl AccountWorker {
                 made.id,
             );
         }
-        self.tell(&ended.folded);
+        self.log(&ended.folded);
         if ended.is_over {
             let what = if ended.of_rebuild { "rebuild" } else { "restored backup" };
             info!(
@@ -107,11 +107,7 @@ impl AccountWorker {
         }
     }
 
-    fn tell_mismatch(
-        &self,
-        (survey_id, feedback_id): (Option<&SurveyId>, &FeedbackId),
-        what: &str,
-    ) {
+    fn log_mismatch(&self, (survey_id, feedback_id): (Option<&SurveyId>, &FeedbackId), what: &str) {
         warn!(
             event = "feedback.mismatch",
             account = self.name(),
