@@ -9,55 +9,17 @@
 //! stands in [`placeholders`]. Deliberately absent: a trait with an implementation for each engine, JSON
 //! functions elsewhere, date functions, `now()`.
 
-mod first_close;
-mod advance;
-mod answers;
-mod budgets;
-mod claim;
-mod accept;
-mod decide;
-mod deliveries;
-mod dry_run;
-mod durability;
-mod feedback_rows;
-mod figures;
-mod file_watch;
-mod fold;
-mod gather;
-mod hints;
-mod holds;
-mod identity;
-mod feedback_row;
-mod mark;
-mod matching;
-mod migrate;
-mod opt_outs;
-mod outage;
+mod survey;
+mod close;
+mod feedback;
+mod events;
+mod messages;
+mod account;
+mod rebuild;
+mod database;
+mod read;
 mod placeholders;
-mod progress;
-mod reads;
-mod rebuild_rows;
-mod rebuild_surveys;
-mod on_record;
-mod reopen;
-mod respelt;
-mod retry;
-mod rejections;
-mod row;
-mod schema;
-mod send;
-mod clock_ahead;
-mod settle;
-mod shows;
-mod standing;
-mod streams;
-mod step;
-mod talks;
 mod attempts;
-mod unread;
-mod waiting;
-mod wait_history;
-mod windows;
 mod writer;
 
 use std::io::ErrorKind;
@@ -70,36 +32,38 @@ use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 use tokio::sync::watch;
 
 use crate::files;
-use file_watch::FileWatch;
+use database::file_watch::FileWatch;
 
-pub use accept::Taken;
-pub use budgets::Paused;
-pub use claim::Leased;
-pub use decide::{Looked, held};
-pub use dry_run::DryDay;
-pub use durability::{Weakness, weaknesses};
-pub use figures::{AccountFigures, Status};
-pub use fold::Folded;
-pub use holds::{Hold, HoldEnd, Unfinished};
-pub use matching::CLOCKS_APART;
-pub use on_record::{Further, Recorded, Spent};
-pub use opt_outs::OptOut;
-pub use outage::Outage;
-pub use progress::Progress;
-pub use reads::{AccountStatus, HistoryStep, Listing, PersonsResponse, ResultRow, ResultsQuery};
-pub use rebuild_rows::{MadeAnew, Rebuild};
-pub use rebuild_surveys::{MadeSurvey, Making};
-pub use rejections::Rejected;
-pub use respelt::Respelt;
-pub use send::{BeginOutcome, Prompt, SendOutcome, SendTimes, Sending};
-pub use settle::Unsettled;
-pub use shows::{ShowOutcome, ToShow};
-pub use standing::{Compared, Doubt};
-pub use streams::{Beginning, MessageReading, Stream, StreamPage};
-pub use talks::{Delivered, Judge, MessageWatch, Taking, TalkOutcome};
-pub use unread::{UnknownEvent, Unread};
-pub use waiting::NextLook;
-pub use windows::{EventsPageRead, Lag, PollState, PollWindow};
+pub use account::budgets::Paused;
+pub use account::holds::{Hold, HoldEnd, Unfinished};
+pub use account::opt_outs::OptOut;
+pub use close::accept::Taken;
+pub use close::on_record::{Further, Recorded, Spent};
+pub use close::rejections::Rejected;
+pub use database::durability::{Weakness, weaknesses};
+pub use database::outage::Outage;
+pub use database::progress::Progress;
+pub use database::respelt::Respelt;
+pub use database::standing::{Compared, Doubt};
+pub use events::unread::{UnknownEvent, Unread};
+pub use events::windows::{EventsPageRead, Lag, PollState, PollWindow};
+pub use feedback::fold::Folded;
+pub use feedback::matching::CLOCKS_APART;
+pub use feedback::shows::{ShowOutcome, ToShow};
+pub use messages::streams::{Beginning, MessageReading, Stream, StreamPage};
+pub use messages::talks::{Delivered, Judge, MessageWatch, Taking, TalkOutcome};
+pub use read::figures::{AccountFigures, Status};
+pub use read::reads::{
+    AccountStatus, HistoryStep, Listing, PersonsResponse, ResultRow, ResultsQuery,
+};
+pub use rebuild::rows::{MadeAnew, Rebuild};
+pub use rebuild::surveys::{MadeSurvey, Making};
+pub use survey::claim::Leased;
+pub use survey::decide::{Looked, held};
+pub use survey::dry_run::DryDay;
+pub use survey::send::{BeginOutcome, Prompt, SendOutcome, SendTimes, Sending};
+pub use survey::settle::Unsettled;
+pub use survey::waiting::NextLook;
 
 /// Connections that read. More would not be faster: every one is a thread in SQLite's case.
 const READERS: u32 = 4;
@@ -220,7 +184,7 @@ impl From<serde_json::Error> for Error {
     }
 }
 
-use standing::Standing;
+use database::standing::Standing;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -420,7 +384,7 @@ impl Location {
         }
         self.prepare(&mut connection).await.map_err(|error| self.of_opening(error))?;
         if self.engine == Engine::Postgres {
-            identity::refuse_standby(&mut connection).await?;
+            database::identity::refuse_standby(&mut connection).await?;
         }
         if let (Some(watch), Some(before)) = (watch, before)
             && let Err(error) = watch.begin(before)
@@ -521,8 +485,8 @@ impl Store {
     /// Opens the database, brings its schema up to date and starts the writer.
     pub async fn open(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        location.file().map_or(Ok(()), file_watch::settle)?;
-        migrate::refuse_newer(location).await?;
+        location.file().map_or(Ok(()), database::file_watch::settle)?;
+        database::migrate::refuse_newer(location).await?;
         location.make_file()?;
         let watch = location.watch();
         let mut connection = location.writer(watch.as_deref()).await?;
@@ -533,13 +497,17 @@ impl Store {
             // Of daemons that start together, one migrates and the others wait for it.
             connection.execute("set lock_timeout to '60s'").await?;
         }
-        schema::require_versions(&mut connection).await.map_err(|error| location.naming(error))?;
-        migrate::run(&mut connection).await?;
-        schema::require_whole(&mut connection).await.map_err(|error| location.naming(error))?;
+        database::schema::require_versions(&mut connection)
+            .await
+            .map_err(|error| location.naming(error))?;
+        database::migrate::run(&mut connection).await?;
+        database::schema::require_whole(&mut connection)
+            .await
+            .map_err(|error| location.naming(error))?;
         if location.engine == Engine::Postgres {
             connection.execute(sqlx::AssertSqlSafe(wait_for_locks())).await?;
         }
-        identity::name(&mut connection).await?;
+        database::identity::name(&mut connection).await?;
         let standing = Standing::new();
         standing.connected(&mut connection, location.engine).await?;
         Self::with(location, Some(connection), standing, watch)
@@ -549,8 +517,8 @@ impl Store {
     /// neither made nor changed.
     pub async fn attach(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
-        location.file().map_or(Ok(()), file_watch::settle)?;
-        migrate::require_current(location).await?;
+        location.file().map_or(Ok(()), database::file_watch::settle)?;
+        database::migrate::require_current(location).await?;
         Self::with(location, None, Standing::new(), location.watch())
     }
 

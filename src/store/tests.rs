@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::feedback_row::FeedbackRow;
 use super::*;
 use crate::domain::budget::Call;
 use crate::domain::close::{Close, Notice, Reopening};
@@ -16,6 +15,7 @@ use crate::domain::policy::{AtClose, Mode, Pacing, Rules};
 use crate::domain::survey::{Delivery, Reason, State};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
+use crate::store::feedback::row::FeedbackRow;
 
 const NOW: Millis = Millis(1_790_000_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -245,10 +245,10 @@ async fn feedback_that_was_written_since_it_was_read_is_left_alone() {
     let written = bench.store.writer.run(|connection| {
         Box::pin(async move {
             let new = FeedbackRow { feedback: told.clone(), survey_id: None, folds: None };
-            let mut written = vec![feedback_rows::write(connection, ACCOUNT, &[&new]).await?];
-            let read = feedback_rows::read(connection, ACCOUNT, &[told], Millis(i64::MIN)).await?;
+            let mut written = vec![feedback::rows::write(connection, ACCOUNT, &[&new]).await?];
+            let read = feedback::rows::read(connection, ACCOUNT, &[told], Millis(i64::MIN)).await?;
             for row in [&read[0], &read[0], &new] {
-                written.push(feedback_rows::write(connection, ACCOUNT, &[row]).await?);
+                written.push(feedback::rows::write(connection, ACCOUNT, &[row]).await?);
             }
             Ok(written)
         })

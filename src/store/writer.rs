@@ -20,11 +20,13 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use super::accept::{self, NewSurvey, Taken};
-use super::file_watch::Closing;
-use super::outage::Outage;
-use super::standing::Standing;
-use super::{Engine, Error, FileWatch, Location, Result, deliveries, schema};
+use super::{Engine, Error, FileWatch, Location, Result};
+use crate::store::close::accept::{self, NewSurvey, Taken};
+use crate::store::close::deliveries;
+use crate::store::database::file_watch::Closing;
+use crate::store::database::outage::Outage;
+use crate::store::database::schema;
+use crate::store::database::standing::Standing;
 
 /// Writes that wait; a caller beyond them waits itself.
 const WAITING_MAX: usize = 4_096;

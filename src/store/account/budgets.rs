@@ -1,0 +1,338 @@
+//! X's limits on calls, and accounts that are paused: kept so that a restart forgets nothing.
+
+use sqlx::{AnyConnection, Row};
+
+use crate::domain::budget::{Call, RateHeaders, Window};
+use crate::domain::time::{Millis, millis};
+use crate::store::{Result, Store};
+
+/// An account that X refuses as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paused {
+    pub account: String,
+    pub paused_at: Millis,
+    pub why: String,
+    /// When X is asked about it next, and how long after that again.
+    pub probe_at: Millis,
+    pub probe_wait: std::time::Duration,
+    /// When it worked again; absent while it is paused.
+    pub resumed_at: Option<Millis>,
+}
+
+const OPEN: &str = "insert into call_budget (account, call, used) values ($1, $2, '{}') \
+     on conflict (account, call) do update set call = excluded.call returning used";
+
+const KEEP: &str = "update call_budget set used = $1 where account = $2 and call = $3";
+
+/// Locks and reads the window of one kind of call.
+async fn open(connection: &mut AnyConnection, account: &str, call: Call) -> Result<Window> {
+    let used: String =
+        sqlx::query_scalar(OPEN).bind(account).bind(call.as_str()).fetch_one(connection).await?;
+    Ok(serde_json::from_str(&used)?)
+}
+
+/// Reads the window of one kind of call.
+pub async fn read(connection: &mut AnyConnection, account: &str, call: Call) -> Result<Window> {
+    let used: Option<String> =
+        sqlx::query_scalar("select used from call_budget where account = $1 and call = $2")
+            .bind(account)
+            .bind(call.as_str())
+            .fetch_optional(connection)
+            .await?;
+    Ok(used.map_or(Ok(Window::default()), |used| serde_json::from_str(&used))?)
+}
+
+async fn keep(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    window: &Window,
+) -> Result<()> {
+    sqlx::query(KEEP)
+        .bind(serde_json::to_string(window)?)
+        .bind(account)
+        .bind(call.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Takes up to `wanted` calls: how many, at least one, or when the next may be made.
+pub async fn take(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    wanted: u32,
+    now: Millis,
+) -> Result<std::result::Result<u32, Millis>> {
+    let mut window = open(connection, account, call).await?;
+    let mut taken = 0;
+    while taken < wanted {
+        match window.take(call.limit(), now) {
+            Ok(()) => taken += 1,
+            Err(until) if taken == 0 => return Ok(Err(until)),
+            Err(_) => break,
+        }
+    }
+    keep(connection, account, call, &window).await?;
+    Ok(Ok(taken))
+}
+
+/// The same of calls that are spread evenly; none before their time.
+async fn take_paced(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    wanted: (u32, f64),
+    now: Millis,
+) -> Result<std::result::Result<u32, Millis>> {
+    let mut window = open(connection, account, call).await?;
+    let taken = window.take_paced(call.limit(), wanted, now);
+    keep(connection, account, call, &window).await?;
+    Ok(taken)
+}
+
+/// Gives back a call that is known not to have been carried out.
+pub async fn give_back(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    taken_at: Millis,
+) -> Result<()> {
+    let mut window = open(connection, account, call).await?;
+    window.give_back(taken_at);
+    keep(connection, account, call, &window).await
+}
+
+/// Makes no call of a kind until then.
+pub async fn hold(
+    connection: &mut AnyConnection,
+    account: &str,
+    call: Call,
+    reset_at: Option<Millis>,
+    now: Millis,
+) -> Result<Millis> {
+    let mut window = open(connection, account, call).await?;
+    let until = window.hold(reset_at, now);
+    keep(connection, account, call, &window).await?;
+    Ok(until)
+}
+
+pub async fn is_paused(connection: &mut AnyConnection, account: &str) -> Result<bool> {
+    let paused: Option<String> = sqlx::query_scalar(
+        "select account from paused_account where account = $1 and resumed_at is null",
+    )
+    .bind(account)
+    .fetch_optional(connection)
+    .await?;
+    Ok(paused.is_some())
+}
+
+impl Store {
+    /// Takes up to `wanted` calls out of the account's budget, before they are made: how many, at
+    /// least one, or when the next may be made.
+    pub async fn take_calls(
+        &self,
+        account: &str,
+        call: Call,
+        wanted: u32,
+        now: Millis,
+    ) -> Result<std::result::Result<u32, Millis>> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { take(connection, &account, call, wanted, now).await })
+            })
+            .await
+    }
+
+    /// Gives back calls that were taken at that instant, and not made.
+    pub async fn give_back_calls(
+        &self,
+        account: &str,
+        call: Call,
+        calls: u32,
+        taken_at: Millis,
+    ) -> Result<()> {
+        self.change_window(account, call, move |window| window.give_back_unmade(taken_at, calls))
+            .await
+    }
+
+    /// Takes up to `wanted` calls of those that are spread evenly, so many a minute, over all daemons
+    /// that spend of this budget: how many, which may be none, or when any may be made.
+    pub async fn take_paced_calls(
+        &self,
+        account: &str,
+        call: Call,
+        wanted: (u32, f64),
+        now: Millis,
+    ) -> Result<std::result::Result<u32, Millis>> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { take_paced(connection, &account, call, wanted, now).await })
+            })
+            .await
+    }
+
+    /// How many of the calls that are spread evenly may be made now.
+    pub async fn calls_paced(
+        &self,
+        account: &str,
+        call: Call,
+        calls_a_minute: f64,
+        now: Millis,
+    ) -> Result<u32> {
+        Ok(self.window(account, call).await?.paced(calls_a_minute, now))
+    }
+
+    /// Believes X's headers where they say anything that we do not know; else nothing is written.
+    /// `under_way` calls have been taken whose answers are not in yet.
+    pub async fn hear_limit(
+        &self,
+        account: &str,
+        call: Call,
+        told: RateHeaders,
+        under_way: u32,
+        now: Millis,
+    ) -> Result<()> {
+        let told = RateHeaders { reset_at: call.believable(told.reset_at, now), ..told };
+        let window = self.window(account, call).await?;
+        if !window.is_news(told, under_way, call.limit(), now) {
+            return Ok(());
+        }
+        self.change_window(account, call, move |window| window.hear(told, under_way, now)).await
+    }
+
+    /// Makes no call of this kind until X's reset, or for a while that doubles. The end of it.
+    pub async fn hold_calls(
+        &self,
+        account: &str,
+        call: Call,
+        reset_at: Option<Millis>,
+        now: Millis,
+    ) -> Result<Millis> {
+        let reset_at = reset_at.map(|at| call.believable(at, now));
+        self.change_window(account, call, move |window| window.hold(reset_at, now)).await
+    }
+
+    async fn change_window<T: Send + 'static>(
+        &self,
+        account: &str,
+        call: Call,
+        change: impl FnOnce(&mut Window) -> T + Send + 'static,
+    ) -> Result<T> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut window = open(connection, &account, call).await?;
+                    let result = change(&mut window);
+                    keep(connection, &account, call, &window).await?;
+                    Ok(result)
+                })
+            })
+            .await
+    }
+
+    /// Calls of a kind that the account may still make now.
+    pub async fn calls_left(&self, account: &str, call: Call, now: Millis) -> Result<u32> {
+        Ok(self.window(account, call).await?.left(call.limit(), now))
+    }
+
+    /// Calls of a kind that the account may make now for what can wait.
+    pub async fn calls_spare(&self, account: &str, call: Call, now: Millis) -> Result<u32> {
+        Ok(self.window(account, call).await?.spare(call.limit(), now))
+    }
+
+    /// Calls of a kind that X allows the account in its window, as far as X has told.
+    pub async fn calls_allowed(&self, account: &str, call: Call) -> Result<u32> {
+        Ok(self.window(account, call).await?.allowed(call.limit()))
+    }
+
+    /// When the account may make such a call again; `None`: now.
+    pub async fn calls_free_at(
+        &self,
+        account: &str,
+        call: Call,
+        now: Millis,
+    ) -> Result<Option<Millis>> {
+        Ok(self.window(account, call).await?.take(call.limit(), now).err())
+    }
+
+    async fn window(&self, account: &str, call: Call) -> Result<Window> {
+        read(&mut *self.readers.acquire().await?, account, call).await
+    }
+
+    /// Pauses an account, or puts off the next question about it.
+    pub async fn pause(&self, paused: Paused) -> Result<()> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(
+                        "insert into paused_account (account, paused_at, why, probe_at, probe_wait) \
+                         values ($1, $2, $3, $4, $5) on conflict (account) do update \
+                         set paused_at = excluded.paused_at, why = excluded.why, \
+                         probe_at = excluded.probe_at, probe_wait = excluded.probe_wait, \
+                         resumed_at = null",
+                    )
+                    .bind(paused.account)
+                    .bind(paused.paused_at.0)
+                    .bind(paused.why)
+                    .bind(paused.probe_at.0)
+                    .bind(millis(paused.probe_wait))
+                    .execute(connection)
+                    .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// Ends a pause. Whether there was one.
+    pub async fn resume(&self, account: &str, now: Millis) -> Result<bool> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let ended = sqlx::query(
+                        "update paused_account set resumed_at = $1 \
+                         where account = $2 and resumed_at is null",
+                    )
+                    .bind(now.0)
+                    .bind(account)
+                    .execute(connection)
+                    .await?;
+                    Ok(ended.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    /// The pause that an account is in.
+    pub async fn paused(&self, account: &str) -> Result<Option<Paused>> {
+        let last = self.last_pause(account).await?;
+        Ok(last.filter(|pause| pause.resumed_at.is_none()))
+    }
+
+    /// The last pause of an account, whether it is over or not.
+    pub async fn last_pause(&self, account: &str) -> Result<Option<Paused>> {
+        let row = sqlx::query(
+            "select paused_at, why, probe_at, probe_wait, resumed_at from paused_account \
+             where account = $1",
+        )
+        .bind(account)
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let wait: i64 = row.try_get(3)?;
+        Ok(Some(Paused {
+            account: account.to_owned(),
+            paused_at: Millis(row.try_get(0)?),
+            why: row.try_get(1)?,
+            probe_at: Millis(row.try_get(2)?),
+            probe_wait: std::time::Duration::from_millis(u64::try_from(wait).unwrap_or(0)),
+            resumed_at: row.try_get::<Option<i64>, _>(4)?.map(Millis),
+        }))
+    }
+}

@@ -1,0 +1,121 @@
+//! People who are never prompted.
+
+use sqlx::{AnyConnection, Row};
+
+use crate::domain::id::UserId;
+use crate::domain::policy::decision::OptedOut;
+use crate::domain::survey::Survey;
+use crate::domain::time::Millis;
+use crate::store::{Result, Store};
+
+/// Somebody who wants no prompts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptOut {
+    pub user_id: UserId,
+    /// From one account; absent: from none of them.
+    pub account: Option<String>,
+    pub at: Millis,
+    pub why: Option<String>,
+}
+
+const FIND: &str = "select account, at, why from optout where user_id = $1 \
+     and account in ('', $2) order by account limit 1";
+
+const ADD: &str = "insert into optout (user_id, account, at, why) values ($1, $2, $3, $4) \
+     on conflict (user_id, account) do update set why = coalesce(excluded.why, optout.why)";
+
+/// Every send is decided under one of these rows. Whoever is deciding while somebody opts out is
+/// waited for; whoever comes later sees it.
+const PASS: &str = "update send_guard set passes = passes + 1";
+
+const REMOVE: &str = "delete from optout where user_id = $1 and ($2 is null or account = $2)";
+
+const LIST: &str = "select user_id, account, at, why from optout \
+     where (user_id, account) > ($1, $2) order by user_id, account limit $3";
+
+/// People read at once.
+const PAGE: i64 = 1_000;
+
+/// Whether the survey's person wants no prompts from its account.
+pub async fn find(connection: &mut AnyConnection, survey: &Survey) -> Result<Option<OptedOut>> {
+    let row = sqlx::query(FIND)
+        .bind(survey.person())
+        .bind(survey.account.as_str())
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let account: String = row.try_get(0)?;
+    Ok(Some(OptedOut {
+        opted_out_at: Millis(row.try_get(1)?),
+        account: Some(account).filter(|account| !account.is_empty()),
+        why: row.try_get(2)?,
+    }))
+}
+
+/// From now on these people are not prompted.
+pub async fn add(connection: &mut AnyConnection, people: Vec<OptOut>) -> Result<()> {
+    sqlx::query(PASS).execute(&mut *connection).await?;
+    for OptOut { user_id, account, at, why } in people {
+        sqlx::query(ADD)
+            .bind(user_id.as_str())
+            .bind(account.unwrap_or_default())
+            .bind(at.0)
+            .bind(why)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// From now on these people are not prompted, also where their survey is claimed already; all of
+    /// them or, on an error, none. Who has opted out before stays so since then.
+    pub async fn opt_out(&self, people: Vec<OptOut>) -> Result<()> {
+        self.writer.run(move |connection| Box::pin(add(connection, people))).await
+    }
+
+    /// Somebody may be prompted again, by that account or, without one, by all. How many entries
+    /// that ended.
+    pub async fn opt_in(&self, user_id: UserId, account: Option<String>) -> Result<u64> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let removed = sqlx::query(REMOVE)
+                        .bind(user_id.as_str())
+                        .bind(account)
+                        .execute(connection)
+                        .await?;
+                    Ok(removed.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Everybody who has opted out, page by page: give the last of a page to get the next; an empty
+    /// page is the end.
+    pub async fn opted_out(&self, after: Option<&OptOut>) -> Result<Vec<OptOut>> {
+        let (user_id, account) = after.map_or(("", ""), |last| {
+            (last.user_id.as_str(), last.account.as_deref().unwrap_or_default())
+        });
+        let rows = sqlx::query(LIST)
+            .bind(user_id)
+            .bind(account)
+            .bind(PAGE)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let user_id: String = row.try_get(0)?;
+                let account: String = row.try_get(1)?;
+                Ok(OptOut {
+                    user_id: UserId::parse(&user_id).map_err(|why| {
+                        crate::store::Error::Broken(format!("an opt-out that {why}"))
+                    })?,
+                    account: Some(account).filter(|account| !account.is_empty()),
+                    at: Millis(row.try_get(2)?),
+                    why: row.try_get(3)?,
+                })
+            })
+            .collect()
+    }
+}

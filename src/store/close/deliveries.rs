@@ -1,0 +1,298 @@
+//! Events that were delivered before, told by their senders' own ids.
+//!
+//! A delivery is written in the very transaction that takes what it brings: whatever was answered
+//! is remembered, and nothing else.
+
+use std::time::Duration;
+
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::accept::{self, NewSurvey, Taken};
+use super::reopen;
+use crate::domain::close::{Close, MINUTE_MS, Reopening, timeless};
+use crate::domain::id::SurveyId;
+use crate::domain::policy::AtClose;
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
+use crate::store::{Result, Store};
+
+/// How long a delivery is remembered: longer than any desk goes on trying.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// One transaction forgets no more.
+const FORGET: &str = "delete from delivery where (source, event_id) in \
+     (select source, event_id from delivery where at < $1 order by at, source, event_id limit 512)";
+
+const SURVEY: &str = "select survey_id from delivery where source = $1 and event_id = $2";
+
+const ANSWER: &str = "select id, ordinal, state, reason, closed_at, due_at, lease_token \
+     from survey where id = $1";
+
+const WITHIN_A_MINUTE: &str = "select event_id from delivery where source = $1 \
+     and event_id in ($2, $3) and at > $4 order by at, event_id limit 1";
+
+const CALLED_OFF: &str = "select survey.ordinal from delivery, survey where delivery.source = $1 \
+     and event_id = $2 and survey.id = delivery.survey_id and survey.state = 'cancelled' \
+     and survey.reason = 'reopened'";
+
+const CLOSED_SINCE: &str = "select survey.ordinal from delivery, survey where delivery.source = $1 \
+     and event_id = $2 and survey.account = $3 and survey.conversation_id = $4 \
+     and survey.accepted_at > delivery.at limit 1";
+
+const TELL: &str = "update delivery set survey_id = $1 where source = $2 and event_id = $3";
+
+impl Store {
+    /// Takes a close by the sender's event id: delivered again, it changes nothing, whatever the close
+    /// says then. `if_next`: what is decided should its instant be that of a close that was called off.
+    pub async fn take_delivered_close(
+        &self,
+        close: Close,
+        (at_close, if_next): (AtClose, Option<AtClose>),
+        kind: (SurveyType, u32, bool),
+        event_id: Option<String>,
+        now: Millis,
+    ) -> Result<Taken> {
+        let mut survey = NewSurvey::of(close, at_close, kind, event_id, now)?;
+        survey.if_next = if_next;
+        self.writer.close(survey).await
+    }
+
+    /// Takes a reopening by the sender's event id; the survey that it calls off, and whether it was new.
+    pub async fn take_delivered_reopening(
+        &self,
+        reopening: Reopening,
+        event_id: Option<String>,
+        now: Millis,
+    ) -> Result<(Option<SurveyId>, bool)> {
+        self.writer
+            .run_at_intake(move |connection| Box::pin(reopen(connection, reopening, event_id, now)))
+            .await
+    }
+}
+
+/// How many values a row of the insert has.
+const VALUES: usize = 4;
+
+/// Takes a batch of closes; the answers stand in the order of the batch. What was delivered before is
+/// answered as it stands by now.
+pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
+    if batch.iter().all(|survey| survey.event_id.is_none()) {
+        return accept::take_new(connection, batch).await;
+    }
+    for survey in &mut batch {
+        if let Some(event_id) = &survey.event_id {
+            let event = (survey.close.source.as_str(), event_id.as_str());
+            survey.event_id = Some(id_within_a_minute(connection, event, None, survey.now).await?);
+        }
+    }
+    let repeated = note(connection, &batch).await?;
+    let events: Vec<_> =
+        batch.iter().map(|survey| (survey.close.source.clone(), survey.event_id.clone())).collect();
+    let mut late = Vec::new();
+    let mut fresh = Vec::new();
+    for (survey, repeated) in batch.into_iter().zip(&repeated) {
+        if *repeated { late.push(survey) } else { fresh.push(survey) }
+    }
+    let own: Vec<_> = fresh.iter().map(|survey| survey.id.clone()).collect();
+    let made = match fresh.is_empty() {
+        true => Vec::new(),
+        false => accept::take_new(connection, fresh).await?,
+    };
+    let mut fresh = own.into_iter().zip(made);
+    let mut late = late.into_iter();
+    let mut taken: Vec<Option<Taken>> = Vec::with_capacity(events.len());
+    for ((source, event_id), repeated) in events.iter().zip(&repeated) {
+        if *repeated {
+            taken.push(None);
+            continue;
+        }
+        let (own, made) = fresh.next().expect("each that is not repeated was taken");
+        if let Some(event_id) = event_id
+            && made.survey_id.as_str() != own
+        {
+            tell(connection, (source, event_id), Some(&made.survey_id)).await?;
+        }
+        taken.push(Some(made));
+    }
+    let mut answers = Vec::with_capacity(taken.len());
+    for taken in taken {
+        answers.push(match taken {
+            Some(taken) => taken,
+            None => again(connection, late.next().expect("each repeated one is kept")).await?,
+        });
+    }
+    Ok(answers)
+}
+
+/// The id of an event that says no time: that of the same one of the last minute, which it repeats.
+/// Unless that one was undone since: a close by the reopening that called its survey off, a reopening by
+/// a close that came after it. Then it is the conversation's next.
+async fn id_within_a_minute(
+    connection: &mut AnyConnection,
+    (source, event_id): (&str, &str),
+    reopening: Option<&Reopening>,
+    now: Millis,
+) -> Result<String> {
+    let Some((of, minute)) = timeless(event_id) else { return Ok(event_id.to_owned()) };
+    let first = first_within_a_minute(connection, (source, of, minute), now).await?;
+    let Some(first) = first else { return Ok(event_id.to_owned()) };
+    let mut id = first.clone();
+    for number in 2_u32.. {
+        let undone =
+            sqlx::query_scalar(if reopening.is_some() { CLOSED_SINCE } else { CALLED_OFF })
+                .bind(source)
+                .bind(id.as_str());
+        let undone = match reopening {
+            Some(again) => undone.bind(again.account.as_str()).bind(again.conversation_id.as_str()),
+            None => undone,
+        };
+        let undone: Option<i64> = undone.fetch_optional(&mut *connection).await?;
+        if undone.is_none() {
+            break;
+        }
+        id = format!("{first}\n{number}");
+    }
+    Ok(id)
+}
+
+/// The id under which the same event came first within the last minute.
+async fn first_within_a_minute(
+    connection: &mut AnyConnection,
+    (source, of, minute): (&str, &str, i64),
+    now: Millis,
+) -> Result<Option<String>> {
+    let (before, this) = (format!("{of}\n{}", minute - 1), format!("{of}\n{minute}"));
+    let first = sqlx::query_scalar(WITHIN_A_MINUTE)
+        .bind(source)
+        .bind(before)
+        .bind(this)
+        .bind(now.0 - MINUTE_MS);
+    Ok(first.fetch_optional(connection).await?)
+}
+
+/// Notes the batch's events, and says of each survey whether its own was known.
+async fn note(connection: &mut AnyConnection, batch: &[NewSurvey]) -> Result<Vec<bool>> {
+    let with_event: Vec<_> = batch.iter().filter(|survey| survey.event_id.is_some()).collect();
+    if let Some(survey) = with_event.first() {
+        forget(connection, survey.now).await?;
+    }
+    let rows = with_event.len().next_power_of_two();
+    let mut query = sqlx::query(AssertSqlSafe(insert(connection, rows)));
+    for row in 0..rows {
+        let survey = with_event.get(row);
+        query = query
+            .bind(survey.map(|survey| survey.close.source.as_str()))
+            .bind(survey.and_then(|survey| survey.event_id.as_deref()))
+            .bind(survey.map(|survey| survey.now.0))
+            .bind(survey.map(|survey| survey.id.as_str()));
+    }
+    let written = query.execute(&mut *connection).await?.rows_affected();
+    if usize::try_from(written).is_ok_and(|written| written == with_event.len()) {
+        return Ok(vec![false; batch.len()]);
+    }
+    let mut repeated = Vec::with_capacity(batch.len());
+    for survey in batch {
+        repeated.push(match &survey.event_id {
+            None => false,
+            Some(event_id) => {
+                let known = survey_of(connection, (&survey.close.source, event_id)).await?;
+                known.as_deref() != Some(survey.id.as_str())
+            }
+        });
+    }
+    Ok(repeated)
+}
+
+/// One statement for a whole batch; rows without an event are left out. See `closes::insert`.
+fn insert(connection: &AnyConnection, rows: usize) -> String {
+    let named = connection.backend_name() == "PostgreSQL";
+    let row = |row: usize| {
+        let value = |value: usize| match named {
+            true => format!("${}", row * VALUES + value + 1),
+            false => "?".to_owned(),
+        };
+        format!("({})", (0..VALUES).map(value).collect::<Vec<_>>().join(","))
+    };
+    format!(
+        "with new (source, event_id, at, survey_id) as (values {}) \
+         insert into delivery (source, event_id, at, survey_id) \
+         select source, event_id, at, survey_id from new where event_id is not null \
+         on conflict (source, event_id) do nothing",
+        (0..rows).map(row).collect::<Vec<_>>().join(",")
+    )
+}
+
+/// The answer to a close that was delivered before.
+async fn again(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Taken> {
+    let event = (survey.close.source.as_str(), survey.event_id.as_deref().unwrap_or_default());
+    let known = survey_of(connection, event).await?;
+    let row = sqlx::query(ANSWER).bind(known).fetch_optional(&mut *connection).await?;
+    match row {
+        Some(row) => accept::taken_from(&row),
+        // Its survey has been erased, or the event was a reopening then.
+        None => {
+            let taken = accept::take_new(connection, vec![survey]).await?;
+            Ok(taken.into_iter().next().expect("one answer a close"))
+        }
+    }
+}
+
+/// Takes a reopening: the survey that it calls off, and whether it was new.
+pub async fn reopen(
+    connection: &mut AnyConnection,
+    reopening: Reopening,
+    event_id: Option<String>,
+    now: Millis,
+) -> Result<(Option<SurveyId>, bool)> {
+    let Some(event_id) = event_id else {
+        return Ok((reopen::reopen(connection, reopening, now).await?, true));
+    };
+    let source = reopening.source.clone();
+    let event = (source.as_str(), event_id.as_str());
+    let event_id = id_within_a_minute(connection, event, Some(&reopening), now).await?;
+    forget(connection, now).await?;
+    let written = sqlx::query(AssertSqlSafe(insert(connection, 1)))
+        .bind(source.as_str())
+        .bind(event_id.as_str())
+        .bind(now.0)
+        .bind(None::<&str>)
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if written == 0 {
+        let known = survey_of(connection, (&source, &event_id)).await?;
+        return Ok((known.map(SurveyId::new), false));
+    }
+    let cancelled = reopen::reopen(connection, reopening, now).await?;
+    if cancelled.is_some() {
+        tell(connection, (&source, &event_id), cancelled.as_ref()).await?;
+    }
+    Ok((cancelled, true))
+}
+
+async fn forget(connection: &mut AnyConnection, now: Millis) -> Result<()> {
+    sqlx::query(FORGET).bind(now.minus(KEPT).0).execute(connection).await?;
+    Ok(())
+}
+
+async fn survey_of(
+    connection: &mut AnyConnection,
+    (source, event_id): (&str, &str),
+) -> Result<Option<String>> {
+    let row = sqlx::query(SURVEY).bind(source).bind(event_id).fetch_optional(connection).await?;
+    Ok(row.map(|row| row.try_get::<Option<String>, _>(0)).transpose()?.flatten())
+}
+
+async fn tell(
+    connection: &mut AnyConnection,
+    (source, event_id): (&str, &str),
+    survey_id: Option<&SurveyId>,
+) -> Result<()> {
+    sqlx::query(TELL)
+        .bind(survey_id.map(SurveyId::as_str))
+        .bind(source)
+        .bind(event_id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}

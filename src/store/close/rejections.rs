@@ -1,0 +1,111 @@
+//! The last requests that were refused: what `surveyd sources rejected` shows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::Row;
+
+use crate::domain::time::Millis;
+use crate::store::{Result, Store};
+
+/// A refusal as the log tells of it, or several of them together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// A source's name, or a word in brackets.
+    pub source: String,
+    pub answer: u16,
+    pub reason: String,
+    pub place: Option<String>,
+    pub path: Option<String>,
+    pub delivery_id: Option<String>,
+    pub count: u64,
+}
+
+impl Rejected {
+    /// The reason with its place, where the reason does not name that itself.
+    pub fn words(&self) -> String {
+        match &self.place {
+            Some(place) if !self.reason.contains(place.as_str()) => {
+                format!("{} (at {place})", self.reason)
+            }
+            Some(_) | None => self.reason.clone(),
+        }
+    }
+}
+
+/// Of each source and answer: what strangers send often drives out nothing that a help desk sent.
+const KEPT: i64 = 20;
+
+const KEEP: &str = "insert into rejected (source, at, answer, reason, place, path, delivery_id, count) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const FORGET: &str = "delete from rejected where source = $1 and answer = $2 and at < \
+     (select at from rejected where source = $1 and answer = $2 order by at desc limit 1 offset $3)";
+
+const NEWEST: &str = "select source, at, answer, reason, place, path, delivery_id, count from rejected \
+     where ($1 = '' or source = $1) order by source, at desc limit 1000";
+
+impl Store {
+    /// Keeps refusals, and of each source and answer the newest alone.
+    pub async fn keep_rejected(&self, rejected: Vec<Rejected>, now: Millis) -> Result<()> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let kinds: BTreeSet<_> =
+                        rejected.iter().map(|one| (one.source.clone(), one.answer)).collect();
+                    for one in rejected {
+                        sqlx::query(KEEP)
+                            .bind(one.source)
+                            .bind(now.0)
+                            .bind(i64::from(one.answer))
+                            .bind(one.reason)
+                            .bind(one.place)
+                            .bind(one.path)
+                            .bind(one.delivery_id)
+                            .bind(i64::try_from(one.count).unwrap_or(i64::MAX))
+                            .execute(&mut *connection)
+                            .await?;
+                    }
+                    for (source, answer) in kinds {
+                        sqlx::query(FORGET)
+                            .bind(source)
+                            .bind(i64::from(answer))
+                            .bind(KEPT - 1)
+                            .execute(&mut *connection)
+                            .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The newest refusals of a source, or of every one, with when they were.
+    pub async fn rejected(&self, source: Option<&str>) -> Result<Vec<(Millis, Rejected)>> {
+        let rows =
+            sqlx::query(NEWEST).bind(source.unwrap_or_default()).fetch_all(&self.readers).await?;
+        // Of one write all bear the same instant, and more may be there.
+        let mut of_each: BTreeMap<(String, u16), i64> = BTreeMap::new();
+        let found: Result<Vec<_>> = rows
+            .iter()
+            .map(|row| {
+                let rejected = Rejected {
+                    source: row.try_get(0)?,
+                    answer: u16::try_from(row.try_get::<i64, _>(2)?).unwrap_or_default(),
+                    reason: row.try_get(3)?,
+                    place: row.try_get(4)?,
+                    path: row.try_get(5)?,
+                    delivery_id: row.try_get(6)?,
+                    count: row.try_get::<i64, _>(7)?.unsigned_abs(),
+                };
+                Ok((Millis(row.try_get(1)?), rejected))
+            })
+            .collect();
+        let mut found = found?;
+        found.retain(|(_, one)| {
+            let before = of_each.entry((one.source.clone(), one.answer)).or_default();
+            *before += 1;
+            *before <= KEPT
+        });
+        Ok(found)
+    }
+}

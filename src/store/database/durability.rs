@@ -1,0 +1,81 @@
+//! Whether a PostgreSQL server's settings can keep what surveyd promises. SQLite's are set by
+//! surveyd itself, connection by connection.
+
+use sqlx::{Connection, Row};
+
+use crate::store::{Engine, Location, Result, connect};
+
+/// A setting of the server by which acknowledged closes, or the notes of prompts, may be lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weakness {
+    /// `fsync` is off: a crash of the machine may lose or spoil everything.
+    Fsync,
+    /// `full_page_writes` is off: a crash of the machine may spoil pages.
+    FullPageWrites,
+    /// `synchronous_commit` is weaker than `on` where surveyd has not set it itself.
+    SynchronousCommit,
+    /// Standbys replicate, and no commit waits for any: one that is promoted lacks the last commits.
+    AsynchronousStandby,
+}
+
+impl Weakness {
+    pub fn problem(self) -> &'static str {
+        match self {
+            Self::Fsync => {
+                "fsync is off on the server: a crash of its machine may lose closes that were \
+                 acknowledged, and the notes of prompts that went out"
+            }
+            Self::FullPageWrites => {
+                "full_page_writes is off on the server: a crash of its machine may spoil the database"
+            }
+            Self::SynchronousCommit => {
+                "synchronous_commit is weaker than on: surveyd sets it for its own connections, and a \
+                 pooler that shares connections between transactions undoes that"
+            }
+            Self::AsynchronousStandby => {
+                "standbys replicate asynchronously: one that is promoted may lack the last closes that \
+                 were acknowledged. No person is prompted twice, but sends are held for a day"
+            }
+        }
+    }
+
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Fsync => "set fsync = on in postgresql.conf",
+            Self::FullPageWrites => "set full_page_writes = on in postgresql.conf",
+            Self::SynchronousCommit => "alter role … set synchronous_commit to on",
+            Self::AsynchronousStandby => "name a standby in synchronous_standby_names",
+        }
+    }
+}
+
+/// Whoever may not see the replication of others sees its rows without their contents.
+const SETTINGS: &str = "select current_setting('fsync'), current_setting('full_page_writes'), \
+     current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), \
+     (select count(*) from pg_stat_replication)";
+
+/// What a server's settings cannot keep; asked on a connection of its own, with no setting of ours.
+pub async fn weaknesses(location: &Location) -> Result<Vec<Weakness>> {
+    if location.engine == Engine::Sqlite {
+        return Ok(Vec::new());
+    }
+    sqlx::any::install_default_drivers();
+    let mut connection = connect(&location.options("rw")?).await?;
+    let row = sqlx::query(SETTINGS).fetch_one(&mut connection).await?;
+    let setting = |index: usize| row.try_get::<String, _>(index);
+    let mut found = Vec::new();
+    if setting(0)? != "on" {
+        found.push(Weakness::Fsync);
+    }
+    if setting(1)? != "on" {
+        found.push(Weakness::FullPageWrites);
+    }
+    if !matches!(setting(2)?.as_str(), "on" | "remote_apply") {
+        found.push(Weakness::SynchronousCommit);
+    }
+    if setting(3)?.trim().is_empty() && row.try_get::<i64, _>(4)? > 0 {
+        found.push(Weakness::AsynchronousStandby);
+    }
+    let _ = connection.close().await;
+    Ok(found)
+}

@@ -1,0 +1,425 @@
+//! Notices that SQLite's file is taken away under the process that works on it: deleted, moved,
+//! replaced or written over. What is committed then is on no disk that anybody will read, so nothing may
+//! be acknowledged any more, and the process ends.
+//!
+//! It asks the file system for the files' inodes, four calls that cost microseconds, after every
+//! commit and once a second. A file that is written over in place keeps its inode. That shows by its time of
+//! change: in the write-ahead log's mode SQLite writes to the database in a checkpoint only, and each
+//! checkpoint, of whichever process, leaves its trace in the index of the log (`-shm`) before its first
+//! write (sqlite.org/walformat.html, "The WAL-Index File Format"). Whoever writes without that trace is
+//! not SQLite. The index also says how many pages the log has, and by which random number (its salt) both know
+//! each other: a log that is shorter, or begins otherwise, was cut or written over.
+//!
+//! Not noticed: a copy that is written in the very interval of a checkpoint, and another database that is put in
+//! through SQLite itself (`.restore` of its shell). Must not close a file of the database's while SQLite has it open: closing
+//! any descriptor of a file gives up all locks that the process has on it (fcntl(2)).
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Result as IoResult};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use crate::files::{self, FileId, beside};
+use crate::store::{Error, Result};
+
+const LOG: &str = "-wal";
+const INDEX: &str = "-shm";
+/// Bytes before the pages of a log, and before each of them.
+const LOG_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
+/// Beside the database: what had become of it when a process ended for that.
+const NOTE: &str = ".replaced";
+
+/// One database's files, as the process that works on them opened them.
+pub struct FileWatch {
+    file: PathBuf,
+    /// The path of the configuration, which may lead over links.
+    given: PathBuf,
+    seen: Mutex<Option<FilesSeen>>,
+}
+
+struct FilesSeen {
+    /// A connection has them open. The last one that closes writes to the database, and deletes the two
+    /// beside it.
+    is_open: bool,
+    database: FileId,
+    log: FileId,
+    index: FileId,
+    /// Stays open as long as SQLite has the file open.
+    open_index: File,
+    open_log: File,
+    /// Before `written` was looked at.
+    checkpoint: Checkpoint,
+    written: Written,
+}
+
+/// What the log's index says of the log, and how far checkpoints have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Checkpoint {
+    /// Of the log at hand.
+    salt: [u8; 8],
+    /// Committed pages in the log, and how long one of them is.
+    frames: u32,
+    page: u16,
+    done: u32,
+    begun: u32,
+}
+
+/// When the database was last written to, and how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Written {
+    at: (i64, i64),
+    bytes: u64,
+}
+
+/// What has become of the files.
+enum FilesFate {
+    /// The log's name has gone, and nothing else: what it holds can still be written to the database.
+    LogDeleted,
+    WrittenOver,
+    Replaced,
+    /// Only the way to it: what belongs together lies together.
+    Elsewhere,
+}
+
+/// What closing a connection comes to. The last one that closes writes the log to whatever database is
+/// there, and deletes what bears the log's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    Harmless,
+    /// What the log holds is in no file that has a name: it must be written to the database before.
+    Loses,
+    Harms,
+}
+
+/// What is found under a file's name.
+#[derive(Clone, Copy)]
+enum Whereabouts {
+    There,
+    Absent,
+    Another,
+}
+
+impl FileWatch {
+    pub fn new(file: &Path, given: &Path) -> Self {
+        Self { file: file.to_owned(), given: given.to_owned(), seen: Mutex::new(None) }
+    }
+
+    /// The database's file before a connection is opened; the same is to be handed to
+    /// [`Self::begin`].
+    pub fn before(&self) -> Result<FileId> {
+        self.check()?;
+        FileId::at(&self.file).map_err(|error| self.cannot_be_looked_at(&error))
+    }
+
+    /// Refuses where the connection just opened may be to another file than the one before.
+    pub fn confirm(&self, before: FileId) -> Result<()> {
+        let id = FileId::at(&self.file).map_err(|error| self.cannot_be_looked_at(&error))?;
+        match id == before {
+            true => Ok(()),
+            false => Err(self.gone("was replaced while it was opened")),
+        }
+    }
+
+    /// Watches from now on, when a connection has been opened that has all three files open.
+    pub fn begin(&self, database: FileId) -> Result<()> {
+        let failed = |error| self.cannot_be_looked_at(&error);
+        let index_path = beside(&self.file, INDEX);
+        let index = FileId::at(&index_path).map_err(failed)?;
+        let log_path = beside(&self.file, LOG);
+        let log = FileId::at(&log_path).map_err(failed)?;
+        // SQLite locks the index and the database, never the log.
+        let open_log = File::open(&log_path).map_err(failed)?;
+        let mut seen = self.seen();
+        let open_index = match seen.take() {
+            Some(seen) if seen.index == index => seen.open_index,
+            // The file that was open before was deleted by the last connection that had it open.
+            Some(_) | None => File::open(&index_path).map_err(failed)?,
+        };
+        let checkpoint = Checkpoint::read(&open_index).map_err(failed)?;
+        let found = fs::metadata(&self.file).map_err(failed)?;
+        let written = Written::of(&found);
+        let is_open = true;
+        *seen = Some(FilesSeen {
+            is_open,
+            database,
+            log,
+            index,
+            open_index,
+            open_log,
+            checkpoint,
+            written,
+        });
+        if FileId::of(&found) == database {
+            Ok(())
+        } else {
+            Err(self.gone("was replaced while it was opened"))
+        }
+    }
+
+    /// To be called before the connection is closed: only the database itself is watched then.
+    pub fn end(&self) {
+        if let Some(seen) = self.seen().as_mut() {
+            seen.is_open = false;
+        }
+    }
+
+    /// Refuses once the files are no longer those that were opened.
+    pub fn check(&self) -> Result<()> {
+        let mut guard = self.seen();
+        let Some(seen) = guard.as_mut() else { return Ok(()) };
+        let Some((fate, words)) = self.look(seen)? else { return Ok(()) };
+        self.leave_note(seen, &fate);
+        Err(match fate {
+            FilesFate::Replaced => self.moved(&words),
+            FilesFate::LogDeleted | FilesFate::WrittenOver | FilesFate::Elsewhere => {
+                self.gone(&words)
+            }
+        })
+    }
+
+    /// What it would come to if a connection were closed now.
+    pub fn closing(&self) -> Closing {
+        let mut guard = self.seen();
+        let Some(seen) = guard.as_mut() else { return Closing::Harmless };
+        match self.look(seen) {
+            Ok(None) => Closing::Harmless,
+            Ok(Some((FilesFate::LogDeleted, _))) => Closing::Loses,
+            Ok(Some((FilesFate::WrittenOver | FilesFate::Replaced | FilesFate::Elsewhere, _)))
+            | Err(_) => Closing::Harms,
+        }
+    }
+
+    fn look(&self, seen: &mut FilesSeen) -> Result<Option<(FilesFate, String)>> {
+        let checkpoint =
+            Checkpoint::read(&seen.open_index).map_err(|error| self.cannot_be_looked_at(&error))?;
+        let found = match fs::metadata(&self.file) {
+            Ok(found) => found,
+            Err(error) if is_absent(error.kind()) => {
+                return Ok(Some((FilesFate::Replaced, "was deleted or moved away".into())));
+            }
+            Err(error) => return Err(self.cannot_be_looked_at(&error)),
+        };
+        if FileId::of(&found) != seen.database {
+            return Ok(Some((FilesFate::Replaced, "is another file now".into())));
+        }
+        if self.given != self.file && FileId::at(&self.given).ok() != Some(seen.database) {
+            let words = format!("is no longer where {} leads", self.given.display());
+            return Ok(Some((FilesFate::Elsewhere, words)));
+        }
+        if !seen.is_open {
+            return Ok(None);
+        }
+        let lost = |ending| format!("has lost its {ending}");
+        match (self.whereabouts(INDEX, seen.index)?, self.whereabouts(LOG, seen.log)?) {
+            (Whereabouts::There, Whereabouts::There) => {}
+            (_, Whereabouts::Absent) => return Ok(Some((FilesFate::LogDeleted, lost(LOG)))),
+            // Whoever opens the database to read it makes an empty one.
+            (_, Whereabouts::Another) => match fs::metadata(beside(&self.file, LOG)) {
+                Ok(log) if log.len() == 0 => return Ok(Some((FilesFate::LogDeleted, lost(LOG)))),
+                Ok(_) | Err(_) => return Ok(Some((FilesFate::Elsewhere, lost(LOG)))),
+            },
+            (Whereabouts::Absent | Whereabouts::Another, Whereabouts::There) => {
+                return Ok(Some((FilesFate::Elsewhere, lost(INDEX))));
+            }
+        }
+        let written = Written::of(&found);
+        let after =
+            Checkpoint::read(&seen.open_index).map_err(|error| self.cannot_be_looked_at(&error))?;
+        let has_log = checkpoint.is_of(&seen.open_log).map_err(|e| self.cannot_be_looked_at(&e))?;
+        if !has_log && checkpoint == after {
+            let words = format!("has a {LOG} that was cut or written over by another program");
+            return Ok(Some((FilesFate::Elsewhere, words)));
+        }
+        let by_sqlite = !seen.checkpoint.is_as_far_as(after) || seen.checkpoint.is_under_way();
+        if written != seen.written && !by_sqlite {
+            return Ok(Some((
+                FilesFate::WrittenOver,
+                "was written over by another program".into(),
+            )));
+        }
+        (seen.checkpoint, seen.written) = (checkpoint, written);
+        Ok(None)
+    }
+
+    fn whereabouts(&self, ending: &str, id: FileId) -> Result<Whereabouts> {
+        match FileId::at(&beside(&self.file, ending)) {
+            Ok(found) if found == id => Ok(Whereabouts::There),
+            Ok(_) => Ok(Whereabouts::Another),
+            Err(error) if is_absent(error.kind()) => Ok(Whereabouts::Absent),
+            Err(error) => Err(self.cannot_be_looked_at(&error)),
+        }
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Option<FilesSeen>> {
+        self.seen.lock().expect("no holder of this lock can panic")
+    }
+
+    fn gone(&self, words: &str) -> Error {
+        Error::Gone(format!(
+            "{} {words}: nothing is acknowledged any more. Stop surveyd before its database is \
+             moved, restored or deleted",
+            self.file.display()
+        ))
+    }
+
+    /// The same where another name may still lead to the file.
+    fn moved(&self, words: &str) -> Error {
+        let Error::Gone(said) = self.gone(words) else { unreachable!("it has gone") };
+        Error::Gone(format!(
+            "{said}. If you moved it, move it back before surveyd is started again: nothing is lost \
+             then"
+        ))
+    }
+
+    fn cannot_be_looked_at(&self, error: &std::io::Error) -> Error {
+        if is_absent(error.kind()) {
+            return self.moved("was deleted or moved away");
+        }
+        Error::Unavailable(format!("{} cannot be looked at: {error}", self.file.display()))
+    }
+
+    /// For the next start ([`settle`]). Where it cannot be written, the next start knows nothing of it.
+    fn leave_note(&self, seen: &FilesSeen, fate: &FilesFate) {
+        let what = match fate {
+            FilesFate::WrittenOver => "over",
+            FilesFate::Replaced => "gone",
+            FilesFate::LogDeleted | FilesFate::Elsewhere => return,
+        };
+        let note = Note { is_over: what == "over", database: seen.database, log: seen.log };
+        let _ = files::open_or_make(&beside(&self.file, NOTE))
+            .and_then(|file| file.write_all_at(note.text().as_bytes(), 0));
+    }
+}
+
+fn is_absent(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+impl Checkpoint {
+    /// Whether SQLite may be writing to the database, or died while it did.
+    fn is_under_way(self) -> bool {
+        self.begun > self.done
+    }
+
+    /// An index that is being made is shorter, and reads as zeros.
+    fn read(index: &File) -> IoResult<Self> {
+        let mut bytes = [0; 136];
+        let mut at = 0;
+        while at < bytes.len() {
+            match index.read_at(&mut bytes[at..], at as u64)? {
+                0 => break,
+                read => at += read,
+            }
+        }
+        let number = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
+        let salt = bytes[32..40].try_into().expect("8 bytes");
+        let page = u16::from_ne_bytes(bytes[14..16].try_into().expect("2 bytes"));
+        Ok(Self { salt, frames: number(16), page, done: number(96), begun: number(128) })
+    }
+
+    /// Whether no checkpoint has gone on since. What was committed to the log is none.
+    fn is_as_far_as(self, other: Self) -> bool {
+        (self.salt, self.done, self.begun) == (other.salt, other.done, other.begun)
+    }
+
+    /// Whether that is the log that the index speaks of, with all its pages. One without a page is not
+    /// begun yet.
+    fn is_of(self, log: &File) -> IoResult<bool> {
+        if self.frames == 0 {
+            return Ok(true);
+        }
+        // A page of 65,536 bytes does not fit the field (sqlite.org/walformat.html).
+        let page = if self.page == 1 { 65_536 } else { u64::from(self.page) };
+        let bytes = LOG_HEADER + u64::from(self.frames) * (page + FRAME_HEADER);
+        if log.metadata()?.len() < bytes {
+            return Ok(false);
+        }
+        let mut salt = [0; 8];
+        log.read_exact_at(&mut salt, 16)?;
+        Ok(salt == self.salt)
+    }
+}
+
+impl Written {
+    fn of(found: &fs::Metadata) -> Self {
+        Self { at: (found.mtime(), found.mtime_nsec()), bytes: found.len() }
+    }
+}
+
+/// What a process has found and left for the next.
+struct Note {
+    /// Written over in place; else deleted or replaced.
+    is_over: bool,
+    database: FileId,
+    log: FileId,
+}
+
+impl Note {
+    fn text(&self) -> String {
+        let what = if self.is_over { "over" } else { "gone" };
+        let Note { database, log, .. } = self;
+        format!("{what} {} {} {} {}\n", database.device, database.inode, log.device, log.inode)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (what, numbers) = text.trim().split_once(' ')?;
+        let numbers: Vec<u64> = numbers.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let [device, inode, log_device, log_inode] = *numbers.as_slice() else { return None };
+        Some(Self {
+            is_over: what == "over",
+            database: FileId { device, inode },
+            log: FileId { device: log_device, inode: log_inode },
+        })
+    }
+}
+
+/// Keeps a log that was left behind from being read as a part of another database, before anything is
+/// opened. One that belongs to a file that has gone is put aside; where the file was written over in
+/// place, only an operator knows what is meant.
+pub fn settle(file: &Path) -> Result<()> {
+    let note_path = beside(file, NOTE);
+    let Ok(text) = fs::read_to_string(&note_path) else { return Ok(()) };
+    let (log_path, index_path) = (beside(file, LOG), beside(file, INDEX));
+    let log_holds = |note: &Note| {
+        fs::metadata(&log_path).is_ok_and(|log| FileId::of(&log) == note.log && log.len() > 0)
+    };
+    if let Some(note) = Note::read(&text).filter(log_holds) {
+        let database = fs::metadata(file).ok().filter(|database| database.len() > 0);
+        let is_empty = database.is_none();
+        let is_same = database.is_some_and(|found| FileId::of(&found) == note.database);
+        let (shown, log, index) = (file.display(), log_path.display(), index_path.display());
+        if is_same && note.is_over {
+            return Err(Error::Gone(format!(
+                "{shown} was written over while surveyd worked on it, and its write-ahead log, {log}, belongs to what \
+                 stood there before. To go on with what was written there: rm {log} {index}. If it \
+                 was only touched: rm {}",
+                note_path.display()
+            )));
+        }
+        if !is_same {
+            let aside = beside(&log_path, NOTE);
+            fs::rename(&log_path, &aside).map_err(|error| {
+                Error::Unavailable(format!(
+                    "{log} belongs to a database that was deleted or replaced, and cannot be put \
+                     aside: {error}"
+                ))
+            })?;
+            let _ = fs::remove_file(&index_path);
+            let begun = match is_empty {
+                true => "a new, empty database is begun",
+                false => "another file is the database now",
+            };
+            let aside = aside.display();
+            tracing::warn!(
+                event = "store.replaced",
+                "the database was moved, deleted or replaced while surveyd worked on it, and {begun}. \
+                 The newest closes of the old one are in its write-ahead log, {aside}. To undo: stop \
+                 surveyd, mv OLD {shown}, mv {aside} {log}, and start it"
+            );
+        }
+    }
+    let _ = fs::remove_file(note_path);
+    Ok(())
+}

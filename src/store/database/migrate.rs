@@ -1,0 +1,156 @@
+//! Brings the schema up to date, and refuses one that is newer than this program.
+
+use std::io::ErrorKind;
+
+use sqlx::any::AnyConnectOptions;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{AnyConnection, Connection, SqlSafeStr};
+
+use crate::store::{Engine, Error, Location, Result, connect};
+
+/// In order; a file that was released is never changed.
+const MIGRATIONS: [(i64, &str, &str); 22] = [
+    (1, "surveys", include_str!("../../../migrations/0001_surveys.sql")),
+    (2, "feedback", include_str!("../../../migrations/0002_feedback.sql")),
+    (3, "message", include_str!("../../../migrations/0003_message.sql")),
+    (4, "deliveries", include_str!("../../../migrations/0004_deliveries.sql")),
+    (5, "policy", include_str!("../../../migrations/0005_policy.sql")),
+    (6, "talks", include_str!("../../../migrations/0006_talks.sql")),
+    (7, "hints", include_str!("../../../migrations/0007_hints.sql")),
+    (8, "reading", include_str!("../../../migrations/0008_reading.sql")),
+    (9, "rebuild", include_str!("../../../migrations/0009_rebuild.sql")),
+    (10, "fresh", include_str!("../../../migrations/0010_fresh.sql")),
+    (11, "unread", include_str!("../../../migrations/0011_unread.sql")),
+    (12, "holds", include_str!("../../../migrations/0012_holds.sql")),
+    (13, "daemons", include_str!("../../../migrations/0013_daemons.sql")),
+    (14, "respelt", include_str!("../../../migrations/0014_respelt.sql")),
+    (15, "clocks", include_str!("../../../migrations/0015_clocks.sql")),
+    (16, "figures", include_str!("../../../migrations/0016_figures.sql")),
+    (17, "limited", include_str!("../../../migrations/0017_limited.sql")),
+    (18, "written", include_str!("../../../migrations/0018_written.sql")),
+    (19, "merged", include_str!("../../../migrations/0019_merged.sql")),
+    (20, "rejected", include_str!("../../../migrations/0020_rejected.sql")),
+    (23, "dry", include_str!("../../../migrations/0023_dry.sql")),
+    (24, "sent_as", include_str!("../../../migrations/0024_sent_as.sql")),
+];
+
+/// The newest schema this program knows.
+pub const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// Refuses a schema that is newer than this program, without writing to the database.
+pub async fn refuse_newer(location: &Location) -> Result<()> {
+    match found(location).await? {
+        Some(found) if found > KNOWN => Err(Error::NewerSchema { found, known: KNOWN }),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses any schema but this program's.
+pub async fn require_current(location: &Location) -> Result<()> {
+    match found(location).await? {
+        Some(KNOWN) => Ok(()),
+        Some(found) if found > KNOWN => Err(Error::NewerSchema { found, known: KNOWN }),
+        Some(_) => Err(Error::Missing(
+            "the database's schema is older than this program: run `surveyd migrate`".into(),
+        )),
+        None => Err(Error::Missing(missing(location))),
+    }
+}
+
+fn missing(location: &Location) -> String {
+    let Some(file) = location.file() else {
+        return "the database that store.url names is empty: start `surveyd run`, or run `surveyd \
+                migrate`"
+            .into();
+    };
+    format!(
+        "there is no database yet: start `surveyd run`, which makes {} (so does `surveyd migrate`). \
+         If there is one elsewhere, correct store.url or set STATE_DIRECTORY to its folder (a \
+         relative store.url starts there, else at /var/lib/surveyd for a configuration in \
+         /etc/surveyd, else at the working folder)",
+        file.display()
+    )
+}
+
+/// The schema's version; `None` where there is no database or no table in it.
+async fn found(location: &Location) -> Result<Option<i64>> {
+    if let Some(file) = location.file() {
+        match file.metadata() {
+            Ok(found) if found.is_dir() => return Err(location.is_folder(file)),
+            Ok(found) if found.len() > 0 => {}
+            // What this user may not look at may well be there.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                return Err(location.closed(&error));
+            }
+            Ok(_) | Err(_) => return Ok(None),
+        }
+    }
+    match look(location.engine, &location.options("ro")?).await {
+        Err(error) if is_read_only(&error) => {
+            let found = look(location.engine, &location.options("rw")?).await;
+            found.map_err(|error| location.of_opening(error))
+        }
+        found => found.map_err(|error| location.of_opening(error)),
+    }
+}
+
+/// Whether SQLite wants to write what was opened to be read (SQLITE_READONLY, sqlite.org/rescode.html):
+/// a crash has left a journal that is to be undone first.
+fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 8)
+}
+
+async fn look(engine: Engine, options: &AnyConnectOptions) -> sqlx::Result<Option<i64>> {
+    let mut connection = connect(options).await?;
+    let has_table = match engine {
+        Engine::Sqlite => "select count(*) from sqlite_schema where name = '_sqlx_migrations'",
+        Engine::Postgres => {
+            "select count(*) from pg_catalog.pg_class where oid = to_regclass('_sqlx_migrations')"
+        }
+    };
+    let tables: i64 = sqlx::query_scalar(has_table).fetch_one(&mut connection).await?;
+    let mut found = None;
+    if tables > 0 {
+        found = sqlx::query_scalar("select max(version) from _sqlx_migrations")
+            .fetch_one(&mut connection)
+            .await?;
+    }
+    connection.close().await?;
+    Ok(found)
+}
+
+/// What the migrations do, in order.
+pub fn scripts() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.into_iter().map(|(_, _, sql)| sql)
+}
+
+pub async fn run(connection: &mut AnyConnection) -> Result<()> {
+    let migrations = MIGRATIONS
+        .into_iter()
+        .map(|(version, name, sql)| {
+            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        })
+        .collect();
+    let migrator = Migrator::with_migrations(migrations);
+    // On SQLite nothing keeps another program from migrating between our look and our doing; each
+    // migration is one transaction, and each failure means that one more is done.
+    let mut looks = MIGRATIONS.len() + 1;
+    loop {
+        looks -= 1;
+        let error = match migrator.run(&mut *connection).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let reason = format!("the schema cannot be brought up to date: {error}");
+        if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error
+            && let Error::Io(reason) = error.into()
+        {
+            // After a sync that failed, one that succeeds proves nothing.
+            return Err(Error::Io(reason));
+        }
+        if looks == 0 {
+            return Err(Error::Broken(reason));
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The database itself: which one it is, whether it is whole and safe, and its schema.
+
+pub mod durability;
+pub mod file_watch;
+pub mod identity;
+pub mod mark;
+pub mod migrate;
+pub mod outage;
+pub mod progress;
+pub mod respelt;
+pub mod schema;
+pub mod standing;

@@ -1,0 +1,79 @@
+//! What must never run backwards: the clock, and the number of sends begun.
+//!
+//! Each daemon counts in a row of its own, so none waits for another. Its mark keeps the count a
+//! second time, outside the database ([`super::standing`]). On PostgreSQL the row says which transaction
+//! wrote it: a row that was loaded from a dump says another than PostgreSQL does.
+
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use crate::domain::time::Millis;
+use crate::store::{Result, Store};
+
+/// How the sends stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Of all daemons.
+    pub sends: i64,
+    /// The latest instant on record.
+    pub last_at: Option<Millis>,
+    /// Since when sends are held, by our clock, which may have been wrong: the end of the hold is
+    /// reckoned by X's ([`crate::store::Hold`]).
+    pub restored_at: Option<Millis>,
+}
+
+const READ: &str = "select d.sends, d.last_at, h.restored_at from \
+     (select cast(sum(sends) as bigint) as sends, max(last_at) as last_at from daemon) d \
+     left join restore_hold h on h.account = $1";
+
+const RECORD: &str = "insert into daemon (id, sends, last_at) values ($1, $2, $3) \
+     on conflict (id) do update set sends = daemon.sends + excluded.sends, \
+     last_at = case when excluded.last_at > daemon.last_at then excluded.last_at \
+     else daemon.last_at end";
+
+/// Records an instant, and `begun` sends of a daemon that are about to leave. All sends that it ever
+/// began; `None` where the row is not as this daemon left it.
+pub async fn record(
+    connection: &mut AnyConnection,
+    daemon_id: &str,
+    begun: i64,
+    at: Millis,
+) -> Result<Option<i64>> {
+    let sql = match stamps(connection) {
+        true => format!(
+            "{RECORD}, written = txid_current() where daemon.written is null \
+             or not ({LOADED}) returning sends, case when written is null then 0 else 1 end"
+        ),
+        false => format!("{RECORD} returning sends, 1"),
+    };
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(daemon_id).bind(begun).bind(at.0);
+    let Some(row) = row.fetch_optional(connection).await? else { return Ok(None) };
+    let was_there = row.try_get::<i32, _>(1)? == 1 || begun == 0;
+    Ok(was_there.then(|| row.try_get(0)).transpose()?)
+}
+
+/// Whether the rows of daemons say which transaction wrote them.
+pub fn stamps(connection: &AnyConnection) -> bool {
+    connection.backend_name() == "PostgreSQL"
+}
+
+/// Of a row that something else has put there than a daemon: a dump that was restored, a replication of
+/// rows. PostgreSQL keeps of the transaction's number 32 bits.
+pub const LOADED: &str = "cast(cast(daemon.xmin as text) as bigint) <> daemon.written % 4294967296";
+
+pub async fn read(connection: &mut AnyConnection, account: &str) -> Result<Progress> {
+    let row = sqlx::query(READ).bind(account).fetch_one(connection).await?;
+    Ok(Progress {
+        sends: row.try_get::<Option<i64>, _>(0)?.unwrap_or(0),
+        // A daemon that has recorded nothing yet stands at the beginning of time.
+        last_at: row.try_get::<Option<i64>, _>(1)?.filter(|at| *at > 0).map(Millis),
+        restored_at: row.try_get::<Option<i64>, _>(2)?.map(Millis),
+    })
+}
+
+impl Store {
+    /// How the sends stand, and whether those of an account are held.
+    pub async fn progress(&self, account: &str) -> Result<Progress> {
+        let mut connection = self.readers.acquire().await?;
+        read(&mut connection, account).await
+    }
+}

@@ -1,0 +1,4 @@
+//! How far X's feedback events have been read, and what of them could not be read.
+
+pub mod unread;
+pub mod windows;

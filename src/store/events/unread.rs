@@ -1,0 +1,180 @@
+//! What of X's events could not be read: single events, kept as they came, and stretches that have not
+//! been read in full. Those are kept until they are, for what they may hold is not disproved by what is
+//! known.
+
+use ring::digest::{SHA256, digest};
+use sqlx::{AnyConnection, Row};
+
+use crate::domain::event_windows::{Range, UnreadReason};
+use crate::domain::time::Millis;
+use crate::store::{Error, Result, Store};
+
+/// A stretch of events that has not been read in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unread {
+    pub range: Range,
+    pub why: UnreadReason,
+    /// When it was met first, by our clock.
+    pub met_at: Millis,
+}
+
+/// An event kept as it came; its digest names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownEvent {
+    pub digest: String,
+    pub body: String,
+}
+
+impl UnknownEvent {
+    pub fn of(body: String) -> Self {
+        let hash = digest(&SHA256, body.as_bytes());
+        let digest = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { digest, body }
+    }
+}
+
+/// The newest ones: where there are more, X's events have been in a state for long that no stretch
+/// of them tells of.
+pub const STRETCHES_MAX: i64 = 1_000;
+
+const TOUCHING: &str = "select why, from_at, to_at, met_at from unread where account = $1 \
+     and from_at <= $2 and to_at >= $3 order by to_at desc limit $4";
+
+const FORGET: &str = "delete from unread where account = $1 and why = $2 and from_at = $3";
+
+const KEEP: &str = "insert into unread (account, why, from_at, to_at, met_at) \
+     values ($1, $2, $3, $4, $5) on conflict (account, why, from_at) do update set \
+     to_at = case when excluded.to_at > unread.to_at then excluded.to_at else unread.to_at end";
+
+impl Store {
+    /// Keeps events of kinds that surveyd does not know.
+    pub async fn keep_unknown(
+        &self,
+        account: &str,
+        events: Vec<UnknownEvent>,
+        now: Millis,
+    ) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { keep_raw(connection, &account, events, now).await })
+            })
+            .await
+    }
+
+    /// The stretches that `range` touches, the newest first.
+    pub async fn unread(&self, account: &str, range: Range) -> Result<Vec<Unread>> {
+        touching(&mut *self.readers.acquire().await?, account, range).await
+    }
+}
+
+/// The stretches that `range` touches, the newest first.
+pub async fn touching(
+    connection: &mut AnyConnection,
+    account: &str,
+    range: Range,
+) -> Result<Vec<Unread>> {
+    let rows = sqlx::query(TOUCHING)
+        .bind(account)
+        .bind(range.to.0)
+        .bind(range.from.0)
+        .bind(STRETCHES_MAX)
+        .fetch_all(connection)
+        .await?;
+    let of = |row: &sqlx::any::AnyRow| {
+        let why: String = row.try_get(0)?;
+        let why = UnreadReason::ALL.into_iter().find(|known| known.as_str() == why);
+        Ok(Unread {
+            why: why.ok_or_else(|| Error::Broken("a stretch unread for no known reason".into()))?,
+            range: Range { from: Millis(row.try_get(1)?), to: Millis(row.try_get(2)?) },
+            met_at: Millis(row.try_get(3)?),
+        })
+    };
+    rows.iter().map(of).collect()
+}
+
+/// Notes that a stretch has not been read in full; it becomes one with those of its kind that it
+/// touches. The stretch, where all of it is news.
+pub async fn note(
+    connection: &mut AnyConnection,
+    account: &str,
+    why: UnreadReason,
+    range: Range,
+    now: Millis,
+) -> Result<Option<Unread>> {
+    let news = Unread { range, why, met_at: now };
+    let mut whole = news;
+    for known in touching(connection, account, range.widened()).await? {
+        if known.why == why {
+            forget(connection, account, &known).await?;
+            whole.range.from = whole.range.from.min(known.range.from);
+            whole.range.to = whole.range.to.max(known.range.to);
+            whole.met_at = whole.met_at.min(known.met_at);
+        }
+    }
+    keep(connection, account, &whole).await?;
+    Ok((whole == news).then_some(news))
+}
+
+/// Notes that a stretch has been read in full. An entry for each of which some had not been before:
+/// the stretch, where nothing is left of it.
+pub async fn is_read(
+    connection: &mut AnyConnection,
+    account: &str,
+    range: Range,
+) -> Result<Vec<Option<Unread>>> {
+    let mut read = Vec::new();
+    for known in touching(connection, account, range).await? {
+        forget(connection, account, &known).await?;
+        let left = known.range.without(range);
+        for range in &left {
+            keep(connection, account, &Unread { range: *range, ..known }).await?;
+        }
+        read.push(left.is_empty().then_some(known));
+    }
+    Ok(read)
+}
+
+async fn forget(connection: &mut AnyConnection, account: &str, unread: &Unread) -> Result<()> {
+    sqlx::query(FORGET)
+        .bind(account)
+        .bind(unread.why.as_str())
+        .bind(unread.range.from.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn keep(connection: &mut AnyConnection, account: &str, unread: &Unread) -> Result<()> {
+    sqlx::query(KEEP)
+        .bind(account)
+        .bind(unread.why.as_str())
+        .bind(unread.range.from.0)
+        .bind(unread.range.to.0)
+        .bind(unread.met_at.0)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Keeps events as they came, each once.
+pub async fn keep_raw(
+    connection: &mut AnyConnection,
+    account: &str,
+    events: Vec<UnknownEvent>,
+    now: Millis,
+) -> Result<()> {
+    for event in events {
+        sqlx::query(
+            "insert into unknown_event (account, digest, seen_at, body) values ($1, $2, $3, $4) \
+             on conflict (account, digest) do nothing",
+        )
+        .bind(account)
+        .bind(event.digest)
+        .bind(now.0)
+        .bind(event.body)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}

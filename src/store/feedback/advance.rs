@@ -1,0 +1,139 @@
+//! Surveys moved on by what their feedback says.
+
+use std::collections::HashMap;
+
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::answers::answer;
+use super::fold::Folded;
+use super::row::FeedbackRow;
+use super::rows::BATCH_MAX;
+use super::shows::SHOW_FIRST;
+use crate::domain::feedback::Feedback;
+use crate::domain::id::SurveyId;
+use crate::domain::survey::{Delivery, Event, State, Survey};
+use crate::domain::time::Millis;
+use crate::store::placeholders::{Places, bind_all, size};
+use crate::store::survey::step::{note, touch, write_state};
+use crate::store::{Error, Result};
+
+/// Moves the surveys of rows on, at most [`BATCH_MAX`] of them.
+pub async fn advance(
+    connection: &mut AnyConnection,
+    rows: impl Iterator<Item = &FeedbackRow> + Clone,
+    now: Millis,
+    folded: &mut Folded,
+) -> Result<()> {
+    let matched = rows.filter_map(|row| Some((row.survey_id.as_ref()?, &row.feedback)));
+    let ids: Vec<&str> = matched.clone().map(|(id, _)| id.as_str()).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let mut found = surveys(connection, &ids).await?;
+    let (mut answered, mut complete) = (Vec::new(), Vec::new());
+    for (id, feedback) in matched {
+        // Two of one survey: the second meets it as the first has left it.
+        let Some(survey) = found.get_mut(id.as_str()) else { continue };
+        // What is sending is for its own worker to finish; it looks here when it does.
+        if !matches!(survey.state.as_str(), "sending" | "sent" | "answered") {
+            folded.settled.extend(settle(connection, id, feedback, now).await?);
+            *survey = AdvanceStart { state: "sent".into(), show_at: Some(now) };
+        }
+        if survey.state == "sent" && feedback.is_answered() {
+            survey.state = "answered".into();
+            answered.push((id, &feedback.id));
+        }
+        if feedback.judged_by().is_some() && survey.show_at.is_some() {
+            // X's word on what its webhook has told is asked for at once.
+            sqlx::query(SHOW_FIRST).bind(id.as_str()).execute(&mut *connection).await?;
+        }
+        if feedback.is_complete() && survey.show_at.take().is_some() {
+            complete.push(id.as_str());
+        }
+    }
+    folded.answered.extend(answer(connection, &answered, now).await?);
+    show_never(connection, &complete).await
+}
+
+/// What moving a survey on begins with, which for most is all that is ever needed.
+struct AdvanceStart {
+    state: String,
+    show_at: Option<Millis>,
+}
+
+async fn surveys(
+    connection: &mut AnyConnection,
+    ids: &[&str],
+) -> Result<HashMap<String, AdvanceStart>> {
+    let list = Places::of(connection).row(size(ids.len(), BATCH_MAX));
+    let sql = format!("select id, state, show_at from survey where id in {list}");
+    let rows =
+        bind_all(sqlx::query(AssertSqlSafe(sql)), ids, BATCH_MAX).fetch_all(connection).await?;
+    let found = rows.iter().map(|row| {
+        let show_at = row.try_get::<Option<i64>, _>(2)?.map(Millis);
+        Ok((row.try_get(0)?, AdvanceStart { state: row.try_get(1)?, show_at }))
+    });
+    found.collect()
+}
+
+/// Nothing more can come of these.
+async fn show_never(connection: &mut AnyConnection, ids: &[&str]) -> Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let list = Places::of(connection).row(size(ids.len(), BATCH_MAX));
+    let sql =
+        format!("update survey set show_at = null where show_at is not null and id in {list}");
+    bind_all(sqlx::query(AssertSqlSafe(sql)), ids, BATCH_MAX).execute(connection).await?;
+    Ok(())
+}
+
+/// A prompt that has turned up counts in the budgets from when X made it, and is asked about now.
+const FOUND: &str = "update survey set show_at = $1, spent_at = coalesce(spent_at, $2) \
+     where id = $3";
+
+/// Moves on a survey of which it was not known that its prompt is sent.
+async fn settle(
+    connection: &mut AnyConnection,
+    id: &SurveyId,
+    feedback: &Feedback,
+    now: Millis,
+) -> Result<Option<Survey>> {
+    let Some((mut survey, token)) = touch(connection, id).await? else { return Ok(None) };
+    // Another daemon may have, since it was read.
+    if matches!(survey.state, State::Sending { .. } | State::Sent(_) | State::Answered(_)) {
+        return Ok(None);
+    }
+    let sent_at = feedback.object().created_at.unwrap_or(now);
+    let delivery = Delivery {
+        sent_at,
+        feedback_id: feedback.id.clone(),
+        dm_id: feedback.object().dm_id.clone(),
+    };
+    survey.state = advance_state(survey.state, Event::Found(delivery))?;
+    write_state(connection, (id, token), &survey.state).await?;
+    note(connection, (id, token), now, &survey.state, Some("found at X")).await?;
+    sqlx::query(FOUND)
+        .bind(now.0)
+        .bind(sent_at.0)
+        .bind(id.as_str())
+        .execute(&mut *connection)
+        .await?;
+    Ok(Some(survey))
+}
+
+/// The answer was a hint alone, and X's events do not bear it out.
+pub async fn withdraw(connection: &mut AnyConnection, id: &SurveyId, now: Millis) -> Result<()> {
+    let Some((survey, token)) = touch(connection, id).await? else { return Ok(()) };
+    if !matches!(survey.state, State::Answered(_)) {
+        return Ok(());
+    }
+    let state = advance_state(survey.state, Event::Withdrawn)?;
+    write_state(connection, (id, token), &state).await?;
+    let why = "X's events do not know the answer that its webhook told";
+    note(connection, (id, token), now, &state, Some(why)).await
+}
+
+pub fn advance_state(state: State, event: Event) -> Result<State> {
+    state.step(event).map_err(|error| Error::Broken(error.to_string()))
+}

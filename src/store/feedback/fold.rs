@@ -1,0 +1,231 @@
+//! Updates folded into rows keyed by feedback id, and what they mean for their surveys.
+
+use std::collections::HashMap;
+
+use sqlx::AnyConnection;
+
+use super::advance::advance;
+use super::matching::match_surveys;
+use super::row::FeedbackRow;
+use super::rows::{BATCH_MAX, read, write};
+use crate::domain::feedback::{Feedback, Trust, Update};
+use crate::domain::id::{FeedbackId, SurveyId};
+use crate::domain::survey::Survey;
+use crate::domain::time::Millis;
+use crate::store::attempts::Tries;
+use crate::store::events::unread::Unread;
+use crate::store::{Result, Store};
+
+/// What a fold changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Folded {
+    /// Surveys that have an answer now and had none.
+    pub answered: Vec<(Survey, FeedbackId)>,
+    /// Feedback that says more or something newer than before, by the survey it belongs to.
+    pub updated: Vec<(Option<SurveyId>, FeedbackId)>,
+    /// Surveys that were not known to be sent, and are.
+    pub settled: Vec<Survey>,
+    /// Hints that X's word has not borne out.
+    pub refuted: Vec<(Option<SurveyId>, FeedbackId)>,
+    /// Feedback of which X has told a score or a text against its own word.
+    pub contradicted: Vec<(Option<SurveyId>, FeedbackId)>,
+    /// Stretches of events that have not been read in full, and were not known to be.
+    pub gaps: Vec<Unread>,
+    /// And those that have been by now.
+    pub closed_gaps: Vec<Unread>,
+}
+
+impl Store {
+    /// Folds what X has answered into the feedback rows of an account; durable when this returns.
+    pub async fn fold(&self, account: &str, updates: Vec<Update>, now: Millis) -> Result<Folded> {
+        self.fold_told(account, updates, Trust::Word, now).await
+    }
+
+    /// Folds what X's webhook has told. X's events up to `judged_by` tell whether it is true.
+    pub async fn fold_hints(
+        &self,
+        account: &str,
+        updates: Vec<Update>,
+        judged_by: Millis,
+        now: Millis,
+    ) -> Result<Folded> {
+        self.fold_told(account, updates, Trust::Hint { judged_by }, now).await
+    }
+
+    async fn fold_told(
+        &self,
+        account: &str,
+        updates: Vec<Update>,
+        trust: Trust,
+        now: Millis,
+    ) -> Result<Folded> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move { fold(connection, &account, updates, trust, now).await })
+            })
+            .await
+    }
+}
+
+/// Folds updates, whatever their number and order.
+pub async fn fold(
+    connection: &mut AnyConnection,
+    account: &str,
+    mut updates: Vec<Update>,
+    trust: Trust,
+    now: Millis,
+) -> Result<Folded> {
+    // By id in order: two daemons that write the same rows do it in the same order.
+    updates.sort_by(|one, other| one.id.cmp(&other.id));
+    let mut told: Vec<Feedback> = Vec::with_capacity(updates.len());
+    for update in updates {
+        let next = Feedback::of(update, trust);
+        match told.last_mut().filter(|last| last.id == next.id) {
+            Some(last) => last.join(next),
+            None => told.push(next),
+        }
+    }
+    let mut folded = Folded::default();
+    let mut rest = told.as_slice();
+    while !rest.is_empty() {
+        let (batch, later) = rest.split_at(batch(rest));
+        fold_batch(connection, account, batch, now, &mut folded).await?;
+        rest = later;
+    }
+    Ok(folded)
+}
+
+/// What the rows of a batch may weigh together, in bytes: each is held several times over.
+const WEIGHT_MOST: usize = 1024 * 1024;
+
+/// How many of these make the next batch.
+fn batch(told: &[Feedback]) -> usize {
+    let mut weight = 0;
+    let fits = told.iter().take(BATCH_MAX).take_while(|feedback| {
+        weight += feedback.weight();
+        weight <= WEIGHT_MOST
+    });
+    fits.count().max(1)
+}
+
+async fn fold_batch(
+    connection: &mut AnyConnection,
+    account: &str,
+    batch: &[Feedback],
+    now: Millis,
+    folded: &mut Folded,
+) -> Result<()> {
+    let changed = write_joined(connection, account, batch).await?;
+    for Changed { row, news } in &changed {
+        let named = || (row.survey_id.clone(), row.feedback.id.clone());
+        folded.updated.extend(news.says_more.then(named));
+        folded.refuted.extend(news.refutes.then(named));
+        folded.contradicted.extend(news.contradicts.then(named));
+    }
+    let moving = changed.iter().filter(|changed| changed.news.moves_survey);
+    advance(connection, moving.map(|changed| &changed.row), now, folded).await
+}
+
+/// A row that is not as it was read.
+struct Changed {
+    row: FeedbackRow,
+    news: RowNews,
+}
+
+/// What is new in a row.
+struct RowNews {
+    says_more: bool,
+    refutes: bool,
+    contradicts: bool,
+    /// Whether it may move the row's survey on, which has gone as far as the row did before.
+    moves_survey: bool,
+}
+
+/// Writes what the rows of a batch are once they are joined with what is told. Those that it
+/// changed.
+async fn write_joined(
+    connection: &mut AnyConnection,
+    account: &str,
+    batch: &[Feedback],
+) -> Result<Vec<Changed>> {
+    let mut tries = Tries::begin(connection).await?;
+    loop {
+        let changed = join(connection, account, batch).await?;
+        let rows: Vec<&FeedbackRow> = changed.iter().map(|changed| &changed.row).collect();
+        if write(connection, account, &rows).await? {
+            return Ok(changed);
+        }
+        tries.again(connection).await?;
+    }
+}
+
+/// Reads the rows of a batch, joins them with what is told and finds their surveys.
+async fn join(
+    connection: &mut AnyConnection,
+    account: &str,
+    batch: &[Feedback],
+) -> Result<Vec<Changed>> {
+    let rows = read(connection, account, batch, raw_from(batch)).await?;
+    let mut known: HashMap<FeedbackId, FeedbackRow> =
+        rows.into_iter().map(|row| (row.feedback.id.clone(), row)).collect();
+    let mut joined: Vec<Changed> = Vec::with_capacity(batch.len());
+    for told in batch {
+        let (row, news) = match known.remove(&told.id) {
+            // Most of what is asked for again.
+            Some(row) if row.feedback.holds(told) => (row, RowNews::NONE),
+            Some(mut row) => {
+                let before = row.feedback.clone();
+                row.feedback.join(told.clone());
+                let news = RowNews::between(Some(&before), &row.feedback);
+                (row, news)
+            }
+            None => {
+                let row = FeedbackRow { feedback: told.clone(), survey_id: None, folds: None };
+                let news = RowNews::between(None, told);
+                (row, news)
+            }
+        };
+        // A row without a survey may have come before create's answer told whose it is.
+        let is_matched = row.survey_id.is_some();
+        if news.says_more || !is_matched {
+            let moves_survey = news.moves_survey || !is_matched;
+            joined.push(Changed { row, news: RowNews { moves_survey, ..news } });
+        }
+    }
+    let unmatched = joined.iter_mut().map(|changed| &mut changed.row);
+    let unmatched: Vec<&mut FeedbackRow> =
+        unmatched.filter(|row| row.survey_id.is_none()).collect();
+    match_surveys(connection, account, unmatched).await?;
+    joined.retain(|changed| changed.news.says_more || changed.row.survey_id.is_some());
+    Ok(joined)
+}
+
+/// From when on the text that X sent is needed of what is known: that of an older row is replaced by
+/// any of the batch, unless that is a hint, which replaces nothing.
+fn raw_from(batch: &[Feedback]) -> Millis {
+    let replaced = batch.iter().map(|told| match told.judged_by() {
+        None => told.object().updated_at,
+        Some(_) => Millis(i64::MIN),
+    });
+    replaced.min().unwrap_or(Millis(i64::MIN))
+}
+
+impl RowNews {
+    const NONE: Self =
+        Self { says_more: false, refutes: false, contradicts: false, moves_survey: false };
+
+    fn between(before: Option<&Feedback>, after: &Feedback) -> Self {
+        let grows = |count: fn(&Feedback) -> usize| count(after) > before.map_or(0, count);
+        let becomes = |is: fn(&Feedback) -> bool| is(after) && !before.is_some_and(is);
+        let is_hint = after.judged_by().is_some();
+        Self {
+            says_more: before != Some(after),
+            refutes: grows(Feedback::refuted),
+            contradicts: grows(Feedback::contradictions),
+            moves_survey: is_hint
+                || becomes(Feedback::is_answered)
+                || becomes(Feedback::is_complete),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! A row of feedback: what is known of it, the survey it belongs to, and how it is read.
+
+use serde::Deserialize;
+use sqlx::Row as _;
+use sqlx::any::AnyRow;
+
+use crate::domain::feedback::{Feedback, Given, Object, Older, Statements, Values};
+use crate::domain::id::{FeedbackId, SurveyId};
+use crate::domain::time::Millis;
+use crate::store::Result;
+
+pub const COLUMNS: &str = "account, id, survey_id, updated_at, created_at, to_user_id, external_id, \
+     kind, question_variant_id, test, dm_id, raw, score, score_given_at, score_told_at, \
+     comment_given_at, comment_told_at, comment, updates, judged_by, told, folds";
+
+/// A row: what is known, and the survey it belongs to.
+pub struct FeedbackRow {
+    pub feedback: Feedback,
+    pub survey_id: Option<SurveyId>,
+    /// How often it has been written over since it was made: whoever has written it knows by that
+    /// whether another has since. Absent: there is no row yet.
+    pub folds: Option<i64>,
+}
+
+/// What [`COLUMNS`] hold, the account aside and in their order, as they stand in JSON too.
+#[derive(Deserialize)]
+struct Row {
+    id: FeedbackId,
+    survey_id: Option<SurveyId>,
+    updated_at: Millis,
+    created_at: Option<Millis>,
+    to_user_id: Option<String>,
+    external_id: Option<String>,
+    kind: Option<String>,
+    question_variant_id: Option<i64>,
+    test: i64,
+    dm_id: Option<String>,
+    raw: String,
+    score: Option<i64>,
+    score_given_at: Option<Millis>,
+    score_told_at: Option<Millis>,
+    comment_given_at: Option<Millis>,
+    comment_told_at: Option<Millis>,
+    comment: Option<String>,
+    updates: String,
+    /// In `told`, where there is any.
+    #[serde(rename = "judged_by")]
+    _judged_by: Option<Millis>,
+    told: Option<String>,
+    folds: i64,
+}
+
+pub fn known_row(row: &AnyRow) -> Result<FeedbackRow> {
+    let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
+    let row = Row {
+        id: FeedbackId::new(row.try_get::<String, _>(1)?),
+        survey_id: row.try_get::<Option<String>, _>(2)?.map(SurveyId::new),
+        updated_at: Millis(row.try_get(3)?),
+        created_at: instant(4)?,
+        to_user_id: row.try_get(5)?,
+        external_id: row.try_get(6)?,
+        kind: row.try_get(7)?,
+        question_variant_id: row.try_get(8)?,
+        test: row.try_get(9)?,
+        dm_id: row.try_get(10)?,
+        raw: row.try_get(11)?,
+        score: row.try_get(12)?,
+        score_given_at: instant(13)?,
+        score_told_at: instant(14)?,
+        comment_given_at: instant(15)?,
+        comment_told_at: instant(16)?,
+        comment: row.try_get(17)?,
+        updates: row.try_get(18)?,
+        _judged_by: instant(19)?,
+        told: row.try_get(20)?,
+        folds: row.try_get(21)?,
+    };
+    row.known()
+}
+
+/// The rows of a JSON text, an array for each with all of [`COLUMNS`] but the account.
+pub fn known_rows(json: &str) -> Result<Vec<FeedbackRow>> {
+    serde_json::from_str::<Vec<Row>>(json)?.into_iter().map(Row::known).collect()
+}
+
+impl Row {
+    fn known(mut self) -> Result<FeedbackRow> {
+        let (survey_id, folds) = (self.survey_id.take(), Some(self.folds));
+        let feedback = match self.told.take() {
+            Some(told) => serde_json::from_str(&told)?,
+            None => self.plain(),
+        };
+        Ok(FeedbackRow { survey_id, folds, feedback })
+    }
+
+    /// Feedback whose columns are all that is known of it.
+    fn plain(self) -> Feedback {
+        let score = given(self.score, self.score_given_at, self.score_told_at);
+        let text = given(self.comment, self.comment_given_at, self.comment_told_at);
+        let words = Statements {
+            object: Some(Object {
+                updated_at: self.updated_at,
+                created_at: self.created_at,
+                to_user_id: self.to_user_id,
+                external_id: self.external_id,
+                kind: self.kind,
+                question_variant_id: self.question_variant_id,
+                test: self.test == 1,
+                dm_id: self.dm_id,
+                raw: self.raw,
+                older: Older::default(),
+            }),
+            scores: Values::of(score),
+            texts: Values::of(text),
+            updates: self.updates.split(' ').filter_map(|at| at.parse().ok()).map(Millis).collect(),
+        };
+        Feedback::of_words(self.id, words)
+    }
+}
+
+fn given<T>(
+    value: Option<T>,
+    given_at: Option<Millis>,
+    told_at: Option<Millis>,
+) -> Option<Given<T>> {
+    Some(Given { given_at: given_at?, told_at: told_at?, value: value? })
+}

@@ -1,0 +1,170 @@
+//! Rows of feedback: written many in one statement, read back whole.
+
+use std::collections::BTreeSet;
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::row::{COLUMNS, FeedbackRow, known_row, known_rows};
+use crate::domain::feedback::Feedback;
+use crate::domain::id::{FeedbackId, SurveyId};
+use crate::domain::time::Millis;
+use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
+use crate::store::{Result, Store};
+
+/// All columns but the account, which all rows of a statement have in common.
+const VALUES: usize = 21;
+
+/// Rows in one statement; X's pages hold no more.
+pub const BATCH_MAX: usize = 100;
+
+impl Store {
+    /// All that is known of a feedback of the account.
+    pub async fn feedback(&self, account: &str, id: &FeedbackId) -> Result<Option<Feedback>> {
+        let sql = format!("select {COLUMNS} from feedback where account = $1 and id = $2");
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(account)
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| Ok(known_row(&row)?.feedback)).transpose()
+    }
+}
+
+/// Reads what is known of these, at most [`BATCH_MAX`]; it locks nothing. What X sent of those last
+/// updated before `raw_from` is left out.
+pub async fn read(
+    connection: &mut AnyConnection,
+    account: &str,
+    told: &[Feedback],
+    raw_from: Millis,
+) -> Result<Vec<FeedbackRow>> {
+    let mut places = Places::of(connection);
+    let raw = format!("case when updated_at < {} then '' else raw end", places.one());
+    let (_, columns) = COLUMNS.split_once(", ").expect("the account stands first");
+    let sql = format!(
+        "select {} from feedback where account = {} and id in {}",
+        places.json(&columns.replace("raw", &raw)),
+        places.one(),
+        places.row(size(told.len(), BATCH_MAX))
+    );
+    let ids: Vec<&str> = told.iter().map(|told| told.id.as_str()).collect();
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(raw_from.0).bind(account);
+    let found = bind_all(query, &ids, BATCH_MAX).fetch_one(connection).await?;
+    // PostgreSQL has none where it has found nothing.
+    found.try_get::<Option<String>, _>(0)?.map_or(Ok(Vec::new()), |rows| known_rows(&rows))
+}
+
+/// The rows of these, in the order of [`COLUMNS`].
+pub async fn read_rows(
+    connection: &mut AnyConnection,
+    account: &str,
+    told: &[Feedback],
+) -> Result<Vec<AnyRow>> {
+    let mut rows = Vec::with_capacity(told.len());
+    for told in told.chunks(ROWS_MAX) {
+        let mut places = Places::of(connection);
+        let (of_account, ids) = (places.one(), places.row(size(told.len(), ROWS_MAX)));
+        // In the order of no index, so that all are found before the first is handed over: a
+        // reader that waits for each is woken for each.
+        let sql = format!(
+            "select {COLUMNS} from feedback where account = {of_account} and id in {ids} \
+             order by updated_at"
+        );
+        let ids: Vec<&str> = told.iter().map(|told| told.id.as_str()).collect();
+        let query = bind_all(sqlx::query(AssertSqlSafe(sql)).bind(account), &ids, ROWS_MAX);
+        rows.extend(query.fetch_all(&mut *connection).await?);
+    }
+    Ok(rows)
+}
+
+/// The id of a row, and how often it has been written over, which can be told of any.
+pub fn version(row: &AnyRow) -> Result<(FeedbackId, i64)> {
+    Ok((FeedbackId::new(row.try_get::<String, _>(1)?), row.try_get(21)?))
+}
+
+/// What a row holds is replaced as a whole, if it is still the one that was read.
+const REPLACE: &str = "on conflict (account, id) do update set survey_id = excluded.survey_id, \
+     updated_at = excluded.updated_at, created_at = excluded.created_at, \
+     to_user_id = excluded.to_user_id, external_id = excluded.external_id, kind = excluded.kind, \
+     question_variant_id = excluded.question_variant_id, test = excluded.test, \
+     dm_id = excluded.dm_id, raw = excluded.raw, score = excluded.score, \
+     score_given_at = excluded.score_given_at, score_told_at = excluded.score_told_at, \
+     comment = excluded.comment, comment_given_at = excluded.comment_given_at, \
+     comment_told_at = excluded.comment_told_at, updates = excluded.updates, \
+     judged_by = excluded.judged_by, told = excluded.told, folds = excluded.folds \
+     where feedback.folds = excluded.folds - 1";
+
+fn write_statement(connection: &AnyConnection, rows: usize) -> String {
+    let (_, columns) = COLUMNS.split_once(", ").expect("the account stands first");
+    let mut places = Places::of(connection);
+    let values = places.rows(rows, VALUES);
+    // Rows without an id are left out. It returns nothing: in SQLite's case every row would cross
+    // from one thread to another by itself.
+    format!(
+        "with new ({columns}) as (values {values}) insert into feedback (account, {columns}) \
+         select {}, {columns} from new where id is not null {REPLACE}",
+        places.one()
+    )
+}
+
+/// Writes rows that were read before, and new ones. Whether all of them were still as they had been
+/// read; those that were not are left alone.
+pub async fn write(
+    connection: &mut AnyConnection,
+    account: &str,
+    rows: &[&FeedbackRow],
+) -> Result<bool> {
+    let mut written = 0;
+    for rows in rows.chunks(BATCH_MAX) {
+        let size = size(rows.len(), BATCH_MAX);
+        let mut query = sqlx::query(AssertSqlSafe(write_statement(connection, size)));
+        // The places left over take the last row again, without its id.
+        for place in 0..size {
+            let id = rows.get(place).map(|row| row.feedback.id.as_str());
+            query = bind(query, id, rows[place.min(rows.len() - 1)]);
+        }
+        written += query.bind(account).execute(&mut *connection).await?.rows_affected();
+    }
+    Ok(written == rows.len() as u64)
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
+
+fn bind<'q>(query: Query<'q>, id: Option<&'q str>, row: &'q FeedbackRow) -> Query<'q> {
+    let feedback = &row.feedback;
+    let object = feedback.object();
+    let (score, text) = (feedback.score(), feedback.text());
+    let told = match feedback.is_plain() {
+        true => None,
+        false => Some(serde_json::to_string(feedback).expect("it is plain data")),
+    };
+    query
+        .bind(id)
+        .bind(row.survey_id.as_ref().map(SurveyId::as_str))
+        .bind(object.updated_at.0)
+        .bind(object.created_at.map(|at| at.0))
+        .bind(object.to_user_id.as_deref())
+        .bind(object.external_id.as_deref())
+        .bind(object.kind.as_deref())
+        .bind(object.question_variant_id)
+        .bind(i64::from(object.test))
+        .bind(object.dm_id.as_deref())
+        .bind(object.raw.as_str())
+        .bind(score.as_ref().map(|given| given.value))
+        .bind(score.as_ref().map(|given| given.given_at.0))
+        .bind(score.as_ref().map(|given| given.told_at.0))
+        .bind(text.as_ref().map(|given| given.given_at.0))
+        .bind(text.as_ref().map(|given| given.told_at.0))
+        .bind(text.map(|given| given.value))
+        .bind(join_instants(&feedback.updates()))
+        .bind(feedback.judged_by().map(|at| at.0))
+        .bind(told)
+        // A new row's number follows on none, so that it never replaces one made meanwhile.
+        .bind(row.folds.map_or(0, |folds| folds + 1))
+}
+
+fn join_instants(instants: &BTreeSet<Millis>) -> String {
+    let texts: Vec<String> = instants.iter().map(|at| at.0.to_string()).collect();
+    texts.join(" ")
+}

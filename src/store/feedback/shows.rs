@@ -1,0 +1,222 @@
+//! Which prompts feedback/show is asked about, and when; and what earlier ones teach of the people.
+
+use std::time::Duration;
+
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::domain::freshness::{Fresh, Observed, PromptsByAge};
+use crate::domain::id::{FeedbackId, SurveyId};
+use crate::domain::time::Millis;
+use crate::store::{Result, Store};
+
+/// A prompt about which feedback/show may be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToShow {
+    pub survey_id: SurveyId,
+    pub feedback_id: FeedbackId,
+    pub fresh: Fresh,
+    /// When it was to be asked about.
+    pub show_at: Millis,
+}
+
+impl ToShow {
+    /// Whether X has pointed at it: it is asked about whatever the schedule says.
+    pub fn is_out_of_turn(&self) -> bool {
+        self.show_at == OUT_OF_TURN
+    }
+}
+
+/// What has been done about a prompt that was due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShowOutcome {
+    pub survey_id: SurveyId,
+    /// As it was read.
+    pub was: Millis,
+    /// Absent where X was not asked, or did not answer.
+    pub asked_at: Option<Millis>,
+    /// `None`: never again.
+    pub again: Option<Millis>,
+}
+
+/// Before any time that a schedule may set.
+const OUT_OF_TURN: Millis = Millis(0);
+
+/// Ages of prompts are told to five minutes.
+const AGE_STEP: Duration = Duration::from_secs(5 * 60);
+
+const TO_SHOW: &str = "select s.id, s.feedback_id, s.sent_at, s.shown_at, s.show_at, \
+     f.score_given_at, f.comment_given_at from survey s \
+     left join feedback f on f.account = s.account and f.id = s.feedback_id \
+     where s.account = $1 and s.show_at <= $2 and s.feedback_id is not null \
+     and s.sent_at is not null \
+     order by case when s.show_at = 0 then 0 else 1 end, s.sent_at desc, s.id limit $3";
+
+const NEXT_SHOW: &str =
+    "select min(show_at) from survey where account = $1 and show_at is not null";
+
+/// Only where nothing has changed it meanwhile: a full answer, or X that points at the prompt again.
+const SHOWN: &str = "update survey set show_at = $1, shown_at = coalesce($2, shown_at) \
+     where id = $3 and show_at = $4";
+
+/// X has pointed at a prompt: it is asked about before all others, as long as it is fresh.
+pub const SHOW_FIRST: &str = "update survey set show_at = 0 where id = $1 and show_at is not null";
+
+/// Of daemons that share a database, the clocks may differ a little.
+const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+const AHEAD: &str = "account = $1 and show_at > $2 and (shown_at > $3 or show_at > $4 or \
+     (shown_at is null and show_at > $5))";
+
+const PULL_BACK: &str = "update survey set show_at = $2, \
+     shown_at = case when shown_at > $3 then null else shown_at end where ";
+
+const CROWD: &str = "select ($2 - sent_at) / $3, cast(count(*) as bigint) from survey \
+     where account = $1 and show_at is not null and state = 'sent' and sent_at <= $2 group by 1";
+
+const OBSERVED: &str = "select s.sent_at, s.shown_at, f.score_given_at, f.comment_given_at \
+     from survey s left join feedback f on f.account = s.account and f.id = s.feedback_id \
+     where s.account = $1 and s.spent_at >= $2 and s.sent_at is not null \
+     order by s.spent_at desc, s.id limit $3";
+
+impl Store {
+    /// Prompts that feedback/show is to be asked about by then, those out of turn first, then the
+    /// newest.
+    pub async fn to_show(&self, account: &str, limit: u32, by: Millis) -> Result<Vec<ToShow>> {
+        let rows = sqlx::query(TO_SHOW)
+            .bind(account)
+            .bind(by.0)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let instant = |column: usize| row.try_get::<Option<i64>, _>(column);
+                let given = [instant(5)?, instant(6)?];
+                Ok(ToShow {
+                    survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
+                    feedback_id: FeedbackId::new(row.try_get::<String, _>(1)?),
+                    fresh: Fresh {
+                        sent_at: Millis(row.try_get(2)?),
+                        asked_at: instant(3)?.map(Millis),
+                        partly_at: given.into_iter().flatten().min().map(Millis),
+                    },
+                    show_at: Millis(row.try_get(4)?),
+                })
+            })
+            .collect()
+    }
+
+    /// When the next prompt of an account is to be asked about.
+    pub async fn next_show(&self, account: &str) -> Result<Option<Millis>> {
+        let next: Option<i64> =
+            sqlx::query_scalar(NEXT_SHOW).bind(account).fetch_one(&self.readers).await?;
+        Ok(next.map(Millis))
+    }
+
+    /// Makes due at once what a clock that ran ahead has put off, and forgets that it was asked about
+    /// at a time that is still to come. Of these, none was to be asked about later than `first` where
+    /// X was never asked about it, and none later than `latest`. How many they were.
+    pub async fn pull_back_shows(
+        &self,
+        account: &str,
+        now: Millis,
+        (first, latest): (Millis, Millis),
+    ) -> Result<u64> {
+        let [most, latest, first] = [now, latest, first].map(|at| at.plus(CLOCKS_APART));
+        let bounds = [now, most, latest, first];
+        let sql = format!("select id from survey where {AHEAD} order by id limit 1");
+        let mut found = sqlx::query_scalar(AssertSqlSafe(sql)).bind(account);
+        for bound in bounds {
+            found = found.bind(bound.0);
+        }
+        let found: Option<String> = found.fetch_optional(&self.readers).await?;
+        if found.is_none() {
+            return Ok(0);
+        }
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = format!("{PULL_BACK}{AHEAD}");
+                    let mut pulled = sqlx::query(AssertSqlSafe(sql)).bind(account);
+                    for bound in bounds {
+                        pulled = pulled.bind(bound.0);
+                    }
+                    Ok(pulled.execute(connection).await?.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Sets when prompts are asked about next. One whose answer has become complete meanwhile stays
+    /// unasked, one that X has pointed at meanwhile is asked about again.
+    pub async fn show_again(&self, shown: Vec<ShowOutcome>) -> Result<()> {
+        if shown.is_empty() {
+            return Ok(());
+        }
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    for shown in shown {
+                        sqlx::query(SHOWN)
+                            .bind(shown.again.map(|at| at.0))
+                            .bind(shown.asked_at.map(|at| at.0))
+                            .bind(shown.survey_id.as_str())
+                            .bind(shown.was.0)
+                            .execute(&mut *connection)
+                            .await?;
+                    }
+                    Ok(())
+                })
+            })
+            .await
+    }
+
+    /// The prompts of an account that are asked about and have no answer.
+    pub async fn crowd(&self, account: &str, now: Millis) -> Result<PromptsByAge> {
+        let step = i64::try_from(AGE_STEP.as_millis()).unwrap_or(i64::MAX);
+        let rows = sqlx::query(CROWD)
+            .bind(account)
+            .bind(now.0)
+            .bind(step)
+            .fetch_all(&self.readers)
+            .await?;
+        let mut crowd = PromptsByAge::default();
+        for row in rows {
+            let steps = u32::try_from(row.try_get::<i64, _>(0)?).unwrap_or(u32::MAX);
+            let prompts = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u32::MAX);
+            crowd.count(AGE_STEP.saturating_mul(steps) + AGE_STEP / 2, prompts);
+        }
+        Ok(crowd)
+    }
+
+    /// What became of the account's last prompts that went out since then.
+    /// `read_to`: up to where X's events have been read.
+    pub async fn observed(
+        &self,
+        account: &str,
+        since: Millis,
+        read_to: Option<Millis>,
+        limit: u32,
+    ) -> Result<Vec<Observed>> {
+        let rows = sqlx::query(OBSERVED)
+            .bind(account)
+            .bind(since.0)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let instant = |column: usize| row.try_get::<Option<i64>, _>(column);
+                let sent_at = Millis(row.try_get(0)?);
+                let known_to = [instant(1)?.map(Millis), read_to].into_iter().flatten().max();
+                Ok(Observed {
+                    sent_at,
+                    score_at: instant(2)?.map(Millis),
+                    comment_at: instant(3)?.map(Millis),
+                    known_to: known_to.unwrap_or(sent_at),
+                })
+            })
+            .collect()
+    }
+}

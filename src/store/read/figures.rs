@@ -1,0 +1,147 @@
+//! The figures that are asked for again and again: how many surveys are in which state, what is due,
+//! how each account stands. Each is read from an index alone, over a connection of their own: whoever
+//! asks takes none from the work.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::any::AnyRow;
+
+use crate::domain::survey::State;
+use crate::domain::time::Millis;
+use crate::store::{Engine, PollState, Result, Store};
+
+/// The state of the whole.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// In the order of a survey's life, all states, zero included.
+    pub by_state: Vec<(&'static str, i64)>,
+    /// The oldest that is due and waits, and the next that will be due.
+    pub oldest_due: Option<Millis>,
+    pub next_due: Option<Millis>,
+    pub database_bytes: i64,
+}
+
+/// What is watched of one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFigures {
+    /// Prompts that may have been sent since the instant asked for.
+    pub prompts: i64,
+    /// How far behind now the events have been read. Absent: none has been.
+    pub events_behind: Option<Duration>,
+    pub is_paused: bool,
+    /// Whether its sends are held, after a restored backup or for a rebuild.
+    pub is_held: bool,
+}
+
+/// The states are named as the indexes name them: neither engine sees otherwise that one is meant.
+const BY_STATE: &str = "\
+     select 'scheduled', count(*), min(case when due_at <= $1 then due_at end), \
+     min(case when due_at > $1 then due_at end) from survey where state = 'scheduled' \
+     union all select 'sending', count(*), cast(null as bigint), cast(null as bigint) \
+     from survey where state = 'sending' \
+     union all select 'uncertain', count(*), cast(null as bigint), cast(null as bigint) \
+     from survey where state = 'uncertain' \
+     union all select state, count(*), cast(null as bigint), cast(null as bigint) from survey \
+     where state in ('sent', 'answered', 'suppressed', 'cancelled', 'expired', 'failed') \
+     group by state";
+
+const PROMPTS: &str = "select count(*) from survey where account = $1 and spent_at > $2";
+
+const READ_TO: &str = "select account, done_to, done_at, x_ahead from reading where what = 'first'";
+
+const PAUSED: &str = "select account from paused_account where resumed_at is null";
+
+const HELD: &str = "select account from restore_hold";
+
+impl Store {
+    pub async fn status(&self, now: Millis) -> Result<Status> {
+        let mut connection = self.onlooker.acquire().await?;
+        let mut status = Status {
+            by_state: State::NAMES.into_iter().map(|name| (name, 0)).collect(),
+            ..Status::default()
+        };
+        for row in &sqlx::query(BY_STATE).bind(now.0).fetch_all(&mut *connection).await? {
+            let name: String = row.try_get(0)?;
+            if let Some(entry) = status.by_state.iter_mut().find(|(known, _)| *known == name) {
+                entry.1 = row.try_get(1)?;
+            }
+            status.oldest_due = status.oldest_due.or(instant(row, 2)?);
+            status.next_due = status.next_due.or(instant(row, 3)?);
+        }
+        let size = match self.location.engine {
+            Engine::Sqlite => {
+                "select page_count * page_size from pragma_page_count(), pragma_page_size()"
+            }
+            Engine::Postgres => "select pg_database_size(current_database())",
+        };
+        status.database_bytes = sqlx::query_scalar(size).fetch_one(&mut *connection).await?;
+        Ok(status)
+    }
+
+    /// How each of these accounts stands, with its prompts after `since`.
+    pub async fn account_figures(
+        &self,
+        accounts: &[String],
+        since: Millis,
+        now: Millis,
+    ) -> Result<BTreeMap<String, AccountFigures>> {
+        let mut connection = self.onlooker.acquire().await?;
+        let mut behind = BTreeMap::new();
+        for row in &sqlx::query(READ_TO).fetch_all(&mut *connection).await? {
+            let read = PollState {
+                done_to: instant(row, 1)?,
+                done_at: instant(row, 2)?,
+                x_ahead: row.try_get(3)?,
+                ..PollState::default()
+            };
+            behind.insert(row.try_get::<String, _>(0)?, read.lag(now, Duration::ZERO));
+        }
+        let paused = sqlx::query_scalar(PAUSED).fetch_all(&mut *connection).await?;
+        let paused: BTreeSet<String> = paused.into_iter().collect();
+        let held = sqlx::query_scalar(HELD).fetch_all(&mut *connection).await?;
+        let held: BTreeSet<String> = held.into_iter().collect();
+        let mut figures = BTreeMap::new();
+        for account in accounts {
+            let prompts = sqlx::query_scalar(PROMPTS).bind(account.as_str()).bind(since.0);
+            let of_account = AccountFigures {
+                prompts: prompts.fetch_one(&mut *connection).await?,
+                events_behind: behind.get(account).copied().flatten().map(|lag| lag.whole),
+                is_paused: paused.contains(account),
+                is_held: held.contains(account),
+            };
+            figures.insert(account.clone(), of_account);
+        }
+        Ok(figures)
+    }
+}
+
+fn instant(row: &AnyRow, column: usize) -> Result<Option<Millis>> {
+    Ok(row.try_get::<Option<i64>, _>(column)?.map(Millis))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::AssertSqlSafe;
+
+    use super::*;
+    use crate::store::Location;
+
+    #[tokio::test]
+    async fn counting_reads_no_row_of_the_surveys_themselves() {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::parse("sqlite:surveyd.db", folder.path()).unwrap();
+        let store = Store::open(&location).await.unwrap();
+        let plan = format!("explain query plan {BY_STATE}");
+        let plan = sqlx::query(AssertSqlSafe(plan)).bind(1_i64).fetch_all(&store.onlooker);
+        let steps = plan.await.unwrap();
+        let steps: Vec<String> = steps.iter().map(|step| step.try_get(3).unwrap()).collect();
+        let readings: Vec<_> = steps.iter().filter(|step| step.contains(" survey")).collect();
+        assert_eq!(readings.len(), 4, "{steps:?}");
+        for reading in readings {
+            assert!(reading.contains("USING COVERING INDEX"), "{steps:?}");
+        }
+        store.close().await;
+    }
+}

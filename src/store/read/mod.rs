@@ -1,0 +1,4 @@
+//! What people and programs look at.
+
+pub mod figures;
+pub mod reads;

@@ -1,0 +1,345 @@
+//! What people look at: single surveys with their history, all results, and the state of an account.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::domain::close::Notice;
+use crate::domain::event_windows::{Range, ReadingPurpose, SecondLook};
+use crate::domain::id::SurveyId;
+use crate::domain::policy::decision::Decision;
+use crate::domain::survey::Survey;
+use crate::domain::time::Millis;
+use crate::store::survey::row;
+use crate::store::{DryDay, Error, Paused, PollState, Result, Store, Unread};
+
+/// Which surveys to list; absent means any.
+#[derive(Clone, Debug, Default)]
+pub struct Listing {
+    pub state: Option<String>,
+    pub account: Option<String>,
+    pub conversation_id: Option<String>,
+    pub reason: Option<String>,
+    /// Only those whose conversation closed then or later.
+    pub since: Option<Millis>,
+    pub limit: u32,
+}
+
+/// One line of a survey's history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryStep {
+    /// From one on: the steps as they followed each other. Nought: the acceptance, kept once a later
+    /// close has moved the survey. Below: closes that changed nothing.
+    pub place: i64,
+    pub at: Millis,
+    pub state: String,
+    pub detail: Option<String>,
+    /// The decision behind it, where there was one.
+    pub decision: Option<Decision>,
+}
+
+/// What the person said, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PersonsResponse {
+    pub score: Option<i64>,
+    pub scored_at: Option<Millis>,
+    pub text: Option<String>,
+    pub commented_at: Option<Millis>,
+    pub updated_at: Option<Millis>,
+    pub updates: u32,
+}
+
+/// A survey with what came back for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResultRow {
+    pub survey: Survey,
+    pub told: PersonsResponse,
+    /// What was decided when the close came in; absent for surveys of before there were records.
+    pub at_close: Option<Decision>,
+    /// What was decided last at the moment of sending.
+    pub at_sending: Option<Decision>,
+}
+
+impl ResultRow {
+    /// The variant that the person met, or would have met.
+    pub fn variant(&self) -> Option<&str> {
+        self.at_sending.as_ref().or(self.at_close.as_ref())?.variant.as_deref()
+    }
+}
+
+/// Results wanted: surveys closed or, for reports, sent in a period; both ends included.
+#[derive(Clone, Debug)]
+pub struct ResultsQuery {
+    pub from: Millis,
+    pub to: Millis,
+    pub account: Option<String>,
+    /// Whether surveys sent in the period count too, whenever their conversation closed.
+    pub or_sent: bool,
+}
+
+/// The state of one account.
+#[derive(Clone, Debug)]
+pub struct AccountStatus {
+    /// Prompts that may have been sent in the last 24 hours.
+    pub prompts_of_day: i64,
+    /// The oldest of them.
+    pub oldest_of_day: Option<Millis>,
+    /// The latest of them.
+    pub latest_of_day: Option<Millis>,
+    /// How far the events have been read.
+    pub events: PollState,
+    /// The second looks over them.
+    pub looks: Vec<(SecondLook, PollState)>,
+    /// Stretches of them that could not be read in full, the newest first.
+    pub unread: Vec<Unread>,
+    pub paused: Option<Paused>,
+}
+
+impl AccountStatus {
+    /// Counts what a dry run would have sent among the prompts of the day.
+    pub fn with_dry_run(mut self, day: DryDay) -> Self {
+        self.prompts_of_day += day.prompts;
+        self.oldest_of_day = self.oldest_of_day.into_iter().chain(day.oldest).min();
+        self.latest_of_day = self.latest_of_day.max(day.latest);
+        self
+    }
+}
+
+const LAST_CLOSES: &str = "select account, notice from \
+     (select account, source, notice, closed_at, id from survey where closed_at >= $1 \
+     order by closed_at desc, id desc limit $2) as newest \
+     where source = $3 order by closed_at desc, id desc limit $4";
+
+/// Closes that are looked through for those of one source.
+const NEWEST: i64 = 20_000;
+
+const ALL_TIME: Range = Range { from: Millis(i64::MIN), to: Millis(i64::MAX) };
+
+static RESULTS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "select {}, {TOLD} from survey s left join feedback f \
+         on f.account = s.account and f.id = s.feedback_id \
+         where ((s.closed_at >= $1 and s.closed_at <= $2) \
+         or ($3 = 1 and s.sent_at >= $1 and s.sent_at <= $2)) \
+         and ($4 is null or s.account = $4) and (s.closed_at, s.id) > ($5, $6) \
+         order by s.closed_at, s.id limit $7",
+        row::qualified()
+    )
+});
+
+/// Surveys read at once; a report holds no reading transaction open for longer than a page.
+const PAGE: i64 = 1_000;
+
+/// The columns behind those of the survey itself.
+const TOLD: &str = "f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
+     f.updates, s.decided, s.decision";
+
+const FIRST_TOLD: usize = 23;
+
+/// A decision as it is kept. One that cannot be read is none: it is there to be shown, no more.
+pub(in crate::store) fn kept(row: &AnyRow, column: usize) -> Result<Option<Decision>> {
+    let kept: Option<String> = row.try_get(column)?;
+    Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
+}
+
+fn result_row(row: &AnyRow) -> Result<ResultRow> {
+    let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
+    let updates: Option<String> = row.try_get(FIRST_TOLD + 5)?;
+    Ok(ResultRow {
+        survey: row::survey(row)?.0,
+        told: PersonsResponse {
+            score: row.try_get(FIRST_TOLD)?,
+            scored_at: instant(FIRST_TOLD + 1)?,
+            text: row.try_get(FIRST_TOLD + 2)?,
+            commented_at: instant(FIRST_TOLD + 3)?,
+            updated_at: instant(FIRST_TOLD + 4)?,
+            updates: updates.map_or(0, |all| {
+                u32::try_from(all.split(' ').filter(|at| !at.is_empty()).count())
+                    .unwrap_or(u32::MAX)
+            }),
+        },
+        at_close: kept(row, FIRST_TOLD + 6)?,
+        at_sending: kept(row, FIRST_TOLD + 7)?,
+    })
+}
+
+impl Store {
+    /// Results in the order of their closes, page by page: give the last row of a page to get the
+    /// next; an empty page is the end.
+    pub async fn results(
+        &self,
+        query: &ResultsQuery,
+        after: Option<&ResultRow>,
+    ) -> Result<Vec<ResultRow>> {
+        let (closed_at, id) =
+            after.map_or((i64::MIN, ""), |row| (row.survey.closed_at.0, row.survey.id.as_str()));
+        let rows = sqlx::query(AssertSqlSafe(RESULTS.as_str()))
+            .bind(query.from.0)
+            .bind(query.to.0)
+            .bind(i64::from(query.or_sent))
+            .bind(query.account.as_deref())
+            .bind(closed_at)
+            .bind(id)
+            .bind(PAGE)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(result_row).collect()
+    }
+
+    /// The newest surveys first.
+    pub async fn list(&self, listing: &Listing) -> Result<Vec<Survey>> {
+        let sql = format!(
+            "select {} from survey where ($1 is null or state = $1) \
+             and ($2 is null or account = $2) and ($3 is null or conversation_id = $3) \
+             and ($4 is null or reason = $4) and closed_at >= $5 \
+             order by closed_at desc, id desc limit $6",
+            row::COLUMNS
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(listing.state.as_deref())
+            .bind(listing.account.as_deref())
+            .bind(listing.conversation_id.as_deref())
+            .bind(listing.reason.as_deref())
+            .bind(listing.since.map_or(i64::MIN, |since| since.0))
+            .bind(i64::from(listing.limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok(row::survey(row)?.0)).collect()
+    }
+
+    /// The surveys whose id begins so, the oldest first.
+    pub async fn beginning_with(&self, beginning: &str, limit: u32) -> Result<Vec<Survey>> {
+        // The range lets the index find them, in whatever order the database sorts letters; ids are
+        // digits and small letters up to f.
+        let sql = format!(
+            "select {} from survey where id >= $1 and id <= $2 and substr(id, 1, $3) = $1 \
+             order by id limit $4",
+            row::COLUMNS
+        );
+        let rows = sqlx::query(AssertSqlSafe(sql))
+            .bind(beginning)
+            .bind(format!("{beginning}zzzz"))
+            .bind(i32::try_from(beginning.chars().count()).unwrap_or(i32::MAX))
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| Ok(row::survey(row)?.0)).collect()
+    }
+
+    /// One survey with what came back for it.
+    pub async fn survey(&self, id: &SurveyId) -> Result<Option<ResultRow>> {
+        let sql = format!(
+            "select {}, {TOLD} from survey s left join feedback f \
+             on f.account = s.account and f.id = s.feedback_id where s.id = $1",
+            row::qualified()
+        );
+        let row =
+            sqlx::query(AssertSqlSafe(sql)).bind(id.as_str()).fetch_optional(&self.readers).await?;
+        row.as_ref().map(result_row).transpose()
+    }
+
+    /// The history of a survey after its close was taken in: its steps in their order, and before them
+    /// what is kept of closes that were no step of it, the acceptance last of these.
+    pub async fn history(&self, id: &SurveyId) -> Result<Vec<HistoryStep>> {
+        let rows = sqlx::query(
+            "select step, at, state, detail, facts from survey_history where survey_id = $1 \
+             order by step limit 1000",
+        )
+        .bind(id.as_str())
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(HistoryStep {
+                    place: row.try_get(0)?,
+                    at: Millis(row.try_get(1)?),
+                    state: row.try_get(2)?,
+                    detail: row.try_get(3)?,
+                    decision: kept(row, 4)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The text of a survey's prompt, as it was sent last.
+    pub async fn message(&self, id: &SurveyId) -> Result<Option<String>> {
+        let message: Option<Option<String>> =
+            sqlx::query_scalar("select message from survey where id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(message.flatten())
+    }
+
+    /// How many surveys of each account are not at their end, by account.
+    pub async fn open_surveys(&self) -> Result<BTreeMap<String, i64>> {
+        // State by state, so that each is read from its own small index.
+        let rows = sqlx::query(
+            "select account, cast(sum(surveys) as bigint) from ( \
+             select account, count(*) as surveys from survey where state = 'scheduled' \
+             group by account \
+             union all select account, count(*) from survey where state = 'sending' \
+             group by account \
+             union all select account, count(*) from survey where state = 'uncertain' \
+             group by account) as open_ones group by account",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// The account and the notice of the last closes from a source that closed since then, at most
+    /// `limit`, of the newest on record.
+    pub async fn last_closes(
+        &self,
+        source: &str,
+        since: Millis,
+        limit: u32,
+    ) -> Result<Vec<(String, Notice)>> {
+        let rows = sqlx::query(LAST_CLOSES)
+            .bind(since.0)
+            .bind(NEWEST)
+            .bind(source)
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        let close = |row: &AnyRow| {
+            let notice: String = row.try_get(1)?;
+            let notice = serde_json::from_str(&notice);
+            Ok((row.try_get(0)?, notice.map_err(|error| Error::Broken(error.to_string()))?))
+        };
+        rows.iter().map(close).collect()
+    }
+
+    /// How many answers are on record, a score and a comment counted singly.
+    pub async fn answers(&self) -> Result<i64> {
+        let count = sqlx::query_scalar("select count(score) + count(comment) from feedback");
+        Ok(count.fetch_one(&self.readers).await?)
+    }
+
+    pub async fn account_status(&self, account: &str, since: Millis) -> Result<AccountStatus> {
+        let day = sqlx::query(
+            "select count(*), min(spent_at), max(spent_at) from survey \
+             where account = $1 and spent_at > $2",
+        )
+        .bind(account)
+        .bind(since.0)
+        .fetch_one(&self.readers)
+        .await?;
+        let mut looks = Vec::new();
+        for look in SecondLook::ALL {
+            looks.push((look, self.reading(account, ReadingPurpose::Second(look)).await?));
+        }
+        Ok(AccountStatus {
+            prompts_of_day: day.try_get(0)?,
+            oldest_of_day: day.try_get::<Option<i64>, _>(1)?.map(Millis),
+            latest_of_day: day.try_get::<Option<i64>, _>(2)?.map(Millis),
+            events: self.poll_state(account).await?,
+            looks,
+            unread: self.unread(account, ALL_TIME).await?,
+            paused: self.paused(account).await?,
+        })
+    }
+}

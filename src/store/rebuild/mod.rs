@@ -1,0 +1,5 @@
+//! The record rebuilt from X's events.
+
+pub mod gather;
+pub mod rows;
+pub mod surveys;

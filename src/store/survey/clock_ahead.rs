@@ -1,0 +1,170 @@
+//! What a clock that ran ahead has left in the future, made right. Once no clock says that it is that
+//! late, an instant on record cannot have been: it counts as now. Else it would wait, or count, until
+//! the clocks had come there again.
+
+use std::time::Duration;
+
+use crate::domain::time::Millis;
+use crate::store::{Result, Store};
+
+/// Of daemons that share a database, the clocks may differ a little.
+pub const CLOCKS_APART: Duration = Duration::from_secs(60);
+
+/// No wait is longer: for X's day, or through quiet hours.
+const WAIT_MOST: Duration = Duration::from_secs(26 * 60 * 60);
+
+/// What was put off, or taken in, at an instant that is still to come; what waits for longer than
+/// anything may; and what is too late anyway.
+const PUT_OFF: &str = "account = $1 and state = 'scheduled' and try_at > $2 \
+     and (coalesce(put_off_at, accepted_at) > $3 or (try_at > due_at and try_at > $4) \
+     or closed_at < $5)";
+
+/// Where it has not been looked at yet, its delay is counted from now.
+const TRY_NOW: &str = "update survey set put_off_at = $2, try_at = case \
+     when closed_at >= $5 and try_at = due_at and due_at > closed_at \
+     and $2 + due_at - closed_at < try_at then $2 + due_at - closed_at else $2 end where ";
+
+/// One whose outcome is not known is dated with its request ([`REDATE`]).
+const SPENT_NOW: &str = "update survey set spent_at = $2, \
+     sent_at = case when sent_at > $2 then $2 else sent_at end \
+     where account = $1 and spent_at > $3 and state not in ('sending', 'uncertain')";
+
+const DRY_NOW: &str = "update survey set dry_at = $2 where account = $1 and dry_at > $3";
+
+/// Each by the clock that it was dated by. One that seems to have begun later still began a day before at the
+/// earliest: X takes no request that is signed by such a clock.
+const REDATE: &str = "update survey set \
+     begun_at = case when begun_at > $5 then $5 - 86400000 else begun_at end, \
+     given_up_at = case when given_up_at > $2 then $2 else given_up_at end, \
+     given_up_here = case when coalesce(given_up_here, given_up_at) > $3 then $3 \
+     else coalesce(given_up_here, given_up_at) end, \
+     spent_at = case when spent_at > $4 then $4 else spent_at end \
+     where account = $1 and state = 'uncertain' \
+     and (given_up_at > $2 or coalesce(given_up_here, given_up_at) > $3)";
+
+/// What a window under way was chosen from is no longer so.
+const READ_FROM: &str = "update reading set \
+     done_to = case when done_to > $2 then $2 else done_to end, \
+     goal = case when goal > $2 then $2 else goal end, \
+     begun_from = case when begun_from > $2 then $2 else begun_from end, \
+     window_from = null, window_to = null, cursor = null, is_partly_read = 0, x_ahead = null \
+     where account = $1 and (done_to > $2 or goal > $2)";
+
+const UNDATE_HOLD: &str =
+    "update restore_hold set until_at = null where account = $1 and until_at = $2";
+
+impl Store {
+    /// Makes due what a clock that ran ahead has put off, and what closed before `closed_before` and
+    /// waits all the same. How many surveys they were.
+    pub async fn pull_back_tries(
+        &self,
+        account: &str,
+        closed_before: Millis,
+        now: Millis,
+    ) -> Result<u64> {
+        let bounds = [now, now.plus(CLOCKS_APART), now.plus(WAIT_MOST), closed_before];
+        let find = format!("select id from survey where {PUT_OFF} order by id limit 1");
+        let mut found = sqlx::query_scalar(sqlx::AssertSqlSafe(find)).bind(account);
+        for bound in bounds {
+            found = found.bind(bound.0);
+        }
+        let found: Option<String> = found.fetch_optional(&self.readers).await?;
+        if found.is_none() {
+            return Ok(0);
+        }
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let sql = sqlx::AssertSqlSafe(format!("{TRY_NOW}{PUT_OFF}"));
+                    let mut pulled = sqlx::query(sql).bind(account);
+                    for bound in bounds {
+                        pulled = pulled.bind(bound.0);
+                    }
+                    Ok(pulled.execute(connection).await?.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Lets prompts that are dated after `after` count as sent at `latest`, and those of a dry run, too.
+    /// How many they were.
+    pub async fn pull_back_spent(
+        &self,
+        account: &str,
+        latest: Millis,
+        after: Millis,
+    ) -> Result<u64> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut pulled = 0;
+                    for sql in [SPENT_NOW, DRY_NOW] {
+                        let one = sqlx::query(sql).bind(account.as_str());
+                        let one =
+                            one.bind(latest.0).bind(after.0).execute(&mut *connection).await?;
+                        pulled += one.rows_affected();
+                    }
+                    Ok(pulled)
+                })
+            })
+            .await
+    }
+
+    /// Dates requests without an answer, whose end lies ahead of the latest that it may be by X's clock
+    /// or by ours, as ended then; `now_at_x`: none has begun later. They count as sent until `spent_at`
+    /// at the latest.
+    pub async fn redate_unsettled(
+        &self,
+        account: &str,
+        now_at_x: Millis,
+        (at_x, here): (Millis, Millis),
+        spent_at: Millis,
+    ) -> Result<u64> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let redated = sqlx::query(REDATE)
+                        .bind(account)
+                        .bind(at_x.0)
+                        .bind(here.0)
+                        .bind(spent_at.0)
+                        .bind(now_at_x.0);
+                    Ok(redated.execute(connection).await?.rows_affected())
+                })
+            })
+            .await
+    }
+
+    /// Lets no reading of an account's events have come further than `to`. Whether any had.
+    pub async fn pull_back_readings(&self, account: &str, to: Millis) -> Result<bool> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let pulled = sqlx::query(READ_FROM).bind(account).bind(to.0);
+                    Ok(pulled.execute(connection).await?.rows_affected() > 0)
+                })
+            })
+            .await
+    }
+
+    /// Takes the end of a hold away that X's clock has put in the future: X is asked again.
+    pub async fn undate_hold(&self, account: &str, until_at: Millis) -> Result<()> {
+        let account = account.to_owned();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(UNDATE_HOLD)
+                        .bind(account)
+                        .bind(until_at.0)
+                        .execute(connection)
+                        .await?;
+                    Ok(())
+                })
+            })
+            .await
+    }
+}

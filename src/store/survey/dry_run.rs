@@ -1,0 +1,126 @@
+//! A dry run: where a prompt stops that would have gone out, what is kept of it, and who counts it. An
+//! account that is live counts none of it: no column that other statements read is set.
+
+use sqlx::{AnyConnection, Row};
+
+use super::send::{Prompt, SendTimes};
+use crate::domain::budget::Call;
+use crate::domain::policy::decision::{Clear, DryRun, Ground};
+use crate::domain::policy::{DryHistory, Mode, Rules};
+use crate::domain::survey::Survey;
+use crate::domain::time::Millis;
+use crate::store::account::budgets;
+use crate::store::{Result, Store};
+
+/// What a dry run would have sent in some time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DryDay {
+    pub prompts: i64,
+    pub oldest: Option<Millis>,
+    pub latest: Option<Millis>,
+}
+
+const KEEP: &str = "update survey set dry_at = $1, throttle_group = $2, kind = $3, \
+     question_variant_id = $4, test = $5, message = $6, crashes = 0 where id = $7";
+
+/// What would have been sent, and has not turned up at X since.
+const OF_ACCOUNT: &str = "select count(*), min(dry_at), max(dry_at) from survey \
+     where account = $1 and dry_at > $2 and spent_at is null";
+
+const OF_PERSON: &str = "select max(dry_at), \
+     cast(sum(case when account = $2 and dry_at > $3 then 1 else 0 end) as bigint) from survey \
+     where user_id = $4 and dry_at is not null and spent_at is null \
+     and (throttle_group = $1 or account = $2)";
+
+impl Store {
+    /// What a dry run would have sent since then and has not turned up at X.
+    pub async fn dry_day(&self, account: &str, since: Millis) -> Result<DryDay> {
+        day(&mut *self.readers.acquire().await?, account, since).await
+    }
+}
+
+/// The same, for whoever has a connection already.
+pub(in crate::store) async fn day(
+    connection: &mut AnyConnection,
+    account: &str,
+    since: Millis,
+) -> Result<DryDay> {
+    let day = sqlx::query(OF_ACCOUNT).bind(account).bind(since.0).fetch_one(connection).await?;
+    Ok(DryDay {
+        prompts: day.try_get(0)?,
+        oldest: day.try_get::<Option<i64>, _>(1)?.map(Millis),
+        latest: day.try_get::<Option<i64>, _>(2)?.map(Millis),
+    })
+}
+
+/// What becomes of a prompt that nothing stands against. On a dry run it does not go out, whoever
+/// asks: this is the one place that a send begins at.
+pub(in crate::store) async fn permit(
+    connection: &mut AnyConnection,
+    account: &str,
+    (prompt, mode): (&Prompt, Mode),
+    clear: Clear,
+    times: SendTimes,
+) -> Result<Ground> {
+    if budgets::is_paused(connection, account).await? {
+        // A look-up, or another daemon, may have paused the account since the survey was claimed.
+        return Ok(Ground::AccountPaused { until: times.now });
+    }
+    if mode.is_dry() {
+        let Prompt { kind, question_variant_id, test, .. } = *prompt;
+        return Ok(Ground::DryRun(DryRun { kind, question_variant_id, test, clear }));
+    }
+    Ok(match budgets::take(connection, account, Call::Create, 1, times.x_now).await? {
+        Ok(_) => Ground::Clear(clear),
+        Err(until) => Ground::XLimit { until: times.wait_until(until) },
+    })
+}
+
+/// Keeps what would have been sent, for the dry run to count and for people to read.
+pub(in crate::store) async fn keep(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    prompt: &Prompt,
+    rules: &Rules,
+    at: Millis,
+) -> Result<()> {
+    sqlx::query(KEEP)
+        .bind(at.0)
+        .bind(rules.throttle_group.as_str())
+        .bind(prompt.kind.as_str())
+        .bind(i64::from(prompt.question_variant_id))
+        .bind(i64::from(prompt.test))
+        .bind(prompt.message.replace('\0', ""))
+        .bind(survey.id.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// What the dry run would have sent by now, which no account that is live counts.
+pub(in crate::store) async fn history(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    rules: &Rules,
+    since: i64,
+) -> Result<DryHistory> {
+    let of_account = sqlx::query(OF_ACCOUNT)
+        .bind(survey.account.as_str())
+        .bind(since)
+        .fetch_one(&mut *connection)
+        .await?;
+    let of_person = sqlx::query(OF_PERSON)
+        .bind(rules.throttle_group.as_str())
+        .bind(survey.account.as_str())
+        .bind(since)
+        .bind(survey.person())
+        .fetch_one(&mut *connection)
+        .await?;
+    let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
+    Ok(DryHistory {
+        last_to_person: of_person.try_get::<Option<i64>, _>(0)?.map(Millis),
+        day_to_person: count(of_person.try_get::<Option<i64>, _>(1)?.unwrap_or(0)),
+        day_of_account: count(of_account.try_get(0)?),
+        oldest_of_day: of_account.try_get::<Option<i64>, _>(1)?.map(Millis),
+    })
+}

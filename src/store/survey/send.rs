@@ -1,0 +1,484 @@
+//! The way of a prompt through the store: claimed, begun, finished.
+//!
+//! [`Store::claim`] gives a [`Leased`], [`Store::begin_send`] makes it durable that a request is
+//! about to leave and gives a [`Sending`], and only a [`Sending`] can be sent and finished. So
+//! nothing is sent without a note on the disk, and no result is written by a worker whose claim
+//! has passed to another.
+
+use std::time::Duration;
+
+use sqlx::{AnyConnection, Row};
+
+use super::claim::{Leased, retake};
+use super::step::{step_locked, touch};
+use super::{decide, dry_run};
+use crate::domain::budget::Call;
+use crate::domain::feedback::{Trust, Update};
+use crate::domain::id::{SurveyId, external_id};
+use crate::domain::policy::decision::{Ground, Verdict};
+use crate::domain::policy::{DAY, Rules};
+use crate::domain::survey::{CancelledBy, Delivery, Event, Failure, Reason, State, Survey};
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::{Millis, look_again_at};
+use crate::store::account::budgets;
+use crate::store::database::progress;
+use crate::store::database::standing::Standing;
+use crate::store::feedback::matching::Before;
+use crate::store::feedback::{fold, matching};
+use crate::store::rebuild::surveys;
+use crate::store::{Error, Result, Store};
+
+/// What the person is to see, as the configuration has it at the moment of sending.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prompt {
+    pub kind: SurveyType,
+    pub question_variant_id: u32,
+    pub test: bool,
+    pub message: String,
+    pub privacy_url: String,
+    pub display_name: Option<String>,
+    /// The handle that sends it, and at which X ([`crate::worker::AccountWorker::sent_as`]).
+    pub sent_as: String,
+}
+
+/// The permission to send one prompt, once: that it is under way is on the disk.
+#[derive(Debug)]
+pub struct Sending {
+    survey: Survey,
+    prompt: Prompt,
+    /// The daemon that sends, and how many sends it ever began, this one included.
+    daemon_id: String,
+    sends: i64,
+    /// By our clock.
+    begun_here: Millis,
+}
+
+impl Sending {
+    pub fn survey(&self) -> &Survey {
+        &self.survey
+    }
+
+    pub fn prompt(&self) -> &Prompt {
+        &self.prompt
+    }
+
+    /// When it was begun, by our clock.
+    pub fn begun_here(&self) -> Millis {
+        self.begun_here
+    }
+}
+
+/// When a send is begun.
+#[derive(Clone, Copy, Debug)]
+pub struct SendTimes {
+    pub now: Millis,
+    /// The earliest instant that it may be, by our clock and by X's: what X counts is reckoned by this
+    /// one, and what the request causes is matched from it.
+    pub x_now: Millis,
+    /// The latest that X may date the request's beginning.
+    pub x_latest: Millis,
+    /// Whether X's clock bears ours out.
+    pub is_clock_confirmed: bool,
+    /// Whether a survey may end by `x_now`.
+    pub is_clock_settled: bool,
+    /// How long the request may take.
+    pub lease: Duration,
+}
+
+impl SendTimes {
+    /// When to look again at what waits for an instant of `x_now`, by our clock.
+    pub(in crate::store) fn wait_until(self, until: Millis) -> Millis {
+        look_again_at(until, self.now, self.x_now)
+    }
+}
+
+/// What the last look before a send came to.
+#[derive(Debug)]
+pub enum BeginOutcome {
+    Sending(Box<Sending>),
+    /// It is not sent, and why stands in its state.
+    Ended(Box<Survey>),
+    /// The account cannot send until then; the survey stays scheduled.
+    Waits {
+        until: Millis,
+    },
+    /// This one alone is not sent until then; it stays scheduled.
+    PutOff {
+        until: Millis,
+    },
+}
+
+/// What the request came to.
+#[derive(Clone, Debug)]
+pub enum SendOutcome {
+    /// X's answer, and when feedback/show is to be asked first.
+    Accepted {
+        delivery: Delivery,
+        update: Box<Update>,
+        show_at: Option<Millis>,
+    },
+    /// Known not to have been carried out; may be tried again at that time.
+    NotSent {
+        why: String,
+        try_at: Millis,
+    },
+    Suppressed(Reason, Failure),
+    /// Refused for a limit while X takes other prompts of the account. It may be tried once more at
+    /// that time; absent where X has said that the limit is the recipient's, or where it is too late by
+    /// then.
+    Limited {
+        try_at: Option<Millis>,
+    },
+    Refused(Failure),
+    /// Not known: given up, by X's clock, at `given_up_at` or before. Counted as sent until `spent_at`,
+    /// the last instant X may carry it out.
+    Unknown {
+        given_up_at: Millis,
+        why: String,
+        spent_at: Millis,
+    },
+}
+
+const REOPENED: &str = "select reopened_at from reopening where account = $1 \
+     and conversation_id = $2 and reopened_at >= $3";
+
+const TAKEN_NAME: &str = "select id from survey where account = $1 and external_id = $2 \
+     and user_id = $3 and begun_at is not null and id <> $4 limit 1";
+
+const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
+     attempts = attempts + 1, crashes = 0, lease_until = $3, external_id = $4, kind = $5, \
+     question_variant_id = $6, test = $7, message = $8, begun_here = $10, given_up_here = null, sent_as = $11 \
+     where id = $9";
+
+/// Refused where the feedback that X answered with is another survey's.
+const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3, \
+     failure_code = coalesce($4, failure_code), given_up_here = coalesce($6, given_up_here) \
+     where id = $5 and not exists (select 1 from survey other where other.account = $7 \
+     and other.feedback_id = $8 and other.id <> $5)";
+
+/// What bears on a refusal for a limit: whether this prompt has met one before, and how many others of
+/// the account the person has had in 24 hours.
+const LIMITED: &str = "select limited_at, (select count(*) from survey o where o.user_id = s.user_id \
+     and o.account = s.account and o.spent_at > $2 and o.id <> s.id) from survey s where s.id = $1";
+
+const LIMITED_AT: &str = "update survey set limited_at = $1 where id = $2";
+
+/// People whom X refused in these words since it last took a prompt.
+const REFUSED: &str = "select count(distinct user_id) from survey where account = $1 \
+     and failure_code = $2 and begun_at > coalesce((select begun_at from survey \
+     where account = $1 and spent_at is not null and state in ('sent', 'answered') \
+     order by spent_at desc limit 1), 0)";
+
+impl Store {
+    /// Decides for the last time and, where the prompt is to go out, makes it durable that its
+    /// request is about to leave.
+    pub async fn begin_send(
+        &self,
+        leased: Leased,
+        prompt: Prompt,
+        rules: Rules,
+        times: SendTimes,
+    ) -> Result<BeginOutcome> {
+        let standing = self.standing.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(begin(connection, standing, leased, prompt, rules, times))
+            })
+            .await
+    }
+
+    /// Counts a send outside the database too, before its request leaves: a backup of the database
+    /// cannot know of it, this does.
+    pub async fn mark(&self, sending: &Sending) -> Result<()> {
+        let (standing, location) = (self.standing.clone(), self.location.clone());
+        let sends = sending.sends;
+        let written =
+            tokio::task::spawn_blocking(move || standing.write_mark(sends, &location)).await;
+        let written = written.map_err(|error| Error::Unavailable(error.to_string()))?;
+        if let Err(error @ Error::Io(_)) = &written {
+            // It is the disk that the database is on.
+            self.failure.send_replace(Some(error.clone()));
+        }
+        written
+    }
+
+    /// Writes what a request came to. The survey as it is afterwards. Where the store is
+    /// unavailable the same may be written again. A request that was taken for lost meanwhile and
+    /// is answered after all is settled by its answer. An answer with another prompt's feedback is
+    /// refused: it proves nothing.
+    pub async fn finish(
+        &self,
+        sending: &Sending,
+        outcome: SendOutcome,
+        now: Millis,
+    ) -> Result<Survey> {
+        let (id, attempt) = (sending.survey.id.clone(), sending.survey.attempts);
+        let daemon_id = sending.daemon_id.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(finish(connection, (id, attempt), daemon_id, outcome, now))
+            })
+            .await
+    }
+
+    /// How many people X has refused with a code since it last took a prompt of the account.
+    pub async fn refused_people(&self, account: &str, code: i64) -> Result<i64> {
+        let count = sqlx::query_scalar(REFUSED).bind(account).bind(code);
+        Ok(count.fetch_one(&self.readers).await?)
+    }
+}
+
+async fn begin(
+    connection: &mut AnyConnection,
+    standing: Standing,
+    leased: Leased,
+    prompt: Prompt,
+    rules: Rules,
+    times: SendTimes,
+) -> Result<BeginOutcome> {
+    let SendTimes { now, x_now, x_latest, lease, .. } = times;
+    let daemon_id = standing.counted_as()?;
+    decide::guard(connection, &rules).await?;
+    let (survey, token) = retake(connection, leased).await?;
+    let reopened: Option<i64> = sqlx::query_scalar(REOPENED)
+        .bind(survey.account.as_str())
+        .bind(survey.conversation_id.as_str())
+        .bind(survey.closed_at.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    if reopened.is_some() {
+        let event = Event::Cancelled(CancelledBy::Reopened);
+        let ended = step_locked(connection, (survey, token), event, now, None).await?;
+        return Ok(BeginOutcome::Ended(Box::new(ended)));
+    }
+    let asked = match matching::find_before(connection, &survey, now).await? {
+        Before::Prompt(found) => return Ok(BeginOutcome::Ended(found)),
+        Before::Namesake(id) => Some(format!(
+            "X shows feedback {id} under the name of this prompt: the person is not asked again"
+        )),
+        Before::Nothing => {
+            let before = surveys::prompted_before(connection, &survey).await?;
+            before.map(|before| format!("X has shown the prompt of this close: survey {before}"))
+        }
+    };
+    if let Some(why) = asked {
+        let event = Event::Suppressed(Reason::Throttled);
+        let ended = step_locked(connection, (survey, token), event, now, Some(&why)).await?;
+        return Ok(BeginOutcome::Ended(Box::new(ended)));
+    }
+    let ground = match decide::decide(connection, &survey, &rules, times).await? {
+        Ground::Clear(clear) => {
+            dry_run::permit(connection, &survey.account, (&prompt, rules.mode), clear, times)
+                .await?
+        }
+        other => other,
+    };
+    let is_of_account = ground.is_of_account();
+    let decision = rules.decided(ground, now);
+    let event = match decision.verdict() {
+        Verdict::Send => Event::Begun { at: x_now },
+        Verdict::Suppress(reason) => Event::Suppressed(reason),
+        Verdict::Expire => Event::TooLate,
+        Verdict::Wait { until } | Verdict::Schedule { due_at: until } => {
+            let until =
+                decide::wait(connection, (&survey, token), &rules, decision, until, times).await?;
+            return Ok(match is_of_account {
+                true => BeginOutcome::Waits { until },
+                false => BeginOutcome::PutOff { until },
+            });
+        }
+    };
+    let mut survey = decide::step(connection, (survey, token), event, &decision).await?;
+    if survey.state == State::Suppressed(Reason::DryRun) {
+        dry_run::keep(connection, &survey, &prompt, &rules, x_now).await?;
+    }
+    if !matches!(survey.state, State::Sending { .. }) {
+        return Ok(BeginOutcome::Ended(Box::new(survey)));
+    }
+    survey.external_id = free_name(connection, &survey).await?;
+    survey.kind = prompt.kind;
+    survey.question_variant_id = prompt.question_variant_id;
+    survey.test = prompt.test;
+    survey.attempts += 1;
+    sqlx::query(BEGIN)
+        .bind(x_latest.0)
+        .bind(rules.throttle_group)
+        .bind(now.plus(lease).0)
+        .bind(survey.external_id.as_str())
+        .bind(prompt.kind.as_str())
+        .bind(i64::from(prompt.question_variant_id))
+        .bind(i64::from(prompt.test))
+        // PostgreSQL's text cannot hold U+0000.
+        .bind(prompt.message.replace('\0', ""))
+        .bind(survey.id.as_str())
+        .bind(now.0)
+        .bind(prompt.sent_as.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let sends = standing.count(progress::record(connection, &daemon_id, 1, now).await?)?;
+    let begun_here = now;
+    Ok(BeginOutcome::Sending(Box::new(Sending { survey, prompt, daemon_id, sends, begun_here })))
+}
+
+/// The survey's external id, or, where a prompt to the same person bears it already (conversation
+/// `a#2` beside the second survey of `a`), the next that is free.
+async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<String> {
+    let mut name = survey.external_id.clone();
+    let mut ordinal = 1;
+    loop {
+        let taken: Option<String> = sqlx::query_scalar(TAKEN_NAME)
+            .bind(survey.account.as_str())
+            .bind(name.as_str())
+            .bind(survey.person())
+            .bind(survey.id.as_str())
+            .fetch_optional(&mut *connection)
+            .await?;
+        if taken.is_none() {
+            return Ok(name);
+        }
+        ordinal += 1;
+        name = external_id(&survey.conversation_id, ordinal);
+    }
+}
+
+async fn finish(
+    connection: &mut AnyConnection,
+    (id, attempt): (SurveyId, u32),
+    daemon_id: String,
+    outcome: SendOutcome,
+    now: Millis,
+) -> Result<Survey> {
+    // A request is named by its survey and its try, not by the claim: whoever has given it up knows
+    // less of it than the worker that holds X's answer.
+    let locked = touch(connection, &id).await?.filter(|(survey, _)| survey.attempts == attempt);
+    let Some(locked) = locked else { return Err(Error::LeaseLost(id.to_string())) };
+    let (begun_at, is_open) = match (&locked.0.state, &outcome) {
+        (State::Sending { begun_at } | State::Uncertain { begun_at, .. }, _) => (*begun_at, true),
+        // Settled as not sent, and X has taken it all the same.
+        (
+            State::Scheduled
+            | State::Suppressed(_)
+            | State::Cancelled(_)
+            | State::Expired
+            | State::Failed(_),
+            SendOutcome::Accepted { .. },
+        ) => (now, false),
+        (
+            State::Scheduled
+            | State::Sent(_)
+            | State::Answered(_)
+            | State::Suppressed(_)
+            | State::Cancelled(_)
+            | State::Expired
+            | State::Failed(_),
+            _,
+        ) => return Err(Error::LeaseLost(id.to_string())),
+    };
+    let account = locked.0.account.clone();
+    let given_up_here = matches!(outcome, SendOutcome::Unknown { .. }).then_some(now.0);
+    let (mut code, mut why) = (None, None);
+    let (event, spent_at, try_at, show_at, update) = match outcome {
+        SendOutcome::Accepted { delivery, update, show_at } => {
+            let sent_at = delivery.sent_at;
+            let event = if is_open { Event::Accepted(delivery) } else { Event::Found(delivery) };
+            (event, Some(sent_at), now, show_at, Some(update))
+        }
+        SendOutcome::NotSent { why: words, try_at } => {
+            why = Some(words);
+            (Event::NotSent, None, try_at, None, None)
+        }
+        SendOutcome::Suppressed(reason, words) => {
+            code = words.code;
+            why = Some(format!("{}: X refuses the person: {words}", reason.as_str()));
+            (Event::Suppressed(reason), None, now, None, None)
+        }
+        SendOutcome::Limited { try_at } => {
+            let whose = whose_limit(connection, &id, begun_at, try_at, now).await?;
+            let (event, try_at, words) = match whose {
+                Whose::Unknown { try_at } => (Event::NotSent, try_at, MAY_BE_OF_ACCOUNT.to_owned()),
+                Whose::OfPerson(words) => {
+                    let reason = Reason::Throttled;
+                    (Event::Suppressed(reason), now, format!("{}: {words}", reason.as_str()))
+                }
+            };
+            why = Some(words);
+            (event, None, try_at, None, None)
+        }
+        SendOutcome::Refused(failure) => (Event::Refused(failure), None, now, None, None),
+        SendOutcome::Unknown { given_up_at: at, why: words, spent_at } => {
+            why = Some(words);
+            (Event::NoAnswer { at }, Some(spent_at), now, None, None)
+        }
+    };
+    let survey = step_locked(connection, locked, event, now, why.as_deref()).await?;
+    let finished = sqlx::query(FINISH)
+        .bind(spent_at.map(|at| at.0))
+        .bind(try_at.0)
+        .bind(show_at.map(|at| at.0))
+        .bind(code)
+        .bind(id.as_str())
+        .bind(given_up_here)
+        .bind(account.as_str())
+        .bind(update.as_ref().map(|update| update.id.as_str()))
+        .execute(&mut *connection)
+        .await?;
+    if finished.rows_affected() == 0 {
+        return Err(Error::Foreign(id.to_string()));
+    }
+    progress::record(connection, &daemon_id, 0, now).await?;
+    if spent_at.is_none() {
+        budgets::give_back(connection, &account, Call::Create, begun_at).await?;
+    }
+    // X's answer is the first word about the feedback object; an event may have come before it.
+    match update {
+        Some(update) => {
+            let folded = fold::fold(connection, &account, vec![*update], Trust::Word, now).await?;
+            // The answer may have come before it, by X's webhook.
+            Ok(folded.answered.into_iter().next().map_or(survey, |(survey, _)| survey))
+        }
+        None => {
+            matching::match_waiting(connection, &survey, now).await?;
+            Ok(survey)
+        }
+    }
+}
+
+/// Whose limit it is that X has refused a prompt for, by our own ledger.
+enum Whose {
+    /// Perhaps the account's: it is tried again then.
+    Unknown { try_at: Millis },
+    /// The recipient's, and how that is known.
+    OfPerson(String),
+}
+
+/// Why a prompt is tried again that X has refused for a limit.
+const MAY_BE_OF_ACCOUNT: &str = "X refuses it for a limit (429), though it lets the account send more and \
+     the person has had no prompt from here in 24 h: it is tried once more";
+
+/// X allows one prompt to each recipient in 24 hours, has no code of its own for it, and limits the
+/// account in the same words. Who has had none of ours is not to be given up for a moment's limit of
+/// the account: so it is the person's only when X says so twice.
+async fn whose_limit(
+    connection: &mut AnyConnection,
+    id: &SurveyId,
+    begun_at: Millis,
+    try_at: Option<Millis>,
+    now: Millis,
+) -> Result<Whose> {
+    let row = sqlx::query(LIMITED)
+        .bind(id.as_str())
+        .bind(begun_at.minus(DAY).0)
+        .fetch_one(&mut *connection)
+        .await?;
+    let (limited_at, prompts): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let words = match (limited_at, prompts, try_at) {
+        (None, 0, Some(try_at)) => {
+            sqlx::query(LIMITED_AT).bind(now.0).bind(id.as_str()).execute(connection).await?;
+            return Ok(Whose::Unknown { try_at });
+        }
+        (_, 1.., _) => format!("with {prompts} from here in 24 h"),
+        (Some(_), _, _) => "for the second time, with none from here in 24 h".to_owned(),
+        (None, _, _) => "with none from here in 24 h: another program may have asked".to_owned(),
+    };
+    Ok(Whose::OfPerson(format!("X refuses it for the recipient's limit of prompts (429), {words}")))
+}

@@ -1,0 +1,271 @@
+//! Surveys whose sending has no known outcome, and how a miss in X's events settles them.
+
+use std::collections::BTreeSet;
+
+use sqlx::{AnyConnection, AssertSqlSafe, Row};
+
+use super::step::{note, step_locked, touch_in, write_state};
+use crate::domain::id::{FeedbackId, SurveyId, UserId};
+use crate::domain::survey::{Event, Failure, State, Survey};
+use crate::domain::time::Millis;
+use crate::store::feedback::matching::CLOCKS_APART;
+use crate::store::feedback::row::{COLUMNS, known_row};
+use crate::store::{Error, Result, Store};
+
+/// A survey that waits to be settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsettled {
+    pub survey_id: SurveyId,
+    pub begun_at: Millis,
+    /// The end of the request, as far as we know it, by X's clock and by ours.
+    pub given_up_at: Millis,
+    pub given_up_here: Millis,
+    pub user_id: UserId,
+    /// The text of its prompt; absent where it was begun before texts were kept.
+    pub message: Option<String>,
+}
+
+/// The Direct Messages that an account's prompts to one person are known to have put out.
+const CLAIMED: &str = "select dm_id from survey where user_id = $1 and account = $2 \
+     and spent_at is not null and dm_id is not null";
+
+const NOT_SPENT: &str =
+    "update survey set spent_at = null, try_at = $1, put_off_at = $1 where id = $2";
+
+const AS_OTHERS: &str = "select sent_as, count(*) from survey where account = $1 \
+     and state = 'uncertain' and sent_as <> $2 group by sent_as order by sent_as";
+
+const LATE_AS_OTHERS: &str = "select id, sent_as from survey where account = $1 \
+     and state = 'uncertain' and sent_as <> $2 and closed_at < $3 order by given_up_at, id limit $4";
+
+/// Surveys settled together.
+const UNSETTLED_MAX: i64 = 100;
+
+impl Store {
+    /// The surveys of an account that wait to be settled and that it sent as itself, the longest
+    /// waiting first.
+    pub async fn unsettled(&self, account: &str, sent_as: &str) -> Result<Vec<Unsettled>> {
+        let rows = sqlx::query(
+            "select id, begun_at, given_up_at, user_id, message, \
+             coalesce(given_up_here, given_up_at) from survey where account = $1 \
+             and state = 'uncertain' and begun_at is not null and given_up_at is not null \
+             and (sent_as is null or sent_as = $3) order by given_up_at, id limit $2",
+        )
+        .bind(account)
+        .bind(UNSETTLED_MAX)
+        .bind(sent_as)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(Unsettled {
+                    survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
+                    begun_at: Millis(row.try_get(1)?),
+                    given_up_at: Millis(row.try_get(2)?),
+                    user_id: UserId::parse(&row.try_get::<String, _>(3)?)
+                        .map_err(|problem| Error::Broken(format!("a user id that {problem}")))?,
+                    message: row.try_get(4)?,
+                    given_up_here: Millis(row.try_get(5)?),
+                })
+            })
+            .collect()
+    }
+
+    /// Settles surveys as not sent: X's events have been read to their end past all that their
+    /// requests may have caused, and hold nothing of them. Those that closed before `closed_before`
+    /// are too late by now. One that has been found at X meanwhile is left alone; one that may have
+    /// been, by feedback that lacks a name or has another time, is failed.
+    pub async fn settle_unsent(
+        &self,
+        unsent: Vec<Unsettled>,
+        closed_before: Millis,
+        now: Millis,
+    ) -> Result<Vec<Survey>> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut settled = Vec::new();
+                    for one in unsent {
+                        let Some((survey, token)) = still_unsettled(connection, &one).await? else {
+                            continue;
+                        };
+                        if let Some(id) = may_be_its(connection, &survey, &one).await? {
+                            let message = format!(
+                                "X shows feedback {id}, which by its name or its time may be of this \
+                                 prompt: it is not sent again"
+                            );
+                            let event = Event::Refused(Failure { code: None, message });
+                            let locked = (survey, token);
+                            settled.push(step_locked(connection, locked, event, now, None).await?);
+                            continue;
+                        }
+                        let id = one.survey_id;
+                        let late = survey.closed_at < closed_before;
+                        let event = if late { Event::TooLate } else { Event::NotSent };
+                        let state = survey
+                            .state
+                            .step(event)
+                            .map_err(|error| Error::Broken(error.to_string()))?;
+                        write_state(connection, (&id, token), &state).await?;
+                        let detail = Some("X did not carry it out");
+                        note(connection, (&id, token), now, &state, detail).await?;
+                        // Its share of the budgets comes back.
+                        sqlx::query(NOT_SPENT)
+                            .bind(now.0)
+                            .bind(id.as_str())
+                            .execute(&mut *connection)
+                            .await?;
+                        settled.push(Survey { state, ..survey });
+                    }
+                    Ok(settled)
+                })
+            })
+            .await
+    }
+
+    /// As whom a survey's prompt was sent last: the handle, and at which X. Absent also where it was
+    /// sent before that was kept.
+    pub async fn sent_as(&self, id: &SurveyId) -> Result<Option<String>> {
+        let sent_as: Option<Option<String>> =
+            sqlx::query_scalar("select sent_as from survey where id = $1")
+                .bind(id.as_str())
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(sent_as.flatten())
+    }
+
+    /// As whom an account sent surveys without a known outcome, other than as itself, and how many
+    /// as each.
+    pub async fn unsettled_as_others(
+        &self,
+        account: &str,
+        sent_as: &str,
+    ) -> Result<Vec<(String, i64)>> {
+        let rows = sqlx::query(AS_OTHERS).bind(account).bind(sent_as);
+        let rows = rows.fetch_all(&self.readers).await?;
+        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    }
+
+    /// Fails the surveys without a known outcome that an account did not send as itself and that
+    /// closed before `closed_before`: nothing that X shows of it now tells of them. They keep their
+    /// share of the budgets and of the throttle.
+    pub async fn settle_as_others(
+        &self,
+        account: &str,
+        sent_as: &str,
+        closed_before: Millis,
+        now: Millis,
+    ) -> Result<Vec<Survey>> {
+        let (account, sent_as) = (account.to_owned(), sent_as.to_owned());
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let late = sqlx::query(LATE_AS_OTHERS)
+                        .bind(account)
+                        .bind(sent_as)
+                        .bind(closed_before.0)
+                        .bind(UNSETTLED_MAX);
+                    let mut settled = Vec::new();
+                    for row in late.fetch_all(&mut *connection).await? {
+                        let id = SurveyId::new(row.try_get::<String, _>(0)?);
+                        let Some(locked) = touch_in(connection, &id, "uncertain").await? else {
+                            continue;
+                        };
+                        let was: String = row.try_get(1)?;
+                        let message = format!(
+                            "the prompt left as {was}, which the account no longer is: what X \
+                             shows of the account does not tell whether it went out, and it is \
+                             not sent again"
+                        );
+                        let event = Event::Refused(Failure { code: None, message });
+                        settled.push(step_locked(connection, locked, event, now, None).await?);
+                    }
+                    Ok(settled)
+                })
+            })
+            .await
+    }
+
+    /// The Direct Messages of an account's known prompts to one person.
+    pub async fn claimed_messages(
+        &self,
+        account: &str,
+        person: &UserId,
+    ) -> Result<BTreeSet<String>> {
+        let claimed = sqlx::query_scalar(CLAIMED).bind(person.as_str()).bind(account);
+        let claimed: Vec<String> = claimed.fetch_all(&self.readers).await?;
+        Ok(claimed.into_iter().collect())
+    }
+
+    /// Ends surveys whose Direct Messages, by their ids, X lists, and for which its events, read to
+    /// their end, hold no feedback. They are never sent again, and keep their share of the budgets
+    /// and of the throttle. One that has been found at X meanwhile is left alone.
+    pub async fn settle_shown(
+        &self,
+        shown: Vec<(Unsettled, String)>,
+        now: Millis,
+    ) -> Result<Vec<Survey>> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut settled = Vec::new();
+                    for (one, message_id) in shown {
+                        let Some(locked) = still_unsettled(connection, &one).await? else {
+                            continue;
+                        };
+                        let message = format!(
+                            "X shows the Direct Message {message_id} of this prompt, and no \
+                             feedback for it: it is not sent again"
+                        );
+                        let event = Event::Refused(Failure { code: None, message });
+                        settled.push(step_locked(connection, locked, event, now, None).await?);
+                    }
+                    Ok(settled)
+                })
+            })
+            .await
+    }
+}
+
+/// Of its time and without a name, or of its name and another time: X's dates may be wrong, and a prompt
+/// of another program that bears the name is no reason to send again either.
+const MAY_BE_ITS: &str = "and survey_id is null \
+     and ((external_id is null and (to_user_id is null or to_user_id = $3) \
+     or external_id = $2 and to_user_id is null) \
+     and coalesce(created_at, updated_at) between $4 and $5 \
+     or external_id = $2 and to_user_id = $3) order by id limit 100";
+
+/// X's word of a feedback that may be this survey's, for all that it says of itself.
+async fn may_be_its(
+    connection: &mut AnyConnection,
+    survey: &Survey,
+    one: &Unsettled,
+) -> Result<Option<FeedbackId>> {
+    let sql = format!("select {COLUMNS} from feedback where account = $1 {MAY_BE_ITS}");
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(survey.account.as_str())
+        .bind(survey.external_id.as_str())
+        .bind(survey.person())
+        .bind(one.begun_at.minus(CLOCKS_APART).0)
+        .bind(one.given_up_at.max(one.given_up_here).plus(CLOCKS_APART).0)
+        .fetch_all(connection)
+        .await?;
+    for row in &rows {
+        let feedback = known_row(row)?.feedback;
+        if feedback.is_word() {
+            return Ok(Some(feedback.id));
+        }
+    }
+    Ok(None)
+}
+
+/// Locks a survey that waits to be settled, where it still does, and for the same request.
+async fn still_unsettled(
+    connection: &mut AnyConnection,
+    one: &Unsettled,
+) -> Result<Option<(Survey, i64)>> {
+    let locked = touch_in(connection, &one.survey_id, "uncertain").await?;
+    Ok(locked.filter(|(survey, _)| {
+        matches!(survey.state, State::Uncertain { given_up_at, .. } if given_up_at == one.given_up_at)
+    }))
+}
