@@ -20,8 +20,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use super::close::taken::Taken;
 use super::{Engine, Error, FileWatch, Location, Result};
-use crate::store::close::accept::{self, NewSurvey, Taken};
+use crate::store::close::accept::{self, NewSurvey};
 use crate::store::close::deliveries;
 use crate::store::database::file_watch::Closing;
 use crate::store::database::outage::Outage;

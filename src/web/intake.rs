@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::messages;
+use super::parts::{json, parameters, texts};
 use super::problem::{self, Problem, refuse};
 use super::{HttpSource, Live, Web};
 use crate::domain::mapping::Mapping;
@@ -200,17 +201,6 @@ async fn read(
     asked.map_err(Problem::into_response)
 }
 
-/// The headers of that name that are text, in their order.
-pub fn texts<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
-    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
-}
-
-/// The parameters of that name in a query, as they are written there.
-pub fn parameters<'q>(query: &'q str, name: &str) -> Vec<&'q str> {
-    let all = query.split('&').filter_map(|parameter| parameter.split_once('='));
-    all.filter(|(known, _)| *known == name).map(|(_, value)| value).collect()
-}
-
 /// What a notice of kind `standard` says.
 fn standard(
     live: &Live,
@@ -278,9 +268,4 @@ fn unprocessable(faults: NoticeFaults) -> Problem {
 fn unknown_account(account: &str) -> Response {
     let detail = format!("there is no account {}", notice::shown(account));
     unprocessable(NoticeFaults::of("/data/account", &detail)).into_response()
-}
-
-pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    let body = serde_json::to_vec(body).expect("an answer is plain data");
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

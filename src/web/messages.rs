@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::intake::{json, texts};
+use super::parts::{json, texts};
 use super::problem::{self, Problem, refuse};
 use super::{Live, Web};
 use crate::domain::x_message::WebhookDelivery;

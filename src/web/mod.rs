@@ -6,6 +6,7 @@ mod body;
 mod intake;
 mod messages;
 mod metrics;
+mod parts;
 mod problem;
 mod rate;
 mod seats;

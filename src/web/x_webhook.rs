@@ -7,7 +7,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::intake::{json, not_json};
+use super::intake::not_json;
+use super::parts::json;
 use super::problem::refuse;
 use super::rate::Rate;
 use super::{Web, problem};

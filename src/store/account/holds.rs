@@ -10,7 +10,7 @@ use crate::domain::time::Millis;
 use crate::store::attempts::Tries;
 use crate::store::database::standing::Doubt;
 use crate::store::feedback::advance::advance;
-use crate::store::feedback::fold::Folded;
+use crate::store::feedback::folded::Folded;
 use crate::store::feedback::matching::match_surveys;
 use crate::store::feedback::row::{COLUMNS, FeedbackRow, known_row};
 use crate::store::feedback::rows::write;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::first_close;
+use super::taken::{Taken, taken_from};
 use crate::domain::close::{Close, Precision};
 use crate::domain::id::{SurveyId, external_id};
 use crate::domain::policy::AtClose;
@@ -69,17 +70,6 @@ impl NewSurvey {
         let kept = at_close.decision.json()?;
         Ok(Self { close, at_close, if_next: None, kept, ..self })
     }
-}
-
-/// What became of a close.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Taken {
-    pub survey_id: SurveyId,
-    pub state: &'static str,
-    pub reason: Option<String>,
-    pub due_at: Millis,
-    /// Whether the close made a new survey; otherwise it was known, or moved one that was there.
-    pub is_new: bool,
 }
 
 impl Store {
@@ -258,10 +248,6 @@ fn decided(survey: &NewSurvey) -> (&'static str, Option<&'static str>) {
     }
 }
 
-fn known_name(state: &str) -> &'static str {
-    State::NAMES.into_iter().find(|name| *name == state).expect("the schema admits no other names")
-}
-
 const OF_CONVERSATION: &str = "select id, ordinal, state, reason, closed_at, due_at, lease_token, \
      source, user_id, coalesce(first_closed_at, closed_at) from survey where account = $1 and conversation_id = $2 order by ordinal desc limit 1000";
 
@@ -366,16 +352,6 @@ fn is_called_off(newest: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
     // One that came after its reopening was never more than that.
     let waited = newest.try_get::<i64, _>(6)? > 0;
     Ok(is_off && waited && newest.try_get::<i64, _>(4)? == close.closed_at.0)
-}
-
-pub fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {
-    Ok(Taken {
-        survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
-        state: known_name(&row.try_get::<String, _>(2)?),
-        reason: row.try_get(3)?,
-        due_at: Millis(row.try_get(5)?),
-        is_new: false,
-    })
 }
 
 /// Moves the survey in `row`, which still waits, to a further close of its conversation. An older

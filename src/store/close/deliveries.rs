@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::accept::{self, NewSurvey, Taken};
+use super::accept::{self, NewSurvey};
 use super::reopen;
+use super::taken::{self, Taken};
 use crate::domain::close::{Close, MINUTE_MS, Reopening, timeless};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::AtClose;
@@ -228,7 +229,7 @@ async fn again(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
     let known = survey_of(connection, event).await?;
     let row = sqlx::query(ANSWER).bind(known).fetch_optional(&mut *connection).await?;
     match row {
-        Some(row) => accept::taken_from(&row),
+        Some(row) => taken::taken_from(&row),
         // Its survey has been erased, or the event was a reopening then.
         None => {
             let taken = accept::take_new(connection, vec![survey]).await?;

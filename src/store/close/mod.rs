@@ -7,3 +7,4 @@ pub mod first_close;
 pub mod on_record;
 pub mod rejections;
 pub mod reopen;
+pub mod taken;

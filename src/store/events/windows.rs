@@ -8,7 +8,8 @@ use super::unread::{self, UnknownEvent};
 use crate::domain::event_windows::{Range, ReadingPurpose, SecondLook, UnreadReason, WINDOW_MOST};
 use crate::domain::feedback::{Trust, Update};
 use crate::domain::time::{Millis, millis};
-use crate::store::feedback::fold::{Folded, fold};
+use crate::store::feedback::fold::fold;
+use crate::store::feedback::folded::Folded;
 use crate::store::feedback::hints;
 use crate::store::{Result, Store};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::answers::answer;
-use super::fold::Folded;
+use super::folded::Folded;
 use super::row::FeedbackRow;
 use super::rows::BATCH_MAX;
 use super::shows::SHOW_FIRST;
@@ -13,9 +13,10 @@ use crate::domain::feedback::Feedback;
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{Delivery, Event, State, Survey};
 use crate::domain::time::Millis;
+use crate::store::Result;
 use crate::store::placeholders::{Places, bind_all, size};
+use crate::store::survey::step::advance_state;
 use crate::store::survey::step::{note, touch, write_state};
-use crate::store::{Error, Result};
 
 /// Moves the surveys of rows on, at most [`BATCH_MAX`] of them.
 pub async fn advance(
@@ -132,8 +133,4 @@ pub async fn withdraw(connection: &mut AnyConnection, id: &SurveyId, now: Millis
     write_state(connection, (id, token), &state).await?;
     let why = "X's events do not know the answer that its webhook told";
     note(connection, (id, token), now, &state, Some(why)).await
-}
-
-pub fn advance_state(state: State, event: Event) -> Result<State> {
-    state.step(event).map_err(|error| Error::Broken(error.to_string()))
 }

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
-use super::advance::advance_state;
 use super::rows::BATCH_MAX;
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::survey::{Event, Survey};
 use crate::domain::time::Millis;
 use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
 use crate::store::survey::row;
+use crate::store::survey::step::advance_state;
 use crate::store::{Error, Result};
 
 /// Moves on those that are still sent, at most [`BATCH_MAX`], each with its line of history. They

@@ -3,7 +3,7 @@
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::advance::withdraw;
-use super::fold::Folded;
+use super::folded::Folded;
 use super::row::{COLUMNS, FeedbackRow, known_row};
 use super::rows::write;
 use crate::domain::time::Millis;

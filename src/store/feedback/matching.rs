@@ -8,7 +8,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use super::advance::advance;
-use super::fold::Folded;
+use super::folded::Folded;
 use super::row::{COLUMNS, FeedbackRow, known_row};
 use super::rows::BATCH_MAX;
 use crate::domain::feedback::{Object, Update};

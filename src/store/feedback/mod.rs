@@ -6,6 +6,7 @@ pub mod answers;
 pub mod row;
 pub mod rows;
 pub mod fold;
+pub mod folded;
 pub mod hints;
 pub mod matching;
 pub mod shows;

@@ -20,8 +20,9 @@ use crate::domain::survey_type::SurveyType;
 use crate::domain::talk::{Conversation, TalkMessage, Turn, Writer, conversation_id};
 use crate::domain::time::Millis;
 use crate::store::account::opt_outs::{self, OptOut};
-use crate::store::close::accept::{self, NewSurvey, Taken};
+use crate::store::close::accept::{self, NewSurvey};
 use crate::store::close::reopen;
+use crate::store::close::taken::Taken;
 use crate::store::{Result, Store};
 
 /// A source that watches the Direct Messages of one account.

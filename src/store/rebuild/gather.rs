@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::rows::BATCH;
 use crate::domain::feedback::{Feedback, Trust, Update};
 use crate::domain::id::FeedbackId;
 use crate::store::Result;
@@ -59,3 +58,6 @@ pub async fn gather(
     }
     Ok(())
 }
+
+/// Rows of one statement, and of one transaction.
+pub const BATCH: usize = 100;

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{AnyConnection, Row};
 
+use super::gather::BATCH;
 use super::gather::gather;
 use super::surveys::{self, Making};
 use crate::domain::feedback::{Feedback, Update};
@@ -17,7 +18,7 @@ use crate::domain::survey::Event;
 use crate::domain::time::Millis;
 use crate::store::attempts::Tries;
 use crate::store::feedback::advance::advance;
-use crate::store::feedback::fold::Folded;
+use crate::store::feedback::folded::Folded;
 use crate::store::feedback::matching::match_surveys;
 use crate::store::feedback::row::{FeedbackRow, known_row};
 use crate::store::feedback::rows::{read_rows, version, write};
@@ -72,9 +73,6 @@ const LEFT_ALONE: &str = "select count(*) from feedback f where f.account = $1 \
 /// What the poller would read first is read: it goes on from there.
 const READ_TO: &str = "insert into reading (account, what, begun_from, done_to) \
      values ($1, 'first', $3, $2) on conflict (account, what) do nothing";
-
-/// Rows of one statement, and of one transaction.
-pub const BATCH: usize = 100;
 
 impl Store {
     /// Begins a rebuild from the events of a period, or goes on with one from the same instant that

@@ -18,7 +18,7 @@ use crate::domain::id::{
 use crate::domain::survey::{Delivery, State, Survey};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
-use crate::store::close::accept::{Taken, taken_from};
+use crate::store::close::taken::{Taken, taken_from};
 use crate::store::feedback::matching::CLOCKS_APART;
 use crate::store::feedback::row::FeedbackRow;
 use crate::store::survey::step::note;

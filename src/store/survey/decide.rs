@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::{AnyConnection, Row};
 
 use super::claim::{Leased, RELEASE, retake};
-use super::send::SendTimes;
+use super::prompt::SendTimes;
 use super::step::{note_decided, write_state};
 use super::{dry_run, wait_history};
 use crate::domain::policy::decision::{Decision, Ground, Verdict};

@@ -3,7 +3,7 @@
 
 use sqlx::{AnyConnection, Row};
 
-use super::send::{Prompt, SendTimes};
+use super::prompt::{Prompt, SendTimes};
 use crate::domain::budget::Call;
 use crate::domain::policy::decision::{Clear, DryRun, Ground};
 use crate::domain::policy::{DryHistory, Mode, Rules};

@@ -5,6 +5,8 @@ pub mod claim;
 pub mod clock_ahead;
 pub mod decide;
 pub mod dry_run;
+pub mod ending;
+pub mod prompt;
 pub mod retry;
 pub mod row;
 pub mod send;

@@ -5,11 +5,10 @@
 //! nothing is sent without a note on the disk, and no result is written by a worker whose claim
 //! has passed to another.
 
-use std::time::Duration;
-
 use sqlx::{AnyConnection, Row};
 
 use super::claim::{Leased, retake};
+use super::prompt::{Prompt, SendTimes};
 use super::step::{step_locked, touch};
 use super::{decide, dry_run};
 use crate::domain::budget::Call;
@@ -18,7 +17,6 @@ use crate::domain::id::{SurveyId, external_id};
 use crate::domain::policy::decision::{Ground, Verdict};
 use crate::domain::policy::{DAY, Rules};
 use crate::domain::survey::{CancelledBy, Delivery, Event, Failure, Reason, State, Survey};
-use crate::domain::survey_type::SurveyType;
 use crate::domain::time::{Millis, look_again_at};
 use crate::store::account::budgets;
 use crate::store::database::progress;
@@ -27,19 +25,6 @@ use crate::store::feedback::matching::Before;
 use crate::store::feedback::{fold, matching};
 use crate::store::rebuild::surveys;
 use crate::store::{Error, Result, Store};
-
-/// What the person is to see, as the configuration has it at the moment of sending.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Prompt {
-    pub kind: SurveyType,
-    pub question_variant_id: u32,
-    pub test: bool,
-    pub message: String,
-    pub privacy_url: String,
-    pub display_name: Option<String>,
-    /// The handle that sends it, and at which X ([`crate::worker::AccountWorker::sent_as`]).
-    pub sent_as: String,
-}
 
 /// The permission to send one prompt, once: that it is under way is on the disk.
 #[derive(Debug)]
@@ -66,23 +51,6 @@ impl Sending {
     pub fn begun_here(&self) -> Millis {
         self.begun_here
     }
-}
-
-/// When a send is begun.
-#[derive(Clone, Copy, Debug)]
-pub struct SendTimes {
-    pub now: Millis,
-    /// The earliest instant that it may be, by our clock and by X's: what X counts is reckoned by this
-    /// one, and what the request causes is matched from it.
-    pub x_now: Millis,
-    /// The latest that X may date the request's beginning.
-    pub x_latest: Millis,
-    /// Whether X's clock bears ours out.
-    pub is_clock_confirmed: bool,
-    /// Whether a survey may end by `x_now`.
-    pub is_clock_settled: bool,
-    /// How long the request may take.
-    pub lease: Duration,
 }
 
 impl SendTimes {

@@ -1,0 +1,32 @@
+//! What became of a close.
+
+use crate::domain::id::SurveyId;
+use crate::domain::survey::State;
+use crate::domain::time::Millis;
+use crate::store::Result;
+use sqlx::Row as _;
+
+/// What became of a close.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    pub survey_id: SurveyId,
+    pub state: &'static str,
+    pub reason: Option<String>,
+    pub due_at: Millis,
+    /// Whether the close made a new survey; otherwise it was known, or moved one that was there.
+    pub is_new: bool,
+}
+
+pub fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {
+    Ok(Taken {
+        survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
+        state: known_name(&row.try_get::<String, _>(2)?),
+        reason: row.try_get(3)?,
+        due_at: Millis(row.try_get(5)?),
+        is_new: false,
+    })
+}
+
+fn known_name(state: &str) -> &'static str {
+    State::NAMES.into_iter().find(|name| *name == state).expect("the schema admits no other names")
+}

@@ -1,0 +1,94 @@
+//! Surveys that end before a prompt: too late, or cancelled by hand; and when the next is due.
+
+use super::step::{note, step, touch_in, write_state};
+use super::wait_history;
+use crate::domain::id::SurveyId;
+use crate::domain::survey::{CancelledBy, Event, State, Survey};
+use crate::domain::time::Millis;
+use crate::store::{Result, Store};
+use sqlx::Row as _;
+
+const LATE: &str = "select id from survey where account = $1 and state = 'scheduled' \
+     and try_at <= $2 and closed_at < $3 order by try_at, id limit $4";
+
+/// Surveys that expire in one transaction.
+const EXPIRE_MAX: i64 = 100;
+
+impl Store {
+    /// Surveys that are due and whose conversation closed before `closed_before`: at most a
+    /// hundred, oldest first.
+    pub async fn too_late(
+        &self,
+        account: &str,
+        closed_before: Millis,
+        now: Millis,
+    ) -> Result<Vec<SurveyId>> {
+        let late: Vec<String> = sqlx::query_scalar(LATE)
+            .bind(account)
+            .bind(now.0)
+            .bind(closed_before.0)
+            .bind(EXPIRE_MAX)
+            .fetch_all(&self.readers)
+            .await?;
+        Ok(late.into_iter().map(SurveyId::new).collect())
+    }
+
+    /// Ends those of them that are still too late. Their histories say what they waited for last:
+    /// `held_back_by`, what holds all of the account back, or else what each of them waited for.
+    pub async fn expire(
+        &self,
+        late: Vec<SurveyId>,
+        held_back_by: Option<String>,
+        closed_before: Millis,
+        now: Millis,
+    ) -> Result<Vec<Survey>> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut ended = Vec::with_capacity(late.len());
+                    for id in late {
+                        let Some((survey, token)) = touch_in(connection, &id, "scheduled").await?
+                        else {
+                            continue;
+                        };
+                        // It may have been closed again since it was read.
+                        if survey.closed_at >= closed_before {
+                            continue;
+                        }
+                        let state = State::Expired;
+                        write_state(connection, (&id, token), &state).await?;
+                        let waited = match &held_back_by {
+                            Some(words) => wait_history::last_of_all(words),
+                            None => wait_history::last(connection, &survey).await?,
+                        };
+                        note(connection, (&id, token), now, &state, Some(&waited)).await?;
+                        ended.push(Survey { state, ..survey });
+                    }
+                    Ok(ended)
+                })
+            })
+            .await
+    }
+
+    /// Calls a survey off by hand. The error says what state stands against it.
+    pub async fn cancel(&self, id: SurveyId, now: Millis) -> Result<Survey> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    step(connection, &id, Event::Cancelled(CancelledBy::Operator), now).await
+                })
+            })
+            .await
+    }
+
+    /// When the next survey of an account wants to be looked at.
+    pub async fn next_due(&self, account: &str) -> Result<Option<Millis>> {
+        let row = sqlx::query(
+            "select min(try_at) from survey where account = $1 and state = 'scheduled'",
+        )
+        .bind(account)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(row.try_get::<Option<i64>, _>(0)?.map(Millis))
+    }
+}

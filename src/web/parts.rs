@@ -1,0 +1,22 @@
+//! Parts of requests and of answers that more than one address has.
+
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse as _;
+use axum::response::Response;
+use serde::Serialize;
+
+/// The headers of that name that are text, in their order.
+pub fn texts<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
+}
+
+/// The parameters of that name in a query, as they are written there.
+pub fn parameters<'q>(query: &'q str, name: &str) -> Vec<&'q str> {
+    let all = query.split('&').filter_map(|parameter| parameter.split_once('='));
+    all.filter(|(known, _)| *known == name).map(|(_, value)| value).collect()
+}
+
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(body).expect("an answer is plain data");
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
