@@ -30,7 +30,7 @@
 //! 5. [`web`], [`cli`], [`report`]: the outside; [`rebuild`]: the record made anew from X's own;
 //!    [`replay`]: what another configuration would have done.
 //! 6. [`daemon`]: everything wired together; the only owner of loops.
-//! 7. [`sandbox`]: a simulated X that shares no code with [`x`], for [`demo`] and the tests.
+//! 7. [`sandbox`]: a simulated X that shares no code with [`x`], for [`cli::demo`] and the tests.
 //!
 //! What stands where, in one sentence each, is said at the top of every module; what is
 //! deliberately absent, too. ARCHITECTURE.md walks through one close and one answer.
@@ -89,5 +89,3 @@ mod output;
 pub mod cli;
 /// A simulated X.
 pub mod sandbox;
-/// The whole job in one process.
-pub mod demo;

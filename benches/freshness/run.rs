@@ -5,9 +5,9 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use surveyd::domain::budget::{Call, Window};
+use surveyd::domain::budget::{Call, CallPace, Window};
 use surveyd::domain::freshness::{
-    self, Bounds, CallPace, Fresh, Habits, Observed, PollRound, PromptsByAge, Schedule,
+    self, Bounds, Fresh, Habits, Observed, PollRound, PromptsByAge, Schedule,
 };
 use surveyd::domain::time::Millis;
 

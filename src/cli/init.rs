@@ -10,15 +10,15 @@ mod text;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use answers::InitAnswers;
 use anyhow::bail;
 use clap::Args;
+use files::Locations;
+use kinds::SecretOrigin;
 
 use super::{DEFAULT_CONFIG, check};
 use crate::config::{self, Environment};
 use crate::output::{note, outln};
-use answers::InitAnswers;
-use files::Locations;
-use kinds::SecretOrigin;
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]

@@ -3,6 +3,7 @@
 
 mod check;
 mod decisions;
+pub mod demo;
 mod enqueue;
 mod explain;
 pub mod help;
@@ -35,10 +36,10 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Faults};
 use crate::daemon::{self, Signals, Start};
 use crate::domain::plain_text::printable;
+use crate::logging;
 use crate::output::{self, Results, note};
 use crate::store::{self, Location, Store};
 use crate::terminal::View;
-use crate::{demo, logging};
 
 const DEFAULT_CONFIG: &str = "/etc/surveyd/surveyd.toml";
 

@@ -5,6 +5,7 @@ mod shown;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
+use shown::{AccountSummary, RebuildSummary};
 
 use super::results::PERIOD;
 use super::{Context, Usage, print_json};
@@ -17,7 +18,6 @@ use crate::report::period::{parse_from, parse_period, parse_to};
 use crate::stop::{StopSender, stopper};
 use crate::store::Store;
 use crate::worker::{AccountWorker, Limits, Shared, Watches};
-use shown::{AccountSummary, RebuildSummary};
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]

@@ -2,12 +2,13 @@
 
 mod text;
 
-use clap::Args;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
 
 use super::waiting::{self, Waits};
 use super::{Context, TimeStyle, Usage, print_json};

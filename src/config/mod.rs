@@ -16,8 +16,10 @@ mod faults;
 mod file;
 mod given;
 mod lists;
+mod names;
 mod quiet_hours;
 mod rules;
+mod rsa;
 mod secret;
 mod sections;
 mod served;
@@ -40,13 +42,14 @@ pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
 pub use faults::{Fault, Faults};
 pub use file::{is_open_to_others, load, load_without_secrets};
+pub(crate) use names::nearest;
+pub use rsa::rsa_key;
 pub use secret::Secret;
 pub use sources::{
     Algorithm, Encoding, IN_QUERY, Scheme, SignedPart, Timestamp, TimestampForm, X_SIGNATURE,
-    rsa_key, standard_key,
+    standard_key,
 };
 pub use texts::Texts;
-pub(crate) use walk::nearest;
 pub use warnings::{CloseOnRecord, Warning, warnings, warnings_of_closes};
 
 use crate::domain::close::ClosedBy;

@@ -10,7 +10,7 @@ use ::config::ValueKind;
 
 use super::faults::MAY_NOT_READ;
 use super::given::{GivenTable, GivenValue, Wrong};
-use super::sources::rsa_key;
+use super::rsa::rsa_key;
 use super::walk::{ConfigTable, Place, Walk};
 
 /// More than any key; a larger file is another one, named by mistake.

@@ -7,7 +7,6 @@ mod account;
 mod field;
 mod mapping;
 mod preset;
-mod rsa;
 mod scheme;
 mod spool;
 mod watched;
@@ -16,17 +15,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use base64::Engine;
-use base64::alphabet::STANDARD;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use self::account::Meant;
 use super::defaults::{self, SIGNING_KEY_BYTES_MIN};
 use super::given::{GivenValue, Wrong, quoted};
-use super::walk::{ConfigTable, nearest};
+use super::names::nearest;
+use super::rsa::{BASE64, rsa_key};
+use super::walk::ConfigTable;
 use super::{Source, SourceKind, SpoolConfig, WatchedMessages, secret, values};
 use crate::domain::mapping::Mapping;
-use account::Meant;
-
-pub use rsa::rsa_key;
 pub use scheme::{
     Algorithm, Encoding, IN_QUERY, Scheme, SignedPart, Timestamp, TimestampForm, X_SIGNATURE,
 };
@@ -48,12 +45,6 @@ const KINDS: [(&str, SourceKind); 12] = [
 
 /// What Zendesk signs with where its test button is pressed; its documents show it to everybody.
 const ZENDESK_TEST_SECRET: &str = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
-
-/// Senders differ in whether they pad, and the bytes are the same.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
-    &STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// The key in a Standard Webhooks secret: `whsec_`, which may be left out, and base64.
 pub fn standard_key(secret: &str) -> Option<Vec<u8>> {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::given::quoted;
 use super::texts::{self, Texts};
+use super::variants::refuse_too_brief;
 use super::walk::ConfigTable;
-use super::{SurveyConfig, defaults, format_duration, lists, quiet_hours, values, variants};
+use super::{SurveyConfig, defaults, lists, quiet_hours, values, variants};
 use crate::domain::policy::quiet_hours::QuietHours;
 use crate::domain::survey_type::SurveyType;
 
@@ -142,25 +142,4 @@ impl SurveySettings {
             throttle_group,
         }
     }
-}
-
-/// A prompt must have time to go out.
-pub(super) fn refuse_too_brief(
-    table: &mut ConfigTable,
-    key: &str,
-    delay: Duration,
-    expire_after: Duration,
-) {
-    if expire_after > delay {
-        return;
-    }
-    let (value, problem) = match key {
-        "delay" => (
-            delay,
-            format!("is not shorter than expire_after = \"{}\"", format_duration(expire_after)),
-        ),
-        _ => (expire_after, format!("is not longer than delay = \"{}\"", format_duration(delay))),
-    };
-    let remedy = "lengthen expire_after or shorten delay: no prompt would ever go out";
-    table.fault(key, Some(quoted(&format_duration(value))), problem, remedy);
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::defaults::LANGUAGE_CHARACTERS_MAX;
 use super::given::quoted;
-use super::walk::{ConfigTable, Place, nearest};
+use super::names::nearest;
+use super::walk::{ConfigTable, Place};
 use crate::domain::message::{MESSAGE_CHARACTERS_MAX, MessageError, TemplateFault, Templates};
 
 /// The texts of a survey, a rule's or a variant's, ready to render.

@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::defaults::NAME_CHARACTERS_MAX;
 use super::duration::{format_duration, parse_duration};
 use super::given::{GivenValue, Wrong};
-use super::walk::nearest;
+use super::names::is_name;
+use super::names::nearest;
 use crate::domain::id::UserId;
 
 /// The units of a size from the largest, in bytes.
@@ -113,11 +114,6 @@ pub(super) fn name(given: &GivenValue) -> Result<String, Wrong> {
             format!("write 1 to {NAME_CHARACTERS_MAX} of A-Z, a-z, 0-9, `.`, `_` and `-`"),
         )),
     }
-}
-
-pub(super) fn is_name(text: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=NAME_CHARACTERS_MAX).contains(&text.len()) && text.bytes().all(letter)
 }
 
 /// An id that X gave a person or a handle. Digits in quotes, since a number that large is not exact

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::format_duration;
 use super::given::quoted;
-use super::survey::refuse_too_brief;
 use super::texts::{self, Texts};
 use super::walk::ConfigTable;
 use super::{Variant, defaults, values};
@@ -77,4 +77,25 @@ fn letter(index: usize) -> String {
         Ok(index) if index < 26 => char::from(b'a' + index).to_string(),
         _ => (index + 1).to_string(),
     }
+}
+
+/// A prompt must have time to go out.
+pub(super) fn refuse_too_brief(
+    table: &mut ConfigTable,
+    key: &str,
+    delay: Duration,
+    expire_after: Duration,
+) {
+    if expire_after > delay {
+        return;
+    }
+    let (value, problem) = match key {
+        "delay" => (
+            delay,
+            format!("is not shorter than expire_after = \"{}\"", format_duration(expire_after)),
+        ),
+        _ => (expire_after, format!("is not longer than delay = \"{}\"", format_duration(delay))),
+    };
+    let remedy = "lengthen expire_after or shorten delay: no prompt would ever go out";
+    table.fault(key, Some(quoted(&format_duration(value))), problem, remedy);
 }

@@ -13,7 +13,6 @@ use std::path::Path;
 use ::config::ValueKind;
 
 use self::hints::UnknownKey;
-pub(crate) use self::hints::nearest;
 pub(super) use self::place::Place;
 use super::environment::Environment;
 use super::faults::{Fault, Faults};

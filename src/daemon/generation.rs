@@ -4,20 +4,18 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::{JoinError, JoinSet};
-use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
-use crate::domain::time::Millis;
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
-use crate::store::{self, Result, Store};
+use crate::store::{Result, Store};
 use crate::watcher::spool::{Counts, Spool};
 use crate::watcher::talks::Talks;
 use crate::watcher::verify::{Passwords, Verifier};
@@ -27,17 +25,12 @@ use crate::web::{HttpSource, Live, MessageHook, Rate, XWebhook};
 use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
 use super::database::{Names, keep_comparing};
+use super::faults::{leave, or_after_fault};
 use super::spools;
 use super::watches::{self, RunningWatch};
 
-/// After a fault of the store: when an account's work is tried again.
-const AFTER_FAULT: Duration = Duration::from_secs(2);
-
 /// A pass that takes longer waits for X.
 const SLOW_PASS: Duration = Duration::from_secs(1);
-
-/// The least time between two passes that wanted to go on at once.
-const BREATH: Duration = Duration::from_millis(10);
 
 pub struct Generation {
     accounts: Vec<AccountWorker>,
@@ -229,58 +222,4 @@ async fn poll(worker: AccountWorker) {
         worker.reading.wait(next, &worker.clock, &worker.stop).await;
     }
     leave(&worker, "polling");
-}
-
-/// The work as the log names it.
-fn work_of(worker: &AccountWorker, what: &str) -> String {
-    format!("{what} for account {}", worker.name())
-}
-
-/// A configuration's work that ends shows nothing of the database.
-pub(super) fn leave(worker: &AccountWorker, what: &str) {
-    worker.store.outage().leave(&work_of(worker, what));
-}
-
-pub(super) fn or_after_fault(
-    worker: &AccountWorker,
-    next: Result<Option<Millis>>,
-    what: &str,
-) -> Option<Millis> {
-    let work = || work_of(worker, what);
-    match next {
-        Ok(next) => {
-            if worker.store.outage().over(&work()) {
-                info!(event = "store.recovered", "the database answers again: all work goes on");
-            }
-            if worker.faults.over(what) {
-                let account = worker.name();
-                info!(event = "store.recovered", account, "{} goes on", work());
-            }
-            // At once means soon: a pass that makes no headway must not take the whole machine.
-            return next.map(|next| next.max(worker.now().plus(BREATH)));
-        }
-        // Another daemon holds a lock that is wanted: for moments, or until the server ends it.
-        Err(store::Error::Busy(why)) => {
-            debug!(account = worker.name(), "{} waits: {why}", work());
-        }
-        // The process ends for it, and says so once.
-        Err(store::Error::Io(_) | store::Error::Gone(_)) => {}
-        Err(fault @ (store::Error::Unavailable(_) | store::Error::Refused(_))) => {
-            if worker.store.outage().met(&work(), Instant::now()) {
-                let account = worker.name();
-                let work = work();
-                warn!(
-                    event = "store.unavailable",
-                    account, "{work} waits for the database: {fault}"
-                );
-            }
-        }
-        Err(fault) => {
-            if worker.faults.met(what, Instant::now()) {
-                let account = worker.name();
-                error!(event = "store.unavailable", account, "{} waits: {fault}", work());
-            }
-        }
-    }
-    Some(worker.now().plus(AFTER_FAULT))
 }

@@ -1,6 +1,7 @@
 //! The daemon: everything wired together and kept going. The only owner of loops.
 
 mod database;
+mod faults;
 mod generation;
 mod listen;
 mod lock;

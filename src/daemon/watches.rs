@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::generation::{leave, or_after_fault};
+use super::faults::{leave, or_after_fault};
 use crate::config::{MessageStream, WatchedMessages};
 use crate::domain::time::Millis;
 use crate::poller::message_stream::{MARGIN, MessageList, MessageReader};

@@ -1,13 +1,16 @@
 //! How many calls of one kind an account may still make: X's 15-minute windows, counted so that
 //! no 15 minutes ever hold more calls than X allows, wherever X's own windows begin.
 
+mod pace;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::freshness::CallPace;
 use super::time::Millis;
+
+pub use self::pace::CallPace;
 
 /// The calls that X limits by the quarter of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -10,8 +10,9 @@ use futures_util::{StreamExt, stream};
 use tracing::{info, warn};
 
 use crate::domain::budget::Call;
+use crate::domain::budget::CallPace;
 use crate::domain::feedback::Update;
-use crate::domain::freshness::{self, CallPace, Fresh, Habits, Schedule};
+use crate::domain::freshness::{self, Fresh, Habits, Schedule};
 use crate::domain::time::Millis;
 use crate::store::{Result, ShowOutcome, ToShow};
 use crate::worker::{AccountWorker, CallAllowance};

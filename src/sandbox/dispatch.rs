@@ -2,25 +2,17 @@
 
 use std::time::Duration;
 
+use super::accepted::Accepted;
+use super::api_call::ApiCall;
 use super::authentication::authenticate;
-use super::call::{ApiCall, HttpReply, HttpRequest};
+use super::call::{HttpReply, HttpRequest};
 use super::dates::http_date;
 use super::faults::{CallOutcome, InjectedFault};
-use super::form::Parameters;
 use super::limits::Allowance;
 use super::record::RefusedCall;
 use super::refusal::Refusal;
 use super::world::{Due, World};
 use crate::domain::time::Millis;
-
-/// A call that passed authentication.
-pub(super) struct Accepted {
-    pub call: ApiCall,
-    pub account: usize,
-    pub method: String,
-    pub path: String,
-    pub parameters: Parameters,
-}
 
 impl World {
     /// One request from start to end.

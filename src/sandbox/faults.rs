@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::call::{ApiCall, HttpReply};
+use super::api_call::ApiCall;
+use super::call::HttpReply;
 
 /// What happens to a call.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

@@ -7,10 +7,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use super::call::{ApiCall, HttpReply, HttpRequest};
+use super::api_call::ApiCall;
+use super::call::{HttpReply, HttpRequest};
 use super::faults::{InjectedFault, Order};
 use super::form::Parameters;
-use super::messages::SandboxMessage;
+use super::message_log::SandboxMessage;
 use super::people::{Person, PersonsAnswer, Plan, TakesMessages, UserStanding};
 use super::record::{DeliveredPrompt, RefusedCall};
 use super::world::{AnswerError, World};

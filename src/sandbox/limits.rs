@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::call::ApiCall;
+use super::api_call::ApiCall;
 use super::config::SandboxAccount;
 use super::dates::seconds_up;
 use crate::domain::time::Millis;

@@ -4,7 +4,6 @@
 //! A message is kept as it was written and listed as X lists it: every link is a t.co link, and `&`, `<` and `>` are
 //! written as in HTML.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine;
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::chance::Chance;
 use super::form::Parameters;
+use super::message_log::SandboxMessage;
 use super::refusal::Refusal;
 use super::world::World;
 use crate::domain::time::Millis;
@@ -25,20 +25,6 @@ const LISTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The app through which all accounts send.
 const APP: &str = "268278";
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SandboxMessage {
-    pub id: u64,
-    pub created_at: Millis,
-    pub sender_id: u64,
-    pub recipient_id: u64,
-    /// As it was written.
-    pub text: String,
-}
-
-/// All messages there are; ids grow with time.
-#[derive(Clone, Debug, Default)]
-pub struct MessageLog(BTreeMap<u64, SandboxMessage>);
 
 /// Where reading goes on: below a message, on the how-manieth page.
 #[derive(Clone, Copy)]

@@ -39,7 +39,9 @@
 //! A page of events has at most 100 entries and more may not be asked for. `question_variant_id` is a string in create
 //! and show and a number in events. Two updates within one second have different `updated_at`.
 
+mod accepted;
 mod answers;
+pub mod api_call;
 mod authentication;
 pub mod behaviour;
 pub mod call;
@@ -56,6 +58,7 @@ pub mod feedback;
 mod form;
 mod inspection;
 mod limits;
+mod message_log;
 pub mod messages;
 mod oauth;
 pub mod people;
@@ -68,8 +71,8 @@ pub mod world;
 #[cfg(test)]
 mod tests;
 
+pub use api_call::ApiCall;
 pub use behaviour::{Behaviour, Paging, Span};
-pub use call::ApiCall;
 pub use clock::TimeSource;
 pub use config::{SandboxAccount, SandboxConfig};
 pub use faults::{Ending, InjectedFault, Order, Scripted};

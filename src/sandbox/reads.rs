@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::call::{ApiCall, shown_id};
+use super::api_call::{ApiCall, shown_id};
 use super::events::{Cursor, TimeSpan};
 use super::form::Parameters;
 use super::people::UserStanding;

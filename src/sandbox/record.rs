@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::call::ApiCall;
+use super::api_call::ApiCall;
 use super::refusal::Refusal;
 use crate::domain::time::Millis;
 

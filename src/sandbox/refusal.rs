@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::call::ApiCall;
+use super::api_call::ApiCall;
 
 /// One refusal: what goes over the wire, and a note for whoever reads the sandbox's record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::accepted::Accepted;
 use super::answers;
+use super::api_call::ApiCall;
 use super::authentication::Nonces;
 use super::behaviour::Behaviour;
-use super::call::ApiCall;
 use super::chance::Chance;
 use super::config::{SandboxAccount, SandboxConfig};
-use super::dispatch::Accepted;
 use super::events::{Change, EventLog};
 use super::faults::{FaultQueue, InjectedFault, Order};
 use super::feedback::SandboxFeedback;
 use super::limits::{PromptsOfDay, Windows};
-use super::messages::MessageLog;
+use super::message_log::MessageLog;
 use super::people::{People, Person, PersonsAnswer, Plan};
 use super::record::{DeliveredPrompt, Record, RefusedCall};
 use crate::domain::time::Millis;

@@ -31,8 +31,8 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection, Executor};
 use tokio::sync::watch;
 
+use self::database::file_watch::FileWatch;
 use crate::files;
-use database::file_watch::FileWatch;
 
 pub use account::budgets::Paused;
 pub use account::holds::{Hold, HoldEnd, Unfinished};

@@ -31,7 +31,6 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("columns", &[]),
     ("terminal", &["columns", "config::Environment", "domain"]),
     ("output", &[]),
-    ("demo", ANYTHING),
     ("cli", ANYTHING),
     ("main", ANYTHING),
     ("lib", ANYTHING),
@@ -46,15 +45,15 @@ const OWNED: &[(&str, &[&str])] = &[
     ("reqwest", &["x", "config/urls"]),
     ("rustls", &["x"]),
     ("oauth1_request", &["x"]),
-    ("clap", &["cli", "demo"]),
-    ("indicatif", &["cli", "demo"]),
+    ("clap", &["cli"]),
+    ("indicatif", &["cli"]),
     ("terminal_size", &["terminal"]),
     ("signal_hook", &["daemon"]),
     ("sd_notify", &["daemon"]),
     ("tracing_subscriber", &["logging"]),
     ("tracing_journald", &["logging"]),
     ("csv", &["report"]),
-    ("anyhow", &["cli", "daemon", "demo", "main"]),
+    ("anyhow", &["cli", "daemon", "main"]),
 ];
 
 /// All that the domain may use beside itself: no async, no I/O, no log.

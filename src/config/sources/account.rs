@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::given::{GivenValue, Wrong, quoted};
 use super::super::values;
-use super::super::walk::{ConfigTable, nearest};
+use super::super::walk::ConfigTable;
 use super::Around;
+use crate::config::names::nearest;
 use crate::domain::mapping::{FieldName, Mapping};
 
 /// The key `account`; the outer nothing where it is at fault.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ::config::{Value, ValueKind};
 
 use super::super::given::{GivenTable, GivenValue, Wrong, noun, quoted};
-use super::super::walk::nearest;
+use crate::config::names::nearest;
 use crate::domain::mapping::{Choice, Condition, ConditionTest, Field, PayloadPath, Take};
 
 /// The keys of a choice that is written as a table.

@@ -2,12 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use strsim::normalized_damerau_levenshtein;
-
 use super::place::{Place, header};
-
-/// How alike two words must be for one to be the other misspelt, from 0 to 1.
-const LIKENESS_MIN: f64 = 0.6;
+use crate::config::names::nearest;
 
 /// A key that nothing asked for.
 pub(super) struct UnknownKey {
@@ -68,21 +64,6 @@ pub(super) fn variable<'k>(
         None => "unset it; a key's variable is named as SURVEYD__HTTP__LISTEN".into(),
     };
     ("no key answers to this variable".into(), remedy)
-}
-
-/// The word most like `word`, where one is like it at all.
-pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let likeness = |known: &str| match known.contains(word) && word.len() > 2 {
-        // `timeout` for `request_timeout`: what is left out is not misspelt.
-        true => 1.0,
-        false => normalized_damerau_levenshtein(&word.to_lowercase(), &known.to_lowercase()),
-    };
-    known
-        .map(|known| (likeness(known), known))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        // Of several that hold the word, the shortest says least beside it.
-        .max_by(|(one, a), (other, b)| one.total_cmp(other).then(b.len().cmp(&a.len())))
-        .map(|(_, known)| known)
 }
 
 fn not_supported() -> (String, String) {

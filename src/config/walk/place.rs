@@ -3,7 +3,7 @@
 use ::config::ValueKind;
 
 use crate::config::given::GivenTable;
-use crate::config::values::is_name;
+use crate::config::names::is_name;
 
 #[derive(Clone, Debug)]
 pub(in crate::config) struct Place {

@@ -11,7 +11,7 @@
 mod bounds;
 mod curve;
 mod learned;
-mod pace;
+mod gap;
 mod price;
 mod schedule;
 #[cfg(test)]
@@ -20,7 +20,6 @@ mod tests;
 pub use self::bounds::Bounds;
 pub use self::curve::Curve;
 pub use self::learned::{Habits, Observed};
-pub use self::pace::CallPace;
 pub use self::price::PromptsByAge;
 pub use self::schedule::{Fresh, PollRound, Schedule};
 

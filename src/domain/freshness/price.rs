@@ -1,7 +1,7 @@
 //! What a call costs where more prompts want one than there are.
 
 use super::curve::{STRETCHES, middle_of, stretch_of};
-use super::schedule::gap;
+use super::gap::gap;
 use super::{Bounds, Curve, minutes};
 
 /// No question is worth as much.

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use super::curve::{Curve, end_of, stretch_of};
+use super::gap::{gap, weight};
 use super::{Bounds, Habits, Millis, PromptsByAge, REST_FOR, minutes, price};
 
 /// A prompt that has no full answer.
@@ -35,12 +36,6 @@ pub struct PollRound<T> {
     /// How many others found no call.
     pub left: usize,
 }
-
-/// An answer that has waited for an hour is late. Up to there a minute is a minute; beyond, only
-/// each doubling counts, and little.
-const LATE: f64 = 60.0;
-/// What the logarithm of a wait counts beyond the hour, as a share of it.
-const BEYOND: f64 = 0.02;
 
 impl Schedule {
     /// At the least price.
@@ -135,35 +130,4 @@ fn worth(curve: &Curve, asked: f64, age: f64) -> f64 {
         (at, stretch) = (to, stretch + 1);
     }
     sum
-}
-
-/// The gap in minutes after which a question is worth the price.
-pub fn gap(curve: &Curve, asked: f64, price: f64, bounds: &Bounds) -> f64 {
-    let most = bounds.gap_most(price);
-    let mut left = price;
-    let mut at = asked;
-    let mut stretch = stretch_of(asked);
-    while at - asked < most {
-        let hazard = curve.hazard(stretch);
-        let gain = hazard * (weight(end_of(stretch) - asked) - weight(at - asked));
-        if gain >= left {
-            at = asked + weighing(weight(at - asked) + left / hazard);
-            break;
-        }
-        left -= gain;
-        (at, stretch) = (end_of(stretch), stretch + 1);
-    }
-    (at - asked).min(most).max(bounds.gap_least())
-}
-
-/// g of `worth`: half the square of the gap up to where an answer is late, a straight line beyond.
-fn weight(gap: f64) -> f64 {
-    let early = gap.min(LATE);
-    early * early / 2.0 + BEYOND * LATE * (gap - early)
-}
-
-/// The gap that weighs so much.
-fn weighing(weight: f64) -> f64 {
-    let early = LATE * LATE / 2.0;
-    if weight <= early { (2.0 * weight).sqrt() } else { LATE + (weight - early) / (BEYOND * LATE) }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::sandbox::call::ApiCall;
+use crate::sandbox::api_call::ApiCall;
 use crate::sandbox::faults::{Ending, InjectedFault, Order, Scripted};
 
 #[test]

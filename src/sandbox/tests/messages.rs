@@ -1,8 +1,8 @@
 //! The list of Direct Messages, and a prompt of which only the message is sent.
 
 use super::*;
+use crate::sandbox::api_call::ApiCall;
 use crate::sandbox::behaviour::Paging;
-use crate::sandbox::call::ApiCall;
 use crate::sandbox::faults::{Ending, InjectedFault};
 use crate::sandbox::people::{Person, TakesMessages};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json as value;
 
 use super::*;
+use crate::sandbox::api_call::ApiCall;
 use crate::sandbox::behaviour::{Behaviour, Paging, Span};
-use crate::sandbox::call::ApiCall;
 use crate::sandbox::people::{Person, PersonsAnswer, Plan, TakesMessages, UserStanding};
 use crate::sandbox::world::AnswerError;
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::sandbox::call::ApiCall;
+use crate::sandbox::api_call::ApiCall;
 use crate::sandbox::faults::{InjectedFault, Scripted};
 use crate::sandbox::server::Sandbox;
 

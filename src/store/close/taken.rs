@@ -1,10 +1,11 @@
 //! What became of a close.
 
+use sqlx::Row as _;
+
 use crate::domain::id::SurveyId;
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
 use crate::store::Result;
-use sqlx::Row as _;
 
 /// What became of a close.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! Surveys that end before a prompt: too late, or cancelled by hand; and when the next is due.
 
+use sqlx::Row as _;
+
 use super::step::{note, step, touch_in, write_state};
 use super::wait_history;
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{CancelledBy, Event, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
-use sqlx::Row as _;
 
 const LATE: &str = "select id from survey where account = $1 and state = 'scheduled' \
      and try_at <= $2 and closed_at < $3 order by try_at, id limit $4";

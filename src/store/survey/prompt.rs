@@ -1,8 +1,9 @@
 //! What a person is to see, and the times of its sending.
 
+use std::time::Duration;
+
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
-use std::time::Duration;
 
 /// What the person is to see, as the configuration has it at the moment of sending.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Millis, minutes};
+use super::Millis;
+use crate::domain::time::millis;
 
 /// So many minutes' calls may be made at once, after a time without.
 const SAVED_MOST: f64 = 1.0;
@@ -47,4 +48,8 @@ impl CallPace {
     pub fn wait(calls_a_minute: f64, together: Duration) -> Duration {
         together.max(Duration::from_secs_f64(60.0 / calls_a_minute))
     }
+}
+
+fn minutes(length: Duration) -> f64 {
+    millis(length) as f64 / 60_000.0
 }

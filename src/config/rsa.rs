@@ -2,8 +2,14 @@
 //! blanks or `\n` where lines ended, and under either of two names for what is inside.
 
 use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::BASE64;
+/// Senders differ in whether they pad, and the bytes are the same.
+pub const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;

@@ -1,0 +1,69 @@
+//! What follows from a pass that the database failed: a line of the log, and another pass soon.
+
+use std::time::{Duration, Instant};
+
+use tracing::{debug, error, info, warn};
+
+use crate::domain::time::Millis;
+use crate::store::{self, Result};
+use crate::worker::AccountWorker;
+
+/// After a fault of the store: when an account's work is tried again.
+const AFTER_FAULT: Duration = Duration::from_secs(2);
+
+/// The least time between two passes that wanted to go on at once.
+const BREATH: Duration = Duration::from_millis(10);
+
+/// The work as the log names it.
+fn work_of(worker: &AccountWorker, what: &str) -> String {
+    format!("{what} for account {}", worker.name())
+}
+
+/// A configuration's work that ends shows nothing of the database.
+pub(super) fn leave(worker: &AccountWorker, what: &str) {
+    worker.store.outage().leave(&work_of(worker, what));
+}
+
+pub(super) fn or_after_fault(
+    worker: &AccountWorker,
+    next: Result<Option<Millis>>,
+    what: &str,
+) -> Option<Millis> {
+    let work = || work_of(worker, what);
+    match next {
+        Ok(next) => {
+            if worker.store.outage().over(&work()) {
+                info!(event = "store.recovered", "the database answers again: all work goes on");
+            }
+            if worker.faults.over(what) {
+                let account = worker.name();
+                info!(event = "store.recovered", account, "{} goes on", work());
+            }
+            // At once means soon: a pass that makes no headway must not take the whole machine.
+            return next.map(|next| next.max(worker.now().plus(BREATH)));
+        }
+        // Another daemon holds a lock that is wanted: for moments, or until the server ends it.
+        Err(store::Error::Busy(why)) => {
+            debug!(account = worker.name(), "{} waits: {why}", work());
+        }
+        // The process ends for it, and says so once.
+        Err(store::Error::Io(_) | store::Error::Gone(_)) => {}
+        Err(fault @ (store::Error::Unavailable(_) | store::Error::Refused(_))) => {
+            if worker.store.outage().met(&work(), Instant::now()) {
+                let account = worker.name();
+                let work = work();
+                warn!(
+                    event = "store.unavailable",
+                    account, "{work} waits for the database: {fault}"
+                );
+            }
+        }
+        Err(fault) => {
+            if worker.faults.met(what, Instant::now()) {
+                let account = worker.name();
+                error!(event = "store.unavailable", account, "{} waits: {fault}", work());
+            }
+        }
+    }
+    Some(worker.now().plus(AFTER_FAULT))
+}

@@ -1,0 +1,13 @@
+//! A call whose signature is right, and which is not carried out yet.
+
+use super::api_call::ApiCall;
+use super::form::Parameters;
+
+/// A call that passed authentication.
+pub(super) struct Accepted {
+    pub call: ApiCall,
+    pub account: usize,
+    pub method: String,
+    pub path: String,
+    pub parameters: Parameters,
+}
