@@ -1,5 +1,7 @@
 //! `surveyd explain`: why a conversation was or was not surveyed.
 
+mod unknown;
+
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
@@ -15,6 +17,8 @@ use crate::output::{out, outln};
 use crate::store::Listing;
 use crate::terminal::View;
 use crate::terminal::table::{Column, table};
+
+pub use unknown::Unknown;
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
@@ -38,7 +42,8 @@ const EXAMPLES: &str = "\
 
 const NOTE: &str = "\
 A conversation that closed several times has a survey for each close, the oldest first. Every
-decision has its reason and its numbers.";
+decision has its reason and its numbers. Of one that is not on record (exit 1) it tells what may be
+the reason: another account, another spelling, requests that were refused.";
 
 #[derive(Serialize)]
 struct Explanation {
@@ -65,7 +70,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
     context.require_account(&store, explain.account.as_deref()).await?;
     let listing = Listing {
         state: None,
-        account: explain.account,
+        account: explain.account.clone(),
         conversation_id: Some(explain.conversation.clone()),
         limit: SURVEYS_MAX,
         ..Listing::default()
@@ -93,11 +98,16 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
             waits: waiting.iter().map(Waits::from).collect(),
         });
     }
-    store.close().await;
     if explained.is_empty() {
-        let conversation = printable(&explain.conversation);
-        bail!("no close of conversation {conversation} is on record");
+        let account = explain.account.as_deref();
+        let unknown = Unknown::of(&explain.conversation, account, &store, context).await?;
+        store.close().await;
+        if explain.json {
+            print_json(&unknown)?;
+        }
+        bail!(unknown.words());
     }
+    store.close().await;
     if explain.json {
         return print_json(&explained);
     }

@@ -199,6 +199,7 @@ async fn list(list: SurveyListArgs, context: &Context) -> anyhow::Result<()> {
         account: list.account,
         conversation_id: list.conversation,
         reason: list.reason,
+        user_id: None,
         since,
         limit: list.limit,
     };

@@ -54,7 +54,7 @@ pub use messages::streams::{Beginning, MessageReading, Stream, StreamPage};
 pub use messages::talks::{Delivered, Judge, MessageWatch, Taking, TalkOutcome};
 pub use read::figures::{AccountFigures, Status};
 pub use read::reads::{
-    AccountStatus, HistoryStep, Listing, PersonsResponse, ResultRow, ResultsQuery,
+    AccountStatus, ConversationName, HistoryStep, Listing, PersonsResponse, ResultRow, ResultsQuery,
 };
 pub use rebuild::rows::{MadeAnew, Rebuild};
 pub use rebuild::surveys::{MadeSurvey, Making};

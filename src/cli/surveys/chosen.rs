@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{anyhow, bail};
 use clap::Args;
 
+use crate::cli::explain::Unknown;
 use crate::cli::{Context, usage};
 use crate::domain::id::SurveyId;
 use crate::domain::plain_text::printable;
@@ -38,7 +39,7 @@ impl One {
             (Some(id), _) => by_id(store, id).await?,
             (None, Some(conversation)) => {
                 context.require_account(store, self.account.as_deref()).await?;
-                by_conversation(store, conversation, self.account.as_deref()).await?
+                by_conversation(store, context, conversation, self.account.as_deref()).await?
             }
             (None, None) => bail!("name a survey: its id, or --conversation ID"),
         };
@@ -104,6 +105,7 @@ const OF_CONVERSATION_MAX: u32 = 1_000;
 
 async fn by_conversation(
     store: &Store,
+    context: &Context,
     conversation: &str,
     account: Option<&str>,
 ) -> anyhow::Result<SurveyId> {
@@ -117,7 +119,7 @@ async fn by_conversation(
     let accounts: BTreeSet<&str> = found.iter().map(|survey| survey.account.as_str()).collect();
     let shown = printable(conversation);
     match found.first() {
-        None => bail!("no close of conversation {shown} is on record"),
+        None => bail!(Unknown::of(conversation, account, store, context).await?.words()),
         Some(_) if accounts.len() > 1 => {
             let accounts: Vec<&str> = accounts.into_iter().collect();
             bail!(

@@ -22,9 +22,17 @@ pub struct Listing {
     pub account: Option<String>,
     pub conversation_id: Option<String>,
     pub reason: Option<String>,
+    pub user_id: Option<String>,
     /// Only those whose conversation closed then or later.
     pub since: Option<Millis>,
     pub limit: u32,
+}
+
+/// A conversation of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConversationName {
+    pub account: String,
+    pub conversation_id: String,
 }
 
 /// One line of a survey's history.
@@ -165,6 +173,13 @@ fn result_row(row: &AnyRow) -> Result<ResultRow> {
     })
 }
 
+/// Those that are spelt alike first, then those that begin so, the newest of each first.
+const SIMILAR: &str = "select account, conversation_id, \
+     max(case when ltrim(lower(conversation_id), '#0 ') = $1 then 1 else 0 end), max(closed_at) \
+     from survey where ltrim(lower(conversation_id), '#0 ') = $1 \
+     or ($2 >= 3 and substr(lower(conversation_id), 1, $2) = $3) \
+     group by account, conversation_id order by 3 desc, 4 desc, account limit $4";
+
 impl Store {
     /// Results in the order of their closes, page by page: give the last row of a page to get the
     /// next; an empty page is the end.
@@ -193,8 +208,8 @@ impl Store {
         let sql = format!(
             "select {} from survey where ($1 is null or state = $1) \
              and ($2 is null or account = $2) and ($3 is null or conversation_id = $3) \
-             and ($4 is null or reason = $4) and closed_at >= $5 \
-             order by closed_at desc, id desc limit $6",
+             and ($4 is null or reason = $4) and ($5 is null or user_id = $5) and closed_at >= $6 \
+             order by closed_at desc, id desc limit $7",
             row::COLUMNS
         );
         let rows = sqlx::query(AssertSqlSafe(sql))
@@ -202,11 +217,36 @@ impl Store {
             .bind(listing.account.as_deref())
             .bind(listing.conversation_id.as_deref())
             .bind(listing.reason.as_deref())
+            .bind(listing.user_id.as_deref())
             .bind(listing.since.map_or(i64::MIN, |since| since.0))
             .bind(i64::from(listing.limit))
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| Ok(row::survey(row)?.0)).collect()
+    }
+
+    /// Conversations whose ids are that one but for small and capital letters and for `#` and zeros
+    /// before it, and those whose ids begin with it.
+    pub async fn similar_conversations(
+        &self,
+        id: &str,
+        limit: u32,
+    ) -> Result<Vec<ConversationName>> {
+        let small = id.to_lowercase();
+        let bare = small.trim_start_matches(['#', '0', ' ']);
+        // Nothing but zeros is like any other.
+        let bare = if bare.is_empty() { small.as_str() } else { bare };
+        let rows = sqlx::query(SIMILAR)
+            .bind(bare)
+            .bind(i32::try_from(small.chars().count()).unwrap_or(i32::MAX))
+            .bind(small.as_str())
+            .bind(i64::from(limit))
+            .fetch_all(&self.readers)
+            .await?;
+        let named = rows.iter().map(|row| {
+            Ok(ConversationName { account: row.try_get(0)?, conversation_id: row.try_get(1)? })
+        });
+        named.collect()
     }
 
     /// The surveys whose id begins so, the oldest first.

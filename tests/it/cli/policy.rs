@@ -50,7 +50,61 @@ fn a_conversation_is_explained_with_reason_rule_and_numbers() {
     assert!(shown.contains(&format!("due {due_at}, delay 5 min")), "{shown}");
     let unknown = program.run(&["explain", "c-3"]);
     assert_eq!(unknown.code, 1);
-    assert_eq!(unknown.stderr, "surveyd: no close of conversation c-3 is on record\n");
+    assert_eq!(unknown.stderr, format!("surveyd: {}", nothing_of("c-3")));
+}
+
+/// What is said of a conversation of which there is no trace.
+fn nothing_of(conversation: &str) -> String {
+    format!(
+        "no close of conversation {conversation} is on record\n  nothing that came here was refused: \
+         see at the help desk whether it sent this close\n"
+    )
+}
+
+#[test]
+fn a_conversation_that_is_not_on_record_is_looked_for_elsewhere() {
+    let program = program();
+    let id = close(&program, "C-42", &[])["survey_id"].as_str().unwrap().to_owned();
+    let told = |arguments: &[&str]| {
+        let ended = program.run(&[&["explain"], arguments].concat());
+        assert_eq!(ended.code, 1, "{}", ended.stdout);
+        let told = ended.stderr.strip_prefix("surveyd: no close of conversation ").unwrap();
+        let (_, clues) = told.split_once(" is on record\n").unwrap();
+        (ended.stdout, clues.to_owned())
+    };
+    let near = "  account acme has a conversation C-42: `surveyd explain C-42 --account acme`\n";
+    assert_eq!(told(&["c-42"]).1, near);
+    assert_eq!(told(&["#0C-42"]).1, near);
+    assert_eq!(told(&["c-4"]).1, near);
+    let survey = format!(
+        "  survey {id} of conversation C-42 has such an id: `surveyd surveys show {0}`\n",
+        &id[..12]
+    );
+    assert_eq!(told(&[&id[..12]]).1, survey);
+    assert_eq!(
+        told(&["7"]).1,
+        "  it is a person's id; they had conversation C-42 with account acme: `surveyd explain C-42 \
+         --account acme`\n"
+    );
+
+    let refuse =
+        "insert into rejected (source, at, answer, reason, count) values (?1, ?2, 422, ?3, ?4)";
+    let database = rusqlite::Connection::open(program.path("surveyd.db")).unwrap();
+    database
+        .execute(refuse, ("desk", 1_795_334_400_000_i64, "/data/user_id is missing", 2))
+        .unwrap();
+    database.execute(refuse, ("desk", 1_795_334_300_000_i64, "/type is missing", 1)).unwrap();
+    let refused = "source desk had 3 requests refused, the last at 2026-11-22T08:00:00.000Z, for: \
+                   /data/user_id is missing";
+    let shown = format!("  {refused}: `surveyd sources rejected desk`\n");
+    assert_eq!(told(&["x-1"]).1, shown);
+    let (found, shown_too) = told(&["x-1", "--account", "acme", "--json"]);
+    assert_eq!(shown_too, shown);
+    let expected = json!({"conversation_id": "x-1", "account": "acme", "clues": [
+        {"kind": "refused", "message": refused, "command": "surveyd sources rejected desk"}]});
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&found).unwrap(), expected);
+    let shown_too = program.run(&["surveys", "show", "--conversation", "x-1"]);
+    assert_eq!((shown_too.code, shown_too.stderr.ends_with(&shown)), (1, true));
 }
 
 #[test]
@@ -172,7 +226,7 @@ fn no_character_of_a_notice_turns_the_direction_of_what_is_shown() {
         assert!(!shown.stdout.contains(is_odd), "{command:?}: {}", shown.stdout);
     }
     let unknown = program.run(&["explain", "c-2\u{202E}"]).stderr;
-    assert_eq!(unknown, "surveyd: no close of conversation c-2\u{FFFD} is on record\n");
+    assert_eq!(unknown, format!("surveyd: {}", nothing_of("c-2\u{FFFD}")));
 }
 
 #[test]

@@ -106,6 +106,8 @@ async fn surveys_are_listed_newest_first_by_what_is_asked_for() {
         assert_eq!(bench.listed(since).await, ["c-1", "c-2"], "that instant is included");
         let of_other = Listing { account: Some("other".into()), ..any.clone() };
         assert_eq!(bench.listed(of_other).await, ["c-1"]);
+        let of_person = Listing { user_id: Some("8".into()), ..any.clone() };
+        assert_eq!(bench.listed(of_person).await, ["c-2", "c-1"]);
         let one = Listing {
             conversation_id: Some("c-1".into()),
             account: Some(ACCOUNT.into()),
@@ -113,6 +115,32 @@ async fn surveys_are_listed_newest_first_by_what_is_asked_for() {
             ..any
         };
         assert_eq!(bench.listed(one).await, ["c-1"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_conversation_is_found_by_nearly_its_id() {
+    on_each_engine(async |bench| {
+        for (minute, conversation) in ["C-42", "#0042", "c-421", "7", "b-42"].iter().enumerate() {
+            let minute = u32::try_from(minute).unwrap();
+            bench.take(close(conversation, "7", START.plus(minute * MINUTE))).await;
+        }
+        let elsewhere = Close { account: "other".into(), ..close("C-42", "7", START) };
+        bench.take(elsewhere).await;
+        let similar = async |id: &str, limit: u32| {
+            let found = bench.store.similar_conversations(id, limit).await.unwrap();
+            let shown = found.iter().map(|one| format!("{} {}", one.account, one.conversation_id));
+            shown.collect::<Vec<_>>()
+        };
+        assert_eq!(similar("c-42", 9).await, ["acme C-42", "other C-42", "acme c-421"]);
+        assert_eq!(similar("c-42", 1).await, ["acme C-42"]);
+        assert_eq!(similar("42", 9).await, ["acme #0042"]);
+        assert_eq!(similar("#42", 9).await, ["acme #0042"]);
+        assert_eq!(similar("007", 9).await, ["acme 7"]);
+        for nothing in ["c-", "0", "#", "%", "c_42", "x"] {
+            assert_eq!(similar(nothing, 9).await, [""; 0], "{nothing}");
+        }
     })
     .await;
 }
