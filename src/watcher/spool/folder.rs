@@ -179,6 +179,19 @@ impl Opened {
     }
 }
 
+/// What became of a file that was looked at once more.
+#[derive(Debug)]
+pub enum TakenBack {
+    /// It is as it was, or is not there any more.
+    Unchanged,
+    Back,
+    /// It is back, and the reasons that were beside it are still there.
+    BackWithout {
+        reasons: PathBuf,
+        error: Error,
+    },
+}
+
 /// A file that was taken and moved, and where it was.
 #[derive(Clone, Debug)]
 pub struct Away {
@@ -192,25 +205,30 @@ impl Away {
         &self.to
     }
 
-    /// Moves it back where it was written to since: whoever writes there has held it open. Whether it was.
-    pub fn take_back_if_written(&self) -> Result<bool> {
+    /// Moves it back where it was written to since: whoever writes there has held it open.
+    pub fn take_back_if_written(&self) -> Result<TakenBack> {
         match fs::symlink_metadata(&self.to) {
             // Somebody has cleared it away.
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(TakenBack::Unchanged),
             Err(error) => return Err(error),
-            Ok(now) if FileMark::of(&now) == self.mark => return Ok(false),
-            Ok(now) if !FileMark::of(&now).is_same_file(self.mark) => return Ok(false),
+            Ok(now) if FileMark::of(&now) == self.mark => return Ok(TakenBack::Unchanged),
+            Ok(now) if !FileMark::of(&now).is_same_file(self.mark) => {
+                return Ok(TakenBack::Unchanged);
+            }
             Ok(_) => {}
         }
         let folder = self.from.parent().expect("it lay in the folder");
         let back = free(folder, self.from.file_name().expect("it has a name"))?;
         fs::rename(&self.to, &back)?;
-        match fs::remove_file(reasons_of(&self.to)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        File::open(folder)?.sync_all()?;
-        Ok(true)
+        // It is back, whatever follows: a move that a power cut undoes leaves it where it was.
+        let _ = File::open(folder).and_then(|folder| folder.sync_all());
+        let reasons = reasons_of(&self.to);
+        Ok(match fs::remove_file(&reasons) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                TakenBack::BackWithout { reasons, error }
+            }
+            Ok(()) | Err(_) => TakenBack::Back,
+        })
     }
 
     /// Its name, as it was put into the folder.
@@ -276,6 +294,27 @@ mod tests {
         let Put::Moved(away) = read.put_away(None).unwrap() else { panic!("it was read whole") };
         assert_eq!(away.to(), moved);
         assert!(matches!(read.put_away(None).unwrap(), Put::Gone));
+    }
+
+    #[test]
+    fn a_file_is_back_also_where_its_reasons_cannot_be_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.jsonl");
+        prepare(folder.path()).unwrap();
+        fs::write(&file, "{}\n").unwrap();
+        let read = opened(folder.path());
+        let Put::Moved(away) = read.put_away(Some("line 1\n")).unwrap() else { panic!() };
+        assert!(matches!(away.take_back_if_written().unwrap(), TakenBack::Unchanged));
+        // What no user may remove as a file, not even root.
+        let reasons = reasons_of(away.to());
+        fs::remove_file(&reasons).unwrap();
+        fs::create_dir(&reasons).unwrap();
+        fs::write(away.to(), "{}\n{}\n").unwrap();
+        match away.take_back_if_written().unwrap() {
+            TakenBack::BackWithout { reasons: left, .. } => assert_eq!(left, reasons),
+            other => panic!("{other:?}"),
+        }
+        assert!(file.exists() && !away.to().exists());
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::config;
 use crate::domain::plain_text::{cut, printable};
 use crate::stop::Stopper;
 use crate::store;
-use folder::{Away, FILES_MAX, FileMark, Opened, Put};
+use folder::{Away, FILES_MAX, FileMark, Opened, Put, TakenBack};
 pub use folder::{could_be_made, prepare};
 use lines::Line;
 pub use tally::Counts;
@@ -166,20 +166,21 @@ impl Spool {
             return;
         }
         let looked = blocking(move || {
-            away.iter().map(Away::take_back_if_written).collect::<Vec<std::io::Result<bool>>>()
+            away.iter().map(Away::take_back_if_written).collect::<Vec<std::io::Result<TakenBack>>>()
         });
         let mut looked = looked.await.into_iter();
         let name = &self.name;
         self.away.retain(|(away, _)| match looked.next() {
-            Some(Ok(true)) => {
-                let (file, to) = (shown(away.name()), away.to().display());
-                warn!(
-                    event = "spool.file_left",
-                    source = name,
-                    file,
-                    "{file} of source {name} was written to after it was moved to {to}: it is \
-                     moved back and read again; move files in whole",
+            Some(Ok(TakenBack::Back)) => {
+                tell_back(name, away, "");
+                false
+            }
+            Some(Ok(TakenBack::BackWithout { reasons, error })) => {
+                let rest = format!(
+                    ". Remove {}, which cannot be removed ({error}): its reasons are of before",
+                    reasons.display()
                 );
+                tell_back(name, away, &rest);
                 false
             }
             Some(Err(reason)) => {
@@ -193,7 +194,7 @@ impl Spool {
                 );
                 false
             }
-            Some(Ok(false)) | None => true,
+            Some(Ok(TakenBack::Unchanged)) | None => true,
         });
     }
 
@@ -355,6 +356,17 @@ impl Spool {
             );
         }
     }
+}
+
+fn tell_back(source: &str, away: &Away, rest: &str) {
+    let (file, to) = (shown(away.name()), away.to().display());
+    warn!(
+        event = "spool.file_left",
+        source,
+        file,
+        "{file} of source {source} was written to after it was moved to {to}: it is moved back and \
+         read again; move files in whole{rest}",
+    );
 }
 
 /// Tells a line from every other, and is the same when the file is read again. Not by the file's
