@@ -30,7 +30,7 @@ pub enum Sources {
     List(SourceListArgs),
     /// Show what a saved payload would become; nothing is stored
     Test(SourceTestArgs),
-    /// List the last requests and spool lines that were refused, with their reasons
+    /// List the last requests and spool lines that were refused, with their reasons, the newest first
     Rejected(rejected::RejectedArgs),
 }
 

@@ -1,5 +1,7 @@
 //! `surveyd sources rejected`: the last requests that were refused.
 
+use std::cmp::Reverse;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -9,7 +11,7 @@ use crate::output::{out, outln};
 use crate::terminal::table::{Column, table};
 
 #[derive(Args)]
-#[command(before_help = EXAMPLES)]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct RejectedArgs {
     /// The source; `[none]` for addresses that belong to no source [default: all]
     #[arg(value_name = "NAME")]
@@ -25,6 +27,9 @@ const EXAMPLES: &str = "\
   surveyd sources rejected
   surveyd sources rejected helpdesk --json | jq '.[0].reason'";
 
+const NOTE: &str = "\
+The newest stands first. Of each source and each answer the last twenty are kept.";
+
 /// One line of `rejected`.
 #[derive(Serialize)]
 struct RejectedRow {
@@ -39,7 +44,8 @@ struct RejectedRow {
 }
 
 pub async fn run(of: RejectedArgs, context: &Context) -> anyhow::Result<()> {
-    let found = context.store().await?.rejected(of.name.as_deref()).await?;
+    let mut found = context.store().await?.rejected(of.name.as_deref()).await?;
+    found.sort_by_key(|(at, _)| Reverse(*at));
     let asked = of.name.as_deref().filter(|_| found.is_empty());
     if let Some(name) = asked
         && context.config.source_names().all(|known| known != name)

@@ -11,6 +11,7 @@ mod rebuild;
 mod records;
 mod service;
 mod simulate;
+mod sources;
 mod spool;
 mod terminal;
 mod waiting;
