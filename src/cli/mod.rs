@@ -384,7 +384,7 @@ async fn dispatch(
         Command::Enqueue(enqueue) => enqueue::run(*enqueue, &context).await?,
         Command::Status(show) => return status::run(show, &context).await,
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
-        Command::Sources(sources) => sources::run(sources, &context).await?,
+        Command::Sources(sources) => return sources::run(sources, &context).await,
         Command::Explain(explain) => explain::run(explain, &context).await?,
         Command::Simulate(simulate) => simulate::run(simulate, &context).await?,
         Command::Optout(opt_outs) => optout::run(opt_outs, &context).await?,

@@ -4,6 +4,7 @@ mod rejected;
 mod unused;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
@@ -16,7 +17,6 @@ use crate::config::{
 };
 use crate::domain::mapping::FieldName;
 use crate::domain::plain_text::printable;
-use crate::domain::time::Millis;
 use crate::output::{out, outln};
 use crate::terminal::View;
 use crate::terminal::table::{Column, table};
@@ -43,7 +43,7 @@ pub struct SourceListArgs {
 }
 
 #[derive(Args)]
-#[command(before_help = TEST_EXAMPLES)]
+#[command(before_help = TEST_EXAMPLES, after_help = TEST_NOTE)]
 pub struct SourceTestArgs {
     /// The source that the payload was sent to
     #[arg(value_name = "NAME")]
@@ -63,6 +63,10 @@ const TEST_EXAMPLES: &str = "\
   surveyd sources test helpdesk payload.json
   surveyd sources test helpdesk payload.json --headers headers.txt
   curl -s https://desk.example/last | surveyd sources test helpdesk -";
+
+const TEST_NOTE: &str = "\
+Exit codes: 0 it would be taken, or ignored for the reason that is shown; 1 it would be refused, for what
+it says or for its signature; 2 usage, 78 configuration.";
 
 #[derive(Serialize)]
 struct SourceRow<'a> {
@@ -92,6 +96,8 @@ struct PayloadOutcome {
     suppressed: Option<&'static str>,
     event_id: Option<String>,
     fields: Vec<FieldRow>,
+    #[serde(skip)]
+    is_refused: bool,
 }
 
 #[derive(Serialize)]
@@ -111,12 +117,13 @@ impl Sources {
     }
 }
 
-pub async fn run(sources: Sources, context: &Context) -> anyhow::Result<()> {
+pub async fn run(sources: Sources, context: &Context) -> anyhow::Result<ExitCode> {
     match sources {
-        Sources::List(wanted) => list(wanted, context),
-        Sources::Test(test) => self::test(test, context),
-        Sources::Rejected(wanted) => rejected::run(wanted, context).await,
+        Sources::List(wanted) => list(wanted, context)?,
+        Sources::Test(test) => return self::test(test, context),
+        Sources::Rejected(wanted) => rejected::run(wanted, context).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 const LISTED: [Column; 5] = [
@@ -204,7 +211,7 @@ fn shown_watched(watched: &WatchedMessages) -> SourceRow<'_> {
     }
 }
 
-fn test(test: SourceTestArgs, context: &Context) -> anyhow::Result<()> {
+fn test(test: SourceTestArgs, context: &Context) -> anyhow::Result<ExitCode> {
     if context.config.watched.iter().any(|watched| watched.name == test.name) {
         let problem = "watches Direct Messages, and gets no notices";
         return Err(usage("NAME", &test.name, problem));
@@ -219,17 +226,20 @@ fn test(test: SourceTestArgs, context: &Context) -> anyhow::Result<()> {
     };
     let raw = payload(&test.file)?;
     let headers = test.headers.as_deref().map(headers).transpose()?;
-    let outcomes = judged(source, &raw, headers.as_deref(), context.clock.now())?;
+    let outcomes = judged(source, &raw, headers.as_deref(), context)?;
     match (test.json, outcomes.as_slice()) {
-        (true, [alone]) => print_json(alone),
-        (true, _) => print_json(&outcomes),
+        (true, [alone]) => print_json(alone)?,
+        (true, _) => print_json(&outcomes)?,
         (false, _) => outcomes.iter().enumerate().try_for_each(|(index, outcome)| {
             if outcomes.len() > 1 {
                 outln!("{}event {} of {}", ["", "\n"][index.min(1)], index + 1, outcomes.len())?;
             }
             print(outcome)
-        }),
+        })?,
     }
+    // One event that is refused has the whole delivery refused.
+    let is_refused = outcomes.iter().any(|outcome| outcome.is_refused);
+    Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 fn unknown(name: &str, context: &Context) -> anyhow::Error {
@@ -275,24 +285,27 @@ fn judged(
     source: &Source,
     raw: &[u8],
     headers: Option<&[(String, String)]>,
-    now: Millis,
+    context: &Context,
 ) -> anyhow::Result<Vec<PayloadOutcome>> {
+    let now = context.clock.now();
     let every = |name: &str| -> Vec<&str> {
         let known = headers.unwrap_or_default().iter();
         let found = known.filter(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str()).collect()
     };
     let header = |name: &str| every(name).first().copied();
-    let signature = match headers {
-        _ if source.scheme.algorithm == Algorithm::Nothing => "nothing is checked".to_owned(),
-        None => "not checked: give the request's headers by --headers FILE".to_owned(),
+    let (signature, fits) = match headers {
+        _ if source.scheme.algorithm == Algorithm::Nothing => {
+            ("nothing is checked".to_owned(), true)
+        }
+        None => ("not checked: give the request's headers by --headers FILE".to_owned(), true),
         Some(_) => {
             let verifier = Verifier::of(source).map_err(anyhow::Error::msg)?;
             // A saved request is an old one: whether it fits is asked of its own time.
             let at = verifier.sent_at(&every).ok().flatten().unwrap_or(now);
             match verifier.verify(&every, raw, at) {
-                Ok(()) => "fits".to_owned(),
-                Err(why) => format!("does not fit: {why}"),
+                Ok(()) => ("fits".to_owned(), true),
+                Err(why) => (format!("does not fit: {why}"), false),
             }
         }
     };
@@ -306,11 +319,20 @@ fn judged(
         suppressed: None,
         event_id: None,
         fields: Vec::new(),
+        is_refused: !fits,
     };
+    if source.mapping.is_some() && raw.is_empty() {
+        let why = Some("the body is empty".to_owned());
+        return Ok(vec![PayloadOutcome { becomes: "ignored", why, ..outcome() }]);
+    }
     let value = match notice::json(raw) {
         Ok(value) => value,
         Err(wrong) => {
-            return Ok(vec![PayloadOutcome { why: Some(wrong.why), ..outcome() }]);
+            return Ok(vec![PayloadOutcome {
+                why: Some(wrong.why),
+                is_refused: true,
+                ..outcome()
+            }]);
         }
     };
     let (account, accounts) = (source.account.as_deref(), source.accounts.as_slice());
@@ -318,7 +340,8 @@ fn judged(
     let Some(mapping) = &source.mapping else {
         let mut outcome = outcome();
         let said = notice::read(&value, origin);
-        tell(&mut outcome, said.map(|said| MappedEvent::Said { said, event_id: String::new() }));
+        let heard = said.map(|said| MappedEvent::Said { said, event_id: String::new() });
+        tell(&mut outcome, heard, context);
         return Ok(vec![outcome]);
     };
     let events = mapping.events(value.clone()).into_iter();
@@ -329,7 +352,7 @@ fn judged(
             unused::PayloadEvent { mapping, body: &body, header: &|name| header(name), now };
         let mut outcome = outcome();
         outcome.fields = lines.into_iter().map(|line| field(line, &event)).collect();
-        tell(&mut outcome, heard);
+        tell(&mut outcome, heard, context);
         outcome
     });
     Ok(outcomes.collect())
@@ -342,9 +365,16 @@ fn field(line: MappedField, event: &unused::PayloadEvent<'_>) -> FieldRow {
     FieldRow { field: line.field, value, from: line.from, unused }
 }
 
-fn tell(outcome: &mut PayloadOutcome, heard: Result<MappedEvent, NoticeFaults>) {
+fn tell(outcome: &mut PayloadOutcome, heard: Result<MappedEvent, NoticeFaults>, context: &Context) {
     match heard {
-        Err(faults) => outcome.why = Some(faults.to_string()),
+        Err(faults) => {
+            outcome.why = Some(faults.to_string());
+            outcome.is_refused = true;
+        }
+        Ok(MappedEvent::Said { said, .. }) if context.config.account(said.account()).is_none() => {
+            outcome.why = Some(notice::unknown_account(said.account()).to_string());
+            outcome.is_refused = true;
+        }
         Ok(MappedEvent::Ignored(why)) => {
             outcome.becomes = "ignored";
             outcome.why = Some(why);

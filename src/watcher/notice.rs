@@ -147,6 +147,11 @@ pub fn too_long(text: &str, characters_max: usize) -> Option<String> {
         .then(|| format!("has {characters} characters, and {characters_max} are the most"))
 }
 
+/// What is wrong with a notice for an account that is not configured.
+pub fn unknown_account(account: &str) -> NoticeFaults {
+    NoticeFaults::of("/data/account", &format!("there is no account {}", shown(account)))
+}
+
 /// PostgreSQL's text cannot hold U+0000, and both engines must take the same notices.
 fn unstorable(text: &str) -> Option<&'static str> {
     text.contains('\0').then_some("must not hold the character U+0000")

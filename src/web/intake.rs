@@ -266,6 +266,5 @@ fn unprocessable(faults: NoticeFaults) -> Problem {
 }
 
 fn unknown_account(account: &str) -> Response {
-    let detail = format!("there is no account {}", notice::shown(account));
-    unprocessable(NoticeFaults::of("/data/account", &detail)).into_response()
+    unprocessable(notice::unknown_account(account)).into_response()
 }

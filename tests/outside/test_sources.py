@@ -252,9 +252,9 @@ def test_a_secret_in_the_address_lets_in_and_is_told_nowhere(surveyd):
     assert SITE not in surveyd.run("sources", "rejected", "site") + surveyd.run("sources", "list", "--json")
     request = surveyd.folder / "request.txt"
     (surveyd.folder / "site.json").write_bytes(session("site-test"))
-    for query, said in ((SITE, "fits"), ("x", "does not fit")):
+    for query, said, code in ((SITE, "fits", 0), ("x", "does not fit", 1)):
         request.write_text(f"POST /v1/sources/site?key={query} HTTP/1.1\nhost: desk.example\n")
-        told = surveyd.run("sources", "test", "site", surveyd.folder / "site.json", "--headers", request)
+        told = surveyd.run("sources", "test", "site", surveyd.folder / "site.json", "--headers", request, code=code)
         assert said in told and SITE not in told
 
 

@@ -384,7 +384,7 @@ fn event_id(number: u64, text: &[u8], file: FileMark) -> String {
 }
 
 fn unknown_account(account: &str) -> LineRefusal {
-    LineRefusal::content(format!("/data/account there is no account {}", notice::shown(account)))
+    LineRefusal::content(notice::unknown_account(account).to_string())
 }
 
 fn shown(name: &OsStr) -> String {

@@ -1,7 +1,9 @@
 //! What a saved payload would become, and what was refused.
 
+use serde_json::{Value, json};
+
 use super::NOWHERE;
-use crate::harness::program::{Program, configuration};
+use crate::harness::program::{Ended, Program, configuration};
 
 const OWN: &str = r#"
 [[sources]]
@@ -18,6 +20,63 @@ attributes.tier = "/tier"
 
 fn program() -> Program {
     Program::with_database(&(configuration(NOWHERE) + OWN))
+}
+
+impl Program {
+    fn tried(&self, source: &str, payload: &Value, more: &[&str]) -> Ended {
+        let text = payload.as_str().map_or_else(|| payload.to_string(), str::to_owned);
+        std::fs::write(self.path("payload"), text).unwrap();
+        self.run(&[&["sources", "test", source, "payload"], more].concat())
+    }
+}
+
+fn close(data: Value) -> Value {
+    json!({"type": "conversation.closed", "timestamp": "2026-11-01T08:00:00Z", "data": data})
+}
+
+#[test]
+fn the_exit_code_says_whether_a_payload_would_be_refused() {
+    let program = program();
+    let sound = close(json!({"conversation_id": "c-1", "user_id": "7"}));
+    let of_nobody =
+        close(json!({"conversation_id": "c-1", "user_id": "7", "account": "no\u{202E}pe"}));
+    for (source, payload, code, words) in [
+        ("desk", sound.clone(), 0, "becomes    closed"),
+        ("desk", json!("{"), 1, "becomes    refused: the body is no JSON: "),
+        ("desk", close(json!({"user_id": "7"})), 1, "refused: /data/conversation_id is missing"),
+        ("desk", of_nobody, 1, "refused: /data/account names account \"no\\u{202e}pe\", and "),
+        ("own", json!({"is": "closed", "id": "c-1", "person": "7"}), 0, "becomes    closed"),
+        ("own", json!({"is": "closed", "id": "c-1"}), 0, "suppressed, no_x_id"),
+        ("own", json!({"is": "open"}), 0, "becomes    ignored: "),
+        ("own", json!(""), 0, "becomes    ignored: the body is empty"),
+        ("own", json!({"is": "closed"}), 1, "becomes    refused: "),
+    ] {
+        let tried = program.tried(source, &payload, &[]);
+        assert_eq!(tried.code, code, "{payload}: {}{}", tried.stdout, tried.stderr);
+        assert!(tried.stdout.contains(words), "{payload}: {}", tried.stdout);
+        let as_json = program.tried(source, &payload, &["--json"]);
+        assert_eq!((as_json.code, as_json.stderr.as_str()), (code, ""), "{payload}");
+    }
+    std::fs::write(program.path("headers"), "webhook-id: msg_1\nwebhook-signature: v1,AAAA\n")
+        .unwrap();
+    let unsigned = program.tried("desk", &sound, &["--headers", "headers"]);
+    assert_eq!(unsigned.code, 1, "{}", unsigned.stdout);
+    assert!(unsigned.stdout.contains("signature  does not fit: "), "{}", unsigned.stdout);
+
+    // Of an account that is not configured, where the source may speak for any.
+    let text = configuration(NOWHERE).replace("account = \"acme\"\n", "");
+    let program = Program::with_database(&text);
+    let tried = program.tried(
+        "desk",
+        &close(json!({"conversation_id": "c-1", "user_id": "7", "account": "nope"})),
+        &[],
+    );
+    assert!(
+        tried.stdout.contains("refused: /data/account there is no account \"nope\""),
+        "{}",
+        tried.stdout
+    );
+    assert_eq!(tried.code, 1);
 }
 
 #[test]

@@ -166,7 +166,9 @@ async fn the_events_of_one_delivery_are_taken_all_or_none_and_each_answered() {
         json!([close("c-3", "553"), {"is": "open"}]).to_string(),
     )
     .unwrap();
-    let tried = program.run(&["sources", "test", "list", "payload"]).stdout;
+    let tried = program.run(&["sources", "test", "list", "payload"]);
+    assert_eq!(tried.code, 1, "one of them is refused, and so all are");
+    let tried = tried.stdout;
     for told in ["event 1 of 2", "becomes    closed", "event 2 of 2", "becomes    refused"] {
         assert!(tried.contains(told), "{told}\n{tried}");
     }
