@@ -21,7 +21,7 @@ use crate::output::{out, outln};
 use crate::terminal::View;
 use crate::terminal::table::{Column, table};
 use crate::watcher::mapped::{self, MappedEvent, MappedField};
-use crate::watcher::notice::{self, CloseEvent, NoticeFaults, Origin};
+use crate::watcher::notice::{self, CloseEvent, NearMiss, NoticeFaults, Origin};
 use crate::watcher::verify::Verifier;
 
 #[derive(Subcommand)]
@@ -96,6 +96,8 @@ struct PayloadOutcome {
     suppressed: Option<&'static str>,
     event_id: Option<String>,
     fields: Vec<FieldRow>,
+    /// Members of a `standard` notice that are nearly those that are read.
+    not_read: Vec<NearMiss>,
     #[serde(skip)]
     is_refused: bool,
 }
@@ -319,6 +321,7 @@ fn judged(
         suppressed: None,
         event_id: None,
         fields: Vec::new(),
+        not_read: Vec::new(),
         is_refused: !fits,
     };
     if source.mapping.is_some() && raw.is_empty() {
@@ -338,7 +341,7 @@ fn judged(
     let (account, accounts) = (source.account.as_deref(), source.accounts.as_slice());
     let origin = Origin { source: &source.name, account, accounts, now };
     let Some(mapping) = &source.mapping else {
-        let mut outcome = outcome();
+        let mut outcome = PayloadOutcome { not_read: notice::near_misses(&value), ..outcome() };
         let said = notice::read(&value, origin);
         let heard = said.map(|said| MappedEvent::Said { said, event_id: String::new() });
         tell(&mut outcome, heard, context);
@@ -444,6 +447,12 @@ fn print(outcome: &PayloadOutcome) -> anyhow::Result<()> {
             })
             .collect();
         out!("{}", table(&View::PLAIN, &FIELDS, &rows))?;
+    }
+    if !outcome.not_read.is_empty() {
+        outln!()?;
+    }
+    for near_miss in &outcome.not_read {
+        outln!("{}", printable(&near_miss.words()))?;
     }
     if outcome.suppressed.is_some() {
         let key = FieldName::UserId.as_str();

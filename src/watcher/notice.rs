@@ -1,6 +1,8 @@
 //! The notice of kind `standard`, read field by field, so that its sender learns of every fault at
 //! once.
 
+mod near_misses;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -14,6 +16,8 @@ use crate::domain::close::{
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
+
+pub use near_misses::{NearMiss, near_misses};
 
 /// How far ahead of this machine's clock a conversation may have closed or reopened.
 const AHEAD_MS: i64 = 5 * 60 * 1_000;
@@ -115,6 +119,20 @@ impl NoticeFaults {
     pub fn is_empty(&self) -> bool {
         self.first.is_empty()
     }
+
+    /// Says of what is missing under which other name it may be there.
+    fn explain(&mut self, near_misses: &[NearMiss]) {
+        for fault in self.first.iter_mut().filter(|fault| fault.detail.starts_with(MISSING)) {
+            let is_meant = |one: &&NearMiss| {
+                one.did_you_mean == fault.pointer
+                    // It stands in for that.
+                    || (fault.pointer == "/data/closed_at" && one.did_you_mean == "/timestamp")
+            };
+            if let Some(near_miss) = near_misses.iter().find(is_meant) {
+                fault.detail = format!("{}; {}", fault.detail, near_miss.words());
+            }
+        }
+    }
 }
 
 impl fmt::Display for NoticeFaults {
@@ -186,9 +204,15 @@ pub fn read(notice: &Value, origin: Origin<'_>) -> Result<CloseEvent, NoticeFaul
     let said = reader.read(notice, origin);
     match said {
         Some(said) if reader.faults.is_empty() => Ok(said),
-        _ => Err(reader.faults),
+        _ => {
+            reader.faults.explain(&near_misses(notice));
+            Err(reader.faults)
+        }
     }
 }
+
+/// How the detail of a fault begins where something is not there.
+const MISSING: &str = "is missing";
 
 struct NoticeReader {
     faults: NoticeFaults,
@@ -209,7 +233,7 @@ impl NoticeReader {
                 &nothing
             }
             None => {
-                self.fault::<()>("/data", "is missing");
+                self.fault::<()>("/data", MISSING);
                 &nothing
             }
         };
@@ -245,7 +269,7 @@ impl NoticeReader {
             }
             Some(_) => self.fault("/type", "must be conversation.closed or conversation.reopened"),
             None if self.has("/type") => None,
-            None => self.fault("/type", "is missing"),
+            None => self.fault("/type", MISSING),
         }
     }
 
@@ -410,7 +434,7 @@ impl NoticeReader {
         parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Option<T> {
         let parsed = match data.get(name) {
-            None | Some(Value::Null) if required => Err("is missing"),
+            None | Some(Value::Null) if required => Err(MISSING),
             None | Some(Value::Null) => return None,
             Some(Value::String(text)) => parse(text),
             Some(Value::Number(number)) if !number.is_f64() => parse(&number.to_string()),
@@ -549,6 +573,26 @@ mod tests {
             "/data/attributes/a~1b",
         ];
         assert_eq!(pointers, expected);
+    }
+
+    #[test]
+    fn what_is_missing_is_looked_for_under_nearly_its_name() {
+        let notice = json!({"type": "conversation.closed", "timeStamp": "2026-11-22T07:00:00Z",
+            "conversation_id": "c", "data": {"account": "acme", "userId": "77"}});
+        let expected = [
+            (
+                "/data/conversation_id",
+                "is missing; /conversation_id is not read: did you mean /data/conversation_id?",
+            ),
+            ("/data/user_id", "is missing; /data/userId is not read: did you mean /data/user_id?"),
+            (
+                "/data/closed_at",
+                "is missing, and so is timestamp; /timeStamp is not read: did you mean /timestamp?",
+            ),
+        ];
+        assert_eq!(faults(notice), expected.map(|(at, why)| (at.to_owned(), why.to_owned())));
+        // Alone it is no fault.
+        assert_eq!(said(json!({"closedBy": "bot"})).notice.closed_by, None);
     }
 
     #[test]

@@ -80,6 +80,25 @@ fn the_exit_code_says_whether_a_payload_would_be_refused() {
 }
 
 #[test]
+fn what_is_nearly_read_is_told() {
+    let program = program();
+    let near =
+        close(json!({"conversation_id": "c-1", "user_id": "7", "closedBy": "bot", "new": 1}));
+    let tried = program.tried("desk", &near, &[]);
+    assert_eq!(tried.code, 0, "it is no fault");
+    let words = "\n\n/data/closedBy is not read: did you mean /data/closed_by?\n";
+    assert!(tried.stdout.ends_with(words), "{}", tried.stdout);
+    let told = program.tried("desk", &near, &["--json"]).json();
+    let expected = json!([{"pointer": "/data/closedBy", "did_you_mean": "/data/closed_by"}]);
+    assert_eq!(told["not_read"], expected);
+    let missing =
+        program.tried("desk", &close(json!({"conversationId": "c-1", "user_id": "7"})), &[]);
+    let words = "refused: /data/conversation_id is missing; /data/conversationId is not read: did you \
+                 mean /data/conversation_id?";
+    assert!(missing.stdout.contains(words), "{}", missing.stdout);
+}
+
+#[test]
 fn what_was_refused_last_stands_first() {
     let program = program();
     let refuse =
