@@ -3,7 +3,7 @@
 //! In the data's order: what a help desk tells becomes, by a [`mapping`], a [`close::Close`], and
 //! that a [`survey::Survey`]; where only messages are seen, [`talk`] says when one is over, and
 //! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`] what it says, and [`plain_text`]
-//! what of the help desk's words may stand there;
+//! what of the help desk's words may stand there, [`time_zone`] which zone it names;
 //! what X tells back is folded by [`feedback`] and counted by [`summary`]; [`direct_message`] knows
 //! the trace of a prompt among an account's messages; [`event_windows`] says which events are read next, and
 //! which once more; [`budget`] keeps count of the calls that X allows, and [`freshness`] says which
@@ -27,6 +27,7 @@ pub mod survey;
 pub mod survey_type;
 pub mod talk;
 pub mod time;
+pub mod time_zone;
 pub mod waiting;
 pub mod x_date;
 pub mod x_json;

@@ -18,6 +18,7 @@ use crate::domain::mapping::{
 };
 use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
+use crate::domain::time_zone;
 
 /// The most events of one delivery.
 const EVENTS_MAX: usize = 1_000;
@@ -253,7 +254,9 @@ impl<'a> PayloadReader<'a> {
         let agent_messages = self.pick(FieldName::AgentMessages, |text| {
             text.parse().ok().map(|count: u32| (count.to_string(), count))
         });
-        let time_zone = self.pick(FieldName::TimeZone, label);
+        let time_zone = self.pick(FieldName::TimeZone, |text| {
+            label(&time_zone::of_rails(text).unwrap_or_else(|| text.to_owned()))
+        });
         let last_message_at = self.instant(FieldName::LastMessageAt);
         let mut attributes = BTreeMap::new();
         for (name, field) in &self.mapping.attributes {

@@ -16,6 +16,7 @@ use crate::domain::close::{
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
+use crate::domain::time_zone;
 
 pub use near_misses::{NearMiss, near_misses};
 
@@ -332,7 +333,9 @@ impl NoticeReader {
             closed_by,
             agent_messages: self.count(data, "agent_messages"),
             last_message_at: self.instant(data, "/data", "last_message_at"),
-            time_zone: self.label(data, "time_zone"),
+            time_zone: self
+                .label(data, "time_zone")
+                .map(|zone| time_zone::of_rails(&zone).unwrap_or(zone)),
             attributes: self.attributes(data),
         }
     }
@@ -593,6 +596,14 @@ mod tests {
         assert_eq!(faults(notice), expected.map(|(at, why)| (at.to_owned(), why.to_owned())));
         // Alone it is no fault.
         assert_eq!(said(json!({"closedBy": "bot"})).notice.closed_by, None);
+    }
+
+    #[test]
+    fn a_zone_by_its_name_at_rails_is_that_zone() {
+        let zone = |name: &str| said(json!({"time_zone": name})).notice.time_zone.unwrap();
+        assert_eq!(zone("Eastern Time (US & Canada)"), "America/New_York");
+        assert_eq!(zone("Asia/Tokyo"), "Asia/Tokyo");
+        assert_eq!(zone("Mars"), "Mars");
     }
 
     #[test]

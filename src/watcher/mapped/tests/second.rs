@@ -190,7 +190,7 @@ fn zendesks_trigger_tells_who_and_what_language_but_not_when() {
     let notice = closed(hear(&desk, zendesk())).notice;
     assert_eq!(
         (notice.language.as_deref(), notice.time_zone.as_deref()),
-        (Some("it"), Some("Rome"))
+        (Some("it"), Some("Europe/Rome"))
     );
     let by = |id: &str| told(&desk, with(zendesk(), "/closer_id", json!(id))).1;
     assert_eq!(
