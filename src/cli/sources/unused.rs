@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::domain::mapping::{FieldName, Mapping, Payload, Picked, read_instant};
+use crate::domain::mapping::{self, FieldName, Found, Mapping, Payload, Picked, read_instant};
 use crate::domain::policy::quiet_hours;
 use crate::domain::time::Millis;
 use crate::watcher::notice::{is_ahead, shown};
@@ -18,6 +18,9 @@ pub struct PayloadEvent<'a> {
 impl PayloadEvent<'_> {
     /// Nothing: nothing stands there, or what stands there is used.
     pub fn unused(&self, field: &str, value: Option<&str>) -> Option<String> {
+        if let Some(name) = field.strip_prefix("attributes.") {
+            return self.no_value(self.mapping.attributes.get(name)?).filter(|_| value.is_none());
+        }
         let name = FieldName::ALL.into_iter().find(|name| name.as_str() == field)?;
         let is_used = match (name, value) {
             (FieldName::TimeZone, Some(zone)) => quiet_hours::zone(zone).is_some(),
@@ -29,8 +32,23 @@ impl PayloadEvent<'_> {
         let header = |name: &str| (self.header)(name);
         let payload = Payload { body: self.body, header: &header };
         let there = |text: &str| Some(text.to_owned());
-        let Picked { value, by } = self.mapping.field(name).pick(&payload, there)?;
-        Some(format!("{} at {by} {}", shown(&value), why(name, &value, self.now)))
+        match self.mapping.field(name).pick(&payload, there) {
+            Some(Picked { value, by }) => {
+                Some(format!("{} at {by} {}", shown(&value), why(name, &value, self.now)))
+            }
+            None => self.no_value(self.mapping.field(name)),
+        }
+    }
+
+    /// A list or an object where a value is looked for.
+    fn no_value(&self, field: &mapping::Field) -> Option<String> {
+        let header = |name: &str| (self.header)(name);
+        let payload = Payload { body: self.body, header: &header };
+        let (place, what) = field.places().find_map(|place| {
+            let found = place.find(&payload).into_iter();
+            found.filter_map(Found::several).next().map(|what| (place, what))
+        })?;
+        Some(format!("{place} is {what}: a text, a number, true or false is looked for there"))
     }
 }
 

@@ -60,6 +60,15 @@ impl Field {
         })
     }
 
+    /// Every place that is looked at.
+    pub fn places(&self) -> impl Iterator<Item = &PayloadPath> {
+        self.0.iter().flat_map(|choice| match &choice.take {
+            Take::At(place) => std::slice::from_ref(place),
+            Take::Is(_) => &[],
+            Take::All(places) => places,
+        })
+    }
+
     /// All values of the first choice that gives any, each once.
     pub fn pick_list(&self, payload: &Payload<'_>) -> Option<Picked<'_, Vec<String>>> {
         self.0.iter().filter(|choice| choice.when.holds(payload)).find_map(|by| {

@@ -103,6 +103,15 @@ impl Found<'_> {
         text.trim().is_empty()
     }
 
+    /// What it is, where it is no single value.
+    pub fn several(self) -> Option<&'static str> {
+        match self {
+            Self::Value(Value::Array(_)) => Some("a list"),
+            Self::Value(Value::Object(_)) => Some("an object"),
+            Self::Text(_) | Self::Value(_) => None,
+        }
+    }
+
     /// The text of a single value, without the white space around it. A blank says nothing.
     pub fn text(self) -> Option<String> {
         let text = match self {

@@ -99,6 +99,24 @@ fn what_is_nearly_read_is_told() {
 }
 
 #[test]
+fn a_field_of_a_desk_is_told_by_what_it_means_and_by_what_stands_in_its_way() {
+    let program = program();
+    let payload = json!({"is": "closed", "id": "c-1", "person": {"id": "7"}, "tier": ["gold"],
+        "zone": "Eastern Time (US & Canada)"});
+    let fields = program.tried("own", &payload, &["--json"]).json()["fields"].clone();
+    let of = |name: &str| {
+        let found = fields.as_array().unwrap().iter().find(|field| field["field"] == name);
+        found.unwrap().clone()
+    };
+    let unused = |place: &str, what: &str| {
+        json!(format!("{place} is {what}: a text, a number, true or false is looked for there"))
+    };
+    assert_eq!(of("user_id")["unused"], unused("/person", "an object"));
+    assert_eq!(of("attributes.tier")["unused"], unused("/tier", "a list"));
+    assert_eq!(of("time_zone")["value"], "America/New_York");
+}
+
+#[test]
 fn what_was_refused_last_stands_first() {
     let program = program();
     let refuse =

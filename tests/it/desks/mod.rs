@@ -214,6 +214,16 @@ fn a_saved_payload_is_tried_without_a_daemon() {
     ] {
         assert!(shown.contains(told), "{told}\n{shown}");
     }
+    let unfit = json!({"ticket": {"id": 7, "state": "closed", "close_at": {"at": 1},
+        "tags": {"a": 1}, "customer": {"x_user_id": ["7"]}}});
+    std::fs::write(program.path("payload"), unfit.to_string()).unwrap();
+    let shown = program.run(&test).stdout;
+    for told in [
+        "/ticket/customer/x_user_id is a list: a text, a number, true or false is looked for there",
+        "/ticket/close_at is an object: a text, a number, true or false is looked for there; the moment it came is taken",
+    ] {
+        assert!(shown.contains(told), "{told}\n{shown}");
+    }
     let unknown = program.run(&["sources", "test", "nobody", "payload"]);
     assert_eq!(unknown.code, 2);
     let listed = program.run(&["sources", "list", "--json"]).json();
