@@ -77,6 +77,10 @@ pub async fn run(init: Init, environment: &Environment) -> anyhow::Result<ExitCo
     for line in made.keep() {
         outln!("made  {line}")?;
     }
+    let InitAnswers { account, access_token, user_id, .. } = &answers;
+    if let Some(warning) = config::warning_of_token(account, access_token, user_id) {
+        note!("warning: {warning}");
+    }
     let mut works = true;
     if !init.offline && waits.is_none() {
         outln!()?;

@@ -50,7 +50,9 @@ pub use sources::{
     standard_key,
 };
 pub use texts::Texts;
-pub use warnings::{CloseOnRecord, Warning, warnings, warnings_of_closes};
+pub use warnings::{
+    CloseOnRecord, Warning, of_token as warning_of_token, owner_of, warnings, warnings_of_closes,
+};
 
 use crate::domain::close::ClosedBy;
 use crate::domain::mapping::Mapping;

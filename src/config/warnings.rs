@@ -8,6 +8,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Config, SurveyConfig, Texts, format_duration};
+use crate::domain::id::UserId;
 use crate::domain::mapping::FieldName;
 use crate::domain::policy::Mode;
 use crate::domain::survey_type::SurveyType;
@@ -85,6 +86,8 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
     }
     of_sources(config, &mut warnings);
     for account in &config.accounts {
+        let token = account.access_token.expose();
+        warnings.extend(of_token(&account.name, token, &account.user_id));
         for (rule, survey) in account.surveys() {
             let key = match rule {
                 None => format!("accounts.{}.survey", account.name),
@@ -117,6 +120,25 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
     }
     policies::of_policies(config, &mut warnings);
     warnings
+}
+
+/// That an access token is by its own number that of another handle.
+pub fn of_token(account: &str, access_token: &str, user_id: &str) -> Option<Warning> {
+    let owner = owner_of(access_token).filter(|owner| owner != user_id)?;
+    Some(Warning {
+        key: format!("accounts.{account}.access_token"),
+        problem: format!(
+            "begins with {owner}, the id of the handle that it is of, and user_id is {user_id}"
+        ),
+        remedy: "take the token of the handle that prompts are sent from, or correct user_id"
+            .into(),
+    })
+}
+
+/// The handle that a token is of: X's access tokens begin with its id and a hyphen.
+pub fn owner_of(access_token: &str) -> Option<String> {
+    let (id, _) = access_token.split_once('-')?;
+    UserId::parse(id).ok().map(|id| id.to_string())
 }
 
 fn of_sources(config: &Config, warnings: &mut Vec<Warning>) {

@@ -219,6 +219,14 @@ def test_what_is_missing_or_wrong_leaves_nothing_behind(tmp_path):
     surveyd("check", "-c", "made/surveyd.toml", folder=tmp_path)
 
 
+def test_a_token_of_another_handle_is_told_by_both_numbers(tmp_path):
+    other = surveyd(*by_options(tmp_path, "--user-id", "8"), folder=tmp_path)
+    assert "access_token: begins with 77, the id of the handle that it is of, and user_id is 8" in other.stderr
+    assert "77-t" not in other.stdout + other.stderr
+    checked = surveyd("check", "-c", "made/surveyd.toml", folder=tmp_path)
+    assert other.stderr in checked.stderr and "77-t" not in checked.stderr
+
+
 def test_keys_that_x_refuses_are_told_with_the_place_of_each(tmp_path):
     with sandbox(tmp_path) as url:
         arguments = [part for part in by_options(tmp_path, "--sandbox", url) if part != "--offline"]

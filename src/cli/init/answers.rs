@@ -121,7 +121,7 @@ impl InitAnswers {
         let access_token_secret =
             asking.secret("--access-token-secret-file", "Its secret", secret)?;
 
-        let told = known(|it| it.user_id.to_string()).or_else(|| id_in(&access_token));
+        let told = known(|it| it.user_id.to_string()).or_else(|| config::owner_of(&access_token));
         let user_id =
             asking.text("--user-id", "The handle's numeric id", given.user_id, told, user_id)?;
         let account = asking.text(
@@ -289,12 +289,6 @@ fn some(text: &str) -> Result<(), String> {
 
 fn user_id(text: &str) -> Result<(), String> {
     UserId::parse(text).map(drop).map_err(str::to_owned)
-}
-
-/// X's access tokens begin with the id of their owner and a hyphen.
-fn id_in(access_token: &str) -> Option<String> {
-    let (id, _) = access_token.split_once('-')?;
-    UserId::parse(id).ok().map(|id| id.to_string())
 }
 
 fn from_file(option: &str, file: Option<PathBuf>) -> anyhow::Result<Option<String>> {

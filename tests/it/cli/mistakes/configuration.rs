@@ -108,6 +108,11 @@ DIR/surveyd.toml: accounts.acme.user_id = 1212121212121: is a whole number, not 
 DIR/surveyd.toml: accounts.acme.user_id = \"@acme\": is not a user id
   write the handle's numeric id, 1 to 19 digits
 "),
+    changed("a token of another handle", "1212121212121-at", "77-secret-part", 0, "\
+DIR/surveyd.toml: no fault (accounts: 1, sources: 1)
+warning: accounts.acme.access_token: begins with 77, the id of the handle that it is of, and user_id is 1212121212121
+  take the token of the handle that prompts are sent from, or correct user_id
+"),
     changed("a key as the example has it", "\"ck-demo\"", "\"…\"", 78, "\
 DIR/surveyd.toml: accounts.acme.consumer_key: is what an example writes in its place
   write what X or the help desk shows there
