@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::usage;
+use super::{help, usage};
 use crate::config::{format_duration, parse_duration};
 use crate::daemon::{Signals, unbound};
 use crate::output::{note, out};
@@ -22,6 +22,9 @@ pub struct Run {
     /// Decides what people answer; the same seed, the same answers
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// How many accounts it knows, 1 to 100: the configuration that is printed has them all
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = help::number(1..=100))]
+    accounts: u32,
     /// How far behind now the events end, as 24h at X; people then also take hours to answer
     /// [default: 0s, and people answer within seconds]
     #[arg(long, value_name = "LENGTH")]
@@ -30,6 +33,7 @@ pub struct Run {
 
 const EXAMPLES: &str = "\
   surveyd sandbox > surveyd.toml           # works until Ctrl-C
+  surveyd sandbox --accounts 2 > surveyd.toml
   surveyd sandbox --listen 127.0.0.1:0 --horizon 24h";
 
 const NOTE: &str = "\
@@ -44,7 +48,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub async fn run(run: Run, mut signals: Signals) -> anyhow::Result<()> {
-    let mut config = SandboxConfig::demo(run.seed);
+    let mut config = SandboxConfig::demo(run.seed).with_accounts(run.accounts);
     if let Some(horizon) = &run.horizon {
         let horizon: Duration = parse_duration(horizon)
             .ok_or_else(|| usage("--horizon", horizon, "write it like 0s, 90s, 15m or 24h"))?;
@@ -54,17 +58,23 @@ pub async fn run(run: Run, mut signals: Signals) -> anyhow::Result<()> {
         let why = unbound(&error, run.listen);
         anyhow!("--listen {} cannot be bound: {why}, or name another address", run.listen)
     })?;
-    let (account, horizon) = (config.accounts[0].clone(), config.horizon);
+    let (accounts, horizon) = (config.accounts.clone(), config.horizon);
     let sandbox = Sandbox::start(config, listener)?;
     note!("the sandbox listens at {}; Ctrl-C ends it", sandbox.base_url());
-    out!("{}", configuration(&account, &sandbox.base_url(), horizon))?;
+    out!("{}", configuration(&accounts, &sandbox.base_url(), horizon))?;
     signals.stop().await;
     sandbox.stop().await;
     Ok(())
 }
 
 /// A whole configuration for `surveyd run`, every prompt going to the sandbox.
-fn configuration(account: &SandboxAccount, base_url: &str, horizon: Duration) -> String {
+fn configuration(accounts: &[SandboxAccount], base_url: &str, horizon: Duration) -> String {
+    let names: Vec<String> =
+        accounts.iter().map(|account| format!("\"{}\"", account.screen_name)).collect();
+    let of = match names.as_slice() {
+        [alone] => format!("account = {alone}"),
+        several => format!("accounts = [{}]    # a notice names its own", several.join(", ")),
+    };
     format!(
         r#"# The keys that the sandbox accepts, and a configuration that fits it.
 # It holds secrets: save it as surveyd.toml, closed to others (chmod 600 surveyd.toml), and start:
@@ -76,7 +86,20 @@ events_horizon = "{horizon}"
 [poll]
 interval = "5s"
 
-[[accounts]]
+{accounts}[[sources]]
+name = "helpdesk"
+kind = "standard"
+{of}
+secret = "{SOURCE_SECRET}"
+"#,
+        horizon = format_duration(horizon),
+        accounts = accounts.iter().map(of_account).collect::<String>(),
+    )
+}
+
+fn of_account(account: &SandboxAccount) -> String {
+    format!(
+        r#"[[accounts]]
 name = "{name}"
 user_id = "{user_id}"
 consumer_key = "{consumer_key}"
@@ -91,13 +114,7 @@ message = "Thanks for talking to us{{% if first_name %}}, {{{{ first_name }}}}{{
 delay = "5s"
 test = true
 
-[[sources]]
-name = "helpdesk"
-kind = "standard"
-account = "{name}"
-secret = "{SOURCE_SECRET}"
 "#,
-        horizon = format_duration(horizon),
         name = account.screen_name,
         user_id = account.user_id,
         consumer_key = account.consumer_key,
@@ -105,4 +122,31 @@ secret = "{SOURCE_SECRET}"
         access_token = account.access_token,
         access_token_secret = account.access_token_secret,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::cli::check;
+    use crate::config::{self, Environment};
+
+    #[tokio::test]
+    async fn the_configuration_that_is_printed_has_the_keys_of_every_account() {
+        for count in [1, 3] {
+            let known = SandboxConfig::demo(1).with_accounts(count);
+            let accounts = known.accounts.clone();
+            let sandbox = Sandbox::start_on_loopback(known).await.unwrap();
+            let text = configuration(&accounts, &sandbox.base_url(), Duration::ZERO);
+            let environment = Environment::of([("STATE_DIRECTORY", "/nowhere")]);
+            let config = config::parse(&text, Path::new("surveyd.toml"), &environment);
+            let config = config.unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+            let answers = check::ask(&config).await.unwrap();
+            assert!(answers.iter().all(|answer| answer.works), "{text}");
+            assert_eq!(answers.len(), accounts.len());
+            assert_eq!(config.sources[0].accounts.len(), accounts.len());
+            sandbox.stop().await;
+        }
+    }
 }

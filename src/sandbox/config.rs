@@ -88,6 +88,19 @@ impl SandboxConfig {
         }
     }
 
+    /// The same with so many accounts, each with keys of its own and the limits of the first.
+    pub fn with_accounts(mut self, count: u32) -> Self {
+        let Some(first) = self.accounts.first().cloned() else { return self };
+        self.accounts.extend((2..=u64::from(count)).map(|number| SandboxAccount {
+            daily_limit: first.daily_limit,
+            ..SandboxAccount::named(
+                first.user_id + number - 1,
+                &format!("{}_{number}", first.screen_name),
+            )
+        }));
+        self
+    }
+
     /// For tests: one account, nobody answers on their own, everybody can be messaged, and time stands at the clock.
     pub fn quiet(clock: TimeSource) -> Self {
         Self {
