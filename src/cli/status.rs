@@ -270,7 +270,8 @@ fn of_all(found: &[(&str, Vec<Obstacle>)]) -> Vec<Obstacle> {
 fn words_of_unserved((account, count): (&String, &i64)) -> String {
     format!(
         "{account}: {count} surveys wait, and no such account is configured. Configure it again, or \
-         call them off: `surveyd surveys cancel ID`"
+         call them off, also those whose prompts may have gone out: `surveyd surveys list --account \
+         {account}`, `surveyd surveys cancel ID`"
     )
 }
 

@@ -49,7 +49,9 @@ const CANCEL_EXAMPLES: &str = "\
   surveyd surveys cancel 01a2238a";
 
 const CANCEL_NOTE: &str = "\
-Only a survey that is `scheduled` can be called off: what is being sent cannot be caught (exit 1).";
+Only a survey that is `scheduled` can be called off: what is being sent cannot be caught (exit 1).
+One that is `uncertain` ends as `failed` where its account is not configured any more: nobody reads
+the events of X that would tell whether it was sent. It is never sent again.";
 
 const RETRY_EXAMPLES: &str = "\
   surveyd surveys list --state suppressed
@@ -382,15 +384,24 @@ async fn cancel(one: One, context: &Context) -> anyhow::Result<()> {
     let store = context.store().await?;
     let row = one.find(&store, context).await?;
     let id = row.survey.id.clone();
-    if row.survey.state != State::Scheduled {
-        bail!("survey {id} is {}: only a scheduled one can be called off", row.survey.state.name());
-    }
-    let survey = store.cancel(id, context.clock.now()).await?;
+    let (state, now) = (row.survey.state.name(), context.clock.now());
+    let ended = match row.survey.state {
+        State::Scheduled => Some(store.cancel(id.clone(), now).await?),
+        State::Uncertain { .. } if context.config.account(&row.survey.account).is_none() => {
+            store.give_up(id.clone(), now).await?
+        }
+        _ => None,
+    };
     store.close().await;
+    let Some(survey) = ended else {
+        bail!("survey {id} is {state}: only a scheduled one can be called off");
+    };
     if one.json {
         return print_json(&line(&survey));
     }
-    outln!("survey {} is cancelled", survey.id)?;
+    let reason = survey.state.reason().filter(|_| state != State::Scheduled.name());
+    let why = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    outln!("survey {} is {}{why}", survey.id, survey.state.name())?;
     Ok(())
 }
 

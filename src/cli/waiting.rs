@@ -128,9 +128,10 @@ async fn of_uncertain(
 ) -> anyhow::Result<Obstacle> {
     let (survey, config) = (&row.survey, &context.config);
     let facts = Facts { account: survey.account.clone(), ..Facts::default() };
-    let account = config.account(&survey.account);
-    let sent_as = store.sent_as(&survey.id).await?;
-    if let (Some(account), Some(sent_as)) = (account, sent_as)
+    let Some(account) = config.account(&survey.account) else {
+        return Ok(facts.uncertain_of_nobody());
+    };
+    if let Some(sent_as) = store.sent_as(&survey.id).await?
         && sent_as != worker::sent_as(config, account)
     {
         let fails_at = survey.closed_at.plus(account.longest_expire_after());

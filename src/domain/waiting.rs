@@ -186,6 +186,20 @@ impl Facts {
         Obstacle { surveys: 0, ..obstacle(self, Cause::Uncertain, words).until(settled_from) }
     }
 
+    /// The same, where nobody reads the events of its account.
+    pub fn uncertain_of_nobody(&self) -> Obstacle {
+        let words = format!(
+            "whether its prompt went out is not known, and nobody asks X: account {} is not \
+             configured. It is not sent again",
+            self.account
+        );
+        let found = obstacle(self, Cause::Uncertain, words).act(
+            "Configure the account again to have it settled, or end it as failed: `surveyd surveys \
+             cancel ID`",
+        );
+        Obstacle { surveys: 0, ..found }
+    }
+
     /// The same, where the account is no longer who sent it.
     pub fn uncertain_as_another(&self, sent_as: &str, fails_at: Millis) -> Obstacle {
         let (name, at) = (&self.account, fails_at.rfc3339());

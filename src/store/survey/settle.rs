@@ -186,6 +186,25 @@ impl Store {
             .await
     }
 
+    /// Fails a survey without a known outcome, for nobody reads the events of its account any more. It
+    /// keeps its share of the budgets and of the throttle, and is never sent again. Nothing where it
+    /// has an outcome by now.
+    pub async fn give_up(&self, id: SurveyId, now: Millis) -> Result<Option<Survey>> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let Some(locked) = touch_in(connection, &id, "uncertain").await? else {
+                        return Ok(None);
+                    };
+                    let message = "given up by the operator: whether its prompt went out is not \
+                                   known, and it is not sent again";
+                    let event = Event::Refused(Failure { code: None, message: message.into() });
+                    step_locked(connection, locked, event, now, None).await.map(Some)
+                })
+            })
+            .await
+    }
+
     /// The Direct Messages of an account's known prompts to one person.
     pub async fn claimed_messages(
         &self,

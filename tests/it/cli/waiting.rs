@@ -237,3 +237,43 @@ async fn an_uncertain_survey_says_what_tells_of_it_and_when() {
     let left = format!("it left as {was} at {}, which account acme no longer", sandbox.base_url());
     assert!(told().contains(&left), "{}", told());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_uncertain_survey_of_an_account_that_is_gone_can_be_ended() {
+    let sandbox = x(|x| x.fault(ApiCall::Create, 1, InjectedFault::cut_before())).await;
+    let text = configuration(&sandbox.base_url()).replace("\"0s\"\n[poll]", "\"24h\"\n[poll]");
+    let program = Program::new(&text);
+    let mut running = program.start().await;
+    let survey_id = close_many(&program, 1);
+    running.until("survey.uncertain", 1).await;
+    let cancel = ["surveys", "cancel", &survey_id];
+    let refused = program.run(&cancel);
+    let words = format!(
+        "surveyd: survey {survey_id} is uncertain: only a scheduled one can be called off\n"
+    );
+    assert_eq!((refused.code, refused.stderr), (1, words), "X's events will tell");
+
+    program.configure(&text.replace("\"acme\"", "\"globex\""));
+    running.signal("HUP");
+    running.until("config.reloaded", 1).await;
+    let words = "whether its prompt went out is not known, and nobody asks X: account acme is not \
+                 configured. It is not sent again. Configure the account again to have it settled, or \
+                 end it as failed: `surveyd surveys cancel ID`\n";
+    let explained = program.run(&["explain", "c-1"]).stdout;
+    assert!(explained.ends_with(words), "{explained}");
+    let checked = program.run(&["status", "--check"]);
+    assert!(
+        checked.stdout.starts_with("acme: 1 surveys wait, and no such account"),
+        "{}",
+        checked.stdout
+    );
+    assert_eq!(checked.code, 1);
+
+    let ended = program.run(&cancel);
+    let words = "is failed: given up by the operator: whether its prompt went out is not known, and it is \
+                 not sent again";
+    assert_eq!((ended.code, ended.stdout), (0, format!("survey {survey_id} {words}\n")));
+    assert_eq!(program.run(&["status", "--check"]).stdout, "nobody must act\n");
+    program.configure(&text);
+    assert_eq!(program.run(&["surveys", "retry", &survey_id]).code, 1);
+}

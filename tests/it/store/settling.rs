@@ -72,6 +72,32 @@ async fn what_was_sent_as_another_is_not_settled_as_this_one() {
 }
 
 #[tokio::test]
+async fn what_is_given_up_is_never_sent_again_and_may_still_be_found() {
+    on_each_engine(async |bench| {
+        let survey = bench.uncertain("c-1", "7").await;
+        let given_up = bench.store.give_up(survey.id.clone(), LATER).await.unwrap().unwrap();
+        let State::Failed(failure) = &given_up.state else { panic!("{:?}", given_up.state) };
+        assert!(failure.message.starts_with("given up by the operator"), "{}", failure.message);
+        assert_eq!(bench.store.give_up(survey.id.clone(), LATER).await.unwrap(), None);
+        assert!(bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap().is_empty());
+        let again = bench.store.retry(survey.id.clone(), LATER).await.unwrap();
+        assert_eq!(again.unwrap_err(), "X may have sent its prompt");
+        let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
+        assert_eq!(day.prompts_of_day, 1, "it may have gone out");
+
+        let found = of_prompt(told("900", DUE), "7", "c-1");
+        bench.store.fold(ACCOUNT, vec![found], LATER).await.unwrap();
+        assert_eq!(bench.state(&survey.id).await, "sent");
+
+        bench.take(close("c-2", "8", START)).await;
+        let waiting = bench.claim_one(LATER).await.survey.id;
+        assert_eq!(bench.store.give_up(waiting.clone(), LATER).await.unwrap(), None);
+        assert_eq!(bench.state(&waiting).await, "scheduled");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_x_did_not_carry_out_is_sent_later_or_expires() {
     on_each_engine(async |bench| {
         let first = bench.uncertain("c-1", "7").await;
