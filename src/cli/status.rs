@@ -201,8 +201,14 @@ async fn status_of(
 ) -> anyhow::Result<StatusJson> {
     let now = context.clock.now();
     let status = store.status(now).await?;
-    let found: Vec<(&str, Vec<Obstacle>)> =
-        facts.iter().map(|facts| (facts.account.as_str(), obstacles(facts))).collect();
+    let mut found: Vec<(&str, Vec<Obstacle>)> = Vec::new();
+    for facts in facts {
+        let mut obstacles = obstacles(facts);
+        if let Some(account) = context.config.account(&facts.account) {
+            obstacles.extend(waiting::of_unsettled(account, facts, store, context).await?);
+        }
+        found.push((&facts.account, obstacles));
+    }
     let mut accounts = Vec::new();
     for account in &context.config.accounts {
         let of_account = found.iter().find(|(name, _)| *name == account.name);

@@ -5,11 +5,15 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Context;
+use crate::config;
 use crate::daemon;
+use crate::domain::event_windows::Range;
 use crate::domain::plain_text::printable;
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
-use crate::domain::waiting::{Facts, Obstacle, Presence, Served, TOLD_AFTER, obstacles};
+use crate::domain::waiting::{
+    Cause, Facts, Obstacle, OverduePrompts, Presence, Served, TOLD_AFTER, obstacles,
+};
 use crate::store::{self, ResultRow, Store};
 use crate::terminal::{Colour, View};
 use crate::worker;
@@ -100,8 +104,8 @@ pub async fn of_survey(
     context: &Context,
 ) -> anyhow::Result<Vec<Obstacle>> {
     let (survey, now) = (&row.survey, context.clock.now());
-    if let State::Uncertain { given_up_at, .. } = survey.state {
-        return Ok(vec![of_uncertain(row, given_up_at, store, context).await?]);
+    if let State::Uncertain { begun_at, given_up_at } = survey.state {
+        return of_uncertain(row, (begun_at, given_up_at), store, context).await;
     }
     let Some(next) = store.next_look(&survey.id, now).await? else { return Ok(Vec::new()) };
     let all = facts(store, context, false).await?;
@@ -122,23 +126,74 @@ pub async fn of_survey(
 
 async fn of_uncertain(
     row: &ResultRow,
-    given_up_at: Millis,
+    (begun_at, given_up_at): (Millis, Millis),
     store: &Store,
     context: &Context,
-) -> anyhow::Result<Obstacle> {
+) -> anyhow::Result<Vec<Obstacle>> {
     let (survey, config) = (&row.survey, &context.config);
-    let facts = Facts { account: survey.account.clone(), ..Facts::default() };
+    let all = facts(store, context, false).await?;
+    let of_account = all.into_iter().find(|facts| facts.account == survey.account);
+    let mut facts = of_account.unwrap_or_default();
+    facts.account.clone_from(&survey.account);
+    // Of this one: none of it is due.
+    facts.due = 0;
     let Some(account) = config.account(&survey.account) else {
-        return Ok(facts.uncertain_of_nobody());
+        return Ok(vec![facts.uncertain_of_nobody()]);
     };
     if let Some(sent_as) = store.sent_as(&survey.id).await?
         && sent_as != worker::sent_as(config, account)
     {
         let fails_at = survey.closed_at.plus(account.longest_expire_after());
-        return Ok(facts.uncertain_as_another(&sent_as, fails_at));
+        return Ok(vec![facts.uncertain_as_another(&sent_as, fails_at)]);
     }
     let known_after = config.x.events_horizon + config.x.settle_after;
-    Ok(facts.uncertain(given_up_at.plus(known_after)))
+    let mut found = vec![facts.uncertain(given_up_at.plus(known_after))];
+    let stops_reading =
+        |cause| matches!(cause, Cause::NobodyWorks | Cause::Database | Cause::Paused);
+    found.extend(obstacles(&facts).into_iter().filter(|found| stops_reading(found.cause)));
+    found.extend(overdue(&facts, (begun_at, given_up_at), 1, store, context).await?);
+    Ok(found)
+}
+
+/// What the settling of an account's prompts of unknown outcome waits for, where it has for long.
+pub async fn of_unsettled(
+    account: &config::Account,
+    facts: &Facts,
+    store: &Store,
+    context: &Context,
+) -> anyhow::Result<Option<Obstacle>> {
+    let sent_as = worker::sent_as(&context.config, account);
+    let unsettled = store.unsettled(&account.name, &sent_as).await?;
+    let Some(oldest) = unsettled.first() else { return Ok(None) };
+    let request = (oldest.begun_at, oldest.given_up_at);
+    overdue(facts, request, unsettled.len() as u64, store, context).await
+}
+
+async fn overdue(
+    facts: &Facts,
+    (begun_at, given_up_at): (Millis, Millis),
+    surveys: u64,
+    store: &Store,
+    context: &Context,
+) -> anyhow::Result<Option<Obstacle>> {
+    // Where nobody works, that is what everything waits for.
+    if facts.presence == Presence::Nobody {
+        return Ok(None);
+    }
+    let x = &context.config.x;
+    let needed = given_up_at.plus(x.settle_after);
+    let read = store.poll_state(&facts.account).await?;
+    let around = Range { from: begun_at.minus(store::CLOCKS_APART), to: needed };
+    let prompts = OverduePrompts {
+        surveys,
+        since: given_up_at,
+        needed,
+        readable_at: needed.plus(x.events_horizon),
+        read_to: read.done_to,
+        read_at: read.done_at,
+        unread: store.unread(&facts.account, around).await?.first().map(|gap| gap.range),
+    };
+    Ok(facts.overdue(&prompts))
 }
 
 /// That a survey expires before the hold of its account can end.

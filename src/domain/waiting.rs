@@ -9,6 +9,7 @@
 
 mod facts;
 mod stretches;
+mod overdue;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::time::Millis;
 pub use facts::{
     CallsLeft, DayOfPrompts, Facts, Holding, Pause, Presence, PutOff, PutOffReason, Served,
 };
+pub use overdue::OverduePrompts;
 pub use stretches::{Over, Stretches};
 
 /// A shorter wait is not worth a word.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::event_windows::Range;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const NOW: Millis = Millis(1_795_334_400_000);
@@ -321,4 +322,53 @@ fn a_clock_before_the_record_needs_somebody_once_something_has_waited_for_it() {
     assert!(!told(None), "X's clock may bear it out");
     assert!(!told(Some(facts().now)));
     assert!(told(Some(facts().now.minus(TOLD_AFTER))));
+}
+
+#[test]
+fn what_an_overdue_settling_waits_for_is_told() {
+    let unsettled = OverduePrompts {
+        surveys: 2,
+        since: NOW.minus(1_600 * MINUTE),
+        needed: NOW.minus(1_599 * MINUTE),
+        readable_at: NOW.minus(60 * MINUTE),
+        read_to: Some(NOW.minus(1_700 * MINUTE)),
+        read_at: Some(NOW.minus(60 * MINUTE)),
+        unread: None,
+    };
+    let told = |facts: &Facts, unsettled: &OverduePrompts| {
+        let found = facts.overdue(unsettled).expect("it is overdue");
+        assert_eq!((found.cause, found.surveys), (Cause::Uncertain, 0));
+        (found.line(), found.must_act)
+    };
+    let words = |why: &str, remedy: &str| {
+        format!(
+            "whether 2 prompts of account acme went out is not known since \
+             2026-11-21T05:20:00.000Z: {why}. Nothing is sent again before that. {remedy}"
+        )
+    };
+    let log = "The log says why (`poll.failed`), and `surveyd status` how far events are read";
+    let behind = "X's events have been read to 2026-11-21T03:40:00.000Z, and must be past \
+                  2026-11-21T05:21:00.000Z";
+    assert_eq!(told(&facts(), &unsettled), (words(behind, log), true));
+    let reading = OverduePrompts { read_at: Some(NOW.minus(59 * MINUTE)), ..unsettled.clone() };
+    assert_eq!(told(&facts(), &reading), (words(behind, "They are being read"), false));
+    let never = OverduePrompts { read_to: None, ..unsettled.clone() };
+    assert_eq!(told(&facts(), &never), (words("no events of X have been read yet", log), true));
+    let read = OverduePrompts { read_to: Some(NOW), ..unsettled.clone() };
+    let not_ended = "the reading that tells it has not come to its end";
+    assert_eq!(told(&facts(), &read), (words(not_ended, log), false));
+    let unread = Some(Range { from: unsettled.since, to: unsettled.needed });
+    let gap = OverduePrompts { unread, ..read };
+    let why = "X's events from 2026-11-21T05:20:00.000Z to 2026-11-21T05:21:00.000Z could not be \
+               read in full";
+    let looks = "Second looks ask for those of the last week again";
+    assert_eq!(told(&facts(), &gap), (words(why, looks), false));
+    let pause = Some(Pause { since: NOW, why: "code 32: no".into(), asked_again_at: later(1) });
+    let refused = "X refuses the account, and shows no events of it";
+    let again = "They are read once X takes the account again";
+    let paused = Facts { pause, ..facts() };
+    assert_eq!(told(&paused, &unsettled), (words(refused, again), true));
+
+    let soon = OverduePrompts { readable_at: NOW.minus(59 * MINUTE), ..unsettled };
+    assert_eq!(facts().overdue(&soon), None, "it may be under way");
 }

@@ -277,3 +277,39 @@ async fn an_uncertain_survey_of_an_account_that_is_gone_can_be_ended() {
     program.configure(&text);
     assert_eq!(program.run(&["surveys", "retry", &survey_id]).code, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_settling_that_waits_for_events_which_x_does_not_show_needs_somebody() {
+    let sandbox = x(|x| {
+        x.fault(ApiCall::Create, 1, InjectedFault::cut_before());
+        x.fault(
+            ApiCall::Events,
+            10_000,
+            InjectedFault::instead(Scripted::error(503, 130, "Over capacity")),
+        );
+    })
+    .await;
+    let text = configuration(&sandbox.base_url()).replace("\"0s\"\n[poll]", "\"24h\"\n[poll]");
+    let program = Program::new(&text);
+    let mut running = program.start().await;
+    close_many(&program, 1);
+    running.until("survey.uncertain", 1).await;
+    assert_eq!(program.run(&["status", "--check"]).code, 0, "X's events are not due yet");
+    let ago = surveyd::clock::Clock::System.now().minus(std::time::Duration::from_secs(26 * 3_600));
+    let database = rusqlite::Connection::open(program.path("surveyd.db")).unwrap();
+    let earlier = "update survey set begun_at = ?1, given_up_at = ?1, given_up_here = ?1";
+    database.execute(earlier, [ago.0]).unwrap();
+    let words = format!(
+        "whether one prompt of account acme went out is not known since {}: no events of X have been \
+         read yet. Nothing is sent again before that. The log says why (`poll.failed`), and `surveyd \
+         status` how far events are read\n",
+        ago.rfc3339()
+    );
+    let checked = program.run(&["status", "--check"]);
+    assert_eq!((checked.code, &checked.stdout), (1, &words));
+    let explained = program.run(&["explain", "c-1"]).stdout;
+    assert!(
+        explained.ends_with(&words) && explained.contains("X's events tell, from"),
+        "{explained}"
+    );
+}
