@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use crate::store::{Engine, Error, Location, Result, connect};
 
 /// In order; a file that was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 22] = [
+const MIGRATIONS: [(i64, &str, &str); 23] = [
     (1, "surveys", include_str!("../../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../../migrations/0003_message.sql")),
@@ -32,6 +32,7 @@ const MIGRATIONS: [(i64, &str, &str); 22] = [
     (20, "rejected", include_str!("../../../migrations/0020_rejected.sql")),
     (23, "dry", include_str!("../../../migrations/0023_dry.sql")),
     (24, "sent_as", include_str!("../../../migrations/0024_sent_as.sql")),
+    (25, "answered", include_str!("../../../migrations/0025_answered.sql")),
 ];
 
 /// The newest schema this program knows.

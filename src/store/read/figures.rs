@@ -23,6 +23,14 @@ pub struct Status {
     pub database_bytes: i64,
 }
 
+impl Status {
+    fn add(&mut self, state: &str, count: i64) {
+        if let Some((_, counted)) = self.by_state.iter_mut().find(|(known, _)| *known == state) {
+            *counted += count;
+        }
+    }
+}
+
 /// What is watched of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFigures {
@@ -43,9 +51,15 @@ const BY_STATE: &str = "\
      from survey where state = 'sending' \
      union all select 'uncertain', count(*), cast(null as bigint), cast(null as bigint) \
      from survey where state = 'uncertain' \
+     union all select 'prompted', count(*), cast(null as bigint), cast(null as bigint) \
+     from survey where feedback_id is not null \
+     union all select 'answered', count(*), cast(null as bigint), cast(null as bigint) \
+     from survey where state = 'answered' \
      union all select state, count(*), cast(null as bigint), cast(null as bigint) from survey \
-     where state in ('sent', 'answered', 'suppressed', 'cancelled', 'expired', 'failed') \
-     group by state";
+     where state in ('suppressed', 'cancelled', 'expired', 'failed') group by state";
+
+/// All that have a feedback id, the answered ones too: what is not answered of them is sent.
+const PROMPTED: &str = "prompted";
 
 const PROMPTS: &str = "select count(*) from survey where account = $1 and spent_at > $2";
 
@@ -63,9 +77,14 @@ impl Store {
             ..Status::default()
         };
         for row in &sqlx::query(BY_STATE).bind(now.0).fetch_all(&mut *connection).await? {
-            let name: String = row.try_get(0)?;
-            if let Some(entry) = status.by_state.iter_mut().find(|(known, _)| *known == name) {
-                entry.1 = row.try_get(1)?;
+            let (name, count): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            match name.as_str() {
+                PROMPTED => status.add("sent", count),
+                "answered" => {
+                    status.add("sent", -count);
+                    status.add("answered", count);
+                }
+                other => status.add(other, count),
             }
             status.oldest_due = status.oldest_due.or(instant(row, 2)?);
             status.next_due = status.next_due.or(instant(row, 3)?);
