@@ -266,7 +266,7 @@ const BEFORE_RESPELT: &[&str] = &[
     "alter table daemon drop column written",
     "alter table survey drop column limited_at",
     "drop index survey_ended",
-    "drop index survey_answered",
+    "drop table answered",
     "alter table survey drop column begun_here",
     "alter table survey drop column given_up_here",
     "alter table survey drop column put_off_at",

@@ -1,7 +1,7 @@
 //! Surveys that have an answer now, many at once: a page may bring a hundred first answers, and
 //! while each took statements of its own, all other writers would wait.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
@@ -12,6 +12,7 @@ use crate::domain::time::Millis;
 use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
 use crate::store::survey::row;
 use crate::store::survey::step::advance_state;
+use crate::store::survey::step::count_answered;
 use crate::store::{Error, Result};
 
 /// Moves on those that are still sent, at most [`BATCH_MAX`], each with its line of history. They
@@ -73,10 +74,17 @@ async fn write_answered(connection: &mut AnyConnection, surveys: &[(Survey, i64)
         Places::of(connection).row(size(ids.len(), BATCH_MAX))
     );
     let written = bind_all(sqlx::query(AssertSqlSafe(sql)), &ids, BATCH_MAX);
-    match written.execute(connection).await?.rows_affected() == ids.len() as u64 {
-        true => Ok(()),
-        false => Err(Error::LeaseLost(ids.join(", "))),
+    if written.execute(&mut *connection).await?.rows_affected() != ids.len() as u64 {
+        return Err(Error::LeaseLost(ids.join(", ")));
     }
+    let mut counts = BTreeMap::<&str, i64>::new();
+    for (survey, _) in surveys {
+        *counts.entry(&survey.account).or_default() += 1;
+    }
+    for (account, more) in counts {
+        count_answered(connection, account, more).await?;
+    }
+    Ok(())
 }
 
 /// What a row of the history has.

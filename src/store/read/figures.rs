@@ -53,8 +53,8 @@ const BY_STATE: &str = "\
      from survey where state = 'uncertain' \
      union all select 'prompted', count(*), cast(null as bigint), cast(null as bigint) \
      from survey where feedback_id is not null \
-     union all select 'answered', count(*), cast(null as bigint), cast(null as bigint) \
-     from survey where state = 'answered' \
+     union all select 'answered', cast(coalesce(sum(surveys), 0) as bigint), \
+     cast(null as bigint), cast(null as bigint) from answered \
      union all select state, count(*), cast(null as bigint), cast(null as bigint) from survey \
      where state in ('suppressed', 'cancelled', 'expired', 'failed') group by state";
 

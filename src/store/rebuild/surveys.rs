@@ -21,7 +21,7 @@ use crate::domain::time::Millis;
 use crate::store::close::taken::{Taken, taken_from};
 use crate::store::feedback::matching::CLOCKS_APART;
 use crate::store::feedback::row::FeedbackRow;
-use crate::store::survey::step::note;
+use crate::store::survey::step::{count_answered, note};
 use crate::store::{Result, Store};
 
 /// What stands in the `source` column of a survey that was made so.
@@ -309,6 +309,9 @@ async fn insert(
         .fetch_one(&mut *connection)
         .await?;
         ordinal = last + 1;
+    }
+    if matches!(state, State::Answered(_)) {
+        count_answered(connection, account, 1).await?;
     }
     note(connection, (&id, 1), now, &state, Some("rebuilt from X's events")).await?;
     Ok(id)

@@ -129,6 +129,19 @@ pub async fn write_state(
     }
 }
 
+const COUNT_ANSWERED: &str = "insert into answered (account, surveys) values ($1, $2) \
+     on conflict (account) do update set surveys = answered.surveys + excluded.surveys";
+
+/// Counts so many more of an account's surveys as answered, or fewer.
+pub async fn count_answered(
+    connection: &mut AnyConnection,
+    account: &str,
+    more: i64,
+) -> Result<()> {
+    sqlx::query(COUNT_ANSWERED).bind(account).bind(more).execute(connection).await?;
+    Ok(())
+}
+
 /// Takes one step and notes it. The survey as it is afterwards.
 pub async fn step(
     connection: &mut AnyConnection,
@@ -150,8 +163,14 @@ pub async fn step_locked(
     now: Millis,
     why: Option<&str>,
 ) -> Result<Survey> {
+    let answered = |state: &State| i64::from(matches!(state, State::Answered(_)));
+    let before = answered(&survey.state);
     survey.state = survey.state.step(event).map_err(|error| Error::Broken(error.to_string()))?;
     write_state(connection, (&survey.id, token), &survey.state).await?;
+    let more = answered(&survey.state) - before;
+    if more != 0 {
+        count_answered(connection, &survey.account, more).await?;
+    }
     let reason = survey.state.reason();
     let detail = why.or(reason.as_deref());
     note(connection, (&survey.id, token), now, &survey.state, detail).await?;

@@ -28,6 +28,7 @@ pub async fn check(run: &mut Run) {
     }
     assert_eq!(results.len(), run.model.surveys().len(), "closes and surveys");
     check_answers(run, &results);
+    check_counts(run, &results).await;
     for account in &run.setting.accounts {
         let pause = run.office.store.last_pause(&account.screen_name).await.unwrap();
         if let Some(pause) = pause {
@@ -43,6 +44,15 @@ pub async fn check(run: &mut Run) {
     let now = run.now();
     for line in lines {
         run.trace.tell(now, &line);
+    }
+}
+
+/// The figures of the whole are those of its surveys, one by one.
+async fn check_counts(run: &Run, results: &[ResultRow]) {
+    let status = run.office.store.status(run.now()).await.unwrap();
+    for (state, count) in status.by_state {
+        let counted = results.iter().filter(|row| row.survey.state.name() == state).count();
+        assert_eq!(count, i64::try_from(counted).unwrap(), "{state}");
     }
 }
 

@@ -280,6 +280,12 @@ impl Bench {
         self.store.survey(id).await.unwrap().expect("it is on record").survey
     }
 
+    /// How many surveys are in a state, by the figures of the whole.
+    pub async fn counted(&self, state: &str) -> i64 {
+        let status = self.store.status(START).await.unwrap();
+        status.by_state.iter().find(|(known, _)| *known == state).expect("a state").1
+    }
+
     async fn state(&self, id: &SurveyId) -> &'static str {
         self.survey(id).await.state.name()
     }

@@ -112,9 +112,11 @@ async fn an_answer_that_the_events_know_nothing_of_is_taken_back() {
         let sent = bench.sent("c-1", "7", "901").await;
         bench.hear(vec![scored(told("901", SCORED), 1, SCORED)]).await;
         assert_eq!(bench.state(&sent.id).await, "answered");
+        assert_eq!((bench.counted("sent").await, bench.counted("answered").await), (0, 1));
         let made = bench.rebuild(events("901", "7", "c-1", None), None).await;
         assert_eq!((made.changed, made.withdrawn), (1, 1));
         assert_eq!(bench.state(&sent.id).await, "sent");
+        assert_eq!((bench.counted("sent").await, bench.counted("answered").await), (1, 0));
         assert_eq!(bench.shown_of(&sent.id).await.score, None);
         let why = Some("X's events know of no answer");
         assert_eq!(bench.steps(&sent.id).await.last(), Some(&step("sent", why)));

@@ -61,6 +61,7 @@ async fn a_lost_survey_is_made_of_what_x_knows_and_no_more() {
         answered.object.question_variant_id = Some(3);
         let made = bench.lost(vec![answered]).await;
         assert_eq!((made.new, made.surveys_made, made.without_survey), (1, 1, 0));
+        assert_eq!((bench.counted("sent").await, bench.counted("answered").await), (0, 1));
         let survey = bench.only().await;
         let delivery = Delivery {
             sent_at: SHOWN,
