@@ -42,8 +42,9 @@ impl Even {
 }
 
 impl Clock {
-    /// Since when, as far as this process has seen, the clock has not been set: at the earliest since the first
-    /// look. A suspended machine is one whose clock was set. Of one that is set by hand nothing is known.
+    /// Since when, as far as this process has seen, the clock has not been set: at the earliest
+    /// since the first look. A suspended machine is one whose clock was set. Of one that is set by
+    /// hand nothing is known.
     pub fn even_since(&self) -> Option<Millis> {
         match self {
             Self::Manual(_) => None,

@@ -1,6 +1,7 @@
-//! What surveyd makes on the disk: owned as the folder is that it lies in, and for its owner alone. A
-//! command that root runs must leave nothing that the service cannot open. Where the folder is open to its group,
-//! and to nobody else, so is what lies in it: the group's members may run commands then.
+//! What surveyd makes on the disk: owned as the folder is that it lies in, and for its owner alone.
+//! A command that root runs must leave nothing that the service cannot open. Where the folder is
+//! open to its group, and to nobody else, so is what lies in it: the group's members may run
+//! commands then.
 //!
 //! Also tells, where something cannot be opened, whose it is, who we are and what to type. It asks
 //! `/proc` and `/etc/passwd` for that, and reads nothing else.
@@ -14,15 +15,16 @@ use std::path::{Path, PathBuf};
 const PRIVATE: u32 = 0o600;
 /// The same for the group.
 const GROUP: u32 = 0o060;
-/// A folder of a group's: closed to others, and what anybody makes in it belongs to the group (setgid).
+/// A folder of a group's: closed to others, and what anybody makes in it belongs to the group
+/// (setgid).
 const GROUPS_FOLDER: u32 = 0o2070;
 /// The bits of a folder that say so.
 const GROUPS_BITS: u32 = 0o2077;
 /// On a folder: whoever may write to it may make files, and delete only their own (`/tmp`).
 const STICKY: u32 = 0o1000;
 
-/// Makes a file, to read and to write, for whom its folder is open to. One that is there already is an
-/// error.
+/// Makes a file, to read and to write, for whom its folder is open to. One that is there already is
+/// an error.
 pub fn make(path: &Path) -> io::Result<File> {
     let file =
         OpenOptions::new().read(true).write(true).create_new(true).mode(PRIVATE).open(path)?;
@@ -46,7 +48,8 @@ pub fn open_or_make(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Closes a file to all whom its folder is not open to, and opens it to the group that the folder is open to.
+/// Closes a file to all whom its folder is not open to, and opens it to the group that the folder
+/// is open to.
 pub fn fit_to_folder(path: &Path) -> io::Result<()> {
     let mode = fs::symlink_metadata(path)?.permissions().mode() & 0o7777;
     let wanted = mode & PRIVATE | rights_in(&folder_of(path))? & GROUP;
@@ -83,8 +86,8 @@ pub fn make_folders(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives what we have just made to the owner of the folder that it lies in. A folder of root's, or one
-/// that is shared as `/tmp` is, leaves to everybody what they make.
+/// Gives what we have just made to the owner of the folder that it lies in. A folder of root's, or
+/// one that is shared as `/tmp` is, leaves to everybody what they make.
 pub fn give_to_owner_of_folder(path: &Path) -> io::Result<()> {
     let folder = fs::metadata(folder_of(path))?;
     let made = fs::symlink_metadata(path)?;
@@ -113,9 +116,9 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Why we may not read and write what stands at `path`, where that is a matter of its owner and mode;
-/// with the line to type. Where `path` is a file, that line is for all whose names begin as that of
-/// `file` does: whoever made one has made the others.
+/// Why we may not read and write what stands at `path`, where that is a matter of its owner and
+/// mode; with the line to type. Where `path` is a file, that line is for all whose names begin as
+/// that of `file` does: whoever made one has made the others.
 pub fn denied(path: &Path, file: &Path) -> Option<String> {
     refused(path, file, Us::may_use)
 }

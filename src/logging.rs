@@ -21,8 +21,8 @@ use crate::config::{LogFormat, LogLevel};
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Starts the log of this process, in the configured format if there is one. Without one it is the
-/// journal's own where `journal_stream` says that standard error goes there, else JSON. The error says
-/// why the journal cannot be reached.
+/// journal's own where `journal_stream` says that standard error goes there, else JSON. The error
+/// says why the journal cannot be reached.
 pub fn start(
     configured: Option<LogFormat>,
     journal_stream: Option<&str>,
@@ -36,9 +36,9 @@ pub fn start(
     }
 }
 
-/// `$JOURNAL_STREAM` names the device and the inode of the stream that goes to the journal. A service
-/// may have sent its standard error elsewhere since, and whoever it started has the variable, too;
-/// see systemd.exec(5).
+/// `$JOURNAL_STREAM` names the device and the inode of the stream that goes to the journal. A
+/// service may have sent its standard error elsewhere since, and whoever it started has the
+/// variable, too; see systemd.exec(5).
 fn by_default(journal_stream: Option<&str>, stderr: &impl AsFd) -> LogFormat {
     let file = stderr.as_fd().try_clone_to_owned().and_then(|file| File::from(file).metadata());
     match (journal_stream, file) {
@@ -87,8 +87,8 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    // What sqlx warns of, a slow statement or a wait for a connection, has no `event`; whatever fails
-    // is told where it fails.
+    // What sqlx warns of, a slow statement or a wait for a connection, has no `event`; whatever
+    // fails is told where it fails.
     let of_sqlx = if level > LevelFilter::INFO { LevelFilter::WARN } else { LevelFilter::OFF };
     Targets::new()
         .with_default(LevelFilter::WARN.min(level))

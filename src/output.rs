@@ -1,7 +1,7 @@
 //! What commands say: results on standard output, all else on standard error.
 //!
-//! Nothing here panics, as `println!` does. What standard output does not take is an error that ends
-//! the command. What standard error does not take is lost: there is nobody left to tell.
+//! Nothing here panics, as `println!` does. What standard output does not take is an error that
+//! ends the command. What standard error does not take is lost: there is nobody left to tell.
 
 use std::fmt;
 use std::io::{self, Write as _};

@@ -219,9 +219,10 @@ impl AccountWorker {
         self.x.clock().apart(self.now())
     }
 
-    /// The earliest instant that it may be now, by our clock and by all that is known of X's. What X
-    /// counts is reckoned by this one: a clock that is wrong may put something off, and ends nothing.
-    /// Ours does not count where X has refused it and takes its own; the one that X took instead does.
+    /// The earliest instant that it may be now, by our clock and by all that is known of X's. What
+    /// X counts is reckoned by this one: a clock that is wrong may put something off, and ends
+    /// nothing. Ours does not count where X has refused it and takes its own; the one that X took
+    /// instead does.
     pub fn x_now_at_least(&self) -> Millis {
         let now = self.now();
         let refused = self.clock_apart().filter(|apart| self.is_ours_refused(*apart));
@@ -233,8 +234,8 @@ impl AccountWorker {
         apart.least > SIGNED_WITHIN_MS && self.x.is_signed_by(apart)
     }
 
-    /// Now by X's clock, and not later: what X may be asked about. Where its answers are dated ahead of
-    /// our clock and X takes ours all the same, their dates are what is wrong.
+    /// Now by X's clock, and not later: what X may be asked about. Where its answers are dated
+    /// ahead of our clock and X takes ours all the same, their dates are what is wrong.
     pub fn x_now_to_ask(&self) -> Millis {
         let (now, apart) = (self.now(), self.clock_apart().unwrap_or_default());
         if apart.least > SIGNED_WITHIN_MS && !self.x.is_signed_by(apart) {
@@ -248,8 +249,9 @@ impl AccountWorker {
         Millis(self.now().0.saturating_add(self.clock_apart().unwrap_or_default().most))
     }
 
-    /// The latest instant that it may be now: by all that is known of X's clock, by ours, and by the one
-    /// that X took where it refused ours. Where its dates bear that one out, ours does not count.
+    /// The latest instant that it may be now: by all that is known of X's clock, by ours, and by
+    /// the one that X took where it refused ours. Where its dates bear that one out, ours does not
+    /// count.
     pub fn x_now_at_latest(&self) -> Millis {
         let now = self.now();
         let told = self.x.clock().latest(now);

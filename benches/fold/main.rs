@@ -1,23 +1,24 @@
-//! How fast updates are folded into the rows of a million feedback objects, beside what SQLite alone
-//! takes, and whether folding holds up those who write at the same time.
+//! How fast updates are folded into the rows of a million feedback objects, beside what SQLite
+//! alone takes, and whether folding holds up those who write at the same time.
 //!
 //! ```text
 //! cargo bench --bench fold
 //! cargo bench --bench fold -- --rows 100000 --rounds 5 --pages 100 --batch 20
 //! ```
 //!
-//! The sides take turns within one run, each on a copy of the same database, and each folds the very
-//! same updates, a batch in a transaction:
+//! The sides take turns within one run, each on a copy of the same database, and each folds the
+//! very same updates, a batch in a transaction:
 //!
 //! - A: [`surveyd::store::Store::fold`], the daemon's own: joins each update with what is known, in
 //!   whatever order they come, finds the surveys and moves them on;
-//! - B: an upsert of the same columns through rusqlite, prepared once, in a loop: where the update is
-//!   newer, it replaces the row. It joins nothing and knows of no surveys, so it is less than the work;
-//! - C: rusqlite again, with all of the work but the moving on of surveys: reads the row, joins, finds
-//!   the survey of one that has none, and writes what has changed.
+//! - B: an upsert of the same columns through rusqlite, prepared once, in a loop: where the update
+//!   is newer, it replaces the row. It joins nothing and knows of no surveys, so it is less than
+//!   the work;
+//! - C: rusqlite again, with all of the work but the moving on of surveys: reads the row, joins,
+//!   finds the survey of one that has none, and writes what has changed.
 //!
-//! The cells differ in what the updates are about (see [`updates::Kind`]). Nothing is asserted about
-//! time; that the sides end with the same rows is.
+//! The cells differ in what the updates are about (see [`updates::Kind`]). Nothing is asserted
+//! about time; that the sides end with the same rows is.
 
 mod figures;
 mod raw;

@@ -1,5 +1,5 @@
-//! The database that is folded into: a row of feedback for each of a million prompts, and the surveys
-//! that nine of ten belong to.
+//! The database that is folded into: a row of feedback for each of a million prompts, and the
+//! surveys that nine of ten belong to.
 
 use std::path::{Path, PathBuf};
 

@@ -1,5 +1,6 @@
 //! Whether folding holds up those who write at the same time: closes taken in by 64 at once, and a
-//! write as small as those that each sending begins with; alone, and beside a poller that folds pages.
+//! write as small as those that each sending begins with; alone, and beside a poller that folds
+//! pages.
 //!
 //! No real poller folds page after page without a pause: each is asked for at X first.
 

@@ -7,9 +7,10 @@
 //! ```
 //!
 //! Simulated time: nothing here depends on the machine. The schedule, its price, what it learns and
-//! the budget are the program's own; the people are not those that its default expects. Each line is
-//! one account after eight days of warm-up. Beside the lines of the schedule stand those of a fixed
-//! interval (every prompt that is fresh, as often as the same budget allows) and of X's events alone.
+//! the budget are the program's own; the people are not those that its default expects. Each line
+//! is one account after eight days of warm-up. Beside the lines of the schedule stand those of a
+//! fixed interval (every prompt that is fresh, as often as the same budget allows) and of X's
+//! events alone.
 
 mod people;
 mod run;

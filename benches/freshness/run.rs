@@ -1,6 +1,6 @@
 //! Simulated days of one account: prompts go out, people answer, and X is asked about them by a
-//! schedule and brings the events a day later. Time is simulated; the budget, the schedule, its price
-//! and what it learns are the program's own.
+//! schedule and brings the events a day later. Time is simulated; the budget, the schedule, its
+//! price and what it learns are the program's own.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;

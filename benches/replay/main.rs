@@ -5,10 +5,10 @@
 //! cargo bench --bench replay -- --closes 10000 --rounds 3
 //! ```
 //!
-//! A month of closes of two accounts is taken in by the daemon's own intake, by a clock that is set,
-//! and given outcomes as a month leaves them. Then the built program replays it, whole commands by
-//! turns, against the configuration that took them in and against one that asks more of each close
-//! (rules, quiet hours, an even pace). Nothing is asserted about time.
+//! A month of closes of two accounts is taken in by the daemon's own intake, by a clock that is
+//! set, and given outcomes as a month leaves them. Then the built program replays it, whole
+//! commands by turns, against the configuration that took them in and against one that asks more of
+//! each close (rules, quiet hours, an even pace). Nothing is asserted about time.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -120,8 +120,8 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     ended(out!("{text}").map_err(anyhow::Error::from), code)
 }
 
-/// The configuration; without its secrets where nothing is wrong but that this user may not read them, and nobody is to
-/// be asked with them.
+/// The configuration; without its secrets where nothing is wrong but that this user may not read
+/// them, and nobody is to be asked with them.
 fn load(
     file: &Path,
     environment: &Environment,
@@ -191,8 +191,8 @@ async fn of_closes(config: &Config, location: &Location) -> store::Result<Vec<Wa
     Ok(config::warnings_of_closes(config, &closes))
 }
 
-/// What to look at where X does not say whose the keys of an account are. The codes are those of X's
-/// page "Response codes".
+/// What to look at where X does not say whose the keys of an account are. The codes are those of
+/// X's page "Response codes".
 fn remedy(error: &x::Error, account: &str) -> String {
     match error {
         x::Error::Account(Failure { code: Some(64 | 326), .. }) => {

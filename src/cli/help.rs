@@ -1,8 +1,8 @@
 //! The command line as it is parsed, and the layout that the helps of all commands share.
 //!
-//! The commands say what is their own: options, examples (`before_help`), notes (`after_help`). Whatever
-//! is the same for all of them is added here, once: `--config` where one is read, `--help`, the command
-//! `help`, the exit codes.
+//! The commands say what is their own: options, examples (`before_help`), notes (`after_help`).
+//! Whatever is the same for all of them is added here, once: `--config` where one is read,
+//! `--help`, the command `help`, the exit codes.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -15,8 +15,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 /// The commands that read no configuration.
 const WITHOUT_CONFIGURATION: [&str; 4] = ["init", "demo", "sandbox", "questions"];
 
-/// The commands of `surveyd --help`, by what one wants of them. One that stands nowhere here is shown
-/// at the end.
+/// The commands of `surveyd --help`, by what one wants of them. One that stands nowhere here is
+/// shown at the end.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Try it", &["demo", "sandbox"]),
     ("Set it up", &["init", "check", "questions", "sources", "run"]),
@@ -219,8 +219,8 @@ mod tests {
         found
     }
 
-    /// What a shell would make of the examples of a help: lines that end in `\` joined, remarks, pipes and
-    /// redirections left out.
+    /// What a shell would make of the examples of a help: lines that end in `\` joined, remarks,
+    /// pipes and redirections left out.
     fn examples(help: &str) -> Vec<Vec<String>> {
         let joined = help.replace("\\\n", " ");
         let is_call = |line: &&str| {

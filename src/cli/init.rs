@@ -1,5 +1,5 @@
-//! `surveyd init`: from nothing to a configuration that works: asks what it must know, makes the files, tries
-//! the keys with X and says what to do next. It changes nothing that is there already.
+//! `surveyd init`: from nothing to a configuration that works: asks what it must know, makes the
+//! files, tries the keys with X and says what to do next. It changes nothing that is there already.
 
 mod answers;
 mod files;
@@ -23,7 +23,8 @@ use crate::output::{note, outln};
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Init {
-    /// Where the configuration goes [default: /etc/surveyd, and with it the service's folders and drop-in]
+    /// Where the configuration goes [default: /etc/surveyd, and with it the service's folders and
+    /// drop-in]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Ask nothing: what no option says is the default

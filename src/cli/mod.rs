@@ -189,9 +189,9 @@ impl Context {
         Ok(location.file().map_or_else(url, |file| file.display().to_string()))
     }
 
-    /// Where the database is, said to the operator where it is not the usual one: a command that is run in
-    /// another folder, or under another state folder than the service's, must not be taken to speak
-    /// of the daemon's.
+    /// Where the database is, said to the operator where it is not the usual one: a command that is
+    /// run in another folder, or under another state folder than the service's, must not be taken
+    /// to speak of the daemon's.
     fn shown_location(&self) -> anyhow::Result<Location> {
         let location = self.location()?;
         let url = self.config.store.url.trim_start_matches("sqlite:").trim_start_matches("//");

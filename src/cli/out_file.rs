@@ -1,5 +1,5 @@
-//! The file that an export is written to: it is there as a whole or not at all, and takes the place of
-//! nothing but an earlier export.
+//! The file that an export is written to: it is there as a whole or not at all, and takes the place
+//! of nothing but an earlier export.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};

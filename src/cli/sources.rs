@@ -30,7 +30,8 @@ pub enum Sources {
     List(SourceListArgs),
     /// Show what a saved payload would become; nothing is stored
     Test(SourceTestArgs),
-    /// List the last requests and spool lines that were refused, with their reasons, the newest first
+    /// List the last requests and spool lines that were refused, with their reasons, the newest
+    /// first
     Rejected(rejected::RejectedArgs),
 }
 
@@ -259,8 +260,8 @@ fn payload(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
-/// The headers of a saved request, and the parameters of its request line as [`IN_QUERY`] names them;
-/// an empty line among them is passed over.
+/// The headers of a saved request, and the parameters of its request line as [`IN_QUERY`] names
+/// them; an empty line among them is passed over.
 fn headers(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("{} cannot be read", file.display()))?;

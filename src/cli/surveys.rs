@@ -77,7 +77,8 @@ pub struct SurveyListArgs {
     /// Only those with this reason: throttled, cannot_dm, operator … [default: all]
     #[arg(long, value_name = "REASON")]
     reason: Option<String>,
-    /// Only those closed so long ago or less (7d, 12h), or since this date or instant [default: all]
+    /// Only those closed so long ago or less (7d, 12h), or since this date or instant [default:
+    /// all]
     #[arg(long, value_name = "D")]
     since: Option<String>,
     /// At most so many

@@ -53,7 +53,8 @@ pub fn told(line: &str, view: &View) -> String {
 /// How long a write may take that is only to show that there can be one.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
 
-/// The facts of all accounts. `tries_a_write`: also where nothing waits, whether the database takes one.
+/// The facts of all accounts. `tries_a_write`: also where nothing waits, whether the database takes
+/// one.
 pub async fn facts(
     store: &Store,
     context: &Context,

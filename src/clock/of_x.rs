@@ -1,9 +1,9 @@
 //! X's clock, as the dates of its answers tell it: how far it stands from ours, as far as a date to
 //! the second and the time that the answer took can say.
 //!
-//! One date may be wrong: a server of X's, or a proxy on the way, has a clock of its own. So an offset
-//! counts once two answers in a row agree on it, or one agrees with our clock. A single date that
-//! differs may put something off, and never ends or proves anything.
+//! One date may be wrong: a server of X's, or a proxy on the way, has a clock of its own. So an
+//! offset counts once two answers in a row agree on it, or one agrees with our clock. A single date
+//! that differs may put something off, and never ends or proves anything.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -126,28 +126,28 @@ impl ClockOfX {
         }
     }
 
-    /// How far X's clock stands from ours; `None` while too little has been heard of it since ours was
-    /// set back, or at all.
+    /// How far X's clock stands from ours; `None` while too little has been heard of it since ours
+    /// was set back, or at all.
     pub fn apart(&self, now: Millis) -> Option<Apart> {
         self.told(now).agreed.map(|seen| seen.apart.unwrap_or_default())
     }
 
-    /// How far ours stands from the earliest instant that it may be now: by our clock, by X's, or by
-    /// X's last date, which may yet be borne out. Never more than none.
+    /// How far ours stands from the earliest instant that it may be now: by our clock, by X's, or
+    /// by X's last date, which may yet be borne out. Never more than none.
     pub fn earliest(&self, now: Millis) -> i64 {
         self.earliest_or(now, 0)
     }
 
-    /// The same where X itself has refused our clock, which stands `ours` behind X's: ours counts no
-    /// more, and any other that was told still does.
+    /// The same where X itself has refused our clock, which stands `ours` behind X's: ours counts
+    /// no more, and any other that was told still does.
     pub fn earliest_or(&self, now: Millis, ours: i64) -> i64 {
         let OffsetSample { last, agreed, .. } = self.told(now);
         let told = [last, agreed].into_iter().flatten().filter_map(|seen| seen.apart);
         told.map(|apart| apart.least).min().unwrap_or(0).min(ours)
     }
 
-    /// How far ours stands from the latest instant that X may date now: by what counts of its clock, or
-    /// ours where nothing does, or by its last date.
+    /// How far ours stands from the latest instant that X may date now: by what counts of its
+    /// clock, or ours where nothing does, or by its last date.
     pub fn latest(&self, now: Millis) -> i64 {
         let OffsetSample { last, agreed, .. } = self.told(now);
         let agreed = agreed.and_then(|seen| seen.apart).unwrap_or_default().most;
@@ -168,8 +168,9 @@ impl ClockOfX {
         }
     }
 
-    /// Whether an end may be reckoned by [`Self::earliest`]. The clocks agree, or have differed alike for
-    /// so long that neither was just set: where both are wrong at once, the earlier one is wrong as well.
+    /// Whether an end may be reckoned by [`Self::earliest`]. The clocks agree, or have differed
+    /// alike for so long that neither was just set: where both are wrong at once, the earlier one
+    /// is wrong as well.
     pub fn is_settled(&self, now: Millis) -> bool {
         let OffsetSample { last: Some(last), agreed: Some(agreed), steady_since } = self.told(now)
         else {

@@ -1,5 +1,5 @@
-//! Which of an account's settings hold for one close: those of the first rule that matches, else the
-//! survey's own; and of its variants the one that the person meets.
+//! Which of an account's settings hold for one close: those of the first rule that matches, else
+//! the survey's own; and of its variants the one that the person meets.
 
 use std::time::Duration;
 

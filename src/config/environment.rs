@@ -38,7 +38,8 @@ impl Environment {
         self.variables.get(name).and_then(|value| value.to_str())
     }
 
-    /// The folder that the service manager has made for the state, the first where there are several.
+    /// The folder that the service manager has made for the state, the first where there are
+    /// several.
     pub fn state_directory(&self) -> Option<&Path> {
         let all = self.variables.get("STATE_DIRECTORY")?.as_bytes();
         let first = all.split(|byte| *byte == b':').next()?;

@@ -11,9 +11,9 @@ pub fn load(path: &Path, environment: &Environment) -> Result<Config, Faults> {
     load_file(path, environment, true)
 }
 
-/// The same for a command that neither talks with X nor hears a help desk: its user need not be able to
-/// read the secrets. None is read, and an empty one stands for each. A file that shows its secrets to
-/// others is refused all the same.
+/// The same for a command that neither talks with X nor hears a help desk: its user need not be
+/// able to read the secrets. None is read, and an empty one stands for each. A file that shows its
+/// secrets to others is refused all the same.
 pub fn load_without_secrets(path: &Path, environment: &Environment) -> Result<Config, Faults> {
     load_file(path, environment, false)
 }

@@ -200,8 +200,8 @@ pub(super) fn from_toml(text: &str) -> Result<GivenTable, Wrong> {
     })
 }
 
-/// The key, or the head of the table, that stands in the line that the parser's words begin with. Never
-/// what stands behind it.
+/// The key, or the head of the table, that stands in the line that the parser's words begin with.
+/// Never what stands behind it.
 fn key_at<'t>(text: &'t str, problem: &str) -> Option<&'t str> {
     let number: usize = problem.strip_prefix("line ")?.split(',').next()?.parse().ok()?;
     let key = text.lines().nth(number.checked_sub(1)?)?.split('=').next()?.trim();

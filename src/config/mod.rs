@@ -371,7 +371,8 @@ impl fmt::Debug for StoreConfig {
     }
 }
 
-/// Reads a configuration from its text; faults call it `path`, and its secret files lie beside that.
+/// Reads a configuration from its text; faults call it `path`, and its secret files lie beside
+/// that.
 pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Config, Faults> {
     read_text(text, path, environment, (None, true))
 }

@@ -278,9 +278,9 @@ fn nowhere(walk: &Walk, name: &str) -> Wrong {
 /// The folder beside the configuration from which the service manager takes its credentials.
 const CREDENTIALS: &str = "credentials";
 
-/// A relative path is one of the service manager's credentials, else beside the configuration, else in the
-/// folder there from which the service manager takes its own: so commands find what the service has. Nothing
-/// where it is in none of them.
+/// A relative path is one of the service manager's credentials, else beside the configuration, else
+/// in the folder there from which the service manager takes its own: so commands find what the
+/// service has. Nothing where it is in none of them.
 fn located(walk: &Walk, name: &Path) -> Option<PathBuf> {
     if name.is_absolute() {
         return Some(name.to_owned());
@@ -304,7 +304,8 @@ fn is_credential(walk: &Walk, path: &Path) -> bool {
     }
 }
 
-/// Some editors begin a file with a byte order mark, and most end it with a newline: neither is part of the secret.
+/// Some editors begin a file with a byte order mark, and most end it with a newline: neither is
+/// part of the secret.
 fn bare(mut text: String) -> String {
     if text.starts_with('\u{feff}') {
         text.remove(0);

@@ -5,7 +5,8 @@ use crate::domain::budget::Call;
 use crate::domain::waiting::Served;
 
 impl CanDmBy {
-    /// The call that a look-up of one person, or else of a hundred, takes from the account's budget.
+    /// The call that a look-up of one person, or else of a hundred, takes from the account's
+    /// budget.
     pub fn call(self) -> Call {
         match self {
             Self::FriendshipsShow | Self::Auto => Call::FriendshipsShow,

@@ -28,7 +28,8 @@ pub(super) struct Walk<'a> {
     pub needs_secrets: bool,
     /// The overriding variables by their names in capitals, each with its name as it was set.
     variables: BTreeMap<String, (String, Option<String>)>,
-    /// The variables that a key answers to, with that key's path; also where the variable is not set.
+    /// The variables that a key answers to, with that key's path; also where the variable is not
+    /// set.
     answered: BTreeMap<String, String>,
     /// The beginnings of variables whose keys a later version brings.
     later: Vec<String>,
@@ -142,8 +143,8 @@ impl<'a> ConfigTable<'_, 'a> {
         self.walk.table(place, values)
     }
 
-    /// The tables of the list under `key`, each with its place: its name, or its number where it has
-    /// none of its own. Nothing where it is no such list.
+    /// The tables of the list under `key`, each with its place: its name, or its number where it
+    /// has none of its own. Nothing where it is no such list.
     pub fn entries(&mut self, key: &'static str) -> Option<Vec<(Place, GivenTable)>> {
         self.known.push(key);
         let place = self.place.child(key);
@@ -182,8 +183,8 @@ impl<'a> ConfigTable<'_, 'a> {
         sound.then_some(entries)
     }
 
-    /// The sound texts of the table under `key`, whose keys are free. Variables can add to them: the
-    /// rest of such a variable's name is the key, in small letters and with `-` for `_`.
+    /// The sound texts of the table under `key`, whose keys are free. Variables can add to them:
+    /// the rest of such a variable's name is the key, in small letters and with `-` for `_`.
     pub fn texts(&mut self, key: &'static str) -> Vec<(String, Place, String)> {
         let ConfigTable { walk, place, values, .. } = self.table(key);
         walk.known.insert(place.pattern.clone());
@@ -290,7 +291,8 @@ impl<'a> ConfigTable<'_, 'a> {
         }
     }
 
-    /// Gives the table up: whatever is still left is not looked at, and its variables are left alone.
+    /// Gives the table up: whatever is still left is not looked at, and its variables are left
+    /// alone.
     pub fn abandon(self) {
         let beginning = format!("{}__", self.place.variable);
         let of_it: Vec<_> = self

@@ -29,8 +29,8 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Words that point at the card, in the languages that most texts are written in. The message stands
-/// alone where the card does not show.
+/// Words that point at the card, in the languages that most texts are written in. The message
+/// stands alone where the card does not show.
 const POINTERS: [&str; 27] = [
     "card",
     "button",
@@ -235,8 +235,8 @@ fn of_survey(
     }
 }
 
-/// Names of the tz database that stand for no place: some keep one offset all year, the others the summer
-/// time of whoever uses them most.
+/// Names of the tz database that stand for no place: some keep one offset all year, the others the
+/// summer time of whoever uses them most.
 const ABBREVIATIONS: [&str; 12] = [
     "EST", "MST", "HST", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "WET", "CET", "MET", "EET",
     "GMT",

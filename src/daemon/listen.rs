@@ -1,5 +1,5 @@
-//! The listener, which waits for an address that another program still has, or that this machine does
-//! not have yet.
+//! The listener, which waits for an address that another program still has, or that this machine
+//! does not have yet.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;

@@ -1,13 +1,14 @@
-//! The daemon's place on this machine: its state folder, the locks that keep a second daemon off the
-//! same SQLite file, and the socket by which other commands say that there is new work.
+//! The daemon's place on this machine: its state folder, the locks that keep a second daemon off
+//! the same SQLite file, and the socket by which other commands say that there is new work.
 //!
 //! There are two locks (flock(2)), for a file has many names and a name can get another file:
-//! - on the database itself, so that no symbolic link, hard link or bind mount leads a second daemon to
-//!   it, also from another container. What is on record as being sent was left by a daemon that is
-//!   dead: nobody else can hold this lock. It does not meet SQLite's own locks, which are fcntl(2)'s.
-//! - on `surveyd.db.lock`, so that a second daemon does not begin on a file that was just put in the
-//!   place of the first one's, with the mark of sends and the socket that both would find beside it.
-//!   Deleting it lets nobody in.
+//! - on the database itself, so that no symbolic link, hard link or bind mount leads a second
+//!   daemon to it, also from another container. What is on record as being sent was left by a
+//!   daemon that is dead: nobody else can hold this lock. It does not meet SQLite's own locks,
+//!   which are fcntl(2)'s.
+//! - on `surveyd.db.lock`, so that a second daemon does not begin on a file that was just put in
+//!   the place of the first one's, with the mark of sends and the socket that both would find
+//!   beside it. Deleting it lets nobody in.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -30,8 +31,8 @@ use crate::store::Location;
 const SERVICE_CONFIG: &str = "/etc/surveyd";
 pub const SERVICE_STATE: &str = "/var/lib/surveyd";
 
-/// Where relative paths of the store start: what the service manager says, else the service's folder
-/// where the configuration is the service's, else the working folder.
+/// Where relative paths of the store start: what the service manager says, else the service's
+/// folder where the configuration is the service's, else the working folder.
 pub fn state_folder(environment: &Environment, config: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(folder) = environment.state_directory() {
         if folder.exists() && !folder.is_dir() {
@@ -45,8 +46,8 @@ pub fn state_folder(environment: &Environment, config: Option<&Path>) -> anyhow:
     std::env::current_dir().context("there is no working folder")
 }
 
-/// Whether the state folder is the service's or, for another configuration, one that was told: not the
-/// working folder, and not another one for the service's own configuration.
+/// Whether the state folder is the service's or, for another configuration, one that was told: not
+/// the working folder, and not another one for the service's own configuration.
 pub fn is_usual_state_folder(environment: &Environment, config: &Path) -> bool {
     let told = environment.state_directory();
     match lies_in(config, Path::new(SERVICE_CONFIG)) {
@@ -62,8 +63,8 @@ fn lies_in(file: &Path, folder: &Path) -> bool {
         || real(file).zip(real(folder)).is_some_and(|(file, folder)| file.starts_with(folder))
 }
 
-/// Held as long as the daemon lives. To be dropped after the store: closing the lock on the database
-/// gives up SQLite's locks, too.
+/// Held as long as the daemon lives. To be dropped after the store: closing the lock on the
+/// database gives up SQLite's locks, too.
 pub struct DaemonLock {
     pub folder: PathBuf,
     database: Option<Database>,
@@ -157,8 +158,8 @@ fn open(path: &Path, database: &Path) -> anyhow::Result<File> {
     })
 }
 
-/// Locks an open file, or says who has it. One that is another's stays open for ever: that other may
-/// be in this process, and would lose its locks.
+/// Locks an open file, or says who has it. One that is another's stays open for ever: that other
+/// may be in this process, and would lose its locks.
 fn locked(opened: File, path: &Path, database: &Path) -> anyhow::Result<File> {
     let fault = match opened.try_lock() {
         Ok(()) => return Ok(opened),
@@ -218,8 +219,9 @@ pub fn wake_running(location: &Location) {
     }
 }
 
-/// Whether a daemon works on this SQLite file, and since when: by its socket, which is bound as long as
-/// the daemon lives. Nothing is locked, so that a daemon that starts meanwhile is not refused.
+/// Whether a daemon works on this SQLite file, and since when: by its socket, which is bound as
+/// long as the daemon lives. Nothing is locked, so that a daemon that starts meanwhile is not
+/// refused.
 pub fn presence(location: &Location) -> Presence {
     let Some(file) = location.file() else { return Presence::Unknown };
     let path = beside(file, ".wake");

@@ -85,8 +85,8 @@ impl Daemon {
         place.confirm()?;
         log_respelt(&store).await?;
         database::compare(&store, &database::Names::of(config), &start.clock).await?;
-        // Nobody else has had the locks of our place since then: what is being sent in a file of ours
-        // was left by a daemon that is dead.
+        // Nobody else has had the locks of our place since then: what is being sent in a file of
+        // ours was left by a daemon that is dead.
         let lost =
             store.recover(location.is_sqlite(), config.x.settle_after, start.clock.now()).await?;
         for survey in &lost {
@@ -222,8 +222,8 @@ impl Daemon {
         Ok(())
     }
 
-    /// Ends with a store that can write nothing any more: who asks meanwhile is told so, what is under
-    /// way at X is found at the next start.
+    /// Ends with a store that can write nothing any more: who asks meanwhile is told so, what is
+    /// under way at X is found at the next start.
     async fn abandon(mut self) {
         self.stop.stop_within(LAST_ANSWERS);
         while self.servers.join_next().await.is_some() {}
@@ -281,8 +281,8 @@ async fn log_respelt(store: &Store) -> crate::store::Result<()> {
     }
 }
 
-/// Makes the folders of all spools. That one cannot be made is a fault of the configuration where that
-/// shows without making it; else the disk behind it may only not be there yet.
+/// Makes the folders of all spools. That one cannot be made is a fault of the configuration where
+/// that shows without making it; else the disk behind it may only not be there yet.
 fn prepare_spools(config: &Config, file: &Path, folder: &Path) -> anyhow::Result<()> {
     spools::check(config, file, folder)?;
     spools::prepare(config, file, folder).map_err(|faults| anyhow::anyhow!("{faults}"))

@@ -10,8 +10,8 @@ pub enum Signal {
     Reload,
 }
 
-/// Signals as they come, each kept until it is asked for. The thread that waits for them sleeps until
-/// there is one, and ends with the process.
+/// Signals as they come, each kept until it is asked for. The thread that waits for them sleeps
+/// until there is one, and ends with the process.
 ///
 /// To be called before anything else: until then a signal ends the process where it stands.
 pub fn listen() -> std::io::Result<Incoming> {

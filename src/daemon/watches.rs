@@ -1,4 +1,5 @@
-//! The sources that watch an account's Direct Messages: read again and again, and ended what is over.
+//! The sources that watch an account's Direct Messages: read again and again, and ended what is
+//! over.
 
 use std::time::Duration;
 
@@ -42,8 +43,8 @@ pub struct RunningWatch {
     is_delivered: bool,
     /// Since when, by X's clock, all is taken that is delivered; what was said before is read.
     heard_since: Option<Millis>,
-    /// When the lists hold what was said before then, by X's clock; nothing: it has been read, or is
-    /// being read.
+    /// When the lists hold what was said before then, by X's clock; nothing: it has been read, or
+    /// is being read.
     readable_at: Option<Millis>,
     /// Whether the first reading may begin: the address has been open for long enough.
     is_open: bool,
@@ -88,8 +89,8 @@ impl RunningWatch {
     /// Notes since when nothing has been missed, and has what was said before read, once the lists
     /// hold it. When that is, where they may not hold it yet.
     ///
-    /// Whatever is missed puts nothing off: neither the readings that come at their time, nor the one
-    /// that an earlier miss has led to.
+    /// Whatever is missed puts nothing off: neither the readings that come at their time, nor the
+    /// one that an earlier miss has led to.
     async fn listen(&mut self) -> Result<Option<Millis>> {
         if self.talks.take_missed() {
             self.heard_since = None;

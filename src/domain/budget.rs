@@ -108,8 +108,9 @@ fn believable(reset_at: Millis, now: Millis) -> Millis {
 /// X's window.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// Calls are counted by the minute in which they are begun, and X counts them when it has them, which may
-/// be a minute later. Where X has not told when its window ends, a window spans two minutes more.
+/// Calls are counted by the minute in which they are begun, and X counts them when it has them,
+/// which may be a minute later. Where X has not told when its window ends, a window spans two
+/// minutes more.
 const MINUTE: i64 = 60_000;
 const MINUTES: i64 = 17;
 
@@ -208,8 +209,8 @@ impl Window {
         if let Some(count) = self.minutes.get_mut(&taken_at.0.div_euclid(MINUTE)) {
             *count = count.saturating_sub(calls);
         }
-        // What X has told was reckoned as if they were under way; of a limit that is spent it is not known how far
-        // beyond it they went.
+        // What X has told was reckoned as if they were under way; of a limit that is spent it is
+        // not known how far beyond it they went.
         if let Some(told) = self.told.as_mut().filter(|told| told.remaining > 0) {
             told.remaining = told.remaining.saturating_add(calls);
         }
@@ -316,8 +317,8 @@ impl Window {
     }
 }
 
-/// Whether X's window has ended. What lies further ahead than it may was told before the clock was set
-/// back.
+/// Whether X's window has ended. What lies further ahead than it may was told before the clock was
+/// set back.
 fn is_over(told: RateHeaders, now: Millis) -> bool {
     told.reset_at <= now || told.reset_at > now.plus(RESET_MOST)
 }

@@ -18,9 +18,9 @@ pub const ATTRIBUTE_CHARACTERS_MAX: usize = 500;
 /// What is told to the minute alone was before the next one.
 pub const MINUTE_MS: i64 = 60_000;
 
-/// The id of an event that says neither its time nor an id of its own: `of` is a hash of what it says. Of
-/// two that say the same within a minute, the later is a repetition. No sender's id has an end of line
-/// in it.
+/// The id of an event that says neither its time nor an id of its own: `of` is a hash of what it
+/// says. Of two that say the same within a minute, the later is a repetition. No sender's id has an
+/// end of line in it.
 pub fn timeless_id(of: &str, now: Millis) -> String {
     format!("{of}\n{}", now.0.div_euclid(MINUTE_MS))
 }
@@ -135,8 +135,8 @@ impl Notice {
         }
     }
 
-    /// The notice within its bounds, whoever told it: what is longer is cut, and the name is one that
-    /// may stand in a message.
+    /// The notice within its bounds, whoever told it: what is longer is cut, and the name is one
+    /// that may stand in a message.
     pub fn within_bounds(self) -> Self {
         let label = |text: String| shortened(text, LABEL_CHARACTERS_MAX);
         let attribute = |(name, value): (String, String)| {

@@ -24,7 +24,8 @@ pub struct Trace<'a> {
     pub recipient: &'a UserId,
     /// As it was sent.
     pub text: &'a str,
-    /// All that its request may have caused was made from then to then, both included, by X's clock.
+    /// All that its request may have caused was made from then to then, both included, by X's
+    /// clock.
     pub from: Millis,
     pub to: Millis,
 }

@@ -1,5 +1,5 @@
-//! Which stretch of X's feedback events is read next: windows of at most a day, the oldest first and
-//! shorter where X's cursors do not last, and the second looks at what has been read already.
+//! Which stretch of X's feedback events is read next: windows of at most a day, the oldest first
+//! and shorter where X's cursors do not last, and the second looks at what has been read already.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ pub const WINDOW_MOST: Duration = DAY;
 /// The shortest window that lost cursors lead to. X dates its events to the second.
 pub const WINDOW_LEAST: Duration = Duration::from_secs(1);
 
-/// How often in a row the shortest window is begun before it is left unread, and what is behind it is
-/// read. By then X has been asked for it for a quarter of an hour at the least.
+/// How often in a row the shortest window is begun before it is left unread, and what is behind it
+/// is read. By then X has been asked for it for a quarter of an hour at the least.
 pub const TRIES_MAX: u32 = 5;
 
 /// Events may surface as late as this behind those of their time, and are looked for as long.
@@ -126,8 +126,8 @@ impl SecondLook {
     }
 
     /// What this look is to read once the first reading has come to `read_to`, where it is due: the
-    /// last one ended at `last`. By the events' own time, so that no clock bears on it. The look over
-    /// a week also reads what the last one could not see yet, however long ago that was.
+    /// last one ended at `last`. By the events' own time, so that no clock bears on it. The look
+    /// over a week also reads what the last one could not see yet, however long ago that was.
     pub fn due(self, last: Millis, read_to: Millis, interval: Duration) -> Option<Range> {
         let every = self.every(interval);
         let back = read_to.minus(self.span());
@@ -150,8 +150,8 @@ pub fn window(base: Millis, until: Millis, overlap: Duration, most: Option<Durat
     Range { from: base.minus(overlap), to: until.min(base.plus(most)) }
 }
 
-/// The window, where all is read up to `base`, between stretches that X has no end of pages for: it ends
-/// before the next, or is of that stretch alone, and reaches back into none.
+/// The window, where all is read up to `base`, between stretches that X has no end of pages for: it
+/// ends before the next, or is of that stretch alone, and reaches back into none.
 pub fn between(window: Range, base: Millis, endless: &[Range]) -> Range {
     let Range { mut from, mut to } = window;
     for stretch in endless {

@@ -56,8 +56,8 @@ const NUMBER_MOST: usize = 20;
 
 impl FeedbackId {
     /// An id as X tells it. It becomes part of an address, and X's webhook bears a password only:
-    /// nothing that means something in an address is taken for an id. Of a number, zeros before it are
-    /// no part; no number of X's is negative, or longer than 64 bits.
+    /// nothing that means something in an address is taken for an id. Of a number, zeros before it
+    /// are no part; no number of X's is negative, or longer than 64 bits.
     pub fn told(id: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if !(1..=FEEDBACK_ID_MOST).contains(&id.len()) || !id.bytes().all(is_plain) {
@@ -78,7 +78,8 @@ impl FeedbackId {
 impl UserId {
     pub const DIGITS_MAX: usize = 19;
 
-    /// Takes 1 to 19 decimal digits without zeros before them, as X writes its ids (64-bit numbers).
+    /// Takes 1 to 19 decimal digits without zeros before them, as X writes its ids (64-bit
+    /// numbers).
     pub fn parse(id: &str) -> Result<Self, &'static str> {
         if id.is_empty() || id.len() > Self::DIGITS_MAX || !id.bytes().all(|b| b.is_ascii_digit()) {
             return Err("must be 1 to 19 decimal digits, the numeric id of a person at X");
@@ -93,8 +94,8 @@ impl UserId {
         }
     }
 
-    /// Whether it is a number that only the zeros before it keep from being an id: not the lack of an
-    /// id, which a mere 0 may stand for, but somebody's in another spelling.
+    /// Whether it is a number that only the zeros before it keep from being an id: not the lack of
+    /// an id, which a mere 0 may stand for, but somebody's in another spelling.
     pub fn is_misspelt(id: &str) -> bool {
         let digits = id.trim_start_matches('0');
         digits.len() < id.len() && Self::parse(digits).is_ok()
@@ -150,8 +151,8 @@ pub fn external_id(conversation_id: &ConversationId, ordinal: i64) -> String {
     cut
 }
 
-/// The highest ordinal that is read out of an `external_id`: `ticket#4711` is rather a help desk's own
-/// id than the 4,711th survey of one conversation.
+/// The highest ordinal that is read out of an `external_id`: `ticket#4711` is rather a help desk's
+/// own id than the 4,711th survey of one conversation.
 const ORDINAL_READ_MAX: i64 = 99;
 
 /// How many surveys of one conversation are tried for an `external_id` that was cut.

@@ -6,8 +6,8 @@
 //! escaped: X takes it as it is. So what a notice brought is made plain first ([`plain_text`]), at
 //! every rendering, whenever it was written down.
 //!
-//! No template takes long or fills the memory: it has so many steps, emits so much, and is no text that
-//! doubles itself ([`growth`]).
+//! No template takes long or fills the memory: it has so many steps, emits so much, and is no text
+//! that doubles itself ([`growth`]).
 
 mod growth;
 
@@ -26,8 +26,8 @@ pub const MESSAGE_CHARACTERS_MAX: usize = 10_000;
 
 /// Steps of a template's rendering; a message takes some ten.
 const STEPS_MAX: u64 = 10_000;
-/// What a template may emit on its way, in bytes: the longest message in the widest letters, and some
-/// text kept aside.
+/// What a template may emit on its way, in bytes: the longest message in the widest letters, and
+/// some text kept aside.
 const EMITTED_BYTES_MAX: usize = 4 * 4 * MESSAGE_CHARACTERS_MAX;
 
 /// The template that stands for every language without one of its own. No language tag is empty.
@@ -73,8 +73,8 @@ pub struct TemplateFault {
 }
 
 impl Templates {
-    /// Compiles a default text and those of the languages, and renders each of them twice for proof:
-    /// with all that a notice can bring, and with no more than what every notice brings.
+    /// Compiles a default text and those of the languages, and renders each of them twice for
+    /// proof: with all that a notice can bring, and with no more than what every notice brings.
     ///
     /// Reports every template that fails, each once.
     pub fn compile(
@@ -276,7 +276,8 @@ impl io::Write for &mut Bounded {
     }
 }
 
-// The compiled form cannot be compared and need not be: the same texts compile to the same templates.
+// The compiled form cannot be compared and need not be: the same texts compile to the same
+// templates.
 impl PartialEq for Templates {
     fn eq(&self, other: &Self) -> bool {
         self.sources == other.sources
@@ -314,8 +315,8 @@ fn bare_sample() -> BTreeMap<&'static str, Value> {
     ])
 }
 
-/// The variables without those that are null, with a place to look attributes and tags up in, and with
-/// texts that may stand in a message.
+/// The variables without those that are null, with a place to look attributes and tags up in, and
+/// with texts that may stand in a message.
 ///
 /// minijinja prints null as `none` and fails on a member of what is not there; a person's text must
 /// do neither.

@@ -2,12 +2,13 @@
 //!
 //! In the data's order: what a help desk tells becomes, by a [`mapping`], a [`close::Close`], and
 //! that a [`survey::Survey`]; where only messages are seen, [`talk`] says when one is over, and
-//! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`] what it says, and [`plain_text`]
-//! what of the help desk's words may stand there, [`time_zone`] which zone it names;
-//! what X tells back is folded by [`feedback`] and counted by [`summary`]; [`direct_message`] knows
-//! the trace of a prompt among an account's messages; [`event_windows`] says which events are read next, and
-//! which once more; [`budget`] keeps count of the calls that X allows, and [`freshness`] says which
-//! prompts they are spent on; [`waiting`] says why what is due is not sent.
+//! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`]
+//! what it says, and [`plain_text`] what of the help desk's words may stand there, [`time_zone`]
+//! which zone it names; what X tells back is folded by [`feedback`] and counted by [`summary`];
+//! [`direct_message`] knows the trace of a prompt among an account's messages; [`event_windows`]
+//! says which events are read next, and which once more; [`budget`] keeps count of the calls that X
+//! allows, and [`freshness`] says which prompts they are spent on; [`waiting`] says why what is due
+//! is not sent.
 
 pub mod budget;
 pub mod close;

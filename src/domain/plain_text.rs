@@ -1,8 +1,8 @@
 //! What of a text that somebody else wrote may stand in a message of the business.
 //!
 //! Help desks pass on what customers call themselves, and X makes a link of whatever looks like an
-//! address. So no such text brings an address into a message, a line of its own, or a character that
-//! nobody sees.
+//! address. So no such text brings an address into a message, a line of its own, or a character
+//! that nobody sees.
 
 /// The longest name of a person, in characters.
 pub const NAME_CHARACTERS_MAX: usize = 64;
@@ -38,8 +38,8 @@ pub fn cut(text: &str, characters_max: usize) -> &str {
     text.char_indices().nth(characters_max).map_or(text, |(end, _)| &text[..end])
 }
 
-/// A text as a terminal or a line of the log may show it: what steers either, turns the direction of
-/// writing or is not seen stands as U+FFFD. Joiners stay behind pictures and in scripts that are
+/// A text as a terminal or a line of the log may show it: what steers either, turns the direction
+/// of writing or is not seen stands as U+FFFD. Joiners stay behind pictures and in scripts that are
 /// written with them.
 pub fn printable(text: &str) -> String {
     let mut before = None;
@@ -95,8 +95,8 @@ fn is_picture(letter: char) -> bool {
     matches!(letter, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}' | '\u{FE0F}')
 }
 
-/// Characters that take no room of their own: Unicode's `Default_Ignorable_Code_Point`, what else is
-/// of its category `Cf`, and the blanks that are no white space.
+/// Characters that take no room of their own: Unicode's `Default_Ignorable_Code_Point`, what else
+/// is of its category `Cf`, and the blanks that are no white space.
 fn is_invisible(letter: char) -> bool {
     matches!(u32::from(letter),
         0x00AD | 0x034F | 0x0600..=0x0605 | 0x061C | 0x06DD | 0x070F | 0x0890..=0x0891 | 0x08E2

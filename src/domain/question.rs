@@ -1,7 +1,7 @@
 //! The questions that X asks on the card, by their variant: the only texts of it, and X's own.
 //!
-//! Those of csat stand on X's page (`feedback/create`, `question_variant_id`); that page lists six of them under
-//! nps as well, by mistake. Those of nps are in X's test bench for Direct Messages.
+//! Those of csat stand on X's page (`feedback/create`, `question_variant_id`); that page lists six
+//! of them under nps as well, by mistake. Those of nps are in X's test bench for Direct Messages.
 
 use super::survey_type::SurveyType;
 

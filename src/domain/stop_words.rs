@@ -1,10 +1,10 @@
 //! The words by which a person says in a Direct Message: no more prompts.
 //!
-//! A message counts only as a whole: who writes `stop` alone wants it to stop, who writes that their
-//! subscription did not stop wants help.
+//! A message counts only as a whole: who writes `stop` alone wants it to stop, who writes that
+//! their subscription did not stop wants help.
 
-/// What counts where nothing else is set. Deliberately absent: words such as `cancel` and `end`, which
-/// are about an order more often than about us.
+/// What counts where nothing else is set. Deliberately absent: words such as `cancel` and `end`,
+/// which are about an order more often than about us.
 pub const DEFAULT: [&str; 24] = [
     "stop",
     "stop all",
@@ -55,7 +55,8 @@ fn without_links(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A text without letter case, punctuation and the difference between blanks: `Opt-out!` is `opt out`.
+/// A text without letter case, punctuation and the difference between blanks: `Opt-out!` is
+/// `opt out`.
 fn plain(text: &str) -> String {
     let lower = text.to_lowercase();
     // Marks that belong to a letter are no punctuation, and part no word.
@@ -64,7 +65,8 @@ fn plain(text: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a character is a combining mark of the blocks that writing in use needs, or joins letters.
+/// Whether a character is a combining mark of the blocks that writing in use needs, or joins
+/// letters.
 fn is_mark(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36F}' | '\u{900}'..='\u{DFF}' | '\u{E31}'..='\u{E4E}' | '\u{200C}' | '\u{200D}')
 }

@@ -306,8 +306,8 @@ impl State {
                 E::NoAnswer { at } => Ok(S::Uncertain { begun_at, given_up_at: at.max(begun_at) }),
                 E::Suppressed(reason) => Ok(S::Suppressed(reason)),
                 E::Refused(failure) => Ok(S::Failed(failure)),
-                // Calling off a request that is under way would not stop it at X; and its own worker
-                // is about to write what X answered.
+                // Calling off a request that is under way would not stop it at X; and its own
+                // worker is about to write what X answered.
                 E::Begun { .. }
                 | E::Cancelled(_)
                 | E::TooLate

@@ -4,9 +4,9 @@
 //! A talk begins with a person's message. What an account writes to somebody who never wrote, or
 //! writes after the end, belongs to no new talk: nobody is asked about a talk they had no part in.
 //!
-//! Messages come late, repeated and in any order. What was said is therefore a set, and its turns are
-//! read off the sorted set, up to where it is known to be whole: any way of hearing the same messages
-//! leads to the same turns. Deliberately absent: the texts.
+//! Messages come late, repeated and in any order. What was said is therefore a set, and its turns
+//! are read off the sorted set, up to where it is known to be whole: any way of hearing the same
+//! messages leads to the same turns. Deliberately absent: the texts.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -145,8 +145,8 @@ impl Conversation {
         }
     }
 
-    /// Whether a person's wish for no more prompts is news: one that was heeded is not heeded again,
-    /// for somebody may have been let in again since.
+    /// Whether a person's wish for no more prompts is news: one that was heeded is not heeded
+    /// again, for somebody may have been let in again since.
     pub fn stop(&mut self, at: Millis) -> bool {
         let is_news = self.stopped_at.is_none_or(|before| at > before);
         if is_news {

@@ -120,11 +120,12 @@ fn nanoseconds(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// When clocks differ, what waits is looked at again after this at the latest: the difference may be a
-/// mistake that is over by then.
+/// When clocks differ, what waits is looked at again after this at the latest: the difference may
+/// be a mistake that is over by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
-/// When to look again, by our clock, at what waits for an instant of another, which shows `theirs` now.
+/// When to look again, by our clock, at what waits for an instant of another, which shows `theirs`
+/// now.
 pub fn look_again_at(until: Millis, now: Millis, theirs: Millis) -> Millis {
     match now == theirs {
         true => until,

@@ -1,11 +1,11 @@
-//! Why surveys that are due are not sent: from what is known of an account to every obstacle at once,
-//! each with its numbers and what an operator can do about it.
+//! Why surveys that are due are not sent: from what is known of an account to every obstacle at
+//! once, each with its numbers and what an operator can do about it.
 //!
 //! `status`, `explain`, `surveys show`, the log and `/metrics` all say what [`obstacles`] gives, so
 //! that they cannot differ. [`Stretches`] says when the log is told that one has begun or ended.
 //!
-//! Deliberately absent: what keeps a survey from ever being sent. That is its state, and its history
-//! says why.
+//! Deliberately absent: what keeps a survey from ever being sent. That is its state, and its
+//! history says why.
 
 mod facts;
 mod stretches;
@@ -25,8 +25,9 @@ pub use stretches::{Over, Stretches};
 /// A shorter wait is not worth a word.
 pub const TOLD_AFTER: Duration = Duration::from_secs(60);
 
-/// Surveys that have been due for longer, with nothing known to hold them back and no prompt meanwhile,
-/// need somebody to look. Longer than any of X's windows, after which a backlog begins to go out.
+/// Surveys that have been due for longer, with nothing known to hold them back and no prompt
+/// meanwhile, need somebody to look. Longer than any of X's windows, after which a backlog begins
+/// to go out.
 const UNEXPLAINED_AFTER: Duration = Duration::from_secs(20 * 60);
 
 /// What holds surveys back.
@@ -114,8 +115,8 @@ impl Obstacle {
     }
 }
 
-/// Everything that holds the due surveys of an account back, what stops all of them first. A pause, a
-/// hold and a wrong clock are told also where nothing is due.
+/// Everything that holds the due surveys of an account back, what stops all of them first. A pause,
+/// a hold and a wrong clock are told also where nothing is due.
 pub fn obstacles(facts: &Facts) -> Vec<Obstacle> {
     let mut found = of_service(facts);
     found.extend(of_account(facts));

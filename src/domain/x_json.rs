@@ -1,7 +1,8 @@
 //! X's JSON, read as far as it can be, and never into more memory than it is worth.
 //!
-//! A [`Value`] takes many times the room of its text, so only what is small becomes one ([`small`]).
-//! What is large is taken apart into texts: [`text`] a body, [`members`] an object, [`items`] a list.
+//! A [`Value`] takes many times the room of its text, so only what is small becomes one
+//! ([`small`]). What is large is taken apart into texts: [`text`] a body, [`members`] an object,
+//! [`items`] a list.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,8 +16,8 @@ use serde_json::{Error, Map, Value};
 /// The most that is read into a [`Value`], in bytes.
 pub const SMALL_MOST: usize = 64 * 1024;
 
-/// A body as text, to be taken apart by [`whole`]. What is no UTF-8 becomes U+FFFD, and so does half a
-/// character.
+/// A body as text, to be taken apart by [`whole`]. What is no UTF-8 becomes U+FFFD, and so does
+/// half a character.
 pub fn text(body: &[u8]) -> Cow<'_, str> {
     match whole_characters(body) {
         Cow::Borrowed(body) => String::from_utf8_lossy(body),

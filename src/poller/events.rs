@@ -49,8 +49,9 @@ pub async fn tick(worker: &AccountWorker, reader: &mut WindowsReader) -> Result<
     Ok(worker.now())
 }
 
-/// Reads on from where X's events end now if X's own clock stood ahead and has been put right since.
-/// What lies between was read before it came, and proves nothing; X refuses to tell of it until then.
+/// Reads on from where X's events end now if X's own clock stood ahead and has been put right
+/// since. What lies between was read before it came, and proves nothing; X refuses to tell of it
+/// until then.
 async fn pull_back(worker: &AccountWorker, state: &PollState) -> Result<bool> {
     let latest = worker.x_now_at_latest().minus(worker.limits.events_horizon);
     let Some(done_to) = state.done_to.filter(|done_to| *done_to > latest.plus(NEAR)) else {
@@ -107,9 +108,9 @@ async fn window(worker: &AccountWorker, state: &PollState) -> Result<Option<Poll
     Ok(Some(windows::open(worker, ReadingPurpose::First, state, (base, until)).await?))
 }
 
-/// Where the very first window begins. All that surveyd can have sent came after the first close that it
-/// took in; but a database that was lost knows of none, and of no prompt. So it also goes back to the
-/// first prompt of a close that would not be too late yet, were it delivered again.
+/// Where the very first window begins. All that surveyd can have sent came after the first close
+/// that it took in; but a database that was lost knows of none, and of no prompt. So it also goes
+/// back to the first prompt of a close that would not be too late yet, were it delivered again.
 async fn first_of_all(worker: &AccountWorker) -> Result<Millis> {
     let in_time = worker.account.longest_expire_after() + CLOCKS_APART;
     let prompted = worker.x_now_to_ask().minus(in_time);
@@ -140,7 +141,8 @@ fn log_done(worker: &AccountWorker, reader: &mut WindowsReader, range: Range) {
             )
         };
     }
-    // A window in which nobody said anything is of interest only while there is much to catch up on.
+    // A window in which nobody said anything is of interest only while there is much to catch up
+    // on.
     match walk.updates > 0 || !words.is_empty() {
         true => tell!(info),
         false => tell!(debug),

@@ -1,5 +1,5 @@
-//! Reads all events of a range for what they prove by what they do not hold. Nothing of it is kept but
-//! what it folds: a reading that is broken off proves nothing, and is begun again.
+//! Reads all events of a range for what they prove by what they do not hold. Nothing of it is kept
+//! but what it folds: a reading that is broken off proves nothing, and is begun again.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! X's webhook: what X's events will tell, told at once. It bears a password and no signature, so it is
-//! a hint until they have told.
+//! X's webhook: what X's events will tell, told at once. It bears a password and no signature, so
+//! it is a hint until they have told.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -2,8 +2,8 @@
 //!
 //! That X has no feedback of a request is proof that no card went out. Should X ever have sent the
 //! message and made no feedback for it, only its list of messages shows that. So the list is a
-//! second witness: it can keep a prompt from being sent again, never lead to one. Whatever stands in
-//! the way of reading it therefore holds up nothing else, and pauses no account: accounts may
+//! second witness: it can keep a prompt from being sent again, never lead to one. Whatever stands
+//! in the way of reading it therefore holds up nothing else, and pauses no account: accounts may
 //! lack the right to read messages that they need not read.
 
 use std::time::Duration;
@@ -33,7 +33,8 @@ const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
 /// When it is asked again where it could not be had: failures must not use the calls up.
 const FAILED_FOR: Duration = Duration::from_secs(5 * 60);
 
-/// What is remembered between readings. Losing it costs one wait, one refused call, one line of log.
+/// What is remembered between readings. Losing it costs one wait, one refused call, one line of
+/// log.
 #[derive(Debug, Default)]
 pub struct MessageMemory {
     /// The end of the wait for a spent budget, where there is one.

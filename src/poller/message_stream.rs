@@ -1,9 +1,10 @@
-//! Reads an account's Direct Messages for a source that watches them: from now back to where the last
-//! reading began, page by page, the newest first.
+//! Reads an account's Direct Messages for a source that watches them: from now back to where the
+//! last reading began, page by page, the newest first.
 //!
-//! Each tick reads at most one page, and what it holds is in the store with the place to go on at. A
-//! reading that a restart, a refusal or a spent budget breaks off goes on where it was. It shares X's
-//! limit with [`messages`](super::message_search), which needs it rarely and then for several pages.
+//! Each tick reads at most one page, and what it holds is in the store with the place to go on at.
+//! A reading that a restart, a refusal or a spent budget breaks off goes on where it was. It shares
+//! X's limit with [`messages`](super::message_search), which needs it rarely and then for several
+//! pages.
 
 use std::time::Duration;
 
@@ -43,7 +44,8 @@ const REFUSED_FOR: Duration = Duration::from_secs(15 * 60);
 /// When X's clock is asked for again, where X does not answer.
 const NO_CLOCK_FOR: Duration = Duration::from_secs(60);
 
-/// One source's way through its account's messages. Losing it costs one early call, one line of log.
+/// One source's way through its account's messages. Losing it costs one early call, one line of
+/// log.
 pub struct MessageReader {
     pub watch: MessageWatch,
     pub list: MessageList,

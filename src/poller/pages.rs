@@ -62,7 +62,8 @@ impl WindowWalk {
         (self.lost, self.failures) = (0, 0);
     }
 
-    /// How long to wait after a failure: an interval would be long in the middle of a month of events.
+    /// How long to wait after a failure: an interval would be long in the middle of a month of
+    /// events.
     fn wait(&self, most: Duration) -> Duration {
         policy::RETRY_FIRST.saturating_mul(1 << self.failures.min(16)).min(most)
     }

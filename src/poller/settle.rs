@@ -2,12 +2,12 @@
 //!
 //! A hit is proof at once, whichever way it comes: the fold sees to that. A miss is proof only once
 //! X's events have been read to their end, past the horizon, over all that the request may have
-//! caused: from its beginning until `settle_after` and a margin past its end, for X may carry a request
-//! out after we have given it up. Even then it is not sent again where X lists a Direct Message that can only be
-//! its own.
+//! caused: from its beginning until `settle_after` and a margin past its end, for X may carry a
+//! request out after we have given it up. Even then it is not sent again where X lists a Direct
+//! Message that can only be its own.
 //!
-//! Either clock may be wrong, ours or what X's answers tell of X's. So the horizon must have passed by
-//! both, each by its own measure, and what is read begins and ends where either says.
+//! Either clock may be wrong, ours or what X's answers tell of X's. So the horizon must have passed
+//! by both, each by its own measure, and what is read begins and ends where either says.
 
 use std::time::Duration;
 
@@ -112,9 +112,9 @@ pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Optio
     Ok(Some(worker.now()))
 }
 
-/// Leaves the prompts alone that the account sent as another handle, or to another X: its own events
-/// do not show them, and prove nothing. They wait for the account to be that again, until they are too
-/// late.
+/// Leaves the prompts alone that the account sent as another handle, or to another X: its own
+/// events do not show them, and prove nothing. They wait for the account to be that again, until
+/// they are too late.
 async fn settle_as_others(worker: &AccountWorker) -> Result<()> {
     let others = worker.store.unsettled_as_others(worker.name(), &worker.sent_as).await?;
     if others.is_empty() {
@@ -145,9 +145,9 @@ fn log_as_other(worker: &AccountWorker, sent_as: &str, surveys: i64) {
     );
 }
 
-/// Ends the hold after a restored backup or a rebuild once X's events have been read past it: by then
-/// all that was sent before is known. While a rebuild that makes surveys is not finished, what it has
-/// not read is not.
+/// Ends the hold after a restored backup or a rebuild once X's events have been read past it: by
+/// then all that was sent before is known. While a rebuild that makes surveys is not finished, what
+/// it has not read is not.
 pub async fn end_restore(worker: &AccountWorker) -> Result<()> {
     let Some(hold) = worker.store.hold(worker.name()).await? else { return Ok(()) };
     let Some(until_at) = hold.until_at else { return worker.date_hold().await };
@@ -200,8 +200,8 @@ async fn has_not_passed(worker: &AccountWorker) -> Result<bool> {
     Ok(began.is_some_and(|began| now < passed_at(worker, began)))
 }
 
-/// Until when, by X's clock, a prompt that stands in events which could not be read may have been for
-/// a close that is not too late yet.
+/// Until when, by X's clock, a prompt that stands in events which could not be read may have been
+/// for a close that is not too late yet.
 async fn held_by_gaps(worker: &AccountWorker, from: Millis, to: Millis) -> Result<Option<Millis>> {
     let in_time = worker.account.longest_expire_after() + CLOCKS_APART;
     let range = Range { from: from.minus(in_time), to };
@@ -289,8 +289,9 @@ async fn gaps_since(worker: &AccountWorker, since: Millis) -> Result<Vec<Unread>
     Ok(gaps)
 }
 
-/// Whether what the request caused may lie in a stretch that has not been read: then nothing that has
-/// been read proves a miss. Our clock may have been wrong when it was begun: any later stretch counts.
+/// Whether what the request caused may lie in a stretch that has not been read: then nothing that
+/// has been read proves a miss. Our clock may have been wrong when it was begun: any later stretch
+/// counts.
 fn may_be_in(worker: &AccountWorker, gaps: &[Unread], unsettled: &Unsettled) -> bool {
     let from = caused_from(worker, unsettled).minus(CLOCKS_APART);
     gaps.iter().any(|gap| from <= gap.range.to)
@@ -302,9 +303,9 @@ fn caused_from(worker: &AccountWorker, unsettled: &Unsettled) -> Millis {
     Millis(unsettled.begun_at.minus(MARGIN).0.saturating_add(behind))
 }
 
-/// All that the request may have caused is dated before this, by X's clock: as X's told it then, or as
-/// ours did, if it stood then as it does now; and as ours did, unless X itself refuses our clock: the
-/// dates of its answers may be wrong for as long as they like.
+/// All that the request may have caused is dated before this, by X's clock: as X's told it then, or
+/// as ours did, if it stood then as it does now; and as ours did, unless X itself refuses our
+/// clock: the dates of its answers may be wrong for as long as they like.
 fn provable_from(worker: &AccountWorker, unsettled: &Unsettled) -> Millis {
     let apart = worker.clock_apart().unwrap_or_default();
     let ahead = match worker.x.is_signed_by(apart) {
@@ -316,23 +317,23 @@ fn provable_from(worker: &AccountWorker, unsettled: &Unsettled) -> Millis {
     given_up_at.plus(carried_out_within(worker))
 }
 
-/// How long after it was given up, by the later clock, a request may be carried out. The clocks may be
-/// wrong alike by as much as X takes; next to a day that costs nothing. An X that tells its events at
-/// once is a stand-in.
+/// How long after it was given up, by the later clock, a request may be carried out. The clocks may
+/// be wrong alike by as much as X takes; next to a day that costs nothing. An X that tells its
+/// events at once is a stand-in.
 fn carried_out_within(worker: &AccountWorker) -> Duration {
     worker.limits.settle_after + MARGIN + SIGNED_WITHIN.min(worker.limits.events_horizon)
 }
 
-/// How long until a miss can prove that the request was not carried out; zero: now. X's clock must have
-/// passed the horizon, and ours must have measured as long.
+/// How long until a miss can prove that the request was not carried out; zero: now. X's clock must
+/// have passed the horizon, and ours must have measured as long.
 fn proof_in(worker: &AccountWorker, unsettled: &Unsettled) -> Duration {
     let at_x = provable_from(worker, unsettled).since(readable_to(worker));
     let here = passed_at(worker, ended_here(worker, unsettled)).since(worker.now());
     at_x.max(here)
 }
 
-/// When the request ended by our clock. Where X never tells the time, nothing bears ours out but that it has
-/// not been set since: then it counts from the last time that it may have been.
+/// When the request ended by our clock. Where X never tells the time, nothing bears ours out but
+/// that it has not been set since: then it counts from the last time that it may have been.
 fn ended_here(worker: &AccountWorker, unsettled: &Unsettled) -> Millis {
     let even_since =
         worker.clock.even_since().filter(|_| worker.x.clock().is_undated(worker.now()));
@@ -344,12 +345,14 @@ fn passed_at(worker: &AccountWorker, ended_here: Millis) -> Millis {
     ended_here.plus(worker.limits.events_horizon + carried_out_within(worker))
 }
 
-/// Dates requests whose end lies ahead of the clock that dated it as ended now: that clock was wrong,
-/// and has been put right. Whether there were any. While the clocks contradict each other it is not known
-/// which is right: a date that is taken for too late, and is not, would prove a miss too early.
+/// Dates requests whose end lies ahead of the clock that dated it as ended now: that clock was
+/// wrong, and has been put right. Whether there were any. While the clocks contradict each other it
+/// is not known which is right: a date that is taken for too late, and is not, would prove a miss
+/// too early.
 async fn redate(worker: &AccountWorker, unsettled: &[Unsettled]) -> Result<bool> {
     let here = worker.now();
-    // All clocks may be behind: none of them dates anything anew before X has taken a request by it.
+    // All clocks may be behind: none of them dates anything anew before X has taken a request by
+    // it.
     if !worker.x.clock().is_settled(here) || !worker.x.has_taken(here) {
         return Ok(false);
     }

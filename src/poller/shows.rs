@@ -1,8 +1,8 @@
-//! Asks X about single prompts that are fresh, when [`crate::domain::freshness`] says that it is worth a
-//! call.
+//! Asks X about single prompts that are fresh, when [`crate::domain::freshness`] says that it is
+//! worth a call.
 //!
-//! When a prompt is asked about next stands in the database. What is remembered here can be reckoned
-//! anew from there.
+//! When a prompt is asked about next stands in the database. What is remembered here can be
+//! reckoned anew from there.
 
 use std::time::Duration;
 
@@ -29,7 +29,8 @@ const PRICED_EVERY: Duration = Duration::from_secs(5 * 60);
 const LEARNED_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 const LEARNED_FROM: u32 = 2_000;
 const LEARNED_SINCE: Duration = Duration::from_secs(28 * 24 * 60 * 60);
-/// How often it is looked for what a clock that ran ahead has put off; at once where it is set back.
+/// How often it is looked for what a clock that ran ahead has put off; at once where it is set
+/// back.
 const PULLED_BACK_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// When a prompt is asked about again that X gave no answer about.
@@ -96,8 +97,8 @@ fn is_recent(at: Millis, every: Duration, now: Millis) -> bool {
     at <= now && now < at.plus(every)
 }
 
-/// Puts right what was planned by a clock that ran ahead: it would be asked about only once the clock
-/// had come there again.
+/// Puts right what was planned by a clock that ran ahead: it would be asked about only once the
+/// clock had come there again.
 async fn pull_back(worker: &AccountWorker, now: Millis) -> Result<()> {
     let bounds = worker.limits.freshness();
     let first = bounds.first(now).map_or(now, |at| at.max(now.plus(AFTER_FAULT)));
@@ -172,8 +173,8 @@ async fn take(
     Ok(Ok(first))
 }
 
-/// Asks about prompts for which calls have been taken. Until when X must not be asked again, where it
-/// must not.
+/// Asks about prompts for which calls have been taken. Until when X must not be asked again, where
+/// it must not.
 async fn ask(
     worker: &AccountWorker,
     schedule: &Schedule,

@@ -156,8 +156,9 @@ async fn between(worker: &AccountWorker, range: Range, base: Millis) -> Result<R
     Ok(event_windows::between(range, base, &endless))
 }
 
-/// Whether a window that was lost has no end: it is as short as can be and has been lost for as often
-/// as is tried, or it is known from before. While X does not answer at all, nothing of it is known.
+/// Whether a window that was lost has no end: it is as short as can be and has been lost for as
+/// often as is tried, or it is known from before. While X does not answer at all, nothing of it is
+/// known.
 async fn is_endless(
     worker: &AccountWorker,
     walk: &WindowWalk,

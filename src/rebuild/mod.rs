@@ -63,9 +63,9 @@ pub enum RebuildError {
     Store(#[from] store::Error),
 }
 
-/// Holds the sends of an account whose surveys are to be made, before any account's are: a prompt of
-/// the last hours, which X does not tell yet, must not be sent again meanwhile. What is sent by then is
-/// known once the daemon has read X's events past it.
+/// Holds the sends of an account whose surveys are to be made, before any account's are: a prompt
+/// of the last hours, which X does not tell yet, must not be sent again meanwhile. What is sent by
+/// then is known once the daemon has read X's events past it.
 pub async fn hold(worker: &AccountWorker, from: Millis) -> store::Result<()> {
     worker.store.hold_for_rebuild(worker.name(), from, worker.now()).await
 }

@@ -35,7 +35,8 @@ pub async fn read(
 ) -> Result<PageCounts, RebuildError> {
     let mut counted = PageCounts::default();
     loop {
-        // Both ends belong to a window: the instant that two share is read twice, and none is left out.
+        // Both ends belong to a window: the instant that two share is read twice, and none is left
+        // out.
         let window = Period { from: rebuild.read_to, to: period.to.min(rebuild.read_to.plus(DAY)) };
         read_window(worker, rebuild, window, &mut counted, &|news| {
             tell(match news {

@@ -2,8 +2,8 @@
 //!
 //! A [`Replay`] is given the closes in the order of their acceptance and goes with them through
 //! their time, from one due time to the next, deciding each by the functions that decide in the
-//! daemon. What only X can tell is taken from what happened, where it happened; where the record has
-//! none, X takes the prompt. X is always there, and nothing else takes its time.
+//! daemon. What only X can tell is taken from what happened, where it happened; where the record
+//! has none, X takes the prompt. X is always there, and nothing else takes its time.
 //!
 //! It is told everything, and touches neither a clock nor the database. Of the record it holds no
 //! more than what waits, the prompts that went out, and the reopenings.

@@ -57,8 +57,8 @@ enum LookPurpose {
 }
 
 impl Replay<'_> {
-    /// Works off what is due, as `scheduler::tick` does: what is claimed together is looked at in the
-    /// order in which it was due at first.
+    /// Works off what is due, as `scheduler::tick` does: what is claimed together is looked at in
+    /// the order in which it was due at first.
     pub(super) fn work(&mut self, account: AccountNumber) {
         let config = &self.config.accounts[account];
         if config.pacing == Pacing::Even {

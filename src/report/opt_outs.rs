@@ -90,8 +90,8 @@ pub fn read(mut file: impl Read) -> OptOutFile {
     read
 }
 
-/// The lines on which a quotation mark opens that is closed nowhere, or not at the end of its field:
-/// the rows that stand behind it were read as a part of it.
+/// The lines on which a quotation mark opens that is closed nowhere, or not at the end of its
+/// field: the rows that stand behind it were read as a part of it.
 fn badly_quoted(text: &str) -> Vec<(u64, String)> {
     let mut faults = Vec::new();
     let (mut number, mut is_start) = (1, true);

@@ -34,8 +34,8 @@ pub fn parse_period(from: &str, to: &str) -> Result<Period, PeriodError> {
 const DAYS: u32 = 28;
 const DAY: Duration = Duration::from_hours(24);
 
-/// The same where either may be left out. Without both it is the last 28 whole days; without `--to`,
-/// up to the end of today; without `--from`, the 28 days up to `--to`.
+/// The same where either may be left out. Without both it is the last 28 whole days; without
+/// `--to`, up to the end of today; without `--from`, the 28 days up to `--to`.
 pub fn parse_or_usual(
     from: Option<&str>,
     to: Option<&str>,

@@ -1,5 +1,5 @@
-//! The report as a table for people, a section for each survey type, made for 100 columns or those of
-//! the terminal: the names are cut to fit.
+//! The report as a table for people, a section for each survey type, made for 100 columns or those
+//! of the terminal: the names are cut to fit.
 //!
 //! Keys come from outside: control characters and such that turn the direction of writing are
 //! replaced, so that no tag can move the cursor of the one who reads it.

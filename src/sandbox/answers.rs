@@ -1,4 +1,5 @@
-//! What a person answers to a prompt where nobody has said it: a score first, perhaps words, each after a while.
+//! What a person answers to a prompt where nobody has said it: a score first, perhaps words, each
+//! after a while.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use super::comments::{Mood, comment};
 use super::feedback::QuestionKind;
 use super::people::PersonsAnswer;
 
-/// How often each score is given, from the lowest: most people are content, and few of the others are lukewarm.
+/// How often each score is given, from the lowest: most people are content, and few of the others
+/// are lukewarm.
 const CSAT_WEIGHTS: [(u8, u64); 5] = [(1, 8), (2, 5), (3, 11), (4, 27), (5, 49)];
 const NPS_WEIGHTS: [(u8, u64); 11] =
     [(0, 5), (1, 2), (2, 2), (3, 3), (4, 3), (5, 6), (6, 6), (7, 11), (8, 17), (9, 18), (10, 27)];

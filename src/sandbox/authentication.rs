@@ -20,7 +20,8 @@ pub struct Nonces {
 }
 
 impl Nonces {
-    /// Notes a nonce; false where it was used before. The same nonce with another timestamp or token is another one.
+    /// Notes a nonce; false where it was used before. The same nonce with another timestamp or
+    /// token is another one.
     fn first_use(&mut self, header: &Header, now: Millis) -> bool {
         self.seen = self.seen.split_off(&(seconds(now) - TOLERANCE_SECONDS, String::new()));
         let nonce = format!("{}\n{}\n{}", header.consumer_key, header.token, header.nonce);

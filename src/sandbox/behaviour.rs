@@ -1,4 +1,5 @@
-//! How people and pages behave where nobody has said otherwise: shares and lengths, drawn from the seed.
+//! How people and pages behave where nobody has said otherwise: shares and lengths, drawn from the
+//! seed.
 
 use std::time::Duration;
 
@@ -35,12 +36,14 @@ impl Span {
     }
 }
 
-/// What pages of `feedback/events` look like. X promises neither full pages nor an order nor that an event comes once.
+/// What pages of `feedback/events` look like. X promises neither full pages nor an order nor that
+/// an event comes once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Paging {
     /// Pages that hold fewer events than they could.
     pub partial: f64,
-    /// Empty pages that have a cursor nevertheless. Two never follow each other, so reading comes to an end.
+    /// Empty pages that have a cursor nevertheless. Two never follow each other, so reading comes
+    /// to an end.
     pub empty: f64,
     /// Events that stand in their window twice.
     pub duplicated: f64,
@@ -75,7 +78,8 @@ impl Behaviour {
         }
     }
 
-    /// People who answer while somebody watches: within half a second to six seconds, four in five of them.
+    /// People who answer while somebody watches: within half a second to six seconds, four in five
+    /// of them.
     pub const fn lively() -> Self {
         Self {
             closed: 0.06,

@@ -20,7 +20,8 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// The query's and the form's parameters, decoded. A body of another type has none and is not signed either.
+    /// The query's and the form's parameters, decoded. A body of another type has none and is not
+    /// signed either.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let mut pairs = form::pairs(&self.query);
         if self.is_form() {

@@ -1,5 +1,6 @@
-//! Chance that repeats itself: what is drawn depends on the seed and on what is asked about, never on the order of
-//! the questions. So a person behaves the same in every run, whoever else was prompted before.
+//! Chance that repeats itself: what is drawn depends on the seed and on what is asked about, never
+//! on the order of the questions. So a person behaves the same in every run, whoever else was
+//! prompted before.
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ impl Chance {
     pub fn of(seed: u64, parts: &[&str]) -> Self {
         let mut state = scramble(seed ^ 0x5a2d_b0c5_0000_0001);
         for part in parts {
-            // A part ends with a byte that UTF-8 never uses, so that ("ab", "c") and ("a", "bc") differ.
+            // A part ends with a byte that UTF-8 never uses, so that ("ab", "c") and ("a", "bc")
+            // differ.
             for byte in part.bytes().chain([0xff]) {
                 state = scramble(state ^ u64::from(byte));
             }
@@ -30,7 +32,8 @@ impl Chance {
 
     /// True in `share` of all streams; 0 is never and 1 is always.
     pub fn happens(&mut self, share: f64) -> bool {
-        // 53 bits are what a double holds exactly, so the draw is below 1 and `share` = 1 always happens.
+        // 53 bits are what a double holds exactly, so the draw is below 1 and `share` = 1 always
+        // happens.
         const STEPS: f64 = (1_u64 << 53) as f64;
         ((self.draw() >> 11) as f64) / STEPS < share
     }

@@ -1,4 +1,5 @@
-//! The sandbox's clock. It is its own, so that a client with a wrong clock meets a server with a right one.
+//! The sandbox's clock. It is its own, so that a client with a wrong clock meets a server with a
+//! right one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,7 +12,8 @@ use crate::domain::time::{Millis, millis};
 pub enum TimeSource {
     /// The machine's clock.
     Real,
-    /// Epoch milliseconds that whoever holds the other end of the `Arc` sets; time stands still meanwhile.
+    /// Epoch milliseconds that whoever holds the other end of the `Arc` sets; time stands still
+    /// meanwhile.
     Manual(Arc<AtomicI64>),
 }
 

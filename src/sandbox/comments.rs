@@ -1,5 +1,5 @@
-//! What people write beside their score: short and long, with accents, emoji, line breaks, and signs that a careless
-//! export would trip over.
+//! What people write beside their score: short and long, with accents, emoji, line breaks, and
+//! signs that a careless export would trip over.
 
 use super::chance::Chance;
 

@@ -1,4 +1,5 @@
-//! What a sandbox is started with: the accounts whose keys it knows, how people behave, and where time comes from.
+//! What a sandbox is started with: the accounts whose keys it knows, how people behave, and where
+//! time comes from.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,7 +28,8 @@ pub struct SandboxConfig {
 
 /// An account that X has allow-listed for feedback, with its keys.
 ///
-/// There is deliberately no `Debug`: the keys are made up, but code that prints them would print real ones too.
+/// There is deliberately no `Debug`: the keys are made up, but code that prints them would print
+/// real ones too.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SandboxAccount {
     pub user_id: u64,
@@ -46,7 +48,8 @@ pub struct SandboxAccount {
 }
 
 impl SandboxAccount {
-    /// An account with X's documented limits and keys made from its name, which are the same in every run.
+    /// An account with X's documented limits and keys made from its name, which are the same in
+    /// every run.
     pub fn named(user_id: u64, screen_name: &str) -> Self {
         Self {
             user_id,
@@ -74,7 +77,8 @@ impl SandboxConfig {
         }
     }
 
-    /// For a demonstration that is watched: one account, people who answer within seconds, events without a lag.
+    /// For a demonstration that is watched: one account, people who answer within seconds, events
+    /// without a lag.
     pub fn demo(seed: u64) -> Self {
         Self {
             seed,
@@ -101,7 +105,8 @@ impl SandboxConfig {
         self
     }
 
-    /// For tests: one account, nobody answers on their own, everybody can be messaged, and time stands at the clock.
+    /// For tests: one account, nobody answers on their own, everybody can be messaged, and time
+    /// stands at the clock.
     pub fn quiet(clock: TimeSource) -> Self {
         Self {
             seed: 1,

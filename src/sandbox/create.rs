@@ -143,7 +143,8 @@ fn check(parameters: &Parameters) -> Result<Checked, Refusal> {
     if !is_web_address(&privacy_url) {
         return Err(Refusal::invalid_url());
     }
-    // The API may take a question that the phone then does not show. A client must not get that far.
+    // The API may take a question that the phone then does not show. A client must not get that
+    // far.
     let question_variant_id = parameters.optional_number("question_variant_id")?.unwrap_or(0);
     if question_variant_id > survey.last_variant() {
         return Err(Refusal::invalid("question_variant_id", "no such question"));

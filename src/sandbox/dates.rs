@@ -27,7 +27,8 @@ pub fn seconds_up(at: Millis) -> i64 {
 }
 
 fn written(format: &str, at: Millis) -> String {
-    // Beyond jiff's years there is nothing sensible to print; the epoch shows at once that something is off.
+    // Beyond jiff's years there is nothing sensible to print; the epoch shows at once that
+    // something is off.
     let instant = Timestamp::from_second(seconds(at)).unwrap_or(Timestamp::UNIX_EPOCH);
     strtime::format(format, &instant.to_zoned(TimeZone::UTC))
         .expect("the formats here need nothing but a date in UTC")

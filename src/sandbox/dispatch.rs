@@ -1,4 +1,5 @@
-//! The way of one request through the world: which call it is, whose, what fault it meets, what comes of it.
+//! The way of one request through the world: which call it is, whose, what fault it meets, what
+//! comes of it.
 
 use std::time::Duration;
 

@@ -1,6 +1,8 @@
-//! What `feedback/events` reads: every feedback as it was at each change, and pages over a window of them.
+//! What `feedback/events` reads: every feedback as it was at each change, and pages over a window
+//! of them.
 //!
-//! A window is closed and lies in the past, so its list never changes; a cursor needs no memory on this side.
+//! A window is closed and lies in the past, so its list never changes; a cursor needs no memory on
+//! this side.
 
 use std::collections::BTreeMap;
 
@@ -124,7 +126,8 @@ impl EventLog {
         self.count
     }
 
-    /// The page at `cursor` with at most `count` events, and where the next one starts; `None` at the window's end.
+    /// The page at `cursor` with at most `count` events, and where the next one starts; `None` at
+    /// the window's end.
     pub fn page(
         &self,
         cursor: Cursor,
@@ -201,7 +204,8 @@ mod tests {
         log
     }
 
-    /// Reads a window to its end, as a client would; the ids in the order they came, and the sizes of the pages.
+    /// Reads a window to its end, as a client would; the ids in the order they came, and the sizes
+    /// of the pages.
     fn read(log: &EventLog, count: u64, paging: Paging) -> (Vec<u64>, Vec<usize>) {
         let (mut ids, mut sizes) = (Vec::new(), Vec::new());
         let mut next = Some(Cursor::at_start(1, WINDOW));

@@ -1,7 +1,7 @@
 //! Faults on order: what the next calls of a kind meet instead of the truth.
 //!
-//! A fault strikes after the call was authenticated, so a wrongly signed call never uses one up. A call that is not
-//! carried out costs the account nothing.
+//! A fault strikes after the call was authenticated, so a wrongly signed call never uses one up. A
+//! call that is not carried out costs the account nothing.
 
 use std::time::Duration;
 
@@ -18,12 +18,13 @@ pub enum InjectedFault {
     NotCarriedOut { ending: Ending },
     /// It is carried out, and then something else than the true answer follows.
     CarriedOut { ending: Ending },
-    /// Of a prompt only the Direct Message is sent: there is no card, no feedback and no event. Any other call is carried
-    /// out. Then something else than the true answer follows.
+    /// Of a prompt only the Direct Message is sent: there is no card, no feedback and no event. Any
+    /// other call is carried out. Then something else than the true answer follows.
     MessageOnly { ending: Ending },
     /// It ends at once as `ending` says, and is carried out after a while nevertheless.
     CarriedOutLater { after_ms: u64, ending: Ending },
-    /// It is carried out at once, and the true answer is held back, in real time whatever the clock says.
+    /// It is carried out at once, and the true answer is held back, in real time whatever the clock
+    /// says.
     Slow { by_ms: u64 },
 }
 

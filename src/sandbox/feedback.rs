@@ -73,7 +73,8 @@ pub struct SandboxFeedback {
 }
 
 impl SandboxFeedback {
-    /// Adds what is new of an answer; false where nothing is, because parts that are there stay as they are.
+    /// Adds what is new of an answer; false where nothing is, because parts that are there stay as
+    /// they are.
     pub fn answer(&mut self, score: Option<u8>, text: Option<&str>, now: Millis) -> bool {
         let mut changed = false;
         if let (None, Some(value)) = (&self.score, score) {
@@ -85,8 +86,8 @@ impl SandboxFeedback {
             changed = true;
         }
         if changed {
-            // X writes whole seconds. A second update within one second still gets a time of its own, or nobody
-            // could tell which of the two is the newer.
+            // X writes whole seconds. A second update within one second still gets a time of its
+            // own, or nobody could tell which of the two is the newer.
             let next_second = Millis((seconds(self.updated_at) + 1) * 1_000);
             self.updated_at = now.max(next_second);
         }

@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use super::refusal::Refusal;
 
-/// Percent-encodes everything but RFC 3986's unreserved characters, with upper-case hex (RFC 5849 section 3.6).
+/// Percent-encodes everything but RFC 3986's unreserved characters, with upper-case hex (RFC 5849
+/// section 3.6).
 pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -17,8 +18,9 @@ pub fn encode(text: &str) -> String {
     encoded
 }
 
-/// Undoes percent-encoding. A `%` that starts no hex pair stays as it is, and bytes that are no UTF-8 become the
-/// replacement character: either way the signature will not match, which is the right answer to both.
+/// Undoes percent-encoding. A `%` that starts no hex pair stays as it is, and bytes that are no
+/// UTF-8 become the replacement character: either way the signature will not match, which is the
+/// right answer to both.
 pub fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -45,7 +47,8 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// The parameters of a query or of an `application/x-www-form-urlencoded` body, decoded, in their order.
+/// The parameters of a query or of an `application/x-www-form-urlencoded` body, decoded, in their
+/// order.
 pub fn pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|piece| !piece.is_empty())
@@ -57,7 +60,8 @@ pub fn pairs(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The parameters of one call, from its query and its form together: X does not care where they stand.
+/// The parameters of one call, from its query and its form together: X does not care where they
+/// stand.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters(Vec<(String, String)>);
 
@@ -78,7 +82,8 @@ impl Parameters {
         names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
 
-    /// A value that may be left out. A blank one counts as left out: clients in the field send blank optional fields.
+    /// A value that may be left out. A blank one counts as left out: clients in the field send
+    /// blank optional fields.
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0
             .iter()

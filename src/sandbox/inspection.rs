@@ -1,5 +1,6 @@
-//! The pages under `/sandbox/`: what happened, and a hand in what happens next. They are no part of X, ask for no
-//! login, and are served to this machine only. The module's documentation describes them for integrators.
+//! The pages under `/sandbox/`: what happened, and a hand in what happens next. They are no part of
+//! X, ask for no login, and are served to this machine only. The module's documentation describes
+//! them for integrators.
 
 use std::time::Duration;
 

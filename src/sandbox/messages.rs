@@ -1,8 +1,8 @@
-//! The Direct Messages of the accounts, and the lists `GET /1.1/direct_messages/events/list.json` and `GET /2/dm_events`:
-//! those of the last 30 days, sent and received, the newest first.
+//! The Direct Messages of the accounts, and the lists `GET /1.1/direct_messages/events/list.json`
+//! and `GET /2/dm_events`: those of the last 30 days, sent and received, the newest first.
 //!
-//! A message is kept as it was written and listed as X lists it: every link is a t.co link, and `&`, `<` and `>` are
-//! written as in HTML.
+//! A message is kept as it was written and listed as X lists it: every link is a t.co link, and
+//! `&`, `<` and `>` are written as in HTML.
 
 use std::time::Duration;
 
@@ -35,7 +35,8 @@ struct MessageCursor {
 }
 
 impl World {
-    /// Somebody writes to somebody: an account by its app or by an agent's hand, or a person. The message's id.
+    /// Somebody writes to somebody: an account by its app or by an agent's hand, or a person. The
+    /// message's id.
     pub fn say(&mut self, sender_id: u64, recipient_id: u64, text: &str, now: Millis) -> u64 {
         let id = self.next_id(now);
         let text = text.to_owned();

@@ -1,4 +1,5 @@
-//! OAuth 1.0a as a server checks it: the header, the base string and the signature (RFC 5849 sections 3.2 to 3.5).
+//! OAuth 1.0a as a server checks it: the header, the base string and the signature (RFC 5849
+//! sections 3.2 to 3.5).
 //!
 //! Whose keys they are, the clock and repeated nonces are `authentication`'s matter.
 
@@ -53,7 +54,8 @@ pub fn read_header(value: &str) -> Option<Header> {
     Some(Header { consumer_key, token, nonce, timestamp, signature, signed })
 }
 
-/// `name="value"` pairs with commas between them. Only a quote ends a value: a realm may hold commas.
+/// `name="value"` pairs with commas between them. Only a quote ends a value: a realm may hold
+/// commas.
 fn parameters(mut rest: &str) -> Option<Vec<(String, String)>> {
     let mut found = Vec::new();
     loop {
@@ -73,7 +75,8 @@ fn parameters(mut rest: &str) -> Option<Vec<(String, String)>> {
     }
 }
 
-/// The string that is signed (RFC 5849 section 3.4.1). `parameters` are decoded, from header, query and form alike.
+/// The string that is signed (RFC 5849 section 3.4.1). `parameters` are decoded, from header, query
+/// and form alike.
 pub fn base_string(
     method: &str,
     scheme: &str,
@@ -83,7 +86,8 @@ pub fn base_string(
 ) -> String {
     let mut encoded: Vec<(String, String)> =
         parameters.iter().map(|(name, value)| (encode(name), encode(value))).collect();
-    // Sorted after encoding, by name and then by value: `%` sorts before letters, so the order of both steps matters.
+    // Sorted after encoding, by name and then by value: `%` sorts before letters, so the order of
+    // both steps matters.
     encoded.sort_unstable();
     let joined =
         encoded.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
@@ -95,7 +99,8 @@ pub fn base_string(
     )
 }
 
-/// Scheme and host in lower case, without the scheme's own port, with any other (RFC 5849 section 3.4.1.2).
+/// Scheme and host in lower case, without the scheme's own port, with any other (RFC 5849 section
+/// 3.4.1.2).
 fn base_uri(scheme: &str, host: &str, path: &str) -> String {
     let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
     let own_port = if scheme == "https" { ":443" } else { ":80" };
@@ -103,7 +108,8 @@ fn base_uri(scheme: &str, host: &str, path: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
-/// Whether `signature` is the HMAC-SHA1 of the base string under both secrets; compared in constant time.
+/// Whether `signature` is the HMAC-SHA1 of the base string under both secrets; compared in constant
+/// time.
 pub fn verifies(
     base_string: &str,
     consumer_secret: &str,

@@ -1,4 +1,5 @@
-//! The people who are prompted. Whoever the sandbox has not been told of exists, and behaves as the seed decides.
+//! The people who are prompted. Whoever the sandbox has not been told of exists, and behaves as the
+//! seed decides.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The calls that change nothing: show, events, friendships/show, users, verify_credentials; the lists of Direct
-//! Messages stand with those.
+//! The calls that change nothing: show, events, friendships/show, users, verify_credentials; the
+//! lists of Direct Messages stand with those.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,5 @@
-//! What happened, as the other side saw it: the prompts that people got, and the calls that were refused.
+//! What happened, as the other side saw it: the prompts that people got, and the calls that were
+//! refused.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,7 +1,8 @@
 //! What the sandbox says no with, in X's words and numbers.
 //!
-//! X publishes no codes for some refusals of the feedback calls (a bad `type` or variant, a window too close to now).
-//! There the sandbox answers 400 with code 44, "… parameter is invalid"; a client must not depend on that one.
+//! X publishes no codes for some refusals of the feedback calls (a bad `type` or variant, a window
+//! too close to now). There the sandbox answers 400 with code 44, "… parameter is invalid"; a
+//! client must not depend on that one.
 
 use serde_json::{Value, json};
 
@@ -98,7 +99,8 @@ impl Refusal {
                     429 => "Too Many Requests",
                     _ => "Forbidden",
                 };
-                // Without a login the second version says only that there is none, not what was wrong with it.
+                // Without a login the second version says only that there is none, not what was
+                // wrong with it.
                 let detail = if self.status == 400 { self.message.as_str() } else { title };
                 json!({"title": title, "detail": detail, "type": "about:blank", "status": self.status})
             }

@@ -1,5 +1,5 @@
-//! The wire: HTTP/1.1 around a `World`. It turns bytes into requests and replies into bytes, cuts a connection where
-//! the world says so, and decides nothing.
+//! The wire: HTTP/1.1 around a `World`. It turns bytes into requests and replies into bytes, cuts a
+//! connection where the world says so, and decides nothing.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -31,7 +31,8 @@ use crate::domain::time::Millis;
 /// The longest body read; a prompt of 10,000 characters needs at most a tenth of it.
 const BODY_MAX: usize = 1024 * 1024;
 
-/// How long accepting pauses where the machine refuses a connection, so that it is not asked without end.
+/// How long accepting pauses where the machine refuses a connection, so that it is not asked
+/// without end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A running sandbox. Dropping it ends it too, but only `stop` waits for the end.
@@ -122,7 +123,8 @@ async fn serve(
             Some(_) = connections.join_next() => {}
         }
     }
-    // Nothing is lost with a connection: the world changes in one step, never halfway through an await.
+    // Nothing is lost with a connection: the world changes in one step, never halfway through an
+    // await.
     connections.shutdown().await;
 }
 
@@ -133,7 +135,8 @@ async fn connection(
     clock: TimeSource,
 ) {
     let service = service_fn(|request| respond(request, peer, &world, &clock));
-    // The error is the cut connection itself, or a client that left: both are the client's to notice.
+    // The error is the cut connection itself, or a client that left: both are the client's to
+    // notice.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
@@ -177,7 +180,8 @@ async fn respond(
     };
     let outcome = {
         let mut world = locked(world);
-        // Read under the lock, so that nothing happens earlier than what another request has already seen.
+        // Read under the lock, so that nothing happens earlier than what another request has
+        // already seen.
         let now = clock.now();
         if request.path.starts_with(PREFIX) && peer.ip().is_loopback() {
             CallOutcome::from(inspect(&mut world, &request, now))

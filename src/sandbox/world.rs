@@ -1,5 +1,5 @@
-//! The state of the simulated X, and what happens in it on its own. No async, no clock, no wire: `now` is an
-//! argument, and whatever was planned up to `now` happens before anything else does.
+//! The state of the simulated X, and what happens in it on its own. No async, no clock, no wire:
+//! `now` is an argument, and whatever was planned up to `now` happens before anything else does.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -149,7 +149,8 @@ impl World {
         self.people.tell(user_id, person);
     }
 
-    /// Changes how people and pages behave from now on; answers that are planned already stay planned.
+    /// Changes how people and pages behave from now on; answers that are planned already stay
+    /// planned.
     pub fn behave(&mut self, behaviour: Behaviour) {
         self.behaviour = behaviour;
     }
@@ -174,8 +175,8 @@ impl World {
         self.faults.add(order);
     }
 
-    /// Lets so many answers bear a date that is ahead, or behind where that is negative. What X itself
-    /// dates and judges is not touched.
+    /// Lets so many answers bear a date that is ahead, or behind where that is negative. What X
+    /// itself dates and judges is not touched.
     pub fn misdate(&mut self, call: Option<ApiCall>, times: u32, ahead_ms: i64) {
         self.misdated = Some(Misdated { call, times, ahead_ms });
     }
@@ -195,7 +196,8 @@ impl World {
         self.agenda.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Lets everything happen that is due by `now`, each thing at its own instant. Every request does this first.
+    /// Lets everything happen that is due by `now`, each thing at its own instant. Every request
+    /// does this first.
     pub fn advance(&mut self, now: Millis) {
         while let Some(entry) = self.agenda.first_entry() {
             let at = entry.key().0;
@@ -234,7 +236,8 @@ impl World {
         self.apply(feedback_id, &answer, now).ok_or(AnswerError::NothingNew)
     }
 
-    /// Puts the answers to a new feedback on the agenda; it is the `number`-th from this account to this person.
+    /// Puts the answers to a new feedback on the agenda; it is the `number`-th from this account to
+    /// this person.
     pub(super) fn plan_answers(&mut self, feedback: &SandboxFeedback, number: u32, plan: Plan) {
         let key = format!("{}-{}-{number}", feedback.from_user_id, feedback.to_user_id);
         let mut chance = Chance::of(self.seed, &["answers", &key]);

@@ -113,8 +113,8 @@ async fn together(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Le
 /// For how long X's version 2 is not asked after it has refused: it may never be granted.
 const NOT_GRANTED_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// Singly, where the calls suffice for all. Else by a hundred at once, and singly whom that does not
-/// clear: version 2 alone ends nothing, for X may not grant it.
+/// Singly, where the calls suffice for all. Else by a hundred at once, and singly whom that does
+/// not clear: version 2 alone ends nothing, for X may not grant it.
 async fn by_either(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     if claimed.len() <= worker.calls_left(Call::FriendshipsShow).await? as usize {
         return singly(worker, claimed).await;

@@ -77,8 +77,8 @@ async fn see_to(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<()> {
     send::send_all(worker, can_be_asked).await
 }
 
-/// Gives back what a pass that the database broke off had claimed, now that it can be written: until
-/// the claims ran out it would be nobody's.
+/// Gives back what a pass that the database broke off had claimed, now that it can be written:
+/// until the claims ran out it would be nobody's.
 async fn give_back_dropped(worker: &AccountWorker) -> Result<()> {
     let dropped = || worker.dropped.lock().expect("no holder of this lock can panic");
     loop {
@@ -169,8 +169,8 @@ async fn look_up_call(worker: &AccountWorker) -> Result<Call> {
     Ok(by.call())
 }
 
-/// The prompts of X's day. One that is dated later than any clock says it is was dated by a clock that
-/// was wrong: it counts as sent now.
+/// The prompts of X's day. One that is dated later than any clock says it is was dated by a clock
+/// that was wrong: it counts as sent now.
 async fn day(worker: &AccountWorker) -> Result<AccountStatus> {
     let of_day = async || {
         let since = worker.x_now_at_least().minus(DAY);
@@ -233,8 +233,8 @@ async fn waiting(worker: &AccountWorker, until: Millis) -> Result<Option<Millis>
     Ok(next.map(|next| until.min(next.max(worker.now().plus(SWEEP)))))
 }
 
-/// Makes due what a clock that ran ahead has put off: in the pass that finds the clock set back, at the
-/// start, and now and then.
+/// Makes due what a clock that ran ahead has put off: in the pass that finds the clock set back, at
+/// the start, and now and then.
 async fn pull_back(worker: &AccountWorker) -> Result<()> {
     let now = worker.now();
     let is_recent = |at: Millis| at <= now && now < at.plus(PULLED_BACK_EVERY);

@@ -312,8 +312,8 @@ fn ended_at(asked_at: Millis, now: Millis, send_timeout: Duration) -> Millis {
 }
 
 /// Whether a request must not leave any more: a machine that was suspended since it was begun may
-/// find that others have given it up, and even settled that it never left. A clock that was set back
-/// since does not tell how long it has been.
+/// find that others have given it up, and even settled that it never left. A clock that was set
+/// back since does not tell how long it has been.
 fn is_held_up(begun_here: Millis, now: Millis) -> bool {
     now < begun_here || now > begun_here.plus(LEASE_MARGIN)
 }
@@ -341,8 +341,9 @@ fn has_room(told: &RateHeaders) -> bool {
     told.limit == Some(1) || told.remaining > 0
 }
 
-/// When a prompt may be tried again that was refused for a limit while the account has room; `None`:
-/// not in time. A limit of one is the recipient's, whose day is longer than anybody remembers a talk.
+/// When a prompt may be tried again that was refused for a limit while the account has room;
+/// `None`: not in time. A limit of one is the recipient's, whose day is longer than anybody
+/// remembers a talk.
 fn limited_until(worker: &AccountWorker, survey: &Survey, told: RateHeaders) -> Option<Millis> {
     let reset_at = worker.by_our_clock(told.reset_at).max(worker.now().plus(HOLD_FIRST));
     let is_in_time = told.limit != Some(1) && reset_at < worker.too_late_at(survey);

@@ -13,8 +13,8 @@ use crate::worker::{AccountWorker, Watches};
 const LOOKED_EVERY: Duration = Duration::from_secs(30);
 const LOOKED_EVERY_WHILE_WAITING: Duration = Duration::from_secs(10);
 
-/// Looks what the account's due surveys wait for, and says what is news. When the next pass is wanted
-/// for that; `None`: whenever there is one.
+/// Looks what the account's due surveys wait for, and says what is news. When the next pass is
+/// wanted for that; `None`: whenever there is one.
 pub async fn log(worker: &AccountWorker) -> Result<Option<Millis>> {
     let now = worker.now();
     if worker.stop.is_stopping() {

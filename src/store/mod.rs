@@ -6,8 +6,8 @@
 //!
 //! Only what means the same in both engines is used: `text` and `bigint` columns, `$1`, upserts,
 //! `returning`, partial indexes, cast aggregates; what large statements must say otherwise to each
-//! stands in [`placeholders`]. Deliberately absent: a trait with an implementation for each engine, JSON
-//! functions elsewhere, date functions, `now()`.
+//! stands in [`placeholders`]. Deliberately absent: a trait with an implementation for each engine,
+//! JSON functions elsewhere, date functions, `now()`.
 
 mod survey;
 mod close;
@@ -99,11 +99,12 @@ pub enum Error {
         "the database has schema {found}, this program knows up to {known}: start a newer surveyd; nothing was changed"
     )]
     NewerSchema { found: i64, known: i64 },
-    /// Try again in a moment; nothing was written, and the connection is good: another holds a lock,
-    /// or the database is being compared with what was sent.
+    /// Try again in a moment; nothing was written, and the connection is good: another holds a
+    /// lock, or the database is being compared with what was sent.
     #[error("the database is busy: {0}")]
     Busy(String),
-    /// Correct the configuration: the server knows neither this user, this password nor this database.
+    /// Correct the configuration: the server knows neither this user, this password nor this
+    /// database.
     #[error("the server refuses store.url: {0}")]
     Refused(String),
     /// Do nothing more: another worker has the survey.
@@ -268,7 +269,8 @@ impl Location {
     }
 
     /// Makes SQLite's file where there is none, before anything is opened: for those whom its
-    /// folder is open to, since it holds what people said. SQLite gives its other files the same owner and mode.
+    /// folder is open to, since it holds what people said. SQLite gives its other files the same
+    /// owner and mode.
     pub fn make_file(&self) -> Result<()> {
         let Some(file) = self.file() else { return Ok(()) };
         if file.is_symlink() {
@@ -314,7 +316,8 @@ impl Location {
         self.file().map(|file| Arc::new(FileWatch::new(file, &self.given)))
     }
 
-    /// A fault of opening, with the file, its owner and what to type where the fault is one of rights.
+    /// A fault of opening, with the file, its owner and what to type where the fault is one of
+    /// rights.
     fn of_opening(&self, error: sqlx::Error) -> Error {
         let code = error.as_database_error().and_then(|error| error.code());
         let code = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xFF);
@@ -359,13 +362,14 @@ impl Location {
         format!("PostgreSQL at {}", if host.is_empty() { "its default address" } else { host })
     }
 
-    /// That SQLite's file, or the way to it, is closed to us: whose it is, who we are and what to type.
+    /// That SQLite's file, or the way to it, is closed to us: whose it is, who we are and what to
+    /// type.
     fn closed(&self, error: &dyn std::fmt::Display) -> Error {
         let Some(file) = self.file() else { return Error::Unavailable(error.to_string()) };
         let above: Vec<_> = file.ancestors().skip(1).collect();
         let all = [file.to_owned(), files::beside(file, "-wal"), files::beside(file, "-shm")];
-        // The outermost folder that is closed hides all that lies in it; a folder that is there to be gone
-        // through need not be writable.
+        // The outermost folder that is closed hides all that lies in it; a folder that is there to
+        // be gone through need not be writable.
         let hidden = above.iter().rev().find_map(|folder| files::hidden(folder, file));
         let folder = above.first().and_then(|folder| files::denied(folder, file));
         let denied = hidden.or(folder);
@@ -378,8 +382,8 @@ impl Location {
         let before = watch.map(FileWatch::before).transpose()?;
         let options = self.options("rw")?;
         let mut connection = connect(&options).await.map_err(|error| self.of_opening(error))?;
-        // SQLite has the file open now and reads at the first statement: it would take whatever log lies there
-        // for this file's.
+        // SQLite has the file open now and reads at the first statement: it would take whatever log
+        // lies there for this file's.
         if let (Some(watch), Some(before)) = (watch, before) {
             watch.confirm(before)?;
         }
@@ -448,8 +452,8 @@ impl Location {
             .after_connect(move |connection, _| {
                 let watch = watch.clone();
                 Box::pin(async move {
-                    // Opened on another file, it would take the log for that one's, write it there and
-                    // delete it as the last to close.
+                    // Opened on another file, it would take the log for that one's, write it there
+                    // and delete it as the last to close.
                     if let Some(watch) = watch {
                         watch.check().map_err(|gone| sqlx::Error::Configuration(gone.into()))?;
                     }
@@ -546,8 +550,8 @@ impl Store {
         })
     }
 
-    /// Waits until nothing can be written any more, and says why: the disk under the database fails, its
-    /// file has gone, or the task that writes has met a fault of the program.
+    /// Waits until nothing can be written any more, and says why: the disk under the database
+    /// fails, its file has gone, or the task that writes has met a fault of the program.
     pub async fn failed(&self) -> Error {
         let mut failure = self.failure.subscribe();
         let failed = async {
@@ -638,7 +642,8 @@ async fn turn_to_log(connection: &mut AnyConnection) -> sqlx::Result<()> {
     Ok(())
 }
 
-/// The path of the file that `given` leads to; where there is no file yet, in the folder that it leads to.
+/// The path of the file that `given` leads to; where there is no file yet, in the folder that it
+/// leads to.
 fn without_links(given: &Path) -> PathBuf {
     if let Ok(file) = given.canonicalize() {
         return file;

@@ -45,8 +45,8 @@ impl Places {
         text
     }
 
-    /// What a statement selects to hand all its rows over as one JSON text, an array for each: SQLite's
-    /// thread hands over row by row, and sqlx copies each of their values four times.
+    /// What a statement selects to hand all its rows over as one JSON text, an array for each:
+    /// SQLite's thread hands over row by row, and sqlx copies each of their values four times.
     pub fn json(&self, columns: &str) -> String {
         match self.named {
             true => format!("cast(json_agg(json_build_array({columns})) as text)"),

@@ -3,8 +3,8 @@
 //! that is safe on the disk costs as much for one as for a hundred.
 //!
 //! SQLite has one task. PostgreSQL has two, each with a connection: one takes in closes and answers
-//! whether the database takes writes, the other does all else. So a lock that a send waits for never
-//! holds up a close.
+//! whether the database takes writes, the other does all else. So a lock that a send waits for
+//! never holds up a close.
 //!
 //! After any fault of the database the connection is dropped and opened anew: after a failed
 //! commit its state is not known.
@@ -272,8 +272,9 @@ impl Worker {
         }
     }
 
-    /// The same; a log that lost its name is written to the database while there is a connection that
-    /// has it open. A reader that was connected since reads an empty one, and might be the last to close.
+    /// The same; a log that lost its name is written to the database while there is a connection
+    /// that has it open. A reader that was connected since reads an empty one, and might be the
+    /// last to close.
     async fn save_or_let_go(&mut self) {
         self.let_go_where_harmful();
         if let (Closing::Loses, Some(connection)) = (self.closing(), &mut self.connection)
@@ -340,8 +341,8 @@ impl Worker {
                 .transaction(Box::new(|_| Box::pin(async { Ok(Box::new(()) as Value) })))
                 .await;
         }
-        // On a full disk a transaction that writes nothing ends well; in a database that is not whole,
-        // one that takes no close.
+        // On a full disk a transaction that writes nothing ends well; in a database that is not
+        // whole, one that takes no close.
         self.transaction(Box::new(|connection| {
             Box::pin(async {
                 let name = uuid::Uuid::now_v7().simple().to_string();

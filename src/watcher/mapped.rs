@@ -1,7 +1,8 @@
 //! A desk's payload read by its mapping. Tolerant where `notice` is strict: a desk sends what it
-//! sends, and what is missing or odd must not stand in the way of what is there. What is too long is
-//! cut. Refused are only a payload without a conversation, one for an account that the source may not
-//! speak for, and one whose only id of a person has zeros before it: who else it might be is not guessed.
+//! sends, and what is missing or odd must not stand in the way of what is there. What is too long
+//! is cut. Refused are only a payload without a conversation, one for an account that the source
+//! may not speak for, and one whose only id of a person has zeros before it: who else it might be
+//! is not guessed.
 
 use std::collections::BTreeMap;
 
@@ -47,9 +48,9 @@ pub struct MappedField {
 /// What one event of a delivery says, with every field and where it was found.
 pub type ExplainedEvent = (Result<MappedEvent, NoticeFaults>, Vec<MappedField>);
 
-/// Reads the events of a delivery, one where the mapping knows of no list; `raw` are its bytes, by which a
-/// redelivery is told where nothing else tells it. One that cannot be taken has all of them refused: behind an
-/// answer to the others it would be lost.
+/// Reads the events of a delivery, one where the mapping knows of no list; `raw` are its bytes, by
+/// which a redelivery is told where nothing else tells it. One that cannot be taken has all of them
+/// refused: behind an answer to the others it would be lost.
 pub fn read<'a>(
     mapping: &Mapping,
     body: Value,
@@ -292,7 +293,8 @@ impl<'a> PayloadReader<'a> {
         picked.map(|picked| picked.value).unwrap_or_default()
     }
 
-    /// The first instant that is one; what lies ahead has not happened yet, so that it says nothing.
+    /// The first instant that is one; what lies ahead has not happened yet, so that it says
+    /// nothing.
     fn instant(&mut self, name: FieldName) -> Option<Millis> {
         self.told_instant(name).map(|(at, _)| at)
     }
@@ -310,8 +312,9 @@ impl<'a> PayloadReader<'a> {
     fn event_id(&mut self, raw: &[u8], has_time: bool, said: &CloseEvent) -> String {
         let told = self
             .pick(FieldName::EventId, |text| Some((text.replace('\n', " + "), text.to_owned())));
-        // Some desks count the events of each conversation from 1, and a header is not signed. Whatever it
-        // is, it makes no event of another conversation, nor of another kind, pass for one that was taken.
+        // Some desks count the events of each conversation from 1, and a header is not signed.
+        // Whatever it is, it makes no event of another conversation, nor of another kind, pass for
+        // one that was taken.
         let by = self.mapping.field(FieldName::EventId).pick(&self.payload, |_| Some(()));
         let told = match (told, by) {
             (Some(id), Some(picked)) => {

@@ -1,8 +1,8 @@
 //! Takes closes in: a source's notice becomes a [`Close`] or a [`Reopening`], is decided upon, and
 //! is on the disk before its sender is answered.
 //!
-//! [`web`](crate::web) and the command line hand notices in; those in files are fetched by [`spool`].
-//! Where only an account's messages are seen, [`talks`] closes what is over.
+//! [`web`](crate::web) and the command line hand notices in; those in files are fetched by
+//! [`spool`]. Where only an account's messages are seen, [`talks`] closes what is over.
 
 pub mod mapped;
 pub mod notice;
@@ -60,10 +60,11 @@ impl Intake {
         let now = self.clock.now();
         // Every close but one of messages comes this way, whoever tells it.
         close.notice = close.notice.within_bounds();
-        // Too late only by X's clock as well, where it is known: ours may have been set ahead. What is
-        // taken in is looked at again before it is sent, and ended then.
+        // Too late only by X's clock as well, where it is known: ours may have been set ahead. What
+        // is taken in is looked at again before it is sent, and ended then.
         let (at_close, kind) = receiver.judge(&close, self.earliest(now));
-        // Should it be the next close of a conversation whose last one was called off, it closed just now.
+        // Should it be the next close of a conversation whose last one was called off, it closed
+        // just now.
         let if_next = (close.precision != close::Precision::Exact).then(|| {
             let next = Close { closed_at: now, ..close.clone() };
             receiver.judge(&next, self.earliest(now)).0
@@ -87,9 +88,9 @@ impl Intake {
         (Millis(now.0.saturating_add(x_clock.earliest(now))), x_clock.is_settled(now))
     }
 
-    /// Reads what a source says as of now by our clock, and, where that refuses it and X's clock stands
-    /// elsewhere, as of X's: what lies ahead of ours alone may have happened, and what is too old by ours
-    /// alone was sent just now.
+    /// Reads what a source says as of now by our clock, and, where that refuses it and X's clock
+    /// stands elsewhere, as of X's: what lies ahead of ours alone may have happened, and what is
+    /// too old by ours alone was sent just now.
     pub fn by_either_clock<T, E>(
         &self,
         now: Millis,

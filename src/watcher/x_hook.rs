@@ -1,9 +1,9 @@
 //! X's webhook of an account: shows X that the address is ours, and takes only what X has signed.
 //!
-//! Both are the account's consumer secret over a text: whatever stands in X's question, or the whole
-//! body of a delivery. So anybody can have a text of their own signed here, by asking as X does. That
-//! is why only a narrow form of text is answered ([`is_token`]), and why whatever has it is no delivery,
-//! not even one that was missed.
+//! Both are the account's consumer secret over a text: whatever stands in X's question, or the
+//! whole body of a delivery. So anybody can have a text of their own signed here, by asking as X
+//! does. That is why only a narrow form of text is answered ([`is_token`]), and why whatever has it
+//! is no delivery, not even one that was missed.
 
 use std::ops::RangeInclusive;
 
@@ -22,8 +22,8 @@ use crate::domain::x_message::{self, WebhookDelivery};
 const TOKEN_CHARACTERS: RangeInclusive<usize> = 8..=256;
 
 /// Whether a text is one that X may ask with: letters, digits and what else base64 or a token is
-/// written with. No delivery is: each is an object of JSON, and JSON that is written with these alone
-/// (a number, `true`) is left out.
+/// written with. No delivery is: each is an object of JSON, and JSON that is written with these
+/// alone (a number, `true`) is left out.
 fn is_token(text: &[u8]) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_.~".contains(byte);
     TOKEN_CHARACTERS.contains(&text.len())

@@ -1,8 +1,8 @@
 //! What was answered to whom: counted for `/metrics`, and what was refused told in the log.
 //!
 //! Anybody can be refused as often as they like. So the log has the first refusals of a kind one by
-//! one, and from then on a line a minute that counts them. A kind is a source that is configured and an
-//! answer of ours: nothing that a stranger sends makes a new one.
+//! one, and from then on a line a minute that counts them. A kind is a source that is configured
+//! and an answer of ours: nothing that a stranger sends makes a new one.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -100,7 +100,8 @@ impl LoggedRequest {
     }
 }
 
-/// How headers end in which senders name a delivery: `webhook-id`, `X-Zammad-Delivery` and the like.
+/// How headers end in which senders name a delivery: `webhook-id`, `X-Zammad-Delivery` and the
+/// like.
 const NAMES_DELIVERY: [&str; 5] =
     ["webhook-id", "-delivery", "-delivery-id", "-invocation-id", "request-id"];
 

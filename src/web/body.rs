@@ -1,6 +1,7 @@
-//! The bodies of requests, read whole. Only a whole one shows by its signature whose it is, and until
-//! then anybody may have sent it. So all that are long share one room, whatever the number of
-//! connections; where it is full, a connection that waits for its client gives way, as in [`Seats`].
+//! The bodies of requests, read whole. Only a whole one shows by its signature whose it is, and
+//! until then anybody may have sent it. So all that are long share one room, whatever the number of
+//! connections; where it is full, a connection that waits for its client gives way, as in
+//! [`Seats`].
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -220,7 +220,8 @@ fn standard(
         .map_err(unprocessable)
 }
 
-/// What a desk's payload says. Desks differ in what they call its content type: it is not looked at.
+/// What a desk's payload says. Desks differ in what they call its content type: it is not looked
+/// at.
 fn mapped<'a>(
     source: &HttpSource,
     mapping: &Mapping,

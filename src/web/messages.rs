@@ -1,5 +1,5 @@
-//! X's webhook at a source that watches Direct Messages: X's question whether the address is ours, and
-//! what X delivers, answered once it is on the disk.
+//! X's webhook at a source that watches Direct Messages: X's question whether the address is ours,
+//! and what X delivers, answered once it is on the disk.
 
 use std::sync::Arc;
 

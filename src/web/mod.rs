@@ -1,5 +1,5 @@
-//! HTTP in: closes from the sources, feedback from X, health and metrics. Who sends and what it says is checked
-//! here; what becomes of it is for [`watcher`](crate::watcher).
+//! HTTP in: closes from the sources, feedback from X, health and metrics. Who sends and what it
+//! says is checked here; what becomes of it is for [`watcher`](crate::watcher).
 
 mod answers;
 mod body;

@@ -1,18 +1,19 @@
 //! Who is connected, and who gives way when there is no room.
 //!
-//! A connection either waits for its client (for a request to be whole, or for the next one) or is at
-//! work on a request. Where all seats are taken, one of those that wait gives way: of the peer that has
-//! most of them, and more than [`FEW`], the one that has waited longest; else the longest of all. So a
-//! crowd behind one address makes room for its own newcomers and for everybody else's. A client that sends a byte now and then has waited since its last
-//! answer all the same, and so has one that takes no answer: only a whole request counts.
+//! A connection either waits for its client (for a request to be whole, or for the next one) or is
+//! at work on a request. Where all seats are taken, one of those that wait gives way: of the peer
+//! that has most of them, and more than [`FEW`], the one that has waited longest; else the longest
+//! of all. So a crowd behind one address makes room for its own newcomers and for everybody else's.
+//! A client that sends a byte now and then has waited since its last answer all the same, and so
+//! has one that takes no answer: only a whole request counts.
 //!
-//! Nobody gives way before it has been listened to for [`TO_SPEAK`], to say what it wants. Until then
-//! newcomers stay before the door, where the system keeps them in order; it also bounds how fast a crowd
-//! can come and go. Where the processors have much to do, it takes a while until surveyd listens to a
-//! connection that it has accepted: that is not the client's fault.
+//! Nobody gives way before it has been listened to for [`TO_SPEAK`], to say what it wants. Until
+//! then newcomers stay before the door, where the system keeps them in order; it also bounds how
+//! fast a crowd can come and go. Where the processors have much to do, it takes a while until
+//! surveyd listens to a connection that it has accepted: that is not the client's fault.
 //!
-//! A request costs its connection two writes to its own place. Who gives way is looked for where somebody
-//! has to.
+//! A request costs its connection two writes to its own place. Who gives way is looked for where
+//! somebody has to.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -25,19 +26,21 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// How long a connection has its seat for certain, once it is listened to. A client's request is on its way when the connection
-/// stands, so this is for a sender that is busy, or whose packet is lost.
+/// How long a connection has its seat for certain, once it is listened to. A client's request is on
+/// its way when the connection stands, so this is for a sender that is busy, or whose packet is
+/// lost.
 const TO_SPEAK: Duration = Duration::from_millis(100);
 
-/// Those that wait behind one address count as so many at the least. A desk has a few open at a time, and
-/// must not give way to a thousand addresses that hold one each and say nothing.
+/// Those that wait behind one address count as so many at the least. A desk has a few open at a
+/// time, and must not give way to a thousand addresses that hold one each and say nothing.
 const FEW: usize = 16;
 
 /// How long one request is a turn, once all seats were taken.
 const CROWDED_FOR_MS: u64 = 1_000;
 const NEVER: u64 = u64::MAX;
 
-/// Those behind one address. A customer is commonly given 2^64 addresses of IPv6: they are one peer.
+/// Those behind one address. A customer is commonly given 2^64 addresses of IPv6: they are one
+/// peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Peer(IpAddr);
 
@@ -180,8 +183,8 @@ impl Seats {
         self.began.elapsed().as_millis() as u64
     }
 
-    /// Whether others wait for a seat, or did a moment ago. Between one that goes and one that comes
-    /// there is a free seat, and a crowd before the door all the same.
+    /// Whether others wait for a seat, or did a moment ago. Between one that goes and one that
+    /// comes there is a free seat, and a crowd before the door all the same.
     fn is_crowded(&self) -> bool {
         let full_at = self.full_at.load(SeqCst);
         self.is_full() || full_at != NEVER && self.now() - full_at < CROWDED_FOR_MS
@@ -204,8 +207,8 @@ impl Seats {
         }
     }
 
-    /// A seat for a newcomer, who waits from now on. Nothing: all seats, or all `of_peer` that one peer
-    /// may have, are at work. Zero is no limit.
+    /// A seat for a newcomer, who waits from now on. Nothing: all seats, or all `of_peer` that one
+    /// peer may have, are at work. Zero is no limit.
     pub fn take(self: &Arc<Self>, peer: Peer, of_peer: usize) -> Option<Seat> {
         let mut table = self.table();
         let has = table.of_peers.get(&peer).map_or(0, HashMap::len);
@@ -291,8 +294,8 @@ impl Seat {
         self.place.waits.load(SeqCst) == AT_WORK
     }
 
-    /// It is answered; what comes next is the client's to do. Whether it may say more: not where its
-    /// request was never whole, nor where others wait for a seat.
+    /// It is answered; what comes next is the client's to do. Whether it may say more: not where
+    /// its request was never whole, nor where others wait for a seat.
     pub fn goes_on(&self) -> bool {
         let was_whole = self.place.set(self.seats.next()) == AT_WORK;
         if self.seats.is_full() {

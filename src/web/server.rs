@@ -1,8 +1,8 @@
-//! The listening side: bounded in connections and in time, so that slow, silent or many clients cannot
-//! keep others out. axum's own server has no limit on the time a request's head may take.
+//! The listening side: bounded in connections and in time, so that slow, silent or many clients
+//! cannot keep others out. axum's own server has no limit on the time a request's head may take.
 //!
-//! Who gives way when there is no room is for [`seats`](super::seats). Here each connection says when
-//! it has a whole request and when that is answered, and every answer is noted.
+//! Who gives way when there is no room is for [`seats`](super::seats). Here each connection says
+//! when it has a whole request and when that is answered, and every answer is noted.
 
 use std::convert::Infallible;
 use std::fs;
@@ -34,10 +34,11 @@ use super::{Web, problem};
 use crate::stop::Stopper;
 
 const CONNECTIONS_MAX: usize = 1_024;
-/// Connections that wait to be accepted. Beyond them the system drops a newcomer's first packet, and its
-/// client tries again after a second, then three.
+/// Connections that wait to be accepted. Beyond them the system drops a newcomer's first packet,
+/// and its client tries again after a second, then three.
 const BACKLOG: u32 = 4_096;
-/// What the system keeps for a connection: of answers that are not taken, and of what is not read yet.
+/// What the system keeps for a connection: of answers that are not taken, and of what is not read
+/// yet.
 const SEND_BYTES: u32 = 64 * 1_024;
 const RECEIVE_BYTES: u32 = 128 * 1_024;
 /// Connections that have lost their seats and whose sockets are not closed yet.
@@ -193,8 +194,8 @@ async fn connection(stream: TcpStream, door: Door, stop: Stopper) {
     }
 }
 
-/// At a stop, a request that is not whole soon is not waited for: its sender has no answer, and what it
-/// said is not taken. Nor is an answer that nobody takes.
+/// At a stop, a request that is not whole soon is not waited for: its sender has no answer, and
+/// what it said is not taken. Nor is an answer that nobody takes.
 async fn says_no_more(seat: &Seat) {
     sleep(WHOLE_WITHIN).await;
     if seat.is_at_work() {

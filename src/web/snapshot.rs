@@ -21,8 +21,8 @@ use crate::store::{AccountFigures, Result, Status};
 const YOUNG: Duration = Duration::from_millis(100);
 /// How many times as long as a reading took the database rests after it.
 const REST: u32 = 20;
-/// How long whoever asks waits for new figures where there are older ones. Nobody waits for a reading
-/// that is known to take longer.
+/// How long whoever asks waits for new figures where there are older ones. Nobody waits for a
+/// reading that is known to take longer.
 const PATIENCE: Duration = Duration::from_millis(5);
 /// The same where there are none yet, just after the start.
 const PATIENCE_AT_FIRST: Duration = Duration::from_secs(5);
@@ -58,7 +58,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The figures, as young as they can be had at once. Nothing: the database has not answered yet.
+    /// The figures, as young as they can be had at once. Nothing: the database has not answered
+    /// yet.
     pub async fn get(&self) -> Option<Arc<Figures>> {
         let mut latest = self.latest.subscribe();
         let patience = {

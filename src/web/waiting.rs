@@ -1,5 +1,5 @@
-//! What is answered while the daemon waits for its database: that it lives, and that all else has to
-//! come again later.
+//! What is answered while the daemon waits for its database: that it lives, and that all else has
+//! to come again later.
 
 use std::convert::Infallible;
 use std::time::Duration;

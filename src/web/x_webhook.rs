@@ -1,4 +1,5 @@
-//! `POST /v1/x/feedback`: where X delivers feedback events. Answered only once they are on the disk.
+//! `POST /v1/x/feedback`: where X delivers feedback events. Answered only once they are on the
+//! disk.
 
 use std::sync::Arc;
 

@@ -102,8 +102,9 @@ impl AccountWorker {
         }
     }
 
-    /// Until when, by our clock, calls of a kind wait that may be made from an instant of X's clock on.
-    /// Says so once a window, whatever has spent them: our own count, X's headers or its refusal.
+    /// Until when, by our clock, calls of a kind wait that may be made from an instant of X's clock
+    /// on. Says so once a window, whatever has spent them: our own count, X's headers or its
+    /// refusal.
     async fn waits(&self, call: Call, until_at_x: Millis) -> store::Result<Millis> {
         let until = self.by_our_clock(until_at_x);
         if self.is_told_to_wait(call) {
@@ -146,15 +147,15 @@ impl AccountWorker {
         Ok(self.wait_until(until_at_x))
     }
 
-    /// Whether the log has said already that surveys wait for such calls, and not yet that they wait no
-    /// more: one window after the other is no news.
+    /// Whether the log has said already that surveys wait for such calls, and not yet that they
+    /// wait no more: one window after the other is no news.
     fn is_told_to_wait(&self, call: Call) -> bool {
         let watched = self.watched.lock().expect("no holder of this lock can panic");
         Cause::of_limit(call).is_some_and(|cause| watched.stretches.is_told(cause))
     }
 
-    /// Whether no limit was reached: a database that was restored or replaced knows nothing of the last
-    /// calls, and a whole window is waited for ([`Store::compare`](store::Store::compare)).
+    /// Whether no limit was reached: a database that was restored or replaced knows nothing of the
+    /// last calls, and a whole window is waited for ([`Store::compare`](store::Store::compare)).
     async fn is_caution(&self, call: Call, until_at_x: Millis) -> store::Result<bool> {
         if call != Call::Show {
             return Ok(false);

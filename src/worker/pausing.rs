@@ -13,8 +13,8 @@ use crate::x;
 /// Answers that it takes to know X's clock where the first of them differs from what was known.
 const DATES: usize = 2;
 
-/// When X is asked about a paused account next. What lies further ahead than the wait for it was set
-/// before the clock was set back.
+/// When X is asked about a paused account next. What lies further ahead than the wait for it was
+/// set before the clock was set back.
 pub fn asked_again_at(paused: &Paused, now: Millis) -> Millis {
     let is_ahead = paused.probe_at.since(now) > paused.probe_wait + policy::PROBE_FIRST;
     if is_ahead { now } else { paused.probe_at }
@@ -90,8 +90,8 @@ impl AccountWorker {
         }
     }
 
-    /// Hears by which clock X dates its answers, where it has not told of late: by two of them, where
-    /// the first differs from all that was known.
+    /// Hears by which clock X dates its answers, where it has not told of late: by two of them,
+    /// where the first differs from all that was known.
     pub async fn ask_the_time(&self) -> store::Result<()> {
         for _ in 0..DATES {
             if self.x.clock().is_fresh(self.now())
@@ -124,9 +124,9 @@ impl AccountWorker {
         Ok(())
     }
 
-    /// Gives a hold without an end its end, by what X says the time is now. Our own clock may be behind
-    /// and would end it at once; so might an answer of before the hold, had the clock been set since, or
-    /// a single date that is wrong.
+    /// Gives a hold without an end its end, by what X says the time is now. Our own clock may be
+    /// behind and would end it at once; so might an answer of before the hold, had the clock been
+    /// set since, or a single date that is wrong.
     pub async fn date_hold(&self) -> store::Result<()> {
         let hold = self.store.hold(self.name()).await?;
         if hold.is_none_or(|hold| hold.until_at.is_some()) {
@@ -143,9 +143,11 @@ impl AccountWorker {
             }
             self.hear_a_date().await?;
             if let Some(at_x) = self.x.clock().told_since(asked_at) {
-                // What has been read before is no reading past the hold, by whatever clock it was read.
+                // What has been read before is no reading past the hold, by whatever clock it was
+                // read.
                 let done_to = self.store.poll_state(self.name()).await?.done_to;
-                // X's dates may be wrong for as long as they like; a hold that ends late costs nothing.
+                // X's dates may be wrong for as long as they like; a hold that ends late costs
+                // nothing.
                 let latest = at_x.max(self.x_now_at_latest());
                 let until_at = done_to.map_or(latest, |done_to| done_to.max(latest));
                 return self.store.date_hold(self.name(), until_at).await;

@@ -41,8 +41,8 @@ impl Trouble {
     }
 }
 
-/// What the log has said already and would only repeat: when, and until when something waits, by what
-/// it is.
+/// What the log has said already and would only repeat: when, and until when something waits, by
+/// what it is.
 #[derive(Clone, Debug, Default)]
 pub struct LogMemory(Arc<Mutex<BTreeMap<&'static str, (Millis, Millis)>>>);
 
@@ -56,8 +56,8 @@ impl LogMemory {
         said.insert(what, (Millis(i64::MIN), until)).is_none_or(|(_, before)| until > before)
     }
 
-    /// Whether it is news that a limit holds until then. It is once a window, however often the limit
-    /// is met; a longer wait than the one that was said is news at once.
+    /// Whether it is news that a limit holds until then. It is once a window, however often the
+    /// limit is met; a longer wait than the one that was said is news at once.
     pub fn is_news_of_limit(
         &self,
         what: &'static str,

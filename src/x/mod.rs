@@ -162,7 +162,8 @@ impl Client {
                 .connect_timeout(CONNECT_TIMEOUT)
                 .no_proxy()
         };
-        // What is given up must not leave any more: else the system goes on sending it, for minutes.
+        // What is given up must not leave any more: else the system goes on sending it, for
+        // minutes.
         let sending = builder()
             .timeout(settings.send_timeout)
             .tcp_user_timeout(settings.send_timeout)
@@ -185,8 +186,8 @@ impl Client {
         &self.clock
     }
 
-    /// Whether X has refused our clock and takes requests that are signed by one so far apart from it:
-    /// then X's really stands there, and not its answers' dates alone.
+    /// Whether X has refused our clock and takes requests that are signed by one so far apart from
+    /// it: then X's really stands there, and not its answers' dates alone.
     pub fn is_signed_by(&self, apart: Apart) -> bool {
         let ahead = self.signed_ahead_ms();
         let signed =
@@ -194,13 +195,15 @@ impl Client {
         ahead != 0 && signed.contains(&apart.least)
     }
 
-    /// How far the clock that X takes in place of ours is ahead of ours: by none, unless X has refused ours.
+    /// How far the clock that X takes in place of ours is ahead of ours: by none, unless X has
+    /// refused ours.
     pub fn signed_ahead_ms(&self) -> i64 {
         self.taken_offset.load(Ordering::Relaxed)
     }
 
-    /// Whether X has just taken a request: then the clock that it was signed by is right within what X allows,
-    /// and neither ours nor X's dates alone say so. A clock that was set since says nothing.
+    /// Whether X has just taken a request: then the clock that it was signed by is right within
+    /// what X allows, and neither ours nor X's dates alone say so. A clock that was set since says
+    /// nothing.
     pub fn has_taken(&self, now: Millis) -> bool {
         let ago = now.0.checked_sub(self.taken_at.load(Ordering::Relaxed));
         ago.is_some_and(|ago| (0..JUST_MS).contains(&ago))
@@ -361,7 +364,8 @@ impl Client {
                         let read = reply.body.read(read).await;
                         read.map_err(|why| Error::NotNow(format!("X's answer to {path} {why}")))
                     }
-                    // Accepted, from a cache, in part: none of them is all that X knows (RFC 9110, 15.3).
+                    // Accepted, from a cache, in part: none of them is all that X knows (RFC 9110,
+                    // 15.3).
                     status @ 201..=299 => Err(Error::NotNow(format!(
                         "X answers {path} with status {status}, not 200"
                     ))),
@@ -455,8 +459,8 @@ impl Client {
     }
 }
 
-/// What create has answered, unless it is about another prompt: one that was sent to another person, or bears
-/// another name.
+/// What create has answered, unless it is about another prompt: one that was sent to another
+/// person, or bears another name.
 fn of_prompt(update: Update, (person, name): (&str, &str)) -> Result<Update, String> {
     let Object { to_user_id, external_id, .. } = &update.object;
     let is = |told: &Option<String>, ours: &str| told.as_ref().is_none_or(|told| told == ours);

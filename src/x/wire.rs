@@ -1,6 +1,6 @@
 //! X's JSON, read into domain types. X's own pages mix strings and numbers and leave fields out, so
-//! every field is read for what it may be, and what is not known is kept raw. Whatever X sends, what is
-//! kept of it has a bound.
+//! every field is read for what it may be, and what is not known is kept raw. Whatever X sends,
+//! what is kept of it has a bound.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ use crate::domain::x_json::{self, cut};
 pub const ITEMS_MOST: usize = 1_000;
 /// Bytes of a cursor.
 const CURSOR_MOST: usize = 4 * 1024;
-/// Bytes of an id or a name. The longest that X is known to have is an `external_id` of 256 characters.
+/// Bytes of an id or a name. The longest that X is known to have is an `external_id` of 256
+/// characters.
 const NAME_MOST: usize = 1024;
 /// Bytes of a comment. What is longer is cut, and says so.
 pub const COMMENT_MOST: usize = 64 * 1024;
@@ -49,11 +50,11 @@ pub struct Verified {
 #[derive(Clone, Debug, Default)]
 pub struct EventsPage {
     pub updates: Vec<Update>,
-    /// Events of kinds that surveyd does not know, and those that it cannot read, as they came. Where
-    /// one of a new kind shows feedback, that is among the updates too.
+    /// Events of kinds that surveyd does not know, and those that it cannot read, as they came.
+    /// Where one of a new kind shows feedback, that is among the updates too.
     pub unknown: Vec<String>,
-    /// How many events may tell of feedback and cannot be read, or contradict another: the page proves
-    /// nothing of what it does not seem to hold.
+    /// How many events may tell of feedback and cannot be read, or contradict another: the page
+    /// proves nothing of what it does not seem to hold.
     pub unreadable: usize,
     /// Absent: the end. X sends an empty one.
     pub next_cursor: Option<String>,
@@ -207,8 +208,8 @@ pub fn relationship(body: &[u8]) -> Option<Reachability> {
     Some(if flag(can_dm?)? { Ok(CanDm) } else { Err(Reason::CannotDm) })
 }
 
-/// X leaves out people it does not know, and tells of some in `errors`. Of whom X does not say whether
-/// they take messages, nothing is known: they are left out here.
+/// X leaves out people it does not know, and tells of some in `errors`. Of whom X does not say
+/// whether they take messages, nothing is known: they are left out here.
 pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Reachability>> {
     let body = x_json::text(body);
     let [data, errors] = x_json::members(x_json::whole(&body)?, ["data", "errors"])?;
@@ -334,8 +335,8 @@ fn as_it_came(text: &str) -> String {
     }
 }
 
-/// The text, or, where it is too large to be kept, what it began with, how long it was, and its hash.
-/// The same for the same text, so that a fold does not depend on when it was cut.
+/// The text, or, where it is too large to be kept, what it began with, how long it was, and its
+/// hash. The same for the same text, so that a fold does not depend on when it was cut.
 fn bounded(text: String) -> String {
     if text.len() <= RAW_MOST {
         return text;

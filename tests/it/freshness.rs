@@ -1,6 +1,6 @@
-//! How long an answer waits for its row where X's webhook is missing: simulated days of accounts that
-//! prompt much and little, by the very schedule and budget of the poller. `cargo bench --bench
-//! freshness` prints the figures in full length, beside simpler schedules.
+//! How long an answer waits for its row where X's webhook is missing: simulated days of accounts
+//! that prompt much and little, by the very schedule and budget of the poller.
+//! `cargo bench --bench freshness` prints the figures in full length, beside simpler schedules.
 
 use std::time::Duration;
 

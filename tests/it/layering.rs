@@ -110,15 +110,65 @@ fn sources() -> Vec<Source> {
 
 /// The paths below the crate that a source names: `domain::time`, `store::Sending`; groups opened.
 fn named(code: &str) -> BTreeSet<String> {
+    after("crate::", code)
+}
+
+/// The paths that follow a word, which no name ends with.
+fn after(word: &str, code: &str) -> BTreeSet<String> {
     let mut paths = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
+    for (at, _) in code.match_indices(word) {
         let before = code[..at].chars().next_back();
-        if before.is_some_and(|letter| letter.is_alphanumeric() || letter == '_') {
+        if before.is_some_and(|letter| letter.is_alphanumeric() || "_:".contains(letter)) {
             continue;
         }
-        open(&code[at + "crate::".len()..], String::new(), &mut paths);
+        open(&code[at + word.len()..], String::new(), &mut paths);
     }
     paths
+}
+
+/// A module's own path: `store::feedback::fold`.
+fn module(source: &Source) -> String {
+    source.name.strip_suffix("/mod").unwrap_or(&source.name).replace('/', "::")
+}
+
+/// The modules whose items a source names, but for those that it stands in: what a part takes from its
+/// own head is no circle.
+fn needs(source: &Source, modules: &BTreeSet<String>) -> BTreeSet<String> {
+    let own = module(source);
+    let mut paths = named(&source.code);
+    let (mut up, mut parent) = ("super::".to_owned(), own.as_str());
+    while let Some((above, _)) = parent.rsplit_once("::") {
+        let below = after(&up, &source.code).into_iter().filter(|path| !path.starts_with("super"));
+        paths.extend(below.map(|path| format!("{above}::{path}")));
+        (up, parent) = (up + "super::", above);
+    }
+    let mut needed = BTreeSet::new();
+    for path in paths {
+        let mut path = path.as_str();
+        while !modules.contains(path) {
+            match path.rsplit_once("::") {
+                Some((above, _)) => path = above,
+                None => break,
+            }
+        }
+        if modules.contains(path) && !is_within(&own, path) {
+            needed.insert(path.to_owned());
+        }
+    }
+    needed
+}
+
+/// Takes away, again and again, what needs nothing that is left. The rest stands in circles, or needs
+/// what does.
+fn in_circles(mut needs: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    loop {
+        let left: BTreeSet<String> = needs.keys().cloned().collect();
+        let before = needs.len();
+        needs.retain(|_, needed| needed.iter().any(|one| left.contains(one)));
+        if needs.len() == before {
+            return needs;
+        }
+    }
 }
 
 /// Reads one path, or each of a group in braces; gives what is left of the text behind it.
@@ -222,6 +272,36 @@ fn the_clock_and_the_environment_are_read_at_the_rim_only() {
             assert!(!says || may, "src/{}.rs says {words}", source.name);
         }
     }
+}
+
+#[test]
+fn no_files_need_each_other_in_a_circle() {
+    let sources = sources();
+    let modules: BTreeSet<String> = sources
+        .iter()
+        .map(module)
+        .filter(|name| !["main", "lib"].contains(&name.as_str()))
+        .collect();
+    let needs = sources.iter().map(|source| (module(source), needs(source, &modules)));
+    let needs: BTreeMap<_, _> = needs.filter(|(name, _)| modules.contains(name)).collect();
+    assert!(needs["store::feedback::fold"].contains("store::feedback::rows"), "{needs:?}");
+    let circles = in_circles(needs);
+    assert!(circles.is_empty(), "{circles:#?}");
+}
+
+#[test]
+fn a_circle_is_found_and_a_line_is_none() {
+    let of = |needs: &[(&str, &str)]| {
+        let needs = needs.iter().map(|(one, other)| {
+            (
+                (*one).to_owned(),
+                BTreeSet::from_iter(Some((*other).to_owned()).filter(|it| it != "")),
+            )
+        });
+        in_circles(needs.collect()).len()
+    };
+    assert_eq!(of(&[("a", "b"), ("b", "c"), ("c", "")]), 0);
+    assert_eq!(of(&[("a", "b"), ("b", "c"), ("c", "b")]), 3);
 }
 
 #[test]

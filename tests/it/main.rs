@@ -7,6 +7,7 @@
 mod cli;
 mod desks;
 mod freshness;
+mod documents;
 mod harness;
 mod layering;
 mod migrations;

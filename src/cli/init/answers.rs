@@ -220,8 +220,8 @@ impl Asking {
         }
     }
 
-    /// The same where there is no default. What was given is checked with the whole configuration, which
-    /// names every fault at once; whoever is asked is told at once.
+    /// The same where there is no default. What was given is checked with the whole configuration,
+    /// which names every fault at once; whoever is asked is told at once.
     fn asked(
         &mut self,
         option: &'static str,

@@ -1,5 +1,5 @@
-//! The files that `init` makes, each with its owner and its mode. Nothing is overwritten, and whatever fails
-//! leaves nothing behind.
+//! The files that `init` makes, each with its owner and its mode. Nothing is overwritten, and
+//! whatever fails leaves nothing behind.
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -23,7 +23,8 @@ const SERVICE_STATE_MODE: u32 = 0o2770;
 /// Where the files go.
 pub struct Locations {
     folder: PathBuf,
-    /// The service's own folder: its state and its drop-in belong to it, and to this user and group.
+    /// The service's own folder: its state and its drop-in belong to it, and to this user and
+    /// group.
     service: Option<(u32, u32)>,
 }
 

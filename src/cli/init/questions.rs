@@ -1,5 +1,5 @@
-//! Asks a person at the terminal. Questions go to standard error, so that the result stands alone on
-//! standard output.
+//! Asks a person at the terminal. Questions go to standard error, so that the result stands alone
+//! on standard output.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::process::{Command, Stdio};

@@ -1,4 +1,5 @@
-//! What stands where a field was looked for and is not used, and why: `surveyd sources test` says it.
+//! What stands where a field was looked for and is not used, and why: `surveyd sources test` says
+//! it.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! Which account a source's closes are for: one for all of them, one by an id in the payload, or the one
-//! that a notice names among those that the source may name.
+//! Which account a source's closes are for: one for all of them, one by an id in the payload, or
+//! the one that a notice names among those that the source may name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,8 +24,8 @@ pub struct Meant {
 }
 
 impl Meant {
-    /// All that the source gives is a limit together: `account`, the list `accounts`, and the accounts
-    /// by an id.
+    /// All that the source gives is a limit together: `account`, the list `accounts`, and the
+    /// accounts by an id.
     pub fn of(
         account: Option<String>,
         several: Vec<String>,
@@ -112,8 +112,8 @@ pub fn meant(
 /// What else to write than an account's name, where each payload names one.
 const ACCOUNTS: &str = ", or `accounts = { \"…\" = \"NAME\" }` by the desk's inbox";
 
-/// The only account there is; a fault where there are several. The inner nothing: which there are is
-/// not known.
+/// The only account there is; a fault where there are several. The inner nothing: which there are
+/// is not known.
 pub fn only(table: &mut ConfigTable, around: &Around, or_else: &str) -> Option<Option<String>> {
     let Some(names) = around.accounts else { return Some(None) };
     let mut names = names.iter();

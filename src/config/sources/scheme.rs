@@ -1,4 +1,5 @@
-//! How a source's notices are signed: the keys `signature…`, `signed`, `timestamp…` and `tolerance`.
+//! How a source's notices are signed: the keys `signature…`, `signed`, `timestamp…` and
+//! `tolerance`.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use crate::domain::mapping::is_token;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scheme {
     pub algorithm: Algorithm,
-    /// The header that bears the signature, or the secret itself; behind [`IN_QUERY`] the parameter of
-    /// the address that bears the secret.
+    /// The header that bears the signature, or the secret itself; behind [`IN_QUERY`] the parameter
+    /// of the address that bears the secret.
     pub header: String,
     pub encoding: Encoding,
     /// What stands before the signature in the header.

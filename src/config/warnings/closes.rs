@@ -1,4 +1,5 @@
-//! Policies that the closes on record never fit: a misspelt team asks nobody, and no fault shows it.
+//! Policies that the closes on record never fit: a misspelt team asks nobody, and no fault shows
+//! it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,7 +175,8 @@ impl<'a> RecordedCloses<'a> {
     }
 }
 
-/// What the closes named instead: what is near first, then what came most often. The near one apart.
+/// What the closes named instead: what is near first, then what came most often. The near one
+/// apart.
 fn said(wanted: &ConfiguredValue<'_>, named: &BTreeMap<&str, usize>) -> (Option<String>, String) {
     let is_near = |value: &&str| folded(value) == folded(wanted.value);
     let near = named.keys().copied().find(is_near).map(shown);

@@ -1,4 +1,5 @@
-//! Policies that can have no effect: what they look at, a source never tells, or another policy goes before.
+//! Policies that can have no effect: what they look at, a source never tells, or another policy
+//! goes before.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +19,8 @@ enum Looks {
 /// A policy by the end of its key, and what it looks at.
 type Policy = (String, Looks);
 
-/// Warns of each policy that a source of its account can never feed. Notices of surveyd's own form may tell
-/// everything, and so may files.
+/// Warns of each policy that a source of its account can never feed. Notices of surveyd's own form
+/// may tell everything, and so may files.
 pub(super) fn of_policies(config: &Config, warnings: &mut Vec<Warning>) {
     for account in &config.accounts {
         let may_name = |source: &&Source| {

@@ -1,7 +1,7 @@
 //! Spreads the calls of an account evenly.
 //!
-//! X's windows alone would not: calls that are spent in one minute come free in one minute, a quarter
-//! of an hour later, and are spent in one minute again; answers would wait for the burst.
+//! X's windows alone would not: calls that are spent in one minute come free in one minute, a
+//! quarter of an hour later, and are spent in one minute again; answers would wait for the burst.
 
 use std::time::Duration;
 
@@ -13,11 +13,12 @@ use crate::domain::time::millis;
 /// So many minutes' calls may be made at once, after a time without.
 const SAVED_MOST: f64 = 1.0;
 
-/// Clocks that differ by no more are of two daemons, or of one that heard X's anew; none was set back.
+/// Clocks that differ by no more are of two daemons, or of one that heard X's anew; none was set
+/// back.
 const SET_BACK: Duration = Duration::from_secs(60);
 
-/// Calls that have not been made yet: one number for all who spend of one budget. Losing it costs next
-/// to nothing.
+/// Calls that have not been made yet: one number for all who spend of one budget. Losing it costs
+/// next to nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CallPace {

@@ -21,7 +21,8 @@ proptest! {
     }
 }
 
-/// X as its documents have it: a window begins with the first call that comes after the last one's end.
+/// X as its documents have it: a window begins with the first call that comes after the last one's
+/// end.
 #[derive(Default)]
 struct WindowOfX {
     ends_at: i64,
@@ -29,7 +30,8 @@ struct WindowOfX {
 }
 
 impl WindowOfX {
-    /// Counts a call that comes in then. What is left, and until when; less than nothing is a refusal.
+    /// Counts a call that comes in then. What is left, and until when; less than nothing is a
+    /// refusal.
     fn count(&mut self, at: i64, limit: u32) -> (i64, i64) {
         if at >= self.ends_at {
             (self.ends_at, self.calls) = (at / 1_000 * 1_000 + 900_000, 0);

@@ -2,14 +2,14 @@
 //! give the same [`Feedback`].
 //!
 //! The fold is a field-wise join. The object is the one with the newest `updated_at`, and what it
-//! lacks the newest that has it; a score or a text, once seen, stays: of two that differ, the one X dated first, and the other is kept aside.
-//! Each part is a set, or the least or greatest of a total order, so joining is commutative,
-//! associative and idempotent.
+//! lacks the newest that has it; a score or a text, once seen, stays: of two that differ, the one X
+//! dated first, and the other is kept aside. Each part is a set, or the least or greatest of a
+//! total order, so joining is commutative, associative and idempotent.
 //!
 //! What X answers to a signed call of ours is its word. What its webhook brings is a hint, for that
 //! bears a password only: it counts at once, and until X's word is in. Where X's word has another
-//! score or text, or none when it should, the word stands and the hint is refuted. Where X's events could
-//! not be read in full, nothing should.
+//! score or text, or none when it should, the word stands and the hint is refuted. Where X's events
+//! could not be read in full, nothing should.
 
 mod rebuilt;
 mod object;
@@ -53,7 +53,8 @@ pub struct Object {
 
 /// A score or a text: immutable at X once the person submitted it.
 ///
-/// The order of the fields is the order of precedence: the earlier submitted, then the earlier told.
+/// The order of the fields is the order of precedence: the earlier submitted, then the earlier
+/// told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Given<T> {
     /// When the person submitted it.
@@ -111,7 +112,8 @@ impl Feedback {
     }
 
     /// Whether X's word alone is behind it, and does not contradict itself: it is known from
-    /// [`Feedback::object`], [`Feedback::score`], [`Feedback::text`] and [`Feedback::updates`] then.
+    /// [`Feedback::object`], [`Feedback::score`], [`Feedback::text`] and [`Feedback::updates`]
+    /// then.
     pub fn is_plain(&self) -> bool {
         let is_one = self.words.scores.len() <= 1 && self.words.texts.len() <= 1;
         let is_whole = self.words.object.as_ref().is_none_or(|object| object.older.is_empty());
@@ -154,8 +156,8 @@ impl Feedback {
         hints.updates.retain(|at| !refuted.updates.contains(at));
     }
 
-    /// X's events have told all that they will of the hints: what they have not borne out is refuted.
-    /// Whether that is a score, a text or the feedback itself.
+    /// X's events have told all that they will of the hints: what they have not borne out is
+    /// refuted. Whether that is a score, a text or the feedback itself.
     pub fn judge(&mut self) -> bool {
         let hints = std::mem::take(&mut self.hints);
         let is_refuted =
@@ -205,8 +207,8 @@ impl Feedback {
         self.judged_by.filter(|_| !self.hints.is_empty())
     }
 
-    /// The stretch of X's events that tells whether the hints are true, where there are any: from the
-    /// first update that they told of.
+    /// The stretch of X's events that tells whether the hints are true, where there are any: from
+    /// the first update that they told of.
     pub fn judged_over(&self) -> Option<Range> {
         let to = self.judged_by()?;
         let Statements { object, scores, texts, updates } = &self.hints;

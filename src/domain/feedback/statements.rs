@@ -43,7 +43,8 @@ impl Statements {
         self.updates.extend(other.updates);
     }
 
-    /// Drops the updates that are too many, the latest first: whatever the order in which they came.
+    /// Drops the updates that are too many, the latest first: whatever the order in which they
+    /// came.
     pub fn drop_updates(&mut self) {
         while self.updates.len() > UPDATES_MAX {
             self.updates.pop_last();
@@ -79,8 +80,8 @@ impl Statements {
     }
 }
 
-/// The values told of a part that X calls immutable: one, unless X contradicts itself. Each with the
-/// earliest instants at which it was submitted and told.
+/// The values told of a part that X calls immutable: one, unless X contradicts itself. Each with
+/// the earliest instants at which it was submitted and told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Values<T: Ord>(BTreeMap<T, (Millis, Millis)>);
 

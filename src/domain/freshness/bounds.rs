@@ -8,8 +8,9 @@ use super::{Millis, minutes};
 /// prompt: a minute by default. Nobody's minute is worth more calls.
 const OF_INTERVAL: u32 = 5;
 
-/// What a call costs where there are plenty, in minutes of waiting that it is expected to end: X answers
-/// it, and a disk is written to. A lone prompt is asked about some hundred times at this price.
+/// What a call costs where there are plenty, in minutes of waiting that it is expected to end: X
+/// answers it, and a disk is written to. A lone prompt is asked about some hundred times at this
+/// price.
 const PRICE_LEAST: f64 = 0.01;
 
 /// The longest gap at the least price, in minutes. It grows with the price.
@@ -44,8 +45,8 @@ impl Bounds {
         minutes(self.gap_least)
     }
 
-    /// Where less than a minute is wanted, calls are cheaper: at a steady chance of an answer, gaps are
-    /// as the square root of the price.
+    /// Where less than a minute is wanted, calls are cheaper: at a steady chance of an answer, gaps
+    /// are as the square root of the price.
     pub(super) fn price_least(&self) -> f64 {
         let part = self.gap_least().min(1.0);
         PRICE_LEAST * part * part

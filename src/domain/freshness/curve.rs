@@ -54,10 +54,10 @@ pub struct Belief {
     pub prompts: f64,
 }
 
-/// From the prompt to the answer. The card arrives minutes after a conversation that the person took
-/// part in, mostly with the phone still at hand: half of those who answer do it within a quarter of
-/// an hour. The others see it at their next look: the spread puts a tenth beyond two hours and a
-/// hundredth beyond thirteen.
+/// From the prompt to the answer. The card arrives minutes after a conversation that the person
+/// took part in, mostly with the phone still at hand: half of those who answer do it within a
+/// quarter of an hour. The others see it at their next look: the spread puts a tenth beyond two
+/// hours and a hundredth beyond thirteen.
 pub const ANSWER: Belief = Belief { share: 0.35, median: 15.0, spread: 1.7, prompts: 40.0 };
 
 /// From one part of the answer to the other. The card asks for the comment as soon as the score is

@@ -37,8 +37,8 @@ fn reserve(limit: u32) -> u32 {
     limit / 60
 }
 
-/// Calls a minute that the schedule may plan with, of `limit` in X's window. The budget counts by the
-/// minute, so that a window takes a minute more ([`super::budget`]).
+/// Calls a minute that the schedule may plan with, of `limit` in X's window. The budget counts by
+/// the minute, so that a window takes a minute more ([`super::budget`]).
 pub fn calls_a_minute(limit: u32) -> f64 {
     f64::from((limit - reserve(limit)).max(1)) / (minutes(super::budget::WINDOW) + 1.0)
 }

@@ -29,8 +29,8 @@ impl PromptsByAge {
 /// Whoever has found no call finds one within so many minutes.
 const LEFT_FOR: f64 = 240.0;
 
-/// The calls that there are beside those for prompts that wait for one. A crowd is told by age only, and
-/// changes by the hour: the price follows by what it leaves undone.
+/// The calls that there are beside those for prompts that wait for one. A crowd is told by age
+/// only, and changes by the hour: the price follows by what it leaves undone.
 pub fn spared(calls_a_minute: f64, left: usize) -> f64 {
     (calls_a_minute - left as f64 / LEFT_FOR).max(calls_a_minute / 2.0)
 }

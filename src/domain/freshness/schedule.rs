@@ -43,8 +43,8 @@ impl Schedule {
         Self { bounds, habits, price: bounds.price_least() }
     }
 
-    /// At the price at which the crowd wants no more calls than there are. `left`: how many that were
-    /// due found none in the last round.
+    /// At the price at which the crowd wants no more calls than there are. `left`: how many that
+    /// were due found none in the last round.
     pub fn set_price(&mut self, crowd: &PromptsByAge, calls_a_minute: f64, left: usize) {
         let calls_a_minute = price::spared(calls_a_minute, left);
         self.price = price::price(crowd, &self.habits.answer, &self.bounds, calls_a_minute);
@@ -116,10 +116,10 @@ struct PromptWatch<'a> {
 
 /// What a question is worth at an age, the last having been asked at another.
 ///
-/// A prompt with a steady chance h of an answer by the minute, asked about every L minutes, makes its
-/// people's answers wait, and a call is worth its price p just when p = h·g(L), where g(L) is the sum
-/// of u·l'(u) up to L and l(u) what a wait of u minutes counts. Here the chance changes with the age:
-/// each stretch of the gap counts with its own.
+/// A prompt with a steady chance h of an answer by the minute, asked about every L minutes, makes
+/// its people's answers wait, and a call is worth its price p just when p = h·g(L), where g(L) is
+/// the sum of u·l'(u) up to L and l(u) what a wait of u minutes counts. Here the chance changes
+/// with the age: each stretch of the gap counts with its own.
 fn worth(curve: &Curve, asked: f64, age: f64) -> f64 {
     let mut sum = 0.0;
     let mut at = asked;

@@ -82,7 +82,8 @@ impl FieldName {
 /// A desk's payloads, explained.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
-    /// Where the list of a delivery's events stands, if it has several. All else is looked for in each.
+    /// Where the list of a delivery's events stands, if it has several. All else is looked for in
+    /// each.
     pub each: Option<PayloadPath>,
     /// Where, if it is there, the payload proper begins.
     pub root: Option<PayloadPath>,
@@ -98,7 +99,8 @@ pub struct Mapping {
     pub accounts: BTreeMap<String, String>,
     /// The header that a sender wants to have back, to see that the address is ours.
     pub challenge: Option<String>,
-    /// Whether it is the operator's own: of a desk that is not known, neither is what its instants are worth.
+    /// Whether it is the operator's own: of a desk that is not known, neither is what its instants
+    /// are worth.
     pub is_own: bool,
 }
 

@@ -150,7 +150,8 @@ impl PathStep {
     }
 }
 
-/// Whether two texts of a payload mean the same: desks change the case of a status between versions.
+/// Whether two texts of a payload mean the same: desks change the case of a status between
+/// versions.
 pub fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
 }

@@ -1,9 +1,9 @@
-//! Whether a template makes much of little: a text that is set to twice itself, forty times, is longer
-//! than any memory, in as many steps.
+//! Whether a template makes much of little: a text that is set to twice itself, forty times, is
+//! longer than any memory, in as many steps.
 //!
 //! A tag that gives a value a name (`set`, `with`, `for`) may put few things together, and all tags
-//! together not many; so what one of them starts from, the next cannot multiply. What is kept aside by
-//! emitting it is counted when it is rendered.
+//! together not many; so what one of them starts from, the next cannot multiply. What is kept aside
+//! by emitting it is counted when it is rendered.
 
 /// The longest template, in characters: several texts of a message's length.
 const TEMPLATE_CHARACTERS_MAX: usize = 20_000;

@@ -64,7 +64,8 @@ fn a_text_that_is_empty_or_too_long_for_one_person_is_not_sent() {
     );
 }
 
-/// Whatever is on record: what was written down before names were tidied is tidied when it is shown.
+/// Whatever is on record: what was written down before names were tidied is tidied when it is
+/// shown.
 #[test]
 fn what_a_notice_brought_brings_no_address_no_line_and_nothing_unseen_into_a_message() {
     let all = "{{ first_name }}|{{ agent }}|{{ team }}|{{ tags | join(',') }}|{{ language }}|\

@@ -48,13 +48,14 @@ impl Rules {
     }
 }
 
-/// Decides what is known at once of the survey that a close makes; the rest is decided at the moment
-/// of sending. That it is too late as well, where it is not certain that it is `now`.
+/// Decides what is known at once of the survey that a close makes; the rest is decided at the
+/// moment of sending. That it is too late as well, where it is not certain that it is `now`.
 pub fn at_close(close: &Close, rules: &Rules, now: Millis, is_certain: bool) -> AtClose {
     let due_at = close.closed_at.plus(rules.delay);
     let Close { account, conversation_id, user_id, closed_at, notice, .. } = close;
     let ground = match user_id {
-        // First: whoever sets a help desk up must see what is missing, also on a payload of last year.
+        // First: whoever sets a help desk up must see what is missing, also on a payload of last
+        // year.
         None => Ground::NoXId,
         Some(_) if is_certain && is_too_late(*closed_at, rules, now) => late(*closed_at, rules),
         Some(person) => {
@@ -133,8 +134,8 @@ pub struct History {
     pub opted_out: Option<OptedOut>,
     /// The close that made the survey, where it has been moved to a later one since.
     pub first_closed_at: Option<Millis>,
-    /// The account's surveys that reached their moment of sending in the last 24 hours, without this
-    /// one.
+    /// The account's surveys that reached their moment of sending in the last 24 hours, without
+    /// this one.
     pub demand: u32,
     /// Whether this one has reached it before, and was to be asked.
     pub is_paced: bool,
@@ -165,8 +166,8 @@ pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis
     if let Some(ground) = against(drawn, person, *closed_at, notice, rules) {
         return ground;
     }
-    // A prompt of unknown outcome is dated by the last instant at which X may carry it out: without a
-    // throttle that does not stand against another.
+    // A prompt of unknown outcome is dated by the last instant at which X may carry it out: without
+    // a throttle that does not stand against another.
     let throttled = !rules.throttle.is_zero()
         && history.last_to_person.is_some_and(|last| now < last.plus(rules.throttle));
     if throttled || history.day_to_person >= rules.daily_limit_per_user {

@@ -8,8 +8,8 @@
 use super::decision::DayPace;
 
 /// Of the limit, so much is given out where it does not suffice. Chance gives out a little more on
-/// one day and a little less on another; with nothing kept back, what is too much would wait and pile
-/// up, and expire at the hours at which it waits.
+/// one day and a little less on another; with nothing kept back, what is too much would wait and
+/// pile up, and expire at the hours at which it waits.
 const GIVEN_OUT: f64 = 0.95;
 
 /// The chance of a survey that is one of `demand` in 24 hours, and the draw that decides it.

@@ -52,8 +52,8 @@ impl QuietHours {
         }
         let at = Timestamp::from_millisecond(now.0).ok()?;
         let today = zone.to_datetime(at).date();
-        // A window begins the day before at the earliest; where a zone has left out a whole day, two
-        // days before.
+        // A window begins the day before at the earliest; where a zone has left out a whole day,
+        // two days before.
         let mut day = today.yesterday().ok()?.yesterday().ok()?;
         loop {
             if let Some(end) = self.window_of(zone, day, at) {

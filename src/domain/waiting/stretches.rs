@@ -1,5 +1,6 @@
-//! When the log is told that the surveys of an account wait, and that they wait no more: a line at the
-//! beginning of a stretch and one at its end, however many surveys, windows and tries lie between.
+//! When the log is told that the surveys of an account wait, and that they wait no more: a line at
+//! the beginning of a stretch and one at its end, however many surveys, windows and tries lie
+//! between.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,8 +8,8 @@ use std::time::Duration;
 use super::{Cause, Facts, Obstacle, TOLD_AFTER};
 use crate::domain::time::Millis;
 
-/// A backlog goes out in bursts, one with each of X's windows: an obstacle that is away for a shorter
-/// time is still there.
+/// A backlog goes out in bursts, one with each of X's windows: an obstacle that is away for a
+/// shorter time is still there.
 const OVER_AFTER: Duration = Duration::from_secs(5 * 60);
 
 /// The waiting of one account, by what it waits for.

@@ -5,9 +5,10 @@
 //! (OWASP, "CSV Injection"). Undoing it is unambiguous: an apostrophe in front of what would be a
 //! formula was put there, any other was not. JSON Lines has every text as it was.
 //!
-//! For people there is a [`Dialect`] of its own. Spreadsheets make a number of whatever looks like one
-//! and keep 15 digits of it, so that an id ends in a tab there, which makes a text of it and is not
-//! seen; `="…"` would, too, but stands in the cell as it is where formulas of a file are not run.
+//! For people there is a [`Dialect`] of its own. Spreadsheets make a number of whatever looks like
+//! one and keep 15 digits of it, so that an id ends in a tab there, which makes a text of it and is
+//! not seen; `="…"` would, too, but stands in the cell as it is where formulas of a file are not
+//! run.
 //!
 //! The separator is the comma. A spreadsheet that is set to another must be told so when it opens
 //! the file: it would cut cells at its own separator, where no apostrophe stands.

@@ -1,4 +1,5 @@
-//! The sandbox as a client meets it: a stage with one world, a clock that is set by hand, and a client that signs.
+//! The sandbox as a client meets it: a stage with one world, a clock that is set by hand, and a
+//! client that signs.
 
 mod creating;
 mod faulty;
@@ -74,7 +75,8 @@ impl Stage {
         self.reply("GET", target, &[])
     }
 
-    /// A prompt to a person, all else in order; `changes` replace, add, or with an empty value blank a field.
+    /// A prompt to a person, all else in order; `changes` replace, add, or with an empty value
+    /// blank a field.
     fn prompt(&mut self, to_user_id: u64, changes: &[(&str, &str)]) -> HttpReply {
         self.reply("POST", CREATE, &fields(&to_user_id.to_string(), changes))
     }

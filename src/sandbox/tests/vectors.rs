@@ -1,4 +1,5 @@
-//! X's published signature, the same computed by another library for the calls used here, and broken headers.
+//! X's published signature, the same computed by another library for the calls used here, and
+//! broken headers.
 
 use super::signature;
 use crate::sandbox::call::HttpRequest;

@@ -1,4 +1,5 @@
-//! The same over real HTTP on loopback: sockets, headers, cut connections, and the integrators' pages.
+//! The same over real HTTP on loopback: sockets, headers, cut connections, and the integrators'
+//! pages.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -158,8 +158,8 @@ impl Store {
             .await
     }
 
-    /// Takes up to `wanted` calls of those that are spread evenly, so many a minute, over all daemons
-    /// that spend of this budget: how many, which may be none, or when any may be made.
+    /// Takes up to `wanted` calls of those that are spread evenly, so many a minute, over all
+    /// daemons that spend of this budget: how many, which may be none, or when any may be made.
     pub async fn take_paced_calls(
         &self,
         account: &str,

@@ -1,5 +1,5 @@
-//! Holds of accounts, after a restored backup or for a rebuild, and how they end; and rebuilds that have
-//! not come to their end.
+//! Holds of accounts, after a restored backup or for a rebuild, and how they end; and rebuilds that
+//! have not come to their end.
 
 use std::time::Duration;
 
@@ -134,8 +134,8 @@ impl Store {
     }
 
     /// Holds the sends of an account for a rebuild that makes surveys, until it is finished, X has
-    /// told the time and its events are read past it: what was sent last, X does not tell yet. `now`
-    /// is our clock's. A hold that there is goes on as it was.
+    /// told the time and its events are read past it: what was sent last, X does not tell yet.
+    /// `now` is our clock's. A hold that there is goes on as it was.
     pub async fn hold_for_rebuild(&self, account: &str, from: Millis, now: Millis) -> Result<()> {
         let account = account.to_owned();
         self.writer
@@ -187,8 +187,8 @@ impl Store {
     }
 
     /// Ends an account's hold after a restored backup or a rebuild; what X has told of since a
-    /// rebuild, and no survey is known of, gets one before. While a rebuild that makes surveys is not
-    /// finished, the hold goes on.
+    /// rebuild, and no survey is known of, gets one before. While a rebuild that makes surveys is
+    /// not finished, the hold goes on.
     pub async fn end_restore(
         &self,
         account: &str,
@@ -269,8 +269,8 @@ impl HoldEnd {
     }
 }
 
-/// Makes the surveys of the rows behind `after`, and ends the hold where there are no more; else the
-/// last of them.
+/// Makes the surveys of the rows behind `after`, and ends the hold where there are no more; else
+/// the last of them.
 async fn make_last(
     connection: &mut AnyConnection,
     account: &str,

@@ -68,8 +68,8 @@ pub async fn add(connection: &mut AnyConnection, people: Vec<OptOut>) -> Result<
 }
 
 impl Store {
-    /// From now on these people are not prompted, also where their survey is claimed already; all of
-    /// them or, on an error, none. Who has opted out before stays so since then.
+    /// From now on these people are not prompted, also where their survey is claimed already; all
+    /// of them or, on an error, none. Who has opted out before stays so since then.
     pub async fn opt_out(&self, people: Vec<OptOut>) -> Result<()> {
         self.writer.run(move |connection| Box::pin(add(connection, people))).await
     }

@@ -62,8 +62,8 @@ impl NewSurvey {
 }
 
 impl NewSurvey {
-    /// The next close of a conversation whose last one a reopening has called off: whatever its desk tells, it
-    /// closed when it came.
+    /// The next close of a conversation whose last one a reopening has called off: whatever its
+    /// desk tells, it closed when it came.
     fn closed_now(self, at_close: AtClose, reopened_at: Millis) -> Result<Self> {
         let closed_at = self.now.max(Millis(reopened_at.0.saturating_add(1)));
         let close = Close { closed_at, precision: Precision::Exact, ..self.close };
@@ -91,11 +91,12 @@ impl Store {
 const VALUES: usize = 19;
 
 /// One multi-row statement for a whole batch. A survey is inserted as the first of its
-/// conversation; where that, or a prompt of it that X has told of, is known, [`known`] looks closer.
-/// A close that is older than a reopening on record is cancelled as it comes in; one that is told to the minute
-/// alone, and may be the later of the two, is: it came later. Rows without an id
-/// are left out. The conflict is named: PostgreSQL refuses the statement where the constraint is not there,
-/// as in a dump that is being restored, and no close is taken twice. No row is returned: in SQLite each would cross from thread to thread by itself.
+/// conversation; where that, or a prompt of it that X has told of, is known, [`known`] looks
+/// closer. A close that is older than a reopening on record is cancelled as it comes in; one that
+/// is told to the minute alone, and may be the later of the two, is: it came later. Rows without an
+/// id are left out. The conflict is named: PostgreSQL refuses the statement where the constraint is
+/// not there, as in a dump that is being restored, and no close is taken twice. No row is returned:
+/// in SQLite each would cross from thread to thread by itself.
 fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) -> String {
     let mut sql = String::from(
         "with new (id, account, source, conversation_id, external_id, user_id, kind, \
@@ -335,17 +336,17 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
     }
 }
 
-/// Whether a survey is of another person's conversation, which another source calls by the same id: two
-/// desks may count alike. One desk that names another person has mended its record.
+/// Whether a survey is of another person's conversation, which another source calls by the same id:
+/// two desks may count alike. One desk that names another person has mended its record.
 fn is_anothers(row: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
     let (source, person): (String, String) = (row.try_get(7)?, row.try_get(8)?);
     let are_both_known = !person.is_empty() && !close.person().is_empty();
     Ok(source != close.source && are_both_known && person != close.person())
 }
 
-/// Whether the newest survey is one that a reopening has called off, of a close by that very instant. What follows
-/// it by another event is the conversation's next close, where its desk may tell the first closing's instant for
-/// ever, or the minute alone.
+/// Whether the newest survey is one that a reopening has called off, of a close by that very
+/// instant. What follows it by another event is the conversation's next close, where its desk may
+/// tell the first closing's instant for ever, or the minute alone.
 fn is_called_off(newest: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
     let (state, reason): (String, Option<String>) = (newest.try_get(2)?, newest.try_get(3)?);
     let is_off = state == "cancelled" && reason.as_deref() == Some("reopened");
@@ -355,8 +356,8 @@ fn is_called_off(newest: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
 }
 
 /// Moves the survey in `row`, which still waits, to a further close of its conversation. An older
-/// close, delivered late, moves nothing. All but the due time is decided when it is due. Whichever it
-/// is stands in the history with what it said. `None`: the survey was moved on meanwhile.
+/// close, delivered late, moves nothing. All but the due time is decided when it is due. Whichever
+/// it is stands in the history with what it said. `None`: the survey was moved on meanwhile.
 async fn merge(
     connection: &mut AnyConnection,
     survey: &NewSurvey,

@@ -43,8 +43,9 @@ const CLOSED_SINCE: &str = "select survey.ordinal from delivery, survey where de
 const TELL: &str = "update delivery set survey_id = $1 where source = $2 and event_id = $3";
 
 impl Store {
-    /// Takes a close by the sender's event id: delivered again, it changes nothing, whatever the close
-    /// says then. `if_next`: what is decided should its instant be that of a close that was called off.
+    /// Takes a close by the sender's event id: delivered again, it changes nothing, whatever the
+    /// close says then. `if_next`: what is decided should its instant be that of a close that was
+    /// called off.
     pub async fn take_delivered_close(
         &self,
         close: Close,
@@ -58,7 +59,8 @@ impl Store {
         self.writer.close(survey).await
     }
 
-    /// Takes a reopening by the sender's event id; the survey that it calls off, and whether it was new.
+    /// Takes a reopening by the sender's event id; the survey that it calls off, and whether it was
+    /// new.
     pub async fn take_delivered_reopening(
         &self,
         reopening: Reopening,
@@ -74,8 +76,8 @@ impl Store {
 /// How many values a row of the insert has.
 const VALUES: usize = 4;
 
-/// Takes a batch of closes; the answers stand in the order of the batch. What was delivered before is
-/// answered as it stands by now.
+/// Takes a batch of closes; the answers stand in the order of the batch. What was delivered before
+/// is answered as it stands by now.
 pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
     if batch.iter().all(|survey| survey.event_id.is_none()) {
         return accept::take_new(connection, batch).await;
@@ -126,8 +128,8 @@ pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> 
 }
 
 /// The id of an event that says no time: that of the same one of the last minute, which it repeats.
-/// Unless that one was undone since: a close by the reopening that called its survey off, a reopening by
-/// a close that came after it. Then it is the conversation's next.
+/// Unless that one was undone since: a close by the reopening that called its survey off, a
+/// reopening by a close that came after it. Then it is the conversation's next.
 async fn id_within_a_minute(
     connection: &mut AnyConnection,
     (source, event_id): (&str, &str),

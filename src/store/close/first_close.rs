@@ -1,8 +1,8 @@
-//! What the first close of a survey said, kept in its history before a later close takes the place of
-//! it in the row.
+//! What the first close of a survey said, kept in its history before a later close takes the place
+//! of it in the row.
 //!
-//! Steps of a survey count from one. What was told of its closes, and was no step of it, stands in the
-//! same table at nought and below: the acceptance at nought, closes that moved nothing below.
+//! Steps of a survey count from one. What was told of its closes, and was no step of it, stands in
+//! the same table at nought and below: the acceptance at nought, closes that moved nothing below.
 
 use sqlx::{AnyConnection, Row};
 
@@ -23,8 +23,9 @@ pub fn words(closed_at: Millis, source: &str, notice: &Notice) -> String {
 }
 
 /// Keeps the acceptance of a survey that `later` is about to move, and gives the notice that is to
-/// stand in its row. A source is believed in what it leaves out of its own notices. One that tells of
-/// nothing, or another source, knows less of the conversation, and what it is silent about stays.
+/// stand in its row. A source is believed in what it leaves out of its own notices. One that tells
+/// of nothing, or another source, knows less of the conversation, and what it is silent about
+/// stays.
 pub async fn keep(connection: &mut AnyConnection, id: &SurveyId, later: &Close) -> Result<String> {
     let row = sqlx::query(AS_IT_STANDS).bind(id.as_str()).fetch_one(&mut *connection).await?;
     let source: String = row.try_get(0)?;

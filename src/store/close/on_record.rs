@@ -20,7 +20,8 @@ pub struct Recorded {
     pub survey: Survey,
     /// The close that made it; absent for surveys of before that was kept.
     pub first_closed_at: Option<Millis>,
-    /// Further closes of the conversation that moved the survey while it waited, or came too late to.
+    /// Further closes of the conversation that moved the survey while it waited, or came too late
+    /// to.
     pub further: Vec<Further>,
     pub spent: Option<Spent>,
     /// When a dry run would have sent it.

@@ -14,7 +14,8 @@ pub enum Weakness {
     FullPageWrites,
     /// `synchronous_commit` is weaker than `on` where surveyd has not set it itself.
     SynchronousCommit,
-    /// Standbys replicate, and no commit waits for any: one that is promoted lacks the last commits.
+    /// Standbys replicate, and no commit waits for any: one that is promoted lacks the last
+    /// commits.
     AsynchronousStandby,
 }
 

@@ -1,18 +1,20 @@
 //! Notices that SQLite's file is taken away under the process that works on it: deleted, moved,
-//! replaced or written over. What is committed then is on no disk that anybody will read, so nothing may
-//! be acknowledged any more, and the process ends.
+//! replaced or written over. What is committed then is on no disk that anybody will read, so
+//! nothing may be acknowledged any more, and the process ends.
 //!
 //! It asks the file system for the files' inodes, four calls that cost microseconds, after every
-//! commit and once a second. A file that is written over in place keeps its inode. That shows by its time of
-//! change: in the write-ahead log's mode SQLite writes to the database in a checkpoint only, and each
-//! checkpoint, of whichever process, leaves its trace in the index of the log (`-shm`) before its first
-//! write (sqlite.org/walformat.html, "The WAL-Index File Format"). Whoever writes without that trace is
-//! not SQLite. The index also says how many pages the log has, and by which random number (its salt) both know
-//! each other: a log that is shorter, or begins otherwise, was cut or written over.
+//! commit and once a second. A file that is written over in place keeps its inode. That shows by
+//! its time of change: in the write-ahead log's mode SQLite writes to the database in a checkpoint
+//! only, and each checkpoint, of whichever process, leaves its trace in the index of the log
+//! (`-shm`) before its first write (sqlite.org/walformat.html, "The WAL-Index File Format").
+//! Whoever writes without that trace is not SQLite. The index also says how many pages the log has,
+//! and by which random number (its salt) both know each other: a log that is shorter, or begins
+//! otherwise, was cut or written over.
 //!
-//! Not noticed: a copy that is written in the very interval of a checkpoint, and another database that is put in
-//! through SQLite itself (`.restore` of its shell). Must not close a file of the database's while SQLite has it open: closing
-//! any descriptor of a file gives up all locks that the process has on it (fcntl(2)).
+//! Not noticed: a copy that is written in the very interval of a checkpoint, and another database
+//! that is put in through SQLite itself (`.restore` of its shell). Must not close a file of the
+//! database's while SQLite has it open: closing any descriptor of a file gives up all locks that
+//! the process has on it (fcntl(2)).
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Result as IoResult};
@@ -40,8 +42,8 @@ pub struct FileWatch {
 }
 
 struct FilesSeen {
-    /// A connection has them open. The last one that closes writes to the database, and deletes the two
-    /// beside it.
+    /// A connection has them open. The last one that closes writes to the database, and deletes the
+    /// two beside it.
     is_open: bool,
     database: FileId,
     log: FileId,
@@ -75,7 +77,8 @@ struct Written {
 
 /// What has become of the files.
 enum FilesFate {
-    /// The log's name has gone, and nothing else: what it holds can still be written to the database.
+    /// The log's name has gone, and nothing else: what it holds can still be written to the
+    /// database.
     LogDeleted,
     WrittenOver,
     Replaced,
@@ -83,8 +86,8 @@ enum FilesFate {
     Elsewhere,
 }
 
-/// What closing a connection comes to. The last one that closes writes the log to whatever database is
-/// there, and deletes what bears the log's name.
+/// What closing a connection comes to. The last one that closes writes the log to whatever database
+/// is there, and deletes what bears the log's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
     Harmless,
@@ -280,7 +283,8 @@ impl FileWatch {
         Error::Unavailable(format!("{} cannot be looked at: {error}", self.file.display()))
     }
 
-    /// For the next start ([`settle`]). Where it cannot be written, the next start knows nothing of it.
+    /// For the next start ([`settle`]). Where it cannot be written, the next start knows nothing of
+    /// it.
     fn leave_note(&self, seen: &FilesSeen, fate: &FilesFate) {
         let what = match fate {
             FilesFate::WrittenOver => "over",
@@ -324,8 +328,8 @@ impl Checkpoint {
         (self.salt, self.done, self.begun) == (other.salt, other.done, other.begun)
     }
 
-    /// Whether that is the log that the index speaks of, with all its pages. One without a page is not
-    /// begun yet.
+    /// Whether that is the log that the index speaks of, with all its pages. One without a page is
+    /// not begun yet.
     fn is_of(self, log: &File) -> IoResult<bool> {
         if self.frames == 0 {
             return Ok(true);
@@ -375,9 +379,9 @@ impl Note {
     }
 }
 
-/// Keeps a log that was left behind from being read as a part of another database, before anything is
-/// opened. One that belongs to a file that has gone is put aside; where the file was written over in
-/// place, only an operator knows what is meant.
+/// Keeps a log that was left behind from being read as a part of another database, before anything
+/// is opened. One that belongs to a file that has gone is put aside; where the file was written
+/// over in place, only an operator knows what is meant.
 pub fn settle(file: &Path) -> Result<()> {
     let note_path = beside(file, NOTE);
     let Ok(text) = fs::read_to_string(&note_path) else { return Ok(()) };

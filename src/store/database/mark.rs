@@ -1,11 +1,12 @@
 //! The mark of a daemon: a small file in its state folder that says which database the daemon last
 //! worked on and how many sends it had begun there. It is written before each request leaves, so a
-//! database that is behind it, or is not the one it names, may have sent what it holds as scheduled.
+//! database that is behind it, or is not the one it names, may have sent what it holds as
+//! scheduled.
 //!
-//! Beside a SQLite file lies one mark, `surveyd.db.sends`. On PostgreSQL each daemon locks a mark of
-//! its own in the state folder: `postgres.sends`, or `postgres-2.sends` where a second daemon shares
-//! the folder. A mark stays when `store.url` is changed: by it a daemon without a mark of its new database knows
-//! that it has sent by another one.
+//! Beside a SQLite file lies one mark, `surveyd.db.sends`. On PostgreSQL each daemon locks a mark
+//! of its own in the state folder: `postgres.sends`, or `postgres-2.sends` where a second daemon
+//! shares the folder. A mark stays when `store.url` is changed: by it a daemon without a mark of
+//! its new database knows that it has sent by another one.
 //!
 //! Every line has a fixed width, and the whole is shorter than a disk's sector: it is written in
 //! place, and a power cut leaves the old text or the new.

@@ -95,8 +95,8 @@ async fn found(location: &Location) -> Result<Option<i64>> {
     }
 }
 
-/// Whether SQLite wants to write what was opened to be read (SQLITE_READONLY, sqlite.org/rescode.html):
-/// a crash has left a journal that is to be undone first.
+/// Whether SQLite wants to write what was opened to be read (SQLITE_READONLY,
+/// sqlite.org/rescode.html): a crash has left a journal that is to be undone first.
 fn is_read_only(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 8)

@@ -1,8 +1,8 @@
 //! What must never run backwards: the clock, and the number of sends begun.
 //!
 //! Each daemon counts in a row of its own, so none waits for another. Its mark keeps the count a
-//! second time, outside the database ([`super::standing`]). On PostgreSQL the row says which transaction
-//! wrote it: a row that was loaded from a dump says another than PostgreSQL does.
+//! second time, outside the database ([`super::standing`]). On PostgreSQL the row says which
+//! transaction wrote it: a row that was loaded from a dump says another than PostgreSQL does.
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -30,8 +30,8 @@ const RECORD: &str = "insert into daemon (id, sends, last_at) values ($1, $2, $3
      last_at = case when excluded.last_at > daemon.last_at then excluded.last_at \
      else daemon.last_at end";
 
-/// Records an instant, and `begun` sends of a daemon that are about to leave. All sends that it ever
-/// began; `None` where the row is not as this daemon left it.
+/// Records an instant, and `begun` sends of a daemon that are about to leave. All sends that it
+/// ever began; `None` where the row is not as this daemon left it.
 pub async fn record(
     connection: &mut AnyConnection,
     daemon_id: &str,
@@ -56,8 +56,8 @@ pub fn stamps(connection: &AnyConnection) -> bool {
     connection.backend_name() == "PostgreSQL"
 }
 
-/// Of a row that something else has put there than a daemon: a dump that was restored, a replication of
-/// rows. PostgreSQL keeps of the transaction's number 32 bits.
+/// Of a row that something else has put there than a daemon: a dump that was restored, a
+/// replication of rows. PostgreSQL keeps of the transaction's number 32 bits.
 pub const LOADED: &str = "cast(cast(daemon.xmin as text) as bigint) <> daemon.written % 4294967296";
 
 pub async fn read(connection: &mut AnyConnection, account: &str) -> Result<Progress> {

@@ -1,6 +1,8 @@
-//! Ids of people that were on record with zeros before them: what the schema's change found, told once.
+//! Ids of people that were on record with zeros before them: what the schema's change found, told
+//! once.
 //!
-//! Each survey's history and each opt-out's reason say it as well; this is for whoever reads the log.
+//! Each survey's history and each opt-out's reason say it as well; this is for whoever reads the
+//! log.
 
 use std::fmt;
 

@@ -5,11 +5,11 @@
 //! they do not agree, the database may have lost prompts that went out: all sends are held until
 //! X's events have been read past that moment ([`crate::store::Hold`]).
 //!
-//! A daemon without a mark cannot know. It trusts a database on which no daemon has worked yet, unless a mark
-//! of another database lies in its folder: then `store.url` was changed, and that one knows what was sent. It
-//! also trusts one on which another daemon works at that moment, whose mark agrees: that daemon
-//! holds an advisory lock, which no copy of a database contains. Else it holds its sends; the next
-//! daemon whose mark agrees lifts that hold.
+//! A daemon without a mark cannot know. It trusts a database on which no daemon has worked yet,
+//! unless a mark of another database lies in its folder: then `store.url` was changed, and that one
+//! knows what was sent. It also trusts one on which another daemon works at that moment, whose mark
+//! agrees: that daemon holds an advisory lock, which no copy of a database contains. Else it holds
+//! its sends; the next daemon whose mark agrees lifts that hold.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -116,9 +116,9 @@ impl Standing {
         }
     }
 
-    /// Notes how many sends of this daemon the database counts, and gives it. Where it is not one more
-    /// than before, or not in a row that this daemon wrote, the database is not that of before, and
-    /// nothing is sent.
+    /// Notes how many sends of this daemon the database counts, and gives it. Where it is not one
+    /// more than before, or not in a row that this daemon wrote, the database is not that of
+    /// before, and nothing is sent.
     pub fn count(&self, sends: Option<i64>) -> Result<i64> {
         let mut known = self.known();
         let is_compared = !known.daemon_id.is_empty();
@@ -450,7 +450,8 @@ async fn compare(
     let daemon = Some(Named { daemon_id, identity: found.identity.clone() });
     let next = Mark { sends, daemon };
     if doubt.is_none() {
-        // Before the row: a daemon that has a row and no mark would be a stranger at its next start.
+        // Before the row: a daemon that has a row and no mark would be a stranger at its next
+        // start.
         let mut known = standing.known();
         let file = known.mark.as_mut().expect("claimed before the comparison");
         if file.last() != Some(&next) {

@@ -1,6 +1,6 @@
-//! What of X's events could not be read: single events, kept as they came, and stretches that have not
-//! been read in full. Those are kept until they are, for what they may hold is not disproved by what is
-//! known.
+//! What of X's events could not be read: single events, kept as they came, and stretches that have
+//! not been read in full. Those are kept until they are, for what they may hold is not disproved by
+//! what is known.
 
 use ring::digest::{SHA256, digest};
 use sqlx::{AnyConnection, Row};

@@ -47,12 +47,12 @@ pub struct PollState {
 }
 
 impl PollState {
-    /// How far what has been read is behind now, by X's clock as it was known last: of these `horizon`
-    /// is X's own doing. `None` where nothing has been read.
+    /// How far what has been read is behind now, by X's clock as it was known last: of these
+    /// `horizon` is X's own doing. `None` where nothing has been read.
     pub fn lag(&self, now: Millis, horizon: Duration) -> Option<Lag> {
         let done_to = self.done_to?;
-        // Our clock was set back since. One that was set forward looks like a downtime, until the next
-        // window is read.
+        // Our clock was set back since. One that was set forward looks like a downtime, until the
+        // next window is read.
         let now = self.done_at.map_or(now, |done_at| now.max(done_at));
         let now_at_x = Millis(now.0.saturating_add(self.x_ahead.unwrap_or_default()));
         let whole = now_at_x.since(done_to);
@@ -169,7 +169,8 @@ impl Store {
     }
 
     /// Makes a window durable before its first page is asked for, and how long windows may be from
-    /// now on. `state`: how often it was lost, and from which it was chosen; where that has changed meanwhile, it is not opened.
+    /// now on. `state`: how often it was lost, and from which it was chosen; where that has changed
+    /// meanwhile, it is not opened.
     pub async fn open_window(
         &self,
         account: &str,
@@ -200,8 +201,8 @@ impl Store {
             .await
     }
 
-    /// Goes on behind a window that cannot be read to its end, and keeps what of it has not been read.
-    /// What that changed.
+    /// Goes on behind a window that cannot be read to its end, and keeps what of it has not been
+    /// read. What that changed.
     pub async fn pass_over(
         &self,
         account: &str,
@@ -322,7 +323,8 @@ async fn end_window(
             folded.closed_gaps.extend(read.into_iter().flatten());
             is_more_read
         }
-        // What a second look cannot read has surfaced since: the first reading has judged without it.
+        // What a second look cannot read has surfaced since: the first reading has judged without
+        // it.
         true if is_first => {
             let met = unread::note(connection, account, UnreadReason::Form, range, now).await?;
             folded.gaps.extend(met);

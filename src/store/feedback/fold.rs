@@ -181,8 +181,8 @@ async fn join(
     Ok(joined)
 }
 
-/// From when on the text that X sent is needed of what is known: that of an older row is replaced by
-/// any of the batch, unless that is a hint, which replaces nothing.
+/// From when on the text that X sent is needed of what is known: that of an older row is replaced
+/// by any of the batch, unless that is a hint, which replaces nothing.
 fn raw_from(batch: &[Feedback]) -> Millis {
     let replaced = batch.iter().map(|told| match told.judged_by() {
         None => told.object().updated_at,

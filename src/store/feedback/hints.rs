@@ -13,8 +13,8 @@ use crate::store::events::unread;
 /// Hints judged in one statement.
 const BATCH: i64 = 100;
 
-/// Judges the hints that the events, read up to `read_to`, have told all about. Those that a stretch
-/// which could not be read may bear out wait until it is.
+/// Judges the hints that the events, read up to `read_to`, have told all about. Those that a
+/// stretch which could not be read may bear out wait until it is.
 pub async fn judge(
     connection: &mut AnyConnection,
     account: &str,

@@ -165,14 +165,15 @@ pub enum Before {
     Nothing,
     /// Its prompt: the survey as it is with that.
     Prompt(Box<Survey>),
-    /// Feedback that bears its name, and a date from before the close. X's dates may be wrong; and where
-    /// another program asked under that name, what it asked was answered since.
+    /// Feedback that bears its name, and a date from before the close. X's dates may be wrong; and
+    /// where another program asked under that name, what it asked was answered since.
     Namesake(FeedbackId),
 }
 
 /// Looks, before a prompt is sent, whether X has shown one for this close already: sent by us, as
-/// after a restored backup, or by another program that uses the same external ids. Where the surveys of
-/// the conversation were lost, they are counted anew: so it may bear the id of any of them.
+/// after a restored backup, or by another program that uses the same external ids. Where the
+/// surveys of the conversation were lost, they are counted anew: so it may bear the id of any of
+/// them.
 pub async fn find_before(
     connection: &mut AnyConnection,
     survey: &Survey,
@@ -210,8 +211,8 @@ fn is_named(survey: &Survey, known: &FeedbackRow) -> bool {
 /// A person is prompted once a day at the most: more rows than that have nobody's prompts in them.
 const UNMATCHED_MAX: i64 = 1_000;
 
-/// The feedback of a survey's person that belongs to no survey, if X made it or told of it after that,
-/// the oldest first.
+/// The feedback of a survey's person that belongs to no survey, if X made it or told of it after
+/// that, the oldest first.
 async fn unmatched(
     connection: &mut AnyConnection,
     survey: &Survey,

@@ -54,7 +54,8 @@ const TO_SHOW: &str = "select s.id, s.feedback_id, s.sent_at, s.shown_at, s.show
 const NEXT_SHOW: &str =
     "select min(show_at) from survey where account = $1 and show_at is not null";
 
-/// Only where nothing has changed it meanwhile: a full answer, or X that points at the prompt again.
+/// Only where nothing has changed it meanwhile: a full answer, or X that points at the prompt
+/// again.
 const SHOWN: &str = "update survey set show_at = $1, shown_at = coalesce($2, shown_at) \
      where id = $3 and show_at = $4";
 
@@ -113,9 +114,9 @@ impl Store {
         Ok(next.map(Millis))
     }
 
-    /// Makes due at once what a clock that ran ahead has put off, and forgets that it was asked about
-    /// at a time that is still to come. Of these, none was to be asked about later than `first` where
-    /// X was never asked about it, and none later than `latest`. How many they were.
+    /// Makes due at once what a clock that ran ahead has put off, and forgets that it was asked
+    /// about at a time that is still to come. Of these, none was to be asked about later than
+    /// `first` where X was never asked about it, and none later than `latest`. How many they were.
     pub async fn pull_back_shows(
         &self,
         account: &str,

@@ -1,5 +1,6 @@
-//! How far X's lists of an account's Direct Messages have been read. The newest come first: a reading
-//! begins now, goes back page by page to where the last one began, and counts once it is through.
+//! How far X's lists of an account's Direct Messages have been read. The newest come first: a
+//! reading begins now, goes back page by page to where the last one began, and counts once it is
+//! through.
 
 use std::time::Duration;
 
@@ -63,7 +64,8 @@ const KEEP: &str = "update dm_stream set heard_to = $1, reading_from = $2, readi
      reading_cursor = $4, read_at = $5 where handle = $6";
 
 impl Store {
-    /// The reading under way, or a new one where it is time for it; else when it will be, by our clock.
+    /// The reading under way, or a new one where it is time for it; else when it will be, by our
+    /// clock.
     pub async fn begin_reading(
         &self,
         handle: &UserId,

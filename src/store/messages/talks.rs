@@ -75,7 +75,8 @@ impl Delivered {
 /// Talks ended in one transaction.
 const ENDED_MAX: i64 = 64;
 
-/// How long a conversation is remembered in which nothing is said: longer than X lists its messages.
+/// How long a conversation is remembered in which nothing is said: longer than X lists its
+/// messages.
 const REMEMBERED: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 
 /// How far from its sending a prompt may be found whose message X has not named: further than any
@@ -107,7 +108,8 @@ const FORGET: &str = "delete from dm_conversation where handle = $1 and user_id 
      (select user_id from dm_conversation where handle = $1 and last_at < $2 order by last_at, user_id limit 512)";
 
 impl Store {
-    /// Takes messages in, in any order, known ones too, together with how far their reading has come.
+    /// Takes messages in, in any order, known ones too, together with how far their reading has
+    /// come.
     pub async fn hear(
         &self,
         watch: &MessageWatch,

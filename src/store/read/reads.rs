@@ -1,4 +1,5 @@
-//! What people look at: single surveys with their history, all results, and the state of an account.
+//! What people look at: single surveys with their history, all results, and the state of an
+//! account.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -38,8 +39,8 @@ pub struct ConversationName {
 /// One line of a survey's history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryStep {
-    /// From one on: the steps as they followed each other. Nought: the acceptance, kept once a later
-    /// close has moved the survey. Below: closes that changed nothing.
+    /// From one on: the steps as they followed each other. Nought: the acceptance, kept once a
+    /// later close has moved the survey. Below: closes that changed nothing.
     pub place: i64,
     pub at: Millis,
     pub state: String,
@@ -280,8 +281,8 @@ impl Store {
         row.as_ref().map(result_row).transpose()
     }
 
-    /// The history of a survey after its close was taken in: its steps in their order, and before them
-    /// what is kept of closes that were no step of it, the acceptance last of these.
+    /// The history of a survey after its close was taken in: its steps in their order, and before
+    /// them what is kept of closes that were no step of it, the acceptance last of these.
     pub async fn history(&self, id: &SurveyId) -> Result<Vec<HistoryStep>> {
         let rows = sqlx::query(
             "select step, at, state, detail, facts from survey_history where survey_id = $1 \

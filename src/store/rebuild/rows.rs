@@ -1,8 +1,8 @@
 //! Feedback rows made anew from X's events.
 //!
-//! What the events tell is gathered beside the rows, and only once all of it is in are the rows made
-//! of it, each in one step: whoever breaks a rebuild off, or reads while it is under way, finds rows
-//! that are whole. A gathering that was broken off is gone on with.
+//! What the events tell is gathered beside the rows, and only once all of it is in are the rows
+//! made of it, each in one step: whoever breaks a rebuild off, or reads while it is under way,
+//! finds rows that are whole. A gathering that was broken off is gone on with.
 
 use std::collections::{HashMap, HashSet};
 
@@ -136,8 +136,9 @@ impl Store {
         Ok(count.fetch_one(&self.readers).await?)
     }
 
-    /// Makes the rows behind `after` anew, up to a hundred, from the events of `read`, and surveys too
-    /// for what has none, if the rebuild makes them. The last of them; `None` where there are no more.
+    /// Makes the rows behind `after` anew, up to a hundred, from the events of `read`, and surveys
+    /// too for what has none, if the rebuild makes them. The last of them; `None` where there are
+    /// no more.
     pub async fn make_anew(
         &self,
         rebuild: &Rebuild,

@@ -317,7 +317,8 @@ async fn insert(
     Ok(id)
 }
 
-/// Ids begin with the time at which their close was accepted: those of others are read in that order.
+/// Ids begin with the time at which their close was accepted: those of others are read in that
+/// order.
 fn id_of(at: Millis) -> SurveyId {
     let ms = u64::try_from(at.0).unwrap_or(0);
     let nanos = u32::try_from(ms % 1_000).unwrap_or(0) * 1_000_000;

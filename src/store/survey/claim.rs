@@ -1,7 +1,7 @@
 //! Who works on a survey that is due: claims, their return, and what a crash leaves of them.
 //!
-//! A claim runs out by itself, and is worth nothing once its row has been touched: a worker that was
-//! held up finds its token overtaken ([`retake`]) before it has begun anything.
+//! A claim runs out by itself, and is worth nothing once its row has been touched: a worker that
+//! was held up finds its token overtaken ([`retake`]) before it has begun anything.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -304,8 +304,8 @@ async fn recover(
         let is_set_back = begun_here.is_some_and(|begun| now < begun);
         let mut ended_at = lease_until.filter(|_| is_set_back).map_or(now, |until| until.max(now));
         if !all {
-            // Its lease may be over by our clock alone, and its request under way: from whatever the
-            // instant really is, that lasts as long as a lease at most.
+            // Its lease may be over by our clock alone, and its request under way: from whatever
+            // the instant really is, that lasts as long as a lease at most.
             let lease = lease_until.zip(begun_here).map(|(until, begun)| until.since(begun));
             ended_at = ended_at.plus(lease.unwrap_or_default());
         }

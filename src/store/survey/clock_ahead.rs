@@ -1,6 +1,6 @@
-//! What a clock that ran ahead has left in the future, made right. Once no clock says that it is that
-//! late, an instant on record cannot have been: it counts as now. Else it would wait, or count, until
-//! the clocks had come there again.
+//! What a clock that ran ahead has left in the future, made right. Once no clock says that it is
+//! that late, an instant on record cannot have been: it counts as now. Else it would wait, or
+//! count, until the clocks had come there again.
 
 use std::time::Duration;
 
@@ -31,8 +31,8 @@ const SPENT_NOW: &str = "update survey set spent_at = $2, \
 
 const DRY_NOW: &str = "update survey set dry_at = $2 where account = $1 and dry_at > $3";
 
-/// Each by the clock that it was dated by. One that seems to have begun later still began a day before at the
-/// earliest: X takes no request that is signed by such a clock.
+/// Each by the clock that it was dated by. One that seems to have begun later still began a day
+/// before at the earliest: X takes no request that is signed by such a clock.
 const REDATE: &str = "update survey set \
      begun_at = case when begun_at > $5 then $5 - 86400000 else begun_at end, \
      given_up_at = case when given_up_at > $2 then $2 else given_up_at end, \
@@ -54,8 +54,8 @@ const UNDATE_HOLD: &str =
     "update restore_hold set until_at = null where account = $1 and until_at = $2";
 
 impl Store {
-    /// Makes due what a clock that ran ahead has put off, and what closed before `closed_before` and
-    /// waits all the same. How many surveys they were.
+    /// Makes due what a clock that ran ahead has put off, and what closed before `closed_before`
+    /// and waits all the same. How many surveys they were.
     pub async fn pull_back_tries(
         &self,
         account: &str,
@@ -87,8 +87,8 @@ impl Store {
             .await
     }
 
-    /// Lets prompts that are dated after `after` count as sent at `latest`, and those of a dry run, too.
-    /// How many they were.
+    /// Lets prompts that are dated after `after` count as sent at `latest`, and those of a dry run,
+    /// too. How many they were.
     pub async fn pull_back_spent(
         &self,
         account: &str,
@@ -112,9 +112,9 @@ impl Store {
             .await
     }
 
-    /// Dates requests without an answer, whose end lies ahead of the latest that it may be by X's clock
-    /// or by ours, as ended then; `now_at_x`: none has begun later. They count as sent until `spent_at`
-    /// at the latest.
+    /// Dates requests without an answer, whose end lies ahead of the latest that it may be by X's
+    /// clock or by ours, as ended then; `now_at_x`: none has begun later. They count as sent until
+    /// `spent_at` at the latest.
     pub async fn redate_unsettled(
         &self,
         account: &str,

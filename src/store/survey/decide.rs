@@ -59,8 +59,8 @@ const LAST_WAIT: &str = "select step, facts from survey_history where survey_id 
 const WAITS_ON: &str = "update survey_history set facts = $1 where survey_id = $2 and step = $3";
 
 impl Store {
-    /// Decides ahead of the send, to spare the look-up of somebody who is not asked anyway: ends the
-    /// survey, puts it off, or lets it go on to be decided again.
+    /// Decides ahead of the send, to spare the look-up of somebody who is not asked anyway: ends
+    /// the survey, puts it off, or lets it go on to be decided again.
     pub async fn look(&self, leased: Leased, rules: Rules, times: SendTimes) -> Result<Looked> {
         self.writer.run(move |connection| Box::pin(look(connection, leased, rules, times))).await
     }
@@ -136,8 +136,8 @@ pub async fn decide(
     })
 }
 
-/// What the policy says of a survey that is not too late. Where the clocks differ, one of them alone
-/// drops nobody and sends nothing into the quiet hours of the other.
+/// What the policy says of a survey that is not too late. Where the clocks differ, one of them
+/// alone drops nobody and sends nothing into the quiet hours of the other.
 async fn by_both_clocks(
     connection: &mut AnyConnection,
     survey: &Survey,
@@ -185,8 +185,8 @@ pub async fn step(
     Ok(survey)
 }
 
-/// Gives a claim back until then, and keeps why it waits: a line of history for each reason, not for
-/// each look. Until when it really waits.
+/// Gives a claim back until then, and keeps why it waits: a line of history for each reason, not
+/// for each look. Until when it really waits.
 pub async fn wait(
     connection: &mut AnyConnection,
     (survey, token): (&Survey, i64),

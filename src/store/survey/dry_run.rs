@@ -1,5 +1,5 @@
-//! A dry run: where a prompt stops that would have gone out, what is kept of it, and who counts it. An
-//! account that is live counts none of it: no column that other statements read is set.
+//! A dry run: where a prompt stops that would have gone out, what is kept of it, and who counts it.
+//! An account that is live counts none of it: no column that other statements read is set.
 
 use sqlx::{AnyConnection, Row};
 

@@ -22,8 +22,8 @@ pub struct Prompt {
 #[derive(Clone, Copy, Debug)]
 pub struct SendTimes {
     pub now: Millis,
-    /// The earliest instant that it may be, by our clock and by X's: what X counts is reckoned by this
-    /// one, and what the request causes is matched from it.
+    /// The earliest instant that it may be, by our clock and by X's: what X counts is reckoned by
+    /// this one, and what the request causes is matched from it.
     pub x_now: Millis,
     /// The latest that X may date the request's beginning.
     pub x_latest: Millis,

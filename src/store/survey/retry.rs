@@ -13,8 +13,8 @@ const DUE_NOW: &str = "update survey set due_at = $1, try_at = $1, put_off_at = 
 pub(in crate::store) const BY_OPERATOR: &str = "by the operator";
 
 impl Store {
-    /// Schedules a survey again that ended without a prompt, due now; all is decided anew when it is
-    /// sent. The inner error says what stands against it.
+    /// Schedules a survey again that ended without a prompt, due now; all is decided anew when it
+    /// is sent. The inner error says what stands against it.
     pub async fn retry(
         &self,
         id: SurveyId,

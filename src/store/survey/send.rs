@@ -92,14 +92,14 @@ pub enum SendOutcome {
     },
     Suppressed(Reason, Failure),
     /// Refused for a limit while X takes other prompts of the account. It may be tried once more at
-    /// that time; absent where X has said that the limit is the recipient's, or where it is too late by
-    /// then.
+    /// that time; absent where X has said that the limit is the recipient's, or where it is too
+    /// late by then.
     Limited {
         try_at: Option<Millis>,
     },
     Refused(Failure),
-    /// Not known: given up, by X's clock, at `given_up_at` or before. Counted as sent until `spent_at`,
-    /// the last instant X may carry it out.
+    /// Not known: given up, by X's clock, at `given_up_at` or before. Counted as sent until
+    /// `spent_at`, the last instant X may carry it out.
     Unknown {
         given_up_at: Millis,
         why: String,
@@ -124,8 +124,8 @@ const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3
      where id = $5 and not exists (select 1 from survey other where other.account = $7 \
      and other.feedback_id = $8 and other.id <> $5)";
 
-/// What bears on a refusal for a limit: whether this prompt has met one before, and how many others of
-/// the account the person has had in 24 hours.
+/// What bears on a refusal for a limit: whether this prompt has met one before, and how many others
+/// of the account the person has had in 24 hours.
 const LIMITED: &str = "select limited_at, (select count(*) from survey o where o.user_id = s.user_id \
      and o.account = s.account and o.spent_at > $2 and o.id <> s.id) from survey s where s.id = $1";
 
@@ -424,8 +424,8 @@ const MAY_BE_OF_ACCOUNT: &str = "X refuses it for a limit (429), though it lets 
      the person has had no prompt from here in 24 h: it is tried once more";
 
 /// X allows one prompt to each recipient in 24 hours, has no code of its own for it, and limits the
-/// account in the same words. Who has had none of ours is not to be given up for a moment's limit of
-/// the account: so it is the person's only when X says so twice.
+/// account in the same words. Who has had none of ours is not to be given up for a moment's limit
+/// of the account: so it is the person's only when X says so twice.
 async fn whose_limit(
     connection: &mut AnyConnection,
     id: &SurveyId,

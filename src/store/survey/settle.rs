@@ -123,8 +123,8 @@ impl Store {
             .await
     }
 
-    /// As whom a survey's prompt was sent last: the handle, and at which X. Absent also where it was
-    /// sent before that was kept.
+    /// As whom a survey's prompt was sent last: the handle, and at which X. Absent also where it
+    /// was sent before that was kept.
     pub async fn sent_as(&self, id: &SurveyId) -> Result<Option<String>> {
         let sent_as: Option<Option<String>> =
             sqlx::query_scalar("select sent_as from survey where id = $1")
@@ -186,9 +186,9 @@ impl Store {
             .await
     }
 
-    /// Fails a survey without a known outcome, for nobody reads the events of its account any more. It
-    /// keeps its share of the budgets and of the throttle, and is never sent again. Nothing where it
-    /// has an outcome by now.
+    /// Fails a survey without a known outcome, for nobody reads the events of its account any more.
+    /// It keeps its share of the budgets and of the throttle, and is never sent again. Nothing
+    /// where it has an outcome by now.
     pub async fn give_up(&self, id: SurveyId, now: Millis) -> Result<Option<Survey>> {
         self.writer
             .run(move |connection| {
@@ -246,8 +246,8 @@ impl Store {
     }
 }
 
-/// Of its time and without a name, or of its name and another time: X's dates may be wrong, and a prompt
-/// of another program that bears the name is no reason to send again either.
+/// Of its time and without a name, or of its name and another time: X's dates may be wrong, and a
+/// prompt of another program that bears the name is no reason to send again either.
 const MAY_BE_ITS: &str = "and survey_id is null \
      and ((external_id is null and (to_user_id is null or to_user_id = $3) \
      or external_id = $2 and to_user_id is null) \

@@ -59,8 +59,8 @@ pub struct NextLook {
 }
 
 impl Store {
-    /// The facts of each of these accounts, and of all others with surveys that are due. Read over the
-    /// connection of those who look on.
+    /// The facts of each of these accounts, and of all others with surveys that are due. Read over
+    /// the connection of those who look on.
     pub async fn waiting(&self, served: &[Served], now: Millis) -> Result<Vec<Facts>> {
         let mut connection = self.onlooker.acquire().await?;
         let mut due = BTreeMap::new();
@@ -97,8 +97,8 @@ impl Store {
         Ok(Some(NextLook { due_at, put_off: is_put_off.then_some(put_off) }))
     }
 
-    /// Proves that the database takes a write, which a transaction that writes nothing does not on a
-    /// full disk.
+    /// Proves that the database takes a write, which a transaction that writes nothing does not on
+    /// a full disk.
     pub async fn take_a_write(&self) -> Result<()> {
         let name = uuid::Uuid::now_v7().simple().to_string();
         let write = self.writer.run(move |connection| {

@@ -1,7 +1,8 @@
-//! Members of a notice that are not read, and are nearly those that are: `closedBy` for `closed_by`.
+//! Members of a notice that are not read, and are nearly those that are: `closedBy` for
+//! `closed_by`.
 //!
-//! A notice is not refused for them. `surveyd sources test` names them. So does a refusal where what
-//! was meant is missing.
+//! A notice is not refused for them. `surveyd sources test` names them. So does a refusal where
+//! what was meant is missing.
 
 use serde::Serialize;
 use serde_json::{Map, Value};

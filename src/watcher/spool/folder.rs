@@ -1,5 +1,5 @@
-//! The folder itself: which files are to be taken, and where they are moved. All of it waits for the
-//! disk, so it is to be called where waiting is no harm.
+//! The folder itself: which files are to be taken, and where they are moved. All of it waits for
+//! the disk, so it is to be called where waiting is no harm.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -54,8 +54,8 @@ fn leads_somewhere(folder: &Path) -> Result<()> {
     }
 }
 
-/// Keeps whoever else takes files from this folder off it: the generation that a reload has replaced,
-/// or another daemon. Nothing where it is another's now.
+/// Keeps whoever else takes files from this folder off it: the generation that a reload has
+/// replaced, or another daemon. Nothing where it is another's now.
 pub fn lock(folder: &Path) -> Result<Option<File>> {
     let opened = File::open(folder)?;
     match opened.try_lock() {

@@ -47,7 +47,8 @@ impl<R: BufRead> Lines<R> {
     /// The next line; the inner nothing where it is too long, of which no more is kept.
     fn line(&mut self) -> Result<Option<Option<Vec<u8>>>> {
         let mut text = Vec::new();
-        // What is taken off at the ends must not make a line that is too long look as if it were not.
+        // What is taken off at the ends must not make a line that is too long look as if it were
+        // not.
         let kept_max = self.line_max + BYTE_ORDER_MARK.len() + 2;
         let before = self.bytes;
         loop {

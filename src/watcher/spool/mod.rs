@@ -1,9 +1,9 @@
-//! A folder of files whose lines are notices of kind `standard`. Each file is taken whole: every line
-//! that is sound is on the disk before the file is moved away.
+//! A folder of files whose lines are notices of kind `standard`. Each file is taken whole: every
+//! line that is sound is on the disk before the file is moved away.
 //!
 //! A crash leaves a file where it was, and it is read again from its start. That changes nothing: a
-//! close on record is known by its account, conversation and `closed_at`, and every line beside that
-//! by an event id of its own. Deliberately absent: a note of how far a file was read.
+//! close on record is known by its account, conversation and `closed_at`, and every line beside
+//! that by an event id of its own. Deliberately absent: a note of how far a file was read.
 
 mod folder;
 mod lines;
@@ -248,8 +248,8 @@ impl Spool {
         Ok(Ok(()))
     }
 
-    /// Takes one line, durable when this returns; whether it made a new survey. The inner error says
-    /// what is wrong with the line.
+    /// Takes one line, durable when this returns; whether it made a new survey. The inner error
+    /// says what is wrong with the line.
     async fn line(
         &self,
         line: &Line,
@@ -289,7 +289,8 @@ impl Spool {
                     return Ok(Err(unknown_account(&reopening.account)));
                 }
                 if value.get("timestamp").is_none_or(Value::is_null) {
-                    // A file may have waited for long: what closed since it was written stays closed.
+                    // A file may have waited for long: what closed since it was written stays
+                    // closed.
                     reopening.reopened_at = file.written_at().min(now);
                 }
                 self.intake.delivered_reopening(reopening, event_id).await?;
@@ -316,8 +317,8 @@ impl Spool {
         }
     }
 
-    /// Keeps what was refused for `surveyd sources rejected`. The log and the file's reasons have it: a
-    /// database that is away need not.
+    /// Keeps what was refused for `surveyd sources rejected`. The log and the file's reasons have
+    /// it: a database that is away need not.
     async fn keep(&self, name: &OsStr, tally: Tally) {
         let rejected = tally.rejected(&self.name, &printable(&shown(name)));
         if !rejected.is_empty() {

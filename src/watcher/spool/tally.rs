@@ -1,5 +1,5 @@
-//! What became of the lines of files: of one file for its reasons and for `surveyd sources rejected`,
-//! of all of them for `/metrics`.
+//! What became of the lines of files: of one file for its reasons and for
+//! `surveyd sources rejected`, of all of them for `/metrics`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -95,8 +95,8 @@ impl Tally {
     }
 }
 
-/// How many lines were taken and refused since the start, by source and by what a posted notice would
-/// have been answered. One for all generations.
+/// How many lines were taken and refused since the start, by source and by what a posted notice
+/// would have been answered. One for all generations.
 #[derive(Clone, Debug, Default)]
 pub struct Counts(Arc<Mutex<BTreeMap<(String, u16), u64>>>);
 

@@ -54,7 +54,8 @@ impl Key {
         Self::Token(key, tag)
     }
 
-    /// Whether it is the signature of what `signed` gives for the secret, compared in constant time.
+    /// Whether it is the signature of what `signed` gives for the secret, compared in constant
+    /// time.
     pub fn fits<'b>(&self, offered: &[u8], signed: &impl Fn(&[u8]) -> Cow<'b, [u8]>) -> bool {
         match self {
             Self::Hmac(key) => hmac::verify(key, &signed(&[]), offered).is_ok(),

@@ -55,8 +55,8 @@ pub struct Verifier {
     keys: Vec<Key>,
 }
 
-/// The headers of that name that are text: a sender may part several signatures among several. Behind
-/// [`IN_QUERY`], the parameters of that name in the address.
+/// The headers of that name that are text: a sender may part several signatures among several.
+/// Behind [`IN_QUERY`], the parameters of that name in the address.
 pub type Headers<'a> = &'a dyn Fn(&str) -> Vec<&'a str>;
 
 impl Verifier {

@@ -50,8 +50,8 @@ pub(super) fn run_as(program: &Program, user: u32, arguments: &[&str]) -> Ended 
     }
 }
 
-/// Only root can give files away. `tests/run` leaves tests named `…by_root…` out for others, and counts them as not
-/// run.
+/// Only root can give files away. `tests/run` leaves tests named `…by_root…` out for others, and
+/// counts them as not run.
 pub(super) fn must_be_root() {
     assert_eq!(fs::metadata("/proc/self").unwrap().uid(), 0, "run this as root, or --skip by_root");
 }
@@ -156,7 +156,8 @@ fn a_database_made_by_root_is_named_with_owner_user_and_remedy() {
     must_be_root();
     let program = program();
     assert_eq!(program.run(&["migrate"]).code, 0);
-    // As a command of root's left it: the folder and the secrets are the service's, the database is not.
+    // As a command of root's left it: the folder and the secrets are the service's, the database is
+    // not.
     for name in names(program.folder()) {
         if !name.starts_with("surveyd.db") {
             chown(program.path(&name), Some(STRANGER), Some(STRANGER)).unwrap();

@@ -18,7 +18,8 @@ fn program() -> Program {
     Program::new(&configuration(NOWHERE))
 }
 
-/// What befalls the database's file while a daemon works on it; the folder and a copy of it from before.
+/// What befalls the database's file while a daemon works on it; the folder and a copy of it from
+/// before.
 type Deed = fn(&Program, &Path);
 
 const DEEDS: [(&str, Deed); 11] = [

@@ -34,8 +34,8 @@ async fn metrics(running: &Running) -> String {
     request.send().await.unwrap().text().await.unwrap()
 }
 
-/// That `status`, `explain`, `surveys show`, the log and `/metrics` all say the same of `surveys` that
-/// wait, among them the one of conversation c-3.
+/// That `status`, `explain`, `surveys show`, the log and `/metrics` all say the same of `surveys`
+/// that wait, among them the one of conversation c-3.
 async fn everything_says(
     (program, running): (&Program, &mut Running),
     (reason, surveys): (&str, u64),

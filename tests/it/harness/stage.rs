@@ -52,7 +52,8 @@ impl Default for Setup {
         Self {
             accounts: &["acme"],
             x: "",
-            // Rarely, so that a story of days is short; what is said of it is told by those who set it.
+            // Rarely, so that a story of days is short; what is said of it is told by those who set
+            // it.
             poll: "interval = \"30m\"",
             account: "",
             survey: "",

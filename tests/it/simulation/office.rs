@@ -32,8 +32,8 @@ pub struct Worker {
 const LOOK_ANYWAY: Duration = Duration::from_secs(10 * 60);
 
 impl Worker {
-    /// Waits for the time of one look, as the daemon's loop does all the time: the scheduler is due,
-    /// is rung for, or sleeps on.
+    /// Waits for the time of one look, as the daemon's loop does all the time: the scheduler is
+    /// due, is rung for, or sleeps on.
     pub fn look(&mut self) {
         let AccountWorker { wake, clock, stop, .. } = &self.worker;
         wake.listen(clock);
@@ -101,8 +101,8 @@ impl Office {
         Self { store, workers, intake, _stop: stop }
     }
 
-    /// A close that is due sooner than the daemon would look anyway must ring for the scheduler; one
-    /// that is due later is found by those looks, which the simulation leaves out.
+    /// A close that is due sooner than the daemon would look anyway must ring for the scheduler;
+    /// one that is due later is found by those looks, which the simulation leaves out.
     pub fn finds(&mut self, account: &str, due_at: Millis) {
         let is_of = |worker: &&mut Worker| worker.worker.name() == account;
         let worker = self.workers.iter_mut().find(is_of).expect("the account is configured");

@@ -1,5 +1,5 @@
-//! What is decided on what the database holds: who has opted out, who was asked, how many there are;
-//! and that every decision is kept with its numbers.
+//! What is decided on what the database holds: who has opted out, who was asked, how many there
+//! are; and that every decision is kept with its numbers.
 
 use proptest::prelude::*;
 use surveyd::domain::policy::decision::{Decision, OptedOut, Verdict};

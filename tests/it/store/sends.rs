@@ -234,7 +234,8 @@ async fn what_outlived_its_lease_while_sending_is_uncertain() {
         let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!(day.oldest_of_day, Some(given_up_at.plus(MINUTE)), "X may still carry it out");
 
-        // Whoever gave the request up knows less of it than the worker that has X's answer after all.
+        // Whoever gave the request up knows less of it than the worker that has X's answer after
+        // all.
         let outcome = accepted("900", now, None);
         let sent = bench.store.finish(&sending, outcome.clone(), now).await.unwrap();
         assert_eq!(sent.state.name(), "sent");

@@ -245,7 +245,8 @@ async fn a_prompt_that_x_shows_before_ours_is_sent_takes_its_place() {
             update.object.created_at = Some(created_at);
             update
         };
-        // X's date lacks the close's milliseconds, and its clock may be behind: "900" is of this close.
+        // X's date lacks the close's milliseconds, and its clock may be behind: "900" is of this
+        // close.
         let old = made("899", START.minus(2 * HOUR));
         let ours = made("900", START.minus(SECOND));
         bench.store.fold(ACCOUNT, vec![old, ours], START).await.unwrap();

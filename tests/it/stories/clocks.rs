@@ -209,7 +209,8 @@ async fn events_are_read_on_after_x_s_own_clock_stood_ahead() {
     }
 }
 
-/// What is too late by our clock waits for X's word, and must not spend all calls that X grants for it.
+/// What is too late by our clock waits for X's word, and must not spend all calls that X grants for
+/// it.
 #[tokio::test]
 async fn an_x_that_is_away_is_asked_for_the_time_ever_more_rarely() {
     let setup = Setup { survey: "expire_after = \"1h\"", ..Setup::default() };

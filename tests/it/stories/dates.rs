@@ -1,5 +1,5 @@
-//! When the dates of X's answers are wrong, once or for a while: nobody is prompted twice for it, and
-//! once they are right nothing is stuck or lost. X itself goes by the true time throughout.
+//! When the dates of X's answers are wrong, once or for a while: nobody is prompted twice for it,
+//! and once they are right nothing is stuck or lost. X itself goes by the true time throughout.
 
 use surveyd::sandbox::{ApiCall, InjectedFault, Scripted};
 
@@ -132,8 +132,8 @@ async fn dates_that_are_wrong_for_longer_than_xs_horizon_prove_no_miss() {
     }
 }
 
-/// X refuses a clock that is hours wrong, and then ours counts no more: but it does for what it dated
-/// before, while X's dates were what was wrong.
+/// X refuses a clock that is hours wrong, and then ours counts no more: but it does for what it
+/// dated before, while X's dates were what was wrong.
 #[tokio::test]
 async fn a_request_that_xs_dates_and_then_our_clock_are_wrong_about_is_not_sent_again() {
     let offsets = [(-DAY, 2 * HOUR), (-DAY, DAY), (-HOUR, HOUR), (DAY, -2 * HOUR)];

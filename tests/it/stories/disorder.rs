@@ -1,6 +1,6 @@
-//! Days on which X's dates and our clock are wrong by turns and at once, surveyd restarts, and answers
-//! are lost: nobody is prompted twice for one close, and nobody is left out. X itself goes by the true
-//! time. A seed decides; the same seed gives the same days.
+//! Days on which X's dates and our clock are wrong by turns and at once, surveyd restarts, and
+//! answers are lost: nobody is prompted twice for one close, and nobody is left out. X itself goes
+//! by the true time. A seed decides; the same seed gives the same days.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Where people are looked up one by one, and by hundreds only while too many wait: whatever X says to
-//! the latter, nobody is lost, delayed or paused by it.
+//! Where people are looked up one by one, and by hundreds only while too many wait: whatever X says
+//! to the latter, nobody is lost, delayed or paused by it.
 
 use surveyd::sandbox::{ApiCall, InjectedFault, Person, Scripted, TakesMessages};
 
@@ -63,8 +63,8 @@ async fn whom_version_two_does_not_clear_is_looked_up_singly_before_anything_end
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
 }
 
-/// The standing answer of version 2 for people 1 to 400, but that it does not say of one whether they take
-/// messages.
+/// The standing answer of version 2 for people 1 to 400, but that it does not say of one whether
+/// they take messages.
 fn silent_about(person: u64) -> InjectedFault {
     let user = |id: u64| match id == person {
         true => format!("{{\"id\":\"{id}\"}}"),

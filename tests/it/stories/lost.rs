@@ -1,5 +1,5 @@
-//! The database is lost, and its closes are delivered again: nobody is prompted twice, and nobody has
-//! to do anything about it.
+//! The database is lost, and its closes are delivered again: nobody is prompted twice, and nobody
+//! has to do anything about it.
 
 use surveyd::domain::close::Close;
 use surveyd::sandbox::ApiCall;

@@ -80,8 +80,8 @@ async fn more_closes_at_once_than_look_ups_are_told_of_within_a_minute_and_only_
     .await;
 }
 
-/// Runs one story: what is done to the stage, how long it then takes until the wait is told, and how
-/// long until it is over.
+/// Runs one story: what is done to the stage, how long it then takes until the wait is told, and
+/// how long until it is over.
 async fn waits_for(
     cause: Cause,
     setup: Setup,

@@ -149,7 +149,8 @@ proptest! {
                 prop_assert_eq!(hours.until(None, until), None);
                 let last = Millis(until.0 - 1);
                 prop_assert_eq!(hours.until(None, last), Some(until), "one end for all of it");
-                // At most an hour is quiet that the wall does not call so, where an hour comes twice.
+                // At most an hour is quiet that the wall does not call so, where an hour comes
+                // twice.
                 let day = until.since(now).as_secs();
                 prop_assert!(day <= 2 * 25 * 3600, "{day} seconds");
             }

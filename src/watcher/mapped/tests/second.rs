@@ -1,5 +1,6 @@
-//! The second closing of a conversation, as each desk tells it: its instant, its agent and who closed it are those of
-//! this closing, not of the first. What each field does stands in docs/sources.
+//! The second closing of a conversation, as each desk tells it: its instant, its agent and who
+//! closed it are those of this closing, not of the first. What each field does stands in
+//! docs/sources.
 
 use super::*;
 

@@ -34,7 +34,8 @@ impl Stage {
         }
     }
 
-    /// surveyd finds more sends beside its database than in it, as after an old backup was restored.
+    /// surveyd finds more sends beside its database than in it, as after an old backup was
+    /// restored.
     pub async fn restore_a_backup(&self) {
         let database = self.database.location.file().expect("a server's has no count beside it");
         std::fs::write(format!("{}.sends", database.display()), "1000").unwrap();
