@@ -3,7 +3,8 @@
 
 use sqlx::{Connection, Row};
 
-use crate::store::{Engine, Location, Result, connect};
+use crate::store::location::connect;
+use crate::store::{Engine, Location, Result};
 
 /// A setting of the server by which acknowledged closes, or the notes of prompts, may be lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,8 @@ use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, Connection, SqlSafeStr};
 
-use crate::store::{Engine, Error, Location, Result, connect};
+use crate::store::location::connect;
+use crate::store::{Engine, Error, Location, Result};
 
 /// In order; a file that was released is never changed.
 const MIGRATIONS: [(i64, &str, &str); 23] = [

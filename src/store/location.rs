@@ -1,0 +1,349 @@
+//! Where the database is, and how connections to it are made.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyConnection, AnyPool};
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
+
+use super::database::file_watch::FileWatch;
+use super::database::identity;
+use super::error::{SQLITE_BUSY, SQLITE_DENIED, SQLITE_NOTADB};
+use super::{Error, Result};
+use crate::files;
+
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How soon turning a file to the write-ahead log is tried again.
+const LOG_AGAIN: Duration = Duration::from_millis(10);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a write waits for a lock of another daemon.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(500);
+
+const READER_TIMEOUT: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Where the database is, from `store.url`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    pub(super) engine: Engine,
+    url: String,
+    /// SQLite's file, all links followed: everything beside it lies beside the file itself.
+    file: Option<PathBuf>,
+    /// The same before links are followed.
+    given: PathBuf,
+    /// Where this daemon's mark of a server's database lies.
+    folder: PathBuf,
+}
+
+impl Location {
+    /// Reads `sqlite:FILE` (relative to `state_folder`) or `postgres://…`.
+    pub fn parse(url: &str, state_folder: &Path) -> Result<Self> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self {
+                engine: Engine::Postgres,
+                url: url.to_owned(),
+                file: None,
+                given: PathBuf::new(),
+                folder: state_folder.to_owned(),
+            });
+        }
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            return Err(Error::Url(format!(
+                "store.url `{url}` is neither sqlite:FILE nor postgres://…"
+            )));
+        };
+        let given = state_folder.join(path.strip_prefix("//").unwrap_or(path));
+        let file = without_links(&given);
+        let text = file.to_str().filter(|text| !text.contains(['?', '#', '%']));
+        let Some(text) = text else {
+            return Err(Error::Url(format!(
+                "the database's path {} holds a character that a URL cannot: choose another folder",
+                file.display()
+            )));
+        };
+        Ok(Self {
+            engine: Engine::Sqlite,
+            url: format!("sqlite:{text}"),
+            file: Some(file),
+            given,
+            folder: state_folder.to_owned(),
+        })
+    }
+
+    /// SQLite's file; absent on PostgreSQL.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn is_sqlite(&self) -> bool {
+        self.engine == Engine::Sqlite
+    }
+
+    pub(super) fn options(&self, mode: &str) -> Result<AnyConnectOptions> {
+        let url = match self.engine {
+            Engine::Sqlite => format!("{}?mode={mode}", self.url),
+            Engine::Postgres => self.url.clone(),
+        };
+        let options: AnyConnectOptions = url
+            .parse()
+            .map_err(|error| Error::Url(format!("store.url cannot be read: {error}")))?;
+        Ok(options.disable_statement_logging())
+    }
+
+    /// Makes SQLite's file where there is none, before anything is opened: for those whom its
+    /// folder is open to, since it holds what people said. SQLite gives its other files the same
+    /// owner and mode.
+    pub fn make_file(&self) -> Result<()> {
+        let Some(file) = self.file() else { return Ok(()) };
+        if file.is_symlink() {
+            return Err(Error::Missing(format!(
+                "{} is a symbolic link to nothing: nothing is made behind it, for what it leads to \
+                 may only not be mounted yet",
+                file.display()
+            )));
+        }
+        if file.is_dir() {
+            return Err(self.is_folder(file));
+        }
+        match files::make(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                let folder = file.parent().filter(|folder| !folder.exists());
+                let missing = folder.map(|folder| {
+                    format!("its folder {} is not there: make it, or mount it", folder.display())
+                });
+                match missing {
+                    None if error.kind() == ErrorKind::PermissionDenied => Err(self.closed(&error)),
+                    missing => {
+                        let why = missing.unwrap_or_else(|| error.to_string());
+                        let words = format!("{} cannot be made: {why}", file.display());
+                        Err(Error::Unavailable(words))
+                    }
+                }
+            }
+            // One that was put there by hand is closed to others, too, where it is ours.
+            Ok(_) | Err(_) => {
+                let _ = files::fit_to_folder(file);
+                Ok(())
+            }
+        }
+    }
+
+    /// What is wrong with an address whose file is a folder.
+    pub(super) fn is_folder(&self, file: &Path) -> Error {
+        Error::Url(format!("{} is a folder: name a file in it in store.url", file.display()))
+    }
+
+    /// Watches SQLite's file, when it is opened.
+    pub(super) fn watch(&self) -> Option<Arc<FileWatch>> {
+        self.file().map(|file| Arc::new(FileWatch::new(file, &self.given)))
+    }
+
+    /// A fault of opening, with the file, its owner and what to type where the fault is one of
+    /// rights.
+    pub(super) fn of_opening(&self, error: sqlx::Error) -> Error {
+        let code = error.as_database_error().and_then(|error| error.code());
+        let code = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xFF);
+        if self.is_sqlite() && code.is_some_and(|it| SQLITE_DENIED.contains(&it)) {
+            return self.closed(&error);
+        }
+        let (shown, is_no_database) = (self.shown(), code == Some(SQLITE_NOTADB));
+        match error.into() {
+            Error::Io(words) if is_no_database => Error::Io(format!(
+                "{shown}: {words}. Put a backup in its place, or name another file in store.url"
+            )),
+            Error::Io(words) => Error::Io(format!("{shown}: {words}")),
+            Error::Unavailable(words) if self.is_sqlite() => {
+                Error::Unavailable(format!("{shown}: {words}"))
+            }
+            Error::Unavailable(words) => Error::Unavailable(format!(
+                "{shown}: {words} (is it running there, and is store.url right?)"
+            )),
+            other => other,
+        }
+    }
+
+    /// A fault with the database that it is of.
+    pub(super) fn naming(&self, error: Error) -> Error {
+        let shown = self.shown();
+        match error {
+            Error::Unavailable(words) => Error::Unavailable(format!("{shown}: {words}")),
+            Error::Missing(words) => Error::Missing(format!("{shown}: {words}")),
+            Error::Io(words) => Error::Io(format!("{shown}: {words}")),
+            other => other,
+        }
+    }
+
+    /// The file, or the server's address without what may be secret.
+    pub(super) fn shown(&self) -> String {
+        if let Some(file) = self.file() {
+            return file.display().to_string();
+        }
+        let rest = self.url.split_once("://").map_or("", |(_, rest)| rest);
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        format!("PostgreSQL at {}", if host.is_empty() { "its default address" } else { host })
+    }
+
+    /// That SQLite's file, or the way to it, is closed to us: whose it is, who we are and what to
+    /// type.
+    pub(super) fn closed(&self, error: &dyn std::fmt::Display) -> Error {
+        let Some(file) = self.file() else { return Error::Unavailable(error.to_string()) };
+        let above: Vec<_> = file.ancestors().skip(1).collect();
+        let all = [file.to_owned(), files::beside(file, "-wal"), files::beside(file, "-shm")];
+        // The outermost folder that is closed hides all that lies in it; a folder that is there to
+        // be gone through need not be writable.
+        let hidden = above.iter().rev().find_map(|folder| files::hidden(folder, file));
+        let folder = above.first().and_then(|folder| files::denied(folder, file));
+        let denied = hidden.or(folder);
+        let denied = denied.or_else(|| all.iter().find_map(|path| files::denied(path, file)));
+        Error::Unavailable(denied.unwrap_or_else(|| format!("{}: {error}", file.display())))
+    }
+
+    /// Opens the connection that writes. It makes no file.
+    pub(super) async fn writer(&self, watch: Option<&FileWatch>) -> Result<AnyConnection> {
+        let before = watch.map(FileWatch::before).transpose()?;
+        let options = self.options("rw")?;
+        let mut connection = connect(&options).await.map_err(|error| self.of_opening(error))?;
+        // SQLite has the file open now and reads at the first statement: it would take whatever log
+        // lies there for this file's.
+        if let (Some(watch), Some(before)) = (watch, before) {
+            watch.confirm(before)?;
+        }
+        self.prepare(&mut connection).await.map_err(|error| self.of_opening(error))?;
+        if self.engine == Engine::Postgres {
+            identity::refuse_standby(&mut connection).await?;
+        }
+        if let (Some(watch), Some(before)) = (watch, before)
+            && let Err(error) = watch.begin(before)
+        {
+            // To close it could write to a file that is another's.
+            std::mem::forget(connection);
+            return Err(error);
+        }
+        Ok(connection)
+    }
+
+    pub(super) async fn prepare(&self, connection: &mut AnyConnection) -> sqlx::Result<()> {
+        match self.engine {
+            Engine::Sqlite => {
+                let timeout = format!("pragma busy_timeout = {}", BUSY_TIMEOUT.as_millis());
+                connection.execute(sqlx::AssertSqlSafe(timeout)).await?;
+                turn_to_log(connection).await?;
+                for pragma in [
+                    // An acknowledged close survives a power cut only so.
+                    "pragma synchronous = full",
+                    "pragma foreign_keys = on",
+                    "pragma journal_size_limit = 67108864",
+                    "pragma trusted_schema = off",
+                    "pragma cell_size_check = on",
+                    "pragma cache_size = -8192",
+                    // The way back out of a statement is kept aside; in a file, each batch of
+                    // closes would make and delete one.
+                    "pragma temp_store = memory",
+                    // What a crash left in the log is written to the database, and its other two
+                    // files are there from now on.
+                    "pragma wal_checkpoint(passive)",
+                ] {
+                    connection.execute(pragma).await?;
+                }
+            }
+            Engine::Postgres => {
+                // A commit that is acknowledged before it is on the disk is none.
+                connection.execute("set synchronous_commit to on").await?;
+                // Whoever waits for a lock keeps those behind it waiting.
+                connection.execute(sqlx::AssertSqlSafe(wait_for_locks())).await?;
+                // A daemon that hangs, or whose machine vanishes, must not hold its locks until the
+                // server's TCP notices after hours.
+                connection.execute("set idle_in_transaction_session_timeout to '10s'").await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn readers(&self, most: u32, watch: Option<&Arc<FileWatch>>) -> Result<AnyPool> {
+        let engine = self.engine;
+        let watch = watch.cloned();
+        Ok(AnyPoolOptions::new()
+            .max_connections(most)
+            .min_connections(0)
+            .acquire_timeout(READER_TIMEOUT)
+            // No housekeeping: it would wake an idle process.
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(engine == Engine::Postgres)
+            .after_connect(move |connection, _| {
+                let watch = watch.clone();
+                Box::pin(async move {
+                    // Opened on another file, it would take the log for that one's, write it there
+                    // and delete it as the last to close.
+                    if let Some(watch) = watch {
+                        watch.check().map_err(|gone| sqlx::Error::Configuration(gone.into()))?;
+                    }
+                    if engine == Engine::Sqlite {
+                        connection.execute("pragma busy_timeout = 5000").await?;
+                        connection.execute("pragma query_only = on").await?;
+                        connection.execute("pragma trusted_schema = off").await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect_lazy_with(self.options("rw")?))
+    }
+}
+
+/// Opens a connection; a server that does not answer counts as away.
+pub(super) async fn connect(options: &AnyConnectOptions) -> sqlx::Result<AnyConnection> {
+    let connecting = AnyConnection::connect_with(options);
+    tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| {
+        let silent =
+            std::io::Error::new(std::io::ErrorKind::TimedOut, "the server does not answer");
+        Err(sqlx::Error::Io(silent))
+    })
+}
+
+pub(super) fn wait_for_locks() -> String {
+    format!("set lock_timeout to '{}ms'", LOCK_TIMEOUT.as_millis())
+}
+
+/// Turns a file to the write-ahead log. SQLite does not wait for others that do the same at that
+/// moment, whatever the timeout says.
+pub(super) async fn turn_to_log(connection: &mut AnyConnection) -> sqlx::Result<()> {
+    let mut tries = BUSY_TIMEOUT.as_millis() / LOG_AGAIN.as_millis();
+    while let Err(error) = connection.execute("pragma journal_mode = wal").await {
+        let code = error.as_database_error().and_then(|error| error.code());
+        tries -= 1;
+        if tries == 0 || code.is_none_or(|code| code != SQLITE_BUSY) {
+            return Err(error);
+        }
+        tokio::time::sleep(LOG_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// The path of the file that `given` leads to; where there is no file yet, in the folder that it
+/// leads to.
+pub(super) fn without_links(given: &Path) -> PathBuf {
+    if let Ok(file) = given.canonicalize() {
+        return file;
+    }
+    let folder = given.parent().and_then(|folder| folder.canonicalize().ok());
+    match (folder, given.file_name()) {
+        (Some(folder), Some(name)) if !given.is_symlink() => folder.join(name),
+        _ => given.to_owned(),
+    }
+}
