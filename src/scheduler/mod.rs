@@ -6,6 +6,7 @@
 
 mod look_ahead;
 mod look_up;
+mod outcome;
 mod send;
 mod waiting;
 

@@ -9,11 +9,12 @@ use futures_util::{StreamExt, stream};
 use serde_json::Value;
 use tracing::{info, warn};
 
+use super::outcome::{self, ForAccount, Judgement, Situation};
 use super::{log_end, log_uncertain};
-use crate::domain::budget::{Call, HOLD_FIRST, RateHeaders};
+use crate::domain::budget::{Call, RateHeaders};
 use crate::domain::feedback::Update;
 use crate::domain::policy;
-use crate::domain::survey::{Delivery, Event, Failure, State, Survey};
+use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, BeginOutcome, Leased, Prompt, Result, SendOutcome, SendTimes, Sending};
 use crate::worker::{AccountWorker, CallAllowance, LEASE_MARGIN};
@@ -179,67 +180,14 @@ async fn post(worker: &AccountWorker, sending: Sending, round: &Round) -> Result
     log(&survey, "survey.sending", "is being sent");
     let asked_at = worker.x_now_at_latest();
     let answer = answer(worker, &sending).await;
-    let now = worker.now();
-    let mut why: Option<String> = None;
-    let (mut pause, mut hold, mut refused) = (None, None, None);
-    // A limit of one is a recipient's, not the account's.
-    let mut told = answer.told.filter(|told| told.limit != Some(1));
-    let outcome = match answer.result {
-        Ok(update) => SendOutcome::Accepted {
-            delivery: Delivery {
-                sent_at: sent_at(update.object.created_at, worker.x_now_at_most(), now),
-                feedback_id: update.id.clone(),
-                dm_id: update.object.dm_id.clone(),
-            },
-            update: Box::new(update),
-            show_at: worker.limits.freshness().first(now),
-        },
-        Err(Error::Person { reason, words }) => {
-            refused = words.code.map(|code| (code, REFUSED_PERSONS));
-            SendOutcome::Suppressed(reason, words)
-        }
-        Err(Error::Request(words)) => {
-            refused = words.code.map(|code| (code, REFUSED_REQUESTS));
-            SendOutcome::Refused(words)
-        }
-        Err(Error::NoAnswer(words)) => {
-            why = Some(words.clone());
-            unknown(worker, asked_at, words)
-        }
-        Err(Error::Account(words)) => {
-            round.halt();
-            why = Some(words.to_string());
-            pause = Some(words);
-            SendOutcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
-        }
-        // The account has room by what X says: it may be the recipient's limit, which the account's
-        // other prompts have nothing to do with.
-        Err(Error::Limited { .. }) if let Some(limit) = answer.told.filter(has_room) => {
-            told = None;
-            why = Some("X refuses it for a limit, though the account has prompts left".into());
-            SendOutcome::Limited { try_at: limited_until(worker, &survey, limit) }
-        }
-        Err(Error::Limited { reset_at }) => {
-            round.halt();
-            why = Some("X's limit is reached".into());
-            hold = Some(reset_at);
-            SendOutcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
-        }
-        Err(Error::Clock(words)) => {
-            why = Some(words.to_string());
-            SendOutcome::NotSent { why: why.clone().unwrap_or_default(), try_at: now }
-        }
-        Err(Error::NotNow(words)) => {
-            round.halt();
-            worker.sending_trouble.met(now);
-            why = Some(words);
-            let again = now.plus(policy::backoff(&survey, survey.attempts));
-            SendOutcome::NotSent {
-                why: why.clone().unwrap_or_default(),
-                try_at: again.min(worker.too_late_at(&survey)),
-            }
-        }
-    };
+    let situation = situation(worker, &survey, asked_at, answer.told);
+    let Judgement { outcome, mut why, account } = outcome::judge(answer, &situation);
+    if account.halts {
+        round.halt();
+    }
+    if account.is_x_away {
+        worker.sending_trouble.met(situation.now);
+    }
     let show_at = match &outcome {
         SendOutcome::Accepted { show_at, .. } => *show_at,
         SendOutcome::NotSent { .. }
@@ -251,21 +199,54 @@ async fn post(worker: &AccountWorker, sending: Sending, round: &Round) -> Result
     // The outcome first: what follows may fail without losing it.
     let mut finished = finish(worker, &sending, outcome).await;
     if let Err(error @ store::Error::Foreign(_)) = &finished {
-        why = Some(error.to_string());
-        finished = finish(worker, &sending, unknown(worker, asked_at, error.to_string())).await;
+        why = error.to_string();
+        let given_up_at = given_up_at(worker, asked_at);
+        let unknown = outcome::unknown(given_up_at, worker.limits.settle_after, why.clone());
+        finished = finish(worker, &sending, unknown).await;
     }
     match finished {
         Ok(finished) => {
             if let Some(show_at) = show_at {
                 worker.reading.due(show_at);
             }
-            log_outcome(&finished, why.as_deref().unwrap_or_default());
+            log_outcome(&finished, &why);
         }
         // X's events have told of it before its answer came.
         Err(store::Error::LeaseLost(_)) => {}
         Err(error) => return Err(error),
     }
-    if let Some((code, most)) = refused
+    follow(worker, account, round).await
+}
+
+/// What is known beside X's answer.
+fn situation(
+    worker: &AccountWorker,
+    survey: &Survey,
+    asked_at: Millis,
+    told: Option<RateHeaders>,
+) -> Situation {
+    let now = worker.now();
+    Situation {
+        now,
+        x_now: worker.x_now_at_most(),
+        given_up_at: given_up_at(worker, asked_at),
+        settle_after: worker.limits.settle_after,
+        show_at: worker.limits.freshness().first(now),
+        limit_ends_at: told.map(|told| worker.by_our_clock(told.reset_at)),
+        again_at: now.plus(policy::backoff(survey, survey.attempts)),
+        too_late_at: worker.too_late_at(survey),
+    }
+}
+
+/// By X's clock, when the request that was made at `asked_at` has ended at the latest.
+fn given_up_at(worker: &AccountWorker, asked_at: Millis) -> Millis {
+    ended_at(asked_at, worker.x_now_at_latest(), worker.limits.send_timeout)
+}
+
+/// Does what an answer means for the account.
+async fn follow(worker: &AccountWorker, account: ForAccount, round: &Round) -> Result<()> {
+    let mut pause = account.pause;
+    if let Some((code, most)) = account.pause_after
         && worker.store.refused_people(worker.name(), code).await? >= most
     {
         round.halt();
@@ -275,11 +256,11 @@ async fn post(worker: &AccountWorker, sending: Sending, round: &Round) -> Result
     if let Some(words) = pause {
         worker.pause(&words).await?;
     }
-    if let Some(reset_at) = hold {
+    if let Some(reset_at) = account.hold {
         worker.hold(Call::Create, reset_at).await?;
     }
-    let under_way = round.calls.end(told);
-    worker.hear(Call::Create, told, under_way).await
+    let under_way = round.calls.end(account.rate);
+    worker.hear(Call::Create, account.rate, under_way).await
 }
 
 /// X's answer to the one request, or what stands for it.
@@ -296,16 +277,6 @@ async fn answer(worker: &AccountWorker, sending: &Sending) -> x::Answer<Update> 
     }
 }
 
-/// What a request came to that ends now without an answer that tells.
-fn unknown(worker: &AccountWorker, asked_at: Millis, why: String) -> SendOutcome {
-    let given_up_at = ended_at(asked_at, worker.x_now_at_latest(), worker.limits.send_timeout);
-    SendOutcome::Unknown {
-        why,
-        given_up_at,
-        spent_at: given_up_at.plus(worker.limits.settle_after),
-    }
-}
-
 /// When a request ended. A clock that was set back meanwhile does not tell: then as late as it may.
 fn ended_at(asked_at: Millis, now: Millis, send_timeout: Duration) -> Millis {
     if now < asked_at { asked_at.plus(send_timeout) } else { now }
@@ -316,38 +287,6 @@ fn ended_at(asked_at: Millis, now: Millis, send_timeout: Duration) -> Millis {
 /// back since does not tell how long it has been.
 fn is_held_up(begun_here: Millis, now: Millis) -> bool {
     now < begun_here || now > begun_here.plus(LEASE_MARGIN)
-}
-
-/// When X has sent a prompt, by X's clock: now, unless X's own record of it agrees with our clock
-/// against the date of its answers.
-fn sent_at(made_at: Option<Millis>, x_now: Millis, now: Millis) -> Millis {
-    let agree = |one: Millis, other: Millis| one.since(other).max(other.since(one)) < TOGETHER;
-    match made_at {
-        Some(made_at) if agree(made_at, now) && !agree(made_at, x_now) => made_at,
-        Some(_) | None => x_now,
-    }
-}
-
-/// As long as a request may take, and then some.
-const TOGETHER: Duration = Duration::from_secs(5 * 60);
-
-/// The same unknown refusal of so many people in a row is none of theirs: the account is paused.
-const REFUSED_REQUESTS: i64 = 3;
-/// The same for refusals that name the person; X uses some of them for the account as well.
-const REFUSED_PERSONS: i64 = 10;
-
-/// Whether the account may send other prompts, by the headers of a refusal for a limit.
-fn has_room(told: &RateHeaders) -> bool {
-    told.limit == Some(1) || told.remaining > 0
-}
-
-/// When a prompt may be tried again that was refused for a limit while the account has room;
-/// `None`: not in time. A limit of one is the recipient's, whose day is longer than anybody
-/// remembers a talk.
-fn limited_until(worker: &AccountWorker, survey: &Survey, told: RateHeaders) -> Option<Millis> {
-    let reset_at = worker.by_our_clock(told.reset_at).max(worker.now().plus(HOLD_FIRST));
-    let is_in_time = told.limit != Some(1) && reset_at < worker.too_late_at(survey);
-    is_in_time.then_some(reset_at)
 }
 
 /// How long apart the outcome of a request is written again where the store refuses it.
@@ -423,17 +362,5 @@ mod tests {
         assert!(!is_held_up(begun, begun.plus(LEASE_MARGIN)));
         assert!(is_held_up(begun, Millis(1).plus(LEASE_MARGIN)));
         assert!(is_held_up(begun, Millis(-1)), "a clock that was set back does not tell");
-    }
-
-    #[test]
-    fn a_prompt_is_dated_by_xs_clock_unless_its_own_record_and_ours_agree_against_that() {
-        let hour = Duration::from_secs(60 * 60);
-        let (now, second) = (Millis(0).plus(100 * hour), Duration::from_secs(1));
-        for x_now in [now.minus(24 * hour), now.plus(hour), now.plus(365 * 24 * hour)] {
-            assert_eq!(sent_at(Some(now.minus(second)), x_now, now), now.minus(second));
-            assert_eq!(sent_at(Some(x_now.minus(second)), x_now, now), x_now, "ours is wrong");
-            assert_eq!(sent_at(None, x_now, now), x_now);
-        }
-        assert_eq!(sent_at(Some(now.minus(second)), now, now), now);
     }
 }

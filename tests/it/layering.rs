@@ -295,7 +295,7 @@ fn a_circle_is_found_and_a_line_is_none() {
         let needs = needs.iter().map(|(one, other)| {
             (
                 (*one).to_owned(),
-                BTreeSet::from_iter(Some((*other).to_owned()).filter(|it| it != "")),
+                BTreeSet::from_iter(Some((*other).to_owned()).filter(|it| !it.is_empty())),
             )
         });
         in_circles(needs.collect()).len()

@@ -1,0 +1,353 @@
+//! What X's answer to a prompt means: for its survey, and for what else the account is about to do.
+//! Pure: what is known besides is given, and nothing is done here.
+
+use std::time::Duration;
+
+use crate::domain::budget::{HOLD_FIRST, RateHeaders};
+use crate::domain::feedback::Update;
+use crate::domain::survey::{Delivery, Failure};
+use crate::domain::time::Millis;
+use crate::store::SendOutcome;
+use crate::x::{Answer, Error};
+
+/// What is known when an answer has come, or is waited for no longer.
+#[derive(Clone, Debug)]
+pub struct Situation {
+    pub now: Millis,
+    /// X's clock, no later than it can be known to be.
+    pub x_now: Millis,
+    /// By X's clock, when the request ended at the latest.
+    pub given_up_at: Millis,
+    /// How long after that X may still carry it out.
+    pub settle_after: Duration,
+    /// When feedback/show is asked first about a prompt that is sent now.
+    pub show_at: Option<Millis>,
+    /// When the limit that the answer's headers name ends, by our clock.
+    pub limit_ends_at: Option<Millis>,
+    /// When the prompt is tried again after a fault of X's.
+    pub again_at: Millis,
+    /// When a prompt for this close is too late.
+    pub too_late_at: Millis,
+}
+
+/// What an answer means.
+#[derive(Debug)]
+pub struct Judgement {
+    pub outcome: SendOutcome,
+    /// What the log says of a survey whose state does not say it.
+    pub why: String,
+    pub account: ForAccount,
+}
+
+/// What follows for the account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ForAccount {
+    /// Whether no more sends are begun in this pass.
+    pub halts: bool,
+    /// Whether X is away.
+    pub is_x_away: bool,
+    /// The account is paused, for this.
+    pub pause: Option<Failure>,
+    /// No more prompts until then, or for a while where X has named no time.
+    pub hold: Option<Option<Millis>>,
+    /// The account is paused once so many people in a row are refused with this code.
+    pub pause_after: Option<(i64, i64)>,
+    /// What the headers said of the account's limit.
+    pub rate: Option<RateHeaders>,
+}
+
+/// The same unknown refusal of so many people in a row is none of theirs: the account is paused.
+const REFUSED_REQUESTS: i64 = 3;
+/// The same for refusals that name the person; X uses some of them for the account as well.
+const REFUSED_PERSONS: i64 = 10;
+
+/// Judges the answer to one prompt.
+pub fn judge(answer: Answer<Update>, at: &Situation) -> Judgement {
+    // A limit of one is a recipient's, not the account's.
+    let rate = answer.told.filter(|rate| rate.limit != Some(1));
+    let mut account = ForAccount { rate, ..ForAccount::default() };
+    let mut why = String::new();
+    let outcome = match answer.result {
+        Ok(update) => accepted(update, at),
+        Err(Error::Person { reason, words }) => {
+            account.pause_after = words.code.map(|code| (code, REFUSED_PERSONS));
+            SendOutcome::Suppressed(reason, words)
+        }
+        Err(Error::Request(words)) => {
+            account.pause_after = words.code.map(|code| (code, REFUSED_REQUESTS));
+            SendOutcome::Refused(words)
+        }
+        Err(Error::NoAnswer(words)) => {
+            why.clone_from(&words);
+            unknown(at.given_up_at, at.settle_after, words)
+        }
+        Err(Error::Account(words)) => {
+            account.halts = true;
+            why = words.to_string();
+            account.pause = Some(words);
+            not_sent(&why, at.now)
+        }
+        // The account has room by what X says: it may be the recipient's limit, which the account's
+        // other prompts have nothing to do with.
+        Err(Error::Limited { .. }) if let Some(limit) = answer.told.filter(has_room) => {
+            account.rate = None;
+            why = "X refuses it for a limit, though the account has prompts left".into();
+            SendOutcome::Limited { try_at: limited_until(limit, at) }
+        }
+        Err(Error::Limited { reset_at }) => {
+            account.halts = true;
+            account.hold = Some(reset_at);
+            why = "X's limit is reached".into();
+            not_sent(&why, at.now)
+        }
+        Err(Error::Clock(words)) => {
+            why = words.to_string();
+            not_sent(&why, at.now)
+        }
+        Err(Error::NotNow(words)) => {
+            account.halts = true;
+            account.is_x_away = true;
+            why = words;
+            not_sent(&why, at.again_at.min(at.too_late_at))
+        }
+    };
+    Judgement { outcome, why, account }
+}
+
+fn accepted(update: Update, at: &Situation) -> SendOutcome {
+    SendOutcome::Accepted {
+        delivery: Delivery {
+            sent_at: sent_at(update.object.created_at, at.x_now, at.now),
+            feedback_id: update.id.clone(),
+            dm_id: update.object.dm_id.clone(),
+        },
+        update: Box::new(update),
+        show_at: at.show_at,
+    }
+}
+
+fn not_sent(why: &str, try_at: Millis) -> SendOutcome {
+    SendOutcome::NotSent { why: why.to_owned(), try_at }
+}
+
+/// A request that has ended without an answer that says whether X carried it out.
+pub fn unknown(given_up_at: Millis, settle_after: Duration, why: String) -> SendOutcome {
+    SendOutcome::Unknown { why, given_up_at, spent_at: given_up_at.plus(settle_after) }
+}
+
+/// When X has sent a prompt, by X's clock: now, unless X's own record of it agrees with our clock
+/// against the date of its answers.
+fn sent_at(made_at: Option<Millis>, x_now: Millis, now: Millis) -> Millis {
+    let agree = |one: Millis, other: Millis| one.since(other).max(other.since(one)) < TOGETHER;
+    match made_at {
+        Some(made_at) if agree(made_at, now) && !agree(made_at, x_now) => made_at,
+        Some(_) | None => x_now,
+    }
+}
+
+/// As long as a request may take, and then some.
+const TOGETHER: Duration = Duration::from_secs(5 * 60);
+
+/// Whether the account may send other prompts, by the headers of a refusal for a limit.
+fn has_room(rate: &RateHeaders) -> bool {
+    rate.limit == Some(1) || rate.remaining > 0
+}
+
+/// When a prompt may be tried again that was refused for a limit while the account has room;
+/// `None`: not in time. A limit of one is the recipient's, whose day is longer than anybody
+/// remembers a talk.
+fn limited_until(limit: RateHeaders, at: &Situation) -> Option<Millis> {
+    let ends_at = at.limit_ends_at.unwrap_or(at.now).max(at.now.plus(HOLD_FIRST));
+    (limit.limit != Some(1) && ends_at < at.too_late_at).then_some(ends_at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::feedback::Object;
+    use crate::domain::id::FeedbackId;
+    use crate::domain::survey::Reason;
+
+    const NOW: Millis = Millis(1_790_000_000_000);
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn situation() -> Situation {
+        Situation {
+            now: NOW,
+            x_now: NOW.plus(Duration::from_secs(2)),
+            given_up_at: NOW.plus(Duration::from_secs(3)),
+            settle_after: 15 * MINUTE,
+            show_at: Some(NOW.plus(MINUTE)),
+            limit_ends_at: Some(NOW.plus(10 * MINUTE)),
+            again_at: NOW.plus(4 * MINUTE),
+            too_late_at: NOW.plus(60 * MINUTE),
+        }
+    }
+
+    fn rate(limit: u32, remaining: u32) -> RateHeaders {
+        RateHeaders { limit: Some(limit), remaining, reset_at: NOW.plus(10 * MINUTE) }
+    }
+
+    fn words(code: i64) -> Failure {
+        Failure { code: Some(code), message: "no".into() }
+    }
+
+    fn update(created_at: Option<Millis>) -> Update {
+        Update {
+            id: FeedbackId::new("900"),
+            object: Object { created_at, dm_id: Some("77".into()), ..Object::default() },
+            score: None,
+            text: None,
+        }
+    }
+
+    /// The outcome in a line, and what follows for the account.
+    fn judged(result: Result<Update, Error>, told: Option<RateHeaders>) -> (String, ForAccount) {
+        let Judgement { outcome, why, account } = judge(Answer { result, told }, &situation());
+        let since = |at: Millis| at.since(NOW).as_secs();
+        let outcome = match outcome {
+            SendOutcome::Accepted { delivery, show_at, .. } => {
+                assert_eq!(
+                    (delivery.feedback_id.as_str(), delivery.dm_id.as_deref()),
+                    ("900", Some("77"))
+                );
+                format!(
+                    "sent at +{}, shown at +{}",
+                    since(delivery.sent_at),
+                    since(show_at.unwrap())
+                )
+            }
+            SendOutcome::NotSent { why, try_at } => {
+                format!("not sent: {why}; again at +{}", since(try_at))
+            }
+            SendOutcome::Suppressed(reason, words) => {
+                format!("suppressed: {}: {words}", reason.as_str())
+            }
+            SendOutcome::Limited { try_at } => format!("limited, again at {:?}", try_at.map(since)),
+            SendOutcome::Refused(words) => format!("refused: {words}"),
+            SendOutcome::Unknown { given_up_at, why, spent_at } => {
+                format!(
+                    "unknown: {why}; given up at +{}, spent at +{}",
+                    since(given_up_at),
+                    since(spent_at)
+                )
+            }
+        };
+        (format!("{outcome} | {why}"), account)
+    }
+
+    /// An answer with its headers, and what is to come of it.
+    type Row = (Result<Update, Error>, Option<RateHeaders>, &'static str, ForAccount);
+
+    #[test]
+    fn every_answer_has_its_outcome_and_its_consequences() {
+        let nothing = ForAccount::default;
+        let account = |words: Failure| Error::Account(words);
+        let limited = |reset_at| Error::Limited { reset_at };
+        let person = Error::Person { reason: Reason::CannotDm, words: words(349) };
+        let table: Vec<Row> = vec![
+            (
+                Ok(update(None)),
+                Some(rate(1_000, 7)),
+                "sent at +2, shown at +60 | ",
+                ForAccount { rate: Some(rate(1_000, 7)), ..nothing() },
+            ),
+            // A limit of one is the recipient's: the account's is not known by it.
+            (Ok(update(None)), Some(rate(1, 0)), "sent at +2, shown at +60 | ", nothing()),
+            (
+                Err(person),
+                None,
+                "suppressed: cannot_dm: code 349: no | ",
+                ForAccount { pause_after: Some((349, 10)), ..nothing() },
+            ),
+            (
+                Err(Error::Request(words(214))),
+                None,
+                "refused: code 214: no | ",
+                ForAccount { pause_after: Some((214, 3)), ..nothing() },
+            ),
+            (
+                Err(Error::NoAnswer("silence".into())),
+                None,
+                "unknown: silence; given up at +3, spent at +903 | silence",
+                nothing(),
+            ),
+            (
+                Err(account(words(326))),
+                None,
+                "not sent: code 326: no; again at +0 | code 326: no",
+                ForAccount { halts: true, pause: Some(words(326)), ..nothing() },
+            ),
+            (
+                Err(limited(Some(NOW))),
+                Some(rate(1_000, 0)),
+                "not sent: X's limit is reached; again at +0 | X's limit is reached",
+                ForAccount {
+                    halts: true,
+                    hold: Some(Some(NOW)),
+                    rate: Some(rate(1_000, 0)),
+                    ..nothing()
+                },
+            ),
+            (
+                Err(limited(None)),
+                None,
+                "not sent: X's limit is reached; again at +0 | X's limit is reached",
+                ForAccount { halts: true, hold: Some(None), ..nothing() },
+            ),
+            // The account has prompts left: one more try, after the limit's end.
+            (
+                Err(limited(None)),
+                Some(rate(1_000, 5)),
+                "limited, again at Some(600) | X refuses it for a limit, though the account has prompts left",
+                nothing(),
+            ),
+            (
+                Err(limited(None)),
+                Some(rate(1, 0)),
+                "limited, again at None | X refuses it for a limit, though the account has prompts left",
+                nothing(),
+            ),
+            (
+                Err(Error::Clock(words(135))),
+                None,
+                "not sent: code 135: no; again at +0 | code 135: no",
+                nothing(),
+            ),
+            (
+                Err(Error::NotNow("away".into())),
+                None,
+                "not sent: away; again at +240 | away",
+                ForAccount { halts: true, is_x_away: true, ..nothing() },
+            ),
+        ];
+        for (result, told, outcome, account) in table {
+            let answer = format!("{result:?}");
+            assert_eq!(judged(result, told), (outcome.to_owned(), account), "{answer}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_tried_again_when_it_is_too_late() {
+        let at = Situation { too_late_at: NOW.plus(2 * MINUTE), ..situation() };
+        let away = Answer { result: Err(Error::NotNow("away".into())), told: None };
+        let SendOutcome::NotSent { try_at, .. } = judge(away, &at).outcome else { panic!() };
+        assert_eq!(try_at, at.too_late_at, "it ends then");
+        let limited = Err(Error::Limited { reset_at: None });
+        let limited = Answer { result: limited, told: Some(rate(1_000, 5)) };
+        let SendOutcome::Limited { try_at } = judge(limited, &at).outcome else { panic!() };
+        assert_eq!(try_at, None);
+    }
+
+    #[test]
+    fn a_prompt_is_dated_by_xs_clock_unless_its_own_record_and_ours_agree_against_that() {
+        let hour = Duration::from_secs(60 * 60);
+        let (now, second) = (Millis(0).plus(100 * hour), Duration::from_secs(1));
+        for x_now in [now.minus(24 * hour), now.plus(hour), now.plus(365 * 24 * hour)] {
+            assert_eq!(sent_at(Some(now.minus(second)), x_now, now), now.minus(second));
+            assert_eq!(sent_at(Some(x_now.minus(second)), x_now, now), x_now, "ours is wrong");
+            assert_eq!(sent_at(None, x_now, now), x_now);
+        }
+        assert_eq!(sent_at(Some(now.minus(second)), now, now), now);
+    }
+}
