@@ -53,6 +53,24 @@ fn what_the_walkthrough_names_exists() {
     assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
 }
 
+/// What looks like a file and is an address, X's or our own.
+const ADDRESSES: [&str; 3] = ["feedback/events", "feedback/show", "/metrics"];
+
+#[test]
+fn the_files_that_are_named_are_there() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let quoted = text.split('`').skip(1).step_by(2);
+    let is_file = |text: &&str| {
+        let is_plain = |c: char| c.is_ascii_lowercase() || "_/.".contains(c);
+        text.chars().all(is_plain) && text.contains('/') && !ADDRESSES.contains(text)
+    };
+    let files: Vec<&str> = quoted.filter(is_file).collect();
+    assert!(files.len() > 15, "{files:?}");
+    let is_there = |file: &&str| ["", "src"].iter().any(|it| root().join(it).join(file).exists());
+    let missing: Vec<&str> = files.into_iter().filter(|file| !is_there(file)).collect();
+    assert!(missing.is_empty(), "ARCHITECTURE.md names files that are not there: {missing:?}");
+}
+
 #[test]
 fn a_path_that_leads_nowhere_is_missed() {
     assert!(exists("store::feedback::fold") && exists("store::Leased"));
