@@ -114,6 +114,9 @@ pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 const MINUTE: i64 = 60_000;
 const MINUTES: i64 = 17;
 
+/// The longest that a spent budget is waited for where X has not told when its window ends.
+pub const COUNTED_FOR: Duration = Duration::from_secs(60 * MINUTES as u64);
+
 /// First wait after a 429 that names no time; each further one doubles it.
 pub const HOLD_FIRST: Duration = Duration::from_secs(5);
 const HOLD_MOST: Duration = Duration::from_secs(15 * 60);

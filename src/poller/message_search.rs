@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::domain::budget::{Call, WINDOW};
+use crate::domain::budget::{COUNTED_FOR, Call};
 use crate::domain::direct_message::DirectMessage;
 use crate::domain::time::Millis;
 use crate::store::Result;
@@ -20,9 +20,8 @@ use crate::x::Error;
 /// Pages of one reading. X allows 15 calls in 15 minutes.
 const PAGES_MAX: usize = 10;
 
-/// For how long a spent budget is waited for at the most: X's window, and the minute that our count
-/// of it spans more.
-const WAIT_MOST: Duration = WINDOW.saturating_add(Duration::from_secs(60));
+/// For how long a spent budget is waited for at the most.
+const WAIT_MOST: Duration = COUNTED_FOR;
 
 /// The wait is short beside the one for X's events, of which it is this part.
 const PART_OF_HORIZON: u32 = 60;

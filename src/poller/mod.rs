@@ -61,5 +61,5 @@ pub async fn tick(worker: &AccountWorker, poller: &mut Poller) -> Result<Option<
 
 /// A clock that was set back must not put off the next look by as much.
 fn is_set_back(at: Millis, now: Millis, worker: &AccountWorker) -> bool {
-    at.since(now) > worker.limits.poll_interval.max(crate::domain::budget::WINDOW)
+    at.since(now) > worker.limits.poll_interval.max(crate::domain::budget::COUNTED_FOR)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::domain::budget::{Call, WINDOW};
+use crate::domain::budget::{COUNTED_FOR, Call};
 use crate::domain::event_windows::Range;
 use crate::domain::policy;
 use crate::domain::time::Millis;
@@ -23,9 +23,6 @@ const FAILURES_MAX: u32 = 5;
 
 /// A window of more pages is taken for one without an end. A day has some 30.
 const PAGES_MAX: u32 = 5_000;
-
-/// Our count of X's windows spans a minute more, and its clock is told to the second.
-const CALLS_COUNTED_TO: Duration = Duration::from_secs(2 * 60);
 
 /// The way through one window.
 #[derive(Debug, Default)]
@@ -152,7 +149,7 @@ pub async fn ask(
 async fn take_call(worker: &AccountWorker) -> Result<std::result::Result<u32, Millis>> {
     let taken = worker.take_calls(Call::Events, 1).await?;
     match taken {
-        Err(until) if until.since(worker.now()) > WINDOW + CALLS_COUNTED_TO => {
+        Err(until) if until.since(worker.now()) > COUNTED_FOR => {
             worker.ask_the_time().await?;
             worker.take_calls(Call::Events, 1).await
         }

@@ -157,7 +157,7 @@ mod tests {
         let steps = plan.await.unwrap();
         let steps: Vec<String> = steps.iter().map(|step| step.try_get(3).unwrap()).collect();
         let readings: Vec<_> = steps.iter().filter(|step| step.contains(" survey")).collect();
-        assert_eq!(readings.len(), 4, "{steps:?}");
+        assert_eq!(readings.len(), 5, "{steps:?}");
         for reading in readings {
             assert!(reading.contains("USING COVERING INDEX"), "{steps:?}");
         }
