@@ -71,6 +71,30 @@ fn the_files_that_are_named_are_there() {
     assert!(missing.is_empty(), "ARCHITECTURE.md names files that are not there: {missing:?}");
 }
 
+/// Columns that a comment may take.
+const WIDTH: usize = 100;
+
+#[test]
+fn no_comment_is_wider_than_the_page() {
+    fn walk(folder: &Path, wide: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, wide);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let comments =
+                    text.lines().enumerate().filter(|(_, line)| line.trim().starts_with("//"));
+                let too_wide = comments.filter(|(_, line)| line.chars().count() > WIDTH);
+                wide.extend(too_wide.map(|(at, _)| format!("{}:{}", path.display(), at + 1)));
+            }
+        }
+    }
+    let mut wide = Vec::new();
+    walk(&root().join("src"), &mut wide);
+    assert!(wide.is_empty(), "{wide:#?}");
+}
+
 #[test]
 fn a_path_that_leads_nowhere_is_missed() {
     assert!(exists("store::feedback::fold") && exists("store::Leased"));

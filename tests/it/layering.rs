@@ -131,8 +131,8 @@ fn module(source: &Source) -> String {
     source.name.strip_suffix("/mod").unwrap_or(&source.name).replace('/', "::")
 }
 
-/// The modules whose items a source names, but for those that it stands in: what a part takes from its
-/// own head is no circle.
+/// The modules whose items a source names, but for those that it stands in: what a part takes from
+/// its own head is no circle.
 fn needs(source: &Source, modules: &BTreeSet<String>) -> BTreeSet<String> {
     let own = module(source);
     let mut paths = named(&source.code);
@@ -158,8 +158,8 @@ fn needs(source: &Source, modules: &BTreeSet<String>) -> BTreeSet<String> {
     needed
 }
 
-/// Takes away, again and again, what needs nothing that is left. The rest stands in circles, or needs
-/// what does.
+/// Takes away, again and again, what needs nothing that is left. The rest stands in circles, or
+/// needs what does.
 fn in_circles(mut needs: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
     loop {
         let left: BTreeSet<String> = needs.keys().cloned().collect();

@@ -204,34 +204,11 @@ async fn begin(
     rules: Rules,
     times: SendTimes,
 ) -> Result<BeginOutcome> {
-    let SendTimes { now, x_now, x_latest, lease, .. } = times;
+    let SendTimes { now, x_now, .. } = times;
     let daemon_id = standing.counted_as()?;
     decide::guard(connection, &rules).await?;
     let (survey, token) = retake(connection, leased).await?;
-    let reopened: Option<i64> = sqlx::query_scalar(REOPENED)
-        .bind(survey.account.as_str())
-        .bind(survey.conversation_id.as_str())
-        .bind(survey.closed_at.0)
-        .fetch_optional(&mut *connection)
-        .await?;
-    if reopened.is_some() {
-        let event = Event::Cancelled(CancelledBy::Reopened);
-        let ended = step_locked(connection, (survey, token), event, now, None).await?;
-        return Ok(BeginOutcome::Ended(Box::new(ended)));
-    }
-    let asked = match matching::find_before(connection, &survey, now).await? {
-        Before::Prompt(found) => return Ok(BeginOutcome::Ended(found)),
-        Before::Namesake(id) => Some(format!(
-            "X shows feedback {id} under the name of this prompt: the person is not asked again"
-        )),
-        Before::Nothing => {
-            let before = surveys::prompted_before(connection, &survey).await?;
-            before.map(|before| format!("X has shown the prompt of this close: survey {before}"))
-        }
-    };
-    if let Some(why) = asked {
-        let event = Event::Suppressed(Reason::Throttled);
-        let ended = step_locked(connection, (survey, token), event, now, Some(&why)).await?;
+    if let Some(ended) = end_before(connection, (&survey, token), now).await? {
         return Ok(BeginOutcome::Ended(Box::new(ended)));
     }
     let ground = match decide::decide(connection, &survey, &rules, times).await? {
@@ -263,14 +240,61 @@ async fn begin(
     if !matches!(survey.state, State::Sending { .. }) {
         return Ok(BeginOutcome::Ended(Box::new(survey)));
     }
-    survey.external_id = free_name(connection, &survey).await?;
+    write_begun(connection, &mut survey, &prompt, rules.throttle_group, times).await?;
+    let sends = standing.count(progress::record(connection, &daemon_id, 1, now).await?)?;
+    let begun_here = now;
+    Ok(BeginOutcome::Sending(Box::new(Sending { survey, prompt, daemon_id, sends, begun_here })))
+}
+
+/// Ends a survey that need not be decided upon: its conversation was reopened, or X has shown a
+/// prompt for its close. The survey as it is then.
+async fn end_before(
+    connection: &mut AnyConnection,
+    (survey, token): (&Survey, i64),
+    now: Millis,
+) -> Result<Option<Survey>> {
+    let reopened: Option<i64> = sqlx::query_scalar(REOPENED)
+        .bind(survey.account.as_str())
+        .bind(survey.conversation_id.as_str())
+        .bind(survey.closed_at.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let locked = || (survey.clone(), token);
+    if reopened.is_some() {
+        let event = Event::Cancelled(CancelledBy::Reopened);
+        return step_locked(connection, locked(), event, now, None).await.map(Some);
+    }
+    let asked = match matching::find_before(connection, survey, now).await? {
+        Before::Prompt(found) => return Ok(Some(*found)),
+        Before::Namesake(id) => Some(format!(
+            "X shows feedback {id} under the name of this prompt: the person is not asked again"
+        )),
+        Before::Nothing => {
+            let before = surveys::prompted_before(connection, survey).await?;
+            before.map(|before| format!("X has shown the prompt of this close: survey {before}"))
+        }
+    };
+    let Some(why) = asked else { return Ok(None) };
+    let event = Event::Suppressed(Reason::Throttled);
+    step_locked(connection, locked(), event, now, Some(&why)).await.map(Some)
+}
+
+/// Writes what a request is about to carry, and from when on it counts as sent.
+async fn write_begun(
+    connection: &mut AnyConnection,
+    survey: &mut Survey,
+    prompt: &Prompt,
+    throttle_group: String,
+    SendTimes { now, x_latest, lease, .. }: SendTimes,
+) -> Result<()> {
+    survey.external_id = free_name(connection, survey).await?;
     survey.kind = prompt.kind;
     survey.question_variant_id = prompt.question_variant_id;
     survey.test = prompt.test;
     survey.attempts += 1;
     sqlx::query(BEGIN)
         .bind(x_latest.0)
-        .bind(rules.throttle_group)
+        .bind(throttle_group)
         .bind(now.plus(lease).0)
         .bind(survey.external_id.as_str())
         .bind(prompt.kind.as_str())
@@ -281,11 +305,9 @@ async fn begin(
         .bind(survey.id.as_str())
         .bind(now.0)
         .bind(prompt.sent_as.as_str())
-        .execute(&mut *connection)
+        .execute(connection)
         .await?;
-    let sends = standing.count(progress::record(connection, &daemon_id, 1, now).await?)?;
-    let begun_here = now;
-    Ok(BeginOutcome::Sending(Box::new(Sending { survey, prompt, daemon_id, sends, begun_here })))
+    Ok(())
 }
 
 /// The survey's external id, or, where a prompt to the same person bears it already (conversation
