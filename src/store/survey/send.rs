@@ -331,6 +331,92 @@ async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<St
     }
 }
 
+/// When the request of a survey began, and whether its outcome is still open.
+fn open_request(survey: &Survey, outcome: &SendOutcome, now: Millis) -> Result<(Millis, bool)> {
+    match (&survey.state, outcome) {
+        (State::Sending { begun_at } | State::Uncertain { begun_at, .. }, _) => {
+            Ok((*begun_at, true))
+        }
+        // Settled as not sent, and X has taken it all the same.
+        (
+            State::Scheduled
+            | State::Suppressed(_)
+            | State::Cancelled(_)
+            | State::Expired
+            | State::Failed(_),
+            SendOutcome::Accepted { .. },
+        ) => Ok((now, false)),
+        (
+            State::Scheduled
+            | State::Sent(_)
+            | State::Answered(_)
+            | State::Suppressed(_)
+            | State::Cancelled(_)
+            | State::Expired
+            | State::Failed(_),
+            _,
+        ) => Err(Error::LeaseLost(survey.id.to_string())),
+    }
+}
+
+/// What an outcome is written as.
+struct Written {
+    event: Event,
+    /// In the survey's history, where its state does not say it.
+    why: Option<String>,
+    /// X's error code, of a refusal that is the person's.
+    code: Option<i64>,
+    /// From when on it counts as sent; absent: it does not.
+    spent_at: Option<Millis>,
+    try_at: Millis,
+    show_at: Option<Millis>,
+    update: Option<Box<Update>>,
+}
+
+impl Written {
+    fn new(event: Event, why: Option<String>, try_at: Millis) -> Self {
+        Self { event, why, code: None, spent_at: None, try_at, show_at: None, update: None }
+    }
+}
+
+async fn written(
+    connection: &mut AnyConnection,
+    (id, begun_at, is_open): (&SurveyId, Millis, bool),
+    outcome: SendOutcome,
+    now: Millis,
+) -> Result<Written> {
+    Ok(match outcome {
+        SendOutcome::Accepted { delivery, update, show_at } => {
+            let spent_at = Some(delivery.sent_at);
+            let event = if is_open { Event::Accepted(delivery) } else { Event::Found(delivery) };
+            Written { spent_at, show_at, update: Some(update), ..Written::new(event, None, now) }
+        }
+        SendOutcome::NotSent { why, try_at } => Written::new(Event::NotSent, Some(why), try_at),
+        SendOutcome::Suppressed(reason, words) => {
+            let why = format!("{}: X refuses the person: {words}", reason.as_str());
+            let written = Written::new(Event::Suppressed(reason), Some(why), now);
+            Written { code: words.code, ..written }
+        }
+        SendOutcome::Limited { try_at } => {
+            match whose_limit(connection, id, begun_at, try_at, now).await? {
+                Whose::Unknown { try_at } => {
+                    Written::new(Event::NotSent, Some(MAY_BE_OF_ACCOUNT.to_owned()), try_at)
+                }
+                Whose::OfPerson(words) => {
+                    let reason = Reason::Throttled;
+                    let why = format!("{}: {words}", reason.as_str());
+                    Written::new(Event::Suppressed(reason), Some(why), now)
+                }
+            }
+        }
+        SendOutcome::Refused(failure) => Written::new(Event::Refused(failure), None, now),
+        SendOutcome::Unknown { given_up_at: at, why, spent_at } => {
+            let written = Written::new(Event::NoAnswer { at }, Some(why), now);
+            Written { spent_at: Some(spent_at), ..written }
+        }
+    })
+}
+
 async fn finish(
     connection: &mut AnyConnection,
     (id, attempt): (SurveyId, u32),
@@ -342,64 +428,12 @@ async fn finish(
     // less of it than the worker that holds X's answer.
     let locked = touch(connection, &id).await?.filter(|(survey, _)| survey.attempts == attempt);
     let Some(locked) = locked else { return Err(Error::LeaseLost(id.to_string())) };
-    let (begun_at, is_open) = match (&locked.0.state, &outcome) {
-        (State::Sending { begun_at } | State::Uncertain { begun_at, .. }, _) => (*begun_at, true),
-        // Settled as not sent, and X has taken it all the same.
-        (
-            State::Scheduled
-            | State::Suppressed(_)
-            | State::Cancelled(_)
-            | State::Expired
-            | State::Failed(_),
-            SendOutcome::Accepted { .. },
-        ) => (now, false),
-        (
-            State::Scheduled
-            | State::Sent(_)
-            | State::Answered(_)
-            | State::Suppressed(_)
-            | State::Cancelled(_)
-            | State::Expired
-            | State::Failed(_),
-            _,
-        ) => return Err(Error::LeaseLost(id.to_string())),
-    };
+    let (begun_at, is_open) = open_request(&locked.0, &outcome, now)?;
     let account = locked.0.account.clone();
     let given_up_here = matches!(outcome, SendOutcome::Unknown { .. }).then_some(now.0);
-    let (mut code, mut why) = (None, None);
-    let (event, spent_at, try_at, show_at, update) = match outcome {
-        SendOutcome::Accepted { delivery, update, show_at } => {
-            let sent_at = delivery.sent_at;
-            let event = if is_open { Event::Accepted(delivery) } else { Event::Found(delivery) };
-            (event, Some(sent_at), now, show_at, Some(update))
-        }
-        SendOutcome::NotSent { why: words, try_at } => {
-            why = Some(words);
-            (Event::NotSent, None, try_at, None, None)
-        }
-        SendOutcome::Suppressed(reason, words) => {
-            code = words.code;
-            why = Some(format!("{}: X refuses the person: {words}", reason.as_str()));
-            (Event::Suppressed(reason), None, now, None, None)
-        }
-        SendOutcome::Limited { try_at } => {
-            let whose = whose_limit(connection, &id, begun_at, try_at, now).await?;
-            let (event, try_at, words) = match whose {
-                Whose::Unknown { try_at } => (Event::NotSent, try_at, MAY_BE_OF_ACCOUNT.to_owned()),
-                Whose::OfPerson(words) => {
-                    let reason = Reason::Throttled;
-                    (Event::Suppressed(reason), now, format!("{}: {words}", reason.as_str()))
-                }
-            };
-            why = Some(words);
-            (event, None, try_at, None, None)
-        }
-        SendOutcome::Refused(failure) => (Event::Refused(failure), None, now, None, None),
-        SendOutcome::Unknown { given_up_at: at, why: words, spent_at } => {
-            why = Some(words);
-            (Event::NoAnswer { at }, Some(spent_at), now, None, None)
-        }
-    };
+    let request = (&id, begun_at, is_open);
+    let Written { event, why, code, spent_at, try_at, show_at, update } =
+        written(connection, request, outcome, now).await?;
     let survey = step_locked(connection, locked, event, now, why.as_deref()).await?;
     let finished = sqlx::query(FINISH)
         .bind(spent_at.map(|at| at.0))
