@@ -85,7 +85,7 @@ impl Ledger {
         (count(spent.len()), spent.front().copied())
     }
 
-    /// What the policy asks, as `store::deciding` reads it from the database.
+    /// What the policy asks, as `store::survey::decide` reads it from the database.
     pub fn history(
         &mut self,
         account: AccountNumber,

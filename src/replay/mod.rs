@@ -192,8 +192,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// A conversation closes: as in `store::closes`, it moves the survey that still waits, or makes
-    /// one.
+    /// A conversation closes: as in `store::close::accept`, it moves the survey that still waits,
+    /// or makes one.
     fn close(&mut self, mut coming: Coming) {
         let survey = &coming.survey;
         let conversation = (coming.account, survey.conversation_id.clone());

@@ -144,7 +144,7 @@ impl Replay<'_> {
         }
     }
 
-    /// What the policy says on what is true now, as `store::deciding` asks it.
+    /// What the policy says on what is true now, as `store::survey::decide` asks it.
     fn decide(&mut self, number: u64, rules: &Rules) -> Ground {
         let now = self.now;
         let waiting = self.waiting.get_mut(&number).expect("whoever is looked at waits");

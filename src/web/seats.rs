@@ -10,7 +10,9 @@
 //! Nobody gives way before it has been listened to for [`TO_SPEAK`], to say what it wants. Until
 //! then newcomers stay before the door, where the system keeps them in order; it also bounds how
 //! fast a crowd can come and go. Where the processors have much to do, it takes a while until
-//! surveyd listens to a connection that it has accepted: that is not the client's fault.
+//! surveyd listens to a connection that it has accepted: that is not the client's fault. Where
+//! `http.connections_per_peer`, the open files or the room for long bodies are spent, nobody has
+//! that time.
 //!
 //! A request costs its connection two writes to its own place. Who gives way is looked for where
 //! somebody has to.

@@ -1,6 +1,6 @@
 //! The figures that are asked for again and again: how many surveys are in which state, what is
-//! due, how each account stands. Each is read from an index alone, over a connection of their own:
-//! whoever asks takes none from the work.
+//! due, how each account stands. Each is read from an index or a small table alone, over a
+//! connection of their own: whoever asks takes none from the work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
