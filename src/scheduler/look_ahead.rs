@@ -1,4 +1,5 @@
-//! Decides ahead of the look-up, so that no call to X is spent on somebody who is not asked anyway.
+//! Decides before the look-up whether a person is asked. This saves the call to X for everybody who
+//! is not.
 
 use super::{log_end, send};
 use crate::domain::policy::decision::Verdict;
@@ -6,10 +7,10 @@ use crate::domain::policy::{self, History};
 use crate::store::{self, Leased, Looked, Result};
 use crate::worker::AccountWorker;
 
-/// Surveys drawn in one pass where prompts are spread evenly.
+/// The most surveys drawn in one pass of an account with even pacing.
 const DRAWN: usize = 200;
 
-/// Those that go on; all others are ended or put off.
+/// Returns the surveys that go on to the look-up. All others are ended or put off.
 pub async fn look_ahead(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let mut going_on = Vec::with_capacity(claimed.len());
     for leased in claimed {
@@ -22,7 +23,8 @@ pub async fn look_ahead(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<
     Ok(going_on)
 }
 
-/// Draws what has become due and was not drawn yet, whether anything may be sent now or not.
+/// Draws the due surveys that have not been drawn yet. It does so whether or not the account may
+/// send now.
 pub async fn draw(worker: &AccountWorker) -> Result<()> {
     let now = worker.now();
     let lease_until = now.plus(super::lease(worker, DRAWN));
@@ -34,8 +36,8 @@ pub async fn draw(worker: &AccountWorker) -> Result<()> {
     Ok(())
 }
 
-/// Whether nothing stands against it by what the survey itself says; the rest is read when it is
-/// begun.
+/// True if nothing in the survey itself stands against the prompt. The person's and the account's
+/// history is read only when the send is begun.
 fn is_clear(worker: &AccountWorker, leased: &Leased) -> bool {
     let survey = &leased.survey;
     let rules = worker.chosen(survey).rules();
@@ -54,7 +56,7 @@ async fn look(worker: &AccountWorker, leased: Leased) -> Result<Option<Leased>> 
             Ok(None)
         }
         Ok(Looked::PutOff { until: _ }) => Ok(None),
-        // Reopened or cancelled since it was claimed: whoever did it has said so.
+        // The survey was reopened or cancelled after the claim. That step has been logged already.
         Err(store::Error::LeaseLost(_)) => Ok(None),
         Err(error) => Err(error),
     }

@@ -1,4 +1,5 @@
-//! Looks up which of the claimed people can be messaged, and ends or puts off the others.
+//! Looks up which of the claimed people can be messaged. Ends or puts off the surveys of the
+//! others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,12 +17,13 @@ use crate::store::{self, Leased, Result};
 use crate::worker::{AccountWorker, CallAllowance};
 use crate::x::{self, Error, Reachability};
 
-/// Those who can be messaged now; all others are seen to.
+/// Returns the claims whose people can be messaged now. All others are ended or put off.
 pub async fn look_up(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let (claimed, nobody): (Vec<_>, Vec<_>) =
         claimed.into_iter().partition(|leased| leased.survey.user_id.is_some());
     for leased in nobody {
-        // Only a hand in the database makes such a survey wait.
+        // A survey without a person ends as it comes in. One can only wait if somebody edited the
+        // database.
         judge(worker, leased, Ok(Err(Reason::NoXId))).await?;
     }
     if claimed.is_empty() {
@@ -66,7 +68,7 @@ async fn singly(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leas
     while let Some((leased, answer)) = answers.next().await {
         under_way = under_way.saturating_sub(1);
         let Some(answer) = answer else {
-            // X has said meanwhile that nothing is left, or surveyd stops.
+            // X's headers said that no call is left, or surveyd is stopping.
             put_back(worker, leased, worker.now()).await?;
             continue;
         };
@@ -110,11 +112,12 @@ async fn together(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Le
     Ok(can_be_asked)
 }
 
-/// For how long X's version 2 is not asked after it has refused: it may never be granted.
+/// How long X's API v2 is left alone after it refused. X may never grant it to the account.
 const NOT_GRANTED_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// Singly, where the calls suffice for all. Else by a hundred at once, and singly whom that does
-/// not clear: version 2 alone ends nothing, for X may not grant it.
+/// Looks people up one by one if the calls suffice for all. Otherwise v2 is asked for up to 100
+/// people at once. Those whom v2 does not clear are then looked up one by one. The answer of v2
+/// alone ends no survey, because X may not grant v2 to the account.
 async fn by_either(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     if claimed.len() <= worker.calls_left(Call::FriendshipsShow).await? as usize {
         return singly(worker, claimed).await;
@@ -126,7 +129,7 @@ async fn by_either(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<L
     Ok(cleared)
 }
 
-/// Those whom version 2 says can be messaged, and all others.
+/// Separates the people whom v2 clears for a message from all others.
 async fn clear(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Leased>)> {
     let now = worker.now();
     if worker.take_calls(Call::Users, 1).await?.is_err() {
@@ -157,7 +160,7 @@ async fn clear(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leas
     }))
 }
 
-/// Asks no more by version 2 for a while. Nothing else follows from its refusal.
+/// Stops using v2 for a while. Its refusal has no other consequence.
 async fn do_without(worker: &AccountWorker, why: &Error) -> Result<()> {
     let (now, name) = (worker.now(), worker.name());
     let x_now = worker.x_now_at_least();
@@ -174,12 +177,13 @@ async fn do_without(worker: &AccountWorker, why: &Error) -> Result<()> {
     Ok(())
 }
 
-/// Whether the answer is that X, or the way to it, is away for everybody.
+/// True if the fault lies with X or the way to it rather than with one person.
 fn is_away<T>(answer: Option<&Result<T, Error>>) -> bool {
     matches!(answer, Some(Err(Error::NotNow(_) | Error::NoAnswer(_))))
 }
 
-/// What one look-up means for its survey; gives it back where the person can be messaged.
+/// Applies the answer of one look-up to its survey. Returns the claim if the person can be
+/// messaged. Otherwise it ends the survey or puts it off.
 async fn judge(
     worker: &AccountWorker,
     leased: Leased,
@@ -213,14 +217,14 @@ async fn judge(
     };
     match worker.store.end(leased, event, why, worker.now()).await {
         Ok(survey) => log_end(&survey),
-        // Reopened or cancelled since it was claimed: whoever did it has said so.
+        // The survey was reopened or cancelled after the claim. That step has been logged already.
         Err(store::Error::LeaseLost(_)) => {}
         Err(error) => return Err(error),
     }
     Ok(None)
 }
 
-/// Looks the person up again later, and later each time.
+/// Puts the look-up off. The wait grows with each failure.
 async fn not_known(worker: &AccountWorker, leased: Leased, why: &str) -> Result<()> {
     let survey = &leased.survey;
     let wait = policy::backoff(survey, survey.attempts + 1);
@@ -237,7 +241,7 @@ async fn not_known(worker: &AccountWorker, leased: Leased, why: &str) -> Result<
     worker.store.put_off_failed(leased, again, why.to_owned(), worker.now()).await
 }
 
-/// What a look-up has told, as the survey's history says it.
+/// The reason for not asking as it stands in the survey's history.
 fn words(reason: Reason) -> &'static str {
     match reason {
         Reason::CannotDm => "cannot_dm: X says that the account cannot message the person",
@@ -255,7 +259,7 @@ async fn put_off_one(
     Ok(None)
 }
 
-/// Gives claims back, to be looked at again at `until`.
+/// Gives claims back. They are looked at again at `until`.
 pub async fn put_off(
     worker: &AccountWorker,
     claimed: Vec<Leased>,
@@ -268,7 +272,7 @@ pub async fn put_off(
 }
 
 async fn put_back(worker: &AccountWorker, leased: Leased, until: Millis) -> Result<()> {
-    // It is looked at again when it is too late, at the latest: it is to end then.
+    // The survey has to end once it is too late. So it is looked at again by then.
     let until = until.min(worker.too_late_at(&leased.survey));
     worker.store.release(leased, until).await
 }

@@ -1,8 +1,13 @@
-//! Sends what is due: claims it, looks up who can be messaged, begins each send durably, posts it
-//! once, writes down what came of it.
+//! Sends the surveys that are due. It works in four steps:
 //!
-//! [`tick`] is one bounded pass over one account. It must not loop, wait or decide who is asked:
-//! the daemon loops, [`policy`](crate::domain::policy) decides.
+//! - it claims the surveys
+//! - it looks up which people can be messaged
+//! - it begins each send durably and posts it once
+//! - it writes down the outcome
+//!
+//! [`tick`] is one bounded pass over one account. The loop belongs to the daemon. A pass waits for
+//! nothing but X's answers and the store. It does not decide who is asked, because that is
+//! [`policy`](crate::domain::policy)'s work.
 
 mod look_ahead;
 mod look_up;
@@ -26,16 +31,17 @@ use crate::store::{self, AccountStatus, Leased, Result};
 use crate::worker::AccountWorker;
 use crate::x;
 
-/// Sends claimed at once where people are looked up singly, for each request under way.
+/// The number of surveys claimed at once for each parallel request. It applies while people are
+/// looked up one by one.
 const CLAIMED_PER_REQUEST: usize = 4;
 
-/// While an account waits, how often what has become too late is ended.
+/// How often surveyd ends expired surveys while an account waits.
 const SWEEP: Duration = Duration::from_secs(60);
 
-/// One pass. When the next is wanted; `None`: when something new comes in.
+/// Makes one pass. Returns when the next pass is wanted, or `None` if only new work needs one.
 pub async fn tick(worker: &AccountWorker) -> Result<Option<Millis>> {
     let next = pass(worker).await?;
-    // A database that cannot be read then is told of by whoever needs it.
+    // A database fault here is ignored. The next step that needs the database reports it.
     let told = waiting::log(worker).await.unwrap_or_default();
     Ok(next.into_iter().chain(told).min())
 }
@@ -55,7 +61,8 @@ async fn pass(worker: &AccountWorker) -> Result<Option<Millis>> {
         return Ok(Some(next));
     }
     if worker.account.pacing == Pacing::Even {
-        // Also while nothing may be sent: what is left out is to be no question of the hour.
+        // Draw even while nothing may be sent, so that it does not depend on the hour who is left
+        // out.
         look_ahead::draw(worker).await?;
     }
     let room = match room(worker).await? {
@@ -78,13 +85,13 @@ async fn see_to(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<()> {
     send::send_all(worker, can_be_asked).await
 }
 
-/// Gives back what a pass that the database broke off had claimed, now that it can be written:
-/// until the claims ran out it would be nobody's.
+/// Gives back the claims of a pass that a database fault broke off. Without this no worker would
+/// touch those surveys until their leases ran out.
 async fn give_back_dropped(worker: &AccountWorker) -> Result<()> {
     let dropped = || worker.dropped.lock().expect("no holder of this lock can panic");
     loop {
         let Some(leased) = dropped().pop() else { return Ok(()) };
-        // What has gone further since its claim stays as it is.
+        // A survey that has moved on since its claim stays as it is.
         if let Err(fault) = worker.store.release(leased.clone(), worker.now()).await {
             dropped().push(leased);
             return Err(fault);
@@ -92,27 +99,29 @@ async fn give_back_dropped(worker: &AccountWorker) -> Result<()> {
     }
 }
 
-/// How long claims are held: all look-ups and all sends, each as late as it may be.
+/// Returns the lease of one round of claims. It covers all look-ups and all sends at their
+/// timeouts.
 fn lease(worker: &AccountWorker, claimed: usize) -> Duration {
     let rounds = u32::try_from(claimed.div_ceil(worker.limits.concurrency)).unwrap_or(u32::MAX);
     let round = worker.limits.request_timeout + worker.limits.send_timeout;
     round.saturating_mul(rounds.max(1)) + Duration::from_secs(60)
 }
 
-/// How often it is looked for what a clock that ran ahead has put off.
+/// How often surveyd looks for surveys that a clock running ahead has put off.
 const PULLED_BACK_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// How far X's clock is known at the best, and our own may lag behind another daemon's.
+/// The tolerance when clocks are compared. X's clock is known to no better than this. Our clock may
+/// also lag this far behind another daemon's.
 const DATED_WITHIN: Duration = Duration::from_secs(60);
 
 enum Room {
-    /// So many prompts may be worked on now.
+    /// The number of prompts that may be worked on now.
     For(usize),
-    /// None before then.
+    /// No prompt may be worked on before this instant.
     From(Millis),
 }
 
-/// How many prompts the account's budgets have room for.
+/// Returns how many prompts the account's budgets have room for.
 async fn room(worker: &AccountWorker) -> Result<Room> {
     let now = worker.now();
     if let Some(until) = held(worker, now).await? {
@@ -156,12 +165,12 @@ async fn room(worker: &AccountWorker) -> Result<Room> {
             singly.min(worker.calls_left(call).await? as usize)
         }
     };
-    // Where X was away, one call shows whether it still is.
+    // If X was away, one call is enough to show whether it still is.
     let most = if away_until.is_some() { 1 } else { most };
     Ok(Room::For(most.min(left).max(1)))
 }
 
-/// The call by which people are looked up now.
+/// Returns the call that people are looked up with now.
 async fn look_up_call(worker: &AccountWorker) -> Result<Call> {
     let by = worker.limits.can_dm;
     if by == CanDmBy::Auto && worker.calls_left(Call::Users).await? > 0 {
@@ -170,8 +179,8 @@ async fn look_up_call(worker: &AccountWorker) -> Result<Call> {
     Ok(by.call())
 }
 
-/// The prompts of X's day. One that is dated later than any clock says it is was dated by a clock
-/// that was wrong: it counts as sent now.
+/// Returns the prompts of X's day. A prompt dated later than every clock was dated by a wrong
+/// clock. Such a prompt counts as sent now.
 async fn day(worker: &AccountWorker) -> Result<AccountStatus> {
     let of_day = async || {
         let since = worker.x_now_at_least().minus(DAY);
@@ -183,7 +192,7 @@ async fn day(worker: &AccountWorker) -> Result<AccountStatus> {
     };
     let day = of_day().await?;
     let latest = worker.now().max(worker.x_now_at_latest());
-    // What has no answer yet counts until X can no longer carry it out.
+    // A request without an answer counts until X can no longer carry it out.
     let after = latest.plus(worker.limits.settle_after + DATED_WITHIN);
     if day.latest_of_day.is_none_or(|at| at <= after) {
         return Ok(day);
@@ -203,7 +212,8 @@ async fn day(worker: &AccountWorker) -> Result<AccountStatus> {
     of_day().await
 }
 
-/// Until when the account sends nothing at all, whatever its budgets say.
+/// Returns the instant until which the account sends nothing at all. Its budgets do not matter
+/// here.
 async fn held(worker: &AccountWorker, now: Millis) -> Result<Option<Millis>> {
     let progress = worker.store.progress(worker.name()).await?;
     let is_behind = store::held(&progress, now, false).is_some() && progress.restored_at.is_none();
@@ -227,15 +237,15 @@ async fn held(worker: &AccountWorker, now: Millis) -> Result<Option<Millis>> {
     Ok(until)
 }
 
-/// Waits for `until`, but looks in between for what has become too late.
+/// Waits for `until` but wakes earlier to end surveys that have become too late.
 async fn waiting(worker: &AccountWorker, until: Millis) -> Result<Option<Millis>> {
     waiting::look_soon(worker);
     let next = worker.store.next_due(worker.name()).await?;
     Ok(next.map(|next| until.min(next.max(worker.now().plus(SWEEP)))))
 }
 
-/// Makes due what a clock that ran ahead has put off: in the pass that finds the clock set back, at
-/// the start, and now and then.
+/// Makes due the surveys that a clock running ahead has put off. This runs at the start and from
+/// time to time. It also runs in the first pass after the clock was set back.
 async fn pull_back(worker: &AccountWorker) -> Result<()> {
     let now = worker.now();
     let is_recent = |at: Millis| at <= now && now < at.plus(PULLED_BACK_EVERY);
@@ -263,7 +273,7 @@ async fn expire(worker: &AccountWorker) -> Result<()> {
     if late(worker.perhaps_too_late_before()).await?.is_empty() {
         return Ok(());
     }
-    // A clock that was set ahead must end nothing.
+    // A clock that was set ahead must not end a survey. So X is asked for the time first.
     worker.ask_the_time().await?;
     loop {
         let late = late(worker.too_late_before()).await?;
@@ -279,7 +289,7 @@ async fn expire(worker: &AccountWorker) -> Result<()> {
     }
 }
 
-/// What a worker that is gone has left sending.
+/// Makes uncertain the sends of workers that are gone. Such a send has outlived its lease.
 async fn recover_lost(worker: &AccountWorker) -> Result<()> {
     let lost = worker.store.recover(false, worker.limits.settle_after, worker.now()).await?;
     for survey in &lost {
@@ -288,7 +298,7 @@ async fn recover_lost(worker: &AccountWorker) -> Result<()> {
     Ok(())
 }
 
-/// Logs a survey that ended unsent.
+/// Logs a survey that ended without a prompt.
 fn log_end(survey: &Survey) {
     let event = match survey.state.name() {
         "suppressed" => "survey.suppressed",
@@ -310,7 +320,7 @@ fn log_end(survey: &Survey) {
     );
 }
 
-/// Logs a survey whose sending has no known outcome.
+/// Logs a survey that became uncertain.
 pub fn log_uncertain(survey: &Survey, why: &str) {
     warn!(
         event = "survey.uncertain",

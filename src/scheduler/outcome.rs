@@ -1,5 +1,7 @@
-//! What X's answer to a prompt means: for its survey, and for what else the account is about to do.
-//! Pure: what is known besides is given, and nothing is done here.
+//! Says what X's answer to a prompt means for its survey and for the account's other work.
+//!
+//! This module is pure. The caller passes in all that is known besides the answer. Nothing is done
+//! here.
 
 use std::time::Duration;
 
@@ -10,60 +12,62 @@ use crate::domain::time::Millis;
 use crate::store::SendOutcome;
 use crate::x::{Answer, Error};
 
-/// What is known when an answer has come, or is waited for no longer.
+/// The facts at the time the answer came or the wait for it ended.
 #[derive(Clone, Debug)]
 pub struct Situation {
     pub now: Millis,
-    /// X's clock, no later than it can be known to be.
+    /// The latest instant that it may be now by X's clock.
     pub x_now: Millis,
-    /// By X's clock, when the request ended at the latest.
+    /// The latest instant by X's clock at which the request ended.
     pub given_up_at: Millis,
-    /// How long after that X may still carry it out.
+    /// How long after `given_up_at` X may still carry the request out.
     pub settle_after: Duration,
-    /// When feedback/show is asked first about a prompt that is sent now.
+    /// When feedback/show is first asked about a prompt that is sent now.
     pub show_at: Option<Millis>,
-    /// When the limit that the answer's headers name ends, by our clock.
+    /// When the limit in the answer's headers ends by our clock.
     pub limit_ends_at: Option<Millis>,
-    /// When the prompt is tried again after a fault of X's.
+    /// When the prompt is retried after a fault at X.
     pub again_at: Millis,
     /// When a prompt for this close is too late.
     pub too_late_at: Millis,
 }
 
-/// What an answer means.
+/// The meaning of one answer.
 #[derive(Debug)]
 pub struct Judgement {
     pub outcome: SendOutcome,
-    /// What the log says of a survey whose state does not say it.
+    /// The reason to log for a survey whose state holds none.
     pub why: String,
     pub account: ForAccount,
 }
 
-/// What follows for the account.
+/// The consequences for the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ForAccount {
-    /// Whether no more sends are begun in this pass.
+    /// True if this pass begins no more sends.
     pub halts: bool,
-    /// Whether X is away.
+    /// True if X could not be reached or could not serve the request.
     pub is_x_away: bool,
-    /// The account is paused, for this.
+    /// The reason to pause the account.
     pub pause: Option<Failure>,
-    /// No more prompts until then, or for a while where X has named no time.
+    /// No more prompts until this instant. The inner `None` means a while because X named no time.
     pub hold: Option<Option<Millis>>,
-    /// The account is paused once so many people in a row are refused with this code.
+    /// A code and a number of people. The account is paused once X has refused that many in a row
+    /// with that code.
     pub pause_after: Option<(i64, i64)>,
-    /// What the headers said of the account's limit.
+    /// The account's limit as X's headers gave it.
     pub rate: Option<RateHeaders>,
 }
 
-/// The same unknown refusal of so many people in a row is none of theirs: the account is paused.
+/// The account is paused after the same unknown refusal for this many people in a row. By then the
+/// people are not the cause.
 const REFUSED_REQUESTS: i64 = 3;
-/// The same for refusals that name the person; X uses some of them for the account as well.
+/// The limit for refusals that name the person. X uses some of those codes for the account as well.
 const REFUSED_PERSONS: i64 = 10;
 
 /// Judges the answer to one prompt.
 pub fn judge(answer: Answer<Update>, at: &Situation) -> Judgement {
-    // A limit of one is a recipient's, not the account's.
+    // A limit of one is the recipient's and not the account's.
     let rate = answer.told.filter(|rate| rate.limit != Some(1));
     let mut account = ForAccount { rate, ..ForAccount::default() };
     let mut why = String::new();
@@ -87,8 +91,8 @@ pub fn judge(answer: Answer<Update>, at: &Situation) -> Judgement {
             account.pause = Some(words);
             not_sent(&why, at.now)
         }
-        // The account has room by what X says: it may be the recipient's limit, which the account's
-        // other prompts have nothing to do with.
+        // X says that the account has room left. So this may be the recipient's limit, which does
+        // not concern the account's other prompts.
         Err(Error::Limited { .. }) if let Some(limit) = answer.told.filter(has_room) => {
             account.rate = None;
             why = "X refuses it for a limit, though the account has prompts left".into();
@@ -130,13 +134,13 @@ fn not_sent(why: &str, try_at: Millis) -> SendOutcome {
     SendOutcome::NotSent { why: why.to_owned(), try_at }
 }
 
-/// A request that has ended without an answer that says whether X carried it out.
+/// Returns the outcome of a request that ended without word on whether X carried it out.
 pub fn unknown(given_up_at: Millis, settle_after: Duration, why: String) -> SendOutcome {
     SendOutcome::Unknown { why, given_up_at, spent_at: given_up_at.plus(settle_after) }
 }
 
-/// When X has sent a prompt, by X's clock: now, unless X's own record of it agrees with our clock
-/// against the date of its answers.
+/// Returns when X sent a prompt by X's clock. That is `x_now` in most cases. It is X's own record
+/// of the prompt if that agrees with our clock and contradicts the dates of X's answers.
 fn sent_at(made_at: Option<Millis>, x_now: Millis, now: Millis) -> Millis {
     let agree = |one: Millis, other: Millis| one.since(other).max(other.since(one)) < TOGETHER;
     match made_at {
@@ -145,17 +149,17 @@ fn sent_at(made_at: Option<Millis>, x_now: Millis, now: Millis) -> Millis {
     }
 }
 
-/// As long as a request may take, and then some.
+/// Instants closer together than this are taken to agree. A request takes less time than this.
 const TOGETHER: Duration = Duration::from_secs(5 * 60);
 
-/// Whether the account may send other prompts, by the headers of a refusal for a limit.
+/// True if the account may send other prompts. The headers are those of a refusal for a limit.
 fn has_room(rate: &RateHeaders) -> bool {
     rate.limit == Some(1) || rate.remaining > 0
 }
 
-/// When a prompt may be tried again that was refused for a limit while the account has room;
-/// `None`: not in time. A limit of one is the recipient's, whose day is longer than anybody
-/// remembers a talk.
+/// Returns when a prompt may be retried that X refused although the account has room. `None` means
+/// that a retry would come too late. A limit of one is the recipient's and lasts a day. By then
+/// nobody remembers the conversation.
 fn limited_until(limit: RateHeaders, at: &Situation) -> Option<Millis> {
     let ends_at = at.limit_ends_at.unwrap_or(at.now).max(at.now.plus(HOLD_FIRST));
     (limit.limit != Some(1) && ends_at < at.too_late_at).then_some(ends_at)

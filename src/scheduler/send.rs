@@ -1,4 +1,4 @@
-//! Sends prompts, several at once, each once.
+//! Sends several prompts in parallel and each of them once.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -20,12 +20,12 @@ use crate::store::{self, BeginOutcome, Leased, Prompt, Result, SendOutcome, Send
 use crate::worker::{AccountWorker, CallAllowance, LEASE_MARGIN};
 use crate::x::{self, Error};
 
-/// When a send that another daemon's lock kept from beginning is tried again.
+/// How long a send waits that another daemon's lock kept from beginning.
 const BUSY_AGAIN: Duration = Duration::from_secs(2);
 
-/// What the sends of one pass know of each other.
+/// The state that the sends of one pass share.
 struct Round {
-    /// Once X refuses the account, or its budget is spent, no further send is begun.
+    /// True once X has refused the account or its budget is spent. No further send is begun then.
     halted: AtomicBool,
     calls: CallAllowance,
 }
@@ -36,7 +36,7 @@ pub async fn send_all(worker: &AccountWorker, leased: Vec<Leased>) -> Result<()>
     stream::iter(leased)
         .for_each_concurrent(worker.limits.concurrency, |leased| async {
             if let Err(error) = send(worker, leased, &round).await {
-                // The other requests are under way: they are finished, whatever befell this one.
+                // The other requests are under way. They are finished in spite of this fault.
                 round.halt();
                 fault.lock().expect("no holder of this lock can panic").get_or_insert(error);
             }
@@ -57,9 +57,10 @@ async fn send(worker: &AccountWorker, leased: Leased, round: &Round) -> Result<(
             return unless_lost(ended.map(|survey| log_end(&survey)));
         }
     };
-    // Taken before the send is begun, so that nothing begun has to wait.
+    // The slot is taken before the send is begun, so that a begun send never waits for one.
     let _slot = worker.slots.acquire().await;
-    // One after the other: while one waits for a lock, the rest would only wait behind it.
+    // Sends are begun one at a time. If one waits for a lock, the others would only queue behind
+    // it.
     let turn = worker.begins.lock().await;
     if round.is_halted() || worker.stop.is_stopping() || !round.calls.begin() {
         drop(turn);
@@ -81,11 +82,11 @@ async fn send(worker: &AccountWorker, leased: Leased, round: &Round) -> Result<(
         }
         Ok(BeginOutcome::Waits { until: _ }) => {
             round.halt();
-            // Where that is for X's limit, it is said.
+            // This logs X's limit if that is what the account waits for.
             worker.calls_free_at(Call::Create).await.map(|_| ())
         }
         Ok(BeginOutcome::PutOff { until: _ }) => Ok(()),
-        // What another daemon locks is not waited for: the other accounts come first.
+        // Do not wait for another daemon's lock. That would hold up the other accounts.
         Err(store::Error::Busy(_)) => {
             round.halt();
             worker.store.release(held, worker.now().plus(BUSY_AGAIN)).await
@@ -96,7 +97,7 @@ async fn send(worker: &AccountWorker, leased: Leased, round: &Round) -> Result<(
     begun
 }
 
-/// When a send is begun, and how long it may take.
+/// Returns the present by each clock and the lease of a send begun now.
 pub fn times(worker: &AccountWorker) -> SendTimes {
     SendTimes {
         now: worker.now(),
@@ -118,7 +119,7 @@ impl Round {
     }
 }
 
-/// A claim that has passed to another is that one's to see to.
+/// Ignores a lost lease. The worker that holds the claim now takes care of the survey.
 fn unless_lost(done: Result<()>) -> Result<()> {
     match done {
         Err(store::Error::LeaseLost(_)) => Ok(()),
@@ -126,7 +127,7 @@ fn unless_lost(done: Result<()>) -> Result<()> {
     }
 }
 
-/// What the person is to see, by today's configuration and what the notice said at the close.
+/// Renders the prompt for a survey. It uses today's configuration and the notice of the close.
 fn prompt(worker: &AccountWorker, survey: &Survey) -> Result<Prompt, Failure> {
     let settings = worker.chosen(survey);
     let notice = &survey.notice;
@@ -162,7 +163,8 @@ fn prompt(worker: &AccountWorker, survey: &Survey) -> Result<Prompt, Failure> {
 async fn post(worker: &AccountWorker, sending: Sending, round: &Round) -> Result<()> {
     let survey = sending.survey().clone();
     if worker.stop.is_stopping() {
-        // Begun while surveyd was told to stop, or to take another configuration: that one decides.
+        // The send was begun while surveyd was stopping or reloading. The next configuration
+        // decides.
         let why = "surveyd was told to stop, or its configuration changed, before the request left";
         let outcome = SendOutcome::NotSent { why: why.into(), try_at: worker.now() };
         let finished = finish(worker, &sending, outcome).await?;
@@ -196,7 +198,7 @@ async fn post(worker: &AccountWorker, sending: Sending, round: &Round) -> Result
         | SendOutcome::Refused(_)
         | SendOutcome::Unknown { .. } => None,
     };
-    // The outcome first: what follows may fail without losing it.
+    // Write the outcome first. A later step may fail and must not lose it.
     let mut finished = finish(worker, &sending, outcome).await;
     if let Err(error @ store::Error::Foreign(_)) = &finished {
         why = error.to_string();
@@ -211,14 +213,14 @@ async fn post(worker: &AccountWorker, sending: Sending, round: &Round) -> Result
             }
             log_outcome(&finished, &why);
         }
-        // X's events have told of it before its answer came.
+        // X's events settled the survey before X's answer came.
         Err(store::Error::LeaseLost(_)) => {}
         Err(error) => return Err(error),
     }
     follow(worker, account, round).await
 }
 
-/// What is known beside X's answer.
+/// Gathers what is known besides X's answer.
 fn situation(
     worker: &AccountWorker,
     survey: &Survey,
@@ -238,12 +240,12 @@ fn situation(
     }
 }
 
-/// By X's clock, when the request that was made at `asked_at` has ended at the latest.
+/// Returns the latest instant by X's clock at which the request made at `asked_at` ended.
 fn given_up_at(worker: &AccountWorker, asked_at: Millis) -> Millis {
     ended_at(asked_at, worker.x_now_at_latest(), worker.limits.send_timeout)
 }
 
-/// Does what an answer means for the account.
+/// Carries out what an answer means for the account.
 async fn follow(worker: &AccountWorker, account: ForAccount, round: &Round) -> Result<()> {
     let mut pause = account.pause;
     if let Some((code, most)) = account.pause_after
@@ -263,7 +265,8 @@ async fn follow(worker: &AccountWorker, account: ForAccount, round: &Round) -> R
     worker.hear(Call::Create, account.rate, under_way).await
 }
 
-/// X's answer to the one request, or what stands for it.
+/// Sends the one request and returns X's answer. Returns an error in its place if the request was
+/// held up or surveyd ran out of time.
 async fn answer(worker: &AccountWorker, sending: &Sending) -> x::Answer<Update> {
     let nothing = |error| x::Answer { result: Err(error), told: None };
     if is_held_up(sending.begun_here(), worker.now()) {
@@ -277,24 +280,25 @@ async fn answer(worker: &AccountWorker, sending: &Sending) -> x::Answer<Update> 
     }
 }
 
-/// When a request ended. A clock that was set back meanwhile does not tell: then as late as it may.
+/// Returns when a request ended. If the clock was set back meanwhile, the longest possible time is
+/// assumed.
 fn ended_at(asked_at: Millis, now: Millis, send_timeout: Duration) -> Millis {
     if now < asked_at { asked_at.plus(send_timeout) } else { now }
 }
 
-/// Whether a request must not leave any more: a machine that was suspended since it was begun may
-/// find that others have given it up, and even settled that it never left. A clock that was set
-/// back since does not tell how long it has been.
+/// True if a request must no longer leave because it was held up since it was begun. The machine
+/// may have been suspended. Another worker may then have given the request up and even settled that
+/// it never left. A clock that was set back cannot tell how long it has been.
 fn is_held_up(begun_here: Millis, now: Millis) -> bool {
     now < begun_here || now > begun_here.plus(LEASE_MARGIN)
 }
 
-/// How long apart the outcome of a request is written again where the store refuses it.
+/// The wait between two attempts to write an outcome that the store refused.
 const FINISH_AGAIN: Duration = Duration::from_millis(500);
 
-/// Writes the outcome, as often as it takes: once forgotten, the survey would be uncertain, though
-/// we know better. While it cannot be written no further send is begun, for that cannot be written
-/// either.
+/// Writes the outcome and retries until the store takes it. Without its outcome the survey would
+/// become uncertain although surveyd knows better. No further send begins meanwhile, because the
+/// store cannot write that either.
 async fn finish(worker: &AccountWorker, sending: &Sending, outcome: SendOutcome) -> Result<Survey> {
     let now = worker.now();
     loop {

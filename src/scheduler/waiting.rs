@@ -1,4 +1,4 @@
-//! Tells the log when due surveys of an account begin to wait, and when they wait no more.
+//! Logs when due surveys of an account begin to wait and when they no longer wait.
 
 use std::time::Duration;
 
@@ -9,16 +9,17 @@ use crate::domain::waiting::{Obstacle, Over, Presence, obstacles};
 use crate::store::Result;
 use crate::worker::{AccountWorker, Watches};
 
-/// How often it is looked what surveys wait for, where none is known to wait, and while some do.
+/// How often surveyd checks what due surveys wait for. It checks more often while some are known to
+/// wait.
 const LOOKED_EVERY: Duration = Duration::from_secs(30);
 const LOOKED_EVERY_WHILE_WAITING: Duration = Duration::from_secs(10);
 
-/// Looks what the account's due surveys wait for, and says what is news. When the next pass is
-/// wanted for that; `None`: whenever there is one.
+/// Checks what the account's due surveys wait for and logs what is new. Returns when the next pass
+/// is wanted for this. `None` means that any next pass will do.
 pub async fn log(worker: &AccountWorker) -> Result<Option<Millis>> {
     let now = worker.now();
     if worker.stop.is_stopping() {
-        // The next configuration may hold nothing of it back.
+        // After a reload nothing may wait any more. So nothing is logged while surveyd stops.
         return Ok(None);
     }
     {
@@ -47,7 +48,8 @@ pub async fn log(worker: &AccountWorker) -> Result<Option<Millis>> {
     Ok(watched.stretches.next_look(now))
 }
 
-/// Something holds the account back: it is looked at once what it is, unless that was seen already.
+/// Makes the check happen at once because something holds the account back. This has no effect
+/// while surveys are already known to wait.
 pub fn look_soon(worker: &AccountWorker) {
     let mut watched = worker.watched.lock().expect("no holder of this lock can panic");
     if watched.stretches.is_empty() {
@@ -55,7 +57,7 @@ pub fn look_soon(worker: &AccountWorker) {
     }
 }
 
-/// Says that waits are over whose account a reload has taken out of the configuration.
+/// Logs the end of waits of accounts that a reload removed from the configuration.
 pub fn end_of_others(watches: &Watches, is_served: impl Fn(&str) -> bool, now: Millis) {
     for (account, watched) in watches.take_others(is_served) {
         let mut watched = watched.lock().expect("no holder of this lock can panic");
