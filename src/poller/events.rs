@@ -1,5 +1,7 @@
-//! Reads the feedback events up to X's horizon once and without a gap: in windows of at most a day,
-//! the oldest first. How far it has come is what a miss in the events is proved by.
+//! Reads the feedback events up to X's horizon once and without a gap.
+//!
+//! The windows are at most a day long and the oldest comes first. A miss is proved by how far this
+//! reading has come.
 
 use std::time::Duration;
 
@@ -12,16 +14,17 @@ use crate::domain::time::Millis;
 use crate::store::{CLOCKS_APART, PollState, PollWindow, Result};
 use crate::worker::AccountWorker;
 
-/// Pages of events read in one pass; what is left goes on in the next.
+/// The most pages of events read in one pass. The next pass reads on from there.
 const PAGES_MAX: u32 = 100;
 
 /// How far the clock must have been set back to be noticed.
 const SET_BACK: Duration = Duration::from_secs(5);
 
-/// What is read to within this of the horizon, or an interval of it, waits for the next interval.
+/// A reading that has come this close to the horizon waits for the next poll interval. One that is
+/// within a poll interval of it waits as well.
 const NEAR: Duration = Duration::from_secs(60);
 
-/// Reads events up to the horizon. When to read on.
+/// Reads events up to the horizon. Returns when to read on.
 pub async fn tick(worker: &AccountWorker, reader: &mut WindowsReader) -> Result<Millis> {
     let mut pass = Pass { pages_left: PAGES_MAX, gives_way_at: None };
     while !worker.stop.is_stopping() {
@@ -49,9 +52,9 @@ pub async fn tick(worker: &AccountWorker, reader: &mut WindowsReader) -> Result<
     Ok(worker.now())
 }
 
-/// Reads on from where X's events end now if X's own clock stood ahead and has been put right
-/// since. What lies between was read before it came, and proves nothing; X refuses to tell of it
-/// until then.
+/// Moves the reading back to where X's events end now. This is needed if X's clock ran ahead and
+/// has been put right since. The stretch beyond that was read before its events came and proves
+/// nothing. X refuses to list it until then.
 async fn pull_back(worker: &AccountWorker, state: &PollState) -> Result<bool> {
     let latest = worker.x_now_at_latest().minus(worker.limits.events_horizon);
     let Some(done_to) = state.done_to.filter(|done_to| *done_to > latest.plus(NEAR)) else {
@@ -77,18 +80,18 @@ async fn pull_back(worker: &AccountWorker, state: &PollState) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether more can be read than what one interval brings.
+/// True if more can be read than one poll interval brings.
 pub fn is_behind(worker: &AccountWorker, read_to: Millis) -> bool {
     settle::readable_to(worker).since(read_to) > worker.limits.poll_interval.max(NEAR)
 }
 
-/// The window under way, or the next one; `None` where there is nothing new to read.
+/// Returns the window under way or the next one. `None` if there is nothing new to read.
 async fn window(worker: &AccountWorker, state: &PollState) -> Result<Option<PollWindow>> {
-    // X refuses a window that ends later: its newest events are not settled.
+    // X refuses a window that ends later, because its newest events are not settled.
     let readable = settle::readable_to(worker);
     match &state.window {
-        // One that X has not begun to answer, and that ends later, was opened while our clock was
-        // ahead: X would refuse it for as long.
+        // A window that ends later and has no cursor was opened while our clock ran ahead. X would
+        // refuse it for just as long.
         Some(window) if window.cursor.is_some() || window.to <= readable => {
             return Ok(Some(window.clone()));
         }
@@ -99,8 +102,9 @@ async fn window(worker: &AccountWorker, state: &PollState) -> Result<Option<Poll
         None => first_of_all(worker).await?.min(readable),
     };
     let until = match state.done_to {
-        // Our clock was set back. X takes again what it took before, and its answer tells the time:
-        // nothing else might, for while the clock is behind nothing is sent either.
+        // Our clock was set back. X accepts again what it accepted before, and its answer carries
+        // the time. Nothing else might reveal the time, because nothing is sent while the clock is
+        // behind.
         Some(done_to) if done_to.since(readable) > SET_BACK => done_to,
         Some(done_to) if readable <= done_to => return Ok(None),
         Some(_) | None => readable,
@@ -108,9 +112,9 @@ async fn window(worker: &AccountWorker, state: &PollState) -> Result<Option<Poll
     Ok(Some(windows::open(worker, ReadingPurpose::First, state, (base, until)).await?))
 }
 
-/// Where the very first window begins. All that surveyd can have sent came after the first close
-/// that it took in; but a database that was lost knows of none, and of no prompt. So it also goes
-/// back to the first prompt of a close that would not be too late yet, were it delivered again.
+/// Returns where the very first window begins. All prompts of surveyd came after the first close it
+/// took in. But a database that replaces a lost one knows neither that close nor any prompt. So the
+/// window also reaches back by the longest time that a close can still be prompted for.
 async fn first_of_all(worker: &AccountWorker) -> Result<Millis> {
     let in_time = worker.account.longest_expire_after() + CLOCKS_APART;
     let prompted = worker.x_now_to_ask().minus(in_time);
@@ -141,8 +145,7 @@ fn log_done(worker: &AccountWorker, reader: &mut WindowsReader, range: Range) {
             )
         };
     }
-    // A window in which nobody said anything is of interest only while there is much to catch up
-    // on.
+    // A window without updates is of interest only while there is much to catch up on.
     match walk.updates > 0 || !words.is_empty() {
         true => tell!(info),
         false => tell!(debug),

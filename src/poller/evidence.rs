@@ -1,5 +1,7 @@
-//! Reads all events of a range for what they prove by what they do not hold. Nothing of it is kept
-//! but what it folds: a reading that is broken off proves nothing, and is begun again.
+//! Reads all events of a range for the proof that something is not among them.
+//!
+//! The updates are folded. Nothing else is kept, because a reading that breaks off proves nothing
+//! and is begun again.
 
 use std::time::Duration;
 
@@ -13,22 +15,22 @@ use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::worker::AccountWorker;
 
-/// How often in one pass a place is lost before the reading waits.
+/// How often a place may be lost in one pass before the reading waits.
 const LOSSES_MAX: u32 = 8;
 
-/// What the reading of one account's events for this remembers between passes. Losing it costs a
-/// reading that is begun again.
+/// What this reading remembers between passes. Losing it costs a reading that begins again.
 #[derive(Debug, Default)]
 pub struct Settling {
     walk: WindowWalk,
-    /// The longest that its windows may be while X's cursors do not last; absent: all in one.
+    /// The longest window while X's cursors do not last. `None` means one window for the whole
+    /// range.
     window_most: Option<Duration>,
-    /// Not before then, after the place was lost.
+    /// The earliest next attempt after the place was lost.
     again_at: Option<Millis>,
 }
 
-/// Reads the events of a range to their end and folds them: in one window, or in shorter ones that
-/// touch where X's cursors do not last. When to try again, if that failed.
+/// Reads the events of a range to their end and folds them. If X's cursors do not last, it reads
+/// several short windows that touch. Returns when to try again if that failed.
 pub async fn read(
     worker: &AccountWorker,
     reader: &mut WindowsReader,
@@ -36,7 +38,7 @@ pub async fn read(
     range: Range,
 ) -> Result<Option<Millis>> {
     let now = worker.now();
-    // A clock that was set back must not put it off by as much.
+    // A clock that was set back must not lengthen the wait.
     let waits = |at: &Millis| now < *at && at.since(now) <= policy::RETRY_MOST;
     if let Some(at) = settling.again_at.filter(waits) {
         return Ok(Some(at));
@@ -73,7 +75,7 @@ pub async fn read(
     }
 }
 
-/// How far one window of it was read.
+/// How far one window was read.
 enum Read {
     Through,
     Lost { why: String, not_before: Millis },

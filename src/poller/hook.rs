@@ -1,5 +1,5 @@
-//! X's webhook: what X's events will tell, told at once. It bears a password and no signature, so
-//! it is a hint until they have told.
+//! Takes in X's webhook, which tells at once what X's events will tell later. A delivery carries a
+//! password and no signature. So it is a hint until X's events confirm it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,20 +11,20 @@ use crate::store::{Result, Store, UnknownEvent};
 use crate::worker::AccountWorker;
 use crate::x::hints;
 
-/// Where X's webhook delivers to, for all accounts.
+/// The receiver of X's webhook for all accounts.
 #[derive(Clone)]
 pub struct HookTarget {
-    /// By the account's user id at X.
+    /// The workers by the account's user id at X.
     workers: HashMap<String, AccountWorker>,
     store: Store,
 }
 
-/// What a delivery came to.
+/// What surveyd made of one delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HookOutcome {
-    /// Updates folded.
+    /// The number of updates folded.
     pub updates: usize,
-    /// Events kept as they came: of kinds, in forms or of accounts that surveyd does not know.
+    /// The number of events kept as they came. surveyd does not know their kind, form or account.
     pub kept: usize,
 }
 
@@ -34,7 +34,7 @@ impl HookTarget {
         Self { workers: by_user.collect(), store: store.clone() }
     }
 
-    /// Takes a delivery; durable when this returns.
+    /// Takes one delivery. It is durable when this returns.
     pub async fn take(&self, delivery: &Value) -> Result<HookOutcome> {
         let mut heard = HookOutcome::default();
         let mut by_user: BTreeMap<String, Vec<Update>> = BTreeMap::new();
@@ -72,19 +72,19 @@ impl HookTarget {
             let folded =
                 self.store.fold_hints(worker.name(), updates, judged_by, worker.now()).await?;
             worker.log(&folded);
-            // X is asked for its own word.
+            // Asks X itself about the prompt.
             worker.reading.now();
         }
         Ok(heard)
     }
 
-    /// Where there is one account, it is meant.
+    /// Returns the only account's user id. A delivery that names no account means that one.
     fn only_user(&self) -> Option<String> {
         let mut users = self.workers.keys();
         users.next().filter(|_| self.workers.len() == 1).cloned()
     }
 
-    /// Whose feedback it is by our own record.
+    /// Returns the user id of the account whose feedback this is on our own record.
     async fn user_of(&self, update: Option<&Update>) -> Result<Option<String>> {
         let Some(update) = update else { return Ok(None) };
         let accounts = self.workers.values().map(AccountWorker::name);

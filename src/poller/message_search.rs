@@ -1,10 +1,11 @@
 //! Reads the account's Direct Messages before a prompt is taken for unsent.
 //!
-//! That X has no feedback of a request is proof that no card went out. Should X ever have sent the
-//! message and made no feedback for it, only its list of messages shows that. So the list is a
-//! second witness: it can keep a prompt from being sent again, never lead to one. Whatever stands
-//! in the way of reading it therefore holds up nothing else, and pauses no account: accounts may
-//! lack the right to read messages that they need not read.
+//! If X has no feedback for a request, that proves that no card went out. X might still have sent
+//! the message and made no feedback for it. Only X's list of messages shows that.
+//!
+//! So the list is a second witness. It can keep a prompt from being sent again and never leads to a
+//! send. For that reason a failure to read it holds up nothing else and pauses no account. An
+//! account may lack the right to read messages and does not need it.
 
 use std::time::Duration;
 
@@ -17,34 +18,34 @@ use crate::store::Result;
 use crate::worker::AccountWorker;
 use crate::x::Error;
 
-/// Pages of one reading. X allows 15 calls in 15 minutes.
+/// The most pages of one reading. X allows 15 calls in 15 minutes.
 const PAGES_MAX: usize = 10;
 
-/// For how long a spent budget is waited for at the most.
+/// The longest wait for a spent budget.
 const WAIT_MOST: Duration = COUNTED_FOR;
 
-/// The wait is short beside the one for X's events, of which it is this part.
+/// The wait is at most this fraction of the wait for X's events. That keeps it short beside it.
 const PART_OF_HORIZON: u32 = 60;
 
-/// When X, having refused the list, is asked for it again.
+/// How long the list is left alone after X refused it.
 const REFUSED_FOR: Duration = Duration::from_secs(60 * 60);
 
-/// When it is asked again where it could not be had: failures must not use the calls up.
+/// How long the list is left alone after a failure. Failures must not use the calls up.
 const FAILED_FOR: Duration = Duration::from_secs(5 * 60);
 
-/// What is remembered between readings. Losing it costs one wait, one refused call, one line of
-/// log.
+/// What is remembered between readings. Losing it costs one wait, one refused call and one log
+/// line.
 #[derive(Debug, Default)]
 pub struct MessageMemory {
-    /// The end of the wait for a spent budget, where there is one.
+    /// The end of the wait for a spent budget.
     waits_until: Option<Millis>,
     refused_until: Option<Millis>,
-    /// It has been said that they cannot be read.
+    /// True if the log already says that the messages cannot be read.
     is_told: bool,
 }
 
 impl MessageMemory {
-    /// When the wait for a spent budget is over, where there is one.
+    /// Returns when the wait for a spent budget ends, if there is one.
     pub async fn waits(&self, worker: &AccountWorker) -> Result<Option<Millis>> {
         let now = worker.now();
         let Some(end) = self.waits_until.filter(|end| now < *end) else { return Ok(None) };
@@ -52,12 +53,12 @@ impl MessageMemory {
         Ok(free_at.map(|at| at.min(end).min(now.plus(WAIT_MOST))))
     }
 
-    /// Nobody is left for whom calls are waited for.
+    /// Ends the wait because no survey needs the calls any more.
     pub fn end_wait(&mut self) {
         self.waits_until = None;
     }
 
-    /// All messages made since `since`, by X's clock, as far as they can be read at all; or when to
+    /// Returns all readable messages made since `since` by X's clock. The inner error is when to
     /// ask again.
     pub async fn read(
         &mut self,
@@ -93,7 +94,7 @@ impl MessageMemory {
                     return Ok(Ok(messages));
                 }
             };
-            // The newest come first.
+            // The newest messages come first.
             let is_reached = page.messages.iter().any(|message| message.created_at < since);
             messages.extend(page.messages);
             match page.next_cursor {
@@ -108,7 +109,7 @@ impl MessageMemory {
         Ok(Ok(messages))
     }
 
-    /// When to look whether calls are free; `None`: they were waited for long enough.
+    /// Returns when to check for free calls. `None` if the wait has been long enough.
     fn wait(&mut self, free_at: Millis, now: Millis, most: Duration) -> Option<Millis> {
         let latest = now.plus(most);
         // A clock that was set back must not lengthen the wait.
@@ -136,7 +137,8 @@ impl MessageMemory {
         Ok(())
     }
 
-    /// Says that they cannot be read, once until they can.
+    /// Logs once that the messages cannot be read. It is logged again only after they could be
+    /// read.
     fn log(&mut self, worker: &AccountWorker, why: &str) {
         if !std::mem::replace(&mut self.is_told, true) {
             warn!(
@@ -151,8 +153,8 @@ impl MessageMemory {
     }
 }
 
-/// Whether an instant no further off than `most` is still to come: a clock that was set back must
-/// not put it off by as much.
+/// True if `at` is still to come and at most `most` away. A clock that was set back must not put it
+/// off further.
 fn is_ahead(at: Option<Millis>, now: Millis, most: Duration) -> bool {
     at.is_some_and(|at| now < at && at <= now.plus(most))
 }

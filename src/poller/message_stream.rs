@@ -1,10 +1,9 @@
-//! Reads an account's Direct Messages for a source that watches them: from now back to where the
-//! last reading began, page by page, the newest first.
+//! Reads an account's Direct Messages for a source that watches them. A reading goes from now back
+//! to where the last one began, page by page and newest first.
 //!
-//! Each tick reads at most one page, and what it holds is in the store with the place to go on at.
-//! A reading that a restart, a refusal or a spent budget breaks off goes on where it was. It shares
-//! X's limit with [`messages`](super::message_search), which needs it rarely and then for several
-//! pages.
+//! Each tick reads at most one page. The messages and the place to continue from are stored
+//! together. So a reading resumes after a restart, a refusal or a spent budget. It shares X's limit
+//! with [`message_search`](super::message_search), which needs several pages but rarely.
 
 use std::time::Duration;
 
@@ -16,52 +15,54 @@ use crate::store::{Beginning, MessageReading, MessageWatch, Result, StreamPage, 
 use crate::worker::AccountWorker;
 use crate::x::{Answer, Error, MessagesPage};
 
-/// By which of X's two lists messages are read.
+/// Which of X's two lists of messages is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageList {
     V1,
     V2,
 }
 
-/// X may list a message a little after it was made, and each page is asked for after the last.
+/// How far the newest end of a reading stays behind X's clock. X may list a message a little after
+/// it was made.
 pub const MARGIN: Duration = Duration::from_secs(2);
 
-/// How far each reading goes back into the last.
+/// How far each reading overlaps the last one.
 const OVERLAP: Duration = Duration::from_secs(10 * 60);
 
-/// So many calls are left to [`messages`](super::message_search), but for one from time to time.
+/// The number of calls left to [`message_search`](super::message_search). Beyond them one call is
+/// made from time to time.
 const FEW: u32 = 5;
 
-/// From one of those to the next at the least: half of what X allows.
+/// The least time between two such calls. It spends half of what X allows.
 const APART: Duration = Duration::from_secs(2 * 60);
 
-/// What X lists: an older message can be had no more (X's page of direct_messages/events/list).
+/// How long X lists a message (X's page of direct_messages/events/list).
 const LISTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// When X, having refused the list, is asked for it again.
+/// How long the list is left alone after X refused it.
 const REFUSED_FOR: Duration = Duration::from_secs(15 * 60);
 
-/// When X's clock is asked for again, where X does not answer.
+/// When X is asked for its clock again after it did not answer.
 const NO_CLOCK_FOR: Duration = Duration::from_secs(60);
 
-/// One source's way through its account's messages. Losing it costs one early call, one line of
-/// log.
+/// One source's progress through its account's messages. Losing it costs one early call and one log
+/// line.
 pub struct MessageReader {
     pub watch: MessageWatch,
     pub list: MessageList,
-    /// From one reading to the next.
+    /// The interval between two readings.
     pub every: Duration,
-    /// How far the very first goes back.
+    /// How far back the very first reading goes.
     pub at_first: Duration,
-    /// The next to begin does not wait for its time.
+    /// True if the next reading begins without waiting for its time.
     at_once: bool,
     asked_at: Option<Millis>,
     refused_until: Option<Millis>,
-    /// It has been said that they cannot be read.
+    /// True if the log already says that the messages cannot be read.
     is_told: bool,
 }
 
-/// What a tick came to.
+/// The result of one tick.
 #[derive(Debug, Default)]
 pub struct Ticked {
     pub heard: TalkOutcome,
@@ -83,35 +84,35 @@ impl MessageReader {
         at_first: Duration,
     ) -> Self {
         let (asked_at, refused_until, is_told) = (None, None, false);
-        // What X lists no longer cannot be read.
+        // Older messages cannot be read because X no longer lists them.
         let at_first = at_first.min(LISTED_FOR);
         Self { watch, list, every, at_first, at_once: false, asked_at, refused_until, is_told }
     }
 
-    /// From now on the next reading does not wait until it is time for it.
+    /// Makes the next reading begin without waiting for its time.
     pub fn at_once(&mut self) {
         self.at_once = true;
     }
 
-    /// Whether X does not let the account read its messages.
+    /// True if X does not let the account read its messages.
     pub fn is_refused(&self) -> bool {
         self.refused_until.is_some()
     }
 
-    /// Reads one page, where it is time for it.
+    /// Reads one page if it is time for it.
     pub async fn tick(&mut self, worker: &AccountWorker) -> Result<Ticked> {
         if let Some(paused) = worker.store.paused(worker.name()).await? {
-            // The scheduler asks X about the account.
+            // The scheduler asks X about the paused account.
             let again_at = paused.probe_at.max(worker.now()).plus(worker.limits.poll_interval);
             return Ok(Ticked::later(again_at));
         }
         let now = worker.now();
-        // A clock that was set back must not put it off by as much.
+        // A clock that was set back must not lengthen the wait.
         let refused = self.refused_until.filter(|at| now < *at && *at <= now.plus(REFUSED_FOR));
         if let Some(until) = refused {
             return Ok(Ticked::later(until));
         }
-        // Until when messages have been heard is told by X's clock.
+        // X's clock says how far the messages have been read.
         worker.ask_the_time().await?;
         if worker.clock_apart().is_none() {
             return Ok(Ticked::later(worker.now().plus(NO_CLOCK_FOR)));
@@ -161,9 +162,10 @@ impl MessageReader {
         self.refused_until = None;
         self.is_told = false;
         let is_reached = page.messages.iter().any(|message| message.created_at < reading.from);
-        // The same page for ever would be no way back.
+        // A page that leads to itself would never lead back to the last reading.
         let next = page.next_cursor.filter(|next| Some(next) != reading.cursor.as_ref());
-        // What is older was heard before, or is of no use without the half of its talk.
+        // Older messages were read before, or are useless without the other half of their
+        // conversation.
         page.messages.retain(|message| message.created_at >= reading.from);
         let page_read = StreamPage { reading, next: next.filter(|_| !is_reached) };
         let (watch, now) = (&self.watch, worker.now());
@@ -171,7 +173,7 @@ impl MessageReader {
         Ok(Ticked { heard, again_at: now })
     }
 
-    /// Says what X cannot have listed any more by the time it is asked.
+    /// Logs the messages that X no longer listed when it was asked.
     fn log_gap(&self, worker: &AccountWorker, reading: &MessageReading) {
         let listed_from = reading.to.minus(LISTED_FOR);
         if reading.from < listed_from {
@@ -210,7 +212,7 @@ impl MessageReader {
         }
     }
 
-    /// What a refusal means. When to try again.
+    /// Judges a refusal or a failure. Returns when to try again.
     async fn failed(
         &mut self,
         worker: &AccountWorker,
@@ -220,12 +222,12 @@ impl MessageReader {
         let now = worker.now();
         let again_at = match &error {
             Error::Limited { reset_at } => return worker.hold(self.call(), *reset_at).await,
-            // A cursor that X knows no longer: the reading begins anew.
+            // X no longer knows the cursor. The reading begins again.
             Error::Request(_) if reading.cursor.is_some() => {
                 worker.store.give_up_reading(&self.watch.user_id, now).await?;
                 now.plus(self.every)
             }
-            // The right to read messages is not the right to prompt: the account is not paused.
+            // The right to read messages is not the right to prompt. So the account is not paused.
             Error::Account(_) | Error::Request(_) | Error::Person { .. } => {
                 let until = now.plus(REFUSED_FOR);
                 self.refused_until = Some(until);

@@ -1,8 +1,11 @@
-//! Reads back what people answered: the events of the past in windows, page by page, single prompts
-//! that are still fresh, and the last days' events once more; and folds all of it into the store.
+//! Reads back what people answered and folds it into the store. It reads X in three ways:
 //!
-//! [`tick`] is one bounded pass over one account; the daemon loops. What people and agents write to
-//! each other is the business of [`message_stream`].
+//! - the events of the past, in windows and page by page
+//! - single prompts that are still fresh
+//! - the events of the last days once more, as second looks
+//!
+//! [`tick`] is one bounded pass over one account. The loop belongs to the daemon. Conversations
+//! between people and agents are read by [`message_stream`].
 
 mod events;
 mod evidence;
@@ -34,10 +37,10 @@ pub struct Poller {
     shows: Shows,
 }
 
-/// One pass. When the next is wanted.
+/// Makes one pass. Returns when the next is wanted.
 pub async fn tick(worker: &AccountWorker, poller: &mut Poller) -> Result<Option<Millis>> {
     if let Some(paused) = worker.store.paused(worker.name()).await? {
-        // The scheduler asks X about the account, and may not have come to it.
+        // The scheduler asks X about the paused account and may not have done so yet.
         let asked_at = asked_again_at(&paused, worker.now()).max(worker.now());
         return Ok(Some(asked_at.plus(worker.limits.poll_interval)));
     }
@@ -59,7 +62,8 @@ pub async fn tick(worker: &AccountWorker, poller: &mut Poller) -> Result<Option<
     Ok([settle_at, show_at, looks_at, Some(events_at)].into_iter().flatten().min())
 }
 
-/// A clock that was set back must not put off the next look by as much.
+/// True if `at` can only have been set before the clock was set back. Such an instant must not put
+/// off the next look.
 fn is_set_back(at: Millis, now: Millis, worker: &AccountWorker) -> bool {
     at.since(now) > worker.limits.poll_interval.max(crate::domain::budget::COUNTED_FOR)
 }

@@ -1,7 +1,7 @@
-//! Asks X for one page of events, and says what its answer means for the place in the window:
-//! whether it can be read on from there, later, or only from the window's start.
+//! Asks X for one page of events and judges what the answer means for the place in the window. The
+//! reading can continue from there, wait or begin at the window's start.
 //!
-//! What is remembered here can be lost: it costs a refused call, or one more turn of a circle.
+//! The state kept here can be lost. That costs one refused call or one more turn of a circle.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -17,23 +17,24 @@ use crate::store::Result;
 use crate::worker::AccountWorker;
 use crate::x::{Error, EventsPage, LaterPages};
 
-/// How often in a row a page may fail before it is tried from the window's start. X may be away, or
-/// away for this cursor only; beginning again costs little in the first case.
+/// How often in a row a page may fail before the window is begun again. X may be away for
+/// everything or for this cursor alone. If X is away for everything, beginning again costs little.
 const FAILURES_MAX: u32 = 5;
 
-/// A window of more pages is taken for one without an end. A day has some 30.
+/// A window with more pages counts as endless. A day has some 30.
 const PAGES_MAX: u32 = 5_000;
 
-/// The way through one window.
+/// The progress through one window.
 #[derive(Debug, Default)]
 pub struct WindowWalk {
     range: Option<Range>,
-    /// The cursors that this window's pages were asked with, by their hashes: a cursor may be long.
+    /// The cursors that this window's pages were asked with. Only hashes are kept, as a cursor may
+    /// be long.
     asked: HashSet<u64>,
     hashing: RandomState,
     pub pages: u32,
     pub updates: usize,
-    /// What the fold did not know yet, in this window and those before it.
+    /// The number of updates that were new to the fold, in this window and those before it.
     pub news: usize,
     failures: u32,
     /// How often in a row the place was lost.
@@ -42,7 +43,7 @@ pub struct WindowWalk {
 }
 
 impl WindowWalk {
-    /// Sets out on a window, or goes on in it.
+    /// Begins a window or continues it.
     pub fn enter(&mut self, range: Range, cursor: Option<&str>) {
         if self.range != Some(range) || cursor.is_none() {
             self.asked.clear();
@@ -54,18 +55,18 @@ impl WindowWalk {
         self.range = Some(range);
     }
 
-    /// The window is read to its end.
+    /// Notes that the window is read to its end.
     pub fn arrive(&mut self) {
         (self.lost, self.failures) = (0, 0);
     }
 
-    /// How long to wait after a failure: an interval would be long in the middle of a month of
-    /// events.
+    /// Returns the wait after a failure. A whole poll interval would be too long in the middle of a
+    /// month of events.
     fn wait(&self, most: Duration) -> Duration {
         policy::RETRY_FIRST.saturating_mul(1 << self.failures.min(16)).min(most)
     }
 
-    /// How long to wait before the window is begun again.
+    /// Notes a lost place. Returns the wait before the window is begun again.
     pub fn lose(&mut self, most: Duration) -> Duration {
         let wait = policy::RETRY_FIRST.saturating_mul(1 << self.lost.min(16));
         self.lost += 1;
@@ -73,7 +74,7 @@ impl WindowWalk {
         wait.min(most)
     }
 
-    /// Why the window cannot be read to its end by the next cursor, where that is so.
+    /// Returns why the next cursor cannot lead to the window's end, if that is so.
     fn goes_astray(&self, next_cursor: Option<&str>) -> Option<&'static str> {
         match next_cursor {
             Some(next) if self.asked.contains(&self.hashing.hash_one(next)) => {
@@ -85,12 +86,12 @@ impl WindowWalk {
     }
 }
 
-/// What came of asking for a page.
+/// The result of asking for a page.
 #[derive(Debug)]
 pub enum PageResult {
     Page(EventsPage),
-    /// It cannot be read on from this place, and why; it may be asked for again then. What the last
-    /// page holds is as true as any.
+    /// The reading cannot go on from this place. The page that came last is still valid. The window
+    /// may be begun again at `not_before`.
     Lost {
         why: String,
         page: EventsPage,
@@ -99,7 +100,7 @@ pub enum PageResult {
     Wait(Millis),
 }
 
-/// Asks for the page at a place of a window.
+/// Asks for the page at one place of a window.
 pub async fn ask(
     worker: &AccountWorker,
     later: &mut LaterPages,
@@ -116,7 +117,7 @@ pub async fn ask(
         if let Err(until) = take_call(worker).await? {
             return Ok(PageResult::Wait(until));
         }
-        // As late as can be: by this and the answer's date X's clock is known.
+        // Taken as late as possible, because X's clock is measured by this and the answer's date.
         let now = worker.now();
         let place = cursor.map(|cursor| (cursor, style));
         let asked = worker.x.events(&worker.keys, range, place, now);
@@ -130,7 +131,7 @@ pub async fn ask(
                 *later = style;
                 return Ok(heard(walk, cursor, page, now));
             }
-            // The cursor may be unknown, or this form of asking not the one that X takes.
+            // X may not know the cursor. It may also want later pages asked for in the other form.
             Err(error) if cursor.is_some() && is_about_place(&error) => {
                 if style == *later {
                     style = style.other();
@@ -144,8 +145,8 @@ pub async fn ask(
     }
 }
 
-/// Takes a call out of the budget. X's windows are of a quarter of an hour: one that is spent for
-/// longer was reckoned by another clock than ours, and X is asked for the time.
+/// Takes one call from the budget. X's budget windows last a quarter of an hour. A budget that
+/// seems spent for longer was counted by another clock. X is then asked for the time.
 async fn take_call(worker: &AccountWorker) -> Result<std::result::Result<u32, Millis>> {
     let taken = worker.take_calls(Call::Events, 1).await?;
     match taken {
@@ -168,8 +169,8 @@ fn heard(walk: &mut WindowWalk, cursor: Option<&str>, page: EventsPage, now: Mil
     }
 }
 
-/// Whether X refuses the place rather than the account. Of a later page it may say that there is no
-/// such page in the words that are about the whole path elsewhere; the first page will tell.
+/// True if X refuses the place and not the account. X may say of a later page that it does not
+/// exist. Elsewhere the same code is about the whole path. The first page will tell which it is.
 fn is_about_place(error: &Error) -> bool {
     match error {
         Error::Request(_) => true,
@@ -212,7 +213,7 @@ async fn failed(worker: &AccountWorker, walk: &mut WindowWalk, error: Error) -> 
     Ok(PageResult::Wait(again))
 }
 
-/// The longest wait after a failure.
+/// Returns the longest wait after a failure.
 pub fn longest_wait(worker: &AccountWorker) -> Duration {
     worker.limits.poll_interval.min(policy::RETRY_MOST)
 }

@@ -1,8 +1,9 @@
-//! Looks a second time at events that have been read, for what has surfaced behind the first
-//! reading: over the last day often, over the last week once a day.
+//! Looks a second time at events that have been read, to find what surfaced after the first
+//! reading. The look over the last day comes often. The look over the last week comes once a day.
 //!
-//! A look is there to find answers, and proves nothing: its place is kept apart from the first
-//! reading's, which goes before it at every page, and it spends the first half of the calls only.
+//! A second look finds answers and proves nothing. Its place is kept apart from the first
+//! reading's. The first reading goes before it at every page. A look spends only the first half of
+//! the calls.
 
 use tracing::info;
 
@@ -13,11 +14,11 @@ use crate::domain::time::Millis;
 use crate::store::{PollState, PollWindow, Result};
 use crate::worker::AccountWorker;
 
-/// Pages of one pass.
+/// The most pages of one pass.
 const PAGES_MAX: u32 = 20;
 
-/// Goes on with the look under way or begins the one that is due, until the first reading is due at
-/// `events_at`. When to go on; `None`: with the first reading's next window.
+/// Continues the look under way or begins the one that is due. It stops when the first reading is
+/// due at `events_at`. Returns when to continue. `None` means with the first reading's next window.
 pub async fn tick(
     worker: &AccountWorker,
     reader: &mut WindowsReader,
@@ -52,7 +53,7 @@ pub async fn tick(
     Ok(None)
 }
 
-/// The window of a look to read now, and what it was chosen from; `None` where the look is not due.
+/// Returns the window to read now and the state it was chosen from. `None` if the look is not due.
 async fn window(
     worker: &AccountWorker,
     look: SecondLook,
@@ -74,7 +75,7 @@ async fn window(
     Ok(Some((state, window)))
 }
 
-/// What a look that is due is to read: nothing from before the first reading began.
+/// Returns the range of a look that is due. It never reaches back before the first reading began.
 fn due(
     worker: &AccountWorker,
     look: SecondLook,
@@ -89,7 +90,7 @@ fn due(
     (from < range.to).then_some(Range { from, ..range })
 }
 
-/// Says that a look has come to its end.
+/// Logs the end of a look.
 fn log_done(
     worker: &AccountWorker,
     reader: &mut WindowsReader,

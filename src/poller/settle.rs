@@ -1,13 +1,14 @@
-//! Settles what became of requests that had no answer.
+//! Settles the outcome of requests that had no answer.
 //!
-//! A hit is proof at once, whichever way it comes: the fold sees to that. A miss is proof only once
-//! X's events have been read to their end, past the horizon, over all that the request may have
-//! caused: from its beginning until `settle_after` and a margin past its end, for X may carry a
-//! request out after we have given it up. Even then it is not sent again where X lists a Direct
-//! Message that can only be its own.
+//! A hit proves at once that the prompt was sent, and the fold records it. A miss proves the
+//! opposite only after X's events have been read to their end over all that the request may have
+//! caused. That stretch begins with the request. It ends `settle_after` and a margin past the
+//! request's end, because X may carry out a request that surveyd has given up. X's horizon must
+//! have passed it. Even after a miss the prompt is not sent again if X lists a Direct Message that
+//! can only be its own.
 //!
-//! Either clock may be wrong, ours or what X's answers tell of X's. So the horizon must have passed
-//! by both, each by its own measure, and what is read begins and ends where either says.
+//! Our clock may be wrong, and so may X's clock as its answers show it. So the horizon must have
+//! passed by both clocks. The stretch begins at the earlier instant and ends at the later one.
 
 use std::time::Duration;
 
@@ -22,16 +23,17 @@ use crate::domain::time::Millis;
 use crate::store::{CLOCKS_APART, Result, Unfinished, Unread, Unsettled};
 use crate::worker::{AccountWorker, SIGNED_WITHIN};
 
-/// X dates its events to the second, and by its own clock.
+/// X dates its events to the second and by its own clock.
 const MARGIN: Duration = Duration::from_secs(2);
 
-/// Clocks that differ by less are taken to agree; of daemons that share a database, too.
+/// Clocks that differ by less are taken to agree. Daemons that share a database may differ by this
+/// much.
 const CLOCKS_TOGETHER: Duration = Duration::from_secs(60);
 
 /// Requests this close together are settled by one reading.
 const TOGETHER: Duration = Duration::from_secs(60 * 60);
 
-/// Settles what can be settled now. When there is more to settle.
+/// Settles what can be settled now. Returns when there is more to settle.
 pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Option<Millis>> {
     let Poller { messages, reader, settling, .. } = poller;
     settle_as_others(worker).await?;
@@ -40,7 +42,7 @@ pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Optio
         messages.end_wait();
         return Ok(None);
     }
-    // By whose clock X dates its events is not known before its first answers.
+    // Before X's first answers it is not known by which clock X dates its events.
     if worker.clock_apart().is_none() {
         return Ok(Some(worker.now().plus(worker.limits.poll_interval)));
     }
@@ -69,14 +71,14 @@ pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Optio
     let mut together: Vec<Unsettled> =
         unsettled.into_iter().filter(|one| one.begun_at <= from.plus(TOGETHER)).collect();
     let start = together.iter().map(|one| caused_from(worker, one)).min().unwrap_or(from);
-    // Our clock, or what we knew of X's, may have been wrong when the request was begun. What is
-    // read of X's events has no gap: the windows up to here, and from here on this reading.
+    // Our clock or our estimate of X's may have been wrong when the request was begun. So the
+    // reading starts no later than the windows have come. Together they have no gap.
     let Some(done_to) = worker.store.poll_state(worker.name()).await?.done_to else {
         return Ok(Some(worker.now().plus(worker.limits.poll_interval)));
     };
     if readable.since(done_to) > WINDOW_MOST + worker.limits.poll_interval {
-        // After a long downtime: the windows will come to where this one is begun, and no call is
-        // made twice.
+        // After a long downtime the windows first catch up to where this reading begins. So no call
+        // is made twice.
         return Ok(Some(worker.now().plus(worker.limits.poll_interval)));
     }
     let start = start.min(done_to);
@@ -86,7 +88,7 @@ pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Optio
         return Ok(Some(again));
     }
     if !together.iter().all(is_ready) {
-        // X's answers have told meanwhile that a clock was set.
+        // X's answers have shown meanwhile that a clock was set.
         return Ok(Some(worker.now()));
     }
     let still = worker.store.unsettled(worker.name(), &worker.sent_as).await?;
@@ -112,9 +114,9 @@ pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Optio
     Ok(Some(worker.now()))
 }
 
-/// Leaves the prompts alone that the account sent as another handle, or to another X: its own
-/// events do not show them, and prove nothing. They wait for the account to be that again, until
-/// they are too late.
+/// Handles the prompts that the account sent under another user id or to another X. The events of
+/// the present account do not show them and prove nothing. Such a survey waits until the account is
+/// the former one again or until it is too late.
 async fn settle_as_others(worker: &AccountWorker) -> Result<()> {
     let others = worker.store.unsettled_as_others(worker.name(), &worker.sent_as).await?;
     if others.is_empty() {
@@ -145,9 +147,9 @@ fn log_as_other(worker: &AccountWorker, sent_as: &str, surveys: i64) {
     );
 }
 
-/// Ends the hold after a restored backup or a rebuild once X's events have been read past it: by
-/// then all that was sent before is known. While a rebuild that makes surveys is not finished, what
-/// it has not read is not.
+/// Ends the hold after a restored backup or a rebuild once X's events have been read past it. By
+/// then every earlier prompt is known. The hold stays while a rebuild that makes surveys is
+/// unfinished, because its unread events may hold a prompt.
 pub async fn end_restore(worker: &AccountWorker) -> Result<()> {
     let Some(hold) = worker.store.hold(worker.name()).await? else { return Ok(()) };
     let Some(until_at) = hold.until_at else { return worker.date_hold().await };
@@ -160,7 +162,7 @@ pub async fn end_restore(worker: &AccountWorker) -> Result<()> {
     }
     let latest = worker.now().max(worker.x_now_at_latest());
     if until_at > latest.plus(CLOCKS_TOGETHER) && worker.x.has_taken(worker.now()) {
-        // X told a time that has not come yet, by a clock that has been put right since.
+        // X's clock told a time that has not come yet, and has been put right since.
         worker.store.undate_hold(worker.name(), until_at).await?;
         return worker.date_hold().await;
     }
@@ -191,8 +193,8 @@ pub async fn end_restore(worker: &AccountWorker) -> Result<()> {
     Ok(())
 }
 
-/// Whether our clock has not yet measured X's horizon since the hold began. One that was ahead then
-/// tells nothing.
+/// True if our clock has not measured X's horizon since the hold began. A beginning in the future
+/// was dated by a clock that ran ahead and does not count.
 async fn has_not_passed(worker: &AccountWorker) -> Result<bool> {
     let now = worker.now();
     let began = worker.store.progress(worker.name()).await?.restored_at;
@@ -200,8 +202,8 @@ async fn has_not_passed(worker: &AccountWorker) -> Result<bool> {
     Ok(began.is_some_and(|began| now < passed_at(worker, began)))
 }
 
-/// Until when, by X's clock, a prompt that stands in events which could not be read may have been
-/// for a close that is not too late yet.
+/// Returns until when an unread stretch holds the account by X's clock. It may hide a prompt for a
+/// close that is not too late yet.
 async fn held_by_gaps(worker: &AccountWorker, from: Millis, to: Millis) -> Result<Option<Millis>> {
     let in_time = worker.account.longest_expire_after() + CLOCKS_APART;
     let range = Range { from: from.minus(in_time), to };
@@ -222,15 +224,15 @@ fn log_unfinished(worker: &AccountWorker, unfinished: Unfinished) {
     );
 }
 
-/// The latest `to_time` that X takes now, by its own clock.
+/// Returns the latest `to_time` that X accepts now by its own clock.
 pub fn readable_to(worker: &AccountWorker) -> Millis {
     worker.x_now_to_ask().minus(worker.limits.events_horizon)
 }
 
 type ShownPrompts = Vec<(Unsettled, String)>;
 
-/// Parts those whose Direct Messages X lists, with the messages' ids, from those of whom it lists
-/// none, as far as it can be read. `Err`: when to look.
+/// Separates the surveys whose Direct Message X lists from the others, as far as X's list can be
+/// read. The former come with the message's id. The inner error is when to look again.
 async fn look_among_messages(
     worker: &AccountWorker,
     messages: &mut MessageMemory,
@@ -255,9 +257,9 @@ async fn look_among_messages(
     Ok(Ok((shown, unsent)))
 }
 
-/// The Direct Message that the request for a prompt put out. One that is known to be of another
-/// prompt is not of this one; one that two prompts of unknown outcome may have put out keeps both
-/// from being sent again.
+/// Returns the Direct Message that the request for a prompt has put out. A message known to belong
+/// to another prompt does not count. A message that two uncertain prompts may have put out keeps
+/// both from being sent again.
 async fn message_of(
     worker: &AccountWorker,
     one: &Unsettled,
@@ -281,7 +283,7 @@ async fn message_of(
     Ok(ours.map(|message| message.id.clone()))
 }
 
-/// Stretches of events since then that X has no end of pages for.
+/// Returns the stretches since `since` that X has no end of pages for.
 async fn gaps_since(worker: &AccountWorker, since: Millis) -> Result<Vec<Unread>> {
     let range = Range { from: since.minus(CLOCKS_APART), to: Millis(i64::MAX) };
     let mut gaps = worker.store.unread(worker.name(), range).await?;
@@ -289,23 +291,28 @@ async fn gaps_since(worker: &AccountWorker, since: Millis) -> Result<Vec<Unread>
     Ok(gaps)
 }
 
-/// Whether what the request caused may lie in a stretch that has not been read: then nothing that
-/// has been read proves a miss. Our clock may have been wrong when it was begun: any later stretch
-/// counts.
+/// True if an unread stretch may hold what the request caused. Then no reading proves a miss. Any
+/// later stretch counts, because our clock may have been wrong when the request was begun.
 fn may_be_in(worker: &AccountWorker, gaps: &[Unread], unsettled: &Unsettled) -> bool {
     let from = caused_from(worker, unsettled).minus(CLOCKS_APART);
     gaps.iter().any(|gap| from <= gap.range.to)
 }
 
-/// All that the request may have caused is dated after this, by X's clock.
+/// Returns an instant by X's clock. All that the request may have caused is dated after it.
 fn caused_from(worker: &AccountWorker, unsettled: &Unsettled) -> Millis {
     let behind = worker.clock_apart().unwrap_or_default().least.min(0);
     Millis(unsettled.begun_at.minus(MARGIN).0.saturating_add(behind))
 }
 
-/// All that the request may have caused is dated before this, by X's clock: as X's told it then, or
-/// as ours did, if it stood then as it does now; and as ours did, unless X itself refuses our
-/// clock: the dates of its answers may be wrong for as long as they like.
+/// Returns an instant by X's clock. All that the request may have caused is dated before it. The
+/// request's end is the latest of three instants:
+///
+/// - the end as it was reckoned then by X's clock
+/// - the end by our clock, moved by the present difference between the clocks
+/// - the request's beginning
+///
+/// The difference does not move the end back unless X itself refuses our clock. The dates of X's
+/// answers alone may be wrong for any length of time.
 fn provable_from(worker: &AccountWorker, unsettled: &Unsettled) -> Millis {
     let apart = worker.clock_apart().unwrap_or_default();
     let ahead = match worker.x.is_signed_by(apart) {
@@ -317,46 +324,46 @@ fn provable_from(worker: &AccountWorker, unsettled: &Unsettled) -> Millis {
     given_up_at.plus(carried_out_within(worker))
 }
 
-/// How long after it was given up, by the later clock, a request may be carried out. The clocks may
-/// be wrong alike by as much as X takes; next to a day that costs nothing. An X that tells its
-/// events at once is a stand-in.
+/// Returns how long after it was given up a request may still be carried out. Both clocks may be
+/// wrong by as much as X accepts. Beside a horizon of a day that costs nothing. A stand-in of X
+/// with a shorter horizon caps this part at that horizon.
 fn carried_out_within(worker: &AccountWorker) -> Duration {
     worker.limits.settle_after + MARGIN + SIGNED_WITHIN.min(worker.limits.events_horizon)
 }
 
-/// How long until a miss can prove that the request was not carried out; zero: now. X's clock must
-/// have passed the horizon, and ours must have measured as long.
+/// Returns the time until a miss can prove that the request was not carried out. Zero means now.
+/// X's clock must have passed the horizon, and ours must have measured as long.
 fn proof_in(worker: &AccountWorker, unsettled: &Unsettled) -> Duration {
     let at_x = provable_from(worker, unsettled).since(readable_to(worker));
     let here = passed_at(worker, ended_here(worker, unsettled)).since(worker.now());
     at_x.max(here)
 }
 
-/// When the request ended by our clock. Where X never tells the time, nothing bears ours out but
-/// that it has not been set since: then it counts from the last time that it may have been.
+/// Returns when the request ended by our clock. If X never tells the time, our clock is trusted
+/// only for as long as it has not been set. The end is then counted from the last time it may have
+/// been set.
 fn ended_here(worker: &AccountWorker, unsettled: &Unsettled) -> Millis {
     let even_since =
         worker.clock.even_since().filter(|_| worker.x.clock().is_undated(worker.now()));
     even_since.map_or(unsettled.given_up_here, |since| since.max(unsettled.given_up_here))
 }
 
-/// When, by our clock, all is known of what ended at `ended_here` by it.
+/// Returns when all is known by our clock about a request that ended at `ended_here`.
 fn passed_at(worker: &AccountWorker, ended_here: Millis) -> Millis {
     ended_here.plus(worker.limits.events_horizon + carried_out_within(worker))
 }
 
-/// Dates requests whose end lies ahead of the clock that dated it as ended now: that clock was
-/// wrong, and has been put right. Whether there were any. While the clocks contradict each other it
-/// is not known which is right: a date that is taken for too late, and is not, would prove a miss
-/// too early.
+/// Dates requests with an end in the future as ended now. The clock that dated them was wrong and
+/// has been put right. Returns true if there were any. Nothing is dated anew while the clocks
+/// contradict each other. A wrong date would then prove a miss too early.
 async fn redate(worker: &AccountWorker, unsettled: &[Unsettled]) -> Result<bool> {
     let here = worker.now();
-    // All clocks may be behind: none of them dates anything anew before X has taken a request by
-    // it.
+    // All clocks may be behind. So no request is dated anew before X has accepted one by that
+    // clock.
     if !worker.x.clock().is_settled(here) || !worker.x.has_taken(here) {
         return Ok(false);
     }
-    // A request that another daemon still has under way ends within its lease.
+    // Another daemon's request that is still under way ends within its lease.
     let now_at_x = worker.x_now_at_latest();
     let (at_x, here) = (now_at_x.plus(worker.lease()), here.plus(worker.lease()));
     let is_ahead = |one: &Unsettled| {

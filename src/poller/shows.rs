@@ -1,8 +1,8 @@
-//! Asks X about single prompts that are fresh, when [`crate::domain::freshness`] says that it is
-//! worth a call.
+//! Asks X about single fresh prompts when [`crate::domain::freshness`] says that it is worth a
+//! call.
 //!
-//! When a prompt is asked about next stands in the database. What is remembered here can be
-//! reckoned anew from there.
+//! The database holds when each prompt is asked about next. The state kept here can be computed
+//! from it again.
 
 use std::time::Duration;
 
@@ -18,29 +18,31 @@ use crate::store::{Result, ShowOutcome, ToShow};
 use crate::worker::{AccountWorker, CallAllowance};
 use crate::x::Error;
 
-/// Prompts that one pass chooses from. More are due only after an outage, and these are the newest.
+/// The most prompts that one pass chooses from. More are due only after an outage. These are the
+/// newest.
 const DUE_MAX: u32 = 1_000;
-/// Prompts asked about out of turn in one pass.
+/// The most prompts asked about out of turn in one pass.
 const OUT_OF_TURN_MAX: u32 = 60;
 
-/// How often the price is reckoned anew: crowds change by the hour.
+/// How often the price is computed again. The crowd of prompts changes by the hour.
 const PRICED_EVERY: Duration = Duration::from_secs(5 * 60);
-/// How often the account's own answers are counted anew, how many prompts, and how old.
+/// How often the account's own answers are counted again. The next two are the number of prompts
+/// counted and their greatest age.
 const LEARNED_EVERY: Duration = Duration::from_secs(6 * 60 * 60);
 const LEARNED_FROM: u32 = 2_000;
 const LEARNED_SINCE: Duration = Duration::from_secs(28 * 24 * 60 * 60);
-/// How often it is looked for what a clock that ran ahead has put off; at once where it is set
-/// back.
+/// How often surveyd looks for questions that a clock running ahead has put off. A clock that is
+/// set back makes it look at once.
 const PULLED_BACK_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// When a prompt is asked about again that X gave no answer about.
+/// How long a prompt waits after X gave no answer about it.
 const AFTER_FAULT: Duration = Duration::from_secs(5 * 60);
 
 #[derive(Debug, Default)]
 pub struct Shows {
     schedule: Option<Scheduled>,
     pulled_back_at: Option<Millis>,
-    /// How many due prompts found no call in the last pass.
+    /// The number of due prompts that found no call in the last pass.
     left: usize,
 }
 
@@ -51,7 +53,7 @@ struct Scheduled {
     priced_at: Millis,
 }
 
-/// Asks about the prompts that are due. When the next wants to be asked about.
+/// Asks about the prompts that are due. Returns when the next one is due.
 pub async fn shows(worker: &AccountWorker, shows: &mut Shows) -> Result<Option<Millis>> {
     let now = worker.now();
     if !shows.pulled_back_at.is_some_and(|at| is_recent(at, PULLED_BACK_EVERY, now)) {
@@ -92,13 +94,14 @@ pub async fn shows(worker: &AccountWorker, shows: &mut Shows) -> Result<Option<M
     Ok(next.map(|next| if round.left > 0 { next.max(now.plus(wait)) } else { next }))
 }
 
-/// What is dated ahead is of before the clock was set back.
+/// True if less than `every` has passed since `at`. An instant in the future dates from before the
+/// clock was set back and is not recent.
 fn is_recent(at: Millis, every: Duration, now: Millis) -> bool {
     at <= now && now < at.plus(every)
 }
 
-/// Puts right what was planned by a clock that ran ahead: it would be asked about only once the
-/// clock had come there again.
+/// Brings forward the questions that a clock running ahead has planned. Otherwise they would wait
+/// until the clock had come there again.
 async fn pull_back(worker: &AccountWorker, now: Millis) -> Result<()> {
     let bounds = worker.limits.freshness();
     let first = bounds.first(now).map_or(now, |at| at.max(now.plus(AFTER_FAULT)));
@@ -117,7 +120,7 @@ async fn pull_back(worker: &AccountWorker, now: Millis) -> Result<()> {
     Ok(())
 }
 
-/// The schedule, brought up to date where it is time.
+/// Returns the schedule and updates it if it is time.
 async fn schedule(
     worker: &AccountWorker,
     scheduled: Option<Scheduled>,
@@ -146,8 +149,8 @@ async fn schedule(
     Ok(scheduled)
 }
 
-/// Takes the calls for prompts out of the budget, those out of turn before the others: whom to ask
-/// about, as far as it goes, or when any may be asked about.
+/// Takes the calls for prompts from the budget. Prompts out of turn go first. Returns the prompts
+/// that calls were found for. The inner error is when a call is free.
 async fn take(
     worker: &AccountWorker,
     mut first: Vec<ToShow>,
@@ -163,7 +166,7 @@ async fn take(
     }
     if !in_turn.is_empty() {
         match worker.take_paced_calls(Call::Show, (count(&in_turn), calls_a_minute)).await? {
-            // Fewer where another daemon has taken some since.
+            // This is fewer if another daemon has taken calls since.
             Ok(taken) => in_turn.truncate(taken as usize),
             Err(until) if first.is_empty() => return Ok(Err(until)),
             Err(_) => in_turn.clear(),
@@ -173,8 +176,8 @@ async fn take(
     Ok(Ok(first))
 }
 
-/// Asks about prompts for which calls have been taken. Until when X must not be asked again, where
-/// it must not.
+/// Asks about prompts that calls have been taken for. Returns the instant before which X must not
+/// be asked again, if there is one.
 async fn ask(
     worker: &AccountWorker,
     schedule: &Schedule,
@@ -201,7 +204,7 @@ async fn ask(
     let mut not_before = None;
     while let Some(asked) = answers.next().await {
         under_way = under_way.saturating_sub(1);
-        // X is not to be asked any more, or surveyd stops: the prompt stays due.
+        // X must not be asked any more, or surveyd is stopping. The prompt stays due.
         let Some((prompt, answer)) = asked else { continue };
         worker.hear(Call::Show, answer.told, under_way).await?;
         let now = worker.now();
@@ -222,13 +225,14 @@ async fn ask(
                 calls.halt();
                 worker.pause(&words).await?;
             }
-            // X does not know it, or will never tell: the events still may.
+            // X does not know the prompt or never answers for it. The events may still show its
+            // answer.
             Err(Error::Request(_) | Error::Person { .. }) => done.push(told(&prompt, None, None)),
             Err(error @ (Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_))) => {
-                // What is with X, and not with this prompt, would meet the others as well.
+                // A fault at X rather than with this prompt would meet the others as well.
                 calls.halt();
                 not_before = not_before.max(Some(worker.reading_trouble.met(now)));
-                // Not at once: where it is with this prompt, others must have their turn.
+                // Not at once. If the fault is with this prompt, the others must have their turn.
                 done.push(told(&prompt, None, Some(now.plus(AFTER_FAULT))));
                 log_failed(worker, &prompt, &error);
             }
@@ -236,13 +240,13 @@ async fn ask(
     }
     drop(answers);
     worker.give_back_calls(Call::Show, allowed, calls.begun(), taken_at).await?;
-    // Put off before the fold, which ends the questions about what is complete.
+    // Write this before the fold. The fold ends the questions about complete answers.
     worker.store.show_again(done).await?;
     worker.log(&worker.store.fold(worker.name(), updates, worker.now()).await?);
     Ok(not_before)
 }
 
-/// X dates by its own clock; when a prompt is asked about is reckoned by ours.
+/// Converts X's dates to our clock, by which the questions are planned.
 fn by_our_clock(worker: &AccountWorker, fresh: Fresh) -> Fresh {
     Fresh {
         sent_at: worker.by_our_clock(fresh.sent_at),
@@ -251,7 +255,7 @@ fn by_our_clock(worker: &AccountWorker, fresh: Fresh) -> Fresh {
     }
 }
 
-/// When the first part of an answer was given.
+/// Returns when the first part of an answer was given.
 fn partly_at(update: &Update) -> Option<Millis> {
     let score_at = update.score.as_ref().map(|score| score.given_at);
     let text_at = update.text.as_ref().map(|text| text.given_at);

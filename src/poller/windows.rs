@@ -1,5 +1,7 @@
-//! Reads one window page by page, for whichever reading it is of: folds each page, keeps the place
-//! in the store, and begins the window again where the place is lost.
+//! Reads one window page by page, for the first reading and for second looks alike.
+//!
+//! It folds each page and keeps the place in the store. If the place is lost, it begins the window
+//! again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::store::{EventsPageRead, PollState, PollWindow, Result, UnknownEvent, 
 use crate::worker::AccountWorker;
 use crate::x::{EventsPage, LaterPages};
 
-/// How often the log says how far a long window is.
+/// How often the log reports the progress of a long window.
 const TELL_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// What the readings of one account remember between passes.
@@ -35,13 +37,13 @@ impl WindowsReader {
 /// How far a pass came in a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Went {
-    /// To its end.
+    /// The pass read the window to its end.
     Through,
-    /// Past it: it has no end.
+    /// The pass gave the window up because X's pages of it have no end.
     Past,
-    /// As far as it may in one pass.
+    /// The pass read as far as one pass may.
     OnAndOn,
-    /// Until then it can go no further.
+    /// The pass can go no further before this instant.
     Until(Millis),
 }
 
@@ -49,7 +51,8 @@ pub enum Went {
 #[derive(Clone, Copy, Debug)]
 pub struct Pass {
     pub pages_left: u32,
-    /// For what can wait: until then, and with the calls that can be spared.
+    /// Set for work that can wait. Such a pass ends at this instant and uses only calls that can be
+    /// spared.
     pub gives_way_at: Option<Millis>,
 }
 
@@ -135,7 +138,7 @@ pub async fn read(
     Ok(Went::OnAndOn)
 }
 
-/// Makes the next window of a reading durable, where all is read up to `base`.
+/// Opens the next window of a reading and makes it durable. All is read up to `base`.
 pub async fn open(
     worker: &AccountWorker,
     reading: ReadingPurpose,
@@ -148,7 +151,7 @@ pub async fn open(
     Ok(PollWindow { from: range.from, to: range.to, cursor: None })
 }
 
-/// The window between what has no end.
+/// Fits a window between the stretches that X has no end of pages for.
 async fn between(worker: &AccountWorker, range: Range, base: Millis) -> Result<Range> {
     let unread = worker.store.unread(worker.name(), range.widened()).await?;
     let endless = unread.iter().filter(|unread| unread.why == UnreadReason::End);
@@ -156,9 +159,9 @@ async fn between(worker: &AccountWorker, range: Range, base: Millis) -> Result<R
     Ok(event_windows::between(range, base, &endless))
 }
 
-/// Whether a window that was lost has no end: it is as short as can be and has been lost for as
-/// often as is tried, or it is known from before. While X does not answer at all, nothing of it is
-/// known.
+/// True if a lost window is to be given up as endless. There are two such cases. The window has the
+/// least length and was lost as often as it may be. Or a second look meets a stretch already known
+/// as endless. Nothing is concluded while X does not answer at all.
 async fn is_endless(
     worker: &AccountWorker,
     walk: &WindowWalk,
@@ -179,7 +182,7 @@ async fn is_endless(
     Ok(reading != ReadingPurpose::First && unread.iter().any(is_known))
 }
 
-/// Opens the window again, shorter where that has not helped before. When to read it.
+/// Opens the window again, and shorter if a restart has not helped before. Returns when to read it.
 async fn begin_again(
     worker: &AccountWorker,
     walk: &mut WindowWalk,
@@ -193,14 +196,15 @@ async fn begin_again(
         event_windows::begun_again(base, window.range(), overlap, state.window_most);
     let range = between(worker, range, base).await?;
     let is_shortest = state.window_most == Some(WINDOW_LEAST);
-    // X being away is no loss.
+    // X being away does not count as a loss.
     let losses = state.losses + u32::from(is_shortest && walk.pages > 0);
     let state = PollState { losses, ..state.clone() };
     worker.store.open_window(worker.name(), reading, &state, range, Some(most)).await?;
     Ok(worker.now().plus(walk.lose(longest_wait(worker))))
 }
 
-/// How far windows reach back. Those of a look only touch: they lie where all has been read once.
+/// Returns how far windows reach back. The windows of a second look only touch each other, because
+/// all of their events have been read once.
 pub fn overlap(worker: &AccountWorker, reading: ReadingPurpose) -> Duration {
     match reading {
         ReadingPurpose::First => worker.limits.poll_overlap,
@@ -221,7 +225,7 @@ fn kept(worker: &AccountWorker, page: EventsPage) -> EventsPageRead {
     }
 }
 
-/// Says, not too often, that a long window is under way.
+/// Logs from time to time that a long window is under way.
 fn log_progress(
     worker: &AccountWorker,
     walk: &mut WindowWalk,
