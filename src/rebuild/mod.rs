@@ -1,9 +1,9 @@
-//! Makes the feedback rows of an account anew from X's events and, where the database was lost, its
-//! surveys too: what X has shown, to whom and under which name, is its own best record.
+//! Rebuilds the feedback rows of an account from X's events. It can also rebuild the surveys of a
+//! lost database, because X itself has the best record of what it showed to whom.
 //!
-//! It works beside a daemon: every call is counted in the same budgets, every row is changed in one
-//! step, and what X's newest events cannot tell yet is left to the daemon. It sends nothing, and
-//! pauses no account: whether X refuses one is the daemon's to find out.
+//! A rebuild may run beside a daemon. Every call is counted in the same budgets, and every row is
+//! changed in one step. The newest events are not listed yet and are left to the daemon. A rebuild
+//! sends nothing and pauses no account. It is for the daemon to find out that X refuses an account.
 
 mod reading;
 
@@ -13,17 +13,17 @@ use crate::domain::time::Millis;
 use crate::store::{self, MadeAnew, Rebuild};
 use crate::worker::AccountWorker;
 
-/// What is wanted of a rebuild.
+/// The scope of a rebuild.
 #[derive(Clone, Copy, Debug)]
 pub struct RebuildRequest {
     pub from: Millis,
-    /// Absent: as late as X tells events.
+    /// `None` means up to the newest events that X lists.
     pub to: Option<Millis>,
-    /// Whether feedback without a survey gets one.
+    /// True if feedback without a survey gets one.
     pub makes_surveys: bool,
 }
 
-/// How far a rebuild has come.
+/// The progress of a rebuild.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RebuildProgress {
     Read { read: Period, to: Millis, events: usize },
@@ -31,46 +31,46 @@ pub enum RebuildProgress {
     Made { done: usize, all: i64 },
 }
 
-/// What a rebuild came to.
+/// The result of a rebuild.
 #[derive(Clone, Debug)]
 pub struct Rebuilt {
     pub read: Period,
-    /// Where the events were read on from, if an earlier rebuild had been broken off.
+    /// Where the reading resumed if an earlier rebuild had broken off.
     pub gone_on_from: Option<Millis>,
     pub pages: usize,
     pub events: usize,
-    /// Of them, those of kinds or in forms that surveyd does not know.
+    /// The number of events whose kind or form surveyd does not know. They are part of `events`.
     pub unread: usize,
     pub made: MadeAnew,
-    /// Rows of the period that the events do not tell of.
+    /// The number of rows in the period that no event mentions.
     pub left_alone: i64,
 }
 
-/// Why it was not carried through.
+/// The reason why a rebuild was not finished.
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildError {
     #[error("interrupted: what was read is kept, and the same command goes on from there")]
     Stopped,
     #[error("X tells events up to {} only, so far", .0.rfc3339())]
     TooEarly(Millis),
-    /// Nothing is asked for it until it is resumed.
+    /// X is not asked for this account until it is resumed.
     #[error("the account is paused since {}: {why}", since.rfc3339())]
     Paused { since: Millis, why: String },
-    /// X refuses, or cannot be reached for long.
+    /// X refuses the calls or could not be reached for long.
     #[error("{0}; what was read is kept, and the same command goes on from there")]
     Unread(String),
     #[error(transparent)]
     Store(#[from] store::Error),
 }
 
-/// Holds the sends of an account whose surveys are to be made, before any account's are: a prompt
-/// of the last hours, which X does not tell yet, must not be sent again meanwhile. What is sent by
-/// then is known once the daemon has read X's events past it.
+/// Holds the sends of an account before its surveys are rebuilt. All accounts are held before the
+/// first one is rebuilt. X does not list the prompts of the last hours yet, and these must not be
+/// sent again. The hold ends once the daemon has read X's events past it.
 pub async fn hold(worker: &AccountWorker, from: Millis) -> store::Result<()> {
     worker.store.hold_for_rebuild(worker.name(), from, worker.now()).await
 }
 
-/// Rebuilds one account. What was done when it is broken off stays whole, and is gone on with.
+/// Rebuilds one account. A rebuild that breaks off keeps what it has done and resumes there.
 pub async fn rebuild(
     worker: &AccountWorker,
     wanted: RebuildRequest,
@@ -80,9 +80,9 @@ pub async fn rebuild(
     if let Some(paused) = worker.store.paused(worker.name()).await? {
         return Err(RebuildError::Paused { since: paused.paused_at, why: paused.why });
     }
-    // The daemon does it otherwise, at its first pass.
+    // Otherwise the daemon does this in its first pass.
     worker.date_hold().await?;
-    // X's clock says how late it may be asked for.
+    // X's clock decides up to when X may be asked.
     worker.ask_the_time().await?;
     let latest = worker.x_now_to_ask().minus(worker.limits.events_horizon);
     let to = wanted.to.map_or(latest, |to| to.min(latest));
@@ -107,8 +107,8 @@ async fn make(
     tell: &dyn Fn(RebuildProgress),
 ) -> Result<MadeAnew, RebuildError> {
     let all = worker.store.gathered(rebuild).await?;
-    // An event may be listed later than what it tells is dated: of the last minutes, what was told
-    // otherwise stands, too.
+    // X may list an event later than it is dated. So rows of the last minutes keep what was learnt
+    // elsewhere.
     let read = Period { to: read.to.minus(worker.limits.poll_overlap), ..read };
     let mut after: Option<FeedbackId> = None;
     let mut made = MadeAnew::default();

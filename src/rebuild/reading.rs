@@ -1,4 +1,4 @@
-//! Reads X's events of a period, day by day and page by page, and gathers what they tell.
+//! Reads X's events of a period day by day and page by page, and gathers their updates.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::store::{Rebuild, UnknownEvent};
 use crate::worker::AccountWorker;
 use crate::x::{Error, EventsPage, LaterPages};
 
-/// Refusals and silences in a row before it is given up.
+/// The number of refusals and failures in a row after which the rebuild gives up.
 const TRIES: u32 = 8;
 
-/// How often one window is begun anew, its cursor being lost or its pages repeated.
+/// How often one window is begun if its cursor is lost or its pages repeat.
 const BEGINNINGS: u32 = 5;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,8 +35,8 @@ pub async fn read(
 ) -> Result<PageCounts, RebuildError> {
     let mut counted = PageCounts::default();
     loop {
-        // Both ends belong to a window: the instant that two share is read twice, and none is left
-        // out.
+        // Both ends belong to a window. So the instant that two windows share is read twice and
+        // none is left out.
         let window = Period { from: rebuild.read_to, to: period.to.min(rebuild.read_to.plus(DAY)) };
         read_window(worker, rebuild, window, &mut counted, &|news| {
             tell(match news {
@@ -76,7 +76,7 @@ async fn read_window(
                         cursor = Some(next);
                         continue;
                     }
-                    // The same pages for ever are no reading to the end.
+                    // Repeated pages do not lead to the end of the window.
                     Some(_) => "X repeats a page of feedback events".to_owned(),
                 }
             }
@@ -110,7 +110,7 @@ async fn gather(
     Ok(())
 }
 
-/// One page, however often it must be asked for; or that its cursor is lost.
+/// Returns one page and retries as needed. The inner error means that the cursor is lost.
 async fn ask(
     worker: &AccountWorker,
     window: Period,
@@ -139,7 +139,7 @@ async fn ask(
             Error::Limited { reset_at } => worker.hold(Call::Events, reset_at).await?,
             Error::Clock(_) => worker.now().plus(CLOCK_AGAIN),
             Error::NotNow(_) | Error::NoAnswer(_) => worker.reading_trouble.met(worker.now()),
-            // Not the form of asking for later pages that X takes, or else the cursor is lost.
+            // X may want later pages asked for in the other form. If not, the cursor is lost.
             Error::Request(_) if cursor.is_some() && style == LaterPages::default() => {
                 style = style.other();
                 continue;
@@ -154,7 +154,7 @@ async fn ask(
     Err(RebuildError::Unread("X does not answer".into()))
 }
 
-/// What our clock lacks is learnt from the refusal itself.
+/// A short wait is enough, because X's refusal itself corrects our clock.
 const CLOCK_AGAIN: Duration = Duration::from_secs(1);
 
 async fn wait(
