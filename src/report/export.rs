@@ -1,8 +1,9 @@
-//! The export: one row a survey, as CSV for spreadsheets and as JSON Lines for programs.
+//! Writes the export with one row for each survey. CSV is for spreadsheets and JSON Lines for
+//! programs.
 //!
-//! Both have the same columns in the same order, [`COLUMNS`]. Times are RFC 3339 in UTC, always
-//! with milliseconds. Rows are written as they come, so that an export of any length takes no more
-//! memory than one row. docs/export.md tells what each column holds.
+//! Both have the columns of [`COLUMNS`] in that order. Times are RFC 3339 in UTC and always have
+//! milliseconds, except in [`Dialect::Spreadsheets`]. Rows are written one at a time. So an export
+//! of any length needs the memory of one row. docs/export.md explains each column.
 
 mod csv;
 mod jsonl;
@@ -13,7 +14,7 @@ pub use self::{
 };
 use crate::domain::{survey_type::SurveyType, time::Millis};
 
-/// The names of the columns, in order.
+/// The names of the columns in their order.
 pub const COLUMNS: [&str; 26] = [
     "survey_id",
     "account",
@@ -43,7 +44,7 @@ pub const COLUMNS: [&str; 26] = [
     "language",
 ];
 
-/// One survey as it is exported; the fields are the columns, in their order.
+/// One survey as it is exported. The fields are the columns in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportRow {
     pub survey_id: String,
@@ -51,7 +52,7 @@ pub struct ExportRow {
     pub source: String,
     pub conversation_id: String,
     pub external_id: String,
-    /// Empty where the help desk did not tell.
+    /// Empty if the help desk did not say.
     pub user_id: String,
     pub state: String,
     pub reason: Option<String>,
@@ -69,7 +70,7 @@ pub struct ExportRow {
     pub text: Option<String>,
     pub commented_at: Option<Millis>,
     pub updated_at: Option<Millis>,
-    /// How many distinct `updated_at` were seen.
+    /// The number of distinct `updated_at` values that were seen.
     pub updates: u32,
     pub agent: Option<String>,
     pub team: Option<String>,

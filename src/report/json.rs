@@ -1,7 +1,7 @@
-//! The report as JSON, for programs: one object with the period and a list of groups.
+//! Writes the report as JSON for programs. It is one object with the period and a list of groups.
 //!
-//! Numbers are rounded to two decimals. What is hidden or does not exist is `null`, and a hidden
-//! distribution is an empty list; `hidden` says why: `small_group` or `differencing`.
+//! Numbers are rounded to two decimals. A hidden or absent number is `null`. A hidden distribution
+//! is an empty list. `hidden` gives the reason, which is `small_group` or `differencing`.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::domain::{
     survey_type::SurveyType,
 };
 
-/// The report as JSON text, indented, with a line end.
+/// Returns the report as indented JSON text that ends in a newline.
 pub fn render(report: &summary::Report) -> String {
     let mut text = serde_json::to_string_pretty(&ReportJson::of(report))
         .expect("strings, finite numbers and string keys are always JSON");
@@ -20,12 +20,12 @@ pub fn render(report: &summary::Report) -> String {
     text
 }
 
-/// The report in the shape of its JSON, for who puts it into a larger answer.
+/// The report in the shape of its JSON. A caller can put it into a larger answer.
 #[derive(Debug, Serialize)]
 pub struct ReportJson<'a> {
     from: String,
     to: String,
-    /// Prompts that a dry run did not send; left out where there are none.
+    /// The number of prompts that a dry run did not send. Left out if zero.
     #[serde(skip_serializing_if = "is_zero")]
     dry_run: u64,
     groups: Vec<GroupJson<'a>>,
@@ -98,7 +98,7 @@ impl<'a> GroupJson<'a> {
 }
 
 impl Score {
-    /// The value stands under the name of its type, so that no reader takes one for the other.
+    /// The value's name is its type, so that no reader takes one type for the other.
     fn of(kind: SurveyType, score: Estimate) -> Self {
         let value = rounded(score.value);
         let (nps, csat) = match kind {
@@ -110,7 +110,7 @@ impl Score {
     }
 }
 
-/// To two decimals. Adding zero makes of −0 a 0, which is all that anyone wants to read.
+/// Rounds to two decimals. Adding zero turns −0 into 0.
 fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0 + 0.0
 }

@@ -1,7 +1,7 @@
-//! What users read of the results: the report as text and as JSON, the export as CSV and as JSON
-//! Lines, and the period that both are asked for.
+//! Writes what users read of the results. The report comes as text and as JSON. The export comes as
+//! CSV and as JSON Lines. The folder also reads the period that both are asked for.
 //!
-//! The numbers are `domain::summary`'s; what stands here only writes them, and computes none.
+//! The numbers come from `domain::summary`. Nothing is computed here.
 
 pub mod export;
 pub mod json;

@@ -1,5 +1,5 @@
-//! The CSV file of people who want no prompts: a column `user_id`, and if they are there `account`
-//! and `why`. Other columns are of no interest.
+//! Reads the CSV file of people who want no prompts. It has a column `user_id` and may have the
+//! columns `account` and `why`. Other columns are ignored.
 
 use std::io::{ErrorKind, Read};
 
@@ -8,25 +8,25 @@ use csv::{ReaderBuilder, StringRecord, Trim};
 use crate::domain::id::UserId;
 use crate::domain::plain_text::cut;
 
-/// One person of the file.
+/// One person in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptOutLine {
-    /// In the file, the head being the first.
+    /// The line in the file, counted from 1. The header is line 1.
     pub number: u64,
     pub user_id: UserId,
     pub account: Option<String>,
     pub why: Option<String>,
 }
 
-/// What a file says.
+/// The content of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OptOutFile {
     pub lines: Vec<OptOutLine>,
-    /// Every bad line by its number, with what is wrong.
+    /// Every bad line with its number and its fault.
     pub faults: Vec<(u64, String)>,
 }
 
-/// Reads a whole file, to its last fault.
+/// Reads a whole file and collects all of its faults.
 pub fn read(mut file: impl Read) -> OptOutFile {
     let mut read = OptOutFile::default();
     let mut text = String::new();
@@ -47,7 +47,7 @@ pub fn read(mut file: impl Read) -> OptOutFile {
             return read;
         }
     };
-    // Spreadsheets begin a file with a mark.
+    // Spreadsheets begin a file with a byte order mark.
     let column =
         |name: &str| head.iter().position(|cell| cell.trim_start_matches('\u{feff}') == name);
     let Some(user_id) = column("user_id") else {
@@ -90,8 +90,8 @@ pub fn read(mut file: impl Read) -> OptOutFile {
     read
 }
 
-/// The lines on which a quotation mark opens that is closed nowhere, or not at the end of its
-/// field: the rows that stand behind it were read as a part of it.
+/// Finds the lines with a quotation mark that is never closed or not closed at the end of its
+/// field. The csv reader has taken the following rows for a part of that field.
 fn badly_quoted(text: &str) -> Vec<(u64, String)> {
     let mut faults = Vec::new();
     let (mut number, mut is_start) = (1, true);
@@ -106,7 +106,7 @@ fn badly_quoted(text: &str) -> Vec<(u64, String)> {
         let (opened, mut is_open) = (number, true);
         while is_open && let Some(character) = characters.next() {
             number += u64::from(character == '\n');
-            // Two of them stand for one.
+            // Two quotation marks stand for one.
             is_open = character != '"' || characters.next_if_eq(&'"').is_some();
         }
         while characters.next_if(|character| matches!(character, ' ' | '\t')).is_some() {}
@@ -123,10 +123,10 @@ fn badly_quoted(text: &str) -> Vec<(u64, String)> {
     faults
 }
 
-/// Characters of a head that are shown.
+/// The most characters of a header that are shown.
 const HEAD_MOST: usize = 80;
 
-/// What to do about a file without a column `user_id`.
+/// Returns the advice for a file without a column `user_id`.
 fn headless(head: &StringRecord) -> String {
     let found = head.iter().collect::<Vec<_>>().join(",");
     let found = found.trim_start_matches('\u{feff}');
@@ -145,7 +145,8 @@ fn headless(head: &StringRecord) -> String {
     format!("there is no column user_id, found: {}: {advice}", cut(found, HEAD_MOST))
 }
 
-/// The line that a record begins on: its position is that of the empty lines before it.
+/// Returns the line that a record begins on. The record's own position is that of the empty lines
+/// before it.
 fn number(record: &StringRecord, text: &str) -> u64 {
     let Some(position) = record.position() else { return 0 };
     let at = usize::try_from(position.byte()).unwrap_or(usize::MAX);

@@ -1,4 +1,4 @@
-//! The period a report or an export is asked for: `--from` and `--to`, both inclusive.
+//! Reads the period of a report or an export from `--from` and `--to`. Both are inclusive.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::domain::{
     time::{Millis, millis},
 };
 
-/// Why there is no such period.
+/// The reason why the options give no period.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PeriodError {
     #[error(
@@ -21,7 +21,8 @@ pub enum PeriodError {
     Reversed { from: String, to: String },
 }
 
-/// Reads `--from` and `--to`: dates, which stand for whole days in UTC, or RFC 3339 instants.
+/// Reads `--from` and `--to`. A date stands for a whole day in UTC. RFC 3339 instants are accepted
+/// as well.
 pub fn parse_period(from: &str, to: &str) -> Result<Period, PeriodError> {
     let period = Period { from: parse_from(from)?, to: parse_to(to)? };
     if period.from > period.to {
@@ -30,12 +31,15 @@ pub fn parse_period(from: &str, to: &str) -> Result<Period, PeriodError> {
     Ok(period)
 }
 
-/// How many whole days a report is on where nobody says.
+/// The number of whole days in a report without a given period.
 const DAYS: u32 = 28;
 const DAY: Duration = Duration::from_hours(24);
 
-/// The same where either may be left out. Without both it is the last 28 whole days; without
-/// `--to`, up to the end of today; without `--from`, the 28 days up to `--to`.
+/// Reads a period whose ends may be left out:
+///
+/// - without both it is the last 28 whole days
+/// - without `--to` it ends with today
+/// - without `--from` it is the 28 days up to `--to`
 pub fn parse_or_usual(
     from: Option<&str>,
     to: Option<&str>,
@@ -57,17 +61,18 @@ pub fn parse_or_usual(
     }
 }
 
-/// Reads `--from` alone: a date is its first millisecond.
+/// Reads `--from` alone. A date means its first millisecond.
 pub fn parse_from(value: &str) -> Result<Millis, PeriodError> {
     parse("--from", value, "T00:00:00Z")
 }
 
-/// Reads `--to` alone: a date is its last millisecond, so that the day belongs to the period.
+/// Reads `--to` alone. A date means its last millisecond, so that the day belongs to the period.
 pub fn parse_to(value: &str) -> Result<Millis, PeriodError> {
     parse("--to", value, "T23:59:59.999Z")
 }
 
-/// The period for people: dates where it is made of whole days, else its two instants.
+/// Writes the period for people. A period of whole days is written as dates. Any other is written
+/// as two instants.
 pub fn in_words(period: Period) -> String {
     let (from, to) = (period.from.rfc3339(), period.to.rfc3339());
     match (from.strip_suffix("T00:00:00.000Z"), to.strip_suffix("T23:59:59.999Z")) {

@@ -1,8 +1,8 @@
-//! The report as a table for people, a section for each survey type, made for 100 columns or those
-//! of the terminal: the names are cut to fit.
+//! Writes the report as tables for people, one for each survey type. They fit the terminal's width,
+//! or 100 columns elsewhere. Names are cut to fit.
 //!
-//! Keys come from outside: control characters and such that turn the direction of writing are
-//! replaced, so that no tag can move the cursor of the one who reads it.
+//! Keys come from outside. Control characters and characters that turn the writing direction are
+//! replaced. So no tag can move the reader's cursor.
 
 use std::fmt::Write;
 
@@ -17,18 +17,18 @@ use crate::domain::{
 use crate::terminal::table::{Column, table};
 use crate::terminal::{Colour, View};
 
-/// Where nobody looks at it on a terminal.
+/// The width if the output is not a terminal.
 const WIDTH: usize = 100;
-/// The fewest characters that names are cut to.
+/// The fewest characters that a name is cut to.
 const NAME_MIN: usize = 10;
 
-/// What the report is written for.
+/// The output that the report is written for.
 #[derive(Clone, Debug)]
 pub struct TextPage {
     pub view: View,
-    /// What X's questions call the business, where it is one; a report on several leaves it open.
+    /// The name of the business in X's questions. `None` for a report on several accounts.
     pub display_name: Option<String>,
-    /// Whether prompts sent as a test stand among the others.
+    /// True if test prompts are counted.
     pub counts_tests: bool,
 }
 
@@ -41,7 +41,7 @@ impl TextPage {
     }
 }
 
-/// The report as text, with a line end.
+/// Returns the report as text that ends in a newline.
 pub fn render(report: &Report, page: &TextPage) -> String {
     let mut text = format!("Results{}, {}\n", by_what(report.by), period::in_words(report.period));
     if page.counts_tests {
@@ -82,7 +82,8 @@ pub fn render(report: &Report, page: &TextPage) -> String {
     text
 }
 
-/// What is left out. A close keeps what it was taken in as until its prompt is sent.
+/// Returns the note on tests that the report leaves out. A close without a prompt is a test if it
+/// was taken in as one.
 fn of_tests(report: &Report) -> Option<String> {
     let prompts = match report.tests {
         0 => None,
@@ -133,7 +134,7 @@ fn section(
     written.expect("writing to a string does not fail");
 }
 
-/// On a terminal that is too narrow the comments go first.
+/// If the terminal is too narrow, the comments are dropped first.
 fn columns(by: GroupBy, kind: SurveyType) -> Vec<Column> {
     let mut columns = vec![
         Column::text(by.as_str()).cut_to(NAME_MIN),
@@ -153,7 +154,7 @@ fn columns(by: GroupBy, kind: SurveyType) -> Vec<Column> {
     columns
 }
 
-/// What the questions ask, by the keys of the table.
+/// Writes the wording of X's questions under the table by their keys.
 fn write_questions(
     text: &mut String,
     report: &Report,
@@ -176,7 +177,7 @@ fn write_questions(
     })
 }
 
-/// The cells of a group, in the order of [`columns`].
+/// Returns the cells of a group in the order of [`columns`].
 fn cells(report: &Report, group: &Group) -> Vec<String> {
     let rate = group.response_rate.map(|rate| format!(" ({rate:.1} %)")).unwrap_or_default();
     let mark = if group.immature { "+" } else { " " };
@@ -204,19 +205,19 @@ fn score_in_words(kind: SurveyType, score: Estimate) -> String {
     let Estimate { value, low, high } = score;
     match kind {
         SurveyType::Csat => format!("{value:.1} % ({low:.1}–{high:.1})"),
-        // A dash between numbers that may be negative themselves would not be read as one.
+        // These numbers may be negative. A dash between them would not be read as one.
         SurveyType::Nps => format!("{} ({} to {})", points(value), points(low), points(high)),
     }
 }
 
-/// Points of NPS with one decimal and a minus sign of a digit's width.
+/// Writes points of NPS with one decimal. The minus sign is as wide as a digit.
 fn points(value: f64) -> String {
     let value = (value * 10.0).round() / 10.0 + 0.0;
     format!("{value:.1}").replace('-', "−")
 }
 
-/// A bar for each score, the most frequent one full; a score that nobody gave is a dot. Where
-/// nobody gave any there is nothing to draw.
+/// Draws one bar for each score. The most frequent score has the full bar. A score that nobody gave
+/// is a dot. Without any answers there is no drawing.
 fn bars(distribution: &[u64]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = distribution.iter().copied().max().unwrap_or(0);
@@ -230,7 +231,7 @@ fn bars(distribution: &[u64]) -> String {
     distribution.iter().map(|count| bar(*count)).collect()
 }
 
-/// A length in its two largest units: "45s", "4m 10s", "2h 5m", "3d 4h".
+/// Writes a duration in its two largest units, such as "45s", "4m 10s", "2h 5m", "3d 4h".
 fn length_in_words(seconds: f64) -> String {
     let seconds = seconds.round() as u64;
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400);
@@ -242,12 +243,12 @@ fn length_in_words(seconds: f64) -> String {
     }
 }
 
-/// The group's key, safe to print.
+/// Returns the group's key made safe to print.
 fn name(group: &Group) -> String {
     printable(group.key.as_deref().unwrap_or("(none)"))
 }
 
-/// What the table's marks mean, and the closes that were not asked about.
+/// Writes what the table's marks mean and which closes were not asked about.
 fn write_notes(
     text: &mut String,
     report: &Report,
@@ -279,7 +280,8 @@ fn write_notes(
     notes.iter().try_for_each(|note| writeln!(text, "{}", wrap(note, width)))
 }
 
-/// Breaks a line at its spaces so that none is longer than `page`, and indents all but the first.
+/// Breaks a line at spaces so that no part is wider than `page`. All lines but the first are
+/// indented.
 fn wrap(text: &str, page: usize) -> String {
     let mut wrapped = String::new();
     let mut width = 0;

@@ -1,17 +1,18 @@
-//! The export as CSV (RFC 4180): a header, lines that end in CRLF, cells quoted where they must be.
+//! Writes the export as CSV (RFC 4180) with a header and CRLF line ends. Cells are quoted where
+//! needed.
 //!
-//! Spreadsheets run a cell that looks like a formula, whoever wrote it, and people write what they
-//! like into a comment. Such a cell is defused by an apostrophe in front, after which it is text
-//! (OWASP, "CSV Injection"). Undoing it is unambiguous: an apostrophe in front of what would be a
-//! formula was put there, any other was not. JSON Lines has every text as it was.
+//! A spreadsheet runs any cell that looks like a formula, and people can write anything into a
+//! comment. An apostrophe in front of such a cell makes it text (OWASP, "CSV Injection"). This can
+//! be undone without doubt. An apostrophe before what would be a formula was added here. Any other
+//! was in the text. JSON Lines keeps every text as it was.
 //!
-//! For people there is a [`Dialect`] of its own. Spreadsheets make a number of whatever looks like
-//! one and keep 15 digits of it, so that an id ends in a tab there, which makes a text of it and is
-//! not seen; `="…"` would, too, but stands in the cell as it is where formulas of a file are not
-//! run.
+//! People who open the file in a spreadsheet have their own [`Dialect`]. A spreadsheet turns
+//! whatever looks like a number into one and keeps 15 digits. So an id ends in a tab there, which
+//! makes it a text and cannot be seen. `="…"` would work too. But where formulas from files are not
+//! run, the cell would show it literally.
 //!
-//! The separator is the comma. A spreadsheet that is set to another must be told so when it opens
-//! the file: it would cut cells at its own separator, where no apostrophe stands.
+//! The separator is the comma. A user whose spreadsheet expects another must say so when opening
+//! the file. Otherwise it splits cells at its own separator, and no apostrophe stands there.
 
 use std::{borrow::Cow, io};
 
@@ -20,26 +21,26 @@ use csv::{Terminator, Writer, WriterBuilder};
 use super::{COLUMNS, ExportRow};
 use crate::domain::time::Millis;
 
-/// Whom the file is for.
+/// The reader of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     Programs,
-    /// Who opens it in Excel or LibreOffice: a byte order mark, ids that stay texts, and dates in
-    /// the form that both take for dates.
+    /// For people with Excel or LibreOffice. The file has a byte order mark. Ids stay texts. Dates
+    /// have the form that both programs take for dates.
     Spreadsheets,
 }
 
-/// What Excel knows UTF-8 by.
+/// Excel recognises UTF-8 by this mark.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// Writes rows as CSV. It collects its output itself, so the writer below needs no buffer.
+/// Writes rows as CSV. It buffers its output, so the writer below needs no buffer.
 pub struct CsvExport<W: io::Write> {
     out: Writer<W>,
     dialect: Dialect,
 }
 
 impl<W: io::Write> CsvExport<W> {
-    /// Begins an export with its header.
+    /// Begins an export by writing its header.
     pub fn new(mut writer: W, dialect: Dialect) -> io::Result<Self> {
         if dialect == Dialect::Spreadsheets {
             writer.write_all(BYTE_ORDER_MARK.as_bytes())?;
@@ -51,7 +52,8 @@ impl<W: io::Write> CsvExport<W> {
 
     /// Writes one survey.
     ///
-    /// Tags are joined by `|`; one that has a `|` itself can be told from two in JSON Lines only.
+    /// Tags are joined by `|`. A tag that contains `|` itself looks like two tags here. JSON Lines
+    /// keeps them apart.
     pub fn row(&mut self, row: &ExportRow) -> io::Result<()> {
         let tags = row.tags.join("|");
         let dialect = self.dialect;
@@ -87,15 +89,15 @@ impl<W: io::Write> CsvExport<W> {
         Ok(self.out.write_record(cells.iter().map(|cell| cell.as_bytes()))?)
     }
 
-    /// Writes what is still collected, and gives the writer back. Without it the end may be lost
-    /// and nobody told.
+    /// Writes the rest of the buffer and returns the writer. Without this call the end of the file
+    /// may be lost without an error.
     pub fn finish(self) -> io::Result<W> {
         self.out.into_inner().map_err(csv::IntoInnerError::into_error)
     }
 }
 
 impl Dialect {
-    /// An id, or a name that may be one.
+    /// Writes an id or a name that may be one.
     fn id(self, id: &str) -> Cow<'_, str> {
         match self {
             Self::Spreadsheets if !id.is_empty() => Cow::Owned(defused(id).into_owned() + "\t"),
@@ -107,7 +109,7 @@ impl Dialect {
         let written = at.rfc3339();
         match self {
             Self::Programs => written,
-            // To the second, in UTC.
+            // The time is given to the second in UTC.
             Self::Spreadsheets => written.replace('T', " ").chars().take(19).collect(),
         }
     }
@@ -117,16 +119,16 @@ fn text(value: Option<&String>) -> Cow<'_, str> {
     value.map_or(Cow::Borrowed(""), |value| defused(value))
 }
 
-/// The text, with an apostrophe in front where a spreadsheet might run it.
+/// Returns the text, with an apostrophe in front if a spreadsheet might run it.
 fn defused(text: &str) -> Cow<'_, str> {
     if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
-/// Whether a spreadsheet might take the text for a formula.
+/// True if a spreadsheet might take the text for a formula.
 ///
-/// Full-width signs count, since some input methods write them and some spreadsheets take them;
-/// and so do signs after spaces and quotes, which a spreadsheet may strip before it looks. A tab, a
-/// line end or a NUL in front moves what follows into a cell of its own in some of them.
+/// Full-width signs count, since some input methods write them and some spreadsheets accept them.
+/// Signs after spaces and quotes count too, because a spreadsheet may strip those first. A leading
+/// tab, line end or NUL makes some spreadsheets move the rest into a cell of its own.
 fn is_formula(text: &str) -> bool {
     let is_skipped = |c: char| {
         c.is_whitespace()

@@ -1,4 +1,5 @@
-//! The export as JSON Lines: one object a line, every field in every line, absent ones null.
+//! Writes the export as JSON Lines with one object a line. Every line has every field. Absent
+//! values are null.
 
 use std::io;
 
@@ -7,13 +8,13 @@ use serde::Serialize;
 use super::ExportRow;
 use crate::domain::time::Millis;
 
-/// Writes rows as JSON Lines. It does not collect its output: give it a writer with a buffer.
+/// Writes rows as JSON Lines. It does not buffer its output, so give it a buffered writer.
 pub struct JsonlExport<W: io::Write> {
     out: W,
 }
 
 impl<W: io::Write> JsonlExport<W> {
-    /// Begins an export; JSON Lines has no header.
+    /// Begins an export. JSON Lines has no header.
     pub fn new(writer: W) -> Self {
         Self { out: writer }
     }
@@ -24,14 +25,14 @@ impl<W: io::Write> JsonlExport<W> {
         self.out.write_all(b"\n")
     }
 
-    /// Flushes the writer and gives it back.
+    /// Flushes the writer and returns it.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
         Ok(self.out)
     }
 }
 
-/// The row with the names of the columns.
+/// One row with the names of the columns as its fields.
 #[derive(Serialize)]
 struct JsonRow<'a> {
     survey_id: &'a str,
