@@ -1,5 +1,5 @@
-//! The daemon and its database: opened when the server is back, compared with this daemon's own
-//! mark, and what an operator is told of both.
+//! Opens the daemon's database, compares it with the daemon's own mark and tells the operator what
+//! came of both.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,21 +13,23 @@ use crate::config::{self, Config};
 use crate::stop::Stopper;
 use crate::store::{self, Doubt, Error, Hold, Location, Store};
 
-/// How long a start waits between two looks for a server that is away: at first and at most.
+/// How long a start waits between two attempts to reach an absent server. These are the first wait
+/// and the longest.
 const LOOK_FIRST: Duration = Duration::from_secs(1);
 const LOOK_MOST: Duration = Duration::from_secs(15);
 
-/// Looks that fail between two lines of the log.
+/// The number of failed attempts between two log lines.
 const LOOKS_A_LINE: u32 = 20;
 
-/// The service manager gives a start at least so much more time with each look.
+/// The extra time that each attempt asks of the service manager for the start.
 const MORE_TIME: Duration = Duration::from_secs(60);
 
-/// How often a database that other daemons share is compared with this daemon's mark.
+/// How often a shared database is compared with this daemon's mark.
 const COMPARED_EVERY: Duration = Duration::from_secs(30);
 
-/// Opens the database. Waits for a PostgreSQL server that is away, starting or a standby: it comes
-/// back by itself. What only an operator can mend is told at once.
+/// Opens the database. It waits for a PostgreSQL server that is away, starting or a standby,
+/// because such a server comes back by itself. A fault that only an operator can fix is returned at
+/// once.
 pub async fn open(location: &Location) -> Result<Store, Error> {
     let mut looks = 0_u32;
     loop {
@@ -58,7 +60,7 @@ pub async fn open(location: &Location) -> Result<Store, Error> {
     }
 }
 
-/// Warns of a server's settings that cannot keep the promise.
+/// Warns of server settings under which a person might be prompted twice.
 pub async fn warn_of_weaknesses(location: &Location) {
     match store::weaknesses(location).await {
         Ok(found) => {
@@ -75,7 +77,7 @@ pub async fn warn_of_weaknesses(location: &Location) {
     }
 }
 
-/// What a comparison needs of the configuration.
+/// The part of the configuration that a comparison needs.
 #[derive(Clone, Debug)]
 pub struct Names {
     accounts: Vec<String>,
@@ -89,8 +91,8 @@ impl Names {
     }
 }
 
-/// Compares the database again when the store finds that it must, and a shared one from time to
-/// time, until the stop signal.
+/// Compares the database again when the store asks for it. A shared database is also compared from
+/// time to time. Runs until the stop signal.
 pub async fn keep_comparing(store: Store, names: Names, clock: Clock, stop: Stopper) {
     while !stop.is_stopping() {
         let every = async {
@@ -115,8 +117,8 @@ pub async fn keep_comparing(store: Store, names: Names, clock: Clock, stop: Stop
     }
 }
 
-/// Compares the database with this daemon's mark and says what came of it. Waits while another
-/// daemon is being compared.
+/// Compares the database with this daemon's mark and logs the result. Waits while another daemon is
+/// being compared.
 pub async fn compare(store: &Store, names: &Names, clock: &Clock) -> Result<(), Error> {
     let compared = loop {
         match store.compare(names.accounts.clone(), clock.now()).await {

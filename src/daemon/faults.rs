@@ -1,4 +1,5 @@
-//! What follows from a pass that the database failed: a line of the log, and another pass soon.
+//! Handles a pass that failed on the database. It writes a log line and schedules another pass
+//! soon.
 
 use std::time::{Duration, Instant};
 
@@ -8,18 +9,19 @@ use crate::domain::time::Millis;
 use crate::store::{self, Result};
 use crate::worker::AccountWorker;
 
-/// After a fault of the store: when an account's work is tried again.
+/// How long an account's work waits after a fault of the store.
 const AFTER_FAULT: Duration = Duration::from_secs(2);
 
-/// The least time between two passes that wanted to go on at once.
+/// The least time between two passes that follow each other at once.
 const BREATH: Duration = Duration::from_millis(10);
 
-/// The work as the log names it.
+/// Names the work as in the log.
 fn work_of(worker: &AccountWorker, what: &str) -> String {
     format!("{what} for account {}", worker.name())
 }
 
-/// A configuration's work that ends shows nothing of the database.
+/// Forgets the faults of work that ends with its configuration. Its end says nothing about the
+/// database.
 pub(super) fn leave(worker: &AccountWorker, what: &str) {
     worker.store.outage().leave(&work_of(worker, what));
 }
@@ -39,14 +41,14 @@ pub(super) fn or_after_fault(
                 let account = worker.name();
                 info!(event = "store.recovered", account, "{} goes on", work());
             }
-            // At once means soon: a pass that makes no headway must not take the whole machine.
+            // A pass that makes no headway must not take the whole machine.
             return next.map(|next| next.max(worker.now().plus(BREATH)));
         }
-        // Another daemon holds a lock that is wanted: for moments, or until the server ends it.
+        // Another daemon holds the lock. It does so for moments, or until the server ends it.
         Err(store::Error::Busy(why)) => {
             debug!(account = worker.name(), "{} waits: {why}", work());
         }
-        // The process ends for it, and says so once.
+        // The process ends for this fault and logs it once.
         Err(store::Error::Io(_) | store::Error::Gone(_)) => {}
         Err(fault @ (store::Error::Unavailable(_) | store::Error::Refused(_))) => {
             if worker.store.outage().met(&work(), Instant::now()) {

@@ -1,5 +1,5 @@
-//! The work of all accounts under one configuration. A reload starts the next generation; the old
-//! one begins nothing more and finishes what is under way.
+//! Runs the work of all accounts under one configuration. A reload starts the next generation. The
+//! old one begins nothing new and finishes what is under way.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -29,21 +29,21 @@ use super::faults::{leave, or_after_fault};
 use super::spools;
 use super::watches::{self, RunningWatch};
 
-/// A pass that takes longer waits for X.
+/// A pass that takes longer than this is waiting for X.
 const SLOW_PASS: Duration = Duration::from_secs(1);
 
 pub struct Generation {
     accounts: Vec<AccountWorker>,
-    /// The sources that watch messages, by their names.
+    /// The sources that watch messages, by name.
     talks: HashMap<String, Talks>,
-    /// What became of the lines of files, under whatever configuration.
+    /// Counts of the lines read from spool files. They outlive each configuration.
     lines: Counts,
     tasks: JoinSet<()>,
     stop: StopSender,
 }
 
 impl Generation {
-    /// `state_folder`: where relative folders of spools start; they have been made.
+    /// Starts all work. Relative spool folders lie in `state_folder` and exist already.
     pub fn start(
         config: &Config,
         store: &Store,
@@ -91,7 +91,7 @@ impl Generation {
         Ok(this)
     }
 
-    /// What requests are answered by under this generation.
+    /// Returns what the HTTP server needs to answer requests under this generation.
     pub fn live(&self, config: &Config, store: &Store, clock: &Clock) -> Live {
         let sources = config.sources.iter().map(|source| (source.name.clone(), as_seen(source)));
         Live {
@@ -110,7 +110,7 @@ impl Generation {
         }
     }
 
-    /// The sources that X delivers to.
+    /// Returns the sources that X delivers messages to.
     fn hooks(&self, config: &Config) -> HashMap<String, MessageHook> {
         let delivered =
             config.watched.iter().filter(|source| source.stream == MessageStream::Webhook);
@@ -123,7 +123,7 @@ impl Generation {
         hooks.collect()
     }
 
-    /// Where closes go in under this generation.
+    /// Returns the intake for closes under this generation.
     fn intake(&self, store: &Store, clock: &Clock) -> Intake {
         let accounts: HashMap<String, Receiver> = self
             .accounts
@@ -156,7 +156,7 @@ impl Generation {
         Ok(())
     }
 
-    /// Waits for a part that ends by itself, which none should.
+    /// Waits for a part that ends by itself. None should.
     pub async fn ended(&mut self) -> std::result::Result<(), JoinError> {
         match self.tasks.join_next().await {
             Some(ended) => ended,
@@ -164,12 +164,12 @@ impl Generation {
         }
     }
 
-    /// Begins nothing more; requests under way may take `grace`.
+    /// Begins nothing new. Requests under way may take `grace`.
     pub fn stop_within(&self, grace: Duration) {
         self.stop.stop_within(grace);
     }
 
-    /// Waits for everything to end.
+    /// Waits until all work has ended.
     pub async fn over(&mut self) {
         while self.tasks.join_next().await.is_some() {}
     }
@@ -193,8 +193,8 @@ async fn schedule(worker: AccountWorker) {
         passes.push(scheduler::tick(&worker));
         let mut next = tokio::select! {
             Some(done) = passes.next() => or_after_fault(&worker, done, "sending"),
-            // A request that hangs must not hold up what comes due meanwhile: its pass goes on
-            // beside the next.
+            // A request that hangs must not hold up what comes due meanwhile. So its pass runs on
+            // beside the next one.
             () = tokio::time::sleep(SLOW_PASS) => Some(worker.now()),
         };
         loop {

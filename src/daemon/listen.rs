@@ -1,5 +1,5 @@
-//! The listener, which waits for an address that another program still has, or that this machine
-//! does not have yet.
+//! Binds the listener. It waits while another program has the address or this machine does not have
+//! it yet.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use super::log_status;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// Why an address cannot be bound, and what to do where that address is wanted.
+/// Says why an address cannot be bound and what to do about it.
 pub fn unbound(error: &io::Error, address: SocketAddr) -> String {
     let port = address.port();
     match error.kind() {
@@ -30,7 +30,7 @@ pub fn unbound(error: &io::Error, address: SocketAddr) -> String {
     }
 }
 
-/// Binds `http.listen`, as soon as it is free. What waiting cannot mend is an error at once.
+/// Binds `http.listen` as soon as it is free. A fault that waiting cannot fix is returned at once.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let mut has_waited = false;
     loop {

@@ -1,14 +1,19 @@
-//! The daemon's place on this machine: its state folder, the locks that keep a second daemon off
-//! the same SQLite file, and the socket by which other commands say that there is new work.
+//! Holds the daemon's place on this machine. That is three things:
 //!
-//! There are two locks (flock(2)), for a file has many names and a name can get another file:
-//! - on the database itself, so that no symbolic link, hard link or bind mount leads a second
-//!   daemon to it, also from another container. What is on record as being sent was left by a
-//!   daemon that is dead: nobody else can hold this lock. It does not meet SQLite's own locks,
-//!   which are fcntl(2)'s.
-//! - on `surveyd.db.lock`, so that a second daemon does not begin on a file that was just put in
-//!   the place of the first one's, with the mark of sends and the socket that both would find
-//!   beside it. Deleting it lets nobody in.
+//! - the state folder
+//! - the locks that keep a second daemon off the same SQLite file
+//! - the socket by which other commands announce new work
+//!
+//! There are two locks (flock(2)), because a file may have many names and a name may get another
+//! file:
+//!
+//! - The first lock is on the database itself. So no symbolic link, hard link or bind mount leads a
+//!   second daemon to it. This holds across containers. Since nobody else can hold this lock, a
+//!   send on record was left by a dead daemon. This lock does not meet SQLite's own locks, which
+//!   are fcntl(2)'s.
+//! - The second lock is on `surveyd.db.lock`. Somebody may put another file in the place of a
+//!   running daemon's database. A second daemon would then find the first one's mark and socket
+//!   beside it. This lock keeps it out. Deleting the lock file lets nobody in.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -27,12 +32,13 @@ use crate::domain::waiting::Presence;
 use crate::files::{self, FileId, beside};
 use crate::store::Location;
 
-/// Where the service's configuration lies, and where its state is then.
+/// The folders of the service's configuration and of its state.
 const SERVICE_CONFIG: &str = "/etc/surveyd";
 pub const SERVICE_STATE: &str = "/var/lib/surveyd";
 
-/// Where relative paths of the store start: what the service manager says, else the service's
-/// folder where the configuration is the service's, else the working folder.
+/// Returns the folder that relative paths of the store start in. The service manager's choice comes
+/// first. Next comes the service's folder if the configuration is the service's. Otherwise it is
+/// the working folder.
 pub fn state_folder(environment: &Environment, config: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(folder) = environment.state_directory() {
         if folder.exists() && !folder.is_dir() {
@@ -46,8 +52,9 @@ pub fn state_folder(environment: &Environment, config: Option<&Path>) -> anyhow:
     std::env::current_dir().context("there is no working folder")
 }
 
-/// Whether the state folder is the service's or, for another configuration, one that was told: not
-/// the working folder, and not another one for the service's own configuration.
+/// True if the state folder is the usual one for this configuration. The service's configuration
+/// usually has the service's folder. Any other configuration usually has one named by the
+/// environment.
 pub fn is_usual_state_folder(environment: &Environment, config: &Path) -> bool {
     let told = environment.state_directory();
     match lies_in(config, Path::new(SERVICE_CONFIG)) {
@@ -56,22 +63,23 @@ pub fn is_usual_state_folder(environment: &Environment, config: &Path) -> bool {
     }
 }
 
-/// Whether a file lies in a folder or below it, by its path or after links.
+/// True if a file lies in a folder or below it. Its path counts both before and after links are
+/// followed.
 fn lies_in(file: &Path, folder: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     std::path::absolute(file).is_ok_and(|file| file.starts_with(folder))
         || real(file).zip(real(folder)).is_some_and(|(file, folder)| file.starts_with(folder))
 }
 
-/// Held as long as the daemon lives. To be dropped after the store: closing the lock on the
-/// database gives up SQLite's locks, too.
+/// The daemon's locks and socket, held as long as it lives. Drop this after the store. Closing the
+/// lock on the database also gives up SQLite's locks.
 pub struct DaemonLock {
     pub folder: PathBuf,
     database: Option<Database>,
     wakeup: Option<(Arc<UnixDatagram>, PathBuf)>,
 }
 
-/// SQLite's file, and the locks on it.
+/// SQLite's file and the locks on it.
 struct Database {
     file: PathBuf,
     id: FileId,
@@ -80,7 +88,7 @@ struct Database {
 }
 
 impl DaemonLock {
-    /// `config_file`: where the configuration was read.
+    /// Takes the locks. `config_file` is where the configuration was read.
     pub fn take(
         config: &Config,
         environment: &Environment,
@@ -88,7 +96,7 @@ impl DaemonLock {
     ) -> anyhow::Result<Self> {
         let folder = state_folder(environment, config_file)?;
         let location = Location::parse(&config.store.url, &folder)?;
-        // Many daemons may share one PostgreSQL.
+        // Many daemons may share one PostgreSQL database.
         let Some(file) = location.file() else {
             return Ok(Self { folder, database: None, wakeup: None });
         };
@@ -105,7 +113,7 @@ impl DaemonLock {
         Ok(Self { folder, database: Some(database), wakeup: bind(&beside(file, ".wake")) })
     }
 
-    /// Refuses where the database that has been opened meanwhile is not the one that is locked.
+    /// Fails if the database that has been opened is not the one that is locked.
     pub fn confirm(&self) -> anyhow::Result<()> {
         let Some(Database { file, id, .. }) = &self.database else { return Ok(()) };
         if FileId::at(file).ok() != Some(*id) {
@@ -150,7 +158,7 @@ impl Database {
     }
 }
 
-/// Opens what belongs to a database.
+/// Opens a file that belongs to a database.
 fn open(path: &Path, database: &Path) -> anyhow::Result<File> {
     files::open_or_make(path).map_err(|error| match files::denied(path, database) {
         Some(denied) => anyhow::anyhow!(denied),
@@ -158,8 +166,8 @@ fn open(path: &Path, database: &Path) -> anyhow::Result<File> {
     })
 }
 
-/// Locks an open file, or says who has it. One that is another's stays open for ever: that other
-/// may be in this process, and would lose its locks.
+/// Locks an open file or says that another daemon has it. A file that another daemon has locked is
+/// never closed. That daemon may be in this process and would lose its locks.
 fn locked(opened: File, path: &Path, database: &Path) -> anyhow::Result<File> {
     let fault = match opened.try_lock() {
         Ok(()) => return Ok(opened),
@@ -175,10 +183,11 @@ fn locked(opened: File, path: &Path, database: &Path) -> anyhow::Result<File> {
     Err(fault)
 }
 
-/// Without it, closes filed from the command line are found a few minutes late.
+/// Binds the socket for wake-ups. Without it, closes filed on the command line are found a few
+/// minutes late.
 fn bind(path: &Path) -> Option<(Arc<UnixDatagram>, PathBuf)> {
-    // Under another name first: whoever finds it by its own finds it closed to others. The lock is
-    // ours: a socket that stands there was left by a crash.
+    // Bind under another name first, so that the socket is closed to others before it gets its own
+    // name. The lock is ours, so a socket found here was left by a crash.
     let unready = beside(path, ".new");
     let _ = fs::remove_file(&unready);
     let bound = UnixDatagram::bind(&unready).and_then(|socket| {
@@ -196,7 +205,7 @@ fn bind(path: &Path) -> Option<(Arc<UnixDatagram>, PathBuf)> {
     }
 }
 
-/// Words from other commands that there is new work.
+/// Wake-ups from other commands that have filed new work.
 pub struct Wakeups(Option<Arc<UnixDatagram>>);
 
 impl Wakeups {
@@ -210,18 +219,18 @@ impl Wakeups {
     }
 }
 
-/// Tells a daemon on the same SQLite file, where one runs, that there is new work.
+/// Tells the daemon on the same SQLite file, if there is one, that there is new work.
 pub fn wake_running(location: &Location) {
     let Some(file) = location.file() else { return };
     if let Ok(socket) = std::os::unix::net::UnixDatagram::unbound() {
-        // Nobody there: the close is found when a daemon starts.
+        // If nobody listens, the close is found when a daemon starts.
         let _ = socket.send_to(b"1", beside(file, ".wake"));
     }
 }
 
-/// Whether a daemon works on this SQLite file, and since when: by its socket, which is bound as
-/// long as the daemon lives. Nothing is locked, so that a daemon that starts meanwhile is not
-/// refused.
+/// Says whether a daemon works on this SQLite file and since when. It asks by the socket, which is
+/// bound as long as the daemon lives. It takes no lock, so that it does not refuse a daemon that is
+/// just starting.
 pub fn presence(location: &Location) -> Presence {
     let Some(file) = location.file() else { return Presence::Unknown };
     let path = beside(file, ".wake");
@@ -233,7 +242,7 @@ pub fn presence(location: &Location) -> Presence {
             let since = bound_at.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             Presence::Works { since: since.map(|since| Millis(0).plus(since)) }
         }
-        // A socket that a crash has left, or none.
+        // There is no socket, or a crash has left one.
         Err(ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Presence::Nobody,
         Err(_) => Presence::Unknown,
     }

@@ -1,4 +1,4 @@
-//! The daemon: everything wired together and kept going. The only owner of loops.
+//! Wires everything together and keeps it going. The daemon is the only owner of loops.
 
 mod database;
 mod faults;
@@ -34,30 +34,30 @@ use lock::DaemonLock;
 pub use lock::{SERVICE_STATE, is_usual_state_folder, presence, state_folder, wake_running};
 pub use signals::{Incoming as Signals, Signal, listen as signals};
 
-/// How long requests may take to be answered once nothing can be stored any more.
+/// How long answers to requests may take once nothing can be stored any more.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
-/// What work may take beyond its grace, until it is left.
+/// How long work may exceed its grace before the daemon leaves it.
 const MOMENT: Duration = Duration::from_millis(300);
 
-/// What a daemon is started with.
+/// The arguments of a daemon's start.
 pub struct Start {
     pub config: Config,
-    /// Read again at a reload; absent where there is none (the demonstration).
+    /// The file that a reload reads again. The demonstration has none.
     pub file: Option<PathBuf>,
     pub environment: Environment,
     pub clock: Clock,
 }
 
-/// A daemon at work.
+/// A running daemon.
 pub struct Daemon {
     start: Start,
     store: Store,
     web: Arc<Web>,
     generation: Generation,
-    /// What surveys wait for, as the log has told under whatever configuration.
+    /// The waits that the log has reported. They outlive each configuration.
     watches: Watches,
-    /// What became of the lines of files, under whatever configuration.
+    /// Counts of the lines read from spool files. They outlive each configuration.
     lines: Counts,
     /// Generations that a reload has replaced and that still finish their requests.
     retired: Vec<Generation>,
@@ -85,8 +85,7 @@ impl Daemon {
         place.confirm()?;
         log_respelt(&store).await?;
         database::compare(&store, &database::Names::of(config), &start.clock).await?;
-        // Nobody else has had the locks of our place since then: what is being sent in a file of
-        // ours was left by a daemon that is dead.
+        // We hold the locks. So in a file of ours, every send on record was left by a dead daemon.
         let lost =
             store.recover(location.is_sqlite(), config.x.settle_after, start.clock.now()).await?;
         for survey in &lost {
@@ -94,7 +93,8 @@ impl Daemon {
         }
         log_unserved(&store, config, "daemon.started").await?;
         log_dry_runs(config, "daemon.started");
-        // From here on nothing waits: whoever gives the start up at a wait has begun no work.
+        // Nothing waits from here on. A start that is given up at one of its waits has begun no
+        // work.
         let (stop, stopper) = stopper();
         let (watches, lines) = (Watches::default(), Counts::default());
         let generation =
@@ -122,7 +122,7 @@ impl Daemon {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address that the daemon listens on.
     pub fn address(&self) -> std::net::SocketAddr {
         self.address
     }
@@ -135,7 +135,7 @@ impl Daemon {
         &self.web
     }
 
-    /// Works until it is told to stop, or until one of its parts ends by itself, which is an error.
+    /// Works until the stop signal. A part that ends by itself is an error.
     async fn work(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
         let mut wakeups = self.place.wakeups();
         let mut watchdog = Watchdog::new();
@@ -152,7 +152,7 @@ impl Daemon {
                     ended.context("the HTTP server has failed")?;
                     anyhow::bail!("the HTTP server has ended by itself");
                 }
-                // What it had claimed and not sent is due again.
+                // The surveys that the old generation had claimed and not sent are due again.
                 () = one_over(&mut self.retired) => self.generation.wake_all(),
                 ended = self.generation.ended() => {
                     ended.context("the work of an account has failed")?;
@@ -162,7 +162,7 @@ impl Daemon {
         }
     }
 
-    /// Reads the configuration again, and keeps the old one if the new is faulty.
+    /// Reads the configuration again and keeps the old one if the new one is faulty.
     async fn reload(&mut self) {
         let Some(file) = self.start.file.clone() else { return };
         notify(&[
@@ -205,7 +205,7 @@ impl Daemon {
         logging::set_level(config.log.level);
         self.web.replace(next.live(&config, &self.store, &self.start.clock));
         let old = std::mem::replace(&mut self.generation, next);
-        // A reload is no reason to give up a prompt that is under way.
+        // A reload must not give up a prompt that is under way.
         old.stop_within(self.start.config.x.send_timeout);
         self.retired.push(old);
         self.start.config = config;
@@ -215,25 +215,26 @@ impl Daemon {
         if let Err(error) = log_unserved(&self.store, &self.start.config, "config.reloaded").await {
             warn!(event = "store.unavailable", "{error}");
         }
-        // Whoever reloads has mended something: paused accounts try again at once.
+        // The operator has probably fixed something, so paused accounts try again at once.
         if let Err(error) = self.generation.resume_all().await {
             warn!("paused accounts stay so until X is asked about them: {error}");
         }
         Ok(())
     }
 
-    /// Ends with a store that can write nothing any more: who asks meanwhile is told so, what is
-    /// under way at X is found at the next start.
+    /// Ends with a store that can no longer write. Requests that come in meanwhile are told so. The
+    /// requests under way at X are found at the next start.
     async fn abandon(mut self) {
         self.stop.stop_within(LAST_ANSWERS);
         while self.servers.join_next().await.is_some() {}
         if self.store.is_gone() {
-            // A log that has lost nothing but its name is still written to the database.
+            // A write-ahead log that has lost only its name can still be written to the database.
             let _ = tokio::time::timeout(LAST_ANSWERS, self.store.close()).await;
         }
     }
 
-    /// Stops in order: no new work, requests under way finished or marked, the store closed.
+    /// Stops in order. No new work begins, requests under way are finished or marked, and the store
+    /// is closed.
     pub async fn stop(mut self) {
         self.stop.stop_within(GRACE);
         for generation in self.retired.iter().chain([&self.generation]) {
@@ -246,7 +247,7 @@ impl Daemon {
                 generation.over().await;
             }
         };
-        // Whoever waits for a database that is away would wait on.
+        // Work that waits for an absent database would wait on.
         if tokio::time::timeout(GRACE + MOMENT, over).await.is_err() {
             warn!("some work has not ended in time: what is under way is found at the next start");
         }
@@ -255,7 +256,7 @@ impl Daemon {
     }
 }
 
-/// Says which ids on record were written with zeros before them, once.
+/// Logs once which ids on record were written with leading zeros.
 async fn log_respelt(store: &Store) -> crate::store::Result<()> {
     let (respelt, more) = store.respelt().await?;
     for found in &respelt {
@@ -281,14 +282,14 @@ async fn log_respelt(store: &Store) -> crate::store::Result<()> {
     }
 }
 
-/// Makes the folders of all spools. That one cannot be made is a fault of the configuration where
-/// that shows without making it; else the disk behind it may only not be there yet.
+/// Makes the folders of all spools. A failure that shows without making the folder is a fault of
+/// the configuration. Otherwise the disk may only not be there yet.
 fn prepare_spools(config: &Config, file: &Path, folder: &Path) -> anyhow::Result<()> {
     spools::check(config, file, folder)?;
     spools::prepare(config, file, folder).map_err(|faults| anyhow::anyhow!("{faults}"))
 }
 
-/// Says whose surveys wait for nobody: their account is no longer configured.
+/// Logs the accounts that have open surveys but are no longer configured.
 async fn log_unserved(
     store: &Store,
     config: &Config,
@@ -307,7 +308,7 @@ async fn log_unserved(
     Ok(())
 }
 
-/// Says which accounts send nothing, by their configuration.
+/// Logs the accounts that send nothing because of their configuration.
 fn log_dry_runs(config: &Config, event: &'static str) {
     for account in config.accounts.iter().filter(|account| account.mode.is_dry()) {
         let name = account.name.as_str();
@@ -315,7 +316,7 @@ fn log_dry_runs(config: &Config, event: &'static str) {
     }
 }
 
-/// Waits for the oldest of the generations that a reload has replaced, and lets it go.
+/// Waits for the oldest generation that a reload has replaced, and drops it.
 async fn one_over(retired: &mut Vec<Generation>) {
     match retired.first_mut() {
         Some(oldest) => oldest.over().await,
@@ -328,11 +329,11 @@ async fn one_over(retired: &mut Vec<Generation>) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     Stopped,
-    /// The disk fails or the database has gone; said in the log.
+    /// The disk fails or the database has gone. The log has said so.
     StoreFailed,
 }
 
-/// `surveyd run`: until a signal ends it.
+/// Runs `surveyd run` until a signal ends it.
 pub async fn run(start: Start, mut signals: Signals) -> anyhow::Result<End> {
     info!(
         event = "daemon.started",
@@ -381,14 +382,15 @@ fn log_status(words: &str) {
     notify(&[NotifyState::Status(words)]);
 }
 
-/// Tells the service manager, where there is one.
+/// Notifies the service manager if there is one.
 fn notify(state: &[NotifyState]) {
     if let Err(error) = sd_notify::notify(state) {
         warn!("the service manager cannot be told: {error}");
     }
 }
 
-/// Tells the service manager that the daemon lives: only after the store has answered.
+/// Tells the service manager that the daemon lives. On SQLite it does so only after the store has
+/// answered.
 struct Watchdog {
     every: Option<Duration>,
     next: tokio::time::Instant,
@@ -396,7 +398,7 @@ struct Watchdog {
 
 impl Watchdog {
     fn new() -> Self {
-        // Twice in the time that the service manager waits.
+        // Feed the watchdog twice in the time that the service manager allows.
         let every = sd_notify::watchdog_enabled().map(|patience| patience / 2);
         Self { every, next: tokio::time::Instant::now() }
     }
@@ -409,8 +411,8 @@ impl Watchdog {
     }
 
     async fn feed(&mut self, store: &Store) {
-        // A full disk is no reason to be killed: the writer has answered. Nor is a server that does
-        // not answer: there the loop alone is what lives.
+        // A full disk is no reason to be killed, because the writer has answered. Nor is a server
+        // that does not answer. There only the loop itself shows that the daemon lives.
         if !store.is_shared() {
             let _ = store.ping().await;
         }

@@ -1,4 +1,4 @@
-//! Signals: SIGTERM and SIGINT stop, SIGHUP reads the configuration again.
+//! Receives signals. SIGTERM and SIGINT stop the daemon. SIGHUP reloads the configuration.
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -10,10 +10,10 @@ pub enum Signal {
     Reload,
 }
 
-/// Signals as they come, each kept until it is asked for. The thread that waits for them sleeps
-/// until there is one, and ends with the process.
+/// Starts listening and keeps each signal until it is asked for. The thread that waits for signals
+/// sleeps until one comes, and ends with the process.
 ///
-/// To be called before anything else: until then a signal ends the process where it stands.
+/// Call this before anything else. Until then a signal ends the process at once.
 pub fn listen() -> std::io::Result<Incoming> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let (sender, receiver) = mpsc::unbounded_channel();
@@ -28,25 +28,25 @@ pub fn listen() -> std::io::Result<Incoming> {
     Ok(Incoming { receiver, reload_is_due: false })
 }
 
-/// The signals that have come and those that come.
+/// The signals that have come and those to come.
 #[derive(Debug)]
 pub struct Incoming {
     receiver: mpsc::UnboundedReceiver<Signal>,
-    /// One came when there was nothing to reload yet.
+    /// True if a reload was asked for before there was anything to reload.
     reload_is_due: bool,
 }
 
 impl Incoming {
-    /// The next one.
+    /// Waits for the next signal.
     pub async fn next(&mut self) -> Signal {
         if std::mem::take(&mut self.reload_is_due) {
             return Signal::Reload;
         }
-        // Without the thread nothing more would come: better to end in order.
+        // Without the thread no signal would come any more. An orderly end is better.
         self.receiver.recv().await.unwrap_or(Signal::Stop)
     }
 
-    /// Waits for the signal to stop. One to reload that comes meanwhile is kept for [`Self::next`].
+    /// Waits for the signal to stop. A reload that comes meanwhile is kept for [`Self::next`].
     pub async fn stop(&mut self) {
         while let Some(Signal::Reload) = self.receiver.recv().await {
             self.reload_is_due = true;

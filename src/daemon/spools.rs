@@ -1,4 +1,4 @@
-//! The sources that are folders: made at the start, then looked at again and again.
+//! Runs the sources that are folders. The folders are made at the start and then read repeatedly.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use crate::config::{self, Config, Fault, Faults};
 use crate::stop::Stopper;
 use crate::watcher::spool::{self, Spool};
 
-/// After faults of the store or the folder it is looked at ever more rarely, but still as often as
-/// this; nothing shorter than the source's own `every`.
+/// The longest wait between two looks at a folder while faults go on. The wait grows with each
+/// fault. It is never shorter than the source's own `every`.
 const AT_LATEST: Duration = Duration::from_secs(60);
 
-/// Makes the folders of all spools; every one that cannot be made is a fault.
+/// Makes the folders of all spools. Every folder that cannot be made is a fault.
 pub fn prepare(config: &Config, file: &Path, state_folder: &Path) -> Result<(), Faults> {
     faults(config, file, state_folder, spool::prepare)
 }
 
-/// The folders that could not be made, as far as can be told without making them.
+/// Finds the folders that could not be made, as far as that shows without making them.
 pub fn check(config: &Config, file: &Path, state_folder: &Path) -> Result<(), Faults> {
     faults(config, file, state_folder, spool::could_be_made)
 }
@@ -41,13 +41,13 @@ fn faults(
     if faults.is_empty() { Ok(()) } else { Err(Faults(faults)) }
 }
 
-/// Takes what is moved in, until the word to stop.
+/// Takes in the files moved into the folder until the stop signal.
 pub async fn run(mut spool: Spool, every: Duration, stop: Stopper) {
     let mut faults = 0_u32;
     while !stop.is_stopping() {
         let looked = tokio::select! {
             looked = spool.tick(&stop) => looked,
-            // Nothing is lost by it: the file at hand is read again.
+            // Nothing is lost here, because the file at hand is read again.
             () = stop.out_of_time() => return,
         };
         let wait = match looked {

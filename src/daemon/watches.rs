@@ -1,5 +1,5 @@
-//! The sources that watch an account's Direct Messages: read again and again, and ended what is
-//! over.
+//! Runs the sources that watch an account's Direct Messages. It reads the messages repeatedly and
+//! closes the conversations that are over.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use crate::store::{Delivered, Result};
 use crate::watcher::talks::Talks;
 use crate::worker::AccountWorker;
 
-/// How late X may deliver a message that counts as delivered in time. One that comes later still
-/// calls the survey off, as long as that waits.
+/// How late X may deliver a message that still counts as in time. A later message still cancels the
+/// survey while that waits.
 const DELIVERED_WITHIN: Duration = Duration::from_secs(30);
 
 /// How soon after the first look the address that X delivers to is open.
 const OPEN_WITHIN: Duration = Duration::from_secs(3);
 
-/// How much further back than a prompt could still be sent the very first reading goes, to know the
-/// talks from their beginnings.
+/// How much further the first reading goes back beyond the time in which a prompt can still be
+/// sent. It finds the beginnings of conversations there.
 const BEGUN_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Watches until the word to stop.
+/// Watches until the stop signal.
 pub async fn run(mut watch: RunningWatch) {
     let (clock, stop) = (watch.worker.clock.clone(), watch.worker.stop.clone());
     while !stop.is_stopping() {
@@ -39,14 +39,15 @@ pub struct RunningWatch {
     worker: AccountWorker,
     talks: Talks,
     reader: MessageReader,
-    /// X delivers messages; what is read is only what was lost on the way.
+    /// True if X delivers the messages. Then only messages that were lost on the way are read.
     is_delivered: bool,
-    /// Since when, by X's clock, all is taken that is delivered; what was said before is read.
+    /// The instant by X's clock since which every delivered message has been taken in. Earlier
+    /// messages are read.
     heard_since: Option<Millis>,
-    /// When the lists hold what was said before then, by X's clock; nothing: it has been read, or
-    /// is being read.
+    /// The instant by X's clock at which the lists hold all that was said before `heard_since`.
+    /// `None` if that has been read or is being read.
     readable_at: Option<Millis>,
-    /// Whether the first reading may begin: the address has been open for long enough.
+    /// True if the first reading may begin, because the address has been open for long enough.
     is_open: bool,
 }
 
@@ -63,7 +64,7 @@ impl RunningWatch {
         Self { worker, talks, reader, is_delivered, heard_since, readable_at, is_open }
     }
 
-    /// Reads what there is to read, and ends what is over. When to look again.
+    /// Reads new messages and closes conversations that are over. Returns when to look again.
     pub async fn look(&mut self) -> Result<Option<Millis>> {
         let readable_at = match self.is_delivered {
             true => self.listen().await?,
@@ -86,17 +87,17 @@ impl RunningWatch {
         Ok(ends_at.into_iter().chain([read.again_at]).chain(readable_at).min())
     }
 
-    /// Notes since when nothing has been missed, and has what was said before read, once the lists
-    /// hold it. When that is, where they may not hold it yet.
+    /// Notes since when no delivery was missed. Once the lists hold all that was said before, it
+    /// has that read. Returns when the lists will hold it, if they may not hold it yet.
     ///
-    /// Whatever is missed puts nothing off: neither the readings that come at their time, nor the
-    /// one that an earlier miss has led to.
+    /// A missed delivery delays neither the regular readings nor the one that an earlier miss has
+    /// caused.
     async fn listen(&mut self) -> Result<Option<Millis>> {
         if self.talks.take_missed() {
             self.heard_since = None;
         }
         self.worker.ask_the_time().await?;
-        // X's clock says until when.
+        // X's clock decides up to when messages are read.
         if self.worker.clock_apart().is_none() {
             return Ok(None);
         }
@@ -111,16 +112,16 @@ impl RunningWatch {
         if now < readable_at && !is_ahead {
             return Ok(Some(self.worker.wait_until(readable_at)));
         }
-        // What was said while nobody listened is not delivered again.
+        // X does not deliver again what was said while nobody listened.
         self.reader.at_once();
         self.is_open = true;
-        // Something was missed since: that is for the reading after this one.
+        // A delivery missed since then is left to the reading after this one.
         self.readable_at = Some(since.plus(MARGIN)).filter(|at| now < *at && !is_ahead);
         Ok(self.readable_at.map(|at| self.worker.wait_until(at)))
     }
 
-    /// What has been delivered; `None` where nothing is, or where what was said before this process
-    /// listened is still to be read.
+    /// Returns the stretch in which all messages have been delivered. `None` if X delivers none to
+    /// this source. It is also `None` while earlier messages are still to be read.
     async fn delivered(&mut self) -> Result<Option<Delivered>> {
         let Some(since) = self.heard_since.filter(|_| self.is_delivered) else { return Ok(None) };
         let to = self.worker.x_now_to_ask().minus(DELIVERED_WITHIN);
@@ -129,7 +130,7 @@ impl RunningWatch {
         if stream.heard_to.is_some_and(|to| to >= since) {
             return Ok(Some(Delivered { from: None, to }));
         }
-        // What was said before is not to be had: talks that were under way then stay open.
+        // Earlier messages cannot be read. Conversations that were under way then stay open.
         Ok(reader.is_refused().then_some(Delivered { from: Some(since), to }))
     }
 }
