@@ -1,4 +1,4 @@
-//! The time of day. Below the rim, `now` is an argument.
+//! Tells the time of day. Below the outermost layer, `now` is an argument.
 
 mod of_x;
 
@@ -10,17 +10,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::domain::time::Millis;
 
-/// The system's clock, or one that is set by hand.
+/// The system's clock or one that is set by hand.
 #[derive(Clone, Debug)]
 pub enum Clock {
     System,
     Manual(Arc<AtomicI64>),
 }
 
-/// Of this machine's clock, of which a process has one.
+/// The state of this machine's clock. A process has one.
 static EVEN: Mutex<Option<Even>> = Mutex::new(None);
 
-/// A stretch over which the clock that can be set went on as one did that cannot be.
+/// A stretch over which the system's clock advanced in step with the monotonic clock.
 #[derive(Clone, Copy)]
 struct Even {
     since: Millis,
@@ -28,10 +28,11 @@ struct Even {
 }
 
 impl Even {
-    /// The clocks differ by less from one look to the next.
+    /// Clocks in step differ by less than this between two looks.
     const STEP: Duration = Duration::from_secs(2);
 
-    /// Since when it has run evenly, now that the two clocks stand there.
+    /// Returns since when the clock has run evenly. The arguments are the two clocks' present
+    /// readings.
     fn look(&mut self, now: Millis, here: Instant) -> Millis {
         let expected = self.since.plus(here.duration_since(self.from));
         if now.since(expected).max(expected.since(now)) > Self::STEP {
@@ -42,9 +43,9 @@ impl Even {
 }
 
 impl Clock {
-    /// Since when, as far as this process has seen, the clock has not been set: at the earliest
-    /// since the first look. A suspended machine is one whose clock was set. Of one that is set by
-    /// hand nothing is known.
+    /// Returns the last instant at which the clock may have been set, as far as this process knows.
+    /// That is the first look or later. A suspension of the machine counts as setting the clock.
+    /// Nothing is known about a clock that is set by hand.
     pub fn even_since(&self) -> Option<Millis> {
         match self {
             Self::Manual(_) => None,

@@ -1,18 +1,18 @@
-//! Texts in columns of a terminal.
+//! Fits texts into columns of a terminal.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// How many columns of a terminal a text takes: 山 takes two, a combining accent none.
+/// Returns how many columns of a terminal a text takes. 山 takes two and a combining accent none.
 pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The text with blanks behind it, as wide as `width` columns.
+/// Pads the text with spaces on the right to `width` columns.
 pub fn left(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
-/// The text, its end replaced by "…" where it is wider than `most`.
+/// Cuts the text to `most` columns. A text that is cut ends in "…".
 pub fn cut(text: &str, most: usize) -> String {
     if text.width() <= most {
         return text.to_owned();
@@ -29,8 +29,8 @@ pub fn cut(text: &str, most: usize) -> String {
     fits.chain(['…']).collect()
 }
 
-/// The text in lines of at most `most` columns, broken at its spaces; a longer word is broken, too.
-/// What stands in backticks, for somebody to copy, is kept in one line where it fits.
+/// Breaks the text at its spaces into lines of at most `most` columns. A longer word is broken too.
+/// Text in backticks is there to be copied and stays in one line if it fits.
 pub fn fold(text: &str, most: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut taken = 0;
@@ -57,7 +57,8 @@ pub fn fold(text: &str, most: usize) -> Vec<String> {
     lines
 }
 
-/// The words of a text. A quoted part is one with what it touches, unless it is wider than `most`.
+/// Splits a text into words. A text in backticks is one word with what it touches, unless it is
+/// wider than `most`.
 fn unbroken(text: &str, most: usize) -> impl Iterator<Item = &str> {
     let mut is_quoted = false;
     let words = text.split(move |letter: char| {

@@ -1,30 +1,31 @@
-//! What surveyd makes on the disk: owned as the folder is that it lies in, and for its owner alone.
-//! A command that root runs must leave nothing that the service cannot open. Where the folder is
-//! open to its group, and to nobody else, so is what lies in it: the group's members may run
-//! commands then.
+//! Makes surveyd's files and folders with the right owner and rights.
 //!
-//! Also tells, where something cannot be opened, whose it is, who we are and what to type. It asks
-//! `/proc` and `/etc/passwd` for that, and reads nothing else.
+//! A file gets the owner of its folder and is open to that owner alone. So a command that root runs
+//! leaves nothing that the service cannot open. A folder may also be open to its group and to
+//! nobody else. Its files are then open to the group as well, whose members may run commands.
+//!
+//! If a file cannot be opened, this module says who owns it, who we are and what to type. For that
+//! it reads `/proc` and `/etc/passwd` and nothing else.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown};
 use std::path::{Path, PathBuf};
 
-/// Reading and writing for the owner alone.
+/// The rights to read and write for the owner alone.
 const PRIVATE: u32 = 0o600;
-/// The same for the group.
+/// The rights to read and write for the group.
 const GROUP: u32 = 0o060;
-/// A folder of a group's: closed to others, and what anybody makes in it belongs to the group
-/// (setgid).
+/// A folder that belongs to a group. It is closed to others. All that is made in it belongs to the
+/// group (setgid).
 const GROUPS_FOLDER: u32 = 0o2070;
-/// The bits of a folder that say so.
+/// The bits of a folder's mode that are compared with [`GROUPS_FOLDER`].
 const GROUPS_BITS: u32 = 0o2077;
-/// On a folder: whoever may write to it may make files, and delete only their own (`/tmp`).
+/// A folder in which everybody may make files and delete only their own (`/tmp`).
 const STICKY: u32 = 0o1000;
 
-/// Makes a file, to read and to write, for whom its folder is open to. One that is there already is
-/// an error.
+/// Makes a file for reading and writing with the rights that its folder calls for. An existing file
+/// is an error.
 pub fn make(path: &Path) -> io::Result<File> {
     let file =
         OpenOptions::new().read(true).write(true).create_new(true).mode(PRIVATE).open(path)?;
@@ -35,12 +36,12 @@ pub fn make(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Opens a file to read and to write, and makes it where there is none.
+/// Opens a file for reading and writing. Makes it if it does not exist.
 pub fn open_or_make(path: &Path) -> io::Result<File> {
     match make(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             let file = OpenOptions::new().read(true).write(true).open(path)?;
-            // Where we are not its owner, the owner has to do it.
+            // If we are not the file's owner, the owner has to do it.
             let _ = fit_to_folder(path);
             Ok(file)
         }
@@ -48,8 +49,8 @@ pub fn open_or_make(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Closes a file to all whom its folder is not open to, and opens it to the group that the folder
-/// is open to.
+/// Sets a file's rights to those that its folder calls for. The group gets access only if the
+/// folder is the group's. All others lose theirs.
 pub fn fit_to_folder(path: &Path) -> io::Result<()> {
     let mode = fs::symlink_metadata(path)?.permissions().mode() & 0o7777;
     let wanted = mode & PRIVATE | rights_in(&folder_of(path))? & GROUP;
@@ -59,20 +60,21 @@ pub fn fit_to_folder(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(wanted))
 }
 
-/// The rights to what lies in a folder.
+/// Returns the rights for files in a folder.
 pub fn rights_in(folder: &Path) -> io::Result<u32> {
     let mode = fs::metadata(folder)?.mode();
     Ok(if mode & GROUPS_BITS == GROUPS_FOLDER { PRIVATE | GROUP } else { PRIVATE })
 }
 
-/// Makes a folder and those above it that are missing; each belongs to the owner of the one above.
+/// Makes a folder and all missing folders above it. Each one belongs to the owner of the folder
+/// above.
 pub fn make_folders(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
     match fs::create_dir(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            // Below /proc, among others, a folder that is there takes no other, and says this.
+            // An existing folder below /proc takes no other folder and returns this error.
             let parent = path.parent().filter(|parent| !parent.is_dir()).ok_or(error)?;
             make_folders(parent)?;
             make_folders(path)
@@ -86,8 +88,8 @@ pub fn make_folders(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Gives what we have just made to the owner of the folder that it lies in. A folder of root's, or
-/// one that is shared as `/tmp` is, leaves to everybody what they make.
+/// Gives a new file or folder to the owner of the folder it lies in. If that folder is root's or is
+/// shared like `/tmp`, a failure to do so is ignored.
 pub fn give_to_owner_of_folder(path: &Path) -> io::Result<()> {
     let folder = fs::metadata(folder_of(path))?;
     let made = fs::symlink_metadata(path)?;
@@ -108,7 +110,7 @@ pub fn give_to_owner_of_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The folder that a path lies in.
+/// Returns the folder that a path lies in.
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
@@ -116,14 +118,14 @@ fn folder_of(path: &Path) -> PathBuf {
     }
 }
 
-/// Why we may not read and write what stands at `path`, where that is a matter of its owner and
-/// mode; with the line to type. Where `path` is a file, that line is for all whose names begin as
-/// that of `file` does: whoever made one has made the others.
+/// Says why we may not read and write `path` and what to type, if its owner or mode is the reason.
+/// If `path` is a file, the command covers all names that begin with `file`. Whoever made one of
+/// these made the others.
 pub fn denied(path: &Path, file: &Path) -> Option<String> {
     refused(path, file, Us::may_use)
 }
 
-/// The same of a folder that we may not even go through.
+/// Says why we may not go through a folder and what to type.
 pub fn hidden(folder: &Path, file: &Path) -> Option<String> {
     refused(folder, file, Us::may_enter)
 }
@@ -162,15 +164,15 @@ fn refused(path: &Path, file: &Path, may: fn(&Us, &Metadata) -> bool) -> Option<
     Some(format!("{shown} belongs to {owner} (mode {mode:04o}), and this is {me}: {remedy}"))
 }
 
-/// Whom this process acts as.
+/// The user and the groups that this process acts as.
 struct Us {
     user: u32,
     groups: Vec<u32>,
 }
 
 impl Us {
-    /// `/proc/self/status`: real, effective, saved and file system's ids, then the other groups
-    /// (proc_pid_status(5)).
+    /// Reads `/proc/self/status`. It lists the real, effective, saved and file system's ids and
+    /// then the other groups (proc_pid_status(5)).
     fn ask() -> Option<Self> {
         let status = fs::read_to_string("/proc/self/status").ok()?;
         let numbers = |name: &str| -> Vec<u32> {
@@ -205,7 +207,8 @@ pub fn are_we_root() -> bool {
     Us::ask().is_some_and(|us| us.user == 0)
 }
 
-/// The ids of a user of this machine and of the group of the same name, else of the user's own.
+/// Returns the ids of a user and of the group of that name. Without such a group it is the user's
+/// own group.
 pub fn user_and_group(name: &str) -> Option<(u32, u32)> {
     let entry = |file: &str| -> Option<Vec<String>> {
         let known = fs::read_to_string(file).ok()?;
@@ -218,7 +221,7 @@ pub fn user_and_group(name: &str) -> Option<(u32, u32)> {
     Some((user.get(1)?.parse().ok()?, group.or_else(|| user.get(2)?.parse().ok())?))
 }
 
-/// A user in a sentence.
+/// Names a user in a sentence.
 fn user(id: u32) -> String {
     name(id).unwrap_or_else(|| format!("user {id}"))
 }
@@ -237,7 +240,7 @@ fn as_owner(id: u32) -> String {
     format!("run it as that user (sudo -u {option} surveyd …)")
 }
 
-/// What tells a file from every other, whatever its names.
+/// The identity of a file whatever its names are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileId {
     pub device: u64,
@@ -249,13 +252,13 @@ impl FileId {
         Self { device: found.dev(), inode: found.ino() }
     }
 
-    /// Of the file that `path` leads to.
+    /// Returns the identity of the file that `path` leads to.
     pub fn at(path: &Path) -> io::Result<Self> {
         fs::metadata(path).map(|found| Self::of(&found))
     }
 }
 
-/// The file beside `path` whose name is that one's and `ending`.
+/// Returns the path with `ending` added to the file's name.
 pub fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);

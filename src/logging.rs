@@ -1,7 +1,8 @@
-//! The log: one line a fact, on standard error or in the journal. As JSON a flat object with
-//! `timestamp`, `level`, `event`, `message` and what the line is about.
+//! Writes the log to standard error or to the journal. Each line reports one fact. In JSON a line
+//! is a flat object with `timestamp`, `level`, `event`, `message` and the line's own fields.
 //!
-//! What must never stand in it (keys, messages, comments, raw bodies) is never handed to it.
+//! Keys, messages, comments and raw bodies must never stand in the log. So callers never pass them
+//! here.
 
 use std::fs::File;
 use std::io;
@@ -20,9 +21,9 @@ use crate::config::{LogFormat, LogLevel};
 
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
-/// Starts the log of this process, in the configured format if there is one. Without one it is the
-/// journal's own where `journal_stream` says that standard error goes there, else JSON. The error
-/// says why the journal cannot be reached.
+/// Starts the log of this process in the configured format. Without one it uses the journal's own
+/// format if `journal_stream` says that standard error goes there. Otherwise it uses JSON. The
+/// error says why the journal cannot be reached.
 pub fn start(
     configured: Option<LogFormat>,
     journal_stream: Option<&str>,
@@ -36,9 +37,9 @@ pub fn start(
     }
 }
 
-/// `$JOURNAL_STREAM` names the device and the inode of the stream that goes to the journal. A
-/// service may have sent its standard error elsewhere since, and whoever it started has the
-/// variable, too; see systemd.exec(5).
+/// Chooses the format when none is configured. `$JOURNAL_STREAM` names the device and the inode of
+/// the stream to the journal. But a service may have redirected its standard error, and its
+/// children inherit the variable (systemd.exec(5)).
 fn by_default(journal_stream: Option<&str>, stderr: &impl AsFd) -> LogFormat {
     let file = stderr.as_fd().try_clone_to_owned().and_then(|file| File::from(file).metadata());
     match (journal_stream, file) {
@@ -73,12 +74,13 @@ fn start_as(format: LogFormat, level: LogLevel) -> io::Result<()> {
 /// Changes how much is logged.
 pub fn set_level(level: LogLevel) {
     if let Some(handle) = LEVEL.get() {
-        // It fails only once the log is gone, and then there is nothing to change.
+        // This fails only once the log is gone, and then there is nothing to change.
         let _ = handle.reload(targets(level));
     }
 }
 
-/// surveyd's own lines as asked, those of its libraries only where something is wrong.
+/// Returns the filter. surveyd's own lines have the configured level. Its libraries log only
+/// warnings and errors.
 fn targets(level: LogLevel) -> Targets {
     let level = match level {
         LogLevel::Error => LevelFilter::ERROR,
@@ -87,8 +89,8 @@ fn targets(level: LogLevel) -> Targets {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    // What sqlx warns of, a slow statement or a wait for a connection, has no `event`; whatever
-    // fails is told where it fails.
+    // sqlx warns of slow statements and of waits for a connection without an `event`. A failure is
+    // logged where it happens.
     let of_sqlx = if level > LevelFilter::INFO { LevelFilter::WARN } else { LevelFilter::OFF };
     Targets::new()
         .with_default(LevelFilter::WARN.min(level))

@@ -1,12 +1,13 @@
-//! What commands say: results on standard output, all else on standard error.
+//! Writes what commands say. Results go to standard output and all else to standard error.
 //!
-//! Nothing here panics, as `println!` does. What standard output does not take is an error that
-//! ends the command. What standard error does not take is lost: there is nobody left to tell.
+//! Nothing here panics, unlike `println!`. If standard output cannot be written, that is an error
+//! and ends the command. If standard error cannot be written, the text is lost, because nobody is
+//! left to tell.
 
 use std::fmt;
 use std::io::{self, Write as _};
 
-/// Standard output has not taken what was written.
+/// Marks a failure to write standard output.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output cannot be written: {0}")]
 struct OutputClosed(io::Error);
@@ -26,13 +27,13 @@ impl io::Write for Results {
 
 fn refused(error: io::Error) -> io::Error {
     match error.kind() {
-        // It is to be tried again.
+        // The caller has to try this again.
         io::ErrorKind::Interrupted => error,
         kind => io::Error::new(kind, OutputClosed(error)),
     }
 }
 
-/// Whether an error is that nobody reads standard output any more.
+/// True if an error means that nobody reads standard output any more.
 pub fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
         && error.get_ref().is_some_and(|inner| inner.is::<OutputClosed>())
@@ -48,18 +49,18 @@ pub fn write_note(text: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// `print!` that gives an error instead of a panic.
+/// A `print!` that returns an error instead of panicking.
 macro_rules! out {
     ($($text:tt)*) => { $crate::output::write(format_args!($($text)*)) };
 }
 
-/// `println!` that gives an error instead of a panic.
+/// A `println!` that returns an error instead of panicking.
 macro_rules! outln {
     () => { $crate::output::write(format_args!("\n")) };
     ($($text:tt)*) => { $crate::output::write(format_args!("{}\n", format_args!($($text)*))) };
 }
 
-/// `eprintln!` that never panics.
+/// An `eprintln!` that never panics.
 macro_rules! note {
     ($($text:tt)*) => { $crate::output::write_note(format_args!($($text)*)) };
 }

@@ -1,12 +1,12 @@
-//! Stopping in order: whoever works asks a [`Stopper`] whether to begin anything more. A wait is
-//! cut short, a request under way is not, until the time for it has run out.
+//! Stops the daemon's work in order. Every worker asks a [`Stopper`] before it begins anything new.
+//! The stop signal cuts a wait short. A request under way goes on until its time has run out.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// How long a request under way may go on after the word to stop. A supervisor that asked for the
+/// How long a request under way may go on after the stop signal. A supervisor that asked for the
 /// end expects it within 10 s.
 pub const GRACE: Duration = Duration::from_secs(8);
 
@@ -16,11 +16,11 @@ enum Phase {
     Stopping { deadline: Instant },
 }
 
-/// Gives the word to stop.
+/// Gives the stop signal.
 #[derive(Debug)]
 pub struct StopSender(watch::Sender<Phase>);
 
-/// Hears it. Cheap to clone.
+/// Receives the stop signal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Stopper(watch::Receiver<Phase>);
 
@@ -30,7 +30,7 @@ pub fn stopper() -> (StopSender, Stopper) {
 }
 
 impl StopSender {
-    /// Stops, and gives requests under way that long.
+    /// Gives the stop signal and lets requests under way go on for `grace`.
     pub fn stop_within(&self, grace: Duration) {
         let deadline = Instant::now() + grace;
         self.0.send_replace(Phase::Stopping { deadline });
@@ -39,18 +39,18 @@ impl StopSender {
 
 impl Stopper {
     pub fn is_stopping(&self) -> bool {
-        // Whoever could give the word is gone: nothing more will be asked of us.
+        // If the sender is gone, nothing more will be asked of us.
         self.0.has_changed().is_err() || *self.0.borrow() != Phase::Running
     }
 
-    /// Waits for the word.
+    /// Waits for the stop signal.
     pub async fn stopping(&self) {
         let mut phase = self.0.clone();
         let _ = phase.wait_for(|phase| *phase != Phase::Running).await;
     }
 
-    /// Waits until requests under way have had their time after the word. The word may be given
-    /// again, with less time.
+    /// Waits until the time for requests under way has run out after the stop signal. The signal
+    /// may be given again with less time.
     pub async fn out_of_time(&self) {
         self.stopping().await;
         let mut phase = self.0.clone();

@@ -1,4 +1,4 @@
-//! Tells the loop of an account that something is due sooner than it knows.
+//! Wakes an account's loop when something is due sooner than the loop knows.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::clock::Clock;
 use crate::domain::time::Millis;
 use crate::stop::Stopper;
 
-/// A wait never lasts longer than this without a look at the clock, which may have been set.
+/// The longest wait without a look at the clock, which may have been set.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(30);
 
-/// Even with nothing due, look again after this: another process may have filed a close. Where
-/// other daemons work on the same database, they may also have ended and left work behind.
+/// The longest wait when nothing is due, because another process may have filed a close. It is
+/// shorter on a shared database. Other daemons there may have ended and left work behind.
 const LOOK_ANYWAY: Duration = Duration::from_secs(10 * 60);
 const LOOK_ANYWAY_SHARED: Duration = Duration::from_secs(15);
 
@@ -27,7 +27,7 @@ pub struct Wake {
 }
 
 impl Wake {
-    /// `shared`: other daemons may work on the same database.
+    /// Makes an alarm. `shared` is true if other daemons may work on the same database.
     pub fn of(shared: bool) -> Self {
         let look_anyway = if shared { LOOK_ANYWAY_SHARED } else { LOOK_ANYWAY };
         Self {
@@ -38,32 +38,33 @@ impl Wake {
         }
     }
 
-    /// Something is due at `at`. Costs next to nothing where the loop will look before then.
+    /// Announces that something is due at `at`. This costs next to nothing if the loop looks before
+    /// then.
     pub fn due(&self, at: Millis) {
         if at.0 < self.set_for.load(Ordering::Acquire) {
             self.now();
         }
     }
 
-    /// Look now.
+    /// Makes the loop look now.
     pub fn now(&self) {
         self.set_for.store(i64::MIN, Ordering::Release);
         self.notify.notify_one();
     }
 
-    /// Says, before the look at what is due, that anything newly due must wake the loop; what
+    /// Prepares for a look at what is due. From now on any new work wakes the loop. So work that
     /// comes in during the look is not missed.
     pub fn listen(&self, clock: &Clock) {
         self.listening_since.store(clock.now().0, Ordering::Release);
         self.set_for.store(i64::MAX, Ordering::Release);
     }
 
-    /// Waits until `next`, for an alarm, or for the word to stop; no longer where the clock is set
-    /// back, or was since `listen`, for what `next` was reckoned from is no longer so.
+    /// Waits until `next`, an alarm or the stop signal. The wait also ends if the clock has been
+    /// set back since `listen`, because `next` is then no longer right.
     pub async fn wait(&self, next: Option<Millis>, clock: &Clock, stop: &Stopper) {
         let latest = clock.now().plus(self.look_anyway);
         let next = next.map_or(latest, |next| next.min(latest));
-        // An alarm rung since `listen` has left the lowest value here, and a permit in `notify`.
+        // An alarm since `listen` has left the lowest value here and a permit in `notify`.
         let _ =
             self.set_for.compare_exchange(i64::MAX, next.0, Ordering::AcqRel, Ordering::Acquire);
         let mut looked_at = Millis(self.listening_since.load(Ordering::Acquire));

@@ -1,25 +1,25 @@
-//! X's clock, as the dates of its answers tell it: how far it stands from ours, as far as a date to
-//! the second and the time that the answer took can say.
+//! Estimates X's clock from the dates of its answers. A date is exact to the second. How long the
+//! answer took adds to the uncertainty.
 //!
-//! One date may be wrong: a server of X's, or a proxy on the way, has a clock of its own. So an
-//! offset counts once two answers in a row agree on it, or one agrees with our clock. A single date
-//! that differs may put something off, and never ends or proves anything.
+//! One date may be wrong, because each of X's servers and each proxy has a clock of its own. So an
+//! offset counts once two answers in a row agree on it, or one agrees with our clock. A single
+//! deviating date may put something off. It never ends or proves anything.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::domain::time::Millis;
 
-/// For how long an answer's date is relied on where much hangs on it.
+/// How long an answer's date is relied on for important decisions.
 const TOLD_LATELY: Duration = Duration::from_secs(10 * 60);
 
-/// For how long clocks that differ must have differed alike before anything ends by them.
+/// How long differing clocks must have differed alike before anything ends by them.
 const STEADY_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Clocks that differ by less are taken to agree.
 const CLOCKS_TOGETHER_MS: i64 = 2_000;
 
-/// X's clock minus ours, in milliseconds: somewhere between the two.
+/// X's clock minus ours in milliseconds. The true offset lies between the two bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Apart {
     pub least: i64,
@@ -27,8 +27,8 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Of an answer to a request made at `now` that came after `took`: X dated it at some moment
-    /// between the two, and cut the date to the second.
+    /// Returns the offset that an answer shows. The request was made at `now` and took `took`. X
+    /// dated the answer at some moment in between and cut the date to the second.
     pub fn of(date: Millis, now: Millis, took: Duration) -> Self {
         let least = date.0.saturating_sub(now.plus(took).0);
         let most = date.0.saturating_sub(now.0).saturating_add(1_000);
@@ -48,37 +48,37 @@ impl Apart {
     }
 }
 
-/// What one answer told.
+/// The offset that one answer showed.
 #[derive(Clone, Copy, Debug)]
 pub struct DateSeen {
-    /// `None` where the answer bore no date.
+    /// `None` if the answer carried no date.
     pub apart: Option<Apart>,
-    /// When the request was made, by our clock.
+    /// When the request was made by our clock.
     pub at: Millis,
 }
 
 impl DateSeen {
-    /// Whether our clock has been set back since: it is another one than was compared then.
+    /// True if our clock has been set back since. Then it is no longer the clock that was compared.
     fn is_set_back(self, now: Millis) -> bool {
         now.0.saturating_add(CLOCKS_TOGETHER_MS) < self.at.0
     }
 }
 
-/// X's clock, for all who work with X or wait for it.
+/// X's clock for all who work with X or wait for it.
 #[derive(Debug, Default)]
 pub struct ClockOfX(Mutex<OffsetSample>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct OffsetSample {
     last: Option<DateSeen>,
-    /// What counts.
+    /// The offset that counts.
     agreed: Option<DateSeen>,
-    /// Since when all answers have told the same as the last one, by our clock.
+    /// The instant by our clock since which all answers have agreed with the last one.
     steady_since: Option<Millis>,
 }
 
 impl ClockOfX {
-    /// Takes in what an answer told.
+    /// Takes in the offset of an answer.
     pub fn hear(&self, seen: DateSeen) {
         let mut told = self.0.lock().expect("no holder of this lock can panic");
         let last = told.last.replace(seen);
@@ -98,7 +98,7 @@ impl ClockOfX {
                     apart == Apart::default() || last.is_some_and(|last| last.agrees_with(apart));
                 match before {
                     _ if !is_witnessed => before,
-                    // An answer that took its time tells less than one that did not.
+                    // A slow answer says less than a quick one.
                     Some(DateSeen { apart: Some(sharper), at })
                         if sharper.agrees_with(apart) && sharper.width() < apart.width() =>
                     {
@@ -110,7 +110,7 @@ impl ClockOfX {
         };
     }
 
-    /// Whether any answer has come yet.
+    /// True if any answer has come yet.
     pub fn is_heard(&self) -> bool {
         self.0.lock().expect("no holder of this lock can panic").last.is_some()
     }
@@ -126,28 +126,29 @@ impl ClockOfX {
         }
     }
 
-    /// How far X's clock stands from ours; `None` while too little has been heard of it since ours
-    /// was set back, or at all.
+    /// Returns how far X's clock is from ours. `None` while too few answers have come. Answers from
+    /// before our clock was set back do not count.
     pub fn apart(&self, now: Millis) -> Option<Apart> {
         self.told(now).agreed.map(|seen| seen.apart.unwrap_or_default())
     }
 
-    /// How far ours stands from the earliest instant that it may be now: by our clock, by X's, or
-    /// by X's last date, which may yet be borne out. Never more than none.
+    /// Returns how far the earliest instant that it may be now lies from our clock. The candidates
+    /// are our clock, X's clock and X's last date, which may yet be confirmed. The result is never
+    /// above zero.
     pub fn earliest(&self, now: Millis) -> i64 {
         self.earliest_or(now, 0)
     }
 
-    /// The same where X itself has refused our clock, which stands `ours` behind X's: ours counts
-    /// no more, and any other that was told still does.
+    /// Returns the earliest offset if X itself has refused our clock. Our clock no longer counts,
+    /// and `ours` takes its place. All offsets from X's answers still count.
     pub fn earliest_or(&self, now: Millis, ours: i64) -> i64 {
         let OffsetSample { last, agreed, .. } = self.told(now);
         let told = [last, agreed].into_iter().flatten().filter_map(|seen| seen.apart);
         told.map(|apart| apart.least).min().unwrap_or(0).min(ours)
     }
 
-    /// How far ours stands from the latest instant that X may date now: by what counts of its
-    /// clock, or ours where nothing does, or by its last date.
+    /// Returns how far the latest instant that X may date now lies from our clock. The candidates
+    /// are the offset that counts and X's last date. Our own clock stands in if no offset counts.
     pub fn latest(&self, now: Millis) -> i64 {
         let OffsetSample { last, agreed, .. } = self.told(now);
         let agreed = agreed.and_then(|seen| seen.apart).unwrap_or_default().most;
@@ -155,7 +156,7 @@ impl ClockOfX {
         last.map_or(agreed, |last| last.max(agreed))
     }
 
-    /// Whether X has told the time of late, and by a date that counts.
+    /// True if X has shown the time recently by a date that counts.
     pub fn is_fresh(&self, now: Millis) -> bool {
         let OffsetSample { last, agreed, .. } = self.told(now);
         let is_lately = |seen: DateSeen| now < seen.at.plus(TOLD_LATELY);
@@ -168,9 +169,9 @@ impl ClockOfX {
         }
     }
 
-    /// Whether an end may be reckoned by [`Self::earliest`]. The clocks agree, or have differed
-    /// alike for so long that neither was just set: where both are wrong at once, the earlier one
-    /// is wrong as well.
+    /// True if a decision to end something may rely on [`Self::earliest`]. That requires clocks
+    /// that agree or have differed alike for long. Then neither was just set. If both are wrong at
+    /// once, the earlier one is wrong too.
     pub fn is_settled(&self, now: Millis) -> bool {
         let OffsetSample { last: Some(last), agreed: Some(agreed), steady_since } = self.told(now)
         else {
@@ -183,19 +184,20 @@ impl ClockOfX {
         last.apart.is_none() || agreed.apart == Some(Apart::default()) || is_steady
     }
 
-    /// X's now, where a date that counts was asked for at `asked_at` by our clock or later.
+    /// Returns X's present by a date that counts and was asked for at `asked_at` or later.
+    /// `asked_at` is by our clock.
     pub fn told_since(&self, asked_at: Millis) -> Option<Millis> {
         let told = *self.0.lock().expect("no holder of this lock can panic");
         let seen = told.agreed.filter(|seen| seen.at >= asked_at)?;
         Some(Millis(seen.at.0.saturating_add(seen.apart?.most)))
     }
 
-    /// Whether X has answered, and never told the time.
+    /// True if X has answered but never shown the time.
     pub fn is_undated(&self, now: Millis) -> bool {
         self.told(now).agreed.is_some_and(|seen| seen.apart.is_none())
     }
 
-    /// Whether X's clock bears ours out.
+    /// True if X's clock confirms ours.
     pub fn confirms(&self, now: Millis) -> bool {
         self.told(now).agreed.is_some_and(|seen| seen.apart == Some(Apart::default()))
     }

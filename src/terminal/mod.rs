@@ -1,7 +1,7 @@
-//! What people see on a terminal: its width, colours, and times as "2 minutes ago".
+//! Shows results on a terminal with its width, with colours and with times as "2 minutes ago".
 //!
-//! Where standard output is a file or a pipe nothing here changes a byte: programs read instants,
-//! lines of any length and no colours.
+//! If standard output is a file or a pipe, nothing here changes a byte. Programs read instants and
+//! lines of any length without colours.
 
 pub mod table;
 
@@ -11,20 +11,20 @@ use crate::columns;
 use crate::config::Environment;
 use crate::domain::time::Millis;
 
-/// Where a terminal does not tell its width.
+/// The width if the terminal does not tell its own.
 const WIDTH: usize = 80;
-/// On less than this nothing can be read.
+/// The least width on which anything can be read.
 const WIDTH_MIN: usize = 20;
 
 /// How results are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
-    /// The columns that a line may take; absent: any number.
+    /// The most columns of a line. `None` means any number.
     pub width: Option<usize>,
-    /// Whether people look at it. Then lines fit the width, and what is empty is left out.
+    /// True if people look at the output. Then lines fit the width and empty columns are left out.
     pub is_terminal: bool,
     is_coloured: bool,
-    /// Set where an instant is told by its distance from this one.
+    /// The present, from which instants are told as a distance. `None` if they are written out.
     now: Option<Millis>,
 }
 
@@ -39,10 +39,10 @@ pub enum Colour {
 }
 
 impl View {
-    /// For files and programs.
+    /// The view for files and programs.
     pub const PLAIN: Self = Self { width: None, is_terminal: false, is_coloured: false, now: None };
 
-    /// Of standard output. With `utc` instants are written as they are.
+    /// Returns the view of standard output. With `utc`, instants are written out.
     pub fn of_stdout(environment: &Environment, now: Millis, utc: bool) -> Self {
         let is_terminal = io::stdout().is_terminal();
         let told = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
@@ -59,7 +59,7 @@ impl View {
         }
     }
 
-    /// The text in a colour, where there are colours.
+    /// Colours the text if the view has colours.
     pub fn paint(&self, colour: Colour, text: &str) -> String {
         if !self.is_coloured || text.is_empty() {
             return text.to_owned();
@@ -75,7 +75,7 @@ impl View {
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 
-    /// A survey's state, or a step's, in the colour that says how it went.
+    /// Colours a survey's state, or a step's, to show how it went.
     pub fn paint_state(&self, state: &str) -> String {
         match state {
             "sent" | "answered" => self.paint(Colour::Green, state),
@@ -87,7 +87,7 @@ impl View {
         }
     }
 
-    /// A text that is an instant and nothing else.
+    /// Shows a text that is an instant and nothing else.
     pub fn instant(&self, text: &str) -> String {
         match (self.now, Millis::from_rfc3339(text)) {
             (Some(now), Ok(at)) => distance(at, now),
@@ -95,8 +95,8 @@ impl View {
         }
     }
 
-    /// A sentence; behind each instant in it stands how far away that is. What stands in backticks,
-    /// for somebody to copy, is left alone.
+    /// Shows a sentence and adds to each instant how far away it is. Text in backticks is there to
+    /// be copied and stays as it is.
     pub fn sentence(&self, text: &str) -> String {
         let Some(now) = self.now else { return text.to_owned() };
         let mut told = String::with_capacity(text.len());
@@ -122,7 +122,7 @@ impl View {
         told
     }
 
-    /// The text, broken at its spaces where a line has no room for it; further lines are indented.
+    /// Breaks a text at its spaces to fit the line. Further lines are indented.
     pub fn folded(&self, text: &str, indent: usize) -> String {
         match self.width.filter(|_| self.is_terminal) {
             None => text.to_owned(),
@@ -143,7 +143,7 @@ fn is_instant(text: &str) -> bool {
     })
 }
 
-/// By <https://no-color.org> and <https://bixense.com/clicolors>.
+/// Follows <https://no-color.org> and <https://bixense.com/clicolors>.
 fn is_coloured(environment: &Environment, is_terminal: bool) -> bool {
     let set = |name: &str| environment.get(name).filter(|value| !value.is_empty());
     if set("NO_COLOR").is_some() {
@@ -155,7 +155,8 @@ fn is_coloured(environment: &Environment, is_terminal: bool) -> bool {
     is_terminal && set("TERM") != Some("dumb") && set("CLICOLOR") != Some("0")
 }
 
-/// "2 minutes ago", "in 5 days"; the date alone of what is more than three months away.
+/// Writes a distance such as "2 minutes ago" or "in 5 days". Beyond three months it is the date
+/// alone.
 fn distance(at: Millis, now: Millis) -> String {
     let is_past = at <= now;
     let seconds = if is_past { now.since(at) } else { at.since(now) }.as_secs();

@@ -1,43 +1,43 @@
-//! Tables of aligned columns. On a terminal a table fits its width: columns are cut, then left out,
-//! in an order that the table says.
+//! Writes tables of aligned columns. On a terminal a table fits the width. Columns are first cut
+//! and then left out in an order that the table gives.
 
 use super::{Colour, View};
 use crate::columns;
 use crate::domain::plain_text::printable;
 
-/// What the cells of a column are.
+/// The kind of a column's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CellKind {
     Text,
     Number,
-    /// Told by how long ago it was.
+    /// Shown as its distance from now.
     Instant,
     /// A survey's state.
     State,
-    /// Broken into lines where there is no room, for nothing of it may be lost.
+    /// Broken into lines where there is no room, because no word of it may be lost.
     Sentence,
 }
 
-/// A column, and what becomes of it where there is no room.
+/// A column and how it gives way if there is no room.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
     head: &'static str,
     kind: CellKind,
-    /// The fewest characters that it is cut to; absent: it is not cut.
+    /// The fewest characters that the column is cut to. `None` if it is not cut.
     least: Option<usize>,
-    /// Whether it is cut no further than to where all cells still differ.
+    /// True if the column must stay wide enough for all cells to differ.
     is_id: bool,
-    /// The place in the order in which columns are left out; absent: never.
+    /// The column's place in the order of leaving out. `None` if it always stays.
     given_up: Option<u8>,
 }
 
-/// The fewest characters that a sentence is broken into.
+/// The fewest characters of a broken sentence's lines.
 const SENTENCE_MIN: usize = 24;
 /// The fewest characters of an id.
 const ID_MIN: usize = 8;
-/// The fewest characters that what is left of a column still makes sense in.
+/// The fewest characters in which the rest of a column still makes sense.
 const FITTING_MIN: usize = 4;
-/// Between two columns.
+/// The space between two columns.
 const GAP: usize = 2;
 
 impl Column {
@@ -65,23 +65,23 @@ impl Column {
         Self { least: Some(SENTENCE_MIN), ..Self::of(head, CellKind::Sentence) }
     }
 
-    /// An id of which the beginning is enough.
+    /// An id whose beginning is enough.
     pub const fn id(head: &'static str) -> Self {
         Self { least: Some(ID_MIN), is_id: true, ..Self::of(head, CellKind::Text) }
     }
 
-    /// May be cut to so many characters.
+    /// Allows the column to be cut to `least` characters.
     pub const fn cut_to(self, least: usize) -> Self {
         Self { least: Some(least), ..self }
     }
 
-    /// May be left out; the column with the lowest place goes first.
+    /// Allows the column to be left out. The column with the lowest place goes first.
     pub const fn given_up(self, place: u8) -> Self {
         Self { given_up: Some(place), ..self }
     }
 }
 
-/// The table as text, each line with its end.
+/// Returns the table as text. Each line has its end.
 pub fn table(view: &View, columns: &[Column], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> = rows
         .iter()
@@ -105,7 +105,7 @@ fn told(view: &View, column: &Column, cell: &str) -> String {
     }
 }
 
-/// The columns that are shown, by their place, and how wide each is.
+/// Returns the places of the columns shown and their widths.
 fn laid_out(view: &View, columns: &[Column], rows: &[Vec<String>]) -> (Vec<usize>, Vec<usize>) {
     let is_empty = |place: usize| rows.iter().all(|row| row[place].is_empty());
     let mut shown: Vec<usize> = (0..columns.len())
@@ -141,7 +141,7 @@ fn laid_out(view: &View, columns: &[Column], rows: &[Vec<String>]) -> (Vec<usize
     }
 }
 
-/// What the page has room for, where nothing more may be left out: the rest is cut off.
+/// Cuts off what the page has no room for when no more columns may be left out.
 fn within(page: usize, shown: Vec<usize>, widths: Vec<usize>) -> (Vec<usize>, Vec<usize>) {
     let mut room = page;
     let fitting = shown.into_iter().zip(widths).map_while(|(place, width)| {
@@ -152,7 +152,7 @@ fn within(page: usize, shown: Vec<usize>, widths: Vec<usize>) -> (Vec<usize>, Ve
     fitting.unzip()
 }
 
-/// The fewest columns of the terminal that the column can do with.
+/// Returns the fewest columns of the terminal that a table's column needs.
 fn least(column: &Column, rows: &[Vec<String>], place: usize) -> usize {
     let Some(least) = column.least else { return usize::MAX };
     if !column.is_id {
@@ -164,11 +164,11 @@ fn least(column: &Column, rows: &[Vec<String>], place: usize) -> usize {
     let common =
         |two: &[&str]| two[0].chars().zip(two[1].chars()).take_while(|(a, b)| a == b).count();
     let same = ids.windows(2).map(common).max().unwrap_or(0);
-    // What makes them differ, and the sign that they go on.
+    // This is the part that makes the ids differ and the sign that they go on.
     least.max(same + 1) + 1
 }
 
-/// One row, in more than one line where a sentence is broken.
+/// Writes one row. A broken sentence makes it several lines.
 fn line(
     view: &View,
     columns: &[Column],
