@@ -1,8 +1,8 @@
-//! What was answered to whom: counted for `/metrics`, and what was refused told in the log.
+//! Counts the answers for `/metrics` and logs the refusals.
 //!
-//! Anybody can be refused as often as they like. So the log has the first refusals of a kind one by
-//! one, and from then on a line a minute that counts them. A kind is a source that is configured
-//! and an answer of ours: nothing that a stranger sends makes a new one.
+//! Anybody can cause refusals at any rate. So the log has one line for each of the first refusals
+//! of a kind. Further refusals of that kind share one line a minute that counts them. A kind is a
+//! configured source and the status of the answer. Nothing that a stranger sends creates a kind.
 
 use std::collections::{BTreeMap, HashMap};
 use std::mem;
@@ -17,33 +17,33 @@ use tracing::warn;
 use crate::domain::plain_text::printable;
 use crate::store::Rejected;
 
-/// Refusals of one kind that are told one by one.
+/// Refusals of one kind that are logged one by one before they are thinned out.
 const TOLD_SINGLY: u32 = 10;
-/// How often those that follow are told of.
+/// The period that one line about thinned-out refusals covers.
 const EVERY: Duration = Duration::from_secs(60);
 
-/// What waits for the database; where it is away, the log has the rest.
+/// The most refusals that are queued for the database. Further ones are in the log only.
 const UNKEPT_MAX: usize = 100;
 
-/// Characters of what a request gave, or of what is said about it, that one line of the log takes.
+/// The most characters of a text from a request that one line of the log takes.
 const REASON_MAX: usize = 500;
 const PATH_MAX: usize = 200;
 const PLACE_MAX: usize = 200;
 const DELIVERY_MAX: usize = 128;
 
-/// Whose address was asked.
+/// The addressee of a request's path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Addressee {
-    /// A source that is configured.
+    /// A configured source.
     Source(String),
-    /// X's webhook of feedback.
+    /// X's webhook for feedback.
     XWebhook,
-    /// Nobody's.
+    /// A path that belongs to no source.
     Nothing,
 }
 
 impl Addressee {
-    /// Its name in metrics and in the log. Names of sources hold no bracket.
+    /// The addressee's name in metrics and in the log. A source's name has no brackets.
     pub fn label(&self) -> &str {
         match self {
             Self::Source(name) => name,
@@ -59,7 +59,7 @@ impl Addressee {
         }
     }
 
-    /// In a sentence of the log.
+    /// The addressee as a part of a sentence in the log.
     fn described(&self) -> String {
         match self {
             Self::Source(name) => format!("to source {name}"),
@@ -69,11 +69,11 @@ impl Addressee {
     }
 }
 
-/// Why a request was refused. It travels with the answer, for the log.
+/// The reason for a refusal. It travels with the response so that the log can have it.
 #[derive(Clone, Debug, Default)]
 pub struct RefusalReason {
     pub reason: String,
-    /// Where in the body: a JSON Pointer, or a line and a column.
+    /// The place of the fault in the body. It is a JSON Pointer or a line and a column.
     pub place: Option<String>,
 }
 
@@ -86,7 +86,7 @@ impl RefusalReason {
     }
 }
 
-/// A request, as far as the log tells of it.
+/// The parts of a request that the log needs.
 #[derive(Debug)]
 pub struct LoggedRequest {
     pub asked: Addressee,
@@ -100,8 +100,8 @@ impl LoggedRequest {
     }
 }
 
-/// How headers end in which senders name a delivery: `webhook-id`, `X-Zammad-Delivery` and the
-/// like.
+/// The endings of header names in which senders give a delivery's id. Examples are `webhook-id` and
+/// `X-Zammad-Delivery`. An earlier ending wins over a later one.
 const NAMES_DELIVERY: [&str; 5] =
     ["webhook-id", "-delivery", "-delivery-id", "-invocation-id", "request-id"];
 
@@ -115,9 +115,9 @@ fn delivery_id(headers: &HeaderMap) -> Option<&HeaderValue> {
 #[derive(Debug, Default)]
 pub struct AnswerLog {
     kinds: Mutex<Kinds>,
-    /// Something is held back: there will be a line to write.
+    /// Notified when a refusal is held back and a summary line will be due.
     held_back: Notify,
-    /// What the log has told and the database does not have yet.
+    /// Refusals that are logged but not yet in the database.
     told: Mutex<Vec<Rejected>>,
     is_told: Notify,
 }
@@ -128,19 +128,19 @@ struct Kinds {
     refused: HashMap<(Addressee, StatusCode), Thinned>,
 }
 
-/// The refusals of one kind.
+/// The state of thinning out for one kind of refusal.
 #[derive(Debug)]
 struct Thinned {
-    /// When the minute began that is now told of.
+    /// The beginning of the current minute.
     began: Instant,
     singly: u32,
     held_back: u64,
-    /// Of those that are held back.
+    /// The reason of the last refusal that was held back.
     last_reason: String,
 }
 
 impl Thinned {
-    /// Whether one more is told by itself.
+    /// Counts one more refusal. True if it gets its own line in the log.
     fn tells(&mut self, reason: &str, now: Instant) -> bool {
         if self.held_back == 0 && now.duration_since(self.began) >= EVERY {
             (self.began, self.singly) = (now, 0);
@@ -155,7 +155,8 @@ impl Thinned {
         false
     }
 
-    /// How many were held back, and the last of their reasons, once a minute of them is over.
+    /// Returns the number of held-back refusals and the last of their reasons. Returns nothing
+    /// before their minute is over.
     fn summary(&mut self, now: Instant) -> Option<(u64, String)> {
         if self.held_back == 0 || now.duration_since(self.began) < EVERY {
             return None;
@@ -166,7 +167,7 @@ impl Thinned {
 }
 
 impl AnswerLog {
-    /// Counts an answer; a refusal is told, or counted towards the next line.
+    /// Counts an answer. A refusal is also logged or held back for the next summary line.
     pub fn note(
         &self,
         request: &LoggedRequest,
@@ -194,7 +195,7 @@ impl AnswerLog {
         }
     }
 
-    /// How often each kind was answered, since the start.
+    /// Returns how often each status was answered to each addressee since the start.
     pub fn counts(&self) -> Vec<(Addressee, StatusCode, u64)> {
         let kinds = self.kinds();
         let counts = kinds.counts.iter().flat_map(|(asked, counts)| {
@@ -203,7 +204,7 @@ impl AnswerLog {
         counts.collect()
     }
 
-    /// Tells of what is held back, each minute in which there is something.
+    /// Logs a summary of the held-back refusals each minute. Sleeps while none is held back.
     pub async fn log_held_back(&self) {
         loop {
             match self.next_due() {
@@ -222,7 +223,7 @@ impl AnswerLog {
         }
     }
 
-    /// What was told since it was asked before, as soon as there is something.
+    /// Waits until refusals have been logged since the last call and returns them.
     pub async fn told(&self) -> Vec<Rejected> {
         loop {
             let told = mem::take(&mut *self.told.lock().expect("no holder of this lock can panic"));
@@ -239,7 +240,7 @@ impl AnswerLog {
         held_back.map(|kind| kind.began + EVERY).min()
     }
 
-    /// Tells of all that is held back, whether its minute is over or not.
+    /// Logs a summary of all held-back refusals at once. Their minute need not be over.
     pub fn log_rest(&self) {
         self.log_until(Instant::now() + EVERY);
     }
@@ -310,7 +311,7 @@ fn log(request: &LoggedRequest, status: StatusCode, why: &RefusalReason) -> Reje
     rejected
 }
 
-/// At most so many characters of a text that a stranger may have written, on one line.
+/// Cuts a stranger's text to at most `most` characters and makes it safe for one line of the log.
 pub fn shortened(text: &str, most: usize) -> String {
     let mut characters = text.chars();
     let mut short = printable(&characters.by_ref().take(most).collect::<String>());

@@ -1,7 +1,8 @@
-//! The bodies of requests, read whole. Only a whole one shows by its signature whose it is, and
-//! until then anybody may have sent it. So all that are long share one room, whatever the number of
-//! connections; where it is full, a connection that waits for its client gives way, as in
-//! [`Seats`].
+//! Reads the bodies of requests as a whole.
+//!
+//! surveyd can check a signature only on a whole body. Until then anybody may have sent it. So all
+//! long bodies share one fixed room however many connections there are. If that room is full, a
+//! connection that waits for its client gives way as in [`Seats`].
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -17,15 +18,16 @@ use tokio::time::timeout;
 use super::problem::refuse;
 use super::seats::Seats;
 
-/// A body that is no longer needs no room: most are far shorter.
+/// The longest body that takes no room. Most bodies are far shorter.
 const SHORT_BYTES: usize = 16 * 1_024;
-/// The room for all others together; one may have 16 MiB.
+/// The room that all longer bodies share. One body may have 16 MiB.
 const ROOM_KIB: usize = 32 * 1_024;
 const KIB: usize = 1_024;
-/// The time that one who gives way has to go, before the next.
+/// The time in which a connection that gives way must free its room. After it the next one gives
+/// way.
 const GOES_WITHIN: Duration = Duration::from_millis(10);
 
-/// A body in memory, and its share of the room.
+/// A body in memory with its share of the room.
 pub struct WholeBody {
     bytes: Bytes,
     _room: Option<OwnedSemaphorePermit>,
@@ -49,7 +51,7 @@ impl Bodies {
         Self { room: Arc::new(Semaphore::new(ROOM_KIB)), seats }
     }
 
-    /// The raw body, of which the signature speaks.
+    /// Reads the raw body. The signature is computed over these bytes.
     pub async fn whole(
         &self,
         body: Body,
@@ -75,7 +77,8 @@ impl Bodies {
         max: usize,
     ) -> Result<WholeBody, Response> {
         let mut parts = body.into_data_stream();
-        // What is not written to takes no memory; what has to grow takes up to twice as much.
+        // Reserve the announced length at once. Reserved pages take no memory until they are
+        // written, while a growing vector takes up to twice its length.
         let mut bytes = Vec::with_capacity(announced.unwrap_or_default());
         let mut room = None;
         while let Some(part) = parts.next().await {
@@ -92,7 +95,8 @@ impl Bodies {
         Ok(WholeBody { bytes: bytes.into(), _room: room })
     }
 
-    /// Makes the room enough for so many bytes.
+    /// Grows `room` to hold `length` bytes. Waits for other connections to free room if there is
+    /// too little.
     async fn grow(&self, room: &mut Option<OwnedSemaphorePermit>, length: usize) {
         let has = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let more = u32::try_from(length.div_ceil(KIB).saturating_sub(has)).unwrap_or(u32::MAX);

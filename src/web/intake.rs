@@ -1,5 +1,15 @@
-//! `POST /v1/sources/{name}`: checked in the order address, size, signature, form, content; and
-//! answered only once it is on the disk.
+//! Takes the notices that help desks send to `POST /v1/sources/{name}`.
+//!
+//! A request is checked in this order:
+//!
+//! - the address
+//! - the size
+//! - the signature
+//! - the rate limit
+//! - the form
+//! - the content
+//!
+//! surveyd answers only once the notice is on the disk.
 
 use std::sync::Arc;
 
@@ -21,7 +31,7 @@ use crate::watcher::mapped::{self, MappedEvent};
 use crate::watcher::notice::{self, CloseEvent, NoticeFaults};
 use crate::watcher::verify::IN_QUERY;
 
-/// What became of one event.
+/// The answer for one event.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum EventAnswer {
@@ -63,7 +73,7 @@ pub async fn post(
     taken.unwrap_or_else(|refusal| refusal)
 }
 
-/// A desk that looks whether the address is there before it sends anything.
+/// Answers a help desk that checks the address before it sends anything.
 pub async fn head(State(web): State<Arc<Web>>, Path(name): Path<String>) -> StatusCode {
     let live = web.live();
     match live.sources.contains_key(&name) || live.hooks.contains_key(&name) {
@@ -84,7 +94,8 @@ async fn take(
             return Ok(json(StatusCode::OK, &Challenge { challenge: &word }));
         }
     };
-    // Before any is taken: a sender that is refused sends all of them again, or none.
+    // Check all accounts before any event is taken. A refused sender sends either all events again
+    // or none.
     for event in &events {
         if let ReceivedEvent::Said { said, .. } = event
             && !live.intake.accounts.contains_key(said.account())
@@ -107,7 +118,8 @@ async fn take(
     })
 }
 
-/// Takes one event. One that was taken before a later one failed is known when all are sent again.
+/// Takes one event. If a later event fails, the sender sends all of them again. The store then
+/// recognises this one by its event id.
 async fn take_one(live: &Live, event: ReceivedEvent) -> Result<EventAnswer, Response> {
     let (said, event_id) = match event {
         ReceivedEvent::Said { said, event_id } => (said, event_id),
@@ -143,11 +155,11 @@ impl EventAnswer {
     }
 }
 
-/// What a request asks for.
+/// The meaning of a request.
 enum NoticeRequest {
-    /// What the request tells of; in a list where it may tell of several.
+    /// The events in the request. `is_list` is true if the mapping allows several events a request.
     Events { events: Vec<ReceivedEvent>, is_list: bool },
-    /// The sender wants its own word back.
+    /// The sender checks the address and wants its own word back.
     Challenge(String),
 }
 
@@ -156,7 +168,7 @@ enum ReceivedEvent {
         said: CloseEvent,
         event_id: Option<String>,
     },
-    /// Nothing that matters, and why.
+    /// An event that does not concern surveyd. Carries the reason.
     Ignored(String),
 }
 
@@ -166,7 +178,7 @@ impl NoticeRequest {
     }
 }
 
-/// Checks a request and reads what it says.
+/// Checks a request and reads its events.
 async fn read(
     web: &Web,
     live: &Live,
@@ -182,7 +194,8 @@ async fn read(
         None => texts(&headers, name),
     };
     let header = |name: &str| texts(&headers, name).into_iter().next();
-    // Before any signature: to say a word back gives nothing away, and takes nothing in.
+    // Answer a challenge before the signature is checked. The echo reveals nothing and takes
+    // nothing in.
     let challenge = source.mapping.as_ref().and_then(|mapping| mapping.challenge.as_deref());
     if let Some(word) = challenge.and_then(header) {
         return Ok(NoticeRequest::Challenge(word.to_owned()));
@@ -201,7 +214,7 @@ async fn read(
     asked.map_err(Problem::into_response)
 }
 
-/// What a notice of kind `standard` says.
+/// Reads a notice of kind `standard`.
 fn standard(
     live: &Live,
     source: &HttpSource,
@@ -220,8 +233,8 @@ fn standard(
         .map_err(unprocessable)
 }
 
-/// What a desk's payload says. Desks differ in what they call its content type: it is not looked
-/// at.
+/// Reads a help desk's payload by its mapping. Help desks differ in the content type they declare,
+/// so surveyd ignores it.
 fn mapped<'a>(
     source: &HttpSource,
     mapping: &Mapping,

@@ -1,5 +1,7 @@
-//! X's webhook at a source that watches Direct Messages: X's question whether the address is ours,
-//! and what X delivers, answered once it is on the disk.
+//! Serves X's webhook at a source that watches Direct Messages.
+//!
+//! X first checks that the address belongs to the app. After that X delivers messages, and surveyd
+//! answers each delivery only once it is on the disk.
 
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ use crate::domain::x_message::WebhookDelivery;
 use crate::watcher::talks::Talks;
 use crate::watcher::x_hook::{DeliveryRefusal, XHook};
 
-/// A source that X delivers to.
+/// A source that X delivers messages to.
 pub struct MessageHook {
     pub talks: Talks,
     pub x_hook: XHook,
@@ -32,7 +34,7 @@ struct TakenDelivery {
     messages: usize,
 }
 
-/// X's "challenge-response check".
+/// Answers X's "challenge-response check".
 pub async fn get(
     State(web): State<Arc<Web>>,
     Path(name): Path<String>,
@@ -58,7 +60,7 @@ pub async fn get(
     }
 }
 
-/// A delivery. The error is its refusal.
+/// Takes a delivery. The error is the response that refuses it.
 pub async fn take(
     web: &Web,
     live: &Live,
@@ -72,12 +74,13 @@ pub async fn take(
     let now = web.clock.now();
     let read = hook.x_hook.read(&header, &body, now);
     if let Err(DeliveryRefusal::NoJson(_) | DeliveryRefusal::NoDelivery) = read {
-        // X's own, and it may have held a message of any account of the app.
+        // X signed this delivery but surveyd cannot read it. It may hold a message of any account
+        // of the app, so each of them reads X's lists.
         let signed = |hook: &&MessageHook| hook.x_hook.is_signed(&header, &body, now);
         live.hooks.values().filter(signed).for_each(|hook| hook.talks.miss());
     }
     let WebhookDelivery { to, messages } = read.map_err(refused)?;
-    // X gives an app few webhooks: one address may be that of all its accounts.
+    // X allows an app few webhooks, so one address may serve all accounts of the app.
     let meant = live.hooks.values().find(|hook| hook.x_hook.is_meant(&to, &header, &body, now));
     let Some(meant) = meant.filter(|_| !messages.is_empty()) else {
         return Ok(json(StatusCode::OK, &TakenDelivery { messages: 0 }));
@@ -96,7 +99,7 @@ fn refused(why: DeliveryRefusal) -> Response {
     Problem::new(status, why.to_string()).into_response()
 }
 
-/// The parameter `crc_token` of a query, without its percent-encoding.
+/// Returns the query's parameter `crc_token` with its percent-encoding decoded.
 fn crc_token(query: &str) -> Option<String> {
     let encoded = query.split('&').find_map(|pair| pair.strip_prefix("crc_token="))?;
     let mut bytes = Vec::with_capacity(encoded.len());

@@ -1,4 +1,4 @@
-//! `GET /metrics`, in Prometheus' text format (version 0.0.4).
+//! Serves `GET /metrics` in Prometheus' text format (version 0.0.4).
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -58,7 +58,7 @@ fn of_database(page: &mut MetricsPage, web: &Web, figures: &Figures) {
     page.one("gauge", "surveyd_oldest_due_seconds", help, late);
     let size = status.database_bytes as f64;
     page.one("gauge", "surveyd_database_bytes", "Size of the database.", size);
-    // Names of accounts hold nothing that a label would have to escape.
+    // An account's name has no character that a label would have to escape.
     let label = |name: &String| format!("{{account=\"{name}\"}}");
     let prompts = accounts.iter().map(|(name, account)| (label(name), account.prompts as f64));
     let help = "Prompts that may have been sent in the last 24 h.";

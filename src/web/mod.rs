@@ -1,5 +1,7 @@
-//! HTTP in: closes from the sources, feedback from X, health and metrics. Who sends and what it
-//! says is checked here; what becomes of it is for [`watcher`](crate::watcher).
+//! Serves HTTP requests for closes, for X's deliveries, for health and for metrics.
+//!
+//! This module checks who sends a request and what its content means. [`watcher`](crate::watcher)
+//! decides what becomes of a close.
 
 mod answers;
 mod body;
@@ -45,14 +47,14 @@ pub use rate::Rate;
 pub use server::{listen, serve};
 pub use x_webhook::XWebhook;
 
-/// A source as HTTP sees it.
+/// The settings of a source for its HTTP requests.
 pub struct HttpSource {
     pub name: String,
     pub account: Option<String>,
-    /// The accounts that it may name; none: any.
+    /// The accounts that its notices may name. Empty if they may name any account.
     pub accounts: Vec<String>,
     pub verifier: Verifier,
-    /// What its payloads mean; nothing: they are notices of kind `standard`.
+    /// How its payloads are read. Absent for a source whose notices are of kind `standard`.
     pub mapping: Option<Mapping>,
     pub rate: Rate,
 }
@@ -64,25 +66,25 @@ impl HttpSource {
     }
 }
 
-/// What the requests are answered by; replaced as a whole by a reload.
+/// The configuration that requests are answered by. A reload replaces it as a whole.
 pub struct Live {
     pub intake: Intake,
     pub sources: HashMap<String, HttpSource>,
-    /// Where X delivers messages; no name is also a source's.
+    /// The sources that X delivers messages to. None of their names is in `sources`.
     pub hooks: HashMap<String, MessageHook>,
     pub x_webhook: Option<XWebhook>,
-    /// What became of the lines of files.
+    /// How many lines of spool files were taken and refused.
     pub lines: Counts,
     pub max_body: usize,
-    /// How old X's events are when X tells them.
+    /// The age that X's events have before X lists them.
     pub events_horizon: Duration,
-    /// The accounts, as far as it bears on what their due surveys wait for.
+    /// The accounts with what decides why their due surveys wait.
     pub served: Vec<Served>,
-    /// Connections that one address may have; zero: as many as there are.
+    /// The most connections that one peer may have. Zero sets no limit for a peer.
     pub connections_per_peer: usize,
 }
 
-/// The answering side of the daemon.
+/// The daemon's HTTP server.
 pub struct Web {
     live: RwLock<Arc<Live>>,
     store: Store,
@@ -94,7 +96,7 @@ pub struct Web {
 }
 
 impl Web {
-    /// Shared, since every connection and every request holds it.
+    /// Creates the server. It is shared since every connection and every request holds it.
     pub fn new(live: Live, store: Store, clock: Clock) -> Arc<Self> {
         let seats = Seats::new(server::connections_max());
         Arc::new(Self {
@@ -108,7 +110,7 @@ impl Web {
         })
     }
 
-    /// Answers by another configuration from the next request on.
+    /// Replaces the configuration from the next request on.
     pub fn replace(&self, live: Live) {
         *self.live.write().expect("no holder of this lock can panic") = Arc::new(live);
     }
@@ -117,7 +119,7 @@ impl Web {
         self.live.read().expect("no holder of this lock can panic").clone()
     }
 
-    /// Whose address a path is. Nothing: one of those that tell how surveyd is.
+    /// Returns the addressee of a path. Returns nothing for the paths of health and metrics.
     fn asked(&self, path: &str) -> Option<Addressee> {
         let live = self.live();
         let source =
@@ -154,8 +156,9 @@ fn other_method() -> Response {
     problem::Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response()
 }
 
-/// Ready: the store takes writes, which it does only once its schema is up to date. A line for each
-/// account whose sends are held: closes are taken all the same.
+/// Answers that surveyd is ready if the store takes writes. The store takes writes only once its
+/// schema is up to date. The body has a line for each account on hold. A hold does not make surveyd
+/// unready since closes are still taken.
 async fn ready(State(web): State<Arc<Web>>) -> Response {
     let holds = async {
         web.store.ping().await?;
@@ -177,5 +180,5 @@ async fn ready(State(web): State<Arc<Web>>) -> Response {
     }
 }
 
-/// Accounts that the readiness names.
+/// The most accounts on hold that the readiness answer names.
 const HOLDS_SHOWN: usize = 20;

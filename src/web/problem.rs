@@ -1,4 +1,4 @@
-//! Refusals, as RFC 9457 `application/problem+json`.
+//! Builds refusals as RFC 9457 `application/problem+json`.
 
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,7 +8,7 @@ use super::answers::RefusalReason;
 use crate::store;
 use crate::watcher::notice::NoticeFault;
 
-/// Seconds after which a sender may try again where the store is unavailable.
+/// Seconds after which a sender may retry while the store is unavailable.
 const RETRY_AFTER_SECONDS: &str = "5";
 
 #[derive(Debug, Serialize)]
@@ -20,7 +20,8 @@ pub struct Problem {
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<NoticeFault>,
-    /// Where in the body, for the log; the first of the faults where none is named.
+    /// The fault's place in the body for the log. If it is absent, the log has the place of the
+    /// first error.
     #[serde(skip)]
     place: Option<String>,
 }
@@ -37,13 +38,13 @@ impl Problem {
         }
     }
 
-    /// Says where in the body it is.
+    /// Adds the fault's place in the body.
     pub fn at(mut self, place: String) -> Self {
         self.place = Some(place);
         self
     }
 
-    /// Names each fault in the body.
+    /// Lists each fault in the body.
     pub fn with(mut self, errors: Vec<NoticeFault>) -> Self {
         self.errors = errors;
         self
@@ -67,12 +68,13 @@ pub fn not_found(detail: &str) -> Response {
     Problem::new(StatusCode::NOT_FOUND, detail).into_response()
 }
 
-/// The sender still has what it sent, and keeps it.
+/// Refuses a request that the sender should retry. The sender still has what it sent.
 pub fn unavailable(detail: &str) -> Response {
     later(StatusCode::SERVICE_UNAVAILABLE, detail, RETRY_AFTER_SECONDS)
 }
 
-/// The store has failed. Its words may name hosts, users and files: they are for the log alone.
+/// Refuses a request because the store has failed. The store's error may name hosts and users and
+/// files, so only the log has it.
 pub fn store(error: &store::Error) -> Response {
     let detail = "the store cannot do this now; nothing was lost, send it again later";
     let mut response = unavailable(detail);

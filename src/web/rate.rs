@@ -1,4 +1,5 @@
-//! A source's `rate_limit`: so many notices a minute, in bursts of as many.
+//! Enforces a source's `rate_limit`. The limit is both the number of notices a minute and the
+//! largest burst.
 
 use std::sync::Mutex;
 
@@ -6,7 +7,7 @@ use crate::domain::time::Millis;
 
 const MINUTE_MS: f64 = 60_000.0;
 
-/// A bucket that holds a minute's notices and fills evenly.
+/// A token bucket that holds a minute's notices and fills evenly.
 #[derive(Debug)]
 pub struct Rate {
     per_minute: f64,
@@ -19,7 +20,7 @@ impl Rate {
         Self { per_minute: limit, bucket: Mutex::new((limit, Millis(0))) }
     }
 
-    /// Takes one, or says in how many whole seconds there will be one.
+    /// Takes one token. If there is none, returns the whole seconds until there will be one.
     pub fn take(&self, now: Millis) -> Result<(), u64> {
         let mut bucket = self.bucket.lock().expect("no holder of this lock can panic");
         let (left, at) = *bucket;

@@ -1,21 +1,31 @@
-//! Who is connected, and who gives way when there is no room.
+//! Counts the connections and picks the one that gives way when there is no room.
 //!
-//! A connection either waits for its client (for a request to be whole, or for the next one) or is
-//! at work on a request. Where all seats are taken, one of those that wait gives way: of the peer
-//! that has most of them, and more than [`FEW`], the one that has waited longest; else the longest
-//! of all. So a crowd behind one address makes room for its own newcomers and for everybody else's.
-//! A client that sends a byte now and then has waited since its last answer all the same, and so
-//! has one that takes no answer: only a whole request counts.
+//! Each connection holds a seat. It either waits for its client or works on a request. A connection
+//! waits until a request has arrived as a whole.
 //!
-//! Nobody gives way before it has been listened to for [`TO_SPEAK`], to say what it wants. Until
-//! then newcomers stay before the door, where the system keeps them in order; it also bounds how
-//! fast a crowd can come and go. Where the processors have much to do, it takes a while until
-//! surveyd listens to a connection that it has accepted: that is not the client's fault. Where
-//! `http.connections_per_peer`, the open files or the room for long bodies are spent, nobody has
-//! that time.
+//! If all seats are taken, one of the waiting connections gives way to a newcomer. surveyd closes
+//! it. surveyd picks it from the peer with the most waiting connections if that peer has more than
+//! [`FEW`]. Otherwise surveyd picks it from all peers. In both cases the connection that has waited
+//! longest goes. So a crowd behind one address makes room for its own newcomers and for everybody
+//! else's.
 //!
-//! A request costs its connection two writes to its own place. Who gives way is looked for where
-//! somebody has to.
+//! Only a whole request ends the time that a connection has waited. A client that sends a byte now
+//! and then keeps waiting. So does a client that does not read its answer.
+//!
+//! No connection gives way until surveyd has read from it for [`TO_SPEAK`]. That gives the client
+//! time to send its request. Until then the operating system queues the newcomers in order. That
+//! also bounds how fast a crowd can come and go. The time counts from the first read and not from
+//! the accept. On a busy machine surveyd may begin to read long after it accepts, and that is not
+//! the client's fault.
+//!
+//! No connection gets this time in three cases:
+//!
+//! - Its peer has reached `http.connections_per_peer`.
+//! - The process has no file descriptors left.
+//! - The room for long bodies is full.
+//!
+//! A request costs two writes to its connection's own seat and takes no lock. surveyd searches for
+//! the connection that gives way only when one must.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -28,21 +38,22 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-/// How long a connection has its seat for certain, once it is listened to. A client's request is on
-/// its way when the connection stands, so this is for a sender that is busy, or whose packet is
-/// lost.
+/// The time for which a connection certainly keeps its seat once surveyd reads from it. A client
+/// usually sends its request as soon as it is connected. So this time is for a busy sender or a
+/// lost packet.
 const TO_SPEAK: Duration = Duration::from_millis(100);
 
-/// Those that wait behind one address count as so many at the least. A desk has a few open at a
-/// time, and must not give way to a thousand addresses that hold one each and say nothing.
+/// The least number of waiting connections that a peer counts as. A help desk has a few connections
+/// open at a time. It must not give way to a thousand addresses that hold one silent connection
+/// each.
 const FEW: usize = 16;
 
-/// How long one request is a turn, once all seats were taken.
+/// How long each connection may make only one request after all seats were taken.
 const CROWDED_FOR_MS: u64 = 1_000;
 const NEVER: u64 = u64::MAX;
 
-/// Those behind one address. A customer is commonly given 2^64 addresses of IPv6: they are one
-/// peer.
+/// The address that connections are counted by. A customer commonly has 2^64 IPv6 addresses, so a
+/// whole /64 network is one peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Peer(IpAddr);
 
@@ -60,18 +71,18 @@ pub struct Seats {
     most: usize,
     table: Mutex<SeatTable>,
     taken: AtomicUsize,
-    /// The next number to give, for seats and for the order of waiting alike.
+    /// The next number to assign. Seats and the order of waiting share it.
     next: AtomicU64,
-    /// A seat has become free, or waits.
+    /// Notified when a seat becomes free or begins to wait.
     moved: Notify,
     began: Instant,
-    /// When all seats were last taken by a newcomer, in milliseconds since it began.
+    /// When a newcomer last took the last free seat. In milliseconds since `began`.
     full_at: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct SeatTable {
-    /// Nothing is kept of a peer that has no seat.
+    /// Seats by peer and number. A peer without a seat has no entry.
     of_peers: HashMap<Peer, HashMap<u64, Arc<SeatState>>>,
     gave_way: u64,
     turned_away: u64,
@@ -79,9 +90,10 @@ struct SeatTable {
 
 #[derive(Debug)]
 struct SeatState {
-    /// Where it stands in the order of those that wait; or [`AT_WORK`], or [`LOST`].
+    /// The seat's place in the order of waiting. [`AT_WORK`] and [`LOST`] are not places.
     waits: AtomicU64,
-    /// Until then nobody takes it. Absent: nobody has listened to its client yet.
+    /// The end of the time in which the connection does not give way. Absent until surveyd reads
+    /// from it.
     has_until: OnceLock<Instant>,
     gone: Notify,
 }
@@ -90,7 +102,7 @@ const AT_WORK: u64 = 0;
 const LOST: u64 = u64::MAX;
 
 impl SeatState {
-    /// Sets where it stands, unless it is lost. Where it stood.
+    /// Sets `waits` unless the seat is lost. Returns the value before.
     fn set(&self, waits: u64) -> u64 {
         let set = self.waits.fetch_update(SeqCst, SeqCst, |old| (old != LOST).then_some(waits));
         set.unwrap_or(LOST)
@@ -101,7 +113,7 @@ impl SeatState {
     }
 }
 
-/// Who may give way, and where it stood when it was looked for.
+/// The connection that gives way next. `waits` is its place in the order when it was picked.
 struct Next {
     peer: Peer,
     number: u64,
@@ -109,17 +121,17 @@ struct Next {
     has_until: Option<Instant>,
 }
 
-/// How full it is and was.
+/// The number of connections and how many had to go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Occupancy {
     pub connections: usize,
-    /// Connections that had to make room for a newcomer.
+    /// Connections that gave way to a newcomer or to free files or room.
     pub gave_way: u64,
-    /// Newcomers whose address had all its connections at work.
+    /// Newcomers that were refused because no connection could give way to them.
     pub turned_away: u64,
 }
 
-/// One connection's place, given back when it is dropped.
+/// One connection's seat. Dropping it frees the seat.
 #[derive(Debug)]
 pub struct Seat {
     seats: Arc<Seats>,
@@ -129,14 +141,14 @@ pub struct Seat {
 }
 
 impl SeatTable {
-    /// Who gives way next, if anybody waits.
+    /// Picks the connection that gives way next. Returns nothing if no connection waits.
     fn next_to_go(&self) -> Option<Next> {
         let waits = self.of_peers.keys().filter_map(|peer| self.longest_of(*peer));
         let next = waits.min_by_key(|(many, longest)| (Reverse(FEW.max(*many)), longest.waits));
         next.map(|(_, longest)| longest)
     }
 
-    /// How many of one peer wait, and who of them has waited longest.
+    /// Returns how many connections of a peer wait and the one that has waited longest.
     fn longest_of(&self, peer: Peer) -> Option<(usize, Next)> {
         let seats = self.of_peers.get(&peer)?.iter();
         let waiting = seats.filter_map(|(number, place)| Some((place.waits()?, *number, place)));
@@ -180,13 +192,13 @@ impl Seats {
         self.taken.load(SeqCst) >= self.most
     }
 
-    /// Since it began, in milliseconds.
+    /// Returns the milliseconds since `began`.
     fn now(&self) -> u64 {
         self.began.elapsed().as_millis() as u64
     }
 
-    /// Whether others wait for a seat, or did a moment ago. Between one that goes and one that
-    /// comes there is a free seat, and a crowd before the door all the same.
+    /// True if newcomers wait for a seat or did so a moment ago. A seat is free between one that
+    /// leaves and one that arrives even while a crowd queues.
     fn is_crowded(&self) -> bool {
         let full_at = self.full_at.load(SeqCst);
         self.is_full() || full_at != NEVER && self.now() - full_at < CROWDED_FOR_MS
@@ -203,14 +215,15 @@ impl Seats {
             match from {
                 None => self.moved.notified().await,
                 Some(from) if from <= Instant::now() => return,
-                // Another may be free before.
+                // Another seat may become free earlier.
                 Some(from) => drop(timeout_at(from, self.moved.notified()).await),
             }
         }
     }
 
-    /// A seat for a newcomer, who waits from now on. Nothing: all seats, or all `of_peer` that one
-    /// peer may have, are at work. Zero is no limit.
+    /// Takes a seat for a newcomer, which waits from now on. `of_peer` is the most seats that one
+    /// peer may have. Zero sets no limit. Returns nothing if every connection that could give way
+    /// is at work.
     pub fn take(self: &Arc<Self>, peer: Peer, of_peer: usize) -> Option<Seat> {
         let mut table = self.table();
         let has = table.of_peers.get(&peer).map_or(0, HashMap::len);
@@ -239,19 +252,19 @@ impl Seats {
         Some(Seat { seats: self.clone(), peer, number, place })
     }
 
-    /// Takes away a seat of one that waits, where there is one: the system has no room.
+    /// Makes a waiting connection give way since a resource is exhausted. True if there was one.
     pub fn make_room(&self) -> bool {
         self.take_away(&mut self.table(), SeatTable::next_to_go)
     }
 
-    /// Takes away the seat that is found. Whether there is one to take.
+    /// Takes away the seat that `find` picks. True if it picked one.
     fn take_away(&self, table: &mut SeatTable, find: impl Fn(&SeatTable) -> Option<Next>) -> bool {
         while let Some(next) = find(table) {
             let Some(place) = table.of_peers.get(&next.peer).and_then(|of| of.get(&next.number))
             else {
                 return false;
             };
-            // Its request may have become whole since it was looked at.
+            // Its request may have become whole since it was picked.
             if place.waits.compare_exchange(next.waits, LOST, SeqCst, SeqCst).is_ok() {
                 place.gone.notify_one();
                 table.remove(next.peer, next.number);
@@ -278,7 +291,7 @@ impl Seats {
 }
 
 impl Seat {
-    /// What the client says is read from now on.
+    /// Says that surveyd reads from the client from now on.
     pub fn listens(&self) {
         let _ = self.place.has_until.set(Instant::now() + TO_SPEAK);
         if self.seats.is_full() {
@@ -286,18 +299,19 @@ impl Seat {
         }
     }
 
-    /// A request is whole.
+    /// Says that a request has arrived as a whole.
     pub fn work(&self) {
         self.place.set(AT_WORK);
     }
 
-    /// Whether the request is whole and not answered yet.
+    /// True if a whole request has arrived and is not answered yet.
     pub fn is_at_work(&self) -> bool {
         self.place.waits.load(SeqCst) == AT_WORK
     }
 
-    /// It is answered; what comes next is the client's to do. Whether it may say more: not where
-    /// its request was never whole, nor where others wait for a seat.
+    /// Says that the request is answered and that the connection waits for its client again. True
+    /// if the client may send another request. It may not if its request was never whole. Nor may
+    /// it if newcomers wait for a seat.
     pub fn goes_on(&self) -> bool {
         let was_whole = self.place.set(self.seats.next()) == AT_WORK;
         if self.seats.is_full() {
@@ -306,7 +320,7 @@ impl Seat {
         was_whole && !self.seats.is_crowded()
     }
 
-    /// Waits until the seat is another's.
+    /// Waits until the seat has been taken away.
     pub async fn lost(&self) {
         self.place.gone.notified().await;
     }

@@ -1,8 +1,12 @@
-//! The listening side: bounded in connections and in time, so that slow, silent or many clients
-//! cannot keep others out. axum's own server has no limit on the time a request's head may take.
+//! Listens for HTTP connections and serves them within bounds.
 //!
-//! Who gives way when there is no room is for [`seats`](super::seats). Here each connection says
-//! when it has a whole request and when that is answered, and every answer is noted.
+//! The number of connections and the time of each step are bounded. So slow or silent or many
+//! clients cannot keep others out. surveyd does not use axum's own server since that has no limit
+//! on the time a request's head may take.
+//!
+//! [`seats`](super::seats) picks the connection that gives way when there is no room. This module
+//! reports to it when a request is whole and when it is answered. This module also counts and logs
+//! every answer.
 
 use std::convert::Infallible;
 use std::fs;
@@ -34,38 +38,39 @@ use super::{Web, problem};
 use crate::stop::Stopper;
 
 const CONNECTIONS_MAX: usize = 1_024;
-/// Connections that wait to be accepted. Beyond them the system drops a newcomer's first packet,
-/// and its client tries again after a second, then three.
+/// Connections that may queue for an accept. Beyond them the operating system drops a newcomer's
+/// first packet. The client then retries after one second and after three more.
 const BACKLOG: u32 = 4_096;
-/// What the system keeps for a connection: of answers that are not taken, and of what is not read
-/// yet.
+/// The socket buffers of a connection. The first holds what the client has not read yet and the
+/// second what surveyd has not read yet.
 const SEND_BYTES: u32 = 64 * 1_024;
 const RECEIVE_BYTES: u32 = 128 * 1_024;
-/// Connections that have lost their seats and whose sockets are not closed yet.
+/// Connections that have lost their seats but still have an open socket.
 const LEAVING_MAX: usize = 64;
-/// Open files that are left to the database, to X and to all else.
+/// Open files that are reserved for the database and for X and for all else.
 const FILES_KEPT: usize = 256;
-/// A request's head must be in by then; it also ends connections that stay idle.
+/// The time for a request's head to arrive. It also ends idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// What a head may take, and what is read ahead.
+/// The most bytes of a head and of what is read ahead.
 const HEAD_BYTES_MAX: usize = 32 * 1_024;
-/// A whole request, body and answer.
+/// The time for a whole request with its body and its answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a client may take nothing of its answer.
+/// How long a client may read nothing of its answer.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a request that has begun has to become whole, once surveyd stops.
+/// How long surveyd waits at a stop for an unfinished request to become whole.
 const WHOLE_WITHIN: Duration = Duration::from_secs(1);
-/// After a failed accept, which is most often a lack of file descriptors: time for the connection
-/// that had to make room to be closed, or for any other to end.
+/// The pause after a failed accept if a connection has given way. An accept most often fails for
+/// lack of file descriptors. In this time that connection closes its socket.
 const ROOM_MADE_PAUSE: Duration = Duration::from_millis(1);
+/// The pause after a failed accept if no connection could give way.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often refusals are written to the database at the most.
+/// The shortest time between two writes of refusals to the database.
 const KEPT_EVERY: Duration = Duration::from_secs(1);
-/// How often a lack of file descriptors is told.
+/// The shortest time between two log lines about failed accepts.
 const LACK_TOLD_EVERY: Duration = Duration::from_secs(60);
 
-/// The connections that there may be: fewer where the process may have few open files, for one that
-/// has none left can neither send a prompt nor read its database.
+/// Returns the most connections that surveyd accepts. The number is smaller if the process may open
+/// few files. A process without a free file can neither send a prompt nor read its database.
 pub fn connections_max() -> usize {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
     let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
@@ -75,21 +80,21 @@ pub fn connections_max() -> usize {
     })
 }
 
-/// Listens, with room for a crowd before the door.
+/// Listens on an address with a long queue for newcomers.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
     socket.set_reuseaddr(true)?;
-    // Connections have these from the socket that they are accepted by.
+    // An accepted connection inherits these sizes from its listening socket.
     socket.set_send_buffer_size(SEND_BYTES)?;
     socket.set_recv_buffer_size(RECEIVE_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Serves until the word to stop; requests under way are finished.
+/// Serves until the stop signal and then finishes the requests under way.
 pub async fn serve(listener: TcpListener, web: Arc<Web>, stop: Stopper) {
     let mut connections = JoinSet::new();
     tokio::select! {
@@ -102,11 +107,11 @@ pub async fn serve(listener: TcpListener, web: Arc<Web>, stop: Stopper) {
     web.answers.log_rest();
 }
 
-/// Keeps in the database what the log tells of refusals, a second's together.
+/// Stores the logged refusals in the database. Writes at most once a second.
 async fn keep_rejected(web: &Web) {
     loop {
         let told = web.answers.told().await;
-        // The log has it: a database that is away need not.
+        // A failed write is ignored since the log has the refusals.
         let _ = web.live().intake.store.keep_rejected(told, web.clock.now()).await;
         sleep(KEPT_EVERY).await;
     }
@@ -132,7 +137,7 @@ async fn accept(
         };
         let (stream, address) = match accepted {
             Ok(accepted) => accepted,
-            // The client has gone already.
+            // The client has already disconnected.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
             Err(error) => {
                 if lack_told.is_none_or(|told| told.elapsed() >= LACK_TOLD_EVERY) {
@@ -153,7 +158,7 @@ async fn accept(
             connections.spawn(connection(stream, door, stop.clone()));
         }
         while connections.try_join_next().is_some() {}
-        // Those that had to make room must come to close their sockets.
+        // Give the connections that gave way the time to close their sockets.
         while connections.len() >= web.seats.most() + LEAVING_MAX {
             connections.join_next().await;
         }
@@ -167,7 +172,7 @@ fn seat(web: &Web, address: IpAddr) -> Option<Seat> {
 async fn connection(stream: TcpStream, door: Door, stop: Stopper) {
     let seat = door.0.seat.clone();
     seat.listens();
-    // Answers are small; waiting to fill a packet would only delay them.
+    // Answers are small, so waiting to fill a packet would only delay them.
     let _ = stream.set_nodelay(true);
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -179,7 +184,7 @@ async fn connection(stream: TcpStream, door: Door, stop: Stopper) {
         );
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
-        // A client that goes away in the middle is no news.
+        // A client that disconnects midway is not worth a log line.
         _ = connection.as_mut() => {}
         () = seat.lost() => {}
         () = stop.stopping() => {
@@ -194,8 +199,9 @@ async fn connection(stream: TcpStream, door: Door, stop: Stopper) {
     }
 }
 
-/// At a stop, a request that is not whole soon is not waited for: its sender has no answer, and
-/// what it said is not taken. Nor is an answer that nobody takes.
+/// Returns after [`WHOLE_WITHIN`] unless the connection then works on a request. At a stop surveyd
+/// drops a request that is not whole by then. Its sender has no answer and nothing of it was taken.
+/// surveyd also drops an answer that the client does not read.
 async fn says_no_more(seat: &Seat) {
     sleep(WHOLE_WITHIN).await;
     if seat.is_at_work() {
@@ -203,8 +209,8 @@ async fn says_no_more(seat: &Seat) {
     }
 }
 
-/// The router behind one connection, with a limit on the time of one request. What a request has
-/// handed to the store is written all the same.
+/// The router behind one connection with a time limit on each request. The limit does not undo a
+/// write that the request has handed to the store.
 #[derive(Clone)]
 struct Door(Arc<Behind>);
 
@@ -236,8 +242,8 @@ impl Behind {
             let why = is_told.then(|| why(&noted.asked, &answer)).flatten();
             self.web.answers.note(&noted, answer.status(), why.as_ref(), Instant::now());
         }
-        // What is left of a body is not read, so nothing can come after it. Where others wait for a
-        // seat, one request is a turn.
+        // The rest of an unread body stays on the connection, so no further request can follow it.
+        // Nor does one follow if newcomers wait for a seat.
         if !self.seat.goes_on() {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
@@ -245,16 +251,16 @@ impl Behind {
     }
 }
 
-/// Whether somebody may have had something to say to a source: others look for what they know from
-/// other servers, and it is nobody's business.
+/// True if the request may come from a source that has something to say. All other requests are
+/// scanners that look for known flaws of other servers. Their refusals are not logged.
 fn is_a_sender(method: &Method, path: &str) -> bool {
     path.starts_with("/v1/") || !(method == Method::GET || method == Method::HEAD)
 }
 
-/// What the log is to say of an answer, where it is a refusal.
+/// Returns the reason to log if the answer is a refusal.
 fn why(asked: &Addressee, answer: &Response) -> Option<RefusalReason> {
     let status = answer.status();
-    // That there were too many wrong passwords has been told by each of them.
+    // Each wrong password has been logged already. The limit on them needs no line of its own.
     let is_counted_out = *asked == Addressee::XWebhook && status == StatusCode::TOO_MANY_REQUESTS;
     if is_counted_out || !(status.is_client_error() || status.is_server_error()) {
         return None;
@@ -278,7 +284,7 @@ impl tower::Service<hyper::Request<Incoming>> for Door {
     }
 }
 
-/// A request's body, which tells its seat once all of it is in.
+/// A request's body that tells its seat once it has arrived as a whole.
 struct Upload {
     body: Incoming,
     seat: Arc<Seat>,

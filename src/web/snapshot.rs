@@ -1,9 +1,11 @@
-//! What `/metrics` tells of the database, read by one reader for all who ask.
+//! Keeps the figures from the database that `/metrics` shows. One reader reads them for all
+//! requests.
 //!
-//! Counting takes the longer the more there is, so no request counts: whoever asks for figures that
-//! are no longer young has new ones made, waits for them only for a moment, and else takes the last
-//! ones, which say how old they are. However many ask, one reading at most is under way, and the
-//! database rests many times as long as it took. Nobody asks: nothing is read.
+//! Counting takes longer the more rows there are, so no request counts. A request that finds the
+//! figures too old asks the reader for new ones. It waits for them only for a moment. After that it
+//! takes the last figures, which say how old they are. At most one reading is under way however
+//! many ask. After each reading the database rests many times as long as the reading took. If
+//! nobody asks, nothing is read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,37 +19,37 @@ use crate::domain::policy::DAY;
 use crate::domain::waiting::{Cause, Presence, obstacles};
 use crate::store::{AccountFigures, Result, Status};
 
-/// How long figures are young at the least.
+/// The shortest rest after a reading.
 const YOUNG: Duration = Duration::from_millis(100);
-/// How many times as long as a reading took the database rests after it.
+/// How many times longer than the reading the rest after it is.
 const REST: u32 = 20;
-/// How long whoever asks waits for new figures where there are older ones. Nobody waits for a
-/// reading that is known to take longer.
+/// How long a request waits for new figures if there are older ones. It does not wait at all if the
+/// last reading took longer than this.
 const PATIENCE: Duration = Duration::from_millis(5);
-/// The same where there are none yet, just after the start.
+/// How long a request waits for the first figures after the start.
 const PATIENCE_AT_FIRST: Duration = Duration::from_secs(5);
-/// A reading that takes longer has met a database that does not answer.
+/// The time limit of a reading. A slower database counts as one that does not answer.
 const READING_MAX: Duration = Duration::from_secs(120);
 
-/// The figures of one moment.
+/// The figures of one instant.
 #[derive(Debug)]
 pub struct Figures {
     pub status: Status,
     pub accounts: BTreeMap<String, AccountFigures>,
-    /// Due surveys that wait, by account and what they wait for.
+    /// The number of waiting due surveys by account and by what they wait for.
     pub waiting: BTreeMap<(String, Cause), u64>,
     pub made_at: Instant,
 }
 
-/// What there is.
+/// The result of the last reading.
 #[derive(Clone, Debug, Default)]
 struct Latest {
     figures: Option<Arc<Figures>>,
-    /// Whether the database took a write then.
+    /// True if the database took a write at that reading.
     takes_writes: bool,
-    /// How long the last reading took.
+    /// The time that the last reading took.
     took: Duration,
-    /// Until when nothing newer is read. Absent: nothing has been read yet, or tried to.
+    /// The end of the rest. Absent until the first reading has ended.
     rests_until: Option<Instant>,
 }
 
@@ -58,8 +60,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The figures, as young as they can be had at once. Nothing: the database has not answered
-    /// yet.
+    /// Returns the newest figures that can be had at once. Returns nothing if the database has
+    /// never answered.
     pub async fn get(&self) -> Option<Arc<Figures>> {
         let mut latest = self.latest.subscribe();
         let patience = {
@@ -78,12 +80,12 @@ impl Snapshot {
         latest.borrow().figures.clone()
     }
 
-    /// Whether the database took a write when the last figures were read, or tried to be.
+    /// True if the database took a write at the last reading. That reading itself may have failed.
     pub fn takes_writes(&self) -> bool {
         self.latest.borrow().takes_writes
     }
 
-    /// Reads whenever figures are wanted, and once before.
+    /// Reads the figures at the start and then whenever a request wants new ones.
     pub async fn keep(&self, web: &Web) {
         loop {
             let began = Instant::now();
@@ -92,7 +94,7 @@ impl Snapshot {
             let took = began.elapsed();
             let rest = YOUNG.max(took * REST);
             self.latest.send_modify(|latest| {
-                // Where nothing could be read the last figures stay, and grow old for all to see.
+                // After a failed reading the last figures stay. Their age shows in the metrics.
                 if let Ok(Ok(figures)) = read {
                     latest.figures = Some(Arc::new(figures));
                 }

@@ -1,5 +1,6 @@
-//! What is answered while the daemon waits for its database: that it lives, and that all else has
-//! to come again later.
+//! Answers HTTP requests while the daemon waits for its database.
+//!
+//! `/healthz` answers that the daemon lives. Every other address asks the client to retry later.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,14 +16,15 @@ use tokio::time::{sleep, timeout};
 
 use super::problem;
 
-/// A start that takes no longer answers nothing: whoever has connected is served once it is over.
+/// How long surveyd answers nothing. If the database is there by then, the server serves those who
+/// have connected.
 const AT_FIRST: Duration = Duration::from_secs(1);
-/// Connections at once; others wait to be accepted.
+/// The most connections at once. Further ones wait to be accepted.
 const CONNECTIONS_MAX: usize = 256;
-/// A whole connection.
+/// The time limit of a whole connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Answers on the listener, for as long as it is polled.
+/// Answers on the listener for as long as the future is polled.
 pub async fn answer(listener: &TcpListener) {
     sleep(AT_FIRST).await;
     let mut connections = JoinSet::new();

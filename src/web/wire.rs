@@ -1,4 +1,4 @@
-//! A connection to a client, on which a write that makes no progress does not last.
+//! A connection to a client that ends if a write makes no progress for too long.
 
 use std::io;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ pub struct Wire {
     stream: TcpStream,
     /// How long a write may make no progress.
     patience: Duration,
-    /// Ends the patience with the write that waits.
+    /// The timer of a write that makes no progress.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
@@ -41,7 +41,7 @@ impl Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.stalled.is_some() {
-            // Else the kernel would keep what is not taken, and offer it for minutes.
+            // Otherwise the kernel would keep the unread bytes and offer them for minutes.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -80,7 +80,7 @@ impl AsyncWrite for Wire {
         self.stream.is_write_vectored()
     }
 
-    // A socket keeps nothing back: neither of these waits.
+    // A socket has no buffer of its own to flush, so neither function waits.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(context)
     }

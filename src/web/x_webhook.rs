@@ -1,5 +1,6 @@
-//! `POST /v1/x/feedback`: where X delivers feedback events. Answered only once they are on the
-//! disk.
+//! Takes the feedback events that X delivers to `POST /v1/x/feedback`.
+//!
+//! surveyd answers only once the events are on the disk.
 
 use std::sync::Arc;
 
@@ -17,10 +18,10 @@ use crate::domain::x_json;
 use crate::poller::hook::HookTarget;
 use crate::watcher::verify::Passwords;
 
-/// Wrong passwords that are answered in a minute.
+/// Wrong passwords a minute that are answered as such. Further ones are answered by a rate limit.
 pub const STRANGERS_A_MINUTE: u32 = 10;
 
-/// X's webhook under a configuration.
+/// X's webhook as configured.
 pub struct XWebhook {
     pub passwords: Passwords,
     pub hook: HookTarget,
