@@ -1,4 +1,4 @@
-//! What happened beside what would have, counted.
+//! Counts what happened to the closes and what would have happened in the replay.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use crate::domain::id::ConversationId;
 use crate::domain::policy::DAY;
 use crate::domain::time::{Millis, millis};
 
-/// Differences that are told singly: the first.
+/// The most differences that are listed one by one.
 pub const DIFFERENCES: usize = 20;
 
-/// The two sides of a count.
+/// A figure of what happened and the figure of what would have happened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sides<T> {
     pub happened: T,
@@ -21,15 +21,15 @@ pub struct Sides<T> {
 pub struct Comparison {
     pub closes: u64,
     pub counts: BTreeMap<Fate, Sides<u64>>,
-    /// Closes whose fates are not the same.
+    /// Closes whose two fates differ.
     pub differences: u64,
-    /// The first of them, by their place in the order of acceptance.
+    /// The first [`DIFFERENCES`] of them by their place in the order of acceptance.
     pub first: BTreeMap<u64, Difference>,
-    /// Prompts that would go out and that X was never asked about.
+    /// Prompts that the replay sends although X was never asked about them.
     pub assumed: u64,
-    /// Closes of accounts that the configuration does not have.
+    /// The number of closes of each account that is not configured.
     pub left_out: BTreeMap<String, u64>,
-    /// In the configuration's order.
+    /// The accounts' courses in the configuration's order.
     pub courses: Vec<Course>,
 }
 
@@ -42,22 +42,23 @@ pub struct Difference {
     pub would: FateDetails,
 }
 
-/// How an account's prompts went over the days.
+/// An account's prompts over the days.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Course {
     pub account: String,
     pub daily_limit: u32,
     pub prompts: Sides<u64>,
-    /// The most in any 24 hours.
+    /// The most prompts in any 24 hours.
     pub most: Sides<u64>,
-    /// Days (UTC) on which the limit was reached.
+    /// The number of days (UTC) on which the limit was reached.
     pub days_full: Sides<u64>,
-    /// Prompts of each day (UTC) on which there were any, by the instant of its beginning.
+    /// The prompts of each day (UTC) by the instant at which the day begins. Has no day without a
+    /// prompt.
     pub days: BTreeMap<Millis, Sides<u64>>,
 }
 
 impl Comparison {
-    /// One more close, whose two fates are known.
+    /// Counts one more close with its two fates.
     pub fn count(&mut self, place: u64, difference: Difference) {
         let Difference { happened, would, .. } = &difference;
         self.closes += 1;
@@ -74,7 +75,7 @@ impl Comparison {
     }
 }
 
-/// The prompts of an account on both sides, until they are counted.
+/// The instants of an account's prompts on both sides until they are counted.
 #[derive(Clone, Debug, Default)]
 pub struct PromptTimes {
     sides: Sides<Vec<Millis>>,
@@ -89,7 +90,7 @@ impl PromptTimes {
         self.sides.would.push(at);
     }
 
-    /// Counts what went out from `from` on; the day before it counts for the limit.
+    /// Counts the prompts from `from` on. Prompts of the day before only fill the limit.
     pub fn course(self, account: &str, daily_limit: u32, from: Millis) -> Course {
         let mut course = Course { account: account.to_owned(), daily_limit, ..Course::default() };
         let Sides { happened, would } = self.sides;
@@ -109,7 +110,7 @@ impl PromptTimes {
     }
 }
 
-/// The numbers of a [`Course`] on one side.
+/// One side of the figures of a [`Course`].
 #[derive(Default)]
 struct Side {
     prompts: u64,

@@ -1,4 +1,4 @@
-//! What became of a close: on record, or in a replay.
+//! Says what became of a close on record or in a replay.
 
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::survey::{CancelledBy, Reason, State};
@@ -9,9 +9,9 @@ pub enum Fate {
     Sent,
     /// X may have taken the prompt.
     Uncertain,
-    /// Its prompt is not due yet, or waits.
+    /// Its prompt is not due yet or waits.
     Waits,
-    /// A further close of the conversation came before its prompt was out, and took its place.
+    /// A further close of the conversation arrived before the prompt was sent and took its place.
     Merged,
     Suppressed(Reason),
     Cancelled(CancelledBy),
@@ -46,7 +46,7 @@ impl Fate {
         }
     }
 
-    /// What became of the last close of a survey on record.
+    /// Returns the fate of the last close of a survey on record.
     pub fn on_record(row: &Recorded) -> Self {
         match &row.survey.state {
             State::Sent(_) | State::Answered(_) => Self::Sent,
@@ -59,24 +59,24 @@ impl Fate {
         }
     }
 
-    /// Whether the decision is the one that this followed from.
+    /// True if this fate follows from the decision.
     fn follows_from(self, decision: &Decision) -> bool {
         match decision.verdict() {
             Verdict::Send => self == Self::Sent,
             Verdict::Suppress(reason) => self == Self::Suppressed(reason),
             Verdict::Expire => self == Self::Expired,
             Verdict::Schedule { .. } => self == Self::Waits,
-            // What waits too long is ended without a further look.
+            // A survey that waits too long expires without a further decision.
             Verdict::Wait { .. } => matches!(self, Self::Waits | Self::Expired),
         }
     }
 }
 
-/// What X alone could say, where it was asked; `None`: it was not.
+/// A fate that only X could have caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WordOfX {
     pub fate: Fate,
-    /// Whether it was asked about the person only, before a request was begun.
+    /// True if X was only asked about the person and no request was begun.
     pub is_look_up: bool,
 }
 
@@ -86,14 +86,16 @@ impl WordOfX {
         let is_xs = match fate {
             Fate::Sent | Fate::Uncertain | Fate::Failed => true,
             Fate::Suppressed(Reason::CannotDm | Reason::Suspended) => true,
-            // X does not know them; else it was the help desk that did not tell.
+            // With a user id it was X that did not know the person. Without one the help desk gave
+            // no id.
             Fate::Suppressed(Reason::NoXId) => row.survey.user_id.is_some(),
-            // Another program had asked the person: by our own record there was room.
+            // By the record there was room for a prompt. So another program had prompted the
+            // person.
             Fate::Suppressed(Reason::Throttled) => {
                 let last = row.at_sending.as_ref().map(|last| &last.ground);
                 matches!(last, Some(Ground::Clear(_)))
             }
-            // X did not take it for so long.
+            // X did not take the prompt until it was too late.
             Fate::Expired => row.is_begun,
             Fate::Waits | Fate::Merged | Fate::Suppressed(_) | Fate::Cancelled(_) => false,
         };
@@ -101,13 +103,13 @@ impl WordOfX {
     }
 }
 
-/// A fate with what it followed from.
+/// A fate with its cause.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FateDetails {
     pub fate: Fate,
-    /// The decision, where one led to it.
+    /// The decision that led to the fate. Absent if there was none.
     pub decision: Option<Decision>,
-    /// What X said, or why it failed.
+    /// X's answer or the cause of a failure.
     pub detail: Option<String>,
 }
 
@@ -132,12 +134,13 @@ impl FateDetails {
         Self { fate, decision, detail }
     }
 
-    /// `throttled: prompted 3 days ago, throttle 7 d (group acme)`; `words` says a decision.
+    /// Puts the fate in words such as `throttled: prompted 3 days ago, throttle 7 d (group acme)`.
+    /// The caller's `words` puts a decision in words.
     pub fn words(&self, words: impl Fn(&Decision) -> String) -> String {
         let Self { fate, decision, detail } = self;
         let name = fate.reason().unwrap_or(fate.outcome());
         match (fate, decision) {
-            // These begin with their reason.
+            // The words of these decisions already begin with the reason.
             (Fate::Suppressed(_), Some(decision)) => words(decision),
             (Fate::Expired, Some(decision)) if decision.verdict() == Verdict::Expire => {
                 words(decision)

@@ -1,4 +1,4 @@
-//! The prompts that went out in a replay: what the policy asks of the past, kept in memory.
+//! Keeps the prompts of a replay in memory and answers the policy's questions about the past.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,20 +9,20 @@ use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
 use crate::store::OptOut;
 
-/// An account's place in the configuration.
+/// An account's index in the configuration.
 pub type AccountNumber = usize;
 
 #[derive(Debug)]
 pub struct Ledger {
     days: Vec<LastDay>,
     people: HashMap<UserId, Vec<LedgerPrompt>>,
-    /// The throttle groups by their names.
+    /// The throttle groups by name.
     groups: HashMap<String, usize>,
-    /// By person; the entry about all accounts first, as the store reads them.
+    /// The opt-outs by person. An entry for all accounts stands first as in the store's order.
     opt_outs: HashMap<UserId, Vec<OptOut>>,
 }
 
-/// An account's last 24 hours, oldest first.
+/// The instants of an account's last 24 hours from the oldest to the newest.
 #[derive(Debug, Default)]
 struct LastDay {
     spent: VecDeque<Millis>,
@@ -34,7 +34,7 @@ struct LedgerPrompt {
     at: Millis,
     account: AccountNumber,
     group: usize,
-    /// Whether a dry run would have sent it: a live account does not count it.
+    /// True if a dry run would have sent the prompt. A live account does not count it.
     is_dry: bool,
 }
 
@@ -55,7 +55,7 @@ impl Ledger {
         }
     }
 
-    /// A prompt goes out, or would.
+    /// Records a prompt that is sent or that a dry run would send.
     pub fn spend(
         &mut self,
         account: AccountNumber,
@@ -73,19 +73,20 @@ impl Ledger {
         });
     }
 
-    /// A survey reaches its moment of sending.
+    /// Records that a survey is ready to be sent and counts towards the even pace.
     pub fn pace(&mut self, account: AccountNumber, at: Millis) {
         self.days[account].paced.push_back(at);
     }
 
-    /// Prompts of the account in the last 24 hours, and the oldest of them.
+    /// Returns the number of the account's prompts in the last 24 hours and the oldest of them.
     pub fn day_of(&mut self, account: AccountNumber, now: Millis) -> (u32, Option<Millis>) {
         let spent = &mut self.days[account].spent;
         forget(spent, now);
         (count(spent.len()), spent.front().copied())
     }
 
-    /// What the policy asks, as `store::survey::decide` reads it from the database.
+    /// Returns the history that the policy needs. `store::survey::decide` reads it from the
+    /// database.
     pub fn history(
         &mut self,
         account: AccountNumber,

@@ -1,12 +1,14 @@
-//! The closes on record against another configuration: what happened beside what would have.
+//! Replays the closes on record under another configuration and compares the outcomes.
 //!
-//! A [`Replay`] is given the closes in the order of their acceptance and goes with them through
-//! their time, from one due time to the next, deciding each by the functions that decide in the
-//! daemon. What only X can tell is taken from what happened, where it happened; where the record
-//! has none, X takes the prompt. X is always there, and nothing else takes its time.
+//! A [`Replay`] takes the closes in the order of their acceptance. It moves through their time from
+//! one due time to the next. The daemon's own functions make each decision.
 //!
-//! It is told everything, and touches neither a clock nor the database. Of the record it holds no
-//! more than what waits, the prompts that went out, and the reopenings.
+//! Some outcomes only X can decide. The replay takes them from what happened. If the record has
+//! none, the replay assumes that X takes the prompt. It also assumes that X is always available and
+//! that no other program uses the account's limits.
+//!
+//! The caller passes in every fact. A replay reads neither a clock nor the database. It keeps only
+//! the waiting surveys, the sent prompts and the reopenings in memory.
 
 mod comparison;
 mod fate;
@@ -32,22 +34,23 @@ use crate::domain::survey::CancelledBy;
 use crate::domain::time::Millis;
 use crate::store::{OptOut, Recorded};
 
-/// A conversation of an account.
+/// The key of a conversation of an account.
 type ConversationKey = (AccountNumber, ConversationId);
 
 pub struct Replay<'a> {
     config: &'a Config,
     numbers: HashMap<&'a str, AccountNumber>,
     from: Millis,
-    /// How far it has come.
+    /// The instant that the replay has reached.
     now: Millis,
-    /// What is to happen, by its instant; at one instant in the order of [`RecordedEvent::turn`].
+    /// The future events by instant. Events of one instant are in the order of
+    /// [`RecordedEvent::turn`].
     agenda: BTreeMap<(Millis, u8, u64), RecordedEvent>,
-    /// Closes taken so far: the place of the next in the order of acceptance.
+    /// The number of closes so far. It is the next close's place in the order of acceptance.
     places: u64,
     events: u64,
     queues: Vec<Queue>,
-    /// Who waits, and where they stand in their account's queue.
+    /// The waiting survey of each conversation.
     by_conversation: HashMap<ConversationKey, u64>,
     waiting: HashMap<u64, Waiting>,
     reopened: HashMap<ConversationKey, Millis>,
@@ -56,19 +59,19 @@ pub struct Replay<'a> {
     comparison: Comparison,
 }
 
-/// A survey of the replay that waits for its moment.
+/// A survey that waits in the replay.
 #[derive(Debug)]
 struct Waiting {
     coming: Coming,
     first_closed_at: Millis,
     is_paced: bool,
     due_at: Millis,
-    /// When it is looked at next.
+    /// The instant of the next decision about it.
     try_at: Millis,
 }
 
-/// How long before the replay's beginning the closes must be known that may bear on it: their
-/// prompts throttle, and fill the first day.
+/// Returns how long before the replay's beginning earlier closes still matter. Their prompts count
+/// for the throttle and fill the first day's limit.
 pub fn lead(config: &Config) -> Duration {
     let surveys = config.accounts.iter().flat_map(|account| account.surveys());
     let reach = surveys.map(|(_, survey)| survey.throttle.max(DAY) + survey.expire_after);
@@ -76,7 +79,7 @@ pub fn lead(config: &Config) -> Duration {
 }
 
 impl<'a> Replay<'a> {
-    /// Closes that were accepted before `from` are what they were, and are not counted.
+    /// Begins a replay. Closes accepted before `from` keep their recorded fate and are not counted.
     pub fn new(config: &'a Config, opt_outs: Vec<OptOut>, from: Millis) -> Self {
         let accounts = config.accounts.iter().enumerate();
         let look_ups_singly = config.x.can_dm == CanDmBy::FriendshipsShow;
@@ -98,7 +101,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Takes the next close on record in.
+    /// Takes the next survey on record with its closes.
     pub fn take(&mut self, mut row: Recorded) {
         let accepted_at = row.survey.accepted_at;
         let is_counted = accepted_at >= self.from;
@@ -110,7 +113,7 @@ impl<'a> Replay<'a> {
             return;
         };
         self.run_before(accepted_at);
-        // A dry run counts what it would have sent.
+        // On a dry run the prompts that it would have sent count as sent.
         let is_dry = row.spent.is_none() && self.config.accounts[account].mode.is_dry();
         if is_dry {
             row.spent = row.dry.take();
@@ -137,7 +140,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// The end: what would be so at `until`.
+    /// Runs the replay to `until` and returns the comparison.
     pub fn finish(mut self, until: Millis) -> Comparison {
         self.run_before(Millis(until.0.saturating_add(1)));
         let mut left: Vec<(u64, Waiting)> = self.waiting.drain().collect();
@@ -145,7 +148,7 @@ impl<'a> Replay<'a> {
         for (_, waiting) in left {
             let survey = &waiting.coming.survey;
             let account = &self.config.accounts[waiting.coming.account];
-            // The sweep of an account that waits.
+            // The scheduler's sweep would expire these.
             let is_late = survey.closed_at < until.minus(account.longest_expire_after());
             let fate = if is_late { Fate::Expired } else { Fate::Waits };
             let would = match waiting.coming.last_decision.clone() {
@@ -162,10 +165,10 @@ impl<'a> Replay<'a> {
     }
 
     fn plan(&mut self, at: Millis, event: RecordedEvent) {
-        // What would have been before now, by a clock that was set, is now.
+        // A clock that was set back may date an event before the present. It happens now.
         let at = at.max(self.now);
         let number = match &event {
-            // Once is enough, however many surveys ask for it.
+            // One event serves all surveys of the account that ask for this instant.
             RecordedEvent::Due { account } => *account as u64,
             _ => {
                 self.events += 1;
@@ -192,8 +195,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// A conversation closes: as in `store::close::accept`, it moves the survey that still waits,
-    /// or makes one.
+    /// Takes a close as `store::close::accept` does. It moves the conversation's waiting survey to
+    /// this close or creates one.
     fn close(&mut self, mut coming: Coming) {
         let survey = &coming.survey;
         let conversation = (coming.account, survey.conversation_id.clone());
@@ -234,7 +237,7 @@ impl<'a> Replay<'a> {
             Verdict::Expire => {
                 self.end(coming, FateDetails::decided(Fate::Expired, at_close.decision))
             }
-            // At the close nobody is prompted.
+            // No prompt is sent at the close itself.
             Verdict::Schedule { .. } | Verdict::Wait { .. } | Verdict::Send => {
                 let number = coming.place;
                 coming.last_decision = Some(at_close.decision);
@@ -260,7 +263,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Has a survey looked at then, and no sooner.
+    /// Puts a survey's next decision off until `try_at`.
     fn put_off(&mut self, number: u64, try_at: Millis) {
         let waiting = self.waiting.get_mut(&number).expect("whoever is put off waits");
         let account = waiting.coming.account;
@@ -272,7 +275,7 @@ impl<'a> Replay<'a> {
         self.plan(try_at, RecordedEvent::Due { account });
     }
 
-    /// A survey waits no more.
+    /// Removes a survey from those that wait.
     fn leave(&mut self, number: u64) -> Waiting {
         let waiting = self.waiting.remove(&number).expect("whoever leaves has waited");
         let Coming { account, survey, .. } = &waiting.coming;

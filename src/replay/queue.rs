@@ -1,5 +1,6 @@
-//! One account's work in a replay: what is due is looked at in the scheduler's order, as far as the
-//! account's budgets go.
+//! Works off one account's due surveys in a replay.
+//!
+//! It decides on them in the scheduler's order within the account's budgets.
 
 use std::collections::BTreeSet;
 
@@ -13,15 +14,16 @@ use crate::domain::policy::{self, DAY, History, Pacing, Rules};
 use crate::domain::survey::Reason;
 use crate::domain::time::Millis;
 
-/// The surveys of an account that wait, by when they are to be looked at.
+/// An account's waiting surveys by the instant of their next decision.
 #[derive(Debug)]
 pub struct Queue {
     waiting: BTreeSet<(Millis, u64)>,
-    /// Those of them that an even pace has not drawn.
+    /// Those that have not been drawn for the even pace yet.
     undrawn: BTreeSet<(Millis, u64)>,
-    /// Nothing is sent before then.
+    /// Nothing is sent before this instant.
     free_at: Millis,
-    /// Calls that look people up, where each takes one; many at once never come to their limit.
+    /// The calls that look up one person each. Absent if a call looks up many people since those
+    /// calls never reach their limit.
     look_ups: Option<Window>,
 }
 
@@ -48,17 +50,17 @@ impl Queue {
     }
 }
 
-/// What a look at a survey was for.
+/// The purpose of a look at a survey.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LookPurpose {
-    /// To draw it, whether anything may be sent or not.
+    /// To draw the survey for the even pace. Needs no room in a budget.
     Draw,
     Send,
 }
 
 impl Replay<'_> {
-    /// Works off what is due, as `scheduler::tick` does: what is claimed together is looked at in
-    /// the order in which it was due at first.
+    /// Works off the due surveys as `scheduler::tick` does. Surveys that are claimed together are
+    /// decided in the order of their due times.
     pub(super) fn work(&mut self, account: AccountNumber) {
         let config = &self.config.accounts[account];
         if config.pacing == Pacing::Even {
@@ -82,7 +84,7 @@ impl Replay<'_> {
         }
     }
 
-    /// Up to `limit` of those that are to be looked at by now.
+    /// Returns up to `limit` surveys whose next decision is due.
     fn claim(&self, of: &BTreeSet<(Millis, u64)>, limit: usize) -> Vec<u64> {
         let due = of.iter().take_while(|(try_at, _)| *try_at <= self.now).take(limit);
         let mut claimed: Vec<u64> = due.map(|(_, number)| *number).collect();
@@ -90,7 +92,7 @@ impl Replay<'_> {
         claimed
     }
 
-    /// Until when nothing is sent for the account.
+    /// Returns until when the account sends nothing because a budget is spent.
     fn full_until(&mut self, account: AccountNumber) -> Option<Millis> {
         let now = self.now;
         let free_at = self.queues[account].free_at;
@@ -105,8 +107,11 @@ impl Replay<'_> {
         look_ups.clone().take(Call::FriendshipsShow.limit(), now).err()
     }
 
-    /// Looks at a survey in the scheduler's order: what it says of itself, what X says of the
-    /// person, what is true now.
+    /// Decides on a survey in the scheduler's order:
+    ///
+    /// - by the survey itself
+    /// - by X's word on the person
+    /// - by the account's present state
     fn look(&mut self, number: u64, look: LookPurpose) {
         let now = self.now;
         let waiting = &self.waiting[&number];
@@ -128,7 +133,7 @@ impl Replay<'_> {
             }
         }
         if let Some(look_ups) = &mut self.queues[account].look_ups {
-            // There was one left.
+            // `full_until` has checked that a call is left.
             let _ = look_ups.take(Call::FriendshipsShow.limit(), now);
         }
         match word.filter(|word| word.is_look_up) {
@@ -144,7 +149,7 @@ impl Replay<'_> {
         }
     }
 
-    /// What the policy says on what is true now, as `store::survey::decide` asks it.
+    /// Asks the policy for its decision on the present state as `store::survey::decide` does.
     fn decide(&mut self, number: u64, rules: &Rules) -> Ground {
         let now = self.now;
         let waiting = self.waiting.get_mut(&number).expect("whoever is looked at waits");
@@ -172,7 +177,7 @@ impl Replay<'_> {
         ground
     }
 
-    /// Takes the step that was decided.
+    /// Carries out a decision.
     fn act(&mut self, number: u64, rules: &Rules, ground: Ground) {
         let now = self.now;
         let decision = rules.decided(ground.clone(), now);
@@ -223,7 +228,7 @@ impl Replay<'_> {
     }
 }
 
-/// What nothing stands against, of an account on a dry run.
+/// Turns a clear ground into that of a dry run. Other grounds stay as they are.
 fn dry(ground: Ground, chosen: Chosen<'_>) -> Ground {
     match ground {
         Ground::Clear(clear) => Ground::DryRun(DryRun {

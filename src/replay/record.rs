@@ -1,4 +1,4 @@
-//! What the record says that happened, as events of a replay.
+//! Turns the recorded surveys into events of a replay.
 
 use super::ConversationKey;
 use super::comparison::Difference;
@@ -14,27 +14,27 @@ use crate::store::{Further, Recorded};
 pub enum RecordedEvent {
     CalledOff(CalledOff),
     Closed(Box<Coming>),
-    /// A survey of before the replay reached its moment of sending.
+    /// A survey from before the replay's beginning was drawn for the even pace.
     Paced {
         account: AccountNumber,
     },
-    /// A prompt of a survey of before the replay.
+    /// A survey from before the replay's beginning was sent as a prompt.
     Prompted {
         account: AccountNumber,
         person: UserId,
         group: String,
-        /// Whether a dry run would have sent it.
+        /// True if a dry run would have sent it.
         is_dry: bool,
     },
-    /// The account has something to look at.
+    /// A decision about a survey of the account is due.
     Due {
         account: AccountNumber,
     },
 }
 
 impl RecordedEvent {
-    /// The order of what happens at one instant: a close that is delivered after its reopening is
-    /// called off as it comes in.
+    /// Returns the rank among events of one instant. A reopening goes before a close so that a
+    /// close delivered after its reopening is cancelled at once.
     pub fn turn(&self) -> u8 {
         match self {
             Self::CalledOff(_) => 0,
@@ -45,31 +45,31 @@ impl RecordedEvent {
     }
 }
 
-/// A conversation goes on, or an operator wants no survey of it.
+/// A reopening or an operator's wish for no survey of the conversation.
 #[derive(Debug)]
 pub struct CalledOff {
     pub conversation: ConversationKey,
-    /// What closed later is not meant.
+    /// The last close that this cancels. Later closes are not affected.
     pub closed_until: Millis,
     pub by: CancelledBy,
 }
 
-/// A close on its way through the replay.
+/// A close that the replay has yet to end.
 #[derive(Debug)]
 pub struct Coming {
     pub account: AccountNumber,
-    /// In the order of acceptance.
+    /// Its place in the order of acceptance.
     pub place: u64,
-    /// As it would be made from this close.
+    /// The survey that this close would create.
     pub survey: Survey,
     pub word: Option<WordOfX>,
     pub happened: FateDetails,
-    /// What the replay has decided of it last.
+    /// The replay's last decision about it.
     pub last_decision: Option<Decision>,
 }
 
 impl Coming {
-    /// What X said of it.
+    /// Returns a fate that X caused with X's recorded answer.
     pub fn told_by_x(&self, fate: Fate) -> FateDetails {
         let detail = self.happened.detail.clone().unwrap_or_else(|| "as X said then".to_owned());
         FateDetails { detail: Some(detail), ..FateDetails::plain(fate) }
@@ -81,11 +81,12 @@ impl Coming {
     }
 }
 
-/// The closes that made and moved a survey, with the instants of their acceptance.
+/// Returns the closes that created and moved a survey with the instants of their acceptance.
 ///
-/// The record keeps when each came in and when each closed, but not which at which: taken in the
-/// order of their clocks, which is wrong only for those that a help desk delivered in another. What
-/// was said at the earlier ones is not kept; they are taken to have said what the last said.
+/// The record keeps the instants of the closes and of their acceptance but not which belong
+/// together. So both are paired in the order of time. That is wrong only if a help desk delivered
+/// the closes in another order. The record keeps only the last close's notice, so the earlier ones
+/// are taken to have said the same.
 pub fn closes(row: Recorded, account: AccountNumber, places: &mut u64) -> Vec<(Millis, Coming)> {
     let word = WordOfX::on_record(&row);
     let told = FateDetails::on_record(&row);
@@ -112,15 +113,16 @@ pub fn closes(row: Recorded, account: AccountNumber, places: &mut u64) -> Vec<(M
     closes.collect()
 }
 
-/// What called the survey off, or would have had it waited longer.
+/// Returns what cancelled the survey or would have cancelled it had it waited longer.
 ///
-/// Of the reopenings that found nothing to call off the record keeps each conversation's last, and
-/// when it was, not when it was told: that was after whatever else is on record.
+/// Some reopenings found nothing to cancel. The record keeps only the last of these for each
+/// conversation. It keeps when the reopening happened and not when it was delivered. It is taken to
+/// have arrived after everything else on record.
 pub fn called_off(row: &Recorded, account: AccountNumber) -> Option<(Millis, CalledOff)> {
     let survey = &row.survey;
     let conversation = (account, survey.conversation_id.clone());
     if let State::Cancelled(by) = survey.state {
-        // Without a step of its own it was called off as it came in.
+        // Without an instant of its own the cancellation came at the acceptance.
         let at = row.cancelled_at.unwrap_or(survey.accepted_at);
         return Some((at, CalledOff { conversation, closed_until: survey.closed_at, by }));
     }

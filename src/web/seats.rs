@@ -3,11 +3,10 @@
 //! Each connection holds a seat. It either waits for its client or works on a request. A connection
 //! waits until a request has arrived as a whole.
 //!
-//! If all seats are taken, one of the waiting connections gives way to a newcomer. surveyd closes
-//! it. surveyd picks it from the peer with the most waiting connections if that peer has more than
-//! [`FEW`]. Otherwise surveyd picks it from all peers. In both cases the connection that has waited
-//! longest goes. So a crowd behind one address makes room for its own newcomers and for everybody
-//! else's.
+//! If all seats are taken, one of the waiting connections gives way to a newcomer and is closed. It
+//! is one of the peer with the most waiting connections if that peer has more than [`FEW`].
+//! Otherwise it may be any peer's. In both cases the connection that has waited longest goes. So a
+//! crowd behind one address makes room for its own newcomers and for everybody else's.
 //!
 //! Only a whole request ends the time that a connection has waited. A client that sends a byte now
 //! and then keeps waiting. So does a client that does not read its answer.
@@ -24,8 +23,8 @@
 //! - The process has no file descriptors left.
 //! - The room for long bodies is full.
 //!
-//! A request costs two writes to its connection's own seat and takes no lock. surveyd searches for
-//! the connection that gives way only when one must.
+//! A request costs two writes to its connection's own seat and takes no lock. The connection that
+//! gives way is searched for only when one must.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;

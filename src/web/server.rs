@@ -1,8 +1,8 @@
 //! Listens for HTTP connections and serves them within bounds.
 //!
 //! The number of connections and the time of each step are bounded. So slow or silent or many
-//! clients cannot keep others out. surveyd does not use axum's own server since that has no limit
-//! on the time a request's head may take.
+//! clients cannot keep others out. This is why axum's own server is not used. It has no limit on
+//! the time that a request's head may take.
 //!
 //! [`seats`](super::seats) picks the connection that gives way when there is no room. This module
 //! reports to it when a request is whole and when it is answered. This module also counts and logs
@@ -41,9 +41,9 @@ const CONNECTIONS_MAX: usize = 1_024;
 /// Connections that may queue for an accept. Beyond them the operating system drops a newcomer's
 /// first packet. The client then retries after one second and after three more.
 const BACKLOG: u32 = 4_096;
-/// The socket buffers of a connection. The first holds what the client has not read yet and the
-/// second what surveyd has not read yet.
+/// The kernel's buffer for the part of an answer that the client has not read yet.
 const SEND_BYTES: u32 = 64 * 1_024;
+/// The kernel's buffer for what a client has sent and surveyd has not read yet.
 const RECEIVE_BYTES: u32 = 128 * 1_024;
 /// Connections that have lost their seats but still have an open socket.
 const LEAVING_MAX: usize = 64;
