@@ -5,7 +5,7 @@
 //!
 //! Some outcomes only X can decide. The replay takes them from what happened. If the record has
 //! none, the replay assumes that X takes the prompt. It also assumes that X is always available and
-//! that no other program uses the account's limits.
+//! that its calls take no time.
 //!
 //! The caller passes in every fact. A replay reads neither a clock nor the database. It keeps only
 //! the waiting surveys, the sent prompts and the reopenings in memory.

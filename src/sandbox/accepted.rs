@@ -1,4 +1,4 @@
-//! A call whose signature is right, and which is not carried out yet.
+//! Holds a call that is authenticated but not carried out yet.
 
 use super::api_call::ApiCall;
 use super::form::Parameters;

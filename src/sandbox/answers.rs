@@ -1,5 +1,6 @@
-//! What a person answers to a prompt where nobody has said it: a score first, perhaps words, each
-//! after a while.
+//! Draws a person's answers to a prompt if nobody has fixed them.
+//!
+//! A person gives a score first and perhaps a comment after a while.
 
 use std::time::Duration;
 
@@ -9,13 +10,14 @@ use super::comments::{Mood, comment};
 use super::feedback::QuestionKind;
 use super::people::PersonsAnswer;
 
-/// How often each score is given, from the lowest: most people are content, and few of the others
-/// are lukewarm.
+/// How often each score is given, from the lowest to the highest. Most people are content and few
+/// of the others are lukewarm.
 const CSAT_WEIGHTS: [(u8, u64); 5] = [(1, 8), (2, 5), (3, 11), (4, 27), (5, 49)];
 const NPS_WEIGHTS: [(u8, u64); 11] =
     [(0, 5), (1, 2), (2, 2), (3, 3), (4, 3), (5, 6), (6, 6), (7, 11), (8, 17), (9, 18), (10, 27)];
 
-/// The updates that follow one prompt, in their order; none is silence.
+/// Returns the answers that follow one prompt in their order. Returns none if the person stays
+/// silent.
 pub fn drawn(
     survey: QuestionKind,
     behaviour: &Behaviour,
@@ -41,7 +43,8 @@ pub fn drawn(
     }
 }
 
-/// How long after an update X reports it again, if it does.
+/// Returns how long after an update X reports it a second time. Returns nothing if X does not
+/// repeat it.
 pub fn repeated_after(behaviour: &Behaviour, chance: &mut Chance) -> Option<Duration> {
     chance
         .happens(behaviour.repeated)

@@ -1,8 +1,8 @@
-//! The calls of X's API that the sandbox knows.
+//! Names the calls of X's API that the sandbox knows.
 
 use serde::{Deserialize, Serialize};
 
-/// The calls of X's API that the sandbox knows.
+/// A call of X's API that the sandbox knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApiCall {
@@ -40,7 +40,8 @@ impl ApiCall {
         Self::DmEvents,
     ];
 
-    /// Which call a method and a path make, if any.
+    /// Returns the call that a method and a path make. Returns nothing if the sandbox does not know
+    /// it.
     pub fn of(method: &str, path: &str) -> Option<Self> {
         match (method, path) {
             ("POST", "/1.1/feedback/create.json") => Some(Self::Create),
@@ -58,7 +59,7 @@ impl ApiCall {
     }
 }
 
-/// The id in the path of `feedback/show`.
+/// Returns the id in the path of `feedback/show`.
 pub fn shown_id(path: &str) -> Option<u64> {
     path.strip_prefix(SHOW_PREFIX)?.strip_suffix(SHOW_SUFFIX)?.parse().ok()
 }

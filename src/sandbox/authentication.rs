@@ -1,4 +1,6 @@
-//! Who is calling: keys, clock, signature and nonce, in this order.
+//! Finds out who is calling.
+//!
+//! It checks the keys and then the clock, the signature and the nonce.
 
 use std::collections::BTreeSet;
 
@@ -10,18 +12,18 @@ use super::oauth::{Header, base_string, read_header, verifies};
 use super::refusal::Refusal;
 use crate::domain::time::Millis;
 
-/// How far a client's clock may be off, either way.
+/// The most seconds that a client's clock may be ahead or behind.
 const TOLERANCE_SECONDS: i64 = 5 * 60;
 
-/// Every nonce seen, for as long as its timestamp would still be taken.
+/// The nonces already used. Each is kept as long as its timestamp would still be accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Nonces {
     seen: BTreeSet<(i64, String)>,
 }
 
 impl Nonces {
-    /// Notes a nonce; false where it was used before. The same nonce with another timestamp or
-    /// token is another one.
+    /// Records a nonce. True if it was not used before. A nonce may be used again with another
+    /// timestamp or another token.
     fn first_use(&mut self, header: &Header, now: Millis) -> bool {
         self.seen = self.seen.split_off(&(seconds(now) - TOLERANCE_SECONDS, String::new()));
         let nonce = format!("{}\n{}\n{}", header.consumer_key, header.token, header.nonce);
@@ -29,7 +31,7 @@ impl Nonces {
     }
 }
 
-/// The index of the account that made the request, and the request's parameters; else X's refusal.
+/// Returns the calling account's index and the request's parameters. The error is X's refusal.
 pub fn authenticate(
     accounts: &[SandboxAccount],
     nonces: &mut Nonces,
@@ -55,7 +57,8 @@ pub fn authenticate(
         );
     }
     check_signature(&header, &accounts[index], request)?;
-    // Only now: a stranger must not be able to use up a client's nonces.
+    // Record the nonce only now. A stranger without the keys must not be able to use up a client's
+    // nonces.
     if !nonces.first_use(&header, now) {
         return Err(Refusal::bad_signature().because("this nonce was used before"));
     }

@@ -1,29 +1,30 @@
-//! How people and pages behave where nobody has said otherwise: shares and lengths, drawn from the
-//! seed.
+//! Describes how people and pages behave by default, as shares and lengths of time.
+//!
+//! The seed decides each single case.
 
 use std::time::Duration;
 
-/// All shares run from 0 (never) to 1 (always).
+/// The behaviour of people and pages. All shares run from 0 (never) to 1 (always).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Behaviour {
-    /// Of all people, those whom the account cannot message.
+    /// The share of people whom the account cannot message.
     pub closed: f64,
-    /// Of all prompts, those that get a score.
+    /// The share of prompts that get a score.
     pub answered: f64,
-    /// Of the answered ones, those that get a comment too.
+    /// The share of scored prompts that also get a comment.
     pub commented: f64,
-    /// Of the commented ones, those where score and comment come in one update.
+    /// The share of commented prompts whose score and comment come in one update.
     pub together: f64,
-    /// Of all updates, those that X reports a second time, unchanged.
+    /// The share of updates that X reports a second time without a change.
     pub repeated: f64,
-    /// From the prompt to the score.
+    /// The time from the prompt to the score.
     pub score_after: Span,
-    /// From the score to the comment.
+    /// The time from the score to a separate comment.
     pub comment_after: Span,
     pub paging: Paging,
 }
 
-/// A shortest and a longest length.
+/// A shortest and a longest length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     pub shortest: Duration,
@@ -36,35 +37,35 @@ impl Span {
     }
 }
 
-/// What pages of `feedback/events` look like. X promises neither full pages nor an order nor that
-/// an event comes once.
+/// The shape of `feedback/events` pages. X promises neither full pages nor an order. It may list an
+/// event more than once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Paging {
-    /// Pages that hold fewer events than they could.
+    /// The share of pages that hold fewer events than they could.
     pub partial: f64,
-    /// Empty pages that have a cursor nevertheless. Two never follow each other, so reading comes
-    /// to an end.
+    /// The share of pages that are empty but have a cursor. Two such pages never follow each other,
+    /// so reading always ends.
     pub empty: f64,
-    /// Events that stand in their window twice.
+    /// The share of events that are listed twice in their window.
     pub duplicated: f64,
-    /// Whether the events of a window come in any order instead of the oldest first.
+    /// True if a window's events are in a random order. Otherwise the oldest is first.
     pub shuffled: bool,
 }
 
 impl Paging {
-    /// Full pages, oldest first, every event once.
+    /// Full pages with the oldest event first and every event once.
     pub const fn plain() -> Self {
         Self { partial: 0.0, empty: 0.0, duplicated: 0.0, shuffled: false }
     }
 
-    /// Everything that a client must bear, often.
+    /// Pages that often show everything a client must handle.
     pub const fn awkward() -> Self {
         Self { partial: 0.5, empty: 0.3, duplicated: 0.2, shuffled: true }
     }
 }
 
 impl Behaviour {
-    /// Everybody can be messaged and nobody answers on their own.
+    /// A world in which everybody can be messaged and nobody answers by default.
     pub const fn silent() -> Self {
         Self {
             closed: 0.0,
@@ -78,8 +79,8 @@ impl Behaviour {
         }
     }
 
-    /// People who answer while somebody watches: within half a second to six seconds, four in five
-    /// of them.
+    /// People who answer while somebody watches. Four in five answer, within half a second to six
+    /// seconds.
     pub const fn lively() -> Self {
         Self {
             closed: 0.06,
@@ -93,7 +94,7 @@ impl Behaviour {
         }
     }
 
-    /// People as they are: minutes to hours, and most never answer.
+    /// People as they really are. They take minutes to hours and most never answer.
     pub const fn unhurried() -> Self {
         const MINUTE: u64 = 60_000;
         Self {

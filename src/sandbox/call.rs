@@ -1,16 +1,16 @@
-//! One request and one reply, without a wire: what the world is asked, and what it says.
+//! Describes one HTTP request to the [`World`](super::World) and its reply, without the network.
 
 use serde_json::Value;
 
 use super::form;
 
-/// One HTTP request, reduced to what X looks at.
+/// One HTTP request with only the parts that X looks at.
 #[derive(Clone, Debug, Default)]
 pub struct HttpRequest {
     pub method: String,
-    /// `http`, or `https` behind something that ends TLS and says so.
+    /// `https` if a proxy ends TLS and says so in a header. Otherwise `http`.
     pub scheme: String,
-    /// The `Host` header, with the port where it has one: it is part of what is signed.
+    /// The `Host` header with its port if it has one. The signature covers it.
     pub host: String,
     pub path: String,
     pub query: String,
@@ -20,8 +20,8 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// The query's and the form's parameters, decoded. A body of another type has none and is not
-    /// signed either.
+    /// Returns the decoded parameters of the query and the form. A body of another type has no
+    /// parameters, and the signature does not cover it.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let mut pairs = form::pairs(&self.query);
         if self.is_form() {
@@ -31,7 +31,7 @@ impl HttpRequest {
     }
 
     fn is_form(&self) -> bool {
-        // A charset or another parameter behind the type changes nothing.
+        // A charset or another parameter after the type makes no difference.
         let essence = self.content_type.as_deref().and_then(|value| value.split(';').next());
         essence.is_some_and(|value| {
             value.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
@@ -58,7 +58,7 @@ impl HttpReply {
         }
     }
 
-    /// A header's value, by its lower-case name.
+    /// Returns a header's value. `name` is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }

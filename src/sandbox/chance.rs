@@ -1,6 +1,7 @@
-//! Chance that repeats itself: what is drawn depends on the seed and on what is asked about, never
-//! on the order of the questions. So a person behaves the same in every run, whoever else was
-//! prompted before.
+//! Draws random numbers that are the same in every run.
+//!
+//! A draw depends only on the seed and on the question, never on the order of the questions. So a
+//! person behaves the same in every run, no matter who was prompted before.
 
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ use crate::domain::time::millis;
 pub struct Chance(u64);
 
 impl Chance {
-    /// The stream for the question made of `parts`; the same seed and parts give the same stream.
+    /// Returns the stream for the question made of `parts`. It is fixed by the seed and the parts.
     pub fn of(seed: u64, parts: &[&str]) -> Self {
         let mut state = scramble(seed ^ 0x5a2d_b0c5_0000_0001);
         for part in parts {
-            // A part ends with a byte that UTF-8 never uses, so that ("ab", "c") and ("a", "bc")
+            // End each part with a byte that UTF-8 never uses, so that ("ab", "c") and ("a", "bc")
             // differ.
             for byte in part.bytes().chain([0xff]) {
                 state = scramble(state ^ u64::from(byte));
@@ -24,33 +25,34 @@ impl Chance {
         Self(state)
     }
 
-    /// The next draw, even over all of u64.
+    /// Returns the next draw. It is uniform over all of u64.
     pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         scramble(self.0)
     }
 
-    /// True in `share` of all streams; 0 is never and 1 is always.
+    /// True in `share` of all streams. A share of 0 means never and 1 means always.
     pub fn happens(&mut self, share: f64) -> bool {
-        // 53 bits are what a double holds exactly, so the draw is below 1 and `share` = 1 always
-        // happens.
+        // A double holds 53 bits exactly. So the draw is below 1, and a share of 1 always happens.
         const STEPS: f64 = (1_u64 << 53) as f64;
         ((self.draw() >> 11) as f64) / STEPS < share
     }
 
-    /// A number from 0 to `bound` - 1; 0 where `bound` is 0.
+    /// Returns a number from 0 to `bound` - 1. Returns 0 if `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.draw().checked_rem(bound).unwrap_or(0)
     }
 
-    /// A length from `low` to `high`, both inclusive; `low` where they are in the wrong order.
+    /// Returns a length from `low` to `high`, both inclusive. Returns `low` if it is the greater
+    /// one.
     pub fn between(&mut self, low: Duration, high: Duration) -> Duration {
         let width = u64::try_from(millis(high.saturating_sub(low))).unwrap_or(0);
         low + Duration::from_millis(self.below(width + 1))
     }
 }
 
-/// The finishing step of splitmix64: every bit of the input reaches every bit of the output.
+/// Scrambles the bits so that every input bit affects every output bit. This is the finishing step
+/// of splitmix64.
 fn scramble(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,4 +1,6 @@
-//! The sandbox's clock. It is its own, so that a client with a wrong clock meets a server with a
+//! Keeps the sandbox's own clock.
+//!
+//! It is separate from surveyd's clock so that a client with a wrong clock meets a server with a
 //! right one.
 
 use std::sync::Arc;
@@ -7,18 +9,17 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::domain::time::{Millis, millis};
 
-/// Where the sandbox takes the time from.
+/// The source of the sandbox's time.
 #[derive(Clone, Debug)]
 pub enum TimeSource {
     /// The machine's clock.
     Real,
-    /// Epoch milliseconds that whoever holds the other end of the `Arc` sets; time stands still
-    /// meanwhile.
+    /// Epoch milliseconds that the other holder of the `Arc` sets. Time stands still in between.
     Manual(Arc<AtomicI64>),
 }
 
 impl TimeSource {
-    /// A clock that stands at `at` until it is set, and the hand to set it with.
+    /// Creates a clock that stands at `at`. Returns it with the value that moves it.
     pub fn manual(at: Millis) -> (Self, Arc<AtomicI64>) {
         let hand = Arc::new(AtomicI64::new(at.0));
         (Self::Manual(Arc::clone(&hand)), hand)

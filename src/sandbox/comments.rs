@@ -1,9 +1,11 @@
-//! What people write beside their score: short and long, with accents, emoji, line breaks, and
-//! signs that a careless export would trip over.
+//! Holds the comments that people write with their score.
+//!
+//! Some are short and some long. Some have accents, emoji, line breaks or characters that a
+//! careless export would mishandle.
 
 use super::chance::Chance;
 
-/// How a person feels about the conversation.
+/// A person's mood after the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mood {
     Content,
@@ -50,7 +52,7 @@ const CROSS: [&str; 9] = [
     "Waited 40 minutes; was then asked to \"try again later\", twice, by a bot, in a language I don't speak.",
 ];
 
-/// Some words in that mood.
+/// Draws a comment in that mood.
 pub fn comment(mood: Mood, chance: &mut Chance) -> &'static str {
     let words: &[&str] = match mood {
         Mood::Content => &CONTENT,

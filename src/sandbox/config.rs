@@ -1,5 +1,4 @@
-//! What a sandbox is started with: the accounts whose keys it knows, how people behave, and where
-//! time comes from.
+//! Configures a sandbox with its accounts and their keys, the behaviour of people and the clock.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,19 +6,19 @@ use std::time::Duration;
 use super::behaviour::Behaviour;
 use super::clock::TimeSource;
 
-/// Prompts an account may send in 24 hours, as X documents it.
+/// The most prompts that an account may send in 24 hours by X's documentation.
 pub const DAILY_LIMIT: u32 = 1_000;
-/// Prompts one recipient may get from an account in 24 hours, as X documents it.
+/// The most prompts that one recipient may get from an account in 24 hours by X's documentation.
 pub const PER_RECIPIENT_LIMIT: u32 = 1;
-/// How far behind now X's events end.
+/// The age that an event has before X lists it.
 pub const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// All that a sandbox needs to start.
+/// The settings with which a sandbox starts.
 #[derive(Clone)]
 pub struct SandboxConfig {
-    /// Decides what every person does; the same seed gives the same people.
+    /// Decides what every person does. The seed fixes all people.
     pub seed: u64,
-    /// `feedback/events` refuses a `to_time` later than now minus this.
+    /// The least age of a `to_time`. `feedback/events` refuses a later one.
     pub horizon: Duration,
     pub accounts: Vec<SandboxAccount>,
     pub behaviour: Behaviour,
@@ -28,28 +27,28 @@ pub struct SandboxConfig {
 
 /// An account that X has allow-listed for feedback, with its keys.
 ///
-/// There is deliberately no `Debug`: the keys are made up, but code that prints them would print
-/// real ones too.
+/// It deliberately has no `Debug`. These keys are made up, but code that prints them would also
+/// print real ones.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SandboxAccount {
     pub user_id: u64,
     pub screen_name: String,
-    /// The app's; several accounts may share one app.
+    /// The app's key. Several accounts may share one app.
     pub consumer_key: String,
     pub consumer_secret: String,
     pub access_token: String,
     pub access_token_secret: String,
-    /// Prompts in any 24 hours.
+    /// The most prompts in any 24 hours.
     pub daily_limit: u32,
-    /// Prompts to one recipient in any 24 hours.
+    /// The most prompts to one recipient in any 24 hours.
     pub per_recipient_limit: u32,
-    /// Recipients for whom the limit above does not hold, because X has lifted it.
+    /// The recipients for whom X has lifted `per_recipient_limit`.
     pub unlimited_recipients: BTreeSet<u64>,
 }
 
 impl SandboxAccount {
-    /// An account with X's documented limits and keys made from its name, which are the same in
-    /// every run.
+    /// Creates an account with X's documented limits. Its keys derive from its name, so they are
+    /// the same in every run.
     pub fn named(user_id: u64, screen_name: &str) -> Self {
         Self {
             user_id,
@@ -66,7 +65,8 @@ impl SandboxAccount {
 }
 
 impl SandboxConfig {
-    /// As much like X as it gets: events 24 hours late, and people who answer over hours.
+    /// Resembles X as closely as the sandbox can. Events lag by 24 hours and people answer over
+    /// hours.
     pub fn faithful(seed: u64, accounts: Vec<SandboxAccount>) -> Self {
         Self {
             seed,
@@ -77,8 +77,8 @@ impl SandboxConfig {
         }
     }
 
-    /// For a demonstration that is watched: one account, people who answer within seconds, events
-    /// without a lag.
+    /// For a demonstration with a watching audience. It has one account, people who answer within
+    /// seconds, and events without a lag.
     pub fn demo(seed: u64) -> Self {
         Self {
             seed,
@@ -92,7 +92,8 @@ impl SandboxConfig {
         }
     }
 
-    /// The same with so many accounts, each with keys of its own and the limits of the first.
+    /// Extends the accounts to `count`. Each new one has its own keys and the first one's daily
+    /// limit.
     pub fn with_accounts(mut self, count: u32) -> Self {
         let Some(first) = self.accounts.first().cloned() else { return self };
         self.accounts.extend((2..=u64::from(count)).map(|number| SandboxAccount {
@@ -105,8 +106,7 @@ impl SandboxConfig {
         self
     }
 
-    /// For tests: one account, nobody answers on their own, everybody can be messaged, and time
-    /// stands at the clock.
+    /// For tests. It has one account, everybody can be messaged and nobody answers by default.
     pub fn quiet(clock: TimeSource) -> Self {
         Self {
             seed: 1,

@@ -1,4 +1,5 @@
-//! `POST /1.1/feedback/create.json`: one Direct Message with a feedback card under it.
+//! Carries out `POST /1.1/feedback/create.json`, which sends one Direct Message with a feedback
+//! card.
 
 use serde_json::Value;
 
@@ -16,10 +17,10 @@ const EXTERNAL_ID_CHARACTERS: usize = 256;
 const DISPLAY_NAME_CHARACTERS: usize = 20;
 const MESSAGE_CHARACTERS: usize = 10_000;
 
-/// X's ids count milliseconds from this instant in their upper bits.
+/// The epoch of X's ids. Their upper bits count milliseconds from this instant.
 const ID_EPOCH: i64 = 1_288_834_974_657;
 
-/// A prompt whose parameters are all in order.
+/// A prompt whose parameters are valid.
 struct Checked {
     survey: QuestionKind,
     to_user_id: u64,
@@ -32,7 +33,8 @@ struct Checked {
 }
 
 impl World {
-    /// Carries a prompt out, or refuses it; either way with what is left of the account's day.
+    /// Carries a prompt out or refuses it. In both cases it also returns the rest of the account's
+    /// day.
     pub(super) fn create(
         &mut self,
         account: usize,
@@ -85,7 +87,7 @@ impl World {
         Ok(answer)
     }
 
-    /// Sends the Direct Message of a prompt, and makes no feedback for it.
+    /// Sends a prompt's Direct Message without creating feedback for it.
     pub(super) fn message_only(
         &mut self,
         account: usize,
@@ -98,7 +100,7 @@ impl World {
         Ok(())
     }
 
-    /// Refuses a prompt, or counts it in the account's day.
+    /// Refuses a prompt or counts it in the account's day.
     fn admit(
         &mut self,
         account: usize,
@@ -123,7 +125,7 @@ impl World {
         Ok((checked, person))
     }
 
-    /// An id like X's: it grows with time, and no two are the same.
+    /// Returns an id like X's. It is unique and grows with time.
     pub(super) fn next_id(&mut self, now: Millis) -> u64 {
         let since = u64::try_from(now.0 - ID_EPOCH).unwrap_or(0);
         (since << 22) + self.next_number()
@@ -143,8 +145,8 @@ fn check(parameters: &Parameters) -> Result<Checked, Refusal> {
     if !is_web_address(&privacy_url) {
         return Err(Refusal::invalid_url());
     }
-    // The API may take a question that the phone then does not show. A client must not get that
-    // far.
+    // X's API may accept a question that the phone then does not show. The sandbox refuses it, so
+    // that a client notices at once.
     let question_variant_id = parameters.optional_number("question_variant_id")?.unwrap_or(0);
     if question_variant_id > survey.last_variant() {
         return Err(Refusal::invalid("question_variant_id", "no such question"));

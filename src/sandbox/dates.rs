@@ -1,4 +1,4 @@
-//! The two ways X writes an instant: its own date in JSON, and the HTTP date in a header.
+//! Writes instants in X's two ways, the JSON date and the HTTP header's date.
 
 use jiff::Timestamp;
 use jiff::fmt::strtime;
@@ -6,29 +6,30 @@ use jiff::tz::TimeZone;
 
 use crate::domain::time::Millis;
 
-/// X's date, as in `Wed Oct 10 20:19:24 +0000 2018`: whole seconds, the rest is cut off.
+/// Returns X's date such as `Wed Oct 10 20:19:24 +0000 2018`. Fractions of a second are cut off.
 pub fn x_date(at: Millis) -> String {
     written("%a %b %d %H:%M:%S +0000 %Y", at)
 }
 
-/// The date of a `Date` header, as in `Wed, 10 Oct 2018 20:19:24 GMT` (RFC 9110 section 5.6.7).
+/// Returns a `Date` header's date such as `Wed, 10 Oct 2018 20:19:24 GMT` (RFC 9110 section 5.6.7).
 pub fn http_date(at: Millis) -> String {
     written("%a, %d %b %Y %H:%M:%S GMT", at)
 }
 
-/// The instant in whole seconds, towards the past.
+/// Returns the instant in whole seconds, rounded towards the past.
 pub fn seconds(at: Millis) -> i64 {
     at.0.div_euclid(1_000)
 }
 
-/// The instant in whole seconds, towards the future: a limit is never said to end before it does.
+/// Returns the instant in whole seconds, rounded towards the future. So no limit is reported to end
+/// before it does.
 pub fn seconds_up(at: Millis) -> i64 {
     -(-at.0).div_euclid(1_000)
 }
 
 fn written(format: &str, at: Millis) -> String {
-    // Beyond jiff's years there is nothing sensible to print; the epoch shows at once that
-    // something is off.
+    // No sensible date exists outside jiff's range of years. The epoch shows at once that something
+    // is wrong.
     let instant = Timestamp::from_second(seconds(at)).unwrap_or(Timestamp::UNIX_EPOCH);
     strtime::format(format, &instant.to_zoned(TimeZone::UTC))
         .expect("the formats here need nothing but a date in UTC")

@@ -1,5 +1,6 @@
-//! The way of one request through the world: which call it is, whose, what fault it meets, what
-//! comes of it.
+//! Carries one request through the world.
+//!
+//! It finds the call and the account, then applies a fault or carries the call out.
 
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::world::{Due, World};
 use crate::domain::time::Millis;
 
 impl World {
-    /// One request from start to end.
+    /// Takes one request and returns its outcome.
     pub fn take(&mut self, request: &HttpRequest, now: Millis) -> CallOutcome {
         let outcome = self.take_dated(request, now);
         self.misdate_one(request, outcome, now)
@@ -69,7 +70,7 @@ impl World {
             }
             Some(InjectedFault::MessageOnly { ending }) => {
                 match call {
-                    // Who cannot be messaged gets no half of a prompt either.
+                    // A person who cannot be messaged gets no Direct Message here either.
                     ApiCall::Create => drop(self.message_only(account, &accepted.parameters, now)),
                     ApiCall::Show
                     | ApiCall::Events
@@ -88,7 +89,7 @@ impl World {
         }
     }
 
-    /// Does what an accepted call asks for; a refusal goes into the record.
+    /// Carries out an accepted call. A refusal also goes into the record.
     pub(super) fn carry_out(&mut self, accepted: &Accepted, now: Millis) -> HttpReply {
         let Accepted { call, account, parameters, path, .. } = accepted;
         let (result, allowance) = match call {
@@ -128,7 +129,7 @@ impl World {
         reply
     }
 
-    /// Refuses a request before it is known whose it is.
+    /// Refuses a request before its account is known.
     fn refuse(
         &mut self,
         request: &HttpRequest,
@@ -144,7 +145,7 @@ impl World {
     }
 }
 
-/// Even a scripted answer carries the time, as every HTTP answer does.
+/// Adds the `date` header that every HTTP answer has to a scripted one.
 fn dated(mut outcome: CallOutcome, now: Millis) -> CallOutcome {
     if let CallOutcome::Answer { reply, .. } = &mut outcome
         && reply.header("date").is_none()

@@ -1,8 +1,7 @@
-//! What `feedback/events` reads: every feedback as it was at each change, and pages over a window
-//! of them.
+//! Keeps the events that `feedback/events` lists and cuts a window of them into pages.
 //!
-//! A window is closed and lies in the past, so its list never changes; a cursor needs no memory on
-//! this side.
+//! An event is a feedback as it was after one change. A window lies wholly in the past, so its list
+//! never changes. That is why a cursor needs no memory in the sandbox.
 
 use std::collections::BTreeMap;
 
@@ -44,7 +43,7 @@ impl FeedbackEvent {
     }
 }
 
-/// A stretch of time, both ends inclusive.
+/// A stretch of time. Both ends are inclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimeSpan {
     pub from: Millis,
@@ -57,31 +56,31 @@ impl TimeSpan {
     }
 }
 
-/// Where reading goes on: X's opaque cursor, good for one account and one window.
+/// X's opaque cursor, from which reading resumes. It is valid for one account and one window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub user_id: u64,
     pub window: TimeSpan,
-    /// How many entries of the window's list were given out.
+    /// The number of the window's entries that the pages so far have listed.
     position: u64,
-    /// How many pages were.
+    /// The number of pages so far.
     page: u64,
 }
 
 impl Cursor {
-    /// The start of a window.
+    /// Returns the cursor at the start of a window.
     pub fn at_start(user_id: u64, window: TimeSpan) -> Self {
         Self { user_id, window, position: 0, page: 0 }
     }
 
-    /// As it stands in `next_cursor`.
+    /// Returns the text for `next_cursor`.
     pub fn to_text(self, seed: u64) -> String {
         let TimeSpan { from, to } = self.window;
         let plain = format!("{}.{}.{}.{}.{}", self.user_id, from.0, to.0, self.position, self.page);
         URL_SAFE_NO_PAD.encode(format!("{plain}.{}", check(&plain, seed)))
     }
 
-    /// Reads what `to_text` wrote; `None` for anything else.
+    /// Reads a text that `to_text` wrote. Returns nothing for any other text.
     pub fn from_text(text: &str, seed: u64) -> Option<Self> {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (plain, checked) = decoded.rsplit_once('.')?;
@@ -106,7 +105,7 @@ fn check(plain: &str, seed: u64) -> u64 {
     Chance::of(seed, &["cursor", plain]).draw()
 }
 
-/// All events of all accounts, in the order of time.
+/// The events of each account in the order of time.
 #[derive(Clone, Debug, Default)]
 pub struct EventLog {
     by_account: BTreeMap<u64, BTreeMap<(Millis, u64), FeedbackEvent>>,
@@ -126,8 +125,8 @@ impl EventLog {
         self.count
     }
 
-    /// The page at `cursor` with at most `count` events, and where the next one starts; `None` at
-    /// the window's end.
+    /// Returns the page at `cursor` with at most `count` events. Also returns the next page's
+    /// cursor unless the window ends here.
     pub fn page(
         &self,
         cursor: Cursor,
@@ -137,7 +136,7 @@ impl EventLog {
     ) -> (Vec<&FeedbackEvent>, Option<Cursor>) {
         let mut chance = Chance::of(seed, &["page", &cursor.to_text(seed)]);
         let next_page = Cursor { page: cursor.page + 1, ..cursor };
-        // Only every other page may be empty: a client that reads on always comes to the end.
+        // Only every other page may be empty. So a client that reads on always reaches the end.
         if cursor.page.is_multiple_of(2) && chance.happens(paging.empty) {
             return (Vec::new(), Some(next_page));
         }
@@ -152,7 +151,7 @@ impl EventLog {
         (events, more.then_some(Cursor { position, ..next_page }))
     }
 
-    /// The window's whole list, the same every time it is made.
+    /// Builds the window's whole list. The list is the same every time.
     fn listed(&self, cursor: Cursor, paging: Paging, seed: u64) -> Vec<&FeedbackEvent> {
         let TimeSpan { from, to } = cursor.window;
         let mut ranked: Vec<(u64, &FeedbackEvent)> = Vec::new();

@@ -1,7 +1,7 @@
-//! Faults on order: what the next calls of a kind meet instead of the truth.
+//! Keeps the faults that the next calls of a kind will meet.
 //!
-//! A fault strikes after the call was authenticated, so a wrongly signed call never uses one up. A
-//! call that is not carried out costs the account nothing.
+//! A fault strikes only an authenticated call, so a wrongly signed call never uses one up. A call
+//! that is not carried out does not count towards the account's limits.
 
 use std::time::Duration;
 
@@ -10,37 +10,37 @@ use serde::Deserialize;
 use super::api_call::ApiCall;
 use super::call::HttpReply;
 
-/// What happens to a call.
+/// A fault that a call meets.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum InjectedFault {
-    /// Nothing comes of it.
+    /// The call is not carried out.
     NotCarriedOut { ending: Ending },
-    /// It is carried out, and then something else than the true answer follows.
+    /// The call is carried out, but the client does not see the true answer.
     CarriedOut { ending: Ending },
-    /// Of a prompt only the Direct Message is sent: there is no card, no feedback and no event. Any
-    /// other call is carried out. Then something else than the true answer follows.
+    /// Only the Direct Message of a prompt is sent, without card, feedback or event. Any other call
+    /// is carried out. In both cases the client does not see the true answer.
     MessageOnly { ending: Ending },
-    /// It ends at once as `ending` says, and is carried out after a while nevertheless.
+    /// The call ends at once as `ending` says but is carried out later.
     CarriedOutLater { after_ms: u64, ending: Ending },
-    /// It is carried out at once, and the true answer is held back, in real time whatever the clock
-    /// says.
+    /// The call is carried out at once and the true answer is held back. The delay is in real time,
+    /// whatever clock the sandbox has.
     Slow { by_ms: u64 },
 }
 
-/// What the client sees.
+/// The client's view of a failed call.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Ending {
-    /// The connection is closed without a byte of an answer.
+    /// The connection closes without a byte of an answer.
     Cut,
-    /// The connection stays open and no answer comes, until the client gives up.
+    /// The connection stays open without an answer until the client gives up.
     Silence,
-    /// This, and nothing that X would add to it: no rate-limit headers.
+    /// This answer with a `date` header but without X's rate-limit headers.
     Answer(Scripted),
 }
 
-/// An answer word for word.
+/// An answer given word for word.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Scripted {
     pub status: u16,
@@ -57,24 +57,24 @@ fn json_type() -> String {
 }
 
 impl Scripted {
-    /// X's usual error body.
+    /// An answer with X's usual error body.
     pub fn error(status: u16, code: u16, message: &str) -> Self {
         let body = serde_json::json!({"errors": [{"code": code, "message": message}]}).to_string();
         Self::json(status, &body)
     }
 
-    /// A JSON body as it stands, well-formed or not.
+    /// An answer with a body of type JSON, which need not be well-formed.
     pub fn json(status: u16, body: &str) -> Self {
         Self { status, content_type: json_type(), body: body.to_owned(), headers: Vec::new() }
     }
 
-    /// A page from something in front of X.
+    /// An HTML page such as a proxy in front of X sends.
     pub fn html(status: u16, body: &str) -> Self {
         let content_type = "text/html; charset=utf-8".to_owned();
         Self { status, content_type, body: body.to_owned(), headers: Vec::new() }
     }
 
-    /// The same with one more header.
+    /// Adds one header.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_ascii_lowercase(), value.to_owned()));
         self
@@ -82,32 +82,32 @@ impl Scripted {
 }
 
 impl InjectedFault {
-    /// This answer instead of carrying the call out.
+    /// Answers this instead of carrying the call out.
     pub fn instead(answer: Scripted) -> Self {
         Self::NotCarriedOut { ending: Ending::Answer(answer) }
     }
 
-    /// The connection closes before anything is done.
+    /// Closes the connection and does not carry the call out.
     pub fn cut_before() -> Self {
         Self::NotCarriedOut { ending: Ending::Cut }
     }
 
-    /// The connection closes after everything is done.
+    /// Carries the call out and then closes the connection.
     pub fn cut_after() -> Self {
         Self::CarriedOut { ending: Ending::Cut }
     }
 
-    /// Everything is done, and this answer says something else.
+    /// Carries the call out but gives this answer.
     pub fn done_but(answer: Scripted) -> Self {
         Self::CarriedOut { ending: Ending::Answer(answer) }
     }
 
-    /// The connection closes at once, and the call is carried out after `length` nevertheless.
+    /// Closes the connection at once and carries the call out after `length`.
     pub fn done_later(length: Duration) -> Self {
         Self::CarriedOutLater { after_ms: whole_millis(length), ending: Ending::Cut }
     }
 
-    /// The true answer, `length` later.
+    /// Gives the true answer `length` later.
     pub fn slow(length: Duration) -> Self {
         Self::Slow { by_ms: whole_millis(length) }
     }
@@ -117,7 +117,7 @@ fn whole_millis(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What a call comes to.
+/// The outcome of a call for its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallOutcome {
     Answer { reply: HttpReply, held_back: Duration },
@@ -143,17 +143,17 @@ impl From<Ending> for CallOutcome {
     }
 }
 
-/// The faults still to come, in the order they were asked for.
+/// The faults yet to come in the order in which they were ordered.
 #[derive(Clone, Debug, Default)]
 pub struct FaultQueue {
     ordered: Vec<Order>,
 }
 
-/// One order: the next `times` calls of a kind, of one account or of any.
+/// A fault for the next `times` calls of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     pub call: ApiCall,
-    /// The account's user id; any account where it is absent.
+    /// The account's user id. Absent if the order is for any account.
     pub user_id: Option<u64>,
     pub times: u32,
     pub fault: InjectedFault,
@@ -168,7 +168,7 @@ impl FaultQueue {
         self.ordered.clear();
     }
 
-    /// Uses up the oldest fault that is meant for this call.
+    /// Uses up the oldest fault ordered for this call and returns it.
     pub fn take(&mut self, call: ApiCall, user_id: u64) -> Option<InjectedFault> {
         self.ordered.retain(|order| order.times > 0);
         let order = self.ordered.iter_mut().find(|order| {
@@ -178,7 +178,7 @@ impl FaultQueue {
         Some(order.fault.clone())
     }
 
-    /// How many are still to come.
+    /// Returns the number of faults yet to come.
     pub fn left(&self) -> u64 {
         self.ordered.iter().map(|order| u64::from(order.times)).sum()
     }

@@ -1,11 +1,11 @@
-//! X's feedback object: what a prompt became, and what the person has answered so far.
+//! Models X's feedback object, which holds a prompt and the person's answer so far.
 
 use serde_json::{Map, Value, json};
 
 use super::dates::{seconds, x_date};
 use crate::domain::time::Millis;
 
-/// The two kinds of question.
+/// The kind of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuestionKind {
     Csat,
@@ -13,7 +13,7 @@ pub enum QuestionKind {
 }
 
 impl QuestionKind {
-    /// By X's name for it, which is case-sensitive.
+    /// Returns the kind that X calls `name`. The name is case-sensitive.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "csat" => Some(Self::Csat),
@@ -29,7 +29,7 @@ impl QuestionKind {
         }
     }
 
-    /// The highest id of a question of this kind.
+    /// Returns the highest id of a question of this kind.
     pub fn last_variant(self) -> u32 {
         match self {
             Self::Csat => 37,
@@ -37,7 +37,7 @@ impl QuestionKind {
         }
     }
 
-    /// Whether the card offers this score.
+    /// True if the card offers this score.
     pub fn offers(self, score: u8) -> bool {
         match self {
             Self::Csat => (1..=5).contains(&score),
@@ -46,14 +46,14 @@ impl QuestionKind {
     }
 }
 
-/// A score or a text, and when it was given.
+/// A score or a text with the instant at which it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerPart<T> {
     pub created_at: Millis,
     pub value: T,
 }
 
-/// One feedback. Score and text come independently, and neither changes once it is there.
+/// One feedback. Score and text arrive independently, and neither changes afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SandboxFeedback {
     pub id: u64,
@@ -73,8 +73,8 @@ pub struct SandboxFeedback {
 }
 
 impl SandboxFeedback {
-    /// Adds what is new of an answer; false where nothing is, because parts that are there stay as
-    /// they are.
+    /// Adds the new parts of an answer. True if there were any. A part that is already there does
+    /// not change.
     pub fn answer(&mut self, score: Option<u8>, text: Option<&str>, now: Millis) -> bool {
         let mut changed = false;
         if let (None, Some(value)) = (&self.score, score) {
@@ -86,20 +86,20 @@ impl SandboxFeedback {
             changed = true;
         }
         if changed {
-            // X writes whole seconds. A second update within one second still gets a time of its
-            // own, or nobody could tell which of the two is the newer.
+            // X writes whole seconds. A second update within one second still gets its own time.
+            // Otherwise nobody could tell which of the two is newer.
             let next_second = Millis((seconds(self.updated_at) + 1) * 1_000);
             self.updated_at = now.max(next_second);
         }
         changed
     }
 
-    /// As create and show write it: the variant is a string there.
+    /// Writes the feedback as create and show do, with the variant as a string.
     pub fn to_json(&self) -> Value {
         self.written(json!(self.question_variant_id.to_string()))
     }
 
-    /// As events write it: the variant is a number there, so that clients learn to read both.
+    /// Writes the feedback as events do, with the variant as a number. So clients must read both.
     pub fn to_event_json(&self) -> Value {
         self.written(json!(self.question_variant_id))
     }
@@ -125,7 +125,7 @@ impl SandboxFeedback {
         object
     }
 
-    /// The parts that have data; `None` before the first.
+    /// Returns the parts of the answer that have data. Returns nothing before the first part.
     fn response(&self) -> Option<Value> {
         let mut response = Map::new();
         if let Some(score) = &self.score {

@@ -1,11 +1,13 @@
-//! Percent-encoding and forms, as RFC 3986 and the form type define them and OAuth 1.0a needs them.
+//! Encodes and decodes percent-encoding and forms as OAuth 1.0a needs them.
+//!
+//! RFC 3986 defines the percent-encoding.
 
 use std::str::FromStr;
 
 use super::refusal::Refusal;
 
-/// Percent-encodes everything but RFC 3986's unreserved characters, with upper-case hex (RFC 5849
-/// section 3.6).
+/// Percent-encodes all but RFC 3986's unreserved characters, with upper-case hex (RFC 5849 section
+/// 3.6).
 pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -18,9 +20,9 @@ pub fn encode(text: &str) -> String {
     encoded
 }
 
-/// Undoes percent-encoding. A `%` that starts no hex pair stays as it is, and bytes that are no
-/// UTF-8 become the replacement character: either way the signature will not match, which is the
-/// right answer to both.
+/// Undoes percent-encoding. A `%` without two hex digits stays as it is. Bytes that are not UTF-8
+/// become the replacement character. In both cases the signature will not match, and that is the
+/// right answer.
 pub fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -47,21 +49,20 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// The parameters of a query or of an `application/x-www-form-urlencoded` body, decoded, in their
+/// Returns the decoded parameters of a query or an `application/x-www-form-urlencoded` body in
 /// order.
 pub fn pairs(text: &str) -> Vec<(String, String)> {
     text.split('&')
         .filter(|piece| !piece.is_empty())
         .map(|piece| {
             let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            // A blank may be written as `+` in a form; a plus is always %2B there.
+            // A form may write a blank as `+`. A plus sign is always %2B there.
             (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
         })
         .collect()
 }
 
-/// The parameters of one call, from its query and its form together: X does not care where they
-/// stand.
+/// The parameters of one call from its query and its form. X does not distinguish between the two.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters(Vec<(String, String)>);
 
@@ -70,20 +71,20 @@ impl Parameters {
         Self(pairs)
     }
 
-    /// All of them, verbatim and in order.
+    /// Returns all parameters verbatim and in order.
     pub fn all(&self) -> &[(String, String)] {
         &self.0
     }
 
-    /// A name that stands there twice, if there is one.
+    /// Returns a name that occurs twice, if there is one.
     pub fn repeated(&self) -> Option<&str> {
         let mut names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
 
-    /// A value that may be left out. A blank one counts as left out: clients in the field send
-    /// blank optional fields.
+    /// Returns a value that may be left out. An empty value counts as left out, since real clients
+    /// send empty optional fields.
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -91,23 +92,23 @@ impl Parameters {
             .map(|(_, value)| value.as_str())
     }
 
-    /// A value that must be there.
+    /// Returns a value that must be present.
     pub fn required(&self, name: &str) -> Result<&str, Refusal> {
         self.optional(name).ok_or_else(|| Refusal::missing(name))
     }
 
-    /// A number that must be there.
+    /// Returns a number that must be present.
     pub fn required_number<N: FromStr>(&self, name: &str) -> Result<N, Refusal> {
         number(name, self.required(name)?)
     }
 
-    /// A number that may be left out.
+    /// Returns a number that may be left out.
     pub fn optional_number<N: FromStr>(&self, name: &str) -> Result<Option<N>, Refusal> {
         self.optional(name).map(|text| number(name, text)).transpose()
     }
 }
 
-/// A number as X writes one. Rust would also take a plus in front.
+/// Parses a number as X writes it. Rust would also accept a leading plus sign.
 fn number<N: FromStr>(name: &str, text: &str) -> Result<N, Refusal> {
     let plain = Some(text).filter(|text| !text.starts_with('+'));
     plain.and_then(|text| text.parse().ok()).ok_or_else(|| Refusal::not_a_number(name, text))

@@ -1,6 +1,7 @@
-//! The pages under `/sandbox/`: what happened, and a hand in what happens next. They are no part of
-//! X, ask for no login, and are served to this machine only. The module's documentation describes
-//! them for integrators.
+//! Serves the pages under `/sandbox/`, which show and change what happens in the world.
+//!
+//! They are not part of X, need no login and are served to this machine only. The documentation of
+//! [`sandbox`](super) describes them for integrators.
 
 use std::time::Duration;
 
@@ -18,10 +19,10 @@ use super::record::{DeliveredPrompt, RefusedCall};
 use super::world::{AnswerError, World};
 use crate::domain::time::Millis;
 
-/// Where these pages begin.
+/// The beginning of these pages' paths.
 pub const PREFIX: &str = "/sandbox/";
 
-/// How many entries a list holds at most; `from` asks for later ones.
+/// The most entries of a list. Later ones are read with the parameter `from`.
 const LIST_MAX: usize = 10_000;
 
 /// Answers one request to these pages.
@@ -72,14 +73,14 @@ pub fn inspect(world: &mut World, request: &HttpRequest, now: Millis) -> HttpRep
     }
 }
 
-/// A status and a sentence.
+/// The status and the text of an error.
 type Complaint = (u16, String);
 
 fn read<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, Complaint> {
     serde_json::from_slice(&request.body).map_err(|fault| (422, fault.to_string()))
 }
 
-/// The entries from number `from` on, with the number of all of them.
+/// Returns the entries from number `from` on with the number of all entries.
 fn list<T>(name: &str, all: &[T], parameters: &Parameters, shown: impl Fn(&T) -> Value) -> Value {
     let number = |name: &str| parameters.optional(name).and_then(|text| text.parse().ok());
     let from: usize = number("from").unwrap_or(0);
@@ -268,7 +269,7 @@ struct LimitBody {
     limit: u32,
 }
 
-/// An id as X writes it, a string, or as a number.
+/// Reads an id that is a string, as X writes it, or a number.
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]

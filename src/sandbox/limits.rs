@@ -1,4 +1,6 @@
-//! How often an account may call: 15-minute windows for reads, and for prompts any 24 hours.
+//! Limits the calls of each account.
+//!
+//! Reads have 15-minute windows and prompts have rolling 24 hours.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -11,7 +13,7 @@ use crate::domain::time::Millis;
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What the `x-rate-limit-*` headers of an answer say.
+/// The content of an answer's `x-rate-limit-*` headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     pub limit: u32,
@@ -20,7 +22,7 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// The headers; the reset in epoch seconds, as X writes it.
+    /// Returns the headers. The reset is in epoch seconds as X writes it.
     pub fn headers(&self) -> Vec<(String, String)> {
         vec![
             ("x-rate-limit-limit".to_owned(), self.limit.to_string()),
@@ -38,7 +40,7 @@ pub struct Windows {
 }
 
 impl Default for Windows {
-    /// X's documented limits. `create` has none here: it counts by the day.
+    /// Returns X's documented limits. `create` has no window since it counts by the day.
     fn default() -> Self {
         let limits = BTreeMap::from([
             (ApiCall::Events, 1_000),
@@ -54,12 +56,12 @@ impl Default for Windows {
 }
 
 impl Windows {
-    /// Sets another limit than X's.
+    /// Sets a limit that differs from X's.
     pub fn set_limit(&mut self, call: ApiCall, limit: u32) {
         self.limits.insert(call, limit);
     }
 
-    /// Counts one call, or says that it is one too many. A refused call is not counted.
+    /// Counts one call. The error says that the limit is reached. A refused call is not counted.
     pub fn charge(
         &mut self,
         user_id: u64,
@@ -80,26 +82,26 @@ impl Windows {
     }
 }
 
-/// The prompts of one account in the last 24 hours, oldest first.
+/// The prompts of one account in the last 24 hours, from the oldest to the newest.
 #[derive(Clone, Debug, Default)]
 pub struct PromptsOfDay {
     prompts: VecDeque<(Millis, u64)>,
 }
 
 impl PromptsOfDay {
-    /// What is left of the account's day.
+    /// Returns the rest of the account's day.
     pub fn allowance(&mut self, account: &SandboxAccount, now: Millis) -> Allowance {
         self.forget_before(now);
         let used = u32::try_from(self.prompts.len()).unwrap_or(u32::MAX);
         Allowance {
             limit: account.daily_limit,
             remaining: account.daily_limit.saturating_sub(used),
-            // The day rolls: the first place to come free is that of the oldest prompt.
+            // The day rolls. The oldest prompt's place is the first to become free.
             reset_at: self.prompts.front().map_or(now, |(at, _)| *at).plus(DAY),
         }
     }
 
-    /// Whether a recipient may get one more prompt.
+    /// True if the recipient may get one more prompt.
     pub fn admits(&mut self, account: &SandboxAccount, to_user_id: u64, now: Millis) -> bool {
         self.forget_before(now);
         let had = self.prompts.iter().filter(|(_, to)| *to == to_user_id).count();

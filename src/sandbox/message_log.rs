@@ -1,4 +1,4 @@
-//! All Direct Messages that were ever written.
+//! Keeps all Direct Messages that were ever written.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +10,10 @@ pub struct SandboxMessage {
     pub created_at: Millis,
     pub sender_id: u64,
     pub recipient_id: u64,
-    /// As it was written.
+    /// The text as it was written.
     pub text: String,
 }
 
-/// All messages there are; ids grow with time.
+/// All messages by id. Ids grow with time.
 #[derive(Clone, Debug, Default)]
 pub struct MessageLog(pub(super) BTreeMap<u64, SandboxMessage>);

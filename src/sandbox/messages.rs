@@ -1,8 +1,10 @@
-//! The Direct Messages of the accounts, and the lists `GET /1.1/direct_messages/events/list.json`
-//! and `GET /2/dm_events`: those of the last 30 days, sent and received, the newest first.
+//! Serves the lists of Direct Messages.
 //!
-//! A message is kept as it was written and listed as X lists it: every link is a t.co link, and
-//! `&`, `<` and `>` are written as in HTML.
+//! These are `GET /1.1/direct_messages/events/list.json` and `GET /2/dm_events`. Both list the
+//! messages that the account sent and received in the last 30 days. The newest comes first.
+//!
+//! The sandbox keeps a message as it was written but lists it as X does. Every link becomes a t.co
+//! link, and `&`, `<` and `>` are written as in HTML.
 
 use std::time::Duration;
 
@@ -19,14 +21,14 @@ use crate::domain::time::Millis;
 
 const COUNT_DEFAULT: u64 = 20;
 const COUNT_MAX: u64 = 50;
-/// Of the second version, which gives as many where it is not told.
+/// The most entries of a page of `GET /2/dm_events`. It is also the default.
 const RESULTS_MAX: u64 = 100;
 const LISTED_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// The app through which all accounts send.
 const APP: &str = "268278";
 
-/// Where reading goes on: below a message, on the how-manieth page.
+/// The place where reading resumes, with the number of the page.
 #[derive(Clone, Copy)]
 struct MessageCursor {
     user_id: u64,
@@ -35,8 +37,8 @@ struct MessageCursor {
 }
 
 impl World {
-    /// Somebody writes to somebody: an account by its app or by an agent's hand, or a person. The
-    /// message's id.
+    /// Writes a message from one user to another and returns its id. The sender may be a person, an
+    /// account's app or an agent.
     pub fn say(&mut self, sender_id: u64, recipient_id: u64, text: &str, now: Millis) -> u64 {
         let id = self.next_id(now);
         let text = text.to_owned();
@@ -45,7 +47,7 @@ impl World {
         id
     }
 
-    /// Every Direct Message, the oldest first.
+    /// Returns every Direct Message from the oldest to the newest.
     pub fn messages(&self) -> impl ExactSizeIterator<Item = &SandboxMessage> {
         self.messages.0.values()
     }
@@ -100,7 +102,7 @@ impl World {
         Ok(body)
     }
 
-    /// Where the page begins that is asked for by that parameter.
+    /// Returns the place from which the request's cursor wants to read on.
     fn asked_place(
         &self,
         parameter: &str,
@@ -124,7 +126,7 @@ impl World {
         let paging = self.behaviour.paging;
         let mut chance = Chance::of(self.seed, &["messages", &place.to_text(self.seed)]);
         let next_page = MessageCursor { page: place.page + 1, ..place };
-        // Only every other page may be empty: a client that reads on always comes to the end.
+        // Only every other page may be empty. So a client that reads on always reaches the end.
         if place.page.is_multiple_of(2) && chance.happens(paging.empty) {
             return (Vec::new(), Some(next_page));
         }
@@ -148,7 +150,7 @@ impl MessageCursor {
         URL_SAFE_NO_PAD.encode(format!("{plain}.{}", check(&plain, seed)))
     }
 
-    /// Reads what `to_text` wrote; `None` for anything else.
+    /// Reads a text that `to_text` wrote. Returns nothing for any other text.
     fn from_text(text: &str, seed: u64) -> Option<Self> {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (plain, checked) = decoded.rsplit_once('.')?;
@@ -165,7 +167,7 @@ fn check(plain: &str, seed: u64) -> u64 {
     Chance::of(seed, &["place", plain]).draw()
 }
 
-/// A message as X lists it to one of the two.
+/// Writes a message as X lists it to one of its two users.
 fn event(message: &SandboxMessage, user_id: u64, seed: u64) -> Value {
     let (text, urls) = shortened(&message.text, seed);
     let mut create = json!({
@@ -176,7 +178,7 @@ fn event(message: &SandboxMessage, user_id: u64, seed: u64) -> Value {
             "entities": {"hashtags": [], "symbols": [], "urls": urls, "user_mentions": []},
         },
     });
-    // Which app wrote it is told to its own user alone.
+    // Only the app's own user learns which app wrote the message.
     if message.sender_id == user_id {
         create["source_app_id"] = Value::from(APP);
     }
@@ -188,7 +190,7 @@ fn event(message: &SandboxMessage, user_id: u64, seed: u64) -> Value {
     })
 }
 
-/// A message as the second version lists it, with the fields that are asked for.
+/// Writes a message as version 2 of the API lists it, with the requested fields.
 fn event_of_v2(message: &SandboxMessage, wanted: &str, seed: u64) -> Value {
     let (one, other) = (message.sender_id, message.recipient_id);
     let (text, _) = shortened(&message.text, seed);
@@ -210,7 +212,7 @@ fn event_of_v2(message: &SandboxMessage, wanted: &str, seed: u64) -> Value {
     event
 }
 
-/// A text with a t.co link in the place of each of its links, and those links.
+/// Replaces each link in a text by a t.co link. Returns the text and the links.
 fn shortened(text: &str, seed: u64) -> (String, Vec<Value>) {
     let (mut written, mut urls, mut rest) = (String::new(), Vec::new(), text);
     while let Some(start) = ["https://", "http://"].iter().filter_map(|s| rest.find(s)).min() {

@@ -1,57 +1,81 @@
-//! A stand-in for X's API that ships inside surveyd: for `surveyd demo`, `surveyd sandbox`, and the
-//! tests.
+//! Simulates X's API for `surveyd demo`, for `surveyd sandbox` and for the tests.
 //!
-//! It is a reading of X's documentation of its own and shares no code with surveyd's client of X,
-//! so that a mistake on one side does not cancel out on the other. A [`World`] is plain state: the
-//! accounts and their keys, the people and what they will answer, the feedback, the limits, the
-//! faults on order. It takes one request at one instant and gives one outcome. [`Sandbox`] is the
-//! wire around it.
+//! It follows X's documentation on its own and shares no code with surveyd's client of X. So a
+//! mistake on one side does not cancel out on the other.
 //!
-//! What it answers, all with OAuth 1.0a: `POST /1.1/feedback/create.json`,
-//! `GET /1.1/feedback/show/:id.json`, `GET /1.1/feedback/events.json`,
-//! `GET /1.1/friendships/show.json`, `GET /2/users`, `GET /1.1/account/verify_credentials.json`,
-//! `GET /1.1/direct_messages/events/list.json`, `GET /2/dm_events`. Behind something that ends TLS,
-//! `X-Forwarded-Proto: https` says what the client has signed. What it deliberately lacks: writing
-//! Direct Messages, webhooks, and every other part of X.
+//! A [`World`] is plain state. It takes one request at one instant and gives one outcome. It holds:
+//!
+//! - the accounts and their keys
+//! - the people and their future answers
+//! - the feedback
+//! - the limits
+//! - the ordered faults
+//!
+//! [`Sandbox`] serves a world over HTTP.
+//!
+//! The sandbox answers these calls if they are signed with OAuth 1.0a:
+//!
+//! - `POST /1.1/feedback/create.json`
+//! - `GET /1.1/feedback/show/:id.json`
+//! - `GET /1.1/feedback/events.json`
+//! - `GET /1.1/friendships/show.json`
+//! - `GET /2/users`
+//! - `GET /1.1/account/verify_credentials.json`
+//! - `GET /1.1/direct_messages/events/list.json`
+//! - `GET /2/dm_events`
+//!
+//! Behind a proxy that ends TLS the client signs an https address. The proxy says so with
+//! `X-Forwarded-Proto: https`. The sandbox deliberately lacks writing Direct Messages, webhooks and
+//! every other part of X.
 //!
 //! # For integrators: the pages under `/sandbox/`
-//! They are not X's. They ask for no login and are served to the machine the sandbox runs on only.
-//! Bodies are JSON, ids strings or numbers, instants epoch milliseconds. A wrong body is answered
-//! 422 with `{"error": "…"}`.
+//! These pages are not X's. They need no login and are served only to the machine that the sandbox
+//! runs on. Bodies are JSON. Ids are strings or numbers. Instants are epoch milliseconds. A wrong
+//! body is answered with 422 and `{"error": "…"}`.
 //!
-//! - `GET /sandbox/state`: counts, what is left of each account's day, the calls it made, the next
-//!   thing due.
-//! - `GET /sandbox/prompts?from=0&limit=10000`: every prompt that reached a person, in order, with
-//!   the request's fields verbatim and the answer so far.
-//! - `GET /sandbox/messages?from=0&limit=10000`: every Direct Message, as it was written.
-//! - `GET /sandbox/refused?from=0&limit=10000`: the calls X would have refused, and why; after a
-//!   wrong signature, the base string that should have been signed.
-//! - `POST /sandbox/messages` `{"sender_id","recipient_id","text"}`: somebody writes to somebody: a
-//!   person, or an account by an agent's hand.
-//! - `POST /sandbox/answer` `{"feedback_id","score","text"}`: answers by hand; either part may be
-//!   left out, and a part that is there already stays (409).
+//! - `GET /sandbox/state` shows counts, each account's calls, the rest of its day and the instant
+//!   of the next planned thing.
+//! - `GET /sandbox/prompts?from=0&limit=10000` lists every prompt that reached a person in order.
+//!   Each has the request's fields verbatim and the answer so far.
+//! - `GET /sandbox/messages?from=0&limit=10000` lists every Direct Message as it was written.
+//! - `GET /sandbox/refused?from=0&limit=10000` lists the calls that X would have refused with the
+//!   reasons. After a wrong signature the reason has the base string that should have been signed.
+//! - `POST /sandbox/messages` `{"sender_id","recipient_id","text"}` writes a Direct Message. The
+//!   sender may be a person or an account whose agent writes by hand.
+//! - `POST /sandbox/answer` `{"feedback_id","score","text"}` answers by hand. Either part may be
+//!   left out. A part that is already there does not change (409).
 //! - `POST /sandbox/people`
-//!   `{"user_id","can_dm","standing","messages","answers":[{"after_ms","score","text"}]}`: says who
-//!   a person is. `standing`: `present`, `unknown`, `suspended`. `messages`, finer than `can_dm`:
-//!   `open`, `closed`, `followed_only`, `closed_unnoticed`. `answers` replaces what the seed would
-//!   decide; an empty list is silence.
-//! - `POST /sandbox/faults` `{"call","user_id","times","fault"}`: lets the next calls of a kind
-//!   fail, see below.
-//! - `DELETE /sandbox/faults`: takes back all faults.
-//! - `POST /sandbox/limits` `{"call","limit"}`: another limit for 15 minutes.
+//!   `{"user_id","can_dm","standing","messages","answers":[{"after_ms","score","text"}]}` describes
+//!   a person. `standing` is `present`, `unknown` or `suspended`. `messages` is finer than `can_dm`
+//!   and is `open`, `closed`, `followed_only` or `closed_unnoticed`. `answers` replaces what the
+//!   seed would decide. An empty list is silence.
+//! - `POST /sandbox/faults` `{"call","user_id","times","fault"}` makes the next calls of a kind
+//!   fail as described below.
+//! - `DELETE /sandbox/faults` cancels all faults.
+//! - `POST /sandbox/limits` `{"call","limit"}` sets the limit of a call's 15-minute windows.
 //!
 //! `call` is `create`, `show`, `events`, `friendship`, `users`, `verify_credentials`,
-//! `direct_messages` or `dm_events`. A `fault` is one of `{"kind":"not_carried_out","ending":…}`,
-//! `{"kind":"carried_out","ending":…}`, `{"kind":"message_only","ending":…}`,
-//! `{"kind":"carried_out_later","after_ms":…,"ending":…}`, `{"kind":"slow","by_ms":…}`; an `ending`
-//! is `{"kind":"cut"}`, `{"kind":"silence"}` or
-//! `{"kind":"answer","status":…,"body":"…","content_type":"…","headers":[["…","…"]]}`.
+//! `direct_messages` or `dm_events`. A `fault` is one of these:
+//!
+//! - `{"kind":"not_carried_out","ending":…}`
+//! - `{"kind":"carried_out","ending":…}`
+//! - `{"kind":"message_only","ending":…}`
+//! - `{"kind":"carried_out_later","after_ms":…,"ending":…}`
+//! - `{"kind":"slow","by_ms":…}`
+//!
+//! An `ending` is one of these:
+//!
+//! - `{"kind":"cut"}`
+//! - `{"kind":"silence"}`
+//! - `{"kind":"answer","status":…,"body":"…","content_type":"…","headers":[["…","…"]]}`
 //!
 //! # Choices where X is silent
-//! A bad `type`, question, length or window is code 44 with 400. A prompt that was refused costs
-//! nothing of the day. A page of events has at most 100 entries and more may not be asked for.
-//! `question_variant_id` is a string in create and show and a number in events. Two updates within
-//! one second have different `updated_at`.
+//! - A bad `type`, question or window is refused with status 400 and code 44. So is an
+//!   `external_id` or `display_name` that is too long.
+//! - A refused prompt does not count in the account's day.
+//! - A page of events has at most 100 entries. A request for more is refused.
+//! - `question_variant_id` is a string in create and show but a number in events.
+//! - Two updates within one second have different `updated_at`.
 
 mod accepted;
 mod answers;

@@ -1,7 +1,7 @@
-//! OAuth 1.0a as a server checks it: the header, the base string and the signature (RFC 5849
-//! sections 3.2 to 3.5).
+//! Checks OAuth 1.0a as a server does, from the header to the signature (RFC 5849 sections 3.2 to
+//! 3.5).
 //!
-//! Whose keys they are, the clock and repeated nonces are `authentication`'s matter.
+//! It does not know whose keys they are. `authentication` checks that, the clock and the nonces.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,7 +9,7 @@ use ring::hmac;
 
 use super::form::{decode, encode};
 
-/// What an `Authorization: OAuth …` header says.
+/// The content of an `Authorization: OAuth …` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     pub consumer_key: String,
@@ -17,13 +17,13 @@ pub struct Header {
     pub nonce: String,
     /// Seconds since 1970.
     pub timestamp: i64,
-    /// As it stands there: base64 of 20 bytes, if it is one.
+    /// The signature as the header has it. A valid one is the base64 of 20 bytes.
     pub signature: String,
-    /// Every parameter that is signed: all but the signature itself and the realm.
+    /// The signed parameters. These are all but the signature itself and the realm.
     pub signed: Vec<(String, String)>,
 }
 
-/// Reads the header; `None` where it is no complete OAuth 1.0a header for HMAC-SHA1.
+/// Reads the header. Returns nothing unless it is a complete OAuth 1.0a header for HMAC-SHA1.
 pub fn read_header(value: &str) -> Option<Header> {
     let (scheme, rest) = value.split_at_checked("OAuth ".len())?;
     if !scheme.eq_ignore_ascii_case("OAuth ") {
@@ -41,7 +41,7 @@ pub fn read_header(value: &str) -> Option<Header> {
             .find(|(known, value)| known == name && !value.is_empty())
             .map(|(_, value)| value.clone())
     };
-    // The version may be left out, but then it is 1.0 (RFC 5849 section 3.1).
+    // The version may be absent. If it is present, it must be 1.0 (RFC 5849 section 3.1).
     if find("oauth_signature_method")? != "HMAC-SHA1"
         || find("oauth_version").is_some_and(|version| version != "1.0")
     {
@@ -54,8 +54,8 @@ pub fn read_header(value: &str) -> Option<Header> {
     Some(Header { consumer_key, token, nonce, timestamp, signature, signed })
 }
 
-/// `name="value"` pairs with commas between them. Only a quote ends a value: a realm may hold
-/// commas.
+/// Reads `name="value"` pairs with commas between them. Only a quote ends a value, since a realm
+/// may contain commas.
 fn parameters(mut rest: &str) -> Option<Vec<(String, String)>> {
     let mut found = Vec::new();
     loop {
@@ -65,7 +65,7 @@ fn parameters(mut rest: &str) -> Option<Vec<(String, String)>> {
         }
         let (name, after_name) = rest.split_once('=')?;
         let (value, after_value) = after_name.trim_start().strip_prefix('"')?.split_once('"')?;
-        // Nothing may stand between a value's end and the comma.
+        // Only blanks may stand between a value and the comma.
         let after_value = after_value.trim_start();
         if !after_value.is_empty() && !after_value.starts_with(',') {
             return None;
@@ -75,8 +75,8 @@ fn parameters(mut rest: &str) -> Option<Vec<(String, String)>> {
     }
 }
 
-/// The string that is signed (RFC 5849 section 3.4.1). `parameters` are decoded, from header, query
-/// and form alike.
+/// Returns the string that is signed (RFC 5849 section 3.4.1). `parameters` are the decoded ones of
+/// the header, the query and the form.
 pub fn base_string(
     method: &str,
     scheme: &str,
@@ -86,8 +86,8 @@ pub fn base_string(
 ) -> String {
     let mut encoded: Vec<(String, String)> =
         parameters.iter().map(|(name, value)| (encode(name), encode(value))).collect();
-    // Sorted after encoding, by name and then by value: `%` sorts before letters, so the order of
-    // both steps matters.
+    // Sort by name and then by value, and only after encoding. `%` sorts before letters, so sorting
+    // before encoding would give another order.
     encoded.sort_unstable();
     let joined =
         encoded.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
@@ -99,8 +99,8 @@ pub fn base_string(
     )
 }
 
-/// Scheme and host in lower case, without the scheme's own port, with any other (RFC 5849 section
-/// 3.4.1.2).
+/// Returns the base URI with scheme and host in lower case (RFC 5849 section 3.4.1.2). It has the
+/// port unless that is the scheme's own.
 fn base_uri(scheme: &str, host: &str, path: &str) -> String {
     let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
     let own_port = if scheme == "https" { ":443" } else { ":80" };
@@ -108,7 +108,7 @@ fn base_uri(scheme: &str, host: &str, path: &str) -> String {
     format!("{scheme}://{host}{path}")
 }
 
-/// Whether `signature` is the HMAC-SHA1 of the base string under both secrets; compared in constant
+/// True if `signature` is the HMAC-SHA1 of the base string under both secrets. Compares in constant
 /// time.
 pub fn verifies(
     base_string: &str,

@@ -1,5 +1,6 @@
-//! The people who are prompted. Whoever the sandbox has not been told of exists, and behaves as the
-//! seed decides.
+//! Keeps the people who are prompted.
+//!
+//! A person whom nobody has described exists and behaves as the seed decides.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,46 +11,47 @@ use super::behaviour::Behaviour;
 use super::chance::Chance;
 use super::refusal::Refusal;
 
-/// Whether there is such a user.
+/// The standing of a user at X.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UserStanding {
     #[default]
     Present,
-    /// X knows no such id: code 50.
+    /// X does not know the id. Refused with code 50.
     Unknown,
-    /// X has suspended the user: code 63.
+    /// X has suspended the user. Refused with code 63.
     Suspended,
 }
 
-/// Whether the user takes Direct Messages from the account.
+/// The senders from whom the user takes Direct Messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TakesMessages {
     #[default]
     Open,
-    /// From nobody: code 349.
+    /// The user takes none. Refused with code 349.
     Closed,
-    /// Only from accounts the user follows: code 150.
+    /// The user takes them only from accounts that the user follows. Refused with code 150.
     FollowedOnly,
-    /// The look-up says yes and the sending says no (code 349), as X's advisory answer may.
+    /// The look-up says yes but the prompt is refused with code 349. X's look-ups are only
+    /// advisory, so this may happen.
     ClosedUnnoticed,
 }
 
-/// What the user does with a prompt.
+/// The user's reaction to a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Plan {
-    /// As the behaviour and the seed decide.
+    /// The behaviour and the seed decide.
     #[default]
     Drawn,
-    /// These answers, after each prompt; none is silence.
+    /// The user gives these answers to each prompt. An empty list is silence.
     Fixed(Vec<PersonsAnswer>),
 }
 
 /// One update that a person makes to a feedback.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PersonsAnswer {
-    /// From the prompt.
+    /// The time since the prompt.
     pub after: Duration,
     pub score: Option<u8>,
     pub text: Option<String>,
@@ -64,7 +66,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// What X's look-ups say.
+    /// True if X's look-ups say that the person can be messaged.
     pub fn can_dm(&self) -> bool {
         match self.messages {
             TakesMessages::Open | TakesMessages::ClosedUnnoticed => {
@@ -74,7 +76,7 @@ impl Person {
         }
     }
 
-    /// What X says to a look-up of this person.
+    /// Returns X's answer to a look-up of this person.
     pub fn found(&self) -> Result<(), Refusal> {
         match self.standing {
             UserStanding::Present => Ok(()),
@@ -83,7 +85,7 @@ impl Person {
         }
     }
 
-    /// What X says to a prompt to this person.
+    /// Returns X's answer to a prompt to this person.
     pub fn messageable(&self) -> Result<(), Refusal> {
         self.found()?;
         match self.messages {
@@ -96,19 +98,19 @@ impl Person {
     }
 }
 
-/// Everybody.
+/// All people of the world.
 #[derive(Clone, Debug, Default)]
 pub struct People {
     told: BTreeMap<u64, Person>,
 }
 
 impl People {
-    /// Says who a person is, instead of the seed.
+    /// Describes a person, who then no longer depends on the seed.
     pub fn tell(&mut self, user_id: u64, person: Person) {
         self.told.insert(user_id, person);
     }
 
-    /// Who a person is; always the same one for the same seed and behaviour.
+    /// Returns a person. Somebody who was not described depends only on the seed and the behaviour.
     pub fn find(&self, user_id: u64, seed: u64, behaviour: &Behaviour) -> Person {
         self.told.get(&user_id).cloned().unwrap_or_else(|| drawn(user_id, seed, behaviour))
     }

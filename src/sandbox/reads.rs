@@ -1,5 +1,6 @@
-//! The calls that change nothing: show, events, friendships/show, users, verify_credentials; the
-//! lists of Direct Messages stand with those.
+//! Carries out the calls that change nothing.
+//!
+//! The lists of Direct Messages are in [`messages`](super::messages).
 
 use serde_json::{Value, json};
 
@@ -36,7 +37,7 @@ impl World {
         }
     }
 
-    /// One feedback of the account's own; those of others are not there for it.
+    /// Returns one feedback of the account. Other accounts' feedback does not exist for it.
     fn show(&self, user_id: u64, path: &str) -> Result<Value, Refusal> {
         shown_id(path)
             .and_then(|id| self.feedback.get(&id))
@@ -63,7 +64,7 @@ impl World {
         }))
     }
 
-    /// The window of a first page.
+    /// Returns the window that a first page asks for.
     fn asked_window(&self, parameters: &Parameters, now: Millis) -> Result<TimeSpan, Refusal> {
         let from = Millis(parameters.required_number("from_time")?);
         let to = Millis(parameters.required_number("to_time")?);
@@ -78,7 +79,8 @@ impl World {
         Ok(TimeSpan { from, to })
     }
 
-    /// The place that a cursor names. The window may be said again beside it, but not another one.
+    /// Returns the request's cursor. The request may repeat the cursor's window but not name
+    /// another one.
     fn asked_cursor(
         &self,
         user_id: u64,
@@ -101,7 +103,7 @@ impl World {
         let target_id: u64 = parameters.required_number("target_id")?;
         let person = self.people.find(target_id, self.seed, &self.behaviour);
         person.found()?;
-        // X says what concerns the caller only where the caller is the source.
+        // X says whether the source can message the target only if the caller is the source.
         let can_dm = (source_id == user_id).then(|| person.can_dm());
         Ok(json!({"relationship": {
             "source": {
@@ -147,7 +149,7 @@ impl World {
                 }
             }
         }
-        // Either list is left out where it would be empty.
+        // X leaves an empty list out.
         let mut body = json!({});
         for (name, list) in [("data", data), ("errors", errors)] {
             if !list.is_empty() {
@@ -175,7 +177,7 @@ impl World {
     }
 }
 
-/// One of the partial errors that a 200 of the second API version may carry.
+/// Returns a partial error, which version 2 of the API may put into a 200 answer.
 fn problem(user_id: &str, title: &str, what: &str) -> Value {
     json!({
         "resource_type": "user", "resource_id": user_id, "parameter": "ids", "value": user_id,

@@ -1,4 +1,4 @@
-//! What happened, as the other side saw it: the prompts that people got, and the calls that were
+//! Records what happened in the world. It keeps the prompts that people got and the calls that were
 //! refused.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -7,10 +7,10 @@ use super::api_call::ApiCall;
 use super::refusal::Refusal;
 use crate::domain::time::Millis;
 
-/// How many refused calls are kept; the count goes on.
+/// The most refused calls that are kept. The count still includes all.
 const REFUSALS_KEPT: usize = 10_000;
 
-/// One prompt that reached a person. Each is one Direct Message with its card.
+/// One prompt that reached a person. It is one Direct Message with its card.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveredPrompt {
     pub carried_out_at: Millis,
@@ -18,24 +18,24 @@ pub struct DeliveredPrompt {
     pub dm_id: u64,
     pub from_user_id: u64,
     pub to_user_id: u64,
-    /// The request's parameters, decoded and otherwise as they came, in their order.
+    /// The request's parameters in their order. They are decoded and otherwise unchanged.
     pub fields: Vec<(String, String)>,
 }
 
 impl DeliveredPrompt {
-    /// One parameter of the request.
+    /// Returns one parameter of the request.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// One call that was refused by X's rules. Faults on order are not among them.
+/// One call that X's rules refused. Ordered faults are not recorded here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedCall {
     pub at: Millis,
     pub method: String,
     pub path: String,
-    /// The account; absent where it is not known who called.
+    /// The account's user id. Absent if the caller is not known.
     pub user_id: Option<u64>,
     pub refusal: Refusal,
 }
@@ -51,7 +51,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Adds a prompt, and says the how-manieth it is from this account to this person.
+    /// Adds a prompt. Returns how many this account has now sent to this person.
     pub fn prompt(&mut self, prompt: DeliveredPrompt) -> u32 {
         let count =
             self.prompts_between.entry((prompt.from_user_id, prompt.to_user_id)).or_default();
@@ -73,22 +73,23 @@ impl Record {
         *self.calls.entry((user_id, call)).or_default() += 1;
     }
 
-    /// Every prompt that was carried out, in order.
+    /// Returns every prompt that was carried out in order.
     pub fn prompts(&self) -> &[DeliveredPrompt] {
         &self.prompts
     }
 
-    /// The latest refused calls, oldest first.
+    /// Returns the latest refused calls from the oldest to the newest.
     pub fn refused(&self) -> impl ExactSizeIterator<Item = &RefusedCall> {
         self.refused.iter()
     }
 
-    /// All refused calls, also those no longer kept.
+    /// Returns the number of all refused calls, even of those no longer kept.
     pub fn refused_count(&self) -> u64 {
         self.refused_count
     }
 
-    /// How often each account made each call, authenticated, whatever came of it.
+    /// Returns how often each account made each call. Counts every authenticated call, even a
+    /// refused one.
     pub fn calls(&self) -> &BTreeMap<(u64, ApiCall), u64> {
         &self.calls
     }

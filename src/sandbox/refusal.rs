@@ -1,20 +1,20 @@
-//! What the sandbox says no with, in X's words and numbers.
+//! Builds the sandbox's refusals with X's texts and codes.
 //!
-//! X publishes no codes for some refusals of the feedback calls (a bad `type` or variant, a window
-//! too close to now). There the sandbox answers 400 with code 44, "… parameter is invalid"; a
-//! client must not depend on that one.
+//! X publishes no codes for some refusals of the feedback calls. Examples are a bad `type` or
+//! variant, or a window too close to now. The sandbox answers those with status 400 and code 44, "…
+//! parameter is invalid". A client must not depend on that.
 
 use serde_json::{Value, json};
 
 use super::api_call::ApiCall;
 
-/// One refusal: what goes over the wire, and a note for whoever reads the sandbox's record.
+/// One refusal with a note for the reader of the sandbox's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub status: u16,
     pub code: u16,
     pub message: String,
-    /// Why, in more detail than X gives. Never sent to the client.
+    /// The reason in more detail than X gives. It is never sent to the client.
     pub note: String,
 }
 
@@ -23,7 +23,7 @@ impl Refusal {
         Self { status, code, message: message.into(), note: String::new() }
     }
 
-    /// The same refusal with a note for the record.
+    /// Adds a note for the record.
     pub fn because(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();
         self
@@ -89,7 +89,7 @@ impl Refusal {
         Self::new(400, 407, "The given URL is invalid.")
     }
 
-    /// The body as the version of the API that was called writes it.
+    /// Returns the body as the called version of the API writes it.
     pub fn body(&self, call: Option<ApiCall>) -> Value {
         match call {
             Some(ApiCall::Users | ApiCall::DmEvents) => {
@@ -99,8 +99,8 @@ impl Refusal {
                     429 => "Too Many Requests",
                     _ => "Forbidden",
                 };
-                // Without a login the second version says only that there is none, not what was
-                // wrong with it.
+                // Version 2 only says that the caller is not authenticated. It does not say what
+                // was wrong.
                 let detail = if self.status == 400 { self.message.as_str() } else { title };
                 json!({"title": title, "detail": detail, "type": "about:blank", "status": self.status})
             }

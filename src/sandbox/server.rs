@@ -1,5 +1,7 @@
-//! The wire: HTTP/1.1 around a `World`. It turns bytes into requests and replies into bytes, cuts a
-//! connection where the world says so, and decides nothing.
+//! Serves a `World` over HTTP/1.1.
+//!
+//! It turns bytes into requests and replies into bytes. It cuts a connection if the world says so.
+//! It decides nothing itself.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -28,14 +30,14 @@ use super::inspection::{PREFIX, inspect};
 use super::world::World;
 use crate::domain::time::Millis;
 
-/// The longest body read; a prompt of 10,000 characters needs at most a tenth of it.
+/// The longest body that is read. A prompt of 10,000 characters needs at most a tenth of it.
 const BODY_MAX: usize = 1024 * 1024;
 
-/// How long accepting pauses where the machine refuses a connection, so that it is not asked
-/// without end.
+/// The pause after a failed accept. It keeps the loop from spinning while the machine refuses
+/// connections.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// A running sandbox. Dropping it ends it too, but only `stop` waits for the end.
+/// A running sandbox. Dropping it also ends it, but only `stop` waits for the end.
 pub struct Sandbox {
     address: SocketAddr,
     world: Arc<Mutex<World>>,
@@ -45,10 +47,10 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Serves a new world on the listener, until it is stopped.
+    /// Serves a new world on the listener until it is stopped.
     ///
     /// # Errors
-    /// Where the listener has no address of its own.
+    /// Fails if the listener has no address.
     pub fn start(config: SandboxConfig, listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let clock = config.clock.clone();
@@ -61,12 +63,12 @@ impl Sandbox {
     /// Serves a new world on a free port of this machine.
     ///
     /// # Errors
-    /// Where no port can be had.
+    /// Fails if no port is free.
     pub async fn start_on_loopback(config: SandboxConfig) -> io::Result<Self> {
         Self::start(config, TcpListener::bind("127.0.0.1:0").await?)
     }
 
-    /// What a client on this machine takes as X's base URL.
+    /// Returns the base URL of X for a client on this machine.
     pub fn base_url(&self) -> String {
         let mut address = self.address;
         if address.ip().is_unspecified() {
@@ -82,17 +84,18 @@ impl Sandbox {
         self.address
     }
 
-    /// The world being served. Never hold its lock across an await: every request waits for it.
+    /// Returns the world being served. Never hold its lock across an await, since every request
+    /// waits for it.
     pub fn world(&self) -> Arc<Mutex<World>> {
         Arc::clone(&self.world)
     }
 
-    /// The time by the sandbox's clock.
+    /// Returns the time by the sandbox's clock.
     pub fn now(&self) -> Millis {
         self.clock.now()
     }
 
-    /// Ends every connection, and returns when the last is gone.
+    /// Ends every connection and returns once the last is closed.
     pub async fn stop(self) {
         drop(self.stop);
         if let Err(error) = self.server.await
@@ -103,7 +106,7 @@ impl Sandbox {
     }
 }
 
-/// Takes connections until the sender of `stopped` is gone.
+/// Accepts connections until the sender of `stopped` is dropped.
 async fn serve(
     listener: TcpListener,
     world: Arc<Mutex<World>>,
@@ -123,7 +126,7 @@ async fn serve(
             Some(_) = connections.join_next() => {}
         }
     }
-    // Nothing is lost with a connection: the world changes in one step, never halfway through an
+    // Ending a connection loses nothing. The world changes in one step, never halfway through an
     // await.
     connections.shutdown().await;
 }
@@ -135,15 +138,14 @@ async fn connection(
     clock: TimeSource,
 ) {
     let service = service_fn(|request| respond(request, peer, &world, &clock));
-    // The error is the cut connection itself, or a client that left: both are the client's to
-    // notice.
+    // The error is an ordered cut or a client that disconnected. The client notices both by itself.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// The world wants this connection closed without an answer. hyper does that when a service fails.
+/// An order to close this connection without an answer. hyper does that if a service fails.
 #[derive(Debug)]
 struct Cut;
 
@@ -168,7 +170,7 @@ async fn respond(
     let header = |name: HeaderName| text(&head.headers, &name);
     let request = HttpRequest {
         method: head.method.to_string(),
-        // Behind something that ends TLS the client has signed https.
+        // Behind a proxy that ends TLS the client has signed an https address.
         scheme: header(HeaderName::from_static("x-forwarded-proto"))
             .unwrap_or_else(|| "http".to_owned()),
         host: header(HOST).unwrap_or_default(),
@@ -180,8 +182,8 @@ async fn respond(
     };
     let outcome = {
         let mut world = locked(world);
-        // Read under the lock, so that nothing happens earlier than what another request has
-        // already seen.
+        // Read the time under the lock. Otherwise a request could happen before one that it
+        // follows.
         let now = clock.now();
         if request.path.starts_with(PREFIX) && peer.ip().is_loopback() {
             CallOutcome::from(inspect(&mut world, &request, now))
@@ -197,12 +199,13 @@ async fn respond(
             Ok(written(reply))
         }
         CallOutcome::Cut => Err(Cut),
-        // hyper drops this when the client gives up, and `stop` ends the connection.
+        // hyper drops this future when the client gives up. `stop` ends the connection.
         CallOutcome::Silence => pending().await,
     }
 }
 
-/// A test that panicked with the lock in its hand must not take the server down with it.
+/// Takes the lock even if a test panicked while it held it. The server must not go down with the
+/// test.
 fn locked(world: &Mutex<World>) -> MutexGuard<'_, World> {
     world.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -217,7 +220,7 @@ fn written(reply: HttpReply) -> Response<Body> {
     for (name, value) in reply.headers {
         response = response.header(name, value);
     }
-    // Only a scripted answer can have a status or a header that is none.
+    // Only a scripted answer can have an invalid status or header.
     response
         .body(Body::from(reply.body))
         .unwrap_or_else(|_| bare(StatusCode::INTERNAL_SERVER_ERROR))

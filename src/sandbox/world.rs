@@ -1,5 +1,7 @@
-//! The state of the simulated X, and what happens in it on its own. No async, no clock, no wire:
-//! `now` is an argument, and whatever was planned up to `now` happens before anything else does.
+//! Holds the state of the simulated X and lets planned things happen.
+//!
+//! It is not async and knows neither a clock nor a network. `now` is an argument. Everything that
+//! is planned up to `now` happens before anything else does.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +24,7 @@ use super::people::{People, Person, PersonsAnswer, Plan};
 use super::record::{DeliveredPrompt, Record, RefusedCall};
 use crate::domain::time::Millis;
 
-/// Everything X knows.
+/// The whole state of the simulated X.
 pub struct World {
     pub(super) seed: u64,
     pub(super) horizon: Duration,
@@ -33,39 +35,40 @@ pub struct World {
     pub(super) people: People,
     pub(super) feedback: BTreeMap<u64, SandboxFeedback>,
     pub(super) events: EventLog,
-    /// Pages of events over this instant have no end.
+    /// Event windows with this instant in them never end.
     pub(super) endless_at: Option<Millis>,
     pub(super) messages: MessageLog,
     pub(super) record: Record,
     pub(super) faults: FaultQueue,
-    /// Answers to come that bear a wrong date.
+    /// The answers to come that carry a wrong date.
     pub(super) misdated: Option<Misdated>,
     pub(super) nonces: Nonces,
-    /// What is still to happen, by when; the number keeps the order of what is due at once.
+    /// Things to come by instant. The number keeps the order within one instant.
     agenda: BTreeMap<(Millis, u64), Due>,
     last_number: u64,
 }
 
-/// A clock at X that is wrong, though X goes by its own.
+/// An order for wrong dates. They look like a wrong clock at X, but X still judges by its right
+/// one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Misdated {
-    /// Absent: whatever is called.
+    /// The call whose answers get wrong dates. Absent if every call's answers do.
     pub call: Option<ApiCall>,
     pub times: u32,
     pub ahead_ms: i64,
 }
 
-/// Something that happens later on its own.
+/// Something that happens later by itself.
 pub(super) enum Due {
-    /// A person answers; X may report the update a second time.
+    /// A person answers. X may report the update a second time.
     Answer { feedback_id: u64, answer: PersonsAnswer, repeated_after: Option<Duration> },
-    /// X reports an update again, as it was then.
+    /// X reports an earlier update again without later changes.
     Repeat(SandboxFeedback),
-    /// A call whose client was cut off is carried out nevertheless.
+    /// A call is carried out although its client has already seen it end.
     Call(Accepted),
 }
 
-/// Why an answer by hand was not taken.
+/// The reason why an answer by hand was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AnswerError {
     #[error("there is no such feedback")]
@@ -100,27 +103,27 @@ impl World {
         }
     }
 
-    /// What happened so far: prompts, refused calls, counts.
+    /// Returns the record of what happened so far.
     pub fn record(&self) -> &Record {
         &self.record
     }
 
-    /// Every prompt that was carried out, in order.
+    /// Returns every prompt that was carried out in order.
     pub fn prompts(&self) -> &[DeliveredPrompt] {
         self.record.prompts()
     }
 
-    /// The prompts that one person got.
+    /// Returns the prompts that one person got.
     pub fn prompts_to(&self, user_id: u64) -> impl Iterator<Item = &DeliveredPrompt> {
         self.prompts().iter().filter(move |prompt| prompt.to_user_id == user_id)
     }
 
-    /// The calls that X's rules refused, oldest first.
+    /// Returns the latest calls that X's rules refused, from the oldest to the newest.
     pub fn refused(&self) -> impl ExactSizeIterator<Item = &RefusedCall> {
         self.record.refused()
     }
 
-    /// How often a call was made, by all accounts together.
+    /// Returns how often all accounts together made a call.
     pub fn calls(&self, call: ApiCall) -> u64 {
         self.record
             .calls()
@@ -130,12 +133,12 @@ impl World {
             .sum()
     }
 
-    /// How many events there are, of all accounts.
+    /// Returns the number of events of all accounts.
     pub fn event_count(&self) -> u64 {
         self.events.count()
     }
 
-    /// A feedback as it stands.
+    /// Returns a feedback in its present state.
     pub fn feedback(&self, id: u64) -> Option<&SandboxFeedback> {
         self.feedback.get(&id)
     }
@@ -144,60 +147,60 @@ impl World {
         &self.accounts
     }
 
-    /// Says who a person is, instead of the seed.
+    /// Describes a person, who then no longer depends on the seed.
     pub fn tell(&mut self, user_id: u64, person: Person) {
         self.people.tell(user_id, person);
     }
 
-    /// Changes how people and pages behave from now on; answers that are planned already stay
+    /// Changes how people and pages behave from now on. Answers that are already planned stay
     /// planned.
     pub fn behave(&mut self, behaviour: Behaviour) {
         self.behaviour = behaviour;
     }
 
-    /// Sets a 15-minute limit other than X's for all accounts.
+    /// Sets a 15-minute limit that differs from X's for all accounts.
     pub fn set_limit(&mut self, call: ApiCall, limit: u32) {
         self.windows.set_limit(call, limit);
     }
 
-    /// Lets the pages of every window of events with this instant in it lead back to their first.
+    /// Makes the pages of every event window that contains `at` lead back to the first page.
     pub fn set_endless(&mut self, at: Option<Millis>) {
         self.endless_at = at;
     }
 
-    /// Lets the next `times` calls of a kind meet a fault, whichever account makes them.
+    /// Makes the next `times` calls of a kind meet a fault, no matter which account makes them.
     pub fn fault(&mut self, call: ApiCall, times: u32, fault: InjectedFault) {
         self.order(Order { call, user_id: None, times, fault });
     }
 
-    /// Lets calls meet a fault; orders for the same call are met one after the other.
+    /// Adds a fault order. A call meets the oldest order that is meant for it.
     pub fn order(&mut self, order: Order) {
         self.faults.add(order);
     }
 
-    /// Lets so many answers bear a date that is ahead, or behind where that is negative. What X
-    /// itself dates and judges is not touched.
+    /// Gives the next `times` answers a wrong date. It is ahead of the true one, or behind it if
+    /// `ahead_ms` is negative. X's own dates and decisions stay right.
     pub fn misdate(&mut self, call: Option<ApiCall>, times: u32, ahead_ms: i64) {
         self.misdated = Some(Misdated { call, times, ahead_ms });
     }
 
-    /// From now on calls meet the truth again.
+    /// Cancels all fault orders.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
     }
 
-    /// How many faults are still to be met.
+    /// Returns the number of faults yet to come.
     pub fn faults_left(&self) -> u64 {
         self.faults.left()
     }
 
-    /// The instant of the next thing that happens on its own, if there is one.
+    /// Returns the instant of the next planned thing.
     pub fn next_due_at(&self) -> Option<Millis> {
         self.agenda.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Lets everything happen that is due by `now`, each thing at its own instant. Every request
-    /// does this first.
+    /// Lets everything happen that is due by `now`, each at its own instant. Every request calls
+    /// this first.
     pub fn advance(&mut self, now: Millis) {
         while let Some(entry) = self.agenda.first_entry() {
             let at = entry.key().0;
@@ -219,7 +222,7 @@ impl World {
         }
     }
 
-    /// A person answers by hand. Parts that are there already stay as they are.
+    /// Answers by hand as a person would. Parts that are already there do not change.
     pub fn answer(
         &mut self,
         feedback_id: u64,
@@ -236,8 +239,8 @@ impl World {
         self.apply(feedback_id, &answer, now).ok_or(AnswerError::NothingNew)
     }
 
-    /// Puts the answers to a new feedback on the agenda; it is the `number`-th from this account to
-    /// this person.
+    /// Plans the answers to a new feedback. `number` counts the prompts from this account to this
+    /// person.
     pub(super) fn plan_answers(&mut self, feedback: &SandboxFeedback, number: u32, plan: Plan) {
         let key = format!("{}-{}-{number}", feedback.from_user_id, feedback.to_user_id);
         let mut chance = Chance::of(self.seed, &["answers", &key]);
@@ -252,7 +255,7 @@ impl World {
         }
     }
 
-    /// A number that was never given before.
+    /// Returns a number that was never used before.
     pub(super) fn next_number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
@@ -263,7 +266,8 @@ impl World {
         self.agenda.insert((at, number), due);
     }
 
-    /// Adds an answer to its feedback and reports it; `None` where it had nothing new.
+    /// Adds an answer to its feedback and reports it as an event. Returns nothing if it had nothing
+    /// new.
     fn apply(&mut self, feedback_id: u64, answer: &PersonsAnswer, at: Millis) -> Option<()> {
         let feedback = self.feedback.get_mut(&feedback_id)?;
         feedback.answer(answer.score, answer.text.as_deref(), at).then(|| {

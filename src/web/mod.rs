@@ -1,4 +1,4 @@
-//! Serves HTTP requests for closes, for X's deliveries, for health and for metrics.
+//! Serves HTTP for the sources, for X's deliveries and for monitoring.
 //!
 //! This module checks who sends a request and what its content means. [`watcher`](crate::watcher)
 //! decides what becomes of a close.
@@ -78,7 +78,7 @@ pub struct Live {
     pub max_body: usize,
     /// The age that X's events have before X lists them.
     pub events_horizon: Duration,
-    /// The accounts with what decides why their due surveys wait.
+    /// The settings of the accounts that decide what their due surveys wait for.
     pub served: Vec<Served>,
     /// The most connections that one peer may have. Zero sets no limit for a peer.
     pub connections_per_peer: usize,

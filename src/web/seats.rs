@@ -1,7 +1,7 @@
 //! Counts the connections and picks the one that gives way when there is no room.
 //!
-//! Each connection holds a seat. It either waits for its client or works on a request. A connection
-//! waits until a request has arrived as a whole.
+//! Each connection holds a seat. It either waits for its client or works on a request. It waits
+//! until a request has arrived as a whole.
 //!
 //! If all seats are taken, one of the waiting connections gives way to a newcomer and is closed. It
 //! is one of the peer with the most waiting connections if that peer has more than [`FEW`].
@@ -75,7 +75,7 @@ pub struct Seats {
     /// Notified when a seat becomes free or begins to wait.
     moved: Notify,
     began: Instant,
-    /// When a newcomer last took the last free seat. In milliseconds since `began`.
+    /// When a newcomer last left no seat free, in milliseconds since `began`.
     full_at: AtomicU64,
 }
 

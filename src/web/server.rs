@@ -251,8 +251,8 @@ impl Behind {
     }
 }
 
-/// True if the request may come from a source that has something to say. All other requests are
-/// scanners that look for known flaws of other servers. Their refusals are not logged.
+/// True if the request may come from a source that has something to say. Other requests come from
+/// scanners that try the paths of other servers. Their refusals are counted but not logged.
 fn is_a_sender(method: &Method, path: &str) -> bool {
     path.starts_with("/v1/") || !(method == Method::GET || method == Method::HEAD)
 }

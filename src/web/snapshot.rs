@@ -5,7 +5,7 @@
 //! figures too old asks the reader for new ones. It waits for them only for a moment. After that it
 //! takes the last figures, which say how old they are. At most one reading is under way however
 //! many ask. After each reading the database rests many times as long as the reading took. If
-//! nobody asks, nothing is read.
+//! nobody asks, nothing is read after the start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
