@@ -290,7 +290,7 @@ impl Seats {
 }
 
 impl Seat {
-    /// Says that surveyd reads from the client from now on.
+    /// Notes that surveyd reads from the client from now on.
     pub fn listens(&self) {
         let _ = self.place.has_until.set(Instant::now() + TO_SPEAK);
         if self.seats.is_full() {
@@ -298,7 +298,7 @@ impl Seat {
         }
     }
 
-    /// Says that a request has arrived as a whole.
+    /// Notes that a request has arrived as a whole.
     pub fn work(&self) {
         self.place.set(AT_WORK);
     }
@@ -308,9 +308,9 @@ impl Seat {
         self.place.waits.load(SeqCst) == AT_WORK
     }
 
-    /// Says that the request is answered and that the connection waits for its client again. True
-    /// if the client may send another request. It may not if its request was never whole. Nor may
-    /// it if newcomers wait for a seat.
+    /// Notes that the request is answered and that the connection waits for its client again. True
+    /// if the client may send another request. A client may not if its request was never whole or
+    /// if newcomers wait for a seat.
     pub fn goes_on(&self) -> bool {
         let was_whole = self.place.set(self.seats.next()) == AT_WORK;
         if self.seats.is_full() {

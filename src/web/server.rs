@@ -39,7 +39,7 @@ use crate::stop::Stopper;
 
 const CONNECTIONS_MAX: usize = 1_024;
 /// Connections that may queue for an accept. Beyond them the operating system drops a newcomer's
-/// first packet. The client then retries after one second and after three more.
+/// first packet. The client retries one second later and then three seconds after its first try.
 const BACKLOG: u32 = 4_096;
 /// The kernel's buffer for the part of an answer that the client has not read yet.
 const SEND_BYTES: u32 = 64 * 1_024;
