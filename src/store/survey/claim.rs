@@ -1,7 +1,7 @@
-//! Who works on a survey that is due: claims, their return, and what a crash leaves of them.
+//! Claims on surveys that are due: how they are taken, given back and recovered after a crash.
 //!
-//! A claim runs out by itself, and is worth nothing once its row has been touched: a worker that
-//! was held up finds its token overtaken ([`retake`]) before it has begun anything.
+//! A claim expires by itself. It is worth nothing once another step has changed its row. A worker
+//! that was held up learns in [`retake`] that its token is overtaken, before it has begun a send.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -24,8 +24,8 @@ pub struct Leased {
     pub(in crate::store) token: i64,
 }
 
-/// Whatever puts the survey off again does so soon after this: `put_off_at` is of the claim.
-/// Without the last line two daemons on PostgreSQL would take the same survey.
+/// Sets `put_off_at` at the claim because whatever puts the survey off does so soon afterwards.
+/// Without the last line two daemons on PostgreSQL would claim the same survey.
 static CLAIM: LazyLock<String> = LazyLock::new(|| {
     format!(
         "update survey set try_at = $1, lease_until = $1, put_off_at = $3, \
@@ -37,8 +37,8 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Those that the even pace has not drawn yet. What the process ended on before is left to
-/// [`CLAIM`], which takes it alone.
+/// Claims the surveys that the even pace has not drawn yet. Leaves a survey that has crashed the
+/// process to [`CLAIM`], which claims it alone.
 static CLAIM_UNDRAWN: LazyLock<String> = LazyLock::new(|| {
     CLAIM.replace("crashes <= $5 order", "crashes <= $5 and paced_at is null order")
 });
@@ -50,28 +50,29 @@ pub(in crate::store) const RELEASE: &str = "update survey set try_at = $1, lease
      lease_token = lease_token + 1, attempts = attempts + $4 \
      where id = $2 and state = 'scheduled' and lease_token = $3";
 
-/// Starts after which a survey that the process ends on is set aside.
+/// A survey is set aside once it has crashed the process this often.
 const CRASHES_MAX: i64 = 3;
 
-/// How long a survey waits that the process has ended on twice: whatever else ends it meanwhile is
-/// not laid at its door, and the others get their turn.
+/// How long a survey waits after its second crash. The other surveys get their turn meanwhile. A
+/// crash in this time is not blamed on the waiting survey.
 const SUSPECT_WAITS: Duration = Duration::from_secs(15);
 
-/// Claims that nobody holds any more are due again.
+/// Makes claims that no worker holds any more due again.
 const CRASHED: &str = "update survey set try_at = case when crashes > 0 then $1 else due_at end, \
      put_off_at = case when crashes > 0 then $2 end, lease_until = null, \
      lease_token = lease_token + 1, crashes = crashes + 1 \
      where state = 'scheduled' and lease_until is not null returning id, crashes";
 
-/// Why a survey that nobody works on any more is uncertain.
+/// The note in the history of a survey whose worker is gone.
 const GONE: &str = "whoever sent it is gone";
 
-/// What was begun later than it is now was begun by a clock that is, or was, ahead: its lease tells
-/// nothing, and may not be over for years.
+/// Finds sends whose worker is gone. A send dated later than now was dated by a clock that ran
+/// ahead. Its lease proves nothing and may not expire for years.
 const LEFT_SENDING: &str = "select id from survey where state = 'sending' \
      and ($1 = 1 or lease_until <= $2 or begun_here > $3) order by lease_until, id limit 1000";
 
-/// Its worker may have finished it since it was read, and even begun it anew.
+/// Checks the condition again because the worker may have finished the send since it was read. The
+/// worker may even have begun it again.
 static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
     format!(
         "update survey set lease_token = lease_token + 1 where id = $1 and state = 'sending' \
@@ -81,7 +82,7 @@ static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Behind the survey and its token.
+/// The columns that [`TAKE_LOST`] returns after the survey and its token.
 const LEASE_UNTIL: usize = 23;
 const BEGUN_HERE: usize = 24;
 const SPENT_AT: usize = 25;
@@ -89,8 +90,8 @@ const SPENT_AT: usize = 25;
 const LOST: &str = "update survey set spent_at = $1, given_up_here = $3 where id = $2";
 
 impl Store {
-    /// Takes up to `limit` surveys that are due, oldest first. Whoever does not begin them before
-    /// `lease_until` has lost them.
+    /// Claims up to `limit` due surveys of an account, those tried longest ago first. A worker that
+    /// has not begun a send by `lease_until` loses its claim.
     pub async fn claim(
         &self,
         account: &str,
@@ -108,8 +109,8 @@ impl Store {
                         .bind(now.0)
                         .fetch_optional(&mut *connection)
                         .await?;
-                    // One that the process ended on before is taken alone: whether it does so
-                    // again must not be laid at the door of others.
+                    // A survey that has crashed the process is claimed alone. A second crash must
+                    // not be blamed on other surveys.
                     let (limit, crashes) = match suspect {
                         Some(crashes) if crashes > 0 => (1, i64::MAX),
                         _ => (limit, 0),
@@ -120,7 +121,7 @@ impl Store {
             .await
     }
 
-    /// The same of those that are yet to be drawn where prompts are spread evenly.
+    /// Claims up to `limit` due surveys that the even pace has not drawn yet.
     pub async fn claim_undrawn(
         &self,
         account: &str,
@@ -140,12 +141,12 @@ impl Store {
             .await
     }
 
-    /// Gives a claim back; the survey is looked at again at `try_at`.
+    /// Gives a claim back. The survey is looked at again at `try_at`.
     pub async fn release(&self, leased: Leased, try_at: Millis) -> Result<()> {
         self.give_back(leased, try_at, None).await
     }
 
-    /// Gives a claim back whose person could not be looked up, and why: it counts as a try.
+    /// Gives back a claim whose person could not be looked up. Counts an attempt and notes `why`.
     pub async fn put_off_failed(
         &self,
         leased: Leased,
@@ -165,7 +166,7 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    // Nothing changed: another has it, and will see to it.
+                    // If no row changes then another worker holds the survey and takes care of it.
                     let id = &leased.survey.id;
                     let released = sqlx::query(RELEASE)
                         .bind(try_at.0)
@@ -202,8 +203,9 @@ impl Store {
             .await
     }
 
-    /// Makes uncertain what a worker that is gone has left sending: all of it with `all`, else what
-    /// has outlived its lease. Claims that nobody holds any more are due again.
+    /// Makes uncertain the sends that a worker left behind when it went away. With `all` these are
+    /// all sends under way. Without it they are the sends whose lease has expired. With `all` it
+    /// also makes abandoned claims due again.
     pub async fn recover(
         &self,
         all: bool,
@@ -248,7 +250,7 @@ async fn take(
     Ok(leased)
 }
 
-/// Locks the row of a claim and makes sure that it is still ours.
+/// Locks the row of a claim and checks that the claim is still valid.
 pub(in crate::store) async fn retake(
     connection: &mut AnyConnection,
     leased: Leased,
@@ -298,18 +300,19 @@ async fn recover(
             .await?;
         let Some(row) = row else { continue };
         let lost = row::survey(&row)?;
-        // A clock that was set back since does not tell when it ended: then as late as it may.
+        // If our clock was set back since then it does not tell when the request ended. The latest
+        // possible end is assumed.
         let lease_until = row.try_get::<Option<i64>, _>(LEASE_UNTIL)?.map(Millis);
         let begun_here = row.try_get::<Option<i64>, _>(BEGUN_HERE)?.map(Millis);
         let is_set_back = begun_here.is_some_and(|begun| now < begun);
         let mut ended_at = lease_until.filter(|_| is_set_back).map_or(now, |until| until.max(now));
         if !all {
-            // Its lease may be over by our clock alone, and its request under way: from whatever
-            // the instant really is, that lasts as long as a lease at most.
+            // The lease may have expired by our clock alone while the request is still under way. A
+            // request lasts one lease at most.
             let lease = lease_until.zip(begun_here).map(|(until, begun)| until.since(begun));
             ended_at = ended_at.plus(lease.unwrap_or_default());
         }
-        // As late as it may have been by X's clock when it was begun.
+        // The end is no earlier than the latest beginning by X's clock.
         let begun_at = row.try_get::<Option<i64>, _>(SPENT_AT)?.map(Millis);
         let given_up_at = begun_at.map_or(ended_at, |begun| begun.max(ended_at));
         let event = Event::NoAnswer { at: given_up_at };

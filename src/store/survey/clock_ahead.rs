@@ -1,38 +1,42 @@
-//! What a clock that ran ahead has left in the future, made right. Once no clock says that it is
-//! that late, an instant on record cannot have been: it counts as now. Else it would wait, or
-//! count, until the clocks had come there again.
+//! Corrects instants that a clock that ran ahead has left in the future.
+//!
+//! An instant on record cannot lie in the future of every clock. Such an instant is replaced by
+//! now. Otherwise its row would wait or count until the clocks reached it.
 
 use std::time::Duration;
 
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
 
-/// Of daemons that share a database, the clocks may differ a little.
+/// How far the clocks of daemons that share a database may differ.
 pub const CLOCKS_APART: Duration = Duration::from_secs(60);
 
-/// No wait is longer: for X's day, or through quiet hours.
+/// The longest wait that a survey can have. X's day and the quiet hours are the longest causes.
 const WAIT_MOST: Duration = Duration::from_secs(26 * 60 * 60);
 
-/// What was put off, or taken in, at an instant that is still to come; what waits for longer than
-/// anything may; and what is too late anyway.
+/// Selects surveys that must not wait any longer:
+///
+/// - those put off or accepted at an instant in the future
+/// - those that wait longer than any wait lasts
+/// - those that are too late anyway
 const PUT_OFF: &str = "account = $1 and state = 'scheduled' and try_at > $2 \
      and (coalesce(put_off_at, accepted_at) > $3 or (try_at > due_at and try_at > $4) \
      or closed_at < $5)";
 
-/// Where it has not been looked at yet, its delay is counted from now.
+/// Counts the delay of a survey that nobody has looked at yet from now.
 const TRY_NOW: &str = "update survey set put_off_at = $2, try_at = case \
      when closed_at >= $5 and try_at = due_at and due_at > closed_at \
      and $2 + due_at - closed_at < try_at then $2 + due_at - closed_at else $2 end where ";
 
-/// One whose outcome is not known is dated with its request ([`REDATE`]).
+/// Leaves out a survey without a known outcome, which [`REDATE`] dates together with its request.
 const SPENT_NOW: &str = "update survey set spent_at = $2, \
      sent_at = case when sent_at > $2 then $2 else sent_at end \
      where account = $1 and spent_at > $3 and state not in ('sending', 'uncertain')";
 
 const DRY_NOW: &str = "update survey set dry_at = $2 where account = $1 and dry_at > $3";
 
-/// Each by the clock that it was dated by. One that seems to have begun later still began a day
-/// before at the earliest: X takes no request that is signed by such a clock.
+/// Corrects each instant by the clock that dated it. A request dated later than now began at most a
+/// day ago because X accepts no request signed by a clock a day ahead.
 const REDATE: &str = "update survey set \
      begun_at = case when begun_at > $5 then $5 - 86400000 else begun_at end, \
      given_up_at = case when given_up_at > $2 then $2 else given_up_at end, \
@@ -42,7 +46,7 @@ const REDATE: &str = "update survey set \
      where account = $1 and state = 'uncertain' \
      and (given_up_at > $2 or coalesce(given_up_here, given_up_at) > $3)";
 
-/// What a window under way was chosen from is no longer so.
+/// Drops the window under way because the instants it was chosen from have changed.
 const READ_FROM: &str = "update reading set \
      done_to = case when done_to > $2 then $2 else done_to end, \
      goal = case when goal > $2 then $2 else goal end, \
@@ -54,8 +58,8 @@ const UNDATE_HOLD: &str =
     "update restore_hold set until_at = null where account = $1 and until_at = $2";
 
 impl Store {
-    /// Makes due what a clock that ran ahead has put off, and what closed before `closed_before`
-    /// and waits all the same. How many surveys they were.
+    /// Makes due the surveys that a clock that ran ahead has put off. Does the same for waiting
+    /// surveys whose conversation closed before `closed_before`. Returns how many there were.
     pub async fn pull_back_tries(
         &self,
         account: &str,
@@ -87,8 +91,8 @@ impl Store {
             .await
     }
 
-    /// Lets prompts that are dated after `after` count as sent at `latest`, and those of a dry run,
-    /// too. How many they were.
+    /// Dates prompts that are dated after `after` at `latest`. Includes the prompts of a dry run.
+    /// Returns how many there were.
     pub async fn pull_back_spent(
         &self,
         account: &str,
@@ -112,9 +116,10 @@ impl Store {
             .await
     }
 
-    /// Dates requests without an answer, whose end lies ahead of the latest that it may be by X's
-    /// clock or by ours, as ended then; `now_at_x`: none has begun later. They count as sent until
-    /// `spent_at` at the latest.
+    /// Corrects uncertain requests whose end lies in the future by X's clock or by ours. Such a
+    /// request is dated as ended at `at_x` and `here`, the latest possible instants by the two
+    /// clocks. No request began after `now_at_x`. The requests count as sent until `spent_at` at
+    /// the latest.
     pub async fn redate_unsettled(
         &self,
         account: &str,
@@ -138,7 +143,7 @@ impl Store {
             .await
     }
 
-    /// Lets no reading of an account's events have come further than `to`. Whether any had.
+    /// Moves the readings of an account's events back to `to` at most. Returns true if any moved.
     pub async fn pull_back_readings(&self, account: &str, to: Millis) -> Result<bool> {
         let account = account.to_owned();
         self.writer
@@ -151,7 +156,7 @@ impl Store {
             .await
     }
 
-    /// Takes the end of a hold away that X's clock has put in the future: X is asked again.
+    /// Clears the end of a hold that X's clock has put in the future. surveyd then asks X again.
     pub async fn undate_hold(&self, account: &str, until_at: Millis) -> Result<()> {
         let account = account.to_owned();
         self.writer

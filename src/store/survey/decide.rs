@@ -1,5 +1,7 @@
-//! The last look at a survey: what the policy asks of the database, read in the transaction that
-//! acts on it, and the record of what was decided.
+//! The last decision about a survey before its send.
+//!
+//! The facts that the policy needs are read in the transaction that acts on them. The decision is
+//! kept on record.
 
 use std::time::Duration;
 
@@ -17,13 +19,13 @@ use crate::store::account::opt_outs;
 use crate::store::database::progress::{self, Progress};
 use crate::store::{Error, Result, Store};
 
-/// What a look ahead of the send came to.
+/// The result of a look ahead of the send.
 #[derive(Debug)]
 pub enum Looked {
-    /// Nothing stands against it so far.
+    /// Nothing speaks against a prompt so far.
     GoesOn(Box<Leased>),
     Ended(Box<Survey>),
-    /// It stays scheduled, and is looked at again then.
+    /// The survey stays scheduled until it is looked at again.
     PutOff {
         until: Millis,
     },
@@ -35,7 +37,7 @@ const GUARD: &str = "insert into send_guard (throttle_group, passes) values ($1,
 const DAY_OF_ACCOUNT: &str = "select count(*), min(spent_at) from survey \
      where account = $1 and spent_at > $2";
 
-/// What went out from the account itself counts whatever its group was called by then.
+/// A prompt from the account itself counts under any throttle group that it was sent in.
 const OF_PERSON: &str = "select max(case when throttle_group = $1 or account = $2 \
      then spent_at end), \
      cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint), \
@@ -52,15 +54,15 @@ const PACED: &str = "update survey set paced_at = $1 where id = $2";
 
 const DECIDED: &str = "update survey set decision = $1 where id = $2";
 
-/// The last line of a survey's history, where it is a wait.
+/// The last line of a survey's history. [`wait`] rewrites this line if its ground is the same.
 const LAST_WAIT: &str = "select step, facts from survey_history where survey_id = $1 \
      order by step desc limit 1";
 
 const WAITS_ON: &str = "update survey_history set facts = $1 where survey_id = $2 and step = $3";
 
 impl Store {
-    /// Decides ahead of the send, to spare the look-up of somebody who is not asked anyway: ends
-    /// the survey, puts it off, or lets it go on to be decided again.
+    /// Decides ahead of the send and so spares the look-up of a person who is not asked anyway. The
+    /// survey ends, is put off, or continues to the final decision.
     pub async fn look(&self, leased: Leased, rules: Rules, times: SendTimes) -> Result<Looked> {
         self.writer.run(move |connection| Box::pin(look(connection, leased, rules, times))).await
     }
@@ -89,7 +91,7 @@ async fn look(
     Ok(Looked::Ended(Box::new(ended)))
 }
 
-/// Lets no other send of the throttle group be decided until this transaction ends.
+/// Blocks every other send decision of the throttle group until this transaction ends.
 pub async fn guard(connection: &mut AnyConnection, rules: &Rules) -> Result<()> {
     guard_group(connection, &rules.throttle_group).await
 }
@@ -99,8 +101,8 @@ pub async fn guard_group(connection: &mut AnyConnection, throttle_group: &str) -
     Ok(())
 }
 
-/// What the policy says of a survey on what is on record now; a wait ends by our clock. The
-/// survey's row and its throttle group are locked.
+/// Returns what the policy decides about a survey on the facts now on record. A wait ends by our
+/// clock. The caller has locked the survey's row and its throttle group.
 pub async fn decide(
     connection: &mut AnyConnection,
     survey: &Survey,
@@ -110,10 +112,10 @@ pub async fn decide(
     let SendTimes { now, x_now, is_clock_confirmed, is_clock_settled, .. } = times;
     let progress = progress::read(connection, &survey.account).await?;
     if let Some(until) = held(&progress, now, is_clock_confirmed) {
-        // X may bear our clock out at any moment, and then nothing is held.
+        // X's clock may confirm ours at any moment and thereby end this wait.
         return Ok(Ground::Held { until: until.min(now.plus(HELD_AGAIN)) });
     }
-    // Late only by both clocks: one that was set ahead must not end what is still in time.
+    // A survey is late only if both clocks say so. A clock set ahead must not end a survey in time.
     if policy::is_too_late(survey.closed_at, rules, x_now) {
         return Ok(match is_clock_settled {
             true => policy::late(survey.closed_at, rules),
@@ -136,8 +138,8 @@ pub async fn decide(
     })
 }
 
-/// What the policy says of a survey that is not too late. Where the clocks differ, one of them
-/// alone drops nobody and sends nothing into the quiet hours of the other.
+/// Returns what the policy decides about a survey that is not too late. If the clocks differ then
+/// one clock alone never drops a person. It never sends into the quiet hours of the other clock.
 async fn by_both_clocks(
     connection: &mut AnyConnection,
     survey: &Survey,
@@ -165,7 +167,7 @@ async fn by_both_clocks(
     }
 }
 
-/// Takes the step that was decided, and keeps the decision with it.
+/// Takes the step that was decided and keeps the decision with it.
 pub async fn step(
     connection: &mut AnyConnection,
     (mut survey, token): (Survey, i64),
@@ -185,8 +187,8 @@ pub async fn step(
     Ok(survey)
 }
 
-/// Gives a claim back until then, and keeps why it waits: a line of history for each reason, not
-/// for each look. Until when it really waits.
+/// Gives a claim back until `until` and keeps the reason for the wait. The history gets one line
+/// for each reason instead of one for each look. Returns the instant at which the wait really ends.
 pub async fn wait(
     connection: &mut AnyConnection,
     (survey, token): (&Survey, i64),
@@ -195,7 +197,7 @@ pub async fn wait(
     until: Millis,
     times: SendTimes,
 ) -> Result<Millis> {
-    // It is looked at again when it is too late, at the latest.
+    // The survey is looked at again once it is too late, so that it can end then.
     let too_late_at = policy::too_late_at(survey.closed_at, rules);
     let until = match too_late_at <= times.x_now {
         true => until,
@@ -239,21 +241,22 @@ async fn keep(connection: &mut AnyConnection, survey: &Survey, decision: &str) -
     Ok(())
 }
 
-/// How far the clock may stand behind the last instant on record: requests that run side by side
-/// are written down in any order.
+/// How far our clock may lag the last instant on record. Concurrent requests are recorded in any
+/// order.
 const CLOCK_SLACK: Duration = Duration::from_secs(1);
 
-/// Clocks that differ by less are taken to agree: X tells its own to the second.
+/// Clocks that differ by less than this agree. X tells its time to the second only.
 const CLOCKS_TOGETHER: Duration = Duration::from_secs(5);
 
-/// When it is looked again whether a hold has ended.
+/// How long until surveyd checks again whether a hold has ended.
 const HELD_AGAIN: Duration = Duration::from_secs(30);
 
-/// Until when no send may be begun at all: while the clock stands before the last instant on
-/// record, and while a restored backup has not caught up with X.
+/// Returns the instant until which no send may begin. There are two causes:
 ///
-/// A clock that X's confirms is not the one that is wrong: it was the record, made while the clock
-/// ran ahead.
+/// - Our clock is earlier than the last instant on record.
+/// - A restored backup has not caught up with X.
+///
+/// If X confirms our clock then the record is wrong because a clock ran ahead when it was made.
 pub fn held(progress: &Progress, now: Millis, is_clock_confirmed: bool) -> Option<Millis> {
     if progress.restored_at.is_some() {
         return Some(now.plus(HELD_AGAIN));

@@ -1,5 +1,7 @@
-//! A dry run: where a prompt stops that would have gone out, what is kept of it, and who counts it.
-//! An account that is live counts none of it: no column that other statements read is set.
+//! Dry runs: where a prompt stops, what is kept of it and who counts it.
+//!
+//! A live account counts no prompt of a dry run. A dry run sets no column that other statements
+//! read.
 
 use sqlx::{AnyConnection, Row};
 
@@ -12,7 +14,7 @@ use crate::domain::time::Millis;
 use crate::store::account::budgets;
 use crate::store::{Result, Store};
 
-/// What a dry run would have sent in some time.
+/// The prompts that a dry run would have sent in some period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DryDay {
     pub prompts: i64,
@@ -23,7 +25,7 @@ pub struct DryDay {
 const KEEP: &str = "update survey set dry_at = $1, throttle_group = $2, kind = $3, \
      question_variant_id = $4, test = $5, message = $6, crashes = 0 where id = $7";
 
-/// What would have been sent, and has not turned up at X since.
+/// Counts the prompts that a dry run would have sent and that X has not shown since.
 const OF_ACCOUNT: &str = "select count(*), min(dry_at), max(dry_at) from survey \
      where account = $1 and dry_at > $2 and spent_at is null";
 
@@ -33,13 +35,13 @@ const OF_PERSON: &str = "select max(dry_at), \
      and (throttle_group = $1 or account = $2)";
 
 impl Store {
-    /// What a dry run would have sent since then and has not turned up at X.
+    /// Returns the prompts since `since` that a dry run would have sent and X has not shown.
     pub async fn dry_day(&self, account: &str, since: Millis) -> Result<DryDay> {
         day(&mut *self.readers.acquire().await?, account, since).await
     }
 }
 
-/// The same, for whoever has a connection already.
+/// Reads the result of [`Store::dry_day`] over a connection that the caller already holds.
 pub(in crate::store) async fn day(
     connection: &mut AnyConnection,
     account: &str,
@@ -53,8 +55,8 @@ pub(in crate::store) async fn day(
     })
 }
 
-/// What becomes of a prompt that nothing stands against. On a dry run it does not go out, whoever
-/// asks: this is the one place that a send begins at.
+/// Returns the last ground for or against a prompt that the policy permits. A dry run never sends,
+/// because every send passes through this one function.
 pub(in crate::store) async fn permit(
     connection: &mut AnyConnection,
     account: &str,
@@ -63,7 +65,7 @@ pub(in crate::store) async fn permit(
     times: SendTimes,
 ) -> Result<Ground> {
     if budgets::is_paused(connection, account).await? {
-        // A look-up, or another daemon, may have paused the account since the survey was claimed.
+        // A look-up or another daemon may have paused the account since the survey was claimed.
         return Ok(Ground::AccountPaused { until: times.now });
     }
     if mode.is_dry() {
@@ -76,7 +78,8 @@ pub(in crate::store) async fn permit(
     })
 }
 
-/// Keeps what would have been sent, for the dry run to count and for people to read.
+/// Keeps the prompt that would have been sent, so that the dry run counts it and people can read
+/// it.
 pub(in crate::store) async fn keep(
     connection: &mut AnyConnection,
     survey: &Survey,
@@ -97,7 +100,7 @@ pub(in crate::store) async fn keep(
     Ok(())
 }
 
-/// What the dry run would have sent by now, which no account that is live counts.
+/// Returns the history of prompts that the dry run would have sent. A live account counts none.
 pub(in crate::store) async fn history(
     connection: &mut AnyConnection,
     survey: &Survey,

@@ -1,4 +1,4 @@
-//! Surveys that end before a prompt: too late, or cancelled by hand; and when the next is due.
+//! Surveys that end before a prompt because they are too late or the operator cancels them.
 
 use sqlx::Row as _;
 
@@ -12,12 +12,12 @@ use crate::store::{Result, Store};
 const LATE: &str = "select id from survey where account = $1 and state = 'scheduled' \
      and try_at <= $2 and closed_at < $3 order by try_at, id limit $4";
 
-/// Surveys that expire in one transaction.
+/// The most surveys that expire in one transaction.
 const EXPIRE_MAX: i64 = 100;
 
 impl Store {
-    /// Surveys that are due and whose conversation closed before `closed_before`: at most a
-    /// hundred, oldest first.
+    /// Returns surveys that are due and whose conversation closed before `closed_before`. Returns
+    /// at most 100, the longest due first.
     pub async fn too_late(
         &self,
         account: &str,
@@ -34,8 +34,8 @@ impl Store {
         Ok(late.into_iter().map(SurveyId::new).collect())
     }
 
-    /// Ends those of them that are still too late. Their histories say what they waited for last:
-    /// `held_back_by`, what holds all of the account back, or else what each of them waited for.
+    /// Ends those surveys that are still too late. The history of each says what it waited for
+    /// last. This is `held_back_by` if something holds back the whole account.
     pub async fn expire(
         &self,
         late: Vec<SurveyId>,
@@ -52,7 +52,7 @@ impl Store {
                         else {
                             continue;
                         };
-                        // It may have been closed again since it was read.
+                        // The conversation may have closed again since the survey was read.
                         if survey.closed_at >= closed_before {
                             continue;
                         }
@@ -71,7 +71,7 @@ impl Store {
             .await
     }
 
-    /// Calls a survey off by hand. The error says what state stands against it.
+    /// Cancels a survey for the operator. The error names the state that forbids it.
     pub async fn cancel(&self, id: SurveyId, now: Millis) -> Result<Survey> {
         self.writer
             .run(move |connection| {
@@ -82,7 +82,7 @@ impl Store {
             .await
     }
 
-    /// When the next survey of an account wants to be looked at.
+    /// Returns the instant at which the next survey of an account is to be looked at.
     pub async fn next_due(&self, account: &str) -> Result<Option<Millis>> {
         let row = sqlx::query(
             "select min(try_at) from survey where account = $1 and state = 'scheduled'",

@@ -1,5 +1,7 @@
-//! The life of a survey on record: its row and every step of it, who works on it, the last
-//! decision, the send, and how a send without an answer is settled.
+//! The life of a survey on record: its row and every step of that row.
+//!
+//! The modules claim a survey and decide whether to prompt. They record the send. They settle a
+//! send that had no answer.
 
 pub mod claim;
 pub mod clock_ahead;

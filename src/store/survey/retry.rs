@@ -1,4 +1,4 @@
-//! Surveys that ended without a prompt, scheduled again by hand.
+//! Surveys that ended without a prompt and that the operator schedules again.
 
 use super::step::{step_locked, touch};
 use crate::domain::id::SurveyId;
@@ -9,12 +9,12 @@ use crate::store::{Error, Result, Store};
 const DUE_NOW: &str = "update survey set due_at = $1, try_at = $1, put_off_at = $1, crashes = 0, \
      limited_at = null, dry_at = null where id = $2";
 
-/// How the history says so.
+/// How the history names a retry.
 pub(in crate::store) const BY_OPERATOR: &str = "by the operator";
 
 impl Store {
-    /// Schedules a survey again that ended without a prompt, due now; all is decided anew when it
-    /// is sent. The inner error says what stands against it.
+    /// Schedules a survey that ended without a prompt again, due now. Everything is decided again
+    /// when it is sent. The inner error says what forbids the retry.
     pub async fn retry(
         &self,
         id: SurveyId,

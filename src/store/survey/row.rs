@@ -1,4 +1,4 @@
-//! A survey's row, to and from [`Survey`].
+//! Reads a survey's row into [`Survey`].
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -14,13 +14,13 @@ pub const COLUMNS: &str = "id, account, source, conversation_id, external_id, us
      question_variant_id, test, closed_at, accepted_at, due_at, notice, attempts, state, reason, \
      failure_code, begun_at, given_up_at, sent_at, feedback_id, dm_id, lease_token";
 
-/// The same of a table that goes by the name `s`.
+/// Returns [`COLUMNS`] for a table with the alias `s`.
 pub fn qualified() -> String {
     let columns = COLUMNS.split(", ").map(|column| format!("s.{}", column.trim()));
     columns.collect::<Vec<_>>().join(", ")
 }
 
-/// A survey and the token that its next writer must name.
+/// Returns a survey and the token that its next writer must name.
 pub fn survey(row: &AnyRow) -> Result<(Survey, i64)> {
     let text = |column: usize| row.try_get::<String, _>(column);
     let number = |column: usize| row.try_get::<i64, _>(column);
@@ -33,7 +33,7 @@ pub fn survey(row: &AnyRow) -> Result<(Survey, i64)> {
         external_id: text(4)?,
         user_id: match text(5)?.as_str() {
             "" => None,
-            // An older daemon on the same database may still write zeros before it.
+            // An older daemon on the same database may still write ids with leading zeros.
             id => Some(UserId::respelt(id).ok_or_else(|| broken("a person's id that is none"))?),
         },
         kind: SurveyType::parse(&text(6)?).ok_or_else(|| broken("an unknown type"))?,

@@ -1,9 +1,9 @@
-//! The way of a prompt through the store: claimed, begun, finished.
+//! A prompt's way through the store: claimed, begun, finished.
 //!
-//! [`Store::claim`] gives a [`Leased`], [`Store::begin_send`] makes it durable that a request is
-//! about to leave and gives a [`Sending`], and only a [`Sending`] can be sent and finished. So
-//! nothing is sent without a note on the disk, and no result is written by a worker whose claim
-//! has passed to another.
+//! [`Store::claim`] gives a [`Leased`]. [`Store::begin_send`] turns it into a [`Sending`] once it
+//! is durable that a request is about to leave. Only a [`Sending`] can be sent and finished. So no
+//! prompt leaves without a record on the disk. A worker that has lost its claim cannot begin a
+//! send.
 
 use sqlx::{AnyConnection, Row};
 
@@ -26,15 +26,15 @@ use crate::store::feedback::{fold, matching};
 use crate::store::rebuild::surveys;
 use crate::store::{Error, Result, Store};
 
-/// The permission to send one prompt, once: that it is under way is on the disk.
+/// The permission to send one prompt, once. The disk records that its request is under way.
 #[derive(Debug)]
 pub struct Sending {
     survey: Survey,
     prompt: Prompt,
-    /// The daemon that sends, and how many sends it ever began, this one included.
+    /// The daemon that sends, and the number of sends it has begun, this one included.
     daemon_id: String,
     sends: i64,
-    /// By our clock.
+    /// The instant by our clock.
     begun_here: Millis,
 }
 
@@ -47,59 +47,60 @@ impl Sending {
         &self.prompt
     }
 
-    /// When it was begun, by our clock.
+    /// Returns the instant at which the send began, by our clock.
     pub fn begun_here(&self) -> Millis {
         self.begun_here
     }
 }
 
 impl SendTimes {
-    /// When to look again at what waits for an instant of `x_now`, by our clock.
+    /// Returns the instant by our clock at which to look again at a survey that waits until `until`
+    /// by `x_now`.
     pub(in crate::store) fn wait_until(self, until: Millis) -> Millis {
         look_again_at(until, self.now, self.x_now)
     }
 }
 
-/// What the last look before a send came to.
+/// The result of the last decision before a send.
 #[derive(Debug)]
 pub enum BeginOutcome {
     Sending(Box<Sending>),
-    /// It is not sent, and why stands in its state.
+    /// The survey is not sent. Its state says why.
     Ended(Box<Survey>),
-    /// The account cannot send until then; the survey stays scheduled.
+    /// The account cannot send until then. The survey stays scheduled.
     Waits {
         until: Millis,
     },
-    /// This one alone is not sent until then; it stays scheduled.
+    /// This survey alone is not sent until then. It stays scheduled.
     PutOff {
         until: Millis,
     },
 }
 
-/// What the request came to.
+/// The result of a request.
 #[derive(Clone, Debug)]
 pub enum SendOutcome {
-    /// X's answer, and when feedback/show is to be asked first.
+    /// X's answer, and the instant of the first feedback/show call.
     Accepted {
         delivery: Delivery,
         update: Box<Update>,
         show_at: Option<Millis>,
     },
-    /// Known not to have been carried out; may be tried again at that time.
+    /// X is known not to have carried out the request. It may be tried again at that time.
     NotSent {
         why: String,
         try_at: Millis,
     },
     Suppressed(Reason, Failure),
-    /// Refused for a limit while X takes other prompts of the account. It may be tried once more at
-    /// that time; absent where X has said that the limit is the recipient's, or where it is too
-    /// late by then.
+    /// X refused the prompt for a limit, although it takes other prompts of the account. The prompt
+    /// may be tried once more at that time. The time is absent if X said that the limit is the
+    /// recipient's. It is also absent if the prompt would be too late by then.
     Limited {
         try_at: Option<Millis>,
     },
     Refused(Failure),
-    /// Not known: given up, by X's clock, at `given_up_at` or before. Counted as sent until
-    /// `spent_at`, the last instant X may carry it out.
+    /// The outcome is not known. The request ended at `given_up_at` or before, by X's clock. It
+    /// counts as sent until `spent_at`, the last instant at which X may carry it out.
     Unknown {
         given_up_at: Millis,
         why: String,
@@ -118,28 +119,28 @@ const BEGIN: &str = "update survey set spent_at = $1, throttle_group = $2, \
      question_variant_id = $6, test = $7, message = $8, begun_here = $10, given_up_here = null, sent_as = $11 \
      where id = $9";
 
-/// Refused where the feedback that X answered with is another survey's.
+/// Changes no row if the feedback in X's answer belongs to another survey.
 const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3, \
      failure_code = coalesce($4, failure_code), given_up_here = coalesce($6, given_up_here) \
      where id = $5 and not exists (select 1 from survey other where other.account = $7 \
      and other.feedback_id = $8 and other.id <> $5)";
 
-/// What bears on a refusal for a limit: whether this prompt has met one before, and how many others
-/// of the account the person has had in 24 hours.
+/// Reads the facts about a refusal for a limit. The first is whether this prompt has met a limit
+/// before. The second is how many other prompts of the account the person had in 24 hours.
 const LIMITED: &str = "select limited_at, (select count(*) from survey o where o.user_id = s.user_id \
      and o.account = s.account and o.spent_at > $2 and o.id <> s.id) from survey s where s.id = $1";
 
 const LIMITED_AT: &str = "update survey set limited_at = $1 where id = $2";
 
-/// People whom X refused in these words since it last took a prompt.
+/// Counts the people whom X refused with a code since it last took a prompt.
 const REFUSED: &str = "select count(distinct user_id) from survey where account = $1 \
      and failure_code = $2 and begun_at > coalesce((select begun_at from survey \
      where account = $1 and spent_at is not null and state in ('sent', 'answered') \
      order by spent_at desc limit 1), 0)";
 
 impl Store {
-    /// Decides for the last time and, where the prompt is to go out, makes it durable that its
-    /// request is about to leave.
+    /// Decides for the last time. If the prompt is to be sent, records durably that its request is
+    /// about to leave.
     pub async fn begin_send(
         &self,
         leased: Leased,
@@ -155,8 +156,8 @@ impl Store {
             .await
     }
 
-    /// Counts a send outside the database too, before its request leaves: a backup of the database
-    /// cannot know of it, this does.
+    /// Counts a send in the mark before its request leaves. A restored backup of the database does
+    /// not know of this send. The mark does.
     pub async fn mark(&self, sending: &Sending) -> Result<()> {
         let (standing, location) = (self.standing.clone(), self.location.clone());
         let sends = sending.sends;
@@ -164,16 +165,16 @@ impl Store {
             tokio::task::spawn_blocking(move || standing.write_mark(sends, &location)).await;
         let written = written.map_err(|error| Error::Unavailable(error.to_string()))?;
         if let Err(error @ Error::Io(_)) = &written {
-            // It is the disk that the database is on.
+            // The mark lies on the disk of the database.
             self.failure.send_replace(Some(error.clone()));
         }
         written
     }
 
-    /// Writes what a request came to. The survey as it is afterwards. Where the store is
-    /// unavailable the same may be written again. A request that was taken for lost meanwhile and
-    /// is answered after all is settled by its answer. An answer with another prompt's feedback is
-    /// refused: it proves nothing.
+    /// Writes the outcome of a request and returns the survey afterwards. If the store is
+    /// unavailable then the caller may write the outcome again. A late answer settles a request
+    /// that was taken for lost. An answer with the feedback of another prompt is refused because it
+    /// proves nothing.
     pub async fn finish(
         &self,
         sending: &Sending,
@@ -189,7 +190,8 @@ impl Store {
             .await
     }
 
-    /// How many people X has refused with a code since it last took a prompt of the account.
+    /// Returns how many people X has refused with a code since it last took a prompt of the
+    /// account.
     pub async fn refused_people(&self, account: &str, code: i64) -> Result<i64> {
         let count = sqlx::query_scalar(REFUSED).bind(account).bind(code);
         Ok(count.fetch_one(&self.readers).await?)
@@ -246,8 +248,8 @@ async fn begin(
     Ok(BeginOutcome::Sending(Box::new(Sending { survey, prompt, daemon_id, sends, begun_here })))
 }
 
-/// Ends a survey that need not be decided upon: its conversation was reopened, or X has shown a
-/// prompt for its close. The survey as it is then.
+/// Ends a survey that needs no decision. Either its conversation was reopened or X has shown a
+/// prompt for its close. Returns the survey afterwards.
 async fn end_before(
     connection: &mut AnyConnection,
     (survey, token): (&Survey, i64),
@@ -279,7 +281,7 @@ async fn end_before(
     step_locked(connection, locked(), event, now, Some(&why)).await.map(Some)
 }
 
-/// Writes what a request is about to carry, and from when on it counts as sent.
+/// Writes what the request carries and the instant from which it counts as sent.
 async fn write_begun(
     connection: &mut AnyConnection,
     survey: &mut Survey,
@@ -310,8 +312,9 @@ async fn write_begun(
     Ok(())
 }
 
-/// The survey's external id, or, where a prompt to the same person bears it already (conversation
-/// `a#2` beside the second survey of `a`), the next that is free.
+/// Returns an external id that no prompt to the same person carries. This is the survey's own id if
+/// it is free. Otherwise it is the next free one. Conversation `a#2` and the second survey of `a`
+/// can clash in this way.
 async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<String> {
     let mut name = survey.external_id.clone();
     let mut ordinal = 1;
@@ -331,13 +334,14 @@ async fn free_name(connection: &mut AnyConnection, survey: &Survey) -> Result<St
     }
 }
 
-/// When the request of a survey began, and whether its outcome is still open.
+/// Returns the instant at which the request of a survey began. The flag is true if its outcome is
+/// still open.
 fn open_request(survey: &Survey, outcome: &SendOutcome, now: Millis) -> Result<(Millis, bool)> {
     match (&survey.state, outcome) {
         (State::Sending { begun_at } | State::Uncertain { begun_at, .. }, _) => {
             Ok((*begun_at, true))
         }
-        // Settled as not sent, and X has taken it all the same.
+        // The request was settled as not sent although X has taken it.
         (
             State::Scheduled
             | State::Suppressed(_)
@@ -359,14 +363,14 @@ fn open_request(survey: &Survey, outcome: &SendOutcome, now: Millis) -> Result<(
     }
 }
 
-/// What an outcome is written as.
+/// The form in which an outcome is written.
 struct Written {
     event: Event,
-    /// In the survey's history, where its state does not say it.
+    /// A note for the survey's history, for what its state does not say.
     why: Option<String>,
-    /// X's error code, of a refusal that is the person's.
+    /// X's error code, for a refusal that concerns the person.
     code: Option<i64>,
-    /// From when on it counts as sent; absent: it does not.
+    /// The instant from which the prompt counts as sent. Absent if it does not count.
     spent_at: Option<Millis>,
     try_at: Millis,
     show_at: Option<Millis>,
@@ -424,8 +428,8 @@ async fn finish(
     outcome: SendOutcome,
     now: Millis,
 ) -> Result<Survey> {
-    // A request is named by its survey and its try, not by the claim: whoever has given it up knows
-    // less of it than the worker that holds X's answer.
+    // A request is named by its survey and its attempt instead of its claim. The worker with X's
+    // answer knows more than another worker that has given the request up.
     let locked = touch(connection, &id).await?.filter(|(survey, _)| survey.attempts == attempt);
     let Some(locked) = locked else { return Err(Error::LeaseLost(id.to_string())) };
     let (begun_at, is_open) = open_request(&locked.0, &outcome, now)?;
@@ -453,11 +457,11 @@ async fn finish(
     if spent_at.is_none() {
         budgets::give_back(connection, &account, Call::Create, begun_at).await?;
     }
-    // X's answer is the first word about the feedback object; an event may have come before it.
+    // X's answer is the first update of the feedback. An event may have come before it.
     match update {
         Some(update) => {
             let folded = fold::fold(connection, &account, vec![*update], Trust::Word, now).await?;
-            // The answer may have come before it, by X's webhook.
+            // The person's answer may have come first through X's webhook.
             Ok(folded.answered.into_iter().next().map_or(survey, |(survey, _)| survey))
         }
         None => {
@@ -467,21 +471,22 @@ async fn finish(
     }
 }
 
-/// Whose limit it is that X has refused a prompt for, by our own ledger.
+/// Whose limit X has refused a prompt for, by our own record.
 enum Whose {
-    /// Perhaps the account's: it is tried again then.
+    /// Perhaps the account's limit. The prompt is tried again then.
     Unknown { try_at: Millis },
-    /// The recipient's, and how that is known.
+    /// The recipient's limit, and how surveyd knows.
     OfPerson(String),
 }
 
-/// Why a prompt is tried again that X has refused for a limit.
+/// Why a prompt that X refused for a limit is tried again.
 const MAY_BE_OF_ACCOUNT: &str = "X refuses it for a limit (429), though it lets the account send more and \
      the person has had no prompt from here in 24 h: it is tried once more";
 
-/// X allows one prompt to each recipient in 24 hours, has no code of its own for it, and limits the
-/// account in the same words. Who has had none of ours is not to be given up for a moment's limit
-/// of the account: so it is the person's only when X says so twice.
+/// Decides whose limit a refusal names. X allows one prompt to each recipient in 24 hours. It has
+/// no error code for that limit and limits the account in the same words. A passing limit of the
+/// account must not cost a person without a recent prompt their survey. For such a person the limit
+/// is the recipient's only if X refuses twice.
 async fn whose_limit(
     connection: &mut AnyConnection,
     id: &SurveyId,

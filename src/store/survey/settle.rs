@@ -1,4 +1,4 @@
-//! Surveys whose sending has no known outcome, and how a miss in X's events settles them.
+//! Surveys whose send has no known outcome, and how X's events settle them.
 
 use std::collections::BTreeSet;
 
@@ -17,15 +17,15 @@ use crate::store::{Error, Result, Store};
 pub struct Unsettled {
     pub survey_id: SurveyId,
     pub begun_at: Millis,
-    /// The end of the request, as far as we know it, by X's clock and by ours.
+    /// The latest known end of the request, by X's clock and by ours.
     pub given_up_at: Millis,
     pub given_up_here: Millis,
     pub user_id: UserId,
-    /// The text of its prompt; absent where it was begun before texts were kept.
+    /// The text of the prompt. Absent for a send that began before texts were kept.
     pub message: Option<String>,
 }
 
-/// The Direct Messages that an account's prompts to one person are known to have put out.
+/// Finds the Direct Messages that an account's prompts to one person are known to have created.
 const CLAIMED: &str = "select dm_id from survey where user_id = $1 and account = $2 \
      and spent_at is not null and dm_id is not null";
 
@@ -38,11 +38,11 @@ const AS_OTHERS: &str = "select sent_as, count(*) from survey where account = $1
 const LATE_AS_OTHERS: &str = "select id, sent_as from survey where account = $1 \
      and state = 'uncertain' and sent_as <> $2 and closed_at < $3 order by given_up_at, id limit $4";
 
-/// Surveys settled together.
+/// The most surveys that are settled together.
 const UNSETTLED_MAX: i64 = 100;
 
 impl Store {
-    /// The surveys of an account that wait to be settled and that it sent as itself, the longest
+    /// Returns the uncertain surveys that an account sent under its present identity, the longest
     /// waiting first.
     pub async fn unsettled(&self, account: &str, sent_as: &str) -> Result<Vec<Unsettled>> {
         let rows = sqlx::query(
@@ -71,10 +71,10 @@ impl Store {
             .collect()
     }
 
-    /// Settles surveys as not sent: X's events have been read to their end past all that their
-    /// requests may have caused, and hold nothing of them. Those that closed before `closed_before`
-    /// are too late by now. One that has been found at X meanwhile is left alone; one that may have
-    /// been, by feedback that lacks a name or has another time, is failed.
+    /// Settles surveys as not sent. X's events have been read past everything that the requests may
+    /// have caused and show nothing of them. A survey that closed before `closed_before` expires. A
+    /// survey found at X meanwhile is left alone. Feedback without a name or with another time may
+    /// belong to a survey. Such a survey fails.
     pub async fn settle_unsent(
         &self,
         unsent: Vec<Unsettled>,
@@ -109,7 +109,7 @@ impl Store {
                         write_state(connection, (&id, token), &state).await?;
                         let detail = Some("X did not carry it out");
                         note(connection, (&id, token), now, &state, detail).await?;
-                        // Its share of the budgets comes back.
+                        // The prompt's share of the budgets comes back.
                         sqlx::query(NOT_SPENT)
                             .bind(now.0)
                             .bind(id.as_str())
@@ -123,8 +123,8 @@ impl Store {
             .await
     }
 
-    /// As whom a survey's prompt was sent last: the handle, and at which X. Absent also where it
-    /// was sent before that was kept.
+    /// Returns the identity that a survey's prompt was last sent under: the handle and the X.
+    /// Absent also for a prompt sent before this was kept.
     pub async fn sent_as(&self, id: &SurveyId) -> Result<Option<String>> {
         let sent_as: Option<Option<String>> =
             sqlx::query_scalar("select sent_as from survey where id = $1")
@@ -134,8 +134,7 @@ impl Store {
         Ok(sent_as.flatten())
     }
 
-    /// As whom an account sent surveys without a known outcome, other than as itself, and how many
-    /// as each.
+    /// Counts an account's uncertain surveys by each other identity that it sent them under.
     pub async fn unsettled_as_others(
         &self,
         account: &str,
@@ -146,9 +145,9 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
-    /// Fails the surveys without a known outcome that an account did not send as itself and that
-    /// closed before `closed_before`: nothing that X shows of it now tells of them. They keep their
-    /// share of the budgets and of the throttle.
+    /// Fails the uncertain surveys that an account sent under another identity and that closed
+    /// before `closed_before`. X's lists for the account as it is now say nothing of those prompts.
+    /// The surveys keep their share of the budgets and of the throttle.
     pub async fn settle_as_others(
         &self,
         account: &str,
@@ -186,9 +185,9 @@ impl Store {
             .await
     }
 
-    /// Fails a survey without a known outcome, for nobody reads the events of its account any more.
-    /// It keeps its share of the budgets and of the throttle, and is never sent again. Nothing
-    /// where it has an outcome by now.
+    /// Fails an uncertain survey because no daemon reads the events of its account any more. It
+    /// keeps its share of the budgets and of the throttle. It is never sent again. Returns `None`
+    /// if the survey has an outcome by now.
     pub async fn give_up(&self, id: SurveyId, now: Millis) -> Result<Option<Survey>> {
         self.writer
             .run(move |connection| {
@@ -205,7 +204,7 @@ impl Store {
             .await
     }
 
-    /// The Direct Messages of an account's known prompts to one person.
+    /// Returns the Direct Messages of an account's known prompts to one person.
     pub async fn claimed_messages(
         &self,
         account: &str,
@@ -216,9 +215,9 @@ impl Store {
         Ok(claimed.into_iter().collect())
     }
 
-    /// Ends surveys whose Direct Messages, by their ids, X lists, and for which its events, read to
-    /// their end, hold no feedback. They are never sent again, and keep their share of the budgets
-    /// and of the throttle. One that has been found at X meanwhile is left alone.
+    /// Fails surveys whose Direct Message X lists although its events hold no feedback for them.
+    /// The caller has read these events to their end. The surveys are never sent again. They keep
+    /// their share of the budgets and of the throttle. A survey found at X meanwhile is left alone.
     pub async fn settle_shown(
         &self,
         shown: Vec<(Unsettled, String)>,
@@ -246,15 +245,16 @@ impl Store {
     }
 }
 
-/// Of its time and without a name, or of its name and another time: X's dates may be wrong, and a
-/// prompt of another program that bears the name is no reason to send again either.
+/// Selects feedback of the right time without a name and feedback of the right name at any time.
+/// X's dates may be wrong. A prompt of another program under the same name forbids another send,
+/// too.
 const MAY_BE_ITS: &str = "and survey_id is null \
      and ((external_id is null and (to_user_id is null or to_user_id = $3) \
      or external_id = $2 and to_user_id is null) \
      and coalesce(created_at, updated_at) between $4 and $5 \
      or external_id = $2 and to_user_id = $3) order by id limit 100";
 
-/// X's word of a feedback that may be this survey's, for all that it says of itself.
+/// Returns a feedback object that X has sent and that may belong to this survey.
 async fn may_be_its(
     connection: &mut AnyConnection,
     survey: &Survey,
@@ -278,7 +278,7 @@ async fn may_be_its(
     Ok(None)
 }
 
-/// Locks a survey that waits to be settled, where it still does, and for the same request.
+/// Locks a survey if it still waits to be settled for the same request.
 async fn still_unsettled(
     connection: &mut AnyConnection,
     one: &Unsettled,

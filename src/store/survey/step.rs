@@ -24,7 +24,7 @@ pub async fn note(
     note_decided(connection, (id, token), at, state, detail, None).await
 }
 
-/// The same with the decision behind the step, as it is kept.
+/// Notes a step together with the decision behind it.
 pub async fn note_decided(
     connection: &mut AnyConnection,
     (id, token): (&SurveyId, i64),
@@ -45,7 +45,7 @@ pub async fn note_decided(
     Ok(())
 }
 
-/// Writes first, so that two workers on PostgreSQL cannot both decide on what they read.
+/// Writes first, so that two workers on PostgreSQL cannot both decide on the row they read.
 static TOUCH: LazyLock<String> = LazyLock::new(|| {
     format!(
         "update survey set lease_token = lease_token + 1 where id = $1 returning {}",
@@ -53,7 +53,7 @@ static TOUCH: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Locks a survey's row and reads it; its token is one higher than before.
+/// Locks a survey's row and reads it. The new token is one higher.
 pub async fn touch(connection: &mut AnyConnection, id: &SurveyId) -> Result<Option<(Survey, i64)>> {
     let row = sqlx::query(AssertSqlSafe(TOUCH.as_str()))
         .bind(id.as_str())
@@ -65,8 +65,8 @@ pub async fn touch(connection: &mut AnyConnection, id: &SurveyId) -> Result<Opti
 static TOUCH_IN: LazyLock<String> =
     LazyLock::new(|| TOUCH.replace("where id = $1", "where id = $1 and state = $2"));
 
-/// The same, where the survey is still in the state named. One that was begun since it was read is
-/// not touched: the token is its worker's.
+/// Locks and reads a survey's row if the survey is still in `state`. A survey whose send has begun
+/// since it was read stays untouched because its worker holds the token.
 pub async fn touch_in(
     connection: &mut AnyConnection,
     id: &SurveyId,
@@ -84,7 +84,7 @@ const WRITE_STATE: &str = "update survey set state = $1, reason = $2, failure_co
      begun_at = coalesce($4, begun_at), given_up_at = coalesce($5, given_up_at), sent_at = $6, \
      feedback_id = $7, dm_id = $8, lease_until = null where id = $9 and lease_token = $10";
 
-/// Writes the state of a row that is locked.
+/// Writes the state of a locked row.
 pub async fn write_state(
     connection: &mut AnyConnection,
     (id, token): (&SurveyId, i64),
@@ -132,7 +132,7 @@ pub async fn write_state(
 const COUNT_ANSWERED: &str = "insert into answered (account, surveys) values ($1, $2) \
      on conflict (account) do update set surveys = answered.surveys + excluded.surveys";
 
-/// Counts so many more of an account's surveys as answered, or fewer.
+/// Adds `more` to an account's count of answered surveys. The number may be negative.
 pub async fn count_answered(
     connection: &mut AnyConnection,
     account: &str,
@@ -142,7 +142,7 @@ pub async fn count_answered(
     Ok(())
 }
 
-/// Takes one step and notes it. The survey as it is afterwards.
+/// Takes one step and notes it. Returns the survey afterwards.
 pub async fn step(
     connection: &mut AnyConnection,
     id: &SurveyId,
@@ -154,8 +154,8 @@ pub async fn step(
     step_locked(connection, locked, event, now, None).await
 }
 
-/// The same on a row that is locked already, with its token; `why` stands in the history where the
-/// state itself does not say it.
+/// Takes one step on a row that the caller has locked, and notes it. The history shows `why` in
+/// place of the state's own reason.
 pub async fn step_locked(
     connection: &mut AnyConnection,
     (mut survey, token): (Survey, i64),

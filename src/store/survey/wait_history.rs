@@ -1,5 +1,7 @@
-//! What a survey's history says of its waits: what X answered when somebody could not be looked up,
-//! and what one that became too late waited for last.
+//! What a survey's history says of its waits.
+//!
+//! It keeps X's answer when a person could not be looked up. It also keeps the last wait of a
+//! survey that became too late.
 
 use sqlx::{AnyConnection, Row};
 
@@ -12,27 +14,27 @@ use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 use crate::store::Result;
 
-/// The last line of a survey's history that says why it waits; not the one of its close.
+/// The last line of a survey's history that says why it waits. The line of its close is left out.
 const LAST: &str = "select detail, facts from survey_history \
      where survey_id = $1 and step > 0 and state = 'scheduled' order by step desc limit 1";
 
 const PUT_OFF_AT: &str = "select put_off_at from survey where id = $1";
 
-/// The last line, whatever it says.
+/// The last line of a survey's history, whatever it says.
 const NEWEST: &str = "select step, state, detail from survey_history where survey_id = $1 \
      order by step desc limit 1";
 
 const SAYS: &str = "update survey_history set detail = $1 where survey_id = $2 and step = $3";
 
-/// How the line of a person begins whom X did not tell about.
+/// How a line begins if X did not say whether the person can be messaged.
 const NOT_TOLD: &str = "X did not tell whether the person can be messaged: ";
 
-/// What held all surveys of the account back, as the history of one of them says it.
+/// Returns the history line for a wait that held back the whole account.
 pub(in crate::store) fn last_of_all(words: &str) -> String {
     format!("what it waited for last: {words}")
 }
 
-/// What a survey waited for last, as far as it is on record. Its row is locked.
+/// Returns what a survey waited for last, as far as it is on record. The caller has locked its row.
 pub(in crate::store) async fn last(
     connection: &mut AnyConnection,
     survey: &Survey,
@@ -46,7 +48,7 @@ pub(in crate::store) async fn last(
             Some(decision) if matches!(decision.verdict(), Verdict::Wait { .. }) => {
                 Some(words(&decision))
             }
-            // Closed again since, and not looked at after that.
+            // The conversation closed again and nobody has looked at the survey since.
             Some(_) => None,
             None => detail.filter(|detail| detail != BY_OPERATOR),
         };
@@ -68,8 +70,8 @@ pub(in crate::store) async fn last(
     })
 }
 
-/// Notes that X did not tell whether the person of a claimed survey can be messaged: a line for all
-/// tries in a row, with the last answer.
+/// Notes that X did not say whether the person of a claimed survey can be messaged. Successive
+/// attempts share one line, which keeps the last answer.
 pub(in crate::store) async fn note_not_told(
     connection: &mut AnyConnection,
     (id, token): (&SurveyId, i64),

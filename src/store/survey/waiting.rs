@@ -1,5 +1,5 @@
-//! What is known of the surveys that are due and not sent: the facts from which
-//! [`crate::domain::waiting`] tells what holds them back.
+//! The facts about surveys that are due and not sent. [`crate::domain::waiting`] derives from them
+//! what holds the surveys back.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,7 +28,7 @@ const DUE: &str = "select account, count(*), min(due_at) from survey \
 const DUE_OF: &str = "select count(*), min(due_at) from survey \
      where account = $2 and state = 'scheduled' and due_at <= $1";
 
-/// Those of an account that are due and looked at again later.
+/// Finds an account's surveys that are due but are looked at again later.
 const PUT_OFF: &str = "select try_at, put_off_at, lease_until, attempts, limited_at, decision \
      from survey where account = $1 and state = 'scheduled' and try_at > $2 and due_at <= $2 \
      order by try_at, id limit 10000";
@@ -36,7 +36,7 @@ const PUT_OFF: &str = "select try_at, put_off_at, lease_until, attempts, limited
 const PUT_OFF_ONE: &str = "select try_at, put_off_at, lease_until, attempts, limited_at, decision, \
      due_at from survey where id = $1 and state = 'scheduled'";
 
-/// Of the next in turn, those that were tried before.
+/// Counts the surveys that were tried before among the next 100 in turn.
 const TRIED: &str = "select count(case when attempts > 0 then 1 end) from \
      (select attempts from survey where account = $1 and state = 'scheduled' and try_at <= $2 \
      order by try_at, id limit 100) as next";
@@ -50,17 +50,17 @@ const PAUSE: &str = "select paused_at, why, probe_at from paused_account \
 const TAKE: &str = "insert into progress (name, sends, last_at) values ($1, 1, 0)";
 const GIVE_BACK: &str = "delete from progress where name = $1";
 
-/// When a survey is looked at next, and why only then.
+/// The instant at which a survey is looked at next, and why not earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NextLook {
     pub due_at: Millis,
-    /// Absent: it was not put off.
+    /// Absent if the survey was not put off.
     pub put_off: Option<PutOff>,
 }
 
 impl Store {
-    /// The facts of each of these accounts, and of all others with surveys that are due. Read over
-    /// the connection of those who look on.
+    /// Returns the facts of each account in `served`, and of every other account with due surveys.
+    /// Reads over the `onlooker` connection and so takes none from the workers.
     pub async fn waiting(&self, served: &[Served], now: Millis) -> Result<Vec<Facts>> {
         let mut connection = self.onlooker.acquire().await?;
         let mut due = BTreeMap::new();
@@ -78,7 +78,7 @@ impl Store {
         Ok(all)
     }
 
-    /// The facts of one account, for whoever works for it.
+    /// Returns the facts of one account for its worker.
     pub async fn waiting_of(&self, served: &Served, now: Millis) -> Result<Facts> {
         let mut connection = self.readers.acquire().await?;
         let row = sqlx::query(DUE_OF).bind(now.0).bind(served.account.as_str());
@@ -86,7 +86,7 @@ impl Store {
         facts(&mut connection, served, due, now).await
     }
 
-    /// When a scheduled survey is looked at next.
+    /// Returns when a scheduled survey is looked at next.
     pub async fn next_look(&self, id: &SurveyId, now: Millis) -> Result<Option<NextLook>> {
         let row = sqlx::query(PUT_OFF_ONE).bind(id.as_str()).fetch_optional(&self.readers).await?;
         let Some(row) = row else { return Ok(None) };
@@ -97,8 +97,8 @@ impl Store {
         Ok(Some(NextLook { due_at, put_off: is_put_off.then_some(put_off) }))
     }
 
-    /// Proves that the database takes a write, which a transaction that writes nothing does not on
-    /// a full disk.
+    /// Proves that the database takes a write. On a full disk a transaction that writes nothing
+    /// would still succeed.
     pub async fn take_a_write(&self) -> Result<()> {
         let name = uuid::Uuid::now_v7().simple().to_string();
         let write = self.writer.run(move |connection| {
@@ -111,8 +111,8 @@ impl Store {
         write.await
     }
 
-    /// Whether a daemon that trusts this database works on it, as far as the database can tell: on
-    /// PostgreSQL each holds a lock.
+    /// Says whether a daemon that trusts this database works on it. On PostgreSQL each such daemon
+    /// holds a lock. SQLite gives no answer.
     pub async fn presence(&self) -> Result<Presence> {
         if self.location.engine == Engine::Sqlite {
             return Ok(Presence::Unknown);
@@ -226,8 +226,8 @@ async fn calls(
     })
 }
 
-/// Counts what was put off by why it was. What has just been claimed is being sent, and waits for
-/// nothing.
+/// Counts the surveys that were put off, by reason. A survey claimed a moment ago is being sent and
+/// waits for nothing.
 async fn put_off(connection: &mut AnyConnection, facts: &mut Facts) -> Result<()> {
     let (account, now) = (facts.account.clone(), facts.now);
     let mut by_why: BTreeMap<PutOffReason, PutOff> = BTreeMap::new();
@@ -247,7 +247,7 @@ async fn put_off(connection: &mut AnyConnection, facts: &mut Facts) -> Result<()
     Ok(())
 }
 
-/// Why a survey is looked at again later, by what its row says.
+/// Returns why a survey is looked at again later, by the contents of its row.
 fn put_off_of(row: &AnyRow, now: Millis) -> Result<PutOff> {
     let until = Millis(row.try_get(0)?);
     let since = row.try_get::<Option<i64>, _>(1)?.map(Millis);
@@ -256,7 +256,7 @@ fn put_off_of(row: &AnyRow, now: Millis) -> Result<PutOff> {
     let is_limited = row.try_get::<Option<i64>, _>(4)?.is_some();
     let decision: Option<String> = row.try_get(5)?;
     let decision = decision.and_then(|text| serde_json::from_str::<Decision>(&text).ok());
-    // One of an earlier claim is not what this wait is for.
+    // A decision from before this wait does not explain it.
     let decision = decision.filter(|decision| since.is_none_or(|since| decision.at >= since));
     let why = match decision.map(|decision| decision.ground) {
         _ if since.is_some_and(|since| since > now.plus(CLOCKS_APART)) => PutOffReason::ClockAhead,
