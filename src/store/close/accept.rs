@@ -1,4 +1,4 @@
-//! Takes closes and reopenings in.
+//! Takes in closes, in batches.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -27,9 +27,9 @@ pub struct NewSurvey {
     pub question_variant_id: u32,
     pub test: bool,
     pub now: Millis,
-    /// The sender's id of the event, where a redelivery is told by it.
+    /// The sender's id of the event, by which a redelivery is recognised.
     pub event_id: Option<String>,
-    /// What is decided should the close turn out to be the next of one that was called off.
+    /// The decision that applies if the close turns out to follow one that was cancelled.
     pub(in crate::store) if_next: Option<AtClose>,
     pub(in crate::store) id: String,
     notice: String,
@@ -62,8 +62,8 @@ impl NewSurvey {
 }
 
 impl NewSurvey {
-    /// The next close of a conversation whose last one a reopening has called off: whatever its
-    /// desk tells, it closed when it came.
+    /// Returns this close as the next of a conversation whose last close a reopening has cancelled.
+    /// It counts as closed when it arrived, whatever instant its desk names.
     fn closed_now(self, at_close: AtClose, reopened_at: Millis) -> Result<Self> {
         let closed_at = self.now.max(Millis(reopened_at.0.saturating_add(1)));
         let close = Close { closed_at, precision: Precision::Exact, ..self.close };
@@ -73,8 +73,9 @@ impl NewSurvey {
 }
 
 impl Store {
-    /// Makes a survey of a close, durable when this returns. A close that is on record already
-    /// changes nothing; one of a conversation whose survey still waits moves that survey.
+    /// Creates a survey for a close and returns once it is durable. A close that is on record
+    /// already changes nothing. If the conversation's survey still waits then the close moves that
+    /// survey.
     pub async fn take_close(
         &self,
         close: Close,
@@ -87,24 +88,28 @@ impl Store {
     }
 }
 
-/// How many values a row of the insert has.
+/// The number of values in a row of the insert.
 const VALUES: usize = 19;
 
-/// One multi-row statement for a whole batch. A survey is inserted as the first of its
-/// conversation; where that, or a prompt of it that X has told of, is known, [`known`] looks
-/// closer. A close that is older than a reopening on record is cancelled as it comes in; one that
-/// is told to the minute alone, and may be the later of the two, is: it came later. Rows without an
-/// id are left out. The conflict is named: PostgreSQL refuses the statement where the constraint is
-/// not there, as in a dump that is being restored, and no close is taken twice. No row is returned:
-/// in SQLite each would cross from thread to thread by itself.
+/// Returns one multi-row statement for a whole batch.
+///
+/// - A survey is inserted as the first of its conversation. [`known`] takes the closes that this
+///   skips. Their conversation has a survey, or X has shown a prompt for it.
+/// - A close older than a reopening on record is cancelled as it comes in.
+/// - A close known only to the minute may be later than the reopening. It counts as later because
+///   it arrived later.
+/// - Rows without an id are left out.
+/// - The conflict is named because PostgreSQL then refuses the statement if the constraint is
+///   missing. It is missing while a dump is being restored. So no close is taken twice.
+/// - No row is returned because SQLite would hand over each row from thread to thread by itself.
 fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) -> String {
     let mut sql = String::from(
         "with new (id, account, source, conversation_id, external_id, user_id, kind, \
          question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
          try_at, decided, closed_until) as (values ",
     );
-    // SQLite looks every `$1` up among all the names before it, which costs more than the writing
-    // once there are a thousand; a mere `?` has no name, but PostgreSQL does not read it.
+    // SQLite looks up every `$1` among all the names before it. Beyond a thousand names that costs
+    // more than the write. A plain `?` has no name but PostgreSQL does not accept it.
     let named = connection.backend_name() == "PostgreSQL";
     for row in 0..rows {
         sql.push_str(if row > 0 { ",(" } else { "(" });
@@ -138,20 +143,20 @@ fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) 
     sql
 }
 
-/// Fails where closes cannot be taken.
+/// Writes nothing. Fails if closes cannot be taken.
 pub const TAKES_NOTHING: &str = "insert into survey (id) select '' where 1 = 0 \
      on conflict (account, conversation_id, ordinal) do nothing";
 
 const IF_NOT_TOLD: &str = " and not exists (select 1 from rebuilt b where b.account = n.account \
      and b.name = n.external_id)";
 
-/// Writes what can be written in one statement. How many surveys that made.
+/// Writes in one statement the surveys that need no closer look. Returns how many were created.
 async fn insert(
     connection: &mut AnyConnection,
     batch: &[NewSurvey],
     (ordinal, if_not_told): (i64, &str),
 ) -> Result<usize> {
-    // Few sizes, so that each is prepared but once: preparing costs as much as the writing.
+    // Only a few sizes occur and each is prepared once. Preparing costs as much as the write.
     let rows = batch.len().next_power_of_two();
     let mut query = sqlx::query(AssertSqlSafe(insert_statement(connection, rows, if_not_told)));
     for row in 0..rows {
@@ -161,8 +166,8 @@ async fn insert(
     Ok(usize::try_from(written).expect("no more than the batch has"))
 }
 
-// The ids of a batch lie close together, for they begin with the time. Another daemon's may lie
-// between them, and are of no interest.
+// The ids of a batch lie close together because they begin with the time. Ids of another daemon may
+// lie between them and do no harm.
 const CANCELLED: &str = "select id from survey where id >= $1 and id <= $2 and state = 'cancelled'";
 const WRITTEN: &str = "select id from survey where id >= $1 and id <= $2";
 
@@ -180,8 +185,7 @@ async fn among(
     Ok(found.into_iter().collect())
 }
 
-/// Writes a batch of closes, none of which was delivered before; the answers stand in the order of
-/// the batch.
+/// Writes a batch of closes that were not delivered before. The answers are in the batch's order.
 pub async fn take_new(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
     let all_new = insert(connection, &batch, (1, IF_NOT_TOLD)).await? == batch.len();
     let cancelled = among(connection, CANCELLED, &batch).await?;
@@ -198,7 +202,7 @@ pub async fn take_new(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> 
     Ok(taken)
 }
 
-/// A new survey, which a reopening on record may have cancelled as it came in.
+/// Returns the answer for a new survey, which a reopening on record may have cancelled at once.
 fn made(survey: NewSurvey, cancelled: bool) -> Taken {
     let (state, reason) =
         if cancelled { ("cancelled", Some("reopened")) } else { decided(&survey) };
@@ -239,12 +243,12 @@ fn bind<'q>(query: Query<'q>, survey: Option<&'q NewSurvey>, ordinal: i64) -> Qu
         .bind(close.map(|close| close.closed_until().0))
 }
 
-/// The state that was decided at the close, with its reason.
+/// Returns the state decided at the close and its reason.
 fn decided(survey: &NewSurvey) -> (&'static str, Option<&'static str>) {
     match survey.at_close.verdict() {
         Verdict::Suppress(reason) => ("suppressed", Some(reason.as_str())),
         Verdict::Expire => ("expired", None),
-        // At the close nobody is prompted: what is clear is looked at when it is due.
+        // Nobody is prompted at the close. A survey that may be sent is looked at when it is due.
         Verdict::Schedule { .. } | Verdict::Wait { .. } | Verdict::Send => ("scheduled", None),
     }
 }
@@ -267,10 +271,11 @@ const MOVE: &str = "update survey set closed_at = $1, due_at = $2, try_at = $2, 
 const REOPENED_AT: &str =
     "select reopened_at from reopening where account = $1 and conversation_id = $2";
 
-/// A close of a conversation that has surveys already: known itself, or moving the one that still
-/// waits, or making the next. One of another's is not its own.
+/// Takes a close of a conversation that has surveys already. The close may be known, may move the
+/// survey that still waits, or may create the next survey. Surveys of another person's conversation
+/// with the same id do not count.
 async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<Taken> {
-    // Another daemon may write between our reading and our writing; then we look again.
+    // Another daemon may write between this read and the write. The loop then looks again.
     loop {
         let close = &survey.close;
         let rows = sqlx::query(OF_CONVERSATION)
@@ -295,7 +300,7 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
             if instants.contains(&close.closed_at.0) || merged.contains(&id) {
                 same = Some(row);
             }
-            // The newest: an older one may wait again because its request was refused.
+            // The newest one, because an older survey may wait again after its request was refused.
             if waiting.is_none() && row.try_get::<String, _>(2)? == "scheduled" {
                 waiting = Some(row);
             }
@@ -314,7 +319,7 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
             let (Some(at), Some(at_close)) = (called_off_at, survey.if_next.clone()) else {
                 return taken_from(row);
             };
-            // At most once: from now on it is told exactly.
+            // The loop comes here once at most because the close now has an exact instant.
             survey = survey.closed_now(at_close, Millis(at))?;
             continue;
         }
@@ -336,28 +341,28 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
     }
 }
 
-/// Whether a survey is of another person's conversation, which another source calls by the same id:
-/// two desks may count alike. One desk that names another person has mended its record.
+/// True if a survey belongs to another person's conversation that another source gave the same id.
+/// Two desks may count alike. A desk that names another person has corrected its own record.
 fn is_anothers(row: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
     let (source, person): (String, String) = (row.try_get(7)?, row.try_get(8)?);
     let are_both_known = !person.is_empty() && !close.person().is_empty();
     Ok(source != close.source && are_both_known && person != close.person())
 }
 
-/// Whether the newest survey is one that a reopening has called off, of a close by that very
-/// instant. What follows it by another event is the conversation's next close, where its desk may
-/// tell the first closing's instant for ever, or the minute alone.
+/// True if a reopening has cancelled the newest survey and that survey's close has this same
+/// instant. Another event with that instant is the conversation's next close. Its desk may repeat
+/// the first close's instant, or give the minute alone.
 fn is_called_off(newest: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
     let (state, reason): (String, Option<String>) = (newest.try_get(2)?, newest.try_get(3)?);
     let is_off = state == "cancelled" && reason.as_deref() == Some("reopened");
-    // One that came after its reopening was never more than that.
+    // A survey that came in after its reopening was cancelled at once and has never waited.
     let waited = newest.try_get::<i64, _>(6)? > 0;
     Ok(is_off && waited && newest.try_get::<i64, _>(4)? == close.closed_at.0)
 }
 
-/// Moves the survey in `row`, which still waits, to a further close of its conversation. An older
-/// close, delivered late, moves nothing. All but the due time is decided when it is due. Whichever
-/// it is stands in the history with what it said. `None`: the survey was moved on meanwhile.
+/// Moves a waiting survey to a further close of its conversation. An older close that arrives late
+/// moves nothing. Only the due time is decided now. The history keeps what either close said.
+/// Returns `None` if the survey was moved meanwhile.
 async fn merge(
     connection: &mut AnyConnection,
     survey: &NewSurvey,
@@ -402,7 +407,7 @@ async fn merge(
     } else {
         first_close::note_older(connection, &taken.survey_id, close, survey.now).await?;
     }
-    // The close that the row no longer bears is remembered, and so is one that never moved it.
+    // Keeps the close that the row no longer shows, or the older close that never moved it.
     let remembered = if newer { before } else { close.closed_at.0 };
     sqlx::query(MERGE)
         .bind(close.account.as_str())

@@ -1,7 +1,7 @@
-//! Events that were delivered before, told by their senders' own ids.
+//! Recognises events that were delivered before, by their senders' own ids.
 //!
-//! A delivery is written in the very transaction that takes what it brings: whatever was answered
-//! is remembered, and nothing else.
+//! A delivery is recorded in the transaction that takes in its content. So every event that was
+//! answered is remembered, and no other.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
 
-/// How long a delivery is remembered: longer than any desk goes on trying.
+/// How long a delivery is remembered. No desk retries for longer.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// One transaction forgets no more.
+/// Forgets at most 512 deliveries in one transaction.
 const FORGET: &str = "delete from delivery where (source, event_id) in \
      (select source, event_id from delivery where at < $1 order by at, source, event_id limit 512)";
 
@@ -43,9 +43,9 @@ const CLOSED_SINCE: &str = "select survey.ordinal from delivery, survey where de
 const TELL: &str = "update delivery set survey_id = $1 where source = $2 and event_id = $3";
 
 impl Store {
-    /// Takes a close by the sender's event id: delivered again, it changes nothing, whatever the
-    /// close says then. `if_next`: what is decided should its instant be that of a close that was
-    /// called off.
+    /// Takes a close by the sender's event id. A redelivery changes nothing, whatever its content
+    /// says. `if_next` is the decision that applies if the close has the instant of a cancelled
+    /// close.
     pub async fn take_delivered_close(
         &self,
         close: Close,
@@ -59,8 +59,8 @@ impl Store {
         self.writer.close(survey).await
     }
 
-    /// Takes a reopening by the sender's event id; the survey that it calls off, and whether it was
-    /// new.
+    /// Takes a reopening by the sender's event id. Returns the survey that it cancels. The flag is
+    /// true if the event was new.
     pub async fn take_delivered_reopening(
         &self,
         reopening: Reopening,
@@ -73,11 +73,11 @@ impl Store {
     }
 }
 
-/// How many values a row of the insert has.
+/// The number of values in a row of the insert.
 const VALUES: usize = 4;
 
-/// Takes a batch of closes; the answers stand in the order of the batch. What was delivered before
-/// is answered as it stands by now.
+/// Takes a batch of closes and answers in the batch's order. A close that was delivered before gets
+/// its survey's present state as the answer.
 pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
     if batch.iter().all(|survey| survey.event_id.is_none()) {
         return accept::take_new(connection, batch).await;
@@ -127,9 +127,10 @@ pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> 
     Ok(answers)
 }
 
-/// The id of an event that says no time: that of the same one of the last minute, which it repeats.
-/// Unless that one was undone since: a close by the reopening that called its survey off, a
-/// reopening by a close that came after it. Then it is the conversation's next.
+/// Returns the id for an event that carries no time. If an equal event came within the last minute
+/// then the new event repeats it and takes its id. This does not apply if the earlier event was
+/// undone since. A reopening that cancels the survey undoes a close. A later close undoes a
+/// reopening. The new event is then the conversation's next.
 async fn id_within_a_minute(
     connection: &mut AnyConnection,
     (source, event_id): (&str, &str),
@@ -158,7 +159,7 @@ async fn id_within_a_minute(
     Ok(id)
 }
 
-/// The id under which the same event came first within the last minute.
+/// Returns the id under which an equal event first came within the last minute.
 async fn first_within_a_minute(
     connection: &mut AnyConnection,
     (source, of, minute): (&str, &str, i64),
@@ -173,7 +174,7 @@ async fn first_within_a_minute(
     Ok(first.fetch_optional(connection).await?)
 }
 
-/// Notes the batch's events, and says of each survey whether its own was known.
+/// Records the events of a batch. Returns for each survey whether its event was known.
 async fn note(connection: &mut AnyConnection, batch: &[NewSurvey]) -> Result<Vec<bool>> {
     let with_event: Vec<_> = batch.iter().filter(|survey| survey.event_id.is_some()).collect();
     if let Some(survey) = with_event.first() {
@@ -206,7 +207,8 @@ async fn note(connection: &mut AnyConnection, batch: &[NewSurvey]) -> Result<Vec
     Ok(repeated)
 }
 
-/// One statement for a whole batch; rows without an event are left out. See `closes::insert`.
+/// Returns one statement for a whole batch. Rows without an event are left out.
+/// `accept::insert_statement` gives the reason for the two forms of placeholders.
 fn insert(connection: &AnyConnection, rows: usize) -> String {
     let named = connection.backend_name() == "PostgreSQL";
     let row = |row: usize| {
@@ -225,14 +227,14 @@ fn insert(connection: &AnyConnection, rows: usize) -> String {
     )
 }
 
-/// The answer to a close that was delivered before.
+/// Answers a close that was delivered before.
 async fn again(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Taken> {
     let event = (survey.close.source.as_str(), survey.event_id.as_deref().unwrap_or_default());
     let known = survey_of(connection, event).await?;
     let row = sqlx::query(ANSWER).bind(known).fetch_optional(&mut *connection).await?;
     match row {
         Some(row) => taken::taken_from(&row),
-        // Its survey has been erased, or the event was a reopening then.
+        // Its survey has been erased, or the earlier event was a reopening.
         None => {
             let taken = accept::take_new(connection, vec![survey]).await?;
             Ok(taken.into_iter().next().expect("one answer a close"))
@@ -240,7 +242,7 @@ async fn again(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
     }
 }
 
-/// Takes a reopening: the survey that it calls off, and whether it was new.
+/// Takes a reopening. Returns the survey that it cancels. The flag is true if the event was new.
 pub async fn reopen(
     connection: &mut AnyConnection,
     reopening: Reopening,

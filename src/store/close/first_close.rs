@@ -1,8 +1,7 @@
-//! What the first close of a survey said, kept in its history before a later close takes the place
-//! of it in the row.
+//! Keeps the content of a survey's first close in its history before a later close replaces it.
 //!
-//! Steps of a survey count from one. What was told of its closes, and was no step of it, stands in
-//! the same table at nought and below: the acceptance at nought, closes that moved nothing below.
+//! Steps of a survey count from one. Facts about its closes that are no steps have lower numbers in
+//! that table. The acceptance has number zero. Closes that moved nothing have negative numbers.
 
 use sqlx::{AnyConnection, Row};
 
@@ -17,21 +16,20 @@ const AS_IT_STANDS: &str = "select source, closed_at, accepted_at, decided, noti
 const KEEP: &str = "insert into survey_history (survey_id, step, at, state, detail, facts) \
      values ($1, 0, $2, 'accepted', $3, $4) on conflict (survey_id, step) do nothing";
 
-/// What is said of an acceptance.
+/// Returns the words for an acceptance.
 pub fn words(closed_at: Millis, source: &str, notice: &Notice) -> String {
     format!("closed at {}, from source {source}{}", closed_at.rfc3339(), notice.words())
 }
 
-/// Keeps the acceptance of a survey that `later` is about to move, and gives the notice that is to
-/// stand in its row. A source is believed in what it leaves out of its own notices. One that tells
-/// of nothing, or another source, knows less of the conversation, and what it is silent about
-/// stays.
+/// Keeps the acceptance of a survey that `later` is about to move. Returns the notice for the row.
+/// A source that leaves something out of its own notice is believed. An empty notice and a notice
+/// of another source know less of the conversation, so the earlier facts stay.
 pub async fn keep(connection: &mut AnyConnection, id: &SurveyId, later: &Close) -> Result<String> {
     let row = sqlx::query(AS_IT_STANDS).bind(id.as_str()).fetch_one(&mut *connection).await?;
     let source: String = row.try_get(0)?;
     let (closed_at, first_closed_at): (i64, i64) = (row.try_get(1)?, row.try_get(5)?);
     let earlier: Notice = serde_json::from_str(&row.try_get::<String, _>(4)?)?;
-    // One that an earlier version has moved has lost what its first close said.
+    // A survey moved by an earlier version of surveyd has lost the content of its first close.
     if closed_at == first_closed_at {
         sqlx::query(KEEP)
             .bind(id.as_str())
@@ -48,7 +46,7 @@ pub async fn keep(connection: &mut AnyConnection, id: &SurveyId, later: &Close) 
     Ok(serde_json::to_string(&notice)?)
 }
 
-/// What is said of a close that moves the survey.
+/// Returns the words for a close that moves the survey.
 pub fn again(close: &Close, due_at: Millis) -> String {
     format!(
         "closed again at {}, due {}, person {}, from source {}{}",
@@ -60,7 +58,7 @@ pub fn again(close: &Close, due_at: Millis) -> String {
     )
 }
 
-/// Of closes that moved nothing no more are noted: whoever sends them may send them without end.
+/// The most closes that are noted for a survey without moving it. A sender may repeat them forever.
 const OLDER_MOST: i64 = 20;
 
 const NOTE_OLDER: &str = "insert into survey_history (survey_id, step, at, state, detail) \
@@ -68,7 +66,7 @@ const NOTE_OLDER: &str = "insert into survey_history (survey_id, step, at, state
      where survey_id = $1 and step < 0 having count(*) < $4 \
      on conflict (survey_id, step) do nothing";
 
-/// Notes a close that moved nothing, for it was older than the one that counts.
+/// Notes a close that moved nothing because it was older than the one that counts.
 pub async fn note_older(
     connection: &mut AnyConnection,
     id: &SurveyId,

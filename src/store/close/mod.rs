@@ -1,5 +1,4 @@
-//! Closes and reopenings as they come in, and what is kept of them and of requests that were
-//! refused.
+//! Closes and reopenings as they come in. The store keeps them, and the requests that were refused.
 
 pub mod accept;
 pub mod deliveries;

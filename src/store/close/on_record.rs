@@ -1,5 +1,4 @@
-//! The closes on record, in the order in which they were accepted, with all that a replay of them
-//! must know.
+//! The closes on record in the order of their acceptance, with the facts that a replay needs.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -14,23 +13,22 @@ use crate::store::read::reads::kept;
 use crate::store::survey::row;
 use crate::store::{Result, Store};
 
-/// A survey on record, with the closes that made and moved it.
+/// A survey on record, with the closes that created and moved it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
     pub survey: Survey,
-    /// The close that made it; absent for surveys of before that was kept.
+    /// The close that created the survey. Absent for surveys from before this was kept.
     pub first_closed_at: Option<Millis>,
-    /// Further closes of the conversation that moved the survey while it waited, or came too late
-    /// to.
+    /// Further closes of the conversation. They moved the survey while it waited or came too late.
     pub further: Vec<Further>,
     pub spent: Option<Spent>,
-    /// When a dry run would have sent it.
+    /// The prompt that a dry run would have sent.
     pub dry: Option<Spent>,
-    /// When it first reached its moment of sending, where prompts are spread evenly.
+    /// The instant at which the survey first reached its send while prompts were spread evenly.
     pub paced_at: Option<Millis>,
-    /// Whether a request was ever begun for it.
+    /// True if a request was ever begun for it.
     pub is_begun: bool,
-    /// When it was called off, where it was while it waited.
+    /// The instant at which it was cancelled. Absent if it was not.
     pub cancelled_at: Option<Millis>,
     /// The last reopening of its conversation.
     pub reopened_at: Option<Millis>,
@@ -38,10 +36,10 @@ pub struct Recorded {
     pub at_sending: Option<Decision>,
 }
 
-/// A close that made no survey of its own.
+/// A close that created no survey of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Further {
-    /// Of this close, or of the one that it took the place of.
+    /// The instant of this close, or of the close that it replaced.
     pub closed_at: Millis,
     pub accepted_at: Millis,
 }
@@ -49,15 +47,14 @@ pub struct Further {
 /// A prompt that X may have counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spent {
-    /// The latest instant at which it may have.
+    /// The latest instant at which X may have counted it.
     pub at: Millis,
-    /// The throttle group of then.
+    /// The throttle group at that time.
     pub throttle_group: Option<String>,
 }
 
-/// Ids begin with the time at which they were made, so the first of them stands before all closes
-/// that were accepted later; an index of the instants themselves would be one more for each close
-/// to write.
+/// Ids begin with their time of creation. So the first matching survey precedes every close that
+/// was accepted later. An index of the instants would cost one more write for each close.
 const FIRST: &str = "select min(id) from survey where closed_at >= $1";
 
 static PAGE_OF: LazyLock<String> = LazyLock::new(|| {
@@ -76,7 +73,7 @@ const FURTHER: &str = "select s.id, m.closed_at, m.accepted_at from survey s \
      join merged_close m on m.account = s.account and m.conversation_id = s.conversation_id \
      and m.survey_id = s.id where s.id >= $1 and s.id <= $2 order by s.id, m.accepted_at, m.closed_at";
 
-/// Surveys read at once.
+/// The most surveys that are read at once.
 const PAGE: i64 = 1_000;
 
 const BEGUN_AT: usize = 17;
@@ -102,9 +99,9 @@ fn recorded(row: &AnyRow) -> Result<Recorded> {
 }
 
 impl Store {
-    /// The closes on record, oldest acceptance first, page by page: give the last of a page to get
-    /// the next; an empty page is the end. It begins with the first that closed at `from` or later,
-    /// and leaves out none that was accepted after it.
+    /// Returns the closes on record page by page, oldest acceptance first. The caller gives the
+    /// last of a page to get the next. An empty page is the end. The first page begins with the
+    /// first survey that closed at `from` or later. Every survey accepted after it follows.
     pub async fn recorded(&self, from: Millis, after: Option<&Recorded>) -> Result<Vec<Recorded>> {
         let after = after.map(|last| last.survey.id.as_str());
         let first: Option<String> = match after {

@@ -1,4 +1,4 @@
-//! The last requests that were refused: what `surveyd sources rejected` shows.
+//! The last requests that were refused. `surveyd sources rejected` shows them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use sqlx::Row;
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
 
-/// A refusal as the log tells of it, or several of them together.
+/// A refusal as the log reports it, or several equal ones together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     /// A source's name, or a word in brackets.
@@ -21,7 +21,7 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    /// The reason with its place, where the reason does not name that itself.
+    /// Returns the reason with its place unless the reason already names the place.
     pub fn words(&self) -> String {
         match &self.place {
             Some(place) if !self.reason.contains(place.as_str()) => {
@@ -32,7 +32,8 @@ impl Rejected {
     }
 }
 
-/// Of each source and answer: what strangers send often drives out nothing that a help desk sent.
+/// How many refusals are kept for each source and answer. Frequent requests of strangers thus never
+/// drive out the refusals of a help desk.
 const KEPT: i64 = 20;
 
 const KEEP: &str = "insert into rejected (source, at, answer, reason, place, path, delivery_id, count) \
@@ -45,7 +46,7 @@ const NEWEST: &str = "select source, at, answer, reason, place, path, delivery_i
      where ($1 = '' or source = $1) order by source, at desc limit 1000";
 
 impl Store {
-    /// Keeps refusals, and of each source and answer the newest alone.
+    /// Keeps refusals. Only the newest of each source and answer stay.
     pub async fn keep_rejected(&self, rejected: Vec<Rejected>, now: Millis) -> Result<()> {
         self.writer
             .run(move |connection| {
@@ -79,11 +80,11 @@ impl Store {
             .await
     }
 
-    /// The newest refusals of a source, or of every one, with when they were.
+    /// Returns the newest refusals of a source or of all sources, with their instants.
     pub async fn rejected(&self, source: Option<&str>) -> Result<Vec<(Millis, Rejected)>> {
         let rows =
             sqlx::query(NEWEST).bind(source.unwrap_or_default()).fetch_all(&self.readers).await?;
-        // Of one write all bear the same instant, and more may be there.
+        // All rows of one write have the same instant. So more than [`KEPT`] rows may be there.
         let mut of_each: BTreeMap<(String, u16), i64> = BTreeMap::new();
         let found: Result<Vec<_>> = rows
             .iter()

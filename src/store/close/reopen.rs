@@ -1,4 +1,4 @@
-//! Takes reopenings in: a conversation that goes on is not asked about yet.
+//! Takes in reopenings. A conversation that continues is not asked about yet.
 
 use sqlx::AnyConnection;
 
@@ -10,7 +10,7 @@ use crate::store::survey::step::{step_locked, touch_in};
 use crate::store::{Result, Store};
 
 impl Store {
-    /// Calls off the survey of a conversation that went on. Gives the one it cancelled.
+    /// Cancels the survey of a conversation that continues. Returns the newest survey it cancelled.
     pub async fn take_reopening(
         &self,
         reopening: Reopening,
@@ -49,7 +49,7 @@ pub async fn reopen(
     for id in waiting {
         let id = SurveyId::new(id);
         let Some(locked) = touch_in(connection, &id, "scheduled").await? else { continue };
-        // It may have been closed again since it was read.
+        // The conversation may have closed again since the survey was read.
         if locked.0.closed_at > reopening.reopened_at {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What became of a close.
+//! The result of taking a close.
 
 use sqlx::Row as _;
 
@@ -7,14 +7,15 @@ use crate::domain::survey::State;
 use crate::domain::time::Millis;
 use crate::store::Result;
 
-/// What became of a close.
+/// The result of taking a close.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Taken {
     pub survey_id: SurveyId,
     pub state: &'static str,
     pub reason: Option<String>,
     pub due_at: Millis,
-    /// Whether the close made a new survey; otherwise it was known, or moved one that was there.
+    /// True if the close created a new survey. A known close and one that moved a survey give
+    /// false.
     pub is_new: bool,
 }
 
