@@ -1,4 +1,4 @@
-//! Surveys moved on by what their feedback says.
+//! Moves surveys on by the content of their feedback.
 
 use std::collections::HashMap;
 
@@ -33,9 +33,9 @@ pub async fn advance(
     let mut found = surveys(connection, &ids).await?;
     let (mut answered, mut complete) = (Vec::new(), Vec::new());
     for (id, feedback) in matched {
-        // Two of one survey: the second meets it as the first has left it.
+        // Two rows may have one survey. The second finds it as the first has left it.
         let Some(survey) = found.get_mut(id.as_str()) else { continue };
-        // What is sending is for its own worker to finish; it looks here when it does.
+        // The worker of a survey that is being sent finishes it and then looks for feedback itself.
         if !matches!(survey.state.as_str(), "sending" | "sent" | "answered") {
             folded.settled.extend(settle(connection, id, feedback, now).await?);
             *survey = AdvanceStart { state: "sent".into(), show_at: Some(now) };
@@ -45,7 +45,7 @@ pub async fn advance(
             answered.push((id, &feedback.id));
         }
         if feedback.judged_by().is_some() && survey.show_at.is_some() {
-            // X's word on what its webhook has told is asked for at once.
+            // X's API is asked at once about a statement of the webhook.
             sqlx::query(SHOW_FIRST).bind(id.as_str()).execute(&mut *connection).await?;
         }
         if feedback.is_complete() && survey.show_at.take().is_some() {
@@ -56,7 +56,7 @@ pub async fn advance(
     show_never(connection, &complete).await
 }
 
-/// What moving a survey on begins with, which for most is all that is ever needed.
+/// The first facts about a survey to be moved. Most surveys need no more.
 struct AdvanceStart {
     state: String,
     show_at: Option<Millis>,
@@ -77,7 +77,7 @@ async fn surveys(
     found.collect()
 }
 
-/// Nothing more can come of these.
+/// Stops the calls of feedback/show for complete answers because nothing more can come.
 async fn show_never(connection: &mut AnyConnection, ids: &[&str]) -> Result<()> {
     if ids.is_empty() {
         return Ok(());
@@ -89,11 +89,11 @@ async fn show_never(connection: &mut AnyConnection, ids: &[&str]) -> Result<()> 
     Ok(())
 }
 
-/// A prompt that has turned up counts in the budgets from when X made it, and is asked about now.
+/// A prompt that is found at X counts in the budgets from its creation. It is asked about now.
 const FOUND: &str = "update survey set show_at = $1, spent_at = coalesce(spent_at, $2) \
      where id = $3";
 
-/// Moves on a survey of which it was not known that its prompt is sent.
+/// Settles a survey whose prompt was not known to be sent.
 async fn settle(
     connection: &mut AnyConnection,
     id: &SurveyId,
@@ -101,7 +101,7 @@ async fn settle(
     now: Millis,
 ) -> Result<Option<Survey>> {
     let Some((mut survey, token)) = touch(connection, id).await? else { return Ok(None) };
-    // Another daemon may have, since it was read.
+    // Another daemon may have settled it since it was read.
     if matches!(survey.state, State::Sending { .. } | State::Sent(_) | State::Answered(_)) {
         return Ok(None);
     }
@@ -123,7 +123,7 @@ async fn settle(
     Ok(Some(survey))
 }
 
-/// The answer was a hint alone, and X's events do not bear it out.
+/// Withdraws an answer that was only a hint and that X's events do not confirm.
 pub async fn withdraw(connection: &mut AnyConnection, id: &SurveyId, now: Millis) -> Result<()> {
     let Some((survey, token)) = touch(connection, id).await? else { return Ok(()) };
     if !matches!(survey.state, State::Answered(_)) {

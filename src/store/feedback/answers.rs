@@ -1,5 +1,5 @@
-//! Surveys that have an answer now, many at once: a page may bring a hundred first answers, and
-//! while each took statements of its own, all other writers would wait.
+//! Moves many answered surveys at once. A page may bring a hundred first answers. With statements
+//! for each survey all other writers would wait too long.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,8 +15,8 @@ use crate::store::survey::step::advance_state;
 use crate::store::survey::step::count_answered;
 use crate::store::{Error, Result};
 
-/// Moves on those that are still sent, at most [`BATCH_MAX`], each with its line of history. They
-/// stand in the order given.
+/// Moves those surveys that are still sent to answered, at most [`BATCH_MAX`]. Each gets a line of
+/// history. Returns them in the order given.
 pub async fn answer(
     connection: &mut AnyConnection,
     answered: &[(&SurveyId, &FeedbackId)],
@@ -44,7 +44,7 @@ pub async fn answer(
     Ok(surveys.into_iter().map(|(survey, _)| survey).zip(feedback).collect())
 }
 
-/// Locks and reads those that are sent, each with its token.
+/// Locks and reads those surveys that are sent, each with its token.
 async fn touch_sent(connection: &mut AnyConnection, ids: &[&str]) -> Result<Vec<(Survey, i64)>> {
     let mut touched = Vec::with_capacity(ids.len());
     for ids in ids.chunks(ROWS_MAX) {
@@ -62,7 +62,7 @@ async fn touch_sent(connection: &mut AnyConnection, ids: &[&str]) -> Result<Vec<
     Ok(touched)
 }
 
-/// Writes the state of rows that are locked. What is known of the sending stays as it is.
+/// Writes the state of locked rows. The facts about the send stay as they are.
 async fn write_answered(connection: &mut AnyConnection, surveys: &[(Survey, i64)]) -> Result<()> {
     let ids: Vec<&str> = surveys.iter().map(|(survey, _)| survey.id.as_str()).collect();
     if ids.is_empty() {
@@ -87,7 +87,7 @@ async fn write_answered(connection: &mut AnyConnection, surveys: &[(Survey, i64)
     Ok(())
 }
 
-/// What a row of the history has.
+/// The number of values in a row of the history.
 const VALUES: usize = 4;
 
 async fn note_answered(

@@ -1,4 +1,4 @@
-//! Updates folded into rows keyed by feedback id, and what they mean for their surveys.
+//! Folds updates into rows keyed by feedback id, and moves the surveys of these rows.
 
 use std::collections::HashMap;
 
@@ -16,12 +16,13 @@ use crate::store::attempts::Tries;
 use crate::store::{Result, Store};
 
 impl Store {
-    /// Folds what X has answered into the feedback rows of an account; durable when this returns.
+    /// Folds updates from X's API into an account's feedback rows. They are durable when this
+    /// returns.
     pub async fn fold(&self, account: &str, updates: Vec<Update>, now: Millis) -> Result<Folded> {
         self.fold_told(account, updates, Trust::Word, now).await
     }
 
-    /// Folds what X's webhook has told. X's events up to `judged_by` tell whether it is true.
+    /// Folds updates from X's webhook. X's events up to `judged_by` confirm or refute them.
     pub async fn fold_hints(
         &self,
         account: &str,
@@ -48,7 +49,7 @@ impl Store {
     }
 }
 
-/// Folds updates, whatever their number and order.
+/// Folds updates in any number and order.
 pub async fn fold(
     connection: &mut AnyConnection,
     account: &str,
@@ -56,7 +57,7 @@ pub async fn fold(
     trust: Trust,
     now: Millis,
 ) -> Result<Folded> {
-    // By id in order: two daemons that write the same rows do it in the same order.
+    // Sorted by id, so that two daemons write the same rows in the same order.
     updates.sort_by(|one, other| one.id.cmp(&other.id));
     let mut told: Vec<Feedback> = Vec::with_capacity(updates.len());
     for update in updates {
@@ -76,10 +77,10 @@ pub async fn fold(
     Ok(folded)
 }
 
-/// What the rows of a batch may weigh together, in bytes: each is held several times over.
+/// The most bytes that the rows of a batch may have together. Each row is held in several copies.
 const WEIGHT_MOST: usize = 1024 * 1024;
 
-/// How many of these make the next batch.
+/// Returns how many of these rows make the next batch.
 fn batch(told: &[Feedback]) -> usize {
     let mut weight = 0;
     let fits = told.iter().take(BATCH_MAX).take_while(|feedback| {
@@ -107,23 +108,23 @@ async fn fold_batch(
     advance(connection, moving.map(|changed| &changed.row), now, folded).await
 }
 
-/// A row that is not as it was read.
+/// A row that differs from what was read.
 struct Changed {
     row: FeedbackRow,
     news: RowNews,
 }
 
-/// What is new in a row.
+/// The news in a row.
 struct RowNews {
     says_more: bool,
     refutes: bool,
     contradicts: bool,
-    /// Whether it may move the row's survey on, which has gone as far as the row did before.
+    /// True if the row may move its survey. The survey is already as far as the earlier row took
+    /// it.
     moves_survey: bool,
 }
 
-/// Writes what the rows of a batch are once they are joined with what is told. Those that it
-/// changed.
+/// Joins the rows of a batch with the new statements and writes them. Returns the changed rows.
 async fn write_joined(
     connection: &mut AnyConnection,
     account: &str,
@@ -140,7 +141,7 @@ async fn write_joined(
     }
 }
 
-/// Reads the rows of a batch, joins them with what is told and finds their surveys.
+/// Reads the rows of a batch, joins them with the new statements and finds their surveys.
 async fn join(
     connection: &mut AnyConnection,
     account: &str,
@@ -152,7 +153,7 @@ async fn join(
     let mut joined: Vec<Changed> = Vec::with_capacity(batch.len());
     for told in batch {
         let (row, news) = match known.remove(&told.id) {
-            // Most of what is asked for again.
+            // This is the case for most rows that are read again.
             Some(row) if row.feedback.holds(told) => (row, RowNews::NONE),
             Some(mut row) => {
                 let before = row.feedback.clone();
@@ -166,7 +167,7 @@ async fn join(
                 (row, news)
             }
         };
-        // A row without a survey may have come before create's answer told whose it is.
+        // A row without a survey may have come before the answer of create named its survey.
         let is_matched = row.survey_id.is_some();
         if news.says_more || !is_matched {
             let moves_survey = news.moves_survey || !is_matched;
@@ -181,8 +182,9 @@ async fn join(
     Ok(joined)
 }
 
-/// From when on the text that X sent is needed of what is known: that of an older row is replaced
-/// by any of the batch, unless that is a hint, which replaces nothing.
+/// Returns the instant from which the raw text of known rows is needed. An API update of the batch
+/// replaces the raw text of an older row. A hint replaces nothing, so it needs the text of every
+/// row.
 fn raw_from(batch: &[Feedback]) -> Millis {
     let replaced = batch.iter().map(|told| match told.judged_by() {
         None => told.object().updated_at,

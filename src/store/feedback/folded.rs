@@ -1,24 +1,24 @@
-//! What a fold, or anything that folds, has changed: for the log.
+//! The changes that a fold has made, for the log.
 
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::survey::Survey;
 use crate::store::events::unread::Unread;
 
-/// What a fold changed.
+/// The changes that a fold made.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Folded {
-    /// Surveys that have an answer now and had none.
+    /// Surveys that had no answer before and have one now.
     pub answered: Vec<(Survey, FeedbackId)>,
-    /// Feedback that says more or something newer than before, by the survey it belongs to.
+    /// Feedback that says more than before, with the survey it belongs to.
     pub updated: Vec<(Option<SurveyId>, FeedbackId)>,
-    /// Surveys that were not known to be sent, and are.
+    /// Surveys that were not known to be sent and now are.
     pub settled: Vec<Survey>,
-    /// Hints that X's word has not borne out.
+    /// Hints that X's events have refuted.
     pub refuted: Vec<(Option<SurveyId>, FeedbackId)>,
-    /// Feedback of which X has told a score or a text against its own word.
+    /// Feedback whose scores or texts from X's API contradict each other.
     pub contradicted: Vec<(Option<SurveyId>, FeedbackId)>,
-    /// Stretches of events that have not been read in full, and were not known to be.
+    /// Newly found gaps in the events that have been read.
     pub gaps: Vec<Unread>,
-    /// And those that have been by now.
+    /// Gaps that have been read by now.
     pub closed_gaps: Vec<Unread>,
 }

@@ -1,4 +1,4 @@
-//! What X's webhook has told, judged by X's events.
+//! Judges hints by X's events.
 
 use sqlx::{AnyConnection, AssertSqlSafe};
 
@@ -10,11 +10,11 @@ use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::store::events::unread;
 
-/// Hints judged in one statement.
+/// The most hints that are judged in one statement.
 const BATCH: i64 = 100;
 
-/// Judges the hints that the events, read up to `read_to`, have told all about. Those that a
-/// stretch which could not be read may bear out wait until it is.
+/// Judges every hint whose period has been read, up to `read_to`. A hint that a gap may still
+/// confirm waits until that gap is read.
 pub async fn judge(
     connection: &mut AnyConnection,
     account: &str,
@@ -51,12 +51,12 @@ pub async fn judge(
             }
             judged.push(row);
         }
-        // They are locked: nobody has written them since.
+        // The rows are locked, so no other worker has written them since.
         write(connection, account, &judged.iter().collect::<Vec<_>>()).await?;
     }
 }
 
-/// Whether an event that has not been read may bear the hints of a row out.
+/// True if an event in a gap may confirm the hints of a row.
 async fn may_be_unread(
     connection: &mut AnyConnection,
     account: &str,
@@ -75,7 +75,7 @@ async fn wait(connection: &mut AnyConnection, account: &str, row: &FeedbackRow) 
     Ok(())
 }
 
-/// Lets all hints of an account be judged anew: more of the events has been read.
+/// Lets all waiting hints of an account be judged again because more events have been read.
 pub async fn wait_no_more(connection: &mut AnyConnection, account: &str) -> Result<()> {
     sqlx::query("update feedback set hints_wait = 0 where account = $1 and hints_wait = 1")
         .bind(account)

@@ -1,5 +1,5 @@
-//! Feedback and the survey it answers: found by its id, else by external id and person together, or
-//! by the external id alone where X does not name the person.
+//! Matches feedback with the survey it answers. The keys are the feedback id, the external id with
+//! the person, or the external id alone if X does not name the person.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -27,8 +27,9 @@ const KNOWN: &str = "select min(how) from \
 const BY_ID: i64 = 1;
 
 impl Store {
-    /// Whose feedback an update is about, by our own record: that of the account which knows its
-    /// id, else of the only one that has asked its person under its external id.
+    /// Returns the account that an update's feedback belongs to, by our own record. This is the
+    /// account that knows the feedback id. Otherwise it is the only account that prompted this
+    /// person under this external id.
     pub async fn whose_feedback<'a>(
         &self,
         accounts: impl Iterator<Item = &'a str>,
@@ -54,13 +55,13 @@ impl Store {
     }
 }
 
-/// How far X's clock may lag behind ours. A prompt that X made earlier than that before our request
-/// was not made by it: an agent may use the same external ids.
+/// How far X's clock may lag ours. A prompt that X created earlier than this before our request is
+/// not ours. An agent may use the same external ids.
 pub const CLOCKS_APART: Duration = Duration::from_secs(60 * 60);
 
-/// Finds the surveys of rows that have none, at most [`BATCH_MAX`]: by the feedback's id where
-/// create's answer told it, else by external id and, as far as X names it, person. None is given to
-/// two rows.
+/// Finds the surveys of rows that have none, at most [`BATCH_MAX`]. The first key is the feedback
+/// id that create's answer gave. The second is the external id with the person, as far as X names
+/// the person. No survey is given to two rows.
 pub async fn match_surveys(
     connection: &mut AnyConnection,
     account: &str,
@@ -70,7 +71,7 @@ pub async fn match_surveys(
         return Ok(());
     }
     let mut by_id: HashMap<String, SurveyId> = HashMap::new();
-    // Those that have begun, by external id, the last to have begun last.
+    // Begun surveys by external id. The latest to begin is last.
     let mut by_name: HashMap<String, Vec<UnmatchedSend>> = HashMap::new();
     for row in &candidates(connection, account, &rows).await? {
         let id = SurveyId::new(row.try_get::<String, _>(0)?);
@@ -84,7 +85,7 @@ pub async fn match_surveys(
         }
     }
     let mut rows = rows;
-    // A prompt of ours is asked for once: of two under one name the first is it.
+    // surveyd requests a prompt once. Of two rows with one name the first is its own.
     rows.sort_by_key(|row| (row.feedback.object().created_at, row.feedback.id.clone()));
     for row in rows {
         row.survey_id = by_id.get(row.feedback.id.as_str()).cloned();
@@ -96,7 +97,7 @@ pub async fn match_surveys(
             continue;
         };
         let before = created_at.map_or(Millis(i64::MAX), |at| at.plus(CLOCKS_APART));
-        // X's documents show feedback without its person.
+        // Feedback in X's documents lacks its person.
         let is_its = |begun: &UnmatchedSend| {
             begun.at <= before && to_user_id.as_ref().is_none_or(|person| *person == begun.person)
         };
@@ -105,15 +106,15 @@ pub async fn match_surveys(
     Ok(())
 }
 
-/// A survey whose prompt X may have made, by no id that is known.
+/// A survey whose prompt X may have created, although its feedback id is not known.
 struct UnmatchedSend {
     id: SurveyId,
     person: String,
     at: Millis,
 }
 
-/// The surveys that rows may belong to, in one statement. One that is sent bears its own feedback's
-/// id; one that is sending is its worker's.
+/// Reads the surveys that rows may belong to, in one statement. A sent survey matches by its
+/// feedback id only. A survey that is being sent is left to its worker.
 async fn candidates(
     connection: &mut AnyConnection,
     account: &str,
@@ -123,7 +124,7 @@ async fn candidates(
     let names = rows.iter().filter_map(|row| row.feedback.object().external_id.as_deref());
     let mut names: Vec<&str> = names.collect();
     if names.is_empty() {
-        // The name of none.
+        // No survey has this name.
         names.push("");
     }
     let mut places = Places::of(connection);
@@ -143,7 +144,7 @@ async fn candidates(
     Ok(query.fetch_all(connection).await?)
 }
 
-/// Looks whether feedback of a survey that has just become uncertain has come before.
+/// Looks for earlier feedback of a survey that has just become uncertain.
 pub async fn match_waiting(
     connection: &mut AnyConnection,
     survey: &Survey,
@@ -160,26 +161,26 @@ pub async fn match_waiting(
     Ok(())
 }
 
-/// What X has shown of a close whose prompt is about to be sent.
+/// The feedback that X has shown for a close whose prompt is about to be sent.
 pub enum Before {
     Nothing,
-    /// Its prompt: the survey as it is with that.
+    /// The prompt of this close. Carries the survey with that prompt.
     Prompt(Box<Survey>),
-    /// Feedback that bears its name, and a date from before the close. X's dates may be wrong; and
-    /// where another program asked under that name, what it asked was answered since.
+    /// Feedback with this prompt's name and a date before the close. X's dates may be wrong.
+    /// Another program's prompt of that name would have been answered since.
     Namesake(FeedbackId),
 }
 
-/// Looks, before a prompt is sent, whether X has shown one for this close already: sent by us, as
-/// after a restored backup, or by another program that uses the same external ids. Where the
-/// surveys of the conversation were lost, they are counted anew: so it may bear the id of any of
-/// them.
+/// Checks before a send whether X has already shown a prompt for this close. surveyd may have sent
+/// it before a restored backup. Another program with the same external ids may have sent it, too.
+/// If the conversation's surveys were lost they are counted from one again. So the prompt may carry
+/// the external id of any of them.
 pub async fn find_before(
     connection: &mut AnyConnection,
     survey: &Survey,
     now: Millis,
 ) -> Result<Before> {
-    // X dates to the second, by its own clock: a prompt may seem older than the close it came of.
+    // X dates to the second by its own clock. So a prompt may seem older than its close.
     let since = survey.closed_at.minus(CLOCKS_APART);
     let (mut shown, before): (Vec<_>, Vec<_>) = unmatched(connection, survey, since)
         .await?
@@ -198,7 +199,7 @@ pub async fn find_before(
     Ok(namesake.map_or(Before::Nothing, |known| Before::Namesake(known.feedback.id)))
 }
 
-/// Whether X made it then or later, by its own date.
+/// True if X created the feedback at `since` or later, by its own date.
 fn is_made(known: &FeedbackRow, since: Millis) -> bool {
     let object = known.feedback.object();
     object.created_at.unwrap_or(object.updated_at) >= since
@@ -208,17 +209,18 @@ fn is_named(survey: &Survey, known: &FeedbackRow) -> bool {
     known.feedback.object().external_id.as_deref() == Some(survey.external_id.as_str())
 }
 
-/// A person is prompted once a day at the most: more rows than that have nobody's prompts in them.
+/// The most rows that are read for one person. A person gets at most one prompt a day, so further
+/// rows are no prompts.
 const UNMATCHED_MAX: i64 = 1_000;
 
-/// The feedback of a survey's person that belongs to no survey, if X made it or told of it after
-/// that, the oldest first.
+/// Returns the feedback of a survey's person that belongs to no survey, the oldest first. X created
+/// or updated it at `since` or later.
 async fn unmatched(
     connection: &mut AnyConnection,
     survey: &Survey,
     since: Millis,
 ) -> Result<Vec<FeedbackRow>> {
-    // X's documents show feedback without its person.
+    // Feedback in X's documents lacks its person.
     let sql = format!(
         "select {COLUMNS} from feedback where account = $1 and to_user_id = $2 \
          and survey_id is null and external_id is not null \
@@ -236,15 +238,15 @@ async fn unmatched(
         .fetch_all(connection)
         .await?;
     let rows = rows.iter().map(known_row).collect::<Result<Vec<_>>>()?;
-    // What X's word has refuted was told by its webhook alone.
+    // A row whose every statement is refuted came from the webhook alone.
     Ok(rows.into_iter().filter(|row| row.feedback.stands()).collect())
 }
 
-/// Counted, as every writing of the row: whoever has read it before begins again.
+/// Counts this write like every write of the row. A worker that read the row earlier begins again.
 const ADOPT: &str =
     "update feedback set survey_id = $1, folds = folds + 1 where account = $2 and id = $3";
 
-/// Gives a survey feedback that belongs to no other.
+/// Gives a survey feedback that belongs to no other survey.
 async fn adopt(
     connection: &mut AnyConnection,
     survey: &Survey,

@@ -1,5 +1,5 @@
-//! Rows of feedback: updates folded into them, the surveys that they answer, and the prompts
-//! that X is asked about one by one.
+//! Rows of feedback. Updates are folded into them, and they are matched with the surveys they
+//! answer. Single prompts are asked for by feedback/show.
 
 pub mod advance;
 pub mod answers;

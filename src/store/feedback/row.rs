@@ -1,4 +1,4 @@
-//! A row of feedback: what is known of it, the survey it belongs to, and how it is read.
+//! A row of feedback with its survey, and how it is read.
 
 use serde::Deserialize;
 use sqlx::Row as _;
@@ -13,16 +13,16 @@ pub const COLUMNS: &str = "account, id, survey_id, updated_at, created_at, to_us
      kind, question_variant_id, test, dm_id, raw, score, score_given_at, score_told_at, \
      comment_given_at, comment_told_at, comment, updates, judged_by, told, folds";
 
-/// A row: what is known, and the survey it belongs to.
+/// A row of feedback and the survey it belongs to.
 pub struct FeedbackRow {
     pub feedback: Feedback,
     pub survey_id: Option<SurveyId>,
-    /// How often it has been written over since it was made: whoever has written it knows by that
-    /// whether another has since. Absent: there is no row yet.
+    /// How often the row has been overwritten. A writer learns from it that another has written
+    /// meanwhile. Absent if there is no row yet.
     pub folds: Option<i64>,
 }
 
-/// What [`COLUMNS`] hold, the account aside and in their order, as they stand in JSON too.
+/// The values of [`COLUMNS`] without the account, in their order. A JSON row has this form, too.
 #[derive(Deserialize)]
 struct Row {
     id: FeedbackId,
@@ -43,7 +43,7 @@ struct Row {
     comment_told_at: Option<Millis>,
     comment: Option<String>,
     updates: String,
-    /// In `told`, where there is any.
+    /// Repeated in `told` if that is present.
     #[serde(rename = "judged_by")]
     _judged_by: Option<Millis>,
     told: Option<String>,
@@ -78,7 +78,7 @@ pub fn known_row(row: &AnyRow) -> Result<FeedbackRow> {
     row.known()
 }
 
-/// The rows of a JSON text, an array for each with all of [`COLUMNS`] but the account.
+/// Reads rows from a JSON text with one array a row. Each holds [`COLUMNS`] without the account.
 pub fn known_rows(json: &str) -> Result<Vec<FeedbackRow>> {
     serde_json::from_str::<Vec<Row>>(json)?.into_iter().map(Row::known).collect()
 }
@@ -93,7 +93,7 @@ impl Row {
         Ok(FeedbackRow { survey_id, folds, feedback })
     }
 
-    /// Feedback whose columns are all that is known of it.
+    /// Returns feedback that its columns describe completely.
     fn plain(self) -> Feedback {
         let score = given(self.score, self.score_given_at, self.score_told_at);
         let text = given(self.comment, self.comment_given_at, self.comment_told_at);

@@ -1,4 +1,4 @@
-//! Rows of feedback: written many in one statement, read back whole.
+//! Writes many rows of feedback in one statement and reads them back.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use crate::domain::time::Millis;
 use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
 use crate::store::{Result, Store};
 
-/// All columns but the account, which all rows of a statement have in common.
+/// The number of columns without the account, which all rows of a statement share.
 const VALUES: usize = 21;
 
-/// Rows in one statement; X's pages hold no more.
+/// The most rows in one statement. X's pages hold no more.
 pub const BATCH_MAX: usize = 100;
 
 impl Store {
-    /// All that is known of a feedback of the account.
+    /// Returns everything known about one feedback of the account.
     pub async fn feedback(&self, account: &str, id: &FeedbackId) -> Result<Option<Feedback>> {
         let sql = format!("select {COLUMNS} from feedback where account = $1 and id = $2");
         let row = sqlx::query(AssertSqlSafe(sql))
@@ -31,8 +31,8 @@ impl Store {
     }
 }
 
-/// Reads what is known of these, at most [`BATCH_MAX`]; it locks nothing. What X sent of those last
-/// updated before `raw_from` is left out.
+/// Reads the rows for `told`, at most [`BATCH_MAX`], without locks. The raw text of a row last
+/// updated before `raw_from` stays empty.
 pub async fn read(
     connection: &mut AnyConnection,
     account: &str,
@@ -51,11 +51,11 @@ pub async fn read(
     let ids: Vec<&str> = told.iter().map(|told| told.id.as_str()).collect();
     let query = sqlx::query(AssertSqlSafe(sql)).bind(raw_from.0).bind(account);
     let found = bind_all(query, &ids, BATCH_MAX).fetch_one(connection).await?;
-    // PostgreSQL has none where it has found nothing.
+    // PostgreSQL returns null if it has found nothing.
     found.try_get::<Option<String>, _>(0)?.map_or(Ok(Vec::new()), |rows| known_rows(&rows))
 }
 
-/// The rows of these, in the order of [`COLUMNS`].
+/// Returns the rows for `told` with the columns of [`COLUMNS`].
 pub async fn read_rows(
     connection: &mut AnyConnection,
     account: &str,
@@ -65,8 +65,8 @@ pub async fn read_rows(
     for told in told.chunks(ROWS_MAX) {
         let mut places = Places::of(connection);
         let (of_account, ids) = (places.one(), places.row(size(told.len(), ROWS_MAX)));
-        // In the order of no index, so that all are found before the first is handed over: a
-        // reader that waits for each is woken for each.
+        // No index has this order, so SQLite finds all rows before it hands over the first.
+        // Otherwise the reader would be woken for each row.
         let sql = format!(
             "select {COLUMNS} from feedback where account = {of_account} and id in {ids} \
              order by updated_at"
@@ -78,12 +78,12 @@ pub async fn read_rows(
     Ok(rows)
 }
 
-/// The id of a row, and how often it has been written over, which can be told of any.
+/// Returns the id of a row and how often it has been overwritten. Needs no other column.
 pub fn version(row: &AnyRow) -> Result<(FeedbackId, i64)> {
     Ok((FeedbackId::new(row.try_get::<String, _>(1)?), row.try_get(21)?))
 }
 
-/// What a row holds is replaced as a whole, if it is still the one that was read.
+/// Replaces a row as a whole if it is still the one that was read.
 const REPLACE: &str = "on conflict (account, id) do update set survey_id = excluded.survey_id, \
      updated_at = excluded.updated_at, created_at = excluded.created_at, \
      to_user_id = excluded.to_user_id, external_id = excluded.external_id, kind = excluded.kind, \
@@ -99,8 +99,8 @@ fn write_statement(connection: &AnyConnection, rows: usize) -> String {
     let (_, columns) = COLUMNS.split_once(", ").expect("the account stands first");
     let mut places = Places::of(connection);
     let values = places.rows(rows, VALUES);
-    // Rows without an id are left out. It returns nothing: in SQLite's case every row would cross
-    // from one thread to another by itself.
+    // Rows without an id are left out. The statement returns nothing because SQLite would hand over
+    // each row from one thread to another by itself.
     format!(
         "with new ({columns}) as (values {values}) insert into feedback (account, {columns}) \
          select {}, {columns} from new where id is not null {REPLACE}",
@@ -108,8 +108,8 @@ fn write_statement(connection: &AnyConnection, rows: usize) -> String {
     )
 }
 
-/// Writes rows that were read before, and new ones. Whether all of them were still as they had been
-/// read; those that were not are left alone.
+/// Writes new rows and rows that were read before. Returns true if none has changed since it was
+/// read. A row that has changed is left alone.
 pub async fn write(
     connection: &mut AnyConnection,
     account: &str,
@@ -119,7 +119,7 @@ pub async fn write(
     for rows in rows.chunks(BATCH_MAX) {
         let size = size(rows.len(), BATCH_MAX);
         let mut query = sqlx::query(AssertSqlSafe(write_statement(connection, size)));
-        // The places left over take the last row again, without its id.
+        // The unused places repeat the last row without its id.
         for place in 0..size {
             let id = rows.get(place).map(|row| row.feedback.id.as_str());
             query = bind(query, id, rows[place.min(rows.len() - 1)]);
@@ -160,7 +160,7 @@ fn bind<'q>(query: Query<'q>, id: Option<&'q str>, row: &'q FeedbackRow) -> Quer
         .bind(join_instants(&feedback.updates()))
         .bind(feedback.judged_by().map(|at| at.0))
         .bind(told)
-        // A new row's number follows on none, so that it never replaces one made meanwhile.
+        // A new row's number follows no other, so it never replaces a row created meanwhile.
         .bind(row.folds.map_or(0, |folds| folds + 1))
 }
 

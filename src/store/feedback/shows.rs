@@ -1,4 +1,4 @@
-//! Which prompts feedback/show is asked about, and when; and what earlier ones teach of the people.
+//! The schedule of feedback/show, and what earlier prompts teach about the people.
 
 use std::time::Duration;
 
@@ -15,33 +15,33 @@ pub struct ToShow {
     pub survey_id: SurveyId,
     pub feedback_id: FeedbackId,
     pub fresh: Fresh,
-    /// When it was to be asked about.
+    /// The instant at which it was to be asked about.
     pub show_at: Millis,
 }
 
 impl ToShow {
-    /// Whether X has pointed at it: it is asked about whatever the schedule says.
+    /// True if X's webhook has named it. It is then asked about whatever the schedule says.
     pub fn is_out_of_turn(&self) -> bool {
         self.show_at == OUT_OF_TURN
     }
 }
 
-/// What has been done about a prompt that was due.
+/// The result of asking about a prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShowOutcome {
     pub survey_id: SurveyId,
-    /// As it was read.
+    /// The prompt's `show_at` as it was read.
     pub was: Millis,
-    /// Absent where X was not asked, or did not answer.
+    /// Absent if X was not asked or did not answer.
     pub asked_at: Option<Millis>,
-    /// `None`: never again.
+    /// The next instant to ask. `None` ends the asking.
     pub again: Option<Millis>,
 }
 
-/// Before any time that a schedule may set.
+/// Earlier than any instant that a schedule may set.
 const OUT_OF_TURN: Millis = Millis(0);
 
-/// Ages of prompts are told to five minutes.
+/// The precision of prompts' ages.
 const AGE_STEP: Duration = Duration::from_secs(5 * 60);
 
 const TO_SHOW: &str = "select s.id, s.feedback_id, s.sent_at, s.shown_at, s.show_at, \
@@ -54,15 +54,15 @@ const TO_SHOW: &str = "select s.id, s.feedback_id, s.sent_at, s.shown_at, s.show
 const NEXT_SHOW: &str =
     "select min(show_at) from survey where account = $1 and show_at is not null";
 
-/// Only where nothing has changed it meanwhile: a full answer, or X that points at the prompt
-/// again.
+/// Writes only if nothing has changed `show_at` meanwhile. A complete answer or another webhook
+/// call changes it.
 const SHOWN: &str = "update survey set show_at = $1, shown_at = coalesce($2, shown_at) \
      where id = $3 and show_at = $4";
 
-/// X has pointed at a prompt: it is asked about before all others, as long as it is fresh.
+/// Moves a prompt that X's webhook has named before all others, as long as it is asked about.
 pub const SHOW_FIRST: &str = "update survey set show_at = 0 where id = $1 and show_at is not null";
 
-/// Of daemons that share a database, the clocks may differ a little.
+/// How far the clocks of daemons that share a database may differ.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 const AHEAD: &str = "account = $1 and show_at > $2 and (shown_at > $3 or show_at > $4 or \
@@ -80,8 +80,8 @@ const OBSERVED: &str = "select s.sent_at, s.shown_at, f.score_given_at, f.commen
      order by s.spent_at desc, s.id limit $3";
 
 impl Store {
-    /// Prompts that feedback/show is to be asked about by then, those out of turn first, then the
-    /// newest.
+    /// Returns prompts that feedback/show is to be asked about by `by`. Those out of turn come
+    /// first, then the newest.
     pub async fn to_show(&self, account: &str, limit: u32, by: Millis) -> Result<Vec<ToShow>> {
         let rows = sqlx::query(TO_SHOW)
             .bind(account)
@@ -107,16 +107,16 @@ impl Store {
             .collect()
     }
 
-    /// When the next prompt of an account is to be asked about.
+    /// Returns the instant at which the next prompt of an account is to be asked about.
     pub async fn next_show(&self, account: &str) -> Result<Option<Millis>> {
         let next: Option<i64> =
             sqlx::query_scalar(NEXT_SHOW).bind(account).fetch_one(&self.readers).await?;
         Ok(next.map(Millis))
     }
 
-    /// Makes due at once what a clock that ran ahead has put off, and forgets that it was asked
-    /// about at a time that is still to come. Of these, none was to be asked about later than
-    /// `first` where X was never asked about it, and none later than `latest`. How many they were.
+    /// Makes prompts due at once that a clock that ran ahead has put off. Also forgets calls that
+    /// are dated in the future. A prompt never asked about is due by `first` at the latest. Every
+    /// prompt is due by `latest`. Returns how many prompts there were.
     pub async fn pull_back_shows(
         &self,
         account: &str,
@@ -149,8 +149,8 @@ impl Store {
             .await
     }
 
-    /// Sets when prompts are asked about next. One whose answer has become complete meanwhile stays
-    /// unasked, one that X has pointed at meanwhile is asked about again.
+    /// Sets when prompts are asked about next. A prompt whose answer has become complete meanwhile
+    /// stays unasked. A prompt that X's webhook has named meanwhile is asked about again.
     pub async fn show_again(&self, shown: Vec<ShowOutcome>) -> Result<()> {
         if shown.is_empty() {
             return Ok(());
@@ -173,7 +173,7 @@ impl Store {
             .await
     }
 
-    /// The prompts of an account that are asked about and have no answer.
+    /// Counts an account's unanswered prompts that are still asked about, by age.
     pub async fn crowd(&self, account: &str, now: Millis) -> Result<PromptsByAge> {
         let step = i64::try_from(AGE_STEP.as_millis()).unwrap_or(i64::MAX);
         let rows = sqlx::query(CROWD)
@@ -191,8 +191,8 @@ impl Store {
         Ok(crowd)
     }
 
-    /// What became of the account's last prompts that went out since then.
-    /// `read_to`: up to where X's events have been read.
+    /// Returns what became of the account's last prompts since `since`. X's events have been read
+    /// up to `read_to`.
     pub async fn observed(
         &self,
         account: &str,
