@@ -1,4 +1,4 @@
-//! How far X's feedback events have been read, and what of them could not be read.
+//! How far X's feedback events have been read, and the gaps that could not be read.
 
 pub mod unread;
 pub mod windows;

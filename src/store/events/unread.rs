@@ -1,6 +1,7 @@
-//! What of X's events could not be read: single events, kept as they came, and stretches that have
-//! not been read in full. Those are kept until they are, for what they may hold is not disproved by
-//! what is known.
+//! The events of X that could not be read.
+//!
+//! Single events of unknown kinds are kept as they came. A range of time that was not read in full
+//! is a gap. A gap is kept until it is read because it may hold something that is not on record.
 
 use ring::digest::{SHA256, digest};
 use sqlx::{AnyConnection, Row};
@@ -9,16 +10,16 @@ use crate::domain::event_windows::{Range, UnreadReason};
 use crate::domain::time::Millis;
 use crate::store::{Error, Result, Store};
 
-/// A stretch of events that has not been read in full.
+/// A gap: a range of events that has not been read in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unread {
     pub range: Range,
     pub why: UnreadReason,
-    /// When it was met first, by our clock.
+    /// The instant at which the gap was first met, by our clock.
     pub met_at: Millis,
 }
 
-/// An event kept as it came; its digest names it.
+/// An event kept as it came. Its digest names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownEvent {
     pub digest: String,
@@ -33,8 +34,8 @@ impl UnknownEvent {
     }
 }
 
-/// The newest ones: where there are more, X's events have been in a state for long that no stretch
-/// of them tells of.
+/// The most gaps that are read, the newest first. With more gaps X's events have been unusable for
+/// so long that single gaps tell nothing.
 pub const STRETCHES_MAX: i64 = 1_000;
 
 const TOUCHING: &str = "select why, from_at, to_at, met_at from unread where account = $1 \
@@ -62,13 +63,13 @@ impl Store {
             .await
     }
 
-    /// The stretches that `range` touches, the newest first.
+    /// Returns the gaps that `range` touches, the newest first.
     pub async fn unread(&self, account: &str, range: Range) -> Result<Vec<Unread>> {
         touching(&mut *self.readers.acquire().await?, account, range).await
     }
 }
 
-/// The stretches that `range` touches, the newest first.
+/// Returns the gaps that `range` touches, the newest first.
 pub async fn touching(
     connection: &mut AnyConnection,
     account: &str,
@@ -93,8 +94,8 @@ pub async fn touching(
     rows.iter().map(of).collect()
 }
 
-/// Notes that a stretch has not been read in full; it becomes one with those of its kind that it
-/// touches. The stretch, where all of it is news.
+/// Records a gap and joins it with the gaps of its kind that it touches. Returns the gap if all of
+/// it is new.
 pub async fn note(
     connection: &mut AnyConnection,
     account: &str,
@@ -116,8 +117,8 @@ pub async fn note(
     Ok((whole == news).then_some(news))
 }
 
-/// Notes that a stretch has been read in full. An entry for each of which some had not been before:
-/// the stretch, where nothing is left of it.
+/// Records that a range has been read in full. Returns an entry for each gap that this touched. The
+/// entry holds the gap if nothing of it is left.
 pub async fn is_read(
     connection: &mut AnyConnection,
     account: &str,

@@ -1,4 +1,4 @@
-//! How far the events of each account have been read, and what for.
+//! How far the events of each account have been read, and for which purpose.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::store::feedback::folded::Folded;
 use crate::store::feedback::hints;
 use crate::store::{Result, Store};
 
-/// A range of events that is being read, both ends included, and the cursor of its next page.
+/// A range of events that is being read, and the cursor of its next page. Both ends are included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollWindow {
     pub from: Millis,
@@ -27,49 +27,49 @@ impl PollWindow {
     }
 }
 
-/// How far a reading of the events of an account has come.
+/// How far a reading of an account's events has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PollState {
-    /// Where the first window of all began.
+    /// The beginning of the very first window.
     pub begun_from: Option<Millis>,
     pub done_to: Option<Millis>,
-    /// When it came that far, by our clock.
+    /// The instant at which the reading came that far, by our clock.
     pub done_at: Option<Millis>,
-    /// How far X's clock was ahead of ours then, in milliseconds, where that was known.
+    /// How far X's clock was ahead of ours then, in milliseconds. Absent if it was not known.
     pub x_ahead: Option<i64>,
-    /// Where a look ends, or ended; absent for the first reading, which has no end.
+    /// The end of a second look. Absent for the first reading, which has no end.
     pub goal: Option<Millis>,
     pub window: Option<PollWindow>,
-    /// The longest that windows may be while X's cursors do not last.
+    /// The longest that windows may be while X's cursors fail.
     pub window_most: Option<Duration>,
-    /// How often in a row the shortest window was begun again.
+    /// How often in a row the shortest window was restarted.
     pub losses: u32,
 }
 
 impl PollState {
-    /// How far what has been read is behind now, by X's clock as it was known last: of these
-    /// `horizon` is X's own doing. `None` where nothing has been read.
+    /// Returns the reading's lag by X's clock as it was last known. X itself withholds the events
+    /// of `horizon`. Returns `None` if nothing has been read.
     pub fn lag(&self, now: Millis, horizon: Duration) -> Option<Lag> {
         let done_to = self.done_to?;
-        // Our clock was set back since. One that was set forward looks like a downtime, until the
-        // next window is read.
+        // Our clock may have been set back since. A clock set forward looks like a downtime until
+        // the next window is read.
         let now = self.done_at.map_or(now, |done_at| now.max(done_at));
         let now_at_x = Millis(now.0.saturating_add(self.x_ahead.unwrap_or_default()));
         let whole = now_at_x.since(done_to);
         Some(Lag { whole, beyond_horizon: whole.saturating_sub(horizon) })
     }
 
-    /// The end of a look that is under way.
+    /// Returns the end of a second look that is under way.
     pub fn under_way_to(&self) -> Option<Millis> {
         self.goal.filter(|goal| self.done_to.is_none_or(|done_to| done_to < *goal))
     }
 }
 
-/// How far the reading of events is behind.
+/// The lag of a reading of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lag {
     pub whole: Duration,
-    /// Of that, what X would let be read.
+    /// The part of the lag that X would let surveyd read.
     pub beyond_horizon: Duration,
 }
 
@@ -79,21 +79,22 @@ pub struct EventsPageRead {
     pub updates: Vec<Update>,
     /// Events that surveyd cannot read, as they came.
     pub unknown: Vec<UnknownEvent>,
-    /// Whether some of them are of a kind that it knows: an answer may be among them.
+    /// True if an unreadable event is of a known kind. An answer may be among these events.
     pub is_partly_read: bool,
-    /// How far X's clock is ahead of ours, in milliseconds, where that is known.
+    /// How far X's clock is ahead of ours, in milliseconds. Absent if it is not known.
     pub x_ahead: Option<i64>,
-    /// Empty: the window is done.
+    /// Absent if the window is done.
     pub next_cursor: Option<String>,
 }
 
-/// Both only where the place is still the one that the page was asked from.
+/// This and [`LAST_PAGE`] change nothing unless the window still stands where the page was asked
+/// from.
 const NEXT_PAGE: &str = "update reading set cursor = $1, \
      is_partly_read = case when $7 = 1 then 1 else is_partly_read end \
      where account = $2 and what = $3 and window_from = $4 and window_to = $5 \
      and coalesce(cursor, '') = $6 returning is_partly_read";
-/// A window that was read to its end lets the next ones be longer again, by a quarter: where X's
-/// cursors go on not to last, few are lost on the way, and where they do, a day is soon reached.
+/// A window that was read to its end lets the next be longer by a quarter. If X's cursors still
+/// fail then few windows are lost on the way. If they last again a day is soon reached.
 const LAST_PAGE: &str = "update reading set done_to = window_to, done_at = $8, window_from = null, \
      window_to = null, cursor = $1, losses = 0, x_ahead = $10, \
      is_partly_read = case when $7 = 1 then 1 else is_partly_read end, \
@@ -101,15 +102,15 @@ const LAST_PAGE: &str = "update reading set done_to = window_to, done_at = $8, w
      where account = $2 and what = $3 and window_from = $4 and window_to = $5 \
      and coalesce(cursor, '') = $6 returning is_partly_read";
 
-/// Only where all is still read as far as when the window was chosen: else it might end before
-/// where another daemon has come to meanwhile.
+/// Writes only if the reading still stands where the window was chosen. Otherwise the window might
+/// end before the place that another daemon has reached meanwhile.
 const OPEN: &str = "insert into reading (account, what, begun_from, window_from, window_to, \
      window_most, losses) values ($1, $2, $3, $3, $4, $5, $7) on conflict (account, what) do update \
      set window_from = excluded.window_from, window_to = excluded.window_to, cursor = null, \
      is_partly_read = 0, losses = excluded.losses, window_most = excluded.window_most, begun_from = case when reading.done_to is null \
      then excluded.begun_from else reading.begun_from end where coalesce(reading.done_to, 0) = $6";
 
-/// Only where no page has been read meanwhile.
+/// Writes only if no page has been read meanwhile.
 const PASS_OVER: &str = "update reading set done_to = window_to, done_at = $1, window_from = null, \
      window_to = null, cursor = null, losses = 0 where account = $2 and what = $3 \
      and window_from = $4 and window_to = $5 and coalesce(cursor, '') = $6";
@@ -123,8 +124,8 @@ const READ: &str = "select begun_from, done_to, done_at, goal, window_from, wind
      window_most, losses, x_ahead from reading where account = $1 and what = $2";
 
 impl Store {
-    /// Folds a page of `window` and moves the cursor past it, in one transaction. Where another
-    /// daemon has moved it meanwhile, the page is folded and the place it has reached is kept.
+    /// Folds a page of `window` and moves the cursor past it in one transaction. If another daemon
+    /// has moved the cursor meanwhile then the page is folded and that daemon's place is kept.
     pub async fn fold_page(
         &self,
         account: &str,
@@ -168,9 +169,9 @@ impl Store {
             .await
     }
 
-    /// Makes a window durable before its first page is asked for, and how long windows may be from
-    /// now on. `state`: how often it was lost, and from which it was chosen; where that has changed
-    /// meanwhile, it is not opened.
+    /// Makes a window durable before its first page is asked for, with the length limit of further
+    /// windows. `state` is the one that the window was chosen from. It also gives the count of
+    /// restarts. If the stored state has changed meanwhile then the window is not opened.
     pub async fn open_window(
         &self,
         account: &str,
@@ -201,8 +202,8 @@ impl Store {
             .await
     }
 
-    /// Goes on behind a window that cannot be read to its end, and keeps what of it has not been
-    /// read. What that changed.
+    /// Skips a window that cannot be read to its end and records the unread part as a gap. Returns
+    /// what that changed.
     pub async fn pass_over(
         &self,
         account: &str,
@@ -256,12 +257,13 @@ impl Store {
             .await
     }
 
-    /// How far the first reading has come: what a miss in the events is proved by.
+    /// Returns how far the first reading has come. Only this reading proves that an event is
+    /// missing.
     pub async fn poll_state(&self, account: &str) -> Result<PollState> {
         self.reading(account, ReadingPurpose::First).await
     }
 
-    /// How far a reading has come.
+    /// Returns how far a reading has come.
     pub async fn reading(&self, account: &str, reading: ReadingPurpose) -> Result<PollState> {
         let row = sqlx::query(READ)
             .bind(account)
@@ -289,7 +291,7 @@ impl Store {
         })
     }
 
-    /// When the first close of an account was taken in.
+    /// Returns the instant at which the first close of an account was taken in.
     pub async fn first_close(&self, account: &str) -> Result<Option<Millis>> {
         let first: Option<i64> =
             sqlx::query_scalar("select min(accepted_at) from survey where account = $1")
@@ -307,7 +309,7 @@ struct FinishedWindow {
     is_partly_read: bool,
 }
 
-/// Notes what of a window could not be read, and judges what can be judged now.
+/// Records the gap that a window leaves and judges the hints that can be judged now.
 async fn end_window(
     connection: &mut AnyConnection,
     account: &str,
@@ -323,8 +325,8 @@ async fn end_window(
             folded.closed_gaps.extend(read.into_iter().flatten());
             is_more_read
         }
-        // What a second look cannot read has surfaced since: the first reading has judged without
-        // it.
+        // The first reading has judged without the events that only a second look finds. So a
+        // second look leaves no gap.
         true if is_first => {
             let met = unread::note(connection, account, UnreadReason::Form, range, now).await?;
             folded.gaps.extend(met);
@@ -332,8 +334,8 @@ async fn end_window(
         }
         true => false,
     };
-    // A second look proves nothing by itself: only what it leaves of the stretches that the first
-    // reading could not read counts.
+    // A second look proves nothing by itself. It counts only for the gaps of the first reading that
+    // it closes.
     let read_to = match is_first {
         true => Some(range.to),
         false if is_more_read => done_to(connection, account).await?,

@@ -78,7 +78,8 @@ pub async fn read_rows(
     Ok(rows)
 }
 
-/// Returns the id of a row and how often it has been overwritten. Needs no other column.
+/// Returns the id of a row and how often it has been overwritten. Works even if the rest of the row
+/// cannot be read.
 pub fn version(row: &AnyRow) -> Result<(FeedbackId, i64)> {
     Ok((FeedbackId::new(row.try_get::<String, _>(1)?), row.try_get(21)?))
 }
