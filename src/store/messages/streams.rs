@@ -1,6 +1,7 @@
-//! How far X's lists of an account's Direct Messages have been read. The newest come first: a
-//! reading begins now, goes back page by page to where the last one began, and counts once it is
-//! through.
+//! How far X's lists of an account's Direct Messages have been read.
+//!
+//! X lists the newest messages first. A reading begins at the present and goes back page by page to
+//! where the last reading began. It counts once it is complete.
 
 use std::time::Duration;
 
@@ -11,41 +12,41 @@ use crate::domain::id::UserId;
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
 
-/// One way back through the messages, page by page.
+/// One reading backwards through the messages, page by page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageReading {
-    /// Back to here.
+    /// The oldest instant that the reading goes back to.
     pub from: Millis,
-    /// All that was said before is there when its first page is asked for.
+    /// Every message sent before this instant is listed when the first page is asked for.
     pub to: Millis,
-    /// The page to ask for; absent for the first.
+    /// The cursor of the page to ask for. Absent for the first page.
     pub cursor: Option<String>,
 }
 
-/// How far a reading has come by a page.
+/// The progress of a reading by one page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamPage {
-    /// As it was before the page.
+    /// The reading as it was before the page.
     pub reading: MessageReading,
-    /// The next page; absent at the end.
+    /// The cursor of the next page. Absent at the end.
     pub next: Option<String>,
 }
 
-/// How a reading begins, by X's clock.
+/// The terms on which a reading begins, by X's clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Beginning {
     pub to: Millis,
     /// How far the very first reading goes back.
     pub at_first: Duration,
-    /// How far each goes back into the last.
+    /// How far each reading goes back into the last one.
     pub overlap: Duration,
-    /// From one to the next.
+    /// The time from one reading to the next.
     pub every: Duration,
-    /// Whether it begins before it is time for it.
+    /// True if the reading begins before it is due.
     pub at_once: bool,
 }
 
-/// A stream as it stands.
+/// The stored state of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stream {
     pub heard_to: Option<Millis>,
@@ -64,8 +65,8 @@ const KEEP: &str = "update dm_stream set heard_to = $1, reading_from = $2, readi
      reading_cursor = $4, read_at = $5 where handle = $6";
 
 impl Store {
-    /// The reading under way, or a new one where it is time for it; else when it will be, by our
-    /// clock.
+    /// Returns the reading under way, or a new one if one is due. Otherwise returns when it is due,
+    /// by our clock.
     pub async fn begin_reading(
         &self,
         handle: &UserId,
@@ -92,7 +93,7 @@ impl Store {
             .await
     }
 
-    /// Gives a reading up: X knows its cursor no longer. The next goes as far back.
+    /// Gives up a reading whose cursor X no longer accepts. The next reading goes back as far.
     pub async fn give_up_reading(&self, handle: &UserId, now: Millis) -> Result<()> {
         let handle = handle.clone();
         self.writer
@@ -106,7 +107,7 @@ impl Store {
             .await
     }
 
-    /// A stream as it stands.
+    /// Returns the stored state of a stream.
     pub async fn stream(&self, handle: &UserId) -> Result<Stream> {
         let row = sqlx::query(LOOK).bind(handle.as_str()).fetch_optional(&self.readers).await?;
         row.map_or(Ok(Stream::default()), |row| of(&row))
@@ -121,7 +122,7 @@ fn begin(
     if let Some(reading) = &stream.reading {
         return Ok(reading.clone());
     }
-    // A clock that was set back must not put off the next reading by as much.
+    // A clock that was set back must not delay the next reading by as much.
     let read_at = stream.read_at.filter(|at| now < *at && *at <= now.plus(every));
     if let Some(read_at) = read_at.filter(|_| !at_once) {
         return Err(read_at);
@@ -133,19 +134,20 @@ fn begin(
     Ok(MessageReading { from, to, cursor: None })
 }
 
-/// Takes the row of a stream, made where there is none: no other transaction has it meanwhile.
+/// Locks the row of a stream and creates it if there is none. No other transaction can take it
+/// meanwhile.
 pub async fn open(connection: &mut AnyConnection, handle: &UserId) -> Result<Stream> {
     of(&sqlx::query(OPEN).bind(handle.as_str()).fetch_one(connection).await?)
 }
 
-/// Turns a page. Up to where all has been heard then.
+/// Records a page. Returns the instant up to which everything has then been heard.
 pub async fn turn(
     connection: &mut AnyConnection,
     handle: &UserId,
     mut stream: Stream,
     page: StreamPage,
 ) -> Result<Option<Millis>> {
-    // Another daemon may have read on: then that one's progress stands.
+    // Another daemon may have read on. Its progress then stands.
     if stream.reading.as_ref() != Some(&page.reading) {
         return Ok(stream.heard_to);
     }

@@ -1,8 +1,8 @@
-//! Talks by Direct Messages, and how far X's streams of them have been read.
+//! Talks by Direct Message.
 //!
-//! What a message changes and what that leads to (a close, a reopening, somebody who wants no more
-//! prompts) are one transaction: whatever was heard is remembered, and nothing leads to anything
-//! twice. Each stream has one row that its transactions take first, so they come one by one.
+//! A message, the change it makes and its consequences are one transaction. A consequence is a
+//! close, a reopening or an opt-out. So nothing heard is lost and nothing has consequences twice.
+//! Each stream has one row. Its transactions lock this row first and therefore run one by one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -41,27 +41,27 @@ pub struct MessageWatch {
 /// Decides at the close, as for every other source.
 pub type Judge = Arc<dyn Fn(&Close, Millis) -> (AtClose, (SurveyType, u32, bool)) + Send + Sync>;
 
-/// What messages have led to.
+/// The consequences of messages.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TalkOutcome {
     pub turns: Vec<Taking>,
-    /// Who wants no more prompts.
+    /// The people who want no more prompts.
     pub stopped: Vec<UserId>,
-    /// Whether there is more to do at once.
+    /// True if there is more to do at once.
     pub is_more: bool,
 }
 
-/// A turn of a talk that has been taken.
+/// A turn of a talk that has been taken in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Taking {
     Closed { close: Box<Close>, taken: Taken },
     Reopened { conversation_id: ConversationId, cancelled: Option<SurveyId> },
 }
 
-/// What X has delivered, by X's clock: all that was said from then to then.
+/// A period of messages that X has delivered in full, by X's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delivered {
-    /// Absent: all that was said before has been heard, too.
+    /// Absent if everything said before has been heard, too.
     pub from: Option<Millis>,
     pub to: Millis,
 }
@@ -72,19 +72,18 @@ impl Delivered {
     }
 }
 
-/// Talks ended in one transaction.
+/// The most talks that end in one transaction.
 const ENDED_MAX: i64 = 64;
 
-/// How long a conversation is remembered in which nothing is said: longer than X lists its
-/// messages.
+/// How long a silent conversation is remembered. X lists its messages for a shorter time.
 const REMEMBERED: Duration = Duration::from_secs(40 * 24 * 60 * 60);
 
-/// How far from its sending a prompt may be found whose message X has not named: further than any
-/// request takes, and two clocks stand apart unseen.
+/// How far from its send a prompt may lie if X has not named its message. No request takes longer.
+/// Two clocks cannot differ by more unnoticed.
 const ABOUT: Duration = Duration::from_secs(60 * 60);
 
-/// Prompts to one person that are looked at: more than X lists. By whichever account: its name may
-/// have changed since.
+/// The most prompts to one person that are read, more than X lists. Prompts of every account count
+/// because the account's name may have changed since.
 const PROMPTS_MAX: i64 = 1_000;
 
 const PROMPTS: &str = "select dm_id, message, begun_at, spent_at from survey where user_id = $1 \
@@ -103,13 +102,13 @@ const ENDING: &str = "select user_id, heard, last_at from dm_conversation where 
 const NEXT_END: &str = "select min(ends_at) from dm_conversation where handle = $1 \
      and ends_at is not null and last_at >= $2";
 
-/// One transaction forgets no more.
+/// Forgets at most 512 conversations in one transaction.
 const FORGET: &str = "delete from dm_conversation where handle = $1 and user_id in \
      (select user_id from dm_conversation where handle = $1 and last_at < $2 order by last_at, user_id limit 512)";
 
 impl Store {
-    /// Takes messages in, in any order, known ones too, together with how far their reading has
-    /// come.
+    /// Takes in messages together with the progress of their reading. They may come in any order
+    /// and more than once.
     pub async fn hear(
         &self,
         watch: &MessageWatch,
@@ -123,7 +122,7 @@ impl Store {
             .await
     }
 
-    /// Closes talks that are over, as far as the stream has been read, or was delivered.
+    /// Closes talks that are over, as far as the stream was read or delivered.
     pub async fn end_talks(
         &self,
         watch: &MessageWatch,
@@ -136,7 +135,7 @@ impl Store {
             .await
     }
 
-    /// When the next talk ends of those that were delivered, if nothing more is said in it.
+    /// Returns when the next delivered talk ends if nothing more is said in it.
     pub async fn next_talk_end(
         &self,
         watch: &MessageWatch,
@@ -186,7 +185,8 @@ async fn hear(
             conversations.push((person, conversation));
         }
     }
-    // Before any survey is touched: whoever begins a send takes the same rows in the same order.
+    // Done before any survey is locked. A worker that begins a send locks these rows in the same
+    // order.
     if !stops.is_empty() {
         heard.stopped = stops.iter().map(|stop| stop.user_id.clone()).collect();
         heard.stopped.dedup();
@@ -292,7 +292,7 @@ async fn look(
     Ok(heard.map_or(Ok(Conversation::default()), |heard| serde_json::from_str(&heard))?)
 }
 
-/// Takes the turns that a conversation has come to, and keeps it as it is then.
+/// Takes in the turns that are due in a conversation, and stores the conversation afterwards.
 async fn advance(
     connection: &mut AnyConnection,
     watch: &MessageWatch,
