@@ -1,4 +1,4 @@
-//! X's limits on calls, and accounts that are paused: kept so that a restart forgets nothing.
+//! X's limits on calls, and accounts that are paused. A restart forgets neither.
 
 use sqlx::{AnyConnection, Row};
 
@@ -12,10 +12,10 @@ pub struct Paused {
     pub account: String,
     pub paused_at: Millis,
     pub why: String,
-    /// When X is asked about it next, and how long after that again.
+    /// The instant of the next probe of X. The field below is the wait to the probe after it.
     pub probe_at: Millis,
     pub probe_wait: std::time::Duration,
-    /// When it worked again; absent while it is paused.
+    /// The instant at which the account worked again. Absent while it is paused.
     pub resumed_at: Option<Millis>,
 }
 
@@ -57,7 +57,8 @@ async fn keep(
     Ok(())
 }
 
-/// Takes up to `wanted` calls: how many, at least one, or when the next may be made.
+/// Takes up to `wanted` calls. Returns how many, at least one. Otherwise returns when the next call
+/// may be made.
 pub async fn take(
     connection: &mut AnyConnection,
     account: &str,
@@ -78,7 +79,7 @@ pub async fn take(
     Ok(Ok(taken))
 }
 
-/// The same of calls that are spread evenly; none before their time.
+/// Takes calls that are spread evenly. Returns zero if none is due yet.
 async fn take_paced(
     connection: &mut AnyConnection,
     account: &str,
@@ -104,7 +105,7 @@ pub async fn give_back(
     keep(connection, account, call, &window).await
 }
 
-/// Makes no call of a kind until then.
+/// Holds a kind of call until its reset. Returns the end of that hold.
 pub async fn hold(
     connection: &mut AnyConnection,
     account: &str,
@@ -129,8 +130,8 @@ pub async fn is_paused(connection: &mut AnyConnection, account: &str) -> Result<
 }
 
 impl Store {
-    /// Takes up to `wanted` calls out of the account's budget, before they are made: how many, at
-    /// least one, or when the next may be made.
+    /// Takes up to `wanted` calls from the account's budget before they are made. Returns how many,
+    /// at least one. Otherwise returns when the next call may be made.
     pub async fn take_calls(
         &self,
         account: &str,
@@ -146,7 +147,7 @@ impl Store {
             .await
     }
 
-    /// Gives back calls that were taken at that instant, and not made.
+    /// Gives back calls that were taken at `taken_at` and not made.
     pub async fn give_back_calls(
         &self,
         account: &str,
@@ -158,8 +159,8 @@ impl Store {
             .await
     }
 
-    /// Takes up to `wanted` calls of those that are spread evenly, so many a minute, over all
-    /// daemons that spend of this budget: how many, which may be none, or when any may be made.
+    /// Takes up to `wanted` evenly spread calls, at a given number a minute for all daemons that
+    /// share this budget. Returns how many, possibly none. Otherwise returns when any may be made.
     pub async fn take_paced_calls(
         &self,
         account: &str,
@@ -175,7 +176,7 @@ impl Store {
             .await
     }
 
-    /// How many of the calls that are spread evenly may be made now.
+    /// Returns how many evenly spread calls may be made now.
     pub async fn calls_paced(
         &self,
         account: &str,
@@ -186,8 +187,8 @@ impl Store {
         Ok(self.window(account, call).await?.paced(calls_a_minute, now))
     }
 
-    /// Believes X's headers where they say anything that we do not know; else nothing is written.
-    /// `under_way` calls have been taken whose answers are not in yet.
+    /// Believes X's rate headers if they say something new. Otherwise writes nothing. `under_way`
+    /// calls have been taken and have no answer yet.
     pub async fn hear_limit(
         &self,
         account: &str,
@@ -204,7 +205,8 @@ impl Store {
         self.change_window(account, call, move |window| window.hear(told, under_way, now)).await
     }
 
-    /// Makes no call of this kind until X's reset, or for a while that doubles. The end of it.
+    /// Holds this kind of call until X's reset. Without a reset the hold doubles each time. Returns
+    /// its end.
     pub async fn hold_calls(
         &self,
         account: &str,
@@ -235,22 +237,22 @@ impl Store {
             .await
     }
 
-    /// Calls of a kind that the account may still make now.
+    /// Returns how many calls of a kind the account may still make now.
     pub async fn calls_left(&self, account: &str, call: Call, now: Millis) -> Result<u32> {
         Ok(self.window(account, call).await?.left(call.limit(), now))
     }
 
-    /// Calls of a kind that the account may make now for what can wait.
+    /// Returns how many calls of a kind the account may make now for work that can wait.
     pub async fn calls_spare(&self, account: &str, call: Call, now: Millis) -> Result<u32> {
         Ok(self.window(account, call).await?.spare(call.limit(), now))
     }
 
-    /// Calls of a kind that X allows the account in its window, as far as X has told.
+    /// Returns how many calls of a kind X allows the account in its window, as far as X has said.
     pub async fn calls_allowed(&self, account: &str, call: Call) -> Result<u32> {
         Ok(self.window(account, call).await?.allowed(call.limit()))
     }
 
-    /// When the account may make such a call again; `None`: now.
+    /// Returns when the account may make such a call again. `None` stands for now.
     pub async fn calls_free_at(
         &self,
         account: &str,
@@ -264,7 +266,7 @@ impl Store {
         read(&mut *self.readers.acquire().await?, account, call).await
     }
 
-    /// Pauses an account, or puts off the next question about it.
+    /// Pauses an account, or postpones the next probe of a paused one.
     pub async fn pause(&self, paused: Paused) -> Result<()> {
         self.writer
             .run(move |connection| {
@@ -289,7 +291,7 @@ impl Store {
             .await
     }
 
-    /// Ends a pause. Whether there was one.
+    /// Ends a pause. Returns true if there was one.
     pub async fn resume(&self, account: &str, now: Millis) -> Result<bool> {
         let account = account.to_owned();
         self.writer
@@ -309,13 +311,13 @@ impl Store {
             .await
     }
 
-    /// The pause that an account is in.
+    /// Returns the pause that an account is in.
     pub async fn paused(&self, account: &str) -> Result<Option<Paused>> {
         let last = self.last_pause(account).await?;
         Ok(last.filter(|pause| pause.resumed_at.is_none()))
     }
 
-    /// The last pause of an account, whether it is over or not.
+    /// Returns the last pause of an account, even one that is over.
     pub async fn last_pause(&self, account: &str) -> Result<Option<Paused>> {
         let row = sqlx::query(
             "select paused_at, why, probe_at, probe_wait, resumed_at from paused_account \

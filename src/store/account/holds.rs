@@ -1,5 +1,5 @@
-//! Holds of accounts, after a restored backup or for a rebuild, and how they end; and rebuilds that
-//! have not come to their end.
+//! Holds of accounts after a restored backup or for a rebuild, and how they end. Also the rebuilds
+//! that are not finished.
 
 use std::time::Duration;
 
@@ -18,19 +18,19 @@ use crate::store::rebuild::surveys::{MadeSurvey, Making, link};
 use crate::store::survey::decide;
 use crate::store::{Result, Store};
 
-/// A hold of an account's sends, after a restored backup or a rebuild.
+/// A hold of an account's sends, after a restored backup or for a rebuild.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// X's events must be read past this, by X's clock. Absent while X has not told the time since
-    /// the hold began: till then it has no end.
+    /// The instant by X's clock that X's events must be read past. Absent while X has not given the
+    /// time since the hold began. Until then the hold has no end.
     pub until_at: Option<Millis>,
-    /// Why the database is not trusted; absent where the hold is a rebuild's.
+    /// The reason for not trusting the database. Absent if the hold belongs to a rebuild.
     pub doubt: Option<Doubt>,
 }
 
 impl Hold {
-    /// Why and until when nothing is sent, and what that means for the closes: the end of a line. X
-    /// tells of an event once it is `events_horizon` old.
+    /// Returns why and until when nothing is sent and what that means for closes, as the end of a
+    /// line. X shows an event once it is `events_horizon` old.
     pub fn words(&self, events_horizon: Duration) -> String {
         let why = match self.doubt {
             Some(doubt) => format!("the database {}", doubt.words()),
@@ -49,17 +49,17 @@ impl Hold {
         )
     }
 
-    /// What a hold asks of the operator, and what it means for the closes.
+    /// The words for what a hold asks of the operator and what becomes of the closes.
     pub const MEANWHILE: &str = "Nothing need be done: it ends by itself. Closes are taken meanwhile and wait; those that \
          grow older than expire_after before its end are not asked";
 
-    /// The earliest moment at which it can end.
+    /// Returns the earliest instant at which the hold can end.
     pub fn end_at_least(&self, events_horizon: Duration, now: Millis) -> Millis {
         self.until_at.unwrap_or(now).plus(events_horizon).max(now)
     }
 }
 
-/// A rebuild that is under way, or was broken off.
+/// A rebuild that is under way or was broken off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unfinished {
     pub from: Millis,
@@ -67,7 +67,7 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
-    /// What goes on with it.
+    /// Returns the command that resumes the rebuild.
     pub fn command(&self, account: &str) -> String {
         let surveys = if self.makes_surveys { "" } else { " --surveys never" };
         format!("surveyd rebuild --account {account} --from {}{surveys}", self.from.rfc3339())
@@ -82,16 +82,16 @@ const HOLD: &str = "insert into restore_hold (account, restored_at, rebuild_from
 const DATE_HOLD: &str = "update restore_hold set until_at = $1 \
      where account = $2 and until_at is null";
 
-/// From now on the account has a rebuild that is not finished.
+/// Records that the account has an unfinished rebuild.
 const INTEND: &str = "insert into rebuild (account, run, from_at, read_to, makes_surveys) \
      values ($1, '', $2, $2, 1) on conflict (account) do update set makes_surveys = 1";
 
-/// Nothing is gathered for it yet.
+/// Deletes only a rebuild for which nothing has been gathered yet.
 const GIVE_UP: &str = "delete from rebuild where account = $1 and from_at = $2 \
      and read_to = from_at and not exists \
      (select 1 from rebuild_told t where t.account = rebuild.account)";
 
-/// Locks the hold: it is not begun anew while it ends.
+/// Locks the hold, so that it cannot begin again while it ends.
 const LOCK: &str =
     "update restore_hold set account = account where account = $1 returning rebuild_from";
 
@@ -99,16 +99,16 @@ const UNMATCHED: &str = "account = $1 and survey_id is null and external_id is n
      and to_user_id is not null and coalesce(created_at, updated_at) >= $2 and id > $3 \
      order by id limit $4";
 
-/// Rows in one transaction.
+/// The most rows in one transaction.
 const BATCH: i64 = 100;
 
 impl Store {
-    /// The hold that the sends of an account are under.
+    /// Returns the hold that an account's sends are under.
     pub async fn hold(&self, account: &str) -> Result<Option<Hold>> {
         read(&mut *self.readers.acquire().await?, account).await
     }
 
-    /// All accounts whose sends are held.
+    /// Returns all accounts whose sends are held.
     pub async fn holds(&self) -> Result<Vec<(String, Hold)>> {
         let rows = sqlx::query("select account, until_at, why from restore_hold order by account")
             .fetch_all(&self.readers)
@@ -116,7 +116,7 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get(0)?, hold_of(row, 1)?))).collect()
     }
 
-    /// Gives a hold that has none its end.
+    /// Sets the end of a hold that has none.
     pub async fn date_hold(&self, account: &str, until_at: Millis) -> Result<()> {
         let account = account.to_owned();
         self.writer
@@ -133,9 +133,10 @@ impl Store {
             .await
     }
 
-    /// Holds the sends of an account for a rebuild that makes surveys, until it is finished, X has
-    /// told the time and its events are read past it: what was sent last, X does not tell yet.
-    /// `now` is our clock's. A hold that there is goes on as it was.
+    /// Holds an account's sends for a rebuild that creates surveys. The hold lasts until the
+    /// rebuild is finished, X has given its time and X's events are read past that time. X does not
+    /// show the latest prompts before then. `now` is by our clock. An existing hold keeps its
+    /// beginning and its end. It then also waits for this rebuild.
     pub async fn hold_for_rebuild(&self, account: &str, from: Millis, now: Millis) -> Result<()> {
         let account = account.to_owned();
         self.writer
@@ -158,7 +159,7 @@ impl Store {
             .await
     }
 
-    /// The rebuild of an account that has not come to its end, if there is one.
+    /// Returns the unfinished rebuild of an account.
     pub async fn unfinished_rebuild(&self, account: &str) -> Result<Option<Unfinished>> {
         unfinished(&mut *self.readers.acquire().await?, account).await
     }
@@ -176,7 +177,8 @@ impl Store {
             .await
     }
 
-    /// Since when X's events are made surveys of, where the account is held for that.
+    /// Returns the instant from which X's events become surveys. Absent if no rebuild holds the
+    /// account.
     pub async fn held_for_rebuild(&self, account: &str) -> Result<Option<Millis>> {
         let from: Option<Option<i64>> =
             sqlx::query_scalar("select rebuild_from from restore_hold where account = $1")
@@ -186,9 +188,9 @@ impl Store {
         Ok(from.flatten().map(Millis))
     }
 
-    /// Ends an account's hold after a restored backup or a rebuild; what X has told of since a
-    /// rebuild, and no survey is known of, gets one before. While a rebuild that makes surveys is
-    /// not finished, the hold goes on.
+    /// Ends an account's hold after a restored backup or a rebuild. Before a rebuild's hold ends,
+    /// feedback that X has shown since the rebuild and that has no survey gets one. The hold
+    /// continues while a rebuild that creates surveys is unfinished.
     pub async fn end_restore(
         &self,
         account: &str,
@@ -215,7 +217,7 @@ impl Store {
     }
 }
 
-/// The hold that the sends of an account are under.
+/// Returns the hold that an account's sends are under.
 pub async fn read(connection: &mut AnyConnection, account: &str) -> Result<Option<Hold>> {
     let row = sqlx::query("select until_at, why from restore_hold where account = $1")
         .bind(account)
@@ -224,7 +226,7 @@ pub async fn read(connection: &mut AnyConnection, account: &str) -> Result<Optio
     row.as_ref().map(|row| hold_of(row, 0)).transpose()
 }
 
-/// The rebuild of an account that has not come to its end, if there is one.
+/// Returns the unfinished rebuild of an account.
 pub async fn unfinished(
     connection: &mut AnyConnection,
     account: &str,
@@ -240,22 +242,23 @@ pub async fn unfinished(
     .transpose()
 }
 
-/// The end and the reason of a hold, in this column and the next.
+/// Reads the end and the reason of a hold from column `first` and the next.
 fn hold_of(row: &AnyRow, first: usize) -> Result<Hold> {
     let until_at = row.try_get::<Option<i64>, _>(first)?.map(Millis);
     let doubt = row.try_get::<Option<String>, _>(first + 1)?;
     Ok(Hold { until_at, doubt: doubt.and_then(|doubt| Doubt::parse(&doubt)) })
 }
 
-/// What the end of a hold has brought.
+/// The result of ending a hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HoldEnd {
-    /// Whether it has ended. Else there is none, or a rebuild that makes surveys is not finished.
+    /// True if the hold has ended. False if there was none or a rebuild that creates surveys is
+    /// unfinished.
     pub is_over: bool,
-    /// Whether it was there for a rebuild.
+    /// True if the hold belonged to a rebuild.
     pub of_rebuild: bool,
     pub made: Vec<MadeSurvey>,
-    /// What became of the surveys that there were.
+    /// The changes to surveys that existed already.
     pub folded: Folded,
 }
 
@@ -269,8 +272,8 @@ impl HoldEnd {
     }
 }
 
-/// Makes the surveys of the rows behind `after`, and ends the hold where there are no more; else
-/// the last of them.
+/// Creates the surveys of the rows after `after`. Ends the hold if there are no more rows.
+/// Otherwise returns the last row's id.
 async fn make_last(
     connection: &mut AnyConnection,
     account: &str,

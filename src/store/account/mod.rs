@@ -1,5 +1,4 @@
-//! What counts for an account as a whole: the calls that it may make, its holds, and the people
-//! whom it never prompts.
+//! The facts about an account as a whole: its calls, its holds and the people it never prompts.
 
 pub mod budgets;
 pub mod holds;

@@ -8,11 +8,11 @@ use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
 
-/// Somebody who wants no prompts.
+/// A person who wants no prompts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OptOut {
     pub user_id: UserId,
-    /// From one account; absent: from none of them.
+    /// The account that must not prompt the person. Absent if no account may.
     pub account: Option<String>,
     pub at: Millis,
     pub why: Option<String>,
@@ -24,8 +24,8 @@ const FIND: &str = "select account, at, why from optout where user_id = $1 \
 const ADD: &str = "insert into optout (user_id, account, at, why) values ($1, $2, $3, $4) \
      on conflict (user_id, account) do update set why = coalesce(excluded.why, optout.why)";
 
-/// Every send is decided under one of these rows. Whoever is deciding while somebody opts out is
-/// waited for; whoever comes later sees it.
+/// Waits for every send decision under way, because each one locks one of these rows. Every later
+/// decision sees the opt-out.
 const PASS: &str = "update send_guard set passes = passes + 1";
 
 const REMOVE: &str = "delete from optout where user_id = $1 and ($2 is null or account = $2)";
@@ -33,10 +33,10 @@ const REMOVE: &str = "delete from optout where user_id = $1 and ($2 is null or a
 const LIST: &str = "select user_id, account, at, why from optout \
      where (user_id, account) > ($1, $2) order by user_id, account limit $3";
 
-/// People read at once.
+/// The most people that are read at once.
 const PAGE: i64 = 1_000;
 
-/// Whether the survey's person wants no prompts from its account.
+/// Returns the opt-out of the survey's person that applies to its account.
 pub async fn find(connection: &mut AnyConnection, survey: &Survey) -> Result<Option<OptedOut>> {
     let row = sqlx::query(FIND)
         .bind(survey.person())
@@ -52,7 +52,7 @@ pub async fn find(connection: &mut AnyConnection, survey: &Survey) -> Result<Opt
     }))
 }
 
-/// From now on these people are not prompted.
+/// Adds opt-outs, which apply from now on.
 pub async fn add(connection: &mut AnyConnection, people: Vec<OptOut>) -> Result<()> {
     sqlx::query(PASS).execute(&mut *connection).await?;
     for OptOut { user_id, account, at, why } in people {
@@ -68,14 +68,14 @@ pub async fn add(connection: &mut AnyConnection, people: Vec<OptOut>) -> Result<
 }
 
 impl Store {
-    /// From now on these people are not prompted, also where their survey is claimed already; all
-    /// of them or, on an error, none. Who has opted out before stays so since then.
+    /// Adds opt-outs, which apply at once even to surveys that are claimed already. On an error
+    /// none is added. A person who has opted out before keeps the first instant.
     pub async fn opt_out(&self, people: Vec<OptOut>) -> Result<()> {
         self.writer.run(move |connection| Box::pin(add(connection, people))).await
     }
 
-    /// Somebody may be prompted again, by that account or, without one, by all. How many entries
-    /// that ended.
+    /// Lets an account prompt a person again. Without an account it lets all accounts. Returns how
+    /// many entries were removed.
     pub async fn opt_in(&self, user_id: UserId, account: Option<String>) -> Result<u64> {
         self.writer
             .run(move |connection| {
@@ -91,8 +91,8 @@ impl Store {
             .await
     }
 
-    /// Everybody who has opted out, page by page: give the last of a page to get the next; an empty
-    /// page is the end.
+    /// Returns all opt-outs page by page. The caller gives the last of a page to get the next. An
+    /// empty page is the end.
     pub async fn opted_out(&self, after: Option<&OptOut>) -> Result<Vec<OptOut>> {
         let (user_id, account) = after.map_or(("", ""), |last| {
             (last.user_id.as_str(), last.account.as_deref().unwrap_or_default())
