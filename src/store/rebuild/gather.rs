@@ -1,4 +1,4 @@
-//! What X's events tell, kept beside the rows until all of it is in.
+//! Gathers the contents of X's events beside the rows until all events are read.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +9,7 @@ use crate::domain::id::FeedbackId;
 use crate::store::Result;
 use crate::store::placeholders::{Places, bind_all, size};
 
-/// Joins what a page tells with what was gathered before.
+/// Joins the updates of a page with those gathered before.
 pub async fn gather(
     connection: &mut AnyConnection,
     account: &str,
@@ -59,5 +59,5 @@ pub async fn gather(
     Ok(())
 }
 
-/// Rows of one statement, and of one transaction.
+/// The most rows in one statement and in one transaction.
 pub const BATCH: usize = 100;

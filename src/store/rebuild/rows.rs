@@ -1,8 +1,8 @@
-//! Feedback rows made anew from X's events.
+//! Rebuilds feedback rows from X's events.
 //!
-//! What the events tell is gathered beside the rows, and only once all of it is in are the rows
-//! made of it, each in one step: whoever breaks a rebuild off, or reads while it is under way,
-//! finds rows that are whole. A gathering that was broken off is gone on with.
+//! The events are first gathered beside the rows. Only once all are gathered are the rows rebuilt,
+//! each in one step. So a rebuild that is broken off leaves whole rows. A reader during a rebuild
+//! finds whole rows, too. A gathering that was broken off resumes.
 
 use std::collections::{HashMap, HashSet};
 
@@ -26,31 +26,32 @@ use crate::store::survey::decide;
 use crate::store::survey::step::{step_locked, touch_in};
 use crate::store::{Error, Result, Store};
 
-/// One rebuild of one account. Where another is begun, this one can do nothing more.
+/// One rebuild of one account. It can do nothing more once another rebuild has begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rebuild {
     pub account: String,
     run: String,
     makes_surveys: bool,
     pub from: Millis,
-    /// All events up to here are gathered.
+    /// All events up to this instant are gathered.
     pub read_to: Millis,
 }
 
-/// What became of rows that the events tell of.
+/// Counts of what became of the rows in X's events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MadeAnew {
-    /// Rows that were not there, and rows that say something else now.
+    /// Rows that did not exist, and rows that say something else now.
     pub new: usize,
     pub changed: usize,
     pub unchanged: usize,
-    /// Surveys made of feedback that had none, or found among those that were not known to be sent.
+    /// Surveys rebuilt from feedback that had none, and surveys found sent that were not known to
+    /// be.
     pub surveys_made: usize,
     pub surveys_found: usize,
-    /// Surveys that are answered now and were not, and the other way round.
+    /// Surveys that are answered now and were not, and the reverse.
     pub answered: usize,
     pub withdrawn: usize,
-    /// Feedback that may be of a prompt of ours, and that no survey is known of.
+    /// Feedback that may belong to one of surveyd's prompts and has no known survey.
     pub without_survey: usize,
 }
 
@@ -70,12 +71,12 @@ const LEFT_ALONE: &str = "select count(*) from feedback f where f.account = $1 \
      and f.updated_at >= $2 and f.updated_at <= $3 and not exists \
      (select 1 from rebuild_told t where t.account = f.account and t.id = f.id)";
 
-/// What the poller would read first is read: it goes on from there.
+/// Lets the poller's first reading resume where the rebuild has read to.
 const READ_TO: &str = "insert into reading (account, what, begun_from, done_to) \
      values ($1, 'first', $3, $2) on conflict (account, what) do nothing";
 
 impl Store {
-    /// Begins a rebuild from the events of a period, or goes on with one from the same instant that
+    /// Begins a rebuild from the events of a period. Resumes a rebuild from the same instant that
     /// was broken off before it had read past the period.
     pub async fn begin_rebuild(
         &self,
@@ -105,7 +106,7 @@ impl Store {
             .await
     }
 
-    /// Gathers what a page of events tells.
+    /// Gathers the updates of a page of events.
     pub async fn gather(&self, rebuild: &Rebuild, updates: Vec<Update>) -> Result<()> {
         let rebuild = rebuild.clone();
         self.writer
@@ -118,7 +119,7 @@ impl Store {
             .await
     }
 
-    /// Remembers that all events up to `read_to` are gathered.
+    /// Records that all events up to `read_to` are gathered.
     pub async fn gathered_to(&self, rebuild: &mut Rebuild, read_to: Millis) -> Result<()> {
         rebuild.read_to = read_to;
         let rebuild = rebuild.clone();
@@ -129,16 +130,16 @@ impl Store {
             .await
     }
 
-    /// How many feedback objects the gathered events tell of.
+    /// Returns how many feedback objects the gathered events contain.
     pub async fn gathered(&self, rebuild: &Rebuild) -> Result<i64> {
         let count = sqlx::query_scalar("select count(*) from rebuild_told where account = $1")
             .bind(rebuild.account.as_str());
         Ok(count.fetch_one(&self.readers).await?)
     }
 
-    /// Makes the rows behind `after` anew, up to a hundred, from the events of `read`, and surveys
-    /// too for what has none, if the rebuild makes them. The last of them; `None` where there are
-    /// no more.
+    /// Rebuilds up to 100 rows after `after` from the events of `read`. Creates surveys for rows
+    /// without one if the rebuild does that. Returns the last row's id, or `None` if there are no
+    /// more.
     pub async fn make_anew(
         &self,
         rebuild: &Rebuild,
@@ -170,8 +171,8 @@ impl Store {
             .await
     }
 
-    /// Ends a rebuild whose rows are all made. How many rows of the period the events did not tell
-    /// of: they are left as they are.
+    /// Ends a rebuild whose rows are all written. Returns how many rows of the period X's events do
+    /// not contain. These rows stay as they are.
     pub async fn end_rebuild(&self, rebuild: &Rebuild) -> Result<i64> {
         let rebuild = rebuild.clone();
         self.writer
@@ -203,7 +204,7 @@ impl Store {
     }
 }
 
-/// Locks the rebuild, where it is still the last that was begun.
+/// Locks the rebuild if it is still the latest.
 async fn own(
     connection: &mut AnyConnection,
     rebuild: &Rebuild,
@@ -260,14 +261,14 @@ async fn make(
     }
 }
 
-/// A row made anew.
+/// A rebuilt row.
 struct Anew {
     row: FeedbackRow,
-    /// What it told before, and the survey it belonged to.
+    /// The row's feedback and survey before the rebuild.
     before: Option<(Feedback, Option<SurveyId>)>,
 }
 
-/// Joins what the events tell with the rows that there are, and finds their surveys.
+/// Joins the gathered events with the existing rows and finds their surveys.
 async fn join(
     connection: &mut AnyConnection,
     account: &str,
@@ -278,7 +279,7 @@ async fn join(
     let mut held = HashMap::new();
     for row in &read_rows(connection, account, told).await? {
         let (id, folds) = version(row)?;
-        // One that cannot be read is made anew like any other.
+        // A row that cannot be read is rebuilt like any other.
         held.insert(id, (folds, known_row(row).ok()));
     }
     let mut rows = Vec::with_capacity(told.len());
@@ -294,7 +295,7 @@ async fn join(
     Ok(rows)
 }
 
-/// Moves the surveys of rows on, or back, and counts what became of them.
+/// Moves the surveys of rows forward or back and counts the results.
 async fn advance_all(
     connection: &mut AnyConnection,
     rows: &[Anew],
@@ -327,8 +328,8 @@ async fn advance_all(
 const SHOW: &str = "update survey set show_at = coalesce(show_at, $1) \
      where id = $2 and sent_at > $3";
 
-/// Takes an answer back that X's events know nothing of; whether X does is asked again, while the
-/// prompt is fresh. Whether there was one.
+/// Withdraws an answer that X's events do not contain. X is asked about it again while the prompt
+/// is fresh. Returns true if there was an answer.
 async fn withdraw(
     connection: &mut AnyConnection,
     id: &SurveyId,
@@ -342,7 +343,7 @@ async fn withdraw(
 }
 
 impl MadeAnew {
-    /// All rows that the events tell of.
+    /// Returns the number of rows in X's events.
     pub fn rows(&self) -> usize {
         self.new + self.changed + self.unchanged
     }

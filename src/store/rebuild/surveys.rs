@@ -1,8 +1,8 @@
-//! Surveys made of X's own record, where the database that knew them was lost: whose prompts they
-//! were is told by their external ids.
+//! Surveys rebuilt from X's events after the database that knew them was lost. The external ids
+//! tell whose prompts they were.
 //!
-//! Their closes are not known, only that they came before their prompts. So every close from before
-//! such a prompt, of its conversation and person, is taken for known.
+//! Their closes are not known. It is only certain that each close came before its prompt. So every
+//! close before such a prompt counts as known, if conversation and person are the same.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -24,22 +24,22 @@ use crate::store::feedback::row::FeedbackRow;
 use crate::store::survey::step::{count_answered, note};
 use crate::store::{Result, Store};
 
-/// What stands in the `source` column of a survey that was made so.
+/// The value of the `source` column in a rebuilt survey.
 const SOURCE: &str = "rebuild";
 
-/// With what surveys are made.
+/// The configuration that surveys are rebuilt with.
 #[derive(Clone, Debug)]
 pub struct Making {
-    /// Of today's configuration: by it the prompts count in throttles.
+    /// The throttle group of today's configuration, in which the prompts count.
     pub throttle_group: String,
-    /// How long after its prompt a feedback is asked about.
+    /// How long after its prompt surveyd asks X about a feedback.
     pub fresh_for: Duration,
     /// The longest that a survey of the account may wait for its prompt.
     pub expire_after: Duration,
 }
 
 impl Store {
-    /// Whether a prompt was ever begun here, but for those that X's events alone have told of.
+    /// True if a prompt was ever begun here. Prompts known only from X's events do not count.
     pub async fn knows_prompts(&self) -> Result<bool> {
         let known: Option<String> = sqlx::query_scalar(
             "select s.id from survey s where s.begun_at is not null and not (s.source = $1 \
@@ -52,7 +52,7 @@ impl Store {
     }
 }
 
-/// A survey that was made of feedback alone.
+/// A survey that was rebuilt from feedback alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MadeSurvey {
     pub id: SurveyId,
@@ -60,26 +60,27 @@ pub struct MadeSurvey {
     pub feedback_id: FeedbackId,
 }
 
-/// A row without a survey, and which surveys may be its own.
+/// A row without a survey, and the surveys that it may belong to.
 struct Open<'a> {
     feedback: &'a Feedback,
     asked: FeedbackPrompt<'a>,
     survey_id: &'a mut Option<SurveyId>,
-    /// The newest close first.
+    /// In the order of their closes, the newest first.
     unsent: Vec<Unsent>,
 }
 
-/// A survey that was not sent, as far as we know.
+/// A survey that was not sent, as far as surveyd knows.
 struct Unsent {
     id: SurveyId,
     conversation_id: ConversationId,
-    /// Whether it bears the very external id of the prompt.
+    /// True if its external id is exactly that of the prompt.
     is_named: bool,
 }
 
-/// Gives rows that have none the survey they belong to: one whose close came before the prompt and
-/// that waits, or is too late; else a new one. None is given to two rows: it is first for the one
-/// that bears its name, then for the earliest prompt. Those made.
+/// Finds or creates the survey of each row that has none. A scheduled or expired survey fits if its
+/// close came before the prompt. No survey is given to two rows. Rows with a survey of exactly
+/// their external id choose first. Otherwise the earliest prompt chooses first. Returns the surveys
+/// that it created.
 pub async fn link(
     connection: &mut AnyConnection,
     account: &str,
@@ -121,7 +122,7 @@ pub async fn link(
     Ok(made)
 }
 
-/// The prompt behind a feedback, as far as X tells whose it was.
+/// The prompt behind a feedback, as far as X says whose it was.
 struct FeedbackPrompt<'a> {
     external_id: &'a str,
     user_id: &'a str,
@@ -132,7 +133,7 @@ struct FeedbackPrompt<'a> {
 }
 
 fn asked(feedback: &Feedback) -> Option<FeedbackPrompt<'_>> {
-    // What X's webhook alone has told may be made up.
+    // Feedback known from the webhook alone may be invented.
     let object = feedback.is_word().then(|| feedback.object())?;
     let (external_id, user_id) = (object.external_id.as_deref()?, object.to_user_id.as_deref()?);
     UserId::parse(user_id).ok()?;
@@ -147,12 +148,12 @@ fn asked(feedback: &Feedback) -> Option<FeedbackPrompt<'_>> {
     })
 }
 
-/// Whether a feedback bears all that a survey can be made of. An agent's own prompt may, too.
+/// True if a feedback carries everything that a survey needs. An agent's own prompt may do so, too.
 pub fn may_be_ours(feedback: &Feedback) -> bool {
     asked(feedback).is_some()
 }
 
-/// Those whose close came before the prompt, and not so long before that they had expired by then.
+/// Selects surveys whose close came before the prompt and that had not expired by then.
 const UNSENT: &str = "select id, conversation_id, external_id from survey where account = $1 \
      and user_id = $2 and state in ('scheduled', 'expired') and closed_at <= $3 \
      and closed_at >= $4 and ";
@@ -168,7 +169,7 @@ async fn unsent(
         (Some(first), Some(last)) if names.contains(&id) => {
             ("conversation_id in ($5, $6)", *first, *last)
         }
-        // Of one that was cut only the beginning is known.
+        // The external id was cut, so only the beginning of the conversation id is known.
         _ => ("substr(conversation_id, 1, length($5)) = $6", id, id),
     };
     let sql = format!("{UNSENT}{condition} order by closed_at desc, id desc limit 100");
@@ -195,7 +196,7 @@ async fn unsent(
     Ok(unsent)
 }
 
-/// A close of the conversation that comes again is known by this survey.
+/// Records that this survey answers a repeated close of the conversation.
 async fn remember(
     connection: &mut AnyConnection,
     account: &str,
@@ -217,8 +218,8 @@ async fn remember(
 const SENDING: &str = "select id from survey where account = $1 and external_id = $2 \
      and user_id = $3 and state = 'sending' limit 1";
 
-/// Makes the survey of a feedback that none is known of; `None` where the worker of one that is
-/// sending will find it.
+/// Creates the survey of a feedback that has none. Returns `None` if a worker is sending a survey
+/// that the feedback fits. That worker will find it.
 async fn make(
     connection: &mut AnyConnection,
     account: &str,
@@ -248,10 +249,11 @@ const INSERT: &str = "insert into survey (id, account, source, conversation_id, 
      $12, $13, $12, 1, 1, $12, $18, $14, $12, $15, $16, $17) \
      on conflict (account, conversation_id, ordinal) do nothing";
 
-/// X cuts its dates to the second: it may have counted the prompt as much later.
+/// X cuts its dates to the second, so it may have counted the prompt this much later.
 const DATED_TO: Duration = Duration::from_secs(1);
 
-/// The close, its time and the way to the prompt are not known: all instants are the prompt's own.
+/// Inserts a survey at the instant of its prompt. Its close and its way to the prompt are not
+/// known.
 async fn insert(
     connection: &mut AnyConnection,
     account: &str,
@@ -300,7 +302,7 @@ async fn insert(
         if inserted.rows_affected() == 1 {
             break;
         }
-        // A close that came since the loss has it, or another of two that were cut alike.
+        // A close after the loss has this ordinal already, or two cut conversation ids are equal.
         let last: i64 = sqlx::query_scalar(
             "select max(ordinal) from survey where account = $1 and conversation_id = $2",
         )
@@ -317,8 +319,8 @@ async fn insert(
     Ok(id)
 }
 
-/// Ids begin with the time at which their close was accepted: those of others are read in that
-/// order.
+/// Returns an id for the instant of the prompt. Ids begin with the time their close was accepted,
+/// and surveys are read in that order.
 fn id_of(at: Millis) -> SurveyId {
     let ms = u64::try_from(at.0).unwrap_or(0);
     let nanos = u32::try_from(ms % 1_000).unwrap_or(0) * 1_000_000;
@@ -326,12 +328,12 @@ fn id_of(at: Millis) -> SurveyId {
     SurveyId::new(id.simple().to_string())
 }
 
-/// In the columns and the order that an answer to a close is read from.
+/// Names the columns in the order in which the answer to a close is read.
 const KNOWN: &str = "select s.id, s.ordinal, s.state, s.reason, s.closed_at, s.due_at \
      from rebuilt r join survey s on s.id = r.survey_id where r.account = $1 and r.name = $2 \
      and s.user_id = $3 and s.sent_at >= $4 order by s.sent_at, s.id limit 1";
 
-/// The survey of a close that came before a prompt which X's events have told of.
+/// Returns the rebuilt survey whose prompt came after this close.
 pub async fn known_close(connection: &mut AnyConnection, close: &Close) -> Result<Option<Taken>> {
     let row = sqlx::query(KNOWN)
         .bind(close.account.as_str())
@@ -347,8 +349,8 @@ const PROMPTED: &str = "select s.id, s.external_id from survey s where s.user_id
      and s.spent_at is not null and s.account = $2 and s.sent_at >= $3 and exists \
      (select 1 from rebuilt r where r.survey_id = s.id) order by s.sent_at limit 1000";
 
-/// Looks, before a prompt is sent, whether X's events have told of one for this close, under
-/// whichever external id of its conversation: the survey that was made of it.
+/// Checks before a send whether X's events have shown a prompt for this close. Any external id of
+/// the conversation counts. Returns the survey that was rebuilt from that prompt.
 pub async fn prompted_before(
     connection: &mut AnyConnection,
     survey: &Survey,
