@@ -1,6 +1,8 @@
-//! The figures that are asked for again and again: how many surveys are in which state, what is
-//! due, how each account stands. Each is read from an index or a small table alone, over a
-//! connection of their own: whoever asks takes none from the work.
+//! The figures that are asked for again and again.
+//!
+//! They are counts of surveys by state, of due surveys and of each account. Each is read from an
+//! index or a small table alone. They use a connection of their own and so take none from the
+//! workers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,12 +14,12 @@ use crate::domain::survey::State;
 use crate::domain::time::Millis;
 use crate::store::{Engine, PollState, Result, Store};
 
-/// The state of the whole.
+/// The state of the whole database.
 #[derive(Clone, Debug, Default)]
 pub struct Status {
-    /// In the order of a survey's life, all states, zero included.
+    /// Counts of all states in the order of a survey's life, zeros included.
     pub by_state: Vec<(&'static str, i64)>,
-    /// The oldest that is due and waits, and the next that will be due.
+    /// The longest due survey that waits, and the next to become due.
     pub oldest_due: Option<Millis>,
     pub next_due: Option<Millis>,
     pub database_bytes: i64,
@@ -31,19 +33,19 @@ impl Status {
     }
 }
 
-/// What is watched of one account.
+/// The figures of one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccountFigures {
     /// Prompts that may have been sent since the instant asked for.
     pub prompts: i64,
-    /// How far behind now the events have been read. Absent: none has been.
+    /// The lag of the events that have been read. Absent if none has been read.
     pub events_behind: Option<Duration>,
     pub is_paused: bool,
-    /// Whether its sends are held, after a restored backup or for a rebuild.
+    /// True if its sends are held, after a restored backup or for a rebuild.
     pub is_held: bool,
 }
 
-/// The states are named as the indexes name them: neither engine sees otherwise that one is meant.
+/// Names the states as the indexes do. Otherwise neither engine would use these indexes.
 const BY_STATE: &str = "\
      select 'scheduled', count(*), min(case when due_at <= $1 then due_at end), \
      min(case when due_at > $1 then due_at end) from survey where state = 'scheduled' \
@@ -58,7 +60,7 @@ const BY_STATE: &str = "\
      union all select state, count(*), cast(null as bigint), cast(null as bigint) from survey \
      where state in ('suppressed', 'cancelled', 'expired', 'failed') group by state";
 
-/// All that have a feedback id, the answered ones too: what is not answered of them is sent.
+/// The surveys with a feedback id, answered ones included. Those not answered are sent.
 const PROMPTED: &str = "prompted";
 
 const PROMPTS: &str = "select count(*) from survey where account = $1 and spent_at > $2";
@@ -99,7 +101,7 @@ impl Store {
         Ok(status)
     }
 
-    /// How each of these accounts stands, with its prompts after `since`.
+    /// Returns the figures of each account, with its prompts after `since`.
     pub async fn account_figures(
         &self,
         accounts: &[String],

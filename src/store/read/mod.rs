@@ -1,4 +1,4 @@
-//! What people and programs look at.
+//! The reads for people and for programs.
 
 pub mod figures;
 pub mod reads;

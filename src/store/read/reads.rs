@@ -1,4 +1,4 @@
-//! What people look at: single surveys with their history, all results, and the state of an
+//! The reads for people: single surveys with their history, all results and the state of an
 //! account.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::domain::time::Millis;
 use crate::store::survey::row;
 use crate::store::{DryDay, Error, Paused, PollState, Result, Store, Unread};
 
-/// Which surveys to list; absent means any.
+/// The surveys to list. An absent field matches any.
 #[derive(Clone, Debug, Default)]
 pub struct Listing {
     pub state: Option<String>,
@@ -24,7 +24,7 @@ pub struct Listing {
     pub conversation_id: Option<String>,
     pub reason: Option<String>,
     pub user_id: Option<String>,
-    /// Only those whose conversation closed then or later.
+    /// Only surveys whose conversation closed at this instant or later.
     pub since: Option<Millis>,
     pub limit: u32,
 }
@@ -39,17 +39,17 @@ pub struct ConversationName {
 /// One line of a survey's history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryStep {
-    /// From one on: the steps as they followed each other. Nought: the acceptance, kept once a
-    /// later close has moved the survey. Below: closes that changed nothing.
+    /// The steps count from one in their order. Zero is the acceptance, kept once a later close has
+    /// moved the survey. Closes that changed nothing have negative numbers.
     pub place: i64,
     pub at: Millis,
     pub state: String,
     pub detail: Option<String>,
-    /// The decision behind it, where there was one.
+    /// The decision behind the step. Absent if there was none.
     pub decision: Option<Decision>,
 }
 
-/// What the person said, as far as it is known.
+/// The person's answer, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersonsResponse {
     pub score: Option<i64>,
@@ -60,31 +60,32 @@ pub struct PersonsResponse {
     pub updates: u32,
 }
 
-/// A survey with what came back for it.
+/// A survey with its answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResultRow {
     pub survey: Survey,
     pub told: PersonsResponse,
-    /// What was decided when the close came in; absent for surveys of before there were records.
+    /// The decision as the close came in. Absent for surveys from before decisions were kept.
     pub at_close: Option<Decision>,
-    /// What was decided last at the moment of sending.
+    /// The last decision at the moment of sending.
     pub at_sending: Option<Decision>,
 }
 
 impl ResultRow {
-    /// The variant that the person met, or would have met.
+    /// Returns the variant that the person saw or would have seen.
     pub fn variant(&self) -> Option<&str> {
         self.at_sending.as_ref().or(self.at_close.as_ref())?.variant.as_deref()
     }
 }
 
-/// Results wanted: surveys closed or, for reports, sent in a period; both ends included.
+/// The results to read: surveys that closed in a period, both ends included.
 #[derive(Clone, Debug)]
 pub struct ResultsQuery {
     pub from: Millis,
     pub to: Millis,
     pub account: Option<String>,
-    /// Whether surveys sent in the period count too, whenever their conversation closed.
+    /// True if surveys sent in the period count too, whenever their conversation closed. Reports
+    /// use this.
     pub or_sent: bool,
 }
 
@@ -93,21 +94,21 @@ pub struct ResultsQuery {
 pub struct AccountStatus {
     /// Prompts that may have been sent in the last 24 hours.
     pub prompts_of_day: i64,
-    /// The oldest of them.
+    /// The oldest of these prompts.
     pub oldest_of_day: Option<Millis>,
-    /// The latest of them.
+    /// The latest of these prompts.
     pub latest_of_day: Option<Millis>,
     /// How far the events have been read.
     pub events: PollState,
-    /// The second looks over them.
+    /// The second looks over the events.
     pub looks: Vec<(SecondLook, PollState)>,
-    /// Stretches of them that could not be read in full, the newest first.
+    /// The gaps in the events, the newest first.
     pub unread: Vec<Unread>,
     pub paused: Option<Paused>,
 }
 
 impl AccountStatus {
-    /// Counts what a dry run would have sent among the prompts of the day.
+    /// Adds the prompts that a dry run would have sent to those of the day.
     pub fn with_dry_run(mut self, day: DryDay) -> Self {
         self.prompts_of_day += day.prompts;
         self.oldest_of_day = self.oldest_of_day.into_iter().chain(day.oldest).min();
@@ -121,7 +122,7 @@ const LAST_CLOSES: &str = "select account, notice from \
      order by closed_at desc, id desc limit $2) as newest \
      where source = $3 order by closed_at desc, id desc limit $4";
 
-/// Closes that are looked through for those of one source.
+/// The most closes that are searched for those of one source.
 const NEWEST: i64 = 20_000;
 
 const ALL_TIME: Range = Range { from: Millis(i64::MIN), to: Millis(i64::MAX) };
@@ -138,16 +139,17 @@ static RESULTS: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Surveys read at once; a report holds no reading transaction open for longer than a page.
+/// The most surveys that are read at once. A report holds a read transaction for one page at most.
 const PAGE: i64 = 1_000;
 
-/// The columns behind those of the survey itself.
+/// The columns after those of the survey itself.
 const TOLD: &str = "f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
      f.updates, s.decided, s.decision";
 
 const FIRST_TOLD: usize = 23;
 
-/// A decision as it is kept. One that cannot be read is none: it is there to be shown, no more.
+/// Reads a decision as it is kept. An unreadable decision gives `None` because it is only for
+/// display.
 pub(in crate::store) fn kept(row: &AnyRow, column: usize) -> Result<Option<Decision>> {
     let kept: Option<String> = row.try_get(column)?;
     Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
@@ -174,7 +176,8 @@ fn result_row(row: &AnyRow) -> Result<ResultRow> {
     })
 }
 
-/// Those that are spelt alike first, then those that begin so, the newest of each first.
+/// Lists ids that are equal but for their spelling first, then ids that begin alike. Each group has
+/// the newest first.
 const SIMILAR: &str = "select account, conversation_id, \
      max(case when ltrim(lower(conversation_id), '#0 ') = $1 then 1 else 0 end), max(closed_at) \
      from survey where ltrim(lower(conversation_id), '#0 ') = $1 \
@@ -182,8 +185,8 @@ const SIMILAR: &str = "select account, conversation_id, \
      group by account, conversation_id order by 3 desc, 4 desc, account limit $4";
 
 impl Store {
-    /// Results in the order of their closes, page by page: give the last row of a page to get the
-    /// next; an empty page is the end.
+    /// Returns results in the order of their closes, page by page. The caller gives the last row of
+    /// a page to get the next. An empty page is the end.
     pub async fn results(
         &self,
         query: &ResultsQuery,
@@ -204,7 +207,7 @@ impl Store {
         rows.iter().map(result_row).collect()
     }
 
-    /// The newest surveys first.
+    /// Lists surveys, the newest first.
     pub async fn list(&self, listing: &Listing) -> Result<Vec<Survey>> {
         let sql = format!(
             "select {} from survey where ($1 is null or state = $1) \
@@ -226,8 +229,8 @@ impl Store {
         rows.iter().map(|row| Ok(row::survey(row)?.0)).collect()
     }
 
-    /// Conversations whose ids are that one but for small and capital letters and for `#` and zeros
-    /// before it, and those whose ids begin with it.
+    /// Returns conversations whose ids equal `id` except for case and for leading `#` and zeros.
+    /// Adds conversations whose ids begin with `id`.
     pub async fn similar_conversations(
         &self,
         id: &str,
@@ -235,7 +238,7 @@ impl Store {
     ) -> Result<Vec<ConversationName>> {
         let small = id.to_lowercase();
         let bare = small.trim_start_matches(['#', '0', ' ']);
-        // Nothing but zeros is like any other.
+        // An id of zeros alone would equal every other one of that kind.
         let bare = if bare.is_empty() { small.as_str() } else { bare };
         let rows = sqlx::query(SIMILAR)
             .bind(bare)
@@ -250,10 +253,10 @@ impl Store {
         named.collect()
     }
 
-    /// The surveys whose id begins so, the oldest first.
+    /// Returns the surveys whose id begins with `beginning`, the oldest first.
     pub async fn beginning_with(&self, beginning: &str, limit: u32) -> Result<Vec<Survey>> {
-        // The range lets the index find them, in whatever order the database sorts letters; ids are
-        // digits and small letters up to f.
+        // The range lets the database use its index in any collation. Ids consist of digits and the
+        // letters a to f.
         let sql = format!(
             "select {} from survey where id >= $1 and id <= $2 and substr(id, 1, $3) = $1 \
              order by id limit $4",
@@ -269,7 +272,7 @@ impl Store {
         rows.iter().map(|row| Ok(row::survey(row)?.0)).collect()
     }
 
-    /// One survey with what came back for it.
+    /// Returns one survey with its answer.
     pub async fn survey(&self, id: &SurveyId) -> Result<Option<ResultRow>> {
         let sql = format!(
             "select {}, {TOLD} from survey s left join feedback f \
@@ -281,8 +284,9 @@ impl Store {
         row.as_ref().map(result_row).transpose()
     }
 
-    /// The history of a survey after its close was taken in: its steps in their order, and before
-    /// them what is kept of closes that were no step of it, the acceptance last of these.
+    /// Returns the history of a survey after its close was taken in. The steps stand in their
+    /// order. Facts about closes that were no steps come before them, with the acceptance as the
+    /// last.
     pub async fn history(&self, id: &SurveyId) -> Result<Vec<HistoryStep>> {
         let rows = sqlx::query(
             "select step, at, state, detail, facts from survey_history where survey_id = $1 \
@@ -304,7 +308,7 @@ impl Store {
             .collect()
     }
 
-    /// The text of a survey's prompt, as it was sent last.
+    /// Returns the text of a survey's prompt as it was last sent.
     pub async fn message(&self, id: &SurveyId) -> Result<Option<String>> {
         let message: Option<Option<String>> =
             sqlx::query_scalar("select message from survey where id = $1")
@@ -314,9 +318,9 @@ impl Store {
         Ok(message.flatten())
     }
 
-    /// How many surveys of each account are not at their end, by account.
+    /// Returns how many surveys of each account have not ended.
     pub async fn open_surveys(&self) -> Result<BTreeMap<String, i64>> {
-        // State by state, so that each is read from its own small index.
+        // Reads state by state, so that each state uses its own small index.
         let rows = sqlx::query(
             "select account, cast(sum(surveys) as bigint) from ( \
              select account, count(*) as surveys from survey where state = 'scheduled' \
@@ -331,8 +335,8 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
-    /// The account and the notice of the last closes from a source that closed since then, at most
-    /// `limit`, of the newest on record.
+    /// Returns the account and the notice of a source's last closes, at most `limit`. They closed
+    /// at `since` or later and are among the newest closes on record.
     pub async fn last_closes(
         &self,
         source: &str,
@@ -354,7 +358,7 @@ impl Store {
         rows.iter().map(close).collect()
     }
 
-    /// How many answers are on record, a score and a comment counted singly.
+    /// Returns how many answers are on record. A score and a comment count as two.
     pub async fn answers(&self) -> Result<i64> {
         let count = sqlx::query_scalar("select count(score) + count(comment) from feedback");
         Ok(count.fetch_one(&self.readers).await?)
