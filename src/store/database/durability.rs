@@ -1,21 +1,21 @@
-//! Whether a PostgreSQL server's settings can keep what surveyd promises. SQLite's are set by
-//! surveyd itself, connection by connection.
+//! Checks whether a PostgreSQL server's settings can keep surveyd's promises. On SQLite surveyd
+//! makes the settings itself on each connection.
 
 use sqlx::{Connection, Row};
 
 use crate::store::location::connect;
 use crate::store::{Engine, Location, Result};
 
-/// A setting of the server by which acknowledged closes, or the notes of prompts, may be lost.
+/// A server setting that may lose acknowledged closes or the records of prompts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weakness {
-    /// `fsync` is off: a crash of the machine may lose or spoil everything.
+    /// `fsync` is off. A crash of the machine may lose or corrupt everything.
     Fsync,
-    /// `full_page_writes` is off: a crash of the machine may spoil pages.
+    /// `full_page_writes` is off. A crash of the machine may corrupt pages.
     FullPageWrites,
     /// `synchronous_commit` is weaker than `on` where surveyd has not set it itself.
     SynchronousCommit,
-    /// Standbys replicate, and no commit waits for any: one that is promoted lacks the last
+    /// Standbys replicate and no commit waits for any of them. A promoted standby lacks the last
     /// commits.
     AsynchronousStandby,
 }
@@ -51,12 +51,13 @@ impl Weakness {
     }
 }
 
-/// Whoever may not see the replication of others sees its rows without their contents.
+/// A user without the right to see replication gets its rows without their contents.
 const SETTINGS: &str = "select current_setting('fsync'), current_setting('full_page_writes'), \
      current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), \
      (select count(*) from pg_stat_replication)";
 
-/// What a server's settings cannot keep; asked on a connection of its own, with no setting of ours.
+/// Returns the weaknesses of a server's settings. Asks over its own connection, without surveyd's
+/// settings.
 pub async fn weaknesses(location: &Location) -> Result<Vec<Weakness>> {
     if location.engine == Engine::Sqlite {
         return Ok(Vec::new());

@@ -1,20 +1,24 @@
-//! Notices that SQLite's file is taken away under the process that works on it: deleted, moved,
-//! replaced or written over. What is committed then is on no disk that anybody will read, so
-//! nothing may be acknowledged any more, and the process ends.
+//! Notices that SQLite's file is taken away from the process that works on it.
 //!
-//! It asks the file system for the files' inodes, four calls that cost microseconds, after every
-//! commit and once a second. A file that is written over in place keeps its inode. That shows by
-//! its time of change: in the write-ahead log's mode SQLite writes to the database in a checkpoint
-//! only, and each checkpoint, of whichever process, leaves its trace in the index of the log
-//! (`-shm`) before its first write (sqlite.org/walformat.html, "The WAL-Index File Format").
-//! Whoever writes without that trace is not SQLite. The index also says how many pages the log has,
-//! and by which random number (its salt) both know each other: a log that is shorter, or begins
-//! otherwise, was cut or written over.
+//! The file may be deleted, moved, replaced or written over. Nobody will read what is committed
+//! after that. So nothing may be acknowledged any more, and the process ends.
 //!
-//! Not noticed: a copy that is written in the very interval of a checkpoint, and another database
-//! that is put in through SQLite itself (`.restore` of its shell). Must not close a file of the
-//! database's while SQLite has it open: closing any descriptor of a file gives up all locks that
-//! the process has on it (fcntl(2)).
+//! The watch asks the file system for the files' inodes after every commit and once a second. These
+//! are four calls that cost microseconds. A file that is written over in place keeps its inode.
+//! That shows by its modification time. In write-ahead-log mode SQLite writes to the database in a
+//! checkpoint only. Each checkpoint of any process leaves a trace in the log's index (`-shm`)
+//! before its first write (sqlite.org/walformat.html, "The WAL-Index File Format"). A program that
+//! writes without that trace is not SQLite. The index also gives the number of pages in the log and
+//! the random number (its salt) that ties them together. A log that is shorter or has another salt
+//! was cut or written over.
+//!
+//! Two cases are not noticed:
+//!
+//! - a copy that is written exactly while a checkpoint runs
+//! - another database that is put in through SQLite itself (`.restore` of its shell)
+//!
+//! The watch must not close a file of the database while SQLite has it open. Closing any descriptor
+//! of a file gives up all locks that the process has on it (fcntl(2)).
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Result as IoResult};
@@ -27,23 +31,23 @@ use crate::store::{Error, Result};
 
 const LOG: &str = "-wal";
 const INDEX: &str = "-shm";
-/// Bytes before the pages of a log, and before each of them.
+/// The bytes before the pages of a log, and before each page.
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
-/// Beside the database: what had become of it when a process ended for that.
+/// The note beside the database about why a process ended.
 const NOTE: &str = ".replaced";
 
 /// One database's files, as the process that works on them opened them.
 pub struct FileWatch {
     file: PathBuf,
-    /// The path of the configuration, which may lead over links.
+    /// The path in the configuration, which may lead over links.
     given: PathBuf,
     seen: Mutex<Option<FilesSeen>>,
 }
 
 struct FilesSeen {
-    /// A connection has them open. The last one that closes writes to the database, and deletes the
-    /// two beside it.
+    /// True while a connection has the files open. The last connection that closes writes to the
+    /// database and deletes the two other files.
     is_open: bool,
     database: FileId,
     log: FileId,
@@ -51,52 +55,51 @@ struct FilesSeen {
     /// Stays open as long as SQLite has the file open.
     open_index: File,
     open_log: File,
-    /// Before `written` was looked at.
+    /// Read before `written`.
     checkpoint: Checkpoint,
     written: Written,
 }
 
-/// What the log's index says of the log, and how far checkpoints have come.
+/// The state of the log and of its checkpoints, as the log's index gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Checkpoint {
-    /// Of the log at hand.
+    /// The salt of the present log.
     salt: [u8; 8],
-    /// Committed pages in the log, and how long one of them is.
+    /// The number of committed pages in the log, and the length of a page.
     frames: u32,
     page: u16,
     done: u32,
     begun: u32,
 }
 
-/// When the database was last written to, and how long it is.
+/// The time of the last write to the database, and its length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Written {
     at: (i64, i64),
     bytes: u64,
 }
 
-/// What has become of the files.
+/// The fate of the files.
 enum FilesFate {
-    /// The log's name has gone, and nothing else: what it holds can still be written to the
-    /// database.
+    /// Only the log's name has gone. Its contents can still be written to the database.
     LogDeleted,
     WrittenOver,
     Replaced,
-    /// Only the way to it: what belongs together lies together.
+    /// Only the path has changed. The files that belong together still lie together.
     Elsewhere,
 }
 
-/// What closing a connection comes to. The last one that closes writes the log to whatever database
-/// is there, and deletes what bears the log's name.
+/// The effect of closing a connection. The last one that closes writes the log to whatever database
+/// is there. It also deletes any file under the log's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
     Harmless,
-    /// What the log holds is in no file that has a name: it must be written to the database before.
+    /// The log's contents are in no file with a name. They must be written to the database first.
     Loses,
     Harms,
 }
 
-/// What is found under a file's name.
+/// What lies under a file's name.
 #[derive(Clone, Copy)]
 enum Whereabouts {
     There,
@@ -109,14 +112,14 @@ impl FileWatch {
         Self { file: file.to_owned(), given: given.to_owned(), seen: Mutex::new(None) }
     }
 
-    /// The database's file before a connection is opened; the same is to be handed to
+    /// Returns the database's file before a connection is opened. The caller hands it to
     /// [`Self::begin`].
     pub fn before(&self) -> Result<FileId> {
         self.check()?;
         FileId::at(&self.file).map_err(|error| self.cannot_be_looked_at(&error))
     }
 
-    /// Refuses where the connection just opened may be to another file than the one before.
+    /// Refuses if the new connection may lead to another file than the one before.
     pub fn confirm(&self, before: FileId) -> Result<()> {
         let id = FileId::at(&self.file).map_err(|error| self.cannot_be_looked_at(&error))?;
         match id == before {
@@ -125,19 +128,19 @@ impl FileWatch {
         }
     }
 
-    /// Watches from now on, when a connection has been opened that has all three files open.
+    /// Begins to watch once a connection has all three files open.
     pub fn begin(&self, database: FileId) -> Result<()> {
         let failed = |error| self.cannot_be_looked_at(&error);
         let index_path = beside(&self.file, INDEX);
         let index = FileId::at(&index_path).map_err(failed)?;
         let log_path = beside(&self.file, LOG);
         let log = FileId::at(&log_path).map_err(failed)?;
-        // SQLite locks the index and the database, never the log.
+        // SQLite locks the index and the database but never the log.
         let open_log = File::open(&log_path).map_err(failed)?;
         let mut seen = self.seen();
         let open_index = match seen.take() {
             Some(seen) if seen.index == index => seen.open_index,
-            // The file that was open before was deleted by the last connection that had it open.
+            // The earlier index was deleted by the last connection that had it open.
             Some(_) | None => File::open(&index_path).map_err(failed)?,
         };
         let checkpoint = Checkpoint::read(&open_index).map_err(failed)?;
@@ -161,7 +164,7 @@ impl FileWatch {
         }
     }
 
-    /// To be called before the connection is closed: only the database itself is watched then.
+    /// Stops watching all but the database itself. Called before the connection is closed.
     pub fn end(&self) {
         if let Some(seen) = self.seen().as_mut() {
             seen.is_open = false;
@@ -182,7 +185,7 @@ impl FileWatch {
         })
     }
 
-    /// What it would come to if a connection were closed now.
+    /// Returns the effect of closing a connection now.
     pub fn closing(&self) -> Closing {
         let mut guard = self.seen();
         let Some(seen) = guard.as_mut() else { return Closing::Harmless };
@@ -218,7 +221,7 @@ impl FileWatch {
         match (self.whereabouts(INDEX, seen.index)?, self.whereabouts(LOG, seen.log)?) {
             (Whereabouts::There, Whereabouts::There) => {}
             (_, Whereabouts::Absent) => return Ok(Some((FilesFate::LogDeleted, lost(LOG)))),
-            // Whoever opens the database to read it makes an empty one.
+            // Any program that opens the database for reading creates an empty log.
             (_, Whereabouts::Another) => match fs::metadata(beside(&self.file, LOG)) {
                 Ok(log) if log.len() == 0 => return Ok(Some((FilesFate::LogDeleted, lost(LOG)))),
                 Ok(_) | Err(_) => return Ok(Some((FilesFate::Elsewhere, lost(LOG)))),
@@ -267,7 +270,7 @@ impl FileWatch {
         ))
     }
 
-    /// The same where another name may still lead to the file.
+    /// Returns the error for a file that another name may still lead to.
     fn moved(&self, words: &str) -> Error {
         let Error::Gone(said) = self.gone(words) else { unreachable!("it has gone") };
         Error::Gone(format!(
@@ -283,8 +286,8 @@ impl FileWatch {
         Error::Unavailable(format!("{} cannot be looked at: {error}", self.file.display()))
     }
 
-    /// For the next start ([`settle`]). Where it cannot be written, the next start knows nothing of
-    /// it.
+    /// Leaves a note for the next start ([`settle`]). If the note cannot be written then the next
+    /// start does not know what happened.
     fn leave_note(&self, seen: &FilesSeen, fate: &FilesFate) {
         let what = match fate {
             FilesFate::WrittenOver => "over",
@@ -302,12 +305,12 @@ fn is_absent(kind: ErrorKind) -> bool {
 }
 
 impl Checkpoint {
-    /// Whether SQLite may be writing to the database, or died while it did.
+    /// True if SQLite may be writing to the database, or died while it wrote.
     fn is_under_way(self) -> bool {
         self.begun > self.done
     }
 
-    /// An index that is being made is shorter, and reads as zeros.
+    /// Reads the index. An index that is being created is shorter and reads as zeros.
     fn read(index: &File) -> IoResult<Self> {
         let mut bytes = [0; 136];
         let mut at = 0;
@@ -323,13 +326,13 @@ impl Checkpoint {
         Ok(Self { salt, frames: number(16), page, done: number(96), begun: number(128) })
     }
 
-    /// Whether no checkpoint has gone on since. What was committed to the log is none.
+    /// True if no checkpoint has run in between. A commit to the log is no checkpoint.
     fn is_as_far_as(self, other: Self) -> bool {
         (self.salt, self.done, self.begun) == (other.salt, other.done, other.begun)
     }
 
-    /// Whether that is the log that the index speaks of, with all its pages. One without a page is
-    /// not begun yet.
+    /// True if `log` is the one in the index, with all its pages. A log without pages has not begun
+    /// yet.
     fn is_of(self, log: &File) -> IoResult<bool> {
         if self.frames == 0 {
             return Ok(true);
@@ -352,9 +355,9 @@ impl Written {
     }
 }
 
-/// What a process has found and left for the next.
+/// A note that a process leaves for the next.
 struct Note {
-    /// Written over in place; else deleted or replaced.
+    /// True if the database was written over in place. False if it was deleted or replaced.
     is_over: bool,
     database: FileId,
     log: FileId,
@@ -379,9 +382,9 @@ impl Note {
     }
 }
 
-/// Keeps a log that was left behind from being read as a part of another database, before anything
-/// is opened. One that belongs to a file that has gone is put aside; where the file was written
-/// over in place, only an operator knows what is meant.
+/// Keeps a log that was left behind from being read as part of another database. Must run before
+/// anything is opened. A log whose database has gone is moved aside. If the database was written
+/// over in place then only an operator can decide.
 pub fn settle(file: &Path) -> Result<()> {
     let note_path = beside(file, NOTE);
     let Ok(text) = fs::read_to_string(&note_path) else { return Ok(()) };

@@ -1,30 +1,30 @@
-//! Which database this is, so that a daemon notices when it works on another one, or on an older
-//! state of the same.
+//! The identity of a database. By it a daemon notices that it works on another database, or on an
+//! older state of the same one.
 
 use sqlx::{AnyConnection, Row};
 use tracing::debug;
 
 use crate::store::{Engine, Error, Result};
 
-/// Which database this is.
+/// The identity of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Drawn when the database was made.
+    /// Drawn when the database was created.
     pub database_id: String,
-    /// Absent on SQLite, and where a server does not tell.
+    /// Absent on SQLite and if a server does not give it.
     pub server: Option<Server>,
-    /// How far PostgreSQL's write-ahead log has come, in bytes; it never runs backwards on one
+    /// How far PostgreSQL's write-ahead log has come, in bytes. It never runs backwards on one
     /// timeline.
     pub position: Option<i64>,
 }
 
-/// What PostgreSQL says of itself. A dump that is restored makes new objects, a server that is
-/// promoted or restored to a point in time begins a new timeline.
+/// The identity that PostgreSQL gives itself. A restored dump creates new objects. A server begins
+/// a new timeline if it is promoted or restored to a point in time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// `pg_control_system().system_identifier`.
     pub system: String,
-    /// Of the write-ahead log, eight hexadecimal digits.
+    /// The timeline of the write-ahead log, as eight hexadecimal digits.
     pub timeline: String,
     /// The object identifiers of the database and of its table of surveys.
     pub database: i64,
@@ -52,15 +52,15 @@ const NAME_IT: &str =
 
 const DATABASE_ID: &str = "select database_id from identity where one = 1";
 
-/// postgresql.org/docs/current/functions-info.html and functions-admin.html. None of them needs a
-/// privilege; a hosted server may lack some.
+/// The functions are described in postgresql.org/docs/current/functions-info.html and
+/// functions-admin.html. None of them needs a privilege. A hosted server may lack some.
 const SERVER: &str = "select (select cast(system_identifier as text) from pg_control_system()), \
      substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), \
      (select cast(oid as bigint) from pg_database where datname = current_database()), \
      cast(to_regclass('survey')::oid as bigint), \
      cast(pg_current_wal_lsn() - '0/0'::pg_lsn as bigint)";
 
-/// Gives a database its name, where it has none.
+/// Gives a database its id if it has none.
 pub async fn name(connection: &mut AnyConnection) -> Result<()> {
     sqlx::query(NAME_IT)
         .bind(uuid::Uuid::now_v7().simple().to_string())
@@ -69,7 +69,7 @@ pub async fn name(connection: &mut AnyConnection) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a server that only repeats what another writes.
+/// Refuses a standby, which only replicates another server.
 pub async fn refuse_standby(connection: &mut AnyConnection) -> Result<()> {
     let is_standby: bool =
         sqlx::query_scalar("select pg_is_in_recovery()").fetch_one(connection).await?;
@@ -79,7 +79,7 @@ pub async fn refuse_standby(connection: &mut AnyConnection) -> Result<()> {
     }
 }
 
-/// Which database a connection leads to. Not to be called within a transaction.
+/// Returns the identity of the database behind a connection. Not to be called within a transaction.
 pub async fn read(connection: &mut AnyConnection, engine: Engine) -> Result<Identity> {
     let database_id: String = sqlx::query_scalar(DATABASE_ID).fetch_one(&mut *connection).await?;
     let (server, position) = match engine {

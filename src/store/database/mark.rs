@@ -1,15 +1,17 @@
-//! The mark of a daemon: a small file in its state folder that says which database the daemon last
-//! worked on and how many sends it had begun there. It is written before each request leaves, so a
-//! database that is behind it, or is not the one it names, may have sent what it holds as
-//! scheduled.
+//! The mark of a daemon.
 //!
-//! Beside a SQLite file lies one mark, `surveyd.db.sends`. On PostgreSQL each daemon locks a mark
-//! of its own in the state folder: `postgres.sends`, or `postgres-2.sends` where a second daemon
-//! shares the folder. A mark stays when `store.url` is changed: by it a daemon without a mark of
-//! its new database knows that it has sent by another one.
+//! The mark is a small file in the state folder. It says which database the daemon last worked on
+//! and how many sends it had begun there. It is written before each request leaves. A database that
+//! lags its mark may have sent surveys that it holds as scheduled. So may a database that the mark
+//! does not name.
 //!
-//! Every line has a fixed width, and the whole is shorter than a disk's sector: it is written in
-//! place, and a power cut leaves the old text or the new.
+//! A SQLite file has one mark beside it, `surveyd.db.sends`. On PostgreSQL each daemon locks a mark
+//! of its own in the state folder. The first is `postgres.sends`. A second daemon in the same
+//! folder takes `postgres-2.sends`. A mark stays when `store.url` is changed. A daemon without a
+//! mark of its new database thereby knows that it has sent by another one.
+//!
+//! Every line has a fixed width, and the whole is shorter than a disk's sector. So the mark is
+//! written in place, and a power cut leaves either the old text or the new.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -20,16 +22,16 @@ use super::identity::{Identity, Server};
 use crate::files;
 use crate::store::{Error, Location, Result};
 
-/// What a mark says.
+/// The content of a mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// How many sends the daemon has begun.
     pub sends: i64,
-    /// Absent in a mark from before daemons had names; its count is then of the whole database.
+    /// Absent in a mark from before daemons had names. Its count then covers the whole database.
     pub daemon: Option<Named>,
 }
 
-/// Whose mark it is, and of which database.
+/// The daemon that a mark belongs to, and the database that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     pub daemon_id: String,
@@ -45,10 +47,10 @@ pub struct MarkFile {
     last: Option<Mark>,
 }
 
-/// Daemons that may share one state folder.
+/// The most daemons that may share one state folder.
 const SHARED_BY_MAX: u32 = 64;
 
-/// The disk fails, as errno(3) numbers it.
+/// The number of a failing disk in errno(3).
 const EIO: i32 = 5;
 
 impl MarkFile {
@@ -74,7 +76,7 @@ impl MarkFile {
         )))
     }
 
-    /// What other marks in the state folder say, of databases that sends were begun on.
+    /// Returns the other marks in the state folder that count at least one send.
     pub fn others(&self, location: &Location) -> Vec<(PathBuf, Named)> {
         let Ok(entries) = std::fs::read_dir(location.folder()) else { return Vec::new() };
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
@@ -89,7 +91,7 @@ impl MarkFile {
         paths.filter(is_other).filter_map(said).collect()
     }
 
-    /// `None` where another daemon has locked it.
+    /// Opens a mark. Returns `None` if another daemon has locked it.
     fn open(path: PathBuf, is_locked: bool) -> Result<Option<Self>> {
         let mut lock = None;
         if is_locked {
@@ -105,7 +107,7 @@ impl MarkFile {
         Ok(Some(mark))
     }
 
-    /// What the file says now; `None` where there is none, or none that can be understood.
+    /// Reads the file. Returns `None` if there is no readable mark.
     pub fn read(&mut self) -> Result<Option<&Mark>> {
         self.last = match std::fs::read(&self.path) {
             Ok(text) => parse(&String::from_utf8_lossy(&text)),
@@ -115,8 +117,7 @@ impl MarkFile {
         Ok(self.last.as_ref())
     }
 
-    /// What the mark said when it was last read or written; `None` where there was none that can be
-    /// read.
+    /// Returns the mark as it was last read or written. Returns `None` if no mark could be read.
     pub fn last(&self) -> Option<&Mark> {
         self.last.as_ref()
     }
@@ -128,20 +129,20 @@ impl MarkFile {
         Ok(())
     }
 
-    /// Counts a send that is about to leave. Sends that run side by side may be counted in any
-    /// order, so a lower count changes nothing.
+    /// Counts a send that is about to leave. Concurrent sends may be counted in any order, so a
+    /// lower count changes nothing.
     pub fn count(&mut self, sends: i64) -> Result<()> {
         match &self.last {
             Some(last) if sends <= last.sends => Ok(()),
             Some(last) => self.write(Mark { sends, ..last.clone() }),
-            // A store that was never compared with its mark (tests) counts all the same.
+            // Tests use a store that was never compared with its mark. It counts all the same.
             None => self.write(Mark { sends, daemon: None }),
         }
     }
 
     fn try_write(&self, mark: &Mark) -> io::Result<()> {
         let is_new = !self.path.exists();
-        // By its name each time: one that was deleted meanwhile is made again.
+        // Opened by name each time, so that a mark deleted meanwhile is created again.
         let file = files::open_or_make(&self.path)?;
         file.write_all_at(text(mark).as_bytes(), 0)?;
         file.sync_data()?;

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Connection, SqlSafeStr};
 use crate::store::location::connect;
 use crate::store::{Engine, Error, Location, Result};
 
-/// In order; a file that was released is never changed.
+/// The migrations in order. A released file is never changed.
 const MIGRATIONS: [(i64, &str, &str); 23] = [
     (1, "surveys", include_str!("../../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../../migrations/0002_feedback.sql")),
@@ -36,7 +36,7 @@ const MIGRATIONS: [(i64, &str, &str); 23] = [
     (25, "answered", include_str!("../../../migrations/0025_answered.sql")),
 ];
 
-/// The newest schema this program knows.
+/// The newest schema that this program knows.
 pub const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// Refuses a schema that is newer than this program, without writing to the database.
@@ -74,13 +74,13 @@ fn missing(location: &Location) -> String {
     )
 }
 
-/// The schema's version; `None` where there is no database or no table in it.
+/// Returns the schema's version. Returns `None` if there is no database or no table in it.
 async fn found(location: &Location) -> Result<Option<i64>> {
     if let Some(file) = location.file() {
         match file.metadata() {
             Ok(found) if found.is_dir() => return Err(location.is_folder(file)),
             Ok(found) if found.len() > 0 => {}
-            // What this user may not look at may well be there.
+            // A file that this user may not look at may well exist.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(location.closed(&error));
             }
@@ -96,8 +96,8 @@ async fn found(location: &Location) -> Result<Option<i64>> {
     }
 }
 
-/// Whether SQLite wants to write what was opened to be read (SQLITE_READONLY,
-/// sqlite.org/rescode.html): a crash has left a journal that is to be undone first.
+/// True if SQLite must write to a file that was opened for reading. A crash has left a journal to
+/// roll back first (SQLITE_READONLY, sqlite.org/rescode.html).
 fn is_read_only(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code());
     code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xFF == 8)
@@ -122,7 +122,7 @@ async fn look(engine: Engine, options: &AnyConnectOptions) -> sqlx::Result<Optio
     Ok(found)
 }
 
-/// What the migrations do, in order.
+/// Returns the SQL of the migrations in order.
 pub fn scripts() -> impl Iterator<Item = &'static str> {
     MIGRATIONS.into_iter().map(|(_, _, sql)| sql)
 }
@@ -135,8 +135,8 @@ pub async fn run(connection: &mut AnyConnection) -> Result<()> {
         })
         .collect();
     let migrator = Migrator::with_migrations(migrations);
-    // On SQLite nothing keeps another program from migrating between our look and our doing; each
-    // migration is one transaction, and each failure means that one more is done.
+    // On SQLite another program may migrate at the same time. Each migration is one transaction.
+    // Each failure means that the other program has completed one more.
     let mut looks = MIGRATIONS.len() + 1;
     loop {
         looks -= 1;
@@ -148,7 +148,7 @@ pub async fn run(connection: &mut AnyConnection) -> Result<()> {
         if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error
             && let Error::Io(reason) = error.into()
         {
-            // After a sync that failed, one that succeeds proves nothing.
+            // After a failed sync a successful one proves nothing.
             return Err(Error::Io(reason));
         }
         if looks == 0 {

@@ -1,4 +1,4 @@
-//! The database itself: which one it is, whether it is whole and safe, and its schema.
+//! The database itself: its identity, its safety and its schema.
 
 pub mod durability;
 pub mod file_watch;

@@ -1,28 +1,30 @@
-//! What the log says of a database that is away: a line when that begins, one a minute while it
-//! lasts and one when it is over, whoever meets it and however often.
+//! The log lines about a database that is away.
+//!
+//! There is one line as an outage begins, one a minute while it lasts and one at its end. This
+//! holds however many tasks meet the outage.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// The least time between two lines that it is away.
+/// The least time between two lines that the database is away.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
 
-/// One outage after the other, as all who work with the database meet them.
+/// The outages as all tasks that work with the database meet them.
 #[derive(Clone, Debug, Default)]
 pub struct Outage(Arc<Mutex<OutageState>>);
 
 #[derive(Debug, Default)]
 struct OutageState {
-    /// Those whose last try failed.
+    /// The tasks whose last try failed.
     waiting: BTreeSet<String>,
     told_at: Option<Instant>,
-    /// The log has said that it is away, and not that it is back.
+    /// True if the log has reported the outage and not its end.
     is_told: bool,
 }
 
 impl Outage {
-    /// A try of theirs has failed. Whether the log is to say so.
+    /// Records a failed try of `who`. Returns true if the log must report it.
     pub fn met(&self, who: &str, now: Instant) -> bool {
         let mut state = self.0.lock().expect("no holder of this lock can panic");
         state.waiting.insert(who.to_owned());
@@ -34,14 +36,15 @@ impl Outage {
         !is_silent
     }
 
-    /// A try of theirs has succeeded. Whether the log is to say that the outage is over.
+    /// Records a successful try of `who`. Returns true if the log must report the end of the
+    /// outage.
     pub fn over(&self, who: &str) -> bool {
         let mut state = self.0.lock().expect("no holder of this lock can panic");
         state.waiting.remove(who);
         state.waiting.is_empty() && std::mem::take(&mut state.is_told)
     }
 
-    /// They try no more, and show nothing by it.
+    /// Forgets `who`, which tries no more. This proves nothing about the outage.
     pub fn leave(&self, who: &str) {
         let mut state = self.0.lock().expect("no holder of this lock can panic");
         state.waiting.remove(who);

@@ -1,23 +1,24 @@
-//! What must never run backwards: the clock, and the number of sends begun.
+//! Two values that must never run backwards: the clock and the number of sends begun.
 //!
-//! Each daemon counts in a row of its own, so none waits for another. Its mark keeps the count a
-//! second time, outside the database ([`super::standing`]). On PostgreSQL the row says which
-//! transaction wrote it: a row that was loaded from a dump says another than PostgreSQL does.
+//! Each daemon counts in its own row, so no daemon waits for another. Its mark keeps the count a
+//! second time, outside the database ([`super::standing`]). On PostgreSQL the row names the
+//! transaction that wrote it. If a row was loaded from a dump then this name differs from
+//! PostgreSQL's own.
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
 
-/// How the sends stand.
+/// The progress of the sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Of all daemons.
+    /// The number of sends of all daemons.
     pub sends: i64,
     /// The latest instant on record.
     pub last_at: Option<Millis>,
-    /// Since when sends are held, by our clock, which may have been wrong: the end of the hold is
-    /// reckoned by X's ([`crate::store::Hold`]).
+    /// The beginning of a hold of the sends, by our clock, which may have been wrong. The end of
+    /// the hold is counted by X's clock ([`crate::store::Hold`]).
     pub restored_at: Option<Millis>,
 }
 
@@ -30,8 +31,8 @@ const RECORD: &str = "insert into daemon (id, sends, last_at) values ($1, $2, $3
      last_at = case when excluded.last_at > daemon.last_at then excluded.last_at \
      else daemon.last_at end";
 
-/// Records an instant, and `begun` sends of a daemon that are about to leave. All sends that it
-/// ever began; `None` where the row is not as this daemon left it.
+/// Records an instant, and `begun` sends of a daemon that are about to leave. Returns the number of
+/// sends that the daemon ever began. Returns `None` if the row is not as this daemon left it.
 pub async fn record(
     connection: &mut AnyConnection,
     daemon_id: &str,
@@ -51,27 +52,27 @@ pub async fn record(
     Ok(was_there.then(|| row.try_get(0)).transpose()?)
 }
 
-/// Whether the rows of daemons say which transaction wrote them.
+/// True if the rows of daemons name the transaction that wrote them.
 pub fn stamps(connection: &AnyConnection) -> bool {
     connection.backend_name() == "PostgreSQL"
 }
 
-/// Of a row that something else has put there than a daemon: a dump that was restored, a
-/// replication of rows. PostgreSQL keeps of the transaction's number 32 bits.
+/// True of a row that no daemon wrote. A restored dump or a replication of rows may have put it
+/// there. PostgreSQL keeps 32 bits of the transaction's number.
 pub const LOADED: &str = "cast(cast(daemon.xmin as text) as bigint) <> daemon.written % 4294967296";
 
 pub async fn read(connection: &mut AnyConnection, account: &str) -> Result<Progress> {
     let row = sqlx::query(READ).bind(account).fetch_one(connection).await?;
     Ok(Progress {
         sends: row.try_get::<Option<i64>, _>(0)?.unwrap_or(0),
-        // A daemon that has recorded nothing yet stands at the beginning of time.
+        // A daemon that has recorded nothing yet has the instant zero.
         last_at: row.try_get::<Option<i64>, _>(1)?.filter(|at| *at > 0).map(Millis),
         restored_at: row.try_get::<Option<i64>, _>(2)?.map(Millis),
     })
 }
 
 impl Store {
-    /// How the sends stand, and whether those of an account are held.
+    /// Returns the progress of the sends, and whether those of an account are held.
     pub async fn progress(&self, account: &str) -> Result<Progress> {
         let mut connection = self.readers.acquire().await?;
         read(&mut connection, account).await

@@ -1,8 +1,7 @@
-//! Ids of people that were on record with zeros before them: what the schema's change found, told
-//! once.
+//! Ids of people that were on record with leading zeros.
 //!
-//! Each survey's history and each opt-out's reason say it as well; this is for whoever reads the
-//! log.
+//! A migration found these entries and surveyd logs them once. Each survey's history and each
+//! opt-out's reason show the change as well.
 
 use std::fmt;
 
@@ -10,13 +9,13 @@ use sqlx::Row;
 
 use crate::store::{Result, Store};
 
-/// Entries that named a person by another spelling of an id.
+/// Entries that named a person by another spelling of the id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Respelt {
     pub what: String,
-    /// As it was written.
+    /// The id as it was written.
     pub was: String,
-    /// From now on; empty where it is nobody's.
+    /// The id from now on. Empty if it is nobody's.
     pub user_id: String,
     pub entries: i64,
 }
@@ -36,13 +35,13 @@ impl fmt::Display for Respelt {
     }
 }
 
-/// Those that are told one by one.
+/// The most entries that are logged one by one.
 const TOLD_MAX: i64 = 100;
 
 const FOUND: &str = "select what, was, user_id, entries from respelt order by what, was limit $1";
 
 impl Store {
-    /// The first of what was found and not told yet, and how many more there are.
+    /// Returns the first entries that were not logged yet, and how many more there are.
     pub async fn respelt(&self) -> Result<(Vec<Respelt>, i64)> {
         let count: i64 =
             sqlx::query_scalar("select count(*) from respelt").fetch_one(&self.readers).await?;
@@ -61,7 +60,7 @@ impl Store {
         Ok((found?, (count - TOLD_MAX).max(0)))
     }
 
-    /// It has been told.
+    /// Forgets the entries once they are logged.
     pub async fn forget_respelt(&self) -> Result<()> {
         self.writer
             .run(|connection| {

@@ -1,5 +1,5 @@
-//! Whether the database has all that the migrations made: a dump that was restored in part lacks
-//! tables, and whoever works without one decides wrongly.
+//! Checks that the database has everything the migrations create. A dump that was restored in part
+//! lacks tables, and a daemon without one of them would decide wrongly.
 
 use std::collections::BTreeSet;
 use std::pin::Pin;
@@ -10,25 +10,25 @@ use tokio::sync::OnceCell;
 use super::migrate;
 use crate::store::{Error, Result};
 
-/// A table and a column of it.
+/// A table and one of its columns.
 type TableColumn = (String, String);
 
 const SQLITE: &str = "select m.name, p.name from sqlite_schema m, pragma_table_info(m.name) p \
      where m.type = 'table'";
 
-/// Of the tables that a statement without a schema's name would find.
+/// Lists only tables that a statement without a schema's name would find.
 const POSTGRES: &str = "select cast(c.relname as text), cast(a.attname as text) \
      from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid \
      where c.relkind in ('r', 'p') and pg_catalog.pg_table_is_visible(c.oid) and a.attnum > 0 \
      and not a.attisdropped";
 
-/// What the migrations make.
+/// Returns the columns that the migrations create.
 async fn made() -> Result<&'static BTreeSet<TableColumn>> {
     static MADE: OnceCell<BTreeSet<TableColumn>> = OnceCell::const_new();
     MADE.get_or_try_init(make).await
 }
 
-/// As SQLite makes it in memory; the names are the same on PostgreSQL.
+/// Creates the schema in memory with SQLite. The names are the same on PostgreSQL.
 fn make() -> Pin<Box<dyn Future<Output = Result<BTreeSet<TableColumn>>> + Send>> {
     Box::pin(async {
         let mut connection = AnyConnection::connect("sqlite::memory:").await?;
@@ -57,7 +57,7 @@ pub async fn require_whole(connection: &mut AnyConnection) -> Result<()> {
     Err(lacks(&missing, is_shared))
 }
 
-/// Refuses a database with surveys that does not say which migrations made it: they would fail.
+/// Refuses a database that has surveys and no record of its migrations. They would fail on it.
 pub async fn require_versions(connection: &mut AnyConnection) -> Result<()> {
     let is_shared = connection.backend_name() == "PostgreSQL";
     let found = columns(connection, if is_shared { POSTGRES } else { SQLITE }).await?;
@@ -75,13 +75,13 @@ fn lacks(missing: &str, is_shared: bool) -> Error {
          `surveyd rebuild`"
     );
     match is_shared {
-        // A dump may be on its way in.
+        // A dump may be loading at the moment.
         true => Error::Unavailable(words),
         false => Error::Missing(words),
     }
 }
 
-/// The missing tables, and of the others the missing columns, as an operator reads them.
+/// Names the missing tables, and the missing columns of the other tables, for an operator.
 fn missing(made: &BTreeSet<TableColumn>, found: &BTreeSet<TableColumn>) -> Option<String> {
     let is_there = |table: &str| found.iter().any(|(name, _)| name == table);
     let mut names: Vec<String> = made

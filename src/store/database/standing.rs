@@ -1,15 +1,18 @@
-//! How a daemon stands to its database: whether the database is the one that the daemon's own mark
-//! names, with all that the daemon has sent.
+//! How a daemon decides whether to trust its database.
 //!
-//! A daemon compares them when it starts, whenever it connects anew, and from time to time. Where
-//! they do not agree, the database may have lost prompts that went out: all sends are held until
-//! X's events have been read past that moment ([`crate::store::Hold`]).
+//! The daemon's mark names a database and counts the daemon's sends. A daemon compares the database
+//! with its mark when it starts, whenever it reconnects, and from time to time. If they disagree
+//! then the database may have lost prompts that went out. All sends are then held until X's events
+//! have been read past that moment ([`crate::store::Hold`]).
 //!
-//! A daemon without a mark cannot know. It trusts a database on which no daemon has worked yet,
-//! unless a mark of another database lies in its folder: then `store.url` was changed, and that one
-//! knows what was sent. It also trusts one on which another daemon works at that moment, whose mark
-//! agrees: that daemon holds an advisory lock, which no copy of a database contains. Else it holds
-//! its sends; the next daemon whose mark agrees lifts that hold.
+//! A daemon without a mark cannot compare. It trusts the database in two cases:
+//!
+//! - No daemon has worked on the database yet. A mark of another database in its folder excludes
+//!   this case. It shows that `store.url` was changed, and only the other database knows the sends.
+//! - Another daemon works on the database at that moment and its mark agrees. That daemon holds an
+//!   advisory lock, which no copy of a database contains.
+//!
+//! Otherwise the daemon holds its sends. The next daemon whose mark agrees lifts that hold.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,7 +28,7 @@ use crate::domain::time::Millis;
 use crate::store::account::budgets;
 use crate::store::{Engine, Error, Location, Result, Store};
 
-/// Why a database is not trusted.
+/// The reason for not trusting a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// It lacks sends that this daemon has begun.
@@ -54,7 +57,7 @@ impl Doubt {
         Self::ALL.into_iter().find(|doubt| doubt.as_str() == text)
     }
 
-    /// What is said of the database: a sentence's end, after "the database".
+    /// Returns the words for the doubt. They follow "the database" and end the sentence.
     pub fn words(self) -> &'static str {
         match self {
             Self::Older => "is an older copy than the one that sent last",
@@ -69,32 +72,33 @@ impl Doubt {
     }
 }
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
-    /// Why all sends are held from now on.
+    /// The reason why all sends are held from now on.
     pub doubt: Option<Doubt>,
-    /// The mark of another database, from before `store.url` was changed, where that is why.
+    /// The mark of another database from before `store.url` was changed. Present if it is the
+    /// reason.
     pub beside: Option<PathBuf>,
-    /// Accounts whose hold has been lifted: this daemon's mark knows the database.
+    /// The accounts whose hold has been lifted because this daemon's mark knows the database.
     pub lifted: Vec<String>,
 }
 
-/// What this process knows of its database. Cheap to clone.
+/// The facts that this process knows about its database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Standing {
     known: Arc<Mutex<KnownDatabase>>,
-    /// Whether the database must be compared before anything more is sent.
+    /// True if the database must be compared before anything more is sent.
     in_doubt: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Debug, Default)]
 struct KnownDatabase {
-    /// Absent until the first comparison: only daemons are compared.
+    /// Absent until the first comparison. Only daemons compare.
     mark: Option<MarkFile>,
-    /// Of the database that the writing connection leads to.
+    /// The identity of the database behind the writing connection.
     identity: Option<Identity>,
-    /// The name and the count of this daemon, once it has been compared.
+    /// The name and the count of this daemon. Set by the first comparison.
     daemon_id: String,
     sends: i64,
 }
@@ -108,7 +112,7 @@ impl Standing {
         self.known.lock().expect("no holder of this lock can panic")
     }
 
-    /// Under which name sends are counted. Refused while the database is in doubt.
+    /// Returns the name under which sends are counted. Refuses while the database is in doubt.
     pub fn counted_as(&self) -> Result<String> {
         match *self.in_doubt.borrow() {
             true => Err(being_compared()),
@@ -116,9 +120,9 @@ impl Standing {
         }
     }
 
-    /// Notes how many sends of this daemon the database counts, and gives it. Where it is not one
-    /// more than before, or not in a row that this daemon wrote, the database is not that of
-    /// before, and nothing is sent.
+    /// Notes and returns how many sends of this daemon the database counts. This must be one more
+    /// than before, in a row that this daemon wrote. Otherwise the database has changed and nothing
+    /// is sent.
     pub fn count(&self, sends: Option<i64>) -> Result<i64> {
         let mut known = self.known();
         let is_compared = !known.daemon_id.is_empty();
@@ -127,7 +131,7 @@ impl Standing {
                 known.sends = sends;
                 Ok(sends)
             }
-            // A store that was never compared (tests) makes its row with its first send.
+            // Tests use a store that was never compared. It creates its row with its first send.
             None if !is_compared => {
                 known.sends += 1;
                 Ok(known.sends)
@@ -140,7 +144,7 @@ impl Standing {
         }
     }
 
-    /// Notes, before its request leaves, that a send was begun: in the mark.
+    /// Counts a begun send in the mark before its request leaves.
     pub fn write_mark(&self, sends: i64, location: &Location) -> Result<()> {
         let mut known = self.known();
         let mark = match &mut known.mark {
@@ -150,7 +154,7 @@ impl Standing {
         mark.count(sends)
     }
 
-    /// Looks at the database that a new connection leads to.
+    /// Compares the database behind a new connection with the mark.
     pub async fn connected(&self, connection: &mut AnyConnection, engine: Engine) -> Result<()> {
         let identity = identity::read(connection, engine).await?;
         let (mark, daemon_id) = {
@@ -178,29 +182,29 @@ fn being_compared() -> Error {
     Error::Busy("the database is being compared with what was sent".into())
 }
 
-/// What stands in the database.
+/// The facts in the database that a comparison needs.
 #[derive(Debug)]
 struct DatabaseFacts {
     identity: Identity,
-    /// Whether any daemon has worked on it.
+    /// True if any daemon has worked on it.
     has_daemons: bool,
-    /// All sends that were begun.
+    /// The number of all sends that were begun.
     total: i64,
     own: Option<Own>,
-    /// Whether any daemon's row is not as that daemon left it.
+    /// True if any daemon's row is not as that daemon left it.
     is_loaded: bool,
-    /// Accounts held after a doubt.
+    /// The number of accounts held after a doubt.
     held: i64,
-    /// Whether another daemon at work trusts it.
+    /// True if another daemon at work trusts it.
     is_vouched: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Own {
     sends: i64,
-    /// Whether this daemon has doubted the database, and the holds of that are not over.
+    /// True if this daemon has doubted the database and the holds of that doubt are not over.
     is_doubting: bool,
-    /// Whether the row says which transaction wrote it.
+    /// True if the row names the transaction that wrote it.
     is_stamped: bool,
 }
 
@@ -269,8 +273,7 @@ async fn find(
     })
 }
 
-/// Whether another connection than this one belongs to a daemon that trusts the database, on
-/// PostgreSQL.
+/// True if another connection belongs to a daemon that trusts the database. PostgreSQL only.
 pub async fn is_vouched(connection: &mut AnyConnection, identity: &Identity) -> Result<bool> {
     let sql = format!(
         "select count(*) from pg_locks where locktype = 'advisory' and granted \
@@ -286,15 +289,14 @@ pub async fn is_vouched(connection: &mut AnyConnection, identity: &Identity) -> 
 /// The class of surveyd's advisory locks: "surv".
 const CLASS: i32 = 0x7375_7276;
 
-/// The number of a database's lock within its class.
+/// Returns the number of a database's lock within its class.
 fn lock_number(identity: &Identity) -> i32 {
     let id = &identity.database_id;
     let last = id.get(id.len().saturating_sub(8)..).unwrap_or_default();
     u32::from_str_radix(last, 16).unwrap_or(0) as i32
 }
 
-/// Tells other daemons that the mark of this one knows the database, for as long as the connection
-/// lives.
+/// Tells other daemons that this daemon's mark knows the database, as long as the connection lives.
 async fn vouch(connection: &mut AnyConnection, engine: Engine, identity: &Identity) -> Result<()> {
     if engine == Engine::Postgres {
         let number = lock_number(identity);
@@ -304,42 +306,43 @@ async fn vouch(connection: &mut AnyConnection, engine: Engine, identity: &Identi
     Ok(())
 }
 
-/// Daemons join one after another: of two that are new, the second finds the first at work.
+/// Lets daemons join one after another. Of two new daemons the second finds the first at work.
 const JOIN_IN_TURN: &str = "select pg_advisory_xact_lock(hashtext('surveyd.join'))";
 
-/// `NUMBER` is that of the transaction.
+/// `NUMBER` stands for the number of the transaction.
 const REGISTER: &str = "insert into daemon (id, sends, last_at, doubting, written) \
      values ($1, $2, 0, $3, NUMBER) on conflict (id) do update set sends = excluded.sends, \
      doubting = excluded.doubting, written = excluded.written";
 
-/// Once the sends are held, rows that were loaded are as good as any.
+/// Accepts rows that were loaded, because the sends are held by now.
 const TAKE_OVER: &str = "update daemon set written = txid_current() where written is not null";
 
 const HOLD: &str = "insert into restore_hold (account, restored_at, why) values ($1, $2, $3) \
      on conflict (account) do update set restored_at = excluded.restored_at, until_at = null, \
      why = excluded.why";
 
-/// A hold that knows better goes on as it was.
+/// Leaves a hold with a more precise reason as it is.
 const HOLD_UNKNOWN: &str = "insert into restore_hold (account, restored_at, why) \
      values ($1, $2, $3) on conflict (account) do update set restored_at = excluded.restored_at, \
      until_at = null, why = excluded.why where restore_hold.why is null";
 
-/// Accounts of other daemons that the database knows.
+/// Finds the accounts of other daemons that the database knows.
 const ACCOUNTS: &str = "select distinct account from call_budget union \
      select distinct account from survey where state in ('scheduled', 'sending', 'uncertain')";
 
 const LIFT: &str = "delete from restore_hold where why = 'unknown' and rebuild_from is null \
      returning account";
 
-/// Of an account that this database has never known nothing can be told either.
+/// Holds an account that the database has never known, because its sends are unknown as well.
 const HOLD_STRANGE: &str = "insert into restore_hold (account, restored_at, why) \
      select $1, $2, max(why) from restore_hold where why is not null \
      and not exists (select 1 from call_budget where account = $1) \
      and not exists (select 1 from restore_hold where account = $1) having count(*) > 0";
 
 impl Store {
-    /// Compares the database with this daemon's own mark. Where they do not agree, holds the sends
-    /// of `accounts` and of all others that the database knows.
+    /// Compares the database with this daemon's own mark. If they disagree then it holds the sends
+    /// of `accounts`. It also holds all other accounts that the database knows, unless the doubt is
+    /// [`Doubt::Unknown`].
     pub async fn compare(&self, accounts: Vec<String>, now: Millis) -> Result<Compared> {
         let location = self.location.clone();
         let others = {
@@ -363,8 +366,8 @@ impl Store {
             })
             .await?;
         let Some((daemon, doubt)) = compared.mark else { return Ok(compared.compared) };
-        // The holds are on the disk. Were the mark written first, a crash between the two would
-        // leave one that agrees with a database it must not trust.
+        // The holds are on the disk by now. If the mark were written first then a crash in between
+        // would leave a mark that agrees with a database it must not trust.
         let mut known = self.standing.known();
         if doubt {
             let mark = known.mark.as_mut().expect("it was claimed above");
@@ -383,7 +386,7 @@ impl Store {
     }
 }
 
-/// What a comparison has done, and what the mark says from then on.
+/// The result of a comparison, and the mark that follows from it.
 struct ComparisonDone {
     compared: Compared,
     mark: Option<(Mark, bool)>,
@@ -429,7 +432,8 @@ async fn compare(
     } else if found.held > 0 {
         compared.lifted = sqlx::query_scalar(LIFT).fetch_all(&mut *connection).await?;
     }
-    // A stranger holds its own accounts alone: the others' daemons have to see it yet.
+    // A daemon without a mark holds its own accounts alone. The other daemons have yet to see the
+    // rows.
     if found.is_loaded && doubt != Some(Doubt::Unknown) {
         sqlx::query(TAKE_OVER).execute(&mut *connection).await?;
     }
@@ -450,8 +454,8 @@ async fn compare(
     let daemon = Some(Named { daemon_id, identity: found.identity.clone() });
     let next = Mark { sends, daemon };
     if doubt.is_none() {
-        // Before the row: a daemon that has a row and no mark would be a stranger at its next
-        // start.
+        // Written before the row. A daemon with a row and without a mark would be unknown at its
+        // next start.
         let mut known = standing.known();
         let file = known.mark.as_mut().expect("claimed before the comparison");
         if file.last() != Some(&next) {
@@ -461,7 +465,8 @@ async fn compare(
     if !is_doubting {
         vouch(connection, engine, &found.identity).await?;
     }
-    // Here, in turn with the sends that are begun: afterwards the next may have counted already.
+    // Set here, in order with the sends that are begun. Afterwards the next send may have counted
+    // already.
     standing.known().sends = sends;
     Ok(ComparisonDone { compared, mark: Some((next, doubt.is_some())) })
 }
@@ -484,7 +489,7 @@ async fn hold(
     mut accounts: Vec<String>,
     now: Millis,
 ) -> Result<()> {
-    // A stranger holds its own accounts alone: the others are not its to judge.
+    // A daemon without a mark holds its own accounts alone and leaves the others to their daemons.
     let sql = match doubt {
         Doubt::Unknown => HOLD_UNKNOWN,
         Doubt::Older | Doubt::Other | Doubt::Promoted => {
@@ -497,7 +502,8 @@ async fn hold(
     accounts.sort();
     accounts.dedup();
     for account in accounts {
-        // A copy knows nothing of the last calls either; the others wait for the hold.
+        // A copy does not know the latest calls either. The other kinds of call wait for the hold
+        // anyway.
         let whole_window = Some(now.plus(WINDOW));
         budgets::hold(connection, &account, Call::Show, whole_window, now).await?;
         sqlx::query(sql)
