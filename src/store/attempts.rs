@@ -1,28 +1,28 @@
-//! Batches of rows that are begun again where another daemon has written some of them meanwhile.
+//! Batches of rows that begin again if another daemon has written some of the rows meanwhile.
 
 use sqlx::{AnyConnection, Executor};
 
 use super::{Error, Result};
 
-/// How often a batch is begun again. Each time, that other daemon has got on.
+/// How often a batch may begin again. Each time the other daemon has made progress.
 const TRIES_MAX: usize = 100;
 
-/// The tries of one batch, within a transaction.
+/// The attempts at one batch, within a transaction.
 pub struct Tries {
     lost: usize,
 }
 
 impl Tries {
     pub async fn begin(connection: &mut AnyConnection) -> Result<Self> {
-        // Under SQLite a transaction is the only one that writes, from its start.
+        // On SQLite a write transaction is the only one from its start.
         if connection.backend_name() == "PostgreSQL" {
             connection.execute("savepoint batch").await?;
         }
         Ok(Self { lost: 0 })
     }
 
-    /// Undoes what this try has written. Its locks go, too: who waits for them may hold what it
-    /// lacked.
+    /// Undoes the writes of this attempt and gives up its locks. A daemon that waits for them may
+    /// hold the row that this attempt needed.
     pub async fn again(&mut self, connection: &mut AnyConnection) -> Result<()> {
         self.lost += 1;
         if self.lost == TRIES_MAX {

@@ -1,15 +1,15 @@
-//! What a caller can do about a fault of the store.
+//! The errors of the store, by what a caller can do about them.
 
-/// What a caller can do about a fault of the store.
+/// The errors of the store, by what a caller can do about them.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
-    /// Try again later; nothing was written.
+    /// Try again later. Nothing was written.
     #[error("the database cannot be reached or written now: {0}")]
     Unavailable(String),
-    /// End the process: the disk under the database fails, and what it holds must be read anew.
+    /// End the process. The disk under the database fails, and its contents must be read again.
     #[error("the disk under the database fails: {0}")]
     Io(String),
-    /// End the process: the file under the database is no longer the one that was opened.
+    /// End the process. The file under the database is no longer the one that was opened.
     #[error("the database has gone: {0}")]
     Gone(String),
     /// Use the newer program.
@@ -17,26 +17,26 @@ pub enum Error {
         "the database has schema {found}, this program knows up to {known}: start a newer surveyd; nothing was changed"
     )]
     NewerSchema { found: i64, known: i64 },
-    /// Try again in a moment; nothing was written, and the connection is good: another holds a
-    /// lock, or the database is being compared with what was sent.
+    /// Try again in a moment. Nothing was written and the connection is good. Another connection
+    /// holds a lock, or the database is being compared with the sends.
     #[error("the database is busy: {0}")]
     Busy(String),
-    /// Correct the configuration: the server knows neither this user, this password nor this
-    /// database.
+    /// Correct the configuration. The server refuses the user, the password or the database.
     #[error("the server refuses store.url: {0}")]
     Refused(String),
-    /// Do nothing more: another worker has the survey.
+    /// Do nothing more. Another worker has the survey.
     #[error("the claim on survey {0} has passed to another worker")]
     LeaseLost(String),
-    /// X answered a request with the feedback of another survey: what became of it is not known.
+    /// X answered a request with the feedback of another survey. The request's outcome is not
+    /// known.
     #[error("X answered survey {0} with the feedback of another one")]
     Foreign(String),
-    /// Do nothing more: what was gathered is the other's now.
+    /// Do nothing more. The gathered events belong to the other rebuild now.
     #[error("another rebuild of account {0} has been begun, and this one ends")]
     Overtaken(String),
     #[error("{0}")]
     Url(String),
-    /// Make the database, or bring it up to date.
+    /// Create the database, or bring it up to date.
     #[error("{0}")]
     Missing(String),
     /// A row that this program cannot have written.
@@ -63,7 +63,7 @@ impl From<sqlx::Error> for Error {
             // The whole error would name a line of PostgreSQL's own source.
             let words = error.as_database_error().map(|error| error.message().to_owned());
             let words = words.unwrap_or_default();
-            // postgresql.org/docs/current/errcodes-appendix.html
+            // The codes are listed in postgresql.org/docs/current/errcodes-appendix.html.
             return match code {
                 "55P03" | "40001" | "40P01" => Self::Busy(words),
                 "3D000" => Self::Refused(format!("{words}: create it, or correct the name there")),
@@ -81,14 +81,15 @@ impl From<sqlx::Error> for Error {
             };
         }
         if matches!(error, sqlx::Error::PoolClosed) {
-            // Whoever closed it says why.
+            // The caller that closed the pool reports why.
             return Self::Busy("surveyd lets go of its database".into());
         }
         if matches!(error, sqlx::Error::PoolTimedOut) {
             let words = "the database did not answer in time, or had no connection to spare";
             return Self::Unavailable(words.into());
         }
-        // SQLite's codes are shorter than PostgreSQL's five characters; the low byte is the kind.
+        // SQLite's codes are shorter than PostgreSQL's five characters. The low byte gives the
+        // kind.
         let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
         match code {
             Some(code) if SQLITE_DISK_FAILS.contains(&(code & 0xFF)) => Self::Io(error.to_string()),

@@ -1,4 +1,4 @@
-//! Where the database is, and how connections to it are made.
+//! The location of the database, and how connections to it are opened.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::files;
 
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How soon turning a file to the write-ahead log is tried again.
+/// How soon switching a file to the write-ahead log is tried again.
 const LOG_AGAIN: Duration = Duration::from_millis(10);
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,16 +33,16 @@ pub enum Engine {
     Postgres,
 }
 
-/// Where the database is, from `store.url`.
+/// The location of the database, from `store.url`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     pub(super) engine: Engine,
     url: String,
-    /// SQLite's file, all links followed: everything beside it lies beside the file itself.
+    /// SQLite's file with all links followed. The other files lie beside this one.
     file: Option<PathBuf>,
-    /// The same before links are followed.
+    /// SQLite's file before links are followed.
     given: PathBuf,
-    /// Where this daemon's mark of a server's database lies.
+    /// The folder of this daemon's mark.
     folder: PathBuf,
 }
 
@@ -81,7 +81,7 @@ impl Location {
         })
     }
 
-    /// SQLite's file; absent on PostgreSQL.
+    /// Returns SQLite's file. Absent on PostgreSQL.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
@@ -105,8 +105,8 @@ impl Location {
         Ok(options.disable_statement_logging())
     }
 
-    /// Makes SQLite's file where there is none, before anything is opened: for those whom its
-    /// folder is open to, since it holds what people said. SQLite gives its other files the same
+    /// Creates SQLite's file before anything is opened, if there is none. The file holds what
+    /// people said, so only users of its folder may open it. SQLite gives its other files the same
     /// owner and mode.
     pub fn make_file(&self) -> Result<()> {
         let Some(file) = self.file() else { return Ok(()) };
@@ -135,7 +135,7 @@ impl Location {
                     }
                 }
             }
-            // One that was put there by hand is closed to others, too, where it is ours.
+            // Also closes a file that was put there by hand, if it belongs to this user.
             Ok(_) | Err(_) => {
                 let _ = files::fit_to_folder(file);
                 Ok(())
@@ -143,18 +143,18 @@ impl Location {
         }
     }
 
-    /// What is wrong with an address whose file is a folder.
+    /// Returns the error for an address whose file is a folder.
     pub(super) fn is_folder(&self, file: &Path) -> Error {
         Error::Url(format!("{} is a folder: name a file in it in store.url", file.display()))
     }
 
-    /// Watches SQLite's file, when it is opened.
+    /// Returns a watch of SQLite's file.
     pub(super) fn watch(&self) -> Option<Arc<FileWatch>> {
         self.file().map(|file| Arc::new(FileWatch::new(file, &self.given)))
     }
 
-    /// A fault of opening, with the file, its owner and what to type where the fault is one of
-    /// rights.
+    /// Returns an error of opening with the file's name. If rights are missing it also names the
+    /// owner and the command to type.
     pub(super) fn of_opening(&self, error: sqlx::Error) -> Error {
         let code = error.as_database_error().and_then(|error| error.code());
         let code = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xFF);
@@ -177,7 +177,7 @@ impl Location {
         }
     }
 
-    /// A fault with the database that it is of.
+    /// Adds the name of the database to an error.
     pub(super) fn naming(&self, error: Error) -> Error {
         let shown = self.shown();
         match error {
@@ -188,7 +188,7 @@ impl Location {
         }
     }
 
-    /// The file, or the server's address without what may be secret.
+    /// Returns the file, or the server's address without its secrets.
     pub(super) fn shown(&self) -> String {
         if let Some(file) = self.file() {
             return file.display().to_string();
@@ -199,14 +199,14 @@ impl Location {
         format!("PostgreSQL at {}", if host.is_empty() { "its default address" } else { host })
     }
 
-    /// That SQLite's file, or the way to it, is closed to us: whose it is, who we are and what to
-    /// type.
+    /// Returns the error for a SQLite file that this user may not open. Names its owner, this user
+    /// and the command to type.
     pub(super) fn closed(&self, error: &dyn std::fmt::Display) -> Error {
         let Some(file) = self.file() else { return Error::Unavailable(error.to_string()) };
         let above: Vec<_> = file.ancestors().skip(1).collect();
         let all = [file.to_owned(), files::beside(file, "-wal"), files::beside(file, "-shm")];
-        // The outermost folder that is closed hides all that lies in it; a folder that is there to
-        // be gone through need not be writable.
+        // The outermost closed folder hides everything in it. A folder that is only passed through
+        // need not be writable.
         let hidden = above.iter().rev().find_map(|folder| files::hidden(folder, file));
         let folder = above.first().and_then(|folder| files::denied(folder, file));
         let denied = hidden.or(folder);
@@ -214,12 +214,12 @@ impl Location {
         Error::Unavailable(denied.unwrap_or_else(|| format!("{}: {error}", file.display())))
     }
 
-    /// Opens the connection that writes. It makes no file.
+    /// Opens the connection that writes. Creates no file.
     pub(super) async fn writer(&self, watch: Option<&FileWatch>) -> Result<AnyConnection> {
         let before = watch.map(FileWatch::before).transpose()?;
         let options = self.options("rw")?;
         let mut connection = connect(&options).await.map_err(|error| self.of_opening(error))?;
-        // SQLite has the file open now and reads at the first statement: it would take whatever log
+        // SQLite has the file open now and reads at the first statement. It would take any log that
         // lies there for this file's.
         if let (Some(watch), Some(before)) = (watch, before) {
             watch.confirm(before)?;
@@ -231,7 +231,7 @@ impl Location {
         if let (Some(watch), Some(before)) = (watch, before)
             && let Err(error) = watch.begin(before)
         {
-            // To close it could write to a file that is another's.
+            // Closing it could write to another database's file.
             std::mem::forget(connection);
             return Err(error);
         }
@@ -245,29 +245,29 @@ impl Location {
                 connection.execute(sqlx::AssertSqlSafe(timeout)).await?;
                 turn_to_log(connection).await?;
                 for pragma in [
-                    // An acknowledged close survives a power cut only so.
+                    // Without this setting an acknowledged close would not survive a power cut.
                     "pragma synchronous = full",
                     "pragma foreign_keys = on",
                     "pragma journal_size_limit = 67108864",
                     "pragma trusted_schema = off",
                     "pragma cell_size_check = on",
                     "pragma cache_size = -8192",
-                    // The way back out of a statement is kept aside; in a file, each batch of
-                    // closes would make and delete one.
+                    // Keeps SQLite's statement journal in memory. As a file it would be created and
+                    // deleted with every batch of closes.
                     "pragma temp_store = memory",
-                    // What a crash left in the log is written to the database, and its other two
-                    // files are there from now on.
+                    // Writes to the database what a crash left in the log. The other two files
+                    // exist from now on.
                     "pragma wal_checkpoint(passive)",
                 ] {
                     connection.execute(pragma).await?;
                 }
             }
             Engine::Postgres => {
-                // A commit that is acknowledged before it is on the disk is none.
+                // A commit counts only once it is on the disk.
                 connection.execute("set synchronous_commit to on").await?;
-                // Whoever waits for a lock keeps those behind it waiting.
+                // A transaction that waits for a lock delays those after it.
                 connection.execute(sqlx::AssertSqlSafe(wait_for_locks())).await?;
-                // A daemon that hangs, or whose machine vanishes, must not hold its locks until the
+                // A daemon may hang or its machine may vanish. Its locks must not last until the
                 // server's TCP notices after hours.
                 connection.execute("set idle_in_transaction_session_timeout to '10s'").await?;
             }
@@ -282,15 +282,15 @@ impl Location {
             .max_connections(most)
             .min_connections(0)
             .acquire_timeout(READER_TIMEOUT)
-            // No housekeeping: it would wake an idle process.
+            // No housekeeping, because it would wake an idle process.
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(engine == Engine::Postgres)
             .after_connect(move |connection, _| {
                 let watch = watch.clone();
                 Box::pin(async move {
-                    // Opened on another file, it would take the log for that one's, write it there
-                    // and delete it as the last to close.
+                    // A reader opened on another file would take the log for that file's. As the
+                    // last to close it would write the log there and delete it.
                     if let Some(watch) = watch {
                         watch.check().map_err(|gone| sqlx::Error::Configuration(gone.into()))?;
                     }
@@ -306,7 +306,7 @@ impl Location {
     }
 }
 
-/// Opens a connection; a server that does not answer counts as away.
+/// Opens a connection. A server that does not answer counts as away.
 pub(super) async fn connect(options: &AnyConnectOptions) -> sqlx::Result<AnyConnection> {
     let connecting = AnyConnection::connect_with(options);
     tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| {
@@ -320,8 +320,8 @@ pub(super) fn wait_for_locks() -> String {
     format!("set lock_timeout to '{}ms'", LOCK_TIMEOUT.as_millis())
 }
 
-/// Turns a file to the write-ahead log. SQLite does not wait for others that do the same at that
-/// moment, whatever the timeout says.
+/// Switches a file to the write-ahead log. SQLite does not wait for a concurrent switch, whatever
+/// its timeout says.
 pub(super) async fn turn_to_log(connection: &mut AnyConnection) -> sqlx::Result<()> {
     let mut tries = BUSY_TIMEOUT.as_millis() / LOG_AGAIN.as_millis();
     while let Err(error) = connection.execute("pragma journal_mode = wal").await {
@@ -335,8 +335,8 @@ pub(super) async fn turn_to_log(connection: &mut AnyConnection) -> sqlx::Result<
     Ok(())
 }
 
-/// The path of the file that `given` leads to; where there is no file yet, in the folder that it
-/// leads to.
+/// Returns the path of the file that `given` leads to. If there is no file yet then the path lies
+/// in the folder that `given` leads to.
 pub(super) fn without_links(given: &Path) -> PathBuf {
     if let Ok(file) = given.canonicalize() {
         return file;

@@ -1,13 +1,13 @@
-//! What surveyd remembers: SQLite in a file, or PostgreSQL by another URL, from one set of
-//! migrations and one set of queries. The only user of sqlx.
+//! The record that surveyd keeps, in a SQLite file or in PostgreSQL by URL.
 //!
-//! All writing goes through one [`writer`]; readings take a small pool. No method holds a
+//! Both engines share one set of migrations and one set of queries. This module is the only user of
+//! sqlx. All writes go through one [`writer`]. Reads take a small pool. No method holds a
 //! transaction across anything but the database.
 //!
-//! Only what means the same in both engines is used: `text` and `bigint` columns, `$1`, upserts,
-//! `returning`, partial indexes, cast aggregates; what large statements must say otherwise to each
-//! stands in [`placeholders`]. Deliberately absent: a trait with an implementation for each engine,
-//! JSON functions elsewhere, date functions, `now()`.
+//! Only SQL with the same meaning in both engines is used: `text` and `bigint` columns, `$1`,
+//! upserts, `returning`, partial indexes and cast aggregates. [`placeholders`] holds the parts of
+//! large statements that must differ. Deliberately absent are a trait with an implementation for
+//! each engine, JSON functions elsewhere, date functions and `now()`.
 
 mod survey;
 mod close;
@@ -69,14 +69,14 @@ pub use survey::send::{BeginOutcome, SendOutcome, Sending};
 pub use survey::settle::Unsettled;
 pub use survey::waiting::NextLook;
 
-/// Connections that read. More would not be faster: every one is a thread in SQLite's case.
+/// The connections that read. More would not be faster because each is a thread with SQLite.
 const READERS: u32 = 4;
 
-/// A database that is taken away is noticed within so long, whether or not anything is written.
+/// The longest time until a database that was taken away is noticed, even if nothing is written.
 const LOOK_AT_FILE: Duration = Duration::from_secs(1);
 
-/// The oldest SQLite that does not lose commits when a write meets a checkpoint
-/// (sqlite.org, "WAL-reset bug").
+/// The oldest SQLite that does not lose commits if a write meets a checkpoint (sqlite.org,
+/// "WAL-reset bug").
 const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 
 /// The database. Cheap to clone.
@@ -84,15 +84,15 @@ const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 pub struct Store {
     writer: writer::Writer,
     readers: AnyPool,
-    /// The one connection that counts what is watched, however many ask.
+    /// The one connection for figures that are watched, however many readers ask.
     onlooker: AnyPool,
     location: Arc<Location>,
     standing: Standing,
-    /// Kept where the database is a file.
+    /// Present if the database is a file.
     file_watch: Option<Arc<FileWatch>>,
-    /// Why the store has failed for good, once it has.
+    /// The reason why the store has failed for good, once it has.
     failure: Arc<watch::Sender<Option<Error>>>,
-    /// What the log has said of a database that is away.
+    /// The log's account of a database that is away.
     outage: Outage,
 }
 
@@ -109,7 +109,7 @@ impl Store {
             refuse_old_sqlite(&mut connection).await?;
         }
         if location.engine == Engine::Postgres {
-            // Of daemons that start together, one migrates and the others wait for it.
+            // If daemons start together then one migrates and the others wait for it.
             connection.execute("set lock_timeout to '60s'").await?;
         }
         database::schema::require_versions(&mut connection)
@@ -128,8 +128,8 @@ impl Store {
         Self::with(location, Some(connection), standing, watch)
     }
 
-    /// Opens a database that a daemon may be working on. Its schema must be this program's; it is
-    /// neither made nor changed.
+    /// Opens a database that a daemon may be working on. Its schema must be this program's. The
+    /// database is neither created nor changed.
     pub async fn attach(location: &Location) -> Result<Self> {
         sqlx::any::install_default_drivers();
         location.file().map_or(Ok(()), database::file_watch::settle)?;
@@ -160,8 +160,8 @@ impl Store {
         })
     }
 
-    /// Waits until nothing can be written any more, and says why: the disk under the database
-    /// fails, its file has gone, or the task that writes has met a fault of the program.
+    /// Waits until nothing can be written any more, and returns why. The disk under the database
+    /// may fail, its file may be gone, or a task that writes may have met a fault of the program.
     pub async fn failed(&self) -> Error {
         let mut failure = self.failure.subscribe();
         let failed = async {
@@ -170,7 +170,7 @@ impl Store {
         };
         let ended = || Error::Unavailable("the task that writes has failed".into());
         tokio::select! {
-            // A writer that has ended closes its connection, and may take the log with it.
+            // A writer that has ended closes its connection and may delete the log with it.
             biased;
             error = failed => error.unwrap_or_else(ended),
             () = self.writer.ended() => ended(),
@@ -178,18 +178,18 @@ impl Store {
         }
     }
 
-    /// Whether its file is no longer the one that was opened.
+    /// True if the database's file is no longer the one that was opened.
     pub fn is_gone(&self) -> bool {
         matches!(*self.failure.borrow(), Some(Error::Gone(_)))
     }
 
-    /// Looks at once and then every second whether the database's file is still the one that was
-    /// opened; after each commit the writer looks itself.
+    /// Checks at once and then every second that the database's file is still the one that was
+    /// opened. The writer itself checks after each commit.
     async fn file_gone(&self) -> Error {
         let Some(watch) = &self.file_watch else { return std::future::pending().await };
         loop {
             let watch = watch.clone();
-            // A disk that hangs must not hold up the caller.
+            // A disk that hangs must not block the caller.
             let looked = tokio::task::spawn_blocking(move || watch.check()).await;
             if let Ok(Err(error @ Error::Gone(_))) = looked {
                 self.failure.send_replace(Some(error.clone()));
@@ -199,25 +199,25 @@ impl Store {
         }
     }
 
-    /// What the log has said of a database that is away, for all who work with it.
+    /// Returns the log's account of a database that is away, shared by all its users.
     pub fn outage(&self) -> &Outage {
         &self.outage
     }
 
-    /// Whether other daemons may work on the same database.
+    /// True if other daemons may work on the same database.
     pub fn is_shared(&self) -> bool {
         !self.location.is_sqlite()
     }
 
-    /// Answers once the database takes a write transaction: the proof that the store works.
+    /// Returns once the database takes a write transaction, which proves that the store works.
     pub async fn ping(&self) -> Result<()> {
         self.writer.ping().await
     }
 
-    /// Finishes the writes that are waiting and closes the connections.
+    /// Finishes the waiting writes and closes the connections.
     pub async fn close(self) {
         self.writer.stop().await;
-        // Whoever still reads from a server that is away would keep the pools open.
+        // A read from a server that is away would keep the pools open.
         let pools = async { tokio::join!(self.readers.close(), self.onlooker.close()) };
         let _ = tokio::time::timeout(writer::STOP_WAITS, pools).await;
     }

@@ -1,14 +1,14 @@
-//! The places of a statement's values and the form of its rows, in statements that have many.
+//! The placeholders and the rows of statements that have many values.
 
 use std::fmt::Write as _;
 
 use sqlx::AnyConnection;
 
-/// Gives out the places of one statement, in the order in which its values are bound.
+/// Gives out the placeholders of one statement, in the order in which its values are bound.
 ///
-/// SQLite looks every `$1` up among all the names before it, at the preparing and again at each
-/// binding, which costs more than the work once there are a thousand; a mere `?` has no name, but
-/// PostgreSQL does not read it.
+/// SQLite looks up every `$1` among all the names before it, once to prepare and again at each
+/// binding. Beyond a thousand names that costs more than the work. A plain `?` has no name but
+/// PostgreSQL does not accept it.
 pub struct Places {
     named: bool,
     given: usize,
@@ -19,19 +19,19 @@ impl Places {
         Self { named: connection.backend_name() == "PostgreSQL", given: 0 }
     }
 
-    /// The next one.
+    /// Returns the next placeholder.
     pub fn one(&mut self) -> String {
         let mut place = String::new();
         self.write(&mut place);
         place
     }
 
-    /// The next ones, as a row: `(?,?)`.
+    /// Returns the next placeholders as a row: `(?,?)`.
     pub fn row(&mut self, places: usize) -> String {
         self.rows(1, places)
     }
 
-    /// The next ones, as rows: `(?,?),(?,?)`.
+    /// Returns the next placeholders as rows: `(?,?),(?,?)`.
     pub fn rows(&mut self, rows: usize, places: usize) -> String {
         let mut text = String::new();
         for row in 0..rows {
@@ -45,8 +45,8 @@ impl Places {
         text
     }
 
-    /// What a statement selects to hand all its rows over as one JSON text, an array for each:
-    /// SQLite's thread hands over row by row, and sqlx copies each of their values four times.
+    /// Returns an expression that selects all rows as one JSON text with an array for each.
+    /// Otherwise SQLite's thread would hand over row by row, and sqlx copies each value four times.
     pub fn json(&self, columns: &str) -> String {
         match self.named {
             true => format!("cast(json_agg(json_build_array({columns})) as text)"),
@@ -64,19 +64,19 @@ impl Places {
     }
 }
 
-/// Rows asked for at once. SQLite's thread hands them over through a channel that holds as many;
-/// with more, it and the reader would wake each other for every one.
+/// The most rows that are asked for at once. SQLite's thread hands them over through a channel of
+/// this length. With more rows the thread and the reader would wake each other for each one.
 pub const ROWS_MAX: usize = 50;
 
-/// For how many rows a statement is made that is to take `rows` of at most `most`: few sizes, so
-/// that each is prepared but once, for preparing costs as much as the work.
+/// Returns the size of the statement that takes `rows` of at most `most` rows. Only a few sizes
+/// occur and each is prepared once. Preparing costs as much as the work.
 pub fn size(rows: usize, most: usize) -> usize {
     rows.next_power_of_two().min(most)
 }
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
-/// Binds keys to a list of their [`size`]; the places left over ask for the last one again.
+/// Binds keys to a list of their [`size`]. The unused places repeat the last key.
 pub fn bind_all<'q>(query: Query<'q>, keys: &[&'q str], most: usize) -> Query<'q> {
     let last = keys.len() - 1;
     (0..size(keys.len(), most)).fold(query, |query, place| query.bind(keys[place.min(last)]))

@@ -1,12 +1,14 @@
-//! The tasks that write. Every write is a message with a reply, so no caller that goes away can
-//! leave a transaction half done; closes that wait together share one commit, because a commit
-//! that is safe on the disk costs as much for one as for a hundred.
+//! The tasks that write.
 //!
-//! SQLite has one task. PostgreSQL has two, each with a connection: one takes in closes and answers
-//! whether the database takes writes, the other does all else. So a lock that a send waits for
-//! never holds up a close.
+//! Every write is a message with a reply. So a caller that goes away cannot leave a transaction
+//! half done. Closes that wait together share one commit, because a durable commit costs as much
+//! for one close as for a hundred.
 //!
-//! After any fault of the database the connection is dropped and opened anew: after a failed
+//! SQLite has one task. PostgreSQL has two with a connection each. One takes in closes and answers
+//! whether the database takes writes. The other does everything else. So a lock that a send waits
+//! for never delays a close.
+//!
+//! After any fault of the database the connection is dropped and opened again. After a failed
 //! commit its state is not known.
 
 use std::any::Any;
@@ -29,13 +31,14 @@ use crate::store::database::outage::Outage;
 use crate::store::database::schema;
 use crate::store::database::standing::Standing;
 
-/// Writes that wait; a caller beyond them waits itself.
+/// The most writes that wait. Further callers wait themselves.
 const WAITING_MAX: usize = 4_096;
-/// Closes in one commit.
+/// The most closes in one commit.
 const BATCH_MAX: usize = 256;
-/// A server that says nothing for so long has gone without a word. It waits for a lock for less.
+/// A server that is silent for this long counts as gone. It waits for a lock for less.
 const SERVER_SILENT: Duration = Duration::from_secs(15);
-/// What a stop waits for writes under way, and at most for a server that is away.
+/// How long a stop waits for writes under way. Also the longest that it waits for a server that is
+/// away.
 pub const STOP_WAITS: Duration = Duration::from_millis(700);
 
 type Value = Box<dyn Any + Send>;
@@ -46,11 +49,11 @@ enum Job {
     Close(Box<NewSurvey>, oneshot::Sender<Result<Taken>>),
     Write(Operation, oneshot::Sender<Result<Value>>),
     Ping(oneshot::Sender<Result<Value>>),
-    /// The last.
+    /// The last job of a task.
     Stop,
 }
 
-/// Where the database is, and who notices that it is gone.
+/// The database's location, and the watch that notices its loss.
 #[derive(Clone)]
 pub struct Files {
     pub location: Location,
@@ -59,9 +62,9 @@ pub struct Files {
 
 #[derive(Clone)]
 pub struct Writer {
-    /// Closes, and proofs that the database takes writes.
+    /// Takes closes, and the proofs that the database takes writes.
     intake: Task,
-    /// All else. On SQLite the same.
+    /// Takes everything else. The same task as `intake` on SQLite.
     work: Task,
 }
 
@@ -106,7 +109,7 @@ impl Task {
             let _ = (&mut handle).await;
         };
         if timeout(STOP_WAITS, orderly).await.is_err() {
-            // A transaction that is broken off here is undone, as by a crash.
+            // A transaction broken off here is rolled back, as after a crash.
             warn!("the database does not answer: surveyd stops without waiting for it");
             handle.abort();
         }
@@ -114,7 +117,7 @@ impl Task {
 }
 
 impl Writer {
-    /// Without a `connection`, one is opened for the first write.
+    /// Without a `connection` the first write opens one.
     pub fn start(
         files: Files,
         connection: Option<AnyConnection>,
@@ -145,7 +148,7 @@ impl Writer {
         answer.await.map_err(|_| stopped())?
     }
 
-    /// Runs `operation` in a transaction of its own and gives its result once it is committed.
+    /// Runs `operation` in its own transaction and returns its result once it is committed.
     pub async fn run<T, F>(&self, operation: F) -> Result<T>
     where
         T: Send + 'static,
@@ -154,7 +157,7 @@ impl Writer {
         self.work.write(operation).await
     }
 
-    /// The same beside the closes, for what a sender of closes waits for.
+    /// Runs `operation` in the task of the closes. For writes that a sender of closes waits for.
     pub async fn run_at_intake<T, F>(&self, operation: F) -> Result<T>
     where
         T: Send + 'static,
@@ -163,7 +166,8 @@ impl Writer {
         self.intake.write(operation).await
     }
 
-    /// Begins and ends a transaction; while the database refuses to write, one that writes.
+    /// Begins and ends a transaction. While the database refuses writes the transaction contains
+    /// one.
     pub async fn ping(&self) -> Result<()> {
         let (reply, answer) = oneshot::channel();
         self.intake.send(Job::Ping(reply)).await?;
@@ -178,19 +182,19 @@ impl Writer {
         }
     }
 
-    /// Finishes what waits and ends the tasks, whether the database answers or not. Other handles
-    /// can write no more.
+    /// Finishes the waiting writes and ends the tasks, even if the database does not answer. Other
+    /// handles can write no more.
     pub async fn stop(&self) {
         tokio::join!(self.intake.stop(), self.work.stop());
     }
 }
 
-/// A write that leaves nothing behind, and locks no row that another daemon may hold.
+/// A write that leaves nothing behind and locks no row of another daemon.
 const PING: &str = "insert into progress (name, sends, last_at) values ($1, 1, 0)";
 
 const PONG: &str = "delete from progress where name = $1";
 
-/// Under which both tasks meet an outage: where one can write, the other can.
+/// The name under which both tasks report an outage. If one can write then the other can.
 const WRITES: &str = "writes";
 
 fn stopped() -> Error {
@@ -200,7 +204,7 @@ fn stopped() -> Error {
 struct Worker {
     files: Files,
     connection: Option<AnyConnection>,
-    /// Looked at with each new connection that sends are begun on.
+    /// Compares each new connection on which sends begin. Absent for the intake of PostgreSQL.
     standing: Option<Standing>,
     failing: bool,
     outage: Outage,
@@ -241,7 +245,7 @@ impl Worker {
                     let _ = reply.send(self.ping().await);
                 }
                 Job::Write(operation, reply) => {
-                    // A caller that has gone away has lost interest in the answer, not the write.
+                    // A caller that goes away gives up the answer but not the write.
                     let _ = reply.send(self.transaction(operation).await);
                 }
                 Job::Stop => break,
@@ -264,17 +268,16 @@ impl Worker {
         self.files.watch.as_ref().map_or(Closing::Harmless, |watch| watch.closing())
     }
 
-    /// Leaves the connection open for ever where closing it could harm what is there instead of the
-    /// database.
+    /// Leaks the connection if closing it could harm other files in the database's place.
     fn let_go_where_harmful(&mut self) {
         if self.closing() == Closing::Harms {
             std::mem::forget(self.connection.take());
         }
     }
 
-    /// The same; a log that lost its name is written to the database while there is a connection
-    /// that has it open. A reader that was connected since reads an empty one, and might be the
-    /// last to close.
+    /// Leaks the connection if closing could do harm. If only the log's name has gone then the log
+    /// is first written to the database, over the connection that still has it open. A reader that
+    /// connected later reads an empty log and might be the last to close.
     async fn save_or_let_go(&mut self) {
         self.let_go_where_harmful();
         if let (Closing::Loses, Some(connection)) = (self.closing(), &mut self.connection)
@@ -299,7 +302,7 @@ impl Worker {
                     let _ = reply.send(Ok(taken));
                 }
             }
-            // Another daemon holds the row of one of them: the others need not wait for it.
+            // Another daemon holds the row of one close. The other closes need not wait for it.
             (Err(Error::Busy(_)), Some(alone)) => {
                 for (survey, reply) in alone.into_iter().zip(replies) {
                     let taken = self.take_closes(vec![survey]).await;
@@ -309,7 +312,7 @@ impl Worker {
             (Err(error), _) => {
                 let words = match error {
                     Error::Unavailable(words) | Error::Busy(words) => words,
-                    // Told by whoever ends the process for it.
+                    // The code that ends the process for this error logs it.
                     Error::Io(words) | Error::Gone(words) => words,
                     fault => {
                         error!(event = "close.not_stored", "closes cannot be stored: {fault}");
@@ -341,8 +344,8 @@ impl Worker {
                 .transaction(Box::new(|_| Box::pin(async { Ok(Box::new(()) as Value) })))
                 .await;
         }
-        // On a full disk a transaction that writes nothing ends well; in a database that is not
-        // whole, one that takes no close.
+        // On a full disk a transaction that writes nothing succeeds. In an incomplete database a
+        // transaction that takes no close succeeds.
         self.transaction(Box::new(|connection| {
             Box::pin(async {
                 let name = uuid::Uuid::now_v7().simple().to_string();
@@ -361,12 +364,12 @@ impl Worker {
         }
         let done = match self.files.location.engine {
             Engine::Sqlite => self.attempt(operation).await,
-            // Whether it was written is not known then, as with any connection that breaks.
+            // After a timeout the outcome is not known, as with any broken connection.
             Engine::Postgres => timeout(SERVER_SILENT, self.attempt(operation))
                 .await
                 .unwrap_or_else(|_| Err(Error::Unavailable("the server says nothing".into()))),
         };
-        // What was written to a file that has gone is not written.
+        // A write to a file that has gone counts as not written.
         let done = match self.files.watch.as_ref().map_or(Ok(()), |watch| watch.check()) {
             Err(error @ Error::Gone(_)) => Err(error),
             Ok(()) | Err(_) => done,
@@ -399,10 +402,10 @@ impl Worker {
     }
 
     async fn attempt(&mut self, operation: Operation) -> Result<Value> {
-        // Begun and ended in words of our own: sqlx's own count of open transactions is wrong for
-        // ever after a commit that failed on a full disk.
+        // Begun and ended by explicit statements. After a failed commit on a full disk sqlx's own
+        // count of open transactions stays wrong.
         let begin = match self.files.location.engine {
-            // A transaction that starts by reading could not wait for another writer.
+            // A transaction that starts with a read could not wait for another writer.
             Engine::Sqlite => "begin immediate",
             Engine::Postgres => "begin",
         };
@@ -415,7 +418,7 @@ impl Worker {
             Some(Err(error)) if self.files.location.engine == Engine::Sqlite => {
                 return Err(error.into());
             }
-            // The server was restarted since: nothing has been done on that connection yet.
+            // The server was restarted since. Nothing has been done on that connection yet.
             Some(Err(_)) | None => self.open().await?.execute(begin).await.map(drop)?,
         }
         let connection = self.connection.as_mut().expect("it was opened above");
@@ -434,7 +437,7 @@ impl Worker {
         }
     }
 
-    /// Opens a connection in the place of the one that there was.
+    /// Opens a connection in place of the earlier one.
     async fn open(&mut self) -> Result<&mut AnyConnection> {
         let mut opened = self.files.location.writer(self.files.watch.as_deref()).await?;
         if self.files.location.engine == Engine::Postgres {
