@@ -5,9 +5,9 @@
 //! transaction across anything but the database.
 //!
 //! Only SQL with the same meaning in both engines is used: `text` and `bigint` columns, `$1`,
-//! upserts, `returning`, partial indexes and cast aggregates. [`placeholders`] holds the parts of
-//! large statements that must differ. Deliberately absent are a trait with an implementation for
-//! each engine, JSON functions elsewhere, date functions and `now()`.
+//! upserts, `returning`, partial indexes and cast aggregates. The parts of large statements
+//! that must differ stand in [`placeholders`]. Deliberately absent are a trait with an
+//! implementation for each engine, JSON functions elsewhere, date functions and `now()`.
 
 mod survey;
 mod close;

@@ -12,7 +12,7 @@ pub struct Paused {
     pub account: String,
     pub paused_at: Millis,
     pub why: String,
-    /// The instant of the next probe of X. The field below is the wait to the probe after it.
+    /// The instant of the next probe of X. `probe_wait` is the wait to the probe after it.
     pub probe_at: Millis,
     pub probe_wait: std::time::Duration,
     /// The instant at which the account worked again. Absent while it is paused.

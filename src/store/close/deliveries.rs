@@ -234,7 +234,7 @@ async fn again(connection: &mut AnyConnection, survey: NewSurvey) -> Result<Take
     let row = sqlx::query(ANSWER).bind(known).fetch_optional(&mut *connection).await?;
     match row {
         Some(row) => taken::taken_from(&row),
-        // Its survey has been erased, or the earlier event was a reopening.
+        // The survey has been erased, or the earlier event was a reopening.
         None => {
             let taken = accept::take_new(connection, vec![survey]).await?;
             Ok(taken.into_iter().next().expect("one answer a close"))

@@ -31,11 +31,11 @@ use crate::store::{Engine, Error, Location, Result, Store};
 /// The reason for not trusting a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// It lacks sends that this daemon has begun.
+    /// The database lacks sends that this daemon has begun.
     Older,
-    /// It is another database, or one that was restored from a dump.
+    /// The database is another one, or was restored from a dump.
     Other,
-    /// Its server was promoted, or restored to a point in time.
+    /// The database's server was promoted, or restored to a point in time.
     Promoted,
     /// This daemon has no mark, and no other daemon at work knows the database.
     Unknown,

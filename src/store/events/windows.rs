@@ -87,8 +87,8 @@ pub struct EventsPageRead {
     pub next_cursor: Option<String>,
 }
 
-/// This and [`LAST_PAGE`] change nothing unless the window still stands where the page was asked
-/// from.
+/// Moves the cursor on. [`NEXT_PAGE`] and [`LAST_PAGE`] change nothing unless the window still
+/// stands where the page was asked from.
 const NEXT_PAGE: &str = "update reading set cursor = $1, \
      is_partly_read = case when $7 = 1 then 1 else is_partly_read end \
      where account = $2 and what = $3 and window_from = $4 and window_to = $5 \

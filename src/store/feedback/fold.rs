@@ -153,7 +153,7 @@ async fn join(
     let mut joined: Vec<Changed> = Vec::with_capacity(batch.len());
     for told in batch {
         let (row, news) = match known.remove(&told.id) {
-            // This is the case for most rows that are read again.
+            // Most rows that are read again hold nothing new.
             Some(row) if row.feedback.holds(told) => (row, RowNews::NONE),
             Some(mut row) => {
                 let before = row.feedback.clone();

@@ -90,8 +90,8 @@ const SPENT_AT: usize = 25;
 const LOST: &str = "update survey set spent_at = $1, given_up_here = $3 where id = $2";
 
 impl Store {
-    /// Claims up to `limit` due surveys of an account, those tried longest ago first. A worker that
-    /// has not begun a send by `lease_until` loses its claim.
+    /// Claims up to `limit` due surveys of an account, the longest due first. A worker that has not
+    /// begun a send by `lease_until` loses its claim.
     pub async fn claim(
         &self,
         account: &str,
@@ -204,8 +204,8 @@ impl Store {
     }
 
     /// Makes uncertain the sends that a worker left behind when it went away. With `all` these are
-    /// all sends under way. Without it they are the sends whose lease has expired. With `all` it
-    /// also makes abandoned claims due again.
+    /// all sends under way. Without it they are the sends whose lease has expired or that are dated
+    /// in the future. With `all` it also makes abandoned claims due again.
     pub async fn recover(
         &self,
         all: bool,

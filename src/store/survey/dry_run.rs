@@ -1,7 +1,7 @@
 //! Dry runs: where a prompt stops, what is kept of it and who counts it.
 //!
-//! A live account counts no prompt of a dry run. A dry run sets no column that other statements
-//! read.
+//! A live account counts no prompt of a dry run. So a dry run never sets `spent_at`, the column by
+//! which the other statements count prompts.
 
 use sqlx::{AnyConnection, Row};
 

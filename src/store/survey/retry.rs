@@ -13,8 +13,8 @@ const DUE_NOW: &str = "update survey set due_at = $1, try_at = $1, put_off_at = 
 pub(in crate::store) const BY_OPERATOR: &str = "by the operator";
 
 impl Store {
-    /// Schedules a survey that ended without a prompt again, due now. Everything is decided again
-    /// when it is sent. The inner error says what forbids the retry.
+    /// Schedules a survey again that ended without a prompt, and makes it due now. Everything is
+    /// decided again at the send. The inner error says what forbids the retry.
     pub async fn retry(
         &self,
         id: SurveyId,
