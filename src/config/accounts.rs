@@ -1,4 +1,4 @@
-//! `[[accounts]]`: the handles and their keys.
+//! Reads `[[accounts]]` with the X handles and their keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,11 @@ const PACINGS: [(&str, Pacing); 2] = [("asap", Pacing::Asap), ("even", Pacing::E
 
 const MODES: [(&str, Mode); 2] = [("live", Mode::Live), ("dry", Mode::Dry)];
 
-/// The sound accounts; and the names of all of them, sound or not, for those who refer to an
-/// account. No names where the list is not one, so that nothing can be said about a reference.
+/// Returns the sound accounts and the names of all accounts.
+///
+/// The names include those of faulty accounts so that references to them are not faults as well.
+/// The names are `None` if `accounts` is not a list. In that case, references to accounts cannot be
+/// judged.
 pub(super) fn read(root: &mut ConfigTable) -> (Vec<Account>, Option<BTreeSet<String>>) {
     let Some(entries) = root.entries("accounts") else { return (Vec::new(), None) };
     if entries.is_empty() {
@@ -44,7 +47,7 @@ fn account(
     if let Some(user_id) = &user_id
         && let Some(other) = user_ids.insert(user_id.clone(), table.place.path.clone())
     {
-        // X's limits are the handle's: two accounts of one handle would overrun them together.
+        // X's limits apply to a handle. Two accounts of one handle would exceed them together.
         let problem = format!("is the handle of {other}, too");
         table.fault("user_id", Some(quoted(user_id)), problem, "keep one account for each handle");
     }
@@ -83,8 +86,8 @@ fn account(
     })
 }
 
-/// One of the four keys. White space at an end is what a copied key picks up, and X would only
-/// say that the signature is wrong.
+/// Reads one of the four OAuth keys. A copied key easily picks up white space at an end. X would
+/// report only a wrong signature.
 fn oauth_key(table: &mut ConfigTable, key: &'static str) -> Option<Secret> {
     secret::read(table, key, |text| match text.trim() == text {
         true => Ok(()),

@@ -1,5 +1,7 @@
-//! Which of an account's settings hold for one close: those of the first rule that matches, else
-//! the survey's own; and of its variants the one that the person meets.
+//! Chooses which of an account's settings apply to one close.
+//!
+//! - The first rule that matches the close replaces the account's survey.
+//! - The person's draw then chooses one of the survey's variants or none.
 
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use crate::domain::policy::Rules;
 use crate::domain::policy::draws::of_variant;
 use crate::domain::survey_type::SurveyType;
 
-/// The settings of one close.
+/// The settings that apply to one close.
 #[derive(Clone, Copy, Debug)]
 pub struct Chosen<'a> {
     account: &'a Account,
@@ -22,7 +24,7 @@ pub struct Chosen<'a> {
 }
 
 impl Account {
-    /// The settings for a close from `source` of a conversation with `person`.
+    /// Chooses the settings for a close that `source` reported about a conversation with `person`.
     pub fn chosen(&self, source: &str, person: Option<&UserId>, notice: &Notice) -> Chosen<'_> {
         let rule = self.rules.iter().find(|rule| rule.when.matches(source, notice));
         let survey = rule.map_or(&self.survey, |rule| &rule.survey);
@@ -37,13 +39,13 @@ impl Account {
         Chosen { account: self, rule, survey, variant }
     }
 
-    /// A close older than this is too late by every rule.
+    /// Returns the age beyond which a close is too late for every survey of the account.
     pub fn longest_expire_after(&self) -> Duration {
         let all = self.surveys().map(|(_, survey)| survey.expire_after);
         all.max().unwrap_or(self.survey.expire_after)
     }
 
-    /// All surveys that may be asked: the account's own, then each rule's.
+    /// Returns the account's own survey and then each rule's.
     pub fn surveys(&self) -> impl Iterator<Item = (Option<&Rule>, &SurveyConfig)> {
         let own = std::iter::once((None, &self.survey));
         own.chain(self.rules.iter().map(|rule| (Some(rule), &rule.survey)))

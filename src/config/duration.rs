@@ -1,13 +1,12 @@
-//! Lengths of time as people write them here: a whole number and one unit, `500ms`, `90s`, `15m`,
-//! `12h`, `7d`.
+//! Reads and writes lengths of time as a whole number and one unit.
 
 use std::time::Duration;
 
-/// The units from the longest, in milliseconds.
+/// The units and their milliseconds from the longest to the shortest.
 const UNITS: [(&str, u64); 5] =
     [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// Reads `0s`, `90s`, `15m`, `12h`, `7d` or `500ms`; nothing where it is written otherwise.
+/// Reads a length such as `90s` or `500ms`. Returns `None` for any other form.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|letter: char| !letter.is_ascii_digit())?;
     let (count, unit) = text.split_at(unit_at);
@@ -15,7 +14,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     count.parse::<u64>().ok()?.checked_mul(unit_ms).map(Duration::from_millis)
 }
 
-/// Writes a length so that it can be read back, in the longest unit that holds it whole.
+/// Writes a length that [`parse_duration`] can read back. Uses the longest unit that divides it.
 pub fn format_duration(length: Duration) -> String {
     let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
     if length_ms == 0 {

@@ -1,4 +1,6 @@
-//! The environment as it stood when surveyd started: captured once, then only passed along.
+//! The environment variables as they stood when surveyd started.
+//!
+//! surveyd captures them once and passes the copy along.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -6,26 +8,27 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Every variable that overrides a key begins so. Two underscores, so that `SURVEYD_CONFIG` is none
-/// of them.
+/// The beginning of every variable that overrides a key. The two underscores keep `SURVEYD_CONFIG`
+/// out.
 pub(super) const PREFIX: &str = "SURVEYD__";
 
-/// The environment's variables. `Debug` shows no value, since some are secrets.
+/// The environment's variables. `Debug` prints their names only because some values are secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<String, OsString>,
 }
 
 impl Environment {
-    /// Copies the environment of this process. For the rim: everything below is handed the copy.
+    /// Copies the environment of this process. Only the outermost layer calls this and passes the
+    /// copy down.
     pub fn capture() -> Self {
         Self::of(std::env::vars_os().map(|(name, value)| {
-            // A name that is no text matches no key, and need not be told from another such name.
+            // A name that is not UTF-8 matches no key. Two such names may become one.
             (name.to_string_lossy().into_owned(), value)
         }))
     }
 
-    /// An environment of just these variables.
+    /// Returns an environment of just these variables.
     pub fn of<N: Into<String>, V: Into<OsString>>(
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
@@ -33,12 +36,12 @@ impl Environment {
         Self { variables: variables.map(|(name, value)| (name.into(), value.into())).collect() }
     }
 
-    /// The variable of exactly that name, where it is set and is text.
+    /// Returns the variable of exactly that name if it is set to UTF-8 text.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).and_then(|value| value.to_str())
     }
 
-    /// The folder that the service manager has made for the state, the first where there are
+    /// Returns the state folder that the service manager made. Returns the first if it made
     /// several.
     pub fn state_directory(&self) -> Option<&Path> {
         let all = self.variables.get("STATE_DIRECTORY")?.as_bytes();
@@ -46,13 +49,13 @@ impl Environment {
         (!first.is_empty()).then(|| Path::new(OsStr::from_bytes(first)))
     }
 
-    /// The folder in which the service manager lays down secrets.
+    /// Returns the folder in which the service manager places secrets.
     pub fn credentials_directory(&self) -> Option<&Path> {
         let folder = self.variables.get("CREDENTIALS_DIRECTORY")?;
         (!folder.is_empty()).then(|| Path::new(folder))
     }
 
-    /// The variables that override keys, whatever the case of their letters.
+    /// Returns the variables that override keys. Letter case does not matter.
     pub(super) fn overrides(&self) -> impl Iterator<Item = (&str, &OsStr)> {
         let named = self.variables.iter().map(|(name, value)| (name.as_str(), value.as_os_str()));
         named.filter(|(name, _)| {

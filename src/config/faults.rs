@@ -1,50 +1,51 @@
-//! What is wrong with a configuration: each fault with the place, the value, the bound and the
-//! remedy.
+//! The faults of a configuration.
+//!
+//! Each fault names its place and its value and tells the operator how to correct it.
 
 use std::fmt;
 use std::path::Path;
 
 use serde::Serialize;
 
-/// The way out where a secret is there, and its file closed to us.
+/// The remedy if a secret's file exists and this user may not read it.
 pub(super) const MAY_NOT_READ: &str =
     "run this by sudo: the secrets are root's, and the service has them from systemd";
 
-/// One thing to mend. Never holds the value of a secret.
+/// One fault that the operator must correct. It never contains the value of a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fault {
     /// The configuration file.
     pub file: String,
-    /// The key's path, `accounts.acme.survey.delay`; empty where the fault is no key's.
+    /// The key's path, such as `accounts.acme.survey.delay`. Empty if the fault belongs to no key.
     pub key: String,
-    /// The environment variable that gave the value, where it was not the file.
+    /// The environment variable that gave the value. `None` if the file gave it.
     pub variable: Option<String>,
-    /// The value as TOML writes it; nothing where there is none, or none to show.
+    /// The value as TOML writes it. `None` if there is no value or it must not be shown.
     pub value: Option<String>,
     pub problem: String,
     pub remedy: String,
 }
 
 impl Fault {
-    /// Whether all that is wrong is that whoever runs this may not read a secret.
+    /// True if the only fault is that this user may not read a secret.
     pub fn is_denied_secret(&self) -> bool {
         self.remedy == MAY_NOT_READ
     }
 
-    /// What is wrong with the value of a key, where only its use has shown it.
+    /// Returns the fault of a value that proved wrong only when surveyd used it.
     pub fn of_key(file: &Path, key: String, value: &str, problem: String, remedy: &str) -> Self {
         let (file, value) = (file.display().to_string(), Some(format!("{value:?}")));
         Self { file, key, variable: None, value, problem, remedy: remedy.to_owned() }
     }
 }
 
-/// Everything that is wrong with a configuration; never empty.
+/// Every fault of a configuration. The list is never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Faults(pub Vec<Fault>);
 
 impl Faults {
-    /// The one fault of a file that could not even be taken apart.
+    /// Returns the single fault of a file that surveyd could not read or parse.
     pub(super) fn of_file(path: &Path, problem: String, remedy: String) -> Self {
         let file = path.display().to_string();
         let (key, variable, value) = (String::new(), None, None);
@@ -52,7 +53,7 @@ impl Faults {
     }
 }
 
-/// Two lines: where and what, then what to do.
+/// Prints where and what on one line and the remedy on the next.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.variable.as_ref().unwrap_or(&self.file))?;

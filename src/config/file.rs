@@ -1,4 +1,4 @@
-//! The configuration's file: opened, read, and what to do where that cannot be done.
+//! Opens and reads the configuration's file. Explains what to do if that fails.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
@@ -6,13 +6,15 @@ use std::path::Path;
 
 use super::{Config, Environment, Faults, read_text};
 
-/// Reads the configuration file at `path` under the variables of `environment`.
+/// Reads the configuration file at `path` with the overriding variables of `environment`.
 pub fn load(path: &Path, environment: &Environment) -> Result<Config, Faults> {
     load_file(path, environment, true)
 }
 
-/// The same for a command that neither talks with X nor hears a help desk: its user need not be
-/// able to read the secrets. None is read, and an empty one stands for each. A file that shows its
+/// Reads the configuration without its secrets.
+///
+/// This is for a command that neither calls X nor receives closes. The user of such a command need
+/// not be able to read the secrets. An empty secret stands for each. A file that exposes its
 /// secrets to others is refused all the same.
 pub fn load_without_secrets(path: &Path, environment: &Environment) -> Result<Config, Faults> {
     load_file(path, environment, false)
@@ -39,7 +41,7 @@ fn load_file(
         };
         cannot_be_read(&error.to_string(), remedy)
     })?;
-    // Opening a pipe would wait for whoever writes to it.
+    // Opening a pipe would block until another process writes to it.
     if !found.is_file() {
         let reason = "it is a folder, a pipe or a device, and no file";
         return Err(cannot_be_read(reason, ELSEWHERE.into()));
@@ -60,7 +62,7 @@ fn load_file(
     read_text(&text, path, environment, (Some(found.mode()), needs_secrets))
 }
 
-/// Whether others than the owner and the group may read or write the file at `path`.
+/// True if users outside the file's owner and group have any access to it.
 pub fn is_open_to_others(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.mode() & 0o007 != 0)
 }

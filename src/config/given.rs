@@ -1,28 +1,28 @@
-//! A value as it was given, by the file or by a variable, and what can be made of it.
+//! Holds a value as the file or a variable gave it, and converts it to the type that a key needs.
 
 use std::collections::HashMap;
 
 use ::config::{ConfigError, File, FileFormat, Source, Value, ValueKind};
 
-/// The longest value that a fault shows whole, in characters.
+/// The length in characters above which a fault cuts a value.
 const SHOWN_CHARACTERS_MAX: usize = 80;
 
-/// A table's values by their keys.
+/// The values of a table by their keys.
 pub(super) type GivenTable = HashMap<String, Value>;
 
-/// A value, before it is known to be sound.
+/// A value that has not been checked yet.
 pub(super) enum GivenValue {
     File(ValueKind),
-    /// A variable can hold text only, which stands for whatever the key takes.
+    /// A variable can hold text only. The text is converted to whatever type the key takes.
     Variable(String),
 }
 
-/// Why a value cannot be taken.
+/// The reason why a value cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Wrong {
     pub problem: String,
     pub remedy: String,
-    /// Whether the value may hold a password and must not be shown.
+    /// True if the value may contain a password and must not be shown.
     pub hidden: bool,
 }
 
@@ -47,7 +47,7 @@ impl GivenValue {
         }
     }
 
-    /// One text or a list of them; a variable's stand between commas.
+    /// Reads one text or a list of texts. A variable separates its texts by commas.
     pub fn texts(&self) -> Result<Vec<String>, Wrong> {
         let wrong = || {
             self.no(
@@ -92,13 +92,14 @@ impl GivenValue {
         match self {
             Self::Variable(text) => text.parse().map_err(|_| wrong()),
             Self::File(ValueKind::Float(number)) => Ok(*number),
-            // Whatever is too large to be exact here is far out of every bound.
+            // A number too large to be exact here lies far outside every bound.
             Self::File(ValueKind::I64(number)) => Ok(*number as f64),
             Self::File(_) => Err(wrong()),
         }
     }
 
-    /// The value as TOML writes it, cut where it is long; nothing where it is no single value.
+    /// Returns the value as TOML writes it and cuts long text. Returns `None` for a list or a
+    /// table.
     pub fn shown(&self) -> Option<String> {
         match self {
             Self::Variable(text) | Self::File(ValueKind::String(text)) => Some(quoted(text)),
@@ -111,7 +112,7 @@ impl GivenValue {
         }
     }
 
-    /// A remedy, with a word on quotes where the value has some and should have none.
+    /// Adds to `remedy` that quotes must go if the value is a quoted string.
     fn unquoted(&self, remedy: &str) -> String {
         match self {
             Self::File(ValueKind::String(_)) => format!("{remedy}, without quotes"),
@@ -128,7 +129,7 @@ impl GivenValue {
     }
 }
 
-/// A text in quotes, on one line and not too long.
+/// Quotes a text for one line and cuts it if it is too long.
 pub(super) fn quoted(text: &str) -> String {
     let mut characters = text.chars();
     let mut shown: String = characters.by_ref().take(SHOWN_CHARACTERS_MAX).collect();
@@ -138,7 +139,7 @@ pub(super) fn quoted(text: &str) -> String {
     format!("{shown:?}")
 }
 
-/// What a value is called in a sentence.
+/// Returns the noun for a value's type in a sentence.
 pub(super) fn noun(kind: &ValueKind) -> &'static str {
     match kind {
         ValueKind::Nil => "nothing",
@@ -153,10 +154,11 @@ pub(super) fn noun(kind: &ValueKind) -> &'static str {
     }
 }
 
-/// What the parser says of a whole number of more than 64 bits, without saying where it stands.
+/// The parser's message about a whole number of more than 64 bits. It does not say where the number
+/// stands.
 const TOO_LARGE: &str = "number too large";
 
-/// The text with the least or the largest number of 64 bits wherever a key has a larger one.
+/// Replaces each whole number that exceeds 64 bits by the nearest one that fits.
 fn within_64_bits(text: &str) -> String {
     let line = |line: &str| -> Option<String> {
         let (key, value) = line.split_once('=')?;
@@ -173,13 +175,13 @@ fn within_64_bits(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Takes a file's text apart; the error says where the TOML is wrong.
+/// Parses a file's text. The error says where the TOML is wrong.
 pub(super) fn from_toml(text: &str) -> Result<GivenTable, Wrong> {
-    // The file is taken as a source of its own: built into a `Config`, keys would be read as paths
-    // and a quoted key with a dot in it would turn into a table.
+    // The file is collected as a bare source. A built `Config` would read keys as paths and turn a
+    // quoted key with a dot into a table.
     let read = |text: &str| File::from_str(text, FileFormat::Toml).collect();
     let values = match read(text) {
-        // The key's own bounds refuse it then, and say what they are.
+        // The key's own bounds then refuse the number and say what they are.
         Err(error) if error.to_string().contains(TOO_LARGE) => {
             read(&within_64_bits(text)).map_err(|_| error)
         }
@@ -200,8 +202,8 @@ pub(super) fn from_toml(text: &str) -> Result<GivenTable, Wrong> {
     })
 }
 
-/// The key, or the head of the table, that stands in the line that the parser's words begin with.
-/// Never what stands behind it.
+/// Returns the key or table header on the line that the parser's message names. Never returns the
+/// value because it may be a secret.
 fn key_at<'t>(text: &'t str, problem: &str) -> Option<&'t str> {
     let number: usize = problem.strip_prefix("line ")?.split(',').next()?.parse().ok()?;
     let key = text.lines().nth(number.checked_sub(1)?)?.split('=').next()?.trim();
@@ -209,7 +211,7 @@ fn key_at<'t>(text: &'t str, problem: &str) -> Option<&'t str> {
     (!key.is_empty() && key.chars().all(is_plain)).then_some(key)
 }
 
-/// What to write where the TOML is wrong, by the parser's words.
+/// Returns the remedy for the parser's message about wrong TOML.
 fn mended(problem: &str) -> &'static str {
     let says = |words: &str| problem.contains(words);
     if says("duplicate key") {
@@ -227,7 +229,7 @@ fn mended(problem: &str) -> &'static str {
     }
 }
 
-/// The parser's message without the line of the file that it quotes, which may hold a secret.
+/// Returns the parser's message without the excerpt of the file. The excerpt may contain a secret.
 fn without_excerpt(message: &str) -> String {
     let mut lines = message.lines().filter(|line| !is_excerpt(line));
     let first = lines.next().unwrap_or_default();
@@ -236,8 +238,8 @@ fn without_excerpt(message: &str) -> String {
     if rest.is_empty() { place.to_owned() } else { format!("{place}: {}", rest.join("; ")) }
 }
 
-/// `  |`, `3 | key = "…`, `  |  ^^^`: the quoting begins with the line's number or a space, then a
-/// bar.
+/// True if the line belongs to the parser's excerpt of the file. Such a line begins with its number
+/// or a space and then a bar.
 fn is_excerpt(line: &str) -> bool {
     line.trim_start_matches(|letter: char| letter == ' ' || letter.is_ascii_digit())
         .starts_with('|')

@@ -1,10 +1,10 @@
-//! Values of which there may be one or several.
+//! Reads values that may be one or several.
 
 use super::given::{GivenValue, Wrong};
 use super::values;
 use crate::domain::close::ClosedBy;
 
-/// One text, or a list of texts: never none. A variable's texts stand between commas.
+/// Reads at least one text. A variable separates its texts by commas.
 pub(super) fn texts(given: &GivenValue) -> Result<Vec<String>, Wrong> {
     let texts = given.texts()?;
     match texts.is_empty() || texts.iter().any(|text| text.trim().is_empty()) {
@@ -13,14 +13,14 @@ pub(super) fn texts(given: &GivenValue) -> Result<Vec<String>, Wrong> {
     }
 }
 
-/// Who may have closed a conversation; none is an answer, too.
+/// Reads who may have closed a conversation. The list may be empty.
 pub(super) fn closers(given: &GivenValue) -> Result<Vec<ClosedBy>, Wrong> {
     let words = ClosedBy::ALL.map(|by| (by.as_str(), by));
     let choose = values::choice(&words);
     given.texts()?.into_iter().map(|text| choose(&GivenValue::Variable(text))).collect()
 }
 
-/// The same, and at least one.
+/// Reads who may have closed a conversation. The list must not be empty.
 pub(super) fn some_closers(given: &GivenValue) -> Result<Vec<ClosedBy>, Wrong> {
     texts(given)?;
     closers(given)

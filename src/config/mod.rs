@@ -1,11 +1,11 @@
-//! The configuration: one TOML file under environment variables, read once, checked whole.
+//! Reads and checks the configuration. It is one TOML file that environment variables can override.
 //!
-//! Owns every key, its default and its bounds. A configuration either stands with every value
-//! sound, or is refused with all that is wrong with it at once, so that an operator mends it in one
-//! go. Unknown keys are faults: a misspelt `throttle` must not become the default in silence.
+//! Owns every key with its default and its bounds. A configuration with any fault is refused as a
+//! whole. All its faults are reported together so that an operator can correct them in one go. An
+//! unknown key is a fault because a misspelt `throttle` must not silently become the default.
 //!
-//! Must not do anything with what it read: no connecting, no clock, and the environment only as it
-//! was captured by the caller.
+//! Must not act on what it reads. It opens no connection and reads no clock. It sees the
+//! environment only as the caller captured it.
 
 mod accounts;
 mod chosen;
@@ -64,7 +64,7 @@ use crate::domain::stop_words::StopWords;
 use crate::domain::survey_type::SurveyType;
 use given::Wrong;
 
-/// All that surveyd is told. `Debug` shows it without a secret.
+/// The whole configuration. `Debug` prints no secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub store: StoreConfig,
@@ -73,20 +73,21 @@ pub struct Config {
     pub x: X,
     pub poll: Poll,
     pub report: ReportConfig,
-    /// Never empty; no two share a name or a user id.
+    /// Never empty. No two accounts share a name or a user id.
     pub accounts: Vec<Account>,
-    /// May be empty: closes can come in by `surveyd enqueue` alone.
+    /// The sources that post over HTTP. May be empty because closes can come from `surveyd enqueue`
+    /// alone.
     pub sources: Vec<Source>,
-    /// The sources that are folders; no two share one, and none has another source's name.
+    /// The sources that are folders. No two share a folder. No name is also another source's.
     pub spools: Vec<SpoolConfig>,
-    /// The sources that watch an account's Direct Messages; none has another source's name.
+    /// The sources that watch an account's Direct Messages. No name is also another source's.
     pub watched: Vec<WatchedMessages>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// `sqlite:…`, `postgres://…` or `postgresql://…`. It may hold a password: what is shown is
-    /// [`Store::redacted_url`].
+    /// `sqlite:…`, `postgres://…` or `postgresql://…`. It may contain a password, so logs and
+    /// output show [`StoreConfig::redacted_url`].
     pub url: String,
 }
 
@@ -95,13 +96,13 @@ pub struct Http {
     pub listen: SocketAddr,
     /// In bytes.
     pub max_body: usize,
-    /// Open at once from one address; zero: as many as there are.
+    /// The connections that one address may have open at once. Zero sets no limit for each address.
     pub connections_per_peer: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// Absent: the journal's own under systemd, else JSON.
+    /// `None` selects the journal's own format under systemd and JSON elsewhere.
     pub format: Option<LogFormat>,
     pub level: LogLevel,
 }
@@ -127,33 +128,34 @@ pub struct X {
     /// Without a slash at its end.
     pub base_url: String,
     pub request_timeout: Duration,
-    /// For the one request that prompts.
+    /// The timeout of the request that sends a prompt.
     pub send_timeout: Duration,
     pub settle_after: Duration,
     pub events_horizon: Duration,
-    /// Requests under way at once, for each account.
+    /// The number of requests that may run at once for each account.
     pub concurrency: usize,
     pub can_dm: CanDmBy,
-    /// Where X delivers feedback events; absent: it does not.
+    /// How X delivers feedback events. `None` if X does not deliver them.
     pub webhook: Option<XWebhookConfig>,
 }
 
-/// What X shows when it delivers feedback events.
+/// The credentials that X shows when it delivers feedback events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct XWebhookConfig {
     pub username: String,
-    /// Any will do, so that one can be changed for another without a gap.
+    /// Any of these passwords is accepted, so the operator can replace one without an interruption.
     pub passwords: Vec<Secret>,
 }
 
-/// Where it is looked up whether a person can be messaged.
+/// The endpoint that says whether a person can be messaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CanDmBy {
-    /// `GET friendships/show`, one person a call.
+    /// `GET friendships/show` for one person a call.
     FriendshipsShow,
-    /// `GET /2/users`, a hundred people a call.
+    /// `GET /2/users` for a hundred people a call.
     UsersV2,
-    /// The first; where more wait than it has calls left, the second clears whom it can.
+    /// `friendships/show` first. If more people wait than it has calls left, `/2/users` clears
+    /// those it can.
     Auto,
 }
 
@@ -161,13 +163,14 @@ pub enum CanDmBy {
 pub struct Poll {
     pub interval: Duration,
     pub overlap: Duration,
-    /// Zero: `feedback/show` is never asked.
+    /// Zero means that surveyd never calls `feedback/show`.
     pub fresh_for: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportConfig {
-    /// Groups with fewer answers are not told apart, so that no single answer shows.
+    /// Reports show no score for a group with fewer answers. Otherwise, a single answer could be
+    /// read off.
     pub min_group: u32,
 }
 
@@ -182,84 +185,84 @@ pub struct Account {
     pub access_token_secret: Secret,
     pub privacy_url: String,
     pub display_name: Option<String>,
-    /// Prompts in any 24 hours.
+    /// The most prompts in any 24 hours.
     pub daily_limit: u32,
-    /// Prompts to one person in any 24 hours.
+    /// The most prompts to one person in any 24 hours.
     pub daily_limit_per_user: u32,
     pub pacing: Pacing,
     pub mode: Mode,
     pub survey: SurveyConfig,
-    /// The first that matches a close stands in for the survey.
+    /// The first rule that matches a close replaces `survey`.
     pub rules: Vec<Rule>,
 }
 
-/// What an account asks, whom and when.
+/// An account's question and the policies on whom and when to ask.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SurveyConfig {
     /// The key `type`.
     pub kind: SurveyType,
     pub question_variant_id: u32,
     pub texts: Texts,
-    /// From the close to the prompt.
+    /// The time from the close to the prompt.
     pub delay: Duration,
-    /// From the close; longer than `delay`.
+    /// The time from the close until a prompt is too late. Longer than `delay`.
     pub expire_after: Duration,
     pub throttle: Duration,
-    /// The share of closes that are surveyed, 0 to 1.
+    /// The share of closes that are surveyed (0 to 1).
     pub sample: f64,
-    /// The share of people who are never asked, 0 to 1.
+    /// The share of people who are never asked (0 to 1).
     pub holdout: f64,
     pub quiet_hours: Option<QuietHours>,
     pub skip_closed_by: Vec<ClosedBy>,
-    /// Zero: as few as they may be.
+    /// Zero sets no minimum.
     pub min_agent_messages: u32,
-    /// From the last message to the close; nothing: as long as it may be.
+    /// The longest time from the last message to the close. `None` sets no limit.
     pub stale_after: Option<Duration>,
-    /// Tried side by side; their shares add up to 1 at most.
+    /// The variants that are compared. Their shares add up to 1 at most.
     pub variants: Vec<Variant>,
     pub test: bool,
-    /// Accounts of one group share the throttle; the account's own name where none is given.
+    /// Accounts of one group share the throttle. The default is the account's own name.
     pub throttle_group: String,
 }
 
-/// What some people meet in the place of parts of a survey.
+/// The parts of a survey that are different for some of the people.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     pub name: String,
-    /// Of all people, 0 to 1.
+    /// The share of all people (0 to 1).
     pub share: f64,
     pub question_variant_id: u32,
     pub texts: Texts,
     pub delay: Duration,
 }
 
-/// Closes that are treated otherwise.
+/// Different settings for the closes that match `when`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// Its number from 1 where it has no name.
+    /// The rule's number from 1 if the file gives no name.
     pub name: String,
     pub when: When,
-    /// Whether nobody is asked.
+    /// True if no matching close is surveyed.
     pub skip: bool,
-    /// The account's survey with what the rule puts in the place of parts of it.
+    /// The account's survey with the parts that the rule replaces.
     pub survey: SurveyConfig,
 }
 
-/// Where closes come from over HTTP.
+/// A source that posts closes over HTTP.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     pub name: String,
     pub kind: SourceKind,
-    /// The account that is meant where a notice names none.
+    /// The account for a notice that names none.
     pub account: Option<String>,
-    /// The accounts that a notice may name; none: any.
+    /// The accounts that a notice may name. Empty allows every account.
     pub accounts: Vec<String>,
-    /// Each of them is tried; none where nothing is signed.
+    /// A signature may match any of these. Empty if the source signs nothing.
     pub secrets: Vec<Secret>,
-    /// Notices a minute.
+    /// The most notices a minute.
     pub rate_limit: u32,
     pub scheme: Scheme,
-    /// What its payloads mean; nothing: they are notices of kind `standard`.
+    /// How to read the source's payloads. `None` if they are notices of kind `standard`.
     pub mapping: Option<Mapping>,
 }
 
@@ -275,11 +278,11 @@ pub enum SourceKind {
     Helpscout,
     Front,
     Zammad,
-    /// Any desk, as the file explains it.
+    /// Any help desk that the configuration describes by a mapping of its own.
     Mapped,
-    /// A folder of files: a [`SpoolConfig`], never a [`Source`].
+    /// A folder of files. It becomes a [`SpoolConfig`] and never a [`Source`].
     Spool,
-    /// The account's Direct Messages: a [`WatchedMessages`], never a [`Source`].
+    /// An account's Direct Messages. It becomes a [`WatchedMessages`] and never a [`Source`].
     DmInactivity,
 }
 
@@ -287,79 +290,80 @@ pub enum SourceKind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpoolConfig {
     pub name: String,
-    /// The account that is meant where a notice names none.
+    /// The account for a notice that names none.
     pub account: Option<String>,
-    /// The accounts that a notice may name; none: any.
+    /// The accounts that a notice may name. Empty allows every account.
     pub accounts: Vec<String>,
-    /// As it is written: a relative one starts at the state folder.
+    /// The path as the file gives it. A relative path starts at the state folder.
     pub folder: PathBuf,
-    /// How often the folder is looked at.
+    /// The interval at which the daemon scans the folder.
     pub every: Duration,
 }
 
-/// A source that watches an account's Direct Messages, and closes what is over there.
+/// A source that watches an account's Direct Messages and closes conversations that are over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchedMessages {
     pub name: String,
     pub account: String,
-    /// How long the account must have had the last word.
+    /// The silence after the account's last word that ends a conversation.
     pub after: Duration,
     pub stream: MessageStream,
-    /// How often X is asked for messages.
+    /// The interval at which surveyd asks X for messages.
     pub every: Duration,
-    /// What a person says who wants no more prompts.
+    /// The messages by which a person opts out of prompts.
     pub stop_words: StopWords,
 }
 
-/// How messages are had from X.
+/// The way in which surveyd gets messages from X.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageStream {
-    /// `direct_messages/events/list`.
+    /// `direct_messages/events/list` (API v1.1).
     V1,
     /// `GET /2/dm_events`.
     V2,
-    /// X delivers them; v1.1 is asked for what was not delivered.
+    /// X delivers messages to the webhook. surveyd lists messages by v1.1 to find those not
+    /// delivered.
     Webhook,
 }
 
 impl Config {
-    /// The account of that name.
+    /// Returns the account of that name.
     pub fn account(&self, name: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.name == name)
     }
 
-    /// How many sources there are, of whatever kind.
+    /// Counts the sources of every kind.
     pub fn source_count(&self) -> usize {
         self.sources.len() + self.spools.len() + self.watched.len()
     }
 
-    /// The source of that name that watches messages.
+    /// Returns the source of that name that watches messages.
     pub fn watched(&self, name: &str) -> Option<&WatchedMessages> {
         self.watched.iter().find(|source| source.name == name)
     }
 
-    /// The names of all sources, of whatever kind.
+    /// Returns the names of the sources of every kind.
     pub fn source_names(&self) -> impl Iterator<Item = &str> {
         let posted = self.sources.iter().map(|source| source.name.as_str());
         let spools = self.spools.iter().map(|source| source.name.as_str());
         posted.chain(spools).chain(self.watched.iter().map(|source| source.name.as_str()))
     }
 
-    /// The HTTP source of that name.
+    /// Returns the HTTP source of that name.
     pub fn source(&self, name: &str) -> Option<&Source> {
         self.sources.iter().find(|source| source.name == name)
     }
 }
 
 impl SurveyConfig {
-    /// The texts, ready to render.
+    /// Returns the compiled texts.
     pub fn templates(&self) -> &Templates {
         &self.texts.templates
     }
 }
 
 impl StoreConfig {
-    /// The URL without its password, to log and to show.
+    /// Returns the URL without its password for logs and output.
     pub fn redacted_url(&self) -> String {
         urls::redacted(&self.url)
     }
@@ -371,23 +375,23 @@ impl fmt::Debug for StoreConfig {
     }
 }
 
-/// Reads a configuration from its text; faults call it `path`, and its secret files lie beside
-/// that.
+/// Parses a configuration. Faults name the file as `path`. Relative secret files are looked for
+/// beside `path`.
 pub fn parse(text: &str, path: &Path, environment: &Environment) -> Result<Config, Faults> {
     read_text(text, path, environment, (None, true))
 }
 
-/// Why a text cannot be the `privacy_url` of an account.
+/// Checks a text for the `privacy_url` of an account. The error names the problem and the remedy.
 pub fn check_privacy_url(text: &str) -> Result<(), String> {
     checked(text, urls::privacy)
 }
 
-/// Why a text cannot be the `display_name` of an account.
+/// Checks a text for the `display_name` of an account. The error names the problem and the remedy.
 pub fn check_display_name(text: &str) -> Result<(), String> {
     checked(text, values::text(defaults::DISPLAY_NAME_CHARACTERS_MAX))
 }
 
-/// For whoever is asked for a value before there is a file.
+/// Checks a value for a command that asks for it before there is a file.
 fn checked(
     text: &str,
     read: impl Fn(&given::GivenValue) -> Result<String, Wrong>,
@@ -396,8 +400,8 @@ fn checked(
     read.map(drop).map_err(|Wrong { problem, remedy, .. }| format!("{problem}: {remedy}"))
 }
 
-/// `mode`: who may read and write the file that the text is from. Secrets are read where they are
-/// needed.
+/// `mode` holds the permission bits of the file that the text is from. `needs_secrets` is false for
+/// a command that reads no secret.
 fn read_text(
     text: &str,
     path: &Path,
@@ -422,8 +426,8 @@ fn read_text(
     walk.finish(config)
 }
 
-/// Reads every section before it asks whether each of them stands: one fault never hides another.
-/// What comes out may lack what is at fault; it counts only where the walk met no fault.
+/// Reads every section before it checks any result so that one fault never hides another. The walk
+/// discards the result if it met a fault.
 fn read(mut root: walk::ConfigTable) -> Option<Config> {
     let store = sections::store(root.table("store"));
     let http = sections::http(root.table("http"));

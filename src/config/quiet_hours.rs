@@ -1,4 +1,4 @@
-//! `quiet_hours`: when nobody is prompted, and on whose clock.
+//! Reads `quiet_hours`, the daily span in which nobody is prompted.
 
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -7,7 +7,7 @@ use super::given::{GivenValue, Wrong};
 use super::walk::ConfigTable;
 use crate::domain::policy::quiet_hours::{self, QuietHours};
 
-/// The quiet hours that a table gives; the outer nothing where they are at fault.
+/// Reads the quiet hours of a table. The outer `None` means that they are faulty.
 pub(super) fn read(table: &mut ConfigTable) -> Option<Option<QuietHours>> {
     let is_given = table.holds("quiet_hours");
     let is_no_table = table.holds_no_table("quiet_hours");
@@ -17,7 +17,7 @@ pub(super) fn read(table: &mut ConfigTable) -> Option<Option<QuietHours>> {
     let parts = [from.is_some_and(|at| at.is_none()), to.is_some_and(|at| at.is_none())];
     let lacks_zone = matches!(zone, Some(None));
     let is_none = !is_given && parts == [true, true] && lacks_zone;
-    // What is no table at all is one fault, and not one for each key that it lacks.
+    // A value that is not a table is one fault. Its missing keys are not faults of their own.
     if !is_none && !is_no_table {
         let examples = ["\"21:00\"", "\"08:00\""];
         for ((key, example), is_missing) in ["from", "to"].into_iter().zip(examples).zip(parts) {

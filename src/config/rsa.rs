@@ -1,11 +1,14 @@
-//! RSA public keys, as senders show them: base64 with or without the PEM lines around it, with
-//! blanks or `\n` where lines ended, and under either of two names for what is inside.
+//! Reads RSA public keys in the forms in which senders show them.
+//!
+//! - The key is base64 with or without PEM lines around it.
+//! - Line ends may have become blanks or a literal `\n`.
+//! - The content is PKCS#1 or `SubjectPublicKeyInfo`.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// Senders differ in whether they pad, and the bytes are the same.
+/// Some senders pad their base64 and some do not. Both forms decode to the same bytes.
 pub const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -15,8 +18,8 @@ const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 
-/// The key as PKCS#1 `RSAPublicKey` in DER (RFC 8017, A.1.1), unwrapped from a
-/// `SubjectPublicKeyInfo` (RFC 5280, 4.1) where it is in one.
+/// Returns the key as PKCS#1 `RSAPublicKey` in DER (RFC 8017 A.1.1). Unwraps a
+/// `SubjectPublicKeyInfo` (RFC 5280 section 4.1).
 pub fn rsa_key(text: &str) -> Option<Vec<u8>> {
     let text = text.replace("\\n", "\n");
     let inner = match text.split_once("-----BEGIN") {
@@ -34,19 +37,19 @@ pub fn rsa_key(text: &str) -> Option<Vec<u8>> {
     }
     let (_algorithm, rest) = element(outer, SEQUENCE)?;
     let (bits, rest) = element(rest, BIT_STRING)?;
-    // The first byte counts the bits that the last one lacks: none.
+    // The first byte counts the unused bits of the last byte. A key has none.
     let key = bits.strip_prefix(&[0])?;
     let (inside, after) = element(key, SEQUENCE)?;
     (rest.is_empty() && after.is_empty() && is_pkcs1(inside)).then(|| key.to_vec())
 }
 
-/// Whether these are a modulus and an exponent.
+/// True if these bytes are a modulus and an exponent.
 fn is_pkcs1(inside: &[u8]) -> bool {
     let exponent = element(inside, INTEGER).map(|(_modulus, rest)| rest);
     exponent.and_then(|rest| element(rest, INTEGER)).is_some_and(|(_, rest)| rest.is_empty())
 }
 
-/// The content of the element that comes first, and what follows it (X.690, 8.1).
+/// Returns the content of the first element and the bytes after it (X.690 section 8.1).
 fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (&[found, first], rest) = der.split_first_chunk::<2>()?;
     let (length, rest) = match first {

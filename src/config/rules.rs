@@ -1,10 +1,10 @@
-//! `[[accounts.rules]]`: which closes are treated otherwise, and how.
+//! Reads `[[accounts.rules]]`. A rule gives the closes that match it different settings.
 
 use super::walk::ConfigTable;
 use super::{Rule, SurveyConfig, lists, survey, values};
 use crate::domain::policy::rule::When;
 
-/// The sound rules, in their order; `base` is what they change.
+/// Returns the sound rules in their order. Each rule changes parts of `base`.
 pub(super) fn read(account: &mut ConfigTable, base: Option<&SurveyConfig>) -> Vec<Rule> {
     let Some(entries) = account.entries("rules") else { return Vec::new() };
     let mut names = std::collections::BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Secrets: given as they are, in a file or in a variable, and never shown again.
+//! Reads secrets from the configuration itself, from a file or from a variable. Never prints them.
 
 use std::fmt;
 use std::fs;
@@ -13,18 +13,18 @@ use super::given::{GivenTable, GivenValue, Wrong};
 use super::rsa::rsa_key;
 use super::walk::{ConfigTable, Place, Walk};
 
-/// More than any key; a larger file is another one, named by mistake.
+/// Longer than any key. A larger file was named by mistake.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
-/// Reading, writing and running for those who are neither the owner nor of the group.
+/// The mode bits that give access to users outside the owner and the group.
 const OTHERS: u32 = 0o007;
-/// Writing for the group.
+/// The mode bit by which the group may write.
 const GROUP_WRITES: u32 = 0o020;
 
-/// These name whose keys they are, and are of no use without the two secrets that belong to them.
+/// These keys name their owner. They are useless without the two secrets that belong to them.
 const NO_SECRETS: [&str; 2] = ["consumer_key", "access_token"];
 
-/// Who may read a file of that mode, or change it, and should not; and the remedy.
+/// Returns how the mode `mode` exposes a file too widely and the remedy.
 fn exposure(mode: u32) -> Option<(&'static str, &'static str)> {
     if mode & OTHERS != 0 {
         Some(("is open to every user of this machine", "chmod o-rwx"))
@@ -35,7 +35,8 @@ fn exposure(mode: u32) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// A configuration that others may read holds no secret itself. Said once, with the first of them.
+/// Reports a secret written in a configuration that others may read. Reports only the first of
+/// them.
 fn refuse_inline(table: &mut ConfigTable, key: &'static str, given: &GivenValue) {
     let Some((exposed, remedy)) = table.walk.mode.and_then(exposure) else { return };
     let is_inline = matches!(given, GivenValue::File(ValueKind::String(text)) if !text.is_empty());
@@ -50,7 +51,7 @@ fn refuse_inline(table: &mut ConfigTable, key: &'static str, given: &GivenValue)
     table.fault(key, None, problem, remedy);
 }
 
-/// A text that shows as `***`.
+/// A text that prints as `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -59,7 +60,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The secret itself, for the one place that uses it.
+    /// Returns the secret itself. Only the code that uses it may call this.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -77,7 +78,7 @@ impl fmt::Display for Secret {
     }
 }
 
-/// The secret under `key`, which `check` finds sound; nothing where it is at fault.
+/// Reads the secret under `key` and checks it with `check`. Returns `None` if it is faulty.
 pub(super) fn read(
     table: &mut ConfigTable,
     key: &'static str,
@@ -102,8 +103,9 @@ pub(super) fn read(
     sound.map_err(|wrong| table.fault(key, None, wrong.problem, wrong.remedy)).ok()
 }
 
-/// The secrets under `key`: one, or a list of which any will do, so that one can be changed for
-/// another without a gap. Nothing where one is at fault.
+/// Reads one secret or a list of secrets under `key`. Returns `None` if one of them is faulty.
+///
+/// Any secret of a list is accepted, so the operator can replace one without an interruption.
 pub(super) fn read_list(
     table: &mut ConfigTable,
     key: &'static str,
@@ -122,7 +124,7 @@ pub(super) fn read_list(
                 single => vec![single],
             };
             list.iter().for_each(|given| refuse_inline(table, key, given));
-            // How many there are is known all the same.
+            // The count is kept because it is known without reading the secrets.
             return Some(list.iter().map(|_| Secret(String::new())).collect());
         }
         Ok(Some(GivenValue::File(ValueKind::Array(list)))) if list.is_empty() => {
@@ -162,7 +164,7 @@ pub(super) fn read_list(
     secrets
 }
 
-/// What examples write where the secret belongs.
+/// The placeholders that examples show for a secret.
 const PLACEHOLDERS: [&str; 3] = ["…", "...", "whsec_…"];
 
 fn of_text(text: String, check: impl Fn(&str) -> Result<(), Wrong>) -> Result<Secret, Wrong> {
@@ -190,7 +192,7 @@ fn exposed(walk: &Walk, given: GivenValue) -> Result<String, Wrong> {
 
 const FORMS: &str = "write \"…\", { file = \"…\" } or { env = \"…\" }";
 
-/// The one key of the table and its text.
+/// Returns the only key of the table and its text. Returns `None` for any other table.
 fn pointer(table: &GivenTable) -> Option<(&str, &str)> {
     let mut keys = table.iter();
     match (keys.next(), keys.next()) {
@@ -241,7 +243,7 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
             wrong(problem, "write the secret into it as text, and as nothing else".into())
         }
         Ok(Ok(text)) => match bare(text) {
-            // A public key is pasted as it is shown.
+            // A pasted public key may have several lines.
             text if text.trim().contains('\n') && !is_key(&text) => {
                 let problem = format!("{shown} has more than one line, and no secret has");
                 wrong(problem, "write the secret into it alone, on one line".into())
@@ -259,7 +261,7 @@ fn is_key(text: &str) -> bool {
     text.trim_start().starts_with("-----BEGIN") || rsa_key(text).is_some()
 }
 
-/// Of a file that is in none of the places in which it is looked for.
+/// Explains that the file is in none of the folders that were searched.
 fn nowhere(walk: &Walk, name: &str) -> Wrong {
     let beside = match walk.path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.display().to_string(),
@@ -278,9 +280,14 @@ fn nowhere(walk: &Walk, name: &str) -> Wrong {
 /// The folder beside the configuration from which the service manager takes its credentials.
 const CREDENTIALS: &str = "credentials";
 
-/// A relative path is one of the service manager's credentials, else beside the configuration, else
-/// in the folder there from which the service manager takes its own: so commands find what the
-/// service has. Nothing where it is in none of them.
+/// Finds the file of a secret. A relative path is looked for in this order:
+///
+/// 1. the folder of the service manager's credentials
+/// 2. the folder of the configuration
+/// 3. the folder `credentials` in it
+///
+/// The service manager takes its credentials from the third. A command run by hand finds the
+/// service's secrets there. Returns `None` if the file is in none of them.
 fn located(walk: &Walk, name: &Path) -> Option<PathBuf> {
     if name.is_absolute() {
         return Some(name.to_owned());
@@ -290,12 +297,12 @@ fn located(walk: &Walk, name: &Path) -> Option<PathBuf> {
     let folders =
         [credential.map(Path::to_owned), Some(beside.into()), Some(beside.join(CREDENTIALS))];
     let mut paths = folders.into_iter().flatten().map(|folder| folder.join(name));
-    // What this user may not look into may well be there.
+    // A file in a folder closed to this user may exist.
     paths.find(|path| path.try_exists().unwrap_or(true))
 }
 
-/// Whether the file lies among the credentials. The service manager guards that folder as a whole,
-/// so the bits of the files in it say nothing.
+/// True if the file is one of the service manager's credentials. The service manager guards that
+/// folder as a whole, so the mode bits of the files in it say nothing.
 fn is_credential(walk: &Walk, path: &Path) -> bool {
     let folder = walk.environment.credentials_directory().map(fs::canonicalize);
     match (folder, fs::canonicalize(path)) {
@@ -304,8 +311,8 @@ fn is_credential(walk: &Walk, path: &Path) -> bool {
     }
 }
 
-/// Some editors begin a file with a byte order mark, and most end it with a newline: neither is
-/// part of the secret.
+/// Strips a byte order mark from the beginning and a newline from the end. Editors add both and
+/// neither belongs to the secret.
 fn bare(mut text: String) -> String {
     if text.starts_with('\u{feff}') {
         text.remove(0);

@@ -1,4 +1,4 @@
-//! The sections that stand once each: `[store]`, `[http]`, `[log]`, `[x]`, `[poll]` and `[report]`.
+//! Reads the sections that occur once, such as `[store]` and `[x]`.
 
 use super::given::Wrong;
 use super::walk::ConfigTable;
@@ -73,7 +73,7 @@ pub(super) fn x(mut table: ConfigTable) -> Option<X> {
     })
 }
 
-/// `Some(None)` where it is left out.
+/// Reads `x.webhook`. Returns `Some(None)` if the section is left out.
 fn webhook(table: &mut ConfigTable) -> Option<Option<XWebhookConfig>> {
     let is_given = table.holds("webhook");
     let mut table = table.table("webhook");

@@ -1,12 +1,11 @@
-//! What of the configuration bears on how long due surveys wait.
+//! Extracts the settings that decide how long due surveys wait.
 
 use super::{Account, CanDmBy, Config};
 use crate::domain::budget::Call;
 use crate::domain::waiting::Served;
 
 impl CanDmBy {
-    /// The call that a look-up of one person, or else of a hundred, takes from the account's
-    /// budget.
+    /// Returns the budget's call that a look-up of people takes.
     pub fn call(self) -> Call {
         match self {
             Self::FriendshipsShow | Self::Auto => Call::FriendshipsShow,
@@ -16,7 +15,7 @@ impl CanDmBy {
 }
 
 impl Config {
-    /// How an account is served.
+    /// Returns the settings that decide how long this account's surveys wait.
     pub fn served(&self, account: &Account) -> Served {
         Served {
             account: account.name.clone(),

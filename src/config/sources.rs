@@ -1,7 +1,7 @@
-//! `[[sources]]`: where closes come from, how each of them is signed, and what its payloads mean.
+//! Reads `[[sources]]`: where closes come from, how they are signed and how to read their payloads.
 //!
-//! A desk's kind is nothing but a preset: the keys of a `mapped` source, each of which the file can
-//! set otherwise.
+//! The kind of a help desk is only a preset of keys for a `mapped` source. The file can override
+//! each of these keys.
 
 mod account;
 mod field;
@@ -43,10 +43,11 @@ const KINDS: [(&str, SourceKind); 12] = [
     ("dm_inactivity", SourceKind::DmInactivity),
 ];
 
-/// What Zendesk signs with where its test button is pressed; its documents show it to everybody.
+/// The secret with which Zendesk signs its test deliveries. Zendesk's documentation prints it for
+/// everybody to see.
 const ZENDESK_TEST_SECRET: &str = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
 
-/// The key in a Standard Webhooks secret: `whsec_`, which may be left out, and base64.
+/// Decodes the base64 key of a Standard Webhooks secret. The prefix `whsec_` may be left out.
 pub fn standard_key(secret: &str) -> Option<Vec<u8>> {
     BASE64.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).ok()
 }
@@ -58,7 +59,7 @@ impl SourceKind {
 }
 
 impl Source {
-    /// The secrets as the scheme uses them.
+    /// Returns the secrets as the bytes that the scheme uses.
     pub fn secret_bytes(&self) -> Vec<Vec<u8>> {
         let bytes = |secret: &str| match self.kind {
             SourceKind::Standard => standard_key(secret).unwrap_or_default(),
@@ -68,15 +69,15 @@ impl Source {
     }
 }
 
-/// What sources refer to elsewhere in the file.
+/// The facts from elsewhere in the file that the sources refer to.
 pub(super) struct Around<'a> {
-    /// The accounts' names, where those are known.
+    /// The names of all accounts. `None` if they are unknown.
     pub accounts: Option<&'a BTreeSet<String>>,
-    /// Whether X is a stand-in on this machine.
+    /// True if `x.base_url` is a stand-in for X on this machine.
     pub is_stand_in: bool,
 }
 
-/// What no two sources share.
+/// The values that no two sources may share.
 #[derive(Default)]
 struct Used {
     names: BTreeSet<String>,
@@ -91,7 +92,7 @@ enum Sound {
     Watched(WatchedMessages),
 }
 
-/// The sound sources: those that are posted to, the folders, and those that watch messages.
+/// Returns the sound sources: those that post over HTTP, the folders and those that watch messages.
 pub(super) fn read(
     root: &mut ConfigTable,
     around: &Around,
@@ -160,7 +161,7 @@ fn source(mut table: ConfigTable, used: &mut Used, around: &Around) -> Option<So
             (secrets, scheme, mapping.map(Some))
         }
         None => {
-            // What the other keys must be is not known then, nor which there are.
+            // Without the kind, it is unknown which other keys exist and what they must be.
             table.abandon();
             return None;
         }
@@ -202,7 +203,7 @@ fn kind(given: &GivenValue) -> Result<SourceKind, Wrong> {
     })
 }
 
-/// The secrets of a mapped source; none where nothing is signed.
+/// Reads the secrets of a mapped source. The list is empty if the source signs nothing.
 fn secrets(
     table: &mut ConfigTable,
     scheme: Option<&Scheme>,

@@ -1,4 +1,4 @@
-//! `[accounts.survey]`, and what a rule puts in the place of parts of it.
+//! Reads `[accounts.survey]` and the parts of it that a rule replaces.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::domain::survey_type::SurveyType;
 
 const TYPES: [(&str, SurveyType); 2] = [("csat", SurveyType::Csat), ("nps", SurveyType::Nps)];
 
-/// The survey of an account.
+/// Reads the survey of an account.
 pub(super) fn read(mut table: ConfigTable, account: Option<&str>) -> Option<SurveyConfig> {
     let settings = SurveySettings::read(&mut table, None);
     let test = table.or("test", defaults::TEST, values::boolean);
@@ -21,8 +21,8 @@ pub(super) fn read(mut table: ConfigTable, account: Option<&str>) -> Option<Surv
     Some(settings?.survey(test?, throttle_group))
 }
 
-/// The survey as a rule's table changes it. Without a sound `base` the table is read all the same,
-/// for its faults.
+/// Reads a rule's changes to the survey. Without a sound `base`, the table is still read to report
+/// its faults.
 pub(super) fn changed(
     table: &mut ConfigTable,
     base: Option<&SurveyConfig>,
@@ -32,7 +32,7 @@ pub(super) fn changed(
     Some(settings?.survey(base.test, base.throttle_group.clone()))
 }
 
-/// All that a rule may change.
+/// The settings that a rule may change.
 struct SurveySettings {
     kind: SurveyType,
     question_variant_id: u32,
@@ -50,7 +50,7 @@ struct SurveySettings {
 }
 
 impl SurveySettings {
-    /// Reads a table; what it leaves out is the default, or, in a rule, what the survey says.
+    /// Reads a table. A missing key takes the survey's value in a rule and the default elsewhere.
     fn read(table: &mut ConfigTable, rule_of: Option<Option<&SurveyConfig>>) -> Option<Self> {
         let base = rule_of.flatten();
         let own_variants = table.holds("variants");
@@ -58,9 +58,10 @@ impl SurveySettings {
             .map(|key| table.holds(key));
         let before = base.map_or(defaults::SURVEY_TYPE, |base| base.kind);
         let kind = table.or("type", before, values::choice(&TYPES));
-        // Where the type is at fault, the id is held to what any type has.
+        // If the type is faulty, the id is checked against the bounds of csat because they are the
+        // widest.
         let bounds = kind.unwrap_or(SurveyType::Csat).variants();
-        // The ids of one type say nothing in the other.
+        // A variant id of one survey type has no meaning in the other.
         let same = base.filter(|base| Some(base.kind) == kind);
         let id = same.map_or(defaults::QUESTION_VARIANT_ID, |base| base.question_variant_id);
         let question_variant_id =

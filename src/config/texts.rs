@@ -1,4 +1,4 @@
-//! `message` and `messages`: what the person reads above the card, read and tried out.
+//! Reads, compiles and tries out `message` and `messages`, the texts above X's card.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,25 +9,26 @@ use super::names::nearest;
 use super::walk::{ConfigTable, Place};
 use crate::domain::message::{MESSAGE_CHARACTERS_MAX, MessageError, TemplateFault, Templates};
 
-/// The texts of a survey, a rule's or a variant's, ready to render.
+/// The compiled texts of a survey, a rule or a variant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Texts {
     pub message: String,
-    /// By language, as it is written in the file.
+    /// The texts by language tag as the file writes the tag.
     pub messages: BTreeMap<String, String>,
     pub templates: Arc<Templates>,
 }
 
-/// Texts that stand in for those of a survey that is at fault, so that its rules are tried all the
-/// same.
+/// Returns texts that replace the faulty texts of a survey. Its rules can still be checked with
+/// them.
 pub(super) fn placeholder() -> Texts {
     let templates = Templates::compile("-", &BTreeMap::new()).expect("a dash can be rendered");
     Texts { message: "-".into(), messages: BTreeMap::new(), templates: Arc::new(templates) }
 }
 
-/// The texts that a table gives; those of `base` where it gives none, and nothing where one of them
-/// is at fault. Whoever gives a `message` gives all of them: the base's other languages are of
-/// another text.
+/// Reads the texts of a table. Returns those of `base` if the table has none.
+///
+/// A table with any text of its own inherits no other language from `base`. Those would translate
+/// another text. Returns `None` if a text is faulty.
 pub(super) fn read(table: &mut ConfigTable, base: Option<&Texts>) -> Option<Texts> {
     let text = |given: &super::given::GivenValue| given.text().map(str::to_owned);
     let example = "\"Thanks for talking to us. How did we do?\"";
@@ -51,7 +52,7 @@ pub(super) fn read(table: &mut ConfigTable, base: Option<&Texts>) -> Option<Text
 
 type MessagesByLanguage = BTreeMap<String, (Place, String)>;
 
-/// The sound texts by language, each with its place.
+/// Returns the sound texts by language with their places.
 fn messages(table: &mut ConfigTable) -> MessagesByLanguage {
     let mut languages = BTreeSet::new();
     let mut messages = MessagesByLanguage::new();
@@ -71,14 +72,14 @@ fn messages(table: &mut ConfigTable) -> MessagesByLanguage {
     messages
 }
 
-/// The texts compiled, with a fault for each that is not fit to be sent.
+/// Compiles the texts and reports each one that cannot be sent.
 fn compiled(
     table: &mut ConfigTable,
     message: Option<&str>,
     messages: &MessagesByLanguage,
 ) -> Option<Templates> {
     let texts = messages.iter().map(|(language, (_, text))| (language.clone(), text.clone()));
-    // A missing message is a fault already; any text that can be sent lets the others be tried.
+    // A missing message is a fault already. The dash lets the other texts be tried.
     let templates = Templates::compile(message.unwrap_or("-"), &texts.collect());
     let faults = match templates {
         Ok(templates) => return Some(templates),

@@ -1,4 +1,4 @@
-//! URLs: where X answers, where the store lies, and the privacy page under a card.
+//! Reads the URLs of X's API, of the store and of the privacy page under a card.
 
 use std::net::IpAddr;
 
@@ -6,10 +6,10 @@ use reqwest::Url;
 
 use super::given::{GivenValue, Wrong};
 
-/// The base of X's API, without a slash at its end, as the HTTP client will understand it.
+/// Reads the base URL of X's API and strips the slash at its end.
 ///
-/// Plain HTTP is for stand-ins on this machine: beyond it, keys and people's words would cross the
-/// network in the clear.
+/// Plain HTTP is allowed only for a stand-in on this machine. Elsewhere, it would expose keys and
+/// people's answers to the network.
 pub(super) fn base(given: &GivenValue) -> Result<String, Wrong> {
     let url = web(given)?;
     let wrong = |problem, remedy| Err(Wrong::new(problem, remedy));
@@ -29,13 +29,13 @@ pub(super) fn base(given: &GivenValue) -> Result<String, Wrong> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// The page that the card links to, letter for letter as it was written: X echoes it.
+/// Reads the URL of the page that the card links to. Keeps its exact spelling because X echoes it.
 pub(super) fn privacy(given: &GivenValue) -> Result<String, Wrong> {
     web(given)?;
     given.text().map(str::to_owned)
 }
 
-/// The database's URL; its path is the store's to read.
+/// Reads the database's URL. The store interprets the path.
 pub(super) fn store(given: &GivenValue) -> Result<String, Wrong> {
     let text = given.text()?;
     let wrong = |problem: &str, remedy: &str| {
@@ -62,22 +62,22 @@ pub(super) fn store(given: &GivenValue) -> Result<String, Wrong> {
     }
 }
 
-/// A store's URL without what may be secret in it.
+/// Returns the store's URL with everything removed that may be secret.
 pub(super) fn redacted(url: &str) -> String {
     let Ok(mut parsed) = Url::parse(url) else { return "***".into() };
     if parsed.scheme() == "sqlite" {
         return url.to_owned();
     }
     if parsed.password().is_some() {
-        // Fails for a URL that can hold no password, and this one holds one.
+        // This fails only for a URL that cannot hold a password. This URL holds one.
         let _ = parsed.set_password(Some("***"));
     }
-    // PostgreSQL takes a password among the parameters, too.
+    // PostgreSQL also accepts a password as a parameter.
     parsed.set_query(None);
     parsed.into()
 }
 
-/// Whether the host is this machine itself.
+/// True if the URL's host is this machine.
 pub(super) fn is_on_loopback(url: &str) -> bool {
     Url::parse(url).is_ok_and(|url| is_loopback(&url))
 }

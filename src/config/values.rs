@@ -1,5 +1,6 @@
-//! What single values must look like: one function a form, each of which says what is wrong and how
-//! to write it.
+//! Reads single values and checks their form.
+//!
+//! There is one function for each form, and its error names the problem and the remedy.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -12,14 +13,14 @@ use super::names::is_name;
 use super::names::nearest;
 use crate::domain::id::UserId;
 
-/// The units of a size from the largest, in bytes.
+/// The units of a size and their bytes from the largest to the smallest.
 const SIZE_UNITS: [(&str, usize); 2] = [("MiB", 1024 * 1024), ("KiB", 1024)];
 
 pub(super) fn boolean(given: &GivenValue) -> Result<bool, Wrong> {
     given.boolean()
 }
 
-/// A whole number within bounds.
+/// Reads a whole number within bounds.
 pub(super) fn integer(bounds: RangeInclusive<u32>) -> impl Fn(&GivenValue) -> Result<u32, Wrong> {
     move |given| {
         let number = u32::try_from(given.integer()?).ok().filter(|number| bounds.contains(number));
@@ -27,7 +28,7 @@ pub(super) fn integer(bounds: RangeInclusive<u32>) -> impl Fn(&GivenValue) -> Re
     }
 }
 
-/// A number within bounds. What is no number at all (`nan`) is out of all bounds.
+/// Reads a number within bounds. `nan` is out of all bounds.
 pub(super) fn number(bounds: RangeInclusive<f64>) -> impl Fn(&GivenValue) -> Result<f64, Wrong> {
     move |given| match given.number()? {
         number if bounds.contains(&number) => Ok(number),
@@ -35,7 +36,7 @@ pub(super) fn number(bounds: RangeInclusive<f64>) -> impl Fn(&GivenValue) -> Res
     }
 }
 
-/// A length of time within bounds.
+/// Reads a length of time within bounds.
 pub(super) fn duration(
     bounds: RangeInclusive<Duration>,
 ) -> impl Fn(&GivenValue) -> Result<Duration, Wrong> {
@@ -53,7 +54,7 @@ pub(super) fn duration(
     }
 }
 
-/// A number of bytes within bounds, with a unit or bare.
+/// Reads a number of bytes within bounds with or without a unit.
 pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&GivenValue) -> Result<usize, Wrong> {
     move |given| {
         let (least, most) = (format_size(*bounds.start()), format_size(*bounds.end()));
@@ -72,7 +73,7 @@ pub(super) fn size(bounds: RangeInclusive<usize>) -> impl Fn(&GivenValue) -> Res
     }
 }
 
-/// One of a few words, each of which stands for something.
+/// Reads one of the known words and returns its meaning.
 pub(super) fn choice<T: Copy>(words: &[(&str, T)]) -> impl Fn(&GivenValue) -> Result<T, Wrong> {
     move |given| {
         let known: Vec<_> = words.iter().map(|(word, _)| format!("\"{word}\"")).collect();
@@ -89,7 +90,7 @@ pub(super) fn choice<T: Copy>(words: &[(&str, T)]) -> impl Fn(&GivenValue) -> Re
     }
 }
 
-/// A text of some length, of which something can be seen.
+/// Reads a text that is not blank and not too long.
 pub(super) fn text(characters_max: usize) -> impl Fn(&GivenValue) -> Result<String, Wrong> {
     move |given| {
         let text = given.text()?;
@@ -105,7 +106,7 @@ pub(super) fn text(characters_max: usize) -> impl Fn(&GivenValue) -> Result<Stri
     }
 }
 
-/// The name of an account, a source or a group. It stands in paths, logs and metrics.
+/// Reads the name of an account, a source or a group. Names appear in paths, logs and metrics.
 pub(super) fn name(given: &GivenValue) -> Result<String, Wrong> {
     match given.text()? {
         text if is_name(text) => Ok(text.to_owned()),
@@ -116,8 +117,8 @@ pub(super) fn name(given: &GivenValue) -> Result<String, Wrong> {
     }
 }
 
-/// An id that X gave a person or a handle. Digits in quotes, since a number that large is not exact
-/// everywhere.
+/// Reads the id that X gave a person or a handle. The digits must be quoted because many programs
+/// round numbers of that size.
 pub(super) fn user_id(given: &GivenValue) -> Result<String, Wrong> {
     let text = given.text()?;
     match UserId::parse(text) {
@@ -149,7 +150,7 @@ fn parse_size(text: &str) -> Option<usize> {
     let (count, unit_bytes) =
         SIZE_UNITS.into_iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, bytes)))?;
     let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
-    // What is too large for a count is also out of every bound.
+    // A count that overflows is also out of every bound.
     digits.then(|| count.parse::<usize>().unwrap_or(usize::MAX).saturating_mul(unit_bytes))
 }
 

@@ -1,4 +1,4 @@
-//! `variants`: texts, questions or delays that are tried side by side.
+//! Reads `variants`. They compare different texts, questions or delays with each other.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -10,10 +10,10 @@ use super::texts::{self, Texts};
 use super::walk::ConfigTable;
 use super::{Variant, defaults, values};
 
-/// What everybody meets whose draw falls to no variant.
+/// The group of the people whose draw falls to no variant.
 pub const CONTROL: &str = "control";
 
-/// The survey that the variants are of, as far as it is sound.
+/// The survey that the variants change. A faulty part is `None`.
 pub(super) struct ParentSurvey<'a> {
     pub texts: Option<&'a Texts>,
     pub question_variant_id: Option<u32>,
@@ -22,7 +22,7 @@ pub(super) struct ParentSurvey<'a> {
     pub expire_after: Option<Duration>,
 }
 
-/// Adding shares as 0.1 is not exact.
+/// The rounding error that a sum of shares such as 0.1 may have.
 const ROUNDING: f64 = 1e-9;
 
 pub(super) fn read(table: &mut ConfigTable, whole: ParentSurvey) -> Option<Vec<Variant>> {
@@ -71,7 +71,7 @@ pub(super) fn read(table: &mut ConfigTable, whole: ParentSurvey) -> Option<Vec<V
     (variants.len() == count).then_some(variants)
 }
 
-/// A variant without a name is called `a`, `b`, … by its place.
+/// Names a variant without a name by its index: `a`, `b` and so on.
 fn letter(index: usize) -> String {
     match u8::try_from(index) {
         Ok(index) if index < 26 => char::from(b'a' + index).to_string(),
@@ -79,7 +79,7 @@ fn letter(index: usize) -> String {
     }
 }
 
-/// A prompt must have time to go out.
+/// Reports an `expire_after` that leaves no time to send a prompt after `delay`.
 pub(super) fn refuse_too_brief(
     table: &mut ConfigTable,
     key: &str,

@@ -1,7 +1,12 @@
-//! The walk over the tree of values: one visit a key, collecting every fault on the way.
+//! Walks the tree of values, visits each key once and collects every fault.
 //!
-//! Owns which keys exist (they are the ones that were asked for), where each of them stands in the
-//! file and which variable overrides it. What a value must look like is the business of `values`.
+//! Owns three facts about keys:
+//!
+//! - which keys exist (exactly those that were asked for)
+//! - where each key stands in the file
+//! - which variable overrides it
+//!
+//! Must not judge the form of a value. `values` does that.
 
 mod hints;
 mod lists;
@@ -18,29 +23,30 @@ use super::environment::Environment;
 use super::faults::{Fault, Faults};
 use super::given::{GivenTable, GivenValue, Wrong, noun};
 
-/// All that one reading has seen so far.
+/// The state of one reading of the configuration.
 pub(super) struct Walk<'a> {
     pub path: &'a Path,
     pub environment: &'a Environment,
-    /// Who may read and write the file at `path`; absent where the text is no file's.
+    /// The permission bits of the file at `path`. `None` if the text is not from a file. It becomes
+    /// `None` once the fault about secrets in an exposed file has been reported.
     pub mode: Option<u32>,
-    /// Else no secret is read or judged, and an empty one stands for each.
+    /// If false, no secret is read or checked and an empty one stands for each.
     pub needs_secrets: bool,
-    /// The overriding variables by their names in capitals, each with its name as it was set.
+    /// The overriding variables by their names in capitals. Each has its name and value as they
+    /// were set.
     variables: BTreeMap<String, (String, Option<String>)>,
-    /// The variables that a key answers to, with that key's path; also where the variable is not
+    /// The variables that belong to a key with that key's path. Includes variables that are not
     /// set.
     answered: BTreeMap<String, String>,
-    /// The beginnings of variables whose keys a later version brings.
+    /// The prefixes of variables whose keys a later version will support.
     later: Vec<String>,
-    /// The known keys, `accounts.*.survey.delay`.
+    /// The known keys as patterns, such as `accounts.*.survey.delay`.
     pub known: BTreeSet<String>,
     unknown: Vec<UnknownKey>,
     faults: Vec<Fault>,
 }
 
-/// A table on the way, which gives up its values one by one. It is to be closed when all are asked
-/// for.
+/// A table that gives up its values one by one. The caller must close it after the last key.
 pub(super) struct ConfigTable<'w, 'a> {
     pub walk: &'w mut Walk<'a>,
     pub place: Place,
@@ -75,7 +81,7 @@ impl<'a> Walk<'a> {
         ConfigTable { walk: self, place, values, known: Vec::new() }
     }
 
-    /// The configuration where nothing was wrong with it, else all that was.
+    /// Returns the configuration if there was no fault. Otherwise, returns all faults.
     pub fn finish<T>(mut self, config: Option<T>) -> Result<T, Faults> {
         for unknown in std::mem::take(&mut self.unknown) {
             let (problem, remedy) = unknown.explained(&self.known);
@@ -109,7 +115,9 @@ impl<'a> Walk<'a> {
         });
     }
 
-    /// The value of the variable that overrides the key at `place`; the error where it is unusable.
+    /// Returns the value of the variable that overrides the key at `place`.
+    ///
+    /// The error says why the variable cannot be used.
     fn overriding(&mut self, place: &Place) -> Result<Option<String>, Wrong> {
         let other = self.answered.insert(place.variable.clone(), place.path.clone());
         let Some((_, value)) = self.variables.get(&place.variable) else { return Ok(None) };
@@ -126,7 +134,7 @@ impl<'a> Walk<'a> {
 }
 
 impl<'a> ConfigTable<'_, 'a> {
-    /// The table under `key`; an empty one where there is none.
+    /// Returns the table under `key` or an empty one if there is none.
     pub fn table(&mut self, key: &'static str) -> ConfigTable<'_, 'a> {
         self.known.push(key);
         let place = self.place.child(key);
@@ -143,8 +151,8 @@ impl<'a> ConfigTable<'_, 'a> {
         self.walk.table(place, values)
     }
 
-    /// The tables of the list under `key`, each with its place: its name, or its number where it
-    /// has none of its own. Nothing where it is no such list.
+    /// Returns the tables of the list under `key` with their places. A table's place is its name or
+    /// else its number. Returns `None` if the value is not a list of tables.
     pub fn entries(&mut self, key: &'static str) -> Option<Vec<(Place, GivenTable)>> {
         self.known.push(key);
         let place = self.place.child(key);
@@ -183,8 +191,10 @@ impl<'a> ConfigTable<'_, 'a> {
         sound.then_some(entries)
     }
 
-    /// The sound texts of the table under `key`, whose keys are free. Variables can add to them:
-    /// the rest of such a variable's name is the key, in small letters and with `-` for `_`.
+    /// Returns the sound texts of the table under `key`. The keys of that table are free.
+    ///
+    /// Variables can add texts. The rest of such a variable's name becomes the key. It is turned
+    /// into small letters with `-` for `_`.
     pub fn texts(&mut self, key: &'static str) -> Vec<(String, Place, String)> {
         let ConfigTable { walk, place, values, .. } = self.table(key);
         walk.known.insert(place.pattern.clone());
@@ -215,7 +225,7 @@ impl<'a> ConfigTable<'_, 'a> {
         texts
     }
 
-    /// What was given for `key`, by its variable or else by the file.
+    /// Takes the value of `key` from its variable or else from the file.
     pub fn take(&mut self, key: &'static str) -> Result<Option<GivenValue>, Wrong> {
         self.known.push(key);
         let place = self.place.child(key);
@@ -225,7 +235,7 @@ impl<'a> ConfigTable<'_, 'a> {
         Ok(variable.map(GivenValue::Variable).or(in_file.map(|value| GivenValue::File(value.kind))))
     }
 
-    /// The value of a key that may be left out; the outer nothing where it is at fault.
+    /// Reads a key that may be left out. The outer `None` means that the value is faulty.
     pub fn optional<T>(
         &mut self,
         key: &'static str,
@@ -244,7 +254,7 @@ impl<'a> ConfigTable<'_, 'a> {
         None
     }
 
-    /// The value of `key`, or its default; nothing where it is at fault.
+    /// Reads `key` or returns its default. Returns `None` if the value is faulty.
     pub fn or<T>(
         &mut self,
         key: &'static str,
@@ -254,7 +264,8 @@ impl<'a> ConfigTable<'_, 'a> {
         Some(self.optional(key, read)?.unwrap_or(default))
     }
 
-    /// The value of a key that must be there, as `example` shows it; nothing where it is at fault.
+    /// Reads a key that must be given. `example` appears in the remedy if it is missing. Returns
+    /// `None` if the value is faulty or missing.
     pub fn required<T>(
         &mut self,
         key: &'static str,
@@ -284,15 +295,14 @@ impl<'a> ConfigTable<'_, 'a> {
         self.walk.fault(&place, value, problem, remedy);
     }
 
-    /// Lays values under those that the file gives: they hold where it is silent.
+    /// Adds values for the keys that the file leaves out.
     pub fn under(&mut self, values: GivenTable) {
         for (key, value) in values {
             self.values.entry(key).or_insert(value);
         }
     }
 
-    /// Gives the table up: whatever is still left is not looked at, and its variables are left
-    /// alone.
+    /// Gives up the table. Its remaining keys and variables are neither read nor reported.
     pub fn abandon(self) {
         let beginning = format!("{}__", self.place.variable);
         let of_it: Vec<_> = self
@@ -307,8 +317,8 @@ impl<'a> ConfigTable<'_, 'a> {
         }
     }
 
-    /// Whatever is still left was not asked for, so it is unknown; `later` are the keys that are
-    /// promised, and that this version does not know yet.
+    /// Reports every remaining key as unknown because nothing asked for it. `later` lists the keys
+    /// that a later version will support.
     pub fn close(self, later: &[&str]) {
         self.walk.later.extend(later.iter().map(|key| self.place.child(key).variable));
         let mut left: Vec<_> = self.values.into_keys().collect();

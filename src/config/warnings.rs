@@ -1,4 +1,4 @@
-//! What may be meant and is worth a second look: nothing here keeps surveyd from running.
+//! Warns of settings that are valid but may be mistakes. No warning keeps surveyd from running.
 
 mod closes;
 mod policies;
@@ -14,10 +14,10 @@ use crate::domain::policy::Mode;
 use crate::domain::survey_type::SurveyType;
 pub use closes::{CloseOnRecord, of_closes as warnings_of_closes};
 
-/// Something an operator should know before it goes out.
+/// A warning that an operator should see before prompts go out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// The key's path, `accounts.acme.survey.message`.
+    /// The key's path, such as `accounts.acme.survey.message`.
     pub key: String,
     pub problem: String,
     pub remedy: String,
@@ -29,8 +29,8 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Words that point at the card, in the languages that most texts are written in. The message
-/// stands alone where the card does not show.
+/// Words that point at the card in the languages that most texts use. Some of X's clients show the
+/// message without the card.
 const POINTERS: [&str; 27] = [
     "card",
     "button",
@@ -61,10 +61,10 @@ const POINTERS: [&str; 27] = [
     "pulsante",
 ];
 
-/// X's own demand on the password that it shows.
+/// The least length in characters that X demands of this password.
 const PASSWORD_LEAST: usize = 20;
 
-/// All that is worth a second look.
+/// Returns every warning about the configuration.
 pub fn warnings(config: &Config) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let passwords = config.x.webhook.iter().flat_map(|webhook| &webhook.passwords);
@@ -93,7 +93,7 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
                 None => format!("accounts.{}.survey", account.name),
                 Some(rule) => format!("accounts.{}.rules.{}", account.name, rule.name),
             };
-            // What a rule takes over from the survey is said there.
+            // Settings that a rule inherits were already checked in the survey.
             let own = rule.map(|_| &account.survey);
             if rule.is_none_or(|rule| !rule.skip) {
                 of_survey(&key, survey, own, &mut warnings);
@@ -122,7 +122,7 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
     warnings
 }
 
-/// That an access token is by its own number that of another handle.
+/// Warns if an access token belongs to a handle other than `user_id`.
 pub fn of_token(account: &str, access_token: &str, user_id: &str) -> Option<Warning> {
     let owner = owner_of(access_token).filter(|owner| owner != user_id)?;
     Some(Warning {
@@ -135,7 +135,8 @@ pub fn of_token(account: &str, access_token: &str, user_id: &str) -> Option<Warn
     })
 }
 
-/// The handle that a token is of: X's access tokens begin with its id and a hyphen.
+/// Returns the id of the handle that owns a token. X's access tokens begin with this id and a
+/// hyphen.
 pub fn owner_of(access_token: &str) -> Option<String> {
     let (id, _) = access_token.split_once('-')?;
     UserId::parse(id).ok().map(|id| id.to_string())
@@ -235,8 +236,8 @@ fn of_survey(
     }
 }
 
-/// Names of the tz database that stand for no place: some keep one offset all year, the others the
-/// summer time of whoever uses them most.
+/// Names of the tz database that stand for no place. Some keep one offset all year. The others
+/// follow the summer time of the region that uses them most.
 const ABBREVIATIONS: [&str; 12] = [
     "EST", "MST", "HST", "EST5EDT", "CST6CDT", "MST7MDT", "PST8PDT", "WET", "CET", "MET", "EET",
     "GMT",
@@ -275,7 +276,7 @@ fn of_texts(key: &str, texts: &Texts, warnings: &mut Vec<Warning>) {
     }
 }
 
-/// How long a night lasts on a clock that nobody changes.
+/// Returns the length of the quiet hours in seconds on a clock without summer time.
 fn asleep_seconds(from: jiff::civil::Time, to: jiff::civil::Time) -> u64 {
     let minute = |time: jiff::civil::Time| i64::from(time.hour()) * 60 + i64::from(time.minute());
     let minutes = (minute(to) - minute(from)).rem_euclid(24 * 60);

@@ -1,5 +1,8 @@
-//! Which account a source's closes are for: one for all of them, one by an id in the payload, or
-//! the one that a notice names among those that the source may name.
+//! Decides which account a source's closes belong to. There are three ways:
+//!
+//! - The source has one account for all closes.
+//! - An id in the payload selects the account.
+//! - A notice names one of the accounts that the source allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,22 +13,21 @@ use super::Around;
 use crate::config::names::nearest;
 use crate::domain::mapping::{FieldName, Mapping};
 
-/// The key `account`; the outer nothing where it is at fault.
+/// Reads the key `account`. The outer `None` means that it is faulty.
 pub fn named(table: &mut ConfigTable, around: &Around) -> Option<Option<String>> {
     table.optional("account", |given| name(given, around.accounts))
 }
 
-/// What a source may say of accounts.
+/// The accounts that a source allows.
 pub struct Meant {
-    /// The account that is meant where a notice names none.
+    /// The account for a notice that names none.
     pub account: Option<String>,
-    /// Those that a notice may name; none: any.
+    /// The accounts that a notice may name. Empty allows every account.
     pub accounts: Vec<String>,
 }
 
 impl Meant {
-    /// All that the source gives is a limit together: `account`, the list `accounts`, and the
-    /// accounts by an id.
+    /// Joins `account`, the list `accounts` and the accounts by id into one list of allowed names.
     pub fn of(
         account: Option<String>,
         several: Vec<String>,
@@ -37,7 +39,8 @@ impl Meant {
     }
 }
 
-/// The key `account`, or the only one of the list: it is meant where none is named.
+/// Returns the key `account` or the only name of the list. It applies to a notice that names no
+/// account.
 pub fn or_only(
     account: Option<Option<String>>,
     several: Option<&[String]>,
@@ -49,7 +52,7 @@ pub fn or_only(
     account.map(|account| account.or(only))
 }
 
-/// The list `accounts`: those that a notice may name.
+/// Reads the list `accounts` with the names that a notice may use.
 pub fn several(table: &mut ConfigTable, around: &Around) -> Option<Vec<String>> {
     let names = table.optional("accounts", |given| {
         let names = given.texts()?;
@@ -68,7 +71,7 @@ pub fn several(table: &mut ConfigTable, around: &Around) -> Option<Vec<String>> 
     Some(names.unwrap_or_default())
 }
 
-/// The table `accounts`: accounts by what stands at `account_id`.
+/// Reads the table `accounts`. It maps the values at `account_id` to account names.
 pub fn by_id(table: &mut ConfigTable, around: &Around) -> Option<BTreeMap<String, String>> {
     let mut accounts = BTreeMap::new();
     let mut sound = true;
@@ -86,8 +89,8 @@ pub fn by_id(table: &mut ConfigTable, around: &Around) -> Option<BTreeMap<String
     sound.then_some(accounts)
 }
 
-/// The mapping with its accounts. A preset says where a desk's inbox stands, which is no account's
-/// name: without `accounts` it names nothing.
+/// Adds the accounts to the mapping. A preset's `account_id` points at the help desk's inbox. That
+/// is not an account's name, so it selects nothing without the table `accounts`.
 pub fn placed(mut mapping: Mapping, accounts: BTreeMap<String, String>, own: bool) -> Mapping {
     if accounts.is_empty() && !own {
         mapping.fields.remove(&FieldName::AccountId);
@@ -96,8 +99,8 @@ pub fn placed(mut mapping: Mapping, accounts: BTreeMap<String, String>, own: boo
     mapping
 }
 
-/// The account that is meant where the payload names none: the only one there is, where the source
-/// says nothing.
+/// Returns the account for a payload that names none. If the source gives no account, this is the
+/// only account of the configuration.
 pub fn meant(
     table: &mut ConfigTable,
     account: Option<Option<String>>,
@@ -109,11 +112,11 @@ pub fn meant(
     if is_told { Some(account) } else { only(table, around, ACCOUNTS) }
 }
 
-/// What else to write than an account's name, where each payload names one.
+/// The alternative that a remedy offers if each payload can name an account.
 const ACCOUNTS: &str = ", or `accounts = { \"…\" = \"NAME\" }` by the desk's inbox";
 
-/// The only account there is; a fault where there are several. The inner nothing: which there are
-/// is not known.
+/// Returns the only account of the configuration and reports a fault if there are several. The
+/// inner `None` means that the accounts are unknown.
 pub fn only(table: &mut ConfigTable, around: &Around, or_else: &str) -> Option<Option<String>> {
     let Some(names) = around.accounts else { return Some(None) };
     let mut names = names.iter();

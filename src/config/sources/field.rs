@@ -1,4 +1,4 @@
-//! How a place, a condition and a field are written.
+//! Reads the places, conditions and fields of a mapping.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ const PLACE_FORM: &str = "write a JSON Pointer as \"/ticket/id\", or \"header:X-
 const FIELD_FORM: &str =
     "write a JSON Pointer as \"/ticket/id\", { at = \"…\", default = \"…\" }, or a list of those";
 
-/// A place, or several of which the first that gives a value wins.
+/// Reads one place or several. The first place that gives a value wins.
 pub fn read(given: &GivenValue) -> Result<Field, Wrong> {
     match given {
         GivenValue::Variable(text) => Ok(Field(vec![Choice::of(Take::At(parse(text)?))])),
@@ -23,7 +23,7 @@ pub fn read(given: &GivenValue) -> Result<Field, Wrong> {
     }
 }
 
-/// A table of fields by their names.
+/// Reads a table of fields by name.
 pub fn read_table(given: &GivenValue) -> Result<BTreeMap<String, Field>, Wrong> {
     match given {
         GivenValue::File(ValueKind::Table(table)) => sorted(table)
@@ -50,7 +50,7 @@ pub fn places(given: &GivenValue) -> Result<Vec<PayloadPath>, Wrong> {
     }
 }
 
-/// What must stand where.
+/// Reads which values must stand at which places.
 pub fn condition(table: &GivenTable) -> Result<Condition, Wrong> {
     let tests = sorted(table).into_iter().map(|(place, value)| {
         let texts = match &value.kind {
@@ -78,7 +78,7 @@ fn of(kind: &ValueKind) -> Result<Field, Wrong> {
     }
 }
 
-/// One choice, and behind it its default where it has one.
+/// Reads one choice. Its default follows as a second choice.
 fn choices(kind: &ValueKind) -> Result<Vec<Choice>, Wrong> {
     let table = match kind {
         ValueKind::String(text) => return Ok(vec![Choice::of(Take::At(parse(text)?))]),
@@ -165,7 +165,7 @@ fn within(name: &str, wrong: Wrong) -> Wrong {
     Wrong { problem: format!("{name} {}", wrong.problem), ..wrong }
 }
 
-/// In the order of their keys: a table of TOML has none of its own.
+/// Sorts the entries by key because a parsed TOML table has no order.
 fn sorted(table: &GivenTable) -> Vec<(&String, &Value)> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| *key);

@@ -1,5 +1,6 @@
-//! What a source's payloads mean: the keys that tell what closes a conversation and where each
-//! field of a close stands.
+//! Reads the mapping of a source.
+//!
+//! Its keys say which payloads close a conversation and where the fields of the close stand.
 
 use super::super::given::{GivenValue, Wrong};
 use super::super::walk::ConfigTable;
@@ -7,7 +8,7 @@ use super::field;
 use crate::domain::close::ATTRIBUTES_MAX;
 use crate::domain::mapping::{Condition, FieldName, Mapping, PayloadPath, is_token};
 
-/// The mapping that the table tells, its preset's keys included.
+/// Reads the mapping from the table and the keys of its preset.
 pub fn read(table: &mut ConfigTable) -> Option<Mapping> {
     let example = "{ \"/ticket/status\" = \"closed\" }";
     let closed = table.required("closed", example, conditions);
@@ -65,7 +66,7 @@ pub fn read(table: &mut ConfigTable) -> Option<Mapping> {
     })
 }
 
-/// One table, or a list of them: any of them will do.
+/// Reads one condition or a list. It is enough that one condition of the list holds.
 fn conditions(given: &GivenValue) -> Result<Vec<Condition>, Wrong> {
     use ::config::ValueKind;
     match given {

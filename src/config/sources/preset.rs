@@ -1,9 +1,10 @@
-//! What each desk's kind stands for: the keys of a mapped source.
+//! The presets that the kinds of help desks stand for. A preset is a set of keys for a mapped
+//! source.
 
 use super::super::given::{GivenTable, from_toml};
 use crate::config::SourceKind;
 
-/// The keys that hold where the file is silent.
+/// Returns the keys that apply if the file leaves them out.
 pub fn of(kind: SourceKind) -> GivenTable {
     from_toml(text(kind)).expect("a preset is TOML")
 }

@@ -1,5 +1,5 @@
-//! How a source's notices are signed: the keys `signature…`, `signed`, `timestamp…` and
-//! `tolerance`.
+//! Reads how a source signs its notices (the keys `signature…`, `signed`, `timestamp…` and
+//! `tolerance`).
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use super::super::values;
 use super::super::walk::ConfigTable;
 use crate::domain::mapping::is_token;
 
-/// How the sender of a notice shows that it knows the secret.
+/// The way in which the sender of a notice proves that it knows the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scheme {
     pub algorithm: Algorithm,
-    /// The header that bears the signature, or the secret itself; behind [`IN_QUERY`] the parameter
-    /// of the address that bears the secret.
+    /// The header with the signature or the secret itself. A name after [`IN_QUERY`] is a query
+    /// parameter that holds the secret.
     pub header: String,
     pub encoding: Encoding,
-    /// What stands before the signature in the header.
+    /// The text before the signature in the header.
     pub prefix: String,
-    /// What parts several signatures in one header.
+    /// The text between several signatures in one header.
     pub separator: Option<String>,
-    /// What is signed.
+    /// The parts that are signed in their order.
     pub signed: Vec<SignedPart>,
-    /// The header that the part [`SignedPart::Id`] stands in.
+    /// The header with the id for the part [`SignedPart::Id`].
     pub id_header: Option<String>,
     pub timestamp: Option<Timestamp>,
-    /// How far the timestamp may lie from now, to either side.
+    /// The largest allowed difference between the timestamp and now. It applies to past and future.
     pub tolerance: Duration,
 }
 
@@ -34,14 +34,17 @@ pub struct Scheme {
 pub enum Algorithm {
     HmacSha1,
     HmacSha256,
-    /// A plain hash of a text that the secret is part of.
+    /// A plain hash of a text that includes the secret.
     Sha256,
-    /// PKCS#1 v1.5; the secret is the sender's public key.
+    /// PKCS#1 v1.5. The secret is the sender's public key.
     RsaSha256,
-    /// The header bears the secret itself.
+    /// The header carries the secret itself.
     Token,
-    /// The header bears the secret as `Authorization` does: alone, behind `Bearer`, or, as
-    /// `user:password`, behind `Basic`.
+    /// The header carries the secret as `Authorization` does. There are three forms:
+    ///
+    /// - the secret alone
+    /// - the secret after `Bearer`
+    /// - `user:password` in base64 after `Basic`
     Authorization,
     /// Nothing is checked.
     Nothing,
@@ -62,7 +65,7 @@ pub enum SignedPart {
     Secret,
 }
 
-/// When the request was made, as the sender says.
+/// The header in which the sender says when it made the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timestamp {
     pub header: String,
@@ -99,7 +102,7 @@ impl Algorithm {
         ALGORITHMS.iter().find(|(_, it)| *it == self).map_or("", |(name, _)| name)
     }
 
-    /// Whether the signature speaks of the body.
+    /// True if the signature covers the body.
     fn signs(self) -> bool {
         match self {
             Self::HmacSha1 | Self::HmacSha256 | Self::Sha256 | Self::RsaSha256 => true,
@@ -109,7 +112,8 @@ impl Algorithm {
 }
 
 impl Scheme {
-    /// Whether the body is signed, and that header is not: somebody else may have written it.
+    /// True if the body is signed and `header` is not. In that case, another party may have written
+    /// the header.
     pub fn leaves_open(&self, header: &str) -> bool {
         let is = |name: Option<&String>| name.is_some_and(|name| name.eq_ignore_ascii_case(header));
         let timestamp = self.timestamp.as_ref().map(|timestamp| &timestamp.header);
@@ -118,8 +122,9 @@ impl Scheme {
         self.algorithm.signs() && !is_signed
     }
 
-    /// Standard Webhooks 1.0.0: `v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`,
-    /// several in one header while a sender changes its secret.
+    /// Returns the scheme of Standard Webhooks 1.0.0. The header holds `v1,` and the base64 of
+    /// HMAC-SHA256 over `id.timestamp.body`. It holds several signatures while a sender changes its
+    /// secret.
     pub fn standard() -> Self {
         let dot = || SignedPart::Text(".".into());
         Self {
@@ -139,15 +144,15 @@ impl Scheme {
     }
 }
 
-/// Before the name of what stands in the query of the address; no header's name holds it.
+/// The mark before the name of a query parameter. No header's name contains it.
 pub const IN_QUERY: char = '?';
 
-/// The header that X signs its deliveries in.
+/// The header with X's signature of a delivery.
 pub const X_SIGNATURE: &str = "x-twitter-webhooks-signature";
 
 impl Scheme {
-    /// X's webhooks: `sha256=` and the base64 of HMAC-SHA256 over the body, by the consumer secret
-    /// (X's page "Securing webhooks").
+    /// Returns the scheme of X's webhooks. The header holds `sha256=` and the base64 of HMAC-SHA256
+    /// over the body with the consumer secret as key (X's page "Securing webhooks").
     pub fn of_x() -> Self {
         Self {
             algorithm: Algorithm::HmacSha256,
@@ -163,7 +168,7 @@ impl Scheme {
     }
 }
 
-/// The scheme that the table tells, its preset's keys included.
+/// Reads the scheme from the table and the keys of its preset.
 pub(super) fn read(table: &mut ConfigTable) -> Option<Scheme> {
     let algorithm = table.required("signature", "\"hmac-sha256\"", values::choice(&ALGORITHMS));
     let header = table.or("signature_header", String::new(), header);
@@ -240,7 +245,7 @@ pub(super) fn read(table: &mut ConfigTable) -> Option<Scheme> {
     })
 }
 
-/// Where it is to be looked for: in a header, or in the query of the address.
+/// Returns the header's name or the query parameter after [`IN_QUERY`].
 fn in_header_or_query(
     table: &mut ConfigTable,
     algorithm: Algorithm,
@@ -261,7 +266,7 @@ fn in_header_or_query(
     None
 }
 
-/// A parameter of an address; the empty text takes it away.
+/// Reads the name of a query parameter. An empty text removes a preset's.
 fn parameter(given: &GivenValue) -> Result<String, Wrong> {
     match given.text()? {
         name if name.bytes().all(stands_in_addresses) => Ok(name.to_owned()),
@@ -269,7 +274,7 @@ fn parameter(given: &GivenValue) -> Result<String, Wrong> {
     }
 }
 
-/// Whether it stands in an address as it is (RFC 3986, unreserved).
+/// True if the byte needs no escaping in an address (unreserved in RFC 3986).
 pub(super) fn stands_in_addresses(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
@@ -278,7 +283,7 @@ fn text(given: &GivenValue) -> Result<String, Wrong> {
     given.text().map(str::to_owned)
 }
 
-/// A header's name; the empty text takes a preset's away.
+/// Reads a header's name. An empty text removes a preset's.
 fn header(given: &GivenValue) -> Result<String, Wrong> {
     match given.text()? {
         name if name.is_empty() || is_token(name) => Ok(name.to_owned()),

@@ -1,4 +1,4 @@
-//! A source of kind `spool`: a folder, and how often it is looked at.
+//! Reads a source of kind `spool` with its folder and the interval at which it is scanned.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -44,12 +44,12 @@ fn folder(given: &GivenValue) -> Result<PathBuf, Wrong> {
         text if text.trim().is_empty() => {
             Err(Wrong::new("is empty", "write the folder's path, or leave it out"))
         }
-        // It would be a path that the system cannot name.
+        // No system call accepts a path with a null character.
         text if text.contains('\0') => {
             Err(Wrong::new("holds a null character", "write the folder's path"))
         }
         text => {
-            // So that two ways of writing one folder are seen to be one.
+            // Two spellings of one folder must compare as equal.
             let mut folder = PathBuf::new();
             for part in Path::new(text).components() {
                 match part {

@@ -1,4 +1,5 @@
-//! A source of kind `dm_inactivity`: whose Direct Messages are watched, how, and what silence ends.
+//! Reads a source of kind `dm_inactivity`: which account's Direct Messages to watch, how, and after
+//! how much silence a conversation is over.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +23,7 @@ pub(super) fn read(
         Some(None) => account::only(&mut table, around, ""),
         account => account,
     };
-    // Each of them would close what is one talk.
+    // Two sources would each close the same conversation.
     if let Some(Some(account)) = &account
         && !watched.insert(account.clone())
     {
@@ -50,7 +51,7 @@ pub(super) fn read(
     })
 }
 
-/// A list of words, which may be empty: then nobody opts out by a message.
+/// Reads the list of stop words. If it is empty, nobody can opt out by a message.
 fn words(given: &GivenValue) -> Result<StopWords, Wrong> {
     let words = given.texts()?;
     StopWords::new(words.iter().map(String::as_str)).map_err(|word| {

@@ -1,4 +1,4 @@
-//! What an operator most likely meant by a key or a variable that does not exist.
+//! Guesses what an operator meant by a key or a variable that does not exist.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +9,16 @@ use crate::config::names::nearest;
 pub(super) struct UnknownKey {
     pub place: Place,
     pub key: String,
-    /// What the table that it stands in is called.
+    /// The name of its table in a sentence.
     pub table: String,
-    /// The keys that its table knows.
+    /// The keys that its table supports.
     pub siblings: Vec<&'static str>,
-    /// Whether a later version of surveyd brings it.
+    /// True if a later version of surveyd will support the key.
     pub later: bool,
 }
 
 impl UnknownKey {
-    /// The problem and the remedy, given the patterns of all keys that exist.
+    /// Returns the problem and the remedy. `known` holds the patterns of all keys that exist.
     pub fn explained(&self, known: &BTreeSet<String>) -> (String, String) {
         if self.later {
             return not_supported();
@@ -33,7 +33,7 @@ impl UnknownKey {
         ("unknown key".into(), remedy)
     }
 
-    /// Where else in the file a key of this very name stands.
+    /// Names the other tables that have a key of this exact name.
     fn elsewhere(&self, known: &BTreeSet<String>) -> Option<String> {
         let tables = known.iter().filter_map(|pattern| {
             let (table, key) = pattern.rsplit_once('.')?;
@@ -47,7 +47,7 @@ impl UnknownKey {
     }
 }
 
-/// The problem and the remedy of a variable that no key answers to.
+/// Returns the problem and the remedy of a variable that belongs to no key.
 pub(super) fn variable<'k>(
     name: &str,
     known: impl Iterator<Item = &'k String>,

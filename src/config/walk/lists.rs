@@ -1,4 +1,4 @@
-//! Tables whose keys are free and whose values are one text or several.
+//! Reads tables with free keys whose values are one text or several.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::config::given::GivenValue;
 use crate::config::lists;
 
 impl ConfigTable<'_, '_> {
-    /// Whether the file or a variable gives anything for `key`, or below it.
+    /// True if the file or a variable gives a value at or below `key`.
     pub fn holds(&self, key: &str) -> bool {
         let variable = self.place.child(key).variable;
         let beginning = format!("{variable}__");
@@ -21,20 +21,22 @@ impl ConfigTable<'_, '_> {
                 .any(|name| *name == variable || name.starts_with(&beginning))
     }
 
-    /// Whether what is given for `key` is one text or a list of them, not a table.
+    /// True if `key` is given as text or a list instead of a table. A variable on `key` counts as
+    /// text.
     pub fn is_list(&self, key: &str) -> bool {
         let in_file = self.values.get(key).map(|value| &value.kind);
         matches!(in_file, Some(ValueKind::Array(_) | ValueKind::String(_)))
             || self.walk.variables.contains_key(&self.place.child(key).variable)
     }
 
-    /// Whether the file gives the key something else than a table.
+    /// True if the file gives `key` a value that is not a table.
     pub fn holds_no_table(&self, key: &str) -> bool {
         let in_file = self.values.get(key);
         in_file.is_some_and(|value| !matches!(value.kind, ValueKind::Table(_)))
     }
 
-    /// The texts of the table under `key` by their keys; nothing where one of them is at fault.
+    /// Returns the texts of the table under `key` by their keys. Returns `None` if one of them is
+    /// faulty.
     pub fn lists(&mut self, key: &'static str) -> Option<BTreeMap<String, Vec<String>>> {
         let ConfigTable { walk, place, values, .. } = self.table(key);
         walk.known.insert(place.pattern.clone());

@@ -1,4 +1,4 @@
-//! Where a key stands: its path in a fault, its pattern among the known keys, and its variable.
+//! The place of a key: its path in a fault, its pattern among the known keys and its variable.
 
 use ::config::ValueKind;
 
@@ -28,7 +28,7 @@ impl Place {
         }
     }
 
-    /// One of a list's tables, by its name or else by its number.
+    /// Returns the place of one table of a list by its name or else by its number.
     pub fn entry(&self, index: usize, name: Option<&str>) -> Self {
         let path = match name {
             Some(name) => joined(&self.path, name),
@@ -42,23 +42,23 @@ impl Place {
         }
     }
 
-    /// What stands in brackets above the keys of this table: `accounts.survey`.
+    /// Returns the text in brackets above this table's keys, such as `accounts.survey`.
     pub fn header(&self) -> String {
         header(&self.pattern)
     }
 
-    /// What this table is called in a sentence.
+    /// Returns the name of this table in a sentence.
     pub fn name(&self) -> &str {
         if self.path.is_empty() { "the file" } else { &self.path }
     }
 }
 
-/// The header of the table with that pattern.
+/// Returns the header of the table with that pattern.
 pub fn header(pattern: &str) -> String {
     pattern.replace(".*", "")
 }
 
-/// The name that a list's table gives itself, where it is one to go by.
+/// Returns the `name` in a list's table if it has the form of a name.
 pub fn name_of(values: &GivenTable) -> Option<String> {
     match values.get("name").map(|value| &value.kind) {
         Some(ValueKind::String(name)) if is_name(name) => Some(name.clone()),
@@ -70,13 +70,13 @@ fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// A key as it has to be written in TOML.
+/// Writes a key as TOML requires it.
 fn written(key: &str) -> String {
     let bare = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
     if !key.is_empty() && key.chars().all(bare) { key.to_owned() } else { format!("{key:?}") }
 }
 
-/// A key as it stands in a variable's name, which can hold capitals, digits and `_` only.
+/// Writes a key as part of a variable's name. Such a name holds only capitals, digits and `_`.
 fn in_variable(key: &str) -> String {
     let letters = key.chars();
     letters

@@ -1,5 +1,6 @@
-//! Policies that the closes on record never fit: a misspelt team asks nobody, and no fault shows
-//! it.
+//! Warns of configured values that match no close on record.
+//!
+//! A misspelt team in a rule surveys nobody and raises no fault.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +11,7 @@ use crate::domain::close::Notice;
 use crate::domain::plain_text::printable;
 use crate::domain::policy::rule::When;
 
-/// A close on record, as far as policies look at it.
+/// A close on record with the fields that policies look at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CloseOnRecord {
     pub account: String,
@@ -18,15 +19,15 @@ pub struct CloseOnRecord {
     pub notice: Notice,
 }
 
-/// Of fewer closes from a source nothing is concluded.
+/// The least number of closes from a source that allows a conclusion.
 const CLOSES_LEAST: usize = 20;
-/// Warnings that are shown.
+/// The most warnings that are shown.
 const WARNINGS_MOST: usize = 20;
-/// Values that a warning shows of what the closes named, and the characters of each.
+/// The most values and characters of each that a warning shows from the closes.
 const SHOWN_MOST: usize = 5;
 const SHOWN_CHARACTERS: usize = 40;
 
-/// What a policy looks at.
+/// The field of a close that a policy looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PolicyField<'a> {
     Source,
@@ -38,17 +39,20 @@ enum PolicyField<'a> {
     Attribute(&'a str),
 }
 
-/// A configured value, and the key that it stands at.
+/// A configured value and its key.
 struct ConfiguredValue<'a> {
     key: String,
     field: PolicyField<'a>,
     value: &'a str,
-    /// What fits it.
+    /// The condition that a close with this value meets.
     when: When,
 }
 
-/// Warns of each configured value that fits none of these closes, of an account by which enough are
-/// known. No person's name or id is shown, but an agent's that is near to a configured one.
+/// Warns of each configured value that matches none of an account's closes. A source with too few
+/// closes gives no warning.
+///
+/// A warning shows no person's name or id. It shows the name of an agent or an attribute's value
+/// only if that is close to the configured one.
 pub fn of_closes(config: &Config, closes: &[CloseOnRecord]) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for account in &config.accounts {
@@ -96,10 +100,10 @@ pub fn of_closes(config: &Config, closes: &[CloseOnRecord]) -> Vec<Warning> {
     warnings
 }
 
-/// The closes that a survey or a rule may meet, by their sources.
+/// The closes that a survey or a rule may apply to.
 struct RecordedCloses<'a> {
     all: Vec<(&'a str, &'a Notice)>,
-    /// Those from sources of which enough are known.
+    /// The closes by source from sources with at least [`CLOSES_LEAST`] of them.
     judged: BTreeMap<&'a str, &'a [&'a Notice]>,
 }
 
@@ -119,7 +123,7 @@ impl<'a> RecordedCloses<'a> {
         Self { all, judged }
     }
 
-    /// `the last 200 closes of helpdesk and 45 of enqueue`
+    /// Returns a text like `the last 200 closes of helpdesk and 45 of enqueue`.
     fn described(&self) -> String {
         let mut parts = self.judged.iter().map(|(source, notices)| (source, notices.len()));
         let Some((source, count)) = parts.next() else { return String::new() };
@@ -152,7 +156,7 @@ impl<'a> RecordedCloses<'a> {
         })
     }
 
-    /// A least number of messages where no close tells how many there were.
+    /// Warns of a minimum of messages if no close says how many there were.
     fn thin(
         &self,
         key: &str,
@@ -175,12 +179,12 @@ impl<'a> RecordedCloses<'a> {
     }
 }
 
-/// What the closes named instead: what is near first, then what came most often. The near one
-/// apart.
+/// Describes the values that the closes had instead. A value similar to the configured one comes
+/// first and is also returned alone. The others follow by frequency.
 fn said(wanted: &ConfiguredValue<'_>, named: &BTreeMap<&str, usize>) -> (Option<String>, String) {
     let is_near = |value: &&str| folded(value) == folded(wanted.value);
     let near = named.keys().copied().find(is_near).map(shown);
-    // What others may be called is nobody's business here.
+    // Other agents' names and attribute values may be personal and stay hidden.
     let is_private = matches!(wanted.field, PolicyField::Agent | PolicyField::Attribute(_));
     let mut others: Vec<_> = named.iter().filter(|(value, _)| !is_near(value)).collect();
     others.sort_by_key(|(value, count)| (std::cmp::Reverse(**count), **value));
@@ -207,7 +211,7 @@ fn shown(value: &str) -> String {
     printable(&short) + more
 }
 
-/// As it is without case, blanks, hyphens and other signs.
+/// Reduces a value to its small letters and digits for comparison.
 fn folded(value: &str) -> String {
     value.to_lowercase().chars().filter(|letter| letter.is_alphanumeric()).collect()
 }
@@ -261,7 +265,7 @@ fn of_survey<'a>(
         }));
     }
     let skipped = &survey.skip_closed_by;
-    // Nobody has asked for the default.
+    // The operator did not choose the default and needs no warning about it.
     if *skipped != SKIP_CLOSED_BY && own.is_none_or(|own| own.skip_closed_by != *skipped) {
         let key = format!("{key}.skip_closed_by");
         let closers = skipped.iter();

@@ -1,5 +1,5 @@
-//! Policies that can have no effect: what they look at, a source never tells, or another policy
-//! goes before.
+//! Warns of policies that can have no effect. Either a source never reports the field that the
+//! policy looks at or another policy applies first.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +9,19 @@ use super::Warning;
 use crate::domain::mapping::FieldName;
 use crate::domain::policy::rule::When;
 
-/// What a policy looks at.
+/// The field of a close that a policy looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Looks {
     At(FieldName),
     AtAttribute(String),
 }
 
-/// A policy by the end of its key, and what it looks at.
+/// The end of a policy's key and the field that it looks at.
 type Policy = (String, Looks);
 
-/// Warns of each policy that a source of its account can never feed. Notices of surveyd's own form
-/// may tell everything, and so may files.
+/// Warns of each policy that needs a field which a source of its account never reports.
+///
+/// Sources of kind `standard` and folders may report every field and need no warning.
 pub(super) fn of_policies(config: &Config, warnings: &mut Vec<Warning>) {
     for account in &config.accounts {
         let may_name = |source: &&Source| {
@@ -90,7 +91,7 @@ fn of_survey(survey: &SurveyConfig, own: Option<&SurveyConfig>) -> Vec<Policy> {
     {
         add("min_agent_messages", FieldName::AgentMessages);
     }
-    // Nobody has asked for the default.
+    // The operator did not choose the default and needs no warning about it.
     if !survey.skip_closed_by.is_empty()
         && survey.skip_closed_by != SKIP_CLOSED_BY
         && differs(&|own| own.skip_closed_by == survey.skip_closed_by)
@@ -128,7 +129,7 @@ fn tells(source: &Source, looks: &Looks) -> bool {
     })
 }
 
-/// A rule for closes that its own `skip_closed_by` leaves out.
+/// Warns of a rule whose own `skip_closed_by` excludes every close that the rule matches.
 fn skipped_anyway(key: &str, rule: &Rule) -> Option<Warning> {
     let (wanted, skipped) = (&rule.when.closed_by, &rule.survey.skip_closed_by);
     if rule.skip || wanted.is_empty() || !wanted.iter().all(|by| skipped.contains(by)) {
