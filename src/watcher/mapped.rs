@@ -1,8 +1,14 @@
-//! A desk's payload read by its mapping. Tolerant where `notice` is strict: a desk sends what it
-//! sends, and what is missing or odd must not stand in the way of what is there. What is too long
-//! is cut. Refused are only a payload without a conversation, one for an account that the source
-//! may not speak for, and one whose only id of a person has zeros before it: who else it might be
-//! is not guessed.
+//! Reads a help desk's payload by its mapping.
+//!
+//! This module is tolerant where `notice` is strict because surveyd cannot choose what a help desk
+//! sends. A missing or odd field does not affect the others, and a value that is too long is cut.
+//! It refuses only these deliveries:
+//!
+//! - one with too many events
+//! - one without a conversation's id
+//! - one without an account if the source has none
+//! - one for an account that the source may not name
+//! - one whose only id of a person has leading zeros because the intended id cannot be guessed
 
 use std::collections::BTreeMap;
 
@@ -21,36 +27,38 @@ use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
 use crate::domain::time_zone;
 
-/// The most events of one delivery.
+/// The most events in one delivery.
 const EVENTS_MAX: usize = 1_000;
-/// The longest event id that is kept as it is; a longer one is kept as its hash.
+/// The most bytes of an event id that is kept as it is. A longer one is replaced by its hash.
 const EVENT_ID_BYTES_MAX: usize = 200;
 
-/// What a payload says.
+/// The content of one event of a payload.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MappedEvent {
-    /// Something that matters, with the id that tells its redelivery.
+    /// A close or a reopening. The event id identifies its redelivery.
     Said { said: CloseEvent, event_id: String },
-    /// Nothing that matters, and why.
+    /// Nothing that surveyd needs, with the reason.
     Ignored(String),
 }
 
-/// One field of a close, and where it was found.
+/// One field of a close and the place where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MappedField {
     pub field: String,
-    /// Nothing: it is not there.
+    /// `None` if the field was not found.
     pub value: Option<String>,
-    /// The place that gave it, or the places that were looked at.
+    /// The place that gave the value, or the places that were tried.
     pub from: String,
 }
 
-/// What one event of a delivery says, with every field and where it was found.
+/// The result of one event of a delivery, and every field with its place.
 pub type ExplainedEvent = (Result<MappedEvent, NoticeFaults>, Vec<MappedField>);
 
-/// Reads the events of a delivery, one where the mapping knows of no list; `raw` are its bytes, by
-/// which a redelivery is told where nothing else tells it. One that cannot be taken has all of them
-/// refused: behind an answer to the others it would be lost.
+/// Reads the events of a delivery. There is one event if the mapping names no list.
+///
+/// `raw` is the payload in bytes. Its hash identifies a redelivery if nothing else does. If one
+/// event is faulty, the whole delivery is refused. An answer that accepted the others would lose
+/// that event.
 pub fn read<'a>(
     mapping: &Mapping,
     body: Value,
@@ -75,7 +83,7 @@ pub fn read<'a>(
     if faults.is_empty() { Ok(heard) } else { Err(faults) }
 }
 
-/// The same, each with every field and where it was found.
+/// Reads the events of a delivery and returns each with all its fields and their places.
 pub fn explain<'a>(
     mapping: &Mapping,
     body: Value,
@@ -84,11 +92,11 @@ pub fn explain<'a>(
     origin: Origin<'_>,
 ) -> Vec<ExplainedEvent> {
     let explained = (0..).zip(mapping.events(body)).map(|(index, event)| {
-        // What tells no time came in the order in which it stands.
+        // Events without a time of their own happened in the order of the list.
         let origin = Origin { now: Millis(origin.now.0 + index), ..origin };
         let own = mapping.each.as_ref().map(|_| event.to_string());
         let event = mapping.opened(event);
-        // The headers live longer than the event, and a payload has one lifetime for both.
+        // The headers outlive the event, but a payload has one lifetime for both.
         let header = |name: &str| header(name);
         let mut reader =
             PayloadReader::new(mapping, Payload { body: &event, header: &header }, origin);
@@ -155,7 +163,8 @@ impl<'a> PayloadReader<'a> {
             Happened::Reopened => {
                 let told = self.told_instant(FieldName::ReopenedAt);
                 let reopened_at = match told {
-                    // It calls off what closed within that minute before it came.
+                    // A reopening given to the minute takes the end of that minute. It cancels a
+                    // close earlier in it.
                     Some((at, true)) => Millis(at.0 + MINUTE_MS - 1).min(self.origin.now).max(at),
                     Some((at, false)) => at,
                     None => self.origin.now,
@@ -175,7 +184,7 @@ impl<'a> PayloadReader<'a> {
         Ok(MappedEvent::Said { said, event_id })
     }
 
-    /// The account, or why the payload is nobody's business here.
+    /// Returns the account. The error says why the payload concerns none of the source's accounts.
     fn account(&mut self) -> Result<Option<String>, String> {
         let accounts = &self.mapping.accounts;
         let fallback = self.origin.account.map(str::to_owned);
@@ -192,8 +201,9 @@ impl<'a> PayloadReader<'a> {
         }
     }
 
-    /// The person, where a place names one. One in another spelling than X's is a fault: taken as
-    /// nobody, it would never be mended.
+    /// Returns the person's id if a place holds one.
+    ///
+    /// An id with leading zeros is a fault. If it counted as missing, nobody would ever correct it.
     fn user_id(&mut self) -> Result<Option<UserId>, NoticeFaults> {
         let name = FieldName::UserId;
         let user_id =
@@ -293,13 +303,13 @@ impl<'a> PayloadReader<'a> {
         picked.map(|picked| picked.value).unwrap_or_default()
     }
 
-    /// The first instant that is one; what lies ahead has not happened yet, so that it says
-    /// nothing.
+    /// Reads the first valid instant of the field. An instant in the future is skipped because it
+    /// cannot have happened.
     fn instant(&mut self, name: FieldName) -> Option<Millis> {
         self.told_instant(name).map(|(at, _)| at)
     }
 
-    /// The same, and whether it is told to the minute alone.
+    /// Reads the first valid instant and whether it is given to the minute only.
     fn told_instant(&mut self, name: FieldName) -> Option<(Millis, bool)> {
         let now = self.origin.now;
         self.pick(name, |text| {
@@ -308,13 +318,13 @@ impl<'a> PayloadReader<'a> {
         })
     }
 
-    /// The sender's own id of the event, or the hash of what it says.
+    /// Returns the sender's id of the event or else a hash of its content.
     fn event_id(&mut self, raw: &[u8], has_time: bool, said: &CloseEvent) -> String {
         let told = self
             .pick(FieldName::EventId, |text| Some((text.replace('\n', " + "), text.to_owned())));
-        // Some desks count the events of each conversation from 1, and a header is not signed.
-        // Whatever it is, it makes no event of another conversation, nor of another kind, pass for
-        // one that was taken.
+        // Some help desks number the events of each conversation from 1, and a header is not
+        // signed. The conversation and the kind of event are therefore added. The id cannot pass
+        // for another conversation's event or one of another kind.
         let by = self.mapping.field(FieldName::EventId).pick(&self.payload, |_| Some(()));
         let told = match (told, by) {
             (Some(id), Some(picked)) => {
@@ -324,7 +334,7 @@ impl<'a> PayloadReader<'a> {
                         format!("{id} reopened {}", again.conversation_id)
                     }
                 };
-                // All events of a delivery have its headers.
+                // All events of a delivery share its headers, so each event's hash is added.
                 Some(match self.mapping.each {
                     Some(_) if picked.by.is_of_header() => format!("{id} {}", hash(raw)),
                     _ => id,
@@ -343,7 +353,8 @@ impl<'a> PayloadReader<'a> {
         }
     }
 
-    /// A field's value, noted with where it was found; `read` gives it with its text.
+    /// Picks a field's value and records where it was found. `read` returns the value with its
+    /// text.
     fn pick<T>(
         &mut self,
         name: FieldName,
@@ -374,7 +385,8 @@ fn tried(choices: &[Choice]) -> String {
 fn hash(bytes: &[u8]) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     context.update(bytes);
-    // A minute stood here once: what was delivered before an upgrade is known after it.
+    // A minute was hashed here in earlier versions. The zero keeps old hashes valid after an
+    // upgrade.
     context.update(&0_i64.to_be_bytes());
     let digest = context.finish();
     let digits: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -1,8 +1,10 @@
-//! Takes closes in: a source's notice becomes a [`Close`] or a [`Reopening`], is decided upon, and
-//! is on the disk before its sender is answered.
+//! Takes closes in.
 //!
-//! [`web`](crate::web) and the command line hand notices in; those in files are fetched by
-//! [`spool`]. Where only an account's messages are seen, [`talks`] closes what is over.
+//! Turns a source's notice into a [`Close`] or a [`Reopening`] and judges it by the account's
+//! policies. Stores the result on disk before the sender gets its answer.
+//!
+//! [`web`](crate::web) and the command line hand notices in, and [`spool`] reads them from files.
+//! If surveyd sees only an account's messages, [`talks`] closes the conversations that are over.
 
 pub mod mapped;
 pub mod notice;
@@ -26,18 +28,18 @@ use crate::domain::time::Millis;
 use crate::store::{Result, Store, Taken};
 use crate::wake::Wake;
 
-/// Where closes go in.
+/// Takes closes and reopenings into the store.
 #[derive(Clone)]
 pub struct Intake {
     pub store: Store,
     pub clock: Clock,
-    /// The accounts that closes may be for, and the alarm of each one's scheduler.
+    /// The accounts that closes may be for. Each has the alarm of its scheduler.
     pub accounts: Arc<HashMap<String, Receiver>>,
-    /// X's clock, where somebody hears of it.
+    /// X's clock. `None` in a command that does not call X.
     pub x_clock: Option<Arc<ClockOfX>>,
 }
 
-/// An account on its receiving side.
+/// An account as it receives closes.
 #[derive(Clone)]
 pub struct Receiver {
     pub account: Arc<config::Account>,
@@ -45,12 +47,13 @@ pub struct Receiver {
 }
 
 impl Intake {
-    /// Takes a close; durable when this returns. `None`: there is no such account.
+    /// Takes a close, which is durable when this returns. Returns `None` if its account does not
+    /// exist.
     pub async fn close(&self, close: Close) -> Result<Option<Taken>> {
         self.delivered_close(close, None).await
     }
 
-    /// The same, by the sender's event id: delivered again, it changes nothing.
+    /// Takes a close with the sender's event id. A redelivery of that event changes nothing.
     pub async fn delivered_close(
         &self,
         mut close: Close,
@@ -58,13 +61,14 @@ impl Intake {
     ) -> Result<Option<Taken>> {
         let Some(receiver) = self.accounts.get(&close.account) else { return Ok(None) };
         let now = self.clock.now();
-        // Every close but one of messages comes this way, whoever tells it.
+        // Every close passes here whatever its source, except those of Direct Messages.
         close.notice = close.notice.within_bounds();
-        // Too late only by X's clock as well, where it is known: ours may have been set ahead. What
-        // is taken in is looked at again before it is sent, and ended then.
+        // Our clock may have been set ahead. A close is therefore too late only if X's clock
+        // agrees, as far as it is known. The scheduler checks each close again before it sends a
+        // prompt.
         let (at_close, kind) = receiver.judge(&close, self.earliest(now));
-        // Should it be the next close of a conversation whose last one was called off, it closed
-        // just now.
+        // If the last close of this conversation was cancelled, this may be its next one. In that
+        // case, it closed just now.
         let if_next = (close.precision != close::Precision::Exact).then(|| {
             let next = Close { closed_at: now, ..close.clone() };
             receiver.judge(&next, self.earliest(now)).0
@@ -79,8 +83,8 @@ impl Intake {
         Ok(Some(taken))
     }
 
-    /// The earliest instant that it may be now, by our clock and by all that is known of X's, and
-    /// whether anything may end by it. Until X has been heard, ours is all that there is.
+    /// Returns the earliest instant that it may be now by our clock and X's. Also returns whether a
+    /// survey may end by that instant. Until X has answered once, only our clock counts.
     pub fn earliest(&self, now: Millis) -> (Millis, bool) {
         let Some(x_clock) = self.x_clock.as_ref().filter(|x| x.is_heard()) else {
             return (now, true);
@@ -88,9 +92,11 @@ impl Intake {
         (Millis(now.0.saturating_add(x_clock.earliest(now))), x_clock.is_settled(now))
     }
 
-    /// Reads what a source says as of now by our clock, and, where that refuses it and X's clock
-    /// stands elsewhere, as of X's: what lies ahead of ours alone may have happened, and what is
-    /// too old by ours alone was sent just now.
+    /// Reads what a source says as of now by our clock. If that fails and X's clock differs, reads
+    /// it as of X's clock.
+    ///
+    /// An instant that is in the future by our clock alone may have passed. A request that is too
+    /// old by our clock alone may have been sent just now.
     pub fn by_either_clock<T, E>(
         &self,
         now: Millis,
@@ -104,12 +110,13 @@ impl Intake {
         })
     }
 
-    /// Takes a reopening; durable when this returns. The survey it called off, if any.
+    /// Takes a reopening, which is durable when this returns. Returns the survey that it cancelled,
+    /// if any.
     pub async fn reopening(&self, reopening: Reopening) -> Result<Option<SurveyId>> {
         self.delivered_reopening(reopening, None).await
     }
 
-    /// The same, by the sender's event id: delivered again, it changes nothing.
+    /// Takes a reopening with the sender's event id. A redelivery of that event changes nothing.
     pub async fn delivered_reopening(
         &self,
         reopening: Reopening,
@@ -128,7 +135,8 @@ impl Intake {
 }
 
 impl Receiver {
-    /// Decides what is known at once of the survey that a close makes, and what it will ask.
+    /// Decides the survey of a close as far as it is known now. Also returns the question that it
+    /// will ask and whether it is a test.
     pub fn judge(
         &self,
         close: &Close,
@@ -139,7 +147,7 @@ impl Receiver {
         (at_close, (chosen.kind(), chosen.question_variant_id(), chosen.test()))
     }
 
-    /// Rings the account's scheduler for a survey that waits.
+    /// Wakes the account's scheduler for a scheduled survey.
     fn wake_for(&self, taken: &Taken) {
         if taken.state == "scheduled" {
             self.wake.due(taken.due_at);
@@ -147,7 +155,7 @@ impl Receiver {
     }
 }
 
-/// Says in the log what became of a close.
+/// Logs the outcome of a close.
 struct CloseLog {
     account: String,
     source: String,

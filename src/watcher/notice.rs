@@ -1,4 +1,4 @@
-//! The notice of kind `standard`, read field by field, so that its sender learns of every fault at
+//! Reads a notice of kind `standard` field by field so that its sender learns of every fault at
 //! once.
 
 mod near_misses;
@@ -20,34 +20,34 @@ use crate::domain::time_zone;
 
 pub use near_misses::{NearMiss, near_misses};
 
-/// How far ahead of this machine's clock a conversation may have closed or reopened.
+/// The longest time by which a close or a reopening may lie ahead of this machine's clock.
 const AHEAD_MS: i64 = 5 * 60 * 1_000;
 
-/// Whether something cannot have happened yet.
+/// True if the instant lies too far ahead to have happened.
 pub fn is_ahead(at: Millis, now: Millis) -> bool {
     at.0 > now.0.saturating_add(AHEAD_MS)
 }
 
-/// What a notice says.
+/// The content of a notice.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CloseEvent {
     Closed(Box<Close>),
     Reopened(Reopening),
 }
 
-/// Where a notice comes from, and for which accounts it may speak.
+/// The source of a notice and the accounts that it may name.
 #[derive(Clone, Copy)]
 pub struct Origin<'a> {
     pub source: &'a str,
-    /// The account that is meant where the notice names none.
+    /// The account for a notice that names none.
     pub account: Option<&'a str>,
-    /// The accounts that it may name; none: it may name any.
+    /// The accounts that a notice may name. Empty allows every account.
     pub accounts: &'a [String],
     pub now: Millis,
 }
 
 impl Origin<'_> {
-    /// Why the source may not speak for that account.
+    /// Returns the reason why the source may not name that account, if there is one.
     pub fn refusal(&self, account: &str) -> Option<String> {
         let may = self.accounts.is_empty() || self.accounts.iter().any(|one| one == account);
         (!may).then(|| {
@@ -60,20 +60,20 @@ impl Origin<'_> {
     }
 }
 
-/// One fault in a notice, by JSON Pointer (RFC 6901).
+/// One fault in a notice with its place as a JSON Pointer (RFC 6901).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NoticeFault {
     pub pointer: String,
     pub detail: String,
 }
 
-/// Faults that are told one by one.
+/// The most faults that are reported one by one.
 const FAULTS_MAX: usize = 100;
-/// The longest pointer and the longest detail, in characters: a sender must not get back many times
-/// what it sent.
+/// The longest pointer and detail in characters. An answer must not be many times as long as the
+/// notice.
 const POINTER_CHARACTERS_MAX: usize = 200;
 const DETAIL_CHARACTERS_MAX: usize = 1_000;
-/// The longest value that a fault quotes, in characters.
+/// The longest value in characters that a fault quotes whole.
 const SHOWN_CHARACTERS_MAX: usize = 80;
 
 impl CloseEvent {
@@ -85,7 +85,7 @@ impl CloseEvent {
     }
 }
 
-/// What is wrong with a notice: the first faults, and how many more there are.
+/// The first faults of a notice and the number of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoticeFaults {
     pub first: Vec<NoticeFault>,
@@ -109,7 +109,7 @@ impl NoticeFaults {
         self.first.push(NoticeFault { pointer, detail });
     }
 
-    /// Takes in what is wrong with one event of several.
+    /// Adds the faults of one event of a delivery with several.
     pub fn add_of_event(&mut self, index: usize, of_event: Self) {
         for NoticeFault { pointer, detail } in of_event.first {
             self.add(&format!("/{index}/{}", pointer.trim_start_matches('/')), &detail);
@@ -121,12 +121,12 @@ impl NoticeFaults {
         self.first.is_empty()
     }
 
-    /// Says of what is missing under which other name it may be there.
+    /// Adds to each missing field the similar name under which it may be present.
     fn explain(&mut self, near_misses: &[NearMiss]) {
         for fault in self.first.iter_mut().filter(|fault| fault.detail.starts_with(MISSING)) {
             let is_meant = |one: &&NearMiss| {
                 one.did_you_mean == fault.pointer
-                    // It stands in for that.
+                    // `timestamp` takes the place of a missing `closed_at`.
                     || (fault.pointer == "/data/closed_at" && one.did_you_mean == "/timestamp")
             };
             if let Some(near_miss) = near_misses.iter().find(is_meant) {
@@ -150,7 +150,7 @@ impl fmt::Display for NoticeFaults {
     }
 }
 
-/// A value of a stranger's in quotes, on one line and not too long.
+/// Quotes a foreign value on one line and cuts it if it is too long.
 pub fn shown(value: &str) -> String {
     match cut(value, SHOWN_CHARACTERS_MAX) {
         whole if whole.len() == value.len() => format!("{whole:?}"),
@@ -158,33 +158,34 @@ pub fn shown(value: &str) -> String {
     }
 }
 
-/// Why a text is longer than it may be.
+/// Returns a description of the excess if a text has too many characters.
 pub fn too_long(text: &str, characters_max: usize) -> Option<String> {
-    // No text has more characters than bytes.
+    // A text never has more characters than bytes, so a short text need not be counted.
     let characters = if text.len() > characters_max { text.chars().count() } else { 0 };
     (characters > characters_max)
         .then(|| format!("has {characters} characters, and {characters_max} are the most"))
 }
 
-/// What is wrong with a notice for an account that is not configured.
+/// Returns the fault of a notice for an account that is not configured.
 pub fn unknown_account(account: &str) -> NoticeFaults {
     NoticeFaults::of("/data/account", &format!("there is no account {}", shown(account)))
 }
 
-/// PostgreSQL's text cannot hold U+0000, and both engines must take the same notices.
+/// Returns a fault if the text contains U+0000. PostgreSQL's text cannot hold that character, and
+/// both engines must take the same notices.
 fn unstorable(text: &str) -> Option<&'static str> {
     text.contains('\0').then_some("must not hold the character U+0000")
 }
 
-/// Why a body is no JSON.
+/// The reason why a body is not JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotJson {
     pub why: String,
-    /// `line L, column C`, where it is text at all.
+    /// `line L, column C`. `None` if the body is compressed.
     pub place: Option<String>,
 }
 
-/// The JSON of a body. Some senders begin it with a byte order mark.
+/// Parses a body as JSON. Accepts a byte order mark because some senders begin with one.
 pub fn json(body: &[u8]) -> Result<Value, NotJson> {
     if body.starts_with(&[0x1f, 0x8b]) {
         let why = "the body is compressed (gzip): send it as it is".to_owned();
@@ -199,7 +200,7 @@ pub fn json(body: &[u8]) -> Result<Value, NotJson> {
     })
 }
 
-/// Reads a notice.
+/// Reads a notice of kind `standard`. Returns all its faults if it has any.
 pub fn read(notice: &Value, origin: Origin<'_>) -> Result<CloseEvent, NoticeFaults> {
     let mut reader = NoticeReader { faults: NoticeFaults::default() };
     let said = reader.read(notice, origin);
@@ -212,7 +213,7 @@ pub fn read(notice: &Value, origin: Origin<'_>) -> Result<CloseEvent, NoticeFaul
     }
 }
 
-/// How the detail of a fault begins where something is not there.
+/// The beginning of the detail for a missing field.
 const MISSING: &str = "is missing";
 
 struct NoticeReader {
@@ -259,7 +260,7 @@ impl NoticeReader {
             }
             Some("conversation.reopened") => {
                 let reopened_at = told_at.unwrap_or(now);
-                // It would call off every close of the conversation until then.
+                // An instant in the future would cancel every close of the conversation until then.
                 self.not_ahead(reopened_at, "/timestamp", now)?;
                 Some(CloseEvent::Reopened(Reopening {
                     account: account?,
@@ -316,7 +317,7 @@ impl NoticeReader {
     fn notice(&mut self, data: &Map<String, Value>) -> Notice {
         let (agent, team) = (self.label(data, "agent"), self.label(data, "team"));
         let language = self.label(data, "language");
-        // Whatever it is called by, it is no reason to ask a person nothing.
+        // A name that cannot stand in a message is dropped. The person is surveyed all the same.
         let first_name = self.text(data, "/data", "first_name");
         let first_name = first_name.and_then(plain_text::name);
         let closed_by = self.text(data, "/data", "closed_by");
@@ -428,7 +429,7 @@ impl NoticeReader {
         }
     }
 
-    /// Ids are strings; a JSON number is taken too.
+    /// Reads an id. Ids are strings, but a whole JSON number is accepted too.
     fn id<T>(
         &mut self,
         data: &Map<String, Value>,
@@ -462,7 +463,7 @@ impl NoticeReader {
         }
     }
 
-    /// The text of a field that rules match on and results are counted by.
+    /// Reads a field that rules match and that results are grouped by.
     fn label(&mut self, data: &Map<String, Value>, name: &str) -> Option<String> {
         let text = self.text(data, "/data", name)?;
         match too_long(text, LABEL_CHARACTERS_MAX) {

@@ -1,7 +1,7 @@
-//! Closes talks by Direct Messages that are over: the taking side of a source that watches them.
+//! Closes conversations in Direct Messages that are over.
 //!
-//! Messages are fetched by the poller or delivered to [`web`](crate::web); this makes of both what
-//! every other source makes of a notice, and says so.
+//! The poller reads the messages or [`web`](crate::web) receives them. This module turns both into
+//! closes and reopenings like those of any other source, and logs them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,16 +19,16 @@ use crate::wake::Wake;
 #[derive(Clone)]
 pub struct Talks {
     pub watch: MessageWatch,
-    /// The alarm of the loop that ends talks.
+    /// The alarm of the loop that ends conversations.
     pub wake: Arc<Wake>,
-    /// A delivery could not be taken.
+    /// True if a delivery could not be taken.
     has_missed: Arc<AtomicBool>,
     intake: Intake,
     receiver: Receiver,
 }
 
 impl Talks {
-    /// `user_id`: the account's own id at X.
+    /// `user_id` is the account's own id at X.
     pub fn new(
         source: &config::WatchedMessages,
         user_id: UserId,
@@ -48,30 +48,31 @@ impl Talks {
         Self { watch, wake, has_missed: Arc::default(), intake, receiver }
     }
 
-    /// Takes messages that were delivered; durable when this returns.
+    /// Takes delivered messages, which are durable when this returns.
     pub async fn hear(&self, messages: Vec<DirectMessage>) -> Result<()> {
         let now = self.intake.clock.now();
         let heard = self.intake.store.hear(&self.watch, messages, None, now).await;
-        // X delivers it again, or does not.
+        // X may or may not deliver these messages again.
         let heard = heard.inspect_err(|_| self.miss())?;
         self.log(&heard);
-        // What was said may end sooner than the loop looks.
+        // These messages may end a conversation before the loop looks again.
         self.wake.now();
         Ok(())
     }
 
-    /// Notes that a delivery could not be taken: what it held is read from the lists.
+    /// Records that a delivery could not be taken. The poller then reads its messages from X's
+    /// lists.
     pub fn miss(&self) {
         self.has_missed.store(true, Ordering::Release);
         self.wake.now();
     }
 
-    /// Whether a delivery could not be taken since this was asked last.
+    /// True if a delivery could not be taken since the last call.
     pub fn take_missed(&self) -> bool {
         self.has_missed.swap(false, Ordering::AcqRel)
     }
 
-    /// Ends all talks that are over, as far as messages have been delivered or read.
+    /// Ends all conversations that are over by the messages delivered or read so far.
     pub async fn end(&self, delivered: Option<Delivered>) -> Result<()> {
         loop {
             let now = self.intake.clock.now();
@@ -83,7 +84,7 @@ impl Talks {
         }
     }
 
-    /// Says what messages have led to, and rings for what is due.
+    /// Logs what the messages led to, and wakes the scheduler for surveys that wait.
     pub fn log(&self, heard: &TalkOutcome) {
         let (source, account) = (self.watch.source.as_str(), self.watch.account.as_str());
         for person in &heard.stopped {

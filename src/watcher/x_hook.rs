@@ -1,9 +1,10 @@
-//! X's webhook of an account: shows X that the address is ours, and takes only what X has signed.
+//! X's webhook of an account. It proves to X that the address is ours and accepts only what X
+//! signed.
 //!
-//! Both are the account's consumer secret over a text: whatever stands in X's question, or the
-//! whole body of a delivery. So anybody can have a text of their own signed here, by asking as X
-//! does. That is why only a narrow form of text is answered ([`is_token`]), and why whatever has it
-//! is no delivery, not even one that was missed.
+//! Both use the account's consumer secret as key. X's challenge asks for the signature of a text in
+//! the challenge. A delivery is signed over its whole body. Anybody can therefore send a challenge
+//! and get a text of their own signed. So only a narrow form of text is answered ([`is_token`]),
+//! and a body of that form is never a delivery. It does not even count as one that was missed.
 
 use std::ops::RangeInclusive;
 
@@ -18,12 +19,14 @@ use crate::domain::time::Millis;
 use crate::domain::x_json;
 use crate::domain::x_message::{self, WebhookDelivery};
 
-/// X's tokens have some 50 characters; the one in its documents, `challenge_string`, has 16.
+/// X's tokens have about 50 characters. The one in its documents, `challenge_string`, has 16.
 const TOKEN_CHARACTERS: RangeInclusive<usize> = 8..=256;
 
-/// Whether a text is one that X may ask with: letters, digits and what else base64 or a token is
-/// written with. No delivery is: each is an object of JSON, and JSON that is written with these
-/// alone (a number, `true`) is left out.
+/// True if X may use the text as a challenge.
+///
+/// Such a text consists of letters, digits and the other characters of base64 or a token. A
+/// delivery is a JSON object and never has this form. JSON that has it, such as a number or `true`,
+/// is excluded.
 fn is_token(text: &[u8]) -> bool {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_.~".contains(byte);
     TOKEN_CHARACTERS.contains(&text.len())
@@ -31,7 +34,7 @@ fn is_token(text: &[u8]) -> bool {
         && x_json::read(text).is_err()
 }
 
-/// One account's side of the webhook.
+/// The webhook of one account.
 #[derive(Clone)]
 pub struct XHook {
     verifier: Verifier,
@@ -39,12 +42,12 @@ pub struct XHook {
     user_id: UserId,
 }
 
-/// Why a delivery is not taken.
+/// The reason why a delivery is not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeliveryRefusal {
     #[error(transparent)]
     Unsigned(#[from] Unsigned),
-    /// X asks with such a text, and delivers none.
+    /// The body has the form of X's challenges, and X never delivers such a body.
     #[error("the body is no delivery of X: it could be one of the tokens that X asks with")]
     Token,
     #[error("the body is no JSON: {0}")]
@@ -54,7 +57,7 @@ pub enum DeliveryRefusal {
 }
 
 impl XHook {
-    /// `user_id`: the account's own id at X.
+    /// `user_id` is the account's own id at X.
     pub fn new(account: &config::Account, user_id: UserId) -> Self {
         let secret = account.consumer_secret.expose().as_bytes();
         let verifier = Verifier::new(Scheme::of_x(), &[secret.to_vec()]);
@@ -65,7 +68,8 @@ impl XHook {
         }
     }
 
-    /// The answer to X's question whose address this is; `None` where X asks nothing like it.
+    /// Returns the answer to X's challenge. Returns `None` if the token does not have the form of
+    /// X's.
     pub fn answer(&self, crc_token: &str) -> Option<String> {
         is_token(crc_token.as_bytes()).then(|| {
             let tag = hmac::sign(&self.key, crc_token.as_bytes());
@@ -73,17 +77,18 @@ impl XHook {
         })
     }
 
-    /// Whether the account with that id at X is this one, and X has signed this for its app.
+    /// True if `to` is this account's id at X and X signed the body for the account's app.
     pub fn is_meant(&self, to: &str, headers: Headers<'_>, body: &[u8], now: Millis) -> bool {
         self.user_id.as_str() == to && self.is_signed(headers, body, now)
     }
 
-    /// Whether X has signed this for the account's app.
+    /// True if X signed the body for the account's app.
     pub fn is_signed(&self, headers: Headers<'_>, body: &[u8], now: Millis) -> bool {
         self.verifier.verify(headers, body, now).is_ok()
     }
 
-    /// A delivery that X has signed for the account's app, whichever of its accounts it is for.
+    /// Reads a delivery that X signed for the account's app. It may be for another account of that
+    /// app.
     pub fn read(
         &self,
         headers: Headers<'_>,

@@ -1,14 +1,14 @@
-//! Members of a notice that are not read, and are nearly those that are: `closedBy` for
+//! Finds unknown members of a notice whose names resemble known ones, such as `closedBy` for
 //! `closed_by`.
 //!
-//! A notice is not refused for them. `surveyd sources test` names them. So does a refusal where
-//! what was meant is missing.
+//! A notice is not refused because of them. `surveyd sources test` names them. A refusal names them
+//! if the field that they resemble is missing.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 use strsim::normalized_damerau_levenshtein;
 
-/// What a notice may say beside its data.
+/// The members of a notice outside `data`.
 const AROUND: [&str; 3] = ["type", "timestamp", "data"];
 const DATA: [&str; 14] = [
     "account",
@@ -27,13 +27,13 @@ const DATA: [&str; 14] = [
     "attributes",
 ];
 
-/// How alike two names must be for one to be the other misspelt, from 0 to 1.
+/// The least likeness (0 to 1) at which one name counts as the other misspelt.
 const LIKENESS_MIN: f64 = 0.85;
-/// Members that are looked at, and the longest name among them in bytes.
+/// The most members that are compared and the longest of their names in bytes.
 const MEMBERS_MAX: usize = 200;
 const NAME_BYTES_MAX: usize = 64;
 
-/// A member that is not read, by JSON Pointer, and what it is nearly.
+/// An unknown member and the known one that it resembles. Both are JSON Pointers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NearMiss {
     pub pointer: String,
@@ -46,7 +46,8 @@ impl NearMiss {
     }
 }
 
-/// Those of a notice, where what they are nearly is not there.
+/// Finds the near misses of a notice. A member is one only if the field that it resembles is
+/// missing.
 pub fn near_misses(notice: &Value) -> Vec<NearMiss> {
     let Some(around) = notice.as_object() else { return Vec::new() };
     let nothing = Map::new();
@@ -67,7 +68,7 @@ pub fn near_misses(notice: &Value) -> Vec<NearMiss> {
     found.collect()
 }
 
-/// Members that are not known there, and have a name that can be told in a line.
+/// Returns the unknown members with a short plain name.
 fn strangers<'n>(
     object: &'n Map<String, Value>,
     known: &'static [&str],
@@ -80,8 +81,7 @@ fn strangers<'n>(
         .filter(move |name| !known.contains(name) && name.len() <= NAME_BYTES_MAX && is_plain(name))
 }
 
-/// Whether two names are the same but for case, for what parts their words, for a plural or for one
-/// letter.
+/// True if two names differ only in case, word separators, a plural or about one letter.
 fn is_nearly(name: &str, known: &str) -> bool {
     let (name, known) = (bare(name), bare(known));
     name == known || normalized_damerau_levenshtein(&name, &known) >= LIKENESS_MIN

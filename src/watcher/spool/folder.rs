@@ -1,5 +1,6 @@
-//! The folder itself: which files are to be taken, and where they are moved. All of it waits for
-//! the disk, so it is to be called where waiting is no harm.
+//! Lists the files of the folder and moves them away.
+//!
+//! Every function here waits for the disk. Callers must run them where blocking is allowed.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
@@ -16,10 +17,10 @@ use crate::files::make_folders;
 const DONE: &str = "done";
 const BAD: &str = "bad";
 const ENDING: &[u8] = b".jsonl";
-/// Files that one pass takes; those beyond them are for the next.
+/// The most files that one pass takes. The next pass takes the others.
 pub const FILES_MAX: usize = 256;
 
-/// Makes the folder and its two where they are missing, and shows that files can be moved there.
+/// Creates the folder with `done` and `bad` in it. Checks that files can be created there.
 pub fn prepare(folder: &Path) -> Result<()> {
     leads_somewhere(folder)?;
     for folder in [folder.to_owned(), folder.join(DONE), folder.join(BAD)] {
@@ -32,7 +33,7 @@ pub fn prepare(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the folder is there or could be made, as far as can be told without making it.
+/// Checks that the folder exists or seems possible to create. Creates nothing.
 pub fn could_be_made(folder: &Path) -> Result<()> {
     leads_somewhere(folder)?;
     match folder.ancestors().find_map(|path| fs::metadata(path).ok().map(|found| (path, found))) {
@@ -43,7 +44,8 @@ pub fn could_be_made(folder: &Path) -> Result<()> {
     }
 }
 
-/// Nothing is made behind a link: what it leads to may only not be mounted yet.
+/// Refuses a path through a dangling symbolic link. Its target may just not be mounted yet, and
+/// nothing may be created in its place.
 fn leads_somewhere(folder: &Path) -> Result<()> {
     match folder.ancestors().find(|path| path.is_symlink() && !path.exists()) {
         None => Ok(()),
@@ -54,19 +56,19 @@ fn leads_somewhere(folder: &Path) -> Result<()> {
     }
 }
 
-/// Keeps whoever else takes files from this folder off it: the generation that a reload has
-/// replaced, or another daemon. Nothing where it is another's now.
+/// Locks the folder against others that take files from it. These are another daemon and the
+/// generation that a reload has replaced. Returns `None` if another holds the lock.
 pub fn lock(folder: &Path) -> Result<Option<File>> {
     let opened = File::open(folder)?;
     match opened.try_lock() {
-        // Some network file systems cannot lock a folder; two at once then take every line once all
-        // the same, for a line that is known changes nothing.
+        // Some network file systems cannot lock a folder. Two readers at once still take every line
+        // once because a known line changes nothing.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(opened)),
         Err(TryLockError::WouldBlock) => Ok(None),
     }
 }
 
-/// The first files to be taken by their names, without those in `held`.
+/// Returns the first files by name that are to be taken. Skips those in `held`.
 pub fn list(folder: &Path, held: &HashSet<OsString>) -> Result<BTreeSet<OsString>> {
     let mut names = BTreeSet::new();
     for entry in fs::read_dir(folder)? {
@@ -74,7 +76,7 @@ pub fn list(folder: &Path, held: &HashSet<OsString>) -> Result<BTreeSet<OsString
         let name = entry.file_name();
         let bytes = name.as_bytes();
         let is_meant = bytes.ends_with(ENDING) && !bytes.starts_with(b".");
-        // Of the entry itself: a symbolic link may lead anywhere, and is left alone.
+        // This is the type of the entry itself. A symbolic link may lead anywhere and is skipped.
         if is_meant && !held.contains(&name) && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             names.insert(name);
             if names.len() > FILES_MAX {
@@ -85,7 +87,7 @@ pub fn list(folder: &Path, held: &HashSet<OsString>) -> Result<BTreeSet<OsString
     Ok(names)
 }
 
-/// What tells a file from any other, and from what it was before it was written to.
+/// Identifies one file in one state. A write to the file changes its mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileMark {
     device: u64,
@@ -118,18 +120,19 @@ pub struct Opened {
     pub lines: Lines<BufReader<File>>,
 }
 
-/// Where a file has gone.
+/// The result of moving a file away.
 #[derive(Debug)]
 pub enum Put {
     Moved(Away),
-    /// Somebody else has moved it.
+    /// Another process has moved the file.
     Gone,
-    /// It was written to, or is another file by now: what is there has not been taken whole.
+    /// The file was written to or replaced. Its content has not been read completely.
     Changed,
 }
 
 impl Opened {
-    /// Nothing where it is no longer there.
+    /// Opens a file to read its lines. Returns `None` if it no longer exists or is not a regular
+    /// file.
     pub fn open(folder: &Path, name: &OsStr, line_max: usize) -> Result<Option<Self>> {
         let path = folder.join(name);
         let seen = match fs::symlink_metadata(&path) {
@@ -140,14 +143,15 @@ impl Opened {
         };
         let file = File::open(&path)?;
         let mark = FileMark::of(&file.metadata()?);
-        // A link was put in its place meanwhile.
+        // Another file or a link took its place in the meantime.
         if !mark.is_same_file(seen) {
             return Ok(None);
         }
         Ok(Some(Self { path, mark, lines: Lines::of(BufReader::new(file), line_max) }))
     }
 
-    /// Moves a file that was taken to `done/`, or with the reasons of its bad lines to `bad/`.
+    /// Moves a file that was taken to `done/`. If it had bad lines, moves it to `bad/` with their
+    /// reasons.
     pub fn put_away(&self, reasons: Option<&str>) -> Result<Put> {
         match fs::symlink_metadata(&self.path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Put::Gone),
@@ -161,14 +165,15 @@ impl Opened {
         make_folders(&folder)?;
         let to = free(&folder, self.path.file_name().expect("it has a name"))?;
         if let Some(reasons) = reasons {
-            // First, and onto the disk: a file in `bad/` is never without them.
+            // The reasons are written and synced first so that a file in `bad/` never lacks them.
             let mut file = File::create(reasons_of(&to))?;
             file.write_all(reasons.as_bytes())?;
             file.sync_all()?;
         }
         fs::rename(&self.path, &to)?;
         if !FileMark::of(&fs::symlink_metadata(&to)?).is_same_file(self.mark) {
-            // Another file was moved in under this name at that very moment; it has not been read.
+            // At that moment, another file took this name. It was moved instead and has not been
+            // read.
             fs::hard_link(&to, &self.path)?;
             fs::remove_file(&to)?;
             return Ok(Put::Changed);
@@ -179,20 +184,20 @@ impl Opened {
     }
 }
 
-/// What became of a file that was looked at once more.
+/// The result of checking a file again after it was taken.
 #[derive(Debug)]
 pub enum TakenBack {
-    /// It is as it was, or is not there any more.
+    /// The file has not changed or no longer exists.
     Unchanged,
     Back,
-    /// It is back, and the reasons that were beside it are still there.
+    /// The file is back, but the reasons beside it could not be removed.
     BackWithout {
         reasons: PathBuf,
         error: Error,
     },
 }
 
-/// A file that was taken and moved, and where it was.
+/// A file that was taken and moved, and its former place.
 #[derive(Clone, Debug)]
 pub struct Away {
     to: PathBuf,
@@ -205,10 +210,10 @@ impl Away {
         &self.to
     }
 
-    /// Moves it back where it was written to since: whoever writes there has held it open.
+    /// Moves the file back if a process that kept it open has written to it since.
     pub fn take_back_if_written(&self) -> Result<TakenBack> {
         match fs::symlink_metadata(&self.to) {
-            // Somebody has cleared it away.
+            // Another process has removed the file.
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(TakenBack::Unchanged),
             Err(error) => return Err(error),
             Ok(now) if FileMark::of(&now) == self.mark => return Ok(TakenBack::Unchanged),
@@ -220,7 +225,8 @@ impl Away {
         let folder = self.from.parent().expect("it lay in the folder");
         let back = free(folder, self.from.file_name().expect("it has a name"))?;
         fs::rename(&self.to, &back)?;
-        // It is back, whatever follows: a move that a power cut undoes leaves it where it was.
+        // The file is back even if this fails. If a power cut undoes the move, the file lies where
+        // it was.
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
         let reasons = reasons_of(&self.to);
         Ok(match fs::remove_file(&reasons) {
@@ -231,20 +237,20 @@ impl Away {
         })
     }
 
-    /// Its name, as it was put into the folder.
+    /// The file's name when it was put into the folder.
     pub fn name(&self) -> &OsStr {
         self.from.file_name().unwrap_or_default()
     }
 }
 
-/// The file beside a bad one that says why.
+/// Returns the path of the file beside a bad file that holds the reasons.
 pub fn reasons_of(bad: &Path) -> PathBuf {
     let mut name = bad.as_os_str().to_owned();
     name.push(".reasons.txt");
     PathBuf::from(name)
 }
 
-/// `closes.jsonl`, else `closes.2.jsonl` and so on.
+/// Returns the first free path of `closes.jsonl`, `closes.2.jsonl` and so on.
 fn free(folder: &Path, name: &OsStr) -> Result<PathBuf> {
     let stem = &name.as_bytes()[..name.len() - ENDING.len()];
     let mut path = folder.join(name);

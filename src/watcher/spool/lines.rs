@@ -1,19 +1,19 @@
-//! A file line by line, never more of it in memory than one batch.
+//! Reads a file line by line and keeps at most one batch of it in memory.
 
 use std::io::{BufRead, ErrorKind, Result};
 
-/// Lines in one batch: as many as the store takes in one commit.
+/// The most lines in one batch. The store takes as many in one commit.
 const BATCH_LINES: usize = 256;
-/// Bytes after which a batch is closed sooner.
+/// The size in bytes after which a batch ends early.
 const BATCH_BYTES: usize = 1024 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
-/// A line that is not empty, by its number from 1.
+/// A line that is not blank, with its number from 1.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Line {
     pub number: u64,
-    /// Without its end; nothing where it is longer than allowed.
+    /// The line without its end. `None` if it is too long.
     pub text: Option<Vec<u8>>,
 }
 
@@ -21,17 +21,17 @@ pub struct Lines<R> {
     reader: R,
     line_max: usize,
     number: u64,
-    /// How many bytes have been read.
+    /// The number of bytes read so far.
     pub bytes: u64,
 }
 
 impl<R: BufRead> Lines<R> {
-    /// `line_max`: the longest line that is kept, in bytes.
+    /// `line_max` is the length in bytes of the longest line that is kept.
     pub fn of(reader: R, line_max: usize) -> Self {
         Self { reader, line_max, number: 0, bytes: 0 }
     }
 
-    /// The next lines; none at the end of the file.
+    /// Returns the next lines. The batch is empty at the end of the file.
     pub fn batch(&mut self) -> Result<Vec<Line>> {
         let (mut batch, mut bytes) = (Vec::new(), 0);
         while batch.len() < BATCH_LINES && bytes < BATCH_BYTES {
@@ -44,11 +44,12 @@ impl<R: BufRead> Lines<R> {
         Ok(batch)
     }
 
-    /// The next line; the inner nothing where it is too long, of which no more is kept.
+    /// Reads the next line. The inner `None` means that it is too long. The rest of a long line is
+    /// skipped.
     fn line(&mut self) -> Result<Option<Option<Vec<u8>>>> {
         let mut text = Vec::new();
-        // What is taken off at the ends must not make a line that is too long look as if it were
-        // not.
+        // The byte order mark and the line end are removed later. The extra room keeps a line that
+        // is too long from then seeming short enough.
         let kept_max = self.line_max + BYTE_ORDER_MARK.len() + 2;
         let before = self.bytes;
         loop {

@@ -1,9 +1,10 @@
-//! A folder of files whose lines are notices of kind `standard`. Each file is taken whole: every
-//! line that is sound is on the disk before the file is moved away.
+//! Takes closes from a folder of files whose lines are notices of kind `standard`.
 //!
-//! A crash leaves a file where it was, and it is read again from its start. That changes nothing: a
-//! close on record is known by its account, conversation and `closed_at`, and every line beside
-//! that by an event id of its own. Deliberately absent: a note of how far a file was read.
+//! Every sound line of a file is on disk before the file is moved away. After a crash, the file is
+//! still there and is read again from its start. That changes nothing. A close on record is known
+//! by its account, conversation and `closed_at`. Each line also has an event id of its own.
+//!
+//! Deliberately absent is a record of how far a file was read.
 
 mod folder;
 mod lines;
@@ -32,24 +33,24 @@ use lines::Line;
 pub use tally::Counts;
 use tally::{LineRefusal, Tally};
 
-/// After a fault of one file: when it is tried again, at first and at the latest.
+/// The first and the longest wait before a file that failed is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(5);
 const AGAIN_AT_LATEST: Duration = Duration::from_secs(5 * 60);
-/// How long a file that was taken is looked at for what is still written to it, and how many are.
+/// The time for which files already taken are checked for later writes, and the most such files.
 const AWAY_FOR: Duration = Duration::from_secs(60 * 60);
 const AWAY_MAX: usize = FILES_MAX;
-/// Bad lines of one file that are logged one by one.
+/// The most bad lines of one file that are logged one by one.
 const LOGGED_MAX: u64 = 20;
-/// The longest reason, in characters: one line can have thousands of faults.
+/// The longest reason in characters. One line can have thousands of faults.
 const REASON_CHARACTERS_MAX: usize = 1_000;
 
-/// What ends a pass before its end.
+/// An error that ends a pass early.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// Look again later; the file at hand is where it was.
+    /// The pass must be tried again later. The current file is still in its place.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// Look again later.
+    /// The pass must be tried again later.
     #[error("the folder {} cannot be read: {reason}", folder.display())]
     Folder { folder: PathBuf, reason: std::io::Error },
 }
@@ -58,16 +59,16 @@ pub enum SpoolError {
 pub struct Spool {
     name: String,
     account: Option<String>,
-    /// The accounts that a line may name; none: any.
+    /// The accounts that a line may name. Empty allows every account.
     accounts: Vec<String>,
     folder: PathBuf,
-    /// In bytes.
+    /// The longest line in bytes.
     line_max: usize,
     intake: Intake,
     counts: Counts,
-    /// Files that could not be taken or moved, and that wait.
+    /// Files that could not be taken or moved and that wait for the next try.
     held: HashMap<OsString, HeldFile>,
-    /// Files that were taken, the latest last: who still writes to one has lines that were not.
+    /// Files that were taken, the latest last. Lines written to them afterwards have not been read.
     away: VecDeque<(Away, Instant)>,
 }
 
@@ -77,7 +78,7 @@ struct HeldFile {
 }
 
 impl Spool {
-    /// `folder`: where the source's own folder has been found to be.
+    /// `folder` is the resolved path of the source's folder.
     pub fn new(
         source: &config::SpoolConfig,
         folder: PathBuf,
@@ -103,11 +104,13 @@ impl Spool {
         &self.name
     }
 
-    /// Takes the files that are there, as many as one pass takes; whether there may be more.
+    /// Takes the files that are present, up to the limit of one pass. Returns true if there may be
+    /// more.
     pub async fn tick(&mut self, stop: &Stopper) -> Result<bool, SpoolError> {
         let path = self.folder.clone();
         let locked = blocking(move || folder::lock(&path)).await;
-        // Held until the pass is over. It keeps nobody waiting: whoever finds it held looks later.
+        // The pass holds this lock until its end. Nobody blocks on it because a process that finds
+        // it held tries again later.
         let Some(_lock) = locked.map_err(|reason| self.unreadable(reason))? else {
             return Ok(false);
         };
@@ -118,7 +121,7 @@ impl Spool {
         let path = self.folder.clone();
         let names = blocking(move || folder::list(&path, &waiting)).await;
         let names = names.map_err(|reason| self.unreadable(reason))?;
-        // What is neither waiting nor there any more is forgotten.
+        // A file that neither waits nor exists any more is forgotten.
         self.held.retain(|name, held| held.until > now || names.contains(name));
         let more = names.len() == FILES_MAX;
         for name in names {
@@ -137,7 +140,7 @@ impl Spool {
         SpoolError::Folder { folder: self.folder.clone(), reason }
     }
 
-    /// Leaves a file alone for a while, longer each time.
+    /// Makes a file wait. The wait doubles with each failure.
     fn hold(&mut self, name: OsString, why: &str) {
         warn!(
             event = "spool.file_left",
@@ -152,8 +155,8 @@ impl Spool {
         self.held.insert(name, HeldFile { times: times + 1, until: Instant::now() + wait });
     }
 
-    /// Moves files back that were written to after they were taken. Read again, they change nothing
-    /// but by their new lines.
+    /// Moves files back that were written to after they were taken. When such a file is read again,
+    /// only its new lines have an effect.
     async fn take_back(&mut self) {
         let now = Instant::now();
         while self.away.len() > AWAY_MAX
@@ -198,7 +201,7 @@ impl Spool {
         });
     }
 
-    /// Takes one file and moves it away. The inner error says why it is left where it is.
+    /// Takes one file and moves it away. The inner error says why the file stays where it is.
     async fn file(
         &mut self,
         name: &OsStr,
@@ -222,7 +225,7 @@ impl Spool {
                 Ok(batch) => batch,
                 Err(error) => return Ok(Err(error.to_string())),
             };
-            // All at once, so that they share a commit.
+            // All lines of the batch run together so that they share a commit.
             let taken = join_all(batch.iter().map(|line| self.line(line, opened.mark))).await;
             for (line, taken) in batch.iter().zip(taken) {
                 match taken? {
@@ -248,8 +251,8 @@ impl Spool {
         Ok(Ok(()))
     }
 
-    /// Takes one line, durable when this returns; whether it made a new survey. The inner error
-    /// says what is wrong with the line.
+    /// Takes one line, which is durable when this returns. Returns true if it created a survey. The
+    /// inner error says what is wrong with the line.
     async fn line(
         &self,
         line: &Line,
@@ -263,7 +266,7 @@ impl Spool {
         let value: Value = match serde_json::from_slice(text) {
             Ok(value) => value,
             Err(error) => {
-                // Its own count of lines begins anew with each of ours.
+                // The parser counts lines from 1 within this line, so its line number is dropped.
                 let (told, column) = (error.to_string(), error.column());
                 let told = told.split(" at line ").next().unwrap_or_default();
                 let why = format!("is no JSON: {told} at column {column}");
@@ -289,8 +292,8 @@ impl Spool {
                     return Ok(Err(unknown_account(&reopening.account)));
                 }
                 if value.get("timestamp").is_none_or(Value::is_null) {
-                    // A file may have waited for long: what closed since it was written stays
-                    // closed.
+                    // A file may have waited for a long time. Conversations that closed after it
+                    // was written stay closed.
                     reopening.reopened_at = file.written_at().min(now);
                 }
                 self.intake.delivered_reopening(reopening, event_id).await?;
@@ -300,7 +303,7 @@ impl Spool {
     }
 
     fn reject(&self, name: &OsStr, line: &Line, refused: LineRefusal, tally: &mut Tally) {
-        // A name within the line may hold anything, and a reason is one line.
+        // The line may contain control characters, and a reason must be one line.
         let why = printable(cut(&refused.why, REASON_CHARACTERS_MAX));
         tally.refuse(line.number, refused.answer, &why);
         if tally.bad <= LOGGED_MAX {
@@ -317,8 +320,8 @@ impl Spool {
         }
     }
 
-    /// Keeps what was refused for `surveyd sources rejected`. The log and the file's reasons have
-    /// it: a database that is away need not.
+    /// Stores the refused lines for `surveyd sources rejected`. The log and the file of reasons
+    /// have them too, so an unavailable database is no fault.
     async fn keep(&self, name: &OsStr, tally: Tally) {
         let rejected = tally.rejected(&self.name, &printable(&shown(name)));
         if !rejected.is_empty() {
@@ -370,8 +373,8 @@ fn tell_back(source: &str, away: &Away, rest: &str) {
     );
 }
 
-/// Tells a line from every other, and is the same when the file is read again. Not by the file's
-/// name, which the next file may have, too.
+/// Returns an id of the line that is the same when the file is read again. It does not use the
+/// file's name because a later file may have the same name.
 fn event_id(number: u64, text: &[u8], file: FileMark) -> String {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     context.update(&file.inode.to_be_bytes());
@@ -392,7 +395,7 @@ fn shown(name: &OsStr) -> String {
     name.to_string_lossy().into_owned()
 }
 
-/// Runs what waits for the disk where it holds up nobody.
+/// Runs work that waits for the disk on a thread where it blocks no other task.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     spawn_blocking(work).await.expect("reading and moving files does not panic")
 }

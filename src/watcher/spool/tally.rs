@@ -1,5 +1,7 @@
-//! What became of the lines of files: of one file for its reasons and for
-//! `surveyd sources rejected`, of all of them for `/metrics`.
+//! Counts the outcomes of lines.
+//!
+//! The tally of one file gives its reasons and the entries of `surveyd sources rejected`. The
+//! counts of all files appear in `/metrics`.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,29 +9,29 @@ use std::sync::{Arc, Mutex};
 use crate::domain::plain_text::cut;
 use crate::store::Rejected;
 
-/// Bad lines of one file that its reasons name.
+/// The most bad lines of one file whose reasons are written beside it.
 const REASONS_MAX: u64 = 10_000;
-/// Bad lines of one file that are kept one by one in the database; the others are one entry.
+/// The most bad lines of one file that the database keeps one by one. The others become one entry.
 const KEPT_SINGLY: usize = 10;
-/// The longest reason that the database keeps, in characters.
+/// The longest reason in characters that the database keeps.
 const KEPT_CHARACTERS_MAX: usize = 500;
 
-/// Why a line is not taken.
+/// The reason why a line is not taken.
 #[derive(Debug)]
 pub struct LineRefusal {
-    /// What a posted notice would have been answered.
+    /// The HTTP status that a posted notice would have got.
     pub answer: u16,
     pub why: String,
 }
 
 impl LineRefusal {
-    /// For what the line says.
+    /// Refuses a line for its content.
     pub fn content(why: String) -> Self {
         Self { answer: 422, why }
     }
 }
 
-/// What became of the lines of one file.
+/// The outcomes of the lines of one file.
 #[derive(Default)]
 pub struct Tally {
     pub lines: u64,
@@ -37,9 +39,9 @@ pub struct Tally {
     pub bad: u64,
     reasons: String,
     answers: BTreeMap<u16, u64>,
-    /// The first bad lines, with their numbers and answers.
+    /// The first bad lines with their numbers and HTTP statuses.
     first: Vec<(u64, u16, String)>,
-    /// The last one behind those.
+    /// The last bad line after those in `first`.
     last: Option<(u64, u16, String)>,
 }
 
@@ -51,7 +53,7 @@ impl Tally {
         *self.answers.entry(if is_new { 202 } else { 200 }).or_default() += 1;
     }
 
-    /// Counts a line that was not.
+    /// Counts a line that was refused.
     pub fn refuse(&mut self, number: u64, answer: u16, why: &str) {
         self.lines += 1;
         self.bad += 1;
@@ -67,7 +69,7 @@ impl Tally {
         }
     }
 
-    /// The reasons of all bad lines, where there are any.
+    /// Returns the reasons of the bad lines. Returns `None` if there are no bad lines.
     pub fn reasons(&self) -> Option<String> {
         let left_out = self.bad.saturating_sub(REASONS_MAX);
         match (self.bad, left_out) {
@@ -77,7 +79,7 @@ impl Tally {
         }
     }
 
-    /// The bad lines as the database keeps them.
+    /// Returns the bad lines as the database keeps them.
     pub fn rejected(self, source: &str, file: &str) -> Vec<Rejected> {
         let more = self.bad.saturating_sub(self.first.len() as u64);
         let singly = self.first.into_iter().map(|entry| (entry, 1));
@@ -95,8 +97,8 @@ impl Tally {
     }
 }
 
-/// How many lines were taken and refused since the start, by source and by what a posted notice
-/// would have been answered. One for all generations.
+/// The lines since the start by source and the HTTP status that a posted notice would have got. All
+/// generations share one.
 #[derive(Clone, Debug, Default)]
 pub struct Counts(Arc<Mutex<BTreeMap<(String, u16), u64>>>);
 
@@ -109,7 +111,7 @@ impl Counts {
         }
     }
 
-    /// Each source and answer with its lines.
+    /// Returns the number of lines for each source and HTTP status.
     pub fn get(&self) -> BTreeMap<(String, u16), u64> {
         self.0.lock().expect("no holder of this lock can panic").clone()
     }

@@ -1,4 +1,4 @@
-//! One secret of a source, as its scheme uses it.
+//! One secret of a source in the form that its scheme needs.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,18 @@ use crate::config::{Algorithm, Scheme, rsa_key};
 #[derive(Clone)]
 pub enum Key {
     Hmac(hmac::Key),
-    /// A secret that is hashed with the rest.
+    /// A secret that is hashed together with the content.
     Hashed(Vec<u8>),
-    /// A public key, PKCS#1 in DER.
+    /// A public key as PKCS#1 in DER.
     Rsa(Vec<u8>),
-    /// What the header must bear, under a key of its own: two tags are compared in constant time,
-    /// whatever the lengths of what they stand for.
+    /// The text that the header must contain, with a key made from it. Comparing two tags takes
+    /// constant time whatever the lengths of the texts.
     Token(hmac::Key, hmac::Tag),
 }
 
 impl Key {
-    /// The keys that a secret stands for: more than one where it can be borne in several forms.
+    /// Returns the keys of a secret. There are several if a header may carry the secret in several
+    /// forms.
     pub fn of(scheme: &Scheme, secret: &[u8]) -> Result<Vec<Self>, &'static str> {
         Ok(match scheme.algorithm {
             Algorithm::Nothing => Vec::new(),
@@ -54,8 +55,7 @@ impl Key {
         Self::Token(key, tag)
     }
 
-    /// Whether it is the signature of what `signed` gives for the secret, compared in constant
-    /// time.
+    /// True if `offered` is the signature of the text from `signed`. Compares in constant time.
     pub fn fits<'b>(&self, offered: &[u8], signed: &impl Fn(&[u8]) -> Cow<'b, [u8]>) -> bool {
         match self {
             Self::Hmac(key) => hmac::verify(key, &signed(&[]), offered).is_ok(),
@@ -72,7 +72,7 @@ impl Key {
         }
     }
 
-    /// Whether a token is the one offered.
+    /// True if `offered` is this token.
     pub fn is(&self, offered: &[u8]) -> bool {
         match self {
             Self::Token(key, tag) => hmac::verify(key, offered, tag.as_ref()).is_ok(),

@@ -1,8 +1,8 @@
-//! Whether a notice is its sender's: one verifier for all sources, told by a [`Scheme`] what is
-//! signed, how, and where it stands.
+//! Verifies that a notice comes from its source.
 //!
-//! Every secret of a source is tried, so that a sender can change its own without a gap. A
-//! signature is taken in its canonical form only.
+//! One verifier serves all sources. A [`Scheme`] tells it what is signed and where the signature
+//! stands. It tries every secret of the source, so the sender can replace its secret without an
+//! interruption. It accepts a signature in its canonical form only.
 
 mod key;
 mod passwords;
@@ -20,10 +20,10 @@ pub use crate::config::IN_QUERY;
 use crate::config::{self, Algorithm, Encoding, Scheme, SignedPart, TimestampForm};
 use crate::domain::time::Millis;
 
-/// Signatures that are tried of one request; a sender that changes its secret sends two.
+/// The most signatures that are tried for one request. A sender that changes its secret sends two.
 const SIGNATURES_MAX: usize = 16;
 
-/// Why a notice is not believed.
+/// The reason why a notice is not accepted as its source's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsigned {
     #[error("{} is missing", place(.0))]
@@ -40,7 +40,7 @@ pub enum Unsigned {
     Stranger(String),
 }
 
-/// A place in words, by its name in a [`Scheme`].
+/// Describes a place by its name in a [`Scheme`].
 fn place(name: &str) -> String {
     match name.strip_prefix(IN_QUERY) {
         Some(parameter) => format!("the parameter {parameter} of the address"),
@@ -48,19 +48,19 @@ fn place(name: &str) -> String {
     }
 }
 
-/// A source's scheme and secrets, ready to verify with.
+/// A source's scheme with its keys.
 #[derive(Clone)]
 pub struct Verifier {
     scheme: Scheme,
     keys: Vec<Key>,
 }
 
-/// The headers of that name that are text: a sender may part several signatures among several.
-/// Behind [`IN_QUERY`], the parameters of that name in the address.
+/// Returns the headers of a name that are text. A sender may spread several signatures over several
+/// headers. A name after [`IN_QUERY`] means the query parameters of that name.
 pub type Headers<'a> = &'a dyn Fn(&str) -> Vec<&'a str>;
 
 impl Verifier {
-    /// A verifier for the secrets, which the configuration has found sound; each as bytes.
+    /// Makes a verifier for secrets that the configuration has already checked.
     pub fn new(scheme: Scheme, secrets: &[Vec<u8>]) -> Result<Self, &'static str> {
         let mut keys = Vec::new();
         for secret in secrets {
@@ -69,12 +69,12 @@ impl Verifier {
         Ok(Self { scheme, keys })
     }
 
-    /// The verifier of a source.
+    /// Makes the verifier of a source.
     pub fn of(source: &config::Source) -> Result<Self, &'static str> {
         Self::new(source.scheme.clone(), &source.secret_bytes())
     }
 
-    /// Checks the raw body; in constant time for each signature offered.
+    /// Verifies the raw body. Compares each signature in constant time.
     pub fn verify(&self, headers: Headers<'_>, body: &[u8], now: Millis) -> Result<(), Unsigned> {
         let scheme = &self.scheme;
         if scheme.algorithm == Algorithm::Nothing {
@@ -83,7 +83,8 @@ impl Verifier {
         let get = |name: &str| {
             headers(name).first().copied().ok_or_else(|| Unsigned::Missing(name.to_owned()))
         };
-        // First: who sends none is a stranger, and who sends one alone has left something out.
+        // The signature is checked first. A request without any is a stranger's. A request with
+        // only a signature lacks the other headers.
         let signatures = headers(&scheme.header);
         if signatures.is_empty() {
             return Err(Unsigned::Missing(scheme.header.clone()));
@@ -94,7 +95,7 @@ impl Verifier {
             Some(timestamp) => get(&timestamp.header)?,
         };
         if scheme.header.starts_with(IN_QUERY) && signatures.len() > 1 {
-            // Whoever is between may have looked at the other one.
+            // A proxy on the way may have checked the other value.
             return Err(Unsigned::Repeated(scheme.header.clone()));
         }
         if let Some(sent_at) = self.sent_at(headers)?
@@ -104,7 +105,7 @@ impl Verifier {
             return Err(Unsigned::Stale { header, tolerance: spoken(scheme.tolerance) });
         }
         let signed = |secret: &[u8]| self.signed(id, timestamp, body, secret);
-        // A line's end splits nothing, for no header's value holds it.
+        // A line end splits nothing because no header's value contains one.
         let separator = scheme.separator.as_deref().unwrap_or("\n");
         let fits = signatures
             .into_iter()
@@ -125,7 +126,8 @@ impl Verifier {
         }
     }
 
-    /// When the sender says that it made the request; nothing where its scheme does not tell.
+    /// Returns the time at which the sender says that it made the request. Returns `None` if there
+    /// is none.
     pub fn sent_at(&self, headers: Headers<'_>) -> Result<Option<Millis>, Unsigned> {
         let Some(timestamp) = &self.scheme.timestamp else { return Ok(None) };
         let Some(text) = headers(&timestamp.header).first().copied() else { return Ok(None) };
@@ -138,7 +140,7 @@ impl Verifier {
                 (whole_number(text).map(Millis), "number of milliseconds since 1970")
             }
             TimestampForm::Rfc3339 => (
-                // `t`, `z` and a blank are other spellings of the same.
+                // `t`, `z` and a blank are other spellings of the same instant.
                 Some(text)
                     .filter(|text| !text.contains(['t', 'z', ' ']))
                     .and_then(|text| Millis::from_rfc3339(text).ok()),
@@ -152,7 +154,7 @@ impl Verifier {
         self.scheme.timestamp.as_ref().map(|it| it.header.clone()).unwrap_or_default()
     }
 
-    /// What is signed; `secret` is part of it where the scheme says so.
+    /// Returns the bytes that are signed. They contain `secret` only if the scheme says so.
     fn signed<'b>(
         &self,
         id: &str,
@@ -198,14 +200,14 @@ impl fmt::Debug for Verifier {
     }
 }
 
-/// In its one spelling: without a sign and without zeros before it.
+/// Parses a number in its canonical form without a sign or leading zeros.
 fn whole_number(text: &str) -> Option<i64> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let has_zeros = text.len() > 1 && text.starts_with('0');
     text.parse().ok().filter(|_| is_plain && !has_zeros)
 }
 
-/// In letters of one case, as every sender writes them.
+/// Decodes hexadecimal digits. Refuses mixed case because no sender writes it.
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let bytes = text.as_bytes();
     let mixed =

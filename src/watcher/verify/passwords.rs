@@ -1,4 +1,4 @@
-//! A sender that shows a name and a password (RFC 7617) and signs nothing.
+//! Verifies a sender that shows a name and a password (RFC 7617) and signs nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::key::Key;
 use crate::config::XWebhookConfig;
 
-/// The name with each of its passwords, ready to compare with.
+/// The name with each of its passwords in a form for comparison.
 #[derive(Clone)]
 pub struct Passwords(Vec<Key>);
 
@@ -18,13 +18,13 @@ impl Passwords {
         Self(pairs.collect())
     }
 
-    /// Whether the header `Authorization` bears one of them; in constant time.
+    /// True if the header `Authorization` carries one of the pairs. Takes constant time.
     pub fn fit(&self, authorization: Option<&str>) -> bool {
         let offered = authorization
             .and_then(|text| text.split_once(' '))
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
             .and_then(|(_, credentials)| STANDARD.decode(credentials.trim()).ok());
-        // All are tried: which of them fits does not show.
+        // All passwords are tried so that the time does not show which one fits.
         let fits = |offered: Vec<u8>| {
             self.0.iter().map(|key| key.is(&offered)).fold(false, |any, it| any | it)
         };
