@@ -53,7 +53,7 @@ impl Faults {
     }
 }
 
-/// Prints where and what on one line and the remedy on the next.
+/// Prints the place and the problem on one line. The remedy follows on the next.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.variable.as_ref().unwrap_or(&self.file))?;

@@ -94,7 +94,7 @@ pub struct StoreConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Http {
     pub listen: SocketAddr,
-    /// In bytes.
+    /// The longest body of a request in bytes.
     pub max_body: usize,
     /// The connections that one address may have open at once. Zero sets no limit for each address.
     pub connections_per_peer: u32,
@@ -125,7 +125,7 @@ pub enum LogLevel {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct X {
-    /// Without a slash at its end.
+    /// The base URL of X's API without a slash at its end.
     pub base_url: String,
     pub request_timeout: Duration,
     /// The timeout of the request that sends a prompt.

@@ -21,7 +21,7 @@ pub struct Scheme {
     pub prefix: String,
     /// The text between several signatures in one header.
     pub separator: Option<String>,
-    /// The parts that are signed in their order.
+    /// The signed parts in order.
     pub signed: Vec<SignedPart>,
     /// The header with the id for the part [`SignedPart::Id`].
     pub id_header: Option<String>,
