@@ -1,4 +1,4 @@
-//! `surveyd check`: every fault in the configuration at once.
+//! `surveyd check` reports every fault in the configuration together.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ error and change no exit code.
 
 Exit codes: 0 no fault, 1 an account does not work at X (--online), 2 usage, 78 a fault.";
 
-/// What X says of an account's keys.
+/// X's answer about an account's keys.
 #[derive(Serialize)]
 pub(super) struct KeysAnswer {
     account: String,
@@ -70,7 +70,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     warnings.extend(unread);
     let location = Location::parse(&config.store.url, &folder)?;
     warnings.extend(of_database(&location).await);
-    // Where there is no database yet, nothing is known of closes.
+    // If there is no database yet, there are no closes to compare.
     if let Ok(Ok(of_closes)) = tokio::time::timeout(PATIENCE, of_closes(&config, &location)).await {
         let is_new = |found: &Warning| !warnings.iter().any(|it| found.key.starts_with(&it.key));
         let of_closes: Vec<_> = of_closes.into_iter().filter(is_new).collect();
@@ -120,8 +120,10 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     ended(out!("{text}").map_err(anyhow::Error::from), code)
 }
 
-/// The configuration; without its secrets where nothing is wrong but that this user may not read
-/// them, and nobody is to be asked with them.
+/// Loads the configuration.
+///
+/// Loads it without its secrets if its only fault is that this user may not read them. That is not
+/// allowed if X is to be asked with them.
 fn load(
     file: &Path,
     environment: &Environment,
@@ -140,7 +142,7 @@ fn load(
     (config::load_without_secrets(file, environment), Some(left_out))
 }
 
-/// What has been found decides on the exit code, also where nobody reads it to the end.
+/// Returns the exit code of the findings even if the reader of the output stopped early.
 fn ended(printed: anyhow::Result<()>, code: ExitCode) -> anyhow::Result<ExitCode> {
     match printed {
         Err(error) if !is_unread(&error) => Err(error),
@@ -148,7 +150,7 @@ fn ended(printed: anyhow::Result<()>, code: ExitCode) -> anyhow::Result<ExitCode
     }
 }
 
-/// What a server's settings cannot keep of the promise.
+/// Warns of settings of a database server by which it could lose what surveyd has stored.
 async fn of_database(location: &Location) -> Vec<Warning> {
     let warning = |problem: String, remedy: &str| Warning {
         key: "store.url".into(),
@@ -167,14 +169,14 @@ async fn of_database(location: &Location) -> Vec<Warning> {
     }
 }
 
-/// How long the closes on record are waited for.
+/// The longest wait for the closes on record.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Closes looked at of each source, and how old they may be.
+/// The most closes that are read from each source, and their greatest age.
 const CLOSES: u32 = 200;
 const AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
-/// What is configured and fits none of the last closes on record.
+/// Warns of configured values that fit none of the latest closes on record.
 async fn of_closes(config: &Config, location: &Location) -> store::Result<Vec<Warning>> {
     let store = Store::attach(location).await?;
     let since = Clock::System.now().minus(AGE);
@@ -191,8 +193,8 @@ async fn of_closes(config: &Config, location: &Location) -> store::Result<Vec<Wa
     Ok(config::warnings_of_closes(config, &closes))
 }
 
-/// What to look at where X does not say whose the keys of an account are. The codes are those of
-/// X's page "Response codes".
+/// Returns the remedy if X does not confirm an account's keys. The codes are from X's page
+/// "Response codes".
 fn remedy(error: &x::Error, account: &str) -> String {
     match error {
         x::Error::Account(Failure { code: Some(64 | 326), .. }) => {
@@ -221,7 +223,7 @@ fn remedy(error: &x::Error, account: &str) -> String {
     }
 }
 
-/// Asks X about each account's keys.
+/// Asks X whose keys each account has.
 pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<KeysAnswer>> {
     let settings = x::XSettings {
         base_url: config.x.base_url.clone(),

@@ -1,4 +1,4 @@
-//! What was decided of a survey, step by step, as `explain` and `surveys show` tell it.
+//! Describes the decisions about a survey step by step for `explain` and `surveys show`.
 
 use serde::{Serialize, Serializer};
 
@@ -15,7 +15,7 @@ pub struct Entry {
     pub at: Millis,
     pub state: String,
     pub detail: Option<String>,
-    /// The numbers behind it, where something was decided.
+    /// The numbers on which a decision rests. `None` if this line is not a decision.
     pub decision: Option<serde_json::Value>,
 }
 
@@ -27,7 +27,7 @@ fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error>
 pub const COLUMNS: [Column; 3] =
     [Column::instant("at"), Column::state("state"), Column::sentence("detail")];
 
-/// The close, every step after it, and what X told of the answer, in the order of time.
+/// Returns the close, every later step and X's updates of the answer in the order of time.
 pub fn entries(row: &ResultRow, steps: Vec<HistoryStep>, answers: Vec<Entry>) -> Vec<Entry> {
     let is_step = |step: &HistoryStep| step.place > 0;
     let was_moved = steps.iter().any(|step| {
@@ -40,19 +40,19 @@ pub fn entries(row: &ResultRow, steps: Vec<HistoryStep>, answers: Vec<Entry>) ->
         let entry = of_step(step);
         match place {
             0 => accepted = Some(entry),
-            // Closes that changed nothing.
+            // These are closes that changed nothing.
             ..0 => closes.push(entry),
             1.. => entries.push(entry),
         }
     }
     entries.insert(0, accepted.unwrap_or_else(|| acceptance(row, was_moved)));
-    // The steps stand as they followed each other, also where a clock was set back between them.
+    // The steps keep their own order even if a clock was set back between them.
     for close in closes {
         let place = entries.iter().position(|known| known.at > close.at).unwrap_or(entries.len());
         entries.insert(place.max(1), close);
     }
     for answer in answers {
-        // X tells some instants to the second; no answer came before its prompt.
+        // X gives some instants to the second only, but no answer came before its prompt.
         let sent = entries.iter().rposition(|known| known.state == "sent").unwrap_or(0);
         let place = entries.iter().position(|known| known.at >= answer.at).unwrap_or(entries.len());
         entries.insert(place.max(sent + 1), answer);
@@ -60,11 +60,13 @@ pub fn entries(row: &ResultRow, steps: Vec<HistoryStep>, answers: Vec<Entry>) ->
     entries
 }
 
-/// How the line of a close that moved the survey begins.
+/// The beginning of the line for a close that moved the survey.
 const AGAIN: &str = "closed again at ";
 
-/// Of a survey that no later close has moved, the row says what its close said. An earlier version
-/// kept of one that was moved no more than when it was taken in.
+/// Returns the acceptance of a survey if none is stored.
+///
+/// If no later close moved the survey, its row still holds the first close. Otherwise, an earlier
+/// version of surveyd kept only the time of acceptance.
 fn acceptance(row: &ResultRow, was_moved: bool) -> Entry {
     let survey = &row.survey;
     let decision = row.at_close.as_ref().filter(|_| !was_moved);
@@ -92,7 +94,7 @@ fn of_step(step: HistoryStep) -> Entry {
             (Some(detail), Some(decided)) if step.place == 0 => {
                 Some(format!("{detail}; {decided}"))
             }
-            // What it waited for last.
+            // This is the last obstacle that the survey waited for.
             (Some(detail), Some(decided)) if step.state == "expired" => {
                 Some(format!("{decided}; {detail}"))
             }
@@ -103,14 +105,14 @@ fn of_step(step: HistoryStep) -> Entry {
     }
 }
 
-/// The entries for a table.
+/// Returns the entries as rows of a table.
 pub fn cells(entries: Vec<Entry>) -> Vec<Vec<String>> {
     let cells =
         |entry: Entry| vec![entry.at.rfc3339(), entry.state, entry.detail.unwrap_or_default()];
     entries.into_iter().map(cells).collect()
 }
 
-/// The decision in a sentence, with its rule and its variant.
+/// Returns the decision as a sentence with its rule and its variant.
 pub fn said(decision: &Decision) -> String {
     let mut said = words(decision);
     if let Some(rule) = &decision.rule {
@@ -122,10 +124,9 @@ pub fn said(decision: &Decision) -> String {
     said
 }
 
-/// What is kept of it, its instants as they are written elsewhere.
+/// Returns the stored numbers of a decision. Instants are written as RFC 3339.
 pub fn numbers(decision: &Decision) -> Option<serde_json::Value> {
     let mut numbers: serde_json::Value = serde_json::from_str(&decision.json().ok()?).ok()?;
-    // Instants as people and programs read them elsewhere.
     for (name, value) in numbers.as_object_mut()? {
         let is_instant = name == "at" || name == "until" || name.ends_with("_at");
         if let Some(at) = value.as_i64().filter(|_| is_instant) {

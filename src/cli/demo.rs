@@ -1,7 +1,7 @@
-//! `surveyd demo`: the whole job in one process, on a temporary database, against the sandbox.
+//! `surveyd demo` shows the whole job in one process with a temporary database and the sandbox.
 //!
-//! The daemon is the real one; closes come in through its HTTP side, signed as a help desk would
-//! sign them, and the sandbox answers over the wire.
+//! The daemon is the real one. Closes come in over HTTP and are signed as a help desk signs them.
+//! The sandbox answers over the network.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -47,13 +47,13 @@ const NOTE: &str = "\
 Everything happens on this machine and in a temporary folder: no configuration is read, nothing
 is kept, and nobody is asked.";
 
-/// The demonstration ends by then, whoever has not answered.
+/// The longest wait for answers.
 const PATIENCE: Duration = Duration::from_secs(17);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 const SECRET: &[u8] = b"demonstration-source-key";
 
-/// Ends early at a signal, and leaves nothing behind then either.
+/// Runs the demonstration until its end or a signal. Leaves nothing behind in either case.
 pub async fn run(demo: Demo, mut signals: Signals) -> anyhow::Result<()> {
     let folder = Folder::make()?;
     tokio::select! {
@@ -93,7 +93,7 @@ async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
         ResultsQuery { from: Millis(0), to: Millis(i64::MAX), account: None, or_sent: true };
     let facts = cli::facts(daemon.store(), query).await?;
     let period = Period { from: started_at, to: now };
-    // Who has not answered by now will not: the sandbox has no more answers planned.
+    // No more answers can come because the sandbox has no more planned.
     let summary = summarize(facts, period, GroupBy::Nothing, now, Duration::ZERO, 5);
     outln!("{}", report::text::render(&summary, &report::text::TextPage::PLAIN))?;
     daemon.stop().await;
@@ -109,7 +109,7 @@ Where to look next
   config/surveyd.toml      every setting with its default
   README.md                from here to a real account in five steps";
 
-/// Waits until every prompt is out and every answer is in.
+/// Waits until every prompt is sent and every answer has been read.
 async fn watch(daemon: &Daemon, sandbox: &Sandbox, bar: &ProgressBar) -> anyhow::Result<()> {
     let started = Instant::now();
     let closes = bar.position();
@@ -138,7 +138,7 @@ async fn watch(daemon: &Daemon, sandbox: &Sandbox, bar: &ProgressBar) -> anyhow:
     Ok(())
 }
 
-/// Scores and comments that people have given.
+/// Counts the scores and comments that people have given.
 fn answers(world: &World) -> i64 {
     let given = world.prompts().iter().filter_map(|prompt| world.feedback(prompt.feedback_id));
     given
@@ -217,7 +217,7 @@ secret = "{secret}"
     )
 }
 
-/// A folder of its own, gone with the demonstration.
+/// A temporary folder that is removed when this value is dropped.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -1,4 +1,4 @@
-//! `surveyd enqueue`: a close filed by hand or from cron.
+//! `surveyd enqueue` files a close by hand or from cron.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::store::{Store, Taken};
 use crate::wake::Wake;
 use crate::watcher::{Intake, Receiver, notice};
 
-/// What stands in the `source` column of a close from the command line.
+/// The value of the `source` column for a close from the command line.
 pub const SOURCE: &str = "enqueue";
 
 #[derive(Args)]
@@ -217,7 +217,7 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
     }))
 }
 
-/// Why nobody will be asked, where that is known already.
+/// Returns the reason if it is already known that the person will not be asked.
 async fn why(store: &Store, taken: &Taken) -> anyhow::Result<Option<String>> {
     if !["expired", "suppressed", "cancelled", "failed"].contains(&taken.state) {
         return Ok(None);
@@ -234,7 +234,7 @@ async fn why(store: &Store, taken: &Taken) -> anyhow::Result<Option<String>> {
         .or(taken.reason.clone()))
 }
 
-/// What became of the close, for people.
+/// Describes the outcome of the close for people.
 fn line(taken: &Taken, why: Option<&str>) -> String {
     let id = &taken.survey_id;
     let mut line = match (taken.state, why) {

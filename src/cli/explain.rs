@@ -1,4 +1,4 @@
-//! `surveyd explain`: why a conversation was or was not surveyed.
+//! `surveyd explain` tells why a conversation was or was not surveyed.
 
 mod unknown;
 
@@ -56,13 +56,13 @@ struct Explanation {
     closed_at: String,
     due_at: String,
     decisions: Vec<Entry>,
-    /// What keeps it, or all surveys of the account, from being sent; for one that waits.
+    /// The obstacles for a survey that waits. They may concern this survey or its whole account.
     account_waits: Vec<String>,
-    /// The same, for programs.
+    /// The obstacles in the form for programs.
     waits: Vec<Waits>,
 }
 
-/// Surveys of one conversation that are told of: the newest.
+/// The most surveys of one conversation that are explained. They are the newest ones.
 const SURVEYS_MAX: u32 = 1_000;
 
 pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
@@ -76,7 +76,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
         ..Listing::default()
     };
     let mut explained = Vec::new();
-    // The oldest first, as it happened.
+    // The oldest comes first because people read the history in the order of time.
     for survey in store.list(&listing).await?.into_iter().rev() {
         let Some(row) = store.survey(&survey.id).await? else { continue };
         let steps = store.history(&survey.id).await?;
@@ -143,7 +143,7 @@ fn print(survey: Explanation, view: &View) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// That the account of a survey which waits sends nothing, whatever else it waits for.
+/// Returns a note if a survey waits and its account is in dry mode. Such an account sends nothing.
 fn dry_run(survey: &Survey, context: &Context) -> Option<String> {
     let account = context.config.account(&survey.account)?;
     let is_dry = survey.state == State::Scheduled && account.mode.is_dry();

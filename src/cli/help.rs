@@ -1,8 +1,11 @@
-//! The command line as it is parsed, and the layout that the helps of all commands share.
+//! Parses the command line and gives the helps of all commands one layout.
 //!
-//! The commands say what is their own: options, examples (`before_help`), notes (`after_help`).
-//! Whatever is the same for all of them is added here, once: `--config` where one is read,
-//! `--help`, the command `help`, the exit codes.
+//! Each command defines its own options, examples (`before_help`) and notes (`after_help`). This
+//! module adds what all of them share:
+//!
+//! - `--config` if the command reads a configuration
+//! - `--help` and the command `help`
+//! - the exit codes
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -15,8 +18,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 /// The commands that read no configuration.
 const WITHOUT_CONFIGURATION: [&str; 4] = ["init", "demo", "sandbox", "questions"];
 
-/// The commands of `surveyd --help`, by what one wants of them. One that stands nowhere here is
-/// shown at the end.
+/// The commands of `surveyd --help` grouped by purpose. A command that is missing here appears
+/// last.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Try it", &["demo", "sandbox"]),
     ("Set it up", &["init", "check", "questions", "sources", "run"]),
@@ -47,7 +50,7 @@ has gone, 78 the configuration is wrong.
 
 `surveyd help COMMAND` tells more of each, with examples.";
 
-/// A whole number within bounds, refused with them.
+/// Parses a whole number within bounds. The error states the bounds.
 pub fn number(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
     move |text| {
         let number = text.parse().ok().filter(|number| bounds.contains(number));
@@ -57,13 +60,13 @@ pub fn number(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, Strin
     }
 }
 
-/// What was asked of the command line: the command's own values, and `--config`.
+/// A parsed command line with the command's own values and `--config`.
 pub struct Invocation {
     pub matches: ArgMatches,
     pub config: Option<PathBuf>,
 }
 
-/// Adds to a command and to those below it what all of them share.
+/// Adds what all commands share to a command and its subcommands.
 pub fn dressed(root: Command) -> Command {
     let root = shared(root.disable_help_flag(true).disable_help_subcommand(true), true);
     let layout = format!(
@@ -74,7 +77,7 @@ pub fn dressed(root: Command) -> Command {
     root.help_template(layout).after_help(AROUND)
 }
 
-/// Reads a command line; the error is a help, the version, or what is wrong with it.
+/// Parses a command line. The error may be a help, the version or a usage error.
 pub fn read(
     mut root: Command,
     line: impl IntoIterator<Item = OsString>,
@@ -100,7 +103,7 @@ fn shared(mut command: Command, reads_config: bool) -> Command {
     command = command
         .max_term_width(COLUMNS_MAX)
         .help_template(LAYOUT)
-        // So that a number below zero is refused as what it is, and not as an unknown option.
+        // A negative number is refused as out of bounds instead of as an unknown option.
         .allow_negative_numbers(true);
     if reads_config {
         command = command.arg(
@@ -139,7 +142,7 @@ fn shared(mut command: Command, reads_config: bool) -> Command {
     command.after_help(notes)
 }
 
-/// The command `help` of a command that has others below it, `below` among them.
+/// Makes the command `help` of a command with subcommands. `below` is one of them for the example.
 fn help(of: &str, below: &str) -> Command {
     let examples = match of {
         "surveyd" => {
@@ -155,7 +158,7 @@ fn help(of: &str, below: &str) -> Command {
     shared(help.hide(true), false)
 }
 
-/// The command whose help `surveyd … help …` asks for.
+/// Returns the command whose help `surveyd … help …` asks for.
 fn asked_help(matches: &ArgMatches, mut above: Vec<String>) -> Option<Vec<String>> {
     let (name, inner) = matches.subcommand()?;
     if name == "help" {
@@ -167,14 +170,14 @@ fn asked_help(matches: &ArgMatches, mut above: Vec<String>) -> Option<Vec<String
     asked_help(inner, above)
 }
 
-/// `--config`, which may stand before and after the command: the last one counts.
+/// Returns `--config`. It may stand before and after the command, and the last one counts.
 fn config(matches: &ArgMatches) -> Option<PathBuf> {
     let own = matches.try_get_one::<PathBuf>("config").ok().flatten();
     let below = matches.subcommand().and_then(|(_, inner)| config(inner));
     below.or_else(|| own.cloned())
 }
 
-/// The commands and what they do, group by group.
+/// Lists the commands with their descriptions by group.
 fn grouped(root: &Command) -> String {
     let shown = || root.get_subcommands().filter(|command| !command.is_hide_set());
     let width = shown().map(|command| command.get_name().len()).max().unwrap_or(0);
@@ -184,7 +187,7 @@ fn grouped(root: &Command) -> String {
             let _ = writeln!(text, " {title}");
         }
         for command in commands {
-            // What an about says behind a colon is for the command's own help.
+            // The part of a description after a colon appears only in the command's own help.
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
             let about = about.split(": ").next().unwrap_or_default();
             let _ = writeln!(text, "  {:width$}  {about}", command.get_name());

@@ -1,5 +1,7 @@
-//! `surveyd init`: from nothing to a configuration that works: asks what it must know, makes the
-//! files, tries the keys with X and says what to do next. It changes nothing that is there already.
+//! `surveyd init` makes a working configuration from nothing.
+//!
+//! It asks for what it needs, creates the files and tries the keys with X. Then it says what to do
+//! next. It never changes a file that exists already.
 
 mod answers;
 mod files;
@@ -104,11 +106,11 @@ pub async fn run(init: Init, environment: &Environment) -> anyhow::Result<ExitCo
     Ok(if works { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Before anything is made: whether somebody listens at the sandbox's address.
+/// Checks before anything is created that a process listens at the sandbox's address.
 async fn find_sandbox(url: &str) -> anyhow::Result<()> {
     let host = url.split_once("://").map_or(url, |(_, host)| host);
     let host = host.split('/').next().unwrap_or_default();
-    // Whatever else an address says is for the configuration to judge.
+    // The configuration's own checks judge the rest of the address.
     let port = host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
     if port.is_none() {
         return Ok(());
@@ -122,18 +124,18 @@ async fn find_sandbox(url: &str) -> anyhow::Result<()> {
     }
 }
 
-/// What a source's secret needs, before it is known.
+/// Returns the file name of a source's secret. The secret itself may not be known yet.
 fn secret_name(source: &str) -> String {
     format!("{source}-secret")
 }
 
-/// A refusal that names a thing, its cause and the way out.
+/// Refuses with a message that names the thing, the cause and the remedy.
 fn refuse<T>(words: String) -> anyhow::Result<T> {
     bail!(words)
 }
 
 impl InitAnswers {
-    /// What the help desk will tell only once surveyd's address has been entered there.
+    /// Returns the name of a secret that the help desk shows only after it knows surveyd's address.
     fn waiting_secret(&self) -> Option<&'static str> {
         match (self.kind.secret(), &self.desk_secret) {
             (SecretOrigin::Told(what), None) => Some(what),

@@ -1,5 +1,6 @@
-//! The command line: one command a file. Results go to standard output, all else to standard
-//! error.
+//! The command line with one file for each command.
+//!
+//! Results go to standard output and everything else goes to standard error.
 
 mod check;
 mod decisions;
@@ -43,7 +44,7 @@ use crate::terminal::View;
 
 const DEFAULT_CONFIG: &str = "/etc/surveyd/surveyd.toml";
 
-/// sysexits(3) EX_CONFIG.
+/// `EX_CONFIG` of sysexits(3).
 const EXIT_CONFIG: u8 = 78;
 
 /// surveyd asks people for feedback on X when a support conversation closes
@@ -98,7 +99,7 @@ enum Command {
 }
 
 impl Command {
-    /// Whether it talks with X or checks what a help desk has signed.
+    /// True if the command calls X or verifies a help desk's signature.
     fn needs_secrets(&self) -> bool {
         match self {
             Self::Sources(sources) => sources.needs_secrets(),
@@ -133,23 +134,23 @@ const MIGRATE_NOTE: &str = "\
 Makes the database where there is none. Back it up first: an older surveyd does not open a newer
 schema.";
 
-/// sysexits(3) EX_IOERR.
+/// `EX_IOERR` of sysexits(3).
 const EXIT_IO: u8 = 74;
 
 const EXIT_USAGE: u8 = 2;
 
-/// How long the end of the process waits for threads that are still busy.
+/// The time for which the process waits at its end for threads that are still busy.
 const LEFT_OVER: Duration = Duration::from_millis(300);
 
-/// Names that an error shows to choose from.
+/// The most names that an error offers to choose from.
 const NAMES_MAX: usize = 10;
 
-/// Something on the command line that cannot be meant.
+/// A usage error on the command line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Usage(String);
 
-/// A usage error about the option `name`.
+/// Makes a usage error about the option `name`.
 fn usage(name: &str, value: &str, problem: impl std::fmt::Display) -> anyhow::Error {
     let value = if value.is_empty() { "\"\"" } else { value };
     Usage(format!("{name} {value}: {problem}")).into()
@@ -163,7 +164,7 @@ struct TimeStyle {
     utc: bool,
 }
 
-/// What a command works with.
+/// The configuration and the environment of a command.
 struct Context {
     config: Config,
     file: PathBuf,
@@ -172,7 +173,7 @@ struct Context {
 }
 
 impl Context {
-    /// How its results are shown to people.
+    /// Returns the view in which people see the command's results.
     fn view(&self, times: &TimeStyle) -> View {
         View::of_stdout(&self.environment, self.clock.now(), times.utc)
     }
@@ -182,16 +183,17 @@ impl Context {
         Ok(Location::parse(&self.config.store.url, &folder)?)
     }
 
-    /// Where the database is, in words.
+    /// Describes the database's location.
     fn database(&self) -> anyhow::Result<String> {
         let location = self.location()?;
         let url = || self.config.store.redacted_url();
         Ok(location.file().map_or_else(url, |file| file.display().to_string()))
     }
 
-    /// Where the database is, said to the operator where it is not the usual one: a command that is
-    /// run in another folder, or under another state folder than the service's, must not be taken
-    /// to speak of the daemon's.
+    /// Returns the database's location and prints it if it is not the usual one.
+    ///
+    /// A command may run in another folder or with another state folder than the service. Its
+    /// results must not be taken for those of the daemon.
     fn shown_location(&self) -> anyhow::Result<Location> {
         let location = self.location()?;
         let url = self.config.store.url.trim_start_matches("sqlite:").trim_start_matches("//");
@@ -204,8 +206,8 @@ impl Context {
         Ok(location)
     }
 
-    /// Refuses an account that neither the configuration nor the database knows: a misspelt one
-    /// would look like one without results.
+    /// Refuses an account that neither the configuration nor the database knows. Otherwise, a
+    /// misspelt name would look like an account without results.
     async fn require_account(&self, store: &Store, account: Option<&str>) -> anyhow::Result<()> {
         let Some(name) = account else { return Ok(()) };
         if self.config.account(name).is_none() && store.first_close(name).await?.is_none() {
@@ -219,7 +221,7 @@ impl Context {
         self.unknown("--account", name, "account", known.collect())
     }
 
-    /// A usage error about a name that the configuration does not have, with those that it has.
+    /// Makes a usage error about an unknown name. It lists the names in the configuration.
     fn unknown(&self, option: &str, name: &str, noun: &str, known: Vec<&str>) -> anyhow::Error {
         let file = self.file.display();
         let meant = config::nearest(name, known.iter().copied());
@@ -233,18 +235,18 @@ impl Context {
         usage(option, name, format!("there is no such {noun} in {file}, {has}{meant}"))
     }
 
-    /// The database beside a daemon that may be running.
+    /// Opens the database. A daemon may be using it at the same time.
     async fn store(&self) -> anyhow::Result<Store> {
         Ok(Store::attach(&self.shown_location()?).await?)
     }
 }
 
-/// The whole command line.
+/// Returns the definition of the whole command line.
 fn command_line() -> clap::Command {
     help::dressed(Arguments::command())
 }
 
-/// Parses the command line, runs the command and gives the exit code.
+/// Parses the command line, runs the command and returns the exit code.
 pub fn run() -> ExitCode {
     let read = help::read(command_line(), std::env::args_os()).and_then(|asked| {
         let command = Arguments::from_arg_matches(&asked.matches)
@@ -264,7 +266,7 @@ pub fn run() -> ExitCode {
             };
         }
     };
-    // Before all that takes time: a signal that comes earlier ends the process where it stands.
+    // This comes before any slow work. A signal that arrives earlier ends the process at once.
     let signals = match &command {
         Command::Run | Command::Demo(_) | Command::Sandbox(_) | Command::Rebuild(_) => {
             Some(daemon::signals())
@@ -274,14 +276,14 @@ pub fn run() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime.context("the runtime cannot be started").and_then(|runtime| {
         let signals = signals.transpose().context("signals cannot be handled")?;
-        // Boxed, or each kind of runtime would hold all commands once more.
+        // Without this box, each kind of runtime would contain the code of all commands again.
         let command: LocalBoxFuture<'_, _> = Box::pin(dispatch(command, config, signals));
         let done = runtime.block_on(command);
-        // A thread that waits for a disk or a name server must not keep the process.
+        // A thread that waits for a disk or a name server must not delay the end of the process.
         runtime.shutdown_timeout(LEFT_OVER);
         done
     });
-    // What has no end of line yet is still to be written.
+    // Output without a line end is still in the buffer.
     let done = done.and_then(|code| match Results.flush() {
         Err(error) if !output::is_closed(&error) => Err(error.into()),
         _ => Ok(code),
@@ -292,7 +294,7 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Whether a command ended because whoever read its output has had enough of it.
+/// True if a command failed because the reader closed its output.
 fn is_unread(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.any(output::is_closed)
@@ -312,7 +314,7 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     code_of(error)
 }
 
-/// The exit code of a command that ended with that.
+/// Returns the exit code for an error.
 fn code_of(error: &anyhow::Error) -> ExitCode {
     if error.is::<Usage>() {
         return ExitCode::from(EXIT_USAGE);
@@ -326,7 +328,7 @@ fn code_of(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-/// `config`: `--config`. `signals`: for the commands that end by one.
+/// `config` is the value of `--config`. `signals` is given to the commands that end by a signal.
 async fn dispatch(
     command: Command,
     config: Option<PathBuf>,
@@ -374,7 +376,8 @@ async fn dispatch(
                 Ok(daemon::End::Stopped) => {}
                 Ok(daemon::End::StoreFailed) => return Ok(ExitCode::from(EXIT_IO)),
                 Err(faults) if faults.is::<Faults>() => return Err(faults),
-                // Among the lines of the log, in their form: nobody looks for it elsewhere.
+                // This error goes to the log in the log's form because nobody looks for it
+                // elsewhere.
                 Err(error) => {
                     tracing::error!(event = "daemon.failed", "surveyd ends: {error:#}");
                     return Ok(code_of(&error));
@@ -415,7 +418,7 @@ async fn dispatch(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a result as pretty JSON.
+/// Prints a result as indented JSON.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     let mut out = BufWriter::new(Results);
     serde_json::to_writer_pretty(&mut out, value).map_err(io::Error::from)?;

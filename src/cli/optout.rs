@@ -1,4 +1,4 @@
-//! `surveyd optout`: people who must never be prompted.
+//! `surveyd optout` keeps the list of people who must never be prompted.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -177,7 +177,7 @@ const LISTED: [Column; 4] = [
 ];
 const MENDED: &str = "Mend these lines, and import the whole file again.";
 
-/// Bad lines that are told one by one.
+/// The most bad lines that are reported one by one.
 const FAULTS_MAX: usize = 100;
 
 async fn import(import: Import, context: &Context) -> anyhow::Result<()> {

@@ -1,5 +1,7 @@
-//! The file that an export is written to: it is there as a whole or not at all, and takes the place
-//! of nothing but an earlier export.
+//! The file that an export is written to.
+//!
+//! It appears complete or not at all. It replaces nothing except an empty file or an earlier
+//! export.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -10,20 +12,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 
-/// What the first line of every export has among its first bytes, whatever its form.
+/// The bytes near the beginning of every export in any format.
 const BEGINS_WITH: &[u8] = b"survey_id";
-/// A byte order mark, a brace and a quotation mark may stand before it.
+/// The bytes that are searched. A byte order mark, a brace and a quotation mark may come first.
 const WITHIN_BYTES: usize = 16;
 
 /// A file that is being written.
 pub struct OutFile {
     named: PathBuf,
-    /// Where it lies, and where it is written until it is whole. Absent for a pipe or a device.
+    /// The final path and the path that is written until the file is complete. `None` for a pipe or
+    /// a device.
     aside: Option<(PathBuf, PathBuf)>,
 }
 
 impl OutFile {
-    /// Begins to write the file that `-o` names. `database`: the database's file.
+    /// Starts to write the file that `-o` names. `database` is the file of the database.
     pub fn begin(named: &Path, database: Option<&Path>) -> anyhow::Result<(Self, File)> {
         let refused = |error: io::Error| {
             let remedy = match error.kind() {
@@ -36,7 +39,7 @@ impl OutFile {
         };
         let found = match fs::metadata(named) {
             Ok(found) if found.is_dir() => return Err(refused(ErrorKind::IsADirectory.into())),
-            // A pipe, a terminal: nothing is replaced.
+            // A pipe or a terminal is written to directly because nothing is replaced.
             Ok(found) if !found.is_file() => {
                 let file = OpenOptions::new().write(true).open(named).map_err(refused)?;
                 return Ok((Self { named: named.to_owned(), aside: None }, file));
@@ -69,7 +72,7 @@ impl OutFile {
         Ok((Self { named: named.to_owned(), aside: Some((place, aside)) }, file))
     }
 
-    /// Puts the whole file in its place, durably.
+    /// Moves the complete file to its final path and syncs it to disk.
     pub fn end(mut self, file: &File) -> anyhow::Result<()> {
         let Some((place, aside)) = self.aside.take() else { return Ok(()) };
         let put = || {
@@ -85,7 +88,7 @@ impl OutFile {
 }
 
 impl Drop for OutFile {
-    /// What was not written to its end is taken away again.
+    /// Removes a file that was not completed.
     fn drop(&mut self) {
         if let Some((_, aside)) = &self.aside {
             let _ = fs::remove_file(aside);
@@ -93,7 +96,7 @@ impl Drop for OutFile {
     }
 }
 
-/// The file that the path leads to, there or not yet.
+/// Returns the real path of the file even if the file does not exist yet.
 fn place(named: &Path) -> io::Result<PathBuf> {
     if let Ok(file) = named.canonicalize() {
         return Ok(file);
@@ -103,7 +106,7 @@ fn place(named: &Path) -> io::Result<PathBuf> {
     Ok(folder.unwrap_or(Path::new(".")).canonicalize()?.join(name))
 }
 
-/// Whether a file is the database or stands beside it under its name: its log, its mark.
+/// True if a file is the database or belongs to it, such as its log or its mark.
 fn is_beside(place: &Path, database: &Path) -> bool {
     let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
     let name = |path: &Path| path.file_name().map(OsStr::as_bytes).unwrap_or_default().to_vec();
@@ -115,7 +118,7 @@ fn is_beside(place: &Path, database: &Path) -> bool {
                 .is_some_and(|rest| rest.starts_with(b"-") || rest.starts_with(b".")))
 }
 
-/// Whether a file is empty, or an export that surveyd has written.
+/// True if a file is empty or an export of surveyd.
 fn is_export(place: &Path) -> io::Result<bool> {
     let mut head = Vec::new();
     File::open(place)?.take(WITHIN_BYTES as u64).read_to_end(&mut head)?;

@@ -1,4 +1,4 @@
-//! `surveyd questions`: what X asks on the card.
+//! `surveyd questions` lists what X can ask on the card.
 
 use clap::Args;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! `surveyd rebuild`: the record made anew from X's own.
+//! `surveyd rebuild` restores feedback and lost surveys from X's events.
 
 mod shown;
 
@@ -121,21 +121,21 @@ pub async fn run(
     };
     let shown = until_stopped(work, stop, &mut signals).await?;
     store.close().await;
-    // Answers of the last hours are asked for, and sends are held, as of now.
+    // This lets the daemon ask for recent answers and hold its sends from now on.
     wake_running(&location);
     let printed = match wanted.json {
         true => print_json(&shown),
         false => shown.print(),
     };
-    // That is said also where the rest cannot be.
+    // This error is reported even if the results could not be printed.
     if !shown.is_whole() {
         bail!("not every account is rebuilt");
     }
     printed
 }
 
-/// Whether the account has a rebuild that makes surveys and was broken off: other accounts may have
-/// sent prompts since.
+/// True if the account has an interrupted rebuild that makes surveys. Other accounts may have sent
+/// prompts since it began.
 async fn goes_on_making(worker: &AccountWorker) -> anyhow::Result<bool> {
     let unfinished = worker.store.unfinished_rebuild(worker.name()).await?;
     let goes_on = unfinished.is_some_and(|unfinished| unfinished.makes_surveys);
@@ -156,7 +156,7 @@ fn period(wanted: &RebuildArgs) -> anyhow::Result<(Millis, Option<Millis>)> {
     })
 }
 
-/// Works to the end, or until a signal ends it in order.
+/// Runs the work to its end. A signal stops it in order.
 async fn until_stopped<T>(
     work: impl Future<Output = T>,
     stop: StopSender,
@@ -171,7 +171,7 @@ async fn until_stopped<T>(
     }
 }
 
-/// Steps of the progress, whatever the length.
+/// The number of steps of the progress bar for a period of any length.
 const STEPS: u64 = 1_000;
 
 async fn one(

@@ -1,4 +1,4 @@
-//! `surveyd report` and `surveyd export`: results for supervisors.
+//! `surveyd report` and `surveyd export` give supervisors the results.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -147,7 +147,7 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
     Ok(())
 }
 
-/// What X's questions call the business, where the report is on one account.
+/// Returns the name by which X's questions call the business if the report is about one account.
 fn display_name(context: &Context, account: Option<&str>) -> Option<String> {
     let accounts = context.config.accounts.iter();
     let mut accounts = accounts.filter(|known| account.is_none_or(|name| known.name == name));
@@ -155,7 +155,7 @@ fn display_name(context: &Context, account: Option<&str>) -> Option<String> {
     only.display_name.clone()
 }
 
-/// What a report counts, of all surveys that `query` finds.
+/// Returns the facts that a report counts for all surveys that `query` finds.
 pub async fn facts(store: &Store, query: ResultsQuery) -> anyhow::Result<Vec<SurveyFacts>> {
     let mut facts = Vec::new();
     each(store, query, |row| {

@@ -1,4 +1,4 @@
-//! `surveyd sandbox`: the simulated X alone, with a configuration that fits it.
+//! `surveyd sandbox` runs the simulated X alone and prints a configuration for it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -40,7 +40,7 @@ const NOTE: &str = "\
 It prints the keys that it accepts and a configuration that fits it. The configuration holds
 secrets: close it to others (chmod 600 surveyd.toml), then start `surveyd run -c surveyd.toml`.";
 
-/// Made up, so that the configuration that is printed works as it stands.
+/// A fixed secret so that the printed configuration works without changes.
 const SOURCE_SECRET: &str = "whsec_c2FuZGJveC1zb3VyY2Utc2VjcmV0LTAwMDE=";
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -67,7 +67,7 @@ pub async fn run(run: Run, mut signals: Signals) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A whole configuration for `surveyd run`, every prompt going to the sandbox.
+/// Returns a complete configuration for `surveyd run`. Every prompt goes to the sandbox.
 fn configuration(accounts: &[SandboxAccount], base_url: &str, horizon: Duration) -> String {
     let names: Vec<String> =
         accounts.iter().map(|account| format!("\"{}\"", account.screen_name)).collect();

@@ -1,4 +1,4 @@
-//! `surveyd simulate`: the closes on record against a configuration, nothing sent.
+//! `surveyd simulate` replays the closes on record with a configuration. It sends nothing.
 
 mod shown;
 
@@ -80,7 +80,7 @@ async fn compare(
     Ok(replay.finish(to))
 }
 
-/// Steps of the progress, whatever the length.
+/// The number of steps of the progress bar for a period of any length.
 const STEPS: u64 = 1_000;
 
 fn steps(done: Duration, all: Duration) -> u64 {

@@ -1,4 +1,4 @@
-//! `surveyd sources`: what closes come from, and what a saved payload would become.
+//! `surveyd sources` lists where closes come from. It also shows what a saved payload would become.
 
 mod rejected;
 mod unused;
@@ -81,23 +81,23 @@ struct SourceRow<'a> {
     secrets: usize,
 }
 
-/// What a payload would become.
+/// The outcome that a payload would have.
 #[derive(Serialize)]
 struct PayloadOutcome {
     source: String,
     kind: &'static str,
-    /// `fits`, `not checked`, or why it does not fit.
+    /// `fits`, `not checked` or the reason why the signature does not fit.
     signature: String,
     /// `closed`, `reopened`, `ignored` or `refused`.
     becomes: &'static str,
-    /// Why it is ignored or refused.
+    /// The reason why the payload is ignored or refused.
     why: Option<String>,
     account: Option<String>,
-    /// The reason, where nobody would be asked.
+    /// The reason if the person would not be asked.
     suppressed: Option<&'static str>,
     event_id: Option<String>,
     fields: Vec<FieldRow>,
-    /// Members of a `standard` notice that are nearly those that are read.
+    /// Unknown members of a `standard` notice whose names resemble known ones.
     not_read: Vec<NearMiss>,
     #[serde(skip)]
     is_refused: bool,
@@ -108,13 +108,13 @@ struct FieldRow {
     field: String,
     value: Option<String>,
     from: String,
-    /// What stands where it was looked for, and why it is not used.
+    /// The value that was found and the reason why it is not used.
     #[serde(skip_serializing_if = "Option::is_none")]
     unused: Option<String>,
 }
 
 impl Sources {
-    /// Whether a signature is checked.
+    /// True if the command verifies a signature.
     pub fn needs_secrets(&self) -> bool {
         matches!(self, Self::Test(test) if test.headers.is_some())
     }
@@ -178,7 +178,7 @@ fn shown(source: &Source) -> SourceRow<'_> {
     }
 }
 
-/// Its path is the folder that files are moved into.
+/// Describes a spool. The path is the folder that files are moved into.
 fn shown_spool(spool: &SpoolConfig) -> SourceRow<'_> {
     SourceRow {
         source: &spool.name,
@@ -197,7 +197,7 @@ fn shown_watched(watched: &WatchedMessages) -> SourceRow<'_> {
     let (path, algorithm, header, secrets) = match watched.stream {
         MessageStream::V1 => of_list("direct_messages/events/list"),
         MessageStream::V2 => of_list("dm_events"),
-        // The account's consumer secret.
+        // The account's consumer secret is the only secret.
         MessageStream::Webhook => {
             (format!("/v1/sources/{}", watched.name), Algorithm::HmacSha256, X_SIGNATURE, 1)
         }
@@ -240,7 +240,7 @@ fn test(test: SourceTestArgs, context: &Context) -> anyhow::Result<ExitCode> {
             print(outcome)
         })?,
     }
-    // One event that is refused has the whole delivery refused.
+    // If one event is refused, surveyd refuses the whole delivery.
     let is_refused = outcomes.iter().any(|outcome| outcome.is_refused);
     Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -260,8 +260,9 @@ fn payload(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| format!("{} cannot be read", file.display()))
 }
 
-/// The headers of a saved request, and the parameters of its request line as [`IN_QUERY`] names
-/// them; an empty line among them is passed over.
+/// Reads the headers of a saved request. Skips empty lines.
+///
+/// Also returns the query parameters of its request line by their names after [`IN_QUERY`].
 fn headers(file: &Path) -> anyhow::Result<Vec<(String, String)>> {
     let text = std::fs::read_to_string(file)
         .with_context(|| format!("{} cannot be read", file.display()))?;
@@ -304,7 +305,7 @@ fn judged(
         None => ("not checked: give the request's headers by --headers FILE".to_owned(), true),
         Some(_) => {
             let verifier = Verifier::of(source).map_err(anyhow::Error::msg)?;
-            // A saved request is an old one: whether it fits is asked of its own time.
+            // A saved request is old, so its timestamp is checked against its own time.
             let at = verifier.sent_at(&every).ok().flatten().unwrap_or(now);
             match verifier.verify(&every, raw, at) {
                 Ok(()) => ("fits".to_owned(), true),
@@ -362,7 +363,7 @@ fn judged(
     Ok(outcomes.collect())
 }
 
-/// A time zone that nobody knows is on record, and is not used.
+/// Makes the row of a field. Its value is hidden if it is not used, such as an unknown time zone.
 fn field(line: MappedField, event: &unused::PayloadEvent<'_>) -> FieldRow {
     let unused = event.unused(&line.field, line.value.as_deref());
     let value = line.value.filter(|_| unused.is_none());
@@ -401,7 +402,7 @@ fn tell(outcome: &mut PayloadOutcome, heard: Result<MappedEvent, NoticeFaults>, 
     }
 }
 
-/// Why a field has no value, and what stands in for it.
+/// Explains why a field has no value and what surveyd uses instead.
 fn nothing(field: &FieldRow) -> String {
     let instead = match field.field.as_str() {
         "closed_at" | "reopened_at" => "; the moment it came is taken",

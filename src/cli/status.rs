@@ -1,4 +1,4 @@
-//! `surveyd status`: the state of the whole at a glance.
+//! `surveyd status` shows the state of everything at a glance.
 
 mod text;
 
@@ -48,26 +48,27 @@ What due surveys wait for stands first, with what one can do about it. Somebody 
 does not end by itself: X refuses an account, no daemon is at work, the database takes no writes.";
 
 const DRAWN_EVERY: Duration = Duration::from_secs(2);
-/// Empties the screen and goes to its beginning.
+/// Clears the screen and moves to its top left.
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
 
 #[derive(Serialize)]
 struct StatusJson {
     at: String,
     version: &'static str,
-    /// Where the database is, without its password.
+    /// The location of the database without its password.
     database: String,
     daemon: DaemonStatus,
-    /// What does not end by itself: for whom `--check` ends with 1.
+    /// The conditions that do not end by themselves. If there are any, `--check` exits with 1.
     must_act: Vec<String>,
     surveys: BTreeMap<&'static str, i64>,
     oldest_due: Option<String>,
     next_due: Option<String>,
     database_bytes: i64,
     accounts: Vec<AccountJson>,
-    /// What due surveys wait for that is no one account's: no daemon, the database.
+    /// The obstacles of due surveys that concern no single account. Examples are a missing daemon
+    /// or an unavailable database.
     waits: Vec<Waits>,
-    /// Surveys that wait for accounts which the configuration does not have.
+    /// The number of surveys that wait for accounts missing from the configuration.
     waiting_without_account: BTreeMap<String, i64>,
 }
 
@@ -82,27 +83,28 @@ struct DaemonStatus {
 #[derive(Serialize)]
 struct AccountJson {
     account: String,
-    /// `live`; or `dry`: nothing is sent.
+    /// `live` or `dry`. An account in dry mode sends nothing.
     mode: &'static str,
-    /// What its due surveys wait for, and what would hold them back were there any.
+    /// The obstacles for its due surveys. Includes those that would hold back due surveys if there
+    /// were any.
     waits: Vec<Waits>,
-    /// Prompts left of the day, calls left of the quarter of an hour.
+    /// The prompts left today and the calls left in the current 15 minutes.
     left: BTreeMap<&'static str, i64>,
     events_read_to: Option<String>,
     events_behind_seconds: Option<u64>,
-    /// Of that, what X lets be read: the rest is the horizon.
+    /// The part of `events_behind_seconds` that surveyd may already read. The rest is X's horizon.
     events_left_seconds: Option<u64>,
     /// The window of events that is being read.
     events_window: Option<CallsStatus>,
-    /// Stretches of events that could not be read in full, the newest first.
+    /// The gaps in the events. The newest comes first.
     events_unread: Vec<UnreadStatus>,
-    /// The second looks at what has been read, by how far they go back.
+    /// The second looks by how far back they read.
     looks: BTreeMap<&'static str, LookStatus>,
     paused: Option<PauseStatus>,
-    /// Set while sends are held after a restored backup or for a rebuild, until the events are read
-    /// to then.
+    /// The instant to which the events must be read before a hold ends. Set only during a hold
+    /// after a restored backup or for a rebuild.
     held_since_restore_at: Option<String>,
-    /// Why and until when.
+    /// The hold's reason and end.
     held: Option<HoldStatus>,
     unfinished_rebuild: Option<UnfinishedRebuild>,
 }
@@ -111,17 +113,18 @@ struct AccountJson {
 struct HoldStatus {
     /// `older`, `other`, `promoted`, `unknown` (the database is not trusted) or `rebuild`.
     reason: &'static str,
-    /// X's events must be read past this, by X's clock; absent while X has not told the time.
+    /// The instant by X's clock past which X's events must be read. `None` while X's time is
+    /// unknown.
     events_past: Option<String>,
     message: String,
 }
 
-/// One that is under way, or was broken off.
+/// A rebuild that is running or was interrupted.
 #[derive(Serialize)]
 struct UnfinishedRebuild {
     from: String,
     makes_surveys: bool,
-    /// What goes on with it.
+    /// The command that resumes the rebuild.
     command: String,
 }
 
@@ -135,16 +138,16 @@ struct CallsStatus {
 struct UnreadStatus {
     from: String,
     to: String,
-    /// `form`: events in a form that cannot be read; `end`: pages without an end.
+    /// `form` for events in an unreadable form or `end` for pages without an end.
     why: &'static str,
     met_at: String,
 }
 
 #[derive(Serialize)]
 struct LookStatus {
-    /// Up to where the last one went, or the one under way goes.
+    /// The end of the latest look or of the one that is running.
     to: Option<String>,
-    /// How far the one under way has come.
+    /// The instant that the running look has reached.
     under_way_at: Option<String>,
     done_at: Option<String>,
 }
@@ -185,7 +188,8 @@ async fn watch(times: &TimeStyle, context: &Context) -> anyhow::Result<ExitCode>
     }
 }
 
-/// `tries_a_write`: also where nothing waits, whether the database takes one.
+/// Reads the status. If `tries_a_write` is true, checks that the database takes a write even if no
+/// survey waits.
 async fn read(context: &Context, tries_a_write: bool) -> anyhow::Result<StatusJson> {
     let store = context.store().await?;
     let facts = waiting::facts(&store, context, tries_a_write).await?;
@@ -256,12 +260,12 @@ fn daemon_of(presence: Presence, now: Millis) -> DaemonStatus {
     DaemonStatus { state, since: since.map(Millis::rfc3339), up_seconds }
 }
 
-/// Whether an obstacle is the same for all accounts.
+/// True if an obstacle concerns all accounts alike.
 fn is_of_all(obstacle: &Obstacle) -> bool {
     matches!(obstacle.cause, Cause::NobodyWorks | Cause::Database)
 }
 
-/// Those, each once, with the surveys of all accounts.
+/// Returns each obstacle that concerns all accounts once with the sum of its surveys.
 fn of_all(found: &[(&str, Vec<Obstacle>)]) -> Vec<Obstacle> {
     let mut of_all: Vec<Obstacle> = Vec::new();
     for obstacle in found.iter().flat_map(|(_, all)| all).filter(|one| is_of_all(one)) {
@@ -281,10 +285,10 @@ fn words_of_unserved((account, count): (&String, &i64)) -> String {
     )
 }
 
-/// How far back a refused close is a reason to act.
+/// The time for which a refused close is a reason to act.
 const REJECTED_LATELY: Duration = Duration::from_secs(60 * 60);
 
-/// The sources whose closes were refused lately for what only a person can mend.
+/// Returns the sources with recently refused closes that only a person can correct.
 async fn rejected(store: &Store, context: &Context, now: Millis) -> anyhow::Result<Vec<String>> {
     let mut by_source: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for (at, rejected) in store.rejected(None).await? {
@@ -310,8 +314,8 @@ async fn rejected(store: &Store, context: &Context, now: Millis) -> anyhow::Resu
     Ok(told.collect())
 }
 
-/// Whether a request was refused that no help desk sends: one of another method, or without any
-/// signature where the source wants one. Anybody can send those.
+/// True if a request was refused that no help desk sends. It has another method or lacks the
+/// signature that the source needs. Anybody can send such a request.
 fn is_of_strangers(rejected: &Rejected, config: &Config) -> bool {
     let header = match (config.source(&rejected.source), config.watched(&rejected.source)) {
         (Some(source), _) => source.scheme.header.as_str(),

@@ -1,4 +1,4 @@
-//! `surveyd surveys`: single surveys, and what became of them.
+//! `surveyd surveys` shows and changes single surveys.
 
 mod chosen;
 
@@ -131,14 +131,14 @@ struct SurveyDetails<'a> {
     scored_at: Option<String>,
     text: Option<&'a str>,
     commented_at: Option<String>,
-    /// X's webhook has told it, and X's own answers have not yet.
+    /// True if X's webhook has reported the answer and X's events have not confirmed it yet.
     unconfirmed: bool,
-    /// Scores and comments that do not stand: X has told them against its own word, or its webhook
-    /// alone has.
+    /// Scores and comments that do not count. X contradicted them later, or only its webhook
+    /// reported them.
     aside: Vec<Aside>,
     notice: &'a crate::domain::close::Notice,
     history: Vec<Entry>,
-    /// What keeps it from being sent, where it waits.
+    /// The obstacles for a survey that waits.
     waits: Vec<Waits>,
 }
 
@@ -241,7 +241,7 @@ const LISTED: [Column; 8] = [
     Column::instant("due at").given_up(2),
 ];
 
-/// A length back from now, or as `--from` elsewhere.
+/// Parses a length back from now or an instant as `--from` does elsewhere.
 fn since_when(since: &str, now: Millis) -> anyhow::Result<Millis> {
     if let Some(length) = parse_duration(since) {
         return Ok(now.minus(length));
@@ -320,7 +320,7 @@ async fn show(show: SurveyShowArgs, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the values of a survey's facts stand.
+/// The column at which the values of a survey's facts begin.
 const FACT_AT: usize = 14;
 
 impl Aside {

@@ -1,4 +1,4 @@
-//! Plain tables: columns as wide as their widest cell.
+//! Prints plain tables whose columns are as wide as their widest cell.
 
 use std::io;
 
@@ -12,7 +12,7 @@ pub fn print(head: &[&'static str], rows: &[Vec<String>]) -> io::Result<()> {
     out!("{}", table(&View::PLAIN, &columns, rows))
 }
 
-/// A table whose columns behind the first hold numbers.
+/// Returns a table in which every column after the first holds numbers.
 pub fn of_numbers(head: &[&'static str], rows: &[Vec<String>]) -> String {
     let columns: Vec<Column> = head
         .iter()

@@ -1,4 +1,4 @@
-//! What holds due surveys back, for whoever asks by a command.
+//! Finds the obstacles that hold back due surveys for the commands that show them.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::store::{self, ResultRow, Store};
 use crate::terminal::{Colour, View};
 use crate::worker;
 
-/// An obstacle, for programs.
+/// An obstacle in the form for programs.
 #[derive(Serialize)]
 pub struct Waits {
     pub reason: &'static str,
@@ -45,16 +45,16 @@ impl From<&Obstacle> for Waits {
     }
 }
 
-/// A line of an [`Obstacle`], as this view shows it.
+/// Formats a line of an [`Obstacle`] for this view.
 pub fn told(line: &str, view: &View) -> String {
     view.paint(Colour::Yellow, &view.folded(&view.sentence(&printable(line)), 2))
 }
 
-/// How long a write may take that is only to show that there can be one.
+/// The longest wait for a write that only tests whether the database takes one.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
 
-/// The facts of all accounts. `tries_a_write`: also where nothing waits, whether the database takes
-/// one.
+/// Returns the facts of all accounts. If `tries_a_write` is true, checks that the database takes a
+/// write even if no survey waits.
 pub async fn facts(
     store: &Store,
     context: &Context,
@@ -84,12 +84,12 @@ async fn presence(store: &Store, context: &Context, all: &[Facts]) -> anyhow::Re
         true => store.presence().await?,
         false => daemon::presence(&context.location()?),
     };
-    // A daemon that does not trust a shared database does not show itself there.
+    // A daemon that does not trust a shared database writes no sign of its presence there.
     let is_held = store.is_shared() && all.iter().any(|facts| facts.holding.is_some());
     Ok(if is_held && found == Presence::Nobody { Presence::Unknown } else { found })
 }
 
-/// Why the database takes no write now.
+/// Returns the reason if the database takes no write now.
 async fn refusal(store: &Store) -> Option<String> {
     match tokio::time::timeout(WRITE_WITHIN, store.take_a_write()).await {
         Ok(Ok(()) | Err(store::Error::Busy(_))) => None,
@@ -98,7 +98,7 @@ async fn refusal(store: &Store) -> Option<String> {
     }
 }
 
-/// What holds one survey back, where it waits, or keeps it uncertain.
+/// Returns the obstacles for one survey that waits or is uncertain.
 pub async fn of_survey(
     row: &ResultRow,
     store: &Store,
@@ -136,7 +136,7 @@ async fn of_uncertain(
     let of_account = all.into_iter().find(|facts| facts.account == survey.account);
     let mut facts = of_account.unwrap_or_default();
     facts.account.clone_from(&survey.account);
-    // Of this one: none of it is due.
+    // The facts now concern this survey alone, and it is not due.
     facts.due = 0;
     let Some(account) = config.account(&survey.account) else {
         return Ok(vec![facts.uncertain_of_nobody()]);
@@ -156,7 +156,7 @@ async fn of_uncertain(
     Ok(found)
 }
 
-/// What the settling of an account's prompts of unknown outcome waits for, where it has for long.
+/// Returns the obstacle if an account's uncertain surveys have waited too long to be settled.
 pub async fn of_unsettled(
     account: &config::Account,
     facts: &Facts,
@@ -177,7 +177,7 @@ async fn overdue(
     store: &Store,
     context: &Context,
 ) -> anyhow::Result<Option<Obstacle>> {
-    // Where nobody works, that is what everything waits for.
+    // Without a daemon, everything waits for one.
     if facts.presence == Presence::Nobody {
         return Ok(None);
     }
@@ -197,7 +197,7 @@ async fn overdue(
     Ok(facts.overdue(&prompts))
 }
 
-/// That a survey expires before the hold of its account can end.
+/// Returns an obstacle if a survey expires before the hold of its account can end.
 fn expiry(row: &ResultRow, facts: &Facts, context: &Context) -> Option<Obstacle> {
     let (survey, holding) = (&row.survey, facts.holding.as_ref()?);
     let account = context.config.account(&survey.account)?;

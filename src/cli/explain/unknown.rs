@@ -1,4 +1,4 @@
-//! A conversation that is not on record: what may be the reason.
+//! Suggests why a conversation is not on record.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
 use crate::store::{self, ConversationName, Listing, Store};
 
-/// What was looked for and not found, for programs.
+/// The conversation that was not found and the clues in the form for programs.
 #[derive(Serialize)]
 pub struct Unknown {
     pub conversation_id: String,
@@ -19,7 +19,7 @@ pub struct Unknown {
     pub clues: Vec<Clue>,
 }
 
-/// What may be the reason, and the command that shows more of it.
+/// A possible reason with a command that shows more about it.
 #[derive(Serialize)]
 pub struct Clue {
     /// `other_account`, `similar`, `survey`, `person` or `refused`.
@@ -28,9 +28,9 @@ pub struct Clue {
     command: String,
 }
 
-/// Clues of one kind that are told.
+/// The most clues of one kind.
 const EACH_MAX: u32 = 5;
-/// The fewest characters that are taken for the beginning of an id.
+/// The fewest characters that count as the beginning of an id.
 const BEGINNING_MIN: usize = 4;
 
 impl Unknown {
@@ -52,7 +52,7 @@ impl Unknown {
         })
     }
 
-    /// What was looked for, and a line for each clue.
+    /// Returns the conversation that was not found and a line for each clue.
     pub fn words(&self) -> String {
         let with = self.account.as_ref().map(|name| format!(" with account {name}"));
         let of = format!("{}{}", self.conversation_id, with.unwrap_or_default());
@@ -78,7 +78,7 @@ fn of_name(ConversationName { account, conversation_id }: &ConversationName, ask
     Clue { kind, message, command }
 }
 
-/// A survey whose id, or whose id's beginning, was given.
+/// Finds a survey if its id or the beginning of its id was given.
 async fn of_survey(asked: &str, store: &Store) -> store::Result<Option<Clue>> {
     let beginning = asked.trim_end_matches('…');
     if beginning.chars().count() < BEGINNING_MIN {
@@ -95,7 +95,7 @@ async fn of_survey(asked: &str, store: &Store) -> store::Result<Option<Clue>> {
     }))
 }
 
-/// The newest conversations of a person whose id was given.
+/// Finds a person's newest conversations if the person's id was given.
 async fn of_person(asked: &str, store: &Store) -> store::Result<Vec<Clue>> {
     let Ok(user_id) = UserId::parse(asked) else { return Ok(Vec::new()) };
     let listing =
@@ -115,7 +115,7 @@ async fn of_person(asked: &str, store: &Store) -> store::Result<Vec<Clue>> {
     Ok(found.collect())
 }
 
-/// What was refused last of each source that may speak for the account.
+/// Finds the latest refusal of each source that may name the account.
 async fn of_refusals(
     account: Option<&str>,
     store: &Store,
@@ -127,7 +127,7 @@ async fn of_refusals(
             continue;
         }
         let words = rejected.words();
-        // The newest of a source comes first.
+        // The newest refusal of a source comes first.
         let known = by_source.entry(rejected.source).or_insert((0, at, words));
         known.0 += rejected.count;
     }
@@ -149,7 +149,7 @@ async fn of_refusals(
     Ok(told.collect())
 }
 
-/// Whether the closes of a source may be those of the account.
+/// True if the source may send closes for the account.
 fn may_name(config: &Config, source: &str, account: &str) -> bool {
     let of_http = config.sources.iter().map(|source| (&source.name, &source.accounts));
     let mut all = of_http.chain(config.spools.iter().map(|spool| (&spool.name, &spool.accounts)));
@@ -160,7 +160,7 @@ fn may_name(config: &Config, source: &str, account: &str) -> bool {
     }
 }
 
-/// As a shell takes it for one word.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@%+,=".contains(letter);
     if !word.is_empty() && word.chars().all(is_plain) {

@@ -1,4 +1,4 @@
-//! All that `init` must know: by options, by asking, or by default.
+//! Collects what `init` needs from options, from questions or from defaults.
 
 use std::path::PathBuf;
 
@@ -63,9 +63,9 @@ pub struct InitArgs {
     desk_secret_file: Option<PathBuf>,
 }
 
-/// Everything that the files say. There is deliberately no `Debug`: it holds the secrets.
+/// The content of the files. There is deliberately no `Debug` because it holds the secrets.
 pub struct InitAnswers {
-    /// Of a sandbox; absent: X's own.
+    /// The address of a sandbox. `None` for X itself.
     pub base_url: Option<String>,
     pub account: String,
     pub user_id: String,
@@ -80,22 +80,22 @@ pub struct InitAnswers {
     pub message: String,
     pub kind: DeskKind,
     pub source: String,
-    /// Absent: there is none, or the desk has not told it yet.
+    /// `None` if there is no such secret or the help desk has not shown it yet.
     pub desk_secret: Option<String>,
 }
 
 const MESSAGE: &str =
     "Thanks for talking to us{% if first_name %}, {{ first_name }}{% endif %}. How did we do?";
 
-/// The one way to an answer: its option, whoever sits at the terminal, the default.
+/// Gets each answer from its option, from the person at the terminal or from the default.
 struct Asking {
     may_ask: bool,
-    /// What is needed and was neither given nor asked for.
+    /// The options that are needed and were neither given nor asked for.
     missing: Vec<&'static str>,
 }
 
 impl InitAnswers {
-    /// `sandbox`: its address. `yes`: nobody is asked.
+    /// `sandbox` is the sandbox's address. If `yes` is true, nothing is asked.
     pub fn gather(given: InitArgs, sandbox: Option<String>, yes: bool) -> anyhow::Result<Self> {
         let mut asking = Asking { may_ask: !yes && can_ask(), missing: Vec::new() };
         let is_sandbox = sandbox.is_some();
@@ -198,7 +198,7 @@ impl InitAnswers {
 }
 
 impl Asking {
-    /// The answer that was given; else that of whoever is asked; else the default.
+    /// Returns the given answer, else the person's answer, else the default.
     fn text(
         &mut self,
         option: &'static str,
@@ -220,8 +220,8 @@ impl Asking {
         }
     }
 
-    /// The same where there is no default. What was given is checked with the whole configuration,
-    /// which names every fault at once; whoever is asked is told at once.
+    /// Returns an answer that has no default. A given answer is checked later with the whole
+    /// configuration, which reports all faults together. A person's answer is checked at once.
     fn asked(
         &mut self,
         option: &'static str,
@@ -269,7 +269,7 @@ impl Asking {
         Ok(self.text("--question", &of, None, Some("1".into()), check)?.parse()?)
     }
 
-    /// Whether all that is needed is there.
+    /// Fails if an answer that is needed is missing.
     fn done(self) -> anyhow::Result<()> {
         if self.missing.is_empty() {
             return Ok(());
@@ -302,7 +302,7 @@ fn from_file(option: &str, file: Option<PathBuf>) -> anyhow::Result<Option<Strin
     }
 }
 
-/// A secret that nobody can guess: 24 random bytes, as Standard Webhooks asks for.
+/// Makes a secret of 24 random bytes, the least that Standard Webhooks asks for.
 fn random(prefix: &str) -> anyhow::Result<String> {
     let mut bytes = [0; 24];
     let filled = SystemRandom::new().fill(&mut bytes);

@@ -1,5 +1,6 @@
-//! The files that `init` makes, each with its owner and its mode. Nothing is overwritten, and
-//! whatever fails leaves nothing behind.
+//! Creates the files of `init` with their owners and modes.
+//!
+//! It overwrites nothing. If a step fails, it removes everything that it created.
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -17,19 +18,20 @@ use crate::files;
 const USER: &str = "surveyd";
 const DROP_IN: &str = "/etc/systemd/system/surveyd.service.d/credentials.conf";
 
-/// As the unit says: open to the service's group, whose members may run commands.
+/// The mode that the systemd unit gives. The service's group has access because its members may run
+/// commands.
 const SERVICE_STATE_MODE: u32 = 0o2770;
 
-/// Where the files go.
+/// The locations of the files.
 pub struct Locations {
     folder: PathBuf,
-    /// The service's own folder: its state and its drop-in belong to it, and to this user and
-    /// group.
+    /// The service's user and group if this is the service's own folder. `init` then also makes the
+    /// state folder and the drop-in.
     service: Option<(u32, u32)>,
 }
 
 impl Locations {
-    /// `usual`: the service's.
+    /// `usual` is the service's folder.
     pub fn new(folder: &Path, usual: &Path) -> anyhow::Result<Self> {
         let folder = std::path::absolute(folder)?;
         if folder != usual {
@@ -58,7 +60,7 @@ impl Locations {
         self.folder.join("credentials")
     }
 
-    /// Before anything is asked.
+    /// Refuses existing files before anything is asked.
     pub fn refuse_what_is_there(&self) -> anyhow::Result<()> {
         let drop_in = self.service.map(|_| PathBuf::from(DROP_IN));
         for path in [Some(self.configuration()), drop_in].into_iter().flatten() {
@@ -73,7 +75,7 @@ impl Locations {
         Ok(())
     }
 
-    /// How to start what was made.
+    /// Returns the command that starts the daemon with the new files.
     pub fn start(&self) -> String {
         match self.service {
             Some(_) => "systemctl daemon-reload && systemctl enable --now surveyd".into(),
@@ -81,7 +83,7 @@ impl Locations {
         }
     }
 
-    /// How surveyd is called from now on.
+    /// Returns the command by which surveyd is called from now on.
     pub fn command(&self) -> String {
         match self.service {
             Some(_) => "surveyd".into(),
@@ -89,7 +91,7 @@ impl Locations {
         }
     }
 
-    /// Has systemd hand one more secret to the service.
+    /// Returns a shell line that makes systemd pass one more secret to the service.
     pub fn line_of_drop_in(&self, name: &str) -> Option<String> {
         self.service.map(|_| format!("echo '{}' >> {DROP_IN}", self.credential(name)))
     }
@@ -99,7 +101,7 @@ impl Locations {
     }
 }
 
-/// What has been made so far. Dropped, it takes all of it away again.
+/// The files and folders made so far. Dropping this value removes them.
 #[derive(Default)]
 pub struct Made {
     paths: Vec<PathBuf>,
@@ -125,7 +127,7 @@ impl Made {
         Ok(())
     }
 
-    /// Writes the configuration beside its place, has it checked, and puts it there.
+    /// Writes a draft of the configuration beside its final path, checks it and puts it in place.
     pub fn configuration(
         &mut self,
         place: &Locations,
@@ -145,7 +147,7 @@ impl Made {
         Ok(file)
     }
 
-    /// Has systemd hand the secrets to the service.
+    /// Writes the drop-in by which systemd passes the secrets to the service.
     pub fn drop_in(&mut self, place: &Locations, answers: &InitAnswers) -> anyhow::Result<()> {
         if place.service.is_none() {
             return Ok(());
@@ -160,7 +162,7 @@ impl Made {
         self.file(file, &text, 0o644, None)
     }
 
-    /// All of it stays. What it was, a line each.
+    /// Keeps the files and returns a line about each.
     pub fn keep(mut self) -> Vec<String> {
         self.paths.clear();
         std::mem::take(&mut self.lines)
@@ -209,7 +211,8 @@ impl Drop for Made {
     }
 }
 
-/// Faults of a draft, which is taken away again: nobody could look into a file.
+/// Attributes the faults of a draft to the answers. The draft is removed and nobody could look at
+/// it.
 fn of_answers(mut faults: Faults) -> Faults {
     for fault in &mut faults.0 {
         fault.file = "the answers".to_owned();
@@ -226,7 +229,7 @@ fn cannot_make(path: &Path) -> String {
     }
 }
 
-/// Names of secrets, and what is known of them.
+/// Returns the names of the secrets with those that are known.
 fn secrets(answers: &InitAnswers) -> [(String, Option<&str>); 3] {
     let InitAnswers { account, source, .. } = answers;
     [

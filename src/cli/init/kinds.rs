@@ -1,22 +1,22 @@
-//! What each kind of source needs before it can be used, in the desk's own words.
+//! The needs of each kind of source before its first use in the help desk's own words.
 
 use crate::domain::survey_type::SurveyType;
 
-/// A kind of source that can be set up by a few answers; `mapped` cannot.
+/// A kind of source that a few answers can set up. `mapped` is not one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeskKind {
     pub name: &'static str,
-    /// Where the address is entered.
+    /// The place in the help desk where the address is entered.
     pub place: &'static str,
     secret: SecretOrigin,
 }
 
-/// Who makes the secret.
+/// The party that makes the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretOrigin {
-    /// We do, with this before the random part.
+    /// `init` makes it with this prefix before the random part.
     Made(&'static str),
-    /// The desk does, and calls it so.
+    /// The help desk makes it and calls it by this name.
     Told(&'static str),
     None,
 }
@@ -79,7 +79,7 @@ impl DeskKind {
     }
 }
 
-/// A type of survey by its name.
+/// Parses the name of a survey type.
 pub fn survey_type(name: &str) -> Result<SurveyType, String> {
     SurveyType::parse(name).ok_or_else(|| "is neither csat nor nps".to_owned())
 }

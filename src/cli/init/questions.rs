@@ -1,17 +1,18 @@
-//! Asks a person at the terminal. Questions go to standard error, so that the result stands alone
-//! on standard output.
+//! Asks a person at the terminal.
+//!
+//! The questions go to standard error so that standard output holds the result alone.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::process::{Command, Stdio};
 
 use crate::output::note;
 
-/// Whether there is somebody to ask.
+/// True if a person can be asked.
 pub fn can_ask() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Asks until the answer is sound; an empty one is the default, where there is one.
+/// Asks until the answer is sound. An empty answer selects the default if there is one.
 pub fn ask(
     what: &str,
     default: Option<&str>,
@@ -31,7 +32,7 @@ pub fn ask(
     }
 }
 
-/// The same without showing what is typed.
+/// Asks for a secret without showing what is typed.
 pub fn ask_secret(what: &str, may_be_empty: bool) -> anyhow::Result<Option<String>> {
     loop {
         let hidden = EchoOff::begin();
@@ -58,7 +59,7 @@ fn line(prompt: &str) -> anyhow::Result<String> {
     Ok(text.trim().to_owned())
 }
 
-/// While it lives the terminal shows nothing of what is typed, where stty can do that.
+/// Hides what is typed while this value lives. Needs `stty`.
 struct EchoOff;
 
 impl EchoOff {

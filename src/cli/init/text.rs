@@ -1,11 +1,11 @@
-//! The configuration that `init` writes, and what is left to do.
+//! Writes the configuration of `init` and the steps that remain.
 
 use super::answers::InitAnswers;
 use super::files::Locations;
 use super::kinds::SecretOrigin;
 use super::secret_name;
 
-/// A text in TOML, whose basic strings are written as JSON's are.
+/// Quotes a text for TOML. Its basic strings have the same form as JSON's.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
@@ -62,7 +62,7 @@ account = {name}
     )
 }
 
-/// A stand-in for X: its events lag behind nothing, and nobody is waited for.
+/// Returns the settings for a stand-in for X. Its events do not lag, so surveyd reads them often.
 fn stand_in(base_url: &str) -> String {
     format!(
         "[x]\nbase_url = {}\nevents_horizon = \"0s\"\n\n[poll]\ninterval = \"5s\"\n\n",
@@ -70,7 +70,8 @@ fn stand_in(base_url: &str) -> String {
     )
 }
 
-/// What is left to do: at the help desk, then here. What is to be typed stands on lines of its own.
+/// Returns the steps that remain at the help desk and then here. Each command is on a line of its
+/// own.
 pub fn to_do_next(place: &Locations, answers: &InitAnswers, is_sandbox: bool) -> String {
     let InitAnswers { account, source, kind, .. } = answers;
     let secret = place.credentials().join(secret_name(source));

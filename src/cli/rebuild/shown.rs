@@ -1,4 +1,4 @@
-//! What a rebuild came to, for people and as JSON.
+//! Shows the result of a rebuild as text for people or as JSON.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub struct RebuildSummary {
 #[derive(Serialize)]
 pub struct AccountSummary {
     account: String,
-    /// Absent where it was not carried through.
+    /// `None` if the rebuild did not finish.
     rebuilt: Option<RebuildCounts>,
     failed: Option<String>,
 }
@@ -40,7 +40,7 @@ struct FeedbackCounts {
     changed: usize,
     unchanged: usize,
     left_alone: i64,
-    /// It may be of a prompt of ours, and no survey is known of it.
+    /// The number of feedback objects that may be of our prompts and have no survey.
     without_survey: usize,
 }
 
@@ -108,7 +108,7 @@ impl RebuildSummary {
         Self { makes_surveys, accounts: Vec::new() }
     }
 
-    /// Whether it was carried through for every account that was begun.
+    /// True if no account's rebuild failed.
     pub fn is_whole(&self) -> bool {
         self.accounts.iter().all(|account| account.failed.is_none())
     }

@@ -1,4 +1,4 @@
-//! A comparison as `surveyd simulate` shows it: as JSON by these names, as text for people.
+//! Shows a comparison of `surveyd simulate` as JSON or as text for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,24 +15,24 @@ use crate::replay::{self, Comparison, Course, FateDetails, Sides};
 
 #[derive(Serialize)]
 pub struct Simulated {
-    /// The closes that were accepted from then to now.
+    /// The start of the period in which the closes were accepted.
     from: String,
     to: String,
-    /// The configuration's file.
+    /// The path of the configuration's file.
     config: String,
     closes: u64,
     counts: Vec<Count>,
-    /// Prompts that would go out though X was never asked about them: it is taken to accept them.
+    /// The prompts that surveyd never sent to X. The simulation assumes that X would accept them.
     assumed_sent: u64,
-    /// Closes that would end otherwise.
+    /// The number of closes that would end differently.
     differences: u64,
     first_differences: Vec<DifferenceRow>,
     accounts: Vec<AccountComparison>,
-    /// Closes, not among the others, of accounts that the configuration does not have.
+    /// The closes of accounts missing from the configuration. They are not in the other numbers.
     closes_without_account: BTreeMap<String, u64>,
 }
 
-/// One number of each side.
+/// One number for each side of the comparison.
 #[derive(Clone, Copy, Serialize)]
 struct Both {
     happened: u64,
@@ -63,22 +63,22 @@ struct FateRow {
     outcome: &'static str,
     reason: Option<&'static str>,
     words: String,
-    /// The numbers behind it, where something was decided.
+    /// The numbers on which a decision rests. `None` if nothing was decided.
     decision: Option<serde_json::Value>,
 }
 
 #[derive(Serialize)]
 struct AccountComparison {
     account: String,
-    /// `live`; or `dry`: its prompts are those that would have been sent.
+    /// `live` or `dry`. In dry mode, the prompts are those that would have been sent.
     mode: &'static str,
     daily_limit: u32,
     prompts: Both,
     /// The most prompts in any 24 hours.
     most_in_24_hours: Both,
-    /// Days (UTC) on which 24 hours held as many as the limit.
+    /// The number of days (UTC) on which some 24 hours reached the limit.
     days_full: Both,
-    /// The prompts of each day (UTC) on which there were any.
+    /// The prompts of each day (UTC) that has any.
     days: Vec<DayRow>,
 }
 
@@ -90,7 +90,7 @@ struct DayRow {
 }
 
 impl Simulated {
-    /// `config` is what was replayed against, and `file` where it stands.
+    /// `config` is the simulated configuration and `file` is its path.
     pub fn new(
         compared: Comparison,
         (config, file): (&Config, String),

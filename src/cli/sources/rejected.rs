@@ -1,4 +1,4 @@
-//! `surveyd sources rejected`: the last requests that were refused.
+//! `surveyd sources rejected` lists the latest refused requests and spool lines.
 
 use std::cmp::Reverse;
 
@@ -30,7 +30,7 @@ const EXAMPLES: &str = "\
 const NOTE: &str = "\
 The newest stands first. Of each source and each answer the last twenty are kept.";
 
-/// One line of `rejected`.
+/// One row of `surveyd sources rejected`.
 #[derive(Serialize)]
 struct RejectedRow {
     at: String,

@@ -1,5 +1,4 @@
-//! What stands where a field was looked for and is not used, and why: `surveyd sources test` says
-//! it.
+//! Explains for `surveyd sources test` why the value at a field's place is not used.
 
 use serde_json::Value;
 
@@ -8,7 +7,7 @@ use crate::domain::policy::quiet_hours;
 use crate::domain::time::Millis;
 use crate::watcher::notice::{is_ahead, shown};
 
-/// One event of a payload, as its mapping sees it.
+/// One event of a payload and the mapping that reads it.
 pub struct PayloadEvent<'a> {
     pub mapping: &'a Mapping,
     pub body: &'a Value,
@@ -17,7 +16,8 @@ pub struct PayloadEvent<'a> {
 }
 
 impl PayloadEvent<'_> {
-    /// Nothing: nothing stands there, or what stands there is used.
+    /// Explains why the value of a field is not used. Returns `None` if there is no value or it is
+    /// used.
     pub fn unused(&self, field: &str, value: Option<&str>) -> Option<String> {
         if let Some(name) = field.strip_prefix("attributes.") {
             return self.no_value(self.mapping.attributes.get(name)?).filter(|_| value.is_none());
@@ -41,7 +41,7 @@ impl PayloadEvent<'_> {
         }
     }
 
-    /// A list or an object where a value is looked for.
+    /// Explains that a list or an object stands where a single value is needed.
     fn no_value(&self, field: &mapping::Field) -> Option<String> {
         let header = |name: &str| (self.header)(name);
         let payload = Payload { body: self.body, header: &header };

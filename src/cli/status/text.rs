@@ -1,4 +1,4 @@
-//! The status as people read it.
+//! Shows the status as text for people.
 
 use super::super::waiting::Waits;
 use super::{
@@ -13,7 +13,7 @@ use crate::output::{out, outln};
 use crate::terminal::table::{Column, table};
 use crate::terminal::{Colour, View};
 
-/// Where the values of the first lines stand.
+/// The column at which the values of the first lines begin.
 const FACT_AT: usize = 12;
 
 pub fn print(status: &StatusJson, view: &View) -> anyhow::Result<()> {
@@ -44,7 +44,7 @@ pub fn print(status: &StatusJson, view: &View) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What somebody must do, in the colour of that.
+/// Prints the conditions that a person must act on in their colour.
 pub fn print_must_act(reasons: &[String], view: &View) -> anyhow::Result<()> {
     if reasons.is_empty() {
         outln!("nobody must act")?;
@@ -55,7 +55,7 @@ pub fn print_must_act(reasons: &[String], view: &View) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A sentence as this view shows it.
+/// Formats a sentence for this view.
 fn told(words: &str, view: &View) -> String {
     view.folded(&view.sentence(&printable(words)), 2)
 }
@@ -71,11 +71,12 @@ fn words_of_daemon(daemon: &DaemonStatus) -> String {
     }
 }
 
-/// What due surveys wait for, and what would hold them back were there any.
+/// Prints the obstacles for due surveys. Includes those that would hold back due surveys if there
+/// were any.
 fn print_waits(status: &StatusJson, view: &View) -> anyhow::Result<()> {
     let of_accounts = status.accounts.iter().flat_map(|account| &account.waits);
     let mut waits: Vec<&Waits> = status.waits.iter().chain(of_accounts).collect();
-    // Pauses and holds before all that ends soon by itself.
+    // Pauses and holds come first. The others soon end by themselves.
     waits.sort_by_key(|waits| !waits.must_act && waits.reason != Cause::Held.as_str());
     for waits in waits {
         let colour = if waits.must_act { Colour::Red } else { Colour::Yellow };
@@ -97,8 +98,8 @@ fn words_of_waits(waits: &Waits) -> String {
     format!("{surveys}{}{remedy}", waits.message)
 }
 
-/// What is left of X's limits, in an operator's words. Endpoints that only programs ask for stand
-/// in the JSON alone. On a narrow terminal what holds no prompt back is left out first.
+/// The columns of X's limits in an operator's words. The JSON also has the endpoints that matter
+/// only to programs. A narrow terminal drops first the columns of calls that hold back no prompt.
 const LIMITS: [(Column, &[Call]); 6] = [
     (Column::number("prompts"), &[Call::Create]),
     (Column::number("look-ups"), &[Call::FriendshipsShow]),
@@ -126,13 +127,13 @@ fn print_limits(status: &StatusJson, view: &View) -> anyhow::Result<()> {
     Ok(out!("{}", table(view, &columns, &rows))?)
 }
 
-/// How the reading of an account's events stands.
+/// Prints how far an account's events have been read.
 fn print_reading(account: &AccountJson, view: &View) -> anyhow::Result<()> {
     outln!("{}", told(&words_of_reading(account), view))?;
     if let Some(words) = words_of_unread(account) {
         outln!("{}", told(&words, view))?;
     }
-    // What holds the sends stands above.
+    // If a rebuild holds the sends, an obstacle above already says so.
     let unfinished = account.unfinished_rebuild.as_ref();
     let unfinished = unfinished.filter(|it| !it.makes_surveys || account.held.is_none());
     if let Some(UnfinishedRebuild { from, makes_surveys, command }) = unfinished {
@@ -170,7 +171,7 @@ fn words_of_reading(account: &AccountJson) -> String {
     format!("{name}: events read to {read_to}{left}{window}; second looks: {looks}")
 }
 
-/// What of an account's events could not be read, in a line.
+/// Summarises an account's gaps in a line.
 fn words_of_unread(account: &AccountJson) -> Option<String> {
     let newest = account.events_unread.first()?;
     let others = match account.events_unread.len() - 1 {

@@ -1,4 +1,4 @@
-//! The one survey that a command is about: by its id, the beginning of it, or its conversation.
+//! Finds the one survey of a command by its id, by the beginning of its id or by its conversation.
 
 use std::collections::BTreeSet;
 
@@ -28,9 +28,9 @@ pub struct One {
     pub json: bool,
 }
 
-/// The fewest characters that stand for a whole id.
+/// The fewest characters that may stand for a whole id.
 const BEGINNING_MIN: usize = 4;
-/// Surveys that are named where an id's beginning fits several.
+/// The most surveys that are named if several ids have the same beginning.
 const NAMED_MAX: u32 = 10;
 
 impl One {
@@ -49,7 +49,7 @@ impl One {
 }
 
 async fn by_id(store: &Store, id: &str) -> anyhow::Result<SurveyId> {
-    // A terminal shows the beginning with this sign behind it.
+    // A terminal shows the beginning of an id followed by this sign.
     let beginning = id.trim_end_matches('…');
     let whole = SurveyId::new(beginning);
     if store.survey(&whole).await?.is_some() {
@@ -76,7 +76,7 @@ fn words(survey: &Survey) -> String {
     format!("  {id}  account {account}, conversation {}, {state}", survey.conversation_id)
 }
 
-/// Most who err have given a conversation's id.
+/// Explains that no survey has this id. Most people who make this mistake give a conversation's id.
 async fn unknown(store: &Store, id: &str) -> anyhow::Result<anyhow::Error> {
     let of_that_name =
         Listing { conversation_id: Some(id.to_owned()), limit: 1, ..Listing::default() };
@@ -100,7 +100,7 @@ async fn unknown(store: &Store, id: &str) -> anyhow::Result<anyhow::Error> {
     })
 }
 
-/// Surveys of one conversation that are looked at.
+/// The most surveys of one conversation that are read.
 const OF_CONVERSATION_MAX: u32 = 1_000;
 
 async fn by_conversation(
