@@ -50,7 +50,7 @@ pub use database::respelt::Respelt;
 pub use database::standing::{Compared, Doubt};
 pub use events::unread::{UnknownEvent, Unread};
 pub use events::windows::{EventsPageRead, Lag, PollState, PollWindow};
-pub use feedback::folded::Folded;
+pub use feedback::folded::{Answered, Folded};
 pub use feedback::matching::CLOCKS_APART;
 pub use feedback::shows::{ShowOutcome, ToShow};
 pub use messages::streams::{Beginning, MessageReading, Stream, StreamPage};

@@ -22,19 +22,20 @@ impl AccountWorker {
                 survey.id,
             );
         }
-        for (survey, feedback_id) in &folded.answered {
+        for answered in &folded.answered {
             info!(
                 event = "feedback.answered",
                 account,
-                survey_id = survey.id.as_str(),
-                conversation_id = survey.conversation_id.as_str(),
-                feedback_id = feedback_id.as_str(),
+                survey_id = answered.survey_id.as_str(),
+                conversation_id = answered.conversation_id.as_str(),
+                feedback_id = answered.feedback_id.as_str(),
                 "survey {} is answered",
-                survey.id,
+                answered.survey_id,
             );
         }
-        let is_told = |id| folded.answered.iter().any(|(_, answered)| answered == id);
-        for (survey_id, feedback_id) in folded.updated.iter().filter(|(_, id)| !is_told(id)) {
+        let has_line =
+            |id: &FeedbackId| folded.answered.iter().any(|answered| answered.feedback_id == *id);
+        for (survey_id, feedback_id) in folded.updated.iter().filter(|(_, id)| !has_line(id)) {
             info!(
                 event = "feedback.updated",
                 account,

@@ -3,15 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
+use super::folded::Answered;
 use super::rows::BATCH_MAX;
-use crate::domain::id::{FeedbackId, SurveyId};
-use crate::domain::survey::{Event, Survey};
+use crate::domain::id::{ConversationId, FeedbackId, SurveyId};
 use crate::domain::time::Millis;
 use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
-use crate::store::survey::row;
-use crate::store::survey::step::advance_state;
 use crate::store::survey::step::count_answered;
 use crate::store::{Error, Result};
 
@@ -21,64 +19,74 @@ pub async fn answer(
     connection: &mut AnyConnection,
     answered: &[(&SurveyId, &FeedbackId)],
     now: Millis,
-) -> Result<Vec<(Survey, FeedbackId)>> {
+) -> Result<Vec<Answered>> {
     if answered.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<&str> = answered.iter().map(|(id, _)| id.as_str()).collect();
-    let mut stepped: HashMap<SurveyId, (Survey, i64)> = HashMap::new();
-    for (mut survey, token) in touch_sent(connection, &ids).await? {
-        survey.state = advance_state(survey.state, Event::Answered)?;
-        stepped.insert(survey.id.clone(), (survey, token));
-    }
-    let mut surveys = Vec::with_capacity(stepped.len());
-    let mut feedback = Vec::with_capacity(stepped.len());
-    for (id, feedback_id) in answered {
-        if let Some(survey) = stepped.remove(*id) {
-            surveys.push(survey);
-            feedback.push(FeedbackId::clone(feedback_id));
-        }
-    }
-    write_answered(connection, &surveys).await?;
-    note_answered(connection, &surveys, now).await?;
-    Ok(surveys.into_iter().map(|(survey, _)| survey).zip(feedback).collect())
+    let mut written = write_answered(connection, &ids).await?;
+    count(connection, written.values()).await?;
+    let in_order = answered
+        .iter()
+        .filter_map(|(id, feedback_id)| Some((*id, *feedback_id, written.remove(id.as_str())?)));
+    let in_order: Vec<_> = in_order.collect();
+    let steps: Vec<_> = in_order.iter().map(|(id, _, written)| (*id, written.step)).collect();
+    note_answered(connection, &steps, now).await?;
+    let answered = in_order.into_iter().map(|(id, feedback_id, written)| Answered {
+        survey_id: id.clone(),
+        conversation_id: written.conversation_id,
+        feedback_id: feedback_id.clone(),
+    });
+    Ok(answered.collect())
 }
 
-/// Locks and reads those surveys that are sent, each with its token.
-async fn touch_sent(connection: &mut AnyConnection, ids: &[&str]) -> Result<Vec<(Survey, i64)>> {
-    let mut touched = Vec::with_capacity(ids.len());
+/// A survey that [`write_answered`] has moved.
+struct Written {
+    account: String,
+    conversation_id: ConversationId,
+    /// The number of its new line of history.
+    step: i64,
+}
+
+/// Sets those surveys that are `sent` to `answered`. Returns them by id.
+///
+/// This is [`Event::Answered`](crate::domain::survey::Event::Answered) in SQL. That event moves
+/// every `sent` survey and changes nothing else of it, so the row need not be read first. A fold
+/// that read it wrote each row twice, which a page of first answers felt.
+async fn write_answered(
+    connection: &mut AnyConnection,
+    ids: &[&str],
+) -> Result<HashMap<String, Written>> {
+    let mut written = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROWS_MAX) {
         let sql = format!(
-            "update survey set lease_token = lease_token + 1 where state = 'sent' and id in {} \
-             returning {}",
+            "update survey set state = 'answered', reason = null, failure_code = null, \
+             lease_until = null, lease_token = lease_token + 1 \
+             where state = 'sent' and id in {} \
+             returning id, account, conversation_id, lease_token",
             Places::of(connection).row(size(ids.len(), ROWS_MAX)),
-            row::COLUMNS
         );
         let query = bind_all(sqlx::query(AssertSqlSafe(sql)), ids, ROWS_MAX);
         for row in &query.fetch_all(&mut *connection).await? {
-            touched.push(row::survey(row)?);
+            let conversation: String = row.try_get("conversation_id")?;
+            let of_row = Written {
+                account: row.try_get("account")?,
+                conversation_id: ConversationId::parse(&conversation)
+                    .map_err(|what| Error::Broken(format!("a survey with {what}")))?,
+                step: row.try_get("lease_token")?,
+            };
+            written.insert(row.try_get("id")?, of_row);
         }
     }
-    Ok(touched)
+    Ok(written)
 }
 
-/// Writes the state of locked rows. The facts about the send stay as they are.
-async fn write_answered(connection: &mut AnyConnection, surveys: &[(Survey, i64)]) -> Result<()> {
-    let ids: Vec<&str> = surveys.iter().map(|(survey, _)| survey.id.as_str()).collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let sql = format!(
-        "update survey set state = 'answered', reason = null, failure_code = null, \
-         lease_until = null where state = 'sent' and id in {}",
-        Places::of(connection).row(size(ids.len(), BATCH_MAX))
-    );
-    let written = bind_all(sqlx::query(AssertSqlSafe(sql)), &ids, BATCH_MAX);
-    if written.execute(&mut *connection).await?.rows_affected() != ids.len() as u64 {
-        return Err(Error::LeaseLost(ids.join(", ")));
-    }
+async fn count(
+    connection: &mut AnyConnection,
+    surveys: impl Iterator<Item = &Written>,
+) -> Result<()> {
     let mut counts = BTreeMap::<&str, i64>::new();
-    for (survey, _) in surveys {
+    for survey in surveys {
         *counts.entry(&survey.account).or_default() += 1;
     }
     for (account, more) in counts {
@@ -92,11 +100,13 @@ const VALUES: usize = 4;
 
 async fn note_answered(
     connection: &mut AnyConnection,
-    surveys: &[(Survey, i64)],
+    steps: &[(&SurveyId, i64)],
     now: Millis,
 ) -> Result<()> {
-    let Some((last, _)) = surveys.last() else { return Ok(()) };
-    let size = size(surveys.len(), BATCH_MAX);
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let size = size(steps.len(), BATCH_MAX);
     // Rows without an id are left out.
     let sql = format!(
         "with new (survey_id, step, at, state) as (values {}) \
@@ -106,12 +116,12 @@ async fn note_answered(
     );
     let mut query = sqlx::query(AssertSqlSafe(sql));
     for place in 0..size {
-        let survey = surveys.get(place);
+        let step = steps.get(place);
         query = query
-            .bind(survey.map(|(survey, _)| survey.id.as_str()))
-            .bind(survey.map(|(_, token)| *token))
+            .bind(step.map(|(id, _)| id.as_str()))
+            .bind(step.map(|(_, step)| *step))
             .bind(now.0)
-            .bind(last.state.name());
+            .bind("answered");
     }
     query.execute(connection).await?;
     Ok(())

@@ -1,6 +1,6 @@
 //! The changes that a fold has made, for the log.
 
-use crate::domain::id::{FeedbackId, SurveyId};
+use crate::domain::id::{ConversationId, FeedbackId, SurveyId};
 use crate::domain::survey::Survey;
 use crate::store::events::unread::Unread;
 
@@ -8,7 +8,7 @@ use crate::store::events::unread::Unread;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Folded {
     /// Surveys that had no answer before and have one now.
-    pub answered: Vec<(Survey, FeedbackId)>,
+    pub answered: Vec<Answered>,
     /// Feedback that says more than before, with the survey it belongs to.
     pub updated: Vec<(Option<SurveyId>, FeedbackId)>,
     /// Surveys that were not known to be sent and now are.
@@ -21,4 +21,12 @@ pub struct Folded {
     pub gaps: Vec<Unread>,
     /// Gaps that have been read by now.
     pub closed_gaps: Vec<Unread>,
+}
+
+/// A survey that has just got its first answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answered {
+    pub survey_id: SurveyId,
+    pub conversation_id: ConversationId,
+    pub feedback_id: FeedbackId,
 }

@@ -16,6 +16,7 @@ use crate::domain::id::{FeedbackId, SurveyId, is_named_by};
 use crate::domain::survey::{State, Survey};
 use crate::domain::time::Millis;
 use crate::store::placeholders::{Places, bind_all, size};
+use crate::store::survey::step::touch;
 use crate::store::{Result, Store};
 
 const KNOWN: &str = "select min(how) from \
@@ -262,6 +263,7 @@ async fn adopt(
     let known = FeedbackRow { survey_id: Some(survey.id.clone()), ..known };
     let mut folded = Folded::default();
     advance(connection, std::iter::once(&known), now, &mut folded).await?;
-    let answered = folded.answered.into_iter().map(|(survey, _)| survey);
-    Ok(answered.chain(folded.settled).next())
+    let changed = !folded.settled.is_empty() || !folded.answered.is_empty();
+    let now_is = if changed { touch(connection, &survey.id).await? } else { None };
+    Ok(now_is.map(|(survey, _)| survey))
 }

@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::claim::{Leased, retake};
 use super::prompt::{Prompt, SendTimes};
-use super::step::{step_locked, touch};
+use super::step::{advance_state, step_locked, touch};
 use super::{decide, dry_run};
 use crate::domain::budget::Call;
 use crate::domain::feedback::{Trust, Update};
@@ -462,7 +462,9 @@ async fn finish(
         Some(update) => {
             let folded = fold::fold(connection, &account, vec![*update], Trust::Word, now).await?;
             // The person's answer may have come first through X's webhook.
-            Ok(folded.answered.into_iter().next().map_or(survey, |(survey, _)| survey))
+            let Some(_) = folded.answered.first() else { return Ok(survey) };
+            let state = advance_state(survey.state, Event::Answered)?;
+            Ok(Survey { state, ..survey })
         }
         None => {
             matching::match_waiting(connection, &survey, now).await?;

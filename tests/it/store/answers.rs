@@ -1,7 +1,7 @@
 //! What comes back: folded in any order, matched to the survey it answers.
 
 use surveyd::domain::survey::State;
-use surveyd::store::{Folded, PersonsResponse};
+use surveyd::store::{Answered, Folded, PersonsResponse};
 
 use super::*;
 
@@ -77,8 +77,12 @@ async fn a_repeated_update_changes_nothing() {
         let sent = bench.sent("c-1", "7", "900").await;
         let first = bench.fold(in_parts("900")).await;
         assert_eq!(first.answered.len(), 1);
-        assert_eq!(first.answered[0].1, FeedbackId::new("900"));
-        assert_eq!(first.answered[0].0, bench.survey(&sent.id).await);
+        let answered = Answered {
+            survey_id: sent.id.clone(),
+            conversation_id: sent.conversation_id.clone(),
+            feedback_id: FeedbackId::new("900"),
+        };
+        assert_eq!(first.answered, [answered]);
         assert_eq!(first.updated, [(Some(sent.id.clone()), FeedbackId::new("900"))]);
         assert_eq!(bench.store.answers().await.unwrap(), 2, "a score and a comment");
 
@@ -294,7 +298,7 @@ async fn a_page_is_folded_as_its_updates_are_one_by_one() {
         let second = of_prompt(told("903", COMMENTED), "8", "c-2");
         let page = [in_parts("900").to_vec(), vec![of_uncertain, foreign, second]].concat();
         let folded = bench.fold(page.clone()).await;
-        let answered: Vec<_> = folded.answered.iter().map(|(survey, _)| &survey.id).collect();
+        let answered: Vec<_> = folded.answered.iter().map(|answered| &answered.survey_id).collect();
         assert_eq!(answered, [&sent.id, &uncertain.id]);
         let settled: Vec<_> = folded.settled.iter().map(|survey| &survey.id).collect();
         assert_eq!(settled, [&uncertain.id]);

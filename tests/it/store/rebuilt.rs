@@ -332,7 +332,7 @@ async fn the_end_of_the_hold_makes_the_surveys_of_what_x_has_told_since() {
         assert_eq!(bench.store.held_for_rebuild(ACCOUNT).await.unwrap(), None);
         let made = ended.made.iter().find(|made| made.feedback_id.as_str() == "901").unwrap();
         assert_eq!(made.conversation_id.as_str(), "c-1");
-        let found = [&ended.folded.settled[0].id, &ended.folded.answered[0].0.id];
+        let found = [&ended.folded.settled[0].id, &ended.folded.answered[0].survey_id];
         assert_eq!(found, [&waiting.survey_id; 2]);
         assert_eq!(bench.state(&waiting.survey_id).await, "answered");
         assert!(!bench.take(close("c-1", "7", START)).await.is_new);
