@@ -1,5 +1,5 @@
-//! How many calls of one kind an account may still make: X's 15-minute windows, counted so that
-//! no 15 minutes ever hold more calls than X allows, wherever X's own windows begin.
+//! How many calls of one kind an account may still make in X's 15-minute windows. No 15 minutes
+//! ever hold more calls than X allows wherever X's own windows begin.
 
 mod pace;
 
@@ -15,7 +15,7 @@ pub use self::pace::CallPace;
 /// The calls that X limits by the quarter of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
-    /// Limited by the day; its day is counted from the surveys themselves.
+    /// Also limited by the day. X's day is counted from the surveys themselves.
     Create,
     Events,
     Show,
@@ -23,7 +23,7 @@ pub enum Call {
     Users,
     VerifyCredentials,
     DirectMessages,
-    /// The same messages by X's second version.
+    /// The Direct Messages by X's second version.
     DmEvents,
 }
 
@@ -52,7 +52,7 @@ impl Call {
         }
     }
 
-    /// The endpoint that it goes to.
+    /// The endpoint of the call.
     pub fn endpoint(self) -> &'static str {
         match self {
             Self::Create => "feedback/create",
@@ -66,7 +66,7 @@ impl Call {
         }
     }
 
-    /// Calls that X allows a user in 15 minutes (X's pages of the endpoints).
+    /// The calls that X allows a user in 15 minutes (X's pages of the endpoints).
     pub fn limit(self) -> u32 {
         match self {
             Self::Create | Self::Events => 1_000,
@@ -77,8 +77,8 @@ impl Call {
         }
     }
 
-    /// X's reset, no further off than its longest window for such calls: a date of next year is a
-    /// mistake, and must not hold an account until then.
+    /// Limits X's reset to its longest window for such calls. A date of next year is a mistake and
+    /// must not hold an account until then.
     pub fn believable(self, reset_at: Millis, now: Millis) -> Millis {
         let most = match self {
             Self::Create => RESET_MOST,
@@ -94,37 +94,37 @@ impl Call {
     }
 }
 
-/// Clocks that differ by less are not put right by their owners.
+/// Clocks that differ by less are not corrected by their owners.
 const CLOCKS_APART: Duration = Duration::from_secs(5 * 60);
 
-/// X's longest window is a day; a reset further off is a mistake, and must not hold an account for
-/// ever.
+/// X's longest window is a day. A reset further off is a mistake and must not hold an account
+/// forever.
 const RESET_MOST: Duration = Duration::from_secs(25 * 60 * 60);
 
 fn believable(reset_at: Millis, now: Millis) -> Millis {
     reset_at.min(now.plus(RESET_MOST))
 }
 
-/// X's window.
+/// The length of X's window.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// Calls are counted by the minute in which they are begun, and X counts them when it has them,
-/// which may be a minute later. Where X has not told when its window ends, a window spans two
-/// minutes more.
+/// Calls are counted by the minute in which they begin. X counts a call when it arrives and that
+/// may be a minute later. If X has not said when its window ends then a window spans two minutes
+/// more.
 const MINUTE: i64 = 60_000;
 const MINUTES: i64 = 17;
 
-/// The longest that a spent budget is waited for where X has not told when its window ends.
+/// The longest wait for a spent budget if X has not said when its window ends.
 pub const COUNTED_FOR: Duration = Duration::from_secs(60 * MINUTES as u64);
 
-/// First wait after a 429 that names no time; each further one doubles it.
+/// The first wait after a 429 that names no time. Each further one doubles it.
 pub const HOLD_FIRST: Duration = Duration::from_secs(5);
 const HOLD_MOST: Duration = Duration::from_secs(15 * 60);
 
-/// What X's headers said: `x-rate-limit-remaining` of `-limit` until `-reset`.
+/// X's headers: `x-rate-limit-remaining` of `-limit` until `-reset`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateHeaders {
-    /// Of what limit; absent where X did not say.
+    /// The limit that `remaining` counts from. `None` if X did not say.
     #[serde(default)]
     pub limit: Option<u32>,
     pub remaining: u32,
@@ -135,16 +135,16 @@ pub struct RateHeaders {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Window {
-    /// Calls begun, by minute since the epoch.
+    /// The calls begun by minute since the epoch.
     minutes: BTreeMap<i64, u32>,
-    /// X's own limit, as last told: a smaller one than documented holds in later windows too.
+    /// X's own limit in its last headers. A smaller one than documented holds in later windows too.
     limit: Option<u32>,
     told: Option<RateHeaders>,
-    /// No call before this instant, after a 429.
+    /// No call is made before this instant after a 429.
     held_until: Option<Millis>,
-    /// How often a 429 came in a row without naming a time.
+    /// How many 429s in a row named no time.
     holds: u32,
-    /// Of calls that are spread evenly.
+    /// The pace of the calls that are spread evenly.
     pace: CallPace,
 }
 
@@ -155,8 +155,8 @@ impl Window {
         pace.calls(calls_a_minute, now)
     }
 
-    /// Takes up to `wanted` of the calls that are spread evenly: how many, which may be none before
-    /// their time, or when any may be made.
+    /// Takes up to `wanted` of the calls that are spread evenly and returns how many. None are
+    /// taken before their time. The error is the instant at which a call may be made.
     pub fn take_paced(
         &mut self,
         limit: u32,
@@ -176,7 +176,7 @@ impl Window {
         Ok(taken)
     }
 
-    /// Takes one call, or says when the next may be made.
+    /// Takes one call. The error is the instant at which the next may be made.
     pub fn take(&mut self, limit: u32, now: Millis) -> Result<(), Millis> {
         if let Some(until) = self.held(now) {
             return Err(until);
@@ -201,7 +201,7 @@ impl Window {
         if let Some(count) = self.minutes.get_mut(&taken_at.0.div_euclid(MINUTE)) {
             *count = count.saturating_sub(1);
         }
-        // Where X counted it all the same, its next headers say so.
+        // If X counted it nevertheless then its next headers say so.
         if let Some(told) = &mut self.told {
             told.remaining = told.remaining.saturating_add(1);
         }
@@ -212,14 +212,14 @@ impl Window {
         if let Some(count) = self.minutes.get_mut(&taken_at.0.div_euclid(MINUTE)) {
             *count = count.saturating_sub(calls);
         }
-        // What X has told was reckoned as if they were under way; of a limit that is spent it is
-        // not known how far beyond it they went.
+        // The count from X's headers already excludes these calls as under way. If none remain it
+        // is not known how far beyond the limit they went.
         if let Some(told) = self.told.as_mut().filter(|told| told.remaining > 0) {
             told.remaining = told.remaining.saturating_add(calls);
         }
     }
 
-    /// Calls that are left at `now`.
+    /// The calls that are left at `now`.
     pub fn left(&self, limit: u32, now: Millis) -> u32 {
         let mut at = self.clone();
         at.forget(now);
@@ -230,25 +230,26 @@ impl Window {
         at.allowed(limit).saturating_sub(at.used()).min(told)
     }
 
-    /// Calls that are left of the first half of the limit: the other is for what cannot wait.
+    /// The calls that are left of the first half of the limit. The other half is for what cannot
+    /// wait.
     pub fn spare(&self, limit: u32, now: Millis) -> u32 {
         self.left(limit, now).saturating_sub(self.allowed(limit) / 2)
     }
 
-    /// Whether X's headers say anything that this count does not know better.
+    /// True if X's headers say anything that this count does not know better.
     pub fn is_news(&self, told: RateHeaders, under_way: u32, limit: u32, now: Millis) -> bool {
         let heard = told.limit.map_or(self.allowed(limit), |told| told.min(limit));
         heard != self.allowed(limit)
             || told.remaining > 0 && self.holds > 0
-            // When the window ends is told by its first answer.
+            // The first answer of a window says when the window ends.
             || now < told.reset_at && self.told.is_none_or(|before| is_over(before, now))
             || told.remaining.saturating_sub(under_way) < self.left(limit, now)
     }
 
-    /// Believes X's headers where they say less than our own count. `under_way` is how many other
-    /// calls have been taken whose answers are not in yet.
+    /// Applies X's headers if they allow less than this count. `under_way` is the number of other
+    /// calls whose answers are not in yet.
     pub fn hear(&mut self, told: RateHeaders, under_way: u32, now: Millis) {
-        // A refusal bears headers, too.
+        // A refusal carries headers too.
         if told.remaining > 0 {
             self.holds = 0;
         }
@@ -264,23 +265,23 @@ impl Window {
                 remaining: remaining.min(before.remaining),
                 ..told
             }),
-            // An answer that was overtaken by one of a later window tells nothing new.
+            // An answer that one of a later window has overtaken says nothing new.
             Some(before) if before.reset_at > told.reset_at => Some(before),
             _ => Some(RateHeaders { limit: None, remaining, ..told }),
         };
     }
 
-    /// Holds all calls after a 429: until X's reset, or, where that is absent or past, for 5 s,
-    /// doubling. Gives the end of the hold.
+    /// Holds all calls after a 429 until X's reset. If the reset is absent or past then it holds
+    /// for 5 s and doubles that each time. Returns the end of the hold.
     pub fn hold(&mut self, reset_at: Option<Millis>, now: Millis) -> Millis {
         let held = self.held(now);
         let reset_at = reset_at.map(|at| believable(at, now));
         let until = match (reset_at.filter(|at| *at > now), held) {
             (Some(reset_at), held) => held.map_or(reset_at, |held| held.max(reset_at)),
-            // Requests that were under way beside the first are refused with it: one refusal.
+            // Requests under way beside the first are refused with it. They count as one refusal.
             (None, Some(held)) => held,
             (None, None) => {
-                // One that comes long after the last is the first of its own row.
+                // A refusal long after the last one begins a new row.
                 if self.held_until.is_some_and(|until| now >= until.plus(HOLD_MOST)) {
                     self.holds = 0;
                 }
@@ -292,13 +293,13 @@ impl Window {
         until
     }
 
-    /// Until when a 429 holds all calls. One that would hold for longer than any was written
-    /// before the clock was set back.
+    /// The end of the hold after a 429. A hold longer than any possible one dates from before the
+    /// clock was set back.
     fn held(&self, now: Millis) -> Option<Millis> {
         self.held_until.filter(|until| now < *until && *until <= now.plus(RESET_MOST))
     }
 
-    /// X's own limit where it has told a smaller one.
+    /// X's own limit if its headers named a smaller one.
     pub fn allowed(&self, limit: u32) -> u32 {
         self.limit.map_or(limit, |told| told.min(limit))
     }
@@ -312,16 +313,15 @@ impl Window {
         if let Some(told) = self.told.take_if(|told| is_over(*told, now))
             && told.reset_at <= now
         {
-            // What X had before its window ended is of that one.
+            // The calls that X received before its window ended count in that window.
             first = first.max(told.reset_at.0.div_euclid(MINUTE) - 1);
         }
-        // Minutes ahead of now (the clock was set back) still count: X's clock was not.
+        // Minutes ahead of now still count. This clock was set back and X's was not.
         self.minutes = self.minutes.split_off(&first);
     }
 }
 
-/// Whether X's window has ended. What lies further ahead than it may was told before the clock was
-/// set back.
+/// True if X's window has ended. A reset too far ahead dates from before the clock was set back.
 fn is_over(told: RateHeaders, now: Millis) -> bool {
     told.reset_at <= now || told.reset_at > now.plus(RESET_MOST)
 }

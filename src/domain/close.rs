@@ -1,4 +1,4 @@
-//! A close: the fact that one conversation between an account and a person ended.
+//! A close is the fact that one conversation between an account and a person ended.
 
 use std::collections::BTreeMap;
 
@@ -8,69 +8,71 @@ use super::id::{ConversationId, UserId};
 use super::plain_text::{self, cut};
 use super::time::Millis;
 
-/// The longest agent, team, language, time zone, tag, and name of an attribute, in characters.
+/// The longest agent or team or language or time zone or tag or attribute name in characters.
 pub const LABEL_CHARACTERS_MAX: usize = 200;
 pub const TAGS_MAX: usize = 200;
 pub const ATTRIBUTES_MAX: usize = 50;
-/// The longest value of an attribute, in characters.
+/// The longest value of an attribute in characters.
 pub const ATTRIBUTE_CHARACTERS_MAX: usize = 500;
 
-/// What is told to the minute alone was before the next one.
+/// The length of a minute for instants that are known to the minute only.
 pub const MINUTE_MS: i64 = 60_000;
 
-/// The id of an event that says neither its time nor an id of its own: `of` is a hash of what it
-/// says. Of two that say the same within a minute, the later is a repetition. No sender's id has an
-/// end of line in it.
+/// The id of an event that has neither a time nor an id of its own. `of` is a hash of its content.
+/// Of two events with the same content within one minute the later is a repetition. No sender's id
+/// contains a line feed.
 pub fn timeless_id(of: &str, now: Millis) -> String {
     format!("{of}\n{}", now.0.div_euclid(MINUTE_MS))
 }
 
-/// What such an id is of, and the minute it came in.
+/// Splits an id made by [`timeless_id`] into its hash and the minute in which the event came in.
 pub fn timeless(event_id: &str) -> Option<(&str, i64)> {
     let (of, minute) = event_id.split_once('\n')?;
     Some((of, minute.parse().ok()?))
 }
 
-/// What the instant of a close is worth.
+/// How exact the instant of a close is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// It is this closing's own.
+    /// The instant is that of this close.
     #[default]
     Exact,
-    /// The minute alone is told.
+    /// Only the minute is known.
     Minute,
-    /// By a mapping of the operator's own: some desks tell the first closing's instant for ever.
+    /// The instant comes from the operator's own mapping. Some help desks repeat the first close's
+    /// instant forever.
     Unsure,
 }
 
-/// One close as a source told it.
+/// One close as a source reported it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Close {
     pub account: String,
     pub source: String,
     pub conversation_id: ConversationId,
-    /// Nothing: the help desk did not tell who the person is at X.
+    /// `None` if the help desk did not name the person at X.
     pub user_id: Option<UserId>,
     pub closed_at: Millis,
-    /// What that instant is worth.
+    /// How exact `closed_at` is.
     pub precision: Precision,
     pub notice: Notice,
 }
 
 impl Close {
-    /// Where the desk tells the minute alone, the end of it: until then it may have closed.
+    /// The latest instant at which the conversation may have closed. It is the end of the minute if
+    /// the help desk reports only the minute.
     pub fn closed_until(&self) -> Millis {
         let within = if self.precision == Precision::Minute { MINUTE_MS } else { 0 };
         Millis(self.closed_at.0.saturating_add(within))
     }
 
-    /// The person's id at X; empty where it is not known.
+    /// The person's id at X. Empty if it is not known.
     pub fn person(&self) -> &str {
         self.user_id.as_ref().map_or("", UserId::as_str)
     }
 }
 
-/// A conversation that went on after all.
+/// A conversation that continued after its close.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reopening {
     pub account: String,
@@ -79,8 +81,8 @@ pub struct Reopening {
     pub reopened_at: Millis,
 }
 
-/// What the help desk said of the conversation, frozen as it was at the close: whoever is assigned
-/// or tagged later is not who the person talked to.
+/// What the help desk said of the conversation at the close. It is never changed afterwards. An
+/// agent or a tag that the help desk assigns later does not describe the talk that the person had.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Notice {
@@ -98,10 +100,10 @@ pub struct Notice {
     pub closed_by: Option<ClosedBy>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent_messages: Option<u32>,
-    /// When anybody last said something in it.
+    /// When anybody last wrote in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_message_at: Option<Millis>,
-    /// The person's time zone by its IANA name, as the help desk wrote it.
+    /// The person's time zone by its IANA name as the help desk wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -109,8 +111,8 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// Who handled the conversation and how it was filed, for a line of history; nothing where the
-    /// help desk told nothing of it.
+    /// The agent and the labels of the conversation for a line of history. Empty if the help desk
+    /// gave none.
     pub fn words(&self) -> String {
         let told = [("agent", &self.agent), ("team", &self.team), ("language", &self.language)];
         let told = told.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
@@ -119,7 +121,7 @@ impl Notice {
         told.chain(tags).chain(by).map(|(name, value)| format!(", {name} {value}")).collect()
     }
 
-    /// This notice, with what it is silent about taken from an earlier one.
+    /// This notice with its missing values taken from an earlier one.
     pub fn completed_by(self, earlier: Self) -> Self {
         Self {
             agent: self.agent.or(earlier.agent),
@@ -135,8 +137,7 @@ impl Notice {
         }
     }
 
-    /// The notice within its bounds, whoever told it: what is longer is cut, and the name is one
-    /// that may stand in a message.
+    /// The notice within its bounds. Longer texts are cut. The first name is cleaned for a message.
     pub fn within_bounds(self) -> Self {
         let label = |text: String| shortened(text, LABEL_CHARACTERS_MAX);
         let attribute = |(name, value): (String, String)| {
@@ -160,7 +161,7 @@ fn shortened(mut text: String, characters_max: usize) -> String {
     text
 }
 
-/// Who ended the conversation.
+/// Who closed the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ClosedBy {

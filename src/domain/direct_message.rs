@@ -1,31 +1,31 @@
-//! The trace that a prompt leaves among its account's Direct Messages: which of them may be it.
+//! Recognises a prompt among its account's Direct Messages.
 //!
-//! Feedback bears an external id, a Direct Message bears none. What it has is who wrote it to whom,
-//! when, and the text.
+//! Feedback carries an external id but a Direct Message carries none. It only has its writer and
+//! its reader and its instant and its text.
 
 use super::id::UserId;
 use super::time::Millis;
 
-/// A Direct Message as X lists it; X's ids are numbers that are kept as text.
+/// A Direct Message as X lists it. X's ids are numbers that are kept as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectMessage {
     pub id: String,
     pub sender: String,
     pub recipient: String,
-    /// By X's clock.
+    /// The instant by X's clock.
     pub created_at: Millis,
     pub text: String,
 }
 
-/// What is known of a prompt that may be out.
+/// What is known of a prompt that may have been sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Trace<'a> {
     pub sender: &'a UserId,
     pub recipient: &'a UserId,
-    /// As it was sent.
+    /// The text as it was sent.
     pub text: &'a str,
-    /// All that its request may have caused was made from then to then, both included, by X's
-    /// clock.
+    /// Everything that the request may have caused at X dates from `from` to `to` by X's clock.
+    /// Both ends are included.
     pub from: Millis,
     pub to: Millis,
 }
@@ -39,36 +39,36 @@ impl Trace<'_> {
     }
 }
 
-/// What the prompts of an account to one person may have left among their messages.
+/// What an account's prompts to one person may have left among their messages.
 #[derive(Clone, Debug, Default)]
 pub struct PromptTraces<'a> {
-    /// The messages of those whose ids X has told.
+    /// The messages of the prompts whose message ids X has reported.
     pub known: Vec<String>,
-    /// The traces of the others.
+    /// The traces of the other prompts.
     pub others: Vec<Trace<'a>>,
 }
 
 impl PromptTraces<'_> {
-    /// Whether the message is surveyd's own, as far as can be told. An agent who writes a prompt's
-    /// very words is one only while it is not known which message the prompt is.
+    /// True if the message is probably surveyd's own. An agent may write a prompt's very words.
+    /// That counts as a prompt only while the prompt's own message is not known.
     pub fn have_left(&self, message: &DirectMessage) -> bool {
         self.known.contains(&message.id) || self.others.iter().any(|one| one.is_left_by(message))
     }
 }
 
-/// Whether one text may be the other after X has had it: X puts a t.co link in the place of every
-/// link, may append one, and trims.
+/// True if X may have made one text of the other. X replaces every link by a t.co link and may
+/// append one. It also trims.
 fn reads_alike(listed: &str, sent: &str) -> bool {
     without_links(listed).eq(without_links(sent))
 }
 
-/// The letters of a text, without its links and without what parts its words.
+/// The letters of a text without its links and without the blanks between its words.
 fn without_links(text: &str) -> impl Iterator<Item = char> {
-    // U+0000 is nothing that a message keeps on its way.
+    // A message does not keep U+0000 on its way.
     text.split_whitespace().flat_map(|word| word[..link_at(word)].chars()).filter(|c| *c != '\0')
 }
 
-/// Where a link begins in a word; it is taken to go on to the word's end, in both texts alike.
+/// Where a link begins in a word. It extends to the word's end in both texts alike.
 fn link_at(word: &str) -> usize {
     let bytes = word.as_bytes();
     let is_host = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');

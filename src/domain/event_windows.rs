@@ -1,28 +1,29 @@
-//! Which stretch of X's feedback events is read next: windows of at most a day, the oldest first
-//! and shorter where X's cursors do not last, and the second looks at what has been read already.
+//! Chooses which stretch of X's feedback events is read next. Windows are a day long at most and
+//! are read from the oldest on. They are shorter while X's cursors do not last. Second looks read
+//! again what has been read already.
 
 use std::time::Duration;
 
 use super::policy::DAY;
 use super::time::Millis;
 
-/// The longest window. What came in months of downtime is read in many, so that little is lost with
-/// one that has to be begun again.
+/// The longest window. Months of downtime are read in many windows so that a restart of one loses
+/// little.
 pub const WINDOW_MOST: Duration = DAY;
 
 /// The shortest window that lost cursors lead to. X dates its events to the second.
 pub const WINDOW_LEAST: Duration = Duration::from_secs(1);
 
-/// How often in a row the shortest window is begun before it is left unread, and what is behind it
-/// is read. By then X has been asked for it for a quarter of an hour at the least.
+/// How often in a row the shortest window is restarted before it is skipped. The events after it
+/// are then read. By then surveyd has tried for at least a quarter of an hour.
 pub const TRIES_MAX: u32 = 5;
 
-/// Events may surface as late as this behind those of their time, and are looked for as long.
+/// How late an event may surface after others of its time. It is looked for as long.
 pub const LATE_MOST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// A stretch of events, both ends included.
+/// A stretch of events with both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Range {
     pub from: Millis,
@@ -34,12 +35,12 @@ impl Range {
         self.from <= other.to && other.from <= self.to
     }
 
-    /// With the instants beside it, so that it overlaps what touches it.
+    /// The range with one more instant at each end. It then overlaps a range that touches it.
     pub fn widened(self) -> Self {
         Self { from: self.from.minus(INSTANT), to: self.to.plus(INSTANT) }
     }
 
-    /// What is left of it without the other: an instant is in one of them alone.
+    /// The rest of this range without the other one. No instant is in both.
     pub fn without(self, other: Self) -> Vec<Self> {
         let before = Self { to: self.to.min(other.from.minus(INSTANT)), ..self };
         let after = Self { from: self.from.max(other.to.plus(INSTANT)), ..self };
@@ -47,15 +48,15 @@ impl Range {
     }
 }
 
-/// The finest that X's events are asked for by.
+/// The smallest step of the instants in X's requests for events.
 const INSTANT: Duration = Duration::from_millis(1);
 
 /// Why a stretch of events has not been read in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnreadReason {
-    /// Events in it have a form that cannot be read.
+    /// Events in it have a form that surveyd cannot read.
     Form,
-    /// X's pages of it have no end.
+    /// X's pages of it never end.
     End,
 }
 
@@ -70,17 +71,18 @@ impl UnreadReason {
     }
 }
 
-/// What the events of an account are read for.
+/// Why the events of an account are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ReadingPurpose {
-    /// All that has become readable, without a gap: what a miss in the events is proved by.
+    /// Reads all that has become readable without leaving a stretch out. Only this reading proves
+    /// that an event does not exist.
     First,
-    /// What may have surfaced behind it. It proves nothing.
+    /// Reads what may have surfaced since the first reading. It proves nothing.
     Second(SecondLook),
 }
 
-/// How far back a second look goes. The one over a day finds soon what surfaces a little late; the
-/// one over a week finds all that surfaces within six days.
+/// How far back a second look goes. The look over a day soon finds events that surface a little
+/// late. The look over a week finds all that surface within six days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecondLook {
     Day,
@@ -116,8 +118,8 @@ impl SecondLook {
         }
     }
 
-    /// How far the first reading goes between two of them: every 12, every 288 intervals, an hour
-    /// and a day where events are read every five minutes.
+    /// How far the first reading goes between two looks. It is 12 intervals for a day and 288 for a
+    /// week. That is one hour and one day if events are read every five minutes.
     fn every(self, interval: Duration) -> Duration {
         match self {
             Self::Day => (12 * interval).min(6 * HOUR),
@@ -125,9 +127,10 @@ impl SecondLook {
         }
     }
 
-    /// What this look is to read once the first reading has come to `read_to`, where it is due: the
-    /// last one ended at `last`. By the events' own time, so that no clock bears on it. The look
-    /// over a week also reads what the last one could not see yet, however long ago that was.
+    /// The range that this look reads once the first reading has come to `read_to`. `None` if the
+    /// look is not due. The last look ended at `last`. All instants are the events' own so that no
+    /// clock matters. The look over a week also reads what the last one could not see yet. It does
+    /// so however long ago that was.
     pub fn due(self, last: Millis, read_to: Millis, interval: Duration) -> Option<Range> {
         let every = self.every(interval);
         let back = read_to.minus(self.span());
@@ -139,9 +142,9 @@ impl SecondLook {
     }
 }
 
-/// The next window, where all is read up to `base` and events can be read up to `until`. It reaches
-/// back by `overlap`, but no further than forward where it had to be shortened to `most`: else the
-/// overlap alone might be more than X's cursors last for.
+/// The next window. All is read up to `base` and events can be read up to `until`. The window
+/// reaches back by `overlap`. A window that was shortened to `most` reaches back no further than
+/// forward. Otherwise the overlap alone might outlast X's cursors.
 pub fn window(base: Millis, until: Millis, overlap: Duration, most: Option<Duration>) -> Range {
     let (overlap, most) = match most {
         Some(most) => (overlap.min(most), most),
@@ -150,8 +153,8 @@ pub fn window(base: Millis, until: Millis, overlap: Duration, most: Option<Durat
     Range { from: base.minus(overlap), to: until.min(base.plus(most)) }
 }
 
-/// The window, where all is read up to `base`, between stretches that X has no end of pages for: it
-/// ends before the next, or is of that stretch alone, and reaches back into none.
+/// Fits the window between the gaps whose pages never end. All is read up to `base`. The window
+/// ends before the next gap or covers that gap alone. It reaches back into none.
 pub fn between(window: Range, base: Millis, endless: &[Range]) -> Range {
     let Range { mut from, mut to } = window;
     for stretch in endless {
@@ -167,14 +170,14 @@ pub fn between(window: Range, base: Millis, endless: &[Range]) -> Range {
     Range { from: from.min(to), to }
 }
 
-/// What of a window has not been read, where all is read up to `base`.
+/// The unread part of a window. All is read up to `base`.
 pub fn unread(window: Range, base: Option<Millis>) -> Range {
     let from = base.map_or(window.from, |base| window.from.max(base.plus(INSTANT)));
     Range { from: from.min(window.to), ..window }
 }
 
-/// The window to read where the place in `lost` has been lost, and how long windows may be from now
-/// on: the same again at first, then ever shorter ones.
+/// The window that is read after the cursor in `lost` has failed. Also the length that windows may
+/// have from now on. The first restart keeps the window and each further one halves its length.
 pub fn begun_again(
     base: Millis,
     lost: Range,

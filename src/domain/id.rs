@@ -1,4 +1,4 @@
-//! The names things go by: each a type of its own, so that one is never taken for another.
+//! The ids of things. Each has a type of its own so that one is never taken for another.
 
 use std::fmt;
 
@@ -30,8 +30,8 @@ name!(
     SurveyId
 );
 name!(
-    /// A person's or an account's id at X: 1 to 19 decimal digits, the first of them not 0. So one
-    /// person has one id here, and two ids are two people.
+    /// The id of a person or an account at X: 1 to 19 decimal digits without a leading 0. A person
+    /// therefore has exactly one id here and two ids are two people.
     UserId
 );
 name!(
@@ -39,7 +39,7 @@ name!(
     ConversationId
 );
 name!(
-    /// A feedback object's id at X.
+    /// The id of a feedback object at X.
     FeedbackId
 );
 
@@ -49,15 +49,15 @@ impl SurveyId {
     }
 }
 
-/// Bytes. X's ids have 19 digits.
+/// In bytes. X's ids have 19 digits.
 const FEEDBACK_ID_MOST: usize = 64;
-/// Digits of an id that is a number of 64 bits.
+/// The most digits of a 64-bit number.
 const NUMBER_MOST: usize = 20;
 
 impl FeedbackId {
-    /// An id as X tells it. It becomes part of an address, and X's webhook bears a password only:
-    /// nothing that means something in an address is taken for an id. Of a number, zeros before it
-    /// are no part; no number of X's is negative, or longer than 64 bits.
+    /// Takes an id that X reported. The id becomes part of a URL and X's webhook carries only a
+    /// password. An id with a character that has a meaning in URLs is therefore rejected. Leading
+    /// zeros of a number are removed. X's numbers are never negative and never longer than 64 bits.
     pub fn told(id: &str) -> Option<Self> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if !(1..=FEEDBACK_ID_MOST).contains(&id.len()) || !id.bytes().all(is_plain) {
@@ -78,15 +78,15 @@ impl FeedbackId {
 impl UserId {
     pub const DIGITS_MAX: usize = 19;
 
-    /// Takes 1 to 19 decimal digits without zeros before them, as X writes its ids (64-bit
-    /// numbers).
+    /// Takes 1 to 19 decimal digits without leading zeros. X writes its ids (64-bit numbers) that
+    /// way.
     pub fn parse(id: &str) -> Result<Self, &'static str> {
         if id.is_empty() || id.len() > Self::DIGITS_MAX || !id.bytes().all(|b| b.is_ascii_digit()) {
             return Err("must be 1 to 19 decimal digits, the numeric id of a person at X");
         }
         match id.trim_start_matches('0').len() {
             0 => Err("must not be 0, which is nobody's id at X"),
-            // X would take it for the same person, and no throttle and no opt-out would.
+            // X would take it for the same person. The throttle and the opt-outs would not.
             digits if digits < id.len() => {
                 Err("must be written without zeros before it, as X writes it")
             }
@@ -94,14 +94,14 @@ impl UserId {
         }
     }
 
-    /// Whether it is a number that only the zeros before it keep from being an id: not the lack of
-    /// an id, which a mere 0 may stand for, but somebody's in another spelling.
+    /// True if only leading zeros keep a number from being an id. A plain 0 may mean that there is
+    /// no id. Such a number is somebody's id in another spelling.
     pub fn is_misspelt(id: &str) -> bool {
         let digits = id.trim_start_matches('0');
         digits.len() < id.len() && Self::parse(digits).is_ok()
     }
 
-    /// The id as X would write it, of a record from before ids had one spelling only.
+    /// The id as X would write it. It serves records from before ids had only one spelling.
     pub fn respelt(id: &str) -> Option<Self> {
         Self::parse(id.trim_start_matches('0')).ok()
     }
@@ -114,7 +114,7 @@ impl ConversationId {
         if id.is_empty() || id.chars().count() > Self::CHARACTERS_MAX {
             return Err("must be 1 to 512 characters");
         }
-        // PostgreSQL's text cannot hold it, and both engines must take the same closes.
+        // PostgreSQL's text cannot hold it. Both engines must take the same closes.
         if id.contains('\0') {
             return Err("must not hold the character U+0000");
         }
@@ -122,16 +122,17 @@ impl ConversationId {
     }
 }
 
-/// The longest `external_id` that X takes, in characters (X's page of feedback/create).
+/// The longest `external_id` that X takes in characters (X's page of feedback/create).
 pub const EXTERNAL_ID_CHARACTERS_MAX: usize = 256;
 
-/// Hex digits of the hash that closes a cut `external_id`.
+/// The hex digits of the hash at the end of a cut `external_id`.
 const HASH_DIGITS: usize = 16;
 
-/// What X is told as `external_id` of the `ordinal`-th survey of a conversation (from 1).
+/// The `external_id` that X receives for the `ordinal`-th survey of a conversation (from 1).
 ///
-/// The first is the conversation's id itself, later ones `ID#2`, `ID#3`…; one that is longer than
-/// X takes is cut and closed by `~` and 16 hex digits of the SHA-256 of the whole.
+/// The first is the conversation's id itself. Later ones are `ID#2` and `ID#3` and so on. An
+/// `external_id` that is longer than X takes is cut. It then ends with `~` and 16 hex digits of the
+/// SHA-256 of the whole.
 pub fn external_id(conversation_id: &ConversationId, ordinal: i64) -> String {
     let whole = if ordinal <= 1 {
         conversation_id.as_str().to_owned()
@@ -151,16 +152,16 @@ pub fn external_id(conversation_id: &ConversationId, ordinal: i64) -> String {
     cut
 }
 
-/// The highest ordinal that is read out of an `external_id`: `ticket#4711` is rather a help desk's
-/// own id than the 4,711th survey of one conversation.
+/// The highest ordinal that is read from an `external_id`. A number like `ticket#4711` is more
+/// likely a help desk's own id than the 4,711th survey of one conversation.
 const ORDINAL_READ_MAX: i64 = 99;
 
 /// How many surveys of one conversation are tried for an `external_id` that was cut.
 const ORDINALS_TRIED: i64 = 1_000;
 
-/// The conversation and the ordinal that an `external_id` was most likely made of. Of one that was
-/// cut, the conversation's id is what is left of it, and the ordinal is not known: it is taken for
-/// the first.
+/// The conversation and the ordinal that an `external_id` most likely came from. A cut
+/// `external_id` yields the rest of the conversation's id. Its ordinal is not known and counts as
+/// 1.
 pub fn named_by(external_id: &str) -> Result<(ConversationId, i64), &'static str> {
     let (id, ordinal) = match (cut(external_id), numbered(external_id)) {
         (Some(left), _) => (left, 1),
@@ -170,14 +171,14 @@ pub fn named_by(external_id: &str) -> Result<(ConversationId, i64), &'static str
     Ok((ConversationId::parse(id)?, ordinal))
 }
 
-/// What the first survey of the conversation would bear as `external_id`, where a later one may
-/// bear this: the conversation may be `ID#2` itself, or `ID`.
+/// The `external_id`s that the conversation's first survey may have if a later survey has this one.
+/// The conversation may be `ID#2` itself or `ID`.
 pub fn first_names(external_id: &str) -> Vec<&str> {
     let numbered = numbered(external_id).filter(|_| cut(external_id).is_none());
     [Some(external_id), numbered.map(|(id, _)| id)].into_iter().flatten().collect()
 }
 
-/// Whether some survey of the conversation bears that `external_id`.
+/// True if some survey of the conversation has that `external_id`.
 pub fn is_named_by(conversation_id: &ConversationId, external_id: &str) -> bool {
     let bears = |ordinal| self::external_id(conversation_id, ordinal) == external_id;
     if bears(1) {
@@ -192,7 +193,7 @@ pub fn is_named_by(conversation_id: &ConversationId, external_id: &str) -> bool 
     }
 }
 
-/// What is left of a conversation's id in an `external_id` that was cut and closed by a hash.
+/// The rest of a conversation's id in an `external_id` that was cut and ends with a hash.
 fn cut(external_id: &str) -> Option<&str> {
     let (left, hash) = external_id.rsplit_once('~')?;
     let is_hash = |hash: &str| {
@@ -202,7 +203,7 @@ fn cut(external_id: &str) -> Option<&str> {
     (is_full && is_hash(hash)).then_some(left)
 }
 
-/// `ID#2` in its parts.
+/// The parts of `ID#2`.
 fn numbered(external_id: &str) -> Option<(&str, i64)> {
     let (id, digits) = external_id.rsplit_once('#')?;
     let is_plain = !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());

@@ -1,13 +1,15 @@
-//! The text of the Direct Message above the card: a template for each language, and its rendering.
+//! The text of the Direct Message above the card. There is one template per language.
 //!
-//! Owns which text a person gets. Templates are minijinja's; they know `account`, `source`,
-//! `conversation_id`, `user_id`, `first_name`, `language`, `agent`, `team`, `tags`, `closed_by` and
-//! `attributes`, and a variable that a notice did not bring renders to nothing. Text is never
-//! escaped: X takes it as it is. So what a notice brought is made plain first ([`plain_text`]), at
-//! every rendering, whenever it was written down.
+//! This module decides which text a person gets. Templates are minijinja's. They know `account`,
+//! `source`, `conversation_id`, `user_id`, `first_name`, `language`, `agent`, `team`, `tags`,
+//! `closed_by` and `attributes`. A variable that a notice did not bring renders to nothing.
 //!
-//! No template takes long or fills the memory: it has so many steps, emits so much, and is no text
-//! that doubles itself ([`growth`]).
+//! Text is never escaped because X takes it as it is. All that a notice brought is therefore
+//! cleaned first ([`plain_text`]). This happens at every rendering because a notice may be older
+//! than the rule.
+//!
+//! No template takes long or fills the memory. Its steps and its output are limited. A text that
+//! doubles itself is rejected ([`growth`]).
 
 mod growth;
 
@@ -21,27 +23,27 @@ use serde_json::{Value, json};
 
 use super::plain_text;
 
-/// The longest Direct Message that X takes, in characters (error 354).
+/// The longest Direct Message that X takes in characters (error 354).
 pub const MESSAGE_CHARACTERS_MAX: usize = 10_000;
 
-/// Steps of a template's rendering; a message takes some ten.
+/// The most steps of a template's rendering. A message takes some ten.
 const STEPS_MAX: u64 = 10_000;
-/// What a template may emit on its way, in bytes: the longest message in the widest letters, and
-/// some text kept aside.
+/// The most bytes that a template may emit while it renders. The limit fits the longest message in
+/// the widest letters and some text kept in variables.
 const EMITTED_BYTES_MAX: usize = 4 * 4 * MESSAGE_CHARACTERS_MAX;
 
-/// The template that stands for every language without one of its own. No language tag is empty.
+/// The name of the template for every language without one of its own. No language tag is empty.
 const DEFAULT: &str = "";
 
-/// A survey's texts, compiled.
+/// A survey's compiled texts.
 pub struct Templates {
-    /// Holds the templates under their languages in lower case, the default one under [`DEFAULT`].
+    /// Holds each template under its language in lower case. The default text is under [`DEFAULT`].
     compiled: Environment<'static>,
-    /// The same texts as they were written, to compare and to show.
+    /// The texts as the operator wrote them. They serve to compare and to show.
     sources: BTreeMap<String, String>,
 }
 
-/// Why a text cannot be had from a template.
+/// Why a template yields no text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
     #[error("there is no variable {variable}; there are {known}")]
@@ -67,16 +69,17 @@ pub enum MessageError {
 /// A template that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TemplateFault {
-    /// The language as it was given; nothing for the default text.
+    /// The language as the operator wrote it. `None` for the default text.
     pub language: Option<String>,
     pub error: MessageError,
 }
 
 impl Templates {
-    /// Compiles a default text and those of the languages, and renders each of them twice for
-    /// proof: with all that a notice can bring, and with no more than what every notice brings.
+    /// Compiles a default text and those of the languages. Renders each of them twice as a proof.
+    /// The first rendering has all that a notice can bring. The second has only what every notice
+    /// brings.
     ///
-    /// Reports every template that fails, each once.
+    /// Reports every template that fails and each of them once.
     pub fn compile(
         message: &str,
         messages: &BTreeMap<String, String>,
@@ -92,10 +95,11 @@ impl Templates {
         if faults.is_empty() { Ok(templates) } else { Err(faults) }
     }
 
-    /// The text for a person who speaks `language`, from what the notice brought.
+    /// Renders the text for a person who speaks `language` from what the notice brought.
     ///
-    /// A language is looked up whole, then without its last subtag, and so on (`es-MX` finds `es`);
-    /// letter case does not count. A variable that is null is one that the notice did not bring.
+    /// The whole language is looked up first and then without its last subtag and so on (`es-MX`
+    /// finds `es`). Letter case does not count. A variable that is null is one that the notice did
+    /// not bring.
     pub fn render(
         &self,
         language: Option<&str>,
@@ -104,7 +108,8 @@ impl Templates {
         self.render_named(self.matching(language), variables, false)
     }
 
-    /// Every text as a made-up person would read it, with its language; the default one has none.
+    /// Every text with its language as a made-up person would read it. The default text has no
+    /// language.
     pub fn tried(&self) -> Vec<(Option<&str>, String)> {
         let texts = self.sources.keys().filter_map(|name| {
             let language = (name != DEFAULT).then_some(name.as_str());
@@ -113,7 +118,7 @@ impl Templates {
         texts.collect()
     }
 
-    /// The languages that have a text of their own, in lower case.
+    /// The languages that have a text of their own. They are in lower case.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
         self.sources.keys().map(String::as_str).filter(|name| *name != DEFAULT)
     }
@@ -130,7 +135,7 @@ impl Templates {
         self.render_named(&name, &bare_sample(), true).map(drop)
     }
 
-    /// A misspelt variable would leave a hole in what the person reads.
+    /// Rejects unknown variables. A misspelt variable would leave a hole in what the person reads.
     fn refuse_unknown(&self, name: &str) -> Result<(), MessageError> {
         let Ok(template) = self.compiled.get_template(name) else { return Ok(()) };
         let known = sample();
@@ -194,7 +199,8 @@ impl Templates {
     }
 }
 
-/// Where templates are rendered: what minijinja has, without what makes much of little.
+/// The environment that renders templates. It is minijinja's without the filters that make a long
+/// text of a short one.
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::None);
@@ -208,7 +214,7 @@ fn environment() -> Environment<'static> {
     environment
 }
 
-/// Emits a value, into the message or into a text that is kept aside.
+/// Emits a value into the message or into a variable.
 fn emit(
     output: &mut Output,
     state: &mut State,
@@ -222,7 +228,7 @@ fn emit(
     minijinja::escape_formatter(output, state, value)
 }
 
-/// minijinja's own, within bounds.
+/// minijinja's own filter within bounds.
 fn replace(
     text: Cow<'_, str>,
     from: Cow<'_, str>,
@@ -235,7 +241,7 @@ fn replace(
     }
 }
 
-/// minijinja's own, within bounds.
+/// minijinja's own filter within bounds.
 fn join(list: minijinja::Value, between: Option<Cow<'_, str>>) -> Result<String, minijinja::Error> {
     let mut joined = String::new();
     for (index, part) in list.try_iter()?.enumerate() {
@@ -249,7 +255,7 @@ fn join(list: minijinja::Value, between: Option<Cow<'_, str>>) -> Result<String,
     Ok(joined)
 }
 
-/// So many bytes more may be written; nothing of them is kept.
+/// Counts the bytes that may still be written. It keeps none of them.
 struct ByteLimit(usize);
 
 impl fmt::Write for ByteLimit {
@@ -259,7 +265,7 @@ impl fmt::Write for ByteLimit {
     }
 }
 
-/// A message as it is written, which ends before it is endless.
+/// A message under construction that never exceeds its limit.
 struct Bounded(Vec<u8>);
 
 impl io::Write for &mut Bounded {
@@ -276,8 +282,7 @@ impl io::Write for &mut Bounded {
     }
 }
 
-// The compiled form cannot be compared and need not be: the same texts compile to the same
-// templates.
+// The compiled form cannot be compared and need not be. Equal texts compile to equal templates.
 impl PartialEq for Templates {
     fn eq(&self, other: &Self) -> bool {
         self.sources == other.sources
@@ -290,7 +295,7 @@ impl fmt::Debug for Templates {
     }
 }
 
-/// All that a notice can bring, made up, to try a template on.
+/// All that a notice can bring with made-up values to try a template on.
 fn sample() -> BTreeMap<&'static str, Value> {
     let mut variables = bare_sample();
     variables.extend([
@@ -315,10 +320,10 @@ fn bare_sample() -> BTreeMap<&'static str, Value> {
     ])
 }
 
-/// The variables without those that are null, with a place to look attributes and tags up in, and
-/// with texts that may stand in a message.
+/// The variables without those that are null. Texts are cleaned for a message. Attributes and tags
+/// are always there to be looked up in.
 ///
-/// minijinja prints null as `none` and fails on a member of what is not there; a person's text must
+/// minijinja prints null as `none` and fails on a member of a missing value. A person's text must
 /// do neither.
 fn filled<'a>(variables: &'a BTreeMap<&str, Value>) -> BTreeMap<&'a str, Value> {
     let mut filled = BTreeMap::from([("attributes", json!({})), ("tags", json!([]))]);
@@ -327,11 +332,11 @@ fn filled<'a>(variables: &'a BTreeMap<&str, Value>) -> BTreeMap<&'a str, Value> 
             ("first_name", Value::String(name)) => {
                 plain_text::name(name).map_or(Value::Null, Value::from)
             }
-            // Our own words, not a notice's.
+            // These are surveyd's own words and not a notice's.
             ("account" | "source" | "user_id", value) => value.clone(),
             (_, value) => plain(value),
         };
-        // A text of which nothing is left is none.
+        // A text counts as missing if nothing of it is left.
         let is_gone = plain == "" && value != "";
         if !plain.is_null() && !is_gone {
             filled.insert(*name, plain);
@@ -340,7 +345,7 @@ fn filled<'a>(variables: &'a BTreeMap<&str, Value>) -> BTreeMap<&'a str, Value> 
     filled
 }
 
-/// The value with all its texts made plain, and without members that are null.
+/// The value with all its texts cleaned and without members that are null.
 fn plain(value: &Value) -> Value {
     match value {
         Value::String(text) => plain_text::text(text).into(),
@@ -353,7 +358,7 @@ fn plain(value: &Value) -> Value {
     }
 }
 
-/// A language tag to look up by. Some help desks write `es_MX`.
+/// The form of a language tag to look up by. Some help desks write `es_MX`.
 fn normal(language: &str) -> String {
     language.to_ascii_lowercase().replace('_', "-")
 }

@@ -1,14 +1,20 @@
-//! The rules of surveyd, pure: no async, no clock, no I/O, no logging.
+//! The rules of surveyd. They are pure: no async, no clock, no I/O, no logging.
 //!
-//! In the data's order: what a help desk tells becomes, by a [`mapping`], a [`close::Close`], and
-//! that a [`survey::Survey`]; where only messages are seen, [`talk`] says when one is over, and
-//! [`stop_words`] who wants no prompts; [`policy`] says whether and when it is sent, [`message`]
-//! what it says, and [`plain_text`] what of the help desk's words may stand there, [`time_zone`]
-//! which zone it names; what X tells back is folded by [`feedback`] and counted by [`summary`];
-//! [`direct_message`] knows the trace of a prompt among an account's messages; [`event_windows`]
-//! says which events are read next, and which once more; [`budget`] keeps count of the calls that X
-//! allows, and [`freshness`] says which prompts they are spent on; [`waiting`] says why what is due
-//! is not sent.
+//! In the order of the data:
+//!
+//! - [`mapping`] reads a help desk's payload and makes a [`close::Close`] of it. A close becomes a
+//! [`survey::Survey`].
+//! - [`talk`] decides when a talk is over if surveyd sees only messages.
+//! - [`stop_words`] recognises a person who wants no prompts.
+//! - [`policy`] decides whether a survey is sent and when.
+//! - [`message`] renders the text of a prompt. [`plain_text`] cleans the help desk's words for it.
+//! - [`time_zone`] finds the zone that a help desk names.
+//! - [`feedback`] folds the updates that X returns. [`summary`] computes the numbers.
+//! - [`direct_message`] recognises a prompt among an account's messages.
+//! - [`event_windows`] chooses the events that are read next and those that are read again.
+//! - [`budget`] counts the calls that X still allows. [`freshness`] chooses the prompts they are
+//! spent on.
+//! - [`waiting`] explains why a due survey is not sent.
 
 pub mod budget;
 pub mod close;

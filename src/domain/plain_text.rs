@@ -1,17 +1,17 @@
-//! What of a text that somebody else wrote may stand in a message of the business.
+//! Cleans a text that somebody else wrote for use in a message of the business.
 //!
-//! Help desks pass on what customers call themselves, and X makes a link of whatever looks like an
-//! address. So no such text brings an address into a message, a line of its own, or a character
-//! that nobody sees.
+//! Help desks pass on what customers call themselves. X makes a link of whatever looks like an
+//! address. Such a text must therefore bring no address and no line break and no invisible
+//! character into a message.
 
-/// The longest name of a person, in characters.
+/// The longest name of a person in characters.
 pub const NAME_CHARACTERS_MAX: usize = 64;
-/// The longest of all other texts, in characters.
+/// The longest of all other texts in characters.
 pub const TEXT_CHARACTERS_MAX: usize = 200;
 
-/// What a person may be called; nothing where nothing is left of it.
+/// The name that a person may be called. `None` if cleaning leaves nothing of it.
 pub fn name(text: &str) -> Option<String> {
-    // X makes a link of `word.word` as well, and no link of `word. word`.
+    // X makes a link of `word.word` too but not of `word. word`.
     let mut name = String::new();
     for letter in tidy(text, NAME_CHARACTERS_MAX).chars() {
         if name.ends_with('.') && letter.is_alphabetic() {
@@ -20,7 +20,7 @@ pub fn name(text: &str) -> Option<String> {
         name.push(letter);
     }
     let name = cut(&name, NAME_CHARACTERS_MAX).trim_end();
-    // Who is called nothing is called so by the help desk.
+    // An empty name stays because it is empty at the help desk.
     (text.is_empty() || !name.is_empty()).then(|| name.to_owned())
 }
 
@@ -38,9 +38,9 @@ pub fn cut(text: &str, characters_max: usize) -> &str {
     text.char_indices().nth(characters_max).map_or(text, |(end, _)| &text[..end])
 }
 
-/// A text as a terminal or a line of the log may show it: what steers either, turns the direction
-/// of writing or is not seen stands as U+FFFD. Joiners stay behind pictures and in scripts that are
-/// written with them.
+/// A text as a terminal or a log line may show it. A character becomes U+FFFD if it controls either
+/// or turns the direction of writing or is invisible. Joiners stay after pictures and in scripts
+/// that use them.
 pub fn printable(text: &str) -> String {
     let mut before = None;
     let shown = text.chars().map(|letter| {
@@ -62,7 +62,7 @@ fn tidy(text: &str, characters_max: usize) -> String {
     while let Some(letter) = letters.next() {
         let is_behind_picture = seen.chars().next_back().is_some_and(is_picture);
         let is_seen = match letter {
-            // Many a picture is made of several.
+            // Many pictures consist of several.
             '\u{200D}' => is_behind_picture && letters.peek().copied().is_some_and(is_picture),
             '\u{FE0F}' => is_behind_picture,
             letter => !letter.is_control() && !is_invisible(letter),
@@ -79,7 +79,7 @@ fn tidy(text: &str, characters_max: usize) -> String {
     cut(seen, characters_max).trim_end().to_owned()
 }
 
-/// Where an address begins: a scheme, `www.` or a sign that names an account or a mailbox.
+/// Where an address begins: a scheme or `www.` or the sign of an account or a mailbox.
 fn address_at(text: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
     let scheme = lower.find("://").map(|at| {
@@ -90,13 +90,14 @@ fn address_at(text: &str) -> Option<usize> {
     [scheme, lower.find("www."), lower.find(['@', '\u{FF20}'])].into_iter().flatten().min()
 }
 
-/// Neither of a word nor of a sentence: an emoji, or a part of one.
+/// True for an emoji or a part of one. It belongs neither to a word nor to a sentence.
 fn is_picture(letter: char) -> bool {
     matches!(letter, '\u{2190}'..='\u{2BFF}' | '\u{1F000}'..='\u{1FAFF}' | '\u{FE0F}')
 }
 
-/// Characters that take no room of their own: Unicode's `Default_Ignorable_Code_Point`, what else
-/// is of its category `Cf`, and the blanks that are no white space.
+/// True for characters without a width of their own. They are Unicode's
+/// `Default_Ignorable_Code_Point` and the rest of its category `Cf` and the blanks that are not
+/// white space.
 fn is_invisible(letter: char) -> bool {
     matches!(u32::from(letter),
         0x00AD | 0x034F | 0x0600..=0x0605 | 0x061C | 0x06DD | 0x070F | 0x0890..=0x0891 | 0x08E2

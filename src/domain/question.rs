@@ -1,11 +1,12 @@
-//! The questions that X asks on the card, by their variant: the only texts of it, and X's own.
+//! The questions on X's card by their variant. X allows no other texts there.
 //!
-//! Those of csat stand on X's page (`feedback/create`, `question_variant_id`); that page lists six
-//! of them under nps as well, by mistake. Those of nps are in X's test bench for Direct Messages.
+//! The csat questions are on X's page (`feedback/create` under `question_variant_id`). That page
+//! lists six of them under nps as well by mistake. The nps questions are in X's test bench for
+//! Direct Messages.
 
 use super::survey_type::SurveyType;
 
-/// Where the account's name stands in a text.
+/// The placeholder for the account's name in a text.
 const NAME: &str = "<display_name>";
 
 const CSAT: [&str; 38] = [
@@ -62,7 +63,7 @@ const NPS: [&str; 10] = [
     "How likely are you to recommend your experience with <display_name> to a friend?",
 ];
 
-/// The texts of a type, in the order of their variants.
+/// The texts of a type in the order of their variants.
 pub fn texts(kind: SurveyType) -> &'static [&'static str] {
     match kind {
         SurveyType::Csat => &CSAT,
@@ -70,7 +71,7 @@ pub fn texts(kind: SurveyType) -> &'static [&'static str] {
     }
 }
 
-/// What X asks, with the account's name in it; nothing where there is no such variant.
+/// The question with the account's name in it. `None` if there is no such variant.
 pub fn text(kind: SurveyType, variant: u32, display_name: &str) -> Option<String> {
     let text = texts(kind).get(usize::try_from(variant).ok()?)?;
     Some(text.replace(NAME, display_name))

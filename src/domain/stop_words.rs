@@ -1,10 +1,10 @@
-//! The words by which a person says in a Direct Message: no more prompts.
+//! The words by which a person asks in a Direct Message for no more prompts.
 //!
-//! A message counts only as a whole: who writes `stop` alone wants it to stop, who writes that
-//! their subscription did not stop wants help.
+//! A message counts only as a whole. A person who writes `stop` alone wants prompts to stop. A
+//! person who writes that their subscription did not stop wants help.
 
-/// What counts where nothing else is set. Deliberately absent: words such as `cancel` and `end`,
-/// which are about an order more often than about us.
+/// The words used if nothing else is set. Deliberately absent: words such as `cancel` and `end`.
+/// They are more often about an order than about prompts.
 pub const DEFAULT: [&str; 24] = [
     "stop",
     "stop all",
@@ -32,12 +32,12 @@ pub const DEFAULT: [&str; 24] = [
     "수신거부",
 ];
 
-/// Words, each as [`plain`] makes it.
+/// Words in the form that [`plain`] gives them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StopWords(Vec<String>);
 
 impl StopWords {
-    /// The error is the first of them that no message could be.
+    /// Takes the words. The error is the first word that no message could be.
     pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
         let plain = |word: &'a str| Some(plain(word)).filter(|plain| !plain.is_empty()).ok_or(word);
         words.into_iter().map(plain).collect::<Result<_, _>>().map(Self)
@@ -49,24 +49,23 @@ impl StopWords {
     }
 }
 
-/// X appends a link of its own for whatever hangs on a message.
+/// Removes links because X appends one for whatever is attached to a message.
 fn without_links(text: &str) -> String {
     let words = text.split_whitespace().filter(|word| !word.starts_with("https://t.co/"));
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// A text without letter case, punctuation and the difference between blanks: `Opt-out!` is
-/// `opt out`.
+/// A text in lower case without punctuation and with single blanks: `Opt-out!` is `opt out`.
 fn plain(text: &str) -> String {
     let lower = text.to_lowercase();
-    // Marks that belong to a letter are no punctuation, and part no word.
+    // Combining marks belong to a letter. They are no punctuation and split no word.
     let is_part = |letter: char| letter.is_alphanumeric() || is_mark(letter);
     let words = lower.split(|letter| !is_part(letter)).filter(|word| !word.is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a character is a combining mark of the blocks that writing in use needs, or joins
-/// letters.
+/// True if a character is a combining mark or joins letters. It covers the blocks that living
+/// scripts need.
 fn is_mark(letter: char) -> bool {
     matches!(letter, '\u{300}'..='\u{36F}' | '\u{900}'..='\u{DFF}' | '\u{E31}'..='\u{E4E}' | '\u{200C}' | '\u{200D}')
 }

@@ -7,8 +7,8 @@
 //!     └──> suppressed | cancelled | expired
 //! ```
 //!
-//! What X shows outweighs what we believed: a prompt that turns up at X makes its survey `sent`,
-//! whatever unsent state it was in.
+//! X's own record outranks surveyd's. A prompt that turns up at X makes its survey `sent` even if
+//! surveyd had ended it unsent.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ use super::id::{ConversationId, FeedbackId, SurveyId, UserId};
 use super::survey_type::SurveyType;
 use super::time::Millis;
 
-/// The job made from one close: at most one prompt to one person.
+/// The job made from one close. It sends at most one prompt to one person.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Survey {
     pub id: SurveyId,
@@ -25,61 +25,65 @@ pub struct Survey {
     pub source: String,
     pub conversation_id: ConversationId,
     pub external_id: String,
-    /// Nothing: the help desk did not tell. Such a survey is suppressed as it comes in.
+    /// `None` if the help desk did not name the person at X. Such a survey is suppressed at once.
     pub user_id: Option<UserId>,
     pub kind: SurveyType,
     pub question_variant_id: u32,
     pub test: bool,
     pub closed_at: Millis,
     pub accepted_at: Millis,
-    /// When the prompt is (or was) to go out.
+    /// When the prompt is (or was) to be sent.
     pub due_at: Millis,
     pub notice: Notice,
-    /// How often a request was begun for it.
+    /// How many requests were begun for it.
     pub attempts: u32,
     pub state: State,
 }
 
 impl Survey {
-    /// The person's id at X; empty where it is not known.
+    /// The person's id at X. Empty if it is not known.
     pub fn person(&self) -> &str {
         self.user_id.as_ref().map_or("", UserId::as_str)
     }
 }
 
-/// Where a survey stands. Each variant holds only what is true in it.
+/// The state of a survey. Each variant holds only data that is valid in it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// Waits for its due time. The scheduler moves it on when it is due; a reopening, an operator
-    /// or the end of `expire_after` ends it. A crash leaves it as it is: a claim that its process
-    /// did not live to use runs out, and the survey is due again.
+    /// The survey waits for its due time. The scheduler moves it on when it is due. A reopening or
+    /// an operator or the end of `expire_after` ends it. A crash leaves it as it is because the
+    /// claim times out and the survey is due again.
     Scheduled,
-    /// A request that prompts the person is about to leave or has left. This was made durable
-    /// before the first byte. Only the worker that began it moves it on, by what X answered; a
-    /// crash leaves it here, and whoever finds it so makes it uncertain. It is never due again.
+    /// A request that prompts the person is about to leave or has left. This state was durable
+    /// before the first byte left. Only the worker that began the request moves the survey on by
+    /// X's answer. After a crash the survey stays here until surveyd finds it and makes it
+    /// uncertain. It is never due again.
     Sending { begun_at: Millis },
-    /// The request's outcome is not known: X may have carried it out. It is not repeated until it
-    /// is known that X did not. A feedback object that bears its external id settles it as sent at
-    /// once; that there is none settles it as not sent only once X's events have been read past
-    /// their horizon, up to a moment after which X can no longer have carried it out. Where X then
-    /// lists its Direct Message all the same, without a feedback object, it has failed.
+    /// The request's outcome is not known. X may have carried it out. The request is not repeated
+    /// until surveyd knows that X did not.
+    ///
+    /// - A feedback object with the survey's external id settles it as sent at once.
+    /// - The lack of one settles it as not sent. X's events must first be read past their horizon.
+    ///   They
+    /// must reach an instant after which X can no longer have carried the request out.
+    /// - The survey has failed if X then lists its Direct Message without a feedback object.
     Uncertain { begun_at: Millis, given_up_at: Millis },
-    /// X has accepted the prompt. The poller moves it on when the person answers; no answer at all
-    /// is a normal end.
+    /// X has accepted the prompt. The poller moves the survey on when the person answers. A survey
+    /// without any answer ends here normally.
     Sent(Delivery),
-    /// The person has given a score, a comment or both; more may follow. The end.
+    /// The person has given a score or a comment or both. More may follow. This state is final.
     Answered(Delivery),
-    /// Not asked, and why. The end.
+    /// The person was not asked for this reason. This state is final.
     Suppressed(Reason),
-    /// Called off before it was sent, and by what. The end.
+    /// The survey was called off before it was sent. This state is final.
     Cancelled(CancelledBy),
-    /// Not out in time. The end.
+    /// The prompt was not sent in time. This state is final.
     Expired,
-    /// X refused it, or it cannot be sent as it is. The end.
+    /// X refused the prompt or it cannot be sent as it is. This state is final.
     Failed(Failure),
 }
 
-/// What X told of a prompt it accepted.
+/// What X reported of a prompt that it accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
     pub sent_at: Millis,
@@ -87,10 +91,10 @@ pub struct Delivery {
     pub dm_id: Option<String>,
 }
 
-/// X's words, or surveyd's own where the fault lies before X.
+/// X's words or surveyd's own if the fault lies before X.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// X's error code, where it gave one.
+    /// X's error code if it gave one.
     pub code: Option<i64>,
     pub message: String,
 }
@@ -104,26 +108,26 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Why somebody was not asked.
+/// Why a person was not asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     CannotDm,
     Throttled,
     OptedOut,
     SampledOut,
-    /// Among those who are never asked, to compare with.
+    /// The person belongs to the comparison group that is never asked.
     Holdout,
     Rule,
     ClosedBy,
     NoSubstance,
-    /// Closed long after anybody said something.
+    /// The conversation was closed long after anybody wrote.
     Stale,
-    /// Left out so that the day's prompts are spread evenly.
+    /// The survey was left out so that the day's prompts are spread evenly.
     Budget,
     Suspended,
-    /// The help desk did not tell who the person is at X.
+    /// The help desk did not name the person at X.
     NoXId,
-    /// It would have been sent, had the account not been on a dry run.
+    /// The prompt would have been sent if the account had not been on a dry run.
     DryRun,
 }
 
@@ -192,9 +196,9 @@ pub enum Event {
     },
     /// X has accepted the prompt.
     Accepted(Delivery),
-    /// Nothing was carried out at X; it may be tried again.
+    /// X carried out nothing. The survey may be tried again.
     NotSent,
-    /// Whether X carried it out is not known.
+    /// It is not known whether X carried the request out.
     NoAnswer {
         at: Millis,
     },
@@ -204,11 +208,11 @@ pub enum Event {
     Refused(Failure),
     /// The person gave a score or a comment.
     Answered,
-    /// The answer was X's webhook's alone, and X's events do not bear it out.
+    /// Only X's webhook reported the answer and X's events do not confirm it.
     Withdrawn,
-    /// An operator wants it sent after all.
+    /// An operator wants the prompt sent after all.
     Retried,
-    /// X shows a prompt of ours that we did not know to be out.
+    /// X shows one of surveyd's prompts that surveyd did not know to be sent.
     Found(Delivery),
 }
 
@@ -235,7 +239,7 @@ impl State {
         }
     }
 
-    /// All names, in the order of a survey's life.
+    /// All names in the order of a survey's life.
     pub const NAMES: [&'static str; 9] = [
         "scheduled",
         "sending",
@@ -248,7 +252,7 @@ impl State {
         "failed",
     ];
 
-    /// Why the survey ended as it did, in the words of the `reason` column.
+    /// Why the survey ended as it did in the words of the `reason` column.
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Suppressed(reason) => Some(reason.as_str().to_owned()),
@@ -276,7 +280,7 @@ impl State {
         }
     }
 
-    /// The next state, or the refusal of a step that the life of a survey does not have.
+    /// The next state. An error if the life of a survey does not have this step.
     pub fn step(self, event: Event) -> Result<State, NoSuchStep> {
         use Event as E;
         use State as S;
@@ -306,8 +310,8 @@ impl State {
                 E::NoAnswer { at } => Ok(S::Uncertain { begun_at, given_up_at: at.max(begun_at) }),
                 E::Suppressed(reason) => Ok(S::Suppressed(reason)),
                 E::Refused(failure) => Ok(S::Failed(failure)),
-                // Calling off a request that is under way would not stop it at X; and its own
-                // worker is about to write what X answered.
+                // Calling off a request that is under way would not stop it at X. Its own worker is
+                // about to write X's answer.
                 E::Begun { .. }
                 | E::Cancelled(_)
                 | E::TooLate
@@ -321,11 +325,11 @@ impl State {
                 E::NotSent => Ok(S::Scheduled),
                 E::TooLate => Ok(S::Expired),
                 E::Refused(failure) => Ok(S::Failed(failure)),
-                // A request that was taken for lost goes on as long as its worker says.
+                // A request that was taken for lost lasts as long as its worker says.
                 E::NoAnswer { at } => {
                     Ok(S::Uncertain { begun_at, given_up_at: given_up_at.max(at) })
                 }
-                // X's answer has come after all, and is a refusal of this person.
+                // X's answer has come after all and refuses this person.
                 E::Suppressed(reason) => Ok(S::Suppressed(reason)),
                 E::Begun { .. } | E::Cancelled(_) | E::Answered | E::Withdrawn | E::Retried => {
                     Err(refuse(&S::Uncertain { begun_at, given_up_at }, &event))

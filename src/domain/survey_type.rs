@@ -1,4 +1,4 @@
-//! The two kinds of survey that X knows, with the questions and the scores that each of them has.
+//! The two types of survey that X knows with the questions and the scores of each.
 
 use std::ops::RangeInclusive;
 
@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SurveyType {
-    /// Customer satisfaction, scored 1 to 5.
+    /// Customer satisfaction scored 1 to 5.
     Csat,
-    /// Net Promoter Score, scored 0 to 10.
+    /// Net Promoter Score scored 0 to 10.
     Nps,
 }
 
 impl SurveyType {
     pub const ALL: [Self; 2] = [Self::Csat, Self::Nps];
 
-    /// The name as X writes it; X tells upper from lower case here.
+    /// The name as X writes it. X's names are case-sensitive.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Csat => "csat",
@@ -25,15 +25,15 @@ impl SurveyType {
         }
     }
 
-    /// The type of that name, or nothing where X knows no such type.
+    /// The type of that name. `None` if X knows no such type.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
     /// The question variants that exist.
     ///
-    /// X's client shows no card at all for a CSAT variant beyond the last one, so a wrong variant
-    /// must never be sent.
+    /// A wrong variant must never be sent. X's client shows no card at all for a CSAT variant
+    /// beyond the last one.
     pub fn variants(self) -> RangeInclusive<u32> {
         match self {
             Self::Csat => 0..=37,

@@ -1,12 +1,15 @@
-//! When a talk by Direct Messages is over, where nobody closes anything: a person and an account
-//! write to each other, the account has the last word, and nothing is said for `after`.
+//! Decides when a talk by Direct Messages is over if nobody closes it. A talk is over once the
+//! account has had the last word and nobody has written for `after`.
 //!
-//! A talk begins with a person's message. What an account writes to somebody who never wrote, or
-//! writes after the end, belongs to no new talk: nobody is asked about a talk they had no part in.
+//! A talk begins with a person's message. A message from the account to somebody who never wrote
+//! begins no talk. Neither does one after the end. Nobody is asked about a talk they had no part
+//! in.
 //!
-//! Messages come late, repeated and in any order. What was said is therefore a set, and its turns
-//! are read off the sorted set, up to where it is known to be whole: any way of hearing the same
-//! messages leads to the same turns. Deliberately absent: the texts.
+//! Messages arrive late and repeatedly and in any order. They are therefore kept as a sorted set.
+//! The turns are read from that set up to where it is known to be complete. The order of arrival
+//! does not change the turns.
+//!
+//! Deliberately absent: the texts.
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
@@ -18,15 +21,15 @@ use super::direct_message::DirectMessage;
 use super::id::{ConversationId, UserId};
 use super::time::Millis;
 
-/// Messages of one conversation that are kept one by one; of a longer talk the oldest are only
-/// counted.
+/// The messages of one conversation that are kept one by one. The oldest messages of a longer talk
+/// are only counted.
 const SAID_MAX: usize = 500;
 
-/// How long an account's messages that begin nothing are kept, for a person's message between them
-/// may come late.
+/// How long the account's messages outside a talk are kept. A person's message between them may
+/// still arrive late.
 const LATE_MOST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Whose message it is.
+/// Who wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Writer {
@@ -34,17 +37,17 @@ pub enum Writer {
     Account,
 }
 
-/// Where a message stands among those of its conversation.
+/// The position of a message in its conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessagePosition {
-    /// By X's clock.
+    /// The instant by X's clock.
     pub at: Millis,
     pub id: String,
 }
 
 impl Ord for MessagePosition {
     fn cmp(&self, other: &Self) -> Ordering {
-        // X's ids are numbers, written without leading zeros, that grow with time.
+        // X's ids are numbers without leading zeros that grow with time.
         let place = |mark: &Self| (mark.at, mark.id.len());
         place(self).cmp(&place(other)).then_with(|| self.id.cmp(&other.id))
     }
@@ -56,7 +59,7 @@ impl PartialOrd for MessagePosition {
     }
 }
 
-/// One message, as far as turns depend on it.
+/// One message with only what turns depend on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TalkMessage {
     #[serde(flatten)]
@@ -65,8 +68,9 @@ pub struct TalkMessage {
 }
 
 impl TalkMessage {
-    /// With whom the account has this message, and whose it is; nothing where it is not the
-    /// account's, not with a person, or has an id that is none of X's.
+    /// The person whom the account wrote to or heard from and the message. `None` in three cases:
+    /// the message is not the account's, its other side is not a person, or an id does not have X's
+    /// form.
     pub fn between(account: &UserId, message: &DirectMessage) -> Option<(UserId, Self)> {
         let (by, person) = match (message.sender.as_str(), message.recipient.as_str()) {
             (sender, recipient) if sender == recipient => return None,
@@ -74,14 +78,14 @@ impl TalkMessage {
             (sender, recipient) if recipient == account.as_str() => (Writer::Person, sender),
             _ => return None,
         };
-        // Messages' ids have the form of people's.
+        // Ids of messages have the same form as ids of people.
         UserId::parse(&message.id).ok()?;
         let mark = MessagePosition { at: message.created_at, id: message.id.clone() };
         Some((UserId::parse(person).ok()?, Self { mark, by }))
     }
 }
 
-/// What happens to a talk; it is named by the id of its first message.
+/// Something that happens to a talk. A talk is named by the id of its first message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
     Closed(Closed),
@@ -95,28 +99,28 @@ pub enum Turn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
     pub talk: String,
-    /// When the silence had lasted long enough.
+    /// When the silence had lasted for `after`.
     pub closed_at: Millis,
     pub last_message_at: Millis,
     pub agent_messages: u32,
 }
 
-/// All that is remembered of what one person and one account write to each other.
+/// All that is remembered of the messages between one person and one account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Conversation {
-    /// All up to here is in what follows, or counts no more.
+    /// Every message up to this position is in the fields below or no longer matters.
     #[serde(skip_serializing_if = "Option::is_none")]
     known_to: Option<MessagePosition>,
-    /// A talk under way whose first messages are only counted.
+    /// An open talk whose first messages are only counted.
     #[serde(skip_serializing_if = "Option::is_none")]
     begun: Option<OpenConversation>,
-    /// In order, each once.
+    /// The kept messages in order without repetition.
     said: VecDeque<TalkMessage>,
     /// The talk that ended last.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<EndedConversation>,
-    /// The last wish for no more prompts that was heeded.
+    /// The last request for no more prompts that surveyd obeyed.
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_at: Option<Millis>,
 }
@@ -135,7 +139,7 @@ struct EndedConversation {
 }
 
 impl Conversation {
-    /// Adds a message, where it is not known yet. surveyd's own prompts are not to be added.
+    /// Adds a message unless it is known already. The caller must not add surveyd's own prompts.
     pub fn hear(&mut self, said: TalkMessage) {
         if self.known_to.as_ref().is_some_and(|known_to| said.mark <= *known_to) {
             return;
@@ -145,8 +149,8 @@ impl Conversation {
         }
     }
 
-    /// Whether a person's wish for no more prompts is news: one that was heeded is not heeded
-    /// again, for somebody may have been let in again since.
+    /// True if a person's request for no more prompts is new. A request is obeyed once only because
+    /// an operator may have let the person in again since.
     pub fn stop(&mut self, at: Millis) -> bool {
         let is_news = self.stopped_at.is_none_or(|before| at > before);
         if is_news {
@@ -155,8 +159,8 @@ impl Conversation {
         is_news
     }
 
-    /// What has happened by now, in order, each once. All that was said up to `heard_to` has been
-    /// heard, as far as can be known.
+    /// Returns the turns that have happened by now. They are in order and each is returned once.
+    /// All messages up to `heard_to` are assumed to have arrived.
     pub fn turns(&mut self, after: Duration, heard_to: Millis) -> Vec<Turn> {
         let mut turns = Vec::new();
         loop {
@@ -164,7 +168,7 @@ impl Conversation {
             if let (Some(first), Some(ended)) = (first, &mut self.ended)
                 && !std::mem::replace(&mut ended.reopened, true)
             {
-                // One that came too late to keep the talk from being closed was made before that.
+                // A message that arrived too late to keep the talk open is older than the end.
                 let at = self.said.get(first).map_or(ended.closed_at, |said| said.mark.at);
                 let (talk, at) = (ended.talk.clone(), at.max(ended.closed_at));
                 turns.push(Turn::Reopened { talk, at });
@@ -180,19 +184,19 @@ impl Conversation {
         turns
     }
 
-    /// When the talk under way ends, if nothing more is said; `None` while the person waits for an
-    /// answer, or nobody talks.
+    /// When the open talk ends if nobody writes again. `None` while the person waits for an answer
+    /// or if no talk is open.
     pub fn ends_at(&self, after: Duration) -> Option<Millis> {
         self.end(after).map(|(_, said_at)| said_at.plus(after))
     }
 
-    /// When something was last said, as far as it is kept.
+    /// The instant of the newest message that is still remembered.
     pub fn last_at(&self) -> Option<Millis> {
         let said = self.said.back().map(|said| &said.mark);
         said.or(self.known_to.as_ref()).map(|mark| mark.at)
     }
 
-    /// Where the talk under way begins among what is kept.
+    /// The index of the open talk's first kept message.
     fn first(&self) -> Option<usize> {
         match &self.begun {
             Some(_) => Some(0),
@@ -200,7 +204,8 @@ impl Conversation {
         }
     }
 
-    /// The first message of the account that nobody follows up for `after`, and when it was made.
+    /// The first message of the account that nobody follows up for `after`. Also returns its
+    /// instant.
     fn end(&self, after: Duration) -> Option<(usize, Millis)> {
         let talk = self.said.iter().enumerate().skip(self.first()?);
         talk.filter(|(_, said)| said.by == Writer::Account)
@@ -210,7 +215,7 @@ impl Conversation {
             })
     }
 
-    /// Ends the talk under way with the message at `last`.
+    /// Ends the open talk with the message at `last`.
     fn close(&mut self, last: usize, last_message_at: Millis, after: Duration) -> Closed {
         self.count(last + 1);
         let OpenConversation { talk, agent_messages } =
@@ -220,7 +225,7 @@ impl Conversation {
         Closed { talk, closed_at, last_message_at, agent_messages }
     }
 
-    /// Takes out the oldest messages and only counts them.
+    /// Removes the oldest messages and only counts them.
     fn count(&mut self, messages: usize) {
         for said in self.said.drain(..messages) {
             match (&mut self.begun, said.by) {
@@ -237,8 +242,8 @@ impl Conversation {
         }
     }
 
-    /// Lets go of what no late message can make count again, and of single messages beyond
-    /// [`SAID_MAX`].
+    /// Drops messages that no late message can make relevant again. Then drops single messages
+    /// beyond [`SAID_MAX`].
     fn forget(&mut self, after: Duration, heard_to: Millis) {
         let long_ago = heard_to.minus(LATE_MOST);
         let idle = match &self.begun {
@@ -253,13 +258,13 @@ impl Conversation {
         if self.said.len() > SAID_MAX {
             let settled = heard_to.minus(after);
             let old = self.said.iter().take_while(|said| said.mark.at < settled).count();
-            // The last one kept may be one that nobody follows up.
+            // The last kept message may be one that nobody follows up.
             self.count(old.min(self.said.len() - SAID_MAX / 2));
         }
     }
 }
 
-/// The conversation that a talk is known as.
+/// The conversation id that a talk is stored under.
 pub fn conversation_id(person: &UserId, talk: &str) -> ConversationId {
     ConversationId::parse(&format!("dm-{person}-{talk}")).expect("two ids are short enough")
 }

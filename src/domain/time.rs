@@ -1,4 +1,4 @@
-//! Instants and lengths of time: epoch milliseconds, RFC 3339 in and out, and X's own dates in.
+//! Instants and lengths of time in epoch milliseconds. It reads and writes RFC 3339.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// 0000-01-01T00:00:00Z, the first instant that RFC 3339 can write.
+/// 0000-01-01T00:00:00Z is the first instant that RFC 3339 can write.
 const FIRST_WRITABLE: Millis = Millis(-62_167_219_200_000);
 
 /// A text that should have been an instant.
@@ -15,7 +15,7 @@ const FIRST_WRITABLE: Millis = Millis(-62_167_219_200_000);
 #[error("{0:?} is no RFC 3339 instant such as 2026-11-22T08:00:00Z{hint}", hint = without_zone(.0))]
 pub struct NotAnInstant(pub String);
 
-/// An instant, in milliseconds since 1970-01-01T00:00:00Z.
+/// An instant in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
@@ -23,22 +23,22 @@ pub struct NotAnInstant(pub String);
 pub struct Millis(pub i64);
 
 impl Millis {
-    /// The instant `length` later; saturates at the ends of time.
+    /// The instant `length` later. It saturates at the ends of time.
     pub fn plus(self, length: Duration) -> Self {
         Self(self.0.saturating_add(millis(length)))
     }
 
-    /// The instant `length` earlier; saturates at the ends of time.
+    /// The instant `length` earlier. It saturates at the ends of time.
     pub fn minus(self, length: Duration) -> Self {
         Self(self.0.saturating_sub(millis(length)))
     }
 
-    /// How long it is from `earlier` to this instant; zero where `earlier` is not earlier.
+    /// The time from `earlier` to this instant. Zero if `earlier` is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The instant in UTC as RFC 3339 writes it, always with three digits of milliseconds:
+    /// The instant in UTC as RFC 3339 with exactly three digits of milliseconds:
     /// `2026-11-22T08:00:00.000Z`. Readers that guess one form for a whole column rely on that.
     ///
     /// An instant outside the years 0 to 9999 is written as the nearest that can be.
@@ -46,10 +46,11 @@ impl Millis {
         format!("{:.3}", self.timestamp())
     }
 
-    /// Reads an RFC 3339 instant of any offset; what is finer than a millisecond is cut off.
+    /// Reads an RFC 3339 instant of any offset. Digits finer than a millisecond are cut off.
     ///
-    /// jiff reads more of ISO 8601 than RFC 3339 allows (no seconds, no colons, time zone names),
-    /// so the shape is looked at first: what we take today we would have to take for ever.
+    /// jiff reads more of ISO 8601 than RFC 3339 allows such as no seconds or no colons or zone
+    /// names. The form is therefore checked first. surveyd would have to accept forever what it
+    /// accepts today.
     pub fn from_rfc3339(text: &str) -> Result<Self, NotAnInstant> {
         let refused = || NotAnInstant(text.to_owned());
         if !is_rfc3339_shaped(text.as_bytes()) {
@@ -59,8 +60,8 @@ impl Millis {
         Ok(Self(read.as_millisecond()))
     }
 
-    /// The ISO 8601 week (UTC) that the instant lies in, such as `2026-W47`. The week's year is
-    /// the one its Thursday is in, so the first days of January may belong to the year before.
+    /// The ISO 8601 week (UTC) of the instant such as `2026-W47`. The week's year is that of its
+    /// Thursday. The first days of January may therefore belong to the year before.
     pub fn iso_week(self) -> String {
         let week = self.timestamp().to_zoned(TimeZone::UTC).date().iso_week_date();
         format!("{:04}-W{:02}", week.year(), week.week())
@@ -71,7 +72,7 @@ impl Millis {
     }
 }
 
-/// What is missing of a text that is an instant but for its zone.
+/// A hint for a text that is an instant without its zone.
 fn without_zone(text: &str) -> &'static str {
     match is_rfc3339_shaped(format!("{text}Z").as_bytes()) {
         true => ": add Z for UTC, or an offset such as +01:00",
@@ -79,7 +80,7 @@ fn without_zone(text: &str) -> &'static str {
     }
 }
 
-/// Whether the text has the form `yyyy-mm-ddThh:mm:ss[.f…](Z|±hh:mm)`, whatever its numbers say.
+/// True if the text has the form `yyyy-mm-ddThh:mm:ss[.f…](Z|±hh:mm)`. The numbers are not checked.
 fn is_rfc3339_shaped(text: &[u8]) -> bool {
     let fits = |text: &[u8], form: &[u8]| {
         text.len() == form.len()
@@ -104,13 +105,13 @@ fn is_rfc3339_shaped(text: &[u8]) -> bool {
             &fraction[digits..]
         }
     };
-    // RFC 3339 knows no offset of a day; jiff does.
+    // RFC 3339 knows no offset of a day. jiff does.
     let is_offset =
         fits(offset, b"Z") || fits(offset, b"+00:00") && &offset[1..3] < b"24".as_slice();
     fits(whole, b"0000-00-00T00:00:00") && is_offset
 }
 
-/// The same with nine digits of a second's fraction at most: RFC 3339 sets no limit, jiff does.
+/// The text with at most nine digits in a second's fraction. RFC 3339 sets no limit but jiff does.
 fn nanoseconds(text: &str) -> Cow<'_, str> {
     let Some((whole, rest)) = text.split_once('.') else { return Cow::Borrowed(text) };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -120,12 +121,12 @@ fn nanoseconds(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// When clocks differ, what waits is looked at again after this at the latest: the difference may
-/// be a mistake that is over by then.
+/// The longest wait until surveyd looks again while clocks differ. The difference may be a mistake
+/// that is over by then.
 const LOOK_AGAIN: Duration = Duration::from_secs(5 * 60);
 
-/// When to look again, by our clock, at what waits for an instant of another, which shows `theirs`
-/// now.
+/// When to look again (by surveyd's clock) at what waits for `until` on another clock. The other
+/// clock shows `theirs` now.
 pub fn look_again_at(until: Millis, now: Millis, theirs: Millis) -> Millis {
     match now == theirs {
         true => until,
@@ -133,7 +134,7 @@ pub fn look_again_at(until: Millis, now: Millis, theirs: Millis) -> Millis {
     }
 }
 
-/// A length as milliseconds; saturates.
+/// A length as milliseconds. It saturates.
 pub fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }

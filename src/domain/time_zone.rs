@@ -1,9 +1,9 @@
-//! The names that Rails, and with it Zendesk and other help desks, gives to time zones: "Berlin",
-//! "Eastern Time (US & Canada)".
+//! The names that Rails gives to time zones such as "Berlin" or "Eastern Time (US & Canada)".
+//! Zendesk and other help desks use them too.
 //!
 //! Their meanings are those of Rails' published list (`ActiveSupport::TimeZone::MAPPING`).
 
-/// Places that IANA knows by the same name, below their continent.
+/// Places that IANA lists by an equal name below their continent.
 const SAME: [(&str, &[&str]); 8] = [
     ("Africa", &["Cairo", "Casablanca", "Harare", "Monrovia", "Nairobi"]),
     (
@@ -110,7 +110,7 @@ const SAME: [(&str, &[&str]); 8] = [
     ("Etc", &["UTC"]),
 ];
 
-/// All others.
+/// All other names.
 const OTHER: [(&str, &str); 50] = [
     ("Abu Dhabi", "Asia/Muscat"),
     ("Alaska", "America/Juneau"),

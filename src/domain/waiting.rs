@@ -1,11 +1,12 @@
-//! Why surveys that are due are not sent: from what is known of an account to every obstacle at
-//! once, each with its numbers and what an operator can do about it.
+//! Explains why due surveys are not sent. It takes what is known of an account and names every
+//! obstacle at once. Each obstacle has its numbers and what an operator can do about it.
 //!
-//! `status`, `explain`, `surveys show`, the log and `/metrics` all say what [`obstacles`] gives, so
-//! that they cannot differ. [`Stretches`] says when the log is told that one has begun or ended.
+//! `status` and `explain` and `surveys show` and the log and `/metrics` all use [`obstacles`]. They
+//! can therefore not differ. [`Stretches`] decides when the log reports that a stretch has begun or
+//! ended.
 //!
-//! Deliberately absent: what keeps a survey from ever being sent. That is its state, and its
-//! history says why.
+//! Deliberately absent: what keeps a survey from ever being sent. That is its state and its history
+//! says why.
 
 mod facts;
 mod stretches;
@@ -22,12 +23,11 @@ pub use facts::{
 pub use overdue::OverduePrompts;
 pub use stretches::{Over, Stretches};
 
-/// A shorter wait is not worth a word.
+/// A shorter wait is not reported.
 pub const TOLD_AFTER: Duration = Duration::from_secs(60);
 
-/// Surveys that have been due for longer, with nothing known to hold them back and no prompt
-/// meanwhile, need somebody to look. Longer than any of X's windows, after which a backlog begins
-/// to go out.
+/// How long surveys may be due with no known obstacle and no prompt meanwhile. After that somebody
+/// must look. It is longer than any of X's windows because a backlog begins to go out after one.
 const UNEXPLAINED_AFTER: Duration = Duration::from_secs(20 * 60);
 
 /// What holds surveys back.
@@ -75,7 +75,7 @@ impl Cause {
         }
     }
 
-    /// The limit of X that it is, where it is one.
+    /// The cause for the limit of such a call. `None` if the call holds no prompt back.
     pub fn of_limit(call: Call) -> Option<Self> {
         match call {
             Call::Create => Some(Self::PromptLimit),
@@ -89,24 +89,24 @@ impl Cause {
     }
 }
 
-/// What holds surveys of an account back.
+/// What holds an account's surveys back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     pub cause: Cause,
-    /// Due surveys that wait for it. One survey may wait for several obstacles.
+    /// The due surveys that wait for it. One survey may wait for several obstacles.
     pub surveys: u64,
     pub since: Option<Millis>,
-    /// When it ends, or can end at the earliest, where that is known.
+    /// When the obstacle ends or can end at the earliest. `None` if that is not known.
     pub until: Option<Millis>,
     /// A sentence without its full stop.
     pub words: String,
     pub remedy: Option<String>,
-    /// It does not end by itself.
+    /// True if the obstacle does not end by itself.
     pub must_act: bool,
 }
 
 impl Obstacle {
-    /// All of it, in a line.
+    /// The whole obstacle in one line.
     pub fn line(&self) -> String {
         match &self.remedy {
             Some(remedy) => format!("{}. {remedy}", self.words),
@@ -115,8 +115,8 @@ impl Obstacle {
     }
 }
 
-/// Everything that holds the due surveys of an account back, what stops all of them first. A pause,
-/// a hold and a wrong clock are told also where nothing is due.
+/// Everything that holds the due surveys of an account back. What stops all of them comes first. A
+/// pause and a hold and a wrong clock are reported even if nothing is due.
 pub fn obstacles(facts: &Facts) -> Vec<Obstacle> {
     let mut found = of_service(facts);
     found.extend(of_account(facts));
@@ -138,7 +138,8 @@ pub fn obstacles(facts: &Facts) -> Vec<Obstacle> {
     found
 }
 
-/// What holds all due surveys of the account back, for the history of one that is too late by then.
+/// What holds all due surveys of the account back. It goes into the history of a survey that is too
+/// late by then.
 pub fn held_back_by(facts: &Facts) -> Option<String> {
     let of_all = Facts { due: facts.due.max(1), put_off: Vec::new(), tried: 0, ..facts.clone() };
     let found = obstacles(&of_all).into_iter().filter(|found| found.cause != Cause::Unknown);
@@ -146,7 +147,7 @@ pub fn held_back_by(facts: &Facts) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-/// One that all due surveys of the account wait for, and that ends by itself.
+/// An obstacle that all due surveys of the account wait for. It ends by itself.
 fn obstacle(facts: &Facts, cause: Cause, words: String) -> Obstacle {
     let (surveys, since) = (facts.due, facts.oldest_due);
     Obstacle { cause, surveys, since, until: None, words, remedy: None, must_act: false }
@@ -165,21 +166,21 @@ impl Obstacle {
         Self { remedy: Some(remedy.into()), ..self }
     }
 
-    /// Somebody must act.
+    /// Marks that somebody must act.
     fn act(self, remedy: impl Into<String>) -> Self {
         Self { must_act: true, ..self.remedy(remedy) }
     }
 }
 
 impl Facts {
-    /// That a single survey expires before the hold of its account can end.
+    /// A single survey expires before the hold of its account can end.
     pub fn expires_first(&self, expires_at: Millis) -> Obstacle {
         let at = expires_at.rfc3339();
         let words = format!("it expires at {at}, before that hold can end: it will not be asked");
         Obstacle { surveys: 0, ..obstacle(self, Cause::Held, words).until(expires_at) }
     }
 
-    /// That it is not known whether the prompt of a single survey went out.
+    /// It is not known whether the prompt of a single survey went out.
     pub fn uncertain(&self, settled_from: Millis) -> Obstacle {
         let from = settled_from.rfc3339();
         let words = format!(
@@ -189,7 +190,7 @@ impl Facts {
         Obstacle { surveys: 0, ..obstacle(self, Cause::Uncertain, words).until(settled_from) }
     }
 
-    /// The same, where nobody reads the events of its account.
+    /// The outcome of a single survey is not known and nobody reads the events of its account.
     pub fn uncertain_of_nobody(&self) -> Obstacle {
         let words = format!(
             "whether its prompt went out is not known, and nobody asks X: account {} is not \
@@ -203,7 +204,8 @@ impl Facts {
         Obstacle { surveys: 0, ..found }
     }
 
-    /// The same, where the account is no longer who sent it.
+    /// The outcome of a single survey is not known and the account is no longer the one that sent
+    /// it.
     pub fn uncertain_as_another(&self, sent_as: &str, fails_at: Millis) -> Obstacle {
         let (name, at) = (&self.account, fails_at.rfc3339());
         let words = format!(
@@ -273,7 +275,7 @@ fn of_account(facts: &Facts) -> Vec<Obstacle> {
         );
         let clock = obstacle(facts, Cause::Clock, words).until(last_at);
         let remedy = "Set the clock right: `timedatectl` shows it";
-        // Where nothing waits, it may be the clock before that was wrong.
+        // If nothing waits then the clock may have been wrong before and not now.
         let has_waited = facts.oldest_due.is_some_and(|due| facts.now.since(due) >= TOLD_AFTER);
         found.push(if has_waited { clock.act(remedy) } else { clock.remedy(remedy) });
     }
@@ -317,7 +319,7 @@ fn of_limits(facts: &Facts) -> Vec<Obstacle> {
     found
 }
 
-/// What can be done about look-ups one by one.
+/// What an operator can do about look-ups one by one.
 const MORE_AT_ONCE: &str = "`x.can_dm = \"auto\"` looks up 100 people a call where X grants your app its API v2, and \
      `\"users_v2\"` always";
 
@@ -382,7 +384,7 @@ fn of_put_off(facts: &Facts, put_off: &PutOff) -> Obstacle {
 const WHAT_X_ANSWERED: &str =
     "What X answered stands in their histories (`surveyd explain`) and in the log (`survey.retry`)";
 
-/// Of those that were not put off and that nothing is known to hold back.
+/// The obstacle of surveys that were not put off and that nothing is known to hold back.
 fn of_the_rest(facts: &Facts) -> Option<Obstacle> {
     let put_off: u64 = facts.put_off.iter().map(|put_off| put_off.surveys).sum();
     let rest = facts.due.saturating_sub(put_off);

@@ -1,11 +1,14 @@
-//! Dates as X writes them.
+//! Dates in the forms that X writes them.
 
 use super::time::Millis;
 
-/// Reads a date as X writes it: `Wed Oct 10 20:19:24 +0000 2018`, also with all blanks lost, as in
-/// X's own pages; RFC 3339, as its v2 calls have it; or epoch milliseconds.
+/// Reads a date that X wrote. Three forms are accepted:
 ///
-/// The weekday is skipped: X's published example names the wrong one.
+/// - `Wed Oct 10 20:19:24 +0000 2018`. X's own pages also show it without any blanks.
+/// - RFC 3339 as in X's v2 calls.
+/// - Epoch milliseconds.
+///
+/// The weekday is skipped because X's published example names the wrong one.
 pub fn parse_x_date(text: &str) -> Option<Millis> {
     let squeezed: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     if squeezed.len() >= 12 && squeezed.bytes().all(|b| b.is_ascii_digit()) {
@@ -22,7 +25,7 @@ pub fn parse_x_date(text: &str) -> Option<Millis> {
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = MONTHS.iter().position(|name| *name == &squeezed[3..6])? + 1;
     let rest = &squeezed[6..];
-    // The hour has two digits, so what stands before it is the day, with or without its blank.
+    // The hour has two digits. All digits before it are the day.
     let day_end = rest.find(':')?.checked_sub(2)?;
     let (day, rest) = (&rest[..day_end], &rest[day_end..]);
     let offset_start = rest.find(['+', '-'])?;

@@ -1,8 +1,11 @@
-//! X's JSON, read as far as it can be, and never into more memory than it is worth.
+//! Reads X's JSON as far as possible without using more memory than it is worth.
 //!
-//! A [`Value`] takes many times the room of its text, so only what is small becomes one
-//! ([`small`]). What is large is taken apart into texts: [`text`] a body, [`members`] an object,
-//! [`items`] a list.
+//! A [`Value`] takes many times the memory of its text. Only small texts become one ([`small`]).
+//! Large ones are split into texts:
+//!
+//! - [`text`] for a body
+//! - [`members`] for an object
+//! - [`items`] for a list
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -13,11 +16,11 @@ use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 use serde_json::{Error, Map, Value};
 
-/// The most that is read into a [`Value`], in bytes.
+/// The largest text in bytes that is read into a [`Value`].
 pub const SMALL_MOST: usize = 64 * 1024;
 
-/// A body as text, to be taken apart by [`whole`]. What is no UTF-8 becomes U+FFFD, and so does
-/// half a character.
+/// A body as text for [`whole`]. Bytes that are not UTF-8 become U+FFFD. So do escapes of half a
+/// character.
 pub fn text(body: &[u8]) -> Cow<'_, str> {
     match whole_characters(body) {
         Cow::Borrowed(body) => String::from_utf8_lossy(body),
@@ -28,12 +31,12 @@ pub fn text(body: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// The one value of a text; `None` where it is no JSON.
+/// The one value of a text. `None` if it is not JSON.
 pub fn whole(text: &str) -> Option<&RawValue> {
     serde_json::from_str(text).ok()
 }
 
-/// The value, where it is small.
+/// The value if it is small.
 pub fn small(raw: &RawValue) -> Option<Value> {
     let text = raw.get();
     if text.len() > SMALL_MOST {
@@ -42,8 +45,8 @@ pub fn small(raw: &RawValue) -> Option<Value> {
     read(text.as_bytes()).ok()
 }
 
-/// The members of an object that bear these names, in their order; of two that bear the same, the
-/// last. `None`: it is no object.
+/// The members of an object with these names in their order. The last of two equal names counts.
+/// `None` if it is not an object.
 pub fn members<'a, const N: usize>(
     object: &'a RawValue,
     names: [&str; N],
@@ -75,7 +78,7 @@ pub fn members<'a, const N: usize>(
     reader.deserialize_map(Named(names)).ok()
 }
 
-/// Whether no two members of an object bear the same one of these names.
+/// True if no two members of an object share one of these names.
 pub fn are_named_once(object: &RawValue, names: &[&str]) -> bool {
     struct Counted<'n>(&'n [&'n str]);
 
@@ -102,11 +105,11 @@ pub fn are_named_once(object: &RawValue, names: &[&str]) -> bool {
     reader.deserialize_map(Counted(names)).unwrap_or(false)
 }
 
-/// A name, without a copy where none is needed.
+/// A name that is copied only if necessary.
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The first item of a list; `None` where it is no list or an empty one.
+/// The first item of a list. `None` if it is not a list or is empty.
 pub fn first(list: &RawValue) -> Option<&RawValue> {
     struct First;
 
@@ -127,7 +130,7 @@ pub fn first(list: &RawValue) -> Option<&RawValue> {
     serde_json::Deserializer::from_str(list.get()).deserialize_seq(First).ok()?
 }
 
-/// The items of a list; `None` where it is no list, or has more than `most`.
+/// The items of a list. `None` if it is not a list or has more than `most`.
 pub fn items(list: &RawValue, most: usize) -> Option<Vec<&RawValue>> {
     struct Few(usize);
 
@@ -153,15 +156,19 @@ pub fn items(list: &RawValue, most: usize) -> Option<Vec<&RawValue>> {
     serde_json::Deserializer::from_str(list.get()).deserialize_seq(Few(most)).ok()
 }
 
-/// The text without what is beyond so many bytes, whole characters only.
+/// The text cut to at most this many bytes. Only whole characters remain.
 pub fn cut(text: &str, most: usize) -> &str {
     &text[..text.floor_char_boundary(most)]
 }
 
-/// Reads a body. An escape that stands for half a character (`\ud83d` alone, as of a text that was
-/// cut between the halves of one) is read as U+FFFD, and what no [`Value`] can hold (a number
-/// beyond all bounds, lists in lists without end) as its own text: one person's text, or one new
-/// field, must not make a page, and all behind it, unreadable.
+/// Reads a body. One person's text or one new field must not make a page and all pages after it
+/// unreadable. Two faults are therefore mended:
+///
+/// - An escape of half a character becomes U+FFFD. X sends a lone `\ud83d` if it cut a text between
+/// the halves of a character.
+/// - A value that no [`Value`] can hold becomes its own text. Examples are a huge number and
+///   endlessly
+/// nested lists.
 pub fn read(body: &[u8]) -> Result<Value, Error> {
     serde_json::from_slice(body).or_else(|_| {
         let body = whole_characters(body);
@@ -170,10 +177,10 @@ pub fn read(body: &[u8]) -> Result<Value, Error> {
     })
 }
 
-/// How deep what surveyd reads stands in what X sends, and some more.
+/// How deep the values that surveyd reads are nested in X's bodies with some reserve.
 const DEPTH_MOST: usize = 16;
 
-/// The value of a text that is known to be JSON, as far as it can be held.
+/// The value of a text that is known to be JSON as far as a [`Value`] can hold it.
 fn as_far(raw: &RawValue, depth: usize) -> Value {
     let text = raw.get();
     if let Ok(value) = serde_json::from_str(text) {
@@ -194,7 +201,7 @@ fn as_far(raw: &RawValue, depth: usize) -> Value {
     Value::String(text.to_owned())
 }
 
-/// The body without escapes of half a character.
+/// The body with every escape of half a character replaced.
 fn whole_characters(body: &[u8]) -> Cow<'_, [u8]> {
     let mut whole = Cow::Borrowed(body);
     let mut place = 0;
@@ -206,7 +213,7 @@ fn whole_characters(body: &[u8]) -> Cow<'_, [u8]> {
                 whole.to_mut()[place..place + ESCAPE].copy_from_slice(br"\ufffd");
                 ESCAPE
             }
-            // Whatever is escaped, it begins no escape itself.
+            // The escaped byte begins no escape itself.
             (b'\\', _) => 2,
             _ => 1,
         };

@@ -1,11 +1,11 @@
-//! A Direct Message in the forms that X writes it in: v1.1, its webhooks, and v2.
+//! Reads a Direct Message in the forms of X's v1.1 and its webhooks and v2.
 
 use serde_json::Value;
 
 use super::direct_message::DirectMessage;
 use super::time::Millis;
 
-/// As v1.1 and webhooks write it; `None` for whatever else they tell of.
+/// Reads the form of v1.1 and webhooks. `None` for other events.
 pub fn of_v1(event: &Value) -> Option<DirectMessage> {
     if event.get("type")?.as_str()? != "message_create" {
         return None;
@@ -15,27 +15,27 @@ pub fn of_v1(event: &Value) -> Option<DirectMessage> {
         id: event.get("id").and_then(text)?,
         sender: create.get("sender_id").and_then(text)?,
         recipient: create.pointer("/target/recipient_id").and_then(text)?,
-        // Epoch milliseconds, as a string.
+        // Epoch milliseconds as a string.
         created_at: event.get("created_timestamp").and_then(number).map(Millis)?,
-        // A picture alone is a message, too.
+        // A picture alone is a message too.
         text: unescaped(
             create.pointer("/message_data/text").and_then(Value::as_str).unwrap_or_default(),
         ),
     })
 }
 
-/// X writes these three as HTML does, and no others.
+/// Undoes HTML's escapes of these three characters. X escapes no others.
 fn unescaped(text: &str) -> String {
     text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 }
 
-/// As v2 lists it; `None` for whatever else it lists, and for messages of groups.
+/// Reads the form of v2. `None` for other events and for messages of groups.
 pub fn of_v2(event: &Value) -> Option<DirectMessage> {
     if event.get("event_type")?.as_str()? != "MessageCreate" {
         return None;
     }
     let sender = event.get("sender_id").and_then(text)?;
-    // Of two people it is named by both their ids; a group's name has no such form.
+    // A conversation of two people is named by both their ids. A group's name has another form.
     let conversation = event.get("dm_conversation_id").and_then(text)?;
     let (one, other) = conversation.split_once('-')?;
     let recipient = if sender == one { other } else { one }.to_owned();
@@ -57,8 +57,8 @@ pub struct WebhookDelivery {
     pub messages: Vec<DirectMessage>,
 }
 
-/// The messages of the Account Activity API, and those of the X Activity API, whose envelope is
-/// another. `None`: it is neither. What is no message is left out.
+/// The messages of the Account Activity API or of the X Activity API. Their envelopes differ.
+/// `None` if the body is neither. Events that are not messages are left out.
 pub fn delivered(body: &Value) -> Option<WebhookDelivery> {
     let of_activity = body.get("for_user_id").map(|to| (to, body));
     let of_x_activity = || {
@@ -71,10 +71,10 @@ pub fn delivered(body: &Value) -> Option<WebhookDelivery> {
     Some(WebhookDelivery { to: text(to)?, messages })
 }
 
-/// Bytes. X's ids have 19 digits.
+/// In bytes. X's ids have 19 digits.
 const ID_MOST: usize = 64;
 
-/// A string, or a number written as one; one that is too long for an id is none.
+/// A string or a number written as one. A text too long for an id is none.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()).filter(|text| text.len() <= ID_MOST),

@@ -1,7 +1,7 @@
 //! Spreads the calls of an account evenly.
 //!
-//! X's windows alone would not: calls that are spent in one minute come free in one minute, a
-//! quarter of an hour later, and are spent in one minute again; answers would wait for the burst.
+//! X's windows alone would not do that. Calls spent in one minute come free in one minute a quarter
+//! of an hour later. They would be spent in one minute again and answers would wait for that burst.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 use super::Millis;
 use crate::domain::time::millis;
 
-/// So many minutes' calls may be made at once, after a time without.
+/// The most calls that may be made at once after an idle time. In minutes of calls.
 const SAVED_MOST: f64 = 1.0;
 
-/// Clocks that differ by no more are of two daemons, or of one that heard X's anew; none was set
-/// back.
+/// The clocks of two daemons may differ by this much. So may one clock after it was set by X's
+/// anew. A larger difference means that a clock was set back.
 const SET_BACK: Duration = Duration::from_secs(60);
 
-/// Calls that have not been made yet: one number for all who spend of one budget. Losing it costs
-/// next to nothing.
+/// The calls that have not been made yet. All who spend from one budget share this number. Losing
+/// it costs next to nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct CallPace {
@@ -32,7 +32,7 @@ impl CallPace {
         let most = (calls_a_minute * SAVED_MOST).max(1.0);
         let (saved, at) = match self.at {
             None => (most, now),
-            // A clock that was set back has not taken anything away.
+            // A clock that was set back has used up nothing.
             Some(at) if at.since(now) > SET_BACK => (self.saved, now),
             Some(at) => (self.saved + minutes(now.since(at)) * calls_a_minute, at.max(now)),
         };
@@ -40,12 +40,12 @@ impl CallPace {
         self.saved as u32
     }
 
-    /// So many of them are made.
+    /// Counts these calls as made.
     pub fn spend(&mut self, calls: u32) {
         self.saved = (self.saved - f64::from(calls)).max(0.0);
     }
 
-    /// How long it takes until calls have come free that are worth a pass.
+    /// How long it takes until enough calls for a pass have come free.
     pub fn wait(calls_a_minute: f64, together: Duration) -> Duration {
         together.max(Duration::from_secs_f64(60.0 / calls_a_minute))
     }

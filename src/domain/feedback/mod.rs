@@ -1,15 +1,20 @@
-//! What comes back from X, folded: any order, any repetition and any batching of the same updates
-//! give the same [`Feedback`].
+//! Folds what X returns. Any order and repetition and batching of the updates gives an equal
+//! [`Feedback`].
 //!
-//! The fold is a field-wise join. The object is the one with the newest `updated_at`, and what it
-//! lacks the newest that has it; a score or a text, once seen, stays: of two that differ, the one X
-//! dated first, and the other is kept aside. Each part is a set, or the least or greatest of a
-//! total order, so joining is commutative, associative and idempotent.
+//! The fold joins field by field:
 //!
-//! What X answers to a signed call of ours is its word. What its webhook brings is a hint, for that
-//! bears a password only: it counts at once, and until X's word is in. Where X's word has another
-//! score or text, or none when it should, the word stands and the hint is refuted. Where X's events
-//! could not be read in full, nothing should.
+//! - The object is the one with the newest `updated_at`. A part that it lacks comes from the newest
+//! object that has it.
+//! - A score or a text stays once it is seen. If two differ then the one that X dated first stands.
+//! The other is kept aside.
+//!
+//! Each part is a set or the least or greatest of a total order. Joining is therefore commutative
+//! and associative and idempotent.
+//!
+//! X's answer to a signed call is X's *word*. X's webhook brings only *hints* because it carries a
+//! password and no signature. A hint counts at once and until the word is in. The word refutes a
+//! hint if it has another score or text. It also does if it has none where it should have one.
+//! Nothing is expected of events that could not be read in full.
 
 mod rebuilt;
 mod object;
@@ -25,7 +30,7 @@ use super::event_windows::Range;
 use super::id::FeedbackId;
 use super::time::Millis;
 
-/// One state of a feedback object as X told it, by whichever way it came.
+/// One state of a feedback object that X reported in any way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
     pub id: FeedbackId,
@@ -34,7 +39,7 @@ pub struct Update {
     pub text: Option<Given<String>>,
 }
 
-/// The parts that X's newest word replaces, as far as it has them.
+/// The parts of an object that newer updates replace.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Object {
     pub updated_at: Millis,
@@ -45,31 +50,31 @@ pub struct Object {
     pub question_variant_id: Option<i64>,
     pub test: bool,
     pub dm_id: Option<String>,
-    /// The object as X sent it, fields unknown to surveyd included, without the response.
+    /// The object without the response as X sent it. It includes fields unknown to surveyd.
     pub raw: String,
     #[serde(default, skip_serializing_if = "Older::is_empty")]
     pub older: Older,
 }
 
-/// A score or a text: immutable at X once the person submitted it.
+/// A score or a text. X never changes it once the person has submitted it.
 ///
-/// The order of the fields is the order of precedence: the earlier submitted, then the earlier
-/// told.
+/// The order of the fields is the order of precedence. The one submitted earlier comes first and
+/// then the one reported earlier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Given<T> {
     /// When the person submitted it.
     pub given_at: Millis,
-    /// `updated_at` of the update that told it.
+    /// The `updated_at` of the update that reported it.
     pub told_at: Millis,
     pub value: T,
 }
 
-/// How far an update is to be believed.
+/// How far surveyd trusts an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// X's answer to a signed call of ours.
+    /// X answered a signed call with it.
     Word,
-    /// By X's webhook. X's events up to then, by its clock, tell whether it is true.
+    /// X's webhook brought it. X's events up to `judged_by` (by X's clock) show if it is true.
     Hint { judged_by: Millis },
 }
 
@@ -77,18 +82,18 @@ pub enum Trust {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Feedback {
     pub id: FeedbackId,
-    /// X's word.
+    /// All that X's word contains.
     words: Statements,
-    /// What its webhook has told and its word has not yet.
+    /// What the webhook reported and X's word does not contain yet.
     hints: Statements,
-    /// Hints that X's word has not borne out.
+    /// Hints that X's word did not confirm.
     refuted: Statements,
     /// When the last hint is judged.
     judged_by: Option<Millis>,
 }
 
 impl Feedback {
-    /// What one update alone tells.
+    /// The feedback that one update alone gives.
     pub fn of(update: Update, trust: Trust) -> Self {
         let nothing = Self::new(update.id.clone());
         let told = Statements::of(update);
@@ -100,27 +105,27 @@ impl Feedback {
         }
     }
 
-    /// Nothing is known yet.
+    /// Feedback of which nothing is known yet.
     fn new(id: FeedbackId) -> Self {
         let [words, hints, refuted] = [(); 3].map(|()| Statements::default());
         Self { id, words, hints, refuted, judged_by: None }
     }
 
-    /// Read back from what [`Feedback::as_told`] shows of it: all of it was X's word.
+    /// Restores feedback from what readers were shown of it. All of it was X's word.
     pub fn of_words(id: FeedbackId, words: Statements) -> Self {
         Self { words, ..Self::new(id) }
     }
 
-    /// Whether X's word alone is behind it, and does not contradict itself: it is known from
-    /// [`Feedback::object`], [`Feedback::score`], [`Feedback::text`] and [`Feedback::updates`]
-    /// then.
+    /// True if it rests on X's word alone and the word does not contradict itself. It is then fully
+    /// known from [`Feedback::object`] and [`Feedback::score`] and [`Feedback::text`] and
+    /// [`Feedback::updates`].
     pub fn is_plain(&self) -> bool {
         let is_one = self.words.scores.len() <= 1 && self.words.texts.len() <= 1;
         let is_whole = self.words.object.as_ref().is_none_or(|object| object.older.is_empty());
         is_one && is_whole && self.hints.is_empty() && self.refuted.is_empty()
     }
 
-    /// Joins what another knows of the same object.
+    /// Joins what another value knows of the object.
     pub fn join(&mut self, other: Feedback) {
         self.words.join(other.words);
         self.words.drop_updates();
@@ -130,13 +135,13 @@ impl Feedback {
         self.settle();
     }
 
-    /// Whether the other is X's word alone and all of it is known, so that joining it would change
+    /// True if the other is X's word alone and all of it is known. Joining it would then change
     /// nothing.
     pub fn holds(&self, other: &Feedback) -> bool {
         other.hints.is_empty() && other.refuted.is_empty() && self.words.holds(&other.words)
     }
 
-    /// Takes what is known by X's word out of the hints, and refutes what that contradicts.
+    /// Removes from the hints all that X's word contains. Refutes what the word contradicts.
     fn settle(&mut self) {
         let Self { words, hints, refuted, .. } = self;
         if !words.scores.is_empty() {
@@ -156,8 +161,8 @@ impl Feedback {
         hints.updates.retain(|at| !refuted.updates.contains(at));
     }
 
-    /// X's events have told all that they will of the hints: what they have not borne out is
-    /// refuted. Whether that is a score, a text or the feedback itself.
+    /// Refutes all hints that X's events did not confirm. The caller has read all events that
+    /// could. Returns true if this refutes a score or a text or the feedback itself.
     pub fn judge(&mut self) -> bool {
         let hints = std::mem::take(&mut self.hints);
         let is_refuted =
@@ -167,19 +172,19 @@ impl Feedback {
         is_refuted
     }
 
-    /// X's word, as soon as there is any: by it a prompt is found. What is refuted is the last
-    /// resort.
+    /// X's word if there is any because prompts are found by it. Then a hint. A refuted object is
+    /// the last resort.
     pub fn object(&self) -> &Object {
         let known = self.words.object.as_ref().or(self.hints.object.as_ref());
         known.or(self.refuted.object.as_ref()).expect("every update has an object")
     }
 
-    /// Whether X itself has told of it, to a signed call of ours.
+    /// True if X itself has reported it in answer to a signed call.
     pub fn is_word(&self) -> bool {
         self.words.object.is_some()
     }
 
-    /// Whether there is anything left of it that X's word has not refuted.
+    /// True if X's word has not refuted all of it.
     pub fn stands(&self) -> bool {
         self.is_word() || self.hints.object.is_some()
     }
@@ -192,7 +197,7 @@ impl Feedback {
         self.words.texts.first().or_else(|| self.hints.texts.first())
     }
 
-    /// How many bytes its texts have.
+    /// The size of its texts in bytes.
     pub fn weight(&self) -> usize {
         [&self.words, &self.hints, &self.refuted].map(Statements::weight).iter().sum()
     }
@@ -202,13 +207,13 @@ impl Feedback {
         &self.words.updates | &self.hints.updates
     }
 
-    /// The events up to then tell whether the hints are true. Absent: there is none.
+    /// The instant up to which events must be read to judge the hints. `None` if there is no hint.
     pub fn judged_by(&self) -> Option<Millis> {
         self.judged_by.filter(|_| !self.hints.is_empty())
     }
 
-    /// The stretch of X's events that tells whether the hints are true, where there are any: from
-    /// the first update that they told of.
+    /// The stretch of X's events that shows if the hints are true. It starts at the first update
+    /// that they reported. `None` if there is no hint.
     pub fn judged_over(&self) -> Option<Range> {
         let to = self.judged_by()?;
         let Statements { object, scores, texts, updates } = &self.hints;
@@ -219,8 +224,8 @@ impl Feedback {
         Some(Range { from: from.min(to), to })
     }
 
-    /// Scores and texts that do not stand: what X has told against its own word, and hints that it
-    /// has not borne out.
+    /// The scores and texts that do not stand. X has contradicted its own word with them or they
+    /// are unconfirmed hints.
     pub fn aside(&self) -> (Vec<Given<i64>>, Vec<Given<String>>) {
         let Self { words, refuted, .. } = self;
         let scores = words.scores.all().into_iter().skip(1).chain(refuted.scores.all());
@@ -228,12 +233,12 @@ impl Feedback {
         (scores.collect(), texts.collect())
     }
 
-    /// How many values of its immutable parts X has told against its own word.
+    /// How many values of immutable parts contradict X's earlier word.
     pub fn contradictions(&self) -> usize {
         self.words.scores.len().saturating_sub(1) + self.words.texts.len().saturating_sub(1)
     }
 
-    /// How many hints X's word has not borne out.
+    /// How many hints X's word did not confirm.
     pub fn refuted(&self) -> usize {
         self.refuted.scores.len() + self.refuted.texts.len()
     }
@@ -242,7 +247,7 @@ impl Feedback {
         self.score().is_some() || self.text().is_some()
     }
 
-    /// Whether nothing more can come: X's word has both parts, and both are immutable.
+    /// True if nothing more can come. X's word then has both parts and both are immutable.
     pub fn is_complete(&self) -> bool {
         !self.words.scores.is_empty() && !self.words.texts.is_empty()
     }

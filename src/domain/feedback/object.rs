@@ -1,4 +1,4 @@
-//! States of one feedback object, joined.
+//! Joins the states of one feedback object.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +14,8 @@ macro_rules! of_each_part {
     };
 }
 
-/// When those parts of an object were told that its newest state lacks: X's documents show states
-/// without the person, and without what the sender named the prompt by.
+/// When X reported the parts that an object's newest state lacks. X's documents show states without
+/// the person and without the sender's name for the prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Older([Option<Millis>; PARTS]);
 
@@ -26,7 +26,7 @@ impl Older {
 }
 
 impl Object {
-    /// Whether joining the other would change nothing.
+    /// True if joining the other would change nothing.
     pub fn holds(&self, other: &Object) -> bool {
         macro_rules! hold {
             ($($number:literal $part:ident),*) => {
@@ -36,17 +36,17 @@ impl Object {
         self.order() >= other.order() && of_each_part!(hold)
     }
 
-    /// The raw text closes the order, so that two of one instant have a winner too.
+    /// The raw text ends the order so that one of two states of an instant wins.
     fn order(&self) -> (Millis, &str, bool) {
         (self.updated_at, &self.raw, self.test)
     }
 
-    /// A part, and when it was told.
+    /// A part and the instant at which X reported it.
     fn told<'a, T>(&self, number: usize, part: &'a Option<T>) -> Option<(Millis, &'a T)> {
         Some((self.older.0[number].unwrap_or(self.updated_at), part.as_ref()?))
     }
 
-    /// The newest of both, and of each part that it lacks the newest that has it.
+    /// The newer of both objects. A part that it lacks comes from the other one.
     pub fn join(self, other: Object) -> Object {
         let is_newer = self.order() >= other.order();
         let (mut newest, mut rest) = if is_newer { (self, other) } else { (other, self) };

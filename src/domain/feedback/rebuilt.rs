@@ -1,4 +1,4 @@
-//! Feedback made anew from X's events of a period, whatever was held of it before.
+//! Rebuilds feedback from X's events of a period.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,17 @@ use crate::domain::summary::Period;
 use crate::domain::time::Millis;
 
 impl Feedback {
-    /// What the events of `read` tell, and of what was known before only what they could not tell:
-    /// what was told later, and of a part that they tell nothing of also what was told earlier, and
-    /// so late that its event may not have surfaced.
+    /// Takes what the events of `read` report. Of the earlier knowledge it keeps only what they
+    /// could not report:
+    ///
+    /// - What was reported after the period.
+    /// - A part that the events lack and that was reported before the period.
+    /// - A part that the events lack and that was reported so late that its event may not have
+    ///   surfaced.
     pub fn made_anew(events: Feedback, before: Option<Feedback>, read: Period) -> Feedback {
         let Some(before) = before else { return events };
         let Feedback { id, mut words, hints, refuted, judged_by } = before;
-        // What is dated before the feedback itself was never told.
+        // A report dated before the feedback itself cannot be true.
         let made_at = events.object().created_at.unwrap_or(Millis(i64::MIN));
         let is_earlier = |at: Millis| made_at <= at && at < read.from;
         let is_late = |at: Millis| made_at <= at && read.to.minus(LATE_MOST) <= at;
@@ -32,7 +36,7 @@ impl Feedback {
         anew
     }
 
-    /// Whether both tell readers the same; X's own texts of one object differ from call to call.
+    /// True if both look alike to readers. X's own texts of one object differ from call to call.
     pub fn tells_as(&self, other: &Feedback) -> bool {
         let object = |feedback: &Feedback| {
             let mut object = feedback.object().clone();
@@ -48,7 +52,7 @@ impl Feedback {
     }
 }
 
-/// When the scores and texts were told.
+/// When the scores and texts were reported.
 fn told_at(told: &Statements) -> BTreeSet<Millis> {
     let scores = told.scores.all().into_iter().map(|given| given.told_at);
     let texts = told.texts.all().into_iter().map(|given| given.told_at);

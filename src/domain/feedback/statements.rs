@@ -1,4 +1,4 @@
-//! What has been told of one feedback object in one way, joined.
+//! Joins all that one way has reported of one feedback object.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 use super::{Given, Object, Update};
 use crate::domain::time::Millis;
 
-/// Values of one part that are kept of those that contradict each other.
+/// The most contradicting values of one part that are kept.
 const VALUES_MAX: usize = 16;
 
-/// Distinct `updated_at` that are kept, and counted, of one object.
+/// The most distinct `updated_at` of one object that are kept and counted.
 pub const UPDATES_MAX: usize = 1_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Statements {
-    /// The newest.
+    /// The newest object.
     pub object: Option<Object>,
     pub scores: Values<i64>,
     pub texts: Values<String>,
@@ -43,21 +43,21 @@ impl Statements {
         self.updates.extend(other.updates);
     }
 
-    /// Drops the updates that are too many, the latest first: whatever the order in which they
-    /// came.
+    /// Drops the latest updates if there are too many. The result does not depend on the order in
+    /// which they came.
     pub fn drop_updates(&mut self) {
         while self.updates.len() > UPDATES_MAX {
             self.updates.pop_last();
         }
     }
 
-    /// Whether an update of that instant is kept, or would be dropped.
+    /// True if an update of that instant is kept or would be dropped.
     pub fn has_update(&self, at: Millis) -> bool {
         let is_full = self.updates.len() >= UPDATES_MAX;
         self.updates.contains(&at) || is_full && self.updates.last().is_some_and(|last| *last < at)
     }
 
-    /// Whether joining the other would change nothing.
+    /// True if joining the other would change nothing.
     pub fn holds(&self, other: &Statements) -> bool {
         let is_held = match (&self.object, &other.object) {
             (Some(one), Some(other)) => one.holds(other),
@@ -73,15 +73,15 @@ impl Statements {
         *self == Self::default()
     }
 
-    /// How many bytes its texts have.
+    /// The size of its texts in bytes.
     pub fn weight(&self) -> usize {
         let raw = self.object.as_ref().map_or(0, |object| object.raw.len());
         raw + self.texts.0.keys().map(String::len).sum::<usize>()
     }
 }
 
-/// The values told of a part that X calls immutable: one, unless X contradicts itself. Each with
-/// the earliest instants at which it was submitted and told.
+/// The values reported of a part that X calls immutable. There is one unless X contradicts itself.
+/// Each has the earliest instants at which it was submitted and reported.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Values<T: Ord>(BTreeMap<T, (Millis, Millis)>);
 
@@ -96,12 +96,12 @@ impl<T: Ord + Clone> Values<T> {
         Self(given.into_iter().map(|it| (it.value, (it.given_at, it.told_at))).collect())
     }
 
-    /// The one that stands: the first submitted, of those the first told.
+    /// The value that stands. It was submitted first or else reported first.
     pub fn first(&self) -> Option<Given<T>> {
         self.all().into_iter().next()
     }
 
-    /// All, the one that stands first.
+    /// All values with the standing one first.
     pub fn all(&self) -> Vec<Given<T>> {
         let all = self.0.iter().map(|(value, (given_at, told_at))| Given {
             given_at: *given_at,
@@ -118,7 +118,7 @@ impl<T: Ord + Clone> Values<T> {
             let known = self.0.entry(value).or_insert(when);
             *known = (*known).min(when);
         }
-        // The first ones of a total order: what is dropped here would be dropped in any order.
+        // The first values of a total order stay. Any order of joining drops the others.
         while self.0.len() > VALUES_MAX {
             if let Some(last) = self.all().pop() {
                 self.0.remove(&last.value);
@@ -130,12 +130,12 @@ impl<T: Ord + Clone> Values<T> {
         other.0.iter().all(|(value, when)| self.0.get(value).is_some_and(|known| known <= when))
     }
 
-    /// Leaves out the values that `other` has too.
+    /// Removes the values that `other` has too.
     pub fn without(&mut self, other: &Self) {
         self.0.retain(|value, _| !other.0.contains_key(value));
     }
 
-    /// Leaves out those that were told when they are not wanted.
+    /// Removes the values that were reported at an unwanted instant.
     pub fn retain_told(&mut self, is_wanted: impl Fn(Millis) -> bool) {
         self.0.retain(|_, (_, told_at)| is_wanted(*told_at));
     }

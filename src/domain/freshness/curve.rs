@@ -1,22 +1,27 @@
-//! How likely an answer is at each age of a prompt that has none yet: a hazard, constant within
-//! each of a few stretches that grow with the age.
+//! The chance of an answer at each age of a prompt that has none yet. It is a hazard that is
+//! constant within each of a few stretches. The stretches grow with the age.
 //!
-//! A hazard already holds what else would have to be reckoned: that most never answer, and that
-//! whoever has been silent for a day likely stays so. Whatever is still unanswered has been watched
-//! up to some age and no further, and a hazard takes that as it is: answers in a stretch, over the
-//! time that prompts were watched in it. The default stands in for prompts that were never sent,
-//! and so fades as the account's own are counted beside it (the mean of a gamma prior).
+//! A hazard needs no separate figures for two facts. Most people never answer. A person who has
+//! been silent for a day is likely to stay silent.
+//!
+//! A prompt without an answer has been watched up to some age and no further. A hazard takes that
+//! into account: it is the answers in a stretch divided by the time that prompts were watched in
+//! it.
+//!
+//! The default stands for prompts that were never sent. It loses weight as the account's own
+//! prompts are counted beside it (the mean of a gamma prior).
 
 use std::time::Duration;
 
 use super::minutes;
 
-/// Stretches of age: the first minute, then each half as long again, up to ninety days.
+/// The number of stretches of age. The first is one minute long. Each next one ends at 1.5 times
+/// its start. They reach to about ninety days.
 pub const STRETCHES: usize = 30;
 const FIRST: f64 = 1.0;
 const GROWTH: f64 = 1.5;
 
-/// Where a stretch begins, in minutes. The last has no end.
+/// The start of a stretch in minutes.
 pub fn start_of(stretch: usize) -> f64 {
     match stretch {
         0 => 0.0,
@@ -28,7 +33,8 @@ pub fn end_of(stretch: usize) -> f64 {
     if stretch + 1 < STRETCHES { start_of(stretch + 1) } else { f64::INFINITY }
 }
 
-/// The last one is as if it grew like the others.
+/// The middle of a stretch in minutes. The last stretch has no end and is treated as if it grew
+/// like the others.
 pub fn middle_of(stretch: usize) -> f64 {
     (start_of(stretch) + grown_end_of(stretch)) / 2.0
 }
@@ -37,37 +43,37 @@ fn grown_end_of(stretch: usize) -> f64 {
     if stretch + 1 < STRETCHES { start_of(stretch + 1) } else { GROWTH * start_of(stretch) }
 }
 
-/// The stretch that an age in minutes lies in.
+/// The stretch that contains an age in minutes.
 pub fn stretch_of(age: f64) -> usize {
     (0..STRETCHES).rev().find(|stretch| start_of(*stretch) <= age).unwrap_or(0)
 }
 
-/// What is believed of people before any has answered.
+/// What surveyd assumes of people before any has answered.
 #[derive(Clone, Copy, Debug)]
 pub struct Belief {
-    /// Who answers at all.
+    /// The share of people who answer at all.
     pub share: f64,
-    /// Half of the answers come within so many minutes; the logarithm is normally distributed.
+    /// The median time to an answer in minutes. The times are log-normally distributed.
     pub median: f64,
     pub spread: f64,
-    /// How many prompts it weighs.
+    /// The number of observed prompts that this belief weighs as much as.
     pub prompts: f64,
 }
 
-/// From the prompt to the answer. The card arrives minutes after a conversation that the person
-/// took part in, mostly with the phone still at hand: half of those who answer do it within a
-/// quarter of an hour. The others see it at their next look: the spread puts a tenth beyond two
-/// hours and a hundredth beyond thirteen.
+/// The time from the prompt to the answer. The card arrives minutes after a conversation and the
+/// person mostly still has the phone at hand. Half of those who answer do so within a quarter of an
+/// hour. The others see the card when they next look at the phone. The spread puts a tenth of the
+/// answers beyond two hours and a hundredth beyond thirteen.
 pub const ANSWER: Belief = Belief { share: 0.35, median: 15.0, spread: 1.7, prompts: 40.0 };
 
-/// From one part of the answer to the other. The card asks for the comment as soon as the score is
-/// tapped, so it follows within minutes or never.
+/// The time from one part of the answer to the other. The card asks for the comment as soon as the
+/// score is tapped. The comment follows within minutes or never.
 pub const REST: Belief = Belief { share: 0.4, median: 2.0, spread: 1.5, prompts: 20.0 };
 
-/// No age is believed to be without any answer, however many have not come.
+/// The least chance of an answer in any stretch. It keeps every hazard above zero.
 const TRACE: f64 = 1e-6;
 
-/// The chance of an answer, by the minute, at each age.
+/// The chance of an answer per minute at each age.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     answers: [f64; STRETCHES],
@@ -81,13 +87,13 @@ impl Curve {
             let (from, to) = (start_of(stretch), grown_end_of(stretch));
             let (silent, later) = (belief.silent_at(from), belief.silent_at(to));
             curve.answers[stretch] = belief.prompts * (silent - later).max(TRACE);
-            // Nearly straight within a stretch.
+            // The share is nearly straight within a stretch.
             curve.watched[stretch] = belief.prompts * (to - from) * (silent + later) / 2.0;
         }
         curve
     }
 
-    /// Counts a prompt that was watched up to an age, and whether it was answered then.
+    /// Counts a prompt that was watched up to `age`. It was answered then if `is_answered`.
     pub fn count(&mut self, age: Duration, is_answered: bool) {
         let age = minutes(age);
         for stretch in 0..STRETCHES {
@@ -98,12 +104,12 @@ impl Curve {
         }
     }
 
-    /// The chance by the minute in a stretch.
+    /// The chance of an answer per minute in a stretch.
     pub fn hazard(&self, stretch: usize) -> f64 {
         self.answers[stretch] / self.watched[stretch]
     }
 
-    /// Who has answered by an age, as a share of all.
+    /// The share of all people who have answered by an age.
     pub fn answered_by(&self, age: Duration) -> f64 {
         let age = minutes(age);
         let sum: f64 = (0..STRETCHES)
@@ -125,7 +131,7 @@ impl Belief {
     }
 }
 
-/// The standard normal distribution, to seven digits (Abramowitz and Stegun, 26.2.17).
+/// The standard normal distribution to seven digits (Abramowitz and Stegun 26.2.17).
 fn normal(z: f64) -> f64 {
     let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
     let series = t

@@ -1,22 +1,22 @@
-//! What an account's own prompts teach of its people.
+//! What surveyd learns about an account's people from the account's own prompts.
 
 use std::time::Duration;
 
 use super::curve::{ANSWER, Curve, REST};
 use super::{Millis, REST_FOR};
 
-/// One prompt of the past, as far as X has told of it.
+/// One past prompt with what X has reported of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observed {
     pub sent_at: Millis,
-    /// When the score and the comment were given, as X dates them.
+    /// When the person gave the score. X dates it and the comment.
     pub score_at: Option<Millis>,
     pub comment_at: Option<Millis>,
-    /// What was given by then is known.
+    /// All that the person gave up to this instant is known.
     pub known_to: Millis,
 }
 
-/// How soon an account's people answer, and how soon they give the rest of an answer.
+/// How soon an account's people answer and how soon they complete an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Habits {
     pub answer: Curve,
@@ -30,8 +30,8 @@ impl Default for Habits {
 }
 
 impl Habits {
-    /// The default, refined by what was observed. Of each prompt counts only the time in which it
-    /// was fresh: of an older one it may not be known whether it is answered.
+    /// The default habits refined by `observed`. Only the time in which a prompt was fresh counts.
+    /// Later answers may not be known.
     pub fn of(observed: &[Observed], fresh_for: Duration) -> Self {
         let mut habits = Self::default();
         for prompt in observed {

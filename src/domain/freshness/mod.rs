@@ -1,12 +1,15 @@
-//! When `feedback/show` is asked about a prompt: the calls that X allows are spent where an answer
-//! is likeliest to be waiting.
+//! Decides when surveyd asks X about a prompt (`feedback/show`). It spends the calls that X allows
+//! where an answer is most likely to be waiting.
 //!
-//! Of the prompts that are out most are never answered, and of the answers most come soon. A
-//! [`Curve`] says how likely an answer is at each age, for prompts that have none yet: a default
-//! that the account's own answers refine ([`learned`]). A [`Schedule`] weighs each prompt by what a
-//! question about it is worth, and asks once that exceeds the price of a call; the [`price`] is the
-//! one at which the prompts that are out want as many calls as there are. `docs/freshness.md` has
-//! the reasoning and the figures.
+//! Most prompts are never answered. Most answers come soon after the prompt.
+//!
+//! - A [`Curve`] gives the chance of an answer at each age of a prompt that has none yet. It starts
+//! from a default and is refined by the account's own answers ([`learned`]).
+//! - A [`Schedule`] computes the worth of a question about a prompt. X is asked once that worth
+//! exceeds the price of a call.
+//! - The [`price`] rises until all open prompts together want no more calls than there are.
+//!
+//! `docs/freshness.md` has the reasoning and the figures.
 
 mod bounds;
 mod curve;
@@ -27,18 +30,18 @@ use std::time::Duration;
 
 use super::time::{Millis, millis};
 
-/// How long the rest of an answer, mostly the comment, is asked about once a part of it has come.
-/// X's events bring whatever comes later.
+/// How long surveyd asks about the rest of an answer after its first part. The rest is mostly the
+/// comment. X's events bring whatever comes later.
 pub const REST_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Of `limit` calls in X's window, those that are kept for prompts asked about out of turn: those
-/// that X itself has pointed at. They are few beside some 700 calls an hour.
+/// The calls out of `limit` in X's window that are reserved for prompts asked about out of turn. X
+/// itself has pointed at those prompts. They are few beside some 700 calls an hour.
 fn reserve(limit: u32) -> u32 {
     limit / 60
 }
 
-/// Calls a minute that the schedule may plan with, of `limit` in X's window. The budget counts by
-/// the minute, so that a window takes a minute more ([`super::budget`]).
+/// The calls a minute that the schedule may plan with. `limit` is the number in X's window. The
+/// budget counts by the minute and so makes the window one minute longer ([`super::budget`]).
 pub fn calls_a_minute(limit: u32) -> f64 {
     f64::from((limit - reserve(limit)).max(1)) / (minutes(super::budget::WINDOW) + 1.0)
 }

@@ -1,13 +1,13 @@
-//! What a call costs where more prompts want one than there are.
+//! The price of a call while more prompts want one than there are calls.
 
 use super::curve::{STRETCHES, middle_of, stretch_of};
 use super::gap::gap;
 use super::{Bounds, Curve, minutes};
 
-/// No question is worth as much.
+/// The upper end of the search for a price. No question is worth as much.
 const PRICE_MOST: f64 = 1e6;
 
-/// The prompts without an answer that are out, by age.
+/// The open prompts without an answer by age.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PromptsByAge {
     prompts: [u32; STRETCHES],
@@ -18,7 +18,7 @@ impl PromptsByAge {
         self.prompts[stretch_of(minutes(age))] += prompts;
     }
 
-    /// The calls a minute that they want at a price.
+    /// The calls a minute that these prompts want at a price.
     fn wants(&self, answer: &Curve, bounds: &Bounds, price: f64) -> f64 {
         let of = |stretch: usize| f64::from(self.prompts[stretch]);
         let calls = |stretch| of(stretch) / gap(answer, middle_of(stretch), price, bounds);
@@ -26,11 +26,12 @@ impl PromptsByAge {
     }
 }
 
-/// Whoever has found no call finds one within so many minutes.
+/// A prompt that found no call is to find one within this many minutes.
 const LEFT_FOR: f64 = 240.0;
 
-/// The calls that there are beside those for prompts that wait for one. A crowd is told by age
-/// only, and changes by the hour: the price follows by what it leaves undone.
+/// The calls a minute that remain after those set aside for the `left` prompts that found none. The
+/// crowd is known by age only and changes by the hour. The price therefore also follows the prompts
+/// that the last round left without a call.
 pub fn spared(calls_a_minute: f64, left: usize) -> f64 {
     (calls_a_minute - left as f64 / LEFT_FOR).max(calls_a_minute / 2.0)
 }
@@ -42,7 +43,7 @@ pub fn price(crowd: &PromptsByAge, answer: &Curve, bounds: &Bounds, calls_a_minu
         return least;
     }
     let (mut low, mut high) = (least, PRICE_MOST);
-    // Each step halves what is open, on a logarithmic scale.
+    // Each step halves the open range on a logarithmic scale.
     for _ in 0..40 {
         let middle = (low * high).sqrt();
         if crowd.wants(answer, bounds, middle) > calls_a_minute {

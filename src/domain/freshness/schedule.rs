@@ -1,4 +1,4 @@
-//! What a question about a prompt is worth, and when it is worth a call.
+//! What a question about a prompt is worth and when it is worth a call.
 
 use std::cmp::Reverse;
 use std::time::Duration;
@@ -7,44 +7,44 @@ use super::curve::{Curve, end_of, stretch_of};
 use super::gap::{gap, weight};
 use super::{Bounds, Habits, Millis, PromptsByAge, REST_FOR, minutes, price};
 
-/// A prompt that has no full answer.
+/// A prompt that has no full answer yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fresh {
     pub sent_at: Millis,
-    /// When X was last asked about it.
+    /// When surveyd last asked X about it.
     pub asked_at: Option<Millis>,
-    /// When the part of the answer that is known was given.
+    /// When the person gave the part of the answer that is known.
     pub partly_at: Option<Millis>,
 }
 
-/// When the prompts of one account are asked about.
+/// Decides when the prompts of one account are asked about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     bounds: Bounds,
     habits: Habits,
-    /// What a question must be worth, in minutes of waiting that it is expected to end.
+    /// The least worth of a question in minutes of waiting that it is expected to end.
     price: f64,
 }
 
 /// What one pass does about the prompts that are due.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PollRound<T> {
-    /// X is asked about these.
+    /// X is asked about these prompts now.
     pub asked: Vec<T>,
-    /// These are not fresh any more.
+    /// These prompts are no longer fresh.
     pub over: Vec<T>,
-    /// How many others found no call.
+    /// How many fresh prompts found no call.
     pub left: usize,
 }
 
 impl Schedule {
-    /// At the least price.
+    /// Starts at the least price.
     pub fn new(bounds: Bounds, habits: Habits) -> Self {
         Self { bounds, habits, price: bounds.price_least() }
     }
 
-    /// At the price at which the crowd wants no more calls than there are. `left`: how many that
-    /// were due found none in the last round.
+    /// Sets the price at which the crowd wants no more calls than there are. `left` counts the due
+    /// prompts that found no call in the last round.
     pub fn set_price(&mut self, crowd: &PromptsByAge, calls_a_minute: f64, left: usize) {
         let calls_a_minute = price::spared(calls_a_minute, left);
         self.price = price::price(crowd, &self.habits.answer, &self.bounds, calls_a_minute);
@@ -58,7 +58,7 @@ impl Schedule {
         self.price
     }
 
-    /// When X is asked about a prompt next; `None` once it will no longer be fresh.
+    /// When X is asked about a prompt next. `None` if the prompt is no longer fresh by then.
     pub fn next(&self, fresh: &Fresh) -> Option<Millis> {
         let watch = self.watch(fresh);
         let asked_at = fresh.asked_at.unwrap_or(watch.from).max(watch.from);
@@ -68,7 +68,7 @@ impl Schedule {
         (next <= watch.until).then_some(next)
     }
 
-    /// What a question about a prompt is worth now, in the price's terms.
+    /// The present worth of a question about a prompt in the unit of the price.
     pub fn worth(&self, fresh: &Fresh, now: Millis) -> f64 {
         let watch = self.watch(fresh);
         let asked_at = fresh.asked_at.unwrap_or(watch.from).max(watch.from);
@@ -88,14 +88,14 @@ impl Schedule {
         let (mut asked, over): (Vec<T>, Vec<T>) = due.into_iter().partition(is_fresh);
         let left = asked.len().saturating_sub(calls as usize);
         if left > 0 {
-            // Worths are never negative, and so ordered as their bits are.
+            // Worths are never negative and so sort as their bits do.
             asked.sort_by_cached_key(|prompt| Reverse(self.worth(&fresh(prompt), now).to_bits()));
             asked.truncate(calls as usize);
         }
         PollRound { asked, over, left }
     }
 
-    /// What is waited for: the answer, or the rest of it.
+    /// Chooses between the whole answer and the rest of it as the thing to wait for.
     fn watch(&self, fresh: &Fresh) -> PromptWatch<'_> {
         let ends_at = fresh.sent_at.plus(self.bounds.fresh_for);
         match fresh.partly_at {
@@ -114,12 +114,13 @@ struct PromptWatch<'a> {
     until: Millis,
 }
 
-/// What a question is worth at an age, the last having been asked at another.
+/// The worth of a question at `age`. The last question was asked at age `asked`.
 ///
-/// A prompt with a steady chance h of an answer by the minute, asked about every L minutes, makes
-/// its people's answers wait, and a call is worth its price p just when p = h·g(L), where g(L) is
-/// the sum of u·l'(u) up to L and l(u) what a wait of u minutes counts. Here the chance changes
-/// with the age: each stretch of the gap counts with its own.
+/// Assume a prompt with a steady chance h of an answer per minute that is asked about every L
+/// minutes. Its answers wait until the next question. A call is worth its price p exactly when p =
+/// h·g(L). Here l(u) is the weight of a wait of u minutes. And g(L) is the sum of u·l'(u) up to L.
+///
+/// The chance changes with the age. Each stretch of the gap therefore counts with its own hazard.
 fn worth(curve: &Curve, asked: f64, age: f64) -> f64 {
     let mut sum = 0.0;
     let mut at = asked;

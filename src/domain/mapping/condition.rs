@@ -1,20 +1,20 @@
-//! When an event is meant: places, and what must stand at each of them.
+//! Selects events by tests on what stands at places of the payload.
 
 use super::place::{Found, Payload, PayloadPath, same};
 
-/// Holds where every one of its tests does.
+/// A condition holds if every one of its tests does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition(pub Vec<(PayloadPath, Vec<ConditionTest>)>);
 
-/// What must stand at a place. Several at one place: any of the positive ones, and all of the
-/// negative ones.
+/// A test of what stands at a place. If there are several then any positive one and all negative
+/// ones must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConditionTest {
     /// `text`
     Is(String),
-    /// `!text`; also where nothing stands.
+    /// `!text`. It also holds if nothing stands there.
     IsNot(String),
-    /// `*`; a blank text is nothing.
+    /// `*`. A blank text counts as nothing.
     Something,
     /// `!*`
     Nothing,
@@ -40,7 +40,7 @@ impl ConditionTest {
         })
     }
 
-    /// The header that it compares with.
+    /// The header that the test compares with.
     fn header(&self) -> Option<&str> {
         match self {
             Self::SameAs(place) | Self::OtherThan(place) => place.header(),
@@ -72,7 +72,7 @@ impl ConditionTest {
 }
 
 impl Condition {
-    /// The headers that it looks at.
+    /// The headers that the condition looks at.
     pub fn headers(&self) -> impl Iterator<Item = &str> {
         self.0.iter().flat_map(|(place, tests)| {
             place.header().into_iter().chain(tests.iter().filter_map(ConditionTest::header))

@@ -1,5 +1,5 @@
-//! How one field of a close is found in a payload: by the first of several choices that gives a
-//! value which can be used.
+//! Finds one field of a close in a payload. There are several choices and the first with a usable
+//! value is taken.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::fmt;
 use super::condition::Condition;
 use super::place::{Found, Payload, PayloadPath, same};
 
-/// The choices, best first.
+/// The choices with the best first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Field(pub Vec<Choice>);
 
@@ -15,33 +15,33 @@ pub struct Field(pub Vec<Choice>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     pub take: Take,
-    /// Only where this holds.
+    /// The choice counts only if this holds.
     pub when: Condition,
-    /// What the values found there mean; a value that is not among them stands for itself.
+    /// The meanings of the values found there. A value that is not among them stands for itself.
     pub values: BTreeMap<String, String>,
-    /// What parts a text, of which a single value is the first part. Tags are parted by `|` or `,`
-    /// where those are in it.
+    /// The separator of a text. A single value is the first part. Tags are separated by `|` or `,`
+    /// if the text has one of those.
     pub split: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Take {
-    /// What stands at a place.
+    /// The value at a place.
     At(PayloadPath),
-    /// This text.
+    /// This fixed text.
     Is(String),
-    /// What stands at several places, joined; nothing where nothing stands at the first.
+    /// The joined values at several places. Nothing if nothing stands at the first.
     All(Vec<PayloadPath>),
 }
 
-/// A value, and the choice that gave it.
+/// A value and the choice that gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picked<'m, T> {
     pub value: T,
     pub by: &'m Choice,
 }
 
-/// What joins the texts of [`Take::All`]; no text of a payload begins or ends with it.
+/// Joins the texts of [`Take::All`]. No text of a payload begins or ends with it.
 const JOINT: &str = "\n";
 
 impl Field {
@@ -69,7 +69,7 @@ impl Field {
         })
     }
 
-    /// All values of the first choice that gives any, each once.
+    /// All values of the first choice that gives any. Each value is returned once.
     pub fn pick_list(&self, payload: &Payload<'_>) -> Option<Picked<'_, Vec<String>>> {
         self.0.iter().filter(|choice| choice.when.holds(payload)).find_map(|by| {
             let mut value = Vec::new();
@@ -89,7 +89,7 @@ impl Choice {
         Self { take, when: Condition::default(), values: BTreeMap::new(), split: None }
     }
 
-    /// Whether it is taken from a header.
+    /// True if the value is taken from a header.
     pub fn is_of_header(&self) -> bool {
         match &self.take {
             Take::At(place) => place.header().is_some(),
@@ -123,7 +123,7 @@ impl Choice {
         }
     }
 
-    /// The texts of a list; a single text is parted.
+    /// The texts of a list. A single text is split.
     fn parts(&self, payload: &Payload<'_>) -> Vec<String> {
         let Take::At(place) = &self.take else { return self.texts(payload) };
         if place.is_of_elements() {
@@ -164,7 +164,7 @@ fn first(text: &str, by: &str) -> Option<String> {
     text.split(by).map(str::trim).find(|part| !part.is_empty()).map(str::to_owned)
 }
 
-/// As it is told to people: `/a/b`, `"auto"`.
+/// The form shown to people: `/a/b` or `"auto"`.
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.take {

@@ -1,4 +1,4 @@
-//! Instants as help desks write them.
+//! Reads instants in the forms that help desks write.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -6,18 +6,19 @@ use jiff::fmt::strtime;
 
 use crate::domain::time::Millis;
 
-/// Seconds below it, milliseconds from it on: in seconds it is the year 5138, in milliseconds 1973.
+/// Smaller numbers are seconds and the others are milliseconds. The limit is the year 5138 in
+/// seconds and 1973 in milliseconds.
 const MILLISECONDS_FROM: f64 = 1e11;
 
-/// Reads RFC 3339, what is nearly that, and numbers of seconds or milliseconds since 1970. A time
-/// without an offset is taken to be UTC.
+/// Reads RFC 3339 and forms close to it and numbers of seconds or milliseconds since 1970. A time
+/// without an offset counts as UTC.
 pub fn read(text: &str) -> Option<Millis> {
     if let Ok(at) = Millis::from_rfc3339(text) {
         return Some(at);
     }
     if let Ok(number) = text.parse::<f64>() {
         let ms = if number < MILLISECONDS_FROM { number * 1_000.0 } else { number };
-        // Whatever lies outside is no instant of a conversation.
+        // Numbers outside this range are no instant of a conversation.
         return (ms.is_finite() && (0.0..1e14).contains(&ms)).then_some(Millis(ms as i64));
     }
     if let Ok(at) = text.parse::<Timestamp>() {
@@ -33,7 +34,7 @@ pub fn read(text: &str) -> Option<Millis> {
     Some(Millis(at.timestamp().as_millisecond()))
 }
 
-/// Whether an instant that was read is told without its second, as `2026-11-22T08:00Z`.
+/// True if the text of an instant has no seconds such as `2026-11-22T08:00Z`.
 pub fn is_to_the_minute(text: &str) -> bool {
     let Some((_, time)) = text.split_once(['T', 't', ' ']) else { return false };
     let time = time.split(['+', '-', 'Z', 'z', ' ']).next().unwrap_or_default();

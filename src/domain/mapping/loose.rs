@@ -1,12 +1,12 @@
-//! Texts that are written almost like JSON: `{status:{from:4,to:6}}`, as Freshdesk tells what
-//! changed.
+//! Reads texts that are almost JSON such as `{status:{from:4,to:6}}`. Freshdesk writes changes in
+//! that form.
 
 use serde_json::{Map, Value};
 
-/// Deeper than anything that is told so.
+/// The deepest nesting that is read. No help desk nests deeper.
 const DEPTH_MAX: usize = 8;
 
-/// The object that the text writes, with its values as texts.
+/// The object in the text with its values as texts.
 pub fn read(text: &str) -> Option<Value> {
     let mut rest = text.trim();
     let value = object(&mut rest, 0)?;

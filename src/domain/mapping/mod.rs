@@ -1,8 +1,8 @@
-//! What a help desk's payload means, as data: which events close or reopen a conversation, and
-//! where in the payload each field of a close stands.
+//! The meaning of a help desk's payload as data. It says which events close or reopen a
+//! conversation. It also says where each field of a close stands in the payload.
 //!
-//! Every desk is such a mapping, none has code of its own. What is looked for is told by a
-//! [`PayloadPath`]; when, by a [`Condition`]; what is made of it, by a [`Field`].
+//! Every help desk is such a mapping. None has code of its own. A [`PayloadPath`] says where to
+//! look. A [`Condition`] says when. A [`Field`] says what to make of it.
 
 mod condition;
 mod field;
@@ -19,7 +19,7 @@ pub use field::{Choice, Field, Picked, Take};
 pub use instant::{is_to_the_minute, read as read_instant};
 pub use place::{Found, Payload, PayloadPath, is_token};
 
-/// The fields of a close, by the keys that tell where they stand.
+/// The fields of a close by the keys under which the operator says where they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FieldName {
     ConversationId,
@@ -79,28 +79,28 @@ impl FieldName {
     }
 }
 
-/// A desk's payloads, explained.
+/// The mapping of one help desk's payloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
-    /// Where the list of a delivery's events stands, if it has several. All else is looked for in
-    /// each.
+    /// The place of the list of events if a delivery has several. All other places are looked up in
+    /// each event.
     pub each: Option<PayloadPath>,
-    /// Where, if it is there, the payload proper begins.
+    /// The place where the payload proper begins. It may be absent from a payload.
     pub root: Option<PayloadPath>,
-    /// Texts that are written almost like JSON and are looked into.
+    /// Texts that are almost JSON and are read as such.
     pub loose: Vec<PayloadPath>,
-    /// Any of them: the conversation closed.
+    /// The conversation closed if any of them holds.
     pub closed: Vec<Condition>,
-    /// Any of them: it goes on.
+    /// The conversation continues if any of them holds.
     pub reopened: Vec<Condition>,
     pub fields: BTreeMap<FieldName, Field>,
     pub attributes: BTreeMap<String, Field>,
-    /// The account by what stands at `account_id`.
+    /// The account by the value at `account_id`.
     pub accounts: BTreeMap<String, String>,
-    /// The header that a sender wants to have back, to see that the address is ours.
+    /// The header that a sender wants back to see that the address is surveyd's.
     pub challenge: Option<String>,
-    /// Whether it is the operator's own: of a desk that is not known, neither is what its instants
-    /// are worth.
+    /// True if the mapping is the operator's own. It is then not known how exact the instants of
+    /// that help desk are.
     pub is_own: bool,
 }
 
@@ -117,7 +117,7 @@ impl Mapping {
         self.fields.get(&name).unwrap_or(&NOWHERE)
     }
 
-    /// The events of a delivery. Where there is no list, the body is one event.
+    /// The events of a delivery. The body is one event if there is no list.
     pub fn events(&self, body: Value) -> Vec<Value> {
         let list = self.each.as_ref().and_then(|each| {
             let found = each.find(&Payload { body: &body, header: &|_| None });
@@ -129,7 +129,7 @@ impl Mapping {
         list.unwrap_or_else(|| vec![body])
     }
 
-    /// The payload proper, with its loose texts read.
+    /// The payload proper with its loose texts read.
     pub fn opened(&self, mut body: Value) -> Value {
         let header = |_: &str| None;
         if let Some(root) = &self.root {
@@ -150,7 +150,7 @@ impl Mapping {
         body
     }
 
-    /// What happened, where it is something that matters.
+    /// What happened. `None` if the event does not matter.
     pub fn happened(&self, payload: &Payload<'_>) -> Option<Happened> {
         let any = |conditions: &[Condition]| conditions.iter().any(|it| it.holds(payload));
         if any(&self.closed) {

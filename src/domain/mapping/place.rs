@@ -1,8 +1,8 @@
-//! Where a value stands: a JSON Pointer (RFC 6901) into a payload, or the name of a header.
+//! The place of a value. It is a JSON Pointer (RFC 6901) into a payload or the name of a header.
 //!
-//! Three steps go beyond the RFC, because help desks keep what matters in lists: `*` is every
-//! element, `[last]` the last one, and `[name=text]` those whose `name` is `text`. An object's key
-//! that is spelt so is still found.
+//! Three steps go beyond the RFC because help desks keep what matters in lists. `*` is every
+//! element. `[last]` is the last one. `[name=text]` selects the elements whose `name` is `text`. An
+//! object's key of the form `*` is still found.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 const HEADER: &str = "header:";
 
-/// One place. Shown as it was written.
+/// One place. It is shown as the operator wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PayloadPath {
     written: String,
@@ -19,7 +19,7 @@ pub struct PayloadPath {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum At {
-    /// In small letters.
+    /// In lower case.
     Header(String),
     Body(Vec<PathStep>),
 }
@@ -32,7 +32,7 @@ enum PathStep {
     Whose { key: String, text: String },
 }
 
-/// What is looked into: the body, and what came beside it.
+/// The body and the headers of one delivery.
 #[derive(Clone, Copy)]
 pub struct Payload<'a> {
     pub body: &'a Value,
@@ -40,7 +40,7 @@ pub struct Payload<'a> {
 }
 
 impl PayloadPath {
-    /// Reads `/a/b`, the empty text (the whole body) or `header:Name`.
+    /// Reads `/a/b` or the empty text (the whole body) or `header:Name`.
     pub fn parse(written: &str) -> Option<Self> {
         let at = match written.strip_prefix(HEADER) {
             Some(name) if is_token(name) => At::Header(name.to_ascii_lowercase()),
@@ -54,7 +54,8 @@ impl PayloadPath {
         Some(Self { written: written.to_owned(), at })
     }
 
-    /// Every text, number, boolean, list and object that stands there; `null` stands nowhere.
+    /// Every text and number and boolean and list and object at this place. `null` counts as
+    /// nothing.
     pub fn find<'a>(&self, payload: &Payload<'a>) -> Vec<Found<'a>> {
         match &self.at {
             At::Header(name) => (payload.header)(name).map(Found::Text).into_iter().collect(),
@@ -68,7 +69,7 @@ impl PayloadPath {
         }
     }
 
-    /// The header that it is, in small letters; nothing: it stands in the body.
+    /// The name of the header in lower case. `None` if the place is in the body.
     pub fn header(&self) -> Option<&str> {
         match &self.at {
             At::Header(name) => Some(name),
@@ -76,7 +77,7 @@ impl PayloadPath {
         }
     }
 
-    /// Whether elements of a list stand there, each a value of its own.
+    /// True if the place selects elements of a list. Each of them is a value of its own.
     pub fn is_of_elements(&self) -> bool {
         match &self.at {
             At::Header(_) => false,
@@ -93,7 +94,7 @@ pub enum Found<'a> {
 }
 
 impl Found<'_> {
-    /// Whether it is a text that says nothing.
+    /// True if it is a blank text.
     pub fn is_blank(self) -> bool {
         let text = match self {
             Self::Text(text) => text,
@@ -103,7 +104,7 @@ impl Found<'_> {
         text.trim().is_empty()
     }
 
-    /// What it is, where it is no single value.
+    /// Its kind if it is not a single value.
     pub fn several(self) -> Option<&'static str> {
         match self {
             Self::Value(Value::Array(_)) => Some("a list"),
@@ -112,7 +113,7 @@ impl Found<'_> {
         }
     }
 
-    /// The text of a single value, without the white space around it. A blank says nothing.
+    /// The text of a single value without surrounding white space. A blank counts as nothing.
     pub fn text(self) -> Option<String> {
         let text = match self {
             Self::Text(text) => text.to_owned(),
@@ -121,7 +122,7 @@ impl Found<'_> {
             Self::Value(Value::Bool(truth)) => truth.to_string(),
             Self::Value(Value::Null | Value::Array(_) | Value::Object(_)) => return None,
         };
-        // PostgreSQL's text cannot hold U+0000, and both engines must take the same closes.
+        // PostgreSQL's text cannot hold U+0000. Both engines must take the same closes.
         let text = text.replace('\0', "");
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
@@ -150,7 +151,7 @@ impl PathStep {
     }
 }
 
-/// Whether two texts of a payload mean the same: desks change the case of a status between
+/// True if two texts of a payload mean the same. Help desks change the case of a status between
 /// versions.
 pub fn same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other) || one.to_lowercase() == other.to_lowercase()
@@ -176,13 +177,13 @@ fn step(text: &str) -> Option<PathStep> {
     unescaped(text).map(PathStep::Key)
 }
 
-/// `~1` is a slash and `~0` a tilde; a tilde before anything else is a mistake.
+/// Replaces `~1` by a slash and `~0` by a tilde. A tilde before anything else is a mistake.
 fn unescaped(text: &str) -> Option<String> {
     let lone = text.replace("~0", "").replace("~1", "").contains('~');
     (!lone).then(|| text.replace("~1", "/").replace("~0", "~"))
 }
 
-/// A header's name (RFC 9110, section 5.6.2).
+/// Checks a header's name (RFC 9110 section 5.6.2).
 pub fn is_token(name: &str) -> bool {
     let letter = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(letter)

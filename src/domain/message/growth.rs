@@ -1,18 +1,18 @@
-//! Whether a template makes much of little: a text that is set to twice itself, forty times, is
-//! longer than any memory, in as many steps.
+//! Rejects templates that make a very long text in few steps. A text that is set to twice itself
+//! forty times is longer than any memory.
 //!
-//! A tag that gives a value a name (`set`, `with`, `for`) may put few things together, and all tags
-//! together not many; so what one of them starts from, the next cannot multiply. What is kept aside
-//! by emitting it is counted when it is rendered.
+//! A tag that names a value (`set`, `with`, `for`) may put only few things together. All tags
+//! together may not put many together. One tag can therefore not multiply what another one made.
+//! Text that is kept in a variable by emitting it is counted while it is rendered.
 
-/// The longest template, in characters: several texts of a message's length.
+/// The longest template in characters. It fits several texts of a message's length.
 const TEMPLATE_CHARACTERS_MAX: usize = 20_000;
-/// Things put together in tags that name a value.
+/// The most things put together in tags that name a value.
 const NAMED_MAX: usize = 8;
-/// Texts put together in all tags.
+/// The most texts put together in all tags.
 const JOINED_MAX: usize = 64;
 
-/// The line of a template's first fault, and what is wrong there.
+/// Checks a template. An error holds the line of the first fault and its description.
 pub fn refuse(template: &str) -> Result<(), (usize, &'static str)> {
     if template.chars().count() > TEMPLATE_CHARACTERS_MAX {
         return Err((
@@ -61,7 +61,7 @@ pub fn refuse(template: &str) -> Result<(), (usize, &'static str)> {
     Ok(())
 }
 
-/// Where the next tag begins and ends; a comment is none.
+/// The start and the end of the next tag. A comment is not a tag.
 fn tag(text: &str) -> Option<(usize, usize)> {
     let mut from = 0;
     loop {
@@ -78,7 +78,7 @@ fn tag(text: &str) -> Option<(usize, usize)> {
     }
 }
 
-/// Behind the end of a tag; what stands in quotes does not end it.
+/// The index after the end of a tag. An end within quotes does not count.
 fn end_of(text: &str, start: usize, close: &str) -> usize {
     let mut quote = None;
     let mut letters = text[start..].char_indices();

@@ -1,5 +1,5 @@
-//! A decision as a value: what was decided, by which rule, and the numbers that it rested on. It is
-//! kept as JSON beside the survey, and read out to whoever asks why.
+//! A decision as a value. It says what was decided by which rule and on which numbers. It is stored
+//! as JSON beside the survey and shown to anybody who asks why.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,20 +11,20 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     pub at: Millis,
-    /// The rule that matched, by its name or else its number from 1; absent where none did.
+    /// The name of the rule that matched or its number from 1. `None` if no rule matched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// The variant that the person meets; absent where there is no experiment.
+    /// The person's variant. `None` if there is no experiment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
     #[serde(flatten)]
     pub ground: Ground,
 }
 
-/// What a decision comes to.
+/// What a decision leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// To be looked at again when it is due.
+    /// The survey is decided again when it is due.
     Schedule {
         due_at: Millis,
     },
@@ -48,7 +48,7 @@ impl Verdict {
     }
 }
 
-/// Why it was decided so, with the numbers. Lengths are in milliseconds.
+/// The ground of a decision with its numbers. Lengths are in milliseconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 pub enum Ground {
@@ -56,15 +56,15 @@ pub enum Ground {
         due_at: Millis,
         delay_ms: i64,
     },
-    /// Nothing stands against it.
+    /// Nothing stands against the prompt.
     Clear(Clear),
-    /// Nothing stands against it, but its account is on a dry run.
+    /// Nothing stands against the prompt but its account is on a dry run.
     DryRun(DryRun),
     Late {
         closed_at: Millis,
         expire_after_ms: i64,
     },
-    /// The help desk did not tell who the person is at X.
+    /// The help desk did not name the person at X.
     NoXId,
     /// The rule says that nobody is asked.
     Rule,
@@ -96,7 +96,7 @@ pub enum Ground {
         time_zone: String,
         until: Millis,
     },
-    /// Left out so that the day's prompts are spread evenly.
+    /// The survey was left out so that the day's prompts are spread evenly.
     Budget(DayPace),
     DayFull {
         prompts_of_day: u32,
@@ -105,38 +105,38 @@ pub enum Ground {
         pace: Option<DayPace>,
         until: Millis,
     },
-    /// X has said that no prompt is taken before then, or its day is full by the ledger.
+    /// X takes no prompt before `until`. X has said so or surveyd's ledger shows X's day as full.
     XLimit {
         until: Millis,
     },
     AccountPaused {
         until: Millis,
     },
-    /// The clock stands before the last instant on record, or a restored backup has not caught up.
+    /// The clock stands before the last instant on record or a restored backup has not caught up.
     Held {
         until: Millis,
     },
 }
 
-/// The numbers that were in favour.
+/// The numbers that spoke for sending.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Clear {
     pub throttle_ms: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_prompt_at: Option<Millis>,
-    /// Whether that one was not sent, and a dry run counts it.
+    /// True if that prompt was not sent but a dry run counts it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_last_dry: bool,
     pub prompts_of_day: u32,
     pub daily_limit: u32,
-    /// Share and draw of the sample, where not all are asked.
+    /// The share and the draw of the sample unless all are asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample: Option<[f64; 2]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pace: Option<DayPace>,
 }
 
-/// What would have been sent, had the account not been on a dry run.
+/// What would have been sent if the account had not been on a dry run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DryRun {
     #[serde(rename = "type")]
@@ -151,7 +151,7 @@ pub struct DryRun {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OptedOut {
     pub opted_out_at: Millis,
-    /// The one account that it is about; absent: all of them.
+    /// The one account that the person refuses. `None` means all accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -162,15 +162,15 @@ pub struct OptedOut {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Throttled {
     pub last_prompt_at: Option<Millis>,
-    /// Whether it was not known then whether that prompt went out.
+    /// True if it was not known then whether that prompt went out.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_uncertain: bool,
-    /// Whether that prompt was not sent, and a dry run counts it.
+    /// True if that prompt was not sent but a dry run counts it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_dry: bool,
     pub throttle_ms: i64,
     pub throttle_group: String,
-    /// Prompts from this account to this person in 24 hours.
+    /// The prompts from this account to this person in 24 hours.
     pub prompts_of_day: u32,
     pub daily_limit_per_user: u32,
 }
@@ -181,13 +181,13 @@ pub struct DayPace {
     /// The probability of being asked.
     pub p: f64,
     pub draw: f64,
-    /// The account's surveys that reached their moment in 24 hours, this one included.
+    /// The account's surveys that reached their moment in 24 hours including this one.
     pub demand: u32,
     pub daily_limit: u32,
 }
 
 impl Ground {
-    /// What it leads to.
+    /// The verdict that this ground leads to.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Due { due_at, .. } => Verdict::Schedule { due_at: *due_at },
@@ -212,7 +212,7 @@ impl Ground {
         }
     }
 
-    /// The same wait with another end; what is no wait stays as it is.
+    /// Gives a wait another end. A ground that is no wait stays as it is.
     pub fn waiting_until(self, until: Millis) -> Self {
         match self {
             Self::QuietHours { from, to, time_zone, .. } => {
@@ -241,7 +241,7 @@ impl Ground {
         }
     }
 
-    /// Whether it is about the account, so that all of its surveys wait with this one.
+    /// True if the ground concerns the account. All of its surveys then wait with this one.
     pub fn is_of_account(&self) -> bool {
         matches!(
             self,
@@ -258,7 +258,7 @@ impl Decision {
         self.ground.verdict()
     }
 
-    /// As it is kept: its own fields, and what it came to as `outcome`.
+    /// The stored form. It holds the decision's own fields and its verdict as `outcome`.
     pub fn json(&self) -> Result<String, serde_json::Error> {
         let mut fields = serde_json::to_value(self)?;
         fields["outcome"] = self.verdict().as_str().into();

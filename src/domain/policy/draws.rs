@@ -1,14 +1,14 @@
-//! Draws: a number from 0 to 1 that an identity always has. What is left to chance is decided by
-//! them, so that asking again, after a restart or on another machine, gives the same answer.
+//! Draws: a number from 0 to 1 that an identity always has. Everything left to chance is decided by
+//! one. A repeated decision therefore comes out alike after a restart and on another machine.
 //!
-//! Every kind of draw has a salt of its own: whoever is in the sample is no likelier to be in the
-//! holdout.
+//! Every kind of draw has a salt of its own. A person in the sample is then no likelier to be in
+//! the holdout.
 
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::time::Millis;
 
-/// What a survey is drawn by: the close that made it. A conversation that closes again after its
-/// survey is drawn again; a survey that is moved to a later close is not.
+/// A survey is drawn by the close that made it. A conversation that closes again after its survey
+/// is drawn again. A survey that is moved to a later close is not.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawn<'a> {
     pub account: &'a str,
@@ -23,29 +23,29 @@ impl Drawn<'_> {
     }
 }
 
-/// Whether a survey falls into the sample.
+/// The draw that decides if a survey falls into the sample.
 pub fn of_sample(survey: Drawn) -> f64 {
     survey.by(b"sample")
 }
 
-/// Whether a person belongs to those who are never asked. By the person and the throttle group:
-/// somebody asked by a sister account would be nobody to compare with.
+/// The draw that decides if a person is never asked. It depends on the person and the throttle
+/// group. Somebody asked by a sister account would be no basis for comparison.
 pub fn of_holdout(throttle_group: &str, person: &UserId) -> f64 {
     draw(&[b"holdout", throttle_group.as_bytes(), person.as_str().as_bytes()], &[])
 }
 
-/// Which of the variants a person meets, now and ever after.
+/// The draw that decides which variant a person always meets.
 pub fn of_variant(account: &str, person: &UserId) -> f64 {
     draw(&[b"variant", account.as_bytes(), person.as_str().as_bytes()], &[])
 }
 
-/// Whether a survey is asked where there are more than may be. By the survey alone, and so
-/// independent of the hour.
+/// The draw that decides if a survey is asked while there are too many. It depends on the survey
+/// alone and so not on the hour.
 pub fn of_pacing(survey: Drawn) -> f64 {
     survey.by(b"pacing")
 }
 
-/// The number of an identity: even over all identities.
+/// The number of an identity. The numbers are even over all identities.
 pub(super) fn draw(names: &[&[u8]], number: &[u8]) -> f64 {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     for name in names {
@@ -56,7 +56,7 @@ pub(super) fn draw(names: &[&[u8]], number: &[u8]) -> f64 {
     let digest = context.finish();
     let mut first = [0_u8; 8];
     first.copy_from_slice(&digest.as_ref()[..8]);
-    // 53 bits, the most that a double holds exactly.
+    // A double holds at most 53 bits exactly.
     (u64::from_be_bytes(first) >> 11) as f64 / (1_u64 << 53) as f64
 }
 

@@ -1,8 +1,11 @@
-//! Who is asked, and when: every decision before a prompt, and the waiting between tries.
+//! Decides who is asked and when. It makes every decision before a prompt and sets the waits
+//! between tries.
 //!
-//! A decision is taken twice: [`at_close`] of what is known at once, [`at_sending`] of everything,
-//! in the transaction that begins the send. Each is a value ([`decision::Ground`]) that carries the
-//! numbers it rested on. Nothing here knows the time or the database: both are told.
+//! A survey is decided twice. [`at_close`] uses what is known when the close comes in.
+//! [`at_sending`] uses everything and runs in the transaction that begins the send. Each decision
+//! is a value ([`decision::Ground`]) that carries the numbers it rests on.
+//!
+//! Nothing here reads the clock or the database. The caller passes both in.
 
 pub mod decision;
 pub mod draws;
@@ -28,7 +31,7 @@ use super::time::{Millis, millis};
 /// X counts its day of prompts back from now (X's page of feedback/create).
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is decided of a close at the moment it comes in.
+/// The decision about a close at the moment it comes in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AtClose {
     pub due_at: Millis,
@@ -42,20 +45,20 @@ impl AtClose {
 }
 
 impl Rules {
-    /// A decision under these rules.
+    /// Makes a decision of a ground under these rules.
     pub fn decided(&self, ground: Ground, at: Millis) -> Decision {
         Decision { at, rule: self.rule.clone(), variant: self.variant.clone(), ground }
     }
 }
 
-/// Decides what is known at once of the survey that a close makes; the rest is decided at the
-/// moment of sending. That it is too late as well, where it is not certain that it is `now`.
+/// Decides what is known at once of the survey that a close makes. The rest is decided at the
+/// moment of sending. So is lateness if `is_certain` is false and `now` may be wrong.
 pub fn at_close(close: &Close, rules: &Rules, now: Millis, is_certain: bool) -> AtClose {
     let due_at = close.closed_at.plus(rules.delay);
     let Close { account, conversation_id, user_id, closed_at, notice, .. } = close;
     let ground = match user_id {
-        // First: whoever sets a help desk up must see what is missing, also on a payload of last
-        // year.
+        // This comes first. An operator who sets a help desk up must see what is missing even with
+        // a payload of last year.
         None => Ground::NoXId,
         Some(_) if is_certain && is_too_late(*closed_at, rules, now) => late(*closed_at, rules),
         Some(person) => {
@@ -67,22 +70,22 @@ pub fn at_close(close: &Close, rules: &Rules, now: Millis, is_certain: bool) -> 
     AtClose { due_at, decision: rules.decided(ground, now) }
 }
 
-/// Why a prompt for a conversation closed at `closed_at` is late.
+/// The ground that a prompt for a conversation closed at `closed_at` is late.
 pub fn late(closed_at: Millis, rules: &Rules) -> Ground {
     Ground::Late { closed_at, expire_after_ms: millis(rules.expire_after) }
 }
 
-/// Whether a prompt for a conversation closed at `closed_at` would be late by now.
+/// True if a prompt for a conversation closed at `closed_at` is too late by now.
 pub fn is_too_late(closed_at: Millis, rules: &Rules, now: Millis) -> bool {
     now >= too_late_at(closed_at, rules)
 }
 
-/// The first instant at which it is.
+/// The first instant at which a prompt for that close is too late.
 pub fn too_late_at(closed_at: Millis, rules: &Rules) -> Millis {
     closed_at.plus(rules.expire_after).plus(Duration::from_millis(1))
 }
 
-/// What stands for good against asking about a close, whatever else happens.
+/// The ground that stands against asking about a close for good. It holds whatever else happens.
 fn against(
     drawn: Drawn,
     person: &UserId,
@@ -96,7 +99,7 @@ fn against(
     if let Some(by) = notice.closed_by.filter(|by| rules.skip_closed_by.contains(by)) {
         return Some(Ground::ClosedBy { closed_by: by.as_str().to_owned() });
     }
-    // What the notice does not say is not held against anybody.
+    // A value that the notice lacks is not held against anybody.
     if let Some(agent_messages) = notice.agent_messages.filter(|n| *n < rules.min_agent_messages) {
         let min_agent_messages = rules.min_agent_messages;
         return Some(Ground::NoSubstance { agent_messages, min_agent_messages });
@@ -115,46 +118,47 @@ fn against(
     (draw >= rules.sample).then_some(Ground::SampledOut { share: rules.sample, draw })
 }
 
-/// What was sent before and said since, as far as it bears on one more prompt. What may have been
-/// sent counts as sent.
+/// What was sent before and what was said since if it affects one more prompt. A prompt that may
+/// have been sent counts as sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
-    /// The last prompt to this person from an account of the throttle group.
+    /// When an account of the throttle group last prompted this person.
     pub last_to_person: Option<Millis>,
-    /// Whether it is not known yet that it went out.
+    /// True if it is not known yet whether that prompt went out.
     pub is_last_uncertain: bool,
-    /// Whether it would have been sent, and was not: a dry run counts it.
+    /// True if that prompt was not sent but a dry run counts it.
     pub is_last_dry: bool,
-    /// Prompts from this account to this person in the last 24 hours.
+    /// The prompts from this account to this person in the last 24 hours.
     pub day_to_person: u32,
-    /// Prompts from this account in the last 24 hours.
+    /// The prompts from this account in the last 24 hours.
     pub day_of_account: u32,
-    /// The oldest of them.
+    /// When the oldest of them was sent.
     pub oldest_of_day: Option<Millis>,
     pub opted_out: Option<OptedOut>,
-    /// The close that made the survey, where it has been moved to a later one since.
+    /// The close that made the survey if a later close has replaced it.
     pub first_closed_at: Option<Millis>,
-    /// The account's surveys that reached their moment of sending in the last 24 hours, without
-    /// this one.
+    /// The account's surveys that reached their moment of sending in the last 24 hours. This survey
+    /// is not counted.
     pub demand: u32,
-    /// Whether this one has reached it before, and was to be asked.
+    /// True if this survey reached that moment before and the pacing let it through.
     pub is_paced: bool,
 }
 
-/// What would have been sent before, had the account not been on a dry run.
+/// What would have been sent before if the account had not been on a dry run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DryHistory {
-    /// As in [`History`].
+    /// Each field has the meaning of its namesake in [`History`].
     pub last_to_person: Option<Millis>,
     pub day_to_person: u32,
     pub day_of_account: u32,
     pub oldest_of_day: Option<Millis>,
 }
 
-/// Decides once more, for a survey that is not too late, on what is true now by X's clock.
+/// Decides once more about a survey that is not too late. It uses what is true now by X's clock.
 ///
-/// First what stands against it for good, then what may pass; a survey is drawn for the even pace
-/// only when nothing else stands against it, so that the demand is of prompts that would be sent.
+/// The grounds that stand for good come first and those that may pass come later. A survey is drawn
+/// for even pacing only if none of them stands before. The demand then counts prompts that would be
+/// sent.
 pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis) -> Ground {
     if let Some(out) = &history.opted_out {
         return Ground::OptedOut(out.clone());
@@ -166,8 +170,8 @@ pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis
     if let Some(ground) = against(drawn, person, *closed_at, notice, rules) {
         return ground;
     }
-    // A prompt of unknown outcome is dated by the last instant at which X may carry it out: without
-    // a throttle that does not stand against another.
+    // A prompt of unknown outcome is dated by the last instant at which X may carry it out. It does
+    // not block another prompt if there is no throttle.
     let throttled = !rules.throttle.is_zero()
         && history.last_to_person.is_some_and(|last| now < last.plus(rules.throttle));
     if throttled || history.day_to_person >= rules.daily_limit_per_user {
@@ -225,7 +229,7 @@ impl History {
     }
 }
 
-/// The quiet hours of the survey's person, where it is their time.
+/// The ground of quiet hours if it is now quiet for the survey's person.
 pub fn quiet(survey: &Survey, rules: &Rules, now: Millis) -> Option<Ground> {
     let time_zone = survey.notice.time_zone.as_deref();
     let hours = rules.quiet_hours.as_ref()?;

@@ -1,18 +1,18 @@
-//! Spreading the day's prompts where more conversations close than may be asked about: every survey
-//! has the same chance, whatever the hour, instead of the first of the morning being asked and the
-//! rest of the day not.
+//! Spreads the day's prompts if more conversations close than may be asked about. Every survey has
+//! an equal chance at every hour. Otherwise the first of the morning would be asked and nobody
+//! later.
 //!
-//! The chance is taken from the demand of the 24 hours before. A day holds every hour once, so a
-//! peak in the morning lowers the chance of the evening as much as its own.
+//! The chance follows from the demand of the last 24 hours. A day holds every hour once. A peak in
+//! the morning therefore lowers the chance of the evening as much as its own.
 
 use super::decision::DayPace;
 
-/// Of the limit, so much is given out where it does not suffice. Chance gives out a little more on
-/// one day and a little less on another; with nothing kept back, what is too much would wait and
-/// pile up, and expire at the hours at which it waits.
+/// The share of the limit that is given out if the limit does not suffice. Chance gives out a
+/// little more on one day and a little less on another. With nothing kept back the surplus would
+/// wait and pile up. It would then expire at the hours at which it waits.
 const GIVEN_OUT: f64 = 0.95;
 
-/// The chance of a survey that is one of `demand` in 24 hours, and the draw that decides it.
+/// The chance of a survey that is one of `demand` in 24 hours. The draw decides by it.
 pub fn pace(draw: f64, demand: u32, daily_limit: u32) -> DayPace {
     let p = if demand <= daily_limit {
         1.0
@@ -23,7 +23,7 @@ pub fn pace(draw: f64, demand: u32, daily_limit: u32) -> DayPace {
 }
 
 impl DayPace {
-    /// Whether the survey is asked.
+    /// True if the survey is asked.
     pub fn is_asked(&self) -> bool {
         self.draw < self.p
     }

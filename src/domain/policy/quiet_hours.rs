@@ -1,6 +1,7 @@
-//! Quiet hours: the time of the day in which nobody is prompted, on a clock on somebody's wall.
+//! Quiet hours: the time of the day in which nobody is prompted. They are read on the wall clock of
+//! a time zone.
 //!
-//! The rules of the time zones are those that came with this program, the same on every machine.
+//! The rules of the time zones are built into this program and so equal on every machine.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
@@ -8,13 +9,14 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use crate::domain::time::Millis;
 
-/// From one time of the day to another, over midnight where the end is not the later.
+/// Quiet hours from one time of the day to another. They run over midnight if `to` is not later
+/// than `from`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct QuietHours {
     pub from: Time,
-    /// The first time that is not quiet any more. The same as `from`: no time is quiet.
+    /// The first time that is no longer quiet. No time is quiet if it equals `from`.
     pub to: Time,
-    /// The account's zone; a person's own takes its place where it is known.
+    /// The account's zone. A person's own zone takes its place if it is known.
     pub zone: TimeZone,
 }
 
@@ -24,16 +26,16 @@ pub fn zone(name: &str) -> Option<TimeZone> {
 }
 
 impl QuietHours {
-    /// Until when it is quiet; `None`: it is not. `of_person` is the name of the person's own zone;
-    /// one that nobody knows is no zone.
+    /// When the quiet ends. `None` if it is not quiet. `of_person` is the name of the person's own
+    /// zone. An unknown name counts as no zone.
     ///
-    /// Where the clocks change, nobody is disturbed: an hour that comes twice begins the quiet with
-    /// its first coming and ends it with its second; one that does not come does either at the
-    /// instant at which it is left out. So it is always quiet while the wall's clock says so.
+    /// Nobody is disturbed when the clocks change. An hour that comes twice begins the quiet the
+    /// first time and ends it the second time. An hour that is skipped begins or ends the quiet at
+    /// the change. It is therefore always quiet while the wall clock says so.
     pub fn until(&self, of_person: Option<&str>, now: Millis) -> Option<Millis> {
         let zone = self.zone_for(of_person);
         let mut until = now;
-        // Two windows may touch where the time between them is left out.
+        // Two windows may touch if the time between them is skipped.
         while let Some(end) = self.end_of_window(&zone, until) {
             until = end;
         }
@@ -52,8 +54,8 @@ impl QuietHours {
         }
         let at = Timestamp::from_millisecond(now.0).ok()?;
         let today = zone.to_datetime(at).date();
-        // A window begins the day before at the earliest; where a zone has left out a whole day,
-        // two days before.
+        // A window begins the day before at the earliest. It begins two days before if a zone has
+        // skipped a whole day.
         let mut day = today.yesterday().ok()?.yesterday().ok()?;
         loop {
             if let Some(end) = self.window_of(zone, day, at) {
@@ -66,7 +68,7 @@ impl QuietHours {
         }
     }
 
-    /// The end of the window that begins on that day, where it holds `at`.
+    /// The end of the window that begins on that day if the window holds `at`.
     fn window_of(&self, zone: &TimeZone, day: Date, at: Timestamp) -> Option<Timestamp> {
         let last = if self.from < self.to { day } else { day.tomorrow().ok()? };
         let start = first_at(zone, day.to_datetime(self.from))?;
@@ -75,7 +77,7 @@ impl QuietHours {
     }
 }
 
-/// The first instant at which the wall's clock has reached that time.
+/// The first instant at which the wall clock has reached that time.
 fn first_at(zone: &TimeZone, time: DateTime) -> Option<Timestamp> {
     match zone.to_ambiguous_timestamp(time).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(time).ok(),
@@ -84,7 +86,7 @@ fn first_at(zone: &TimeZone, time: DateTime) -> Option<Timestamp> {
     }
 }
 
-/// The last instant at which it reaches it.
+/// The last instant at which the wall clock reaches that time.
 fn last_at(zone: &TimeZone, time: DateTime) -> Option<Timestamp> {
     match zone.to_ambiguous_timestamp(time).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(time).ok(),
@@ -93,8 +95,8 @@ fn last_at(zone: &TimeZone, time: DateTime) -> Option<Timestamp> {
     }
 }
 
-/// The instant of the next change of the clocks. A time that is left out, reckoned by the offset
-/// that comes into force, lies before it.
+/// The instant of the next change of the clocks. A skipped time computed by the new offset lies
+/// before that change.
 fn change_behind(zone: &TimeZone, before: Timestamp) -> Option<Timestamp> {
     zone.following(before).next().map(|change| change.timestamp())
 }

@@ -1,11 +1,11 @@
-//! Rules: which closes are treated otherwise than the account's survey says.
+//! Rules that treat some closes otherwise than the account's survey does.
 
 use std::collections::BTreeMap;
 
 use crate::domain::close::{ClosedBy, Notice};
 
-/// What a close must be for a rule to match: everything that is named here. Of several values any
-/// one will do; a list without any names nothing.
+/// The conditions under which a rule matches a close. All that are named must hold. Any one of
+/// several values is enough. An empty list is no condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct When {
     pub source: Vec<String>,
@@ -13,19 +13,20 @@ pub struct When {
     pub tag: Vec<String>,
     pub team: Vec<String>,
     pub agent: Vec<String>,
-    /// As the survey's texts are found: `es` is also `es-MX`, letter case does not count.
+    /// Languages match as the survey's texts do. `es` also matches `es-MX` and letter case does not
+    /// count.
     pub language: Vec<String>,
     pub closed_by: Vec<ClosedBy>,
     pub attributes: BTreeMap<String, Vec<String>>,
 }
 
 impl When {
-    /// Whether it names nothing, and so matches every close.
+    /// True if it names nothing and so matches every close.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether a close from `source` is meant.
+    /// True if a close from `source` with this notice meets all conditions.
     pub fn matches(&self, source: &str, notice: &Notice) -> bool {
         let any = |wanted: &[String], is: &Option<String>| {
             wanted.is_empty() || is.as_ref().is_some_and(|is| wanted.contains(is))

@@ -1,11 +1,11 @@
-//! What the configuration says of one survey, once its rule and its variant are found.
+//! The settings of one survey after its rule and its variant are found.
 
 use std::time::Duration;
 
 use super::quiet_hours::QuietHours;
 use crate::domain::close::ClosedBy;
 
-/// The settings that bear on whether and when one survey is asked.
+/// The settings that decide whether and when one survey is asked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rules {
     pub delay: Duration,
@@ -13,34 +13,34 @@ pub struct Rules {
     pub throttle: Duration,
     /// Accounts of one group share the throttle and the holdout.
     pub throttle_group: String,
-    /// Share of the closes that are surveyed, 0 to 1.
+    /// The share of the closes that are surveyed from 0 to 1.
     pub sample: f64,
-    /// Share of the people who are never asked, 0 to 1.
+    /// The share of the people who are never asked from 0 to 1.
     pub holdout: f64,
     pub daily_limit: u32,
     pub daily_limit_per_user: u32,
     pub pacing: Pacing,
     pub mode: Mode,
     pub quiet_hours: Option<QuietHours>,
-    /// Whoever closed it so is not asked.
+    /// A conversation closed in one of these ways is not asked about.
     pub skip_closed_by: Vec<ClosedBy>,
-    /// Fewer messages from the agent are no conversation to ask about.
+    /// A conversation with fewer messages from the agent is not asked about.
     pub min_agent_messages: u32,
-    /// A close so long after the last message is not asked about.
+    /// A close that comes this long after the last message is not asked about.
     pub stale_after: Option<Duration>,
-    /// The rule that matched, by its name or else its number from 1.
+    /// The name of the rule that matched. A rule without a name is given by its number from 1.
     pub rule: Option<String>,
-    /// Whether that rule says that nobody is asked.
+    /// True if that rule says that nobody is asked.
     pub skip: bool,
-    /// The variant that the person meets; absent where there is no experiment.
+    /// The person's variant. `None` if there is no experiment.
     pub variant: Option<String>,
 }
 
-/// Whether an account's prompts go out.
+/// Whether an account's prompts are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Live,
-    /// A dry run: everything is decided and recorded, and nothing is sent.
+    /// A dry run decides and records everything and sends nothing.
     Dry,
 }
 
@@ -57,11 +57,11 @@ impl Mode {
     }
 }
 
-/// What becomes of surveys beyond the day's limit.
+/// How surveys beyond the day's limit are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pacing {
-    /// They are asked as they come, and wait when the day is full.
+    /// Surveys are asked as they come. They wait once the day is full.
     Asap,
-    /// As many are left out as are too many, at any hour alike.
+    /// The surplus is left out by chance. The chance is equal at every hour.
     Even,
 }

@@ -1,9 +1,9 @@
-//! A decision in a sentence, as `surveyd explain` and `surveyd surveys show` say it.
+//! A decision in one sentence for `surveyd explain` and `surveyd surveys show`.
 
 use super::decision::{Clear, DayPace, Decision, DryRun, Ground, Throttled};
 use crate::domain::time::Millis;
 
-/// `throttled: prompted 3 days ago, throttle 7 d`.
+/// Renders a decision such as `throttled: prompted 3 days ago, throttle 7 d`.
 pub fn words(decision: &Decision) -> String {
     let at = decision.at;
     match &decision.ground {
@@ -98,8 +98,8 @@ fn clear_words(at: Millis, clear: &Clear) -> String {
 fn throttled_words(at: Millis, throttled: &Throttled) -> String {
     let Throttled { last_prompt_at, throttle_ms, throttle_group, .. } = throttled;
     let is_day_full = throttled.prompts_of_day >= throttled.daily_limit_per_user;
-    // It was decided by X's clock, and is told by ours: what cannot be the day's limit is the
-    // throttle.
+    // The decision was made by X's clock and `at` is by surveyd's. If the day's limit was not
+    // reached it must have been the throttle.
     let is_within = |last: &Millis| {
         *throttle_ms > 0 && (!is_day_full || at.0 < last.0.saturating_add(*throttle_ms))
     };
@@ -139,7 +139,7 @@ const UNITS: [(&str, &str, u64); 4] = [
     ("second", "s", 1_000),
 ];
 
-/// How long it is, in the largest unit of which there is one: `3 days`.
+/// A length in the largest unit that it reaches: `3 days`.
 fn ago(now: Millis, then: Millis) -> String {
     let passed_ms = u64::try_from(now.since(then).as_millis()).unwrap_or(u64::MAX);
     let (name, _, unit_ms) =
@@ -148,7 +148,7 @@ fn ago(now: Millis, then: Millis) -> String {
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A length of the configuration in the largest unit that holds it whole: `7 d`.
+/// A configured length in the largest unit that divides it: `7 d`.
 fn length(length_ms: i64) -> String {
     let length_ms = u64::try_from(length_ms).unwrap_or(0);
     let whole = UNITS.into_iter().find(|(_, _, ms)| length_ms > 0 && length_ms.is_multiple_of(*ms));

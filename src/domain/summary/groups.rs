@@ -1,4 +1,4 @@
-//! What a report is broken down by, and which group a survey falls into.
+//! The breakdowns of a report and the group that a survey falls into.
 
 use super::SurveyFacts;
 use crate::domain::{survey_type::SurveyType, time::Millis};
@@ -19,7 +19,7 @@ pub enum GroupBy {
 }
 
 impl GroupBy {
-    /// Every breakdown that can be asked for by name; `Nothing` has none.
+    /// Every breakdown that can be asked for by name. `Nothing` has no name.
     pub const NAMED: [Self; 9] = [
         Self::Agent,
         Self::Team,
@@ -32,7 +32,7 @@ impl GroupBy {
         Self::Variant,
     ];
 
-    /// The word for it; empty for `Nothing`.
+    /// The name of the breakdown. It is empty for `Nothing`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Nothing => "",
@@ -53,10 +53,10 @@ impl GroupBy {
         Self::NAMED.into_iter().find(|by| by.as_str() == name)
     }
 
-    /// The groups a survey counts in. It is one, but for tags: there it is one for each.
+    /// The groups that a survey counts in. There is one except for tags where there is one per tag.
     ///
-    /// `at` is the instant that a week is taken from: a close and the prompt that follows it may
-    /// fall into two.
+    /// `at` is the instant that a week is taken from. A close and its prompt may fall into two
+    /// weeks.
     pub(super) fn keys(self, facts: &SurveyFacts, at: Millis) -> Vec<GroupKey> {
         let or_absent =
             |name: &Option<String>| name.clone().map_or(GroupKey::Absent, GroupKey::Named);
@@ -82,8 +82,9 @@ impl GroupBy {
     }
 }
 
-/// What the surveys of a group have in common. The order is the report's: names, then questions by
-/// their number ("csat 2" before "csat 12"), and last the surveys that have nothing of the kind.
+/// What the surveys of a group have in common. The order is that of the report. Names come first
+/// and then questions by their number ("csat 2" before "csat 12"). The surveys without a value come
+/// last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum GroupKey {
     Named(String),
@@ -92,7 +93,7 @@ pub(super) enum GroupKey {
 }
 
 impl GroupKey {
-    /// The key as a reader sees it; `None` for the group of surveys without one.
+    /// The key as a reader sees it. `None` for the group of surveys without one.
     pub(super) fn shown(&self) -> Option<String> {
         match self {
             Self::Named(name) => Some(name.clone()),

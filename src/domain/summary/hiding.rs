@@ -1,13 +1,17 @@
-//! Which groups must not show their score, so that no few people's answers can be worked out.
+//! Chooses the groups that must not show their score. Nobody may work out the answers of a few
+//! people.
 //!
-//! A group of fewer answers than the floor is hidden. That is not enough: the total can be had by
-//! running the report without a breakdown, and what is left when the shown groups are subtracted
-//! from it belongs to the hidden ones. So groups are shown from the largest down, and each only as
-//! long as nothing below the floor comes within reach; the smallest are the ones given up.
+//! A group of fewer answers than the floor is hidden. That is not enough. The total is shown by a
+//! report without a breakdown. A reader can subtract the shown groups from it and see the hidden
+//! rest. Groups are therefore shown from the largest down. Each is shown only if nothing below the
+//! floor comes within reach. The smallest groups are given up.
 //!
-//! Deliberately absent: protection against unanimity (where everybody gave a 5, so did the one
-//! person in the hidden group, and the total alone says it), and against comparing two reports of
-//! overlapping periods or filters, which one report cannot know of.
+//! Deliberately absent:
+//!
+//! - Protection against unanimity. If everybody gave a 5 then so did the one person in the hidden
+//! group and the total alone says it.
+//! - Protection against comparing reports of overlapping periods or filters. One report cannot know
+//! of another.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -16,9 +20,10 @@ use super::groups::GroupKey;
 /// Why a group with answers shows no score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hidden {
-    /// It has fewer answers than the floor.
+    /// The group has fewer answers than the floor.
     SmallGroup,
-    /// It has enough, but shown it would let a reader work out fewer answers than the floor.
+    /// The group has enough answers. Showing it would let a reader work out fewer answers than the
+    /// floor.
     Differencing,
 }
 
@@ -32,8 +37,9 @@ impl Hidden {
     }
 }
 
-/// The groups to hide, of one survey type. `answers` counts the answers by the set of groups they
-/// count in: one group each, but for tags; groups without an answer do not occur and need nothing.
+/// The groups of one survey type that are hidden. `answers` counts the answers by the set of groups
+/// they count in. Each set is one group except for tags. A group without an answer does not occur
+/// and needs nothing.
 pub(super) fn hidden(
     answers: &BTreeMap<Vec<GroupKey>, u64>,
     min_group: u64,
@@ -50,11 +56,11 @@ pub(super) fn hidden(
     }
     let (mut large, small): (Vec<_>, Vec<_>) =
         sets.iter().partition(|(_, set)| set.size >= min_group);
-    // The sort is stable, so that of two equal groups always the same one is given up.
+    // The sort is stable. Of two equal groups always one and the same is given up.
     large.sort_by_key(|(_, set)| Reverse(set.size));
 
-    // Groups that do not overlap can be subtracted in one way only, from the total all at once;
-    // the remainder's size is then the whole test. Tags overlap, and need the second one.
+    // Groups that do not overlap can be subtracted only from the total and all at once. The size of
+    // the remainder is then the whole test. Tags overlap and need the second test.
     let overlap = answers.keys().any(|keys| keys.len() > 1);
     let mut reach = overlap.then(|| Reach::of_total(&counts, &large, &small, min_group));
     let mut in_no_shown = vec![true; counts.len()];
@@ -84,7 +90,7 @@ pub(super) fn hidden(
     hidden
 }
 
-/// The answers of one group: the places of its combinations of groups, and how many they are.
+/// The answers of one group: the indices of its combinations of groups and their total.
 #[derive(Default)]
 struct Set {
     places: Vec<usize>,
@@ -92,7 +98,7 @@ struct Set {
 }
 
 impl Set {
-    /// The set as a vector: 1 at each of its places, 0 elsewhere.
+    /// The set as a vector with 1 at each of its places and 0 elsewhere.
     fn vector(&self, width: usize) -> Vec<u64> {
         let mut vector = vec![0; width];
         self.places.iter().for_each(|place| vector[*place] = 1);
@@ -102,24 +108,24 @@ impl Set {
 
 /// What a reader can work out by adding and subtracting the total and the groups shown so far.
 ///
-/// A set of answers is a vector with a place for each combination of tags, 1 where it is in the
-/// set. A reader can work a set out where its vector is a sum of multiples of the shown ones: the
-/// question is whether a vector lies in the span of others, and Gauss' elimination answers it.
+/// A set of answers is a vector with a place for each combination of tags. It is 1 where the
+/// combination is in the set. A reader can work a set out if its vector lies in the span of the
+/// shown ones. Gauss' elimination decides that.
 struct Reach {
-    /// The shown vectors in echelon form: at its pivot a row is 1, and every later row is 0.
+    /// The shown vectors in echelon form. A row is 1 at its pivot and every later row is 0 there.
     rows: Vec<(usize, Vec<u64>)>,
-    /// What must stay out of reach: the sets below the floor, and the groups given up for them;
-    /// each less what the rows explain of it. None may become 0.
+    /// The sets that must stay out of reach: those below the floor and the groups given up for
+    /// them. The part that the rows explain is subtracted from each. None may become 0.
     protected: Vec<Vec<u64>>,
     /// How many combinations of groups there are.
     width: usize,
 }
 
 impl Reach {
-    /// The reach of someone who sees the total and nothing else.
+    /// The reach of a reader who sees the total and nothing else.
     ///
-    /// Protected are the small groups, and what a large group or the total holds beyond another
-    /// large group that lies wholly within it ("billing" less "refund"), where that is small.
+    /// The small groups are protected. So is the small rest of a large group or of the total
+    /// without another large group that lies wholly within it ("billing" less "refund").
     fn of_total(
         counts: &[u64],
         large: &[(&&GroupKey, &Set)],
@@ -149,12 +155,13 @@ impl Reach {
         reach
     }
 
-    /// Whether the group can be worked out already, so that hiding it would be for nothing.
+    /// True if the group can be worked out already. Hiding it would then be useless.
     fn holds(&self, set: &Set) -> bool {
         self.beyond(set).iter().all(|value| *value == 0)
     }
 
-    /// Takes the group in, unless something protected would then be within reach.
+    /// Shows the group unless something protected would then be within reach. Returns true if it
+    /// did.
     fn admit(&mut self, set: &Set) -> bool {
         let mut row = self.beyond(set);
         let Some(pivot) = row.iter().position(|value| *value != 0) else {
@@ -173,13 +180,13 @@ impl Reach {
         true
     }
 
-    /// Keeps the group, which is not within reach, from ever coming there.
+    /// Protects a group that is not within reach from ever coming there.
     fn protect(&mut self, set: &Set) {
         let beyond = self.beyond(set);
         self.protected.push(beyond);
     }
 
-    /// What of the group's vector the shown ones do not explain.
+    /// The part of the group's vector that the shown ones do not explain.
     fn beyond(&self, set: &Set) -> Vec<u64> {
         let mut vector = set.vector(self.width);
         self.rows.iter().for_each(|(pivot, row)| subtract(&mut vector, *pivot, row));
@@ -192,7 +199,7 @@ impl Reach {
     }
 }
 
-/// Subtracts the multiple of `row`, which is 1 at `pivot`, that makes `from` 0 there.
+/// Subtracts the multiple of `row` that makes `from` 0 at `pivot`. `row` is 1 there.
 fn subtract(from: &mut [u64], pivot: usize, row: &[u64]) {
     let factor = from[pivot];
     if factor != 0 {
@@ -202,11 +209,11 @@ fn subtract(from: &mut [u64], pivot: usize, row: &[u64]) {
     }
 }
 
-/// Arithmetic modulo a large prime. It is exact where floating point is not, and never overflows
-/// where fractions do; that a combination exists modulo the prime and not otherwise, or the other
-/// way about, would take a determinant divisible by it.
+/// Arithmetic modulo a large prime. It is exact where floating point is not. It never overflows
+/// where fractions do. A result could differ from that in fractions only if the prime divided a
+/// determinant.
 mod modular {
-    /// 2^61 − 1, which is prime.
+    /// 2^61 − 1 is prime.
     const PRIME: u64 = (1 << 61) - 1;
 
     pub(super) fn times(a: u64, b: u64) -> u64 {
@@ -218,7 +225,7 @@ mod modular {
         (a + PRIME - b) % PRIME
     }
 
-    /// The number that times `a` is 1, by Fermat's little theorem; `a` must not be 0.
+    /// The number that gives 1 when multiplied by `a` (Fermat's little theorem). `a` must not be 0.
     pub(super) fn inverse(a: u64) -> u64 {
         let (mut result, mut square, mut exponent) = (1, a, PRIME - 2);
         while exponent > 0 {

@@ -1,12 +1,13 @@
-//! NPS and CSAT with the 95 % interval around each: formulas only, no knowledge of surveys.
+//! NPS and CSAT with the 95 % interval around each. It has formulas only and knows nothing of
+//! surveys.
 
-/// The 97.5 % point of the normal distribution: 2.5 % lie above, 2.5 % below the interval.
+/// The 97.5 % point of the normal distribution. 2.5 % lie above the interval and 2.5 % below.
 const Z: f64 = 1.959964;
 
-/// How sure the intervals are, in per cent.
+/// The confidence of the intervals in per cent.
 pub const CONFIDENCE: u8 = 95;
 
-/// A score and the interval the true value lies in, with [`CONFIDENCE`].
+/// A score and the interval that holds the true value with [`CONFIDENCE`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     pub value: f64,
@@ -14,12 +15,13 @@ pub struct Estimate {
     pub high: f64,
 }
 
-/// The Net Promoter Score, from −100 to 100; `None` where nobody answered.
+/// The Net Promoter Score from −100 to 100. `None` if nobody answered.
 ///
-/// `promoters` gave 9 or 10, `passives` 7 or 8, `detractors` 0 to 6. The score is the raw one, the
-/// interval the adjusted Wald one (Rocks 2016, *The American Statistician*): unlike the plain one
-/// it does not shrink to nothing where all agree. It is not centred on the raw score, and for a
-/// single answer does not even reach it.
+/// `promoters` gave 9 or 10. `passives` gave 7 or 8. `detractors` gave 0 to 6.
+///
+/// The score is the raw one. The interval is the adjusted Wald interval (Rocks 2016, *The American
+/// Statistician*). It does not shrink to nothing if all agree as the plain one does. It is not
+/// centred on the raw score. For a single answer it does not even reach it.
 pub fn nps(promoters: u64, passives: u64, detractors: u64) -> Option<Estimate> {
     let n = promoters + passives + detractors;
     if n == 0 {
@@ -34,19 +36,19 @@ pub fn nps(promoters: u64, passives: u64, detractors: u64) -> Option<Estimate> {
     })
 }
 
-/// The centre and the margin of the adjusted Wald interval, in points of NPS: three answers are
-/// added, 3/4 to each end and the rest to the passives.
+/// The centre and the margin of the adjusted Wald interval in points of NPS. Three answers are
+/// added: 3/4 to each end and the rest to the passives.
 fn adjusted_wald(promoters: u64, passives: u64, detractors: u64) -> (f64, f64) {
     let n = (promoters + passives + detractors) as f64 + 3.0;
     let p = (promoters as f64 + 0.75) / n;
     let d = (detractors as f64 + 0.75) / n;
-    // The variance of one answer that counts as +1, 0 or −1.
+    // The variance of one answer that counts as +1 or 0 or −1.
     let variance = p + d - (p - d).powi(2);
     (100.0 * (p - d), 100.0 * Z * (variance / n).sqrt())
 }
 
-/// The share of `content` among `n` answers, in per cent, with Wilson's interval; `None` where
-/// nobody answered.
+/// The share of `content` among `n` answers in per cent with Wilson's interval. `None` if nobody
+/// answered.
 pub fn csat(content: u64, n: u64) -> Option<Estimate> {
     if n == 0 {
         return None;

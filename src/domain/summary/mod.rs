@@ -1,7 +1,8 @@
-//! From surveys to the numbers of a report: NPS, CSAT, their intervals, rates and medians.
+//! Computes the numbers of a report from surveys: NPS and CSAT with their intervals and rates and
+//! medians.
 //!
-//! Owns the formulas and what may be shown of small groups. It reads nothing, rounds nothing and
-//! writes nothing: the writers in `report` do.
+//! This module owns the formulas and decides what small groups may show. It reads nothing and
+//! rounds nothing and writes nothing. The writers in `report` do.
 
 mod groups;
 mod hiding;
@@ -30,20 +31,20 @@ pub struct SurveyFacts {
     pub team: Option<String>,
     pub tags: Vec<String>,
     pub language: Option<String>,
-    /// What the person met of what is tried side by side.
+    /// The variant that the person met in an experiment.
     pub variant: Option<String>,
     pub closed_at: Millis,
-    /// The reason, where the survey ended suppressed.
+    /// The reason if the survey ended suppressed.
     pub suppressed: Option<String>,
-    /// When X accepted the prompt; `None` where there was none.
+    /// When X accepted the prompt. `None` if there was no prompt.
     pub sent_at: Option<Millis>,
     pub score: Option<u8>,
     pub scored_at: Option<Millis>,
-    /// `Some` where there is a comment.
+    /// `Some` if there is a comment.
     pub commented_at: Option<Millis>,
 }
 
-/// A stretch of time; both ends belong to it.
+/// A stretch of time with both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Period {
     pub from: Millis,
@@ -56,50 +57,52 @@ impl Period {
     }
 }
 
-/// The results of a period, group by group.
+/// The results of a period by group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     pub period: Period,
     pub by: GroupBy,
     /// The fewest answers that show a score.
     pub min_group: u32,
-    /// By key, the group without one last; of one key, by type.
+    /// Sorted by key with the group without a key last. Groups with one key are sorted by type.
     pub groups: Vec<Group>,
-    /// Prompts sent in the period as tests, which stand in no group.
+    /// The prompts sent in the period as tests. They are in no group.
     pub tests: u64,
-    /// Closes of the period that were to be prompted as tests, and stand in no group either.
+    /// The closes of the period that were to be prompted as tests. They are in no group either.
     pub test_closes: u64,
-    /// Closes of the period whose prompt a dry run did not send; tests count, too.
+    /// The closes of the period whose prompt a dry run did not send. Tests count too.
     pub dry_runs: u64,
 }
 
 /// The results of one group. CSAT and NPS are never mixed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// `None` for the surveys without agent, team, tag or language, whichever is asked for.
+    /// `None` for the surveys that lack the agent or team or tag or language asked for.
     pub key: Option<String>,
     pub kind: SurveyType,
-    /// Closes in the period.
+    /// The closes in the period.
     pub closes: u64,
-    /// Closes in the period that ended suppressed, by reason.
+    /// The closes in the period that ended suppressed by reason.
     pub suppressed: BTreeMap<String, u64>,
-    /// Prompts sent in the period: the cohort that all below counts, whenever the answer came.
+    /// The prompts sent in the period. All fields below count these prompts whenever the answer
+    /// came.
     pub prompted: u64,
-    /// Prompts that have a score. One outside the type's scale is no answer.
+    /// The prompts that have a score. A score outside the type's scale is no answer.
     pub answered: u64,
-    /// Prompts that have a comment.
+    /// The prompts that have a comment.
     pub commented: u64,
-    /// Answered of prompted, in per cent; `None` where nobody was prompted.
+    /// The answered share of the prompts in per cent. `None` if nobody was prompted.
     pub response_rate: Option<f64>,
-    /// Whether answers may still come.
+    /// True if answers may still come.
     pub immature: bool,
-    /// NPS, or for CSAT the share of 4 and 5 in per cent; `None` where hidden or nobody answered.
+    /// The NPS or the share of 4 and 5 for CSAT in per cent. `None` if hidden or if nobody
+    /// answered.
     pub score: Option<Estimate>,
-    /// The mean of CSAT; for NPS there is none.
+    /// The mean of CSAT. NPS has none.
     pub mean: Option<f64>,
-    /// How often each score of the scale was given, the lowest first; empty where hidden.
+    /// How often each score of the scale was given from the lowest on. Empty if hidden.
     pub distribution: Vec<u64>,
-    /// From the prompt to its score; `None` where hidden or nobody answered.
+    /// The median time from the prompt to its score. `None` if hidden or if nobody answered.
     pub median_response_seconds: Option<f64>,
     /// Why there is no score although there are answers.
     pub hidden: Option<Hidden>,
@@ -107,7 +110,7 @@ pub struct Group {
 
 /// Computes the report. The order of `facts` does not matter.
 ///
-/// A prompt without an answer may still get one for `fresh_for`; `min_group` is the fewest answers
+/// A prompt without an answer may still get one for `fresh_for`. `min_group` is the fewest answers
 /// that show a score. A survey with several tags counts in the group of each.
 pub fn summarize(
     facts: impl IntoIterator<Item = SurveyFacts>,
@@ -248,7 +251,8 @@ impl GroupTally {
     }
 }
 
-/// The median of lengths in milliseconds, in seconds; of an even number, half way between the two.
+/// The median in seconds of lengths in milliseconds. It is half way between the middle two of an
+/// even number.
 fn median_seconds(mut lengths_ms: Vec<u128>) -> Option<f64> {
     lengths_ms.sort_unstable();
     let upper = *lengths_ms.get(lengths_ms.len() / 2)?;

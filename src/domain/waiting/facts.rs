@@ -1,20 +1,20 @@
-//! What bears on the due surveys of an account at one moment.
+//! The facts that affect the due surveys of an account at one moment.
 
 use std::time::Duration;
 
 use crate::domain::budget::Call;
 use crate::domain::time::Millis;
 
-/// What the configuration says of an account, as far as it bears on the waiting.
+/// The settings of an account that affect the waiting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served {
     pub account: String,
-    /// Everything is decided, and nothing is sent.
+    /// True on a dry run. Everything is decided and nothing is sent.
     pub is_dry: bool,
     pub daily_limit: u32,
-    /// Where it is looked up who can be messaged: one person a call, or a hundred.
+    /// The call that looks up who can be messaged. It takes one person or a hundred.
     pub look_ups: Call,
-    /// Whether a hundred are looked up in one call where the others are spent.
+    /// True if a hundred are looked up in one call once the other calls are spent.
     pub is_auto: bool,
     pub events_horizon: Duration,
 }
@@ -22,7 +22,7 @@ pub struct Served {
 /// Whether a daemon works on the database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Presence {
-    /// Since when, where that can be known.
+    /// Since when it works if that can be known.
     Works {
         since: Option<Millis>,
     },
@@ -39,32 +39,33 @@ pub struct Pause {
     pub asked_again_at: Millis,
 }
 
-/// Sends that are held until X's events have been read.
+/// A hold of all sends until X's events have been read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
     pub since: Millis,
     /// When it can end at the earliest.
     pub until: Millis,
-    /// Why and until when, to the end of a line.
+    /// Why and until when as the end of a line.
     pub words: String,
-    /// What goes on with a rebuild that was broken off.
+    /// The command that resumes an interrupted rebuild.
     pub rebuild: Option<String>,
 }
 
-/// Calls of one kind.
+/// The calls of one kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CallsLeft {
     pub left: u32,
     pub allowed: u32,
-    /// When the next may be made; absent: now.
+    /// When the next may be made. `None` means now.
     pub free_at: Option<Millis>,
 }
 
-/// The account's prompts of the last 24 hours; on a dry run with those that would have gone out.
+/// The account's prompts of the last 24 hours. On a dry run they include those that would have been
+/// sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DayOfPrompts {
     pub prompts: u64,
-    /// When the latest of them may have been counted by X.
+    /// When X may have counted the latest of them.
     pub latest_at: Option<Millis>,
     /// When the oldest of them no longer counts.
     pub free_at: Option<Millis>,
@@ -73,20 +74,20 @@ pub struct DayOfPrompts {
 /// Why single surveys are looked at again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PutOffReason {
-    /// A worker has them, or died with them.
+    /// A worker has claimed them or died with them.
     Claimed,
     QuietHours,
     /// X gave no answer that settles them.
     Tried,
     PersonLimit,
-    /// They were put off by a clock that ran ahead.
+    /// A clock that ran ahead put them off.
     ClockAhead,
     /// The clocks contradict each other.
     ClocksApart,
     Other,
 }
 
-/// Surveys that are due and were put off, each by itself.
+/// Due surveys that were put off one by one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PutOff {
     pub why: PutOffReason,
@@ -96,15 +97,15 @@ pub struct PutOff {
     pub until: Millis,
 }
 
-/// All that bears on the due surveys of one account at one moment.
+/// All facts that affect the due surveys of one account at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     pub account: String,
     pub now: Millis,
-    /// Surveys that are due and not sent.
+    /// How many surveys are due and not sent.
     pub due: u64,
     pub oldest_due: Option<Millis>,
-    /// Of a single survey that is not due yet: when it will be.
+    /// When a single survey will be due if it is not due yet.
     pub due_at: Option<Millis>,
     pub served: Option<Served>,
     pub presence: Presence,
@@ -112,12 +113,12 @@ pub struct Facts {
     pub database: Option<String>,
     pub pause: Option<Pause>,
     pub holding: Option<Holding>,
-    /// The last instant on record, where the clock stands before it.
+    /// The last instant on record if the clock stands before it.
     pub clock_before: Option<Millis>,
     pub day: DayOfPrompts,
     pub prompts: CallsLeft,
     pub look_ups: CallsLeft,
-    /// Of the surveys that are looked at next, those that X gave no answer for.
+    /// How many of the surveys looked at next had no answer from X.
     pub tried: u64,
     pub put_off: Vec<PutOff>,
 }

@@ -1,4 +1,4 @@
-//! Prompts of unknown outcome of which X's events should have told by now, and have not.
+//! Prompts of unknown outcome that X's events should have settled by now.
 
 use std::time::Duration;
 
@@ -6,18 +6,18 @@ use super::{Cause, Facts, Obstacle, obstacle};
 use crate::domain::event_windows::Range;
 use crate::domain::time::Millis;
 
-/// How long after X lets the events be read they may be unread without a word.
+/// How long the events may stay unread once X lets surveyd read them. Nothing is reported before.
 const OVERDUE_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// Prompts of an account whose outcome is not known, by the oldest of them.
+/// The prompts of an account whose outcome is not known. The instants are those of the oldest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OverduePrompts {
     pub surveys: u64,
     /// The end of its request.
     pub since: Millis,
-    /// X's events must have been read past this.
+    /// X's events must have been read past this instant.
     pub needed: Millis,
-    /// When X first lets so much be read.
+    /// When X first lets surveyd read so far.
     pub readable_at: Millis,
     pub read_to: Option<Millis>,
     /// When the reading came that far.
@@ -27,14 +27,14 @@ pub struct OverduePrompts {
 }
 
 impl Facts {
-    /// That prompts should have been settled by now, and what their settling waits for.
+    /// Reports prompts that should have been settled by now and what their settling waits for.
     pub fn overdue(&self, prompts: &OverduePrompts) -> Option<Obstacle> {
         let OverduePrompts { surveys, since, needed, readable_at, read_to, read_at, unread } =
             *prompts;
         if self.now < readable_at.plus(OVERDUE_AFTER) {
             return None;
         }
-        // After a downtime there is much to read.
+        // A downtime leaves much to read.
         let is_going_on = read_at.is_some_and(|at| self.now.since(at) < OVERDUE_AFTER);
         let is_read = read_to.is_some_and(|read_to| read_to >= needed);
         let (why, remedy, must_act): (String, _, _) = match (&self.pause, read_to, unread) {

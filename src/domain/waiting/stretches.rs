@@ -1,6 +1,6 @@
-//! When the log is told that the surveys of an account wait, and that they wait no more: a line at
-//! the beginning of a stretch and one at its end, however many surveys, windows and tries lie
-//! between.
+//! Decides when the log reports that an account's surveys wait and when it reports the end. There
+//! is one line at the beginning of a stretch and one at its end. The surveys and windows and tries
+//! in between do not matter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,25 +8,25 @@ use std::time::Duration;
 use super::{Cause, Facts, Obstacle, TOLD_AFTER};
 use crate::domain::time::Millis;
 
-/// A backlog goes out in bursts, one with each of X's windows: an obstacle that is away for a
-/// shorter time is still there.
+/// An obstacle that is away for a shorter time counts as still there. A backlog goes out in bursts
+/// with one in each of X's windows.
 const OVER_AFTER: Duration = Duration::from_secs(5 * 60);
 
-/// The waiting of one account, by what it waits for.
+/// The waiting of one account by its causes.
 #[derive(Clone, Debug, Default)]
 pub struct Stretches(BTreeMap<Cause, Stretch>);
 
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
     began_at: Millis,
-    /// When the obstacle was met last.
+    /// When the obstacle was last seen.
     met_at: Millis,
     is_told: bool,
     surveys_most: u64,
 }
 
 impl Stretch {
-    /// Its end, where its beginning was told.
+    /// The end of the stretch if its beginning was logged.
     fn over(&self, cause: Cause, now: Millis) -> Option<Over> {
         let (lasted, surveys_most) = (now.since(self.began_at), self.surveys_most);
         self.is_told.then_some(Over { cause, lasted, surveys_most })
@@ -43,8 +43,8 @@ pub struct Over {
 }
 
 impl Stretches {
-    /// What is to be told now: obstacles that have just become worth a line, and stretches that are
-    /// over.
+    /// What the log reports now: the obstacles that have just become worth a line and the stretches
+    /// that are over.
     pub fn look<'a>(
         &mut self,
         facts: &Facts,
@@ -55,7 +55,7 @@ impl Stretches {
         for obstacle in obstacles.iter().filter(|obstacle| obstacle.surveys > 0) {
             let new = Stretch { began_at: now, met_at: now, is_told: false, surveys_most: 0 };
             let stretch = self.0.entry(obstacle.cause).or_insert(new);
-            // The clock was set back since.
+            // The clock may have been set back.
             stretch.began_at = stretch.began_at.min(now);
             stretch.met_at = now;
             stretch.surveys_most = stretch.surveys_most.max(obstacle.surveys);
@@ -86,18 +86,18 @@ impl Stretches {
         (begun, over)
     }
 
-    /// Ends all: nobody looks any more.
+    /// Ends all stretches because nobody looks any more.
     pub fn end(&mut self, now: Millis) -> Vec<Over> {
         let all = std::mem::take(&mut self.0).into_iter();
         all.filter_map(|(cause, stretch)| stretch.over(cause, now)).collect()
     }
 
-    /// Whether the log has said that surveys wait for this.
+    /// True if the log has reported that surveys wait for this cause.
     pub fn is_told(&self, cause: Cause) -> bool {
         self.0.get(&cause).is_some_and(|stretch| stretch.is_told)
     }
 
-    /// When to look again, at the latest, for what is still to be told.
+    /// The latest instant at which to look again for what is not logged yet.
     pub fn next_look(&self, now: Millis) -> Option<Millis> {
         let open = self.0.values().filter(|stretch| !stretch.is_told || stretch.met_at != now);
         let at = |stretch: &Stretch| match stretch.began_at.plus(TOLD_AFTER) {
