@@ -1,4 +1,4 @@
-//! What the scheduler and the poller of one account work with.
+//! The context in which the scheduler and the poller of one account work.
 
 mod calls;
 mod news;
@@ -29,12 +29,12 @@ use crate::store::{Leased, Making, Outage, Store};
 use crate::wake::Wake;
 use crate::x;
 
-/// X refuses requests that are signed by a clock further from its own.
+/// X refuses a request that is signed by a clock further from its own.
 pub const SIGNED_WITHIN: Duration = Duration::from_secs(5 * 60);
 const SIGNED_WITHIN_MS: i64 = SIGNED_WITHIN.as_millis() as i64;
 
-/// How much longer than the request a send may hold its claim: the time until it leaves, and the
-/// time to write its outcome.
+/// How much longer than its request a send may hold its claim. It covers the time until the request
+/// leaves and the time to write its outcome.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
 /// One account at work.
@@ -46,7 +46,7 @@ pub struct AccountWorker {
     pub stop: Stopper,
     pub account: Arc<config::Account>,
     pub user_id: UserId,
-    /// The handle, and at which X. A prompt is shown by the events of the one that sent it alone.
+    /// The account's id and the X it belongs to. Only the events of the sender show a prompt.
     pub sent_as: String,
     pub keys: x::Keys,
     pub limits: Limits,
@@ -56,44 +56,45 @@ pub struct AccountWorker {
     /// The alarm of the account's poller.
     pub reading: Arc<Wake>,
     pub said: LogMemory,
-    /// Claims of passes that the database broke off. Nobody works on them any more.
+    /// Claims of passes that a failure of the database interrupted. Nobody works on them any more.
     pub dropped: Arc<Mutex<Vec<Leased>>>,
-    /// What its due surveys wait for, as the log has told.
+    /// What the account's due surveys wait for, as far as the log has reported it.
     pub watched: Arc<Mutex<WaitingSeen>>,
-    /// When it was looked last for what a clock that ran ahead has put off.
+    /// When surveyd last looked for surveys that a clock running ahead had put off.
     pub pulled_back_at: Arc<Mutex<Option<Millis>>>,
-    /// One for each request that may be under way at once, whatever passes there are.
+    /// One permit for each request that may be under way at once. All passes share them.
     pub slots: Arc<Semaphore>,
-    /// Sends are begun one after the other.
+    /// Makes sends begin one after the other.
     pub begins: Arc<tokio::sync::Mutex<()>>,
-    /// Whether X answers when prompts go out, and when it is read.
+    /// How X answers sends. [`Self::reading_trouble`] is the same for reading.
     pub sending_trouble: Trouble,
     pub reading_trouble: Trouble,
-    /// What the log has said of faults that stop its work while the database answers.
+    /// The faults that the log has reported. They stop the account's work while the database
+    /// answers.
     pub faults: Outage,
-    /// X's answers to [`Self::ask_the_time`].
+    /// How X answers [`Self::ask_the_time`].
     date_trouble: Trouble,
 }
 
-/// What due surveys wait for, as it was seen last.
+/// The last look at what due surveys wait for.
 #[derive(Clone, Debug, Default)]
 pub struct WaitingSeen {
     pub stretches: Stretches,
     pub looked_at: Option<Millis>,
 }
 
-/// The same for all accounts, by their names; it outlives each configuration.
+/// The last looks at all accounts by their names. They outlive each configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Watches(Arc<Mutex<BTreeMap<String, Arc<Mutex<WaitingSeen>>>>>);
 
 impl Watches {
-    /// What an account's surveys wait for.
+    /// The last look at an account's surveys.
     pub fn of(&self, account: &str) -> Arc<Mutex<WaitingSeen>> {
         let mut all = self.0.lock().expect("no holder of this lock can panic");
         all.entry(account.to_owned()).or_default().clone()
     }
 
-    /// Forgets all accounts that are not served any more. They are given back.
+    /// Removes all accounts that are no longer served and returns them.
     pub fn take_others(
         &self,
         is_served: impl Fn(&str) -> bool,
@@ -106,7 +107,7 @@ impl Watches {
     }
 }
 
-/// The settings of `[x]` and `[poll]` that bear on the work.
+/// The settings of `[x]` and `[poll]` that affect the work.
 #[derive(Clone, Debug)]
 pub struct Limits {
     pub request_timeout: Duration,
@@ -135,7 +136,7 @@ impl Limits {
         }
     }
 
-    /// How often X is asked about a prompt that is fresh.
+    /// The bounds of how often X is asked about a fresh prompt.
     pub fn freshness(&self) -> Bounds {
         Bounds::of(self.poll_interval, self.fresh_for)
     }
@@ -150,12 +151,12 @@ pub fn keys(account: &config::Account) -> x::Keys {
     }
 }
 
-/// The handle of an account, and at which X, as people read it.
+/// The account's id and the X it belongs to, in the form shown to people.
 pub fn sent_as(config: &config::Config, account: &config::Account) -> String {
     format!("{} at {}", account.user_id, config.x.base_url.trim_end_matches('/'))
 }
 
-/// What all workers of a generation share.
+/// What all workers of one configuration share.
 #[derive(Clone)]
 pub struct Shared {
     pub store: Store,
@@ -173,7 +174,7 @@ impl AccountWorker {
         account: &config::Account,
         Shared { store, x, clock, stop, watches }: Shared,
     ) -> Result<Self, String> {
-        // From now on it is seen whether the clock is set.
+        // From now on, the clock is watched for being set.
         clock.even_since();
         Ok(Self {
             wake: Arc::new(Wake::of(store.is_shared())),
@@ -209,20 +210,19 @@ impl AccountWorker {
         self.clock.now()
     }
 
-    /// How long a send may hold its claim: until then its request has ended.
+    /// How long a send may hold its claim. Its request has ended by then.
     pub fn lease(&self) -> Duration {
         self.limits.send_timeout + LEASE_MARGIN
     }
 
-    /// How far X's clock stands from ours; `None` while too little has been heard of it.
+    /// How far X's clock is from surveyd's. `None` while too little is known of X's clock.
     pub fn clock_apart(&self) -> Option<Apart> {
         self.x.clock().apart(self.now())
     }
 
-    /// The earliest instant that it may be now, by our clock and by all that is known of X's. What
-    /// X counts is reckoned by this one: a clock that is wrong may put something off, and ends
-    /// nothing. Ours does not count where X has refused it and takes its own; the one that X took
-    /// instead does.
+    /// The earliest instant that it may be now, by surveyd's clock and by all that is known of X's.
+    /// X's limits are counted by this instant: a wrong clock may then put something off, but it
+    /// ends nothing. If X has refused surveyd's clock, the clock that it took counts instead.
     pub fn x_now_at_least(&self) -> Millis {
         let now = self.now();
         let refused = self.clock_apart().filter(|apart| self.is_ours_refused(*apart));
@@ -234,8 +234,9 @@ impl AccountWorker {
         apart.least > SIGNED_WITHIN_MS && self.x.is_signed_by(apart)
     }
 
-    /// Now by X's clock, and not later: what X may be asked about. Where its answers are dated
-    /// ahead of our clock and X takes ours all the same, their dates are what is wrong.
+    /// An instant by X's clock that is not later than now. X may be asked about all before it. X's
+    /// answers may be dated ahead of surveyd's clock although X takes requests signed by it. Then
+    /// their dates are wrong.
     pub fn x_now_to_ask(&self) -> Millis {
         let (now, apart) = (self.now(), self.clock_apart().unwrap_or_default());
         if apart.least > SIGNED_WITHIN_MS && !self.x.is_signed_by(apart) {
@@ -244,14 +245,14 @@ impl AccountWorker {
         Millis(now.0.saturating_add(apart.least))
     }
 
-    /// Now by X's clock, and not earlier.
+    /// An instant by X's clock that is not earlier than now.
     pub fn x_now_at_most(&self) -> Millis {
         Millis(self.now().0.saturating_add(self.clock_apart().unwrap_or_default().most))
     }
 
-    /// The latest instant that it may be now: by all that is known of X's clock, by ours, and by
-    /// the one that X took where it refused ours. Where its dates bear that one out, ours does not
-    /// count.
+    /// The latest instant that it may be now. Three clocks count: X's as far as it is known,
+    /// surveyd's, and the one that X took if it refused surveyd's. If X's dates confirm that one,
+    /// surveyd's clock does not count.
     pub fn x_now_at_latest(&self) -> Millis {
         let now = self.now();
         let told = self.x.clock().latest(now);
@@ -260,23 +261,24 @@ impl AccountWorker {
         Millis(now.0.saturating_add(latest))
     }
 
-    /// An instant by X's clock, by ours.
+    /// Converts an instant of X's clock to surveyd's clock.
     pub fn by_our_clock(&self, by_xs: Millis) -> Millis {
         Millis(by_xs.0.saturating_sub(self.clock_apart().unwrap_or_default().least))
     }
 
-    /// When to look again at what waits for an instant of [`Self::x_now_at_least`], by our clock.
+    /// When to look again, by surveyd's clock, at what waits for an instant of
+    /// [`Self::x_now_at_least`].
     pub fn wait_until(&self, until: Millis) -> Millis {
         let now = self.now();
         look_again_at(until, now, self.x_now_at_least())
     }
 
-    /// The settings of a survey, by today's configuration and what the notice said at the close.
+    /// The settings of a survey by today's configuration and by the notice of its close.
     pub fn chosen(&self, survey: &Survey) -> config::Chosen<'_> {
         self.account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice)
     }
 
-    /// With what surveys are made of X's own record.
+    /// The settings by which surveys are made from X's own record.
     pub fn making(&self) -> Making {
         Making {
             throttle_group: self.account.survey.throttle_group.clone(),
@@ -285,13 +287,14 @@ impl AccountWorker {
         }
     }
 
-    /// What closed before this is perhaps too late by every rule.
+    /// A prompt for a close before this instant may be too late by every rule.
     pub fn perhaps_too_late_before(&self) -> Millis {
         self.x_now_at_least().minus(self.account.longest_expire_after())
     }
 
-    /// What closed before this is too late by every rule, by our clock and by X's: one that was set
-    /// ahead must not end what is still in time. Nothing is while the clocks contradict each other.
+    /// A prompt for a close before this instant is too late by every rule. Both clocks must say so,
+    /// because a clock that was set ahead must not end what is still in time. Nothing is too late
+    /// while the clocks contradict each other.
     pub fn too_late_before(&self) -> Millis {
         match self.x.clock().is_settled(self.now()) {
             true => self.perhaps_too_late_before(),
@@ -299,14 +302,14 @@ impl AccountWorker {
         }
     }
 
-    /// When a survey will be too late by both clocks, by ours.
+    /// When a survey will be too late by both clocks. The instant is by surveyd's clock.
     pub fn too_late_at(&self, survey: &Survey) -> Millis {
         let at = policy::too_late_at(survey.closed_at, &self.chosen(survey).rules());
         at.max(self.wait_until(at))
     }
 
-    /// What a call that only reads comes to; `None` where the word to stop comes first. Nothing is
-    /// lost with such a call. A prompt is never cut short like this.
+    /// Awaits a call that only reads. `None` if the stop signal comes first. Nothing is lost with
+    /// such a call. A prompt is never cut short in this way.
     pub async fn unless_stopping<T>(&self, reading: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             answer = reading => Some(answer),

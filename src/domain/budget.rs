@@ -108,9 +108,8 @@ fn believable(reset_at: Millis, now: Millis) -> Millis {
 /// The length of X's window.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// Calls are counted by the minute in which they begin. X counts a call when it arrives and that
-/// may be a minute later. If X has not said when its window ends then a window spans two minutes
-/// more.
+/// Calls are counted by the minute in which they begin. X counts a call when it arrives which may
+/// be a minute later. If X has not said when its window ends, a window spans two minutes more.
 const MINUTE: i64 = 60_000;
 const MINUTES: i64 = 17;
 
@@ -201,7 +200,7 @@ impl Window {
         if let Some(count) = self.minutes.get_mut(&taken_at.0.div_euclid(MINUTE)) {
             *count = count.saturating_sub(1);
         }
-        // If X counted it nevertheless then its next headers say so.
+        // If X counted it nevertheless, its next headers say so.
         if let Some(told) = &mut self.told {
             told.remaining = told.remaining.saturating_add(1);
         }
@@ -212,7 +211,7 @@ impl Window {
         if let Some(count) = self.minutes.get_mut(&taken_at.0.div_euclid(MINUTE)) {
             *count = count.saturating_sub(calls);
         }
-        // The count from X's headers already excludes these calls as under way. If none remain it
+        // The count from X's headers already excludes these calls as under way. If none remain, it
         // is not known how far beyond the limit they went.
         if let Some(told) = self.told.as_mut().filter(|told| told.remaining > 0) {
             told.remaining = told.remaining.saturating_add(calls);
@@ -271,8 +270,8 @@ impl Window {
         };
     }
 
-    /// Holds all calls after a 429 until X's reset. If the reset is absent or past then it holds
-    /// for 5 s and doubles that each time. Returns the end of the hold.
+    /// Holds all calls after a 429 until X's reset. If the reset is absent or past, it holds for 5
+    /// s and doubles that each time. Returns the end of the hold.
     pub fn hold(&mut self, reset_at: Option<Millis>, now: Millis) -> Millis {
         let held = self.held(now);
         let reset_at = reset_at.map(|at| believable(at, now));

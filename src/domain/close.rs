@@ -8,18 +8,19 @@ use super::id::{ConversationId, UserId};
 use super::plain_text::{self, cut};
 use super::time::Millis;
 
-/// The longest agent or team or language or time zone or tag or attribute name in characters.
+/// The longest label, in characters. Labels are the agent, the team, the language, the time zone,
+/// the tags and the names of attributes.
 pub const LABEL_CHARACTERS_MAX: usize = 200;
 pub const TAGS_MAX: usize = 200;
 pub const ATTRIBUTES_MAX: usize = 50;
-/// The longest value of an attribute in characters.
+/// The longest value of an attribute, in characters.
 pub const ATTRIBUTE_CHARACTERS_MAX: usize = 500;
 
 /// The length of a minute for instants that are known to the minute only.
 pub const MINUTE_MS: i64 = 60_000;
 
 /// The id of an event that has neither a time nor an id of its own. `of` is a hash of its content.
-/// Of two events with the same content within one minute the later is a repetition. No sender's id
+/// Of two events with the same content within one minute, the later is a repetition. No sender's id
 /// contains a line feed.
 pub fn timeless_id(of: &str, now: Millis) -> String {
     format!("{of}\n{}", now.0.div_euclid(MINUTE_MS))

@@ -1,7 +1,7 @@
 //! Recognises a prompt among its account's Direct Messages.
 //!
-//! Feedback carries an external id but a Direct Message carries none. It only has its writer and
-//! its reader and its instant and its text.
+//! Feedback carries an external id, but a Direct Message carries none. It only has its writer, its
+//! reader, its instant and its text.
 
 use super::id::UserId;
 use super::time::Millis;
@@ -57,7 +57,7 @@ impl PromptTraces<'_> {
 }
 
 /// True if X may have made one text of the other. X replaces every link by a t.co link and may
-/// append one. It also trims.
+/// append one, and it trims the text.
 fn reads_alike(listed: &str, sent: &str) -> bool {
     without_links(listed).eq(without_links(sent))
 }

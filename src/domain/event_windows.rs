@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::policy::DAY;
 use super::time::Millis;
 
-/// The longest window. Months of downtime are read in many windows so that a restart of one loses
+/// The longest window. Months of downtime are read in many windows, so that a restart of one loses
 /// little.
 pub const WINDOW_MOST: Duration = DAY;
 
@@ -128,9 +128,9 @@ impl SecondLook {
     }
 
     /// The range that this look reads once the first reading has come to `read_to`. `None` if the
-    /// look is not due. The last look ended at `last`. All instants are the events' own so that no
+    /// look is not due. The last look ended at `last`. All instants are the events' own, so that no
     /// clock matters. The look over a week also reads what the last one could not see yet. It does
-    /// so however long ago that was.
+    /// so, however long ago that was.
     pub fn due(self, last: Millis, read_to: Millis, interval: Duration) -> Option<Range> {
         let every = self.every(interval);
         let back = read_to.minus(self.span());
@@ -144,7 +144,7 @@ impl SecondLook {
 
 /// The next window. All is read up to `base` and events can be read up to `until`. The window
 /// reaches back by `overlap`. A window that was shortened to `most` reaches back no further than
-/// forward. Otherwise the overlap alone might outlast X's cursors.
+/// forward. Otherwise, the overlap alone might outlast X's cursors.
 pub fn window(base: Millis, until: Millis, overlap: Duration, most: Option<Duration>) -> Range {
     let (overlap, most) = match most {
         Some(most) => (overlap.min(most), most),

@@ -1,4 +1,4 @@
-//! The ids of things. Each has a type of its own so that one is never taken for another.
+//! The ids of things. Each has a type of its own, so that one is never taken for another.
 
 use std::fmt;
 
@@ -122,7 +122,7 @@ impl ConversationId {
     }
 }
 
-/// The longest `external_id` that X takes in characters (X's page of feedback/create).
+/// The longest `external_id` that X takes, in characters (X's page of feedback/create).
 pub const EXTERNAL_ID_CHARACTERS_MAX: usize = 256;
 
 /// The hex digits of the hash at the end of a cut `external_id`.
@@ -130,7 +130,7 @@ const HASH_DIGITS: usize = 16;
 
 /// The `external_id` that X receives for the `ordinal`-th survey of a conversation (from 1).
 ///
-/// The first is the conversation's id itself. Later ones are `ID#2` and `ID#3` and so on. An
+/// The first is the conversation's id itself. Later ones are `ID#2`, `ID#3` and so on. An
 /// `external_id` that is longer than X takes is cut. It then ends with `~` and 16 hex digits of the
 /// SHA-256 of the whole.
 pub fn external_id(conversation_id: &ConversationId, ordinal: i64) -> String {

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::plain_text;
 
-/// The longest Direct Message that X takes in characters (error 354).
+/// The longest Direct Message that X takes, in characters (error 354).
 pub const MESSAGE_CHARACTERS_MAX: usize = 10_000;
 
 /// The most steps of a template's rendering. A message takes some ten.
@@ -97,9 +97,9 @@ impl Templates {
 
     /// Renders the text for a person who speaks `language` from what the notice brought.
     ///
-    /// The whole language is looked up first and then without its last subtag and so on (`es-MX`
-    /// finds `es`). Letter case does not count. A variable that is null is one that the notice did
-    /// not bring.
+    /// The whole language is looked up first, then the language without its last subtag, and so on
+    /// (`es-MX` finds `es`). Letter case does not count. A variable that is null is one that the
+    /// notice did not bring.
     pub fn render(
         &self,
         language: Option<&str>,

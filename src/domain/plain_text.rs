@@ -1,17 +1,17 @@
 //! Cleans a text that somebody else wrote for use in a message of the business.
 //!
 //! Help desks pass on what customers call themselves. X makes a link of whatever looks like an
-//! address. Such a text must therefore bring no address and no line break and no invisible
-//! character into a message.
+//! address. Such a text must therefore bring no address, no line break and no invisible character
+//! into a message.
 
-/// The longest name of a person in characters.
+/// The longest name of a person, in characters.
 pub const NAME_CHARACTERS_MAX: usize = 64;
-/// The longest of all other texts in characters.
+/// The longest of all other texts, in characters.
 pub const TEXT_CHARACTERS_MAX: usize = 200;
 
 /// The name that a person may be called. `None` if cleaning leaves nothing of it.
 pub fn name(text: &str) -> Option<String> {
-    // X makes a link of `word.word` too but not of `word. word`.
+    // X makes a link of `word.word` too, but not of `word. word`.
     let mut name = String::new();
     for letter in tidy(text, NAME_CHARACTERS_MAX).chars() {
         if name.ends_with('.') && letter.is_alphabetic() {
@@ -38,9 +38,9 @@ pub fn cut(text: &str, characters_max: usize) -> &str {
     text.char_indices().nth(characters_max).map_or(text, |(end, _)| &text[..end])
 }
 
-/// A text as a terminal or a log line may show it. A character becomes U+FFFD if it controls either
-/// or turns the direction of writing or is invisible. Joiners stay after pictures and in scripts
-/// that use them.
+/// A text as a terminal or a log line may show it. A character becomes U+FFFD if it controls
+/// either, turns the direction of writing or is invisible. Joiners stay after pictures and in
+/// scripts that use them.
 pub fn printable(text: &str) -> String {
     let mut before = None;
     let shown = text.chars().map(|letter| {
@@ -79,7 +79,7 @@ fn tidy(text: &str, characters_max: usize) -> String {
     cut(seen, characters_max).trim_end().to_owned()
 }
 
-/// Where an address begins: a scheme or `www.` or the sign of an account or a mailbox.
+/// Where an address begins: a scheme, `www.` or the sign of an account or a mailbox.
 fn address_at(text: &str) -> Option<usize> {
     let lower = text.to_ascii_lowercase();
     let scheme = lower.find("://").map(|at| {
@@ -96,8 +96,8 @@ fn is_picture(letter: char) -> bool {
 }
 
 /// True for characters without a width of their own. They are Unicode's
-/// `Default_Ignorable_Code_Point` and the rest of its category `Cf` and the blanks that are not
-/// white space.
+/// `Default_Ignorable_Code_Point`, the rest of its category `Cf`, and the blanks that are not white
+/// space.
 fn is_invisible(letter: char) -> bool {
     matches!(u32::from(letter),
         0x00AD | 0x034F | 0x0600..=0x0605 | 0x061C | 0x06DD | 0x070F | 0x0890..=0x0891 | 0x08E2

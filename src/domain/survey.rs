@@ -50,9 +50,9 @@ impl Survey {
 /// The state of a survey. Each variant holds only data that is valid in it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// The survey waits for its due time. The scheduler moves it on when it is due. A reopening or
-    /// an operator or the end of `expire_after` ends it. A crash leaves it as it is because the
-    /// claim times out and the survey is due again.
+    /// The survey waits for its due time. The scheduler moves it on when it is due. A reopening, an
+    /// operator or the end of `expire_after` ends it. A crash leaves it as it is: the claim times
+    /// out and the survey is due again.
     Scheduled,
     /// A request that prompts the person is about to leave or has left. This state was durable
     /// before the first byte left. Only the worker that began the request moves the survey on by
@@ -71,7 +71,7 @@ pub enum State {
     /// X has accepted the prompt. The poller moves the survey on when the person answers. A survey
     /// without any answer ends here normally.
     Sent(Delivery),
-    /// The person has given a score or a comment or both. More may follow. This state is final.
+    /// The person has given a score, a comment or both. More may follow. This state is final.
     Answered(Delivery),
     /// The person was not asked for this reason. This state is final.
     Suppressed(Reason),
@@ -83,7 +83,7 @@ pub enum State {
     Failed(Failure),
 }
 
-/// What X reported of a prompt that it accepted.
+/// What X said of a prompt that it accepted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivery {
     pub sent_at: Millis,

@@ -5,9 +5,9 @@
 //! begins no talk. Neither does one after the end. Nobody is asked about a talk they had no part
 //! in.
 //!
-//! Messages arrive late and repeatedly and in any order. They are therefore kept as a sorted set.
-//! The turns are read from that set up to where it is known to be complete. The order of arrival
-//! does not change the turns.
+//! Messages arrive late, repeatedly and in any order. They are therefore kept as a sorted set. The
+//! turns are read from that set up to where it is known to be complete. The order of arrival does
+//! not change the turns.
 //!
 //! Deliberately absent: the texts.
 
@@ -225,7 +225,7 @@ impl Conversation {
         Closed { talk, closed_at, last_message_at, agent_messages }
     }
 
-    /// Removes the oldest messages and only counts them.
+    /// Removes the oldest messages. From then on they are only counted.
     fn count(&mut self, messages: usize) {
         for said in self.said.drain(..messages) {
             match (&mut self.begun, said.by) {

@@ -1,4 +1,4 @@
-//! Instants and lengths of time in epoch milliseconds. It reads and writes RFC 3339.
+//! Instants and lengths of time, in milliseconds. Reads and writes instants as RFC 3339.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -48,9 +48,9 @@ impl Millis {
 
     /// Reads an RFC 3339 instant of any offset. Digits finer than a millisecond are cut off.
     ///
-    /// jiff reads more of ISO 8601 than RFC 3339 allows such as no seconds or no colons or zone
-    /// names. The form is therefore checked first. surveyd would have to accept forever what it
-    /// accepts today.
+    /// jiff reads more of ISO 8601 than RFC 3339 allows, such as times without seconds or colons
+    /// and names of zones. The form is therefore checked first. surveyd would have to accept
+    /// forever what it accepts today.
     pub fn from_rfc3339(text: &str) -> Result<Self, NotAnInstant> {
         let refused = || NotAnInstant(text.to_owned());
         if !is_rfc3339_shaped(text.as_bytes()) {
@@ -60,7 +60,7 @@ impl Millis {
         Ok(Self(read.as_millisecond()))
     }
 
-    /// The ISO 8601 week (UTC) of the instant such as `2026-W47`. The week's year is that of its
+    /// The ISO 8601 week (UTC) of the instant, such as `2026-W47`. The week's year is that of its
     /// Thursday. The first days of January may therefore belong to the year before.
     pub fn iso_week(self) -> String {
         let week = self.timestamp().to_zoned(TimeZone::UTC).date().iso_week_date();
@@ -111,7 +111,7 @@ fn is_rfc3339_shaped(text: &[u8]) -> bool {
     fits(whole, b"0000-00-00T00:00:00") && is_offset
 }
 
-/// The text with at most nine digits in a second's fraction. RFC 3339 sets no limit but jiff does.
+/// The text with at most nine digits in a second's fraction. RFC 3339 sets no limit, but jiff does.
 fn nanoseconds(text: &str) -> Cow<'_, str> {
     let Some((whole, rest)) = text.split_once('.') else { return Cow::Borrowed(text) };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();

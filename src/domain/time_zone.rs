@@ -1,4 +1,4 @@
-//! The names that Rails gives to time zones such as "Berlin" or "Eastern Time (US & Canada)".
+//! The names that Rails gives to time zones, such as "Berlin" or "Eastern Time (US & Canada)".
 //! Zendesk and other help desks use them too.
 //!
 //! Their meanings are those of Rails' published list (`ActiveSupport::TimeZone::MAPPING`).

@@ -1,9 +1,8 @@
 //! Explains why due surveys are not sent. It takes what is known of an account and names every
 //! obstacle at once. Each obstacle has its numbers and what an operator can do about it.
 //!
-//! `status` and `explain` and `surveys show` and the log and `/metrics` all use [`obstacles`]. They
-//! can therefore not differ. [`Stretches`] decides when the log reports that a stretch has begun or
-//! ended.
+//! `status`, `explain`, `surveys show`, the log and `/metrics` all use [`obstacles`], so they
+//! cannot differ. [`Stretches`] decides when the log reports that a stretch has begun or ended.
 //!
 //! Deliberately absent: what keeps a survey from ever being sent. That is its state and its history
 //! says why.
@@ -26,7 +25,7 @@ pub use stretches::{Over, Stretches};
 /// A shorter wait is not reported.
 pub const TOLD_AFTER: Duration = Duration::from_secs(60);
 
-/// How long surveys may be due with no known obstacle and no prompt meanwhile. After that somebody
+/// How long surveys may be due with no known obstacle and no prompt meanwhile. After that, somebody
 /// must look. It is longer than any of X's windows because a backlog begins to go out after one.
 const UNEXPLAINED_AFTER: Duration = Duration::from_secs(20 * 60);
 
@@ -116,7 +115,7 @@ impl Obstacle {
 }
 
 /// Everything that holds the due surveys of an account back. What stops all of them comes first. A
-/// pause and a hold and a wrong clock are reported even if nothing is due.
+/// pause, a hold and a wrong clock are reported even if nothing is due.
 pub fn obstacles(facts: &Facts) -> Vec<Obstacle> {
     let mut found = of_service(facts);
     found.extend(of_account(facts));
@@ -275,7 +274,7 @@ fn of_account(facts: &Facts) -> Vec<Obstacle> {
         );
         let clock = obstacle(facts, Cause::Clock, words).until(last_at);
         let remedy = "Set the clock right: `timedatectl` shows it";
-        // If nothing waits then the clock may have been wrong before and not now.
+        // If nothing waits, the clock may have been wrong before and not now.
         let has_waited = facts.oldest_due.is_some_and(|due| facts.now.since(due) >= TOLD_AFTER);
         found.push(if has_waited { clock.act(remedy) } else { clock.remedy(remedy) });
     }

@@ -1,4 +1,4 @@
-//! Reads a Direct Message in the forms of X's v1.1 and its webhooks and v2.
+//! Reads a Direct Message in the forms of X's v1.1, of its webhooks and of v2.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! The calls that an account may make: by its own ledger, and by what X's headers say.
+//! The calls that an account may make, by its own ledger and by X's headers.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,14 +11,14 @@ use crate::domain::waiting::Cause;
 use crate::store;
 
 impl AccountWorker {
-    /// Takes up to `wanted` calls out of the account's budget, before they are made: how many, or
-    /// when the next may be made.
+    /// Takes up to `wanted` calls from the account's budget before they are made and returns how
+    /// many. The inner error is the instant at which the next may be made.
     pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Result<u32, Millis>> {
         let taken = self.store.take_calls(self.name(), call, wanted, self.x_now_at_least()).await?;
         self.taken(call, taken).await
     }
 
-    /// Gives back what has not been made of the calls that were taken at `taken_at`.
+    /// Gives back the calls taken at `taken_at` that were not made.
     pub async fn give_back_calls(
         &self,
         call: Call,
@@ -32,7 +32,8 @@ impl AccountWorker {
         }
     }
 
-    /// The same of calls that are spread evenly, so many a minute; it may be none.
+    /// Takes up to `wanted.0` of the calls that are spread evenly at `wanted.1` a minute. None may
+    /// be due.
     pub async fn take_paced_calls(
         &self,
         call: Call,
@@ -43,13 +44,13 @@ impl AccountWorker {
         self.taken(call, taken).await
     }
 
-    /// How many of them may be made now.
+    /// How many of the calls that are spread evenly may be made now.
     pub async fn calls_paced(&self, call: Call, calls_a_minute: f64) -> store::Result<u32> {
         let now = self.x_now_at_least();
         self.store.calls_paced(self.name(), call, calls_a_minute, now).await
     }
 
-    /// When the next call may be made; `None`: now.
+    /// When the next call may be made. `None` means now.
     pub async fn calls_free_at(&self, call: Call) -> store::Result<Option<Millis>> {
         let until = self.store.calls_free_at(self.name(), call, self.x_now_at_least()).await?;
         match until {
@@ -62,12 +63,12 @@ impl AccountWorker {
         self.store.calls_left(self.name(), call, self.x_now_at_least()).await
     }
 
-    /// Calls that may be made now for what can wait.
+    /// The calls that may be made now for what can wait.
     pub async fn calls_spare(&self, call: Call) -> store::Result<u32> {
         self.store.calls_spare(self.name(), call, self.x_now_at_least()).await
     }
 
-    /// Keeps what X's headers said of a limit.
+    /// Stores what X's headers say of a limit.
     pub async fn hear(
         &self,
         call: Call,
@@ -78,13 +79,13 @@ impl AccountWorker {
         let now = self.x_now_at_least();
         self.store.hear_limit(self.name(), call, told, under_way, now).await?;
         if told.remaining <= under_way {
-            // Where nothing is left, it is said.
+            // This logs that nothing is left.
             self.calls_free_at(call).await?;
         }
         Ok(())
     }
 
-    /// Makes no more calls of a kind for a while, after a 429. The end of it.
+    /// Stops calls of one kind for a while after a 429. Returns when they may resume.
     pub async fn hold(&self, call: Call, reset_at: Option<Millis>) -> store::Result<Millis> {
         let now = self.x_now_at_least();
         let until = self.store.hold_calls(self.name(), call, reset_at, now).await?;
@@ -102,9 +103,9 @@ impl AccountWorker {
         }
     }
 
-    /// Until when, by our clock, calls of a kind wait that may be made from an instant of X's clock
-    /// on. Says so once a window, whatever has spent them: our own count, X's headers or its
-    /// refusal.
+    /// When calls of one kind may be made again, by surveyd's clock. `until_at_x` is that instant
+    /// by X's clock. Logs the wait once a window. It does not matter if the own count, X's headers
+    /// or X's refusal has ended the calls.
     async fn waits(&self, call: Call, until_at_x: Millis) -> store::Result<Millis> {
         let until = self.by_our_clock(until_at_x);
         if self.is_told_to_wait(call) {
@@ -124,7 +125,7 @@ impl AccountWorker {
                 }
             };
             let (call_name, until) = (call.as_str(), until.rfc3339());
-            // Where surveys wait for it, that is warned of: `sends.waiting`.
+            // A wait of surveys is warned of by `sends.waiting`.
             match Cause::of_limit(call) {
                 Some(_) => info!(
                     event = "budget.exhausted",
@@ -147,15 +148,16 @@ impl AccountWorker {
         Ok(self.wait_until(until_at_x))
     }
 
-    /// Whether the log has said already that surveys wait for such calls, and not yet that they
-    /// wait no more: one window after the other is no news.
+    /// True if the log has reported that surveys wait for such calls and not yet that they do not.
+    /// A further window is then no news.
     fn is_told_to_wait(&self, call: Call) -> bool {
         let watched = self.watched.lock().expect("no holder of this lock can panic");
         Cause::of_limit(call).is_some_and(|cause| watched.stretches.is_told(cause))
     }
 
-    /// Whether no limit was reached: a database that was restored or replaced knows nothing of the
-    /// last calls, and a whole window is waited for ([`Store::compare`](store::Store::compare)).
+    /// True if no limit was reached and the wait is only a caution. A restored or replaced database
+    /// knows nothing of the last calls, so surveyd waits for a whole window
+    /// ([`Store::compare`](store::Store::compare)).
     async fn is_caution(&self, call: Call, until_at_x: Millis) -> store::Result<bool> {
         if call != Call::Show {
             return Ok(false);
@@ -165,8 +167,8 @@ impl AccountWorker {
     }
 }
 
-/// Calls of one kind that are made several at once: none is begun beyond what X, by its headers,
-/// has left, less those whose answers are not in yet.
+/// Limits calls of one kind that are made several at once. No call begins beyond what X's headers
+/// leave. Calls whose answers are not in yet are subtracted.
 #[derive(Debug)]
 pub struct CallAllowance {
     begun: AtomicU32,
@@ -175,7 +177,7 @@ pub struct CallAllowance {
 }
 
 impl CallAllowance {
-    /// All that were taken out of the budget may be made, until X says less.
+    /// Allows all calls that were taken from the budget until X's headers say less.
     pub fn as_budgeted() -> Self {
         Self {
             begun: AtomicU32::new(0),
@@ -184,7 +186,7 @@ impl CallAllowance {
         }
     }
 
-    /// Whether one more may be made; it is under way from now on.
+    /// True if one more call may be made. It counts as under way from now on.
     pub fn begin(&self) -> bool {
         let left = |left: u32| match left {
             u32::MAX => Some(u32::MAX),
@@ -198,17 +200,17 @@ impl CallAllowance {
         true
     }
 
-    /// How many have been begun.
+    /// How many calls have begun.
     pub fn begun(&self) -> u32 {
         self.begun.load(Ordering::Acquire)
     }
 
-    /// No more are begun.
+    /// Lets no more calls begin.
     pub fn halt(&self) {
         self.left.store(0, Ordering::Release);
     }
 
-    /// One has ended, with what its answer told. How many others are under way.
+    /// Ends a call and applies the headers of its answer. Returns how many others are under way.
     pub fn end(&self, told: Option<RateHeaders>) -> u32 {
         let under_way = self.under_way.fetch_sub(1, Ordering::AcqRel) - 1;
         if let Some(told) = told {

@@ -1,4 +1,4 @@
-//! What a fold, or the end of a hold, has changed, in the log.
+//! Logs what a fold or the end of a hold has changed.
 
 use tracing::{info, warn};
 

@@ -1,4 +1,4 @@
-//! An account that X refuses: paused, asked about, and set to work again.
+//! Pauses an account that X refuses, probes it, and sets it to work again.
 
 use tracing::{error, info};
 
@@ -10,11 +10,11 @@ use crate::domain::time::Millis;
 use crate::store::{self, Paused};
 use crate::x;
 
-/// Answers that it takes to know X's clock where the first of them differs from what was known.
+/// How many answers show X's clock if the first of them differs from what was known.
 const DATES: usize = 2;
 
-/// When X is asked about a paused account next. What lies further ahead than the wait for it was
-/// set before the clock was set back.
+/// When X is next asked about a paused account. An instant further ahead than the wait dates from
+/// before the clock was set back.
 pub fn asked_again_at(paused: &Paused, now: Millis) -> Millis {
     let is_ahead = paused.probe_at.since(now) > paused.probe_wait + policy::PROBE_FIRST;
     if is_ahead { now } else { paused.probe_at }
@@ -27,7 +27,7 @@ impl AccountWorker {
         let last = self.store.last_pause(self.name()).await?;
         let wait = match last {
             Some(Paused { resumed_at: None, .. }) => return Ok(()),
-            // It works when asked and fails when used: asked about ever more slowly.
+            // X takes the probe but refuses the work. It is probed ever more slowly.
             Some(Paused { resumed_at: Some(resumed_at), probe_wait, .. })
                 if now.since(resumed_at) < policy::PROBE_MOST =>
             {
@@ -45,7 +45,7 @@ impl AccountWorker {
         };
         let probe_at = paused.probe_at;
         self.store.pause(paused).await?;
-        // The scheduler asks; where the poller was refused it may be asleep.
+        // The scheduler probes. It may be asleep if the poller was refused.
         self.wake.due(probe_at);
         error!(
             event = "account.paused",
@@ -58,7 +58,8 @@ impl AccountWorker {
         Ok(())
     }
 
-    /// Asks X about a paused account once its time has come. When to ask again; `None`: it works.
+    /// Probes a paused account once its time has come. Returns when to ask again. `None` if it
+    /// works.
     pub async fn probe(&self, paused: Paused) -> store::Result<Option<Millis>> {
         let now = self.now();
         let probe_at = asked_again_at(&paused, now);
@@ -90,8 +91,8 @@ impl AccountWorker {
         }
     }
 
-    /// Hears by which clock X dates its answers, where it has not told of late: by two of them,
-    /// where the first differs from all that was known.
+    /// Asks X for the time unless one of its recent answers told it. It asks twice if the first
+    /// answer differs from all that was known.
     pub async fn ask_the_time(&self) -> store::Result<()> {
         for _ in 0..DATES {
             if self.x.clock().is_fresh(self.now())
@@ -100,13 +101,13 @@ impl AccountWorker {
             {
                 break;
             }
-            // Whatever it answers is dated.
+            // Every answer carries a date.
             self.hear_a_date().await?;
         }
         Ok(())
     }
 
-    /// Whether X was away for the last call that reads, and is not to be asked yet.
+    /// True if X did not answer the last reading call and is not to be asked yet.
     fn is_x_away(&self) -> bool {
         let now = self.now();
         let troubles = [&self.reading_trouble, &self.date_trouble];
@@ -124,9 +125,9 @@ impl AccountWorker {
         Ok(())
     }
 
-    /// Gives a hold without an end its end, by what X says the time is now. Our own clock may be
-    /// behind and would end it at once; so might an answer of before the hold, had the clock been
-    /// set since, or a single date that is wrong.
+    /// Gives a hold without an end its end by X's clock. Three faults would end it too early:
+    /// surveyd's clock may be behind, an answer may date from before the hold, and a single date
+    /// may be wrong.
     pub async fn date_hold(&self) -> store::Result<()> {
         let hold = self.store.hold(self.name()).await?;
         if hold.is_none_or(|hold| hold.until_at.is_some()) {
@@ -134,7 +135,7 @@ impl AccountWorker {
         }
         let asked_at = self.now();
         for _ in 0..DATES {
-            // Half of the calls are a paused account's.
+            // Half of the calls are reserved for paused accounts.
             if self.is_x_away() || self.calls_spare(Call::VerifyCredentials).await? == 0 {
                 return Ok(());
             }
@@ -143,10 +144,10 @@ impl AccountWorker {
             }
             self.hear_a_date().await?;
             if let Some(at_x) = self.x.clock().told_since(asked_at) {
-                // What has been read before is no reading past the hold, by whatever clock it was
-                // read.
+                // What was read before does not count as read past the hold, whichever clock it was
+                // read by.
                 let done_to = self.store.poll_state(self.name()).await?.done_to;
-                // X's dates may be wrong for as long as they like; a hold that ends late costs
+                // X's dates may be wrong for any length of time. A hold that ends late costs
                 // nothing.
                 let latest = at_x.max(self.x_now_at_latest());
                 let until_at = done_to.map_or(latest, |done_to| done_to.max(latest));
@@ -156,7 +157,7 @@ impl AccountWorker {
         Ok(())
     }
 
-    /// `None` where the word to stop comes first.
+    /// `None` if the stop signal comes first.
     async fn verify_credentials(&self) -> store::Result<Option<Result<x::Verified, x::Error>>> {
         let asked = self.x.verify_credentials(&self.keys, self.now());
         let Some(answer) = self.unless_stopping(asked).await else { return Ok(None) };
@@ -164,7 +165,7 @@ impl AccountWorker {
         Ok(Some(answer.result))
     }
 
-    /// Ends a pause, where there is one.
+    /// Ends a pause if there is one.
     pub async fn resume(&self) -> store::Result<()> {
         if self.store.resume(self.name(), self.now()).await? {
             info!(

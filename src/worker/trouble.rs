@@ -1,4 +1,4 @@
-//! What an account has met with lately: X away, and what the log has said of it.
+//! The recent trouble of an account: outages of X and what the log has said of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,20 +7,20 @@ use std::time::Duration;
 use crate::domain::policy;
 use crate::domain::time::Millis;
 
-/// X is away for all of the account: it is asked again ever more slowly, by one call at a time, so
-/// that an outage neither spends the budgets nor fills the log.
+/// An outage of X for the whole account. X is asked again ever more slowly and by one call at a
+/// time. An outage therefore neither spends the budgets nor fills the log.
 #[derive(Clone, Debug, Default)]
 pub struct Trouble(Arc<Mutex<(u32, Millis)>>);
 
-/// The longest wait while X is away.
+/// The longest wait during an outage of X.
 const TROUBLE_MOST: Duration = Duration::from_secs(2 * 60);
 
 impl Trouble {
-    /// A call has found X away. When it is asked again.
+    /// Counts a call that found X away. Returns when X is asked again.
     pub fn met(&self, now: Millis) -> Millis {
         let mut trouble = self.0.lock().expect("no holder of this lock can panic");
         let (times, until) = *trouble;
-        // Calls that were under way together are one trouble.
+        // Calls that were under way together count as one trouble.
         if now < until && until.since(now) <= TROUBLE_MOST {
             return until;
         }
@@ -33,7 +33,7 @@ impl Trouble {
         *self.0.lock().expect("no holder of this lock can panic") = (0, Millis(0));
     }
 
-    /// Whether the last call found X away; if so, until when it is not asked.
+    /// When X is asked again if the last call found it away. `None` if X answered.
     pub fn until(&self, now: Millis) -> Option<Millis> {
         let (times, until) = *self.0.lock().expect("no holder of this lock can panic");
         // A clock that was set back must not put off the next call by as much.
@@ -41,8 +41,8 @@ impl Trouble {
     }
 }
 
-/// What the log has said already and would only repeat: when, and until when something waits, by
-/// what it is.
+/// What the log has already said and would only repeat. For each thing it holds when the log said
+/// it and until when it waits.
 #[derive(Clone, Debug, Default)]
 pub struct LogMemory(Arc<Mutex<BTreeMap<&'static str, (Millis, Millis)>>>);
 
@@ -50,14 +50,14 @@ pub struct LogMemory(Arc<Mutex<BTreeMap<&'static str, (Millis, Millis)>>>);
 const CLOCK_SLACK: Duration = Duration::from_secs(2);
 
 impl LogMemory {
-    /// Whether it is news that `what` waits until then.
+    /// True if it is news that `what` waits until then.
     pub fn is_news(&self, what: &'static str, until: Millis) -> bool {
         let mut said = self.0.lock().expect("no holder of this lock can panic");
         said.insert(what, (Millis(i64::MIN), until)).is_none_or(|(_, before)| until > before)
     }
 
-    /// Whether it is news that a limit holds until then. It is once a window, however often the
-    /// limit is met; a longer wait than the one that was said is news at once.
+    /// True if it is news that a limit holds until then. It is news once a window, however often
+    /// the limit is met. A longer wait than the logged one is news at once.
     pub fn is_news_of_limit(
         &self,
         what: &'static str,

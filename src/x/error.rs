@@ -1,5 +1,5 @@
-//! What a refusal or a silence of X means for the caller. The codes are those of X's page
-//! "Response codes" and of what public clients have met.
+//! Says what a refusal or a silence of X means for the caller. The codes are those of X's page
+//! "Response codes" and those that public clients have met.
 
 use std::error::Error as _;
 
@@ -13,45 +13,45 @@ use crate::domain::survey::{Failure, Reason};
 use crate::domain::time::Millis;
 use crate::domain::x_json;
 
-/// What to do, not what broke.
+/// What the caller must do about a failure. It does not say what broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Give up on this person, for this close.
+    /// Give up on this person for this close.
     #[error("X refuses this person: {words}")]
     Person { reason: Reason, words: Failure },
     /// Stop the whole account until X has been asked about it, and tell the operator.
     #[error("X refuses the account: {0}")]
     Account(Failure),
-    /// Our clock was wrong; X's has been learnt. Sign anew.
+    /// surveyd's clock was wrong and X's is now known. Sign again.
     #[error("X refuses our clock: {0}")]
     Clock(Failure),
-    /// Never send this again unchanged; keep X's words for the operator.
+    /// Never send this again unchanged. Keep X's words for the operator.
     #[error("X refuses the request: {0}")]
     Request(Failure),
-    /// Make no such call before then; absent where X named no time.
+    /// Make no such call before `reset_at`. `None` if X named no time.
     #[error("X's limit is reached")]
     Limited { reset_at: Option<Millis> },
-    /// Nothing was carried out: try again after a while.
+    /// X carried out nothing. Try again after a while.
     #[error("{0}")]
     NotNow(String),
-    /// X may have carried it out: do not repeat it.
+    /// X may have carried it out. Do not repeat it.
     #[error("{0}")]
     NoAnswer(String),
 }
 
-/// What kind of request was refused.
+/// The kind of request that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestKind {
     /// The POST that prompts.
     Create,
-    /// A call that changes nothing, and that can always be made again.
+    /// A call that changes nothing and can always be repeated.
     Read,
     /// The question about one feedback object, which may be gone.
     Show,
 }
 
-/// What a failure without an answer means for the POST that prompts: only where no byte of it can
-/// have left is it known that nothing was carried out.
+/// The meaning of a failure without an answer for the POST that prompts. It is certain that X
+/// carried out nothing only if no byte of the request can have left.
 pub fn of_sending(error: &reqwest::Error) -> Error {
     if error.is_connect() || error.is_builder() {
         Error::NotNow(words(error))
@@ -60,8 +60,8 @@ pub fn of_sending(error: &reqwest::Error) -> Error {
     }
 }
 
-/// The innermost cause too, which says what happened, and whom it was about; never the address with
-/// its path and its query.
+/// Describes a failure with its innermost cause, which says what happened. Only the origin of the
+/// address is named, never its path or its query.
 pub fn words(error: &reqwest::Error) -> String {
     let address = error.url().map(|url| format!(" at {}", url.origin().ascii_serialization()));
     let address = address.unwrap_or_default();
@@ -82,11 +82,11 @@ pub fn words(error: &reqwest::Error) -> String {
     }
 }
 
-/// What an answer that is no success means.
+/// The meaning of an answer that is no success.
 pub fn of_refusal(status: u16, headers: &HeaderMap, body: &[u8], kind: RequestKind) -> Error {
     let said = said(body);
     let code = said.as_ref().and_then(|failure| failure.code);
-    // 420 is an old form of 429 (tweepy treats them alike).
+    // 420 is an old form of 429. tweepy treats them alike.
     if matches!(status, 420 | 429) || (code == Some(88) && (400..500).contains(&status)) {
         let reset = headers.get("x-rate-limit-reset").and_then(|value| value.to_str().ok());
         let reset_at = reset.and_then(|text| text.trim().parse::<i64>().ok());
@@ -99,7 +99,7 @@ pub fn of_refusal(status: u16, headers: &HeaderMap, body: &[u8], kind: RequestKi
                 || format!("X answered {status}"),
                 |failure| format!("X answered {status}, {failure}"),
             );
-            // A 4xx without X's own words may come from anything on the way.
+            // A 4xx without X's own words may come from any machine on the way.
             match kind {
                 RequestKind::Create => Error::NoAnswer(words),
                 RequestKind::Read | RequestKind::Show => Error::NotNow(words),
@@ -114,16 +114,16 @@ fn of_code(status: u16, failure: Failure, kind: RequestKind) -> Error {
     match failure.code {
         Some(63) => person(Reason::Suspended),
         Some(17 | 50 | 108 | 136 | 150 | 349 | 476) => person(Reason::CannotDm),
-        // X uses 326 for a locked account, and in other words for a person it will not message.
+        // X uses 326 for a locked account. With other words, it means a person X will not message.
         Some(326) if message.contains("do not follow you") => person(Reason::CannotDm),
         Some(135) => Error::Clock(failure),
-        // "Page does not exist" is about that object there, and about the whole path elsewhere.
+        // "Page does not exist" is about the object in a show. Elsewhere it is about the path.
         Some(34) if kind == RequestKind::Show => Error::Request(failure),
         Some(
             32 | 34 | 64 | 68 | 87 | 89 | 93 | 99 | 185 | 200 | 215 | 220 | 226 | 251 | 261 | 326
             | 416 | 453,
         ) => Error::Account(failure),
-        // "You already said that" was delivered; a duplicate status may have been.
+        // "You already said that" means that X delivered it. A duplicate status may mean that.
         Some(187) if kind == RequestKind::Create => Error::NoAnswer(failure.to_string()),
         Some(151) if kind == RequestKind::Create && message.contains("already said that") => {
             Error::NoAnswer(failure.to_string())
@@ -141,7 +141,7 @@ fn of_code(status: u16, failure: Failure, kind: RequestKind) -> Error {
     }
 }
 
-/// X's words in any of the forms it has been seen to use; `None` where the body is not X's.
+/// Reads X's words in every form that X has been seen to use. `None` if the body is not X's.
 fn said(body: &[u8]) -> Option<Failure> {
     let body = x_json::text(body);
     let names = ["errors", "error", "detail", "title"];
@@ -166,10 +166,10 @@ fn said(body: &[u8]) -> Option<Failure> {
     error.and_then(words_of).or_else(|| detail.or(title).and_then(words_of)).map(plain)
 }
 
-/// Characters of X's words that are kept.
+/// How many characters of X's words are kept.
 const WORDS_MOST: usize = 500;
 
-/// X's words, as far as they are worth keeping. PostgreSQL's text cannot hold U+0000.
+/// The part of X's words that is kept. PostgreSQL's text cannot hold U+0000.
 fn words_of(raw: &RawValue) -> Option<String> {
     if !raw.get().starts_with('"') {
         return None;

@@ -1,4 +1,4 @@
-//! The pages of X's two lists of Direct Messages.
+//! Reads the pages of X's two lists of Direct Messages.
 
 use super::wire::{ITEMS_MOST, cursor};
 use crate::domain::direct_message::DirectMessage;
@@ -7,13 +7,13 @@ use crate::domain::{x_json, x_message};
 /// One page of an account's messages.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MessagesPage {
-    /// Those that can be read; whatever else X lists is left out.
+    /// The messages that surveyd can read. Other items of X's list are left out.
     pub messages: Vec<DirectMessage>,
-    /// Absent: the end.
+    /// `None` at the end.
     pub next_cursor: Option<String>,
 }
 
-/// Of direct_messages/events/list.
+/// Reads a page of direct_messages/events/list.
 pub fn listed(body: &[u8]) -> Option<MessagesPage> {
     let body = x_json::text(body);
     let [events, next] = x_json::members(x_json::whole(&body)?, ["events", "next_cursor"])?;
@@ -22,7 +22,7 @@ pub fn listed(body: &[u8]) -> Option<MessagesPage> {
     Some(MessagesPage { messages: messages.collect(), next_cursor: cursor(next)? })
 }
 
-/// Of v2's dm_events, which has no `data` where there is none.
+/// Reads a page of v2's dm_events. An empty page has no `data`.
 pub fn listed_by_v2(body: &[u8]) -> Option<MessagesPage> {
     let body = x_json::text(body);
     let [data, meta] = x_json::members(x_json::whole(&body)?, ["data", "meta"])?;

@@ -1,9 +1,9 @@
-//! The talk with X: every call surveyd makes, signed, and what its answer means for the caller.
-//! The only user of reqwest.
+//! Makes every call to X. It signs the call and says what the answer means for the caller. It is
+//! the only user of reqwest.
 //!
-//! Each call is made once. The client repeats nothing, follows no redirect, and the POST that
-//! prompts a person never runs over a connection that was idle before: a repetition that nobody
-//! decided on would prompt somebody twice.
+//! Each call is made once. The client repeats nothing and follows no redirect. The POST that
+//! prompts a person never uses a connection that was idle before. A repetition that nobody decided
+//! on would prompt somebody twice.
 //!
 //! Deliberately absent: waiting, budgets, and any memory but the offset of X's clock.
 
@@ -36,19 +36,19 @@ use crate::store::Sending;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const EVENTS_PATH: &str = "1.1/feedback/events.json";
-/// An answer larger than this, in bytes, is none of X's.
+/// The largest answer in bytes. A larger one is not X's.
 const ANSWER_MOST: usize = 1024 * 1024;
-/// A page of events may be larger: 100 of them are about 100 KiB, but comments may be long.
+/// The largest page of events in bytes. 100 events are about 100 KiB, but comments may be long.
 const EVENTS_MOST: usize = 8 * 1024 * 1024;
-/// What is larger is taken apart beside the threads that all else is done on.
+/// A larger body, in bytes, is parsed on a blocking thread beside those of the other work.
 const AT_ONCE_MOST: usize = 64 * 1024;
-/// People that users asks about in one call (X's page of GET /2/users).
+/// How many people `users` asks about in one call (X's page of GET /2/users).
 pub const USERS_MAX: usize = 100;
-/// Events in one page (X's page of feedback/events).
+/// The events in one page (X's page of feedback/events).
 const EVENTS_COUNT: &str = "100";
-/// Direct Messages in one page (X's page of direct_messages/events/list).
+/// The Direct Messages in one page (X's page of direct_messages/events/list).
 const MESSAGES_COUNT: &str = "50";
-/// The same (X's page of GET /2/dm_events).
+/// The Direct Messages in one page of v2 (X's page of GET /2/dm_events).
 const DM_EVENTS_COUNT: &str = "100";
 
 /// Where X is and how long it may take.
@@ -56,12 +56,12 @@ const DM_EVENTS_COUNT: &str = "100";
 pub struct XSettings {
     pub base_url: String,
     pub request_timeout: Duration,
-    /// For the POST that prompts.
+    /// The timeout of the POST that prompts.
     pub send_timeout: Duration,
 }
 
-/// How a later page of events is asked for. X's page says that the range is needed for the first
-/// one; of the public clients one repeats it and one does not.
+/// How surveyd asks for a later page of events. X's page says that the first one needs the range.
+/// One public client repeats the range and another does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LaterPages {
     #[default]
@@ -78,7 +78,7 @@ impl LaterPages {
     }
 }
 
-/// A call's result, and what its headers said of the limit.
+/// The result of a call and what its headers say of the limit.
 #[derive(Debug)]
 pub struct Answer<T> {
     pub result: Result<T, Error>,
@@ -90,26 +90,26 @@ pub struct Client {
     sending: reqwest::Client,
     base: Url,
     clock: Arc<ClockOfX>,
-    /// How far X's clock is ahead, where X has refused ours: what we sign by.
+    /// How far X's clock is ahead if X has refused surveyd's. Requests are signed by this offset.
     clock_offset: AtomicI64,
-    /// The same, once X has taken a request that was signed by it.
+    /// The offset by which the last request that X took was signed.
     taken_offset: AtomicI64,
-    /// When, by our clock, it last did so; none since it has refused one.
+    /// When X last took a request, by surveyd's clock. Reset when X refuses the clock.
     taken_at: AtomicI64,
-    /// One large answer at a time is read and taken apart, whatever the number of accounts.
+    /// Lets one large answer at a time be read and parsed. All accounts share it.
     large: Arc<Semaphore>,
 }
 
-/// X's answer, read whole.
+/// A whole answer of X.
 struct Reply {
     status: u16,
     headers: HeaderMap,
     body: Body,
-    /// What was added to our clock when the request was signed.
+    /// The offset that was added to surveyd's clock when the request was signed.
     clock_offset: i64,
 }
 
-/// The body of an answer, or that it has more than so many bytes.
+/// The body of an answer, or the limit that its bytes exceed.
 enum Body {
     Whole { bytes: Vec<u8>, large: Option<OwnedSemaphorePermit> },
     LargerThan(usize),
@@ -123,7 +123,7 @@ impl Body {
         }
     }
 
-    /// What it says; the error is why that cannot be told.
+    /// Parses the body. The error says why that is not possible.
     async fn read<T: Send + 'static>(
         self,
         read: impl FnOnce(&[u8]) -> Option<T> + Send + 'static,
@@ -135,7 +135,7 @@ impl Body {
                 read(&bytes).ok_or_else(unreadable)
             }
             Self::Whole { bytes, large } => {
-                // Also where nobody waits for it any more, no other large one is begun beside it.
+                // Even if nobody waits for it any more, no other large body is parsed beside it.
                 let reading = tokio::task::spawn_blocking(move || {
                     let told = read(&bytes);
                     drop((bytes, large));
@@ -148,9 +148,9 @@ impl Body {
 }
 
 impl Client {
-    /// The error names what of the settings cannot be used.
+    /// The error names the setting that cannot be used.
     pub fn new(settings: &XSettings) -> Result<Self, String> {
-        // Another part of the process may have installed it; either is the same.
+        // Another part of the process may have installed it. Either one serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(&format!("{}/", settings.base_url.trim_end_matches('/')))
             .map_err(|error| format!("x.base_url {}: {error}", settings.base_url))?;
@@ -162,8 +162,8 @@ impl Client {
                 .connect_timeout(CONNECT_TIMEOUT)
                 .no_proxy()
         };
-        // What is given up must not leave any more: else the system goes on sending it, for
-        // minutes.
+        // A request that was given up must not leave later. Without this the system would go on
+        // sending it for minutes.
         let sending = builder()
             .timeout(settings.send_timeout)
             .tcp_user_timeout(settings.send_timeout)
@@ -181,13 +181,13 @@ impl Client {
         })
     }
 
-    /// X's clock, as its answers tell it.
+    /// X's clock as its answers show it.
     pub fn clock(&self) -> &Arc<ClockOfX> {
         &self.clock
     }
 
-    /// Whether X has refused our clock and takes requests that are signed by one so far apart from
-    /// it: then X's really stands there, and not its answers' dates alone.
+    /// True if X has refused surveyd's clock and takes requests signed by one that differs by
+    /// `apart`. X's clock then really stands there and not only in the dates of its answers.
     pub fn is_signed_by(&self, apart: Apart) -> bool {
         let ahead = self.signed_ahead_ms();
         let signed =
@@ -195,22 +195,22 @@ impl Client {
         ahead != 0 && signed.contains(&apart.least)
     }
 
-    /// How far the clock that X takes in place of ours is ahead of ours: by none, unless X has
-    /// refused ours.
+    /// How far the clock that X takes is ahead of surveyd's. It is zero unless X has refused
+    /// surveyd's.
     pub fn signed_ahead_ms(&self) -> i64 {
         self.taken_offset.load(Ordering::Relaxed)
     }
 
-    /// Whether X has just taken a request: then the clock that it was signed by is right within
-    /// what X allows, and neither ours nor X's dates alone say so. A clock that was set since says
-    /// nothing.
+    /// True if X has just taken a request. The clock that signed it is then right within what X
+    /// allows. That is better proof than surveyd's clock or X's dates. It proves nothing if
+    /// surveyd's clock was set since.
     pub fn has_taken(&self, now: Millis) -> bool {
         let ago = now.0.checked_sub(self.taken_at.load(Ordering::Relaxed));
         ago.is_some_and(|ago| (0..JUST_MS).contains(&ago))
     }
 
-    /// Prompts a person: the Direct Message and the feedback card under it. Whoever calls this has
-    /// made it durable that the request is about to leave; it leaves at most once.
+    /// Prompts a person with the Direct Message and the feedback card under it. The caller has made
+    /// it durable that the request is about to leave. The request leaves at most once.
     pub async fn send_prompt(&self, keys: &Keys, sending: &Sending, now: Millis) -> Answer<Update> {
         let (survey, prompt) = (sending.survey(), sending.prompt());
         let variant = prompt.question_variant_id.to_string();
@@ -248,8 +248,8 @@ impl Client {
         }
     }
 
-    /// Whether `source` may message `target`, from the documented place: `friendships/show`,
-    /// `relationship.source.can_dm`.
+    /// Asks whether `source` may message `target`. The documented place is
+    /// `relationship.source.can_dm` of `friendships/show`.
     pub async fn can_dm(
         &self,
         keys: &Keys,
@@ -262,8 +262,8 @@ impl Client {
         self.get("1.1/friendships/show.json", keys, &query, now, wire::relationship).await
     }
 
-    /// Whether the account may message each of up to [`USERS_MAX`] people, from v2's
-    /// `receives_your_dm`. Only those are left out of whom X does not say it.
+    /// Asks whether the account may message each of up to [`USERS_MAX`] people, from v2's
+    /// `receives_your_dm`. The result leaves out only the people of whom X does not say it.
     pub async fn can_dm_many(
         &self,
         keys: &Keys,
@@ -277,7 +277,8 @@ impl Client {
         self.get("2/users", keys, &query, now, move |body| wire::users(body, &asked)).await
     }
 
-    /// One page of the feedback events of a range; the first where there is no cursor.
+    /// Asks for one page of the feedback events of a range. It is the first page if there is no
+    /// cursor.
     pub async fn events(
         &self,
         keys: &Keys,
@@ -296,8 +297,9 @@ impl Client {
         self.get(EVENTS_PATH, keys, &query, now, wire::events).await
     }
 
-    /// One page of the account's Direct Messages of the last 30 days, sent and received, the newest
-    /// first (X's page of direct_messages/events/list). It may be empty and not the last.
+    /// Asks for one page of the account's Direct Messages of the last 30 days, sent and received
+    /// (X's page of direct_messages/events/list). The newest come first. A page may be empty and
+    /// not the last.
     pub async fn direct_messages(
         &self,
         keys: &Keys,
@@ -312,7 +314,7 @@ impl Client {
         self.get(path, keys, &query, now, messages::listed).await
     }
 
-    /// The same from v2. Of group conversations it holds nothing.
+    /// Asks v2 for such a page. It holds nothing of group conversations.
     pub async fn dm_events(
         &self,
         keys: &Keys,
@@ -330,14 +332,14 @@ impl Client {
         self.get("2/dm_events", keys, &query, now, messages::listed_by_v2).await
     }
 
-    /// One feedback object as it is now.
+    /// Asks for one feedback object as it is now.
     pub async fn show(&self, keys: &Keys, id: &FeedbackId, now: Millis) -> Answer<Update> {
         let path = format!("1.1/feedback/show/{id}.json");
         let id = id.clone();
         self.get(&path, keys, &BTreeMap::new(), now, move |body| wire::shown(body, &id)).await
     }
 
-    /// Whose keys these are.
+    /// Asks whose keys these are.
     pub async fn verify_credentials(&self, keys: &Keys, now: Millis) -> Answer<Verified> {
         let path = "1.1/account/verify_credentials.json";
         self.get(path, keys, &BTreeMap::new(), now, wire::verified).await
@@ -364,8 +366,8 @@ impl Client {
                         let read = reply.body.read(read).await;
                         read.map_err(|why| Error::NotNow(format!("X's answer to {path} {why}")))
                     }
-                    // Accepted, from a cache, in part: none of them is all that X knows (RFC 9110,
-                    // 15.3).
+                    // A status such as 202 or 206 does not promise all that X knows (RFC 9110
+                    // section 15.3).
                     status @ 201..=299 => Err(Error::NotNow(format!(
                         "X answers {path} with status {status}, not 200"
                     ))),
@@ -420,13 +422,13 @@ impl Client {
         Ok(Reply { status, headers, body, clock_offset })
     }
 
-    /// The body of an answer, up to so many bytes: of a larger one no more than that is ever held.
+    /// Reads the body of an answer up to `most` bytes. surveyd never holds more than that.
     async fn body(&self, response: &mut Response, most: usize) -> Result<Body, reqwest::Error> {
         let announced = response.content_length().unwrap_or(0);
         if announced > most as u64 {
             return Ok(Body::LargerThan(most));
         }
-        // One that grows is copied again and again, and twice as long in the end.
+        // A vector that grows is copied repeatedly and ends up with twice the capacity.
         let (mut bytes, mut large) = (Vec::with_capacity(announced as usize), None);
         while let Some(chunk) = response.chunk().await? {
             let length = bytes.len() + chunk.len();
@@ -441,7 +443,7 @@ impl Client {
         Ok(Body::Whole { bytes, large })
     }
 
-    /// What a refusal means; learns the offset of X's clock where X says that ours is wrong.
+    /// The meaning of a refusal. Stores the offset of X's clock if X says that surveyd's is wrong.
     fn refused(&self, reply: &Reply, kind: error::RequestKind, now: Millis) -> Error {
         let error = error::of_refusal(reply.status, &reply.headers, reply.body.bytes(), kind);
         let Error::Clock(words) = error else { return error };
@@ -450,17 +452,16 @@ impl Client {
         self.clock_offset.store(offset, Ordering::Relaxed);
         self.taken_offset.store(0, Ordering::Relaxed);
         self.taken_at.store(i64::MIN, Ordering::Relaxed);
-        // Requests under way at once were all signed before the first of them learnt the offset.
+        // Requests under way at once were all signed before the first of them brought the offset.
         if offset.saturating_sub(reply.clock_offset).saturating_abs() < CLOCK_TOLERANCE_MS {
-            // We signed by X's own clock already, so the clock is not what is wrong.
+            // The request was signed by X's own clock, so the clock is not at fault.
             return Error::Account(words);
         }
         Error::Clock(words)
     }
 }
 
-/// What create has answered, unless it is about another prompt: one that was sent to another
-/// person, or bears another name.
+/// The update in create's answer. An error if it names another person or another external id.
 fn of_prompt(update: Update, (person, name): (&str, &str)) -> Result<Update, String> {
     let Object { to_user_id, external_id, .. } = &update.object;
     let is = |told: &Option<String>, ours: &str| told.as_ref().is_none_or(|told| told == ours);
@@ -470,13 +471,13 @@ fn of_prompt(update: Update, (person, name): (&str, &str)) -> Result<Update, Str
     }
 }
 
-/// What X has taken so long ago, it has just taken.
+/// A request that X took less than this long ago counts as just taken.
 const JUST_MS: i64 = 60_000;
 
-/// An offset that differs by less is the one that was used already.
+/// An offset that differs by less counts as the one already used.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;
 
-/// What an answer says the time is.
+/// The time that an answer shows.
 fn date(headers: &HeaderMap) -> Option<Millis> {
     let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
     let instant = jiff::fmt::rfc2822::parse(text).ok()?;

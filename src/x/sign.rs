@@ -1,5 +1,5 @@
-//! OAuth 1.0a signatures (RFC 5849 section 3.4, X's page "Creating a signature"), by the crate
-//! oauth1-request.
+//! Makes OAuth 1.0a signatures with the crate oauth1-request. The sources are RFC 5849 section 3.4
+//! and X's page "Creating a signature".
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use reqwest::{Method, Url};
 
 use crate::domain::time::Millis;
 
-/// What an account signs with.
+/// The keys that an account signs with.
 #[derive(Clone)]
 pub struct Keys {
     pub consumer_key: String,
@@ -25,14 +25,14 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// A signed request's header, and its parameters as they were signed.
+/// The header of a signed request and its parameters as they were signed.
 pub struct Signed {
     pub authorization: String,
-    /// Percent-encoded `name=value` pairs: the query of a GET, the form of a POST.
+    /// Percent-encoded `name=value` pairs. They are the query of a GET or the form of a POST.
     pub parameters: String,
 }
 
-/// Signs a request. The nonce is random; the same request signed again differs.
+/// Signs a request. The nonce is random, so a second signature of one request differs.
 pub fn sign(
     method: &Method,
     url: &Url,
@@ -59,7 +59,7 @@ fn signed(
     url: &Url,
     parameters: &BTreeMap<&str, &str>,
 ) -> Signed {
-    // The map's order is the order of the signature: all names are plain ASCII.
+    // The map's order is the order of the signature because all names are plain ASCII.
     let request = oauth::request::AssertSorted::new(parameters);
     Signed {
         authorization: builder.authorize(method.as_str(), url.as_str(), &request),

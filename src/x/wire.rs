@@ -1,6 +1,6 @@
-//! X's JSON, read into domain types. X's own pages mix strings and numbers and leave fields out, so
-//! every field is read for what it may be, and what is not known is kept raw. Whatever X sends,
-//! what is kept of it has a bound.
+//! Reads X's JSON into domain types. X's own pages mix strings and numbers and leave fields out.
+//! Every field is therefore read in all its likely forms. Unknown parts are kept raw. Everything
+//! that is kept has a bound.
 
 use std::collections::BTreeMap;
 
@@ -16,30 +16,31 @@ use crate::domain::time::Millis;
 use crate::domain::x_date::parse_x_date;
 use crate::domain::x_json::{self, cut};
 
-/// The most items that a list of X's may have: it is asked for a hundred.
+/// The most items of one list. surveyd asks X for a hundred.
 pub const ITEMS_MOST: usize = 1_000;
-/// Bytes of a cursor.
+/// The longest cursor in bytes.
 const CURSOR_MOST: usize = 4 * 1024;
-/// Bytes of an id or a name. The longest that X is known to have is an `external_id` of 256
+/// The longest id or name in bytes. The longest that X is known to have is an `external_id` of 256
 /// characters.
 const NAME_MOST: usize = 1024;
-/// Bytes of a comment. What is longer is cut, and says so.
+/// The longest comment in bytes. A longer one is cut and says so.
 pub const COMMENT_MOST: usize = 64 * 1024;
-/// Bytes of an object that is kept as it came. Of a larger one its beginning and its hash are kept.
+/// The largest object in bytes that is kept as it came. Of a larger one, surveyd keeps its
+/// beginning and its hash.
 pub const RAW_MOST: usize = 64 * 1024;
-/// Bytes of that beginning.
+/// The length of that beginning in bytes.
 const BEGINNING: usize = 1_000;
-/// Each character may be written as an escape of six.
+/// Each character may be written as an escape of six bytes.
 const ESCAPED: usize = 6;
 
-/// Whether a person can be messaged, and if not, why.
+/// Whether a person can be messaged. The error says why not.
 pub type Reachability = Result<CanDm, Reason>;
 
 /// The person can be messaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CanDm;
 
-/// Whose keys were used.
+/// The account whose keys were used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
     pub user_id: String,
@@ -50,24 +51,24 @@ pub struct Verified {
 #[derive(Clone, Debug, Default)]
 pub struct EventsPage {
     pub updates: Vec<Update>,
-    /// Events of kinds that surveyd does not know, and those that it cannot read, as they came.
-    /// Where one of a new kind shows feedback, that is among the updates too.
+    /// Events of unknown kinds and events that surveyd cannot read, as they came. If an event of a
+    /// new kind shows feedback, that is among the updates too.
     pub unknown: Vec<String>,
-    /// How many events may tell of feedback and cannot be read, or contradict another: the page
-    /// proves nothing of what it does not seem to hold.
+    /// How many events may contain feedback but cannot be read or contradict another. If there are
+    /// any, the page does not prove that something is missing from X.
     pub unreadable: usize,
-    /// Absent: the end. X sends an empty one.
+    /// `None` at the end, where X sends an empty one.
     pub next_cursor: Option<String>,
 }
 
-/// create's answer to a request made at `asked_at`; `None` where it is not one. An id is enough.
+/// Reads create's answer to a request made at `asked_at`. `None` if it is not one. An id is enough.
 pub fn created(body: &[u8], asked_at: Millis) -> Option<Update> {
     let body = x_json::text(body);
     let object = x_json::whole(&body)?;
     feedback(object, None).or_else(|| feedback(object, Some(asked_at)))
 }
 
-/// show's answer. X's example lacks fields that create has, so only the id must agree.
+/// Reads show's answer. X's example lacks fields that create has, so only the id must agree.
 pub fn shown(body: &[u8], id: &FeedbackId) -> Option<Update> {
     let update = feedback(x_json::whole(&x_json::text(body))?, None)?;
     (update.id == *id).then_some(update)
@@ -75,13 +76,13 @@ pub fn shown(body: &[u8], id: &FeedbackId) -> Option<Update> {
 
 pub fn events(body: &[u8]) -> Option<EventsPage> {
     let body = x_json::text(body);
-    // X's ways to say that a part is missing.
+    // X reports in these ways that a part is missing.
     let names = ["events", "next_cursor", "errors", "error"];
     let whole = x_json::whole(&body)?;
     let [events, next, errors, error] = x_json::members(whole, names)?;
     let says_nothing = |part: &RawValue| matches!(part.get(), "null" | "[]" | "{}" | "\"\"");
     let is_partial = [errors, error].into_iter().flatten().any(|part| !says_nothing(part));
-    // Of two lists, or two places of the next page, neither is known to be the one that is meant.
+    // If a name occurs twice, it is not known which list or cursor is meant.
     if is_partial || !x_json::are_named_once(whole, &names) {
         return None;
     }
@@ -97,7 +98,7 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
             page.unreadable += usize::from(event.may_tell());
             continue;
         };
-        // A prompt has one id, and one person: of two, one cannot be told from the other.
+        // A prompt has one id and one person. Of two different ones, the right one is not known.
         let Object { to_user_id, external_id, .. } = &update.object;
         let name = (to_user_id.clone(), external_id.clone());
         let known = bears.entry(update.id.clone()).or_insert_with(|| name.clone());
@@ -111,16 +112,16 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
     Some(page)
 }
 
-/// Whether both are told, and not the same.
+/// True if both are known and differ.
 fn differ(one: &Option<String>, other: &Option<String>) -> bool {
     one.is_some() && other.is_some() && one != other
 }
 
-/// One event, as far as it can be told.
+/// One event, as far as surveyd can read it.
 struct WireEvent<'a> {
-    /// Whether it is of a kind that surveyd knows.
+    /// True if surveyd knows its kind.
     is_known: bool,
-    /// Whether it is of any kind at all.
+    /// True if it has any kind at all.
     is_event: bool,
     told_at: Option<Millis>,
     object: Option<&'a RawValue>,
@@ -135,18 +136,19 @@ impl<'a> WireEvent<'a> {
         Self { is_known, is_event: kind.is_some(), told_at: told_at.and_then(instant), object }
     }
 
-    /// The feedback that it shows, whatever has happened to it.
+    /// The feedback in the event, whatever has happened to it.
     fn feedback(&self) -> Option<Update> {
         feedback(self.object?, self.told_at)
     }
 
-    /// The same of a kind that surveyd knows: all that is taken from somebody who may not be X.
+    /// The feedback if surveyd knows the event's kind. A sender that may not be X is trusted for no
+    /// other kind.
     fn update(&self) -> Option<Update> {
         self.feedback().filter(|_| self.is_known)
     }
 
-    /// Whether it may tell of feedback that nothing else tells of. One of a new kind that names its
-    /// feedback, or is about something else, does not.
+    /// True if the event may contain feedback that no other event contains. That is not so for a
+    /// new kind that names its feedback or is about something else.
     fn may_tell(&self) -> bool {
         let names_it = || {
             x_json::members(self.object?, ["id", "id_str"])?.into_iter().flatten().find_map(name)
@@ -158,15 +160,15 @@ impl<'a> WireEvent<'a> {
 /// One event of X's webhook.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hint {
-    /// Whose prompt it was; absent where X does not say.
+    /// The account whose prompt it was. `None` if X does not say.
     pub from_user_id: Option<String>,
-    /// Absent: of a kind, or in a form, that surveyd does not know.
+    /// `None` if surveyd does not know the event's kind or form.
     pub update: Option<Update>,
-    /// As it came.
+    /// The event as it came.
     pub raw: String,
 }
 
-/// What X's webhook delivers: an event as feedback/events lists them, alone, or several of them.
+/// Reads what X's webhook delivers. It is one event as in feedback/events, or several of them.
 pub fn hints(delivery: &Value) -> Vec<Hint> {
     let several = delivery.as_array().or_else(|| delivery.get("events")?.as_array());
     several.map_or(std::slice::from_ref(delivery), Vec::as_slice).iter().map(hint).collect()
@@ -184,8 +186,8 @@ fn hint(delivered: &Value) -> Hint {
     }
 }
 
-/// X's own score may be what it likes; one that a mere password vouches for is shown only where it
-/// can be true.
+/// True if the score is on the scale of its type. X's own answers may have any score, but a sender
+/// with only a password is believed only what can be true.
 fn is_on_its_scale(update: &Update) -> bool {
     let kind = update.object.kind.as_deref().and_then(SurveyType::parse);
     let scores = kind.unwrap_or(SurveyType::Nps).scores();
@@ -193,7 +195,7 @@ fn is_on_its_scale(update: &Update) -> bool {
     score.is_none_or(|score| score.is_ok_and(|score| scores.contains(&score)))
 }
 
-/// Where the next page is, `Some(None)` at the end; `None` where that cannot be read.
+/// The cursor of the next page. `Some(None)` at the end and `None` if it cannot be read.
 pub fn cursor(raw: Option<&RawValue>) -> Option<Option<String>> {
     let Some(raw) = raw.filter(|raw| raw.get() != "null") else { return Some(None) };
     let cursor = written(raw, CURSOR_MOST)?;
@@ -208,8 +210,8 @@ pub fn relationship(body: &[u8]) -> Option<Reachability> {
     Some(if flag(can_dm?)? { Ok(CanDm) } else { Err(Reason::CannotDm) })
 }
 
-/// X leaves out people it does not know, and tells of some in `errors`. Of whom X does not say
-/// whether they take messages, nothing is known: they are left out here.
+/// Reads who can be messaged. X leaves out people it does not know and names some in `errors`. This
+/// function leaves out the people of whom X does not say whether they take messages.
 pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Reachability>> {
     let body = x_json::text(body);
     let [data, errors] = x_json::members(x_json::whole(&body)?, ["data", "errors"])?;
@@ -242,11 +244,11 @@ pub fn users(body: &[u8], asked: &[UserId]) -> Option<BTreeMap<UserId, Reachabil
             (None, _) => {}
         }
     }
-    // Of nobody: X does not grant the field.
+    // If X says it of nobody, it does not grant the field.
     (are_told || !are_there).then_some(people)
 }
 
-/// What is no list has nobody in it; a list without end is none of X's.
+/// The people in a list. Anything but a list holds nobody. A list that is too long is not X's.
 fn people_in(list: Option<&RawValue>) -> Option<Vec<&RawValue>> {
     match list.filter(|list| list.get().starts_with('[')) {
         Some(list) => x_json::items(list, ITEMS_MOST),
@@ -264,7 +266,7 @@ pub fn verified(body: &[u8]) -> Option<Verified> {
     })
 }
 
-/// One feedback object. `told_at` stands in where the object itself is not dated.
+/// Reads one feedback object. `told_at` is its date if the object itself has none.
 fn feedback(object: &RawValue, told_at: Option<Millis>) -> Option<Update> {
     let [id, id_str, created_at, updated_at, response] =
         x_json::members(object, ["id", "id_str", "created_at", "updated_at", "response"])?;
@@ -285,7 +287,7 @@ fn feedback(object: &RawValue, told_at: Option<Millis>) -> Option<Update> {
         object: Object {
             updated_at,
             created_at,
-            // In the one spelling by which surveys name people.
+            // The id gets the only spelling by which surveys name people.
             to_user_id: to_user_id
                 .and_then(name)
                 .map(|id| UserId::respelt(&id).map_or(id, |id| id.to_string())),
@@ -300,7 +302,7 @@ fn feedback(object: &RawValue, told_at: Option<Millis>) -> Option<Update> {
     })
 }
 
-/// A part of a response.
+/// Reads one part of a response.
 fn given<T>(
     part: &RawValue,
     told_at: Millis,
@@ -315,7 +317,7 @@ fn given<T>(
 fn bare(object: &RawValue, response: Option<&RawValue>) -> String {
     let text = object.get();
     let Some(response) = response.map(RawValue::get) else { return as_it_came(text) };
-    // It is a part of that very text.
+    // The response is a slice of this very text.
     let from = response.as_ptr() as usize - text.as_ptr() as usize;
     let rest = [&text[..from], "null", &text[from + response.len()..]].concat();
     if rest.len() <= RAW_MOST
@@ -327,7 +329,7 @@ fn bare(object: &RawValue, response: Option<&RawValue>) -> String {
     bounded(rest)
 }
 
-/// What is kept raw, its members in order.
+/// The raw form that is kept. Its members are sorted.
 fn as_it_came(text: &str) -> String {
     match (text.len() <= RAW_MOST).then(|| x_json::read(text.as_bytes())) {
         Some(Ok(value)) => bounded(value.to_string()),
@@ -335,8 +337,8 @@ fn as_it_came(text: &str) -> String {
     }
 }
 
-/// The text, or, where it is too large to be kept, what it began with, how long it was, and its
-/// hash. The same for the same text, so that a fold does not depend on when it was cut.
+/// The text or, if it is too large, its beginning, its length and its hash. Equal texts give equal
+/// results, so that a fold does not depend on when a text was cut.
 fn bounded(text: String) -> String {
     if text.len() <= RAW_MOST {
         return text;
@@ -354,7 +356,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A comment. No store can hold U+0000, and the comment counts without it.
+/// Reads a comment. No store can hold U+0000, so the comment counts without it.
 fn words(raw: &RawValue) -> Option<String> {
     if !raw.get().starts_with('"') {
         return None;
@@ -368,13 +370,13 @@ fn words(raw: &RawValue) -> Option<String> {
     Some(format!("{}{mark}", cut(&words, COMMENT_MOST - mark.len())))
 }
 
-/// An id or a name: a string, or a number written as one.
+/// Reads an id or a name. It is a string or a number written as one.
 pub fn name(raw: &RawValue) -> Option<String> {
     written(raw, NAME_MOST)
 }
 
-/// A string of at most so many bytes, or a number written as one. One with U+0000 is none:
-/// PostgreSQL's text cannot hold it, and no name that X gives has it.
+/// Reads a string of at most `most` bytes or a number written as one. A string with U+0000 is
+/// rejected because PostgreSQL's text cannot hold it. No name from X contains it.
 fn written(raw: &RawValue, most: usize) -> Option<String> {
     let text = match scalar(raw, most)? {
         Value::String(text) => text,
@@ -384,7 +386,7 @@ fn written(raw: &RawValue, most: usize) -> Option<String> {
     (text.len() <= most && !text.contains('\0')).then_some(text)
 }
 
-/// What has no parts, where it may stand for so many bytes.
+/// Reads a value without parts if it can stand for at most `most` bytes.
 fn scalar(raw: &RawValue, most: usize) -> Option<Value> {
     let text = raw.get();
     let is_scalar = !text.starts_with(['[', '{']) && text.len() <= most * ESCAPED + 2;

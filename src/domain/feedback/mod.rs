@@ -1,15 +1,15 @@
-//! Folds what X returns. Any order and repetition and batching of the updates gives an equal
+//! Folds what X returns. Any order, repetition and batching of the updates gives an equal
 //! [`Feedback`].
 //!
 //! The fold joins field by field:
 //!
 //! - The object is the one with the newest `updated_at`. A part that it lacks comes from the newest
 //! object that has it.
-//! - A score or a text stays once it is seen. If two differ then the one that X dated first stands.
-//! The other is kept aside.
+//! - A score or a text stays once it is seen. If two differ, the one that X dated first stands and
+//!   the other is kept aside.
 //!
-//! Each part is a set or the least or greatest of a total order. Joining is therefore commutative
-//! and associative and idempotent.
+//! Each part is a set, or the least or greatest of a total order. Joining is therefore commutative,
+//! associative and idempotent.
 //!
 //! X's answer to a signed call is X's *word*. X's webhook brings only *hints* because it carries a
 //! password and no signature. A hint counts at once and until the word is in. The word refutes a
@@ -58,8 +58,8 @@ pub struct Object {
 
 /// A score or a text. X never changes it once the person has submitted it.
 ///
-/// The order of the fields is the order of precedence. The one submitted earlier comes first and
-/// then the one reported earlier.
+/// The order of the fields is the order of precedence. The one submitted earlier comes first, then
+/// the one reported earlier.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Given<T> {
     /// When the person submitted it.
@@ -117,7 +117,7 @@ impl Feedback {
     }
 
     /// True if it rests on X's word alone and the word does not contradict itself. It is then fully
-    /// known from [`Feedback::object`] and [`Feedback::score`] and [`Feedback::text`] and
+    /// known from [`Feedback::object`], [`Feedback::score`], [`Feedback::text`] and
     /// [`Feedback::updates`].
     pub fn is_plain(&self) -> bool {
         let is_one = self.words.scores.len() <= 1 && self.words.texts.len() <= 1;
@@ -162,7 +162,7 @@ impl Feedback {
     }
 
     /// Refutes all hints that X's events did not confirm. The caller has read all events that
-    /// could. Returns true if this refutes a score or a text or the feedback itself.
+    /// could. Returns true if this refutes a score, a text or the feedback itself.
     pub fn judge(&mut self) -> bool {
         let hints = std::mem::take(&mut self.hints);
         let is_refuted =
@@ -172,7 +172,7 @@ impl Feedback {
         is_refuted
     }
 
-    /// X's word if there is any because prompts are found by it. Then a hint. A refuted object is
+    /// X's word if there is any, else a hint. Prompts are found by this object. A refuted one is
     /// the last resort.
     pub fn object(&self) -> &Object {
         let known = self.words.object.as_ref().or(self.hints.object.as_ref());

@@ -36,7 +36,7 @@ impl Object {
         self.order() >= other.order() && of_each_part!(hold)
     }
 
-    /// The raw text ends the order so that one of two states of an instant wins.
+    /// The raw text ends the order, so that one of two states of an instant wins.
     fn order(&self) -> (Millis, &str, bool) {
         (self.updated_at, &self.raw, self.test)
     }

@@ -1,5 +1,4 @@
-//! How often surveyd asks about a prompt at most. Also how rarely at least while calls are
-//! plentiful.
+//! The bounds of how often surveyd asks about a prompt while calls are plentiful.
 
 use std::time::Duration;
 
@@ -9,12 +8,12 @@ use super::{Millis, minutes};
 /// events divided by this. It is one minute by default. No shorter wait is worth more calls.
 const OF_INTERVAL: u32 = 5;
 
-/// The price of a call while calls are plentiful. It is in minutes of waiting that the call is
-/// expected to end. The call costs X an answer and surveyd a disk write. At this price surveyd asks
-/// about a lone prompt some hundred times.
+/// The price of a call while calls are plentiful, in minutes of waiting that the call is expected
+/// to end. The call costs X an answer and surveyd a disk write. At this price, surveyd asks about a
+/// lone prompt some hundred times.
 const PRICE_LEAST: f64 = 0.01;
 
-/// The longest gap at the least price in minutes. It grows with the price.
+/// The longest gap at the least price, in minutes. It grows with the price.
 const GAP_MOST: f64 = 360.0;
 
 /// The bounds of one account's schedule.
@@ -48,7 +47,7 @@ impl Bounds {
     }
 
     /// The least price. Calls are cheaper if the least gap is shorter than a minute. At a steady
-    /// chance of an answer the gap grows with the square root of the price.
+    /// chance of an answer, the gap grows with the square root of the price.
     pub(super) fn price_least(&self) -> f64 {
         let part = self.gap_least().min(1.0);
         PRICE_LEAST * part * part

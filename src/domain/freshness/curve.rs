@@ -5,8 +5,7 @@
 //! been silent for a day is likely to stay silent.
 //!
 //! A prompt without an answer has been watched up to some age and no further. A hazard takes that
-//! into account: it is the answers in a stretch divided by the time that prompts were watched in
-//! it.
+//! into account: it divides the answers in a stretch by the time that prompts were watched in it.
 //!
 //! The default stands for prompts that were never sent. It loses weight as the account's own
 //! prompts are counted beside it (the mean of a gamma prior).
@@ -21,7 +20,7 @@ pub const STRETCHES: usize = 30;
 const FIRST: f64 = 1.0;
 const GROWTH: f64 = 1.5;
 
-/// The start of a stretch in minutes.
+/// The start of a stretch, in minutes.
 pub fn start_of(stretch: usize) -> f64 {
     match stretch {
         0 => 0.0,
@@ -33,7 +32,7 @@ pub fn end_of(stretch: usize) -> f64 {
     if stretch + 1 < STRETCHES { start_of(stretch + 1) } else { f64::INFINITY }
 }
 
-/// The middle of a stretch in minutes. The last stretch has no end and is treated as if it grew
+/// The middle of a stretch, in minutes. The last stretch has no end and is treated as if it grew
 /// like the others.
 pub fn middle_of(stretch: usize) -> f64 {
     (start_of(stretch) + grown_end_of(stretch)) / 2.0
@@ -60,8 +59,8 @@ pub struct Belief {
     pub prompts: f64,
 }
 
-/// The time from the prompt to the answer. The card arrives minutes after a conversation and the
-/// person mostly still has the phone at hand. Half of those who answer do so within a quarter of an
+/// The time from the prompt to the answer. The card arrives minutes after a conversation, while
+/// most people still have the phone at hand. Half of those who answer do so within a quarter of an
 /// hour. The others see the card when they next look at the phone. The spread puts a tenth of the
 /// answers beyond two hours and a hundredth beyond thirteen.
 pub const ANSWER: Belief = Belief { share: 0.35, median: 15.0, spread: 1.7, prompts: 40.0 };
@@ -93,7 +92,8 @@ impl Curve {
         curve
     }
 
-    /// Counts a prompt that was watched up to `age`. It was answered then if `is_answered`.
+    /// Counts a prompt that was watched up to `age`. `is_answered` says if it was answered at that
+    /// age.
     pub fn count(&mut self, age: Duration, is_answered: bool) {
         let age = minutes(age);
         for stretch in 0..STRETCHES {

@@ -4,7 +4,7 @@ use super::Bounds;
 use super::curve::{Curve, end_of, stretch_of};
 
 /// An answer that has waited for this many minutes is late. Every minute of waiting up to here
-/// counts in full. Beyond it the waiting counts by its logarithm and only little.
+/// counts in full. Beyond it, the waiting counts by its logarithm and only little.
 const LATE: f64 = 60.0;
 
 /// The weight of the logarithm of a wait beyond the hour as a share of the hour.

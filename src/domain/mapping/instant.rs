@@ -10,7 +10,7 @@ use crate::domain::time::Millis;
 /// seconds and 1973 in milliseconds.
 const MILLISECONDS_FROM: f64 = 1e11;
 
-/// Reads RFC 3339 and forms close to it and numbers of seconds or milliseconds since 1970. A time
+/// Reads RFC 3339, forms close to it, and numbers of seconds or milliseconds since 1970. A time
 /// without an offset counts as UTC.
 pub fn read(text: &str) -> Option<Millis> {
     if let Ok(at) = Millis::from_rfc3339(text) {
@@ -34,7 +34,7 @@ pub fn read(text: &str) -> Option<Millis> {
     Some(Millis(at.timestamp().as_millisecond()))
 }
 
-/// True if the text of an instant has no seconds such as `2026-11-22T08:00Z`.
+/// True if the text of an instant has no seconds, such as `2026-11-22T08:00Z`.
 pub fn is_to_the_minute(text: &str) -> bool {
     let Some((_, time)) = text.split_once(['T', 't', ' ']) else { return false };
     let time = time.split(['+', '-', 'Z', 'z', ' ']).next().unwrap_or_default();

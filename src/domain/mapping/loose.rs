@@ -1,4 +1,4 @@
-//! Reads texts that are almost JSON such as `{status:{from:4,to:6}}`. Freshdesk writes changes in
+//! Reads texts that are almost JSON, such as `{status:{from:4,to:6}}`. Freshdesk writes changes in
 //! that form.
 
 use serde_json::{Map, Value};

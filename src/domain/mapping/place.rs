@@ -40,7 +40,7 @@ pub struct Payload<'a> {
 }
 
 impl PayloadPath {
-    /// Reads `/a/b` or the empty text (the whole body) or `header:Name`.
+    /// Reads `/a/b`, the empty text (the whole body) or `header:Name`.
     pub fn parse(written: &str) -> Option<Self> {
         let at = match written.strip_prefix(HEADER) {
             Some(name) if is_token(name) => At::Header(name.to_ascii_lowercase()),
@@ -54,8 +54,7 @@ impl PayloadPath {
         Some(Self { written: written.to_owned(), at })
     }
 
-    /// Every text and number and boolean and list and object at this place. `null` counts as
-    /// nothing.
+    /// Every text, number, boolean, list and object at this place. `null` counts as nothing.
     pub fn find<'a>(&self, payload: &Payload<'a>) -> Vec<Found<'a>> {
         match &self.at {
             At::Header(name) => (payload.header)(name).map(Found::Text).into_iter().collect(),

@@ -58,7 +58,7 @@ pub enum Ground {
     },
     /// Nothing stands against the prompt.
     Clear(Clear),
-    /// Nothing stands against the prompt but its account is on a dry run.
+    /// Nothing stands against the prompt, but its account is on a dry run.
     DryRun(DryRun),
     Late {
         closed_at: Millis,
@@ -105,14 +105,14 @@ pub enum Ground {
         pace: Option<DayPace>,
         until: Millis,
     },
-    /// X takes no prompt before `until`. X has said so or surveyd's ledger shows X's day as full.
+    /// X takes no prompt before `until`. X has said so, or surveyd's ledger shows X's day as full.
     XLimit {
         until: Millis,
     },
     AccountPaused {
         until: Millis,
     },
-    /// The clock stands before the last instant on record or a restored backup has not caught up.
+    /// The clock stands before the last instant on record, or a restored backup has not caught up.
     Held {
         until: Millis,
     },

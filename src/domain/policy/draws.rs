@@ -40,7 +40,7 @@ pub fn of_variant(account: &str, person: &UserId) -> f64 {
 }
 
 /// The draw that decides if a survey is asked while there are too many. It depends on the survey
-/// alone and so not on the hour.
+/// alone, and so not on the hour.
 pub fn of_pacing(survey: Drawn) -> f64 {
     survey.by(b"pacing")
 }

@@ -5,7 +5,7 @@
 //! [`at_sending`] uses everything and runs in the transaction that begins the send. Each decision
 //! is a value ([`decision::Ground`]) that carries the numbers it rests on.
 //!
-//! Nothing here reads the clock or the database. The caller passes both in.
+//! Nothing here reads the clock or the database. The caller passes in what is known of both.
 
 pub mod decision;
 pub mod draws;
@@ -52,7 +52,7 @@ impl Rules {
 }
 
 /// Decides what is known at once of the survey that a close makes. The rest is decided at the
-/// moment of sending. So is lateness if `is_certain` is false and `now` may be wrong.
+/// moment of sending. So is lateness if `is_certain` is false: then `now` may be wrong.
 pub fn at_close(close: &Close, rules: &Rules, now: Millis, is_certain: bool) -> AtClose {
     let due_at = close.closed_at.plus(rules.delay);
     let Close { account, conversation_id, user_id, closed_at, notice, .. } = close;

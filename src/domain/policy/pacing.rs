@@ -1,6 +1,6 @@
 //! Spreads the day's prompts if more conversations close than may be asked about. Every survey has
-//! an equal chance at every hour. Otherwise the first of the morning would be asked and nobody
-//! later.
+//! an equal chance at every hour. Otherwise, the first of the morning would be asked and nobody
+//! later in the day.
 //!
 //! The chance follows from the demand of the last 24 hours. A day holds every hour once. A peak in
 //! the morning therefore lowers the chance of the evening as much as its own.
@@ -8,7 +8,7 @@
 use super::decision::DayPace;
 
 /// The share of the limit that is given out if the limit does not suffice. Chance gives out a
-/// little more on one day and a little less on another. With nothing kept back the surplus would
+/// little more on one day and a little less on another. With nothing kept back, the surplus would
 /// wait and pile up. It would then expire at the hours at which it waits.
 const GIVEN_OUT: f64 = 0.95;
 

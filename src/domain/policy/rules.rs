@@ -40,7 +40,7 @@ pub struct Rules {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Live,
-    /// A dry run decides and records everything and sends nothing.
+    /// A dry run: everything is decided and recorded, but nothing is sent.
     Dry,
 }
 

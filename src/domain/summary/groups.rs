@@ -82,8 +82,8 @@ impl GroupBy {
     }
 }
 
-/// What the surveys of a group have in common. The order is that of the report. Names come first
-/// and then questions by their number ("csat 2" before "csat 12"). The surveys without a value come
+/// What the surveys of a group have in common. The order is that of the report. Names come first,
+/// then questions by their number ("csat 2" before "csat 12"). The surveys without a value come
 /// last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum GroupKey {

@@ -8,8 +8,8 @@
 //!
 //! Deliberately absent:
 //!
-//! - Protection against unanimity. If everybody gave a 5 then so did the one person in the hidden
-//! group and the total alone says it.
+//! - Protection against unanimity. If everybody gave a 5, so did the one person in the hidden
+//!   group. The total alone says it.
 //! - Protection against comparing reports of overlapping periods or filters. One report cannot know
 //! of another.
 
@@ -56,7 +56,7 @@ pub(super) fn hidden(
     }
     let (mut large, small): (Vec<_>, Vec<_>) =
         sets.iter().partition(|(_, set)| set.size >= min_group);
-    // The sort is stable. Of two equal groups always one and the same is given up.
+    // The sort is stable. Of two equal groups, it is always the same one that is given up.
     large.sort_by_key(|(_, set)| Reverse(set.size));
 
     // Groups that do not overlap can be subtracted only from the total and all at once. The size of

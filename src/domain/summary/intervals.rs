@@ -4,7 +4,7 @@
 /// The 97.5 % point of the normal distribution. 2.5 % lie above the interval and 2.5 % below.
 const Z: f64 = 1.959964;
 
-/// The confidence of the intervals in per cent.
+/// The confidence of the intervals, in per cent.
 pub const CONFIDENCE: u8 = 95;
 
 /// A score and the interval that holds the true value with [`CONFIDENCE`].
@@ -17,11 +17,11 @@ pub struct Estimate {
 
 /// The Net Promoter Score from −100 to 100. `None` if nobody answered.
 ///
-/// `promoters` gave 9 or 10. `passives` gave 7 or 8. `detractors` gave 0 to 6.
+/// `promoters` gave 9 or 10, `passives` 7 or 8, `detractors` 0 to 6.
 ///
-/// The score is the raw one. The interval is the adjusted Wald interval (Rocks 2016, *The American
-/// Statistician*). It does not shrink to nothing if all agree as the plain one does. It is not
-/// centred on the raw score. For a single answer it does not even reach it.
+/// The score is the raw one, but the interval is the adjusted Wald interval (Rocks 2016, *The
+/// American Statistician*). It does not shrink to nothing if all agree as the plain one does. It is
+/// not centred on the raw score. For a single answer, the interval does not even contain the score.
 pub fn nps(promoters: u64, passives: u64, detractors: u64) -> Option<Estimate> {
     let n = promoters + passives + detractors;
     if n == 0 {
@@ -42,12 +42,12 @@ fn adjusted_wald(promoters: u64, passives: u64, detractors: u64) -> (f64, f64) {
     let n = (promoters + passives + detractors) as f64 + 3.0;
     let p = (promoters as f64 + 0.75) / n;
     let d = (detractors as f64 + 0.75) / n;
-    // The variance of one answer that counts as +1 or 0 or −1.
+    // The variance of one answer that counts as +1, 0 or −1.
     let variance = p + d - (p - d).powi(2);
     (100.0 * (p - d), 100.0 * Z * (variance / n).sqrt())
 }
 
-/// The share of `content` among `n` answers in per cent with Wilson's interval. `None` if nobody
+/// The share of `content` among `n` answers, in per cent, with Wilson's interval. `None` if nobody
 /// answered.
 pub fn csat(content: u64, n: u64) -> Option<Estimate> {
     if n == 0 {

@@ -1,8 +1,8 @@
-//! Computes the numbers of a report from surveys: NPS and CSAT with their intervals and rates and
+//! Computes the numbers of a report from surveys: NPS and CSAT with their intervals, rates and
 //! medians.
 //!
-//! This module owns the formulas and decides what small groups may show. It reads nothing and
-//! rounds nothing and writes nothing. The writers in `report` do.
+//! This module owns the formulas and decides what small groups may show. It reads nothing, rounds
+//! nothing and writes nothing. The writers in `report` do that.
 
 mod groups;
 mod hiding;
@@ -77,12 +77,12 @@ pub struct Report {
 /// The results of one group. CSAT and NPS are never mixed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Group {
-    /// `None` for the surveys that lack the agent or team or tag or language asked for.
+    /// `None` for the surveys that lack the agent, team, tag or language asked for.
     pub key: Option<String>,
     pub kind: SurveyType,
     /// The closes in the period.
     pub closes: u64,
-    /// The closes in the period that ended suppressed by reason.
+    /// The closes in the period that ended suppressed, by reason.
     pub suppressed: BTreeMap<String, u64>,
     /// The prompts sent in the period. All fields below count these prompts whenever the answer
     /// came.
@@ -91,16 +91,16 @@ pub struct Group {
     pub answered: u64,
     /// The prompts that have a comment.
     pub commented: u64,
-    /// The answered share of the prompts in per cent. `None` if nobody was prompted.
+    /// The answered share of the prompts, in per cent. `None` if nobody was prompted.
     pub response_rate: Option<f64>,
     /// True if answers may still come.
     pub immature: bool,
-    /// The NPS or the share of 4 and 5 for CSAT in per cent. `None` if hidden or if nobody
+    /// The NPS or, for CSAT, the share of 4 and 5 in per cent. `None` if hidden or if nobody
     /// answered.
     pub score: Option<Estimate>,
     /// The mean of CSAT. NPS has none.
     pub mean: Option<f64>,
-    /// How often each score of the scale was given from the lowest on. Empty if hidden.
+    /// How often each score of the scale was given, from the lowest on. Empty if hidden.
     pub distribution: Vec<u64>,
     /// The median time from the prompt to its score. `None` if hidden or if nobody answered.
     pub median_response_seconds: Option<f64>,
@@ -251,8 +251,8 @@ impl GroupTally {
     }
 }
 
-/// The median in seconds of lengths in milliseconds. It is half way between the middle two of an
-/// even number.
+/// The median of lengths in milliseconds, given in seconds. If their number is even, it is half way
+/// between the middle two.
 fn median_seconds(mut lengths_ms: Vec<u128>) -> Option<f64> {
     lengths_ms.sort_unstable();
     let upper = *lengths_ms.get(lengths_ms.len() / 2)?;

@@ -60,8 +60,8 @@ pub struct CallsLeft {
     pub free_at: Option<Millis>,
 }
 
-/// The account's prompts of the last 24 hours. On a dry run they include those that would have been
-/// sent.
+/// The account's prompts of the last 24 hours. On a dry run, they include those that would have
+/// been sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DayOfPrompts {
     pub prompts: u64,

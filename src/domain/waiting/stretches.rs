@@ -1,6 +1,6 @@
 //! Decides when the log reports that an account's surveys wait and when it reports the end. There
-//! is one line at the beginning of a stretch and one at its end. The surveys and windows and tries
-//! in between do not matter.
+//! is one line at the beginning of a stretch and one at its end. It does not matter how many
+//! surveys, windows and tries lie in between.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
