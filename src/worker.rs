@@ -66,13 +66,14 @@ pub struct AccountWorker {
     pub slots: Arc<Semaphore>,
     /// Makes sends begin one after the other.
     pub begins: Arc<tokio::sync::Mutex<()>>,
-    /// How X answers sends. [`Self::reading_trouble`] is the same for reading.
+    /// The outages of X that sends have met. [`Self::reading_trouble`] has those that reading has
+    /// met.
     pub sending_trouble: Trouble,
     pub reading_trouble: Trouble,
     /// The faults that the log has reported. They stop the account's work while the database
     /// answers.
     pub faults: Outage,
-    /// How X answers [`Self::ask_the_time`].
+    /// The outages of X that [`Self::ask_the_time`] has met.
     date_trouble: Trouble,
 }
 
@@ -234,9 +235,9 @@ impl AccountWorker {
         apart.least > SIGNED_WITHIN_MS && self.x.is_signed_by(apart)
     }
 
-    /// An instant by X's clock that is not later than now. X may be asked about all before it. X's
-    /// answers may be dated ahead of surveyd's clock although X takes requests signed by it. Then
-    /// their dates are wrong.
+    /// Now by X's clock, and not later. X is asked about nothing after it. If X's answers are dated
+    /// ahead of surveyd's clock although X takes requests signed by that clock, their dates are
+    /// wrong.
     pub fn x_now_to_ask(&self) -> Millis {
         let (now, apart) = (self.now(), self.clock_apart().unwrap_or_default());
         if apart.least > SIGNED_WITHIN_MS && !self.x.is_signed_by(apart) {
@@ -245,7 +246,7 @@ impl AccountWorker {
         Millis(now.0.saturating_add(apart.least))
     }
 
-    /// An instant by X's clock that is not earlier than now.
+    /// Now by X's clock, and not earlier.
     pub fn x_now_at_most(&self) -> Millis {
         Millis(self.now().0.saturating_add(self.clock_apart().unwrap_or_default().most))
     }

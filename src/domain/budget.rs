@@ -1,5 +1,5 @@
 //! How many calls of one kind an account may still make in X's 15-minute windows. No 15 minutes
-//! ever hold more calls than X allows wherever X's own windows begin.
+//! ever hold more calls than X allows, wherever X's own windows begin.
 
 mod pace;
 
@@ -15,7 +15,7 @@ pub use self::pace::CallPace;
 /// The calls that X limits by the quarter of an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Call {
-    /// Also limited by the day. X's day is counted from the surveys themselves.
+    /// Limited by the day. Prompts of the day are counted from the surveys themselves.
     Create,
     Events,
     Show,
@@ -108,7 +108,7 @@ fn believable(reset_at: Millis, now: Millis) -> Millis {
 /// The length of X's window.
 pub const WINDOW: Duration = Duration::from_secs(15 * 60);
 
-/// Calls are counted by the minute in which they begin. X counts a call when it arrives which may
+/// Calls are counted by the minute in which they begin. X counts a call when it arrives, which may
 /// be a minute later. If X has not said when its window ends, a window spans two minutes more.
 const MINUTE: i64 = 60_000;
 const MINUTES: i64 = 17;
@@ -315,7 +315,7 @@ impl Window {
             // The calls that X received before its window ended count in that window.
             first = first.max(told.reset_at.0.div_euclid(MINUTE) - 1);
         }
-        // Minutes ahead of now still count. This clock was set back and X's was not.
+        // Minutes ahead of now still count: this clock was set back, but X's was not.
         self.minutes = self.minutes.split_off(&first);
     }
 }

@@ -16,7 +16,7 @@ pub const ATTRIBUTES_MAX: usize = 50;
 /// The longest value of an attribute, in characters.
 pub const ATTRIBUTE_CHARACTERS_MAX: usize = 500;
 
-/// The length of a minute for instants that are known to the minute only.
+/// An instant that is known to the minute only lies before the next minute.
 pub const MINUTE_MS: i64 = 60_000;
 
 /// The id of an event that has neither a time nor an id of its own. `of` is a hash of its content.
@@ -104,7 +104,7 @@ pub struct Notice {
     /// When anybody last wrote in it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_message_at: Option<Millis>,
-    /// The person's time zone by its IANA name as the help desk wrote it.
+    /// The person's time zone by its IANA name, as the help desk wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]

@@ -14,8 +14,8 @@ pub const WINDOW_MOST: Duration = DAY;
 /// The shortest window that lost cursors lead to. X dates its events to the second.
 pub const WINDOW_LEAST: Duration = Duration::from_secs(1);
 
-/// How often in a row the shortest window is restarted before it is skipped. The events after it
-/// are then read. By then surveyd has tried for at least a quarter of an hour.
+/// How often in a row the shortest window is begun before it is skipped. The events after it are
+/// then read. By then surveyd has tried for at least a quarter of an hour.
 pub const TRIES_MAX: u32 = 5;
 
 /// How late an event may surface after others of its time. It is looked for as long.
@@ -142,7 +142,7 @@ impl SecondLook {
     }
 }
 
-/// The next window. All is read up to `base` and events can be read up to `until`. The window
+/// The next window. All is read up to `base`, and events can be read up to `until`. The window
 /// reaches back by `overlap`. A window that was shortened to `most` reaches back no further than
 /// forward. Otherwise, the overlap alone might outlast X's cursors.
 pub fn window(base: Millis, until: Millis, overlap: Duration, most: Option<Duration>) -> Range {

@@ -31,7 +31,7 @@ name!(
 );
 name!(
     /// The id of a person or an account at X: 1 to 19 decimal digits without a leading 0. A person
-    /// therefore has exactly one id here and two ids are two people.
+    /// therefore has exactly one id here, and two ids are two people.
     UserId
 );
 name!(
@@ -55,7 +55,7 @@ const FEEDBACK_ID_MOST: usize = 64;
 const NUMBER_MOST: usize = 20;
 
 impl FeedbackId {
-    /// Takes an id that X reported. The id becomes part of a URL and X's webhook carries only a
+    /// Takes an id that X reported. The id becomes part of a URL, and X's webhook carries only a
     /// password. An id with a character that has a meaning in URLs is therefore rejected. Leading
     /// zeros of a number are removed. X's numbers are never negative and never longer than 64 bits.
     pub fn told(id: &str) -> Option<Self> {
@@ -86,7 +86,7 @@ impl UserId {
         }
         match id.trim_start_matches('0').len() {
             0 => Err("must not be 0, which is nobody's id at X"),
-            // X would take it for the same person. The throttle and the opt-outs would not.
+            // X would take it for the same person, but the throttle and the opt-outs would not.
             digits if digits < id.len() => {
                 Err("must be written without zeros before it, as X writes it")
             }
@@ -94,8 +94,8 @@ impl UserId {
         }
     }
 
-    /// True if only leading zeros keep a number from being an id. A plain 0 may mean that there is
-    /// no id. Such a number is somebody's id in another spelling.
+    /// True if only leading zeros keep a number from being an id. Such a number is somebody's id in
+    /// another spelling. A plain 0 is not one, because it may stand for a missing id.
     pub fn is_misspelt(id: &str) -> bool {
         let digits = id.trim_start_matches('0');
         digits.len() < id.len() && Self::parse(digits).is_ok()

@@ -1,4 +1,4 @@
-//! Cleans a text that somebody else wrote for use in a message of the business.
+//! Cleans a text that somebody else wrote so that it may stand in a message of the business.
 //!
 //! Help desks pass on what customers call themselves. X makes a link of whatever looks like an
 //! address. Such a text must therefore bring no address, no line break and no invisible character

@@ -1,7 +1,7 @@
 //! The questions on X's card by their variant. X allows no other texts there.
 //!
 //! The csat questions are on X's page (`feedback/create` under `question_variant_id`). That page
-//! lists six of them under nps as well by mistake. The nps questions are in X's test bench for
+//! lists six of them under nps as well, by mistake. The nps questions are in X's test bench for
 //! Direct Messages.
 
 use super::survey_type::SurveyType;

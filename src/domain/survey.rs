@@ -7,7 +7,7 @@
 //!     └──> suppressed | cancelled | expired
 //! ```
 //!
-//! X's own record outranks surveyd's. A prompt that turns up at X makes its survey `sent` even if
+//! X's own record outranks surveyd's. A prompt that turns up at X makes its survey `sent`, even if
 //! surveyd had ended it unsent.
 
 use std::fmt;
@@ -47,7 +47,9 @@ impl Survey {
     }
 }
 
-/// The state of a survey. Each variant holds only data that is valid in it.
+/// The state of a survey. Each variant holds only data that is valid in it. Three events alone can
+/// lead out of a final state: an operator's retry, a prompt found at X, and the withdrawal of an
+/// answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
     /// The survey waits for its due time. The scheduler moves it on when it is due. A reopening, an
@@ -56,7 +58,7 @@ pub enum State {
     Scheduled,
     /// A request that prompts the person is about to leave or has left. This state was durable
     /// before the first byte left. Only the worker that began the request moves the survey on by
-    /// X's answer. After a crash the survey stays here until surveyd finds it and makes it
+    /// X's answer. After a crash, the survey stays here until surveyd finds it and makes it
     /// uncertain. It is never due again.
     Sending { begun_at: Millis },
     /// The request's outcome is not known. X may have carried it out. The request is not repeated
@@ -91,7 +93,7 @@ pub struct Delivery {
     pub dm_id: Option<String>,
 }
 
-/// X's words or surveyd's own if the fault lies before X.
+/// Why a survey failed, in X's words. The words are surveyd's own if the fault lies before X.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// X's error code if it gave one.
@@ -252,7 +254,7 @@ impl State {
         "failed",
     ];
 
-    /// Why the survey ended as it did in the words of the `reason` column.
+    /// Why the survey ended as it did, in the words of the `reason` column.
     pub fn reason(&self) -> Option<String> {
         match self {
             Self::Suppressed(reason) => Some(reason.as_str().to_owned()),

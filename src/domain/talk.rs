@@ -1,5 +1,5 @@
-//! Decides when a talk by Direct Messages is over if nobody closes it. A talk is over once the
-//! account has had the last word and nobody has written for `after`.
+//! Decides when a talk by Direct Messages is over if nobody closes it. It is over once the account
+//! has had the last word and nobody has written for `after`.
 //!
 //! A talk begins with a person's message. A message from the account to somebody who never wrote
 //! begins no talk. Neither does one after the end. Nobody is asked about a talk they had no part
@@ -21,7 +21,7 @@ use super::direct_message::DirectMessage;
 use super::id::{ConversationId, UserId};
 use super::time::Millis;
 
-/// The messages of one conversation that are kept one by one. The oldest messages of a longer talk
+/// How many messages of one conversation are kept one by one. The oldest messages of a longer talk
 /// are only counted.
 const SAID_MAX: usize = 500;
 
@@ -68,9 +68,8 @@ pub struct TalkMessage {
 }
 
 impl TalkMessage {
-    /// The person whom the account wrote to or heard from and the message. `None` in three cases:
-    /// the message is not the account's, its other side is not a person, or an id does not have X's
-    /// form.
+    /// The message and the person on its other side. `None` if the message is not the account's, if
+    /// its other side is not a person, or if an id does not have X's form.
     pub fn between(account: &UserId, message: &DirectMessage) -> Option<(UserId, Self)> {
         let (by, person) = match (message.sender.as_str(), message.recipient.as_str()) {
             (sender, recipient) if sender == recipient => return None,
@@ -149,8 +148,8 @@ impl Conversation {
         }
     }
 
-    /// True if a person's request for no more prompts is new. A request is obeyed once only because
-    /// an operator may have let the person in again since.
+    /// True if a person's request for no more prompts is new. A request is obeyed once only,
+    /// because an operator may have let the person in again since.
     pub fn stop(&mut self, at: Millis) -> bool {
         let is_news = self.stopped_at.is_none_or(|before| at > before);
         if is_news {
@@ -225,7 +224,7 @@ impl Conversation {
         Closed { talk, closed_at, last_message_at, agent_messages }
     }
 
-    /// Removes the oldest messages. From then on they are only counted.
+    /// Removes the oldest messages, which are only counted from then on.
     fn count(&mut self, messages: usize) {
         for said in self.said.drain(..messages) {
             match (&mut self.begun, said.by) {

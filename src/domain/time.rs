@@ -134,7 +134,7 @@ pub fn look_again_at(until: Millis, now: Millis, theirs: Millis) -> Millis {
     }
 }
 
-/// A length as milliseconds. It saturates.
+/// A length in milliseconds. It saturates.
 pub fn millis(length: Duration) -> i64 {
     i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
 }

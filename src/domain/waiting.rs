@@ -29,7 +29,7 @@ pub const TOLD_AFTER: Duration = Duration::from_secs(60);
 /// must look. It is longer than any of X's windows because a backlog begins to go out after one.
 const UNEXPLAINED_AFTER: Duration = Duration::from_secs(20 * 60);
 
-/// What holds surveys back.
+/// The kinds of obstacles that hold surveys back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
     NotDue,

@@ -4,7 +4,7 @@ use super::time::Millis;
 
 /// Reads a date that X wrote. Three forms are accepted:
 ///
-/// - `Wed Oct 10 20:19:24 +0000 2018`. X's own pages also show it without any blanks.
+/// - `Wed Oct 10 20:19:24 +0000 2018`, also without any blanks as on X's own pages.
 /// - RFC 3339 as in X's v2 calls.
 /// - Epoch milliseconds.
 ///

@@ -45,8 +45,8 @@ pub fn small(raw: &RawValue) -> Option<Value> {
     read(text.as_bytes()).ok()
 }
 
-/// The members of an object with these names in their order. The last of two equal names counts.
-/// `None` if it is not an object.
+/// The members of an object with these names, in the order of the names. The last of two equal
+/// names counts. `None` if it is not an object.
 pub fn members<'a, const N: usize>(
     object: &'a RawValue,
     names: [&str; N],
@@ -177,10 +177,10 @@ pub fn read(body: &[u8]) -> Result<Value, Error> {
     })
 }
 
-/// How deep the values that surveyd reads are nested in X's bodies with some reserve.
+/// How deep the values that surveyd reads are nested in X's bodies, with some reserve.
 const DEPTH_MOST: usize = 16;
 
-/// The value of a text that is known to be JSON as far as a [`Value`] can hold it.
+/// The value of a text that is known to be JSON, as far as a [`Value`] can hold it.
 fn as_far(raw: &RawValue, depth: usize) -> Value {
     let text = raw.get();
     if let Ok(value) = serde_json::from_str(text) {

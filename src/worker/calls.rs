@@ -104,8 +104,8 @@ impl AccountWorker {
     }
 
     /// When calls of one kind may be made again, by surveyd's clock. `until_at_x` is that instant
-    /// by X's clock. Logs the wait once a window. It does not matter if the own count, X's headers
-    /// or X's refusal has ended the calls.
+    /// by X's clock. Logs the wait once a window. It does not matter what has ended the calls:
+    /// surveyd's own count, X's headers or X's refusal.
     async fn waits(&self, call: Call, until_at_x: Millis) -> store::Result<Millis> {
         let until = self.by_our_clock(until_at_x);
         if self.is_told_to_wait(call) {

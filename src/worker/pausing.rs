@@ -10,7 +10,7 @@ use crate::domain::time::Millis;
 use crate::store::{self, Paused};
 use crate::x;
 
-/// How many answers show X's clock if the first of them differs from what was known.
+/// How many answers it takes to know X's clock if the first of them differs from what was known.
 const DATES: usize = 2;
 
 /// When X is next asked about a paused account. An instant further ahead than the wait dates from

@@ -36,9 +36,9 @@ use crate::store::Sending;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const EVENTS_PATH: &str = "1.1/feedback/events.json";
-/// The largest answer in bytes. A larger one is not X's.
+/// The largest answer, in bytes. A larger one is not X's.
 const ANSWER_MOST: usize = 1024 * 1024;
-/// The largest page of events in bytes. 100 events are about 100 KiB, but comments may be long.
+/// The largest page of events, in bytes. 100 events are about 100 KiB, but comments may be long.
 const EVENTS_MOST: usize = 8 * 1024 * 1024;
 /// A larger body, in bytes, is parsed on a blocking thread beside those of the other work.
 const AT_ONCE_MOST: usize = 64 * 1024;
@@ -187,7 +187,7 @@ impl Client {
     }
 
     /// True if X has refused surveyd's clock and takes requests signed by one that differs by
-    /// `apart`. X's clock then really stands there and not only in the dates of its answers.
+    /// `apart`. The dates of X's answers then show its real clock.
     pub fn is_signed_by(&self, apart: Apart) -> bool {
         let ahead = self.signed_ahead_ms();
         let signed =
@@ -202,7 +202,7 @@ impl Client {
     }
 
     /// True if X has just taken a request. The clock that signed it is then right within what X
-    /// allows. That is better proof than surveyd's clock or X's dates. It proves nothing if
+    /// allows. That proves more than surveyd's clock or X's dates alone. It proves nothing if
     /// surveyd's clock was set since.
     pub fn has_taken(&self, now: Millis) -> bool {
         let ago = now.0.checked_sub(self.taken_at.load(Ordering::Relaxed));

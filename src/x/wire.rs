@@ -1,6 +1,6 @@
 //! Reads X's JSON into domain types. X's own pages mix strings and numbers and leave fields out.
-//! Every field is therefore read in all its likely forms. Unknown parts are kept raw. Everything
-//! that is kept has a bound.
+//! Every field is therefore read in all its likely forms, and unknown parts are kept raw.
+//! Everything that is kept has a bound.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +18,17 @@ use crate::domain::x_json::{self, cut};
 
 /// The most items of one list. surveyd asks X for a hundred.
 pub const ITEMS_MOST: usize = 1_000;
-/// The longest cursor in bytes.
+/// The longest cursor, in bytes.
 const CURSOR_MOST: usize = 4 * 1024;
-/// The longest id or name in bytes. The longest that X is known to have is an `external_id` of 256
+/// The longest id or name, in bytes. The longest that X is known to have is an `external_id` of 256
 /// characters.
 const NAME_MOST: usize = 1024;
-/// The longest comment in bytes. A longer one is cut and says so.
+/// The longest comment, in bytes. A longer one is cut and says so.
 pub const COMMENT_MOST: usize = 64 * 1024;
-/// The largest object in bytes that is kept as it came. Of a larger one, surveyd keeps its
+/// The largest object that is kept as it came, in bytes. Of a larger one, surveyd keeps its
 /// beginning and its hash.
 pub const RAW_MOST: usize = 64 * 1024;
-/// The length of that beginning in bytes.
+/// The length of that beginning, in bytes.
 const BEGINNING: usize = 1_000;
 /// Each character may be written as an escape of six bytes.
 const ESCAPED: usize = 6;
@@ -54,7 +54,7 @@ pub struct EventsPage {
     /// Events of unknown kinds and events that surveyd cannot read, as they came. If an event of a
     /// new kind shows feedback, that is among the updates too.
     pub unknown: Vec<String>,
-    /// How many events may contain feedback but cannot be read or contradict another. If there are
+    /// How many events may contain feedback but cannot be read, or contradict another. If there are
     /// any, the page does not prove that something is missing from X.
     pub unreadable: usize,
     /// `None` at the end, where X sends an empty one.

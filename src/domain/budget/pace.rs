@@ -1,7 +1,8 @@
 //! Spreads the calls of an account evenly.
 //!
-//! X's windows alone would not do that. Calls spent in one minute come free in one minute a quarter
-//! of an hour later. They would be spent in one minute again and answers would wait for that burst.
+//! X's windows alone would not do that. Calls spent in one minute come free in one minute, a
+//! quarter of an hour later. They would be spent in one minute again and answers would wait for
+//! that burst.
 
 use std::time::Duration;
 
@@ -10,11 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::Millis;
 use crate::domain::time::millis;
 
-/// The most calls that may be made at once after an idle time. In minutes of calls.
+/// The most calls that may be made at once after an idle time, in minutes of calls.
 const SAVED_MOST: f64 = 1.0;
 
-/// The clocks of two daemons may differ by this much. So may one clock after it was set by X's
-/// anew. A larger difference means that a clock was set back.
+/// The clocks of two daemons may differ by this much. So may one daemon's clock before and after it
+/// has learnt X's clock again. A larger difference means that a clock was set back.
 const SET_BACK: Duration = Duration::from_secs(60);
 
 /// The calls that have not been made yet. All who spend from one budget share this number. Losing

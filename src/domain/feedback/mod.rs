@@ -11,10 +11,10 @@
 //! Each part is a set, or the least or greatest of a total order. Joining is therefore commutative,
 //! associative and idempotent.
 //!
-//! X's answer to a signed call is X's *word*. X's webhook brings only *hints* because it carries a
+//! X's answer to a signed call is X's *word*. X's webhook brings only *hints*, because it carries a
 //! password and no signature. A hint counts at once and until the word is in. The word refutes a
-//! hint if it has another score or text. It also does if it has none where it should have one.
-//! Nothing is expected of events that could not be read in full.
+//! hint if it has another score or text. The word also refutes it if it has none where it should
+//! have one, but nothing is expected of events that could not be read in full.
 
 mod rebuilt;
 mod object;
@@ -111,7 +111,7 @@ impl Feedback {
         Self { id, words, hints, refuted, judged_by: None }
     }
 
-    /// Restores feedback from what readers were shown of it. All of it was X's word.
+    /// Restores feedback that was stored as plain ([`Feedback::is_plain`]). All of it was X's word.
     pub fn of_words(id: FeedbackId, words: Statements) -> Self {
         Self { words, ..Self::new(id) }
     }
@@ -224,7 +224,7 @@ impl Feedback {
         Some(Range { from: from.min(to), to })
     }
 
-    /// The scores and texts that do not stand. X has contradicted its own word with them or they
+    /// The scores and texts that do not stand. X has contradicted its own word with them, or they
     /// are unconfirmed hints.
     pub fn aside(&self) -> (Vec<Given<i64>>, Vec<Given<String>>) {
         let Self { words, refuted, .. } = self;
@@ -247,7 +247,7 @@ impl Feedback {
         self.score().is_some() || self.text().is_some()
     }
 
-    /// True if nothing more can come. X's word then has both parts and both are immutable.
+    /// True if nothing more can come: X's word has both parts, and both are immutable.
     pub fn is_complete(&self) -> bool {
         !self.words.scores.is_empty() && !self.words.texts.is_empty()
     }

@@ -8,7 +8,7 @@ use crate::domain::summary::Period;
 use crate::domain::time::Millis;
 
 impl Feedback {
-    /// Takes what the events of `read` report. Of the earlier knowledge it keeps only what they
+    /// Takes what the events of `read` report. Of the earlier knowledge, it keeps only what they
     /// could not report:
     ///
     /// - What was reported after the period.

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::{Given, Object, Update};
 use crate::domain::time::Millis;
 
-/// The most contradicting values of one part that are kept.
+/// How many values of one part are kept if X contradicts itself.
 const VALUES_MAX: usize = 16;
 
-/// The most distinct `updated_at` of one object that are kept and counted.
+/// How many distinct `updated_at` of one object are kept and counted.
 pub const UPDATES_MAX: usize = 1_000;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -96,7 +96,7 @@ impl<T: Ord + Clone> Values<T> {
         Self(given.into_iter().map(|it| (it.value, (it.given_at, it.told_at))).collect())
     }
 
-    /// The value that stands. It was submitted first or else reported first.
+    /// The value that stands. It was submitted first. If several were, it was reported first.
     pub fn first(&self) -> Option<Given<T>> {
         self.all().into_iter().next()
     }

@@ -41,7 +41,7 @@ impl Bounds {
         self.gap_least / 3
     }
 
-    /// The least gap between two questions in minutes.
+    /// The least gap between two questions, in minutes.
     pub(super) fn gap_least(&self) -> f64 {
         minutes(self.gap_least)
     }
@@ -53,7 +53,7 @@ impl Bounds {
         PRICE_LEAST * part * part
     }
 
-    /// The longest gap between two questions in minutes.
+    /// The longest gap between two questions, in minutes.
     pub(super) fn gap_most(&self, price: f64) -> f64 {
         let most = GAP_MOST * (price / self.price_least()).max(1.0);
         most.max(self.gap_least())

@@ -52,7 +52,7 @@ pub fn stretch_of(age: f64) -> usize {
 pub struct Belief {
     /// The share of people who answer at all.
     pub share: f64,
-    /// The median time to an answer in minutes. The times are log-normally distributed.
+    /// The median time to an answer, in minutes. The times are log-normally distributed.
     pub median: f64,
     pub spread: f64,
     /// The number of observed prompts that this belief weighs as much as.
@@ -122,7 +122,7 @@ impl Curve {
 }
 
 impl Belief {
-    /// The share of prompts that have no answer at an age in minutes.
+    /// The share of prompts that have no answer at an age, in minutes.
     fn silent_at(self, age: f64) -> f64 {
         if age <= 0.0 {
             return 1.0;

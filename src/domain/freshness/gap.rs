@@ -7,7 +7,7 @@ use super::curve::{Curve, end_of, stretch_of};
 /// counts in full. Beyond it, the waiting counts by its logarithm and only little.
 const LATE: f64 = 60.0;
 
-/// The weight of the logarithm of a wait beyond the hour as a share of the hour.
+/// The weight of the logarithm of a wait beyond the hour, as a share of the hour.
 const BEYOND: f64 = 0.02;
 
 /// The gap in minutes after which a question is worth the price.
@@ -29,7 +29,7 @@ pub fn gap(curve: &Curve, asked: f64, price: f64, bounds: &Bounds) -> f64 {
     (at - asked).min(most).max(bounds.gap_least())
 }
 
-/// The function g of `worth`. It is half the square of the gap up to where an answer is late and a
+/// The function g of `worth`. It is half the square of the gap up to where an answer is late, and a
 /// straight line beyond.
 pub fn weight(gap: f64) -> f64 {
     let early = gap.min(LATE);

@@ -9,7 +9,7 @@ use super::{Millis, REST_FOR};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observed {
     pub sent_at: Millis,
-    /// When the person gave the score. X dates it and the comment.
+    /// When the person gave the score and the comment, as X dates them.
     pub score_at: Option<Millis>,
     pub comment_at: Option<Millis>,
     /// All that the person gave up to this instant is known.

@@ -41,7 +41,7 @@ fn reserve(limit: u32) -> u32 {
 }
 
 /// The calls a minute that the schedule may plan with. `limit` is the number in X's window. The
-/// budget counts by the minute and so makes the window one minute longer ([`super::budget`]).
+/// budget counts by the minute, and so makes the window one minute longer ([`super::budget`]).
 pub fn calls_a_minute(limit: u32) -> f64 {
     f64::from((limit - reserve(limit)).max(1)) / (minutes(super::budget::WINDOW) + 1.0)
 }

@@ -7,7 +7,7 @@ use super::{Bounds, Curve, minutes};
 /// The upper end of the search for a price. No question is worth as much.
 const PRICE_MOST: f64 = 1e6;
 
-/// The open prompts without an answer by age.
+/// The open prompts without an answer, by age.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PromptsByAge {
     prompts: [u32; STRETCHES],

@@ -68,7 +68,7 @@ impl Schedule {
         (next <= watch.until).then_some(next)
     }
 
-    /// The present worth of a question about a prompt in the unit of the price.
+    /// The present worth of a question about a prompt, in the unit of the price.
     pub fn worth(&self, fresh: &Fresh, now: Millis) -> f64 {
         let watch = self.watch(fresh);
         let asked_at = fresh.asked_at.unwrap_or(watch.from).max(watch.from);

@@ -6,8 +6,8 @@ use super::place::{Found, Payload, PayloadPath, same};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition(pub Vec<(PayloadPath, Vec<ConditionTest>)>);
 
-/// A test of what stands at a place. If there are several, any positive one and all negative ones
-/// must hold.
+/// A test of what stands at a place. If a place has several, one of the positive ones and all
+/// negative ones must hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConditionTest {
     /// `text`

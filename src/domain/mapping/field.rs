@@ -1,4 +1,4 @@
-//! Finds one field of a close in a payload. There are several choices and the first with a usable
+//! Finds one field of a close in a payload. There are several choices, and the first with a usable
 //! value is taken.
 
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! The place of a value. It is a JSON Pointer (RFC 6901) into a payload or the name of a header.
 //!
 //! Three steps go beyond the RFC because help desks keep what matters in lists. `*` is every
-//! element. `[last]` is the last one. `[name=text]` selects the elements whose `name` is `text`. An
-//! object's key of the form `*` is still found.
+//! element. `[last]` is the last one. `[name=text]` selects the elements whose `name` is `text`. In
+//! an object, `*` is every member and the other two find nothing.
 
 use std::fmt;
 

@@ -5,7 +5,7 @@
 //! together may not put many together. One tag can therefore not multiply what another one made.
 //! Text that is kept in a variable by emitting it is counted while it is rendered.
 
-/// The longest template in characters. It fits several texts of a message's length.
+/// The longest template, in characters. It fits several texts of a message's length.
 const TEMPLATE_CHARACTERS_MAX: usize = 20_000;
 /// The most things put together in tags that name a value.
 const NAMED_MAX: usize = 8;

@@ -1,5 +1,5 @@
-//! A decision as a value. It says what was decided by which rule and on which numbers. It is stored
-//! as JSON beside the survey and shown to anybody who asks why.
+//! A decision as a value. It says what was decided, by which rule and on which numbers. It is
+//! stored as JSON beside the survey and shown to anybody who asks why.
 
 use serde::{Deserialize, Serialize};
 
@@ -181,7 +181,7 @@ pub struct DayPace {
     /// The probability of being asked.
     pub p: f64,
     pub draw: f64,
-    /// The account's surveys that reached their moment in 24 hours including this one.
+    /// The account's surveys that reached their moment in 24 hours, including this one.
     pub demand: u32,
     pub daily_limit: u32,
 }
@@ -212,7 +212,7 @@ impl Ground {
         }
     }
 
-    /// Gives a wait another end. A ground that is no wait stays as it is.
+    /// Gives a wait another end, but a ground that is no wait stays as it is.
     pub fn waiting_until(self, until: Millis) -> Self {
         match self {
             Self::QuietHours { from, to, time_zone, .. } => {

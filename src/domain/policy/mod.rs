@@ -51,13 +51,13 @@ impl Rules {
     }
 }
 
-/// Decides what is known at once of the survey that a close makes. The rest is decided at the
-/// moment of sending. So is lateness if `is_certain` is false: then `now` may be wrong.
+/// Decides at the close what can be decided then. The rest is decided at the moment of sending.
+/// Lateness waits for that moment too if `is_certain` is false, because `now` may be wrong.
 pub fn at_close(close: &Close, rules: &Rules, now: Millis, is_certain: bool) -> AtClose {
     let due_at = close.closed_at.plus(rules.delay);
     let Close { account, conversation_id, user_id, closed_at, notice, .. } = close;
     let ground = match user_id {
-        // This comes first. An operator who sets a help desk up must see what is missing even with
+        // This comes first. An operator who sets a help desk up must see what is missing, even with
         // a payload of last year.
         None => Ground::NoXId,
         Some(_) if is_certain && is_too_late(*closed_at, rules, now) => late(*closed_at, rules),
@@ -70,7 +70,7 @@ pub fn at_close(close: &Close, rules: &Rules, now: Millis, is_certain: bool) -> 
     AtClose { due_at, decision: rules.decided(ground, now) }
 }
 
-/// The ground that a prompt for a conversation closed at `closed_at` is late.
+/// The ground for a prompt that is too late. Its conversation closed at `closed_at`.
 pub fn late(closed_at: Millis, rules: &Rules) -> Ground {
     Ground::Late { closed_at, expire_after_ms: millis(rules.expire_after) }
 }
@@ -118,7 +118,7 @@ fn against(
     (draw >= rules.sample).then_some(Ground::SampledOut { share: rules.sample, draw })
 }
 
-/// What was sent before and what was said since if it affects one more prompt. A prompt that may
+/// What was sent before and said since, as far as it affects one more prompt. A prompt that may
 /// have been sent counts as sent.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct History {
@@ -156,9 +156,9 @@ pub struct DryHistory {
 
 /// Decides once more about a survey that is not too late. It uses what is true now by X's clock.
 ///
-/// The grounds that stand for good come first and those that may pass come later. A survey is drawn
-/// for even pacing only if none of them stands before. The demand then counts prompts that would be
-/// sent.
+/// The grounds that stand for good come first, and those that may pass come later. A survey is
+/// drawn for even pacing only if none of them stands before. The demand then counts prompts that
+/// would be sent.
 pub fn at_sending(survey: &Survey, rules: &Rules, history: &History, now: Millis) -> Ground {
     if let Some(out) = &history.opted_out {
         return Ground::OptedOut(out.clone());

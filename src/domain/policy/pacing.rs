@@ -1,6 +1,6 @@
-//! Spreads the day's prompts if more conversations close than may be asked about. Every survey has
-//! an equal chance at every hour. Otherwise, the first of the morning would be asked and nobody
-//! later in the day.
+//! Spreads the day's prompts, for days on which more conversations close than may be asked about.
+//! Every survey has an equal chance at every hour. Otherwise, the first of the morning would be
+//! asked and nobody later in the day.
 //!
 //! The chance follows from the demand of the last 24 hours. A day holds every hour once. A peak in
 //! the morning therefore lowers the chance of the evening as much as its own.

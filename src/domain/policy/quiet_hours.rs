@@ -1,7 +1,7 @@
 //! Quiet hours: the time of the day in which nobody is prompted. They are read on the wall clock of
 //! a time zone.
 //!
-//! The rules of the time zones are built into this program and so equal on every machine.
+//! The rules of the time zones are built into this program, and so equal on every machine.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};

@@ -1,4 +1,4 @@
-//! Rules that treat some closes otherwise than the account's survey does.
+//! Rules that give some closes other settings than the account's survey has.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ pub struct When {
     pub tag: Vec<String>,
     pub team: Vec<String>,
     pub agent: Vec<String>,
-    /// Languages match as the survey's texts do. `es` also matches `es-MX` and letter case does not
-    /// count.
+    /// Languages match as the survey's texts do. `es` also matches `es-MX`, and letter case does
+    /// not count.
     pub language: Vec<String>,
     pub closed_by: Vec<ClosedBy>,
     pub attributes: BTreeMap<String, Vec<String>>,

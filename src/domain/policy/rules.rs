@@ -13,9 +13,9 @@ pub struct Rules {
     pub throttle: Duration,
     /// Accounts of one group share the throttle and the holdout.
     pub throttle_group: String,
-    /// The share of the closes that are surveyed from 0 to 1.
+    /// The share of the closes that are surveyed, from 0 to 1.
     pub sample: f64,
-    /// The share of the people who are never asked from 0 to 1.
+    /// The share of the people who are never asked, from 0 to 1.
     pub holdout: f64,
     pub daily_limit: u32,
     pub daily_limit_per_user: u32,

@@ -98,7 +98,7 @@ fn clear_words(at: Millis, clear: &Clear) -> String {
 fn throttled_words(at: Millis, throttled: &Throttled) -> String {
     let Throttled { last_prompt_at, throttle_ms, throttle_group, .. } = throttled;
     let is_day_full = throttled.prompts_of_day >= throttled.daily_limit_per_user;
-    // The decision was made by X's clock and `at` is by surveyd's. If the day's limit was not
+    // The decision was made by X's clock, but `at` is by surveyd's. If the day's limit was not
     // reached, it was the throttle.
     let is_within = |last: &Millis| {
         *throttle_ms > 0 && (!is_day_full || at.0 < last.0.saturating_add(*throttle_ms))

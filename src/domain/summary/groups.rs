@@ -53,7 +53,8 @@ impl GroupBy {
         Self::NAMED.into_iter().find(|by| by.as_str() == name)
     }
 
-    /// The groups that a survey counts in. There is one except for tags where there is one per tag.
+    /// The groups that a survey counts in. There is only one, except that a survey with tags counts
+    /// in one group per tag.
     ///
     /// `at` is the instant that a week is taken from. A close and its prompt may fall into two
     /// weeks.

@@ -1,10 +1,10 @@
 //! Chooses the groups that must not show their score. Nobody may work out the answers of a few
 //! people.
 //!
-//! A group of fewer answers than the floor is hidden. That is not enough. The total is shown by a
-//! report without a breakdown. A reader can subtract the shown groups from it and see the hidden
-//! rest. Groups are therefore shown from the largest down. Each is shown only if nothing below the
-//! floor comes within reach. The smallest groups are given up.
+//! A group of fewer answers than the floor is hidden. That is not enough: a report without a
+//! breakdown shows the total, and a reader can subtract the shown groups from it. Groups are
+//! therefore shown from the largest down. Each is shown only if nothing below the floor comes
+//! within reach. The smallest groups are given up.
 //!
 //! Deliberately absent:
 //!
@@ -90,7 +90,7 @@ pub(super) fn hidden(
     hidden
 }
 
-/// The answers of one group: the indices of its combinations of groups and their total.
+/// The answers of one group: the indices of its combinations of groups, and their total.
 #[derive(Default)]
 struct Set {
     places: Vec<usize>,
@@ -124,8 +124,8 @@ struct Reach {
 impl Reach {
     /// The reach of a reader who sees the total and nothing else.
     ///
-    /// The small groups are protected. So is the small rest of a large group or of the total
-    /// without another large group that lies wholly within it ("billing" less "refund").
+    /// The small groups are protected. A large group, or the total, may wholly contain another
+    /// large group ("billing" and "refund"). The rest of it is protected too if that is small.
     fn of_total(
         counts: &[u64],
         large: &[(&&GroupKey, &Set)],

@@ -20,8 +20,9 @@ pub struct Estimate {
 /// `promoters` gave 9 or 10, `passives` 7 or 8, `detractors` 0 to 6.
 ///
 /// The score is the raw one, but the interval is the adjusted Wald interval (Rocks 2016, *The
-/// American Statistician*). It does not shrink to nothing if all agree as the plain one does. It is
-/// not centred on the raw score. For a single answer, the interval does not even contain the score.
+/// American Statistician*). Unlike the plain one, it does not shrink to nothing if all agree. The
+/// interval is not centred on the raw score. For a single answer, the interval does not even
+/// contain the score.
 pub fn nps(promoters: u64, passives: u64, detractors: u64) -> Option<Estimate> {
     let n = promoters + passives + detractors;
     if n == 0 {

@@ -84,7 +84,7 @@ pub struct Group {
     pub closes: u64,
     /// The closes in the period that ended suppressed, by reason.
     pub suppressed: BTreeMap<String, u64>,
-    /// The prompts sent in the period. All fields below count these prompts whenever the answer
+    /// The prompts sent in the period. All fields below count these prompts, whenever the answer
     /// came.
     pub prompted: u64,
     /// The prompts that have a score. A score outside the type's scale is no answer.

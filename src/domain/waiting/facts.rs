@@ -9,7 +9,7 @@ use crate::domain::time::Millis;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served {
     pub account: String,
-    /// True on a dry run. Everything is decided and nothing is sent.
+    /// True on a dry run. Everything is decided, but nothing is sent.
     pub is_dry: bool,
     pub daily_limit: u32,
     /// The call that looks up who can be messaged. It takes one person or a hundred.
@@ -45,7 +45,7 @@ pub struct Holding {
     pub since: Millis,
     /// When it can end at the earliest.
     pub until: Millis,
-    /// Why and until when as the end of a line.
+    /// The reason and the end of the hold, as the end of a line.
     pub words: String,
     /// The command that resumes an interrupted rebuild.
     pub rebuild: Option<String>,
@@ -113,7 +113,7 @@ pub struct Facts {
     pub database: Option<String>,
     pub pause: Option<Pause>,
     pub holding: Option<Holding>,
-    /// The last instant on record if the clock stands before it.
+    /// The last instant on record, if the clock stands before it.
     pub clock_before: Option<Millis>,
     pub day: DayOfPrompts,
     pub prompts: CallsLeft,

@@ -43,8 +43,8 @@ pub struct Over {
 }
 
 impl Stretches {
-    /// What the log reports now: the obstacles that have just become worth a line and the stretches
-    /// that are over.
+    /// What the log reports now: the obstacles that have just become worth a line, and the
+    /// stretches that are over.
     pub fn look<'a>(
         &mut self,
         facts: &Facts,
