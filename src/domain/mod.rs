@@ -3,7 +3,7 @@
 //! In the order of the data:
 //!
 //! - [`mapping`] reads a help desk's payload and makes a [`close::Close`] of it. A close becomes a
-//! [`survey::Survey`].
+//!   [`survey::Survey`].
 //! - [`talk`] decides when a talk is over if surveyd sees only messages.
 //! - [`stop_words`] recognises a person who wants no prompts.
 //! - [`policy`] decides whether a survey is sent and when.
@@ -13,7 +13,7 @@
 //! - [`direct_message`] recognises a prompt among an account's messages.
 //! - [`event_windows`] chooses the events that are read next and those that are read again.
 //! - [`budget`] counts the calls that X still allows. [`freshness`] chooses the prompts they are
-//! spent on.
+//!   spent on.
 //! - [`waiting`] explains why a due survey is not sent.
 
 pub mod budget;

@@ -66,8 +66,7 @@ pub enum State {
     ///
     /// - A feedback object with the survey's external id settles it as sent at once.
     /// - The lack of one settles it as not sent. X's events must first be read past their horizon.
-    ///   They
-    /// must reach an instant after which X can no longer have carried the request out.
+    ///   They must reach an instant after which X can no longer have carried the request out.
     /// - The survey has failed if X then lists its Direct Message without a feedback object.
     Uncertain { begun_at: Millis, given_up_at: Millis },
     /// X has accepted the prompt. The poller moves the survey on when the person answers. A survey

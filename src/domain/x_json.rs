@@ -165,10 +165,9 @@ pub fn cut(text: &str, most: usize) -> &str {
 /// unreadable. Two faults are therefore mended:
 ///
 /// - An escape of half a character becomes U+FFFD. X sends a lone `\ud83d` if it cut a text between
-/// the halves of a character.
+///   the halves of a character.
 /// - A value that no [`Value`] can hold becomes its own text. Examples are a huge number and
-///   endlessly
-/// nested lists.
+///   endlessly nested lists.
 pub fn read(body: &[u8]) -> Result<Value, Error> {
     serde_json::from_slice(body).or_else(|_| {
         let body = whole_characters(body);

@@ -4,7 +4,7 @@
 //! The fold joins field by field:
 //!
 //! - The object is the one with the newest `updated_at`. A part that it lacks comes from the newest
-//! object that has it.
+//!   object that has it.
 //! - A score or a text stays once it is seen. If two differ, the one that X dated first stands and
 //!   the other is kept aside.
 //!

@@ -4,9 +4,9 @@
 //! Most prompts are never answered. Most answers come soon after the prompt.
 //!
 //! - A [`Curve`] gives the chance of an answer at each age of a prompt that has none yet. It starts
-//! from a default and is refined by the account's own answers ([`learned`]).
+//!   from a default and is refined by the account's own answers ([`learned`]).
 //! - A [`Schedule`] computes the worth of a question about a prompt. X is asked once that worth
-//! exceeds the price of a call.
+//!   exceeds the price of a call.
 //! - The [`price`] rises until all open prompts together want no more calls than there are.
 //!
 //! `docs/freshness.md` has the reasoning and the figures.

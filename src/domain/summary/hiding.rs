@@ -11,7 +11,7 @@
 //! - Protection against unanimity. If everybody gave a 5, so did the one person in the hidden
 //!   group. The total alone says it.
 //! - Protection against comparing reports of overlapping periods or filters. One report cannot know
-//! of another.
+//!   of another.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
