@@ -125,9 +125,8 @@ impl AccountWorker {
         Ok(())
     }
 
-    /// Gives a hold without an end its end by X's clock. Three faults would end it too early:
-    /// surveyd's clock may be behind, an answer may date from before the hold, and a single date
-    /// may be wrong.
+    /// Gives a hold without an end its end by X's clock. Three faults could end it too early: a
+    /// clock of surveyd's that is slow, an answer from before the hold, or a single wrong date.
     pub async fn date_hold(&self) -> store::Result<()> {
         let hold = self.store.hold(self.name()).await?;
         if hold.is_none_or(|hold| hold.until_at.is_some()) {

@@ -14,7 +14,7 @@
 //! X's answer to a signed call is X's *word*. X's webhook brings only *hints*, because it carries a
 //! password and no signature. A hint counts at once and until the word is in. The word refutes a
 //! hint if it has another score or text. The word also refutes it if it has none where it should
-//! have one, but nothing is expected of events that could not be read in full.
+//! have one. Nothing is expected of events that could not be read in full.
 
 mod rebuilt;
 mod object;

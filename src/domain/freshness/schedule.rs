@@ -118,7 +118,8 @@ struct PromptWatch<'a> {
 ///
 /// Assume a prompt with a steady chance h of an answer per minute that is asked about every L
 /// minutes. Its answers wait until the next question. A call is worth its price p exactly when p =
-/// h·g(L), where l(u) is the weight of a wait of u minutes and g(L) is the sum of u·l'(u) up to L.
+/// h·g(L). In it, l(u) is the weight of a wait of u minutes, and g(L) is the sum of u·l'(u) up to
+/// L.
 ///
 /// The chance changes with the age. Each stretch of the gap therefore counts with its own hazard.
 fn worth(curve: &Curve, asked: f64, age: f64) -> f64 {
