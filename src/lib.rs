@@ -13,7 +13,7 @@
 //!           ▼                                                          │
 //!        watcher ──► store ◄── scheduler ──► x ──► X's API          report
 //!                      ▲                     ▲                         ▲
-//!                      └────── poller ───────┘         store ──► domain::summary
+//!                      └────── poller ───────┘    store ──► results ──► domain::summary
 //! ```
 //!
 //! Read it in this order:
@@ -29,7 +29,8 @@
 //!    refusal.
 //! 4. [`watcher`] takes closes in, [`scheduler`] sends prompts and [`poller`] reads answers back.
 //!    Each of their passes is bounded. The loops belong to the daemon.
-//! 5. [`web`], [`cli`] and [`report`] face the outside. [`rebuild`] rebuilds the record from X's
+//! 5. [`web`], [`cli`] and [`report`] face the outside. [`results`] is what they read results
+//!    through. [`rebuild`] rebuilds the record from X's
 //!    own. [`replay`] shows what another configuration would have done.
 //! 6. [`daemon`] wires everything together and owns the loops.
 //! 7. [`sandbox`] is a simulated X for [`cli::demo`] and the tests. It shares no code with [`x`].
@@ -89,6 +90,8 @@ pub mod poller;
 pub mod rebuild;
 /// Decides the closes on record under another configuration.
 pub mod replay;
+/// The results as every form of them reads them.
+pub mod results;
 /// Results as text, JSON and CSV.
 pub mod report;
 /// The HTTP server.

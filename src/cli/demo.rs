@@ -25,8 +25,8 @@ use crate::domain::summary::{GroupBy, Period, summarize};
 use crate::domain::time::Millis;
 use crate::output::{note, outln};
 use crate::report;
+use crate::results::{self, ResultsQuery};
 use crate::sandbox::{Sandbox, SandboxAccount, SandboxConfig, World};
-use crate::store::ResultsQuery;
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
@@ -91,7 +91,7 @@ async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
     let now = Clock::System.now();
     let query =
         ResultsQuery { from: Millis(0), to: Millis(i64::MAX), account: None, or_sent: true };
-    let facts = cli::facts(daemon.store(), query).await?;
+    let facts = results::facts(daemon.store(), &query).await?;
     let period = Period { from: started_at, to: now };
     // No more answers can come because the sandbox has no more planned.
     let summary = summarize(facts, period, GroupBy::Nothing, now, Duration::ZERO, 5);

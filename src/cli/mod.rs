@@ -22,8 +22,6 @@ mod surveys;
 mod table;
 mod waiting;
 
-pub use results::facts;
-
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

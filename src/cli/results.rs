@@ -8,17 +8,15 @@ use clap::{Args, ValueEnum};
 use super::out_file::OutFile;
 use super::{Context, Usage, usage};
 use crate::config;
-use crate::domain::summary::{GroupBy, SurveyFacts, summarize};
-use crate::domain::survey::State;
+use crate::domain::summary::{GroupBy, summarize};
 use crate::domain::time::Millis;
 use crate::output::{Results, out, outln};
 use crate::report;
-
-use crate::report::export::{CsvExport, Dialect, ExportRow, JsonlExport};
-
+use crate::report::export::{CsvExport, Dialect, JsonlExport};
 use crate::report::period::{PeriodError, parse_from, parse_or_usual, parse_period, parse_to};
 use crate::report::text::TextPage;
-use crate::store::{ResultRow, ResultsQuery, Store};
+use crate::results::{ResultsQuery, each, facts};
+use crate::store::Store;
 use crate::terminal::View;
 
 #[derive(Args)]
@@ -119,7 +117,7 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
     let query =
         ResultsQuery { from: period.from, to: period.to, account: report.account, or_sent: true };
     let display_name = display_name(context, query.account.as_deref());
-    let mut facts = facts(&store, query).await?;
+    let mut facts = facts(&store, &query).await?;
     store.close().await;
     if report.test {
         facts.iter_mut().for_each(|facts| facts.test = false);
@@ -153,61 +151,6 @@ fn display_name(context: &Context, account: Option<&str>) -> Option<String> {
     let mut accounts = accounts.filter(|known| account.is_none_or(|name| known.name == name));
     let only = accounts.next().filter(|_| accounts.next().is_none())?;
     only.display_name.clone()
-}
-
-/// Returns the facts that a report counts for all surveys that `query` finds.
-pub async fn facts(store: &Store, query: ResultsQuery) -> anyhow::Result<Vec<SurveyFacts>> {
-    let mut facts = Vec::new();
-    each(store, query, |row| {
-        facts.push(fact(row));
-        Ok(())
-    })
-    .await?;
-    Ok(facts)
-}
-
-async fn each(
-    store: &Store,
-    query: ResultsQuery,
-    mut take: impl FnMut(&ResultRow) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let mut last = None;
-    loop {
-        let page = store.results(&query, last.as_ref()).await?;
-        for row in &page {
-            take(row)?;
-        }
-        match page.into_iter().next_back() {
-            Some(row) => last = Some(row),
-            None => return Ok(()),
-        }
-    }
-}
-
-fn fact(row: &ResultRow) -> SurveyFacts {
-    let survey = &row.survey;
-    let notice = &survey.notice;
-    SurveyFacts {
-        account: survey.account.clone(),
-        source: survey.source.clone(),
-        kind: survey.kind,
-        question_variant_id: survey.question_variant_id,
-        test: survey.test,
-        agent: notice.agent.clone(),
-        team: notice.team.clone(),
-        tags: notice.tags.clone(),
-        language: notice.language.clone(),
-        variant: row.variant().map(str::to_owned),
-        closed_at: survey.closed_at,
-        suppressed: match &survey.state {
-            State::Suppressed(reason) => Some(reason.as_str().to_owned()),
-            _ => None,
-        },
-        sent_at: survey.state.delivery().map(|delivery| delivery.sent_at),
-        score: row.told.score.and_then(|score| u8::try_from(score).ok()),
-        scored_at: row.told.scored_at,
-        commented_at: row.told.text.as_ref().and(row.told.commented_at),
-    }
 }
 
 pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
@@ -259,47 +202,13 @@ async fn write<W: Write>(
     Ok(match format {
         ExportFormat::Csv => {
             let mut csv = CsvExport::new(out, dialect)?;
-            each(store, query, |row| Ok(csv.row(&export_row(row))?)).await?;
+            each::<anyhow::Error>(store, &query, |row| Ok(csv.row(row)?)).await?;
             csv.finish()?
         }
         ExportFormat::Jsonl => {
             let mut lines = JsonlExport::new(out);
-            each(store, query, |row| Ok(lines.row(&export_row(row))?)).await?;
+            each::<anyhow::Error>(store, &query, |row| Ok(lines.row(row)?)).await?;
             lines.finish()?
         }
     })
-}
-
-fn export_row(row: &ResultRow) -> ExportRow {
-    let survey = &row.survey;
-    let notice = &survey.notice;
-    let delivery = survey.state.delivery();
-    ExportRow {
-        survey_id: survey.id.to_string(),
-        account: survey.account.clone(),
-        source: survey.source.clone(),
-        conversation_id: survey.conversation_id.to_string(),
-        external_id: survey.external_id.clone(),
-        user_id: survey.person().to_owned(),
-        state: survey.state.name().to_owned(),
-        reason: survey.state.reason(),
-        closed_at: survey.closed_at,
-        due_at: Some(survey.due_at),
-        sent_at: delivery.map(|delivery| delivery.sent_at),
-        feedback_id: delivery.map(|delivery| delivery.feedback_id.to_string()),
-        dm_id: delivery.and_then(|delivery| delivery.dm_id.clone()),
-        kind: survey.kind,
-        question_variant_id: survey.question_variant_id,
-        test: survey.test,
-        score: row.told.score.and_then(|score| u8::try_from(score).ok()),
-        scored_at: row.told.scored_at,
-        text: row.told.text.clone(),
-        commented_at: row.told.commented_at,
-        updated_at: row.told.updated_at,
-        updates: row.told.updates,
-        agent: notice.agent.clone(),
-        team: notice.team.clone(),
-        tags: notice.tags.clone(),
-        language: notice.language.clone(),
-    }
 }

@@ -23,7 +23,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("rebuild", &["worker", "domain", "store", "x"]),
     ("watcher", &["clock", "config", "domain", "files", "stop", "store", "wake"]),
     ("replay", &["config", "domain", "store"]),
-    ("report", &["columns", "domain", "terminal"]),
+    ("results", &["domain", "store"]),
+    ("report", &["columns", "domain", "results", "terminal"]),
     ("web", &["clock", "domain", "poller::hook", "stop", "store", "watcher"]),
     // Never x: a mistake made in both would not show.
     ("sandbox", &["domain::time"]),

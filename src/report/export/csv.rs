@@ -18,8 +18,8 @@ use std::{borrow::Cow, io};
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::{COLUMNS, ExportRow};
 use crate::domain::time::Millis;
+use crate::results::{COLUMNS, ColumnType, ResultRow, Value};
 
 /// The reader of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl<W: io::Write> CsvExport<W> {
             writer.write_all(BYTE_ORDER_MARK.as_bytes())?;
         }
         let mut out = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(writer);
-        out.write_record(COLUMNS)?;
+        out.write_record(COLUMNS.map(|column| column.name))?;
         Ok(Self { out, dialect })
     }
 
@@ -54,39 +54,12 @@ impl<W: io::Write> CsvExport<W> {
     ///
     /// Tags are joined by `|`. A tag that contains `|` itself looks like two tags here. JSON Lines
     /// keeps them apart.
-    pub fn row(&mut self, row: &ExportRow) -> io::Result<()> {
-        let tags = row.tags.join("|");
-        let dialect = self.dialect;
-        let time = |at: Option<Millis>| Cow::Owned(at.map_or(String::new(), |at| dialect.time(at)));
-        let cells: [Cow<'_, str>; COLUMNS.len()] = [
-            dialect.id(&row.survey_id),
-            defused(&row.account),
-            defused(&row.source),
-            dialect.id(&row.conversation_id),
-            dialect.id(&row.external_id),
-            dialect.id(&row.user_id),
-            Cow::Borrowed(&row.state),
-            text(row.reason.as_ref()),
-            time(Some(row.closed_at)),
-            time(row.due_at),
-            time(row.sent_at),
-            dialect.id(row.feedback_id.as_deref().unwrap_or_default()),
-            dialect.id(row.dm_id.as_deref().unwrap_or_default()),
-            Cow::Borrowed(row.kind.as_str()),
-            Cow::Owned(row.question_variant_id.to_string()),
-            Cow::Borrowed(if row.test { "true" } else { "false" }),
-            row.score.map_or(Cow::Borrowed(""), |score| Cow::Owned(score.to_string())),
-            time(row.scored_at),
-            text(row.text.as_ref()),
-            time(row.commented_at),
-            time(row.updated_at),
-            Cow::Owned(row.updates.to_string()),
-            dialect.id(row.agent.as_deref().unwrap_or_default()),
-            dialect.id(row.team.as_deref().unwrap_or_default()),
-            defused(&tags),
-            text(row.language.as_ref()),
-        ];
-        Ok(self.out.write_record(cells.iter().map(|cell| cell.as_bytes()))?)
+    pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
+        for column in &COLUMNS {
+            let cell = (column.read)(row).map(|value| self.dialect.cell(column.kind, value));
+            self.out.write_field(cell.as_deref().unwrap_or_default().as_bytes())?;
+        }
+        Ok(self.out.write_record(None::<&[u8]>)?)
     }
 
     /// Writes the rest of the buffer and returns the writer. Without this call the end of the file
@@ -97,8 +70,20 @@ impl<W: io::Write> CsvExport<W> {
 }
 
 impl Dialect {
+    fn cell(self, kind: ColumnType, value: Value<'_>) -> Cow<'_, str> {
+        match value {
+            Value::Text(text) if kind == ColumnType::Id => self.id(text),
+            Value::Text(text) if kind == ColumnType::Word => text,
+            Value::Text(text) => defused(text),
+            Value::Number(number) => Cow::Owned(number.to_string()),
+            Value::Time(at) => Cow::Owned(self.time(at)),
+            Value::Flag(is) => Cow::Borrowed(if is { "true" } else { "false" }),
+            Value::List(texts) => defused(Cow::Owned(texts.join("|"))),
+        }
+    }
+
     /// Writes an id or a name that may be one.
-    fn id(self, id: &str) -> Cow<'_, str> {
+    fn id(self, id: Cow<'_, str>) -> Cow<'_, str> {
         match self {
             Self::Spreadsheets if !id.is_empty() => Cow::Owned(defused(id).into_owned() + "\t"),
             Self::Spreadsheets | Self::Programs => defused(id),
@@ -115,13 +100,9 @@ impl Dialect {
     }
 }
 
-fn text(value: Option<&String>) -> Cow<'_, str> {
-    value.map_or(Cow::Borrowed(""), |value| defused(value))
-}
-
 /// Returns the text, with an apostrophe in front if a spreadsheet might run it.
-fn defused(text: &str) -> Cow<'_, str> {
-    if is_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
+fn defused(text: Cow<'_, str>) -> Cow<'_, str> {
+    if is_formula(&text) { Cow::Owned(format!("'{text}")) } else { text }
 }
 
 /// True if a spreadsheet might take the text for a formula.
@@ -145,16 +126,23 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::report::export::samples::{answered, suppressed};
+    use crate::domain::close::Notice;
+    use crate::domain::id::{ConversationId, FeedbackId};
+    use crate::domain::survey::{Delivery, Failure, State};
+    use crate::results::samples::{answered, suppressed};
 
-    fn written(rows: &[ExportRow]) -> String {
+    fn written(rows: &[ResultRow]) -> String {
         let mut export = CsvExport::new(Vec::new(), Dialect::Programs).unwrap();
         rows.iter().for_each(|row| export.row(row).unwrap());
         String::from_utf8(export.finish().unwrap()).unwrap()
     }
 
+    fn header() -> String {
+        COLUMNS.map(|column| column.name).join(",")
+    }
+
     /// The cell of that column as a reader of CSV finds it in the one row.
-    fn read_back(row: &ExportRow, column: &str) -> String {
+    fn read_back(row: &ResultRow, column: &str) -> String {
         let written = written(std::slice::from_ref(row));
         let mut reader = csv::Reader::from_reader(written.as_bytes());
         let place = reader.headers().unwrap().iter().position(|name| name == column).unwrap();
@@ -163,8 +151,10 @@ mod tests {
         records[0][place].to_owned()
     }
 
-    fn comment(text: &str) -> ExportRow {
-        ExportRow { text: Some(text.to_owned()), ..answered() }
+    fn comment(text: &str) -> ResultRow {
+        let mut row = answered();
+        row.told.text = Some(text.to_owned());
+        row
     }
 
     #[test]
@@ -178,22 +168,24 @@ mod tests {
              2026-11-22T08:04:58.000Z,2026-11-22T08:05:00.250Z,f-1,d-1,csat,12,false,4,\
              2026-11-22T08:06:00.000Z,\"Good, thanks\",2026-11-22T08:07:00.000Z,2026-11-22T08:07:00.000Z,2,\
              dana,billing,vip|late,es\r\n\
-             s-2,acme,desk,c-43,c-43,343434343435,suppressed,throttled,2026-11-22T08:00:00.000Z,\
-             ,,,,nps,0,true,,,,,,0,,,,\r\n"
+             s-2,acme,desk,c-43,c-43,,suppressed,throttled,2026-11-22T08:00:00.000Z,\
+             2026-11-22T08:05:00.000Z,,,,nps,0,true,,,,,,0,,,,\r\n"
         );
     }
 
     #[test]
     fn the_export_for_spreadsheets_reads_like_this() {
         let mut export = CsvExport::new(Vec::new(), Dialect::Spreadsheets).unwrap();
-        let long = ExportRow { feedback_id: Some("19283746556473829101".into()), ..answered() };
-        export.row(&ExportRow { team: Some("=1+1".into()), ..long }).unwrap();
+        let mut row = answered();
+        row.survey.external_id = "19283746556473829101".into();
+        row.survey.notice.team = Some("=1+1".into());
+        export.row(&row).unwrap();
         let written = String::from_utf8(export.finish().unwrap()).unwrap();
-        let rows = written.strip_prefix(&format!("\u{feff}{}\r\n", COLUMNS.join(","))).unwrap();
+        let rows = written.strip_prefix(&format!("\u{feff}{}\r\n", header())).unwrap();
         assert_eq!(
             rows,
-            "s-1\t,acme,desk,c-42\t,c-42#2\t,343434343434\t,answered,,2026-11-22 07:59:58,\
-             2026-11-22 08:04:58,2026-11-22 08:05:00,19283746556473829101\t,d-1\t,csat,12,false,4,\
+            "s-1\t,acme,desk,c-42\t,19283746556473829101\t,343434343434\t,answered,,2026-11-22 07:59:58,\
+             2026-11-22 08:04:58,2026-11-22 08:05:00,f-1\t,d-1\t,csat,12,false,4,\
              2026-11-22 08:06:00,\"Good, thanks\",2026-11-22 08:07:00,2026-11-22 08:07:00,2,\
              dana\t,'=1+1\t,vip|late,es\r\n"
         );
@@ -201,7 +193,7 @@ mod tests {
 
     #[test]
     fn an_export_without_rows_still_has_its_header() {
-        assert_eq!(written(&[]), format!("{}\r\n", COLUMNS.join(",")));
+        assert_eq!(written(&[]), format!("{}\r\n", header()));
     }
 
     #[test]
@@ -251,25 +243,28 @@ mod tests {
     #[test]
     fn every_cell_that_others_wrote_is_defused() {
         let hostile = || "=1".to_owned();
-        let row = ExportRow {
-            account: hostile(),
-            source: hostile(),
-            conversation_id: hostile(),
-            external_id: hostile(),
-            user_id: hostile(),
-            reason: Some(hostile()),
-            feedback_id: Some(hostile()),
+        let mut row = comment("=1");
+        row.survey.account = hostile();
+        row.survey.source = hostile();
+        row.survey.conversation_id = ConversationId::parse("=1").unwrap();
+        row.survey.external_id = hostile();
+        row.survey.state = State::Sent(Delivery {
+            sent_at: row.survey.due_at,
+            feedback_id: FeedbackId::new("=1"),
             dm_id: Some(hostile()),
-            text: Some(hostile()),
+        });
+        row.survey.notice = Notice {
             agent: Some(hostile()),
             team: Some(hostile()),
             tags: vec![hostile()],
             language: Some(hostile()),
-            ..answered()
+            ..Notice::default()
         };
-        let written = written(&[row]);
-        assert_eq!(written.matches("'=1").count(), 13);
-        assert_eq!(written.matches("=1").count(), 13);
+        let mut failed = answered();
+        failed.survey.state = State::Failed(Failure { code: None, message: hostile() });
+        let written = written(&[row, failed]);
+        assert_eq!(written.matches("'=1").count(), 12);
+        assert_eq!(written.matches("=1").count(), 12);
     }
 
     proptest! {

@@ -3,10 +3,10 @@
 
 use std::io;
 
-use serde::Serialize;
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
-use super::ExportRow;
-use crate::domain::time::Millis;
+use crate::results::{COLUMNS, ResultRow, Value};
 
 /// Writes rows as JSON Lines. It does not buffer its output, so give it a buffered writer.
 pub struct JsonlExport<W: io::Write> {
@@ -20,8 +20,8 @@ impl<W: io::Write> JsonlExport<W> {
     }
 
     /// Writes one survey.
-    pub fn row(&mut self, row: &ExportRow) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, &JsonRow::of(row))?;
+    pub fn row(&mut self, row: &ResultRow) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, &JsonRow(row))?;
         self.out.write_all(b"\n")
     }
 
@@ -33,66 +33,22 @@ impl<W: io::Write> JsonlExport<W> {
 }
 
 /// One row with the names of the columns as its fields.
-#[derive(Serialize)]
-struct JsonRow<'a> {
-    survey_id: &'a str,
-    account: &'a str,
-    source: &'a str,
-    conversation_id: &'a str,
-    external_id: &'a str,
-    user_id: Option<&'a str>,
-    state: &'a str,
-    reason: Option<&'a str>,
-    closed_at: String,
-    due_at: Option<String>,
-    sent_at: Option<String>,
-    feedback_id: Option<&'a str>,
-    dm_id: Option<&'a str>,
-    r#type: &'static str,
-    question_variant_id: u32,
-    test: bool,
-    score: Option<u8>,
-    scored_at: Option<String>,
-    text: Option<&'a str>,
-    commented_at: Option<String>,
-    updated_at: Option<String>,
-    updates: u32,
-    agent: Option<&'a str>,
-    team: Option<&'a str>,
-    tags: &'a [String],
-    language: Option<&'a str>,
-}
+struct JsonRow<'r>(&'r ResultRow);
 
-impl<'a> JsonRow<'a> {
-    fn of(row: &'a ExportRow) -> Self {
-        Self {
-            survey_id: &row.survey_id,
-            account: &row.account,
-            source: &row.source,
-            conversation_id: &row.conversation_id,
-            external_id: &row.external_id,
-            user_id: Some(row.user_id.as_str()).filter(|id| !id.is_empty()),
-            state: &row.state,
-            reason: row.reason.as_deref(),
-            closed_at: row.closed_at.rfc3339(),
-            due_at: row.due_at.map(Millis::rfc3339),
-            sent_at: row.sent_at.map(Millis::rfc3339),
-            feedback_id: row.feedback_id.as_deref(),
-            dm_id: row.dm_id.as_deref(),
-            r#type: row.kind.as_str(),
-            question_variant_id: row.question_variant_id,
-            test: row.test,
-            score: row.score,
-            scored_at: row.scored_at.map(Millis::rfc3339),
-            text: row.text.as_deref(),
-            commented_at: row.commented_at.map(Millis::rfc3339),
-            updated_at: row.updated_at.map(Millis::rfc3339),
-            updates: row.updates,
-            agent: row.agent.as_deref(),
-            team: row.team.as_deref(),
-            tags: &row.tags,
-            language: row.language.as_deref(),
+impl Serialize for JsonRow<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_map(Some(COLUMNS.len()))?;
+        for column in &COLUMNS {
+            match (column.read)(self.0) {
+                None => fields.serialize_entry(column.name, &())?,
+                Some(Value::Text(text)) => fields.serialize_entry(column.name, &text)?,
+                Some(Value::Number(number)) => fields.serialize_entry(column.name, &number)?,
+                Some(Value::Time(at)) => fields.serialize_entry(column.name, &at.rfc3339())?,
+                Some(Value::Flag(is)) => fields.serialize_entry(column.name, &is)?,
+                Some(Value::List(texts)) => fields.serialize_entry(column.name, texts)?,
+            }
         }
+        fields.end()
     }
 }
 
@@ -102,12 +58,9 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::report::export::{
-        COLUMNS,
-        samples::{answered, suppressed},
-    };
+    use crate::results::samples::{answered, suppressed};
 
-    fn written(rows: &[ExportRow]) -> String {
+    fn written(rows: &[ResultRow]) -> String {
         let mut export = JsonlExport::new(Vec::new());
         rows.iter().for_each(|row| export.row(row).unwrap());
         String::from_utf8(export.finish().unwrap()).unwrap()
@@ -127,8 +80,8 @@ mod tests {
             r#""language":"es"}"#,
             "\n",
             r#"{"survey_id":"s-2","account":"acme","source":"desk","conversation_id":"c-43","#,
-            r#""external_id":"c-43","user_id":"343434343435","state":"suppressed","#,
-            r#""reason":"throttled","closed_at":"2026-11-22T08:00:00.000Z","due_at":null,"#,
+            r#""external_id":"c-43","user_id":null,"state":"suppressed","#,
+            r#""reason":"throttled","closed_at":"2026-11-22T08:00:00.000Z","due_at":"2026-11-22T08:05:00.000Z","#,
             r#""sent_at":null,"feedback_id":null,"dm_id":null,"type":"nps","#,
             r#""question_variant_id":0,"test":true,"score":null,"scored_at":null,"text":null,"#,
             r#""commented_at":null,"updated_at":null,"updates":0,"agent":null,"team":null,"#,
@@ -141,7 +94,7 @@ mod tests {
     #[test]
     fn the_names_are_those_of_the_columns_in_their_order() {
         let line = written(&[answered()]);
-        let places = COLUMNS.map(|name| line.find(&format!("\"{name}\":")).unwrap());
+        let places = COLUMNS.map(|column| line.find(&format!("\"{}\":", column.name)).unwrap());
         assert!(places.is_sorted());
         let fields: serde_json::Map<String, Value> = serde_json::from_str(&line).unwrap();
         assert_eq!(fields.len(), COLUMNS.len());
@@ -150,7 +103,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_text_stays_one_line_and_as_it_was(text in any::<String>()) {
-            let line = written(&[ExportRow { text: Some(text.clone()), ..answered() }]);
+            let mut row = answered();
+            row.told.text = Some(text.clone());
+            let line = written(&[row]);
             prop_assert_eq!(line.matches('\n').count(), 1);
             let found: Value = serde_json::from_str(&line).unwrap();
             prop_assert_eq!(found["text"].as_str(), Some(text.as_str()));

@@ -1,0 +1,43 @@
+//! The facts that a report counts of each survey.
+
+use super::{ResultRow, ResultsQuery, each};
+use crate::domain::summary::SurveyFacts;
+use crate::domain::survey::State;
+use crate::store::{Error, Result, Store};
+
+/// Reads the facts of all surveys that `query` finds.
+pub async fn facts(store: &Store, query: &ResultsQuery) -> Result<Vec<SurveyFacts>> {
+    let mut facts = Vec::new();
+    each::<Error>(store, query, |row| {
+        facts.push(fact(row));
+        Ok(())
+    })
+    .await?;
+    Ok(facts)
+}
+
+fn fact(row: &ResultRow) -> SurveyFacts {
+    let survey = &row.survey;
+    let notice = &survey.notice;
+    SurveyFacts {
+        account: survey.account.clone(),
+        source: survey.source.clone(),
+        kind: survey.kind,
+        question_variant_id: survey.question_variant_id,
+        test: survey.test,
+        agent: notice.agent.clone(),
+        team: notice.team.clone(),
+        tags: notice.tags.clone(),
+        language: notice.language.clone(),
+        variant: row.variant().map(str::to_owned),
+        closed_at: survey.closed_at,
+        suppressed: match &survey.state {
+            State::Suppressed(reason) => Some(reason.as_str().to_owned()),
+            _ => None,
+        },
+        sent_at: survey.state.delivery().map(|delivery| delivery.sent_at),
+        score: row.told.score.and_then(|score| u8::try_from(score).ok()),
+        scored_at: row.told.scored_at,
+        commented_at: row.told.text.as_ref().and(row.told.commented_at),
+    }
+}
