@@ -1,5 +1,6 @@
 //! What the documents name in the sources is there.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,22 +27,38 @@ fn module(folder: &Path, name: &str) -> Option<(PathBuf, PathBuf)> {
     files.into_iter().find(|file| file.is_file()).map(|file| (file, within))
 }
 
-/// Whether a path leads from module to module, and names something in the last of them.
+/// A source without its comments.
+fn code(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines()
+        .filter(|line| !line.trim().starts_with("//"))
+        .fold(String::new(), |all, line| all + line + "\n")
+}
+
+/// Whether a source has a function of that name.
+fn defines(source: &str, name: &str) -> bool {
+    source.match_indices("fn ").any(|(at, word)| {
+        let rest = source[at + word.len()..].strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with(['(', '<']))
+    })
+}
+
+/// Whether a path leads from module to module, and names something in the last of them. A last name
+/// that begins with a small letter is a function's.
 fn exists(path: &str) -> bool {
     let mut folder = root().join("src");
     let mut source = String::new();
     let mut parts = path.split("::").peekable();
     while let Some((file, within)) = parts.peek().and_then(|part| module(&folder, part)) {
-        let text = fs::read_to_string(file).unwrap();
-        source = text
-            .lines()
-            .filter(|line| !line.trim().starts_with("//"))
-            .fold(String::new(), |all, line| all + line + "\n");
+        source = code(&file);
         folder = within;
         parts.next();
     }
     let words: Vec<&str> = source.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
-    parts.all(|part| words.contains(&part.trim_end_matches("()")))
+    let rest: Vec<&str> = parts.map(|part| part.trim_end_matches("()")).collect();
+    let is_function = |name: &&&str| name.starts_with(|c: char| c.is_ascii_lowercase());
+    rest.iter().all(|part| words.contains(part))
+        && rest.last().filter(is_function).is_none_or(|name| defines(&source, name))
 }
 
 #[test]
@@ -51,6 +68,44 @@ fn what_the_walkthrough_names_exists() {
     assert!(paths.len() > 40, "{paths:?}");
     let missing: Vec<&&str> = paths.iter().filter(|path| !exists(path)).collect();
     assert!(missing.is_empty(), "ARCHITECTURE.md names what is not there: {missing:?}");
+}
+
+/// The steps of a walkthrough: the file in a row's first cell, and the functions in its second.
+fn steps<'a>(text: &'a str, heading: &str) -> Vec<(&'a str, Vec<&'a str>)> {
+    let (_, section) = text.split_once(heading).expect(heading);
+    let section = section.split("\n## ").next().unwrap();
+    let steps = section.lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| ")?.split(" | ");
+        let file = cells.next()?.strip_prefix('`')?.strip_suffix('`')?;
+        let functions: Vec<&str> = cells.next()?.split('`').skip(1).step_by(2).collect();
+        file.ends_with(".rs").then_some((file, functions))
+    });
+    steps.collect()
+}
+
+/// The walkthroughs, and the files that one may pass at the most.
+const WALKTHROUGHS: [(&str, usize); 2] = [("\n## One close", 30), ("\n## One answer", 18)];
+
+#[test]
+fn the_functions_of_the_walkthroughs_are_in_their_files() {
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let mut missing = Vec::new();
+    for (heading, files_most) in WALKTHROUGHS {
+        let steps = steps(&text, heading);
+        let files: BTreeSet<&str> = steps.iter().map(|(file, _)| *file).collect();
+        assert!(files.len() > 10, "{heading} leads through {files:?}");
+        assert!(files.len() <= files_most, "{heading} leads through {} files", files.len());
+        let says = format!("These are {} files", files.len());
+        assert!(text.contains(&says), "{heading} leads through {} files", files.len());
+        for (file, functions) in steps {
+            assert!(!functions.is_empty(), "{heading} names no function of {file}");
+            let path = root().join("src").join(file);
+            let source = if path.is_file() { code(&path) } else { String::new() };
+            let not_there = functions.into_iter().filter(|name| !defines(&source, name));
+            missing.extend(not_there.map(|name| format!("{file}: {name}")));
+        }
+    }
+    assert!(missing.is_empty(), "ARCHITECTURE.md names functions that are not there: {missing:?}");
 }
 
 /// What looks like a file and is an address, X's or our own.
@@ -99,4 +154,15 @@ fn no_comment_is_wider_than_the_page() {
 fn a_path_that_leads_nowhere_is_missed() {
     assert!(exists("store::feedback::fold") && exists("store::Leased"));
     assert!(!exists("store::nowhere") && !exists("store::feedback::fold::Nothing"));
+    assert!(exists("store::feedback::fold::fold") && exists("clock::of_x::ClockOfX"));
+    assert!(!exists("store::feedback::fold::told"), "a word of the source is no function");
+}
+
+#[test]
+fn a_function_is_found_by_its_whole_name() {
+    let source = "pub async fn take(n: u32) {}\nfn read<'a>(text: &'a str) {}\nlet taken = gone();";
+    assert!(defines(source, "take") && defines(source, "read"));
+    assert!(!defines(source, "tak") && !defines(source, "taken") && !defines(source, "gone"));
+    let text = "\n## A\n\n| `a.rs` | `b`, `c` | `d` |\n| b | `e` | |\n\n## B\n\n| `f.rs` | `g` | |";
+    assert_eq!(steps(text, "\n## A"), [("a.rs", vec!["b", "c"])]);
 }
