@@ -184,7 +184,7 @@ async fn of_closes(config: &Config, location: &Location) -> store::Result<Vec<Wa
     let others = config.spools.iter().map(|spool| spool.name.as_str());
     let others = others.chain(config.watched.iter().map(|watched| watched.name.as_str()));
     let mut closes = Vec::new();
-    for source in of_http.chain(others).chain([super::enqueue::SOURCE]) {
+    for source in of_http.chain(others).chain([config::ENQUEUED]) {
         for (account, notice) in store.last_closes(source, since, CLOSES).await? {
             closes.push(CloseOnRecord { account, source: source.to_owned(), notice });
         }

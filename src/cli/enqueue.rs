@@ -8,6 +8,7 @@ use clap::Args;
 
 use super::decisions::said;
 use super::{Context, help, usage};
+use crate::config::ENQUEUED;
 use crate::daemon::wake_running;
 use crate::domain::close::{
     ATTRIBUTE_CHARACTERS_MAX, ATTRIBUTES_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, Notice,
@@ -17,13 +18,11 @@ use crate::domain::id::{ConversationId, UserId};
 use crate::domain::plain_text::{cut, printable};
 use crate::domain::policy::quiet_hours;
 use crate::domain::time::Millis;
+use crate::domain::unfilled::why_nothing;
 use crate::output::outln;
 use crate::store::{Store, Taken};
 use crate::wake::Wake;
 use crate::watcher::{Intake, Receiver, notice};
-
-/// The value of the `source` column for a close from the command line.
-pub const SOURCE: &str = "enqueue";
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
@@ -178,9 +177,12 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         );
         return Err(usage("--closed-at", &closed_at.rfc3339(), problem));
     }
+    if let Some(why) = why_nothing(&enqueue.conversation) {
+        return Err(usage("--conversation", &enqueue.conversation, why));
+    }
     let close = Close {
         account: account.name.clone(),
-        source: SOURCE.into(),
+        source: ENQUEUED.into(),
         conversation_id: ConversationId::parse(&enqueue.conversation)
             .map_err(|why| usage("--conversation", &enqueue.conversation, why))?,
         user_id: Some(

@@ -17,7 +17,11 @@ pub(super) fn texts(given: &GivenValue) -> Result<Vec<String>, Wrong> {
 pub(super) fn closers(given: &GivenValue) -> Result<Vec<ClosedBy>, Wrong> {
     let words = ClosedBy::ALL.map(|by| (by.as_str(), by));
     let choose = values::choice(&words);
-    given.texts()?.into_iter().map(|text| choose(&GivenValue::Variable(text))).collect()
+    let named = |text: String| {
+        choose(&GivenValue::Variable(text.clone()))
+            .map_err(|wrong| Wrong::new(format!("{text:?} {}", wrong.problem), wrong.remedy))
+    };
+    given.texts()?.into_iter().map(named).collect()
 }
 
 /// Reads who may have closed a conversation. The list must not be empty.

@@ -64,6 +64,9 @@ use crate::domain::stop_words::StopWords;
 use crate::domain::survey_type::SurveyType;
 use given::Wrong;
 
+/// The source of a close from the command line.
+pub const ENQUEUED: &str = "enqueue";
+
 /// The whole configuration. `Debug` prints no secret.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {

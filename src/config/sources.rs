@@ -7,7 +7,7 @@ mod account;
 mod field;
 mod mapping;
 mod preset;
-mod scheme;
+pub(super) mod scheme;
 mod spool;
 mod watched;
 

@@ -2,12 +2,15 @@
 
 mod closes;
 mod policies;
+mod texts;
 
 use std::fmt;
 
 use serde::Serialize;
 
-use super::{Config, SurveyConfig, Texts, format_duration};
+use super::names::nearest;
+use super::sources::scheme::EXAMPLE_HOST;
+use super::{Config, ENQUEUED, Rule, SurveyConfig, format_duration};
 use crate::domain::id::UserId;
 use crate::domain::mapping::FieldName;
 use crate::domain::policy::Mode;
@@ -28,38 +31,6 @@ impl fmt::Display for Warning {
         write!(f, "{}: {}\n  {}", self.key, self.problem, self.remedy)
     }
 }
-
-/// Words that point at the card in the languages that most texts use. Some of X's clients show the
-/// message without the card.
-const POINTERS: [&str; 27] = [
-    "card",
-    "button",
-    "buttons",
-    "below",
-    "beneath",
-    "underneath",
-    "tap",
-    "click",
-    "tarjeta",
-    "botón",
-    "botones",
-    "abajo",
-    "debajo",
-    "cartão",
-    "botão",
-    "botões",
-    "abaixo",
-    "carte",
-    "bouton",
-    "boutons",
-    "dessous",
-    "karte",
-    "knopf",
-    "schaltfläche",
-    "unten",
-    "scheda",
-    "pulsante",
-];
 
 /// The least length in characters that X demands of this password.
 const PASSWORD_LEAST: usize = 20;
@@ -93,6 +64,9 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
                 None => format!("accounts.{}.survey", account.name),
                 Some(rule) => format!("accounts.{}.rules.{}", account.name, rule.name),
             };
+            if let Some(rule) = rule {
+                of_rule(config, &key, rule, &mut warnings);
+            }
             // Settings that a rule inherits were already checked in the survey.
             let own = rule.map(|_| &account.survey);
             if rule.is_none_or(|rule| !rule.skip) {
@@ -162,6 +136,13 @@ fn of_sources(config: &Config, warnings: &mut Vec<Warning>) {
         }
     }
     for source in &config.sources {
+        if source.scheme.signed_address().is_some_and(|address| address.contains(EXAMPLE_HOST)) {
+            warnings.push(Warning {
+                key: format!("sources.{}.signed", source.name),
+                problem: format!("still names {EXAMPLE_HOST}: no signature can fit"),
+                remedy: "write the address that the help desk posts to".into(),
+            });
+        }
         let Some(mapping) = &source.mapping else { continue };
         let is_told = |field| !mapping.field(field).0.is_empty();
         if mapping.each.is_some() && !is_told(FieldName::EventId) && !is_told(FieldName::ClosedAt) {
@@ -186,6 +167,32 @@ fn of_sources(config: &Config, warnings: &mut Vec<Warning>) {
                 });
             }
         }
+    }
+}
+
+/// Warns of names in a rule that no close can ever bring.
+fn of_rule(config: &Config, key: &str, rule: &Rule, warnings: &mut Vec<Warning>) {
+    let watched = config.watched.iter().map(|watched| watched.name.as_str());
+    let spools = config.spools.iter().map(|spool| spool.name.as_str());
+    let known = config.sources.iter().map(|source| source.name.as_str());
+    let known: Vec<_> = known.chain(spools).chain(watched).chain([ENQUEUED]).collect();
+    for name in rule.when.source.iter().filter(|name| !known.contains(&name.as_str())) {
+        let meant = nearest(name, known.iter().copied());
+        warnings.push(Warning {
+            key: format!("{key}.when.source"),
+            problem: format!("names {name:?}, and there is no source of that name"),
+            remedy: match meant {
+                Some(meant) => format!("did you mean {meant:?}?"),
+                None => "name a source as [[sources]] does".into(),
+            },
+        });
+    }
+    for language in rule.when.language.iter().filter(|language| texts::is_name(language)) {
+        warnings.push(Warning {
+            key: format!("{key}.when.language"),
+            problem: format!("names {language:?}, and help desks tell a language by its code"),
+            remedy: "write the code, such as en, es or pt-BR".into(),
+        });
     }
 }
 
@@ -215,7 +222,7 @@ fn of_survey(
         }
     }
     for (key, texts) in texts {
-        of_texts(&key, texts, warnings);
+        texts::of_texts(&key, texts, warnings);
     }
     if let Some(hours) = &survey.quiet_hours
         && own.is_none_or(|own| own.quiet_hours != survey.quiet_hours)
@@ -257,23 +264,6 @@ fn of_zone(key: &str, name: &str) -> Option<Warning> {
         problem: format!("\"{name}\" {problem}"),
         remedy: "name a place where people live, as America/New_York or Europe/Madrid".into(),
     })
-}
-
-fn of_texts(key: &str, texts: &Texts, warnings: &mut Vec<Warning>) {
-    for (language, text) in texts.templates.tried() {
-        let lower = text.to_lowercase();
-        let mut words = lower.split(|letter: char| !letter.is_alphanumeric());
-        let Some(word) = words.find(|word| POINTERS.contains(word)) else { continue };
-        warnings.push(Warning {
-            key: match language {
-                None => format!("{key}.message"),
-                Some(language) => format!("{key}.messages.{language}"),
-            },
-            problem: format!("says \"{word}\", and makes no sense where the card does not show"),
-            remedy: "write a text that stands alone: some of X's clients show the message only"
-                .into(),
-        });
-    }
 }
 
 /// Returns the length of the quiet hours in seconds on a clock without summer time.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::id::{ConversationId, UserId};
 use super::plain_text::{self, cut};
 use super::time::Millis;
+use super::unfilled::is_unfilled;
 
 /// The longest label, in characters. Labels are the agent, the team, the language, the time zone,
 /// the tags and the names of attributes.
@@ -138,20 +139,27 @@ impl Notice {
         }
     }
 
-    /// The notice within its bounds. Longer texts are cut. The first name is cleaned for a message.
+    /// The notice within its bounds. Longer texts are cut. Texts that stand for nothing are left
+    /// out. The first name is cleaned for a message.
     pub fn within_bounds(self) -> Self {
-        let label = |text: String| shortened(text, LABEL_CHARACTERS_MAX);
+        let shorter = |text: String| shortened(text, LABEL_CHARACTERS_MAX);
+        let label = |text: Option<String>| text.filter(|text| !is_unfilled(text)).map(shorter);
         let attribute = |(name, value): (String, String)| {
-            (label(name), shortened(value, ATTRIBUTE_CHARACTERS_MAX))
+            (shorter(name), shortened(value, ATTRIBUTE_CHARACTERS_MAX))
         };
+        let tags = self.tags.into_iter().filter(|tag| !is_unfilled(tag));
+        let attributes = self.attributes.into_iter().filter(|(_, value)| !is_unfilled(value));
         Self {
-            agent: self.agent.map(label),
-            team: self.team.map(label),
-            tags: self.tags.into_iter().take(TAGS_MAX).map(label).collect(),
-            language: self.language.map(label),
-            first_name: self.first_name.and_then(|name| plain_text::name(&name)),
-            time_zone: self.time_zone.map(label),
-            attributes: self.attributes.into_iter().take(ATTRIBUTES_MAX).map(attribute).collect(),
+            agent: label(self.agent),
+            team: label(self.team),
+            tags: tags.take(TAGS_MAX).map(shorter).collect(),
+            language: label(self.language),
+            first_name: self
+                .first_name
+                .filter(|name| !is_unfilled(name))
+                .and_then(|name| plain_text::name(&name)),
+            time_zone: label(self.time_zone),
+            attributes: attributes.take(ATTRIBUTES_MAX).map(attribute).collect(),
             ..self
         }
     }

@@ -118,6 +118,15 @@ impl Templates {
         texts.collect()
     }
 
+    /// Every text with its language as a person would read it of whom the help desk tells nothing.
+    pub fn tried_bare(&self) -> Vec<(Option<&str>, String)> {
+        let texts = self.sources.keys().filter_map(|name| {
+            let language = (name != DEFAULT).then_some(name.as_str());
+            Some((language, self.render_named(name, &bare_sample(), true).ok()?))
+        });
+        texts.collect()
+    }
+
     /// The languages that have a text of their own. They are in lower case.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
         self.sources.keys().map(String::as_str).filter(|name| *name != DEFAULT)
@@ -293,6 +302,11 @@ impl fmt::Debug for Templates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Templates").field(&self.sources).finish()
     }
+}
+
+/// The names of all variables.
+pub fn variables() -> impl Iterator<Item = &'static str> {
+    sample().into_keys()
 }
 
 /// All that a notice can bring with made-up values to try a template on.

@@ -4,6 +4,7 @@
 //!
 //! - [`mapping`] reads a help desk's payload and makes a [`close::Close`] of it. A close becomes a
 //!   [`survey::Survey`].
+//! - [`unfilled`] recognises the placeholders that a help desk did not fill in.
 //! - [`talk`] decides when a talk is over if surveyd sees only messages.
 //! - [`stop_words`] recognises a person who wants no prompts.
 //! - [`policy`] decides whether a survey is sent and when.
@@ -35,6 +36,7 @@ pub mod survey_type;
 pub mod talk;
 pub mod time;
 pub mod time_zone;
+pub mod unfilled;
 pub mod waiting;
 pub mod x_date;
 pub mod x_json;

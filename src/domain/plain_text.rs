@@ -20,6 +20,9 @@ pub fn name(text: &str) -> Option<String> {
         name.push(letter);
     }
     let name = cut(&name, NAME_CHARACTERS_MAX).trim_end();
+    // A help desk fills an absent name with a mark such as `-`.
+    let name =
+        if name.contains(|c: char| c.is_alphanumeric() || is_picture(c)) { name } else { "" };
     // An empty name stays because it is empty at the help desk.
     (text.is_empty() || !name.is_empty()).then(|| name.to_owned())
 }

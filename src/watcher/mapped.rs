@@ -26,6 +26,7 @@ use crate::domain::mapping::{
 use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
 use crate::domain::time_zone;
+use crate::domain::unfilled::why_nothing;
 
 /// The most events in one delivery.
 const EVENTS_MAX: usize = 1_000;
@@ -121,7 +122,8 @@ impl<'a> PayloadReader<'a> {
     fn read(&mut self, raw: &[u8]) -> Result<MappedEvent, NoticeFaults> {
         let ignored = |why: String| Ok(MappedEvent::Ignored(why));
         let Some(happened) = self.mapping.happened(&self.payload) else {
-            return ignored("this event neither closes nor reopens a conversation".into());
+            let why = self.mapping.why_not_closed(&self.payload);
+            return ignored(format!("this event neither closes nor reopens a conversation: {why}"));
         };
         let conversation_id = self.pick(FieldName::ConversationId, |text| {
             ConversationId::parse(text).ok().map(|id| (id.to_string(), id))
@@ -232,10 +234,16 @@ impl<'a> PayloadReader<'a> {
         let looked = |name| tried(&self.mapping.field(name).0);
         let mut faults = NoticeFaults::default();
         if conversation.is_none() {
-            let detail = format!(
-                "no conversation's id is there (1 to 512 characters); looked at {}",
-                looked(FieldName::ConversationId)
-            );
+            let field = self.mapping.field(FieldName::ConversationId);
+            let detail = match field.unfilled(&self.payload) {
+                Some(Picked { value, by }) => {
+                    format!("{} at {by} {}", shown(&value), why_nothing(&value).unwrap_or_default())
+                }
+                None => format!(
+                    "is not there (1 to 512 characters); looked at {}",
+                    looked(FieldName::ConversationId)
+                ),
+            };
             faults.add("conversation_id", &detail);
         }
         if account.is_none() {

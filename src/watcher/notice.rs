@@ -17,6 +17,7 @@ use crate::domain::id::{ConversationId, UserId};
 use crate::domain::plain_text::{self, cut};
 use crate::domain::time::Millis;
 use crate::domain::time_zone;
+use crate::domain::unfilled::why_nothing;
 
 pub use near_misses::{NearMiss, near_misses};
 
@@ -437,6 +438,11 @@ impl NoticeReader {
         required: bool,
         parse: impl Fn(&str) -> Result<T, &'static str>,
     ) -> Option<T> {
+        if let Some(Value::String(text)) = data.get(name)
+            && let Some(why) = why_nothing(text)
+        {
+            return self.fault(&format!("/data/{name}"), &format!("{} {why}", shown(text)));
+        }
         let parsed = match data.get(name) {
             None | Some(Value::Null) if required => Err(MISSING),
             None | Some(Value::Null) => return None,

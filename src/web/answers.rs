@@ -100,12 +100,18 @@ impl LoggedRequest {
     }
 }
 
-/// The endings of header names in which senders give a delivery's id. Examples are `webhook-id` and
+/// The endings of header names in which senders give a delivery's id. An example is
 /// `X-Zammad-Delivery`. An earlier ending wins over a later one.
-const NAMES_DELIVERY: [&str; 5] =
-    ["webhook-id", "-delivery", "-delivery-id", "-invocation-id", "request-id"];
+const NAMES_DELIVERY: [&str; 4] = ["-delivery", "-delivery-id", "-invocation-id", "request-id"];
+
+/// The header of Standard Webhooks. A longer name with this ending may be the id of the webhook
+/// and not of the delivery. Zendesk sends such a one.
+const OF_STANDARD: &str = "webhook-id";
 
 fn delivery_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    if let Some(id) = headers.get(OF_STANDARD) {
+        return Some(id);
+    }
     let rank =
         |name: &HeaderName| NAMES_DELIVERY.iter().position(|end| name.as_str().ends_with(end));
     let named = headers.iter().filter_map(|(name, value)| Some((rank(name)?, value)));
@@ -395,6 +401,7 @@ mod tests {
             assert_eq!(id(name).unwrap(), "d-1", "{name}");
         }
         assert_eq!(id("x-helpscout-event"), None);
+        assert_eq!(id("x-zendesk-webhook-id"), None, "the id of the webhook, the same for all");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::domain::mapping::{self, FieldName, Found, Mapping, Payload, Picked, read_instant};
 use crate::domain::policy::quiet_hours;
 use crate::domain::time::Millis;
+use crate::domain::unfilled::why_nothing;
 use crate::watcher::notice::{is_ahead, shown};
 
 /// One event of a payload and the mapping that reads it.
@@ -20,7 +21,8 @@ impl PayloadEvent<'_> {
     /// used.
     pub fn unused(&self, field: &str, value: Option<&str>) -> Option<String> {
         if let Some(name) = field.strip_prefix("attributes.") {
-            return self.no_value(self.mapping.attributes.get(name)?).filter(|_| value.is_none());
+            let field = self.mapping.attributes.get(name).filter(|_| value.is_none())?;
+            return self.not_filled_in(field).or_else(|| self.no_value(field));
         }
         let name = FieldName::ALL.into_iter().find(|name| name.as_str() == field)?;
         let is_used = match (name, value) {
@@ -33,12 +35,23 @@ impl PayloadEvent<'_> {
         let header = |name: &str| (self.header)(name);
         let payload = Payload { body: self.body, header: &header };
         let there = |text: &str| Some(text.to_owned());
-        match self.mapping.field(name).pick(&payload, there) {
+        let field = self.mapping.field(name);
+        if let Some(unfilled) = self.not_filled_in(field) {
+            return Some(unfilled);
+        }
+        match field.pick(&payload, there) {
             Some(Picked { value, by }) => {
                 Some(format!("{} at {by} {}", shown(&value), why(name, &value, self.now)))
             }
-            None => self.no_value(self.mapping.field(name)),
+            None => self.no_value(field),
         }
+    }
+
+    /// Explains that the help desk sent a placeholder or a word for an absent value.
+    fn not_filled_in(&self, field: &mapping::Field) -> Option<String> {
+        let header = |name: &str| (self.header)(name);
+        let Picked { value, by } = field.unfilled(&Payload { body: self.body, header: &header })?;
+        Some(format!("{} at {by} {}: not used", shown(&value), why_nothing(&value)?))
     }
 
     /// Explains that a list or an object stands where a single value is needed.

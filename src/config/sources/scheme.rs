@@ -111,7 +111,22 @@ impl Algorithm {
     }
 }
 
+/// The host that stands in the examples of docs/sources.
+pub const EXAMPLE_HOST: &str = "YOUR-HOST";
+
 impl Scheme {
+    /// The text with surveyd's own address that the sender signs, if it signs one.
+    pub fn signed_address(&self) -> Option<&str> {
+        self.signed.iter().find_map(|part| match part {
+            SignedPart::Text(text) if text.contains("://") => Some(text.as_str()),
+            SignedPart::Text(_)
+            | SignedPart::Body
+            | SignedPart::Timestamp
+            | SignedPart::Id
+            | SignedPart::Secret => None,
+        })
+    }
+
     /// True if the body is signed and `header` is not. In that case, another party may have written
     /// the header.
     pub fn leaves_open(&self, header: &str) -> bool {

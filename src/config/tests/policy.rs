@@ -51,7 +51,7 @@ surveyd.toml: accounts.acme.survey.quiet_hours.time_zone = \"Mars/Base\": {zone}
         ),
         (
             survey("skip_closed_by = [\"bot\", \"robot\"]"),
-            "survey.skip_closed_by: is not known here
+            "survey.skip_closed_by: \"robot\" is not known here
   did you mean \"bot\"? It is one of \"agent\", \"customer\", \"bot\", \"auto\", \"bulk\""
                 .into(),
         ),
@@ -160,9 +160,48 @@ fn a_text_that_needs_the_card_and_a_card_that_may_not_show_are_warned_of() {
   try it with test = true in the clients that your customers use, or ask csat"
                 .to_owned(),
             format!("accounts.acme.survey.message: says \"card\", and {alone}"),
+            "accounts.acme.survey.message: reads \"Tell us on the card below, .\" where the help \
+             desk tells no name
+  say what stands there instead, as {{ first_name | default('there') }}"
+                .to_owned(),
             format!("accounts.acme.survey.messages.es: says \"botón\", and {alone}"),
             format!("accounts.acme.survey.variants.a.message: says \"tap\", and {alone}"),
             format!("accounts.acme.rules.csat.message: says \"button\", and {alone}"),
+        ]
+    );
+}
+
+#[test]
+fn a_text_with_a_name_that_is_never_filled_in_is_warned_of() {
+    let text = with(LEAST, "How did we do?", "Hi {first_name}!")
+        + "messages = { english = \"Hello.\", fr = \"Bonjour {{ first_name }} !\" }\n";
+    assert_eq!(
+        warned(&text),
+        [
+            "accounts.acme.survey.message: says {first_name} to everybody: it is no variable in \
+             that form
+  write a variable as {{ first_name | default('there') }}",
+            "accounts.acme.survey.messages.english: is for \"english\", and help desks tell a \
+             language by its code
+  write the code, such as en, es or pt-BR",
+            "accounts.acme.survey.messages.fr: reads \"Bonjour  !\" where the help desk tells no \
+             name
+  say what stands there instead, as {{ first_name | default('there') }}",
+        ]
+    );
+}
+
+#[test]
+fn a_rule_for_a_source_or_a_language_that_nobody_names_is_warned_of() {
+    let warned = warned(&rule("when = { source = \"helpdsk\", language = \"Spanish\" }"));
+    assert_eq!(
+        warned,
+        [
+            "accounts.acme.rules.1.when.source: names \"helpdsk\", and there is no source of that name
+  name a source as [[sources]] does",
+            "accounts.acme.rules.1.when.language: names \"Spanish\", and help desks tell a language by \
+             its code
+  write the code, such as en, es or pt-BR",
         ]
     );
 }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::condition::Condition;
 use super::place::{Found, Payload, PayloadPath, same};
+use crate::domain::unfilled;
 
 /// The choices with the best first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub struct Picked<'m, T> {
 const JOINT: &str = "\n";
 
 impl Field {
-    /// The first value that `read` can use.
+    /// The first value that `read` can use. A text that stands for nothing is passed over.
     pub fn pick<T>(
         &self,
         payload: &Payload<'_>,
@@ -54,9 +55,18 @@ impl Field {
         self.0.iter().filter(|choice| choice.when.holds(payload)).find_map(|by| {
             let texts = by.texts(payload).into_iter();
             texts
+                .filter(|text| !by.is_unfilled(text))
                 .map(|text| by.meaning(text))
                 .find_map(|text| read(&text))
                 .map(|value| Picked { value, by })
+        })
+    }
+
+    /// The first text that stands for nothing, where a value was looked for.
+    pub fn unfilled(&self, payload: &Payload<'_>) -> Option<Picked<'_, String>> {
+        self.0.iter().filter(|choice| choice.when.holds(payload)).find_map(|by| {
+            let mut texts = by.texts(payload).into_iter();
+            texts.find(|text| by.is_unfilled(text)).map(|value| Picked { value, by })
         })
     }
 
@@ -69,11 +79,15 @@ impl Field {
         })
     }
 
-    /// All values of the first choice that gives any. Each value is returned once.
+    /// All values of the first choice that gives any. Each value is returned once. A text that
+    /// stands for nothing is left out.
     pub fn pick_list(&self, payload: &Payload<'_>) -> Option<Picked<'_, Vec<String>>> {
         self.0.iter().filter(|choice| choice.when.holds(payload)).find_map(|by| {
             let mut value = Vec::new();
             for text in by.parts(payload) {
+                if by.is_unfilled(&text) {
+                    continue;
+                }
                 let text = by.meaning(text);
                 if !value.contains(&text) {
                     value.push(text);
@@ -96,6 +110,13 @@ impl Choice {
             Take::Is(_) => false,
             Take::All(places) => places.iter().any(|place| place.header().is_some()),
         }
+    }
+
+    /// True if the text stands for nothing and the operator has not said what it means.
+    fn is_unfilled(&self, text: &str) -> bool {
+        !matches!(self.take, Take::Is(_))
+            && unfilled::is_unfilled(text)
+            && !self.values.keys().any(|value| same(value, text))
     }
 
     fn texts(&self, payload: &Payload<'_>) -> Vec<String> {
@@ -223,6 +244,30 @@ mod tests {
         assert_eq!(list(json!({"t": "a,b|c"}), at("/t")), ["a,b", "c"]);
         let by_blank = Choice { split: Some(" ".into()), ..at("/t") };
         assert_eq!(list(json!({"t": "vip  refund"}), by_blank), ["vip", "refund"]);
+    }
+
+    #[test]
+    fn a_text_that_stands_for_nothing_is_passed_over() {
+        let body = json!({"a": "{{ticket.agent}}", "b": "None", "c": "Bo", "t": "vip, {{x}}"});
+        let header = |_: &str| None;
+        let payload = Payload { body: &body, header: &header };
+        let text = |text: &str| Some(text.to_owned());
+        let field = Field(vec![at("/a"), at("/b"), at("/c")]);
+        assert_eq!(field.pick(&payload, text).unwrap().value, "Bo");
+        let field = Field(vec![at("/a")]);
+        assert_eq!(field.pick(&payload, text), None);
+        let passed_over = field.unfilled(&payload).unwrap();
+        assert_eq!(
+            (passed_over.value.as_str(), passed_over.by.to_string()),
+            ("{{ticket.agent}}", "/a".into())
+        );
+        assert_eq!(Field(vec![at("/c")]).unfilled(&payload), None);
+        assert_eq!(list(body.clone(), at("/t")), ["vip"]);
+        let values = BTreeMap::from([("None".to_owned(), "nobody".to_owned())]);
+        let said = Field(vec![Choice { values, ..at("/b") }]);
+        assert_eq!(said.pick(&payload, text).unwrap().value, "nobody", "the operator says so");
+        let fixed = Field(vec![Choice::of(Take::Is("None".into()))]);
+        assert_eq!(fixed.pick(&payload, text).unwrap().value, "None");
     }
 
     #[test]

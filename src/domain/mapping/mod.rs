@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-pub use condition::{Condition, ConditionTest};
+pub use condition::{Condition, ConditionTest, UnmetPlace};
 pub use field::{Choice, Field, Picked, Take};
 pub use instant::{is_to_the_minute, read as read_instant};
 pub use place::{Found, Payload, PayloadPath, is_token};
@@ -148,6 +148,34 @@ impl Mapping {
             }
         }
         body
+    }
+
+    /// Says why an event does not close a conversation. Places that hold a value come before places
+    /// that hold none, because only one form of the payload is meant.
+    pub fn why_not_closed(&self, payload: &Payload<'_>) -> String {
+        if payload.body.is_array() && self.each.is_none() {
+            return "the body is a list, and `each` does not say that it holds the events".into();
+        }
+        let mut unmet: Vec<(String, Option<String>, Vec<String>)> = Vec::new();
+        for UnmetPlace { place, found, wanted } in
+            self.closed.iter().filter_map(|closed| closed.unmet(payload))
+        {
+            match unmet.iter_mut().find(|(known, ..)| *known == place) {
+                Some((_, _, all)) if all.contains(&wanted) => {}
+                Some((_, _, all)) => all.push(wanted),
+                None => unmet.push((place, found, vec![wanted])),
+            }
+        }
+        let with_values = unmet.iter().filter_map(|(place, found, wanted)| {
+            let found = found.as_ref()?;
+            Some(format!("{place} has {found:?}, and a close wants {}", wanted.join(" or ")))
+        });
+        let with_values: Vec<_> = with_values.collect();
+        if !with_values.is_empty() {
+            return with_values.join("; ");
+        }
+        let places: Vec<_> = unmet.into_iter().map(|(place, ..)| place).collect();
+        format!("nothing stands at {}", places.join(", "))
     }
 
     /// What happened. `None` if the event does not matter.

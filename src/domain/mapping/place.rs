@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use crate::domain::unfilled::is_unfilled;
+
 const HEADER: &str = "header:";
 
 /// One place. It is shown as the operator wrote it.
@@ -93,14 +95,14 @@ pub enum Found<'a> {
 }
 
 impl Found<'_> {
-    /// True if it is a blank text.
+    /// True if it is a blank text or one that stands for nothing.
     pub fn is_blank(self) -> bool {
         let text = match self {
             Self::Text(text) => text,
             Self::Value(Value::String(text)) => text,
             Self::Value(_) => return false,
         };
-        text.trim().is_empty()
+        text.trim().is_empty() || is_unfilled(text)
     }
 
     /// Its kind if it is not a single value.

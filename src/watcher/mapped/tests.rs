@@ -41,6 +41,14 @@ pub fn source(kind: &str, lines: &str) -> Source {
 }
 
 pub fn hear_with(source: &Source, headers: &[(&str, &str)], body: Value) -> MappedEvent {
+    try_hear(source, headers, body).unwrap_or_else(|faults| panic!("{faults:?}"))
+}
+
+pub fn try_hear(
+    source: &Source,
+    headers: &[(&str, &str)],
+    body: Value,
+) -> Result<MappedEvent, NoticeFaults> {
     let raw = body.to_string();
     let headers: Vec<(String, String)> =
         headers.iter().map(|(name, value)| (name.to_lowercase(), (*value).to_owned())).collect();
@@ -50,8 +58,7 @@ pub fn hear_with(source: &Source, headers: &[(&str, &str)], body: Value) -> Mapp
     let (account, accounts) = (source.account.as_deref(), source.accounts.as_slice());
     let origin = Origin { source: "desk", account, accounts, now: NOW };
     read(source.mapping.as_ref().unwrap(), body, raw.as_bytes(), &header, origin)
-        .unwrap_or_else(|faults| panic!("{faults:?}"))
-        .remove(0)
+        .map(|mut events| events.remove(0))
 }
 
 pub fn hear(source: &Source, body: Value) -> MappedEvent {

@@ -36,6 +36,10 @@ pub enum Unsigned {
     Stale { header: String, tolerance: String },
     #[error("no signature in {0} fits the body and the source's secret")]
     Wrong(String),
+    #[error(
+        "no signature in {header} fits the body, the source's secret and the address {signed:?}"
+    )]
+    WrongOrElsewhere { header: String, signed: String },
     #[error("{} does not bear the source's secret", .0.trim_start_matches(IN_QUERY))]
     Stranger(String),
 }
@@ -122,7 +126,15 @@ impl Verifier {
             | Algorithm::HmacSha256
             | Algorithm::Sha256
             | Algorithm::RsaSha256
-            | Algorithm::Nothing => Err(Unsigned::Wrong(scheme.header.clone())),
+            | Algorithm::Nothing => Err(self.wrong()),
+        }
+    }
+
+    fn wrong(&self) -> Unsigned {
+        let header = self.scheme.header.clone();
+        match self.scheme.signed_address() {
+            None => Unsigned::Wrong(header),
+            Some(signed) => Unsigned::WrongOrElsewhere { header, signed: signed.to_owned() },
         }
     }
 

@@ -314,7 +314,15 @@ fn a_plain_hash_of_secret_and_body_is_checked_as_hubspot_makes_it() {
         };
         assert_eq!(answer(&[signature], body), Ok(()));
         assert_eq!(answer(&["", signature], body), Ok(()), "a sender that changes its secret");
-        let wrong = || Err(Unsigned::Wrong("X-HubSpot-Signature".into()));
+        let header = "X-HubSpot-Signature".to_owned();
+        let address = "POSThttps://www.example.com/webhook_uri";
+        let wrong = || match signed.contains(address) {
+            true => {
+                let (header, signed) = (header.clone(), address.to_owned());
+                Err(Unsigned::WrongOrElsewhere { header, signed })
+            }
+            false => Err(Unsigned::Wrong(header.clone())),
+        };
         assert_eq!(answer(&[signature], &format!("{body} ")), wrong());
         assert_eq!(answer(&[&signature[2..]], body), wrong());
         assert_eq!(answer(&[""], body), wrong());

@@ -150,3 +150,41 @@ fn an_event_is_of_its_conversation_and_kind_whatever_its_id() {
         assert_ne!(id("c", "1", 3), other);
     }
 }
+
+#[test]
+fn a_placeholder_that_the_desk_did_not_fill_in_is_no_value() {
+    let desk = source("zendesk", "");
+    let body = json!({
+        "ticket_id": "{{ticket.id}}", "ticket_status": "solved", "closed_at": "2026-11-22T07:00:00Z",
+        "agent": "{{ticket.assignee.name}}", "team": "None", "first_name": "{{x}}", "tags": "vip,{{t}}",
+    });
+    let faults = try_hear(&desk, &[], body.clone()).unwrap_err();
+    assert_eq!(
+        faults.to_string(),
+        "conversation_id \"{{ticket.id}}\" at /ticket_id is a placeholder that the help desk has \
+         not filled in"
+    );
+    let close = closed(hear(&desk, with(body, "/ticket_id", json!("10"))));
+    let notice = close.notice;
+    assert_eq!((notice.agent, notice.team, notice.first_name), (None, None, None));
+    assert_eq!(notice.tags, ["vip"]);
+}
+
+#[test]
+fn an_event_that_is_not_taken_says_what_a_close_would_have_to_be() {
+    let desk = source("zendesk", "");
+    let why = |body: Value| match hear(&desk, body) {
+        MappedEvent::Ignored(why) => why,
+        other => panic!("taken: {other:?}"),
+    };
+    let said = why(json!({"ticket_id": "10", "ticket_status": "Resuelto"}));
+    assert_eq!(
+        said,
+        "this event neither closes nor reopens a conversation: /ticket_status has \"Resuelto\", and \
+         a close wants \"solved\" or \"closed\""
+    );
+    let said = why(json!({"ticket_id": "10"}));
+    assert!(said.contains("nothing stands at /event/current, /type, /status, "), "{said}");
+    let said = why(json!([{"ticket_id": "10", "ticket_status": "solved"}]));
+    assert!(said.ends_with("the body is a list, and `each` does not say that it holds the events"));
+}
