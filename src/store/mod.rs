@@ -21,6 +21,7 @@ mod read;
 mod error;
 mod location;
 mod placeholders;
+mod column_types;
 mod attempts;
 mod writer;
 

@@ -275,6 +275,44 @@ fn the_clock_and_the_environment_are_read_at_the_rim_only() {
     }
 }
 
+/// The reads of a column that do not name it, and the words that hide such a read.
+fn columns_by_number(code: &str) -> Vec<&str> {
+    let hidden = ["column: usize", "row.get(", "query_as"].into_iter();
+    let mut found: Vec<&str> = hidden.filter(|words| code.contains(words)).collect();
+    let calls = ["try_get(", "try_get::<"].into_iter().flat_map(|call| code.match_indices(call));
+    for (at, _) in calls {
+        let (_, argument) = code[at..].split_once('(').unwrap();
+        let named = argument.trim_start().starts_with('"') || argument.starts_with("column)");
+        if !named {
+            found.push(code[at..].split_inclusive(')').next().unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn columns_are_read_by_their_names() {
+    for source in sources() {
+        let found = columns_by_number(&source.code);
+        assert!(
+            found.is_empty(),
+            "src/{}.rs reads a column by its number ({}), and the next column that a statement \
+             gains shifts it in silence: name the column in the SQL and read it by that name",
+            source.name,
+            found.join(", ")
+        );
+    }
+}
+
+#[test]
+fn a_column_that_is_read_by_its_number_is_found() {
+    let code = "row.try_get(0)?; row.try_get::<i64, _>(FIRST + 1)?; row.try_get::<A, _>(\n\"a\")?";
+    assert_eq!(columns_by_number(code), ["try_get(0)", "try_get::<i64, _>(FIRST + 1)"]);
+    let by_name = "|column: &str| row.try_get::<i64, _>(column)";
+    assert!(columns_by_number(by_name).is_empty());
+    assert_eq!(columns_by_number(&by_name.replace("&str", "usize")), ["column: usize"]);
+}
+
 #[test]
 fn no_files_need_each_other_in_a_circle() {
     let sources = sources();

@@ -327,14 +327,14 @@ impl Store {
         .fetch_optional(&self.readers)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let wait: i64 = row.try_get(3)?;
+        let wait: i64 = row.try_get("probe_wait")?;
         Ok(Some(Paused {
             account: account.to_owned(),
-            paused_at: Millis(row.try_get(0)?),
-            why: row.try_get(1)?,
-            probe_at: Millis(row.try_get(2)?),
+            paused_at: row.try_get("paused_at")?,
+            why: row.try_get("why")?,
+            probe_at: row.try_get("probe_at")?,
             probe_wait: std::time::Duration::from_millis(u64::try_from(wait).unwrap_or(0)),
-            resumed_at: row.try_get::<Option<i64>, _>(4)?.map(Millis),
+            resumed_at: row.try_get("resumed_at")?,
         }))
     }
 }

@@ -113,7 +113,7 @@ impl Store {
         let rows = sqlx::query("select account, until_at, why from restore_hold order by account")
             .fetch_all(&self.readers)
             .await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, hold_of(row, 1)?))).collect()
+        rows.iter().map(|row| Ok((row.try_get("account")?, hold_of(row)?))).collect()
     }
 
     /// Sets the end of a hold that has none.
@@ -223,7 +223,7 @@ pub async fn read(connection: &mut AnyConnection, account: &str) -> Result<Optio
         .bind(account)
         .fetch_optional(connection)
         .await?;
-    row.as_ref().map(|row| hold_of(row, 0)).transpose()
+    row.as_ref().map(hold_of).transpose()
 }
 
 /// Returns the unfinished rebuild of an account.
@@ -236,17 +236,16 @@ pub async fn unfinished(
         .fetch_optional(connection)
         .await?;
     row.map(|row| {
-        let makes_surveys = row.try_get::<i64, _>(1)? != 0;
-        Ok(Unfinished { from: Millis(row.try_get(0)?), makes_surveys })
+        let makes_surveys = row.try_get::<i64, _>("makes_surveys")? != 0;
+        Ok(Unfinished { from: row.try_get("from_at")?, makes_surveys })
     })
     .transpose()
 }
 
-/// Reads the end and the reason of a hold from column `first` and the next.
-fn hold_of(row: &AnyRow, first: usize) -> Result<Hold> {
-    let until_at = row.try_get::<Option<i64>, _>(first)?.map(Millis);
-    let doubt = row.try_get::<Option<String>, _>(first + 1)?;
-    Ok(Hold { until_at, doubt: doubt.and_then(|doubt| Doubt::parse(&doubt)) })
+fn hold_of(row: &AnyRow) -> Result<Hold> {
+    let why: Option<String> = row.try_get("why")?;
+    let doubt = why.and_then(|why| Doubt::parse(&why));
+    Ok(Hold { until_at: row.try_get("until_at")?, doubt })
 }
 
 /// The result of ending a hold.

@@ -44,11 +44,11 @@ pub async fn find(connection: &mut AnyConnection, survey: &Survey) -> Result<Opt
         .fetch_optional(connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
-    let account: String = row.try_get(0)?;
+    let account: String = row.try_get("account")?;
     Ok(Some(OptedOut {
-        opted_out_at: Millis(row.try_get(1)?),
+        opted_out_at: row.try_get("at")?,
         account: Some(account).filter(|account| !account.is_empty()),
-        why: row.try_get(2)?,
+        why: row.try_get("why")?,
     }))
 }
 
@@ -105,15 +105,15 @@ impl Store {
             .await?;
         rows.iter()
             .map(|row| {
-                let user_id: String = row.try_get(0)?;
-                let account: String = row.try_get(1)?;
+                let user_id: String = row.try_get("user_id")?;
+                let account: String = row.try_get("account")?;
                 Ok(OptOut {
                     user_id: UserId::parse(&user_id).map_err(|why| {
                         crate::store::Error::Broken(format!("an opt-out that {why}"))
                     })?,
                     account: Some(account).filter(|account| !account.is_empty()),
-                    at: Millis(row.try_get(2)?),
-                    why: row.try_get(3)?,
+                    at: row.try_get("at")?,
+                    why: row.try_get("why")?,
                 })
             })
             .collect()

@@ -254,7 +254,8 @@ fn decided(survey: &NewSurvey) -> (&'static str, Option<&'static str>) {
 }
 
 const OF_CONVERSATION: &str = "select id, ordinal, state, reason, closed_at, due_at, lease_token, \
-     source, user_id, coalesce(first_closed_at, closed_at) from survey where account = $1 and conversation_id = $2 order by ordinal desc limit 1000";
+     source, user_id, coalesce(first_closed_at, closed_at) as first_closed_at from survey \
+     where account = $1 and conversation_id = $2 order by ordinal desc limit 1000";
 
 const MERGED: &str = "select survey_id from merged_close \
      where account = $1 and conversation_id = $2 and closed_at = $3";
@@ -295,13 +296,13 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
                 continue;
             }
             newest = newest.or(Some(row));
-            let id: String = row.try_get(0)?;
-            let instants: [i64; 2] = [row.try_get(4)?, row.try_get(9)?];
-            if instants.contains(&close.closed_at.0) || merged.contains(&id) {
+            let id: String = row.try_get("id")?;
+            let instants = [row.try_get("closed_at")?, row.try_get("first_closed_at")?];
+            if instants.contains(&close.closed_at) || merged.contains(&id) {
                 same = Some(row);
             }
             // The newest one, because an older survey may wait again after its request was refused.
-            if waiting.is_none() && row.try_get::<String, _>(2)? == "scheduled" {
+            if waiting.is_none() && row.try_get::<String, _>("state")? == "scheduled" {
                 waiting = Some(row);
             }
         }
@@ -332,7 +333,7 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
             }
             continue;
         }
-        let last: i64 = rows.first().map_or(Ok(0), |row| row.try_get(1))?;
+        let last: i64 = rows.first().map_or(Ok(0), |row| row.try_get("ordinal"))?;
         let alone = std::slice::from_ref(&survey);
         if insert(connection, alone, (last + 1, "")).await? == 1 {
             let cancelled = !among(connection, CANCELLED, alone).await?.is_empty();
@@ -344,7 +345,7 @@ async fn known(connection: &mut AnyConnection, mut survey: NewSurvey) -> Result<
 /// True if a survey belongs to another person's conversation that another source gave the same id.
 /// Two desks may count alike. A desk that names another person has corrected its own record.
 fn is_anothers(row: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
-    let (source, person): (String, String) = (row.try_get(7)?, row.try_get(8)?);
+    let (source, person): (String, String) = (row.try_get("source")?, row.try_get("user_id")?);
     let are_both_known = !person.is_empty() && !close.person().is_empty();
     Ok(source != close.source && are_both_known && person != close.person())
 }
@@ -353,11 +354,12 @@ fn is_anothers(row: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
 /// instant. Another event with that instant is the conversation's next close. Its desk may repeat
 /// the first close's instant, or give the minute alone.
 fn is_called_off(newest: &sqlx::any::AnyRow, close: &Close) -> Result<bool> {
-    let (state, reason): (String, Option<String>) = (newest.try_get(2)?, newest.try_get(3)?);
+    let state: String = newest.try_get("state")?;
+    let reason: Option<String> = newest.try_get("reason")?;
     let is_off = state == "cancelled" && reason.as_deref() == Some("reopened");
     // A survey that came in after its reopening was cancelled at once and has never waited.
-    let waited = newest.try_get::<i64, _>(6)? > 0;
-    Ok(is_off && waited && newest.try_get::<i64, _>(4)? == close.closed_at.0)
+    let waited = newest.try_get::<i64, _>("lease_token")? > 0;
+    Ok(is_off && waited && newest.try_get::<Millis, _>("closed_at")? == close.closed_at)
 }
 
 /// Moves a waiting survey to a further close of its conversation. An older close that arrives late
@@ -370,10 +372,10 @@ async fn merge(
 ) -> Result<Option<Taken>> {
     let close = &survey.close;
     let mut taken = taken_from(row)?;
-    let before: i64 = row.try_get(4)?;
-    let newer = close.closed_at.0 > before;
+    let before: Millis = row.try_get("closed_at")?;
+    let newer = close.closed_at > before;
     if newer {
-        let token: i64 = row.try_get(6)?;
+        let token: i64 = row.try_get("lease_token")?;
         let notice = first_close::keep(connection, &taken.survey_id, close).await?;
         let due_at = survey.at_close.due_at;
         let delay_ms = due_at.0.saturating_sub(close.closed_at.0);
@@ -408,11 +410,11 @@ async fn merge(
         first_close::note_older(connection, &taken.survey_id, close, survey.now).await?;
     }
     // Keeps the close that the row no longer shows, or the older close that never moved it.
-    let remembered = if newer { before } else { close.closed_at.0 };
+    let remembered = before.min(close.closed_at);
     sqlx::query(MERGE)
         .bind(close.account.as_str())
         .bind(close.conversation_id.as_str())
-        .bind(remembered)
+        .bind(remembered.0)
         .bind(taken.survey_id.as_str())
         .bind(survey.now.0)
         .execute(&mut *connection)

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::accept::{self, NewSurvey};
 use super::reopen;
@@ -26,8 +26,7 @@ const FORGET: &str = "delete from delivery where (source, event_id) in \
 
 const SURVEY: &str = "select survey_id from delivery where source = $1 and event_id = $2";
 
-const ANSWER: &str = "select id, ordinal, state, reason, closed_at, due_at, lease_token \
-     from survey where id = $1";
+const ANSWER: &str = "select id, state, reason, due_at from survey where id = $1";
 
 const WITHIN_A_MINUTE: &str = "select event_id from delivery where source = $1 \
      and event_id in ($2, $3) and at > $4 order by at, event_id limit 1";
@@ -284,8 +283,9 @@ async fn survey_of(
     connection: &mut AnyConnection,
     (source, event_id): (&str, &str),
 ) -> Result<Option<String>> {
-    let row = sqlx::query(SURVEY).bind(source).bind(event_id).fetch_optional(connection).await?;
-    Ok(row.map(|row| row.try_get::<Option<String>, _>(0)).transpose()?.flatten())
+    let known: Option<Option<String>> =
+        sqlx::query_scalar(SURVEY).bind(source).bind(event_id).fetch_optional(connection).await?;
+    Ok(known.flatten())
 }
 
 async fn tell(

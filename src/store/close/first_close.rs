@@ -11,7 +11,7 @@ use crate::domain::time::Millis;
 use crate::store::Result;
 
 const AS_IT_STANDS: &str = "select source, closed_at, accepted_at, decided, notice, \
-     coalesce(first_closed_at, closed_at) from survey where id = $1";
+     coalesce(first_closed_at, closed_at) as first_closed_at from survey where id = $1";
 
 const KEEP: &str = "insert into survey_history (survey_id, step, at, state, detail, facts) \
      values ($1, 0, $2, 'accepted', $3, $4) on conflict (survey_id, step) do nothing";
@@ -26,16 +26,16 @@ pub fn words(closed_at: Millis, source: &str, notice: &Notice) -> String {
 /// of another source know less of the conversation, so the earlier facts stay.
 pub async fn keep(connection: &mut AnyConnection, id: &SurveyId, later: &Close) -> Result<String> {
     let row = sqlx::query(AS_IT_STANDS).bind(id.as_str()).fetch_one(&mut *connection).await?;
-    let source: String = row.try_get(0)?;
-    let (closed_at, first_closed_at): (i64, i64) = (row.try_get(1)?, row.try_get(5)?);
-    let earlier: Notice = serde_json::from_str(&row.try_get::<String, _>(4)?)?;
+    let source: String = row.try_get("source")?;
+    let closed_at: Millis = row.try_get("closed_at")?;
+    let earlier: Notice = serde_json::from_str(&row.try_get::<String, _>("notice")?)?;
     // A survey moved by an earlier version of surveyd has lost the content of its first close.
-    if closed_at == first_closed_at {
+    if closed_at == row.try_get("first_closed_at")? {
         sqlx::query(KEEP)
             .bind(id.as_str())
-            .bind(row.try_get::<i64, _>(2)?)
-            .bind(words(Millis(closed_at), &source, &earlier))
-            .bind(row.try_get::<Option<String>, _>(3)?)
+            .bind(row.try_get::<i64, _>("accepted_at")?)
+            .bind(words(closed_at, &source, &earlier))
+            .bind(row.try_get::<Option<String>, _>("decided")?)
             .execute(&mut *connection)
             .await?;
     }

@@ -61,9 +61,9 @@ static PAGE_OF: LazyLock<String> = LazyLock::new(|| {
     format!(
         "select {}, s.first_closed_at, s.spent_at, s.throttle_group, s.paced_at, \
          case when s.state = 'cancelled' then (select max(h.at) from survey_history h \
-         where h.survey_id = s.id and h.state = 'cancelled') end, r.reopened_at, s.decided, \
-         s.decision, s.dry_at from survey s left join reopening r on r.account = s.account \
-         and r.conversation_id = s.conversation_id \
+         where h.survey_id = s.id and h.state = 'cancelled') end as cancelled_at, \
+         r.reopened_at, s.decided, s.decision, s.dry_at from survey s left join reopening r \
+         on r.account = s.account and r.conversation_id = s.conversation_id \
          where s.id >= $1 and s.id <> $2 order by s.id limit $3",
         row::qualified()
     )
@@ -76,25 +76,21 @@ const FURTHER: &str = "select s.id, m.closed_at, m.accepted_at from survey s \
 /// The most surveys that are read at once.
 const PAGE: i64 = 1_000;
 
-const BEGUN_AT: usize = 17;
-const MORE: usize = 23;
-
 fn recorded(row: &AnyRow) -> Result<Recorded> {
-    let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
-    let throttle_group: Option<String> = row.try_get(MORE + 2)?;
+    let throttle_group: Option<String> = row.try_get("throttle_group")?;
     let spent = |at| Spent { at, throttle_group: throttle_group.clone() };
     Ok(Recorded {
         survey: row::survey(row)?.0,
-        first_closed_at: instant(MORE)?,
+        first_closed_at: row.try_get("first_closed_at")?,
         further: Vec::new(),
-        spent: instant(MORE + 1)?.map(spent),
-        dry: instant(MORE + 8)?.map(spent),
-        paced_at: instant(MORE + 3)?,
-        is_begun: instant(BEGUN_AT)?.is_some(),
-        cancelled_at: instant(MORE + 4)?,
-        reopened_at: instant(MORE + 5)?,
-        at_close: kept(row, MORE + 6)?,
-        at_sending: kept(row, MORE + 7)?,
+        spent: row.try_get::<Option<_>, _>("spent_at")?.map(spent),
+        dry: row.try_get::<Option<_>, _>("dry_at")?.map(spent),
+        paced_at: row.try_get("paced_at")?,
+        is_begun: row.try_get::<Option<Millis>, _>("begun_at")?.is_some(),
+        cancelled_at: row.try_get("cancelled_at")?,
+        reopened_at: row.try_get("reopened_at")?,
+        at_close: kept(row, "decided")?,
+        at_sending: kept(row, "decision")?,
     })
 }
 
@@ -124,9 +120,11 @@ impl Store {
             .await?;
         let mut further: HashMap<String, Vec<Further>> = HashMap::new();
         for row in &rows {
-            let (closed_at, accepted_at) = (Millis(row.try_get(1)?), Millis(row.try_get(2)?));
-            let of_survey = further.entry(row.try_get(0)?).or_default();
-            of_survey.push(Further { closed_at, accepted_at });
+            let of_survey = further.entry(row.try_get("id")?).or_default();
+            of_survey.push(Further {
+                closed_at: row.try_get("closed_at")?,
+                accepted_at: row.try_get("accepted_at")?,
+            });
         }
         for row in &mut page {
             row.further = further.remove(row.survey.id.as_str()).unwrap_or_default();

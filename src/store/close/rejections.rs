@@ -90,15 +90,15 @@ impl Store {
             .iter()
             .map(|row| {
                 let rejected = Rejected {
-                    source: row.try_get(0)?,
-                    answer: u16::try_from(row.try_get::<i64, _>(2)?).unwrap_or_default(),
-                    reason: row.try_get(3)?,
-                    place: row.try_get(4)?,
-                    path: row.try_get(5)?,
-                    delivery_id: row.try_get(6)?,
-                    count: row.try_get::<i64, _>(7)?.unsigned_abs(),
+                    source: row.try_get("source")?,
+                    answer: u16::try_from(row.try_get::<i64, _>("answer")?).unwrap_or_default(),
+                    reason: row.try_get("reason")?,
+                    place: row.try_get("place")?,
+                    path: row.try_get("path")?,
+                    delivery_id: row.try_get("delivery_id")?,
+                    count: row.try_get::<i64, _>("count")?.unsigned_abs(),
                 };
-                Ok((Millis(row.try_get(1)?), rejected))
+                Ok((row.try_get("at")?, rejected))
             })
             .collect();
         let mut found = found?;

@@ -21,10 +21,10 @@ pub struct Taken {
 
 pub fn taken_from(row: &sqlx::any::AnyRow) -> Result<Taken> {
     Ok(Taken {
-        survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
-        state: known_name(&row.try_get::<String, _>(2)?),
-        reason: row.try_get(3)?,
-        due_at: Millis(row.try_get(5)?),
+        survey_id: row.try_get("id")?,
+        state: known_name(&row.try_get::<String, _>("state")?),
+        reason: row.try_get("reason")?,
+        due_at: row.try_get("due_at")?,
         is_new: false,
     })
 }

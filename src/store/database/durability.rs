@@ -52,9 +52,11 @@ impl Weakness {
 }
 
 /// A user without the right to see replication gets its rows without their contents.
-const SETTINGS: &str = "select current_setting('fsync'), current_setting('full_page_writes'), \
-     current_setting('synchronous_commit'), current_setting('synchronous_standby_names'), \
-     (select count(*) from pg_stat_replication)";
+const SETTINGS: &str = "select current_setting('fsync') as fsync, \
+     current_setting('full_page_writes') as full_page_writes, \
+     current_setting('synchronous_commit') as synchronous_commit, \
+     current_setting('synchronous_standby_names') as synchronous_standby_names, \
+     (select count(*) from pg_stat_replication) as standbys";
 
 /// Returns the weaknesses of a server's settings. Asks over its own connection, without surveyd's
 /// settings.
@@ -65,18 +67,19 @@ pub async fn weaknesses(location: &Location) -> Result<Vec<Weakness>> {
     sqlx::any::install_default_drivers();
     let mut connection = connect(&location.options("rw")?).await?;
     let row = sqlx::query(SETTINGS).fetch_one(&mut connection).await?;
-    let setting = |index: usize| row.try_get::<String, _>(index);
+    let setting = |column: &str| row.try_get::<String, _>(column);
     let mut found = Vec::new();
-    if setting(0)? != "on" {
+    if setting("fsync")? != "on" {
         found.push(Weakness::Fsync);
     }
-    if setting(1)? != "on" {
+    if setting("full_page_writes")? != "on" {
         found.push(Weakness::FullPageWrites);
     }
-    if !matches!(setting(2)?.as_str(), "on" | "remote_apply") {
+    if !matches!(setting("synchronous_commit")?.as_str(), "on" | "remote_apply") {
         found.push(Weakness::SynchronousCommit);
     }
-    if setting(3)?.trim().is_empty() && row.try_get::<i64, _>(4)? > 0 {
+    let names_standby = !setting("synchronous_standby_names")?.trim().is_empty();
+    if !names_standby && row.try_get::<i64, _>("standbys")? > 0 {
         found.push(Weakness::AsynchronousStandby);
     }
     let _ = connection.close().await;

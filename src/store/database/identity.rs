@@ -54,11 +54,12 @@ const DATABASE_ID: &str = "select database_id from identity where one = 1";
 
 /// The functions are described in postgresql.org/docs/current/functions-info.html and
 /// functions-admin.html. None of them needs a privilege. A hosted server may lack some.
-const SERVER: &str = "select (select cast(system_identifier as text) from pg_control_system()), \
-     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), \
-     (select cast(oid as bigint) from pg_database where datname = current_database()), \
-     cast(to_regclass('survey')::oid as bigint), \
-     cast(pg_current_wal_lsn() - '0/0'::pg_lsn as bigint)";
+const SERVER: &str = "select \
+     (select cast(system_identifier as text) from pg_control_system()) as system, \
+     substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline, \
+     (select cast(oid as bigint) from pg_database where datname = current_database()) as database, \
+     cast(to_regclass('survey')::oid as bigint) as survey_table, \
+     cast(pg_current_wal_lsn() - '0/0'::pg_lsn as bigint) as log_position";
 
 /// Gives a database its id if it has none.
 pub async fn name(connection: &mut AnyConnection) -> Result<()> {
@@ -87,12 +88,12 @@ pub async fn read(connection: &mut AnyConnection, engine: Engine) -> Result<Iden
         Engine::Postgres => match sqlx::query(SERVER).fetch_one(connection).await {
             Ok(row) => {
                 let server = Server {
-                    system: row.try_get(0)?,
-                    timeline: row.try_get(1)?,
-                    database: row.try_get(2)?,
-                    table: row.try_get(3)?,
+                    system: row.try_get("system")?,
+                    timeline: row.try_get("timeline")?,
+                    database: row.try_get("database")?,
+                    table: row.try_get("survey_table")?,
                 };
-                (Some(server), Some(row.try_get(4)?))
+                (Some(server), Some(row.try_get("log_position")?))
             }
             Err(error) if error.as_database_error().is_some() => {
                 debug!("the server does not say which it is: {error}");

@@ -41,15 +41,15 @@ pub async fn record(
 ) -> Result<Option<i64>> {
     let sql = match stamps(connection) {
         true => format!(
-            "{RECORD}, written = txid_current() where daemon.written is null \
-             or not ({LOADED}) returning sends, case when written is null then 0 else 1 end"
+            "{RECORD}, written = txid_current() where daemon.written is null or not ({LOADED}) \
+             returning sends, case when written is null then 0 else 1 end as was_there"
         ),
-        false => format!("{RECORD} returning sends, 1"),
+        false => format!("{RECORD} returning sends, 1 as was_there"),
     };
     let row = sqlx::query(AssertSqlSafe(sql)).bind(daemon_id).bind(begun).bind(at.0);
     let Some(row) = row.fetch_optional(connection).await? else { return Ok(None) };
-    let was_there = row.try_get::<i32, _>(1)? == 1 || begun == 0;
-    Ok(was_there.then(|| row.try_get(0)).transpose()?)
+    let was_there = row.try_get::<i32, _>("was_there")? == 1 || begun == 0;
+    Ok(was_there.then(|| row.try_get("sends")).transpose()?)
 }
 
 /// True if the rows of daemons name the transaction that wrote them.
@@ -64,10 +64,10 @@ pub const LOADED: &str = "cast(cast(daemon.xmin as text) as bigint) <> daemon.wr
 pub async fn read(connection: &mut AnyConnection, account: &str) -> Result<Progress> {
     let row = sqlx::query(READ).bind(account).fetch_one(connection).await?;
     Ok(Progress {
-        sends: row.try_get::<Option<i64>, _>(0)?.unwrap_or(0),
+        sends: row.try_get::<Option<i64>, _>("sends")?.unwrap_or(0),
         // A daemon that has recorded nothing yet has the instant zero.
-        last_at: row.try_get::<Option<i64>, _>(1)?.filter(|at| *at > 0).map(Millis),
-        restored_at: row.try_get::<Option<i64>, _>(2)?.map(Millis),
+        last_at: row.try_get::<Option<Millis>, _>("last_at")?.filter(|at| at.0 > 0),
+        restored_at: row.try_get("restored_at")?,
     })
 }
 

@@ -50,10 +50,10 @@ impl Store {
             .iter()
             .map(|row| {
                 Ok(Respelt {
-                    what: row.try_get(0)?,
-                    was: row.try_get(1)?,
-                    user_id: row.try_get(2)?,
-                    entries: row.try_get(3)?,
+                    what: row.try_get("what")?,
+                    was: row.try_get("was")?,
+                    user_id: row.try_get("user_id")?,
+                    entries: row.try_get("entries")?,
                 })
             })
             .collect();

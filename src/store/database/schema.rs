@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::pin::Pin;
 
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 use tokio::sync::OnceCell;
 
@@ -13,12 +14,13 @@ use crate::store::{Error, Result};
 /// A table and one of its columns.
 type TableColumn = (String, String);
 
-const SQLITE: &str = "select m.name, p.name from sqlite_schema m, pragma_table_info(m.name) p \
-     where m.type = 'table'";
+const SQLITE: &str = "select m.name as table_name, p.name as column_name \
+     from sqlite_schema m, pragma_table_info(m.name) p where m.type = 'table'";
 
 /// Lists only tables that a statement without a schema's name would find.
-const POSTGRES: &str = "select cast(c.relname as text), cast(a.attname as text) \
-     from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid \
+const POSTGRES: &str = "select cast(c.relname as text) as table_name, \
+     cast(a.attname as text) as column_name from pg_catalog.pg_class c \
+     join pg_catalog.pg_attribute a on a.attrelid = c.oid \
      where c.relkind in ('r', 'p') and pg_catalog.pg_table_is_visible(c.oid) and a.attnum > 0 \
      and not a.attisdropped";
 
@@ -46,7 +48,8 @@ async fn columns(
     sql: &'static str,
 ) -> Result<BTreeSet<TableColumn>> {
     let rows = sqlx::query(sql).fetch_all(connection).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+    let names = |row: &AnyRow| Ok((row.try_get("table_name")?, row.try_get("column_name")?));
+    rows.iter().map(names).collect()
 }
 
 /// Refuses a database that lacks a part of its schema.

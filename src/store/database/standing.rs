@@ -236,11 +236,13 @@ fn judge(mark: Option<&Mark>, found: &DatabaseFacts) -> Option<Doubt> {
     if is_behind { Some(Doubt::Older) } else { loaded }
 }
 
-const DAEMONS: &str = "select cast(coalesce(sum(sends), 0) as bigint), \
-     cast(coalesce(sum(case when id <> '' or sends > 0 then 1 else 0 end), 0) as bigint), \
-     max(case when id = $1 then sends end), max(case when id = $1 then doubting end), \
-     (select count(*) from restore_hold where why is not null), \
-     count(case when id = $1 and written is not null then 1 end)";
+const DAEMONS: &str = "select cast(coalesce(sum(sends), 0) as bigint) as total, \
+     cast(coalesce(sum(case when id <> '' or sends > 0 then 1 else 0 end), 0) as bigint) \
+     as daemons, \
+     max(case when id = $1 then sends end) as own_sends, \
+     max(case when id = $1 then doubting end) as own_doubting, \
+     (select count(*) from restore_hold where why is not null) as held, \
+     count(case when id = $1 and written is not null then 1 end) as own_stamped";
 
 async fn find(
     connection: &mut AnyConnection,
@@ -252,11 +254,11 @@ async fn find(
         Engine::Sqlite => "null".to_owned(),
         Engine::Postgres => format!("case when {LOADED} then 1 end"),
     };
-    let sql = format!("{DAEMONS}, count({loaded}) from daemon");
+    let sql = format!("{DAEMONS}, count({loaded}) as loaded from daemon");
     let row = sqlx::query(AssertSqlSafe(sql)).bind(daemon_id).fetch_one(&mut *connection).await?;
-    let sends: Option<i64> = row.try_get(2)?;
-    let doubting: Option<i64> = row.try_get(3)?;
-    let is_stamped = row.try_get::<i64, _>(5)? > 0;
+    let sends: Option<i64> = row.try_get("own_sends")?;
+    let doubting: Option<i64> = row.try_get("own_doubting")?;
+    let is_stamped = row.try_get::<i64, _>("own_stamped")? > 0;
     let own = sends.map(|sends| Own { sends, is_doubting: doubting == Some(1), is_stamped });
     let is_vouched = match engine {
         Engine::Sqlite => false,
@@ -264,11 +266,11 @@ async fn find(
     };
     Ok(DatabaseFacts {
         identity,
-        total: row.try_get(0)?,
-        has_daemons: row.try_get::<i64, _>(1)? > 0,
+        total: row.try_get("total")?,
+        has_daemons: row.try_get::<i64, _>("daemons")? > 0,
         own: own.filter(|_| !daemon_id.is_empty()),
-        held: row.try_get(4)?,
-        is_loaded: row.try_get::<i64, _>(6)? > 0,
+        held: row.try_get("held")?,
+        is_loaded: row.try_get::<i64, _>("loaded")? > 0,
         is_vouched,
     })
 }

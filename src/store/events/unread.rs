@@ -83,12 +83,12 @@ pub async fn touching(
         .fetch_all(connection)
         .await?;
     let of = |row: &sqlx::any::AnyRow| {
-        let why: String = row.try_get(0)?;
+        let why: String = row.try_get("why")?;
         let why = UnreadReason::ALL.into_iter().find(|known| known.as_str() == why);
         Ok(Unread {
             why: why.ok_or_else(|| Error::Broken("a stretch unread for no known reason".into()))?,
-            range: Range { from: Millis(row.try_get(1)?), to: Millis(row.try_get(2)?) },
-            met_at: Millis(row.try_get(3)?),
+            range: Range { from: row.try_get("from_at")?, to: row.try_get("to_at")? },
+            met_at: row.try_get("met_at")?,
         })
     };
     rows.iter().map(of).collect()

@@ -159,7 +159,7 @@ impl Store {
                         let done = FinishedWindow {
                             reading,
                             range,
-                            is_partly_read: moved.try_get::<i64, _>(0)? == 1,
+                            is_partly_read: moved.try_get::<i64, _>("is_partly_read")? == 1,
                         };
                         end_window(connection, &account, done, now, &mut folded).await?;
                     }
@@ -271,23 +271,21 @@ impl Store {
             .fetch_optional(&self.readers)
             .await?;
         let Some(row) = row else { return Ok(PollState::default()) };
-        let instant =
-            |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
-        let window = match (instant(4)?, instant(5)?) {
-            (Some(from), Some(to)) => Some(PollWindow { from, to, cursor: row.try_get(6)? }),
+        let window = match (row.try_get("window_from")?, row.try_get("window_to")?) {
+            (Some(from), Some(to)) => Some(PollWindow { from, to, cursor: row.try_get("cursor")? }),
             _ => None,
         };
-        let most: Option<i64> = row.try_get(7)?;
+        let most: Option<i64> = row.try_get("window_most")?;
         Ok(PollState {
-            begun_from: instant(0)?,
-            done_to: instant(1)?,
-            done_at: instant(2)?,
-            x_ahead: row.try_get(9)?,
-            goal: instant(3)?,
+            begun_from: row.try_get("begun_from")?,
+            done_to: row.try_get("done_to")?,
+            done_at: row.try_get("done_at")?,
+            x_ahead: row.try_get("x_ahead")?,
+            goal: row.try_get("goal")?,
             window,
             window_most: most
                 .map(|most| Duration::from_millis(u64::try_from(most).unwrap_or_default())),
-            losses: u32::try_from(row.try_get::<i64, _>(8)?).unwrap_or(u32::MAX),
+            losses: u32::try_from(row.try_get::<i64, _>("losses")?).unwrap_or(u32::MAX),
         })
     }
 

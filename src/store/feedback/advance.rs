@@ -71,8 +71,8 @@ async fn surveys(
     let rows =
         bind_all(sqlx::query(AssertSqlSafe(sql)), ids, BATCH_MAX).fetch_all(connection).await?;
     let found = rows.iter().map(|row| {
-        let show_at = row.try_get::<Option<i64>, _>(2)?.map(Millis);
-        Ok((row.try_get(0)?, AdvanceStart { state: row.try_get(1)?, show_at }))
+        let start = AdvanceStart { state: row.try_get("state")?, show_at: row.try_get("show_at")? };
+        Ok((row.try_get("id")?, start))
     });
     found.collect()
 }

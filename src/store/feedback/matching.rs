@@ -75,13 +75,13 @@ pub async fn match_surveys(
     // Begun surveys by external id. The latest to begin is last.
     let mut by_name: HashMap<String, Vec<UnmatchedSend>> = HashMap::new();
     for row in &candidates(connection, account, &rows).await? {
-        let id = SurveyId::new(row.try_get::<String, _>(0)?);
-        match row.try_get::<Option<String>, _>(1)? {
+        let id = row.try_get("id")?;
+        match row.try_get::<Option<String>, _>("feedback_id")? {
             Some(feedback_id) => drop(by_id.insert(feedback_id, id)),
             None => {
-                let begun =
-                    UnmatchedSend { id, person: row.try_get(3)?, at: Millis(row.try_get(4)?) };
-                by_name.entry(row.try_get(2)?).or_default().push(begun);
+                let (person, at) = (row.try_get("user_id")?, row.try_get("begun_at")?);
+                let begun = UnmatchedSend { id, person, at };
+                by_name.entry(row.try_get("external_id")?).or_default().push(begun);
             }
         }
     }

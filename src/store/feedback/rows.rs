@@ -43,7 +43,7 @@ pub async fn read(
     let raw = format!("case when updated_at < {} then '' else raw end", places.one());
     let (_, columns) = COLUMNS.split_once(", ").expect("the account stands first");
     let sql = format!(
-        "select {} from feedback where account = {} and id in {}",
+        "select {} as found from feedback where account = {} and id in {}",
         places.json(&columns.replace("raw", &raw)),
         places.one(),
         places.row(size(told.len(), BATCH_MAX))
@@ -52,7 +52,7 @@ pub async fn read(
     let query = sqlx::query(AssertSqlSafe(sql)).bind(raw_from.0).bind(account);
     let found = bind_all(query, &ids, BATCH_MAX).fetch_one(connection).await?;
     // PostgreSQL returns null if it has found nothing.
-    found.try_get::<Option<String>, _>(0)?.map_or(Ok(Vec::new()), |rows| known_rows(&rows))
+    found.try_get::<Option<String>, _>("found")?.map_or(Ok(Vec::new()), |rows| known_rows(&rows))
 }
 
 /// Returns the rows for `told` with the columns of [`COLUMNS`].
@@ -81,7 +81,7 @@ pub async fn read_rows(
 /// Returns the id of a row and how often it has been overwritten. Works even if the rest of the row
 /// cannot be read.
 pub fn version(row: &AnyRow) -> Result<(FeedbackId, i64)> {
-    Ok((FeedbackId::new(row.try_get::<String, _>(1)?), row.try_get(21)?))
+    Ok((row.try_get("id")?, row.try_get("folds")?))
 }
 
 /// Replaces a row as a whole if it is still the one that was read.

@@ -71,8 +71,9 @@ const AHEAD: &str = "account = $1 and show_at > $2 and (shown_at > $3 or show_at
 const PULL_BACK: &str = "update survey set show_at = $2, \
      shown_at = case when shown_at > $3 then null else shown_at end where ";
 
-const CROWD: &str = "select ($2 - sent_at) / $3, cast(count(*) as bigint) from survey \
-     where account = $1 and show_at is not null and state = 'sent' and sent_at <= $2 group by 1";
+const CROWD: &str = "select ($2 - sent_at) / $3 as steps, \
+     cast(count(*) as bigint) as prompts from survey where account = $1 \
+     and show_at is not null and state = 'sent' and sent_at <= $2 group by steps";
 
 const OBSERVED: &str = "select s.sent_at, s.shown_at, f.score_given_at, f.comment_given_at \
      from survey s left join feedback f on f.account = s.account and f.id = s.feedback_id \
@@ -91,17 +92,17 @@ impl Store {
             .await?;
         rows.iter()
             .map(|row| {
-                let instant = |column: usize| row.try_get::<Option<i64>, _>(column);
-                let given = [instant(5)?, instant(6)?];
+                let given: [Option<Millis>; 2] =
+                    [row.try_get("score_given_at")?, row.try_get("comment_given_at")?];
                 Ok(ToShow {
-                    survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
-                    feedback_id: FeedbackId::new(row.try_get::<String, _>(1)?),
+                    survey_id: row.try_get("id")?,
+                    feedback_id: row.try_get("feedback_id")?,
                     fresh: Fresh {
-                        sent_at: Millis(row.try_get(2)?),
-                        asked_at: instant(3)?.map(Millis),
-                        partly_at: given.into_iter().flatten().min().map(Millis),
+                        sent_at: row.try_get("sent_at")?,
+                        asked_at: row.try_get("shown_at")?,
+                        partly_at: given.into_iter().flatten().min(),
                     },
-                    show_at: Millis(row.try_get(4)?),
+                    show_at: row.try_get("show_at")?,
                 })
             })
             .collect()
@@ -184,8 +185,8 @@ impl Store {
             .await?;
         let mut crowd = PromptsByAge::default();
         for row in rows {
-            let steps = u32::try_from(row.try_get::<i64, _>(0)?).unwrap_or(u32::MAX);
-            let prompts = u32::try_from(row.try_get::<i64, _>(1)?).unwrap_or(u32::MAX);
+            let steps = u32::try_from(row.try_get::<i64, _>("steps")?).unwrap_or(u32::MAX);
+            let prompts = u32::try_from(row.try_get::<i64, _>("prompts")?).unwrap_or(u32::MAX);
             crowd.count(AGE_STEP.saturating_mul(steps) + AGE_STEP / 2, prompts);
         }
         Ok(crowd)
@@ -208,13 +209,12 @@ impl Store {
             .await?;
         rows.iter()
             .map(|row| {
-                let instant = |column: usize| row.try_get::<Option<i64>, _>(column);
-                let sent_at = Millis(row.try_get(0)?);
-                let known_to = [instant(1)?.map(Millis), read_to].into_iter().flatten().max();
+                let sent_at = row.try_get("sent_at")?;
+                let known_to = [row.try_get("shown_at")?, read_to].into_iter().flatten().max();
                 Ok(Observed {
                     sent_at,
-                    score_at: instant(2)?.map(Millis),
-                    comment_at: instant(3)?.map(Millis),
+                    score_at: row.try_get("score_given_at")?,
+                    comment_at: row.try_get("comment_given_at")?,
                     known_to: known_to.unwrap_or(sent_at),
                 })
             })

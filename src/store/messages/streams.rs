@@ -163,13 +163,13 @@ pub async fn turn(
 }
 
 fn of(row: &AnyRow) -> Result<Stream> {
-    let at = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
-    let cursor = row.try_get(3)?;
-    Ok(Stream {
-        heard_to: at(0)?,
-        reading: at(1)?.zip(at(2)?).map(|(from, to)| MessageReading { from, to, cursor }),
-        read_at: at(4)?,
-    })
+    let reading = match (row.try_get("reading_from")?, row.try_get("reading_to")?) {
+        (Some(from), Some(to)) => {
+            Some(MessageReading { from, to, cursor: row.try_get("reading_cursor")? })
+        }
+        _ => None,
+    };
+    Ok(Stream { heard_to: row.try_get("heard_to")?, reading, read_at: row.try_get("read_at")? })
 }
 
 async fn keep(connection: &mut AnyConnection, handle: &UserId, stream: &Stream) -> Result<()> {

@@ -226,9 +226,9 @@ async fn end_talks(
         .await?;
     heard.is_more = i64::try_from(rows.len()).is_ok_and(|rows| rows == ENDED_MAX);
     for row in rows {
-        let person = person(row.try_get(0)?)?;
-        let conversation = serde_json::from_str(&row.try_get::<String, _>(1)?)?;
-        let heard_to = if row.try_get::<i64, _>(2)? >= from { heard_to } else { read_to };
+        let person = person(row.try_get("user_id")?)?;
+        let conversation = serde_json::from_str(&row.try_get::<String, _>("heard")?)?;
+        let heard_to = if row.try_get::<i64, _>("last_at")? >= from { heard_to } else { read_to };
         let turns = advance(connection, &watch, &person, conversation, Some(heard_to), now).await?;
         heard.turns.extend(turns);
     }
@@ -258,13 +258,11 @@ async fn without_prompts(
     let mut known = Vec::new();
     let mut texts = Vec::new();
     for row in &rows {
-        let sent_at: i64 = row.try_get(3)?;
-        let begun_at = row.try_get::<Option<i64>, _>(2)?.unwrap_or(sent_at);
-        match (row.try_get::<Option<String>, _>(0)?, row.try_get::<Option<String>, _>(1)?) {
+        let sent_at: Millis = row.try_get("spent_at")?;
+        let begun_at = row.try_get::<Option<_>, _>("begun_at")?.unwrap_or(sent_at);
+        match (row.try_get("dm_id")?, row.try_get::<Option<String>, _>("message")?) {
             (Some(dm_id), _) => known.push(dm_id),
-            (None, Some(text)) => {
-                texts.push((text, Millis(begun_at.min(sent_at)), Millis(sent_at)));
-            }
+            (None, Some(text)) => texts.push((text, begun_at.min(sent_at), sent_at)),
             (None, None) => {}
         }
     }

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sqlx::Row;
-use sqlx::any::AnyRow;
 
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
@@ -47,8 +46,9 @@ pub struct AccountFigures {
 
 /// Names the states as the indexes do. Otherwise neither engine would use these indexes.
 const BY_STATE: &str = "\
-     select 'scheduled', count(*), min(case when due_at <= $1 then due_at end), \
-     min(case when due_at > $1 then due_at end) from survey where state = 'scheduled' \
+     select 'scheduled' as state, count(*) as surveys, \
+     min(case when due_at <= $1 then due_at end) as oldest_due, \
+     min(case when due_at > $1 then due_at end) as next_due from survey where state = 'scheduled' \
      union all select 'sending', count(*), cast(null as bigint), cast(null as bigint) \
      from survey where state = 'sending' \
      union all select 'uncertain', count(*), cast(null as bigint), cast(null as bigint) \
@@ -79,7 +79,7 @@ impl Store {
             ..Status::default()
         };
         for row in &sqlx::query(BY_STATE).bind(now.0).fetch_all(&mut *connection).await? {
-            let (name, count): (String, i64) = (row.try_get(0)?, row.try_get(1)?);
+            let (name, count): (String, i64) = (row.try_get("state")?, row.try_get("surveys")?);
             match name.as_str() {
                 PROMPTED => status.add("sent", count),
                 "answered" => {
@@ -88,8 +88,8 @@ impl Store {
                 }
                 other => status.add(other, count),
             }
-            status.oldest_due = status.oldest_due.or(instant(row, 2)?);
-            status.next_due = status.next_due.or(instant(row, 3)?);
+            status.oldest_due = status.oldest_due.or(row.try_get("oldest_due")?);
+            status.next_due = status.next_due.or(row.try_get("next_due")?);
         }
         let size = match self.location.engine {
             Engine::Sqlite => {
@@ -112,12 +112,12 @@ impl Store {
         let mut behind = BTreeMap::new();
         for row in &sqlx::query(READ_TO).fetch_all(&mut *connection).await? {
             let read = PollState {
-                done_to: instant(row, 1)?,
-                done_at: instant(row, 2)?,
-                x_ahead: row.try_get(3)?,
+                done_to: row.try_get("done_to")?,
+                done_at: row.try_get("done_at")?,
+                x_ahead: row.try_get("x_ahead")?,
                 ..PollState::default()
             };
-            behind.insert(row.try_get::<String, _>(0)?, read.lag(now, Duration::ZERO));
+            behind.insert(row.try_get::<String, _>("account")?, read.lag(now, Duration::ZERO));
         }
         let paused = sqlx::query_scalar(PAUSED).fetch_all(&mut *connection).await?;
         let paused: BTreeSet<String> = paused.into_iter().collect();
@@ -138,10 +138,6 @@ impl Store {
     }
 }
 
-fn instant(row: &AnyRow, column: usize) -> Result<Option<Millis>> {
-    Ok(row.try_get::<Option<i64>, _>(column)?.map(Millis))
-}
-
 #[cfg(test)]
 mod tests {
     use sqlx::AssertSqlSafe;
@@ -157,7 +153,7 @@ mod tests {
         let plan = format!("explain query plan {BY_STATE}");
         let plan = sqlx::query(AssertSqlSafe(plan)).bind(1_i64).fetch_all(&store.onlooker);
         let steps = plan.await.unwrap();
-        let steps: Vec<String> = steps.iter().map(|step| step.try_get(3).unwrap()).collect();
+        let steps: Vec<String> = steps.iter().map(|step| step.try_get("detail").unwrap()).collect();
         let readings: Vec<_> = steps.iter().filter(|step| step.contains(" survey")).collect();
         assert_eq!(readings.len(), 5, "{steps:?}");
         for reading in readings {

@@ -146,43 +146,42 @@ const PAGE: i64 = 1_000;
 const TOLD: &str = "f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
      f.updates, s.decided, s.decision";
 
-const FIRST_TOLD: usize = 23;
-
 /// Reads a decision as it is kept. An unreadable decision gives `None` because it is only for
 /// display.
-pub(in crate::store) fn kept(row: &AnyRow, column: usize) -> Result<Option<Decision>> {
+pub(in crate::store) fn kept(row: &AnyRow, column: &str) -> Result<Option<Decision>> {
     let kept: Option<String> = row.try_get(column)?;
     Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
 }
 
 fn result_row(row: &AnyRow) -> Result<ResultRow> {
-    let instant = |column: usize| row.try_get::<Option<i64>, _>(column).map(|at| at.map(Millis));
-    let updates: Option<String> = row.try_get(FIRST_TOLD + 5)?;
+    let updates: Option<String> = row.try_get("updates")?;
     Ok(ResultRow {
         survey: row::survey(row)?.0,
         told: PersonsResponse {
-            score: row.try_get(FIRST_TOLD)?,
-            scored_at: instant(FIRST_TOLD + 1)?,
-            text: row.try_get(FIRST_TOLD + 2)?,
-            commented_at: instant(FIRST_TOLD + 3)?,
-            updated_at: instant(FIRST_TOLD + 4)?,
+            score: row.try_get("score")?,
+            scored_at: row.try_get("score_given_at")?,
+            text: row.try_get("comment")?,
+            commented_at: row.try_get("comment_given_at")?,
+            updated_at: row.try_get("updated_at")?,
             updates: updates.map_or(0, |all| {
                 u32::try_from(all.split(' ').filter(|at| !at.is_empty()).count())
                     .unwrap_or(u32::MAX)
             }),
         },
-        at_close: kept(row, FIRST_TOLD + 6)?,
-        at_sending: kept(row, FIRST_TOLD + 7)?,
+        at_close: kept(row, "decided")?,
+        at_sending: kept(row, "decision")?,
     })
 }
 
 /// Lists ids that are equal but for their spelling first, then ids that begin alike. Each group has
 /// the newest first.
 const SIMILAR: &str = "select account, conversation_id, \
-     max(case when ltrim(lower(conversation_id), '#0 ') = $1 then 1 else 0 end), max(closed_at) \
+     max(case when ltrim(lower(conversation_id), '#0 ') = $1 then 1 else 0 end) as is_equal, \
+     max(closed_at) as last_closed_at \
      from survey where ltrim(lower(conversation_id), '#0 ') = $1 \
      or ($2 >= 3 and substr(lower(conversation_id), 1, $2) = $3) \
-     group by account, conversation_id order by 3 desc, 4 desc, account limit $4";
+     group by account, conversation_id order by is_equal desc, last_closed_at desc, \
+     account limit $4";
 
 impl Store {
     /// Returns results in the order of their closes, page by page. The caller gives the last row of
@@ -248,7 +247,10 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         let named = rows.iter().map(|row| {
-            Ok(ConversationName { account: row.try_get(0)?, conversation_id: row.try_get(1)? })
+            Ok(ConversationName {
+                account: row.try_get("account")?,
+                conversation_id: row.try_get("conversation_id")?,
+            })
         });
         named.collect()
     }
@@ -298,11 +300,11 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(HistoryStep {
-                    place: row.try_get(0)?,
-                    at: Millis(row.try_get(1)?),
-                    state: row.try_get(2)?,
-                    detail: row.try_get(3)?,
-                    decision: kept(row, 4)?,
+                    place: row.try_get("step")?,
+                    at: row.try_get("at")?,
+                    state: row.try_get("state")?,
+                    detail: row.try_get("detail")?,
+                    decision: kept(row, "facts")?,
                 })
             })
             .collect()
@@ -322,7 +324,7 @@ impl Store {
     pub async fn open_surveys(&self) -> Result<BTreeMap<String, i64>> {
         // Reads state by state, so that each state uses its own small index.
         let rows = sqlx::query(
-            "select account, cast(sum(surveys) as bigint) from ( \
+            "select account, cast(sum(surveys) as bigint) as surveys from ( \
              select account, count(*) as surveys from survey where state = 'scheduled' \
              group by account \
              union all select account, count(*) from survey where state = 'sending' \
@@ -332,7 +334,7 @@ impl Store {
         )
         .fetch_all(&self.readers)
         .await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        rows.iter().map(|row| Ok((row.try_get("account")?, row.try_get("surveys")?))).collect()
     }
 
     /// Returns the account and the notice of a source's last closes, at most `limit`. They closed
@@ -351,9 +353,9 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         let close = |row: &AnyRow| {
-            let notice: String = row.try_get(1)?;
+            let notice: String = row.try_get("notice")?;
             let notice = serde_json::from_str(&notice);
-            Ok((row.try_get(0)?, notice.map_err(|error| Error::Broken(error.to_string()))?))
+            Ok((row.try_get("account")?, notice.map_err(|error| Error::Broken(error.to_string()))?))
         };
         rows.iter().map(close).collect()
     }
@@ -366,8 +368,8 @@ impl Store {
 
     pub async fn account_status(&self, account: &str, since: Millis) -> Result<AccountStatus> {
         let day = sqlx::query(
-            "select count(*), min(spent_at), max(spent_at) from survey \
-             where account = $1 and spent_at > $2",
+            "select count(*) as prompts, min(spent_at) as oldest, max(spent_at) as latest \
+             from survey where account = $1 and spent_at > $2",
         )
         .bind(account)
         .bind(since.0)
@@ -378,9 +380,9 @@ impl Store {
             looks.push((look, self.reading(account, ReadingPurpose::Second(look)).await?));
         }
         Ok(AccountStatus {
-            prompts_of_day: day.try_get(0)?,
-            oldest_of_day: day.try_get::<Option<i64>, _>(1)?.map(Millis),
-            latest_of_day: day.try_get::<Option<i64>, _>(2)?.map(Millis),
+            prompts_of_day: day.try_get("prompts")?,
+            oldest_of_day: day.try_get("oldest")?,
+            latest_of_day: day.try_get("latest")?,
             events: self.poll_state(account).await?,
             looks,
             unread: self.unread(account, ALL_TIME).await?,

@@ -37,7 +37,7 @@ pub async fn gather(
         let query = bind_all(sqlx::query(AssertSqlSafe(sql)).bind(account), &ids, BATCH);
         let mut known: HashMap<FeedbackId, Feedback> = HashMap::new();
         for row in query.fetch_all(&mut *connection).await? {
-            let feedback: Feedback = serde_json::from_str(&row.try_get::<String, _>(0)?)?;
+            let feedback: Feedback = serde_json::from_str(&row.try_get::<String, _>("told")?)?;
             known.insert(feedback.id.clone(), feedback);
         }
         let sql = format!(

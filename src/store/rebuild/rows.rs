@@ -160,10 +160,10 @@ impl Store {
                         .await?;
                     let mut told = Vec::with_capacity(rows.len());
                     for row in &rows {
-                        told.push(serde_json::from_str(&row.try_get::<String, _>(1)?)?);
+                        told.push(serde_json::from_str(&row.try_get::<String, _>("told")?)?);
                     }
                     let Some(last) = rows.last() else { return Ok(None) };
-                    let last = FeedbackId::new(last.try_get::<String, _>(0)?);
+                    let last = last.try_get("id")?;
                     let made = make(connection, &rebuild, told, (read, making), now).await?;
                     Ok(Some((last, made)))
                 })

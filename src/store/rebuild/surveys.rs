@@ -184,12 +184,14 @@ async fn unsent(
         .await?;
     let mut unsent = Vec::new();
     for row in &rows {
-        let Ok(conversation_id) = ConversationId::parse(&row.try_get::<String, _>(1)?) else {
+        let Ok(conversation_id) =
+            ConversationId::parse(&row.try_get::<String, _>("conversation_id")?)
+        else {
             continue;
         };
         if is_named_by(&conversation_id, asked.external_id) {
-            let id = SurveyId::new(row.try_get::<String, _>(0)?);
-            let is_named = row.try_get::<String, _>(2)? == asked.external_id;
+            let id = row.try_get("id")?;
+            let is_named = row.try_get::<String, _>("external_id")? == asked.external_id;
             unsent.push(Unsent { id, conversation_id, is_named });
         }
     }
@@ -328,9 +330,8 @@ fn id_of(at: Millis) -> SurveyId {
     SurveyId::new(id.simple().to_string())
 }
 
-/// Names the columns in the order in which the answer to a close is read.
-const KNOWN: &str = "select s.id, s.ordinal, s.state, s.reason, s.closed_at, s.due_at \
-     from rebuilt r join survey s on s.id = r.survey_id where r.account = $1 and r.name = $2 \
+const KNOWN: &str = "select s.id, s.state, s.reason, s.due_at from rebuilt r \
+     join survey s on s.id = r.survey_id where r.account = $1 and r.name = $2 \
      and s.user_id = $3 and s.sent_at >= $4 order by s.sent_at, s.id limit 1";
 
 /// Returns the rebuilt survey whose prompt came after this close.
@@ -362,8 +363,8 @@ pub async fn prompted_before(
         .fetch_all(connection)
         .await?;
     for row in &rows {
-        if is_named_by(&survey.conversation_id, &row.try_get::<String, _>(1)?) {
-            return Ok(Some(SurveyId::new(row.try_get::<String, _>(0)?)));
+        if is_named_by(&survey.conversation_id, &row.try_get::<String, _>("external_id")?) {
+            return Ok(Some(row.try_get("id")?));
         }
     }
     Ok(None)

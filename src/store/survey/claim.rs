@@ -82,11 +82,6 @@ static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The columns that [`TAKE_LOST`] returns after the survey and its token.
-const LEASE_UNTIL: usize = 23;
-const BEGUN_HERE: usize = 24;
-const SPENT_AT: usize = 25;
-
 const LOST: &str = "update survey set spent_at = $1, given_up_here = $3 where id = $2";
 
 impl Store {
@@ -276,10 +271,10 @@ async fn recover(
         for row in
             sqlx::query(CRASHED).bind(suspects_at.0).bind(now.0).fetch_all(&mut *connection).await?
         {
-            if row.try_get::<i64, _>(1)? < CRASHES_MAX {
+            if row.try_get::<i64, _>("crashes")? < CRASHES_MAX {
                 continue;
             }
-            let id = SurveyId::new(row.try_get::<String, _>(0)?);
+            let id = row.try_get("id")?;
             let Some((survey, token)) = touch(connection, &id).await? else { continue };
             let message = format!(
                 "set aside: surveyd ended {CRASHES_MAX} times while it worked on this survey"
@@ -302,8 +297,8 @@ async fn recover(
         let lost = row::survey(&row)?;
         // If our clock was set back since then it does not tell when the request ended. The latest
         // possible end is assumed.
-        let lease_until = row.try_get::<Option<i64>, _>(LEASE_UNTIL)?.map(Millis);
-        let begun_here = row.try_get::<Option<i64>, _>(BEGUN_HERE)?.map(Millis);
+        let lease_until: Option<Millis> = row.try_get("lease_until")?;
+        let begun_here: Option<Millis> = row.try_get("begun_here")?;
         let is_set_back = begun_here.is_some_and(|begun| now < begun);
         let mut ended_at = lease_until.filter(|_| is_set_back).map_or(now, |until| until.max(now));
         if !all {
@@ -313,7 +308,7 @@ async fn recover(
             ended_at = ended_at.plus(lease.unwrap_or_default());
         }
         // The end is no earlier than the latest beginning by X's clock.
-        let begun_at = row.try_get::<Option<i64>, _>(SPENT_AT)?.map(Millis);
+        let begun_at: Option<Millis> = row.try_get("spent_at")?;
         let given_up_at = begun_at.map_or(ended_at, |begun| begun.max(ended_at));
         let event = Event::NoAnswer { at: given_up_at };
         let survey = step_locked(connection, lost, event, now, Some(GONE)).await?;

@@ -34,19 +34,20 @@ pub enum Looked {
 const GUARD: &str = "insert into send_guard (throttle_group, passes) values ($1, 1) \
      on conflict (throttle_group) do update set passes = send_guard.passes + 1";
 
-const DAY_OF_ACCOUNT: &str = "select count(*), min(spent_at) from survey \
+const DAY_OF_ACCOUNT: &str = "select count(*) as prompts, min(spent_at) as oldest from survey \
      where account = $1 and spent_at > $2";
 
 /// A prompt from the account itself counts under any throttle group that it was sent in.
 const OF_PERSON: &str = "select max(case when throttle_group = $1 or account = $2 \
-     then spent_at end), \
-     cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint), \
+     then spent_at end) as last_at, \
+     cast(sum(case when account = $2 and spent_at > $3 then 1 else 0 end) as bigint) as prompts, \
      max(case when (throttle_group = $1 or account = $2) and state in ('sending', 'uncertain') \
-     then spent_at end) from survey \
+     then spent_at end) as last_uncertain_at from survey \
      where user_id = $4 and spent_at is not null";
 
-const DEMAND: &str = "select (select count(*) from survey where account = $1 and paced_at > $2), \
-     (select paced_at from survey where id = $3)";
+const DEMAND: &str = "select \
+     (select count(*) from survey where account = $1 and paced_at > $2) as demand, \
+     (select paced_at from survey where id = $3) as paced_at";
 
 const FIRST_CLOSED: &str = "select first_closed_at from survey where id = $1";
 
@@ -215,7 +216,7 @@ pub async fn wait(
     let last =
         sqlx::query(LAST_WAIT).bind(survey.id.as_str()).fetch_optional(&mut *connection).await?;
     if let Some(last) = last {
-        let facts: Option<String> = last.try_get(1)?;
+        let facts: Option<String> = last.try_get("facts")?;
         let before = facts.and_then(|facts| serde_json::from_str::<Decision>(&facts).ok());
         let same = |before: &Decision| {
             std::mem::discriminant(&before.ground) == std::mem::discriminant(&decision.ground)
@@ -224,7 +225,7 @@ pub async fn wait(
             sqlx::query(WAITS_ON)
                 .bind(kept)
                 .bind(survey.id.as_str())
-                .bind(last.try_get::<i64, _>(0)?)
+                .bind(last.try_get::<i64, _>("step")?)
                 .execute(&mut *connection)
                 .await?;
             return Ok(until);
@@ -295,16 +296,16 @@ async fn history(
             .bind(survey.id.as_str())
             .fetch_one(&mut *connection)
             .await?;
-        demand = count(row.try_get(0)?);
-        is_paced = row.try_get::<Option<i64>, _>(1)?.is_some();
+        demand = count(row.try_get("demand")?);
+        is_paced = row.try_get::<Option<Millis>, _>("paced_at")?.is_some();
     }
     let opted_out = opt_outs::find(connection, survey).await?;
     let first_closed_at: Option<i64> = sqlx::query_scalar(FIRST_CLOSED)
         .bind(survey.id.as_str())
         .fetch_one(&mut *connection)
         .await?;
-    let last_to_person = of_person.try_get::<Option<i64>, _>(0)?.map(Millis);
-    let last_uncertain = of_person.try_get::<Option<i64>, _>(2)?.map(Millis);
+    let last_to_person: Option<Millis> = of_person.try_get("last_at")?;
+    let last_uncertain: Option<Millis> = of_person.try_get("last_uncertain_at")?;
     let history = History {
         is_last_uncertain: last_uncertain.is_some() && last_uncertain == last_to_person,
         is_last_dry: false,
@@ -313,9 +314,9 @@ async fn history(
         demand,
         is_paced,
         last_to_person,
-        day_to_person: count(of_person.try_get::<Option<i64>, _>(1)?.unwrap_or(0)),
-        day_of_account: count(of_account.try_get(0)?),
-        oldest_of_day: of_account.try_get::<Option<i64>, _>(1)?.map(Millis),
+        day_to_person: count(of_person.try_get::<Option<i64>, _>("prompts")?.unwrap_or(0)),
+        day_of_account: count(of_account.try_get("prompts")?),
+        oldest_of_day: of_account.try_get("oldest")?,
     };
     Ok(match rules.mode {
         Mode::Live => history,

@@ -26,12 +26,12 @@ const KEEP: &str = "update survey set dry_at = $1, throttle_group = $2, kind = $
      question_variant_id = $4, test = $5, message = $6, crashes = 0 where id = $7";
 
 /// Counts the prompts that a dry run would have sent and that X has not shown since.
-const OF_ACCOUNT: &str = "select count(*), min(dry_at), max(dry_at) from survey \
-     where account = $1 and dry_at > $2 and spent_at is null";
+const OF_ACCOUNT: &str = "select count(*) as prompts, min(dry_at) as oldest, \
+     max(dry_at) as latest from survey where account = $1 and dry_at > $2 and spent_at is null";
 
-const OF_PERSON: &str = "select max(dry_at), \
-     cast(sum(case when account = $2 and dry_at > $3 then 1 else 0 end) as bigint) from survey \
-     where user_id = $4 and dry_at is not null and spent_at is null \
+const OF_PERSON: &str = "select max(dry_at) as last_at, \
+     cast(sum(case when account = $2 and dry_at > $3 then 1 else 0 end) as bigint) as prompts \
+     from survey where user_id = $4 and dry_at is not null and spent_at is null \
      and (throttle_group = $1 or account = $2)";
 
 impl Store {
@@ -49,9 +49,9 @@ pub(in crate::store) async fn day(
 ) -> Result<DryDay> {
     let day = sqlx::query(OF_ACCOUNT).bind(account).bind(since.0).fetch_one(connection).await?;
     Ok(DryDay {
-        prompts: day.try_get(0)?,
-        oldest: day.try_get::<Option<i64>, _>(1)?.map(Millis),
-        latest: day.try_get::<Option<i64>, _>(2)?.map(Millis),
+        prompts: day.try_get("prompts")?,
+        oldest: day.try_get("oldest")?,
+        latest: day.try_get("latest")?,
     })
 }
 
@@ -121,9 +121,9 @@ pub(in crate::store) async fn history(
         .await?;
     let count = |n: i64| u32::try_from(n).unwrap_or(u32::MAX);
     Ok(DryHistory {
-        last_to_person: of_person.try_get::<Option<i64>, _>(0)?.map(Millis),
-        day_to_person: count(of_person.try_get::<Option<i64>, _>(1)?.unwrap_or(0)),
-        day_of_account: count(of_account.try_get(0)?),
-        oldest_of_day: of_account.try_get::<Option<i64>, _>(1)?.map(Millis),
+        last_to_person: of_person.try_get("last_at")?,
+        day_to_person: count(of_person.try_get::<Option<i64>, _>("prompts")?.unwrap_or(0)),
+        day_of_account: count(of_account.try_get("prompts")?),
+        oldest_of_day: of_account.try_get("oldest")?,
     })
 }

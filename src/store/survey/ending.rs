@@ -1,7 +1,5 @@
 //! Surveys that end before a prompt because they are too late or the operator cancels them.
 
-use sqlx::Row as _;
-
 use super::step::{note, step, touch_in, write_state};
 use super::wait_history;
 use crate::domain::id::SurveyId;
@@ -84,12 +82,12 @@ impl Store {
 
     /// Returns the instant at which the next survey of an account is to be looked at.
     pub async fn next_due(&self, account: &str) -> Result<Option<Millis>> {
-        let row = sqlx::query(
+        let next: Option<i64> = sqlx::query_scalar(
             "select min(try_at) from survey where account = $1 and state = 'scheduled'",
         )
         .bind(account)
         .fetch_one(&self.readers)
         .await?;
-        Ok(row.try_get::<Option<i64>, _>(0)?.map(Millis))
+        Ok(next.map(Millis))
     }
 }

@@ -127,8 +127,9 @@ const FINISH: &str = "update survey set spent_at = $1, try_at = $2, show_at = $3
 
 /// Reads the facts about a refusal for a limit. The first is whether this prompt has met a limit
 /// before. The second is how many other prompts of the account the person had in 24 hours.
-const LIMITED: &str = "select limited_at, (select count(*) from survey o where o.user_id = s.user_id \
-     and o.account = s.account and o.spent_at > $2 and o.id <> s.id) from survey s where s.id = $1";
+const LIMITED: &str = "select s.limited_at, (select count(*) from survey o \
+     where o.user_id = s.user_id and o.account = s.account and o.spent_at > $2 and o.id <> s.id) \
+     as prompts from survey s where s.id = $1";
 
 const LIMITED_AT: &str = "update survey set limited_at = $1 where id = $2";
 
@@ -501,13 +502,13 @@ async fn whose_limit(
         .bind(begun_at.minus(DAY).0)
         .fetch_one(&mut *connection)
         .await?;
-    let (limited_at, prompts): (Option<i64>, i64) = (row.try_get(0)?, row.try_get(1)?);
-    let words = match (limited_at, prompts, try_at) {
+    let limited_at: Option<Millis> = row.try_get("limited_at")?;
+    let words = match (limited_at, row.try_get::<i64, _>("prompts")?, try_at) {
         (None, 0, Some(try_at)) => {
             sqlx::query(LIMITED_AT).bind(now.0).bind(id.as_str()).execute(connection).await?;
             return Ok(Whose::Unknown { try_at });
         }
-        (_, 1.., _) => format!("with {prompts} from here in 24 h"),
+        (_, prompts @ 1.., _) => format!("with {prompts} from here in 24 h"),
         (Some(_), _, _) => "for the second time, with none from here in 24 h".to_owned(),
         (None, _, _) => "with none from here in 24 h: another program may have asked".to_owned(),
     };

@@ -32,7 +32,7 @@ const CLAIMED: &str = "select dm_id from survey where user_id = $1 and account =
 const NOT_SPENT: &str =
     "update survey set spent_at = null, try_at = $1, put_off_at = $1 where id = $2";
 
-const AS_OTHERS: &str = "select sent_as, count(*) from survey where account = $1 \
+const AS_OTHERS: &str = "select sent_as, count(*) as surveys from survey where account = $1 \
      and state = 'uncertain' and sent_as <> $2 group by sent_as order by sent_as";
 
 const LATE_AS_OTHERS: &str = "select id, sent_as from survey where account = $1 \
@@ -47,7 +47,7 @@ impl Store {
     pub async fn unsettled(&self, account: &str, sent_as: &str) -> Result<Vec<Unsettled>> {
         let rows = sqlx::query(
             "select id, begun_at, given_up_at, user_id, message, \
-             coalesce(given_up_here, given_up_at) from survey where account = $1 \
+             coalesce(given_up_here, given_up_at) as given_up_here from survey where account = $1 \
              and state = 'uncertain' and begun_at is not null and given_up_at is not null \
              and (sent_as is null or sent_as = $3) order by given_up_at, id limit $2",
         )
@@ -59,13 +59,13 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(Unsettled {
-                    survey_id: SurveyId::new(row.try_get::<String, _>(0)?),
-                    begun_at: Millis(row.try_get(1)?),
-                    given_up_at: Millis(row.try_get(2)?),
-                    user_id: UserId::parse(&row.try_get::<String, _>(3)?)
+                    survey_id: row.try_get("id")?,
+                    begun_at: row.try_get("begun_at")?,
+                    given_up_at: row.try_get("given_up_at")?,
+                    user_id: UserId::parse(&row.try_get::<String, _>("user_id")?)
                         .map_err(|problem| Error::Broken(format!("a user id that {problem}")))?,
-                    message: row.try_get(4)?,
-                    given_up_here: Millis(row.try_get(5)?),
+                    message: row.try_get("message")?,
+                    given_up_here: row.try_get("given_up_here")?,
                 })
             })
             .collect()
@@ -142,7 +142,7 @@ impl Store {
     ) -> Result<Vec<(String, i64)>> {
         let rows = sqlx::query(AS_OTHERS).bind(account).bind(sent_as);
         let rows = rows.fetch_all(&self.readers).await?;
-        rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        rows.iter().map(|row| Ok((row.try_get("sent_as")?, row.try_get("surveys")?))).collect()
     }
 
     /// Fails the uncertain surveys that an account sent under another identity and that closed
@@ -166,11 +166,11 @@ impl Store {
                         .bind(UNSETTLED_MAX);
                     let mut settled = Vec::new();
                     for row in late.fetch_all(&mut *connection).await? {
-                        let id = SurveyId::new(row.try_get::<String, _>(0)?);
+                        let id = row.try_get("id")?;
                         let Some(locked) = touch_in(connection, &id, "uncertain").await? else {
                             continue;
                         };
-                        let was: String = row.try_get(1)?;
+                        let was: String = row.try_get("sent_as")?;
                         let message = format!(
                             "the prompt left as {was}, which the account no longer is: what X \
                              shows of the account does not tell whether it went out, and it is \

@@ -41,9 +41,9 @@ pub(in crate::store) async fn last(
 ) -> Result<String> {
     let id = survey.id.as_str();
     if let Some(line) = sqlx::query(LAST).bind(id).fetch_optional(&mut *connection).await? {
-        let facts: Option<String> = line.try_get(1)?;
+        let facts: Option<String> = line.try_get("facts")?;
         let decision = facts.and_then(|facts| serde_json::from_str::<Decision>(&facts).ok());
-        let detail: Option<String> = line.try_get(0)?;
+        let detail: Option<String> = line.try_get("detail")?;
         let said = match decision {
             Some(decision) if matches!(decision.verdict(), Verdict::Wait { .. }) => {
                 Some(words(&decision))
@@ -81,11 +81,12 @@ pub(in crate::store) async fn note_not_told(
     let said = format!("{NOT_TOLD}{why}");
     let newest = sqlx::query(NEWEST).bind(id.as_str()).fetch_optional(&mut *connection).await?;
     if let Some(newest) = newest {
-        let (state, detail): (String, Option<String>) = (newest.try_get(1)?, newest.try_get(2)?);
+        let state: String = newest.try_get("state")?;
+        let detail: Option<String> = newest.try_get("detail")?;
         let is_same = detail.is_some_and(|detail| detail.starts_with(NOT_TOLD));
         if is_same && state == State::Scheduled.name() {
             let line = sqlx::query(SAYS).bind(said).bind(id.as_str());
-            line.bind(newest.try_get::<i64, _>(0)?).execute(connection).await?;
+            line.bind(newest.try_get::<i64, _>("step")?).execute(connection).await?;
             return Ok(());
         }
     }

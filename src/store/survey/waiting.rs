@@ -22,10 +22,10 @@ use crate::store::account::{budgets, holds};
 use crate::store::database::{identity, progress, standing};
 use crate::store::{Engine, Result, Store};
 
-const DUE: &str = "select account, count(*), min(due_at) from survey \
+const DUE: &str = "select account, count(*) as surveys, min(due_at) as oldest from survey \
      where state = 'scheduled' and due_at <= $1 group by account";
 
-const DUE_OF: &str = "select count(*), min(due_at) from survey \
+const DUE_OF: &str = "select count(*) as surveys, min(due_at) as oldest from survey \
      where account = $2 and state = 'scheduled' and due_at <= $1";
 
 /// Finds an account's surveys that are due but are looked at again later.
@@ -41,8 +41,8 @@ const TRIED: &str = "select count(case when attempts > 0 then 1 end) from \
      (select attempts from survey where account = $1 and state = 'scheduled' and try_at <= $2 \
      order by try_at, id limit 100) as next";
 
-const PROMPTS: &str = "select count(*), min(spent_at), max(spent_at) from survey \
-     where account = $1 and spent_at > $2";
+const PROMPTS: &str = "select count(*) as surveys, min(spent_at) as oldest, \
+     max(spent_at) as latest from survey where account = $1 and spent_at > $2";
 
 const PAUSE: &str = "select paused_at, why, probe_at from paused_account \
      where account = $1 and resumed_at is null";
@@ -65,7 +65,7 @@ impl Store {
         let mut connection = self.onlooker.acquire().await?;
         let mut due = BTreeMap::new();
         for row in &sqlx::query(DUE).bind(now.0).fetch_all(&mut *connection).await? {
-            due.insert(row.try_get::<String, _>(0)?, due_of(row, 1)?);
+            due.insert(row.try_get::<String, _>("account")?, due_of(row)?);
         }
         let mut all = Vec::new();
         for served in served {
@@ -82,7 +82,7 @@ impl Store {
     pub async fn waiting_of(&self, served: &Served, now: Millis) -> Result<Facts> {
         let mut connection = self.readers.acquire().await?;
         let row = sqlx::query(DUE_OF).bind(now.0).bind(served.account.as_str());
-        let due = due_of(&row.fetch_one(&mut *connection).await?, 0)?;
+        let due = due_of(&row.fetch_one(&mut *connection).await?)?;
         facts(&mut connection, served, due, now).await
     }
 
@@ -90,7 +90,7 @@ impl Store {
     pub async fn next_look(&self, id: &SurveyId, now: Millis) -> Result<Option<NextLook>> {
         let row = sqlx::query(PUT_OFF_ONE).bind(id.as_str()).fetch_optional(&self.readers).await?;
         let Some(row) = row else { return Ok(None) };
-        let due_at = Millis(row.try_get(6)?);
+        let due_at = row.try_get("due_at")?;
         let put_off = put_off_of(&row, now)?;
         let is_put_off = put_off.until > now
             && (put_off.until > due_at || put_off.why == PutOffReason::ClockAhead);
@@ -126,9 +126,8 @@ impl Store {
     }
 }
 
-fn due_of(row: &AnyRow, first: usize) -> Result<(u64, Option<Millis>)> {
-    let count: i64 = row.try_get(first)?;
-    Ok((count.unsigned_abs(), row.try_get::<Option<i64>, _>(first + 1)?.map(Millis)))
+fn due_of(row: &AnyRow) -> Result<(u64, Option<Millis>)> {
+    Ok((row.try_get::<i64, _>("surveys")?.unsigned_abs(), row.try_get("oldest")?))
 }
 
 async fn facts(
@@ -172,8 +171,8 @@ async fn facts(
 async fn day(connection: &mut AnyConnection, served: &Served, now: Millis) -> Result<DayOfPrompts> {
     let (account, since) = (served.account.as_str(), now.minus(DAY));
     let row = sqlx::query(PROMPTS).bind(account).bind(since.0).fetch_one(&mut *connection).await?;
-    let (mut prompts, mut oldest) = due_of(&row, 0)?;
-    let mut latest_at = row.try_get::<Option<i64>, _>(2)?.map(Millis);
+    let (mut prompts, mut oldest) = due_of(&row)?;
+    let mut latest_at: Option<Millis> = row.try_get("latest")?;
     if served.is_dry {
         let dry = dry_run::day(connection, account, since).await?;
         prompts += dry.prompts.unsigned_abs();
@@ -187,9 +186,9 @@ async fn pause(connection: &mut AnyConnection, account: &str) -> Result<Option<P
     let row = sqlx::query(PAUSE).bind(account).fetch_optional(connection).await?;
     row.map(|row| {
         Ok(Pause {
-            since: Millis(row.try_get(0)?),
-            why: row.try_get(1)?,
-            asked_again_at: Millis(row.try_get(2)?),
+            since: row.try_get("paused_at")?,
+            why: row.try_get("why")?,
+            asked_again_at: row.try_get("probe_at")?,
         })
     })
     .transpose()
@@ -249,12 +248,12 @@ async fn put_off(connection: &mut AnyConnection, facts: &mut Facts) -> Result<()
 
 /// Returns why a survey is looked at again later, by the contents of its row.
 fn put_off_of(row: &AnyRow, now: Millis) -> Result<PutOff> {
-    let until = Millis(row.try_get(0)?);
-    let since = row.try_get::<Option<i64>, _>(1)?.map(Millis);
-    let is_claimed = row.try_get::<Option<i64>, _>(2)?.is_some();
-    let attempts: i64 = row.try_get(3)?;
-    let is_limited = row.try_get::<Option<i64>, _>(4)?.is_some();
-    let decision: Option<String> = row.try_get(5)?;
+    let until = row.try_get("try_at")?;
+    let since: Option<Millis> = row.try_get("put_off_at")?;
+    let is_claimed = row.try_get::<Option<Millis>, _>("lease_until")?.is_some();
+    let attempts: i64 = row.try_get("attempts")?;
+    let is_limited = row.try_get::<Option<Millis>, _>("limited_at")?.is_some();
+    let decision: Option<String> = row.try_get("decision")?;
     let decision = decision.and_then(|text| serde_json::from_str::<Decision>(&text).ok());
     // A decision from before this wait does not explain it.
     let decision = decision.filter(|decision| since.is_none_or(|since| decision.at >= since));
