@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::claim::{Leased, RELEASE, retake};
 use super::prompt::SendTimes;
-use super::step::{note_decided, write_state};
+use super::step::{advance_state, note_decided, write_state};
 use super::{dry_run, wait_history};
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::policy::{self, DAY, History, Mode, Pacing, Rules};
@@ -17,7 +17,7 @@ use crate::domain::survey::{Event, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::account::opt_outs;
 use crate::store::database::progress::{self, Progress};
-use crate::store::{Error, Result, Store};
+use crate::store::{Result, Store};
 
 /// The result of a look ahead of the send.
 #[derive(Debug)]
@@ -175,7 +175,7 @@ pub async fn step(
     event: Event,
     decision: &Decision,
 ) -> Result<Survey> {
-    survey.state = survey.state.step(event).map_err(|error| Error::Broken(error.to_string()))?;
+    survey.state = advance_state(survey.state, event)?;
     write_state(connection, (&survey.id, token), &survey.state).await?;
     let kept = decision.json()?;
     keep(connection, &survey, &kept).await?;

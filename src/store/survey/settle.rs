@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::step::{note, step_locked, touch_in, write_state};
+use super::step::{advance_state, note, step_locked, touch_in, write_state};
 use crate::domain::id::{FeedbackId, SurveyId, UserId};
 use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
@@ -102,10 +102,7 @@ impl Store {
                         let id = one.survey_id;
                         let late = survey.closed_at < closed_before;
                         let event = if late { Event::TooLate } else { Event::NotSent };
-                        let state = survey
-                            .state
-                            .step(event)
-                            .map_err(|error| Error::Broken(error.to_string()))?;
+                        let state = advance_state(survey.state, event)?;
                         write_state(connection, (&id, token), &state).await?;
                         let detail = Some("X did not carry it out");
                         note(connection, (&id, token), now, &state, detail).await?;

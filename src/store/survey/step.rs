@@ -165,7 +165,7 @@ pub async fn step_locked(
 ) -> Result<Survey> {
     let answered = |state: &State| i64::from(matches!(state, State::Answered(_)));
     let before = answered(&survey.state);
-    survey.state = survey.state.step(event).map_err(|error| Error::Broken(error.to_string()))?;
+    survey.state = advance_state(survey.state, event)?;
     write_state(connection, (&survey.id, token), &survey.state).await?;
     let more = answered(&survey.state) - before;
     if more != 0 {
@@ -177,6 +177,7 @@ pub async fn step_locked(
     Ok(survey)
 }
 
+/// Returns the state after an event. Refuses an event that the state does not allow.
 pub fn advance_state(state: State, event: Event) -> Result<State> {
     state.step(event).map_err(|error| Error::Broken(error.to_string()))
 }
