@@ -2,6 +2,7 @@
 
 use surveyd::store::{Compared, Doubt, Error, Hold, Location};
 
+use super::rebuild::READ;
 use super::*;
 
 const DUE: Millis = Millis(START.0 + 300_000);
@@ -13,6 +14,21 @@ impl Bench {
 
     async fn doubt(&self, now: Millis) -> Option<Doubt> {
         self.compared(now).await.doubt
+    }
+
+    /// The hold, when it began, and from when on it makes surveys of X's events.
+    async fn holding(&self) -> (Option<Hold>, Option<Millis>, Option<Millis>) {
+        let began = self.store.progress(ACCOUNT).await.unwrap().restored_at;
+        let rebuild_from = self.store.held_for_rebuild(ACCOUNT).await.unwrap();
+        (self.store.hold(ACCOUNT).await.unwrap(), began, rebuild_from)
+    }
+
+    /// The daemon starts again on a database that was worked on, without its mark.
+    async fn doubted(self, now: Millis) -> Self {
+        let bench = self.restarted_after(async |_| {}).await;
+        bench.forget_the_mark().await;
+        assert_eq!(bench.doubt(now).await, Some(Doubt::Unknown));
+        bench
     }
 
     async fn is_held(&self) -> bool {
@@ -345,6 +361,42 @@ async fn an_account_configured_while_the_database_is_held_is_held_too() {
         }
         bench.store.compare([names, vec!["gamma".into()]].concat(), DUE).await.unwrap();
         assert_eq!(bench.store.progress("gamma").await.unwrap().restored_at, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_doubt_and_a_rebuild_share_one_hold_whichever_came_first() {
+    on_each_engine(async |bench| {
+        assert_eq!(bench.doubt(START).await, None);
+        let bench = bench.doubted(START).await;
+        bench.store.date_hold(ACCOUNT, DUE).await.unwrap();
+        bench.store.hold_for_rebuild(ACCOUNT, READ.from, DUE).await.unwrap();
+        let hold = Hold { until_at: Some(DUE), doubt: Some(Doubt::Unknown) };
+        assert_eq!(
+            bench.holding().await,
+            (Some(hold), Some(START), Some(READ.from)),
+            "the doubt's hold goes on, and waits for the rebuild too"
+        );
+        let end = async |bench: &Bench| {
+            let ended = bench.store.end_restore(ACCOUNT, &making(), DUE).await.unwrap();
+            (ended.is_over, ended.of_rebuild)
+        };
+        assert_eq!(end(&bench).await, (false, false));
+        let rebuild = bench.store.begin_rebuild(ACCOUNT, READ, true).await.unwrap();
+        bench.store.end_rebuild(&rebuild).await.unwrap();
+        assert_eq!(end(&bench).await, (true, true));
+
+        bench.store.hold_for_rebuild(ACCOUNT, READ.from, START).await.unwrap();
+        bench.store.date_hold(ACCOUNT, START).await.unwrap();
+        let bench = bench.doubted(DUE).await;
+        let hold = Hold { until_at: None, doubt: Some(Doubt::Unknown) };
+        assert_eq!(
+            bench.holding().await,
+            (Some(hold), Some(DUE), Some(READ.from)),
+            "the hold begins again, and still waits for the rebuild"
+        );
+        assert_eq!(end(&bench).await, (false, false));
     })
     .await;
 }
