@@ -1,18 +1,17 @@
 //! Holds a value as the file or a variable gave it, and converts it to the type that a key needs.
 
-use std::collections::HashMap;
-
-use ::config::{ConfigError, File, FileFormat, Source, Value, ValueKind};
+use toml::Value;
+use toml::de::{DeInteger, DeTable, DeValue};
 
 /// The length in characters above which a fault cuts a value.
 const SHOWN_CHARACTERS_MAX: usize = 80;
 
 /// The values of a table by their keys.
-pub(super) type GivenTable = HashMap<String, Value>;
+pub(super) type GivenTable = toml::Table;
 
 /// A value that has not been checked yet.
 pub(super) enum GivenValue {
-    File(ValueKind),
+    File(Value),
     /// A variable can hold text only. The text is converted to whatever type the key takes.
     Variable(String),
 }
@@ -39,8 +38,8 @@ impl Wrong {
 impl GivenValue {
     pub fn text(&self) -> Result<&str, Wrong> {
         match self {
-            Self::Variable(text) | Self::File(ValueKind::String(text)) => Ok(text),
-            Self::File(ValueKind::Table(_) | ValueKind::Array(_) | ValueKind::Nil) => {
+            Self::Variable(text) | Self::File(Value::String(text)) => Ok(text),
+            Self::File(Value::Table(_) | Value::Array(_)) => {
                 Err(self.no("a string", "write one string in quotes"))
             }
             Self::File(_) => Err(self.no("a string", "put it in quotes")),
@@ -57,10 +56,10 @@ impl GivenValue {
         };
         match self {
             Self::Variable(text) => Ok(text.split(',').map(|one| one.trim().to_owned()).collect()),
-            Self::File(ValueKind::String(text)) => Ok(vec![text.clone()]),
-            Self::File(ValueKind::Array(list)) => {
-                let texts = list.iter().map(|one| match &one.kind {
-                    ValueKind::String(text) => Ok(text.clone()),
+            Self::File(Value::String(text)) => Ok(vec![text.clone()]),
+            Self::File(Value::Array(list)) => {
+                let texts = list.iter().map(|one| match one {
+                    Value::String(text) => Ok(text.clone()),
                     _ => Err(wrong()),
                 });
                 texts.collect()
@@ -73,7 +72,7 @@ impl GivenValue {
         let wrong = || self.no("a boolean", &self.unquoted("write true or false"));
         match self {
             Self::Variable(text) => text.parse().map_err(|_| wrong()),
-            Self::File(ValueKind::Boolean(truth)) => Ok(*truth),
+            Self::File(Value::Boolean(truth)) => Ok(*truth),
             Self::File(_) => Err(wrong()),
         }
     }
@@ -82,7 +81,7 @@ impl GivenValue {
         let wrong = || self.no("a whole number", &self.unquoted("write digits only"));
         match self {
             Self::Variable(text) => text.parse().map_err(|_| wrong()),
-            Self::File(ValueKind::I64(number)) => Ok(*number),
+            Self::File(Value::Integer(number)) => Ok(*number),
             Self::File(_) => Err(wrong()),
         }
     }
@@ -91,9 +90,9 @@ impl GivenValue {
         let wrong = || self.no("a number", &self.unquoted("write a number, as 0.25"));
         match self {
             Self::Variable(text) => text.parse().map_err(|_| wrong()),
-            Self::File(ValueKind::Float(number)) => Ok(*number),
+            Self::File(Value::Float(number)) => Ok(*number),
             // A number too large to be exact here lies far outside every bound.
-            Self::File(ValueKind::I64(number)) => Ok(*number as f64),
+            Self::File(Value::Integer(number)) => Ok(*number as f64),
             Self::File(_) => Err(wrong()),
         }
     }
@@ -102,12 +101,12 @@ impl GivenValue {
     /// table.
     pub fn shown(&self) -> Option<String> {
         match self {
-            Self::Variable(text) | Self::File(ValueKind::String(text)) => Some(quoted(text)),
-            Self::File(ValueKind::Boolean(truth)) => Some(truth.to_string()),
-            Self::File(ValueKind::I64(i64::MAX)) => Some(format!("{} or more", i64::MAX)),
-            Self::File(ValueKind::I64(i64::MIN)) => Some(format!("{} or less", i64::MIN)),
-            Self::File(ValueKind::I64(number)) => Some(number.to_string()),
-            Self::File(ValueKind::Float(number)) => Some(format!("{number:?}")),
+            Self::Variable(text) | Self::File(Value::String(text)) => Some(quoted(text)),
+            Self::File(Value::Boolean(truth)) => Some(truth.to_string()),
+            Self::File(Value::Integer(i64::MAX)) => Some(format!("{} or more", i64::MAX)),
+            Self::File(Value::Integer(i64::MIN)) => Some(format!("{} or less", i64::MIN)),
+            Self::File(Value::Integer(number)) => Some(number.to_string()),
+            Self::File(Value::Float(number)) => Some(format!("{number:?}")),
             Self::File(_) => None,
         }
     }
@@ -115,7 +114,7 @@ impl GivenValue {
     /// Adds to `remedy` that quotes must go if the value is a quoted string.
     fn unquoted(&self, remedy: &str) -> String {
         match self {
-            Self::File(ValueKind::String(_)) => format!("{remedy}, without quotes"),
+            Self::File(Value::String(_)) => format!("{remedy}, without quotes"),
             Self::File(_) | Self::Variable(_) => remedy.to_owned(),
         }
     }
@@ -123,7 +122,7 @@ impl GivenValue {
     fn no(&self, wanted: &str, remedy: &str) -> Wrong {
         let problem = match self {
             Self::Variable(_) => format!("is not {wanted}"),
-            Self::File(kind) => format!("is {}, not {wanted}", noun(kind)),
+            Self::File(value) => format!("is {}, not {wanted}", noun(value)),
         };
         Wrong::new(problem, remedy)
     }
@@ -140,73 +139,80 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// Returns the noun for a value's type in a sentence.
-pub(super) fn noun(kind: &ValueKind) -> &'static str {
-    match kind {
-        ValueKind::Nil => "nothing",
-        ValueKind::Boolean(_) => "a boolean",
-        ValueKind::I64(_) | ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) => {
-            "a whole number"
-        }
-        ValueKind::Float(_) => "a number",
-        ValueKind::String(_) => "a string",
-        ValueKind::Table(_) => "a table",
-        ValueKind::Array(_) => "a list",
+pub(super) fn noun(value: &Value) -> &'static str {
+    match value {
+        Value::Boolean(_) => "a boolean",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::String(_) | Value::Datetime(_) => "a string",
+        Value::Table(_) => "a table",
+        Value::Array(_) => "a list",
     }
 }
 
-/// The parser's message about a whole number of more than 64 bits. It does not say where the number
-/// stands.
-const TOO_LARGE: &str = "number too large";
-
-/// Replaces each whole number that exceeds 64 bits by the nearest one that fits.
-fn within_64_bits(text: &str) -> String {
-    let line = |line: &str| -> Option<String> {
-        let (key, value) = line.split_once('=')?;
-        let (value, remark) = value.split_once('#').map_or((value, ""), |(it, of)| (it, of));
-        let value = value.trim().replace('_', "");
-        let (digits, nearest) = match value.strip_prefix('-') {
-            Some(digits) => (digits, i64::MIN),
-            None => (value.strip_prefix('+').unwrap_or(&value), i64::MAX),
-        };
-        let is_whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        (is_whole && value.parse::<i64>().is_err()).then(|| format!("{key}= {nearest} #{remark}"))
-    };
-    let lines = text.lines().map(|text| line(text).unwrap_or_else(|| text.to_owned()));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// Parses a file's text. The error says where the TOML is wrong.
+/// Parses a file's text. The error says where the TOML is wrong and shows no text of the file
+/// because that may be a secret.
 pub(super) fn from_toml(text: &str) -> Result<GivenTable, Wrong> {
-    // The file is collected as a bare source. A built `Config` would read keys as paths and turn a
-    // quoted key with a dot into a table.
-    let read = |text: &str| File::from_str(text, FileFormat::Toml).collect();
-    let values = match read(text) {
-        // The key's own bounds then refuse the number and say what they are.
-        Err(error) if error.to_string().contains(TOO_LARGE) => {
-            read(&within_64_bits(text)).map_err(|_| error)
-        }
-        values => values,
-    };
-    values.map_err(|error| match error {
-        ConfigError::FileParse { cause, .. } => {
-            let mut problem = without_excerpt(&cause.to_string());
-            if problem.ends_with("duplicate key")
-                && let Some(key) = key_at(text, &problem)
+    let table = DeTable::parse(text).map_err(|error| {
+        let mut problem = error.message().to_owned();
+        if let Some(span) = error.span() {
+            let (line, column) = line_and_column(text, span.start);
+            if problem == "duplicate key"
+                && let Some(key) = key_at(text, line)
             {
                 problem += &format!(" `{key}`");
             }
-            let remedy = mended(&problem);
-            Wrong::new(problem, remedy)
+            problem = format!("line {line}, column {column}: {problem}");
         }
-        other => Wrong::new(other.to_string(), mended("")),
-    })
+        let remedy = mended(&problem);
+        Wrong::new(problem, remedy)
+    })?;
+    Ok(read_table(table.into_inner()))
 }
 
-/// Returns the key or table header on the line that the parser's message names. Never returns the
-/// value because it may be a secret.
-fn key_at<'t>(text: &'t str, problem: &str) -> Option<&'t str> {
-    let number: usize = problem.strip_prefix("line ")?.split(',').next()?.parse().ok()?;
-    let key = text.lines().nth(number.checked_sub(1)?)?.split('=').next()?.trim();
+fn read_table(table: DeTable) -> GivenTable {
+    let entries = table.into_iter();
+    entries.map(|(key, value)| (key.into_inner().into_owned(), read(value.into_inner()))).collect()
+}
+
+fn read(value: DeValue) -> Value {
+    match value {
+        DeValue::String(text) => Value::String(text.into_owned()),
+        DeValue::Boolean(truth) => Value::Boolean(truth),
+        DeValue::Integer(number) => Value::Integer(within_64_bits(&number)),
+        DeValue::Float(number) => {
+            Value::Float(number.as_str().parse().expect("the parser checked the number"))
+        }
+        // No key takes a date. An unquoted one counts as its text.
+        DeValue::Datetime(date) => Value::String(date.to_string()),
+        DeValue::Array(list) => {
+            Value::Array(list.into_iter().map(|one| read(one.into_inner())).collect())
+        }
+        DeValue::Table(table) => Value::Table(read_table(table)),
+    }
+}
+
+/// Returns the number or the nearest one that fits. The key's own bounds then refuse it and say
+/// what they are.
+fn within_64_bits(number: &DeInteger) -> i64 {
+    let digits = number.as_str();
+    let nearest = if digits.starts_with('-') { i64::MIN } else { i64::MAX };
+    i64::from_str_radix(digits, number.radix()).unwrap_or(nearest)
+}
+
+/// Returns the line and the column at `index`. Both are counted from 1. The end of the text counts
+/// to its last line.
+fn line_and_column(text: &str, index: usize) -> (usize, usize) {
+    let within = text.floor_char_boundary(index.min(text.len().saturating_sub(1)));
+    let before = &text[..within];
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1 + usize::from(index > within))
+}
+
+/// Returns the key or table header on that line. Never returns the value because it may be a
+/// secret.
+fn key_at(text: &str, line: usize) -> Option<&str> {
+    let key = text.lines().nth(line - 1)?.split('=').next()?.trim();
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-[]".contains(letter);
     (!key.is_empty() && key.chars().all(is_plain)).then_some(key)
 }
@@ -220,27 +226,9 @@ fn mended(problem: &str) -> &'static str {
         "put the value in straight quotes, as name = \"acme\""
     } else if says("unclosed table") || says("unclosed array table") {
         "close the brackets, as [accounts.survey] or [[sources]]"
-    } else if says(TOO_LARGE) {
-        "write no whole number of more than 18 digits"
     } else if says("string") {
         "end the text with the quote that it begins with, on the same line, as name = \"acme\""
     } else {
         "mend the TOML there: a line is key = value, [table] or [[list]], as in config/surveyd.toml"
     }
-}
-
-/// Returns the parser's message without the excerpt of the file. The excerpt may contain a secret.
-fn without_excerpt(message: &str) -> String {
-    let mut lines = message.lines().filter(|line| !is_excerpt(line));
-    let first = lines.next().unwrap_or_default();
-    let place = first.strip_prefix("TOML parse error at ").unwrap_or(first);
-    let rest: Vec<_> = lines.collect();
-    if rest.is_empty() { place.to_owned() } else { format!("{place}: {}", rest.join("; ")) }
-}
-
-/// True if the line belongs to the parser's excerpt of the file. Such a line begins with its number
-/// or a space and then a bar.
-fn is_excerpt(line: &str) -> bool {
-    line.trim_start_matches(|letter: char| letter == ' ' || letter.is_ascii_digit())
-        .starts_with('|')
 }

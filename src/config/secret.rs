@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use ::config::ValueKind;
+use toml::Value;
 
 use super::faults::MAY_NOT_READ;
 use super::given::{GivenTable, GivenValue, Wrong};
@@ -39,7 +39,7 @@ fn exposure(mode: u32) -> Option<(&'static str, &'static str)> {
 /// them.
 fn refuse_inline(table: &mut ConfigTable, key: &'static str, given: &GivenValue) {
     let Some((exposed, remedy)) = table.walk.mode.and_then(exposure) else { return };
-    let is_inline = matches!(given, GivenValue::File(ValueKind::String(text)) if !text.is_empty());
+    let is_inline = matches!(given, GivenValue::File(Value::String(text)) if !text.is_empty());
     if !is_inline || NO_SECRETS.contains(&key) || is_credential(table.walk, table.walk.path) {
         return;
     }
@@ -118,8 +118,8 @@ pub(super) fn read_list(
         }
         Ok(Some(given)) if !table.walk.needs_secrets => {
             let list = match given {
-                GivenValue::File(ValueKind::Array(list)) => {
-                    list.into_iter().map(|entry| GivenValue::File(entry.kind)).collect()
+                GivenValue::File(Value::Array(list)) => {
+                    list.into_iter().map(GivenValue::File).collect()
                 }
                 single => vec![single],
             };
@@ -127,12 +127,12 @@ pub(super) fn read_list(
             // The count is kept because it is known without reading the secrets.
             return Some(list.iter().map(|_| Secret(String::new())).collect());
         }
-        Ok(Some(GivenValue::File(ValueKind::Array(list)))) if list.is_empty() => {
+        Ok(Some(GivenValue::File(Value::Array(list)))) if list.is_empty() => {
             table.fault(key, None, "is an empty list", FORMS);
             return None;
         }
-        Ok(Some(GivenValue::File(ValueKind::Array(list)))) => {
-            list.into_iter().map(|entry| Ok(GivenValue::File(entry.kind))).collect()
+        Ok(Some(GivenValue::File(Value::Array(list)))) => {
+            list.into_iter().map(|entry| Ok(GivenValue::File(entry))).collect()
         }
         Ok(Some(single)) => vec![Ok(single)],
         Err(wrong) => vec![Err(wrong)],
@@ -180,8 +180,8 @@ fn of_text(text: String, check: impl Fn(&str) -> Result<(), Wrong>) -> Result<Se
 
 fn exposed(walk: &Walk, given: GivenValue) -> Result<String, Wrong> {
     match given {
-        GivenValue::Variable(text) | GivenValue::File(ValueKind::String(text)) => Ok(text),
-        GivenValue::File(ValueKind::Table(table)) => match pointer(&table) {
+        GivenValue::Variable(text) | GivenValue::File(Value::String(text)) => Ok(text),
+        GivenValue::File(Value::Table(table)) => match pointer(&table) {
             Some(("file", name)) => from_file(walk, name),
             Some(("env", name)) => from_variable(walk, name),
             _ => Err(Wrong::new("is a table that surveyd cannot follow", FORMS)),
@@ -196,10 +196,7 @@ const FORMS: &str = "write \"…\", { file = \"…\" } or { env = \"…\" }";
 fn pointer(table: &GivenTable) -> Option<(&str, &str)> {
     let mut keys = table.iter();
     match (keys.next(), keys.next()) {
-        (Some((key, value)), None) => match &value.kind {
-            ValueKind::String(name) => Some((key, name)),
-            _ => None,
-        },
+        (Some((key, Value::String(name))), None) => Some((key, name)),
         _ => None,
     }
 }

@@ -15,7 +15,7 @@ mod place;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ::config::ValueKind;
+use toml::Value;
 
 use self::hints::UnknownKey;
 pub(super) use self::place::Place;
@@ -138,9 +138,9 @@ impl<'a> ConfigTable<'_, 'a> {
     pub fn table(&mut self, key: &'static str) -> ConfigTable<'_, 'a> {
         self.known.push(key);
         let place = self.place.child(key);
-        let values = match self.values.remove(key).map(|value| value.kind) {
+        let values = match self.values.remove(key) {
             None => GivenTable::new(),
-            Some(ValueKind::Table(values)) => values,
+            Some(Value::Table(values)) => values,
             Some(other) => {
                 let problem = format!("is {}, not a table", noun(&other));
                 let remedy = format!("write it as [{}] and its keys below", place.header());
@@ -157,9 +157,9 @@ impl<'a> ConfigTable<'_, 'a> {
         self.known.push(key);
         let place = self.place.child(key);
         let remedy = format!("write each of them as [[{}]] and its keys below", place.header());
-        let list = match self.values.remove(key).map(|value| value.kind) {
+        let list = match self.values.remove(key) {
             None => Vec::new(),
-            Some(ValueKind::Array(list)) => list,
+            Some(Value::Array(list)) => list,
             Some(other) => {
                 let problem = format!("is {}, not a list of tables", noun(&other));
                 self.walk.fault(&place, GivenValue::File(other).shown(), problem, remedy);
@@ -170,8 +170,8 @@ impl<'a> ConfigTable<'_, 'a> {
         let mut names = BTreeSet::new();
         let mut entries = Vec::new();
         for (index, entry) in list.into_iter().enumerate() {
-            match entry.kind {
-                ValueKind::Table(values) => {
+            match entry {
+                Value::Table(values) => {
                     let name = place::name_of(&values).filter(|name| names.insert(name.clone()));
                     entries.push((place.entry(index, name.as_deref()), values));
                 }
@@ -199,7 +199,7 @@ impl<'a> ConfigTable<'_, 'a> {
         let ConfigTable { walk, place, values, .. } = self.table(key);
         walk.known.insert(place.pattern.clone());
         let mut given: BTreeMap<_, _> =
-            values.into_iter().map(|(name, value)| (name, GivenValue::File(value.kind))).collect();
+            values.into_iter().map(|(name, value)| (name, GivenValue::File(value))).collect();
         let written: BTreeSet<_> = given.keys().map(|name| place.child(name).variable).collect();
         let beginning = format!("{}__", place.variable);
         for variable in walk.variables.keys().filter(|name| !written.contains(*name)) {
@@ -232,7 +232,7 @@ impl<'a> ConfigTable<'_, 'a> {
         self.walk.known.insert(place.pattern.clone());
         let in_file = self.values.remove(key);
         let variable = self.walk.overriding(&place)?;
-        Ok(variable.map(GivenValue::Variable).or(in_file.map(|value| GivenValue::File(value.kind))))
+        Ok(variable.map(GivenValue::Variable).or(in_file.map(GivenValue::File)))
     }
 
     /// Reads a key that may be left out. The outer `None` means that the value is faulty.
@@ -321,9 +321,7 @@ impl<'a> ConfigTable<'_, 'a> {
     /// that a later version will support.
     pub fn close(self, later: &[&str]) {
         self.walk.later.extend(later.iter().map(|key| self.place.child(key).variable));
-        let mut left: Vec<_> = self.values.into_keys().collect();
-        left.sort();
-        for key in left {
+        for (key, _) in self.values {
             self.walk.unknown.push(UnknownKey {
                 place: self.place.child(&key),
                 later: later.contains(&key.as_str()),

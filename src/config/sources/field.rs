@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::config::{Value, ValueKind};
+use toml::Value;
 
 use super::super::given::{GivenTable, GivenValue, Wrong, noun, quoted};
 use crate::config::names::nearest;
@@ -19,16 +19,16 @@ const FIELD_FORM: &str =
 pub fn read(given: &GivenValue) -> Result<Field, Wrong> {
     match given {
         GivenValue::Variable(text) => Ok(Field(vec![Choice::of(Take::At(parse(text)?))])),
-        GivenValue::File(kind) => of(kind),
+        GivenValue::File(value) => of(value),
     }
 }
 
 /// Reads a table of fields by name.
 pub fn read_table(given: &GivenValue) -> Result<BTreeMap<String, Field>, Wrong> {
     match given {
-        GivenValue::File(ValueKind::Table(table)) => sorted(table)
-            .into_iter()
-            .map(|(name, value)| match of(&value.kind) {
+        GivenValue::File(Value::Table(table)) => table
+            .iter()
+            .map(|(name, value)| match of(value) {
                 Ok(field) => Ok((name.clone(), field)),
                 Err(wrong) => Err(within(name, wrong)),
             })
@@ -45,16 +45,16 @@ pub fn place(given: &GivenValue) -> Result<PayloadPath, Wrong> {
 
 pub fn places(given: &GivenValue) -> Result<Vec<PayloadPath>, Wrong> {
     match given {
-        GivenValue::File(ValueKind::Array(list)) => list.iter().map(entry).collect(),
+        GivenValue::File(Value::Array(list)) => list.iter().map(entry).collect(),
         single => Ok(vec![place(single)?]),
     }
 }
 
 /// Reads which values must stand at which places.
 pub fn condition(table: &GivenTable) -> Result<Condition, Wrong> {
-    let tests = sorted(table).into_iter().map(|(place, value)| {
-        let texts = match &value.kind {
-            ValueKind::Array(list) => list.iter().map(scalar).collect::<Result<Vec<_>, _>>()?,
+    let tests = table.iter().map(|(place, value)| {
+        let texts = match value {
+            Value::Array(list) => list.iter().map(scalar).collect::<Result<Vec<_>, _>>()?,
             _ => vec![scalar(value)?],
         };
         let tests = texts.iter().map(|text| {
@@ -68,10 +68,10 @@ pub fn condition(table: &GivenTable) -> Result<Condition, Wrong> {
     Ok(Condition(tests.collect::<Result<_, Wrong>>()?))
 }
 
-fn of(kind: &ValueKind) -> Result<Field, Wrong> {
-    match kind {
-        ValueKind::Array(list) => {
-            let choices = list.iter().map(|entry| choices(&entry.kind));
+fn of(value: &Value) -> Result<Field, Wrong> {
+    match value {
+        Value::Array(list) => {
+            let choices = list.iter().map(choices);
             Ok(Field(choices.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect()))
         }
         single => choices(single).map(Field),
@@ -79,34 +79,34 @@ fn of(kind: &ValueKind) -> Result<Field, Wrong> {
 }
 
 /// Reads one choice. Its default follows as a second choice.
-fn choices(kind: &ValueKind) -> Result<Vec<Choice>, Wrong> {
-    let table = match kind {
-        ValueKind::String(text) => return Ok(vec![Choice::of(Take::At(parse(text)?))]),
-        ValueKind::Table(table) => table,
+fn choices(value: &Value) -> Result<Vec<Choice>, Wrong> {
+    let table = match value {
+        Value::String(text) => return Ok(vec![Choice::of(Take::At(parse(text)?))]),
+        Value::Table(table) => table,
         other => {
             let problem = format!("is {}, not a place", noun(other));
             return Err(Wrong::new(problem, FIELD_FORM));
         }
     };
-    if let Some(key) = sorted(table).into_iter().map(|(key, _)| key).find(|key| !is_known(key)) {
+    if let Some(key) = table.keys().find(|key| !is_known(key)) {
         let remedy = match nearest(key, KEYS.into_iter()) {
             Some(known) => format!("did you mean `{known}`?"),
             None => format!("remove it; a choice takes {}", KEYS.join(", ")),
         };
         return Err(Wrong::new(format!("holds the unknown key `{key}`"), remedy));
     }
-    let when = match table.get("when").map(|value| &value.kind) {
+    let when = match table.get("when") {
         None => Condition::default(),
-        Some(ValueKind::Table(table)) => condition(table)?,
+        Some(Value::Table(table)) => condition(table)?,
         Some(_) => {
             let remedy = "write when = { \"/channel\" = \"twitter\" }";
             return Err(Wrong::new("holds a `when` that is not a table", remedy));
         }
     };
-    let values = match table.get("values").map(|value| &value.kind) {
+    let values = match table.get("values") {
         None => BTreeMap::new(),
-        Some(ValueKind::Table(table)) => sorted(table)
-            .into_iter()
+        Some(Value::Table(table)) => table
+            .iter()
             .map(|(from, to)| Ok((from.clone(), scalar(to)?)))
             .collect::<Result<_, Wrong>>()?,
         Some(_) => {
@@ -118,7 +118,7 @@ fn choices(kind: &ValueKind) -> Result<Vec<Choice>, Wrong> {
     let take = match (table.get("at"), table.get("is"), table.get("all")) {
         (Some(at), None, None) => Some(Take::At(entry(at)?)),
         (None, Some(text), None) => Some(Take::Is(scalar(text)?)),
-        (None, None, Some(all)) => Some(Take::All(places(&GivenValue::File(all.kind.clone()))?)),
+        (None, None, Some(all)) => Some(Take::All(places(&GivenValue::File(all.clone()))?)),
         (None, None, None) if table.contains_key("default") => None,
         _ => {
             let problem = "must have one of `at`, `is` and `all`";
@@ -138,8 +138,8 @@ fn is_known(key: &str) -> bool {
 }
 
 fn entry(value: &Value) -> Result<PayloadPath, Wrong> {
-    match &value.kind {
-        ValueKind::String(text) => parse(text),
+    match value {
+        Value::String(text) => parse(text),
         other => Err(Wrong::new(format!("is {}, not a place", noun(other)), PLACE_FORM)),
     }
 }
@@ -150,10 +150,10 @@ fn parse(text: &str) -> Result<PayloadPath, Wrong> {
 }
 
 fn scalar(value: &Value) -> Result<String, Wrong> {
-    match &value.kind {
-        ValueKind::String(text) => Ok(text.clone()),
-        ValueKind::I64(number) => Ok(number.to_string()),
-        ValueKind::Boolean(truth) => Ok(truth.to_string()),
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Boolean(truth) => Ok(truth.to_string()),
         other => Err(Wrong::new(
             format!("holds {} where a text belongs", noun(other)),
             "put it in quotes",
@@ -163,11 +163,4 @@ fn scalar(value: &Value) -> Result<String, Wrong> {
 
 fn within(name: &str, wrong: Wrong) -> Wrong {
     Wrong { problem: format!("{name} {}", wrong.problem), ..wrong }
-}
-
-/// Sorts the entries by key because a parsed TOML table has no order.
-fn sorted(table: &GivenTable) -> Vec<(&String, &Value)> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| *key);
-    entries
 }

@@ -68,13 +68,13 @@ pub fn read(table: &mut ConfigTable) -> Option<Mapping> {
 
 /// Reads one condition or a list. It is enough that one condition of the list holds.
 fn conditions(given: &GivenValue) -> Result<Vec<Condition>, Wrong> {
-    use ::config::ValueKind;
+    use toml::Value;
     match given {
-        GivenValue::File(ValueKind::Table(table)) => Ok(vec![field::condition(table)?]),
-        GivenValue::File(ValueKind::Array(list)) => list
+        GivenValue::File(Value::Table(table)) => Ok(vec![field::condition(table)?]),
+        GivenValue::File(Value::Array(list)) => list
             .iter()
-            .map(|entry| match &entry.kind {
-                ValueKind::Table(table) => field::condition(table),
+            .map(|entry| match entry {
+                Value::Table(table) => field::condition(table),
                 _ => Err(not_conditions()),
             })
             .collect(),

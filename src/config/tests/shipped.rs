@@ -117,13 +117,13 @@ fn every_key_of_the_shipped_file_has_its_sentence() {
 /// Whether a file gives the key of that pattern, in any table of each list.
 fn holds(values: &GivenTable, pattern: &str) -> bool {
     let (key, rest) = pattern.split_once('.').unwrap_or((pattern, ""));
-    match values.get(key).map(|value| value.kind.clone()) {
+    match values.get(key) {
         None => false,
         Some(_) if rest.is_empty() => true,
-        Some(::config::ValueKind::Table(inner)) => holds(&inner, rest),
-        Some(::config::ValueKind::Array(list)) => {
+        Some(toml::Value::Table(inner)) => holds(inner, rest),
+        Some(toml::Value::Array(list)) => {
             let rest = rest.strip_prefix("*.").unwrap();
-            list.iter().any(|entry| holds(&entry.clone().into_table().unwrap(), rest))
+            list.iter().any(|entry| holds(entry.as_table().unwrap(), rest))
         }
         Some(_) => false,
     }

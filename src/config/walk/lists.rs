@@ -1,8 +1,8 @@
 //! Reads tables with free keys whose values are one text or several.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use ::config::ValueKind;
+use toml::Value;
 
 use super::ConfigTable;
 use crate::config::given::GivenValue;
@@ -24,15 +24,13 @@ impl ConfigTable<'_, '_> {
     /// True if `key` is given as text or a list instead of a table. A variable on `key` counts as
     /// text.
     pub fn is_list(&self, key: &str) -> bool {
-        let in_file = self.values.get(key).map(|value| &value.kind);
-        matches!(in_file, Some(ValueKind::Array(_) | ValueKind::String(_)))
+        matches!(self.values.get(key), Some(Value::Array(_) | Value::String(_)))
             || self.walk.variables.contains_key(&self.place.child(key).variable)
     }
 
     /// True if the file gives `key` a value that is not a table.
     pub fn holds_no_table(&self, key: &str) -> bool {
-        let in_file = self.values.get(key);
-        in_file.is_some_and(|value| !matches!(value.kind, ValueKind::Table(_)))
+        self.values.get(key).is_some_and(|value| !value.is_table())
     }
 
     /// Returns the texts of the table under `key` by their keys. Returns `None` if one of them is
@@ -42,20 +40,16 @@ impl ConfigTable<'_, '_> {
         walk.known.insert(place.pattern.clone());
         let mut sound = true;
         let mut lists = BTreeMap::new();
-        let names: BTreeSet<String> = values.keys().cloned().collect();
-        let mut values = values;
-        for name in names {
+        for (name, value) in values {
             let place = place.child(&name);
-            let given = values.remove(&name).map(|value| GivenValue::File(value.kind));
             let given = match walk.overriding(&place) {
-                Ok(variable) => variable.map(GivenValue::Variable).or(given),
+                Ok(variable) => variable.map_or(GivenValue::File(value), GivenValue::Variable),
                 Err(wrong) => {
                     sound = false;
                     walk.fault(&place, None, wrong.problem, wrong.remedy);
                     continue;
                 }
             };
-            let Some(given) = given else { continue };
             match lists::texts(&given) {
                 Ok(texts) => {
                     lists.insert(name, texts);

@@ -1,6 +1,6 @@
 //! The place of a key: its path in a fault, its pattern among the known keys and its variable.
 
-use ::config::ValueKind;
+use toml::Value;
 
 use crate::config::given::GivenTable;
 use crate::config::names::is_name;
@@ -60,8 +60,8 @@ pub fn header(pattern: &str) -> String {
 
 /// Returns the `name` in a list's table if it has the form of a name.
 pub fn name_of(values: &GivenTable) -> Option<String> {
-    match values.get("name").map(|value| &value.kind) {
-        Some(ValueKind::String(name)) if is_name(name) => Some(name.clone()),
+    match values.get("name") {
+        Some(Value::String(name)) if is_name(name) => Some(name.clone()),
         _ => None,
     }
 }
