@@ -23,9 +23,9 @@ impl HttpRequest {
     /// Returns the decoded parameters of the query and the form. A body of another type has no
     /// parameters, and the signature does not cover it.
     pub fn pairs(&self) -> Vec<(String, String)> {
-        let mut pairs = form::pairs(&self.query);
+        let mut pairs = form::pairs(self.query.as_bytes());
         if self.is_form() {
-            pairs.extend(form::pairs(&String::from_utf8_lossy(&self.body)));
+            pairs.extend(form::pairs(&self.body));
         }
         pairs
     }

@@ -4,62 +4,30 @@
 
 use std::str::FromStr;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
 use super::refusal::Refusal;
+
+/// All but RFC 3986's unreserved characters.
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Percent-encodes all but RFC 3986's unreserved characters, with upper-case hex (RFC 5849 section
 /// 3.6).
 pub fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    utf8_percent_encode(text, &RESERVED).to_string()
 }
 
 /// Undoes percent-encoding. A `%` without two hex digits stays as it is. Bytes that are not UTF-8
 /// become the replacement character. In both cases the signature will not match, and that is the
 /// right answer.
 pub fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let pair = match after {
-            [high, low, ..] if first == b'%' => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        match pair {
-            Some((high, low)) => {
-                bytes.push(high * 16 + low);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// Returns the decoded parameters of a query or an `application/x-www-form-urlencoded` body in
 /// order.
-pub fn pairs(text: &str) -> Vec<(String, String)> {
-    text.split('&')
-        .filter(|piece| !piece.is_empty())
-        .map(|piece| {
-            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
-            // A form may write a blank as `+`. A plus sign is always %2B there.
-            (decode(&name.replace('+', " ")), decode(&value.replace('+', " ")))
-        })
-        .collect()
+pub fn pairs(text: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(text).into_owned().collect()
 }
 
 /// The parameters of one call from its query and its form. X does not distinguish between the two.
@@ -136,7 +104,7 @@ mod tests {
     #[test]
     fn plus_and_percent_twenty_are_blanks_in_a_form_and_hex_is_free_in_case() {
         assert_eq!(
-            pairs("a=x+y%20z&b=%2b%2B&c=&d"),
+            pairs(b"a=x+y%20z&b=%2b%2B&c=&d"),
             [("a", "x y z"), ("b", "++"), ("c", ""), ("d", "")]
                 .map(|(k, v)| (k.to_owned(), v.to_owned()))
         );
@@ -150,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_blank_value_counts_as_left_out_and_a_repeated_name_is_found() {
-        let parameters = Parameters::new(pairs("type=&test=true&a=1&a=2"));
+        let parameters = Parameters::new(pairs(b"type=&test=true&a=1&a=2"));
         assert_eq!(parameters.optional("type"), None);
         assert_eq!(parameters.required("type").unwrap_err().code, 38);
         assert_eq!(parameters.repeated(), Some("a"));
