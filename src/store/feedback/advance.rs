@@ -15,8 +15,7 @@ use crate::domain::survey::{Delivery, Event, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::store::placeholders::{Places, bind_all, size};
-use crate::store::survey::step::advance_state;
-use crate::store::survey::step::{note, touch, write_state};
+use crate::store::survey::step::{advance_state, note, step_locked, touch, touch_in, write_state};
 
 /// Moves the surveys of rows on, at most [`BATCH_MAX`] of them.
 pub async fn advance(
@@ -123,14 +122,14 @@ async fn settle(
     Ok(Some(survey))
 }
 
-/// Withdraws an answer that was only a hint and that X's events do not confirm.
-pub async fn withdraw(connection: &mut AnyConnection, id: &SurveyId, now: Millis) -> Result<()> {
-    let Some((survey, token)) = touch(connection, id).await? else { return Ok(()) };
-    if !matches!(survey.state, State::Answered(_)) {
-        return Ok(());
-    }
-    let state = advance_state(survey.state, Event::Withdrawn)?;
-    write_state(connection, (id, token), &state).await?;
-    let why = "X's events do not know the answer that its webhook told";
-    note(connection, (id, token), now, &state, Some(why)).await
+/// Withdraws an answer that X's events do not contain. Returns true if there was one.
+pub async fn withdraw(
+    connection: &mut AnyConnection,
+    id: &SurveyId,
+    why: &str,
+    now: Millis,
+) -> Result<bool> {
+    let Some(locked) = touch_in(connection, id, "answered").await? else { return Ok(false) };
+    step_locked(connection, locked, Event::Withdrawn, now, Some(why)).await?;
+    Ok(true)
 }

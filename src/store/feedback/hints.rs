@@ -10,6 +10,9 @@ use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::store::events::unread;
 
+/// The line of history of an answer that is withdrawn.
+const UNKNOWN: &str = "X's events do not know the answer that its webhook told";
+
 /// The most hints that are judged in one statement.
 const BATCH: i64 = 100;
 
@@ -47,7 +50,7 @@ pub async fn judge(
                 folded.refuted.push((row.survey_id.clone(), row.feedback.id.clone()));
             }
             if let Some(id) = row.survey_id.as_ref().filter(|_| !row.feedback.is_answered()) {
-                withdraw(connection, id, now).await?;
+                withdraw(connection, id, UNKNOWN, now).await?;
             }
             judged.push(row);
         }

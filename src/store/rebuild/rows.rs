@@ -14,16 +14,14 @@ use super::surveys::{self, Making};
 use crate::domain::feedback::{Feedback, Update};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::summary::Period;
-use crate::domain::survey::Event;
 use crate::domain::time::Millis;
 use crate::store::attempts::Tries;
-use crate::store::feedback::advance::advance;
+use crate::store::feedback::advance::{advance, withdraw};
 use crate::store::feedback::folded::Folded;
 use crate::store::feedback::matching::match_surveys;
 use crate::store::feedback::row::{FeedbackRow, known_row};
 use crate::store::feedback::rows::{read_rows, version, write};
 use crate::store::survey::decide;
-use crate::store::survey::step::{step_locked, touch_in};
 use crate::store::{Error, Result, Store};
 
 /// One rebuild of one account. It can do nothing more once another rebuild has begun.
@@ -310,7 +308,12 @@ async fn advance_all(
         rows.filter_map(|row| row.survey_id.as_ref()).collect::<HashSet<_>>()
     };
     for id in of(false).difference(&of(true)) {
-        made.withdrawn += usize::from(withdraw(connection, id, (fresh_from, now)).await?);
+        if withdraw(connection, id, "X's events know of no answer", now).await? {
+            made.withdrawn += 1;
+            // X is asked about it again while the prompt is fresh.
+            let show = sqlx::query(SHOW).bind(now.0).bind(id.as_str()).bind(fresh_from.0);
+            show.execute(&mut *connection).await?;
+        }
     }
     made.surveys_found += folded.settled.len();
     made.answered += folded.answered.len();
@@ -327,20 +330,6 @@ async fn advance_all(
 
 const SHOW: &str = "update survey set show_at = coalesce(show_at, $1) \
      where id = $2 and sent_at > $3";
-
-/// Withdraws an answer that X's events do not contain. X is asked about it again while the prompt
-/// is fresh. Returns true if there was an answer.
-async fn withdraw(
-    connection: &mut AnyConnection,
-    id: &SurveyId,
-    (fresh_from, now): (Millis, Millis),
-) -> Result<bool> {
-    let Some(locked) = touch_in(connection, id, "answered").await? else { return Ok(false) };
-    let why = Some("X's events know of no answer");
-    step_locked(connection, locked, Event::Withdrawn, now, why).await?;
-    sqlx::query(SHOW).bind(now.0).bind(id.as_str()).bind(fresh_from.0).execute(connection).await?;
-    Ok(true)
-}
 
 impl MadeAnew {
     /// Returns the number of rows in X's events.

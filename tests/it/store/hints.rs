@@ -122,6 +122,7 @@ async fn a_hint_that_the_events_do_not_know_is_withdrawn_when_they_should() {
         let folded = bench.read_to(JUDGED_BY, Vec::new()).await;
         assert_eq!(folded.refuted, [(Some(sent.id.clone()), FeedbackId::new("900"))]);
         assert_eq!((bench.score(&sent.id).await, bench.state(&sent.id).await), (None, "sent"));
+        assert_eq!(counted(&bench).await, [("sent", 1)]);
         // They have come late.
         let folded = bench.read_to(JUDGED_BY.plus(HOUR), vec![nine("900")]).await;
         assert_eq!(folded.answered.len(), 1);
@@ -129,8 +130,15 @@ async fn a_hint_that_the_events_do_not_know_is_withdrawn_when_they_should() {
             (bench.score(&sent.id).await, bench.state(&sent.id).await),
             (Some(9), "answered")
         );
+        assert_eq!(counted(&bench).await, [("answered", 1)]);
     })
     .await;
+}
+
+/// The states that surveys are in, with their counts.
+async fn counted(bench: &Bench) -> Vec<(&'static str, i64)> {
+    let counts = bench.store.status(START).await.unwrap().by_state;
+    counts.into_iter().filter(|(_, count)| *count > 0).collect()
 }
 
 /// A page with an event of a kind that surveyd knows, in a form that it does not.
