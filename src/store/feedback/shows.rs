@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::Row;
 
 use crate::domain::freshness::{Fresh, Observed, PromptsByAge};
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::time::Millis;
+use crate::store::survey::clock_ahead::DAEMONS_APART;
 use crate::store::{Result, Store};
 
 /// A prompt about which feedback/show may be asked.
@@ -61,9 +62,6 @@ const SHOWN: &str = "update survey set show_at = $1, shown_at = coalesce($2, sho
 
 /// Moves a prompt that X's webhook has named before all others, as long as it is asked about.
 pub const SHOW_FIRST: &str = "update survey set show_at = 0 where id = $1 and show_at is not null";
-
-/// How far the clocks of daemons that share a database may differ.
-const CLOCKS_APART: Duration = Duration::from_secs(60);
 
 const AHEAD: &str = "account = $1 and show_at > $2 and (shown_at > $3 or show_at > $4 or \
      (shown_at is null and show_at > $5))";
@@ -124,30 +122,8 @@ impl Store {
         now: Millis,
         (first, latest): (Millis, Millis),
     ) -> Result<u64> {
-        let [most, latest, first] = [now, latest, first].map(|at| at.plus(CLOCKS_APART));
-        let bounds = [now, most, latest, first];
-        let sql = format!("select id from survey where {AHEAD} order by id limit 1");
-        let mut found = sqlx::query_scalar(AssertSqlSafe(sql)).bind(account);
-        for bound in bounds {
-            found = found.bind(bound.0);
-        }
-        let found: Option<String> = found.fetch_optional(&self.readers).await?;
-        if found.is_none() {
-            return Ok(0);
-        }
-        let account = account.to_owned();
-        self.writer
-            .run(move |connection| {
-                Box::pin(async move {
-                    let sql = format!("{PULL_BACK}{AHEAD}");
-                    let mut pulled = sqlx::query(AssertSqlSafe(sql)).bind(account);
-                    for bound in bounds {
-                        pulled = pulled.bind(bound.0);
-                    }
-                    Ok(pulled.execute(connection).await?.rows_affected())
-                })
-            })
-            .await
+        let [most, latest, first] = [now, latest, first].map(|at| at.plus(DAEMONS_APART));
+        self.pull_back((PULL_BACK, AHEAD), account, [now, most, latest, first]).await
     }
 
     /// Sets when prompts are asked about next. A prompt whose answer has become complete meanwhile

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
-use super::clock_ahead::CLOCKS_APART;
+use super::clock_ahead::DAEMONS_APART;
 use super::step::{step_locked, touch};
 use super::{row, wait_history};
 use crate::domain::id::SurveyId;
@@ -210,7 +210,7 @@ impl Store {
         let left: Vec<String> = sqlx::query_scalar(LEFT_SENDING)
             .bind(i64::from(all))
             .bind(now.0)
-            .bind(now.plus(CLOCKS_APART).0)
+            .bind(now.plus(DAEMONS_APART).0)
             .fetch_all(&self.readers)
             .await?;
         if left.is_empty() && !all {
@@ -290,7 +290,7 @@ async fn recover(
             .bind(id.as_str())
             .bind(i64::from(all))
             .bind(now.0)
-            .bind(now.plus(CLOCKS_APART).0)
+            .bind(now.plus(DAEMONS_APART).0)
             .fetch_optional(&mut *connection)
             .await?;
         let Some(row) = row else { continue };

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use sqlx::AssertSqlSafe;
+
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
 
 /// How far the clocks of daemons that share a database may differ.
-pub const CLOCKS_APART: Duration = Duration::from_secs(60);
+pub const DAEMONS_APART: Duration = Duration::from_secs(60);
 
 /// The longest wait that a survey can have. X's day and the quiet hours are the longest causes.
 const WAIT_MOST: Duration = Duration::from_secs(26 * 60 * 60);
@@ -66,12 +68,21 @@ impl Store {
         closed_before: Millis,
         now: Millis,
     ) -> Result<u64> {
-        let bounds = [now, now.plus(CLOCKS_APART), now.plus(WAIT_MOST), closed_before];
-        let find = format!("select id from survey where {PUT_OFF} order by id limit 1");
-        let mut found = sqlx::query_scalar(sqlx::AssertSqlSafe(find)).bind(account);
-        for bound in bounds {
-            found = found.bind(bound.0);
-        }
+        let bounds = [now, now.plus(DAEMONS_APART), now.plus(WAIT_MOST), closed_before];
+        self.pull_back((TRY_NOW, PUT_OFF), account, bounds).await
+    }
+
+    /// Makes a change to the surveys that meet a condition. Writes only if there is one. Both texts
+    /// take the account and the bounds as their values. Returns how many surveys there were.
+    pub(in crate::store) async fn pull_back(
+        &self,
+        (change, condition): (&'static str, &'static str),
+        account: &str,
+        bounds: [Millis; 4],
+    ) -> Result<u64> {
+        let find = format!("select id from survey where {condition} order by id limit 1");
+        let found = sqlx::query_scalar(AssertSqlSafe(find)).bind(account);
+        let found = bounds.iter().fold(found, |found, bound| found.bind(bound.0));
         let found: Option<String> = found.fetch_optional(&self.readers).await?;
         if found.is_none() {
             return Ok(0);
@@ -80,11 +91,9 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let sql = sqlx::AssertSqlSafe(format!("{TRY_NOW}{PUT_OFF}"));
-                    let mut pulled = sqlx::query(sql).bind(account);
-                    for bound in bounds {
-                        pulled = pulled.bind(bound.0);
-                    }
+                    let sql = AssertSqlSafe(format!("{change}{condition}"));
+                    let pulled = sqlx::query(sql).bind(account);
+                    let pulled = bounds.iter().fold(pulled, |pulled, bound| pulled.bind(bound.0));
                     Ok(pulled.execute(connection).await?.rows_affected())
                 })
             })

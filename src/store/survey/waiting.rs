@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
-use super::clock_ahead::CLOCKS_APART;
+use super::clock_ahead::DAEMONS_APART;
 use super::{decide, dry_run};
 use crate::domain::budget::{Call, Window};
 use crate::domain::id::SurveyId;
@@ -258,7 +258,7 @@ fn put_off_of(row: &AnyRow, now: Millis) -> Result<PutOff> {
     // A decision from before this wait does not explain it.
     let decision = decision.filter(|decision| since.is_none_or(|since| decision.at >= since));
     let why = match decision.map(|decision| decision.ground) {
-        _ if since.is_some_and(|since| since > now.plus(CLOCKS_APART)) => PutOffReason::ClockAhead,
+        _ if since.is_some_and(|since| since > now.plus(DAEMONS_APART)) => PutOffReason::ClockAhead,
         _ if is_claimed => PutOffReason::Claimed,
         Some(Ground::QuietHours { .. }) => PutOffReason::QuietHours,
         Some(Ground::Held { .. }) => PutOffReason::ClocksApart,
