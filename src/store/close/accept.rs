@@ -1,7 +1,6 @@
 //! Takes in closes, in batches.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -14,6 +13,7 @@ use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::survey::State;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
+use crate::store::placeholders::Places;
 use crate::store::rebuild::surveys;
 use crate::store::survey::step;
 use crate::store::{Result, Store};
@@ -103,29 +103,12 @@ const VALUES: usize = 19;
 ///   missing. It is missing while a dump is being restored. So no close is taken twice.
 /// - No row is returned because SQLite would hand over each row from thread to thread by itself.
 fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) -> String {
-    let mut sql = String::from(
+    let rows = Places::of(connection).rows(rows, VALUES);
+    format!(
         "with new (id, account, source, conversation_id, external_id, user_id, kind, \
          question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
-         try_at, decided, closed_until) as (values ",
-    );
-    // SQLite looks up every `$1` among all the names before it. Beyond a thousand names that costs
-    // more than the write. A plain `?` has no name but PostgreSQL does not accept it.
-    let named = connection.backend_name() == "PostgreSQL";
-    for row in 0..rows {
-        sql.push_str(if row > 0 { ",(" } else { "(" });
-        for value in 0..VALUES {
-            sql.push_str(if value > 0 { "," } else { "" });
-            if named {
-                let _ = write!(sql, "${}", row * VALUES + value + 1);
-            } else {
-                sql.push('?');
-            }
-        }
-        sql.push(')');
-    }
-    let _ = write!(
-        sql,
-        ") insert into survey (id, account, source, conversation_id, external_id, user_id, kind, \
+         try_at, decided, closed_until) as (values {rows}) \
+         insert into survey (id, account, source, conversation_id, external_id, user_id, kind, \
          question_variant_id, test, state, reason, closed_at, accepted_at, due_at, notice, ordinal, \
          try_at, decided, first_closed_at, lease_token, attempts) \
          select n.id, n.account, n.source, n.conversation_id, n.external_id, n.user_id, n.kind, \
@@ -139,8 +122,7 @@ fn insert_statement(connection: &AnyConnection, rows: usize, if_not_told: &str) 
          and r.conversation_id = n.conversation_id and r.reopened_at >= n.closed_at \
          where n.id is not null{if_not_told} \
          on conflict (account, conversation_id, ordinal) do nothing",
-    );
-    sql
+    )
 }
 
 /// Writes nothing. Fails if closes cannot be taken.

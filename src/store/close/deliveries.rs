@@ -15,6 +15,7 @@ use crate::domain::id::SurveyId;
 use crate::domain::policy::AtClose;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
+use crate::store::placeholders::Places;
 use crate::store::{Result, Store};
 
 /// How long a delivery is remembered. No desk retries for longer.
@@ -207,22 +208,13 @@ async fn note(connection: &mut AnyConnection, batch: &[NewSurvey]) -> Result<Vec
 }
 
 /// Returns one statement for a whole batch. Rows without an event are left out.
-/// `accept::insert_statement` gives the reason for the two forms of placeholders.
 fn insert(connection: &AnyConnection, rows: usize) -> String {
-    let named = connection.backend_name() == "PostgreSQL";
-    let row = |row: usize| {
-        let value = |value: usize| match named {
-            true => format!("${}", row * VALUES + value + 1),
-            false => "?".to_owned(),
-        };
-        format!("({})", (0..VALUES).map(value).collect::<Vec<_>>().join(","))
-    };
     format!(
         "with new (source, event_id, at, survey_id) as (values {}) \
          insert into delivery (source, event_id, at, survey_id) \
          select source, event_id, at, survey_id from new where event_id is not null \
          on conflict (source, event_id) do nothing",
-        (0..rows).map(row).collect::<Vec<_>>().join(",")
+        Places::of(connection).rows(rows, VALUES)
     )
 }
 
