@@ -189,10 +189,18 @@ impl Writer {
     }
 }
 
-/// A write that leaves nothing behind and locks no row of another daemon.
-const PING: &str = "insert into progress (name, sends, last_at) values ($1, 1, 0)";
+/// Proves that the database takes a write. On a full disk a transaction that writes nothing
+/// succeeds. The write leaves nothing behind and locks no row of another daemon.
+pub async fn write_and_remove(connection: &mut AnyConnection) -> Result<()> {
+    let name = uuid::Uuid::now_v7().simple().to_string();
+    sqlx::query(WRITE).bind(name.as_str()).execute(&mut *connection).await?;
+    sqlx::query(REMOVE).bind(name).execute(connection).await?;
+    Ok(())
+}
 
-const PONG: &str = "delete from progress where name = $1";
+const WRITE: &str = "insert into progress (name, sends, last_at) values ($1, 1, 0)";
+
+const REMOVE: &str = "delete from progress where name = $1";
 
 /// The name under which both tasks report an outage. If one can write then the other can.
 const WRITES: &str = "writes";
@@ -344,13 +352,10 @@ impl Worker {
                 .transaction(Box::new(|_| Box::pin(async { Ok(Box::new(()) as Value) })))
                 .await;
         }
-        // On a full disk a transaction that writes nothing succeeds. In an incomplete database a
-        // transaction that takes no close succeeds.
+        // In an incomplete database a transaction that takes no close succeeds.
         self.transaction(Box::new(|connection| {
             Box::pin(async {
-                let name = uuid::Uuid::now_v7().simple().to_string();
-                sqlx::query(PING).bind(name.as_str()).execute(&mut *connection).await?;
-                sqlx::query(PONG).bind(name).execute(&mut *connection).await?;
+                write_and_remove(connection).await?;
                 sqlx::query(accept::TAKES_NOTHING).execute(connection).await?;
                 Ok(Box::new(()) as Value)
             })

@@ -20,6 +20,7 @@ use crate::domain::waiting::{
 };
 use crate::store::account::{budgets, holds};
 use crate::store::database::{identity, progress, standing};
+use crate::store::writer::write_and_remove;
 use crate::store::{Engine, Result, Store};
 
 const DUE: &str = "select account, count(*) as surveys, min(due_at) as oldest from survey \
@@ -46,9 +47,6 @@ const PROMPTS: &str = "select count(*) as surveys, min(spent_at) as oldest, \
 
 const PAUSE: &str = "select paused_at, why, probe_at from paused_account \
      where account = $1 and resumed_at is null";
-
-const TAKE: &str = "insert into progress (name, sends, last_at) values ($1, 1, 0)";
-const GIVE_BACK: &str = "delete from progress where name = $1";
 
 /// The instant at which a survey is looked at next, and why not earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,18 +95,9 @@ impl Store {
         Ok(Some(NextLook { due_at, put_off: is_put_off.then_some(put_off) }))
     }
 
-    /// Proves that the database takes a write. On a full disk a transaction that writes nothing
-    /// would still succeed.
+    /// Proves that the database takes a write.
     pub async fn take_a_write(&self) -> Result<()> {
-        let name = uuid::Uuid::now_v7().simple().to_string();
-        let write = self.writer.run(move |connection| {
-            Box::pin(async move {
-                sqlx::query(TAKE).bind(name.as_str()).execute(&mut *connection).await?;
-                sqlx::query(GIVE_BACK).bind(name.as_str()).execute(connection).await?;
-                Ok(())
-            })
-        });
-        write.await
+        self.writer.run(|connection| Box::pin(write_and_remove(connection))).await
     }
 
     /// Says whether a daemon that trusts this database works on it. On PostgreSQL each such daemon
