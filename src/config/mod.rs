@@ -374,7 +374,7 @@ impl StoreConfig {
 
 impl fmt::Debug for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("url", &self.redacted_url()).finish()
+        f.debug_struct("StoreConfig").field("url", &self.redacted_url()).finish()
     }
 }
 

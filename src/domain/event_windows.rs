@@ -31,10 +31,6 @@ pub struct Range {
 }
 
 impl Range {
-    pub fn overlaps(self, other: Self) -> bool {
-        self.from <= other.to && other.from <= self.to
-    }
-
     /// The range with one more instant at each end. It then overlaps a range that touches it.
     pub fn widened(self) -> Self {
         Self { from: self.from.minus(INSTANT), to: self.to.plus(INSTANT) }
@@ -252,7 +248,6 @@ mod tests {
         assert_eq!(left(of(20, 30)), [of(10, 19)]);
         assert_eq!(left(of(10, 20)), []);
         assert_eq!([left(of(0, 9)), left(of(21, 30))].concat(), [of(10, 20), of(10, 20)]);
-        assert!(of(10, 20).overlaps(of(20, 30)) && !of(10, 20).overlaps(of(21, 30)));
     }
 
     #[test]

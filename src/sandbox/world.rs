@@ -152,12 +152,6 @@ impl World {
         self.people.tell(user_id, person);
     }
 
-    /// Changes how people and pages behave from now on. Answers that are already planned stay
-    /// planned.
-    pub fn behave(&mut self, behaviour: Behaviour) {
-        self.behaviour = behaviour;
-    }
-
     /// Sets a 15-minute limit that differs from X's for all accounts.
     pub fn set_limit(&mut self, call: ApiCall, limit: u32) {
         self.windows.set_limit(call, limit);

@@ -108,17 +108,6 @@ impl Curve {
     pub fn hazard(&self, stretch: usize) -> f64 {
         self.answers[stretch] / self.watched[stretch]
     }
-
-    /// The share of all people who have answered by an age.
-    pub fn answered_by(&self, age: Duration) -> f64 {
-        let age = minutes(age);
-        let sum: f64 = (0..STRETCHES)
-            .map(|stretch| {
-                self.hazard(stretch) * (age.min(end_of(stretch)) - start_of(stretch)).max(0.0)
-            })
-            .sum();
-        1.0 - (-sum).exp()
-    }
 }
 
 impl Belief {

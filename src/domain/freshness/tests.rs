@@ -40,10 +40,23 @@ fn questions(schedule: &Schedule, mut fresh: Fresh) -> Vec<Millis> {
     asked
 }
 
+/// The share of people who have answered by an age.
+fn answered_by(curve: &Curve, age: Duration) -> f64 {
+    let age = minutes(age);
+    let stretches = 0..curve::STRETCHES;
+    let sum: f64 = stretches
+        .map(|stretch| {
+            let watched = age.min(curve::end_of(stretch)) - curve::start_of(stretch);
+            curve.hazard(stretch) * watched.max(0.0)
+        })
+        .sum();
+    1.0 - (-sum).exp()
+}
+
 #[test]
 fn the_default_is_what_is_said_of_it() {
     let Habits { answer, rest } = Habits::default();
-    let share = |curve: &Curve, age| (100.0 * curve.answered_by(age)).round();
+    let share = |curve: &Curve, age| (100.0 * answered_by(curve, age)).round();
     assert_eq!(share(&answer, 15 * MINUTE), 17.0, "half of 35 %, to the coarseness of a stretch");
     assert_eq!(share(&answer, 133 * MINUTE), 31.0, "nine tenths of them");
     assert_eq!(share(&answer, 7 * DAY), 35.0);
@@ -94,7 +107,7 @@ fn what_others_did_soon_is_expected_soon() {
         Habits::of(&observed, 7 * DAY).answer
     };
     let (fast, slow) = (habits(3 * MINUTE, 700), habits(240 * MINUTE, 700));
-    let share = |curve: &Curve, age| (20.0 * curve.answered_by(age)).round() / 20.0;
+    let share = |curve: &Curve, age| (20.0 * answered_by(curve, age)).round() / 20.0;
     assert_eq!((share(&fast, 10 * MINUTE), share(&slow, 10 * MINUTE)), (0.3, 0.0));
     assert_eq!((share(&fast, 7 * DAY), share(&slow, 7 * DAY)), (0.3, 0.3));
     assert_eq!(share(&habits(3 * MINUTE, 2_700), 7 * DAY), 0.1);
@@ -110,7 +123,7 @@ fn who_was_watched_for_an_hour_says_nothing_of_later() {
     };
     let habits = Habits::of(&[watched(60 * MINUTE); 1_000], 7 * DAY).answer;
     let default = Habits::default().answer;
-    assert!(habits.answered_by(60 * MINUTE) < default.answered_by(60 * MINUTE) / 5.0);
+    assert!(answered_by(&habits, 60 * MINUTE) < answered_by(&default, 60 * MINUTE) / 5.0);
     for stretch in 14..curve::STRETCHES {
         assert_eq!(habits.hazard(stretch), default.hazard(stretch));
     }
