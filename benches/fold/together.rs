@@ -141,7 +141,7 @@ async fn submit(store: &Store, taken: &AtomicU64, end: Instant) -> Vec<f64> {
         }
         let (close, at_close) = close(taken.fetch_add(1, Ordering::Relaxed));
         let kind = (SurveyType::Csat, 12, false);
-        let stored = store.take_close(close, at_close, kind, CLOSED_AT).await;
+        let stored = store.take_close(close, (at_close, None), kind, None, CLOSED_AT).await;
         assert!(stored.expect("the disk takes it").is_new, "each is another conversation's");
         times.push(begun.elapsed().as_secs_f64() * 1e3);
     }

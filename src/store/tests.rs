@@ -90,7 +90,10 @@ impl Bench {
         };
         let decision = rules().decided(Ground::Due { due_at: closed_at, delay_ms: 0 }, NOW);
         let at_close = AtClose { due_at: closed_at, decision };
-        self.store.take_close(close, at_close, (SurveyType::Nps, 3, false), NOW).await.unwrap()
+        self.store
+            .take_close(close, (at_close, None), (SurveyType::Nps, 3, false), None, NOW)
+            .await
+            .unwrap()
     }
 
     async fn claim(&self, now: Millis) -> Leased {
@@ -159,7 +162,7 @@ async fn a_reopening_that_meets_a_send_is_remembered() {
         conversation_id: ConversationId::parse("c-1").unwrap(),
         reopened_at: NOW,
     };
-    assert_eq!(bench.store.take_reopening(reopening, NOW).await.unwrap(), None);
+    assert_eq!(bench.store.take_reopening(reopening, None, NOW).await.unwrap().0, None);
     let not_sent = SendOutcome::NotSent { why: String::new(), try_at: NOW };
     bench.store.finish(&sending, not_sent, NOW).await.unwrap();
     let leased = bench.claim(NOW).await;

@@ -74,10 +74,7 @@ impl Intake {
             receiver.judge(&next, self.earliest(now)).0
         });
         let told = CloseLog::of(&close);
-        let taken = self
-            .store
-            .take_delivered_close(close, (at_close, if_next), kind, event_id, now)
-            .await?;
+        let taken = self.store.take_close(close, (at_close, if_next), kind, event_id, now).await?;
         told.taken(&taken);
         receiver.wake_for(&taken);
         Ok(Some(taken))
@@ -125,8 +122,7 @@ impl Intake {
         let (account, conversation_id) =
             (reopening.account.clone(), reopening.conversation_id.clone());
         let now = self.clock.now();
-        let (cancelled, is_new) =
-            self.store.take_delivered_reopening(reopening, event_id, now).await?;
+        let (cancelled, is_new) = self.store.take_reopening(reopening, event_id, now).await?;
         if let Some(id) = cancelled.as_ref().filter(|_| is_new) {
             log_cancelled(&account, &conversation_id, id);
         }

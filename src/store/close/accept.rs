@@ -13,10 +13,10 @@ use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::survey::State;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
+use crate::store::Result;
 use crate::store::placeholders::Places;
 use crate::store::rebuild::surveys;
 use crate::store::survey::step;
-use crate::store::{Result, Store};
 
 /// A close on its way into the database.
 #[derive(Clone, Debug)]
@@ -69,22 +69,6 @@ impl NewSurvey {
         let close = Close { closed_at, precision: Precision::Exact, ..self.close };
         let kept = at_close.decision.json()?;
         Ok(Self { close, at_close, if_next: None, kept, ..self })
-    }
-}
-
-impl Store {
-    /// Creates a survey for a close and returns once it is durable. A close that is on record
-    /// already changes nothing. If the conversation's survey still waits then the close moves that
-    /// survey.
-    pub async fn take_close(
-        &self,
-        close: Close,
-        at_close: AtClose,
-        (kind, question_variant_id, test): (SurveyType, u32, bool),
-        now: Millis,
-    ) -> Result<Taken> {
-        let kind = (kind, question_variant_id, test);
-        self.take_delivered_close(close, (at_close, None), kind, None, now).await
     }
 }
 

@@ -46,7 +46,7 @@ impl Store {
     /// Takes a close by the sender's event id. A redelivery changes nothing, whatever its content
     /// says. `if_next` is the decision that applies if the close has the instant of a cancelled
     /// close.
-    pub async fn take_delivered_close(
+    pub async fn take_close(
         &self,
         close: Close,
         (at_close, if_next): (AtClose, Option<AtClose>),
@@ -61,7 +61,7 @@ impl Store {
 
     /// Takes a reopening by the sender's event id. Returns the survey that it cancels. The flag is
     /// true if the event was new.
-    pub async fn take_delivered_reopening(
+    pub async fn take_reopening(
         &self,
         reopening: Reopening,
         event_id: Option<String>,

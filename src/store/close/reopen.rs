@@ -6,20 +6,8 @@ use crate::domain::close::Reopening;
 use crate::domain::id::SurveyId;
 use crate::domain::survey::{CancelledBy, Event};
 use crate::domain::time::Millis;
+use crate::store::Result;
 use crate::store::survey::step::{step_locked, touch_in};
-use crate::store::{Result, Store};
-
-impl Store {
-    /// Cancels the survey of a conversation that continues. Returns the newest survey it cancelled.
-    pub async fn take_reopening(
-        &self,
-        reopening: Reopening,
-        now: Millis,
-    ) -> Result<Option<SurveyId>> {
-        let taken = self.take_delivered_reopening(reopening, None, now).await?;
-        Ok(taken.0)
-    }
-}
 
 const REMEMBER_REOPENING: &str = "insert into reopening (account, conversation_id, reopened_at) \
      values ($1, $2, $3) on conflict (account, conversation_id) do update \

@@ -30,8 +30,11 @@ async fn a_new_close_is_kept_as_it_came_and_scheduled() {
         let due_at = START.plus(DELAY);
         let now = START.plus(SECOND);
         let at_close = scheduled(due_at);
-        let taken =
-            bench.store.take_close(came, at_close, (SurveyType::Nps, 9, true), now).await.unwrap();
+        let taken = bench
+            .store
+            .take_close(came, (at_close, None), (SurveyType::Nps, 9, true), None, now)
+            .await
+            .unwrap();
         let expected = Taken {
             survey_id: taken.survey_id.clone(),
             state: "scheduled",
@@ -68,7 +71,11 @@ async fn a_close_of_another_person_by_another_source_is_another_s_conversation()
     on_each_engine(async |bench| {
         let take = async |source: &str, person, at| {
             let close = Close { source: source.into(), ..close("77", person, at) };
-            bench.store.take_close(close, scheduled(at.plus(DELAY)), KIND, at).await.unwrap()
+            bench
+                .store
+                .take_close(close, (scheduled(at.plus(DELAY)), None), KIND, None, at)
+                .await
+                .unwrap()
         };
         let later = START.plus(SECOND);
         let ana = take("chat", "7", START).await;
@@ -97,7 +104,10 @@ async fn what_is_decided_at_the_close_is_kept_with_its_reason() {
     on_each_engine(async |bench| {
         let due_at = START.plus(DELAY);
         let take = async |conversation, at_close| {
-            bench.store.take_close(close(conversation, "7", START), at_close, KIND, START).await
+            bench
+                .store
+                .take_close(close(conversation, "7", START), (at_close, None), KIND, None, START)
+                .await
         };
         let out = at_close(due_at, Ground::SampledOut { share: 0.5, draw: 0.75 });
         let taken = take("sampled", out).await.unwrap();
@@ -348,7 +358,9 @@ async fn where_a_database_lacks_a_constraint_no_close_is_taken() {
     let Some(database) = Database::postgres().await else { return };
     let store = database.open().await;
     let take = async |at: Millis| {
-        store.take_close(close("c-1", "7", at), scheduled(at.plus(DELAY)), KIND, at).await
+        store
+            .take_close(close("c-1", "7", at), (scheduled(at.plus(DELAY)), None), KIND, None, at)
+            .await
     };
     let constraint = "survey_account_conversation_id_ordinal_key";
     database.execute(&format!("alter table survey drop constraint {constraint}")).await;

@@ -50,7 +50,7 @@ async fn a_close_that_comes_sixty_four_times_at_once_is_one_survey() {
                 let (store, close) = (stores[n % 2].clone(), close(conversation, "7", START));
                 let at_close = scheduled(NOW);
                 tokio::spawn(async move {
-                    store.take_close(close, at_close, KIND, START).await.unwrap()
+                    store.take_close(close, (at_close, None), KIND, None, START).await.unwrap()
                 })
             });
             let taken: Vec<Taken> =
@@ -73,9 +73,9 @@ async fn closes_of_one_conversation_at_once_end_at_the_newest() {
             let closed_at = START.plus((n * 37 % 64) * SECOND);
             let close = close("c-1", "7", closed_at);
             let at_close = scheduled(closed_at.plus(DELAY));
-            tokio::spawn(
-                async move { store.take_close(close, at_close, KIND, START).await.unwrap() },
-            )
+            tokio::spawn(async move {
+                store.take_close(close, (at_close, None), KIND, None, START).await.unwrap()
+            })
         });
         let taken: Vec<Taken> =
             join_all(deliveries).await.into_iter().map(|taken| taken.unwrap()).collect();

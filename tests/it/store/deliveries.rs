@@ -6,7 +6,7 @@ async fn deliver(bench: &Bench, close: Close, event: &str, now: Millis) -> Taken
     let at_close = scheduled(close.closed_at.plus(DELAY));
     let event = Some(event.to_owned());
     let if_next = Some(scheduled(now.plus(DELAY)));
-    bench.store.take_delivered_close(close, (at_close, if_next), KIND, event, now).await.unwrap()
+    bench.store.take_close(close, (at_close, if_next), KIND, event, now).await.unwrap()
 }
 
 #[tokio::test]
@@ -84,7 +84,7 @@ async fn a_reopening_told_again_answers_as_it_did() {
         let taken = deliver(&bench, close("c-1", "7", START), "e-1", START).await;
         let tell = async |event: &str, at: Millis| {
             let event = Some(event.to_owned());
-            bench.store.take_delivered_reopening(reopening("c-1", at), event, at).await.unwrap()
+            bench.store.take_reopening(reopening("c-1", at), event, at).await.unwrap()
         };
         let at = START.plus(SECOND);
         assert_eq!(tell("e-2", at).await, (Some(taken.survey_id.clone()), true));
@@ -189,14 +189,18 @@ async fn a_close_without_a_person_is_kept_and_its_next_one_asks_nobody_else() {
     on_each_engine(async |bench| {
         let nobody = Close { user_id: None, ..close("c-1", "", START) };
         let at_close = at_close(START.plus(DELAY), Ground::NoXId);
-        let taken =
-            bench.store.take_close(nobody.clone(), at_close.clone(), KIND, START).await.unwrap();
+        let taken = bench
+            .store
+            .take_close(nobody.clone(), (at_close.clone(), None), KIND, None, START)
+            .await
+            .unwrap();
         assert_eq!((taken.state, taken.reason.as_deref()), ("suppressed", Some("no_x_id")));
         assert_eq!(bench.survey(&taken.survey_id).await.user_id, None);
         let known = deliver(&bench, close("c-1", "7", START.plus(MINUTE)), "e-1", START).await;
         assert_eq!((known.state, known.is_new), ("scheduled", true));
         let later = Close { closed_at: START.plus(2 * MINUTE), ..nobody };
-        let moved = bench.store.take_close(later, at_close, KIND, START).await.unwrap();
+        let moved =
+            bench.store.take_close(later, (at_close, None), KIND, None, START).await.unwrap();
         assert_eq!(moved.survey_id, known.survey_id);
         assert_eq!(bench.survey(&known.survey_id).await.person(), "7");
     })
@@ -247,7 +251,7 @@ async fn what_says_no_time_is_no_repetition_after_what_undid_it() {
                 reopened_at: now,
             };
             let event = Some(timeless("reopened", now));
-            bench.store.take_delivered_reopening(reopening, event, now).await.unwrap().1
+            bench.store.take_reopening(reopening, event, now).await.unwrap().1
         };
         let first = closed(second(1)).await;
         assert!(reopened(second(2)).await);

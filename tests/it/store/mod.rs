@@ -211,7 +211,7 @@ impl Bench {
     async fn take(&self, close: Close) -> Taken {
         let at_close = scheduled(close.closed_at.plus(DELAY));
         let now = close.closed_at;
-        self.store.take_close(close, at_close, KIND, now).await.unwrap()
+        self.store.take_close(close, (at_close, None), KIND, None, now).await.unwrap()
     }
 
     async fn take_many(&self, conversations: u32, closed_at: Millis) -> BTreeSet<SurveyId> {
@@ -224,7 +224,11 @@ impl Bench {
     }
 
     async fn reopen(&self, conversation: &str, reopened_at: Millis) -> Option<SurveyId> {
-        self.store.take_reopening(reopening(conversation, reopened_at), reopened_at).await.unwrap()
+        self.store
+            .take_reopening(reopening(conversation, reopened_at), None, reopened_at)
+            .await
+            .unwrap()
+            .0
     }
 
     async fn claim(&self, limit: usize, now: Millis) -> Vec<Leased> {
