@@ -21,6 +21,7 @@ use std::io;
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State};
 use serde_json::{Value, json};
 
+use super::close::{ClosedBy, Notice};
 use super::plain_text;
 
 /// The longest Direct Message that X takes, in characters (error 354).
@@ -305,33 +306,50 @@ impl fmt::Debug for Templates {
 }
 
 /// The names of all variables.
-pub fn variables() -> impl Iterator<Item = &'static str> {
+pub fn variable_names() -> impl Iterator<Item = &'static str> {
     sample().into_keys()
 }
 
+/// Returns the variables of a template. What the notice did not bring is null or empty.
+pub fn variables(
+    [account, source, conversation_id, user_id]: [&str; 4],
+    notice: &Notice,
+) -> BTreeMap<&'static str, Value> {
+    BTreeMap::from([
+        ("account", json!(account)),
+        ("source", json!(source)),
+        ("conversation_id", json!(conversation_id)),
+        ("user_id", json!(user_id)),
+        ("first_name", json!(notice.first_name)),
+        ("language", json!(notice.language)),
+        ("agent", json!(notice.agent)),
+        ("team", json!(notice.team)),
+        ("tags", json!(notice.tags)),
+        ("closed_by", json!(notice.closed_by)),
+        ("attributes", json!(notice.attributes)),
+    ])
+}
+
+const SAMPLE_IDS: [&str; 4] = ["acme", "helpdesk", "c-42", "343434343434"];
+
 /// All that a notice can bring with made-up values to try a template on.
 fn sample() -> BTreeMap<&'static str, Value> {
-    let mut variables = bare_sample();
-    variables.extend([
-        ("first_name", json!("Ana")),
-        ("language", json!("es")),
-        ("agent", json!("dana")),
-        ("team", json!("billing")),
-        ("tags", json!(["vip"])),
-        ("closed_by", json!("agent")),
-        ("attributes", json!({"order": "77"})),
-    ]);
-    variables
+    let notice = Notice {
+        first_name: Some("Ana".into()),
+        language: Some("es".into()),
+        agent: Some("dana".into()),
+        team: Some("billing".into()),
+        tags: vec!["vip".into()],
+        closed_by: Some(ClosedBy::Agent),
+        attributes: BTreeMap::from([("order".into(), "77".into())]),
+        ..Notice::default()
+    };
+    variables(SAMPLE_IDS, &notice)
 }
 
 /// What every notice brings.
 fn bare_sample() -> BTreeMap<&'static str, Value> {
-    BTreeMap::from([
-        ("account", json!("acme")),
-        ("source", json!("helpdesk")),
-        ("conversation_id", json!("c-42")),
-        ("user_id", json!("343434343434")),
-    ])
+    variables(SAMPLE_IDS, &Notice::default())
 }
 
 /// The variables without those that are null. Texts are cleaned for a message. Attributes and tags

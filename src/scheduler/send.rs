@@ -1,18 +1,17 @@
 //! Sends several prompts in parallel and each of them once.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use serde_json::Value;
 use tracing::{info, warn};
 
 use super::outcome::{self, ForAccount, Judgement, Situation};
 use super::{log_end, log_uncertain};
 use crate::domain::budget::{Call, RateHeaders};
 use crate::domain::feedback::Update;
+use crate::domain::message;
 use crate::domain::policy;
 use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
@@ -131,20 +130,8 @@ fn unless_lost(done: Result<()>) -> Result<()> {
 fn prompt(worker: &AccountWorker, survey: &Survey) -> Result<Prompt, Failure> {
     let settings = worker.chosen(survey);
     let notice = &survey.notice;
-    let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, Value::from);
-    let variables = BTreeMap::from([
-        ("account", Value::from(survey.account.as_str())),
-        ("source", Value::from(survey.source.as_str())),
-        ("conversation_id", Value::from(survey.conversation_id.as_str())),
-        ("user_id", Value::from(survey.person())),
-        ("first_name", text(&notice.first_name)),
-        ("language", text(&notice.language)),
-        ("agent", text(&notice.agent)),
-        ("team", text(&notice.team)),
-        ("tags", Value::from(notice.tags.clone())),
-        ("closed_by", notice.closed_by.map_or(Value::Null, |by| Value::from(by.as_str()))),
-        ("attributes", serde_json::to_value(&notice.attributes).unwrap_or(Value::Null)),
-    ]);
+    let ids = [&survey.account, &survey.source, survey.conversation_id.as_str(), survey.person()];
+    let variables = message::variables(ids, notice);
     let message = settings
         .templates()
         .render(notice.language.as_deref(), &variables)

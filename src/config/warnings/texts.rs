@@ -88,7 +88,7 @@ fn literal(text: &str) -> Option<String> {
     let forms = |name: &str| {
         [("{", "}"), ("%", "%"), ("[", "]"), ("<", ">")].map(|(a, b)| format!("{a}{name}{b}"))
     };
-    message::variables().flat_map(forms).find(|form| text.contains(form.as_str()))
+    message::variable_names().flat_map(forms).find(|form| text.contains(form.as_str()))
 }
 
 /// Counts the places where a word is missing: a blank before a mark, two blanks, or a mark at the
