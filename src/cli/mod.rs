@@ -9,11 +9,13 @@ mod enqueue;
 mod explain;
 pub mod help;
 mod init;
+mod migrate;
 mod optout;
 mod out_file;
 mod questions;
 mod rebuild;
 mod results;
+mod run;
 mod sandbox;
 mod simulate;
 mod sources;
@@ -33,9 +35,8 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment, Faults};
-use crate::daemon::{self, Signals, Start};
+use crate::daemon::{self, Signals};
 use crate::domain::plain_text::printable;
-use crate::logging;
 use crate::output::{self, Results, note};
 use crate::store::{self, Location, Store};
 use crate::terminal::View;
@@ -56,7 +57,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the daemon; systemd does this
-    #[command(before_help = RUN_EXAMPLES, after_help = RUN_NOTE)]
+    #[command(before_help = run::EXAMPLES, after_help = run::NOTE)]
     Run,
     /// Make a configuration, its secrets and folders by a few questions
     Init(Box<init::Init>),
@@ -92,7 +93,7 @@ enum Command {
     /// Make feedback and lost surveys anew from X's own events
     Rebuild(rebuild::RebuildArgs),
     /// Bring the database's schema up to date (run does it too)
-    #[command(before_help = MIGRATE_EXAMPLES, after_help = MIGRATE_NOTE)]
+    #[command(before_help = migrate::EXAMPLES, after_help = migrate::NOTE)]
     Migrate,
 }
 
@@ -118,19 +119,6 @@ impl Command {
         }
     }
 }
-
-const RUN_EXAMPLES: &str = "  surveyd run\n  surveyd run --config surveyd.toml";
-
-const RUN_NOTE: &str = "\
-SIGTERM and SIGINT stop it in order, within 10 seconds. SIGHUP reads the configuration again and
-keeps the old one if the new is faulty. The log goes where log.format says. The database is made
-where there is none.";
-
-const MIGRATE_EXAMPLES: &str = "  surveyd migrate\n  surveyd migrate --config surveyd.toml";
-
-const MIGRATE_NOTE: &str = "\
-Makes the database where there is none. Back it up first: an older surveyd does not open a newer
-schema.";
 
 /// `EX_IOERR` of sysexits(3).
 const EXIT_IO: u8 = 74;
@@ -355,33 +343,7 @@ async fn dispatch(
     };
     let context = Context { config, file, environment, clock: Clock::System };
     match command {
-        Command::Run => {
-            let log = &context.config.log;
-            let stream = context.environment.get("JOURNAL_STREAM");
-            logging::start(log.format, stream, log.level).map_err(|error| {
-                anyhow::anyhow!(
-                    "the journal cannot be reached ({error}): set log.format to \"json\" or \"text\" where \
-                     no systemd is"
-                )
-            })?;
-            let start = Start {
-                config: context.config,
-                file: Some(context.file),
-                environment: context.environment,
-                clock: context.clock,
-            };
-            match daemon::run(start, signals()?).await {
-                Ok(daemon::End::Stopped) => {}
-                Ok(daemon::End::StoreFailed) => return Ok(ExitCode::from(EXIT_IO)),
-                Err(faults) if faults.is::<Faults>() => return Err(faults),
-                // This error goes to the log in the log's form because nobody looks for it
-                // elsewhere.
-                Err(error) => {
-                    tracing::error!(event = "daemon.failed", "surveyd ends: {error:#}");
-                    return Ok(code_of(&error));
-                }
-            }
-        }
+        Command::Run => return run::run(context, signals()?).await,
         Command::Enqueue(enqueue) => enqueue::run(*enqueue, &context).await?,
         Command::Status(show) => return status::run(show, &context).await,
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
@@ -392,19 +354,7 @@ async fn dispatch(
         Command::Report(report) => results::report(report, &context).await?,
         Command::Export(export) => results::export(export, &context).await?,
         Command::Rebuild(wanted) => rebuild::run(wanted, &context, signals()?).await?,
-        Command::Migrate => {
-            let store = Store::open(&context.shown_location()?).await?;
-            let (respelt, more) = store.respelt().await?;
-            for found in &respelt {
-                note!("ids with zeros before them: {found}");
-            }
-            if more > 0 {
-                note!("ids with zeros before them: and {more} more");
-            }
-            store.forget_respelt().await?;
-            store.close().await;
-            note!("the database's schema is up to date");
-        }
+        Command::Migrate => migrate::run(&context).await?,
         Command::Demo(_)
         | Command::Sandbox(_)
         | Command::Questions(_)
