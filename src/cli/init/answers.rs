@@ -146,36 +146,16 @@ impl InitAnswers {
             config::check_display_name,
         )?;
 
-        let kind = asking.text(
-            "--type",
-            "csat (how satisfied) or nps (how likely to recommend)",
-            given.kind,
-            Some("csat".into()),
-            |it| kinds::survey_type(it).map(drop),
-        )?;
-        let survey_type =
-            kinds::survey_type(&kind).map_err(|problem| usage("--type", &kind, problem))?;
+        let survey_type = asking.survey_type(given.kind)?;
         let question = match given.question {
             Some(id) => id,
             None => asking.question(survey_type, &display_name)?,
         };
         let message = given.message.unwrap_or_else(|| MESSAGE.to_owned());
 
-        let desk = asking.text("--desk", "Where closes come from (standard, chatwoot, zendesk, intercom, freshchat, freshdesk, helpscout, front, zammad, spool, dm_inactivity)", given.desk, Some("standard".into()), |it| DeskKind::parse(it).map(drop))?;
-        let kind = DeskKind::parse(&desk).map_err(|problem| usage("--desk", &desk, problem))?;
+        let kind = asking.desk(given.desk)?;
         let source = given.source.unwrap_or_else(|| "helpdesk".to_owned());
-        let desk_secret = match from_file("--desk-secret-file", given.desk_secret_file)? {
-            Some(secret) => Some(secret),
-            None => match kind.secret() {
-                SecretOrigin::None => None,
-                SecretOrigin::Made(prefix) => Some(random(prefix)?),
-                SecretOrigin::Told(what) if asking.may_ask => ask_secret(
-                    &format!("{what}, or nothing if {} has not told it yet", kind.name),
-                    true,
-                )?,
-                SecretOrigin::Told(_) => None,
-            },
-        };
+        let desk_secret = desk_secret(&asking, kind, given.desk_secret_file)?;
         asking.done()?;
         Ok(Self {
             base_url: sandbox,
@@ -251,6 +231,21 @@ impl Asking {
         }
     }
 
+    fn survey_type(&mut self, given: Option<String>) -> anyhow::Result<SurveyType> {
+        let what = "csat (how satisfied) or nps (how likely to recommend)";
+        let check = |it: &str| kinds::survey_type(it).map(drop);
+        let kind = self.text("--type", what, given, Some("csat".into()), check)?;
+        kinds::survey_type(&kind).map_err(|problem| usage("--type", &kind, problem))
+    }
+
+    fn desk(&mut self, given: Option<String>) -> anyhow::Result<DeskKind> {
+        let names = DeskKind::ALL.map(|kind| kind.name).join(", ");
+        let what = format!("Where closes come from ({names})");
+        let check = |it: &str| DeskKind::parse(it).map(drop);
+        let desk = self.text("--desk", &what, given, Some("standard".into()), check)?;
+        DeskKind::parse(&desk).map_err(|problem| usage("--desk", &desk, problem))
+    }
+
     fn question(&mut self, kind: SurveyType, name: &str) -> anyhow::Result<u32> {
         let text = |id| question::text(kind, id, name).unwrap_or_default();
         let of = format!(
@@ -280,6 +275,26 @@ impl Asking {
              To try surveyd without X's keys: --sandbox"
         ))
         .into())
+    }
+}
+
+/// Returns the desk's secret from its file, or a new one if `init` makes it, or what the person at
+/// the terminal enters.
+fn desk_secret(
+    asking: &Asking,
+    kind: DeskKind,
+    file: Option<PathBuf>,
+) -> anyhow::Result<Option<String>> {
+    if let Some(secret) = from_file("--desk-secret-file", file)? {
+        return Ok(Some(secret));
+    }
+    match kind.secret() {
+        SecretOrigin::Made(prefix) => random(prefix).map(Some),
+        SecretOrigin::Told(what) if asking.may_ask => {
+            let what = format!("{what}, or nothing if {} has not told it yet", kind.name);
+            ask_secret(&what, true)
+        }
+        SecretOrigin::Told(_) | SecretOrigin::None => Ok(None),
     }
 }
 
