@@ -4,6 +4,7 @@ mod calls;
 mod news;
 mod pausing;
 mod trouble;
+pub mod walk;
 
 pub use calls::CallAllowance;
 pub use pausing::asked_again_at;

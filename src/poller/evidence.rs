@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::pages::{PageResult, WindowWalk, ask, longest_wait};
-use super::windows::WindowsReader;
+use super::pages::{PageResult, ask, longest_wait};
 use crate::domain::event_windows::{Range, WINDOW_LEAST, WINDOW_MOST};
 use crate::domain::policy;
 use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::worker::AccountWorker;
+use crate::worker::walk::WindowWalk;
 
 /// How often a place may be lost in one pass before the reading waits.
 const LOSSES_MAX: u32 = 8;
@@ -33,7 +33,6 @@ pub struct Settling {
 /// several short windows that touch. Returns when to try again if that failed.
 pub async fn read(
     worker: &AccountWorker,
-    reader: &mut WindowsReader,
     settling: &mut Settling,
     range: Range,
 ) -> Result<Option<Millis>> {
@@ -47,7 +46,7 @@ pub async fn read(
     loop {
         let to = settling.window_most.map_or(range.to, |most| range.to.min(from.plus(most)));
         let window = Range { from, to };
-        match read_window(worker, reader, &mut settling.walk, window).await? {
+        match read_window(worker, &mut settling.walk, window).await? {
             Read::Through => {
                 settling.walk.arrive();
                 if to >= range.to {
@@ -82,15 +81,10 @@ enum Read {
     Until(Millis),
 }
 
-async fn read_window(
-    worker: &AccountWorker,
-    reader: &mut WindowsReader,
-    walk: &mut WindowWalk,
-    window: Range,
-) -> Result<Read> {
+async fn read_window(worker: &AccountWorker, walk: &mut WindowWalk, window: Range) -> Result<Read> {
     let mut cursor: Option<String> = None;
     loop {
-        let asked = ask(worker, &mut reader.later, walk, window, cursor.as_deref()).await?;
+        let asked = ask(worker, walk, window, cursor.as_deref()).await?;
         let (page, lost) = match asked {
             PageResult::Page(page) => (page, None),
             PageResult::Lost { why, page, not_before } => (page, Some((why, not_before))),

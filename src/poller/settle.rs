@@ -35,7 +35,7 @@ const TOGETHER: Duration = Duration::from_secs(60 * 60);
 
 /// Settles what can be settled now. Returns when there is more to settle.
 pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Option<Millis>> {
-    let Poller { messages, reader, settling, .. } = poller;
+    let Poller { messages, settling, .. } = poller;
     settle_as_others(worker).await?;
     let mut unsettled = worker.store.unsettled(worker.name(), &worker.sent_as).await?;
     if unsettled.is_empty() {
@@ -84,7 +84,7 @@ pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Optio
     let start = start.min(done_to);
     let end = together.iter().map(|one| provable_from(worker, one)).max().unwrap_or(readable);
     let range = Range { from: start, to: end };
-    if let Some(again) = evidence::read(worker, reader, settling, range).await? {
+    if let Some(again) = evidence::read(worker, settling, range).await? {
         return Ok(Some(again));
     }
     if !together.iter().all(is_ready) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use super::pages::{PageResult, WindowWalk, ask, longest_wait};
+use super::pages::{PageResult, ask, longest_wait};
 use crate::domain::budget::Call;
 use crate::domain::event_windows::{
     self, Range, ReadingPurpose, TRIES_MAX, UnreadReason, WINDOW_LEAST,
@@ -16,7 +16,8 @@ use crate::domain::event_windows::{
 use crate::domain::time::Millis;
 use crate::store::{EventsPageRead, PollState, PollWindow, Result, UnknownEvent, Unread};
 use crate::worker::AccountWorker;
-use crate::x::{EventsPage, LaterPages};
+use crate::worker::walk::WindowWalk;
+use crate::x::EventsPage;
 
 /// How often the log reports the progress of a long window.
 const TELL_EVERY: Duration = Duration::from_secs(5 * 60);
@@ -24,7 +25,6 @@ const TELL_EVERY: Duration = Duration::from_secs(5 * 60);
 /// What the readings of one account remember between passes.
 #[derive(Debug, Default)]
 pub struct WindowsReader {
-    pub later: LaterPages,
     walks: BTreeMap<ReadingPurpose, WindowWalk>,
 }
 
@@ -80,11 +80,10 @@ pub async fn read(
     mut window: PollWindow,
     pass: &mut Pass,
 ) -> Result<Went> {
-    let WindowsReader { later, walks } = reader;
-    let walk = walks.entry(reading).or_default();
+    let walk = reader.walk(reading);
     while pass.may_go_on(worker).await? {
         let range = window.range();
-        match ask(worker, later, walk, range, window.cursor.as_deref()).await? {
+        match ask(worker, walk, range, window.cursor.as_deref()).await? {
             PageResult::Page(page) => {
                 let next_cursor = page.next_cursor.clone();
                 let (asked_from, page) = (window.clone(), kept(worker, page));
