@@ -16,7 +16,7 @@ use crate::domain::direct_message::DirectMessage;
 use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::worker::AccountWorker;
-use crate::x::Error;
+use crate::x::{Error, Remedy};
 
 /// The most pages of one reading. X allows 15 calls in 15 minutes.
 const PAGES_MAX: usize = 10;
@@ -119,16 +119,16 @@ impl MessageMemory {
     }
 
     async fn refused(&mut self, worker: &AccountWorker, error: &Error) -> Result<()> {
-        let words = match error {
-            Error::Account(words) | Error::Request(words) | Error::Person { words, .. } => {
+        let words = match Remedy::of(error, false) {
+            Remedy::PauseAccount(words) | Remedy::GiveUp(words) | Remedy::LeavePlace(words) => {
                 self.refused_until = Some(worker.now().plus(REFUSED_FOR));
                 words.to_string()
             }
-            Error::Limited { reset_at } => {
-                worker.hold(Call::DirectMessages, *reset_at).await?;
+            Remedy::HoldCalls(reset_at) => {
+                worker.hold(Call::DirectMessages, reset_at).await?;
                 error.to_string()
             }
-            Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_) => {
+            Remedy::SignAgain | Remedy::AskLater => {
                 self.refused_until = Some(worker.now().plus(FAILED_FOR));
                 error.to_string()
             }

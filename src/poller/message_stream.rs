@@ -13,7 +13,7 @@ use crate::domain::budget::Call;
 use crate::domain::time::Millis;
 use crate::store::{Beginning, MessageReading, MessageWatch, Result, StreamPage, TalkOutcome};
 use crate::worker::AccountWorker;
-use crate::x::{Answer, Error, MessagesPage};
+use crate::x::{Answer, Error, MessagesPage, Remedy};
 
 /// Which of X's two lists of messages is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,21 +220,21 @@ impl MessageReader {
         error: Error,
     ) -> Result<Millis> {
         let now = worker.now();
-        let again_at = match &error {
-            Error::Limited { reset_at } => return worker.hold(self.call(), *reset_at).await,
-            // X no longer knows the cursor. The reading begins again.
-            Error::Request(_) if reading.cursor.is_some() => {
+        let remedy = Remedy::of(&error, reading.cursor.is_some());
+        let again_at = match remedy {
+            Remedy::HoldCalls(_) => return worker.heed(self.call(), &remedy).await,
+            Remedy::LeavePlace(_) => {
                 worker.store.give_up_reading(&self.watch.user_id, now).await?;
                 now.plus(self.every)
             }
             // The right to read messages is not the right to prompt. So the account is not paused.
-            Error::Account(_) | Error::Request(_) | Error::Person { .. } => {
+            Remedy::PauseAccount(_) | Remedy::GiveUp(_) => {
                 let until = now.plus(REFUSED_FOR);
                 self.refused_until = Some(until);
                 until
             }
-            Error::Clock(_) => now,
-            Error::NotNow(_) | Error::NoAnswer(_) => worker.reading_trouble.met(now),
+            Remedy::SignAgain => now,
+            Remedy::AskLater => worker.heed(self.call(), &remedy).await?,
         };
         if !std::mem::replace(&mut self.is_told, true) {
             warn!(

@@ -11,7 +11,7 @@ use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::worker::AccountWorker;
 use crate::worker::walk::{Step, WindowWalk};
-use crate::x::{Error, EventsPage};
+use crate::x::{EventsPage, Remedy};
 
 /// How often in a row a page may fail before the window is begun again. X may be away for
 /// everything or for this cursor alone. If X is away for everything, beginning again costs little.
@@ -45,34 +45,35 @@ pub async fn ask(
             Ok(PageResult::Lost { why, page, not_before: worker.now() })
         }
         Step::Wait(until) => Ok(PageResult::Wait(until)),
-        Step::Failed { error, again_at } => failed(worker, walk, error, again_at).await,
+        Step::Failed { why, remedy, again_at } => {
+            failed(worker, walk, (why, remedy), again_at).await
+        }
     }
 }
 
 async fn failed(
     worker: &AccountWorker,
     walk: &mut WindowWalk,
-    error: Error,
+    (why, remedy): (String, Remedy),
     mut again: Millis,
 ) -> Result<PageResult> {
-    match &error {
-        Error::Account(words) => {
-            worker.pause(words).await?;
+    match remedy {
+        Remedy::PauseAccount(words) => {
+            worker.pause(&words).await?;
             again = worker.now().plus(longest_wait(worker));
         }
-        Error::Limited { .. } | Error::Clock(_) => {}
-        Error::NotNow(_) | Error::NoAnswer(_) | Error::Request(_) | Error::Person { .. } => {
+        Remedy::HoldCalls(_) | Remedy::SignAgain => {}
+        Remedy::AskLater | Remedy::GiveUp(_) | Remedy::LeavePlace(_) => {
             again = again.max(worker.now().plus(walk.fail(longest_wait(worker))));
         }
     }
     if walk.failures >= FAILURES_MAX {
-        let (why, page) = (error.to_string(), EventsPage::default());
-        return Ok(PageResult::Lost { why, page, not_before: again });
+        return Ok(PageResult::Lost { why, page: EventsPage::default(), not_before: again });
     }
     warn!(
         event = "poll.failed",
         account = worker.name(),
-        "the feedback events of account {} cannot be read ({error}); tried again at {}",
+        "the feedback events of account {} cannot be read ({why}); tried again at {}",
         worker.name(),
         again.rfc3339(),
     );

@@ -16,7 +16,7 @@ use crate::domain::freshness::{self, Fresh, Habits, Schedule};
 use crate::domain::time::Millis;
 use crate::store::{Result, ShowOutcome, ToShow};
 use crate::worker::{AccountWorker, CallAllowance};
-use crate::x::Error;
+use crate::x::{Error, Remedy};
 
 /// The most prompts that one pass chooses from. More are due only after an outage. These are the
 /// newest.
@@ -217,25 +217,28 @@ async fn ask(
                 done.push(told(&prompt, Some(now), schedule.next(&fresh)));
                 updates.push(update);
             }
-            Err(Error::Limited { reset_at }) => {
-                calls.halt();
-                not_before = Some(worker.hold(Call::Show, reset_at).await?);
-            }
-            Err(Error::Account(words)) => {
-                calls.halt();
-                worker.pause(&words).await?;
-            }
-            // X does not know the prompt or never answers for it. The events may still show its
-            // answer.
-            Err(Error::Request(_) | Error::Person { .. }) => done.push(told(&prompt, None, None)),
-            Err(error @ (Error::Clock(_) | Error::NotNow(_) | Error::NoAnswer(_))) => {
-                // A fault at X rather than with this prompt would meet the others as well.
-                calls.halt();
-                not_before = not_before.max(Some(worker.reading_trouble.met(now)));
-                // Not at once. If the fault is with this prompt, the others must have their turn.
-                done.push(told(&prompt, None, Some(now.plus(AFTER_FAULT))));
-                log_failed(worker, &prompt, &error);
-            }
+            Err(error) => match Remedy::of(&error, false) {
+                Remedy::HoldCalls(reset_at) => {
+                    calls.halt();
+                    not_before = Some(worker.hold(Call::Show, reset_at).await?);
+                }
+                Remedy::PauseAccount(words) => {
+                    calls.halt();
+                    worker.pause(&words).await?;
+                }
+                // X does not know the prompt or never answers for it. The events may still show
+                // its answer.
+                Remedy::GiveUp(_) | Remedy::LeavePlace(_) => done.push(told(&prompt, None, None)),
+                Remedy::SignAgain | Remedy::AskLater => {
+                    // A fault at X rather than with this prompt would meet the others as well.
+                    calls.halt();
+                    not_before = not_before.max(Some(worker.reading_trouble.met(now)));
+                    // Not at once. If the fault is with this prompt, the others must have their
+                    // turn.
+                    done.push(told(&prompt, None, Some(now.plus(AFTER_FAULT))));
+                    log_failed(worker, &prompt, &error);
+                }
+            },
         }
     }
     drop(answers);

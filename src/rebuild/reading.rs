@@ -8,7 +8,7 @@ use crate::domain::time::Millis;
 use crate::store::{Rebuild, UnknownEvent};
 use crate::worker::AccountWorker;
 use crate::worker::walk::{LostPlace, Step, WindowWalk};
-use crate::x::{Error, EventsPage};
+use crate::x::{EventsPage, Remedy};
 
 /// The number of refusals and failures in a row after which the rebuild gives up.
 const TRIES: u32 = 8;
@@ -85,18 +85,18 @@ impl Gathering<'_> {
                     (self.worker.now().plus(RETRY_FIRST), why)
                 }
                 Step::Wait(until) => (until, "X's limit of such calls is reached".to_owned()),
-                Step::Failed { error, again_at } => {
-                    let words = error.to_string();
-                    if matches!(error, Error::Account(_) | Error::Request(_) | Error::Person { .. })
-                    {
-                        return Err(RebuildError::Unread(words));
+                Step::Failed { why, remedy, again_at } => match remedy {
+                    Remedy::PauseAccount(_) | Remedy::GiveUp(_) | Remedy::LeavePlace(_) => {
+                        return Err(RebuildError::Unread(why));
                     }
-                    tries += 1;
-                    if tries == TRIES {
-                        return Err(RebuildError::Unread("X does not answer".into()));
+                    Remedy::HoldCalls(_) | Remedy::SignAgain | Remedy::AskLater => {
+                        tries += 1;
+                        if tries == TRIES {
+                            return Err(RebuildError::Unread("X does not answer".into()));
+                        }
+                        (again_at, why)
                     }
-                    (again_at, words)
-                }
+                },
             };
             self.wait(until, why).await?;
         }

@@ -15,7 +15,7 @@ use crate::domain::survey::{Event, Reason};
 use crate::domain::time::Millis;
 use crate::store::{self, Leased, Result};
 use crate::worker::{AccountWorker, CallAllowance};
-use crate::x::{self, Error, Reachability};
+use crate::x::{self, Error, Reachability, Remedy};
 
 /// Returns the claims whose people can be messaged now. All others are ended or put off.
 pub async fn look_up(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
@@ -144,12 +144,12 @@ async fn clear(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leas
     worker.hear(Call::Users, answer.told, 0).await?;
     let people = match answer.result {
         Ok(people) => people,
-        Err(Error::Limited { reset_at }) => {
-            worker.hold(Call::Users, reset_at).await?;
-            return Ok((Vec::new(), claimed));
-        }
-        Err(why) => {
-            do_without(worker, &why).await?;
+        Err(error) => {
+            if let Remedy::HoldCalls(reset_at) = Remedy::of(&error, false) {
+                worker.hold(Call::Users, reset_at).await?;
+            } else {
+                do_without(worker, &error).await?;
+            }
             return Ok((Vec::new(), claimed));
         }
     };
@@ -179,7 +179,7 @@ async fn do_without(worker: &AccountWorker, why: &Error) -> Result<()> {
 
 /// True if the fault lies with X or the way to it rather than with one person.
 fn is_away<T>(answer: Option<&Result<T, Error>>) -> bool {
-    matches!(answer, Some(Err(Error::NotNow(_) | Error::NoAnswer(_))))
+    matches!(answer, Some(Err(error)) if Remedy::of(error, false) == Remedy::AskLater)
 }
 
 /// Applies the answer of one look-up to its survey. Returns the claim if the person can be
@@ -199,21 +199,23 @@ async fn judge(
             let why = format!("{}: X refuses to look the person up: {words}", reason.as_str());
             (Event::Suppressed(reason), Some(why))
         }
-        Err(Error::Request(words)) => (Event::Refused(words), None),
-        Err(Error::Account(words)) => {
-            worker.pause(&words).await?;
-            return put_off_one(worker, leased, worker.now()).await;
-        }
-        Err(Error::Limited { reset_at }) => {
-            let until = worker.hold(worker.limits.can_dm.call(), reset_at).await?;
-            return put_off_one(worker, leased, until).await;
-        }
-        Err(Error::Clock(_)) => return put_off_one(worker, leased, worker.now()).await,
-        Err(Error::NotNow(why) | Error::NoAnswer(why)) => {
-            worker.sending_trouble.met(worker.now());
-            not_known(worker, leased, &why).await?;
-            return Ok(None);
-        }
+        Err(error) => match Remedy::of(&error, false) {
+            Remedy::GiveUp(words) | Remedy::LeavePlace(words) => (Event::Refused(words), None),
+            Remedy::PauseAccount(words) => {
+                worker.pause(&words).await?;
+                return put_off_one(worker, leased, worker.now()).await;
+            }
+            Remedy::HoldCalls(reset_at) => {
+                let until = worker.hold(worker.limits.can_dm.call(), reset_at).await?;
+                return put_off_one(worker, leased, until).await;
+            }
+            Remedy::SignAgain => return put_off_one(worker, leased, worker.now()).await,
+            Remedy::AskLater => {
+                worker.sending_trouble.met(worker.now());
+                not_known(worker, leased, &error.to_string()).await?;
+                return Ok(None);
+            }
+        },
     };
     match worker.store.end(leased, event, why, worker.now()).await {
         Ok(survey) => log_end(&survey),

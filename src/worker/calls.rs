@@ -6,9 +6,11 @@ use tracing::{info, warn};
 
 use super::AccountWorker;
 use crate::domain::budget::{Call, RateHeaders, WINDOW};
+use crate::domain::policy;
 use crate::domain::time::Millis;
 use crate::domain::waiting::Cause;
 use crate::store;
+use crate::x::Remedy;
 
 impl AccountWorker {
     /// Takes up to `wanted` calls from the account's budget before they are made and returns how
@@ -90,6 +92,18 @@ impl AccountWorker {
         let now = self.x_now_at_least();
         let until = self.store.hold_calls(self.name(), call, reset_at, now).await?;
         self.waits(call, until).await
+    }
+
+    /// Does what a refusal of such a call asks for. Returns when X may be asked again. It is for
+    /// the caller to pause the account or to give something up.
+    pub async fn heed(&self, call: Call, remedy: &Remedy) -> store::Result<Millis> {
+        let now = self.now();
+        match remedy {
+            Remedy::HoldCalls(reset_at) => self.hold(call, *reset_at).await,
+            Remedy::SignAgain => Ok(now.plus(policy::RETRY_FIRST)),
+            Remedy::AskLater => Ok(self.reading_trouble.met(now)),
+            Remedy::PauseAccount(_) | Remedy::LeavePlace(_) | Remedy::GiveUp(_) => Ok(now),
+        }
     }
 
     async fn taken(

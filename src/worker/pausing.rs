@@ -116,7 +116,7 @@ impl AccountWorker {
 
     async fn hear_a_date(&self) -> store::Result<()> {
         match self.verify_credentials().await? {
-            Some(Err(x::Error::NotNow(_) | x::Error::NoAnswer(_))) => {
+            Some(Err(error)) if x::Remedy::of(&error, false) == x::Remedy::AskLater => {
                 self.date_trouble.met(self.now());
             }
             Some(_) => self.date_trouble.over(),

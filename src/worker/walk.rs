@@ -16,7 +16,7 @@ use crate::domain::event_windows::Range;
 use crate::domain::policy;
 use crate::domain::time::Millis;
 use crate::store::Result;
-use crate::x::{Error, EventsPage, LaterPages};
+use crate::x::{EventsPage, LaterPages, Remedy};
 
 /// A window with more pages counts as endless. A day has some 30.
 const PAGES_MAX: u32 = 5_000;
@@ -55,7 +55,8 @@ pub enum Step {
     Wait(Millis),
     /// X gave no page and may be asked again at `again_at`.
     Failed {
-        error: Error,
+        why: String,
+        remedy: Remedy,
         again_at: Millis,
     },
 }
@@ -68,7 +69,7 @@ pub enum LostPlace {
     #[error("X's pages of events have no end")]
     Endless,
     #[error("{0}")]
-    Refused(Error),
+    Refused(String),
 }
 
 impl WindowWalk {
@@ -103,18 +104,18 @@ impl WindowWalk {
                     self.style = style;
                     return Ok(self.take(cursor, page));
                 }
-                // X may not know the cursor. It may also want later pages asked for in the other
-                // form.
-                Err(error) if cursor.is_some() && is_about_place(&error) => {
-                    if style != self.style {
-                        return Ok(Step::Lost { why: LostPlace::Refused(error), page: None });
+                Err(error) => match Remedy::of(&error, cursor.is_some()) {
+                    // X may want later pages asked for in the other form.
+                    Remedy::LeavePlace(_) if style == self.style => style = style.other(),
+                    Remedy::LeavePlace(_) => {
+                        let why = LostPlace::Refused(error.to_string());
+                        return Ok(Step::Lost { why, page: None });
                     }
-                    style = style.other();
-                }
-                Err(error) => {
-                    let again_at = asked_again_at(worker, &error).await?;
-                    return Ok(Step::Failed { error, again_at });
-                }
+                    remedy => {
+                        let again_at = worker.heed(Call::Events, &remedy).await?;
+                        return Ok(Step::Failed { why: error.to_string(), remedy, again_at });
+                    }
+                },
             }
         }
     }
@@ -189,35 +190,9 @@ async fn take_call(worker: &AccountWorker) -> Result<std::result::Result<u32, Mi
     }
 }
 
-/// True if X refuses the place and not the account. X may say of a later page that it does not
-/// exist. Elsewhere the same code is about the whole path. The first page will tell which it is.
-fn is_about_place(error: &Error) -> bool {
-    match error {
-        Error::Request(_) => true,
-        Error::Account(words) => words.code == Some(34),
-        Error::Person { .. }
-        | Error::Clock(_)
-        | Error::Limited { .. }
-        | Error::NotNow(_)
-        | Error::NoAnswer(_) => false,
-    }
-}
-
-/// Returns when X may be asked again after a failure.
-async fn asked_again_at(worker: &AccountWorker, error: &Error) -> Result<Millis> {
-    let now = worker.now();
-    match error {
-        Error::Limited { reset_at } => worker.hold(Call::Events, *reset_at).await,
-        Error::Clock(_) => Ok(now.plus(policy::RETRY_FIRST)),
-        Error::NotNow(_) | Error::NoAnswer(_) => Ok(worker.reading_trouble.met(now)),
-        Error::Account(_) | Error::Request(_) | Error::Person { .. } => Ok(now),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::survey::Failure;
 
     const RANGE: Range = Range { from: Millis(0), to: Millis(9) };
 
@@ -266,15 +241,5 @@ mod tests {
         assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300, 300]);
         walk.arrive();
         assert_eq!(walk.lose(most), policy::RETRY_FIRST);
-    }
-
-    #[test]
-    fn only_what_x_says_of_the_place_gives_it_up_at_once() {
-        let words = |code| Failure { code, message: "no".into() };
-        assert!(is_about_place(&Error::Request(words(Some(44)))));
-        assert!(is_about_place(&Error::Account(words(Some(34)))));
-        assert!(!is_about_place(&Error::Account(words(Some(89)))));
-        assert!(!is_about_place(&Error::NotNow("503".into())));
-        assert!(!is_about_place(&Error::Limited { reset_at: None }));
     }
 }

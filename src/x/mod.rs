@@ -9,6 +9,7 @@
 
 mod error;
 mod messages;
+mod remedy;
 mod sign;
 mod wire;
 
@@ -23,6 +24,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use error::Error;
 pub use messages::MessagesPage;
+pub use remedy::Remedy;
 pub use sign::Keys;
 pub use wire::{CanDm, EventsPage, Hint, Reachability, Verified, hints};
 
