@@ -7,7 +7,6 @@ mod trouble;
 pub mod walk;
 
 pub use calls::CallAllowance;
-pub use pausing::asked_again_at;
 pub use trouble::{LogMemory, Trouble};
 
 use std::collections::BTreeMap;

@@ -101,9 +101,7 @@ impl MessageReader {
 
     /// Reads one page if it is time for it.
     pub async fn tick(&mut self, worker: &AccountWorker) -> Result<Ticked> {
-        if let Some(paused) = worker.store.paused(worker.name()).await? {
-            // The scheduler asks X about the paused account.
-            let again_at = paused.probe_at.max(worker.now()).plus(worker.limits.poll_interval);
+        if let Some(again_at) = worker.paused_until().await? {
             return Ok(Ticked::later(again_at));
         }
         let now = worker.now();

@@ -20,7 +20,7 @@ mod windows;
 
 use crate::domain::time::Millis;
 use crate::store::Result;
-use crate::worker::{AccountWorker, asked_again_at};
+use crate::worker::AccountWorker;
 use evidence::Settling;
 use message_search::MessageMemory;
 use shows::Shows;
@@ -39,10 +39,8 @@ pub struct Poller {
 
 /// Makes one pass. Returns when the next is wanted.
 pub async fn tick(worker: &AccountWorker, poller: &mut Poller) -> Result<Option<Millis>> {
-    if let Some(paused) = worker.store.paused(worker.name()).await? {
-        // The scheduler asks X about the paused account and may not have done so yet.
-        let asked_at = asked_again_at(&paused, worker.now()).max(worker.now());
-        return Ok(Some(asked_at.plus(worker.limits.poll_interval)));
+    if let Some(again_at) = worker.paused_until().await? {
+        return Ok(Some(again_at));
     }
     let now = worker.now();
     let is_ahead = |at: &Millis| *at > now && !is_set_back(*at, now, worker);

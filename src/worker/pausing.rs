@@ -13,9 +13,9 @@ use crate::x;
 /// How many answers it takes to know X's clock if the first of them differs from what was known.
 const DATES: usize = 2;
 
-/// When X is next asked about a paused account. An instant further ahead than the wait dates from
-/// before the clock was set back.
-pub fn asked_again_at(paused: &Paused, now: Millis) -> Millis {
+/// When X is asked about a paused account next. What lies further ahead than the wait for it was
+/// set before the clock was set back.
+fn asked_again_at(paused: &Paused, now: Millis) -> Millis {
     let is_ahead = paused.probe_at.since(now) > paused.probe_wait + policy::PROBE_FIRST;
     if is_ahead { now } else { paused.probe_at }
 }
@@ -58,8 +58,16 @@ impl AccountWorker {
         Ok(())
     }
 
-    /// Probes a paused account once its time has come. Returns when to ask again. `None` if it
-    /// works.
+    /// Returns when the poller looks again at an account that is paused. The scheduler asks X about
+    /// the account and may not have done so yet.
+    pub async fn paused_until(&self) -> store::Result<Option<Millis>> {
+        let paused = self.store.paused(self.name()).await?;
+        let now = self.now();
+        let asked_at = paused.map(|paused| asked_again_at(&paused, now).max(now));
+        Ok(asked_at.map(|at| at.plus(self.limits.poll_interval)))
+    }
+
+    /// Asks X about a paused account once its time has come. When to ask again; `None`: it works.
     pub async fn probe(&self, paused: Paused) -> store::Result<Option<Millis>> {
         let now = self.now();
         let probe_at = asked_again_at(&paused, now);

@@ -213,6 +213,12 @@ impl Stage {
             ];
             next = wanted.into_iter().chain([next]).flatten().min();
         }
+        self.look().await.into_iter().chain(next).min()
+    }
+
+    /// One look of the sources that watch messages. When the next is wanted.
+    pub async fn look(&mut self) -> Option<Millis> {
+        let mut next = None;
         for watch in &mut self.watches {
             next = watch.look().await.unwrap().into_iter().chain(next).min();
         }

@@ -349,6 +349,19 @@ async fn a_list_that_x_refuses_pauses_nobody_and_is_read_once_it_can() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_lets_the_list_of_a_paused_account_wait_no_longer() {
+    let mut stage = watching().await;
+    let fault = InjectedFault::instead(Scripted::error(401, 32, "Could not authenticate you."));
+    stage.fault(ApiCall::Events, 1, fault);
+    stage.set_clock_ahead(2 * 3_600);
+    stage.pass(seconds(20)).await;
+    assert!(stage.store.paused("acme").await.unwrap().is_some());
+    stage.set_clock_ahead(0);
+    let interval = minutes(30);
+    assert!(stage.look().await.unwrap() <= stage.now().plus(interval));
+}
+
+#[tokio::test]
 async fn a_greedy_watch_leaves_calls_for_the_proof_of_a_prompt_without_an_answer() {
     let sources = "[[sources]]\nname = \"dms\"\nkind = \"dm_inactivity\"\nevery = \"1s\"\n";
     let survey = "expire_after = \"3d\"";
