@@ -231,8 +231,7 @@ impl MessageReader {
                 self.refused_until = Some(until);
                 until
             }
-            Remedy::SignAgain => now,
-            Remedy::AskLater => worker.heed(self.call(), &remedy).await?,
+            Remedy::SignAgain | Remedy::AskLater => worker.heed(self.call(), &remedy).await?,
         };
         if !std::mem::replace(&mut self.is_told, true) {
             warn!(

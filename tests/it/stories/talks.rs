@@ -349,6 +349,26 @@ async fn a_list_that_x_refuses_pauses_nobody_and_is_read_once_it_can() {
 }
 
 #[tokio::test]
+async fn a_clock_that_x_refuses_again_and_again_spends_no_calls_at_once() {
+    let mut stage = watching().await;
+    // Each of X's servers has another clock.
+    for hour in 1..=9 {
+        let date = stage.now().plus(hours(hour)).0 / 1_000;
+        let date = jiff::Timestamp::from_second(date).unwrap().to_zoned(jiff::tz::TimeZone::UTC);
+        let date = jiff::fmt::rfc2822::to_string(&date).unwrap();
+        let refusal = Scripted::error(401, 135, "Timestamp out of bounds.");
+        let fault = InjectedFault::instead(refusal.with_header("date", &date));
+        stage.fault(ApiCall::DirectMessages, 1, fault);
+    }
+    stage.pass(seconds(15)).await;
+    assert_eq!(stage.calls(ApiCall::DirectMessages), 4, "one every five seconds");
+    let ana = talk(&mut stage, ANA).await;
+    stage.x(|world| world.clear_faults());
+    stage.pass(hours(1)).await;
+    assert_eq!(stage.state(&ana).await, "sent");
+}
+
+#[tokio::test]
 async fn a_clock_that_is_set_back_lets_the_list_of_a_paused_account_wait_no_longer() {
     let mut stage = watching().await;
     let fault = InjectedFault::instead(Scripted::error(401, 32, "Could not authenticate you."));
