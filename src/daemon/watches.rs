@@ -108,15 +108,14 @@ impl RunningWatch {
         let since = *self.heard_since.get_or_insert(now.plus(OPEN_WITHIN));
         let Some(readable_at) = self.readable_at else { return Ok(None) };
         // X's clock may have been set back since.
-        let is_ahead = readable_at > now.plus(OPEN_WITHIN).plus(MARGIN);
-        if now < readable_at && !is_ahead {
+        if readable_at.is_ahead(now, OPEN_WITHIN + MARGIN) {
             return Ok(Some(self.worker.wait_until(readable_at)));
         }
         // X does not deliver again what was said while nobody listened.
         self.reader.at_once();
         self.is_open = true;
         // A delivery missed since then is left to the reading after this one.
-        self.readable_at = Some(since.plus(MARGIN)).filter(|at| now < *at && !is_ahead);
+        self.readable_at = Some(since.plus(MARGIN)).filter(|at| now < *at && readable_at <= now);
         Ok(self.readable_at.map(|at| self.worker.wait_until(at)))
     }
 

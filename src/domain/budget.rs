@@ -292,10 +292,9 @@ impl Window {
         until
     }
 
-    /// The end of the hold after a 429. A hold longer than any possible one dates from before the
-    /// clock was set back.
+    /// Until when a 429 holds all calls.
     fn held(&self, now: Millis) -> Option<Millis> {
-        self.held_until.filter(|until| now < *until && *until <= now.plus(RESET_MOST))
+        self.held_until.filter(|until| until.is_ahead(now, RESET_MOST))
     }
 
     /// X's own limit if its headers named a smaller one.
@@ -320,9 +319,9 @@ impl Window {
     }
 }
 
-/// True if X's window has ended. A reset too far ahead dates from before the clock was set back.
+/// Whether X's window has ended.
 fn is_over(told: RateHeaders, now: Millis) -> bool {
-    told.reset_at <= now || told.reset_at > now.plus(RESET_MOST)
+    !told.reset_at.is_ahead(now, RESET_MOST)
 }
 
 #[cfg(test)]

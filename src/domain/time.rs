@@ -38,7 +38,19 @@ impl Millis {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The instant in UTC as RFC 3339 with exactly three digits of milliseconds:
+    /// True if a wait of at most `most` may end at this instant. An instant further off was set
+    /// before the clock was set back, and must not put anything off.
+    pub fn is_ahead(self, now: Self, most: Duration) -> bool {
+        now < self && self.since(now) <= most
+    }
+
+    /// True if less than `length` has passed since this instant. An instant that is still to come
+    /// was noted before the clock was set back, and is not recent.
+    pub fn is_recent(self, now: Self, length: Duration) -> bool {
+        self <= now && now.since(self) < length
+    }
+
+    /// The instant in UTC as RFC 3339 writes it, always with three digits of milliseconds:
     /// `2026-11-22T08:00:00.000Z`. Readers that guess one form for a whole column rely on that.
     ///
     /// An instant outside the years 0 to 9999 is written as the nearest that can be.
@@ -219,6 +231,25 @@ mod tests {
         assert_eq!(week("2026-11-23T00:00:00Z"), "2026-W48");
         assert_eq!(week("2027-01-01T00:00:00Z"), "2026-W53");
         assert_eq!(week("2024-12-30T00:00:00Z"), "2025-W01");
+    }
+
+    #[test]
+    fn an_instant_of_before_the_clock_was_set_back_puts_nothing_off_and_is_not_recent() {
+        let (now, minute) = (Millis(1_000_000_000), Duration::from_secs(60));
+        let instant = Duration::from_millis(1);
+        for (at, is_ahead, is_recent) in [
+            (now.minus(minute), false, false),
+            (now.minus(minute).plus(instant), false, true),
+            (now, false, true),
+            (now.plus(instant), true, false),
+            (now.plus(minute), true, false),
+            (now.plus(minute).plus(instant), false, false),
+            (Millis(i64::MAX), false, false),
+            (Millis(i64::MIN), false, false),
+        ] {
+            assert_eq!(at.is_ahead(now, minute), is_ahead, "{at:?}");
+            assert_eq!(at.is_recent(now, minute), is_recent, "{at:?}");
+        }
     }
 
     #[test]

@@ -37,9 +37,7 @@ pub async fn read(
     range: Range,
 ) -> Result<Option<Millis>> {
     let now = worker.now();
-    // A clock that was set back must not lengthen the wait.
-    let waits = |at: &Millis| now < *at && at.since(now) <= policy::RETRY_MOST;
-    if let Some(at) = settling.again_at.filter(waits) {
+    if let Some(at) = settling.again_at.filter(|at| at.is_ahead(now, policy::RETRY_MOST)) {
         return Ok(Some(at));
     }
     let (mut from, mut losses) = (range.from, 0);

@@ -105,9 +105,7 @@ impl MessageReader {
             return Ok(Ticked::later(again_at));
         }
         let now = worker.now();
-        // A clock that was set back must not lengthen the wait.
-        let refused = self.refused_until.filter(|at| now < *at && *at <= now.plus(REFUSED_FOR));
-        if let Some(until) = refused {
+        if let Some(until) = self.refused_until.filter(|at| at.is_ahead(now, REFUSED_FOR)) {
             return Ok(Ticked::later(until));
         }
         // X's clock says how far the messages have been read.
@@ -140,7 +138,7 @@ impl MessageReader {
         let call = self.call();
         let apart = self.every.max(APART);
         let soonest = self.asked_at.map_or(now, |at| at.plus(apart));
-        if now < soonest && soonest <= now.plus(apart) && worker.calls_left(call).await? <= FEW {
+        if soonest.is_ahead(now, apart) && worker.calls_left(call).await? <= FEW {
             return Ok(Ticked::later(soonest));
         }
         if let Err(free_at) = worker.take_calls(call, 1).await? {

@@ -18,6 +18,7 @@ mod settle;
 mod shows;
 mod windows;
 
+use crate::domain::budget::COUNTED_FOR;
 use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::worker::AccountWorker;
@@ -43,7 +44,8 @@ pub async fn tick(worker: &AccountWorker, poller: &mut Poller) -> Result<Option<
         return Ok(Some(again_at));
     }
     let now = worker.now();
-    let is_ahead = |at: &Millis| *at > now && !is_set_back(*at, now, worker);
+    let most = worker.limits.poll_interval.max(COUNTED_FOR);
+    let is_ahead = |at: &Millis| at.is_ahead(now, most);
     let events_at = match poller.events_at.filter(is_ahead) {
         Some(at) => at,
         None => events::tick(worker, &mut poller.reader).await?,
@@ -58,10 +60,4 @@ pub async fn tick(worker: &AccountWorker, poller: &mut Poller) -> Result<Option<
     };
     poller.looks_at = looks_at;
     Ok([settle_at, show_at, looks_at, Some(events_at)].into_iter().flatten().min())
-}
-
-/// True if `at` can only have been set before the clock was set back. Such an instant must not put
-/// off the next look.
-fn is_set_back(at: Millis, now: Millis, worker: &AccountWorker) -> bool {
-    at.since(now) > worker.limits.poll_interval.max(crate::domain::budget::COUNTED_FOR)
 }

@@ -56,7 +56,7 @@ struct Scheduled {
 /// Asks about the prompts that are due. Returns when the next one is due.
 pub async fn shows(worker: &AccountWorker, shows: &mut Shows) -> Result<Option<Millis>> {
     let now = worker.now();
-    if !shows.pulled_back_at.is_some_and(|at| is_recent(at, PULLED_BACK_EVERY, now)) {
+    if !shows.pulled_back_at.is_some_and(|at| at.is_recent(now, PULLED_BACK_EVERY)) {
         pull_back(worker, now).await?;
         shows.pulled_back_at = Some(now);
     }
@@ -94,12 +94,6 @@ pub async fn shows(worker: &AccountWorker, shows: &mut Shows) -> Result<Option<M
     Ok(next.map(|next| if round.left > 0 { next.max(now.plus(wait)) } else { next }))
 }
 
-/// True if less than `every` has passed since `at`. An instant in the future dates from before the
-/// clock was set back and is not recent.
-fn is_recent(at: Millis, every: Duration, now: Millis) -> bool {
-    at <= now && now < at.plus(every)
-}
-
 /// Brings forward the questions that a clock running ahead has planned. Otherwise they would wait
 /// until the clock had come there again.
 async fn pull_back(worker: &AccountWorker, now: Millis) -> Result<()> {
@@ -130,7 +124,7 @@ async fn schedule(
     let now = worker.now();
     let bounds = worker.limits.freshness();
     let mut scheduled = match scheduled {
-        Some(scheduled) if is_recent(scheduled.learned_at, LEARNED_EVERY, now) => scheduled,
+        Some(scheduled) if scheduled.learned_at.is_recent(now, LEARNED_EVERY) => scheduled,
         Some(_) | None => {
             let read_to = worker.store.poll_state(worker.name()).await?.done_to;
             let since = now.minus(LEARNED_SINCE);
@@ -141,7 +135,7 @@ async fn schedule(
             Scheduled { schedule, learned_at: now, priced_at: Millis(i64::MIN) }
         }
     };
-    if !is_recent(scheduled.priced_at, PRICED_EVERY, now) {
+    if !scheduled.priced_at.is_recent(now, PRICED_EVERY) {
         let crowd = worker.store.crowd(worker.name(), now).await?;
         scheduled.schedule.set_price(&crowd, calls_a_minute, left);
         scheduled.priced_at = now;

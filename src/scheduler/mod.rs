@@ -248,7 +248,7 @@ async fn waiting(worker: &AccountWorker, until: Millis) -> Result<Option<Millis>
 /// time to time. It also runs in the first pass after the clock was set back.
 async fn pull_back(worker: &AccountWorker) -> Result<()> {
     let now = worker.now();
-    let is_recent = |at: Millis| at <= now && now < at.plus(PULLED_BACK_EVERY);
+    let is_recent = |at: Millis| at.is_recent(now, PULLED_BACK_EVERY);
     let looked_at = || worker.pulled_back_at.lock().expect("no holder of this lock can panic");
     if looked_at().is_some_and(is_recent) {
         return Ok(());

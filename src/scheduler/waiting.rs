@@ -28,9 +28,8 @@ pub async fn log(worker: &AccountWorker) -> Result<Option<Millis>> {
             true => LOOKED_EVERY,
             false => LOOKED_EVERY_WHILE_WAITING,
         };
-        let looked_at = watched.looked_at.filter(|at| *at <= now);
-        if let Some(again_at) = looked_at.map(|at| at.plus(every)).filter(|at| now < *at) {
-            return Ok((!watched.stretches.is_empty()).then_some(again_at));
+        if let Some(looked_at) = watched.looked_at.filter(|at| at.is_recent(now, every)) {
+            return Ok((!watched.stretches.is_empty()).then(|| looked_at.plus(every)));
         }
         watched.looked_at = Some(now);
     }

@@ -13,11 +13,10 @@ use crate::x;
 /// How many answers it takes to know X's clock if the first of them differs from what was known.
 const DATES: usize = 2;
 
-/// When X is asked about a paused account next. What lies further ahead than the wait for it was
-/// set before the clock was set back.
+/// Returns when X is asked about a paused account next.
 fn asked_again_at(paused: &Paused, now: Millis) -> Millis {
-    let is_ahead = paused.probe_at.since(now) > paused.probe_wait + policy::PROBE_FIRST;
-    if is_ahead { now } else { paused.probe_at }
+    let is_ahead = paused.probe_at.is_ahead(now, paused.probe_wait + policy::PROBE_FIRST);
+    if is_ahead { paused.probe_at } else { now }
 }
 
 impl AccountWorker {
@@ -63,7 +62,7 @@ impl AccountWorker {
     pub async fn paused_until(&self) -> store::Result<Option<Millis>> {
         let paused = self.store.paused(self.name()).await?;
         let now = self.now();
-        let asked_at = paused.map(|paused| asked_again_at(&paused, now).max(now));
+        let asked_at = paused.map(|paused| asked_again_at(&paused, now));
         Ok(asked_at.map(|at| at.plus(self.limits.poll_interval)))
     }
 

@@ -20,8 +20,8 @@ impl Trouble {
     pub fn met(&self, now: Millis) -> Millis {
         let mut trouble = self.0.lock().expect("no holder of this lock can panic");
         let (times, until) = *trouble;
-        // Calls that were under way together count as one trouble.
-        if now < until && until.since(now) <= TROUBLE_MOST {
+        // Calls that were under way together are one trouble.
+        if until.is_ahead(now, TROUBLE_MOST) {
             return until;
         }
         let wait = (policy::RETRY_FIRST * (1 << times.min(8))).min(TROUBLE_MOST);
@@ -36,8 +36,7 @@ impl Trouble {
     /// When X is asked again if the last call found it away. `None` if X answered.
     pub fn until(&self, now: Millis) -> Option<Millis> {
         let (times, until) = *self.0.lock().expect("no holder of this lock can panic");
-        // A clock that was set back must not put off the next call by as much.
-        (times > 0).then(|| if until.since(now) > TROUBLE_MOST { now } else { until })
+        (times > 0).then(|| if until.is_ahead(now, TROUBLE_MOST) { until } else { now })
     }
 }
 

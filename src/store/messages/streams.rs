@@ -122,8 +122,7 @@ fn begin(
     if let Some(reading) = &stream.reading {
         return Ok(reading.clone());
     }
-    // A clock that was set back must not delay the next reading by as much.
-    let read_at = stream.read_at.filter(|at| now < *at && *at <= now.plus(every));
+    let read_at = stream.read_at.filter(|at| at.is_ahead(now, every));
     if let Some(read_at) = read_at.filter(|_| !at_once) {
         return Err(read_at);
     }
