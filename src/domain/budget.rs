@@ -292,7 +292,7 @@ impl Window {
         until
     }
 
-    /// Until when a 429 holds all calls.
+    /// The end of the hold that a 429 puts on all calls.
     fn held(&self, now: Millis) -> Option<Millis> {
         self.held_until.filter(|until| until.is_ahead(now, RESET_MOST))
     }
@@ -319,7 +319,7 @@ impl Window {
     }
 }
 
-/// Whether X's window has ended.
+/// True if X's window has ended.
 fn is_over(told: RateHeaders, now: Millis) -> bool {
     !told.reset_at.is_ahead(now, RESET_MOST)
 }

@@ -13,7 +13,7 @@ pub struct ExportColumn {
     pub name: &'static str,
     pub kind: ColumnType,
     /// Reads the column's value. `None` is an absent value.
-    pub read: for<'r> fn(&'r ResultRow) -> Option<Value<'r>>,
+    pub read: for<'r> fn(&'r ResultRow) -> Option<ColumnValue<'r>>,
 }
 
 /// The type of a column. It says how a form with types of its own stores the values.
@@ -34,7 +34,7 @@ pub enum ColumnType {
 
 /// A value as it is read from a result.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value<'r> {
+pub enum ColumnValue<'r> {
     /// The value of an [`Id`](ColumnType::Id), a [`Text`](ColumnType::Text) or a
     /// [`Word`](ColumnType::Word).
     Text(Cow<'r, str>),
@@ -49,7 +49,7 @@ use ColumnType::{Flag, Id, List, Number, Text, Time, Word};
 const fn column(
     name: &'static str,
     kind: ColumnType,
-    read: for<'r> fn(&'r ResultRow) -> Option<Value<'r>>,
+    read: for<'r> fn(&'r ResultRow) -> Option<ColumnValue<'r>>,
 ) -> ExportColumn {
     ExportColumn { name, kind, read }
 }
@@ -63,35 +63,35 @@ pub const COLUMNS: [ExportColumn; 26] = [
     column("external_id", Id, |row| text(&row.survey.external_id)),
     column("user_id", Id, |row| text(row.survey.user_id.as_ref()?.as_str())),
     column("state", Word, |row| text(row.survey.state.name())),
-    column("reason", Text, |row| Some(Value::Text(row.survey.state.reason()?.into()))),
-    column("closed_at", Time, |row| Some(Value::Time(row.survey.closed_at))),
-    column("due_at", Time, |row| Some(Value::Time(row.survey.due_at))),
-    column("sent_at", Time, |row| Some(Value::Time(row.survey.state.delivery()?.sent_at))),
+    column("reason", Text, |row| Some(ColumnValue::Text(row.survey.state.reason()?.into()))),
+    column("closed_at", Time, |row| Some(ColumnValue::Time(row.survey.closed_at))),
+    column("due_at", Time, |row| Some(ColumnValue::Time(row.survey.due_at))),
+    column("sent_at", Time, |row| Some(ColumnValue::Time(row.survey.state.delivery()?.sent_at))),
     column("feedback_id", Id, |row| text(row.survey.state.delivery()?.feedback_id.as_str())),
     column("dm_id", Id, |row| text(row.survey.state.delivery()?.dm_id.as_deref()?)),
     column("type", Word, |row| text(row.survey.kind.as_str())),
     column("question_variant_id", Number, |row| number(row.survey.question_variant_id.into())),
-    column("test", Flag, |row| Some(Value::Flag(row.survey.test))),
+    column("test", Flag, |row| Some(ColumnValue::Flag(row.survey.test))),
     column("score", Number, |row| number(u8::try_from(row.told.score?).ok()?.into())),
-    column("scored_at", Time, |row| row.told.scored_at.map(Value::Time)),
+    column("scored_at", Time, |row| row.told.scored_at.map(ColumnValue::Time)),
     column("text", Text, |row| text(row.told.text.as_deref()?)),
-    column("commented_at", Time, |row| row.told.commented_at.map(Value::Time)),
-    column("updated_at", Time, |row| row.told.updated_at.map(Value::Time)),
+    column("commented_at", Time, |row| row.told.commented_at.map(ColumnValue::Time)),
+    column("updated_at", Time, |row| row.told.updated_at.map(ColumnValue::Time)),
     column("updates", Number, |row| number(row.told.updates.into())),
     column("agent", Id, |row| text(row.survey.notice.agent.as_deref()?)),
     column("team", Id, |row| text(row.survey.notice.team.as_deref()?)),
-    column("tags", List, |row| Some(Value::List(&row.survey.notice.tags))),
+    column("tags", List, |row| Some(ColumnValue::List(&row.survey.notice.tags))),
     column("language", Text, |row| text(row.survey.notice.language.as_deref()?)),
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "each reading of a column gives an option")]
-fn text(text: &str) -> Option<Value<'_>> {
-    Some(Value::Text(Cow::Borrowed(text)))
+fn text(text: &str) -> Option<ColumnValue<'_>> {
+    Some(ColumnValue::Text(Cow::Borrowed(text)))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "each reading of a column gives an option")]
-fn number(number: i64) -> Option<Value<'static>> {
-    Some(Value::Number(number))
+fn number(number: i64) -> Option<ColumnValue<'static>> {
+    Some(ColumnValue::Number(number))
 }
 
 #[cfg(test)]
@@ -112,11 +112,11 @@ mod tests {
         for row in [answered(), suppressed()] {
             for column in COLUMNS {
                 let fits = match (column.read)(&row) {
-                    Some(Value::Text(_)) => matches!(column.kind, Id | Text | Word),
-                    Some(Value::Number(_)) => column.kind == Number,
-                    Some(Value::Time(_)) => column.kind == Time,
-                    Some(Value::Flag(_)) => column.kind == Flag,
-                    Some(Value::List(_)) => column.kind == List,
+                    Some(ColumnValue::Text(_)) => matches!(column.kind, Id | Text | Word),
+                    Some(ColumnValue::Number(_)) => column.kind == Number,
+                    Some(ColumnValue::Time(_)) => column.kind == Time,
+                    Some(ColumnValue::Flag(_)) => column.kind == Flag,
+                    Some(ColumnValue::List(_)) => column.kind == List,
                     None => true,
                 };
                 assert!(fits, "{}", column.name);

@@ -10,7 +10,7 @@ mod columns;
 mod facts;
 
 pub use self::{
-    columns::{COLUMNS, ColumnType, ExportColumn, Value},
+    columns::{COLUMNS, ColumnType, ColumnValue, ExportColumn},
     facts::facts,
 };
 use crate::store::{Result, Store};

@@ -66,7 +66,8 @@ impl AccountWorker {
         Ok(asked_at.map(|at| at.plus(self.limits.poll_interval)))
     }
 
-    /// Asks X about a paused account once its time has come. When to ask again; `None`: it works.
+    /// Asks X about a paused account once its time has come. Returns when to ask again, or `None`
+    /// if the account works.
     pub async fn probe(&self, paused: Paused) -> store::Result<Option<Millis>> {
         let now = self.now();
         let probe_at = asked_again_at(&paused, now);

@@ -19,7 +19,7 @@ use std::{borrow::Cow, io};
 use csv::{Terminator, Writer, WriterBuilder};
 
 use crate::domain::time::Millis;
-use crate::results::{COLUMNS, ColumnType, ResultRow, Value};
+use crate::results::{COLUMNS, ColumnType, ColumnValue, ResultRow};
 
 /// The reader of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,15 +70,15 @@ impl<W: io::Write> CsvExport<W> {
 }
 
 impl Dialect {
-    fn cell(self, kind: ColumnType, value: Value<'_>) -> Cow<'_, str> {
+    fn cell(self, kind: ColumnType, value: ColumnValue<'_>) -> Cow<'_, str> {
         match value {
-            Value::Text(text) if kind == ColumnType::Id => self.id(text),
-            Value::Text(text) if kind == ColumnType::Word => text,
-            Value::Text(text) => defused(text),
-            Value::Number(number) => Cow::Owned(number.to_string()),
-            Value::Time(at) => Cow::Owned(self.time(at)),
-            Value::Flag(is) => Cow::Borrowed(if is { "true" } else { "false" }),
-            Value::List(texts) => defused(Cow::Owned(texts.join("|"))),
+            ColumnValue::Text(text) if kind == ColumnType::Id => self.id(text),
+            ColumnValue::Text(text) if kind == ColumnType::Word => text,
+            ColumnValue::Text(text) => defused(text),
+            ColumnValue::Number(number) => Cow::Owned(number.to_string()),
+            ColumnValue::Time(at) => Cow::Owned(self.time(at)),
+            ColumnValue::Flag(is) => Cow::Borrowed(if is { "true" } else { "false" }),
+            ColumnValue::List(texts) => defused(Cow::Owned(texts.join("|"))),
         }
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use crate::results::{COLUMNS, ResultRow, Value};
+use crate::results::{COLUMNS, ColumnValue, ResultRow};
 
 /// Writes rows as JSON Lines. It does not buffer its output, so give it a buffered writer.
 pub struct JsonlExport<W: io::Write> {
@@ -41,11 +41,15 @@ impl Serialize for JsonRow<'_> {
         for column in &COLUMNS {
             match (column.read)(self.0) {
                 None => fields.serialize_entry(column.name, &())?,
-                Some(Value::Text(text)) => fields.serialize_entry(column.name, &text)?,
-                Some(Value::Number(number)) => fields.serialize_entry(column.name, &number)?,
-                Some(Value::Time(at)) => fields.serialize_entry(column.name, &at.rfc3339())?,
-                Some(Value::Flag(is)) => fields.serialize_entry(column.name, &is)?,
-                Some(Value::List(texts)) => fields.serialize_entry(column.name, texts)?,
+                Some(ColumnValue::Text(text)) => fields.serialize_entry(column.name, &text)?,
+                Some(ColumnValue::Number(number)) => {
+                    fields.serialize_entry(column.name, &number)?
+                }
+                Some(ColumnValue::Time(at)) => {
+                    fields.serialize_entry(column.name, &at.rfc3339())?
+                }
+                Some(ColumnValue::Flag(is)) => fields.serialize_entry(column.name, &is)?,
+                Some(ColumnValue::List(texts)) => fields.serialize_entry(column.name, texts)?,
             }
         }
         fields.end()

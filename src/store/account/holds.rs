@@ -74,8 +74,8 @@ impl Unfinished {
     }
 }
 
-/// Keeps the earlier of two rebuilds. A hold of a doubt alone has no rebuild yet, so its null is not
-/// less than anything and it takes this one.
+/// Keeps the earlier of two rebuilds. A hold of a doubt alone has no rebuild yet. Its null is less
+/// than nothing, so it takes this one.
 const HOLD: &str = "insert into restore_hold (account, restored_at, rebuild_from) \
      values ($1, $2, $3) on conflict (account) do update set rebuild_from = \
      case when restore_hold.rebuild_from < excluded.rebuild_from then restore_hold.rebuild_from \

@@ -41,7 +41,7 @@ pub async fn answer(
 }
 
 /// A survey that [`write_answered`] has moved.
-struct Written {
+struct AnsweredRow {
     account: String,
     conversation_id: ConversationId,
     /// The number of its new line of history.
@@ -56,7 +56,7 @@ struct Written {
 async fn write_answered(
     connection: &mut AnyConnection,
     ids: &[&str],
-) -> Result<HashMap<String, Written>> {
+) -> Result<HashMap<String, AnsweredRow>> {
     let mut written = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROWS_MAX) {
         let sql = format!(
@@ -69,7 +69,7 @@ async fn write_answered(
         let query = bind_all(sqlx::query(AssertSqlSafe(sql)), ids, ROWS_MAX);
         for row in &query.fetch_all(&mut *connection).await? {
             let conversation: String = row.try_get("conversation_id")?;
-            let of_row = Written {
+            let of_row = AnsweredRow {
                 account: row.try_get("account")?,
                 conversation_id: ConversationId::parse(&conversation)
                     .map_err(|what| Error::Broken(format!("a survey with {what}")))?,
@@ -83,7 +83,7 @@ async fn write_answered(
 
 async fn count(
     connection: &mut AnyConnection,
-    surveys: impl Iterator<Item = &Written>,
+    surveys: impl Iterator<Item = &AnsweredRow>,
 ) -> Result<()> {
     let mut counts = BTreeMap::<&str, i64>::new();
     for survey in surveys {
