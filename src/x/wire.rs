@@ -87,6 +87,8 @@ pub fn events(body: &[u8]) -> Option<EventsPage> {
         return None;
     }
     let mut page = EventsPage { next_cursor: cursor(next)?, ..EventsPage::default() };
+    // An empty cursor is the only sign of the end. Without one the page may have been cut short.
+    page.unreadable += usize::from(next.is_none_or(|next| next.get() == "null"));
     let mut bears = BTreeMap::new();
     for raw in x_json::items(events?, ITEMS_MOST)? {
         let event = WireEvent::of(raw);
@@ -287,10 +289,12 @@ fn feedback(object: &RawValue, told_at: Option<Millis>) -> Option<Update> {
         object: Object {
             updated_at,
             created_at,
-            // The id gets the only spelling by which surveys name people.
+            // The id gets the only spelling by which surveys name people. An id that is none may
+            // be anybody's.
             to_user_id: to_user_id
                 .and_then(name)
-                .map(|id| UserId::respelt(&id).map_or(id, |id| id.to_string())),
+                .and_then(|id| UserId::respelt(id.trim()))
+                .map(|id| id.to_string()),
             external_id: external_id.and_then(name).filter(|id| !id.is_empty()),
             kind: kind.and_then(name),
             question_variant_id: question_variant_id.and_then(number),
@@ -473,11 +477,50 @@ mod tests {
     }
 
     #[test]
+    fn only_an_empty_cursor_is_the_sign_of_the_end() {
+        let page = |next: &str| events(format!(r#"{{"events":[]{next}}}"#).as_bytes());
+        for (next, unreadable) in [
+            (r#","next_cursor":"""#, Some(0)),
+            (r#","next_cursor":"7""#, Some(0)),
+            ("", Some(1)),
+            (r#","next_cursor":null"#, Some(1)),
+            (r#","next_cursor":false"#, None),
+        ] {
+            assert_eq!(page(next).map(|page| page.unreadable), unreadable, "{next}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_is_none_names_nobody() {
+        for (id, person) in [
+            (r#""4242""#, Some("4242")),
+            ("4242", Some("4242")),
+            (r#""0042""#, Some("42")),
+            (r#"" 4242 ""#, Some("4242")),
+            ("4242.0", None),
+            (r#""4242.0""#, None),
+            (r#""""#, None),
+            (r#""@ana""#, None),
+            ("0", None),
+            ("null", None),
+            ("[4242]", None),
+        ] {
+            let body = format!(
+                r#"{{"events":[{{"event_type":"feedback.created","created_at":7,
+                "feedback":{{"id":"1","external_id":"c-1","to_user_id":{id}}}}}],"next_cursor":""}}"#
+            );
+            let page = events(body.as_bytes()).unwrap();
+            let told = page.updates[0].object.to_user_id.as_deref();
+            assert_eq!((told, page.unreadable), (person, 0), "{id}");
+        }
+    }
+
+    #[test]
     fn feedback_is_shown_by_an_event_of_any_kind() {
         for kind in [r#""event_type":"feedback.sent","#, ""] {
             let body = format!(
                 r#"{{"events":[{{{kind}"created_at":1700000000000,"feedback":{{"id":"1","to_user_id":"3",
-                "external_id":"c-1"}}}}]}}"#
+                "external_id":"c-1"}}}}],"next_cursor":""}}"#
             );
             let page = events(body.as_bytes()).unwrap();
             assert_eq!((page.updates.len(), page.unknown.len(), page.unreadable), (1, 1, 0));
@@ -495,7 +538,8 @@ mod tests {
         };
         let count = |other: String| {
             let items = [event("\"3\"", "\"c-1\""), other].join(",");
-            events(format!(r#"{{"events":[{items}]}}"#).as_bytes()).unwrap().unreadable
+            let body = format!(r#"{{"events":[{items}],"next_cursor":""}}"#);
+            events(body.as_bytes()).unwrap().unreadable
         };
         assert_eq!(count(event("\"3\"", "\"c-1\"")), 0);
         assert_eq!(

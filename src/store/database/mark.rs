@@ -161,8 +161,11 @@ fn fault(path: &Path, what: &str, error: &io::Error) -> Error {
     }
 }
 
+/// The width of the first line.
+const SENDS_DIGITS: usize = 19;
+
 fn text(mark: &Mark) -> String {
-    let mut text = format!("{:019}\n", mark.sends);
+    let mut text = format!("{:0SENDS_DIGITS$}\n", mark.sends);
     if let Some(Named { daemon_id, identity }) = &mark.daemon {
         let server = identity.server.as_ref().map(Server::text).unwrap_or_default();
         let position = identity.position.unwrap_or(0);
@@ -174,19 +177,29 @@ fn text(mark: &Mark) -> String {
     text
 }
 
+/// Reads a mark. A text that is not a whole mark is none, because the rest of a mark may tell less
+/// than was on the disk.
 fn parse(text: &str) -> Option<Mark> {
-    let mut lines = text.lines();
-    let sends = lines.next()?.trim().parse().ok()?;
-    let mut value =
-        |key: &str| lines.next()?.strip_prefix(key).map(|value| value.trim().to_owned());
-    let daemon = (|| {
-        let daemon_id = value("daemon ").filter(|id| !id.is_empty())?;
-        let database_id = value("database ")?;
-        let server = Server::parse(&value("server ")?);
-        let position = value("position ")?.parse().ok().filter(|position| *position > 0);
-        Some(Named { daemon_id, identity: Identity { database_id, server, position } })
-    })();
-    Some(Mark { sends, daemon })
+    let lines: Vec<&str> = text.strip_suffix('\n')?.split('\n').collect();
+    let sends = |line: &str| (line.len() == SENDS_DIGITS).then(|| line.parse().ok())?;
+    let (first, daemon, database, server, position) = match lines[..] {
+        [first] => return Some(Mark { sends: sends(first)?, daemon: None }),
+        [first, daemon, database, server, position] => (first, daemon, database, server, position),
+        _ => return None,
+    };
+    let value = |line: &str, key: &str| line.strip_prefix(key).map(|value| value.trim().to_owned());
+    let daemon_id = value(daemon, "daemon ").filter(|id| !id.is_empty())?;
+    let server = match value(server, "server ")?.as_str() {
+        "" => None,
+        server => Some(Server::parse(server)?),
+    };
+    let position: i64 = value(position, "position ")?.parse().ok()?;
+    let identity = Identity {
+        database_id: value(database, "database ")?,
+        server,
+        position: Some(position).filter(|position| *position > 0),
+    };
+    Some(Mark { sends: sends(first)?, daemon: Some(Named { daemon_id, identity }) })
 }
 
 #[cfg(test)]
@@ -229,5 +242,19 @@ mod tests {
         assert_eq!(parse("0000000000000000042\n"), Some(Mark { sends: 42, daemon: None }));
         assert_eq!(parse(""), None);
         assert_eq!(parse("no number\n"), None);
+    }
+
+    #[test]
+    fn a_part_of_a_mark_is_none() {
+        let whole = text(&mark());
+        for end in 0..whole.len() {
+            let part = parse(&whole[..end]);
+            // The first line is a mark from before daemons had names. The database decides on it.
+            assert_eq!(part.is_some(), end == SENDS_DIGITS + 1, "{:?}", &whole[..end]);
+        }
+        for damaged in ["0\n", "0000000000", "0000000000000000042\nnonsense\n", "\0\0\0\n"] {
+            assert_eq!(parse(damaged), None, "{damaged:?}");
+        }
+        assert_eq!(parse(&(whole.clone() + "x\n")), None);
     }
 }

@@ -188,6 +188,8 @@ struct DatabaseFacts {
     identity: Identity,
     /// True if any daemon has worked on it.
     has_daemons: bool,
+    /// True if any of them has a name.
+    has_named_daemons: bool,
     /// The number of all sends that were begun.
     total: i64,
     own: Option<Own>,
@@ -215,7 +217,12 @@ fn judge(mark: Option<&Mark>, found: &DatabaseFacts) -> Option<Doubt> {
         return if is_trusted { loaded } else { Some(Doubt::Unknown) };
     };
     let Some(Named { identity: known, .. }) = &mark.daemon else {
-        return (found.total < mark.sends).then_some(Doubt::Older);
+        // A mark without a name dates from before daemons had one. Beside a database whose daemons
+        // have names it is the rest of a mark.
+        return match found.has_named_daemons {
+            true => Some(Doubt::Unknown),
+            false => (found.total < mark.sends).then_some(Doubt::Older),
+        };
     };
     let identity = &found.identity;
     if known.database_id != identity.database_id {
@@ -239,6 +246,7 @@ fn judge(mark: Option<&Mark>, found: &DatabaseFacts) -> Option<Doubt> {
 const DAEMONS: &str = "select cast(coalesce(sum(sends), 0) as bigint) as total, \
      cast(coalesce(sum(case when id <> '' or sends > 0 then 1 else 0 end), 0) as bigint) \
      as daemons, \
+     count(case when id <> '' then 1 end) as named_daemons, \
      max(case when id = $1 then sends end) as own_sends, \
      max(case when id = $1 then doubting end) as own_doubting, \
      (select count(*) from restore_hold where why is not null) as held, \
@@ -268,6 +276,7 @@ async fn find(
         identity,
         total: row.try_get("total")?,
         has_daemons: row.try_get::<i64, _>("daemons")? > 0,
+        has_named_daemons: row.try_get::<i64, _>("named_daemons")? > 0,
         own: own.filter(|_| !daemon_id.is_empty()),
         held: row.try_get("held")?,
         is_loaded: row.try_get::<i64, _>("loaded")? > 0,
@@ -537,6 +546,7 @@ mod tests {
         DatabaseFacts {
             identity,
             has_daemons: true,
+            has_named_daemons: true,
             total: sends,
             own,
             is_loaded,
@@ -574,6 +584,21 @@ mod tests {
         }
         let loaded = DatabaseFacts { is_loaded: true, ..found(identity(server(), 200), 3) };
         assert_eq!(judge(Some(&mark(3)), &loaded), Some(Doubt::Other));
+    }
+
+    #[test]
+    fn a_count_without_a_name_is_believed_where_no_daemon_had_one() {
+        let mark = Mark { sends: 3, daemon: None };
+        let before = DatabaseFacts {
+            has_named_daemons: false,
+            own: None,
+            ..found(identity(server(), 100), 3)
+        };
+        assert_eq!(judge(Some(&mark), &before), None);
+        let older = DatabaseFacts { total: 2, ..before };
+        assert_eq!(judge(Some(&mark), &older), Some(Doubt::Older));
+        let named = DatabaseFacts { has_named_daemons: true, total: 3, ..older };
+        assert_eq!(judge(Some(&mark), &named), Some(Doubt::Unknown), "the rest of a mark");
     }
 
     #[test]

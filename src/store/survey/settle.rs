@@ -1,6 +1,7 @@
 //! Surveys whose send has no known outcome, and how X's events settle them.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
@@ -242,14 +243,26 @@ impl Store {
     }
 }
 
-/// Selects feedback of the right time without a name and feedback of the right name at any time.
-/// X's dates may be wrong. A prompt of another program under the same name forbids another send,
-/// too.
+/// Selects feedback that belongs to no survey and may be of a prompt:
+///
+/// - of the right time and without a name
+/// - of the right name at any time, because X's dates may be wrong
+/// - of the right person and within the request's own time, whatever its name, because X may write
+///   a name otherwise than it was sent
+///
+/// A prompt of another program under the same name, or in the same minutes to the same person,
+/// forbids another send, too.
 const MAY_BE_ITS: &str = "and survey_id is null \
      and ((external_id is null and (to_user_id is null or to_user_id = $3) \
      or external_id = $2 and to_user_id is null) \
      and coalesce(created_at, updated_at) between $4 and $5 \
-     or external_id = $2 and to_user_id = $3) order by id limit 100";
+     or external_id = $2 and to_user_id = $3 \
+     or to_user_id = $3 and coalesce(created_at, updated_at) between $6 and $7) \
+     order by id limit 100";
+
+/// How far X's date of a prompt may lie outside its request. X refuses a request whose signature is
+/// more than five minutes off its clock.
+const DATED_WITHIN: Duration = Duration::from_secs(5 * 60);
 
 /// Returns a feedback object that X has sent and that may belong to this survey.
 async fn may_be_its(
@@ -264,6 +277,8 @@ async fn may_be_its(
         .bind(survey.person())
         .bind(one.begun_at.minus(CLOCKS_APART).0)
         .bind(one.given_up_at.max(one.given_up_here).plus(CLOCKS_APART).0)
+        .bind(one.begun_at.minus(DATED_WITHIN).0)
+        .bind(one.given_up_at.max(one.given_up_here).plus(DATED_WITHIN).0)
         .fetch_all(connection)
         .await?;
     for row in &rows {

@@ -38,7 +38,10 @@ impl Stage {
     /// restored.
     pub async fn restore_a_backup(&self) {
         let database = self.database.location.file().expect("a server's has no count beside it");
-        std::fs::write(format!("{}.sends", database.display()), "1000").unwrap();
+        let mark = format!("{}.sends", database.display());
+        let before = std::fs::read_to_string(&mark).unwrap_or_default();
+        let (_, named) = before.split_once('\n').unwrap_or_default();
+        std::fs::write(mark, format!("{:019}\n{named}", 1_000)).unwrap();
         let names = self.staff.iter().map(|(desk, _)| desk.name().to_owned()).collect();
         assert!(self.store.compare(names, self.now()).await.unwrap().doubt.is_some());
     }
