@@ -10,6 +10,7 @@
 mod error;
 mod messages;
 mod remedy;
+mod reply;
 mod sign;
 mod wire;
 
@@ -18,15 +19,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Response, Url};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 pub use error::Error;
 pub use messages::MessagesPage;
 pub use remedy::Remedy;
 pub use sign::Keys;
 pub use wire::{CanDm, EventsPage, Hint, Reachability, Verified, hints};
+
+use reply::{Body, Reply, date, told};
 
 use crate::clock::{Apart, ClockOfX, DateSeen};
 use crate::domain::budget::RateHeaders;
@@ -42,8 +45,6 @@ const EVENTS_PATH: &str = "1.1/feedback/events.json";
 const ANSWER_MOST: usize = 1024 * 1024;
 /// The largest page of events, in bytes. 100 events are about 100 KiB, but comments may be long.
 const EVENTS_MOST: usize = 8 * 1024 * 1024;
-/// A larger body, in bytes, is parsed on a blocking thread beside those of the other work.
-const AT_ONCE_MOST: usize = 64 * 1024;
 /// How many people `users` asks about in one call (X's page of GET /2/users).
 pub const USERS_MAX: usize = 100;
 /// The events in one page (X's page of feedback/events).
@@ -100,53 +101,6 @@ pub struct Client {
     taken_at: AtomicI64,
     /// Lets one large answer at a time be read and parsed. All accounts share it.
     large: Arc<Semaphore>,
-}
-
-/// A whole answer of X.
-struct Reply {
-    status: u16,
-    headers: HeaderMap,
-    body: Body,
-    /// The offset that was added to surveyd's clock when the request was signed.
-    clock_offset: i64,
-}
-
-/// The body of an answer, or the limit that its bytes exceed.
-enum Body {
-    Whole { bytes: Vec<u8>, large: Option<OwnedSemaphorePermit> },
-    LargerThan(usize),
-}
-
-impl Body {
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Whole { bytes, .. } => bytes,
-            Self::LargerThan(_) => &[],
-        }
-    }
-
-    /// Parses the body. The error says why that is not possible.
-    async fn read<T: Send + 'static>(
-        self,
-        read: impl FnOnce(&[u8]) -> Option<T> + Send + 'static,
-    ) -> Result<T, String> {
-        let unreadable = || "cannot be read".to_owned();
-        match self {
-            Self::LargerThan(most) => Err(format!("is larger than {} MiB", most >> 20)),
-            Self::Whole { bytes, .. } if bytes.len() <= AT_ONCE_MOST => {
-                read(&bytes).ok_or_else(unreadable)
-            }
-            Self::Whole { bytes, large } => {
-                // Even if nobody waits for it any more, no other large body is parsed beside it.
-                let reading = tokio::task::spawn_blocking(move || {
-                    let told = read(&bytes);
-                    drop((bytes, large));
-                    told
-                });
-                reading.await.ok().flatten().ok_or_else(unreadable)
-            }
-        }
-    }
 }
 
 impl Client {
@@ -478,24 +432,6 @@ const JUST_MS: i64 = 60_000;
 
 /// An offset that differs by less counts as the one already used.
 const CLOCK_TOLERANCE_MS: i64 = 60_000;
-
-/// The time that an answer shows.
-fn date(headers: &HeaderMap) -> Option<Millis> {
-    let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
-    let instant = jiff::fmt::rfc2822::parse(text).ok()?;
-    Some(Millis(instant.timestamp().as_millisecond()))
-}
-
-fn told(headers: &HeaderMap) -> Option<RateHeaders> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    let limit = number("x-rate-limit-limit").and_then(|limit| u32::try_from(limit).ok());
-    Some(RateHeaders {
-        limit: limit.filter(|limit| *limit > 0),
-        remaining: u32::try_from(number("x-rate-limit-remaining")?.max(0)).unwrap_or(u32::MAX),
-        // X gives seconds.
-        reset_at: Millis(number("x-rate-limit-reset")?.saturating_mul(1_000)),
-    })
-}
 
 #[cfg(test)]
 mod tests;

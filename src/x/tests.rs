@@ -1,3 +1,5 @@
+use reqwest::header::HeaderMap;
+
 use super::*;
 
 #[test]
