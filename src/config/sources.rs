@@ -13,6 +13,7 @@ mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine;
 
@@ -22,11 +23,90 @@ use super::given::{GivenValue, Wrong, quoted};
 use super::names::nearest;
 use super::rsa::{BASE64, rsa_key};
 use super::walk::ConfigTable;
-use super::{Source, SourceKind, SpoolConfig, WatchedMessages, secret, values};
+use super::{Secret, secret, values};
 use crate::domain::mapping::Mapping;
+use crate::domain::stop_words::StopWords;
 pub use scheme::{
     Algorithm, Encoding, IN_QUERY, Scheme, SignedPart, Timestamp, TimestampForm, X_SIGNATURE,
 };
+
+/// A source that posts closes over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub name: String,
+    pub kind: SourceKind,
+    /// The account for a notice that names none.
+    pub account: Option<String>,
+    /// The accounts that a notice may name. Empty allows every account.
+    pub accounts: Vec<String>,
+    /// A signature may match any of these. Empty if the source signs nothing.
+    pub secrets: Vec<Secret>,
+    /// The most notices a minute.
+    pub rate_limit: u32,
+    pub scheme: Scheme,
+    /// How to read the source's payloads. `None` if they are notices of kind `standard`.
+    pub mapping: Option<Mapping>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// Signed by the Standard Webhooks scheme.
+    Standard,
+    Chatwoot,
+    Zendesk,
+    Intercom,
+    Freshchat,
+    Freshdesk,
+    Helpscout,
+    Front,
+    Zammad,
+    /// Any help desk that the configuration describes by a mapping of its own.
+    Mapped,
+    /// A folder of files. It becomes a [`SpoolConfig`] and never a [`Source`].
+    Spool,
+    /// An account's Direct Messages. It becomes a [`WatchedMessages`] and never a [`Source`].
+    DmInactivity,
+}
+
+/// A source that is a folder of files with notices of kind `standard`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpoolConfig {
+    pub name: String,
+    /// The account for a notice that names none.
+    pub account: Option<String>,
+    /// The accounts that a notice may name. Empty allows every account.
+    pub accounts: Vec<String>,
+    /// The path as the file gives it. A relative path starts at the state folder.
+    pub folder: PathBuf,
+    /// The interval at which the daemon scans the folder.
+    pub every: Duration,
+}
+
+/// A source that watches an account's Direct Messages and closes conversations that are over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchedMessages {
+    pub name: String,
+    pub account: String,
+    /// The silence after the account's last word that ends a conversation.
+    pub after: Duration,
+    pub stream: MessageStream,
+    /// The interval at which surveyd asks X for messages.
+    pub every: Duration,
+    /// The messages by which a person opts out of prompts.
+    pub stop_words: StopWords,
+}
+
+/// The way in which surveyd gets messages from X.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MessageStream {
+    /// `direct_messages/events/list` (API v1.1).
+    V1,
+    /// `GET /2/dm_events`.
+    V2,
+    /// X delivers messages to the webhook. surveyd lists messages by v1.1 to find those not
+    /// delivered.
+    Webhook,
+}
 
 const KINDS: [(&str, SourceKind); 12] = [
     ("standard", SourceKind::Standard),
