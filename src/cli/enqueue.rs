@@ -89,7 +89,7 @@ const EXAMPLES: &str = "\
 
 const NOTE: &str = "\
 It writes to the database of the running service (/var/lib/surveyd/surveyd.db, or as store.url
-says) and fails, exit 1, where there is none. It prints one line, such as
+says) and fails with exit 1 if there is none. It prints one line, such as
 `scheduled 019…, due 2026-11-22T08:04:58Z`, or JSON with --json.";
 
 impl CloseArgs {

@@ -42,8 +42,8 @@ const EXAMPLES: &str = "\
 
 const NOTE: &str = "\
 A conversation that closed several times has a survey for each close, the oldest first. Every
-decision has its reason and its numbers. Of one that is not on record (exit 1) it tells what may be
-the reason: another account, another spelling, requests that were refused.";
+decision has its reason and its numbers. If a conversation is not on record (exit 1), the possible
+reasons are shown: another account, another spelling, requests that were refused.";
 
 #[derive(Serialize)]
 struct Explanation {

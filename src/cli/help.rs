@@ -42,13 +42,13 @@ Environment:
                          [default: /var/lib/surveyd for a configuration in /etc/surveyd,
                          else the working folder]
   CREDENTIALS_DIRECTORY  Where { file = \"…\" } of a secret is looked for first
-  SURVEYD_CONFIG         The configuration where no --config is given
+  SURVEYD_CONFIG         The configuration if no --config is given
   SURVEYD__*             Any key of the configuration, as SURVEYD__HTTP__LISTEN=127.0.0.1:9000
 
 Exit codes: 0 done, 1 failed, 2 usage, 74 the disk under the database fails or the database
 has gone, 78 the configuration is wrong.
 
-`surveyd help COMMAND` tells more of each, with examples.";
+`surveyd help COMMAND` says more about each, with examples.";
 
 /// Parses a whole number within bounds. The error states the bounds.
 pub fn number(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {

@@ -51,9 +51,9 @@ const EXAMPLES: &str = "\
 
 const NOTE: &str = "\
 Secrets are read from files or asked for, never taken from the command line, which others can see.
-Nothing that is there is overwritten, and whatever fails leaves nothing behind.
+Nothing that exists is overwritten. If anything fails, nothing is left behind.
 
-Exit codes: 0 done, 1 something is there already or X refuses the keys, 2 usage, 78 an answer that
+Exit codes: 0 done, 1 something exists already or X refuses the keys, 2 usage, 78 an answer that
 cannot be used.";
 
 pub async fn run(init: Init, environment: &Environment) -> anyhow::Result<ExitCode> {

@@ -7,7 +7,7 @@ use crate::store::Store;
 pub const EXAMPLES: &str = "  surveyd migrate\n  surveyd migrate --config surveyd.toml";
 
 pub const NOTE: &str = "\
-Makes the database where there is none. Back it up first: an older surveyd does not open a newer
+Creates the database if there is none. Back it up first: an older surveyd does not open a newer
 schema.";
 
 pub async fn run(context: &Context) -> anyhow::Result<()> {

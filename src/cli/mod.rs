@@ -79,7 +79,7 @@ enum Command {
     /// Show where closes come from, and what a saved payload becomes
     #[command(subcommand)]
     Sources(sources::Sources),
-    /// Tell why a conversation was or was not surveyed
+    /// Explain why a conversation was or was not surveyed
     Explain(explain::Explain),
     /// Show what another configuration would have done; nothing is sent
     Simulate(simulate::Simulate),
@@ -90,7 +90,7 @@ enum Command {
     Report(results::ReportArgs),
     /// Write one row a survey, as CSV or JSON Lines
     Export(results::Export),
-    /// Make feedback and lost surveys anew from X's own events
+    /// Rebuild feedback and lost surveys from X's own events
     Rebuild(rebuild::RebuildArgs),
     /// Bring the database's schema up to date (run does it too)
     #[command(before_help = migrate::EXAMPLES, after_help = migrate::NOTE)]

@@ -79,8 +79,8 @@ pub struct Import {
 }
 
 const IMPORT_NOTE: &str = "\
-All or nothing: where one line is at fault nothing is imported, and each such line is told. Other
-columns are passed over.";
+All or nothing: if one line is faulty, nothing is imported and each faulty line is reported. Other
+columns are ignored.";
 
 #[derive(Serialize)]
 struct OptOutRow {

@@ -25,13 +25,13 @@ pub struct RebuildArgs {
     /// Read X's events from this date or instant on
     #[arg(long, value_name = "D", help_heading = PERIOD)]
     from: String,
-    /// Read them up to this date or instant [default: as late as X tells events]
+    /// Read them up to this date or instant [default: the newest events that X shows]
     #[arg(long, value_name = "D", help_heading = PERIOD)]
     to: Option<String>,
     /// Only this account [default: all]
     #[arg(long, value_name = "NAME", help_heading = "What")]
     account: Option<String>,
-    /// When surveys too are made, of feedback that has none
+    /// When to create surveys, too, for feedback that has none
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = MakeSurveys::WhereLost, help_heading = "What")]
     surveys: MakeSurveys,
     /// Print JSON, for programs
@@ -41,11 +41,11 @@ pub struct RebuildArgs {
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum MakeSurveys {
-    /// If the database knows of no prompt at all, or to go on with a rebuild that makes them
+    /// If the database knows of no prompt at all, or to resume a rebuild that creates them
     WhereLost,
     /// For all feedback with an external id and a person
     Always,
-    /// For none: feedback alone is made anew
+    /// Never: only feedback is rebuilt
     Never,
 }
 
@@ -54,13 +54,13 @@ const EXAMPLES: &str = "\
   surveyd rebuild --from 2026-11-01 --to 2026-11-30 --account acme --surveys never";
 
 const NOTE: &str = "\
-Every feedback that X's events mention is made anew from them; what X has told later stands, and
-so do rows that they do not mention. A daemon may be running. Interrupted, it changes nothing
-half; the same command goes on.
+Every feedback that X's events mention is rebuilt from them. What X has said later is kept, and so
+are rows that they do not mention. A daemon may be running. An interrupted rebuild leaves no row
+half changed; the same command resumes it.
 
-Where surveys are made, each feedback with an external id and a person counts as a prompt of
-ours: an agent's own prompt that bears an external id cannot be told from it. Nothing is sent
-then until X's events have been read past the rebuild: what was sent last, X does not tell yet.
+If surveys are created, each feedback with an external id and a person counts as a prompt of ours:
+an agent's own prompt with an external id cannot be distinguished from it. Nothing is sent then
+until X's events have been read past the rebuild, because X does not show the newest prompts yet.
 See docs/rebuild.md.";
 
 pub async fn run(

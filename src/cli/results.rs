@@ -25,7 +25,7 @@ pub struct ReportArgs {
     /// The first day [default: 28 days before --to]
     #[arg(long, value_name = "D", help_heading = PERIOD)]
     from: Option<String>,
-    /// The last day [default: yesterday, or today where --from is given]
+    /// The last day [default: yesterday, or today if --from is given]
     #[arg(long, value_name = "D", help_heading = PERIOD)]
     to: Option<String>,
     /// Break down by agent, team, tag, language, source, account, week, question or variant

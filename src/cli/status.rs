@@ -27,10 +27,10 @@ pub struct StatusArgs {
     /// Print JSON, for programs
     #[arg(long)]
     json: bool,
-    /// End with 1 where somebody must act, and print a line for each reason: for cron or a monitor
+    /// End with 1 if somebody must act, and print a line for each reason: for cron or a monitor
     #[arg(long)]
     check: bool,
-    /// Draw it anew every two seconds, until Ctrl-C
+    /// Redraw it every two seconds, until Ctrl-C
     #[arg(long, conflicts_with_all = ["json", "check"])]
     watch: bool,
     #[command(flatten)]
@@ -44,8 +44,8 @@ const EXAMPLES: &str = "\
   surveyd status --json | jq .surveys";
 
 const NOTE: &str = "\
-What due surveys wait for stands first, with what one can do about it. Somebody must act where that
-does not end by itself: X refuses an account, no daemon is at work, the database takes no writes.";
+What due surveys wait for comes first, with what you can do about it. Somebody must act if it does
+not end by itself: X refuses an account, no daemon is running, the database takes no writes.";
 
 const DRAWN_EVERY: Duration = Duration::from_secs(2);
 /// Clears the screen and moves to its top left.

@@ -34,7 +34,7 @@ pub enum Surveys {
     /// Call off a survey that has not been sent
     #[command(before_help = CANCEL_EXAMPLES, after_help = CANCEL_NOTE)]
     Cancel(One),
-    /// Send a prompt after all, where a survey ended without one
+    /// Send a prompt after all if a survey ended without one
     #[command(before_help = RETRY_EXAMPLES, after_help = RETRY_NOTE)]
     Retry(One),
 }
@@ -49,16 +49,16 @@ const CANCEL_EXAMPLES: &str = "\
   surveyd surveys cancel 01a2238a";
 
 const CANCEL_NOTE: &str = "\
-Only a survey that is `scheduled` can be called off: what is being sent cannot be caught (exit 1).
-One that is `uncertain` ends as `failed` where its account is not configured any more: nobody reads
-the events of X that would tell whether it was sent. It is never sent again.";
+Only a survey that is `scheduled` can be called off. A request under way cannot be stopped (exit 1).
+An `uncertain` survey ends as `failed` if its account is no longer configured, because nobody reads
+the events of X that would show whether it was sent. It is never sent again.";
 
 const RETRY_EXAMPLES: &str = "\
   surveyd surveys list --state suppressed
   surveyd surveys retry 01a2238a";
 
 const RETRY_NOTE: &str = "\
-Everything is decided anew when it is sent: opt-outs, throttle and limits still hold, so it may
+Everything is decided again when it is sent: opt-outs, throttle and limits still hold, so it may
 end `suppressed` again. A survey that X may already have sent is never sent again (exit 1).";
 
 #[derive(Args)]

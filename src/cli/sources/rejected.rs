@@ -28,7 +28,7 @@ const EXAMPLES: &str = "\
   surveyd sources rejected helpdesk --json | jq '.[0].reason'";
 
 const NOTE: &str = "\
-The newest stands first. Of each source and each answer the last twenty are kept.";
+The newest come first. The last twenty of each source and each answer are kept.";
 
 /// One row of `surveyd sources rejected`.
 #[derive(Serialize)]

@@ -14,13 +14,13 @@ use crate::store::{Listing, ResultRow, Store};
 
 #[derive(Args)]
 pub struct One {
-    /// The survey's id, or its beginning (4 characters or more) where no other begins so
+    /// The survey's id, or its beginning (4 characters or more) if no other id begins with it
     #[arg(value_name = "ID", required_unless_present = "conversation")]
     id: Option<String>,
     /// The newest survey of this conversation, instead of an id
     #[arg(long, value_name = "ID", conflicts_with = "id")]
     conversation: Option<String>,
-    /// The account that the conversation was with, where several have one of that id
+    /// The conversation's account, if several accounts have a conversation of that id
     #[arg(long, value_name = "NAME", requires = "conversation")]
     account: Option<String>,
     /// Print JSON, for programs

@@ -133,5 +133,5 @@ fn what_was_refused_last_stands_first() {
     assert_eq!(reasons(&[]), ["reason 4", "reason 3", "reason 2", "reason 1"]);
     assert_eq!(reasons(&["desk"]), ["reason 4", "reason 1"]);
     let help = program.run(&["sources", "rejected", "--help"]).stdout;
-    assert!(help.contains("The newest stands first."), "{help}");
+    assert!(help.contains("The newest come first."), "{help}");
 }
