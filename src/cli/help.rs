@@ -126,6 +126,10 @@ fn shared(mut command: Command, reads_config: bool) -> Command {
             .help_heading("Common")
             .help("Print this help"),
     );
+    // A text that begins after a `\` has lost the blanks of its first line.
+    if let Some(examples) = command.get_before_help().map(ToString::to_string) {
+        command = command.before_help(format!("  {}", examples.trim_start()));
+    }
     if command.has_subcommands() {
         let below = move |below| shared(below, reads_config);
         let first = command.get_subcommands().next().map(|first| first.get_name().to_owned());
@@ -261,6 +265,8 @@ mod tests {
     fn every_example_is_taken_by_the_command_line() {
         for (path, mut command) in commands() {
             let help = command.render_long_help().to_string();
+            let above = command.get_before_help().map(ToString::to_string).unwrap_or_default();
+            assert!(above.lines().all(|line| line.starts_with("  ")), "{path:?}: {above}");
             let examples = examples(&help);
             if !command.has_subcommands() {
                 let begins = |example: &Vec<String>| example.starts_with(&path);
