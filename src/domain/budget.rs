@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named;
 use super::time::Millis;
 
 pub use self::pace::CallPace;
@@ -27,31 +28,18 @@ pub enum Call {
     DmEvents,
 }
 
+named!(Call {
+    Create = "create",
+    Events = "events",
+    Show = "show",
+    FriendshipsShow = "friendships_show",
+    Users = "users",
+    VerifyCredentials = "verify_credentials",
+    DirectMessages = "direct_messages",
+    DmEvents = "dm_events",
+});
+
 impl Call {
-    pub const ALL: [Self; 8] = [
-        Self::Create,
-        Self::Events,
-        Self::Show,
-        Self::FriendshipsShow,
-        Self::Users,
-        Self::VerifyCredentials,
-        Self::DirectMessages,
-        Self::DmEvents,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Events => "events",
-            Self::Show => "show",
-            Self::FriendshipsShow => "friendships_show",
-            Self::Users => "users",
-            Self::VerifyCredentials => "verify_credentials",
-            Self::DirectMessages => "direct_messages",
-            Self::DmEvents => "dm_events",
-        }
-    }
-
     /// The endpoint of the call.
     pub fn endpoint(self) -> &'static str {
         match self {

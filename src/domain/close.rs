@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::id::{ConversationId, UserId};
+use super::named::named;
 use super::plain_text::{self, cut};
 use super::time::Millis;
 use super::unfilled::is_unfilled;
@@ -181,20 +182,10 @@ pub enum ClosedBy {
     Bulk,
 }
 
-impl ClosedBy {
-    pub const ALL: [Self; 5] = [Self::Agent, Self::Customer, Self::Bot, Self::Auto, Self::Bulk];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Customer => "customer",
-            Self::Bot => "bot",
-            Self::Auto => "auto",
-            Self::Bulk => "bulk",
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|by| by.as_str() == name)
-    }
-}
+named!(ClosedBy {
+    Agent = "agent",
+    Customer = "customer",
+    Bot = "bot",
+    Auto = "auto",
+    Bulk = "bulk",
+});

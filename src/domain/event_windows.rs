@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::named::named;
 use super::policy::DAY;
 use super::time::Millis;
 
@@ -56,16 +57,10 @@ pub enum UnreadReason {
     End,
 }
 
-impl UnreadReason {
-    pub const ALL: [Self; 2] = [Self::Form, Self::End];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Form => "form",
-            Self::End => "end",
-        }
-    }
-}
+named!(UnreadReason {
+    Form = "form",
+    End = "end",
+});
 
 /// Why the events of an account are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,16 +92,12 @@ impl ReadingPurpose {
     }
 }
 
+named!(SecondLook {
+    Day = "day",
+    Week = "week",
+});
+
 impl SecondLook {
-    pub const ALL: [Self; 2] = [Self::Day, Self::Week];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Week => "week",
-        }
-    }
-
     fn span(self) -> Duration {
         match self {
             Self::Day => DAY,

@@ -25,6 +25,7 @@ pub mod freshness;
 pub mod id;
 pub mod mapping;
 pub mod message;
+pub(crate) mod named;
 pub mod plain_text;
 pub mod policy;
 pub mod question;

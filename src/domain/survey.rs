@@ -14,6 +14,7 @@ use std::fmt;
 
 use super::close::Notice;
 use super::id::{ConversationId, FeedbackId, SurveyId, UserId};
+use super::named::named;
 use super::survey_type::SurveyType;
 use super::time::Millis;
 
@@ -132,45 +133,21 @@ pub enum Reason {
     DryRun,
 }
 
-impl Reason {
-    pub const ALL: [Self; 13] = [
-        Self::CannotDm,
-        Self::Throttled,
-        Self::OptedOut,
-        Self::SampledOut,
-        Self::Holdout,
-        Self::Rule,
-        Self::ClosedBy,
-        Self::NoSubstance,
-        Self::Stale,
-        Self::Budget,
-        Self::Suspended,
-        Self::NoXId,
-        Self::DryRun,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::CannotDm => "cannot_dm",
-            Self::Throttled => "throttled",
-            Self::OptedOut => "opted_out",
-            Self::SampledOut => "sampled_out",
-            Self::Holdout => "holdout",
-            Self::Rule => "rule",
-            Self::ClosedBy => "closed_by",
-            Self::NoSubstance => "no_substance",
-            Self::Stale => "stale",
-            Self::Budget => "budget",
-            Self::Suspended => "suspended",
-            Self::NoXId => "no_x_id",
-            Self::DryRun => "dry_run",
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
-    }
-}
+named!(Reason {
+    CannotDm = "cannot_dm",
+    Throttled = "throttled",
+    OptedOut = "opted_out",
+    SampledOut = "sampled_out",
+    Holdout = "holdout",
+    Rule = "rule",
+    ClosedBy = "closed_by",
+    NoSubstance = "no_substance",
+    Stale = "stale",
+    Budget = "budget",
+    Suspended = "suspended",
+    NoXId = "no_x_id",
+    DryRun = "dry_run",
+});
 
 /// What called a survey off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

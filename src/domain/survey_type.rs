@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use super::named::named;
+
 /// What a survey measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -14,22 +16,12 @@ pub enum SurveyType {
     Nps,
 }
 
+named!(SurveyType {
+    Csat = "csat",
+    Nps = "nps",
+});
+
 impl SurveyType {
-    pub const ALL: [Self; 2] = [Self::Csat, Self::Nps];
-
-    /// The name as X writes it. X's names are case-sensitive.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Csat => "csat",
-            Self::Nps => "nps",
-        }
-    }
-
-    /// The type of that name. `None` if X knows no such type.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
-    }
-
     /// The question variants that exist.
     ///
     /// A wrong variant must never be sent. X's client shows no card at all for a CSAT variant

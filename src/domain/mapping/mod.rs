@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::named::named;
+
 pub use condition::{Condition, ConditionTest, UnmetPlace};
 pub use field::{Choice, Field, Picked, Take};
 pub use instant::{is_to_the_minute, read as read_instant};
@@ -39,45 +41,23 @@ pub enum FieldName {
     TimeZone,
 }
 
-impl FieldName {
-    pub const ALL: [Self; 15] = [
-        Self::ConversationId,
-        Self::UserId,
-        Self::AccountId,
-        Self::ClosedAt,
-        Self::ReopenedAt,
-        Self::EventId,
-        Self::Agent,
-        Self::Team,
-        Self::Tags,
-        Self::Language,
-        Self::FirstName,
-        Self::ClosedBy,
-        Self::AgentMessages,
-        Self::LastMessageAt,
-        Self::TimeZone,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ConversationId => "conversation_id",
-            Self::UserId => "user_id",
-            Self::AccountId => "account_id",
-            Self::ClosedAt => "closed_at",
-            Self::ReopenedAt => "reopened_at",
-            Self::EventId => "event_id",
-            Self::Agent => "agent",
-            Self::Team => "team",
-            Self::Tags => "tags",
-            Self::Language => "language",
-            Self::FirstName => "first_name",
-            Self::ClosedBy => "closed_by",
-            Self::AgentMessages => "agent_messages",
-            Self::LastMessageAt => "last_message_at",
-            Self::TimeZone => "time_zone",
-        }
-    }
-}
+named!(FieldName {
+    ConversationId = "conversation_id",
+    UserId = "user_id",
+    AccountId = "account_id",
+    ClosedAt = "closed_at",
+    ReopenedAt = "reopened_at",
+    EventId = "event_id",
+    Agent = "agent",
+    Team = "team",
+    Tags = "tags",
+    Language = "language",
+    FirstName = "first_name",
+    ClosedBy = "closed_by",
+    AgentMessages = "agent_messages",
+    LastMessageAt = "last_message_at",
+    TimeZone = "time_zone",
+});
 
 /// The mapping of one help desk's payloads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

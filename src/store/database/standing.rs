@@ -24,6 +24,7 @@ use super::identity::{self, Identity};
 use super::mark::{Mark, MarkFile, Named};
 use super::progress::LOADED;
 use crate::domain::budget::{Call, WINDOW};
+use crate::domain::named::named;
 use crate::domain::time::Millis;
 use crate::store::account::budgets;
 use crate::store::{Engine, Error, Location, Result, Store};
@@ -41,22 +42,14 @@ pub enum Doubt {
     Unknown,
 }
 
+named!(Doubt {
+    Older = "older",
+    Other = "other",
+    Promoted = "promoted",
+    Unknown = "unknown",
+});
+
 impl Doubt {
-    pub const ALL: [Self; 4] = [Self::Older, Self::Other, Self::Promoted, Self::Unknown];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Older => "older",
-            Self::Other => "other",
-            Self::Promoted => "promoted",
-            Self::Unknown => "unknown",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|doubt| doubt.as_str() == text)
-    }
-
     /// Returns the words for the doubt. They follow "the database" and end the sentence.
     pub fn words(self) -> &'static str {
         match self {
