@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::named::named;
-use super::time::Millis;
+use super::time::{Millis, Ready};
 
 pub use self::pace::CallPace;
 
@@ -149,21 +149,21 @@ impl Window {
         limit: u32,
         (wanted, calls_a_minute): (u32, f64),
         now: Millis,
-    ) -> Result<u32, Millis> {
+    ) -> Ready<u32> {
         let due = self.pace.calls(calls_a_minute, now).min(wanted);
         let mut taken = 0;
         while taken < due {
             match self.take(limit, now) {
                 Ok(()) => taken += 1,
-                Err(until) if taken == 0 => return Err(until),
+                Err(until) if taken == 0 => return Ready::At(until),
                 Err(_) => break,
             }
         }
         self.pace.spend(taken);
-        Ok(taken)
+        Ready::Now(taken)
     }
 
-    /// Takes one call. The error is the instant at which the next may be made.
+    /// Takes one call, or returns the instant at which the next may be made.
     pub fn take(&mut self, limit: u32, now: Millis) -> Result<(), Millis> {
         if let Some(until) = self.held(now) {
             return Err(until);

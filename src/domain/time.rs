@@ -84,6 +84,15 @@ impl Millis {
     }
 }
 
+/// What can be had now or at a later instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Ready<T> {
+    Now(T),
+    /// Nothing before then.
+    At(Millis),
+}
+
 /// A hint for a text that is an instant without its zone.
 fn without_zone(text: &str) -> &'static str {
     match is_rfc3339_shaped(format!("{text}Z").as_bytes()) {

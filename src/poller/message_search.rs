@@ -13,7 +13,7 @@ use tracing::warn;
 
 use crate::domain::budget::{COUNTED_FOR, Call};
 use crate::domain::direct_message::DirectMessage;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::store::Result;
 use crate::worker::AccountWorker;
 use crate::x::{Error, Remedy};
@@ -58,41 +58,43 @@ impl MessageMemory {
         self.waits_until = None;
     }
 
-    /// Returns all readable messages made since `since` by X's clock. The inner error is when to
-    /// ask again.
+    /// Returns all readable messages made since `since` by X's clock. [`Ready::At`] is when
+    /// to ask again.
     pub async fn read(
         &mut self,
         worker: &AccountWorker,
         since: Millis,
-    ) -> Result<std::result::Result<Vec<DirectMessage>, Millis>> {
+    ) -> Result<Ready<Vec<DirectMessage>>> {
         let mut messages = Vec::new();
         let now = worker.now();
         if self.refused_until.is_some_and(|at| at.is_ahead(now, REFUSED_FOR)) {
-            return Ok(Ok(messages));
+            return Ok(Ready::Now(messages));
         }
         let mut cursor: Option<String> = None;
         for _ in 0..PAGES_MAX {
             let now = worker.now();
             if worker.stop.is_stopping() {
-                return Ok(Err(now));
+                return Ok(Ready::At(now));
             }
-            if let Err(free_at) = worker.take_calls(Call::DirectMessages, 1).await? {
+            if let Ready::At(free_at) = worker.take_calls(Call::DirectMessages, 1).await? {
                 let most = WAIT_MOST.min(worker.limits.events_horizon / PART_OF_HORIZON);
                 if let Some(until) = self.wait(free_at, now, most) {
-                    return Ok(Err(until));
+                    return Ok(Ready::At(until));
                 }
                 self.log(worker, "X's limit of such calls is reached");
-                return Ok(Ok(messages));
+                return Ok(Ready::Now(messages));
             }
             self.end_wait();
             let asked = worker.x.direct_messages(&worker.keys, cursor.as_deref(), worker.now());
-            let Some(answer) = worker.unless_stopping(asked).await else { return Ok(Err(now)) };
+            let Some(answer) = worker.unless_stopping(asked).await else {
+                return Ok(Ready::At(now));
+            };
             worker.hear(Call::DirectMessages, answer.told, 0).await?;
             let page = match answer.result {
                 Ok(page) => page,
                 Err(error) => {
                     self.refused(worker, &error).await?;
-                    return Ok(Ok(messages));
+                    return Ok(Ready::Now(messages));
                 }
             };
             // The newest messages come first.
@@ -102,12 +104,12 @@ impl MessageMemory {
                 Some(next) if !is_reached && cursor.as_ref() != Some(&next) => cursor = Some(next),
                 Some(_) | None => {
                     self.is_told = false;
-                    return Ok(Ok(messages));
+                    return Ok(Ready::Now(messages));
                 }
             }
         }
         self.log(worker, "there are too many since then");
-        Ok(Ok(messages))
+        Ok(Ready::Now(messages))
     }
 
     /// Returns when to check for free calls. `None` if the wait has been long enough.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::domain::budget::Call;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::store::{Beginning, MessageReading, MessageWatch, Result, StreamPage, TalkOutcome};
 use crate::worker::AccountWorker;
 use crate::x::{Answer, Error, MessagesPage, Remedy};
@@ -121,7 +121,7 @@ impl MessageReader {
             at_once: self.at_once,
         };
         match worker.store.begin_reading(&self.watch.user_id, beginning, now).await? {
-            Ok(reading) => {
+            Ready::Now(reading) => {
                 let is_new = reading.to == beginning.to;
                 if is_new {
                     self.at_once = false;
@@ -129,7 +129,7 @@ impl MessageReader {
                 }
                 self.page(worker, reading).await
             }
-            Err(read_at) => Ok(Ticked::later(read_at)),
+            Ready::At(read_at) => Ok(Ticked::later(read_at)),
         }
     }
 
@@ -141,7 +141,7 @@ impl MessageReader {
         if soonest.is_ahead(now, apart) && worker.calls_left(call).await? <= FEW {
             return Ok(Ticked::later(soonest));
         }
-        if let Err(free_at) = worker.take_calls(call, 1).await? {
+        if let Ready::At(free_at) = worker.take_calls(call, 1).await? {
             return Ok(Ticked::later(free_at));
         }
         self.asked_at = Some(now);

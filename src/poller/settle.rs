@@ -19,7 +19,7 @@ use super::{Poller, evidence};
 use crate::domain::direct_message::{DirectMessage, Trace};
 use crate::domain::event_windows::{Range, UnreadReason, WINDOW_MOST};
 use crate::domain::survey::{State, Survey};
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::store::{CLOCKS_APART, Result, Unfinished, Unread, Unsettled};
 use crate::worker::{AccountWorker, SIGNED_WITHIN};
 
@@ -94,8 +94,8 @@ pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Optio
     let still = worker.store.unsettled(worker.name(), &worker.sent_as).await?;
     together.retain(|one| still.contains(one));
     let (shown, unsent) = match look_among_messages(worker, messages, together).await? {
-        Ok(looked) => looked,
-        Err(again) => return Ok(Some(again)),
+        Ready::Now(looked) => looked,
+        Ready::At(again) => return Ok(Some(again)),
     };
     let now = worker.now();
     for survey in &worker.store.settle_shown(shown, now).await? {
@@ -232,20 +232,20 @@ pub fn readable_to(worker: &AccountWorker) -> Millis {
 type ShownPrompts = Vec<(Unsettled, String)>;
 
 /// Separates the surveys whose Direct Message X lists from the others, as far as X's list can be
-/// read. The former come with the message's id. The inner error is when to look again.
+/// read. The former come with the message's id. [`Ready::At`] is when to look again.
 async fn look_among_messages(
     worker: &AccountWorker,
     messages: &mut MessageMemory,
     together: Vec<Unsettled>,
-) -> Result<std::result::Result<(ShownPrompts, Vec<Unsettled>), Millis>> {
+) -> Result<Ready<(ShownPrompts, Vec<Unsettled>)>> {
     let known = together.iter().filter(|one| one.message.is_some());
     let Some(since) = known.map(|one| caused_from(worker, one)).min() else {
         messages.end_wait();
-        return Ok(Ok((Vec::new(), together)));
+        return Ok(Ready::Now((Vec::new(), together)));
     };
     let listed = match messages.read(worker, since).await? {
-        Ok(listed) => listed,
-        Err(again) => return Ok(Err(again)),
+        Ready::Now(listed) => listed,
+        Ready::At(again) => return Ok(Ready::At(again)),
     };
     let (mut shown, mut unsent) = (Vec::new(), Vec::new());
     for one in together {
@@ -254,7 +254,7 @@ async fn look_among_messages(
             None => unsent.push(one),
         }
     }
-    Ok(Ok((shown, unsent)))
+    Ok(Ready::Now((shown, unsent)))
 }
 
 /// Returns the Direct Message that the request for a prompt has put out. A message known to belong

@@ -13,7 +13,7 @@ use crate::domain::budget::Call;
 use crate::domain::budget::CallPace;
 use crate::domain::feedback::Update;
 use crate::domain::freshness::{self, Fresh, Habits, Schedule};
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::store::{Result, ShowOutcome, ToShow};
 use crate::worker::{AccountWorker, CallAllowance};
 use crate::x::{Error, Remedy};
@@ -83,8 +83,8 @@ pub async fn shows(worker: &AccountWorker, shows: &mut Shows) -> Result<Option<M
     let over = first.over.iter().chain(&round.over).map(|prompt| told(prompt, None, None));
     worker.store.show_again(over.collect()).await?;
     let asked = match take(worker, first.asked, round.asked, calls_a_minute).await? {
-        Ok(asked) => asked,
-        Err(until) => return Ok(Some(until)),
+        Ready::Now(asked) => asked,
+        Ready::At(until) => return Ok(Some(until)),
     };
     if let Some(until) = ask(worker, schedule, asked).await? {
         return Ok(Some(until));
@@ -144,30 +144,30 @@ async fn schedule(
 }
 
 /// Takes the calls for prompts from the budget. Prompts out of turn go first. Returns the prompts
-/// that calls were found for. The inner error is when a call is free.
+/// that calls were found for. [`Ready::At`] is when a call is free.
 async fn take(
     worker: &AccountWorker,
     mut first: Vec<ToShow>,
     mut in_turn: Vec<ToShow>,
     calls_a_minute: f64,
-) -> Result<std::result::Result<Vec<ToShow>, Millis>> {
+) -> Result<Ready<Vec<ToShow>>> {
     let count = |asked: &[ToShow]| u32::try_from(asked.len()).unwrap_or(u32::MAX);
     if !first.is_empty() {
         match worker.take_calls(Call::Show, count(&first)).await? {
-            Ok(taken) => first.truncate(taken as usize),
-            Err(until) => return Ok(Err(until)),
+            Ready::Now(taken) => first.truncate(taken as usize),
+            Ready::At(until) => return Ok(Ready::At(until)),
         }
     }
     if !in_turn.is_empty() {
         match worker.take_paced_calls(Call::Show, (count(&in_turn), calls_a_minute)).await? {
             // This is fewer if another daemon has taken calls since.
-            Ok(taken) => in_turn.truncate(taken as usize),
-            Err(until) if first.is_empty() => return Ok(Err(until)),
-            Err(_) => in_turn.clear(),
+            Ready::Now(taken) => in_turn.truncate(taken as usize),
+            Ready::At(until) if first.is_empty() => return Ok(Ready::At(until)),
+            Ready::At(_) => in_turn.clear(),
         }
     }
     first.append(&mut in_turn);
-    Ok(Ok(first))
+    Ok(Ready::Now(first))
 }
 
 /// Asks about prompts that calls have been taken for. Returns the instant before which X must not

@@ -12,7 +12,7 @@ use crate::config::CanDmBy;
 use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::survey::{Event, Reason};
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::store::{self, Leased, Result};
 use crate::worker::{AccountWorker, CallAllowance};
 use crate::x::{self, Error, Reachability, Remedy};
@@ -41,8 +41,8 @@ async fn singly(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leas
     let taken_at = worker.x_now_at_least();
     let taken = worker.take_calls(Call::FriendshipsShow, wanted).await?;
     let allowed = match taken {
-        Ok(allowed) => allowed as usize,
-        Err(until) => return put_off(worker, claimed, until).await,
+        Ready::Now(allowed) => allowed as usize,
+        Ready::At(until) => return put_off(worker, claimed, until).await,
     };
     let mut claimed = claimed;
     let beyond = claimed.split_off(allowed.min(claimed.len()));
@@ -83,7 +83,7 @@ async fn singly(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leas
 
 async fn together(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let now = worker.now();
-    if let Err(until) = worker.take_calls(Call::Users, 1).await? {
+    if let Ready::At(until) = worker.take_calls(Call::Users, 1).await? {
         return put_off(worker, claimed, until).await;
     }
     let people: Vec<_> =
@@ -132,7 +132,7 @@ async fn by_either(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<L
 /// Separates the people whom v2 clears for a message from all others.
 async fn clear(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Leased>)> {
     let now = worker.now();
-    if worker.take_calls(Call::Users, 1).await?.is_err() {
+    if let Ready::At(_) = worker.take_calls(Call::Users, 1).await? {
         return Ok((Vec::new(), claimed));
     }
     let people: Vec<_> =

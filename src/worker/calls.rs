@@ -7,15 +7,15 @@ use tracing::{info, warn};
 use super::AccountWorker;
 use crate::domain::budget::{Call, RateHeaders, WINDOW};
 use crate::domain::policy;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::domain::waiting::Cause;
 use crate::store;
 use crate::x::Remedy;
 
 impl AccountWorker {
-    /// Takes up to `wanted` calls from the account's budget before they are made and returns how
-    /// many. The inner error is the instant at which the next may be made.
-    pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Result<u32, Millis>> {
+    /// Takes up to `wanted` calls from the account's budget before they are made. Returns how many, or
+    /// when the next may be made.
+    pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Ready<u32>> {
         let taken = self.store.take_calls(self.name(), call, wanted, self.x_now_at_least()).await?;
         self.taken(call, taken).await
     }
@@ -40,7 +40,7 @@ impl AccountWorker {
         &self,
         call: Call,
         wanted: (u32, f64),
-    ) -> store::Result<Result<u32, Millis>> {
+    ) -> store::Result<Ready<u32>> {
         let now = self.x_now_at_least();
         let taken = self.store.take_paced_calls(self.name(), call, wanted, now).await?;
         self.taken(call, taken).await
@@ -106,14 +106,10 @@ impl AccountWorker {
         }
     }
 
-    async fn taken(
-        &self,
-        call: Call,
-        taken: Result<u32, Millis>,
-    ) -> store::Result<Result<u32, Millis>> {
+    async fn taken(&self, call: Call, taken: Ready<u32>) -> store::Result<Ready<u32>> {
         match taken {
-            Ok(taken) => Ok(Ok(taken)),
-            Err(until) => Ok(Err(self.waits(call, until).await?)),
+            Ready::Now(taken) => Ok(Ready::Now(taken)),
+            Ready::At(until) => Ok(Ready::At(self.waits(call, until).await?)),
         }
     }
 

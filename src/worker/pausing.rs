@@ -6,7 +6,7 @@ use super::AccountWorker;
 use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::survey::Failure;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::store::{self, Paused};
 use crate::x;
 
@@ -74,7 +74,7 @@ impl AccountWorker {
         if now < probe_at {
             return Ok(Some(probe_at));
         }
-        if let Err(until) = self.take_calls(Call::VerifyCredentials, 1).await? {
+        if let Ready::At(until) = self.take_calls(Call::VerifyCredentials, 1).await? {
             return Ok(Some(until));
         }
         let Some(asked) = self.verify_credentials().await? else { return Ok(Some(now)) };
@@ -105,7 +105,7 @@ impl AccountWorker {
         for _ in 0..DATES {
             if self.x.clock().is_fresh(self.now())
                 || self.is_x_away()
-                || self.take_calls(Call::VerifyCredentials, 1).await?.is_err()
+                || matches!(self.take_calls(Call::VerifyCredentials, 1).await?, Ready::At(_))
             {
                 break;
             }
@@ -146,7 +146,7 @@ impl AccountWorker {
             if self.is_x_away() || self.calls_spare(Call::VerifyCredentials).await? == 0 {
                 return Ok(());
             }
-            if self.take_calls(Call::VerifyCredentials, 1).await?.is_err() {
+            if let Ready::At(_) = self.take_calls(Call::VerifyCredentials, 1).await? {
                 return Ok(());
             }
             self.hear_a_date().await?;

@@ -14,7 +14,7 @@ use super::AccountWorker;
 use crate::domain::budget::{COUNTED_FOR, Call};
 use crate::domain::event_windows::Range;
 use crate::domain::policy;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::store::Result;
 use crate::x::{EventsPage, LaterPages, Remedy};
 
@@ -86,7 +86,7 @@ impl WindowWalk {
             if worker.stop.is_stopping() {
                 return Ok(Step::Wait(worker.now()));
             }
-            if let Err(until) = take_call(worker).await? {
+            if let Ready::At(until) = take_call(worker).await? {
                 return Ok(Step::Wait(until));
             }
             // Taken as late as possible, because X's clock is measured by this and the answer's
@@ -179,14 +179,14 @@ impl WindowWalk {
 
 /// Takes one call from the budget. X's budget windows last a quarter of an hour. A budget that
 /// seems spent for longer was counted by another clock. X is then asked for the time.
-async fn take_call(worker: &AccountWorker) -> Result<std::result::Result<u32, Millis>> {
+async fn take_call(worker: &AccountWorker) -> Result<Ready<u32>> {
     let taken = worker.take_calls(Call::Events, 1).await?;
     match taken {
-        Err(until) if until.since(worker.now()) > COUNTED_FOR => {
+        Ready::At(until) if until.since(worker.now()) > COUNTED_FOR => {
             worker.ask_the_time().await?;
             worker.take_calls(Call::Events, 1).await
         }
-        Ok(_) | Err(_) => Ok(taken),
+        Ready::Now(_) | Ready::At(_) => Ok(taken),
     }
 }
 

@@ -101,7 +101,8 @@ fn daemons_that_spend_of_one_budget_share_one_pace() {
             let now = Millis(1_000_000_000 + 1_000 * second - behind);
             let text = serde_json::to_string(&window).unwrap();
             window = serde_json::from_str(&text).unwrap();
-            taken += window.take_paced(180, (5, 10.0), now).unwrap();
+            let Ready::Now(calls) = window.take_paced(180, (5, 10.0), now) else { panic!() };
+            taken += calls;
         }
     }
     // A minute's calls at once, and 10 a minute for half an hour.
@@ -112,13 +113,16 @@ fn daemons_that_spend_of_one_budget_share_one_pace() {
 fn calls_that_cannot_wait_are_taken_whatever_the_pace() {
     let mut window = Window::default();
     let now = Millis(1_000_000_000);
-    assert_eq!(window.take_paced(180, (50, 10.0), now), Ok(10));
-    assert_eq!((window.paced(10.0, now), window.take_paced(180, (50, 10.0), now)), (0, Ok(0)));
+    assert_eq!(window.take_paced(180, (50, 10.0), now), Ready::Now(10));
+    assert_eq!(
+        (window.paced(10.0, now), window.take_paced(180, (50, 10.0), now)),
+        (0, Ready::Now(0))
+    );
     assert_eq!(window.take(180, now), Ok(()));
     let later = now.plus(Duration::from_secs(30));
     assert_eq!(window.paced(10.0, later), 5);
     let until = window.hold(None, later);
-    assert_eq!(window.take_paced(180, (50, 10.0), later), Err(until));
+    assert_eq!(window.take_paced(180, (50, 10.0), later), Ready::At(until));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use sqlx::{AnyConnection, Row};
 
 use crate::domain::budget::{Call, RateHeaders, Window};
-use crate::domain::time::{Millis, millis};
+use crate::domain::time::{Millis, Ready, millis};
 use crate::store::{Result, Store};
 
 /// An account that X refuses as a whole.
@@ -65,18 +65,18 @@ pub async fn take(
     call: Call,
     wanted: u32,
     now: Millis,
-) -> Result<std::result::Result<u32, Millis>> {
+) -> Result<Ready<u32>> {
     let mut window = open(connection, account, call).await?;
     let mut taken = 0;
     while taken < wanted {
         match window.take(call.limit(), now) {
             Ok(()) => taken += 1,
-            Err(until) if taken == 0 => return Ok(Err(until)),
+            Err(until) if taken == 0 => return Ok(Ready::At(until)),
             Err(_) => break,
         }
     }
     keep(connection, account, call, &window).await?;
-    Ok(Ok(taken))
+    Ok(Ready::Now(taken))
 }
 
 /// Takes calls that are spread evenly. Returns zero if none is due yet.
@@ -86,7 +86,7 @@ async fn take_paced(
     call: Call,
     wanted: (u32, f64),
     now: Millis,
-) -> Result<std::result::Result<u32, Millis>> {
+) -> Result<Ready<u32>> {
     let mut window = open(connection, account, call).await?;
     let taken = window.take_paced(call.limit(), wanted, now);
     keep(connection, account, call, &window).await?;
@@ -138,7 +138,7 @@ impl Store {
         call: Call,
         wanted: u32,
         now: Millis,
-    ) -> Result<std::result::Result<u32, Millis>> {
+    ) -> Result<Ready<u32>> {
         let account = account.to_owned();
         self.writer
             .run(move |connection| {
@@ -167,7 +167,7 @@ impl Store {
         call: Call,
         wanted: (u32, f64),
         now: Millis,
-    ) -> Result<std::result::Result<u32, Millis>> {
+    ) -> Result<Ready<u32>> {
         let account = account.to_owned();
         self.writer
             .run(move |connection| {

@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row};
 
 use crate::domain::id::UserId;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::store::{Result, Store};
 
 /// One reading backwards through the messages, page by page.
@@ -72,14 +72,14 @@ impl Store {
         handle: &UserId,
         beginning: Beginning,
         now: Millis,
-    ) -> Result<std::result::Result<MessageReading, Millis>> {
+    ) -> Result<Ready<MessageReading>> {
         let handle = handle.clone();
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let stream = open(connection, &handle).await?;
                     let begun = begin(&stream, beginning, now);
-                    if let Ok(reading) = &begun
+                    if let Ready::Now(reading) = &begun
                         && stream.reading.is_none()
                     {
                         let reading = Some(reading.clone());
@@ -118,19 +118,19 @@ fn begin(
     stream: &Stream,
     Beginning { to, at_first, overlap, every, at_once }: Beginning,
     now: Millis,
-) -> std::result::Result<MessageReading, Millis> {
+) -> Ready<MessageReading> {
     if let Some(reading) = &stream.reading {
-        return Ok(reading.clone());
+        return Ready::Now(reading.clone());
     }
     let read_at = stream.read_at.filter(|at| at.is_ahead(now, every));
     if let Some(read_at) = read_at.filter(|_| !at_once) {
-        return Err(read_at);
+        return Ready::At(read_at);
     }
     let from = match stream.heard_to {
         Some(heard_to) => heard_to.min(to).minus(overlap),
         None => to.minus(at_first),
     };
-    Ok(MessageReading { from, to, cursor: None })
+    Ready::Now(MessageReading { from, to, cursor: None })
 }
 
 /// Locks the row of a stream and creates it if there is none. No other transaction can take it

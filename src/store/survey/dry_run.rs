@@ -10,7 +10,7 @@ use crate::domain::budget::Call;
 use crate::domain::policy::decision::{Clear, DryRun, Ground};
 use crate::domain::policy::{DryHistory, Mode, Rules};
 use crate::domain::survey::Survey;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Ready};
 use crate::store::account::budgets;
 use crate::store::{Result, Store};
 
@@ -73,8 +73,8 @@ pub(in crate::store) async fn permit(
         return Ok(Ground::DryRun(DryRun { kind, question_variant_id, test, clear }));
     }
     Ok(match budgets::take(connection, account, Call::Create, 1, times.x_now).await? {
-        Ok(_) => Ground::Clear(clear),
-        Err(until) => Ground::XLimit { until: times.wait_until(until) },
+        Ready::Now(_) => Ground::Clear(clear),
+        Ready::At(until) => Ground::XLimit { until: times.wait_until(until) },
     })
 }
 

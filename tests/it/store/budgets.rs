@@ -12,7 +12,7 @@ impl Bench {
         self.store.calls_left(ACCOUNT, call, now).await.unwrap()
     }
 
-    async fn take_calls(&self, call: Call, wanted: u32, now: Millis) -> Result<u32, Millis> {
+    async fn take_calls(&self, call: Call, wanted: u32, now: Millis) -> Ready<u32> {
         self.store.take_calls(ACCOUNT, call, wanted, now).await.unwrap()
     }
 }
@@ -23,9 +23,9 @@ async fn calls_are_taken_up_to_the_limit_and_come_free_again() {
         assert_eq!(bench.left(Call::Show, NOW).await, 180);
         let spare = bench.store.calls_spare(ACCOUNT, Call::Show, NOW).await.unwrap();
         assert_eq!(spare, 90, "what can wait leaves half");
-        assert_eq!(bench.take_calls(Call::Show, 100, NOW).await, Ok(100));
-        assert_eq!(bench.take_calls(Call::Show, 100, NOW).await, Ok(80));
-        let free_at = bench.take_calls(Call::Show, 1, NOW).await.unwrap_err();
+        assert_eq!(bench.take_calls(Call::Show, 100, NOW).await, Ready::Now(100));
+        assert_eq!(bench.take_calls(Call::Show, 100, NOW).await, Ready::Now(80));
+        let Ready::At(free_at) = bench.take_calls(Call::Show, 1, NOW).await else { panic!() };
         assert!(free_at >= NOW.plus(WINDOW), "{free_at:?}");
         assert_eq!(
             bench.store.calls_free_at(ACCOUNT, Call::Show, NOW).await.unwrap(),
@@ -39,7 +39,7 @@ async fn calls_are_taken_up_to_the_limit_and_come_free_again() {
         let again = bench.database.open().await;
         assert_eq!(again.calls_left(ACCOUNT, Call::Show, NOW).await.unwrap(), 0);
         assert_eq!(again.calls_free_at(ACCOUNT, Call::Show, free_at).await.unwrap(), None);
-        assert_eq!(again.take_calls(ACCOUNT, Call::Show, 5, free_at).await.unwrap(), Ok(5));
+        assert_eq!(again.take_calls(ACCOUNT, Call::Show, 5, free_at).await.unwrap(), Ready::Now(5));
     })
     .await;
 }
@@ -52,13 +52,13 @@ async fn calls_that_are_spread_evenly_are_counted_over_all_daemons() {
         };
         let other = bench.database.open().await;
         assert_eq!(other.calls_paced(ACCOUNT, Call::Show, 10.0, NOW).await.unwrap(), 10);
-        assert_eq!(take(&bench.store, 7, NOW).await, Ok(7));
+        assert_eq!(take(&bench.store, 7, NOW).await, Ready::Now(7));
         assert_eq!(bench.store.calls_paced(ACCOUNT, Call::Show, 10.0, NOW).await.unwrap(), 3);
-        assert_eq!(take(&other, 7, NOW).await, Ok(3));
-        assert_eq!(take(&other, 7, NOW).await, Ok(0));
-        assert_eq!(take(&bench.store, 7, NOW.plus(30 * SECOND)).await, Ok(5));
+        assert_eq!(take(&other, 7, NOW).await, Ready::Now(3));
+        assert_eq!(take(&other, 7, NOW).await, Ready::Now(0));
+        assert_eq!(take(&bench.store, 7, NOW.plus(30 * SECOND)).await, Ready::Now(5));
         assert_eq!(bench.left(Call::Show, NOW.plus(30 * SECOND)).await, 165);
-        assert_eq!(bench.take_calls(Call::Show, 20, NOW).await, Ok(20), "what cannot wait");
+        assert_eq!(bench.take_calls(Call::Show, 20, NOW).await, Ready::Now(20), "what cannot wait");
     })
     .await;
 }
@@ -77,9 +77,9 @@ async fn headers_that_say_less_are_believed_and_others_not() {
         hear(5, 2).await;
         assert_eq!(bench.left(Call::Show, NOW).await, 3);
         hear(100, 0).await;
-        assert_eq!(bench.take_calls(Call::Show, 10, NOW).await, Ok(3));
-        assert_eq!(bench.take_calls(Call::Show, 1, NOW).await, Err(reset_at));
-        assert_eq!(bench.take_calls(Call::Show, 1, reset_at).await, Ok(1));
+        assert_eq!(bench.take_calls(Call::Show, 10, NOW).await, Ready::Now(3));
+        assert_eq!(bench.take_calls(Call::Show, 1, NOW).await, Ready::At(reset_at));
+        assert_eq!(bench.take_calls(Call::Show, 1, reset_at).await, Ready::Now(1));
     })
     .await;
 }
@@ -101,8 +101,8 @@ async fn calls_are_held_until_xs_reset_or_for_a_time_that_doubles() {
         assert_eq!(hold(Some(reset_at), NOW).await, reset_at);
         assert_eq!(bench.left(Call::Events, NOW.plus(MINUTE)).await, 0);
         let before = reset_at.minus(SECOND);
-        assert_eq!(bench.take_calls(Call::Events, 1, before).await, Err(reset_at));
-        assert_eq!(bench.take_calls(Call::Events, 1, reset_at).await, Ok(1));
+        assert_eq!(bench.take_calls(Call::Events, 1, before).await, Ready::At(reset_at));
+        assert_eq!(bench.take_calls(Call::Events, 1, reset_at).await, Ready::Now(1));
         let year = reset_at.plus(24 * 365 * HOUR);
         let until = hold(Some(year), reset_at).await;
         assert!(until <= reset_at.plus(20 * MINUTE), "X has no longer window for it: {until:?}");
@@ -151,12 +151,12 @@ async fn a_pause_lasts_until_it_is_ended_and_is_remembered() {
 #[tokio::test]
 async fn calls_that_were_not_made_are_given_back() {
     on_each_engine(async |bench| {
-        assert_eq!(bench.take_calls(Call::Show, 100, NOW).await, Ok(100));
+        assert_eq!(bench.take_calls(Call::Show, 100, NOW).await, Ready::Now(100));
         bench.store.give_back_calls(ACCOUNT, Call::Show, 60, NOW).await.unwrap();
         assert_eq!(bench.left(Call::Show, NOW).await, 140);
         // What X has told counts every one that was taken as under way.
         let told = RateHeaders { limit: None, remaining: 50, reset_at: NOW.plus(WINDOW) };
-        assert_eq!(bench.take_calls(Call::Show, 30, NOW).await, Ok(30));
+        assert_eq!(bench.take_calls(Call::Show, 30, NOW).await, Ready::Now(30));
         bench.store.hear_limit(ACCOUNT, Call::Show, told, 20, NOW).await.unwrap();
         assert_eq!(bench.left(Call::Show, NOW).await, 30);
         bench.store.give_back_calls(ACCOUNT, Call::Show, 20, NOW).await.unwrap();

@@ -120,7 +120,10 @@ async fn two_daemons_together_stay_within_a_limit() {
             let store = stores[n % 2].clone();
             tokio::spawn(async move {
                 let call = surveyd::domain::budget::Call::Show;
-                store.take_calls(ACCOUNT, call, 7, NOW).await.unwrap().unwrap_or(0)
+                match store.take_calls(ACCOUNT, call, 7, NOW).await.unwrap() {
+                    Ready::Now(taken) => taken,
+                    Ready::At(_) => 0,
+                }
             })
         });
         let taken: u32 = join_all(takes).await.into_iter().map(|taken| taken.unwrap()).sum();

@@ -69,7 +69,8 @@ impl Bench {
         };
         let watch = watch();
         let begun = self.store.begin_reading(&watch.user_id, beginning, at(minute)).await.unwrap();
-        let page = StreamPage { reading: begun.expect("it is time"), next: None };
+        let Ready::Now(reading) = begun else { panic!("it is time") };
+        let page = StreamPage { reading, next: None };
         self.store.hear(&watch, messages.to_vec(), Some(page), at(minute)).await.unwrap()
     }
 
@@ -141,7 +142,7 @@ async fn silence_counts_only_as_far_as_the_stream_was_read_through() {
             at_once: false,
         };
         let begun = bench.store.begin_reading(&watch().user_id, beginning, at(40)).await.unwrap();
-        let first = begun.unwrap();
+        let Ready::Now(first) = begun else { panic!() };
         assert_eq!(first, MessageReading { from: at(4), to: at(40), cursor: None });
         let page = StreamPage { reading: first.clone(), next: Some("p2".into()) };
         let heard = bench
@@ -155,7 +156,7 @@ async fn silence_counts_only_as_far_as_the_stream_was_read_through() {
         // A restart goes on at the page it was at; a page turned twice turns nothing.
         let begun = bench.store.begin_reading(&watch().user_id, beginning, at(41)).await.unwrap();
         let second = MessageReading { cursor: Some("p2".into()), ..first };
-        assert_eq!(begun.as_ref(), Ok(&second));
+        assert_eq!(begun, Ready::Now(second.clone()));
         bench.store.hear(&watch(), Vec::new(), Some(page), at(41)).await.unwrap();
         let page = StreamPage { reading: second, next: None };
         let rest = vec![from("7", 38), to("7", 20)];
@@ -182,15 +183,15 @@ async fn readings_begin_when_it_is_time_and_a_clock_set_back_holds_none_up() {
         let begin = async |minute, now| {
             bench.store.begin_reading(&watch().user_id, beginning(minute), now).await.unwrap()
         };
-        let first = begin(60, at(60)).await.unwrap();
+        let Ready::Now(first) = begin(60, at(60)).await else { panic!() };
         assert_eq!(first, MessageReading { from: at(30), ..reading(60) });
         let page = StreamPage { reading: first, next: None };
         bench.store.hear(&watch(), Vec::new(), Some(page), at(60)).await.unwrap();
-        assert_eq!(begin(61, at(61)).await, Err(at(62)));
-        assert_eq!(begin(60, START).await.map(|reading| reading.to), Ok(at(60)));
+        assert_eq!(begin(61, at(61)).await, Ready::At(at(62)));
+        assert!(matches!(begin(60, START).await, Ready::Now(reading) if reading.to == at(60)));
         bench.store.give_up_reading(&watch().user_id, at(63)).await.unwrap();
         let anew = begin(63, at(63)).await;
-        assert_eq!(anew, Ok(MessageReading { from: at(59), to: at(63), cursor: None }));
+        assert_eq!(anew, Ready::Now(MessageReading { from: at(59), to: at(63), cursor: None }));
     })
     .await;
 }

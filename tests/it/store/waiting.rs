@@ -36,7 +36,8 @@ async fn facts_tell_what_is_due_what_is_left_and_what_was_put_off() {
         let fresh = CallsLeft { left: 180, allowed: 180, free_at: None };
         assert_eq!((at_first.look_ups, &at_first.put_off[..], at_first.tried), (fresh, &[][..], 0));
 
-        store.take_calls(ACCOUNT, Call::FriendshipsShow, 180, DUE).await.unwrap().unwrap();
+        let taken = store.take_calls(ACCOUNT, Call::FriendshipsShow, 180, DUE).await.unwrap();
+        assert_eq!(taken, Ready::Now(180));
         let spent = facts(DUE).await.look_ups;
         assert_eq!((spent.left, spent.allowed), (0, 180));
         assert_eq!(

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use surveyd::domain::budget::{COUNTED_FOR, Call as Budgeted};
-use surveyd::domain::time::Millis;
+use surveyd::domain::time::{Millis, Ready};
 use surveyd::sandbox::{ApiCall, Ending, InjectedFault, Scripted};
 
 use crate::harness::people::{ANA, BEN};
@@ -206,7 +206,8 @@ async fn a_spent_budget_is_waited_for() {
     stage.fault(ApiCall::Create, 1, message_only());
     to_the_horizon(&mut stage).await;
     let now = stage.now();
-    stage.store.take_calls("acme", Budgeted::DirectMessages, 15, now).await.unwrap().unwrap();
+    let taken = stage.store.take_calls("acme", Budgeted::DirectMessages, 15, now).await.unwrap();
+    assert!(matches!(taken, Ready::Now(_)), "{taken:?}");
     stage.pass(minutes(10)).await;
     assert_eq!(stage.state("c-1").await, "uncertain");
     let events = stage.calls(ApiCall::Events);
