@@ -13,7 +13,7 @@ use surveyd::domain::close::{Close, Notice};
 use surveyd::domain::id::{ConversationId, UserId};
 use surveyd::domain::policy::AtClose;
 use surveyd::domain::policy::decision::{Decision, Ground};
-use surveyd::domain::survey_type::SurveyType;
+use surveyd::domain::survey_type::{Card, SurveyType};
 use surveyd::domain::time::Millis;
 use surveyd::store::Store;
 
@@ -140,8 +140,8 @@ async fn submit(store: &Store, taken: &AtomicU64, end: Instant) -> Vec<f64> {
             return times;
         }
         let (close, at_close) = close(taken.fetch_add(1, Ordering::Relaxed));
-        let kind = (SurveyType::Csat, 12, false);
-        let stored = store.take_close(close, (at_close, None), kind, None, CLOSED_AT).await;
+        let card = Card { kind: SurveyType::Csat, question_variant_id: 12, test: false };
+        let stored = store.take_close(close, (at_close, None), card, None, CLOSED_AT).await;
         assert!(stored.expect("the disk takes it").is_new, "each is another conversation's");
         times.push(begun.elapsed().as_secs_f64() * 1e3);
     }

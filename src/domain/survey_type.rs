@@ -42,6 +42,15 @@ impl SurveyType {
     }
 }
 
+/// The card that X is to show, as it is configured when the conversation closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Card {
+    pub kind: SurveyType,
+    pub question_variant_id: u32,
+    /// True if X is to mark the feedback as a test.
+    pub test: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,7 +13,7 @@ use crate::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
 use crate::domain::policy::decision::Ground;
 use crate::domain::policy::{AtClose, Mode, Pacing, Rules};
 use crate::domain::survey::{Delivery, Reason, State};
-use crate::domain::survey_type::SurveyType;
+use crate::domain::survey_type::{Card, SurveyType};
 use crate::domain::time::Millis;
 use crate::store::feedback::row::FeedbackRow;
 
@@ -91,7 +91,13 @@ impl Bench {
         let decision = rules().decided(Ground::Due { due_at: closed_at, delay_ms: 0 }, NOW);
         let at_close = AtClose { due_at: closed_at, decision };
         self.store
-            .take_close(close, (at_close, None), (SurveyType::Nps, 3, false), None, NOW)
+            .take_close(
+                close,
+                (at_close, None),
+                Card { kind: SurveyType::Nps, question_variant_id: 3, test: false },
+                None,
+                NOW,
+            )
             .await
             .unwrap()
     }

@@ -23,7 +23,7 @@ use crate::config;
 use crate::domain::close::{self, Close, Reopening};
 use crate::domain::id::{ConversationId, SurveyId};
 use crate::domain::policy::{self, AtClose};
-use crate::domain::survey_type::SurveyType;
+use crate::domain::survey_type::Card;
 use crate::domain::time::Millis;
 use crate::store::{Result, Store, Taken};
 use crate::wake::Wake;
@@ -66,7 +66,7 @@ impl Intake {
         // Our clock may have been set ahead. A close is therefore too late only if X's clock
         // agrees, as far as it is known. The scheduler checks each close again before it sends a
         // prompt.
-        let (at_close, kind) = receiver.judge(&close, self.earliest(now));
+        let (at_close, card) = receiver.judge(&close, self.earliest(now));
         // If the last close of this conversation was cancelled, this may be its next one. In that
         // case, it closed just now.
         let if_next = (close.precision != close::Precision::Exact).then(|| {
@@ -74,7 +74,7 @@ impl Intake {
             receiver.judge(&next, self.earliest(now)).0
         });
         let told = CloseLog::of(&close);
-        let taken = self.store.take_close(close, (at_close, if_next), kind, event_id, now).await?;
+        let taken = self.store.take_close(close, (at_close, if_next), card, event_id, now).await?;
         told.taken(&taken);
         receiver.wake_for(&taken);
         Ok(Some(taken))
@@ -131,16 +131,16 @@ impl Intake {
 }
 
 impl Receiver {
-    /// Decides the survey of a close as far as it is known now. Also returns the question that it
-    /// will ask and whether it is a test.
-    pub fn judge(
-        &self,
-        close: &Close,
-        (now, is_certain): (Millis, bool),
-    ) -> (AtClose, (SurveyType, u32, bool)) {
+    /// Decides the survey of a close as far as it is known now. Also returns what its card shows.
+    pub fn judge(&self, close: &Close, (now, is_certain): (Millis, bool)) -> (AtClose, Card) {
         let chosen = self.account.chosen(&close.source, close.user_id.as_ref(), &close.notice);
         let at_close = policy::at_close(close, &chosen.rules(), now, is_certain);
-        (at_close, (chosen.kind(), chosen.question_variant_id(), chosen.test()))
+        let card = Card {
+            kind: chosen.kind(),
+            question_variant_id: chosen.question_variant_id(),
+            test: chosen.test(),
+        };
+        (at_close, card)
     }
 
     /// Wakes the account's scheduler for a scheduled survey.

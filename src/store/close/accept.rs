@@ -11,7 +11,7 @@ use crate::domain::id::{SurveyId, external_id};
 use crate::domain::policy::AtClose;
 use crate::domain::policy::decision::{Decision, Ground, Verdict};
 use crate::domain::survey::State;
-use crate::domain::survey_type::SurveyType;
+use crate::domain::survey_type::Card;
 use crate::domain::time::Millis;
 use crate::store::Result;
 use crate::store::placeholders::Places;
@@ -23,9 +23,7 @@ use crate::store::survey::step;
 pub struct NewSurvey {
     pub close: Close,
     pub at_close: AtClose,
-    pub kind: SurveyType,
-    pub question_variant_id: u32,
-    pub test: bool,
+    pub card: Card,
     pub now: Millis,
     /// The sender's id of the event, by which a redelivery is recognised.
     pub event_id: Option<String>,
@@ -41,7 +39,7 @@ impl NewSurvey {
     pub fn of(
         close: Close,
         at_close: AtClose,
-        (kind, question_variant_id, test): (SurveyType, u32, bool),
+        card: Card,
         event_id: Option<String>,
         now: Millis,
     ) -> Result<Self> {
@@ -51,9 +49,7 @@ impl NewSurvey {
             kept: at_close.decision.json()?,
             close,
             at_close,
-            kind,
-            question_variant_id,
-            test,
+            card,
             now,
             event_id,
             if_next: None,
@@ -194,9 +190,9 @@ fn bind<'q>(query: Query<'q>, survey: Option<&'q NewSurvey>, ordinal: i64) -> Qu
         .bind(close.map(|close| close.conversation_id.as_str()))
         .bind(close.map(|close| external_id(&close.conversation_id, ordinal)))
         .bind(close.map(Close::person))
-        .bind(survey.map(|survey| survey.kind.as_str()))
-        .bind(survey.map(|survey| i64::from(survey.question_variant_id)))
-        .bind(survey.map(|survey| i64::from(survey.test)))
+        .bind(survey.map(|survey| survey.card.kind.as_str()))
+        .bind(survey.map(|survey| i64::from(survey.card.question_variant_id)))
+        .bind(survey.map(|survey| i64::from(survey.card.test)))
         .bind(decided.map(|(state, _)| state))
         .bind(decided.and_then(|(_, reason)| reason))
         .bind(close.map(|close| close.closed_at.0))

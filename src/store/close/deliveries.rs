@@ -13,7 +13,7 @@ use super::taken::{self, Taken};
 use crate::domain::close::{Close, MINUTE_MS, Reopening, timeless};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::AtClose;
-use crate::domain::survey_type::SurveyType;
+use crate::domain::survey_type::Card;
 use crate::domain::time::Millis;
 use crate::store::placeholders::Places;
 use crate::store::{Result, Store};
@@ -50,11 +50,11 @@ impl Store {
         &self,
         close: Close,
         (at_close, if_next): (AtClose, Option<AtClose>),
-        kind: (SurveyType, u32, bool),
+        card: Card,
         event_id: Option<String>,
         now: Millis,
     ) -> Result<Taken> {
-        let mut survey = NewSurvey::of(close, at_close, kind, event_id, now)?;
+        let mut survey = NewSurvey::of(close, at_close, card, event_id, now)?;
         survey.if_next = if_next;
         self.writer.close(survey).await
     }

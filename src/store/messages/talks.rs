@@ -16,7 +16,7 @@ use crate::domain::direct_message::{DirectMessage, PromptTraces, Trace};
 use crate::domain::id::{ConversationId, SurveyId, UserId};
 use crate::domain::policy::AtClose;
 use crate::domain::stop_words::StopWords;
-use crate::domain::survey_type::SurveyType;
+use crate::domain::survey_type::Card;
 use crate::domain::talk::{Conversation, TalkMessage, Turn, Writer, conversation_id};
 use crate::domain::time::Millis;
 use crate::store::account::opt_outs::{self, OptOut};
@@ -39,7 +39,7 @@ pub struct MessageWatch {
 }
 
 /// Decides at the close, as for every other source.
-pub type Judge = Arc<dyn Fn(&Close, Millis) -> (AtClose, (SurveyType, u32, bool)) + Send + Sync>;
+pub type Judge = Arc<dyn Fn(&Close, Millis) -> (AtClose, Card) + Send + Sync>;
 
 /// The consequences of messages.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -336,8 +336,8 @@ async fn take(
                     ..Notice::default()
                 },
             };
-            let (at_close, kind) = (watch.judge)(&close, now);
-            let survey = NewSurvey::of(close.clone(), at_close, kind, None, now)?;
+            let (at_close, card) = (watch.judge)(&close, now);
+            let survey = NewSurvey::of(close.clone(), at_close, card, None, now)?;
             let taken = accept::take_new(connection, vec![survey]).await?;
             let taken = taken.into_iter().next().expect("one answer a close");
             Ok(Taking::Closed { close: Box::new(close), taken })

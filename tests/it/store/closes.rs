@@ -32,7 +32,13 @@ async fn a_new_close_is_kept_as_it_came_and_scheduled() {
         let at_close = scheduled(due_at);
         let taken = bench
             .store
-            .take_close(came, (at_close, None), (SurveyType::Nps, 9, true), None, now)
+            .take_close(
+                came,
+                (at_close, None),
+                Card { kind: SurveyType::Nps, question_variant_id: 9, test: true },
+                None,
+                now,
+            )
             .await
             .unwrap();
         let expected = Taken {
@@ -73,7 +79,7 @@ async fn a_close_of_another_person_by_another_source_is_another_s_conversation()
             let close = Close { source: source.into(), ..close("77", person, at) };
             bench
                 .store
-                .take_close(close, (scheduled(at.plus(DELAY)), None), KIND, None, at)
+                .take_close(close, (scheduled(at.plus(DELAY)), None), CARD, None, at)
                 .await
                 .unwrap()
         };
@@ -106,7 +112,7 @@ async fn what_is_decided_at_the_close_is_kept_with_its_reason() {
         let take = async |conversation, at_close| {
             bench
                 .store
-                .take_close(close(conversation, "7", START), (at_close, None), KIND, None, START)
+                .take_close(close(conversation, "7", START), (at_close, None), CARD, None, START)
                 .await
         };
         let out = at_close(due_at, Ground::SampledOut { share: 0.5, draw: 0.75 });
@@ -359,7 +365,7 @@ async fn where_a_database_lacks_a_constraint_no_close_is_taken() {
     let store = database.open().await;
     let take = async |at: Millis| {
         store
-            .take_close(close("c-1", "7", at), (scheduled(at.plus(DELAY)), None), KIND, None, at)
+            .take_close(close("c-1", "7", at), (scheduled(at.plus(DELAY)), None), CARD, None, at)
             .await
     };
     let constraint = "survey_account_conversation_id_ordinal_key";

@@ -50,7 +50,7 @@ async fn a_close_that_comes_sixty_four_times_at_once_is_one_survey() {
                 let (store, close) = (stores[n % 2].clone(), close(conversation, "7", START));
                 let at_close = scheduled(NOW);
                 tokio::spawn(async move {
-                    store.take_close(close, (at_close, None), KIND, None, START).await.unwrap()
+                    store.take_close(close, (at_close, None), CARD, None, START).await.unwrap()
                 })
             });
             let taken: Vec<Taken> =
@@ -74,7 +74,7 @@ async fn closes_of_one_conversation_at_once_end_at_the_newest() {
             let close = close("c-1", "7", closed_at);
             let at_close = scheduled(closed_at.plus(DELAY));
             tokio::spawn(async move {
-                store.take_close(close, (at_close, None), KIND, None, START).await.unwrap()
+                store.take_close(close, (at_close, None), CARD, None, START).await.unwrap()
             })
         });
         let taken: Vec<Taken> =

@@ -6,7 +6,7 @@ async fn deliver(bench: &Bench, close: Close, event: &str, now: Millis) -> Taken
     let at_close = scheduled(close.closed_at.plus(DELAY));
     let event = Some(event.to_owned());
     let if_next = Some(scheduled(now.plus(DELAY)));
-    bench.store.take_close(close, (at_close, if_next), KIND, event, now).await.unwrap()
+    bench.store.take_close(close, (at_close, if_next), CARD, event, now).await.unwrap()
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn a_close_without_a_person_is_kept_and_its_next_one_asks_nobody_else() {
         let at_close = at_close(START.plus(DELAY), Ground::NoXId);
         let taken = bench
             .store
-            .take_close(nobody.clone(), (at_close.clone(), None), KIND, None, START)
+            .take_close(nobody.clone(), (at_close.clone(), None), CARD, None, START)
             .await
             .unwrap();
         assert_eq!((taken.state, taken.reason.as_deref()), ("suppressed", Some("no_x_id")));
@@ -200,7 +200,7 @@ async fn a_close_without_a_person_is_kept_and_its_next_one_asks_nobody_else() {
         assert_eq!((known.state, known.is_new), ("scheduled", true));
         let later = Close { closed_at: START.plus(2 * MINUTE), ..nobody };
         let moved =
-            bench.store.take_close(later, (at_close, None), KIND, None, START).await.unwrap();
+            bench.store.take_close(later, (at_close, None), CARD, None, START).await.unwrap();
         assert_eq!(moved.survey_id, known.survey_id);
         assert_eq!(bench.survey(&known.survey_id).await.person(), "7");
     })

@@ -8,7 +8,7 @@ async fn figures_tell_how_surveys_and_accounts_stand() {
     on_each_engine(async |bench| {
         let store = &bench.store;
         let take = |conversation, at: AtClose| {
-            store.take_close(close(conversation, "1", START), (at, None), KIND, None, START)
+            store.take_close(close(conversation, "1", START), (at, None), CARD, None, START)
         };
         for conversation in ["c-1", "c-2"] {
             take(conversation, scheduled(START.plus(DELAY))).await.unwrap();

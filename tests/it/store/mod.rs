@@ -39,7 +39,7 @@ use surveyd::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
 use surveyd::domain::policy::decision::Ground;
 use surveyd::domain::policy::{AtClose, Mode, Pacing, Rules};
 use surveyd::domain::survey::{Delivery, Failure, Reason, Survey};
-use surveyd::domain::survey_type::SurveyType;
+use surveyd::domain::survey_type::{Card, SurveyType};
 use surveyd::domain::time::{Millis, Ready};
 use surveyd::store::{
     BeginOutcome, HistoryStep, Leased, Making, Prompt, SendOutcome, SendTimes, Sending, Store,
@@ -57,7 +57,7 @@ const DELAY: Duration = Duration::from_secs(5 * 60);
 const LEASE: Duration = Duration::from_secs(90);
 const ACCOUNT: &str = "acme";
 const SENT_AS: &str = "1212121212121 at https://api.x.com";
-const KIND: (SurveyType, u32, bool) = (SurveyType::Csat, 12, false);
+const CARD: Card = Card { kind: SurveyType::Csat, question_variant_id: 12, test: false };
 
 /// A store on a database of its own, in domain verbs.
 struct Bench {
@@ -211,7 +211,7 @@ impl Bench {
     async fn take(&self, close: Close) -> Taken {
         let at_close = scheduled(close.closed_at.plus(DELAY));
         let now = close.closed_at;
-        self.store.take_close(close, (at_close, None), KIND, None, now).await.unwrap()
+        self.store.take_close(close, (at_close, None), CARD, None, now).await.unwrap()
     }
 
     async fn take_many(&self, conversations: u32, closed_at: Millis) -> BTreeSet<SurveyId> {

@@ -106,7 +106,7 @@ async fn a_suppressed_close_is_not_cancelled_by_a_reopening() {
         let at_close = expired(START.plus(DELAY));
         let late = close("c-1", "7", START);
         let taken =
-            bench.store.take_close(late, (at_close, None), KIND, None, START).await.unwrap();
+            bench.store.take_close(late, (at_close, None), CARD, None, START).await.unwrap();
         assert_eq!(bench.reopen("c-1", START.plus(SECOND)).await, None);
         assert_eq!(bench.state(&taken.survey_id).await, "expired");
     })

@@ -21,7 +21,7 @@ fn watch() -> MessageWatch {
         user_id: UserId::parse(US).unwrap(),
         after: AFTER,
         stop_words: StopWords::new(stop_words::DEFAULT).unwrap(),
-        judge: Arc::new(|close, _| (scheduled(close.closed_at.plus(DELAY)), KIND)),
+        judge: Arc::new(|close, _| (scheduled(close.closed_at.plus(DELAY)), CARD)),
     }
 }
 
