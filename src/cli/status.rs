@@ -15,7 +15,7 @@ use super::{Context, TimeStyle, Usage, print_json};
 use crate::config::{self, Config, X_SIGNATURE};
 use crate::domain::budget::Call;
 use crate::domain::policy::DAY;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 use crate::domain::waiting::{Cause, Facts, Obstacle, Presence, obstacles};
 use crate::output::{Results, out};
 use crate::store::{self, PollState, Rejected, Store};
@@ -359,7 +359,8 @@ async fn account_of(
         events_window: state
             .events
             .window
-            .map(|window| CallsStatus { from: window.from.rfc3339(), to: window.to.rfc3339() }),
+            .map(|window| window.period)
+            .map(|Period { from, to }| CallsStatus { from: from.rfc3339(), to: to.rfc3339() }),
         events_unread: state.unread.iter().map(unread_of).collect(),
         looks: state.looks.iter().map(|(look, state)| (look.as_str(), look_of(state))).collect(),
         paused: state.paused.map(|paused| PauseStatus {

@@ -7,10 +7,9 @@ use serde::Serialize;
 use super::Context;
 use crate::config;
 use crate::daemon;
-use crate::domain::event_windows::Range;
 use crate::domain::plain_text::printable;
 use crate::domain::survey::State;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 use crate::domain::waiting::{
     Cause, Facts, Obstacle, OverduePrompts, Presence, Served, TOLD_AFTER, obstacles,
 };
@@ -184,7 +183,7 @@ async fn overdue(
     let x = &context.config.x;
     let needed = given_up_at.plus(x.settle_after);
     let read = store.poll_state(&facts.account).await?;
-    let around = Range { from: begun_at.minus(store::CLOCKS_APART), to: needed };
+    let around = Period { from: begun_at.minus(store::CLOCKS_APART), to: needed };
     let prompts = OverduePrompts {
         surveys,
         since: given_up_at,

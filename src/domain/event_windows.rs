@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::named::named;
 use super::policy::DAY;
-use super::time::Millis;
+use super::time::{INSTANT, Millis, Period};
 
 /// The longest window. Months of downtime are read in many windows, so that a restart of one loses
 /// little.
@@ -23,30 +23,6 @@ pub const TRIES_MAX: u32 = 5;
 pub const LATE_MOST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
-
-/// A stretch of events with both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
-    pub from: Millis,
-    pub to: Millis,
-}
-
-impl Range {
-    /// The range with one more instant at each end. It then overlaps a range that touches it.
-    pub fn widened(self) -> Self {
-        Self { from: self.from.minus(INSTANT), to: self.to.plus(INSTANT) }
-    }
-
-    /// The rest of this range without the other one. No instant is in both.
-    pub fn without(self, other: Self) -> Vec<Self> {
-        let before = Self { to: self.to.min(other.from.minus(INSTANT)), ..self };
-        let after = Self { from: self.from.max(other.to.plus(INSTANT)), ..self };
-        [before, after].into_iter().filter(|left| left.from <= left.to).collect()
-    }
-}
-
-/// The smallest step of the instants in X's requests for events.
-const INSTANT: Duration = Duration::from_millis(1);
 
 /// Why a stretch of events has not been read in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,32 +94,32 @@ impl SecondLook {
     /// look is not due. The last look ended at `last`. All instants are the events' own, so that no
     /// clock matters. The look over a week also reads what the last one could not see yet. It does
     /// so, however long ago that was.
-    pub fn due(self, last: Millis, read_to: Millis, interval: Duration) -> Option<Range> {
+    pub fn due(self, last: Millis, read_to: Millis, interval: Duration) -> Option<Period> {
         let every = self.every(interval);
         let back = read_to.minus(self.span());
         let from = match self {
             Self::Day => back,
             Self::Week => back.min(last.minus(self.span() - every)),
         };
-        (read_to.since(last) >= every).then_some(Range { from, to: read_to })
+        (read_to.since(last) >= every).then_some(Period { from, to: read_to })
     }
 }
 
 /// The next window. All is read up to `base`, and events can be read up to `until`. The window
 /// reaches back by `overlap`. A window that was shortened to `most` reaches back no further than
 /// forward. Otherwise, the overlap alone might outlast X's cursors.
-pub fn window(base: Millis, until: Millis, overlap: Duration, most: Option<Duration>) -> Range {
+pub fn window(base: Millis, until: Millis, overlap: Duration, most: Option<Duration>) -> Period {
     let (overlap, most) = match most {
         Some(most) => (overlap.min(most), most),
         None => (overlap, WINDOW_MOST),
     };
-    Range { from: base.minus(overlap), to: until.min(base.plus(most)) }
+    Period { from: base.minus(overlap), to: until.min(base.plus(most)) }
 }
 
 /// Fits the window between the gaps whose pages never end. All is read up to `base`. The window
 /// ends before the next gap or covers that gap alone. It reaches back into none.
-pub fn between(window: Range, base: Millis, endless: &[Range]) -> Range {
-    let Range { mut from, mut to } = window;
+pub fn between(window: Period, base: Millis, endless: &[Period]) -> Period {
+    let Period { mut from, mut to } = window;
     for stretch in endless {
         if stretch.to <= base {
             from = from.max(stretch.to.plus(INSTANT));
@@ -154,23 +130,23 @@ pub fn between(window: Range, base: Millis, endless: &[Range]) -> Range {
             to = to.min(stretch.from.minus(INSTANT));
         }
     }
-    Range { from: from.min(to), to }
+    Period { from: from.min(to), to }
 }
 
 /// The unread part of a window. All is read up to `base`.
-pub fn unread(window: Range, base: Option<Millis>) -> Range {
+pub fn unread(window: Period, base: Option<Millis>) -> Period {
     let from = base.map_or(window.from, |base| window.from.max(base.plus(INSTANT)));
-    Range { from: from.min(window.to), ..window }
+    Period { from: from.min(window.to), ..window }
 }
 
 /// The window that is read after the cursor in `lost` has failed. Also the length that windows may
 /// have from now on. The first restart keeps the window and each further one halves its length.
 pub fn begun_again(
     base: Millis,
-    lost: Range,
+    lost: Period,
     overlap: Duration,
     most: Option<Duration>,
-) -> (Range, Duration) {
+) -> (Period, Duration) {
     match most {
         None => (lost, lost.to.since(base).max(WINDOW_LEAST)),
         Some(most) => {
@@ -210,13 +186,13 @@ mod tests {
         let (again, most) = begun_again(AT, first, overlap, None);
         assert_eq!((again, most), (first, DAY));
         let (shorter, most) = begun_again(AT, again, overlap, Some(most));
-        assert_eq!(shorter, Range { from: AT.minus(overlap), to: AT.plus(12 * HOUR) });
+        assert_eq!(shorter, Period { from: AT.minus(overlap), to: AT.plus(12 * HOUR) });
         let (mut lost, mut most) = (shorter, most);
         for _ in 0..30 {
             (lost, most) = begun_again(AT, lost, overlap, Some(most));
         }
         assert_eq!(most, WINDOW_LEAST);
-        let least = Range { from: AT.minus(WINDOW_LEAST), to: AT.plus(WINDOW_LEAST) };
+        let least = Period { from: AT.minus(WINDOW_LEAST), to: AT.plus(WINDOW_LEAST) };
         assert_eq!(lost, least, "the overlap does not outweigh it, and it goes forward");
     }
 
@@ -227,23 +203,12 @@ mod tests {
         assert_eq!(SecondLook::Day.due(AT, AT.plus(HOUR - MINUTE), 5 * MINUTE), None);
         let read_to = AT.plus(HOUR);
         let due = SecondLook::Day.due(AT, read_to, 5 * MINUTE);
-        assert_eq!(due, Some(Range { from: read_to.minus(DAY), to: read_to }));
-    }
-
-    #[test]
-    fn what_is_left_of_a_stretch_shares_no_instant_with_what_was_read() {
-        let of = |from, to| Range { from: Millis(from), to: Millis(to) };
-        let left = |read| of(10, 20).without(read);
-        assert_eq!(left(of(12, 15)), [of(10, 11), of(16, 20)]);
-        assert_eq!(left(of(0, 10)), [of(11, 20)]);
-        assert_eq!(left(of(20, 30)), [of(10, 19)]);
-        assert_eq!(left(of(10, 20)), []);
-        assert_eq!([left(of(0, 9)), left(of(21, 30))].concat(), [of(10, 20), of(10, 20)]);
+        assert_eq!(due, Some(Period { from: read_to.minus(DAY), to: read_to }));
     }
 
     #[test]
     fn a_window_holds_nothing_of_a_stretch_without_an_end_but_that_stretch_alone() {
-        let of = |from, to| Range { from: Millis(from), to: Millis(to) };
+        let of = |from, to| Period { from: Millis(from), to: Millis(to) };
         let endless = [of(41, 50), of(21, 30)];
         let window = |base: i64| between(of(base - 10, base + 100), Millis(base), &endless);
         assert_eq!(window(10), of(0, 20), "before the first");

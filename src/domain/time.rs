@@ -84,6 +84,34 @@ impl Millis {
     }
 }
 
+/// The least that two instants differ by.
+pub const INSTANT: Duration = Duration::from_millis(1);
+
+/// A stretch of time. Both ends belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    pub from: Millis,
+    pub to: Millis,
+}
+
+impl Period {
+    pub fn contains(self, at: Millis) -> bool {
+        self.from <= at && at <= self.to
+    }
+
+    /// The period with the instants beside it, so that it overlaps what touches it.
+    pub fn widened(self) -> Self {
+        Self { from: self.from.minus(INSTANT), to: self.to.plus(INSTANT) }
+    }
+
+    /// What is left of the period without the other. An instant is in one of them alone.
+    pub fn without(self, other: Self) -> Vec<Self> {
+        let before = Self { to: self.to.min(other.from.minus(INSTANT)), ..self };
+        let after = Self { from: self.from.max(other.to.plus(INSTANT)), ..self };
+        [before, after].into_iter().filter(|left| left.from <= left.to).collect()
+    }
+}
+
 /// What can be had now or at a later instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -259,6 +287,17 @@ mod tests {
             assert_eq!(at.is_ahead(now, minute), is_ahead, "{at:?}");
             assert_eq!(at.is_recent(now, minute), is_recent, "{at:?}");
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_period_shares_no_instant_with_what_was_read() {
+        let of = |from, to| Period { from: Millis(from), to: Millis(to) };
+        let left = |read| of(10, 20).without(read);
+        assert_eq!(left(of(12, 15)), [of(10, 11), of(16, 20)]);
+        assert_eq!(left(of(0, 10)), [of(11, 20)]);
+        assert_eq!(left(of(20, 30)), [of(10, 19)]);
+        assert_eq!(left(of(10, 20)), []);
+        assert_eq!([left(of(0, 9)), left(of(21, 30))].concat(), [of(10, 20), of(10, 20)]);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use tracing::warn;
 
 use super::settle;
 use super::windows::{self, Pass, Went, WindowsReader};
-use crate::domain::event_windows::{Range, ReadingPurpose};
-use crate::domain::time::Millis;
+use crate::domain::event_windows::ReadingPurpose;
+use crate::domain::time::{Millis, Period};
 use crate::store::{CLOCKS_APART, PollState, PollWindow, Result};
 use crate::worker::AccountWorker;
 
@@ -35,8 +35,7 @@ pub async fn tick(worker: &AccountWorker, reader: &mut WindowsReader) -> Result<
         let Some(window) = window(worker, &state).await? else {
             return Ok(worker.now().plus(worker.limits.poll_interval));
         };
-        let to = window.to;
-        let range = window.range();
+        let range = window.period;
         match windows::read(worker, reader, ReadingPurpose::First, &state, window, &mut pass)
             .await?
         {
@@ -45,7 +44,7 @@ pub async fn tick(worker: &AccountWorker, reader: &mut WindowsReader) -> Result<
             Went::OnAndOn => break,
             Went::Until(at) => return Ok(at),
         }
-        if !is_behind(worker, to) {
+        if !is_behind(worker, range.to) {
             return Ok(worker.now().plus(worker.limits.poll_interval));
         }
     }
@@ -92,7 +91,7 @@ async fn window(worker: &AccountWorker, state: &PollState) -> Result<Option<Poll
     match &state.window {
         // A window that ends later and has no cursor was opened while our clock ran ahead. X would
         // refuse it for just as long.
-        Some(window) if window.cursor.is_some() || window.to <= readable => {
+        Some(window) if window.cursor.is_some() || window.period.to <= readable => {
             return Ok(Some(window.clone()));
         }
         Some(_) | None => {}
@@ -122,7 +121,7 @@ async fn first_of_all(worker: &AccountWorker) -> Result<Millis> {
     Ok(closed.map_or(prompted, |closed| closed.min(prompted)))
 }
 
-fn log_done(worker: &AccountWorker, reader: &mut WindowsReader, range: Range) {
+fn log_done(worker: &AccountWorker, reader: &mut WindowsReader, range: Period) {
     let walk = reader.walk(ReadingPurpose::First);
     let left = settle::readable_to(worker).since(range.to);
     let words = match is_behind(worker, range.to) {

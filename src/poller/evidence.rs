@@ -8,9 +8,9 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::pages::{PageResult, ask, longest_wait};
-use crate::domain::event_windows::{Range, WINDOW_LEAST, WINDOW_MOST};
+use crate::domain::event_windows::{WINDOW_LEAST, WINDOW_MOST};
 use crate::domain::policy;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 use crate::store::Result;
 use crate::worker::AccountWorker;
 use crate::worker::walk::WindowWalk;
@@ -34,7 +34,7 @@ pub struct Settling {
 pub async fn read(
     worker: &AccountWorker,
     settling: &mut Settling,
-    range: Range,
+    range: Period,
 ) -> Result<Option<Millis>> {
     let now = worker.now();
     if let Some(at) = settling.again_at.filter(|at| at.is_ahead(now, policy::RETRY_MOST)) {
@@ -43,7 +43,7 @@ pub async fn read(
     let (mut from, mut losses) = (range.from, 0);
     loop {
         let to = settling.window_most.map_or(range.to, |most| range.to.min(from.plus(most)));
-        let window = Range { from, to };
+        let window = Period { from, to };
         match read_window(worker, &mut settling.walk, window).await? {
             Read::Through => {
                 settling.walk.arrive();
@@ -79,7 +79,11 @@ enum Read {
     Until(Millis),
 }
 
-async fn read_window(worker: &AccountWorker, walk: &mut WindowWalk, window: Range) -> Result<Read> {
+async fn read_window(
+    worker: &AccountWorker,
+    walk: &mut WindowWalk,
+    window: Period,
+) -> Result<Read> {
     let mut cursor: Option<String> = None;
     loop {
         let asked = ask(worker, walk, window, cursor.as_deref()).await?;

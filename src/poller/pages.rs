@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::domain::event_windows::Range;
 use crate::domain::policy;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 use crate::store::Result;
 use crate::worker::AccountWorker;
 use crate::worker::walk::{Step, WindowWalk};
@@ -35,7 +34,7 @@ pub enum PageResult {
 pub async fn ask(
     worker: &AccountWorker,
     walk: &mut WindowWalk,
-    range: Range,
+    range: Period,
     cursor: Option<&str>,
 ) -> Result<PageResult> {
     match walk.step(worker, range, cursor).await? {

@@ -9,8 +9,8 @@ use tracing::info;
 
 use super::events;
 use super::windows::{self, Pass, Went, WindowsReader};
-use crate::domain::event_windows::{Range, ReadingPurpose, SecondLook};
-use crate::domain::time::Millis;
+use crate::domain::event_windows::{ReadingPurpose, SecondLook};
+use crate::domain::time::{Millis, Period};
 use crate::store::{PollState, PollWindow, Result};
 use crate::worker::AccountWorker;
 
@@ -32,7 +32,7 @@ pub async fn tick(
     let mut pass = Pass { pages_left: PAGES_MAX, gives_way_at: Some(events_at) };
     for look in SecondLook::ALL {
         while let Some((state, window)) = window(worker, look, &first, read_to).await? {
-            let to = window.to;
+            let to = window.period.to;
             match windows::read(
                 worker,
                 reader,
@@ -82,12 +82,12 @@ fn due(
     first: &PollState,
     state: &PollState,
     read_to: Millis,
-) -> Option<Range> {
+) -> Option<Period> {
     let begun_from = first.begun_from?;
     let last = state.goal.unwrap_or(begun_from);
     let range = look.due(last, read_to, worker.limits.poll_interval)?;
     let from = range.from.max(begun_from);
-    (from < range.to).then_some(Range { from, ..range })
+    (from < range.to).then_some(Period { from, ..range })
 }
 
 /// Logs the end of a look.

@@ -17,9 +17,9 @@ use tracing::{info, warn};
 use super::message_search::MessageMemory;
 use super::{Poller, evidence};
 use crate::domain::direct_message::{DirectMessage, Trace};
-use crate::domain::event_windows::{Range, UnreadReason, WINDOW_MOST};
+use crate::domain::event_windows::{UnreadReason, WINDOW_MOST};
 use crate::domain::survey::{State, Survey};
-use crate::domain::time::{Millis, Ready};
+use crate::domain::time::{Millis, Period, Ready};
 use crate::store::{CLOCKS_APART, Result, Unfinished, Unread, Unsettled};
 use crate::worker::{AccountWorker, SIGNED_WITHIN};
 
@@ -83,7 +83,7 @@ pub async fn settle(worker: &AccountWorker, poller: &mut Poller) -> Result<Optio
     }
     let start = start.min(done_to);
     let end = together.iter().map(|one| provable_from(worker, one)).max().unwrap_or(readable);
-    let range = Range { from: start, to: end };
+    let range = Period { from: start, to: end };
     if let Some(again) = evidence::read(worker, settling, range).await? {
         return Ok(Some(again));
     }
@@ -206,7 +206,7 @@ async fn has_not_passed(worker: &AccountWorker) -> Result<bool> {
 /// close that is not too late yet.
 async fn held_by_gaps(worker: &AccountWorker, from: Millis, to: Millis) -> Result<Option<Millis>> {
     let in_time = worker.account.longest_expire_after() + CLOCKS_APART;
-    let range = Range { from: from.minus(in_time), to };
+    let range = Period { from: from.minus(in_time), to };
     let gaps = worker.store.unread(worker.name(), range).await?;
     let until = gaps.iter().map(|gap| gap.range.to.min(to).plus(in_time)).max();
     Ok(until.filter(|until| worker.x_now_at_least() < *until))
@@ -285,7 +285,7 @@ async fn message_of(
 
 /// Returns the stretches since `since` that X has no end of pages for.
 async fn gaps_since(worker: &AccountWorker, since: Millis) -> Result<Vec<Unread>> {
-    let range = Range { from: since.minus(CLOCKS_APART), to: Millis(i64::MAX) };
+    let range = Period { from: since.minus(CLOCKS_APART), to: Millis(i64::MAX) };
     let mut gaps = worker.store.unread(worker.name(), range).await?;
     gaps.retain(|gap| gap.why == UnreadReason::End);
     Ok(gaps)

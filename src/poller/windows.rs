@@ -10,10 +10,8 @@ use tracing::{info, warn};
 
 use super::pages::{PageResult, ask, longest_wait};
 use crate::domain::budget::Call;
-use crate::domain::event_windows::{
-    self, Range, ReadingPurpose, TRIES_MAX, UnreadReason, WINDOW_LEAST,
-};
-use crate::domain::time::Millis;
+use crate::domain::event_windows::{self, ReadingPurpose, TRIES_MAX, UnreadReason, WINDOW_LEAST};
+use crate::domain::time::{Millis, Period};
 use crate::store::{EventsPageRead, PollState, PollWindow, Result, UnknownEvent, Unread};
 use crate::worker::AccountWorker;
 use crate::worker::walk::WindowWalk;
@@ -82,7 +80,7 @@ pub async fn read(
 ) -> Result<Went> {
     let walk = reader.walk(reading);
     while pass.may_go_on(worker).await? {
-        let range = window.range();
+        let range = window.period;
         match ask(worker, walk, range, window.cursor.as_deref()).await? {
             PageResult::Page(page) => {
                 let next_cursor = page.next_cursor.clone();
@@ -120,13 +118,13 @@ pub async fn read(
                     event = "poll.failed",
                     account = worker.name(),
                     reading = reading.as_str(),
-                    from = window.from.rfc3339(),
-                    to = window.to.rfc3339(),
+                    from = window.period.from.rfc3339(),
+                    to = window.period.to.rfc3339(),
                     "the place in the feedback events of account {} from {} to {} is lost ({why}); \
                      they are read from there again at {}",
                     worker.name(),
-                    window.from.rfc3339(),
-                    window.to.rfc3339(),
+                    window.period.from.rfc3339(),
+                    window.period.to.rfc3339(),
                     again.rfc3339(),
                 );
                 return Ok(Went::Until(again));
@@ -147,14 +145,14 @@ pub async fn open(
     let range = event_windows::window(base, until, overlap(worker, reading), state.window_most);
     let range = between(worker, range, base).await?;
     worker.store.open_window(worker.name(), reading, state, range, state.window_most).await?;
-    Ok(PollWindow { from: range.from, to: range.to, cursor: None })
+    Ok(PollWindow { period: range, cursor: None })
 }
 
 /// Fits a window between the stretches that X has no end of pages for.
-async fn between(worker: &AccountWorker, range: Range, base: Millis) -> Result<Range> {
+async fn between(worker: &AccountWorker, range: Period, base: Millis) -> Result<Period> {
     let unread = worker.store.unread(worker.name(), range.widened()).await?;
     let endless = unread.iter().filter(|unread| unread.why == UnreadReason::End);
-    let endless: Vec<Range> = endless.map(|unread| unread.range).collect();
+    let endless: Vec<Period> = endless.map(|unread| unread.range).collect();
     Ok(event_windows::between(range, base, &endless))
 }
 
@@ -174,7 +172,7 @@ async fn is_endless(
     if state.window_most == Some(WINDOW_LEAST) && state.losses + 1 >= TRIES_MAX {
         return Ok(true);
     }
-    let range = window.range();
+    let range = window.period;
     let unread = worker.store.unread(worker.name(), range).await?;
     let is_known =
         |unread: &Unread| unread.why == UnreadReason::End && range.without(unread.range).is_empty();
@@ -190,9 +188,8 @@ async fn begin_again(
     window: &PollWindow,
 ) -> Result<Millis> {
     let overlap = overlap(worker, reading);
-    let base = state.done_to.or(state.begun_from).unwrap_or(window.from);
-    let (range, most) =
-        event_windows::begun_again(base, window.range(), overlap, state.window_most);
+    let base = state.done_to.or(state.begun_from).unwrap_or(window.period.from);
+    let (range, most) = event_windows::begun_again(base, window.period, overlap, state.window_most);
     let range = between(worker, range, base).await?;
     let is_shortest = state.window_most == Some(WINDOW_LEAST);
     // X being away does not count as a loss.
@@ -241,14 +238,14 @@ fn log_progress(
         event = "poll.progress",
         account = worker.name(),
         reading = reading.as_str(),
-        from = window.from.rfc3339(),
-        to = window.to.rfc3339(),
+        from = window.period.from.rfc3339(),
+        to = window.period.to.rfc3339(),
         pages = walk.pages,
         updates = walk.updates,
         "the feedback events of account {} from {} to {} are being read: {} pages so far",
         worker.name(),
-        window.from.rfc3339(),
-        window.to.rfc3339(),
+        window.period.from.rfc3339(),
+        window.period.to.rfc3339(),
         walk.pages,
     );
 }

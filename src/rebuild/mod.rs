@@ -8,8 +8,7 @@
 mod reading;
 
 use crate::domain::id::FeedbackId;
-use crate::domain::summary::Period;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 use crate::store::{self, MadeAnew, Rebuild};
 use crate::worker::AccountWorker;
 

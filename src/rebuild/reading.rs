@@ -1,10 +1,8 @@
 //! Reads X's events of a period day by day and page by page, and gathers their updates.
 
 use super::{RebuildError, RebuildProgress};
-use crate::domain::event_windows::Range;
 use crate::domain::policy::{DAY, RETRY_FIRST};
-use crate::domain::summary::Period;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 use crate::store::{Rebuild, UnknownEvent};
 use crate::worker::AccountWorker;
 use crate::worker::walk::{LostPlace, Step, WindowWalk};
@@ -36,7 +34,7 @@ pub async fn read(
         // Both ends belong to a window. So the instant that two windows share is read twice and
         // none is left out.
         let from = gathering.rebuild.read_to;
-        let window = Range { from, to: period.to.min(from.plus(DAY)) };
+        let window = Period { from, to: period.to.min(from.plus(DAY)) };
         gathering.read_window(window).await?;
         worker.store.gathered_to(gathering.rebuild, window.to).await?;
         if window.to >= period.to {
@@ -55,7 +53,7 @@ struct Gathering<'a> {
 }
 
 impl Gathering<'_> {
-    async fn read_window(&mut self, window: Range) -> Result<(), RebuildError> {
+    async fn read_window(&mut self, window: Period) -> Result<(), RebuildError> {
         let mut cursor: Option<String> = None;
         let (mut tries, mut beginnings) = (0, 0);
         loop {
@@ -102,7 +100,7 @@ impl Gathering<'_> {
         }
     }
 
-    async fn gather(&mut self, page: EventsPage, window: Range) -> Result<(), RebuildError> {
+    async fn gather(&mut self, page: EventsPage, window: Period) -> Result<(), RebuildError> {
         let (worker, counted) = (self.worker, &mut self.counted);
         counted.pages += 1;
         counted.events += page.updates.len() + page.unknown.len();

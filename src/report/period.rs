@@ -4,10 +4,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::domain::{
-    summary::Period,
-    time::{Millis, millis},
-};
+use crate::domain::time::{Millis, Period, millis};
 
 /// The reason why the options give no period.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

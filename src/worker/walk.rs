@@ -12,9 +12,8 @@ use std::time::Duration;
 
 use super::AccountWorker;
 use crate::domain::budget::{COUNTED_FOR, Call};
-use crate::domain::event_windows::Range;
 use crate::domain::policy;
-use crate::domain::time::{Millis, Ready};
+use crate::domain::time::{Millis, Period, Ready};
 use crate::store::Result;
 use crate::x::{EventsPage, LaterPages, Remedy};
 
@@ -24,7 +23,7 @@ const PAGES_MAX: u32 = 5_000;
 /// The progress through one window.
 #[derive(Debug, Default)]
 pub struct WindowWalk {
-    range: Option<Range>,
+    range: Option<Period>,
     /// The cursors that this window's pages were asked with. Only hashes are kept, as a cursor may
     /// be long.
     asked: HashSet<u64>,
@@ -77,7 +76,7 @@ impl WindowWalk {
     pub async fn step(
         &mut self,
         worker: &AccountWorker,
-        range: Range,
+        range: Period,
         cursor: Option<&str>,
     ) -> Result<Step> {
         self.enter(range, cursor);
@@ -121,7 +120,7 @@ impl WindowWalk {
     }
 
     /// Begins a window or continues it.
-    fn enter(&mut self, range: Range, cursor: Option<&str>) {
+    fn enter(&mut self, range: Period, cursor: Option<&str>) {
         if self.range != Some(range) || cursor.is_none() {
             self.asked.clear();
             (self.pages, self.updates) = (0, 0);
@@ -194,7 +193,7 @@ async fn take_call(worker: &AccountWorker) -> Result<Ready<u32>> {
 mod tests {
     use super::*;
 
-    const RANGE: Range = Range { from: Millis(0), to: Millis(9) };
+    const RANGE: Period = Period { from: Millis(0), to: Millis(9) };
 
     fn page(next: &str) -> EventsPage {
         EventsPage { next_cursor: Some(next.into()), ..EventsPage::default() }

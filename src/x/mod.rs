@@ -33,10 +33,9 @@ use reply::{Body, Reply, date, told};
 
 use crate::clock::{Apart, ClockOfX, DateSeen};
 use crate::domain::budget::RateHeaders;
-use crate::domain::event_windows::Range;
 use crate::domain::feedback::{Object, Update};
 use crate::domain::id::{FeedbackId, UserId};
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 use crate::store::Sending;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -238,7 +237,7 @@ impl Client {
     pub async fn events(
         &self,
         keys: &Keys,
-        range: Range,
+        range: Period,
         later: Option<(&str, LaterPages)>,
         now: Millis,
     ) -> Answer<EventsPage> {

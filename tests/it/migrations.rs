@@ -3,7 +3,7 @@
 use std::fs;
 
 use sqlx::{AnyConnection, Connection as _, Executor as _};
-use surveyd::domain::time::Millis;
+use surveyd::domain::time::{Millis, Period};
 use surveyd::store::{Error, PollState, PollWindow, Progress, Store};
 
 use crate::harness::database::{Database, on_each_engine};
@@ -403,7 +403,10 @@ async fn a_database_of_before_the_second_looks_keeps_its_place() {
             run(&database, statement).await;
         }
         let state = database.open().await.poll_state("acme").await.unwrap();
-        let window = PollWindow { from: Millis(10), to: Millis(30), cursor: Some("c".into()) };
+        let window = PollWindow {
+            period: Period { from: Millis(10), to: Millis(30) },
+            cursor: Some("c".into()),
+        };
         let expected = PollState {
             begun_from: Some(Millis(6)),
             done_to: Some(Millis(20)),

@@ -26,9 +26,8 @@ use serde::{Deserialize, Serialize};
 
 pub use self::object::Older;
 pub use self::statements::{Statements, Values};
-use super::event_windows::Range;
 use super::id::FeedbackId;
-use super::time::Millis;
+use super::time::{Millis, Period};
 
 /// One state of a feedback object that X reported in any way.
 #[derive(Clone, Debug, PartialEq)]
@@ -214,14 +213,14 @@ impl Feedback {
 
     /// The stretch of X's events that shows if the hints are true. It starts at the first update
     /// that they reported. `None` if there is no hint.
-    pub fn judged_over(&self) -> Option<Range> {
+    pub fn judged_over(&self) -> Option<Period> {
         let to = self.judged_by()?;
         let Statements { object, scores, texts, updates } = &self.hints;
         let scored = scores.all().into_iter().map(|given| given.told_at);
         let told = texts.all().into_iter().map(|given| given.told_at).chain(scored);
         let told = told.chain(updates.iter().copied());
         let from = told.chain(object.iter().map(|object| object.updated_at)).min()?;
-        Some(Range { from: from.min(to), to })
+        Some(Period { from: from.min(to), to })
     }
 
     /// The scores and texts that do not stand. X has contradicted its own word with them, or they

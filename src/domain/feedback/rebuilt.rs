@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Feedback, Statements};
 use crate::domain::event_windows::LATE_MOST;
-use crate::domain::summary::Period;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 
 impl Feedback {
     /// Takes what the events of `read` report. Of the earlier knowledge, it keeps only what they

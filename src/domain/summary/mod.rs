@@ -16,7 +16,11 @@ pub use self::{
     hiding::Hidden,
     intervals::{CONFIDENCE, Estimate},
 };
-use super::{survey::Reason, survey_type::SurveyType, time::Millis};
+use super::{
+    survey::Reason,
+    survey_type::SurveyType,
+    time::{Millis, Period},
+};
 
 /// What a report needs to know of one survey.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,19 +46,6 @@ pub struct SurveyFacts {
     pub scored_at: Option<Millis>,
     /// `Some` if there is a comment.
     pub commented_at: Option<Millis>,
-}
-
-/// A stretch of time with both ends included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Period {
-    pub from: Millis,
-    pub to: Millis,
-}
-
-impl Period {
-    pub fn contains(self, at: Millis) -> bool {
-        self.from <= at && at <= self.to
-    }
 }
 
 /// The results of a period by group.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{Cause, Facts, Obstacle, obstacle};
-use crate::domain::event_windows::Range;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 
 /// How long the events may stay unread once X lets surveyd read them. Nothing is reported before.
 const OVERDUE_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -23,7 +22,7 @@ pub struct OverduePrompts {
     /// When the reading came that far.
     pub read_at: Option<Millis>,
     /// Events around the request that could not be read in full.
-    pub unread: Option<Range>,
+    pub unread: Option<Period>,
 }
 
 impl Facts {
@@ -48,7 +47,7 @@ impl Facts {
                     format!("X's events have been read to {read_to}, and must be past {needed}");
                 (why, if is_going_on { BEING_READ } else { IN_THE_LOG }, !is_going_on)
             }
-            (None, Some(_), Some(Range { from, to })) => {
+            (None, Some(_), Some(Period { from, to })) => {
                 let (from, to) = (from.rfc3339(), to.rfc3339());
                 let why = format!("X's events from {from} to {to} could not be read in full");
                 (why, LOOKED_AGAIN, false)

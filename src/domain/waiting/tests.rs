@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::event_windows::Range;
+use crate::domain::time::Period;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const NOW: Millis = Millis(1_795_334_400_000);
@@ -357,7 +357,7 @@ fn what_an_overdue_settling_waits_for_is_told() {
     let read = OverduePrompts { read_to: Some(NOW), ..unsettled.clone() };
     let not_ended = "the reading that tells it has not come to its end";
     assert_eq!(told(&facts(), &read), (words(not_ended, log), false));
-    let unread = Some(Range { from: unsettled.since, to: unsettled.needed });
+    let unread = Some(Period { from: unsettled.since, to: unsettled.needed });
     let gap = OverduePrompts { unread, ..read };
     let why = "X's events from 2026-11-21T05:20:00.000Z to 2026-11-21T05:21:00.000Z could not be \
                read in full";

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    domain::summary::{Estimate, Period},
+    domain::{summary::Estimate, time::Period},
     report::{period::parse_period, samples},
 };
 

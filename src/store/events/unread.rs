@@ -6,14 +6,14 @@
 use ring::digest::{SHA256, digest};
 use sqlx::{AnyConnection, Row};
 
-use crate::domain::event_windows::{Range, UnreadReason};
-use crate::domain::time::Millis;
+use crate::domain::event_windows::UnreadReason;
+use crate::domain::time::{Millis, Period};
 use crate::store::{Error, Result, Store};
 
 /// A gap: a range of events that has not been read in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unread {
-    pub range: Range,
+    pub range: Period,
     pub why: UnreadReason,
     /// The instant at which the gap was first met, by our clock.
     pub met_at: Millis,
@@ -64,7 +64,7 @@ impl Store {
     }
 
     /// Returns the gaps that `range` touches, the newest first.
-    pub async fn unread(&self, account: &str, range: Range) -> Result<Vec<Unread>> {
+    pub async fn unread(&self, account: &str, range: Period) -> Result<Vec<Unread>> {
         touching(&mut *self.readers.acquire().await?, account, range).await
     }
 }
@@ -73,7 +73,7 @@ impl Store {
 pub async fn touching(
     connection: &mut AnyConnection,
     account: &str,
-    range: Range,
+    range: Period,
 ) -> Result<Vec<Unread>> {
     let rows = sqlx::query(TOUCHING)
         .bind(account)
@@ -87,7 +87,7 @@ pub async fn touching(
         let why = UnreadReason::ALL.into_iter().find(|known| known.as_str() == why);
         Ok(Unread {
             why: why.ok_or_else(|| Error::Broken("a stretch unread for no known reason".into()))?,
-            range: Range { from: row.try_get("from_at")?, to: row.try_get("to_at")? },
+            range: Period { from: row.try_get("from_at")?, to: row.try_get("to_at")? },
             met_at: row.try_get("met_at")?,
         })
     };
@@ -100,7 +100,7 @@ pub async fn note(
     connection: &mut AnyConnection,
     account: &str,
     why: UnreadReason,
-    range: Range,
+    range: Period,
     now: Millis,
 ) -> Result<Option<Unread>> {
     let news = Unread { range, why, met_at: now };
@@ -122,7 +122,7 @@ pub async fn note(
 pub async fn is_read(
     connection: &mut AnyConnection,
     account: &str,
-    range: Range,
+    range: Period,
 ) -> Result<Vec<Option<Unread>>> {
     let mut read = Vec::new();
     for known in touching(connection, account, range).await? {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use sqlx::{AnyConnection, Row};
 
 use super::unread::{self, UnknownEvent};
-use crate::domain::event_windows::{Range, ReadingPurpose, SecondLook, UnreadReason, WINDOW_MOST};
+use crate::domain::event_windows::{ReadingPurpose, SecondLook, UnreadReason, WINDOW_MOST};
 use crate::domain::feedback::{Trust, Update};
-use crate::domain::time::{Millis, millis};
+use crate::domain::time::{Millis, Period, millis};
 use crate::store::feedback::fold::fold;
 use crate::store::feedback::folded::Folded;
 use crate::store::feedback::hints;
@@ -16,15 +16,8 @@ use crate::store::{Result, Store};
 /// A range of events that is being read, and the cursor of its next page. Both ends are included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PollWindow {
-    pub from: Millis,
-    pub to: Millis,
+    pub period: Period,
     pub cursor: Option<String>,
-}
-
-impl PollWindow {
-    pub fn range(&self) -> Range {
-        Range { from: self.from, to: self.to }
-    }
 }
 
 /// How far a reading of an account's events has come.
@@ -143,8 +136,8 @@ impl Store {
                         .bind(page.next_cursor)
                         .bind(account.as_str())
                         .bind(reading.as_str())
-                        .bind(window.from.0)
-                        .bind(window.to.0)
+                        .bind(window.period.from.0)
+                        .bind(window.period.to.0)
                         .bind(window.cursor.unwrap_or_default())
                         .bind(i64::from(page.is_partly_read));
                     if is_last {
@@ -155,10 +148,9 @@ impl Store {
                     let mut folded =
                         fold(connection, &account, page.updates, Trust::Word, now).await?;
                     if let Some(moved) = moved.filter(|_| is_last) {
-                        let range = Range { from: window.from, to: window.to };
                         let done = FinishedWindow {
                             reading,
-                            range,
+                            range: window.period,
                             is_partly_read: moved.try_get::<i64, _>("is_partly_read")? == 1,
                         };
                         end_window(connection, &account, done, now, &mut folded).await?;
@@ -177,7 +169,7 @@ impl Store {
         account: &str,
         reading: ReadingPurpose,
         state: &PollState,
-        window: Range,
+        window: Period,
         window_most: Option<Duration>,
     ) -> Result<()> {
         let account = account.to_owned();
@@ -209,7 +201,7 @@ impl Store {
         account: &str,
         reading: ReadingPurpose,
         window: PollWindow,
-        unread: Range,
+        unread: Period,
         now: Millis,
     ) -> Result<Folded> {
         let account = account.to_owned();
@@ -220,8 +212,8 @@ impl Store {
                         .bind(now.0)
                         .bind(account.as_str())
                         .bind(reading.as_str())
-                        .bind(window.from.0)
-                        .bind(window.to.0)
+                        .bind(window.period.from.0)
+                        .bind(window.period.to.0)
                         .bind(window.cursor.unwrap_or_default())
                         .execute(&mut *connection)
                         .await?;
@@ -239,7 +231,7 @@ impl Store {
     }
 
     /// Begins a second look over a range.
-    pub async fn begin_look(&self, account: &str, look: SecondLook, range: Range) -> Result<()> {
+    pub async fn begin_look(&self, account: &str, look: SecondLook, range: Period) -> Result<()> {
         let account = account.to_owned();
         self.writer
             .run(move |connection| {
@@ -272,7 +264,9 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(PollState::default()) };
         let window = match (row.try_get("window_from")?, row.try_get("window_to")?) {
-            (Some(from), Some(to)) => Some(PollWindow { from, to, cursor: row.try_get("cursor")? }),
+            (Some(from), Some(to)) => {
+                Some(PollWindow { period: Period { from, to }, cursor: row.try_get("cursor")? })
+            }
             _ => None,
         };
         let most: Option<i64> = row.try_get("window_most")?;
@@ -303,7 +297,7 @@ impl Store {
 /// A window that was read to its end.
 struct FinishedWindow {
     reading: ReadingPurpose,
-    range: Range,
+    range: Period,
     is_partly_read: bool,
 }
 

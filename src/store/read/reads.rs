@@ -8,11 +8,11 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::domain::close::Notice;
-use crate::domain::event_windows::{Range, ReadingPurpose, SecondLook};
+use crate::domain::event_windows::{ReadingPurpose, SecondLook};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::decision::Decision;
 use crate::domain::survey::Survey;
-use crate::domain::time::Millis;
+use crate::domain::time::{Millis, Period};
 use crate::store::survey::row;
 use crate::store::{DryDay, Error, Paused, PollState, Result, Store, Unread};
 
@@ -125,7 +125,7 @@ const LAST_CLOSES: &str = "select account, notice from \
 /// The most closes that are searched for those of one source.
 const NEWEST: i64 = 20_000;
 
-const ALL_TIME: Range = Range { from: Millis(i64::MIN), to: Millis(i64::MAX) };
+const ALL_TIME: Period = Period { from: Millis(i64::MIN), to: Millis(i64::MAX) };
 
 static RESULTS: LazyLock<String> = LazyLock::new(|| {
     format!(

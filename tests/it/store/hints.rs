@@ -1,6 +1,6 @@
 //! What X's webhook tells: counted at once, judged by X's events.
 
-use surveyd::domain::event_windows::{Range, ReadingPurpose, SecondLook};
+use surveyd::domain::event_windows::{ReadingPurpose, SecondLook};
 use surveyd::domain::survey::State;
 use surveyd::store::{EventsPageRead, Folded, PollWindow};
 
@@ -16,7 +16,7 @@ impl Bench {
 
     /// X's events are read to the end, and hold these.
     async fn read_to(&self, to: Millis, updates: Vec<Update>) -> Folded {
-        let range = Range { from: START, to };
+        let range = Period { from: START, to };
         self.read_window(
             ReadingPurpose::First,
             range,
@@ -29,14 +29,14 @@ impl Bench {
     async fn read_window(
         &self,
         reading: ReadingPurpose,
-        range: Range,
+        range: Period,
         pages: Vec<EventsPageRead>,
     ) -> Folded {
         let state = self.store.reading(ACCOUNT, reading).await.unwrap();
         self.store.open_window(ACCOUNT, reading, &state, range, None).await.unwrap();
         let (mut cursor, last, mut folded) = (None, pages.len() - 1, Folded::default());
         for (number, page) in pages.into_iter().enumerate() {
-            let window = PollWindow { from: range.from, to: range.to, cursor };
+            let window = PollWindow { period: range, cursor };
             cursor = (number < last).then(|| format!("page {number}"));
             let page = EventsPageRead { next_cursor: cursor.clone(), ..page };
             let done = self.store.fold_page(ACCOUNT, reading, window, page, range.to).await;
@@ -152,7 +152,7 @@ async fn a_hint_is_not_refuted_by_a_window_that_could_not_be_read_in_full() {
         let sent = bench.sent("c-1", "7", "900").await;
         bench.hint(nine("900")).await;
         // The hint's event lies in a window of its own; when the hint is judged, the next is read.
-        let range = Range { from: START, to: SCORED.plus(SECOND) };
+        let range = Period { from: START, to: SCORED.plus(SECOND) };
         bench
             .read_window(
                 ReadingPurpose::First,
@@ -160,7 +160,7 @@ async fn a_hint_is_not_refuted_by_a_window_that_could_not_be_read_in_full() {
                 vec![partly_read(), EventsPageRead::default()],
             )
             .await;
-        let next = Range { from: range.to, to: JUDGED_BY };
+        let next = Period { from: range.to, to: JUDGED_BY };
         let folded =
             bench.read_window(ReadingPurpose::First, next, vec![EventsPageRead::default()]).await;
         assert_eq!((folded.refuted.len(), bench.score(&sent.id).await), (0, Some(9)));
@@ -169,7 +169,7 @@ async fn a_hint_is_not_refuted_by_a_window_that_could_not_be_read_in_full() {
         assert_eq!(row.judged_by(), Some(JUDGED_BY), "it is a hint still");
 
         let day = ReadingPurpose::Second(SecondLook::Day);
-        let whole = Range { from: START, to: JUDGED_BY };
+        let whole = Period { from: START, to: JUDGED_BY };
         bench.store.begin_look(ACCOUNT, SecondLook::Day, whole).await.unwrap();
         let folded = bench.read_window(day, whole, vec![partly_read()]).await;
         assert_eq!(folded.refuted, [], "a look that cannot be read in full either");
@@ -187,7 +187,7 @@ async fn xs_word_bears_a_hint_out_whatever_else_could_not_be_read() {
         let sent = bench.sent("c-1", "7", "900").await;
         bench.hint(nine("900")).await;
         let told = EventsPageRead { updates: vec![nine("900")], ..partly_read() };
-        let range = Range { from: START, to: JUDGED_BY };
+        let range = Period { from: START, to: JUDGED_BY };
         let folded = bench.read_window(ReadingPurpose::First, range, vec![told]).await;
         assert_eq!((folded.refuted.len(), bench.score(&sent.id).await), (0, Some(9)));
         let row = bench.store.feedback(ACCOUNT, &FeedbackId::new("900")).await.unwrap().unwrap();
@@ -200,10 +200,10 @@ async fn xs_word_bears_a_hint_out_whatever_else_could_not_be_read() {
 async fn a_hint_of_before_or_after_what_could_not_be_read_is_judged_as_ever() {
     on_each_engine(async |bench| {
         bench.sent("c-1", "7", "900").await;
-        let unread = Range { from: START, to: SCORED.minus(HOUR) };
+        let unread = Period { from: START, to: SCORED.minus(HOUR) };
         bench.read_window(ReadingPurpose::First, unread, vec![partly_read()]).await;
         bench.hint(nine("900")).await;
-        let range = Range { from: unread.to, to: JUDGED_BY };
+        let range = Period { from: unread.to, to: JUDGED_BY };
         let folded =
             bench.read_window(ReadingPurpose::First, range, vec![EventsPageRead::default()]).await;
         assert_eq!(folded.refuted.len(), 1, "{folded:?}");

@@ -40,7 +40,7 @@ use surveyd::domain::policy::decision::Ground;
 use surveyd::domain::policy::{AtClose, Mode, Pacing, Rules};
 use surveyd::domain::survey::{Delivery, Failure, Reason, Survey};
 use surveyd::domain::survey_type::{Card, SurveyType};
-use surveyd::domain::time::{Millis, Ready};
+use surveyd::domain::time::{Millis, Period, Ready};
 use surveyd::store::{
     BeginOutcome, HistoryStep, Leased, Making, Prompt, SendOutcome, SendTimes, Sending, Store,
     Taken,

@@ -1,6 +1,6 @@
 //! How far the events have been read, and which prompts are asked about.
 
-use surveyd::domain::event_windows::{Range, ReadingPurpose};
+use surveyd::domain::event_windows::ReadingPurpose;
 use surveyd::domain::freshness::{Fresh, Observed, PromptsByAge};
 use surveyd::store::{EventsPageRead, PollState, PollWindow, ShowOutcome, ToShow, UnknownEvent};
 
@@ -11,7 +11,7 @@ const SENT: Millis = Millis(START.0 + 300_000);
 const TO: Millis = Millis(START.0 + 3_600_000);
 
 fn window(cursor: Option<&str>) -> PollWindow {
-    PollWindow { from: START, to: TO, cursor: cursor.map(str::to_owned) }
+    PollWindow { period: Period { from: START, to: TO }, cursor: cursor.map(str::to_owned) }
 }
 
 fn page(updates: Vec<Update>, next_cursor: Option<&str>) -> EventsPageRead {
@@ -35,7 +35,7 @@ impl Bench {
     /// A window chosen from how far all is read.
     async fn opened(&self, from: Millis, to: Millis) {
         let state = self.poll_state().await;
-        let range = Range { from, to };
+        let range = Period { from, to };
         self.store.open_window(ACCOUNT, FIRST, &state, range, None).await.unwrap();
     }
 
@@ -125,8 +125,8 @@ async fn the_slower_of_two_daemons_does_not_move_the_place_that_the_other_has_re
         assert_eq!(bench.poll_state().await, done);
 
         // The next window is not read because the last one is.
-        let next = PollWindow { from: TO, to: TO.plus(HOUR), cursor: None };
-        bench.opened(next.from, next.to).await;
+        let next = PollWindow { period: Period { from: TO, to: TO.plus(HOUR) }, cursor: None };
+        bench.opened(next.period.from, next.period.to).await;
         let answer = page(vec![scored(told("900", TO), 5, TO)], None);
         bench.store.fold_page(ACCOUNT, FIRST, window(Some("b")), answer, TO).await.unwrap();
         let expected = bench.come(Some(TO), Some(next));

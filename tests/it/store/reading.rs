@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use surveyd::domain::event_windows::{Range, ReadingPurpose, SecondLook};
+use surveyd::domain::event_windows::{ReadingPurpose, SecondLook};
 use surveyd::store::{EventsPageRead, PollState, PollWindow};
 
 use super::*;
@@ -16,7 +16,7 @@ impl Bench {
         self.store.reading(ACCOUNT, reading).await.unwrap()
     }
 
-    async fn open(&self, reading: ReadingPurpose, range: Range, most: Option<Duration>) {
+    async fn open(&self, reading: ReadingPurpose, range: Period, most: Option<Duration>) {
         let state = self.reading(reading).await;
         self.store.open_window(ACCOUNT, reading, &state, range, most).await.unwrap();
     }
@@ -35,13 +35,13 @@ impl Bench {
 #[tokio::test]
 async fn windows_that_were_shortened_grow_again_with_each_that_is_done() {
     on_each_engine(async |bench| {
-        let range = Range { from: START, to: START.plus(10 * MINUTE) };
+        let range = Period { from: START, to: START.plus(10 * MINUTE) };
         bench.open(ReadingPurpose::First, range, Some(DAY * 4 / 5 - MINUTE * 4)).await;
         bench.turned(ReadingPurpose::First, None).await;
         let state = bench.reading(ReadingPurpose::First).await;
         assert_eq!((state.done_to, state.window_most), (Some(range.to), Some(DAY - MINUTE * 5)));
         bench
-            .open(ReadingPurpose::First, Range { from: range.to, to: TO }, state.window_most)
+            .open(ReadingPurpose::First, Period { from: range.to, to: TO }, state.window_most)
             .await;
         bench.turned(ReadingPurpose::First, Some("a")).await;
         assert_eq!(bench.reading(ReadingPurpose::First).await.window_most, Some(DAY - MINUTE * 5));
@@ -59,9 +59,9 @@ async fn windows_that_were_shortened_grow_again_with_each_that_is_done() {
 async fn a_window_chosen_before_another_daemon_went_on_is_not_opened() {
     on_each_engine(async |bench| {
         let stale = bench.reading(ReadingPurpose::First).await;
-        bench.open(ReadingPurpose::First, Range { from: START, to: TO }, None).await;
+        bench.open(ReadingPurpose::First, Period { from: START, to: TO }, None).await;
         bench.turned(ReadingPurpose::First, None).await;
-        let range = Range { from: START, to: START.plus(MINUTE) };
+        let range = Period { from: START, to: START.plus(MINUTE) };
         bench.store.open_window(ACCOUNT, ReadingPurpose::First, &stale, range, None).await.unwrap();
         let state = bench.reading(ReadingPurpose::First).await;
         assert_eq!((state.done_to, state.window), (Some(TO), None));
@@ -72,26 +72,26 @@ async fn a_window_chosen_before_another_daemon_went_on_is_not_opened() {
 #[tokio::test]
 async fn a_look_goes_on_across_restarts_and_leaves_the_first_reading_where_it_is() {
     on_each_engine(async |bench| {
-        bench.open(ReadingPurpose::First, Range { from: START, to: TO }, None).await;
+        bench.open(ReadingPurpose::First, Period { from: START, to: TO }, None).await;
         bench.turned(ReadingPurpose::First, None).await;
         let first = bench.reading(ReadingPurpose::First).await;
         assert_eq!(first.begun_from, Some(START));
 
-        let range = Range { from: START, to: TO };
+        let range = Period { from: START, to: TO };
         bench.store.begin_look(ACCOUNT, SecondLook::Week, range).await.unwrap();
         assert_eq!(bench.reading(WEEK).await.under_way_to(), Some(TO));
-        let half = Range { from: START, to: START.plus(DAY / 2) };
+        let half = Period { from: START, to: START.plus(DAY / 2) };
         bench.open(WEEK, half, None).await;
         bench.turned(WEEK, Some("a")).await;
 
         let again = bench.database.open().await;
         let state = again.reading(ACCOUNT, WEEK).await.unwrap();
-        let window = PollWindow { from: half.from, to: half.to, cursor: Some("a".into()) };
+        let window = PollWindow { period: half, cursor: Some("a".into()) };
         assert_eq!(state.window, Some(window));
         bench.turned(WEEK, None).await;
         let state = bench.reading(WEEK).await;
         assert_eq!((state.done_to, state.under_way_to()), (Some(half.to), Some(TO)));
-        bench.open(WEEK, Range { from: half.to, to: TO }, None).await;
+        bench.open(WEEK, Period { from: half.to, to: TO }, None).await;
         bench.turned(WEEK, None).await;
         let state = bench.reading(WEEK).await;
         assert_eq!((state.goal, state.under_way_to()), (Some(TO), None), "when it was done stays");
@@ -111,17 +111,16 @@ async fn a_look_goes_on_across_restarts_and_leaves_the_first_reading_where_it_is
 #[tokio::test]
 async fn what_is_passed_over_stays_unread_until_all_of_it_has_been_read() {
     on_each_engine(async |bench| {
-        let of = |from: u64, to: u64| Range {
+        let of = |from: u64, to: u64| Period {
             from: START.plus(SECOND * from as u32),
             to: START.plus(SECOND * to as u32),
         };
-        let unread = async || -> Vec<Range> {
+        let unread = async || -> Vec<Period> {
             let unread = bench.store.unread(ACCOUNT, of(0, 1_000)).await.unwrap();
             unread.iter().map(|unread| unread.range).collect()
         };
-        let pass = async |range: Range, cursor: Option<&str>| {
-            let window =
-                PollWindow { from: range.from, to: range.to, cursor: cursor.map(str::to_owned) };
+        let pass = async |range: Period, cursor: Option<&str>| {
+            let window = PollWindow { period: range, cursor: cursor.map(str::to_owned) };
             bench
                 .store
                 .pass_over(ACCOUNT, ReadingPurpose::First, window, range, range.to)
@@ -148,11 +147,11 @@ async fn what_is_passed_over_stays_unread_until_all_of_it_has_been_read() {
             (
                 of(5, 8),
                 vec![
-                    Range { from: of(8, 8).to.plus(instant), to: of(20, 20).to },
-                    Range { from: START, to: of(5, 5).from.minus(instant) },
+                    Period { from: of(8, 8).to.plus(instant), to: of(20, 20).to },
+                    Period { from: START, to: of(5, 5).from.minus(instant) },
                 ],
             ),
-            (of(8, 30), vec![Range { from: START, to: of(5, 5).from.minus(instant) }]),
+            (of(8, 30), vec![Period { from: START, to: of(5, 5).from.minus(instant) }]),
             (of(0, 5), vec![]),
         ] {
             bench.store.begin_look(ACCOUNT, SecondLook::Week, read).await.unwrap();
@@ -167,15 +166,15 @@ async fn what_is_passed_over_stays_unread_until_all_of_it_has_been_read() {
 #[tokio::test]
 async fn no_reading_has_come_further_than_where_it_is_taken_back_to() {
     on_each_engine(async |bench| {
-        bench.open(ReadingPurpose::First, Range { from: START, to: TO }, None).await;
+        bench.open(ReadingPurpose::First, Period { from: START, to: TO }, None).await;
         bench.turned(ReadingPurpose::First, None).await;
         bench
             .store
-            .begin_look(ACCOUNT, SecondLook::Week, Range { from: START, to: TO })
+            .begin_look(ACCOUNT, SecondLook::Week, Period { from: START, to: TO })
             .await
             .unwrap();
-        bench.open(WEEK, Range { from: START, to: START.plus(HOUR) }, None).await;
-        bench.open(ReadingPurpose::First, Range { from: TO, to: TO.plus(HOUR) }, None).await;
+        bench.open(WEEK, Period { from: START, to: START.plus(HOUR) }, None).await;
+        bench.open(ReadingPurpose::First, Period { from: TO, to: TO.plus(HOUR) }, None).await;
         let pull = async |to| bench.store.pull_back_readings(ACCOUNT, to).await.unwrap();
         assert!(!pull(TO).await, "none has come further");
         assert!(bench.reading(ReadingPurpose::First).await.window.is_some());

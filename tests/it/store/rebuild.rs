@@ -3,7 +3,6 @@
 use std::mem::take;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
-use surveyd::domain::summary::Period;
 use surveyd::store::{Error, Folded, MadeAnew, PersonsResponse, Rebuild};
 
 use super::*;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use surveyd::domain::event_windows::{Range, ReadingPurpose, SecondLook, UnreadReason};
-use surveyd::domain::time::Millis;
+use surveyd::domain::event_windows::{ReadingPurpose, SecondLook, UnreadReason};
+use surveyd::domain::time::{Millis, Period};
 use surveyd::sandbox::{ApiCall, Behaviour, InjectedFault, Paging, Scripted};
 
 use crate::harness::people::{ANA, BEN};
@@ -174,9 +174,9 @@ async fn a_look_gives_way_to_the_first_reading_and_leaves_it_calls() {
     assert!(stage.refused().is_empty(), "{:?}", stage.refused().first());
 }
 
-const ALL_TIME: Range = Range { from: Millis(i64::MIN), to: Millis(i64::MAX) };
+const ALL_TIME: Period = Period { from: Millis(i64::MIN), to: Millis(i64::MAX) };
 
-async fn unread_at_last(stage: &Stage) -> Vec<(Range, UnreadReason)> {
+async fn unread_at_last(stage: &Stage) -> Vec<(Period, UnreadReason)> {
     let unread = stage.store.unread("acme", ALL_TIME).await.unwrap();
     unread.iter().map(|unread| (unread.range, unread.why)).collect()
 }
