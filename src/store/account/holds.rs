@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 
 use crate::domain::time::Millis;
 use crate::store::attempts::Tries;
-use crate::store::database::standing::Doubt;
+use crate::store::database::doubt::Doubt;
 use crate::store::feedback::advance::advance;
 use crate::store::feedback::folded::Folded;
 use crate::store::feedback::matching::match_surveys;

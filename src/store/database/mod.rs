@@ -1,5 +1,6 @@
 //! The database itself: its identity, its safety and its schema.
 
+pub mod doubt;
 pub mod durability;
 pub mod file_watch;
 pub mod identity;
