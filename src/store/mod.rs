@@ -67,7 +67,8 @@ pub use survey::claim::Leased;
 pub use survey::decide::{Looked, held};
 pub use survey::dry_run::DryDay;
 pub use survey::prompt::{Prompt, SendTimes};
-pub use survey::send::{BeginOutcome, SendOutcome, Sending};
+pub use survey::send::{BeginOutcome, Sending};
+pub use survey::send_outcome::SendOutcome;
 pub use survey::settle::Unsettled;
 pub use survey::waiting::NextLook;
 

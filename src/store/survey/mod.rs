@@ -12,6 +12,7 @@ pub mod prompt;
 pub mod retry;
 pub mod row;
 pub mod send;
+pub mod send_outcome;
 pub mod settle;
 pub mod step;
 pub mod wait_history;
