@@ -7,28 +7,26 @@
 //! SQLite has one task. PostgreSQL has two with a connection each. One takes in closes and answers
 //! whether the database takes writes. The other does everything else. So a lock that a send waits
 //! for never delays a close.
-//!
-//! After any fault of the database the connection is dropped and opened again. After a failed
-//! commit its state is not known.
+
+mod connection;
 
 use std::any::Any;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use sqlx::{AnyConnection, Connection, Executor};
+use sqlx::AnyConnection;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use self::connection::WriteConnection;
 use super::close::taken::Taken;
 use super::{Engine, Error, FileWatch, Location, Result};
 use crate::store::close::accept::{self, NewSurvey};
 use crate::store::close::deliveries;
-use crate::store::database::file_watch::Closing;
 use crate::store::database::outage::Outage;
-use crate::store::database::schema;
 use crate::store::database::standing::Standing;
 
 /// The most writes that wait. Further callers wait themselves.
@@ -126,9 +124,8 @@ impl Writer {
         outage: Outage,
     ) -> Self {
         let worker = |connection, standing| Worker {
-            files: files.clone(),
-            connection,
-            standing,
+            engine: files.location.engine,
+            connection: WriteConnection { files: files.clone(), connection, standing },
             failing: false,
             failure: failure.clone(),
             outage: outage.clone(),
@@ -210,10 +207,8 @@ fn stopped() -> Error {
 }
 
 struct Worker {
-    files: Files,
-    connection: Option<AnyConnection>,
-    /// Compares each new connection on which sends begin. Absent for the intake of PostgreSQL.
-    standing: Option<Standing>,
+    engine: Engine,
+    connection: WriteConnection,
     failing: bool,
     outage: Outage,
     failure: Arc<watch::Sender<Option<Error>>>,
@@ -259,40 +254,7 @@ impl Worker {
                 Job::Stop => break,
             }
         }
-        self.save_or_let_go().await;
-        self.end_watch();
-        if let Some(connection) = self.connection.take() {
-            let _ = connection.close().await;
-        }
-    }
-
-    fn end_watch(&self) {
-        if let Some(watch) = &self.files.watch {
-            watch.end();
-        }
-    }
-
-    fn closing(&self) -> Closing {
-        self.files.watch.as_ref().map_or(Closing::Harmless, |watch| watch.closing())
-    }
-
-    /// Leaks the connection if closing it could harm other files in the database's place.
-    fn let_go_where_harmful(&mut self) {
-        if self.closing() == Closing::Harms {
-            std::mem::forget(self.connection.take());
-        }
-    }
-
-    /// Leaks the connection if closing could do harm. If only the log's name has gone then the log
-    /// is first written to the database, over the connection that still has it open. A reader that
-    /// connected later reads an empty log and might be the last to close.
-    async fn save_or_let_go(&mut self) {
-        self.let_go_where_harmful();
-        if let (Closing::Loses, Some(connection)) = (self.closing(), &mut self.connection)
-            && let Err(error) = connection.execute("pragma wal_checkpoint(full)").await
-        {
-            warn!("what was in the write-ahead log that was deleted cannot be written: {error}");
-        }
+        self.connection.close().await;
     }
 
     async fn write_closes(
@@ -300,7 +262,7 @@ impl Worker {
         batch: Vec<NewSurvey>,
         replies: Vec<oneshot::Sender<Result<Taken>>>,
     ) {
-        let alone = match self.files.location.engine {
+        let alone = match self.engine {
             Engine::Sqlite => None,
             Engine::Postgres => (batch.len() > 1).then(|| batch.clone()),
         };
@@ -367,30 +329,29 @@ impl Worker {
         if let Some(failed) = self.failure.borrow().clone() {
             return Err(failed);
         }
-        let done = match self.files.location.engine {
-            Engine::Sqlite => self.attempt(operation).await,
+        let attempt = self.connection.attempt(operation);
+        let done = match self.engine {
+            Engine::Sqlite => attempt.await,
             // After a timeout the outcome is not known, as with any broken connection.
-            Engine::Postgres => timeout(SERVER_SILENT, self.attempt(operation))
+            Engine::Postgres => timeout(SERVER_SILENT, attempt)
                 .await
                 .unwrap_or_else(|_| Err(Error::Unavailable("the server says nothing".into()))),
         };
         // A write to a file that has gone counts as not written.
-        let done = match self.files.watch.as_ref().map_or(Ok(()), |watch| watch.check()) {
+        let done = match self.connection.check_file() {
             Err(error @ Error::Gone(_)) => Err(error),
             Ok(()) | Err(_) => done,
         };
         match &done {
             Err(error @ (Error::Io(_) | Error::Gone(_))) => {
-                self.save_or_let_go().await;
+                self.connection.save_or_let_go().await;
                 if matches!(error, Error::Io(_)) {
-                    self.end_watch();
-                    self.connection = None;
+                    self.connection.discard();
                 }
                 self.failure.send_replace(Some(error.clone()));
             }
             Err(Error::Unavailable(reason) | Error::Refused(reason)) => {
-                self.end_watch();
-                self.connection = None;
+                self.connection.discard();
                 if self.outage.met(WRITES, Instant::now()) {
                     warn!(event = "store.unavailable", "the database refuses to write: {reason}");
                 }
@@ -404,61 +365,5 @@ impl Worker {
             }
         }
         done
-    }
-
-    async fn attempt(&mut self, operation: Operation) -> Result<Value> {
-        // Begun and ended by explicit statements. After a failed commit on a full disk sqlx's own
-        // count of open transactions stays wrong.
-        let begin = match self.files.location.engine {
-            // A transaction that starts with a read could not wait for another writer.
-            Engine::Sqlite => "begin immediate",
-            Engine::Postgres => "begin",
-        };
-        let begun = match &mut self.connection {
-            Some(connection) => Some(connection.execute(begin).await),
-            None => None,
-        };
-        match begun {
-            Some(Ok(_)) => {}
-            Some(Err(error)) if self.files.location.engine == Engine::Sqlite => {
-                return Err(error.into());
-            }
-            // The server was restarted since. Nothing has been done on that connection yet.
-            Some(Err(_)) | None => self.open().await?.execute(begin).await.map(drop)?,
-        }
-        let connection = self.connection.as_mut().expect("it was opened above");
-        match operation(connection).await {
-            Ok(value) => {
-                connection.execute("commit").await?;
-                Ok(value)
-            }
-            Err(
-                error @ (Error::Unavailable(_) | Error::Refused(_) | Error::Io(_) | Error::Gone(_)),
-            ) => Err(error),
-            Err(error) => {
-                connection.execute("rollback").await?;
-                Err(error)
-            }
-        }
-    }
-
-    /// Opens a connection in place of the earlier one.
-    async fn open(&mut self) -> Result<&mut AnyConnection> {
-        let mut opened = self.files.location.writer(self.files.watch.as_deref()).await?;
-        if self.files.location.engine == Engine::Postgres {
-            // A dump may have been restored in part meanwhile.
-            schema::require_whole(&mut opened).await?;
-        }
-        let connection = self.connection.insert(opened);
-        if let Some(standing) = &self.standing {
-            standing.connected(connection, self.files.location.engine).await?;
-        }
-        Ok(connection)
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        self.let_go_where_harmful();
     }
 }
