@@ -11,7 +11,7 @@ use crate::domain::plain_text::printable;
 use crate::domain::survey::State;
 use crate::domain::time::{Millis, Period};
 use crate::domain::waiting::{
-    Cause, Facts, Obstacle, OverduePrompts, Presence, Served, TOLD_AFTER, obstacles,
+    Cause, Facts, Obstacle, OverduePrompts, Presence, PutOff, Served, TOLD_AFTER, obstacles,
 };
 use crate::store::{self, ResultRow, Store};
 use crate::terminal::{Colour, View};
@@ -118,9 +118,11 @@ pub async fn of_survey(
     facts.due = u64::from(next.due_at <= now);
     facts.oldest_due = Some(next.due_at);
     facts.due_at = Some(next.due_at).filter(|at| *at > now);
-    facts.put_off = next.put_off.into_iter().collect();
+    // Whether this one survey expires before that is said once for all of its obstacles.
+    let put_off = next.put_off.map(|put_off| PutOff { expiring: None, ..put_off });
+    facts.put_off = put_off.into_iter().collect();
     let mut found = obstacles(&facts);
-    found.extend(expiry(row, &facts, context));
+    found.extend(expires_at(row, context).and_then(|at| facts.expires_first(at, &found)));
     Ok(found)
 }
 
@@ -196,11 +198,10 @@ async fn overdue(
     Ok(facts.overdue(&prompts))
 }
 
-/// Returns an obstacle if a survey expires before the hold of its account can end.
-fn expiry(row: &ResultRow, facts: &Facts, context: &Context) -> Option<Obstacle> {
-    let (survey, holding) = (&row.survey, facts.holding.as_ref()?);
+/// Returns when a survey is too late. `None` if its account is not configured.
+fn expires_at(row: &ResultRow, context: &Context) -> Option<Millis> {
+    let survey = &row.survey;
     let account = context.config.account(&survey.account)?;
     let chosen = account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice);
-    let expires_at = survey.closed_at.plus(chosen.rules().expire_after);
-    (expires_at < holding.until).then(|| facts.expires_first(expires_at))
+    Some(survey.closed_at.plus(chosen.rules().expire_after))
 }

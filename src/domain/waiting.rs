@@ -8,16 +8,19 @@
 //! says why.
 
 mod facts;
-mod stretches;
 mod overdue;
+mod put_off;
+mod stretches;
 
 use std::time::Duration;
 
 use super::budget::Call;
 use super::time::Millis;
 
+use self::put_off::{WHAT_X_ANSWERED, expire_before, of_put_off};
 pub use facts::{
-    CallsLeft, DayOfPrompts, Facts, Holding, Pause, Presence, PutOff, PutOffReason, Served,
+    CallsLeft, DayOfPrompts, Expiring, Facts, Holding, Pause, Presence, PutOff, PutOffReason,
+    Served,
 };
 pub use overdue::OverduePrompts;
 pub use stretches::{Over, Stretches};
@@ -74,6 +77,26 @@ impl Cause {
         }
     }
 
+    /// The end of such a wait in words, where its time is known.
+    fn end(self) -> Option<&'static str> {
+        match self {
+            Self::Held => Some("that hold can end"),
+            Self::DayFull => Some("the day has room for it"),
+            Self::PromptLimit | Self::LookUpLimit | Self::PersonLimit => Some("that limit ends"),
+            Self::QuietHours => Some("the end of quiet hours"),
+            Self::PutOff | Self::XAway => Some("its next try"),
+            Self::NotDue
+            | Self::NotConfigured
+            | Self::NobodyWorks
+            | Self::Database
+            | Self::Paused
+            | Self::Clock
+            | Self::Claimed
+            | Self::Uncertain
+            | Self::Unknown => None,
+        }
+    }
+
     /// The cause for the limit of such a call. `None` if the call holds no prompt back.
     pub fn of_limit(call: Call) -> Option<Self> {
         match call {
@@ -123,7 +146,10 @@ pub fn obstacles(facts: &Facts) -> Vec<Obstacle> {
         found.extend(of_limits(facts));
     }
     let is_held_back = found.iter().any(|obstacle| obstacle.surveys > 0);
-    found.extend(facts.put_off.iter().map(|put_off| of_put_off(facts, put_off)));
+    let is_day_full = found.iter().any(|obstacle| obstacle.cause == Cause::DayFull);
+    let put_off = facts.put_off.iter();
+    let told = put_off.filter(|it| !is_day_full || it.why != PutOffReason::DayFull);
+    found.extend(told.map(|put_off| of_put_off(facts, put_off)));
     found.extend(facts.due_at.map(|due_at| {
         Obstacle {
             surveys: 0,
@@ -172,11 +198,16 @@ impl Obstacle {
 }
 
 impl Facts {
-    /// A single survey expires before the hold of its account can end.
-    pub fn expires_first(&self, expires_at: Millis) -> Obstacle {
+    /// The obstacle if a single survey expires before one of those that were `found` can end.
+    pub fn expires_first(&self, expires_at: Millis, found: &[Obstacle]) -> Option<Obstacle> {
+        let outlasts = |obstacle: &&Obstacle| obstacle.until.is_some_and(|at| at > expires_at);
+        let (cause, end) = found
+            .iter()
+            .filter(outlasts)
+            .find_map(|obstacle| Some((obstacle.cause, obstacle.cause.end()?)))?;
         let at = expires_at.rfc3339();
-        let words = format!("it expires at {at}, before that hold can end: it will not be asked");
-        Obstacle { surveys: 0, ..obstacle(self, Cause::Held, words).until(expires_at) }
+        let words = format!("it expires at {at}, before {end}: it will not be asked");
+        Some(Obstacle { surveys: 0, ..obstacle(self, cause, words).until(expires_at) })
     }
 
     /// It is not known whether the prompt of a single survey went out.
@@ -287,10 +318,12 @@ fn of_limits(facts: &Facts) -> Vec<Obstacle> {
     if facts.day.prompts >= u64::from(served.daily_limit) {
         let until = facts.day.free_at.unwrap_or(facts.now);
         let sent = if served.is_dry { "would have sent" } else { "has sent" };
+        let put_off = facts.put_off.iter().find(|it| it.why == PutOffReason::DayFull);
         let words = format!(
-            "account {name} {sent} its {} prompts of the day: the next can go out at {}",
+            "account {name} {sent} its {} prompts of the day: the next can go out at {}{}",
             served.daily_limit,
-            until.rfc3339()
+            until.rfc3339(),
+            put_off.map(expire_before).unwrap_or_default()
         );
         found.push(obstacle(facts, Cause::DayFull, words).until(until).remedy(
             "`daily_limit` is X's own 1000 at most; `pacing = \"even\"` spreads them over the day",
@@ -326,62 +359,6 @@ fn left(calls: CallsLeft, until: Millis) -> String {
     let CallsLeft { left, allowed, .. } = calls;
     format!("{left} of {allowed} are left, the next is free at {}", until.rfc3339())
 }
-
-fn of_put_off(facts: &Facts, put_off: &PutOff) -> Obstacle {
-    let PutOff { why, surveys, since, until } = *put_off;
-    let at = until.rfc3339();
-    let (they, wait, are) = match surveys {
-        1 => ("one survey".to_owned(), "waits", "is"),
-        many => (format!("{many} surveys"), "wait", "are"),
-    };
-    let of = format!("{they} of account {}", facts.account);
-    let (cause, words) = match why {
-        PutOffReason::Claimed => (
-            Cause::Claimed,
-            format!(
-                "{of} {are} being worked on; where the daemon that took them has died, others take \
-                 them over from {at}"
-            ),
-        ),
-        PutOffReason::QuietHours => {
-            (Cause::QuietHours, format!("{of} {wait} for the end of quiet hours, at {at}"))
-        }
-        PutOffReason::Tried => (
-            Cause::XAway,
-            format!("{of} {wait} for X, which gave no answer to the last try; the next is at {at}"),
-        ),
-        PutOffReason::PersonLimit => (
-            Cause::PersonLimit,
-            format!("{of} {wait} for X's limit of prompts to one person; the next try is at {at}"),
-        ),
-        PutOffReason::ClockAhead => (
-            Cause::Clock,
-            format!(
-                "{of} {wait} until {at}, for this machine's clock ran ahead when it put them off: \
-                 the daemon makes them due within five minutes"
-            ),
-        ),
-        PutOffReason::ClocksApart => (
-            Cause::Clock,
-            format!(
-                "{of} {wait} while the clocks of this machine and of X contradict each other; the \
-                 next look is at {at}"
-            ),
-        ),
-        PutOffReason::Other => {
-            (Cause::PutOff, format!("{of} {are} put off; the next look is at {at}"))
-        }
-    };
-    let found = Obstacle { surveys, since, ..obstacle(facts, cause, words).until(until) };
-    match why {
-        PutOffReason::ClocksApart => found.act("Set the clock right: `timedatectl` shows it"),
-        PutOffReason::Tried => found.remedy(WHAT_X_ANSWERED),
-        _ => found,
-    }
-}
-
-const WHAT_X_ANSWERED: &str =
-    "What X answered stands in their histories (`surveyd explain`) and in the log (`survey.retry`)";
 
 /// The obstacle of surveys that were not put off and that nothing is known to hold back.
 fn of_the_rest(facts: &Facts) -> Option<Obstacle> {

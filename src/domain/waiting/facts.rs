@@ -80,6 +80,8 @@ pub enum PutOffReason {
     /// X gave no answer that settles them.
     Tried,
     PersonLimit,
+    /// The account's day of prompts was full.
+    DayFull,
     /// A clock that ran ahead put them off.
     ClockAhead,
     /// The clocks contradict each other.
@@ -93,8 +95,23 @@ pub struct PutOff {
     pub why: PutOffReason,
     pub surveys: u64,
     pub since: Option<Millis>,
-    /// When the first of them is looked at again.
+    /// When the wait of the first of them ends.
     pub until: Millis,
+    pub expiring: Option<Expiring>,
+}
+
+/// Surveys that expire before their wait ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiring {
+    pub surveys: u64,
+    pub first_at: Millis,
+}
+
+impl Expiring {
+    pub fn and(self, other: Self) -> Self {
+        let surveys = self.surveys + other.surveys;
+        Self { surveys, first_at: self.first_at.min(other.first_at) }
+    }
 }
 
 /// All facts that affect the due surveys of one account at one moment.

@@ -34,7 +34,12 @@ fn later(minutes: u32) -> Millis {
 }
 
 fn put_off(why: PutOffReason, surveys: u64) -> PutOff {
-    PutOff { why, surveys, since: Some(NOW.minus(2 * MINUTE)), until: later(10) }
+    PutOff { why, surveys, since: Some(NOW.minus(2 * MINUTE)), until: later(10), expiring: None }
+}
+
+fn expiring(why: PutOffReason, surveys: u64, expire: u64) -> PutOff {
+    let expiring = Some(Expiring { surveys: expire, first_at: later(5) });
+    PutOff { expiring, ..put_off(why, surveys) }
 }
 
 fn spent(allowed: u32) -> CallsLeft {
@@ -165,6 +170,28 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
             "216 surveys of account acme wait for the end of quiet hours, at 2026-11-22T08:10:00.000Z",
         ),
         (
+            QuietHours,
+            false,
+            Facts { put_off: vec![expiring(PutOffReason::QuietHours, 216, 2)], ..facts() },
+            "216 surveys of account acme wait for the end of quiet hours, at 2026-11-22T08:10:00.000Z; \
+             2 of them expire before that, the first at 2026-11-22T08:05:00.000Z: they will not be \
+             asked",
+        ),
+        (
+            DayFull,
+            false,
+            of(PutOffReason::DayFull, 216),
+            "216 surveys of account acme wait for room in the day's prompts, from \
+             2026-11-22T08:10:00.000Z",
+        ),
+        (
+            PutOff,
+            false,
+            Facts { put_off: vec![expiring(PutOffReason::Other, 1, 1)], ..facts() },
+            "one survey of account acme is put off; the next look is at 2026-11-22T08:10:00.000Z; it \
+             expires before that, at 2026-11-22T08:05:00.000Z: it will not be asked",
+        ),
+        (
             Claimed,
             false,
             of(PutOffReason::Claimed, 3),
@@ -212,6 +239,38 @@ fn every_cause_says_what_holds_back_until_when_and_what_one_can_do() {
         let single = facts.put_off.first().map_or(216, |put_off| put_off.surveys);
         assert_eq!(found.surveys, single, "{cause:?}");
     }
+}
+
+#[test]
+fn a_full_day_is_told_once_with_those_that_expire_before_it_has_room() {
+    let day = DayOfPrompts { prompts: 1_000, latest_at: None, free_at: Some(later(10)) };
+    let put_off = vec![expiring(PutOffReason::DayFull, 216, 1)];
+    let found = obstacles(&Facts { day, put_off, ..facts() });
+    let [full] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(
+        full.words,
+        "account acme has sent its 1000 prompts of the day: the next can go out at \
+         2026-11-22T08:10:00.000Z; one of them expires before that, at 2026-11-22T08:05:00.000Z: it \
+         will not be asked"
+    );
+}
+
+#[test]
+fn a_single_survey_that_expires_before_its_wait_ends_says_so_for_each_known_end() {
+    let day = DayOfPrompts { prompts: 1_000, latest_at: None, free_at: Some(later(30)) };
+    let of = |why| Facts { put_off: vec![put_off(why, 1)], ..facts() };
+    let told = |facts: Facts, at| {
+        let first = facts.expires_first(later(at), &obstacles(&facts));
+        first.map(|first| first.words.strip_prefix("it expires at ").unwrap().to_owned())
+    };
+    let at_five =
+        |end| Some(format!("2026-11-22T08:05:00.000Z, before {end}: it will not be asked"));
+    assert_eq!(told(of(PutOffReason::QuietHours), 5), at_five("the end of quiet hours"));
+    assert_eq!(told(of(PutOffReason::QuietHours), 10), None);
+    assert_eq!(told(Facts { day, ..facts() }, 5), at_five("the day has room for it"));
+    assert_eq!(told(Facts { look_ups: spent(180), ..facts() }, 5), at_five("that limit ends"));
+    assert_eq!(told(of(PutOffReason::Tried), 5), at_five("its next try"));
+    assert_eq!(told(of(PutOffReason::Claimed), 5), None, "others may take it over before");
 }
 
 #[test]

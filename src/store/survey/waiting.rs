@@ -15,8 +15,8 @@ use crate::domain::policy::DAY;
 use crate::domain::policy::decision::{Decision, Ground};
 use crate::domain::time::Millis;
 use crate::domain::waiting::{
-    CallsLeft, DayOfPrompts, Facts, Holding, Pause, Presence, PutOff, PutOffReason, Served,
-    TOLD_AFTER,
+    CallsLeft, DayOfPrompts, Expiring, Facts, Holding, Pause, Presence, PutOff, PutOffReason,
+    Served, TOLD_AFTER,
 };
 use crate::store::account::{budgets, holds};
 use crate::store::database::{identity, progress, standing};
@@ -226,10 +226,11 @@ async fn put_off(connection: &mut AnyConnection, facts: &mut Facts) -> Result<()
             facts.due = facts.due.saturating_sub(1);
             continue;
         }
-        let all = by_why.entry(one.why).or_insert(PutOff { surveys: 0, ..one });
+        let all = by_why.entry(one.why).or_insert(PutOff { surveys: 0, expiring: None, ..one });
         all.surveys += 1;
         all.since = all.since.min(one.since);
         all.until = all.until.min(one.until);
+        all.expiring = all.expiring.into_iter().chain(one.expiring).reduce(Expiring::and);
     }
     facts.put_off = by_why.into_values().collect();
     Ok(())
@@ -237,7 +238,7 @@ async fn put_off(connection: &mut AnyConnection, facts: &mut Facts) -> Result<()
 
 /// Returns why a survey is looked at again later, by the contents of its row.
 fn put_off_of(row: &AnyRow, now: Millis) -> Result<PutOff> {
-    let until = row.try_get("try_at")?;
+    let try_at: Millis = row.try_get("try_at")?;
     let since: Option<Millis> = row.try_get("put_off_at")?;
     let is_claimed = row.try_get::<Option<Millis>, _>("lease_until")?.is_some();
     let attempts: i64 = row.try_get("attempts")?;
@@ -246,17 +247,29 @@ fn put_off_of(row: &AnyRow, now: Millis) -> Result<PutOff> {
     let decision = decision.and_then(|text| serde_json::from_str::<Decision>(&text).ok());
     // A decision from before this wait does not explain it.
     let decision = decision.filter(|decision| since.is_none_or(|since| decision.at >= since));
-    let why = match decision.map(|decision| decision.ground) {
+    let ground = decision.map(|decision| decision.ground);
+    let until = match ground {
+        // A survey that expires before its wait ends is looked at again when it expires.
+        Some(
+            Ground::QuietHours { until, .. }
+            | Ground::DayFull { until, .. }
+            | Ground::XLimit { until },
+        ) => until.max(try_at),
+        _ => try_at,
+    };
+    let why = match ground {
         _ if since.is_some_and(|since| since > now.plus(DAEMONS_APART)) => PutOffReason::ClockAhead,
         _ if is_claimed => PutOffReason::Claimed,
         Some(Ground::QuietHours { .. }) => PutOffReason::QuietHours,
         Some(Ground::Held { .. }) => PutOffReason::ClocksApart,
-        Some(Ground::XLimit { .. } | Ground::DayFull { .. } | Ground::AccountPaused { .. }) => {
-            PutOffReason::Other
-        }
+        Some(Ground::DayFull { .. }) => PutOffReason::DayFull,
+        Some(Ground::XLimit { .. } | Ground::AccountPaused { .. }) => PutOffReason::Other,
         _ if is_limited => PutOffReason::PersonLimit,
         _ if attempts > 0 => PutOffReason::Tried,
         _ => PutOffReason::Other,
     };
-    Ok(PutOff { why, surveys: 1, since, until })
+    let is_known = !matches!(why, PutOffReason::ClockAhead | PutOffReason::Claimed);
+    let until = if is_known { until } else { try_at };
+    let expiring = (try_at < until).then_some(Expiring { surveys: 1, first_at: try_at });
+    Ok(PutOff { why, surveys: 1, since, until, expiring })
 }

@@ -1,8 +1,10 @@
 //! What is known of surveys that are due and not sent.
 
 use surveyd::domain::budget::Call;
+use surveyd::domain::policy::Rules;
+use surveyd::domain::policy::quiet_hours::{QuietHours, zone};
 use surveyd::domain::waiting::{
-    CallsLeft, Cause, Facts, Presence, PutOff, PutOffReason, Served, obstacles,
+    CallsLeft, Cause, Expiring, Facts, Presence, PutOff, PutOffReason, Served, obstacles,
 };
 use surveyd::store::{Looked, Paused};
 
@@ -55,7 +57,8 @@ async fn facts_tell_what_is_due_what_is_left_and_what_was_put_off() {
         let claimed = bench.claim_one(DUE).await.survey.id;
         let soon = DUE.plus(SECOND);
         let next = async |id, now| store.next_look(id, now).await.unwrap().unwrap();
-        let put_off = |why, until| PutOff { why, surveys: 1, since: Some(DUE), until };
+        let put_off =
+            |why, until| PutOff { why, surveys: 1, since: Some(DUE), until, expiring: None };
         let waits = put_off(PutOffReason::Tried, DUE.plus(MINUTE));
         assert_eq!(next(&tried, soon).await.put_off, Some(waits));
         assert_eq!(
@@ -68,6 +71,43 @@ async fn facts_tell_what_is_due_what_is_left_and_what_was_put_off() {
         assert_eq!((later.due, later.tried), (3, 1));
         let why: Vec<_> = later.put_off.iter().map(|it| (it.why, it.until)).collect();
         assert_eq!(why, [(PutOffReason::Claimed, DUE.plus(LEASE))]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wait_that_outlasts_the_survey_is_told_with_its_own_end() {
+    on_each_engine(async |bench| {
+        let store = &bench.store;
+        let facts = async |now| store.waiting_of(&served(ACCOUNT), now).await.unwrap();
+        let time = |hour| jiff::civil::time(hour, 0, 0, 0);
+        let midnight = START.minus(Duration::from_millis(START.0.unsigned_abs() % 86_400_000));
+        let quiet = |to| Rules {
+            quiet_hours: Some(QuietHours {
+                from: time(0),
+                to: time(to),
+                zone: zone("UTC").unwrap(),
+            }),
+            ..rules()
+        };
+        // Both close an hour after midnight and expire at one in the afternoon.
+        let closed_at = midnight.plus(HOUR);
+        let now = midnight.plus(2 * HOUR);
+        bench.take(close("c-1", "7", closed_at)).await;
+        let first = bench.claim_one(now).await;
+        store.look(first, quiet(20), times(now)).await.unwrap();
+        bench.take(close("c-2", "8", closed_at)).await;
+        let second = bench.claim_one(now).await;
+        store.look(second, quiet(12), times(now)).await.unwrap();
+        let expires_at = closed_at.plus(12 * HOUR + Duration::from_millis(1));
+        let one = PutOff {
+            why: PutOffReason::QuietHours,
+            surveys: 2,
+            since: Some(now),
+            until: midnight.plus(12 * HOUR),
+            expiring: Some(Expiring { surveys: 1, first_at: expires_at }),
+        };
+        assert_eq!(facts(now).await.put_off, [one]);
     })
     .await;
 }
