@@ -51,6 +51,9 @@ pub struct AccountWorker {
     pub keys: x::Keys,
     pub limits: Limits,
     pub served: Arc<Served>,
+    /// When this worker was opened, until it has asked X about a pause from before. Somebody who
+    /// starts or reloads surveyd has probably mended what X refused.
+    asks_about_pause_before: Arc<Mutex<Option<Millis>>>,
     /// The alarm of the account's scheduler.
     pub wake: Arc<Wake>,
     /// The alarm of the account's poller.
@@ -180,6 +183,7 @@ impl AccountWorker {
         Ok(Self {
             wake: Arc::new(Wake::of(store.is_shared())),
             reading: Arc::new(Wake::of(store.is_shared())),
+            asks_about_pause_before: Arc::new(Mutex::new(Some(clock.now()))),
             store,
             x,
             clock,

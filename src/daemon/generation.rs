@@ -15,7 +15,7 @@ use crate::config::{self, Config, MessageStream};
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
-use crate::store::{Result, Store};
+use crate::store::Store;
 use crate::watcher::spool::{Counts, Spool};
 use crate::watcher::talks::Talks;
 use crate::watcher::verify::{Passwords, Verifier};
@@ -147,17 +147,8 @@ impl Generation {
         }
     }
 
-    /// Ends all pauses.
-    pub async fn resume_all(&self) -> Result<()> {
-        for worker in &self.accounts {
-            worker.resume().await?;
-            worker.wake.now();
-        }
-        Ok(())
-    }
-
     /// Waits for a part that ends by itself. None should.
-    pub async fn ended(&mut self) -> std::result::Result<(), JoinError> {
+    pub async fn ended(&mut self) -> Result<(), JoinError> {
         match self.tasks.join_next().await {
             Some(ended) => ended,
             None => std::future::pending().await,

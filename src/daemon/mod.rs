@@ -215,10 +215,6 @@ impl Daemon {
         if let Err(error) = log_unserved(&self.store, &self.start.config, "config.reloaded").await {
             warn!(event = "store.unavailable", "{error}");
         }
-        // The operator has probably fixed something, so paused accounts try again at once.
-        if let Err(error) = self.generation.resume_all().await {
-            warn!("paused accounts stay so until X is asked about them: {error}");
-        }
         Ok(())
     }
 

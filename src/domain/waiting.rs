@@ -32,6 +32,11 @@ pub const TOLD_AFTER: Duration = Duration::from_secs(60);
 /// must look. It is longer than any of X's windows because a backlog begins to go out after one.
 const UNEXPLAINED_AFTER: Duration = Duration::from_secs(20 * 60);
 
+/// systemd copies a service's credentials as it starts. A command cannot see whether keys are among
+/// them.
+pub const BY_RESTART_ONLY: &str = "Keys that systemd hands over (`LoadCredential=`) are read anew by a restart only: `systemctl \
+     restart surveyd`";
+
 /// The kinds of obstacles that hold surveys back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
@@ -283,10 +288,10 @@ fn of_account(facts: &Facts) -> Vec<Obstacle> {
             since.rfc3339(),
             asked_again_at.rfc3339()
         );
-        found.push(obstacle(facts, Cause::Paused, words).since(*since).act(
-            "Check its keys and its access to the feedback API, then reload: \
-             `systemctl reload surveyd`, or `kill -HUP` its process",
-        ));
+        found.push(obstacle(facts, Cause::Paused, words).since(*since).act(format!(
+            "Check its keys and its access to the feedback API, then reload: `systemctl reload \
+             surveyd`, or `kill -HUP` its process. {BY_RESTART_ONLY}"
+        )));
     }
     if let Some(Holding { since, until, words, rebuild }) = &facts.holding {
         let words = format!("account {name} is held since {}: {words}", since.rfc3339());

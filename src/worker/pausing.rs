@@ -7,6 +7,7 @@ use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::survey::Failure;
 use crate::domain::time::{Millis, Ready};
+use crate::domain::waiting::BY_RESTART_ONLY;
 use crate::store::{self, Paused};
 use crate::x;
 
@@ -51,41 +52,59 @@ impl AccountWorker {
             account = self.name(),
             reason = why.to_string(),
             "X refuses account {} ({why}): nothing is sent for it. Check its keys and its access \
-             to the feedback API, then reload; X is asked about it meanwhile",
+             to the feedback API, then reload; X is asked about it meanwhile. {BY_RESTART_ONLY}",
             self.name(),
         );
         Ok(())
     }
 
     /// Returns when the poller looks again at an account that is paused. The scheduler asks X about
-    /// the account and may not have done so yet.
+    /// the account.
     pub async fn paused_until(&self) -> store::Result<Option<Millis>> {
         let paused = self.store.paused(self.name()).await?;
-        let now = self.now();
-        let asked_at = paused.map(|paused| asked_again_at(&paused, now));
-        Ok(asked_at.map(|at| at.plus(self.limits.poll_interval)))
+        Ok(paused.map(|_| self.now().plus(self.limits.poll_interval)))
     }
 
-    /// Asks X about a paused account once its time has come. Returns when to ask again, or `None`
-    /// if the account works.
+    /// Probes a paused account once its time has come, and at once if the pause is from before this
+    /// worker. Returns when to ask again, or `None` if the account works.
     pub async fn probe(&self, paused: Paused) -> store::Result<Option<Millis>> {
         let now = self.now();
         let probe_at = asked_again_at(&paused, now);
-        if now < probe_at {
+        let asks_before =
+            || self.asks_about_pause_before.lock().expect("no holder of this lock can panic");
+        let is_out_of_turn =
+            now < probe_at && asks_before().is_some_and(|opened_at| paused.paused_at < opened_at);
+        if now < probe_at && !is_out_of_turn {
             return Ok(Some(probe_at));
         }
         if let Ready::At(until) = self.take_calls(Call::VerifyCredentials, 1).await? {
             return Ok(Some(until));
         }
+        if is_out_of_turn {
+            info!(
+                event = "account.paused",
+                account = self.name(),
+                "account {} is paused since {}: X is asked again now",
+                self.name(),
+                paused.paused_at.rfc3339(),
+            );
+        }
         let Some(asked) = self.verify_credentials().await? else { return Ok(Some(now)) };
+        *asks_before() = None;
         match asked {
             Ok(_) => {
                 self.resume().await?;
                 Ok(None)
             }
             Err(error) => {
-                let wait = (paused.probe_wait * 2).min(policy::PROBE_MOST);
-                let probe_at = self.now().plus(wait);
+                // A question out of turn leaves the next one in its turn where it was.
+                let (probe_at, probe_wait) = match is_out_of_turn {
+                    true => (probe_at, paused.probe_wait),
+                    false => {
+                        let wait = (paused.probe_wait * 2).min(policy::PROBE_MOST);
+                        (self.now().plus(wait), wait)
+                    }
+                };
                 info!(
                     event = "account.paused",
                     account = self.name(),
@@ -93,7 +112,7 @@ impl AccountWorker {
                     self.name(),
                     probe_at.rfc3339(),
                 );
-                self.store.pause(Paused { probe_at, probe_wait: wait, ..paused }).await?;
+                self.store.pause(Paused { probe_at, probe_wait, ..paused }).await?;
                 Ok(Some(probe_at))
             }
         }
@@ -172,9 +191,10 @@ impl AccountWorker {
         Ok(Some(answer.result))
     }
 
-    /// Ends a pause if there is one.
-    pub async fn resume(&self) -> store::Result<()> {
+    /// Ends a pause because X has taken a request.
+    async fn resume(&self) -> store::Result<()> {
         if self.store.resume(self.name(), self.now()).await? {
+            self.reading.now();
             info!(
                 event = "account.resumed",
                 account = self.name(),

@@ -87,7 +87,8 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
             Facts { pause: Some(pause), ..facts() },
             "account acme is paused since 2026-11-22T08:00:00.000Z: X refuses it (code 32: no); X is \
              asked again at 2026-11-22T08:01:00.000Z. Check its keys and its access to the feedback API, \
-             then reload: `systemctl reload surveyd`, or `kill -HUP` its process",
+             then reload: `systemctl reload surveyd`, or `kill -HUP` its process. Keys that systemd hands \
+             over (`LoadCredential=`) are read anew by a restart only: `systemctl restart surveyd`",
         ),
         (
             Held,

@@ -2,6 +2,7 @@
 
 use surveyd::sandbox::{ApiCall, InjectedFault, Scripted};
 
+use crate::harness::log::Log;
 use crate::harness::people::{ANA, BEN};
 use crate::harness::stage::{Setup, Stage, accounts};
 use crate::harness::{hours, minutes, seconds};
@@ -47,24 +48,57 @@ async fn a_paused_account_is_asked_about_ever_more_rarely_also_across_a_restart(
     stage.fault(ApiCall::VerifyCredentials, 100, unauthenticated());
     stage.close("c-1", ANA).await;
     stage.pass(minutes(5)).await;
-    // After 1, 2, 4, 8, 16, 32 and then every 60 minutes.
-    for (passing, asked) in [(1, 1), (2, 2), (3, 2), (1, 3), (7, 3), (1, 4), (16, 5), (32, 6)] {
+    // After 1, 2, 4, 8, 16, 32 and then every 60 minutes. Each restart asks once more.
+    let in_turn = [(1, 1), (2, 2), (3, 2), (1, 3), (7, 3), (1, 4), (16, 5), (32, 6)];
+    for (restarts, (passing, asked)) in (0..).zip(in_turn) {
         stage.pass(minutes(passing)).await;
-        assert_eq!(stage.calls(ApiCall::VerifyCredentials), asked, "{passing}");
+        assert_eq!(stage.calls(ApiCall::VerifyCredentials), asked + restarts, "{passing}");
         stage.restart().await;
+        stage.work().await;
     }
     stage.pass(minutes(59)).await;
-    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 6);
+    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 6 + 8);
     stage.pass(minutes(1)).await;
-    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 7);
+    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 7 + 8);
     stage.pass(hours(3)).await;
-    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 10);
+    assert_eq!(stage.calls(ApiCall::VerifyCredentials), 10 + 8);
     let other_calls = stage.calls(ApiCall::Friendship) + stage.calls(ApiCall::Create);
     assert_eq!(other_calls, 1, "nothing else is asked meanwhile");
 
     stage.x(|world| world.clear_faults());
     stage.pass(hours(1)).await;
     assert_eq!(stage.state("c-1").await, "sent");
+}
+
+#[tokio::test]
+async fn a_start_or_reload_asks_at_once_and_the_pause_ends_only_when_x_takes_it() {
+    for is_restart in [true, false] {
+        let log = Log::kept();
+        let mut stage = Stage::new().await;
+        stage.fault(ApiCall::Friendship, 1, unauthenticated());
+        stage.fault(ApiCall::VerifyCredentials, 2, unauthenticated());
+        stage.close("c-1", ANA).await;
+        stage.pass(minutes(5) + seconds(70)).await;
+        assert_eq!(stage.calls(ApiCall::VerifyCredentials), 1);
+        let again = async |stage: &mut Stage| {
+            match is_restart {
+                true => stage.restart().await,
+                false => stage.reload(|_| {}),
+            }
+            stage.pass(seconds(5)).await;
+        };
+        let paused = stage.store.paused("acme").await.unwrap();
+        again(&mut stage).await;
+        assert_eq!(stage.calls(ApiCall::VerifyCredentials), 2);
+        assert_eq!(stage.store.paused("acme").await.unwrap(), paused, "the key is still wrong");
+        assert_eq!(log.of("account.resumed").len(), 0);
+        let told = log.of("account.paused");
+        let words = told[told.len() - 2]["message"].as_str().unwrap();
+        assert!(words.ends_with(": X is asked again now"), "{words}");
+        again(&mut stage).await;
+        assert_eq!(stage.calls(ApiCall::VerifyCredentials), 3);
+        assert_eq!((stage.state("c-1").await, log.of("account.resumed").len()), ("sent".into(), 1));
+    }
 }
 
 #[tokio::test]
