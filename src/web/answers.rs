@@ -124,7 +124,7 @@ pub struct AnswerLog {
     /// Notified when a refusal is held back and a summary line will be due.
     held_back: Notify,
     /// Refusals that are logged but not yet in the database.
-    told: Mutex<Vec<Rejected>>,
+    told: Mutex<Vec<(Instant, Rejected)>>,
     is_told: Notify,
 }
 
@@ -224,13 +224,13 @@ impl AnswerLog {
     fn keep(&self, rejected: Rejected) {
         let mut told = self.told.lock().expect("no holder of this lock can panic");
         if told.len() < UNKEPT_MAX {
-            told.push(rejected);
+            told.push((Instant::now(), rejected));
             self.is_told.notify_one();
         }
     }
 
-    /// Waits until refusals have been logged since the last call and returns them.
-    pub async fn told(&self) -> Vec<Rejected> {
+    /// Waits until refusals have been logged since the last call and returns them with their times.
+    pub async fn told(&self) -> Vec<(Instant, Rejected)> {
         loop {
             let told = mem::take(&mut *self.told.lock().expect("no holder of this lock can panic"));
             if !told.is_empty() {

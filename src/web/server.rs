@@ -111,8 +111,10 @@ pub async fn serve(listener: TcpListener, web: Arc<Web>, stop: Stopper) {
 async fn keep_rejected(web: &Web) {
     loop {
         let told = web.answers.told().await;
+        let now = web.clock.now();
+        let told = told.into_iter().map(|(told_at, one)| (now.minus(told_at.elapsed()), one));
         // A failed write is ignored since the log has the refusals.
-        let _ = web.live().intake.store.keep_rejected(told, web.clock.now()).await;
+        let _ = web.live().intake.store.keep_rejected(told.collect()).await;
         sleep(KEPT_EVERY).await;
     }
 }

@@ -1,6 +1,7 @@
 //! The last requests that were refused. `surveyd sources rejected` shows them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use sqlx::Row;
 
@@ -46,17 +47,19 @@ const NEWEST: &str = "select source, at, answer, reason, place, path, delivery_i
      where ($1 = '' or source = $1) order by source, at desc limit 1000";
 
 impl Store {
-    /// Keeps refusals. Only the newest of each source and answer stay.
-    pub async fn keep_rejected(&self, rejected: Vec<Rejected>, now: Millis) -> Result<()> {
+    /// Keeps refusals in the order in which they came. Only the newest of each source and answer
+    /// stay.
+    pub async fn keep_rejected(&self, mut rejected: Vec<(Millis, Rejected)>) -> Result<()> {
+        set_apart(&mut rejected);
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     let kinds: BTreeSet<_> =
-                        rejected.iter().map(|one| (one.source.clone(), one.answer)).collect();
-                    for one in rejected {
+                        rejected.iter().map(|(_, one)| (one.source.clone(), one.answer)).collect();
+                    for (at, one) in rejected {
                         sqlx::query(KEEP)
                             .bind(one.source)
-                            .bind(now.0)
+                            .bind(at.0)
                             .bind(i64::from(one.answer))
                             .bind(one.reason)
                             .bind(one.place)
@@ -84,10 +87,7 @@ impl Store {
     pub async fn rejected(&self, source: Option<&str>) -> Result<Vec<(Millis, Rejected)>> {
         let rows =
             sqlx::query(NEWEST).bind(source.unwrap_or_default()).fetch_all(&self.readers).await?;
-        // All rows of one write have the same instant. So more than [`KEPT`] rows may be there.
-        let mut of_each: BTreeMap<(String, u16), i64> = BTreeMap::new();
-        let found: Result<Vec<_>> = rows
-            .iter()
+        rows.iter()
             .map(|row| {
                 let rejected = Rejected {
                     source: row.try_get("source")?,
@@ -100,13 +100,15 @@ impl Store {
                 };
                 Ok((row.try_get("at")?, rejected))
             })
-            .collect();
-        let mut found = found?;
-        found.retain(|(_, one)| {
-            let before = of_each.entry((one.source.clone(), one.answer)).or_default();
-            *before += 1;
-            *before <= KEPT
-        });
-        Ok(found)
+            .collect()
+    }
+}
+
+/// Dates each refusal before the next one, so that their order is on record.
+fn set_apart(rejected: &mut [(Millis, Rejected)]) {
+    let mut next = Millis(i64::MAX);
+    for (at, _) in rejected.iter_mut().rev() {
+        *at = (*at).min(next.minus(Duration::from_millis(1)));
+        next = *at;
     }
 }

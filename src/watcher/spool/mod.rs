@@ -326,7 +326,8 @@ impl Spool {
         let rejected = tally.rejected(&self.name, &printable(&shown(name)));
         if !rejected.is_empty() {
             let now = self.intake.clock.now();
-            let _ = self.intake.store.keep_rejected(rejected, now).await;
+            let rejected = rejected.into_iter().map(|one| (now, one)).collect();
+            let _ = self.intake.store.keep_rejected(rejected).await;
         }
     }
 
