@@ -21,6 +21,7 @@ impl Config {
             account: account.name.clone(),
             is_dry: account.mode.is_dry(),
             daily_limit: account.daily_limit,
+            pacing: account.pacing,
             look_ups: self.x.can_dm.call(),
             is_auto: self.x.can_dm == CanDmBy::Auto,
             events_horizon: self.x.events_horizon,

@@ -15,6 +15,7 @@ mod stretches;
 use std::time::Duration;
 
 use super::budget::Call;
+use super::policy::Pacing;
 use super::time::Millis;
 
 use self::put_off::{WHAT_X_ANSWERED, expire_before, of_put_off};
@@ -330,9 +331,14 @@ fn of_limits(facts: &Facts) -> Vec<Obstacle> {
             until.rfc3339(),
             put_off.map(expire_before).unwrap_or_default()
         );
-        found.push(obstacle(facts, Cause::DayFull, words).until(until).remedy(
-            "`daily_limit` is X's own 1000 at most; `pacing = \"even\"` spreads them over the day",
-        ));
+        let remedy = match served.pacing {
+            Pacing::Asap => {
+                "`daily_limit` is X's own 1000 at most; `pacing = \"even\"` leaves out the surplus by \
+                 chance, at every hour alike"
+            }
+            Pacing::Even => "`daily_limit` is X's own 1000 at most",
+        };
+        found.push(obstacle(facts, Cause::DayFull, words).until(until).remedy(remedy));
     }
     if let Some(until) = facts.prompts.free_at {
         let words = format!(

@@ -3,7 +3,7 @@
 
 use super::{log_end, send};
 use crate::domain::policy::decision::Verdict;
-use crate::domain::policy::{self, History};
+use crate::domain::policy::{self, History, Pacing};
 use crate::store::{self, Leased, Looked, Result};
 use crate::worker::AccountWorker;
 
@@ -14,7 +14,8 @@ const DRAWN: usize = 200;
 pub async fn look_ahead(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
     let mut going_on = Vec::with_capacity(claimed.len());
     for leased in claimed {
-        if is_clear(worker, &leased) {
+        // The even pace draws before X is asked, whatever X then says of the person.
+        if worker.account.pacing == Pacing::Asap && is_clear(worker, &leased) {
             going_on.push(leased);
         } else {
             going_on.extend(look(worker, leased).await?);
@@ -30,7 +31,9 @@ pub async fn draw(worker: &AccountWorker) -> Result<()> {
     let lease_until = now.plus(super::lease(worker, DRAWN));
     for leased in worker.store.claim_undrawn(worker.name(), DRAWN, lease_until, now).await? {
         if let Some(leased) = look(worker, leased).await? {
-            worker.store.release(leased, now).await?;
+            // It keeps its turn. Whoever is not drawn yet would go before it.
+            let due_at = leased.survey.due_at;
+            worker.store.release(leased, due_at).await?;
         }
     }
     Ok(())

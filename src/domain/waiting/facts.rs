@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::budget::Call;
+use crate::domain::policy::Pacing;
 use crate::domain::time::Millis;
 
 /// The settings of an account that affect the waiting.
@@ -12,6 +13,7 @@ pub struct Served {
     /// True on a dry run. Everything is decided, but nothing is sent.
     pub is_dry: bool,
     pub daily_limit: u32,
+    pub pacing: Pacing,
     /// The call that looks up who can be messaged. It takes one person or a hundred.
     pub look_ups: Call,
     /// True if a hundred are looked up in one call once the other calls are spent.

@@ -10,6 +10,7 @@ fn served(look_ups: Call) -> Served {
         account: "acme".into(),
         is_dry: false,
         daily_limit: 1_000,
+        pacing: Pacing::Asap,
         look_ups,
         is_auto: false,
         events_horizon,
@@ -116,8 +117,8 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
             false,
             Facts { day, ..facts() },
             "account acme has sent its 1000 prompts of the day: the next can go out at \
-             2026-11-22T08:30:00.000Z. `daily_limit` is X's own 1000 at most; `pacing = \"even\"` spreads \
-             them over the day",
+             2026-11-22T08:30:00.000Z. `daily_limit` is X's own 1000 at most; `pacing = \"even\"` leaves \
+             out the surplus by chance, at every hour alike",
         ),
         (
             PromptLimit,
@@ -254,6 +255,14 @@ fn a_full_day_is_told_once_with_those_that_expire_before_it_has_room() {
          2026-11-22T08:10:00.000Z; one of them expires before that, at 2026-11-22T08:05:00.000Z: it \
          will not be asked"
     );
+}
+
+#[test]
+fn an_even_pace_is_not_recommended_to_an_account_that_has_it() {
+    let day = DayOfPrompts { prompts: 1_000, latest_at: None, free_at: Some(later(10)) };
+    let even = Served { pacing: Pacing::Even, ..served(Call::FriendshipsShow) };
+    let found = obstacles(&Facts { day, served: Some(even), ..facts() });
+    assert_eq!(found[0].remedy.as_deref(), Some("`daily_limit` is X's own 1000 at most"));
 }
 
 #[test]

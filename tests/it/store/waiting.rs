@@ -1,8 +1,8 @@
 //! What is known of surveys that are due and not sent.
 
 use surveyd::domain::budget::Call;
-use surveyd::domain::policy::Rules;
 use surveyd::domain::policy::quiet_hours::{QuietHours, zone};
+use surveyd::domain::policy::{Pacing, Rules};
 use surveyd::domain::waiting::{
     CallsLeft, Cause, Expiring, Facts, Presence, PutOff, PutOffReason, Served, obstacles,
 };
@@ -18,6 +18,7 @@ fn served(account: &str) -> Served {
         account: account.into(),
         is_dry: false,
         daily_limit,
+        pacing: Pacing::Asap,
         look_ups,
         is_auto: false,
         events_horizon: 24 * HOUR,

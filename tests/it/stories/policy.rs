@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use surveyd::domain::budget::Call;
 use surveyd::domain::close::{Close, ClosedBy, Notice};
 use surveyd::domain::id::UserId;
 use surveyd::domain::policy::decision::Ground;
@@ -212,4 +213,23 @@ async fn an_even_pace_leaves_prompts_for_the_afternoon() {
     assert!(stage.refused().is_empty());
     let (_, early, late) = halves("daily_limit = 48").await;
     assert!(early >= 40 && late <= 8, "as they come: {early} early, {late} late");
+}
+
+#[tokio::test]
+async fn a_survey_that_the_even_pace_has_drawn_keeps_its_turn() {
+    let account = "daily_limit = 1000\npacing = \"even\"";
+    let mut stage = Stage::set(Setup { account, ..Setup::default() }).await;
+    // More than one pass draws.
+    for person in 1..=203 {
+        let closed_at = stage.now().minus(std::time::Duration::from_millis(1_000 - person));
+        let conversation = format!("c-{person}");
+        stage.close_as(Close { closed_at, ..stage.closed(&conversation, person) }).await;
+    }
+    stage.wait(minutes(6));
+    let spent = stage.store.take_calls("acme", Call::FriendshipsShow, 176, stage.now()).await;
+    spent.unwrap().expect("none has been made");
+    stage.work().await;
+    let mut prompted: Vec<u64> = stage.prompts().iter().map(|prompt| prompt.to_user_id).collect();
+    prompted.sort_unstable();
+    assert_eq!(prompted, [1, 2, 3, 4]);
 }
