@@ -194,7 +194,7 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
         notice: enqueue.told.notice()?,
     };
     let location = context.shown_location()?;
-    let store = Store::attach(&location).await?;
+    let store = context.attach(&location).await?;
     let receiver = Receiver { account: Arc::new(account.clone()), wake: Arc::new(Wake::of(false)) };
     let intake = Intake {
         store: store.clone(),

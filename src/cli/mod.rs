@@ -223,7 +223,30 @@ impl Context {
 
     /// Opens the database. A daemon may be using it at the same time.
     async fn store(&self) -> anyhow::Result<Store> {
-        Ok(Store::attach(&self.shown_location()?).await?)
+        self.attach(&self.shown_location()?).await
+    }
+
+    /// Opens the database there. If there is none, it may lie beside the configuration.
+    async fn attach(&self, location: &Location) -> anyhow::Result<Store> {
+        let error = match Store::attach(location).await {
+            Err(error @ store::Error::Missing(_)) => error,
+            attached => return Ok(attached?),
+        };
+        let Some(file) = location.file().filter(|file| !file.exists()) else {
+            return Err(error.into());
+        };
+        let folder = std::path::absolute(&self.file)?.parent().map(Path::to_owned);
+        let beside = folder.zip(file.file_name()).map(|(folder, name)| (folder.join(name), folder));
+        match beside.filter(|(beside, _)| beside.is_file()) {
+            Some((beside, folder)) => anyhow::bail!(
+                "there is no database {}, but {} lies beside the configuration. To look at that \
+                 one: STATE_DIRECTORY={} before the command, or cd to that folder",
+                file.display(),
+                beside.display(),
+                folder.display()
+            ),
+            None => Err(error.into()),
+        }
     }
 }
 

@@ -15,7 +15,6 @@ use crate::output::note;
 use crate::rebuild::{self, RebuildError, RebuildProgress, RebuildRequest};
 use crate::report::period::{parse_from, parse_period, parse_to};
 use crate::stop::{StopSender, stopper};
-use crate::store::Store;
 use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
 #[derive(Args)]
@@ -76,7 +75,7 @@ pub async fn run(
         return Err(context.unknown_account(name));
     }
     let location = context.shown_location()?;
-    let store = Store::attach(&location).await?;
+    let store = context.attach(&location).await?;
     let is_lost = wanted.surveys == MakeSurveys::WhereLost && !store.knows_prompts().await?;
     if is_lost {
         note!(

@@ -90,7 +90,8 @@ def test_what_it_prints_leads_to_a_prompt_at_the_sandbox(tmp_path):
         with running(start.group(2), made, environment):
             base = f"http://127.0.0.1:{port}"
             wait_until("surveyd is ready", lambda: is_ready(base))
-            shell = lambda line: subprocess.run(["bash", "-c", line], cwd=made, env=environment, check=True,
+            # Each in a terminal of its own, which begins elsewhere.
+            shell = lambda line: subprocess.run(["bash", "-c", line], cwd=tmp_path, env=environment, check=True,
                                                 capture_output=True, text=True, timeout=60).stdout  # fmt: skip
             shell(re.search(r"Try it:\n +(.*)", said).group(1))
             explain, status = re.search(r"what became of it, and what waits:\n +(.*)\n +(.*)", said).groups()

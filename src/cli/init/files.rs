@@ -79,15 +79,16 @@ impl Locations {
     pub fn start(&self) -> String {
         match self.service {
             Some(_) => "systemctl daemon-reload && systemctl enable --now surveyd".into(),
-            None => format!("cd {} && {} run", self.folder.display(), self.command()),
+            None => format!("{} run", self.command()),
         }
     }
 
-    /// Returns the command by which surveyd is called from now on.
+    /// Returns the command by which surveyd is called from now on, in any terminal. A try keeps its
+    /// state in the working folder.
     pub fn command(&self) -> String {
         match self.service {
             Some(_) => "surveyd".into(),
-            None => "surveyd -c surveyd.toml".into(),
+            None => format!("cd {} && surveyd -c surveyd.toml", self.folder.display()),
         }
     }
 

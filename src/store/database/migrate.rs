@@ -61,12 +61,13 @@ pub async fn require_current(location: &Location) -> Result<()> {
 
 fn missing(location: &Location) -> String {
     let Some(file) = location.file() else {
-        return "the database that store.url names is empty: start `surveyd run`, or run `surveyd \
-                migrate`"
+        return "the database that store.url names is empty: start `surveyd run` (as a service: \
+                `systemctl start surveyd`), or run `surveyd migrate`"
             .into();
     };
     format!(
-        "there is no database yet: start `surveyd run`, which makes {} (so does `surveyd migrate`). \
+        "there is no database yet: start `surveyd run`, which makes {} (so does `surveyd migrate`; \
+         a service starts by `systemctl start surveyd`). \
          If there is one elsewhere, correct store.url or set STATE_DIRECTORY to its folder (a \
          relative store.url starts there, else at /var/lib/surveyd for a configuration in \
          /etc/surveyd, else at the working folder)",

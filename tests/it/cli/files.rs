@@ -88,6 +88,27 @@ fn no_command_but_run_and_migrate_makes_a_database() {
 }
 
 #[test]
+fn a_database_beside_the_configuration_is_named_where_none_is_in_the_state_folder() {
+    let program = program();
+    assert_eq!(program.run(&["migrate"]).code, 0);
+    let elsewhere = program.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    for arguments in [close("acme"), vec!["status"], vec!["rebuild", "--from", "2026-01-01"]] {
+        let mut command = program.command(&arguments);
+        let ended = command.env("STATE_DIRECTORY", &elsewhere).output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        let words = format!(
+            "surveyd: there is no database {}, but {} lies beside the configuration. To look at that \
+             one: STATE_DIRECTORY={} before the command, or cd to that folder\n",
+            elsewhere.join("surveyd.db").display(),
+            program.path("surveyd.db").display(),
+            program.folder().display()
+        );
+        assert_eq!((ended.status.code(), said), (Some(1), words), "{arguments:?}");
+    }
+}
+
+#[test]
 fn a_command_names_the_database_that_is_not_the_usual_one() {
     let program = program();
     assert_eq!(program.run(&["migrate"]).code, 0);

@@ -147,9 +147,9 @@ fn a_state_folder_closed_by_root_is_told_with_owner_user_and_remedy() {
 fn a_database_that_is_none_is_told() {
     let program = Program::new(&sound());
     let expected = "\
-surveyd: there is no database yet: start `surveyd run`, which makes DIR/surveyd.db (so does `surveyd migrate`). \
-If there is one elsewhere, correct store.url or set STATE_DIRECTORY to its folder (a relative store.url starts \
-there, else at /var/lib/surveyd for a configuration in /etc/surveyd, else at the working folder)\n";
+surveyd: there is no database yet: start `surveyd run`, which makes DIR/surveyd.db (so does `surveyd migrate`; \
+a service starts by `systemctl start surveyd`). If there is one elsewhere, correct store.url or set STATE_DIRECTORY \
+to its folder (a relative store.url starts there, else at /var/lib/surveyd for a configuration in /etc/surveyd, else at the working folder)\n";
     assert_eq!(told(&program, "status"), (1, expected.to_owned()));
     fs::create_dir(program.path("surveyd.db")).unwrap();
     let expected = "surveyd: DIR/surveyd.db is a folder: name a file in it in store.url\n";
