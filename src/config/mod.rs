@@ -314,6 +314,19 @@ pub fn check_display_name(text: &str) -> Result<(), String> {
     checked(text, values::text(defaults::DISPLAY_NAME_CHARACTERS_MAX))
 }
 
+/// Checks a text for the name of an account. The error names the problem and the remedy.
+pub fn check_name(text: &str) -> Result<(), String> {
+    checked(text, values::name)
+}
+
+/// Checks a text for the public key of a help desk. The error names the problem and the remedy.
+pub fn check_public_key(text: &str) -> Result<(), String> {
+    checked(text, |given| {
+        let text = given.text()?;
+        sources::is_public_key(text).map(|()| text.to_owned())
+    })
+}
+
 /// Checks a value for a command that asks for it before there is a file.
 fn checked(
     text: &str,

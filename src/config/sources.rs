@@ -300,19 +300,25 @@ fn secrets(
     }
     secret::read_list(table, "secret", |secret| {
         not_for_tests(secret, around)?;
-        if algorithm == Some(Algorithm::RsaSha256) && rsa_key(secret).is_none() {
-            let remedy = "paste the public key that the desk shows, from -----BEGIN to the end";
-            return Err(Wrong::new("is no RSA public key", remedy));
+        if algorithm == Some(Algorithm::RsaSha256) {
+            return is_public_key(secret);
         }
         if in_query && !secret.bytes().all(scheme::stands_in_addresses) {
             let remedy = "make one of letters and digits, as `openssl rand -hex 24` does";
             return Err(Wrong::new("holds what an address does not bear as it is", remedy));
         }
-        match secret.trim() == secret || algorithm == Some(Algorithm::RsaSha256) {
+        match secret.trim() == secret {
             true => Ok(()),
             false => Err(Wrong::new("begins or ends with white space", "remove the white space")),
         }
     })
+}
+
+/// Checks the public key that a desk signs by.
+pub(super) fn is_public_key(text: &str) -> Result<(), Wrong> {
+    let remedy = "paste the public key that the desk shows, from -----BEGIN to the end";
+    let wrong = || Wrong::new("is no RSA public key", remedy);
+    rsa_key(text).map(drop).ok_or_else(wrong)
 }
 
 fn not_for_tests(secret: &str, around: &Around) -> Result<(), Wrong> {

@@ -87,6 +87,9 @@ fn web(given: &GivenValue) -> Result<Url, Wrong> {
     let wrong = |problem: String| {
         Wrong::new(problem, "write it as https://host/path").hidden_if(text.contains('@'))
     };
+    if text.is_empty() {
+        return Err(wrong("is empty".into()));
+    }
     if text.chars().any(|letter| letter.is_whitespace() || letter.is_control()) {
         return Err(wrong("holds white space".into()));
     }

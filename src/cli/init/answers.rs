@@ -124,25 +124,24 @@ impl InitAnswers {
         let told = known(|it| it.user_id.to_string()).or_else(|| config::owner_of(&access_token));
         let user_id =
             asking.text("--user-id", "The handle's numeric id", given.user_id, told, user_id)?;
-        let account = asking.text(
+        let account = asking.asked(
             "--account",
             "A name for the account, in logs and reports",
-            given.account,
-            Some("main".into()),
-            some,
+            (given.account, Some("main".into())),
+            config::check_name,
         )?;
         let url = given.privacy_url.or_else(|| known(|_| "https://example.com/privacy".into()));
         let privacy_url = asking.asked(
             "--privacy-url",
             "The address of your privacy policy",
-            url,
+            (url, None),
             config::check_privacy_url,
         )?;
         let name = given.display_name.or_else(|| known(|_| "Acme".into()));
         let display_name = asking.asked(
             "--display-name",
             "What the question calls you",
-            name,
+            (name, None),
             config::check_display_name,
         )?;
 
@@ -200,18 +199,19 @@ impl Asking {
         }
     }
 
-    /// Returns an answer that has no default. A given answer is checked later with the whole
-    /// configuration, which reports all faults together. A person's answer is checked at once.
+    /// Returns an answer that the configuration has rules for. A given answer is checked later with
+    /// the whole configuration, which reports all faults together. A person's answer is checked at
+    /// once.
     fn asked(
         &mut self,
         option: &'static str,
         what: &str,
-        given: Option<String>,
+        (given, default): (Option<String>, Option<String>),
         check: impl Fn(&str) -> Result<(), String>,
     ) -> anyhow::Result<String> {
         match given {
             Some(text) => self.text(option, what, Some(text), None, some),
-            None => self.text(option, what, None, None, check),
+            None => self.text(option, what, None, default, check),
         }
     }
 
@@ -223,7 +223,7 @@ impl Asking {
     ) -> anyhow::Result<String> {
         match given {
             Some(secret) => Ok(secret),
-            None if self.may_ask => Ok(ask_secret(what, false)?.unwrap_or_default()),
+            None if self.may_ask => Ok(ask_secret(what, false, some)?.unwrap_or_default()),
             None => {
                 self.missing.push(option);
                 Ok(String::new())
@@ -292,7 +292,7 @@ fn desk_secret(
         SecretOrigin::Made(prefix) => random(prefix).map(Some),
         SecretOrigin::Told(what) if asking.may_ask => {
             let what = format!("{what}, or nothing if {} has not told it yet", kind.name);
-            ask_secret(&what, true)
+            ask_secret(&what, true, kind.check_secret())
         }
         SecretOrigin::Told(_) | SecretOrigin::None => Ok(None),
     }

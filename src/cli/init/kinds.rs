@@ -1,5 +1,6 @@
 //! The needs of each kind of source before its first use in the help desk's own words.
 
+use crate::config;
 use crate::domain::survey_type::SurveyType;
 
 /// A kind of source that a few answers can set up. `mapped` is not one of them.
@@ -76,6 +77,14 @@ impl DeskKind {
 
     pub fn secret(self) -> SecretOrigin {
         self.secret
+    }
+
+    /// Returns the check of a secret that the help desk has told.
+    pub fn check_secret(self) -> fn(&str) -> Result<(), String> {
+        match self.name {
+            "freshchat" => config::check_public_key,
+            _ => |_| Ok(()),
+        }
     }
 }
 

@@ -32,8 +32,12 @@ pub fn ask(
     }
 }
 
-/// Asks for a secret without showing what is typed.
-pub fn ask_secret(what: &str, may_be_empty: bool) -> anyhow::Result<Option<String>> {
+/// Asks for a secret without showing what is typed, until it is sound.
+pub fn ask_secret(
+    what: &str,
+    may_be_empty: bool,
+    check: impl Fn(&str) -> Result<(), String>,
+) -> anyhow::Result<Option<String>> {
     loop {
         let hidden = EchoOff::begin();
         let answer = line(&format!("{what} (not shown): "));
@@ -41,10 +45,13 @@ pub fn ask_secret(what: &str, may_be_empty: bool) -> anyhow::Result<Option<Strin
             drop(hidden);
             note!("");
         }
-        match answer? {
-            answer if !answer.is_empty() => return Ok(Some(answer)),
-            _ if may_be_empty => return Ok(None),
-            _ => note!("  it is needed"),
+        let answer = answer?;
+        if answer.is_empty() && may_be_empty {
+            return Ok(None);
+        }
+        match check(&answer) {
+            Ok(()) => return Ok(Some(answer)),
+            Err(problem) => note!("  {problem}"),
         }
     }
 }
