@@ -90,10 +90,12 @@ async fn presence(store: &Store, context: &Context, all: &[Facts]) -> anyhow::Re
 
 /// Returns the reason if the database takes no write now.
 async fn refusal(store: &Store) -> Option<String> {
+    let slow = format!("a write has not ended within {} s", WRITE_WITHIN.as_secs());
     match tokio::time::timeout(WRITE_WITHIN, store.take_a_write()).await {
         Ok(Ok(()) | Err(store::Error::Busy(_))) => None,
         Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some(format!("a write has not ended within {} s", WRITE_WITHIN.as_secs())),
+        Err(_) if store.is_shared() => Some(slow),
+        Err(_) => Some(format!("{slow}; perhaps {}", store::HELD_BY_ANOTHER)),
     }
 }
 

@@ -268,7 +268,7 @@ fn of_service(facts: &Facts) -> Vec<Obstacle> {
         let words = format!("the database takes no writes: {why}");
         found.push(
             obstacle(facts, Cause::Database, words)
-                .act("Make room on its disk, or see to the server; work goes on by itself then"),
+                .act("Once that is mended, work goes on by itself"),
         );
     }
     found

@@ -54,6 +54,10 @@ pub(super) const SQLITE_NOTADB: u32 = 26;
 
 const SQLITE_FULL: u32 = 13;
 
+/// What to do about a lock that lasts.
+pub const HELD_BY_ANOTHER: &str =
+    "another program holds the database: `fuser` with its file shows which, to be ended";
+
 pub(super) const SQLITE_BUSY: &str = "5";
 
 impl From<sqlx::Error> for Error {
@@ -93,6 +97,9 @@ impl From<sqlx::Error> for Error {
         let code = code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok());
         match code {
             Some(code) if SQLITE_DISK_FAILS.contains(&(code & 0xFF)) => Self::Io(error.to_string()),
+            Some(code) if (code & 0xFF).to_string() == SQLITE_BUSY => {
+                Self::Unavailable(HELD_BY_ANOTHER.into())
+            }
             Some(SQLITE_FULL) => Self::Unavailable("the disk is full: make room on it".into()),
             _ => Self::Unavailable(error.to_string()),
         }

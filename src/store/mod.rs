@@ -35,7 +35,7 @@ use self::database::file_watch::FileWatch;
 use self::database::standing::Standing;
 use self::location::{Engine, wait_for_locks};
 
-pub use error::{Error, Result};
+pub use error::{Error, HELD_BY_ANOTHER, Result};
 pub use location::Location;
 
 pub use account::budgets::Paused;

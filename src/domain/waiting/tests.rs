@@ -79,8 +79,7 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
             Database,
             true,
             Facts { database: Some("disk full".into()), ..facts() },
-            "the database takes no writes: disk full. Make room on its disk, or see to the server; \
-             work goes on by itself then",
+            "the database takes no writes: disk full. Once that is mended, work goes on by itself",
         ),
         (
             Paused,

@@ -313,3 +313,19 @@ async fn a_settling_that_waits_for_events_which_x_does_not_show_needs_somebody()
         "{explained}"
     );
 }
+
+#[test]
+fn a_database_that_another_program_holds_is_said_to_be_held() {
+    let program = Program::with_database(&configuration(NOWHERE));
+    let database = rusqlite::Connection::open(program.path("surveyd.db")).unwrap();
+    database.execute_batch("begin immediate").unwrap();
+    let checked = program.run(&["status", "--check"]);
+    let words = "the database takes no writes: a write has not ended within 2 s; perhaps another program \
+                 holds the database: `fuser` with its file shows which, to be ended. Once that is mended, \
+                 work goes on by itself";
+    let said = checked.stdout.lines().find(|line| line.contains("takes no writes"));
+    assert_eq!((said, checked.code), (Some(words), 1), "{}", checked.stdout);
+    let filed =
+        program.run(&["enqueue", "--account", "acme", "--conversation", "c", "--user-id", "1"]);
+    assert!(filed.stderr.contains("another program holds the database"), "{}", filed.stderr);
+}
