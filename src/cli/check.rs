@@ -197,6 +197,10 @@ async fn of_closes(config: &Config, location: &Location) -> store::Result<Vec<Wa
 /// "Response codes".
 fn remedy(error: &x::Error, account: &str) -> String {
     match error {
+        x::Error::Account(Failure { code: Some(34), .. }) => {
+            "correct x.base_url: X has no such address. It is https://api.x.com unless told otherwise"
+                .into()
+        }
         x::Error::Account(Failure { code: Some(64 | 326), .. }) => {
             "sign in at x.com as that handle, and do what X asks for there".into()
         }
@@ -254,4 +258,19 @@ pub(super) async fn ask(config: &Config) -> anyhow::Result<Vec<KeysAnswer>> {
         answers.push(KeysAnswer { account: account.name.clone(), works, told, remedy });
     }
     Ok(answers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_x_does_not_have_is_corrected_and_not_the_keys() {
+        let failure =
+            Failure { code: Some(34), message: "Sorry, that page does not exist.".into() };
+        assert_eq!(
+            remedy(&x::Error::Account(failure), "acme"),
+            "correct x.base_url: X has no such address. It is https://api.x.com unless told otherwise"
+        );
+    }
 }

@@ -6,6 +6,9 @@ use reqwest::Url;
 
 use super::given::{GivenValue, Wrong};
 
+/// X's own hosts. Each call brings its path.
+const X_HOSTS: [&str; 2] = ["api.x.com", "api.twitter.com"];
+
 /// Reads the base URL of X's API and strips the slash at its end.
 ///
 /// Plain HTTP is allowed only for a stand-in on this machine. Elsewhere, it would expose keys and
@@ -19,6 +22,11 @@ pub(super) fn base(given: &GivenValue) -> Result<String, Wrong> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return wrong("holds a query or a fragment", "end it after the host or the path");
+    }
+    let host = url.host_str().unwrap_or_default();
+    if X_HOSTS.contains(&host) && !url.path().trim_matches('/').is_empty() {
+        let problem = "holds a path, and X's API begins at its host";
+        return Err(Wrong::new(problem, format!("write https://{host}")));
     }
     if url.scheme() == "http" && !is_loopback(&url) {
         return wrong(

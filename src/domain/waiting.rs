@@ -33,11 +33,6 @@ pub const TOLD_AFTER: Duration = Duration::from_secs(60);
 /// must look. It is longer than any of X's windows because a backlog begins to go out after one.
 const UNEXPLAINED_AFTER: Duration = Duration::from_secs(20 * 60);
 
-/// systemd copies a service's credentials as it starts. A command cannot see whether keys are among
-/// them.
-pub const BY_RESTART_ONLY: &str = "Keys that systemd hands over (`LoadCredential=`) are read anew by a restart only: `systemctl \
-     restart surveyd`";
-
 /// The kinds of obstacles that hold surveys back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
@@ -289,10 +284,7 @@ fn of_account(facts: &Facts) -> Vec<Obstacle> {
             since.rfc3339(),
             asked_again_at.rfc3339()
         );
-        found.push(obstacle(facts, Cause::Paused, words).since(*since).act(format!(
-            "Check its keys and its access to the feedback API, then reload: `systemctl reload \
-             surveyd`, or `kill -HUP` its process. {BY_RESTART_ONLY}"
-        )));
+        found.push(obstacle(facts, Cause::Paused, words).since(*since).act(remedy_of_pause(why)));
     }
     if let Some(Holding { since, until, words, rebuild }) = &facts.holding {
         let words = format!("account {name} is held since {}: {words}", since.rfc3339());
@@ -316,6 +308,20 @@ fn of_account(facts: &Facts) -> Vec<Obstacle> {
         found.push(if has_waited { clock.act(remedy) } else { clock.remedy(remedy) });
     }
     found
+}
+
+/// What an operator can do about a pause with this reason. A command cannot see whether systemd has
+/// copied the keys as the service started.
+pub fn remedy_of_pause(why: &str) -> String {
+    let reload = "then reload: `systemctl reload surveyd`, or `kill -HUP` its process";
+    // X knows no such page. It has not come to look at the keys.
+    match why.starts_with("code 34:") {
+        true => format!("Correct x.base_url, {reload}"),
+        false => format!(
+            "Check its keys and its access to the feedback API, {reload}. Keys that systemd hands over \
+             (`LoadCredential=`) are read anew by a restart only: `systemctl restart surveyd`"
+        ),
+    }
 }
 
 fn of_limits(facts: &Facts) -> Vec<Obstacle> {

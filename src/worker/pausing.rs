@@ -7,7 +7,7 @@ use crate::domain::budget::Call;
 use crate::domain::policy;
 use crate::domain::survey::Failure;
 use crate::domain::time::{Millis, Ready};
-use crate::domain::waiting::BY_RESTART_ONLY;
+use crate::domain::waiting::remedy_of_pause;
 use crate::store::{self, Paused};
 use crate::x;
 
@@ -51,9 +51,9 @@ impl AccountWorker {
             event = "account.paused",
             account = self.name(),
             reason = why.to_string(),
-            "X refuses account {} ({why}): nothing is sent for it. Check its keys and its access \
-             to the feedback API, then reload; X is asked about it meanwhile. {BY_RESTART_ONLY}",
+            "X refuses account {} ({why}): nothing is sent for it; X is asked about it meanwhile. {}",
             self.name(),
+            remedy_of_pause(&why.to_string()),
         );
         Ok(())
     }

@@ -133,6 +133,11 @@ fn the_base_url_is_safe_or_stays_on_this_machine() {
         ),
         ("https://", " = \"https://\": is not a URL: empty host\n  write it as https://host/path"),
         ("https://a b/", " = \"https://a b/\": holds white space\n  write it as https://host/path"),
+        (
+            "https://api.x.com/1.1/",
+            " = \"https://api.x.com/1.1/\": holds a path, and X's API begins at its host
+  write https://api.x.com",
+        ),
         ("https://u:p@x.com", ": holds a user or a password\n  write it without them"),
         (
             "https://x.com/?a=1",

@@ -51,6 +51,7 @@ fn spent(allowed: u32) -> CallsLeft {
 fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
     use Cause::*;
     let pause = Pause { since: NOW, why: "code 32: no".into(), asked_again_at: later(1) };
+    let elsewhere = Pause { why: "code 34: no page".into(), ..pause.clone() };
     let holding = Holding {
         since: NOW,
         until: later(60),
@@ -89,6 +90,14 @@ fn table() -> Vec<(Cause, bool, Facts, &'static str)> {
              asked again at 2026-11-22T08:01:00.000Z. Check its keys and its access to the feedback API, \
              then reload: `systemctl reload surveyd`, or `kill -HUP` its process. Keys that systemd hands \
              over (`LoadCredential=`) are read anew by a restart only: `systemctl restart surveyd`",
+        ),
+        (
+            Paused,
+            true,
+            Facts { pause: Some(elsewhere), ..facts() },
+            "account acme is paused since 2026-11-22T08:00:00.000Z: X refuses it (code 34: no page); X is \
+             asked again at 2026-11-22T08:01:00.000Z. Correct x.base_url, then reload: `systemctl reload \
+             surveyd`, or `kill -HUP` its process",
         ),
         (
             Held,
