@@ -10,9 +10,10 @@ use serde::Serialize;
 use super::{EXIT_CONFIG, is_unread, print_json};
 use crate::clock::Clock;
 use crate::config::{self, CloseOnRecord, Config, Environment, Warning};
-use crate::daemon::{spools, state_folder};
+use crate::daemon::{self, spools, state_folder};
 use crate::domain::plain_text::printable;
 use crate::domain::survey::Failure;
+use crate::domain::waiting::Presence;
 use crate::output::{note, out, outln};
 use crate::store::{self, Location, Store};
 use crate::terminal::{Colour, View};
@@ -140,6 +141,20 @@ fn load(
         remedy: format!("sudo surveyd check --config {} checks them, too", file.display()),
     };
     (config::load_without_secrets(file, environment), Some(left_out))
+}
+
+/// Notes that a daemon at work keeps the configuration that it took before the file became faulty.
+/// As no `store.url` can be read, only the default database is looked at.
+pub(super) fn note_daemon(file: &Path, environment: &Environment) {
+    let Ok(folder) = state_folder(environment, Some(file)) else { return };
+    let presence =
+        Location::parse(config::defaults::STORE_URL, &folder).map(|it| daemon::presence(&it));
+    if matches!(presence, Ok(Presence::Works { .. })) {
+        note!(
+            "surveyd: the daemon at work keeps the configuration that it took last. Commands read the \
+             file anew, and it is faulty:"
+        );
+    }
 }
 
 /// Returns the exit code of the findings even if the reader of the output stopped early.

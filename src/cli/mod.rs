@@ -361,9 +361,10 @@ async fn dispatch(
         _ => {}
     }
     let config = match command.needs_secrets() {
-        true => config::load(&file, &environment)?,
-        false => config::load_without_secrets(&file, &environment)?,
+        true => config::load(&file, &environment),
+        false => config::load_without_secrets(&file, &environment),
     };
+    let config = config.inspect_err(|_| check::note_daemon(&file, &environment))?;
     let context = Context { config, file, environment, clock: Clock::System };
     match command {
         Command::Run => return run::run(context, signals()?).await,

@@ -271,7 +271,7 @@ fn of_service(facts: &Facts) -> Vec<Obstacle> {
 
 fn of_account(facts: &Facts) -> Vec<Obstacle> {
     let (name, mut found) = (&facts.account, Vec::new());
-    if facts.served.is_none() && facts.due > 0 {
+    if facts.served.is_none() && (facts.due > 0 || facts.due_at.is_some()) {
         let words = format!("account {name} is not configured: nothing of it is sent");
         found.push(
             obstacle(facts, Cause::NotConfigured, words)

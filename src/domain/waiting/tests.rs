@@ -313,6 +313,9 @@ fn a_single_survey_that_is_not_due_says_when_it_is() {
     let found = obstacles(&one);
     assert_eq!(found[0].line(), "it is not due before 2026-11-22T08:05:00.000Z");
     assert_eq!((found.len(), found[0].cause, found[0].surveys), (1, Cause::NotDue, 0));
+    let of_nobody = obstacles(&Facts { served: None, ..one });
+    let causes: Vec<Cause> = of_nobody.iter().map(|obstacle| obstacle.cause).collect();
+    assert_eq!(causes, [Cause::NotConfigured, Cause::NotDue]);
 }
 
 fn told(stretches: &mut Stretches, facts: &Facts) -> (Vec<Cause>, Vec<Over>) {

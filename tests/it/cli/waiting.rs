@@ -174,6 +174,24 @@ fn an_account_that_is_gone_and_one_that_is_not_due_are_said() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_became_faulty_is_said_not_to_be_that_of_the_daemon() {
+    let program = Program::new(&configuration(NOWHERE));
+    let words = "surveyd: the daemon at work keeps the configuration that it took last. Commands read \
+                 the file anew, and it is faulty:\n";
+    let faulty = format!("{}\nfaulty = ", configuration(NOWHERE));
+    let mut running = program.start().await;
+    program.configure(&faulty);
+    for arguments in [&["status"][..], &["explain", "c-1"], &["surveys", "list"]] {
+        let ended = program.run(arguments);
+        assert!(ended.code == 78 && ended.stderr.starts_with(words), "{}", ended.stderr);
+    }
+    running.signal("TERM");
+    running.ended().await;
+    let ended = program.run(&["status"]);
+    assert!(ended.code == 78 && !ended.stderr.contains(words), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refused_closes_of_a_source_need_somebody() {
     let program = Program::new(&configuration(NOWHERE));
     let mut running = program.start().await;
