@@ -53,6 +53,7 @@ struct Explanation {
     user_id: Option<String>,
     state: String,
     reason: Option<String>,
+    score: Option<i64>,
     closed_at: String,
     due_at: String,
     decisions: Vec<Entry>,
@@ -91,6 +92,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
             user_id: survey.user_id.as_ref().map(UserId::to_string),
             state: survey.state.name().to_owned(),
             reason: survey.state.reason(),
+            score: row.told.score,
             closed_at: survey.closed_at.rfc3339(),
             due_at: survey.due_at.rfc3339(),
             decisions,
@@ -125,9 +127,10 @@ const DECIDED: [Column; 3] =
     [Column::instant("at"), Column::state("state"), Column::sentence("decided")];
 
 fn print(survey: Explanation, view: &View) -> anyhow::Result<()> {
-    let state = match &survey.reason {
-        Some(reason) => format!("{}: {reason}", survey.state),
-        None => survey.state.clone(),
+    let state = match (&survey.reason, survey.score) {
+        (Some(reason), _) => format!("{}: {reason}", survey.state),
+        (None, Some(score)) => format!("{} with score {score}", survey.state),
+        (None, None) => survey.state.clone(),
     };
     let about = format!(
         "survey {} of account {}, person {}, is {state}",

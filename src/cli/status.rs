@@ -278,8 +278,9 @@ fn of_all(found: &[(&str, Vec<Obstacle>)]) -> Vec<Obstacle> {
 }
 
 fn words_of_unserved((account, count): (&String, &i64)) -> String {
+    let waits = if *count == 1 { "survey waits" } else { "surveys wait" };
     format!(
-        "{account}: {count} surveys wait, and no such account is configured. Configure it again, or \
+        "{account}: {count} {waits}, and no such account is configured. Configure it again, or \
          call them off, also those whose prompts may have gone out: `surveyd surveys list --account \
          {account}`, `surveyd surveys cancel ID`"
     )

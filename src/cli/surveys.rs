@@ -82,7 +82,7 @@ pub struct SurveyListArgs {
     #[arg(long, value_name = "D")]
     since: Option<String>,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = help::number(0..=u32::MAX))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = help::number(1..=u32::MAX))]
     limit: u32,
     /// Print JSON, for programs
     #[arg(long)]
@@ -181,7 +181,11 @@ pub async fn run(surveys: Surveys, context: &Context) -> anyhow::Result<()> {
 
 async fn list(list: SurveyListArgs, context: &Context) -> anyhow::Result<()> {
     if let Some(state) = list.state.as_deref().filter(|state| !State::NAMES.contains(state)) {
-        let problem = format!("must be one of {}", State::NAMES.join(", "));
+        let meant = match Reason::ALL.iter().any(|reason| reason.as_str() == state) {
+            true => format!(". This is a reason: --reason {state}"),
+            false => String::new(),
+        };
+        let problem = format!("must be one of {}{meant}", State::NAMES.join(", "));
         return Err(usage("--state", state, problem));
     }
     let reasons = Reason::ALL.map(Reason::as_str).into_iter();

@@ -324,6 +324,11 @@ pub fn remedy_of_pause(why: &str) -> String {
     }
 }
 
+/// A number of prompts in words.
+pub fn prompts(count: u32) -> String {
+    format!("{count} prompt{}", if count == 1 { "" } else { "s" })
+}
+
 fn of_limits(facts: &Facts) -> Vec<Obstacle> {
     let (name, mut found) = (&facts.account, Vec::new());
     let Some(served) = &facts.served else { return found };
@@ -332,8 +337,8 @@ fn of_limits(facts: &Facts) -> Vec<Obstacle> {
         let sent = if served.is_dry { "would have sent" } else { "has sent" };
         let put_off = facts.put_off.iter().find(|it| it.why == PutOffReason::DayFull);
         let words = format!(
-            "account {name} {sent} its {} prompts of the day: the next can go out at {}{}",
-            served.daily_limit,
+            "account {name} {sent} its {} of the day: the next can go out at {}{}",
+            prompts(served.daily_limit),
             until.rfc3339(),
             put_off.map(expire_before).unwrap_or_default()
         );

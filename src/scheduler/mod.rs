@@ -26,7 +26,7 @@ use crate::domain::budget::Call;
 use crate::domain::policy::{DAY, Mode, Pacing};
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
-use crate::domain::waiting::held_back_by;
+use crate::domain::waiting::{held_back_by, prompts};
 use crate::store::{self, AccountStatus, Leased, Result};
 use crate::worker::AccountWorker;
 use crate::x;
@@ -149,9 +149,10 @@ async fn room(worker: &AccountWorker) -> Result<Room> {
                 call = Call::Create.as_str(),
                 endpoint = Call::Create.endpoint(),
                 until = until.rfc3339(),
-                "account {} {} its {limit} prompts of the day: the next goes out at {}",
+                "account {} {} its {} of the day: the next goes out at {}",
                 worker.name(),
                 if worker.account.mode.is_dry() { "would have sent" } else { "has sent" },
+                prompts(worker.account.daily_limit),
                 until.rfc3339(),
             );
         }

@@ -89,8 +89,10 @@ fn print_waits(status: &StatusJson, view: &View) -> anyhow::Result<()> {
 }
 
 fn words_of_waits(waits: &Waits) -> String {
+    let counts_them = ["one survey of ", &format!("{} surveys of ", waits.surveys)];
     let surveys = match waits.surveys {
         0 => String::new(),
+        _ if counts_them.iter().any(|count| waits.message.starts_with(count)) => String::new(),
         1 => "one survey waits: ".to_owned(),
         many => format!("{many} surveys wait: "),
     };
@@ -163,12 +165,12 @@ fn words_of_reading(account: &AccountJson) -> String {
     };
     let looks =
         account.looks.iter().map(|(look, state)| match (&state.under_way_at, &state.done_at) {
-            (Some(at), _) => format!("{look} at {at}"),
-            (None, Some(done_at)) => format!("{look} done at {done_at}"),
+            (Some(at), _) => format!("{look} under way, now at {at}"),
+            (None, Some(done_at)) => format!("{look} finished at {done_at}"),
             (None, None) => format!("{look} not yet"),
         });
     let looks = looks.collect::<Vec<_>>().join(", ");
-    format!("{name}: events read to {read_to}{left}{window}; second looks: {looks}")
+    format!("{name}: events read to {read_to}{left}{window}; second looks over the last {looks}")
 }
 
 /// Summarises an account's gaps in a line.
@@ -194,5 +196,30 @@ fn words_of_length(seconds: u64) -> String {
         (0, 0, minutes) => format!("{minutes} min"),
         (0, hours, minutes) => format!("{hours} h {minutes} min"),
         (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(surveys: u64, message: &str) -> String {
+        words_of_waits(&Waits {
+            reason: "quiet_hours",
+            surveys,
+            since: None,
+            until: None,
+            message: message.to_owned(),
+            remedy: None,
+            must_act: false,
+        })
+    }
+
+    #[test]
+    fn surveys_that_wait_are_counted_once_in_a_line() {
+        assert_eq!(line(1, "one survey of account acme waits"), "one survey of account acme waits");
+        assert_eq!(line(3, "3 surveys of account acme wait"), "3 surveys of account acme wait");
+        assert_eq!(line(3, "account acme is paused"), "3 surveys wait: account acme is paused");
+        assert_eq!(line(0, "account acme is paused"), "account acme is paused");
     }
 }

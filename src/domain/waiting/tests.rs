@@ -266,6 +266,14 @@ fn a_full_day_is_told_once_with_those_that_expire_before_it_has_room() {
 }
 
 #[test]
+fn a_single_prompt_of_the_day_is_one_prompt() {
+    let day = DayOfPrompts { prompts: 1, latest_at: None, free_at: Some(later(10)) };
+    let one = Served { daily_limit: 1, ..served(Call::FriendshipsShow) };
+    let found = obstacles(&Facts { day, served: Some(one), ..facts() });
+    assert!(found[0].words.starts_with("account acme has sent its 1 prompt of the day: "));
+}
+
+#[test]
 fn an_even_pace_is_not_recommended_to_an_account_that_has_it() {
     let day = DayOfPrompts { prompts: 1_000, latest_at: None, free_at: Some(later(10)) };
     let even = Served { pacing: Pacing::Even, ..served(Call::FriendshipsShow) };

@@ -190,7 +190,7 @@ fn the_status_names_what_waits_for_an_account_that_is_gone() {
     let after = program.run(&["status", "--json"]).json();
     assert_eq!(after["waiting_without_account"], json!({"acme": 1}));
     let text = program.run(&["status"]).stdout;
-    assert!(text.contains("acme: 1 surveys wait, and no such account is configured"), "{text}");
+    assert!(text.contains("acme: 1 survey waits, and no such account is configured"), "{text}");
 }
 
 #[test]

@@ -91,6 +91,25 @@ async fn spent_look_ups_are_said_everywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answered_survey_is_explained_with_its_score() {
+    let sandbox = x(|_| ()).await;
+    let program = Program::new(&configuration(&sandbox.base_url()));
+    let mut running = program.start().await;
+    let survey = close_many(&program, 1);
+    running.until("survey.sent", 1).await;
+    let answer = |world: &mut World| {
+        let feedback_id = world.prompts()[0].feedback_id;
+        world.answer(feedback_id, Some(4), None, surveyd::clock::Clock::System.now()).unwrap();
+    };
+    answer(&mut sandbox.world().lock().unwrap());
+    running.until("feedback.answered", 1).await;
+    assert_eq!(program.run(&["explain", "c-1", "--json"]).json()[0]["score"], 4);
+    let said = program.run(&["explain", "c-1"]).stdout;
+    let words = format!("survey {survey} of account acme, person 1, is answered with score 4\n");
+    assert!(said.starts_with(&words), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pause_is_said_everywhere_and_needs_somebody() {
     let refused =
         || InjectedFault::instead(Scripted::error(401, 32, "Could not authenticate you."));
@@ -167,7 +186,7 @@ fn an_account_that_is_gone_and_one_that_is_not_due_are_said() {
     let checked = program.run(&["status", "--check"]);
     assert_eq!(checked.code, 1);
     assert!(
-        checked.stdout.contains("acme: 1 surveys wait, and no such account"),
+        checked.stdout.contains("acme: 1 survey waits, and no such account"),
         "{}",
         checked.stdout
     );
@@ -281,7 +300,7 @@ async fn an_uncertain_survey_of_an_account_that_is_gone_can_be_ended() {
     assert!(explained.ends_with(words), "{explained}");
     let checked = program.run(&["status", "--check"]);
     assert!(
-        checked.stdout.starts_with("acme: 1 surveys wait, and no such account"),
+        checked.stdout.starts_with("acme: 1 survey waits, and no such account"),
         "{}",
         checked.stdout
     );

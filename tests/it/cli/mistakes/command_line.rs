@@ -130,8 +130,16 @@ surveyd: --account nope: there is no such account in DIR/surveyd.toml, which has
     typed("a state that there is not", "surveys list --state lost", 2, "\
 surveyd: --state lost: must be one of scheduled, sending, uncertain, sent, answered, suppressed, cancelled, expired, failed
 "),
+    typed("a reason in the place of a state", "surveys list --state throttled", 2, "\
+surveyd: --state throttled: must be one of scheduled, sending, uncertain, sent, answered, suppressed, cancelled, expired, failed. This is a reason: --reason throttled
+"),
+    typed("a list of none", "surveys list --limit 0", 2, "\
+error: invalid value '0' for '--limit <N>': write a whole number from 1 to 4294967295
+
+For more information, try '--help'.
+"),
     typed("a list of many", "surveys list --limit many", 2, "\
-error: invalid value 'many' for '--limit <N>': write a whole number from 0 to 4294967295
+error: invalid value 'many' for '--limit <N>': write a whole number from 1 to 4294967295
 
 For more information, try '--help'.
 "),
