@@ -13,8 +13,8 @@ use crate::store;
 use crate::x::Remedy;
 
 impl AccountWorker {
-    /// Takes up to `wanted` calls from the account's budget before they are made. Returns how many, or
-    /// when the next may be made.
+    /// Takes up to `wanted` calls from the account's budget before they are made. Returns how many,
+    /// or when the next may be made.
     pub async fn take_calls(&self, call: Call, wanted: u32) -> store::Result<Ready<u32>> {
         let taken = self.store.take_calls(self.name(), call, wanted, self.x_now_at_least()).await?;
         self.taken(call, taken).await

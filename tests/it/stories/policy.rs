@@ -6,7 +6,7 @@ use surveyd::domain::budget::Call;
 use surveyd::domain::close::{Close, ClosedBy, Notice};
 use surveyd::domain::id::UserId;
 use surveyd::domain::policy::decision::Ground;
-use surveyd::domain::time::Millis;
+use surveyd::domain::time::{Millis, Ready};
 use surveyd::sandbox::ApiCall;
 use surveyd::store::OptOut;
 
@@ -227,7 +227,7 @@ async fn a_survey_that_the_even_pace_has_drawn_keeps_its_turn() {
     }
     stage.wait(minutes(6));
     let spent = stage.store.take_calls("acme", Call::FriendshipsShow, 176, stage.now()).await;
-    spent.unwrap().expect("none has been made");
+    assert_eq!(spent.unwrap(), Ready::Now(176), "none has been made");
     stage.work().await;
     let mut prompted: Vec<u64> = stage.prompts().iter().map(|prompt| prompt.to_user_id).collect();
     prompted.sort_unstable();
