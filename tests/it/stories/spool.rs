@@ -142,10 +142,11 @@ line 7: must be a JSON object
     let kept = files.stage.store.rejected(Some("files")).await.unwrap();
     let kept: Vec<_> =
         kept.iter().map(|(_, one)| (one.answer, one.place.as_deref().unwrap())).collect();
+    // The last line is the newest.
     let place = |number| format!("a.jsonl, line {number}");
     assert_eq!(
         kept,
-        [(415, 2), (422, 4), (422, 5), (413, 6), (422, 7)]
+        [(422, 7), (413, 6), (422, 5), (422, 4), (415, 2)]
             .map(|(answer, number)| (answer, place(number)))
             .iter()
             .map(|(answer, place)| (*answer, place.as_str()))
