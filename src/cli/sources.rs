@@ -260,7 +260,11 @@ fn judged(
 fn field(line: MappedField, event: &unused::PayloadEvent<'_>) -> FieldRow {
     let unused = event.unused(&line.field, line.value.as_deref());
     let value = line.value.filter(|_| unused.is_none());
-    FieldRow { field: line.field, value, from: line.from, unused }
+    let from = match value.is_some() && event.is_without_zone(&line.field) {
+        true => format!("{} (without a zone: read as UTC)", line.from),
+        false => line.from,
+    };
+    FieldRow { field: line.field, value, from, unused }
 }
 
 fn tell(outcome: &mut PayloadOutcome, heard: Result<MappedEvent, NoticeFaults>, context: &Context) {

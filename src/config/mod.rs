@@ -46,8 +46,9 @@ pub(crate) use names::nearest;
 pub use rsa::rsa_key;
 pub use secret::Secret;
 pub use sources::{
-    Algorithm, Encoding, IN_QUERY, MessageStream, Scheme, SignedPart, Source, SourceKind,
-    SpoolConfig, Timestamp, TimestampForm, WatchedMessages, X_SIGNATURE, standard_key,
+    Algorithm, Encoding, IN_QUERY, MessageStream, OF_DESCRIBED, Scheme, SignedPart, Source,
+    SourceKind, SpoolConfig, Timestamp, TimestampForm, WatchedMessages, X_SIGNATURE, is_described,
+    standard_key,
 };
 pub use texts::Texts;
 pub use warnings::{

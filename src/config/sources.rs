@@ -269,6 +269,18 @@ fn source(mut table: ConfigTable, used: &mut Used, around: &Around) -> Option<So
     })))
 }
 
+/// The help desks that docs/sources/others.md has a block for.
+const DESCRIBED: [&str; 6] = ["gorgias", "kustomer", "hubspot", "plain", "salesforce", "crisp"];
+
+/// The remedy where one of them is taken for a kind.
+pub const OF_DESCRIBED: &str =
+    "it has no kind of its own: docs/sources/others.md has its block, of kind \"mapped\"";
+
+/// True if docs/sources/others.md has a block for the help desk of that name.
+pub fn is_described(desk: &str) -> bool {
+    DESCRIBED.contains(&desk.to_lowercase().as_str())
+}
+
 fn kind(given: &GivenValue) -> Result<SourceKind, Wrong> {
     let known: Vec<_> = KINDS.iter().map(|(name, _)| format!("\"{name}\"")).collect();
     let text = given.text().map_err(|wrong| {
@@ -276,6 +288,7 @@ fn kind(given: &GivenValue) -> Result<SourceKind, Wrong> {
     })?;
     KINDS.iter().find(|(name, _)| *name == text).map(|(_, kind)| *kind).ok_or_else(|| {
         let remedy = match nearest(text, KINDS.iter().map(|(name, _)| *name)) {
+            _ if is_described(text) => OF_DESCRIBED.to_owned(),
             Some(kind) => format!("did you mean \"{kind}\"? It knows {}", known.join(", ")),
             None => format!("the kinds it knows: {}", known.join(", ")),
         };

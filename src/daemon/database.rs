@@ -10,6 +10,7 @@ use tracing::{debug, info, warn};
 use super::{log_status, notify};
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::domain::time::Millis;
 use crate::stop::Stopper;
 use crate::store::{self, Doubt, Error, Hold, Location, Store};
 
@@ -135,6 +136,25 @@ pub async fn compare(store: &Store, names: &Names, clock: &Clock) -> Result<(), 
     if let Some(doubt) = compared.doubt {
         let is_empty = !store.knows_prompts().await?;
         log(doubt, is_empty, compared.beside.as_deref(), names.events_horizon);
+    }
+    Ok(())
+}
+
+/// Logs each account that is held as the daemon starts. The hold may have begun in an earlier run,
+/// which could not say so or whose log is gone.
+pub async fn log_holds(store: &Store, config: &Config, now: Millis) -> Result<(), Error> {
+    for account in &config.accounts {
+        let name = &account.name;
+        let facts = store.waiting_of(&config.served(account), now).await?;
+        let Some(holding) = facts.holding else { continue };
+        warn!(
+            event = "account.held",
+            account = name,
+            until = holding.until.rfc3339(),
+            "account {name} is held since {}: {}",
+            holding.since.rfc3339(),
+            holding.words
+        );
     }
     Ok(())
 }

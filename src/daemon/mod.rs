@@ -85,6 +85,7 @@ impl Daemon {
         place.confirm()?;
         log_respelt(&store).await?;
         database::compare(&store, &database::Names::of(config), &start.clock).await?;
+        database::log_holds(&store, config, start.clock.now()).await?;
         // We hold the locks. So in a file of ours, every send on record was left by a dead daemon.
         let lost =
             store.recover(location.is_sqlite(), config.x.settle_after, start.clock.now()).await?;

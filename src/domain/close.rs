@@ -28,6 +28,14 @@ pub fn timeless_id(of: &str, now: Millis) -> String {
     format!("{of}\n{}", now.0.div_euclid(MINUTE_MS))
 }
 
+/// The beginning of an event id that was made of the event's content.
+pub const OF_CONTENT: &str = "sha256:";
+
+/// True if an event id was made of the event's content because the help desk sends none.
+pub fn is_of_content(event_id: &str) -> bool {
+    event_id.starts_with(OF_CONTENT)
+}
+
 /// Splits an id made by [`timeless_id`] into its hash and the minute in which the event came in.
 pub fn timeless(event_id: &str) -> Option<(&str, i64)> {
     let (of, minute) = event_id.split_once('\n')?;

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 use super::notice::{CloseEvent, NoticeFaults, Origin, is_ahead, shown};
 use crate::domain::close::{
-    ATTRIBUTE_CHARACTERS_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, MINUTE_MS, Notice, Precision,
-    Reopening, TAGS_MAX, timeless_id,
+    ATTRIBUTE_CHARACTERS_MAX, Close, ClosedBy, LABEL_CHARACTERS_MAX, MINUTE_MS, Notice, OF_CONTENT,
+    Precision, Reopening, TAGS_MAX, timeless_id,
 };
 use crate::domain::id::{ConversationId, UserId};
 use crate::domain::mapping::{
@@ -398,7 +398,7 @@ fn hash(bytes: &[u8]) -> String {
     context.update(&0_i64.to_be_bytes());
     let digest = context.finish();
     let digits: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{digits}")
+    format!("{OF_CONTENT}{digits}")
 }
 
 #[cfg(test)]

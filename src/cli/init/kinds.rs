@@ -67,6 +67,9 @@ impl DeskKind {
 
     pub fn parse(name: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|kind| kind.name == name).ok_or_else(|| {
+            if config::is_described(name) {
+                return config::OF_DESCRIBED.to_owned();
+            }
             let names: Vec<_> = Self::ALL.iter().map(|kind| kind.name).collect();
             format!(
                 "is none of {}; any other desk is written by hand, as kind \"mapped\"",

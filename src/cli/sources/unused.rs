@@ -47,6 +47,18 @@ impl PayloadEvent<'_> {
         }
     }
 
+    /// True if the field's instant is read as UTC because the help desk names no zone.
+    pub fn is_without_zone(&self, field: &str) -> bool {
+        let instants = [FieldName::ClosedAt, FieldName::ReopenedAt, FieldName::LastMessageAt];
+        let Some(name) = instants.into_iter().find(|name| name.as_str() == field) else {
+            return false;
+        };
+        let header = |name: &str| (self.header)(name);
+        let payload = Payload { body: self.body, header: &header };
+        let read = |text: &str| read_instant(text).map(|_| mapping::is_without_zone(text));
+        self.mapping.field(name).pick(&payload, read).is_some_and(|picked| picked.value)
+    }
+
     /// Explains that the help desk sent a placeholder or a word for an absent value.
     fn not_filled_in(&self, field: &mapping::Field) -> Option<String> {
         let header = |name: &str| (self.header)(name);

@@ -383,3 +383,9 @@ surveyd.toml: sources.other.after = \"0s\": is out of bounds
   write a value from 1s to 7d"
     );
 }
+
+#[test]
+fn a_desk_without_a_kind_leads_to_its_page() {
+    let faults = faults(&with(&desk("standard", ""), "\"standard\"", "\"HubSpot\""));
+    assert!(faults.contains("docs/sources/others.md has its block, of kind \"mapped\""), "{faults}");
+}

@@ -24,7 +24,13 @@ pub fn read(text: &str) -> Option<Millis> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(Millis(at.as_millisecond()));
     }
-    for form in ["%Y-%m-%d %H:%M:%S %z", "%Y-%m-%dT%H:%M:%S%z", "%a, %d %b %Y %H:%M:%S %z"] {
+    for form in [
+        "%Y-%m-%d %H:%M:%S %z",
+        "%Y-%m-%dT%H:%M:%S%z",
+        "%a, %d %b %Y %H:%M:%S %z",
+        "%Y-%m-%d %H:%M %z",
+        "%Y-%m-%dT%H:%M%z",
+    ] {
         if let Ok(at) = strtime::parse(form, text).and_then(|read| read.to_timestamp()) {
             return Some(Millis(at.as_millisecond()));
         }
@@ -32,6 +38,14 @@ pub fn read(text: &str) -> Option<Millis> {
     let at: DateTime = text.trim_end_matches(" UTC").parse().ok()?;
     let at = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
     Some(Millis(at.timestamp().as_millisecond()))
+}
+
+/// True if the text of an instant names no zone and no offset, so that it is read as UTC.
+pub fn is_without_zone(text: &str) -> bool {
+    text.parse::<f64>().is_err()
+        && text.parse::<Timestamp>().is_err()
+        && !text.ends_with(" UTC")
+        && text.parse::<DateTime>().is_ok()
 }
 
 /// True if the text of an instant has no seconds, such as `2026-11-22T08:00Z`.
@@ -70,12 +84,20 @@ mod tests {
             ("2026-11-22T09:00+01:00", true),
             ("2026-11-22 08:00", true),
             ("2026-11-22 08:00 UTC", true),
+            ("2026-11-22 13:30 +0530", true),
+            ("2026-11-22T13:30+0530", true),
             ("2026-11-22T09:00:00+01:00", false),
             ("Sun, 22 Nov 2026 08:00:00 +0000", false),
             ("1795334400", false),
         ] {
             assert_eq!(read(text), Some(Millis(1_795_334_400_000)), "{text}");
             assert_eq!(is_to_the_minute(text), to_the_minute, "{text}");
+        }
+        for text in ["2026-11-22 08:00:00", "2026-11-22T08:00", "2026-11-22"] {
+            assert!(is_without_zone(text), "{text}");
+        }
+        for text in ["1795334400", "2026-11-22T08:00:00Z", "2026-11-22 08:00 UTC", "yesterday"] {
+            assert!(!is_without_zone(text), "{text}");
         }
         for text in ["", "yesterday", "-1", "1e300", "nan", "November 22", "2026-02-30T00:00:00Z"] {
             assert_eq!(read(text), None, "{text}");

@@ -18,7 +18,7 @@ use super::named::named;
 
 pub use condition::{Condition, ConditionTest, UnmetPlace};
 pub use field::{Choice, Field, Picked, Take};
-pub use instant::{is_to_the_minute, read as read_instant};
+pub use instant::{is_to_the_minute, is_without_zone, read as read_instant};
 pub use place::{Found, Payload, PayloadPath, is_token};
 
 /// The fields of a close by the keys under which the operator says where they stand.

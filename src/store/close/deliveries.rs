@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use super::accept::{self, NewSurvey};
 use super::reopen;
 use super::taken::{self, Taken};
-use crate::domain::close::{Close, MINUTE_MS, Reopening, timeless};
+use crate::domain::close::{Close, MINUTE_MS, Reopening, is_of_content, timeless};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::AtClose;
 use crate::domain::survey_type::Card;
@@ -85,7 +85,11 @@ pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> 
     for survey in &mut batch {
         if let Some(event_id) = &survey.event_id {
             let event = (survey.close.source.as_str(), event_id.as_str());
-            survey.event_id = Some(id_within_a_minute(connection, event, None, survey.now).await?);
+            let id = match survey.if_next.is_some() && is_of_content(event_id) {
+                true => id_unless_undone(connection, event, None).await?,
+                false => id_within_a_minute(connection, event, None, survey.now).await?,
+            };
+            survey.event_id = Some(id);
         }
     }
     let repeated = note(connection, &batch).await?;
@@ -139,8 +143,23 @@ async fn id_within_a_minute(
 ) -> Result<String> {
     let Some((of, minute)) = timeless(event_id) else { return Ok(event_id.to_owned()) };
     let first = first_within_a_minute(connection, (source, of, minute), now).await?;
-    let Some(first) = first else { return Ok(event_id.to_owned()) };
-    let mut id = first.clone();
+    match first {
+        None => Ok(event_id.to_owned()),
+        Some(first) => id_unless_undone(connection, (source, &first), reopening).await,
+    }
+}
+
+/// Returns the id under which an event repeats the earlier one of this id, or else the next free
+/// id because the earlier one was undone since.
+///
+/// An id that was made of the content alone needs this, because the help desk may say the same of
+/// two closings. It may give the time to the minute, or the time of the first closing for ever.
+async fn id_unless_undone(
+    connection: &mut AnyConnection,
+    (source, first): (&str, &str),
+    reopening: Option<&Reopening>,
+) -> Result<String> {
+    let mut id = first.to_owned();
     for number in 2_u32.. {
         let undone =
             sqlx::query_scalar(if reopening.is_some() { CLOSED_SINCE } else { CALLED_OFF })

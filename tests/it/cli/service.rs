@@ -46,6 +46,21 @@ async fn stopped(mut running: Running, signal: &str) -> Running {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_says_which_account_is_held_since_an_earlier_run() {
+    let sandbox = x().await;
+    let program = Program::with_database(&configuration(&sandbox.base_url()));
+    let now = surveyd::clock::Clock::System.now();
+    let hold = "insert into restore_hold (account, restored_at, why) values ('acme', ?1, 'older')";
+    rusqlite::Connection::open(program.path("surveyd.db")).unwrap().execute(hold, [now.0]).unwrap();
+    let mut running = program.start().await;
+    let held = running.until("account.held", 1).await;
+    let said = held["message"].as_str().unwrap();
+    assert_eq!(held["account"], "acme");
+    assert!(said.starts_with(&format!("account acme is held since {}: ", now.rfc3339())), "{said}");
+    stopped(running, "TERM").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn its_log_is_flat_json_of_what_it_did_without_a_secret() {
     let sandbox = x().await;
     let program = Program::new(&configuration(&sandbox.base_url()));

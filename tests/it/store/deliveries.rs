@@ -271,3 +271,34 @@ async fn what_says_no_time_is_no_repetition_after_what_undid_it() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_same_words_after_a_reopening_are_the_next_close_where_no_id_tells_them_apart() {
+    on_each_engine(async |bench| {
+        for (event, conversation) in
+            [("sha256:5d41402abc4b2a76b9719d911017c592", "c-1"), ("e-1", "c-2")]
+        {
+            let second = |count: u32| START.plus(SECOND * count);
+            // The desk tells the instant of the first closing each time.
+            let closed = async |now: Millis| {
+                deliver(&bench, close(conversation, "7", START), event, now).await
+            };
+            let first = closed(second(1)).await;
+            assert!(first.is_new);
+            assert!(!closed(second(2)).await.is_new, "a redelivery");
+            let reopening = Reopening {
+                account: ACCOUNT.into(),
+                source: "desk".into(),
+                conversation_id: ConversationId::parse(conversation).unwrap(),
+                reopened_at: second(3),
+            };
+            bench.store.take_reopening(reopening, None, second(3)).await.unwrap();
+            assert_eq!(bench.state(&first.survey_id).await, "cancelled");
+            let next = closed(second(4)).await;
+            let is_next = next.is_new && next.survey_id != first.survey_id;
+            assert_eq!(is_next, event.starts_with("sha256:"), "the sender's own id tells: {event}");
+            assert!(!closed(second(5)).await.is_new, "of the second one");
+        }
+    })
+    .await;
+}
