@@ -14,10 +14,16 @@ const ABSENT: [&str; 4] = ["None", "null", "undefined", "nil"];
 
 /// Says why a text stands for nothing, to follow the text. `None` if it stands for something.
 pub fn why_nothing(text: &str) -> Option<&'static str> {
-    let holds = |(opening, closing): &(&str, &str)| {
-        text.split_once(opening).is_some_and(|(_, rest)| rest.contains(closing))
+    // It names something. A person may call themselves `{{ 7 * 7 }}`.
+    let names = |inner: &str| {
+        let inner = inner.trim_start_matches(|letter| " =#-.".contains(letter));
+        inner.starts_with(|letter: char| letter.is_alphabetic() || letter == '_')
     };
-    if PLACEHOLDERS.iter().any(holds) {
+    let holds = |(opening, closing): &(&str, &str)| {
+        let (_, rest) = text.split_once(opening)?;
+        rest.split_once(closing).filter(|(inner, _)| names(inner))
+    };
+    if PLACEHOLDERS.iter().any(|brackets| holds(brackets).is_some()) {
         return Some("is a placeholder that the help desk has not filled in");
     }
     ABSENT.contains(&text.trim()).then_some("is a word for nothing")
@@ -45,7 +51,19 @@ mod tests {
         ] {
             assert!(why_nothing(text).is_some_and(|why| why.contains("placeholder")), "{text}");
         }
-        for text in ["", "4711", "a {b} c", "{}", "}}{{", "100 %", "<ticket>", "$5", "None of it"] {
+        for text in [
+            "{{ 7 * 7 }}",
+            "{{}}",
+            "",
+            "4711",
+            "a {b} c",
+            "{}",
+            "}}{{",
+            "100 %",
+            "<ticket>",
+            "$5",
+            "None of it",
+        ] {
             assert!(!is_unfilled(text), "{text}");
         }
     }

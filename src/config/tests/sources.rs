@@ -387,5 +387,8 @@ surveyd.toml: sources.other.after = \"0s\": is out of bounds
 #[test]
 fn a_desk_without_a_kind_leads_to_its_page() {
     let faults = faults(&with(&desk("standard", ""), "\"standard\"", "\"HubSpot\""));
-    assert!(faults.contains("docs/sources/others.md has its block, of kind \"mapped\""), "{faults}");
+    assert!(
+        faults.contains("docs/sources/others.md has its block, of kind \"mapped\""),
+        "{faults}"
+    );
 }
