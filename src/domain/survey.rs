@@ -260,102 +260,134 @@ impl State {
 
     /// The next state. An error if the life of a survey does not have this step.
     pub fn step(self, event: Event) -> Result<State, NoSuchStep> {
-        use Event as E;
-        use State as S;
-        let refuse = |from: &State, event: &Event| NoSuchStep {
-            from: from.name(),
-            event: format!("{event:?}"),
+        let refused = NoSuchStep { from: self.name(), event: format!("{event:?}") };
+        let next = match self {
+            State::Scheduled => after_scheduled(event),
+            State::Sending { begun_at } => after_sending(begun_at, event),
+            State::Uncertain { begun_at, given_up_at } => {
+                after_uncertain(begun_at, given_up_at, event)
+            }
+            State::Sent(delivery) => after_sent(delivery, event),
+            State::Answered(delivery) => after_answered(delivery, event),
+            State::Suppressed(_) | State::Cancelled(_) | State::Expired | State::Failed(_) => {
+                after_end(event)
+            }
         };
-        match self {
-            S::Scheduled => match event {
-                E::Begun { at } => Ok(S::Sending { begun_at: at }),
-                E::Suppressed(reason) => Ok(S::Suppressed(reason)),
-                E::Cancelled(by) => Ok(S::Cancelled(by)),
-                E::TooLate => Ok(S::Expired),
-                E::Refused(failure) => Ok(S::Failed(failure)),
-                E::Found(delivery) => Ok(S::Sent(delivery)),
-                E::Accepted(_)
-                | E::NotSent
-                | E::NoAnswer { .. }
-                | E::Answered
-                | E::Withdrawn
-                | E::Retried => Err(refuse(&S::Scheduled, &event)),
-            },
-            S::Sending { begun_at } => match event {
-                E::Accepted(delivery) => Ok(S::Sent(delivery)),
-                E::NotSent => Ok(S::Scheduled),
-                // The clock may have been set back meanwhile.
-                E::NoAnswer { at } => Ok(S::Uncertain { begun_at, given_up_at: at.max(begun_at) }),
-                E::Suppressed(reason) => Ok(S::Suppressed(reason)),
-                E::Refused(failure) => Ok(S::Failed(failure)),
-                // Calling off a request that is under way would not stop it at X. Its own worker is
-                // about to write X's answer.
-                E::Begun { .. }
-                | E::Cancelled(_)
-                | E::TooLate
-                | E::Answered
-                | E::Withdrawn
-                | E::Retried
-                | E::Found(_) => Err(refuse(&S::Sending { begun_at }, &event)),
-            },
-            S::Uncertain { begun_at, given_up_at } => match event {
-                E::Accepted(delivery) | E::Found(delivery) => Ok(S::Sent(delivery)),
-                E::NotSent => Ok(S::Scheduled),
-                E::TooLate => Ok(S::Expired),
-                E::Refused(failure) => Ok(S::Failed(failure)),
-                // A request that was taken for lost lasts as long as its worker says.
-                E::NoAnswer { at } => {
-                    Ok(S::Uncertain { begun_at, given_up_at: given_up_at.max(at) })
-                }
-                // X's answer has come after all and refuses this person.
-                E::Suppressed(reason) => Ok(S::Suppressed(reason)),
-                E::Begun { .. } | E::Cancelled(_) | E::Answered | E::Withdrawn | E::Retried => {
-                    Err(refuse(&S::Uncertain { begun_at, given_up_at }, &event))
-                }
-            },
-            S::Sent(delivery) => match event {
-                E::Answered => Ok(S::Answered(delivery)),
-                E::Begun { .. }
-                | E::Accepted(_)
-                | E::NotSent
-                | E::NoAnswer { .. }
-                | E::Suppressed(_)
-                | E::Cancelled(_)
-                | E::TooLate
-                | E::Refused(_)
-                | E::Withdrawn
-                | E::Retried
-                | E::Found(_) => Err(refuse(&S::Sent(delivery), &event)),
-            },
-            end @ (S::Suppressed(_) | S::Cancelled(_) | S::Expired | S::Failed(_)) => match event {
-                E::Found(delivery) => Ok(S::Sent(delivery)),
-                E::Retried => Ok(S::Scheduled),
-                E::Begun { .. }
-                | E::Accepted(_)
-                | E::NotSent
-                | E::NoAnswer { .. }
-                | E::Suppressed(_)
-                | E::Cancelled(_)
-                | E::TooLate
-                | E::Refused(_)
-                | E::Answered
-                | E::Withdrawn => Err(refuse(&end, &event)),
-            },
-            S::Answered(delivery) => match event {
-                E::Withdrawn => Ok(S::Sent(delivery)),
-                E::Begun { .. }
-                | E::Accepted(_)
-                | E::NotSent
-                | E::NoAnswer { .. }
-                | E::Suppressed(_)
-                | E::Cancelled(_)
-                | E::TooLate
-                | E::Refused(_)
-                | E::Answered
-                | E::Retried
-                | E::Found(_) => Err(refuse(&S::Answered(delivery), &event)),
-            },
-        }
+        next.ok_or(refused)
+    }
+}
+
+/// The steps from `scheduled`.
+fn after_scheduled(event: Event) -> Option<State> {
+    use Event as E;
+    match event {
+        E::Begun { at } => Some(State::Sending { begun_at: at }),
+        E::Suppressed(reason) => Some(State::Suppressed(reason)),
+        E::Cancelled(by) => Some(State::Cancelled(by)),
+        E::TooLate => Some(State::Expired),
+        E::Refused(failure) => Some(State::Failed(failure)),
+        E::Found(delivery) => Some(State::Sent(delivery)),
+        E::Accepted(_)
+        | E::NotSent
+        | E::NoAnswer { .. }
+        | E::Answered
+        | E::Withdrawn
+        | E::Retried => None,
+    }
+}
+
+/// The steps from `sending`.
+fn after_sending(begun_at: Millis, event: Event) -> Option<State> {
+    use Event as E;
+    match event {
+        E::Accepted(delivery) => Some(State::Sent(delivery)),
+        E::NotSent => Some(State::Scheduled),
+        // The clock may have been set back meanwhile.
+        E::NoAnswer { at } => Some(State::Uncertain { begun_at, given_up_at: at.max(begun_at) }),
+        E::Suppressed(reason) => Some(State::Suppressed(reason)),
+        E::Refused(failure) => Some(State::Failed(failure)),
+        // Calling off a request that is under way would not stop it at X. Its own worker is
+        // about to write X's answer.
+        E::Begun { .. }
+        | E::Cancelled(_)
+        | E::TooLate
+        | E::Answered
+        | E::Withdrawn
+        | E::Retried
+        | E::Found(_) => None,
+    }
+}
+
+/// The steps from `uncertain`.
+fn after_uncertain(begun_at: Millis, given_up_at: Millis, event: Event) -> Option<State> {
+    use Event as E;
+    match event {
+        E::Accepted(delivery) | E::Found(delivery) => Some(State::Sent(delivery)),
+        E::NotSent => Some(State::Scheduled),
+        E::TooLate => Some(State::Expired),
+        E::Refused(failure) => Some(State::Failed(failure)),
+        // A request that was taken for lost lasts as long as its worker says.
+        E::NoAnswer { at } => Some(State::Uncertain { begun_at, given_up_at: given_up_at.max(at) }),
+        // X's answer has come after all and refuses this person.
+        E::Suppressed(reason) => Some(State::Suppressed(reason)),
+        E::Begun { .. } | E::Cancelled(_) | E::Answered | E::Withdrawn | E::Retried => None,
+    }
+}
+
+/// The steps from `sent`.
+fn after_sent(delivery: Delivery, event: Event) -> Option<State> {
+    use Event as E;
+    match event {
+        E::Answered => Some(State::Answered(delivery)),
+        E::Begun { .. }
+        | E::Accepted(_)
+        | E::NotSent
+        | E::NoAnswer { .. }
+        | E::Suppressed(_)
+        | E::Cancelled(_)
+        | E::TooLate
+        | E::Refused(_)
+        | E::Withdrawn
+        | E::Retried
+        | E::Found(_) => None,
+    }
+}
+
+/// The steps from `answered`.
+fn after_answered(delivery: Delivery, event: Event) -> Option<State> {
+    use Event as E;
+    match event {
+        E::Withdrawn => Some(State::Sent(delivery)),
+        E::Begun { .. }
+        | E::Accepted(_)
+        | E::NotSent
+        | E::NoAnswer { .. }
+        | E::Suppressed(_)
+        | E::Cancelled(_)
+        | E::TooLate
+        | E::Refused(_)
+        | E::Answered
+        | E::Retried
+        | E::Found(_) => None,
+    }
+}
+
+/// The steps from a state without a prompt in which a survey ends.
+fn after_end(event: Event) -> Option<State> {
+    use Event as E;
+    match event {
+        E::Found(delivery) => Some(State::Sent(delivery)),
+        E::Retried => Some(State::Scheduled),
+        E::Begun { .. }
+        | E::Accepted(_)
+        | E::NotSent
+        | E::NoAnswer { .. }
+        | E::Suppressed(_)
+        | E::Cancelled(_)
+        | E::TooLate
+        | E::Refused(_)
+        | E::Answered
+        | E::Withdrawn => None,
     }
 }
 
