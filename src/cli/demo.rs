@@ -21,7 +21,8 @@ use crate::cli;
 use crate::clock::Clock;
 use crate::config::{self, Environment};
 use crate::daemon::{Daemon, Signals, Start};
-use crate::domain::summary::{GroupBy, summarize};
+use crate::domain::days::Zone;
+use crate::domain::summary::{GroupBy, Terms, summarize};
 use crate::domain::time::{Millis, Period};
 use crate::output::{note, outln};
 use crate::report;
@@ -94,7 +95,9 @@ async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
     let facts = results::facts(daemon.store(), &query).await?;
     let period = Period { from: started_at, to: now };
     // No more answers can come because the sandbox has no more planned.
-    let summary = summarize(facts, period, GroupBy::Nothing, now, Duration::ZERO, 5);
+    let (by, zone, fresh_for, min_group) = (GroupBy::Nothing, &Zone::utc(), Duration::ZERO, 5);
+    let terms = Terms { period, by, zone, now, fresh_for, min_group };
+    let summary = summarize(facts, &terms);
     outln!("{}", report::text::render(&summary, &report::text::TextPage::PLAIN))?;
     daemon.stop().await;
     sandbox.stop().await;

@@ -8,7 +8,8 @@ use clap::{Args, ValueEnum};
 use super::out_file::OutFile;
 use super::{Context, Usage, usage};
 use crate::config;
-use crate::domain::summary::{GroupBy, summarize};
+use crate::domain::days::Zone;
+use crate::domain::summary::{GroupBy, Terms, summarize};
 use crate::domain::time::Millis;
 use crate::output::{Results, out, outln};
 use crate::report;
@@ -28,7 +29,7 @@ pub struct ReportArgs {
     /// The last day [default: yesterday, or today if --from is given]
     #[arg(long, value_name = "D", help_heading = PERIOD)]
     to: Option<String>,
-    /// Break down by agent, team, tag, language, source, account, week, question or variant
+    /// Break down by agent, team, tag, language, source, account, week, question, rule or variant
     /// [default: not at all]
     #[arg(long, value_name = "GROUP", help_heading = "What")]
     by: Option<String>,
@@ -106,7 +107,8 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
     let by = match report.by.as_deref() {
         None => GroupBy::Nothing,
         Some(name) => GroupBy::parse(name).ok_or_else(|| {
-            let names = "agent, team, tag, language, source, account, week, question or variant";
+            let names =
+                "agent, team, tag, language, source, account, week, question, rule or variant";
             let meant = config::nearest(name, names.split([',', ' ']).filter(|name| *name != "or"));
             let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
             usage("--by", name, format!("must be {names}{meant}"))
@@ -123,7 +125,8 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
         facts.iter_mut().for_each(|facts| facts.test = false);
     }
     let (fresh_for, min_group) = (context.config.poll.fresh_for, context.config.report.min_group);
-    let summary = summarize(facts, period, by, now, fresh_for, min_group);
+    let terms = Terms { period, by, zone: &Zone::utc(), now, fresh_for, min_group };
+    let summary = summarize(facts, &terms);
     let text = match report.format {
         ReportFormat::Text => {
             let view = View::of_stdout(&context.environment, now, false);

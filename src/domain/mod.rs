@@ -9,6 +9,7 @@
 //! - [`stop_words`] recognises a person who wants no prompts.
 //! - [`policy`] decides whether a survey is sent and when.
 //! - [`message`] renders the text of a prompt. [`plain_text`] cleans the help desk's words for it.
+//! - [`days`] counts by the days of the business. [`view`] says which results are meant.
 //! - [`time_zone`] finds the zone that a help desk names.
 //! - [`feedback`] folds the updates that X returns. [`summary`] computes the numbers.
 //! - [`direct_message`] recognises a prompt among an account's messages.
@@ -19,6 +20,7 @@
 
 pub mod budget;
 pub mod close;
+pub mod days;
 pub mod direct_message;
 pub mod feedback;
 pub mod freshness;
@@ -38,6 +40,7 @@ pub mod talk;
 pub mod time;
 pub mod time_zone;
 pub mod unfilled;
+pub mod view;
 pub mod waiting;
 pub mod x_date;
 pub mod x_json;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -70,13 +70,6 @@ impl Millis {
         }
         let read: Timestamp = nanoseconds(text).parse().map_err(|_| refused())?;
         Ok(Self(read.as_millisecond()))
-    }
-
-    /// The ISO 8601 week (UTC) of the instant, such as `2026-W47`. The week's year is that of its
-    /// Thursday. The first days of January may therefore belong to the year before.
-    pub fn iso_week(self) -> String {
-        let week = self.timestamp().to_zoned(TimeZone::UTC).date().iso_week_date();
-        format!("{:04}-W{:02}", week.year(), week.week())
     }
 
     fn timestamp(self) -> Timestamp {
@@ -259,15 +252,6 @@ mod tests {
         }
         let said = Millis::from_rfc3339("2026-11-22T08:00:00").unwrap_err().to_string();
         assert!(said.ends_with(": add Z for UTC, or an offset such as +01:00"), "{said}");
-    }
-
-    #[test]
-    fn a_week_belongs_to_the_year_of_its_thursday() {
-        let week = |text: &str| Millis::from_rfc3339(text).unwrap().iso_week();
-        assert_eq!(week("2026-11-22T23:59:59.999Z"), "2026-W47");
-        assert_eq!(week("2026-11-23T00:00:00Z"), "2026-W48");
-        assert_eq!(week("2027-01-01T00:00:00Z"), "2026-W53");
-        assert_eq!(week("2024-12-30T00:00:00Z"), "2025-W01");
     }
 
     #[test]

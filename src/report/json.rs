@@ -70,7 +70,7 @@ impl<'a> ReportJson<'a> {
         Self {
             from: report.period.from.rfc3339(),
             to: report.period.to.rfc3339(),
-            dry_run: report.dry_runs,
+            dry_run: report.left_out.dry_runs,
             groups: report.groups.iter().map(GroupJson::of).collect(),
         }
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::period::parse_period;
 use crate::domain::{
-    summary::{GroupBy, Report, SurveyFacts, summarize},
+    days::Zone,
+    summary::{GroupBy, Report, SurveyFacts, Terms, summarize},
     survey_type::SurveyType,
     time::Millis,
 };
@@ -31,7 +32,7 @@ pub(super) fn november(by: GroupBy) -> Report {
     facts.push(SurveyFacts { agent: None, ..prompted("", SurveyType::Csat) });
     for reason in ["throttled", "opted_out", "throttled"] {
         let close = SurveyFacts { sent_at: None, ..prompted("ana", SurveyType::Csat) };
-        facts.push(SurveyFacts { suppressed: Some(reason.to_owned()), ..close });
+        facts.push(SurveyFacts { unsent: Some(reason.to_owned()), ..close });
     }
     for score in [10, 10, 10, 9, 9, 9, 8, 7, 7, 6] {
         facts.push(answered("ana", SurveyType::Nps, score, 7500));
@@ -45,7 +46,8 @@ pub(super) fn november(by: GroupBy) -> Report {
     }
     let period = parse_period("2026-11-01", "2026-11-30").unwrap();
     let now = NOVEMBER_22.plus(Duration::from_hours(48));
-    summarize(facts, period, by, now, DAYS_7, 5)
+    let zone = &Zone::utc();
+    summarize(facts, &Terms { period, by, zone, now, fresh_for: DAYS_7, min_group: 5 })
 }
 
 const DAYS_7: Duration = Duration::from_hours(7 * 24);
@@ -61,9 +63,10 @@ fn prompted(agent: &str, kind: SurveyType) -> SurveyFacts {
         team: None,
         tags: Vec::new(),
         language: None,
+        rule: None,
         variant: None,
         closed_at: NOVEMBER_22,
-        suppressed: None,
+        unsent: None,
         sent_at: Some(NOVEMBER_22),
         score: None,
         scored_at: None,

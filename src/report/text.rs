@@ -51,7 +51,7 @@ pub fn render(report: &Report, page: &TextPage) -> String {
         text.push_str(&wrap(line, page.width()));
         text.push('\n');
     };
-    match (report.groups.is_empty(), report.tests + report.test_closes) {
+    match (report.groups.is_empty(), report.left_out.tests + report.left_out.test_closes) {
         (true, 0) => tell("Nothing was closed and nobody was prompted in this time."),
         (true, _) => tell("There is nothing in this time but tests (test = true)."),
         (false, _) => {
@@ -65,7 +65,7 @@ pub fn render(report: &Report, page: &TextPage) -> String {
     if let Some(words) = of_tests(report) {
         tell(&words);
     }
-    match report.dry_runs {
+    match report.left_out.dry_runs {
         0 => {}
         1 => text.push_str("dry run: 1 prompt would have been sent (mode = \"dry\").\n"),
         many => {
@@ -85,17 +85,17 @@ pub fn render(report: &Report, page: &TextPage) -> String {
 /// Returns the note on tests that the report leaves out. A close without a prompt is a test if it
 /// was taken in as one.
 fn of_tests(report: &Report) -> Option<String> {
-    let prompts = match report.tests {
+    let prompts = match report.left_out.tests {
         0 => None,
         1 => Some("1 prompt was sent".to_owned()),
         prompts => Some(format!("{prompts} prompts were sent")),
     };
-    let closes = match report.test_closes {
+    let closes = match report.left_out.test_closes {
         0 => None,
         1 => Some("1 close was taken in".to_owned()),
         closes => Some(format!("{closes} closes were taken in")),
     };
-    let all = report.tests + report.test_closes;
+    let all = report.left_out.tests + report.left_out.test_closes;
     let what: Vec<String> = prompts.into_iter().chain(closes).collect();
     let them = if all == 1 { "it" } else { "them" };
     (all > 0).then(|| format!("{} as a test: `--test` counts {them}.", what.join(" and ")))

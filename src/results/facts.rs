@@ -29,11 +29,13 @@ fn fact(row: &ResultRow) -> SurveyFacts {
         team: notice.team.clone(),
         tags: notice.tags.clone(),
         language: notice.language.clone(),
+        rule: row.rule().map(str::to_owned),
         variant: row.variant().map(str::to_owned),
         closed_at: survey.closed_at,
-        suppressed: match &survey.state {
+        unsent: match &survey.state {
+            State::Sent(_) | State::Answered(_) => None,
             State::Suppressed(reason) => Some(reason.as_str().to_owned()),
-            _ => None,
+            other => Some(other.name().to_owned()),
         },
         sent_at: survey.state.delivery().map(|delivery| delivery.sent_at),
         score: row.told.score.and_then(|score| u8::try_from(score).ok()),

@@ -1,10 +1,13 @@
 //! The breakdowns of a report and the group that a survey falls into.
 
 use super::SurveyFacts;
-use crate::domain::{survey_type::SurveyType, time::Millis};
+use crate::domain::{days::Zone, survey_type::SurveyType, time::Millis};
+
+/// The key of the group that holds everything.
+pub(super) const ALL: &str = "all";
 
 /// What a report is broken down by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum GroupBy {
     Nothing,
     Agent,
@@ -15,12 +18,13 @@ pub enum GroupBy {
     Account,
     Week,
     Question,
+    Rule,
     Variant,
 }
 
 impl GroupBy {
     /// Every breakdown that can be asked for by name. `Nothing` has no name.
-    pub const NAMED: [Self; 9] = [
+    pub const NAMED: [Self; 10] = [
         Self::Agent,
         Self::Team,
         Self::Tag,
@@ -29,6 +33,7 @@ impl GroupBy {
         Self::Account,
         Self::Week,
         Self::Question,
+        Self::Rule,
         Self::Variant,
     ];
 
@@ -44,6 +49,7 @@ impl GroupBy {
             Self::Account => "account",
             Self::Week => "week",
             Self::Question => "question",
+            Self::Rule => "rule",
             Self::Variant => "variant",
         }
     }
@@ -58,18 +64,19 @@ impl GroupBy {
     ///
     /// `at` is the instant that a week is taken from. A close and its prompt may fall into two
     /// weeks.
-    pub(super) fn keys(self, facts: &SurveyFacts, at: Millis) -> Vec<GroupKey> {
+    pub fn keys(self, facts: &SurveyFacts, zone: &Zone, at: Millis) -> Vec<GroupKey> {
         let or_absent =
             |name: &Option<String>| name.clone().map_or(GroupKey::Absent, GroupKey::Named);
         let one = match self {
-            Self::Nothing => GroupKey::Named("all".to_owned()),
+            Self::Nothing => GroupKey::all(),
             Self::Agent => or_absent(&facts.agent),
             Self::Team => or_absent(&facts.team),
             Self::Language => or_absent(&facts.language),
+            Self::Rule => or_absent(&facts.rule),
             Self::Variant => or_absent(&facts.variant),
             Self::Source => GroupKey::Named(facts.source.clone()),
             Self::Account => GroupKey::Named(facts.account.clone()),
-            Self::Week => GroupKey::Named(at.iso_week()),
+            Self::Week => GroupKey::Named(zone.day_of(at).iso_week()),
             Self::Question => GroupKey::Question(facts.kind, facts.question_variant_id),
             Self::Tag if facts.tags.is_empty() => GroupKey::Absent,
             Self::Tag => {
@@ -87,13 +94,18 @@ impl GroupBy {
 /// then questions by their number ("csat 2" before "csat 12"). The surveys without a value come
 /// last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum GroupKey {
+pub enum GroupKey {
     Named(String),
     Question(SurveyType, u32),
     Absent,
 }
 
 impl GroupKey {
+    /// The key of the group that holds everything.
+    pub fn all() -> Self {
+        Self::Named(ALL.to_owned())
+    }
+
     /// The key as a reader sees it. `None` for the group of surveys without one.
     pub(super) fn shown(&self) -> Option<String> {
         match self {

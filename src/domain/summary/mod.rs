@@ -4,19 +4,22 @@
 //! This module owns the formulas and decides what small groups may show. It reads nothing, rounds
 //! nothing and writes nothing. The writers in `report` do that.
 
+mod counts;
 mod groups;
 mod hiding;
 mod intervals;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use self::groups::GroupKey;
+use self::groups::ALL;
 pub use self::{
-    groups::GroupBy,
+    counts::Counts,
+    groups::{GroupBy, GroupKey},
     hiding::Hidden,
     intervals::{CONFIDENCE, Estimate},
 };
 use super::{
+    days::Zone,
     survey::Reason,
     survey_type::SurveyType,
     time::{Millis, Period},
@@ -35,11 +38,14 @@ pub struct SurveyFacts {
     pub team: Option<String>,
     pub tags: Vec<String>,
     pub language: Option<String>,
+    /// The rule that matched the close.
+    pub rule: Option<String>,
     /// The variant that the person met in an experiment.
     pub variant: Option<String>,
     pub closed_at: Millis,
-    /// The reason if the survey ended suppressed.
-    pub suppressed: Option<String>,
+    /// Why there is no prompt: the reason of a suppressed survey, else the name of the state.
+    /// `None` if the prompt was sent.
+    pub unsent: Option<String>,
     /// When X accepted the prompt. `None` if there was no prompt.
     pub sent_at: Option<Millis>,
     pub score: Option<u8>,
@@ -55,8 +61,17 @@ pub struct Report {
     pub by: GroupBy,
     /// The fewest answers that show a score.
     pub min_group: u32,
+    /// All surveys of each type together. A survey with several tags counts once here.
+    pub totals: Vec<Group>,
     /// Sorted by key with the group without a key last. Groups with one key are sorted by type.
     pub groups: Vec<Group>,
+    /// What the report leaves out.
+    pub left_out: LeftOut,
+}
+
+/// What is in no number of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
     /// The prompts sent in the period as tests. They are in no group.
     pub tests: u64,
     /// The closes of the period that were to be prompted as tests. They are in no group either.
@@ -75,6 +90,8 @@ pub struct Group {
     pub closes: u64,
     /// The closes in the period that ended suppressed, by reason.
     pub suppressed: BTreeMap<String, u64>,
+    /// The other closes in the period without a prompt, by the name of their state.
+    pub unsent: BTreeMap<String, u64>,
     /// The prompts sent in the period. All fields below count these prompts, whenever the answer
     /// came.
     pub prompted: u64,
@@ -99,156 +116,96 @@ pub struct Group {
     pub hidden: Option<Hidden>,
 }
 
-/// Computes the report. The order of `facts` does not matter.
+/// What a report is asked to show, apart from which surveys.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    pub period: Period,
+    pub by: GroupBy,
+    /// The zone that weeks are taken in.
+    pub zone: &'a Zone,
+    pub now: Millis,
+    /// How long a prompt without an answer may still get one.
+    pub fresh_for: Duration,
+    /// The fewest answers that show a score.
+    pub min_group: u32,
+}
+
+/// Computes the report from single surveys. The order of `facts` does not matter.
 ///
-/// A prompt without an answer may still get one for `fresh_for`. `min_group` is the fewest answers
-/// that show a score. A survey with several tags counts in the group of each.
-pub fn summarize(
-    facts: impl IntoIterator<Item = SurveyFacts>,
-    period: Period,
-    by: GroupBy,
-    now: Millis,
-    fresh_for: Duration,
-    min_group: u32,
-) -> Report {
-    let mut tallies: BTreeMap<(GroupKey, SurveyType), GroupTally> = BTreeMap::new();
-    let mut answers: BTreeMap<SurveyType, BTreeMap<Vec<GroupKey>, u64>> = BTreeMap::new();
-    let (mut tests, mut test_closes, mut dry_runs) = (0, 0, 0);
+/// A survey with several tags counts in the group of each.
+pub fn summarize(facts: impl IntoIterator<Item = SurveyFacts>, terms: &Terms<'_>) -> Report {
+    let period = terms.period;
+    let mut summary = Summary::new(terms);
+    let mut left_out = LeftOut::default();
     for facts in facts {
-        let is_dry = facts.suppressed.as_deref() == Some(Reason::DryRun.as_str());
-        dry_runs += u64::from(is_dry && period.contains(facts.closed_at));
+        let is_dry = facts.unsent.as_deref() == Some(Reason::DryRun.as_str());
+        left_out.dry_runs += u64::from(is_dry && period.contains(facts.closed_at));
         if facts.test {
-            tests += u64::from(facts.sent_at.is_some_and(|sent_at| period.contains(sent_at)));
-            test_closes += u64::from(period.contains(facts.closed_at));
+            let is_sent = facts.sent_at.is_some_and(|sent_at| period.contains(sent_at));
+            left_out.tests += u64::from(is_sent);
+            left_out.test_closes += u64::from(period.contains(facts.closed_at));
             continue;
         }
         if period.contains(facts.closed_at) {
-            for key in by.keys(&facts, facts.closed_at) {
-                tallies.entry((key, facts.kind)).or_default().add_close(&facts);
-            }
+            let keys = terms.by.keys(&facts, terms.zone, facts.closed_at);
+            summary.add(facts.kind, &keys, Counts::of_close(&facts));
         }
-        let Some(sent_at) = facts.sent_at.filter(|sent_at| period.contains(*sent_at)) else {
-            continue;
-        };
-        let keys = by.keys(&facts, sent_at);
-        let answer = facts.score.filter(|score| facts.kind.scores().contains(score));
-        let is_fresh = now.since(sent_at) < fresh_for;
-        for key in &keys {
-            let tally = tallies.entry((key.clone(), facts.kind)).or_default();
-            tally.add_prompt(&facts, sent_at, answer, is_fresh);
-        }
-        if answer.is_some() {
-            *answers.entry(facts.kind).or_default().entry(keys).or_default() += 1;
+        if let Some(sent_at) = facts.sent_at.filter(|sent_at| period.contains(*sent_at)) {
+            let keys = terms.by.keys(&facts, terms.zone, sent_at);
+            summary.add(facts.kind, &keys, Counts::of_prompt(&facts, sent_at));
         }
     }
-    let hidden: BTreeMap<_, _> = answers
-        .iter()
-        .map(|(kind, answers)| (*kind, hiding::hidden(answers, u64::from(min_group))))
-        .collect();
-    let groups = tallies
-        .into_iter()
-        .map(|((key, kind), tally)| {
+    summary.report(left_out)
+}
+
+/// A report while its counts come in.
+pub struct Summary<'a> {
+    terms: &'a Terms<'a>,
+    totals: BTreeMap<SurveyType, Counts>,
+    groups: BTreeMap<(GroupKey, SurveyType), Counts>,
+    /// The answers by the set of groups they count in.
+    answers: BTreeMap<SurveyType, BTreeMap<Vec<GroupKey>, u64>>,
+}
+
+impl<'a> Summary<'a> {
+    pub fn new(terms: &'a Terms<'a>) -> Self {
+        let (totals, groups, answers) = Default::default();
+        Self { terms, totals, groups, answers }
+    }
+
+    /// Adds the counts of surveys that are all in the same groups. They count once in the total.
+    pub fn add(&mut self, kind: SurveyType, keys: &[GroupKey], counts: Counts) {
+        let answered = counts.answered();
+        if answered > 0 {
+            *self.answers.entry(kind).or_default().entry(keys.to_vec()).or_default() += answered;
+        }
+        for key in keys {
+            self.groups.entry((key.clone(), kind)).or_default().add(&counts);
+        }
+        self.totals.entry(kind).or_default().add(&counts);
+    }
+
+    /// Computes the report of all counts that came in.
+    pub fn report(self, left_out: LeftOut) -> Report {
+        let Terms { period, by, min_group, .. } = *self.terms;
+        let hidden: BTreeMap<_, _> = self
+            .answers
+            .iter()
+            .map(|(kind, answers)| (*kind, hiding::hidden(answers, u64::from(min_group))))
+            .collect();
+        let groups = self.groups.into_iter().map(|((key, kind), counts)| {
             let hidden = hidden.get(&kind).and_then(|hidden| hidden.get(&key)).copied();
-            tally.into_group(&key, kind, hidden)
-        })
-        .collect();
-    Report { period, by, min_group, groups, tests, test_closes, dry_runs }
-}
-
-/// The counts of one group while the surveys are read.
-#[derive(Default)]
-struct GroupTally {
-    closes: u64,
-    suppressed: BTreeMap<String, u64>,
-    prompted: u64,
-    commented: u64,
-    is_immature: bool,
-    scores: BTreeMap<u8, u64>,
-    response_ms: Vec<u128>,
-}
-
-impl GroupTally {
-    fn add_close(&mut self, facts: &SurveyFacts) {
-        self.closes += 1;
-        if let Some(reason) = &facts.suppressed {
-            *self.suppressed.entry(reason.clone()).or_default() += 1;
-        }
+            counts.into_group(key.shown(), kind, hidden, self.terms)
+        });
+        let totals = self.totals.into_iter().map(|(kind, counts)| {
+            let answered = counts.answered();
+            let is_small = 0 < answered && answered < u64::from(min_group);
+            let hidden = is_small.then_some(Hidden::SmallGroup);
+            counts.into_group(Some(ALL.to_owned()), kind, hidden, self.terms)
+        });
+        let (totals, groups) = (totals.collect(), groups.collect());
+        Report { period, by, min_group, totals, groups, left_out }
     }
-
-    fn add_prompt(
-        &mut self,
-        facts: &SurveyFacts,
-        sent_at: Millis,
-        answer: Option<u8>,
-        is_fresh: bool,
-    ) {
-        self.prompted += 1;
-        self.commented += u64::from(facts.commented_at.is_some());
-        match answer {
-            Some(score) => *self.scores.entry(score).or_default() += 1,
-            None => self.is_immature |= is_fresh,
-        }
-        if let (Some(_), Some(scored_at)) = (answer, facts.scored_at) {
-            self.response_ms.push(scored_at.since(sent_at).as_millis());
-        }
-    }
-
-    fn into_group(self, key: &GroupKey, kind: SurveyType, hidden: Option<Hidden>) -> Group {
-        let answered = self.scores.values().sum();
-        let is_shown = hidden.is_none();
-        Group {
-            key: key.shown(),
-            kind,
-            closes: self.closes,
-            prompted: self.prompted,
-            answered,
-            commented: self.commented,
-            response_rate: (self.prompted > 0)
-                .then(|| 100.0 * answered as f64 / self.prompted as f64),
-            immature: self.is_immature,
-            score: self.score(kind).filter(|_| is_shown),
-            mean: self.mean(kind).filter(|_| is_shown),
-            distribution: if is_shown { self.distribution(kind) } else { Vec::new() },
-            median_response_seconds: median_seconds(self.response_ms).filter(|_| is_shown),
-            suppressed: self.suppressed,
-            hidden,
-        }
-    }
-
-    fn score(&self, kind: SurveyType) -> Option<Estimate> {
-        let given = |scores: std::ops::RangeInclusive<u8>| -> u64 {
-            self.scores.range(scores).map(|(_, count)| count).sum()
-        };
-        match kind {
-            SurveyType::Csat => intervals::csat(given(4..=5), given(1..=5)),
-            SurveyType::Nps => intervals::nps(given(9..=10), given(7..=8), given(0..=6)),
-        }
-    }
-
-    fn mean(&self, kind: SurveyType) -> Option<f64> {
-        let answered: u64 = self.scores.values().sum();
-        match kind {
-            SurveyType::Csat if answered > 0 => {
-                let points: u64 =
-                    self.scores.iter().map(|(score, count)| u64::from(*score) * count).sum();
-                Some(points as f64 / answered as f64)
-            }
-            SurveyType::Csat | SurveyType::Nps => None,
-        }
-    }
-
-    fn distribution(&self, kind: SurveyType) -> Vec<u64> {
-        kind.scores().map(|score| self.scores.get(&score).copied().unwrap_or(0)).collect()
-    }
-}
-
-/// The median of lengths in milliseconds, given in seconds. If their number is even, it is half way
-/// between the middle two.
-fn median_seconds(mut lengths_ms: Vec<u128>) -> Option<f64> {
-    lengths_ms.sort_unstable();
-    let upper = *lengths_ms.get(lengths_ms.len() / 2)?;
-    let lower = lengths_ms[(lengths_ms.len() - 1) / 2];
-    Some((lower + upper) as f64 / 2.0 / 1000.0)
 }
 
 #[cfg(test)]

@@ -19,9 +19,10 @@ fn prompted(kind: SurveyType) -> SurveyFacts {
         team: None,
         tags: Vec::new(),
         language: None,
+        rule: None,
         variant: None,
         closed_at: Millis(HOUR),
-        suppressed: None,
+        unsent: None,
         sent_at: Some(Millis(2 * HOUR)),
         score: None,
         scored_at: None,
@@ -38,11 +39,24 @@ fn csat(score: u8) -> SurveyFacts {
 }
 
 fn suppressed(reason: &str) -> SurveyFacts {
-    SurveyFacts { sent_at: None, suppressed: Some(reason.to_owned()), ..prompted(SurveyType::Csat) }
+    SurveyFacts { sent_at: None, unsent: Some(reason.to_owned()), ..prompted(SurveyType::Csat) }
+}
+
+/// The report of `facts` on these terms, in UTC.
+fn report(
+    facts: impl IntoIterator<Item = SurveyFacts>,
+    period: Period,
+    by: GroupBy,
+    now: Millis,
+    fresh_for: Duration,
+    min_group: u32,
+) -> Report {
+    let terms = Terms { period, by, zone: &Zone::utc(), now, fresh_for, min_group };
+    summarize(facts, &terms)
 }
 
 fn groups(facts: impl IntoIterator<Item = SurveyFacts>, by: GroupBy) -> Vec<Group> {
-    summarize(facts, ALWAYS, by, NOW, DAY, 5).groups
+    report(facts, ALWAYS, by, NOW, DAY, 5).groups
 }
 
 fn the_group(facts: impl IntoIterator<Item = SurveyFacts>) -> Group {
@@ -90,8 +104,8 @@ fn tests_are_left_out() {
     let waiting = SurveyFacts { sent_at: None, ..sent.clone() };
     let period = Period { from: Millis(0), to: Millis(i64::MAX) };
     let report =
-        summarize([sent, waiting], period, GroupBy::Nothing, NOW, std::time::Duration::ZERO, 5);
-    assert_eq!((report.tests, report.test_closes), (1, 2));
+        report([sent, waiting], period, GroupBy::Nothing, NOW, std::time::Duration::ZERO, 5);
+    assert_eq!((report.left_out.tests, report.left_out.test_closes), (1, 2));
 }
 
 #[test]
@@ -100,8 +114,8 @@ fn what_a_dry_run_did_not_send_is_counted_apart_tests_or_not() {
     let test = SurveyFacts { test: true, ..dry.clone() };
     let period = Period { from: Millis(0), to: Millis(i64::MAX) };
     let facts = [dry, test, suppressed("throttled"), csat(5)];
-    let report = summarize(facts, period, GroupBy::Nothing, NOW, std::time::Duration::ZERO, 5);
-    assert_eq!((report.dry_runs, report.groups[0].prompted), (2, 1));
+    let report = report(facts, period, GroupBy::Nothing, NOW, std::time::Duration::ZERO, 5);
+    assert_eq!((report.left_out.dry_runs, report.groups[0].prompted), (2, 1));
     assert_eq!(report.groups[0].suppressed.get("dry_run"), Some(&1));
 }
 
@@ -128,7 +142,7 @@ fn without_a_prompt_there_is_no_rate_and_no_score() {
 fn closes_count_by_their_own_time_and_answers_by_that_of_the_prompt() {
     let period = |from, to| Period { from: Millis(from), to: Millis(to) };
     let counts = |period| {
-        let report = summarize([csat(5)], period, GroupBy::Nothing, NOW, DAY, 1);
+        let report = report([csat(5)], period, GroupBy::Nothing, NOW, DAY, 1);
         report.groups.iter().map(|group| (group.closes, group.answered)).collect::<Vec<_>>()
     };
     assert_eq!(counts(period(HOUR, 2 * HOUR)), [(1, 1)], "both ends belong to the period");
@@ -141,7 +155,7 @@ fn closes_count_by_their_own_time_and_answers_by_that_of_the_prompt() {
 fn a_cohort_is_immature_while_a_prompt_without_answer_is_fresh() {
     let waiting = || prompted(SurveyType::Csat);
     let is_immature = |facts: SurveyFacts, now: i64| {
-        summarize([facts], ALWAYS, GroupBy::Nothing, Millis(now), DAY, 5).groups[0].immature
+        report([facts], ALWAYS, GroupBy::Nothing, Millis(now), DAY, 5).groups[0].immature
     };
     assert!(is_immature(waiting(), 26 * HOUR - 1));
     assert!(!is_immature(waiting(), 26 * HOUR));
@@ -154,7 +168,7 @@ fn the_median_is_from_the_prompt_to_its_score() {
     let after = |ms: i64| SurveyFacts { scored_at: Some(Millis(2 * HOUR + ms)), ..csat(5) };
     let median = |lengths: &[i64]| {
         let facts = lengths.iter().copied().map(after);
-        summarize(facts, ALWAYS, GroupBy::Nothing, NOW, DAY, 1).groups[0].median_response_seconds
+        report(facts, ALWAYS, GroupBy::Nothing, NOW, DAY, 1).groups[0].median_response_seconds
     };
     assert_eq!(median(&[90_000, 1_000, 5_000]), Some(5.0));
     assert_eq!(median(&[90_000, 1_000, 5_000, 6_500]), Some(5.75));
@@ -270,7 +284,7 @@ fn any_facts() -> impl Strategy<Value = SurveyFacts> {
             agent,
             tags,
             closed_at: Millis(closed_at),
-            suppressed: sent_at.is_none().then(|| "throttled".to_owned()),
+            unsent: sent_at.is_none().then(|| "throttled".to_owned()),
             sent_at: sent_at.map(Millis),
             score,
             scored_at: score.map(|_| Millis(scored_at)),
@@ -291,7 +305,7 @@ proptest! {
             .prop_flat_map(|facts| (Just(facts.clone()), Just(facts).prop_shuffle())),
         by in any_by(),
     ) {
-        let of = |facts| summarize(facts, ALWAYS, by, NOW, DAY, 3);
+        let of = |facts| report(facts, ALWAYS, by, NOW, DAY, 3);
         prop_assert_eq!(of(facts), of(shuffled));
     }
 
@@ -299,7 +313,7 @@ proptest! {
     fn what_is_shown_agrees_with_the_counts(
         facts in collection::vec(any_facts(), 0..60), by in any_by(), min_group in 0u32..8,
     ) {
-        for group in summarize(facts, ALWAYS, by, NOW, DAY, min_group).groups {
+        for group in report(facts, ALWAYS, by, NOW, DAY, min_group).groups {
             prop_assert!(group.answered <= group.prompted);
             prop_assert!(group.suppressed.values().sum::<u64>() <= group.closes);
             prop_assert!(group.response_rate.is_none_or(|rate| (0.0..=100.0).contains(&rate)));
@@ -326,7 +340,7 @@ proptest! {
                 .iter()
                 .map(|(agent, score)| SurveyFacts { agent: Some(agent.to_string()), ..csat(*score) })
                 .collect();
-            summarize(facts, ALWAYS, by, NOW, DAY, min_group).groups
+            report(facts, ALWAYS, by, NOW, DAY, min_group).groups
         };
         let found = report(&scores, GroupBy::Agent);
         let total = report(&scores, GroupBy::Nothing);

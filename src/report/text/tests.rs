@@ -2,7 +2,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    domain::{summary::Estimate, time::Period},
+    domain::{
+        summary::{Estimate, LeftOut},
+        time::Period,
+    },
     report::{period::parse_period, samples},
 };
 
@@ -17,6 +20,7 @@ fn long(name: &str) -> Group {
         kind: SurveyType::Nps,
         closes: 12_000,
         suppressed: BTreeMap::new(),
+        unsent: BTreeMap::new(),
         prompted: 10_000,
         answered: 9_999,
         commented: 9_999,
@@ -35,10 +39,9 @@ fn rendered(groups: Vec<Group>) -> String {
         period: november(),
         by: GroupBy::Tag,
         min_group: 5,
+        totals: Vec::new(),
         groups,
-        tests: 0,
-        test_closes: 0,
-        dry_runs: 0,
+        left_out: LeftOut::default(),
     };
     render(&report, &TextPage::PLAIN)
 }
@@ -108,10 +111,9 @@ fn a_dry_run_says_how_many_prompts_would_have_been_sent() {
         period: november(),
         by: GroupBy::Nothing,
         min_group: 5,
+        totals: Vec::new(),
         groups: Vec::new(),
-        tests: 0,
-        test_closes: 0,
-        dry_runs,
+        left_out: LeftOut { dry_runs, ..LeftOut::default() },
     };
     for (dry_runs, said) in [(1, "1 prompt would"), (40, "40 prompts would")] {
         let text = render(&of(dry_runs), &TextPage::PLAIN);
@@ -129,10 +131,9 @@ fn a_time_of_tests_alone_says_so() {
         period: november(),
         by: GroupBy::Nothing,
         min_group: 5,
+        totals: Vec::new(),
         groups: Vec::new(),
-        tests: 0,
-        test_closes: 0,
-        dry_runs: 0,
+        left_out: LeftOut::default(),
     };
     for (tests, test_closes, said) in [
         (3, 4, "3 prompts were sent and 4 closes were taken in as a test: `--test` counts them."),
@@ -140,7 +141,8 @@ fn a_time_of_tests_alone_says_so() {
         (0, 2, "2 closes were taken in as a test: `--test` counts them."),
         (0, 1, "1 close was taken in as a test: `--test` counts it."),
     ] {
-        let text = render(&Report { tests, test_closes, ..empty.clone() }, &TextPage::PLAIN);
+        let left_out = LeftOut { tests, test_closes, dry_runs: 0 };
+        let text = render(&Report { left_out, ..empty.clone() }, &TextPage::PLAIN);
         let expected = format!("There is nothing in this time but tests (test = true).\n{said}\n");
         assert_eq!(text.split_once('\n').unwrap().1, expected);
     }
@@ -148,7 +150,8 @@ fn a_time_of_tests_alone_says_so() {
 
 #[test]
 fn what_is_left_out_as_a_test_is_told_beside_the_results() {
-    let report = Report { test_closes: 136, ..samples::november(GroupBy::Nothing) };
+    let left_out = LeftOut { test_closes: 136, ..LeftOut::default() };
+    let report = Report { left_out, ..samples::november(GroupBy::Nothing) };
     let text = render(&report, &TextPage::PLAIN);
     let line = "\n136 closes were taken in as a test: `--test` counts them.\n";
     assert!(text.contains(line), "{text}");

@@ -74,7 +74,16 @@ pub struct ResultRow {
 impl ResultRow {
     /// Returns the variant that the person saw or would have seen.
     pub fn variant(&self) -> Option<&str> {
-        self.at_sending.as_ref().or(self.at_close.as_ref())?.variant.as_deref()
+        self.last_decision()?.variant.as_deref()
+    }
+
+    /// Returns the rule that matched the close.
+    pub fn rule(&self) -> Option<&str> {
+        self.last_decision()?.rule.as_deref()
+    }
+
+    fn last_decision(&self) -> Option<&Decision> {
+        self.at_sending.as_ref().or(self.at_close.as_ref())
     }
 }
 
