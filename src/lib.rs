@@ -68,6 +68,8 @@ pub mod domain;
 
 /// The time of day, read at the outermost layer only.
 pub mod clock;
+/// Passwords' hashes and API tokens.
+pub mod credentials;
 /// The configuration, with all of its faults reported at once.
 pub mod config;
 /// Files and folders with the right owner and rights.

@@ -16,8 +16,10 @@
 //! - [`event_windows`] chooses the events that are read next and those that are read again.
 //! - [`budget`] counts the calls that X still allows. [`freshness`] chooses the prompts they are
 //!   spent on.
+//! - [`access`] says who may see which results.
 //! - [`waiting`] explains why a due survey is not sent.
 
+pub mod access;
 pub mod budget;
 pub mod close;
 pub mod days;

@@ -12,6 +12,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("stop", &[]),
     ("files", &[]),
     ("logging", &["config"]),
+    ("credentials", &[]),
     ("config", &["domain"]),
     ("store", &["domain", "files"]),
     // The ticket alone: what is sent must be on the disk first.
@@ -54,6 +55,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["logging"]),
     ("tracing_journald", &["logging"]),
     ("csv", &["report"]),
+    ("argon2", &["credentials"]),
     ("anyhow", &["cli", "daemon", "main"]),
 ];
 
