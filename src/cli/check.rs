@@ -68,6 +68,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         }
     };
     let mut warnings = config::warnings(&config);
+    warnings.extend(config::warnings_of_tokens(&config, Clock::System.now()));
     warnings.extend(unread);
     let location = Location::parse(&config.store.url, &folder)?;
     warnings.extend(of_database(&location).await);

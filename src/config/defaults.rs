@@ -54,6 +54,12 @@ pub const FRESH_FOR_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(
 
 pub const MIN_GROUP: u32 = 5;
 pub const MIN_GROUP_BOUNDS: RangeInclusive<u32> = 1..=1000;
+pub const TIME_ZONE: &str = "UTC";
+pub const AGENT_MIN: u32 = 10;
+/// An agent who has been told by four customers how they answered knows the fifth of five.
+pub const AGENT_MIN_BOUNDS: RangeInclusive<u32> = 5..=1000;
+pub const AGENT_DELAY: Duration = seconds(7 * DAY);
+pub const AGENT_DELAY_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(90 * DAY);
 
 /// X's own limit for a handle. A higher one would have no effect.
 pub const DAILY_LIMIT: u32 = 1000;
@@ -112,4 +118,5 @@ pub const TOLERANCE_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(DAY)
 pub const SIGNING_KEY_BYTES_MIN: usize = 16;
 
 pub const NAME_CHARACTERS_MAX: usize = 64;
+pub const LOGIN_CHARACTERS_MAX: usize = 64;
 pub const LANGUAGE_CHARACTERS_MAX: usize = 35;

@@ -7,6 +7,7 @@
 //! Must not act on what it reads. It opens no connection and reads no clock. It sees the
 //! environment only as the caller captured it.
 
+mod access;
 mod accounts;
 mod chosen;
 pub mod defaults;
@@ -37,6 +38,9 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
+pub use access::{ApiToken, Login, TokenExpiry, TrustedProxy, parse_day};
 pub use chosen::Chosen;
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
@@ -53,6 +57,7 @@ pub use sources::{
 pub use texts::Texts;
 pub use warnings::{
     CloseOnRecord, Warning, of_token as warning_of_token, owner_of, warnings, warnings_of_closes,
+    warnings_of_tokens,
 };
 
 use crate::domain::close::ClosedBy;
@@ -84,6 +89,10 @@ pub struct Config {
     pub spools: Vec<SpoolConfig>,
     /// The sources that watch an account's Direct Messages. No name is also another source's.
     pub watched: Vec<WatchedMessages>,
+    /// The people who may see results. No two share a name.
+    pub logins: Vec<Login>,
+    /// The programs that may read results. No two share a name or a token.
+    pub tokens: Vec<ApiToken>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -100,6 +109,8 @@ pub struct Http {
     pub max_body: usize,
     /// The connections that one address may have open at once. Zero sets no limit for each address.
     pub connections_per_peer: u32,
+    /// The proxy that says who has signed in. `None` if nobody is believed.
+    pub proxy: Option<TrustedProxy>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,6 +185,14 @@ pub struct ReportConfig {
     /// Reports show no score for a group with fewer answers. Otherwise, a single answer could be
     /// read off.
     pub min_group: u32,
+    /// The IANA name of `zone`.
+    pub time_zone: String,
+    /// The zone of the business's days.
+    pub zone: TimeZone,
+    /// An agent's own answers are shown in closed blocks of at least so many.
+    pub agent_min: u32,
+    /// The time from the end of a block's week until the agent sees the block.
+    pub agent_delay: Duration,
 }
 
 /// An X handle that prompts are sent from.
@@ -367,7 +386,7 @@ fn read_text(
 /// discards the result if it met a fault.
 fn read(mut root: walk::ConfigTable) -> Option<Config> {
     let store = sections::store(root.table("store"));
-    let http = sections::http(root.table("http"));
+    let (http, has_proxy) = sections::http(root.table("http"));
     let log = sections::log(root.table("log"));
     let x = sections::x(root.table("x"));
     let poll = sections::poll(root.table("poll"));
@@ -376,7 +395,11 @@ fn read(mut root: walk::ConfigTable) -> Option<Config> {
     let is_stand_in = x.as_ref().is_some_and(|x| urls::is_on_loopback(&x.base_url));
     let around = sources::Around { accounts: names.as_ref(), is_stand_in };
     let (sources, spools, watched) = sources::read(&mut root, &around);
-    root.close(&["logins", "alerts", "retention"]);
+    let logins = access::logins(&mut root, &around, has_proxy);
+    // Without a sound zone the configuration is refused, whatever the tokens are.
+    let zone = report.as_ref().map_or(TimeZone::UTC, |report| report.zone.clone());
+    let tokens = access::tokens(&mut root, &around, &zone);
+    root.close(&["alerts", "retention"]);
     Some(Config {
         store: store?,
         http: http?,
@@ -388,6 +411,8 @@ fn read(mut root: walk::ConfigTable) -> Option<Config> {
         sources,
         spools,
         watched,
+        logins,
+        tokens,
     })
 }
 

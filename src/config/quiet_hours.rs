@@ -1,11 +1,11 @@
 //! Reads `quiet_hours`, the daily span in which nobody is prompted.
 
 use jiff::civil::Time;
-use jiff::tz::TimeZone;
 
 use super::given::{GivenValue, Wrong};
+use super::values;
 use super::walk::ConfigTable;
-use crate::domain::policy::quiet_hours::{self, QuietHours};
+use crate::domain::policy::quiet_hours::QuietHours;
 
 /// Reads the quiet hours of a table. The outer `None` means that they are faulty.
 pub(super) fn read(table: &mut ConfigTable) -> Option<Option<QuietHours>> {
@@ -13,7 +13,7 @@ pub(super) fn read(table: &mut ConfigTable) -> Option<Option<QuietHours>> {
     let is_no_table = table.holds_no_table("quiet_hours");
     let mut table = table.table("quiet_hours");
     let (from, to) = (table.optional("from", time), table.optional("to", time));
-    let zone = table.optional("time_zone", zone);
+    let zone = table.optional("time_zone", values::time_zone);
     let parts = [from.is_some_and(|at| at.is_none()), to.is_some_and(|at| at.is_none())];
     let lacks_zone = matches!(zone, Some(None));
     let is_none = !is_given && parts == [true, true] && lacks_zone;
@@ -45,10 +45,4 @@ fn time(given: &GivenValue) -> Result<Time, Wrong> {
         is_two.then(|| text.parse::<i8>().ok()).flatten().ok_or_else(wrong)
     };
     Time::new(part(hour)?, part(minute)?, 0, 0).map_err(|_| wrong())
-}
-
-fn zone(given: &GivenValue) -> Result<TimeZone, Wrong> {
-    quiet_hours::zone(given.text()?).ok_or_else(|| {
-        Wrong::new("is not a time zone", "write an IANA name, as America/New_York or Europe/Madrid")
-    })
 }

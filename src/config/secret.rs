@@ -78,20 +78,31 @@ impl fmt::Display for Secret {
     }
 }
 
-/// Reads the secret under `key` and checks it with `check`. Returns `None` if it is faulty.
+/// Reads the secret under `key` and checks it with `check`. Returns `None` if it is faulty or
+/// missing.
 pub(super) fn read(
     table: &mut ConfigTable,
     key: &'static str,
     check: impl Fn(&str) -> Result<(), Wrong>,
 ) -> Option<Secret> {
+    let secret = optional(table, key, check)?;
+    if secret.is_none() {
+        table.missing(key, "{ file = \"…\" }");
+    }
+    secret
+}
+
+/// Reads a secret that may be left out. The outer `None` means that it is faulty.
+pub(super) fn optional(
+    table: &mut ConfigTable,
+    key: &'static str,
+    check: impl Fn(&str) -> Result<(), Wrong>,
+) -> Option<Option<Secret>> {
     let text = match table.take(key) {
-        Ok(None) => {
-            table.missing(key, "{ file = \"…\" }");
-            return None;
-        }
+        Ok(None) => return Some(None),
         Ok(Some(given)) if !table.walk.needs_secrets => {
             refuse_inline(table, key, &given);
-            return Some(Secret(String::new()));
+            return Some(Some(Secret(String::new())));
         }
         Ok(Some(given)) => {
             refuse_inline(table, key, &given);
@@ -100,7 +111,7 @@ pub(super) fn read(
         Err(wrong) => Err(wrong),
     };
     let sound = text.and_then(|text| of_text(text, &check));
-    sound.map_err(|wrong| table.fault(key, None, wrong.problem, wrong.remedy)).ok()
+    sound.map_err(|wrong| table.fault(key, None, wrong.problem, wrong.remedy)).ok().map(Some)
 }
 
 /// Reads one secret or a list of secrets under `key`. Returns `None` if one of them is faulty.

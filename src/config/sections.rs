@@ -1,11 +1,13 @@
 //! Reads the sections that occur once, such as `[store]` and `[x]`.
 
+use jiff::tz::TimeZone;
+
 use super::given::Wrong;
 use super::walk::ConfigTable;
 use super::{
     CanDmBy, Http, Log, LogFormat, LogLevel, Poll, ReportConfig, StoreConfig, X, XWebhookConfig,
 };
-use super::{defaults, secret, urls, values};
+use super::{access, defaults, secret, urls, values};
 
 const FORMATS: [(&str, LogFormat); 3] =
     [("json", LogFormat::Json), ("text", LogFormat::Text), ("journald", LogFormat::Journald)];
@@ -30,14 +32,26 @@ pub(super) fn store(mut table: ConfigTable) -> Option<StoreConfig> {
     Some(StoreConfig { url: url? })
 }
 
-pub(super) fn http(mut table: ConfigTable) -> Option<Http> {
+/// Also returns whether the section names a proxy, which may be faulty.
+pub(super) fn http(table: ConfigTable) -> (Option<Http>, bool) {
+    let has_proxy = table.holds("proxy");
+    (http_of(table), has_proxy)
+}
+
+fn http_of(mut table: ConfigTable) -> Option<Http> {
     let listen = table.or("listen", defaults::LISTEN, values::socket_address);
     let max_body =
         table.or("max_body", defaults::MAX_BODY, values::size(defaults::MAX_BODY_BOUNDS));
     let of_peer = values::integer(defaults::CONNECTIONS_PER_PEER_BOUNDS);
     let of_peer = table.or("connections_per_peer", defaults::CONNECTIONS_PER_PEER, of_peer);
+    let proxy = access::proxy(&mut table);
     table.close(&[]);
-    Some(Http { listen: listen?, max_body: max_body?, connections_per_peer: of_peer? })
+    Some(Http {
+        listen: listen?,
+        max_body: max_body?,
+        connections_per_peer: of_peer?,
+        proxy: proxy?,
+    })
 }
 
 pub(super) fn log(mut table: ConfigTable) -> Option<Log> {
@@ -108,6 +122,19 @@ pub(super) fn poll(mut table: ConfigTable) -> Option<Poll> {
 pub(super) fn report(mut table: ConfigTable) -> Option<ReportConfig> {
     let min_group = values::integer(defaults::MIN_GROUP_BOUNDS);
     let min_group = table.or("min_group", defaults::MIN_GROUP, min_group);
+    let zone = table.optional("time_zone", values::time_zone);
+    let agent_min = values::integer(defaults::AGENT_MIN_BOUNDS);
+    let agent_min = table.or("agent_min", defaults::AGENT_MIN, agent_min);
+    let agent_delay = values::duration(defaults::AGENT_DELAY_BOUNDS);
+    let agent_delay = table.or("agent_delay", defaults::AGENT_DELAY, agent_delay);
     table.close(&[]);
-    Some(ReportConfig { min_group: min_group? })
+    let zone = zone?.unwrap_or(TimeZone::UTC);
+    let time_zone = zone.iana_name().unwrap_or(defaults::TIME_ZONE).to_owned();
+    Some(ReportConfig {
+        min_group: min_group?,
+        time_zone,
+        zone,
+        agent_min: agent_min?,
+        agent_delay: agent_delay?,
+    })
 }

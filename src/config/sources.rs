@@ -26,6 +26,7 @@ use super::walk::ConfigTable;
 use super::{Secret, secret, values};
 use crate::domain::mapping::Mapping;
 use crate::domain::stop_words::StopWords;
+pub(super) use account::several;
 pub use scheme::{
     Algorithm, Encoding, IN_QUERY, Scheme, SignedPart, Timestamp, TimestampForm, X_SIGNATURE,
 };

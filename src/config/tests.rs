@@ -1,5 +1,6 @@
 //! Every fault is asserted whole, as the operator reads it.
 
+mod access;
 mod accounts;
 mod overrides;
 mod policies;
@@ -84,7 +85,11 @@ fn a_file_with_the_least_in_it_stands_on_the_defaults() {
     assert_eq!(config.log, Log { format: None, level: LogLevel::Info });
     assert_eq!(config.x.base_url, "https://api.x.com");
     assert_eq!(config.x.can_dm, CanDmBy::FriendshipsShow);
-    assert_eq!(config.report.min_group, 5);
+    let report = &config.report;
+    assert_eq!((report.min_group, report.agent_min), (5, 10));
+    assert_eq!((report.time_zone.as_str(), &report.zone), ("UTC", &TimeZone::UTC));
+    assert_eq!(format_duration(report.agent_delay), "7d");
+    assert_eq!(config.http.proxy, None);
     let account = config.account("acme").unwrap();
     assert_eq!((account.daily_limit, account.daily_limit_per_user), (1000, 1));
     assert_eq!(account.display_name, None);
@@ -97,6 +102,7 @@ fn a_file_with_the_least_in_it_stands_on_the_defaults() {
     assert_eq!(survey.throttle_group, "acme");
     assert_eq!(survey.templates().render(None, &BTreeMap::new()).unwrap(), "How did we do?");
     assert_eq!(config.sources, []);
+    assert_eq!((config.logins, config.tokens), (Vec::new(), Vec::new()));
 }
 
 #[test]

@@ -6,12 +6,16 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::defaults::NAME_CHARACTERS_MAX;
 use super::duration::{format_duration, parse_duration};
 use super::given::{GivenValue, Wrong};
 use super::names::is_name;
 use super::names::nearest;
 use crate::domain::id::UserId;
+use crate::domain::policy::quiet_hours::zone;
+use crate::domain::time_zone::of_rails;
 
 /// The units of a size and their bytes from the largest to the smallest.
 const SIZE_UNITS: [(&str, usize); 2] = [("MiB", 1024 * 1024), ("KiB", 1024)];
@@ -132,6 +136,21 @@ pub(super) fn user_id(given: &GivenValue) -> Result<String, Wrong> {
             format!("write the handle's numeric id, 1 to {} digits", UserId::DIGITS_MAX),
         )),
     }
+}
+
+/// Reads the name of a time zone. Rails' names, which help desks show, are refused with the IANA
+/// name.
+pub(super) fn time_zone(given: &GivenValue) -> Result<TimeZone, Wrong> {
+    let text = given.text()?;
+    // jiff's name of a zone that nobody knows.
+    let known = zone(text).filter(|zone| !zone.is_unknown());
+    known.ok_or_else(|| match of_rails(text) {
+        Some(name) => Wrong::new("is not an IANA name", format!("write \"{name}\"")),
+        None => Wrong::new(
+            "is not a time zone",
+            "write an IANA name, as America/New_York or Europe/Madrid",
+        ),
+    })
 }
 
 pub(super) fn socket_address(given: &GivenValue) -> Result<SocketAddr, Wrong> {

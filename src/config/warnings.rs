@@ -1,5 +1,6 @@
 //! Warns of settings that are valid but may be mistakes. No warning keeps surveyd from running.
 
+mod access;
 mod closes;
 mod policies;
 mod texts;
@@ -15,6 +16,7 @@ use crate::domain::id::UserId;
 use crate::domain::mapping::FieldName;
 use crate::domain::policy::Mode;
 use crate::domain::survey_type::SurveyType;
+pub use access::of_tokens as warnings_of_tokens;
 pub use closes::{CloseOnRecord, of_closes as warnings_of_closes};
 
 /// A warning that an operator should see before prompts go out.
@@ -55,6 +57,8 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
             remedy: "listen on 127.0.0.1 behind a proxy that speaks TLS, or close the port to all but that proxy".into(),
         });
     }
+    access::of_access(config, &mut warnings);
+    warnings.extend(of_zone("report.time_zone", &config.report.time_zone));
     of_sources(config, &mut warnings);
     for account in &config.accounts {
         let token = account.access_token.expose();
@@ -227,7 +231,8 @@ fn of_survey(
     if let Some(hours) = &survey.quiet_hours
         && own.is_none_or(|own| own.quiet_hours != survey.quiet_hours)
     {
-        warnings.extend(hours.zone.iana_name().and_then(|name| of_zone(key, name)));
+        let of_zone = |name| of_zone(&format!("{key}.quiet_hours.time_zone"), name);
+        warnings.extend(hours.zone.iana_name().and_then(of_zone));
         let asleep = asleep_seconds(hours.from, hours.to);
         if asleep >= survey.expire_after.as_secs() {
             warnings.push(Warning {
@@ -260,7 +265,7 @@ fn of_zone(key: &str, name: &str) -> Option<Warning> {
         _ => return None,
     };
     Some(Warning {
-        key: format!("{key}.quiet_hours.time_zone"),
+        key: key.to_owned(),
         problem: format!("\"{name}\" {problem}"),
         remedy: "name a place where people live, as America/New_York or Europe/Madrid".into(),
     })

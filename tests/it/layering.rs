@@ -13,7 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("logging", &["config"]),
     ("credentials", &[]),
-    ("config", &["domain"]),
+    ("config", &["credentials", "domain"]),
     ("store", &["domain", "files"]),
     // The ticket alone: what is sent must be on the disk first.
     ("x", &["clock", "domain", "store::Sending"]),
@@ -56,6 +56,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("tracing_journald", &["logging"]),
     ("csv", &["report"]),
     ("argon2", &["credentials"]),
+    ("ipnet", &["config"]),
     ("anyhow", &["cli", "daemon", "main"]),
 ];
 

@@ -89,6 +89,8 @@ fn a_number_is_held_to_its_bounds_and_the_bounds_are_named() {
         ("poll", "overlap", "\"8d\"", "0s to 7d", ["\"0s\"", "\"7d\""]),
         ("poll", "fresh_for", "\"91d\"", "0s to 90d", ["\"0s\"", "\"90d\""]),
         ("report", "min_group", "1001", "1 to 1000", ["1", "1000"]),
+        ("report", "agent_min", "4", "5 to 1000", ["5", "1000"]),
+        ("report", "agent_delay", "\"91d\"", "0s to 90d", ["\"0s\"", "\"90d\""]),
     ] {
         assert_eq!(
             fault_of(section, &format!("{key} = {wrong}")),
@@ -145,6 +147,34 @@ fn the_base_url_is_safe_or_stays_on_this_machine() {
         ),
     ] {
         assert_eq!(faults(&base(url)), format!("surveyd.toml: x.base_url{fault}"));
+    }
+}
+
+#[test]
+fn the_zone_of_the_business_is_an_iana_name() {
+    let zone = |name: &str| under(&format!("[report]\ntime_zone = \"{name}\""));
+    for (written, meant) in [
+        ("Europe/Berlin", "Europe/Berlin"),
+        ("america/new_york", "America/New_York"),
+        ("UTC", "UTC"),
+        ("Etc/UTC", "Etc/UTC"),
+    ] {
+        let report = sound(&zone(written)).report;
+        assert_eq!((report.time_zone.as_str(), report.zone.iana_name()), (meant, Some(meant)));
+    }
+    let no_name = "write an IANA name, as America/New_York or Europe/Madrid";
+    for (name, problem, remedy) in [
+        ("Berlin", "is not an IANA name", "write \"Europe/Berlin\""),
+        ("Eastern Time (US & Canada)", "is not an IANA name", "write \"America/New_York\""),
+        ("Europe/Springfield", "is not a time zone", no_name),
+        ("Etc/Unknown", "is not a time zone", no_name),
+        ("+01:00", "is not a time zone", no_name),
+        ("", "is not a time zone", no_name),
+    ] {
+        assert_eq!(
+            faults(&zone(name)),
+            format!("surveyd.toml: report.time_zone = \"{name}\": {problem}\n  {remedy}")
+        );
     }
 }
 

@@ -3,7 +3,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::super::given::{GivenTable, from_toml};
 use super::super::walk::Walk;
+use super::access::{HASH, LOGIN, TOKEN};
 use super::*;
+use crate::domain::access::{Role, Viewer};
 use crate::domain::mapping::FieldName;
 
 const SHIPPED: &str = include_str!("../../../config/surveyd.toml");
@@ -30,6 +32,7 @@ fn read_with_secrets(text: &str) -> Config {
         ("helpdesk-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         ("own-desk-secret", "hunter2"),
         ("x-webhook-password", "hunter2"),
+        ("mara-password-hash", HASH),
     ] {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
@@ -69,6 +72,26 @@ fn the_shipped_file_says_what_the_defaults_are() {
     let mapped = shipped.sources.pop().unwrap();
     let spool = shipped.spools.pop().unwrap();
     let watched = shipped.watched.pop().unwrap();
+    let login = shipped.logins.pop().unwrap();
+    let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+    let viewer = Viewer {
+        name: "mara".into(),
+        roles: [Role::Supervisor, Role::Agent].into(),
+        accounts: names(&["acme"]),
+        teams: names(&["billing"]),
+        agent: Some("mara".into()),
+    };
+    assert_eq!(
+        (login.viewer, login.password_hash.unwrap().expose()),
+        (viewer.clone(), HASH.into())
+    );
+    let token = shipped.tokens.pop().unwrap();
+    let viewer = Viewer { name: "warehouse".into(), ..viewer };
+    assert_eq!((token.viewer, token.hash), (viewer, [0; 32]));
+    assert_eq!(token.expiry.unwrap().day.to_string(), "2027-06-30");
+    let proxy = shipped.http.proxy.take().unwrap();
+    assert_eq!(proxy.header, "X-Forwarded-User");
+    assert!(proxy.trusts("127.0.0.1".parse().unwrap()));
     assert_eq!(shipped, sound(&text));
     assert_eq!(mapped.mapping.unwrap().fields.len(), FieldName::ALL.len());
     let least = sound(&format!("{LEAST}[[sources]]\nname = \"files\"\nkind = \"spool\"\n"));
@@ -93,7 +116,8 @@ fn the_shipped_file_shows_every_key_there_is() {
     let mut walk = Walk::new(Path::new("surveyd.toml"), &environment);
     let others =
         ["mapped", "spool", "dm_inactivity"].map(|kind| SOURCE.replace("standard", kind)).concat();
-    let text = format!("{LEAST}{SOURCE}{others}[x.webhook]\nusername = \"x\"\n");
+    let more = "[x.webhook]\nusername = \"x\"\n[http.proxy]\nheader = \"X-User\"\n";
+    let text = format!("{LEAST}{SOURCE}{others}{more}{LOGIN}{TOKEN}");
     super::super::read(walk.root(from_toml(&text).unwrap()));
     let known = walk.known;
     assert!(known.len() > 40, "{known:?}");

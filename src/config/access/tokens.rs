@@ -1,0 +1,89 @@
+//! Reads `[[tokens]]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+use super::{ApiToken, TokenExpiry, name, viewer};
+use crate::config::given::{GivenValue, Wrong, quoted};
+use crate::config::sources::Around;
+use crate::config::walk::ConfigTable;
+use crate::credentials::{TOKEN_HASH_BYTES, TOKEN_PREFIX, parse_token_hash};
+use crate::domain::time::Millis;
+
+/// The values that no two tokens may share.
+#[derive(Default)]
+struct Used {
+    names: BTreeSet<String>,
+    /// The hashes with the path of the token that has each.
+    hashes: BTreeMap<[u8; TOKEN_HASH_BYTES], String>,
+}
+
+/// Reads the API tokens. Their last days are days of `zone`.
+pub fn read(root: &mut ConfigTable, around: &Around, zone: &TimeZone) -> Vec<ApiToken> {
+    let mut used = Used::default();
+    let entries = root.entries("tokens").unwrap_or_default().into_iter();
+    let tokens = entries
+        .filter_map(|(place, entry)| token(root.walk.table(place, entry), &mut used, around, zone));
+    tokens.collect()
+}
+
+fn token(
+    mut table: ConfigTable,
+    used: &mut Used,
+    around: &Around,
+    zone: &TimeZone,
+) -> Option<ApiToken> {
+    let name = table.required("name", "\"warehouse\"", name);
+    if let Some(name) = &name
+        && !used.names.insert(name.clone())
+    {
+        let remedy = "give each token a name of its own";
+        table.fault("name", Some(quoted(name)), "is another token's name, too", remedy);
+    }
+    let viewer = viewer(&mut table, name, around);
+    let given = table.required("hash", "\"sha256:…\"", hash);
+    if let Some(hash) = given
+        && let Some(other) = used.hashes.insert(hash, table.place.path.clone())
+    {
+        let problem = format!("is the hash of {other}, too");
+        table.fault("hash", None, problem, "make each token anew with `surveyd token`");
+    }
+    let expiry = table.optional("expires", |given| expiry(given, zone));
+    table.close(&[]);
+    Some(ApiToken { viewer: viewer?, hash: given?, expiry: expiry? })
+}
+
+/// Reads the hash of a token. It is no secret: nobody can guess 32 random bytes from their hash. A
+/// wrong one is not shown all the same because it may be the token itself.
+fn hash(given: &GivenValue) -> Result<[u8; TOKEN_HASH_BYTES], Wrong> {
+    let text = given.text().map_err(|wrong| wrong.hidden_if(true))?;
+    parse_token_hash(text).ok_or_else(|| {
+        let wrong = match text.starts_with(TOKEN_PREFIX) {
+            true => Wrong::new(
+                "is the token itself and not its hash",
+                "make another with `surveyd token`, which prints the hash as well",
+            ),
+            false => Wrong::new(
+                "is not sha256: and 64 digits of 0-9 and a-f",
+                "write the hash as `surveyd token` prints it",
+            ),
+        };
+        wrong.hidden_if(true)
+    })
+}
+
+fn expiry(given: &GivenValue, zone: &TimeZone) -> Result<TokenExpiry, Wrong> {
+    let wrong = || Wrong::new("is not a date", "write it as 2027-06-30, or leave it out");
+    let day = parse_day(given.text()?).ok_or_else(wrong)?;
+    let next = day.tomorrow().ok().and_then(|next| next.to_zoned(zone.clone()).ok());
+    let at = Millis(next.ok_or_else(wrong)?.timestamp().as_millisecond());
+    Ok(TokenExpiry { day, at })
+}
+
+/// Reads a date such as `2027-06-30` and no other form.
+pub fn parse_day(text: &str) -> Option<Date> {
+    let day: Date = text.parse().ok()?;
+    (day.to_string() == text).then_some(day)
+}
