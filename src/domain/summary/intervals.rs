@@ -2,7 +2,7 @@
 //! surveys.
 
 /// The 97.5 % point of the normal distribution. 2.5 % lie above the interval and 2.5 % below.
-const Z: f64 = 1.959964;
+pub(super) const Z: f64 = 1.959964;
 
 /// The confidence of the intervals, in per cent.
 pub const CONFIDENCE: u8 = 95;
@@ -39,7 +39,7 @@ pub fn nps(promoters: u64, passives: u64, detractors: u64) -> Option<Estimate> {
 
 /// The centre and the margin of the adjusted Wald interval in points of NPS. Three answers are
 /// added: 3/4 to each end and the rest to the passives.
-fn adjusted_wald(promoters: u64, passives: u64, detractors: u64) -> (f64, f64) {
+pub(super) fn adjusted_wald(promoters: u64, passives: u64, detractors: u64) -> (f64, f64) {
     let n = (promoters + passives + detractors) as f64 + 3.0;
     let p = (promoters as f64 + 0.75) / n;
     let d = (detractors as f64 + 0.75) / n;

@@ -5,6 +5,8 @@
 //! nothing and writes nothing. The writers in `report` do that.
 
 mod counts;
+/// Whether a change between two periods is more than chance.
+pub mod difference;
 mod groups;
 mod hiding;
 mod intervals;
