@@ -8,22 +8,23 @@ mod tokens;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-
-use ipnet::IpNet;
-use jiff::civil::Date;
+use std::path::Path;
 
 use super::defaults::LOGIN_CHARACTERS_MAX;
-use super::given::{GivenValue, Wrong, quoted};
+use super::environment::Environment;
+use super::faults::Faults;
+use super::given::{GivenValue, Wrong, from_toml, quoted};
 use super::sources::{Around, several};
-use super::walk::ConfigTable;
+use super::walk::{ConfigTable, Walk};
 use super::{lists, values};
 use crate::credentials::{PasswordHash, TOKEN_HASH_BYTES};
 use crate::domain::access::{Role, Viewer};
 use crate::domain::close::LABEL_CHARACTERS_MAX;
+use crate::domain::days::{Day, Zone};
 use crate::domain::time::Millis;
+use ipnet::IpNet;
 pub(super) use logins::read as logins;
 pub(super) use proxy::read as proxy;
-pub use tokens::parse_day;
 pub(super) use tokens::read as tokens;
 
 /// Somebody who may sign in.
@@ -49,7 +50,7 @@ pub struct ApiToken {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenExpiry {
     /// The last day, in `report.time_zone`, on which the token is good.
-    pub day: Date,
+    pub day: Day,
     /// The first instant at which the token is no longer good.
     pub at: Millis,
 }
@@ -77,6 +78,20 @@ impl TrustedProxy {
         let address = address.to_canonical();
         self.from.iter().any(|network| network.contains(&address))
     }
+}
+
+/// Reads one `[[tokens]]` that is not in a file yet. Its accounts are not looked for. Its last day
+/// is one of UTC.
+pub fn parse_token(text: &str) -> Result<ApiToken, Faults> {
+    let (path, environment) = (Path::new("[[tokens]]"), Environment::default());
+    let values = from_toml(text)
+        .map_err(|Wrong { problem, remedy, .. }| Faults::of_file(path, problem, remedy))?;
+    let mut walk = Walk::new(path, &environment);
+    let mut root = walk.root(values);
+    let around = Around { accounts: None, is_stand_in: false };
+    let token = tokens(&mut root, &around, &Zone::utc()).pop();
+    root.close(&[]);
+    walk.finish(token)
 }
 
 /// Reads the roles and the limits that logins and tokens share. Returns `None` if one is faulty.

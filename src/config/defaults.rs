@@ -54,7 +54,6 @@ pub const FRESH_FOR_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(
 
 pub const MIN_GROUP: u32 = 5;
 pub const MIN_GROUP_BOUNDS: RangeInclusive<u32> = 1..=1000;
-pub const TIME_ZONE: &str = "UTC";
 pub const AGENT_MIN: u32 = 10;
 /// An agent who has been told by four customers how they answered knows the fifth of five.
 pub const AGENT_MIN_BOUNDS: RangeInclusive<u32> = 5..=1000;

@@ -38,9 +38,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-
-pub use access::{ApiToken, Login, TokenExpiry, TrustedProxy, parse_day};
+pub use access::{ApiToken, Login, TokenExpiry, TrustedProxy, parse_token};
 pub use chosen::Chosen;
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
@@ -61,6 +59,7 @@ pub use warnings::{
 };
 
 use crate::domain::close::ClosedBy;
+use crate::domain::days::Zone;
 use crate::domain::message::Templates;
 use crate::domain::policy::quiet_hours::QuietHours;
 use crate::domain::policy::rule::When;
@@ -180,15 +179,13 @@ pub struct Poll {
     pub fresh_for: Duration,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ReportConfig {
     /// Reports show no score for a group with fewer answers. Otherwise, a single answer could be
     /// read off.
     pub min_group: u32,
-    /// The IANA name of `zone`.
-    pub time_zone: String,
     /// The zone of the business's days.
-    pub zone: TimeZone,
+    pub time_zone: Zone,
     /// An agent's own answers are shown in closed blocks of at least so many.
     pub agent_min: u32,
     /// The time from the end of a block's week until the agent sees the block.
@@ -397,7 +394,7 @@ fn read(mut root: walk::ConfigTable) -> Option<Config> {
     let (sources, spools, watched) = sources::read(&mut root, &around);
     let logins = access::logins(&mut root, &around, has_proxy);
     // Without a sound zone the configuration is refused, whatever the tokens are.
-    let zone = report.as_ref().map_or(TimeZone::UTC, |report| report.zone.clone());
+    let zone = report.as_ref().map_or_else(Zone::utc, |report| report.time_zone.clone());
     let tokens = access::tokens(&mut root, &around, &zone);
     root.close(&["alerts", "retention"]);
     Some(Config {

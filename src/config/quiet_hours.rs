@@ -5,7 +5,7 @@ use jiff::civil::Time;
 use super::given::{GivenValue, Wrong};
 use super::values;
 use super::walk::ConfigTable;
-use crate::domain::policy::quiet_hours::QuietHours;
+use crate::domain::policy::quiet_hours::{self, QuietHours};
 
 /// Reads the quiet hours of a table. The outer `None` means that they are faulty.
 pub(super) fn read(table: &mut ConfigTable) -> Option<Option<QuietHours>> {
@@ -13,7 +13,7 @@ pub(super) fn read(table: &mut ConfigTable) -> Option<Option<QuietHours>> {
     let is_no_table = table.holds_no_table("quiet_hours");
     let mut table = table.table("quiet_hours");
     let (from, to) = (table.optional("from", time), table.optional("to", time));
-    let zone = table.optional("time_zone", values::time_zone);
+    let zone = table.optional("time_zone", values::time_zone(quiet_hours::zone));
     let parts = [from.is_some_and(|at| at.is_none()), to.is_some_and(|at| at.is_none())];
     let lacks_zone = matches!(zone, Some(None));
     let is_none = !is_given && parts == [true, true] && lacks_zone;

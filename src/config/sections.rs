@@ -1,13 +1,12 @@
 //! Reads the sections that occur once, such as `[store]` and `[x]`.
 
-use jiff::tz::TimeZone;
-
 use super::given::Wrong;
 use super::walk::ConfigTable;
 use super::{
     CanDmBy, Http, Log, LogFormat, LogLevel, Poll, ReportConfig, StoreConfig, X, XWebhookConfig,
 };
 use super::{access, defaults, secret, urls, values};
+use crate::domain::days::Zone;
 
 const FORMATS: [(&str, LogFormat); 3] =
     [("json", LogFormat::Json), ("text", LogFormat::Text), ("journald", LogFormat::Journald)];
@@ -122,18 +121,15 @@ pub(super) fn poll(mut table: ConfigTable) -> Option<Poll> {
 pub(super) fn report(mut table: ConfigTable) -> Option<ReportConfig> {
     let min_group = values::integer(defaults::MIN_GROUP_BOUNDS);
     let min_group = table.or("min_group", defaults::MIN_GROUP, min_group);
-    let zone = table.optional("time_zone", values::time_zone);
+    let time_zone = table.or("time_zone", Zone::utc(), values::time_zone(Zone::parse));
     let agent_min = values::integer(defaults::AGENT_MIN_BOUNDS);
     let agent_min = table.or("agent_min", defaults::AGENT_MIN, agent_min);
     let agent_delay = values::duration(defaults::AGENT_DELAY_BOUNDS);
     let agent_delay = table.or("agent_delay", defaults::AGENT_DELAY, agent_delay);
     table.close(&[]);
-    let zone = zone?.unwrap_or(TimeZone::UTC);
-    let time_zone = zone.iana_name().unwrap_or(defaults::TIME_ZONE).to_owned();
     Some(ReportConfig {
         min_group: min_group?,
-        time_zone,
-        zone,
+        time_zone: time_zone?,
         agent_min: agent_min?,
         agent_delay: agent_delay?,
     })

@@ -87,7 +87,7 @@ fn a_file_with_the_least_in_it_stands_on_the_defaults() {
     assert_eq!(config.x.can_dm, CanDmBy::FriendshipsShow);
     let report = &config.report;
     assert_eq!((report.min_group, report.agent_min), (5, 10));
-    assert_eq!((report.time_zone.as_str(), &report.zone), ("UTC", &TimeZone::UTC));
+    assert_eq!(report.time_zone, Zone::utc());
     assert_eq!(format_duration(report.agent_delay), "7d");
     assert_eq!(config.http.proxy, None);
     let account = config.account("acme").unwrap();

@@ -6,16 +6,16 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-
 use super::defaults::NAME_CHARACTERS_MAX;
 use super::duration::{format_duration, parse_duration};
 use super::given::{GivenValue, Wrong};
 use super::names::is_name;
 use super::names::nearest;
 use crate::domain::id::UserId;
-use crate::domain::policy::quiet_hours::zone;
 use crate::domain::time_zone::of_rails;
+
+/// What jiff calls a zone that is not known. It counts as UTC, which nobody means by it.
+const UNKNOWN_ZONE: &str = "Etc/Unknown";
 
 /// The units of a size and their bytes from the largest to the smallest.
 const SIZE_UNITS: [(&str, usize); 2] = [("MiB", 1024 * 1024), ("KiB", 1024)];
@@ -138,19 +138,22 @@ pub(super) fn user_id(given: &GivenValue) -> Result<String, Wrong> {
     }
 }
 
-/// Reads the name of a time zone. Rails' names, which help desks show, are refused with the IANA
-/// name.
-pub(super) fn time_zone(given: &GivenValue) -> Result<TimeZone, Wrong> {
-    let text = given.text()?;
-    // jiff's name of a zone that nobody knows.
-    let known = zone(text).filter(|zone| !zone.is_unknown());
-    known.ok_or_else(|| match of_rails(text) {
-        Some(name) => Wrong::new("is not an IANA name", format!("write \"{name}\"")),
-        None => Wrong::new(
-            "is not a time zone",
-            "write an IANA name, as America/New_York or Europe/Madrid",
-        ),
-    })
+/// Reads the name of a time zone by `parse`. Rails' names, which help desks show, are refused with
+/// the IANA name.
+pub(super) fn time_zone<Z>(
+    parse: impl Fn(&str) -> Option<Z>,
+) -> impl Fn(&GivenValue) -> Result<Z, Wrong> {
+    move |given| {
+        let text = given.text()?;
+        let name = Some(text).filter(|name| !name.eq_ignore_ascii_case(UNKNOWN_ZONE));
+        name.and_then(&parse).ok_or_else(|| match of_rails(text) {
+            Some(name) => Wrong::new("is not an IANA name", format!("write \"{name}\"")),
+            None => Wrong::new(
+                "is not a time zone",
+                "write an IANA name, as America/New_York or Europe/Madrid",
+            ),
+        })
+    }
 }
 
 pub(super) fn socket_address(given: &GivenValue) -> Result<SocketAddr, Wrong> {

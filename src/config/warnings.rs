@@ -58,7 +58,7 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
         });
     }
     access::of_access(config, &mut warnings);
-    warnings.extend(of_zone("report.time_zone", &config.report.time_zone));
+    warnings.extend(of_zone("report.time_zone", config.report.time_zone.name()));
     of_sources(config, &mut warnings);
     for account in &config.accounts {
         let token = account.access_token.expose();

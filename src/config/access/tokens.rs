@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
-
 use super::{ApiToken, TokenExpiry, name, viewer};
 use crate::config::given::{GivenValue, Wrong, quoted};
 use crate::config::sources::Around;
 use crate::config::walk::ConfigTable;
 use crate::credentials::{TOKEN_HASH_BYTES, TOKEN_PREFIX, parse_token_hash};
-use crate::domain::time::Millis;
+use crate::domain::days::{Day, Days, Zone};
+use crate::domain::time::INSTANT;
 
 /// The values that no two tokens may share.
 #[derive(Default)]
@@ -21,7 +19,7 @@ struct Used {
 }
 
 /// Reads the API tokens. Their last days are days of `zone`.
-pub fn read(root: &mut ConfigTable, around: &Around, zone: &TimeZone) -> Vec<ApiToken> {
+pub fn read(root: &mut ConfigTable, around: &Around, zone: &Zone) -> Vec<ApiToken> {
     let mut used = Used::default();
     let entries = root.entries("tokens").unwrap_or_default().into_iter();
     let tokens = entries
@@ -33,7 +31,7 @@ fn token(
     mut table: ConfigTable,
     used: &mut Used,
     around: &Around,
-    zone: &TimeZone,
+    zone: &Zone,
 ) -> Option<ApiToken> {
     let name = table.required("name", "\"warehouse\"", name);
     if let Some(name) = &name
@@ -74,16 +72,9 @@ fn hash(given: &GivenValue) -> Result<[u8; TOKEN_HASH_BYTES], Wrong> {
     })
 }
 
-fn expiry(given: &GivenValue, zone: &TimeZone) -> Result<TokenExpiry, Wrong> {
+fn expiry(given: &GivenValue, zone: &Zone) -> Result<TokenExpiry, Wrong> {
     let wrong = || Wrong::new("is not a date", "write it as 2027-06-30, or leave it out");
-    let day = parse_day(given.text()?).ok_or_else(wrong)?;
-    let next = day.tomorrow().ok().and_then(|next| next.to_zoned(zone.clone()).ok());
-    let at = Millis(next.ok_or_else(wrong)?.timestamp().as_millisecond());
+    let day = Day::parse(given.text()?).ok_or_else(wrong)?;
+    let at = zone.period(Days { from: day, to: day }).to.plus(INSTANT);
     Ok(TokenExpiry { day, at })
-}
-
-/// Reads a date such as `2027-06-30` and no other form.
-pub fn parse_day(text: &str) -> Option<Date> {
-    let day: Date = text.parse().ok()?;
-    (day.to_string() == text).then_some(day)
 }

@@ -380,7 +380,7 @@ fn a_variable_gives_a_login_its_hash_and_a_proxy_its_addresses() {
     assert_eq!(config.logins[0].password_hash.as_ref().unwrap().expose(), HASH);
     assert_eq!(config.logins[0].viewer.roles, set([Role::Admin, Role::Auditor]));
     assert_eq!(config.http.proxy.unwrap().from.len(), 2);
-    assert_eq!(config.report.time_zone, "Europe/Berlin");
+    assert_eq!(config.report.time_zone.name(), "Europe/Berlin");
 }
 
 fn warned(text: &str) -> Vec<String> {

@@ -159,8 +159,7 @@ fn the_zone_of_the_business_is_an_iana_name() {
         ("UTC", "UTC"),
         ("Etc/UTC", "Etc/UTC"),
     ] {
-        let report = sound(&zone(written)).report;
-        assert_eq!((report.time_zone.as_str(), report.zone.iana_name()), (meant, Some(meant)));
+        assert_eq!(sound(&zone(written)).report.time_zone.name(), meant);
     }
     let no_name = "write an IANA name, as America/New_York or Europe/Madrid";
     for (name, problem, remedy) in [

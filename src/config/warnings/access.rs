@@ -48,7 +48,7 @@ pub fn of_tokens(config: &Config, now: Millis) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for token in &config.tokens {
         let Some(expiry) = token.expiry else { continue };
-        let (day, zone) = (expiry.day, &config.report.time_zone);
+        let (day, zone) = (expiry.day, config.report.time_zone.name());
         let problem = if !token.is_good(now) {
             format!("has passed: the token was good until the end of {day} ({zone})")
         } else if !token.is_good(now.plus(ENDS_SOON)) {
