@@ -39,13 +39,7 @@ pub fn ask_secret(
     check: impl Fn(&str) -> Result<(), String>,
 ) -> anyhow::Result<Option<String>> {
     loop {
-        let hidden = EchoOff::begin();
-        let answer = line(&format!("{what} (not shown): "));
-        if hidden.is_some() {
-            drop(hidden);
-            note!("");
-        }
-        let answer = answer?;
+        let answer = ask_hidden(what)?.trim().to_owned();
         if answer.is_empty() && may_be_empty {
             return Ok(None);
         }
@@ -56,14 +50,31 @@ pub fn ask_secret(
     }
 }
 
+/// Asks for a text without showing what is typed. White space at its ends belongs to it.
+pub fn ask_hidden(what: &str) -> anyhow::Result<String> {
+    let hidden = EchoOff::begin();
+    let answer = whole_line(&format!("{what} (not shown): "));
+    if hidden.is_some() {
+        drop(hidden);
+        note!("");
+    }
+    answer
+}
+
 fn line(prompt: &str) -> anyhow::Result<String> {
+    Ok(whole_line(prompt)?.trim().to_owned())
+}
+
+/// Reads one line without its end.
+fn whole_line(prompt: &str) -> anyhow::Result<String> {
     let mut err = io::stderr();
     let _ = write!(err, "{prompt}").and_then(|()| err.flush());
     let mut text = String::new();
     if io::stdin().lock().read_line(&mut text)? == 0 {
         anyhow::bail!("the input ended before all was answered: nothing was made");
     }
-    Ok(text.trim().to_owned())
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
 /// Hides what is typed while this value lives. Needs `stty`.

@@ -16,13 +16,14 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 /// The commands that read no configuration.
-const WITHOUT_CONFIGURATION: [&str; 4] = ["init", "demo", "sandbox", "questions"];
+const WITHOUT_CONFIGURATION: [&str; 6] =
+    ["init", "demo", "sandbox", "questions", "password", "token"];
 
 /// The commands of `surveyd --help` grouped by purpose. A command that is missing here appears
 /// last.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("Try it", &["demo", "sandbox"]),
-    ("Set it up", &["init", "check", "questions", "sources", "run"]),
+    ("Set it up", &["init", "check", "questions", "sources", "password", "token", "run"]),
     ("Look", &["status", "surveys", "explain", "report", "export"]),
     ("Act", &["enqueue", "optout", "simulate"]),
     ("Repair", &["rebuild", "migrate"]),

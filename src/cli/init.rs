@@ -6,7 +6,6 @@
 mod answers;
 mod files;
 mod kinds;
-mod questions;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +16,7 @@ use anyhow::bail;
 use clap::Args;
 use files::Locations;
 use kinds::SecretOrigin;
+pub(super) use text::quoted;
 
 use super::{DEFAULT_CONFIG, check};
 use crate::config::{self, Environment};

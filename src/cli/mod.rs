@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output and everything else goes to standard error.
 
+mod ask;
 mod check;
 mod decisions;
 pub mod demo;
@@ -12,6 +13,7 @@ mod init;
 mod migrate;
 mod optout;
 mod out_file;
+mod password;
 mod questions;
 mod rebuild;
 mod results;
@@ -22,6 +24,7 @@ mod sources;
 mod status;
 mod surveys;
 mod table;
+mod token;
 mod waiting;
 
 use std::io::{self, BufWriter, Write};
@@ -90,6 +93,11 @@ enum Command {
     Report(results::ReportArgs),
     /// Write one row a survey, as CSV or JSON Lines
     Export(results::Export),
+    /// Make the hash of a password, for people who sign in to see results
+    #[command(before_help = password::EXAMPLES, after_help = password::NOTE)]
+    Password,
+    /// Make a token, for programs that read results
+    Token(token::TokenArgs),
     /// Rebuild feedback and lost surveys from X's own events
     Rebuild(rebuild::RebuildArgs),
     /// Bring the database's schema up to date (run does it too)
@@ -115,6 +123,8 @@ impl Command {
             | Self::Optout(_)
             | Self::Report(_)
             | Self::Export(_)
+            | Self::Password
+            | Self::Token(_)
             | Self::Migrate => false,
         }
     }
@@ -356,6 +366,8 @@ async fn dispatch(
             return sandbox::run(sandbox, signals()?).await.map(|()| ExitCode::SUCCESS);
         }
         Command::Questions(wanted) => return questions::run(&wanted).map(|()| ExitCode::SUCCESS),
+        Command::Password => return password::run().map(|()| ExitCode::SUCCESS),
+        Command::Token(token) => return token::run(&token).map(|()| ExitCode::SUCCESS),
         Command::Check(check) => return check::run(check, &file, &environment).await,
         Command::Init(init) => return init::run(*init, &environment).await,
         _ => {}
@@ -382,6 +394,8 @@ async fn dispatch(
         Command::Demo(_)
         | Command::Sandbox(_)
         | Command::Questions(_)
+        | Command::Password
+        | Command::Token(_)
         | Command::Check(_)
         | Command::Init(_) => {
             unreachable!("they are run above, without a configuration")

@@ -8,7 +8,7 @@ use clap::Args;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::kinds::{self, DeskKind, SecretOrigin};
-use super::questions::{ask, ask_secret, can_ask};
+use crate::cli::ask::{ask, ask_secret, can_ask};
 use crate::cli::{Usage, usage};
 use crate::config;
 use crate::domain::id::UserId;

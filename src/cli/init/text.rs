@@ -6,7 +6,7 @@ use super::kinds::SecretOrigin;
 use super::secret_name;
 
 /// Quotes a text for TOML. Its basic strings have the same form as JSON's.
-fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 

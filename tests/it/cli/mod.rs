@@ -10,6 +10,7 @@ mod policy;
 mod rebuild;
 mod records;
 mod service;
+mod sign_in;
 mod simulate;
 mod sources;
 mod spool;

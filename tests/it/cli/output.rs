@@ -41,6 +41,7 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
     assert_eq!(program.run(&["surveys", "cancel", &retried]).code, 0);
     std::fs::write(program.path("payload.json"), PAYLOAD).unwrap();
     std::fs::write(program.path("people.csv"), "user_id\n8\n").unwrap();
+    std::fs::write(program.path("password.txt"), "correct horse battery\n").unwrap();
     let since = surveyd::clock::Clock::System.now().minus(std::time::Duration::from_secs(60));
     let mut loud: Vec<String> = [
         "--help",
@@ -72,6 +73,8 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "enqueue --account acme --conversation c-5 --user-id 7 --json",
         "questions",
         "questions nps --json",
+        "password",
+        "token warehouse --role supervisor --expires 2999-12-31",
         "sources rejected",
         "sources rejected --json",
         "sandbox --listen 127.0.0.1:0",
@@ -129,6 +132,9 @@ fn every_command(stdout: To, stderr: To, code: i32) {
     for (words, code) in commands.chain(quiet.iter().map(|words| (words, 0))) {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let mut command = program.command(&words);
+        if words == ["password"] {
+            command.stdin(File::open(program.path("password.txt")).unwrap());
+        }
         let ended = command.stdout(stdout.stdio()).stderr(stderr.stdio()).output().unwrap();
         let said = String::from_utf8(ended.stderr).unwrap();
         assert_eq!(ended.status.code(), Some(code), "{words:?}, {stdout:?}, {stderr:?}: {said}");

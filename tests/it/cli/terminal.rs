@@ -7,7 +7,7 @@ use super::NOWHERE;
 use crate::harness::program::{Program, configuration};
 
 /// A command of surveyd's on a terminal of so many columns.
-fn terminal(
+pub(super) fn terminal(
     program: &Program,
     columns: u32,
     environment: &[(&str, &str)],

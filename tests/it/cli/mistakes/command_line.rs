@@ -54,6 +54,45 @@ Usage: surveyd [OPTIONS] <COMMAND>
 
 For more information, try '--help'.
 "),
+    typed("a password on the command line", "password hunter2", 2, "\
+error: unexpected argument 'hunter2' found
+
+Usage: surveyd password
+
+For more information, try '--help'.
+"),
+    typed("no password on standard input", "password", 1, "\
+surveyd: standard input holds no password: write it there as one line, or run this on a terminal
+"),
+    typed("a token without a role", "token warehouse", 2, "\
+error: the following required arguments were not provided:
+  --role <ROLE>
+
+Usage: surveyd token --role <ROLE> <NAME>
+
+For more information, try '--help'.
+"),
+    typed("a role that there is not", "token warehouse --role superviser", 2, "\
+surveyd: --role \"superviser\": \"superviser\" is not known here: did you mean \"supervisor\"? It is one of \"supervisor\", \"admin\", \"auditor\", \"agent\"
+"),
+    typed("an agent's token without the agent", "token desk --role agent", 2, "\
+surveyd: --role agent needs --agent, who it is in notices
+"),
+    typed("an agent for another role", "token desk --role admin --agent dana", 2, "\
+surveyd: --agent needs --role agent
+"),
+    typed("a token's end in another form", "token warehouse --role admin --expires 30d", 2, "\
+surveyd: --expires \"30d\": is not a date: write it as 2027-06-30, or leave it out
+"),
+    typed("a token that is no longer good", "token warehouse --role admin --expires 2026-01-31", 2, "\
+surveyd: --expires 2026-01-31: has passed
+"),
+    typed("an account that cannot be one", "token warehouse --role admin --accounts acme @acme", 2, "\
+surveyd: --accounts: holds \"@acme\", which is not a name: write 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`
+"),
+    typed("a token of no name", "token  --role admin", 2, "\
+surveyd: NAME \"\": is empty: write 1 to 64 characters
+"),
     typed("a close without all it needs", "enqueue --account acme", 2, "\
 error: the following required arguments were not provided:
   --conversation <ID>

@@ -67,8 +67,8 @@ DIR/surveyd.toml: accounts.acme.survey.quiet_hours = \"21:00-08:00\": is a strin
     changed("quiet hours in another form", "delay = \"0s\"", "quiet_hours = { from = \"9pm\", to = \"08:00\", time_zone = \"Berlin\" }", 78, "\
 DIR/surveyd.toml: accounts.acme.survey.quiet_hours.from = \"9pm\": is not a time of the day
   write it as 21:00, from 00:00 to 23:59
-DIR/surveyd.toml: accounts.acme.survey.quiet_hours.time_zone = \"Berlin\": is not a time zone
-  write an IANA name, as America/New_York or Europe/Madrid
+DIR/surveyd.toml: accounts.acme.survey.quiet_hours.time_zone = \"Berlin\": is not an IANA name
+  write \"Europe/Berlin\"
 "),
     changed("quiet hours without a zone", "delay = \"0s\"", "quiet_hours = { from = \"21:00\", to = \"08:00\" }", 78, "\
 DIR/surveyd.toml: accounts.acme.survey.quiet_hours.time_zone: is missing
