@@ -12,5 +12,6 @@ mod harness;
 mod layering;
 mod migrations;
 mod simulation;
+mod statistics;
 mod store;
 mod stories;
