@@ -10,6 +10,8 @@ pub mod difference;
 mod groups;
 mod hiding;
 mod intervals;
+/// A difference in words.
+pub mod verdict;
 
 use std::{collections::BTreeMap, time::Duration};
 
