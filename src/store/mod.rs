@@ -18,6 +18,7 @@ mod account;
 mod rebuild;
 mod database;
 mod read;
+mod results;
 mod error;
 mod location;
 mod placeholders;
@@ -63,6 +64,9 @@ pub use read::reads::{
 };
 pub use rebuild::rows::{MadeAnew, Rebuild};
 pub use rebuild::surveys::{MadeSurvey, Making};
+pub use results::days::Dimension;
+pub use results::refresh::Refreshed;
+pub use results::totals::DayTotal;
 pub use survey::claim::Leased;
 pub use survey::decide::{Looked, held};
 pub use survey::dry_run::DryDay;

@@ -171,6 +171,12 @@ impl Writer {
         answer.await.map_err(|_| stopped())?.map(drop)
     }
 
+    /// True if a write waits for its turn.
+    pub fn do_writes_wait(&self) -> bool {
+        let waits = |task: &Task| task.jobs.capacity() < task.jobs.max_capacity();
+        waits(&self.intake) || waits(&self.work)
+    }
+
     /// Waits until nothing can be written any more.
     pub async fn ended(&self) {
         tokio::select! {

@@ -4,13 +4,13 @@ use std::io::ErrorKind;
 
 use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
-use sqlx::{AnyConnection, Connection, SqlSafeStr};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, SqlSafeStr};
 
 use crate::store::location::connect;
 use crate::store::{Engine, Error, Location, Result};
 
 /// The migrations in order. A released file is never changed.
-const MIGRATIONS: [(i64, &str, &str); 23] = [
+const MIGRATIONS: [(i64, &str, &str); 24] = [
     (1, "surveys", include_str!("../../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../../migrations/0003_message.sql")),
@@ -34,7 +34,16 @@ const MIGRATIONS: [(i64, &str, &str); 23] = [
     (23, "dry", include_str!("../../../migrations/0023_dry.sql")),
     (24, "sent_as", include_str!("../../../migrations/0024_sent_as.sql")),
     (25, "answered", include_str!("../../../migrations/0025_answered.sql")),
+    (26, "results", include_str!("../../../migrations/0026_results.sql")),
 ];
+
+/// What follows the text of a migration in each engine's own language, SQLite's first. Triggers
+/// cannot be written in the words that both understand.
+const OWN_WORDS: [(i64, &str, &str); 1] = [(
+    26,
+    include_str!("../../../migrations/0026_results_sqlite.sql"),
+    include_str!("../../../migrations/0026_results_postgres.sql"),
+)];
 
 /// The newest schema that this program knows.
 pub const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
@@ -123,16 +132,27 @@ async fn look(engine: Engine, options: &AnyConnectOptions) -> sqlx::Result<Optio
     Ok(found)
 }
 
-/// Returns the SQL of the migrations in order.
-pub fn scripts() -> impl Iterator<Item = &'static str> {
-    MIGRATIONS.into_iter().map(|(_, _, sql)| sql)
+/// Returns the version, the name and the SQL of the migrations in order.
+pub fn scripts(engine: Engine) -> impl Iterator<Item = (i64, &'static str, String)> {
+    MIGRATIONS.into_iter().map(move |(version, name, sql)| {
+        let own = OWN_WORDS.into_iter().find(|(of, ..)| *of == version);
+        let own = own.map_or("", |(_, sqlite, postgres)| match engine {
+            Engine::Sqlite => sqlite,
+            Engine::Postgres => postgres,
+        });
+        (version, name, format!("{sql}{own}"))
+    })
 }
 
 pub async fn run(connection: &mut AnyConnection) -> Result<()> {
-    let migrations = MIGRATIONS
-        .into_iter()
+    let engine = match connection.backend_name() {
+        "PostgreSQL" => Engine::Postgres,
+        _ => Engine::Sqlite,
+    };
+    let migrations = scripts(engine)
         .map(|(version, name, sql)| {
-            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+            let sql = AssertSqlSafe(sql).into_sql_str();
+            Migration::new(version, name.into(), MigrationType::Simple, sql, false)
         })
         .collect();
     let migrator = Migrator::with_migrations(migrations);

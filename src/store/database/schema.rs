@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::pin::Pin;
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _, Row as _};
 use tokio::sync::OnceCell;
 
 use super::migrate;
-use crate::store::{Error, Result};
+use crate::store::{Engine, Error, Result};
 
 /// A table and one of its columns.
 type TableColumn = (String, String);
@@ -34,8 +34,8 @@ async fn made() -> Result<&'static BTreeSet<TableColumn>> {
 fn make() -> Pin<Box<dyn Future<Output = Result<BTreeSet<TableColumn>>> + Send>> {
     Box::pin(async {
         let mut connection = AnyConnection::connect("sqlite::memory:").await?;
-        for script in migrate::scripts() {
-            connection.execute(script).await?;
+        for (_, _, script) in migrate::scripts(Engine::Sqlite) {
+            connection.execute(AssertSqlSafe(script)).await?;
         }
         let made = columns(&mut connection, SQLITE).await?;
         connection.close().await?;

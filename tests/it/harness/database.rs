@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::sync::Once;
 
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use surveyd::store::{Location, Store};
 use tempfile::TempDir;
 
@@ -86,6 +86,34 @@ impl Database {
 }
 
 impl Database {
+    /// A connection beside the store, as another program would have one.
+    pub async fn beside(&self) -> AnyConnection {
+        sqlx::any::install_default_drivers();
+        let address = match self.location.file() {
+            Some(file) => format!("sqlite:{}", file.display()),
+            None => self.url.clone(),
+        };
+        AnyConnection::connect(&address).await.unwrap()
+    }
+
+    /// Runs statements on such a connection.
+    pub async fn run_beside(&self, statements: &[&str]) {
+        let mut connection = self.beside().await;
+        for statement in statements {
+            connection.execute(AssertSqlSafe((*statement).to_owned())).await.unwrap();
+        }
+        connection.close().await.unwrap();
+    }
+
+    /// What a query of one column of texts finds.
+    pub async fn texts(&self, query: &str) -> Vec<String> {
+        let mut connection = self.beside().await;
+        let query = sqlx::query_scalar(AssertSqlSafe(query.to_owned()));
+        let found = query.fetch_all(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        found
+    }
+
     /// Runs a statement of PostgreSQL's, beside whoever works on the database.
     pub async fn execute(&self, statement: &str) {
         run(&self.url, statement.to_owned()).await;

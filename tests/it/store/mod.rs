@@ -21,6 +21,8 @@ mod rebuilt;
 mod recorded;
 mod rejected;
 mod reopenings;
+mod results;
+mod results_life;
 mod retrying;
 mod sends;
 mod set_back;
