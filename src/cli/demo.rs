@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::config::{self, Environment};
 use crate::daemon::{Daemon, Signals, Start};
 use crate::domain::days::Zone;
-use crate::domain::summary::{GroupBy, Terms, summarize};
+use crate::domain::summary::{GroupBy, Terms, compare, summarize};
 use crate::domain::time::{Millis, Period};
 use crate::output::{note, outln};
 use crate::report;
@@ -97,8 +97,8 @@ async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
     // No more answers can come because the sandbox has no more planned.
     let (by, zone, fresh_for, min_group) = (GroupBy::Nothing, &Zone::utc(), Duration::ZERO, 5);
     let terms = Terms { period, by, zone, now, fresh_for, min_group };
-    let summary = summarize(facts, &terms);
-    outln!("{}", report::text::render(&summary, &report::text::TextPage::PLAIN))?;
+    let summary = compare(summarize(facts, &terms), None);
+    outln!("{}", report::text::render(&summary, &report::text::TextPage::plain()))?;
     daemon.stop().await;
     sandbox.stop().await;
     outln!("{NEXT}")?;

@@ -16,6 +16,7 @@ mod out_file;
 mod password;
 mod questions;
 mod rebuild;
+mod report;
 mod results;
 mod run;
 mod sandbox;
@@ -90,7 +91,7 @@ enum Command {
     #[command(subcommand)]
     Optout(optout::OptOuts),
     /// Results for supervisors: scores with their interval, answers, and who was not asked and why
-    Report(results::ReportArgs),
+    Report(report::ReportArgs),
     /// Write one row a survey, as CSV or JSON Lines
     Export(results::Export),
     /// Make the hash of a password, for people who sign in to see results
@@ -387,7 +388,7 @@ async fn dispatch(
         Command::Explain(explain) => explain::run(explain, &context).await?,
         Command::Simulate(simulate) => simulate::run(simulate, &context).await?,
         Command::Optout(opt_outs) => optout::run(opt_outs, &context).await?,
-        Command::Report(report) => results::report(report, &context).await?,
+        Command::Report(report) => report::report(report, &context).await?,
         Command::Export(export) => results::export(export, &context).await?,
         Command::Rebuild(wanted) => rebuild::run(wanted, &context, signals()?).await?,
         Command::Migrate => migrate::run(&context).await?,

@@ -10,6 +10,7 @@ use shown::{AccountSummary, RebuildSummary};
 use super::results::PERIOD;
 use super::{Context, Usage, print_json};
 use crate::daemon::{Signals, wake_running};
+use crate::domain::days::Zone;
 use crate::domain::time::{Millis, Period};
 use crate::output::note;
 use crate::rebuild::{self, RebuildError, RebuildProgress, RebuildRequest};
@@ -145,11 +146,13 @@ async fn goes_on_making(worker: &AccountWorker) -> anyhow::Result<bool> {
 
 fn period(wanted: &RebuildArgs) -> anyhow::Result<(Millis, Option<Millis>)> {
     let words = |error: crate::report::period::PeriodError| Usage(error.to_string());
+    // X knows no zone but this.
+    let zone = &Zone::utc();
     Ok(match &wanted.to {
-        None => (parse_from(&wanted.from).map_err(words)?, None),
+        None => (parse_from(&wanted.from, zone).map_err(words)?, None),
         Some(to) => {
-            let period = parse_period(&wanted.from, to).map_err(words)?;
-            (period.from, Some(parse_to(to).map_err(words)?))
+            let period = parse_period(&wanted.from, to, zone).map_err(words)?;
+            (period.from, Some(parse_to(to, zone).map_err(words)?))
         }
     })
 }

@@ -6,61 +6,15 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::out_file::OutFile;
-use super::{Context, Usage, usage};
-use crate::config;
-use crate::domain::days::Zone;
-use crate::domain::summary::{GroupBy, Terms, summarize};
+use super::{Context, Usage};
 use crate::domain::time::Millis;
-use crate::output::{Results, out, outln};
-use crate::report;
+use crate::output::Results;
 use crate::report::export::{CsvExport, Dialect, JsonlExport};
-use crate::report::period::{PeriodError, parse_from, parse_or_usual, parse_period, parse_to};
-use crate::report::text::TextPage;
-use crate::results::{ResultsQuery, each, facts};
+use crate::report::period::{PeriodError, parse_from, parse_period, parse_to};
+use crate::results::{ResultsQuery, each};
 use crate::store::Store;
-use crate::terminal::View;
 
-#[derive(Args)]
-#[command(before_help = REPORT_EXAMPLES, after_help = REPORT_NOTE)]
-pub struct ReportArgs {
-    /// The first day [default: 28 days before --to]
-    #[arg(long, value_name = "D", help_heading = PERIOD)]
-    from: Option<String>,
-    /// The last day [default: yesterday, or today if --from is given]
-    #[arg(long, value_name = "D", help_heading = PERIOD)]
-    to: Option<String>,
-    /// Break down by agent, team, tag, language, source, account, week, question, rule or variant
-    /// [default: not at all]
-    #[arg(long, value_name = "GROUP", help_heading = "What")]
-    by: Option<String>,
-    /// Only this account's [default: all]
-    #[arg(long, value_name = "NAME", help_heading = "What")]
-    account: Option<String>,
-    /// Count what was sent as a test (test = true), too
-    #[arg(long, help_heading = "What")]
-    test: bool,
-    /// A table for people, or JSON for programs
-    #[arg(long, value_name = "F", value_enum, default_value_t = ReportFormat::Text, help_heading = "What")]
-    format: ReportFormat,
-}
-
-pub(super) const PERIOD: &str =
-    "Period (whole days, UTC, or instants as 2026-11-22T08:00:00Z; both ends included)";
-
-const REPORT_EXAMPLES: &str = "\
-  surveyd report --from 2026-11-01 --to 2026-11-30
-  surveyd report --from 2026-11-01 --to 2026-11-30 --by team
-  surveyd report --from 2026-11-01 --to 2026-11-30 --by agent --format json | jq .";
-
-const REPORT_NOTE: &str = "\
-Groups of fewer than report.min_group answers show no score. Prompts that were sent with
-test = true are left out; `surveyd export` has them.";
-
-#[derive(Clone, Copy, ValueEnum)]
-enum ReportFormat {
-    Text,
-    Json,
-}
+pub(super) const PERIOD: &str = "Period (whole days of report.time_zone, or instants as 2026-11-22T08:00:00Z; both ends included)";
 
 #[derive(Args)]
 #[command(before_help = EXPORT_EXAMPLES, after_help = EXPORT_NOTE)]
@@ -99,69 +53,14 @@ enum ExportFormat {
     Jsonl,
 }
 
-pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()> {
-    let now = context.clock.now();
-    let is_usual = report.from.is_none() && report.to.is_none();
-    let period = parse_or_usual(report.from.as_deref(), report.to.as_deref(), now)
-        .map_err(|error| Usage(error.to_string()))?;
-    let by = match report.by.as_deref() {
-        None => GroupBy::Nothing,
-        Some(name) => GroupBy::parse(name).ok_or_else(|| {
-            let names =
-                "agent, team, tag, language, source, account, week, question, rule or variant";
-            let meant = config::nearest(name, names.split([',', ' ']).filter(|name| *name != "or"));
-            let meant = meant.map(|meant| format!(": did you mean {meant}?")).unwrap_or_default();
-            usage("--by", name, format!("must be {names}{meant}"))
-        })?,
-    };
-    let store = context.store().await?;
-    context.require_account(&store, report.account.as_deref()).await?;
-    let query =
-        ResultsQuery { from: period.from, to: period.to, account: report.account, or_sent: true };
-    let display_name = display_name(context, query.account.as_deref());
-    let mut facts = facts(&store, &query).await?;
-    store.close().await;
-    if report.test {
-        facts.iter_mut().for_each(|facts| facts.test = false);
-    }
-    let (fresh_for, min_group) = (context.config.poll.fresh_for, context.config.report.min_group);
-    let terms = Terms { period, by, zone: &Zone::utc(), now, fresh_for, min_group };
-    let summary = summarize(facts, &terms);
-    let text = match report.format {
-        ReportFormat::Text => {
-            let view = View::of_stdout(&context.environment, now, false);
-            let page = TextPage { view, display_name, counts_tests: report.test };
-            let mut text = report::text::render(&summary, &page);
-            if is_usual && summary.groups.is_empty() {
-                let now = now.rfc3339();
-                let today = now.split('T').next().unwrap_or_default();
-                text += &format!("Today is not a whole day yet: `--from {today}` shows it.\n");
-            }
-            text
-        }
-        ReportFormat::Json => report::json::render(&summary),
-    };
-    out!("{text}")?;
-    if !text.ends_with('\n') {
-        outln!()?;
-    }
-    Ok(())
-}
-
-/// Returns the name by which X's questions call the business if the report is about one account.
-fn display_name(context: &Context, account: Option<&str>) -> Option<String> {
-    let accounts = context.config.accounts.iter();
-    let mut accounts = accounts.filter(|known| account.is_none_or(|name| known.name == name));
-    let only = accounts.next().filter(|_| accounts.next().is_none())?;
-    only.display_name.clone()
-}
-
 pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
+    let zone = &context.config.report.time_zone;
     let misread = |error: PeriodError| Usage(error.to_string());
-    let from = export.from.as_deref().map(parse_from).transpose().map_err(misread)?;
-    let to = export.to.as_deref().map(parse_to).transpose().map_err(misread)?;
+    let from =
+        export.from.as_deref().map(|day| parse_from(day, zone)).transpose().map_err(misread)?;
+    let to = export.to.as_deref().map(|day| parse_to(day, zone)).transpose().map_err(misread)?;
     if let (Some(from), Some(to)) = (&export.from, &export.to) {
-        parse_period(from, to).map_err(misread)?;
+        parse_period(from, to, zone).map_err(misread)?;
     }
     let dialect = match (export.for_spreadsheets, export.format) {
         (false, _) => Dialect::Programs,

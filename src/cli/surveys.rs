@@ -13,6 +13,7 @@ use super::{Context, TimeStyle, help, print_json, usage};
 use crate::config::parse_duration;
 use crate::daemon::wake_running;
 use crate::domain::close::ClosedBy;
+use crate::domain::days::Zone;
 use crate::domain::feedback::{Feedback, Given};
 use crate::domain::id::UserId;
 use crate::domain::plain_text::printable;
@@ -198,7 +199,8 @@ async fn list(list: SurveyListArgs, context: &Context) -> anyhow::Result<()> {
         return Err(usage("--reason", reason, problem));
     }
     let now = context.clock.now();
-    let since = list.since.as_deref().map(|since| since_when(since, now)).transpose()?;
+    let zone = &context.config.report.time_zone;
+    let since = list.since.as_deref().map(|since| since_when(since, zone, now)).transpose()?;
     let store = context.store().await?;
     context.require_account(&store, list.account.as_deref()).await?;
     let listing = Listing {
@@ -246,13 +248,13 @@ const LISTED: [Column; 8] = [
 ];
 
 /// Parses a length back from now or an instant as `--from` does elsewhere.
-fn since_when(since: &str, now: Millis) -> anyhow::Result<Millis> {
+fn since_when(since: &str, zone: &Zone, now: Millis) -> anyhow::Result<Millis> {
     if let Some(length) = parse_duration(since) {
         return Ok(now.minus(length));
     }
     let problem =
         "must be a length such as 7d or 12h, a date such as 2026-11-22, or an RFC 3339 instant";
-    parse_from(since).map_err(|_| usage("--since", since, problem))
+    parse_from(since, zone).map_err(|_| usage("--since", since, problem))
 }
 
 async fn show(show: SurveyShowArgs, context: &Context) -> anyhow::Result<()> {

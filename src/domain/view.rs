@@ -36,6 +36,8 @@ pub struct View {
     pub by: GroupBy,
     pub order: Order,
     pub mood: Option<Mood>,
+    /// True if what was sent as a test counts, too. Only the command line can ask for that.
+    pub counts_tests: bool,
     /// The item that the list goes on behind. It is written and read by the list alone.
     pub before: Option<String>,
 }
@@ -149,6 +151,7 @@ impl View {
             by: GroupBy::Nothing,
             order: Order::Answers,
             mood: None,
+            counts_tests: false,
             before: None,
         }
     }

@@ -9,6 +9,6 @@ mod csv;
 mod jsonl;
 
 pub use self::{
-    csv::{CsvExport, Dialect},
+    csv::{CsvExport, Dialect, defused},
     jsonl::JsonlExport,
 };

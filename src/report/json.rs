@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::{
-    summary::{self, CONFIDENCE, Estimate},
+    summary::{self, CONFIDENCE, Change, Compared, Estimate, Row},
     survey_type::SurveyType,
 };
 
 /// Returns the report as indented JSON text that ends in a newline.
-pub fn render(report: &summary::Report) -> String {
-    let mut text = serde_json::to_string_pretty(&ReportJson::of(report))
+pub fn render(compared: &Compared) -> String {
+    let mut text = serde_json::to_string_pretty(&ReportJson::of(compared))
         .expect("strings, finite numbers and string keys are always JSON");
     text.push('\n');
     text
@@ -28,7 +28,53 @@ pub struct ReportJson<'a> {
     /// The number of prompts that a dry run did not send. Left out if zero.
     #[serde(skip_serializing_if = "is_zero")]
     dry_run: u64,
+    groups: Vec<ComparedJson<'a>>,
+    /// The period that this one is compared with. Left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<AgainstJson<'a>>,
+    /// The change of the total. Left out if nothing is compared, `null` if it cannot be told or if
+    /// there are totals of both types.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<Option<DifferenceJson>>,
+}
+
+/// A group with the group it is compared with.
+#[derive(Debug, Serialize)]
+struct ComparedJson<'a> {
+    #[serde(flatten)]
+    group: GroupJson<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    against: Option<Option<GroupJson<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<Option<DifferenceJson>>,
+}
+
+/// The period that a report is compared with, as a whole.
+#[derive(Debug, Serialize)]
+struct AgainstJson<'a> {
+    from: String,
+    to: String,
     groups: Vec<GroupJson<'a>>,
+}
+
+/// A change in points.
+#[derive(Debug, Serialize)]
+struct DifferenceJson {
+    points: f64,
+    low: f64,
+    high: f64,
+    more_than_chance: bool,
+}
+
+impl DifferenceJson {
+    fn of(change: &Change) -> Self {
+        Self {
+            points: rounded(change.difference.points),
+            low: rounded(change.difference.low),
+            high: rounded(change.difference.high),
+            more_than_chance: change.more_than_chance,
+        }
+    }
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -66,13 +112,33 @@ struct Score {
 }
 
 impl<'a> ReportJson<'a> {
-    pub fn of(report: &'a summary::Report) -> Self {
+    pub fn of(compared: &'a Compared) -> Self {
+        let report = &compared.report;
+        let is_compared = compared.before.is_some();
+        let row = |row: &'a Row| ComparedJson {
+            group: GroupJson::of(&row.group),
+            against: is_compared.then(|| row.before.as_ref().map(GroupJson::of)),
+            difference: is_compared.then(|| row.change.as_ref().map(DifferenceJson::of)),
+        };
+        let total = match compared.totals.as_slice() {
+            [only] => only.change.as_ref().map(DifferenceJson::of),
+            _ => None,
+        };
         Self {
             from: report.period.from.rfc3339(),
             to: report.period.to.rfc3339(),
             dry_run: report.left_out.dry_runs,
-            groups: report.groups.iter().map(GroupJson::of).collect(),
+            groups: compared.rows.iter().map(row).collect(),
+            against: compared.before.as_ref().map(AgainstJson::of),
+            difference: is_compared.then_some(total),
         }
+    }
+}
+
+impl<'a> AgainstJson<'a> {
+    fn of(report: &'a summary::Report) -> Self {
+        let (from, to) = (report.period.from.rfc3339(), report.period.to.rfc3339());
+        Self { from, to, groups: report.groups.iter().map(GroupJson::of).collect() }
     }
 }
 
@@ -111,7 +177,7 @@ impl Score {
 }
 
 /// Rounds to two decimals. Adding zero turns −0 into 0.
-fn rounded(value: f64) -> f64 {
+pub(super) fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0 + 0.0
 }
 
@@ -120,10 +186,13 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{domain::summary::GroupBy, report::samples};
+    use crate::{
+        domain::summary::{GroupBy, compare},
+        report::samples,
+    };
 
     fn parsed(report: &summary::Report) -> Value {
-        serde_json::from_str(&render(report)).unwrap()
+        serde_json::from_str(&render(&compare(report.clone(), None))).unwrap()
     }
 
     #[test]
@@ -180,7 +249,7 @@ mod tests {
 
     #[test]
     fn the_fields_stand_in_the_documented_order() {
-        let text = render(&samples::november(GroupBy::Nothing));
+        let text = render(&compare(samples::november(GroupBy::Nothing), None));
         let found: Vec<_> = text
             .lines()
             .filter_map(|line| line.strip_prefix("      \"")?.split('"').next())

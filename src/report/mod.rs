@@ -7,6 +7,7 @@ pub mod export;
 pub mod json;
 pub mod opt_outs;
 pub mod period;
+pub mod rows;
 pub mod text;
 
 #[cfg(test)]

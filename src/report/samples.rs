@@ -44,7 +44,7 @@ pub(super) fn november(by: GroupBy) -> Report {
         };
         facts.push(old);
     }
-    let period = parse_period("2026-11-01", "2026-11-30").unwrap();
+    let period = parse_period("2026-11-01", "2026-11-30", &Zone::utc()).unwrap();
     let now = NOVEMBER_22.plus(Duration::from_hours(48));
     let zone = &Zone::utc();
     summarize(facts, &Terms { period, by, zone, now, fresh_for: DAYS_7, min_group: 5 })

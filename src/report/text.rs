@@ -8,10 +8,11 @@ use std::fmt::Write;
 
 use super::period;
 use crate::columns;
+use crate::domain::days::Zone;
 use crate::domain::plain_text::printable;
 use crate::domain::question;
 use crate::domain::{
-    summary::{Estimate, Group, GroupBy, Hidden, Report},
+    summary::{Change, Compared, Estimate, Group, GroupBy, Hidden, Report, Row, verdict},
     survey_type::SurveyType,
 };
 use crate::terminal::table::{Column, table};
@@ -28,13 +29,17 @@ pub struct TextPage {
     pub view: View,
     /// The name of the business in X's questions. `None` for a report on several accounts.
     pub display_name: Option<String>,
+    /// The zone of the business's days.
+    pub zone: Zone,
     /// True if test prompts are counted.
     pub counts_tests: bool,
 }
 
 impl TextPage {
     /// For files and programs.
-    pub const PLAIN: Self = Self { view: View::PLAIN, display_name: None, counts_tests: false };
+    pub fn plain() -> Self {
+        Self { view: View::PLAIN, display_name: None, zone: Zone::utc(), counts_tests: false }
+    }
 
     fn width(&self) -> usize {
         self.view.width.unwrap_or(WIDTH)
@@ -42,8 +47,10 @@ impl TextPage {
 }
 
 /// Returns the report as text that ends in a newline.
-pub fn render(report: &Report, page: &TextPage) -> String {
-    let mut text = format!("Results{}, {}\n", by_what(report.by), period::in_words(report.period));
+pub fn render(compared: &Compared, page: &TextPage) -> String {
+    let report = &compared.report;
+    let mut text =
+        format!("Results{}, {}\n", by_what(report.by), period::in_words(report.period, &page.zone));
     if page.counts_tests {
         text.push_str("Prompts that were sent as a test (test = true) are counted, too.\n");
     }
@@ -74,9 +81,9 @@ pub fn render(report: &Report, page: &TextPage) -> String {
         }
     }
     for kind in [SurveyType::Csat, SurveyType::Nps] {
-        let groups: Vec<_> = report.groups.iter().filter(|group| group.kind == kind).collect();
-        if !groups.is_empty() {
-            section(&mut text, report, kind, &groups, page);
+        let rows: Vec<_> = compared.rows_of(kind).collect();
+        if !rows.is_empty() {
+            section(&mut text, compared, kind, &rows, page);
         }
     }
     text
@@ -110,32 +117,38 @@ fn by_what(by: GroupBy) -> String {
 
 fn section(
     text: &mut String,
-    report: &Report,
+    compared: &Compared,
     kind: SurveyType,
-    groups: &[&Group],
+    rows: &[&Row],
     page: &TextPage,
 ) {
+    let report = &compared.report;
+    let groups: &Vec<_> = &rows.iter().map(|row| &row.group).collect();
     let title = match kind {
         SurveyType::Csat => "CSAT: share of 4 and 5 among the scores of 1 to 5, 95 % interval",
         SurveyType::Nps => "NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval",
     };
     let title = page.view.paint(Colour::Bold, title);
-    let rows = groups.iter().map(|group| {
-        let mut row = vec![name(group)];
-        row.extend(cells(report, group));
-        row
+    let is_compared = compared.before.is_some();
+    let cells = rows.iter().map(|row| {
+        let mut cells_of_row = vec![name(&row.group)];
+        cells_of_row.extend(cells(report, &row.group));
+        cells_of_row.extend(is_compared.then(|| change_in_words(row)));
+        cells_of_row
     });
     let mut view = page.view;
     view.width = Some(page.width());
-    let table = table(&view, &columns(report.by, kind), &rows.collect::<Vec<_>>());
+    let columns = columns(report.by, kind, is_compared);
+    let table = table(&view, &columns, &cells.collect::<Vec<_>>());
     let written = write!(text, "\n{title}\n\n{table}");
+    let written = written.and_then(|()| write_verdict(text, compared, kind, page));
     let written = written.and_then(|()| write_questions(text, report, groups, page));
     let written = written.and_then(|()| write_notes(text, report, groups, page.width()));
     written.expect("writing to a string does not fail");
 }
 
 /// If the terminal is too narrow, the comments are dropped first.
-fn columns(by: GroupBy, kind: SurveyType) -> Vec<Column> {
+fn columns(by: GroupBy, kind: SurveyType, is_compared: bool) -> Vec<Column> {
     let mut columns = vec![
         Column::text(by.as_str()).cut_to(NAME_MIN),
         Column::number("closes"),
@@ -151,7 +164,33 @@ fn columns(by: GroupBy, kind: SurveyType) -> Vec<Column> {
         SurveyType::Nps => columns.push(Column::text("0…10").given_up(2)),
     }
     columns.push(Column::number("median").given_up(3));
+    if is_compared {
+        columns.push(Column::text("change"));
+    }
     columns
+}
+
+/// "−4.0, more than chance (−7.6 to −0.3)".
+fn change_in_words(row: &Row) -> String {
+    let words = |change: Change| verdict::row(&change.difference, change.more_than_chance);
+    row.change.map_or_else(|| "–".to_owned(), |change| words(change).to_string())
+}
+
+/// Writes under the table how the total has changed, and how the rest has without the group that
+/// moved it.
+fn write_verdict(
+    text: &mut String,
+    compared: &Compared,
+    kind: SurveyType,
+    page: &TextPage,
+) -> std::fmt::Result {
+    let (Some(total), Some(before)) = (compared.total(kind), &compared.before) else {
+        return Ok(());
+    };
+    let earlier = period::in_words(before.period, &page.zone);
+    let comparison = compared.comparison(kind);
+    let verdict = verdict::headline(kind, &comparison, &earlier, total.group.immature);
+    write!(text, "\n{}\n", wrap(&verdict.to_string(), page.width()))
 }
 
 /// Writes the wording of X's questions under the table by their keys.

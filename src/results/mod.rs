@@ -8,10 +8,12 @@
 
 mod columns;
 mod facts;
+mod reading;
 
 pub use self::{
     columns::{COLUMNS, ColumnType, ColumnValue, ExportColumn},
     facts::facts,
+    reading::Reading,
 };
 use crate::store::{Result, Store};
 pub use crate::store::{ResultRow, ResultsQuery};

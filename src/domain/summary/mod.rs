@@ -4,6 +4,7 @@
 //! This module owns the formulas and decides what small groups may show. It reads nothing, rounds
 //! nothing and writes nothing. The writers in `report` do that.
 
+mod compared;
 mod counts;
 /// Whether a change between two periods is more than chance.
 pub mod difference;
@@ -17,6 +18,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use self::groups::ALL;
 pub use self::{
+    compared::{Change, Compared, Row, Without, compare},
     counts::Counts,
     groups::{GroupBy, GroupKey},
     hiding::Hidden,
@@ -187,6 +189,12 @@ impl<'a> Summary<'a> {
             self.groups.entry((key.clone(), kind)).or_default().add(&counts);
         }
         self.totals.entry(kind).or_default().add(&counts);
+    }
+
+    /// The closes so far whose prompt a dry run did not send.
+    pub fn dry_runs(&self) -> u64 {
+        let dry = |counts: &Counts| counts.unsent.get(Reason::DryRun.as_str()).copied();
+        self.totals.values().filter_map(dry).sum()
     }
 
     /// Computes the report of all counts that came in.

@@ -38,7 +38,11 @@ impl Filter {
 
     /// True if the survey has one of the values. The empty value stands for surveys without any.
     fn matches(self, facts: &SurveyFacts, values: &BTreeSet<String>) -> bool {
-        let one = |value: Option<&String>| values.contains(value.map_or("", String::as_str));
+        // A survey whose value is the empty text is in no filter.
+        let one = |value: Option<&String>| match value {
+            None => values.contains(""),
+            Some(value) => !value.is_empty() && values.contains(value),
+        };
         match self {
             Self::Account => values.contains(&facts.account),
             Self::Source => values.contains(&facts.source),

@@ -101,7 +101,7 @@ impl Dialect {
 }
 
 /// Returns the text, with an apostrophe in front if a spreadsheet might run it.
-fn defused(text: Cow<'_, str>) -> Cow<'_, str> {
+pub fn defused(text: Cow<'_, str>) -> Cow<'_, str> {
     if is_formula(&text) { Cow::Owned(format!("'{text}")) } else { text }
 }
 

@@ -3,14 +3,18 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     domain::{
-        summary::{Estimate, LeftOut},
+        summary::{Estimate, LeftOut, compare},
         time::Period,
     },
     report::{period::parse_period, samples},
 };
 
+fn render_alone(report: &Report, page: &TextPage) -> String {
+    render(&compare(report.clone(), None), page)
+}
+
 fn november() -> Period {
-    parse_period("2026-11-01", "2026-11-30").unwrap()
+    parse_period("2026-11-01", "2026-11-30", &Zone::utc()).unwrap()
 }
 
 /// A group with the longest cells there can be in practice.
@@ -43,7 +47,7 @@ fn rendered(groups: Vec<Group>) -> String {
         groups,
         left_out: LeftOut::default(),
     };
-    render(&report, &TextPage::PLAIN)
+    render_alone(&report, &TextPage::plain())
 }
 
 #[test]
@@ -66,7 +70,7 @@ NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
      closes  sent     answered   comments  score                0…10         median
 all      12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
 ";
-    assert_eq!(render(&samples::november(GroupBy::Nothing), &TextPage::PLAIN), expected);
+    assert_eq!(render_alone(&samples::november(GroupBy::Nothing), &TextPage::plain()), expected);
 }
 
 #[test]
@@ -93,7 +97,7 @@ NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
 agent  closes  sent     answered   comments  score                0…10         median
 ana        12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
 ";
-    assert_eq!(render(&samples::november(GroupBy::Agent), &TextPage::PLAIN), expected);
+    assert_eq!(render_alone(&samples::november(GroupBy::Agent), &TextPage::plain()), expected);
 }
 
 #[test]
@@ -116,10 +120,10 @@ fn a_dry_run_says_how_many_prompts_would_have_been_sent() {
         left_out: LeftOut { dry_runs, ..LeftOut::default() },
     };
     for (dry_runs, said) in [(1, "1 prompt would"), (40, "40 prompts would")] {
-        let text = render(&of(dry_runs), &TextPage::PLAIN);
+        let text = render_alone(&of(dry_runs), &TextPage::plain());
         let line = format!("dry run: {said} have been sent (mode = \"dry\").\n");
         assert!(text.ends_with(&line), "{text}");
-        let json = super::super::json::render(&of(dry_runs));
+        let json = super::super::json::render(&compare(of(dry_runs), None));
         let json: serde_json::Value = serde_json::from_str(&json).unwrap();
         assert_eq!(json["dry_run"], dry_runs);
     }
@@ -142,7 +146,7 @@ fn a_time_of_tests_alone_says_so() {
         (0, 1, "1 close was taken in as a test: `--test` counts it."),
     ] {
         let left_out = LeftOut { tests, test_closes, dry_runs: 0 };
-        let text = render(&Report { left_out, ..empty.clone() }, &TextPage::PLAIN);
+        let text = render_alone(&Report { left_out, ..empty.clone() }, &TextPage::plain());
         let expected = format!("There is nothing in this time but tests (test = true).\n{said}\n");
         assert_eq!(text.split_once('\n').unwrap().1, expected);
     }
@@ -152,11 +156,11 @@ fn a_time_of_tests_alone_says_so() {
 fn what_is_left_out_as_a_test_is_told_beside_the_results() {
     let left_out = LeftOut { test_closes: 136, ..LeftOut::default() };
     let report = Report { left_out, ..samples::november(GroupBy::Nothing) };
-    let text = render(&report, &TextPage::PLAIN);
+    let text = render_alone(&report, &TextPage::plain());
     let line = "\n136 closes were taken in as a test: `--test` counts them.\n";
     assert!(text.contains(line), "{text}");
-    let counted = TextPage { counts_tests: true, ..TextPage::PLAIN };
-    let text = render(&samples::november(GroupBy::Nothing), &counted);
+    let counted = TextPage { counts_tests: true, ..TextPage::plain() };
+    let text = render_alone(&samples::november(GroupBy::Nothing), &counted);
     assert!(text.contains("\nPrompts that were sent as a test (test = true) are counted, too.\n"));
 }
 
@@ -168,14 +172,14 @@ fn a_question_is_told_by_its_text_aligned_whatever_its_letters() {
         groups: vec![group("csat 0"), group("csat 12")],
         ..samples::november(GroupBy::Nothing)
     };
-    let page = TextPage { display_name: Some("山田".into()), ..TextPage::PLAIN };
-    let text = render(&report, &page);
+    let page = TextPage { display_name: Some("山田".into()), ..TextPage::plain() };
+    let text = render_alone(&report, &page);
     let expected = "
 csat 0   What is your overall satisfaction with 山田?
 csat 12  How would you rate the service you received from 山田?
 ";
     assert!(text.contains(expected), "{text}");
-    let open = render(&report, &TextPage::PLAIN);
+    let open = render_alone(&report, &TextPage::plain());
     assert!(open.contains("csat 0   What is your overall satisfaction with …?\n"), "{open}");
 }
 
@@ -184,8 +188,10 @@ fn a_report_fits_the_terminal() {
     for (width, has_comments) in [(80, false), (120, true)] {
         let mut view = View::PLAIN;
         (view.width, view.is_terminal) = (Some(width), true);
-        let text =
-            render(&samples::november(GroupBy::Agent), &TextPage { view, ..TextPage::PLAIN });
+        let text = render_alone(
+            &samples::november(GroupBy::Agent),
+            &TextPage { view, ..TextPage::plain() },
+        );
         assert!(text.lines().all(|line| columns::width(line) <= width), "{width}: {text}");
         assert_eq!(text.contains("comments"), has_comments, "{text}");
     }

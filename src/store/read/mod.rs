@@ -1,4 +1,7 @@
 //! The reads for people and for programs.
 
+pub mod cells;
+mod conditions;
 pub mod figures;
+pub mod lists;
 pub mod reads;

@@ -152,7 +152,7 @@ static RESULTS: LazyLock<String> = LazyLock::new(|| {
 const PAGE: i64 = 1_000;
 
 /// The columns after those of the survey itself.
-const TOLD: &str = "f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
+pub(super) const TOLD: &str = "f.score, f.score_given_at, f.comment, f.comment_given_at, f.updated_at, \
      f.updates, s.decided, s.decision";
 
 /// Reads a decision as it is kept. An unreadable decision gives `None` because it is only for
@@ -162,7 +162,7 @@ pub(in crate::store) fn kept(row: &AnyRow, column: &str) -> Result<Option<Decisi
     Ok(kept.and_then(|kept| serde_json::from_str(&kept).ok()))
 }
 
-fn result_row(row: &AnyRow) -> Result<ResultRow> {
+pub(super) fn result_row(row: &AnyRow) -> Result<ResultRow> {
     let updates: Option<String> = row.try_get("updates")?;
     Ok(ResultRow {
         survey: row::survey(row)?.0,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use surveyd::domain::days::{Day, Days, Zone};
-use surveyd::domain::summary::{Counts, SurveyFacts};
+use surveyd::domain::summary::{Counts, SurveyFacts, Terms, summarize};
+use surveyd::domain::time::Period;
+use surveyd::domain::view::View;
+use surveyd::results::Reading;
 use surveyd::store::{DayTotal, Dimension, ResultsQuery};
 
 use super::*;
@@ -288,6 +291,61 @@ fn counted(facts: &[SurveyFacts], by: Dimension, zone: &Zone) -> Vec<DayTotal> {
     totals.into_values().collect()
 }
 
+/// The queries of views whose reports are compared. Some are read from the totals of days and some
+/// from single results.
+const VIEWS: [&str; 16] = [
+    "",
+    "by=team",
+    "by=agent&team=billing",
+    "by=tag",
+    "by=week",
+    "by=question&question=csat",
+    "by=variant&account=acme",
+    "by=rule&variant=warm",
+    "by=language&agent=dana",
+    "by=source&agent=&tag=vip",
+    "by=team&tag=vip&tag=late",
+    "by=tag&tag=vip",
+    "by=week&rule=r1&language=es",
+    "by=account&team=",
+    "by=agent&account=nobody",
+    "by=week&tag=",
+];
+
+/// Every report is what the surveys themselves say, whichever way it is read.
+async fn reports_agree(life: &Life, facts: &[SurveyFacts]) {
+    let zone = zone(false);
+    let reading = Reading {
+        store: life.bench.store.clone(),
+        zone: zone.clone(),
+        now: life.now,
+        fresh_for: 100 * HOUR,
+        min_group: 2,
+    };
+    for query in VIEWS {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let whole = View::parse(pairs, &zone, life.now).unwrap();
+        let days = Days { from: zone.day_of(START), to: zone.day_of(life.now) };
+        let whole = whole.over(days, &zone);
+        let part = Period { from: START.plus(7 * HOUR), to: life.now.minus(HOUR) };
+        for view in [View { period: part, ..whole.clone() }, whole] {
+            let terms = Terms {
+                period: view.period,
+                by: view.by,
+                zone: &zone,
+                now: life.now,
+                fresh_for: reading.fresh_for,
+                min_group: reading.min_group,
+            };
+            let is_meant = |facts: &&SurveyFacts| {
+                view.filters.matches(facts) && view.kind.is_none_or(|kind| kind == facts.kind)
+            };
+            let scanned = summarize(facts.iter().filter(is_meant).cloned(), &terms);
+            assert_eq!(reading.report(&view).await.unwrap(), scanned, "{query} {:?}", view.period);
+        }
+    }
+}
+
 async fn live(database: Database, deeds: Vec<Deed>) {
     let bench = Bench { store: database.open().await, database };
     let mut life = Life { bench, now: START, prompts: Vec::new() };
@@ -305,6 +363,7 @@ async fn live(database: Database, deeds: Vec<Deed>) {
         assert_eq!(kept.1[by.as_str()], counted(&facts, by, &zone(false)), "by {by:?}");
     }
     assert_eq!(kept.0.len(), facts.len());
+    reports_agree(&life, &facts).await;
     life.bench.store.clone().close().await;
 }
 
