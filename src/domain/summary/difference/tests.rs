@@ -123,7 +123,7 @@ fn there_is_no_difference_if_a_period_has_no_answer() {
 fn the_tails_of_the_normal_distribution_are_right_to_twelve_decimals() {
     for (z, wanted) in [
         (0.0, 1.0),
-        (0.1, 0.920_344_325_445_942_0),
+        (0.1, 0.920_344_325_445_942),
         (1.0, 0.317_310_507_862_914_1),
         (1.959_963_984_540_054, 0.05),
         (2.575_829_303_548_900_4, 0.01),
@@ -275,8 +275,9 @@ proptest! {
         p in p_values(),
     ) {
         for (p_value, is_called) in p.iter().zip(holm(&p)) {
+            let is_small_among_many = *p_value <= 0.05 / p.len() as f64;
             prop_assert!(!is_called || *p_value <= 0.05);
-            prop_assert!(is_called || !(*p_value <= 0.05 / p.len() as f64));
+            prop_assert!(is_called || !is_small_among_many);
         }
     }
 
@@ -285,7 +286,8 @@ proptest! {
         let called = holm(&p);
         for (one, is_called) in p.iter().zip(&called) {
             for (other, other_is_called) in p.iter().zip(&called) {
-                prop_assert!(!*is_called || *other_is_called || !(other <= one));
+                let goes_first = other <= one;
+                prop_assert!(!(*is_called && goes_first) || *other_is_called);
             }
         }
     }
