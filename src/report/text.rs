@@ -12,7 +12,7 @@ use crate::domain::days::Zone;
 use crate::domain::plain_text::printable;
 use crate::domain::question;
 use crate::domain::{
-    summary::{Change, Compared, Estimate, Group, GroupBy, Hidden, Report, Row, verdict},
+    summary::{Change, Compared, Estimate, Group, GroupBy, Hidden, Report, Row, verdict::{self, points}},
     survey_type::SurveyType,
 };
 use crate::terminal::table::{Column, table};
@@ -247,12 +247,6 @@ fn score_in_words(kind: SurveyType, score: Estimate) -> String {
         // These numbers may be negative. A dash between them would not be read as one.
         SurveyType::Nps => format!("{} ({} to {})", points(value), points(low), points(high)),
     }
-}
-
-/// Writes points of NPS with one decimal. The minus sign is as wide as a digit.
-fn points(value: f64) -> String {
-    let value = (value * 10.0).round() / 10.0 + 0.0;
-    format!("{value:.1}").replace('-', "−")
 }
 
 /// Draws one bar for each score. The most frequent score has the full bar. A score that nobody gave

@@ -227,9 +227,3 @@ fn a_length_is_told_in_its_two_largest_units() {
     let told = [0.4, 45.0, 59.5, 250.0, 7500.0, 273_600.0].map(length_in_words);
     assert_eq!(told, ["0s", "45s", "1m 0s", "4m 10s", "2h 5m", "3d 4h"]);
 }
-
-#[test]
-fn a_score_of_nothing_has_no_sign() {
-    assert_eq!(points(-0.04), "0.0");
-    assert_eq!(points(-0.06), "−0.1");
-}
