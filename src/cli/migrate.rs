@@ -1,14 +1,24 @@
 //! `surveyd migrate` brings the database's schema up to date.
 
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
 use super::Context;
+use crate::domain::days::Zone;
 use crate::output::note;
-use crate::store::Store;
+use crate::store::{Error, Refreshed, Result, Store};
 
 pub const EXAMPLES: &str = "  surveyd migrate\n  surveyd migrate --config surveyd.toml";
 
 pub const NOTE: &str = "\
 Creates the database if there is none. Back it up first: an older surveyd does not open a newer
-schema.";
+schema. On a terminal it then makes the results of surveys from before, if there are any. Ctrl-C
+breaks that off, and the daemon goes on with it.";
+
+/// How soon it tries again while a daemon makes results, too.
+const AGAIN: Duration = Duration::from_millis(100);
 
 pub async fn run(context: &Context) -> anyhow::Result<()> {
     let store = Store::open(&context.shown_location()?).await?;
@@ -20,7 +30,46 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
         note!("ids with zeros before them: and {more} more");
     }
     store.forget_respelt().await?;
-    store.close().await;
     note!("the database's schema is up to date");
+    if io::stderr().is_terminal() {
+        let zone = Zone::parse(&context.config.report.time_zone);
+        fill(&store, &zone.expect("the configuration admits no other zone")).await?;
+    }
+    store.close().await;
     Ok(())
+}
+
+/// Makes all results that are marked, and the totals of their days. Each turn is a transaction of
+/// its own, so a process that ends in the middle has lost nothing.
+async fn fill(store: &Store, zone: &Zone) -> Result<()> {
+    let style = ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed");
+    let bar = ProgressBar::new(0).with_style(style);
+    loop {
+        match store.refresh_results(zone).await {
+            Ok(Refreshed { left: 0, .. }) => break,
+            Ok(Refreshed { left, .. }) => show(&bar, left, "results"),
+            Err(Error::Busy(_)) => tokio::time::sleep(AGAIN).await,
+            Err(error) => return Err(error),
+        }
+    }
+    bar.reset();
+    bar.set_length(0);
+    loop {
+        match store.refresh_days(zone).await {
+            Ok(Refreshed { left: 0, .. }) => break,
+            Ok(Refreshed { left, .. }) => show(&bar, left, "days"),
+            Err(Error::Busy(_)) => tokio::time::sleep(AGAIN).await,
+            Err(error) => return Err(error),
+        }
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// The most that was left so far is the whole.
+fn show(bar: &ProgressBar, left: u64, what: &str) {
+    let whole = bar.length().unwrap_or(0).max(left);
+    bar.set_length(whole);
+    bar.set_position(whole - left);
+    bar.set_message(format!("{what} are made, {left} are left (Ctrl-C: the daemon goes on)"));
 }

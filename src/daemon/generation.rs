@@ -12,6 +12,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
+use crate::domain::days::Zone;
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
@@ -26,6 +27,7 @@ use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
 use super::database::{Names, keep_comparing};
 use super::faults::{leave, or_after_fault};
+use super::results::keep_fresh;
 use super::spools;
 use super::watches::{self, RunningWatch};
 
@@ -72,6 +74,9 @@ impl Generation {
         }
         let names = Names::of(config);
         tasks.spawn(keep_comparing(store.clone(), names, clock.clone(), stopper.clone()));
+        let zone = Zone::parse(&config.report.time_zone);
+        let zone = zone.expect("the configuration admits no other zone");
+        tasks.spawn(keep_fresh(store.clone(), zone, stopper.clone()));
         let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };
         for source in &config.spools {
             let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));

@@ -5,6 +5,7 @@ mod faults;
 mod generation;
 mod listen;
 mod lock;
+mod results;
 mod signals;
 pub mod spools;
 pub mod watches;

@@ -10,7 +10,7 @@ use super::weather::{Kind, kinds};
 /// Days from which on every fault must have met every call that it can.
 const MANY_DAYS: u64 = 1_000;
 
-const ALWAYS: [&str; 49] = [
+const ALWAYS: [&str; 50] = [
     "close new",
     "close redelivered",
     "close closed again before its prompt",
@@ -56,6 +56,7 @@ const ALWAYS: [&str; 49] = [
     "a full day",
     "an account works again",
     "a forecast that came true",
+    "totals of days that came true",
     "Show limited by headers",
     "Events limited by headers",
     "Users limited by headers",

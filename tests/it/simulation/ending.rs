@@ -1,9 +1,12 @@
 //! The end of a run: what surveyd knows must be what is true.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use surveyd::domain::days::{Day, Days, Zone};
+use surveyd::domain::survey_type::SurveyType;
 use surveyd::domain::time::Millis;
-use surveyd::store::{ResultRow, ResultsQuery};
+use surveyd::store::{Dimension, ResultRow, ResultsQuery};
 
 use super::forecast::forecast;
 use super::run::Run;
@@ -29,6 +32,7 @@ pub async fn check(run: &mut Run) {
     assert_eq!(results.len(), run.model.surveys().len(), "closes and surveys");
     check_answers(run, &results);
     check_counts(run, &results).await;
+    check_totals(run, &results).await;
     for account in &run.setting.accounts {
         let pause = run.office.store.last_pause(&account.screen_name).await.unwrap();
         if let Some(pause) = pause {
@@ -53,6 +57,39 @@ async fn check_counts(run: &Run, results: &[ResultRow]) {
     for (state, count) in status.by_state {
         let counted = results.iter().filter(|row| row.survey.state.name() == state).count();
         assert_eq!(count, i64::try_from(counted).unwrap(), "{state}");
+    }
+}
+
+/// The totals of the days are those of the surveys, however often they were made anew meanwhile.
+async fn check_totals(run: &mut Run, results: &[ResultRow]) {
+    let zone = Zone::utc();
+    let left = run.office.store.catch_up_results(&zone, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(left, 0, "results and days are left");
+    let always = Days { from: Day(0), to: Day(100_000) };
+    let mut expected: BTreeMap<(Day, SurveyType), [u64; 13]> = BTreeMap::new();
+    for row in results.iter().filter(|row| !row.survey.test) {
+        let (survey, told) = (&row.survey, &row.told);
+        expected.entry((zone.day_of(survey.closed_at), survey.kind)).or_default()[11] += 1;
+        let Some(delivery) = survey.state.delivery() else { continue };
+        let counts = expected.entry((zone.day_of(delivery.sent_at), survey.kind)).or_default();
+        counts[12] += 1;
+        let score = told.score.and_then(|score| u8::try_from(score).ok());
+        if let Some(score) = score.filter(|score| survey.kind.scores().contains(score)) {
+            counts[usize::from(score)] += 1;
+        }
+    }
+    for by in Dimension::ALL {
+        let mut found: BTreeMap<(Day, SurveyType), [u64; 13]> = BTreeMap::new();
+        for total in run.office.store.day_totals(always, by).await.unwrap() {
+            let sums = found.entry((total.day, total.kind)).or_default();
+            let counts = &total.counts;
+            let more = counts.scores.into_iter().chain([counts.closes, counts.prompted]);
+            sums.iter_mut().zip(more).for_each(|(sum, count)| *sum += count);
+        }
+        assert_eq!(found, expected, "the days by {by:?}");
+    }
+    if !expected.is_empty() {
+        run.trace.cover("totals of days that came true");
     }
 }
 

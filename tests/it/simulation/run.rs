@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use surveyd::config::{self, Config, Environment};
+use surveyd::domain::days::Zone;
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::{self, Sandbox};
 use surveyd::store::Location;
@@ -161,7 +162,9 @@ impl Run {
             } else {
                 continue;
             };
-            self.count_pass(now);
+            if self.count_pass(now) {
+                self.refresh().await;
+            }
             self.pass(at, pass).await;
             return self.observe();
         }
@@ -171,14 +174,24 @@ impl Run {
         self.set(wanted.flatten().chain(deed).min().unwrap_or(end).min(end));
     }
 
-    fn count_pass(&mut self, now: Millis) {
+    /// True if this is the first pass of an hour.
+    fn count_pass(&mut self, now: Millis) -> bool {
         let hour = now.0 / 3_600_000;
-        if self.passes.hour != hour {
+        let is_first = self.passes.hour != hour;
+        if is_first {
             self.passes = Passes { hour, count: 0 };
             self.check_hourly();
         }
         self.passes.count += 1;
         assert!(self.passes.count < PASSES_MAX, "passes that make no headway");
+        is_first
+    }
+
+    /// One turn of the daemon's work on results. Far fewer than are due, so that much is left.
+    async fn refresh(&self) {
+        let zone = Zone::utc();
+        self.office.store.refresh_results(&zone).await.unwrap();
+        self.office.store.refresh_days(&zone).await.unwrap();
     }
 
     fn check_hourly(&mut self) {
