@@ -134,7 +134,7 @@ surveyd: --account nope: there is no such account in DIR/surveyd.toml, which has
 surveyd: --account acne: there is no such account in DIR/surveyd.toml, which has acme: did you mean acme?
 "),
     typed("a report by something else", "report --from 2026-11-01 --to 2026-11-30 --by teams", 2, "\
-surveyd: --by teams: must be agent, team, tag, language, source, account, week, question or variant: did you mean team?
+surveyd: --by teams: must be agent, team, tag, language, source, account, week, question, rule or variant: did you mean team?
 "),
     typed("a report from after its end", "report --from 2026-11-30 --to 2026-11-01", 2, "\
 surveyd: --from \"2026-11-30\" is later than --to \"2026-11-01\": nothing lies between them
