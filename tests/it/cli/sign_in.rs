@@ -206,6 +206,24 @@ expires = "2999-12-31"
 }
 
 #[test]
+fn a_token_that_has_expired_is_warned_of_and_no_fault() {
+    let ended = "[[tokens]]\nname = \"warehouse\"\nrole = \"admin\"\nexpires = 2026-01-31\n";
+    let hash = format!("hash = \"{}\"\n", format_token_hash(&hash_token("svd_1")));
+    let program = Program::new(&format!("{}{ended}{hash}", configuration(NOWHERE)));
+    let checked = program.run(&["check"]);
+    assert_eq!(
+        (checked.code, checked.stderr.as_str()),
+        (
+            0,
+            "\
+warning: tokens.warehouse.expires: has passed: the token was good until the end of 2026-01-31 (UTC)
+  make another with `surveyd token`, give it to the program, then remove this one
+"
+        )
+    );
+}
+
+#[test]
 fn neither_command_reads_a_configuration() {
     let program = Program::new("this is no configuration");
     assert_eq!(hashed(&program, PASSWORD.as_bytes()).code, 0);
