@@ -27,12 +27,14 @@ create table result (
     variant text,
     -- Absent, too, if it is outside the type's scale: it is no answer.
     score bigint,
-    commented bigint not null,
+    -- When the comment came. Absent: there is none.
+    commented_at bigint,
     -- The milliseconds from the prompt to its score, as eight digits to the base of 36.
     wait text
 );
 create index result_closed on result (closed_at, survey_id);
 create index result_sent on result (sent_at, survey_id) where sent_at is not null;
+create index result_commented on result (commented_at, survey_id) where commented_at is not null;
 create index result_test on result (closed_at) where test = 1;
 
 -- The days whose totals are to be made again. Days count from 1970-01-01 in the zone of

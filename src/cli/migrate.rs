@@ -32,8 +32,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     store.forget_respelt().await?;
     note!("the database's schema is up to date");
     if io::stderr().is_terminal() {
-        let zone = Zone::parse(&context.config.report.time_zone);
-        fill(&store, &zone.expect("the configuration admits no other zone")).await?;
+        fill(&store, &context.config.report.time_zone).await?;
     }
     store.close().await;
     Ok(())

@@ -12,7 +12,6 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
-use crate::domain::days::Zone;
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
@@ -74,8 +73,7 @@ impl Generation {
         }
         let names = Names::of(config);
         tasks.spawn(keep_comparing(store.clone(), names, clock.clone(), stopper.clone()));
-        let zone = Zone::parse(&config.report.time_zone);
-        let zone = zone.expect("the configuration admits no other zone");
+        let zone = config.report.time_zone.clone();
         tasks.spawn(keep_fresh(store.clone(), zone, stopper.clone()));
         let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };
         for source in &config.spools {

@@ -12,7 +12,10 @@ use crate::domain::days::Zone;
 use crate::domain::plain_text::printable;
 use crate::domain::question;
 use crate::domain::{
-    summary::{Change, Compared, Estimate, Group, GroupBy, Hidden, Report, Row, verdict::{self, points}},
+    summary::{
+        Change, Compared, Estimate, Group, GroupBy, Hidden, Report, Row,
+        verdict::{self, points},
+    },
     survey_type::SurveyType,
 };
 use crate::terminal::table::{Column, table};

@@ -186,7 +186,7 @@ impl Store {
             format!("cast(sum(case when score = {score} then 1 else 0 end) as bigint) as s{score}")
         });
         let prompts = format!(
-            "{heads}, count(*) as prompted, cast(sum(commented) as bigint) as commented, {}, \
+            "{heads}, count(*) as prompted, count(commented_at) as commented, {}, \
              max(case when score is null then sent_at end) as last_unanswered_at, \
              string_agg(wait, '') as waits from result where {} group by 1, 2, 3",
             scores.collect::<Vec<_>>().join(", "),

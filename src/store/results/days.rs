@@ -155,7 +155,7 @@ static COUNTS: LazyLock<[String; Dimension::ALL.len()]> = LazyLock::new(|| {
              from result where test = 0 and closed_at >= $2 and closed_at <= $3 \
              group by account, kind, team_key, dim_key, loss \
              union all \
-             select {groups}, null, 0, count(*), sum(commented), {counts}\
+             select {groups}, null, 0, count(*), count(commented_at), {counts}\
              max(case when score is null then sent_at end), string_agg(wait, '') \
              from result where test = 0 and sent_at >= $2 and sent_at <= $3 \
              group by account, kind, team_key, dim_key) as counted \

@@ -13,7 +13,7 @@ use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
 use crate::store::read::reads::kept;
 
 pub const COLUMNS: &str = "survey_id, account, source, kind, question, test, closed_at, sent_at, \
-     outcome, agent, team, tags, language, rule, variant, score, commented, wait";
+     outcome, agent, team, tags, language, rule, variant, score, commented_at, wait";
 
 /// How many [`COLUMNS`] there are.
 const VALUES: usize = 18;
@@ -37,7 +37,7 @@ pub struct StoredResult {
     pub rule: Option<String>,
     pub variant: Option<String>,
     pub score: Option<i64>,
-    pub commented: i64,
+    pub commented_at: Option<Millis>,
     pub wait: Option<String>,
 }
 
@@ -52,8 +52,7 @@ pub struct MadeResult {
 
 const OF_SURVEYS: &str = "select s.id, s.account, s.source, s.kind, s.question_variant_id, s.test, \
      s.state, s.reason, s.closed_at, s.sent_at, s.notice, s.decided, s.decision, f.score, \
-     f.score_given_at, cast(case when f.comment is not null and f.comment_given_at is not null \
-     then 1 else 0 end as bigint) as commented \
+     f.score_given_at, case when f.comment is not null then f.comment_given_at end as commented_at \
      from survey s left join feedback f on f.account = s.account and f.id = s.feedback_id \
      where s.id in ";
 
@@ -109,7 +108,7 @@ fn stored(row: &AnyRow) -> Result<StoredResult> {
         rule: row.try_get("rule")?,
         variant: row.try_get("variant")?,
         score: row.try_get("score")?,
-        commented: row.try_get("commented")?,
+        commented_at: row.try_get("commented_at")?,
         wait: row.try_get("wait")?,
     })
 }
@@ -154,7 +153,7 @@ fn of_survey(row: &AnyRow) -> Result<(StoredResult, bool)> {
         rule: rule.map(without_nul),
         variant: variant.map(without_nul),
         score,
-        commented: row.try_get("commented")?,
+        commented_at: row.try_get("commented_at")?,
         wait,
         kind,
     };
@@ -223,7 +222,7 @@ const REPLACE: &str = "on conflict (survey_id) do update set account = excluded.
      test = excluded.test, closed_at = excluded.closed_at, sent_at = excluded.sent_at, \
      outcome = excluded.outcome, agent = excluded.agent, team = excluded.team, \
      tags = excluded.tags, language = excluded.language, rule = excluded.rule, \
-     variant = excluded.variant, score = excluded.score, commented = excluded.commented, \
+     variant = excluded.variant, score = excluded.score, commented_at = excluded.commented_at, \
      wait = excluded.wait";
 
 /// Writes rows in the place of those that stand.
@@ -266,7 +265,7 @@ fn bind<'q>(query: Query<'q>, id: Option<&'q str>, row: &'q StoredResult) -> Que
         .bind(row.rule.as_deref())
         .bind(row.variant.as_deref())
         .bind(row.score)
-        .bind(row.commented)
+        .bind(row.commented_at.map(|at| at.0))
         .bind(row.wait.as_deref())
 }
 

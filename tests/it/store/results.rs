@@ -14,7 +14,7 @@ const RESULTS: &str = "select s.conversation_id || ' ' || r.account || ' ' || r.
      || ' ' || coalesce(r.agent, '-') || ' ' || coalesce(r.team, '-') || ' ' || coalesce(r.tags, '-') \
      || ' ' || coalesce(r.language, '-') || ' ' || coalesce(r.rule, '-') \
      || ' ' || coalesce(r.variant, '-') || ' ' || coalesce(cast(r.score as text), '-') \
-     || ' ' || cast(r.commented as text) || ' ' || coalesce(r.wait, '-') \
+     || ' ' || case when r.commented_at is null then '0' else '1' end || ' ' || coalesce(r.wait, '-') \
      from result r join survey s on s.id = r.survey_id order by s.conversation_id, s.id";
 
 const MARKS: &str = "select cast(count(*) as text) from result_due";

@@ -33,7 +33,7 @@ const RESULTS: &str = "select survey_id || ' ' || account || ' ' || source || ' 
      ' ' || coalesce('=' || team, '-') || ' ' || coalesce(tags, '-') || ' ' || \
      coalesce('=' || language, '-') || ' ' || coalesce('=' || rule, '-') || ' ' || \
      coalesce('=' || variant, '-') || ' ' || coalesce(cast(score as text), '-') || ' ' || \
-     cast(commented as text) || ' ' || coalesce(wait, '-') from result order by survey_id";
+     coalesce(cast(commented_at as text), '-') || ' ' || coalesce(wait, '-') from result order by survey_id";
 
 #[derive(Clone, Debug)]
 enum Deed {
