@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use super::due::Marks;
-use super::refresh::Refreshed;
+use super::refresh::{Refreshed, TURN};
 use crate::domain::days::Zone;
 use crate::store::{Error, Result, Store};
 
@@ -17,32 +17,36 @@ impl Store {
     /// longer than `most`. Returns how many surveys and days are left then at most.
     pub async fn catch_up_results(&self, zone: &Zone, most: Duration) -> Result<u64> {
         let end = Instant::now() + most;
-        let target = self.marks_left().await?.map(|marks| marks.last);
-        // What changes meanwhile is left, or a busy day would never end.
-        let is_asked = |marks: &Marks| Some(marks.first) <= target;
-        while let Some(marks) = self.marks_left().await?.filter(is_asked) {
+        let asked = self.marks_left().await?;
+        // What changes meanwhile is left, or a busy day would never end. SQLite gives the numbers
+        // of deleted marks again, so turns are counted, too.
+        let mut turns = asked.map_or(0, |asked| asked.count().div_ceil(TURN.unsigned_abs()));
+        let is_asked = |marks: &Marks| asked.is_some_and(|asked| marks.first <= asked.last);
+        while turns > 0
+            && let Some(marks) = self.marks_left().await?.filter(is_asked)
+        {
             if Instant::now() >= end {
                 return Ok(marks.count().saturating_add(self.days_left(zone).await?));
             }
-            or_wait(self.refresh_results(zone).await).await?;
+            turns -= u64::from(is_done(self.refresh_results(zone).await).await?);
         }
         loop {
             let left = self.days_left(zone).await?;
             if left == 0 || Instant::now() >= end {
                 return Ok(left);
             }
-            or_wait(self.refresh_days(zone).await).await?;
+            is_done(self.refresh_days(zone).await).await?;
         }
     }
 }
 
-/// Waits a moment if another daemon is at it.
-async fn or_wait(done: Result<Refreshed>) -> Result<()> {
-    match done {
-        Ok(_) => Ok(()),
+/// True if the turn was taken. Waits a moment if another daemon is at it.
+async fn is_done(turn: Result<Refreshed>) -> Result<bool> {
+    match turn {
+        Ok(_) => Ok(true),
         Err(Error::Busy(_)) => {
             sleep(AGAIN).await;
-            Ok(())
+            Ok(false)
         }
         Err(error) => Err(error),
     }

@@ -13,7 +13,7 @@ use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
 use crate::store::{Result, Store};
 
 /// The most marks that one turn takes.
-const TURN: i64 = 128;
+pub const TURN: i64 = 128;
 
 /// What one turn has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -78,11 +78,11 @@ fn any_deed() -> impl Strategy<Value = Deed> {
         4 => (0..6_u8, 0..8_u8, prop::bool::weighted(0.2))
             .prop_map(|(conversation, labels, is_test)| Deed::Close { conversation, labels, is_test }),
         1 => (0..6_u8).prop_map(|conversation| Deed::Reopen { conversation }),
-        4 => (0..8_u8, any::<bool>()).prop_map(|(outcome, is_nps)| Deed::Send { outcome, is_nps }),
-        4 => (0..6_u8, prop::option::of(-1..12_i64), any::<bool>())
+        6 => (0..12_u8, any::<bool>()).prop_map(|(outcome, is_nps)| Deed::Send { outcome, is_nps }),
+        8 => (0..12_u8, prop::option::of(-1..12_i64), any::<bool>())
             .prop_map(|(which, score, has_comment)| Deed::Answer { which, score, has_comment }),
         1 => any::<bool>().prop_map(|is_found| Deed::Settle { is_found }),
-        1 => (0..20_u8, any::<bool>()).prop_map(|(which, is_feedback)| Deed::Erase { which, is_feedback }),
+        1 => (0..12_u8, prop::bool::weighted(0.8)).prop_map(|(which, is_feedback)| Deed::Erase { which, is_feedback }),
         2 => Just(Deed::Refresh),
         2 => Just(Deed::RefreshDay),
         1 => prop::bool::weighted(0.1).prop_map(|is_elsewhere| Deed::CatchUp { is_elsewhere }),
@@ -121,8 +121,8 @@ impl Life {
             }
             Deed::Send { outcome, is_nps } => self.send(outcome, is_nps).await,
             Deed::Answer { which, score, has_comment } => {
-                let Some((feedback, ..)) = self.prompts.get(usize::from(which)) else { return };
-                let mut update = told(feedback, now);
+                let Some(feedback) = self.prompt(which) else { return };
+                let mut update = told(&feedback, now);
                 if let Some(score) = score {
                     update = scored(update, score, now.minus(MINUTE));
                 }
@@ -137,6 +137,12 @@ impl Life {
             Deed::RefreshDay => drop(self.bench.store.refresh_days(&zone(false)).await.unwrap()),
             Deed::CatchUp { is_elsewhere } => self.catch_up(is_elsewhere).await,
         }
+    }
+
+    /// The feedback id of one of the prompts.
+    fn prompt(&self, which: u8) -> Option<String> {
+        let place = usize::from(which) % self.prompts.len().max(1);
+        self.prompts.get(place).map(|(feedback, ..)| feedback.clone())
     }
 
     async fn catch_up(&self, is_elsewhere: bool) {
@@ -186,7 +192,10 @@ impl Life {
 
     async fn erase(&self, which: u8, is_feedback: bool) {
         let statement = match is_feedback {
-            true => format!("delete from feedback where id = '9{which:03}'"),
+            true => match self.prompt(which) {
+                Some(feedback) => format!("delete from feedback where id = '{feedback}'"),
+                None => return,
+            },
             false => format!("delete from survey where conversation_id = 'c-{which}'"),
         };
         self.bench.database.run_beside(&[&statement]).await;
@@ -371,7 +380,7 @@ fn lives(cases: u32, database: impl AsyncFn() -> Option<Database>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let mut config = ProptestConfig::with_cases(cases);
     config.failure_persistence = None;
-    proptest!(config, |(deeds in prop::collection::vec(any_deed(), 1..60))| {
+    proptest!(config, |(deeds in prop::collection::vec(any_deed(), 1..80))| {
         runtime.block_on(async {
             if let Some(database) = database().await {
                 live(database, deeds).await;

@@ -106,6 +106,31 @@ async fn a_posted_close_is_prompted_and_answered() {
     .await;
 }
 
+/// Marks of surveys that are not there any more.
+const MANY_MARKS: &str = "insert into result_due (survey_id) \
+     with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 2000) \
+     select cast(n as text) from numbers";
+
+#[tokio::test]
+async fn the_daemon_makes_the_results_that_are_marked_and_says_so() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        database.run_beside(&[MANY_MARKS]).await;
+        let (log, sandbox) = (Log::kept(), x().await);
+        let daemon = start(&database, &sandbox, "").await.unwrap();
+        until("the end of it", async || !log.of("results.filled").is_empty()).await;
+        let zone = surveyd::domain::days::Zone::utc();
+        assert_eq!(daemon.store().catch_up_results(&zone, Duration::ZERO).await.unwrap(), 0);
+        daemon.stop().await;
+        let filling = log.of("results.filling");
+        let words = "the results of surveys are being made: 1872 are left";
+        assert_eq!((&filling[0]["message"], &filling[0]["left"]), (&json!(words), &json!(1872)));
+        let filled = log.of("results.filled");
+        assert_eq!((filled.len(), &filled[0]["level"]), (1, &json!("INFO")));
+    })
+    .await;
+}
+
 /// Takes a table that all work needs away from whoever works on the database, or brings it back.
 async fn rename(database: &Database, from: &str, to: &str) {
     let sql = format!("alter table {from} rename to {to}");
