@@ -200,8 +200,11 @@ impl Store {
         query: &ResultsQuery,
         after: Option<&ResultRow>,
     ) -> Result<Vec<ResultRow>> {
+        // The statement reads its index from here on. What was sent in the period may have closed
+        // at any time before.
+        let first = if query.or_sent { i64::MIN } else { query.from.0 };
         let (closed_at, id) =
-            after.map_or((i64::MIN, ""), |row| (row.survey.closed_at.0, row.survey.id.as_str()));
+            after.map_or((first, ""), |row| (row.survey.closed_at.0, row.survey.id.as_str()));
         let rows = sqlx::query(AssertSqlSafe(RESULTS.as_str()))
             .bind(query.from.0)
             .bind(query.to.0)
