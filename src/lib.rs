@@ -94,7 +94,7 @@ pub mod rebuild;
 pub mod replay;
 /// The results as every form of them reads them.
 pub mod results;
-/// Results as text, JSON and CSV.
+/// Results as text, JSON, CSV, Parquet and XLSX.
 pub mod report;
 /// The HTTP server.
 pub mod web;

@@ -14,6 +14,7 @@ mod migrate;
 mod optout;
 mod out_file;
 mod password;
+mod progress;
 mod questions;
 mod rebuild;
 mod report;
@@ -92,7 +93,7 @@ enum Command {
     Optout(optout::OptOuts),
     /// Results for supervisors: scores with their interval, answers, and who was not asked and why
     Report(report::ReportArgs),
-    /// Write one row a survey, as CSV or JSON Lines
+    /// Write one row a survey, as XLSX, Parquet, CSV or JSON Lines
     Export(results::Export),
     /// Make the hash of a password, for people who sign in to see results
     #[command(before_help = password::EXAMPLES, after_help = password::NOTE)]

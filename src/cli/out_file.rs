@@ -5,17 +5,29 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
+use zip::ZipArchive;
 
-/// The bytes near the beginning of every export in any format.
+/// The bytes near the beginning of every export as text.
 const BEGINS_WITH: &[u8] = b"survey_id";
 /// The bytes that are searched. A byte order mark, a brace and a quotation mark may come first.
 const WITHIN_BYTES: usize = 16;
+
+/// The bytes at the beginning of a Parquet file, and those near the end of one that is an export.
+const PARQUET: (&[u8], &[u8]) = (b"PAR1", b"surveyd ");
+/// The bytes at the end of a Parquet file that are searched.
+const PARQUET_END_BYTES: i64 = 512;
+
+/// The bytes at the beginning of an XLSX file, and those near the beginning of the first sheet of
+/// one that is an export. A spreadsheet that saves it again moves them to another place.
+const XLSX: (&[u8], &[u8]) = (b"PK\x03\x04", b"<t>survey_id</t>");
+/// The bytes of the sheet that are searched.
+const XLSX_SHEET_BYTES: u64 = 16 << 10;
 
 /// A file that is being written.
 pub struct OutFile {
@@ -72,6 +84,11 @@ impl OutFile {
         Ok((Self { named: named.to_owned(), aside: Some((place, aside)) }, file))
     }
 
+    /// The folder in which the file is written. `None` for a pipe or a device.
+    pub fn folder(&self) -> Option<&Path> {
+        self.aside.as_ref().and_then(|(_, aside)| aside.parent())
+    }
+
     /// Moves the complete file to its final path and syncs it to disk.
     pub fn end(mut self, file: &File) -> anyhow::Result<()> {
         let Some((place, aside)) = self.aside.take() else { return Ok(()) };
@@ -118,11 +135,34 @@ fn is_beside(place: &Path, database: &Path) -> bool {
                 .is_some_and(|rest| rest.starts_with(b"-") || rest.starts_with(b".")))
 }
 
-/// True if a file is empty or an export of surveyd.
+/// True if a file is empty or an export of surveyd in any format.
 fn is_export(place: &Path) -> io::Result<bool> {
+    let mut file = File::open(place)?;
     let mut head = Vec::new();
-    File::open(place)?.take(WITHIN_BYTES as u64).read_to_end(&mut head)?;
-    Ok(head.is_empty() || head.windows(BEGINS_WITH.len()).any(|bytes| bytes == BEGINS_WITH))
+    file.by_ref().take(WITHIN_BYTES as u64).read_to_end(&mut head)?;
+    if head.starts_with(PARQUET.0) {
+        let end = file.metadata()?.len().cast_signed().min(PARQUET_END_BYTES);
+        file.seek(SeekFrom::End(-end))?;
+        let mut tail = Vec::new();
+        file.take(PARQUET_END_BYTES as u64).read_to_end(&mut tail)?;
+        return Ok(contains(&tail, PARQUET.1));
+    }
+    if head.starts_with(XLSX.0) {
+        return Ok(first_sheet(file).is_ok_and(|sheet| contains(&sheet, XLSX.1)));
+    }
+    Ok(head.is_empty() || contains(&head, BEGINS_WITH))
+}
+
+/// Returns the beginning of the first sheet of a workbook.
+fn first_sheet(file: File) -> zip::result::ZipResult<Vec<u8>> {
+    let mut book = ZipArchive::new(file)?;
+    let mut sheet = Vec::new();
+    book.by_name("xl/worksheets/sheet1.xml")?.take(XLSX_SHEET_BYTES).read_to_end(&mut sheet)?;
+    Ok(sheet)
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|bytes| bytes == wanted)
 }
 
 #[cfg(test)]
@@ -154,6 +194,37 @@ mod tests {
             assert_eq!(fs::read_to_string(&path).unwrap(), other);
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left aside");
+    }
+
+    #[test]
+    fn it_takes_the_place_of_an_export_that_is_no_text_and_of_no_other_such_file() {
+        use crate::report::export::{ParquetExport, XlsxExport};
+        use crate::results::samples::answered;
+        let folder = tempfile::tempdir().unwrap();
+        let mut parquet = Vec::new();
+        let mut export = ParquetExport::new(&mut parquet).unwrap();
+        export.row(&answered()).unwrap();
+        export.finish().unwrap();
+        let mut export = XlsxExport::new(folder.path()).unwrap();
+        export.row(&answered()).unwrap();
+        let xlsx = export.finish(Vec::new()).unwrap();
+        let path = folder.path().join("export");
+        for export in [&parquet, &xlsx] {
+            fs::write(&path, export).unwrap();
+            write(&path, "survey_id\n").unwrap();
+        }
+        let mut others = vec![b"PAR1".to_vec(), b"PK\x03\x04".to_vec(), xlsx[..900].to_vec()];
+        others.push(parquet.iter().copied().filter(|byte| *byte != b'v').collect());
+        let mut book = rust_xlsxwriter::Workbook::new();
+        // A spreadsheet that saves an export keeps its texts in a part of their own.
+        book.add_worksheet().write(0, 0, "survey_id").unwrap();
+        others.push(book.save_to_buffer().unwrap());
+        for other in others {
+            fs::write(&path, &other).unwrap();
+            let refused = write(&path, "survey_id\n").unwrap_err().to_string();
+            assert!(refused.contains("is there and is no export"), "{refused}");
+            assert_eq!(fs::read(&path).unwrap(), other);
+        }
     }
 
     #[test]

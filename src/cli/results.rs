@@ -1,25 +1,30 @@
-//! `surveyd report` and `surveyd export` give supervisors the results.
+//! `surveyd export` writes one row for each survey.
 
-use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::env;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::panic;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
 use super::out_file::OutFile;
+use super::progress::TimeBar;
 use super::{Context, Usage};
 use crate::domain::time::Millis;
-use crate::output::Results;
-use crate::report::export::{CsvExport, Dialect, JsonlExport};
+use crate::output::{Results, note};
+use crate::report::export::{
+    CsvExport, Dialect, JsonlExport, ParquetExport, SHEET_ROWS_MAX, XlsxExport, is_failed_write,
+};
 use crate::report::period::{PeriodError, parse_from, parse_period, parse_to};
-use crate::results::{ResultsQuery, each};
+use crate::results::{ResultRow, ResultsQuery, each};
 use crate::store::Store;
 
 pub(super) const PERIOD: &str = "Period (whole days of report.time_zone, or instants as 2026-11-22T08:00:00Z; both ends included)";
 
 #[derive(Args)]
-#[command(before_help = EXPORT_EXAMPLES, after_help = EXPORT_NOTE)]
+#[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Export {
-    /// Rows with a head, or a JSON object a line
+    /// The form of the file
     #[arg(long, value_name = "F", value_enum, help_heading = "Needed")]
     format: ExportFormat,
     /// Only what closed from then on [default: from the first close]
@@ -34,23 +39,30 @@ pub struct Export {
     /// CSV for Excel and LibreOffice: ids that keep all their digits, dates that they know as such
     #[arg(long, help_heading = "What")]
     for_spreadsheets: bool,
-    /// Write to this file, and over what it held [default: standard output]
+    /// Write to this file, and over an earlier export [default: standard output]
     #[arg(short, long, value_name = "FILE", help_heading = "What")]
     output: Option<PathBuf>,
 }
 
-const EXPORT_EXAMPLES: &str = "\
-  surveyd export --format csv -o surveys.csv
-  surveyd export --format jsonl --from 2026-11-01 --to 2026-11-30 --account acme | jq .score";
+const EXAMPLES: &str = "\
+  surveyd export --format xlsx -o surveys.xlsx
+  surveyd export --format parquet -o surveys.parquet --from 2026-11-01 --to 2026-11-30
+  surveyd export --format jsonl --account acme | jq .score";
 
-const EXPORT_NOTE: &str = "\
-The rows hold people's ids and comments: keep the file where they may be kept. A cell that a
+const NOTE: &str = "\
+The rows hold people's ids and comments: keep the file where they may be kept. A CSV cell that a
 spreadsheet would run as a formula begins with an apostrophe.";
 
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum ExportFormat {
+    /// Rows with a head
     Csv,
+    /// A JSON object a line
     Jsonl,
+    /// For DuckDB, pandas and data warehouses
+    Parquet,
+    /// For Excel and LibreOffice
+    Xlsx,
 }
 
 pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
@@ -62,14 +74,8 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
     if let (Some(from), Some(to)) = (&export.from, &export.to) {
         parse_period(from, to, zone).map_err(misread)?;
     }
-    let dialect = match (export.for_spreadsheets, export.format) {
-        (false, _) => Dialect::Programs,
-        (true, ExportFormat::Csv) => Dialect::Spreadsheets,
-        (true, ExportFormat::Jsonl) => {
-            let problem = "--for-spreadsheets is a form of CSV: give --format csv";
-            return Err(Usage(problem.to_owned()).into());
-        }
-    };
+    let dialect = dialect(&export)?;
+    refuse_a_terminal(&export)?;
     let query = ResultsQuery {
         from: from.unwrap_or(Millis(i64::MIN)),
         to: to.unwrap_or(Millis(i64::MAX)),
@@ -78,16 +84,20 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
     };
     let store = context.store().await?;
     context.require_account(&store, query.account.as_deref()).await?;
+    let to = query.to.min(context.clock.now());
+    let mut writing =
+        Writing { store: &store, query, progress: None, format: export.format, dialect };
     match &export.output {
         Some(path) => {
             let location = context.location()?;
             let (out, file) = OutFile::begin(path, location.file())?;
-            let file = write(&store, query, (export.format, dialect), BufWriter::new(file)).await?;
+            writing.progress = Some(Progress { to, bar: None, rows: 0 });
+            let temporary = out.folder().map_or_else(env::temp_dir, Path::to_owned);
+            let file = writing.write(BufWriter::new(file), &temporary).await?;
             out.end(&file.into_inner().map_err(io::IntoInnerError::into_error)?)?;
         }
         None => {
-            let mut out =
-                write(&store, query, (export.format, dialect), BufWriter::new(Results)).await?;
+            let mut out = writing.write(BufWriter::new(Results), &env::temp_dir()).await?;
             out.flush()?;
         }
     }
@@ -95,22 +105,135 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn write<W: Write>(
-    store: &Store,
+fn dialect(export: &Export) -> Result<Dialect, Usage> {
+    let problem = match (export.for_spreadsheets, export.format) {
+        (false, _) => return Ok(Dialect::Programs),
+        (true, ExportFormat::Csv) => return Ok(Dialect::Spreadsheets),
+        (true, ExportFormat::Jsonl) => "give --format csv",
+        (true, ExportFormat::Parquet) => "give --format csv, or --format xlsx without it",
+        (true, ExportFormat::Xlsx) => "leave it out, an XLSX file keeps all digits and dates",
+    };
+    Err(Usage(format!("--for-spreadsheets is a form of CSV: {problem}")))
+}
+
+/// Refuses to write to a terminal what is no text.
+fn refuse_a_terminal(export: &Export) -> Result<(), Usage> {
+    let form = match export.format {
+        ExportFormat::Csv | ExportFormat::Jsonl => return Ok(()),
+        ExportFormat::Parquet => "a Parquet file",
+        ExportFormat::Xlsx => "an XLSX file",
+    };
+    if export.output.is_some() || !io::stdout().is_terminal() {
+        return Ok(());
+    }
+    Err(Usage(format!("{form} is no text for a terminal: give -o FILE")))
+}
+
+/// What is written, and how.
+struct Writing<'a> {
+    store: &'a Store,
     query: ResultsQuery,
-    (format, dialect): (ExportFormat, Dialect),
-    out: W,
-) -> anyhow::Result<W> {
-    Ok(match format {
-        ExportFormat::Csv => {
-            let mut csv = CsvExport::new(out, dialect)?;
-            each::<anyhow::Error>(store, &query, |row| Ok(csv.row(row)?)).await?;
-            csv.finish()?
+    format: ExportFormat,
+    dialect: Dialect,
+    /// Absent if the rows go to standard output, where they show themselves.
+    progress: Option<Progress>,
+}
+
+impl Writing<'_> {
+    /// Writes all rows. `temporary` is the folder for a temporary file.
+    async fn write<W: Write + Send>(&mut self, mut out: W, temporary: &Path) -> anyhow::Result<W> {
+        let out = match self.format {
+            ExportFormat::Csv => {
+                let mut csv = CsvExport::new(out, self.dialect)?;
+                self.each(|row| csv.row(row)).await?;
+                csv.finish()?
+            }
+            ExportFormat::Jsonl => {
+                let mut lines = JsonlExport::new(out);
+                self.each(|row| lines.row(row)).await?;
+                lines.finish()?
+            }
+            ExportFormat::Parquet => {
+                let mut parquet = ParquetExport::new(&mut out)?;
+                self.each(|row| parquet.row(row)).await?;
+                parquet.finish()?;
+                out
+            }
+            ExportFormat::Xlsx => {
+                hush_failed_writes();
+                let mut xlsx = XlsxExport::new(temporary)?;
+                self.each(|row| xlsx.row(row)).await?;
+                let sheets = xlsx.sheets();
+                if let Some(progress) = &self.progress {
+                    progress.say_packing();
+                }
+                let out = xlsx.finish(out)?;
+                if sheets > 1 {
+                    note!(
+                        "a sheet holds {SHEET_ROWS_MAX} rows, so the workbook has {sheets} sheets: \
+                         the rows go on in \"surveys 2\""
+                    );
+                }
+                out
+            }
+        };
+        if let Some(bar) = self.progress.take().and_then(|progress| progress.bar) {
+            bar.clear();
         }
-        ExportFormat::Jsonl => {
-            let mut lines = JsonlExport::new(out);
-            each::<anyhow::Error>(store, &query, |row| Ok(lines.row(row)?)).await?;
-            lines.finish()?
+        Ok(out)
+    }
+
+    async fn each(
+        &mut self,
+        mut write: impl FnMut(&ResultRow) -> io::Result<()>,
+    ) -> anyhow::Result<()> {
+        let progress = &mut self.progress;
+        each(self.store, &self.query, |row| {
+            write(row)?;
+            if let Some(progress) = progress {
+                progress.count(row);
+            }
+            anyhow::Ok(())
+        })
+        .await
+    }
+}
+
+/// The XLSX writer turns a failed write to its temporary file from a panic into an error. This
+/// keeps that panic from being told as well.
+fn hush_failed_writes() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        if !panic.payload_as_str().is_some_and(is_failed_write) {
+            usual(panic);
         }
-    })
+    }));
+}
+
+/// The progress of an export to a file.
+struct Progress {
+    /// The bar, from the first row on.
+    bar: Option<TimeBar>,
+    to: Millis,
+    rows: u64,
+}
+
+/// The bar is drawn anew after so many rows.
+const ROWS_A_STEP: u64 = 1_000;
+
+impl Progress {
+    fn count(&mut self, row: &ResultRow) {
+        let at = row.survey.closed_at;
+        let bar = self.bar.get_or_insert_with(|| TimeBar::new(at, self.to));
+        self.rows += 1;
+        if self.rows.is_multiple_of(ROWS_A_STEP) {
+            bar.reach(at, format!("{} surveys written", self.rows));
+        }
+    }
+
+    fn say_packing(&self) {
+        if let Some(bar) = &self.bar {
+            bar.say(format!("{} surveys written, packing the workbook", self.rows));
+        }
+    }
 }

@@ -2,11 +2,9 @@
 
 mod shown;
 
-use std::time::Duration;
-
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::progress::TimeBar;
 use super::{Context, print_json, usage};
 use crate::config::parse_duration;
 use crate::domain::time::Millis;
@@ -60,8 +58,7 @@ async fn compare(
 ) -> anyhow::Result<Comparison> {
     let mut replay = Replay::new(&context.config, opt_outs(store).await?, from);
     let first = from.minus(replay::lead(&context.config));
-    let bar = ProgressBar::new(STEPS);
-    bar.set_style(ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed"));
+    let bar = TimeBar::new(first, to);
     let (mut last, mut taken) = (None, 0);
     loop {
         let mut page = store.recorded(first, last.as_ref()).await?;
@@ -72,20 +69,11 @@ async fn compare(
         }
         replay.take(newest.clone());
         taken += 1;
-        bar.set_message(format!("{taken} closes replayed"));
-        bar.set_position(steps(newest.survey.accepted_at.since(first), to.since(first)));
+        bar.reach(newest.survey.accepted_at, format!("{taken} closes replayed"));
         last = Some(newest);
     }
-    bar.finish_and_clear();
+    bar.clear();
     Ok(replay.finish(to))
-}
-
-/// The number of steps of the progress bar for a period of any length.
-const STEPS: u64 = 1_000;
-
-fn steps(done: Duration, all: Duration) -> u64 {
-    let (done_ms, all_ms) = (done.as_millis(), all.as_millis().max(1));
-    u64::try_from(done_ms * u128::from(STEPS) / all_ms).map_or(STEPS, |steps| steps.min(STEPS))
 }
 
 async fn opt_outs(store: &Store) -> anyhow::Result<Vec<OptOut>> {

@@ -1,14 +1,18 @@
-//! Writes the export with one row for each survey. CSV is for spreadsheets and JSON Lines for
-//! programs.
+//! Writes the export with one row for each survey. CSV, JSON Lines and Parquet are for programs, and
+//! XLSX is for spreadsheets.
 //!
-//! Both have the columns of [`results::COLUMNS`](crate::results::COLUMNS) in that order. Times are
-//! RFC 3339 in UTC and always have milliseconds, except in [`Dialect::Spreadsheets`]. Rows are
-//! written one at a time. So an export of any length needs the memory of one row.
+//! All have the columns of [`results::COLUMNS`](crate::results::COLUMNS) in that order. Rows are
+//! given one at a time. CSV and JSON Lines need the memory of one row, Parquet that of a group of
+//! rows. XLSX needs a temporary file. So no export is too long for the memory.
 
 mod csv;
 mod jsonl;
+mod parquet;
+mod xlsx;
 
 pub use self::{
     csv::{CsvExport, Dialect, defused},
     jsonl::JsonlExport,
+    parquet::ParquetExport,
+    xlsx::{SHEET_ROWS_MAX, XlsxExport, is_failed_write},
 };

@@ -1,5 +1,5 @@
 //! Writes what users read of the results. The report comes as text and as JSON. The export comes as
-//! CSV and as JSON Lines. The folder also reads the period that both are asked for.
+//! CSV, JSON Lines, Parquet and XLSX. The folder also reads the period that both are asked for.
 //!
 //! The numbers come from `domain::summary`. Nothing is computed here.
 

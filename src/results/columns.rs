@@ -1,7 +1,7 @@
 //! The table of columns: the name, the type and the reading of each value that a result shows.
 //!
-//! CSV and JSON Lines are written from this table, and so is every later form. A new column is one
-//! new line here, one in docs/export.md and one in the texts of the tests.
+//! Every form of the export is written from this table. A new column is one new line here, one in
+//! docs/export.md and one in the texts of the tests.
 
 use std::borrow::Cow;
 
@@ -26,6 +26,8 @@ pub enum ColumnType {
     /// One of surveyd's own words, such as a state.
     Word,
     Number,
+    /// A score. It is 10 at most.
+    Score,
     Time,
     Flag,
     /// Several texts that other people wrote.
@@ -38,13 +40,14 @@ pub enum ColumnValue<'r> {
     /// The value of an [`Id`](ColumnType::Id), a [`Text`](ColumnType::Text) or a
     /// [`Word`](ColumnType::Word).
     Text(Cow<'r, str>),
+    /// The value of a [`Number`](ColumnType::Number) or a [`Score`](ColumnType::Score).
     Number(i64),
     Time(Millis),
     Flag(bool),
     List(&'r [String]),
 }
 
-use ColumnType::{Flag, Id, List, Number, Text, Time, Word};
+use ColumnType::{Flag, Id, List, Number, Score, Text, Time, Word};
 
 const fn column(
     name: &'static str,
@@ -72,7 +75,7 @@ pub const COLUMNS: [ExportColumn; 26] = [
     column("type", Word, |row| text(row.survey.kind.as_str())),
     column("question_variant_id", Number, |row| number(row.survey.question_variant_id.into())),
     column("test", Flag, |row| Some(ColumnValue::Flag(row.survey.test))),
-    column("score", Number, |row| number(u8::try_from(row.told.score?).ok()?.into())),
+    column("score", Score, |row| number(u8::try_from(row.told.score?).ok()?.into())),
     column("scored_at", Time, |row| row.told.scored_at.map(ColumnValue::Time)),
     column("text", Text, |row| text(row.told.text.as_deref()?)),
     column("commented_at", Time, |row| row.told.commented_at.map(ColumnValue::Time)),
@@ -113,7 +116,7 @@ mod tests {
             for column in COLUMNS {
                 let fits = match (column.read)(&row) {
                     Some(ColumnValue::Text(_)) => matches!(column.kind, Id | Text | Word),
-                    Some(ColumnValue::Number(_)) => column.kind == Number,
+                    Some(ColumnValue::Number(_)) => matches!(column.kind, Number | Score),
                     Some(ColumnValue::Time(_)) => column.kind == Time,
                     Some(ColumnValue::Flag(_)) => column.kind == Flag,
                     Some(ColumnValue::List(_)) => column.kind == List,

@@ -57,6 +57,9 @@ const OWNED: &[(&str, &[&str])] = &[
     ("csv", &["report"]),
     ("argon2", &["credentials"]),
     ("ipnet", &["config"]),
+    ("parquet", &["report"]),
+    ("rust_xlsxwriter", &["report"]),
+    ("zip", &["cli"]),
     ("anyhow", &["cli", "daemon", "main"]),
 ];
 

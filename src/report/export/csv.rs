@@ -110,7 +110,7 @@ pub fn defused(text: Cow<'_, str>) -> Cow<'_, str> {
 /// Full-width signs count, since some input methods write them and some spreadsheets accept them.
 /// Signs after spaces and quotes count too, because a spreadsheet may strip those first. A leading
 /// tab, line end or NUL makes some spreadsheets move the rest into a cell of its own.
-fn is_formula(text: &str) -> bool {
+pub(super) fn is_formula(text: &str) -> bool {
     let is_skipped = |c: char| {
         c.is_whitespace()
             || c.is_control()

@@ -68,6 +68,8 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "export --format csv",
         "export --format csv --for-spreadsheets",
         "export --format jsonl",
+        "export --format parquet",
+        "export --format xlsx",
         "enqueue --account acme --conversation c-4 --user-id 7",
         "init --dir made --sandbox http://127.0.0.1:9 --offline --yes",
         "enqueue --account acme --conversation c-5 --user-id 7 --json",
@@ -94,6 +96,8 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "optout import people.csv",
         "optout remove 8",
         "export --format csv -o export.csv",
+        "export --format parquet -o export.parquet",
+        "export --format xlsx -o export.xlsx",
     ];
     let words = |command: &String| command.split(' ').map(str::to_owned).collect();
     (loud.iter().map(words).collect(), quiet.map(str::to_owned).iter().map(words).collect())

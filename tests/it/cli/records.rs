@@ -369,6 +369,64 @@ fn an_export_for_spreadsheets_keeps_every_digit() {
     let row = text.lines().nth(1).unwrap();
     assert!(row.contains(",12345678901234567890\t,12345678901234567890\t,1234567890123456789\t,"));
     assert!(row.contains(",2020-01-01 00:00:00,") && row.contains(",007\t,"), "{row}");
-    let refused = program.run(&["export", "--format", "jsonl", "--for-spreadsheets"]);
-    assert_eq!((refused.code, refused.stdout.as_str()), (2, ""));
+    for (format, remedy) in [
+        ("jsonl", "give --format csv"),
+        ("parquet", "give --format csv, or --format xlsx without it"),
+        ("xlsx", "leave it out, an XLSX file keeps all digits and dates"),
+    ] {
+        let refused = program.run(&["export", "--format", format, "--for-spreadsheets"]);
+        let said = format!("surveyd: --for-spreadsheets is a form of CSV: {remedy}\n");
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""));
+        assert_eq!(refused.stderr, said);
+    }
+}
+
+#[test]
+fn an_export_that_is_no_text_is_the_same_bytes_each_time_by_file_and_by_pipe() {
+    let program = program();
+    small(&program);
+    for (format, begins) in [("parquet", &b"PAR1"[..]), ("xlsx", b"PK\x03\x04")] {
+        let piped = program.command(&["export", "--format", format]).output().unwrap();
+        assert_eq!((piped.status.code(), piped.stderr.as_slice()), (Some(0), &b""[..]));
+        assert!(piped.stdout.starts_with(begins));
+        let name = format!("export.{format}");
+        for _ in 0..2 {
+            // The second time it takes the place of the first.
+            let ended = program.run(&["export", "--format", format, "-o", &name]);
+            assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.as_str()), (0, "", ""));
+            assert_eq!(std::fs::read(program.path(&name)).unwrap(), piped.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_temporary_file_that_cannot_be_written_ends_an_export_in_plain_words() {
+    let program = program();
+    // More than the limit below, and more than one page.
+    let database = rusqlite::Connection::open(program.path("surveyd.db")).unwrap();
+    small(&program);
+    database
+        .execute_batch(
+            "with recursive number(n) as (select 1 union all select n + 1 from number where n < 2000)
+             insert into survey (id, account, source, conversation_id, ordinal, external_id, user_id,
+                 kind, question_variant_id, test, state, closed_at, accepted_at, due_at, notice,
+                 try_at, lease_token, attempts)
+             select 'copy-' || n, 'acme', 'desk', 'copy-' || n, 1, 'copy-' || n, '7', 'csat', 1, 0,
+                 'expired', n, n, n, '{}', n, 0, 0 from number",
+        )
+        .unwrap();
+    let command = program.command(&["export", "--format", "xlsx", "-o", "export.xlsx"]);
+    // A file may have 256 KiB, and who writes more gets an error instead of a signal.
+    let words = "trap '' XFSZ; ulimit -f 512; exec \"$0\" \"$@\"";
+    let mut limited = std::process::Command::new("/bin/sh");
+    limited.arg("-c").arg(words).arg(command.get_program()).args(command.get_args());
+    limited.env_clear().current_dir(program.folder());
+    limited.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let ended = limited.output().unwrap();
+    let said = "surveyd: the temporary file cannot be written: File too large\n";
+    assert_eq!(String::from_utf8(ended.stderr).unwrap(), said);
+    assert_eq!(ended.status.code(), Some(1));
+    let left = std::fs::read_dir(program.folder()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_str().unwrap().contains("export")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -183,3 +183,13 @@ fn the_status_is_watched_on_a_terminal_alone() {
 
 /// Empties the screen and goes to its beginning.
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
+
+#[test]
+fn no_terminal_is_filled_with_an_export_that_is_no_text() {
+    let program = program();
+    for (format, file) in [("parquet", "a Parquet file"), ("xlsx", "an XLSX file")] {
+        let (text, code) = on_a_terminal(&program, 80, &[], &["export", "--format", format]);
+        let said = format!("surveyd: {file} is no text for a terminal: give -o FILE\n");
+        assert_eq!((text, code), (said, 2));
+    }
+}
