@@ -17,8 +17,8 @@ pub const PASSWORD_CHARACTERS_MIN: usize = 12;
 /// The greatest length of a password. A sign-in form must hold it.
 pub const PASSWORD_BYTES_MAX: usize = 1024;
 
-/// The memory in KiB, the passes and the lanes of a new hash. They are the first choice of OWASP's
-/// Password Storage Cheat Sheet for machines that spare no 46 MiB for each sign-in.
+/// The memory in KiB, the passes and the lanes of a new hash. They are the least that OWASP's
+/// Password Storage Cheat Sheet asks of argon2id.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;

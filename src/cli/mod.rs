@@ -17,8 +17,9 @@ mod password;
 mod progress;
 mod questions;
 mod rebuild;
+mod export;
 mod report;
-mod results;
+
 mod run;
 mod sandbox;
 mod simulate;
@@ -94,7 +95,7 @@ enum Command {
     /// Results for supervisors: scores with their interval, answers, and who was not asked and why
     Report(report::ReportArgs),
     /// Write one row a survey, as XLSX, Parquet, CSV or JSON Lines
-    Export(results::Export),
+    Export(export::Export),
     /// Make the hash of a password, for people who sign in to see results
     #[command(before_help = password::EXAMPLES, after_help = password::NOTE)]
     Password,
@@ -390,7 +391,7 @@ async fn dispatch(
         Command::Simulate(simulate) => simulate::run(simulate, &context).await?,
         Command::Optout(opt_outs) => optout::run(opt_outs, &context).await?,
         Command::Report(report) => report::report(report, &context).await?,
-        Command::Export(export) => results::export(export, &context).await?,
+        Command::Export(export) => export::export(export, &context).await?,
         Command::Rebuild(wanted) => rebuild::run(wanted, &context, signals()?).await?,
         Command::Migrate => migrate::run(&context).await?,
         Command::Demo(_)

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use shown::{AccountSummary, RebuildSummary};
 
-use super::results::PERIOD;
+use super::export::PERIOD;
 use super::{Context, Usage, print_json};
 use crate::daemon::{Signals, wake_running};
 use crate::domain::days::Zone;

@@ -24,13 +24,13 @@ use crate::terminal;
 #[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct ReportArgs {
     /// The first day [default: 28 days before --to]
-    #[arg(long, value_name = "D", help_heading = super::results::PERIOD)]
+    #[arg(long, value_name = "D", help_heading = super::export::PERIOD)]
     from: Option<String>,
     /// The last day [default: yesterday, or today if --from is given]
-    #[arg(long, value_name = "D", help_heading = super::results::PERIOD)]
+    #[arg(long, value_name = "D", help_heading = super::export::PERIOD)]
     to: Option<String>,
     /// Compare with the days before, or with the same days a year before [default: none]
-    #[arg(long, value_name = "P", help_heading = super::results::PERIOD)]
+    #[arg(long, value_name = "P", help_heading = super::export::PERIOD)]
     against: Option<String>,
     /// Break down by agent, team, tag, language, source, account, week, question, rule or variant
     /// [default: not at all]
