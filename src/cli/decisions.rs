@@ -1,137 +1,15 @@
-//! Describes the decisions about a survey step by step for `explain` and `surveys show`.
+//! Shows the life of a survey as a table, for `explain` and `surveys show`.
 
-use serde::{Serialize, Serializer};
-
-use crate::domain::policy::decision::Decision;
-use crate::domain::policy::words;
-use crate::domain::time::Millis;
-use crate::store::{HistoryStep, ResultRow};
+pub use crate::results::history::{Entry, entries, numbers, said};
 use crate::terminal::table::Column;
-
-/// One line of a survey's history.
-#[derive(Serialize)]
-pub struct Entry {
-    #[serde(serialize_with = "rfc3339")]
-    pub at: Millis,
-    pub state: String,
-    pub detail: Option<String>,
-    /// The numbers on which a decision rests. `None` if this line is not a decision.
-    pub decision: Option<serde_json::Value>,
-}
-
-fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.rfc3339())
-}
 
 /// The columns of [`cells`].
 pub const COLUMNS: [Column; 3] =
     [Column::instant("at"), Column::state("state"), Column::sentence("detail")];
-
-/// Returns the close, every later step and X's updates of the answer in the order of time.
-pub fn entries(row: &ResultRow, steps: Vec<HistoryStep>, answers: Vec<Entry>) -> Vec<Entry> {
-    let is_step = |step: &HistoryStep| step.place > 0;
-    let was_moved = steps.iter().any(|step| {
-        is_step(step) && step.detail.as_deref().is_some_and(|detail| detail.starts_with(AGAIN))
-    });
-    let (mut closes, mut accepted) = (Vec::new(), None);
-    let mut entries = Vec::new();
-    for step in steps {
-        let place = step.place;
-        let entry = of_step(step);
-        match place {
-            0 => accepted = Some(entry),
-            // These are closes that changed nothing.
-            ..0 => closes.push(entry),
-            1.. => entries.push(entry),
-        }
-    }
-    entries.insert(0, accepted.unwrap_or_else(|| acceptance(row, was_moved)));
-    // The steps keep their own order even if a clock was set back between them.
-    for close in closes {
-        let place = entries.iter().position(|known| known.at > close.at).unwrap_or(entries.len());
-        entries.insert(place.max(1), close);
-    }
-    for answer in answers {
-        // X gives some instants to the second only, but no answer came before its prompt.
-        let sent = entries.iter().rposition(|known| known.state == "sent").unwrap_or(0);
-        let place = entries.iter().position(|known| known.at >= answer.at).unwrap_or(entries.len());
-        entries.insert(place.max(sent + 1), answer);
-    }
-    entries
-}
-
-/// The beginning of the line for a close that moved the survey.
-const AGAIN: &str = "closed again at ";
-
-/// Returns the acceptance of a survey if none is stored.
-///
-/// If no later close moved the survey, its row still holds the first close. Otherwise, an earlier
-/// version of surveyd kept only the time of acceptance.
-fn acceptance(row: &ResultRow, was_moved: bool) -> Entry {
-    let survey = &row.survey;
-    let decision = row.at_close.as_ref().filter(|_| !was_moved);
-    let detail = match was_moved {
-        true => "what this close said was not kept; a later one took its place".to_owned(),
-        false => {
-            let (at, source) = (survey.closed_at.rfc3339(), &survey.source);
-            format!("closed at {at}, from source {source}{}", survey.notice.words())
-        }
-    };
-    of_step(HistoryStep {
-        place: 0,
-        at: survey.accepted_at,
-        state: "accepted".into(),
-        detail: Some(detail),
-        decision: decision.cloned(),
-    })
-}
-
-fn of_step(step: HistoryStep) -> Entry {
-    let decided = step.decision.as_ref().map(said);
-    Entry {
-        at: step.at,
-        detail: match (step.detail, decided) {
-            (Some(detail), Some(decided)) if step.place == 0 => {
-                Some(format!("{detail}; {decided}"))
-            }
-            // This is the last obstacle that the survey waited for.
-            (Some(detail), Some(decided)) if step.state == "expired" => {
-                Some(format!("{decided}; {detail}"))
-            }
-            (detail, decided) => decided.or(detail),
-        },
-        decision: step.decision.as_ref().and_then(numbers),
-        state: step.state,
-    }
-}
 
 /// Returns the entries as rows of a table.
 pub fn cells(entries: Vec<Entry>) -> Vec<Vec<String>> {
     let cells =
         |entry: Entry| vec![entry.at.rfc3339(), entry.state, entry.detail.unwrap_or_default()];
     entries.into_iter().map(cells).collect()
-}
-
-/// Returns the decision as a sentence with its rule and its variant.
-pub fn said(decision: &Decision) -> String {
-    let mut said = words(decision);
-    if let Some(rule) = &decision.rule {
-        said += &format!(" [rule {rule}]");
-    }
-    if let Some(variant) = &decision.variant {
-        said += &format!(" [variant {variant}]");
-    }
-    said
-}
-
-/// Returns the stored numbers of a decision. Instants are written as RFC 3339.
-pub fn numbers(decision: &Decision) -> Option<serde_json::Value> {
-    let mut numbers: serde_json::Value = serde_json::from_str(&decision.json().ok()?).ok()?;
-    for (name, value) in numbers.as_object_mut()? {
-        let is_instant = name == "at" || name == "until" || name.ends_with("_at");
-        if let Some(at) = value.as_i64().filter(|_| is_instant) {
-            *value = crate::domain::time::Millis(at).rfc3339().into();
-        }
-    }
-    Some(numbers)
 }

@@ -22,6 +22,7 @@ use crate::domain::survey::{CancelledBy, Reason, State, Survey};
 use crate::domain::time::Millis;
 use crate::output::{out, outln};
 use crate::report::period::parse_from;
+use crate::results::history::answers;
 use crate::store::{HistoryStep, Listing, ResultRow};
 use crate::terminal::table::{Column, table};
 
@@ -363,14 +364,6 @@ fn shown<'a>(
     feedback: Option<&Feedback>,
 ) -> SurveyDetails<'a> {
     let survey = &row.survey;
-    let answers = [
-        (row.told.scored_at, row.told.score.map(|score| format!("score {score}"))),
-        (row.told.commented_at, row.told.text.as_ref().map(|_| "comment".to_owned())),
-    ];
-    let answers = answers.into_iter().filter_map(|(at, what)| {
-        let (at, detail) = (at?, Some(what?));
-        Some(Entry { at, state: "told by X".into(), detail, decision: None })
-    });
     SurveyDetails {
         survey: line(survey),
         dm_id: survey.state.delivery().and_then(|delivery| delivery.dm_id.as_deref()),
@@ -382,7 +375,7 @@ fn shown<'a>(
         unconfirmed: feedback.is_some_and(|feedback| feedback.judged_by().is_some()),
         aside: feedback.map(aside).unwrap_or_default(),
         notice: &survey.notice,
-        history: entries(row, steps, answers.collect()),
+        history: entries(row, steps, answers(row)),
         waits: Vec::new(),
     }
 }

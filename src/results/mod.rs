@@ -8,6 +8,8 @@
 
 mod columns;
 mod facts;
+/// The life of a survey, line by line.
+pub mod history;
 mod reading;
 
 pub use self::{
