@@ -37,10 +37,14 @@ create index result_sent on result (sent_at, survey_id) where sent_at is not nul
 create index result_commented on result (commented_at, survey_id) where commented_at is not null;
 create index result_test on result (closed_at) where test = 1;
 
--- The days whose totals are to be made again. Days count from 1970-01-01 in the zone of
--- result_state.
-create table day_due (
-    day bigint primary key
+-- The days that have results, in the zone of result_state. They count from 1970-01-01. The totals of a
+-- day are to be made again if its results have changed since the pass that they were made from.
+create table result_day (
+    day bigint primary key,
+    -- The last pass of result_state that changed a result of the day.
+    marked bigint not null,
+    -- The last pass that the totals know of.
+    made bigint not null
 );
 
 -- The counts of a day without its tests, once for each dimension. closes and losses count by the
@@ -87,5 +91,6 @@ create table result_state (
     -- From this instant on the days are still to be marked as due, after a change of the zone.
     -- Absent: all are.
     mark_from bigint,
+    -- Counts whoever has refreshed anything. All that a pass has written is there once its number is.
     passes bigint not null
 );

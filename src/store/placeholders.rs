@@ -54,6 +54,16 @@ impl Places {
         }
     }
 
+    /// Returns a table with the column `value`: the elements of the JSON array that is bound to the
+    /// next placeholder. `value ->> 0` is the first value of an element that is an array.
+    pub fn elements(&mut self) -> String {
+        let place = self.one();
+        match self.named {
+            true => format!("json_array_elements(cast({place} as json)) as elements (value)"),
+            false => format!("json_each({place}) as elements"),
+        }
+    }
+
     fn write(&mut self, text: &mut String) {
         self.given += 1;
         if self.named {

@@ -302,7 +302,7 @@ async fn take_results_back(database: &Database) {
         let functions = "result_survey_marked, result_survey_changed, result_feedback_changed";
         run(database, format!("drop function {functions}").leak()).await;
     }
-    for table in ["result_due", "result", "day_due", "day_total", "result_state"] {
+    for table in ["result_due", "result", "result_day", "day_total", "result_state"] {
         run(database, format!("drop table {table}").leak()).await;
     }
 }

@@ -1,14 +1,13 @@
 //! Makes the totals of due days anew, a day at a time.
 
-use std::sync::LazyLock;
-
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use super::due::mark_days;
 use super::refresh::Refreshed;
 use super::state;
 use crate::domain::days::{Day, Days, Zone};
 use crate::domain::time::Millis;
+use crate::store::placeholders::Places;
 use crate::store::{Result, Store};
 
 /// The most days that one turn marks after a change of the zone.
@@ -69,28 +68,79 @@ impl Store {
     /// Makes the totals of one due day anew, the newest first. Nothing is written if none is due.
     /// A change of the zone makes all days due. [`Error::Busy`](crate::store::Error::Busy): another
     /// daemon is at it.
+    ///
+    /// The day is counted beside the writer, which a very busy day would hold up for seconds.
     pub async fn refresh_days(&self, zone: &Zone) -> Result<Refreshed> {
-        if self.days_left(zone).await? == 0 {
-            return Ok(Refreshed::default());
+        match self.due_day(zone).await? {
+            Due::Nothing => return Ok(Refreshed::default()),
+            Due::Marking => {
+                let zone = zone.clone();
+                self.writer
+                    .run(|connection| Box::pin(async move { mark_rest(connection, &zone).await }))
+                    .await?;
+            }
+            Due::Day(day) => {
+                let counted = self.count_day(zone, day).await?;
+                let zone = zone.clone();
+                self.writer
+                    .run(move |connection| {
+                        Box::pin(async move { write(connection, &zone, day, counted).await })
+                    })
+                    .await?;
+            }
         }
-        let of_turn = zone.clone();
-        self.writer
-            .run(move |connection| Box::pin(async move { turn(connection, &of_turn).await }))
-            .await?;
         let left = self.days_left(zone).await?;
         Ok(Refreshed { left, do_writes_wait: self.writer.do_writes_wait(), ..Refreshed::default() })
     }
+
+    async fn due_day(&self, zone: &Zone) -> Result<Due> {
+        let row = sqlx::query(NEWEST).bind(zone.name()).fetch_one(&self.readers).await?;
+        let (known, day): (i64, Option<i64>) = (row.try_get("known")?, row.try_get("day")?);
+        let day = day.and_then(|day| i32::try_from(day).ok()).map(Day);
+        Ok(match (known, day) {
+            (0, _) => Due::Marking,
+            (_, Some(day)) => Due::Day(day),
+            (_, None) => Due::Nothing,
+        })
+    }
+
+    async fn count_day(&self, zone: &Zone, day: Day) -> Result<CountedDay> {
+        let mut connection = self.readers.acquire().await?;
+        let sql = counts(&Places::of(&connection));
+        let period = zone.period(Days { from: day, to: day });
+        let row = sqlx::query(AssertSqlSafe(sql))
+            .bind(period.from.0)
+            .bind(period.to.0)
+            .fetch_one(&mut *connection)
+            .await?;
+        let totals: Option<String> = row.try_get("totals")?;
+        Ok(CountedDay { pass: row.try_get("passes")?, totals: totals.unwrap_or("[]".to_owned()) })
+    }
 }
 
-async fn turn(connection: &mut AnyConnection, zone: &Zone) -> Result<()> {
-    if let Some(from) = state::lock(connection, zone).await? {
-        let rest = mark_all(connection, zone, from).await?;
-        return state::mark_from(connection, rest).await;
-    }
-    match take_day(connection).await? {
-        Some(day) => count(connection, zone, day).await,
-        None => Ok(()),
-    }
+/// What is due next.
+enum Due {
+    Nothing,
+    /// Days are still to be marked after a change of the zone.
+    Marking,
+    Day(Day),
+}
+
+const NEWEST: &str = "select (select max(day) from result_day where marked > made) as day, \
+     (select count(*) from result_state where zone = $1 and mark_from is null) as known";
+
+/// The totals of a day as they were when a pass was the last.
+struct CountedDay {
+    pass: i64,
+    /// The rows of `day_total` without the day, as a JSON array of arrays.
+    totals: String,
+}
+
+async fn mark_rest(connection: &mut AnyConnection, zone: &Zone) -> Result<()> {
+    let pass = state::lock_in(connection, zone).await?;
+    let Some(from) = pass.mark_from else { return Ok(()) };
+    let rest = mark_all(connection, zone, from, pass.number).await?;
+    state::mark_from(connection, rest).await
 }
 
 /// The first instant at or after one at which a survey closed or was sent.
@@ -102,12 +152,13 @@ async fn mark_all(
     connection: &mut AnyConnection,
     zone: &Zone,
     mut from: Millis,
+    pass: i64,
 ) -> Result<Option<Millis>> {
     let mut days = Vec::new();
     while days.len() < MARKED_A_TURN {
         let next = sqlx::query_scalar(NEXT).bind(from.0).fetch_one(&mut *connection).await?;
         let Some(at) = next else {
-            mark_days(connection, &days).await?;
+            mark_days(connection, &days, pass).await?;
             return Ok(None);
         };
         let day = zone.day_of(at);
@@ -115,72 +166,100 @@ async fn mark_all(
         let end = zone.period(Days { from: day, to: day }).to;
         from = Millis(end.max(at).0.saturating_add(1));
     }
-    mark_days(connection, &days).await?;
+    mark_days(connection, &days, pass).await?;
     Ok(Some(from))
 }
 
-const TAKE: &str = "delete from day_due where day = (select max(day) from day_due) returning day";
+/// The columns of `day_total` without the day.
+const COLUMNS: &str = "dim, account, kind, team, key, closes, prompted, commented, s0, s1, s2, s3, \
+     s4, s5, s6, s7, s8, s9, s10, last_unanswered_at, waits, losses";
 
-async fn take_day(connection: &mut AnyConnection) -> Result<Option<Day>> {
-    let day: Option<i64> = sqlx::query_scalar(TAKE).fetch_optional(connection).await?;
-    Ok(day.and_then(|day| i32::try_from(day).ok()).map(Day))
+/// How many of [`COLUMNS`] hold text before the counts, and how many numbers follow.
+const NAMES: usize = 5;
+const NUMBERS: usize = 15;
+
+/// Counts the closes and the prompts of a period by every dimension, and names the last pass.
+///
+/// One statement sees one state of the database, so all dimensions fit together and hold just what
+/// the passes up to that one have written.
+fn counts(places: &Places) -> String {
+    let all = Dimension::ALL.map(counts_by).join(" union all ");
+    let totals = places.json(COLUMNS);
+    format!(
+        "select (select passes from result_state where name = 'results') as passes, \
+         (select {totals} from ({all}) as totals) as totals"
+    )
 }
+
+/// Both inner selects are ranges of an index. Closes are grouped by their outcome, too, so that
+/// each is named once with its count.
+fn counts_by(dimension: Dimension) -> String {
+    let scores = |each: &dyn Fn(u8) -> String| (0..=10).map(each).collect::<String>();
+    let groups = format!(
+        "account, kind, coalesce('=' || team, '') as team_key, coalesce('=' || {}, '') as dim_key",
+        dimension.value()
+    );
+    format!(
+        "select '{dim}' as dim, account, kind, team_key as team, dim_key as key, \
+         cast(sum(closes) as bigint) as closes, cast(sum(prompted) as bigint) as prompted, \
+         cast(sum(commented) as bigint) as commented, {sums}\
+         max(last_unanswered_at) as last_unanswered_at, string_agg(waits, '') as waits, \
+         string_agg(loss || '=' || cast(closes as text), ' ') as losses \
+         from (select {groups}, case when outcome in ('sent', 'answered') then null \
+         else outcome end as loss, count(*) as closes, 0 as prompted, 0 as commented, {zeros}\
+         cast(null as bigint) as last_unanswered_at, cast(null as text) as waits \
+         from result where test = 0 and closed_at >= $1 and closed_at <= $2 \
+         group by account, kind, team_key, dim_key, loss \
+         union all \
+         select {groups}, null, 0, count(*), count(commented_at), {counts}\
+         max(case when score is null then sent_at end), string_agg(wait, '') \
+         from result where test = 0 and sent_at >= $1 and sent_at <= $2 \
+         group by account, kind, team_key, dim_key) as counted \
+         group by account, kind, team_key, dim_key",
+        dim = dimension.as_str(),
+        sums = scores(&|score| format!("cast(sum(s{score}) as bigint) as s{score}, ")),
+        zeros = scores(&|score| format!("0 as s{score}, ")),
+        counts = scores(&|score| format!("sum(case when score = {score} then 1 else 0 end), ")),
+    )
+}
+
+const MADE: &str = "update result_day set made = $1 where day = $2 and made < $1";
 
 /// Names the dimensions, because they come first in the key.
 const EMPTY: &str = "delete from day_total where day = $1 and dim in \
      ('', 'agent', 'tags', 'language', 'source', 'rule', 'variant', 'question')";
 
-/// Counts the closes and the prompts of one period, by one dimension.
-///
-/// Both inner selects are ranges of an index. Closes are grouped by their outcome, too, so that
-/// each is named once with its count.
-static COUNTS: LazyLock<[String; Dimension::ALL.len()]> = LazyLock::new(|| {
-    Dimension::ALL.map(|dimension| {
-        let scores = |each: &dyn Fn(u8) -> String| (0..=10).map(each).collect::<String>();
-        let groups = format!(
-            "account, kind, coalesce('=' || team, '') as team_key, \
-             coalesce('=' || {}, '') as dim_key",
-            dimension.value()
-        );
-        format!(
-            "insert into day_total (dim, day, account, kind, team, key, closes, prompted, \
-             commented, {names}last_unanswered_at, waits, losses) \
-             select '{dim}', $1, account, kind, team_key, dim_key, cast(sum(closes) as bigint), \
-             cast(sum(prompted) as bigint), cast(sum(commented) as bigint), {sums}\
-             max(last_unanswered_at), string_agg(waits, ''), \
-             string_agg(loss || '=' || cast(closes as text), ' ') \
-             from (select {groups}, case when outcome in ('sent', 'answered') then null \
-             else outcome end as loss, count(*) as closes, 0 as prompted, 0 as commented, {zeros}\
-             cast(null as bigint) as last_unanswered_at, cast(null as text) as waits \
-             from result where test = 0 and closed_at >= $2 and closed_at <= $3 \
-             group by account, kind, team_key, dim_key, loss \
-             union all \
-             select {groups}, null, 0, count(*), count(commented_at), {counts}\
-             max(case when score is null then sent_at end), string_agg(wait, '') \
-             from result where test = 0 and sent_at >= $2 and sent_at <= $3 \
-             group by account, kind, team_key, dim_key) as counted \
-             group by account, kind, team_key, dim_key",
-            dim = dimension.as_str(),
-            names = scores(&|score| format!("s{score}, ")),
-            sums = scores(&|score| format!("cast(sum(s{score}) as bigint), ")),
-            zeros = scores(&|score| format!("0 as s{score}, ")),
-            counts = scores(&|score| format!("sum(case when score = {score} then 1 else 0 end), ")),
-        )
-    })
-});
-
-async fn count(connection: &mut AnyConnection, zone: &Zone, day: Day) -> Result<()> {
-    let period = zone.period(Days { from: day, to: day });
-    let day = i64::from(day.0);
-    sqlx::query(EMPTY).bind(day).execute(&mut *connection).await?;
-    for counts in COUNTS.iter() {
-        sqlx::query(AssertSqlSafe(counts.as_str()))
-            .bind(day)
-            .bind(period.from.0)
-            .bind(period.to.0)
-            .execute(&mut *connection)
-            .await?;
+/// Writes the totals of a day, unless newer ones stand there. The day stays due if its results have
+/// changed since the totals were counted.
+async fn write(
+    connection: &mut AnyConnection,
+    zone: &Zone,
+    day: Day,
+    counted: CountedDay,
+) -> Result<()> {
+    // Meanwhile another daemon may count the days of another zone.
+    if !state::lock(connection).await?.is_in(zone) {
+        return Ok(());
     }
+    let day = i64::from(day.0);
+    let made = sqlx::query(MADE).bind(counted.pass).bind(day).execute(&mut *connection).await?;
+    if made.rows_affected() == 0 {
+        return Ok(());
+    }
+    sqlx::query(EMPTY).bind(day).execute(&mut *connection).await?;
+    let mut places = Places::of(connection);
+    let of_day = places.one();
+    let values: String = (0..NAMES + NUMBERS + 2)
+        .map(|place| match (NAMES..NAMES + NUMBERS).contains(&place) {
+            true => format!(", cast(value ->> {place} as bigint)"),
+            false => format!(", value ->> {place}"),
+        })
+        .collect();
+    let sql = format!(
+        "insert into day_total (day, {COLUMNS}) select {of_day}{values} from {}",
+        places.elements()
+    );
+    sqlx::query(AssertSqlSafe(sql)).bind(day).bind(counted.totals).execute(connection).await?;
     Ok(())
 }
 
@@ -192,5 +271,14 @@ mod tests {
     fn a_day_is_emptied_of_every_dimension() {
         let named = Dimension::ALL.map(|dimension| format!("'{}'", dimension.as_str()));
         assert!(EMPTY.ends_with(&format!("({})", named.join(", "))), "{EMPTY}");
+    }
+
+    #[test]
+    fn each_column_of_a_total_is_written_as_it_is_counted() {
+        let columns: Vec<&str> = COLUMNS.split(", ").collect();
+        assert_eq!(columns.len(), NAMES + NUMBERS + 2);
+        let (numbers, texts) = columns[NAMES..].split_at(NUMBERS);
+        assert_eq!((numbers[0], numbers[NUMBERS - 1]), ("closes", "last_unanswered_at"));
+        assert_eq!(texts, ["waits", "losses"]);
     }
 }

@@ -20,10 +20,12 @@ impl Marks {
     }
 }
 
-/// Looks at the ends only: a count would read all of them.
-const MARKS: &str = "select min(seq) as first_seq, max(seq) as last_seq from result_due";
+/// Looks at the ends only. A count would read all marks, and so does SQLite if both ends are asked
+/// for at once.
+const MARKS: &str = "select (select min(seq) from result_due) as first_seq, \
+     (select max(seq) from result_due) as last_seq";
 
-const DAYS: &str = "select (select count(*) from day_due) as due, \
+const DAYS: &str = "select (select count(*) from result_day where marked > made) as due, \
      (select count(*) from result_state where zone = $1 and mark_from is null) as known";
 
 impl Store {
@@ -47,17 +49,24 @@ impl Store {
 /// The most days that are marked by one statement.
 const DAYS_MAX: usize = 64;
 
-/// Marks days as due.
-pub async fn mark_days(connection: &mut AnyConnection, days: &[Day]) -> Result<()> {
+/// Marks days as due, by the pass that has changed their results.
+pub async fn mark_days(connection: &mut AnyConnection, days: &[Day], pass: i64) -> Result<()> {
     for days in days.chunks(DAYS_MAX) {
         let size = size(days.len(), DAYS_MAX);
-        let rows = Places::of(connection).rows(size, 1);
-        let sql = format!("insert into day_due (day) values {rows} on conflict (day) do nothing");
+        let mut places = Places::of(connection);
+        let rows = places.rows(size, 1);
+        // The unused places repeat the last day, which PostgreSQL would refuse to write twice.
+        let sql = format!(
+            "with new (day) as (values {rows}) insert into result_day (day, marked, made) \
+             select distinct day, {}, 0 from new where true \
+             on conflict (day) do update set marked = excluded.marked",
+            places.one()
+        );
         let last = days.len() - 1;
         let query = (0..size).fold(sqlx::query(AssertSqlSafe(sql)), |query, place| {
             query.bind(i64::from(days[place.min(last)].0))
         });
-        query.execute(&mut *connection).await?;
+        query.bind(pass).execute(&mut *connection).await?;
     }
     Ok(())
 }

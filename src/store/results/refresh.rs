@@ -46,7 +46,7 @@ impl Store {
 }
 
 async fn turn(connection: &mut AnyConnection, zone: &Zone) -> Result<Vec<SurveyId>> {
-    state::lock(connection, zone).await?;
+    let pass = state::lock_in(connection, zone).await?;
     let ids = take_marks(connection).await?;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let before = row::read(connection, &ids).await?;
@@ -70,7 +70,7 @@ async fn turn(connection: &mut AnyConnection, zone: &Zone) -> Result<Vec<SurveyI
     let was = was.chain(gone.iter().filter_map(|id| before.get(id))).copied();
     let days: BTreeSet<Day> =
         was.chain(changed.iter().copied()).flat_map(|row| days_of(row, zone)).collect();
-    mark_days(connection, &days.into_iter().collect::<Vec<_>>()).await?;
+    mark_days(connection, &days.into_iter().collect::<Vec<_>>(), pass.number).await?;
     Ok(unreadable)
 }
 

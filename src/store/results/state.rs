@@ -9,24 +9,49 @@ use crate::store::Result;
 /// Writes first. On PostgreSQL another daemon that refreshes is waited for here, and only shortly.
 /// Two of them at once could write a result that is older than the one that stands.
 const LOCK: &str = "insert into result_state (name, zone, passes) values ('results', '', 1) \
-     on conflict (name) do update set passes = result_state.passes + 1 returning zone, mark_from";
+     on conflict (name) do update set passes = result_state.passes + 1 \
+     returning zone, mark_from, passes";
 
 const ZONE: &str = "update result_state set zone = $1, mark_from = $2 where name = 'results'";
 
 const MARKED: &str = "update result_state set mark_from = $1 where name = 'results'";
 
-/// Takes the right to refresh until the transaction ends. A change of the zone empties the totals.
-/// Returns from where on days are still to be marked as due.
-pub async fn lock(connection: &mut AnyConnection, zone: &Zone) -> Result<Option<Millis>> {
-    let state = sqlx::query(LOCK).fetch_one(&mut *connection).await?;
-    if state.try_get::<String, _>("zone")? == zone.name() {
-        return Ok(state.try_get("mark_from")?);
+/// The right to refresh until the transaction ends.
+pub struct Pass {
+    pub number: i64,
+    zone: String,
+    /// From where on days are still to be marked as due.
+    pub mark_from: Option<Millis>,
+}
+
+impl Pass {
+    /// True if days are counted in that zone.
+    pub fn is_in(&self, zone: &Zone) -> bool {
+        self.zone == zone.name()
     }
-    sqlx::query("delete from day_total").execute(&mut *connection).await?;
-    sqlx::query("delete from day_due").execute(&mut *connection).await?;
-    let from = Millis(i64::MIN);
-    sqlx::query(ZONE).bind(zone.name()).bind(from.0).execute(connection).await?;
-    Ok(Some(from))
+}
+
+/// Takes the right to refresh.
+pub async fn lock(connection: &mut AnyConnection) -> Result<Pass> {
+    let state = sqlx::query(LOCK).fetch_one(connection).await?;
+    Ok(Pass {
+        number: state.try_get("passes")?,
+        zone: state.try_get("zone")?,
+        mark_from: state.try_get("mark_from")?,
+    })
+}
+
+/// Takes the right to refresh in a zone. A change of the zone empties the totals.
+pub async fn lock_in(connection: &mut AnyConnection, zone: &Zone) -> Result<Pass> {
+    let mut pass = lock(connection).await?;
+    if !pass.is_in(zone) {
+        sqlx::query("delete from day_total").execute(&mut *connection).await?;
+        sqlx::query("delete from result_day").execute(&mut *connection).await?;
+        let from = Millis(i64::MIN);
+        sqlx::query(ZONE).bind(zone.name()).bind(from.0).execute(connection).await?;
+        (pass.zone, pass.mark_from) = (zone.name().to_owned(), Some(from));
+    }
+    Ok(pass)
 }
 
 /// Notes from where on days are still to be marked as due.

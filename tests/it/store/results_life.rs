@@ -21,7 +21,7 @@ const LONG: Duration = Duration::from_secs(60);
 const FROM_SCRATCH: [&str; 5] = [
     "delete from result",
     "delete from day_total",
-    "delete from day_due",
+    "delete from result_day",
     "delete from result_due",
     "insert into result_due (survey_id) select id from survey",
 ];
