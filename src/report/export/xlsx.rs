@@ -57,7 +57,7 @@ pub struct XlsxExport {
 
 impl XlsxExport {
     /// Begins an export. Its temporary file lies without a name in the folder `temporary`. There it
-    /// needs some twenty times the room of the finished workbook.
+    /// needs some nine times the room of the finished workbook.
     pub fn new(temporary: &Path) -> io::Result<Self> {
         Self::with_rows(temporary, SHEET_ROWS_MAX)
     }
