@@ -18,6 +18,7 @@
 //!   spent on.
 //! - [`access`] says who may see which results.
 //! - [`waiting`] explains why a due survey is not sent.
+//! - [`session`] says how long somebody stays signed in.
 
 pub mod access;
 pub mod budget;
@@ -33,6 +34,7 @@ pub(crate) mod named;
 pub mod plain_text;
 pub mod policy;
 pub mod question;
+pub mod session;
 pub mod event_windows;
 pub mod stop_words;
 pub mod summary;

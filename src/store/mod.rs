@@ -15,6 +15,7 @@ mod feedback;
 mod events;
 mod messages;
 mod account;
+mod access;
 mod rebuild;
 mod database;
 mod read;
@@ -39,6 +40,7 @@ use self::location::{Engine, wait_for_locks};
 pub use error::{Error, HELD_BY_ANOTHER, Result};
 pub use location::Location;
 
+pub use access::audit::{AuditEntry, AuditPlace};
 pub use account::budgets::Paused;
 pub use account::holds::{Hold, HoldEnd, Unfinished};
 pub use account::opt_outs::OptOut;

@@ -292,7 +292,8 @@ const TRIGGERS: [(&str, &str); 6] = [
     ("result_feedback_deleted", "feedback"),
 ];
 
-/// Takes the results back: the triggers first, for they name columns that other undoings drop.
+/// Takes the results back, and what came after them: the triggers first, for they name columns that
+/// other undoings drop.
 async fn take_results_back(database: &Database) {
     for (trigger, table) in TRIGGERS {
         let on = if database.location.is_sqlite() { String::new() } else { format!(" on {table}") };
@@ -302,7 +303,9 @@ async fn take_results_back(database: &Database) {
         let functions = "result_survey_marked, result_survey_changed, result_feedback_changed";
         run(database, format!("drop function {functions}").leak()).await;
     }
-    for table in ["result_due", "result", "result_day", "day_total", "result_state"] {
+    let tables =
+        ["result_due", "result", "result_day", "day_total", "result_state", "session", "audit"];
+    for table in tables {
         run(database, format!("drop table {table}").leak()).await;
     }
 }

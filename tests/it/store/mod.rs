@@ -1,5 +1,6 @@
 //! Every public method of the store, by the same scenarios on both engines.
 
+mod access;
 mod answers;
 mod budgets;
 mod closes;

@@ -1,0 +1,99 @@
+//! The audit log: who signed in, saw and exported what.
+//!
+//! Entries are only ever added here. Nothing bounds their number yet. They are small, and only the
+//! retention that is still to come may delete them.
+
+use sqlx::{AnyConnection, Row as _};
+use uuid::Uuid;
+
+use crate::domain::time::Millis;
+use crate::store::{Result, Store};
+
+/// What somebody did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    pub at: Millis,
+    /// How surveyd knew who it was: `password`, `session`, `token`, `proxy` or `-` for nobody.
+    pub way: String,
+    /// The name of the login or of the token. A failed sign-in has the name that was tried.
+    pub name: String,
+    /// The roles with a comma between them. Empty if nobody was known.
+    pub roles: String,
+    /// The deed, in words.
+    pub what: String,
+    /// What it was done to, such as a canonical query or a survey's id.
+    pub detail: String,
+    /// The address that the request came from.
+    pub address: String,
+}
+
+/// The place of an entry in the log. Entries are in the order of their places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditPlace {
+    pub at: Millis,
+    pub id: String,
+}
+
+const ADD: &str = "insert into audit (at, id, way, name, roles, what, detail, address) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8)";
+
+const NEWEST: &str = "select at, id, way, name, roles, what, detail, address from audit \
+     where (at, id) < ($1, $2) order by at desc, id desc limit $3";
+
+/// The most entries that are read at once.
+const PAGE_MOST: u32 = 1_000;
+
+/// Adds an entry.
+pub async fn add(connection: &mut AnyConnection, entry: AuditEntry) -> Result<()> {
+    let AuditEntry { at, way, name, roles, what, detail, address } = entry;
+    sqlx::query(ADD)
+        .bind(at.0)
+        .bind(Uuid::now_v7().simple().to_string())
+        .bind(way)
+        .bind(name)
+        .bind(roles)
+        .bind(what)
+        .bind(detail)
+        .bind(address)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Store {
+    /// Adds an entry to the audit log. It is on the disk once this returns.
+    pub async fn audit(&self, entry: AuditEntry) -> Result<()> {
+        self.writer
+            .run(move |connection| Box::pin(async move { add(connection, entry).await }))
+            .await
+    }
+
+    /// Returns at most `limit` entries before a place, or the newest of all, the newest first.
+    pub async fn audited(
+        &self,
+        before: Option<&AuditPlace>,
+        limit: u32,
+    ) -> Result<Vec<(AuditPlace, AuditEntry)>> {
+        let (at, id) = before.map_or((i64::MAX, ""), |place| (place.at.0, place.id.as_str()));
+        let rows = sqlx::query(NEWEST)
+            .bind(at)
+            .bind(id)
+            .bind(i64::from(limit.min(PAGE_MOST)))
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let entry = AuditEntry {
+                    at: row.try_get("at")?,
+                    way: row.try_get("way")?,
+                    name: row.try_get("name")?,
+                    roles: row.try_get("roles")?,
+                    what: row.try_get("what")?,
+                    detail: row.try_get("detail")?,
+                    address: row.try_get("address")?,
+                };
+                Ok((AuditPlace { at: entry.at, id: row.try_get("id")? }, entry))
+            })
+            .collect()
+    }
+}
