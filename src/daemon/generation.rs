@@ -24,6 +24,7 @@ use crate::watcher::{Intake, Receiver};
 use crate::web::{HttpSource, Live, MessageHook, Rate, XWebhook};
 use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
+use super::access;
 use super::database::{Names, keep_comparing};
 use super::faults::{leave, or_after_fault};
 use super::results::keep_fresh;
@@ -110,6 +111,7 @@ impl Generation {
             events_horizon: config.x.events_horizon,
             served: config.accounts.iter().map(|account| config.served(account)).collect(),
             connections_per_peer: config.http.connections_per_peer as usize,
+            access: access::of(config),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Wires everything together and keeps it going. The daemon is the only owner of loops.
 
+mod access;
 mod database;
 mod faults;
 mod generation;

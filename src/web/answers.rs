@@ -38,6 +38,9 @@ pub enum Addressee {
     Source(String),
     /// X's webhook for feedback.
     XWebhook,
+    /// The pages and the API for results. Their refusals are counted and not logged, since the
+    /// audit log has what matters.
+    Results,
     /// A path that belongs to no source.
     Nothing,
 }
@@ -48,6 +51,7 @@ impl Addressee {
         match self {
             Self::Source(name) => name,
             Self::XWebhook => "[x.webhook]",
+            Self::Results => "[results]",
             Self::Nothing => "[none]",
         }
     }
@@ -56,6 +60,7 @@ impl Addressee {
         match self {
             Self::Source(_) | Self::Nothing => "close.rejected",
             Self::XWebhook => "feedback.rejected",
+            Self::Results => "results.rejected",
         }
     }
 
@@ -64,6 +69,7 @@ impl Addressee {
         match self {
             Self::Source(name) => format!("to source {name}"),
             Self::XWebhook => "to X's webhook".into(),
+            Self::Results => "for results".into(),
             Self::Nothing => "to an address that belongs to no source".into(),
         }
     }

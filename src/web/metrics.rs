@@ -100,8 +100,8 @@ fn of_requests(page: &mut MetricsPage, web: &Web) {
     let lines = web.live().lines.get().into_iter().map(|((source, answer), count)| {
         (format!("{{source=\"{source}\",answer=\"{answer}\"}}"), count as f64)
     });
-    let help = "Requests to sources ([x.webhook]: to X's webhook; [none]: to no address there is), \
-                by answer; of a spool, the lines of its files.";
+    let help = "Requests to sources ([x.webhook]: to X's webhook; [results]: for pages and API; \
+                [none]: to no address there is), by answer; of a spool, the lines of its files.";
     page.family("counter", "surveyd_requests_total", help, answers.chain(lines));
     let crowd = web.seats.crowd();
     page.one(

@@ -11,6 +11,7 @@ mod metrics;
 mod parts;
 mod problem;
 mod rate;
+pub mod results;
 mod seats;
 mod server;
 pub mod waiting;
@@ -39,6 +40,7 @@ use crate::watcher::spool::Counts;
 use crate::watcher::verify::Verifier;
 use answers::{Addressee, AnswerLog};
 use body::Bodies;
+use results::{Access, Reception};
 use seats::Seats;
 use snapshot::Snapshot;
 
@@ -82,6 +84,8 @@ pub struct Live {
     pub served: Vec<Served>,
     /// The most connections that one peer may have. Zero sets no limit for a peer.
     pub connections_per_peer: usize,
+    /// Who may see results.
+    pub access: Access,
 }
 
 /// The daemon's HTTP server.
@@ -93,6 +97,7 @@ pub struct Web {
     seats: Arc<Seats>,
     bodies: Bodies,
     snapshot: Snapshot,
+    reception: Arc<Reception>,
 }
 
 impl Web {
@@ -107,6 +112,7 @@ impl Web {
             bodies: Bodies::new(seats.clone()),
             seats,
             snapshot: Snapshot::default(),
+            reception: Arc::new(Reception::open()),
         })
     }
 
@@ -129,6 +135,7 @@ impl Web {
             "/v1/x/feedback" if live.x_webhook.is_some() => Some(Addressee::XWebhook),
             _ => match path.strip_prefix("/v1/sources/").filter(source) {
                 Some(name) => Some(Addressee::Source(name.to_owned())),
+                None if results::serves(&live, path) => Some(Addressee::Results),
                 None => Some(Addressee::Nothing),
             },
         }
@@ -141,11 +148,7 @@ impl Web {
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics::get))
-            .fallback(|| async {
-                let detail = "there is nothing at this address; notices are taken at \
-                              /v1/sources/NAME, without a slash at the end";
-                problem::not_found(detail)
-            })
+            .fallback(results::answer)
             .method_not_allowed_fallback(|| async { other_method() })
             .with_state(self.clone())
     }

@@ -68,6 +68,13 @@ pub fn not_found(detail: &str) -> Response {
     Problem::new(StatusCode::NOT_FOUND, detail).into_response()
 }
 
+/// Refuses a path that nothing belongs to.
+pub fn nothing_here() -> Response {
+    let detail = "there is nothing at this address; notices are taken at \
+                  /v1/sources/NAME, without a slash at the end";
+    not_found(detail)
+}
+
 /// Refuses a request that the sender should retry. The sender still has what it sent.
 pub fn unavailable(detail: &str) -> Response {
     later(StatusCode::SERVICE_UNAVAILABLE, detail, RETRY_AFTER_SECONDS)

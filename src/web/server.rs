@@ -32,6 +32,7 @@ use tower::ServiceExt as _;
 use tracing::warn;
 
 use super::answers::{Addressee, LoggedRequest, RefusalReason};
+use super::results::PeerAddress;
 use super::seats::{Peer, Seat};
 use super::wire::Wire;
 use super::{Web, problem};
@@ -156,7 +157,8 @@ async fn accept(
         };
         if let Some(seat) = seat(web, address.ip()) {
             let (router, web, seat) = (router.clone(), web.clone(), Arc::new(seat));
-            let door = Door(Arc::new(Behind { router, web, seat }));
+            let address = PeerAddress(address.ip());
+            let door = Door(Arc::new(Behind { router, web, seat, address }));
             connections.spawn(connection(stream, door, stop.clone()));
         }
         while connections.try_join_next().is_some() {}
@@ -220,13 +222,19 @@ struct Behind {
     router: Router,
     web: Arc<Web>,
     seat: Arc<Seat>,
+    address: PeerAddress,
 }
 
 impl Behind {
-    async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
+    async fn answer(&self, mut request: hyper::Request<Incoming>) -> Response {
+        request.extensions_mut().insert(self.address);
         let path = request.uri().path();
         let asked = self.web.asked(path);
-        let is_told = asked != Some(Addressee::Nothing) || is_a_sender(request.method(), path);
+        let is_told = match asked {
+            Some(Addressee::Results) => false,
+            Some(Addressee::Nothing) => is_a_sender(request.method(), path),
+            Some(Addressee::Source(_) | Addressee::XWebhook) | None => true,
+        };
         let noted = asked.map(|asked| LoggedRequest::new(asked, request.uri(), request.headers()));
         let answer = self
             .router

@@ -4,6 +4,7 @@
 //! PostgreSQL is tested where `SURVEYD_TEST_POSTGRES` names a server; without it that half is left
 //! out, and a line on standard error says so.
 
+mod access;
 mod cli;
 mod desks;
 mod freshness;

@@ -1,0 +1,223 @@
+//! Renders pages and pages about errors, and sets the headers that keep both safe.
+//!
+//! Every text is escaped, since all templates are HTML files. A template that names what is not
+//! there fails, so every template is rendered in a test.
+
+use std::sync::LazyLock;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Serialize;
+use tracing::error;
+
+use super::assets;
+use super::visit::{NavLink, Visit, words};
+use crate::web::problem;
+
+/// The templates by their names. The names' ending makes their texts escaped.
+const TEMPLATES: [(&str, &str); 6] = [
+    ("base.html", include_str!("templates/base.html")),
+    ("audit.html", include_str!("templates/audit.html")),
+    ("error.html", include_str!("templates/error.html")),
+    ("login.html", include_str!("templates/login.html")),
+    ("plain.html", include_str!("templates/plain.html")),
+    ("survey.html", include_str!("templates/survey.html")),
+];
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // An address of an asset holds nothing to escape.
+    let asset = |name: &str| Value::from_safe_string(assets::address(name));
+    environment.add_function("asset", asset);
+    for (name, text) in TEMPLATES {
+        environment.add_template(name, text).expect("a test compiles every template");
+    }
+    environment
+});
+
+/// No page may load anything from elsewhere or be shown within another site's page.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const SAFE: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// Sets the headers that every answer of pages and API has. `no-store` stays away from an answer
+/// that says how long it may be kept.
+pub fn secure(headers: &mut HeaderMap) {
+    for (name, value) in SAFE {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+/// Who reads the page.
+#[derive(Serialize)]
+struct Reader<'v> {
+    name: &'v str,
+    roles: String,
+    /// A proxy signs people in and out by itself.
+    signs_out: bool,
+}
+
+/// Renders a page within the frame of all pages, with the visitor's links in its header.
+pub fn page(
+    visit: &Visit,
+    status: StatusCode,
+    (template, title): (&str, &str),
+    content: impl Into<Value>,
+) -> Response {
+    let reader = visit.visitor.as_ref().map(|visitor| Reader {
+        name: &visitor.viewer.name,
+        roles: words(&visitor.viewer.roles).replace(',', ", "),
+        signs_out: visitor.session.is_some(),
+    });
+    framed(status, (template, title), &visit.nav, reader.as_ref(), content.into())
+}
+
+fn framed(
+    status: StatusCode,
+    (template, title): (&str, &str),
+    nav: &[NavLink],
+    reader: Option<&Reader>,
+    content: Value,
+) -> Response {
+    let render = |name: &str, context: Value| {
+        ENVIRONMENT.get_template(name).and_then(|template| template.render(context))
+    };
+    let rendered = render(template, content).and_then(|content| {
+        let content = Value::from_safe_string(content);
+        let (nav, reader) = (Serde(nav), Serde(reader));
+        render("base.html", context! { title, nav, reader, content })
+    });
+    match rendered {
+        Ok(text) => html(status, text),
+        Err(error) => {
+            error!(event = "page.failed", template, "a page cannot be rendered: {error:#}");
+            let text = "surveyd cannot show this page: its log says why\n";
+            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+        }
+    }
+}
+
+fn html(status: StatusCode, text: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response()
+}
+
+/// The form in which an answer about an error is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorForm {
+    /// A page for a browser.
+    Page,
+    /// A problem for a program (RFC 9457).
+    Problem,
+}
+
+impl ErrorForm {
+    /// A browser asks for HTML by name. Below `/v1` only programs ask.
+    pub fn of(path: &str, headers: &HeaderMap) -> Self {
+        let accepts = headers.get_all(header::ACCEPT).iter();
+        let takes_html = accepts
+            .filter_map(|value| value.to_str().ok())
+            .any(|value| value.to_ascii_lowercase().contains("text/html"));
+        if takes_html && !path.starts_with("/v1/") { Self::Page } else { Self::Problem }
+    }
+
+    /// Answers that something is wrong, in a sentence.
+    pub fn refuse(self, status: StatusCode, sentence: &str) -> Response {
+        match self {
+            Self::Problem => problem::refuse(status, sentence),
+            Self::Page => {
+                let title = status.canonical_reason().unwrap_or("Error");
+                let context = context! { title, sentence };
+                framed(status, ("error.html", title), &[], None, context)
+            }
+        }
+    }
+
+    /// Answers that something cannot be done now.
+    pub fn unavailable(self, sentence: &str) -> Response {
+        let mut response = self.refuse(StatusCode::SERVICE_UNAVAILABLE, sentence);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        response
+    }
+
+    /// Answers that there is nothing, or nothing for whoever asks. Both read alike.
+    pub fn nothing_here(self) -> Response {
+        match self {
+            Self::Problem => problem::nothing_here(),
+            Self::Page => self.refuse(StatusCode::NOT_FOUND, "There is nothing at this address."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn text(response: Response) -> String {
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        String::from_utf8(body.into()).unwrap()
+    }
+
+    fn rendered(template: &str, content: Value) -> Response {
+        let nav = [NavLink { path: "/audit", label: "Audit", is_here: true }];
+        let reader =
+            Reader { name: "<mara>", roles: "supervisor, auditor".into(), signs_out: true };
+        framed(StatusCode::OK, (template, "A <title>"), &nav, Some(&reader), content)
+    }
+
+    #[tokio::test]
+    async fn every_template_renders_and_escapes_what_it_is_given() {
+        let hostile = "<script>alert('\"')</script>";
+        let entry = context! { at => "", who => hostile, roles => "", what => "", detail => "", address => "" };
+        for (template, content) in [
+            ("audit.html", context! { entries => [entry], next => hostile }),
+            ("audit.html", context! { entries => Vec::<Value>::new(), next => () }),
+            ("error.html", context! { title => hostile, sentence => hostile }),
+            ("login.html", context! { said => hostile, name => hostile, next => hostile }),
+            ("login.html", context! { said => (), name => "", next => () }),
+            ("plain.html", context! { title => hostile }),
+            (
+                "survey.html",
+                context! { id => hostile, account => hostile, state => "sent", closed_at => "" },
+            ),
+        ] {
+            let response = rendered(template, content);
+            assert_eq!(response.status(), StatusCode::OK, "{template}");
+            let text = text(response).await;
+            assert!(text.starts_with("<!doctype html>"), "{text}");
+            assert!(text.contains("A &lt;title&gt;") && text.contains("&lt;mara&gt;"), "{text}");
+            assert!(!text.contains("<script>") && !text.contains("style="), "{text}");
+        }
+        let used = ["audit.html", "error.html", "login.html", "plain.html", "survey.html"];
+        assert_eq!(TEMPLATES.len(), used.len() + 1, "each is rendered here");
+    }
+
+    #[tokio::test]
+    async fn a_template_that_names_what_is_not_there_fails() {
+        let response = rendered("error.html", context! { title => "" });
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!text(response).await.contains("sentence"), "the log alone says what");
+    }
+
+    #[test]
+    fn a_browser_gets_a_page_and_a_program_a_problem() {
+        let form = |path: &str, accept: &str| {
+            let headers = [(header::ACCEPT, accept.parse().unwrap())].into_iter().collect();
+            ErrorForm::of(path, &headers)
+        };
+        let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+        assert_eq!(form("/audit", browser), ErrorForm::Page);
+        assert_eq!(form("/v1/report", browser), ErrorForm::Problem);
+        assert_eq!(form("/audit", "*/*"), ErrorForm::Problem);
+        assert_eq!(ErrorForm::of("/audit", &HeaderMap::new()), ErrorForm::Problem);
+    }
+}

@@ -1,0 +1,94 @@
+//! What requests for results share: the bounds that keep them from starving everything else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::failures::Failures;
+use crate::domain::time::Millis;
+use crate::web::rate::Rate;
+
+/// Requests for results that read the database at once.
+const READS_MOST: usize = 4;
+/// How long a request waits until it may read.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+/// Passwords that are verified at once. Each takes some 20 MiB.
+const CHECKS_MOST: usize = 2;
+/// Failed sign-ins a minute that the audit log lists one by one. Strangers cause them at will.
+const FAILURES_A_MINUTE: u32 = 60;
+
+/// The bounds of one server. A reload keeps them.
+pub struct Reception {
+    reads: Arc<Semaphore>,
+    pub checks: Arc<Semaphore>,
+    pub failures: Failures,
+    entries: Rate,
+    /// The failures that the audit log has not listed.
+    left_out: AtomicU64,
+}
+
+impl Reception {
+    /// Begins with nobody inside and no failure on record.
+    pub fn open() -> Self {
+        Self {
+            reads: Arc::new(Semaphore::new(READS_MOST)),
+            checks: Arc::new(Semaphore::new(CHECKS_MOST)),
+            failures: Failures::default(),
+            entries: Rate::per_minute(FAILURES_A_MINUTE),
+            left_out: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits for the right to read the database. Returns nothing if it takes too long.
+    pub async fn reading(&self) -> Option<Arc<OwnedSemaphorePermit>> {
+        let permit = timeout(READ_WITHIN, self.reads.clone().acquire_owned()).await;
+        permit.ok()?.ok().map(Arc::new)
+    }
+
+    /// Counts a failed sign-in. Returns how many the audit log has left out before this one, or
+    /// nothing if it leaves this one out too.
+    pub fn enters_failure(&self, now: Millis) -> Option<u64> {
+        if self.entries.take(now).is_err() {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(self.left_out.swap(0, Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_few_read_at_once_and_the_next_waits_for_one_of_them() {
+        let reception = Reception::open();
+        let mut reading = Vec::new();
+        for _ in 0..READS_MOST {
+            reading.push(reception.reading().await.unwrap());
+        }
+        let streaming = reading[0].clone();
+        let mut next = std::pin::pin!(reception.reading());
+        assert!((&mut next).now_or_never().is_none());
+        reading.remove(0);
+        assert!((&mut next).now_or_never().is_none(), "an answer is still being streamed");
+        drop(streaming);
+        assert!(next.await.is_some());
+    }
+
+    #[test]
+    fn a_crowd_of_failures_is_thinned_out_and_none_goes_uncounted() {
+        let reception = Reception::open();
+        let start = Millis(1_790_000_000_000);
+        let entered = (0..100).filter(|_| reception.enters_failure(start).is_some()).count();
+        assert_eq!(entered, 60);
+        let later = start.plus(Duration::from_secs(1));
+        assert_eq!(reception.enters_failure(later), Some(40));
+        assert_eq!(reception.enters_failure(start.plus(Duration::from_secs(2))), Some(0));
+    }
+}
