@@ -21,7 +21,7 @@ use crate::watcher::talks::Talks;
 use crate::watcher::verify::{Passwords, Verifier};
 use crate::watcher::x_hook::XHook;
 use crate::watcher::{Intake, Receiver};
-use crate::web::{HttpSource, Live, MessageHook, Rate, XWebhook};
+use crate::web::{HttpSource, Live, MessageHook, Rate, ResultsTerms, XWebhook};
 use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
 use super::access;
@@ -112,6 +112,13 @@ impl Generation {
             served: config.accounts.iter().map(|account| config.served(account)).collect(),
             connections_per_peer: config.http.connections_per_peer as usize,
             access: access::of(config),
+            results: ResultsTerms {
+                zone: config.report.time_zone.clone(),
+                fresh_for: config.poll.fresh_for,
+                min_group: config.report.min_group,
+                agent_min: config.report.agent_min,
+                agent_delay: config.report.agent_delay,
+            },
         }
     }
 

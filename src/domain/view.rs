@@ -137,6 +137,9 @@ fn keys() -> String {
 }
 
 impl View {
+    /// The keys of a query that are no filter. Each occurs at most once.
+    pub const KEYS: [&str; 9] = SINGLE;
+
     /// The view without any choice: the last 28 whole days against those before them.
     pub fn usual(zone: &Zone, now: Millis) -> Self {
         let asked = AskedPeriod::Last28Days;

@@ -17,8 +17,8 @@ pub use self::{
     facts::facts,
     reading::Reading,
 };
+pub use crate::store::{KnownNames, ResultRow, ResultsQuery};
 use crate::store::{Result, Store};
-pub use crate::store::{ResultRow, ResultsQuery};
 
 /// Gives each result that `query` finds to `take`, in the order of their closes. At most one page
 /// of them is in memory.

@@ -63,6 +63,7 @@ pub use messages::talks::{Delivered, Judge, MessageWatch, Taking, TalkOutcome};
 pub use read::cells::Cell;
 pub use read::figures::{AccountFigures, Status};
 pub use read::lists::{List, Page, Place};
+pub use read::names::{KnownNames, NamedTogether};
 pub use read::reads::{
     AccountStatus, ConversationName, HistoryStep, Listing, PersonsResponse, ResultRow, ResultsQuery,
 };

@@ -30,6 +30,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::clock::Clock;
+use crate::domain::days::Zone;
 use crate::domain::mapping::Mapping;
 use crate::domain::time::Millis;
 use crate::domain::waiting::Served;
@@ -86,6 +87,23 @@ pub struct Live {
     pub connections_per_peer: usize,
     /// Who may see results.
     pub access: Access,
+    /// How results are counted and what small groups show.
+    pub results: ResultsTerms,
+}
+
+/// How results are counted and what small groups show.
+#[derive(Clone, Debug)]
+pub struct ResultsTerms {
+    /// The zone of the business's days.
+    pub zone: Zone,
+    /// How long a prompt without an answer may still get one.
+    pub fresh_for: Duration,
+    /// The fewest answers that show a score.
+    pub min_group: u32,
+    /// The fewest answers of an agent's block.
+    pub agent_min: u32,
+    /// How long after its last week a block is published.
+    pub agent_delay: Duration,
 }
 
 /// The daemon's HTTP server.

@@ -26,7 +26,20 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("replay", &["config", "domain", "store"]),
     ("results", &["domain", "store"]),
     ("report", &["columns", "domain", "results", "terminal"]),
-    ("web", &["clock", "credentials", "domain", "poller::hook", "stop", "store", "watcher"]),
+    (
+        "web",
+        &[
+            "clock",
+            "credentials",
+            "domain",
+            "poller::hook",
+            "report",
+            "results",
+            "stop",
+            "store",
+            "watcher",
+        ],
+    ),
     // Never x: a mistake made in both would not show.
     ("sandbox", &["domain::time"]),
     ("daemon", ANYTHING),

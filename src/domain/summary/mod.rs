@@ -75,6 +75,18 @@ pub struct Report {
     pub left_out: LeftOut,
 }
 
+impl Report {
+    /// Hides all scores of one type, because the report as a whole would give away too few answers.
+    pub fn withhold(&mut self, kind: SurveyType) {
+        let all = self.totals.iter_mut().chain(&mut self.groups);
+        for group in all.filter(|group| group.kind == kind && group.answered > 0) {
+            group.hidden = group.hidden.or(Some(Hidden::Differencing));
+            (group.score, group.mean, group.median_response_seconds) = (None, None, None);
+            group.distribution.clear();
+        }
+    }
+}
+
 /// What is in no number of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {

@@ -4,4 +4,5 @@ pub mod cells;
 mod conditions;
 pub mod figures;
 pub mod lists;
+pub mod names;
 pub mod reads;

@@ -7,10 +7,13 @@
 //! Must not compute a number and must not take closes in.
 
 mod access;
+pub mod api;
+mod asked;
 mod assets;
 mod audit;
 mod caller;
 mod cookie;
+mod download;
 mod failures;
 mod origin;
 mod page;

@@ -7,7 +7,7 @@ use axum::http::Method;
 use futures_util::future::BoxFuture;
 
 use super::visit::{Answer, Visit};
-use super::{audit, sign_in, views};
+use super::{api, audit, download, sign_in, views};
 use crate::domain::access::Role;
 use crate::domain::access::Role::{Admin, Agent, Auditor, Supervisor};
 
@@ -91,12 +91,12 @@ pub static ROUTES: [Route; 17] = [
     route!(Get "/login", Page, Who::Everybody, None, None, |visit, _| Box::pin(sign_in::get(visit))),
     route!(Post "/login", Page, Who::Everybody, None, None, |visit, body| Box::pin(sign_in::post(visit, body))),
     route!(Post "/logout", Page, Who::Everybody, None, None, |visit, _| Box::pin(sign_in::sign_out(visit))),
-    route!(Get "/v1/report", Api, ANSWERS, Some("saw results"), None, |visit, _| Box::pin(views::not_yet(visit))),
-    route!(Get "/v1/export", Api, ANSWERS, Some("exported"), None, |visit, _| Box::pin(views::not_yet(visit))),
-    route!(Get "/v1/surveys", Api, SURVEYS, Some("saw surveys"), None, |visit, _| Box::pin(views::not_yet(visit))),
-    route!(Get "/v1/surveys/{id}", Api, SURVEYS, Some("saw survey"), None, |visit, _| Box::pin(views::survey_as_json(visit))),
-    route!(Get "/v1/status", Api, OPERATIONS, None, None, |visit, _| Box::pin(views::not_yet(visit))),
-    route!(Get "/v1/openapi.json", Api, OPERATIONS, None, None, |visit, _| Box::pin(views::not_yet(visit))),
+    route!(Get "/v1/report", Api, ANSWERS, Some("saw results"), None, |visit, _| Box::pin(api::report(visit))),
+    route!(Get "/v1/export", Api, ANSWERS, Some("exported"), None, |visit, _| Box::pin(download::export(visit))),
+    route!(Get "/v1/surveys", Api, SURVEYS, Some("saw surveys"), None, |visit, _| Box::pin(api::surveys(visit))),
+    route!(Get "/v1/surveys/{id}", Api, SURVEYS, Some("saw survey"), None, |visit, _| Box::pin(api::survey(visit))),
+    route!(Get "/v1/status", Api, OPERATIONS, None, None, |visit, _| Box::pin(api::status(visit))),
+    route!(Get "/v1/openapi.json", Api, OPERATIONS, None, None, |visit, _| Box::pin(api::openapi(visit))),
     route!(Get "/assets/{id}", Asset, Who::Everybody, None, None, |visit, _| Box::pin(views::asset(visit))),
 ];
 

@@ -2,14 +2,12 @@
 
 use axum::http::StatusCode;
 use minijinja::context;
-use serde_json::json;
 
 use super::assets;
 use super::page::{ErrorForm, page};
 use super::visit::{Answer, Visit, log_failure};
 use crate::domain::id::SurveyId;
 use crate::store::ResultRow;
-use crate::web::parts;
 
 /// The longest id of a survey that is worth a look.
 const ID_BYTES_MAX: usize = 64;
@@ -43,32 +41,9 @@ pub async fn survey(visit: Visit) -> Answer {
     }
 }
 
-/// One survey for a program.
-pub async fn survey_as_json(visit: Visit) -> Answer {
-    match found(&visit, ErrorForm::Problem).await {
-        Ok(row) => {
-            let survey = &row.survey;
-            let body = json!({
-                "survey_id": survey.id.as_str(),
-                "account": survey.account,
-                "state": survey.state.name(),
-                "closed_at": survey.closed_at.rfc3339(),
-            });
-            Answer::showing(parts::json(StatusCode::OK, &body), survey.id.to_string())
-        }
-        Err(answer) => answer,
-    }
-}
-
-/// What is not there yet.
-pub async fn not_yet(_: Visit) -> Answer {
-    let words = "this version of surveyd does not answer this yet";
-    ErrorForm::Problem.refuse(StatusCode::NOT_IMPLEMENTED, words).into()
-}
-
 /// Returns the survey that the path names, if whoever asks may see it. A survey of another account
 /// or team is answered like one that does not exist.
-async fn found(visit: &Visit, form: ErrorForm) -> Result<ResultRow, Answer> {
+pub async fn found(visit: &Visit, form: ErrorForm) -> Result<ResultRow, Answer> {
     let id = visit.id.as_deref().filter(|id| id.len() <= ID_BYTES_MAX);
     let Some(id) = id else { return Err(form.nothing_here().into()) };
     let row = visit.web.store.survey(&SurveyId::new(id)).await.map_err(|error| {

@@ -22,6 +22,7 @@ use surveyd::clock::Clock;
 use surveyd::credentials::{PasswordHash, hash_password, hash_token};
 use surveyd::domain::access::{Role, Viewer};
 use surveyd::domain::close::{Close, Notice};
+use surveyd::domain::days::Zone;
 use surveyd::domain::id::{ConversationId, UserId};
 use surveyd::domain::policy::decision::Ground;
 use surveyd::domain::policy::{AtClose, Mode, Pacing, Rules};
@@ -32,7 +33,7 @@ use surveyd::store::{AuditEntry, Store};
 use surveyd::watcher::Intake;
 use surveyd::watcher::spool::Counts;
 use surveyd::web::results::{Access, Login, Token, TrustedProxy};
-use surveyd::web::{Live, Web};
+use surveyd::web::{Live, ResultsTerms, Web};
 
 use crate::harness::START;
 use crate::harness::database::Database;
@@ -199,6 +200,13 @@ fn live(store: &Store, clock: &Clock, access: Access) -> Live {
         served: Vec::new(),
         connections_per_peer: 0,
         access,
+        results: ResultsTerms {
+            zone: Zone::utc(),
+            fresh_for: Duration::ZERO,
+            min_group: 5,
+            agent_min: 10,
+            agent_delay: Duration::ZERO,
+        },
     }
 }
 

@@ -1,0 +1,83 @@
+//! The names that results have: what a view can be narrowed down to.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row as _;
+
+use crate::domain::survey_type::SurveyType;
+use crate::store::{Result, Store};
+
+/// An account and a team that occur together in results.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedTogether {
+    pub account: String,
+    pub team: Option<String>,
+    pub kind: SurveyType,
+    /// Absent unless languages were asked for, or if the results name none.
+    pub language: Option<String>,
+}
+
+const NAMES: &str = "select distinct account, team, kind, key from day_total where dim = $1";
+
+impl Store {
+    /// Returns all accounts, teams and types that occur together in the totals of days.
+    pub async fn names(&self) -> Result<Vec<NamedTogether>> {
+        self.named_together("").await
+    }
+
+    /// Returns the same with the languages.
+    pub async fn languages(&self) -> Result<Vec<NamedTogether>> {
+        self.named_together("language").await
+    }
+
+    async fn named_together(&self, dimension: &str) -> Result<Vec<NamedTogether>> {
+        let rows = sqlx::query(NAMES).bind(dimension).fetch_all(&self.readers).await?;
+        let mut names = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let (team, key): (String, String) = (row.try_get("team")?, row.try_get("key")?);
+            let kind: String = row.try_get("kind")?;
+            let Some(kind) = SurveyType::parse(&kind) else { continue };
+            names.push(NamedTogether {
+                account: row.try_get("account")?,
+                team: team.strip_prefix('=').map(str::to_owned),
+                kind,
+                language: key.strip_prefix('=').map(str::to_owned),
+            });
+        }
+        Ok(names)
+    }
+}
+
+/// The names that somebody may see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownNames {
+    pub kinds: BTreeSet<SurveyType>,
+    pub accounts: BTreeSet<String>,
+    pub teams: BTreeSet<String>,
+    pub languages: BTreeSet<String>,
+}
+
+impl KnownNames {
+    /// Gathers the names of results within the limits of accounts and teams.
+    pub fn within(
+        all: impl IntoIterator<Item = NamedTogether>,
+        accounts: Option<&BTreeSet<String>>,
+        teams: Option<&BTreeSet<String>>,
+    ) -> Self {
+        let mut known = Self::default();
+        for name in all {
+            let is_of_team = |teams: &BTreeSet<String>| {
+                name.team.as_ref().is_some_and(|team| teams.contains(team))
+            };
+            let is_seen = accounts.is_none_or(|accounts| accounts.contains(&name.account))
+                && teams.is_none_or(is_of_team);
+            if is_seen {
+                known.kinds.insert(name.kind);
+                known.accounts.insert(name.account);
+                known.teams.extend(name.team);
+                known.languages.extend(name.language);
+            }
+        }
+        known
+    }
+}

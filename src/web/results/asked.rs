@@ -1,0 +1,196 @@
+//! Reads which results a request asks for, within what whoever asks may see.
+//!
+//! Owns the limits of the viewer on every number. A filter that would let a reader work out fewer
+//! answers than the floor shows no score. Must not lay anything out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::page::ErrorForm;
+use super::visit::{Visit, log_failure};
+use crate::domain::access::Viewer;
+use crate::domain::summary::{Compared, GroupBy, Report, compare};
+use crate::domain::survey_type::SurveyType;
+use crate::domain::view::{Filter, View};
+use crate::results::{KnownNames, Reading};
+use crate::store::{self, ResultRow};
+
+/// How long a page waits for the last changes to be counted. It says what is left then.
+const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// What a request asks for.
+pub struct Asked {
+    /// As it was asked for. Links and the audit log use it.
+    pub view: View,
+    /// The view within what whoever asks may see. Everything is read by this one alone.
+    pub within: View,
+    pub reading: Reading,
+    /// The names that whoever asks may see.
+    pub names: KnownNames,
+    /// How many surveys and days are not counted yet.
+    pub left: u64,
+    form: ErrorForm,
+    viewer: Viewer,
+}
+
+impl Asked {
+    /// Reads the query of the request. Keys in `other` belong to the address and to no view.
+    pub async fn of(visit: &Visit, form: ErrorForm, other: &[&str]) -> Result<Self, Response> {
+        let terms = &visit.live.results;
+        let now = visit.web.clock.now();
+        let pairs: Vec<(String, String)> = form_urlencoded::parse(visit.query.as_bytes())
+            .into_owned()
+            .filter(|(key, _)| !other.contains(&key.as_str()))
+            .collect();
+        let pairs = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let view = View::parse(pairs, &terms.zone, now).map_err(|faults| {
+            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            form.refuse(StatusCode::BAD_REQUEST, &faults.join("; "))
+        })?;
+        let store = visit.web.store.clone();
+        let reading = Reading {
+            store,
+            zone: terms.zone.clone(),
+            now,
+            fresh_for: terms.fresh_for,
+            min_group: terms.min_group,
+        };
+        let mut asked = Self {
+            within: limited(&view, visit.viewer()),
+            view,
+            reading,
+            names: KnownNames::default(),
+            left: 0,
+            form,
+            viewer: visit.viewer().clone(),
+        };
+        let store = &asked.reading.store;
+        let caught_up = store.catch_up_results(&terms.zone, CATCH_UP).await;
+        let left = caught_up.map_err(|error| asked.failed(&error))?;
+        let store = &asked.reading.store;
+        let mut all = store.names().await.map_err(|error| asked.failed(&error))?;
+        all.extend(store.languages().await.map_err(|error| asked.failed(&error))?);
+        asked.left = left;
+        let (accounts, teams) = (asked.viewer.accounts.as_ref(), asked.viewer.teams.as_ref());
+        asked.names = KnownNames::within(all, accounts, teams);
+        let configured = visit.live.intake.accounts.keys().cloned();
+        let configured = configured.filter(|name| asked.viewer.may_see_account(name));
+        asked.names.accounts.extend(configured);
+        let is_known = |filter: Filter, known: &BTreeSet<String>| {
+            let mut values = asked.view.filters.get(filter).into_iter().flatten();
+            values.all(|value| known.contains(value) || value.is_empty())
+        };
+        // An account or team that this viewer may not see is answered like one that is not there.
+        if !is_known(Filter::Account, &asked.names.accounts)
+            || !is_known(Filter::Team, &asked.names.teams)
+        {
+            return Err(form.nothing_here());
+        }
+        Ok(asked)
+    }
+
+    /// The report beside the one it is compared with, by a breakdown.
+    pub async fn compared(&self, by: GroupBy) -> Result<Compared, Response> {
+        let view = View { by, ..self.within.clone() };
+        let now = self.guarded(&view).await?;
+        let before = match view.compared_with(&self.reading.zone) {
+            Some(view) => Some(self.guarded(&view).await?),
+            None => None,
+        };
+        Ok(compare(now, before))
+    }
+
+    /// A report that shows no score if a filter alone would give away too few answers.
+    ///
+    /// A reader can take each filter away and subtract. So what a filter leaves out must be nothing
+    /// or at least the floor. What the viewer may not see at all cannot be asked for.
+    async fn guarded(&self, view: &View) -> Result<Report, Response> {
+        let mut report = self.read(view).await?;
+        let asked = self.view.filters.iter().map(|(filter, _)| filter);
+        for filter in asked {
+            let wider = self.view.with(|view| view.filters.remove(filter));
+            let wider = View { by: GroupBy::Nothing, ..limited(&wider, &self.viewer) };
+            let wider = View { period: view.period, ..wider.over(view.days, &self.reading.zone) };
+            let wider = self.read(&wider).await?;
+            for kind in SurveyType::ALL {
+                let left_out = answered(&wider, kind).saturating_sub(answered(&report, kind));
+                if 0 < left_out && left_out < u64::from(report.min_group) {
+                    report.withhold(kind);
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    async fn read(&self, view: &View) -> Result<Report, Response> {
+        self.reading.report(view).await.map_err(|error| self.failed(&error))
+    }
+
+    /// The names that this view holds back, because too few answers stand behind them. A comment
+    /// appears without them.
+    pub async fn held_names(&self, kind: SurveyType) -> Result<HeldNames, Response> {
+        let mut held = BTreeMap::new();
+        for by in [GroupBy::Team, GroupBy::Agent, GroupBy::Tag, GroupBy::Language] {
+            let report = self.read(&View { by, ..self.within.clone() }).await?;
+            let groups = report.groups.into_iter();
+            let of_kind = groups.filter(|group| group.kind == kind && group.score.is_none());
+            held.insert(by, of_kind.filter_map(|group| group.key).collect());
+        }
+        Ok(HeldNames(held))
+    }
+
+    /// Answers that the database does not answer. Slow never looks empty.
+    pub fn failed(&self, error: &store::Error) -> Response {
+        log_failure(&self.reading.store, error, "results cannot be read");
+        self.form.unavailable("The results cannot be read now. Try again in a moment.")
+    }
+
+    /// What the audit log says was seen.
+    pub fn shown(&self, count: Option<u64>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.view.pairs());
+        let query = query.finish();
+        match count {
+            Some(count) => format!("{query} ({count} answers)").trim().to_owned(),
+            None => query,
+        }
+    }
+}
+
+/// The view within what a viewer may see.
+fn limited(view: &View, viewer: &Viewer) -> View {
+    let mut within = view.clone();
+    let limits = [(Filter::Account, &viewer.accounts), (Filter::Team, &viewer.teams)];
+    for (filter, limit) in limits {
+        if let Some(limit) = limit {
+            within.filters.limit(filter, limit);
+        }
+    }
+    within
+}
+
+fn answered(report: &Report, kind: SurveyType) -> u64 {
+    let total = report.totals.iter().find(|total| total.kind == kind);
+    total.map_or(0, |total| total.answered)
+}
+
+/// Names that a view holds back, by what they are names of.
+pub struct HeldNames(BTreeMap<GroupBy, BTreeSet<String>>);
+
+impl HeldNames {
+    fn holds(&self, by: GroupBy, name: &str) -> bool {
+        self.0.get(&by).is_some_and(|names| names.contains(name))
+    }
+
+    /// Takes the held names off a survey.
+    pub fn take_off(&self, row: &mut ResultRow) {
+        let notice = &mut row.survey.notice;
+        notice.team.take_if(|team| self.holds(GroupBy::Team, team));
+        notice.agent.take_if(|agent| self.holds(GroupBy::Agent, agent));
+        notice.language.take_if(|language| self.holds(GroupBy::Language, language));
+        notice.tags.retain(|tag| !self.holds(GroupBy::Tag, tag));
+    }
+}
