@@ -30,7 +30,7 @@
 //! 4. [`watcher`] takes closes in, [`scheduler`] sends prompts and [`poller`] reads answers back.
 //!    Each of their passes is bounded. The loops belong to the daemon.
 //! 5. [`web`], [`cli`] and [`report`] face the outside. [`results`] is what they read results
-//!    through. [`rebuild`] rebuilds the record from X's
+//!    through, and [`pages`] makes HTML of them. [`rebuild`] rebuilds the record from X's
 //!    own. [`replay`] shows what another configuration would have done.
 //! 6. [`daemon`] wires everything together and owns the loops.
 //! 7. [`sandbox`] is a simulated X for [`cli::demo`] and the tests. It shares no code with [`x`].
@@ -94,6 +94,8 @@ pub mod rebuild;
 pub mod replay;
 /// The results as every form of them reads them.
 pub mod results;
+/// Results as pages of HTML.
+pub mod pages;
 /// Results as text, JSON, CSV, Parquet and XLSX.
 pub mod report;
 /// The HTTP server.

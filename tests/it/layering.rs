@@ -25,6 +25,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("watcher", &["clock", "config", "domain", "files", "stop", "store", "wake"]),
     ("replay", &["config", "domain", "store"]),
     ("results", &["domain", "store"]),
+    ("pages", &["domain"]),
     ("report", &["columns", "domain", "results", "terminal"]),
     (
         "web",

@@ -1,0 +1,220 @@
+//! What people wrote, the newest first.
+
+use serde::Serialize;
+
+use super::filters::{Choices, FilterBar, Tab, bar};
+use super::{links, words};
+use crate::domain::days::Zone;
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
+use crate::domain::view::{Mood, View};
+
+/// A comment and what it belongs to. Names that the view holds back are `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comment {
+    pub survey_id: String,
+    pub kind: SurveyType,
+    pub score: Option<u8>,
+    pub text: String,
+    pub at: Millis,
+    pub team: Option<String>,
+    pub agent: Option<String>,
+    pub language: Option<String>,
+    pub tags: Vec<String>,
+}
+
+/// How many comments there are by the score that came with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MoodCounts {
+    pub all: u64,
+    pub unhappy: u64,
+    pub middling: u64,
+    pub happy: u64,
+}
+
+/// A page of comments.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CommentList {
+    pub comments: Vec<Comment>,
+    /// `None` if the counts are not known.
+    pub counts: Option<MoodCounts>,
+    /// The value of `before` that leads to older ones.
+    pub next: Option<String>,
+    /// True if the view has too few answers to show any comment.
+    pub is_held: bool,
+}
+
+/// The page of comments.
+pub struct CommentsPage<'a> {
+    pub view: &'a View,
+    pub zone: &'a Zone,
+    pub now: Millis,
+    /// The type that is shown, if only one.
+    pub kind: Option<SurveyType>,
+    pub choices: &'a Choices,
+    pub list: &'a CommentList,
+    /// The fewest answers that show a comment.
+    pub min_group: u32,
+}
+
+/// A comment as the template writes it down.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Said {
+    pub score: String,
+    pub of: &'static str,
+    pub class: &'static str,
+    pub text: String,
+    pub lang: Option<String>,
+    /// Team, agent, language and tags, each isolated.
+    pub about: Vec<String>,
+    pub at: String,
+    pub stamp: String,
+    pub history: String,
+}
+
+/// A list of comments as the template writes it down.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SaidList {
+    pub lead: String,
+    pub tabs: Vec<Tab>,
+    pub list: Vec<Said>,
+    pub next: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Content {
+    title: String,
+    bar: FilterBar,
+    said: SaidList,
+}
+
+impl CommentsPage<'_> {
+    pub(super) fn content(&self) -> Content {
+        let said = said(self.list, self.view, self.zone, self.now, self.kind, self.min_group);
+        Content {
+            title: format!("Comments, {}", words::days(self.view.days)),
+            bar: bar(links::COMMENTS, self.view, self.zone, self.kind, self.choices),
+            said,
+        }
+    }
+}
+
+/// Lays a list of comments out.
+pub fn said(
+    list: &CommentList,
+    view: &View,
+    zone: &Zone,
+    now: Millis,
+    kind: Option<SurveyType>,
+    min_group: u32,
+) -> SaidList {
+    let next = list.next.as_ref().map(|before| {
+        let view = links::of_mood(view, view.mood).with(|view| view.before = Some(before.clone()));
+        links::page(links::COMMENTS, &view)
+    });
+    SaidList {
+        lead: lead(list, view, min_group),
+        tabs: tabs(list, view, kind),
+        list: list.comments.iter().map(|comment| one(comment, zone, now)).collect(),
+        next,
+    }
+}
+
+fn lead(list: &CommentList, view: &View, min_group: u32) -> String {
+    let which = match view.mood {
+        None => "comments",
+        Some(Mood::Unhappy) => "unhappy comments",
+        Some(Mood::Middling) => "middling comments",
+        Some(Mood::Happy) => "happy comments",
+    };
+    let total = list.counts.map(|counts| match view.mood {
+        None => counts.all,
+        Some(Mood::Unhappy) => counts.unhappy,
+        Some(Mood::Middling) => counts.middling,
+        Some(Mood::Happy) => counts.happy,
+    });
+    match (list.is_held, list.comments.is_empty(), total) {
+        (true, ..) => {
+            format!(
+                "Fewer than {min_group} answers: no comment is shown, so that none can be told apart."
+            )
+        }
+        (_, true, _) if view.before.is_some() => format!("There are no older {which}."),
+        (_, true, _) => format!("There are no {which} in this time."),
+        (_, false, Some(1)) => "1 comment.".to_owned(),
+        (_, false, Some(total)) => format!("{} {which}, newest first.", words::count(total)),
+        (_, false, None) => "Newest first.".to_owned(),
+    }
+}
+
+fn tabs(list: &CommentList, view: &View, kind: Option<SurveyType>) -> Vec<Tab> {
+    let scores = |mood: Mood| match kind {
+        None => String::new(),
+        Some(kind) => {
+            let scores = mood.scores(kind);
+            match scores.start() == scores.end() {
+                true => format!(" ({})", scores.start()),
+                false => format!(" ({}–{})", scores.start(), scores.end()),
+            }
+        }
+    };
+    let counted = |of: fn(MoodCounts) -> u64| {
+        let count = list.counts.map(|counts| words::count(of(counts)));
+        count.map(|count| format!("\u{a0}{count}")).unwrap_or_default()
+    };
+    let tab = |label: String, mood: Option<Mood>| Tab {
+        label,
+        href: links::page(links::COMMENTS, &links::of_mood(view, mood)),
+        is_here: view.mood == mood,
+    };
+    vec![
+        tab(format!("All{}", counted(|it| it.all)), None),
+        tab(
+            format!("Unhappy{}{}", scores(Mood::Unhappy), counted(|it| it.unhappy)),
+            Some(Mood::Unhappy),
+        ),
+        tab(
+            format!("Middling{}{}", scores(Mood::Middling), counted(|it| it.middling)),
+            Some(Mood::Middling),
+        ),
+        tab(format!("Happy{}{}", scores(Mood::Happy), counted(|it| it.happy)), Some(Mood::Happy)),
+    ]
+}
+
+fn one(comment: &Comment, zone: &Zone, now: Millis) -> Said {
+    let mood =
+        |score: u8| Mood::ALL.into_iter().find(|mood| mood.scores(comment.kind).contains(&score));
+    let tags = comment.tags.iter().map(|tag| words::name(tag));
+    let about = comment
+        .team
+        .iter()
+        .chain(&comment.agent)
+        .map(|name| words::name(name))
+        .chain(comment.language.iter().map(|tag| words::language(tag)))
+        .chain(tags);
+    Said {
+        score: comment.score.map_or_else(|| "–".to_owned(), |score| score.to_string()),
+        of: match (comment.score, comment.kind) {
+            (None, _) => "without a score",
+            (Some(_), SurveyType::Csat) => "of 5",
+            (Some(_), SurveyType::Nps) => "of 10",
+        },
+        class: match comment.score.and_then(mood) {
+            Some(Mood::Unhappy) => "lo",
+            Some(Mood::Happy) => "hi",
+            Some(Mood::Middling) | None => "me",
+        },
+        text: words::comment(&comment.text),
+        lang: comment.language.as_deref().and_then(words::language_tag).map(str::to_owned),
+        about: about.collect(),
+        at: words::instant(comment.at, zone, now),
+        stamp: comment.at.rfc3339(),
+        history: history(&comment.survey_id),
+    }
+}
+
+/// The address of a survey's history.
+pub fn history(survey_id: &str) -> String {
+    let id: String = form_urlencoded::byte_serialize(survey_id.as_bytes()).collect();
+    format!("{}/{}", links::SURVEYS, id.replace('+', "%20"))
+}

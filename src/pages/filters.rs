@@ -1,0 +1,343 @@
+//! The choices at the head of a page: what the view may be narrowed down to, as links.
+//!
+//! Each choice is a link, so all of it works without a script and every state has an address. Only
+//! days of one's own are typed into a form.
+
+use serde::Serialize;
+
+use super::{links, words};
+use crate::domain::days::Zone;
+use crate::domain::summary::GroupBy;
+use crate::domain::survey_type::SurveyType;
+use crate::domain::view::{Against, AskedPeriod, Filter, View};
+
+/// What a viewer can choose from: what occurs among the results that they may see.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Choices {
+    /// The types that have results.
+    pub kinds: Vec<SurveyType>,
+    pub accounts: Vec<String>,
+    pub teams: Vec<String>,
+    pub languages: Vec<String>,
+}
+
+/// A link among others of its kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Tab {
+    pub label: String,
+    pub href: String,
+    pub is_here: bool,
+}
+
+/// A choice that opens.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Menu {
+    pub label: &'static str,
+    pub chosen: String,
+    pub is_in_use: bool,
+    pub options: Vec<Tab>,
+    /// How many options there is no room for.
+    pub left_out: Option<String>,
+}
+
+/// A value that the view is narrowed down to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Chip {
+    pub filter: String,
+    pub value: String,
+    /// The view without the value.
+    pub href: String,
+}
+
+/// The form for days of one's own.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DaysForm {
+    pub action: &'static str,
+    /// The days in use, or what the form is for.
+    pub label: String,
+    pub from: String,
+    pub to: String,
+    pub is_in_use: bool,
+    /// All else that the view asks for.
+    pub kept: Vec<(&'static str, String)>,
+}
+
+/// The choices of one page.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FilterBar {
+    pub periods: Vec<Tab>,
+    pub days: DaysForm,
+    pub menus: Vec<Menu>,
+    pub chips: Vec<Chip>,
+    pub files: Vec<Tab>,
+    pub zone: String,
+}
+
+/// The most options of a menu. A breakdown shows all of them.
+const OPTIONS_MAX: usize = 60;
+
+/// Makes the choices of the page at `path`. `kind` is the type that the page shows, if only one.
+pub fn bar(
+    path: &'static str,
+    view: &View,
+    zone: &Zone,
+    kind: Option<SurveyType>,
+    choices: &Choices,
+) -> FilterBar {
+    let mut menus = Vec::new();
+    if choices.kinds.len() > 1
+        && let Some(kind) = kind
+    {
+        menus.push(questions(path, view, kind, choices));
+    }
+    if path == links::RESULTS {
+        menus.push(against(path, view));
+    }
+    for (filter, values, all) in [
+        (Filter::Account, &choices.accounts, "All accounts"),
+        (Filter::Team, &choices.teams, "All teams"),
+        (Filter::Language, &choices.languages, "All languages"),
+    ] {
+        if values.len() > 1 || view.filters.get(filter).is_some() {
+            menus.push(narrowing(path, view, filter, values, all));
+        }
+    }
+    FilterBar {
+        periods: periods(path, view),
+        days: days_form(path, view),
+        menus,
+        chips: chips(path, view),
+        files: files(view, kind),
+        zone: zone.name().to_owned(),
+    }
+}
+
+/// A period in a few words.
+fn period_name(asked: AskedPeriod) -> String {
+    match asked {
+        AskedPeriod::Last7Days => "7 days".to_owned(),
+        AskedPeriod::Last28Days => "28 days".to_owned(),
+        AskedPeriod::Last90Days => "90 days".to_owned(),
+        AskedPeriod::LastMonth => "Last month".to_owned(),
+        AskedPeriod::LastYear => "12 months".to_owned(),
+        AskedPeriod::Days(days) => words::days(days),
+    }
+}
+
+fn periods(path: &str, view: &View) -> Vec<Tab> {
+    let tab = |asked: AskedPeriod| Tab {
+        label: period_name(asked),
+        href: links::page(path, &links::over(view, asked)),
+        is_here: view.asked == asked,
+    };
+    AskedPeriod::NAMED.into_iter().map(tab).collect()
+}
+
+fn days_form(path: &'static str, view: &View) -> DaysForm {
+    let rest = links::over(view, AskedPeriod::Last28Days);
+    let is_in_use = matches!(view.asked, AskedPeriod::Days(_));
+    DaysForm {
+        action: path,
+        label: if is_in_use { words::days(view.days) } else { "Other days".to_owned() },
+        from: view.days.from.to_string(),
+        to: view.days.to.to_string(),
+        is_in_use,
+        kept: rest.pairs(),
+    }
+}
+
+fn questions(path: &str, view: &View, kind: SurveyType, choices: &Choices) -> Menu {
+    let tab = |of: &SurveyType| Tab {
+        label: words::kind(*of).to_owned(),
+        href: links::page(path, &view.with(|view| view.kind = Some(*of))),
+        is_here: *of == kind,
+    };
+    let options = choices.kinds.iter().map(tab).collect();
+    let chosen = words::kind(kind).to_owned();
+    Menu { label: "Question", chosen, is_in_use: false, options, left_out: None }
+}
+
+fn against(path: &str, view: &View) -> Menu {
+    let name = |against: Against| match (against, view.asked) {
+        (Against::Nothing, _) => "Nothing".to_owned(),
+        (Against::Before, AskedPeriod::LastMonth) => "Month before".to_owned(),
+        (Against::Before, AskedPeriod::LastYear) => "12 months before".to_owned(),
+        (Against::Before, _) => match view.days.len() {
+            1 => "Day before".to_owned(),
+            days => format!("{days} days before"),
+        },
+        (Against::Year, _) => "A year before".to_owned(),
+    };
+    let tab = |against: Against| Tab {
+        label: name(against),
+        href: links::page(path, &view.with(|view| view.against = against)),
+        is_here: view.against == against,
+    };
+    let options = [Against::Before, Against::Year, Against::Nothing].map(tab);
+    let chosen = name(view.against);
+    Menu { label: "Against", chosen, is_in_use: false, options: options.into(), left_out: None }
+}
+
+fn narrowing(path: &str, view: &View, filter: Filter, values: &[String], all: &str) -> Menu {
+    let used = view.filters.get(filter);
+    let everything = Tab {
+        label: all.to_owned(),
+        href: links::page(path, &view.with(|view| view.filters.remove(filter))),
+        is_here: used.is_none(),
+    };
+    let tab = |value: &String| Tab {
+        label: value_name(filter, value),
+        href: links::page(path, &view.with(|view| view.filters.set(filter, value.as_str()))),
+        is_here: view.filters.single(filter) == Some(value),
+    };
+    let shown = values.iter().take(OPTIONS_MAX).map(tab);
+    let left_out = values.len().saturating_sub(OPTIONS_MAX) as u64;
+    let chosen = match used.map(|used| used.iter().collect::<Vec<_>>()).as_deref() {
+        None => all.to_owned(),
+        Some([value]) => value_name(filter, value),
+        Some(values) => {
+            let many = filter_name(filter).1;
+            format!("{} {many}", values.len())
+        }
+    };
+    Menu {
+        label: filter_name(filter).0,
+        chosen,
+        is_in_use: used.is_some(),
+        options: std::iter::once(everything).chain(shown).collect(),
+        left_out: (left_out > 0).then(|| format!("and {} more", words::count(left_out))),
+    }
+}
+
+/// The name of a filter and of many of its values.
+fn filter_name(filter: Filter) -> (&'static str, &'static str) {
+    let by = GroupBy::parse(filter.as_str()).expect("every filter is a breakdown too");
+    words::breakdown(by)
+}
+
+/// A value of a filter as people read it.
+fn value_name(filter: Filter, value: &str) -> String {
+    match filter {
+        _ if value.is_empty() => format!("without {}", filter.as_str()),
+        Filter::Language => words::language(value),
+        _ => words::name(value),
+    }
+}
+
+fn chips(path: &str, view: &View) -> Vec<Chip> {
+    let values = view
+        .filters
+        .iter()
+        .flat_map(|(filter, values)| values.iter().map(move |value| (filter, value.as_str())));
+    let chip = |(filter, value): (Filter, &str)| Chip {
+        filter: filter_name(filter).0.to_owned(),
+        value: value_name(filter, value),
+        href: links::page(path, &links::without(view, filter, value)),
+    };
+    values.map(chip).collect()
+}
+
+/// The rows of the page as files. What the page chose by itself is written down in their address.
+fn files(view: &View, kind: Option<SurveyType>) -> Vec<Tab> {
+    let view = view.with(|view| view.kind = view.kind.or(kind));
+    let file = |label: &str, format: &'static str| Tab {
+        label: label.to_owned(),
+        href: links::file("/v1/export", Some(format), &view),
+        is_here: false,
+    };
+    vec![
+        file("Excel", "xlsx"),
+        file("CSV", "csv"),
+        file("Parquet", "parquet"),
+        file("JSON Lines", "jsonl"),
+        Tab {
+            label: "These numbers as JSON".to_owned(),
+            href: links::file("/v1/report", None, &view),
+            is_here: false,
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Millis;
+
+    fn view() -> (Zone, View) {
+        let zone = Zone::utc();
+        let now = Millis::from_rfc3339("2026-11-30T13:00:00Z").unwrap();
+        let view = View::usual(&zone, now);
+        (zone, view)
+    }
+
+    fn choices() -> Choices {
+        Choices {
+            kinds: vec![SurveyType::Csat, SurveyType::Nps],
+            accounts: vec!["acme".into()],
+            teams: vec!["Billing".into(), "Returns".into()],
+            languages: vec!["en".into(), "es".into()],
+        }
+    }
+
+    #[test]
+    fn there_is_a_menu_only_where_there_is_a_choice() {
+        let (zone, view) = view();
+        let labels = |choices: &Choices| -> Vec<&str> {
+            let bar = bar(links::RESULTS, &view, &zone, Some(SurveyType::Csat), choices);
+            bar.menus.iter().map(|menu| menu.label).collect()
+        };
+        assert_eq!(labels(&choices()), ["Question", "Against", "Team", "Language"]);
+        assert_eq!(labels(&Choices::default()), ["Against"]);
+    }
+
+    #[test]
+    fn each_filter_in_use_can_be_taken_away() {
+        let (zone, mut view) = view();
+        view.filters.set(Filter::Team, "Billing");
+        view.filters.set(Filter::Language, "pt-BR");
+        view.filters.set(Filter::Agent, "");
+        let bar = bar(links::RESULTS, &view, &zone, Some(SurveyType::Csat), &choices());
+        let chips: Vec<_> =
+            bar.chips.iter().map(|chip| (&*chip.filter, &*chip.value, &*chip.href)).collect();
+        assert_eq!(
+            chips,
+            [
+                ("Team", "Billing", "/?agent=&language=pt-BR"),
+                ("Agent", "without agent", "/?team=Billing&language=pt-BR"),
+                ("Language", "Portuguese (BR)", "/?team=Billing&agent="),
+            ]
+        );
+        let team = bar.menus.iter().find(|menu| menu.label == "Team").unwrap();
+        assert_eq!(team.options[0].href, "/?agent=&language=pt-BR");
+        assert_eq!((&*team.chosen, team.is_in_use), ("Billing", true));
+    }
+
+    #[test]
+    fn the_form_for_days_keeps_all_else() {
+        let (zone, mut view) = view();
+        view.filters.set(Filter::Team, "Billing");
+        view.asked = AskedPeriod::LastMonth;
+        let bar = bar(links::COMMENTS, &view, &zone, None, &choices());
+        assert_eq!(bar.days.kept, [("team", "Billing".to_owned())], "and no second period");
+        assert_eq!(bar.days.action, "/comments");
+    }
+
+    #[test]
+    fn a_file_says_what_the_page_chose_by_itself() {
+        let (zone, view) = view();
+        let bar = bar(links::RESULTS, &view, &zone, Some(SurveyType::Csat), &choices());
+        let hrefs: Vec<_> = bar.files.iter().map(|file| &*file.href).collect();
+        assert_eq!(hrefs[0], "/v1/export?format=xlsx&question=csat&by=team");
+        assert_eq!(hrefs[4], "/v1/report?question=csat&by=team");
+    }
+
+    #[test]
+    fn a_menu_of_thousands_says_how_many_it_leaves_out() {
+        let (zone, view) = view();
+        let accounts = (0..1_061).map(|number| format!("account {number}")).collect();
+        let choices = Choices { accounts, ..Choices::default() };
+        let bar = bar(links::RESULTS, &view, &zone, None, &choices);
+        assert_eq!(bar.menus[1].options.len(), 61);
+        assert_eq!(bar.menus[1].left_out.as_deref(), Some("and 1\u{202f}001 more"));
+    }
+}

@@ -1,0 +1,286 @@
+//! The breakdown: one row a group, in the order of the view.
+
+use std::cmp::Ordering;
+
+use serde::Serialize;
+
+use super::head::{class, strip, why_not_compared};
+use super::{ResultsPage, why_hidden};
+use crate::domain::question;
+use crate::domain::summary::verdict::{self, Mark};
+use crate::domain::summary::{Group, GroupBy, Row};
+use crate::domain::view::{Against, Order};
+use crate::pages::charts::Strip;
+use crate::pages::filters::Tab;
+use crate::pages::{links, words};
+
+/// The width of a row's line, in pixels.
+const STRIP_WIDTH: u32 = 168;
+/// The most rows of a page. The files have all of them.
+const ROWS_MAX: usize = 300;
+
+#[derive(Serialize)]
+pub struct Breakdown {
+    tabs: Vec<Tab>,
+    heads: Heads,
+    is_compared: bool,
+    earlier: String,
+    low: String,
+    high: String,
+    rows: Vec<Line>,
+    /// Stands in the place of the table if no row would show a score.
+    sentence: Option<String>,
+    left_out: Option<String>,
+    /// What the lines show, under the heading.
+    lead: String,
+    min_group: u32,
+    many: &'static str,
+    has_held: bool,
+}
+
+/// The heads of the columns, each with the order that it leads to.
+#[derive(Serialize)]
+struct Heads {
+    name: ColumnHead,
+    answers: ColumnHead,
+    score: ColumnHead,
+    change: ColumnHead,
+    answered: ColumnHead,
+    time: ColumnHead,
+}
+
+#[derive(Serialize)]
+struct ColumnHead {
+    label: String,
+    href: String,
+    /// The value of `aria-sort`, if the rows are in this order.
+    sorted: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    class: &'static str,
+    name: String,
+    href: Option<String>,
+    /// The wording of a question.
+    detail: Option<String>,
+    answers: String,
+    held: Option<String>,
+    score: String,
+    strip: Option<Strip>,
+    change: String,
+    change_class: &'static str,
+    change_range: String,
+    rate: String,
+    /// True if answers may still come. Such a rate is compared with none.
+    is_open: bool,
+    median: String,
+}
+
+pub fn breakdown(page: &ResultsPage<'_>, total: &Row) -> Breakdown {
+    let by = page.compared.report.by;
+    let min_group = page.compared.report.min_group;
+    let mut rows: Vec<&Row> = page.compared.rows_of(page.kind).collect();
+    let (name, many) = words::breakdown(by);
+    let order = order(page);
+    rows.sort_by(|one, other| compare(order, by, one, other));
+    let shows_a_score = rows.iter().any(|row| row.group.score.is_some());
+    let left_out = rows.len().saturating_sub(ROWS_MAX) as u64;
+    let ends = page.line_ends();
+    let has_held = rows.iter().any(|row| row.group.hidden.is_some());
+    let mut lines = vec![line(page, total, ends, true)];
+    lines.extend(rows.iter().take(ROWS_MAX).map(|row| line(page, row, ends, false)));
+    let sentence =
+        (!shows_a_score).then(|| nothing_to_show(&rows, many, min_group, total.group.immature));
+    let is_compared = page.view.against != Against::Nothing;
+    Breakdown {
+        tabs: tabs(page, by),
+        heads: heads(page, order, name),
+        is_compared,
+        earlier: page.earlier_period(),
+        low: words::on_scale(page.kind, ends.0),
+        high: words::on_scale(page.kind, ends.1),
+        rows: if shows_a_score { lines } else { Vec::new() },
+        sentence,
+        left_out: (left_out > 0 && shows_a_score)
+            .then(|| format!("{} more rows are in the files.", words::count(left_out))),
+        lead: lead(is_compared, total.group.score.is_some()),
+        min_group,
+        many,
+        has_held,
+    }
+}
+
+fn lead(is_compared: bool, has_guide: bool) -> String {
+    let ring = if is_compared { "the ring is the period before" } else { "" };
+    let guide = if has_guide { "the dotted line is the score of all" } else { "" };
+    let parts: Vec<&str> = [ring, guide].into_iter().filter(|part| !part.is_empty()).collect();
+    match parts.as_slice() {
+        [] => "Each line is a 95 % interval.".to_owned(),
+        parts => format!("Each line is a 95 % interval; {}.", parts.join(", ")),
+    }
+}
+
+fn nothing_to_show(rows: &[&Row], many: &str, min_group: u32, is_open: bool) -> String {
+    let so_far = if is_open { " so far" } else { "" };
+    let answered = rows.iter().filter(|row| row.group.answered > 0).count();
+    match (rows.len(), answered) {
+        (0, _) => format!("There are no {many} in this time."),
+        (_, 0) => format!("Nobody has answered{so_far}, so there is nothing to compare."),
+        (_, answered) => format!(
+            "{answered} {many} have answers, each fewer than {min_group}{so_far}: none shows a \
+             score."
+        ),
+    }
+}
+
+fn tabs(page: &ResultsPage<'_>, by: GroupBy) -> Vec<Tab> {
+    // The order is that in which people ask.
+    let all = [
+        GroupBy::Team,
+        GroupBy::Agent,
+        GroupBy::Tag,
+        GroupBy::Language,
+        GroupBy::Account,
+        GroupBy::Source,
+        GroupBy::Week,
+        GroupBy::Question,
+        GroupBy::Rule,
+        GroupBy::Variant,
+    ];
+    let tab = |of: GroupBy| Tab {
+        label: words::breakdown(of).0.to_owned(),
+        href: links::page(links::RESULTS, &page.view.with(|view| view.by = of)),
+        is_here: of == by,
+    };
+    all.map(tab).into()
+}
+
+/// Weeks are in the order of time, the newest first, unless another order is asked for.
+fn order(page: &ResultsPage<'_>) -> Order {
+    match (page.compared.report.by, page.view.order) {
+        (GroupBy::Week, Order::Answers) => Order::Name,
+        (_, order) => order,
+    }
+}
+
+fn heads(page: &ResultsPage<'_>, order: Order, name: &str) -> Heads {
+    let head = |label: &str, of: Order, sorted: &'static str| ColumnHead {
+        label: label.to_owned(),
+        href: links::page(links::RESULTS, &links::ordered(page.view, of)),
+        sorted: (order == of).then_some(sorted),
+    };
+    let earlier = page.earlier_period();
+    let is_week = page.compared.report.by == GroupBy::Week;
+    Heads {
+        name: head(name, Order::Name, if is_week { "descending" } else { "ascending" }),
+        answers: head("Answers", Order::Answers, "descending"),
+        score: head("Score", Order::Score, "ascending"),
+        change: head(&format!("Against {earlier}"), Order::Change, "ascending"),
+        answered: head("Answered", Order::Answered, "ascending"),
+        time: head("Median time", Order::Time, "descending"),
+    }
+}
+
+/// What a view orders the rows by. Rows that lack it come last, and held rows after them.
+fn compare(order: Order, by: GroupBy, one: &Row, other: &Row) -> Ordering {
+    let is_held = |row: &Row| row.group.score.is_none();
+    let by_value = match order {
+        Order::Name if by == GroupBy::Week => return other.group.key.cmp(&one.group.key),
+        Order::Name => Ordering::Equal,
+        Order::Answers => other.group.answered.cmp(&one.group.answered),
+        Order::Score => least_first(one, other, |row| row.group.score.map(|it| it.value)),
+        Order::Change => least_first(one, other, |row| row.change.map(|it| it.difference.points)),
+        Order::Answered => least_first(one, other, |row| row.group.response_rate),
+        Order::Time => {
+            least_first(one, other, |row| row.group.median_response_seconds.map(|it| -it))
+        }
+    };
+    let held_last = is_held(one).cmp(&is_held(other));
+    held_last.then(by_value).then_with(|| by_name(&one.group, &other.group))
+}
+
+fn least_first(one: &Row, other: &Row, value: impl Fn(&Row) -> Option<f64>) -> Ordering {
+    let value = |row: &Row| value(row).unwrap_or(f64::INFINITY);
+    value(one).total_cmp(&value(other))
+}
+
+/// Names in the order of letters without regard to case. Those without a name come last.
+fn by_name(one: &Group, other: &Group) -> Ordering {
+    let name = |group: &Group| {
+        let folded = group.key.as_deref().map(str::to_lowercase);
+        (folded.is_none(), folded, group.key.clone())
+    };
+    name(one).cmp(&name(other))
+}
+
+/// The name of a group as people read it.
+pub fn name(by: GroupBy, group: &Group) -> String {
+    match (group.key.as_deref(), by) {
+        (None, by) => format!("(no {})", by.as_str()),
+        (Some(key), GroupBy::Language) => words::language(key),
+        (Some(key), _) => words::name(key),
+    }
+}
+
+/// The wording of a question.
+fn wording(by: GroupBy, group: &Group) -> Option<String> {
+    if by != GroupBy::Question {
+        return None;
+    }
+    let variant = group.key.as_deref()?.rsplit(' ').next()?.parse().ok()?;
+    question::text(group.kind, variant, "…")
+}
+
+fn line(page: &ResultsPage<'_>, row: &Row, ends: (f64, f64), is_total: bool) -> Line {
+    let compared = page.compared;
+    let (by, min_group) = (compared.report.by, compared.report.min_group);
+    let group = &row.group;
+    let held = why_hidden(group, min_group);
+    let guide = compared.total(page.kind).and_then(|total| total.group.score);
+    let guide = guide.filter(|_| !is_total).map(|score| score.value);
+    let is_shown = group.score.is_some();
+    let verdict = row.change.map(|it| verdict::row(&it.difference, it.more_than_chance));
+    let mark = verdict.as_ref().map_or(Mark::Unmarked, |verdict| verdict.mark);
+    let key = group.key.as_deref();
+    let narrowed = links::narrowed(page.view, by, key, page.zone).filter(|_| !is_total);
+    let name = match by {
+        _ if is_total => format!("All {}", words::breakdown(by).1),
+        GroupBy::Week => key.map_or_else(String::new, |key| week_name(page, key)),
+        _ => name(by, group),
+    };
+    let so_far = row.change.is_some_and(|change| change.so_far);
+    Line {
+        class: match (is_total, is_shown, mark) {
+            (true, ..) => "all",
+            (_, false, _) => "held",
+            (_, true, Mark::Lower) => "down-mark",
+            (_, true, Mark::Higher) => "up-mark",
+            (_, true, Mark::Unmarked) => "",
+        },
+        name,
+        href: narrowed.map(|view| links::page(links::RESULTS, &view)),
+        detail: wording(by, group).filter(|_| !is_total),
+        answers: words::count(group.answered),
+        held,
+        score: group.score.map(|score| words::score(page.kind, score.value)).unwrap_or_default(),
+        strip: is_shown.then(|| strip(page.kind, row, ends, STRIP_WIDTH, guide)),
+        change: match &verdict {
+            Some(verdict) => verdict.change.clone(),
+            None => why_not_compared(compared, row).unwrap_or_default(),
+        },
+        change_class: class(mark),
+        change_range: verdict.map_or_else(String::new, |verdict| {
+            format!("{}{}", verdict.rest.trim_start(), if so_far { " so far" } else { "" })
+        }),
+        rate: group.response_rate.map(words::per_cent).unwrap_or_default(),
+        is_open: group.immature,
+        median: group.median_response_seconds.map(words::length).unwrap_or_default(),
+    }
+}
+
+/// "23 Nov to 29 Nov" for a week such as `2026-W48`, as far as the view covers it.
+fn week_name(page: &ResultsPage<'_>, week: &str) -> String {
+    let narrowed = links::narrowed(page.view, GroupBy::Week, Some(week), page.zone);
+    narrowed.map_or_else(|| words::name(week), |view| words::short_days(view.days))
+}

@@ -1,0 +1,233 @@
+use std::time::Duration;
+
+use crate::domain::summary::GroupBy;
+use crate::domain::view::{Against, AskedPeriod, Filter, Order, View};
+use crate::pages::samples::*;
+use crate::pages::tests::{part, rendered, text};
+
+fn exact(change: impl FnOnce(&mut View)) -> String {
+    rendered(&Sample::exact(change))
+}
+
+/// The names of the rows in their order, each with a `-` before it if it is held.
+fn names(page: &str) -> Vec<String> {
+    let table = part(page, "<table class=\"groups", "</table>");
+    let rows = part(table, "<tbody>", "</tbody>").split("<tr").skip(1);
+    let name = |row: &str| {
+        let held = if row.contains("class=\"held\"") { "-" } else { "" };
+        format!("{held}{}", text(part(row, "<th scope=\"row\">", "</th>")))
+    };
+    rows.map(name).collect()
+}
+
+#[test]
+fn the_head_says_whether_the_score_changed_and_who_moved_it() {
+    let page = exact(|_| {});
+    let head = part(&page, "<div class=\"head\">", "<figure");
+    assert_eq!(
+        text(head),
+        "CSAT, 2 to 29 November 2026 share of 4 and 5 78.3 % 95 % interval 75.5 to 80.8 · 912 \
+         answers 75.5 to 80.8, before 82.3 % 50 % ring: 28 days before 100 % 4.0 points lower than \
+         in the 28 days before (82.3 %, 941 answers). More than chance: the difference lies \
+         between −7.6 and −0.3. Billing fell from 81.4 to 65.1 %: more than chance. No other team \
+         changed by more than chance; 6 were compared. Without Billing the score is 82.3 %, before \
+         82.5 %: no clear change."
+    );
+    assert_eq!(
+        part(head, "<p class=\"verdict\">", "</p>"),
+        "<strong class=\"down\">4.0 points lower</strong> than in the 28 days before \
+         (82.3\u{a0}%, 941 answers). More than chance: the difference lies between −7.6 and −0.3."
+    );
+    assert!(head.contains("<b><a href=\"/?team=Billing\"><bdi>Billing</bdi></a></b>"), "{head}");
+}
+
+#[test]
+fn every_close_is_accounted_for() {
+    let page = exact(|_| {});
+    assert_eq!(
+        text(part(&page, "<h2>From close to answer</h2>", "</section>")),
+        "What was closed and what was prompted in these 28 days. Shares are of the prompts. Closed \
+         1 421 − 92 prompted not long ago − 61 cannot be messaged − 38 closed by a bot or by itself − \
+         27 held out, to compare with − 19 opted out − 10 closed long after the last word − 8 \
+         waiting now − 3 uncertain: X has not said Prompted 1 163 Scored 912 78.4 % Commented 371 \
+         31.9 %"
+    );
+}
+
+#[test]
+fn each_row_says_its_change_and_small_ones_show_no_score() {
+    let page = exact(|_| {});
+    let rows = part(&page, "<table class=\"groups compared\">", "</table>");
+    assert_eq!(
+        text(rows),
+        "Team Answers Score Interval, from 50 % to 100 % Against the 28 days before Answered Median \
+         time All teams 912 78.3 % 75.5 to 80.8, before 82.3 % −4.0, more than chance (−7.6 to \
+         −0.3) 78.4 % 4 min Deliveries 268 82.5 % 77.5 to 86.5, before 82.9 % −0.4, may be chance \
+         (−6.8 to +5.9) 100.0 % 4 min Billing 212 65.1 % 58.5 to 71.2, before 81.4 % −16.4, more \
+         than chance (−24.4 to −8.0) 100.0 % 4 min Accounts 174 84.5 % 78.4 to 89.1, before 82.7 % \
+         +1.7, may be chance (−6.1 to +9.7) 100.0 % 4 min Returns 131 77.9 % 70.0 to 84.1, before \
+         82.9 % −5.1, may be chance (−14.7 to +4.6) 34.3 % 4 min Technical 96 82.3 % 73.5 to 88.6, \
+         before 80.8 % +1.5, may be chance (−9.4 to +12.2) 100.0 % 4 min Partners 24 87.5 % 69.0 \
+         to 95.7, before 78.9 % +8.6, may be chance (−13.8 to +32.3) 100.0 % 4 min Press 4 fewer \
+         than 5 answers: no score 100.0 % Legal 3 fewer than 5 answers: no score 100.0 %"
+    );
+    let coloured: Vec<&str> =
+        rows.split("<tr").filter(|row| row.contains("class=\"down\"")).collect();
+    assert_eq!(coloured.len(), 2, "all teams and Billing alone are coloured");
+    assert_eq!(page.matches("down-mark").count(), 2, "Billing's sentence and row");
+}
+
+#[test]
+fn one_group_is_held_back_where_a_small_one_could_be_worked_out() {
+    let page = rendered(&Sample::new(Story::CSAT, |_| {}));
+    let rows = text(part(&page, "<table class=\"groups", "</table>"));
+    assert!(
+        rows.ends_with(
+            "(no team) 7 held back, or a smaller group could be worked out 70.0 % Press 1 fewer \
+             than 5 answers: no score 100.0 %"
+        ),
+        "{rows}"
+    );
+}
+
+#[test]
+fn the_rows_are_in_the_order_of_the_view() {
+    for (order, wanted) in [
+        (Order::Name, "Accounts Billing Deliveries Partners Returns Technical"),
+        (Order::Answers, "Deliveries Billing Accounts Returns Technical Partners"),
+        (Order::Score, "Billing Returns Technical Deliveries Accounts Partners"),
+        (Order::Change, "Billing Returns Deliveries Technical Accounts Partners"),
+        (Order::Answered, "Returns Accounts Billing Deliveries Partners Technical"),
+        (Order::Time, "Accounts Billing Deliveries Partners Returns Technical"),
+    ] {
+        let page = exact(|view| view.order = order);
+        let names = names(&page);
+        assert_eq!(names[0], "All teams");
+        assert_eq!(names[1..7].join(" "), wanted, "{order:?}");
+        assert!(names[7..].iter().all(|name| name.starts_with('-')), "{order:?}: {names:?}");
+        assert_eq!(page.matches("aria-sort").count(), 1, "{order:?}");
+    }
+}
+
+#[test]
+fn weeks_are_in_the_order_of_time() {
+    let page = rendered(&Sample::new(Story::CSAT, |view| view.by = GroupBy::Week));
+    assert_eq!(
+        names(&page),
+        ["All weeks", "23 Nov to 29 Nov", "16 Nov to 22 Nov", "9 Nov to 15 Nov", "2 Nov to 8 Nov"]
+    );
+}
+
+#[test]
+fn what_still_comes_in_is_called_so_far_and_drawn_hollow() {
+    let story = Story { fresh_for: Duration::from_secs(3 * 86_400), ..Story::CSAT };
+    let page = rendered(&Sample::new(story, |_| {}));
+    let head = text(part(&page, "<div class=\"head\">", "<figure"));
+    assert!(head.contains("914 answers so far"), "{head}");
+    assert!(head.contains("So far 2.0 points lower than in the 28 days before"), "{head}");
+    assert!(head.contains("Answers may still come in."), "{head}");
+    let rows = part(&page, "<table class=\"groups", "</table>");
+    assert!(rows.contains("class=\"mid open\""), "{rows}");
+    assert!(text(rows).contains("77.9 % so far"), "{}", text(rows));
+    assert!(!exact(|_| {}).contains("so far"), "nothing comes in any more");
+}
+
+#[test]
+fn without_a_comparison_nothing_is_said_of_one() {
+    let page = exact(|view| view.against = Against::Nothing);
+    for word in ["chance", "before 8", "ring", "tick"] {
+        let shown = text(part(&page, "<div class=\"hero\">", "<section id=\"said\">"));
+        assert!(!shown.contains(word), "{word}: {shown}");
+    }
+    assert!(!page.contains("<p class=\"verdict\">"), "{page}");
+}
+
+#[test]
+fn a_month_is_compared_with_a_month() {
+    let page = exact(|view| {
+        view.asked = AskedPeriod::LastMonth;
+        view.days = view.asked.days(today());
+        view.period = zone().period(view.days);
+    });
+    let head = text(part(&page, "<div class=\"head\">", "<figure"));
+    assert!(head.starts_with("CSAT, 1 to 31 October 2026"), "{head}");
+    assert!(head.contains("lower than in the month before (82.3 %, 941 answers)"), "{head}");
+}
+
+#[test]
+fn nps_has_its_own_scale_groups_and_words() {
+    let page = rendered(&Sample::new(Story::NPS, |_| {}));
+    let head = text(part(&page, "<div class=\"head\">", "<figure"));
+    assert!(head.starts_with("NPS, 2 to 29 November 2026 share of 9 and 10 less share of 0 to 6"));
+    assert!(!part(&page, "<p class=\"score\">", "</p>").contains('%'));
+    let chosen = part(&page, "<h2>What people chose</h2>", "<h2>");
+    assert_eq!(chosen.matches("<rect").count(), 11);
+    assert_eq!(["b5", "b3", "b1"].map(|it| chosen.matches(it).count()), [2, 2, 7]);
+    assert!(text(chosen).starts_with("Promoters "), "{}", text(chosen));
+}
+
+/// What stands in the place of the results, or of the score.
+fn said(page: &str) -> String {
+    match page.contains("<section class=\"nothing\">") {
+        true => text(part(page, "<section class=\"nothing\">", "</section>")),
+        false => text(part(page, "<p class=\"sentence\">", "</p>")),
+    }
+}
+
+#[test]
+fn whatever_is_not_there_has_a_sentence_of_its_own() {
+    let none = |change: fn(&mut View)| {
+        Sample::of(&[], View::usual(&zone(), now()).with(change), Story::CSAT)
+    };
+    let title = "CSAT, 2 to 29 November 2026";
+    assert_eq!(
+        said(&rendered(&none(|_| {}))),
+        format!("{title} Nothing was closed and nobody was prompted in this time.")
+    );
+    assert_eq!(
+        said(&rendered(&none(|view| view.filters.set(Filter::Team, "Nobody")))),
+        format!(
+            "{title} With these filters, nothing was closed and nobody was prompted in this time. \
+             Take all filters away"
+        )
+    );
+    let mut first = none(|_| {});
+    first.operations.counting = 1_204;
+    assert_eq!(
+        said(&rendered(&first)),
+        format!(
+            "{title} Still being counted: 1 204 surveys are on their way into the numbers. They \
+             show here as they come in."
+        )
+    );
+    let mut tests = facts(Story { volume: 3, ..Story::CSAT }, 4);
+    tests.truncate(3);
+    tests.iter_mut().for_each(|fact| (fact.test, fact.sent_at) = (true, Some(fact.closed_at)));
+    let tests = Sample::of(&tests, View::usual(&zone(), now()), Story::CSAT);
+    assert_eq!(
+        said(&rendered(&tests)),
+        format!(
+            "{title} There is nothing in this time but tests: 3 prompts were sent and 3 closes \
+             were taken in as a test, which count in no number."
+        )
+    );
+}
+
+#[test]
+fn a_period_without_a_score_says_why() {
+    let small = Story { min_group: 2_000, ..Story::CSAT };
+    let page = rendered(&Sample::new(small, |_| {}));
+    assert_eq!(said(&page), "Fewer than 2000 answers: no score is shown. 1 174 prompts were sent.");
+    let table = part(&page, "<h2>Where it differs</h2>", "</section>");
+    assert!(!table.contains("<table"), "{table}");
+    assert_eq!(said(table), "8 teams have answers, each fewer than 2000: none shows a score.");
+
+    let mut silent = facts(Story { volume: 20, ..Story::CSAT }, 13);
+    silent.iter_mut().for_each(|fact| (fact.score, fact.scored_at) = (None, None));
+    let fresh = Story { fresh_for: Duration::from_secs(3 * 86_400), ..Story::CSAT };
+    let page = rendered(&Sample::of(&silent, View::usual(&zone(), now()), fresh));
+    let sentence = said(&page);
+    assert!(sentence.starts_with("Nobody has answered so far. "), "{sentence}");
+    let table = part(&page, "<h2>Where it differs</h2>", "</section>");
+    assert_eq!(said(table), "Nobody has answered so far, so there is nothing to compare.");
+}

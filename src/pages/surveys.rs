@@ -1,0 +1,265 @@
+//! The list of surveys, and the history of one.
+//!
+//! An admin sees neither text nor score nor name. The pages leave them out whatever they are given.
+
+use serde::Serialize;
+
+use super::comments::history;
+use super::filters::{Choices, FilterBar, Tab, bar};
+use super::{links, words};
+use crate::domain::days::Zone;
+use crate::domain::question;
+use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
+use crate::domain::view::View;
+
+/// A row of the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SurveyLine {
+    pub id: String,
+    pub closed_at: Millis,
+    pub account: String,
+    pub team: Option<String>,
+    pub agent: Option<String>,
+    pub kind: SurveyType,
+    /// The name of the state, and its reason.
+    pub state: String,
+    pub reason: Option<String>,
+    pub score: Option<u8>,
+    pub is_commented: bool,
+}
+
+/// The list of surveys.
+pub struct SurveysPage<'a> {
+    pub view: &'a View,
+    pub zone: &'a Zone,
+    pub now: Millis,
+    /// False for an admin.
+    pub shows_answers: bool,
+    pub choices: &'a Choices,
+    /// The newest first.
+    pub surveys: &'a [SurveyLine],
+    /// The value of `before` that leads to older ones.
+    pub next: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ListContent {
+    title: String,
+    bar: FilterBar,
+    shows_answers: bool,
+    lines: Vec<Line>,
+    sentence: Option<String>,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    href: String,
+    closed: String,
+    stamp: String,
+    account: String,
+    team: String,
+    agent: String,
+    state: String,
+    score: String,
+    is_commented: bool,
+}
+
+impl SurveysPage<'_> {
+    pub(super) fn content(&self) -> ListContent {
+        let mut bar = bar(links::SURVEYS, self.view, self.zone, None, self.choices);
+        if !self.shows_answers {
+            bar.files = Vec::<Tab>::new();
+        }
+        let next = self.next.map(|before| {
+            let view = self.view.with(|view| view.before = Some(before.to_owned()));
+            links::page(links::SURVEYS, &view)
+        });
+        let sentence = match (self.surveys.is_empty(), self.view.before.is_some()) {
+            (false, _) => None,
+            (true, true) => Some("There are no older surveys in this time.".to_owned()),
+            (true, false) => Some("Nothing was closed in this time.".to_owned()),
+        };
+        ListContent {
+            title: format!("Surveys, {}", words::days(self.view.days)),
+            bar,
+            shows_answers: self.shows_answers,
+            lines: self.surveys.iter().map(|survey| self.line(survey)).collect(),
+            sentence,
+            next,
+        }
+    }
+
+    fn line(&self, survey: &SurveyLine) -> Line {
+        let answer = |text: String| if self.shows_answers { text } else { String::new() };
+        Line {
+            href: history(&survey.id),
+            closed: words::instant(survey.closed_at, self.zone, self.now),
+            stamp: survey.closed_at.rfc3339(),
+            account: words::name(&survey.account),
+            team: survey.team.as_deref().map(words::name).unwrap_or_default(),
+            agent: answer(survey.agent.as_deref().map(words::name).unwrap_or_default()),
+            state: words::state(&survey.state, survey.reason.as_deref()),
+            score: answer(survey.score.map(|score| of(survey.kind, score)).unwrap_or_default()),
+            is_commented: survey.is_commented && self.shows_answers,
+        }
+    }
+}
+
+/// "4 of 5".
+fn of(kind: SurveyType, score: u8) -> String {
+    format!("{score}\u{a0}of\u{a0}{}", kind.scores().end())
+}
+
+/// One step of a survey's life.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub at: Millis,
+    /// The state that it led to, or what happened.
+    pub state: String,
+    /// Whatever else is known of it, as a sentence without its full stop.
+    pub detail: Option<String>,
+    /// True if the detail tells an answer.
+    pub is_answer: bool,
+}
+
+/// A person's answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    pub score: Option<u8>,
+    pub scored_at: Option<Millis>,
+    pub text: Option<String>,
+    pub commented_at: Option<Millis>,
+}
+
+/// The page of one survey.
+pub struct SurveyPage<'a> {
+    pub zone: &'a Zone,
+    pub now: Millis,
+    /// False for an admin.
+    pub shows_answers: bool,
+    pub survey: &'a SurveyLine,
+    pub source: &'a str,
+    pub conversation: &'a str,
+    pub question_variant_id: u32,
+    pub due_at: Millis,
+    pub sent_at: Option<Millis>,
+    pub tags: &'a [String],
+    pub language: Option<&'a str>,
+    pub rule: Option<&'a str>,
+    pub variant: Option<&'a str>,
+    pub is_test: bool,
+    pub answer: &'a Answer,
+    /// The oldest first.
+    pub history: &'a [Step],
+    /// What holds it back now, each a sentence.
+    pub waits: &'a [String],
+}
+
+#[derive(Serialize)]
+pub(super) struct SurveyContent {
+    state: String,
+    is_test: bool,
+    closed: String,
+    answer: Option<ShownAnswer>,
+    waits: Vec<String>,
+    facts: Vec<(&'static str, String)>,
+    steps: Vec<ShownStep>,
+}
+
+#[derive(Serialize)]
+struct ShownAnswer {
+    score: String,
+    text: Option<String>,
+    lang: Option<String>,
+    at: String,
+}
+
+#[derive(Serialize)]
+struct ShownStep {
+    at: String,
+    stamp: String,
+    title: String,
+    detail: String,
+}
+
+impl SurveyPage<'_> {
+    pub(super) fn content(&self) -> SurveyContent {
+        let survey = self.survey;
+        let is_shown = |step: &&Step| self.shows_answers || !step.is_answer;
+        SurveyContent {
+            state: capitalised(&words::state(&survey.state, survey.reason.as_deref())),
+            is_test: self.is_test,
+            closed: words::instant(survey.closed_at, self.zone, self.now),
+            answer: self.answer().filter(|_| self.shows_answers),
+            waits: self.waits.iter().map(|wait| words::name(wait)).collect(),
+            facts: self.facts(),
+            steps: self.history.iter().filter(is_shown).map(|step| self.step(step)).collect(),
+        }
+    }
+
+    fn answer(&self) -> Option<ShownAnswer> {
+        let Answer { score, scored_at, text, commented_at } = self.answer;
+        let at = scored_at.or(*commented_at)?;
+        Some(ShownAnswer {
+            score: score.map(|score| of(self.survey.kind, score)).unwrap_or_default(),
+            text: text.as_deref().map(words::comment),
+            lang: self.language.and_then(words::language_tag).map(str::to_owned),
+            at: words::instant(at, self.zone, self.now),
+        })
+    }
+
+    fn facts(&self) -> Vec<(&'static str, String)> {
+        let survey = self.survey;
+        let instant = |at: Millis| words::instant(at, self.zone, self.now);
+        let names = |text: Option<&str>| text.map(words::name).unwrap_or_default();
+        let asked = question::text(survey.kind, self.question_variant_id, "…");
+        let tags: Vec<String> = self.tags.iter().map(|tag| words::name(tag)).collect();
+        let agent = survey.agent.as_deref().filter(|_| self.shows_answers);
+        let facts = [
+            ("Account", words::name(&survey.account)),
+            ("Team", names(survey.team.as_deref())),
+            ("Agent", names(agent)),
+            ("Language", self.language.map(words::language).unwrap_or_default()),
+            ("Tags", tags.join(", ")),
+            ("Question", format!("{}: {}", words::kind(survey.kind), asked.unwrap_or_default())),
+            ("Rule", names(self.rule)),
+            ("Variant", names(self.variant)),
+            ("Due", instant(self.due_at)),
+            ("Sent", self.sent_at.map(instant).unwrap_or_default()),
+            ("Source", words::name(self.source)),
+            ("Conversation", words::name(self.conversation)),
+            ("Survey", words::name(&survey.id)),
+        ];
+        facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    fn step(&self, step: &Step) -> ShownStep {
+        let title = match step.state.as_str() {
+            "scheduled" => "Scheduled",
+            "sending" => "The request left",
+            "uncertain" => "Uncertain: X has not said whether it went out",
+            "sent" => "X accepted the prompt",
+            "answered" => "The person answered",
+            "suppressed" => "Not asked",
+            "cancelled" => "Called off",
+            "expired" => "Too late to ask",
+            "failed" => "X refused the prompt",
+            "told by X" => "Read from X",
+            other => &capitalised(&words::name(other)),
+        };
+        ShownStep {
+            at: words::instant(step.at, self.zone, self.now),
+            stamp: step.at.rfc3339(),
+            title: title.to_owned(),
+            detail: step.detail.as_deref().map(words::name).unwrap_or_default(),
+        }
+    }
+}
+
+/// A sentence begins with a capital.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
