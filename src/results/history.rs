@@ -35,6 +35,22 @@ pub fn answers(row: &ResultRow) -> Vec<Entry> {
     told.collect()
 }
 
+/// The lines without what names a person: the details of closes, and what X told of answers.
+pub fn without_names(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut entries = entries;
+    entries.retain(|entry| entry.state != TOLD_BY_X);
+    for entry in &mut entries {
+        let is_close = entry.detail.as_deref().is_some_and(|detail| detail.contains("closed"));
+        if is_close || entry.state == ACCEPTED {
+            entry.detail = None;
+        }
+    }
+    entries
+}
+
+/// The state of the first line.
+const ACCEPTED: &str = "accepted";
+
 /// The state of a line that tells an answer.
 pub const TOLD_BY_X: &str = "told by X";
 
@@ -91,7 +107,7 @@ fn acceptance(row: &ResultRow, was_moved: bool) -> Entry {
     of_step(HistoryStep {
         place: 0,
         at: survey.accepted_at,
-        state: "accepted".into(),
+        state: ACCEPTED.into(),
         detail: Some(detail),
         decision: decision.cloned(),
     })

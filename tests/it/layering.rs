@@ -33,6 +33,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "clock",
             "credentials",
             "domain",
+            "pages",
             "poller::hook",
             "report",
             "results",

@@ -13,6 +13,12 @@ use crate::store::{Error, Result, Store};
 const AGAIN: Duration = Duration::from_millis(20);
 
 impl Store {
+    /// Returns how many surveys and days are not counted yet at most.
+    pub async fn results_left(&self, zone: &Zone) -> Result<u64> {
+        let marks = self.marks_left().await?.map_or(0, Marks::count);
+        Ok(marks.saturating_add(self.days_left(zone).await?))
+    }
+
     /// Brings the results and the totals up to what was on record at the call. It takes little
     /// longer than `most`. Returns how many surveys and days are left then at most.
     pub async fn catch_up_results(&self, zone: &Zone, most: Duration) -> Result<u64> {

@@ -107,8 +107,8 @@ pub async fn survey(visit: Visit) -> Answer {
             return ErrorForm::Problem.unavailable(words).into();
         }
     };
-    let answers = if shows_answers { history::answers(&row) } else { Vec::new() };
-    let entries: Vec<Entry> = history::entries(&row, steps, answers);
+    let entries: Vec<Entry> = history::entries(&row, steps, history::answers(&row));
+    let entries = if shows_answers { entries } else { history::without_names(entries) };
     let mut body = row_json(&row, shows_answers);
     body["history"] = serde_json::to_value(&entries).expect("an entry is plain data");
     Answer::showing(parts::json(StatusCode::OK, &body), row.survey.id.to_string())

@@ -9,23 +9,12 @@ use axum::response::{IntoResponse as _, Response};
 use ring::digest::{SHA256, digest};
 
 use super::access::hex;
-
-struct Asset {
-    name: &'static str,
-    kind: &'static str,
-    content: &'static [u8],
-}
-
-const ASSETS: [Asset; 1] = [Asset {
-    name: "surveyd.css",
-    kind: "text/css; charset=utf-8",
-    content: include_bytes!("templates/surveyd.css"),
-}];
+use crate::pages::{ASSETS, Asset};
 
 /// The characters of the hash in an address.
 const HASH_CHARACTERS: usize = 12;
 
-/// The last part of each asset's address, such as `surveyd.0123456789ab.css`.
+/// The last part of each asset's address, such as `results.0123456789ab.css`.
 static ADDRESSES: LazyLock<Vec<(String, &Asset)>> = LazyLock::new(|| {
     let addressed = ASSETS.iter().map(|asset| {
         let hash = hex(digest(&SHA256, asset.content).as_ref());
@@ -57,11 +46,11 @@ mod tests {
 
     #[test]
     fn an_asset_is_found_by_its_address_alone() {
-        let address = address("surveyd.css");
+        let address = address("results.css");
         let last = address.strip_prefix("/assets/").unwrap();
-        assert_eq!(last.len(), "surveyd..css".len() + HASH_CHARACTERS);
+        assert_eq!(last.len(), "results..css".len() + HASH_CHARACTERS);
         assert_eq!(at(last).unwrap().status(), StatusCode::OK);
-        assert!(at("surveyd.css").is_none() && at("").is_none());
+        assert!(at("results.css").is_none() && at("").is_none());
         assert_eq!(super::address("other.css"), "");
     }
 }

@@ -5,7 +5,7 @@ use minijinja::context;
 use minijinja::value::Serde;
 use serde::Serialize;
 
-use super::page::{ErrorForm, page};
+use super::page::{ErrorForm, content, page};
 use super::visit::{Answer, Visit, log_failure};
 use crate::domain::time::Millis;
 use crate::store::{AuditEntry, AuditPlace};
@@ -59,12 +59,8 @@ pub async fn get(visit: Visit) -> Answer {
     let next = last.map(|(place, _)| format!("/audit?before={}-{}", place.at.0, place.id));
     let count = entries.len();
     let rows: Vec<Row> = entries.into_iter().map(|(_, entry)| Row::of(entry)).collect();
-    let response = page(
-        &visit,
-        StatusCode::OK,
-        ("audit.html", "Audit"),
-        context! { entries => Serde(rows), next },
-    );
+    let rows = content("audit.html", context! { entries => Serde(rows), next });
+    let response = page(&visit, StatusCode::OK, "Audit", rows);
     let shown = match before {
         Some(place) => format!("before={}-{}, {count} entries", place.at.0, place.id),
         None => format!("{count} entries"),

@@ -19,6 +19,7 @@ mod origin;
 mod page;
 mod reception;
 pub mod routes;
+mod shown;
 mod sign_in;
 mod views;
 mod visit;
@@ -37,10 +38,11 @@ use tokio::time::timeout;
 
 use self::page::ErrorForm;
 use self::routes::{Kind, Route, Verb, Who};
-use self::visit::{Answer, NavLink, Visit, Visitor, log_failure, redirect};
+use self::visit::{Answer, Visit, Visitor, log_failure, redirect};
 use self::who::Credentials;
 use super::answers::shortened;
 use super::{Live, Web, problem};
+use crate::pages::NavLink;
 
 pub use access::{Access, Login, Token, TrustedProxy};
 pub use caller::PeerAddress;

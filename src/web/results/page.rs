@@ -7,36 +7,34 @@ use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use minijinja::value::{Serde, Value};
+use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior, context};
-use serde::Serialize;
 use tracing::error;
 
 use super::assets;
-use super::visit::{NavLink, Visit, words};
+use super::visit::{Visit, words};
+use crate::pages::{NavLink, Pages, Reader};
 use crate::web::problem;
 
-/// The templates by their names. The names' ending makes their texts escaped.
-const TEMPLATES: [(&str, &str); 6] = [
-    ("base.html", include_str!("templates/base.html")),
+/// The templates of pages that show nothing of the results. The names' ending makes their texts
+/// escaped.
+const TEMPLATES: [(&str, &str); 3] = [
     ("audit.html", include_str!("templates/audit.html")),
     ("error.html", include_str!("templates/error.html")),
     ("login.html", include_str!("templates/login.html")),
-    ("plain.html", include_str!("templates/plain.html")),
-    ("survey.html", include_str!("templates/survey.html")),
 ];
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    // An address of an asset holds nothing to escape.
-    let asset = |name: &str| Value::from_safe_string(assets::address(name));
-    environment.add_function("asset", asset);
     for (name, text) in TEMPLATES {
         environment.add_template(name, text).expect("a test compiles every template");
     }
     environment
 });
+
+/// The pages of the results, and the frame of all pages.
+pub static PAGES: LazyLock<Pages> = LazyLock::new(|| Pages::new(assets::address));
 
 /// No page may load anything from elsewhere or be shown within another site's page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -58,49 +56,38 @@ pub fn secure(headers: &mut HeaderMap) {
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }
 
-/// Who reads the page.
-#[derive(Serialize)]
-struct Reader<'v> {
-    name: &'v str,
-    roles: String,
-    /// A proxy signs people in and out by itself.
-    signs_out: bool,
-}
-
-/// Renders a page within the frame of all pages, with the visitor's links in its header.
+/// Puts content that was rendered already into the frame of all pages, with the visitor's links in
+/// its header.
 pub fn page(
     visit: &Visit,
     status: StatusCode,
-    (template, title): (&str, &str),
-    content: impl Into<Value>,
+    title: &str,
+    content: Result<String, minijinja::Error>,
 ) -> Response {
     let reader = visit.visitor.as_ref().map(|visitor| Reader {
-        name: &visitor.viewer.name,
+        name: visitor.viewer.name.clone(),
         roles: words(&visitor.viewer.roles).replace(',', ", "),
         signs_out: visitor.session.is_some(),
     });
-    framed(status, (template, title), &visit.nav, reader.as_ref(), content.into())
+    framed(status, title, &visit.nav, reader.as_ref(), content)
+}
+
+/// Renders one of the templates here.
+pub fn content(template: &str, content: impl Into<Value>) -> Result<String, minijinja::Error> {
+    ENVIRONMENT.get_template(template)?.render(content.into())
 }
 
 fn framed(
     status: StatusCode,
-    (template, title): (&str, &str),
+    title: &str,
     nav: &[NavLink],
     reader: Option<&Reader>,
-    content: Value,
+    content: Result<String, minijinja::Error>,
 ) -> Response {
-    let render = |name: &str, context: Value| {
-        ENVIRONMENT.get_template(name).and_then(|template| template.render(context))
-    };
-    let rendered = render(template, content).and_then(|content| {
-        let content = Value::from_safe_string(content);
-        let (nav, reader) = (Serde(nav), Serde(reader));
-        render("base.html", context! { title, nav, reader, content })
-    });
-    match rendered {
+    match content.and_then(|content| PAGES.framed(title, nav, reader, content)) {
         Ok(text) => html(status, text),
         Err(error) => {
-            error!(event = "page.failed", template, "a page cannot be rendered: {error:#}");
+            error!(event = "page.failed", title, "a page cannot be rendered: {error:#}");
             let text = "surveyd cannot show this page: its log says why\n";
             (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
         }
@@ -136,8 +123,8 @@ impl ErrorForm {
             Self::Problem => problem::refuse(status, sentence),
             Self::Page => {
                 let title = status.canonical_reason().unwrap_or("Error");
-                let context = context! { title, sentence };
-                framed(status, ("error.html", title), &[], None, context)
+                let words = content("error.html", context! { title, sentence });
+                framed(status, title, &[], None, words)
             }
         }
     }
@@ -167,11 +154,11 @@ mod tests {
         String::from_utf8(body.into()).unwrap()
     }
 
-    fn rendered(template: &str, content: Value) -> Response {
+    fn rendered(template: &str, of: Value) -> Response {
         let nav = [NavLink { path: "/audit", label: "Audit", is_here: true }];
         let reader =
-            Reader { name: "<mara>", roles: "supervisor, auditor".into(), signs_out: true };
-        framed(StatusCode::OK, (template, "A <title>"), &nav, Some(&reader), content)
+            Reader { name: "<mara>".into(), roles: "supervisor, auditor".into(), signs_out: true };
+        framed(StatusCode::OK, "A <title>", &nav, Some(&reader), content(template, of))
     }
 
     #[tokio::test]
@@ -184,21 +171,16 @@ mod tests {
             ("error.html", context! { title => hostile, sentence => hostile }),
             ("login.html", context! { said => hostile, name => hostile, next => hostile }),
             ("login.html", context! { said => (), name => "", next => () }),
-            ("plain.html", context! { title => hostile }),
-            (
-                "survey.html",
-                context! { id => hostile, account => hostile, state => "sent", closed_at => "" },
-            ),
         ] {
             let response = rendered(template, content);
             assert_eq!(response.status(), StatusCode::OK, "{template}");
             let text = text(response).await;
             assert!(text.starts_with("<!doctype html>"), "{text}");
             assert!(text.contains("A &lt;title&gt;") && text.contains("&lt;mara&gt;"), "{text}");
-            assert!(!text.contains("<script>") && !text.contains("style="), "{text}");
+            assert!(!text.contains("<script>alert") && !text.contains("style="), "{text}");
         }
-        let used = ["audit.html", "error.html", "login.html", "plain.html", "survey.html"];
-        assert_eq!(TEMPLATES.len(), used.len() + 1, "each is rendered here");
+        let used = ["audit.html", "error.html", "login.html"];
+        assert_eq!(TEMPLATES.len(), used.len(), "each is rendered here");
     }
 
     #[tokio::test]

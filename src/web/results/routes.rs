@@ -7,7 +7,7 @@ use axum::http::Method;
 use futures_util::future::BoxFuture;
 
 use super::visit::{Answer, Visit};
-use super::{api, audit, download, sign_in, views};
+use super::{api, audit, download, shown, sign_in, views};
 use crate::domain::access::Role;
 use crate::domain::access::Role::{Admin, Agent, Auditor, Supervisor};
 
@@ -58,13 +58,6 @@ const ANSWERS: Who = Who::Roles(&[Supervisor]);
 const SURVEYS: Who = Who::Roles(&[Supervisor, Admin]);
 const OPERATIONS: Who = Who::Roles(&[Admin, Supervisor]);
 
-/// The handler of a page that has nothing but its title yet.
-macro_rules! plain {
-    ($title:literal) => {
-        |visit, _| Box::pin(views::plain(visit, $title))
-    };
-}
-
 macro_rules! route {
     ($verb:ident $path:literal, $kind:ident, $who:expr, $deed:expr, $label:expr, $handler:expr) => {
         Route {
@@ -81,12 +74,12 @@ macro_rules! route {
 
 #[rustfmt::skip]
 pub static ROUTES: [Route; 17] = [
-    route!(Get "/", Page, ANSWERS, Some("saw results"), Some("Results"), plain!("Results")),
-    route!(Get "/comments", Page, ANSWERS, Some("saw comments"), Some("Comments"), plain!("Comments")),
-    route!(Get "/surveys", Page, SURVEYS, Some("saw surveys"), Some("Surveys"), plain!("Surveys")),
-    route!(Get "/surveys/{id}", Page, SURVEYS, Some("saw survey"), None, |visit, _| Box::pin(views::survey(visit))),
-    route!(Get "/health", Page, OPERATIONS, None, Some("Health"), plain!("Health")),
-    route!(Get "/mine", Page, Who::Roles(&[Agent]), Some("saw own results"), Some("My results"), plain!("My results")),
+    route!(Get "/", Page, ANSWERS, Some("saw results"), Some("Results"), |visit, _| Box::pin(shown::results(visit))),
+    route!(Get "/comments", Page, ANSWERS, Some("saw comments"), Some("Comments"), |visit, _| Box::pin(shown::comments(visit))),
+    route!(Get "/surveys", Page, SURVEYS, Some("saw surveys"), Some("Surveys"), |visit, _| Box::pin(shown::surveys(visit))),
+    route!(Get "/surveys/{id}", Page, SURVEYS, Some("saw survey"), None, |visit, _| Box::pin(shown::survey(visit))),
+    route!(Get "/health", Page, OPERATIONS, None, Some("Health"), |visit, _| Box::pin(shown::health(visit))),
+    route!(Get "/mine", Page, Who::Roles(&[Agent]), Some("saw own results"), Some("My results"), |visit, _| Box::pin(shown::mine(visit))),
     route!(Get "/audit", Page, Who::Roles(&[Auditor]), Some("saw audit log"), Some("Audit"), |visit, _| Box::pin(audit::get(visit))),
     route!(Get "/login", Page, Who::Everybody, None, None, |visit, _| Box::pin(sign_in::get(visit))),
     route!(Post "/login", Page, Who::Everybody, None, None, |visit, body| Box::pin(sign_in::post(visit, body))),
@@ -193,7 +186,7 @@ mod tests {
             ("/v1/surveys/s-1", "admin supervisor"),
             ("/v1/status", "admin supervisor"),
             ("/v1/openapi.json", "admin supervisor"),
-            ("/assets/surveyd.css", "everybody"),
+            ("/assets/results.css", "everybody"),
         ] {
             assert_eq!(roles(path), expected, "{path}");
         }
@@ -258,7 +251,7 @@ mod tests {
             "/login",
             "/logout",
             "/healthz",
-            "/assets/surveyd.css",
+            "/assets/results.css",
             "/sürveys",
         ] {
             assert_eq!(who_opens(other), None, "{other}");

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tracing::error;
 
 use super::cookie;
-use super::page::{ErrorForm, page};
+use super::page::{ErrorForm, content, page};
 use super::reception::Reception;
 use super::visit::{Answer, Visit, Visitor, Way, log_failure, redirect};
 use crate::credentials::{PasswordHash, verify_password};
@@ -225,7 +225,7 @@ fn form(
     next: Option<&str>,
 ) -> Response {
     let next = next.filter(|next| (visit.who_opens)(next).is_some());
-    page(visit, status, ("login.html", "Sign in"), context! { said, name, next })
+    page(visit, status, "Sign in", content("login.html", context! { said, name, next }))
 }
 
 /// Reads the body of a form.

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::warn;
 
 use super::caller::Caller;
 use crate::domain::access::{Role, Viewer};
+use crate::pages::NavLink;
 use crate::store::{self, AuditEntry, Store};
 use crate::web::{Live, Web};
 
@@ -47,14 +47,6 @@ pub struct Visitor {
     pub way: Way,
     /// The hash of the session's cookie. Present for a session alone.
     pub session: Option<String>,
-}
-
-/// A page that the visitor may open, for the header of all pages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct NavLink {
-    pub path: &'static str,
-    pub label: &'static str,
-    pub is_here: bool,
 }
 
 /// One request with all that its handler may need.

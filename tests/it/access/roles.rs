@@ -190,7 +190,7 @@ async fn other_methods_are_refused_with_those_there_are_and_head_is_get_without_
         (Method::GET, "/logout", "POST"),
         (Method::DELETE, "/v1/surveys/s-1", "GET, HEAD"),
         (Method::OPTIONS, "/v1/report", "GET, HEAD"),
-        (Method::POST, "/assets/surveyd.css", "GET, HEAD"),
+        (Method::POST, "/assets/results.css", "GET, HEAD"),
     ] {
         let answer = browser.request(method.clone(), path).send().await.unwrap();
         let refused = (answer.status().as_u16(), header(&answer, "allow"));

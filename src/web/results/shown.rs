@@ -1,0 +1,415 @@
+//! Reads what the pages show, and has them drawn.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::api::place;
+use super::asked::Asked;
+use super::page::{ErrorForm, PAGES, page};
+use super::views::found;
+use super::visit::{Answer, Visit, log_failure};
+use crate::domain::access::Role;
+use crate::domain::policy::DAY;
+use crate::domain::summary::Compared;
+use crate::domain::survey::State;
+use crate::domain::survey_type::SurveyType;
+use crate::domain::view::View;
+use crate::domain::waiting::{Obstacle, Presence, obstacles};
+use crate::pages::comments::{Comment, CommentList, CommentsPage};
+use crate::pages::filters::Choices;
+use crate::pages::health::{AccountHealth, CallsLeft, Doing, HealthPage};
+use crate::pages::links;
+use crate::pages::operations::Operations;
+use crate::pages::results::{ResultsPage, Week};
+use crate::pages::surveys::{self, Step, SurveyLine, SurveyPage, SurveysPage};
+use crate::results::history::{self, TOLD_BY_X};
+use crate::store::{List, ResultRow};
+use crate::web::snapshot::Figures;
+
+/// The comments on the page of results, and on a page of comments.
+const COMMENTS_FEW: u32 = 6;
+const COMMENTS: u32 = 50;
+/// The surveys on a page of their list.
+const SURVEYS: u32 = 50;
+
+/// What a handler comes to before it is put on record.
+type Shown = Result<Answer, Response>;
+
+fn answer(shown: Shown) -> Answer {
+    shown.unwrap_or_else(Answer::from)
+}
+
+/// The page of results.
+pub async fn results(visit: Visit) -> Answer {
+    answer(results_of(&visit).await)
+}
+
+async fn results_of(visit: &Visit) -> Shown {
+    let asked = Asked::of(visit, ErrorForm::of("/", &visit.headers), &[]).await?;
+    let compared = asked.compared(links::breakdown(&asked.view)).await?;
+    let kind = kind_of(&asked, &compared);
+    let weeks = asked.reading.weeks(&asked.within).await;
+    let (mondays, mut course) = weeks.map_err(|error| asked.failed(&error))?;
+    let total = compared.total(kind).map(|row| &row.group);
+    // A view that shows no score has no course of it either.
+    if total.is_some_and(|total| total.score.is_none()) {
+        course.withhold(kind);
+    }
+    let (zone, now) = (&asked.reading.zone, asked.reading.now);
+    let weeks = Week::course(&mondays, &course, kind, zone.day_of(now));
+    let comments = comments_of(&asked, kind, &compared, None, COMMENTS_FEW).await?;
+    let choices = choices(&asked);
+    let operations = operations(visit, asked.left).await;
+    let shown = ResultsPage {
+        view: &asked.view,
+        zone,
+        now,
+        kind,
+        choices: &choices,
+        operations: &operations,
+        compared: &compared,
+        weeks: &weeks,
+        comments: &comments,
+    };
+    let response = page(visit, StatusCode::OK, "Results", PAGES.results(&shown));
+    let answers = compared.total(kind).map_or(0, |row| row.group.answered);
+    Ok(Answer::showing(response, asked.shown(Some(answers))))
+}
+
+/// The type that a page shows: the one asked for, else the first that has results.
+fn kind_of(asked: &Asked, compared: &Compared) -> SurveyType {
+    let first = compared.totals.first().map(|row| row.group.kind);
+    let known = asked.names.kinds.first().copied();
+    asked.view.kind.or(first).or(known).unwrap_or(SurveyType::Csat)
+}
+
+fn choices(asked: &Asked) -> Choices {
+    let names = &asked.names;
+    Choices {
+        kinds: names.kinds.iter().copied().collect(),
+        accounts: names.accounts.iter().cloned().collect(),
+        teams: names.teams.iter().cloned().collect(),
+        languages: names.languages.iter().cloned().collect(),
+    }
+}
+
+/// Reads a page of comments. A view with too few answers shows none, and a comment appears without
+/// the names that the view holds back.
+async fn comments_of(
+    asked: &Asked,
+    kind: SurveyType,
+    compared: &Compared,
+    after: Option<&crate::store::Place>,
+    most: u32,
+) -> Result<CommentList, Response> {
+    let total = compared.total(kind).map(|row| &row.group);
+    if total.is_none_or(|total| total.score.is_none()) {
+        let is_held = total.is_some_and(|total| total.answered + total.commented > 0);
+        return Ok(CommentList { is_held, ..CommentList::default() });
+    }
+    let view = View { kind: Some(kind), ..asked.within.clone() };
+    let page = asked.reading.store.listed(&view, List::Comments, after, most).await;
+    let page = page.map_err(|error| asked.failed(&error))?;
+    let held = asked.held_names(kind).await?;
+    let comments = page.rows.into_iter().filter_map(|mut row| {
+        held.take_off(&mut row);
+        comment(row)
+    });
+    Ok(CommentList {
+        comments: comments.collect(),
+        counts: None,
+        next: page.next.map(|place| place.text()),
+        is_held: false,
+    })
+}
+
+fn comment(row: ResultRow) -> Option<Comment> {
+    Some(Comment {
+        survey_id: row.survey.id.to_string(),
+        kind: row.survey.kind,
+        score: score(&row),
+        text: row.told.text?,
+        at: row.told.commented_at?,
+        team: row.survey.notice.team,
+        agent: row.survey.notice.agent,
+        language: row.survey.notice.language,
+        tags: row.survey.notice.tags,
+    })
+}
+
+fn score(row: &ResultRow) -> Option<u8> {
+    let score = u8::try_from(row.told.score?).ok()?;
+    row.survey.kind.scores().contains(&score).then_some(score)
+}
+
+/// The page of comments.
+pub async fn comments(visit: Visit) -> Answer {
+    answer(comments_page(&visit).await)
+}
+
+async fn comments_page(visit: &Visit) -> Shown {
+    let form = ErrorForm::of("/comments", &visit.headers);
+    let asked = Asked::of(visit, form, &[]).await?;
+    let compared = asked.compared(asked.view.by).await?;
+    let kind = kind_of(&asked, &compared);
+    let after = place(&asked, form)?;
+    let list = comments_of(&asked, kind, &compared, after.as_ref(), COMMENTS).await?;
+    let choices = choices(&asked);
+    let shown = CommentsPage {
+        view: &asked.view,
+        zone: &asked.reading.zone,
+        now: asked.reading.now,
+        kind: Some(kind),
+        choices: &choices,
+        list: &list,
+        min_group: asked.reading.min_group,
+    };
+    let response = page(visit, StatusCode::OK, "Comments", PAGES.comments(&shown));
+    Ok(Answer::showing(response, asked.shown(None)))
+}
+
+/// The list of surveys.
+pub async fn surveys(visit: Visit) -> Answer {
+    answer(surveys_page(&visit).await)
+}
+
+async fn surveys_page(visit: &Visit) -> Shown {
+    let form = ErrorForm::of("/surveys", &visit.headers);
+    let asked = Asked::of(visit, form, &[]).await?;
+    let after = place(&asked, form)?;
+    let store = &asked.reading.store;
+    let list = store.listed(&asked.within, List::Newest, after.as_ref(), SURVEYS).await;
+    let list = list.map_err(|error| asked.failed(&error))?;
+    let shows_answers = visit.viewer().has_role(Role::Supervisor);
+    let lines: Vec<SurveyLine> = list.rows.iter().map(|row| line(row, shows_answers)).collect();
+    let choices = choices(&asked);
+    let next = list.next.map(|place| place.text());
+    let shown = SurveysPage {
+        view: &asked.view,
+        zone: &asked.reading.zone,
+        now: asked.reading.now,
+        shows_answers,
+        choices: &choices,
+        surveys: &lines,
+        next: next.as_deref(),
+    };
+    let response = page(visit, StatusCode::OK, "Surveys", PAGES.surveys(&shown));
+    Ok(Answer::showing(response, asked.shown(None)))
+}
+
+fn line(row: &ResultRow, shows_answers: bool) -> SurveyLine {
+    let survey = &row.survey;
+    SurveyLine {
+        id: survey.id.to_string(),
+        closed_at: survey.closed_at,
+        account: survey.account.clone(),
+        team: survey.notice.team.clone(),
+        agent: survey.notice.agent.clone().filter(|_| shows_answers),
+        kind: survey.kind,
+        state: survey.state.name().to_owned(),
+        reason: survey.state.reason(),
+        score: score(row).filter(|_| shows_answers),
+        is_commented: shows_answers && row.told.text.is_some(),
+    }
+}
+
+/// The page of one survey.
+pub async fn survey(visit: Visit) -> Answer {
+    let form = ErrorForm::of("/surveys", &visit.headers);
+    let row = match found(&visit, form).await {
+        Ok(row) => row,
+        Err(answer) => return answer,
+    };
+    let shows_answers = visit.viewer().has_role(Role::Supervisor);
+    let entries = match visit.web.store.history(&row.survey.id).await {
+        Ok(steps) => history::entries(&row, steps, history::answers(&row)),
+        Err(error) => {
+            log_failure(&visit.web.store, &error, "a survey's history cannot be read");
+            let words = "The survey cannot be read now. Try again in a moment.";
+            return form.unavailable(words).into();
+        }
+    };
+    let entries = if shows_answers { entries } else { history::without_names(entries) };
+    let steps: Vec<Step> = entries
+        .into_iter()
+        .map(|entry| Step {
+            at: entry.at,
+            is_answer: entry.state == TOLD_BY_X,
+            state: entry.state,
+            detail: entry.detail,
+        })
+        .collect();
+    let survey = &row.survey;
+    let told = surveys::Answer {
+        score: score(&row),
+        scored_at: row.told.scored_at,
+        text: row.told.text.clone(),
+        commented_at: row.told.commented_at,
+    };
+    let told = if shows_answers { told } else { surveys::Answer::default() };
+    let shown = SurveyPage {
+        zone: &visit.live.results.zone,
+        now: visit.web.clock.now(),
+        shows_answers,
+        survey: &line(&row, shows_answers),
+        source: &survey.source,
+        conversation: survey.conversation_id.as_str(),
+        question_variant_id: survey.question_variant_id,
+        due_at: survey.due_at,
+        sent_at: survey.state.delivery().map(|delivery| delivery.sent_at),
+        tags: &survey.notice.tags,
+        language: survey.notice.language.as_deref(),
+        rule: row.rule(),
+        variant: row.variant(),
+        is_test: survey.test,
+        answer: &told,
+        history: &steps,
+        waits: &waits(&visit, &row).await,
+    };
+    let response = page(&visit, StatusCode::OK, "Survey", PAGES.survey(&shown));
+    Answer::showing(response, survey.id.to_string())
+}
+
+/// What holds back a survey that is due: what its account waits for.
+async fn waits(visit: &Visit, row: &ResultRow) -> Vec<String> {
+    let is_due = row.survey.due_at <= visit.web.clock.now();
+    if row.survey.state != State::Scheduled || !is_due {
+        return Vec::new();
+    }
+    let found = obstacles_of(visit).await.into_iter();
+    let of_account = found.filter(|(account, _)| *account == row.survey.account);
+    of_account.flat_map(|(_, obstacles)| obstacles).map(|obstacle| obstacle.line()).collect()
+}
+
+/// What due surveys wait for, by account. Empty if the database does not answer.
+async fn obstacles_of(visit: &Visit) -> Vec<(String, Vec<Obstacle>)> {
+    let served = &visit.live.served;
+    let Ok(facts) = visit.web.store.waiting(served, visit.web.clock.now()).await else {
+        return Vec::new();
+    };
+    let viewer = visit.viewer();
+    let facts = facts.into_iter().filter(|facts| viewer.may_see_account(&facts.account));
+    let found = facts.map(|mut facts| {
+        facts.presence = Presence::Works { since: None };
+        (facts.account.clone(), obstacles(&facts))
+    });
+    found.collect()
+}
+
+/// What the service does now, at the accounts that the viewer may see.
+async fn operations(visit: &Visit, left: u64) -> Operations {
+    let mut operations = Operations { counting: left, ..Operations::default() };
+    let Some(figures) = visit.web.snapshot.get().await else { return operations };
+    let viewer = visit.viewer();
+    for served in &visit.live.served {
+        if !viewer.may_see_account(&served.account) {
+            continue;
+        }
+        match doing(&figures, &served.account, served.is_dry) {
+            Doing::Sends => operations.sending += 1,
+            Doing::DryRun => operations.dry += 1,
+            Doing::IsHeld => operations.held += 1,
+            Doing::IsPaused => operations.paused += 1,
+        }
+        operations.daily_limit += u64::from(served.daily_limit);
+        let Some(account) = figures.accounts.get(&served.account) else { continue };
+        operations.prompts_of_day += u64::try_from(account.prompts).unwrap_or(0);
+        if let Some(behind) = account.events_behind {
+            let read_to = visit.web.clock.now().minus(behind);
+            operations.read_to = Some(operations.read_to.map_or(read_to, |at| at.min(read_to)));
+        }
+    }
+    let of_state = |state: &str| {
+        let mut counts = figures.status.by_state.iter();
+        let count = counts.find(|(name, _)| *name == state).map_or(0, |(_, count)| *count);
+        u64::try_from(count).unwrap_or(0)
+    };
+    // These count all accounts, so only who sees all accounts is told.
+    if viewer.accounts.is_none() {
+        operations.waiting = of_state("scheduled");
+        operations.uncertain = of_state("uncertain");
+    }
+    operations
+}
+
+fn doing(figures: &Figures, account: &str, is_dry: bool) -> Doing {
+    match figures.accounts.get(account) {
+        Some(account) if account.is_paused => Doing::IsPaused,
+        Some(account) if account.is_held => Doing::IsHeld,
+        _ if is_dry => Doing::DryRun,
+        _ => Doing::Sends,
+    }
+}
+
+/// The page of how the service works.
+pub async fn health(visit: Visit) -> Answer {
+    let form = ErrorForm::of("/health", &visit.headers);
+    let Some(figures) = visit.web.snapshot.get().await else {
+        let words = "The database has not answered yet. Try again in a moment.";
+        return form.unavailable(words).into();
+    };
+    let (now, zone) = (visit.web.clock.now(), &visit.live.results.zone);
+    let counting = visit.web.store.results_left(zone).await.unwrap_or(0);
+    let mut found = obstacles_of(&visit).await;
+    let must_act: Vec<String> = found
+        .iter()
+        .flat_map(|(_, obstacles)| obstacles)
+        .filter(|obstacle| obstacle.must_act)
+        .map(Obstacle::line)
+        .collect();
+    let mut accounts = Vec::new();
+    for served in &visit.live.served {
+        if !visit.viewer().may_see_account(&served.account) {
+            continue;
+        }
+        let of_account = found.iter_mut().find(|(account, _)| *account == served.account);
+        let obstacles = of_account.map(|(_, obstacles)| std::mem::take(obstacles));
+        let status = visit.web.store.account_status(&served.account, now.minus(DAY)).await.ok();
+        let limit = u64::from(served.daily_limit);
+        let sent = status.as_ref().map_or(0, |status| status.prompts_of_day);
+        let prompts = CallsLeft {
+            what: "prompts in 24 hours".to_owned(),
+            left: limit.saturating_sub(u64::try_from(sent).unwrap_or(0)),
+            limit,
+        };
+        accounts.push(AccountHealth {
+            name: served.account.clone(),
+            doing: doing(&figures, &served.account, served.is_dry),
+            obstacles: obstacles.unwrap_or_default(),
+            calls: vec![prompts],
+            read_to: status.as_ref().and_then(|status| status.events.done_to),
+            gaps: status.map_or(0, |status| status.unread.len() as u64),
+        });
+    }
+    let states = figures.status.by_state.iter();
+    let states: Vec<(&str, u64)> =
+        states.map(|(name, count)| (*name, u64::try_from(*count).unwrap_or(0))).collect();
+    let shown = HealthPage {
+        zone,
+        now,
+        must_act: &must_act,
+        accounts: &accounts,
+        surveys: &states,
+        oldest_due: figures.status.oldest_due,
+        next_due: figures.status.next_due,
+        counting,
+        database_bytes: u64::try_from(figures.status.database_bytes).unwrap_or(0),
+        alerts: &[],
+        version: env!("SURVEYD_VERSION"),
+        up_since: None,
+    };
+    page(&visit, StatusCode::OK, "Health", PAGES.health(&shown)).into()
+}
+
+/// The page of an agent's own results.
+pub async fn mine(visit: Visit) -> Answer {
+    let terms = &visit.live.results;
+    let agent = visit.viewer().agent.clone().unwrap_or_default();
+    let shown = crate::pages::mine::MinePage {
+        agent: &agent,
+        kinds: &[],
+        block_min: terms.agent_min,
+        delay_days: u32::try_from(terms.agent_delay.as_secs().div_ceil(86_400)).unwrap_or(u32::MAX),
+    };
+    page(&visit, StatusCode::OK, "My results", PAGES.mine(&shown)).into()
+}
