@@ -14,7 +14,7 @@ use crate::domain::time::Millis;
 use crate::report::json::ReportJson;
 use crate::results::history::{self, Entry};
 use crate::results::{COLUMNS, ColumnValue, ResultRow};
-use crate::store::{List, Place};
+use crate::store::List;
 use crate::web::parts;
 
 /// The document that describes the API. It is kept by hand and held to the routes by a test.
@@ -51,9 +51,8 @@ struct SurveysJson {
 pub async fn surveys(visit: Visit) -> Answer {
     let answered = async {
         let asked = Asked::of(&visit, ErrorForm::Problem, &[]).await?;
-        let after = place(&asked, ErrorForm::Problem)?;
         let store = &asked.reading.store;
-        let page = store.listed(&asked.within, List::Newest, after.as_ref(), LIST).await;
+        let page = store.listed(&asked.within, List::Newest, asked.after.as_ref(), LIST).await;
         let page = page.map_err(|error| asked.failed(&error))?;
         let shows_answers = visit.viewer().has_role(Role::Supervisor);
         let body = SurveysJson {
@@ -63,16 +62,6 @@ pub async fn surveys(visit: Visit) -> Answer {
         Ok(Answer::showing(parts::json(StatusCode::OK, &body), asked.shown(None)))
     };
     answered.await.unwrap_or_else(|refusal: Response| refusal.into())
-}
-
-/// Reads where a list goes on.
-pub fn place(asked: &Asked, form: ErrorForm) -> Result<Option<Place>, Response> {
-    let Some(before) = &asked.view.before else { return Ok(None) };
-    let place = Place::parse(before).ok_or_else(|| {
-        let words = "before is copied from the link to the next page; this one leads nowhere";
-        form.refuse(StatusCode::BAD_REQUEST, words)
-    });
-    place.map(Some)
 }
 
 /// A survey with the names of the export.

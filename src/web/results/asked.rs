@@ -16,7 +16,7 @@ use crate::domain::summary::{Compared, GroupBy, Report, compare};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::view::{Filter, View};
 use crate::results::{KnownNames, Reading};
-use crate::store::{self, ResultRow};
+use crate::store::{self, Place, ResultRow};
 
 /// How long a page waits for the last changes to be counted. It says what is left then.
 const CATCH_UP: Duration = Duration::from_secs(2);
@@ -28,6 +28,8 @@ pub struct Asked {
     /// The view within what whoever asks may see. Everything is read by this one alone.
     pub within: View,
     pub reading: Reading,
+    /// Where a list goes on. `None` at its beginning.
+    pub after: Option<Place>,
     /// The names that whoever asks may see.
     pub names: KnownNames,
     /// How many surveys and days are not counted yet.
@@ -50,6 +52,11 @@ impl Asked {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             form.refuse(StatusCode::BAD_REQUEST, &faults.join("; "))
         })?;
+        let after = view.before.as_deref().map(|before| {
+            let words = "before is copied from the link to the next page; this one leads nowhere";
+            Place::parse(before).ok_or_else(|| form.refuse(StatusCode::BAD_REQUEST, words))
+        });
+        let after = after.transpose()?;
         let store = visit.web.store.clone();
         let reading = Reading {
             store,
@@ -62,6 +69,7 @@ impl Asked {
             within: limited(&view, visit.viewer()),
             view,
             reading,
+            after,
             names: KnownNames::default(),
             left: 0,
             form,

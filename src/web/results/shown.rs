@@ -3,7 +3,6 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::api::place;
 use super::asked::Asked;
 use super::page::{ErrorForm, PAGES, page};
 use super::views::found;
@@ -23,7 +22,7 @@ use crate::pages::operations::Operations;
 use crate::pages::results::{ResultsPage, Week};
 use crate::pages::surveys::{self, Step, SurveyLine, SurveyPage, SurveysPage};
 use crate::results::history::{self, TOLD_BY_X};
-use crate::store::{List, ResultRow};
+use crate::store::{List, Place, ResultRow};
 use crate::web::snapshot::Figures;
 
 /// The comments on the page of results, and on a page of comments.
@@ -99,7 +98,7 @@ async fn comments_of(
     asked: &Asked,
     kind: SurveyType,
     compared: &Compared,
-    after: Option<&crate::store::Place>,
+    after: Option<&Place>,
     most: u32,
 ) -> Result<CommentList, Response> {
     let total = compared.total(kind).map(|row| &row.group);
@@ -152,8 +151,7 @@ async fn comments_page(visit: &Visit) -> Shown {
     let asked = Asked::of(visit, form, &[]).await?;
     let compared = asked.compared(asked.view.by).await?;
     let kind = kind_of(&asked, &compared);
-    let after = place(&asked, form)?;
-    let list = comments_of(&asked, kind, &compared, after.as_ref(), COMMENTS).await?;
+    let list = comments_of(&asked, kind, &compared, asked.after.as_ref(), COMMENTS).await?;
     let choices = choices(&asked);
     let shown = CommentsPage {
         view: &asked.view,
@@ -176,9 +174,8 @@ pub async fn surveys(visit: Visit) -> Answer {
 async fn surveys_page(visit: &Visit) -> Shown {
     let form = ErrorForm::of("/surveys", &visit.headers);
     let asked = Asked::of(visit, form, &[]).await?;
-    let after = place(&asked, form)?;
     let store = &asked.reading.store;
-    let list = store.listed(&asked.within, List::Newest, after.as_ref(), SURVEYS).await;
+    let list = store.listed(&asked.within, List::Newest, asked.after.as_ref(), SURVEYS).await;
     let list = list.map_err(|error| asked.failed(&error))?;
     let shows_answers = visit.viewer().has_role(Role::Supervisor);
     let lines: Vec<SurveyLine> = list.rows.iter().map(|row| line(row, shows_answers)).collect();
