@@ -1,6 +1,6 @@
 //! `surveyd report` gives supervisors the numbers.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,13 +11,19 @@ use super::{Context, Usage, usage};
 use crate::config;
 use crate::domain::days::Zone;
 use crate::domain::summary::{Compared, GroupBy};
+use crate::domain::survey_type::SurveyType;
 use crate::domain::view::{Against, Filter, View};
-use crate::output::{note, out, outln};
+use crate::output::{Results, note};
+use crate::pages::Pages;
+use crate::pages::comments::{Comment, CommentList};
+use crate::pages::filters::Choices;
+use crate::pages::operations::Operations;
+use crate::pages::results::{ResultsPage, Week};
 use crate::report;
 use crate::report::period::parse_or_usual;
 use crate::report::text::TextPage;
 use crate::results::Reading;
-use crate::store::Store;
+use crate::store::{List, ResultRow, Store};
 use crate::terminal;
 
 #[derive(Args)]
@@ -45,7 +51,7 @@ pub struct ReportArgs {
     /// Count what was sent as a test (test = true), too
     #[arg(long, help_heading = "What")]
     test: bool,
-    /// A table for people, JSON for programs, or rows with a head
+    /// The form of the report
     #[arg(long, value_name = "F", value_enum, default_value_t = ReportFormat::Text, help_heading = "What")]
     format: ReportFormat,
     /// Write to this file, and over what it held [default: standard output]
@@ -55,6 +61,7 @@ pub struct ReportArgs {
 
 const EXAMPLES: &str = "\
   surveyd report --by team --against before
+  surveyd report --by team --format html -o report.html
   surveyd report --from 2026-11-01 --to 2026-11-30 --by agent --only team=billing
   surveyd report --from 2026-11-01 --to 2026-11-30 --by agent --format json | jq .";
 
@@ -67,7 +74,12 @@ interval leaves out 0; the rows of a table are judged together (Holm).";
 enum ReportFormat {
     Text,
     Json,
+    /// Rows with a head
     Csv,
+    /// Rows for Excel and LibreOffice
+    Xlsx,
+    /// One file for the browser, which prints well
+    Html,
 }
 
 pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()> {
@@ -75,11 +87,22 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
     let zone = &context.config.report.time_zone;
     let is_usual = report.from.is_none() && report.to.is_none();
     let view = view(&report, context)?;
+    if matches!(report.format, ReportFormat::Xlsx)
+        && report.output.is_none()
+        && std::io::stdout().is_terminal()
+    {
+        return Err(Usage("an XLSX file is no text for a terminal: give -o FILE".into()).into());
+    }
     let store = context.store().await?;
     context.require_account(&store, report.account.as_deref()).await?;
-    let compared = read(&store, &view, context).await?;
+    let reading = reading(&store, context).await;
+    let compared = reading.compared(&view).await?;
+    let page = match report.format {
+        ReportFormat::Html => Some(html(&reading, &view, &compared).await?),
+        _ => None,
+    };
     store.close().await;
-    let text = match report.format {
+    let bytes = match report.format {
         ReportFormat::Text => {
             let page = TextPage {
                 view: terminal::View::of_stdout(&context.environment, now, false),
@@ -92,23 +115,24 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
                 let today = zone.day_of(now);
                 text += &format!("Today is not a whole day yet: `--from {today}` shows it.\n");
             }
-            text
+            text.into_bytes()
         }
-        ReportFormat::Json => report::json::render(&compared),
-        ReportFormat::Csv => report::rows::csv(&compared),
+        ReportFormat::Json => report::json::render(&compared).into_bytes(),
+        ReportFormat::Csv => report::rows::csv(&compared).into_bytes(),
+        ReportFormat::Xlsx => report::rows::xlsx(&compared)?,
+        ReportFormat::Html => page.unwrap_or_default().into_bytes(),
     };
     match &report.output {
         Some(path) => {
             let location = context.location()?;
             let (file, mut to) = OutFile::begin(path, location.file())?;
-            to.write_all(text.as_bytes())?;
+            to.write_all(&bytes)?;
             file.end(&to)?;
         }
         None => {
-            out!("{text}")?;
-            if !text.ends_with('\n') {
-                outln!()?;
-            }
+            let mut out = Results;
+            out.write_all(&bytes)?;
+            out.flush()?;
         }
     }
     Ok(())
@@ -122,6 +146,7 @@ fn view(report: &ReportArgs, context: &Context) -> anyhow::Result<View> {
         .map_err(|error| Usage(error.to_string()))?;
     let mut view = View::exactly(period, zone, now);
     view.against = match report.against.as_deref() {
+        None if matches!(report.format, ReportFormat::Html) => Against::Before,
         None => Against::Nothing,
         Some(name) => one_of("--against", name, &Against::ALL, Against::as_str)?,
     };
@@ -160,7 +185,8 @@ fn one_of<T: Copy>(
 /// How long one look at what is still to be counted takes, before it is told how much is left.
 const SLICE: Duration = Duration::from_secs(2);
 
-async fn read(store: &Store, view: &View, context: &Context) -> anyhow::Result<Compared> {
+/// Counts what is still to be counted, and returns what all numbers are read with.
+async fn reading(store: &Store, context: &Context) -> Reading {
     let report = &context.config.report;
     let mut left_before = u64::MAX;
     loop {
@@ -180,14 +206,66 @@ async fn read(store: &Store, view: &View, context: &Context) -> anyhow::Result<C
             }
         }
     }
-    let reading = Reading {
+    Reading {
         store: store.clone(),
         zone: report.time_zone.clone(),
         now: context.clock.now(),
         fresh_for: context.config.poll.fresh_for,
         min_group: report.min_group,
-    };
-    Ok(reading.compared(view).await?)
+    }
+}
+
+/// The comments of one type in a file.
+const COMMENTS: u32 = 50;
+
+/// Makes one file of the page of results, with both types one below the other.
+async fn html(reading: &Reading, view: &View, compared: &Compared) -> anyhow::Result<String> {
+    let (mondays, course) = reading.weeks(view).await?;
+    let today = reading.zone.day_of(reading.now);
+    let kinds: Vec<SurveyType> = compared.totals.iter().map(|row| row.group.kind).collect();
+    let kinds = if kinds.is_empty() { vec![SurveyType::Csat] } else { kinds };
+    let mut read = Vec::new();
+    for kind in kinds {
+        let of_kind = View { kind: Some(kind), ..view.clone() };
+        let comments = reading.store.listed(&of_kind, List::Comments, None, COMMENTS).await?;
+        let list = CommentList {
+            comments: comments.rows.into_iter().filter_map(comment).collect(),
+            ..CommentList::default()
+        };
+        read.push((kind, of_kind, Week::course(&mondays, &course, kind, today), list));
+    }
+    let (choices, operations) = (Choices::default(), Operations::default());
+    let pages: Vec<ResultsPage<'_>> = read
+        .iter()
+        .map(|(kind, view, weeks, comments)| ResultsPage {
+            view,
+            zone: &reading.zone,
+            now: reading.now,
+            kind: *kind,
+            choices: &choices,
+            operations: &operations,
+            compared,
+            weeks,
+            comments,
+        })
+        .collect();
+    let title = format!("Results, {} to {}", view.days.from, view.days.to);
+    Ok(Pages::new(|_| String::new()).results_file(&title, &pages)?)
+}
+
+fn comment(row: ResultRow) -> Option<Comment> {
+    let kind = row.survey.kind;
+    Some(Comment {
+        survey_id: row.survey.id.to_string(),
+        kind,
+        score: row.told.score.and_then(|score| u8::try_from(score).ok()),
+        text: row.told.text?,
+        at: row.told.commented_at?,
+        team: row.survey.notice.team,
+        agent: row.survey.notice.agent,
+        language: row.survey.notice.language,
+        tags: row.survey.notice.tags,
+    })
 }
 
 /// Returns the name by which X's questions call the business if the report is about one account.

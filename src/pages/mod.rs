@@ -10,6 +10,7 @@
 pub mod charts;
 /// What people wrote.
 pub mod comments;
+mod file;
 /// The choices at the head of a page.
 pub mod filters;
 /// How the service works.

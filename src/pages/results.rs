@@ -68,12 +68,20 @@ impl Week {
 
 #[derive(Serialize)]
 pub(super) struct Content {
-    bar: FilterBar,
+    /// `None` in a file.
+    bar: Option<FilterBar>,
     facts: Vec<Fact>,
     /// `Some` if there is nothing to show.
     nothing: Option<Nothing>,
     results: Option<Shown>,
     method: Method,
+}
+
+impl Content {
+    /// The same without what only a server can answer.
+    pub(super) fn of_file(self) -> Self {
+        Self { bar: None, facts: Vec::new(), ..self }
+    }
 }
 
 /// Why there is nothing to show.
@@ -109,7 +117,7 @@ impl ResultsPage<'_> {
         let by = self.compared.report.by;
         let total = self.compared.total(self.kind);
         Content {
-            bar: bar(links::RESULTS, self.view, self.zone, Some(self.kind), self.choices),
+            bar: Some(bar(links::RESULTS, self.view, self.zone, Some(self.kind), self.choices)),
             facts: facts(self.operations, self.zone, self.now),
             nothing: total.is_none().then(|| self.nothing()),
             results: total.map(|total| self.shown(total)),

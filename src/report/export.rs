@@ -14,5 +14,5 @@ pub use self::{
     csv::{CsvExport, Dialect, defused},
     jsonl::JsonlExport,
     parquet::ParquetExport,
-    xlsx::{SHEET_ROWS_MAX, XlsxExport, is_failed_write},
+    xlsx::{SHEET_ROWS_MAX, XlsxExport, is_failed_write, writable},
 };

@@ -1,11 +1,14 @@
-//! Writes the rows of a report for spreadsheets. Each row is a group, and the first is the total.
+//! Writes the rows of a report for spreadsheets. Each row is a group.
 //!
 //! The columns stand in one table, from which every form of the rows is written. Numbers are
 //! rounded to two decimals. A hidden or absent number is empty.
 
-use csv::{Terminator, WriterBuilder};
+use std::io;
 
-use super::export::defused;
+use csv::{Terminator, WriterBuilder};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError};
+
+use super::export::{defused, writable};
 use super::json::rounded;
 use crate::domain::summary::{Compared, Row};
 
@@ -64,6 +67,36 @@ fn number(number: f64) -> Option<RowValue> {
     Some(Number(rounded(number)))
 }
 
+/// Returns the rows as a workbook for Excel. Texts are never formulas.
+pub fn xlsx(compared: &Compared) -> io::Result<Vec<u8>> {
+    workbook(compared).map_err(io::Error::other)
+}
+
+fn workbook(compared: &Compared) -> Result<Vec<u8>, XlsxError> {
+    let mut book = Workbook::new();
+    // Two files of the same rows have the same bytes.
+    let made_at = ExcelDateTime::from_ymd(1980, 1, 1)?;
+    book.set_properties(&DocProperties::new().set_creation_datetime(&made_at));
+    let sheet = book.add_worksheet();
+    sheet.set_name("report")?;
+    sheet.set_freeze_panes(1, 1)?;
+    let bold = Format::new().set_bold();
+    for (column, at) in COLUMNS.iter().zip(0_u16..) {
+        sheet.write_string_with_format(0, at, column.name, &bold)?;
+    }
+    for (row, line) in compared.rows.iter().zip(1_u32..) {
+        for (column, at) in COLUMNS.iter().zip(0_u16..) {
+            match (column.read)(row) {
+                None => continue,
+                Some(Text(text)) => sheet.write_string(line, at, writable(text.into()))?,
+                Some(Number(number)) => sheet.write_number(line, at, number)?,
+                Some(Flag(is)) => sheet.write_boolean(line, at, is)?,
+            };
+        }
+    }
+    book.save_to_buffer()
+}
+
 /// Returns the rows as CSV (RFC 4180) with a header and CRLF line ends. A key that a spreadsheet
 /// would run as a formula is defused.
 pub fn csv(compared: &Compared) -> String {
@@ -83,4 +116,40 @@ pub fn csv(compared: &Compared) -> String {
     }
     let bytes = out.into_inner().expect("a list of bytes takes everything");
     String::from_utf8(bytes).expect("it was written from texts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::summary::{GroupBy, compare};
+    use crate::report::samples;
+
+    #[test]
+    fn the_rows_read_like_this() {
+        let november = samples::november(GroupBy::Agent);
+        let compared = compare(november.clone(), Some(november));
+        let text = csv(&compared);
+        let lines: Vec<&str> = text.split("\r\n").collect();
+        assert_eq!(
+            lines[0],
+            "key,type,closes,prompted,answered,commented,response_rate,immature,score,low,high,\
+             mean,median_response_seconds,hidden,score_before,answered_before,difference,\
+             difference_low,difference_high,more_than_chance"
+        );
+        assert_eq!(
+            lines[1],
+            "ana,csat,16,13,10,6,76.92,true,90,59.58,98.21,4.6,250,,90,10,0,-31.39,31.39,false"
+        );
+        assert_eq!(lines[3], "ben,csat,1,1,1,0,100,false,,,,,,small_group,,1,,,,");
+    }
+
+    #[test]
+    fn a_key_is_no_formula() {
+        let mut compared = compare(samples::november(GroupBy::Agent), None);
+        compared.rows[0].group.key = Some("=1+1".to_owned());
+        assert!(csv(&compared).contains("\r\n'=1+1,csat,"));
+        let book = xlsx(&compared).unwrap();
+        assert_eq!(book, xlsx(&compared).unwrap(), "the same bytes");
+        assert!(book.starts_with(b"PK"));
+    }
 }

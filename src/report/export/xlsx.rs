@@ -225,7 +225,7 @@ fn day(at: Millis) -> Option<f64> {
 ///
 /// U+FFFD stands for each character that XML 1.0 forbids. Line ends are line feeds, because a cell
 /// shows no other. A text that is too long ends in an ellipsis.
-fn writable(text: Cow<'_, str>) -> Cow<'_, str> {
+pub fn writable(text: Cow<'_, str>) -> Cow<'_, str> {
     let is_forbidden =
         |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
     let mut text = text;

@@ -11,8 +11,9 @@ use super::failures::Failures;
 use crate::domain::time::Millis;
 use crate::web::rate::Rate;
 
-/// Requests for results that read the database at once.
-const READS_MOST: usize = 4;
+/// Requests for results that read the database at once. It is one less than the connections that
+/// read, so that pages never hold all of them.
+const READS_MOST: usize = 3;
 /// How long a request waits until it may read.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// Passwords that are verified at once. Each takes some 20 MiB.
