@@ -67,7 +67,7 @@ pub struct Asset {
 }
 
 /// All files that pages load.
-pub const ASSETS: [Asset; 3] = [
+pub static ASSETS: [Asset; 3] = [
     Asset {
         name: "results.css",
         kind: "text/css; charset=utf-8",

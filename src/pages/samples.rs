@@ -36,17 +36,25 @@ struct Team {
     content: u64,
 }
 
-#[rustfmt::skip]
+const fn team(
+    name: Option<&'static str>,
+    agents: &'static [&'static str],
+    a_week: u64,
+    content: u64,
+) -> Team {
+    Team { name, agents, a_week, content }
+}
+
 const TEAMS: [Team; 9] = [
-    Team { name: Some("Deliveries"), agents: &["Tomás", "Wren", "Ikram"], a_week: 104, content: 83 },
-    Team { name: Some("Billing"), agents: &["Noor", "Iris", "Per"], a_week: 82, content: 82 },
-    Team { name: Some("Accounts"), agents: &["Jonas", "Mei"], a_week: 68, content: 83 },
-    Team { name: Some("Returns"), agents: &["Ada", "Olu"], a_week: 51, content: 80 },
-    Team { name: Some("Technical"), agents: &["Sam", "Yui"], a_week: 38, content: 82 },
-    Team { name: Some("Partners"), agents: &["Lena"], a_week: 10, content: 80 },
-    Team { name: Some("Press"), agents: &["Kim"], a_week: 1, content: 80 },
-    Team { name: Some("Legal"), agents: &["Ruth"], a_week: 1, content: 80 },
-    Team { name: None, agents: &["Bo"], a_week: 3, content: 80 },
+    team(Some("Deliveries"), &["Tomás", "Wren", "Ikram"], 104, 83),
+    team(Some("Billing"), &["Noor", "Iris", "Per"], 82, 82),
+    team(Some("Accounts"), &["Jonas", "Mei"], 68, 83),
+    team(Some("Returns"), &["Ada", "Olu"], 51, 80),
+    team(Some("Technical"), &["Sam", "Yui"], 38, 82),
+    team(Some("Partners"), &["Lena"], 10, 80),
+    team(Some("Press"), &["Kim"], 1, 80),
+    team(Some("Legal"), &["Ruth"], 1, 80),
+    team(None, &["Bo"], 3, 80),
 ];
 
 const LANGUAGES: [&str; 4] = ["en", "es", "de", "pt-BR"];
@@ -202,30 +210,66 @@ pub fn operations() -> Operations {
     }
 }
 
-#[rustfmt::skip]
 pub fn comments(kind: SurveyType) -> CommentList {
-    let said = [
-        (1, "Third time I explain the same double charge. Every answer starts from zero and nobody reads what I wrote before.", "Billing", "Noor", "en", &["refund", "double charge"][..], 13),
-        (5, "Rapidísimo y muy amable, gracias. El paquete llegó esa misma tarde.", "Deliveries", "Tomás", "es", &["parcel"], 20),
-        (2, "You say five working days, the bank says it was never sent.\nWho do I believe?", "Billing", "Iris", "en", &["refund"], 52),
-        (4, "Gut gelöst, hat aber zwei Anläufe gebraucht.", "Accounts", "Jonas", "de", &["login"], 66),
-        (3, "Fine in the end. I would have liked to know at once that I need the order number.", "Returns", "Ada", "en", &["label"], 1_500),
-        (5, "شكرا جزيلا، تم حل المشكلة بسرعة 👍🏽", "Deliveries", "Ikram", "ar", &["parcel"], 3_100),
-        (5, "Ada is a gem. <b>Keep her.</b> =HYPERLINK(\"http://x\")", "Returns", "Ada", "en", &[], 4_200),
+    let said =
+        |score: u8, text: &str, [team, agent, language, tags]: [&str; 4], minutes: u64| Comment {
+            survey_id: format!("01a2238a-{minutes:04}"),
+            kind,
+            score: Some(if kind == SurveyType::Nps { score * 2 } else { score }),
+            text: text.to_owned(),
+            at: now().minus(Duration::from_secs(60 * minutes)),
+            team: Some(team.to_owned()),
+            agent: Some(agent.to_owned()),
+            language: Some(language.to_owned()),
+            tags: tags.split_terminator(',').map(str::to_owned).collect(),
+        };
+    let comments = vec![
+        said(
+            1,
+            "Third time I explain the same double charge. Every answer starts from zero and nobody \
+             reads what I wrote before.",
+            ["Billing", "Noor", "en", "refund,double charge"],
+            13,
+        ),
+        said(
+            5,
+            "Rapidísimo y muy amable, gracias. El paquete llegó esa misma tarde.",
+            ["Deliveries", "Tomás", "es", "parcel"],
+            20,
+        ),
+        said(
+            2,
+            "You say five working days, the bank says it was never sent.\nWho do I believe?",
+            ["Billing", "Iris", "en", "refund"],
+            52,
+        ),
+        said(
+            4,
+            "Gut gelöst, hat aber zwei Anläufe gebraucht.",
+            ["Accounts", "Jonas", "de", "login"],
+            66,
+        ),
+        said(
+            3,
+            "Fine in the end. I would have liked to know at once that I need the order number.",
+            ["Returns", "Ada", "en", "label"],
+            1_500,
+        ),
+        said(
+            5,
+            "شكرا جزيلا، تم حل المشكلة بسرعة 👍🏽",
+            ["Deliveries", "Ikram", "ar", "parcel"],
+            3_100,
+        ),
+        said(
+            5,
+            "Ada is a gem. <b>Keep her.</b> =HYPERLINK(\"http://x\")",
+            ["Returns", "Ada", "en", ""],
+            4_200,
+        ),
     ];
-    let comment = |(place, (score, text, team, agent, language, tags, minutes)): (usize, (u8, &str, &str, &str, &str, &[&str], u64))| Comment {
-        survey_id: format!("01a2238a-{place:04}"),
-        kind,
-        score: Some(if kind == SurveyType::Nps { score * 2 } else { score }),
-        text: text.to_owned(),
-        at: now().minus(Duration::from_secs(60 * minutes)),
-        team: Some(team.to_owned()),
-        agent: Some(agent.to_owned()),
-        language: Some(language.to_owned()),
-        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-    };
     CommentList {
-        comments: said.into_iter().enumerate().map(comment).collect(),
+        comments,
         counts: Some(MoodCounts { all: 1_371, unhappy: 258, middling: 147, happy: 966 }),
         next: Some("1764500000000,01a2238a".to_owned()),
         is_held: false,
@@ -286,9 +330,11 @@ impl Sample {
     }
 }
 
-/// Teams with how many of their answers are content, now and in the period before.
-#[rustfmt::skip]
-const EXACT: [(&str, (u64, u64), (u64, u64)); 8] = [
+/// How many answers are content, and how many answers there are.
+type Content = (u64, u64);
+
+/// Teams with their answers, now and in the period before.
+const EXACT: [(&str, Content, Content); 8] = [
     ("Deliveries", (221, 268), (232, 280)),
     ("Billing", (138, 212), (180, 221)),
     ("Accounts", (147, 174), (139, 168)),

@@ -299,7 +299,7 @@ fn framed(name: &str, content: String) -> String {
 fn every_page_can_be_looked_at_without_a_server() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pages");
     fs::create_dir_all(&folder).unwrap();
-    for Asset { name, content, .. } in ASSETS {
+    for Asset { name, content, .. } in &ASSETS {
         fs::write(folder.join(name), content).unwrap();
     }
     for (name, content) in every_page() {
@@ -372,7 +372,7 @@ fn no_page_holds_a_script_a_style_or_an_address_elsewhere() {
             assert!(!page.contains(value), "{name}: {value}");
         }
     }
-    for Asset { name, content, .. } in ASSETS {
+    for Asset { name, content, .. } in &ASSETS {
         let text = std::str::from_utf8(content).unwrap();
         let elsewhere = text.contains("url(") || text.contains("@import") || text.contains("fetch");
         assert!(!elsewhere, "{name}");

@@ -52,11 +52,14 @@ impl Asked {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             form.refuse(StatusCode::BAD_REQUEST, &faults.join("; "))
         })?;
-        let after = view.before.as_deref().map(|before| {
-            let words = "before is copied from the link to the next page; this one leads nowhere";
-            Place::parse(before).ok_or_else(|| form.refuse(StatusCode::BAD_REQUEST, words))
-        });
-        let after = after.transpose()?;
+        let after = match view.before.as_deref().map(Place::parse) {
+            None => None,
+            Some(Some(place)) => Some(place),
+            Some(None) => {
+                let words = "before is copied from a link to a next page; this one leads nowhere";
+                return Err(form.refuse(StatusCode::BAD_REQUEST, words));
+            }
+        };
         let store = visit.web.store.clone();
         let reading = Reading {
             store,
