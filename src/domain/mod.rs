@@ -16,11 +16,12 @@
 //! - [`event_windows`] chooses the events that are read next and those that are read again.
 //! - [`budget`] counts the calls that X still allows. [`freshness`] chooses the prompts they are
 //!   spent on.
-//! - [`access`] says who may see which results.
+//! - [`access`] says who may see which results. [`blocks`] says what an agent sees.
 //! - [`waiting`] explains why a due survey is not sent.
 //! - [`session`] says how long somebody stays signed in.
 
 pub mod access;
+pub mod blocks;
 pub mod budget;
 pub mod close;
 pub mod days;

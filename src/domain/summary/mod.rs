@@ -22,7 +22,7 @@ pub use self::{
     counts::Counts,
     groups::{GroupBy, GroupKey},
     hiding::Hidden,
-    intervals::{CONFIDENCE, Estimate},
+    intervals::{CONFIDENCE, Estimate, csat, nps},
 };
 use super::{
     days::Zone,
