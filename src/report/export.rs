@@ -1,4 +1,4 @@
-//! Writes the export with one row for each survey. CSV, JSON Lines and Parquet are for programs, and
+//! Writes the export with one row for each survey. CSV, JSON Lines and Parquet are for programs.
 //! XLSX is for spreadsheets.
 //!
 //! All have the columns of [`results::COLUMNS`](crate::results::COLUMNS) in that order. Rows are

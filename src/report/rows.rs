@@ -138,7 +138,7 @@ mod tests {
         );
         assert_eq!(
             lines[1],
-            "ana,csat,16,13,10,6,76.92,true,90,59.58,98.21,4.6,250,,90,10,0,-31.39,31.39,false"
+            "ana,csat,16,13,10,6,76.92,true,90,59.58,98.21,4.6,250,,90,10,0,-31.5,31.5,false"
         );
         assert_eq!(lines[3], "ben,csat,1,1,1,0,100,false,,,,,,small_group,,1,,,,");
     }

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use sqlx::Row as _;
+
 use super::conditions::{Conditions, Value, has_a_tag};
 use super::reads::{ResultRow, TOLD, result_row};
 use crate::domain::time::Millis;
@@ -109,7 +111,7 @@ impl Store {
                 };
                 page.next = Some(Place { at, survey_id: read.survey.id.to_string() });
             }
-            let tagged: Option<String> = sqlx::Row::try_get(row, "tagged")?;
+            let tagged: Option<String> = row.try_get("tagged")?;
             let tags = view.filters.get(Filter::Tag);
             if tags.map_or(Ok(true), |tags| has_a_tag(tagged.as_deref(), tags))? {
                 page.rows.push(read);

@@ -13,6 +13,7 @@ mod ending;
 mod figures;
 mod hints;
 mod policy;
+mod lists;
 mod polling;
 mod reading;
 mod reads;

@@ -1,0 +1,122 @@
+//! Lists of surveys by a view, and the names that a view can be narrowed down to.
+
+use surveyd::domain::days::Zone;
+use surveyd::domain::summary::GroupBy;
+use surveyd::domain::view::View;
+use surveyd::store::{List, NamedTogether, Page, Place};
+
+use super::*;
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn view(query: &str, now: Millis) -> View {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let zone = Zone::utc();
+    let view = View::parse(pairs, &zone, now).unwrap();
+    let days = surveyd::domain::days::Days { from: zone.day_of(START), to: zone.day_of(now) };
+    view.over(days, &zone)
+}
+
+fn conversations(page: &Page) -> Vec<&str> {
+    page.rows.iter().map(|row| row.survey.conversation_id.as_str()).collect()
+}
+
+impl Bench {
+    /// Closes, sends and answers a survey of a team, and returns when.
+    async fn answered(&self, number: u8, team: &str, tags: &[&str], at: Millis) -> Millis {
+        let notice = Notice {
+            team: Some(team.into()),
+            language: Some("es".into()),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            ..Notice::default()
+        };
+        let person = format!("7{number}");
+        let close = Close { notice, ..close(&format!("c-{number}"), &person, at) };
+        self.take(close).await;
+        let now = at.plus(DELAY);
+        let leased = self.claim_one(now).await;
+        let prompt = Prompt { kind: SurveyType::Csat, test: false, ..prompt() };
+        let begun = self.store.begin_send(leased, prompt, rules(), times(now)).await.unwrap();
+        let BeginOutcome::Sending(sending) = begun else { panic!("{begun:?}") };
+        let feedback = format!("90{number}");
+        self.store.finish(&sending, accepted(&feedback, now, None), now).await.unwrap();
+        let score = scored(told(&feedback, now), 1 + i64::from(number % 5), now);
+        let update = commented(score, &format!("said {number}"), now.plus(MINUTE));
+        self.store.fold(ACCOUNT, vec![update], now).await.unwrap();
+        now
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_read_page_by_page_in_its_order_within_the_view() {
+    on_each_engine(async |bench| {
+        let mut now = START;
+        for number in 0..7 {
+            let team = if number % 2 == 0 { "even" } else { "odd" };
+            let tags: &[&str] = if number < 3 { &["vip", "a\"b"] } else { &[] };
+            now = bench.answered(number, team, tags, now.plus(HOUR)).await;
+        }
+        let (store, zone) = (&bench.store, Zone::utc());
+        assert!(store.results_left(&zone).await.unwrap() > 0);
+        assert_eq!(store.catch_up_results(&zone, LONG).await.unwrap(), 0);
+        assert_eq!(store.results_left(&zone).await.unwrap(), 0);
+
+        let all = view("", now);
+        let first = store.listed(&all, List::Comments, None, 4).await.unwrap();
+        assert_eq!(conversations(&first), ["c-6", "c-5", "c-4", "c-3"]);
+        let place = Place::parse(&first.next.clone().unwrap().text());
+        assert_eq!(place, first.next, "a place is read from its text");
+        let second = store.listed(&all, List::Comments, place.as_ref(), 4).await.unwrap();
+        assert_eq!(conversations(&second), ["c-2", "c-1", "c-0"]);
+        assert_eq!(second.next, None);
+        assert_eq!(second.rows[0].told.text.as_deref(), Some("said 2"));
+
+        let oldest = store.listed(&all, List::Oldest, None, 50).await.unwrap();
+        assert_eq!(conversations(&oldest).first(), Some(&"c-0"));
+        let of = async |query: &str, list| {
+            let view = view(query, now);
+            let page = store.listed(&view, list, None, 50).await.unwrap();
+            conversations(&page).join(" ")
+        };
+        assert_eq!(of("team=odd", List::Newest).await, "c-5 c-3 c-1");
+        assert_eq!(of("tag=vip&team=even", List::Newest).await, "c-2 c-0");
+        assert_eq!(of("tag=a\"b", List::Newest).await, "c-2 c-1 c-0");
+        assert_eq!(of("tag=", List::Newest).await, "c-6 c-5 c-4 c-3");
+        assert_eq!(of("question=csat&mood=unhappy", List::Comments).await, "c-6 c-5 c-1 c-0");
+        assert_eq!(of("question=nps", List::Newest).await, "");
+        assert_eq!(of("agent=", List::Newest).await.split(' ').count(), 7);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_names_of_results_are_those_that_occur_together() {
+    on_each_engine(async |bench| {
+        let now = bench.answered(1, "billing", &[], START).await;
+        let (store, zone) = (&bench.store, Zone::utc());
+        store.catch_up_results(&zone, LONG).await.unwrap();
+        let named = |language: Option<&str>| NamedTogether {
+            account: ACCOUNT.into(),
+            team: Some("billing".into()),
+            kind: SurveyType::Csat,
+            language: language.map(str::to_owned),
+        };
+        assert_eq!(store.names().await.unwrap(), [named(None)]);
+        assert_eq!(store.languages().await.unwrap(), [named(Some("es"))]);
+        let by_team = view("by=team", now);
+        let cells = store.cells(&by_team, &zone).await.unwrap();
+        assert_eq!(cells.len(), 1);
+        assert_eq!((cells[0].counts.closes, cells[0].counts.answered()), (1, 1));
+        assert_eq!(by_team.by, GroupBy::Team);
+        let left_out = store.left_out(&by_team).await.unwrap();
+        assert_eq!((left_out.tests, left_out.test_closes, left_out.dry_runs), (0, 0, 0));
+    })
+    .await;
+}
+
+#[test]
+fn a_place_that_surveyd_did_not_write_leads_nowhere() {
+    for text in ["", "1", "1,", ",a", "x,a", "1,a;b", "1,a b"] {
+        assert_eq!(Place::parse(text), None, "{text}");
+    }
+}
