@@ -6,7 +6,6 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
-use crate::domain::days::Zone;
 use crate::output::note;
 use crate::store::{Error, Refreshed, Result, Store};
 
@@ -32,7 +31,7 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     store.forget_respelt().await?;
     note!("the database's schema is up to date");
     if io::stderr().is_terminal() {
-        fill(&store, &context.config.report.time_zone).await?;
+        fill(&store, context).await?;
     }
     store.close().await;
     Ok(())
@@ -40,11 +39,12 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
 
 /// Makes all results that are marked, and the totals of their days. Each turn is a transaction of
 /// its own, so a process that ends in the middle has lost nothing.
-async fn fill(store: &Store, zone: &Zone) -> Result<()> {
+async fn fill(store: &Store, context: &Context) -> Result<()> {
+    let zone = &context.config.report.time_zone;
     let style = ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed");
     let bar = ProgressBar::new(0).with_style(style);
     loop {
-        match store.refresh_results(zone).await {
+        match store.refresh_results(zone, context.clock.now()).await {
             Ok(Refreshed { left: 0, .. }) => break,
             Ok(Refreshed { left, .. }) => show(&bar, left, "results"),
             Err(Error::Busy(_)) => tokio::time::sleep(AGAIN).await,

@@ -190,7 +190,7 @@ async fn reading(store: &Store, context: &Context) -> Reading {
     let report = &context.config.report;
     let mut left_before = u64::MAX;
     loop {
-        match store.catch_up_results(&report.time_zone, SLICE).await {
+        match store.catch_up_results(&report.time_zone, context.clock.now(), SLICE).await {
             Ok(0) => break,
             Ok(left) if left < left_before => {
                 note!("{left} surveys and days are still to be counted");

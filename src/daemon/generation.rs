@@ -12,6 +12,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
+use crate::domain::blocks::BlockRule;
 use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
@@ -74,8 +75,12 @@ impl Generation {
         }
         let names = Names::of(config);
         tasks.spawn(keep_comparing(store.clone(), names, clock.clone(), stopper.clone()));
-        let zone = config.report.time_zone.clone();
-        tasks.spawn(keep_fresh(store.clone(), zone, stopper.clone()));
+        let rule = BlockRule {
+            zone: config.report.time_zone.clone(),
+            agent_min: config.report.agent_min,
+            agent_delay: config.report.agent_delay,
+        };
+        tasks.spawn(keep_fresh(store.clone(), rule, clock.clone(), stopper.clone()));
         let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };
         for source in &config.spools {
             let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));

@@ -1,4 +1,4 @@
-//! Keeps the results and the totals of days fresh.
+//! Keeps the results and the totals of days fresh, and closes agents' blocks.
 //!
 //! It takes short turns of the writer and rests at least as long between them, so closes and sends
 //! never have less than half of it. A page or a report that needs more brings itself up to date.
@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 
-use crate::domain::days::Zone;
+use super::blocks::Looks;
+use crate::clock::Clock;
+use crate::domain::blocks::BlockRule;
 use crate::stop::Stopper;
-use crate::store::{Error, Refreshed, Result, Store};
+use crate::store::{Closing, Error, Refreshed, Result, Store};
 
 /// How often it looks for changes if there was nothing left to do.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -32,11 +34,11 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 const WORK: &str = "keeping the results";
 
 /// Runs until the stop signal.
-pub async fn keep_fresh(store: Store, zone: Zone, stop: Stopper) {
-    let mut log = FillingLog::default();
+pub async fn keep_fresh(store: Store, rule: BlockRule, clock: Clock, stop: Stopper) {
+    let (mut log, mut looks) = (FillingLog::default(), Looks::default());
     while !stop.is_stopping() {
         let began = Instant::now();
-        let done = turn(&store, &zone).await;
+        let done = turn(&store, &rule, &clock, &mut looks).await;
         let rest = rest(&store, done, began.elapsed(), &mut log);
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
@@ -46,16 +48,31 @@ pub async fn keep_fresh(store: Store, zone: Zone, stop: Stopper) {
     store.outage().leave(WORK);
 }
 
-/// What one turn of either kind has left.
+/// What one turn of each kind has done and left.
 enum Turn {
     Surveys(Refreshed),
     Days(Refreshed),
+    Blocks(Closing),
 }
 
 /// Days wait until no survey is left. Otherwise a day would be made anew for every few of its
 /// surveys.
-async fn turn(store: &Store, zone: &Zone) -> Result<Turn> {
-    let done = store.refresh_results(zone).await?;
+async fn turn(store: &Store, rule: &BlockRule, clock: &Clock, looks: &mut Looks) -> Result<Turn> {
+    let now = clock.now();
+    if let Some(due) = looks.take(Instant::now(), now) {
+        let closing = store.close_blocks(rule, due).await;
+        let is_left = match &closing {
+            Ok(closing) => !closing.is_done,
+            // All other faults wait for the next look, and keep no result from being made.
+            Err(error) => matches!(error, Error::Busy(_)),
+        };
+        if is_left {
+            looks.put_back(due);
+        }
+        return closing.map(Turn::Blocks);
+    }
+    let zone = &rule.zone;
+    let done = store.refresh_results(zone, now).await?;
     if done.left > 0 || !done.unreadable.is_empty() {
         return Ok(Turn::Surveys(done));
     }
@@ -70,11 +87,12 @@ fn rest(store: &Store, done: Result<Turn>, took: Duration, log: &mut FillingLog)
                 info!(event = "store.recovered", "the database answers again: all work goes on");
             }
             log.tell(&turn, Instant::now());
-            let (Turn::Surveys(done) | Turn::Days(done)) = &turn;
             match turn {
                 Turn::Days(Refreshed { left: 0, .. }) => LOOK_EVERY.max(took * REST_AFTER_DAYS),
-                _ if done.do_writes_wait => took * REST_IF_WRITES_WAIT,
-                _ => took * REST,
+                Turn::Surveys(done) | Turn::Days(done) if done.do_writes_wait => {
+                    took * REST_IF_WRITES_WAIT
+                }
+                Turn::Surveys(_) | Turn::Days(_) | Turn::Blocks(_) => took * REST,
             }
         }
         // Another daemon is at it.
@@ -110,7 +128,17 @@ struct FillingLog {
 impl FillingLog {
     fn tell(&mut self, turn: &Turn, now: Instant) {
         let is_silent = |at: Option<Instant>| at.is_some_and(|at| now - at < TOLD_EVERY);
-        let (Turn::Surveys(done) | Turn::Days(done)) = turn;
+        let done = match turn {
+            Turn::Surveys(done) | Turn::Days(done) => done,
+            Turn::Blocks(Closing { closed: 0, .. }) => return,
+            Turn::Blocks(Closing { closed, .. }) => {
+                info!(
+                    event = "blocks.closed",
+                    closed, "blocks of agents' answers closed: {closed}"
+                );
+                return;
+            }
+        };
         let left = done.left;
         if let Some(survey) = done.unreadable.first()
             && !is_silent(self.unreadable_at)
@@ -143,7 +171,7 @@ impl FillingLog {
                 self.filling_at = None;
                 info!(event = "results.filled", "the results of all surveys are made");
             }
-            Turn::Surveys(_) | Turn::Days(_) => {}
+            Turn::Surveys(_) | Turn::Days(_) | Turn::Blocks(_) => {}
         }
     }
 }

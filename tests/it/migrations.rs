@@ -260,6 +260,38 @@ async fn every_survey_of_before_the_results_is_marked_the_newest_first() {
     .await;
 }
 
+/// Takes the blocks back, as if the program had never known them.
+const BEFORE_BLOCKS: [&str; 4] = [
+    "drop table agent_answer",
+    "drop table agent_block",
+    "drop table agent_week",
+    "delete from _sqlx_migrations where version >= 28",
+];
+
+/// The results of four surveys. Only the first is an answer that an agent may see in a block.
+const OLD_RESULTS: &str = "insert into result (survey_id, account, source, kind, question, test, \
+     closed_at, outcome, agent, score) values \
+     ('s-1', 'acme', 'desk', 'csat', 3, 0, 1, 'answered', 'dana', 4), \
+     ('s-2', 'acme', 'desk', 'csat', 3, 0, 1, 'sent', 'dana', null), \
+     ('s-3', 'acme', 'desk', 'csat', 3, 0, 1, 'answered', null, 4), \
+     ('s-4', 'acme', 'desk', 'csat', 3, 1, 1, 'answered', 'dana', 4)";
+
+#[tokio::test]
+async fn answers_of_before_the_blocks_are_marked_to_count_from_now_on() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        for statement in BEFORE_BLOCKS {
+            run(&database, statement).await;
+        }
+        run(&database, OLD_RESULTS).await;
+        database.open().await.close().await;
+        assert_eq!(versions(&database).await, all());
+        let marked = database.texts("select survey_id from result_due order by seq").await;
+        assert_eq!(marked, ["s-1"]);
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_database_of_before_the_policy_keeps_its_surveys() {
     on_each_engine(async |database| {
@@ -303,9 +335,10 @@ async fn take_results_back(database: &Database) {
         let functions = "result_survey_marked, result_survey_changed, result_feedback_changed";
         run(database, format!("drop function {functions}").leak()).await;
     }
-    let tables =
-        ["result_due", "result", "result_day", "day_total", "result_state", "session", "audit"];
-    for table in tables {
+    let of_results = ["result_due", "result", "result_day", "day_total", "result_state"];
+    let of_access = ["session", "audit"];
+    let of_blocks = ["agent_answer", "agent_block", "agent_week"];
+    for table in of_results.into_iter().chain(of_access).chain(of_blocks) {
         run(database, format!("drop table {table}").leak()).await;
     }
 }

@@ -10,7 +10,7 @@ use crate::store::location::connect;
 use crate::store::{Engine, Error, Location, Result};
 
 /// The migrations in order. A released file is never changed.
-const MIGRATIONS: [(i64, &str, &str); 25] = [
+const MIGRATIONS: [(i64, &str, &str); 26] = [
     (1, "surveys", include_str!("../../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../../migrations/0003_message.sql")),
@@ -36,6 +36,7 @@ const MIGRATIONS: [(i64, &str, &str); 25] = [
     (25, "answered", include_str!("../../../migrations/0025_answered.sql")),
     (26, "results", include_str!("../../../migrations/0026_results.sql")),
     (27, "access", include_str!("../../../migrations/0027_access.sql")),
+    (28, "blocks", include_str!("../../../migrations/0028_blocks.sql")),
 ];
 
 /// What follows the text of a migration in each engine's own language, SQLite's first. Triggers

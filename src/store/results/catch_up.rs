@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::due::Marks;
 use super::refresh::{Refreshed, TURN};
 use crate::domain::days::Zone;
+use crate::domain::time::Millis;
 use crate::store::{Error, Result, Store};
 
 /// How soon it looks again while another daemon refreshes.
@@ -21,7 +22,7 @@ impl Store {
 
     /// Brings the results and the totals up to what was on record at the call. It takes little
     /// longer than `most`. Returns how many surveys and days are left then at most.
-    pub async fn catch_up_results(&self, zone: &Zone, most: Duration) -> Result<u64> {
+    pub async fn catch_up_results(&self, zone: &Zone, now: Millis, most: Duration) -> Result<u64> {
         let end = Instant::now() + most;
         let asked = self.marks_left().await?;
         // What changes meanwhile is left, or a busy day would never end. SQLite gives the numbers
@@ -34,7 +35,7 @@ impl Store {
             if Instant::now() >= end {
                 return Ok(marks.count().saturating_add(self.days_left(zone).await?));
             }
-            turns -= u64::from(is_done(self.refresh_results(zone).await).await?);
+            turns -= u64::from(is_done(self.refresh_results(zone, now).await).await?);
         }
         loop {
             let left = self.days_left(zone).await?;

@@ -9,6 +9,8 @@ use super::row::{self, StoredResult};
 use super::state;
 use crate::domain::days::{Day, Zone};
 use crate::domain::id::SurveyId;
+use crate::domain::time::Millis;
+use crate::store::blocks::answers;
 use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
 use crate::store::{Result, Store};
 
@@ -29,23 +31,23 @@ pub struct Refreshed {
 
 impl Store {
     /// Makes the results of at most 128 changed surveys anew, and marks the days that they touch.
-    /// Nothing is written if nothing has changed. [`Error::Busy`](crate::store::Error::Busy):
-    /// another daemon is at it.
-    pub async fn refresh_results(&self, zone: &Zone) -> Result<Refreshed> {
+    /// Answers that are new on record count from `now` on in agents' blocks. Nothing is written if
+    /// nothing has changed. [`Error::Busy`](crate::store::Error::Busy): another daemon is at it.
+    pub async fn refresh_results(&self, zone: &Zone, now: Millis) -> Result<Refreshed> {
         if self.marks_left().await?.is_none() {
             return Ok(Refreshed::default());
         }
         let zone = zone.clone();
         let unreadable = self
             .writer
-            .run(move |connection| Box::pin(async move { turn(connection, &zone).await }))
+            .run(move |connection| Box::pin(async move { turn(connection, &zone, now).await }))
             .await?;
         let left = self.marks_left().await?.map_or(0, Marks::count);
         Ok(Refreshed { left, unreadable, do_writes_wait: self.writer.do_writes_wait() })
     }
 }
 
-async fn turn(connection: &mut AnyConnection, zone: &Zone) -> Result<Vec<SurveyId>> {
+async fn turn(connection: &mut AnyConnection, zone: &Zone, now: Millis) -> Result<Vec<SurveyId>> {
     let pass = state::lock_in(connection, zone).await?;
     let ids = take_marks(connection).await?;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -56,16 +58,17 @@ async fn turn(connection: &mut AnyConnection, zone: &Zone) -> Result<Vec<SurveyI
     let before: BTreeMap<&str, &StoredResult> =
         before.iter().map(|row| (row.survey_id.as_str(), row)).collect();
     let rows = made.iter().filter_map(|made| made.row.as_ref());
-    let now: BTreeMap<&str, &StoredResult> =
+    let after: BTreeMap<&str, &StoredResult> =
         rows.map(|row| (row.survey_id.as_str(), row)).collect();
-    let gone: Vec<&str> = before.keys().copied().filter(|id| !now.contains_key(id)).collect();
-    let changed: Vec<&StoredResult> = now
+    let gone: Vec<&str> = before.keys().copied().filter(|id| !after.contains_key(id)).collect();
+    let changed: Vec<&StoredResult> = after
         .values()
         .copied()
         .filter(|row| before.get(row.survey_id.as_str()) != Some(row))
         .collect();
     row::delete(connection, &gone).await?;
     row::write(connection, &changed).await?;
+    answers::keep(connection, after.values().copied(), now).await?;
     let was = changed.iter().filter_map(|row| before.get(row.survey_id.as_str()));
     let was = was.chain(gone.iter().filter_map(|id| before.get(id))).copied();
     let days: BTreeSet<Day> =

@@ -79,7 +79,7 @@ impl Asked {
             viewer: visit.viewer().clone(),
         };
         let store = &asked.reading.store;
-        let caught_up = store.catch_up_results(&terms.zone, CATCH_UP).await;
+        let caught_up = store.catch_up_results(&terms.zone, now, CATCH_UP).await;
         let left = caught_up.map_err(|error| asked.failed(&error))?;
         let store = &asked.reading.store;
         let mut all = store.names().await.map_err(|error| asked.failed(&error))?;

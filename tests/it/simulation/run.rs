@@ -190,7 +190,7 @@ impl Run {
     /// One turn of the daemon's work on results. Far fewer than are due, so that much is left.
     async fn refresh(&self) {
         let zone = Zone::utc();
-        self.office.store.refresh_results(&zone).await.unwrap();
+        self.office.store.refresh_results(&zone, self.now()).await.unwrap();
         self.office.store.refresh_days(&zone).await.unwrap();
     }
 

@@ -2,6 +2,8 @@
 
 mod access;
 mod answers;
+mod blocks;
+mod blocks_life;
 mod budgets;
 mod closes;
 mod completeness;

@@ -41,7 +41,7 @@ fn noticed(close: Close, agent: &str, team: &str) -> Close {
 
 impl Bench {
     async fn catch_up(&self, zone: &Zone) {
-        assert_eq!(self.store.catch_up_results(zone, LONG).await.unwrap(), 0);
+        assert_eq!(self.store.catch_up_results(zone, START, LONG).await.unwrap(), 0);
     }
 
     async fn results(&self) -> Vec<String> {
@@ -208,7 +208,7 @@ async fn only_what_a_result_shows_is_marked() {
         assert_eq!(bench.number(MARKS).await, "0");
 
         // Nothing to do is nothing written.
-        assert_eq!(bench.store.refresh_results(&zone).await.unwrap(), Refreshed::default());
+        assert_eq!(bench.store.refresh_results(&zone, START).await.unwrap(), Refreshed::default());
         assert_eq!(bench.store.refresh_days(&zone).await.unwrap(), Refreshed::default());
         assert_eq!(bench.number(PASSES).await, before);
 
@@ -226,7 +226,7 @@ async fn a_turn_takes_so_many_marks_and_says_what_is_left() {
         bench.take_many(300, START).await;
         let mut left = Vec::new();
         for _ in 0..3 {
-            left.push(bench.store.refresh_results(&Zone::utc()).await.unwrap().left);
+            left.push(bench.store.refresh_results(&Zone::utc(), START).await.unwrap().left);
         }
         assert_eq!(left, [172, 44, 0]);
         // A day is made anew once, however many of its surveys have changed.
@@ -251,7 +251,7 @@ async fn a_survey_that_cannot_be_read_stops_no_other() {
         bench.take(noticed(close("c-2", "8", START), "dana", "billing")).await;
         let statement = "update survey set notice = '{' where conversation_id = 'c-1'";
         bench.database.run_beside(&[statement]).await;
-        let done = bench.store.refresh_results(&zone).await.unwrap();
+        let done = bench.store.refresh_results(&zone, START).await.unwrap();
         assert_eq!(done.unreadable, [broken.survey_id]);
         let expected = [
             "c-1 acme desk csat 12 0 scheduled 0 - - - - - - - - 0 -",
@@ -296,9 +296,9 @@ async fn while_another_daemon_refreshes_it_is_busy_and_then_goes_on() {
     for statement in ["begin", "update result_state set passes = passes + 1"] {
         sqlx::query(statement).execute(&mut other).await.unwrap();
     }
-    let refused = bench.store.refresh_results(&zone).await;
+    let refused = bench.store.refresh_results(&zone, START).await;
     assert!(matches!(refused, Err(Error::Busy(_))), "{refused:?}");
-    let left = bench.store.catch_up_results(&zone, SECOND).await.unwrap();
+    let left = bench.store.catch_up_results(&zone, START, SECOND).await.unwrap();
     assert_eq!(left, 1, "a reader is not kept waiting");
     // Closes are not held up.
     bench.take(close("c-3", "9", START)).await;

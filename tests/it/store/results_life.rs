@@ -133,7 +133,9 @@ impl Life {
             }
             Deed::Settle { is_found } => self.settle(is_found).await,
             Deed::Erase { which, is_feedback } => self.erase(which, is_feedback).await,
-            Deed::Refresh => drop(self.bench.store.refresh_results(&zone(false)).await.unwrap()),
+            Deed::Refresh => {
+                drop(self.bench.store.refresh_results(&zone(false), now).await.unwrap())
+            }
             Deed::RefreshDay => drop(self.bench.store.refresh_days(&zone(false)).await.unwrap()),
             Deed::CatchUp { is_elsewhere } => self.catch_up(is_elsewhere).await,
         }
@@ -146,7 +148,8 @@ impl Life {
     }
 
     async fn catch_up(&self, is_elsewhere: bool) {
-        let left = self.bench.store.catch_up_results(&zone(is_elsewhere), LONG).await.unwrap();
+        let left =
+            self.bench.store.catch_up_results(&zone(is_elsewhere), self.now, LONG).await.unwrap();
         assert_eq!(left, 0);
     }
 

@@ -120,7 +120,10 @@ async fn the_daemon_makes_the_results_that_are_marked_and_says_so() {
         let daemon = start(&database, &sandbox, "").await.unwrap();
         until("the end of it", async || !log.of("results.filled").is_empty()).await;
         let zone = surveyd::domain::days::Zone::utc();
-        assert_eq!(daemon.store().catch_up_results(&zone, Duration::ZERO).await.unwrap(), 0);
+        assert_eq!(
+            daemon.store().catch_up_results(&zone, Millis(0), Duration::ZERO).await.unwrap(),
+            0
+        );
         daemon.stop().await;
         let filling = log.of("results.filling");
         let words = "the results of surveys are being made: 1872 are left";
