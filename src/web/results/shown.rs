@@ -8,6 +8,7 @@ use super::page::{ErrorForm, PAGES, page};
 use super::views::found;
 use super::visit::{Answer, Visit, log_failure};
 use crate::domain::access::Role;
+use crate::domain::blocks::{Block, by_kind};
 use crate::domain::policy::DAY;
 use crate::domain::summary::Compared;
 use crate::domain::survey::State;
@@ -18,6 +19,7 @@ use crate::pages::comments::{Comment, CommentList, CommentsPage};
 use crate::pages::filters::Choices;
 use crate::pages::health::{AccountHealth, CallsLeft, Doing, HealthPage};
 use crate::pages::links;
+use crate::pages::mine;
 use crate::pages::operations::Operations;
 use crate::pages::results::{ResultsPage, Week};
 use crate::pages::surveys::{self, Step, SurveyLine, SurveyPage, SurveysPage};
@@ -398,15 +400,39 @@ pub async fn health(visit: Visit) -> Answer {
     page(&visit, StatusCode::OK, "Health", PAGES.health(&shown)).into()
 }
 
-/// The page of an agent's own results.
-pub async fn mine(visit: Visit) -> Answer {
+/// The blocks of one type that an agent is shown. Their sum stands beside them.
+const BLOCKS: usize = 12;
+
+/// The page of an agent's own results: closed blocks, and nothing else.
+pub async fn own(visit: Visit) -> Answer {
     let terms = &visit.live.results;
     let agent = visit.viewer().agent.clone().unwrap_or_default();
-    let shown = crate::pages::mine::MinePage {
+    let published = match visit.web.store.blocks(&agent, visit.web.clock.now()).await {
+        Ok(published) => published,
+        Err(error) => {
+            log_failure(&visit.web.store, &error, "an agent's blocks cannot be read");
+            let words = "Your results cannot be read now. Try again in a moment.";
+            return ErrorForm::of("/mine", &visit.headers).unavailable(words).into();
+        }
+    };
+    let kinds: Vec<mine::Blocks> = by_kind(&published, BLOCKS)
+        .into_iter()
+        .map(|of_kind| mine::Blocks {
+            kind: of_kind.kind,
+            blocks: of_kind.blocks.into_iter().take(BLOCKS).filter_map(block).collect(),
+            sum: of_kind.sum.and_then(block),
+        })
+        .collect();
+    let shown = mine::MinePage {
         agent: &agent,
-        kinds: &[],
+        kinds: &kinds,
         block_min: terms.agent_min,
         delay_days: u32::try_from(terms.agent_delay.as_secs().div_ceil(86_400)).unwrap_or(u32::MAX),
     };
     page(&visit, StatusCode::OK, "My results", PAGES.mine(&shown)).into()
+}
+
+fn block(block: Block) -> Option<mine::Block> {
+    let Block { days, sorts } = block;
+    Some(mine::Block { days, answers: sorts.answers(), score: sorts.score()? })
 }
