@@ -179,7 +179,7 @@ async fn a_pile_closes_with_its_week_and_is_seen_after_the_delay() {
             "dana csat 1 {} {} 10 8 - - {} {}",
             monday.0, SUNDAY.0, closed_at.0, published_at.0
         );
-        assert_eq!(bench.database.texts(BLOCKS).await, [written.clone()]);
+        assert_eq!(bench.database.texts(BLOCKS).await, std::slice::from_ref(&written));
         assert_eq!(bench.blocks_of("dana", published_at.minus(SECOND)).await, []);
         let block = PublishedBlock { no: 1, block: of_ten(monday) };
         assert_eq!(bench.store.blocks("dana", published_at).await.unwrap(), [block]);

@@ -58,7 +58,7 @@ async fn a_list_is_read_page_by_page_in_its_order_within_the_view() {
         }
         let (store, zone) = (&bench.store, Zone::utc());
         assert!(store.results_left(&zone).await.unwrap() > 0);
-        assert_eq!(store.catch_up_results(&zone, LONG).await.unwrap(), 0);
+        assert_eq!(store.catch_up_results(&zone, now, LONG).await.unwrap(), 0);
         assert_eq!(store.results_left(&zone).await.unwrap(), 0);
 
         let all = view("", now);
@@ -94,7 +94,7 @@ async fn the_names_of_results_are_those_that_occur_together() {
     on_each_engine(async |bench| {
         let now = bench.answered(1, "billing", &[], START).await;
         let (store, zone) = (&bench.store, Zone::utc());
-        store.catch_up_results(&zone, LONG).await.unwrap();
+        store.catch_up_results(&zone, now, LONG).await.unwrap();
         let named = |language: Option<&str>| NamedTogether {
             account: ACCOUNT.into(),
             team: Some("billing".into()),
