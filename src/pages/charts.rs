@@ -137,7 +137,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_an_axis_shows_lies_between_its_ends(one in 0.0..=100.0f64, other in 0.0..=100.0f64) {
+        fn what_an_axis_shows_lies_between_its_ends(
+            one in 0.0..=100.0f64, other in 0.0..=100.0f64,
+        ) {
             let (low, high) = (one.min(other), one.max(other));
             let values = round_values(low, high, CSAT);
             prop_assert!((2..=6).contains(&values.len()), "{values:?}");
@@ -146,7 +148,9 @@ mod tests {
         }
 
         #[test]
-        fn a_greater_value_never_stands_before_a_smaller(one in -100.0..=100.0f64, other in -100.0..=100.0f64) {
+        fn a_greater_value_never_stands_before_a_smaller(
+            one in -100.0..=100.0f64, other in -100.0..=100.0f64,
+        ) {
             let scale = strip_scale(168, NPS);
             let (low, high) = (one.min(other), one.max(other));
             prop_assert!(scale.at(low) <= scale.at(high));

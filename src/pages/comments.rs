@@ -136,7 +136,8 @@ fn lead(list: &CommentList, view: &View, min_group: u32) -> String {
     match (list.is_held, list.comments.is_empty(), total) {
         (true, ..) => {
             format!(
-                "Fewer than {min_group} answers: no comment is shown, so that none can be told apart."
+                "Fewer than {min_group} answers: no comment is shown, so that none can be told \
+                 apart."
             )
         }
         (_, true, _) if view.before.is_some() => format!("There are no older {which}."),

@@ -25,7 +25,8 @@ impl Pages {
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
              <title>{title} · surveyd</title>\n<style>\n{style}</style>\n</head>\n<body>\n\
-             <div class=\"page\"><main id=\"content\">\n{content}\n</main></div>\n</body>\n</html>\n"
+             <div class=\"page\"><main id=\"content\">\n{content}\n</main></div>\n</body>\n\
+             </html>\n"
         ))
     }
 }

@@ -1,8 +1,8 @@
 //! Makes the HTML of the pages that supervisors, admins and agents read, from plain data.
 //!
-//! Owns how pages look and what they say: words, charts, links, style sheet. Every text from
-//! outside is escaped, since all templates are HTML files, and isolated, so that it turns no
-//! direction of writing. Pages load nothing from elsewhere and have neither inline script nor style.
+//! Owns how pages look and what they say: words, charts, links and the style sheet. Every text from
+//! outside is escaped, since all templates are HTML files. It is also isolated, so that it turns no
+//! direction of writing. Pages load nothing from elsewhere and have no inline script or style.
 //!
 //! Must not read a store, compute a number or decide who may see what.
 

@@ -122,8 +122,8 @@ mod tests {
         };
         assert_eq!(
             line(&of).replace('\u{a0}', " "),
-            "Sending on both accounts · 8 wait for their time · 412 of 1\u{202f}000 prompts in 24 h \
-             · today 13:02 read up to, 2 min ago · 3 uncertain not sent again until X says"
+            "Sending on both accounts · 8 wait for their time · 412 of 1\u{202f}000 prompts in 24 \
+             h · today 13:02 read up to, 2 min ago · 3 uncertain not sent again until X says"
         );
         let of = Operations { sending: 1, paused: 1, held: 1, counting: 1, waiting: 1, ..of };
         assert_eq!(

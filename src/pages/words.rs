@@ -261,6 +261,15 @@ pub fn breakdown(by: GroupBy) -> (&'static str, &'static str) {
     }
 }
 
+/// The name of a group of a breakdown. `None` is the group of the surveys without one.
+pub fn group(by: GroupBy, key: Option<&str>) -> String {
+    match (key, by) {
+        (None, by) => format!("(no {})", by.as_str()),
+        (Some(key), GroupBy::Language) => language(key),
+        (Some(key), _) => name(key),
+    }
+}
+
 const LANGUAGES: [(&str, &str); 40] = [
     ("ar", "Arabic"),
     ("bg", "Bulgarian"),

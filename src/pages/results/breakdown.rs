@@ -214,15 +214,6 @@ fn by_name(one: &Group, other: &Group) -> Ordering {
     name(one).cmp(&name(other))
 }
 
-/// The name of a group as people read it.
-pub fn name(by: GroupBy, group: &Group) -> String {
-    match (group.key.as_deref(), by) {
-        (None, by) => format!("(no {})", by.as_str()),
-        (Some(key), GroupBy::Language) => words::language(key),
-        (Some(key), _) => words::name(key),
-    }
-}
-
 /// The wording of a question.
 fn wording(by: GroupBy, group: &Group) -> Option<String> {
     if by != GroupBy::Question {
@@ -247,7 +238,7 @@ fn line(page: &ResultsPage<'_>, row: &Row, ends: (f64, f64), is_total: bool) -> 
     let name = match by {
         _ if is_total => format!("All {}", words::breakdown(by).1),
         GroupBy::Week => key.map_or_else(String::new, |key| week_name(page, key)),
-        _ => name(by, group),
+        _ => words::group(by, key),
     };
     let so_far = row.change.is_some_and(|change| change.so_far);
     Line {

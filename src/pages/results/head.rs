@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ResultsPage, breakdown, why_hidden};
+use super::{ResultsPage, why_hidden};
 use crate::domain::summary::verdict::{self, Mark, Verdict};
 use crate::domain::summary::{Compared, Estimate, Group, GroupBy, Hidden, Row, Without};
 use crate::domain::survey_type::SurveyType;
@@ -226,7 +226,7 @@ fn named(page: &ResultsPage<'_>, row: &Row) -> Part {
     let key = row.group.key.as_deref();
     let narrowed = links::narrowed(page.view, by, key, page.zone);
     let href = narrowed.map(|view| links::page(links::RESULTS, &view));
-    Part { href, ..strong(breakdown::name(by, &row.group)) }
+    Part { href, ..strong(words::group(by, key)) }
 }
 
 fn moved_in_words(kind: SurveyType, row: &Row, points: f64) -> String {
@@ -236,7 +236,7 @@ fn moved_in_words(kind: SurveyType, row: &Row, points: f64) -> String {
     format!(" {verb} from {} to {}", verdict::points(before), words::score(kind, now))
 }
 
-/// "No other team changed by more than chance; 6 were compared."
+/// "No other team changed by more than chance", and how many were compared.
 fn the_rest(by: GroupBy, moved: usize, compared: usize) -> Bullet {
     let one = by.as_str();
     let other = if moved > 0 { "No other" } else { "No" };
@@ -253,7 +253,7 @@ fn the_rest(by: GroupBy, moved: usize, compared: usize) -> Bullet {
 /// "Without Billing the score is 82.3 %, before 82.5 %: no clear change."
 fn rest(page: &ResultsPage<'_>, without: &Without) -> Bullet {
     let kind = page.kind;
-    let name = breakdown::name(page.compared.report.by, &without.row.group);
+    let name = words::group(page.compared.report.by, without.row.group.key.as_deref());
     let clear = match without.change.more_than_chance {
         true => "still more than chance",
         false => "no clear change",

@@ -27,11 +27,11 @@ fn the_head_says_whether_the_score_changed_and_who_moved_it() {
     assert_eq!(
         text(head),
         "CSAT, 2 to 29 November 2026 share of 4 and 5 78.3 % 95 % interval 75.5 to 80.8 · 912 \
-         answers 75.5 to 80.8, before 82.3 % 50 % ring: 28 days before 100 % 4.0 points lower than \
-         in the 28 days before (82.3 %, 941 answers). More than chance: the difference lies \
-         between −7.6 and −0.3. Billing fell from 81.4 to 65.1 %: more than chance. No other team \
-         changed by more than chance; 6 were compared. Without Billing the score is 82.3 %, before \
-         82.5 %: no clear change."
+         answers 75.5 to 80.8, before 82.3 % 50 % ring: 28 days before 100 % 4.0 points lower \
+         than in the 28 days before (82.3 %, 941 answers). More than chance: the difference \
+         lies between −7.6 and −0.3. Billing fell from 81.4 to 65.1 %: more than chance. No \
+         other team changed by more than chance; 6 were compared. Without Billing the score is \
+         82.3 %, before 82.5 %: no clear change."
     );
     assert_eq!(
         part(head, "<p class=\"verdict\">", "</p>"),
@@ -46,11 +46,11 @@ fn every_close_is_accounted_for() {
     let page = exact(|_| {});
     assert_eq!(
         text(part(&page, "<h2>From close to answer</h2>", "</section>")),
-        "What was closed and what was prompted in these 28 days. Shares are of the prompts. Closed \
-         1 421 − 92 prompted not long ago − 61 cannot be messaged − 38 closed by a bot or by itself − \
-         27 held out, to compare with − 19 opted out − 10 closed long after the last word − 8 \
-         waiting now − 3 uncertain: X has not said Prompted 1 163 Scored 912 78.4 % Commented 371 \
-         31.9 %"
+        "What was closed and what was prompted in these 28 days. Shares are of the prompts. \
+         Closed 1 421 − 92 prompted not long ago − 61 cannot be messaged − 38 closed by a bot \
+         or by itself − 27 held out, to compare with − 19 opted out − 10 closed long after the \
+         last word − 8 waiting now − 3 uncertain: X has not said Prompted 1 163 Scored 912 78.4 \
+         % Commented 371 31.9 %"
     );
 }
 
@@ -60,16 +60,17 @@ fn each_row_says_its_change_and_small_ones_show_no_score() {
     let rows = part(&page, "<table class=\"groups compared\">", "</table>");
     assert_eq!(
         text(rows),
-        "Team Answers Score Interval, from 50 % to 100 % Against the 28 days before Answered Median \
-         time All teams 912 78.3 % 75.5 to 80.8, before 82.3 % −4.0, more than chance (−7.6 to \
-         −0.3) 78.4 % 4 min Deliveries 268 82.5 % 77.5 to 86.5, before 82.9 % −0.4, may be chance \
-         (−6.8 to +5.9) 100.0 % 4 min Billing 212 65.1 % 58.5 to 71.2, before 81.4 % −16.4, more \
-         than chance (−24.4 to −8.0) 100.0 % 4 min Accounts 174 84.5 % 78.4 to 89.1, before 82.7 % \
-         +1.7, may be chance (−6.1 to +9.7) 100.0 % 4 min Returns 131 77.9 % 70.0 to 84.1, before \
-         82.9 % −5.1, may be chance (−14.7 to +4.6) 34.3 % 4 min Technical 96 82.3 % 73.5 to 88.6, \
-         before 80.8 % +1.5, may be chance (−9.4 to +12.2) 100.0 % 4 min Partners 24 87.5 % 69.0 \
-         to 95.7, before 78.9 % +8.6, may be chance (−13.8 to +32.3) 100.0 % 4 min Press 4 fewer \
-         than 5 answers: no score 100.0 % Legal 3 fewer than 5 answers: no score 100.0 %"
+        "Team Answers Score Interval, from 50 % to 100 % Against the 28 days before Answered \
+         Median time All teams 912 78.3 % 75.5 to 80.8, before 82.3 % −4.0, more than chance \
+         (−7.6 to −0.3) 78.4 % 4 min Deliveries 268 82.5 % 77.5 to 86.5, before 82.9 % −0.4, \
+         may be chance (−6.8 to +5.9) 100.0 % 4 min Billing 212 65.1 % 58.5 to 71.2, before \
+         81.4 % −16.4, more than chance (−24.4 to −8.0) 100.0 % 4 min Accounts 174 84.5 % 78.4 \
+         to 89.1, before 82.7 % +1.7, may be chance (−6.1 to +9.7) 100.0 % 4 min Returns 131 \
+         77.9 % 70.0 to 84.1, before 82.9 % −5.1, may be chance (−14.7 to +4.6) 34.3 % 4 min \
+         Technical 96 82.3 % 73.5 to 88.6, before 80.8 % +1.5, may be chance (−9.4 to +12.2) \
+         100.0 % 4 min Partners 24 87.5 % 69.0 to 95.7, before 78.9 % +8.6, may be chance \
+         (−13.8 to +32.3) 100.0 % 4 min Press 4 fewer than 5 answers: no score 100.0 % Legal 3 \
+         fewer than 5 answers: no score 100.0 %"
     );
     let coloured: Vec<&str> =
         rows.split("<tr").filter(|row| row.contains("class=\"down\"")).collect();

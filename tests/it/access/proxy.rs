@@ -50,7 +50,7 @@ async fn whom_the_proxy_names_counts_before_the_cookie() {
     let page =
         browser.request(Method::GET, "/health").header(HEADER, "admin").send().await.unwrap();
     let page = page.text().await.unwrap();
-    assert!(page.contains("<span>admin, admin</span>"), "{page}");
+    assert!(page.contains("<span><bdi>admin</bdi>, admin</span>"), "{page}");
     assert!(!page.contains("Sign out"), "the proxy signs out: {page}");
 }
 
