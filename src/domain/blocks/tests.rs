@@ -215,16 +215,14 @@ fn lived(kind: SurveyType, weeks: &[Week]) -> Lived {
     blocks
 }
 
-/// All that an agent has ever seen, as sets of answers: each block, and the sum of the last few at
-/// each moment.
+/// All that an agent may ever have seen, as sets of answers: each block, and the sum of the last
+/// few at each moment, however many they are.
 fn seen(blocks: &Lived) -> Vec<BTreeSet<usize>> {
-    let mut seen: Vec<BTreeSet<usize>> = Vec::new();
-    for newest in 1..=blocks.len() {
-        let summed = &blocks[newest.saturating_sub(LAST)..newest];
-        seen.push(blocks[newest - 1].1.clone());
-        seen.push(summed.iter().flat_map(|(_, answers)| answers.iter().copied()).collect());
-    }
-    seen
+    let ends = (1..=blocks.len()).flat_map(|end| (0..end).map(move |first| first..end));
+    let answers = |run: std::ops::Range<usize>| {
+        blocks[run].iter().flat_map(|(_, answers)| answers.iter().copied()).collect()
+    };
+    ends.map(answers).collect()
 }
 
 /// Whole numbers by this prime stand for fractions: no sum of so few ones and zeros comes near it.
