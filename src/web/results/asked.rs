@@ -11,7 +11,7 @@ use axum::response::Response;
 
 use super::page::ErrorForm;
 use super::visit::{Visit, log_failure};
-use crate::domain::access::Viewer;
+use crate::domain::access::{Role, Viewer};
 use crate::domain::summary::{Compared, GroupBy, Report, compare};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::view::{Filter, View};
@@ -60,6 +60,11 @@ impl Asked {
                 return Err(form.refuse(StatusCode::BAD_REQUEST, words));
             }
         };
+        // A list that is narrowed by an agent or by scores tells both of each of its rows.
+        let tells_answers = view.mood.is_some() || view.filters.get(Filter::Agent).is_some();
+        if tells_answers && !visit.viewer().has_role(Role::Supervisor) {
+            return Err(form.nothing_here());
+        }
         let store = visit.web.store.clone();
         let reading = Reading {
             store,

@@ -41,3 +41,20 @@ async fn a_survey_beyond_the_limits_is_like_one_that_does_not_exist() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_admin_narrows_no_list_by_an_agent_or_by_scores() {
+    let house = House::open().await;
+    house.survey("acme", None).await;
+    let (admin, supervisor) = (house.signed_in("admin").await, house.signed_in("supervisor").await);
+    for (path, none) in [("/surveys", "/no-such-page"), ("/v1/surveys", "/v1/no-such-thing")] {
+        let none = seen(admin.get(none).await).await;
+        assert_eq!(none.0, 404);
+        for query in ["agent=dana", "agent=", "question=csat&mood=unhappy", "mood=happy"] {
+            let narrowed = format!("{path}?{query}");
+            assert_eq!(seen(admin.get(&narrowed).await).await, none, "{narrowed}");
+            assert_eq!(supervisor.get(&narrowed).await.status(), 200, "{narrowed}");
+        }
+        assert_eq!(admin.get(&format!("{path}?team=&tag=&question=csat")).await.status(), 200);
+    }
+}
