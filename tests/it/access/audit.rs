@@ -114,8 +114,8 @@ async fn the_page_shows_the_newest_first_and_leads_on_to_the_older() {
         assert!(row.contains(&format!("<td>detail {number}.</td>")), "{number}: {row}");
     }
     let first = "<tr><td>2026-09-21 14:00:04</td><td>&lt;i&gt;204&lt;&#x2f;i&gt; (token)</td>\
-                 <td>supervisor, admin</td><td>saw results</td><td>detail 204.</td>\
-                 <td>192.0.2.1</td></tr>";
+                 <td class=\"opt\">supervisor, admin</td><td>saw results</td><td>detail 204.</td>\
+                 <td class=\"opt\">192.0.2.1</td></tr>";
     assert_eq!(details[0], first);
 
     for (query, words) in [
