@@ -111,6 +111,8 @@ pub struct Web {
     live: RwLock<Arc<Live>>,
     store: Store,
     clock: Clock,
+    /// When this process began to serve.
+    up_since: Millis,
     answers: AnswerLog,
     seats: Arc<Seats>,
     bodies: Bodies,
@@ -125,6 +127,7 @@ impl Web {
         Arc::new(Self {
             live: RwLock::new(Arc::new(live)),
             store,
+            up_since: clock.now(),
             clock,
             answers: AnswerLog::default(),
             bodies: Bodies::new(seats.clone()),

@@ -395,7 +395,7 @@ pub async fn health(visit: Visit) -> Answer {
         database_bytes: u64::try_from(figures.status.database_bytes).unwrap_or(0),
         alerts: &[],
         version: env!("SURVEYD_VERSION"),
-        up_since: None,
+        up_since: Some(visit.web.up_since),
     };
     page(&visit, StatusCode::OK, "Health", PAGES.health(&shown)).into()
 }
