@@ -2,7 +2,17 @@
 //!
 //! The daemon is the real one. Closes come in over HTTP and are signed as a help desk signs them.
 //! The sandbox answers over the network.
+//!
+//! With `--serve` the database begins with the past of a made-up [`business`], and the daemon stays
+//! up with its pages.
 
+mod business;
+mod comments;
+mod history;
+mod served;
+mod teams;
+
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -17,6 +27,8 @@ use ring::hmac;
 use serde_json::json;
 use tower::ServiceExt as _;
 
+use self::business::Business;
+use self::served::SignIn;
 use crate::cli;
 use crate::clock::Clock;
 use crate::config::{self, Environment};
@@ -38,10 +50,17 @@ pub struct Demo {
     /// Decides who the people are and what they answer; the same seed, the same people
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
+    /// Begins with 16 weeks of a made-up business, and keeps the pages of results up until Ctrl-C
+    #[arg(long)]
+    serve: bool,
+    /// Where to serve them; a port of 0 takes one that is free [default: 127.0.0.1:0]
+    #[arg(long, value_name = "ADDR", requires = "serve", value_parser = cli::sandbox::address)]
+    listen: Option<SocketAddr>,
 }
 
 const EXAMPLES: &str = "\
   surveyd demo
+  surveyd demo --serve                     # then look at its pages in a browser
   surveyd demo --conversations 1000 --seed 7";
 
 const NOTE: &str = "\
@@ -57,41 +76,94 @@ const SECRET: &[u8] = b"demonstration-source-key";
 /// Runs the demonstration until its end or a signal. Leaves nothing behind in either case.
 pub async fn run(demo: Demo, mut signals: Signals) -> anyhow::Result<()> {
     let folder = Folder::make()?;
-    tokio::select! {
-        shown = show(demo, &folder) => shown,
-        () = signals.stop() => Ok(()),
+    let shown = tokio::select! {
+        shown = show(&demo, &folder) => shown?,
+        () = signals.stop() => return Ok(()),
+    };
+    let Shown { daemon, sandbox, sign_in } = shown;
+    let served = match &sign_in {
+        None => Ok(()),
+        Some(sign_in) => {
+            outln!("{}", sign_in.words(daemon.address()))?;
+            tokio::select! {
+                () = signals.stop() => Ok(()),
+                failed = daemon.store().failed() => Err(failed.into()),
+            }
+        }
+    };
+    daemon.stop().await;
+    sandbox.stop().await;
+    if sign_in.is_none() {
+        outln!("{NEXT}")?;
     }
+    served
 }
 
-async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
+/// A demonstration that has been shown and still works.
+struct Shown {
+    daemon: Daemon,
+    sandbox: Sandbox,
+    /// Present if its pages are served.
+    sign_in: Option<SignIn>,
+}
+
+async fn show(demo: &Demo, folder: &Folder) -> anyhow::Result<Shown> {
     let sandbox = Sandbox::start_on_loopback(SandboxConfig::demo(demo.seed)).await?;
     let account = SandboxConfig::demo(demo.seed).accounts.remove(0);
-    let text = configuration(&account, &sandbox.base_url());
+    let sign_in = demo.serve.then(SignIn::make).transpose()?;
+    let listen = demo.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let sources: &[&str] = if demo.serve { &business::SOURCES } else { &["demo"] };
+    let more = sign_in.as_ref().map(SignIn::configuration).unwrap_or_default();
     let environment = Environment::of([("STATE_DIRECTORY", folder.0.as_os_str())]);
+    let read = |delay: &str| {
+        let text = configuration(&account, &sandbox.base_url(), listen, delay, sources, &more);
+        config::parse(&text, &folder.0.join("surveyd.toml"), &environment)
+    };
+    // Nobody watches the past, so it need not be hurried.
+    let (past, config) = (read("5m")?, read("1s")?);
+    let mut business = Business::of(demo.seed);
+    if demo.serve {
+        note!("A business is made up, with {} days of its past.", business::DAYS);
+        let bar = bar(u64::from(business::DAYS.unsigned_abs()));
+        bar.set_message("days of the past");
+        let now = Clock::System.now();
+        history::live(&mut business, &past, &folder.0, now, &bar).await?;
+        bar.finish_and_clear();
+    }
+    let (file, clock) = (None, Clock::System);
     let started_at = Clock::System.now();
-    let daemon = Daemon::start(Start {
-        config: config::parse(&text, &folder.0.join("surveyd.toml"), &environment)?,
-        file: None,
-        environment,
-        clock: Clock::System,
-    })
-    .await?;
+    let daemon = Daemon::start(Start { config, file, environment, clock }).await?;
     note!(
         "{} conversations close; surveyd asks their people through a simulated X.\n",
         demo.conversations
     );
-    let bar = ProgressBar::new(u64::from(demo.conversations) * 3);
-    bar.set_style(ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed"));
+    let before = Progress::of(&daemon).await?;
+    let bar = bar(u64::from(demo.conversations) * 3);
     for number in 0..demo.conversations {
-        close(&daemon, number, Clock::System.now()).await?;
+        let notice = match demo.serve {
+            true => served::notice(business.next()),
+            false => notice(number),
+        };
+        close(&daemon, number, notice, Clock::System.now()).await?;
         bar.inc(1);
         bar.set_message(format!("{} closes taken in", number + 1));
     }
-    watch(&daemon, &sandbox, &bar).await?;
+    watch(&daemon, &sandbox, &bar, &before).await?;
     bar.finish_and_clear();
+    report(&daemon, started_at).await?;
+    Ok(Shown { daemon, sandbox, sign_in })
+}
+
+fn bar(length: u64) -> ProgressBar {
+    let bar = ProgressBar::new(length);
+    bar.set_style(ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed"));
+    bar
+}
+
+/// Prints the results of what closed since the start.
+async fn report(daemon: &Daemon, started_at: Millis) -> anyhow::Result<()> {
     let now = Clock::System.now();
-    let query =
-        ResultsQuery { from: Millis(0), to: Millis(i64::MAX), account: None, or_sent: true };
+    let query = ResultsQuery { from: started_at, to: now, account: None, or_sent: true };
     let facts = results::facts(daemon.store(), &query).await?;
     let period = Period { from: started_at, to: now };
     // No more answers can come because the sandbox has no more planned.
@@ -99,39 +171,62 @@ async fn show(demo: Demo, folder: &Folder) -> anyhow::Result<()> {
     let terms = Terms { period, by, zone, now, fresh_for, min_group };
     let summary = compare(summarize(facts, &terms), None);
     outln!("{}", report::text::render(&summary, &report::text::TextPage::plain()))?;
-    daemon.stop().await;
-    sandbox.stop().await;
-    outln!("{NEXT}")?;
     Ok(())
 }
 
 const NEXT: &str = "\
 Where to look next
+  surveyd demo --serve     the same with 16 weeks of a made-up past, and its pages in a browser
   surveyd sandbox          the simulated X alone, with a configuration that fits it
   surveyd run -c FILE      the daemon; then surveyd status, surveys list, report and export
   config/surveyd.toml      every setting with its default
   README.md                from here to a real account in five steps";
 
-/// Waits until every prompt is sent and every answer has been read.
-async fn watch(daemon: &Daemon, sandbox: &Sandbox, bar: &ProgressBar) -> anyhow::Result<()> {
-    let started = Instant::now();
-    let closes = bar.position();
-    while started.elapsed() < PATIENCE {
-        tokio::time::sleep(LOOK_EVERY).await;
+/// How far the surveys of the database have come.
+struct Progress {
+    waiting: i64,
+    sent: i64,
+    answered: i64,
+    /// The scores and comments that were read.
+    answers: i64,
+}
+
+impl Progress {
+    async fn of(daemon: &Daemon) -> anyhow::Result<Self> {
         let status = daemon.store().status(Clock::System.now()).await?;
         let count = |states: &[&str]| -> i64 {
             let wanted = status.by_state.iter().filter(|(name, _)| states.contains(name));
             wanted.map(|(_, count)| count).sum()
         };
-        let waiting = count(&["scheduled", "sending"]);
-        let (sent, answered) = (count(&["sent", "answered"]), count(&["answered"]));
+        Ok(Self {
+            waiting: count(&["scheduled", "sending"]),
+            sent: count(&["sent", "answered"]),
+            answered: count(&["answered"]),
+            answers: daemon.store().answers().await?,
+        })
+    }
+}
+
+/// Waits until every prompt is sent and every answer has been read.
+async fn watch(
+    daemon: &Daemon,
+    sandbox: &Sandbox,
+    bar: &ProgressBar,
+    before: &Progress,
+) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let closes = bar.position();
+    while started.elapsed() < PATIENCE {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let Progress { waiting, sent, answered, answers: seen } = Progress::of(daemon).await?;
+        let (sent, answered) = (sent - before.sent, answered - before.answered);
+        let seen = seen - before.answers;
         let (events, told) = {
             let world = sandbox.world();
             let mut world = world.lock().map_err(|_| anyhow::anyhow!("the sandbox failed"))?;
             world.advance(sandbox.now());
             (world.next_due_at(), answers(&world))
         };
-        let seen = daemon.store().answers().await?;
         bar.set_position(closes * 2 - waiting.unsigned_abs() + seen.unsigned_abs());
         bar.set_message(format!("{sent} prompts sent, {answered} people have answered"));
         if waiting == 0 && events.is_none() && seen >= told {
@@ -149,29 +244,38 @@ fn answers(world: &World) -> i64 {
         .sum()
 }
 
-async fn close(daemon: &Daemon, number: u32, now: Millis) -> anyhow::Result<()> {
+/// A close as its source reports it: the name of the source, and the notice's data.
+type Notice = (&'static str, serde_json::Value);
+
+fn notice(number: u32) -> Notice {
     const AGENTS: [(&str, &str); 4] =
         [("dana", "billing"), ("li", "billing"), ("omar", "delivery"), ("zoe", "delivery")];
     const NAMES: [&str; 6] = ["Ana", "José", "Mei", "Łukasz", "Noor", "Sam"];
     let pick = |count: usize| number as usize % count;
     let (agent, team) = AGENTS[pick(AGENTS.len())];
-    let body = json!({
-        "type": "conversation.closed",
-        "timestamp": now.rfc3339(),
-        "data": {
-            "conversation_id": format!("demo-{number}"),
-            "user_id": (343_434_000_000_u64 + u64::from(number)).to_string(),
-            "agent": agent,
-            "team": team,
-            "first_name": NAMES[pick(NAMES.len())],
-            "closed_by": "agent",
-        },
-    })
-    .to_string();
+    let data = json!({
+        "conversation_id": format!("demo-{number}"),
+        "user_id": (343_434_000_000_u64 + u64::from(number)).to_string(),
+        "agent": agent,
+        "team": team,
+        "first_name": NAMES[pick(NAMES.len())],
+        "closed_by": "agent",
+    });
+    ("demo", data)
+}
+
+async fn close(
+    daemon: &Daemon,
+    number: u32,
+    (source, data): Notice,
+    now: Millis,
+) -> anyhow::Result<()> {
+    let body = json!({ "type": "conversation.closed", "timestamp": now.rfc3339(), "data": data })
+        .to_string();
     let (id, seconds) = (format!("msg_{number}"), now.0 / 1_000);
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET);
     let signature = hmac::sign(&key, format!("{id}.{seconds}.{body}").as_bytes());
-    let request = Request::post("/v1/sources/demo")
+    let request = Request::post(format!("/v1/sources/{source}"))
         .header("content-type", "application/json")
         .header("webhook-id", id)
         .header("webhook-timestamp", seconds)
@@ -182,11 +286,26 @@ async fn close(daemon: &Daemon, number: u32, now: Millis) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn configuration(account: &SandboxAccount, base_url: &str) -> String {
+fn configuration(
+    account: &SandboxAccount,
+    base_url: &str,
+    listen: SocketAddr,
+    delay: &str,
+    sources: &[&str],
+    more: &str,
+) -> String {
+    let source = |name: &&str| {
+        let secret = STANDARD.encode(SECRET);
+        format!(
+            "[[sources]]\nname = \"{name}\"\nkind = \"standard\"\naccount = \"acme\"\n\
+             secret = \"{secret}\"\n"
+        )
+    };
+    let sources: String = sources.iter().map(source).collect();
     format!(
         r#"
 [http]
-listen = "127.0.0.1:0"
+listen = "{listen}"
 [x]
 base_url = "{base_url}"
 events_horizon = "0s"
@@ -204,19 +323,15 @@ privacy_url = "https://acme.example/privacy"
 display_name = "Acme"
 [accounts.survey]
 message = "Thanks for talking to us, {{{{ first_name | default('you') }}}}. How did we do?"
-delay = "1s"
-[[sources]]
-name = "demo"
-kind = "standard"
-account = "acme"
-secret = "{secret}"
+delay = "{delay}"
+{more}
+{sources}
 "#,
         user_id = account.user_id,
         consumer_key = account.consumer_key,
         consumer_secret = account.consumer_secret,
         access_token = account.access_token,
         access_token_secret = account.access_token_secret,
-        secret = STANDARD.encode(SECRET),
     )
 }
 

@@ -43,7 +43,8 @@ secrets: close it to others (chmod 600 surveyd.toml), then start `surveyd run -c
 /// A fixed secret so that the printed configuration works without changes.
 const SOURCE_SECRET: &str = "whsec_c2FuZGJveC1zb3VyY2Utc2VjcmV0LTAwMDE=";
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+/// Reads the address of `--listen`.
+pub fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "write an IP address and a port, as 127.0.0.1:8472".into())
 }
 

@@ -111,6 +111,7 @@ mod tests;
 
 pub use api_call::ApiCall;
 pub use behaviour::{Behaviour, Paging, Span};
+pub use chance::Chance;
 pub use clock::TimeSource;
 pub use config::{SandboxAccount, SandboxConfig};
 pub use faults::{Ending, InjectedFault, Order, Scripted};

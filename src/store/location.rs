@@ -44,6 +44,8 @@ pub struct Location {
     given: PathBuf,
     /// The folder of this daemon's mark.
     folder: PathBuf,
+    /// True if a power cut may take what was written.
+    is_thrown_away: bool,
 }
 
 impl Location {
@@ -56,6 +58,7 @@ impl Location {
                 file: None,
                 given: PathBuf::new(),
                 folder: state_folder.to_owned(),
+                is_thrown_away: false,
             });
         }
         let Some(path) = url.strip_prefix("sqlite:") else {
@@ -78,7 +81,14 @@ impl Location {
             file: Some(file),
             given,
             folder: state_folder.to_owned(),
+            is_thrown_away: false,
         })
+    }
+
+    /// Returns the location of a SQLite file that is thrown away after its use. A commit there does
+    /// not wait for the disk, so it is many times faster and a power cut may undo it.
+    pub fn thrown_away(self) -> Self {
+        Self { is_thrown_away: true, ..self }
     }
 
     /// Returns SQLite's file. Absent on PostgreSQL.
@@ -260,6 +270,9 @@ impl Location {
                     "pragma wal_checkpoint(passive)",
                 ] {
                     connection.execute(pragma).await?;
+                }
+                if self.is_thrown_away {
+                    connection.execute("pragma synchronous = off").await?;
                 }
             }
             Engine::Postgres => {

@@ -1,6 +1,7 @@
 //! The built program: its exit codes, its output, its log, its signals.
 
 mod codes;
+mod demo;
 mod dry_run;
 mod files;
 mod gone;

@@ -267,6 +267,14 @@ error: invalid value '0' for '--conversations <N>': write a whole number from 1 
 
 For more information, try '--help'.
 "),
+    typed("pages of a demonstration that ends", "demo --listen 127.0.0.1:0", 2, "\
+error: the following required arguments were not provided:
+  --serve
+
+Usage: surveyd demo --serve --listen <ADDR>
+
+For more information, try '--help'.
+"),
     typed("a sandbox at a name", "sandbox --listen localhost:8472", 2, "\
 error: invalid value 'localhost:8472' for '--listen <ADDR>': write an IP address and a port, as 127.0.0.1:8472
 
