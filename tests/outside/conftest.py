@@ -1,7 +1,10 @@
 """What all tests share: a database for each, and one plain line with the counts at the end."""
 
+import json
+
 import pytest
 
+import business as businesses
 import needs
 from day import live
 from harness import BINARY
@@ -21,6 +24,15 @@ def store(request):
 @pytest.fixture(scope="session")
 def day(store, tmp_path_factory):
     yield from live(store, tmp_path_factory.mktemp("day"))
+
+
+@pytest.fixture(scope="session")
+def business(tmp_path_factory):
+    """A business with a past, served to those who may see its results."""
+    lived = businesses.lived_once(tmp_path_factory.getbasetemp(), "business", businesses.live)
+    with businesses.served(lived, tmp_path_factory.mktemp("served")) as found:
+        found.known = json.loads((lived / "known.json").read_text())
+        yield found
 
 
 def pytest_terminal_summary(terminalreporter):
