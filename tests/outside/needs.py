@@ -3,10 +3,13 @@ environment, and counted, with the reason, elsewhere."""
 
 import os
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from browser import program as chromium
 
 
 def need(is_there, what):
@@ -27,6 +30,17 @@ def faketime():
     libraries = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     need(libraries, "libfaketime (package faketime)")
     return str(libraries[0])
+
+
+def browser():
+    need(chromium(), "a browser (package chromium)")
+
+
+def axe():
+    """The text of axe, which tests/run fetches beside the Python environment."""
+    path = Path(sys.prefix).parent / "tests-axe/axe_playwright_python/axe.min.js"
+    need(path.is_file(), f"axe at {path} (tests/run fetches it)")
+    return path.read_text(encoding="utf-8")
 
 
 def tell_counts(reporter, suite):
