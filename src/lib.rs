@@ -59,8 +59,8 @@
 //! - **mark**: the file in a state folder that says which database its daemon last worked on.
 //! - **result**: what became of one survey, in a narrow row. The **totals** of a day are sums of
 //!   results.
-//! - **view**: which results are meant, and beside which period ([`domain::view`]). Every number of a
-//!   page or a file obeys the whole view.
+//! - **view**: which results are meant, and beside which period ([`domain::view`]). Every number of
+//!   a page or a file obeys the whole view.
 //! - **viewer**: who may see results, by **roles** and limits ([`domain::access`]).
 //! - **block**: answers of one agent that are shown to the agent together or never
 //!   ([`domain::blocks`]).

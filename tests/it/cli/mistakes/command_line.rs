@@ -147,7 +147,9 @@ surveyd: --from \"yesterday\" is neither a date such as 2026-11-22 (a whole day,
 "),
     typed("a report in another format", "report --from 2026-11-01 --to 2026-11-30 --format xml", 2, "\
 error: invalid value 'xml' for '--format <F>'
-  [possible values: text, json]
+  [possible values: text, json, csv, xlsx, html]
+
+  tip: a similar value exists: 'html'
 
 For more information, try '--help'.
 "),
