@@ -28,6 +28,9 @@ pub struct ReportJson<'a> {
     /// The number of prompts that a dry run did not send. Left out if zero.
     #[serde(skip_serializing_if = "is_zero")]
     dry_run: u64,
+    /// How many surveys and days have changed and are not counted yet. Left out if zero.
+    #[serde(skip_serializing_if = "is_zero")]
+    still_to_count: u64,
     groups: Vec<ComparedJson<'a>>,
     /// The period that this one is compared with. Left out if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,10 +131,18 @@ impl<'a> ReportJson<'a> {
             from: report.period.from.rfc3339(),
             to: report.period.to.rfc3339(),
             dry_run: report.left_out.dry_runs,
+            still_to_count: 0,
             groups: compared.rows.iter().map(row).collect(),
             against: compared.before.as_ref().map(AgainstJson::of),
             difference: is_compared.then_some(total),
         }
+    }
+}
+
+impl ReportJson<'_> {
+    /// Says that so many surveys and days are not counted yet.
+    pub fn without(self, still_to_count: u64) -> Self {
+        Self { still_to_count, ..self }
     }
 }
 

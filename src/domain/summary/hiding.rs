@@ -8,6 +8,8 @@
 //!
 //! Deliberately absent:
 //!
+//! - Protection of answers that two overlapping groups share. Of two tags that are shown beside
+//!   the total, a reader can work out how many answers have both, and what those said.
 //! - Protection against unanimity. If everybody gave a 5, so did the one person in the hidden
 //!   group. The total alone says it.
 //! - Protection against comparing reports of overlapping periods or filters. One report cannot know

@@ -33,7 +33,7 @@ pub async fn report(visit: Visit) -> Answer {
         let asked = Asked::of(&visit, ErrorForm::Problem, &[]).await?;
         let compared = asked.compared(asked.view.by).await?;
         let answers = compared.totals.iter().map(|row| row.group.answered).sum();
-        let body = parts::json(StatusCode::OK, &ReportJson::of(&compared));
+        let body = parts::json(StatusCode::OK, &ReportJson::of(&compared).without(asked.left));
         Ok(Answer::showing(body, asked.shown(Some(answers))))
     };
     answered.await.unwrap_or_else(|refusal: Response| refusal.into())
