@@ -8,6 +8,8 @@
 //!
 //! Deliberately absent:
 //!
+//! - The full protection of overlapping groups that occur in more than a thousand combinations. It
+//!   would take longer than a reader waits.
 //! - Protection of answers that two overlapping groups share. Of two tags that are shown beside
 //!   the total, a reader can work out how many answers have both, and what those said.
 //! - Protection against unanimity. If everybody gave a 5, so did the one person in the hidden
@@ -63,7 +65,7 @@ pub(super) fn hidden(
 
     // Groups that do not overlap can be subtracted only from the total and all at once. The size of
     // the remainder is then the whole test. Tags overlap and need the second test.
-    let overlap = answers.keys().any(|keys| keys.len() > 1);
+    let overlap = answers.keys().any(|keys| keys.len() > 1) && counts.len() <= COMBINATIONS_MAX;
     let mut reach = overlap.then(|| Reach::of_total(&counts, &large, &small, min_group));
     let mut in_no_shown = vec![true; counts.len()];
     let mut remainder: u64 = counts.iter().sum();
@@ -91,6 +93,11 @@ pub(super) fn hidden(
     }
     hidden
 }
+
+/// The most combinations of groups that the second test looks through. Its time and memory grow
+/// with their number times the square of the groups. Beyond it only the remainder is tested: what
+/// all shown groups leave of the total.
+const COMBINATIONS_MAX: usize = 1_000;
 
 /// The answers of one group: the indices of its combinations of groups, and their total.
 #[derive(Default)]

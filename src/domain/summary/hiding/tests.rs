@@ -165,3 +165,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn beyond_a_thousand_combinations_the_remainder_still_protects_a_small_group() {
+    // Each of 1,100 answers has a tag of its own pair, so all are combinations of their own.
+    let mut answers: BTreeMap<Vec<GroupKey>, u64> = BTreeMap::new();
+    for number in 0..1_100 {
+        let keys = vec![key(&format!("a{}", number % 40)), key(&format!("b{number:04}"))];
+        answers.insert(keys, 1);
+    }
+    answers.insert(vec![key("few")], 2);
+    let hidden = hidden(&answers, 5);
+    assert_eq!(hidden[&key("few")], Hidden::SmallGroup);
+    assert_eq!(hidden[&key("b0001")], Hidden::SmallGroup);
+    // All tags `a…` together leave the two answers of the small group, so one is given up.
+    let given_up = hidden.values().filter(|why| **why == Hidden::Differencing).count();
+    assert_eq!(given_up, 1);
+}
