@@ -1,8 +1,10 @@
 //! The counts that reports are made of, for one view.
 //!
-//! Most views need one dimension beside account and team. Their counts are sums of day totals, so
-//! their cost does not grow with the number of surveys. Other views are counted from the results of
-//! single surveys. Both ways give the same numbers, since a day total is the sum of its results.
+//! Most views need one dimension beside account and team. Their counts are sums of day totals.
+//! Their cost grows with the days and the names. It grows slowly with the surveys, too: the
+//! waits of all answers are read for the median, and each set of tags is a name of its own.
+//! Other views are counted from the results of single surveys. Both ways give the same numbers,
+//! since a day total is the sum of its results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
