@@ -62,7 +62,7 @@ pub use feedback::matching::CLOCKS_APART;
 pub use feedback::shows::{ShowOutcome, ToShow};
 pub use messages::streams::{Beginning, MessageReading, Stream, StreamPage};
 pub use messages::talks::{Delivered, Judge, MessageWatch, Taking, TalkOutcome};
-pub use read::cells::Cell;
+pub use read::cells::{Cell, Detail};
 pub use read::figures::{AccountFigures, Status};
 pub use read::lists::{List, Page, Place};
 pub use read::names::{KnownNames, NamedTogether};

@@ -22,6 +22,14 @@ use crate::store::results::days::Dimension;
 use crate::store::results::row::read_waits;
 use crate::store::{Error, Result, Store};
 
+/// Which of the counts are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Without the waits and the reasons of loss. They are most of what there is to read.
+    Scores,
+    Whole,
+}
+
 /// The counts of surveys that are in the same groups.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cell {
@@ -59,15 +67,15 @@ fn of_breakdown(by: GroupBy) -> Option<Dimension> {
 
 impl Store {
     /// Returns the counts of the view's surveys, tests left out.
-    pub async fn cells(&self, view: &View, zone: &Zone) -> Result<Vec<Cell>> {
+    pub async fn cells(&self, view: &View, zone: &Zone, detail: Detail) -> Result<Vec<Cell>> {
         let filters = view.filters.iter().filter_map(|(filter, _)| of_filter(filter));
         let mut needed: Vec<Dimension> = filters.chain(of_breakdown(view.by)).collect();
         needed.dedup();
         match (view.whole_days(zone), needed.as_slice()) {
-            _ if view.counts_tests => self.cells_of_results(view, zone).await,
-            (Some(days), []) => self.cells_of_days(view, days, Dimension::Whole).await,
-            (Some(days), [one]) => self.cells_of_days(view, days, *one).await,
-            _ => self.cells_of_results(view, zone).await,
+            _ if view.counts_tests => self.cells_of_results(view, zone, detail).await,
+            (Some(days), []) => self.cells_of_days(view, days, Dimension::Whole, detail).await,
+            (Some(days), [one]) => self.cells_of_days(view, days, *one, detail).await,
+            _ => self.cells_of_results(view, zone, detail).await,
         }
     }
 
@@ -77,6 +85,7 @@ impl Store {
         view: &View,
         days: Days,
         dimension: Dimension,
+        detail: Detail,
     ) -> Result<Vec<Cell>> {
         let mut conditions = Conditions::default();
         conditions.is("dim", dimension.as_str());
@@ -109,12 +118,15 @@ impl Store {
         };
         let tags = if dimension == Dimension::Tags { "key" } else { "''" };
         let scores = (0..11).map(|score| format!("cast(sum(s{score}) as bigint) as s{score}"));
+        let more = match detail {
+            Detail::Scores => "'' as waits, '' as losses",
+            Detail::Whole => "string_agg(waits, '') as waits, string_agg(losses, ' ') as losses",
+        };
         let sql = format!(
             "select kind, {grouped} as grouped, {tags} as tagged, \
              cast(sum(closes) as bigint) as closes, cast(sum(prompted) as bigint) as prompted, \
              cast(sum(commented) as bigint) as commented, {}, \
-             max(last_unanswered_at) as last_unanswered_at, \
-             string_agg(waits, '') as waits, string_agg(losses, ' ') as losses \
+             max(last_unanswered_at) as last_unanswered_at, {more} \
              from day_total where {} group by 1, 2, 3",
             scores.collect::<Vec<_>>().join(", "),
             conditions.all()
@@ -144,9 +156,14 @@ impl Store {
     }
 
     /// Counts by the results of single surveys. A breakdown by week asks week by week.
-    async fn cells_of_results(&self, view: &View, zone: &Zone) -> Result<Vec<Cell>> {
+    async fn cells_of_results(
+        &self,
+        view: &View,
+        zone: &Zone,
+        detail: Detail,
+    ) -> Result<Vec<Cell>> {
         if view.by != GroupBy::Week {
-            return self.cells_of_stretch(view, view.period, None).await;
+            return self.cells_of_stretch(view, view.period, None, detail).await;
         }
         let mut cells = Vec::new();
         let mut day = zone.day_of(view.period.from);
@@ -156,7 +173,8 @@ impl Store {
             let whole = zone.period(week);
             let (from, to) = (whole.from.max(view.period.from), whole.to.min(view.period.to));
             let key = GroupKey::Named(day.iso_week());
-            cells.extend(self.cells_of_stretch(view, Period { from, to }, Some(key)).await?);
+            let cells_of_week = self.cells_of_stretch(view, Period { from, to }, Some(key), detail);
+            cells.extend(cells_of_week.await?);
             day = week.to.plus(1);
         }
         Ok(cells)
@@ -167,6 +185,7 @@ impl Store {
         view: &View,
         period: Period,
         key: Option<GroupKey>,
+        detail: Detail,
     ) -> Result<Vec<Cell>> {
         let grouped = match view.by {
             GroupBy::Nothing | GroupBy::Week => "null",
@@ -179,8 +198,12 @@ impl Store {
         let heads = format!("select kind, {grouped} as grouped, {tagged} as tagged");
 
         let closed = of_results(view, "closed_at", period);
+        let (outcome, waits) = match detail {
+            Detail::Scores => ("'sent'", "''"),
+            Detail::Whole => ("outcome", "string_agg(wait, '')"),
+        };
         let closes = format!(
-            "{heads}, outcome, count(*) as closes from result where {} group by 1, 2, 3, 4",
+            "{heads}, {outcome} as outcome, count(*) as closes from result where {} group by 1, 2, 3, 4",
             closed.all()
         );
         let sent = of_results(view, "sent_at", period);
@@ -190,7 +213,7 @@ impl Store {
         let prompts = format!(
             "{heads}, count(*) as prompted, count(commented_at) as commented, {}, \
              max(case when score is null then sent_at end) as last_unanswered_at, \
-             string_agg(wait, '') as waits from result where {} group by 1, 2, 3",
+             {waits} as waits from result where {} group by 1, 2, 3",
             scores.collect::<Vec<_>>().join(", "),
             sent.all()
         );

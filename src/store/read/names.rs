@@ -7,31 +7,23 @@ use sqlx::Row as _;
 use crate::domain::survey_type::SurveyType;
 use crate::store::{Result, Store};
 
-/// An account and a team that occur together in results.
+/// Names that occur together in results.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedTogether {
     pub account: String,
     pub team: Option<String>,
     pub kind: SurveyType,
-    /// Absent unless languages were asked for, or if the results name none.
     pub language: Option<String>,
 }
 
-const NAMES: &str = "select distinct account, team, kind, key from day_total where dim = $1";
+/// Each survey counts in every dimension, so that of the languages has all accounts and teams.
+const NAMES: &str = "select distinct account, team, kind, key from day_total \
+     where dim = 'language'";
 
 impl Store {
-    /// Returns all accounts, teams and types that occur together in the totals of days.
+    /// Returns all accounts, teams, types and languages that occur together in the totals of days.
     pub async fn names(&self) -> Result<Vec<NamedTogether>> {
-        self.named_together("").await
-    }
-
-    /// Returns the same with the languages.
-    pub async fn languages(&self) -> Result<Vec<NamedTogether>> {
-        self.named_together("language").await
-    }
-
-    async fn named_together(&self, dimension: &str) -> Result<Vec<NamedTogether>> {
-        let rows = sqlx::query(NAMES).bind(dimension).fetch_all(&self.readers).await?;
+        let rows = sqlx::query(NAMES).fetch_all(&self.readers).await?;
         let mut names = Vec::with_capacity(rows.len());
         for row in &rows {
             let (team, key): (String, String) = (row.try_get("team")?, row.try_get("key")?);

@@ -14,7 +14,7 @@ use crate::domain::time::Millis;
 use crate::report::json::ReportJson;
 use crate::results::history::{self, Entry};
 use crate::results::{COLUMNS, ColumnValue, ResultRow};
-use crate::store::List;
+use crate::store::{Detail, List};
 use crate::web::parts;
 
 /// The document that describes the API. It is kept by hand and held to the routes by a test.
@@ -31,7 +31,7 @@ pub const OF_ANSWERS: [&str; 8] =
 pub async fn report(visit: Visit) -> Answer {
     let answered = async {
         let asked = Asked::of(&visit, ErrorForm::Problem, &[]).await?;
-        let compared = asked.compared(asked.view.by).await?;
+        let compared = asked.compared(asked.view.by, Detail::Whole).await?;
         let answers = compared.totals.iter().map(|row| row.group.answered).sum();
         let body = parts::json(StatusCode::OK, &ReportJson::of(&compared).without(asked.left));
         Ok(Answer::showing(body, asked.shown(Some(answers))))

@@ -3,7 +3,7 @@
 //! Owns the limits of the viewer on every number. A filter that would let a reader work out fewer
 //! answers than the floor shows no score. Must not lay anything out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -12,14 +12,20 @@ use axum::response::Response;
 use super::page::ErrorForm;
 use super::visit::{Visit, log_failure};
 use crate::domain::access::{Role, Viewer};
-use crate::domain::summary::{Compared, GroupBy, Report, compare};
+use crate::domain::days::{Days, Zone};
+use crate::domain::summary::{Compared, Group, GroupBy, Report, compare};
 use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
 use crate::domain::view::{Filter, View};
 use crate::results::{KnownNames, Reading};
-use crate::store::{self, Place, ResultRow};
+use crate::store::{self, Detail, Place, ResultRow};
 
 /// How long a page waits for the last changes to be counted. It says what is left then.
 const CATCH_UP: Duration = Duration::from_secs(2);
+
+/// The most answers of a view whose names are all judged by the whole of it. Of more, the sets of
+/// tags alone take longer to read than everything else on the page.
+const JUDGED_WHOLE: u64 = 100_000;
 
 /// What a request asks for.
 pub struct Asked {
@@ -87,8 +93,7 @@ impl Asked {
         let caught_up = store.catch_up_results(&terms.zone, now, CATCH_UP).await;
         let left = caught_up.map_err(|error| asked.failed(&error))?;
         let store = &asked.reading.store;
-        let mut all = store.names().await.map_err(|error| asked.failed(&error))?;
-        all.extend(store.languages().await.map_err(|error| asked.failed(&error))?);
+        let all = store.names().await.map_err(|error| asked.failed(&error))?;
         asked.left = left;
         let (accounts, teams) = (asked.viewer.accounts.as_ref(), asked.viewer.teams.as_ref());
         asked.names = KnownNames::within(all, accounts, teams);
@@ -108,29 +113,36 @@ impl Asked {
         Ok(asked)
     }
 
-    /// The report beside the one it is compared with, by a breakdown.
-    pub async fn compared(&self, by: GroupBy) -> Result<Compared, Response> {
+    /// The report beside the one it is compared with, by a breakdown. `before` is how much is read
+    /// of the latter.
+    pub async fn compared(&self, by: GroupBy, before: Detail) -> Result<Compared, Response> {
         let view = View { by, ..self.within.clone() };
-        let now = self.guarded(&view).await?;
+        let now = self.guarded(&view, Detail::Whole).await?;
         let before = match view.compared_with(&self.reading.zone) {
-            Some(view) => Some(self.guarded(&view).await?),
+            Some(view) => Some(self.guarded(&view, before).await?),
             None => None,
         };
         Ok(compare(now, before))
+    }
+
+    /// The report of the view without a breakdown, as far as its scores go.
+    pub async fn scores(&self) -> Result<Report, Response> {
+        let view = View { by: GroupBy::Nothing, ..self.within.clone() };
+        self.guarded(&view, Detail::Scores).await
     }
 
     /// A report that shows no score if a filter alone would give away too few answers.
     ///
     /// A reader can take each filter away and subtract. So what a filter leaves out must be nothing
     /// or at least the floor. What the viewer may not see at all cannot be asked for.
-    async fn guarded(&self, view: &View) -> Result<Report, Response> {
-        let mut report = self.read(view).await?;
+    async fn guarded(&self, view: &View, detail: Detail) -> Result<Report, Response> {
+        let mut report = self.read(view, detail).await?;
         let asked = self.view.filters.iter().map(|(filter, _)| filter);
         for filter in asked {
             let wider = self.view.with(|view| view.filters.remove(filter));
             let wider = View { by: GroupBy::Nothing, ..limited(&wider, &self.viewer) };
             let wider = View { period: view.period, ..wider.over(view.days, &self.reading.zone) };
-            let wider = self.read(&wider).await?;
+            let wider = self.read(&wider, Detail::Scores).await?;
             for kind in SurveyType::ALL {
                 let left_out = answered(&wider, kind).saturating_sub(answered(&report, kind));
                 if 0 < left_out && left_out < u64::from(report.min_group) {
@@ -141,21 +153,31 @@ impl Asked {
         Ok(report)
     }
 
-    async fn read(&self, view: &View) -> Result<Report, Response> {
-        self.reading.report(view).await.map_err(|error| self.failed(&error))
+    async fn read(&self, view: &View, detail: Detail) -> Result<Report, Response> {
+        self.reading.report_of(view, detail).await.map_err(|error| self.failed(&error))
     }
 
-    /// The names that this view holds back, because too few answers stand behind them. A comment
-    /// appears without them.
-    pub async fn held_names(&self, kind: SurveyType) -> Result<HeldNames, Response> {
-        let mut held = BTreeMap::new();
-        for by in [GroupBy::Team, GroupBy::Agent, GroupBy::Tag, GroupBy::Language] {
-            let report = self.read(&View { by, ..self.within.clone() }).await?;
-            let groups = report.groups.into_iter();
-            let of_kind = groups.filter(|group| group.kind == kind && group.score.is_none());
-            held.insert(by, of_kind.filter_map(|group| group.key).collect());
+    /// Takes off the surveys all names that this view holds back, because too few answers stand
+    /// behind them. `total` is that of the view.
+    pub async fn take_off_held_names(
+        &self,
+        total: &Group,
+        rows: &mut [ResultRow],
+    ) -> Result<(), Response> {
+        let sent_at = |row: &ResultRow| Some(row.survey.state.delivery()?.sent_at);
+        let latest = rows.iter().filter_map(sent_at).max();
+        let judged = judged_by(&self.within, &self.reading.zone, total.answered, latest);
+        for by in [GroupBy::Team, GroupBy::Agent, GroupBy::Language, GroupBy::Tag] {
+            if !rows.iter().any(|row| has_a_name(row, by)) {
+                continue;
+            }
+            let view = View { by, kind: Some(total.kind), ..judged.clone() };
+            let groups = self.read(&view, Detail::Scores).await?.groups.into_iter();
+            let held = groups.filter(|group| group.score.is_none());
+            let held: BTreeSet<String> = held.filter_map(|group| group.key).collect();
+            rows.iter_mut().for_each(|row| take_off(row, by, &held));
         }
-        Ok(HeldNames(held))
+        Ok(())
     }
 
     /// Answers that the database does not answer. Slow never looks empty.
@@ -193,20 +215,64 @@ fn answered(report: &Report, kind: SurveyType) -> u64 {
     total.map_or(0, |total| total.answered)
 }
 
-/// Names that a view holds back, by what they are names of.
-pub struct HeldNames(BTreeMap<GroupBy, BTreeSet<String>>);
+/// The view by which the names on some surveys are judged: the whole if it has few answers, else
+/// the four weeks up to the latest of them. Enough answers in a part are enough in the whole.
+fn judged_by(view: &View, zone: &Zone, answered: u64, latest: Option<Millis>) -> View {
+    let Some(latest) = latest.filter(|_| answered > JUDGED_WHOLE) else {
+        return view.clone();
+    };
+    let Days { from, to } = view.days;
+    let to = zone.day_of(latest).clamp(from, to);
+    view.over(Days { from: from.max(to.plus(-27)), to }, zone)
+}
 
-impl HeldNames {
-    fn holds(&self, by: GroupBy, name: &str) -> bool {
-        self.0.get(&by).is_some_and(|names| names.contains(name))
+fn has_a_name(row: &ResultRow, by: GroupBy) -> bool {
+    let notice = &row.survey.notice;
+    match by {
+        GroupBy::Team => notice.team.is_some(),
+        GroupBy::Agent => notice.agent.is_some(),
+        GroupBy::Language => notice.language.is_some(),
+        GroupBy::Tag => !notice.tags.is_empty(),
+        _ => false,
     }
+}
 
-    /// Takes the held names off a survey.
-    pub fn take_off(&self, row: &mut ResultRow) {
-        let notice = &mut row.survey.notice;
-        notice.team.take_if(|team| self.holds(GroupBy::Team, team));
-        notice.agent.take_if(|agent| self.holds(GroupBy::Agent, agent));
-        notice.language.take_if(|language| self.holds(GroupBy::Language, language));
-        notice.tags.retain(|tag| !self.holds(GroupBy::Tag, tag));
+fn take_off(row: &mut ResultRow, by: GroupBy, held: &BTreeSet<String>) {
+    let notice = &mut row.survey.notice;
+    let name = match by {
+        GroupBy::Team => &mut notice.team,
+        GroupBy::Agent => &mut notice.agent,
+        GroupBy::Language => &mut notice.language,
+        _ => return notice.tags.retain(|tag| !held.contains(tag)),
+    };
+    name.take_if(|name| held.contains(name));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::days::Day;
+
+    #[test]
+    fn names_of_a_large_view_are_judged_by_the_four_weeks_up_to_the_latest_comment() {
+        let zone = Zone::utc();
+        let at = |day: &str| {
+            let day = Day::parse(day).unwrap();
+            Some(zone.period(Days { from: day, to: day }).to)
+        };
+        let now = at("2026-11-30").unwrap();
+        let view = |from, to| View::parse([("from", from), ("to", to)], &zone, now).unwrap();
+        let year = view("2025-12-01", "2026-11-30");
+        let judged = |answered, latest| judged_by(&year, &zone, answered, latest);
+        assert_eq!(judged(JUDGED_WHOLE, at("2026-03-28")), year);
+        assert_eq!(judged(JUDGED_WHOLE + 1, None), year);
+        for (latest, from, to) in [
+            ("2026-03-28", "2026-03-01", "2026-03-28"),
+            ("2025-12-10", "2025-12-01", "2025-12-10"),
+            ("2026-12-24", "2026-11-03", "2026-11-30"),
+            ("2025-11-01", "2025-12-01", "2025-12-01"),
+        ] {
+            assert_eq!(judged(JUDGED_WHOLE + 1, at(latest)), view(from, to), "{latest}");
+        }
     }
 }

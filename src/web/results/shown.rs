@@ -10,7 +10,7 @@ use super::visit::{Answer, Visit, log_failure};
 use crate::domain::access::Role;
 use crate::domain::blocks::{Block, by_kind};
 use crate::domain::policy::DAY;
-use crate::domain::summary::Compared;
+use crate::domain::summary::Report;
 use crate::domain::survey::State;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::view::View;
@@ -24,7 +24,7 @@ use crate::pages::operations::Operations;
 use crate::pages::results::{ResultsPage, Week};
 use crate::pages::surveys::{self, Step, SurveyLine, SurveyPage, SurveysPage};
 use crate::results::history::{self, TOLD_BY_X};
-use crate::store::{List, Place, ResultRow};
+use crate::store::{Detail, List, Place, ResultRow};
 use crate::web::snapshot::Figures;
 
 /// The comments on the page of results, and on a page of comments.
@@ -47,8 +47,8 @@ pub async fn results(visit: Visit) -> Answer {
 
 async fn results_of(visit: &Visit) -> Shown {
     let asked = Asked::of(visit, ErrorForm::of("/", &visit.headers), &[]).await?;
-    let compared = asked.compared(links::breakdown(&asked.view)).await?;
-    let kind = kind_of(&asked, &compared);
+    let compared = asked.compared(links::breakdown(&asked.view), Detail::Scores).await?;
+    let kind = kind_of(&asked, &compared.report);
     let weeks = asked.reading.weeks(&asked.within).await;
     let (mondays, mut course) = weeks.map_err(|error| asked.failed(&error))?;
     let total = compared.total(kind).map(|row| &row.group);
@@ -58,7 +58,7 @@ async fn results_of(visit: &Visit) -> Shown {
     }
     let (zone, now) = (&asked.reading.zone, asked.reading.now);
     let weeks = Week::course(&mondays, &course, kind, zone.day_of(now));
-    let comments = comments_of(&asked, kind, &compared, None, COMMENTS_FEW).await?;
+    let comments = comments_of(&asked, kind, &compared.report, None, COMMENTS_FEW).await?;
     let choices = choices(&asked);
     let operations = operations(visit, asked.left).await;
     let shown = ResultsPage {
@@ -78,8 +78,8 @@ async fn results_of(visit: &Visit) -> Shown {
 }
 
 /// The type that a page shows: the one asked for, else the first that has results.
-fn kind_of(asked: &Asked, compared: &Compared) -> SurveyType {
-    let first = compared.totals.first().map(|row| row.group.kind);
+fn kind_of(asked: &Asked, report: &Report) -> SurveyType {
+    let first = report.totals.first().map(|total| total.kind);
     let known = asked.names.kinds.first().copied();
     asked.view.kind.or(first).or(known).unwrap_or(SurveyType::Csat)
 }
@@ -99,25 +99,21 @@ fn choices(asked: &Asked) -> Choices {
 async fn comments_of(
     asked: &Asked,
     kind: SurveyType,
-    compared: &Compared,
+    report: &Report,
     after: Option<&Place>,
     most: u32,
 ) -> Result<CommentList, Response> {
-    let total = compared.total(kind).map(|row| &row.group);
-    if total.is_none_or(|total| total.score.is_none()) {
+    let total = report.totals.iter().find(|total| total.kind == kind);
+    let Some(shown) = total.filter(|total| total.score.is_some()) else {
         let is_held = total.is_some_and(|total| total.answered + total.commented > 0);
         return Ok(CommentList { is_held, ..CommentList::default() });
-    }
+    };
     let view = View { kind: Some(kind), ..asked.within.clone() };
     let page = asked.reading.store.listed(&view, List::Comments, after, most).await;
-    let page = page.map_err(|error| asked.failed(&error))?;
-    let held = asked.held_names(kind).await?;
-    let comments = page.rows.into_iter().filter_map(|mut row| {
-        held.take_off(&mut row);
-        comment(row)
-    });
+    let mut page = page.map_err(|error| asked.failed(&error))?;
+    asked.take_off_held_names(shown, &mut page.rows).await?;
     Ok(CommentList {
-        comments: comments.collect(),
+        comments: page.rows.into_iter().filter_map(comment).collect(),
         counts: None,
         next: page.next.map(|place| place.text()),
         is_held: false,
@@ -151,9 +147,9 @@ pub async fn comments(visit: Visit) -> Answer {
 async fn comments_page(visit: &Visit) -> Shown {
     let form = ErrorForm::of("/comments", &visit.headers);
     let asked = Asked::of(visit, form, &[]).await?;
-    let compared = asked.compared(asked.view.by).await?;
-    let kind = kind_of(&asked, &compared);
-    let list = comments_of(&asked, kind, &compared, asked.after.as_ref(), COMMENTS).await?;
+    let report = asked.scores().await?;
+    let kind = kind_of(&asked, &report);
+    let list = comments_of(&asked, kind, &report, asked.after.as_ref(), COMMENTS).await?;
     let choices = choices(&asked);
     let shown = CommentsPage {
         view: &asked.view,

@@ -3,7 +3,7 @@
 use surveyd::domain::days::Zone;
 use surveyd::domain::summary::GroupBy;
 use surveyd::domain::view::View;
-use surveyd::store::{List, NamedTogether, Page, Place};
+use surveyd::store::{Detail, List, NamedTogether, Page, Place};
 
 use super::*;
 
@@ -95,16 +95,15 @@ async fn the_names_of_results_are_those_that_occur_together() {
         let now = bench.answered(1, "billing", &[], START).await;
         let (store, zone) = (&bench.store, Zone::utc());
         store.catch_up_results(&zone, now, LONG).await.unwrap();
-        let named = |language: Option<&str>| NamedTogether {
+        let named = NamedTogether {
             account: ACCOUNT.into(),
             team: Some("billing".into()),
             kind: SurveyType::Csat,
-            language: language.map(str::to_owned),
+            language: Some("es".into()),
         };
-        assert_eq!(store.names().await.unwrap(), [named(None)]);
-        assert_eq!(store.languages().await.unwrap(), [named(Some("es"))]);
+        assert_eq!(store.names().await.unwrap(), [named]);
         let by_team = view("by=team", now);
-        let cells = store.cells(&by_team, &zone).await.unwrap();
+        let cells = store.cells(&by_team, &zone, Detail::Whole).await.unwrap();
         assert_eq!(cells.len(), 1);
         assert_eq!((cells[0].counts.closes, cells[0].counts.answered()), (1, 1));
         assert_eq!(by_team.by, GroupBy::Team);

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use surveyd::domain::days::{Day, Days, Zone};
-use surveyd::domain::summary::{Counts, SurveyFacts, Terms, summarize};
+use surveyd::domain::summary::{Counts, LeftOut, SurveyFacts, Terms, summarize};
 use surveyd::domain::time::Period;
 use surveyd::domain::view::View;
 use surveyd::results::Reading;
-use surveyd::store::{DayTotal, Dimension, ResultsQuery};
+use surveyd::store::{DayTotal, Detail, Dimension, ResultsQuery};
 
 use super::*;
 
@@ -352,8 +352,15 @@ async fn reports_agree(life: &Life, facts: &[SurveyFacts]) {
             let is_meant = |facts: &&SurveyFacts| {
                 view.filters.matches(facts) && view.kind.is_none_or(|kind| kind == facts.kind)
             };
-            let scanned = summarize(facts.iter().filter(is_meant).cloned(), &terms);
+            let mut scanned = summarize(facts.iter().filter(is_meant).cloned(), &terms);
             assert_eq!(reading.report(&view).await.unwrap(), scanned, "{query} {:?}", view.period);
+            let scores = reading.report_of(&view, Detail::Scores).await.unwrap();
+            for group in scanned.totals.iter_mut().chain(&mut scanned.groups) {
+                (group.suppressed, group.unsent) = Default::default();
+                group.median_response_seconds = None;
+            }
+            scanned.left_out = LeftOut::default();
+            assert_eq!(scores, scanned, "{query} {:?}", view.period);
         }
     }
 }
