@@ -82,16 +82,16 @@ pub struct SaidList {
 }
 
 #[derive(Serialize)]
-pub(super) struct Content {
+pub(super) struct CommentsContent {
     title: String,
     bar: FilterBar,
     said: SaidList,
 }
 
 impl CommentsPage<'_> {
-    pub(super) fn content(&self) -> Content {
+    pub(super) fn content(&self) -> CommentsContent {
         let said = said(self.list, self.view, self.zone, self.now, self.kind, self.min_group);
-        Content {
+        CommentsContent {
             title: format!("Comments, {}", words::days(self.view.days)),
             bar: bar(links::COMMENTS, self.view, self.zone, self.kind, self.choices),
             said,

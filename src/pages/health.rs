@@ -21,7 +21,7 @@ pub enum Doing {
 
 /// The calls that X still allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallsLeft {
+pub struct BudgetLeft {
     /// What they are for: "prompts today".
     pub what: String,
     pub left: u64,
@@ -34,7 +34,7 @@ pub struct AccountHealth {
     pub name: String,
     pub doing: Doing,
     pub obstacles: Vec<Obstacle>,
-    pub calls: Vec<CallsLeft>,
+    pub calls: Vec<BudgetLeft>,
     /// How far X's events are read. `None` if none are yet.
     pub read_to: Option<Millis>,
     /// Events that could not be read, as periods in words.
@@ -72,17 +72,17 @@ pub struct HealthPage<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct Content {
+pub(super) struct HealthContent {
     must_act: Vec<String>,
-    accounts: Vec<Account>,
-    surveys: Vec<State>,
+    accounts: Vec<AccountSection>,
+    surveys: Vec<StateCount>,
     queue: Vec<(&'static str, String)>,
     alerts: Vec<Alert>,
     zone: String,
 }
 
 #[derive(Serialize)]
-struct Account {
+struct AccountSection {
     name: String,
     class: &'static str,
     doing: &'static str,
@@ -111,7 +111,7 @@ struct Calls {
 }
 
 #[derive(Serialize)]
-struct State {
+struct StateCount {
     words: String,
     count: String,
 }
@@ -123,12 +123,12 @@ struct Alert {
 }
 
 impl HealthPage<'_> {
-    pub(super) fn content(&self) -> Content {
-        let state = |(name, count): &(&str, u64)| State {
+    pub(super) fn content(&self) -> HealthContent {
+        let state = |(name, count): &(&str, u64)| StateCount {
             words: capitalised(&words::state(name, None)),
             count: words::count(*count),
         };
-        Content {
+        HealthContent {
             must_act: self.must_act.iter().map(|line| words::name(line)).collect(),
             accounts: self.accounts.iter().map(|account| self.account(account)).collect(),
             surveys: self.surveys.iter().filter(|(_, count)| *count > 0).map(state).collect(),
@@ -166,7 +166,7 @@ impl HealthPage<'_> {
         ]
     }
 
-    fn account(&self, account: &AccountHealth) -> Account {
+    fn account(&self, account: &AccountHealth) -> AccountSection {
         let (class, doing) = match account.doing {
             Doing::Sends => ("good", "sends"),
             Doing::DryRun => ("", "dry run: decides and sends nothing"),
@@ -186,13 +186,13 @@ impl HealthPage<'_> {
                 .unwrap_or_default(),
             class: if obstacle.must_act { "warn" } else { "" },
         };
-        let calls = |calls: &CallsLeft| Calls {
+        let calls = |calls: &BudgetLeft| Calls {
             what: calls.what.clone(),
             left: words::count(calls.left),
             limit: words::count(calls.limit),
             share: (100.0 * calls.left as f64 / calls.limit.max(1) as f64).min(100.0).round(),
         };
-        Account {
+        AccountSection {
             name: words::name(&account.name),
             class,
             doing,

@@ -14,7 +14,7 @@ use crate::domain::survey_type::SurveyType;
 
 /// The answers of some weeks, published together.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Block {
+pub struct ScoredBlock {
     pub days: Days,
     pub answers: u64,
     pub score: Estimate,
@@ -22,19 +22,19 @@ pub struct Block {
 
 /// The blocks of one type.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Blocks {
+pub struct ScoredBlocks {
     pub kind: SurveyType,
     /// The newest first. Never empty.
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<ScoredBlock>,
     /// All of `blocks` together. `None` if there is only one.
-    pub sum: Option<Block>,
+    pub sum: Option<ScoredBlock>,
 }
 
 /// The page of an agent's own results.
 pub struct MinePage<'a> {
     /// Who they are in notices.
     pub agent: &'a str,
-    pub kinds: &'a [Blocks],
+    pub kinds: &'a [ScoredBlocks],
     /// The fewest answers of a block.
     pub block_min: u32,
     /// How many days after its last week a block is published.
@@ -42,26 +42,26 @@ pub struct MinePage<'a> {
 }
 
 #[derive(Serialize)]
-pub(super) struct Content {
+pub(super) struct MineContent {
     agent: String,
-    kinds: Vec<Kind>,
+    kinds: Vec<BlockTable>,
     block_min: u32,
     delay: String,
 }
 
 #[derive(Serialize)]
-struct Kind {
+struct BlockTable {
     name: &'static str,
     meaning: &'static str,
-    sum: Option<Line>,
+    sum: Option<BlockRow>,
     sum_count: usize,
-    lines: Vec<Line>,
+    lines: Vec<BlockRow>,
     low: String,
     high: String,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct BlockRow {
     days: String,
     answers: String,
     score: String,
@@ -73,13 +73,13 @@ struct Line {
 const STRIP_WIDTH: u32 = 168;
 
 impl MinePage<'_> {
-    pub(super) fn content(&self) -> Content {
+    pub(super) fn content(&self) -> MineContent {
         let delay = match self.delay_days {
             0 => "on the day after its last week".to_owned(),
             1 => "a day after its last week".to_owned(),
             days => format!("{days} days after its last week"),
         };
-        Content {
+        MineContent {
             agent: words::name(self.agent),
             kinds: self.kinds.iter().map(kind).collect(),
             block_min: self.block_min,
@@ -88,13 +88,13 @@ impl MinePage<'_> {
     }
 }
 
-fn kind(blocks: &Blocks) -> Kind {
+fn kind(blocks: &ScoredBlocks) -> BlockTable {
     let ends = match blocks.kind {
         SurveyType::Csat => (0.0, 100.0),
         SurveyType::Nps => (-100.0, 100.0),
     };
-    let line = |block: &Block| line(blocks.kind, block, ends);
-    Kind {
+    let line = |block: &ScoredBlock| line(blocks.kind, block, ends);
+    BlockTable {
         name: words::kind(blocks.kind),
         meaning: words::meaning(blocks.kind),
         sum: blocks.sum.as_ref().map(line),
@@ -105,12 +105,12 @@ fn kind(blocks: &Blocks) -> Kind {
     }
 }
 
-fn line(kind: SurveyType, block: &Block, ends: (f64, f64)) -> Line {
+fn line(kind: SurveyType, block: &ScoredBlock, ends: (f64, f64)) -> BlockRow {
     let scale = strip_scale(STRIP_WIDTH, ends);
     let Estimate { value, low, high } = block.score;
     let score = words::score(kind, value);
     let interval = words::interval(low, high);
-    Line {
+    BlockRow {
         days: words::days(block.days),
         answers: words::count(block.answers),
         strip: Strip {

@@ -12,10 +12,10 @@ mod weeks;
 use serde::Serialize;
 
 use self::breakdown::Breakdown;
-use self::chosen::Chosen;
+use self::chosen::ScoreBars;
 use self::funnel::Funnel;
 use self::head::Head;
-use self::weeks::Course;
+use self::weeks::WeeklyCourse;
 use super::comments::{CommentList, SaidList, said};
 use super::filters::{Choices, FilterBar, bar};
 use super::operations::{Fact, Operations, facts};
@@ -67,17 +67,17 @@ impl Week {
 }
 
 #[derive(Serialize)]
-pub(super) struct Content {
+pub(super) struct ResultsContent {
     /// `None` in a file.
     bar: Option<FilterBar>,
     facts: Vec<Fact>,
     /// `Some` if there is nothing to show.
     nothing: Option<Nothing>,
-    results: Option<Shown>,
+    results: Option<ResultSections>,
     method: Method,
 }
 
-impl Content {
+impl ResultsContent {
     /// The same without what only a server can answer.
     pub(super) fn of_file(self) -> Self {
         Self { bar: None, facts: Vec::new(), ..self }
@@ -94,10 +94,10 @@ struct Nothing {
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct ResultSections {
     head: Head,
-    course: Course,
-    chosen: Option<Chosen>,
+    course: WeeklyCourse,
+    chosen: Option<ScoreBars>,
     funnel: Funnel,
     breakdown: Breakdown,
     said: SaidList,
@@ -113,10 +113,10 @@ struct Method {
 }
 
 impl ResultsPage<'_> {
-    pub(super) fn content(&self) -> Content {
+    pub(super) fn content(&self) -> ResultsContent {
         let by = self.compared.report.by;
         let total = self.compared.total(self.kind);
-        Content {
+        ResultsContent {
             bar: Some(bar(links::RESULTS, self.view, self.zone, Some(self.kind), self.choices)),
             facts: facts(self.operations, self.zone, self.now),
             nothing: total.is_none().then(|| self.nothing()),
@@ -130,10 +130,10 @@ impl ResultsPage<'_> {
         }
     }
 
-    fn shown(&self, total: &Row) -> Shown {
+    fn shown(&self, total: &Row) -> ResultSections {
         let min_group = self.compared.report.min_group;
         let kind = Some(self.kind);
-        Shown {
+        ResultSections {
             head: head::head(self, total),
             course: weeks::course(self),
             chosen: chosen::chosen(self, total),

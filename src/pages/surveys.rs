@@ -48,13 +48,13 @@ pub(super) struct ListContent {
     title: String,
     bar: FilterBar,
     shows_answers: bool,
-    lines: Vec<Line>,
+    lines: Vec<ListRow>,
     sentence: Option<String>,
     next: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct ListRow {
     href: String,
     closed: String,
     stamp: String,
@@ -91,9 +91,9 @@ impl SurveysPage<'_> {
         }
     }
 
-    fn line(&self, survey: &SurveyLine) -> Line {
+    fn line(&self, survey: &SurveyLine) -> ListRow {
         let answer = |text: String| if self.shows_answers { text } else { String::new() };
-        Line {
+        ListRow {
             href: history(&survey.id),
             closed: words::instant(survey.closed_at, self.zone, self.now),
             stamp: survey.closed_at.rfc3339(),
@@ -114,7 +114,7 @@ fn of(kind: SurveyType, score: u8) -> String {
 
 /// One step of a survey's life.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Step {
+pub struct LifeStep {
     pub at: Millis,
     /// The state that it led to, or what happened.
     pub state: String,
@@ -152,7 +152,7 @@ pub struct SurveyPage<'a> {
     pub is_test: bool,
     pub answer: &'a Answer,
     /// The oldest first.
-    pub history: &'a [Step],
+    pub history: &'a [LifeStep],
     /// What holds it back now, each a sentence.
     pub waits: &'a [String],
 }
@@ -187,7 +187,7 @@ struct ShownStep {
 impl SurveyPage<'_> {
     pub(super) fn content(&self) -> SurveyContent {
         let survey = self.survey;
-        let is_shown = |step: &&Step| self.shows_answers || !step.is_answer;
+        let is_shown = |step: &&LifeStep| self.shows_answers || !step.is_answer;
         SurveyContent {
             state: capitalised(&words::state(&survey.state, survey.reason.as_deref())),
             is_test: self.is_test,
@@ -235,7 +235,7 @@ impl SurveyPage<'_> {
         facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
     }
 
-    fn step(&self, step: &Step) -> ShownStep {
+    fn step(&self, step: &LifeStep) -> ShownStep {
         let title = match step.state.as_str() {
             "scheduled" => "Scheduled",
             "sending" => "The request left",

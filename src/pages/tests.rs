@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use super::health::{AccountHealth, CallsLeft, Doing, FailingAlert};
-use super::mine::{Block, Blocks};
+use super::health::{AccountHealth, BudgetLeft, Doing, FailingAlert};
+use super::mine::{ScoredBlock, ScoredBlocks};
 use super::samples::*;
-use super::surveys::{Answer, Step, SurveyLine};
+use super::surveys::{Answer, LifeStep, SurveyLine};
 use super::*;
 use crate::domain::days::{Day, Days};
 use crate::domain::summary::{Estimate, GroupBy};
@@ -73,7 +73,7 @@ fn surveys(shows_answers: bool, lines: &[SurveyLine]) -> String {
 }
 
 fn survey(shows_answers: bool) -> String {
-    let step = |minutes, state: &str, detail: &str, is_answer| Step {
+    let step = |minutes, state: &str, detail: &str, is_answer| LifeStep {
         at: ago(minutes),
         state: state.to_owned(),
         detail: (!detail.is_empty()).then(|| detail.to_owned()),
@@ -118,7 +118,7 @@ fn survey(shows_answers: bool) -> String {
 
 fn health(is_bad: bool) -> String {
     let calls = |left, limit| {
-        let of = |what: &str, left, limit| CallsLeft { what: what.to_owned(), left, limit };
+        let of = |what: &str, left, limit| BudgetLeft { what: what.to_owned(), left, limit };
         vec![of("Prompts, 24 h", left, limit), of("Look-ups", 178, 180), of("Events", 11, 15)]
     };
     let obstacle = Obstacle {
@@ -180,16 +180,16 @@ fn health(is_bad: bool) -> String {
     pages().health(&page).unwrap()
 }
 
-fn mine(kinds: &[Blocks]) -> String {
+fn mine(kinds: &[ScoredBlocks]) -> String {
     let page = MinePage { agent: "Noor", kinds, block_min: 10, delay_days: 7 };
     pages().mine(&page).unwrap()
 }
 
-fn blocks() -> Vec<Blocks> {
+fn blocks() -> Vec<ScoredBlocks> {
     let block = |from: &str, weeks: i32, answers, value: f64| {
         let from = Day::parse(from).unwrap();
         let score = Estimate { value, low: value - 19.0, high: (value + 11.0).min(100.0) };
-        Block { days: Days { from, to: from.plus(7 * weeks - 1) }, answers, score }
+        ScoredBlock { days: Days { from, to: from.plus(7 * weeks - 1) }, answers, score }
     };
     let all = vec![
         block("2026-11-09", 2, 14, 71.4),
@@ -198,7 +198,7 @@ fn blocks() -> Vec<Blocks> {
         block("2026-09-28", 3, 12, 83.3),
     ];
     let sum = block("2026-09-28", 8, 47, 78.7);
-    vec![Blocks { kind: SurveyType::Csat, blocks: all, sum: Some(sum) }]
+    vec![ScoredBlocks { kind: SurveyType::Csat, blocks: all, sum: Some(sum) }]
 }
 
 fn comment_page(change: impl FnOnce(&mut View), list: &comments::CommentList) -> String {
@@ -439,7 +439,8 @@ fn with_text(text: &str) -> String {
     };
     let answer =
         Answer { scored_at: Some(now()), text: Some(text.to_owned()), ..Answer::default() };
-    let step = Step { at: now(), state: text.into(), detail: Some(text.into()), is_answer: false };
+    let step =
+        LifeStep { at: now(), state: text.into(), detail: Some(text.into()), is_answer: false };
     let page = SurveyPage {
         zone: &zone(),
         now: now(),

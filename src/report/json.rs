@@ -95,7 +95,7 @@ struct GroupJson<'a> {
     commented: u64,
     response_rate: Option<f64>,
     immature: bool,
-    score: Option<Score>,
+    score: Option<ScoreJson>,
     mean: Option<f64>,
     distribution: &'a [u64],
     median_response_seconds: Option<f64>,
@@ -104,7 +104,7 @@ struct GroupJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Score {
+struct ScoreJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     nps: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -164,7 +164,7 @@ impl<'a> GroupJson<'a> {
             commented: group.commented,
             response_rate: group.response_rate.map(rounded),
             immature: group.immature,
-            score: group.score.map(|score| Score::of(group.kind, score)),
+            score: group.score.map(|score| ScoreJson::of(group.kind, score)),
             mean: group.mean.map(rounded),
             distribution: &group.distribution,
             median_response_seconds: group.median_response_seconds.map(rounded),
@@ -174,7 +174,7 @@ impl<'a> GroupJson<'a> {
     }
 }
 
-impl Score {
+impl ScoreJson {
     /// The value's name is its type, so that no reader takes one type for the other.
     fn of(kind: SurveyType, score: Estimate) -> Self {
         let value = rounded(score.value);

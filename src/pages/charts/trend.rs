@@ -60,8 +60,8 @@ pub struct Trend {
     pub label: &'static str,
     pub is_linked: bool,
     pub shade: Option<Shade>,
-    pub values: Vec<Mark>,
-    pub days: Vec<Mark>,
+    pub values: Vec<AxisLabel>,
+    pub days: Vec<AxisLabel>,
     /// The corners of each band. A gap in the weeks ends one.
     pub bands: Vec<String>,
     pub lines: Vec<String>,
@@ -82,7 +82,7 @@ pub struct Shade {
 
 /// A text at an axis.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Mark {
+pub struct AxisLabel {
     pub at: f64,
     pub text: String,
     pub anchor: &'static str,
@@ -148,7 +148,7 @@ pub fn trend(
         shade: shaded(x, first, last, shade),
         values: values
             .iter()
-            .map(|value| Mark { at: y.at(*value), text: write(*value), anchor: "end" })
+            .map(|value| AxisLabel { at: y.at(*value), text: write(*value), anchor: "end" })
             .collect(),
         days: days(weeks, x, size),
         bands: joined.iter().map(|run| band(run, x, y)).collect(),
@@ -211,17 +211,17 @@ fn shaded(x: Scale, first: Day, last: Day, (days, text): (Days, &str)) -> Option
 }
 
 /// The Mondays that have room on the axis. The last week has one always.
-fn days(weeks: &[TrendWeek], x: Scale, size: TrendSize) -> Vec<Mark> {
+fn days(weeks: &[TrendWeek], x: Scale, size: TrendSize) -> Vec<AxisLabel> {
     let of_a_week = (size.width - LEFT) / weeks.len() as f64;
     let every = (BETWEEN_DAYS / of_a_week).ceil().max(1.0) as usize;
-    let mut marks: Vec<Mark> = weeks
+    let mut marks: Vec<AxisLabel> = weeks
         .iter()
         .rev()
         .step_by(every)
         .map(|week| {
             let at = middle(x, week);
             let is_at_the_end = at + HALF_A_DAY_LABEL > size.width;
-            Mark {
+            AxisLabel {
                 at: if is_at_the_end { size.width } else { at },
                 text: words::day(week.monday),
                 anchor: if is_at_the_end { "end" } else { "middle" },

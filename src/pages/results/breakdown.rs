@@ -27,7 +27,7 @@ pub struct Breakdown {
     earlier: String,
     low: String,
     high: String,
-    rows: Vec<Line>,
+    rows: Vec<BreakdownRow>,
     /// Stands in the place of the table if no row would show a score.
     sentence: Option<String>,
     left_out: Option<String>,
@@ -58,7 +58,7 @@ struct ColumnHead {
 }
 
 #[derive(Serialize)]
-struct Line {
+struct BreakdownRow {
     class: &'static str,
     name: String,
     href: Option<String>,
@@ -223,7 +223,7 @@ fn wording(by: GroupBy, group: &Group) -> Option<String> {
     question::text(group.kind, variant, "…")
 }
 
-fn line(page: &ResultsPage<'_>, row: &Row, ends: (f64, f64), is_total: bool) -> Line {
+fn line(page: &ResultsPage<'_>, row: &Row, ends: (f64, f64), is_total: bool) -> BreakdownRow {
     let compared = page.compared;
     let (by, min_group) = (compared.report.by, compared.report.min_group);
     let group = &row.group;
@@ -241,7 +241,7 @@ fn line(page: &ResultsPage<'_>, row: &Row, ends: (f64, f64), is_total: bool) -> 
         _ => words::group(by, key),
     };
     let so_far = row.change.is_some_and(|change| change.so_far);
-    Line {
+    BreakdownRow {
         class: match (is_total, is_shown, mark) {
             (true, ..) => "all",
             (_, false, _) => "held",

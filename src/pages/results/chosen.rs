@@ -10,13 +10,13 @@ use crate::pages::charts::{Bar, bar};
 use crate::pages::{links, words};
 
 #[derive(Serialize)]
-pub struct Chosen {
+pub struct ScoreBars {
     lead: String,
-    bars: Vec<Score>,
+    bars: Vec<ScoreBar>,
 }
 
 #[derive(Serialize)]
-struct Score {
+struct ScoreBar {
     label: String,
     bar: Bar,
     count: String,
@@ -26,7 +26,7 @@ struct Score {
 }
 
 /// `None` if the distribution is hidden or nobody answered.
-pub fn chosen(page: &ResultsPage<'_>, total: &Row) -> Option<Chosen> {
+pub fn chosen(page: &ResultsPage<'_>, total: &Row) -> Option<ScoreBars> {
     let now = shares(&total.group)?;
     let before = total.before.as_ref().and_then(shares);
     let most = now.iter().chain(before.iter().flatten()).copied().fold(0.0, f64::max);
@@ -34,7 +34,7 @@ pub fn chosen(page: &ResultsPage<'_>, total: &Row) -> Option<Chosen> {
     let score = |(score, (place, share)): (u8, (usize, &f64))| {
         let mood = Mood::ALL.into_iter().find(|mood| mood.scores(page.kind).contains(&score));
         let earlier = before.as_ref().map(|before| before[place]);
-        Score {
+        ScoreBar {
             label: words::of_scale(page.kind, score),
             bar: bar(class(page.kind, score), *share, earlier, most),
             count: words::count(total.group.distribution[place]),
@@ -42,9 +42,9 @@ pub fn chosen(page: &ResultsPage<'_>, total: &Row) -> Option<Chosen> {
             href: links::page(links::COMMENTS, &links::of_mood(page.view, mood)),
         }
     };
-    let mut bars: Vec<Score> = scores.map(score).collect();
+    let mut bars: Vec<ScoreBar> = scores.map(score).collect();
     bars.reverse();
-    Some(Chosen { lead: lead(page, total, before.is_some()), bars })
+    Some(ScoreBars { lead: lead(page, total, before.is_some()), bars })
 }
 
 /// The share of each score in per cent, from the lowest on.

@@ -19,7 +19,7 @@ const NAMED_MAX: usize = 5;
 pub struct Head {
     title: String,
     meaning: &'static str,
-    score: Option<Score>,
+    score: Option<ScoreFigure>,
     /// Stands in the place of the score if there is none.
     sentence: Option<String>,
     verdict: Option<Words>,
@@ -27,7 +27,7 @@ pub struct Head {
 }
 
 #[derive(Serialize)]
-struct Score {
+struct ScoreFigure {
     value: String,
     unit: &'static str,
     interval: String,
@@ -114,7 +114,7 @@ fn without_score(group: &Group, min_group: u32) -> String {
     }
 }
 
-fn score(page: &ResultsPage<'_>, total: &Row, estimate: Estimate) -> Score {
+fn score(page: &ResultsPage<'_>, total: &Row, estimate: Estimate) -> ScoreFigure {
     let group = &total.group;
     let ends = page.line_ends();
     let so_far = if group.immature { " so far" } else { "" };
@@ -125,7 +125,7 @@ fn score(page: &ResultsPage<'_>, total: &Row, estimate: Estimate) -> Score {
     let answers = words::counted(group.answered, "answer", "answers");
     let before = total.before.as_ref().and_then(|before| before.score);
     let earlier = page.earlier_period();
-    Score {
+    ScoreFigure {
         value: verdict::points(estimate.value),
         unit,
         interval: words::interval(estimate.low, estimate.high),

@@ -8,17 +8,17 @@ use crate::pages::charts::{Trend, TrendSize, TrendWeek, trend};
 use crate::pages::{links, words};
 
 #[derive(Serialize)]
-pub struct Course {
+pub struct WeeklyCourse {
     /// The drawing in two sizes. Empty if there is too little to draw.
     drawings: Vec<Trend>,
-    weeks: Vec<Line>,
+    weeks: Vec<WeekRow>,
     /// How many weeks there are.
     count: usize,
 }
 
 /// A row of the table under the drawing.
 #[derive(Serialize)]
-struct Line {
+struct WeekRow {
     label: String,
     href: String,
     answers: String,
@@ -27,7 +27,7 @@ struct Line {
     note: &'static str,
 }
 
-pub fn course(page: &ResultsPage<'_>) -> Course {
+pub fn course(page: &ResultsPage<'_>) -> WeeklyCourse {
     let weeks: Vec<TrendWeek> = page.weeks.iter().map(|week| drawn(page, week)).collect();
     let this_period = page.this_period();
     let shade = (page.view.days, this_period.as_str());
@@ -35,7 +35,7 @@ pub fn course(page: &ResultsPage<'_>) -> Course {
         let write = |value: f64| words::on_scale(page.kind, value);
         trend(&weeks, size, page.scale_ends(), write, shade)
     };
-    Course {
+    WeeklyCourse {
         drawings: [TrendSize::WIDE, TrendSize::NARROW].into_iter().filter_map(drawing).collect(),
         weeks: page.weeks.iter().rev().map(|week| line(page, week)).collect(),
         count: weeks.len(),
@@ -52,12 +52,12 @@ fn href(page: &ResultsPage<'_>, week: &Week) -> String {
     links::page(links::RESULTS, &links::of_week(page.view, week.monday, page.zone))
 }
 
-fn line(page: &ResultsPage<'_>, week: &Week) -> Line {
+fn line(page: &ResultsPage<'_>, week: &Week) -> WeekRow {
     let min_group = page.compared.report.min_group;
     let score = week.group.as_ref().and_then(|group| group.score);
     let why = week.group.as_ref().and_then(|group| why_hidden(group, min_group));
     let answers = week.group.as_ref().map_or(0, |group| group.answered);
-    Line {
+    WeekRow {
         label: label(page, week),
         href: href(page, week),
         answers: words::count(answers),

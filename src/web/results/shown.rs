@@ -17,12 +17,12 @@ use crate::domain::view::View;
 use crate::domain::waiting::{Obstacle, Presence, obstacles};
 use crate::pages::comments::{Comment, CommentList, CommentsPage};
 use crate::pages::filters::Choices;
-use crate::pages::health::{AccountHealth, CallsLeft, Doing, HealthPage};
+use crate::pages::health::{AccountHealth, BudgetLeft, Doing, HealthPage};
 use crate::pages::links;
 use crate::pages::mine;
 use crate::pages::operations::Operations;
 use crate::pages::results::{ResultsPage, Week};
-use crate::pages::surveys::{self, Step, SurveyLine, SurveyPage, SurveysPage};
+use crate::pages::surveys::{self, LifeStep, SurveyLine, SurveyPage, SurveysPage};
 use crate::results::history::{self, TOLD_BY_X};
 use crate::store::{Detail, List, Place, ResultRow};
 use crate::web::snapshot::Figures;
@@ -225,9 +225,9 @@ pub async fn survey(visit: Visit) -> Answer {
         }
     };
     let entries = if shows_answers { entries } else { history::without_names(entries) };
-    let steps: Vec<Step> = entries
+    let steps: Vec<LifeStep> = entries
         .into_iter()
-        .map(|entry| Step {
+        .map(|entry| LifeStep {
             at: entry.at,
             is_answer: entry.state == TOLD_BY_X,
             state: entry.state,
@@ -362,7 +362,7 @@ pub async fn health(visit: Visit) -> Answer {
         let status = visit.web.store.account_status(&served.account, now.minus(DAY)).await.ok();
         let limit = u64::from(served.daily_limit);
         let sent = status.as_ref().map_or(0, |status| status.prompts_of_day);
-        let prompts = CallsLeft {
+        let prompts = BudgetLeft {
             what: "prompts in 24 hours".to_owned(),
             left: limit.saturating_sub(u64::try_from(sent).unwrap_or(0)),
             limit,
@@ -411,9 +411,9 @@ pub async fn own(visit: Visit) -> Answer {
             return ErrorForm::of("/mine", &visit.headers).unavailable(words).into();
         }
     };
-    let kinds: Vec<mine::Blocks> = by_kind(&published, BLOCKS)
+    let kinds: Vec<mine::ScoredBlocks> = by_kind(&published, BLOCKS)
         .into_iter()
-        .map(|of_kind| mine::Blocks {
+        .map(|of_kind| mine::ScoredBlocks {
             kind: of_kind.kind,
             blocks: of_kind.blocks.into_iter().take(BLOCKS).filter_map(block).collect(),
             sum: of_kind.sum.and_then(block),
@@ -428,7 +428,7 @@ pub async fn own(visit: Visit) -> Answer {
     page(&visit, StatusCode::OK, "My results", PAGES.mine(&shown)).into()
 }
 
-fn block(block: Block) -> Option<mine::Block> {
+fn block(block: Block) -> Option<mine::ScoredBlock> {
     let Block { days, sorts } = block;
-    Some(mine::Block { days, answers: sorts.answers(), score: sorts.score()? })
+    Some(mine::ScoredBlock { days, answers: sorts.answers(), score: sorts.score()? })
 }
