@@ -32,7 +32,7 @@ const LATE_MOST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Who wrote a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Writer {
+pub enum Author {
     Person,
     Account,
 }
@@ -64,7 +64,7 @@ impl PartialOrd for MessagePosition {
 pub struct TalkMessage {
     #[serde(flatten)]
     pub mark: MessagePosition,
-    pub by: Writer,
+    pub by: Author,
 }
 
 impl TalkMessage {
@@ -73,8 +73,8 @@ impl TalkMessage {
     pub fn between(account: &UserId, message: &DirectMessage) -> Option<(UserId, Self)> {
         let (by, person) = match (message.sender.as_str(), message.recipient.as_str()) {
             (sender, recipient) if sender == recipient => return None,
-            (sender, recipient) if sender == account.as_str() => (Writer::Account, recipient),
-            (sender, recipient) if recipient == account.as_str() => (Writer::Person, sender),
+            (sender, recipient) if sender == account.as_str() => (Author::Account, recipient),
+            (sender, recipient) if recipient == account.as_str() => (Author::Person, sender),
             _ => return None,
         };
         // Ids of messages have the same form as ids of people.
@@ -199,7 +199,7 @@ impl Conversation {
     fn first(&self) -> Option<usize> {
         match &self.begun {
             Some(_) => Some(0),
-            None => self.said.iter().position(|said| said.by == Writer::Person),
+            None => self.said.iter().position(|said| said.by == Author::Person),
         }
     }
 
@@ -207,7 +207,7 @@ impl Conversation {
     /// instant.
     fn end(&self, after: Duration) -> Option<(usize, Millis)> {
         let talk = self.said.iter().enumerate().skip(self.first()?);
-        talk.filter(|(_, said)| said.by == Writer::Account)
+        talk.filter(|(_, said)| said.by == Author::Account)
             .map(|(place, said)| (place, said.mark.at))
             .find(|(place, said_at)| {
                 self.said.get(place + 1).is_none_or(|next| next.mark.at >= said_at.plus(after))
@@ -228,14 +228,14 @@ impl Conversation {
     fn count(&mut self, messages: usize) {
         for said in self.said.drain(..messages) {
             match (&mut self.begun, said.by) {
-                (Some(begun), Writer::Account) => {
+                (Some(begun), Author::Account) => {
                     begun.agent_messages = begun.agent_messages.saturating_add(1);
                 }
-                (None, Writer::Person) => {
+                (None, Author::Person) => {
                     self.begun =
                         Some(OpenConversation { talk: said.mark.id.clone(), agent_messages: 0 });
                 }
-                (Some(_), Writer::Person) | (None, Writer::Account) => {}
+                (Some(_), Author::Person) | (None, Author::Account) => {}
             }
             self.known_to = Some(said.mark);
         }
@@ -250,7 +250,7 @@ impl Conversation {
             None => self
                 .said
                 .iter()
-                .take_while(|said| said.by == Writer::Account && said.mark.at < long_ago)
+                .take_while(|said| said.by == Author::Account && said.mark.at < long_ago)
                 .count(),
         };
         self.said.drain(..idle);

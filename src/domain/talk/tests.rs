@@ -6,16 +6,16 @@ const MINUTE: i64 = 60_000;
 const AFTER: Duration = Duration::from_secs(30 * 60);
 const FAR: Millis = Millis(1_000_000 * MINUTE);
 
-fn said(minute: i64, id: u64, by: Writer) -> TalkMessage {
+fn said(minute: i64, id: u64, by: Author) -> TalkMessage {
     TalkMessage { mark: MessagePosition { at: Millis(minute * MINUTE), id: id.to_string() }, by }
 }
 
 fn person(minute: i64) -> TalkMessage {
-    said(minute, u64::try_from(minute).unwrap() * 2 + 10, Writer::Person)
+    said(minute, u64::try_from(minute).unwrap() * 2 + 10, Author::Person)
 }
 
 fn account(minute: i64) -> TalkMessage {
-    said(minute, u64::try_from(minute).unwrap() * 2 + 11, Writer::Account)
+    said(minute, u64::try_from(minute).unwrap() * 2 + 11, Author::Account)
 }
 
 fn heard(messages: &[TalkMessage]) -> Conversation {
@@ -164,8 +164,8 @@ fn a_message_is_with_the_person_on_its_other_side() {
         TalkMessage::between(&id("12"), &message(sender, recipient))
             .map(|(person, said)| (person, said.by))
     };
-    assert_eq!(between("12", "34"), Some((id("34"), Writer::Account)));
-    assert_eq!(between("34", "12"), Some((id("34"), Writer::Person)));
+    assert_eq!(between("12", "34"), Some((id("34"), Author::Account)));
+    assert_eq!(between("34", "12"), Some((id("34"), Author::Person)));
     for (sender, recipient) in [("12", "12"), ("34", "56"), ("12", "x"), ("", "12")] {
         assert_eq!(between(sender, recipient), None, "{sender} to {recipient}");
     }
@@ -212,18 +212,18 @@ fn by_the_words(messages: &[TalkMessage]) -> Vec<Turn> {
     let mut ended: Option<&TalkMessage> = None;
     for (place, said) in sorted.iter().enumerate() {
         match (said.by, &mut talk) {
-            (Writer::Person, None) => {
+            (Author::Person, None) => {
                 if let Some(first) = ended.take() {
                     turns.push(reopened(first, said.mark.at));
                 }
                 talk = Some((said, 0));
             }
-            (Writer::Account, Some((_, agent_messages))) => *agent_messages += 1,
-            (Writer::Person, Some(_)) | (Writer::Account, None) => {}
+            (Author::Account, Some((_, agent_messages))) => *agent_messages += 1,
+            (Author::Person, Some(_)) | (Author::Account, None) => {}
         }
         let silent_at = said.mark.at.plus(AFTER);
         let is_followed = sorted.get(place + 1).is_some_and(|next| next.mark.at < silent_at);
-        if let (Writer::Account, Some((first, count)), false) = (said.by, talk, is_followed) {
+        if let (Author::Account, Some((first, count)), false) = (said.by, talk, is_followed) {
             turns.push(closed(first, said, count));
             ended = Some(first);
             talk = None;
@@ -239,7 +239,7 @@ fn messages() -> impl Strategy<Value = Vec<TalkMessage>> {
         let mut now = 0;
         let one = |(id, (step, is_person)): (usize, (i64, bool))| {
             now += step;
-            said(now, id as u64 + 5, if is_person { Writer::Person } else { Writer::Account })
+            said(now, id as u64 + 5, if is_person { Author::Person } else { Author::Account })
         };
         steps.into_iter().enumerate().map(one).collect()
     })

@@ -17,7 +17,7 @@ use crate::domain::id::{ConversationId, SurveyId, UserId};
 use crate::domain::policy::AtClose;
 use crate::domain::stop_words::StopWords;
 use crate::domain::survey_type::Card;
-use crate::domain::talk::{Conversation, TalkMessage, Turn, Writer, conversation_id};
+use crate::domain::talk::{Author, Conversation, TalkMessage, Turn, conversation_id};
 use crate::domain::time::Millis;
 use crate::store::account::opt_outs::{self, OptOut};
 use crate::store::close::accept::{self, NewSurvey};
@@ -173,7 +173,7 @@ async fn hear(
         let mut conversation = before.clone();
         for (said, message) in said {
             let at = said.mark.at;
-            let is_stop = said.by == Writer::Person && watch.stop_words.are_said_by(&message.text);
+            let is_stop = said.by == Author::Person && watch.stop_words.are_said_by(&message.text);
             if is_stop && conversation.stop(at) {
                 let why = Some("asked for it in a Direct Message".to_owned());
                 let account = Some(watch.account.clone());
@@ -247,7 +247,7 @@ async fn without_prompts(
     person: &UserId,
     said: Vec<(TalkMessage, DirectMessage)>,
 ) -> Result<Vec<(TalkMessage, DirectMessage)>> {
-    let of_account = said.iter().filter(|(said, _)| said.by == Writer::Account);
+    let of_account = said.iter().filter(|(said, _)| said.by == Author::Account);
     let Some(oldest) = of_account.map(|(said, _)| said.mark.at).min() else { return Ok(said) };
     let rows = sqlx::query(PROMPTS)
         .bind(person.as_str())
