@@ -21,7 +21,7 @@ use super::filters::{Choices, FilterBar, bar};
 use super::operations::{Fact, Operations, facts};
 use super::{links, words};
 use crate::domain::days::{Day, Zone};
-use crate::domain::summary::{Compared, Estimate, Group, Hidden, Report, Row};
+use crate::domain::summary::{Compared, ComparedGroup, Estimate, Group, Hidden, Report};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 use crate::domain::view::{Against, AskedPeriod, View};
@@ -130,7 +130,7 @@ impl ResultsPage<'_> {
         }
     }
 
-    fn shown(&self, total: &Row) -> ResultSections {
+    fn shown(&self, total: &ComparedGroup) -> ResultSections {
         let min_group = self.compared.report.min_group;
         let kind = Some(self.kind);
         ResultSections {

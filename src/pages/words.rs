@@ -4,7 +4,7 @@
 
 use crate::domain::days::{Day, Days, Zone};
 use crate::domain::plain_text::printable;
-use crate::domain::summary::{GroupBy, verdict};
+use crate::domain::summary::{GroupBy, wording};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 
@@ -48,14 +48,14 @@ pub fn counted(number: u64, one: &str, many: &str) -> String {
 
 /// Writes per cent with one decimal: "78.3 %".
 pub fn per_cent(value: f64) -> String {
-    format!("{}{NO_BREAK}%", verdict::points(value))
+    format!("{}{NO_BREAK}%", wording::points(value))
 }
 
 /// Writes a score of that type: "78.3 %" or "−12.0".
 pub fn score(kind: SurveyType, value: f64) -> String {
     match kind {
         SurveyType::Csat => per_cent(value),
-        SurveyType::Nps => verdict::points(value),
+        SurveyType::Nps => wording::points(value),
     }
 }
 
@@ -75,7 +75,7 @@ pub fn held_together(text: &str) -> String {
 
 /// Writes an interval. A dash between numbers that may be negative would not be read as one.
 pub fn interval(low: f64, high: f64) -> String {
-    format!("{} to {}", verdict::points(low), verdict::points(high))
+    format!("{} to {}", wording::points(low), wording::points(high))
 }
 
 /// "29 Nov".

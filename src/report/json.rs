@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::{
-    summary::{self, CONFIDENCE, Change, Compared, Estimate, Row},
+    summary::{self, CONFIDENCE, Change, Compared, ComparedGroup, Estimate},
     survey_type::SurveyType,
 };
 
@@ -118,7 +118,7 @@ impl<'a> ReportJson<'a> {
     pub fn of(compared: &'a Compared) -> Self {
         let report = &compared.report;
         let is_compared = compared.before.is_some();
-        let row = |row: &'a Row| ComparedJson {
+        let row = |row: &'a ComparedGroup| ComparedJson {
             group: GroupJson::of(&row.group),
             against: is_compared.then(|| row.before.as_ref().map(GroupJson::of)),
             difference: is_compared.then(|| row.change.as_ref().map(DifferenceJson::of)),

@@ -10,13 +10,13 @@ use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, XlsxError}
 
 use super::export::{defused, writable};
 use super::json::rounded;
-use crate::domain::summary::{Compared, Row};
+use crate::domain::summary::{Compared, ComparedGroup};
 
 /// One column of the rows.
 pub struct RowColumn {
     pub name: &'static str,
     /// Reads the column's value. `None` is an absent value.
-    pub read: fn(&Row) -> Option<RowValue>,
+    pub read: fn(&ComparedGroup) -> Option<RowValue>,
 }
 
 /// A value of a row.
@@ -29,7 +29,7 @@ pub enum RowValue {
 
 use RowValue::{Flag, Number, Text};
 
-const fn column(name: &'static str, read: fn(&Row) -> Option<RowValue>) -> RowColumn {
+const fn column(name: &'static str, read: fn(&ComparedGroup) -> Option<RowValue>) -> RowColumn {
     RowColumn { name, read }
 }
 

@@ -13,8 +13,8 @@ use crate::domain::plain_text::printable;
 use crate::domain::question;
 use crate::domain::{
     summary::{
-        Change, Compared, Estimate, Group, GroupBy, Hidden, Report, Row,
-        verdict::{self, points},
+        Change, Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, Report,
+        wording::{self, points},
     },
     survey_type::SurveyType,
 };
@@ -122,7 +122,7 @@ fn section(
     text: &mut String,
     compared: &Compared,
     kind: SurveyType,
-    rows: &[&Row],
+    rows: &[&ComparedGroup],
     page: &TextPage,
 ) {
     let report = &compared.report;
@@ -144,7 +144,7 @@ fn section(
     let columns = columns(report.by, kind, is_compared);
     let table = table(&view, &columns, &cells.collect::<Vec<_>>());
     let written = write!(text, "\n{title}\n\n{table}");
-    let written = written.and_then(|()| write_verdict(text, compared, kind, page));
+    let written = written.and_then(|()| write_headline(text, compared, kind, page));
     let written = written.and_then(|()| write_questions(text, report, groups, page));
     let written = written.and_then(|()| write_notes(text, report, groups, page.width()));
     written.expect("writing to a string does not fail");
@@ -174,14 +174,14 @@ fn columns(by: GroupBy, kind: SurveyType, is_compared: bool) -> Vec<Column> {
 }
 
 /// "−4.0, more than chance (−7.6 to −0.3)".
-fn change_in_words(row: &Row) -> String {
-    let words = |change: Change| verdict::row(&change.difference, change.more_than_chance);
+fn change_in_words(row: &ComparedGroup) -> String {
+    let words = |change: Change| wording::row(&change.difference, change.more_than_chance);
     row.change.map_or_else(|| "–".to_owned(), |change| words(change).to_string())
 }
 
 /// Writes under the table how the total has changed, and how the rest has without the group that
 /// moved it.
-fn write_verdict(
+fn write_headline(
     text: &mut String,
     compared: &Compared,
     kind: SurveyType,
@@ -192,8 +192,8 @@ fn write_verdict(
     };
     let earlier = period::in_words(before.period, &page.zone);
     let comparison = compared.comparison(kind);
-    let verdict = verdict::headline(kind, &comparison, &earlier, total.group.immature);
-    write!(text, "\n{}\n", wrap(&verdict.to_string(), page.width()))
+    let headline = wording::headline(kind, &comparison, &earlier, total.group.immature);
+    write!(text, "\n{}\n", wrap(&headline.to_string(), page.width()))
 }
 
 /// Writes the wording of X's questions under the table by their keys.

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::difference::{CsatCounts, Difference, NpsCounts, csat, holm, nps};
-use super::verdict::{Comparison, NoScore};
+use super::wording::{NoScore, ScoreComparison};
 use super::{Estimate, Group, GroupBy, Hidden, Report, intervals};
 use crate::domain::survey_type::SurveyType;
 
@@ -15,16 +15,16 @@ use crate::domain::survey_type::SurveyType;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compared {
     /// The report's own totals, one for each type.
-    pub totals: Vec<Row>,
+    pub totals: Vec<ComparedGroup>,
     /// The rows of the breakdown in the report's order.
-    pub rows: Vec<Row>,
+    pub rows: Vec<ComparedGroup>,
     pub report: Report,
     pub before: Option<Report>,
 }
 
 /// A group in both periods.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct ComparedGroup {
     pub group: Group,
     /// The same group in the period before. `None` if it had no surveys then, or if there is no
     /// such period.
@@ -49,7 +49,7 @@ pub struct Change {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Without {
     /// The row of the group that was taken out.
-    pub row: Row,
+    pub row: ComparedGroup,
     pub now: Estimate,
     pub before: Estimate,
     pub change: Change,
@@ -67,20 +67,20 @@ pub fn compare(report: Report, before: Option<Report>) -> Compared {
 }
 
 /// Lays each group beside its like in the earlier period.
-fn pairs(now: &[Group], earlier: Option<&[Group]>) -> Vec<Row> {
+fn pairs(now: &[Group], earlier: Option<&[Group]>) -> Vec<ComparedGroup> {
     let earlier = earlier.unwrap_or_default().iter();
     let earlier: HashMap<_, _> =
         earlier.map(|group| ((group.key.as_deref(), group.kind), group)).collect();
     let row = |group: &Group| {
         let before = earlier.get(&(group.key.as_deref(), group.kind)).copied();
         let change = before.and_then(|before| change(before, group));
-        Row { group: group.clone(), before: before.cloned(), change }
+        ComparedGroup { group: group.clone(), before: before.cloned(), change }
     };
     now.iter().map(row).collect()
 }
 
 /// Judges the rows of one table by Holm's procedure.
-fn judge_together<'r>(rows: impl Iterator<Item = &'r mut Row>) {
+fn judge_together<'r>(rows: impl Iterator<Item = &'r mut ComparedGroup>) {
     let mut changes: Vec<&mut Change> = rows.filter_map(|row| row.change.as_mut()).collect();
     let p: Vec<f64> = changes.iter().map(|change| change.difference.p).collect();
     for (change, is_called) in changes.iter_mut().zip(holm(&p)) {
@@ -128,12 +128,12 @@ fn estimate(kind: SurveyType, distribution: &[u64]) -> Option<Estimate> {
 
 impl Compared {
     /// The total of one type.
-    pub fn total(&self, kind: SurveyType) -> Option<&Row> {
+    pub fn total(&self, kind: SurveyType) -> Option<&ComparedGroup> {
         self.totals.iter().find(|row| row.group.kind == kind)
     }
 
     /// What there is to say of the total of one type.
-    pub fn comparison(&self, kind: SurveyType) -> Comparison {
+    pub fn comparison(&self, kind: SurveyType) -> ScoreComparison {
         let floor = self.report.min_group;
         let why = |group: Option<&Group>| match group.and_then(|group| group.hidden) {
             None => NoScore::NobodyAnswered,
@@ -144,21 +144,21 @@ impl Compared {
         let before = total.and_then(|total| total.before.as_ref());
         let change = total.and_then(|total| total.change);
         match (total.and_then(|total| total.group.score), before, change) {
-            (None, _, _) => Comparison::NothingNow(why(total.map(|total| &total.group))),
+            (None, _, _) => ScoreComparison::NothingNow(why(total.map(|total| &total.group))),
             (Some(_), Some(group), Some(change)) => match group.score {
-                Some(score) => Comparison::Scores {
+                Some(score) => ScoreComparison::Scores {
                     before: score,
                     answers_before: group.answered,
                     difference: change.difference,
                 },
-                None => Comparison::NothingBefore(why(before)),
+                None => ScoreComparison::NothingBefore(why(before)),
             },
-            (Some(_), _, _) => Comparison::NothingBefore(why(before)),
+            (Some(_), _, _) => ScoreComparison::NothingBefore(why(before)),
         }
     }
 
     /// The rows of one type.
-    pub fn rows_of(&self, kind: SurveyType) -> impl Iterator<Item = &Row> {
+    pub fn rows_of(&self, kind: SurveyType) -> impl Iterator<Item = &ComparedGroup> {
         self.rows.iter().filter(move |row| row.group.kind == kind)
     }
 
@@ -170,7 +170,7 @@ impl Compared {
             return None;
         }
         let total = self.total(kind)?;
-        let weight = |row: &Row| {
+        let weight = |row: &ComparedGroup| {
             let points = row.change.map_or(0.0, |change| change.difference.points);
             points.abs() * row.group.answered as f64
         };

@@ -12,13 +12,13 @@ mod groups;
 mod hiding;
 mod intervals;
 /// A difference in words.
-pub mod verdict;
+pub mod wording;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use self::groups::ALL;
 pub use self::{
-    compared::{Change, Compared, Row, Without, compare},
+    compared::{Change, Compared, ComparedGroup, Without, compare},
     counts::Counts,
     groups::{GroupBy, GroupKey},
     hiding::Hidden,

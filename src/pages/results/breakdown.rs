@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::head::{class, strip, why_not_compared};
 use super::{ResultsPage, why_hidden};
 use crate::domain::question;
-use crate::domain::summary::verdict::{self, Mark};
-use crate::domain::summary::{Group, GroupBy, Row};
+use crate::domain::summary::wording::{self, Highlight};
+use crate::domain::summary::{ComparedGroup, Group, GroupBy};
 use crate::domain::view::{Against, Order};
 use crate::pages::charts::Strip;
 use crate::pages::filters::Tab;
@@ -77,10 +77,10 @@ struct BreakdownRow {
     median: String,
 }
 
-pub fn breakdown(page: &ResultsPage<'_>, total: &Row) -> Breakdown {
+pub fn breakdown(page: &ResultsPage<'_>, total: &ComparedGroup) -> Breakdown {
     let by = page.compared.report.by;
     let min_group = page.compared.report.min_group;
-    let mut rows: Vec<&Row> = page.compared.rows_of(page.kind).collect();
+    let mut rows: Vec<&ComparedGroup> = page.compared.rows_of(page.kind).collect();
     let (name, many) = words::breakdown(by);
     let order = order(page);
     rows.sort_by(|one, other| compare(order, by, one, other));
@@ -121,7 +121,7 @@ fn lead(is_compared: bool, has_guide: bool) -> String {
     }
 }
 
-fn nothing_to_show(rows: &[&Row], many: &str, min_group: u32, is_open: bool) -> String {
+fn nothing_to_show(rows: &[&ComparedGroup], many: &str, min_group: u32, is_open: bool) -> String {
     let so_far = if is_open { " so far" } else { "" };
     let answered = rows.iter().filter(|row| row.group.answered > 0).count();
     match (rows.len(), answered) {
@@ -183,8 +183,8 @@ fn heads(page: &ResultsPage<'_>, order: Order, name: &str) -> Heads {
 }
 
 /// What a view orders the rows by. Rows that lack it come last, and held rows after them.
-fn compare(order: Order, by: GroupBy, one: &Row, other: &Row) -> Ordering {
-    let is_held = |row: &Row| row.group.score.is_none();
+fn compare(order: Order, by: GroupBy, one: &ComparedGroup, other: &ComparedGroup) -> Ordering {
+    let is_held = |row: &ComparedGroup| row.group.score.is_none();
     let by_value = match order {
         Order::Name if by == GroupBy::Week => return other.group.key.cmp(&one.group.key),
         Order::Name => Ordering::Equal,
@@ -200,8 +200,12 @@ fn compare(order: Order, by: GroupBy, one: &Row, other: &Row) -> Ordering {
     held_last.then(by_value).then_with(|| by_name(&one.group, &other.group))
 }
 
-fn least_first(one: &Row, other: &Row, value: impl Fn(&Row) -> Option<f64>) -> Ordering {
-    let value = |row: &Row| value(row).unwrap_or(f64::INFINITY);
+fn least_first(
+    one: &ComparedGroup,
+    other: &ComparedGroup,
+    value: impl Fn(&ComparedGroup) -> Option<f64>,
+) -> Ordering {
+    let value = |row: &ComparedGroup| value(row).unwrap_or(f64::INFINITY);
     value(one).total_cmp(&value(other))
 }
 
@@ -215,7 +219,7 @@ fn by_name(one: &Group, other: &Group) -> Ordering {
 }
 
 /// The wording of a question.
-fn wording(by: GroupBy, group: &Group) -> Option<String> {
+fn question_text(by: GroupBy, group: &Group) -> Option<String> {
     if by != GroupBy::Question {
         return None;
     }
@@ -223,7 +227,12 @@ fn wording(by: GroupBy, group: &Group) -> Option<String> {
     question::text(group.kind, variant, "…")
 }
 
-fn line(page: &ResultsPage<'_>, row: &Row, ends: (f64, f64), is_total: bool) -> BreakdownRow {
+fn line(
+    page: &ResultsPage<'_>,
+    row: &ComparedGroup,
+    ends: (f64, f64),
+    is_total: bool,
+) -> BreakdownRow {
     let compared = page.compared;
     let (by, min_group) = (compared.report.by, compared.report.min_group);
     let group = &row.group;
@@ -231,8 +240,8 @@ fn line(page: &ResultsPage<'_>, row: &Row, ends: (f64, f64), is_total: bool) -> 
     let guide = compared.total(page.kind).and_then(|total| total.group.score);
     let guide = guide.filter(|_| !is_total).map(|score| score.value);
     let is_shown = group.score.is_some();
-    let verdict = row.change.map(|it| verdict::row(&it.difference, it.more_than_chance));
-    let mark = verdict.as_ref().map_or(Mark::Unmarked, |verdict| verdict.mark);
+    let written = row.change.map(|it| wording::row(&it.difference, it.more_than_chance));
+    let highlight = written.as_ref().map_or(Highlight::Unmarked, |it| it.highlight);
     let key = group.key.as_deref();
     let narrowed = links::narrowed(page.view, by, key, page.zone).filter(|_| !is_total);
     let name = match by {
@@ -242,27 +251,27 @@ fn line(page: &ResultsPage<'_>, row: &Row, ends: (f64, f64), is_total: bool) -> 
     };
     let so_far = row.change.is_some_and(|change| change.so_far);
     BreakdownRow {
-        class: match (is_total, is_shown, mark) {
+        class: match (is_total, is_shown, highlight) {
             (true, ..) => "all",
             (_, false, _) => "held",
-            (_, true, Mark::Lower) => "down-mark",
-            (_, true, Mark::Higher) => "up-mark",
-            (_, true, Mark::Unmarked) => "",
+            (_, true, Highlight::Lower) => "down-mark",
+            (_, true, Highlight::Higher) => "up-mark",
+            (_, true, Highlight::Unmarked) => "",
         },
         name,
         href: narrowed.map(|view| links::page(links::RESULTS, &view)),
-        detail: wording(by, group).filter(|_| !is_total),
+        detail: question_text(by, group).filter(|_| !is_total),
         answers: words::count(group.answered),
         held,
         score: group.score.map(|score| words::score(page.kind, score.value)).unwrap_or_default(),
         strip: is_shown.then(|| strip(page.kind, row, ends, STRIP_WIDTH, guide)),
-        change: match &verdict {
-            Some(verdict) => verdict.change.clone(),
+        change: match &written {
+            Some(written) => written.change.clone(),
             None => why_not_compared(compared, row).unwrap_or_default(),
         },
-        change_class: class(mark),
-        change_range: verdict.map_or_else(String::new, |verdict| {
-            format!("{}{}", verdict.rest.trim_start(), if so_far { " so far" } else { "" })
+        change_class: class(highlight),
+        change_range: written.map_or_else(String::new, |it| {
+            format!("{}{}", it.rest.trim_start(), if so_far { " so far" } else { "" })
         }),
         rate: group.response_rate.map(words::per_cent).unwrap_or_default(),
         is_open: group.immature,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::ResultsPage;
-use crate::domain::summary::{Group, Row};
+use crate::domain::summary::{ComparedGroup, Group};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::view::Mood;
 use crate::pages::charts::{Bar, bar};
@@ -26,7 +26,7 @@ struct ScoreBar {
 }
 
 /// `None` if the distribution is hidden or nobody answered.
-pub fn chosen(page: &ResultsPage<'_>, total: &Row) -> Option<ScoreBars> {
+pub fn chosen(page: &ResultsPage<'_>, total: &ComparedGroup) -> Option<ScoreBars> {
     let now = shares(&total.group)?;
     let before = total.before.as_ref().and_then(shares);
     let most = now.iter().chain(before.iter().flatten()).copied().fold(0.0, f64::max);
@@ -64,7 +64,7 @@ fn class(kind: SurveyType, score: u8) -> String {
     }
 }
 
-fn lead(page: &ResultsPage<'_>, total: &Row, is_compared: bool) -> String {
+fn lead(page: &ResultsPage<'_>, total: &ComparedGroup, is_compared: bool) -> String {
     let tick = if is_compared { " The dark tick is the period before." } else { "" };
     let group = &total.group;
     let mean = |group: &Group| group.mean.map(|mean| format!("{mean:.2}"));

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::{ResultsPage, why_hidden};
-use crate::domain::summary::verdict::{self, Mark, Verdict};
-use crate::domain::summary::{Compared, Estimate, Group, GroupBy, Hidden, Row, Without};
+use crate::domain::summary::wording::{self, ChangeWords, Highlight};
+use crate::domain::summary::{Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, Without};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::view::Against;
 use crate::pages::charts::{Strip, strip_scale};
@@ -39,7 +39,7 @@ struct ScoreFigure {
     ring: Option<String>,
 }
 
-/// A verdict with the class that colours it.
+/// The change in words, with the class that colours it.
 #[derive(Serialize)]
 pub struct Words {
     pub class: &'static str,
@@ -47,7 +47,7 @@ pub struct Words {
     pub rest: String,
 }
 
-/// A sentence under the verdict.
+/// A sentence under the change.
 #[derive(Serialize)]
 struct Bullet {
     class: &'static str,
@@ -62,25 +62,25 @@ struct Part {
     href: Option<String>,
 }
 
-/// The class of a mark: what is more than chance has a colour.
-pub fn class(mark: Mark) -> &'static str {
-    match mark {
-        Mark::Higher => "up",
-        Mark::Lower => "down",
-        Mark::Unmarked => "",
+/// The class of a highlight: what is more than chance has a colour.
+pub fn class(highlight: Highlight) -> &'static str {
+    match highlight {
+        Highlight::Higher => "up",
+        Highlight::Lower => "down",
+        Highlight::Unmarked => "",
     }
 }
 
 /// Words for people, with what belongs together held together.
-pub fn in_words(verdict: &Verdict) -> Words {
+pub fn in_words(change: &ChangeWords) -> Words {
     Words {
-        class: class(verdict.mark),
-        change: words::held_together(&verdict.change),
-        rest: words::held_together(&verdict.rest),
+        class: class(change.highlight),
+        change: words::held_together(&change.change),
+        rest: words::held_together(&change.rest),
     }
 }
 
-pub fn head(page: &ResultsPage<'_>, total: &Row) -> Head {
+pub fn head(page: &ResultsPage<'_>, total: &ComparedGroup) -> Head {
     let group = &total.group;
     let score = group.score.map(|estimate| score(page, total, estimate));
     let has_score = score.is_some();
@@ -88,7 +88,7 @@ pub fn head(page: &ResultsPage<'_>, total: &Row) -> Head {
     let verdict = is_compared.then(|| {
         let earlier = page.earlier_period();
         let comparison = page.compared.comparison(page.kind);
-        in_words(&verdict::headline(page.kind, &comparison, &earlier, group.immature))
+        in_words(&wording::headline(page.kind, &comparison, &earlier, group.immature))
     });
     Head {
         title: format!("{}, {}", words::kind(page.kind), words::days(page.view.days)),
@@ -114,7 +114,7 @@ fn without_score(group: &Group, min_group: u32) -> String {
     }
 }
 
-fn score(page: &ResultsPage<'_>, total: &Row, estimate: Estimate) -> ScoreFigure {
+fn score(page: &ResultsPage<'_>, total: &ComparedGroup, estimate: Estimate) -> ScoreFigure {
     let group = &total.group;
     let ends = page.line_ends();
     let so_far = if group.immature { " so far" } else { "" };
@@ -126,7 +126,7 @@ fn score(page: &ResultsPage<'_>, total: &Row, estimate: Estimate) -> ScoreFigure
     let before = total.before.as_ref().and_then(|before| before.score);
     let earlier = page.earlier_period();
     ScoreFigure {
-        value: verdict::points(estimate.value),
+        value: wording::points(estimate.value),
         unit,
         interval: words::interval(estimate.low, estimate.high),
         answers: format!("{answers}{so_far}"),
@@ -140,7 +140,7 @@ fn score(page: &ResultsPage<'_>, total: &Row, estimate: Estimate) -> ScoreFigure
 /// The line of a group that shows a score. Nothing is drawn of one that shows none.
 pub fn strip(
     kind: SurveyType,
-    row: &Row,
+    row: &ComparedGroup,
     ends: (f64, f64),
     width: u32,
     guide: Option<f64>,
@@ -172,9 +172,9 @@ fn strong(text: impl Into<String>) -> Part {
 }
 
 fn bullets(page: &ResultsPage<'_>) -> Vec<Bullet> {
-    let rows: Vec<&Row> = page.compared.rows_of(page.kind).collect();
+    let rows: Vec<&ComparedGroup> = page.compared.rows_of(page.kind).collect();
     let compared = rows.iter().filter(|row| row.change.is_some()).count();
-    let moved: Vec<&Row> = rows
+    let moved: Vec<&ComparedGroup> = rows
         .iter()
         .copied()
         .filter(|row| row.change.is_some_and(|change| change.more_than_chance))
@@ -195,9 +195,9 @@ fn bullets(page: &ResultsPage<'_>) -> Vec<Bullet> {
 }
 
 /// "Billing fell from 81.4 to 65.1 %, Returns rose from …: more than chance."
-fn movers(page: &ResultsPage<'_>, moved: &[&Row]) -> Bullet {
+fn movers(page: &ResultsPage<'_>, moved: &[&ComparedGroup]) -> Bullet {
     let mut sorted = moved.to_vec();
-    let points = |row: &Row| row.change.map_or(0.0, |change| change.difference.points);
+    let points = |row: &ComparedGroup| row.change.map_or(0.0, |change| change.difference.points);
     sorted.sort_by(|one, other| points(other).abs().total_cmp(&points(one).abs()));
     let mut parts = Vec::new();
     for (place, row) in sorted.iter().take(NAMED_MAX).enumerate() {
@@ -221,7 +221,7 @@ fn movers(page: &ResultsPage<'_>, moved: &[&Row]) -> Bullet {
 }
 
 /// The name of a group with a link to its results.
-fn named(page: &ResultsPage<'_>, row: &Row) -> Part {
+fn named(page: &ResultsPage<'_>, row: &ComparedGroup) -> Part {
     let by = page.compared.report.by;
     let key = row.group.key.as_deref();
     let narrowed = links::narrowed(page.view, by, key, page.zone);
@@ -229,11 +229,11 @@ fn named(page: &ResultsPage<'_>, row: &Row) -> Part {
     Part { href, ..strong(words::group(by, key)) }
 }
 
-fn moved_in_words(kind: SurveyType, row: &Row, points: f64) -> String {
+fn moved_in_words(kind: SurveyType, row: &ComparedGroup, points: f64) -> String {
     let value = |group: &Group| group.score.map_or(0.0, |score| score.value);
     let (now, before) = (value(&row.group), row.before.as_ref().map_or(0.0, value));
     let verb = if points < 0.0 { "fell" } else { "rose" };
-    format!(" {verb} from {} to {}", verdict::points(before), words::score(kind, now))
+    format!(" {verb} from {} to {}", wording::points(before), words::score(kind, now))
 }
 
 /// "No other team changed by more than chance", and how many were compared.
@@ -274,7 +274,7 @@ fn rest(page: &ResultsPage<'_>, without: &Without) -> Bullet {
 }
 
 /// Says why a group cannot be compared. `None` if it can.
-pub fn why_not_compared(compared: &Compared, row: &Row) -> Option<String> {
+pub fn why_not_compared(compared: &Compared, row: &ComparedGroup) -> Option<String> {
     let min_group = compared.report.min_group;
     match (&row.before, row.change) {
         (_, Some(_)) => None,

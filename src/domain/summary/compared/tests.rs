@@ -25,7 +25,7 @@ fn by_team(teams: &[(&str, [u64; 5])]) -> Report {
     report(GroupBy::Team, teams)
 }
 
-fn row<'c>(compared: &'c Compared, key: &str) -> &'c Row {
+fn row<'c>(compared: &'c Compared, key: &str) -> &'c ComparedGroup {
     compared.rows.iter().find(|row| row.group.key.as_deref() == Some(key)).unwrap()
 }
 

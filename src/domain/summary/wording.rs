@@ -10,7 +10,7 @@ use crate::domain::survey_type::SurveyType;
 
 /// What there is to say about a period and an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Comparison {
+pub enum ScoreComparison {
     /// Both periods show a score.
     Scores {
         /// The score of the earlier period.
@@ -40,8 +40,8 @@ pub enum NoScore {
 /// Words in two parts. What stands first is the part to stress. As a whole ([`fmt::Display`]) the
 /// words are a sentence or the cell of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    pub mark: Mark,
+pub struct ChangeWords {
+    pub highlight: Highlight,
     /// "4.0 points lower".
     pub change: String,
     /// Everything after `change`, with the space or the colon before it.
@@ -50,13 +50,13 @@ pub struct Verdict {
 
 /// How a change is marked. Only what is more than chance has a colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
+pub enum Highlight {
     Higher,
     Lower,
     Unmarked,
 }
 
-impl fmt::Display for Verdict {
+impl fmt::Display for ChangeWords {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.change)?;
         formatter.write_str(&self.rest)
@@ -69,12 +69,12 @@ impl fmt::Display for Verdict {
 /// period is immature, answers may still come in.
 pub fn headline(
     kind: SurveyType,
-    comparison: &Comparison,
+    comparison: &ScoreComparison,
     before: &str,
     is_immature: bool,
-) -> Verdict {
+) -> ChangeWords {
     match comparison {
-        Comparison::Scores { before: score, answers_before, difference } => {
+        ScoreComparison::Scores { before: score, answers_before, difference } => {
             let earlier = format!(
                 "in {before} ({}, {})",
                 score_in_words(kind, score),
@@ -82,22 +82,22 @@ pub fn headline(
             );
             let more_may_come = if is_immature { " Answers may still come in." } else { "" };
             let (change, link) = change_in_words(difference);
-            Verdict {
-                mark: mark(difference, difference.leaves_out_zero()),
+            ChangeWords {
+                highlight: highlight(difference, difference.leaves_out_zero()),
                 change: if is_immature { format!("So far {change}") } else { capitalised(&change) },
                 rest: format!("{link} {earlier}. {}{more_may_come}", range_in_words(difference)),
             }
         }
-        Comparison::NothingBefore(NoScore::NobodyAnswered) => {
+        ScoreComparison::NothingBefore(NoScore::NobodyAnswered) => {
             nothing("Nothing to compare with", &format!("nobody answered in {before}."))
         }
-        Comparison::NothingBefore(NoScore::TooFew { floor }) => {
+        ScoreComparison::NothingBefore(NoScore::TooFew { floor }) => {
             nothing("Nothing to compare with", &format!("fewer than {floor} answers in {before}."))
         }
-        Comparison::NothingBefore(NoScore::Withheld) => {
+        ScoreComparison::NothingBefore(NoScore::Withheld) => {
             nothing("Nothing to compare with", &format!("the score is withheld in {before}."))
         }
-        Comparison::NothingNow(why) => {
+        ScoreComparison::NothingNow(why) => {
             let so_far = if is_immature { " so far" } else { "" };
             let why = match why {
                 NoScore::NobodyAnswered => format!("nobody answered{so_far}."),
@@ -113,12 +113,12 @@ pub fn headline(
 ///
 /// `is_more_than_chance` comes from [`super::difference::holm`] over all rows of the table. The
 /// interval is that of the row alone. So it may leave out 0 although the row may be chance.
-pub fn row(difference: &Difference, is_more_than_chance: bool) -> Verdict {
+pub fn row(difference: &Difference, is_more_than_chance: bool) -> ChangeWords {
     let points = end(difference.points, is_more_than_chance);
     let chance = if is_more_than_chance { "more than chance" } else { "may be chance" };
     let (low, high) = ends(difference);
-    Verdict {
-        mark: mark(difference, is_more_than_chance),
+    ChangeWords {
+        highlight: highlight(difference, is_more_than_chance),
         change: format!("{points}, {chance}"),
         rest: format!(" ({low} to {high})"),
     }
@@ -129,15 +129,19 @@ pub fn points(value: f64) -> String {
     format!("{:.1}", rounded(value)).replace('-', "−")
 }
 
-fn nothing(what: &str, why: &str) -> Verdict {
-    Verdict { mark: Mark::Unmarked, change: what.to_owned(), rest: format!(": {why}") }
+fn nothing(what: &str, why: &str) -> ChangeWords {
+    ChangeWords {
+        highlight: Highlight::Unmarked,
+        change: what.to_owned(),
+        rest: format!(": {why}"),
+    }
 }
 
-fn mark(difference: &Difference, is_more_than_chance: bool) -> Mark {
+fn highlight(difference: &Difference, is_more_than_chance: bool) -> Highlight {
     match is_more_than_chance {
-        true if difference.points > 0.0 => Mark::Higher,
-        true if difference.points < 0.0 => Mark::Lower,
-        _ => Mark::Unmarked,
+        true if difference.points > 0.0 => Highlight::Higher,
+        true if difference.points < 0.0 => Highlight::Lower,
+        _ => Highlight::Unmarked,
     }
 }
 

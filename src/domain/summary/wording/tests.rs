@@ -8,12 +8,12 @@ fn difference(points: f64, low: f64, high: f64) -> Difference {
     Difference { points, low, high, p: 0.5 }
 }
 
-fn scores(before: f64, answers_before: u64, difference: Difference) -> Comparison {
+fn scores(before: f64, answers_before: u64, difference: Difference) -> ScoreComparison {
     let before = Estimate { value: before, low: before - 2.5, high: before + 2.5 };
-    Comparison::Scores { before, answers_before, difference }
+    ScoreComparison::Scores { before, answers_before, difference }
 }
 
-fn csat(points: f64, low: f64, high: f64) -> Verdict {
+fn csat(points: f64, low: f64, high: f64) -> ChangeWords {
     let comparison = scores(82.3, 941, difference(points, low, high));
     headline(SurveyType::Csat, &comparison, BEFORE, false)
 }
@@ -26,7 +26,7 @@ fn a_fall_beyond_chance_says_by_how_much_and_since_when() {
         "4.0 points lower than in the 28 days before (82.3 %, 941 answers). More than chance: \
          the difference lies between −7.6 and −0.3."
     );
-    assert_eq!((found.mark, found.change.as_str()), (Mark::Lower, "4.0 points lower"));
+    assert_eq!((found.highlight, found.change.as_str()), (Highlight::Lower, "4.0 points lower"));
 }
 
 #[test]
@@ -37,8 +37,8 @@ fn a_rise_that_may_be_chance_is_not_marked() {
         "1.7 points higher than in the 28 days before (82.3 %, 941 answers). May be chance: \
          the difference lies between −6.1 and +9.7."
     );
-    assert_eq!(found.mark, Mark::Unmarked);
-    assert_eq!(csat(8.0, 1.0, 14.0).mark, Mark::Higher);
+    assert_eq!(found.highlight, Highlight::Unmarked);
+    assert_eq!(csat(8.0, 1.0, 14.0).highlight, Highlight::Higher);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn what_looks_the_same_with_one_decimal_is_the_same() {
             "The same as in the 28 days before (82.3 %, 941 answers). The difference lies \
              between −3.6 and +3.6."
         );
-        assert_eq!((found.mark, found.change.as_str()), (Mark::Unmarked, "The same"));
+        assert_eq!((found.highlight, found.change.as_str()), (Highlight::Unmarked, "The same"));
     }
 }
 
@@ -72,7 +72,7 @@ fn a_small_change_that_is_more_than_chance_is_not_called_the_same() {
         "Less than 0.1 points higher than in the 28 days before (82.3 %, 941 answers). More \
          than chance: the difference lies between just over 0 and +0.1."
     );
-    assert_eq!(found.mark, Mark::Higher);
+    assert_eq!(found.highlight, Highlight::Higher);
 }
 
 #[test]
@@ -117,10 +117,10 @@ fn a_score_without_an_earlier_one_says_why_nothing_is_compared() {
         ),
     ] {
         for is_immature in [false, true] {
-            let comparison = Comparison::NothingBefore(why);
+            let comparison = ScoreComparison::NothingBefore(why);
             let found = headline(SurveyType::Csat, &comparison, BEFORE, is_immature);
             assert_eq!(found.to_string(), wanted);
-            assert_eq!(found.mark, Mark::Unmarked);
+            assert_eq!(found.highlight, Highlight::Unmarked);
         }
     }
 }
@@ -135,7 +135,7 @@ fn a_period_without_a_score_says_why_nothing_is_compared() {
         (NoScore::Withheld, false, "Nothing to compare: the score is withheld."),
         (NoScore::Withheld, true, "Nothing to compare: the score is withheld."),
     ] {
-        let comparison = Comparison::NothingNow(why);
+        let comparison = ScoreComparison::NothingNow(why);
         let found = headline(SurveyType::Csat, &comparison, BEFORE, is_immature);
         assert_eq!(found.to_string(), wanted);
     }
@@ -143,23 +143,28 @@ fn a_period_without_a_score_says_why_nothing_is_compared() {
 
 #[test]
 fn a_row_says_its_change_in_short_and_chance_as_it_is_told() {
-    for (of, is_more_than_chance, mark, wanted) in [
-        ((-4.0, -7.6, -0.3), true, Mark::Lower, "−4.0, more than chance (−7.6 to −0.3)"),
-        ((-4.0, -7.6, -0.3), false, Mark::Unmarked, "−4.0, may be chance (−7.6 to −0.3)"),
-        ((1.7, -6.1, 9.7), false, Mark::Unmarked, "+1.7, may be chance (−6.1 to +9.7)"),
-        ((8.0, 0.04, 16.0), true, Mark::Higher, "+8.0, more than chance (just over 0 to +16.0)"),
-        ((-0.04, -3.6, 3.6), false, Mark::Unmarked, "0.0, may be chance (−3.6 to +3.6)"),
+    for (of, is_more_than_chance, highlight, wanted) in [
+        ((-4.0, -7.6, -0.3), true, Highlight::Lower, "−4.0, more than chance (−7.6 to −0.3)"),
+        ((-4.0, -7.6, -0.3), false, Highlight::Unmarked, "−4.0, may be chance (−7.6 to −0.3)"),
+        ((1.7, -6.1, 9.7), false, Highlight::Unmarked, "+1.7, may be chance (−6.1 to +9.7)"),
+        (
+            (8.0, 0.04, 16.0),
+            true,
+            Highlight::Higher,
+            "+8.0, more than chance (just over 0 to +16.0)",
+        ),
+        ((-0.04, -3.6, 3.6), false, Highlight::Unmarked, "0.0, may be chance (−3.6 to +3.6)"),
         (
             (-0.04, -0.06, -0.02),
             true,
-            Mark::Lower,
+            Highlight::Lower,
             "just under 0, more than chance (−0.1 to just under 0)",
         ),
     ] {
         let (points, low, high) = of;
         let found = row(&difference(points, low, high), is_more_than_chance);
         assert_eq!(found.to_string(), wanted);
-        assert_eq!(found.mark, mark);
+        assert_eq!(found.highlight, highlight);
     }
 }
 
