@@ -24,7 +24,7 @@ pub struct Comparison {
     /// Closes whose two fates differ.
     pub differences: u64,
     /// The first [`DIFFERENCES`] of them by their place in the order of acceptance.
-    pub first: BTreeMap<u64, Difference>,
+    pub first: BTreeMap<u64, ComparedClose>,
     /// Prompts that the replay sends although X was never asked about them.
     pub assumed: u64,
     /// The number of closes of each account that is not configured.
@@ -33,8 +33,9 @@ pub struct Comparison {
     pub courses: Vec<Course>,
 }
 
+/// A close with what became of it and what would have.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Difference {
+pub struct ComparedClose {
     pub account: String,
     pub conversation_id: ConversationId,
     pub closed_at: Millis,
@@ -59,8 +60,8 @@ pub struct Course {
 
 impl Comparison {
     /// Counts one more close with its two fates.
-    pub fn count(&mut self, place: u64, difference: Difference) {
-        let Difference { happened, would, .. } = &difference;
+    pub fn count(&mut self, place: u64, close: ComparedClose) {
+        let ComparedClose { happened, would, .. } = &close;
         self.closes += 1;
         self.counts.entry(happened.fate).or_default().happened += 1;
         self.counts.entry(would.fate).or_default().would += 1;
@@ -68,7 +69,7 @@ impl Comparison {
             return;
         }
         self.differences += 1;
-        self.first.insert(place, difference);
+        self.first.insert(place, close);
         if self.first.len() > DIFFERENCES {
             self.first.pop_last();
         }

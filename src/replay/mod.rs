@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use self::comparison::PromptTimes;
-pub use self::comparison::{Comparison, Course, DIFFERENCES, Difference, Sides};
+pub use self::comparison::{ComparedClose, Comparison, Course, DIFFERENCES, Sides};
 pub use self::fate::{Fate, FateDetails};
 use self::ledger::{AccountNumber, Ledger};
 use self::queue::Queue;
@@ -155,7 +155,7 @@ impl<'a> Replay<'a> {
                 Some(decision) => FateDetails::decided(fate, decision),
                 None => FateDetails::plain(fate),
             };
-            self.comparison.count(waiting.coming.place, waiting.coming.into_difference(would));
+            self.comparison.count(waiting.coming.place, waiting.coming.into_compared(would));
         }
         let accounts = self.config.accounts.iter().zip(self.prompts);
         self.comparison.courses = accounts
@@ -285,7 +285,7 @@ impl<'a> Replay<'a> {
     }
 
     fn end(&mut self, coming: Coming, would: FateDetails) {
-        self.comparison.count(coming.place, coming.into_difference(would));
+        self.comparison.count(coming.place, coming.into_compared(would));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Turns the recorded surveys into events of a replay.
 
 use super::ConversationKey;
-use super::comparison::Difference;
+use super::comparison::ComparedClose;
 use super::fate::{Fate, FateDetails, WordOfX};
 use super::ledger::AccountNumber;
 use crate::domain::id::UserId;
@@ -75,9 +75,9 @@ impl Coming {
         FateDetails { detail: Some(detail), ..FateDetails::plain(fate) }
     }
 
-    pub fn into_difference(self, would: FateDetails) -> Difference {
+    pub fn into_compared(self, would: FateDetails) -> ComparedClose {
         let Survey { account, conversation_id, closed_at, .. } = self.survey;
-        Difference { account, conversation_id, closed_at, happened: self.happened, would }
+        ComparedClose { account, conversation_id, closed_at, happened: self.happened, would }
     }
 }
 

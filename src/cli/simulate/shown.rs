@@ -196,7 +196,7 @@ fn both(Sides { happened, would }: Sides<u64>) -> Both {
     Both { happened, would }
 }
 
-fn difference(difference: replay::Difference) -> DifferenceRow {
+fn difference(difference: replay::ComparedClose) -> DifferenceRow {
     DifferenceRow {
         account: difference.account,
         conversation_id: difference.conversation_id.to_string(),
