@@ -80,7 +80,7 @@ pub async fn run(demo: Demo, mut signals: Signals) -> anyhow::Result<()> {
         shown = show(&demo, &folder) => shown?,
         () = signals.stop() => return Ok(()),
     };
-    let Shown { daemon, sandbox, sign_in } = shown;
+    let RunningDemo { daemon, sandbox, sign_in } = shown;
     let served = match &sign_in {
         None => Ok(()),
         Some(sign_in) => {
@@ -100,14 +100,14 @@ pub async fn run(demo: Demo, mut signals: Signals) -> anyhow::Result<()> {
 }
 
 /// A demonstration that has been shown and still works.
-struct Shown {
+struct RunningDemo {
     daemon: Daemon,
     sandbox: Sandbox,
     /// Present if its pages are served.
     sign_in: Option<SignIn>,
 }
 
-async fn show(demo: &Demo, folder: &Folder) -> anyhow::Result<Shown> {
+async fn show(demo: &Demo, folder: &Folder) -> anyhow::Result<RunningDemo> {
     let sandbox = Sandbox::start_on_loopback(SandboxConfig::demo(demo.seed)).await?;
     let account = SandboxConfig::demo(demo.seed).accounts.remove(0);
     let sign_in = demo.serve.then(SignIn::make).transpose()?;
@@ -137,7 +137,7 @@ async fn show(demo: &Demo, folder: &Folder) -> anyhow::Result<Shown> {
         "{} conversations close; surveyd asks their people through a simulated X.\n",
         demo.conversations
     );
-    let before = Progress::of(&daemon).await?;
+    let before = SurveyProgress::of(&daemon).await?;
     let bar = bar(u64::from(demo.conversations) * 3);
     for number in 0..demo.conversations {
         let notice = match demo.serve {
@@ -151,7 +151,7 @@ async fn show(demo: &Demo, folder: &Folder) -> anyhow::Result<Shown> {
     watch(&daemon, &sandbox, &bar, &before).await?;
     bar.finish_and_clear();
     report(&daemon, started_at).await?;
-    Ok(Shown { daemon, sandbox, sign_in })
+    Ok(RunningDemo { daemon, sandbox, sign_in })
 }
 
 fn bar(length: u64) -> ProgressBar {
@@ -183,7 +183,7 @@ Where to look next
   README.md                from here to a real account in five steps";
 
 /// How far the surveys of the database have come.
-struct Progress {
+struct SurveyProgress {
     waiting: i64,
     sent: i64,
     answered: i64,
@@ -191,7 +191,7 @@ struct Progress {
     answers: i64,
 }
 
-impl Progress {
+impl SurveyProgress {
     async fn of(daemon: &Daemon) -> anyhow::Result<Self> {
         let status = daemon.store().status(Clock::System.now()).await?;
         let count = |states: &[&str]| -> i64 {
@@ -212,13 +212,14 @@ async fn watch(
     daemon: &Daemon,
     sandbox: &Sandbox,
     bar: &ProgressBar,
-    before: &Progress,
+    before: &SurveyProgress,
 ) -> anyhow::Result<()> {
     let started = Instant::now();
     let closes = bar.position();
     while started.elapsed() < PATIENCE {
         tokio::time::sleep(LOOK_EVERY).await;
-        let Progress { waiting, sent, answered, answers: seen } = Progress::of(daemon).await?;
+        let SurveyProgress { waiting, sent, answered, answers: seen } =
+            SurveyProgress::of(daemon).await?;
         let (sent, answered) = (sent - before.sent, answered - before.answered);
         let seen = seen - before.answers;
         let (events, told) = {
@@ -245,9 +246,9 @@ fn answers(world: &World) -> i64 {
 }
 
 /// A close as its source reports it: the name of the source, and the notice's data.
-type Notice = (&'static str, serde_json::Value);
+type PostedNotice = (&'static str, serde_json::Value);
 
-fn notice(number: u32) -> Notice {
+fn notice(number: u32) -> PostedNotice {
     const AGENTS: [(&str, &str); 4] =
         [("dana", "billing"), ("li", "billing"), ("omar", "delivery"), ("zoe", "delivery")];
     const NAMES: [&str; 6] = ["Ana", "José", "Mei", "Łukasz", "Noor", "Sam"];
@@ -267,7 +268,7 @@ fn notice(number: u32) -> Notice {
 async fn close(
     daemon: &Daemon,
     number: u32,
-    (source, data): Notice,
+    (source, data): PostedNotice,
     now: Millis,
 ) -> anyhow::Result<()> {
     let body = json!({ "type": "conversation.closed", "timestamp": now.rfc3339(), "data": data })

@@ -91,7 +91,7 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
         Some(path) => {
             let location = context.location()?;
             let (out, file) = OutFile::begin(path, location.file())?;
-            writing.progress = Some(Progress { to, bar: None, rows: 0 });
+            writing.progress = Some(ExportProgress { to, bar: None, rows: 0 });
             let temporary = out.folder().map_or_else(env::temp_dir, Path::to_owned);
             let file = writing.write(BufWriter::new(file), &temporary).await?;
             out.end(&file.into_inner().map_err(io::IntoInnerError::into_error)?)?;
@@ -136,7 +136,7 @@ struct Writing<'a> {
     format: ExportFormat,
     dialect: Dialect,
     /// Absent if the rows go to standard output, where they show themselves.
-    progress: Option<Progress>,
+    progress: Option<ExportProgress>,
 }
 
 impl Writing<'_> {
@@ -211,7 +211,7 @@ fn hush_failed_writes() {
 }
 
 /// The progress of an export to a file.
-struct Progress {
+struct ExportProgress {
     /// The bar, from the first row on.
     bar: Option<TimeBar>,
     to: Millis,
@@ -221,7 +221,7 @@ struct Progress {
 /// The bar is drawn anew after so many rows.
 const ROWS_A_STEP: u64 = 1_000;
 
-impl Progress {
+impl ExportProgress {
     fn count(&mut self, row: &ResultRow) {
         let at = row.survey.closed_at;
         let bar = self.bar.get_or_insert_with(|| TimeBar::new(at, self.to));

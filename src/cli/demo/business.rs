@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::comments::{self, Language, Mood, Topic};
+use super::comments::{self, Language, Topic};
 use super::teams::{NPS, TEAMS, TINY, WEEKDAYS, WORSE, WORSE_CSAT, WORSE_NPS};
 use crate::domain::close::{ClosedBy, Notice};
 use crate::domain::survey_type::SurveyType;
+use crate::domain::view::Mood;
 use crate::sandbox::Chance;
 
 /// The days that the business looks back on.
@@ -26,12 +27,11 @@ pub const VIP: &str = "vip";
 /// The minutes from a prompt to its score that are equally likely.
 const WAITS: [u32; 16] = [1, 2, 2, 3, 4, 5, 7, 9, 12, 16, 24, 40, 75, 160, 420, 1_300];
 
-/// What becomes of a close beside what the configuration decides.
+/// What hinders a prompt beside what the configuration decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It goes its way.
-    Usual,
-    /// Its notice comes in too late.
+pub enum Hindrance {
+    Nothing,
+    /// The close's notice comes in too late.
     Late,
     /// X says that the person cannot be messaged.
     CannotDm,
@@ -39,14 +39,14 @@ pub enum Fate {
 
 /// A conversation that is about to close.
 #[derive(Clone, Debug)]
-pub struct Conversation {
+pub struct ClosingConversation {
     pub id: String,
     /// The customer's id at X.
     pub person: u64,
     pub source: &'static str,
     pub notice: Notice,
     pub language: Language,
-    pub fate: Fate,
+    pub hindrance: Hindrance,
     /// The time of day at which it closes.
     pub at: Duration,
     team: usize,
@@ -54,7 +54,7 @@ pub struct Conversation {
 
 /// What a person answers to a prompt.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub struct GivenAnswer {
     /// The time from the prompt to the score.
     pub after: Duration,
     pub score: u8,
@@ -141,7 +141,7 @@ impl Business {
     }
 
     /// The conversations that close on a day, in their order. Days of the week count from Monday.
-    pub fn day(&mut self, weekday: usize) -> Vec<Conversation> {
+    pub fn day(&mut self, weekday: usize) -> Vec<ClosingConversation> {
         let mut all = Vec::new();
         for (place, team) in TEAMS.iter().enumerate() {
             self.owed[place] += f64::from(team.closes) / 28.0 * WEEKDAYS[weekday];
@@ -157,13 +157,13 @@ impl Business {
     }
 
     /// A conversation of any team, as many of each as it has.
-    pub fn next(&mut self) -> Conversation {
+    pub fn next(&mut self) -> ClosingConversation {
         let shares = TEAMS.each_ref().map(|team| u8::try_from(team.closes / 8).unwrap_or(u8::MAX));
         let team = self.deal(("team", 0), &shares);
         self.conversation(team)
     }
 
-    fn conversation(&mut self, place: usize) -> Conversation {
+    fn conversation(&mut self, place: usize) -> ClosingConversation {
         let team = &TEAMS[place];
         let is_tiny = team.closes < TINY;
         let (person, language) = self.customer(is_tiny);
@@ -172,10 +172,10 @@ impl Business {
             2 if !is_tiny => ClosedBy::Auto,
             _ => ClosedBy::Agent,
         };
-        let fate = match self.deal(("fate", place), &[54, 1, 5]) {
-            1 if !is_tiny => Fate::Late,
-            2 if !is_tiny => Fate::CannotDm,
-            _ => Fate::Usual,
+        let hindrance = match self.deal(("fate", place), &[54, 1, 5]) {
+            1 if !is_tiny => Hindrance::Late,
+            2 if !is_tiny => Hindrance::CannotDm,
+            _ => Hindrance::Nothing,
         };
         let mut tags = vec![pick(team.tags, &mut self.chance).to_owned()];
         if !is_tiny && self.deal(("vip", place), &[6, 1]) == 1 {
@@ -186,7 +186,7 @@ impl Business {
         let half = |chance: &mut Chance| chance.between(Duration::ZERO, 7 * HOUR);
         let at = 7 * HOUR + half(&mut self.chance) + half(&mut self.chance);
         self.conversations += 1;
-        Conversation {
+        ClosingConversation {
             id: format!("talk-{}", 10_000 + self.conversations),
             person,
             source,
@@ -200,7 +200,7 @@ impl Business {
                 ..Notice::default()
             },
             language,
-            fate,
+            hindrance,
             at,
             team: place,
         }
@@ -222,7 +222,12 @@ impl Business {
     }
 
     /// What becomes of a prompt that was sent `days` days before today. `None`: nobody answers.
-    pub fn reply(&mut self, to: &Conversation, kind: SurveyType, days: i32) -> Option<Reply> {
+    pub fn reply(
+        &mut self,
+        to: &ClosingConversation,
+        kind: SurveyType,
+        days: i32,
+    ) -> Option<GivenAnswer> {
         let (place, team) = (to.team, &TEAMS[to.team]);
         self.prompts[place] += 1;
         let answers = match team.closes < TINY {
@@ -241,41 +246,34 @@ impl Business {
         };
         let minutes = pick(&WAITS, &mut self.chance);
         let after = self.chance.between(minutes * MINUTE * 3 / 4, minutes * MINUTE * 5 / 4);
-        let comment = self.comment(to, kind, score);
         let score = u8::try_from(score).expect("a score is small");
-        Some(Reply { after, score, comment })
+        let comment = self.comment(to, kind, score);
+        Some(GivenAnswer { after, score, comment })
     }
 
-    /// One of five content people writes a comment, and two of five of the others.
+    /// One of five happy people writes a comment, and two of five of the others.
     fn comment(
         &mut self,
-        to: &Conversation,
+        to: &ClosingConversation,
         kind: SurveyType,
-        score: usize,
+        score: u8,
     ) -> Option<(Duration, &'static str)> {
-        let (content, so_so) = match kind {
-            SurveyType::Csat => (4, 3),
-            SurveyType::Nps => (9, 7),
-        };
-        let mood = match score {
-            score if score >= content => Mood::Content,
-            score if score >= so_so => Mood::SoSo,
-            _ => Mood::Cross,
-        };
+        let mood = Mood::ALL.into_iter().find(|mood| mood.scores(kind).contains(&score));
+        let mood = mood.expect("each score of a type makes a mood");
         let writes = match mood {
-            Mood::Content => self.deal(("content writes", 0), &[4, 1]),
-            Mood::SoSo | Mood::Cross => self.deal(("grumbler writes", 0), &[3, 2]),
+            Mood::Happy => self.deal(("content writes", 0), &[4, 1]),
+            Mood::Middling | Mood::Unhappy => self.deal(("grumbler writes", 0), &[3, 2]),
         };
         let text = if writes == 1 { self.words(to, mood)? } else { return None };
         Some((self.chance.between(10 * SECOND, 4 * MINUTE), text))
     }
 
     /// What was written the longest ago of all that fits.
-    fn words(&mut self, to: &Conversation, mood: Mood) -> Option<&'static str> {
+    fn words(&mut self, to: &ClosingConversation, mood: Mood) -> Option<&'static str> {
         let team = &TEAMS[to.team];
         let fits = |topic: Topic| match (mood, team.topic) {
-            // Who is cross about money says so.
-            (Mood::Cross, Topic::Money) => topic == Topic::Money,
+            // Who is unhappy about money says so.
+            (Mood::Unhappy, Topic::Money) => topic == Topic::Money,
             (_, of_team) => topic == Topic::Any || topic == of_team,
         };
         let all = comments::of(to.language, mood).iter();
@@ -299,7 +297,7 @@ mod tests {
     use super::*;
 
     /// The conversations of all days, from a Monday on.
-    fn all(seed: u64) -> Vec<Conversation> {
+    fn all(seed: u64) -> Vec<ClosingConversation> {
         let mut business = Business::of(seed);
         let days = usize::try_from(DAYS).unwrap();
         (0..days).flat_map(|day| business.day(day % 7)).collect()
@@ -323,7 +321,7 @@ mod tests {
     #[test]
     fn a_team_closes_as_much_in_any_four_weeks() {
         for (team, closes) in TEAMS.iter().map(|team| (team.name, team.closes)) {
-            let of_team = |of: &&Conversation| of.notice.team.as_deref() == Some(team);
+            let of_team = |of: &&ClosingConversation| of.notice.team.as_deref() == Some(team);
             let count = all(3).iter().filter(of_team).count();
             assert!(count.abs_diff(closes as usize * 4) <= 1, "{team}: {count}");
         }

@@ -3,6 +3,8 @@
 //! Every text is invented. A person's mood follows from the score and the topic from the team, so a
 //! comment never contradicts either.
 
+use crate::domain::view::Mood;
+
 /// A language that customers speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Language {
@@ -24,14 +26,6 @@ impl Language {
     }
 }
 
-/// A person's mood after the conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
-    Content,
-    SoSo,
-    Cross,
-}
-
 /// The topic of a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
@@ -44,28 +38,28 @@ pub enum Topic {
 
 /// What somebody writes.
 #[derive(Clone, Copy, Debug)]
-pub struct Comment {
+pub struct Remark {
     pub topic: Topic,
     pub text: &'static str,
 }
 
-const fn any(text: &'static str) -> Comment {
-    Comment { topic: Topic::Any, text }
+const fn any(text: &'static str) -> Remark {
+    Remark { topic: Topic::Any, text }
 }
 
-const fn parcel(text: &'static str) -> Comment {
-    Comment { topic: Topic::Parcel, text }
+const fn parcel(text: &'static str) -> Remark {
+    Remark { topic: Topic::Parcel, text }
 }
 
-const fn account(text: &'static str) -> Comment {
-    Comment { topic: Topic::Account, text }
+const fn account(text: &'static str) -> Remark {
+    Remark { topic: Topic::Account, text }
 }
 
-const fn money(text: &'static str) -> Comment {
-    Comment { topic: Topic::Money, text }
+const fn money(text: &'static str) -> Remark {
+    Remark { topic: Topic::Money, text }
 }
 
-const ENGLISH_CONTENT: [Comment; 13] = [
+const ENGLISH_HAPPY: [Remark; 13] = [
     any("Sorted in five minutes. I wish everything worked like this."),
     parcel(
         "The driver had left it with a neighbour. You found that out before I had finished typing 😄",
@@ -83,7 +77,7 @@ const ENGLISH_CONTENT: [Comment; 13] = [
     money("Refund was on my card the next morning. Impressed."),
 ];
 
-const ENGLISH_SO_SO: [Comment; 5] = [
+const ENGLISH_MIDDLING: [Remark; 5] = [
     any("Friendly, but it took three messages until the question was understood."),
     any("It works now. I still do not know what was wrong."),
     any("Good answer, long wait."),
@@ -91,7 +85,7 @@ const ENGLISH_SO_SO: [Comment; 5] = [
     any("OK, though I would rather have been called back."),
 ];
 
-const ENGLISH_CROSS: [Comment; 12] = [
+const ENGLISH_UNHAPPY: [Remark; 12] = [
     any("I got the same help article three times. I had read it before I wrote."),
     any("Closed while I was still writing…"),
     parcel("The parcel is \"with the carrier\" for nine days now. That is all I am ever told."),
@@ -110,7 +104,7 @@ const ENGLISH_CROSS: [Comment; 12] = [
     ),
 ];
 
-const SPANISH_CONTENT: [Comment; 13] = [
+const SPANISH_HAPPY: [Remark; 13] = [
     any("Resuelto en un momento. ¡Muchas gracias!"),
     any("Me explicaron cada paso con paciencia. Así da gusto."),
     parcel("El paquete llegó justo el día que dijeron."),
@@ -126,7 +120,7 @@ const SPANISH_CONTENT: [Comment; 13] = [
     any("Todo claro desde el primer mensaje."),
 ];
 
-const SPANISH_SO_SO: [Comment; 5] = [
+const SPANISH_MIDDLING: [Remark; 5] = [
     any("Al final se arregló, pero tuve que escribir cuatro veces."),
     any("Buena atención, aunque un poco lenta."),
     any("Me ayudaron con una cosa, la otra sigue igual."),
@@ -134,7 +128,7 @@ const SPANISH_SO_SO: [Comment; 5] = [
     any("La respuesta estaba bien. La espera, no tanto."),
 ];
 
-const SPANISH_CROSS: [Comment; 12] = [
+const SPANISH_UNHAPPY: [Remark; 12] = [
     parcel("Dos semanas esperando el paquete y nadie sabe dónde está."),
     any("Me contestó primero un robot y luego nadie."),
     any("Cada agente me dice una cosa distinta."),
@@ -149,7 +143,7 @@ const SPANISH_CROSS: [Comment; 12] = [
     money("Dicen que el banco tiene la culpa. El banco dice que son ustedes."),
 ];
 
-const GERMAN_CONTENT: [Comment; 13] = [
+const GERMAN_HAPPY: [Remark; 13] = [
     any("Schnell, freundlich, fertig. Danke!"),
     any("Endlich jemand, der meine Frage wirklich gelesen hat."),
     parcel("Das Ersatzteil war am nächsten Tag da. Großartig!"),
@@ -165,7 +159,7 @@ const GERMAN_CONTENT: [Comment; 13] = [
     any("Bester Kundendienst, den ich hier erlebt habe."),
 ];
 
-const GERMAN_SO_SO: [Comment; 5] = [
+const GERMAN_MIDDLING: [Remark; 5] = [
     any("Am Ende gut, aber der Weg dahin war lang."),
     any("Freundlich, nur leider erst nach zwei Tagen."),
     any("Geht wieder. Woran es lag, weiß niemand."),
@@ -173,7 +167,7 @@ const GERMAN_SO_SO: [Comment; 5] = [
     any("Die Hälfte ist gelöst, der Rest steht noch aus."),
 ];
 
-const GERMAN_CROSS: [Comment; 12] = [
+const GERMAN_UNHAPPY: [Remark; 12] = [
     any("Dreimal derselbe Textbaustein. Das ist keine Hilfe."),
     parcel("Seit neun Tagen heißt es \"in Zustellung\"."),
     any("Ich musste alles noch einmal von vorn erzählen."),
@@ -189,17 +183,17 @@ const GERMAN_CROSS: [Comment; 12] = [
 ];
 
 /// All that people of a mood write in a language.
-pub fn of(language: Language, mood: Mood) -> &'static [Comment] {
+pub fn of(language: Language, mood: Mood) -> &'static [Remark] {
     match (language, mood) {
-        (Language::English, Mood::Content) => &ENGLISH_CONTENT,
-        (Language::English, Mood::SoSo) => &ENGLISH_SO_SO,
-        (Language::English, Mood::Cross) => &ENGLISH_CROSS,
-        (Language::Spanish, Mood::Content) => &SPANISH_CONTENT,
-        (Language::Spanish, Mood::SoSo) => &SPANISH_SO_SO,
-        (Language::Spanish, Mood::Cross) => &SPANISH_CROSS,
-        (Language::German, Mood::Content) => &GERMAN_CONTENT,
-        (Language::German, Mood::SoSo) => &GERMAN_SO_SO,
-        (Language::German, Mood::Cross) => &GERMAN_CROSS,
+        (Language::English, Mood::Happy) => &ENGLISH_HAPPY,
+        (Language::English, Mood::Middling) => &ENGLISH_MIDDLING,
+        (Language::English, Mood::Unhappy) => &ENGLISH_UNHAPPY,
+        (Language::Spanish, Mood::Happy) => &SPANISH_HAPPY,
+        (Language::Spanish, Mood::Middling) => &SPANISH_MIDDLING,
+        (Language::Spanish, Mood::Unhappy) => &SPANISH_UNHAPPY,
+        (Language::German, Mood::Happy) => &GERMAN_HAPPY,
+        (Language::German, Mood::Middling) => &GERMAN_MIDDLING,
+        (Language::German, Mood::Unhappy) => &GERMAN_UNHAPPY,
     }
 }
 
@@ -212,8 +206,8 @@ mod tests {
     #[test]
     fn each_language_has_thirty_comments_and_none_of_them_twice() {
         for language in Language::ALL {
-            let moods = [Mood::Content, Mood::SoSo, Mood::Cross];
-            let all = moods.iter().flat_map(|mood| of(language, *mood)).map(|comment| comment.text);
+            let all =
+                Mood::ALL.iter().flat_map(|mood| of(language, *mood)).map(|comment| comment.text);
             let all: Vec<&str> = all.collect();
             assert_eq!(all.len(), 30, "{language:?}");
             assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 30, "{language:?}");

@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use futures_util::future::try_join_all;
 use indicatif::ProgressBar;
 
-use super::business::{Business, Conversation, DAYS, Fate};
+use super::business::{Business, ClosingConversation, DAYS, Hindrance};
 use crate::config::{Account, Config};
 use crate::domain::blocks::BlockRule;
 use crate::domain::close::{Close, Precision};
@@ -132,7 +132,7 @@ impl Past<'_> {
         let conversations = self.business.day(weekday);
         let closes = conversations.iter().map(|conversation| self.close(conversation, from));
         let taken = try_join_all(closes).await?;
-        let mut of: HashMap<SurveyId, Conversation> =
+        let mut of: HashMap<SurveyId, ClosingConversation> =
             taken.into_iter().zip(conversations).collect();
         // Each survey keeps the instant of its own send.
         let last = Millis(to.0 - 1);
@@ -141,12 +141,12 @@ impl Past<'_> {
         for leased in due {
             let of = of.remove(&leased.survey.id).context("each survey has its conversation")?;
             let at = leased.survey.due_at.plus(APART).max(self.now.plus(APART));
-            match of.fate {
-                Fate::CannotDm => {
+            match of.hindrance {
+                Hindrance::CannotDm => {
                     let event = Event::Suppressed(Reason::CannotDm);
                     self.store.end(leased, event, None, at).await?;
                 }
-                Fate::Usual | Fate::Late => self.send(leased, &of, at, ago).await?,
+                Hindrance::Nothing | Hindrance::Late => self.send(leased, &of, at, ago).await?,
             }
             self.now = at;
         }
@@ -173,7 +173,7 @@ impl Past<'_> {
     }
 
     /// Takes a close in, and returns the survey that it makes.
-    async fn close(&self, of: &Conversation, from: Millis) -> anyhow::Result<SurveyId> {
+    async fn close(&self, of: &ClosingConversation, from: Millis) -> anyhow::Result<SurveyId> {
         let closed_at = from.plus(of.at);
         let close = Close {
             account: self.account.name.clone(),
@@ -184,9 +184,9 @@ impl Past<'_> {
             precision: Precision::Exact,
             notice: of.notice.clone(),
         };
-        let now = match of.fate {
-            Fate::Late => closed_at.plus(LATE_BY),
-            Fate::Usual | Fate::CannotDm => closed_at.plus(APART),
+        let now = match of.hindrance {
+            Hindrance::Late => closed_at.plus(LATE_BY),
+            Hindrance::Nothing | Hindrance::CannotDm => closed_at.plus(APART),
         };
         let chosen = self.account.chosen(of.source, close.user_id.as_ref(), &close.notice);
         let at_close = at_close(&close, &chosen.rules(), now, true);
@@ -202,7 +202,7 @@ impl Past<'_> {
     async fn send(
         &mut self,
         leased: Leased,
-        of: &Conversation,
+        of: &ClosingConversation,
         at: Millis,
         ago: i32,
     ) -> anyhow::Result<()> {
@@ -284,7 +284,7 @@ impl Past<'_> {
     /// What the person answers to a prompt, and when it is known whole.
     fn answer(
         &mut self,
-        of: &Conversation,
+        of: &ClosingConversation,
         survey: &Survey,
         made: &Update,
         ago: i32,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::business::{Conversation, VIP};
+use super::business::{ClosingConversation, VIP};
 use crate::credentials::{check_password, hash_password, hash_token, make_token};
 use crate::domain::close::ClosedBy;
 
@@ -67,7 +67,7 @@ password_hash = "{hash}"
 }
 
 /// The source of a close, and the data of its notice.
-pub fn notice(of: Conversation) -> (&'static str, Value) {
+pub fn notice(of: ClosingConversation) -> (&'static str, Value) {
     let notice = of.notice;
     let data = json!({
         "conversation_id": of.id,
