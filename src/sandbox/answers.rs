@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::behaviour::Behaviour;
 use super::chance::Chance;
-use super::comments::{Mood, comment};
+use super::comments::{Temper, comment};
 use super::feedback::QuestionKind;
 use super::people::PersonsAnswer;
 
@@ -31,7 +31,7 @@ pub fn drawn(
         chance.between(behaviour.score_after.shortest, behaviour.score_after.longest);
     let text = chance
         .happens(behaviour.commented)
-        .then(|| comment(mood(survey, score), chance).to_owned());
+        .then(|| comment(temper(survey, score), chance).to_owned());
     let together = chance.happens(behaviour.together);
     let between = chance.between(behaviour.comment_after.shortest, behaviour.comment_after.longest);
     match text {
@@ -66,17 +66,17 @@ fn drawn_score(survey: QuestionKind, chance: &mut Chance) -> u8 {
     unreachable!("the draw is below the sum of the weights")
 }
 
-fn mood(survey: QuestionKind, score: u8) -> Mood {
+fn temper(survey: QuestionKind, score: u8) -> Temper {
     let (content, so_so) = match survey {
         QuestionKind::Csat => (4, 3),
         QuestionKind::Nps => (9, 7),
     };
     if score >= content {
-        Mood::Content
+        Temper::Content
     } else if score >= so_so {
-        Mood::SoSo
+        Temper::SoSo
     } else {
-        Mood::Cross
+        Temper::Cross
     }
 }
 

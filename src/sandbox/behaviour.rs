@@ -18,20 +18,20 @@ pub struct Behaviour {
     /// The share of updates that X reports a second time without a change.
     pub repeated: f64,
     /// The time from the prompt to the score.
-    pub score_after: Span,
+    pub score_after: DurationRange,
     /// The time from the score to a separate comment.
-    pub comment_after: Span,
+    pub comment_after: DurationRange,
     pub paging: Paging,
 }
 
 /// A shortest and a longest length of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct DurationRange {
     pub shortest: Duration,
     pub longest: Duration,
 }
 
-impl Span {
+impl DurationRange {
     pub const fn from_millis(shortest: u64, longest: u64) -> Self {
         Self { shortest: Duration::from_millis(shortest), longest: Duration::from_millis(longest) }
     }
@@ -73,8 +73,8 @@ impl Behaviour {
             commented: 0.0,
             together: 0.0,
             repeated: 0.0,
-            score_after: Span::from_millis(0, 0),
-            comment_after: Span::from_millis(0, 0),
+            score_after: DurationRange::from_millis(0, 0),
+            comment_after: DurationRange::from_millis(0, 0),
             paging: Paging::plain(),
         }
     }
@@ -88,8 +88,8 @@ impl Behaviour {
             commented: 0.45,
             together: 0.25,
             repeated: 0.1,
-            score_after: Span::from_millis(500, 4_000),
-            comment_after: Span::from_millis(500, 2_000),
+            score_after: DurationRange::from_millis(500, 4_000),
+            comment_after: DurationRange::from_millis(500, 2_000),
             paging: Paging::awkward(),
         }
     }
@@ -103,8 +103,8 @@ impl Behaviour {
             commented: 0.4,
             together: 0.25,
             repeated: 0.05,
-            score_after: Span::from_millis(MINUTE / 2, 8 * 60 * MINUTE),
-            comment_after: Span::from_millis(MINUTE / 6, 5 * MINUTE),
+            score_after: DurationRange::from_millis(MINUTE / 2, 8 * 60 * MINUTE),
+            comment_after: DurationRange::from_millis(MINUTE / 6, 5 * MINUTE),
             paging: Paging::awkward(),
         }
     }

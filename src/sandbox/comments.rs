@@ -5,9 +5,9 @@
 
 use super::chance::Chance;
 
-/// A person's mood after the conversation.
+/// A person's temper after the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
+pub enum Temper {
     Content,
     SoSo,
     Cross,
@@ -52,12 +52,12 @@ const CROSS: [&str; 9] = [
     "Waited 40 minutes; was then asked to \"try again later\", twice, by a bot, in a language I don't speak.",
 ];
 
-/// Draws a comment in that mood.
-pub fn comment(mood: Mood, chance: &mut Chance) -> &'static str {
-    let words: &[&str] = match mood {
-        Mood::Content => &CONTENT,
-        Mood::SoSo => &SO_SO,
-        Mood::Cross => &CROSS,
+/// Draws a comment in that temper.
+pub fn comment(temper: Temper, chance: &mut Chance) -> &'static str {
+    let words: &[&str] = match temper {
+        Temper::Content => &CONTENT,
+        Temper::SoSo => &SO_SO,
+        Temper::Cross => &CROSS,
     };
     let index = usize::try_from(chance.below(words.len() as u64)).expect("an index below 12 fits");
     words[index]

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::events::Change;
+use super::events::EventType;
 use super::feedback::{QuestionKind, SandboxFeedback};
 use super::form::Parameters;
 use super::limits::Allowance;
@@ -80,7 +80,7 @@ impl World {
             to_user_id,
             fields: parameters.all().to_vec(),
         });
-        self.events.add(Change::Created, &feedback, now);
+        self.events.add(EventType::Created, &feedback, now);
         self.plan_answers(&feedback, number, person.plan);
         let answer = feedback.to_json();
         self.feedback.insert(id, feedback);

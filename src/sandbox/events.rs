@@ -15,8 +15,9 @@ use super::dates::x_date;
 use super::feedback::SandboxFeedback;
 use crate::domain::time::Millis;
 
+/// What an event says happened to its feedback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum EventType {
     Created,
     Updated,
 }
@@ -24,16 +25,16 @@ pub enum Change {
 /// A feedback as it was after one change.
 #[derive(Clone, Debug)]
 pub struct FeedbackEvent {
-    pub change: Change,
+    pub event_type: EventType,
     pub at: Millis,
     pub feedback: SandboxFeedback,
 }
 
 impl FeedbackEvent {
     pub fn to_json(&self) -> Value {
-        let event_type = match self.change {
-            Change::Created => "feedback.created",
-            Change::Updated => "feedback.updated",
+        let event_type = match self.event_type {
+            EventType::Created => "feedback.created",
+            EventType::Updated => "feedback.updated",
         };
         json!({
             "event_type": event_type,
@@ -113,12 +114,12 @@ pub struct EventLog {
 }
 
 impl EventLog {
-    pub fn add(&mut self, change: Change, feedback: &SandboxFeedback, at: Millis) {
+    pub fn add(&mut self, event_type: EventType, feedback: &SandboxFeedback, at: Millis) {
         self.count += 1;
         self.by_account
             .entry(feedback.from_user_id)
             .or_default()
-            .insert((at, self.count), FeedbackEvent { change, at, feedback: feedback.clone() });
+            .insert((at, self.count), FeedbackEvent { event_type, at, feedback: feedback.clone() });
     }
 
     pub fn count(&self) -> u64 {
@@ -198,7 +199,7 @@ mod tests {
                 score: None,
                 text: None,
             };
-            log.add(Change::Created, &feedback, at);
+            log.add(EventType::Created, &feedback, at);
         }
         log
     }

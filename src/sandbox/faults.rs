@@ -146,12 +146,12 @@ impl From<Ending> for CallOutcome {
 /// The faults yet to come in the order in which they were ordered.
 #[derive(Clone, Debug, Default)]
 pub struct FaultQueue {
-    ordered: Vec<Order>,
+    ordered: Vec<FaultOrder>,
 }
 
 /// A fault for the next `times` calls of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Order {
+pub struct FaultOrder {
     pub call: ApiCall,
     /// The account's user id. Absent if the order is for any account.
     pub user_id: Option<u64>,
@@ -160,7 +160,7 @@ pub struct Order {
 }
 
 impl FaultQueue {
-    pub fn add(&mut self, order: Order) {
+    pub fn add(&mut self, order: FaultOrder) {
         self.ordered.push(order);
     }
 
@@ -191,13 +191,13 @@ mod tests {
     #[test]
     fn faults_strike_in_order_for_their_call_and_account_and_as_often_as_asked() {
         let mut faults = FaultQueue::default();
-        faults.add(Order {
+        faults.add(FaultOrder {
             call: ApiCall::Create,
             user_id: Some(1),
             times: 2,
             fault: InjectedFault::cut_before(),
         });
-        faults.add(Order {
+        faults.add(FaultOrder {
             call: ApiCall::Create,
             user_id: None,
             times: 1,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::api_call::ApiCall;
 use super::call::{HttpReply, HttpRequest};
-use super::faults::{InjectedFault, Order};
+use super::faults::{FaultOrder, InjectedFault};
 use super::form::Parameters;
 use super::message_log::SandboxMessage;
 use super::people::{Person, PersonsAnswer, Plan, TakesMessages, UserStanding};
@@ -257,8 +257,8 @@ fn once() -> u32 {
 }
 
 impl FaultBody {
-    fn into_order(self) -> Order {
-        Order { call: self.call, user_id: self.user_id, times: self.times, fault: self.fault }
+    fn into_order(self) -> FaultOrder {
+        FaultOrder { call: self.call, user_id: self.user_id, times: self.times, fault: self.fault }
     }
 }
 

@@ -110,11 +110,11 @@ pub mod world;
 mod tests;
 
 pub use api_call::ApiCall;
-pub use behaviour::{Behaviour, Paging, Span};
+pub use behaviour::{Behaviour, DurationRange, Paging};
 pub use chance::Chance;
 pub use clock::TimeSource;
 pub use config::{SandboxAccount, SandboxConfig};
-pub use faults::{Ending, InjectedFault, Order, Scripted};
+pub use faults::{Ending, FaultOrder, InjectedFault, Scripted};
 pub use people::{Person, PersonsAnswer, Plan, TakesMessages, UserStanding};
 pub use server::Sandbox;
 pub use world::World;

@@ -15,8 +15,8 @@ use super::authentication::Nonces;
 use super::behaviour::Behaviour;
 use super::chance::Chance;
 use super::config::{SandboxAccount, SandboxConfig};
-use super::events::{Change, EventLog};
-use super::faults::{FaultQueue, InjectedFault, Order};
+use super::events::{EventLog, EventType};
+use super::faults::{FaultOrder, FaultQueue, InjectedFault};
 use super::feedback::SandboxFeedback;
 use super::limits::{PromptsOfDay, Windows};
 use super::message_log::MessageLog;
@@ -164,11 +164,11 @@ impl World {
 
     /// Makes the next `times` calls of a kind meet a fault, no matter which account makes them.
     pub fn fault(&mut self, call: ApiCall, times: u32, fault: InjectedFault) {
-        self.order(Order { call, user_id: None, times, fault });
+        self.order(FaultOrder { call, user_id: None, times, fault });
     }
 
     /// Adds a fault order. A call meets the oldest order that is meant for it.
-    pub fn order(&mut self, order: Order) {
+    pub fn order(&mut self, order: FaultOrder) {
         self.faults.add(order);
     }
 
@@ -208,7 +208,7 @@ impl World {
                         self.plan(at.plus(after), Due::Repeat(repeated));
                     }
                 }
-                Due::Repeat(feedback) => self.events.add(Change::Updated, &feedback, at),
+                Due::Repeat(feedback) => self.events.add(EventType::Updated, &feedback, at),
                 Due::Call(accepted) => {
                     self.carry_out(&accepted, at);
                 }
@@ -265,7 +265,7 @@ impl World {
     fn apply(&mut self, feedback_id: u64, answer: &PersonsAnswer, at: Millis) -> Option<()> {
         let feedback = self.feedback.get_mut(&feedback_id)?;
         feedback.answer(answer.score, answer.text.as_deref(), at).then(|| {
-            self.events.add(Change::Updated, feedback, at);
+            self.events.add(EventType::Updated, feedback, at);
         })
     }
 }

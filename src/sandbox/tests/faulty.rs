@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::sandbox::api_call::ApiCall;
-use crate::sandbox::faults::{Ending, InjectedFault, Order, Scripted};
+use crate::sandbox::faults::{Ending, FaultOrder, InjectedFault, Scripted};
 
 #[test]
 fn a_call_that_is_cut_before_costs_nothing_and_leaves_nothing() {
@@ -85,14 +85,14 @@ fn a_slow_call_is_carried_out_at_once_and_a_silent_one_as_ordered() {
 fn a_fault_waits_for_its_account_and_for_a_true_signature_and_can_be_taken_back() {
     let mut stage = Stage::quiet();
     let fault = InjectedFault::cut_before();
-    stage.world.order(Order {
+    stage.world.order(FaultOrder {
         call: ApiCall::Create,
         user_id: Some(99),
         times: 1,
         fault: fault.clone(),
     });
     assert_eq!(stage.prompt(5, &[]).status, 200);
-    stage.world.order(Order { call: ApiCall::Create, user_id: None, times: 1, fault });
+    stage.world.order(FaultOrder { call: ApiCall::Create, user_id: None, times: 1, fault });
     let mut forged = stage.signed("POST", CREATE, &fields("6", &[]));
     forged.body.extend(b"&x=1");
     assert_eq!(refused(&answered(stage.world.take(&forged, stage.now))), (401, 32));

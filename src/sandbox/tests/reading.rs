@@ -6,7 +6,7 @@ use serde_json::json as value;
 
 use super::*;
 use crate::sandbox::api_call::ApiCall;
-use crate::sandbox::behaviour::{Behaviour, Paging, Span};
+use crate::sandbox::behaviour::{Behaviour, DurationRange, Paging};
 use crate::sandbox::people::{Person, PersonsAnswer, Plan, TakesMessages, UserStanding};
 use crate::sandbox::world::AnswerError;
 
@@ -149,8 +149,8 @@ fn awkward_events_lose_nothing_and_come_to_an_end() {
             answered: 0.8,
             commented: 0.5,
             repeated: 0.5,
-            score_after: Span::from_millis(100, 60_000),
-            comment_after: Span::from_millis(100, 5_000),
+            score_after: DurationRange::from_millis(100, 60_000),
+            comment_after: DurationRange::from_millis(100, 5_000),
             paging: Paging::awkward(),
             ..Behaviour::silent()
         };

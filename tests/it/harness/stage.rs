@@ -18,7 +18,7 @@ use surveyd::domain::time::Millis;
 use surveyd::poller::{self, Poller};
 use surveyd::sandbox::record::{DeliveredPrompt, RefusedCall};
 use surveyd::sandbox::{
-    self, ApiCall, InjectedFault, Order, Person, Sandbox, SandboxAccount, SandboxConfig, World,
+    self, ApiCall, FaultOrder, InjectedFault, Person, Sandbox, SandboxAccount, SandboxConfig, World,
 };
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
@@ -292,7 +292,7 @@ impl Stage {
     }
 
     pub fn fault_of(&self, account: u64, call: ApiCall, times: u32, fault: InjectedFault) {
-        self.x(|world| world.order(Order { call, user_id: Some(account), times, fault }));
+        self.x(|world| world.order(FaultOrder { call, user_id: Some(account), times, fault }));
     }
 
     /// All prompts that reached somebody.

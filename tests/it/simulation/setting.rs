@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use surveyd::domain::time::Millis;
 use surveyd::sandbox::{
-    self, Behaviour, Paging, Person, SandboxAccount, SandboxConfig, Span, TakesMessages,
+    self, Behaviour, DurationRange, Paging, Person, SandboxAccount, SandboxConfig, TakesMessages,
     UserStanding,
 };
 
@@ -155,8 +155,8 @@ impl Setting {
                 commented: 0.6,
                 together: 0.3,
                 repeated: 0.2,
-                score_after: Span { shortest: MINUTE / 2, longest: 8 * HOUR },
-                comment_after: Span { shortest: MINUTE / 6, longest: 4 * HOUR },
+                score_after: DurationRange { shortest: MINUTE / 2, longest: 8 * HOUR },
+                comment_after: DurationRange { shortest: MINUTE / 6, longest: 4 * HOUR },
                 paging: Paging::awkward(),
             },
             ..SandboxConfig::quiet(clock)
