@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::asked::Asked;
 use super::page::ErrorForm;
 use super::views::found;
-use super::visit::{Answer, Visit};
+use super::visit::{AuditedResponse, Visit};
 use crate::domain::access::Role;
 use crate::domain::time::Millis;
 use crate::report::json::ReportJson;
@@ -28,13 +28,13 @@ pub const OF_ANSWERS: [&str; 8] =
     ["user_id", "score", "scored_at", "text", "commented_at", "updated_at", "updates", "agent"];
 
 /// The report.
-pub async fn report(visit: Visit) -> Answer {
+pub async fn report(visit: Visit) -> AuditedResponse {
     let answered = async {
         let asked = Asked::of(&visit, ErrorForm::Problem, &[]).await?;
         let compared = asked.compared(asked.view.by, Detail::Whole).await?;
         let answers = compared.totals.iter().map(|row| row.group.answered).sum();
         let body = parts::json(StatusCode::OK, &ReportJson::of(&compared).without(asked.left));
-        Ok(Answer::showing(body, asked.shown(Some(answers))))
+        Ok(AuditedResponse::showing(body, asked.shown(Some(answers))))
     };
     answered.await.unwrap_or_else(|refusal: Response| refusal.into())
 }
@@ -48,7 +48,7 @@ struct SurveysJson {
 }
 
 /// The surveys whose conversation closed in the period, the newest first.
-pub async fn surveys(visit: Visit) -> Answer {
+pub async fn surveys(visit: Visit) -> AuditedResponse {
     let answered = async {
         let asked = Asked::of(&visit, ErrorForm::Problem, &[]).await?;
         let store = &asked.reading.store;
@@ -59,7 +59,7 @@ pub async fn surveys(visit: Visit) -> Answer {
             surveys: page.rows.iter().map(|row| row_json(row, shows_answers)).collect(),
             next: page.next.map(|place| place.text()),
         };
-        Ok(Answer::showing(parts::json(StatusCode::OK, &body), asked.shown(None)))
+        Ok(AuditedResponse::showing(parts::json(StatusCode::OK, &body), asked.shown(None)))
     };
     answered.await.unwrap_or_else(|refusal: Response| refusal.into())
 }
@@ -83,7 +83,7 @@ fn row_json(row: &ResultRow, shows_answers: bool) -> Value {
 }
 
 /// One survey with its history.
-pub async fn survey(visit: Visit) -> Answer {
+pub async fn survey(visit: Visit) -> AuditedResponse {
     let row = match found(&visit, ErrorForm::Problem).await {
         Ok(row) => row,
         Err(answer) => return answer,
@@ -100,11 +100,11 @@ pub async fn survey(visit: Visit) -> Answer {
     let entries = if shows_answers { entries } else { history::without_names(entries) };
     let mut body = row_json(&row, shows_answers);
     body["history"] = serde_json::to_value(&entries).expect("an entry is plain data");
-    Answer::showing(parts::json(StatusCode::OK, &body), row.survey.id.to_string())
+    AuditedResponse::showing(parts::json(StatusCode::OK, &body), row.survey.id.to_string())
 }
 
 /// The figures of the service.
-pub async fn status(visit: Visit) -> Answer {
+pub async fn status(visit: Visit) -> AuditedResponse {
     let Some(figures) = visit.web.snapshot.get().await else {
         let words = "The database has not answered yet. Try again in a moment.";
         return ErrorForm::Problem.unavailable(words).into();
@@ -140,7 +140,7 @@ pub async fn status(visit: Visit) -> Answer {
 }
 
 /// The document that describes the API.
-pub async fn openapi(_: Visit) -> Answer {
+pub async fn openapi(_: Visit) -> AuditedResponse {
     ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response().into()
 }
 

@@ -6,7 +6,7 @@ use minijinja::value::Serde;
 use serde::Serialize;
 
 use super::page::{ErrorForm, content, page};
-use super::visit::{Answer, Visit, log_failure};
+use super::visit::{AuditedResponse, Visit, log_failure};
 use crate::domain::time::Millis;
 use crate::store::{AuditEntry, AuditPlace};
 
@@ -15,7 +15,7 @@ const PAGE: usize = 100;
 
 /// An entry as the page shows it.
 #[derive(Serialize)]
-struct Row {
+struct AuditRow {
     at: String,
     who: String,
     roles: String,
@@ -24,7 +24,7 @@ struct Row {
     address: String,
 }
 
-impl Row {
+impl AuditRow {
     fn of(entry: AuditEntry) -> Self {
         let AuditEntry { at, way, name, roles, what, detail, address } = entry;
         let who = match way.as_str() {
@@ -39,7 +39,7 @@ impl Row {
 }
 
 /// Shows the newest entries, or those before a place.
-pub async fn get(visit: Visit) -> Answer {
+pub async fn get(visit: Visit) -> AuditedResponse {
     let before = match before(&visit.query) {
         Ok(before) => before,
         Err(words) => return ErrorForm::Page.refuse(StatusCode::BAD_REQUEST, &words).into(),
@@ -58,14 +58,14 @@ pub async fn get(visit: Visit) -> Answer {
     let last = entries.last().filter(|_| has_more);
     let next = last.map(|(place, _)| format!("/audit?before={}-{}", place.at.0, place.id));
     let count = entries.len();
-    let rows: Vec<Row> = entries.into_iter().map(|(_, entry)| Row::of(entry)).collect();
+    let rows: Vec<AuditRow> = entries.into_iter().map(|(_, entry)| AuditRow::of(entry)).collect();
     let rows = content("audit.html", context! { entries => Serde(rows), next });
     let response = page(&visit, StatusCode::OK, "Audit", rows);
     let shown = match before {
         Some(place) => format!("before={}-{}, {count} entries", place.at.0, place.id),
         None => format!("{count} entries"),
     };
-    Answer::showing(response, shown)
+    AuditedResponse::showing(response, shown)
 }
 
 /// Reads the place that a query names. The error says what is wrong with the query.

@@ -14,7 +14,7 @@ use tracing::warn;
 
 use super::asked::Asked;
 use super::page::ErrorForm;
-use super::visit::{Answer, Visit};
+use super::visit::{AuditedResponse, Visit};
 use crate::domain::view::View;
 use crate::report::export::{CsvExport, Dialect, JsonlExport, ParquetExport, XlsxExport};
 use crate::store::{List, ResultRow, Store};
@@ -67,7 +67,7 @@ impl Form {
 }
 
 /// The surveys whose conversation closed in the period, the oldest first.
-pub async fn export(visit: Visit) -> Answer {
+pub async fn export(visit: Visit) -> AuditedResponse {
     let answered = async {
         let given = form_urlencoded::parse(visit.query.as_bytes());
         let formats: Vec<String> =
@@ -85,7 +85,7 @@ pub async fn export(visit: Visit) -> Answer {
     };
     let (form, asked) = match answered.await {
         Ok(asked) => asked,
-        Err(refusal) => return Answer::from(refusal),
+        Err(refusal) => return AuditedResponse::from(refusal),
     };
     let shown = format!("format={} {}", form.ending(), asked.shown(None)).trim().to_owned();
     let (to, parts) = mpsc::channel(PARTS_WAITING);
@@ -115,7 +115,7 @@ pub async fn export(visit: Visit) -> Answer {
         (header::CONTENT_DISPOSITION, disposition),
     ];
     let body = Body::new(PartsBody(parts));
-    Answer::showing((headers, body).into_response(), shown)
+    AuditedResponse::showing((headers, body).into_response(), shown)
 }
 
 fn write(

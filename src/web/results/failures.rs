@@ -41,13 +41,13 @@ impl Guesser {
 }
 
 #[derive(Clone, Copy)]
-struct Tally {
+struct FailedAttempts {
     began_at: Millis,
     last_at: Millis,
     failures: u32,
 }
 
-impl Tally {
+impl FailedAttempts {
     fn is_over(&self, now: Millis) -> bool {
         let from = if self.failures < FREE { self.began_at } else { self.last_at };
         !from.is_recent(now, WINDOW)
@@ -64,45 +64,45 @@ impl Tally {
 /// The failures of the last quarter of an hour.
 #[derive(Default)]
 pub struct Failures {
-    tallies: Mutex<HashMap<Guesser, Tally>>,
+    attempts: Mutex<HashMap<Guesser, FailedAttempts>>,
 }
 
 impl Failures {
     /// Returns how long this name must wait at this address before its next attempt.
     pub fn wait(&self, name: &str, address: Peer, now: Millis) -> Option<Duration> {
-        let tallies = self.tallies();
-        let of = |guesser: &Guesser| tallies.get(guesser).filter(|tally| !tally.is_over(now));
+        let attempts = self.attempts();
+        let of = |guesser: &Guesser| attempts.get(guesser).filter(|failed| !failed.is_over(now));
         let [by_name, by_address] = Guesser::of(name, address);
         let address = of(&by_address)?;
-        let until = of(&by_name).and_then(Tally::until).max(address.until())?;
+        let until = of(&by_name).and_then(FailedAttempts::until).max(address.until())?;
         // A wait that is further off was set before the clock was set back.
         until.is_ahead(now, WAIT_MOST).then(|| until.since(now))
     }
 
     /// Counts a failure.
     pub fn note(&self, name: &str, address: Peer, now: Millis) {
-        let mut tallies = self.tallies();
+        let mut attempts = self.attempts();
         for guesser in Guesser::of(name, address) {
-            let new = Tally { began_at: now, last_at: now, failures: 0 };
-            let tally = tallies.entry(guesser).or_insert(new);
-            if tally.is_over(now) {
-                *tally = new;
+            let new = FailedAttempts { began_at: now, last_at: now, failures: 0 };
+            let failed = attempts.entry(guesser).or_insert(new);
+            if failed.is_over(now) {
+                *failed = new;
             }
-            tally.failures = tally.failures.saturating_add(1);
-            tally.last_at = now;
+            failed.failures = failed.failures.saturating_add(1);
+            failed.last_at = now;
         }
-        if tallies.len() > COUNTED_MOST {
-            tallies.retain(|_, tally| !tally.is_over(now));
+        if attempts.len() > COUNTED_MOST {
+            attempts.retain(|_, failed| !failed.is_over(now));
         }
-        while tallies.len() > COUNTED_MOST {
-            let oldest = tallies.iter().min_by_key(|(_, tally)| tally.last_at);
+        while attempts.len() > COUNTED_MOST {
+            let oldest = attempts.iter().min_by_key(|(_, failed)| failed.last_at);
             let Some(oldest) = oldest.map(|(guesser, _)| *guesser) else { break };
-            tallies.remove(&oldest);
+            attempts.remove(&oldest);
         }
     }
 
-    fn tallies(&self) -> MutexGuard<'_, HashMap<Guesser, Tally>> {
-        self.tallies.lock().expect("no holder of this lock can panic")
+    fn attempts(&self) -> MutexGuard<'_, HashMap<Guesser, FailedAttempts>> {
+        self.attempts.lock().expect("no holder of this lock can panic")
     }
 }
 
@@ -186,8 +186,8 @@ mod tests {
             failures.note(&format!("name {number}"), peer(number), now);
         }
         let now = START.plus(SECOND * 70);
-        assert_eq!(failures.tallies().len(), COUNTED_MOST);
-        assert_eq!(failures.tallies().values().filter(|tally| tally.failures > 9).count(), 0);
+        assert_eq!(failures.attempts().len(), COUNTED_MOST);
+        assert_eq!(failures.attempts().values().filter(|failed| failed.failures > 9).count(), 0);
         assert_eq!(failures.wait("mara", peer(0), now), None, "the oldest are forgotten");
     }
 }

@@ -38,7 +38,7 @@ use tokio::time::timeout;
 
 use self::page::ErrorForm;
 use self::routes::{Kind, Route, Verb, Who};
-use self::visit::{Answer, Visit, Visitor, log_failure, redirect};
+use self::visit::{AuditedResponse, Visit, Visitor, log_failure, redirect};
 use self::who::Credentials;
 use super::answers::shortened;
 use super::{Live, Web, problem};
@@ -220,7 +220,7 @@ async fn shown(visit: Visit, body: Body, route: &Route, form: ErrorForm) -> Resp
     };
     let entry = route.deed.map(|deed| visit.entry(deed, String::new()));
     let answer = timeout(ANSWER_WITHIN, (route.handler)(visit, body)).await;
-    let Ok(Answer { response, shown }) = answer else {
+    let Ok(AuditedResponse { response, shown }) = answer else {
         return form.unavailable("This took too long. Try again in a moment.");
     };
     let Some(mut entry) = entry.filter(|_| response.status().is_success()) else {

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::Method;
 use futures_util::future::BoxFuture;
 
-use super::visit::{Answer, Visit};
+use super::visit::{AuditedResponse, Visit};
 use super::{api, audit, download, shown, sign_in, views};
 use crate::domain::access::Role;
 use crate::domain::access::Role::{Admin, Agent, Auditor, Supervisor};
@@ -38,7 +38,7 @@ pub enum Verb {
 }
 
 /// Answers one request, which may have a body.
-pub type Handler = fn(Visit, Body) -> BoxFuture<'static, Answer>;
+pub type Handler = fn(Visit, Body) -> BoxFuture<'static, AuditedResponse>;
 
 /// One row of the table.
 pub struct Route {

@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::asked::Asked;
 use super::page::{ErrorForm, PAGES, page};
 use super::views::found;
-use super::visit::{Answer, Visit, log_failure};
+use super::visit::{AuditedResponse, Visit, log_failure};
 use crate::domain::access::Role;
 use crate::domain::blocks::{Block, by_kind};
 use crate::domain::policy::DAY;
@@ -34,14 +34,14 @@ const COMMENTS: u32 = 50;
 const SURVEYS: u32 = 50;
 
 /// What a handler comes to before it is put on record.
-type Shown = Result<Answer, Response>;
+type Shown = Result<AuditedResponse, Response>;
 
-fn answer(shown: Shown) -> Answer {
-    shown.unwrap_or_else(Answer::from)
+fn answer(shown: Shown) -> AuditedResponse {
+    shown.unwrap_or_else(AuditedResponse::from)
 }
 
 /// The page of results.
-pub async fn results(visit: Visit) -> Answer {
+pub async fn results(visit: Visit) -> AuditedResponse {
     answer(results_of(&visit).await)
 }
 
@@ -74,7 +74,7 @@ async fn results_of(visit: &Visit) -> Shown {
     };
     let response = page(visit, StatusCode::OK, "Results", PAGES.results(&shown));
     let answers = compared.total(kind).map_or(0, |row| row.group.answered);
-    Ok(Answer::showing(response, asked.shown(Some(answers))))
+    Ok(AuditedResponse::showing(response, asked.shown(Some(answers))))
 }
 
 /// The type that a page shows: the one asked for, else the first that has results.
@@ -140,7 +140,7 @@ fn score(row: &ResultRow) -> Option<u8> {
 }
 
 /// The page of comments.
-pub async fn comments(visit: Visit) -> Answer {
+pub async fn comments(visit: Visit) -> AuditedResponse {
     answer(comments_page(&visit).await)
 }
 
@@ -161,11 +161,11 @@ async fn comments_page(visit: &Visit) -> Shown {
         min_group: asked.reading.min_group,
     };
     let response = page(visit, StatusCode::OK, "Comments", PAGES.comments(&shown));
-    Ok(Answer::showing(response, asked.shown(None)))
+    Ok(AuditedResponse::showing(response, asked.shown(None)))
 }
 
 /// The list of surveys.
-pub async fn surveys(visit: Visit) -> Answer {
+pub async fn surveys(visit: Visit) -> AuditedResponse {
     answer(surveys_page(&visit).await)
 }
 
@@ -189,7 +189,7 @@ async fn surveys_page(visit: &Visit) -> Shown {
         next: next.as_deref(),
     };
     let response = page(visit, StatusCode::OK, "Surveys", PAGES.surveys(&shown));
-    Ok(Answer::showing(response, asked.shown(None)))
+    Ok(AuditedResponse::showing(response, asked.shown(None)))
 }
 
 fn line(row: &ResultRow, shows_answers: bool) -> SurveyLine {
@@ -209,7 +209,7 @@ fn line(row: &ResultRow, shows_answers: bool) -> SurveyLine {
 }
 
 /// The page of one survey.
-pub async fn survey(visit: Visit) -> Answer {
+pub async fn survey(visit: Visit) -> AuditedResponse {
     let form = ErrorForm::of("/surveys", &visit.headers);
     let row = match found(&visit, form).await {
         Ok(row) => row,
@@ -262,7 +262,7 @@ pub async fn survey(visit: Visit) -> Answer {
         waits: &waits(&visit, &row).await,
     };
     let response = page(&visit, StatusCode::OK, "Survey", PAGES.survey(&shown));
-    Answer::showing(response, survey.id.to_string())
+    AuditedResponse::showing(response, survey.id.to_string())
 }
 
 /// What holds back a survey that is due: what its account waits for.
@@ -337,7 +337,7 @@ fn doing(figures: &Figures, account: &str, is_dry: bool) -> Doing {
 }
 
 /// The page of how the service works.
-pub async fn health(visit: Visit) -> Answer {
+pub async fn health(visit: Visit) -> AuditedResponse {
     let form = ErrorForm::of("/health", &visit.headers);
     let Some(figures) = visit.web.snapshot.get().await else {
         let words = "The database has not answered yet. Try again in a moment.";
@@ -400,7 +400,7 @@ pub async fn health(visit: Visit) -> Answer {
 const BLOCKS: usize = 12;
 
 /// The page of an agent's own results: closed blocks, and nothing else.
-pub async fn own(visit: Visit) -> Answer {
+pub async fn own(visit: Visit) -> AuditedResponse {
     let terms = &visit.live.results;
     let agent = visit.viewer().agent.clone().unwrap_or_default();
     let published = match visit.web.store.blocks(&agent, visit.web.clock.now()).await {

@@ -16,7 +16,7 @@ use tracing::error;
 use super::cookie;
 use super::page::{ErrorForm, content, page};
 use super::reception::Reception;
-use super::visit::{Answer, Visit, Visitor, Way, log_failure, redirect};
+use super::visit::{AuditedResponse, Visit, Visitor, Way, log_failure, redirect};
 use crate::credentials::{PasswordHash, verify_password};
 use crate::domain::access::Role;
 use crate::domain::session::Session;
@@ -57,7 +57,7 @@ fn onward<'n>(visit: &Visit, next: Option<&'n str>, roles: &BTreeSet<Role>) -> &
 }
 
 /// Shows the form. Leads on whoever is signed in.
-pub async fn get(visit: Visit) -> Answer {
+pub async fn get(visit: Visit) -> AuditedResponse {
     let next = parameter(visit.query.as_bytes(), "next");
     if let Some(visitor) = &visit.visitor {
         return redirect(onward(&visit, next.as_deref(), &visitor.viewer.roles)).into();
@@ -66,7 +66,7 @@ pub async fn get(visit: Visit) -> Answer {
 }
 
 /// Signs in, and leads on to the page that was asked for or to the role's own.
-pub async fn post(mut visit: Visit, body: Body) -> Answer {
+pub async fn post(mut visit: Visit, body: Body) -> AuditedResponse {
     // Verifying a password takes long and reads nothing.
     visit.reading = None;
     let body = match read(&visit.headers, body).await {
@@ -85,9 +85,9 @@ pub async fn post(mut visit: Visit, body: Body) -> Answer {
         against: visit.live.access.password(&name),
         name: name.clone(),
     };
-    match verdict(&visit, attempt).await {
-        Verdict::Right => sign_in(&visit, &name, next.as_deref()).await,
-        Verdict::Wrong => match enter_failure(&visit, &name).await {
+    match outcome(&visit, attempt).await {
+        SignInOutcome::Right => sign_in(&visit, &name, next.as_deref()).await,
+        SignInOutcome::Wrong => match enter_failure(&visit, &name).await {
             Ok(()) => {
                 let mut response = refuse(StatusCode::UNAUTHORIZED, WRONG);
                 let asks =
@@ -97,7 +97,7 @@ pub async fn post(mut visit: Visit, body: Body) -> Answer {
             }
             Err(error) => unavailable(&visit, &error),
         },
-        Verdict::Later(wait) => {
+        SignInOutcome::Later(wait) => {
             let seconds = wait.as_millis().div_ceil(1_000).max(1);
             let unit = if seconds == 1 { "second" } else { "seconds" };
             let words = format!("Too many sign-ins have failed. Try again in {seconds} {unit}.");
@@ -105,7 +105,7 @@ pub async fn post(mut visit: Visit, body: Body) -> Answer {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds as u64));
             response
         }
-        Verdict::Busy => {
+        SignInOutcome::Busy => {
             let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, BUSY);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             response
@@ -115,7 +115,7 @@ pub async fn post(mut visit: Visit, body: Body) -> Answer {
 }
 
 /// Ends the session and takes the cookie back.
-pub async fn sign_out(visit: Visit) -> Answer {
+pub async fn sign_out(visit: Visit) -> AuditedResponse {
     if let Some(hash) = visit.visitor.as_ref().and_then(|visitor| visitor.session.clone()) {
         let entry = visit.entry("signed out", String::new());
         if let Err(error) = visit.web.store.end_session(hash, Some(entry)).await {
@@ -135,7 +135,7 @@ struct Attempt {
     against: Option<(PasswordHash, bool)>,
 }
 
-enum Verdict {
+enum SignInOutcome {
     Right,
     Wrong,
     Later(Duration),
@@ -143,19 +143,19 @@ enum Verdict {
 }
 
 /// Verifies a password. At most two are verified at once, whoever goes away meanwhile.
-async fn verdict(visit: &Visit, attempt: Attempt) -> Verdict {
+async fn outcome(visit: &Visit, attempt: Attempt) -> SignInOutcome {
     let wait = |reception: &Reception, attempt: &Attempt| {
         reception.failures.wait(&attempt.name, attempt.address, visit.web.clock.now())
     };
     let reception = visit.web.reception.clone();
     if let Some(wait) = wait(&reception, &attempt) {
-        return Verdict::Later(wait);
+        return SignInOutcome::Later(wait);
     }
     let turn = timeout(TURN_WITHIN, reception.checks.clone().acquire_owned()).await;
-    let Ok(Ok(turn)) = turn else { return Verdict::Busy };
+    let Ok(Ok(turn)) = turn else { return SignInOutcome::Busy };
     // Others may have failed by this name or from this address meanwhile.
     if let Some(wait) = wait(&reception, &attempt) {
-        return Verdict::Later(wait);
+        return SignInOutcome::Later(wait);
     }
     let clock = visit.web.clock.clone();
     let verified = spawn_blocking(move || {
@@ -169,9 +169,9 @@ async fn verdict(visit: &Visit, attempt: Attempt) -> Verdict {
         is_right
     });
     match verified.await {
-        Ok(true) => Verdict::Right,
-        Ok(false) => Verdict::Wrong,
-        Err(_) => Verdict::Busy,
+        Ok(true) => SignInOutcome::Right,
+        Ok(false) => SignInOutcome::Wrong,
+        Err(_) => SignInOutcome::Busy,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::assets;
 use super::page::ErrorForm;
-use super::visit::{Answer, Visit, log_failure};
+use super::visit::{AuditedResponse, Visit, log_failure};
 use crate::domain::id::SurveyId;
 use crate::store::ResultRow;
 
@@ -10,19 +10,21 @@ use crate::store::ResultRow;
 const ID_BYTES_MAX: usize = 64;
 
 /// A file that pages load.
-pub async fn asset(visit: Visit) -> Answer {
+pub async fn asset(visit: Visit) -> AuditedResponse {
     let found = visit.id.as_deref().and_then(assets::at);
     found.unwrap_or_else(|| ErrorForm::of("/assets/", &visit.headers).nothing_here()).into()
 }
 
 /// Returns the survey that the path names, if whoever asks may see it. A survey of another account
 /// or team is answered like one that does not exist.
-pub async fn found(visit: &Visit, form: ErrorForm) -> Result<ResultRow, Answer> {
+pub async fn found(visit: &Visit, form: ErrorForm) -> Result<ResultRow, AuditedResponse> {
     let id = visit.id.as_deref().filter(|id| id.len() <= ID_BYTES_MAX);
     let Some(id) = id else { return Err(form.nothing_here().into()) };
     let row = visit.web.store.survey(&SurveyId::new(id)).await.map_err(|error| {
         log_failure(&visit.web.store, &error, "a survey cannot be read");
-        Answer::from(form.unavailable("The survey cannot be read now. Try again in a moment."))
+        AuditedResponse::from(
+            form.unavailable("The survey cannot be read now. Try again in a moment."),
+        )
     })?;
     let viewer = visit.viewer();
     let is_shown = |row: &ResultRow| {

@@ -118,21 +118,21 @@ pub fn log_failure(store: &Store, error: &store::Error, what: &str) {
 }
 
 /// What a handler answers.
-pub struct Answer {
+pub struct AuditedResponse {
     pub response: Response,
     /// What was shown, for the audit log: the canonical query or the id, and the count of the
     /// rows where it is known.
     pub shown: Option<String>,
 }
 
-impl Answer {
+impl AuditedResponse {
     /// An answer that shows something which the audit log names.
     pub fn showing(response: Response, shown: String) -> Self {
         Self { response, shown: Some(shown) }
     }
 }
 
-impl From<Response> for Answer {
+impl From<Response> for AuditedResponse {
     fn from(response: Response) -> Self {
         Self { response, shown: None }
     }
