@@ -29,7 +29,7 @@ pub(super) use tokens::read as tokens;
 
 /// Somebody who may sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
+pub struct LoginConfig {
     pub viewer: Viewer,
     /// `None` for those whom only the trusted proxy signs in. Also `None` if the configuration was
     /// read without its secrets.
@@ -57,7 +57,7 @@ pub struct TokenExpiry {
 
 /// A proxy that says who has signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustedProxy {
+pub struct ProxyConfig {
     /// The header that holds the name of a login. Letter case does not matter.
     pub header: String,
     /// The networks that the proxy's addresses lie in. Never empty.
@@ -71,7 +71,7 @@ impl ApiToken {
     }
 }
 
-impl TrustedProxy {
+impl ProxyConfig {
     /// True if the header is believed from that address. An IPv4 address counts as itself, too,
     /// where the connection came in through IPv6.
     pub fn trusts(&self, address: IpAddr) -> bool {

@@ -38,7 +38,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-pub use access::{ApiToken, Login, TokenExpiry, TrustedProxy, parse_token};
+pub use access::{ApiToken, LoginConfig, ProxyConfig, TokenExpiry, parse_token};
 pub use chosen::Chosen;
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
@@ -89,7 +89,7 @@ pub struct Config {
     /// The sources that watch an account's Direct Messages. No name is also another source's.
     pub watched: Vec<WatchedMessages>,
     /// The people who may see results. No two share a name.
-    pub logins: Vec<Login>,
+    pub logins: Vec<LoginConfig>,
     /// The programs that may read results. No two share a name or a token.
     pub tokens: Vec<ApiToken>,
 }
@@ -109,7 +109,7 @@ pub struct Http {
     /// The connections that one address may have open at once. Zero sets no limit for each address.
     pub connections_per_peer: u32,
     /// The proxy that says who has signed in. `None` if nobody is believed.
-    pub proxy: Option<TrustedProxy>,
+    pub proxy: Option<ProxyConfig>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -369,7 +369,7 @@ fn read_text(
     if mode.is_some_and(|mode| mode & 0o002 != 0) {
         let remedy = format!("chmod o-w {}", path.display());
         walk.fault(
-            &walk::Place::root(),
+            &walk::KeyPlace::root(),
             None,
             "can be changed by every user of this machine",
             remedy,

@@ -11,7 +11,7 @@ use toml::Value;
 use super::faults::MAY_NOT_READ;
 use super::given::{GivenTable, GivenValue, Wrong};
 use super::rsa::rsa_key;
-use super::walk::{ConfigTable, Place, Walk};
+use super::walk::{ConfigTable, KeyPlace, Walk};
 
 /// Longer than any key. A larger file was named by mistake.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -165,8 +165,10 @@ pub(super) fn read_list(
             }
             Err(wrong) => {
                 let at = if several { format!("{key}[{index}]") } else { key.to_owned() };
-                let place =
-                    Place { path: format!("{}.{at}", table.place.path), ..table.place.child(key) };
+                let place = KeyPlace {
+                    path: format!("{}.{at}", table.place.path),
+                    ..table.place.child(key)
+                };
                 table.walk.fault(&place, None, wrong.problem, wrong.remedy);
                 secrets = None;
             }

@@ -160,7 +160,7 @@ pub(super) struct Around<'a> {
 
 /// The values that no two sources may share.
 #[derive(Default)]
-struct Used {
+struct SeenSources {
     names: BTreeSet<String>,
     folders: BTreeSet<PathBuf>,
     /// Accounts whose messages are watched.
@@ -178,10 +178,10 @@ pub(super) fn read(
     root: &mut ConfigTable,
     around: &Around,
 ) -> (Vec<Source>, Vec<SpoolConfig>, Vec<WatchedMessages>) {
-    let mut used = Used::default();
+    let mut seen = SeenSources::default();
     let (mut sources, mut spools, mut watched) = (Vec::new(), Vec::new(), Vec::new());
     for (place, entry) in root.entries("sources").unwrap_or_default() {
-        match source(root.walk.table(place, entry), &mut used, around) {
+        match source(root.walk.table(place, entry), &mut seen, around) {
             Some(Sound::Source(source)) => sources.push(*source),
             Some(Sound::Spool(spool)) => spools.push(spool),
             Some(Sound::Watched(source)) => watched.push(source),
@@ -191,10 +191,10 @@ pub(super) fn read(
     (sources, spools, watched)
 }
 
-fn source(mut table: ConfigTable, used: &mut Used, around: &Around) -> Option<Sound> {
+fn source(mut table: ConfigTable, seen: &mut SeenSources, around: &Around) -> Option<Sound> {
     let name = table.required("name", "\"helpdesk\"", values::name);
     if let Some(name) = &name
-        && !used.names.insert(name.clone())
+        && !seen.names.insert(name.clone())
     {
         let remedy = "give each source a name of its own";
         table.fault("name", Some(quoted(name)), "is another source's name, too", remedy);
@@ -205,10 +205,10 @@ fn source(mut table: ConfigTable, used: &mut Used, around: &Around) -> Option<So
         let several = account::several(&mut table, around);
         let meant = account::or_only(account, several.as_deref()).zip(several);
         let meant = meant.map(|(account, several)| Meant::of(account, several, []));
-        return spool::read(table, name, meant, &mut used.folders).map(Sound::Spool);
+        return spool::read(table, name, meant, &mut seen.folders).map(Sound::Spool);
     }
     if kind == Some(SourceKind::DmInactivity) {
-        let watched = watched::read(table, name, account, around, &mut used.watched);
+        let watched = watched::read(table, name, account, around, &mut seen.watched);
         return watched.map(Sound::Watched);
     }
     let rate_limit = values::integer(defaults::RATE_LIMIT_BOUNDS);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::defaults::LANGUAGE_CHARACTERS_MAX;
 use super::given::quoted;
 use super::names::nearest;
-use super::walk::{ConfigTable, Place};
+use super::walk::{ConfigTable, KeyPlace};
 use crate::domain::message::{MESSAGE_CHARACTERS_MAX, MessageError, TemplateFault, Templates};
 
 /// The compiled texts of a survey, a rule or a variant.
@@ -50,7 +50,7 @@ pub(super) fn read(table: &mut ConfigTable, base: Option<&Texts>) -> Option<Text
     })
 }
 
-type MessagesByLanguage = BTreeMap<String, (Place, String)>;
+type MessagesByLanguage = BTreeMap<String, (KeyPlace, String)>;
 
 /// Returns the sound texts by language with their places.
 fn messages(table: &mut ConfigTable) -> MessagesByLanguage {

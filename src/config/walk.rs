@@ -18,7 +18,7 @@ use std::path::Path;
 use toml::Value;
 
 use self::hints::UnknownKey;
-pub(super) use self::place::Place;
+pub(super) use self::place::KeyPlace;
 use super::environment::Environment;
 use super::faults::{Fault, Faults};
 use super::given::{GivenTable, GivenValue, Wrong, noun};
@@ -49,7 +49,7 @@ pub(super) struct Walk<'a> {
 /// A table that gives up its values one by one. The caller must close it after the last key.
 pub(super) struct ConfigTable<'w, 'a> {
     pub walk: &'w mut Walk<'a>,
-    pub place: Place,
+    pub place: KeyPlace,
     values: GivenTable,
     known: Vec<&'static str>,
 }
@@ -74,10 +74,10 @@ impl<'a> Walk<'a> {
     }
 
     pub fn root(&mut self, values: GivenTable) -> ConfigTable<'_, 'a> {
-        self.table(Place::root(), values)
+        self.table(KeyPlace::root(), values)
     }
 
-    pub fn table(&mut self, place: Place, values: GivenTable) -> ConfigTable<'_, 'a> {
+    pub fn table(&mut self, place: KeyPlace, values: GivenTable) -> ConfigTable<'_, 'a> {
         ConfigTable { walk: self, place, values, known: Vec::new() }
     }
 
@@ -100,7 +100,7 @@ impl<'a> Walk<'a> {
 
     pub fn fault(
         &mut self,
-        place: &Place,
+        place: &KeyPlace,
         value: Option<String>,
         problem: impl Into<String>,
         remedy: impl Into<String>,
@@ -118,7 +118,7 @@ impl<'a> Walk<'a> {
     /// Returns the value of the variable that overrides the key at `place`.
     ///
     /// The error says why the variable cannot be used.
-    fn overriding(&mut self, place: &Place) -> Result<Option<String>, Wrong> {
+    fn overriding(&mut self, place: &KeyPlace) -> Result<Option<String>, Wrong> {
         let other = self.answered.insert(place.variable.clone(), place.path.clone());
         let Some((_, value)) = self.variables.get(&place.variable) else { return Ok(None) };
         match (other, value) {
@@ -153,7 +153,7 @@ impl<'a> ConfigTable<'_, 'a> {
 
     /// Returns the tables of the list under `key` with their places. A table's place is its name or
     /// else its number. Returns `None` if the value is not a list of tables.
-    pub fn entries(&mut self, key: &'static str) -> Option<Vec<(Place, GivenTable)>> {
+    pub fn entries(&mut self, key: &'static str) -> Option<Vec<(KeyPlace, GivenTable)>> {
         self.known.push(key);
         let place = self.place.child(key);
         let remedy = format!("write each of them as [[{}]] and its keys below", place.header());
@@ -195,7 +195,7 @@ impl<'a> ConfigTable<'_, 'a> {
     ///
     /// Variables can add texts. The rest of such a variable's name becomes the key. It is turned
     /// into small letters with `-` for `_`.
-    pub fn texts(&mut self, key: &'static str) -> Vec<(String, Place, String)> {
+    pub fn texts(&mut self, key: &'static str) -> Vec<(String, KeyPlace, String)> {
         let ConfigTable { walk, place, values, .. } = self.table(key);
         walk.known.insert(place.pattern.clone());
         let mut given: BTreeMap<_, _> =

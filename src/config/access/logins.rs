@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Login, name, viewer};
+use super::{LoginConfig, name, viewer};
 use crate::config::given::{Wrong, quoted};
 use crate::config::secret;
 use crate::config::sources::Around;
@@ -13,7 +13,7 @@ use crate::credentials::PasswordHash;
 const MADE: &str = "make it with `surveyd password`";
 
 /// Reads the logins. `has_proxy` is true if a trusted proxy may sign people in.
-pub fn read(root: &mut ConfigTable, around: &Around, has_proxy: bool) -> Vec<Login> {
+pub fn read(root: &mut ConfigTable, around: &Around, has_proxy: bool) -> Vec<LoginConfig> {
     let mut names = BTreeSet::new();
     let entries = root.entries("logins").unwrap_or_default().into_iter();
     let logins = entries.filter_map(|(place, entry)| {
@@ -27,7 +27,7 @@ fn login(
     names: &mut BTreeSet<String>,
     around: &Around,
     has_proxy: bool,
-) -> Option<Login> {
+) -> Option<LoginConfig> {
     let name = table.required("name", "\"mara\"", name);
     if let Some(name) = &name
         && !names.insert(name.clone())
@@ -38,7 +38,7 @@ fn login(
     let viewer = viewer(&mut table, name, around);
     let password_hash = password_hash(&mut table, has_proxy);
     table.close(&[]);
-    Some(Login { viewer: viewer?, password_hash: password_hash? })
+    Some(LoginConfig { viewer: viewer?, password_hash: password_hash? })
 }
 
 /// Reads the hash of the password. The outer `None` means that it is faulty.

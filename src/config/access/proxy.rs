@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::TrustedProxy;
+use super::ProxyConfig;
 use crate::config::given::{GivenValue, Wrong, quoted};
 use crate::config::lists;
 use crate::config::walk::ConfigTable;
@@ -12,7 +12,7 @@ use crate::config::walk::ConfigTable;
 const HEADER_CHARACTERS_MAX: usize = 64;
 
 /// Reads `proxy` of `[http]`. The outer `None` means that it is faulty.
-pub fn read(http: &mut ConfigTable) -> Option<Option<TrustedProxy>> {
+pub fn read(http: &mut ConfigTable) -> Option<Option<ProxyConfig>> {
     let is_given = http.holds("proxy");
     let is_no_table = http.holds_no_table("proxy");
     let mut table = http.table("proxy");
@@ -23,7 +23,7 @@ pub fn read(http: &mut ConfigTable) -> Option<Option<TrustedProxy>> {
     let header = table.required("header", "\"X-Forwarded-User\"", header);
     let from = table.required("from", "[\"127.0.0.1\"]", networks);
     table.close(&[]);
-    Some(Some(TrustedProxy { header: header?, from: from? }))
+    Some(Some(ProxyConfig { header: header?, from: from? }))
 }
 
 /// Reads a header's name, a token of RFC 9110 (section 5.6.2).

@@ -12,7 +12,7 @@ use crate::domain::time::INSTANT;
 
 /// The values that no two tokens may share.
 #[derive(Default)]
-struct Used {
+struct SeenTokens {
     names: BTreeSet<String>,
     /// The hashes with the path of the token that has each.
     hashes: BTreeMap<[u8; TOKEN_HASH_BYTES], String>,
@@ -20,22 +20,22 @@ struct Used {
 
 /// Reads the API tokens. Their last days are days of `zone`.
 pub fn read(root: &mut ConfigTable, around: &Around, zone: &Zone) -> Vec<ApiToken> {
-    let mut used = Used::default();
+    let mut seen = SeenTokens::default();
     let entries = root.entries("tokens").unwrap_or_default().into_iter();
     let tokens = entries
-        .filter_map(|(place, entry)| token(root.walk.table(place, entry), &mut used, around, zone));
+        .filter_map(|(place, entry)| token(root.walk.table(place, entry), &mut seen, around, zone));
     tokens.collect()
 }
 
 fn token(
     mut table: ConfigTable,
-    used: &mut Used,
+    seen: &mut SeenTokens,
     around: &Around,
     zone: &Zone,
 ) -> Option<ApiToken> {
     let name = table.required("name", "\"warehouse\"", name);
     if let Some(name) = &name
-        && !used.names.insert(name.clone())
+        && !seen.names.insert(name.clone())
     {
         let remedy = "give each token a name of its own";
         table.fault("name", Some(quoted(name)), "is another token's name, too", remedy);
@@ -43,7 +43,7 @@ fn token(
     let viewer = viewer(&mut table, name, around);
     let given = table.required("hash", "\"sha256:…\"", hash);
     if let Some(hash) = given
-        && let Some(other) = used.hashes.insert(hash, table.place.path.clone())
+        && let Some(other) = seen.hashes.insert(hash, table.place.path.clone())
     {
         let problem = format!("is the hash of {other}, too");
         table.fault("hash", None, problem, "make each token anew with `surveyd token`");

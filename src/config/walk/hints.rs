@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::place::{Place, header};
+use super::place::{KeyPlace, header};
 use crate::config::names::nearest;
 
 /// A key that nothing asked for.
 pub(super) struct UnknownKey {
-    pub place: Place,
+    pub place: KeyPlace,
     pub key: String,
     /// The name of its table in a sentence.
     pub table: String,

@@ -6,7 +6,7 @@ use crate::config::given::GivenTable;
 use crate::config::names::is_name;
 
 #[derive(Clone, Debug)]
-pub(in crate::config) struct Place {
+pub(in crate::config) struct KeyPlace {
     /// `accounts.acme.survey.delay`
     pub path: String,
     /// `accounts.*.survey.delay`
@@ -15,7 +15,7 @@ pub(in crate::config) struct Place {
     pub variable: String,
 }
 
-impl Place {
+impl KeyPlace {
     pub fn root() -> Self {
         Self { path: String::new(), pattern: String::new(), variable: "SURVEYD".into() }
     }

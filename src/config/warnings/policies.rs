@@ -11,13 +11,13 @@ use crate::domain::policy::rule::When;
 
 /// The field of a close that a policy looks at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Looks {
-    At(FieldName),
-    AtAttribute(String),
+enum NeededField {
+    Named(FieldName),
+    Attribute(String),
 }
 
 /// The end of a policy's key and the field that it looks at.
-type Policy = (String, Looks);
+type Policy = (String, NeededField);
 
 /// Warns of each policy that needs a field which a source of its account never reports.
 ///
@@ -46,13 +46,13 @@ pub(super) fn of_policies(config: &Config, warnings: &mut Vec<Warning>) {
                     named.is_empty() || named.contains(&source.name)
                 })
             };
-            for (policy, looks) in policies {
-                let silent = sources.iter().filter(meant).filter(|source| !tells(source, &looks));
+            for (policy, needed) in policies {
+                let silent = sources.iter().filter(meant).filter(|source| !tells(source, &needed));
                 let silent: Vec<_> = silent
                     .map(|source| format!("{} ({})", source.name, source.kind.as_str()))
                     .collect();
                 if !silent.is_empty() {
-                    warnings.push(unfed(format!("{key}.{policy}"), &looks, &silent));
+                    warnings.push(unfed(format!("{key}.{policy}"), &needed, &silent));
                 }
             }
             warnings.extend(rule.and_then(|rule| skipped_anyway(&key, rule)));
@@ -60,10 +60,12 @@ pub(super) fn of_policies(config: &Config, warnings: &mut Vec<Warning>) {
     }
 }
 
-fn unfed(key: String, looks: &Looks, silent: &[String]) -> Warning {
-    let (what, how) = match looks {
-        Looks::At(field) => (field.as_str().to_owned(), format!("{} = \"/…\"", field.as_str())),
-        Looks::AtAttribute(name) => {
+fn unfed(key: String, needed: &NeededField, silent: &[String]) -> Warning {
+    let (what, how) = match needed {
+        NeededField::Named(field) => {
+            (field.as_str().to_owned(), format!("{} = \"/…\"", field.as_str()))
+        }
+        NeededField::Attribute(name) => {
             (format!("the attribute {name}"), format!("attributes = {{ {name} = \"/…\" }}"))
         }
     };
@@ -82,7 +84,7 @@ fn unfed(key: String, looks: &Looks, silent: &[String]) -> Warning {
 fn of_survey(survey: &SurveyConfig, own: Option<&SurveyConfig>) -> Vec<Policy> {
     let differs = |is_same: &dyn Fn(&SurveyConfig) -> bool| own.is_none_or(|own| !is_same(own));
     let mut policies = Vec::new();
-    let mut add = |key: &str, field| policies.push((key.to_owned(), Looks::At(field)));
+    let mut add = |key: &str, field| policies.push((key.to_owned(), NeededField::Named(field)));
     if survey.stale_after.is_some() && differs(&|own| own.stale_after == survey.stale_after) {
         add("stale_after", FieldName::LastMessageAt);
     }
@@ -115,17 +117,17 @@ fn of_when(when: &When) -> Vec<Policy> {
         ("closed_by", when.closed_by.is_empty(), FieldName::ClosedBy),
     ];
     let fields = named.into_iter().filter(|(_, is_empty, _)| !is_empty);
-    let fields = fields.map(|(key, _, field)| (format!("when.{key}"), Looks::At(field)));
+    let fields = fields.map(|(key, _, field)| (format!("when.{key}"), NeededField::Named(field)));
     let attributes = when.attributes.keys();
     let attributes = attributes
-        .map(|name| (format!("when.attributes.{name}"), Looks::AtAttribute(name.clone())));
+        .map(|name| (format!("when.attributes.{name}"), NeededField::Attribute(name.clone())));
     fields.chain(attributes).collect()
 }
 
-fn tells(source: &Source, looks: &Looks) -> bool {
-    source.mapping.as_ref().is_none_or(|mapping| match looks {
-        Looks::At(field) => !mapping.field(*field).0.is_empty(),
-        Looks::AtAttribute(name) => mapping.attributes.contains_key(name),
+fn tells(source: &Source, needed: &NeededField) -> bool {
+    source.mapping.as_ref().is_none_or(|mapping| match needed {
+        NeededField::Named(field) => !mapping.field(*field).0.is_empty(),
+        NeededField::Attribute(name) => mapping.attributes.contains_key(name),
     })
 }
 
