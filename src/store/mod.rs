@@ -54,7 +54,7 @@ pub use database::durability::{Weakness, weaknesses};
 pub use database::outage::Outage;
 pub use database::progress::Progress;
 pub use database::respelt::Respelt;
-pub use database::standing::Compared;
+pub use database::standing::MarkComparison;
 pub use events::unread::{UnknownEvent, Unread};
 pub use events::windows::{EventsPageRead, Lag, PollState, PollWindow};
 pub use feedback::folded::{Answered, Folded};

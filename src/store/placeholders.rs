@@ -84,7 +84,8 @@ pub fn size(rows: usize, most: usize) -> usize {
     rows.next_power_of_two().min(most)
 }
 
-type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
+/// A statement whose values are being bound.
+pub type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 /// Binds keys to a list of their [`size`]. The unused places repeat the last key.
 pub fn bind_all<'q>(query: Query<'q>, keys: &[&'q str], most: usize) -> Query<'q> {

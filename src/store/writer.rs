@@ -39,14 +39,14 @@ const SERVER_SILENT: Duration = Duration::from_secs(15);
 /// away.
 pub const STOP_WAITS: Duration = Duration::from_millis(700);
 
-type Value = Box<dyn Any + Send>;
+type JobOutput = Box<dyn Any + Send>;
 type Operation =
-    Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<Value>> + Send>;
+    Box<dyn for<'c> FnOnce(&'c mut AnyConnection) -> BoxFuture<'c, Result<JobOutput>> + Send>;
 
 enum Job {
     Close(Box<NewSurvey>, oneshot::Sender<Result<Taken>>),
-    Write(Operation, oneshot::Sender<Result<Value>>),
-    Ping(oneshot::Sender<Result<Value>>),
+    Write(Operation, oneshot::Sender<Result<JobOutput>>),
+    Ping(oneshot::Sender<Result<JobOutput>>),
     /// The last job of a task.
     Stop,
 }
@@ -92,7 +92,7 @@ impl Task {
         let (reply, answer) = oneshot::channel();
         let operation: Operation = Box::new(move |connection| {
             let running = operation(connection);
-            Box::pin(async move { Ok(Box::new(running.await?) as Value) })
+            Box::pin(async move { Ok(Box::new(running.await?) as JobOutput) })
         });
         self.send(Job::Write(operation, reply)).await?;
         let value = answer.await.map_err(|_| stopped())??;
@@ -307,17 +307,17 @@ impl Worker {
             .transaction(Box::new(move |connection| {
                 Box::pin(async move {
                     let taken = deliveries::take(connection, batch).await?;
-                    Ok(Box::new(taken) as Value)
+                    Ok(Box::new(taken) as JobOutput)
                 })
             }))
             .await?;
         Ok(*taken.downcast().expect("deliveries::take returns what it is declared to"))
     }
 
-    async fn ping(&mut self) -> Result<Value> {
+    async fn ping(&mut self) -> Result<JobOutput> {
         if !self.failing {
             return self
-                .transaction(Box::new(|_| Box::pin(async { Ok(Box::new(()) as Value) })))
+                .transaction(Box::new(|_| Box::pin(async { Ok(Box::new(()) as JobOutput) })))
                 .await;
         }
         // In an incomplete database a transaction that takes no close succeeds.
@@ -325,13 +325,13 @@ impl Worker {
             Box::pin(async {
                 write_and_remove(connection).await?;
                 sqlx::query(accept::TAKES_NOTHING).execute(connection).await?;
-                Ok(Box::new(()) as Value)
+                Ok(Box::new(()) as JobOutput)
             })
         }))
         .await
     }
 
-    async fn transaction(&mut self, operation: Operation) -> Result<Value> {
+    async fn transaction(&mut self, operation: Operation) -> Result<JobOutput> {
         if let Some(failed) = self.failure.borrow().clone() {
             return Err(failed);
         }

@@ -50,7 +50,7 @@ impl Store {
 }
 
 /// A week that is looked at, and the last pile of it that was.
-struct Week {
+struct WeekCursor {
     sunday: Day,
     after: (String, String),
 }
@@ -92,12 +92,12 @@ async fn next_week(
     connection: &mut AnyConnection,
     rule: &BlockRule,
     now: Millis,
-) -> Result<Option<Week>> {
+) -> Result<Option<WeekCursor>> {
     let nowhere = || (String::new(), String::new());
     let Some(row) = sqlx::query(LAST_WEEK).fetch_optional(&mut *connection).await? else {
         let first: Option<Millis> = sqlx::query_scalar(FIRST_ANSWER).fetch_one(connection).await?;
         let sunday = rule.next_week(None, first, now);
-        return Ok(sunday.map(|sunday| Week { sunday, after: nowhere() }));
+        return Ok(sunday.map(|sunday| WeekCursor { sunday, after: nowhere() }));
     };
     let last = day(row.try_get("sunday")?);
     let after: (Option<String>, Option<String>) =
@@ -105,10 +105,10 @@ async fn next_week(
     if let (Some(agent), Some(kind)) = after {
         // It may not be over in the zone of another configuration.
         let is_over = rule.week_ends_at(last) < now;
-        return Ok(is_over.then_some(Week { sunday: last, after: (agent, kind) }));
+        return Ok(is_over.then_some(WeekCursor { sunday: last, after: (agent, kind) }));
     }
     let sunday = rule.next_week(Some(last), None, now);
-    Ok(sunday.map(|sunday| Week { sunday, after: nowhere() }))
+    Ok(sunday.map(|sunday| WeekCursor { sunday, after: nowhere() }))
 }
 
 /// The answers of a week's end: those up to it, and those that a clock has dated ahead.
@@ -148,7 +148,7 @@ static PILES: LazyLock<String> = LazyLock::new(|| {
 async fn piles(
     connection: &mut AnyConnection,
     rule: &BlockRule,
-    week: &Week,
+    week: &WeekCursor,
     span: Span,
 ) -> Result<Vec<FoundPile>> {
     let rows = sqlx::query(AssertSqlSafe(PILES.as_str()))

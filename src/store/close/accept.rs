@@ -14,7 +14,7 @@ use crate::domain::survey::State;
 use crate::domain::survey_type::Card;
 use crate::domain::time::Millis;
 use crate::store::Result;
-use crate::store::placeholders::Places;
+use crate::store::placeholders::{Places, Query};
 use crate::store::rebuild::surveys;
 use crate::store::survey::step;
 
@@ -176,8 +176,6 @@ fn made(survey: NewSurvey, cancelled: bool) -> Taken {
         is_new: true,
     }
 }
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 fn bind<'q>(query: Query<'q>, survey: Option<&'q NewSurvey>, ordinal: i64) -> Query<'q> {
     let close = survey.map(|survey| &survey.close);

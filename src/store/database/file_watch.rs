@@ -92,7 +92,7 @@ enum FilesFate {
 /// The effect of closing a connection. The last one that closes writes the log to whatever database
 /// is there. It also deletes any file under the log's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Closing {
+pub enum CloseEffect {
     Harmless,
     /// The log's contents are in no file with a name. They must be written to the database first.
     Loses,
@@ -186,14 +186,14 @@ impl FileWatch {
     }
 
     /// Returns the effect of closing a connection now.
-    pub fn closing(&self) -> Closing {
+    pub fn closing(&self) -> CloseEffect {
         let mut guard = self.seen();
-        let Some(seen) = guard.as_mut() else { return Closing::Harmless };
+        let Some(seen) = guard.as_mut() else { return CloseEffect::Harmless };
         match self.look(seen) {
-            Ok(None) => Closing::Harmless,
-            Ok(Some((FilesFate::LogDeleted, _))) => Closing::Loses,
+            Ok(None) => CloseEffect::Harmless,
+            Ok(Some((FilesFate::LogDeleted, _))) => CloseEffect::Loses,
             Ok(Some((FilesFate::WrittenOver | FilesFate::Replaced | FilesFate::Elsewhere, _)))
-            | Err(_) => Closing::Harms,
+            | Err(_) => CloseEffect::Harms,
         }
     }
 

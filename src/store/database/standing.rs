@@ -22,7 +22,7 @@ use crate::store::{Engine, Error, Location, Result, Store};
 
 /// The result of a comparison.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compared {
+pub struct MarkComparison {
     /// The reason why all sends are held from now on.
     pub doubt: Option<Doubt>,
     /// The mark of another database from before `store.url` was changed. Present if it is the
@@ -241,7 +241,7 @@ impl Store {
     /// Compares the database with this daemon's own mark. If they disagree then it holds the sends
     /// of `accounts`. It also holds all other accounts that the database knows, unless the doubt is
     /// [`Doubt::Unknown`].
-    pub async fn compare(&self, accounts: Vec<String>, now: Millis) -> Result<Compared> {
+    pub async fn compare(&self, accounts: Vec<String>, now: Millis) -> Result<MarkComparison> {
         let location = self.location.clone();
         let others = {
             let mut known = self.standing.known();
@@ -286,7 +286,7 @@ impl Store {
 
 /// The result of a comparison, and the mark that follows from it.
 struct ComparisonDone {
-    compared: Compared,
+    compared: MarkComparison,
     mark: Option<(Mark, bool)>,
 }
 
@@ -322,7 +322,7 @@ async fn compare(
     let sends = counted.max(marked.map_or(0, |mark| mark.sends));
     let is_doubting =
         doubt.is_some() || (found.held > 0 && found.own.is_some_and(|own| own.is_doubting));
-    let mut compared = Compared { doubt, beside, lifted: Vec::new() };
+    let mut compared = MarkComparison { doubt, beside, lifted: Vec::new() };
     if let Some(doubt) = doubt {
         hold(connection, doubt, accounts, now).await?;
     } else if is_doubting {

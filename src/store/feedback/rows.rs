@@ -9,7 +9,7 @@ use super::row::{COLUMNS, FeedbackRow, known_row, known_rows};
 use crate::domain::feedback::Feedback;
 use crate::domain::id::{FeedbackId, SurveyId};
 use crate::domain::time::Millis;
-use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
+use crate::store::placeholders::{Places, Query, ROWS_MAX, bind_all, size};
 use crate::store::{Result, Store};
 
 /// The number of columns without the account, which all rows of a statement share.
@@ -129,8 +129,6 @@ pub async fn write(
     }
     Ok(written == rows.len() as u64)
 }
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 fn bind<'q>(query: Query<'q>, id: Option<&'q str>, row: &'q FeedbackRow) -> Query<'q> {
     let feedback = &row.feedback;

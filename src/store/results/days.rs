@@ -72,14 +72,14 @@ impl Store {
     /// The day is counted beside the writer, which a very busy day would hold up for seconds.
     pub async fn refresh_days(&self, zone: &Zone) -> Result<Refreshed> {
         match self.due_day(zone).await? {
-            Due::Nothing => return Ok(Refreshed::default()),
-            Due::Marking => {
+            NextTask::Nothing => return Ok(Refreshed::default()),
+            NextTask::Marking => {
                 let zone = zone.clone();
                 self.writer
                     .run(|connection| Box::pin(async move { mark_rest(connection, &zone).await }))
                     .await?;
             }
-            Due::Day(day) => {
+            NextTask::Day(day) => {
                 let counted = self.count_day(zone, day).await?;
                 let zone = zone.clone();
                 self.writer
@@ -93,14 +93,14 @@ impl Store {
         Ok(Refreshed { left, do_writes_wait: self.writer.do_writes_wait(), ..Refreshed::default() })
     }
 
-    async fn due_day(&self, zone: &Zone) -> Result<Due> {
+    async fn due_day(&self, zone: &Zone) -> Result<NextTask> {
         let row = sqlx::query(NEWEST).bind(zone.name()).fetch_one(&self.readers).await?;
         let (known, day): (i64, Option<i64>) = (row.try_get("known")?, row.try_get("day")?);
         let day = day.and_then(|day| i32::try_from(day).ok()).map(Day);
         Ok(match (known, day) {
-            (0, _) => Due::Marking,
-            (_, Some(day)) => Due::Day(day),
-            (_, None) => Due::Nothing,
+            (0, _) => NextTask::Marking,
+            (_, Some(day)) => NextTask::Day(day),
+            (_, None) => NextTask::Nothing,
         })
     }
 
@@ -119,7 +119,7 @@ impl Store {
 }
 
 /// What is due next.
-enum Due {
+enum NextTask {
     Nothing,
     /// Days are still to be marked after a change of the zone.
     Marking,

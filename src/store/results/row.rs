@@ -9,7 +9,7 @@ use crate::domain::survey::Reason;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::{Millis, millis};
 use crate::store::Result;
-use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
+use crate::store::placeholders::{Places, Query, ROWS_MAX, bind_all, size};
 use crate::store::read::reads::kept;
 
 pub const COLUMNS: &str = "survey_id, account, source, kind, question, test, closed_at, sent_at, \
@@ -244,8 +244,6 @@ pub async fn write(connection: &mut AnyConnection, rows: &[&StoredResult]) -> Re
     }
     Ok(())
 }
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
 
 fn bind<'q>(query: Query<'q>, id: Option<&'q str>, row: &'q StoredResult) -> Query<'q> {
     query

@@ -17,14 +17,14 @@ const ZONE: &str = "update result_state set zone = $1, mark_from = $2 where name
 const MARKED: &str = "update result_state set mark_from = $1 where name = 'results'";
 
 /// The right to refresh until the transaction ends.
-pub struct Pass {
+pub struct RefreshRight {
     pub number: i64,
     zone: String,
     /// From where on days are still to be marked as due.
     pub mark_from: Option<Millis>,
 }
 
-impl Pass {
+impl RefreshRight {
     /// True if days are counted in that zone.
     pub fn is_in(&self, zone: &Zone) -> bool {
         self.zone == zone.name()
@@ -32,9 +32,9 @@ impl Pass {
 }
 
 /// Takes the right to refresh.
-pub async fn lock(connection: &mut AnyConnection) -> Result<Pass> {
+pub async fn lock(connection: &mut AnyConnection) -> Result<RefreshRight> {
     let state = sqlx::query(LOCK).fetch_one(connection).await?;
-    Ok(Pass {
+    Ok(RefreshRight {
         number: state.try_get("passes")?,
         zone: state.try_get("zone")?,
         mark_from: state.try_get("mark_from")?,
@@ -42,7 +42,7 @@ pub async fn lock(connection: &mut AnyConnection) -> Result<Pass> {
 }
 
 /// Takes the right to refresh in a zone. A change of the zone empties the totals.
-pub async fn lock_in(connection: &mut AnyConnection, zone: &Zone) -> Result<Pass> {
+pub async fn lock_in(connection: &mut AnyConnection, zone: &Zone) -> Result<RefreshRight> {
     let mut pass = lock(connection).await?;
     if !pass.is_in(zone) {
         sqlx::query("delete from day_total").execute(&mut *connection).await?;

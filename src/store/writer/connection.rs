@@ -6,8 +6,8 @@
 use sqlx::{AnyConnection, Connection, Executor};
 use tracing::warn;
 
-use super::{Files, Operation, Value};
-use crate::store::database::file_watch::Closing;
+use super::{Files, JobOutput, Operation};
+use crate::store::database::file_watch::CloseEffect;
 use crate::store::database::schema;
 use crate::store::database::standing::Standing;
 use crate::store::{Engine, Error, Result};
@@ -22,7 +22,7 @@ pub struct WriteConnection {
 
 impl WriteConnection {
     /// Runs `operation` in a transaction of its own.
-    pub async fn attempt(&mut self, operation: Operation) -> Result<Value> {
+    pub async fn attempt(&mut self, operation: Operation) -> Result<JobOutput> {
         // Begun and ended by explicit statements. After a failed commit on a full disk sqlx's own
         // count of open transactions stays wrong.
         let begin = match self.files.location.engine {
@@ -98,13 +98,13 @@ impl WriteConnection {
         }
     }
 
-    fn closing(&self) -> Closing {
-        self.files.watch.as_ref().map_or(Closing::Harmless, |watch| watch.closing())
+    fn closing(&self) -> CloseEffect {
+        self.files.watch.as_ref().map_or(CloseEffect::Harmless, |watch| watch.closing())
     }
 
     /// Leaks the connection if closing it could harm other files in the database's place.
     fn let_go_where_harmful(&mut self) {
-        if self.closing() == Closing::Harms {
+        if self.closing() == CloseEffect::Harms {
             std::mem::forget(self.connection.take());
         }
     }
@@ -114,7 +114,7 @@ impl WriteConnection {
     /// connected later reads an empty log and might be the last to close.
     pub async fn save_or_let_go(&mut self) {
         self.let_go_where_harmful();
-        if let (Closing::Loses, Some(connection)) = (self.closing(), &mut self.connection)
+        if let (CloseEffect::Loses, Some(connection)) = (self.closing(), &mut self.connection)
             && let Err(error) = connection.execute("pragma wal_checkpoint(full)").await
         {
             warn!("what was in the write-ahead log that was deleted cannot be written: {error}");

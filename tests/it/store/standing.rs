@@ -1,6 +1,6 @@
 //! A daemon and a database that may not be the one it knows: restored, replaced, or never seen.
 
-use surveyd::store::{Compared, Doubt, Error, Hold, Location};
+use surveyd::store::{Doubt, Error, Hold, Location, MarkComparison};
 
 use super::rebuild::READ;
 use super::*;
@@ -8,7 +8,7 @@ use super::*;
 const DUE: Millis = Millis(START.0 + 300_000);
 
 impl Bench {
-    async fn compared(&self, now: Millis) -> Compared {
+    async fn compared(&self, now: Millis) -> MarkComparison {
         compared(&self.store, now).await
     }
 
@@ -61,7 +61,7 @@ impl Bench {
     }
 }
 
-async fn compared(store: &Store, now: Millis) -> Compared {
+async fn compared(store: &Store, now: Millis) -> MarkComparison {
     store.compare(vec![ACCOUNT.into()], now).await.unwrap()
 }
 
@@ -160,7 +160,7 @@ async fn a_new_database_in_the_place_of_one_that_was_sent_by_is_held() {
         let store = Store::open(&location).await.unwrap();
         assert_eq!(
             compared(&store, DUE).await,
-            Compared::default(),
+            MarkComparison::default(),
             "it has a mark of its own now"
         );
         store.close().await;
@@ -210,7 +210,7 @@ async fn a_daemon_without_a_mark_trusts_what_another_at_work_trusts() {
     let folder = tempfile::tempdir().unwrap();
     let location = bench.database.seen_from(folder.path());
     let other = second(&location).await;
-    assert_eq!(compared(&other, DUE).await, Compared::default(), "the first one is at work");
+    assert_eq!(compared(&other, DUE).await, MarkComparison::default(), "the first one is at work");
     other.close().await;
 
     let Bench { store, database } = bench;
@@ -221,7 +221,7 @@ async fn a_daemon_without_a_mark_trusts_what_another_at_work_trusts() {
     other.close().await;
     // It has a mark now, which proves nothing.
     let other = second(&location).await;
-    assert_eq!(compared(&other, DUE).await, Compared::default());
+    assert_eq!(compared(&other, DUE).await, MarkComparison::default());
     assert!(
         other.progress(ACCOUNT).await.unwrap().restored_at.is_some(),
         "it lifts no hold of its own"
@@ -229,7 +229,10 @@ async fn a_daemon_without_a_mark_trusts_what_another_at_work_trusts() {
 
     let bench = Bench { store: database.open().await, database };
     let lifted = bench.compared(DUE).await;
-    assert_eq!(lifted, Compared { lifted: vec![ACCOUNT.into()], ..Compared::default() });
+    assert_eq!(
+        lifted,
+        MarkComparison { lifted: vec![ACCOUNT.into()], ..MarkComparison::default() }
+    );
     assert!(!bench.is_held().await, "the mark of the first one knows the database");
     other.close().await;
 }
@@ -304,7 +307,7 @@ async fn a_dump_restored_under_a_daemon_that_has_not_sent_holds_it() {
     assert_eq!(bench.doubt(START).await, None);
     let folder = tempfile::tempdir().unwrap();
     let other = second(&bench.database.seen_from(folder.path())).await;
-    assert_eq!(compared(&other, START).await, Compared::default());
+    assert_eq!(compared(&other, START).await, MarkComparison::default());
     // The one that sends is gone when its sends are lost; this one has none to miss.
     bench.take(close("c-1", "7", START)).await;
     load_anew(&bench.database).await;
