@@ -17,7 +17,7 @@ use crate::poller::{self, Poller, hook};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
 use crate::store::Store;
-use crate::watcher::spool::{Counts, Spool};
+use crate::watcher::spool::{LineCounts, Spool};
 use crate::watcher::talks::Talks;
 use crate::watcher::verify::{Passwords, Verifier};
 use crate::watcher::x_hook::XHook;
@@ -40,7 +40,7 @@ pub struct Generation {
     /// The sources that watch messages, by name.
     talks: HashMap<String, Talks>,
     /// Counts of the lines read from spool files. They outlive each configuration.
-    lines: Counts,
+    lines: LineCounts,
     tasks: JoinSet<()>,
     stop: StopSender,
 }
@@ -53,7 +53,7 @@ impl Generation {
         clock: &Clock,
         state_folder: &Path,
         watches: &Watches,
-        lines: &Counts,
+        lines: &LineCounts,
     ) -> anyhow::Result<Self> {
         let client = Limits::client(config)?;
         let (stop, stopper) = stopper();

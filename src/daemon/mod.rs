@@ -27,7 +27,7 @@ use crate::logging;
 use crate::scheduler;
 use crate::stop::{GRACE, StopSender, Stopper, stopper};
 use crate::store::{self, Location, Store};
-use crate::watcher::spool::Counts;
+use crate::watcher::spool::LineCounts;
 use crate::web::{Web, waiting};
 use crate::worker::{Limits, Watches};
 use crate::x;
@@ -61,7 +61,7 @@ pub struct Daemon {
     /// The waits that the log has reported. They outlive each configuration.
     watches: Watches,
     /// Counts of the lines read from spool files. They outlive each configuration.
-    lines: Counts,
+    lines: LineCounts,
     /// Generations that a reload has replaced and that still finish their requests.
     retired: Vec<Generation>,
     servers: JoinSet<()>,
@@ -100,7 +100,7 @@ impl Daemon {
         // Nothing waits from here on. A start that is given up at one of its waits has begun no
         // work.
         let (stop, stopper) = stopper();
-        let (watches, lines) = (Watches::default(), Counts::default());
+        let (watches, lines) = (Watches::default(), LineCounts::default());
         let generation =
             Generation::start(config, &store, &start.clock, &place.folder, &watches, &lines)?;
         let web = Web::new(

@@ -49,7 +49,7 @@ pub async fn keep_fresh(store: Store, rule: BlockRule, clock: Clock, stop: Stopp
 }
 
 /// What one turn of each kind has done and left.
-enum Turn {
+enum TurnReport {
     Surveys(Refreshed),
     Days(Refreshed),
     Blocks(Closing),
@@ -57,7 +57,12 @@ enum Turn {
 
 /// Days wait until no survey is left. Otherwise a day would be made anew for every few of its
 /// surveys.
-async fn turn(store: &Store, rule: &BlockRule, clock: &Clock, looks: &mut Looks) -> Result<Turn> {
+async fn turn(
+    store: &Store,
+    rule: &BlockRule,
+    clock: &Clock,
+    looks: &mut Looks,
+) -> Result<TurnReport> {
     let now = clock.now();
     if let Some(due) = looks.take(Instant::now(), now) {
         let closing = store.close_blocks(rule, due).await;
@@ -69,18 +74,18 @@ async fn turn(store: &Store, rule: &BlockRule, clock: &Clock, looks: &mut Looks)
         if is_left {
             looks.put_back(due);
         }
-        return closing.map(Turn::Blocks);
+        return closing.map(TurnReport::Blocks);
     }
     let zone = &rule.zone;
     let done = store.refresh_results(zone, now).await?;
     if done.left > 0 || !done.unreadable.is_empty() {
-        return Ok(Turn::Surveys(done));
+        return Ok(TurnReport::Surveys(done));
     }
-    store.refresh_days(zone).await.map(Turn::Days)
+    store.refresh_days(zone).await.map(TurnReport::Days)
 }
 
 /// Logs what a turn has done and returns how long the writer is left alone.
-fn rest(store: &Store, done: Result<Turn>, took: Duration, log: &mut FillingLog) -> Duration {
+fn rest(store: &Store, done: Result<TurnReport>, took: Duration, log: &mut FillingLog) -> Duration {
     match done {
         Ok(turn) => {
             if store.outage().over(WORK) {
@@ -88,11 +93,13 @@ fn rest(store: &Store, done: Result<Turn>, took: Duration, log: &mut FillingLog)
             }
             log.tell(&turn, Instant::now());
             match turn {
-                Turn::Days(Refreshed { left: 0, .. }) => LOOK_EVERY.max(took * REST_AFTER_DAYS),
-                Turn::Surveys(done) | Turn::Days(done) if done.do_writes_wait => {
+                TurnReport::Days(Refreshed { left: 0, .. }) => {
+                    LOOK_EVERY.max(took * REST_AFTER_DAYS)
+                }
+                TurnReport::Surveys(done) | TurnReport::Days(done) if done.do_writes_wait => {
                     took * REST_IF_WRITES_WAIT
                 }
-                Turn::Surveys(_) | Turn::Days(_) | Turn::Blocks(_) => took * REST,
+                TurnReport::Surveys(_) | TurnReport::Days(_) | TurnReport::Blocks(_) => took * REST,
             }
         }
         // Another daemon is at it.
@@ -126,12 +133,12 @@ struct FillingLog {
 }
 
 impl FillingLog {
-    fn tell(&mut self, turn: &Turn, now: Instant) {
+    fn tell(&mut self, turn: &TurnReport, now: Instant) {
         let is_silent = |at: Option<Instant>| at.is_some_and(|at| now - at < TOLD_EVERY);
         let done = match turn {
-            Turn::Surveys(done) | Turn::Days(done) => done,
-            Turn::Blocks(Closing { closed: 0, .. }) => return,
-            Turn::Blocks(Closing { closed, .. }) => {
+            TurnReport::Surveys(done) | TurnReport::Days(done) => done,
+            TurnReport::Blocks(Closing { closed: 0, .. }) => return,
+            TurnReport::Blocks(Closing { closed, .. }) => {
                 info!(
                     event = "blocks.closed",
                     closed, "blocks of agents' answers closed: {closed}"
@@ -153,25 +160,25 @@ impl FillingLog {
         }
         let is_begun = self.filling_at.is_some();
         match turn {
-            Turn::Surveys(_) if (is_begun || left >= MANY) && !is_silent(self.filling_at) => {
+            TurnReport::Surveys(_) if (is_begun || left >= MANY) && !is_silent(self.filling_at) => {
                 self.filling_at = Some(now);
                 info!(
                     event = "results.filling",
                     left, "the results of surveys are being made: {left} are left"
                 );
             }
-            Turn::Days(_) if is_begun && left > 0 && !is_silent(self.filling_at) => {
+            TurnReport::Days(_) if is_begun && left > 0 && !is_silent(self.filling_at) => {
                 self.filling_at = Some(now);
                 info!(
                     event = "results.filling",
                     left, "the totals of days are being made: {left} are left"
                 );
             }
-            Turn::Days(_) if is_begun && left == 0 => {
+            TurnReport::Days(_) if is_begun && left == 0 => {
                 self.filling_at = None;
                 info!(event = "results.filled", "the results of all surveys are made");
             }
-            Turn::Surveys(_) | Turn::Days(_) | Turn::Blocks(_) => {}
+            TurnReport::Surveys(_) | TurnReport::Days(_) | TurnReport::Blocks(_) => {}
         }
     }
 }

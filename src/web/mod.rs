@@ -37,7 +37,7 @@ use crate::domain::waiting::Served;
 use crate::store::Store;
 use crate::watcher::Intake;
 use crate::watcher::notice::Origin;
-use crate::watcher::spool::Counts;
+use crate::watcher::spool::LineCounts;
 use crate::watcher::verify::Verifier;
 use answers::{Addressee, AnswerLog};
 use body::Bodies;
@@ -77,7 +77,7 @@ pub struct Live {
     pub hooks: HashMap<String, MessageHook>,
     pub x_webhook: Option<XWebhook>,
     /// How many lines of spool files were taken and refused.
-    pub lines: Counts,
+    pub lines: LineCounts,
     pub max_body: usize,
     /// The age that X's events have before X lists them.
     pub events_horizon: Duration,

@@ -156,15 +156,15 @@ fn list(name: &str) -> Result<Type> {
 
 /// The values of one column in the group that is being gathered.
 struct ColumnBuffer {
-    values: Values,
+    values: ValueBuffer,
     /// Says for each entry whether it has a value.
     definitions: Vec<i16>,
     /// Says for each entry of a list whether it is a further element. Other columns have none.
     repetitions: Option<Vec<i16>>,
 }
 
-enum Values {
-    Texts(Texts),
+enum ValueBuffer {
+    Texts(TextBuffer),
     Numbers(Vec<i64>),
     Scores(Vec<i32>),
     Flags(Vec<bool>),
@@ -172,7 +172,7 @@ enum Values {
 
 /// Texts one after the other. Each on its own would need several times the memory.
 #[derive(Default)]
-struct Texts {
+struct TextBuffer {
     bytes: Vec<u8>,
     lengths: Vec<usize>,
 }
@@ -181,11 +181,11 @@ impl ColumnBuffer {
     fn new(kind: ColumnType) -> Self {
         let values = match kind {
             ColumnType::Id | ColumnType::Text | ColumnType::Word | ColumnType::List => {
-                Values::Texts(Texts::default())
+                ValueBuffer::Texts(TextBuffer::default())
             }
-            ColumnType::Number | ColumnType::Time => Values::Numbers(Vec::new()),
-            ColumnType::Score => Values::Scores(Vec::new()),
-            ColumnType::Flag => Values::Flags(Vec::new()),
+            ColumnType::Number | ColumnType::Time => ValueBuffer::Numbers(Vec::new()),
+            ColumnType::Score => ValueBuffer::Scores(Vec::new()),
+            ColumnType::Flag => ValueBuffer::Flags(Vec::new()),
         };
         let repetitions = (kind == ColumnType::List).then(Vec::new);
         Self { values, definitions: Vec::new(), repetitions }
@@ -193,7 +193,9 @@ impl ColumnBuffer {
 
     fn push(&mut self, value: Option<ColumnValue<'_>>) {
         if let Some(repetitions) = &mut self.repetitions {
-            let Values::Texts(texts) = &mut self.values else { unreachable!("lists are of texts") };
+            let ValueBuffer::Texts(texts) = &mut self.values else {
+                unreachable!("lists are of texts")
+            };
             let (none, list) = match value {
                 Some(ColumnValue::List(list)) => (NO_ELEMENT, list),
                 _ => (NO_LIST, &[][..]),
@@ -212,21 +214,23 @@ impl ColumnBuffer {
         self.definitions.push(i16::from(value.is_some()));
         match (&mut self.values, value) {
             (_, None) => {}
-            (Values::Texts(texts), Some(ColumnValue::Text(text))) => texts.push(&text),
-            (Values::Numbers(numbers), Some(ColumnValue::Number(number))) => numbers.push(number),
-            (Values::Numbers(numbers), Some(ColumnValue::Time(at))) => numbers.push(at.0),
-            (Values::Scores(scores), Some(ColumnValue::Number(score))) => {
+            (ValueBuffer::Texts(texts), Some(ColumnValue::Text(text))) => texts.push(&text),
+            (ValueBuffer::Numbers(numbers), Some(ColumnValue::Number(number))) => {
+                numbers.push(number)
+            }
+            (ValueBuffer::Numbers(numbers), Some(ColumnValue::Time(at))) => numbers.push(at.0),
+            (ValueBuffer::Scores(scores), Some(ColumnValue::Number(score))) => {
                 scores.push(i32::try_from(score).expect("a score is 10 at most"));
             }
-            (Values::Flags(flags), Some(ColumnValue::Flag(is))) => flags.push(is),
+            (ValueBuffer::Flags(flags), Some(ColumnValue::Flag(is))) => flags.push(is),
             (_, Some(_)) => unreachable!("every value is of its column's type"),
         }
     }
 
     fn text_bytes(&self) -> usize {
         match &self.values {
-            Values::Texts(texts) => texts.bytes.len(),
-            Values::Numbers(_) | Values::Scores(_) | Values::Flags(_) => 0,
+            ValueBuffer::Texts(texts) => texts.bytes.len(),
+            ValueBuffer::Numbers(_) | ValueBuffer::Scores(_) | ValueBuffer::Flags(_) => 0,
         }
     }
 
@@ -234,16 +238,16 @@ impl ColumnBuffer {
         let definitions = Some(self.definitions.as_slice());
         let repetitions = self.repetitions.as_deref();
         match (self.values, column) {
-            (Values::Texts(texts), ColumnWriter::ByteArrayColumnWriter(column)) => {
+            (ValueBuffer::Texts(texts), ColumnWriter::ByteArrayColumnWriter(column)) => {
                 column.write_batch(&texts.apart(), definitions, repetitions)
             }
-            (Values::Numbers(numbers), ColumnWriter::Int64ColumnWriter(column)) => {
+            (ValueBuffer::Numbers(numbers), ColumnWriter::Int64ColumnWriter(column)) => {
                 column.write_batch(&numbers, definitions, repetitions)
             }
-            (Values::Scores(scores), ColumnWriter::Int32ColumnWriter(column)) => {
+            (ValueBuffer::Scores(scores), ColumnWriter::Int32ColumnWriter(column)) => {
                 column.write_batch(&scores, definitions, repetitions)
             }
-            (Values::Flags(flags), ColumnWriter::BoolColumnWriter(column)) => {
+            (ValueBuffer::Flags(flags), ColumnWriter::BoolColumnWriter(column)) => {
                 column.write_batch(&flags, definitions, repetitions)
             }
             _ => unreachable!("the schema is of the columns' types"),
@@ -252,7 +256,7 @@ impl ColumnBuffer {
     }
 }
 
-impl Texts {
+impl TextBuffer {
     fn push(&mut self, text: &str) {
         self.bytes.extend_from_slice(text.as_bytes());
         self.lengths.push(text.len());

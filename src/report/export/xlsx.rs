@@ -88,7 +88,7 @@ impl XlsxExport {
             let sheet = self.book.worksheet_from_index(self.sheets - 1)?;
             for (place, column) in (0..).zip(&COLUMNS) {
                 let Some(value) = (column.read)(row) else { continue };
-                let cell = Cell::of(value);
+                let cell = CellContent::of(value);
                 self.bytes += CELL_BYTES + cell.text_bytes();
                 cell.write(sheet, (self.rows, place), &self.quoted)?;
             }
@@ -165,13 +165,13 @@ fn width(column: &ExportColumn) -> f64 {
 
 /// The content of a cell.
 #[derive(Debug, PartialEq)]
-enum Cell<'r> {
+enum CellContent<'r> {
     Text(Cow<'r, str>),
     Number(f64),
     Flag(bool),
 }
 
-impl<'r> Cell<'r> {
+impl<'r> CellContent<'r> {
     fn of(value: ColumnValue<'r>) -> Self {
         match value {
             ColumnValue::Text(text) => Self::Text(writable(text)),
@@ -526,12 +526,13 @@ mod tests {
 
     #[test]
     fn an_instant_that_excel_knows_no_date_for_is_text() {
-        let at = |text: &str| Cell::of(ColumnValue::Time(Millis::from_rfc3339(text).unwrap()));
-        assert_eq!(at("1970-01-01T00:00:00Z"), Cell::Number(25_569.0));
-        assert_eq!(at("2026-11-22T18:00:00Z"), Cell::Number(46_348.75));
-        assert_eq!(at("1900-03-01T00:00:00Z"), Cell::Number(61.0));
+        let at =
+            |text: &str| CellContent::of(ColumnValue::Time(Millis::from_rfc3339(text).unwrap()));
+        assert_eq!(at("1970-01-01T00:00:00Z"), CellContent::Number(25_569.0));
+        assert_eq!(at("2026-11-22T18:00:00Z"), CellContent::Number(46_348.75));
+        assert_eq!(at("1900-03-01T00:00:00Z"), CellContent::Number(61.0));
         let text = "1900-02-28T23:59:59.999Z";
-        assert_eq!(at(text), Cell::Text(text.into()));
+        assert_eq!(at(text), CellContent::Text(text.into()));
     }
 
     #[test]

@@ -30,7 +30,7 @@ use crate::store;
 use folder::{Away, FILES_MAX, FileMark, Opened, Put, TakenBack};
 pub use folder::{could_be_made, prepare};
 use lines::Line;
-pub use tally::Counts;
+pub use tally::LineCounts;
 use tally::{LineRefusal, Tally};
 
 /// The first and the longest wait before a file that failed is tried again.
@@ -65,7 +65,7 @@ pub struct Spool {
     /// The longest line in bytes.
     line_max: usize,
     intake: Intake,
-    counts: Counts,
+    counts: LineCounts,
     /// Files that could not be taken or moved and that wait for the next try.
     held: HashMap<OsString, HeldFile>,
     /// Files that were taken, the latest last. Lines written to them afterwards have not been read.
@@ -84,7 +84,7 @@ impl Spool {
         folder: PathBuf,
         line_max: usize,
         intake: Intake,
-        counts: Counts,
+        counts: LineCounts,
     ) -> Self {
         let config::SpoolConfig { name, account, accounts, .. } = source.clone();
         Self {

@@ -100,9 +100,9 @@ impl Tally {
 /// The lines since the start by source and the HTTP status that a posted notice would have got. All
 /// generations share one.
 #[derive(Clone, Debug, Default)]
-pub struct Counts(Arc<Mutex<BTreeMap<(String, u16), u64>>>);
+pub struct LineCounts(Arc<Mutex<BTreeMap<(String, u16), u64>>>);
 
-impl Counts {
+impl LineCounts {
     /// Adds the lines of a file.
     pub fn add(&self, source: &str, tally: &Tally) {
         let mut counts = self.0.lock().expect("no holder of this lock can panic");

@@ -31,7 +31,7 @@ use surveyd::domain::time::Millis;
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{AuditEntry, Store};
 use surveyd::watcher::Intake;
-use surveyd::watcher::spool::Counts;
+use surveyd::watcher::spool::LineCounts;
 use surveyd::web::results::{Access, Login, Token, TrustedProxy};
 use surveyd::web::{Live, ResultsTerms, Web};
 
@@ -194,7 +194,7 @@ fn live(store: &Store, clock: &Clock, access: Access) -> Live {
         sources: HashMap::new(),
         hooks: HashMap::new(),
         x_webhook: None,
-        lines: Counts::default(),
+        lines: LineCounts::default(),
         max_body: 1 << 18,
         events_horizon: Duration::ZERO,
         served: Vec::new(),

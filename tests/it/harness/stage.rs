@@ -237,7 +237,7 @@ impl Stage {
             folder: folder.to_owned(),
             every: BREATH,
         };
-        let counts = spool::Counts::default();
+        let counts = spool::LineCounts::default();
         Spool::new(&source, folder.to_owned(), line_max, self.intake.clone(), counts)
     }
 
