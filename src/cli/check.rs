@@ -16,7 +16,7 @@ use crate::domain::survey::Failure;
 use crate::domain::waiting::Presence;
 use crate::output::{note, out, outln};
 use crate::store::{self, Location, Store};
-use crate::terminal::{Colour, View};
+use crate::terminal::{Colour, OutputStyle};
 use crate::{worker, x};
 
 #[derive(Args)]
@@ -100,11 +100,11 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     for warning in &warnings {
         note!("warning: {warning}");
     }
-    let view = View::of_stdout(environment, Clock::System.now(), true);
+    let style = OutputStyle::of_stdout(environment, Clock::System.now(), true);
     let mut text = format!(
         "{}: {} (accounts: {}, sources: {})\n",
         file.display(),
-        view.paint(Colour::Green, "no fault"),
+        style.paint(Colour::Green, "no fault"),
         config.accounts.len(),
         config.source_count()
     );
@@ -113,7 +113,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     }
     for answer in &answers {
         let colour = if answer.works { Colour::Green } else { Colour::Red };
-        let told = view.paint(colour, &printable(&answer.told));
+        let told = style.paint(colour, &printable(&answer.told));
         text += &format!("accounts.{}: {told}\n", answer.account);
         if let Some(remedy) = &answer.remedy {
             text += &format!("  {remedy}\n");

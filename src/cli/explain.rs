@@ -15,7 +15,7 @@ use crate::domain::survey::{State, Survey};
 use crate::domain::waiting::Obstacle;
 use crate::output::{out, outln};
 use crate::store::Listing;
-use crate::terminal::View;
+use crate::terminal::OutputStyle;
 use crate::terminal::table::{Column, table};
 
 pub use unknown::Unknown;
@@ -113,12 +113,12 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
     if explain.json {
         return print_json(&explained);
     }
-    let view = context.view(&explain.times);
+    let style = context.style(&explain.times);
     for (index, survey) in explained.into_iter().enumerate() {
         if index > 0 {
             outln!()?;
         }
-        print(survey, &view)?;
+        print(survey, &style)?;
     }
     Ok(())
 }
@@ -126,7 +126,7 @@ pub async fn run(explain: Explain, context: &Context) -> anyhow::Result<()> {
 const DECIDED: [Column; 3] =
     [Column::instant("at"), Column::state("state"), Column::sentence("decided")];
 
-fn print(survey: Explanation, view: &View) -> anyhow::Result<()> {
+fn print(survey: Explanation, style: &OutputStyle) -> anyhow::Result<()> {
     let state = match (&survey.reason, survey.score) {
         (Some(reason), _) => format!("{}: {reason}", survey.state),
         (None, Some(score)) => format!("{} with score {score}", survey.state),
@@ -138,10 +138,10 @@ fn print(survey: Explanation, view: &View) -> anyhow::Result<()> {
         survey.account,
         survey.user_id.as_deref().unwrap_or("unknown")
     );
-    outln!("{}", view.folded(&printable(&about), 2))?;
-    out!("{}", table(view, &DECIDED, &decisions::cells(survey.decisions)))?;
+    outln!("{}", style.folded(&printable(&about), 2))?;
+    out!("{}", table(style, &DECIDED, &decisions::cells(survey.decisions)))?;
     for waits in &survey.account_waits {
-        outln!("{}", waiting::told(waits, view))?;
+        outln!("{}", waiting::told(waits, style))?;
     }
     Ok(())
 }

@@ -45,7 +45,7 @@ use crate::daemon::{self, Signals};
 use crate::domain::plain_text::printable;
 use crate::output::{self, Results, note};
 use crate::store::{self, Location, Store};
-use crate::terminal::View;
+use crate::terminal::OutputStyle;
 
 const DEFAULT_CONFIG: &str = "/etc/surveyd/surveyd.toml";
 
@@ -172,9 +172,9 @@ struct Context {
 }
 
 impl Context {
-    /// Returns the view in which people see the command's results.
-    fn view(&self, times: &TimeStyle) -> View {
-        View::of_stdout(&self.environment, self.clock.now(), times.utc)
+    /// Returns the style in which people see the command's results.
+    fn style(&self, times: &TimeStyle) -> OutputStyle {
+        OutputStyle::of_stdout(&self.environment, self.clock.now(), times.utc)
     }
 
     fn location(&self) -> anyhow::Result<Location> {

@@ -165,7 +165,7 @@ async fn list(list: OptOutListArgs, context: &Context) -> anyhow::Result<()> {
             vec![out.user_id, out.account.unwrap_or_else(all), out.at, out.why.unwrap_or_default()]
         })
         .collect();
-    out!("{}", table(&context.view(&list.times), &LISTED, &rows))?;
+    out!("{}", table(&context.style(&list.times), &LISTED, &rows))?;
     Ok(())
 }
 

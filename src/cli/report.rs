@@ -105,7 +105,7 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
     let bytes = match report.format {
         ReportFormat::Text => {
             let page = TextPage {
-                view: terminal::View::of_stdout(&context.environment, now, false),
+                style: terminal::OutputStyle::of_stdout(&context.environment, now, false),
                 display_name: display_name(context, report.account.as_deref()),
                 zone: zone.clone(),
                 counts_tests: report.test,

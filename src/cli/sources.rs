@@ -16,7 +16,7 @@ use crate::config::{Algorithm, IN_QUERY, Source};
 use crate::domain::mapping::FieldName;
 use crate::domain::plain_text::printable;
 use crate::output::{out, outln};
-use crate::terminal::View;
+use crate::terminal::OutputStyle;
 use crate::terminal::table::{Column, table};
 use crate::watcher::mapped::{self, MappedEvent, MappedField};
 use crate::watcher::notice::{self, CloseEvent, NearMiss, NoticeFaults, Origin};
@@ -345,7 +345,7 @@ fn print(outcome: &PayloadOutcome) -> anyhow::Result<()> {
                 None => vec![field.field.clone(), "-".into(), nothing(field)],
             })
             .collect();
-        out!("{}", table(&View::PLAIN, &FIELDS, &rows))?;
+        out!("{}", table(&OutputStyle::PLAIN, &FIELDS, &rows))?;
     }
     if !outcome.not_read.is_empty() {
         outln!()?;

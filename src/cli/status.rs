@@ -164,25 +164,25 @@ pub async fn run(show: StatusArgs, context: &Context) -> anyhow::Result<ExitCode
         return watch(&show.times, context).await;
     }
     let status = read(context, show.check).await?;
-    let view = context.view(&show.times);
+    let style = context.style(&show.times);
     match (show.json, show.check) {
         (true, _) => print_json(&status)?,
-        (false, true) => text::print_must_act(&status.must_act, &view)?,
-        (false, false) => text::print(&status, &view)?,
+        (false, true) => text::print_must_act(&status.must_act, &style)?,
+        (false, false) => text::print(&status, &style)?,
     }
     let is_bad = show.check && !status.must_act.is_empty();
     Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 async fn watch(times: &TimeStyle, context: &Context) -> anyhow::Result<ExitCode> {
-    if !context.view(times).is_terminal {
+    if !context.style(times).is_terminal {
         let problem = "--watch draws on a terminal, and standard output is none: leave --watch out";
         return Err(Usage(problem.to_owned()).into());
     }
     loop {
         let status = read(context, false).await?;
         out!("{CLEAR}")?;
-        text::print(&status, &context.view(times))?;
+        text::print(&status, &context.style(times))?;
         Results.flush()?;
         tokio::time::sleep(DRAWN_EVERY).await;
     }

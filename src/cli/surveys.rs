@@ -233,7 +233,7 @@ async fn list(list: SurveyListArgs, context: &Context) -> anyhow::Result<()> {
             ]
         })
         .collect();
-    out!("{}", table(&context.view(&list.times), &LISTED, &rows))?;
+    out!("{}", table(&context.style(&list.times), &LISTED, &rows))?;
     Ok(())
 }
 
@@ -260,7 +260,7 @@ fn since_when(since: &str, zone: &Zone, now: Millis) -> anyhow::Result<Millis> {
 
 async fn show(show: SurveyShowArgs, context: &Context) -> anyhow::Result<()> {
     let SurveyShowArgs { one, times } = show;
-    let view = context.view(&times);
+    let style = context.style(&times);
     let store = context.store().await?;
     let row = one.find(&store, context).await?;
     let id = row.survey.id.clone();
@@ -307,8 +307,8 @@ async fn show(show: SurveyShowArgs, context: &Context) -> anyhow::Result<()> {
     ];
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
         let value = match *name {
-            "state" => view.paint_state(value),
-            _ => view.folded(&view.sentence(&printable(value)), FACT_AT),
+            "state" => style.paint_state(value),
+            _ => style.folded(&style.sentence(&printable(value)), FACT_AT),
         };
         outln!("{name:<width$}{value}", width = FACT_AT)?;
     }
@@ -320,9 +320,9 @@ async fn show(show: SurveyShowArgs, context: &Context) -> anyhow::Result<()> {
         )?;
     }
     outln!()?;
-    out!("{}", table(&view, &decisions::COLUMNS, &decisions::cells(shown.history)))?;
+    out!("{}", table(&style, &decisions::COLUMNS, &decisions::cells(shown.history)))?;
     for obstacle in &waiting {
-        outln!("{}", waiting::told(&obstacle.line(), &view))?;
+        outln!("{}", waiting::told(&obstacle.line(), &style))?;
     }
     Ok(())
 }

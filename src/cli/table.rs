@@ -3,13 +3,13 @@
 use std::io;
 
 use crate::output::out;
-use crate::terminal::View;
+use crate::terminal::OutputStyle;
 use crate::terminal::table::{Column, table};
 
 /// Writes a table to standard output.
 pub fn print(head: &[&'static str], rows: &[Vec<String>]) -> io::Result<()> {
     let columns: Vec<Column> = head.iter().map(|head| Column::text(head)).collect();
-    out!("{}", table(&View::PLAIN, &columns, rows))
+    out!("{}", table(&OutputStyle::PLAIN, &columns, rows))
 }
 
 /// Returns a table in which every column after the first holds numbers.
@@ -19,5 +19,5 @@ pub fn of_numbers(head: &[&'static str], rows: &[Vec<String>]) -> String {
         .enumerate()
         .map(|(place, head)| if place == 0 { Column::text(head) } else { Column::number(head) })
         .collect();
-    table(&View::PLAIN, &columns, rows)
+    table(&OutputStyle::PLAIN, &columns, rows)
 }

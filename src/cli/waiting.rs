@@ -14,7 +14,7 @@ use crate::domain::waiting::{
     Cause, Facts, Obstacle, OverduePrompts, Presence, PutOff, Served, TOLD_AFTER, obstacles,
 };
 use crate::store::{self, ResultRow, Store};
-use crate::terminal::{Colour, View};
+use crate::terminal::{Colour, OutputStyle};
 use crate::worker;
 
 /// An obstacle in the form for programs.
@@ -44,9 +44,9 @@ impl From<&Obstacle> for Waits {
     }
 }
 
-/// Formats a line of an [`Obstacle`] for this view.
-pub fn told(line: &str, view: &View) -> String {
-    view.paint(Colour::Yellow, &view.folded(&view.sentence(&printable(line)), 2))
+/// Formats a line of an [`Obstacle`] in this style.
+pub fn told(line: &str, style: &OutputStyle) -> String {
+    style.paint(Colour::Yellow, &style.folded(&style.sentence(&printable(line)), 2))
 }
 
 /// The longest wait for a write that only tests whether the database takes one.

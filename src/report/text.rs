@@ -19,7 +19,7 @@ use crate::domain::{
     survey_type::SurveyType,
 };
 use crate::terminal::table::{Column, table};
-use crate::terminal::{Colour, View};
+use crate::terminal::{Colour, OutputStyle};
 
 /// The width if the output is not a terminal.
 const WIDTH: usize = 100;
@@ -29,7 +29,7 @@ const NAME_MIN: usize = 10;
 /// The output that the report is written for.
 #[derive(Clone, Debug)]
 pub struct TextPage {
-    pub view: View,
+    pub style: OutputStyle,
     /// The name of the business in X's questions. `None` for a report on several accounts.
     pub display_name: Option<String>,
     /// The zone of the business's days.
@@ -41,11 +41,16 @@ pub struct TextPage {
 impl TextPage {
     /// For files and programs.
     pub fn plain() -> Self {
-        Self { view: View::PLAIN, display_name: None, zone: Zone::utc(), counts_tests: false }
+        Self {
+            style: OutputStyle::PLAIN,
+            display_name: None,
+            zone: Zone::utc(),
+            counts_tests: false,
+        }
     }
 
     fn width(&self) -> usize {
-        self.view.width.unwrap_or(WIDTH)
+        self.style.width.unwrap_or(WIDTH)
     }
 }
 
@@ -131,7 +136,7 @@ fn section(
         SurveyType::Csat => "CSAT: share of 4 and 5 among the scores of 1 to 5, 95 % interval",
         SurveyType::Nps => "NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval",
     };
-    let title = page.view.paint(Colour::Bold, title);
+    let title = page.style.paint(Colour::Bold, title);
     let is_compared = compared.before.is_some();
     let cells = rows.iter().map(|row| {
         let mut cells_of_row = vec![name(&row.group)];
@@ -139,10 +144,10 @@ fn section(
         cells_of_row.extend(is_compared.then(|| change_in_words(row)));
         cells_of_row
     });
-    let mut view = page.view;
-    view.width = Some(page.width());
+    let mut style = page.style;
+    style.width = Some(page.width());
     let columns = columns(report.by, kind, is_compared);
-    let table = table(&view, &columns, &cells.collect::<Vec<_>>());
+    let table = table(&style, &columns, &cells.collect::<Vec<_>>());
     let written = write!(text, "\n{title}\n\n{table}");
     let written = written.and_then(|()| write_headline(text, compared, kind, page));
     let written = written.and_then(|()| write_questions(text, report, groups, page));
@@ -215,7 +220,7 @@ fn write_questions(
         let asked = variant.and_then(|variant| question::text(group.kind, variant, called));
         let asked = printable(&asked.unwrap_or_default());
         let name = columns::left(&name, width);
-        writeln!(text, "{name}  {}", page.view.folded(&asked, width + 2))
+        writeln!(text, "{name}  {}", page.style.folded(&asked, width + 2))
     })
 }
 

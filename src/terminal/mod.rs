@@ -18,7 +18,7 @@ const WIDTH_MIN: usize = 20;
 
 /// How results are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct OutputStyle {
     /// The most columns of a line. `None` means any number.
     pub width: Option<usize>,
     /// True if people look at the output. Then lines fit the width and empty columns are left out.
@@ -38,11 +38,11 @@ pub enum Colour {
     Cyan,
 }
 
-impl View {
-    /// The view for files and programs.
+impl OutputStyle {
+    /// The style of files and programs.
     pub const PLAIN: Self = Self { width: None, is_terminal: false, is_coloured: false, now: None };
 
-    /// Returns the view of standard output. With `utc`, instants are written out.
+    /// Returns the style of standard output. With `utc`, instants are written out.
     pub fn of_stdout(environment: &Environment, now: Millis, utc: bool) -> Self {
         let is_terminal = io::stdout().is_terminal();
         let told = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
@@ -59,7 +59,7 @@ impl View {
         }
     }
 
-    /// Colours the text if the view has colours.
+    /// Colours the text if the style has colours.
     pub fn paint(&self, colour: Colour, text: &str) -> String {
         if !self.is_coloured || text.is_empty() {
             return text.to_owned();
@@ -181,8 +181,8 @@ mod tests {
 
     const NOW: Millis = Millis(1_795_334_400_000);
 
-    fn on_a_terminal() -> View {
-        View { width: Some(40), is_terminal: true, is_coloured: true, now: Some(NOW) }
+    fn on_a_terminal() -> OutputStyle {
+        OutputStyle { width: Some(40), is_terminal: true, is_coloured: true, now: Some(NOW) }
     }
 
     #[test]
@@ -206,18 +206,18 @@ mod tests {
 
     #[test]
     fn a_sentence_keeps_its_instants_and_tells_how_far_away_they_are() {
-        let view = on_a_terminal();
-        assert_eq!(view.instant("2026-11-22T07:58:00.000Z"), "2 minutes ago");
-        assert_eq!(view.instant("none"), "none");
+        let style = on_a_terminal();
+        assert_eq!(style.instant("2026-11-22T07:58:00.000Z"), "2 minutes ago");
+        assert_eq!(style.instant("none"), "none");
         assert_eq!(
-            view.sentence("é closed at 2026-11-22T07:58:00.000Z, due 2026-11-22T08:03:00.000Z"),
+            style.sentence("é closed at 2026-11-22T07:58:00.000Z, due 2026-11-22T08:03:00.000Z"),
             "é closed at 2026-11-22T07:58:00.000Z (2 minutes ago), due 2026-11-22T08:03:00.000Z \
              (in 3 minutes)"
         );
         let command = "`surveyd rebuild --from 2026-11-22T07:58:00.000Z`";
-        assert_eq!(view.sentence(command), command);
-        assert_eq!(View::PLAIN.sentence(INSTANT), INSTANT);
-        assert_eq!(View::PLAIN.instant(INSTANT), INSTANT);
+        assert_eq!(style.sentence(command), command);
+        assert_eq!(OutputStyle::PLAIN.sentence(INSTANT), INSTANT);
+        assert_eq!(OutputStyle::PLAIN.instant(INSTANT), INSTANT);
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
         assert!(coloured(&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], false));
         assert!(!coloured(&[("CLICOLOR_FORCE", "0")], false));
         assert!(!coloured(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], true));
-        assert_eq!(View::PLAIN.paint_state("failed"), "failed");
+        assert_eq!(OutputStyle::PLAIN.paint_state("failed"), "failed");
         assert_eq!(on_a_terminal().paint_state("failed"), "\u{1b}[31mfailed\u{1b}[0m");
     }
 }

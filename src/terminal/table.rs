@@ -1,7 +1,7 @@
 //! Writes tables of aligned columns. On a terminal a table fits the width. Columns are first cut
 //! and then left out in an order that the table gives.
 
-use super::{Colour, View};
+use super::{Colour, OutputStyle};
 use crate::columns;
 use crate::domain::plain_text::printable;
 
@@ -82,34 +82,40 @@ impl Column {
 }
 
 /// Returns the table as text. Each line has its end.
-pub fn table(view: &View, columns: &[Column], rows: &[Vec<String>]) -> String {
+pub fn table(style: &OutputStyle, columns: &[Column], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| row.iter().zip(columns).map(|(cell, column)| told(view, column, cell)).collect())
+        .map(|row| {
+            row.iter().zip(columns).map(|(cell, column)| told(style, column, cell)).collect()
+        })
         .collect();
-    let (shown, widths) = laid_out(view, columns, &rows);
+    let (shown, widths) = laid_out(style, columns, &rows);
     let mut text = String::new();
     let heads: Vec<String> = columns.iter().map(|column| column.head.to_owned()).collect();
-    line(view, columns, (&shown, &widths), &heads, true, &mut text);
+    line(style, columns, (&shown, &widths), &heads, true, &mut text);
     for row in &rows {
-        line(view, columns, (&shown, &widths), row, false, &mut text);
+        line(style, columns, (&shown, &widths), row, false, &mut text);
     }
     text
 }
 
-fn told(view: &View, column: &Column, cell: &str) -> String {
+fn told(style: &OutputStyle, column: &Column, cell: &str) -> String {
     match column.kind {
-        CellKind::Instant => view.instant(&printable(cell)),
-        CellKind::Sentence => view.sentence(&printable(cell)),
+        CellKind::Instant => style.instant(&printable(cell)),
+        CellKind::Sentence => style.sentence(&printable(cell)),
         CellKind::Text | CellKind::Number | CellKind::State => printable(cell),
     }
 }
 
 /// Returns the places of the columns shown and their widths.
-fn laid_out(view: &View, columns: &[Column], rows: &[Vec<String>]) -> (Vec<usize>, Vec<usize>) {
+fn laid_out(
+    style: &OutputStyle,
+    columns: &[Column],
+    rows: &[Vec<String>],
+) -> (Vec<usize>, Vec<usize>) {
     let is_empty = |place: usize| rows.iter().all(|row| row[place].is_empty());
     let mut shown: Vec<usize> = (0..columns.len())
-        .filter(|place| !(view.is_terminal && !rows.is_empty() && is_empty(*place)))
+        .filter(|place| !(style.is_terminal && !rows.is_empty() && is_empty(*place)))
         .collect();
     loop {
         let natural = |place: &usize| {
@@ -117,7 +123,7 @@ fn laid_out(view: &View, columns: &[Column], rows: &[Vec<String>]) -> (Vec<usize
             cells.chain([columns::width(columns[*place].head)]).max().unwrap_or(0)
         };
         let mut widths: Vec<usize> = shown.iter().map(natural).collect();
-        let Some(page) = view.width else { return (shown, widths) };
+        let Some(page) = style.width else { return (shown, widths) };
         let least: Vec<usize> = shown
             .iter()
             .zip(&widths)
@@ -133,9 +139,9 @@ fn laid_out(view: &View, columns: &[Column], rows: &[Vec<String>]) -> (Vec<usize
             widths[widest] -= 1;
         }
         let given_up = shown.iter().filter_map(|place| Some((columns[*place].given_up?, *place)));
-        match given_up.min().filter(|_| view.is_terminal && taken(&widths) > page) {
+        match given_up.min().filter(|_| style.is_terminal && taken(&widths) > page) {
             Some((_, place)) => shown.retain(|shown| *shown != place),
-            None if view.is_terminal => return within(page, shown, widths),
+            None if style.is_terminal => return within(page, shown, widths),
             None => return (shown, widths),
         }
     }
@@ -170,7 +176,7 @@ fn least(column: &Column, rows: &[Vec<String>], place: usize) -> usize {
 
 /// Writes one row. A broken sentence makes it several lines.
 fn line(
-    view: &View,
+    style: &OutputStyle,
     columns: &[Column],
     (shown, widths): (&[usize], &[usize]),
     cells: &[String],
@@ -181,7 +187,7 @@ fn line(
         .iter()
         .zip(widths)
         .map(|(place, width)| match columns[*place].kind {
-            CellKind::Sentence if view.is_terminal => columns::fold(&cells[*place], *width),
+            CellKind::Sentence if style.is_terminal => columns::fold(&cells[*place], *width),
             _ => vec![columns::cut(&cells[*place], *width)],
         })
         .collect();
@@ -191,8 +197,8 @@ fn line(
             let cell = part.get(row).map_or("", String::as_str);
             let space = " ".repeat(width.saturating_sub(columns::width(cell)));
             let painted = match (is_head, columns[*place].kind) {
-                (true, _) => view.paint(Colour::Bold, cell),
-                (false, CellKind::State) => view.paint_state(cell),
+                (true, _) => style.paint(Colour::Bold, cell),
+                (false, CellKind::State) => style.paint_state(cell),
                 (false, _) => cell.to_owned(),
             };
             line += &match columns[*place].kind {
@@ -226,8 +232,8 @@ mod tests {
         vec![row("019a2b3c4d5e6f", "山田太郎"), row("019a2b3c4d99ff", "Ana")]
     }
 
-    fn of_width(width: usize) -> View {
-        View { width: Some(width), is_terminal: true, ..View::PLAIN }
+    fn of_width(width: usize) -> OutputStyle {
+        OutputStyle { width: Some(width), is_terminal: true, ..OutputStyle::PLAIN }
     }
 
     #[test]
@@ -237,7 +243,7 @@ survey          who       state  reason  why
 019a2b3c4d5e6f  山田太郎  sent           throttled: prompted 3 days ago, throttle 7 d
 019a2b3c4d99ff  Ana       sent           throttled: prompted 3 days ago, throttle 7 d
 ";
-        assert_eq!(table(&View::PLAIN, &COLUMNS, &rows("")), expected);
+        assert_eq!(table(&OutputStyle::PLAIN, &COLUMNS, &rows("")), expected);
     }
 
     #[test]

@@ -61,8 +61,8 @@ pub fn run(list: SourceListArgs, context: &Context) -> anyhow::Result<()> {
             vec![source.source.into(), source.kind.into(), source.path, accounts, signature]
         })
         .collect();
-    let view = context.view(&TimeStyle { utc: true });
-    out!("{}", table(&view, &LISTED, &rows))?;
+    let style = context.style(&TimeStyle { utc: true });
+    out!("{}", table(&style, &LISTED, &rows))?;
     Ok(())
 }
 

@@ -94,8 +94,8 @@ pub async fn run(of: RejectedArgs, context: &Context) -> anyhow::Result<()> {
             words,
         ]
     });
-    let view = context.view(&of.times);
-    out!("{}", table(&view, &REFUSED, &rows.collect::<Vec<_>>()))?;
+    let style = context.style(&of.times);
+    out!("{}", table(&style, &REFUSED, &rows.collect::<Vec<_>>()))?;
     Ok(())
 }
 

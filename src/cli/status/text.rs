@@ -11,19 +11,19 @@ use crate::domain::survey::State;
 use crate::domain::waiting::Cause;
 use crate::output::{out, outln};
 use crate::terminal::table::{Column, table};
-use crate::terminal::{Colour, View};
+use crate::terminal::{Colour, OutputStyle};
 
 /// The column at which the values of the first lines begin.
 const FACT_AT: usize = 12;
 
-pub fn print(status: &StatusJson, view: &View) -> anyhow::Result<()> {
+pub fn print(status: &StatusJson, style: &OutputStyle) -> anyhow::Result<()> {
     let fact = |name: &str, value: &str| {
-        outln!("{name:<FACT_AT$}{}", view.folded(&printable(value), FACT_AT))
+        outln!("{name:<FACT_AT$}{}", style.folded(&printable(value), FACT_AT))
     };
-    let instant = |at: &Option<String>| view.instant(at.as_deref().unwrap_or("none"));
+    let instant = |at: &Option<String>| style.instant(at.as_deref().unwrap_or("none"));
     fact("surveyd", &format!("{}, {}", status.version, words_of_daemon(&status.daemon)))?;
     fact("database", &format!("{}, {} KiB", status.database, status.database_bytes / 1024))?;
-    print_waits(status, view)?;
+    print_waits(status, style)?;
     let surveys: Vec<String> = State::NAMES
         .iter()
         .filter_map(|name| status.surveys.get(name).map(|count| format!("{name} {count}")))
@@ -33,31 +33,31 @@ pub fn print(status: &StatusJson, view: &View) -> anyhow::Result<()> {
     fact("oldest due", &instant(&status.oldest_due))?;
     fact("next due", &instant(&status.next_due))?;
     outln!()?;
-    print_limits(status, view)?;
+    print_limits(status, style)?;
     outln!()?;
     for account in status.accounts.iter().filter(|account| account.mode == Mode::Dry.as_str()) {
         outln!("account {}: dry run, nothing is sent", account.account)?;
     }
     for account in &status.accounts {
-        print_reading(account, view)?;
+        print_reading(account, style)?;
     }
     Ok(())
 }
 
 /// Prints the conditions that a person must act on in their colour.
-pub fn print_must_act(reasons: &[String], view: &View) -> anyhow::Result<()> {
+pub fn print_must_act(reasons: &[String], style: &OutputStyle) -> anyhow::Result<()> {
     if reasons.is_empty() {
         outln!("nobody must act")?;
     }
     for reason in reasons {
-        outln!("{}", view.paint(Colour::Red, &told(reason, view)))?;
+        outln!("{}", style.paint(Colour::Red, &told(reason, style)))?;
     }
     Ok(())
 }
 
-/// Formats a sentence for this view.
-fn told(words: &str, view: &View) -> String {
-    view.folded(&view.sentence(&printable(words)), 2)
+/// Formats a sentence in this style.
+fn told(words: &str, style: &OutputStyle) -> String {
+    style.folded(&style.sentence(&printable(words)), 2)
 }
 
 fn words_of_daemon(daemon: &DaemonStatus) -> String {
@@ -73,17 +73,17 @@ fn words_of_daemon(daemon: &DaemonStatus) -> String {
 
 /// Prints the obstacles for due surveys. Includes those that would hold back due surveys if there
 /// were any.
-fn print_waits(status: &StatusJson, view: &View) -> anyhow::Result<()> {
+fn print_waits(status: &StatusJson, style: &OutputStyle) -> anyhow::Result<()> {
     let of_accounts = status.accounts.iter().flat_map(|account| &account.waits);
     let mut waits: Vec<&Waits> = status.waits.iter().chain(of_accounts).collect();
     // Pauses and holds come first. The others soon end by themselves.
     waits.sort_by_key(|waits| !waits.must_act && waits.reason != Cause::Held.as_str());
     for waits in waits {
         let colour = if waits.must_act { Colour::Red } else { Colour::Yellow };
-        outln!("\n{}", view.paint(colour, &told(&words_of_waits(waits), view)))?;
+        outln!("\n{}", style.paint(colour, &told(&words_of_waits(waits), style)))?;
     }
     for unserved in &status.waiting_without_account {
-        outln!("\n{}", view.paint(Colour::Red, &told(&words_of_unserved(unserved), view)))?;
+        outln!("\n{}", style.paint(Colour::Red, &told(&words_of_unserved(unserved), style)))?;
     }
     Ok(())
 }
@@ -111,10 +111,10 @@ const LIMITS: [(Column, &[Call]); 6] = [
     (Column::number("messages").given_up(1), &[Call::DirectMessages, Call::DmEvents]),
 ];
 
-fn print_limits(status: &StatusJson, view: &View) -> anyhow::Result<()> {
+fn print_limits(status: &StatusJson, style: &OutputStyle) -> anyhow::Result<()> {
     let about = "left of X's limits: prompts of the day; of a quarter of an hour, look-ups of people \
                  before a prompt, questions about answers, readings of events and messages";
-    outln!("{}", view.folded(about, 2))?;
+    outln!("{}", style.folded(about, 2))?;
     let mut columns = vec![Column::text("account").cut_to(8)];
     columns.extend(LIMITS.map(|(column, _)| column));
     let left = |account: &AccountJson, calls: &[Call]| {
@@ -126,14 +126,14 @@ fn print_limits(status: &StatusJson, view: &View) -> anyhow::Result<()> {
         std::iter::once(account.account.clone()).chain(left).collect::<Vec<_>>()
     };
     let rows: Vec<Vec<String>> = status.accounts.iter().map(row).collect();
-    Ok(out!("{}", table(view, &columns, &rows))?)
+    Ok(out!("{}", table(style, &columns, &rows))?)
 }
 
 /// Prints how far an account's events have been read.
-fn print_reading(account: &AccountJson, view: &View) -> anyhow::Result<()> {
-    outln!("{}", told(&words_of_reading(account), view))?;
+fn print_reading(account: &AccountJson, style: &OutputStyle) -> anyhow::Result<()> {
+    outln!("{}", told(&words_of_reading(account), style))?;
     if let Some(words) = words_of_unread(account) {
-        outln!("{}", told(&words, view))?;
+        outln!("{}", told(&words, style))?;
     }
     // If a rebuild holds the sends, an obstacle above already says so.
     let unfinished = account.unfinished_rebuild.as_ref();
@@ -145,7 +145,7 @@ fn print_reading(account: &AccountJson, view: &View) -> anyhow::Result<()> {
              it: `{command}`",
             account.account
         );
-        outln!("{}", view.paint(Colour::Yellow, &told(&words, view)))?;
+        outln!("{}", style.paint(Colour::Yellow, &told(&words, style)))?;
     }
     Ok(())
 }

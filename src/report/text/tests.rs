@@ -186,11 +186,11 @@ csat 12  How would you rate the service you received from 山田?
 #[test]
 fn a_report_fits_the_terminal() {
     for (width, has_comments) in [(80, false), (120, true)] {
-        let mut view = View::PLAIN;
-        (view.width, view.is_terminal) = (Some(width), true);
+        let mut style = OutputStyle::PLAIN;
+        (style.width, style.is_terminal) = (Some(width), true);
         let text = render_alone(
             &samples::november(GroupBy::Agent),
-            &TextPage { view, ..TextPage::plain() },
+            &TextPage { style, ..TextPage::plain() },
         );
         assert!(text.lines().all(|line| columns::width(line) <= width), "{width}: {text}");
         assert_eq!(text.contains("comments"), has_comments, "{text}");
