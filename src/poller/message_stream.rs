@@ -13,7 +13,7 @@ use crate::domain::budget::Call;
 use crate::domain::time::{Millis, Ready};
 use crate::store::{Beginning, MessageReading, MessageWatch, Result, StreamPage, TalkOutcome};
 use crate::worker::AccountWorker;
-use crate::x::{Answer, Error, MessagesPage, Remedy};
+use crate::x::{CallResult, Error, MessagesPage, Remedy};
 
 /// Which of X's two lists of messages is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,7 +201,7 @@ impl MessageReader {
         worker: &AccountWorker,
         cursor: Option<&str>,
         now: Millis,
-    ) -> Answer<MessagesPage> {
+    ) -> CallResult<MessagesPage> {
         match self.list {
             MessageList::V1 => worker.x.direct_messages(&worker.keys, cursor, now).await,
             MessageList::V2 => worker.x.dm_events(&worker.keys, cursor, now).await,

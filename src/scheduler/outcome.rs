@@ -10,7 +10,7 @@ use crate::domain::feedback::Update;
 use crate::domain::survey::{Delivery, Failure};
 use crate::domain::time::Millis;
 use crate::store::SendOutcome;
-use crate::x::{Answer, Error};
+use crate::x::{CallResult, Error};
 
 /// The facts at the time the answer came or the wait for it ended.
 #[derive(Clone, Debug)]
@@ -66,7 +66,7 @@ const REFUSED_REQUESTS: i64 = 3;
 const REFUSED_PERSONS: i64 = 10;
 
 /// Judges the answer to one prompt.
-pub fn judge(answer: Answer<Update>, at: &Situation) -> Judgement {
+pub fn judge(answer: CallResult<Update>, at: &Situation) -> Judgement {
     // A limit of one is the recipient's and not the account's.
     let rate = answer.told.filter(|rate| rate.limit != Some(1));
     let mut account = ForAccount { rate, ..ForAccount::default() };
@@ -207,7 +207,7 @@ mod tests {
 
     /// The outcome in a line, and what follows for the account.
     fn judged(result: Result<Update, Error>, told: Option<RateHeaders>) -> (String, ForAccount) {
-        let Judgement { outcome, why, account } = judge(Answer { result, told }, &situation());
+        let Judgement { outcome, why, account } = judge(CallResult { result, told }, &situation());
         let since = |at: Millis| at.since(NOW).as_secs();
         let outcome = match outcome {
             SendOutcome::Accepted { delivery, show_at, .. } => {
@@ -334,11 +334,11 @@ mod tests {
     #[test]
     fn nothing_is_tried_again_when_it_is_too_late() {
         let at = Situation { too_late_at: NOW.plus(2 * MINUTE), ..situation() };
-        let away = Answer { result: Err(Error::NotNow("away".into())), told: None };
+        let away = CallResult { result: Err(Error::NotNow("away".into())), told: None };
         let SendOutcome::NotSent { try_at, .. } = judge(away, &at).outcome else { panic!() };
         assert_eq!(try_at, at.too_late_at, "it ends then");
         let limited = Err(Error::Limited { reset_at: None });
-        let limited = Answer { result: limited, told: Some(rate(1_000, 5)) };
+        let limited = CallResult { result: limited, told: Some(rate(1_000, 5)) };
         let SendOutcome::Limited { try_at } = judge(limited, &at).outcome else { panic!() };
         assert_eq!(try_at, None);
     }

@@ -254,8 +254,8 @@ async fn follow(worker: &AccountWorker, account: ForAccount, round: &Round) -> R
 
 /// Sends the one request and returns X's answer. Returns an error in its place if the request was
 /// held up or surveyd ran out of time.
-async fn answer(worker: &AccountWorker, sending: &Sending) -> x::Answer<Update> {
-    let nothing = |error| x::Answer { result: Err(error), told: None };
+async fn answer(worker: &AccountWorker, sending: &Sending) -> x::CallResult<Update> {
+    let nothing = |error| x::CallResult { result: Err(error), told: None };
     if is_held_up(sending.begun_here(), worker.now()) {
         return nothing(Error::NotNow("it was held up before its request left".into()));
     }

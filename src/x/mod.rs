@@ -82,7 +82,7 @@ impl LaterPages {
 
 /// The result of a call and what its headers say of the limit.
 #[derive(Debug)]
-pub struct Answer<T> {
+pub struct CallResult<T> {
     pub result: Result<T, Error>,
     pub told: Option<RateHeaders>,
 }
@@ -166,7 +166,12 @@ impl Client {
 
     /// Prompts a person with the Direct Message and the feedback card under it. The caller has made
     /// it durable that the request is about to leave. The request leaves at most once.
-    pub async fn send_prompt(&self, keys: &Keys, sending: &Sending, now: Millis) -> Answer<Update> {
+    pub async fn send_prompt(
+        &self,
+        keys: &Keys,
+        sending: &Sending,
+        now: Millis,
+    ) -> CallResult<Update> {
         let (survey, prompt) = (sending.survey(), sending.prompt());
         let variant = prompt.question_variant_id.to_string();
         let mut form = BTreeMap::from([
@@ -197,9 +202,9 @@ impl Client {
                     }
                     _ => Err(self.refused(&reply, error::RequestKind::Create, now)),
                 };
-                Answer { result, told }
+                CallResult { result, told }
             }
-            Err(error) => Answer { result: Err(error::of_sending(&error)), told: None },
+            Err(error) => CallResult { result: Err(error::of_sending(&error)), told: None },
         }
     }
 
@@ -211,7 +216,7 @@ impl Client {
         source: &UserId,
         target: &UserId,
         now: Millis,
-    ) -> Answer<Reachability> {
+    ) -> CallResult<Reachability> {
         let query =
             BTreeMap::from([("source_id", source.as_str()), ("target_id", target.as_str())]);
         self.get("1.1/friendships/show.json", keys, &query, now, wire::relationship).await
@@ -224,7 +229,7 @@ impl Client {
         keys: &Keys,
         targets: &[UserId],
         now: Millis,
-    ) -> Answer<BTreeMap<UserId, Reachability>> {
+    ) -> CallResult<BTreeMap<UserId, Reachability>> {
         let ids: Vec<&str> = targets.iter().map(UserId::as_str).collect();
         let ids = ids.join(",");
         let query = BTreeMap::from([("ids", ids.as_str()), ("user.fields", "receives_your_dm")]);
@@ -240,7 +245,7 @@ impl Client {
         range: Period,
         later: Option<(&str, LaterPages)>,
         now: Millis,
-    ) -> Answer<EventsPage> {
+    ) -> CallResult<EventsPage> {
         let (from, to) = (range.from.0.to_string(), range.to.0.to_string());
         let mut query = BTreeMap::from([("count", EVENTS_COUNT)]);
         if !matches!(later, Some((_, LaterPages::ByCursorAlone))) {
@@ -260,7 +265,7 @@ impl Client {
         keys: &Keys,
         cursor: Option<&str>,
         now: Millis,
-    ) -> Answer<MessagesPage> {
+    ) -> CallResult<MessagesPage> {
         let mut query = BTreeMap::from([("count", MESSAGES_COUNT)]);
         if let Some(cursor) = cursor {
             query.insert("cursor", cursor);
@@ -275,7 +280,7 @@ impl Client {
         keys: &Keys,
         token: Option<&str>,
         now: Millis,
-    ) -> Answer<MessagesPage> {
+    ) -> CallResult<MessagesPage> {
         let mut query = BTreeMap::from([
             ("max_results", DM_EVENTS_COUNT),
             ("event_types", "MessageCreate"),
@@ -288,14 +293,14 @@ impl Client {
     }
 
     /// Asks for one feedback object as it is now.
-    pub async fn show(&self, keys: &Keys, id: &FeedbackId, now: Millis) -> Answer<Update> {
+    pub async fn show(&self, keys: &Keys, id: &FeedbackId, now: Millis) -> CallResult<Update> {
         let path = format!("1.1/feedback/show/{id}.json");
         let id = id.clone();
         self.get(&path, keys, &BTreeMap::new(), now, move |body| wire::shown(body, &id)).await
     }
 
     /// Asks whose keys these are.
-    pub async fn verify_credentials(&self, keys: &Keys, now: Millis) -> Answer<Verified> {
+    pub async fn verify_credentials(&self, keys: &Keys, now: Millis) -> CallResult<Verified> {
         let path = "1.1/account/verify_credentials.json";
         self.get(path, keys, &BTreeMap::new(), now, wire::verified).await
     }
@@ -307,7 +312,7 @@ impl Client {
         query: &BTreeMap<&str, &str>,
         now: Millis,
         read: impl FnOnce(&[u8]) -> Option<T> + Send + 'static,
-    ) -> Answer<T> {
+    ) -> CallResult<T> {
         let kind = if path.starts_with("1.1/feedback/show/") {
             error::RequestKind::Show
         } else {
@@ -328,9 +333,11 @@ impl Client {
                     ))),
                     _ => Err(self.refused(&reply, kind, now)),
                 };
-                Answer { result, told }
+                CallResult { result, told }
             }
-            Err(error) => Answer { result: Err(Error::NotNow(error::words(&error))), told: None },
+            Err(error) => {
+                CallResult { result: Err(Error::NotNow(error::words(&error))), told: None }
+            }
         }
     }
 
