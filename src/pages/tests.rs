@@ -1,298 +1,22 @@
-use std::collections::BTreeMap;
+mod every_page;
+mod html;
+
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
-use std::time::Duration;
 
-use super::health::{AccountHealth, BudgetLeft, Doing, FailingAlert};
-use super::mine::{ScoredBlock, ScoredBlocks};
+pub(super) use self::every_page::rendered;
+use self::every_page::{
+    blocks, comment_page, every_page, framed, health, mine, pages, survey, survey_line,
+    survey_lines, surveys,
+};
+use self::html::{addresses, skeleton};
+pub(super) use self::html::{part, text};
+use super::comments::CommentList;
 use super::samples::*;
 use super::surveys::{Answer, LifeStep, SurveyLine};
 use super::*;
-use crate::domain::days::{Day, Days};
-use crate::domain::summary::{Estimate, GroupBy};
-use crate::domain::survey_type::SurveyType;
-use crate::domain::time::Millis;
-use crate::domain::view::{Against, Filter, Mood, Order, View};
-use crate::domain::waiting::{Cause, Obstacle};
-
-fn pages() -> &'static Pages {
-    static PAGES: LazyLock<Pages> = LazyLock::new(|| Pages::new(str::to_owned));
-    &PAGES
-}
-
-fn ago(minutes: u64) -> Millis {
-    now().minus(Duration::from_secs(60 * minutes))
-}
-
-pub(super) fn rendered(sample: &Sample) -> String {
-    pages().results(&sample.page()).unwrap()
-}
-
-fn survey_line(id: &str, state: &str, reason: Option<&str>, score: Option<u8>) -> SurveyLine {
-    SurveyLine {
-        id: id.to_owned(),
-        closed_at: ago(61),
-        account: "acme".to_owned(),
-        team: Some("Billing".to_owned()),
-        agent: Some("Noor".to_owned()),
-        kind: SurveyType::Csat,
-        state: state.to_owned(),
-        reason: reason.map(str::to_owned),
-        score,
-        is_commented: score.is_some_and(|score| score < 3),
-    }
-}
-
-fn survey_lines() -> Vec<SurveyLine> {
-    vec![
-        survey_line("s-1", "answered", None, Some(1)),
-        survey_line("s-2", "sent", None, None),
-        survey_line("s-3", "suppressed", Some("throttled"), None),
-        SurveyLine { team: None, agent: None, ..survey_line("s-4", "uncertain", None, None) },
-        survey_line("s-5", "failed", Some("code 226: this looks automated"), None),
-        survey_line("s-6", "answered", None, Some(5)),
-        survey_line("s-7", "cancelled", Some("reopened"), None),
-        survey_line("s-8", "scheduled", None, None),
-    ]
-}
-
-fn surveys(shows_answers: bool, lines: &[SurveyLine]) -> String {
-    let (zone, choices) = (zone(), choices());
-    let view = View::usual(&zone, now());
-    let page = SurveysPage {
-        view: &view,
-        zone: &zone,
-        now: now(),
-        shows_answers,
-        choices: &choices,
-        surveys: lines,
-        next: (!lines.is_empty()).then_some("1764500000000,s-8"),
-    };
-    pages().surveys(&page).unwrap()
-}
-
-fn survey(shows_answers: bool) -> String {
-    let step = |minutes, state: &str, detail: &str, is_answer| LifeStep {
-        at: ago(minutes),
-        state: state.to_owned(),
-        detail: (!detail.is_empty()).then(|| detail.to_owned()),
-        is_answer,
-    };
-    let history = [
-        step(61, "scheduled", "closed at 13:03, from source zendesk, by agent", false),
-        step(51, "sending", "may be asked: no prompt to the person on record, throttle 7 d", false),
-        step(51, "sent", "", false),
-        step(40, "told by X", "score 1", true),
-        step(39, "told by X", "comment", true),
-        step(39, "answered", "", false),
-    ];
-    let answer = Answer {
-        score: Some(1),
-        scored_at: Some(ago(40)),
-        text: Some("Third time I explain the same double charge.".to_owned()),
-        commented_at: Some(ago(39)),
-    };
-    let tags = ["refund".to_owned(), "double charge".to_owned()];
-    let page = SurveyPage {
-        zone: &zone(),
-        now: now(),
-        shows_answers,
-        survey: &survey_line("01a2238a-77c4", "answered", None, Some(1)),
-        source: "zendesk",
-        conversation: "c-4211",
-        question_variant_id: 13,
-        due_at: ago(51),
-        sent_at: Some(ago(51)),
-        tags: &tags,
-        language: Some("en"),
-        rule: Some("refunds"),
-        variant: None,
-        is_test: false,
-        answer: &answer,
-        history: &history,
-        waits: &[],
-    };
-    pages().survey(&page).unwrap()
-}
-
-fn health(is_bad: bool) -> String {
-    let calls = |left, limit| {
-        let of = |what: &str, left, limit| BudgetLeft { what: what.to_owned(), left, limit };
-        vec![of("Prompts, 24 h", left, limit), of("Look-ups", 178, 180), of("Events", 11, 15)]
-    };
-    let obstacle = Obstacle {
-        cause: Cause::Paused,
-        surveys: 12,
-        since: Some(ago(90)),
-        until: None,
-        words: "X refuses the account acme_es: code 326, the account is locked".to_owned(),
-        remedy: Some("Sign in to X as acme_es and unlock it".to_owned()),
-        must_act: true,
-    };
-    let quiet = Obstacle {
-        cause: Cause::QuietHours,
-        surveys: 7,
-        until: Some(now().plus(Duration::from_secs(68_000))),
-        words: "quiet hours from 21:00 to 08:00 in Europe/Berlin".to_owned(),
-        remedy: None,
-        must_act: false,
-        ..obstacle.clone()
-    };
-    let account = |name: &str, doing, obstacles, left| AccountHealth {
-        name: name.to_owned(),
-        doing,
-        obstacles,
-        calls: calls(left, 1_000),
-        read_to: Some(ago(2)),
-        gaps: 0,
-    };
-    let mut accounts = vec![account("acme", Doing::Sends, vec![], 588)];
-    accounts.push(match is_bad {
-        true => account("acme_es", Doing::IsPaused, vec![obstacle, quiet], 1_000),
-        false => account("acme_es", Doing::Sends, vec![quiet], 950),
-    });
-    let must_act =
-        ["acme_es: X refuses the account: code 326, the account is locked. Sign in to X \
-                     as acme_es and unlock it"
-            .to_owned()];
-    let alert = FailingAlert {
-        name: "team-lead".to_owned(),
-        waiting: 27,
-        since: Some(ago(300)),
-        why: "503 Service Unavailable".to_owned(),
-        is_disabled: false,
-    };
-    let page = HealthPage {
-        zone: &zone(),
-        now: now(),
-        must_act: if is_bad { &must_act } else { &[] },
-        accounts: &accounts,
-        surveys: &[("scheduled", 19), ("uncertain", 3), ("sent", 4_102), ("answered", 14_211)],
-        oldest_due: is_bad.then(|| ago(90)),
-        next_due: Some(now().plus(Duration::from_secs(400))),
-        counting: 0,
-        database_bytes: 812_400_000,
-        alerts: if is_bad { std::slice::from_ref(&alert) } else { &[] },
-        version: "0.1.0 (2b075db)",
-        up_since: Some(ago(9_000)),
-    };
-    pages().health(&page).unwrap()
-}
-
-fn mine(kinds: &[ScoredBlocks]) -> String {
-    let page = MinePage { agent: "Noor", kinds, block_min: 10, delay_days: 7 };
-    pages().mine(&page).unwrap()
-}
-
-fn blocks() -> Vec<ScoredBlocks> {
-    let block = |from: &str, weeks: i32, answers, value: f64| {
-        let from = Day::parse(from).unwrap();
-        let score = Estimate { value, low: value - 19.0, high: (value + 11.0).min(100.0) };
-        ScoredBlock { days: Days { from, to: from.plus(7 * weeks - 1) }, answers, score }
-    };
-    let all = vec![
-        block("2026-11-09", 2, 14, 71.4),
-        block("2026-10-26", 2, 11, 81.8),
-        block("2026-10-19", 1, 10, 80.0),
-        block("2026-09-28", 3, 12, 83.3),
-    ];
-    let sum = block("2026-09-28", 8, 47, 78.7);
-    vec![ScoredBlocks { kind: SurveyType::Csat, blocks: all, sum: Some(sum) }]
-}
-
-fn comment_page(change: impl FnOnce(&mut View), list: &comments::CommentList) -> String {
-    let (zone, choices) = (zone(), choices());
-    let view = View::usual(&zone, now()).with(change);
-    let page = CommentsPage {
-        view: &view,
-        zone: &zone,
-        now: now(),
-        kind: Some(SurveyType::Csat),
-        choices: &choices,
-        list,
-        min_group: 5,
-    };
-    pages().comments(&page).unwrap()
-}
-
-/// Every page in every state, by its name.
-fn every_page() -> BTreeMap<&'static str, String> {
-    let csat = |change: fn(&mut View)| rendered(&Sample::new(Story::CSAT, change));
-    let so_far = Story { fresh_for: Duration::from_secs(3 * 86_400), ..Story::CSAT };
-    let nothing = |counting: u64, tests: bool, change: fn(&mut View)| {
-        let mut facts = if tests { facts(Story { volume: 3, ..Story::CSAT }, 4) } else { vec![] };
-        facts.iter_mut().for_each(|fact| fact.test = true);
-        let view = View::usual(&zone(), now()).with(change);
-        let mut sample = Sample::of(&facts, view, Story::CSAT);
-        sample.operations.counting = counting;
-        rendered(&sample)
-    };
-    let unanswered = {
-        let mut facts = facts(Story { volume: 20, ..Story::CSAT }, 13);
-        facts.iter_mut().for_each(|fact| (fact.score, fact.scored_at) = (None, None));
-        rendered(&Sample::of(&facts, View::usual(&zone(), now()), so_far))
-    };
-    let none = comments::CommentList::default();
-    let all = comments(SurveyType::Csat);
-    BTreeMap::from([
-        ("results", rendered(&Sample::exact(|_| {}))),
-        ("results-chance", csat(|_| {})),
-        ("results-so-far", rendered(&Sample::new(so_far, |_| {}))),
-        ("results-nps", rendered(&Sample::new(Story::NPS, |_| {}))),
-        (
-            "results-narrowed",
-            csat(|view| {
-                view.filters.set(Filter::Team, "Billing");
-                view.filters.set(Filter::Language, "en");
-                view.order = Order::Score;
-            }),
-        ),
-        ("results-weeks", csat(|view| view.by = GroupBy::Week)),
-        ("results-questions", csat(|view| view.by = GroupBy::Question)),
-        ("results-alone", csat(|view| view.against = Against::Nothing)),
-        (
-            "results-small",
-            rendered(&Sample::new(Story { min_group: 2_000, ..Story::CSAT }, |_| {})),
-        ),
-        ("results-unanswered", unanswered),
-        ("results-nothing", nothing(0, false, |_| {})),
-        ("results-first", nothing(1_204, false, |_| {})),
-        ("results-tests", nothing(0, true, |_| {})),
-        ("results-no-match", nothing(0, false, |view| view.filters.set(Filter::Team, "Nobody"))),
-        ("comments", comment_page(|_| {}, &all)),
-        ("comments-none", comment_page(|_| {}, &none)),
-        (
-            "comments-held",
-            comment_page(|_| {}, &comments::CommentList { is_held: true, ..none.clone() }),
-        ),
-        ("surveys", surveys(true, &survey_lines())),
-        ("surveys-admin", surveys(false, &survey_lines())),
-        ("surveys-none", surveys(true, &[])),
-        ("survey", survey(true)),
-        ("survey-admin", survey(false)),
-        ("health", health(false)),
-        ("health-bad", health(true)),
-        ("mine", mine(&blocks())),
-        ("mine-none", mine(&[])),
-    ])
-}
-
-fn framed(name: &str, content: String) -> String {
-    let link = |path, label| NavLink { path, label, is_here: name.starts_with(&path[1..]) };
-    let nav = match name.starts_with("mine") {
-        true => vec![link("/mine", "My results")],
-        false => vec![
-            NavLink { path: "/", label: "Results", is_here: name.starts_with("results") },
-            link("/comments", "Comments"),
-            NavLink { path: "/surveys", label: "Surveys", is_here: name.starts_with("survey") },
-            link("/health", "Health"),
-        ],
-    };
-    let reader =
-        Reader { name: "Mara Lindqvist".into(), roles: "supervisor".into(), signs_out: true };
-    pages().framed("Results", &nav, Some(&reader), content).unwrap()
-}
+use crate::domain::summary::GroupBy;
+use crate::domain::view::{Filter, Mood, View};
 
 /// Writes every page to `target/pages`, to be looked at without a server.
 #[test]
@@ -306,51 +30,6 @@ fn every_page_can_be_looked_at_without_a_server() {
         let page = framed(name, content);
         fs::write(folder.join(format!("{name}.html")), page).unwrap();
     }
-}
-
-/// The text of some HTML as a browser shows it, with a space between elements.
-pub(super) fn text(html: &str) -> String {
-    let mut text = String::new();
-    for part in html.split('<') {
-        let shown = part.split_once('>').map_or(part, |(_, shown)| shown);
-        text.push(' ');
-        text.push_str(shown);
-    }
-    for (escaped, letter) in [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#x27;", "'"),
-        ("&#x2f;", "/"),
-        ("&nbsp;", " "),
-        ("\u{a0}", " "),
-        ("\u{202f}", " "),
-        ("&amp;", "&"),
-    ] {
-        text = text.replace(escaped, letter);
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The part of a page from one mark to the next.
-pub(super) fn part<'h>(html: &'h str, from: &str, to: &str) -> &'h str {
-    let (_, rest) = html.split_once(from).unwrap_or_else(|| panic!("no {from} in {html}"));
-    rest.split_once(to).map_or(rest, |(part, _)| part)
-}
-
-/// Every tag of some HTML with the names of its attributes, without their values.
-fn skeleton(html: &str) -> Vec<String> {
-    let tags = html.split('<').skip(1).map(|part| {
-        let tag = part.split_once('>').map_or(part, |(tag, _)| tag);
-        tag.split('"').step_by(2).collect::<Vec<_>>().concat()
-    });
-    tags.collect()
-}
-
-/// Every address that a page leads to.
-fn addresses(html: &str) -> Vec<String> {
-    let hrefs = html.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or(""));
-    hrefs.map(|href| href.replace("&amp;", "&")).collect()
 }
 
 #[test]
@@ -572,8 +251,8 @@ fn health_says_first_what_must_be_done() {
 
 #[test]
 fn a_list_without_rows_is_a_sentence() {
-    let none = comments::CommentList::default();
-    let held = comments::CommentList { is_held: true, ..none.clone() };
+    let none = CommentList::default();
+    let held = CommentList { is_held: true, ..none.clone() };
     for (page, sentence) in [
         (comment_page(|_| {}, &none), "There are no comments in this time."),
         (
