@@ -8,39 +8,27 @@
 //! needs the memory of one row. Nothing in the file depends on the time it is written at. So two
 //! exports of the same results have the same bytes.
 
-use std::borrow::Cow;
+mod cell;
+mod fault;
+
 use std::io;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 
-use rust_xlsxwriter::{
-    DocProperties, ExcelDateTime, Format, IgnoreError, Workbook, Worksheet, XlsxError,
-};
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, IgnoreError, Workbook, XlsxError};
 
-use super::csv::is_formula;
-use crate::domain::time::Millis;
-use crate::results::{COLUMNS, ColumnType, ColumnValue, ExportColumn, ResultRow};
+use self::cell::CellContent;
+pub use self::cell::writable;
+pub use self::fault::is_failed_write;
+use self::fault::{Kept, caught};
+use crate::results::{COLUMNS, ColumnType, ExportColumn, ResultRow};
 
 /// The most rows of a sheet below its header (Microsoft, "Excel specifications and limits").
 pub const SHEET_ROWS_MAX: u32 = 1_048_575;
-/// The most UTF-16 units of a cell (the same page).
-const CELL_UNITS_MAX: usize = 32_767;
 /// From about this size on, a sheet may be too large for a ZIP archive without its extension for
 /// large files. The limit is twice as much.
 const LARGE_BYTES: u64 = 2 << 30;
 /// The bytes of markup around a cell at most.
 const CELL_BYTES: u64 = 100;
-
-/// Excel counts days from an instant that makes this the day of 1970-01-01.
-const DAY_OF_1970: f64 = 25_569.0;
-const DAY_MS: f64 = 86_400_000.0;
-/// The first day that Excel and all other programs count alike, 1900-03-01.
-const FIRST_DAY: f64 = 61.0;
-/// The day after Excel's last, 9999-12-31.
-const END_OF_DAYS: f64 = 2_958_466.0;
-
-/// What the panic of a failed write to the temporary file says.
-const FAILED_WRITE: &str = "Couldn't write to xml file";
 
 /// Writes rows as XLSX. Nothing reaches the writer before the end.
 pub struct XlsxExport {
@@ -163,156 +151,6 @@ fn width(column: &ExportColumn) -> f64 {
     of_values.max(of_name).into()
 }
 
-/// The content of a cell.
-#[derive(Debug, PartialEq)]
-enum CellContent<'r> {
-    Text(Cow<'r, str>),
-    Number(f64),
-    Flag(bool),
-}
-
-impl<'r> CellContent<'r> {
-    fn of(value: ColumnValue<'r>) -> Self {
-        match value {
-            ColumnValue::Text(text) => Self::Text(writable(text)),
-            ColumnValue::List(texts) => Self::Text(writable(Cow::Owned(texts.join("|")))),
-            // Every number here is far below those that a cell rounds.
-            ColumnValue::Number(number) => Self::Number(number as f64),
-            ColumnValue::Flag(is) => Self::Flag(is),
-            ColumnValue::Time(at) => match day(at) {
-                Some(day) => Self::Number(day),
-                None => Self::Text(Cow::Owned(at.rfc3339())),
-            },
-        }
-    }
-
-    fn text_bytes(&self) -> u64 {
-        match self {
-            // An ampersand takes five bytes.
-            Self::Text(text) => 5 * text.len() as u64,
-            Self::Number(_) | Self::Flag(_) => 0,
-        }
-    }
-
-    /// Writes the cell. Text that looks like a formula is marked, so that it stays text when
-    /// somebody edits it.
-    fn write(
-        &self,
-        sheet: &mut Worksheet,
-        (row, column): (u32, u16),
-        quoted: &Format,
-    ) -> Result<(), XlsxError> {
-        match self {
-            Self::Text(text) if is_formula(text) => {
-                sheet.write_string_with_format(row, column, text.as_ref(), quoted)?
-            }
-            Self::Text(text) => sheet.write_string(row, column, text.as_ref())?,
-            Self::Number(number) => sheet.write_number(row, column, *number)?,
-            Self::Flag(is) => sheet.write_boolean(row, column, *is)?,
-        };
-        Ok(())
-    }
-}
-
-/// Returns the day as Excel counts it, with the time of day as a fraction. An instant that Excel
-/// knows no date for has none.
-fn day(at: Millis) -> Option<f64> {
-    let day = at.0 as f64 / DAY_MS + DAY_OF_1970;
-    (FIRST_DAY..END_OF_DAYS).contains(&day).then_some(day)
-}
-
-/// Returns a text as a cell can hold it.
-///
-/// U+FFFD stands for each character that XML 1.0 forbids. Line ends are line feeds, because a cell
-/// shows no other. A text that is too long ends in an ellipsis.
-pub fn writable(text: Cow<'_, str>) -> Cow<'_, str> {
-    let is_forbidden =
-        |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
-    let mut text = text;
-    if text.contains('\r') {
-        text = Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"));
-    }
-    if text.contains(is_forbidden) {
-        text = Cow::Owned(text.replace(is_forbidden, "\u{fffd}"));
-    }
-    // No text has more UTF-16 units than bytes.
-    if text.len() <= CELL_UNITS_MAX || text.encode_utf16().count() <= CELL_UNITS_MAX {
-        return text;
-    }
-    let mut units = 0;
-    let fits = |c: &char| {
-        units += c.len_utf16();
-        units < CELL_UNITS_MAX
-    };
-    let mut cut: String = text.chars().take_while(fits).collect();
-    cut.push('…');
-    Cow::Owned(cut)
-}
-
-/// Keeps the first error of a writer, because the library gives back its text alone. Later writes
-/// go nowhere. Otherwise the library would complain on standard error that it cannot clean up.
-struct Kept<W> {
-    writer: W,
-    error: Option<io::Error>,
-}
-
-impl<W: io::Write> Kept<W> {
-    fn keep<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
-        done.map_err(|error| {
-            let kind = error.kind();
-            if kind != io::ErrorKind::Interrupted {
-                self.error = Some(error);
-            }
-            kind.into()
-        })
-    }
-}
-
-impl<W: io::Write> io::Write for Kept<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.error.is_some() {
-            return Ok(bytes.len());
-        }
-        let written = self.writer.write(bytes);
-        self.keep(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.error.is_some() {
-            return Ok(());
-        }
-        let flushed = self.writer.flush();
-        self.keep(flushed)
-    }
-}
-
-/// Does a piece of the library's work. The library panics if its temporary file cannot be written.
-/// That is an error here like that of any other file. After an error the export must be dropped.
-fn caught<T>(work: impl FnOnce() -> Result<T, XlsxError>) -> io::Result<T> {
-    match panic::catch_unwind(AssertUnwindSafe(work)) {
-        Ok(done) => done.map_err(|error| match error {
-            XlsxError::IoError(error) | XlsxError::TempFileError(_, error) => error,
-            error => io::Error::other(error),
-        }),
-        Err(payload) => match payload.downcast::<String>() {
-            Ok(text) if is_failed_write(&text) => {
-                let reason =
-                    text.split("message: \"").nth(1).and_then(|text| text.split('"').next());
-                let reason = reason.unwrap_or("is the disk full?");
-                Err(io::Error::other(format!("the temporary file cannot be written: {reason}")))
-            }
-            Ok(text) => panic::resume_unwind(text),
-            Err(payload) => panic::resume_unwind(payload),
-        },
-    }
-}
-
-/// True if a panic with this text is a failed write of [`XlsxExport`]. It ends as an error, so
-/// nobody needs to be told of the panic.
-pub fn is_failed_write(panic: &str) -> bool {
-    panic.starts_with(FAILED_WRITE)
-}
-
 #[cfg(test)]
 mod tests {
     use std::env;
@@ -321,6 +159,7 @@ mod tests {
     use zip::ZipArchive;
 
     use super::*;
+    use crate::report::export::csv::is_formula;
     use crate::results::samples::{answered, suppressed};
 
     fn written_in(rows: &[ResultRow], rows_max: u32) -> Vec<u8> {
@@ -509,33 +348,6 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_cut_and_cleaned_to_what_a_cell_can_hold() {
-        let written = |text: &str| writable(Cow::Borrowed(text)).into_owned();
-        let honest = "Zürich\t☃ 山田\n𝄞 _x0041_ \u{7f}\u{fffd}";
-        assert_eq!(written(honest), honest);
-        assert_eq!(written("a\0b\u{b}c\u{1b}d\u{ffff}e"), "a\u{fffd}b\u{fffd}c\u{fffd}d\u{fffd}e");
-        assert_eq!(written("a\r\nb\rc\nd"), "a\nb\nc\nd");
-        let full = "x".repeat(32_767);
-        assert_eq!(written(&full), full);
-        assert_eq!(written(&format!("{full}y")), format!("{}…", "x".repeat(32_766)));
-        // A letter of two units is never halved.
-        let clefs = "𝄞".repeat(16_383);
-        assert_eq!(written(&format!("{clefs}x")), format!("{clefs}x"));
-        assert_eq!(written(&format!("{clefs}xy")), format!("{clefs}…"));
-    }
-
-    #[test]
-    fn an_instant_that_excel_knows_no_date_for_is_text() {
-        let at =
-            |text: &str| CellContent::of(ColumnValue::Time(Millis::from_rfc3339(text).unwrap()));
-        assert_eq!(at("1970-01-01T00:00:00Z"), CellContent::Number(25_569.0));
-        assert_eq!(at("2026-11-22T18:00:00Z"), CellContent::Number(46_348.75));
-        assert_eq!(at("1900-03-01T00:00:00Z"), CellContent::Number(61.0));
-        let text = "1900-02-28T23:59:59.999Z";
-        assert_eq!(at(text), CellContent::Text(text.into()));
-    }
-
-    #[test]
     fn an_error_of_the_writer_stays_what_it_was() {
         struct Full;
         impl io::Write for Full {
@@ -558,11 +370,5 @@ mod tests {
     fn a_folder_that_is_not_there_is_an_error() {
         let error = XlsxExport::new(Path::new("/nowhere/at/all")).err().unwrap();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
-    }
-
-    #[test]
-    #[should_panic(expected = "something else")]
-    fn any_other_panic_stays_one() {
-        let _ = caught::<()>(|| panic!("something else: {}", 1));
     }
 }
