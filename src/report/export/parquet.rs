@@ -8,31 +8,26 @@
 //! Parquet stores a group of rows column by column, and a group is held in memory until it is
 //! written. It ends at a number of rows or of bytes, whichever comes first.
 
+mod buffer;
+mod schema;
+
 use std::io;
 use std::mem;
 use std::sync::Arc;
 
-use ::parquet::basic::{Compression, LogicalType, Repetition, TimeUnit, Type as PhysicalType};
-use ::parquet::column::writer::ColumnWriter;
-use ::parquet::data_type::ByteArray;
+use ::parquet::basic::Compression;
 use ::parquet::errors::{ParquetError, Result};
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
-use ::parquet::schema::types::{Type, TypePtr};
 
-use crate::results::{COLUMNS, ColumnType, ColumnValue, ExportColumn, ResultRow};
+use self::buffer::ColumnBuffer;
+use self::schema::schema;
+use crate::results::{COLUMNS, ResultRow};
 
 /// The most rows of a group.
 const GROUP_ROWS_MAX: usize = 50_000;
 /// A group ends with the row whose texts bring it to this many bytes.
 const GROUP_BYTES_MAX: usize = 4 << 20;
-
-/// The definition level of a list that is absent.
-const NO_LIST: i16 = 0;
-/// The definition level of a list without elements.
-const NO_ELEMENT: i16 = 1;
-/// The definition level of an element of a list.
-const ELEMENT: i16 = 2;
 
 /// Writes rows as Parquet. It buffers its output, so the writer below needs no buffer. It keeps the
 /// writer, so give it a `&mut`.
@@ -108,170 +103,6 @@ fn io_error(error: ParquetError) -> io::Error {
             Err(error) => io::Error::other(error),
         },
         error => io::Error::other(error),
-    }
-}
-
-fn schema() -> Result<TypePtr> {
-    let fields = COLUMNS.iter().map(|column| Ok(Arc::new(field(column)?)));
-    let fields = fields.collect::<Result<Vec<TypePtr>>>()?;
-    Ok(Arc::new(Type::group_type_builder("surveys").with_fields(fields).build()?))
-}
-
-fn field(column: &ExportColumn) -> Result<Type> {
-    let (physical, logical) = match column.kind {
-        ColumnType::Id | ColumnType::Text | ColumnType::Word => {
-            (PhysicalType::BYTE_ARRAY, Some(LogicalType::String))
-        }
-        ColumnType::Number => (PhysicalType::INT64, None),
-        ColumnType::Score => (PhysicalType::INT32, None),
-        ColumnType::Time => {
-            (PhysicalType::INT64, Some(LogicalType::timestamp(true, TimeUnit::MILLIS)))
-        }
-        ColumnType::Flag => (PhysicalType::BOOLEAN, None),
-        ColumnType::List => return list(column.name),
-    };
-    Type::primitive_type_builder(column.name, physical)
-        .with_repetition(Repetition::OPTIONAL)
-        .with_logical_type(logical)
-        .build()
-}
-
-/// Builds a list of strings in the three levels that the format prescribes (Parquet,
-/// LogicalTypes.md, "Lists"). Readers take any other form for a structure.
-fn list(name: &str) -> Result<Type> {
-    let element = Type::primitive_type_builder("element", PhysicalType::BYTE_ARRAY)
-        .with_repetition(Repetition::REQUIRED)
-        .with_logical_type(Some(LogicalType::String))
-        .build()?;
-    let repeated = Type::group_type_builder("list")
-        .with_repetition(Repetition::REPEATED)
-        .with_fields(vec![Arc::new(element)])
-        .build()?;
-    Type::group_type_builder(name)
-        .with_repetition(Repetition::OPTIONAL)
-        .with_logical_type(Some(LogicalType::List))
-        .with_fields(vec![Arc::new(repeated)])
-        .build()
-}
-
-/// The values of one column in the group that is being gathered.
-struct ColumnBuffer {
-    values: ValueBuffer,
-    /// Says for each entry whether it has a value.
-    definitions: Vec<i16>,
-    /// Says for each entry of a list whether it is a further element. Other columns have none.
-    repetitions: Option<Vec<i16>>,
-}
-
-enum ValueBuffer {
-    Texts(TextBuffer),
-    Numbers(Vec<i64>),
-    Scores(Vec<i32>),
-    Flags(Vec<bool>),
-}
-
-/// Texts one after the other. Each on its own would need several times the memory.
-#[derive(Default)]
-struct TextBuffer {
-    bytes: Vec<u8>,
-    lengths: Vec<usize>,
-}
-
-impl ColumnBuffer {
-    fn new(kind: ColumnType) -> Self {
-        let values = match kind {
-            ColumnType::Id | ColumnType::Text | ColumnType::Word | ColumnType::List => {
-                ValueBuffer::Texts(TextBuffer::default())
-            }
-            ColumnType::Number | ColumnType::Time => ValueBuffer::Numbers(Vec::new()),
-            ColumnType::Score => ValueBuffer::Scores(Vec::new()),
-            ColumnType::Flag => ValueBuffer::Flags(Vec::new()),
-        };
-        let repetitions = (kind == ColumnType::List).then(Vec::new);
-        Self { values, definitions: Vec::new(), repetitions }
-    }
-
-    fn push(&mut self, value: Option<ColumnValue<'_>>) {
-        if let Some(repetitions) = &mut self.repetitions {
-            let ValueBuffer::Texts(texts) = &mut self.values else {
-                unreachable!("lists are of texts")
-            };
-            let (none, list) = match value {
-                Some(ColumnValue::List(list)) => (NO_ELEMENT, list),
-                _ => (NO_LIST, &[][..]),
-            };
-            if list.is_empty() {
-                self.definitions.push(none);
-                repetitions.push(0);
-            }
-            for (place, element) in list.iter().enumerate() {
-                texts.push(element);
-                self.definitions.push(ELEMENT);
-                repetitions.push(i16::from(place > 0));
-            }
-            return;
-        }
-        self.definitions.push(i16::from(value.is_some()));
-        match (&mut self.values, value) {
-            (_, None) => {}
-            (ValueBuffer::Texts(texts), Some(ColumnValue::Text(text))) => texts.push(&text),
-            (ValueBuffer::Numbers(numbers), Some(ColumnValue::Number(number))) => {
-                numbers.push(number)
-            }
-            (ValueBuffer::Numbers(numbers), Some(ColumnValue::Time(at))) => numbers.push(at.0),
-            (ValueBuffer::Scores(scores), Some(ColumnValue::Number(score))) => {
-                scores.push(i32::try_from(score).expect("a score is 10 at most"));
-            }
-            (ValueBuffer::Flags(flags), Some(ColumnValue::Flag(is))) => flags.push(is),
-            (_, Some(_)) => unreachable!("every value is of its column's type"),
-        }
-    }
-
-    fn text_bytes(&self) -> usize {
-        match &self.values {
-            ValueBuffer::Texts(texts) => texts.bytes.len(),
-            ValueBuffer::Numbers(_) | ValueBuffer::Scores(_) | ValueBuffer::Flags(_) => 0,
-        }
-    }
-
-    fn write(self, column: &mut ColumnWriter<'_>) -> Result<()> {
-        let definitions = Some(self.definitions.as_slice());
-        let repetitions = self.repetitions.as_deref();
-        match (self.values, column) {
-            (ValueBuffer::Texts(texts), ColumnWriter::ByteArrayColumnWriter(column)) => {
-                column.write_batch(&texts.apart(), definitions, repetitions)
-            }
-            (ValueBuffer::Numbers(numbers), ColumnWriter::Int64ColumnWriter(column)) => {
-                column.write_batch(&numbers, definitions, repetitions)
-            }
-            (ValueBuffer::Scores(scores), ColumnWriter::Int32ColumnWriter(column)) => {
-                column.write_batch(&scores, definitions, repetitions)
-            }
-            (ValueBuffer::Flags(flags), ColumnWriter::BoolColumnWriter(column)) => {
-                column.write_batch(&flags, definitions, repetitions)
-            }
-            _ => unreachable!("the schema is of the columns' types"),
-        }?;
-        Ok(())
-    }
-}
-
-impl TextBuffer {
-    fn push(&mut self, text: &str) {
-        self.bytes.extend_from_slice(text.as_bytes());
-        self.lengths.push(text.len());
-    }
-
-    /// Returns each text. They share one allocation.
-    fn apart(self) -> Vec<ByteArray> {
-        let all = ByteArray::from(self.bytes);
-        let mut start = 0;
-        let texts = self.lengths.into_iter().map(|length| {
-            let text = all.slice(start, length);
-            start += length;
-            text
-        });
-        texts.collect()
     }
 }
 
