@@ -43,6 +43,12 @@ async fn fill(store: &Store, context: &Context) -> Result<()> {
     let zone = &context.config.report.time_zone;
     let style = ProgressStyle::with_template("{bar:40} {msg}").expect("the template is fixed");
     let bar = ProgressBar::new(0).with_style(style);
+    while let Err(error) = store.count_days_in(zone).await {
+        match error {
+            Error::Busy(_) => tokio::time::sleep(AGAIN).await,
+            error => return Err(error),
+        }
+    }
     loop {
         match store.refresh_results(zone, context.clock.now()).await {
             Ok(Refreshed { left: 0, .. }) => break,

@@ -36,9 +36,11 @@ const WORK: &str = "keeping the results";
 /// Runs until the stop signal.
 pub async fn keep_fresh(store: Store, rule: BlockRule, clock: Clock, stop: Stopper) {
     let (mut log, mut looks) = (FillingLog::default(), Looks::default());
+    // Of two daemons with different zones, the one that began last has its way.
+    let mut is_counted_in_zone = false;
     while !stop.is_stopping() {
         let began = Instant::now();
-        let done = turn(&store, &rule, &clock, &mut looks).await;
+        let done = turn(&store, &rule, &clock, &mut looks, &mut is_counted_in_zone).await;
         let rest = rest(&store, done, began.elapsed(), &mut log);
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
@@ -62,8 +64,13 @@ async fn turn(
     rule: &BlockRule,
     clock: &Clock,
     looks: &mut Looks,
+    is_counted_in_zone: &mut bool,
 ) -> Result<TurnReport> {
     let now = clock.now();
+    if !*is_counted_in_zone {
+        store.count_days_in(&rule.zone).await?;
+        *is_counted_in_zone = true;
+    }
     if let Some(due) = looks.take(Instant::now(), now) {
         let closing = store.close_blocks(rule, due).await;
         let is_left = match &closing {

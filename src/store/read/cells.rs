@@ -3,15 +3,16 @@
 //! Most views need one dimension beside account and team. Their counts are sums of day totals.
 //! Their cost grows with the days and the names. It grows slowly with the surveys, too: the
 //! waits of all answers are read for the median, and each set of tags is a name of its own.
-//! Other views are counted from the results of single surveys. Both ways give the same numbers,
-//! since a day total is the sum of its results.
+//! Other views are counted from the results of single surveys, and so are all views in a zone whose
+//! days are not all there: another one than that of the totals, or a new one. Both ways give the
+//! same numbers, since a day total is the sum of its results.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use super::conditions::{Conditions, has_a_tag};
+use super::conditions::{Conditions, Value, has_a_tag};
 use crate::domain::days::{Day, Days, Zone};
 use crate::domain::summary::{Counts, GroupBy, GroupKey, LeftOut};
 use crate::domain::survey::Reason;
@@ -71,23 +72,31 @@ impl Store {
         let filters = view.filters.iter().filter_map(|(filter, _)| of_filter(filter));
         let mut needed: Vec<Dimension> = filters.chain(of_breakdown(view.by)).collect();
         needed.dedup();
-        match (view.whole_days(zone), needed.as_slice()) {
-            _ if view.counts_tests => self.cells_of_results(view, zone, detail).await,
-            (Some(days), []) => self.cells_of_days(view, days, Dimension::Whole, detail).await,
-            (Some(days), [one]) => self.cells_of_days(view, days, *one, detail).await,
-            _ => self.cells_of_results(view, zone, detail).await,
+        let of_days = match (view.whole_days(zone), needed.as_slice()) {
+            _ if view.counts_tests => None,
+            (Some(days), []) => Some((days, Dimension::Whole)),
+            (Some(days), [one]) => Some((days, *one)),
+            _ => None,
+        };
+        if let Some((days, dimension)) = of_days
+            && let Some(cells) = self.cells_of_days(view, zone, days, dimension, detail).await?
+        {
+            return Ok(cells);
         }
+        self.cells_of_results(view, zone, detail).await
     }
 
-    /// Counts by the day totals of one dimension.
+    /// Counts by the day totals of one dimension. `None` if totals of these days are missing.
     async fn cells_of_days(
         &self,
         view: &View,
+        zone: &Zone,
         days: Days,
         dimension: Dimension,
         detail: Detail,
-    ) -> Result<Vec<Cell>> {
-        let mut conditions = Conditions::default();
+    ) -> Result<Option<Vec<Cell>>> {
+        let whole = are_whole(zone, days);
+        let mut conditions = whole.clone();
         conditions.is("dim", dimension.as_str());
         conditions.between("day", days.from.0.into(), days.to.0.into());
         if let Some(kind) = view.kind {
@@ -132,8 +141,17 @@ impl Store {
             conditions.all()
         );
         let tags = view.filters.get(Filter::Tag);
+        let mut rows = conditions.clone().rows(self, sql.clone()).await?;
+        if rows.is_empty() {
+            // Either nothing fits, or totals are missing. They may have come back just now.
+            let whole = whole.clone().rows(self, format!("select 1 where {}", whole.all())).await?;
+            if whole.is_empty() {
+                return Ok(None);
+            }
+            rows = conditions.rows(self, sql).await?;
+        }
         let mut cells = Vec::new();
-        for row in &conditions.rows(self, sql).await? {
+        for row in &rows {
             let tagged: String = row.try_get("tagged")?;
             if let Some(tags) = tags
                 && !has_a_tag(named(&tagged), tags)?
@@ -152,7 +170,7 @@ impl Store {
             counts.unsent = unsent(row.try_get::<Option<String>, _>("losses")?.as_deref())?;
             cells.push(Cell { kind, keys, counts });
         }
-        Ok(cells)
+        Ok(Some(cells))
     }
 
     /// Counts by the results of single surveys. A breakdown by week asks week by week.
@@ -264,6 +282,20 @@ impl Store {
         }
         Ok(left_out)
     }
+}
+
+/// The condition that all totals of the days are there. It stands in the statement that reads them,
+/// because another daemon may be about to empty them.
+fn are_whole(zone: &Zone, days: Days) -> Conditions {
+    let mut whole = Conditions::default();
+    let zone = whole.place(Value::Text(zone.name().to_owned()));
+    let from = whole.place(Value::Number(days.from.0.into()));
+    let to = whole.place(Value::Number(days.to.0.into()));
+    whole.sql.push(format!(
+        "exists (select 1 from result_state where zone = {zone} and mark_from is null) \
+         and not exists (select 1 from result_day where made = 0 and day >= {from} and day <= {to})"
+    ));
+    whole
 }
 
 /// The conditions of the view on the results with `column` in the period. The first is that they

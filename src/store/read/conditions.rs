@@ -9,13 +9,14 @@ use crate::domain::view::{Filter, View};
 use crate::store::{Result, Store};
 
 /// A value of a statement.
+#[derive(Clone)]
 pub enum Value {
     Text(String),
     Number(i64),
 }
 
 /// The conditions of a statement with the values that they name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Conditions {
     pub sql: Vec<String>,
     values: Vec<Value>,

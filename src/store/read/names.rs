@@ -16,14 +16,23 @@ pub struct NamedTogether {
     pub language: Option<String>,
 }
 
-/// Each survey counts in every dimension, so that of the languages has all accounts and teams.
-const NAMES: &str = "select distinct account, team, kind, key from day_total \
-     where dim = 'language'";
+/// Each survey counts in every dimension, so that of the languages has all accounts and teams. It
+/// gives nothing while totals are missing.
+const OF_DAYS: &str = "select distinct account, team, kind, key from day_total \
+     where dim = 'language' and exists (select 1 from result_state where mark_from is null) \
+     and not exists (select 1 from result_day where made = 0)";
+
+/// The same from single results. It reads all of them.
+const OF_RESULTS: &str = "select distinct account, coalesce('=' || team, '') as team, kind, \
+     coalesce('=' || language, '') as key from result where test = 0";
 
 impl Store {
-    /// Returns all accounts, teams, types and languages that occur together in the totals of days.
+    /// Returns all accounts, teams, types and languages that occur together in results.
     pub async fn names(&self) -> Result<Vec<NamedTogether>> {
-        let rows = sqlx::query(NAMES).fetch_all(&self.readers).await?;
+        let mut rows = sqlx::query(OF_DAYS).fetch_all(&self.readers).await?;
+        if rows.is_empty() {
+            rows = sqlx::query(OF_RESULTS).fetch_all(&self.readers).await?;
+        }
         let mut names = Vec::with_capacity(rows.len());
         for row in &rows {
             let (team, key): (String, String) = (row.try_get("team")?, row.try_get("key")?);

@@ -65,8 +65,23 @@ impl Dimension {
 }
 
 impl Store {
-    /// Makes the totals of one due day anew, the newest first. Nothing is written if none is due.
-    /// A change of the zone makes all days due. [`Error::Busy`](crate::store::Error::Busy): another
+    /// Counts days in that zone from now on. A change of the zone makes all days due. Until their
+    /// totals are there again, and in every other zone, reports are read from single results.
+    /// [`Error::Busy`](crate::store::Error::Busy): another daemon is at it.
+    pub async fn count_days_in(&self, zone: &Zone) -> Result<()> {
+        let zone = zone.clone();
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    let mut right = state::lock(connection).await?;
+                    state::count_in(connection, &mut right, &zone).await
+                })
+            })
+            .await
+    }
+
+    /// Makes the totals of one due day anew, the newest first. Nothing is written if none is due,
+    /// or if days are counted in another zone. [`Error::Busy`](crate::store::Error::Busy): another
     /// daemon is at it.
     ///
     /// The day is counted beside the writer, which a very busy day would hold up for seconds.
@@ -95,12 +110,13 @@ impl Store {
 
     async fn due_day(&self, zone: &Zone) -> Result<NextTask> {
         let row = sqlx::query(NEWEST).bind(zone.name()).fetch_one(&self.readers).await?;
-        let (known, day): (i64, Option<i64>) = (row.try_get("known")?, row.try_get("day")?);
+        let (marked, day): (Option<i64>, Option<i64>) =
+            (row.try_get("marked")?, row.try_get("day")?);
         let day = day.and_then(|day| i32::try_from(day).ok()).map(Day);
-        Ok(match (known, day) {
-            (0, _) => NextTask::Marking,
-            (_, Some(day)) => NextTask::Day(day),
-            (_, None) => NextTask::Nothing,
+        Ok(match (marked, day) {
+            (Some(0), _) => NextTask::Marking,
+            (Some(_), Some(day)) => NextTask::Day(day),
+            (Some(_), None) | (None, _) => NextTask::Nothing,
         })
     }
 
@@ -126,8 +142,10 @@ enum NextTask {
     Day(Day),
 }
 
+/// Whether all days are marked is absent if days are counted in another zone.
 const NEWEST: &str = "select (select max(day) from result_day where marked > made) as day, \
-     (select count(*) from result_state where zone = $1 and mark_from is null) as known";
+     (select case when mark_from is null then 1 else 0 end from result_state where zone = $1) \
+     as marked";
 
 /// The totals of a day as they were when a pass was the last.
 struct CountedDay {
@@ -137,9 +155,9 @@ struct CountedDay {
 }
 
 async fn mark_rest(connection: &mut AnyConnection, zone: &Zone) -> Result<()> {
-    let pass = state::lock_in(connection, zone).await?;
-    let Some(from) = pass.mark_from else { return Ok(()) };
-    let rest = mark_all(connection, zone, from, pass.number).await?;
+    let right = state::lock(connection).await?;
+    let Some(from) = right.mark_from.filter(|_| right.is_in(zone)) else { return Ok(()) };
+    let rest = mark_all(connection, zone, from, right.number).await?;
     state::mark_from(connection, rest).await
 }
 

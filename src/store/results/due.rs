@@ -25,8 +25,9 @@ impl Marks {
 const MARKS: &str = "select (select min(seq) from result_due) as first_seq, \
      (select max(seq) from result_due) as last_seq";
 
+/// Nothing if days are counted in another zone.
 const DAYS: &str = "select (select count(*) from result_day where marked > made) as due, \
-     (select count(*) from result_state where zone = $1 and mark_from is null) as known";
+     case when mark_from is null then 0 else 1 end as marking from result_state where zone = $1";
 
 impl Store {
     /// Returns the marks of surveys whose results are to be made again, without writing.
@@ -38,11 +39,12 @@ impl Store {
     }
 
     /// Returns how many days are due, without writing. One more stands for the days that are still
-    /// to be marked after a change of the zone.
+    /// to be marked after a change of the zone. In another zone than that of the days, none is due.
     pub(super) async fn days_left(&self, zone: &Zone) -> Result<u64> {
-        let row = sqlx::query(DAYS).bind(zone.name()).fetch_one(&self.readers).await?;
-        let (due, known): (i64, i64) = (row.try_get("due")?, row.try_get("known")?);
-        Ok(u64::try_from(due).unwrap_or(0) + u64::from(known == 0))
+        let row = sqlx::query(DAYS).bind(zone.name()).fetch_optional(&self.readers).await?;
+        let Some(row) = row else { return Ok(0) };
+        let (due, marking): (i64, i64) = (row.try_get("due")?, row.try_get("marking")?);
+        Ok(u64::try_from(due + marking).unwrap_or(0))
     }
 }
 

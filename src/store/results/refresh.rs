@@ -31,8 +31,8 @@ pub struct Refreshed {
 
 impl Store {
     /// Makes the results of at most 128 changed surveys anew, and marks the days that they touch.
-    /// Answers that are new on record count from `now` on in agents' blocks. Nothing is written if
-    /// nothing has changed. [`Error::Busy`](crate::store::Error::Busy): another daemon is at it.
+    /// Answers that are new on record count from `now` on in agents' blocks. Days are counted in
+    /// `zone` if nothing has said so before. Nothing is written if nothing has changed. [`Error::Busy`](crate::store::Error::Busy): another daemon is at it.
     pub async fn refresh_results(&self, zone: &Zone, now: Millis) -> Result<Refreshed> {
         if self.marks_left().await?.is_none() {
             return Ok(Refreshed::default());
@@ -48,7 +48,15 @@ impl Store {
 }
 
 async fn turn(connection: &mut AnyConnection, zone: &Zone, now: Millis) -> Result<Vec<SurveyId>> {
-    let pass = state::lock_in(connection, zone).await?;
+    let mut right = state::lock(connection).await?;
+    // Only the first one chooses the zone. Who merely reads in another leaves it as it is.
+    let counted_in = match right.zone.clone() {
+        Some(zone) => zone,
+        None => {
+            state::count_in(connection, &mut right, zone).await?;
+            zone.clone()
+        }
+    };
     let ids = take_marks(connection).await?;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let before = row::read(connection, &ids).await?;
@@ -72,8 +80,8 @@ async fn turn(connection: &mut AnyConnection, zone: &Zone, now: Millis) -> Resul
     let was = changed.iter().filter_map(|row| before.get(row.survey_id.as_str()));
     let was = was.chain(gone.iter().filter_map(|id| before.get(id))).copied();
     let days: BTreeSet<Day> =
-        was.chain(changed.iter().copied()).flat_map(|row| days_of(row, zone)).collect();
-    mark_days(connection, &days.into_iter().collect::<Vec<_>>(), pass.number).await?;
+        was.chain(changed.iter().copied()).flat_map(|row| days_of(row, &counted_in)).collect();
+    mark_days(connection, &days.into_iter().collect::<Vec<_>>(), right.number).await?;
     Ok(unreadable)
 }
 

@@ -19,7 +19,9 @@ const MARKED: &str = "update result_state set mark_from = $1 where name = 'resul
 /// The right to refresh until the transaction ends.
 pub struct RefreshRight {
     pub number: i64,
-    zone: String,
+    /// The zone that days are counted in. Absent before the first result, and if a later version
+    /// of the program knows a zone that this one does not.
+    pub zone: Option<Zone>,
     /// From where on days are still to be marked as due.
     pub mark_from: Option<Millis>,
 }
@@ -27,31 +29,36 @@ pub struct RefreshRight {
 impl RefreshRight {
     /// True if days are counted in that zone.
     pub fn is_in(&self, zone: &Zone) -> bool {
-        self.zone == zone.name()
+        self.zone.as_ref().is_some_and(|own| own.name() == zone.name())
     }
 }
 
 /// Takes the right to refresh.
 pub async fn lock(connection: &mut AnyConnection) -> Result<RefreshRight> {
     let state = sqlx::query(LOCK).fetch_one(connection).await?;
+    let zone: String = state.try_get("zone")?;
     Ok(RefreshRight {
         number: state.try_get("passes")?,
-        zone: state.try_get("zone")?,
+        zone: Zone::parse(&zone),
         mark_from: state.try_get("mark_from")?,
     })
 }
 
-/// Takes the right to refresh in a zone. A change of the zone empties the totals.
-pub async fn lock_in(connection: &mut AnyConnection, zone: &Zone) -> Result<RefreshRight> {
-    let mut pass = lock(connection).await?;
-    if !pass.is_in(zone) {
-        sqlx::query("delete from day_total").execute(&mut *connection).await?;
-        sqlx::query("delete from result_day").execute(&mut *connection).await?;
-        let from = Millis(i64::MIN);
-        sqlx::query(ZONE).bind(zone.name()).bind(from.0).execute(connection).await?;
-        (pass.zone, pass.mark_from) = (zone.name().to_owned(), Some(from));
+/// Counts days in that zone from now on. A change of the zone empties the totals.
+pub async fn count_in(
+    connection: &mut AnyConnection,
+    right: &mut RefreshRight,
+    zone: &Zone,
+) -> Result<()> {
+    if right.is_in(zone) {
+        return Ok(());
     }
-    Ok(pass)
+    sqlx::query("delete from day_total").execute(&mut *connection).await?;
+    sqlx::query("delete from result_day").execute(&mut *connection).await?;
+    let from = Millis(i64::MIN);
+    sqlx::query(ZONE).bind(zone.name()).bind(from.0).execute(connection).await?;
+    (right.zone, right.mark_from) = (Some(zone.clone()), Some(from));
+    Ok(())
 }
 
 /// Notes from where on days are still to be marked as due.

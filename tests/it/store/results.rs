@@ -273,13 +273,34 @@ async fn another_zone_makes_all_days_anew() {
             bench.take(close(&format!("c-{n}"), &format!("{}", n + 7), closed_at)).await;
         }
         let days = async |zone: &str| {
-            bench.catch_up(&Zone::parse(zone).unwrap()).await;
+            let zone = Zone::parse(zone).unwrap();
+            bench.store.count_days_in(&zone).await.unwrap();
+            bench.catch_up(&zone).await;
             let totals = bench.totals(Dimension::Whole).await;
             totals.iter().map(|total| total.day.since(FIRST_DAY)).collect::<Vec<_>>()
         };
         assert_eq!(days("UTC").await, [1, 2, 101]);
         assert_eq!(days("America/Los_Angeles").await, [0, 1, 100]);
         assert_eq!(days("UTC").await, [1, 2, 101]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_reads_in_another_zone_leaves_the_totals_as_they_are() {
+    on_each_engine(async |bench| {
+        let (own, other) = (Zone::utc(), Zone::parse("America/Los_Angeles").unwrap());
+        bench.take(close("c-1", "7", START)).await;
+        bench.catch_up(&own).await;
+        let totals = bench.totals(Dimension::Whole).await;
+        assert_eq!(totals.len(), 1);
+        bench.take(close("c-2", "8", START)).await;
+        bench.catch_up(&other).await;
+        assert_eq!(bench.results().await.len(), 2, "the results are anybody's");
+        assert_eq!(bench.totals(Dimension::Whole).await, totals);
+        assert_eq!(bench.store.results_left(&own).await.unwrap(), 1);
+        bench.catch_up(&own).await;
+        assert_eq!(bench.totals(Dimension::Whole).await[0].counts.closes, 2);
     })
     .await;
 }

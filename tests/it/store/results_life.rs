@@ -71,6 +71,8 @@ enum Deed {
     CatchUp {
         is_elsewhere: bool,
     },
+    /// A daemon begins that counts days there.
+    CountElsewhere(bool),
 }
 
 fn any_deed() -> impl Strategy<Value = Deed> {
@@ -86,6 +88,7 @@ fn any_deed() -> impl Strategy<Value = Deed> {
         2 => Just(Deed::Refresh),
         2 => Just(Deed::RefreshDay),
         1 => prop::bool::weighted(0.1).prop_map(|is_elsewhere| Deed::CatchUp { is_elsewhere }),
+        1 => prop::bool::weighted(0.3).prop_map(Deed::CountElsewhere),
     ]
 }
 
@@ -138,6 +141,9 @@ impl Life {
             }
             Deed::RefreshDay => drop(self.bench.store.refresh_days(&zone(false)).await.unwrap()),
             Deed::CatchUp { is_elsewhere } => self.catch_up(is_elsewhere).await,
+            Deed::CountElsewhere(is_elsewhere) => {
+                self.bench.store.count_days_in(&zone(is_elsewhere)).await.unwrap();
+            }
         }
     }
 
@@ -325,8 +331,7 @@ const VIEWS: [&str; 16] = [
 ];
 
 /// Every report is what the surveys themselves say, whichever way it is read.
-async fn reports_agree(life: &Life, facts: &[SurveyFacts]) {
-    let zone = zone(false);
+async fn reports_agree(life: &Life, facts: &[SurveyFacts], zone: Zone) {
     let reading = Reading {
         store: life.bench.store.clone(),
         zone: zone.clone(),
@@ -371,6 +376,7 @@ async fn live(database: Database, deeds: Vec<Deed>) {
     for deed in deeds {
         life.act(deed).await;
     }
+    life.bench.store.count_days_in(&zone(false)).await.unwrap();
     life.catch_up(false).await;
     let kept = life.kept().await;
     life.bench.database.run_beside(&FROM_SCRATCH).await;
@@ -382,7 +388,14 @@ async fn live(database: Database, deeds: Vec<Deed>) {
         assert_eq!(kept.1[by.as_str()], counted(&facts, by, &zone(false)), "by {by:?}");
     }
     assert_eq!(kept.0.len(), facts.len());
-    reports_agree(&life, &facts).await;
+    reports_agree(&life, &facts, zone(false)).await;
+    // Days are counted in one zone, and reports are right in every zone.
+    reports_agree(&life, &facts, zone(true)).await;
+    life.bench.store.count_days_in(&zone(true)).await.unwrap();
+    reports_agree(&life, &facts, zone(false)).await;
+    reports_agree(&life, &facts, zone(true)).await;
+    life.bench.store.refresh_days(&zone(true)).await.unwrap();
+    reports_agree(&life, &facts, zone(true)).await;
     life.bench.store.clone().close().await;
 }
 
