@@ -1,41 +1,26 @@
-//! The servers as child processes, started as a service manager would, and what the kernel tells
-//! of them.
+//! The servers that are measured, and how often their threads sleep.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixDatagram;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::notices::SECRET;
-
-/// As cargo has built it for this run.
-pub const SURVEYD: &str = env!("CARGO_BIN_EXE_surveyd");
+pub use crate::server::{SURVEYD, Server};
+use crate::server::{count, free_address};
 
 /// In the state folder.
 pub const DATABASE: &str = "surveyd.db";
-
-const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the daemon's log goes.
 #[derive(Clone, Copy, Debug)]
 pub enum Log {
     Nowhere,
     File,
-}
-
-/// A running server; killed outright when dropped.
-pub struct Server {
-    child: Child,
-    pub address: SocketAddr,
-    /// From the start of the process to its word that it is ready.
-    pub ready_after: Duration,
 }
 
 impl Server {
@@ -64,32 +49,6 @@ impl Server {
         Self::start(command, folder, address)
     }
 
-    fn start(mut command: Command, folder: &Path, address: SocketAddr) -> Self {
-        // The path of a socket may have no more than 107 bytes, which a build folder may exceed.
-        let short = tempfile::tempdir().expect("there is a folder for temporary files");
-        let socket = short.path().join("notify");
-        let notified = UnixDatagram::bind(&socket).expect("the socket can be bound");
-        notified.set_read_timeout(Some(START_TIMEOUT)).expect("the time is not zero");
-        command
-            .env_clear()
-            .env("NOTIFY_SOCKET", &socket)
-            .env("STATE_DIRECTORY", folder)
-            .current_dir(folder);
-        let start = Instant::now();
-        let child = command.spawn().expect("the program has been built");
-        let mut word = [0_u8; 256];
-        let read = notified.recv(&mut word).expect("the server becomes ready");
-        let ready_after = start.elapsed();
-        assert!(word[..read].starts_with(b"READY=1"), "the first word is that it is ready");
-        Self { child, address, ready_after }
-    }
-
-    /// A count of `/proc/PID/status`; sizes are in KiB.
-    pub fn status(&self, key: &str) -> u64 {
-        let path = format!("/proc/{}/status", self.child.id());
-        count(Path::new(&path), key).expect("the server runs")
-    }
-
     /// How often its threads have gone to sleep, and so been woken, by thread.
     pub fn sleeps(&self) -> Vec<(PathBuf, u64)> {
         self.threads()
@@ -100,41 +59,6 @@ impl Server {
             })
             .collect()
     }
-
-    /// The time that its threads have had on a processor.
-    pub fn processor_time(&self) -> Duration {
-        let nanoseconds = self.threads().into_iter().filter_map(|thread| {
-            let text = fs::read_to_string(thread.join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(nanoseconds.sum())
-    }
-
-    pub fn threads(&self) -> Vec<PathBuf> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id()));
-        let tasks = tasks.expect("the server runs").filter_map(Result::ok);
-        tasks.map(|task| task.path()).collect()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It has nothing to lose that it has acknowledged.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn count(status: &Path, key: &str) -> io::Result<u64> {
-    let text = fs::read_to_string(status)?;
-    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':'));
-    let count = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    Ok(count.expect("the kernel's name for it is known"))
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has free ports");
-    listener.local_addr().expect("it is bound")
 }
 
 /// X is a closed port on the loopback, since nothing is due while we measure.

@@ -29,6 +29,8 @@ mod figures;
 mod idle;
 mod notices;
 mod raw;
+#[path = "../server/mod.rs"]
+mod server;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
