@@ -64,7 +64,8 @@ impl Reading {
 
     /// The weeks up to the last day of the view, the earliest first, each with its Monday. They are
     /// whole weeks but for the last, which ends with the view. They begin early enough to cover the
-    /// view, as far as a course has room.
+    /// view, as far as a course has room. Beside the totals of the view and of the period it is
+    /// compared with, no week gives away fewer answers than the floor.
     pub async fn weeks(&self, view: &View) -> Result<(Vec<Day>, Report)> {
         let last = view.days.to.monday();
         let covered = last.since(view.days.from.monday()) / 7 + 1;
@@ -73,6 +74,11 @@ impl Reading {
         let days = Days { from: first, to: view.days.to };
         let course = view.over(days, &self.zone).with(|view| view.by = GroupBy::Week);
         let mondays = (0..weeks).map(|week| first.plus(7 * week)).collect();
-        Ok((mondays, self.report_of(&course, Detail::Scores).await?))
+        let mut report = self.report_of(&course, Detail::Scores).await?;
+        for shown in [Some(view.clone()), view.compared_with(&self.zone)].into_iter().flatten() {
+            let part = shown.with(|view| view.by = GroupBy::Week);
+            report.withhold_beside(&self.report_of(&part, Detail::Scores).await?);
+        }
+        Ok((mondays, report))
     }
 }

@@ -79,10 +79,23 @@ impl Report {
     /// Hides all scores of one type, because the report as a whole would give away too few answers.
     pub fn withhold(&mut self, kind: SurveyType) {
         let all = self.totals.iter_mut().chain(&mut self.groups);
-        for group in all.filter(|group| group.kind == kind && group.answered > 0) {
-            group.hidden = group.hidden.or(Some(Hidden::Differencing));
-            (group.score, group.mean, group.median_response_seconds) = (None, None, None);
-            group.distribution.clear();
+        all.filter(|group| group.kind == kind).for_each(Group::withhold);
+    }
+
+    /// Hides the groups that would give away too few answers beside another report over a part of
+    /// the same surveys, of which a reader sees the total. `part` has the same breakdown.
+    ///
+    /// A reader can subtract groups from that total. So a group stays only if it would be shown
+    /// there, too, and if the part leaves nothing of it or at least the floor.
+    pub fn withhold_beside(&mut self, part: &Report) {
+        let floor = u64::from(self.min_group);
+        for group in &mut self.groups {
+            let is_same = |other: &&Group| other.key == group.key && other.kind == group.kind;
+            let Some(of_part) = part.groups.iter().find(is_same) else { continue };
+            let rest = group.answered.saturating_sub(of_part.answered);
+            if of_part.hidden.is_some() || 0 < rest && rest < floor {
+                group.withhold();
+            }
         }
     }
 }
@@ -132,6 +145,17 @@ pub struct Group {
     pub median_response_seconds: Option<f64>,
     /// Why there is no score although there are answers.
     pub hidden: Option<Hidden>,
+}
+
+impl Group {
+    /// Hides the score, if there is one.
+    fn withhold(&mut self) {
+        if self.answered > 0 {
+            self.hidden = self.hidden.or(Some(Hidden::Differencing));
+            (self.score, self.mean, self.median_response_seconds) = (None, None, None);
+            self.distribution.clear();
+        }
+    }
 }
 
 /// What a report is asked to show, apart from which surveys.

@@ -362,3 +362,5 @@ proptest! {
         }
     }
 }
+
+mod weeks;
