@@ -52,6 +52,16 @@ impl Viewer {
         self.accounts.as_ref().is_none_or(|accounts| accounts.contains(account))
     }
 
+    /// True if nothing is hidden from them: what counts all surveys may be shown.
+    pub fn sees_all(&self) -> bool {
+        self.accounts.is_none() && self.sees_all_teams()
+    }
+
+    /// True if what counts all surveys of an account may be shown, once the account may.
+    pub fn sees_all_teams(&self) -> bool {
+        self.teams.is_none()
+    }
+
     /// True if results of that team may be shown. A conversation without a team is shown only to
     /// those who see all teams.
     pub fn may_see_team(&self, team: Option<&str>) -> bool {
@@ -81,6 +91,15 @@ mod tests {
         assert!(viewer.may_see_account("acme"));
         assert!(viewer.may_see_team(Some("billing")));
         assert!(viewer.may_see_team(None));
+        assert!(viewer.sees_all());
+    }
+
+    #[test]
+    fn counts_of_all_surveys_are_for_who_has_no_limits() {
+        let of_account = viewer(Some(&["acme"]), None);
+        assert!(!of_account.sees_all() && of_account.sees_all_teams());
+        let of_team = viewer(None, Some(&["billing"]));
+        assert!(!of_team.sees_all() && !of_team.sees_all_teams());
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub struct HealthPage<'a> {
     /// What does not end by itself, each a sentence.
     pub must_act: &'a [String],
     pub accounts: &'a [AccountHealth],
+    /// False for a viewer with limits. What counts all surveys is left out then.
+    pub shows_all: bool,
     /// The surveys by the name of their state, in the order of a survey's life.
     pub surveys: &'a [(&'a str, u64)],
     pub oldest_due: Option<Millis>,
@@ -128,10 +130,11 @@ impl HealthPage<'_> {
             words: capitalised(&words::state(name, None)),
             count: words::count(*count),
         };
+        let surveys = self.surveys.iter();
         HealthContent {
             must_act: self.must_act.iter().map(|line| words::name(line)).collect(),
             accounts: self.accounts.iter().map(|account| self.account(account)).collect(),
-            surveys: self.surveys.iter().filter(|(_, count)| *count > 0).map(state).collect(),
+            surveys: surveys.filter(|(_, count)| self.shows_all && *count > 0).map(state).collect(),
             queue: self.queue(),
             alerts: self.alerts.iter().map(|alert| self.alert(alert)).collect(),
             zone: self.zone.name().to_owned(),
@@ -156,14 +159,17 @@ impl HealthPage<'_> {
             count => format!("{} still being counted", words::count(count)),
         };
         let nothing = || "none".to_owned();
-        vec![
+        let due = [
             ("Due longest", self.oldest_due.map_or_else(nothing, since)),
             ("Due next", self.next_due.map_or_else(nothing, ahead)),
+        ];
+        let of_service = [
             ("Results", counting),
             ("Database", words::bytes(self.database_bytes)),
             ("surveyd", words::name(self.version)),
             ("Running since", self.up_since.map_or_else(|| "not running".to_owned(), since)),
-        ]
+        ];
+        due.into_iter().filter(|_| self.shows_all).chain(of_service).collect()
     }
 
     fn account(&self, account: &AccountHealth) -> AccountSection {

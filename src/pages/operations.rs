@@ -14,9 +14,9 @@ pub struct Operations {
     pub dry: u64,
     pub held: u64,
     pub paused: u64,
-    /// Surveys that wait for their time.
-    pub waiting: u64,
-    /// Prompts of the last 24 hours, and how many there may be.
+    /// Surveys that wait for their time. Absent for a viewer with limits.
+    pub waiting: Option<u64>,
+    /// Prompts of the last 24 hours, and how many there may be. 0 of 0 for a viewer with limits.
     pub prompts_of_day: u64,
     pub daily_limit: u64,
     /// How far X's answers are read at the account that is furthest behind.
@@ -46,13 +46,17 @@ pub fn facts(of: &Operations, zone: &Zone, now: Millis) -> Vec<Fact> {
         let text = if of.counting == 1 { "answer is" } else { "answers are" };
         facts.push(fact("", words::count(of.counting), format!("{text} still being counted")));
     }
-    let waits = if of.waiting == 1 { "waits for its time" } else { "wait for their time" };
-    facts.push(fact("", words::count(of.waiting), waits));
-    facts.push(fact(
-        "",
-        words::count(of.prompts_of_day),
-        format!("of {} prompts in 24\u{a0}h", words::count(of.daily_limit)),
-    ));
+    if let Some(waiting) = of.waiting {
+        let waits = if waiting == 1 { "waits for its time" } else { "wait for their time" };
+        facts.push(fact("", words::count(waiting), waits));
+    }
+    if of.daily_limit > 0 {
+        facts.push(fact(
+            "",
+            words::count(of.prompts_of_day),
+            format!("of {} prompts in 24\u{a0}h", words::count(of.daily_limit)),
+        ));
+    }
     match of.read_to {
         Some(at) => {
             let ago = words::length(now.since(at).as_secs_f64());
@@ -113,7 +117,7 @@ mod tests {
         let read_to = Some(Millis::from_rfc3339("2026-11-30T13:02:00Z").unwrap());
         let of = Operations {
             sending: 2,
-            waiting: 8,
+            waiting: Some(8),
             prompts_of_day: 412,
             daily_limit: 1_000,
             read_to,
@@ -125,7 +129,7 @@ mod tests {
             "Sending on both accounts · 8 wait for their time · 412 of 1\u{202f}000 prompts in 24 \
              h · today 13:02 read up to, 2 min ago · 3 uncertain not sent again until X says"
         );
-        let of = Operations { sending: 1, paused: 1, held: 1, counting: 1, waiting: 1, ..of };
+        let of = Operations { sending: 1, paused: 1, held: 1, counting: 1, waiting: Some(1), ..of };
         assert_eq!(
             line(&of).replace('\u{a0}', " ").split(" · ").take(5).collect::<Vec<_>>(),
             [
@@ -140,7 +144,8 @@ mod tests {
 
     #[test]
     fn a_start_says_that_nothing_is_there_yet() {
-        let of = Operations { sending: 1, daily_limit: 500, ..Operations::default() };
+        let of =
+            Operations { sending: 1, waiting: Some(0), daily_limit: 500, ..Operations::default() };
         assert_eq!(
             line(&of).replace('\u{a0}', " "),
             "Sending · 0 wait for their time · 0 of 500 prompts in 24 h · No answer is read yet"

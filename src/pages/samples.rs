@@ -201,7 +201,7 @@ pub fn choices() -> Choices {
 pub fn operations() -> Operations {
     Operations {
         sending: 2,
-        waiting: 8,
+        waiting: Some(8),
         prompts_of_day: 412,
         daily_limit: 1_000,
         read_to: Some(now().minus(Duration::from_secs(120))),

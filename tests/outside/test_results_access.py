@@ -185,6 +185,17 @@ def test_every_number_and_row_keeps_to_the_limits(business, rows):
     assert "globex" in page and "acme" not in page
 
 
+def test_counts_of_all_surveys_are_for_logins_without_limits(business):
+    assert sum(business.get("/v1/status", "mara").json()["surveys"].values()) > 0
+    for login in ("abel", "gus", "tess"):
+        status = business.get("/v1/status", login).json()
+        assert (status["surveys"], status["oldest_due"], status["next_due"]) == (None, None, None), login
+        page = business.get("/health", login, **HTML).text
+        assert "Due longest" not in page and "The person answered" not in page, login
+    of_team = business.get("/v1/status", "tess").json()["accounts"]
+    assert all(account["prompts_of_day"] is None and account["waits"] == {} for account in of_team)
+
+
 # What an admin and an agent see.
 
 

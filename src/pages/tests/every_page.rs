@@ -165,6 +165,7 @@ pub fn health(is_bad: bool) -> String {
         is_disabled: false,
     };
     let page = HealthPage {
+        shows_all: true,
         zone: &zone(),
         now: now(),
         must_act: if is_bad { &must_act } else { &[] },

@@ -1,5 +1,7 @@
 //! Answers the API: the report, lists of surveys, one survey, the status.
 
+use std::collections::BTreeMap;
+
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
@@ -112,13 +114,14 @@ pub async fn status(visit: Visit) -> AuditedResponse {
     let viewer = visit.viewer();
     let accounts = figures.accounts.iter().filter(|(name, _)| viewer.may_see_account(name));
     let accounts = accounts.map(|(name, account)| {
-        let waits = figures.waiting.iter().filter(|((of, _), _)| of == name);
+        let waits = figures.waiting.iter();
+        let waits = waits.filter(|((of, _), _)| of == name && viewer.sees_all_teams());
         let waits: Map<String, Value> = waits
             .map(|((_, cause), surveys)| (cause.as_str().to_owned(), (*surveys).into()))
             .collect();
         json!({
             "account": name,
-            "prompts_of_day": account.prompts,
+            "prompts_of_day": viewer.sees_all_teams().then_some(account.prompts),
             "events_behind_seconds": account.events_behind.map(|behind| behind.as_secs()),
             "is_paused": account.is_paused,
             "is_held": account.is_held,
@@ -126,13 +129,15 @@ pub async fn status(visit: Visit) -> AuditedResponse {
         })
     });
     let status = &figures.status;
+    let surveys = status.by_state.iter().copied().collect::<BTreeMap<_, _>>();
+    let all = viewer.sees_all();
     let body = json!({
         "at": visit.web.clock.now().rfc3339(),
         "version": env!("SURVEYD_VERSION"),
         "takes_writes": visit.web.snapshot.takes_writes(),
-        "surveys": status.by_state.iter().copied().collect::<std::collections::BTreeMap<_, _>>(),
-        "oldest_due": status.oldest_due.map(Millis::rfc3339),
-        "next_due": status.next_due.map(Millis::rfc3339),
+        "surveys": all.then_some(surveys),
+        "oldest_due": status.oldest_due.filter(|_| all).map(Millis::rfc3339),
+        "next_due": status.next_due.filter(|_| all).map(Millis::rfc3339),
         "database_bytes": status.database_bytes,
         "accounts": accounts.collect::<Vec<_>>(),
     });

@@ -306,9 +306,11 @@ async fn operations(visit: &Visit, left: u64) -> Operations {
             Doing::IsHeld => operations.held += 1,
             Doing::IsPaused => operations.paused += 1,
         }
-        operations.daily_limit += u64::from(served.daily_limit);
         let Some(account) = figures.accounts.get(&served.account) else { continue };
-        operations.prompts_of_day += u64::try_from(account.prompts).unwrap_or(0);
+        if viewer.sees_all_teams() {
+            operations.daily_limit += u64::from(served.daily_limit);
+            operations.prompts_of_day += u64::try_from(account.prompts).unwrap_or(0);
+        }
         if let Some(behind) = account.events_behind {
             let read_to = visit.web.clock.now().minus(behind);
             operations.read_to = Some(operations.read_to.map_or(read_to, |at| at.min(read_to)));
@@ -319,9 +321,8 @@ async fn operations(visit: &Visit, left: u64) -> Operations {
         let count = counts.find(|(name, _)| *name == state).map_or(0, |(_, count)| *count);
         u64::try_from(count).unwrap_or(0)
     };
-    // These count all accounts, so only who sees all accounts is told.
-    if viewer.accounts.is_none() {
-        operations.waiting = of_state("scheduled");
+    if viewer.sees_all() {
+        operations.waiting = Some(of_state("scheduled"));
         operations.uncertain = of_state("uncertain");
     }
     operations
@@ -353,12 +354,17 @@ pub async fn health(visit: Visit) -> AuditedResponse {
         .map(Obstacle::line)
         .collect();
     let mut accounts = Vec::new();
+    let (sees_all, sees_all_teams) = (visit.viewer().sees_all(), visit.viewer().sees_all_teams());
     for served in &visit.live.served {
         if !visit.viewer().may_see_account(&served.account) {
             continue;
         }
         let of_account = found.iter_mut().find(|(account, _)| *account == served.account);
-        let obstacles = of_account.map(|(_, obstacles)| std::mem::take(obstacles));
+        let mut obstacles =
+            of_account.map(|(_, obstacles)| std::mem::take(obstacles)).unwrap_or_default();
+        if !sees_all_teams {
+            obstacles.iter_mut().for_each(|obstacle| obstacle.surveys = 0);
+        }
         let status = visit.web.store.account_status(&served.account, now.minus(DAY)).await.ok();
         let limit = u64::from(served.daily_limit);
         let sent = status.as_ref().map_or(0, |status| status.prompts_of_day);
@@ -370,8 +376,8 @@ pub async fn health(visit: Visit) -> AuditedResponse {
         accounts.push(AccountHealth {
             name: served.account.clone(),
             doing: doing(&figures, &served.account, served.is_dry),
-            obstacles: obstacles.unwrap_or_default(),
-            calls: vec![prompts],
+            obstacles,
+            calls: if sees_all_teams { vec![prompts] } else { Vec::new() },
             read_to: status.as_ref().and_then(|status| status.events.done_to),
             gaps: status.map_or(0, |status| status.unread.len() as u64),
         });
@@ -380,6 +386,7 @@ pub async fn health(visit: Visit) -> AuditedResponse {
     let states: Vec<(&str, u64)> =
         states.map(|(name, count)| (*name, u64::try_from(*count).unwrap_or(0))).collect();
     let shown = HealthPage {
+        shows_all: sees_all,
         zone,
         now,
         must_act: &must_act,
