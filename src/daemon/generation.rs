@@ -26,6 +26,7 @@ use crate::web::{HttpSource, Live, MessageHook, Rate, ResultsTerms, XWebhook};
 use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
 use super::access;
+use super::blocks::Looks;
 use super::database::{Names, keep_comparing};
 use super::faults::{leave, or_after_fault};
 use super::results::keep_fresh;
@@ -54,6 +55,7 @@ impl Generation {
         state_folder: &Path,
         watches: &Watches,
         lines: &LineCounts,
+        looks: &Looks,
     ) -> anyhow::Result<Self> {
         let client = Limits::client(config)?;
         let (stop, stopper) = stopper();
@@ -80,7 +82,7 @@ impl Generation {
             agent_min: config.report.agent_min,
             agent_delay: config.report.agent_delay,
         };
-        tasks.spawn(keep_fresh(store.clone(), rule, clock.clone(), stopper.clone()));
+        tasks.spawn(keep_fresh(store.clone(), rule, looks.clone(), clock.clone(), stopper.clone()));
         let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };
         for source in &config.spools {
             let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));

@@ -31,6 +31,7 @@ use crate::watcher::spool::LineCounts;
 use crate::web::{Web, waiting};
 use crate::worker::{Limits, Watches};
 use crate::x;
+use blocks::Looks;
 use generation::Generation;
 pub use listen::unbound;
 use lock::DaemonLock;
@@ -62,6 +63,8 @@ pub struct Daemon {
     watches: Watches,
     /// Counts of the lines read from spool files. They outlive each configuration.
     lines: LineCounts,
+    /// The looks for ends of weeks. They outlive each configuration.
+    looks: Looks,
     /// Generations that a reload has replaced and that still finish their requests.
     retired: Vec<Generation>,
     servers: JoinSet<()>,
@@ -100,9 +103,16 @@ impl Daemon {
         // Nothing waits from here on. A start that is given up at one of its waits has begun no
         // work.
         let (stop, stopper) = stopper();
-        let (watches, lines) = (Watches::default(), LineCounts::default());
-        let generation =
-            Generation::start(config, &store, &start.clock, &place.folder, &watches, &lines)?;
+        let (watches, lines, looks) = (Watches::default(), LineCounts::default(), Looks::default());
+        let generation = Generation::start(
+            config,
+            &store,
+            &start.clock,
+            &place.folder,
+            &watches,
+            &lines,
+            &looks,
+        )?;
         let web = Web::new(
             generation.live(config, &store, &start.clock),
             store.clone(),
@@ -117,6 +127,7 @@ impl Daemon {
             generation,
             watches,
             lines,
+            looks,
             retired: Vec::new(),
             servers,
             stop,
@@ -204,8 +215,15 @@ impl Daemon {
         spools::prepare(&config, file, &self.place.folder)?;
         let folder = &self.place.folder;
         let clock = &self.start.clock;
-        let next =
-            Generation::start(&config, &self.store, clock, folder, &self.watches, &self.lines)?;
+        let next = Generation::start(
+            &config,
+            &self.store,
+            clock,
+            folder,
+            &self.watches,
+            &self.lines,
+            &self.looks,
+        )?;
         logging::set_level(config.log.level);
         self.web.replace(next.live(&config, &self.store, &self.start.clock));
         let old = std::mem::replace(&mut self.generation, next);

@@ -34,13 +34,13 @@ const TOLD_EVERY: Duration = Duration::from_secs(10);
 const WORK: &str = "keeping the results";
 
 /// Runs until the stop signal.
-pub async fn keep_fresh(store: Store, rule: BlockRule, clock: Clock, stop: Stopper) {
-    let (mut log, mut looks) = (FillingLog::default(), Looks::default());
+pub async fn keep_fresh(store: Store, rule: BlockRule, looks: Looks, clock: Clock, stop: Stopper) {
+    let mut log = FillingLog::default();
     // Of two daemons with different zones, the one that began last has its way.
     let mut is_counted_in_zone = false;
     while !stop.is_stopping() {
         let began = Instant::now();
-        let done = turn(&store, &rule, &clock, &mut looks, &mut is_counted_in_zone).await;
+        let done = turn(&store, &rule, &clock, &looks, &mut is_counted_in_zone).await;
         let rest = rest(&store, done, began.elapsed(), &mut log);
         tokio::select! {
             () = tokio::time::sleep(rest) => {}
@@ -63,7 +63,7 @@ async fn turn(
     store: &Store,
     rule: &BlockRule,
     clock: &Clock,
-    looks: &mut Looks,
+    looks: &Looks,
     is_counted_in_zone: &mut bool,
 ) -> Result<TurnReport> {
     let now = clock.now();

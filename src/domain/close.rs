@@ -149,7 +149,7 @@ impl Notice {
     }
 
     /// The notice within its bounds. Longer texts are cut. Texts that stand for nothing are left
-    /// out. The first name is cleaned for a message.
+    /// out, and so are blank names. The first name is cleaned for a message.
     pub fn within_bounds(self) -> Self {
         let shorter = |text: String| shortened(text, LABEL_CHARACTERS_MAX);
         let label = |text: Option<String>| text.filter(|text| !is_unfilled(text)).map(shorter);
@@ -171,6 +171,17 @@ impl Notice {
             attributes: attributes.take(ATTRIBUTES_MAX).map(attribute).collect(),
             ..self
         }
+        .without_blank_names()
+    }
+
+    /// The notice without names that are blank. An agent or a team called nothing is none.
+    pub fn without_blank_names(mut self) -> Self {
+        let is_blank = |name: &String| name.trim().is_empty();
+        for name in [&mut self.agent, &mut self.team, &mut self.language] {
+            name.take_if(|name| is_blank(name));
+        }
+        self.tags.retain(|tag| !is_blank(tag));
+        self
     }
 }
 
@@ -197,3 +208,25 @@ named!(ClosedBy {
     Auto = "auto",
     Bulk = "bulk",
 });
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blank_name_is_no_name() {
+        let text = |text: &str| Some(text.to_owned());
+        let notice = Notice {
+            agent: text(""),
+            team: text(" \u{a0}\t"),
+            language: text(""),
+            tags: vec![String::new(), "vip".into(), "  ".into()],
+            first_name: text("Ana"),
+            ..Notice::default()
+        };
+        let kept =
+            Notice { tags: vec!["vip".into()], first_name: text("Ana"), ..Notice::default() };
+        assert_eq!(notice.clone().within_bounds(), kept);
+        assert_eq!(notice.without_blank_names(), kept);
+    }
+}

@@ -18,17 +18,17 @@ pub async fn facts(store: &Store, query: &ResultsQuery) -> Result<Vec<SurveyFact
 
 fn fact(row: &ResultRow) -> SurveyFacts {
     let survey = &row.survey;
-    let notice = &survey.notice;
+    let notice = survey.notice.clone().without_blank_names();
     SurveyFacts {
         account: survey.account.clone(),
         source: survey.source.clone(),
         kind: survey.kind,
         question_variant_id: survey.question_variant_id,
         test: survey.test,
-        agent: notice.agent.clone(),
-        team: notice.team.clone(),
-        tags: notice.tags.clone(),
-        language: notice.language.clone(),
+        agent: notice.agent,
+        team: notice.team,
+        tags: notice.tags,
+        language: notice.language,
         rule: row.rule().map(str::to_owned),
         variant: row.variant().map(str::to_owned),
         closed_at: survey.closed_at,

@@ -119,7 +119,7 @@ fn of_survey(row: &AnyRow) -> Result<(StoredResult, bool)> {
     let notice: String = row.try_get("notice")?;
     let notice: Option<Notice> = serde_json::from_str(&notice).ok();
     let is_whole = notice.is_some();
-    let notice = notice.unwrap_or_default();
+    let notice = notice.unwrap_or_default().without_blank_names();
     let (at_sending, at_close) = (kept(row, "decision")?, kept(row, "decided")?);
     let decision: Option<Decision> = at_sending.or(at_close);
     let (rule, variant) = decision.map(|it| (it.rule, it.variant)).unwrap_or_default();

@@ -14,6 +14,7 @@ use tracing::warn;
 
 use super::asked::Asked;
 use super::page::ErrorForm;
+use super::reception::Download;
 use super::visit::{AuditedResponse, Visit};
 use crate::domain::view::View;
 use crate::report::export::{CsvExport, Dialect, JsonlExport, ParquetExport, XlsxExport};
@@ -89,14 +90,16 @@ pub async fn export(visit: Visit) -> AuditedResponse {
     };
     let shown = format!("format={} {}", form.ending(), asked.shown(None)).trim().to_owned();
     let (to, parts) = mpsc::channel(PARTS_WAITING);
-    let (store, view) = (asked.reading.store.clone(), asked.within.clone());
-    // Reading ends with the last row, not with the answer's head.
-    let reading = visit.reading.clone();
-    let handle = Handle::current();
+    let Some(download) = visit.web.reception.download() else {
+        let words = "Too many files are being downloaded at this moment. Try again in a minute.";
+        return ErrorForm::Problem.unavailable(words).into();
+    };
     let days = asked.within.days;
+    let (store, view) = (asked.reading.store.clone(), asked.within.clone());
+    let source = Source { handle: Handle::current(), download, store, view };
     tokio::task::spawn_blocking(move || {
         let mut out = Parts { to: to.clone(), waiting: Vec::new() };
-        let written = write(&handle, &store, &view, form, &mut out);
+        let written = write(&source, form, &mut out);
         let written = written.and_then(|()| io::Write::flush(&mut out));
         if let Err(error) = written.and_then(|()| out.hand_on()) {
             // A reader who has gone away is no failure.
@@ -105,7 +108,6 @@ pub async fn export(visit: Visit) -> AuditedResponse {
                 let _ = to.blocking_send(Err(error));
             }
         }
-        drop(reading);
     });
     let name = format!("surveys-{}-to-{}.{}", days.from, days.to, form.ending());
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
@@ -118,53 +120,56 @@ pub async fn export(visit: Visit) -> AuditedResponse {
     AuditedResponse::showing((headers, body).into_response(), shown)
 }
 
-fn write(
-    handle: &Handle,
-    store: &Store,
-    view: &View,
-    form: Form,
-    out: &mut Parts,
-) -> io::Result<()> {
+fn write(source: &Source, form: Form, out: &mut Parts) -> io::Result<()> {
     match form {
         Form::Csv => {
             let mut csv = CsvExport::new(out, Dialect::Programs)?;
-            each(handle, store, view, |row| csv.row(row))?;
+            source.each(|row| csv.row(row))?;
             csv.finish()?;
         }
         Form::Jsonl => {
             let mut lines = JsonlExport::new(out);
-            each(handle, store, view, |row| lines.row(row))?;
+            source.each(|row| lines.row(row))?;
             lines.finish()?;
         }
         Form::Parquet => {
             let mut parquet = ParquetExport::new(out)?;
-            each(handle, store, view, |row| parquet.row(row))?;
+            source.each(|row| parquet.row(row))?;
             parquet.finish()?;
         }
         Form::Xlsx => {
             let mut xlsx = XlsxExport::new(&std::env::temp_dir())?;
-            each(handle, store, view, |row| xlsx.row(row))?;
+            source.each(|row| xlsx.row(row))?;
             xlsx.finish(out)?;
         }
     }
     Ok(())
 }
 
-/// Gives each survey of the view to `take`, the oldest first.
-fn each(
-    handle: &Handle,
-    store: &Store,
-    view: &View,
-    mut take: impl FnMut(&ResultRow) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut after = None;
-    loop {
-        let page = handle.block_on(store.listed(view, List::Oldest, after.as_ref(), PAGE));
-        let page = page.map_err(|error| io::Error::other(error.to_string()))?;
-        page.rows.iter().try_for_each(&mut take)?;
-        match page.next {
-            Some(next) => after = Some(next),
-            None => return Ok(()),
+/// Where the rows of a file come from.
+struct Source {
+    handle: Handle,
+    download: Download,
+    store: Store,
+    view: View,
+}
+
+impl Source {
+    /// Gives each survey of the view to `take`, the oldest first. Others may read the database
+    /// while `take` waits for a slow reader.
+    fn each(&self, mut take: impl FnMut(&ResultRow) -> io::Result<()>) -> io::Result<()> {
+        let mut after = None;
+        loop {
+            let page = self.handle.block_on(async {
+                let _reading = self.download.reading().await;
+                self.store.listed(&self.view, List::Oldest, after.as_ref(), PAGE).await
+            });
+            let page = page.map_err(|error| io::Error::other(error.to_string()))?;
+            page.rows.iter().try_for_each(&mut take)?;
+            match page.next {
+                Some(next) => after = Some(next),
+                None => return Ok(()),
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::failures::Failures;
@@ -14,6 +14,8 @@ use crate::web::rate::Rate;
 /// Requests for results that read the database at once. It is one less than the connections that
 /// read, so that pages never hold all of them.
 const READS_MOST: usize = 3;
+/// Files that are being downloaded at once. Each is a thread, and some have a few MiB.
+const DOWNLOADS_MOST: usize = 8;
 /// How long a request waits until it may read.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// Passwords that are verified at once. Each takes some 20 MiB.
@@ -24,6 +26,7 @@ const FAILURES_A_MINUTE: u32 = 60;
 /// The bounds of one server. A reload keeps them.
 pub struct Reception {
     reads: Arc<Semaphore>,
+    downloads: Arc<Semaphore>,
     pub checks: Arc<Semaphore>,
     pub failures: Failures,
     entries: Rate,
@@ -36,6 +39,7 @@ impl Reception {
     pub fn open() -> Self {
         Self {
             reads: Arc::new(Semaphore::new(READS_MOST)),
+            downloads: Arc::new(Semaphore::new(DOWNLOADS_MOST)),
             checks: Arc::new(Semaphore::new(CHECKS_MOST)),
             failures: Failures::default(),
             entries: Rate::per_minute(FAILURES_A_MINUTE),
@@ -49,6 +53,14 @@ impl Reception {
         permit.ok()?.ok().map(Arc::new)
     }
 
+    /// Takes the right to give out a file. Returns nothing if too many are being given out.
+    ///
+    /// A file reads the database between its parts only. So a slow reader keeps nobody waiting.
+    pub fn download(&self) -> Option<Download> {
+        let permit = self.downloads.clone().try_acquire_owned().ok()?;
+        Some(Download { reads: self.reads.clone(), _permit: permit })
+    }
+
     /// Counts a failed sign-in. Returns how many the audit log has left out before this one, or
     /// nothing if it leaves this one out too.
     pub fn enters_failure(&self, now: Millis) -> Option<u64> {
@@ -57,6 +69,19 @@ impl Reception {
             return None;
         }
         Some(self.left_out.swap(0, Ordering::Relaxed))
+    }
+}
+
+/// The right to give out a file, until it is dropped.
+pub struct Download {
+    reads: Arc<Semaphore>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Download {
+    /// Waits for its turn to read the next part.
+    pub async fn reading(&self) -> SemaphorePermit<'_> {
+        self.reads.acquire().await.expect("nobody closes this semaphore")
     }
 }
 
@@ -73,13 +98,30 @@ mod tests {
         for _ in 0..READS_MOST {
             reading.push(reception.reading().await.unwrap());
         }
-        let streaming = reading[0].clone();
+        let held = reading[0].clone();
         let mut next = std::pin::pin!(reception.reading());
         assert!((&mut next).now_or_never().is_none());
         reading.remove(0);
-        assert!((&mut next).now_or_never().is_none(), "an answer is still being streamed");
-        drop(streaming);
+        assert!((&mut next).now_or_never().is_none(), "the audit entry is still to be written");
+        drop(held);
         assert!(next.await.is_some());
+    }
+
+    #[tokio::test]
+    async fn slow_downloads_keep_no_page_waiting() {
+        let reception = Reception::open();
+        let downloads: Vec<Download> =
+            (0..DOWNLOADS_MOST).map(|_| reception.download().unwrap()).collect();
+        assert!(reception.download().is_none());
+        // Each has read its first part, and its reader is slow.
+        for download in &downloads {
+            drop(download.reading().await);
+        }
+        assert!(reception.reading().now_or_never().flatten().is_some());
+        let reading = downloads[0].reading().await;
+        drop((downloads[1].reading().await, downloads[2].reading().await, reading));
+        drop(downloads);
+        assert!(reception.download().is_some());
     }
 
     #[test]

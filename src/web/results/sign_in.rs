@@ -118,8 +118,13 @@ pub async fn post(mut visit: Visit, body: Body) -> AuditedResponse {
 pub async fn sign_out(visit: Visit) -> AuditedResponse {
     if let Some(hash) = visit.visitor.as_ref().and_then(|visitor| visitor.session.clone()) {
         let entry = visit.entry("signed out", String::new());
-        if let Err(error) = visit.web.store.end_session(hash, Some(entry)).await {
-            return unavailable(&visit, &error).into();
+        let store = &visit.web.store;
+        if let Err(error) = store.end_session(hash.clone(), Some(entry)).await {
+            // Whoever leaves must not stay signed in because that cannot be put on record.
+            if store.end_session(hash, None).await.is_err() {
+                return unavailable(&visit, &error).into();
+            }
+            log_failure(store, &error, "the audit log cannot be written");
         }
     }
     let mut response = redirect("/login");

@@ -71,9 +71,13 @@ async fn what_cannot_be_recorded_is_not_shown() {
     let mut another = house.browser();
     let refused = another.sign_in("supervisor", PASSWORD).await;
     assert_eq!((refused.status().as_u16(), cookie(&refused)), (503, None));
-    assert_eq!(browser.post("/logout", &[]).await.status(), 503);
     rename("gone", "audit");
     assert_eq!(browser.get("/").await.status(), 200, "and it is still signed in");
+    rename("audit", "gone");
+    assert_eq!(browser.post("/logout", &[]).await.status(), 303, "who leaves is let go");
+    rename("gone", "audit");
+    let answer = browser.get("/").await;
+    assert_eq!((answer.status().as_u16(), header(&answer, "location").as_str()), (303, "/login"));
     let entries = house.audited().await;
     let whats: Vec<&str> = entries.iter().map(|entry| entry.what.as_str()).collect();
     assert_eq!(whats, ["signed in", "signed in", "saw results"]);

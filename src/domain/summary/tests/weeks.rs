@@ -69,7 +69,7 @@ proptest! {
             let inside = of_part.map_or(0, |group| group.answered);
             [inside, group.answered - inside]
         }).collect();
-        let is_in_part = |place: usize| i64::from(place % 2 == 0);
+        let is_in_part = |place: usize| i64::from(place.is_multiple_of(2));
         let mut shown = vec![(0..sizes.len()).map(is_in_part).collect::<Vec<_>>()];
         for (week, group) in course.groups.iter().enumerate().filter(|(_, group)| group.score.is_some()) {
             prop_assert!(group.answered >= FLOOR);
