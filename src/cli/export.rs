@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::out_file::OutFile;
+use super::out_file::{Contents, OutFile};
 use super::progress::TimeBar;
 use super::{Context, Usage};
 use crate::domain::time::Millis;
@@ -90,7 +90,7 @@ pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
     match &export.output {
         Some(path) => {
             let location = context.location()?;
-            let (out, file) = OutFile::begin(path, location.file())?;
+            let (out, file) = OutFile::begin(path, Contents::Export, location.file())?;
             writing.progress = Some(ExportProgress { to, bar: None, rows: 0 });
             let temporary = out.folder().map_or_else(env::temp_dir, Path::to_owned);
             let file = writing.write(BufWriter::new(file), &temporary).await?;

@@ -1,7 +1,7 @@
-//! The file that an export is written to.
+//! The file that an export or a report is written to.
 //!
-//! It appears complete or not at all. It replaces nothing except an empty file or an earlier
-//! export.
+//! It appears complete or not at all. An export replaces nothing except an empty file or an earlier
+//! export. A report replaces nothing except an empty file or an earlier report, in any format.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -26,8 +26,48 @@ const PARQUET_END_BYTES: i64 = 512;
 /// The bytes at the beginning of an XLSX file, and those near the beginning of the first sheet of
 /// one that is an export. A spreadsheet that saves it again moves them to another place.
 const XLSX: (&[u8], &[u8]) = (b"PK\x03\x04", b"<t>survey_id</t>");
-/// The bytes of the sheet that are searched.
-const XLSX_SHEET_BYTES: u64 = 16 << 10;
+/// The bytes of a part of a workbook that are searched.
+const XLSX_PART_BYTES: u64 = 16 << 10;
+
+/// The parts of a workbook that is a report, with bytes near their beginnings. A spreadsheet that
+/// saves the workbook again writes another time into the second.
+const REPORT_XLSX: [(&str, &[u8]); 2] = [
+    ("xl/workbook.xml", b"<sheet name=\"report\""),
+    ("docProps/core.xml", b">1980-01-01T00:00:00Z</dcterms:modified>"),
+];
+/// The beginnings of a report as text, as JSON and as CSV.
+const REPORT_BEGINS_WITH: [&[u8]; 4] =
+    [b"Results, ", b"Results by ", b"{\n  \"from\": \"", b"key,type,closes,prompted,"];
+/// The beginning of a report as HTML, and the bytes after it that name surveyd.
+const REPORT_HTML: (&[u8], &[u8], &[u8]) =
+    (b"<!doctype html>\n", b"<title>Results, ", b" \xC2\xB7 surveyd</title>");
+/// The bytes of a report that are searched.
+const REPORT_WITHIN_BYTES: u64 = 1_024;
+
+/// What is written to a file. It decides which file may be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    Export,
+    Report,
+}
+
+impl Contents {
+    /// True if a file is empty or holds such contents in any format.
+    fn are_in(self, place: &Path) -> io::Result<bool> {
+        match self {
+            Self::Export => is_export(place),
+            Self::Report => is_report(place),
+        }
+    }
+
+    /// Says that a file holds something else.
+    fn missed(self) -> &'static str {
+        match self {
+            Self::Export => "is no export",
+            Self::Report => "is no report of surveyd",
+        }
+    }
+}
 
 /// A file that is being written.
 pub struct OutFile {
@@ -39,7 +79,11 @@ pub struct OutFile {
 
 impl OutFile {
     /// Starts to write the file that `-o` names. `database` is the file of the database.
-    pub fn begin(named: &Path, database: Option<&Path>) -> anyhow::Result<(Self, File)> {
+    pub fn begin(
+        named: &Path,
+        contents: Contents,
+        database: Option<&Path>,
+    ) -> anyhow::Result<(Self, File)> {
         let refused = |error: io::Error| {
             let remedy = match error.kind() {
                 ErrorKind::NotFound => ": make its folder first",
@@ -67,10 +111,11 @@ impl OutFile {
                 named.display()
             );
         }
-        if found.is_some() && !is_export(&place).map_err(refused)? {
+        if found.is_some() && !contents.are_in(&place).map_err(refused)? {
             bail!(
-                "-o {} is there and is no export: name another file, or delete that one",
-                named.display()
+                "-o {} is there and {}: name another file, or delete that one",
+                named.display(),
+                contents.missed()
             );
         }
         let mut name = place.file_name().unwrap_or_default().to_owned();
@@ -148,17 +193,36 @@ fn is_export(place: &Path) -> io::Result<bool> {
         return Ok(contains(&tail, PARQUET.1));
     }
     if head.starts_with(XLSX.0) {
-        return Ok(first_sheet(file).is_ok_and(|sheet| contains(&sheet, XLSX.1)));
+        return Ok(holds_parts(file, &[("xl/worksheets/sheet1.xml", XLSX.1)]).unwrap_or(false));
     }
     Ok(head.is_empty() || contains(&head, BEGINS_WITH))
 }
 
-/// Returns the beginning of the first sheet of a workbook.
-fn first_sheet(file: File) -> zip::result::ZipResult<Vec<u8>> {
+/// True if a file is empty or a report of surveyd in any format.
+fn is_report(place: &Path) -> io::Result<bool> {
+    let mut file = File::open(place)?;
+    let mut head = Vec::new();
+    file.by_ref().take(REPORT_WITHIN_BYTES).read_to_end(&mut head)?;
+    if head.starts_with(XLSX.0) {
+        return Ok(holds_parts(file, &REPORT_XLSX).unwrap_or(false));
+    }
+    let (begins, title, name) = REPORT_HTML;
+    let is_page = head.starts_with(begins) && contains(&head, title) && contains(&head, name);
+    let is_text = REPORT_BEGINS_WITH.iter().any(|beginning| head.starts_with(beginning));
+    Ok(head.is_empty() || is_page || is_text)
+}
+
+/// True if each of the parts of a workbook has its bytes near its beginning.
+fn holds_parts(file: File, parts: &[(&str, &[u8])]) -> zip::result::ZipResult<bool> {
     let mut book = ZipArchive::new(file)?;
-    let mut sheet = Vec::new();
-    book.by_name("xl/worksheets/sheet1.xml")?.take(XLSX_SHEET_BYTES).read_to_end(&mut sheet)?;
-    Ok(sheet)
+    for (name, wanted) in parts {
+        let mut part = Vec::new();
+        book.by_name(name)?.take(XLSX_PART_BYTES).read_to_end(&mut part)?;
+        if !contains(&part, wanted) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
@@ -172,7 +236,8 @@ mod tests {
     use super::*;
 
     fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-        let (out, mut file) = OutFile::begin(path, Some(Path::new("/nowhere/surveyd.db")))?;
+        let (out, mut file) =
+            OutFile::begin(path, Contents::Export, Some(Path::new("/nowhere/surveyd.db")))?;
         file.write_all(text.as_bytes())?;
         out.end(&file)
     }
@@ -228,12 +293,53 @@ mod tests {
     }
 
     #[test]
+    fn a_report_takes_the_place_of_a_report_and_of_no_file_of_another_kind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report");
+        let begin = || OutFile::begin(&path, Contents::Report, None).map(drop);
+        let texts = [
+            "",
+            "Results by team, 2026-11-01",
+            "Results, 2026-11-01",
+            "{\n  \"from\": \"2026-11-01T00:00:00.000Z\",\n",
+            "key,type,closes,prompted,answered\r\n",
+            "<!doctype html>\n<html lang=\"en\">\n<title>Results, 1 to 2 · surveyd</title>\n",
+        ];
+        for text in texts {
+            fs::write(&path, text).unwrap();
+            begin().unwrap();
+        }
+        let mut book = rust_xlsxwriter::Workbook::new();
+        book.add_worksheet().set_name("report").unwrap();
+        let saved_later = book.save_to_buffer().unwrap();
+        let others: [&[u8]; 6] = [
+            b"survey_id,account\n",
+            b"Results of mine\n",
+            b"{\"from\": 1}\n",
+            b"<!doctype html>\n<title>Results, mine</title>\n",
+            b"SQLite format 3\0",
+            &saved_later,
+        ];
+        for other in others {
+            fs::write(&path, other).unwrap();
+            let refused = begin().unwrap_err().to_string();
+            assert!(
+                refused.ends_with(
+                    "report is there and is no report of surveyd: name another file, or delete that one"
+                ),
+                "{refused}"
+            );
+            assert_eq!(fs::read(&path).unwrap(), other);
+        }
+    }
+
+    #[test]
     fn what_is_not_written_to_its_end_leaves_the_old_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         write(&path, "survey_id\n1\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        let (out, mut file) = OutFile::begin(&path, None).unwrap();
+        let (out, mut file) = OutFile::begin(&path, Contents::Export, None).unwrap();
         file.write_all(b"survey_id\n").unwrap();
         drop(out);
         assert_eq!(fs::read_to_string(&path).unwrap(), "survey_id\n1\n");
@@ -247,12 +353,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = folder.path().join("surveyd.db");
         for name in ["surveyd.db", "surveyd.db-wal", "surveyd.db.sends", "surveyd.db-journal"] {
-            let begun = OutFile::begin(&folder.path().join(name), Some(&database));
+            let begun =
+                OutFile::begin(&folder.path().join(name), Contents::Export, Some(&database));
             assert!(begun.is_err(), "{name}");
             assert!(!folder.path().join(name).exists());
         }
-        assert!(OutFile::begin(&folder.path().join("surveyd.db2.csv"), Some(&database)).is_ok());
-        assert!(OutFile::begin(&folder.path().join("away").join("a.csv"), None).is_err());
-        assert!(OutFile::begin(folder.path(), None).is_err());
+        let begin = |path: &Path, database| OutFile::begin(path, Contents::Report, database);
+        assert!(begin(&folder.path().join("surveyd.db2.csv"), Some(&database)).is_ok());
+        assert!(begin(&folder.path().join("away").join("a.csv"), None).is_err());
+        assert!(begin(folder.path(), None).is_err());
     }
 }

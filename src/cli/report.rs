@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::out_file::OutFile;
+use super::out_file::{Contents, OutFile};
 use super::{Context, Usage, usage};
 use crate::config;
 use crate::domain::days::Zone;
@@ -54,7 +54,7 @@ pub struct ReportArgs {
     /// The form of the report
     #[arg(long, value_name = "F", value_enum, default_value_t = ReportFormat::Text, help_heading = "What")]
     format: ReportFormat,
-    /// Write to this file, and over what it held [default: standard output]
+    /// Write to this file, and over an earlier report [default: standard output]
     #[arg(short, long, value_name = "FILE", help_heading = "What")]
     output: Option<PathBuf>,
 }
@@ -125,7 +125,7 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
     match &report.output {
         Some(path) => {
             let location = context.location()?;
-            let (file, mut to) = OutFile::begin(path, location.file())?;
+            let (file, mut to) = OutFile::begin(path, Contents::Report, location.file())?;
             to.write_all(&bytes)?;
             file.end(&to)?;
         }

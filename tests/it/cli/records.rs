@@ -206,6 +206,36 @@ fn a_report_counts_the_closes_of_its_period() {
 }
 
 #[test]
+fn a_report_is_written_over_a_report_of_any_format_and_over_nothing_else() {
+    let program = program();
+    small(&program);
+    let file = program.path("report");
+    let name = file.to_str().unwrap();
+    let write = |format: &str| {
+        let period = ["report", "--from", "2020-01-01", "--by", "team", "-o", name];
+        program.run(&[&period[..], &["--format", format]].concat())
+    };
+    let formats = ["html", "csv", "xlsx", "json", "text"];
+    for (before, format) in formats.iter().flat_map(|one| formats.map(|other| (one, other))) {
+        write(before);
+        let ended = write(format);
+        assert_eq!((ended.code, ended.stderr.as_str()), (0, ""), "{format} over {before}");
+    }
+    let export = ["export", "--format", "csv", "-o", name];
+    let refused = program.run(&export);
+    assert!(refused.stderr.contains("is there and is no export:"), "{}", refused.stderr);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(program.run(&export).code, 0);
+    let exported = std::fs::read(&file).unwrap();
+    let refused = write("html");
+    let said = format!(
+        "surveyd: -o {name} is there and is no report of surveyd: name another file, or delete that one\n"
+    );
+    assert_eq!((refused.code, refused.stderr), (1, said));
+    assert_eq!(std::fs::read(&file).unwrap(), exported);
+}
+
+#[test]
 fn a_survey_is_named_by_the_beginning_of_its_id_or_by_its_conversation() {
     let program = program();
     let [waiting, late, cancelled] = small(&program);
