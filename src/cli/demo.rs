@@ -170,7 +170,7 @@ async fn report(daemon: &Daemon, started_at: Millis) -> anyhow::Result<()> {
     let (by, zone, fresh_for, min_group) = (GroupBy::Nothing, &Zone::utc(), Duration::ZERO, 5);
     let terms = Terms { period, by, zone, now, fresh_for, min_group };
     let summary = compare(summarize(facts, &terms), None);
-    outln!("{}", report::text::render(&summary, &report::text::TextPage::plain()))?;
+    outln!("{}", report::text::render(&summary, &report::text::TextPage::plain(now)))?;
     Ok(())
 }
 

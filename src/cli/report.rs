@@ -108,6 +108,7 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
                 style: terminal::OutputStyle::of_stdout(&context.environment, now, false),
                 display_name: display_name(context, report.account.as_deref()),
                 zone: zone.clone(),
+                now,
                 counts_tests: report.test,
             };
             let mut text = report::text::render(&compared, &page);

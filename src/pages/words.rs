@@ -4,6 +4,7 @@
 
 use crate::domain::days::{Day, Days, Zone};
 use crate::domain::plain_text::printable;
+pub use crate::domain::summary::loss;
 use crate::domain::summary::{GroupBy, wording};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
@@ -162,35 +163,6 @@ pub fn bytes(bytes: u64) -> String {
 /// A word of the program that has no words here, as it is: "no_answer" becomes "no answer".
 fn plain(word: &str) -> String {
     printable(word).replace('_', " ")
-}
-
-/// Says why people of closed conversations were not prompted, after a number: "92 prompted not
-/// long ago". The words are those of [`crate::domain::survey::Reason`] and of the states without a
-/// prompt.
-pub fn loss(word: &str) -> String {
-    let words = match word {
-        "cannot_dm" => "cannot be messaged",
-        "throttled" => "prompted not long ago",
-        "opted_out" => "opted out",
-        "sampled_out" => "not drawn for the sample",
-        "holdout" => "held out, to compare with",
-        "rule" => "left out by a rule",
-        "closed_by" => "closed by a bot or by itself",
-        "no_substance" => "without enough said",
-        "stale" => "closed long after the last word",
-        "budget" => "left out to spread the day’s prompts",
-        "suspended" => "suspended by X",
-        "no_x_id" => "not known by an id at X",
-        "dry_run" => "not sent on a dry run",
-        "scheduled" => "waiting now",
-        "sending" => "being sent now",
-        "uncertain" => "uncertain: X has not said",
-        "cancelled" => "called off",
-        "expired" => "too late to ask",
-        "failed" => "refused by X",
-        other => return plain(other),
-    };
-    words.to_owned()
 }
 
 /// Says a survey's state in words, with its reason where it has one.

@@ -1,4 +1,5 @@
-//! Writes the report as JSON for programs. It is one object with the period and a list of groups.
+//! Writes the report as JSON for programs. It is one object with the period, a list of groups and
+//! a list of totals.
 //!
 //! Numbers are rounded to two decimals. A hidden or absent number is `null`. A hidden distribution
 //! is an empty list. `hidden` gives the reason, which is `small_group` or `differencing`.
@@ -32,6 +33,8 @@ pub struct ReportJson<'a> {
     #[serde(skip_serializing_if = "is_zero")]
     still_to_count: u64,
     groups: Vec<ComparedJson<'a>>,
+    /// All surveys of each type together. A survey with several tags counts once here.
+    totals: Vec<ComparedJson<'a>>,
     /// The period that this one is compared with. Left out if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     against: Option<AgainstJson<'a>>,
@@ -100,6 +103,8 @@ struct GroupJson<'a> {
     distribution: &'a [u64],
     median_response_seconds: Option<f64>,
     suppressed: &'a BTreeMap<String, u64>,
+    /// The other closes without a prompt, by the name of their state.
+    unsent: &'a BTreeMap<String, u64>,
     hidden: Option<&'static str>,
 }
 
@@ -133,6 +138,7 @@ impl<'a> ReportJson<'a> {
             dry_run: report.left_out.dry_runs,
             still_to_count: 0,
             groups: compared.rows.iter().map(row).collect(),
+            totals: compared.totals.iter().map(row).collect(),
             against: compared.before.as_ref().map(AgainstJson::of),
             difference: is_compared.then_some(total),
         }
@@ -169,6 +175,7 @@ impl<'a> GroupJson<'a> {
             distribution: &group.distribution,
             median_response_seconds: group.median_response_seconds.map(rounded),
             suppressed: &group.suppressed,
+            unsent: &group.unsent,
             hidden: group.hidden.map(summary::Hidden::as_str),
         }
     }
@@ -209,7 +216,7 @@ mod tests {
     #[test]
     fn the_report_has_the_shape_that_programs_rely_on() {
         let report = samples::november(GroupBy::Nothing);
-        let expected = json!({
+        let mut expected = json!({
             "from": "2026-11-01T00:00:00.000Z",
             "to": "2026-11-30T23:59:59.999Z",
             "groups": [{
@@ -221,6 +228,7 @@ mod tests {
                 "distribution": [1, 0, 1, 4, 10],
                 "median_response_seconds": 250.0,
                 "suppressed": {"opted_out": 1, "throttled": 2},
+                "unsent": {},
                 "hidden": null,
             }, {
                 "key": "all", "type": "nps",
@@ -231,10 +239,27 @@ mod tests {
                 "distribution": [0, 0, 0, 0, 0, 0, 1, 2, 1, 3, 3],
                 "median_response_seconds": 7500.0,
                 "suppressed": {},
+                "unsent": {},
                 "hidden": null,
             }],
         });
+        // Without a breakdown the groups are the totals.
+        expected["totals"] = expected["groups"].clone();
         assert_eq!(parsed(&report), expected);
+    }
+
+    #[test]
+    fn a_breakdown_has_the_totals_of_both_types() {
+        let (by_agent, whole) =
+            [GroupBy::Agent, GroupBy::Nothing].map(|by| parsed(&samples::november(by))).into();
+        assert_eq!(by_agent["totals"], whole["groups"]);
+        assert_eq!(by_agent["totals"].as_array().map(Vec::len), Some(2));
+        let november = samples::november(GroupBy::Agent);
+        let compared = compare(november.clone(), Some(november));
+        let report: Value = serde_json::from_str(&render(&compared)).unwrap();
+        let total = &report["totals"][0];
+        assert_eq!((&total["key"], &total["against"]["closes"]), (&json!("all"), &json!(23)));
+        assert_eq!(total["difference"]["more_than_chance"], false);
     }
 
     #[test]
@@ -264,7 +289,7 @@ mod tests {
         let found: Vec<_> = text
             .lines()
             .filter_map(|line| line.strip_prefix("      \"")?.split('"').next())
-            .take(14)
+            .take(15)
             .collect();
         let expected = [
             "key",
@@ -280,6 +305,7 @@ mod tests {
             "distribution",
             "median_response_seconds",
             "suppressed",
+            "unsent",
             "hidden",
         ];
         assert_eq!(found, expected);

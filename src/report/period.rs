@@ -69,13 +69,16 @@ pub fn parse_to(value: &str, zone: &Zone) -> Result<Millis, PeriodError> {
     parse("--to", value, zone, |period| period.to)
 }
 
-/// Writes the period for people. A period of whole days is written as dates. Any other is written
-/// as two instants.
-pub fn in_words(period: Period, zone: &Zone) -> String {
-    let name = zone.name();
+/// Writes the period for people. A period of whole days is written as dates, and says whether its
+/// last day is over. Any other is written as two instants.
+pub fn in_words(period: Period, zone: &Zone, now: Millis) -> String {
+    let (name, so_far) = (zone.name(), period.contains(now));
+    let of = |whole| if so_far { "so far" } else { whole };
     match zone.whole_days(period) {
-        Some(Days { from, to }) if from == to => format!("{from} (the whole day, {name})"),
-        Some(Days { from, to }) => format!("{from} to {to} (whole days, {name})"),
+        Some(Days { from, to }) if from == to => {
+            format!("{from} ({}, {name})", of("the whole day"))
+        }
+        Some(Days { from, to }) => format!("{from} to {to} ({}, {name})", of("whole days")),
         None => format!("{} to {}", period.from.rfc3339(), period.to.rfc3339()),
     }
 }
@@ -101,6 +104,8 @@ fn parse(
 mod tests {
     use super::*;
 
+    const LATER: Millis = Millis(1_900_000_000_000);
+
     fn written(from: &str, to: &str) -> (String, String) {
         let period = parse_period(from, to, &Zone::utc()).unwrap();
         (period.from.rfc3339(), period.to.rfc3339())
@@ -116,10 +121,11 @@ mod tests {
     #[test]
     fn without_dates_it_is_the_last_28_whole_days() {
         let now = Millis::from_rfc3339("2026-11-29T16:25:48.123Z").unwrap();
-        let words =
-            |from, to| in_words(parse_or_usual(from, to, &Zone::utc(), now).unwrap(), &Zone::utc());
+        let words = |from, to| {
+            in_words(parse_or_usual(from, to, &Zone::utc(), now).unwrap(), &Zone::utc(), now)
+        };
         assert_eq!(words(None, None), "2026-11-01 to 2026-11-28 (whole days, UTC)");
-        assert_eq!(words(Some("2026-11-27"), None), "2026-11-27 to 2026-11-29 (whole days, UTC)");
+        assert_eq!(words(Some("2026-11-27"), None), "2026-11-27 to 2026-11-29 (so far, UTC)");
         assert_eq!(words(None, Some("2026-01-28")), "2026-01-01 to 2026-01-28 (whole days, UTC)");
         assert_eq!(
             words(Some("2026-11-01"), Some("2026-11-02")),
@@ -138,13 +144,28 @@ mod tests {
     #[test]
     fn a_period_of_whole_days_is_told_in_dates() {
         let words =
-            |from, to| in_words(parse_period(from, to, &Zone::utc()).unwrap(), &Zone::utc());
+            |from, to| in_words(parse_period(from, to, &Zone::utc()).unwrap(), &Zone::utc(), LATER);
         assert_eq!(words("2026-11-01", "2026-11-30"), "2026-11-01 to 2026-11-30 (whole days, UTC)");
         assert_eq!(words("2026-11-22", "2026-11-22"), "2026-11-22 (the whole day, UTC)");
         assert_eq!(
             words("2026-11-22", "2026-11-22T08:00:00Z"),
             "2026-11-22T00:00:00.000Z to 2026-11-22T08:00:00.000Z"
         );
+    }
+
+    #[test]
+    fn a_day_that_still_runs_is_told_so_far_and_one_that_is_over_or_to_come_is_whole() {
+        let words = |from: &str, now: &str| {
+            let now = Millis::from_rfc3339(now).unwrap();
+            let period = parse_period(from, "2026-11-22", &Zone::utc()).unwrap();
+            in_words(period, &Zone::utc(), now)
+        };
+        assert_eq!(words("2026-11-22", "2026-11-22T00:00:00Z"), "2026-11-22 (so far, UTC)");
+        let two = words("2026-11-21", "2026-11-22T23:59:59.999Z");
+        assert_eq!(two, "2026-11-21 to 2026-11-22 (so far, UTC)");
+        for now in ["2026-11-21T23:59:59.999Z", "2026-11-23T00:00:00Z"] {
+            assert_eq!(words("2026-11-22", now), "2026-11-22 (the whole day, UTC)");
+        }
     }
 
     #[test]
@@ -175,11 +196,11 @@ mod tests {
         let period = parse_period("2026-10-25", "2026-10-25", &berlin).unwrap();
         assert_eq!(period.from.rfc3339(), "2026-10-24T22:00:00.000Z");
         assert_eq!(period.to.rfc3339(), "2026-10-25T22:59:59.999Z");
-        assert_eq!(in_words(period, &berlin), "2026-10-25 (the whole day, Europe/Berlin)");
+        assert_eq!(in_words(period, &berlin, LATER), "2026-10-25 (the whole day, Europe/Berlin)");
         let now = Millis::from_rfc3339("2026-11-29T23:30:00Z").unwrap();
         let usual = parse_or_usual(None, None, &berlin, now).unwrap();
         assert_eq!(
-            in_words(usual, &berlin),
+            in_words(usual, &berlin, LATER),
             "2026-11-02 to 2026-11-29 (whole days, Europe/Berlin)"
         );
         let error = parse_from("gestern", &berlin).unwrap_err().to_string();

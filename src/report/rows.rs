@@ -34,7 +34,7 @@ const fn column(name: &'static str, read: fn(&ComparedGroup) -> Option<RowValue>
 }
 
 /// All columns in their order.
-pub const COLUMNS: [RowColumn; 20] = [
+pub const COLUMNS: [RowColumn; 22] = [
     column("key", |row| row.group.key.clone().map(Text)),
     column("type", |row| Some(Text(row.group.kind.as_str().to_owned()))),
     column("closes", |row| count(row.group.closes)),
@@ -55,6 +55,8 @@ pub const COLUMNS: [RowColumn; 20] = [
     column("difference_low", |row| number(row.change?.difference.low)),
     column("difference_high", |row| number(row.change?.difference.high)),
     column("more_than_chance", |row| Some(Flag(row.change?.more_than_chance))),
+    column("suppressed", |row| count(row.group.suppressed.values().sum())),
+    column("unsent", |row| count(row.group.unsent.values().sum())),
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "each reading of a column gives an option")]
@@ -134,13 +136,13 @@ mod tests {
             lines[0],
             "key,type,closes,prompted,answered,commented,response_rate,immature,score,low,high,\
              mean,median_response_seconds,hidden,score_before,answered_before,difference,\
-             difference_low,difference_high,more_than_chance"
+             difference_low,difference_high,more_than_chance,suppressed,unsent"
         );
         assert_eq!(
             lines[1],
-            "ana,csat,16,13,10,6,76.92,true,90,59.58,98.21,4.6,250,,90,10,0,-31.5,31.5,false"
+            "ana,csat,16,13,10,6,76.92,true,90,59.58,98.21,4.6,250,,90,10,0,-31.5,31.5,false,3,0"
         );
-        assert_eq!(lines[3], "ben,csat,1,1,1,0,100,false,,,,,,small_group,,1,,,,");
+        assert_eq!(lines[3], "ben,csat,1,1,1,0,100,false,,,,,,small_group,,1,,,,,0,0");
     }
 
     #[test]

@@ -13,10 +13,11 @@ use crate::domain::plain_text::printable;
 use crate::domain::question;
 use crate::domain::{
     summary::{
-        Change, Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, Report,
+        Change, Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, Report, loss,
         wording::{self, points},
     },
     survey_type::SurveyType,
+    time::Millis,
 };
 use crate::terminal::table::{Column, table};
 use crate::terminal::{Colour, OutputStyle};
@@ -34,19 +35,21 @@ pub struct TextPage {
     pub display_name: Option<String>,
     /// The zone of the business's days.
     pub zone: Zone,
+    /// When the report is made.
+    pub now: Millis,
     /// True if test prompts are counted.
     pub counts_tests: bool,
 }
 
 impl TextPage {
     /// For files and programs.
-    pub fn plain() -> Self {
-        Self {
-            style: OutputStyle::PLAIN,
-            display_name: None,
-            zone: Zone::utc(),
-            counts_tests: false,
-        }
+    pub fn plain(now: Millis) -> Self {
+        let (style, zone) = (OutputStyle::PLAIN, Zone::utc());
+        Self { style, display_name: None, zone, now, counts_tests: false }
+    }
+
+    fn period(&self, report: &Report) -> String {
+        period::in_words(report.period, &self.zone, self.now)
     }
 
     fn width(&self) -> usize {
@@ -57,8 +60,7 @@ impl TextPage {
 /// Returns the report as text that ends in a newline.
 pub fn render(compared: &Compared, page: &TextPage) -> String {
     let report = &compared.report;
-    let mut text =
-        format!("Results{}, {}\n", by_what(report.by), period::in_words(report.period, &page.zone));
+    let mut text = format!("Results{}, {}\n", by_what(report.by), page.period(report));
     if page.counts_tests {
         text.push_str("Prompts that were sent as a test (test = true) are counted, too.\n");
     }
@@ -195,7 +197,7 @@ fn write_headline(
     let (Some(total), Some(before)) = (compared.total(kind), &compared.before) else {
         return Ok(());
     };
-    let earlier = period::in_words(before.period, &page.zone);
+    let earlier = page.period(before);
     let comparison = compared.comparison(kind);
     let headline = wording::headline(kind, &comparison, &earlier, total.group.immature);
     write!(text, "\n{}\n", wrap(&headline.to_string(), page.width()))
@@ -306,9 +308,12 @@ fn write_notes(
             report.min_group
         ));
     }
-    for group in groups.iter().filter(|group| !group.suppressed.is_empty()) {
-        let reasons: Vec<_> =
-            group.suppressed.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    for group in groups {
+        let losses = group.losses().into_iter();
+        let reasons: Vec<_> = losses.map(|(word, n)| format!("{} {n}", loss(word))).collect();
+        if reasons.is_empty() {
+            continue;
+        }
         let of_whom = match report.by {
             GroupBy::Nothing => String::new(),
             _ => format!(", {}", name(group)),

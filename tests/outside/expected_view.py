@@ -116,6 +116,8 @@ def group(key, kind, closes, prompts, hidden, now, fresh_days):
     """All that a group says. Why it is hidden is given."""
     given = scores(prompts)
     reasons = Counter(row["reason"] for row in closes if row["state"] == "suppressed")
+    decided = ("suppressed", "sent", "answered")
+    unsent = Counter(row["state"] for row in closes if row["state"] not in decided)
     waiting = [row for row in prompts if row["score"] is None]
     is_shown = given and not hidden
     score = (expected.csat if kind == "csat" else expected.nps)(given) if is_shown else None
@@ -133,6 +135,7 @@ def group(key, kind, closes, prompts, hidden, now, fresh_days):
         "distribution": [] if hidden else expected.distribution(kind, given),
         "median_response_seconds": expected.median_seconds(seconds(prompts)) if is_shown else None,
         "suppressed": dict(reasons),
+        "unsent": dict(unsent),
         "hidden": hidden,
     }
 

@@ -11,6 +11,7 @@ pub mod difference;
 mod groups;
 mod hiding;
 mod intervals;
+mod losses;
 /// A difference in words.
 pub mod wording;
 
@@ -23,6 +24,7 @@ pub use self::{
     groups::{GroupBy, GroupKey},
     hiding::Hidden,
     intervals::{CONFIDENCE, Estimate, csat, nps},
+    losses::loss,
 };
 use super::{
     days::Zone,

@@ -4,10 +4,13 @@ use super::*;
 use crate::{
     domain::{
         summary::{Estimate, LeftOut, compare},
-        time::Period,
+        time::{Millis, Period},
     },
     report::{period::parse_period, samples},
 };
+
+/// Long after November 2026.
+const LATER: Millis = Millis(1_900_000_000_000);
 
 fn render_alone(report: &Report, page: &TextPage) -> String {
     render(&compare(report.clone(), None), page)
@@ -47,7 +50,7 @@ fn rendered(groups: Vec<Group>) -> String {
         groups,
         left_out: LeftOut::default(),
     };
-    render_alone(&report, &TextPage::plain())
+    render_alone(&report, &TextPage::plain(LATER))
 }
 
 #[test]
@@ -63,14 +66,17 @@ CSAT: share of 4 and 5 among the scores of 1 to 5, 95 % interval
 all      23    20  16 (80.0 %)+         6  87.5 % (64.0–96.5)  4.38  ▁·▁▄█  4m 10s
 
 + answers may still come
-not asked: opted_out 1, throttled 2
+not asked: prompted not long ago 2, opted out 1
 
 NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
 
      closes  sent     answered   comments  score                0…10         median
 all      12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
 ";
-    assert_eq!(render_alone(&samples::november(GroupBy::Nothing), &TextPage::plain()), expected);
+    assert_eq!(
+        render_alone(&samples::november(GroupBy::Nothing), &TextPage::plain(LATER)),
+        expected
+    );
 }
 
 #[test]
@@ -90,14 +96,33 @@ cleo         5     5  5 (100.0 %)          0  withheld *             –  –   
 
 + answers may still come
 * withheld: shown, it would let fewer than 5 answers be worked out from the total
-not asked, ana: opted_out 1, throttled 2
+not asked, ana: prompted not long ago 2, opted out 1
 
 NPS: share of 9 and 10 less share of 0 to 6, in points, 95 % interval
 
 agent  closes  sent     answered   comments  score                0…10         median
 ana        12    12  10 (83.3 %)          0  50.0 (−0.2 to 77.1)  ······▃▆▃██   2h 5m
 ";
-    assert_eq!(render_alone(&samples::november(GroupBy::Agent), &TextPage::plain()), expected);
+    assert_eq!(render_alone(&samples::november(GroupBy::Agent), &TextPage::plain(LATER)), expected);
+}
+
+#[test]
+fn every_close_without_a_prompt_is_told_in_the_words_of_the_page() {
+    let of = |counts: &[(&str, u64)]| -> BTreeMap<String, u64> {
+        counts.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect()
+    };
+    let group = Group {
+        suppressed: of(&[("cannot_dm", 12), ("closed_by", 18), ("throttled", 0)]),
+        unsent: of(&[("expired", 4), ("scheduled", 30)]),
+        ..long("vip")
+    };
+    let text = rendered(vec![group]);
+    let notes = text.split("may still come\n").nth(1).unwrap();
+    assert_eq!(
+        notes,
+        "not asked, vip: waiting now 30, closed by a bot or by itself 18, cannot be messaged 12, too \
+         late to\n  ask 4\n"
+    );
 }
 
 #[test]
@@ -120,7 +145,7 @@ fn a_dry_run_says_how_many_prompts_would_have_been_sent() {
         left_out: LeftOut { dry_runs, ..LeftOut::default() },
     };
     for (dry_runs, said) in [(1, "1 prompt would"), (40, "40 prompts would")] {
-        let text = render_alone(&of(dry_runs), &TextPage::plain());
+        let text = render_alone(&of(dry_runs), &TextPage::plain(LATER));
         let line = format!("dry run: {said} have been sent (mode = \"dry\").\n");
         assert!(text.ends_with(&line), "{text}");
         let json = super::super::json::render(&compare(of(dry_runs), None));
@@ -146,7 +171,7 @@ fn a_time_of_tests_alone_says_so() {
         (0, 1, "1 close was taken in as a test: `--test` counts it."),
     ] {
         let left_out = LeftOut { tests, test_closes, dry_runs: 0 };
-        let text = render_alone(&Report { left_out, ..empty.clone() }, &TextPage::plain());
+        let text = render_alone(&Report { left_out, ..empty.clone() }, &TextPage::plain(LATER));
         let expected = format!("There is nothing in this time but tests (test = true).\n{said}\n");
         assert_eq!(text.split_once('\n').unwrap().1, expected);
     }
@@ -156,10 +181,10 @@ fn a_time_of_tests_alone_says_so() {
 fn what_is_left_out_as_a_test_is_told_beside_the_results() {
     let left_out = LeftOut { test_closes: 136, ..LeftOut::default() };
     let report = Report { left_out, ..samples::november(GroupBy::Nothing) };
-    let text = render_alone(&report, &TextPage::plain());
+    let text = render_alone(&report, &TextPage::plain(LATER));
     let line = "\n136 closes were taken in as a test: `--test` counts them.\n";
     assert!(text.contains(line), "{text}");
-    let counted = TextPage { counts_tests: true, ..TextPage::plain() };
+    let counted = TextPage { counts_tests: true, ..TextPage::plain(LATER) };
     let text = render_alone(&samples::november(GroupBy::Nothing), &counted);
     assert!(text.contains("\nPrompts that were sent as a test (test = true) are counted, too.\n"));
 }
@@ -172,14 +197,14 @@ fn a_question_is_told_by_its_text_aligned_whatever_its_letters() {
         groups: vec![group("csat 0"), group("csat 12")],
         ..samples::november(GroupBy::Nothing)
     };
-    let page = TextPage { display_name: Some("山田".into()), ..TextPage::plain() };
+    let page = TextPage { display_name: Some("山田".into()), ..TextPage::plain(LATER) };
     let text = render_alone(&report, &page);
     let expected = "
 csat 0   What is your overall satisfaction with 山田?
 csat 12  How would you rate the service you received from 山田?
 ";
     assert!(text.contains(expected), "{text}");
-    let open = render_alone(&report, &TextPage::plain());
+    let open = render_alone(&report, &TextPage::plain(LATER));
     assert!(open.contains("csat 0   What is your overall satisfaction with …?\n"), "{open}");
 }
 
@@ -190,7 +215,7 @@ fn a_report_fits_the_terminal() {
         (style.width, style.is_terminal) = (Some(width), true);
         let text = render_alone(
             &samples::november(GroupBy::Agent),
-            &TextPage { style, ..TextPage::plain() },
+            &TextPage { style, ..TextPage::plain(LATER) },
         );
         assert!(text.lines().all(|line| columns::width(line) <= width), "{width}: {text}");
         assert_eq!(text.contains("comments"), has_comments, "{text}");
@@ -210,8 +235,8 @@ fn reasons_too_many_for_the_page_go_on_in_the_next_line() {
     let text = rendered(vec![Group { suppressed: reasons, ..long("vip") }]);
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     let expected = "\
-not asked, vip: reason_00 0, reason_01 1, reason_02 2, reason_03 3, reason_04 4, reason_05 5,
-  reason_06 6, reason_07 7, reason_08 8, reason_09 9, reason_10 10, reason_11 11
+not asked, vip: reason 11 11, reason 10 10, reason 09 9, reason 08 8, reason 07 7, reason 06 6,
+  reason 05 5, reason 04 4, reason 03 3, reason 02 2, reason 01 1
 ";
     assert!(text.ends_with(expected), "{text}");
 }

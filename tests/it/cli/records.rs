@@ -200,9 +200,15 @@ fn a_report_counts_the_closes_of_its_period() {
     let report = ["report", "--from", "2020-01-01", "--to", "2999-12-31"];
     let json = program.run(&[&report[..], &["--format", "json"]].concat()).json();
     assert_eq!(json["groups"][0]["closes"], 3);
+    let unsent = json!({"cancelled": 1, "expired": 1, "scheduled": 1});
+    assert_eq!(json["groups"][0]["unsent"], unsent, "none of them is lost");
+    assert_eq!(json["totals"], json["groups"]);
     let text = program.run(&report);
     assert_eq!((text.code, text.stderr.as_str()), (0, ""));
-    assert!(!text.stdout.is_empty());
+    let (head, notes) = text.stdout.split_once('\n').unwrap();
+    assert_eq!(head, "Results, 2020-01-01 to 2999-12-31 (so far, UTC)");
+    let losses = "\nnot asked: called off 1, too late to ask 1, waiting now 1\n";
+    assert!(notes.ends_with(losses), "{notes}");
 }
 
 #[test]
