@@ -1,5 +1,7 @@
 //! `surveyd report` gives supervisors the numbers.
 
+mod only;
+
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -95,7 +97,11 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
     }
     let store = context.store().await?;
     context.require_account(&store, report.account.as_deref()).await?;
-    let reading = reading(&store, context).await;
+    let (reading, is_whole) = reading(&store, context).await;
+    // Tests are in no total of a day, and what is not counted yet may have the name.
+    if is_whole && !view.counts_tests {
+        only::require_names(&store, &view).await?;
+    }
     let compared = reading.compared(&view).await?;
     let page = match report.format {
         ReportFormat::Html => Some(html(&reading, &view, &compared).await?),
@@ -186,34 +192,36 @@ fn one_of<T: Copy>(
 /// How long one look at what is still to be counted takes, before it is told how much is left.
 const SLICE: Duration = Duration::from_secs(2);
 
-/// Counts what is still to be counted, and returns what all numbers are read with.
-async fn reading(store: &Store, context: &Context) -> Reading {
+/// Counts what is still to be counted, and returns what all numbers are read with. Returns false
+/// with it if something is left uncounted.
+async fn reading(store: &Store, context: &Context) -> (Reading, bool) {
     let report = &context.config.report;
     let mut left_before = u64::MAX;
-    loop {
+    let is_whole = loop {
         match store.catch_up_results(&report.time_zone, context.clock.now(), SLICE).await {
-            Ok(0) => break,
+            Ok(0) => break true,
             Ok(left) if left < left_before => {
                 note!("{left} surveys and days are still to be counted");
                 left_before = left;
             }
             Ok(left) => {
                 note!("{left} surveys and days are not counted yet: others are at work on them");
-                break;
+                break false;
             }
             Err(error) => {
                 note!("what has changed last may be missing: {error}");
-                break;
+                break false;
             }
         }
-    }
-    Reading {
+    };
+    let reading = Reading {
         store: store.clone(),
         zone: report.time_zone.clone(),
         now: context.clock.now(),
         fresh_for: context.config.poll.fresh_for,
         min_group: report.min_group,
-    }
+    };
+    (reading, is_whole)
 }
 
 /// The comments of one type in a file.

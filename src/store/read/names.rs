@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use sqlx::Row as _;
 
 use crate::domain::survey_type::SurveyType;
+use crate::domain::view::Filter;
+use crate::store::results::days::Dimension;
 use crate::store::{Result, Store};
 
 /// Names that occur together in results.
@@ -26,7 +28,45 @@ const OF_DAYS: &str = "select distinct account, team, kind, key from day_total \
 const OF_RESULTS: &str = "select distinct account, coalesce('=' || team, '') as team, kind, \
      coalesce('=' || language, '') as key from result where test = 0";
 
+/// The values of a column of the totals of a dimension.
+const VALUES: [&str; 3] = [
+    "select distinct account as value from day_total where dim = $1",
+    "select distinct team as value from day_total where dim = $1",
+    "select distinct key as value from day_total where dim = $1",
+];
+
 impl Store {
+    /// Returns every value that a filter can find in the totals of days, but for the empty one.
+    pub async fn values_of(&self, filter: Filter) -> Result<BTreeSet<String>> {
+        let [accounts, teams, keys] = VALUES;
+        let (sql, dimension) = match filter {
+            Filter::Account => (accounts, Dimension::Whole),
+            Filter::Team => (teams, Dimension::Whole),
+            Filter::Agent => (keys, Dimension::Agent),
+            Filter::Tag => (keys, Dimension::Tags),
+            Filter::Language => (keys, Dimension::Language),
+            Filter::Source => (keys, Dimension::Source),
+            Filter::Rule => (keys, Dimension::Rule),
+            Filter::Variant => (keys, Dimension::Variant),
+        };
+        let rows = sqlx::query(sql).bind(dimension.as_str()).fetch_all(&self.readers).await?;
+        let mut values = BTreeSet::new();
+        for row in &rows {
+            let value: String = row.try_get("value")?;
+            match (filter, value.strip_prefix('=')) {
+                (Filter::Account, _) => values.extend([value]),
+                (_, None) => {}
+                (Filter::Tag, Some(tags)) => {
+                    // Tags that cannot be read name none.
+                    values.extend(serde_json::from_str::<Vec<String>>(tags).unwrap_or_default());
+                }
+                (_, Some(key)) => values.extend([key.to_owned()]),
+            }
+        }
+        values.remove("");
+        Ok(values)
+    }
+
     /// Returns all accounts, teams, types and languages that occur together in results.
     pub async fn names(&self) -> Result<Vec<NamedTogether>> {
         let mut rows = sqlx::query(OF_DAYS).fetch_all(&self.readers).await?;

@@ -242,6 +242,33 @@ fn a_report_is_written_over_a_report_of_any_format_and_over_nothing_else() {
 }
 
 #[test]
+fn a_report_on_a_name_that_no_close_has_says_which_may_be_meant() {
+    let program = program();
+    let close = ["enqueue", "--account", "acme", "--user-id", "7", "--team", "billing"];
+    for (conversation, tag) in [("c-1", "vip"), ("c-2", "late")] {
+        let more = ["--conversation", conversation, "--tag", tag];
+        assert_eq!(program.run(&[&close[..], &more].concat()).code, 0);
+    }
+    let only = |only: &str| {
+        let ended = program.run(&["report", "--from", "2020-01-01", "--only", only]);
+        (ended.code, ended.stderr)
+    };
+    for (wrong, said) in [
+        (
+            "team=biling",
+            "no close on record has such a team, they have billing: did you mean billing?",
+        ),
+        ("tag=vib", "no close on record has such a tag, they have late, vip: did you mean vip?"),
+        ("tag=x", "no close on record has such a tag, they have late, vip"),
+    ] {
+        assert_eq!(only(wrong), (2, format!("surveyd: --only {wrong}: {said}\n")));
+    }
+    for right in ["team=billing", "tag=vip", "team=", "agent=dana"] {
+        assert_eq!(only(right), (0, String::new()), "{right}: no close has an agent");
+    }
+}
+
+#[test]
 fn a_survey_is_named_by_the_beginning_of_its_id_or_by_its_conversation() {
     let program = program();
     let [waiting, late, cancelled] = small(&program);

@@ -2,7 +2,7 @@
 
 use surveyd::domain::days::Zone;
 use surveyd::domain::summary::GroupBy;
-use surveyd::domain::view::View;
+use surveyd::domain::view::{Filter, View};
 use surveyd::store::{Detail, List, NamedTogether, Page, Place};
 
 use super::*;
@@ -85,6 +85,29 @@ async fn a_list_is_read_page_by_page_in_its_order_within_the_view() {
         assert_eq!(of("question=csat&mood=unhappy", List::Comments).await, "c-6 c-5 c-1 c-0");
         assert_eq!(of("question=nps", List::Newest).await, "");
         assert_eq!(of("agent=", List::Newest).await.split(' ').count(), 7);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_values_of_a_filter_are_those_that_results_have() {
+    on_each_engine(async |bench| {
+        bench.answered(1, "billing", &["vip", "a\"b"], START).await;
+        let now = bench.answered(2, "returns", &["vip"], START).await;
+        let (store, zone) = (&bench.store, Zone::utc());
+        store.catch_up_results(&zone, now, LONG).await.unwrap();
+        let of = async |filter| {
+            let values = store.values_of(filter).await.unwrap();
+            values.into_iter().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(of(Filter::Account).await, ACCOUNT);
+        assert_eq!(of(Filter::Team).await, "billing returns");
+        assert_eq!(of(Filter::Tag).await, "a\"b vip");
+        assert_eq!(of(Filter::Language).await, "es");
+        assert_eq!(of(Filter::Variant).await, "", "there is no experiment");
+        for filter in [Filter::Agent, Filter::Source, Filter::Rule] {
+            assert!(of(filter).await.split(' ').count() <= 1, "{filter:?}");
+        }
     })
     .await;
 }
