@@ -74,7 +74,11 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     warnings.extend(of_database(&location).await);
     // If there is no database yet, there are no closes to compare.
     if let Ok(Ok(of_closes)) = tokio::time::timeout(PATIENCE, of_closes(&config, &location)).await {
-        let is_new = |found: &Warning| !warnings.iter().any(|it| found.key.starts_with(&it.key));
+        // A warning of a whole section, such as `logins`, says nothing of its parts.
+        let covers = |it: &Warning, key: &str| {
+            it.key == key || (it.key.contains('.') && key.starts_with(&it.key))
+        };
+        let is_new = |found: &Warning| !warnings.iter().any(|it| covers(it, &found.key));
         let of_closes: Vec<_> = of_closes.into_iter().filter(is_new).collect();
         warnings.extend(of_closes);
     }
@@ -102,11 +106,10 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     }
     let style = OutputStyle::of_stdout(environment, Clock::System.now(), true);
     let mut text = format!(
-        "{}: {} (accounts: {}, sources: {})\n",
+        "{}: {} ({})\n",
         file.display(),
         style.paint(Colour::Green, "no fault"),
-        config.accounts.len(),
-        config.source_count()
+        counts(&config)
     );
     for account in dry {
         text += &format!("account {account}: dry run, nothing is sent\n");
@@ -120,6 +123,18 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         }
     }
     ended(out!("{text}").map_err(anyhow::Error::from), code)
+}
+
+/// Counts what the configuration has. Logins and tokens are left out where there are none.
+fn counts(config: &Config) -> String {
+    let mut counts =
+        format!("accounts: {}, sources: {}", config.accounts.len(), config.source_count());
+    for (name, count) in [("logins", config.logins.len()), ("tokens", config.tokens.len())] {
+        if count > 0 {
+            counts += &format!(", {name}: {count}");
+        }
+    }
+    counts
 }
 
 /// Loads the configuration.

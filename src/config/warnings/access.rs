@@ -1,5 +1,6 @@
 //! Warns of ways in which somebody could see results who should not, or could no longer see them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Warning;
@@ -9,7 +10,8 @@ use crate::domain::time::Millis;
 /// The time before a token's end in which it should be replaced.
 const ENDS_SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// Warns of sign-ins over plain HTTP and of a proxy that is trusted too widely or for nothing.
+/// Warns of sign-ins over plain HTTP, of names that are taken for one another, and of a proxy that
+/// is trusted too widely or for nothing.
 pub(super) fn of_access(config: &Config, warnings: &mut Vec<Warning>) {
     let proxy = config.http.proxy.as_ref();
     if !config.http.listen.ip().is_loopback() && !config.logins.is_empty() && proxy.is_none() {
@@ -22,6 +24,7 @@ pub(super) fn of_access(config: &Config, warnings: &mut Vec<Warning>) {
                 .into(),
         });
     }
+    warnings.extend(of_names(config));
     let Some(proxy) = proxy else { return };
     let header = &proxy.header;
     if config.logins.is_empty() {
@@ -41,6 +44,25 @@ pub(super) fn of_access(config: &Config, warnings: &mut Vec<Warning>) {
             remedy: "name the proxy's own addresses".into(),
         });
     }
+}
+
+/// Warns of logins whose names differ in the case of letters alone.
+fn of_names(config: &Config) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut by_letters: BTreeMap<String, &str> = BTreeMap::new();
+    for login in &config.logins {
+        let name = login.viewer.name.as_str();
+        let Some(other) = by_letters.insert(name.to_lowercase(), name) else { continue };
+        warnings.push(Warning {
+            key: format!("logins.{name}.name"),
+            problem: format!(
+                "differs from {other:?} in the case of letters alone: whoever signs in by the wrong \
+                 one is refused"
+            ),
+            remedy: "give them names that nobody takes for one another".into(),
+        });
+    }
+    warnings
 }
 
 /// Warns of API tokens that have expired or will soon.

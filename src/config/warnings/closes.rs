@@ -1,10 +1,14 @@
 //! Warns of configured values that match no close on record.
 //!
-//! A misspelt team in a rule surveys nobody and raises no fault.
+//! A misspelt team in a rule surveys nobody and raises no fault. A login limited to one sees
+//! nothing.
+
+mod viewers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::defaults::SKIP_CLOSED_BY;
+use super::super::names::nearest;
 use super::super::{Config, Rule, SurveyConfig};
 use super::Warning;
 use crate::domain::close::Notice;
@@ -48,6 +52,19 @@ struct ConfiguredValue<'a> {
     when: When,
 }
 
+impl ConfiguredValue<'_> {
+    /// Returns the value of the closes that the configured one most likely means. Values of
+    /// attributes may be personal, so none is guessed.
+    fn guess<'n>(&self, named: &BTreeMap<&'n str, usize>) -> Option<&'n str> {
+        match self.field {
+            PolicyField::Attribute(_) | PolicyField::Language | PolicyField::ClosedBy => None,
+            PolicyField::Source | PolicyField::Tag | PolicyField::Team | PolicyField::Agent => {
+                nearest(self.value, named.keys().copied())
+            }
+        }
+    }
+}
+
 /// Warns of each configured value that matches none of an account's closes. A source with too few
 /// closes gives no warning.
 ///
@@ -88,6 +105,7 @@ pub fn of_closes(config: &Config, closes: &[CloseOnRecord]) -> Vec<Warning> {
             warnings.extend(wanted.iter().filter_map(|wanted| heard.unfit(wanted)));
         }
     }
+    warnings.extend(viewers::of_viewers(config, closes));
     let more = warnings.len().saturating_sub(WARNINGS_MOST);
     warnings.truncate(WARNINGS_MOST);
     if more > 0 {
@@ -146,12 +164,14 @@ impl<'a> RecordedCloses<'a> {
             }
         }
         let (near, said) = said(wanted, &named);
+        let guess = wanted.guess(&named);
         Some(Warning {
             key: wanted.key.clone(),
             problem: format!("{:?} fitted none of {}; {said}", wanted.value, self.described()),
-            remedy: match near {
-                Some(near) => format!("write {near:?}, if that is meant"),
-                None => "correct it, or take it away if no close will ever be so".into(),
+            remedy: match (near, guess) {
+                (Some(near), _) => format!("write {near:?}, if that is meant"),
+                (None, Some(guess)) => format!("did you mean {:?}?", shown(guess)),
+                (None, None) => "correct it, or take it away if no close will ever be so".into(),
             },
         })
     }

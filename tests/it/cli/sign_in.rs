@@ -66,6 +66,43 @@ No one but surveyd should read it. `surveyd check` finds what is wrong, a reload
 }
 
 #[test]
+fn a_check_counts_logins_and_tokens_and_warns_of_names_and_teams_that_are_taken_for_others() {
+    let hash = surveyd::credentials::hash_password(PASSWORD).unwrap().expose();
+    let login = |name: &str, teams: &str| {
+        format!(
+            "[[logins]]\nname = \"{name}\"\nrole = \"supervisor\"\npassword_hash = \"{hash}\"\n{teams}\n"
+        )
+    };
+    let token = format_token_hash(&hash_token("svd_1"));
+    let text = format!(
+        "{}{}{}[[tokens]]\nname = \"wall\"\nrole = \"supervisor\"\nhash = \"{token}\"\n",
+        configuration(NOWHERE),
+        login("mara", "teams = [\"biling\"]"),
+        login("Mara", "")
+    );
+    let program = Program::with_database(&text);
+    for number in 0..20 {
+        let conversation = format!("c-{number}");
+        let close = ["enqueue", "--account", "acme", "--conversation", &conversation];
+        let more = ["--user-id", "7", "--team", "billing"];
+        assert_eq!(program.run(&[&close[..], &more].concat()).code, 0);
+    }
+    let checked = program.run(&["check"]);
+    assert_eq!(checked.code, 0);
+    let counts = "no fault (accounts: 1, sources: 1, logins: 2, tokens: 1)\n";
+    assert!(checked.stdout.ends_with(counts), "{}", checked.stdout);
+    assert_eq!(
+        checked.stderr,
+        "\
+warning: logins.Mara.name: differs from \"mara\" in the case of letters alone: whoever signs in by the wrong one is refused
+  give them names that nobody takes for one another
+warning: logins.mara.teams: \"biling\" fitted none of the last 20 closes of enqueue; they named billing
+  did you mean \"billing\"?
+"
+    );
+}
+
+#[test]
 fn white_space_at_the_ends_belongs_to_a_password() {
     let program = Program::new(&configuration(NOWHERE));
     let ended = hashed(&program, b"  correct horse  \n");

@@ -114,3 +114,40 @@ fn nobody_is_named_who_is_not_configured_and_the_output_has_an_end() {
     let all = said.concat();
     assert!(!all.contains("mara") && !all.contains("4711"), "{all}");
 }
+
+#[test]
+fn a_limit_of_a_login_or_a_token_that_no_close_has_is_named_with_what_it_may_mean() {
+    let hash =
+        "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
+    let more = format!(
+        "[[logins]]\nname = \"mara\"\nrole = [\"supervisor\", \"agent\"]\nteams = [\"biling\", \"sales\"]\n\
+         agent = \"dna\"\npassword_hash = \"{hash}\"\n\
+         [[logins]]\nname = \"lee\"\nrole = \"supervisor\"\nteams = [\"sales\"]\naccounts = [\"acme\"]\n\
+         password_hash = \"{hash}\"\n\
+         [[tokens]]\nname = \"wall\"\nrole = \"supervisor\"\nteams = \"refunds\"\n\
+         hash = \"sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\"\n"
+    );
+    let config = config("", &more);
+    let billing = Notice { agent: Some("dana".into()), ..of_team("billing") };
+    let mut all = closes("helpdesk", 19, &billing);
+    assert_eq!(said(&config, &all), Vec::<String>::new(), "of 19 nothing is concluded");
+    all.extend(closes("helpdesk", 1, &of_team("sales")));
+    assert_eq!(
+        said(&config, &all),
+        [
+            "logins.mara.teams: \"biling\" fitted none of the last 20 closes of helpdesk; they named \
+             billing, sales\n  did you mean \"billing\"?",
+            "logins.mara.agent: \"dna\" fitted none of the last 20 closes of helpdesk; they named \
+             another\n  did you mean \"dana\"?",
+            "tokens.wall.teams: \"refunds\" fitted none of the last 20 closes of helpdesk; they named \
+             billing, sales\n  correct it, or take it away if no close will ever be so",
+        ]
+    );
+    // What another account has is nothing to whoever may not see it.
+    for close in &mut all {
+        close.account = "globex".into();
+    }
+    let keys = of_closes(&config, &all).into_iter().map(|warning| warning.key);
+    let of_lee = keys.filter(|key| key.starts_with("logins.lee")).count();
+    assert_eq!(of_lee, 0, "nothing is known of that account");
+}
