@@ -75,6 +75,14 @@ pub fn nothing_here() -> Response {
     not_found(detail)
 }
 
+/// Refuses a path that nothing belongs to, or nothing for whoever asks. It names the description of
+/// the API, which is there if anybody may read results.
+pub fn nothing_of_results() -> Response {
+    let detail = "there is nothing at this address; /v1/openapi.json says what the API has, and \
+                  notices are taken at /v1/sources/NAME, without a slash at the end";
+    not_found(detail)
+}
+
 /// Refuses a request that the sender should retry. The sender still has what it sent.
 pub fn unavailable(detail: &str) -> Response {
     later(StatusCode::SERVICE_UNAVAILABLE, detail, RETRY_AFTER_SECONDS)

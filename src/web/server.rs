@@ -262,9 +262,10 @@ impl Behind {
 }
 
 /// True if the request may come from a source that has something to say. Other requests come from
-/// scanners that try the paths of other servers. Their refusals are counted but not logged.
+/// people who look around and from scanners that try the paths of other servers. They are counted
+/// as requests to no address, and they are no refused closes.
 fn is_a_sender(method: &Method, path: &str) -> bool {
-    path.starts_with("/v1/") || !(method == Method::GET || method == Method::HEAD)
+    path.starts_with("/v1/sources/") || !(method == Method::GET || method == Method::HEAD)
 }
 
 /// Returns the reason to log if the answer is a refusal.

@@ -166,3 +166,32 @@ fn a_function_is_found_by_its_whole_name() {
     let text = "\n## A\n\n| `a.rs` | `b`, `c` | `d` |\n| b | `e` | |\n\n## B\n\n| `f.rs` | `g` | |";
     assert_eq!(steps(text, "\n## A"), [("a.rs", vec!["b", "c"])]);
 }
+
+#[test]
+fn the_document_of_the_api_shows_every_address_and_every_key() {
+    let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+    let api = read("docs/api.md");
+    let described: serde_json::Value =
+        serde_json::from_str(&read("src/web/results/openapi.json")).unwrap();
+    for path in described["paths"].as_object().unwrap().keys() {
+        assert!(api.contains(&format!("### `{path}`")), "{path}");
+        let example = format!("\"$A{}", path.replace("{id}", "019…"));
+        assert!(
+            api.lines().any(|line| line.starts_with("curl ") && line.contains(&example)),
+            "{path}"
+        );
+    }
+    for key in described["components"]["parameters"].as_object().unwrap().keys() {
+        assert!(api.contains(&format!("`{key}`")), "{key}");
+    }
+    let schemas = &described["components"]["schemas"];
+    for (schema, key) in ["Report", "Group"].into_iter().flat_map(|schema| {
+        let keys = schemas[schema]["properties"].as_object().unwrap().keys();
+        keys.map(move |key| (schema, key))
+    }) {
+        let is_shown =
+            [format!("`{key}`"), format!("\"{key}\":")].iter().any(|it| api.contains(it));
+        assert!(is_shown, "{key} of {schema}");
+    }
+    assert!(read("README.md").contains("(docs/api.md)"));
+}

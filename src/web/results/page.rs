@@ -139,7 +139,7 @@ impl ErrorForm {
     /// Answers that there is nothing, or nothing for whoever asks. Both read alike.
     pub fn nothing_here(self) -> Response {
         match self {
-            Self::Problem => problem::nothing_here(),
+            Self::Problem => problem::nothing_of_results(),
             Self::Page => self.refuse(StatusCode::NOT_FOUND, "There is nothing at this address."),
         }
     }

@@ -38,6 +38,7 @@ use surveyd::web::{Live, ResultsTerms, Web};
 use crate::harness::START;
 use crate::harness::database::Database;
 use crate::harness::help_desk;
+use crate::harness::log::Log;
 
 const PASSWORD: &str = "correct horse battery";
 /// Hashed once, since that takes long by design.

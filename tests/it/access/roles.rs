@@ -139,6 +139,29 @@ async fn without_logins_there_is_nothing_but_what_there_was() {
 }
 
 #[tokio::test]
+async fn a_lost_program_is_told_where_the_api_is_described_and_is_no_refused_close() {
+    let log = Log::kept();
+    let house = House::open().await;
+    let browser = house.browser();
+    for path in ["/v1/", "/v1/reports", "/v1/sources", "/elsewhere"] {
+        let program = browser.client.get(format!("http://{}{path}", house.address));
+        let (status, _, text) = seen(program.send().await.unwrap()).await;
+        assert_eq!(status, 404, "{path}");
+        assert!(text.contains("/v1/openapi.json says what the API has"), "{path}: {text}");
+    }
+    assert_eq!(log.of("close.rejected"), Vec::<serde_json::Value>::new());
+    // Whatever was sent here may be a close.
+    assert_eq!(browser.post("/v1/source/desk", &[]).await.status(), 404);
+    assert_eq!(browser.get("/v1/sources/desc").await.status(), 404);
+    let paths: Vec<String> = log
+        .of("close.rejected")
+        .iter()
+        .map(|line| line["path"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(paths, ["/v1/source/desk", "/v1/sources/desc"]);
+}
+
+#[tokio::test]
 async fn every_answer_keeps_browsers_from_harm() {
     let house = House::open().await;
     let browser = house.signed_in("supervisor").await;
