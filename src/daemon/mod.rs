@@ -364,6 +364,7 @@ pub async fn run(start: Start, mut signals: Signals) -> anyhow::Result<End> {
         start.config.accounts.len(),
         start.config.source_count(),
     );
+    let has_pages = !start.config.logins.is_empty();
     let started = tokio::select! {
         biased;
         () = signals.stop() => None,
@@ -373,11 +374,15 @@ pub async fn run(start: Start, mut signals: Signals) -> anyhow::Result<End> {
         info!(event = "daemon.stopped", "surveyd was stopped before it was ready");
         return Ok(End::Stopped);
     };
+    let address = daemon.address();
+    let pages = match has_pages {
+        true => format!(", people sign in at http://{address}/"),
+        false => String::new(),
+    };
     info!(
         event = "daemon.ready",
-        listen = daemon.address().to_string(),
-        "ready: closes are taken at http://{}/v1/sources/",
-        daemon.address()
+        listen = address.to_string(),
+        "ready: closes are taken at http://{address}/v1/sources/{pages}",
     );
     notify(&[NotifyState::Ready, NotifyState::Status("")]);
     let worked = daemon.work(&mut signals).await;

@@ -83,6 +83,14 @@ impl Locations {
         }
     }
 
+    /// Returns how the daemon reads a changed configuration.
+    pub fn reload(&self) -> String {
+        match self.service {
+            Some(_) => "systemctl reload surveyd".into(),
+            None => "kill -HUP its process, or end it and start it again".into(),
+        }
+    }
+
     /// Returns the command by which surveyd is called from now on, in any terminal. A try keeps its
     /// state in the working folder.
     pub fn command(&self) -> String {

@@ -99,6 +99,12 @@ pub fn to_do_next(place: &Locations, answers: &InitAnswers, is_sandbox: bool) ->
     steps.push(("Try it:".into(), vec![close]));
     let looks = vec![format!("{surveyd} explain try-1"), format!("{surveyd} status")];
     steps.push(("See what became of it, and what waits:".into(), looks));
+    let file = place.configuration();
+    let login = format!(
+        "Let somebody see the results (docs/sign_in.md). Put the [[logins]] that this prints into {}:",
+        file.display()
+    );
+    steps.push((login, vec!["surveyd password".into(), place.reload()]));
     let mut text = "\nTo do next".to_owned();
     for (number, (what, lines)) in steps.iter().enumerate() {
         text += &format!("\n  {}. {what}", number + 1);

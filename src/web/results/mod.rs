@@ -72,14 +72,19 @@ fn rows(live: &Live, path: &str) -> Vec<&'static Route> {
 /// Answers all requests that are not for the intake or for monitoring.
 pub async fn answer(State(web): State<Arc<Web>>, request: Request) -> Response {
     let live = web.live();
-    if !live.access.has_api() {
-        return problem::nothing_here();
-    }
-    let form = match live.access.has_pages() {
-        true => ErrorForm::of(request.uri().path(), request.headers()),
-        false => ErrorForm::Problem,
+    let has_pages = live.access.has_pages();
+    let nobody = if has_pages { None } else { page::nobody_may_sign_in(&request) };
+    let mut response = match nobody {
+        Some(page) => page,
+        None if !live.access.has_api() => return problem::nothing_here(),
+        None => {
+            let form = match has_pages {
+                true => ErrorForm::of(request.uri().path(), request.headers()),
+                false => ErrorForm::Problem,
+            };
+            led(&web, &live, form, request).await
+        }
     };
-    let mut response = led(&web, &live, form, request).await;
     page::secure(response.headers_mut());
     response
 }

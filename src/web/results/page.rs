@@ -5,7 +5,8 @@
 
 use std::sync::LazyLock;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use minijinja::value::Value;
 use minijinja::{Environment, UndefinedBehavior, context};
@@ -96,6 +97,19 @@ fn framed(
 
 fn html(status: StatusCode, text: String) -> Response {
     (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], text).into_response()
+}
+
+/// What a browser is shown while nobody may sign in. It stands alone, since there are no assets.
+const NOBODY: &str = include_str!("templates/nobody.html");
+
+/// Says that nobody may sign in yet, if a browser asks for the first page or for the form. There is
+/// no such address all the same.
+pub fn nobody_may_sign_in(request: &Request) -> Option<Response> {
+    let is_read = [Method::GET, Method::HEAD].contains(request.method());
+    let path = request.uri().path();
+    let is_asked = is_read && ["/", "/login"].contains(&path);
+    let form = ErrorForm::of(path, request.headers());
+    (is_asked && form == ErrorForm::Page).then(|| html(StatusCode::NOT_FOUND, NOBODY.to_owned()))
 }
 
 /// The form in which an answer about an error is read.

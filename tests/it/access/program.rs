@@ -27,6 +27,14 @@ fn browser(running: &Running, from: [u8; 4]) -> Browser {
 async fn what_is_configured_is_who_may_see_and_a_reload_changes_it() {
     let program = Program::new(&configured("supervisor"));
     let mut running = program.start().await;
+    let ready = running.until("daemon.ready", 1).await;
+    let address = running.address();
+    assert_eq!(
+        ready["message"],
+        format!(
+            "ready: closes are taken at http://{address}/v1/sources/, people sign in at http://{address}/"
+        )
+    );
     let mut browser = browser(&running, ELSEWHERE);
     assert_eq!(led(&browser.get("/comments").await), (303, "/login?next=%2Fcomments".into()));
     assert_eq!(browser.sign_in("mara", PASSWORD).await.status(), 303);

@@ -1,6 +1,6 @@
 //! Each address for each role.
 
-use surveyd::web::results::routes::{Kind, ROUTES, Verb, Who};
+use surveyd::web::results::routes::{Kind, ROUTES, Route, Verb, Who};
 
 use super::*;
 
@@ -121,7 +121,8 @@ async fn a_wrong_token_is_nobodys_even_in_a_browser_that_is_signed_in() {
 async fn without_logins_there_is_nothing_but_what_there_was() {
     let house = House::with(Access::default()).await;
     let browser = house.browser();
-    for route in &ROUTES {
+    let is_told = |route: &&Route| route.verb == Verb::Get && ["/", "/login"].contains(&route.path);
+    for route in ROUTES.iter().filter(|route| !is_told(route)) {
         let answer = match route.verb {
             Verb::Get => browser.get(&example(route.path, "s-1")).await,
             Verb::Post => browser.post(route.path, &[]).await,
@@ -136,6 +137,28 @@ async fn without_logins_there_is_nothing_but_what_there_was() {
     house.reload(token);
     assert_eq!(browser.get("/login").await.status(), 404, "a token signs nobody in");
     assert_eq!(browser.get("/v1/status").await.status(), 401);
+}
+
+#[tokio::test]
+async fn without_logins_a_browser_is_told_that_nobody_may_sign_in_yet() {
+    let house = House::with(Access::default()).await;
+    let browser = house.browser();
+    let by_token = Access::new(Vec::new(), vec![token(TOKEN, &[Role::Admin], None)], None);
+    for access in [Access::default(), by_token] {
+        house.reload(access);
+        for path in ["/", "/login", "/login?next=/comments"] {
+            let answer = browser.get(path).await;
+            assert_eq!(header(&answer, "content-type"), "text/html; charset=utf-8");
+            assert!(header(&answer, "content-security-policy").starts_with("default-src 'none'"));
+            let (status, _, text) = seen(answer).await;
+            assert_eq!(status, 404, "{path} is not there yet");
+            assert!(text.contains("<h1>Nobody may sign in yet</h1>"), "{text}");
+            assert!(text.contains("[[logins]]") && text.contains("docs/sign_in.md"), "{text}");
+            assert!(!text.contains("href=") && !text.contains("src="), "it needs nothing: {text}");
+        }
+        let program = browser.client.get(format!("http://{}/", house.address)).send().await;
+        assert_eq!(header(&program.unwrap(), "content-type"), "application/problem+json");
+    }
 }
 
 #[tokio::test]
