@@ -35,19 +35,26 @@ fn login(
         let remedy = "give each login a name of its own";
         table.fault("name", Some(quoted(name)), "is another login's name, too", remedy);
     }
+    let whom = name.clone().unwrap_or_else(|| "them".to_owned());
     let viewer = viewer(&mut table, name, around);
-    let password_hash = password_hash(&mut table, has_proxy);
+    let password_hash = password_hash(&mut table, &whom, has_proxy);
     table.close(&[]);
     Some(LoginConfig { viewer: viewer?, password_hash: password_hash? })
 }
 
 /// Reads the hash of the password. The outer `None` means that it is faulty.
-fn password_hash(table: &mut ConfigTable, has_proxy: bool) -> Option<Option<PasswordHash>> {
+fn password_hash(
+    table: &mut ConfigTable,
+    whom: &str,
+    has_proxy: bool,
+) -> Option<Option<PasswordHash>> {
     let secret = secret::optional(table, "password_hash", |text| {
         PasswordHash::parse(text).map(drop).map_err(|wrong| Wrong::new(wrong.to_string(), MADE))
     })?;
     if secret.is_none() && !has_proxy {
-        table.fault("password_hash", None, "is missing", MADE);
+        let remedy =
+            format!("{MADE}, or let a proxy sign {whom} in by http.proxy (docs/sign_in.md)");
+        table.fault("password_hash", None, "is missing", remedy);
         return None;
     }
     // An empty text stands for a secret that was not read.

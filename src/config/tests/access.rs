@@ -152,7 +152,7 @@ surveyd.toml: logins[0].name: is missing
 surveyd.toml: logins[0].role: is missing
   add `role = \"supervisor\"` to logins[0]
 surveyd.toml: logins[0].password_hash: is missing
-  make it with `surveyd password`
+  make it with `surveyd password`, or let a proxy sign them in by http.proxy (docs/sign_in.md)
 surveyd.toml: tokens[0].name: is missing
   add `name = \"warehouse\"` to tokens[0]
 surveyd.toml: tokens[0].role: is missing
@@ -351,8 +351,8 @@ surveyd.toml: http.proxy.from: is missing
 #[test]
 fn whom_a_proxy_signs_in_needs_no_password() {
     let text = with(&login(""), &format!("password_hash = \"{HASH}\"\n"), "");
-    let missing =
-        "surveyd.toml: logins.mara.password_hash: is missing\n  make it with `surveyd password`";
+    let missing = "surveyd.toml: logins.mara.password_hash: is missing\n  make it with `surveyd password`, or let \
+         a proxy sign mara in by http.proxy (docs/sign_in.md)";
     assert_eq!(faults(&text), missing);
     let trusted = "[http]\nproxy = { header = \"X-User\", from = \"::1\" }\n";
     assert_eq!(sound(&format!("{trusted}{text}")).logins[0].password_hash, None);

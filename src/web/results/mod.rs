@@ -150,8 +150,16 @@ async fn known(mut visit: Visit, route: &Route, form: ErrorForm) -> Result<Visit
     let (access, now) = (&visit.live.access, visit.web.clock.now());
     let takes_tokens = route.kind == Kind::Api;
     let shown = who::credentials(access, &visit.caller, &visit.headers, takes_tokens, now);
-    if matches!(shown, Credentials::Nothing) || route.kind == Kind::Asset {
+    if route.kind == Kind::Asset {
         return Ok(visit);
+    }
+    match &shown {
+        Credentials::Nothing => return Ok(visit),
+        Credentials::Unknown(name) => {
+            sign_in::note_unknown(&visit, name).await;
+            return Ok(visit);
+        }
+        Credentials::Known(_) | Credentials::Cookie(_) => {}
     }
     let Some(reading) = visit.web.reception.reading().await else {
         let words = "Too many pages are being read at this moment. Try again in a few seconds.";
@@ -160,7 +168,7 @@ async fn known(mut visit: Visit, route: &Route, form: ErrorForm) -> Result<Visit
     visit.reading = Some(reading);
     visit.visitor = match shown {
         Credentials::Known(visitor) => Some(visitor),
-        Credentials::Nothing => None,
+        Credentials::Nothing | Credentials::Unknown(_) => None,
         Credentials::Cookie(value) => {
             let found = who::of_session(&visit.web.store, access, &value, now).await;
             found.map_err(|error| {

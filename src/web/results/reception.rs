@@ -20,8 +20,11 @@ const DOWNLOADS_MOST: usize = 8;
 const READ_WITHIN: Duration = Duration::from_secs(10);
 /// Passwords that are verified at once. Each takes some 20 MiB.
 const CHECKS_MOST: usize = 2;
-/// Failed sign-ins a minute that the audit log lists one by one. Strangers cause them at will.
+/// Failed sign-ins a minute that log and audit log list one by one. Strangers cause them at will.
 const FAILURES_A_MINUTE: u32 = 60;
+/// Requests a minute under an unknown name that log and audit log list one by one. Each page that a
+/// person opens behind the proxy is such a request.
+const UNKNOWN_A_MINUTE: u32 = 10;
 
 /// The bounds of one server. A reload keeps them.
 pub struct Reception {
@@ -29,9 +32,33 @@ pub struct Reception {
     downloads: Arc<Semaphore>,
     pub checks: Arc<Semaphore>,
     pub failures: Failures,
-    entries: Rate,
-    /// The failures that the audit log has not listed.
+    /// The sign-ins that failed.
+    pub failed: Listed,
+    /// The names of no login that a trusted proxy gave.
+    pub unknown: Listed,
+}
+
+/// Events of one kind, of which so many a minute are listed one by one.
+pub struct Listed {
+    rate: Rate,
+    /// The events that were not listed yet.
     left_out: AtomicU64,
+}
+
+impl Listed {
+    fn per_minute(limit: u32) -> Self {
+        Self { rate: Rate::per_minute(limit), left_out: AtomicU64::new(0) }
+    }
+
+    /// Counts an event. Returns how many were left out before this one, or nothing if this one is
+    /// left out too.
+    pub fn enters(&self, now: Millis) -> Option<u64> {
+        if self.rate.take(now).is_err() {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+            return None;
+        }
+        Some(self.left_out.swap(0, Ordering::Relaxed))
+    }
 }
 
 impl Reception {
@@ -42,8 +69,8 @@ impl Reception {
             downloads: Arc::new(Semaphore::new(DOWNLOADS_MOST)),
             checks: Arc::new(Semaphore::new(CHECKS_MOST)),
             failures: Failures::default(),
-            entries: Rate::per_minute(FAILURES_A_MINUTE),
-            left_out: AtomicU64::new(0),
+            failed: Listed::per_minute(FAILURES_A_MINUTE),
+            unknown: Listed::per_minute(UNKNOWN_A_MINUTE),
         }
     }
 
@@ -59,16 +86,6 @@ impl Reception {
     pub fn download(&self) -> Option<Download> {
         let permit = self.downloads.clone().try_acquire_owned().ok()?;
         Some(Download { reads: self.reads.clone(), _permit: permit })
-    }
-
-    /// Counts a failed sign-in. Returns how many the audit log has left out before this one, or
-    /// nothing if it leaves this one out too.
-    pub fn enters_failure(&self, now: Millis) -> Option<u64> {
-        if self.entries.take(now).is_err() {
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-            return None;
-        }
-        Some(self.left_out.swap(0, Ordering::Relaxed))
     }
 }
 
@@ -128,10 +145,10 @@ mod tests {
     fn a_crowd_of_failures_is_thinned_out_and_none_goes_uncounted() {
         let reception = Reception::open();
         let start = Millis(1_790_000_000_000);
-        let entered = (0..100).filter(|_| reception.enters_failure(start).is_some()).count();
+        let entered = (0..100).filter(|_| reception.failed.enters(start).is_some()).count();
         assert_eq!(entered, 60);
         let later = start.plus(Duration::from_secs(1));
-        assert_eq!(reception.enters_failure(later), Some(40));
-        assert_eq!(reception.enters_failure(start.plus(Duration::from_secs(2))), Some(0));
+        assert_eq!(reception.failed.enters(later), Some(40));
+        assert_eq!(reception.failed.enters(start.plus(Duration::from_secs(2))), Some(0));
     }
 }

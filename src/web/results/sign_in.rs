@@ -11,7 +11,7 @@ use axum::response::Response;
 use minijinja::context;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tracing::error;
+use tracing::{error, warn};
 
 use super::cookie;
 use super::page::{ErrorForm, content, page};
@@ -30,6 +30,9 @@ const FORM_BYTES_MAX: usize = 4 * 1_024;
 const NAME_MAX: usize = 64;
 /// How long an attempt waits for those before it.
 const TURN_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the audit log calls a sign-in that failed.
+const FAILED: &str = "sign-in failed";
 
 const WRONG: &str = "The name or the password is wrong.";
 const BUSY: &str = "Too many people sign in at this moment. Try again in a few seconds.";
@@ -202,19 +205,58 @@ async fn sign_in(visit: &Visit, name: &str, next: Option<&str>) -> Response {
     response
 }
 
-/// Enters a failure in the audit log. A crowd of failures is thinned out, and the next entry says
-/// how many are left out before it.
+/// Logs a failure and enters it in the audit log. A crowd of failures is thinned out, and the next
+/// entry says how many are left out before it.
 async fn enter_failure(visit: &Visit, name: &str) -> store::Result<()> {
-    let Some(left_out) = visit.web.reception.enters_failure(visit.web.clock.now()) else {
+    let Some(left_out) = visit.web.reception.failed.enters(visit.web.clock.now()) else {
         return Ok(());
     };
-    let detail = match left_out {
+    let (name, more) = (shortened(name, NAME_MAX), before(left_out));
+    let mut entry = visit.entry_of(None, FAILED, more.clone());
+    let address = &entry.address;
+    warn!(
+        event = "login.refused",
+        name,
+        address,
+        "a sign-in by the name {name:?} from {address} has failed{}",
+        after_comma(&more),
+    );
+    entry.name = name;
+    visit.web.store.audit(entry).await
+}
+
+/// Logs that a trusted proxy names nobody's login, and enters it in the audit log. The visitor is
+/// answered like a stranger.
+pub async fn note_unknown(visit: &Visit, name: &str) {
+    let Some(left_out) = visit.web.reception.unknown.enters(visit.web.clock.now()) else { return };
+    let (name, more) = (shortened(name, NAME_MAX), before(left_out));
+    let detail = format!("the proxy names no login{}", after_comma(&more));
+    let mut entry = visit.entry_of(None, FAILED, detail);
+    let address = &entry.address;
+    warn!(
+        event = "login.unknown",
+        name,
+        address,
+        "the proxy names {name:?} from {address}, who is no login{}: add [[logins]] with that name, \
+         or have the proxy write another",
+        after_comma(&more),
+    );
+    (entry.name, entry.way) = (name, Way::Proxy.as_str().into());
+    if let Err(error) = visit.web.store.audit(entry).await {
+        log_failure(&visit.web.store, &error, "the audit log cannot be written");
+    }
+}
+
+/// Says how many failures are left out before one that is listed.
+fn before(left_out: u64) -> String {
+    match left_out {
         0 => String::new(),
         many => format!("{many} more before it are left out"),
-    };
-    let mut entry = visit.entry_of(None, "sign-in failed", detail);
-    entry.name = shortened(name, NAME_MAX);
-    visit.web.store.audit(entry).await
+    }
+}
+
+fn after_comma(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(", {text}") }
 }
 
 fn unavailable(visit: &Visit, error: &store::Error) -> Response {

@@ -29,7 +29,8 @@ pub enum Way {
 }
 
 impl Way {
-    fn as_str(self) -> &'static str {
+    /// What the audit log calls it.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::Session => "session",

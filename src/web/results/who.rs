@@ -18,6 +18,8 @@ pub enum Credentials {
     Known(Visitor),
     /// The value of a cookie. The database knows whose it is.
     Cookie(String),
+    /// A name from a trusted proxy that is no login's. Never empty.
+    Unknown(String),
     Nothing,
 }
 
@@ -38,11 +40,14 @@ pub fn credentials(
         });
     }
     if let Some(named) = named_by_proxy(access, caller, headers) {
-        let found = named.and_then(|name| access.login(name));
-        return found.map_or(Credentials::Nothing, |login| {
-            let viewer = login.viewer.clone();
-            Credentials::Known(Visitor { viewer, way: Way::Proxy, session: None })
-        });
+        return match named.map(|name| (name, access.login(name))) {
+            None | Some(("", _)) => Credentials::Nothing,
+            Some((name, None)) => Credentials::Unknown(name.to_owned()),
+            Some((_, Some(login))) => {
+                let viewer = login.viewer.clone();
+                Credentials::Known(Visitor { viewer, way: Way::Proxy, session: None })
+            }
+        };
     }
     let value = cookie::value(headers, caller.is_tls);
     value.map_or(Credentials::Nothing, |value| Credentials::Cookie(value.to_owned()))

@@ -33,11 +33,51 @@ async fn whom_a_trusted_proxy_names_is_signed_in_and_nobody_else() {
     }
     assert_eq!(status(&stranger, "/health", &["admin"]).await, 303, "anybody can write a header");
     assert_eq!(status(&stranger, "/v1/status", &["admin"]).await, 401);
-    let entry = house.audited().await.pop().unwrap();
+    let seen = house.audited().await.into_iter().find(|entry| entry.what == "saw audit log");
+    let entry = seen.unwrap();
     assert_eq!((entry.way.as_str(), entry.name.as_str()), ("proxy", "Zoë"));
 
     house.reload(Access::new(logins(), Vec::new(), None));
     assert_eq!(status(&proxy, "/health", &["admin"]).await, 303, "no proxy is configured");
+}
+
+#[tokio::test]
+async fn whom_the_proxy_names_without_a_login_stands_in_log_and_record_and_learns_nothing() {
+    let log = Log::kept();
+    let house = House::with(trusting()).await;
+    let proxy = house.browser();
+    let led = async |named: &str| {
+        let request = proxy.request(Method::GET, "/health").header(HEADER, named);
+        seen(request.send().await.unwrap()).await
+    };
+    let stranger = seen(proxy.get("/health").await).await;
+    assert_eq!(led("").await, stranger, "the proxy knows nobody");
+    for _ in 0..12 {
+        assert_eq!(led("mara@acme.example").await, stranger, "it reads like a stranger's answer");
+    }
+    let style = proxy.request(Method::GET, "/assets/results.css").header(HEADER, "nobody");
+    style.send().await.unwrap();
+    let told = log.of("login.unknown");
+    assert_eq!(told.len(), 10, "what a page loads is left out, and a crowd is thinned out");
+    let line = &told[0];
+    assert_eq!(
+        (line["name"].as_str(), line["address"].as_str()),
+        (Some("mara@acme.example"), Some("127.0.0.1"))
+    );
+    assert_eq!(
+        line["message"],
+        "the proxy names \"mara@acme.example\" from 127.0.0.1, who is no login: add [[logins]] with \
+         that name, or have the proxy write another"
+    );
+    let entries = house.audited().await;
+    assert_eq!(entries.len(), 10);
+    let AuditEntry { way, name, what, detail, .. } = &entries[0];
+    assert_eq!((way.as_str(), name.as_str()), ("proxy", "mara@acme.example"));
+    assert_eq!((what.as_str(), detail.as_str()), ("sign-in failed", "the proxy names no login"));
+    house.wait(Duration::from_secs(60));
+    led("lee").await;
+    let detail = house.audited().await.pop().unwrap().detail;
+    assert_eq!(detail, "the proxy names no login, 2 more before it are left out");
 }
 
 #[tokio::test]

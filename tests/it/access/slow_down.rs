@@ -36,6 +36,22 @@ async fn after_ten_failures_each_further_one_waits_longer_and_the_right_password
 }
 
 #[tokio::test]
+async fn a_sign_in_that_fails_stands_in_the_log_with_name_and_address() {
+    let log = Log::kept();
+    let house = House::open().await;
+    let mut browser = house.browser_at(ELSEWHERE);
+    browser.sign_in("ma\u{7}ra", "a wrong password").await;
+    browser.sign_in("supervisor", PASSWORD).await;
+    let told = log.of("login.refused");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        told[0]["message"],
+        "a sign-in by the name \"ma\u{fffd}ra\" from 127.0.0.2 has failed"
+    );
+    assert_eq!((&told[0]["name"], &told[0]["level"]), (&"ma\u{fffd}ra".into(), &"WARN".into()));
+}
+
+#[tokio::test]
 async fn a_stranger_who_guesses_keeps_nobody_out() {
     let house = House::open().await;
     fail(&house, "supervisor", HERE, 10).await;
