@@ -233,11 +233,14 @@ mod tests {
         let joined = help.replace("\\\n", " ");
         let is_call = |line: &&str| {
             line.starts_with("  ")
-                && (line.trim_start().starts_with("surveyd ") || line.contains("| surveyd "))
+                && (line.trim_start().starts_with("surveyd ")
+                    || line.contains("| surveyd ")
+                    || line.contains("; surveyd "))
         };
         let lines = joined.lines().filter(is_call);
         let lines = lines.map(|line| {
             let call = line.split("| surveyd ").last().expect("there is one");
+            let call = call.split("; surveyd ").last().expect("there is one");
             let call = call.trim().trim_start_matches("surveyd ");
             let ends = [" | ", " > ", " # "].iter().filter_map(|mark| call.find(mark));
             let call = &call[..ends.min().unwrap_or(call.len())];
@@ -288,6 +291,17 @@ mod tests {
     fn no_line_of_a_help_is_longer_than_a_wide_terminal() {
         for (path, mut command) in commands() {
             for line in command.render_long_help().to_string().lines() {
+                let width = crate::columns::width(line);
+                assert!(width <= COLUMNS_MAX, "{path:?}, {width} columns: {line}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_line_of_a_note_is_broken_by_a_wide_terminal() {
+        for (path, command) in commands() {
+            let note = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in note.lines() {
                 let width = crate::columns::width(line);
                 assert!(width <= COLUMNS_MAX, "{path:?}, {width} columns: {line}");
             }

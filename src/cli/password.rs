@@ -10,11 +10,11 @@ use crate::output::{note, outln};
 
 pub const EXAMPLES: &str = "\
   surveyd password                              # asks for it twice
-  head -n 1 password.txt | surveyd password > mara-password-hash";
+  (umask 077; head -n 1 password.txt | surveyd password > mara-password-hash)";
 
 pub const NOTE: &str = "\
-The password has at least 12 characters. It is asked for, or read from standard input as one line, and
-kept nowhere. Its hash goes to standard output. What to write into the configuration goes to
+The password has at least 12 characters. It is asked for, or read from standard input as one line,
+and kept nowhere. Its hash goes to standard output. What to write into the configuration goes to
 standard error.";
 
 /// More than any password has. A larger input was given by mistake.

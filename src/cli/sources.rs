@@ -56,8 +56,8 @@ const TEST_EXAMPLES: &str = "\
   curl -s https://desk.example/last | surveyd sources test helpdesk -";
 
 const TEST_NOTE: &str = "\
-Exit codes: 0 it would be taken, or ignored for the reason that is shown; 1 it would be refused, for what
-it says or for its signature; 2 usage, 78 configuration.";
+Exit codes: 0 it would be taken, or ignored for the reason that is shown; 1 it would be refused, for
+what it says or for its signature; 2 usage, 78 configuration.";
 
 /// The outcome that a payload would have.
 #[derive(Serialize)]

@@ -36,7 +36,7 @@ pub struct TokenArgs {
 const EXAMPLES: &str = "\
   surveyd token warehouse --role supervisor --expires 2027-06-30
   surveyd token wallboard --role supervisor --accounts acme --teams billing returns
-  surveyd token monitor --role admin > monitor-token";
+  (umask 077; surveyd token monitor --role admin > monitor-token)";
 
 const NOTE: &str = "\
 The token goes to standard output, this once: surveyd keeps its hash alone. What to write into the
