@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use strsim::damerau_levenshtein;
+
 use super::defaults::NAME_CHARACTERS_MAX;
 use super::duration::{format_duration, parse_duration};
 use super::given::{GivenValue, Wrong};
@@ -16,6 +18,9 @@ use crate::domain::time_zone::of_rails;
 
 /// What jiff calls a zone that is not known. It counts as UTC, which nobody means by it.
 const UNKNOWN_ZONE: &str = "Etc/Unknown";
+
+/// The most edits at which one name of a zone counts as another misspelt.
+const ZONE_EDITS_MAX: usize = 2;
 
 /// The units of a size and their bytes from the largest to the smallest.
 const SIZE_UNITS: [(&str, usize); 2] = [("MiB", 1024 * 1024), ("KiB", 1024)];
@@ -146,14 +151,26 @@ pub(super) fn time_zone<Z>(
     move |given| {
         let text = given.text()?;
         let name = Some(text).filter(|name| !name.eq_ignore_ascii_case(UNKNOWN_ZONE));
-        name.and_then(&parse).ok_or_else(|| match of_rails(text) {
-            Some(name) => Wrong::new("is not an IANA name", format!("write \"{name}\"")),
-            None => Wrong::new(
+        name.and_then(&parse).ok_or_else(|| match (of_rails(text), nearest_zone(text)) {
+            (Some(name), _) => Wrong::new("is not an IANA name", format!("write \"{name}\"")),
+            (None, Some(name)) => {
+                Wrong::new("is not a time zone", format!("did you mean \"{name}\"?"))
+            }
+            (None, None) => Wrong::new(
                 "is not a time zone",
                 "write an IANA name, as America/New_York or Europe/Madrid",
             ),
         })
     }
+}
+
+/// Returns the IANA name that a misspelt one most likely means. Many names begin alike, so they
+/// are told apart by the letters that differ.
+fn nearest_zone(text: &str) -> Option<String> {
+    let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+    let names = names.iter().map(String::as_str);
+    let names = names.filter(|name| damerau_levenshtein(text, name) <= ZONE_EDITS_MAX);
+    nearest(text, names).map(str::to_owned)
 }
 
 pub(super) fn socket_address(given: &GivenValue) -> Result<SocketAddr, Wrong> {

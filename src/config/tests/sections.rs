@@ -165,6 +165,9 @@ fn the_zone_of_the_business_is_an_iana_name() {
     for (name, problem, remedy) in [
         ("Berlin", "is not an IANA name", "write \"Europe/Berlin\""),
         ("Eastern Time (US & Canada)", "is not an IANA name", "write \"America/New_York\""),
+        ("Europe/Brlin", "is not a time zone", "did you mean \"Europe/Berlin\"?"),
+        ("America/New York", "is not a time zone", "did you mean \"America/New_York\"?"),
+        ("Europe", "is not a time zone", no_name),
         ("Europe/Springfield", "is not a time zone", no_name),
         ("Etc/Unknown", "is not a time zone", no_name),
         ("+01:00", "is not a time zone", no_name),
