@@ -32,7 +32,8 @@ pub struct Refreshed {
 impl Store {
     /// Makes the results of at most 128 changed surveys anew, and marks the days that they touch.
     /// Answers that are new on record count from `now` on in agents' blocks. Days are counted in
-    /// `zone` if nothing has said so before. Nothing is written if nothing has changed. [`Error::Busy`](crate::store::Error::Busy): another daemon is at it.
+    /// `zone` if nothing has said so before. Nothing is written if nothing has changed.
+    /// [`Error::Busy`](crate::store::Error::Busy): another daemon is at it.
     pub async fn refresh_results(&self, zone: &Zone, now: Millis) -> Result<Refreshed> {
         if self.marks_left().await?.is_none() {
             return Ok(Refreshed::default());
