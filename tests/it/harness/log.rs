@@ -1,10 +1,11 @@
 //! What the program logs on this thread, line by line.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use serde_json::Value;
-use tracing::subscriber::DefaultGuard;
+use tracing::Dispatch;
+use tracing::subscriber::{DefaultGuard, NoSubscriber};
 use tracing_subscriber::fmt::MakeWriter;
 
 #[derive(Clone, Default)]
@@ -29,6 +30,10 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
+/// Keeps nothing. While a single subscriber is known, tracing lets the thread that first reaches a
+/// line decide for all threads whether the line is kept. That thread may be another test's.
+static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
+
 /// The log from now on, while this lives.
 pub struct Log {
     lines: Lines,
@@ -37,6 +42,7 @@ pub struct Log {
 
 impl Log {
     pub fn kept() -> Self {
+        LazyLock::force(&OTHER);
         let lines = Lines::default();
         let format = tracing_subscriber::fmt().json().flatten_event(true).without_time();
         let subscriber = format.with_writer(lines.clone()).finish();
