@@ -23,9 +23,9 @@ use crate::store::{self, Detail, Place, ResultRow};
 /// How long a page waits for the last changes to be counted. It says what is left then.
 const CATCH_UP: Duration = Duration::from_secs(2);
 
-/// The most answers of a view whose names are all judged by the whole of it. Of more, the sets of
-/// tags alone take longer to read than everything else on the page.
-const JUDGED_WHOLE: u64 = 100_000;
+/// About so many answers at most judge the names on comments. Of more, the sets of tags alone take
+/// longer to read than everything else on the page.
+const JUDGED_BY: u64 = 20_000;
 
 /// What a request asks for.
 pub struct Asked {
@@ -215,15 +215,17 @@ fn answered(report: &Report, kind: SurveyType) -> u64 {
     total.map_or(0, |total| total.answered)
 }
 
-/// The view by which the names on some surveys are judged: the whole if it has few answers, else
-/// the four weeks up to the latest of them. Enough answers in a part are enough in the whole.
+/// The view by which the names on some surveys are judged: as many of its days as have some 20,000
+/// answers, up to the day of the latest survey. Enough answers in a part are enough in the whole.
 fn judged_by(view: &View, zone: &Zone, answered: u64, latest: Option<Millis>) -> View {
-    let Some(latest) = latest.filter(|_| answered > JUDGED_WHOLE) else {
+    let Some(latest) = latest.filter(|_| answered > JUDGED_BY) else {
         return view.clone();
     };
     let Days { from, to } = view.days;
+    let days = u64::from(view.days.len().unsigned_abs()) * JUDGED_BY / answered;
+    let days = i32::try_from(days).unwrap_or(i32::MAX).max(1);
     let to = zone.day_of(latest).clamp(from, to);
-    view.over(Days { from: from.max(to.plus(-27)), to }, zone)
+    view.over(Days { from: from.max(to.plus(1 - days)), to }, zone)
 }
 
 fn has_a_name(row: &ResultRow, by: GroupBy) -> bool {
@@ -254,7 +256,7 @@ mod tests {
     use crate::domain::days::Day;
 
     #[test]
-    fn names_of_a_large_view_are_judged_by_the_four_weeks_up_to_the_latest_comment() {
+    fn names_of_a_large_view_are_judged_by_the_days_up_to_the_latest_comment() {
         let zone = Zone::utc();
         let at = |day: &str| {
             let day = Day::parse(day).unwrap();
@@ -264,15 +266,18 @@ mod tests {
         let view = |from, to| View::parse([("from", from), ("to", to)], &zone, now).unwrap();
         let year = view("2025-12-01", "2026-11-30");
         let judged = |answered, latest| judged_by(&year, &zone, answered, latest);
-        assert_eq!(judged(JUDGED_WHOLE, at("2026-03-28")), year);
-        assert_eq!(judged(JUDGED_WHOLE + 1, None), year);
-        for (latest, from, to) in [
-            ("2026-03-28", "2026-03-01", "2026-03-28"),
-            ("2025-12-10", "2025-12-01", "2025-12-10"),
-            ("2026-12-24", "2026-11-03", "2026-11-30"),
-            ("2025-11-01", "2025-12-01", "2025-12-01"),
+        assert_eq!(judged(JUDGED_BY, at("2026-03-28")), year);
+        assert_eq!(judged(JUDGED_BY + 1, None), year);
+        let million = 1_000_000;
+        for (answered, latest, from, to) in [
+            (JUDGED_BY * 2, "2026-11-30", "2026-06-02", "2026-11-30"),
+            (million, "2026-03-28", "2026-03-22", "2026-03-28"),
+            (million, "2025-12-03", "2025-12-01", "2025-12-03"),
+            (million, "2026-12-24", "2026-11-24", "2026-11-30"),
+            (million, "2025-11-01", "2025-12-01", "2025-12-01"),
+            (u64::MAX / 400, "2026-03-28", "2026-03-28", "2026-03-28"),
         ] {
-            assert_eq!(judged(JUDGED_WHOLE + 1, at(latest)), view(from, to), "{latest}");
+            assert_eq!(judged(answered, at(latest)), view(from, to), "{answered}, {latest}");
         }
     }
 }
