@@ -275,8 +275,8 @@ impl Store {
                 left_out.dry_runs += count(&row, "dry_runs")?;
             }
         }
-        // The sign keeps the engine from the index of `sent_at`, which has all prompts of the period.
-        // The index of tests has few rows.
+        // The sign keeps the engine from the index of `sent_at`, which has all prompts of the
+        // period. The index of tests has few rows.
         for row in of_tests("+sent_at").await? {
             if fits(view, &row)? {
                 left_out.tests += count(&row, "tests")?;
