@@ -97,6 +97,11 @@ async fn a_result_follows_its_survey_from_the_close_to_the_comment() {
         let said = format!("c-1 acme desk csat 3 0 answered 0 300000 {names} 4 1 00001aao");
         assert_eq!(bench.results().await, [said]);
 
+        bench.database.run_beside(&["delete from feedback"]).await;
+        bench.catch_up(&zone).await;
+        let erased = format!("c-1 acme desk csat 3 0 answered 0 300000 {names} - 0 -");
+        assert_eq!(bench.results().await, [erased]);
+
         bench.database.run_beside(&["delete from survey"]).await;
         bench.catch_up(&zone).await;
         assert_eq!(bench.number("select cast(count(*) as text) from result").await, "0");
