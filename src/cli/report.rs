@@ -248,6 +248,9 @@ async fn html(reading: &Reading, view: &View, compared: &Compared) -> anyhow::Re
         .iter()
         .map(|(kind, view, weeks, comments)| ResultsPage {
             view,
+            obeyed: &view.filters,
+            fresh_for: reading.fresh_for,
+            answers_today: 0,
             zone: &reading.zone,
             now: reading.now,
             kind: *kind,

@@ -45,6 +45,8 @@ pub struct View {
 /// The order of the rows of a breakdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
+    /// What changed by more than chance first, the falls before the rises. Then the most answers.
+    Usual,
     Name,
     /// The most answers first.
     Answers,
@@ -59,6 +61,7 @@ pub enum Order {
 }
 
 named!(Order {
+    Usual = "usual",
     Name = "name",
     Answers = "answers",
     Score = "score",
@@ -152,7 +155,7 @@ impl View {
             against: Against::Before,
             filters: Filters::default(),
             by: GroupBy::Nothing,
-            order: Order::Answers,
+            order: Order::Usual,
             mood: None,
             counts_tests: false,
             before: None,
@@ -263,7 +266,7 @@ impl View {
         if self.by != GroupBy::Nothing {
             pairs.push((BY, self.by.as_str().to_owned()));
         }
-        if self.order != Order::Answers {
+        if self.order != Order::Usual {
             pairs.push((ORDER, self.order.as_str().to_owned()));
         }
         if let Some(mood) = self.mood {

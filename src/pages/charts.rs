@@ -69,8 +69,6 @@ pub struct Strip {
     /// The place of the score of all.
     pub guide: Option<f64>,
     pub has_track: bool,
-    /// True if answers may still come.
-    pub is_open: bool,
 }
 
 /// The room for a mark's radius at both ends of a strip.

@@ -65,6 +65,8 @@ pub struct DaysForm {
 /// The choices of one page.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FilterBar {
+    /// What is chosen, for screens on which the choices are folded away.
+    pub chosen: String,
     pub periods: Vec<Tab>,
     pub days: DaysForm,
     pub menus: Vec<Menu>,
@@ -102,7 +104,14 @@ pub fn bar(
             menus.push(narrowing(path, view, filter, values, all));
         }
     }
+    let period = match view.asked {
+        AskedPeriod::Days(days) => words::days(days),
+        asked => period_name(asked),
+    };
+    let others = menus.iter().map(|menu| menu.chosen.clone());
+    let chosen: Vec<String> = std::iter::once(period).chain(others).collect();
     FilterBar {
+        chosen: chosen.join(" · "),
         periods: periods(path, view),
         days: days_form(path, view),
         menus,
@@ -210,13 +219,13 @@ fn narrowing(path: &str, view: &View, filter: Filter, values: &[String], all: &s
 }
 
 /// The name of a filter and of many of its values.
-fn filter_name(filter: Filter) -> (&'static str, &'static str) {
+pub(super) fn filter_name(filter: Filter) -> (&'static str, &'static str) {
     let by = GroupBy::parse(filter.as_str()).expect("every filter is a breakdown too");
     words::breakdown(by)
 }
 
 /// A value of a filter as people read it.
-fn value_name(filter: Filter, value: &str) -> String {
+pub(super) fn value_name(filter: Filter, value: &str) -> String {
     match filter {
         _ if value.is_empty() => format!("without {}", filter.as_str()),
         Filter::Language => words::language(value),

@@ -122,7 +122,6 @@ fn line(kind: SurveyType, block: &ScoredBlock, ends: (f64, f64)) -> BlockRow {
             before: None,
             guide: None,
             has_track: true,
-            is_open: false,
         },
         score,
         interval,

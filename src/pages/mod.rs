@@ -23,6 +23,8 @@ pub mod mine;
 pub mod operations;
 /// The page of results.
 pub mod results;
+/// What a view is narrowed down to.
+mod scope;
 /// Surveys one by one.
 pub mod surveys;
 mod words;
@@ -43,18 +45,21 @@ use self::results::ResultsPage;
 use self::surveys::{SurveyPage, SurveysPage};
 
 /// The templates by their names. The names' ending makes their texts escaped.
-const TEMPLATES: [(&str, &str); 12] = [
+const TEMPLATES: [(&str, &str); 15] = [
     ("bar.html", include_str!("templates/bar.html")),
     ("base.html", include_str!("templates/base.html")),
     ("comments.html", include_str!("templates/comments.html")),
+    ("facts.html", include_str!("templates/facts.html")),
     ("filters.html", include_str!("templates/filters.html")),
     ("health.html", include_str!("templates/health.html")),
     ("mine.html", include_str!("templates/mine.html")),
+    ("parts.html", include_str!("templates/parts.html")),
     ("results.html", include_str!("templates/results.html")),
     ("said.html", include_str!("templates/said.html")),
     ("strip.html", include_str!("templates/strip.html")),
     ("survey.html", include_str!("templates/survey.html")),
     ("surveys.html", include_str!("templates/surveys.html")),
+    ("title.html", include_str!("templates/title.html")),
     ("trend.html", include_str!("templates/trend.html")),
 ];
 

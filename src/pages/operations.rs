@@ -26,6 +26,14 @@ pub struct Operations {
     pub counting: u64,
 }
 
+impl Operations {
+    /// True if somebody must act, or if the numbers beside the line lack something.
+    pub fn is_pressing(&self) -> bool {
+        let is_idle = self.sending + self.dry == 0;
+        is_idle || self.held + self.paused + self.uncertain + self.counting > 0
+    }
+}
+
 /// One fact of the line. The value is stressed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Fact {
@@ -60,8 +68,8 @@ pub fn facts(of: &Operations, zone: &Zone, now: Millis) -> Vec<Fact> {
     match of.read_to {
         Some(at) => {
             let ago = words::length(now.since(at).as_secs_f64());
-            let read = format!("read up to, {ago} ago");
-            facts.push(fact("", words::instant(at, zone, now), read));
+            let read = format!("up to {}, {ago} ago", words::nearest(at, zone, now));
+            facts.push(fact("", "Answers read", read));
         }
         None => facts.push(fact("", "No answer", "is read yet")),
     }
@@ -127,7 +135,7 @@ mod tests {
         assert_eq!(
             line(&of).replace('\u{a0}', " "),
             "Sending on both accounts · 8 wait for their time · 412 of 1\u{202f}000 prompts in 24 \
-             h · today 13:02 read up to, 2 min ago · 3 uncertain not sent again until X says"
+             h · Answers read up to 13:02, 2 min ago · 3 uncertain not sent again until X says"
         );
         let of = Operations { sending: 1, paused: 1, held: 1, counting: 1, waiting: Some(1), ..of };
         assert_eq!(

@@ -9,6 +9,8 @@ mod funnel;
 mod head;
 mod weeks;
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use self::breakdown::Breakdown;
@@ -19,16 +21,23 @@ use self::weeks::WeeklyCourse;
 use super::comments::{CommentList, SaidList, said};
 use super::filters::{Choices, FilterBar, bar};
 use super::operations::{Fact, Operations, facts};
+use super::scope::{ScopeForm, scope};
 use super::{links, words};
-use crate::domain::days::{Day, Zone};
-use crate::domain::summary::{Compared, ComparedGroup, Estimate, Group, Hidden, Report};
+use crate::domain::days::{Day, Days, Zone};
+use crate::domain::summary::{Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, Report};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
-use crate::domain::view::{Against, AskedPeriod, View};
+use crate::domain::view::{Against, AskedPeriod, Filter, Filters, View};
 
 /// The page of results.
 pub struct ResultsPage<'a> {
     pub view: &'a View,
+    /// What its numbers are narrowed down to: the view's filters within the limits of the viewer.
+    pub obeyed: &'a Filters,
+    /// How long a prompt may still be answered.
+    pub fresh_for: Duration,
+    /// The answers to prompts of today, if the view ends before today.
+    pub answers_today: u64,
     pub zone: &'a Zone,
     pub now: Millis,
     /// The type that is shown. The two are never mixed.
@@ -70,7 +79,10 @@ impl Week {
 pub(super) struct ResultsContent {
     /// `None` in a file.
     bar: Option<FilterBar>,
-    facts: Vec<Fact>,
+    /// What the service does now. `None` in a file.
+    now: Option<FactLine>,
+    /// True if the facts stand above the numbers: somebody must act, or the numbers lack something.
+    is_pressing: bool,
     /// `Some` if there is nothing to show.
     nothing: Option<Nothing>,
     results: Option<ResultSections>,
@@ -80,17 +92,38 @@ pub(super) struct ResultsContent {
 impl ResultsContent {
     /// The same without what only a server can answer.
     pub(super) fn of_file(self) -> Self {
-        Self { bar: None, facts: Vec::new(), ..self }
+        Self { bar: None, now: None, ..self }
     }
+}
+
+#[derive(Serialize)]
+struct FactLine {
+    facts: Vec<Fact>,
 }
 
 /// Why there is nothing to show.
 #[derive(Serialize)]
 struct Nothing {
-    title: String,
+    title: Title,
     sentence: String,
+    today: Option<TodayLink>,
     /// The view without its filters, if they may be the cause.
     all: Option<String>,
+}
+
+/// "CSAT, Billing, 2 to 29 November 2026". Names from outside are isolated one by one.
+#[derive(Serialize)]
+struct Title {
+    kind: &'static str,
+    scope: Vec<String>,
+    days: String,
+}
+
+/// Leads to the answers of the running day, which a view of whole days leaves out.
+#[derive(Serialize)]
+struct TodayLink {
+    answers: String,
+    href: String,
 }
 
 #[derive(Serialize)]
@@ -118,7 +151,8 @@ impl ResultsPage<'_> {
         let total = self.compared.total(self.kind);
         ResultsContent {
             bar: Some(bar(links::RESULTS, self.view, self.zone, Some(self.kind), self.choices)),
-            facts: facts(self.operations, self.zone, self.now),
+            now: Some(FactLine { facts: facts(self.operations, self.zone, self.now) }),
+            is_pressing: self.operations.is_pressing(),
             nothing: total.is_none().then(|| self.nothing()),
             results: total.map(|total| self.shown(total)),
             method: Method {
@@ -143,9 +177,47 @@ impl ResultsPage<'_> {
         }
     }
 
+    fn title(&self) -> Title {
+        Title {
+            kind: words::kind(self.kind),
+            scope: scope(self.obeyed, ScopeForm::Short),
+            days: words::days(self.view.days),
+        }
+    }
+
+    /// Leads to today if nothing else shows what came in today.
+    fn today(&self) -> Option<TodayLink> {
+        let today = self.zone.day_of(self.now);
+        let is_left_out = self.view.days.to < today && self.answers_today > 0;
+        let view = links::over(self.view, AskedPeriod::Days(Days { from: today, to: today }));
+        is_left_out.then(|| TodayLink {
+            answers: words::counted(self.answers_today, "answer", "answers"),
+            href: links::page(links::RESULTS, &view),
+        })
+    }
+
+    /// The name of all rows together: "All teams", "All agents of Billing", "Billing".
+    fn total_name(&self) -> String {
+        let by = self.compared.report.by;
+        let names = words::listed(&scope(self.obeyed, ScopeForm::Short));
+        let of_rows = Filter::of(by).and_then(|filter| self.obeyed.get(filter));
+        match (names.as_str(), of_rows, by) {
+            ("", ..) => format!("All {}", words::breakdown(by).1),
+            (_, Some(_), _) | (_, _, GroupBy::Nothing) => names,
+            (_, None, _) => format!("All {} of {names}", words::breakdown(by).1),
+        }
+    }
+
+    /// The last day on which an answer may come in: "Answers may still come in until 6 December."
+    fn last_answers(&self, group: &Group) -> Option<String> {
+        let last_prompt = self.view.period.to.min(self.now);
+        let last = self.zone.day_of(last_prompt.plus(self.fresh_for));
+        let words = words::day_in_words(last);
+        group.immature.then(|| format!("Answers may still come in until {words}."))
+    }
+
     /// Says why there is nothing, the likeliest cause first.
     fn nothing(&self) -> Nothing {
-        let days = words::days(self.view.days);
         let left_out = self.compared.report.left_out;
         let tests = left_out.tests + left_out.test_closes;
         let is_narrowed = !self.view.filters.is_empty();
@@ -169,8 +241,9 @@ impl ResultsPage<'_> {
         };
         let all = self.view.with(|view| view.filters = Default::default());
         Nothing {
-            title: format!("{}, {days}", words::kind(self.kind)),
+            title: self.title(),
             sentence,
+            today: self.today(),
             all: is_narrowed.then(|| links::page(links::RESULTS, &all)),
         }
     }
@@ -183,25 +256,28 @@ impl ResultsPage<'_> {
         }
     }
 
-    /// The part of the scale that the lines of the page show: as little of it as holds them all.
-    fn line_ends(&self) -> (f64, f64) {
-        let rows = self.compared.totals.iter().chain(&self.compared.rows);
-        let groups = rows
-            .filter(|row| row.group.kind == self.kind)
-            .flat_map(|row| [Some(&row.group), row.before.as_ref()])
-            .flatten();
-        let scores: Vec<Estimate> = groups.filter_map(|group| group.score).collect();
-        let lowest = scores.iter().map(|score| score.low.min(score.value)).fold(f64::MAX, f64::min);
-        let highest = scores.iter().map(|it| it.high.max(it.value)).fold(f64::MIN, f64::max);
-        let (lows, highs): (&[f64], &[f64]) = match self.kind {
-            SurveyType::Csat => (&[50.0], &[]),
-            SurveyType::Nps => (&[0.0, -50.0], &[50.0]),
+    /// The part of the scale that lines of these rows show: round ends around them all, and at
+    /// least half of CSAT's scale. A smaller part would make chance look like a change.
+    fn line_ends<'r>(&self, rows: impl Iterator<Item = &'r ComparedGroup>) -> (f64, f64) {
+        let (first, last) = self.scale_ends();
+        let (step, least) = match self.kind {
+            SurveyType::Csat => (10.0, 50.0),
+            SurveyType::Nps => (20.0, 100.0),
         };
-        let (low, high) = self.scale_ends();
-        (
-            lows.iter().copied().find(|end| *end <= lowest).unwrap_or(low),
-            highs.iter().copied().find(|end| highest <= *end).unwrap_or(high),
-        )
+        let groups = rows.flat_map(|row| [Some(&row.group), row.before.as_ref()]).flatten();
+        let scores: Vec<Estimate> = groups.filter_map(|group| group.score).collect();
+        let lowest = scores.iter().map(|score| score.low.min(score.value)).fold(last, f64::min);
+        let highest = scores.iter().map(|it| it.high.max(it.value)).fold(first, f64::max);
+        if lowest > highest {
+            return (first, last);
+        }
+        let mut low = ((lowest / step).floor() * step).max(first);
+        let mut high = ((highest / step).ceil() * step).min(last);
+        while high - low < least {
+            low = (low - step).max(first);
+            high = if high - low < least { (high + step).min(last) } else { high };
+        }
+        (low, high)
     }
 
     /// The period in a few words: "these 28 days".
@@ -231,15 +307,12 @@ impl ResultsPage<'_> {
 
 /// Says why a group shows no score. `None` if it shows one.
 fn why_hidden(group: &Group, min_group: u32) -> Option<String> {
-    let so_far = if group.immature { " so far" } else { "" };
     match (group.hidden, group.answered) {
-        (Some(Hidden::SmallGroup), _) => {
-            Some(format!("fewer than {min_group} answers{so_far}: no score"))
-        }
+        (Some(Hidden::SmallGroup), _) => Some(format!("fewer than {min_group} answers: no score")),
         (Some(Hidden::Differencing), _) => {
             Some("held back, or a smaller group could be worked out".to_owned())
         }
-        (None, 0) => Some(format!("no answers{so_far}")),
+        (None, 0) => Some("no answers".to_owned()),
         (None, _) => None,
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::days::{Day, Days, Zone};
 use crate::domain::summary::{Compared, GroupBy, Report, SurveyFacts, Terms, compare, summarize};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
-use crate::domain::view::View;
+use crate::domain::view::{Filters, View};
 use crate::pages::links;
 
 /// Numbers that look like chance and are the same in every run.
@@ -205,7 +205,6 @@ pub fn operations() -> Operations {
         prompts_of_day: 412,
         daily_limit: 1_000,
         read_to: Some(now().minus(Duration::from_secs(120))),
-        uncertain: 3,
         ..Operations::default()
     }
 }
@@ -279,6 +278,9 @@ pub fn comments(kind: SurveyType) -> CommentList {
 /// All that a page of results is made of.
 pub struct Sample {
     pub view: View,
+    pub obeyed: Filters,
+    pub fresh_for: Duration,
+    pub answers_today: u64,
     pub zone: Zone,
     pub kind: SurveyType,
     pub choices: Choices,
@@ -304,6 +306,9 @@ impl Sample {
             choices: choices(),
             operations: operations(),
             comments: comments(story.kind),
+            obeyed: view.filters.clone(),
+            fresh_for: story.fresh_for,
+            answers_today: 0,
             view,
         }
     }
@@ -318,6 +323,9 @@ impl Sample {
     pub fn page(&self) -> ResultsPage<'_> {
         ResultsPage {
             view: &self.view,
+            obeyed: &self.obeyed,
+            fresh_for: self.fresh_for,
+            answers_today: self.answers_today,
             zone: &self.zone,
             now: now(),
             kind: self.kind,
@@ -356,6 +364,22 @@ const LOST: [(&str, u64); 8] = [
     ("scheduled", 8),
     ("uncertain", 3),
 ];
+
+/// Prompts of teams with 100 answers in each period, of which so many were content before and now.
+pub fn of_teams(teams: &[(&str, u64, u64)], view: &View) -> Vec<SurveyFacts> {
+    let earlier = view.compared_with(&zone()).unwrap_or_else(|| view.clone());
+    let mut facts = Vec::new();
+    for (team, before, now) in teams {
+        for (period, content) in [(earlier.period, before), (view.period, now)] {
+            let at = period.from.plus(Duration::from_secs(36_000));
+            let score = |place| Some(if place < *content { 5 } else { 1 });
+            facts.extend(
+                (0..100).map(|place| SurveyFacts { score: score(place), ..prompt(team, at) }),
+            );
+        }
+    }
+    facts
+}
 
 fn exact_facts(view: &View) -> Vec<SurveyFacts> {
     let earlier = view.compared_with(&zone()).unwrap_or_else(|| view.clone());

@@ -69,6 +69,14 @@ pub fn on_scale(kind: SurveyType, value: f64) -> String {
     }
 }
 
+/// Writes names as a list: "Billing, Press and Returns".
+pub fn listed(names: &[String]) -> String {
+    match names {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        names => names.concat(),
+    }
+}
+
 /// Keeps what belongs together on one line: per cent signs stay with their numbers.
 pub fn held_together(text: &str) -> String {
     text.replace(" %", "\u{a0}%")
@@ -88,6 +96,12 @@ pub fn day(day: Day) -> String {
 /// "29 Nov 2026".
 pub fn day_of_year(of: Day) -> String {
     format!("{}{NO_BREAK}{}", day(of), of.parts().0)
+}
+
+/// "6 December".
+pub fn day_in_words(day: Day) -> String {
+    let (_, month, of_month) = day.parts();
+    format!("{of_month}{NO_BREAK}{}", month_name(month))
 }
 
 /// "2 to 29 November 2026". What both ends share is written once.
@@ -130,6 +144,12 @@ pub fn instant(at: Millis, zone: &Zone, now: Millis) -> String {
         _ => day_of_year(of),
     };
     format!("{day}{NO_BREAK}{time}")
+}
+
+/// The same, with the time alone today: "13:51", "yesterday 13:51".
+pub fn nearest(at: Millis, zone: &Zone, now: Millis) -> String {
+    let (of, time) = zone.wall_clock(at);
+    if of == zone.day_of(now) { time } else { instant(at, zone, now) }
 }
 
 /// Writes a length of time in its two largest units: "45 s", "4 min", "2 h 5 min", "3 d 4 h".

@@ -31,7 +31,7 @@ pub struct TrendSize {
 }
 
 impl TrendSize {
-    pub const WIDE: Self = Self { class: "wide", width: 660.0, height: 300.0, is_linked: true };
+    pub const WIDE: Self = Self { class: "wide", width: 660.0, height: 380.0, is_linked: true };
     pub const NARROW: Self =
         Self { class: "narrow", width: 354.0, height: 240.0, is_linked: false };
 }
@@ -46,7 +46,7 @@ const BETWEEN_DAYS: f64 = 76.0;
 /// Half the width of a day on the axis.
 const HALF_A_DAY_LABEL: f64 = 22.0;
 /// The width of the text in the shaded part.
-const SHADE_TEXT: f64 = 96.0;
+const SHADE_TEXT: f64 = 88.0;
 
 /// The drawing of a course.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -277,6 +277,15 @@ mod tests {
         assert_eq!((one_week.anchor, one_week.text_x), ("end", one_week.x - 7.0));
         assert_eq!(drawn(&[Some(80.0); 13], (0, 90)).unwrap().shade, None, "all of it");
         assert_eq!(drawn(&[Some(80.0); 13], (-90, -1)).unwrap().shade, None, "none of it");
+    }
+
+    #[test]
+    fn four_weeks_of_thirteen_have_room_for_their_name_on_a_phone() {
+        let weeks: Vec<_> = (0..13).map(|place| week(place, Some(80.0))).collect();
+        let days = Days { from: weeks[9].monday, to: weeks[12].monday.plus(6) };
+        let write = |_| String::new();
+        let found = trend(&weeks, TrendSize::NARROW, (0.0, 100.0), write, (days, "x")).unwrap();
+        assert_eq!(found.shade.unwrap().anchor, "start");
     }
 
     #[test]

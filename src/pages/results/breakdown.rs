@@ -24,7 +24,6 @@ pub struct Breakdown {
     tabs: Vec<Tab>,
     heads: Heads,
     is_compared: bool,
-    earlier: String,
     low: String,
     high: String,
     rows: Vec<BreakdownRow>,
@@ -36,6 +35,10 @@ pub struct Breakdown {
     min_group: u32,
     many: &'static str,
     has_held: bool,
+    /// True if some rate may still grow.
+    has_open: bool,
+    /// True if some row may be chance only because many were compared.
+    has_many: bool,
 }
 
 /// The heads of the columns, each with the order that it leads to.
@@ -62,7 +65,7 @@ struct BreakdownRow {
     class: &'static str,
     name: String,
     href: Option<String>,
-    /// The wording of a question.
+    /// The number of a question whose wording is its name.
     detail: Option<String>,
     answers: String,
     held: Option<String>,
@@ -86,18 +89,21 @@ pub fn breakdown(page: &ResultsPage<'_>, total: &ComparedGroup) -> Breakdown {
     rows.sort_by(|one, other| compare(order, by, one, other));
     let shows_a_score = rows.iter().any(|row| row.group.score.is_some());
     let left_out = rows.len().saturating_sub(ROWS_MAX) as u64;
-    let ends = page.line_ends();
+    let ends = page.line_ends(std::iter::once(total).chain(rows.iter().copied()));
     let has_held = rows.iter().any(|row| row.group.hidden.is_some());
-    let mut lines = vec![line(page, total, ends, true)];
-    lines.extend(rows.iter().take(ROWS_MAX).map(|row| line(page, row, ends, false)));
-    let sentence =
-        (!shows_a_score).then(|| nothing_to_show(&rows, many, min_group, total.group.immature));
-    let is_compared = page.view.against != Against::Nothing;
+    let among = rows.iter().filter(|row| row.change.is_some()).count();
+    let mut lines = vec![line(page, total, ends, RowPlace::Total)];
+    let place = RowPlace::Among(among);
+    lines.extend(rows.iter().take(ROWS_MAX).map(|row| line(page, row, ends, place)));
+    let sentence = (!shows_a_score).then(|| nothing_to_show(&rows, by, min_group));
+    // Each week is one of its own. The week before stands in the row below.
+    let is_compared = page.view.against != Against::Nothing && by != GroupBy::Week;
+    let has_many = rows.iter().any(|row| is_chance_among_many(row));
+    let lines_open = lines.iter().any(|line| line.is_open && !line.rate.is_empty());
     Breakdown {
         tabs: tabs(page, by),
         heads: heads(page, order, name),
         is_compared,
-        earlier: page.earlier_period(),
         low: words::on_scale(page.kind, ends.0),
         high: words::on_scale(page.kind, ends.1),
         rows: if shows_a_score { lines } else { Vec::new() },
@@ -108,11 +114,13 @@ pub fn breakdown(page: &ResultsPage<'_>, total: &ComparedGroup) -> Breakdown {
         min_group,
         many,
         has_held,
+        has_open: lines_open,
+        has_many,
     }
 }
 
 fn lead(is_compared: bool, has_guide: bool) -> String {
-    let ring = if is_compared { "the ring is the period before" } else { "" };
+    let ring = if is_compared { "the dot is now, the ring the period before" } else { "" };
     let guide = if has_guide { "the dotted line is the score of all" } else { "" };
     let parts: Vec<&str> = [ring, guide].into_iter().filter(|part| !part.is_empty()).collect();
     match parts.as_slice() {
@@ -121,15 +129,17 @@ fn lead(is_compared: bool, has_guide: bool) -> String {
     }
 }
 
-fn nothing_to_show(rows: &[&ComparedGroup], many: &str, min_group: u32, is_open: bool) -> String {
-    let so_far = if is_open { " so far" } else { "" };
+fn nothing_to_show(rows: &[&ComparedGroup], by: GroupBy, min_group: u32) -> String {
+    let many = words::breakdown(by).1;
     let answered = rows.iter().filter(|row| row.group.answered > 0).count();
     match (rows.len(), answered) {
         (0, _) => format!("There are no {many} in this time."),
-        (_, 0) => format!("Nobody has answered{so_far}, so there is nothing to compare."),
+        (_, 0) => "Nobody has answered, so there is nothing to compare.".to_owned(),
+        (_, 1) => {
+            format!("1 {} has answers, fewer than {min_group}: no score is shown.", by.as_str())
+        }
         (_, answered) => format!(
-            "{answered} {many} have answers, each fewer than {min_group}{so_far}: none shows a \
-             score."
+            "{answered} {many} have answers, each fewer than {min_group}: none shows a score."
         ),
     }
 }
@@ -159,7 +169,7 @@ fn tabs(page: &ResultsPage<'_>, by: GroupBy) -> Vec<Tab> {
 /// Weeks are in the order of time, the newest first, unless another order is asked for.
 fn order(page: &ResultsPage<'_>) -> Order {
     match (page.compared.report.by, page.view.order) {
-        (GroupBy::Week, Order::Answers) => Order::Name,
+        (GroupBy::Week, Order::Usual) => Order::Name,
         (_, order) => order,
     }
 }
@@ -185,10 +195,12 @@ fn heads(page: &ResultsPage<'_>, order: Order, name: &str) -> Heads {
 /// What a view orders the rows by. Rows that lack it come last, and held rows after them.
 fn compare(order: Order, by: GroupBy, one: &ComparedGroup, other: &ComparedGroup) -> Ordering {
     let is_held = |row: &ComparedGroup| row.group.score.is_none();
+    let answers = || other.group.answered.cmp(&one.group.answered);
     let by_value = match order {
+        Order::Usual => weight(one).total_cmp(&weight(other)).then_with(answers),
         Order::Name if by == GroupBy::Week => return other.group.key.cmp(&one.group.key),
         Order::Name => Ordering::Equal,
-        Order::Answers => other.group.answered.cmp(&one.group.answered),
+        Order::Answers => answers(),
         Order::Score => least_first(one, other, |row| row.group.score.map(|it| it.value)),
         Order::Change => least_first(one, other, |row| row.change.map(|it| it.difference.points)),
         Order::Answered => least_first(one, other, |row| row.group.response_rate),
@@ -198,6 +210,15 @@ fn compare(order: Order, by: GroupBy, one: &ComparedGroup, other: &ComparedGroup
     };
     let held_last = is_held(one).cmp(&is_held(other));
     held_last.then(by_value).then_with(|| by_name(&one.group, &other.group))
+}
+
+/// What fell by more than chance comes first, then what rose by it, each the most first.
+fn weight(row: &ComparedGroup) -> f64 {
+    match row.change.filter(|change| change.more_than_chance) {
+        Some(change) if change.difference.points < 0.0 => change.difference.points - 1_000.0,
+        Some(change) => -change.difference.points,
+        None => 0.0,
+    }
 }
 
 fn least_first(
@@ -218,21 +239,43 @@ fn by_name(one: &Group, other: &Group) -> Ordering {
     name(one).cmp(&name(other))
 }
 
-/// The wording of a question.
-fn question_text(by: GroupBy, group: &Group) -> Option<String> {
-    if by != GroupBy::Question {
-        return None;
-    }
+/// The wording of a question on X's card, and its number there.
+fn question_text(group: &Group) -> Option<(String, u32)> {
     let variant = group.key.as_deref()?.rsplit(' ').next()?.parse().ok()?;
-    question::text(group.kind, variant, "…")
+    Some((question::text(group.kind, variant, "…")?, variant))
+}
+
+/// The name of a group. A question is named by its wording.
+pub fn group_name(by: GroupBy, group: &Group) -> String {
+    let text = question_text(group).filter(|_| by == GroupBy::Question);
+    match (text, group.key.as_deref()) {
+        (Some((text, _)), _) => text,
+        (None, Some(key)) if by == GroupBy::Question => {
+            format!("question {}", words::name(key.rsplit(' ').next().unwrap_or(key)))
+        }
+        (None, key) => words::group(by, key),
+    }
+}
+
+/// True if the row alone would be more than chance, but not among all that were compared.
+fn is_chance_among_many(row: &ComparedGroup) -> bool {
+    row.change.is_some_and(|it| it.difference.leaves_out_zero() && !it.more_than_chance)
+}
+
+/// Where a row stands: above all, or among so many that were compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum RowPlace {
+    Total,
+    Among(usize),
 }
 
 fn line(
     page: &ResultsPage<'_>,
     row: &ComparedGroup,
     ends: (f64, f64),
-    is_total: bool,
+    place: RowPlace,
 ) -> BreakdownRow {
+    let is_total = place == RowPlace::Total;
     let compared = page.compared;
     let (by, min_group) = (compared.report.by, compared.report.min_group);
     let group = &row.group;
@@ -245,11 +288,11 @@ fn line(
     let key = group.key.as_deref();
     let narrowed = links::narrowed(page.view, by, key, page.zone).filter(|_| !is_total);
     let name = match by {
-        _ if is_total => format!("All {}", words::breakdown(by).1),
+        _ if is_total => page.total_name(),
         GroupBy::Week => key.map_or_else(String::new, |key| week_name(page, key)),
-        _ => words::group(by, key),
+        _ => group_name(by, group),
     };
-    let so_far = row.change.is_some_and(|change| change.so_far);
+    let number = question_text(group).filter(|_| by == GroupBy::Question && !is_total);
     BreakdownRow {
         class: match (is_total, is_shown, highlight) {
             (true, ..) => "all",
@@ -260,19 +303,20 @@ fn line(
         },
         name,
         href: narrowed.map(|view| links::page(links::RESULTS, &view)),
-        detail: question_text(by, group).filter(|_| !is_total),
+        detail: number.map(|(_, number)| format!("question {number}")),
         answers: words::count(group.answered),
         held,
         score: group.score.map(|score| words::score(page.kind, score.value)).unwrap_or_default(),
         strip: is_shown.then(|| strip(page.kind, row, ends, STRIP_WIDTH, guide)),
-        change: match &written {
-            Some(written) => written.change.clone(),
-            None => why_not_compared(compared, row).unwrap_or_default(),
+        change: match (&written, place) {
+            (Some(written), RowPlace::Among(count)) if is_chance_among_many(row) => {
+                format!("{} among {count}", written.change)
+            }
+            (Some(written), _) => written.change.clone(),
+            (None, _) => why_not_compared(compared, row).unwrap_or_default(),
         },
         change_class: class(highlight),
-        change_range: written.map_or_else(String::new, |it| {
-            format!("{}{}", it.rest.trim_start(), if so_far { " so far" } else { "" })
-        }),
+        change_range: written.map_or_else(String::new, |it| it.rest.trim_start().to_owned()),
         rate: group.response_rate.map(words::per_cent).unwrap_or_default(),
         is_open: group.immature,
         median: group.median_response_seconds.map(words::length).unwrap_or_default(),

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::{ResultsPage, why_hidden};
+use super::breakdown::group_name;
+use super::{ResultsPage, Title, TodayLink, why_hidden};
 use crate::domain::summary::wording::{self, ChangeWords, Highlight};
 use crate::domain::summary::{Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, Without};
 use crate::domain::survey_type::SurveyType;
@@ -12,18 +13,23 @@ use crate::pages::{links, words};
 
 /// The width of the head's line, in pixels.
 const STRIP_WIDTH: u32 = 300;
-/// The most groups that a sentence names.
-const NAMED_MAX: usize = 5;
+/// The most groups that a sentence names in one direction.
+const NAMED_MAX: usize = 4;
 
 #[derive(Serialize)]
 pub struct Head {
-    title: String,
+    title: Title,
     meaning: &'static str,
+    /// Until when answers may still come.
+    open: Option<String>,
+    today: Option<TodayLink>,
     score: Option<ScoreFigure>,
     /// Stands in the place of the score if there is none.
     sentence: Option<String>,
-    verdict: Option<Words>,
-    bullets: Vec<Bullet>,
+    /// The groups that changed by more than chance. It comes before all else.
+    movers: Option<Movers>,
+    verdict: Option<Verdict>,
+    bullets: Vec<Sentence>,
 }
 
 #[derive(Serialize)]
@@ -35,22 +41,31 @@ struct ScoreFigure {
     strip: Strip,
     low: String,
     high: String,
-    /// What the ring stands for.
-    ring: Option<String>,
+    /// What the dot and the ring stand for.
+    marks: Option<String>,
 }
 
-/// The change in words, with the class that colours it.
+/// "Billing got worse: 86.7 → 50.5 %, more than chance." and what there is to say of the others.
 #[derive(Serialize)]
-pub struct Words {
-    pub class: &'static str,
-    pub change: String,
-    pub rest: String,
-}
-
-/// A sentence under the change.
-#[derive(Serialize)]
-struct Bullet {
+struct Movers {
     class: &'static str,
+    first: Sentence,
+    others: Sentence,
+}
+
+/// The change of the total in words, with the class that colours it.
+#[derive(Serialize)]
+struct Verdict {
+    class: &'static str,
+    /// Whose change it is, if that of a group was told before.
+    of: Option<String>,
+    change: String,
+    rest: String,
+}
+
+/// A sentence under the change, or beside it.
+#[derive(Serialize)]
+struct Sentence {
     parts: Vec<Part>,
 }
 
@@ -71,69 +86,75 @@ pub fn class(highlight: Highlight) -> &'static str {
     }
 }
 
-/// Words for people, with what belongs together held together.
-pub fn in_words(change: &ChangeWords) -> Words {
-    Words {
-        class: class(change.highlight),
-        change: words::held_together(&change.change),
-        rest: words::held_together(&change.rest),
-    }
-}
-
 pub fn head(page: &ResultsPage<'_>, total: &ComparedGroup) -> Head {
     let group = &total.group;
     let score = group.score.map(|estimate| score(page, total, estimate));
     let has_score = score.is_some();
     let is_compared = has_score && page.view.against != Against::Nothing;
-    let verdict = is_compared.then(|| {
-        let earlier = page.earlier_period();
-        let comparison = page.compared.comparison(page.kind);
-        in_words(&wording::headline(page.kind, &comparison, &earlier, group.immature))
-    });
+    let groups = is_compared.then(|| ChangedGroups::of(page)).flatten();
+    let movers = groups.as_ref().and_then(|groups| groups.movers(page));
+    let verdict = is_compared.then(|| verdict(page, movers.is_some()));
     Head {
-        title: format!("{}, {}", words::kind(page.kind), words::days(page.view.days)),
+        title: page.title(),
         meaning: words::meaning(page.kind),
+        open: page.last_answers(group),
+        today: page.today(),
         score,
         sentence: (!has_score).then(|| without_score(group, page.compared.report.min_group)),
+        movers,
         verdict,
-        bullets: if is_compared { bullets(page) } else { Vec::new() },
+        bullets: groups.map(|groups| groups.bullets(page)).unwrap_or_default(),
+    }
+}
+
+/// Says how the total changed. The line under the title says until when answers may still come.
+fn verdict(page: &ResultsPage<'_>, is_told_after_a_group: bool) -> Verdict {
+    let comparison = page.compared.comparison(page.kind);
+    let ChangeWords { highlight, change, rest } =
+        wording::headline(page.kind, &comparison, &page.earlier_period(), false);
+    Verdict {
+        class: class(highlight),
+        of: is_told_after_a_group.then(|| page.total_name()),
+        change: words::held_together(&change),
+        rest: words::held_together(&rest),
     }
 }
 
 /// Says why there is no number.
 fn without_score(group: &Group, min_group: u32) -> String {
-    let so_far = if group.immature { " so far" } else { "" };
     let prompts = words::counted(group.prompted, "prompt was sent", "prompts were sent");
+    let so_far = if group.immature { " yet" } else { "" };
     match (group.prompted, group.answered) {
         (0, _) => format!(
             "Nobody was prompted. {}; what became of them stands below.",
             words::counted(group.closes, "conversation was closed", "conversations were closed")
         ),
         (_, 0) => format!("Nobody has answered{so_far}. {prompts}."),
-        (_, _) => format!("Fewer than {min_group} answers{so_far}: no score is shown. {prompts}."),
+        (_, _) => format!("Fewer than {min_group} answers: no score is shown. {prompts}."),
     }
 }
 
 fn score(page: &ResultsPage<'_>, total: &ComparedGroup, estimate: Estimate) -> ScoreFigure {
     let group = &total.group;
-    let ends = page.line_ends();
-    let so_far = if group.immature { " so far" } else { "" };
+    let ends = page.line_ends(std::iter::once(total));
     let unit = match page.kind {
         SurveyType::Csat => "%",
         SurveyType::Nps => "",
     };
-    let answers = words::counted(group.answered, "answer", "answers");
     let before = total.before.as_ref().and_then(|before| before.score);
     let earlier = page.earlier_period();
     ScoreFigure {
         value: wording::points(estimate.value),
         unit,
         interval: words::interval(estimate.low, estimate.high),
-        answers: format!("{answers}{so_far}"),
+        answers: words::counted(group.answered, "answer", "answers"),
         strip: Strip { has_track: true, ..strip(page.kind, total, ends, STRIP_WIDTH, None) },
         low: words::on_scale(page.kind, ends.0),
         high: words::on_scale(page.kind, ends.1),
-        ring: before.map(|_| format!("ring: {}", earlier.trim_start_matches("the "))),
+        marks: before.map(|_| {
+            let earlier = earlier.trim_start_matches("the ");
+            format!("● now  ○ {earlier}")
+        }),
     }
 }
 
@@ -159,7 +180,6 @@ pub fn strip(
         before: before.map(|before| scale.at(before.value)),
         guide: guide.map(|guide| scale.at(guide)),
         has_track: false,
-        is_open: row.group.immature,
     }
 }
 
@@ -171,53 +191,117 @@ fn strong(text: impl Into<String>) -> Part {
     Part { text: text.into(), is_strong: true, href: None }
 }
 
-fn bullets(page: &ResultsPage<'_>) -> Vec<Bullet> {
-    let rows: Vec<&ComparedGroup> = page.compared.rows_of(page.kind).collect();
-    let compared = rows.iter().filter(|row| row.change.is_some()).count();
-    let moved: Vec<&ComparedGroup> = rows
-        .iter()
-        .copied()
-        .filter(|row| row.change.is_some_and(|change| change.more_than_chance))
-        .collect();
-    let by = page.compared.report.by;
-    if compared == 0 || by == GroupBy::Nothing {
-        return Vec::new();
-    }
-    let mut bullets = Vec::new();
-    if !moved.is_empty() {
-        bullets.push(movers(page, &moved));
-    }
-    if moved.len() < compared {
-        bullets.push(the_rest(by, moved.len(), compared));
-    }
-    bullets.extend(page.compared.without_the_mover(page.kind).map(|without| rest(page, &without)));
-    bullets
+/// The rows of the breakdown that can be compared, if there are several.
+struct ChangedGroups<'r> {
+    compared: usize,
+    /// Those that scored lower than before, by chance or not.
+    lower: usize,
+    /// The ones that changed by more than chance, the greatest change first.
+    fell: Vec<&'r ComparedGroup>,
+    rose: Vec<&'r ComparedGroup>,
 }
 
-/// "Billing fell from 81.4 to 65.1 %, Returns rose from …: more than chance."
-fn movers(page: &ResultsPage<'_>, moved: &[&ComparedGroup]) -> Bullet {
-    let mut sorted = moved.to_vec();
-    let points = |row: &ComparedGroup| row.change.map_or(0.0, |change| change.difference.points);
-    sorted.sort_by(|one, other| points(other).abs().total_cmp(&points(one).abs()));
+fn points(row: &ComparedGroup) -> f64 {
+    row.change.map_or(0.0, |change| change.difference.points)
+}
+
+impl<'r> ChangedGroups<'r> {
+    /// `None` if there is nothing to set apart. A single group is the total once more.
+    fn of(page: &ResultsPage<'r>) -> Option<Self> {
+        let compared = page.compared;
+        let by = compared.report.by;
+        let rows: Vec<&ComparedGroup> = compared.rows_of(page.kind).collect();
+        let with_change = || rows.iter().copied().filter(|row| row.change.is_some());
+        let count = with_change().count();
+        if count == 0 || rows.len() < 2 || matches!(by, GroupBy::Nothing | GroupBy::Week) {
+            return None;
+        }
+        let is_called = |row: &&ComparedGroup| row.change.is_some_and(|it| it.more_than_chance);
+        let moved = with_change().filter(is_called);
+        let (mut fell, mut rose): (Vec<_>, Vec<_>) = moved.partition(|row| points(row) < 0.0);
+        fell.sort_by(|one, other| points(one).total_cmp(&points(other)));
+        rose.sort_by(|one, other| points(other).total_cmp(&points(one)));
+        let lower = with_change().filter(|row| points(row) < 0.0).count();
+        Some(Self { compared: count, lower, fell, rose })
+    }
+
+    /// `None` if no group changed by more than chance.
+    fn movers(&self, page: &ResultsPage<'_>) -> Option<Movers> {
+        let (class, verb, first, alike) = match (self.fell.split_first(), self.rose.split_first()) {
+            (Some((first, alike)), _) => ("down", "worse", first, alike),
+            (None, Some((first, alike))) => ("up", "better", first, alike),
+            (None, None) => return None,
+        };
+        let told = format!(" got {verb}: {}, more than chance.", scores(page.kind, first));
+        let mut others = Vec::new();
+        if !alike.is_empty() {
+            others.push(plain(" So did "));
+            others.extend(named_all(page, alike));
+        }
+        if class == "down" && !self.rose.is_empty() {
+            others.push(plain(" Better: "));
+            others.extend(named_all(page, &self.rose));
+        }
+        if self.fell.len() + self.rose.len() < self.compared {
+            let one = page.compared.report.by.as_str();
+            let many = words::breakdown(page.compared.report.by).1;
+            others.push(plain(match self.compared - self.fell.len() - self.rose.len() {
+                1 => format!(" The other {one} did not change by more than chance."),
+                _ => format!(" No other of {} {many} changed by more than chance.", self.compared),
+            }));
+        }
+        let first = Sentence { parts: vec![named(page, first), plain(told)] };
+        Some(Movers { class, first, others: Sentence { parts: others } })
+    }
+
+    /// What stands under the change of the total.
+    fn bullets(&self, page: &ResultsPage<'_>) -> Vec<Sentence> {
+        self.under(page).map(|parts| Sentence { parts }).into_iter().collect()
+    }
+
+    fn under(&self, page: &ResultsPage<'_>) -> Option<Vec<Part>> {
+        let by = page.compared.report.by;
+        let many = words::breakdown(by).1;
+        if self.fell.is_empty() && self.rose.is_empty() {
+            let were = if self.compared == 1 { "was" } else { "were" };
+            return Some(vec![
+                strong(format!("No {}", by.as_str())),
+                plain(format!(" changed by more than chance; {} {were} compared.", self.compared)),
+            ]);
+        }
+        let without = page.compared.without_the_mover(page.kind)?;
+        // If most fell, no single one explains the total, so taking one out tells nothing.
+        if without.change.more_than_chance && 2 * self.lower > self.compared && self.compared > 2 {
+            return Some(vec![
+                strong(format!("Most of the {many} fell")),
+                plain(format!(": {} of {} scored lower than before.", self.lower, self.compared)),
+            ]);
+        }
+        Some(rest(page, &without))
+    }
+}
+
+/// "86.7 → 50.5 %".
+fn scores(kind: SurveyType, row: &ComparedGroup) -> String {
+    let value = |group: &Group| group.score.map_or(0.0, |score| score.value);
+    let (now, before) = (value(&row.group), row.before.as_ref().map_or(0.0, value));
+    format!("{}\u{a0}→ {}", wording::points(before), words::score(kind, now))
+}
+
+/// "Returns (82.9 → 70.1 %), Legal (…) and 3 more."
+fn named_all(page: &ResultsPage<'_>, rows: &[&ComparedGroup]) -> Vec<Part> {
     let mut parts = Vec::new();
-    for (place, row) in sorted.iter().take(NAMED_MAX).enumerate() {
+    for (place, row) in rows.iter().take(NAMED_MAX).enumerate() {
         if place > 0 {
-            parts.push(plain(", "));
+            let is_last = place + 1 == rows.len();
+            parts.push(plain(if is_last { " and " } else { ", " }));
         }
         parts.push(named(page, row));
-        parts.push(plain(moved_in_words(page.kind, row, points(row))));
+        parts.push(plain(format!(" ({})", scores(page.kind, row))));
     }
-    if sorted.len() > NAMED_MAX {
-        parts.push(plain(format!(" and {} more", sorted.len() - NAMED_MAX)));
-    }
-    parts.push(plain(": more than chance."));
-    let falls = sorted.iter().filter(|row| points(row) < 0.0).count();
-    let class = match falls {
-        0 => "up",
-        falls if falls == sorted.len() => "down",
-        _ => "",
-    };
-    Bullet { class, parts }
+    let left = rows.len().saturating_sub(NAMED_MAX);
+    parts.push(plain(if left > 0 { format!(" and {left} more.") } else { ".".to_owned() }));
+    parts
 }
 
 /// The name of a group with a link to its results.
@@ -226,51 +310,26 @@ fn named(page: &ResultsPage<'_>, row: &ComparedGroup) -> Part {
     let key = row.group.key.as_deref();
     let narrowed = links::narrowed(page.view, by, key, page.zone);
     let href = narrowed.map(|view| links::page(links::RESULTS, &view));
-    Part { href, ..strong(words::group(by, key)) }
-}
-
-fn moved_in_words(kind: SurveyType, row: &ComparedGroup, points: f64) -> String {
-    let value = |group: &Group| group.score.map_or(0.0, |score| score.value);
-    let (now, before) = (value(&row.group), row.before.as_ref().map_or(0.0, value));
-    let verb = if points < 0.0 { "fell" } else { "rose" };
-    format!(" {verb} from {} to {}", wording::points(before), words::score(kind, now))
-}
-
-/// "No other team changed by more than chance", and how many were compared.
-fn the_rest(by: GroupBy, moved: usize, compared: usize) -> Bullet {
-    let one = by.as_str();
-    let other = if moved > 0 { "No other" } else { "No" };
-    let were = if compared == 1 { "was" } else { "were" };
-    Bullet {
-        class: "",
-        parts: vec![
-            strong(format!("{other} {one}")),
-            plain(format!(" changed by more than chance; {compared} {were} compared.")),
-        ],
-    }
+    Part { href, ..strong(group_name(by, &row.group)) }
 }
 
 /// "Without Billing the score is 82.3 %, before 82.5 %: no clear change."
-fn rest(page: &ResultsPage<'_>, without: &Without) -> Bullet {
+fn rest(page: &ResultsPage<'_>, without: &Without) -> Vec<Part> {
     let kind = page.kind;
-    let name = words::group(page.compared.report.by, without.row.group.key.as_deref());
+    let name = group_name(page.compared.report.by, &without.row.group);
     let clear = match without.change.more_than_chance {
         true => "still more than chance",
         false => "no clear change",
     };
-    let so_far = if without.change.so_far { " so far" } else { "" };
-    Bullet {
-        class: "",
-        parts: vec![
-            plain("Without "),
-            strong(name),
-            plain(format!(
-                " the score is {}{so_far}, before {}: {clear}.",
-                words::score(kind, without.now.value),
-                words::score(kind, without.before.value)
-            )),
-        ],
-    }
+    vec![
+        plain("Without "),
+        strong(name),
+        plain(format!(
+            " the score is {}, before {}: {clear}.",
+            words::score(kind, without.now.value),
+            words::score(kind, without.before.value)
+        )),
+    ]
 }
 
 /// Says why a group cannot be compared. `None` if it can.

@@ -131,6 +131,17 @@ impl Asked {
         self.guarded(&view, Detail::Scores).await
     }
 
+    /// How many answers there are to prompts of today. 0 if the view itself holds today.
+    pub async fn answers_today(&self, kind: SurveyType) -> Result<u64, Response> {
+        let today = self.reading.zone.day_of(self.reading.now);
+        if self.within.days.to >= today {
+            return Ok(0);
+        }
+        let view = View { by: GroupBy::Nothing, ..self.within.clone() };
+        let view = view.over(Days { from: today, to: today }, &self.reading.zone);
+        Ok(answered(&self.read(&view, Detail::Scores).await?, kind))
+    }
+
     /// A report that shows no score if a filter alone would give away too few answers.
     ///
     /// A reader can take each filter away and subtract. So what a filter leaves out must be nothing

@@ -63,6 +63,9 @@ async fn results_of(visit: &Visit) -> Shown {
     let operations = operations(visit, asked.left).await;
     let shown = ResultsPage {
         view: &asked.view,
+        obeyed: &asked.within.filters,
+        fresh_for: asked.reading.fresh_for,
+        answers_today: asked.answers_today(kind).await?,
         zone,
         now,
         kind,
