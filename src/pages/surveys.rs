@@ -112,16 +112,24 @@ fn of(kind: SurveyType, score: u8) -> String {
     format!("{score}\u{a0}of\u{a0}{}", kind.scores().end())
 }
 
+/// What a step of a survey's life was.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LifeEvent {
+    /// The state that it led to, or what happened.
+    State(String),
+    /// The person gave that score.
+    Scored(i64),
+    Commented,
+}
+
 /// One step of a survey's life.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LifeStep {
     pub at: Millis,
-    /// The state that it led to, or what happened.
-    pub state: String,
-    /// Whatever else is known of it, as a sentence without its full stop.
+    pub what: LifeEvent,
+    /// Whatever else is known of it, as a sentence without its full stop. Instants in it are as
+    /// RFC 3339 writes them.
     pub detail: Option<String>,
-    /// True if the detail tells an answer.
-    pub is_answer: bool,
 }
 
 /// A person's answer.
@@ -187,7 +195,8 @@ struct ShownStep {
 impl SurveyPage<'_> {
     pub(super) fn content(&self) -> SurveyContent {
         let survey = self.survey;
-        let is_shown = |step: &&LifeStep| self.shows_answers || !step.is_answer;
+        let is_answer = |step: &LifeStep| !matches!(step.what, LifeEvent::State(_));
+        let is_shown = |step: &&LifeStep| self.shows_answers || !is_answer(step);
         SurveyContent {
             state: capitalised(&words::state(&survey.state, survey.reason.as_deref())),
             is_test: self.is_test,
@@ -236,26 +245,40 @@ impl SurveyPage<'_> {
     }
 
     fn step(&self, step: &LifeStep) -> ShownStep {
-        let title = match step.state.as_str() {
-            "scheduled" => "Scheduled",
-            "sending" => "The request left",
-            "uncertain" => "Uncertain: X has not said whether it went out",
-            "sent" => "X accepted the prompt",
-            "answered" => "The person answered",
-            "suppressed" => "Not asked",
-            "cancelled" => "Called off",
-            "expired" => "Too late to ask",
-            "failed" => "X refused the prompt",
-            "told by X" => "Read from X",
-            other => &capitalised(&words::name(other)),
+        let title = match &step.what {
+            LifeEvent::Scored(score) => format!("The person gave {score}"),
+            LifeEvent::Commented => "The person wrote a comment".to_owned(),
+            LifeEvent::State(state) if state == "answered" && self.shows_answers => {
+                "surveyd read it from X".to_owned()
+            }
+            LifeEvent::State(state) => state_reached(state),
         };
+        let detail = step.detail.as_deref().map(words::name).unwrap_or_default();
         ShownStep {
             at: words::instant(step.at, self.zone, self.now),
             stamp: step.at.rfc3339(),
-            title: title.to_owned(),
-            detail: step.detail.as_deref().map(words::name).unwrap_or_default(),
+            title,
+            detail: words::with_instants(&detail, self.zone, self.now),
         }
     }
+}
+
+/// What it meant for a survey to come to that state.
+fn state_reached(state: &str) -> String {
+    let words = match state {
+        "accepted" => "The conversation was closed",
+        "scheduled" => "Scheduled",
+        "sending" => "The request left",
+        "uncertain" => "Uncertain: X has not said whether it went out",
+        "sent" => "X accepted the prompt",
+        "answered" => "The person answered",
+        "suppressed" => "Not asked",
+        "cancelled" => "Called off",
+        "expired" => "Too late to ask",
+        "failed" => "X refused the prompt",
+        other => return capitalised(&words::name(other)),
+    };
+    words.to_owned()
 }
 
 /// A sentence begins with a capital.

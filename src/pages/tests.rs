@@ -13,7 +13,7 @@ use self::html::{addresses, skeleton};
 pub(super) use self::html::{part, text};
 use super::comments::CommentList;
 use super::samples::*;
-use super::surveys::{Answer, LifeStep, SurveyLine};
+use super::surveys::{Answer, LifeEvent, LifeStep, SurveyLine};
 use super::*;
 use crate::domain::summary::GroupBy;
 use crate::domain::view::{Filter, Mood, View};
@@ -118,8 +118,8 @@ fn with_text(text: &str) -> String {
     };
     let answer =
         Answer { scored_at: Some(now()), text: Some(text.to_owned()), ..Answer::default() };
-    let step =
-        LifeStep { at: now(), state: text.into(), detail: Some(text.into()), is_answer: false };
+    let what = LifeEvent::State(text.into());
+    let step = LifeStep { at: now(), what, detail: Some(text.into()) };
     let page = SurveyPage {
         zone: &zone(),
         now: now(),
@@ -204,11 +204,23 @@ fn no_text_from_outside_becomes_anything_but_text() {
 fn an_admin_sees_neither_score_nor_text_nor_name() {
     for page in [surveys(false, &survey_lines()), survey(false)] {
         let words = text(&page);
-        for secret in ["Noor", "Third time", "Score", "1 of 5", "score 1", "comment", "v1"] {
+        for secret in ["Noor", "Third time", "Score", "1 of 5", "score 1", "comment", "gave", "v1"]
+        {
             assert!(!words.contains(secret) && !page.contains("/v1/"), "{secret}: {words}");
         }
     }
     assert!(text(&survey(true)).contains("1 of 5 · today 13:24 Third time I explain"));
+}
+
+#[test]
+fn a_history_says_who_did_what_and_all_instants_are_of_one_zone() {
+    assert_eq!(
+        text(part(&survey(true), "<ol class=\"history\">", "</ol>")),
+        "today 13:03 The conversation was closed closed at today 13:03, from source zendesk, by \
+         agent today 13:13 The request left may be asked: no prompt to the person on record, \
+         throttle 7 d today 13:13 X accepted the prompt today 13:24 The person gave 1 today 13:25 \
+         The person wrote a comment today 13:27 surveyd read it from X"
+    );
 }
 
 #[test]

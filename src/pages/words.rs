@@ -146,6 +146,28 @@ pub fn instant(at: Millis, zone: &Zone, now: Millis) -> String {
     format!("{day}{NO_BREAK}{time}")
 }
 
+/// Writes the instants within a text, which are as RFC 3339 writes them in UTC, like all others.
+pub fn with_instants(text: &str, zone: &Zone, now: Millis) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let bare = word.trim_end_matches([',', ';', '.', ')', ':']);
+        let (start, bare) = match bare.strip_prefix('(') {
+            Some(bare) => ("(", bare),
+            None => ("", bare),
+        };
+        let is_instant = bare.ends_with('Z') && bare.contains('T');
+        let at = Millis::from_rfc3339(bare).ok().filter(|_| is_instant);
+        words.push(match at {
+            Some(at) => {
+                let end = &word[start.len() + bare.len()..];
+                format!("{start}{}{end}", instant(at, zone, now))
+            }
+            None => word.to_owned(),
+        });
+    }
+    words.join(" ")
+}
+
 /// The same, with the time alone today: "13:51", "yesterday 13:51".
 pub fn nearest(at: Millis, zone: &Zone, now: Millis) -> String {
     let (of, time) = zone.wall_clock(at);
@@ -390,6 +412,18 @@ mod tests {
         assert_eq!(said("2026-11-29T12:51:00Z"), "yesterday\u{a0}13:51");
         assert_eq!(said("2026-11-28T12:51:00Z"), "28\u{a0}Nov\u{a0}13:51");
         assert_eq!(said("2025-07-28T12:51:00Z"), "28\u{a0}Jul\u{a0}2025\u{a0}14:51");
+    }
+
+    #[test]
+    fn instants_within_a_text_are_in_the_time_of_the_zone_too() {
+        let zone = Zone::parse("Europe/Berlin").unwrap();
+        let now = Millis::from_rfc3339("2026-11-30T13:00:00Z").unwrap();
+        let said = |text: &str| with_instants(text, &zone, now).replace('\u{a0}', " ");
+        assert_eq!(
+            said("closed at 2026-11-29T18:46:35.602Z, due 2026-11-30T07:00:00Z, by Zoë T Z"),
+            "closed at yesterday 19:46, due today 08:00, by Zoë T Z"
+        );
+        assert_eq!(said("at most 3 (2026-11-12T10:00:00Z); v1"), "at most 3 (12 Nov 11:00); v1");
     }
 
     #[test]

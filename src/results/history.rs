@@ -7,9 +7,29 @@ use crate::domain::policy::words;
 use crate::domain::time::Millis;
 use crate::store::{HistoryStep, ResultRow};
 
+/// What a line tells of. Readers go by this and never by the words of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// What a close said. It names people.
+    Close,
+    Step,
+    /// The score that X told, or the comment.
+    Score(i64),
+    Comment,
+}
+
+impl EntryKind {
+    /// True if the line tells of the person's answer.
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Score(_) | Self::Comment)
+    }
+}
+
 /// One line of a survey's history.
 #[derive(Serialize)]
 pub struct Entry {
+    #[serde(skip)]
+    pub kind: EntryKind,
     #[serde(serialize_with = "rfc3339")]
     pub at: Millis,
     pub state: String,
@@ -24,26 +44,29 @@ fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error>
 
 /// What X told of the person's answer, in lines.
 pub fn answers(row: &ResultRow) -> Vec<Entry> {
-    let told = [
-        (row.told.scored_at, row.told.score.map(|score| format!("score {score}"))),
-        (row.told.commented_at, row.told.text.as_ref().map(|_| "comment".to_owned())),
-    ];
-    let told = told.into_iter().filter_map(|(at, what)| {
-        let (at, detail) = (at?, Some(what?));
-        Some(Entry { at, state: TOLD_BY_X.into(), detail, decision: None })
-    });
-    told.collect()
+    let told = &row.told;
+    let line = |at: Millis, kind: EntryKind, detail: String| Entry {
+        kind,
+        at,
+        state: TOLD_BY_X.into(),
+        detail: Some(detail),
+        decision: None,
+    };
+    let score = told
+        .scored_at
+        .zip(told.score)
+        .map(|(at, score)| line(at, EntryKind::Score(score), format!("score {score}")));
+    let comment = told.commented_at.filter(|_| told.text.is_some());
+    let comment = comment.map(|at| line(at, EntryKind::Comment, "comment".to_owned()));
+    score.into_iter().chain(comment).collect()
 }
 
 /// The lines without what names a person: the details of closes, and what X told of answers.
 pub fn without_names(entries: Vec<Entry>) -> Vec<Entry> {
     let mut entries = entries;
-    entries.retain(|entry| entry.state != TOLD_BY_X);
-    for entry in &mut entries {
-        let is_close = entry.detail.as_deref().is_some_and(|detail| detail.contains("closed"));
-        if is_close || entry.state == ACCEPTED {
-            entry.detail = None;
-        }
+    entries.retain(|entry| !entry.kind.is_answer());
+    for entry in entries.iter_mut().filter(|entry| entry.kind == EntryKind::Close) {
+        entry.detail = None;
     }
     entries
 }
@@ -52,14 +75,11 @@ pub fn without_names(entries: Vec<Entry>) -> Vec<Entry> {
 const ACCEPTED: &str = "accepted";
 
 /// The state of a line that tells an answer.
-pub const TOLD_BY_X: &str = "told by X";
+const TOLD_BY_X: &str = "told by X";
 
 /// Returns the close, every later step and X's updates of the answer in the order of time.
 pub fn entries(row: &ResultRow, steps: Vec<HistoryStep>, answers: Vec<Entry>) -> Vec<Entry> {
-    let is_step = |step: &HistoryStep| step.place > 0;
-    let was_moved = steps.iter().any(|step| {
-        is_step(step) && step.detail.as_deref().is_some_and(|detail| detail.starts_with(AGAIN))
-    });
+    let was_moved = steps.iter().any(|step| step.place > 0 && is_close(step));
     let (mut closes, mut accepted) = (Vec::new(), None);
     let mut entries = Vec::new();
     for step in steps {
@@ -113,9 +133,15 @@ fn acceptance(row: &ResultRow, was_moved: bool) -> Entry {
     })
 }
 
+/// True if the line keeps what a close said. Of the steps, only a close that moved the survey does.
+fn is_close(step: &HistoryStep) -> bool {
+    step.place <= 0 || step.detail.as_deref().is_some_and(|detail| detail.starts_with(AGAIN))
+}
+
 fn of_step(step: HistoryStep) -> Entry {
     let decided = step.decision.as_ref().map(said);
     Entry {
+        kind: if is_close(&step) { EntryKind::Close } else { EntryKind::Step },
         at: step.at,
         detail: match (step.detail, decided) {
             (Some(detail), Some(decided)) if step.place == 0 => {
@@ -154,4 +180,39 @@ pub fn numbers(decision: &Decision) -> Option<serde_json::Value> {
         }
     }
     Some(numbers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(kind: EntryKind, detail: &str) -> Entry {
+        let detail = Some(detail.to_owned());
+        Entry { kind, at: Millis(0), state: "scheduled".to_owned(), detail, decision: None }
+    }
+
+    #[test]
+    fn names_are_left_out_by_what_a_line_tells_and_not_by_its_words() {
+        let entries = without_names(vec![
+            entry(EntryKind::Close, "again, by agent Noor"),
+            entry(EntryKind::Step, "the account was closed at X"),
+            entry(EntryKind::Score(3), "score 3"),
+            entry(EntryKind::Comment, "comment"),
+        ]);
+        let details: Vec<_> = entries.iter().map(|entry| entry.detail.as_deref()).collect();
+        assert_eq!(details, [None, Some("the account was closed at X")]);
+    }
+
+    #[test]
+    fn a_close_is_one_whether_it_moved_the_survey_or_not() {
+        let kind = |place: i64, detail: &str| {
+            let detail = Some(detail.to_owned());
+            let state = "scheduled".to_owned();
+            of_step(HistoryStep { place, at: Millis(0), state, detail, decision: None }).kind
+        };
+        assert_eq!(kind(0, "closed at"), EntryKind::Close);
+        assert_eq!(kind(-1, "an older close"), EntryKind::Close);
+        assert_eq!(kind(3, "closed again at 2026"), EntryKind::Close);
+        assert_eq!(kind(3, "waits: closed by a bot"), EntryKind::Step);
+    }
 }

@@ -14,7 +14,7 @@ use crate::pages::comments::{CommentList, CommentsPage};
 use crate::pages::health::{AccountHealth, BudgetLeft, Doing, FailingAlert, HealthPage};
 use crate::pages::mine::{MinePage, ScoredBlock, ScoredBlocks};
 use crate::pages::samples::*;
-use crate::pages::surveys::{Answer, LifeStep, SurveyLine, SurveyPage, SurveysPage};
+use crate::pages::surveys::{Answer, LifeEvent, LifeStep, SurveyLine, SurveyPage, SurveysPage};
 use crate::pages::{NavLink, Pages, Reader};
 
 pub fn pages() -> &'static Pages {
@@ -74,19 +74,19 @@ pub fn surveys(shows_answers: bool, lines: &[SurveyLine]) -> String {
 }
 
 pub fn survey(shows_answers: bool) -> String {
-    let step = |minutes, state: &str, detail: &str, is_answer| LifeStep {
+    let state = |minutes, state: &str, detail: &str| LifeStep {
         at: ago(minutes),
-        state: state.to_owned(),
+        what: LifeEvent::State(state.to_owned()),
         detail: (!detail.is_empty()).then(|| detail.to_owned()),
-        is_answer,
     };
+    let closed = "closed at 2026-11-30T12:03:00.000Z, from source zendesk, by agent";
     let history = [
-        step(61, "scheduled", "closed at 13:03, from source zendesk, by agent", false),
-        step(51, "sending", "may be asked: no prompt to the person on record, throttle 7 d", false),
-        step(51, "sent", "", false),
-        step(40, "told by X", "score 1", true),
-        step(39, "told by X", "comment", true),
-        step(39, "answered", "", false),
+        state(61, "accepted", closed),
+        state(51, "sending", "may be asked: no prompt to the person on record, throttle 7 d"),
+        state(51, "sent", ""),
+        LifeStep { at: ago(40), what: LifeEvent::Scored(1), detail: None },
+        LifeStep { at: ago(39), what: LifeEvent::Commented, detail: None },
+        state(37, "answered", ""),
     ];
     let answer = Answer {
         score: Some(1),

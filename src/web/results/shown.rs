@@ -22,8 +22,8 @@ use crate::pages::links;
 use crate::pages::mine;
 use crate::pages::operations::Operations;
 use crate::pages::results::{ResultsPage, Week};
-use crate::pages::surveys::{self, LifeStep, SurveyLine, SurveyPage, SurveysPage};
-use crate::results::history::{self, TOLD_BY_X};
+use crate::pages::surveys::{self, LifeEvent, LifeStep, SurveyLine, SurveyPage, SurveysPage};
+use crate::results::history::{self, EntryKind};
 use crate::store::{Detail, List, Place, ResultRow};
 use crate::web::snapshot::Figures;
 
@@ -232,9 +232,12 @@ pub async fn survey(visit: Visit) -> AuditedResponse {
         .into_iter()
         .map(|entry| LifeStep {
             at: entry.at,
-            is_answer: entry.state == TOLD_BY_X,
-            state: entry.state,
-            detail: entry.detail,
+            what: match entry.kind {
+                EntryKind::Close | EntryKind::Step => LifeEvent::State(entry.state),
+                EntryKind::Score(score) => LifeEvent::Scored(score),
+                EntryKind::Comment => LifeEvent::Commented,
+            },
+            detail: entry.detail.filter(|_| !entry.kind.is_answer()),
         })
         .collect();
     let survey = &row.survey;
