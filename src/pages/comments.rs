@@ -76,6 +76,8 @@ pub struct Said {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SaidList {
     pub lead: String,
+    /// The list of the surveys, where that is the way to single answers.
+    pub surveys: Option<String>,
     pub tabs: Vec<Tab>,
     pub list: Vec<Said>,
     pub next: Option<String>,
@@ -93,7 +95,7 @@ impl CommentsPage<'_> {
         let said = said(self.list, self.view, self.zone, self.now, self.kind, self.min_group);
         CommentsContent {
             title: format!("Comments, {}", words::days(self.view.days)),
-            bar: bar(links::COMMENTS, self.view, self.zone, self.kind, self.choices),
+            bar: bar(links::COMMENTS, self.view, (self.zone, self.now), self.kind, self.choices),
             said,
         }
     }
@@ -114,6 +116,7 @@ pub fn said(
     });
     SaidList {
         lead: lead(list, view, min_group),
+        surveys: list.is_held.then(|| links::surveys(view)),
         tabs: tabs(list, view, kind),
         list: list.comments.iter().map(|comment| one(comment, zone, now)).collect(),
         next,
@@ -134,12 +137,7 @@ fn lead(list: &CommentList, view: &View, min_group: u32) -> String {
         Some(Mood::Happy) => counts.happy,
     });
     match (list.is_held, list.comments.is_empty(), total) {
-        (true, ..) => {
-            format!(
-                "Fewer than {min_group} answers: no comment is shown, so that none can be told \
-                 apart."
-            )
-        }
+        (true, ..) => format!("Fewer than {min_group} answers: too few to judge by."),
         (_, true, _) if view.before.is_some() => format!("There are no older {which}."),
         (_, true, _) => format!("There are no {which} in this time."),
         (_, false, Some(1)) => "1 comment.".to_owned(),

@@ -6,9 +6,10 @@
 use serde::Serialize;
 
 use super::{links, words};
-use crate::domain::days::Zone;
+use crate::domain::days::{Day, Days, Zone};
 use crate::domain::summary::GroupBy;
 use crate::domain::survey_type::SurveyType;
+use crate::domain::time::Millis;
 use crate::domain::view::{Against, AskedPeriod, Filter, View};
 
 /// What a viewer can choose from: what occurs among the results that they may see.
@@ -27,6 +28,15 @@ pub struct Tab {
     pub label: String,
     pub href: String,
     pub is_here: bool,
+}
+
+/// A file with the rows of the page.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FileLink {
+    pub label: &'static str,
+    /// What is in it.
+    pub about: &'static str,
+    pub href: String,
 }
 
 /// A choice that opens.
@@ -57,6 +67,8 @@ pub struct DaysForm {
     pub label: String,
     pub from: String,
     pub to: String,
+    /// The last day that can be asked for: today.
+    pub last: String,
     pub is_in_use: bool,
     /// All else that the view asks for.
     pub kept: Vec<(&'static str, String)>,
@@ -71,7 +83,9 @@ pub struct FilterBar {
     pub days: DaysForm,
     pub menus: Vec<Menu>,
     pub chips: Vec<Chip>,
-    pub files: Vec<Tab>,
+    pub files: Vec<FileLink>,
+    /// What the days leave out although they were asked for.
+    pub note: Option<&'static str>,
     pub zone: String,
 }
 
@@ -82,10 +96,11 @@ const OPTIONS_MAX: usize = 60;
 pub fn bar(
     path: &'static str,
     view: &View,
-    zone: &Zone,
+    (zone, now): (&Zone, Millis),
     kind: Option<SurveyType>,
     choices: &Choices,
 ) -> FilterBar {
+    let today = zone.day_of(now);
     let mut menus = Vec::new();
     if choices.kinds.len() > 1
         && let Some(kind) = kind
@@ -112,11 +127,17 @@ pub fn bar(
     let chosen: Vec<String> = std::iter::once(period).chain(others).collect();
     FilterBar {
         chosen: chosen.join(" · "),
-        periods: periods(path, view),
-        days: days_form(path, view),
+        periods: periods(path, view, today),
+        days: days_form(path, view, today),
         menus,
         chips: chips(path, view),
-        files: files(view, kind),
+        files: files(view, kind, today),
+        note: match view.asked {
+            AskedPeriod::Days(days) if days.to > view.days.to => {
+                Some("Days after today are left out.")
+            }
+            _ => None,
+        },
         zone: zone.name().to_owned(),
     }
 }
@@ -133,23 +154,27 @@ fn period_name(asked: AskedPeriod) -> String {
     }
 }
 
-fn periods(path: &str, view: &View) -> Vec<Tab> {
-    let tab = |asked: AskedPeriod| Tab {
-        label: period_name(asked),
+fn periods(path: &str, view: &View, today: Day) -> Vec<Tab> {
+    let tab = |asked: AskedPeriod, label: String| Tab {
+        label,
         href: links::page(path, &links::over(view, asked)),
         is_here: view.asked == asked,
     };
-    AskedPeriod::NAMED.into_iter().map(tab).collect()
+    let running = AskedPeriod::Days(Days { from: today, to: today });
+    let named = AskedPeriod::NAMED.into_iter().map(|asked| tab(asked, period_name(asked)));
+    std::iter::once(tab(running, "Today".to_owned())).chain(named).collect()
 }
 
-fn days_form(path: &'static str, view: &View) -> DaysForm {
+fn days_form(path: &'static str, view: &View, today: Day) -> DaysForm {
     let rest = links::over(view, AskedPeriod::Last28Days);
-    let is_in_use = matches!(view.asked, AskedPeriod::Days(_));
+    let is_today = view.days == Days { from: today, to: today };
+    let is_in_use = matches!(view.asked, AskedPeriod::Days(_)) && !is_today;
     DaysForm {
         action: path,
         label: if is_in_use { words::days(view.days) } else { "Other days".to_owned() },
         from: view.days.from.to_string(),
         to: view.days.to.to_string(),
+        last: today.to_string(),
         is_in_use,
         kept: rest.pairs(),
     }
@@ -247,22 +272,27 @@ fn chips(path: &str, view: &View) -> Vec<Chip> {
 }
 
 /// The rows of the page as files. What the page chose by itself is written down in their address.
-fn files(view: &View, kind: Option<SurveyType>) -> Vec<Tab> {
-    let view = view.with(|view| view.kind = view.kind.or(kind));
-    let file = |label: &str, format: &'static str| Tab {
-        label: label.to_owned(),
+fn files(view: &View, kind: Option<SurveyType>, today: Day) -> Vec<FileLink> {
+    let view = view.with(|view| {
+        view.kind = view.kind.or(kind);
+        if view.days != view.asked.days(today) {
+            view.asked = AskedPeriod::Days(view.days);
+        }
+    });
+    let rows = |label: &'static str, format: &'static str, about: &'static str| FileLink {
+        label,
+        about,
         href: links::file("/v1/export", Some(format), &view),
-        is_here: false,
     };
     vec![
-        file("Excel", "xlsx"),
-        file("CSV", "csv"),
-        file("Parquet", "parquet"),
-        file("JSON Lines", "jsonl"),
-        Tab {
-            label: "These numbers as JSON".to_owned(),
+        rows("Excel", "xlsx", "a row for each survey"),
+        rows("CSV", "csv", "the same rows"),
+        rows("Parquet", "parquet", "the same, for DuckDB, pandas and warehouses"),
+        rows("JSON Lines", "jsonl", "the same, for programs"),
+        FileLink {
+            label: "JSON",
+            about: "these numbers, without a row of anybody",
             href: links::file("/v1/report", None, &view),
-            is_here: false,
         },
     ]
 }
@@ -270,12 +300,14 @@ fn files(view: &View, kind: Option<SurveyType>) -> Vec<Tab> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::time::Millis;
+
+    fn now() -> Millis {
+        Millis::from_rfc3339("2026-11-30T13:00:00Z").unwrap()
+    }
 
     fn view() -> (Zone, View) {
         let zone = Zone::utc();
-        let now = Millis::from_rfc3339("2026-11-30T13:00:00Z").unwrap();
-        let view = View::usual(&zone, now);
+        let view = View::usual(&zone, now());
         (zone, view)
     }
 
@@ -292,7 +324,7 @@ mod tests {
     fn there_is_a_menu_only_where_there_is_a_choice() {
         let (zone, view) = view();
         let labels = |choices: &Choices| -> Vec<&str> {
-            let bar = bar(links::RESULTS, &view, &zone, Some(SurveyType::Csat), choices);
+            let bar = bar(links::RESULTS, &view, (&zone, now()), Some(SurveyType::Csat), choices);
             bar.menus.iter().map(|menu| menu.label).collect()
         };
         assert_eq!(labels(&choices()), ["Question", "Against", "Team", "Language"]);
@@ -305,7 +337,7 @@ mod tests {
         view.filters.set(Filter::Team, "Billing");
         view.filters.set(Filter::Language, "pt-BR");
         view.filters.set(Filter::Agent, "");
-        let bar = bar(links::RESULTS, &view, &zone, Some(SurveyType::Csat), &choices());
+        let bar = bar(links::RESULTS, &view, (&zone, now()), Some(SurveyType::Csat), &choices());
         let chips: Vec<_> =
             bar.chips.iter().map(|chip| (&*chip.filter, &*chip.value, &*chip.href)).collect();
         assert_eq!(
@@ -326,7 +358,7 @@ mod tests {
         let (zone, mut view) = view();
         view.filters.set(Filter::Team, "Billing");
         view.asked = AskedPeriod::LastMonth;
-        let bar = bar(links::COMMENTS, &view, &zone, None, &choices());
+        let bar = bar(links::COMMENTS, &view, (&zone, now()), None, &choices());
         assert_eq!(bar.days.kept, [("team", "Billing".to_owned())], "and no second period");
         assert_eq!(bar.days.action, "/comments");
     }
@@ -334,10 +366,36 @@ mod tests {
     #[test]
     fn a_file_says_what_the_page_chose_by_itself() {
         let (zone, view) = view();
-        let bar = bar(links::RESULTS, &view, &zone, Some(SurveyType::Csat), &choices());
+        let bar = bar(links::RESULTS, &view, (&zone, now()), Some(SurveyType::Csat), &choices());
         let hrefs: Vec<_> = bar.files.iter().map(|file| &*file.href).collect();
         assert_eq!(hrefs[0], "/v1/export?format=xlsx&question=csat&by=team");
         assert_eq!(hrefs[4], "/v1/report?question=csat&by=team");
+    }
+
+    #[test]
+    fn a_file_has_the_days_of_the_page_if_the_page_shows_other_days() {
+        let (zone, mut view) = view();
+        view.days.to = view.days.to.plus(1);
+        let shown = bar(links::SURVEYS, &view, (&zone, now()), None, &choices());
+        assert!(
+            shown.files[1].href.starts_with("/v1/export?format=csv&from=2026-11-02&to=2026-11-30"),
+            "{}",
+            shown.files[1].href
+        );
+        let today = &shown.periods[0];
+        assert_eq!((&*today.label, today.is_here), ("Today", false));
+        assert_eq!(today.href, "/surveys?from=2026-11-30&to=2026-11-30");
+    }
+
+    #[test]
+    fn days_that_have_not_come_are_said_to_be_left_out() {
+        let (zone, mut view) = view();
+        let end_of_year = Day::parse("2026-12-31").unwrap();
+        view.asked = AskedPeriod::Days(Days { from: view.days.from, to: end_of_year });
+        let note = |view: &View| bar(links::RESULTS, view, (&zone, now()), None, &choices()).note;
+        assert_eq!(note(&view), Some("Days after today are left out."));
+        view.days.to = end_of_year;
+        assert_eq!(note(&view), None);
     }
 
     #[test]
@@ -345,7 +403,7 @@ mod tests {
         let (zone, view) = view();
         let accounts = (0..1_061).map(|number| format!("account {number}")).collect();
         let choices = Choices { accounts, ..Choices::default() };
-        let bar = bar(links::RESULTS, &view, &zone, None, &choices);
+        let bar = bar(links::RESULTS, &view, (&zone, now()), None, &choices);
         assert_eq!(bar.menus[1].options.len(), 61);
         assert_eq!(bar.menus[1].left_out.as_deref(), Some("and 1\u{202f}001 more"));
     }

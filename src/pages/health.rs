@@ -80,7 +80,6 @@ pub(super) struct HealthContent {
     surveys: Vec<StateCount>,
     queue: Vec<(&'static str, String)>,
     alerts: Vec<Alert>,
-    zone: String,
 }
 
 #[derive(Serialize)]
@@ -137,7 +136,6 @@ impl HealthPage<'_> {
             surveys: surveys.filter(|(_, count)| self.shows_all && *count > 0).map(state).collect(),
             queue: self.queue(),
             alerts: self.alerts.iter().map(|alert| self.alert(alert)).collect(),
-            zone: self.zone.name().to_owned(),
         }
     }
 

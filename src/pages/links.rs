@@ -119,6 +119,13 @@ pub fn of_mood(view: &View, mood: Option<Mood>) -> View {
     })
 }
 
+/// The list of the very surveys that the view counts. By itself the list takes in today.
+pub fn surveys(view: &View) -> String {
+    let view = of_mood(view, None);
+    let days = view.days;
+    page(SURVEYS, &over(&view, AskedPeriod::Days(days)))
+}
+
 /// The view over another period.
 pub fn over(view: &View, asked: AskedPeriod) -> View {
     view.with(|view| view.asked = asked)

@@ -93,19 +93,56 @@ pub static ASSETS: [Asset; 3] = [
 /// A link in the header of all pages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NavLink {
-    pub path: &'static str,
+    pub href: String,
     pub label: &'static str,
     pub is_here: bool,
 }
 
 /// Who reads a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reader {
     pub name: String,
-    /// "supervisor, auditor".
-    pub roles: String,
+    /// Never empty.
+    pub roles: Vec<&'static str>,
+    /// The teams, or else the accounts, that they see. Empty if they see all.
+    pub limits: Vec<String>,
     /// A proxy signs people in and out by itself.
     pub signs_out: bool,
+    /// The zone of all days and times.
+    pub zone: String,
+}
+
+/// Who reads a page, as the frame writes it: "mara, supervisor of billing", "demo (supervisor,
+/// admin)".
+#[derive(Serialize)]
+struct ReaderLine<'a> {
+    name: String,
+    roles: String,
+    limits: String,
+    end: &'static str,
+    signs_out: bool,
+    zone: &'a str,
+}
+
+/// The most limits of a reader that are named one by one.
+const LIMITS_MAX: usize = 3;
+
+impl Reader {
+    fn line(&self) -> ReaderLine<'_> {
+        let of = if self.limits.is_empty() { "" } else { " of " };
+        let roles = self.roles.join(", ");
+        let (roles, end) = match self.roles.len() {
+            1 => (format!(", {roles}{of}"), ""),
+            _ => (format!(" ({roles}{of}"), ")"),
+        };
+        let names: Vec<String> = self.limits.iter().map(|name| words::name(name)).collect();
+        let limits = match names.len() > LIMITS_MAX {
+            true => format!("{} and {} more", names[0], names.len() - 1),
+            false => words::listed(&names),
+        };
+        let name = words::name(&self.name);
+        ReaderLine { name, roles, limits, end, signs_out: self.signs_out, zone: &self.zone }
+    }
 }
 
 /// The frame of all pages.
@@ -113,7 +150,7 @@ pub struct Reader {
 struct Frame<'a> {
     title: &'a str,
     nav: &'a [NavLink],
-    reader: Option<&'a Reader>,
+    reader: Option<ReaderLine<'a>>,
     content: Value,
 }
 
@@ -175,6 +212,7 @@ impl Pages {
         content: String,
     ) -> Result<String, Error> {
         let content = Value::from_safe_string(content);
+        let reader = reader.map(Reader::line);
         self.render("base.html", Frame { title, nav, reader, content })
     }
 

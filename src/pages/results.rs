@@ -150,7 +150,13 @@ impl ResultsPage<'_> {
         let by = self.compared.report.by;
         let total = self.compared.total(self.kind);
         ResultsContent {
-            bar: Some(bar(links::RESULTS, self.view, self.zone, Some(self.kind), self.choices)),
+            bar: Some(bar(
+                links::RESULTS,
+                self.view,
+                (self.zone, self.now),
+                Some(self.kind),
+                self.choices,
+            )),
             now: Some(FactLine { facts: facts(self.operations, self.zone, self.now) }),
             is_pressing: self.operations.is_pressing(),
             nothing: total.is_none().then(|| self.nothing()),
@@ -288,6 +294,12 @@ impl ResultsPage<'_> {
             (_, 1) => "this day".to_owned(),
             (_, days) => format!("these {days}\u{a0}days"),
         }
+    }
+
+    /// "in these 28 days", "on this day".
+    fn in_this_period(&self) -> String {
+        let preposition = if self.view.days.len() == 1 { "on" } else { "in" };
+        format!("{preposition} {}", self.this_period())
     }
 
     /// The earlier period as it stands after "in": "the 28 days before".

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::comments::history;
-use super::filters::{Choices, FilterBar, Tab, bar};
+use super::filters::{Choices, FilterBar, bar};
 use super::{links, words};
 use crate::domain::days::Zone;
 use crate::domain::question;
@@ -68,9 +68,9 @@ struct ListRow {
 
 impl SurveysPage<'_> {
     pub(super) fn content(&self) -> ListContent {
-        let mut bar = bar(links::SURVEYS, self.view, self.zone, None, self.choices);
+        let mut bar = bar(links::SURVEYS, self.view, (self.zone, self.now), None, self.choices);
         if !self.shows_answers {
-            bar.files = Vec::<Tab>::new();
+            bar.files.clear();
         }
         let next = self.next.map(|before| {
             let view = self.view.with(|view| view.before = Some(before.to_owned()));

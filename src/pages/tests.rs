@@ -213,6 +213,26 @@ fn an_admin_sees_neither_score_nor_text_nor_name() {
 }
 
 #[test]
+fn the_frame_says_who_reads_and_what_they_are_limited_to() {
+    let said = |roles: &[&'static str], limits: &[&str]| {
+        let reader = Reader {
+            name: "mara".into(),
+            roles: roles.to_vec(),
+            limits: limits.iter().map(|name| (*name).to_owned()).collect(),
+            signs_out: false,
+            zone: "Europe/Berlin".into(),
+        };
+        let page = pages().framed("", &[], Some(&reader), String::new()).unwrap();
+        assert!(text(&page).ends_with("Days and times are those of Europe/Berlin."), "{page}");
+        text(part(&page, "<div class=\"reader\">", "</div>")).replace(" ,", ",")
+    };
+    assert_eq!(said(&["supervisor"], &[]), "mara, supervisor");
+    assert_eq!(said(&["supervisor"], &["billing"]), "mara, supervisor of billing");
+    assert_eq!(said(&["supervisor", "admin"], &[]), "mara (supervisor, admin )".replace(" )", ")"));
+    assert_eq!(said(&["supervisor"], &["a", "b", "c", "d"]), "mara, supervisor of a and 3 more");
+}
+
+#[test]
 fn a_history_says_who_did_what_and_all_instants_are_of_one_zone() {
     assert_eq!(
         text(part(&survey(true), "<ol class=\"history\">", "</ol>")),
@@ -273,7 +293,7 @@ fn a_list_without_rows_is_a_sentence() {
         ),
         (
             comment_page(|_| {}, &held),
-            "Fewer than 5 answers: no comment is shown, so that none can be told apart.",
+            "Fewer than 5 answers: too few to judge by. The single surveys are in the list .",
         ),
         (surveys(true, &[]), "Nothing was closed in this time."),
     ] {

@@ -44,20 +44,23 @@ pub fn funnel(page: &ResultsPage<'_>, group: &Group) -> Funnel {
         href,
         losses: Vec::new(),
     };
-    let view = page.view.with(|_| ());
-    let surveys = Some(links::page(links::SURVEYS, &view));
-    let comments = Some(links::page(links::COMMENTS, &view));
+    let surveys = Some(links::surveys(page.view));
+    let comments = Some(links::page(links::COMMENTS, &links::of_mood(page.view, None)));
     let mut closed = stage("Closed", "f", group.closes, String::new(), surveys);
     closed.losses = losses(group);
-    let so_far = if group.immature { ", as far as answers have come in" } else { "" };
+    let of_closes = match group.closes {
+        0 => String::new(),
+        closes => words::per_cent(100.0 * group.prompted as f64 / closes as f64),
+    };
     Funnel {
         lead: format!(
-            "What was closed and what was prompted in {}{so_far}. Shares are of the prompts.",
-            page.this_period()
+            "What was closed and what was prompted {}. The share of the prompts is of the closes, \
+             the others are of the prompts.",
+            page.in_this_period()
         ),
         stages: vec![
             closed,
-            stage("Prompted", "f", group.prompted, String::new(), None),
+            stage("Prompted", "f", group.prompted, of_closes, None),
             stage("Scored", "f0", group.answered, share(group.answered), None),
             stage("Commented", "f0", group.commented, share(group.commented), comments),
         ],

@@ -278,17 +278,23 @@ pub fn every_page() -> BTreeMap<&'static str, String> {
 }
 
 pub fn framed(name: &str, content: String) -> String {
-    let link = |path, label| NavLink { path, label, is_here: name.starts_with(&path[1..]) };
-    let nav = match name.starts_with("mine") {
-        true => vec![link("/mine", "My results")],
+    let link = |path: &str, label, is_here| NavLink { href: path.to_owned(), label, is_here };
+    let begins = |start: &str| name.starts_with(start);
+    let nav = match begins("mine") {
+        true => vec![link("/mine", "My results", true)],
         false => vec![
-            NavLink { path: "/", label: "Results", is_here: name.starts_with("results") },
-            link("/comments", "Comments"),
-            NavLink { path: "/surveys", label: "Surveys", is_here: name.starts_with("survey") },
-            link("/health", "Health"),
+            link("/", "Results", begins("results")),
+            link("/comments", "Comments", begins("comments")),
+            link("/surveys", "Surveys", begins("survey")),
+            link("/health", "Health", begins("health")),
         ],
     };
-    let reader =
-        Reader { name: "Mara Lindqvist".into(), roles: "supervisor".into(), signs_out: true };
+    let reader = Reader {
+        name: "Mara Lindqvist".into(),
+        roles: vec!["supervisor"],
+        limits: Vec::new(),
+        signs_out: true,
+        zone: zone().name().to_owned(),
+    };
     pages().framed("Results", &nav, Some(&reader), content).unwrap()
 }

@@ -13,10 +13,11 @@ use super::page::ErrorForm;
 use super::visit::{Visit, log_failure};
 use crate::domain::access::{Role, Viewer};
 use crate::domain::days::{Days, Zone};
+use crate::domain::plain_text::printable;
 use crate::domain::summary::{Compared, Group, GroupBy, Report, compare};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
-use crate::domain::view::{Filter, View};
+use crate::domain::view::{AskedPeriod, Filter, View};
 use crate::results::{KnownNames, Reading};
 use crate::store::{self, Detail, Place, ResultRow};
 
@@ -26,6 +27,9 @@ const CATCH_UP: Duration = Duration::from_secs(2);
 /// About so many answers at most judge the names on comments. Of more, the sets of tags alone take
 /// longer to read than everything else on the page.
 const JUDGED_BY: u64 = 20_000;
+
+/// The most characters of an unknown name that are repeated.
+const NAME_SHOWN_MAX: usize = 80;
 
 /// What a request asks for.
 pub struct Asked {
@@ -100,17 +104,64 @@ impl Asked {
         let configured = visit.live.intake.accounts.keys().cloned();
         let configured = configured.filter(|name| asked.viewer.may_see_account(name));
         asked.names.accounts.extend(configured);
-        let is_known = |filter: Filter, known: &BTreeSet<String>| {
-            let mut values = asked.view.filters.get(filter).into_iter().flatten();
-            values.all(|value| known.contains(value) || value.is_empty())
-        };
-        // An account or team that this viewer may not see is answered like one that is not there.
-        if !is_known(Filter::Account, &asked.names.accounts)
-            || !is_known(Filter::Team, &asked.names.teams)
-        {
-            return Err(form.nothing_here());
-        }
+        asked.refuse_unknown(Filter::Account)?;
+        asked.refuse_unknown(Filter::Team)?;
         Ok(asked)
+    }
+
+    /// Refuses an account or a team that is not there. One that this viewer may not see is answered
+    /// alike, so that nobody learns which names there are.
+    fn refuse_unknown(&self, filter: Filter) -> Result<(), Response> {
+        let known = match filter {
+            Filter::Account => &self.names.accounts,
+            _ => &self.names.teams,
+        };
+        let mut values = self.view.filters.get(filter).into_iter().flatten();
+        let Some(unknown) = values.find(|value| !known.contains(*value) && !value.is_empty())
+        else {
+            return Ok(());
+        };
+        let is_limited = self.viewer.accounts.is_some() || self.viewer.teams.is_some();
+        if is_limited {
+            return Err(self.form.nothing_here());
+        }
+        let unknown = printable(&unknown.chars().take(NAME_SHOWN_MAX).collect::<String>());
+        let words = format!("No {} is called {unknown}.", filter.as_str());
+        Err(self.form.refuse(StatusCode::NOT_FOUND, &words))
+    }
+
+    /// Leaves out the days after today, as pages do. A view of such days alone is refused.
+    pub fn until_today(&mut self) -> Result<(), Response> {
+        let today = self.reading.zone.day_of(self.reading.now);
+        let Days { from, to } = self.view.days;
+        if from > today {
+            let words = format!("{from} is after today, {today}: nothing has happened yet.");
+            return Err(self.form.refuse(StatusCode::BAD_REQUEST, &words));
+        }
+        if to > today {
+            self.over(Days { from, to: today });
+        }
+        Ok(())
+    }
+
+    /// Takes in the running day beside the last days, as the list of surveys does.
+    pub fn with_today(&mut self) {
+        let are_last_days = matches!(
+            self.view.asked,
+            AskedPeriod::Last7Days | AskedPeriod::Last28Days | AskedPeriod::Last90Days
+        );
+        if are_last_days {
+            let today = self.reading.zone.day_of(self.reading.now);
+            self.over(Days { from: self.view.days.from, to: today });
+        }
+    }
+
+    /// Reads over other days. The view is still asked for as it was, for links.
+    fn over(&mut self, days: Days) {
+        let period = self.reading.zone.period(days);
+        for view in [&mut self.view, &mut self.within] {
+            (view.days, view.period) = (days, period);
+        }
     }
 
     /// The report beside the one it is compared with, by a breakdown. `before` is how much is read

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::page::{ErrorForm, content, page};
 use super::visit::{AuditedResponse, Visit, log_failure};
+use crate::domain::days::Zone;
 use crate::domain::time::Millis;
 use crate::store::{AuditEntry, AuditPlace};
 
@@ -25,15 +26,15 @@ struct AuditRow {
 }
 
 impl AuditRow {
-    fn of(entry: AuditEntry) -> Self {
+    fn of(entry: AuditEntry, zone: &Zone) -> Self {
         let AuditEntry { at, way, name, roles, what, detail, address } = entry;
         let who = match way.as_str() {
             "token" | "proxy" => format!("{name} ({way})"),
             _ => name,
         };
-        let at = at.rfc3339();
-        // The page says that times are UTC. Milliseconds tell a reader nothing.
-        let at = at.split('.').next().unwrap_or_default().replace('T', " ");
+        let (day, time) = zone.wall_clock(at);
+        // No zone moves seconds. Milliseconds tell a reader nothing.
+        let at = format!("{day} {time}:{:02}", at.0.div_euclid(1_000).rem_euclid(60));
         Self { at, who, roles: roles.replace(',', ", "), what, detail, address }
     }
 }
@@ -58,7 +59,9 @@ pub async fn get(visit: Visit) -> AuditedResponse {
     let last = entries.last().filter(|_| has_more);
     let next = last.map(|(place, _)| format!("/audit?before={}-{}", place.at.0, place.id));
     let count = entries.len();
-    let rows: Vec<AuditRow> = entries.into_iter().map(|(_, entry)| AuditRow::of(entry)).collect();
+    let zone = &visit.live.results.zone;
+    let rows = entries.into_iter().map(|(_, entry)| AuditRow::of(entry, zone));
+    let rows: Vec<AuditRow> = rows.collect();
     let rows = content("audit.html", context! { entries => Serde(rows), next });
     let response = page(&visit, StatusCode::OK, "Audit", rows);
     let shown = match before {
@@ -94,6 +97,23 @@ fn place(text: &str) -> Option<AuditPlace> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_entry_stands_at_the_time_of_the_business() {
+        let at = Millis::from_rfc3339("2026-11-30T23:03:07.512Z").unwrap();
+        let text = String::new;
+        let entry = AuditEntry {
+            at,
+            way: "token".into(),
+            name: "warehouse".into(),
+            roles: "supervisor,admin".into(),
+            what: text(),
+            detail: text(),
+            address: text(),
+        };
+        let row = AuditRow::of(entry, &Zone::parse("Europe/Berlin").unwrap());
+        assert_eq!((&*row.at, &*row.who), ("2026-12-01 00:03:07", "warehouse (token)"));
+    }
 
     #[test]
     fn a_query_names_a_place_or_is_refused_with_its_remedy() {

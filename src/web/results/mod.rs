@@ -136,9 +136,10 @@ async fn led(web: &Arc<Web>, live: &Arc<Live>, form: ErrorForm, request: Request
     };
     match known(visit, route, form).await {
         Ok(visit) if may_open(route, visit.visitor.as_ref()) => {
-            shown(visit, body, route, form).await
+            let frame = page::frame_of(&visit);
+            frame.around(shown(visit, body, route, form).await)
         }
-        Ok(visit) if visit.visitor.is_some() => form.nothing_here(),
+        Ok(visit) if visit.visitor.is_some() => page::frame_of(&visit).around(form.nothing_here()),
         Ok(visit) => unknown(&visit, route, uri.path()),
         Err(refusal) => refusal,
     }
@@ -196,7 +197,7 @@ fn may_open(route: &Route, visitor: Option<&Visitor>) -> bool {
 fn nav(visit: &Visit, here: &Route) -> Vec<NavLink> {
     let pages = routes::ROUTES.iter().filter_map(|route| {
         let label = route.label.filter(|_| may_open(route, visit.visitor.as_ref()))?;
-        Some(NavLink { path: route.path, label, is_here: route.path == here.path })
+        Some(NavLink { href: route.path.to_owned(), label, is_here: route.path == here.path })
     });
     pages.collect()
 }

@@ -13,8 +13,11 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use tracing::error;
 
 use super::assets;
-use super::visit::{Visit, words};
-use crate::pages::{NavLink, Pages, Reader};
+use super::visit::{Visit, Visitor};
+use crate::domain::access::Role;
+use crate::domain::days::Zone;
+use crate::domain::view::View;
+use crate::pages::{NavLink, Pages, Reader, links};
 use crate::web::problem;
 
 /// The templates of pages that show nothing of the results. The names' ending makes their texts
@@ -65,34 +68,101 @@ pub fn page(
     title: &str,
     content: Result<String, minijinja::Error>,
 ) -> Response {
-    let reader = visit.visitor.as_ref().map(|visitor| Reader {
-        name: visitor.viewer.name.clone(),
-        roles: words(&visitor.viewer.roles).replace(',', ", "),
+    frame_of(visit).framed(status, title, content)
+}
+
+/// The same for a page that shows a view. The links in its header keep the period and the filters.
+pub fn page_of_view(
+    visit: &Visit,
+    view: &View,
+    title: &str,
+    content: Result<String, minijinja::Error>,
+) -> Response {
+    let mut frame = frame_of(visit);
+    let view = links::of_mood(view, None);
+    for link in &mut frame.nav {
+        if [links::RESULTS, links::COMMENTS, links::SURVEYS].contains(&link.href.as_str()) {
+            link.href = links::page(&link.href, &view);
+        }
+    }
+    frame.framed(StatusCode::OK, title, content)
+}
+
+/// What surrounds the content of a page.
+#[derive(Clone, Default)]
+pub struct PageFrame {
+    pub nav: Vec<NavLink>,
+    pub reader: Option<Reader>,
+}
+
+/// The frame that a visit sees.
+pub fn frame_of(visit: &Visit) -> PageFrame {
+    let reader = |visitor: &Visitor| reader(visitor, &visit.live.results.zone);
+    PageFrame { nav: visit.nav.clone(), reader: visit.visitor.as_ref().map(reader) }
+}
+
+fn reader(visitor: &Visitor, zone: &Zone) -> Reader {
+    let viewer = &visitor.viewer;
+    let limits = viewer.teams.as_ref().or(viewer.accounts.as_ref());
+    Reader {
+        name: viewer.name.clone(),
+        roles: viewer.roles.iter().map(|role: &Role| role.as_str()).collect(),
+        limits: limits.into_iter().flatten().cloned().collect(),
         signs_out: visitor.session.is_some(),
-    });
-    framed(status, title, &visit.nav, reader.as_ref(), content)
+        zone: zone.name().to_owned(),
+    }
+}
+
+/// What a page about an error says. It travels with the answer, so that whoever knows the visitor
+/// can put it into their frame.
+#[derive(Clone)]
+struct ErrorWords {
+    title: &'static str,
+    sentence: String,
+}
+
+impl PageFrame {
+    /// Puts a page about an error into this frame. Any other answer stays as it is.
+    pub fn around(&self, mut response: Response) -> Response {
+        let Some(words) = response.extensions_mut().remove::<ErrorWords>() else {
+            return response;
+        };
+        let framed = self.framed(response.status(), words.title, words.content());
+        let (_, body) = framed.into_parts();
+        *response.body_mut() = body;
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response
+    }
+
+    fn framed(
+        &self,
+        status: StatusCode,
+        title: &str,
+        content: Result<String, minijinja::Error>,
+    ) -> Response {
+        let reader = self.reader.as_ref();
+        let framed = content.and_then(|content| PAGES.framed(title, &self.nav, reader, content));
+        match framed {
+            Ok(text) => html(status, text),
+            Err(error) => {
+                error!(event = "page.failed", title, "a page cannot be rendered: {error:#}");
+                let text = "surveyd cannot show this page: its log says why\n";
+                (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+            }
+        }
+    }
+}
+
+impl ErrorWords {
+    fn content(&self) -> Result<String, minijinja::Error> {
+        let Self { title, sentence } = self;
+        content("error.html", context! { title => *title, sentence })
+    }
 }
 
 /// Renders one of the templates here.
 pub fn content(template: &str, content: impl Into<Value>) -> Result<String, minijinja::Error> {
     ENVIRONMENT.get_template(template)?.render(content.into())
-}
-
-fn framed(
-    status: StatusCode,
-    title: &str,
-    nav: &[NavLink],
-    reader: Option<&Reader>,
-    content: Result<String, minijinja::Error>,
-) -> Response {
-    match content.and_then(|content| PAGES.framed(title, nav, reader, content)) {
-        Ok(text) => html(status, text),
-        Err(error) => {
-            error!(event = "page.failed", title, "a page cannot be rendered: {error:#}");
-            let text = "surveyd cannot show this page: its log says why\n";
-            (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
-        }
-    }
 }
 
 fn html(status: StatusCode, text: String) -> Response {
@@ -137,8 +207,10 @@ impl ErrorForm {
             Self::Problem => problem::refuse(status, sentence),
             Self::Page => {
                 let title = status.canonical_reason().unwrap_or("Error");
-                let words = content("error.html", context! { title, sentence });
-                framed(status, title, &[], None, words)
+                let words = ErrorWords { title, sentence: sentence.to_owned() };
+                let mut response = PageFrame::default().framed(status, title, words.content());
+                response.extensions_mut().insert(words);
+                response
             }
         }
     }
@@ -168,11 +240,32 @@ mod tests {
         String::from_utf8(body.into()).unwrap()
     }
 
+    fn frame() -> PageFrame {
+        let reader = Reader {
+            name: "<mara>".into(),
+            roles: vec!["supervisor", "auditor"],
+            limits: Vec::new(),
+            signs_out: true,
+            zone: "Europe/Berlin".into(),
+        };
+        let nav = vec![NavLink { href: "/audit".into(), label: "Audit", is_here: true }];
+        PageFrame { nav, reader: Some(reader) }
+    }
+
+    #[tokio::test]
+    async fn a_page_about_an_error_keeps_the_links_of_whoever_reads_it() {
+        let refused = ErrorForm::Page.refuse(StatusCode::BAD_REQUEST, "No <such> view.");
+        let framed = frame().around(refused);
+        assert_eq!(framed.status(), StatusCode::BAD_REQUEST);
+        let words = text(framed).await;
+        assert!(words.contains("href=\"/audit\"") && words.contains("No &lt;such&gt;"), "{words}");
+        let problem = ErrorForm::Problem.refuse(StatusCode::BAD_REQUEST, "no such view");
+        let kept = text(frame().around(problem)).await;
+        assert!(kept.starts_with('{'), "a program has no links: {kept}");
+    }
+
     fn rendered(template: &str, of: Value) -> Response {
-        let nav = [NavLink { path: "/audit", label: "Audit", is_here: true }];
-        let reader =
-            Reader { name: "<mara>".into(), roles: "supervisor, auditor".into(), signs_out: true };
-        framed(StatusCode::OK, "A <title>", &nav, Some(&reader), content(template, of))
+        frame().framed(StatusCode::OK, "A <title>", content(template, of))
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::asked::Asked;
-use super::page::{ErrorForm, PAGES, page};
+use super::page::{ErrorForm, PAGES, page, page_of_view};
 use super::views::found;
 use super::visit::{AuditedResponse, Visit, log_failure};
 use crate::domain::access::Role;
@@ -46,7 +46,8 @@ pub async fn results(visit: Visit) -> AuditedResponse {
 }
 
 async fn results_of(visit: &Visit) -> Shown {
-    let asked = Asked::of(visit, ErrorForm::of("/", &visit.headers), &[]).await?;
+    let mut asked = Asked::of(visit, ErrorForm::of("/", &visit.headers), &[]).await?;
+    asked.until_today()?;
     let compared = asked.compared(links::breakdown(&asked.view), Detail::Scores).await?;
     let kind = kind_of(&asked, &compared.report);
     let weeks = asked.reading.weeks(&asked.within).await;
@@ -75,7 +76,7 @@ async fn results_of(visit: &Visit) -> Shown {
         weeks: &weeks,
         comments: &comments,
     };
-    let response = page(visit, StatusCode::OK, "Results", PAGES.results(&shown));
+    let response = page_of_view(visit, &asked.view, "Results", PAGES.results(&shown));
     let answers = compared.total(kind).map_or(0, |row| row.group.answered);
     Ok(AuditedResponse::showing(response, asked.shown(Some(answers))))
 }
@@ -149,7 +150,8 @@ pub async fn comments(visit: Visit) -> AuditedResponse {
 
 async fn comments_page(visit: &Visit) -> Shown {
     let form = ErrorForm::of("/comments", &visit.headers);
-    let asked = Asked::of(visit, form, &[]).await?;
+    let mut asked = Asked::of(visit, form, &[]).await?;
+    asked.until_today()?;
     let report = asked.scores().await?;
     let kind = kind_of(&asked, &report);
     let list = comments_of(&asked, kind, &report, asked.after.as_ref(), COMMENTS).await?;
@@ -163,7 +165,7 @@ async fn comments_page(visit: &Visit) -> Shown {
         list: &list,
         min_group: asked.reading.min_group,
     };
-    let response = page(visit, StatusCode::OK, "Comments", PAGES.comments(&shown));
+    let response = page_of_view(visit, &asked.view, "Comments", PAGES.comments(&shown));
     Ok(AuditedResponse::showing(response, asked.shown(None)))
 }
 
@@ -174,7 +176,9 @@ pub async fn surveys(visit: Visit) -> AuditedResponse {
 
 async fn surveys_page(visit: &Visit) -> Shown {
     let form = ErrorForm::of("/surveys", &visit.headers);
-    let asked = Asked::of(visit, form, &[]).await?;
+    let mut asked = Asked::of(visit, form, &[]).await?;
+    asked.until_today()?;
+    asked.with_today();
     let store = &asked.reading.store;
     let list = store.listed(&asked.within, List::Newest, asked.after.as_ref(), SURVEYS).await;
     let list = list.map_err(|error| asked.failed(&error))?;
@@ -191,7 +195,7 @@ async fn surveys_page(visit: &Visit) -> Shown {
         surveys: &lines,
         next: next.as_deref(),
     };
-    let response = page(visit, StatusCode::OK, "Surveys", PAGES.surveys(&shown));
+    let response = page_of_view(visit, &asked.view, "Surveys", PAGES.surveys(&shown));
     Ok(AuditedResponse::showing(response, asked.shown(None)))
 }
 
