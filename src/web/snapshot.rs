@@ -28,6 +28,10 @@ const REST: u32 = 20;
 const PATIENCE: Duration = Duration::from_millis(5);
 /// How long a request waits for the first figures after the start.
 const PATIENCE_AT_FIRST: Duration = Duration::from_secs(5);
+/// Figures that are younger say what is going on now.
+const RECENT: Duration = Duration::from_secs(10);
+/// How long a page waits for such figures.
+const PATIENCE_FOR_RECENT: Duration = Duration::from_secs(2);
 /// The time limit of a reading. A slower database counts as one that does not answer.
 const READING_MAX: Duration = Duration::from_secs(120);
 
@@ -80,6 +84,26 @@ impl Snapshot {
         latest.borrow().figures.clone()
     }
 
+    /// The same for a page, which says "now": it waits for new figures if the last ones are old and
+    /// the reader is about to read. Nobody may have asked since the start, so the last ones may be
+    /// those of the very start.
+    pub async fn recent(&self) -> Option<Arc<Figures>> {
+        let mut latest = self.latest.subscribe();
+        let is_worth_a_wait = {
+            let latest = latest.borrow_and_update();
+            let age = latest.figures.as_ref().map(|figures| figures.made_at.elapsed());
+            let soon = Instant::now() + PATIENCE_FOR_RECENT;
+            let reads_soon = latest.rests_until.is_some_and(|until| until < soon);
+            reads_soon && age.is_some_and(|age| age >= RECENT)
+        };
+        if !is_worth_a_wait {
+            return self.get().await;
+        }
+        self.wanted.notify_one();
+        let _ = timeout(PATIENCE_FOR_RECENT, latest.changed()).await;
+        latest.borrow().figures.clone()
+    }
+
     /// True if the database took a write at the last reading. That reading itself may have failed.
     pub fn takes_writes(&self) -> bool {
         self.latest.borrow().takes_writes
@@ -124,4 +148,37 @@ async fn read(web: &Web) -> Result<Figures> {
         accounts: web.store.account_figures(&accounts, now.minus(DAY), now).await?,
         made_at,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(made_at: Instant) -> Arc<Figures> {
+        let (accounts, waiting) = (BTreeMap::new(), BTreeMap::new());
+        Arc::new(Figures { status: Status::default(), accounts, waiting, made_at })
+    }
+
+    #[tokio::test]
+    async fn a_page_waits_for_new_figures_where_the_last_are_those_of_the_start() {
+        let snapshot = Snapshot::default();
+        let now = Instant::now();
+        let last_are_of = |made_at| {
+            snapshot.latest.send_modify(|latest| {
+                latest.figures = Some(figures(made_at));
+                latest.took = PATIENCE * 2;
+                latest.rests_until = Some(now);
+            });
+        };
+        last_are_of(now);
+        assert_eq!(snapshot.recent().await.unwrap().made_at, now, "they are young");
+        last_are_of(now - RECENT);
+        let reads = async {
+            snapshot.wanted.notified().await;
+            tokio::task::yield_now().await;
+            last_are_of(now);
+        };
+        let (found, ()) = tokio::join!(snapshot.recent(), reads);
+        assert_eq!(found.unwrap().made_at, now);
+    }
 }
