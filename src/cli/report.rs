@@ -24,7 +24,7 @@ use crate::pages::results::{ResultsPage, Week};
 use crate::report;
 use crate::report::period::parse_or_usual;
 use crate::report::text::TextPage;
-use crate::results::Reading;
+use crate::results::{KnownNames, Reading};
 use crate::store::{List, ResultRow, Store};
 use crate::terminal;
 
@@ -243,7 +243,9 @@ async fn html(reading: &Reading, view: &View, compared: &Compared) -> anyhow::Re
         };
         read.push((kind, of_kind, Week::course(&mondays, &course, kind, today), list));
     }
-    let (choices, operations) = (Choices::default(), Operations::default());
+    let names = KnownNames::within(reading.store.names().await?, None, None);
+    let accounts = names.accounts.into_iter().collect();
+    let (choices, operations) = (Choices { accounts, ..Choices::default() }, Operations::default());
     let pages: Vec<ResultsPage<'_>> = read
         .iter()
         .map(|(kind, view, weeks, comments)| ResultsPage {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::filters::{Choices, FilterBar, Tab, bar};
-use super::{links, words};
+use super::{PageForm, links, words};
 use crate::domain::days::Zone;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
@@ -23,20 +23,31 @@ pub struct Comment {
     pub tags: Vec<String>,
 }
 
-/// How many comments there are by the score that came with them.
+/// How many comments came with a score of each mood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MoodCounts {
-    pub all: u64,
     pub unhappy: u64,
     pub middling: u64,
     pub happy: u64,
+}
+
+impl MoodCounts {
+    fn of(self, mood: Mood) -> u64 {
+        match mood {
+            Mood::Unhappy => self.unhappy,
+            Mood::Middling => self.middling,
+            Mood::Happy => self.happy,
+        }
+    }
 }
 
 /// A page of comments.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CommentList {
     pub comments: Vec<Comment>,
-    /// `None` if the counts are not known.
+    /// How many comments there are, whatever came with them. `None` if that is not known.
+    pub total: Option<u64>,
+    /// `None` if that is not known.
     pub counts: Option<MoodCounts>,
     /// The value of `before` that leads to older ones.
     pub next: Option<String>,
@@ -69,7 +80,8 @@ pub struct Said {
     pub about: Vec<String>,
     pub at: String,
     pub stamp: String,
-    pub history: String,
+    /// `None` in a file, which leads nowhere.
+    pub history: Option<String>,
 }
 
 /// A list of comments as the template writes it down.
@@ -92,7 +104,17 @@ pub(super) struct CommentsContent {
 
 impl CommentsPage<'_> {
     pub(super) fn content(&self) -> CommentsContent {
-        let said = said(self.list, self.view, self.zone, self.now, self.kind, self.min_group);
+        let said = said(
+            self.list,
+            SaidTerms {
+                view: self.view,
+                zone: self.zone,
+                now: self.now,
+                kind: self.kind,
+                min_group: self.min_group,
+                form: PageForm::Live,
+            },
+        );
         CommentsContent {
             title: format!("Comments, {}", words::days(self.view.days)),
             bar: bar(links::COMMENTS, self.view, (self.zone, self.now), self.kind, self.choices),
@@ -101,46 +123,57 @@ impl CommentsPage<'_> {
     }
 }
 
+/// What a list of comments is read with.
+#[derive(Clone, Copy)]
+pub struct SaidTerms<'a> {
+    pub view: &'a View,
+    pub zone: &'a Zone,
+    pub now: Millis,
+    /// The type that is shown, if only one.
+    pub kind: Option<SurveyType>,
+    pub min_group: u32,
+    pub form: PageForm,
+}
+
 /// Lays a list of comments out.
-pub fn said(
-    list: &CommentList,
-    view: &View,
-    zone: &Zone,
-    now: Millis,
-    kind: Option<SurveyType>,
-    min_group: u32,
-) -> SaidList {
+pub fn said(list: &CommentList, terms: SaidTerms<'_>) -> SaidList {
+    let SaidTerms { view, zone, now, kind, min_group, form } = terms;
     let next = list.next.as_ref().map(|before| {
         let view = links::of_mood(view, view.mood).with(|view| view.before = Some(before.clone()));
         links::page(links::COMMENTS, &view)
     });
     SaidList {
-        lead: lead(list, view, min_group),
-        surveys: list.is_held.then(|| links::surveys(view)),
+        lead: lead(list, view, min_group, form),
+        surveys: (list.is_held && form == PageForm::Live).then(|| links::surveys(view)),
         tabs: tabs(list, view, kind),
-        list: list.comments.iter().map(|comment| one(comment, zone, now)).collect(),
+        list: list.comments.iter().map(|comment| one(comment, zone, now, form)).collect(),
         next,
     }
 }
 
-fn lead(list: &CommentList, view: &View, min_group: u32) -> String {
+fn lead(list: &CommentList, view: &View, min_group: u32, form: PageForm) -> String {
     let which = match view.mood {
         None => "comments",
         Some(Mood::Unhappy) => "unhappy comments",
         Some(Mood::Middling) => "middling comments",
         Some(Mood::Happy) => "happy comments",
     };
-    let total = list.counts.map(|counts| match view.mood {
-        None => counts.all,
-        Some(Mood::Unhappy) => counts.unhappy,
-        Some(Mood::Middling) => counts.middling,
-        Some(Mood::Happy) => counts.happy,
-    });
+    let total = match view.mood {
+        None => list.total,
+        Some(mood) => list.counts.map(|counts| counts.of(mood)),
+    };
     match (list.is_held, list.comments.is_empty(), total) {
         (true, ..) => format!("Fewer than {min_group} answers: too few to judge by."),
         (_, true, _) if view.before.is_some() => format!("There are no older {which}."),
         (_, true, _) => format!("There are no {which} in this time."),
         (_, false, Some(1)) => "1 comment.".to_owned(),
+        (_, false, Some(total)) if form == PageForm::File && total > list.comments.len() as u64 => {
+            format!(
+                "The {} newest of {} {which}.",
+                words::count(list.comments.len() as u64),
+                words::count(total)
+            )
+        }
         (_, false, Some(total)) => format!("{} {which}, newest first.", words::count(total)),
         (_, false, None) => "Newest first.".to_owned(),
     }
@@ -157,30 +190,30 @@ fn tabs(list: &CommentList, view: &View, kind: Option<SurveyType>) -> Vec<Tab> {
             }
         }
     };
-    let counted = |of: fn(MoodCounts) -> u64| {
-        let count = list.counts.map(|counts| words::count(of(counts)));
-        count.map(|count| format!("\u{a0}{count}")).unwrap_or_default()
+    let tab = |mood: Option<Mood>| {
+        let (name, count) = match mood {
+            None => ("All".to_owned(), list.total),
+            Some(mood) => {
+                let name = match mood {
+                    Mood::Unhappy => "Unhappy",
+                    Mood::Middling => "Middling",
+                    Mood::Happy => "Happy",
+                };
+                let count = list.counts.map(|counts| counts.of(mood));
+                (format!("{name}{}", scores(mood)), count)
+            }
+        };
+        let count = count.map(|count| format!("\u{a0}{}", words::count(count)));
+        Tab {
+            label: format!("{name}{}", count.unwrap_or_default()),
+            href: links::page(links::COMMENTS, &links::of_mood(view, mood)),
+            is_here: view.mood == mood,
+        }
     };
-    let tab = |label: String, mood: Option<Mood>| Tab {
-        label,
-        href: links::page(links::COMMENTS, &links::of_mood(view, mood)),
-        is_here: view.mood == mood,
-    };
-    vec![
-        tab(format!("All{}", counted(|it| it.all)), None),
-        tab(
-            format!("Unhappy{}{}", scores(Mood::Unhappy), counted(|it| it.unhappy)),
-            Some(Mood::Unhappy),
-        ),
-        tab(
-            format!("Middling{}{}", scores(Mood::Middling), counted(|it| it.middling)),
-            Some(Mood::Middling),
-        ),
-        tab(format!("Happy{}{}", scores(Mood::Happy), counted(|it| it.happy)), Some(Mood::Happy)),
-    ]
+    std::iter::once(None).chain(Mood::ALL.map(Some)).map(tab).collect()
 }
 
-fn one(comment: &Comment, zone: &Zone, now: Millis) -> Said {
+fn one(comment: &Comment, zone: &Zone, now: Millis, form: PageForm) -> Said {
     let mood =
         |score: u8| Mood::ALL.into_iter().find(|mood| mood.scores(comment.kind).contains(&score));
     let tags = comment.tags.iter().map(|tag| words::name(tag));
@@ -206,9 +239,12 @@ fn one(comment: &Comment, zone: &Zone, now: Millis) -> Said {
         text: words::comment(&comment.text),
         lang: comment.language.as_deref().and_then(words::language_tag).map(str::to_owned),
         about: about.collect(),
-        at: words::instant(comment.at, zone, now),
+        at: match form {
+            PageForm::Live => words::instant(comment.at, zone, now),
+            PageForm::File => words::dated(comment.at, zone, now),
+        },
         stamp: comment.at.rfc3339(),
-        history: history(&comment.survey_id),
+        history: (form == PageForm::Live).then(|| history(&comment.survey_id)),
     }
 }
 

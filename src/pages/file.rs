@@ -1,9 +1,19 @@
 //! Makes one file of a page: it needs no server, loads nothing and leads nowhere.
 
-use super::{ASSETS, Pages, ResultsPage};
+use serde::Serialize;
+
+use super::{ASSETS, PageForm, Pages, ResultsPage, words};
 
 /// The style sheet of all pages.
 const STYLE: &str = "results.css";
+
+/// What a file says of itself.
+#[derive(Serialize)]
+struct FileHead<'a> {
+    accounts: String,
+    made: String,
+    zone: &'a str,
+}
 
 impl Pages {
     /// Renders pages of results, one below the other, as one file that prints well.
@@ -13,8 +23,19 @@ impl Pages {
         pages: &[ResultsPage<'_>],
     ) -> Result<String, minijinja::Error> {
         let mut content = String::new();
+        if let Some(first) = pages.first() {
+            let accounts: Vec<String> =
+                first.choices.accounts.iter().map(|name| words::name(name)).collect();
+            let (today, time) = first.zone.wall_clock(first.now);
+            let head = FileHead {
+                accounts: words::listed(&accounts),
+                made: format!("{}, {time}", words::day_of_year(today)),
+                zone: first.zone.name(),
+            };
+            content.push_str(&self.render("file.html", head)?);
+        }
         for page in pages {
-            let page = self.render("results.html", page.content().of_file())?;
+            let page = self.render("results.html", page.content(PageForm::File))?;
             content.push_str(&unlinked(&page));
         }
         let style = ASSETS.iter().find(|asset| asset.name == STYLE);
@@ -68,6 +89,34 @@ fn behind<'t>(text: &'t str, end: &str) -> &'t str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::view::Filter;
+    use crate::pages::samples::*;
+    use crate::pages::tests::{part, text};
+
+    #[test]
+    fn a_file_says_what_it_tells_of_and_when_it_was_made() {
+        let mut sample = Sample::exact(|_| {});
+        sample.obeyed.set(Filter::Team, "Billing");
+        sample.obeyed.set(Filter::Language, "en");
+        let pages = Pages::new(str::to_owned);
+        let file = pages.results_file("Results", &[sample.page()]).unwrap();
+        assert_eq!(
+            text(part(&file, "<header class=\"top\">", "</header>")),
+            "surveyd acme and acme_es · made 30 Nov 2026, 14:04; days and times of \
+             Europe/Berlin"
+        );
+        assert_eq!(
+            text(part(&file, "<h1>", "</h1>")),
+            "CSAT, team Billing , language English , 2 to 29 November 2026"
+        );
+        let said = text(part(&file, "<section id=\"said\">", "</section>"));
+        assert!(said.starts_with("What people wrote The 7 newest of 371 comments. "), "{said}");
+        assert!(said.contains("Billing · Noor · English · refund · double charge · 30 Nov 13:51"));
+        for word in ["today", "yesterday", "history", "Answers read"] {
+            let shown = text(part(&file, "<main", "</main>"));
+            assert!(!shown.contains(word), "{word}: {shown}");
+        }
+    }
 
     #[test]
     fn a_file_leads_nowhere() {

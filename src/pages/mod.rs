@@ -45,11 +45,12 @@ use self::results::ResultsPage;
 use self::surveys::{SurveyPage, SurveysPage};
 
 /// The templates by their names. The names' ending makes their texts escaped.
-const TEMPLATES: [(&str, &str); 15] = [
+const TEMPLATES: [(&str, &str); 16] = [
     ("bar.html", include_str!("templates/bar.html")),
     ("base.html", include_str!("templates/base.html")),
     ("comments.html", include_str!("templates/comments.html")),
     ("facts.html", include_str!("templates/facts.html")),
+    ("file.html", include_str!("templates/file.html")),
     ("filters.html", include_str!("templates/filters.html")),
     ("health.html", include_str!("templates/health.html")),
     ("mine.html", include_str!("templates/mine.html")),
@@ -62,6 +63,15 @@ const TEMPLATES: [(&str, &str); 15] = [
     ("title.html", include_str!("templates/title.html")),
     ("trend.html", include_str!("templates/trend.html")),
 ];
+
+/// Where a page is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageForm {
+    /// From the daemon, now.
+    Live,
+    /// In a file, at any time later.
+    File,
+}
 
 /// A file that pages load.
 pub struct Asset {
@@ -175,7 +185,7 @@ impl Pages {
 
     /// Renders the content of the page of results, without the frame.
     pub fn results(&self, page: &ResultsPage<'_>) -> Result<String, Error> {
-        self.render("results.html", page.content())
+        self.render("results.html", page.content(PageForm::Live))
     }
 
     /// Renders the content of the page of comments.

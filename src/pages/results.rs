@@ -18,11 +18,11 @@ use self::chosen::ScoreBars;
 use self::funnel::Funnel;
 use self::head::Head;
 use self::weeks::WeeklyCourse;
-use super::comments::{CommentList, SaidList, said};
+use super::comments::{CommentList, SaidList, SaidTerms, said};
 use super::filters::{Choices, FilterBar, bar};
 use super::operations::{Fact, Operations, facts};
 use super::scope::{ScopeForm, scope};
-use super::{links, words};
+use super::{PageForm, links, words};
 use crate::domain::days::{Day, Days, Zone};
 use crate::domain::summary::{Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, Report};
 use crate::domain::survey_type::SurveyType;
@@ -89,13 +89,6 @@ pub(super) struct ResultsContent {
     method: Method,
 }
 
-impl ResultsContent {
-    /// The same without what only a server can answer.
-    pub(super) fn of_file(self) -> Self {
-        Self { bar: None, now: None, ..self }
-    }
-}
-
 #[derive(Serialize)]
 struct FactLine {
     facts: Vec<Fact>,
@@ -146,21 +139,19 @@ struct Method {
 }
 
 impl ResultsPage<'_> {
-    pub(super) fn content(&self) -> ResultsContent {
+    pub(super) fn content(&self, form: PageForm) -> ResultsContent {
+        let is_live = form == PageForm::Live;
         let by = self.compared.report.by;
         let total = self.compared.total(self.kind);
         ResultsContent {
-            bar: Some(bar(
-                links::RESULTS,
-                self.view,
-                (self.zone, self.now),
-                Some(self.kind),
-                self.choices,
-            )),
-            now: Some(FactLine { facts: facts(self.operations, self.zone, self.now) }),
+            bar: is_live.then(|| {
+                let times = (self.zone, self.now);
+                bar(links::RESULTS, self.view, times, Some(self.kind), self.choices)
+            }),
+            now: is_live.then(|| FactLine { facts: facts(self.operations, self.zone, self.now) }),
             is_pressing: self.operations.is_pressing(),
-            nothing: total.is_none().then(|| self.nothing()),
-            results: total.map(|total| self.shown(total)),
+            nothing: total.is_none().then(|| self.nothing(form)),
+            results: total.map(|total| self.shown(total, form)),
             method: Method {
                 zone: self.zone.name().to_owned(),
                 min_group: self.compared.report.min_group,
@@ -170,23 +161,34 @@ impl ResultsPage<'_> {
         }
     }
 
-    fn shown(&self, total: &ComparedGroup) -> ResultSections {
-        let min_group = self.compared.report.min_group;
-        let kind = Some(self.kind);
+    fn shown(&self, total: &ComparedGroup, form: PageForm) -> ResultSections {
+        let terms = SaidTerms {
+            view: self.view,
+            zone: self.zone,
+            now: self.now,
+            kind: Some(self.kind),
+            min_group: self.compared.report.min_group,
+            form,
+        };
+        let comments = CommentList { total: Some(total.group.commented), ..self.comments.clone() };
         ResultSections {
-            head: head::head(self, total),
+            head: head::head(self, total, form),
             course: weeks::course(self),
             chosen: chosen::chosen(self, total),
             funnel: funnel::funnel(self, &total.group),
             breakdown: breakdown::breakdown(self, total),
-            said: said(self.comments, self.view, self.zone, self.now, kind, min_group),
+            said: said(&comments, terms),
         }
     }
 
-    fn title(&self) -> Title {
+    fn title(&self, form: PageForm) -> Title {
+        let of_scope = match form {
+            PageForm::Live => ScopeForm::Short,
+            PageForm::File => ScopeForm::Full,
+        };
         Title {
             kind: words::kind(self.kind),
-            scope: scope(self.obeyed, ScopeForm::Short),
+            scope: scope(self.obeyed, of_scope),
             days: words::days(self.view.days),
         }
     }
@@ -223,7 +225,7 @@ impl ResultsPage<'_> {
     }
 
     /// Says why there is nothing, the likeliest cause first.
-    fn nothing(&self) -> Nothing {
+    fn nothing(&self, form: PageForm) -> Nothing {
         let left_out = self.compared.report.left_out;
         let tests = left_out.tests + left_out.test_closes;
         let is_narrowed = !self.view.filters.is_empty();
@@ -247,7 +249,7 @@ impl ResultsPage<'_> {
         };
         let all = self.view.with(|view| view.filters = Default::default());
         Nothing {
-            title: self.title(),
+            title: self.title(form),
             sentence,
             today: self.today(),
             all: is_narrowed.then(|| links::page(links::RESULTS, &all)),

@@ -269,7 +269,8 @@ pub fn comments(kind: SurveyType) -> CommentList {
     ];
     CommentList {
         comments,
-        counts: Some(MoodCounts { all: 1_371, unhappy: 258, middling: 147, happy: 966 }),
+        total: Some(1_371),
+        counts: Some(MoodCounts { unhappy: 258, middling: 147, happy: 966 }),
         next: Some("1764500000000,01a2238a".to_owned()),
         is_held: false,
     }

@@ -174,6 +174,14 @@ pub fn nearest(at: Millis, zone: &Zone, now: Millis) -> String {
     if of == zone.day_of(now) { time } else { instant(at, zone, now) }
 }
 
+/// The same without a word for today and yesterday: whoever reads a file does so later.
+pub fn dated(at: Millis, zone: &Zone, now: Millis) -> String {
+    let (of, time) = zone.wall_clock(at);
+    let is_of_this_year = zone.day_of(now).parts().0 == of.parts().0;
+    let day = if is_of_this_year { day(of) } else { day_of_year(of) };
+    format!("{day}{NO_BREAK}{time}")
+}
+
 /// Writes a length of time in its two largest units: "45 s", "4 min", "2 h 5 min", "3 d 4 h".
 pub fn length(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64;
@@ -411,6 +419,8 @@ mod tests {
         assert_eq!(said("2026-11-29T23:30:00Z"), "today\u{a0}00:30");
         assert_eq!(said("2026-11-29T12:51:00Z"), "yesterday\u{a0}13:51");
         assert_eq!(said("2026-11-28T12:51:00Z"), "28\u{a0}Nov\u{a0}13:51");
+        let of_file = dated(Millis::from_rfc3339("2026-11-30T12:51:00Z").unwrap(), &zone, now);
+        assert_eq!(of_file, "30\u{a0}Nov\u{a0}13:51");
         assert_eq!(said("2025-07-28T12:51:00Z"), "28\u{a0}Jul\u{a0}2025\u{a0}14:51");
     }
 

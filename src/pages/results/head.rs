@@ -9,7 +9,7 @@ use crate::domain::summary::{Compared, ComparedGroup, Estimate, Group, GroupBy, 
 use crate::domain::survey_type::SurveyType;
 use crate::domain::view::Against;
 use crate::pages::charts::{Strip, strip_scale};
-use crate::pages::{links, words};
+use crate::pages::{PageForm, links, words};
 
 /// The width of the head's line, in pixels.
 const STRIP_WIDTH: u32 = 300;
@@ -86,7 +86,7 @@ pub fn class(highlight: Highlight) -> &'static str {
     }
 }
 
-pub fn head(page: &ResultsPage<'_>, total: &ComparedGroup) -> Head {
+pub fn head(page: &ResultsPage<'_>, total: &ComparedGroup, form: PageForm) -> Head {
     let group = &total.group;
     let score = group.score.map(|estimate| score(page, total, estimate));
     let has_score = score.is_some();
@@ -95,7 +95,7 @@ pub fn head(page: &ResultsPage<'_>, total: &ComparedGroup) -> Head {
     let movers = groups.as_ref().and_then(|groups| groups.movers(page));
     let verdict = is_compared.then(|| verdict(page, movers.is_some()));
     Head {
-        title: page.title(),
+        title: page.title(form),
         meaning: words::meaning(page.kind),
         open: page.last_answers(group),
         today: page.today(),

@@ -118,6 +118,7 @@ async fn comments_of(
     asked.take_off_held_names(shown, &mut page.rows).await?;
     Ok(CommentList {
         comments: page.rows.into_iter().filter_map(comment).collect(),
+        total: Some(shown.commented),
         counts: None,
         next: page.next.map(|place| place.text()),
         is_held: false,
@@ -304,7 +305,7 @@ async fn obstacles_of(visit: &Visit) -> Vec<(String, Vec<Obstacle>)> {
 /// What the service does now, at the accounts that the viewer may see.
 async fn operations(visit: &Visit, left: u64) -> Operations {
     let mut operations = Operations { counting: left, ..Operations::default() };
-    let Some(figures) = visit.web.snapshot.get().await else { return operations };
+    let Some(figures) = visit.web.snapshot.recent().await else { return operations };
     let viewer = visit.viewer();
     for served in &visit.live.served {
         if !viewer.may_see_account(&served.account) {
@@ -322,7 +323,8 @@ async fn operations(visit: &Visit, left: u64) -> Operations {
             operations.prompts_of_day += u64::try_from(account.prompts).unwrap_or(0);
         }
         if let Some(behind) = account.events_behind {
-            let read_to = visit.web.clock.now().minus(behind);
+            // The lag is that of the instant at which the figures were read.
+            let read_to = visit.web.clock.now().minus(figures.made_at.elapsed()).minus(behind);
             operations.read_to = Some(operations.read_to.map_or(read_to, |at| at.min(read_to)));
         }
     }
@@ -350,7 +352,7 @@ fn doing(figures: &Figures, account: &str, is_dry: bool) -> Doing {
 /// The page of how the service works.
 pub async fn health(visit: Visit) -> AuditedResponse {
     let form = ErrorForm::of("/health", &visit.headers);
-    let Some(figures) = visit.web.snapshot.get().await else {
+    let Some(figures) = visit.web.snapshot.recent().await else {
         let words = "The database has not answered yet. Try again in a moment.";
         return form.unavailable(words).into();
     };
