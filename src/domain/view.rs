@@ -16,6 +16,7 @@ use super::{
     days::{Days, Zone},
     named::named,
     summary::GroupBy,
+    survey::State,
     survey_type::SurveyType,
     time::{Millis, Period},
 };
@@ -36,6 +37,8 @@ pub struct View {
     pub by: GroupBy,
     pub order: Order,
     pub mood: Option<Mood>,
+    /// The name of the state that the surveys of a list are in. No number obeys it.
+    pub state: Option<&'static str>,
     /// True if what was sent as a test counts, too. Only the command line can ask for that.
     pub counts_tests: bool,
     /// The item that the list goes on behind. It is written and read by the list alone.
@@ -126,10 +129,11 @@ const AGAINST: &str = "against";
 const BY: &str = "by";
 const ORDER: &str = "order";
 const MOOD: &str = "mood";
+const STATE: &str = "state";
 const BEFORE: &str = "before";
 
 /// The keys that occur at most once.
-const SINGLE: [&str; 9] = [QUESTION, PERIOD, FROM, TO, AGAINST, BY, ORDER, MOOD, BEFORE];
+const SINGLE: [&str; 10] = [QUESTION, PERIOD, FROM, TO, AGAINST, BY, ORDER, MOOD, STATE, BEFORE];
 
 /// The longest text of `before`.
 const BEFORE_MAX: usize = 200;
@@ -141,7 +145,7 @@ fn keys() -> String {
 
 impl View {
     /// The keys of a query that are no filter. Each occurs at most once.
-    pub const KEYS: [&str; 9] = SINGLE;
+    pub const KEYS: [&str; 10] = SINGLE;
 
     /// The view without any choice: the last 28 whole days against those before them.
     pub fn usual(zone: &Zone, now: Millis) -> Self {
@@ -157,6 +161,7 @@ impl View {
             by: GroupBy::Nothing,
             order: Order::Usual,
             mood: None,
+            state: None,
             counts_tests: false,
             before: None,
         }
@@ -244,6 +249,10 @@ impl View {
                 Some(mood) => self.mood = Some(mood),
                 None => return Err(unreadable(one_of(&Mood::ALL.map(Mood::as_str)))),
             },
+            STATE => match State::NAMES.into_iter().find(|name| *name == value) {
+                Some(name) => self.state = Some(name),
+                None => return Err(unreadable(one_of(&State::NAMES))),
+            },
             BEFORE if value.len() <= BEFORE_MAX => self.before = Some(value.to_owned()),
             BEFORE => return Err(unreadable("copied from the link to the next page".to_owned())),
             // The period is read as a whole.
@@ -271,6 +280,9 @@ impl View {
         }
         if let Some(mood) = self.mood {
             pairs.push((MOOD, mood.as_str().to_owned()));
+        }
+        if let Some(state) = self.state {
+            pairs.push((STATE, state.to_owned()));
         }
         if let Some(before) = &self.before {
             pairs.push((BEFORE, before.clone()));

@@ -5,9 +5,11 @@
 
 use serde::Serialize;
 
+use super::words::capitalised;
 use super::{links, words};
 use crate::domain::days::{Day, Days, Zone};
 use crate::domain::summary::GroupBy;
+use crate::domain::survey::State;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 use crate::domain::view::{Against, AskedPeriod, Filter, View};
@@ -19,6 +21,8 @@ pub struct Choices {
     pub kinds: Vec<SurveyType>,
     pub accounts: Vec<String>,
     pub teams: Vec<String>,
+    /// Empty where nothing is chosen by agent.
+    pub agents: Vec<String>,
     pub languages: Vec<String>,
 }
 
@@ -113,11 +117,16 @@ pub fn bar(
     for (filter, values, all) in [
         (Filter::Account, &choices.accounts, "All accounts"),
         (Filter::Team, &choices.teams, "All teams"),
+        (Filter::Agent, &choices.agents, "All agents"),
         (Filter::Language, &choices.languages, "All languages"),
     ] {
-        if values.len() > 1 || view.filters.get(filter).is_some() {
+        let is_chosen_here = filter != Filter::Agent || !values.is_empty();
+        if values.len() > 1 || (view.filters.get(filter).is_some() && is_chosen_here) {
             menus.push(narrowing(path, view, filter, values, all));
         }
+    }
+    if path == links::SURVEYS {
+        menus.push(states(path, view));
     }
     let period = match view.asked {
         AskedPeriod::Days(days) => words::days(days),
@@ -210,6 +219,25 @@ fn against(path: &str, view: &View) -> Menu {
     let options = [Against::Before, Against::Year, Against::Nothing].map(tab);
     let chosen = name(view.against);
     Menu { label: "Against", chosen, is_in_use: false, options: options.into(), left_out: None }
+}
+
+/// What became of the surveys of a list.
+fn states(path: &str, view: &View) -> Menu {
+    let tab = |label: String, state: Option<&'static str>| Tab {
+        label,
+        href: links::page(path, &view.with(|view| view.state = state)),
+        is_here: view.state == state,
+    };
+    let name = |state: &str| capitalised(words::state(state, None).split(':').next().unwrap_or(""));
+    let all = tab("Everything".to_owned(), None);
+    let some = State::NAMES.map(|state| tab(name(state), Some(state)));
+    Menu {
+        label: "What became of it",
+        chosen: view.state.map_or_else(|| "Everything".to_owned(), name),
+        is_in_use: view.state.is_some(),
+        options: std::iter::once(all).chain(some).collect(),
+        left_out: None,
+    }
 }
 
 fn narrowing(path: &str, view: &View, filter: Filter, values: &[String], all: &str) -> Menu {
@@ -316,6 +344,7 @@ mod tests {
             kinds: vec![SurveyType::Csat, SurveyType::Nps],
             accounts: vec!["acme".into()],
             teams: vec!["Billing".into(), "Returns".into()],
+            agents: Vec::new(),
             languages: vec!["en".into(), "es".into()],
         }
     }
@@ -329,6 +358,8 @@ mod tests {
         };
         assert_eq!(labels(&choices()), ["Question", "Against", "Team", "Language"]);
         assert_eq!(labels(&Choices::default()), ["Against"]);
+        let agents = Choices { agents: vec!["Noor".into(), "Per".into()], ..Choices::default() };
+        assert_eq!(labels(&agents), ["Against", "Agent"]);
     }
 
     #[test]
@@ -385,6 +416,21 @@ mod tests {
         let today = &shown.periods[0];
         assert_eq!((&*today.label, today.is_here), ("Today", false));
         assert_eq!(today.href, "/surveys?from=2026-11-30&to=2026-11-30");
+    }
+
+    #[test]
+    fn the_list_of_surveys_is_narrowed_by_what_became_of_them() {
+        let (zone, mut view) = view();
+        view.state = Some("suppressed");
+        let shown = bar(links::SURVEYS, &view, (&zone, now()), None, &Choices::default());
+        let [menu] = shown.menus.as_slice() else { panic!("{:?}", shown.menus) };
+        assert_eq!((&*menu.chosen, menu.is_in_use), ("Not asked", true));
+        assert_eq!(menu.options[1].href, "/surveys?state=scheduled");
+        assert!(
+            shown.files[0].href.contains("state=suppressed"),
+            "a file has the rows of the page"
+        );
+        assert!(shown.periods[1].href.contains("state=suppressed"));
     }
 
     #[test]

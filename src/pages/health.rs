@@ -4,8 +4,8 @@
 
 use serde::Serialize;
 
-use super::surveys::capitalised;
 use super::words;
+use super::words::capitalised;
 use crate::domain::days::Zone;
 use crate::domain::time::Millis;
 use crate::domain::waiting::Obstacle;

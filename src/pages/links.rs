@@ -114,7 +114,7 @@ pub fn ordered(view: &View, order: Order) -> View {
 /// The view with the comments of one mood.
 pub fn of_mood(view: &View, mood: Option<Mood>) -> View {
     view.with(|view| {
-        view.mood = mood;
+        (view.mood, view.state) = (mood, None);
         (view.by, view.order) = (GroupBy::Nothing, Order::Usual);
     })
 }

@@ -194,6 +194,7 @@ pub fn choices() -> Choices {
         kinds: SurveyType::ALL.into(),
         accounts: all(&["acme", "acme_es"]),
         teams: TEAMS.iter().filter_map(|team| team.name).map(str::to_owned).collect(),
+        agents: Vec::new(),
         languages: all(&LANGUAGES),
     }
 }

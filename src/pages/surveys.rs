@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::comments::history;
 use super::filters::{Choices, FilterBar, bar};
+use super::words::capitalised;
 use super::{links, words};
 use crate::domain::days::Zone;
 use crate::domain::question;
@@ -18,6 +19,7 @@ use crate::domain::view::View;
 pub struct SurveyLine {
     pub id: String,
     pub closed_at: Millis,
+    pub conversation: String,
     pub account: String,
     pub team: Option<String>,
     pub agent: Option<String>,
@@ -39,6 +41,8 @@ pub struct SurveysPage<'a> {
     pub choices: &'a Choices,
     /// The newest first.
     pub surveys: &'a [SurveyLine],
+    /// The id of a survey or of a conversation that was searched for.
+    pub searched: Option<&'a str>,
     /// The value of `before` that leads to older ones.
     pub next: Option<&'a str>,
 }
@@ -46,7 +50,9 @@ pub struct SurveysPage<'a> {
 #[derive(Serialize)]
 pub(super) struct ListContent {
     title: String,
-    bar: FilterBar,
+    /// `None` in the answer to a search, which goes through all times and all filters.
+    bar: Option<FilterBar>,
+    searched: String,
     shows_answers: bool,
     lines: Vec<ListRow>,
     sentence: Option<String>,
@@ -58,6 +64,7 @@ struct ListRow {
     href: String,
     closed: String,
     stamp: String,
+    conversation: String,
     account: String,
     team: String,
     agent: String,
@@ -76,19 +83,33 @@ impl SurveysPage<'_> {
             let view = self.view.with(|view| view.before = Some(before.to_owned()));
             links::page(links::SURVEYS, &view)
         });
-        let sentence = match (self.surveys.is_empty(), self.view.before.is_some()) {
-            (false, _) => None,
-            (true, true) => Some("There are no older surveys in this time.".to_owned()),
-            (true, false) => Some("Nothing was closed in this time.".to_owned()),
-        };
+        let searched = self.searched.map(words::name);
         ListContent {
-            title: format!("Surveys, {}", words::days(self.view.days)),
-            bar,
+            title: match &searched {
+                Some(id) => format!("Surveys of {id}"),
+                None => format!("Surveys, {}", words::days(self.view.days)),
+            },
+            bar: searched.is_none().then_some(bar),
+            sentence: self.sentence(),
+            searched: searched.unwrap_or_default(),
             shows_answers: self.shows_answers,
             lines: self.surveys.iter().map(|survey| self.line(survey)).collect(),
-            sentence,
             next,
         }
+    }
+
+    /// Says why the list is empty.
+    fn sentence(&self) -> Option<String> {
+        let why = match (self.searched, self.view.before.is_some(), self.view.state.is_some()) {
+            _ if !self.surveys.is_empty() => return None,
+            (Some(id), ..) => {
+                format!("No conversation and no survey is called {}.", words::name(id))
+            }
+            (None, true, _) => "There are no older surveys in this time.".to_owned(),
+            (None, false, true) => "No survey of this time ended so.".to_owned(),
+            (None, false, false) => "Nothing was closed in this time.".to_owned(),
+        };
+        Some(why)
     }
 
     fn line(&self, survey: &SurveyLine) -> ListRow {
@@ -97,6 +118,7 @@ impl SurveysPage<'_> {
             href: history(&survey.id),
             closed: words::instant(survey.closed_at, self.zone, self.now),
             stamp: survey.closed_at.rfc3339(),
+            conversation: words::name(&survey.conversation),
             account: words::name(&survey.account),
             team: survey.team.as_deref().map(words::name).unwrap_or_default(),
             agent: answer(survey.agent.as_deref().map(words::name).unwrap_or_default()),
@@ -279,10 +301,4 @@ fn state_reached(state: &str) -> String {
         other => return capitalised(&words::name(other)),
     };
     words.to_owned()
-}
-
-/// A sentence begins with a capital.
-pub(super) fn capitalised(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 pub(super) use self::every_page::rendered;
 use self::every_page::{
-    blocks, comment_page, every_page, framed, health, mine, pages, survey, survey_line,
+    blocks, comment_page, every_page, framed, health, mine, pages, searched, survey, survey_line,
     survey_lines, surveys,
 };
 use self::html::{addresses, skeleton};
@@ -111,6 +111,7 @@ fn with_text(text: &str) -> String {
     }
     let line = SurveyLine {
         id: text.to_owned(),
+        conversation: text.to_owned(),
         account: text.to_owned(),
         team: Some(text.to_owned()),
         agent: Some(text.to_owned()),
@@ -143,6 +144,8 @@ fn with_text(text: &str) -> String {
     [
         rendered(&sample),
         surveys(true, std::slice::from_ref(&line)),
+        searched(text, std::slice::from_ref(&line)),
+        searched(text, &[]),
         pages().survey(&page).unwrap(),
         pages().mine(&own).unwrap(),
     ]
@@ -296,6 +299,7 @@ fn a_list_without_rows_is_a_sentence() {
             "Fewer than 5 answers: too few to judge by. The single surveys are in the list .",
         ),
         (surveys(true, &[]), "Nothing was closed in this time."),
+        (searched("c-404", &[]), "No conversation and no survey is called c-404."),
     ] {
         assert!(text(&page).contains(sentence), "{}", text(&page));
         assert!(!page.contains("<table") && !page.contains("class=\"said\""), "{page}");

@@ -133,6 +133,12 @@ fn month_name(month: i8) -> &'static str {
     MONTHS[place]
 }
 
+/// A sentence begins with a capital.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Writes an instant as somebody in the zone says it: "today 13:51", "29 Nov 13:51".
 pub fn instant(at: Millis, zone: &Zone, now: Millis) -> String {
     let (of, time) = zone.wall_clock(at);

@@ -113,7 +113,7 @@ fn every_fault_is_told_with_its_key_and_the_way_out() {
         faults("question=ces&team=a&teem=b&by=mood&by=team"),
         [
             "\"teem\" is no key of a view; the keys are question, period, from, to, against, by, \
-             order, mood, before, account, team, agent, tag, language, source, rule, variant",
+             order, mood, state, before, account, team, agent, tag, language, source, rule, variant",
             "by is given 2 times; give it once",
             "question=\"ces\" cannot be read: question is csat or nps",
             "by=\"mood\" cannot be read: by is agent, team, tag, language, source, account, week, \
@@ -169,6 +169,7 @@ prop_compose! {
         against in option::of(sample::select(Against::ALL.to_vec())),
         by in option::of(sample::select(GroupBy::NAMED.to_vec())),
         order in option::of(sample::select(Order::ALL.to_vec())),
+        state in option::of(sample::select(crate::domain::survey::State::NAMES.to_vec())),
         filters in collection::vec((sample::select(Filter::ALL.to_vec()), "[a-z]{0,3}"), 0..6),
     ) -> String {
         let mut pairs: Vec<String> = Vec::new();
@@ -177,6 +178,7 @@ prop_compose! {
         pairs.extend(against.map(|against| format!("against={}", against.as_str())));
         pairs.extend(by.map(|by| format!("by={}", by.as_str())));
         pairs.extend(order.map(|order| format!("order={}", order.as_str())));
+        pairs.extend(state.map(|state| format!("state={state}")));
         pairs.extend(filters.iter().map(|(filter, value)| format!("{}={value}", filter.as_str())));
         pairs.join("&")
     }

@@ -34,6 +34,7 @@ pub fn survey_line(id: &str, state: &str, reason: Option<&str>, score: Option<u8
     SurveyLine {
         id: id.to_owned(),
         closed_at: ago(61),
+        conversation: format!("conversation {id}"),
         account: "acme".to_owned(),
         team: Some("Billing".to_owned()),
         agent: Some("Noor".to_owned()),
@@ -68,7 +69,24 @@ pub fn surveys(shows_answers: bool, lines: &[SurveyLine]) -> String {
         shows_answers,
         choices: &choices,
         surveys: lines,
+        searched: None,
         next: (!lines.is_empty()).then_some("1764500000000,s-8"),
+    };
+    pages().surveys(&page).unwrap()
+}
+
+pub fn searched(id: &str, lines: &[SurveyLine]) -> String {
+    let (zone, choices) = (zone(), choices());
+    let view = View::usual(&zone, now());
+    let page = SurveysPage {
+        view: &view,
+        zone: &zone,
+        now: now(),
+        shows_answers: true,
+        choices: &choices,
+        surveys: lines,
+        searched: Some(id),
+        next: None,
     };
     pages().surveys(&page).unwrap()
 }
@@ -268,6 +286,8 @@ pub fn every_page() -> BTreeMap<&'static str, String> {
         ("surveys", surveys(true, &survey_lines())),
         ("surveys-admin", surveys(false, &survey_lines())),
         ("surveys-none", surveys(true, &[])),
+        ("surveys-found", searched("conversation s-1", &survey_lines()[..1])),
+        ("surveys-not-found", searched("c-<404>", &[])),
         ("survey", survey(true)),
         ("survey-admin", survey(false)),
         ("health", health(false)),

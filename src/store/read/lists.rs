@@ -1,5 +1,6 @@
 //! Lists of surveys for one view, page by page.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use sqlx::Row as _;
@@ -72,20 +73,16 @@ impl Store {
         };
         let (from, to) = (view.period.from.0, view.period.to.0);
         match list {
-            List::Comments => {
-                conditions.sql.push("r.test = 0 and r.commented_at is not null".to_owned());
-                // The sign keeps the engine from the index of `sent_at`. By that one it would sort
-                // all comments of the period to find the newest few.
-                conditions.between("+r.sent_at", from, to);
-                let from = conditions.place(Value::Number(from));
-                conditions.sql.push(format!("r.commented_at >= {from}"));
-            }
+            List::Comments => comments_of(&mut conditions, view),
             List::Newest | List::Oldest => conditions.between("r.closed_at", from, to),
         }
         conditions.of_view(view, "r.");
         if let (Some(mood), Some(kind)) = (view.mood, view.kind) {
             let scores = mood.scores(kind);
             conditions.between("r.score", (*scores.start()).into(), (*scores.end()).into());
+        }
+        if let (Some(state), List::Newest | List::Oldest) = (view.state, list) {
+            conditions.is("s.state", state);
         }
         if let Some(after) = after {
             let at = conditions.place(Value::Number(after.at.0));
@@ -121,4 +118,61 @@ impl Store {
         }
         Ok(page)
     }
+
+    /// Returns the surveys of one conversation at these accounts, the newest first.
+    pub async fn of_conversation(
+        &self,
+        accounts: impl IntoIterator<Item = String>,
+        conversation_id: &str,
+        limit: u32,
+    ) -> Result<Vec<ResultRow>> {
+        let mut conditions = Conditions::default();
+        // The index begins with the account.
+        conditions.one_of("s.account", accounts);
+        conditions.is("s.conversation_id", conversation_id);
+        let (all, most) = (conditions.all(), conditions.place(Value::Number(limit.into())));
+        let sql = format!(
+            "select {}, {TOLD} from survey s left join feedback f \
+             on f.account = s.account and f.id = s.feedback_id \
+             where {all} order by s.closed_at desc, s.id desc limit {most}",
+            row::qualified()
+        );
+        conditions.rows(self, sql).await?.iter().map(result_row).collect()
+    }
+
+    /// Returns how many comments of the view came with each score. `None` stands for comments
+    /// without one. A view of tags finds a few too many, so it is not counted at all.
+    pub async fn comments_by_score(
+        &self,
+        view: &View,
+    ) -> Result<Option<BTreeMap<Option<i64>, u64>>> {
+        if view.filters.get(Filter::Tag).is_some() {
+            return Ok(None);
+        }
+        let mut conditions = Conditions::default();
+        comments_of(&mut conditions, view);
+        conditions.of_view(view, "r.");
+        let sql = format!(
+            "select r.score as score, count(*) as comments from result r where {} \
+             group by r.score",
+            conditions.all()
+        );
+        let mut counts = BTreeMap::new();
+        for row in &conditions.rows(self, sql).await? {
+            let comments: i64 = row.try_get("comments")?;
+            counts.insert(row.try_get("score")?, u64::try_from(comments).unwrap_or(0));
+        }
+        Ok(Some(counts))
+    }
+}
+
+/// The comments on prompts that were sent in the view's period.
+fn comments_of(conditions: &mut Conditions, view: &View) {
+    let (from, to) = (view.period.from.0, view.period.to.0);
+    conditions.sql.push("r.test = 0 and r.commented_at is not null".to_owned());
+    // The sign keeps the engine from the index of `sent_at`. By that one it would sort all comments
+    // of the period to find the newest few.
+    conditions.between("+r.sent_at", from, to);
+    let from = conditions.place(Value::Number(from));
+    conditions.sql.push(format!("r.commented_at >= {from}"));
 }

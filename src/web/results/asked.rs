@@ -18,6 +18,7 @@ use crate::domain::summary::{Compared, Group, GroupBy, Report, compare};
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
 use crate::domain::view::{AskedPeriod, Filter, View};
+use crate::pages::filters::Choices;
 use crate::results::{KnownNames, Reading};
 use crate::store::{self, Detail, Place, ResultRow};
 
@@ -242,6 +243,31 @@ impl Asked {
         Ok(())
     }
 
+    /// What the viewer can choose from.
+    pub fn choices(&self) -> Choices {
+        let names = &self.names;
+        Choices {
+            kinds: names.kinds.iter().copied().collect(),
+            accounts: names.accounts.iter().cloned().collect(),
+            teams: names.teams.iter().cloned().collect(),
+            agents: Vec::new(),
+            languages: names.languages.iter().cloned().collect(),
+        }
+    }
+
+    /// The agents of the view, whichever of them it is narrowed down to.
+    pub async fn agents(&self) -> Result<Vec<String>, Response> {
+        let view = self.view.with(|view| {
+            view.filters.remove(Filter::Agent);
+            view.by = GroupBy::Agent;
+        });
+        let view = limited(&view, &self.viewer);
+        let report = self.read(&view, Detail::Scores).await?;
+        let names: BTreeSet<String> =
+            report.groups.into_iter().filter_map(|group| group.key).collect();
+        Ok(names.into_iter().collect())
+    }
+
     /// Answers that the database does not answer. Slow never looks empty.
     pub fn failed(&self, error: &store::Error) -> Response {
         log_failure(&self.reading.store, error, "results cannot be read");
@@ -258,6 +284,12 @@ impl Asked {
             None => query,
         }
     }
+}
+
+/// The score of a survey. One outside the type's scale is none.
+pub fn score(row: &ResultRow) -> Option<u8> {
+    let score = u8::try_from(row.told.score?).ok()?;
+    row.survey.kind.scores().contains(&score).then_some(score)
 }
 
 /// The view within what a viewer may see.

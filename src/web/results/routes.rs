@@ -7,7 +7,7 @@ use axum::http::Method;
 use futures_util::future::BoxFuture;
 
 use super::visit::{AuditedResponse, Visit};
-use super::{api, audit, download, shown, sign_in, views};
+use super::{api, audit, download, service, shown, sign_in, survey_pages, views};
 use crate::domain::access::Role;
 use crate::domain::access::Role::{Admin, Agent, Auditor, Supervisor};
 
@@ -76,9 +76,9 @@ macro_rules! route {
 pub static ROUTES: [Route; 17] = [
     route!(Get "/", Page, ANSWERS, Some("saw results"), Some("Results"), |visit, _| Box::pin(shown::results(visit))),
     route!(Get "/comments", Page, ANSWERS, Some("saw comments"), Some("Comments"), |visit, _| Box::pin(shown::comments(visit))),
-    route!(Get "/surveys", Page, SURVEYS, Some("saw surveys"), Some("Surveys"), |visit, _| Box::pin(shown::surveys(visit))),
-    route!(Get "/surveys/{id}", Page, SURVEYS, Some("saw survey"), None, |visit, _| Box::pin(shown::survey(visit))),
-    route!(Get "/health", Page, OPERATIONS, None, Some("Health"), |visit, _| Box::pin(shown::health(visit))),
+    route!(Get "/surveys", Page, SURVEYS, Some("saw surveys"), Some("Surveys"), |visit, _| Box::pin(survey_pages::surveys(visit))),
+    route!(Get "/surveys/{id}", Page, SURVEYS, Some("saw survey"), None, |visit, _| Box::pin(survey_pages::survey(visit))),
+    route!(Get "/health", Page, OPERATIONS, None, Some("Health"), |visit, _| Box::pin(service::health(visit))),
     route!(Get "/mine", Page, Who::Roles(&[Agent]), Some("saw own results"), Some("My results"), |visit, _| Box::pin(shown::own(visit))),
     route!(Get "/audit", Page, Who::Roles(&[Auditor]), Some("saw audit log"), Some("Audit"), |visit, _| Box::pin(audit::get(visit))),
     route!(Get "/login", Page, Who::Everybody, None, None, |visit, _| Box::pin(sign_in::get(visit))),

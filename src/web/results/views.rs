@@ -3,6 +3,7 @@
 use super::assets;
 use super::page::ErrorForm;
 use super::visit::{AuditedResponse, Visit, log_failure};
+use crate::domain::access::Viewer;
 use crate::domain::id::SurveyId;
 use crate::store::ResultRow;
 
@@ -26,10 +27,11 @@ pub async fn found(visit: &Visit, form: ErrorForm) -> Result<ResultRow, AuditedR
             form.unavailable("The survey cannot be read now. Try again in a moment."),
         )
     })?;
-    let viewer = visit.viewer();
-    let is_shown = |row: &ResultRow| {
-        viewer.may_see_account(&row.survey.account)
-            && viewer.may_see_team(row.survey.notice.team.as_deref())
-    };
-    row.filter(is_shown).ok_or_else(|| form.nothing_here().into())
+    row.filter(|row| is_shown_to(visit.viewer(), row)).ok_or_else(|| form.nothing_here().into())
+}
+
+/// True if the viewer may see the survey.
+pub fn is_shown_to(viewer: &Viewer, row: &ResultRow) -> bool {
+    viewer.may_see_account(&row.survey.account)
+        && viewer.may_see_team(row.survey.notice.team.as_deref())
 }

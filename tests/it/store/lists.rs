@@ -84,6 +84,24 @@ async fn a_list_is_read_page_by_page_in_its_order_within_the_view() {
         assert_eq!(of("tag=", List::Newest).await, "c-6 c-5 c-4 c-3");
         assert_eq!(of("question=csat&mood=unhappy", List::Comments).await, "c-6 c-5 c-1 c-0");
         assert_eq!(of("question=nps", List::Newest).await, "");
+        assert_eq!(of("state=answered&team=odd", List::Newest).await, "c-5 c-3 c-1");
+        assert_eq!(of("state=sent", List::Oldest).await, "");
+
+        let counted = async |query: &str| store.comments_by_score(&view(query, now)).await.unwrap();
+        let all = counted("").await.unwrap();
+        let all: Vec<_> = all.into_iter().map(|(score, count)| (score.unwrap(), count)).collect();
+        assert_eq!(all, [(1, 2), (2, 2), (3, 1), (4, 1), (5, 1)]);
+        let odd = counted("team=odd").await.unwrap();
+        assert_eq!(odd.values().sum::<u64>(), 3);
+        assert_eq!(counted("tag=vip").await, None, "tags are not told apart in SQL");
+
+        let of_conversation = async |accounts: &[&str], id: &str| {
+            let accounts = accounts.iter().map(|name| (*name).to_owned());
+            store.of_conversation(accounts, id, 20).await.unwrap().len()
+        };
+        assert_eq!(of_conversation(&[ACCOUNT, "other"], "c-3").await, 1);
+        assert_eq!(of_conversation(&["other"], "c-3").await, 0);
+        assert_eq!(of_conversation(&[ACCOUNT], "c-33").await, 0);
         assert_eq!(of("agent=", List::Newest).await.split(' ').count(), 7);
     })
     .await;
