@@ -239,7 +239,7 @@ fn the_frame_says_who_reads_and_what_they_are_limited_to() {
 fn a_history_says_who_did_what_and_all_instants_are_of_one_zone() {
     assert_eq!(
         text(part(&survey(true), "<ol class=\"history\">", "</ol>")),
-        "today 13:03 The conversation was closed closed at today 13:03, from source zendesk, by \
+        "today 13:03 The conversation was closed closed today 13:03, from source zendesk, by \
          agent today 13:13 The request left may be asked: no prompt to the person on record, \
          throttle 7 d today 13:13 X accepted the prompt today 13:24 The person gave 1 today 13:25 \
          The person wrote a comment today 13:27 surveyd read it from X"

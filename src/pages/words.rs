@@ -163,13 +163,16 @@ pub fn with_instants(text: &str, zone: &Zone, now: Millis) -> String {
         };
         let is_instant = bare.ends_with('Z') && bare.contains('T');
         let at = Millis::from_rfc3339(bare).ok().filter(|_| is_instant);
-        words.push(match at {
-            Some(at) => {
-                let end = &word[start.len() + bare.len()..];
-                format!("{start}{}{end}", instant(at, zone, now))
-            }
-            None => word.to_owned(),
-        });
+        let Some(at) = at else {
+            words.push(word.to_owned());
+            continue;
+        };
+        let (said, end) = (instant(at, zone, now), &word[start.len() + bare.len()..]);
+        // "closed at yesterday" is no English.
+        if !said.starts_with(|letter: char| letter.is_ascii_digit()) {
+            words.pop_if(|word| word == "at");
+        }
+        words.push(format!("{start}{said}{end}"));
     }
     words.join(" ")
 }
@@ -437,9 +440,9 @@ mod tests {
         let said = |text: &str| with_instants(text, &zone, now).replace('\u{a0}', " ");
         assert_eq!(
             said("closed at 2026-11-29T18:46:35.602Z, due 2026-11-30T07:00:00Z, by Zoë T Z"),
-            "closed at yesterday 19:46, due today 08:00, by Zoë T Z"
+            "closed yesterday 19:46, due today 08:00, by Zoë T Z"
         );
-        assert_eq!(said("at most 3 (2026-11-12T10:00:00Z); v1"), "at most 3 (12 Nov 11:00); v1");
+        assert_eq!(said("at most 3 at 2026-11-12T10:00:00Z; v1"), "at most 3 at 12 Nov 11:00; v1");
     }
 
     #[test]
