@@ -153,7 +153,7 @@ impl HealthPage<'_> {
             false => "now".to_owned(),
         };
         let counting = match self.counting {
-            0 => "all are in the numbers".to_owned(),
+            0 => "All results are in the numbers".to_owned(),
             count => format!("{} still being counted", words::count(count)),
         };
         let nothing = || "none".to_owned();
@@ -162,7 +162,7 @@ impl HealthPage<'_> {
             ("Due next", self.next_due.map_or_else(nothing, ahead)),
         ];
         let of_service = [
-            ("Results", counting),
+            ("Counting", counting),
             ("Database", words::bytes(self.database_bytes)),
             ("surveyd", words::name(self.version)),
             ("Running since", self.up_since.map_or_else(|| "not running".to_owned(), since)),

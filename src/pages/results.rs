@@ -7,6 +7,7 @@ mod breakdown;
 mod chosen;
 mod funnel;
 mod head;
+mod names;
 mod weeks;
 
 use std::time::Duration;

@@ -5,8 +5,8 @@ use std::cmp::Ordering;
 use serde::Serialize;
 
 use super::head::{class, strip, why_not_compared};
+use super::names::{group_name, question_text};
 use super::{ResultsPage, why_hidden};
-use crate::domain::question;
 use crate::domain::summary::wording::{self, Highlight};
 use crate::domain::summary::{ComparedGroup, Group, GroupBy};
 use crate::domain::view::{Against, Order};
@@ -237,24 +237,6 @@ fn by_name(one: &Group, other: &Group) -> Ordering {
         (folded.is_none(), folded, group.key.clone())
     };
     name(one).cmp(&name(other))
-}
-
-/// The wording of a question on X's card, and its number there.
-fn question_text(group: &Group) -> Option<(String, u32)> {
-    let variant = group.key.as_deref()?.rsplit(' ').next()?.parse().ok()?;
-    Some((question::text(group.kind, variant, "…")?, variant))
-}
-
-/// The name of a group. A question is named by its wording.
-pub fn group_name(by: GroupBy, group: &Group) -> String {
-    let text = question_text(group).filter(|_| by == GroupBy::Question);
-    match (text, group.key.as_deref()) {
-        (Some((text, _)), _) => text,
-        (None, Some(key)) if by == GroupBy::Question => {
-            format!("question {}", words::name(key.rsplit(' ').next().unwrap_or(key)))
-        }
-        (None, key) => words::group(by, key),
-    }
 }
 
 /// True if the row alone would be more than chance, but not among all that were compared.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::breakdown::group_name;
+use super::names::group_name;
 use super::{ResultsPage, Title, TodayLink, why_hidden};
 use crate::domain::summary::wording::{self, ChangeWords, Highlight};
 use crate::domain::summary::{Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, Without};
@@ -263,10 +263,12 @@ impl<'r> ChangedGroups<'r> {
         let by = page.compared.report.by;
         let many = words::breakdown(by).1;
         if self.fell.is_empty() && self.rose.is_empty() {
-            let were = if self.compared == 1 { "was" } else { "were" };
+            if self.compared < 2 {
+                return None;
+            }
             return Some(vec![
                 strong(format!("No {}", by.as_str())),
-                plain(format!(" changed by more than chance; {} {were} compared.", self.compared)),
+                plain(format!(" changed by more than chance; {} were compared.", self.compared)),
             ]);
         }
         let without = page.compared.without_the_mover(page.kind)?;

@@ -105,44 +105,43 @@ impl Asked {
         let configured = visit.live.intake.accounts.keys().cloned();
         let configured = configured.filter(|name| asked.viewer.may_see_account(name));
         asked.names.accounts.extend(configured);
-        asked.refuse_unknown(Filter::Account)?;
-        asked.refuse_unknown(Filter::Team)?;
+        let unknown =
+            [Filter::Account, Filter::Team].into_iter().find_map(|filter| asked.unknown(filter));
+        if let Some(refusal) = unknown {
+            return Err(refusal);
+        }
         Ok(asked)
     }
 
-    /// Refuses an account or a team that is not there. One that this viewer may not see is answered
-    /// alike, so that nobody learns which names there are.
-    fn refuse_unknown(&self, filter: Filter) -> Result<(), Response> {
+    /// Answers that an account or a team of the view is not there. One that this viewer may not see
+    /// is answered alike, so that nobody learns which names there are.
+    fn unknown(&self, filter: Filter) -> Option<Response> {
         let known = match filter {
             Filter::Account => &self.names.accounts,
             _ => &self.names.teams,
         };
         let mut values = self.view.filters.get(filter).into_iter().flatten();
-        let Some(unknown) = values.find(|value| !known.contains(*value) && !value.is_empty())
-        else {
-            return Ok(());
-        };
-        let is_limited = self.viewer.accounts.is_some() || self.viewer.teams.is_some();
-        if is_limited {
-            return Err(self.form.nothing_here());
+        let unknown = values.find(|value| !known.contains(*value) && !value.is_empty())?;
+        if !self.viewer.sees_all() {
+            return Some(self.form.nothing_here());
         }
         let unknown = printable(&unknown.chars().take(NAME_SHOWN_MAX).collect::<String>());
         let words = format!("No {} is called {unknown}.", filter.as_str());
-        Err(self.form.refuse(StatusCode::NOT_FOUND, &words))
+        Some(self.form.refuse(StatusCode::NOT_FOUND, &words))
     }
 
-    /// Leaves out the days after today, as pages do. A view of such days alone is refused.
-    pub fn until_today(&mut self) -> Result<(), Response> {
+    /// Leaves out the days after today, as pages do. Answers a view of such days alone.
+    pub fn until_today(&mut self) -> Option<Response> {
         let today = self.reading.zone.day_of(self.reading.now);
         let Days { from, to } = self.view.days;
         if from > today {
             let words = format!("{from} is after today, {today}: nothing has happened yet.");
-            return Err(self.form.refuse(StatusCode::BAD_REQUEST, &words));
+            return Some(self.form.refuse(StatusCode::BAD_REQUEST, &words));
         }
         if to > today {
             self.over(Days { from, to: today });
         }
-        Ok(())
+        None
     }
 
     /// Takes in the running day beside the last days, as the list of surveys does.

@@ -141,7 +141,7 @@ async fn led(web: &Arc<Web>, live: &Arc<Live>, form: ErrorForm, request: Request
             let frame = page::frame_of(&visit);
             frame.around(shown(visit, body, route, form).await)
         }
-        Ok(visit) if visit.visitor.is_some() => page::frame_of(&visit).around(form.nothing_here()),
+        Ok(visit) if visit.visitor.is_some() => form.nothing_here(),
         Ok(visit) => unknown(&visit, route, uri.path()),
         Err(refusal) => refusal,
     }

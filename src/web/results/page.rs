@@ -154,6 +154,16 @@ impl PageFrame {
 }
 
 impl ErrorWords {
+    fn of(status: StatusCode, sentence: &str) -> Self {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Self { title, sentence: sentence.to_owned() }
+    }
+
+    /// The page in the frame of nobody.
+    fn response(&self, status: StatusCode) -> Response {
+        PageFrame::default().framed(status, self.title, self.content())
+    }
+
     fn content(&self) -> Result<String, minijinja::Error> {
         let Self { title, sentence } = self;
         content("error.html", context! { title => *title, sentence })
@@ -201,14 +211,14 @@ impl ErrorForm {
         if takes_html && !path.starts_with("/v1/") { Self::Page } else { Self::Problem }
     }
 
-    /// Answers that something is wrong, in a sentence.
+    /// Answers that something is wrong, in a sentence. A page about it can be put into the frame of
+    /// whoever reads it.
     pub fn refuse(self, status: StatusCode, sentence: &str) -> Response {
         match self {
             Self::Problem => problem::refuse(status, sentence),
             Self::Page => {
-                let title = status.canonical_reason().unwrap_or("Error");
-                let words = ErrorWords { title, sentence: sentence.to_owned() };
-                let mut response = PageFrame::default().framed(status, title, words.content());
+                let words = ErrorWords::of(status, sentence);
+                let mut response = words.response(status);
                 response.extensions_mut().insert(words);
                 response
             }
@@ -226,7 +236,11 @@ impl ErrorForm {
     pub fn nothing_here(self) -> Response {
         match self {
             Self::Problem => problem::nothing_of_results(),
-            Self::Page => self.refuse(StatusCode::NOT_FOUND, "There is nothing at this address."),
+            // In nobody's frame, like an address that does not exist.
+            Self::Page => {
+                let status = StatusCode::NOT_FOUND;
+                ErrorWords::of(status, "There is nothing at this address.").response(status)
+            }
         }
     }
 }

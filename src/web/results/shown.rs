@@ -39,7 +39,9 @@ pub async fn results(visit: Visit) -> AuditedResponse {
 
 async fn results_of(visit: &Visit) -> Shown {
     let mut asked = Asked::of(visit, ErrorForm::of("/", &visit.headers), &[]).await?;
-    asked.until_today()?;
+    if let Some(refusal) = asked.until_today() {
+        return Err(refusal);
+    }
     let compared = asked.compared(links::breakdown(&asked.view), Detail::Scores).await?;
     let kind = kind_of(&asked, &compared.report);
     let weeks = asked.reading.weeks(&asked.within).await;
@@ -154,7 +156,9 @@ pub async fn comments(visit: Visit) -> AuditedResponse {
 async fn comments_page(visit: &Visit) -> Shown {
     let form = ErrorForm::of("/comments", &visit.headers);
     let mut asked = Asked::of(visit, form, &[]).await?;
-    asked.until_today()?;
+    if let Some(refusal) = asked.until_today() {
+        return Err(refusal);
+    }
     let report = asked.scores().await?;
     let kind = kind_of(&asked, &report);
     let list = comments_of(&asked, kind, &report, asked.after.as_ref(), COMMENTS).await?;

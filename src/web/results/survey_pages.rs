@@ -33,7 +33,9 @@ pub async fn surveys(visit: Visit) -> AuditedResponse {
 async fn asked(visit: &Visit) -> Result<Asked, Response> {
     let form = ErrorForm::of("/surveys", &visit.headers);
     let mut asked = Asked::of(visit, form, &[FIND]).await?;
-    asked.until_today()?;
+    if let Some(refusal) = asked.until_today() {
+        return Err(refusal);
+    }
     asked.with_today();
     Ok(asked)
 }

@@ -58,3 +58,76 @@ async fn an_admin_narrows_no_list_by_an_agent_or_by_scores() {
         assert_eq!(admin.get(&format!("{path}?team=&tag=&question=csat")).await.status(), 200);
     }
 }
+
+async fn of_viewer(house: &House, viewer: Viewer) -> Browser {
+    house.reload(Access::new(vec![login(viewer)], Vec::new(), None));
+    house.signed_in("mara").await
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_there_is_told_only_to_those_who_see_all_names() {
+    let house = House::with(Access::default()).await;
+    house.survey("acme", Some("billing")).await;
+    house.survey("acme", Some("returns")).await;
+    let plain = || viewer("mara", &[Role::Supervisor]);
+    let browser = of_viewer(&house, plain()).await;
+    let (status, _, text) = seen(browser.get("/?team=Nope").await).await;
+    assert_eq!(status, 404);
+    assert!(text.contains("<p>No team is called Nope.</p>"), "{text}");
+    assert!(text.contains("aria-label=\"Pages\""), "the links stay: {text}");
+    let limited = Viewer { teams: names(&["billing"]), ..plain() };
+    let browser = of_viewer(&house, limited).await;
+    let unknown = seen(browser.get("/?team=Nope").await).await;
+    assert_eq!(seen(browser.get("/?team=returns").await).await, unknown);
+    assert!(unknown.2.contains("<p>There is nothing at this address.</p>"), "{}", unknown.2);
+    let (_, _, own) = seen(browser.get("/").await).await;
+    assert!(own.contains("mara</bdi>, supervisor of <bdi>billing</bdi>"), "{own}");
+}
+
+#[tokio::test]
+async fn a_search_finds_what_the_viewer_may_see_and_nothing_else() {
+    let house = House::with(Access::default()).await;
+    let billing = house.survey("acme", Some("billing")).await;
+    let returns = house.survey("acme", Some("returns")).await;
+    let limited = Viewer { teams: names(&["billing"]), ..viewer("mara", &[Role::Supervisor]) };
+    let browser = of_viewer(&house, limited).await;
+    for (wanted, found) in [
+        ("acme-billing", Some(&billing)),
+        (billing.as_str(), Some(&billing)),
+        ("acme-returns", None),
+        (returns.as_str(), None),
+        ("acme-bill", None),
+    ] {
+        let (status, _, text) = seen(browser.get(&format!("/surveys?find={wanted}")).await).await;
+        assert_eq!(status, 200);
+        let rows = text.matches("href=\"/surveys/").count();
+        assert_eq!(rows, usize::from(found.is_some()), "{wanted}: {text}");
+        let none = format!("No conversation and no survey is called {wanted}.");
+        assert_eq!(text.contains(&none), found.is_none(), "{wanted}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn days_that_have_not_come_are_left_out_with_a_word_or_refused() {
+    let house = House::open().await;
+    let browser = house.signed_in("supervisor").await;
+    let (status, _, text) = seen(browser.get("/?from=2026-01-01&to=2034-12-31").await).await;
+    assert_eq!(status, 200, "{text}");
+    assert!(text.contains("Days after today are left out."), "{text}");
+    let (status, _, text) = seen(browser.get("/?from=2034-12-30&to=2034-12-31").await).await;
+    assert_eq!(status, 400);
+    assert!(text.contains("2034-12-30 is after today, "), "{text}");
+}
+
+#[tokio::test]
+async fn the_links_in_the_header_keep_the_period_and_the_filters() {
+    let house = House::open().await;
+    house.survey("acme", Some("billing")).await;
+    let browser = house.signed_in("supervisor").await;
+    let page = browser.get("/?period=90d&team=billing&by=agent&order=score").await;
+    let text = page.text().await.unwrap();
+    for path in ["/", "/comments", "/surveys"] {
+        let link = format!("<a href=\"{path}?period=90d&amp;team=billing\"");
+        assert!(text.contains(&link), "{path}: {text}");
+    }
+}
