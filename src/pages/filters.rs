@@ -129,7 +129,7 @@ pub fn bar(
         menus.push(states(path, view));
     }
     let period = match view.asked {
-        AskedPeriod::Days(days) => words::days(days),
+        AskedPeriod::Days(_) => words::days(view.days),
         asked => period_name(asked),
     };
     let others = menus.iter().map(|menu| menu.chosen.clone());

@@ -289,7 +289,11 @@ fn line(
         answers: words::count(group.answered),
         held,
         score: group.score.map(|score| words::score(page.kind, score.value)).unwrap_or_default(),
-        strip: is_shown.then(|| strip(page.kind, row, ends, STRIP_WIDTH, guide)),
+        strip: is_shown.then(|| {
+            let strip = strip(page.kind, row, ends, STRIP_WIDTH, guide);
+            // No week is compared, and so neither is their sum beside them.
+            if by == GroupBy::Week { Strip { before: None, ..strip } } else { strip }
+        }),
         change: match (&written, place) {
             (Some(written), RowPlace::Among(count)) if is_chance_among_many(row) => {
                 format!("{} among {count}", written.change)

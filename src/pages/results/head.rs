@@ -112,6 +112,11 @@ fn verdict(page: &ResultsPage<'_>, is_told_after_a_group: bool) -> Verdict {
     let comparison = page.compared.comparison(page.kind);
     let ChangeWords { highlight, change, rest } =
         wording::headline(page.kind, &comparison, &page.earlier_period(), false);
+    // The words are for periods. A day has another preposition.
+    let rest = match page.view.days.len() {
+        1 => rest.replacen(" in the day", " on the day", 1),
+        _ => rest,
+    };
     Verdict {
         class: class(highlight),
         of: is_told_after_a_group.then(|| page.total_name()),

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use crate::domain::days::Days;
 use crate::domain::summary::GroupBy;
 use crate::domain::view::{Against, AskedPeriod, Filter, Order, View};
 use crate::pages::operations::Operations;
@@ -276,6 +277,8 @@ fn what_is_chance_only_among_many_says_among_how_many() {
 fn weeks_are_compared_with_none_and_questions_are_named_by_their_words() {
     let page = rendered(&Sample::new(Story::CSAT, |view| view.by = GroupBy::Week));
     assert!(!page.contains("nothing before") && !page.contains("groups compared"), "{page}");
+    let rows = part(&page, "<table class=\"groups", "</table>");
+    assert!(!rows.contains("class=\"before\""), "{rows}");
     let page = rendered(&Sample::new(Story::CSAT, |view| view.by = GroupBy::Question));
     assert!(
         names(&page).contains(&"What is your overall satisfaction with …? question 0".to_owned()),
@@ -292,6 +295,17 @@ fn without_a_comparison_nothing_is_said_of_one() {
         assert!(!shown.contains(word), "{word}: {shown}");
     }
     assert!(!page.contains("<p class=\"verdict\">"), "{page}");
+}
+
+#[test]
+fn a_day_is_compared_with_the_words_for_days() {
+    let page = exact(|view| {
+        let day = Days { from: view.days.to, to: view.days.to };
+        *view = view.over(day, &zone());
+    });
+    let verdict = text(part(&page, "<p class=\"verdict\">", "</p>"));
+    assert!(verdict.contains("lower than on the day before (82.3 %, 941 answers)"), "{verdict}");
+    assert!(text(&page).contains("what was prompted on this day."), "{}", text(&page));
 }
 
 #[test]
