@@ -292,7 +292,7 @@ impl<'r> ChangedGroups<'r> {
 fn scores(kind: SurveyType, row: &ComparedGroup) -> String {
     let value = |group: &Group| group.score.map_or(0.0, |score| score.value);
     let (now, before) = (value(&row.group), row.before.as_ref().map_or(0.0, value));
-    format!("{}\u{a0}→ {}", wording::points(before), words::score(kind, now))
+    format!("{}\u{a0}→\u{a0}{}", wording::points(before), words::score(kind, now))
 }
 
 /// "Returns (82.9 → 70.1 %), Legal (…) and 3 more."
