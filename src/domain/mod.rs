@@ -17,10 +17,12 @@
 //! - [`budget`] counts the calls that X still allows. [`freshness`] chooses the prompts they are
 //!   spent on.
 //! - [`access`] says who may see which results. [`blocks`] says what an agent sees.
+//! - [`alert`] says what is told at once and when it is tried again.
 //! - [`waiting`] explains why a due survey is not sent.
 //! - [`session`] says how long somebody stays signed in.
 
 pub mod access;
+pub mod alert;
 pub mod blocks;
 pub mod budget;
 pub mod close;
