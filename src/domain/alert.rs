@@ -3,12 +3,16 @@
 //! A [`Fact`] is something that happened. An alert is a place that wants to be told of some facts
 //! ([`Wanted`]). A message is one fact for one alert. [`Wanted::messages_of`] makes messages of a
 //! fact. [`tries`] says when a message is tried again and when an alert is given up.
-//! [`retry_after`] reads how long the receiver wants to be left alone.
+//! [`retry_after`] reads how long the receiver wants to be left alone. [`address`] says where messages
+//! may go. A [`Told`] is what a message says. [`template`] is the operator's own form of it.
 //!
-//! Must not know how a message is written or sent: `alerts` does that.
+//! Must not send anything: `alerts` does that, and writes the receivers' formats.
 
+pub mod address;
 mod fact;
 pub mod retry_after;
+pub mod template;
+mod told;
 pub mod tries;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +22,8 @@ pub use fact::{
     Answer, Change, Detail, Digest, Fact, FactType, PauseEnd, PauseStart, Silence, SilenceKind,
     Trial, UnreadableDetail,
 };
+
+pub use told::{Content, Told};
 
 use super::named::named;
 use super::survey_type::SurveyType;
@@ -70,24 +76,29 @@ impl AlertType {
 }
 
 /// How a message is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Format {
     /// Standard Webhooks.
     Standard,
     Slack,
+    /// Microsoft Teams, through a workflow.
     Teams,
     Mattermost,
     /// The operator's own template.
-    Template,
+    Template(template::AlertTemplate),
 }
 
-named!(Format {
-    Standard = "standard",
-    Slack = "slack",
-    Teams = "teams",
-    Mattermost = "mattermost",
-    Template = "template",
-});
+impl Format {
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+            Self::Mattermost => "mattermost",
+            Self::Template(_) => "template",
+        }
+    }
+}
 
 /// Which facts an alert wants to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@
 //! No template takes long or fills the memory. Its steps and its output are limited. A text that
 //! doubles itself is rejected ([`growth`]).
 
-mod growth;
+pub(in crate::domain) mod growth;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -47,7 +47,7 @@ pub enum Verdict {
 ///
 /// Standard Webhooks: 2xx is done, 3xx is a failure, 410 disables. Slack says by 403 or 404 and a
 /// word that its webhook is gone, and by 200 and `ok` that it has the message.
-pub fn judge(format: Format, status: u16, body: &str) -> Verdict {
+pub fn judge(format: &Format, status: u16, body: &str) -> Verdict {
     const GONE_AT_SLACK: [&str; 10] = [
         "action_prohibited",
         "channel_is_archived",
@@ -61,7 +61,7 @@ pub fn judge(format: Format, status: u16, body: &str) -> Verdict {
         "user_not_found",
     ];
     let word = body.trim();
-    let is_slack = format == Format::Slack;
+    let is_slack = *format == Format::Slack;
     match status {
         200..=299 => Verdict::Sent,
         300..=399 => Verdict::Failed(format!("status {status}: redirects are not followed")),
@@ -134,9 +134,9 @@ mod tests {
             (Format::Slack, 400, "invalid_payload", failed("status 400: invalid_payload")),
             (Format::Slack, 400, "What a person wrote", failed("status 400")),
             (Format::Slack, 429, "", failed("status 429")),
-            (Format::Template, 500, "", failed("status 500")),
+            (Format::Mattermost, 500, "", failed("status 500")),
         ] {
-            assert_eq!(judge(format, status, body), verdict, "{format:?} {status} {body}");
+            assert_eq!(judge(&format, status, body), verdict, "{format:?} {status} {body}");
         }
     }
 

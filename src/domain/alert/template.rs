@@ -1,0 +1,228 @@
+//! The operator's own form of a message: a minijinja template that renders to JSON.
+//!
+//! A value is written as JSON wherever it stands, with its quotes. So a text that a person wrote
+//! cannot end the string that it stands in. `|tojson` says the same aloud. Steps and size are
+//! limited.
+
+use std::io;
+use std::sync::Arc;
+
+use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
+use serde_json::Value;
+
+use crate::domain::message::growth;
+
+/// The longest rendered message, in bytes. It is the limit of Standard Webhooks.
+pub const BYTES_MAX: usize = 20_000;
+/// The most steps of one rendering.
+const STEPS_MAX: u64 = 10_000;
+/// The only template of an environment.
+const NAME: &str = "alert";
+/// The variables that a template has. It has no functions.
+const VARIABLES: [&str; 4] = ["type", "timestamp", "data", "text"];
+
+/// A compiled template.
+#[derive(Clone)]
+pub struct AlertTemplate {
+    compiled: Arc<Environment<'static>>,
+    source: String,
+}
+
+/// Why a template makes no message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    #[error("line {line}: {detail}")]
+    Syntax { line: usize, detail: String },
+    #[error("there is no variable {0}; there are type, timestamp, data and text")]
+    Unknown(String),
+    #[error("line {line}: cannot be rendered: {detail}")]
+    Failed { line: usize, detail: String },
+    #[error("takes more than {STEPS_MAX} steps to render: leave its loops out")]
+    TooSlow,
+    #[error("renders to more than {BYTES_MAX} bytes")]
+    TooLong,
+    #[error("line {line}: {detail}")]
+    Growth { line: usize, detail: &'static str },
+    #[error("renders to what is no JSON: {0}")]
+    NoJson(String),
+}
+
+impl AlertTemplate {
+    /// Compiles a template. It is not rendered yet.
+    pub fn compile(source: &str) -> Result<Self, TemplateError> {
+        growth::refuse(source).map_err(|(line, detail)| TemplateError::Growth { line, detail })?;
+        let mut compiled = Environment::new();
+        compiled.set_auto_escape_callback(|_| AutoEscape::None);
+        compiled.set_undefined_behavior(UndefinedBehavior::Chainable);
+        compiled.set_fuel(Some(STEPS_MAX));
+        compiled.set_formatter(emit);
+        compiled.add_filter("tojson", to_json);
+        for filter in
+            ["batch", "chain", "format", "indent", "join", "pprint", "replace", "slice", "zip"]
+        {
+            compiled.remove_filter(filter);
+        }
+        compiled.add_template_owned(NAME, source.to_owned()).map_err(|error| {
+            TemplateError::Syntax { line: error.line().unwrap_or(1), detail: reason(&error) }
+        })?;
+        let template = compiled.get_template(NAME).expect("the template was just added");
+        let mut unknown: Vec<_> = template.undeclared_variables(false).into_iter().collect();
+        unknown.retain(|name| !VARIABLES.contains(&name.as_str()));
+        unknown.sort();
+        match unknown.into_iter().next() {
+            Some(name) => Err(TemplateError::Unknown(name)),
+            None => Ok(Self { compiled: Arc::new(compiled), source: source.to_owned() }),
+        }
+    }
+
+    /// Renders an event and its sentence. What comes out is JSON of at most [`BYTES_MAX`] bytes.
+    pub fn render(&self, event: &Value, sentence: &str) -> Result<String, TemplateError> {
+        let mut variables = event.clone();
+        variables["text"] = Value::from(sentence);
+        let template = self.compiled.get_template(NAME).expect("the template is there");
+        let mut written = Bounded(Vec::new());
+        let rendered =
+            template.render_captured_to(minijinja::value::Serde(&variables), &mut written);
+        rendered.map_err(|error| match error.kind() {
+            ErrorKind::OutOfFuel => TemplateError::TooSlow,
+            ErrorKind::WriteFailure => TemplateError::TooLong,
+            _ => TemplateError::Failed { line: error.line().unwrap_or(1), detail: reason(&error) },
+        })?;
+        let text = String::from_utf8(written.0).expect("a template writes whole characters");
+        match serde_json::from_str::<&serde_json::value::RawValue>(&text) {
+            Ok(_) => Ok(text),
+            Err(error) => Err(TemplateError::NoJson(error.to_string())),
+        }
+    }
+}
+
+/// Writes a value as JSON. What is already JSON stays as it is.
+fn emit(
+    output: &mut Output,
+    state: &mut State,
+    value: &minijinja::Value,
+) -> Result<(), minijinja::Error> {
+    const EMITTED: &str = "emitted";
+    let text = if value.is_safe() { value.to_string() } else { json_of(value)? };
+    let emitted = state.get_temp(EMITTED).and_then(|it| usize::try_from(it).ok()).unwrap_or(0);
+    let emitted = emitted.saturating_add(text.len());
+    if emitted > BYTES_MAX {
+        return Err(ErrorKind::WriteFailure.into());
+    }
+    state.set_temp(EMITTED, minijinja::Value::from(emitted));
+    output.write_str(&text).map_err(|_| ErrorKind::WriteFailure.into())
+}
+
+/// A message under construction that never exceeds its limit.
+struct Bounded(Vec<u8>);
+
+impl io::Write for &mut Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > BYTES_MAX {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn to_json(value: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error> {
+    if value.is_safe() {
+        return Ok(value.clone());
+    }
+    json_of(value).map(minijinja::Value::from_safe_string)
+}
+
+fn json_of(value: &minijinja::Value) -> Result<String, minijinja::Error> {
+    if value.is_undefined() {
+        return Ok("null".into());
+    }
+    serde_json::to_string(value)
+        .map_err(|error| minijinja::Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+fn reason(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+}
+
+// The compiled form cannot be compared and need not be. Equal sources compile to equal templates.
+impl PartialEq for AlertTemplate {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl std::fmt::Debug for AlertTemplate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("AlertTemplate").field(&self.source).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn rendered(template: &str, comment: &str) -> Result<String, TemplateError> {
+        let data = json!({ "score": 1, "comment": comment, "team": null });
+        let event =
+            json!({ "type": "detractor", "timestamp": "2026-11-22T08:00:00Z", "data": data });
+        AlertTemplate::compile(template)?.render(&event, "Detractor at acme: CSAT 1 of 5")
+    }
+
+    #[test]
+    fn a_value_is_written_as_json_with_and_without_the_filter() {
+        let template = r#"{"a": {{ data.comment }}, "b": {{ data.comment|tojson }}, "c": {{ ("Score " ~ data.score)|tojson }}, "d": {{ data.team }}, "e": {{ data.no.such }}, "f": {{ data|tojson }}, "g": {{ text }}}"#;
+        let text = rendered(template, "He said \"no\"\n").unwrap();
+        let expected = r#"{"a": "He said \"no\"\n", "b": "He said \"no\"\n", "c": "Score 1", "d": null, "e": null, "f": {"comment":"He said \"no\"\n","score":1,"team":null}, "g": "Detractor at acme: CSAT 1 of 5"}"#;
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn no_comment_ends_the_string_that_it_stands_in() {
+        let template = r#"{"text": {{ data.comment }}, "channel": "leads"}"#;
+        for comment in
+            ["\", \"channel\": \"all", "\\\", \"channel\": \"all", "\u{0}\u{2028}}", "{{ 7 }}"]
+        {
+            let read: Value = serde_json::from_str(&rendered(template, comment).unwrap()).unwrap();
+            assert_eq!(read, json!({ "text": comment, "channel": "leads" }));
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_is_refused_and_says_why() {
+        let refused = |template: &str| rendered(template, "x").unwrap_err().to_string();
+        assert!(refused("{{ data.").starts_with("line 1: "));
+        assert_eq!(
+            refused("{{ comment }}"),
+            "there is no variable comment; there are type, timestamp, data and text"
+        );
+        assert!(
+            refused(r#"{"text": "{{ data.comment }}"}"#).starts_with("renders to what is no JSON")
+        );
+        assert_eq!(
+            refused(""),
+            "renders to what is no JSON: EOF while parsing a value at line 1 column 0"
+        );
+        let looped = |times: usize, inner: &str| {
+            let (begin, end) = ("{% for part in data %}", "{% endfor %}");
+            format!("[{}{inner}{}1]", begin.repeat(times), end.repeat(times))
+        };
+        let slow = looped(9, "");
+        let too_slow = "takes more than 10000 steps to render: leave its loops out";
+        assert_eq!(refused(&slow), too_slow);
+        let double = "{% set a = data.comment %}".to_owned()
+            + &"{% set a = a ~ a %}".repeat(14)
+            + "[{{ a }}]";
+        assert!(refused(&double).starts_with("line 1: `set`, `with` and `for` put more than 8"));
+        for long in ["{{ text }},", "0000000000000000000000000000000000,"] {
+            assert_eq!(refused(&looped(6, long)), "renders to more than 20000 bytes");
+        }
+        assert!(refused("{% include 'x' %}").starts_with("line 1: "), "there is no other template");
+    }
+}
