@@ -33,7 +33,8 @@
 //!    through, and [`pages`] makes HTML of them. [`rebuild`] rebuilds the record from X's
 //!    own. [`replay`] shows what another configuration would have done.
 //! 6. [`daemon`] wires everything together and owns the loops.
-//! 7. [`sandbox`] is a simulated X for [`cli::demo`] and the tests. It shares no code with [`x`].
+//! 7. [`alerts`] writes, signs and sends what is told at once. [`domain::alert`] decides what that is.
+//! 8. [`sandbox`] is a simulated X for [`cli::demo`] and the tests. It shares no code with [`x`].
 //!
 //! The top of every module says what it does and what it deliberately leaves out. ARCHITECTURE.md
 //! walks through one close and one answer.
@@ -64,6 +65,8 @@
 //! - **viewer**: who may see results, by **roles** and limits ([`domain::access`]).
 //! - **block**: answers of one agent that are shown to the agent together or never
 //!   ([`domain::blocks`]).
+//! - **fact**: something that happened and may be told at once ([`domain::alert`]). An **alert** is
+//!   a place that is told. A **message** is one fact for one alert, or many facts in one.
 //! - **worker**: what the scheduler and the poller of one account work with
 //!   ([`worker::AccountWorker`]).
 
@@ -86,6 +89,8 @@ pub mod files;
 pub mod store;
 /// Every call to X.
 pub mod x;
+/// Tells others at once what happened.
+pub mod alerts;
 
 /// Takes closes in.
 pub mod watcher;

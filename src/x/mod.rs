@@ -1,5 +1,4 @@
-//! Makes every call to X. It signs the call and says what the answer means for the caller. It is
-//! the only user of reqwest.
+//! Makes every call to X. It signs the call and says what the answer means for the caller.
 //!
 //! Each call is made once. The client repeats nothing and follows no redirect. The POST that
 //! prompts a person never uses a connection that was idle before. A repetition that nobody decided

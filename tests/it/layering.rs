@@ -13,6 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("logging", &["config"]),
     ("credentials", &[]),
+    ("alerts", &["domain"]),
     ("config", &["credentials", "domain"]),
     ("store", &["domain", "files"]),
     // The ticket alone: what is sent must be on the disk first.
@@ -58,9 +59,9 @@ const ANYTHING: &[&str] = &["*"];
 const OWNED: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("libsqlite3_sys", &["store"]),
-    // An address is read by the very parser that x will use.
-    ("reqwest", &["x", "config/urls"]),
-    ("rustls", &["x"]),
+    // An address is read by the very parser that its user has: x or alerts.
+    ("reqwest", &["x", "alerts/guard", "config/urls"]),
+    ("rustls", &["x", "alerts/guard"]),
     ("oauth1_request", &["x"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
