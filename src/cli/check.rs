@@ -1,5 +1,7 @@
 //! `surveyd check` reports every fault in the configuration together.
 
+mod alerts;
+
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -60,7 +62,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         Err(faults) => {
             let printed = match check.json {
                 true => print_json(&serde_json::json!({
-                    "faults": faults, "warnings": [], "accounts": [], "dry_run": []
+                    "faults": faults, "warnings": [], "accounts": [], "alerts": [], "dry_run": []
                 })),
                 false => outln!("{faults}").map_err(anyhow::Error::from),
             };
@@ -69,6 +71,8 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     };
     let mut warnings = config::warnings(&config);
     warnings.extend(config::warnings_of_tokens(&config, Clock::System.now()));
+    let (alerts, unwritten) = alerts::tried(&config);
+    warnings.extend(unwritten);
     warnings.extend(unread);
     let location = Location::parse(&config.store.url, &folder)?;
     warnings.extend(of_database(&location).await);
@@ -97,7 +101,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     let code = if all_work { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if check.json {
         let all = serde_json::json!({
-            "faults": [], "warnings": warnings, "accounts": answers, "dry_run": dry
+            "faults": [], "warnings": warnings, "accounts": answers, "alerts": alerts, "dry_run": dry
         });
         return ended(print_json(&all), code);
     }
@@ -113,6 +117,9 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     );
     for account in dry {
         text += &format!("account {account}: dry run, nothing is sent\n");
+    }
+    for alert in &alerts {
+        text += &format!("{}\n", alert.line());
     }
     for answer in &answers {
         let colour = if answer.works { Colour::Green } else { Colour::Red };

@@ -139,7 +139,8 @@ fn roles(given: &GivenValue) -> Result<BTreeSet<Role>, Wrong> {
     Ok(roles.into_iter().collect())
 }
 
-fn teams(given: &GivenValue) -> Result<BTreeSet<String>, Wrong> {
+/// Reads the names of teams, at least one.
+pub(super) fn teams(given: &GivenValue) -> Result<BTreeSet<String>, Wrong> {
     let teams = given.texts()?;
     if teams.is_empty() {
         let remedy = "write the names of teams as notices name them, or leave it out";

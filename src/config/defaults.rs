@@ -116,6 +116,17 @@ pub const TOLERANCE_BOUNDS: RangeInclusive<Duration> = seconds(1)..=seconds(DAY)
 /// Standard Webhooks asks for 24 to 64 bytes. Some help desks issue shorter keys.
 pub const SIGNING_KEY_BYTES_MIN: usize = 16;
 
+/// The new one and the old one.
+pub const ALERT_SECRETS_MAX: usize = 2;
+pub const DETRACTOR_CSAT: u32 = 2;
+pub const DETRACTOR_NPS: u32 = 6;
+pub const SILENCE_AFTER: Duration = seconds(6 * HOUR);
+pub const SILENCE_AFTER_BOUNDS: RangeInclusive<Duration> = seconds(MINUTE)..=seconds(7 * DAY);
+pub const WAIT_FOR_COMMENT_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(DAY);
+/// A quarter of weeks and a year of months.
+pub const SCHEDULE_KEEP: u32 = 12;
+pub const SCHEDULE_KEEP_BOUNDS: RangeInclusive<u32> = 1..=10_000;
+
 pub const NAME_CHARACTERS_MAX: usize = 64;
 pub const LOGIN_CHARACTERS_MAX: usize = 64;
 pub const LANGUAGE_CHARACTERS_MAX: usize = 35;

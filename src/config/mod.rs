@@ -9,6 +9,7 @@
 
 mod access;
 mod accounts;
+mod alerts;
 mod chosen;
 pub mod defaults;
 mod duration;
@@ -21,6 +22,7 @@ mod names;
 mod quiet_hours;
 mod rules;
 mod rsa;
+mod schedules;
 mod secret;
 mod sections;
 mod served;
@@ -39,6 +41,7 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use access::{ApiToken, LoginConfig, ProxyConfig, TokenExpiry, parse_token};
+pub use alerts::AlertConfig;
 pub use chosen::Chosen;
 pub use duration::{format_duration, parse_duration};
 pub use environment::Environment;
@@ -46,6 +49,7 @@ pub use faults::{Fault, Faults};
 pub use file::{is_open_to_others, load, load_without_secrets};
 pub(crate) use names::nearest;
 pub use rsa::rsa_key;
+pub use schedules::{ExportFile, ReportFile, ScheduleConfig, ScheduledFolder, ScheduledOutput};
 pub use secret::Secret;
 pub use sources::{
     Algorithm, Encoding, IN_QUERY, MessageStream, OF_DESCRIBED, Scheme, SignedPart, Source,
@@ -92,6 +96,10 @@ pub struct Config {
     pub logins: Vec<LoginConfig>,
     /// The programs that may read results. No two share a name or a token.
     pub tokens: Vec<ApiToken>,
+    /// The places that are told at once. No two share a name.
+    pub alerts: Vec<AlertConfig>,
+    /// The reports and exports that are made again and again. No two share a name.
+    pub schedules: Vec<ScheduleConfig>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -110,6 +118,9 @@ pub struct Http {
     pub connections_per_peer: u32,
     /// The proxy that says who has signed in. `None` if nobody is believed.
     pub proxy: Option<ProxyConfig>,
+    /// The address by which people open the pages, without a slash at its end. `None` if it is not
+    /// known. Links in messages begin with it.
+    pub public_url: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -396,7 +407,9 @@ fn read(mut root: walk::ConfigTable) -> Option<Config> {
     // Without a sound zone the configuration is refused, whatever the tokens are.
     let zone = report.as_ref().map_or_else(Zone::utc, |report| report.time_zone.clone());
     let tokens = access::tokens(&mut root, &around, &zone);
-    root.close(&["alerts", "retention"]);
+    let alerts = alerts::read(&mut root, &around);
+    let schedules = schedules::read(&mut root, &around, &alerts);
+    root.close(&["retention"]);
     Some(Config {
         store: store?,
         http: http?,
@@ -410,6 +423,8 @@ fn read(mut root: walk::ConfigTable) -> Option<Config> {
         watched,
         logins,
         tokens,
+        alerts,
+        schedules,
     })
 }
 

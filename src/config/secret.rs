@@ -98,19 +98,45 @@ pub(super) fn optional(
     key: &'static str,
     check: impl Fn(&str) -> Result<(), Wrong>,
 ) -> Option<Option<Secret>> {
-    let text = match table.take(key) {
+    optional_of(table, key, true, check)
+}
+
+/// Reads a text that others may read in the configuration, in the forms of a secret. `example`
+/// appears in the remedy if it is missing. Returns `None` if it is faulty or missing.
+pub(super) fn read_public(
+    table: &mut ConfigTable,
+    key: &'static str,
+    example: &str,
+    check: impl Fn(&str) -> Result<(), Wrong>,
+) -> Option<Secret> {
+    let text = optional_of(table, key, false, check)?;
+    if text.is_none() {
+        table.missing(key, example);
+    }
+    text
+}
+
+fn optional_of(
+    table: &mut ConfigTable,
+    key: &'static str,
+    is_secret: bool,
+    check: impl Fn(&str) -> Result<(), Wrong>,
+) -> Option<Option<Secret>> {
+    let given = match table.take(key) {
         Ok(None) => return Some(None),
-        Ok(Some(given)) if !table.walk.needs_secrets => {
-            refuse_inline(table, key, &given);
-            return Some(Some(Secret(String::new())));
+        Ok(Some(given)) => given,
+        Err(wrong) => {
+            table.fault(key, None, wrong.problem, wrong.remedy);
+            return None;
         }
-        Ok(Some(given)) => {
-            refuse_inline(table, key, &given);
-            exposed(table.walk, given)
-        }
-        Err(wrong) => Err(wrong),
     };
-    let sound = text.and_then(|text| of_text(text, &check));
+    if is_secret {
+        refuse_inline(table, key, &given);
+    }
+    if !table.walk.needs_secrets {
+        return Some(Some(Secret(String::new())));
+    }
+    let sound = exposed(table.walk, given).and_then(|text| of_text(text, &check));
     sound.map_err(|wrong| table.fault(key, None, wrong.problem, wrong.remedy)).ok().map(Some)
 }
 
@@ -206,7 +232,7 @@ fn exposed(walk: &Walk, given: GivenValue) -> Result<String, Wrong> {
 const FORMS: &str = "write \"…\", { file = \"…\" } or { env = \"…\" }";
 
 /// Returns the only key of the table and its text. Returns `None` for any other table.
-fn pointer(table: &GivenTable) -> Option<(&str, &str)> {
+pub(super) fn pointer(table: &GivenTable) -> Option<(&str, &str)> {
     let mut keys = table.iter();
     match (keys.next(), keys.next()) {
         (Some((key, Value::String(name))), None) => Some((key, name)),
@@ -265,6 +291,20 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
         }
         Err(error) => unread(error),
     }
+}
+
+/// Reads a file that is no secret. A relative path starts at the configuration's folder.
+pub(super) fn public_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
+    const REMEDY: &str = "name a text file beside the configuration that surveyd may read";
+    let path = walk.path.parent().unwrap_or(Path::new("")).join(name);
+    let shown = path.display();
+    let unread = |why: String| Wrong::new(format!("{shown} cannot be read: {why}"), REMEDY);
+    let metadata = fs::metadata(&path).map_err(|error| unread(error.to_string()))?;
+    if !metadata.is_file() || metadata.len() > FILE_BYTES_MAX {
+        let problem = format!("{shown} is not a file of at most {FILE_BYTES_MAX} bytes");
+        return Err(Wrong::new(problem, REMEDY));
+    }
+    fs::read_to_string(&path).map_err(|error| unread(error.to_string()))
 }
 
 fn is_key(text: &str) -> bool {

@@ -44,12 +44,14 @@ fn http_of(mut table: ConfigTable) -> Option<Http> {
     let of_peer = values::integer(defaults::CONNECTIONS_PER_PEER_BOUNDS);
     let of_peer = table.or("connections_per_peer", defaults::CONNECTIONS_PER_PEER, of_peer);
     let proxy = access::proxy(&mut table);
+    let public_url = table.optional("public_url", urls::public);
     table.close(&[]);
     Some(Http {
         listen: listen?,
         max_body: max_body?,
         connections_per_peer: of_peer?,
         proxy: proxy?,
+        public_url: public_url?,
     })
 }
 

@@ -346,7 +346,8 @@ fn not_for_tests(secret: &str, around: &Around) -> Result<(), Wrong> {
     }
 }
 
-fn standard_secret(secret: &str) -> Result<(), Wrong> {
+/// Checks the secret of a sender or a receiver of Standard Webhooks.
+pub(super) fn standard_secret(secret: &str) -> Result<(), Wrong> {
     let remedy = format!(
         "write whsec_ and the base64 of {SIGNING_KEY_BYTES_MIN} random bytes or more, as `openssl rand \
          -base64 32` makes them"

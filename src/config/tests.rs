@@ -2,9 +2,11 @@
 
 mod access;
 mod accounts;
+mod alerts;
 mod overrides;
 mod policies;
 mod policy;
+mod schedules;
 mod secrets;
 mod sections;
 mod shipped;
@@ -103,6 +105,8 @@ fn a_file_with_the_least_in_it_stands_on_the_defaults() {
     assert_eq!(survey.templates().render(None, &BTreeMap::new()).unwrap(), "How did we do?");
     assert_eq!(config.sources, []);
     assert_eq!((config.logins, config.tokens), (Vec::new(), Vec::new()));
+    assert_eq!((config.alerts, config.schedules), (Vec::new(), Vec::new()));
+    assert_eq!(config.http.public_url, None);
 }
 
 #[test]

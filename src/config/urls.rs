@@ -1,10 +1,12 @@
-//! Reads the URLs of X's API, of the store and of the privacy page under a card.
+//! Reads the URLs of X's API, of the store, of the privacy page under a card, of surveyd's own pages
+//! and of those who are told at once.
 
 use std::net::IpAddr;
 
 use reqwest::Url;
 
 use super::given::{GivenValue, Wrong};
+use crate::domain::alert::address;
 
 /// X's own hosts. Each call brings its path.
 const X_HOSTS: [&str; 2] = ["api.x.com", "api.twitter.com"];
@@ -41,6 +43,37 @@ pub(super) fn base(given: &GivenValue) -> Result<String, Wrong> {
 pub(super) fn privacy(given: &GivenValue) -> Result<String, Wrong> {
     web(given)?;
     given.text().map(str::to_owned)
+}
+
+/// Reads the address by which people open surveyd's pages and strips the slash at its end.
+pub(super) fn public(given: &GivenValue) -> Result<String, Wrong> {
+    let url = web(given)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        let wrong = Wrong::new("holds a user or a password", "write it without them");
+        return Err(wrong.hidden_if(true));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(Wrong::new("holds a query or a fragment", "end it after the host or the path"));
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Checks the address that an alert's messages are posted to. The words do not repeat it because it
+/// may be a secret.
+pub(super) fn receiver(text: &str, may_be_private: bool) -> Result<(), Wrong> {
+    const PRIVATE: &str = "set allow_private = true if the receiver stands in your own network";
+    let url = web(&GivenValue::Variable(text.to_owned()))?;
+    if may_be_private {
+        return Ok(());
+    }
+    if url.scheme() == "http" {
+        let problem = "is plain http: whoever is between can read along";
+        return Err(Wrong::new(problem, format!("write https://, or {PRIVATE}")));
+    }
+    match address::refusal(url.host_str().unwrap_or_default()) {
+        Some(why) => Err(Wrong::new(format!("may not be posted to: {why}"), PRIVATE)),
+        None => Ok(()),
+    }
 }
 
 /// Reads the database's URL. The store interprets the path.

@@ -1,6 +1,7 @@
 //! Warns of settings that are valid but may be mistakes. No warning keeps surveyd from running.
 
 mod access;
+mod alerts;
 mod closes;
 mod policies;
 mod texts;
@@ -97,6 +98,7 @@ pub fn warnings(config: &Config) -> Vec<Warning> {
         }
     }
     policies::of_policies(config, &mut warnings);
+    alerts::of_alerts(config, &mut warnings);
     warnings
 }
 

@@ -29,7 +29,8 @@ fn a_variable_gives_a_key_any_type_of_value() {
         ("SURVEYDLESS", "1"),
     ]);
     let listen = "[::1]:9000".parse().unwrap();
-    let http = Http { listen, max_body: 4096, connections_per_peer: 0, proxy: None };
+    let http =
+        Http { listen, max_body: 4096, connections_per_peer: 0, proxy: None, public_url: None };
     assert_eq!(config.http, http);
     assert_eq!((config.x.concurrency, config.log.level), (3, LogLevel::Debug));
     let account = &config.accounts[0];

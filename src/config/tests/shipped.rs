@@ -4,6 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use super::super::given::{GivenTable, from_toml};
 use super::super::walk::Walk;
 use super::access::{HASH, LOGIN, TOKEN};
+use super::alerts::ALERT;
+use super::schedules::SCHEDULE;
 use super::*;
 use crate::domain::access::{Role, Viewer};
 use crate::domain::mapping::FieldName;
@@ -33,6 +35,7 @@ fn read_with_secrets(text: &str) -> Config {
         ("own-desk-secret", "hunter2"),
         ("x-webhook-password", "hunter2"),
         ("mara-password-hash", HASH),
+        ("alert-secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
     ] {
         let path = folder.path().join(name);
         fs::write(&path, content).unwrap();
@@ -92,13 +95,33 @@ fn the_shipped_file_says_what_the_defaults_are() {
     let proxy = shipped.http.proxy.take().unwrap();
     assert_eq!(proxy.header, "X-Forwarded-User");
     assert!(proxy.trusts("127.0.0.1".parse().unwrap()));
+    assert_eq!(shipped.http.public_url.take().as_deref(), Some("https://surveyd.acme.example"));
+    let alerts = std::mem::take(&mut shipped.alerts);
+    let schedules = std::mem::take(&mut shipped.schedules);
     assert_eq!(shipped, sound(&text));
+    told_as_without_defaults(&alerts, &schedules);
     assert_eq!(mapped.mapping.unwrap().fields.len(), FieldName::ALL.len());
     let least = sound(&format!("{LEAST}[[sources]]\nname = \"files\"\nkind = \"spool\"\n"));
     let (account, accounts) = (Some("acme".to_owned()), vec!["acme".to_owned()]);
     assert_eq!(spool, SpoolConfig { account, accounts, ..least.spools[0].clone() });
     let least = sound(&format!("{LEAST}[[sources]]\nname = \"dms\"\nkind = \"dm_inactivity\"\n"));
     assert_eq!(watched, least.watched[0]);
+}
+
+/// The examples of alerts and schedules say what their defaults are.
+fn told_as_without_defaults(alerts: &[AlertConfig], schedules: &[ScheduleConfig]) {
+    let on = "on = [\"detractor\", \"account.paused\", \"account.resumed\", \"silence\", \"digest\"]\n\
+              accounts = [\"acme\"]\nteams = [\"billing\"]";
+    let text = with(ALERT, "on = [\"detractor\"]", on);
+    let limits = "by = \"team\"\naccounts = [\"acme\"]\nteams = [\"billing\"]\n";
+    let least = sound(&format!("{LEAST}{text}{SCHEDULE}{limits}"));
+    let expected = AlertConfig { has_thresholds: true, ..least.alerts[0].clone() };
+    assert_eq!((alerts.len(), &alerts[0]), (2, &expected));
+    assert_eq!((schedules.len(), &schedules[0]), (2, &least.schedules[0]));
+    assert_eq!(alerts[1].format.as_str(), "template");
+    assert!(
+        matches!(&schedules[1].output, ScheduledOutput::Digest { alert, .. } if alert == "leads")
+    );
 }
 
 #[test]
@@ -117,7 +140,7 @@ fn the_shipped_file_shows_every_key_there_is() {
     let others =
         ["mapped", "spool", "dm_inactivity"].map(|kind| SOURCE.replace("standard", kind)).concat();
     let more = "[x.webhook]\nusername = \"x\"\n[http.proxy]\nheader = \"X-User\"\n";
-    let text = format!("{LEAST}{SOURCE}{others}{more}{LOGIN}{TOKEN}");
+    let text = format!("{LEAST}{SOURCE}{others}{more}{LOGIN}{TOKEN}{ALERT}{SCHEDULE}");
     super::super::read(walk.root(from_toml(&text).unwrap()));
     let known = walk.known;
     assert!(known.len() > 40, "{known:?}");

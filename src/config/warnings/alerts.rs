@@ -1,0 +1,55 @@
+//! Warns of alerts that tell nobody, tell too much, or have no link.
+
+use super::Warning;
+use crate::config::schedules::ScheduledOutput;
+use crate::config::{AlertConfig, Config};
+use crate::domain::alert::AlertType;
+
+pub(super) fn of_alerts(config: &Config, warnings: &mut Vec<Warning>) {
+    for alert in &config.alerts {
+        of_alert(config, alert, warnings);
+    }
+    if !config.alerts.is_empty() && config.http.public_url.is_none() {
+        warnings.push(Warning {
+            key: "http.public_url".into(),
+            problem: "is missing: what alerts are told has no link to surveyd's pages".into(),
+            remedy: "write the address that people open them by, as https://surveyd.acme.example"
+                .into(),
+        });
+    }
+}
+
+fn of_alert(config: &Config, alert: &AlertConfig, warnings: &mut Vec<Warning>) {
+    let wanted = &alert.wanted;
+    let mut warn = |key: &str, problem: &str, remedy: &str| {
+        warnings.push(Warning {
+            key: format!("alerts.{}.{key}", wanted.name),
+            problem: problem.to_owned(),
+            remedy: remedy.to_owned(),
+        });
+    };
+    if wanted.has_comments {
+        warn(
+            "include",
+            "sends what people wrote to another service: a webhook is an export, and whoever reads \
+             there reads the comments, also those that are erased here",
+            "leave comments out, or make sure that only those read there who may see them",
+        );
+    }
+    let is_told_digests = config.schedules.iter().any(|schedule| match &schedule.output {
+        ScheduledOutput::Digest { alert, .. } => *alert == wanted.name,
+        ScheduledOutput::Report { .. } | ScheduledOutput::Export { .. } => false,
+    });
+    if wanted.types.contains(&AlertType::Digest) && !is_told_digests {
+        let problem = match wanted.types.len() {
+            1 => "reaches nobody: only digests are told, and no schedule has any for this alert",
+            _ => "names digest, and no schedule has any for this alert",
+        };
+        let remedy = format!("add [[schedules]] with to = {{ alert = \"{}\" }}", wanted.name);
+        warn("on", problem, &remedy);
+    }
+    if alert.has_thresholds && !wanted.types.contains(&AlertType::Detractor) {
+        let remedy = "add \"detractor\" to on, or remove the thresholds";
+        warn("detractor", "gives thresholds, and on does not name detractor", remedy);
+    }
+}
