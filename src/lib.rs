@@ -33,7 +33,8 @@
 //!    through, and [`pages`] makes HTML of them. [`rebuild`] rebuilds the record from X's
 //!    own. [`replay`] shows what another configuration would have done.
 //! 6. [`daemon`] wires everything together and owns the loops.
-//! 7. [`alerts`] writes, signs and sends what is told at once. [`domain::alert`] decides what that is.
+//! 7. [`alerts`] writes, signs and sends what is told at once. [`domain::alert`] decides what that
+//!    is.
 //! 8. [`sandbox`] is a simulated X for [`cli::demo`] and the tests. It shares no code with [`x`].
 //!
 //! The top of every module says what it does and what it deliberately leaves out. ARCHITECTURE.md

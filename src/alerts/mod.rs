@@ -1,8 +1,8 @@
 //! Tells others at once what happened: by signed webhooks, and in chats.
 //!
-//! [`bodies`] writes a message in the receiver's format. [`signature`] signs it. [`guard`] sends it,
-//! and only to addresses that messages may go to. What is told, to whom and when again is decided
-//! in `domain::alert`.
+//! [`bodies`] writes a message in the receiver's format. [`signature`] signs it. [`guard`] sends
+//! it, and only to addresses that messages may go to. What is told, to whom and when again is
+//! decided in `domain::alert`.
 
 pub mod bodies;
 pub mod guard;

@@ -1,5 +1,5 @@
-//! Reads the URLs of X's API, of the store, of the privacy page under a card, of surveyd's own pages
-//! and of those who are told at once.
+//! Reads the URLs of X's API, of the store, of the privacy page under a card, of surveyd's own
+//! pages and of those who are told at once.
 
 use std::net::IpAddr;
 

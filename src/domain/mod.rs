@@ -9,7 +9,8 @@
 //! - [`stop_words`] recognises a person who wants no prompts.
 //! - [`policy`] decides whether a survey is sent and when.
 //! - [`message`] renders the text of a prompt. [`plain_text`] cleans the help desk's words for it.
-//! - [`days`] counts by the days of the business. [`schedule`] says for which days reports are made. [`view`] says which results are meant.
+//! - [`days`] counts by the days of the business. [`schedule`] says for which of them reports are
+//!   made. [`view`] says which results are meant.
 //! - [`time_zone`] finds the zone that a help desk names.
 //! - [`feedback`] folds the updates that X returns. [`summary`] computes the numbers.
 //! - [`direct_message`] recognises a prompt among an account's messages.

@@ -30,7 +30,7 @@ pub struct Told {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     Fact {
-        fact: Fact,
+        fact: Box<Fact>,
         /// The comment beside the answer, if there is one and the alert includes comments.
         comment: Option<String>,
     },
@@ -43,8 +43,8 @@ pub enum Content {
 }
 
 impl Told {
-    /// What a message about one fact says. Only an answer has a comment. `public_url` is the configured address of surveyd's
-    /// pages.
+    /// What a message about one fact says. Only an answer has a comment. `public_url` is the
+    /// configured address of surveyd's pages.
     pub fn of_fact(
         alert_type: AlertType,
         fact: Fact,
@@ -63,7 +63,8 @@ impl Told {
         };
         let link = public_url.map(|url| format!("{url}{path}"));
         let comment = comment.filter(|_| fact.detail.answer().is_some());
-        Self { alert_type, at: fact.at, content: Content::Fact { fact, comment }, link }
+        let (at, fact) = (fact.at, Box::new(fact));
+        Self { alert_type, at, content: Content::Fact { fact, comment }, link }
     }
 
     /// What one message for many says.

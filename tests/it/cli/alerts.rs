@@ -1,0 +1,68 @@
+//! Alerts and schedules, as `surveyd check` tries them.
+
+use super::NOWHERE;
+use crate::harness::program::{Program, configuration};
+
+const ALERTS: &str = r#"
+[[alerts]]
+name = "leads"
+url = "https://hooks.acme.example/surveys"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+on = ["detractor", "digest"]
+include = ["comment"]
+[[alerts]]
+name = "own"
+url = "https://hooks.acme.example/own"
+on = "silence"
+template = '{"content": {{ text }}}'
+[[schedules]]
+name = "monday"
+every = "week"
+to = { alert = "leads" }
+"#;
+
+fn configured(more: &str) -> String {
+    configuration(NOWHERE).replace("[http]\n", "[http]\npublic_url = \"https://s.example\"\n")
+        + more
+}
+
+#[test]
+fn check_writes_and_reads_each_type_of_each_alert() {
+    let program = Program::with_database(&configured(ALERTS));
+    let check = program.run(&["check"]);
+    assert_eq!(check.code, 0, "{}", check.stderr);
+    let lines: Vec<_> = check.stdout.lines().skip(1).collect();
+    assert_eq!(
+        lines,
+        [
+            "alerts.leads: standard, told detractor, digest; 7 made-up messages are sound",
+            "alerts.own: template, told silence; 5 made-up messages are sound"
+        ]
+    );
+    let warned = "warning: alerts.leads.include: sends what people wrote to another service: a \
+                  webhook is an export, and whoever reads there reads the comments, also those that \
+                  are erased here\n";
+    assert!(check.stderr.contains(warned), "{}", check.stderr);
+    let check = program.run(&["check", "--json"]).json();
+    let leads = serde_json::json!({
+        "name": "leads", "format": "standard", "on": ["detractor", "digest"], "messages": 7
+    });
+    assert_eq!(check["alerts"][0], leads);
+}
+
+#[test]
+fn check_refuses_an_alert_that_could_not_be_told() {
+    let text = ALERTS.replace("{{ text }}", "\"{{ text }}\"");
+    let program = Program::with_database(&configured(ALERTS));
+    program.configure(&configured(
+        &text.replace("https://hooks.acme.example/surveys", "https://127.1"),
+    ));
+    let check = program.run(&["check"]);
+    assert_eq!(check.code, 78);
+    for fault in [
+        "alerts.leads.url: may not be posted to: 127.0.0.1 is no address of the open internet\n",
+        "alerts.own.template: for silence: renders to what is no JSON: ",
+    ] {
+        assert!(check.stdout.contains(fault), "{}", check.stdout);
+    }
+}
