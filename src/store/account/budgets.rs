@@ -2,8 +2,11 @@
 
 use sqlx::{AnyConnection, Row};
 
+use crate::domain::alert::Fact;
 use crate::domain::budget::{Call, RateHeaders, Window};
 use crate::domain::time::{Millis, Ready, millis};
+use crate::store::alerts::facts;
+use crate::store::placeholders::Query;
 use crate::store::{Result, Store};
 
 /// An account that X refuses as a whole.
@@ -127,6 +130,28 @@ pub async fn is_paused(connection: &mut AnyConnection, account: &str) -> Result<
     .fetch_optional(connection)
     .await?;
     Ok(paused.is_some())
+}
+
+const POSTPONE: &str = "update paused_account set paused_at = $2, why = $3, probe_at = $4, \
+     probe_wait = $5 where account = $1 and resumed_at is null";
+
+/// Another daemon may have begun the same pause since [`POSTPONE`] looked.
+const PAUSE: &str = "insert into paused_account (account, paused_at, why, probe_at, probe_wait) \
+     values ($1, $2, $3, $4, $5) on conflict (account) do update \
+     set paused_at = excluded.paused_at, why = excluded.why, probe_at = excluded.probe_at, \
+     probe_wait = excluded.probe_wait, resumed_at = null \
+     where paused_account.resumed_at is not null";
+
+const RESUME: &str = "update paused_account set resumed_at = $1 \
+     where account = $2 and resumed_at is null returning paused_at";
+
+fn bind_pause<'q>(sql: &'static str, paused: &'q Paused) -> Query<'q> {
+    sqlx::query(sql)
+        .bind(paused.account.as_str())
+        .bind(paused.paused_at.0)
+        .bind(paused.why.as_str())
+        .bind(paused.probe_at.0)
+        .bind(millis(paused.probe_wait))
 }
 
 impl Store {
@@ -266,25 +291,21 @@ impl Store {
         read(&mut *self.readers.acquire().await?, account, call).await
     }
 
-    /// Pauses an account, or postpones the next probe of a paused one.
+    /// Pauses an account, or postpones the next probe of a paused one. Only a pause that begins is a
+    /// fact that alerts are told of.
     pub async fn pause(&self, paused: Paused) -> Result<()> {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    sqlx::query(
-                        "insert into paused_account (account, paused_at, why, probe_at, probe_wait) \
-                         values ($1, $2, $3, $4, $5) on conflict (account) do update \
-                         set paused_at = excluded.paused_at, why = excluded.why, \
-                         probe_at = excluded.probe_at, probe_wait = excluded.probe_wait, \
-                         resumed_at = null",
-                    )
-                    .bind(paused.account)
-                    .bind(paused.paused_at.0)
-                    .bind(paused.why)
-                    .bind(paused.probe_at.0)
-                    .bind(millis(paused.probe_wait))
-                    .execute(connection)
-                    .await?;
+                    let postponed = bind_pause(POSTPONE, &paused).execute(&mut *connection).await?;
+                    if postponed.rows_affected() > 0 {
+                        return Ok(());
+                    }
+                    let begun = bind_pause(PAUSE, &paused).execute(&mut *connection).await?;
+                    if begun.rows_affected() > 0 {
+                        let fact = Fact::paused(&paused.account, paused.paused_at, &paused.why);
+                        facts::add(connection, &[fact]).await?;
+                    }
                     Ok(())
                 })
             })
@@ -297,15 +318,15 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
-                    let ended = sqlx::query(
-                        "update paused_account set resumed_at = $1 \
-                         where account = $2 and resumed_at is null",
-                    )
-                    .bind(now.0)
-                    .bind(account)
-                    .execute(connection)
-                    .await?;
-                    Ok(ended.rows_affected() > 0)
+                    let ended = sqlx::query(RESUME)
+                        .bind(now.0)
+                        .bind(account.as_str())
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                    let Some(ended) = ended else { return Ok(false) };
+                    let fact = Fact::resumed(&account, ended.try_get("paused_at")?, now);
+                    facts::add(connection, &[fact]).await?;
+                    Ok(true)
                 })
             })
             .await

@@ -10,7 +10,7 @@ use crate::store::location::connect;
 use crate::store::{Engine, Error, Location, Result};
 
 /// The migrations in order. A released file is never changed.
-const MIGRATIONS: [(i64, &str, &str); 26] = [
+const MIGRATIONS: [(i64, &str, &str); 27] = [
     (1, "surveys", include_str!("../../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../../migrations/0003_message.sql")),
@@ -37,15 +37,23 @@ const MIGRATIONS: [(i64, &str, &str); 26] = [
     (26, "results", include_str!("../../../migrations/0026_results.sql")),
     (27, "access", include_str!("../../../migrations/0027_access.sql")),
     (28, "blocks", include_str!("../../../migrations/0028_blocks.sql")),
+    (29, "alerts", include_str!("../../../migrations/0029_alerts.sql")),
 ];
 
-/// What follows the text of a migration in each engine's own language, SQLite's first. Triggers
-/// cannot be written in the words that both understand.
-const OWN_WORDS: [(i64, &str, &str); 1] = [(
-    26,
-    include_str!("../../../migrations/0026_results_sqlite.sql"),
-    include_str!("../../../migrations/0026_results_postgres.sql"),
-)];
+/// What follows the text of a migration in each engine's own language, SQLite's first. Triggers and
+/// the present time cannot be written in the words that both understand.
+const OWN_WORDS: [(i64, &str, &str); 2] = [
+    (
+        26,
+        include_str!("../../../migrations/0026_results_sqlite.sql"),
+        include_str!("../../../migrations/0026_results_postgres.sql"),
+    ),
+    (
+        29,
+        include_str!("../../../migrations/0029_alerts_sqlite.sql"),
+        include_str!("../../../migrations/0029_alerts_postgres.sql"),
+    ),
+];
 
 /// The newest schema that this program knows.
 pub const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;

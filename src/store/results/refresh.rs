@@ -10,6 +10,7 @@ use super::state;
 use crate::domain::days::{Day, Zone};
 use crate::domain::id::SurveyId;
 use crate::domain::time::Millis;
+use crate::store::alerts::facts;
 use crate::store::blocks::answers;
 use crate::store::placeholders::{Places, ROWS_MAX, bind_all, size};
 use crate::store::{Result, Store};
@@ -31,9 +32,10 @@ pub struct Refreshed {
 
 impl Store {
     /// Makes the results of at most 128 changed surveys anew, and marks the days that they touch.
-    /// Answers that are new on record count from `now` on in agents' blocks. Days are counted in
-    /// `zone` if nothing has said so before. Nothing is written if nothing has changed.
-    /// [`Error::Busy`](crate::store::Error::Busy): another daemon is at it.
+    /// Answers that are new on record count from `now` on in agents' blocks, and are facts that
+    /// alerts are told of. Days are counted in `zone` if nothing has said so before. Nothing is
+    /// written if nothing has changed. [`Error::Busy`](crate::store::Error::Busy): another daemon
+    /// is at it.
     pub async fn refresh_results(&self, zone: &Zone, now: Millis) -> Result<Refreshed> {
         if self.marks_left().await?.is_none() {
             return Ok(Refreshed::default());
@@ -83,6 +85,8 @@ async fn turn(connection: &mut AnyConnection, zone: &Zone, now: Millis) -> Resul
     let days: BTreeSet<Day> =
         was.chain(changed.iter().copied()).flat_map(|row| days_of(row, &counted_in)).collect();
     mark_days(connection, &days.into_iter().collect::<Vec<_>>(), right.number).await?;
+    // Other transactions that record facts wait from here on.
+    facts::of_results(connection, &before, &made, now).await?;
     Ok(unreadable)
 }
 

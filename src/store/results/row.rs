@@ -46,6 +46,8 @@ pub struct MadeResult {
     pub survey_id: String,
     /// Absent if the survey holds what cannot be counted.
     pub row: Option<StoredResult>,
+    /// When the score of the row was given.
+    pub scored_at: Option<Millis>,
     /// False if a part of the survey cannot be read.
     pub is_whole: bool,
 }
@@ -69,9 +71,10 @@ pub async fn make(connection: &mut AnyConnection, ids: &[&str]) -> Result<Vec<Ma
             let survey_id = row.try_get("id")?;
             // One survey that cannot be read must not stop the others.
             let of_survey = of_survey(row);
-            let is_whole = of_survey.as_ref().is_ok_and(|(_, is_whole)| *is_whole);
-            let row = of_survey.ok().map(|(row, _)| row);
-            made.push(MadeResult { survey_id, row, is_whole });
+            let is_whole = of_survey.as_ref().is_ok_and(|(_, _, is_whole)| *is_whole);
+            let scored_at = of_survey.as_ref().ok().and_then(|(_, scored_at, _)| *scored_at);
+            let row = of_survey.ok().map(|(row, _, _)| row);
+            made.push(MadeResult { survey_id, row, scored_at, is_whole });
         }
     }
     Ok(made)
@@ -113,9 +116,9 @@ fn stored(row: &AnyRow) -> Result<StoredResult> {
     })
 }
 
-/// Makes the row of a survey, and says whether its notice could be read. A notice that cannot be
-/// gives no names, and all else still counts.
-fn of_survey(row: &AnyRow) -> Result<(StoredResult, bool)> {
+/// Makes the row of a survey. Says when its score was given and whether its notice could be read. A
+/// notice that cannot be gives no names, and all else still counts.
+fn of_survey(row: &AnyRow) -> Result<(StoredResult, Option<Millis>, bool)> {
     let notice: String = row.try_get("notice")?;
     let notice: Option<Notice> = serde_json::from_str(&notice).ok();
     let is_whole = notice.is_some();
@@ -157,7 +160,8 @@ fn of_survey(row: &AnyRow) -> Result<(StoredResult, bool)> {
         wait,
         kind,
     };
-    Ok((row, is_whole))
+    let scored_at = scored_at.filter(|_| row.score.is_some());
+    Ok((row, scored_at, is_whole))
 }
 
 /// The reason of a suppressed survey, else the name of its state.

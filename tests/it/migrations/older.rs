@@ -2,7 +2,11 @@
 //!
 //! Each test takes the schema back, as if the program had never known what came later.
 
+use std::time::Duration;
+
 use sqlx::{AnyConnection, Connection as _};
+use surveyd::clock::Clock;
+use surveyd::domain::days::Zone;
 use surveyd::domain::time::{Millis, Period};
 use surveyd::store::{PollState, PollWindow, Progress};
 
@@ -94,7 +98,11 @@ async fn every_survey_of_before_the_results_is_marked_the_newest_first() {
 }
 
 /// Takes the blocks back, as if the program had never known them.
-const BEFORE_BLOCKS: [&str; 4] = [
+const BEFORE_BLOCKS: [&str; 8] = [
+    "drop table alert_line",
+    "drop table alert_fact",
+    "drop table alert_message",
+    "drop table alert_standing",
     "drop table agent_answer",
     "drop table agent_block",
     "drop table agent_week",
@@ -121,6 +129,59 @@ async fn answers_of_before_the_blocks_are_marked_to_count_from_now_on() {
         assert_eq!(versions(&database).await, all());
         let marked = database.texts("select survey_id from result_due order by seq").await;
         assert_eq!(marked, ["s-1"]);
+    })
+    .await;
+}
+
+/// Takes the alerts back, as if the program had never known them.
+const BEFORE_ALERTS: [&str; 5] = [
+    "drop table alert_line",
+    "drop table alert_fact",
+    "drop table alert_message",
+    "drop table alert_standing",
+    "delete from _sqlx_migrations where version >= 29",
+];
+
+/// An answered survey.
+async fn answer_of(database: &Database, id: &str, scored_at: Millis) {
+    survey_of(database, id, "77", "sent").await;
+    for statement in [
+        format!("update survey set state = 'answered' where id = '{id}'"),
+        format!(
+            "insert into feedback (account, id, survey_id, updated_at, test, raw, score, \
+             score_given_at, updates, folds) values ('acme', 'f-{id}', '{id}', 1, 0, '{{}}', 1, {}, '1', 1)",
+            scored_at.0
+        ),
+    ] {
+        run(database, statement.leak()).await;
+    }
+}
+
+#[tokio::test]
+async fn answers_of_before_the_alerts_are_told_to_nobody_and_later_ones_are() {
+    on_each_engine(async |database| {
+        database.open().await.close().await;
+        for statement in BEFORE_ALERTS {
+            run(&database, statement).await;
+        }
+        let (now, day) = (Clock::System.now(), Duration::from_secs(24 * 60 * 60));
+        // The answer that is dated ahead must not make the others count as old.
+        for (id, scored_at) in
+            [("s-1", now.minus(20 * day)), ("s-2", now.minus(6 * day)), ("s-3", now.plus(90 * day))]
+        {
+            answer_of(&database, id, scored_at).await;
+        }
+        let store = database.open().await;
+        assert_eq!(versions(&database).await, all());
+        let facts = "select fact_key || ' ' || cast(seq as text) from alert_fact order by seq";
+        assert_eq!(database.texts(facts).await, ["answer:s-2 1", "answer:s-3 2"]);
+        let (long, zone) = (Duration::from_secs(60), Zone::utc());
+        assert_eq!(store.catch_up_results(&zone, now, long).await.unwrap(), 0);
+        assert_eq!(database.texts(facts).await.len(), 2, "nothing is new");
+        answer_of(&database, "s-4", now.minus(7 * day).plus(long)).await;
+        assert_eq!(store.catch_up_results(&zone, now, long).await.unwrap(), 0);
+        assert_eq!(database.texts(facts).await.pop().unwrap(), "answer:s-4 3");
+        store.close().await;
     })
     .await;
 }
@@ -171,7 +232,8 @@ async fn take_results_back(database: &Database) {
     let of_results = ["result_due", "result", "result_day", "day_total", "result_state"];
     let of_access = ["session", "audit"];
     let of_blocks = ["agent_answer", "agent_block", "agent_week"];
-    for table in of_results.into_iter().chain(of_access).chain(of_blocks) {
+    let of_alerts = ["alert_line", "alert_fact", "alert_message", "alert_standing"];
+    for table in of_results.into_iter().chain(of_access).chain(of_blocks).chain(of_alerts) {
         run(database, format!("drop table {table}").leak()).await;
     }
 }

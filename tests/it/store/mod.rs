@@ -1,6 +1,8 @@
 //! Every public method of the store, by the same scenarios on both engines.
 
 mod access;
+mod alerts;
+mod alerts_life;
 mod answers;
 mod blocks;
 mod blocks_life;

@@ -1,0 +1,70 @@
+//! Puts one message in the place of many.
+
+use sqlx::{AnyConnection, Row as _};
+
+use super::fan_out::new_id;
+use crate::domain::alert::SINGLY_MOST;
+use crate::domain::time::Millis;
+use crate::store::Result;
+
+/// The most messages that one summary stands for. What is left has a summary of its own.
+const COVERED_MAX: i64 = 5_000;
+
+/// Those that wait for their comment only are left alone.
+const WAITING: &str = "select count(*) as waiting from alert_message where alert = $1 and type = $2 \
+     and ended_at is null and (due_at <= $3 or tries > 0)";
+
+const COVER: &str = "update alert_message set ended_at = $1, outcome = 'summed', into_message = $2 \
+     where ended_at is null and id in (select id from alert_message where alert = $3 and type = $4 \
+     and ended_at is null and (due_at <= $5 or tries > 0) order by since, id limit $6) \
+     returning covers, since";
+
+const MAKE: &str = "insert into alert_message (id, alert, type, fact_key, at, covers, since, \
+     due_at, tries) values ($1, $2, $3, $4, $5, $6, $7, $8, 0)";
+
+/// Makes a summary if too many messages of one type wait for an alert. Returns how many messages it
+/// stands for.
+pub async fn summarize(
+    connection: &mut AnyConnection,
+    alert: &str,
+    alert_type: &str,
+    now: Millis,
+) -> Result<u64> {
+    let waiting = sqlx::query(WAITING)
+        .bind(alert)
+        .bind(alert_type)
+        .bind(now.0)
+        .fetch_one(&mut *connection)
+        .await?;
+    let waiting: i64 = waiting.try_get("waiting")?;
+    if usize::try_from(waiting).unwrap_or(0) <= SINGLY_MOST {
+        return Ok(0);
+    }
+    let id = new_id();
+    let covered = sqlx::query(COVER)
+        .bind(now.0)
+        .bind(id.as_str())
+        .bind(alert)
+        .bind(alert_type)
+        .bind(now.0)
+        .bind(COVERED_MAX)
+        .fetch_all(&mut *connection)
+        .await?;
+    let (mut covers, mut since) = (0, now);
+    for row in &covered {
+        covers += row.try_get::<i64, _>("covers")?;
+        since = since.min(row.try_get("since")?);
+    }
+    sqlx::query(MAKE)
+        .bind(id.as_str())
+        .bind(alert)
+        .bind(alert_type)
+        .bind(format!("summary:{id}"))
+        .bind(now.0)
+        .bind(covers)
+        .bind(since.0)
+        .bind(now.0)
+        .execute(connection)
+        .await?;
+    Ok(u64::try_from(covered.len()).unwrap_or(u64::MAX))
+}
