@@ -26,6 +26,7 @@ use crate::web::{HttpSource, Live, MessageHook, Rate, ResultsTerms, XWebhook};
 use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
 use super::access;
+use super::alerts;
 use super::blocks::Looks;
 use super::database::{Names, keep_comparing};
 use super::faults::{leave, or_after_fault};
@@ -58,6 +59,7 @@ impl Generation {
         looks: &Looks,
     ) -> anyhow::Result<Self> {
         let client = Limits::client(config)?;
+        let deliveries = alerts::deliveries(config, store, clock)?;
         let (stop, stopper) = stopper();
         let shared = Shared {
             store: store.clone(),
@@ -83,6 +85,10 @@ impl Generation {
             agent_delay: config.report.agent_delay,
         };
         tasks.spawn(keep_fresh(store.clone(), rule, looks.clone(), clock.clone(), stopper.clone()));
+        for delivery in deliveries {
+            tasks.spawn(alerts::tell(delivery, clock.clone(), stopper.clone()));
+        }
+        tasks.spawn(alerts::sweep(store.clone(), clock.clone(), stopper.clone()));
         let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };
         for source in &config.spools {
             let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));
@@ -118,6 +124,7 @@ impl Generation {
             events_horizon: config.x.events_horizon,
             served: config.accounts.iter().map(|account| config.served(account)).collect(),
             connections_per_peer: config.http.connections_per_peer as usize,
+            alerts: config.alerts.iter().map(|alert| alert.wanted.name.clone()).collect(),
             access: access::of(config),
             results: ResultsTerms {
                 zone: config.report.time_zone.clone(),

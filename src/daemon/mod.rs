@@ -1,6 +1,7 @@
 //! Wires everything together and keeps it going. The daemon is the only owner of loops.
 
 mod access;
+mod alerts;
 mod blocks;
 mod database;
 mod faults;

@@ -85,6 +85,8 @@ pub struct Live {
     pub served: Vec<Served>,
     /// The most connections that one peer may have. Zero sets no limit for a peer.
     pub connections_per_peer: usize,
+    /// The names of the alerts.
+    pub alerts: Vec<String>,
     /// Who may see results.
     pub access: Access,
     /// How results are counted and what small groups show.

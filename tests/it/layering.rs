@@ -13,7 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("files", &[]),
     ("logging", &["config"]),
     ("credentials", &[]),
-    ("alerts", &["domain"]),
+    ("alerts", &["clock", "config", "domain", "store"]),
     ("config", &["credentials", "domain"]),
     ("store", &["domain", "files"]),
     // The ticket alone: what is sent must be on the disk first.

@@ -200,6 +200,7 @@ fn live(store: &Store, clock: &Clock, access: Access) -> Live {
         events_horizon: Duration::ZERO,
         served: Vec::new(),
         connections_per_peer: 0,
+        alerts: Vec::new(),
         access,
         results: ResultsTerms {
             zone: Zone::utc(),

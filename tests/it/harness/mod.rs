@@ -5,6 +5,7 @@ pub mod help_desk;
 pub mod log;
 pub mod people;
 pub mod program;
+pub mod receiver;
 pub mod stage;
 pub mod wire;
 

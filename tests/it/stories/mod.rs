@@ -1,5 +1,6 @@
 //! What surveyd does, told against the simulated X.
 
+mod alerts;
 mod answers;
 mod budgets;
 mod clocks;
