@@ -25,7 +25,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Try it", &["demo", "sandbox"]),
     ("Set it up", &["init", "check", "questions", "sources", "password", "token", "run"]),
     ("Look", &["status", "surveys", "explain", "report", "export"]),
-    ("Act", &["enqueue", "optout", "simulate"]),
+    ("Act", &["enqueue", "optout", "simulate", "alerts"]),
     ("Repair", &["rebuild", "migrate"]),
 ];
 

@@ -2,6 +2,7 @@
 //!
 //! Results go to standard output and everything else goes to standard error.
 
+mod alerts;
 mod ask;
 mod check;
 mod decisions;
@@ -89,6 +90,9 @@ enum Command {
     Explain(explain::Explain),
     /// Show what another configuration would have done; nothing is sent
     Simulate(simulate::Simulate),
+    /// Show who is told at once, try it, and send what waits
+    #[command(subcommand)]
+    Alerts(alerts::Alerts),
     /// Keep the list of people who are never prompted
     #[command(subcommand)]
     Optout(optout::OptOuts),
@@ -109,10 +113,11 @@ enum Command {
 }
 
 impl Command {
-    /// True if the command calls X or verifies a help desk's signature.
+    /// True if the command calls X, verifies a help desk's signature or tells an alert.
     fn needs_secrets(&self) -> bool {
         match self {
             Self::Sources(sources) => sources.needs_secrets(),
+            Self::Alerts(alerts) => alerts.needs_secrets(),
             Self::Run | Self::Check(_) | Self::Rebuild(_) => true,
             Self::Init(_)
             | Self::Demo(_)
@@ -387,6 +392,7 @@ async fn dispatch(
         Command::Status(show) => return status::run(show, &context).await,
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
         Command::Sources(sources) => return sources::run(sources, &context).await,
+        Command::Alerts(alerts) => return alerts::run(alerts, &context).await,
         Command::Explain(explain) => explain::run(explain, &context).await?,
         Command::Simulate(simulate) => simulate::run(simulate, &context).await?,
         Command::Optout(opt_outs) => optout::run(opt_outs, &context).await?,

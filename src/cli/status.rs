@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::alerts::{self, AlertJson};
 use super::waiting::{self, Waits};
 use super::{Context, TimeStyle, Usage, print_json};
 use crate::config::{self, Config, X_SIGNATURE};
@@ -68,6 +69,8 @@ struct StatusJson {
     /// The obstacles of due surveys that concern no single account. Examples are a missing daemon
     /// or an unavailable database.
     waits: Vec<Waits>,
+    /// The alerts of the configuration, and others for which messages wait.
+    alerts: Vec<AlertJson>,
     /// The number of surveys that wait for accounts missing from the configuration.
     waiting_without_account: BTreeMap<String, i64>,
 }
@@ -233,6 +236,8 @@ async fn status_of(
     );
     must_act.extend(waiting_without_account.iter().map(words_of_unserved));
     must_act.extend(rejected(store, context, now).await?);
+    let alerts = alerts::all(&context.config.alerts, &store.alert_standings().await?);
+    must_act.extend(alerts.iter().filter_map(AlertJson::must_act));
     let presence = facts.first().map_or(Presence::Unknown, |facts| facts.presence);
     Ok(StatusJson {
         at: now.rfc3339(),
@@ -246,6 +251,7 @@ async fn status_of(
         database_bytes: status.database_bytes,
         accounts,
         waits: of_all.iter().map(Waits::from).collect(),
+        alerts,
         waiting_without_account,
     })
 }

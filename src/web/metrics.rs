@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Web;
 use super::snapshot::Figures;
+use crate::store::AlertStanding;
 
 pub async fn get(State(web): State<Arc<Web>>) -> Response {
     let figures = web.snapshot.get().await;
@@ -48,7 +49,7 @@ impl MetricsPage {
 }
 
 fn of_database(page: &mut MetricsPage, web: &Web, figures: &Figures) {
-    let Figures { status, accounts, waiting, made_at } = figures;
+    let Figures { status, accounts, waiting, alerts, made_at } = figures;
     let now = web.clock.now();
     let by_state = status.by_state.iter();
     let by_state = by_state.map(|(state, n)| (format!("{{state=\"{state}\"}}"), *n as f64));
@@ -87,6 +88,17 @@ fn of_database(page: &mut MetricsPage, web: &Web, figures: &Figures) {
     let help = "Due surveys that are not sent, by what they wait for (docs/waiting.md); one may wait \
                 for several.";
     page.family("gauge", "surveyd_surveys_waiting", help, waiting);
+    let label = |standing: &AlertStanding| format!("{{alert=\"{}\"}}", standing.alert);
+    let waiting = alerts.iter().map(|standing| (label(standing), standing.waiting as f64));
+    let help = "Messages that wait for an alert.";
+    page.family("gauge", "surveyd_alert_waiting", help, waiting);
+    let disabled = alerts.iter();
+    let disabled = disabled.map(|it| (label(it), f64::from(it.disabled.is_some())));
+    let help = "Whether nothing is sent to the alert until it is retried: 1 or 0.";
+    page.family("gauge", "surveyd_alert_disabled", help, disabled);
+    let failures = alerts.iter().map(|standing| (label(standing), standing.failures as f64));
+    let help = "Tries of messages that failed, by all daemons since the alert began.";
+    page.family("counter", "surveyd_alert_failures_total", help, failures);
     let age = Instant::now().duration_since(*made_at).as_secs_f64();
     let help = "How old all figures of the database are that stand above.";
     page.one("gauge", "surveyd_snapshot_age_seconds", help, age);

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Web;
 use crate::domain::policy::DAY;
 use crate::domain::waiting::{Cause, Presence, obstacles};
-use crate::store::{AccountFigures, Result, Status};
+use crate::store::{AccountFigures, AlertStanding, Result, Status};
 
 /// The shortest rest after a reading.
 const YOUNG: Duration = Duration::from_millis(100);
@@ -42,6 +42,8 @@ pub struct Figures {
     pub accounts: BTreeMap<String, AccountFigures>,
     /// The number of waiting due surveys by account and by what they wait for.
     pub waiting: BTreeMap<(String, Cause), u64>,
+    /// How alerts do: those of the configuration, and others for which messages wait.
+    pub alerts: Vec<AlertStanding>,
     pub made_at: Instant,
 }
 
@@ -142,7 +144,11 @@ async fn read(web: &Web) -> Result<Figures> {
             *waiting.entry((facts.account.clone(), found.cause)).or_default() += found.surveys;
         }
     }
+    let live = web.live();
+    let mut alerts = web.store.alert_standings().await?;
+    alerts.retain(|standing| standing.waiting > 0 || live.alerts.contains(&standing.alert));
     Ok(Figures {
+        alerts,
         status: web.store.status(now).await?,
         waiting,
         accounts: web.store.account_figures(&accounts, now.minus(DAY), now).await?,

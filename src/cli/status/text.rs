@@ -1,5 +1,6 @@
 //! Shows the status as text for people.
 
+use super::super::alerts::AlertJson;
 use super::super::waiting::Waits;
 use super::{
     AccountJson, CallsStatus, DaemonStatus, StatusJson, UnfinishedRebuild, words_of_unserved,
@@ -41,7 +42,25 @@ pub fn print(status: &StatusJson, style: &OutputStyle) -> anyhow::Result<()> {
     for account in &status.accounts {
         print_reading(account, style)?;
     }
+    for alert in status.alerts.iter().filter(|alert| alert.waiting > 0 || alert.state == "fails") {
+        outln!("{}", told(&words_of_alert(alert), style))?;
+    }
     Ok(())
+}
+
+/// What waits for an alert, and why. That it is disabled stands above.
+fn words_of_alert(alert: &AlertJson) -> String {
+    let waiting = match alert.waiting {
+        1 => "one message waits".to_owned(),
+        many => format!("{many} messages wait"),
+    };
+    let why = match (alert.state, &alert.failing_since, alert.trouble()) {
+        ("disabled", ..) => ". It is disabled".to_owned(),
+        ("removed", ..) => ", and it is not configured".to_owned(),
+        (_, Some(since), Some(why)) => format!(". It fails since {since}: {why}"),
+        _ => String::new(),
+    };
+    format!("alert {}: {waiting}{why}", alert.alert)
 }
 
 /// Prints the conditions that a person must act on in their colour.
@@ -81,6 +100,9 @@ fn print_waits(status: &StatusJson, style: &OutputStyle) -> anyhow::Result<()> {
     for waits in waits {
         let colour = if waits.must_act { Colour::Red } else { Colour::Yellow };
         outln!("\n{}", style.paint(colour, &told(&words_of_waits(waits), style)))?;
+    }
+    for disabled in status.alerts.iter().filter_map(AlertJson::must_act) {
+        outln!("\n{}", style.paint(Colour::Red, &told(&disabled, style)))?;
     }
     for unserved in &status.waiting_without_account {
         outln!("\n{}", style.paint(Colour::Red, &told(&words_of_unserved(unserved), style)))?;

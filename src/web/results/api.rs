@@ -128,6 +128,17 @@ pub async fn status(visit: Visit) -> AuditedResponse {
             "waits": waits,
         })
     });
+    let alerts = figures.alerts.iter().map(|standing| {
+        let disabled = standing.disabled.as_ref();
+        json!({
+            "alert": standing.alert,
+            "waiting": standing.waiting,
+            "failing_since": standing.failing_since.map(Millis::rfc3339),
+            "failures": standing.failures,
+            "last_error": standing.last_error,
+            "disabled_at": disabled.map(|disabled| disabled.at.rfc3339()),
+        })
+    });
     let status = &figures.status;
     let surveys = status.by_state.iter().copied().collect::<BTreeMap<_, _>>();
     let all = viewer.sees_all();
@@ -140,6 +151,7 @@ pub async fn status(visit: Visit) -> AuditedResponse {
         "next_due": status.next_due.filter(|_| all).map(Millis::rfc3339),
         "database_bytes": status.database_bytes,
         "accounts": accounts.collect::<Vec<_>>(),
+        "alerts": alerts.collect::<Vec<_>>(),
     });
     parts::json(StatusCode::OK, &body).into()
 }

@@ -6,8 +6,9 @@ use super::page::{ErrorForm, PAGES, page};
 use super::visit::{AuditedResponse, Visit};
 use crate::domain::policy::DAY;
 use crate::domain::waiting::{Obstacle, Presence, obstacles};
-use crate::pages::health::{AccountHealth, BudgetLeft, Doing, HealthPage};
+use crate::pages::health::{AccountHealth, BudgetLeft, Doing, FailingAlert, HealthPage};
 use crate::pages::operations::Operations;
+use crate::store::AlertStanding;
 use crate::web::snapshot::Figures;
 
 /// What due surveys wait for, by account. Empty if the database does not answer.
@@ -120,6 +121,8 @@ pub async fn health(visit: Visit) -> AuditedResponse {
     let states = figures.status.by_state.iter();
     let states: Vec<(&str, u64)> =
         states.map(|(name, count)| (*name, u64::try_from(*count).unwrap_or(0))).collect();
+    let alerts = figures.alerts.iter().filter(|_| sees_all);
+    let alerts: Vec<FailingAlert> = alerts.filter_map(failing).collect();
     let shown = HealthPage {
         shows_all: sees_all,
         zone,
@@ -131,9 +134,25 @@ pub async fn health(visit: Visit) -> AuditedResponse {
         next_due: figures.status.next_due,
         counting,
         database_bytes: u64::try_from(figures.status.database_bytes).unwrap_or(0),
-        alerts: &[],
+        alerts: &alerts,
         version: env!("SURVEYD_VERSION"),
         up_since: Some(visit.web.up_since),
     };
     page(&visit, StatusCode::OK, "Health", PAGES.health(&shown)).into()
+}
+
+/// An alert that fails or is disabled.
+fn failing(standing: &AlertStanding) -> Option<FailingAlert> {
+    let disabled = standing.disabled.as_ref();
+    if disabled.is_none() && standing.failing_since.is_none() {
+        return None;
+    }
+    let why = standing.last_error.clone().or_else(|| disabled.map(|disabled| disabled.why.clone()));
+    Some(FailingAlert {
+        name: standing.alert.clone(),
+        waiting: standing.waiting,
+        since: standing.failing_since,
+        why: why.unwrap_or_default(),
+        is_disabled: disabled.is_some(),
+    })
 }

@@ -1,0 +1,264 @@
+//! `surveyd alerts` shows what is told to whom, tries an alert and sends what waits.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Context, TimeStyle, print_json};
+use crate::alerts::deliver::Alert;
+use crate::config::AlertConfig;
+use crate::domain::time::Millis;
+use crate::output::{note, out, outln};
+use crate::store::{AlertStanding, TryOutcome};
+use crate::terminal::table::{Column, table};
+
+#[derive(Subcommand)]
+pub enum Alerts {
+    /// What is told to whom, what waits and what fails
+    List(AlertListArgs),
+    /// Send a message that says it is a test, by the real way
+    Test(AlertTestArgs),
+    /// Send what waits for an alert, and enable it if it is disabled
+    Retry(AlertRetryArgs),
+}
+
+impl Alerts {
+    /// True if the command sends something to a receiver.
+    pub fn needs_secrets(&self) -> bool {
+        matches!(self, Self::Test(_))
+    }
+}
+
+#[derive(Args)]
+#[command(before_help = LIST_EXAMPLES, after_help = LIST_NOTE)]
+pub struct AlertListArgs {
+    /// Print JSON, for programs
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    times: TimeStyle,
+}
+
+const LIST_EXAMPLES: &str = "\
+  surveyd alerts list
+  surveyd alerts list --json | jq '.[] | select(.state != \"works\")'";
+
+const LIST_NOTE: &str = "\
+An alert is disabled after five days of nothing but failures, or if its receiver says that it is
+gone. What waits is kept for seven days. An alert that has left the configuration is listed while
+something waits for it.";
+
+#[derive(Args)]
+#[command(before_help = "  surveyd alerts test leads", after_help = TEST_NOTE)]
+pub struct AlertTestArgs {
+    /// The alert, as the configuration names it
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+const TEST_NOTE: &str = "\
+The message is written, signed and sent as every other, once. Neither a database nor a daemon is
+needed. Prints what the receiver said, and ends with 1 if it did not take the message.";
+
+#[derive(Args)]
+#[command(before_help = "  surveyd alerts retry leads", after_help = RETRY_NOTE)]
+pub struct AlertRetryArgs {
+    /// The alert, as the configuration names it
+    #[arg(value_name = "NAME")]
+    name: String,
+}
+
+const RETRY_NOTE: &str = "\
+The daemon sends the messages, each under the id that it had before.";
+
+/// How an alert does.
+#[derive(Serialize)]
+pub struct AlertJson {
+    pub alert: String,
+    /// `works`, `fails`, `disabled`, `new` (no daemon has looked at it yet) or `removed` (it is not in
+    /// the configuration).
+    pub state: &'static str,
+    format: Option<&'static str>,
+    on: Vec<&'static str>,
+    pub waiting: u64,
+    /// Those that have been tried as often as they may be.
+    given_up: u64,
+    waiting_since: Option<String>,
+    next_at: Option<String>,
+    last_sent_at: Option<String>,
+    pub failing_since: Option<String>,
+    failures: u64,
+    pub last_error: Option<String>,
+    pub disabled_at: Option<String>,
+    pub disabled_why: Option<String>,
+}
+
+pub async fn run(alerts: Alerts, context: &Context) -> anyhow::Result<ExitCode> {
+    match alerts {
+        Alerts::List(list) => self::list(&list, context).await,
+        Alerts::Test(test) => self::test(&test.name, context).await,
+        Alerts::Retry(retry) => self::retry(&retry.name, context).await,
+    }
+}
+
+/// Returns how the alerts do: those of the configuration, and others for which something waits.
+pub fn all(configured: &[AlertConfig], standings: &[AlertStanding]) -> Vec<AlertJson> {
+    let of_name = |name: &str| standings.iter().find(|standing| standing.alert == name);
+    let known = configured.iter().map(|alert| {
+        let name = alert.wanted.name.as_str();
+        of_alert(name, Some(alert), of_name(name))
+    });
+    let is_known = |name: &str| configured.iter().any(|alert| alert.wanted.name == name);
+    let others = standings
+        .iter()
+        .filter(|standing| standing.waiting > 0 && !is_known(&standing.alert))
+        .map(|standing| of_alert(&standing.alert, None, Some(standing)));
+    known.chain(others).collect()
+}
+
+fn of_alert(
+    name: &str,
+    config: Option<&AlertConfig>,
+    standing: Option<&AlertStanding>,
+) -> AlertJson {
+    let instant =
+        |at: fn(&AlertStanding) -> Option<Millis>| standing.and_then(at).map(Millis::rfc3339);
+    let disabled = standing.and_then(|standing| standing.disabled.as_ref());
+    let state = match (config, standing) {
+        (None, _) => "removed",
+        (_, None) => "new",
+        _ if disabled.is_some() => "disabled",
+        (_, Some(standing)) if standing.failing_since.is_some() => "fails",
+        _ => "works",
+    };
+    let types = config.into_iter().flat_map(|alert| &alert.wanted.types);
+    AlertJson {
+        alert: name.to_owned(),
+        state,
+        format: config.map(|alert| alert.format.as_str()),
+        on: types.map(|alert_type| alert_type.as_str()).collect(),
+        waiting: standing.map_or(0, |standing| standing.waiting),
+        given_up: standing.map_or(0, |standing| standing.given_up),
+        waiting_since: instant(|standing| standing.waiting_since),
+        next_at: instant(|standing| standing.due_at.max(standing.wait_until)),
+        last_sent_at: instant(|standing| standing.last_sent_at),
+        failing_since: instant(|standing| standing.failing_since),
+        failures: standing.map_or(0, |standing| standing.failures),
+        last_error: standing.and_then(|standing| standing.last_error.clone()),
+        disabled_at: disabled.map(|disabled| disabled.at.rfc3339()),
+        disabled_why: disabled.map(|disabled| disabled.why.clone()),
+    }
+}
+
+impl AlertJson {
+    /// Why messages do not arrive. Absent if they do.
+    pub fn trouble(&self) -> Option<&str> {
+        self.disabled_why.as_deref().or(self.last_error.as_deref())
+    }
+
+    /// What an operator must act on. Absent if nothing.
+    pub fn must_act(&self) -> Option<String> {
+        let (alert, why) = (&self.alert, self.disabled_why.as_ref()?);
+        let waiting = match self.waiting {
+            0 => String::new(),
+            1 => " One message waits.".to_owned(),
+            many => format!(" {many} messages wait."),
+        };
+        Some(format!(
+            "alert {alert} is disabled: {why}.{waiting} Once its receiver works, `surveyd alerts \
+             retry {alert}` enables it"
+        ))
+    }
+}
+
+const LISTED: [Column; 6] = [
+    Column::text("alert").cut_to(8),
+    Column::text("state"),
+    Column::text("told"),
+    Column::number("waiting"),
+    Column::instant("last sent"),
+    Column::sentence("why it fails"),
+];
+
+async fn list(list: &AlertListArgs, context: &Context) -> anyhow::Result<ExitCode> {
+    let store = context.store().await?;
+    let standings = store.alert_standings().await;
+    store.close().await;
+    let all = all(&context.config.alerts, &standings?);
+    if list.json {
+        print_json(&all)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if all.is_empty() {
+        note!("there are no [[alerts]] in {}", context.file.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let rows = all.iter().map(|alert| {
+        vec![
+            alert.alert.clone(),
+            alert.state.to_owned(),
+            alert.on.join(", "),
+            alert.waiting.to_string(),
+            alert.last_sent_at.clone().unwrap_or_default(),
+            alert.trouble().unwrap_or_default().to_owned(),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    out!("{}", table(&context.style(&list.times), &LISTED, &rows))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the alert of that name.
+fn configured<'c>(name: &str, context: &'c Context) -> anyhow::Result<&'c AlertConfig> {
+    let alerts = &context.config.alerts;
+    alerts.iter().find(|alert| alert.wanted.name == name).ok_or_else(|| {
+        let known = alerts.iter().map(|alert| alert.wanted.name.as_str()).collect();
+        context.unknown("NAME", name, "alert", known)
+    })
+}
+
+async fn test(name: &str, context: &Context) -> anyhow::Result<ExitCode> {
+    let alert = Alert::new(&context.config, configured(name, context)?)?;
+    let now = context.clock.now();
+    let id = format!("msg_{}", uuid::Uuid::now_v7().simple());
+    let began = Instant::now();
+    let outcome = alert.post(&id, &alert.trial(&id, now), now).await;
+    let took = began.elapsed().as_millis();
+    match outcome {
+        TryOutcome::Sent => {
+            outln!("alert {name}: the receiver took message {id} in {took} ms")?;
+            Ok(ExitCode::SUCCESS)
+        }
+        TryOutcome::Failed { why, wait } => {
+            let wait =
+                wait.map(|wait| format!(", and asks to be left alone for {} s", wait.as_secs()));
+            outln!("alert {name}: not told: {why}{}", wait.unwrap_or_default())?;
+            Ok(ExitCode::FAILURE)
+        }
+        TryOutcome::Gone(why) => {
+            outln!("alert {name}: not told: {why}. A daemon would disable the alert")?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+async fn retry(name: &str, context: &Context) -> anyhow::Result<ExitCode> {
+    let store = context.store().await?;
+    let is_known = store.alert_standings().await?.iter().any(|standing| standing.alert == name);
+    if !is_known {
+        configured(name, context)?;
+    }
+    let messages = store.retry_alert(name, context.clock.now()).await;
+    store.close().await;
+    outln!(
+        "alert {name}: {}",
+        match messages? {
+            0 => "nothing waited for another try".to_owned(),
+            1 => "one message is tried again".to_owned(),
+            many => format!("{many} messages are tried again"),
+        }
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
