@@ -15,10 +15,12 @@ use super::signature;
 use crate::clock::Clock;
 use crate::config::{AlertConfig, Config};
 use crate::domain::alert::tries::{PACE, Verdict, judge};
-use crate::domain::alert::{Fact, Told, Wanted, retry_after};
+use crate::domain::alert::{AlertType, Content, Fact, Told, Wanted, retry_after};
 use crate::domain::days::Zone;
 use crate::domain::time::Millis;
-use crate::store::{self, AfterTry, DueMessage, MessageContent, NextTry, Store, TryOutcome};
+use crate::store::{
+    self, AfterTry, AuditEntry, DueMessage, MessageContent, NextTry, Store, TryOutcome,
+};
 
 /// How soon it looks again if another daemon sends the alert's messages.
 const LOOK_ELSEWHERE: Duration = Duration::from_secs(10);
@@ -79,8 +81,7 @@ impl Alert {
     /// What a test of the alert says.
     pub fn trial(&self, id: &str, now: Millis) -> Told {
         let fact = Fact::test(self.name(), id, now);
-        let alert_type = crate::domain::alert::AlertType::AlertTest;
-        Told::of_fact(alert_type, fact, None, self.public_url.as_deref())
+        Told::of_fact(AlertType::AlertTest, fact, None, self.public_url.as_deref())
     }
 
     /// What a message says. The comment is read now, so one that was erased is not sent.
@@ -179,6 +180,11 @@ impl Delivery {
             );
         }
         let told = self.alert.told(&self.store, message).await?;
+        if let Content::Fact { comment: Some(_), fact } = &told.content
+            && message.tries == 1
+        {
+            self.record_export(fact).await?;
+        }
         let outcome = self.alert.post(&message.id, &told, self.clock.now()).await;
         let now = self.clock.now();
         let after = self.store.finish_try(message, outcome.clone(), now).await?;
@@ -201,6 +207,21 @@ impl Delivery {
             }
         }
         Ok(now.plus(PACE))
+    }
+
+    /// Puts on record that a comment is taken along. What cannot be recorded is not sent.
+    async fn record_export(&self, fact: &Fact) -> store::Result<()> {
+        let survey = fact.survey_id.as_ref().map(ToString::to_string);
+        let entry = AuditEntry {
+            at: self.clock.now(),
+            way: "alert".to_owned(),
+            name: self.alert.name().to_owned(),
+            roles: String::new(),
+            what: "was told a comment".to_owned(),
+            detail: survey.unwrap_or_default(),
+            address: self.alert.receiver.origin(),
+        };
+        self.store.audit(entry).await
     }
 
     /// Lets another daemon send the alert's messages.

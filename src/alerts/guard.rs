@@ -110,6 +110,11 @@ impl Receiver {
         Ok(Answer { status, retry_after, body: beginning(response).await })
     }
 
+    /// Returns the receiver's scheme, host and port. The path may be a secret.
+    pub fn origin(&self) -> String {
+        self.url.origin().ascii_serialization()
+    }
+
     /// Judges a host that is an address. It is judged before each request, because no look-up is
     /// made for it.
     fn refuse_private(&self) -> Result<(), SendError> {
@@ -128,7 +133,7 @@ impl Receiver {
 
 impl fmt::Debug for Receiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Receiver({})", self.url.origin().ascii_serialization())
+        write!(f, "Receiver({})", self.origin())
     }
 }
 

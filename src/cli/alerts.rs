@@ -77,14 +77,14 @@ The daemon sends the messages, each under the id that it had before.";
 #[derive(Serialize)]
 pub struct AlertJson {
     pub alert: String,
-    /// `works`, `fails`, `disabled`, `new` (no daemon has looked at it yet) or `removed` (it is not in
-    /// the configuration).
+    /// `works`, `fails`, `disabled`, `new` (no daemon has looked at it yet) or `removed` (it is not
+    /// in the configuration).
     pub state: &'static str,
     format: Option<&'static str>,
     on: Vec<&'static str>,
     pub waiting: u64,
     /// Those that have been tried as often as they may be.
-    given_up: u64,
+    pub given_up: u64,
     waiting_since: Option<String>,
     next_at: Option<String>,
     last_sent_at: Option<String>,

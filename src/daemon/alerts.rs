@@ -31,11 +31,7 @@ const TELLING: &str = "telling alerts";
 const SWEEPING: &str = "deleting old alerts";
 
 /// Makes what delivers the alerts of a configuration.
-pub fn deliveries(
-    config: &Config,
-    store: &Store,
-    clock: &Clock,
-) -> anyhow::Result<Vec<Delivery>> {
+pub fn deliveries(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<Vec<Delivery>> {
     let deliveries = config.alerts.iter().map(|alert| {
         let alert = Alert::new(config, alert)
             .with_context(|| format!("alert {} cannot be told", alert.wanted.name))?;

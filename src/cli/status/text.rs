@@ -60,7 +60,11 @@ fn words_of_alert(alert: &AlertJson) -> String {
         (_, Some(since), Some(why)) => format!(". It fails since {since}: {why}"),
         _ => String::new(),
     };
-    format!("alert {}: {waiting}{why}", alert.alert)
+    let again = match alert.given_up {
+        0 => String::new(),
+        _ => format!(". `surveyd alerts retry {}` sends what was given up", alert.alert),
+    };
+    format!("alert {}: {waiting}{why}{again}", alert.alert)
 }
 
 /// Prints the conditions that a person must act on in their colour.

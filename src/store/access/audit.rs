@@ -13,7 +13,8 @@ use crate::store::{Result, Store};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     pub at: Millis,
-    /// How surveyd knew who it was: `password`, `session`, `token`, `proxy` or `-` for nobody.
+    /// How surveyd knew who it was: `password`, `session`, `token`, `proxy` or `-` for nobody. An
+    /// `alert` is told by surveyd itself.
     pub way: String,
     /// The name of the login or of the token. A failed sign-in has the name that was tried.
     pub name: String,
@@ -23,7 +24,7 @@ pub struct AuditEntry {
     pub what: String,
     /// What it was done to, such as a canonical query or a survey's id.
     pub detail: String,
-    /// The address that the request came from.
+    /// The address that the request came from. That of an alert is where its messages go.
     pub address: String,
 }
 

@@ -291,8 +291,8 @@ impl Store {
         read(&mut *self.readers.acquire().await?, account, call).await
     }
 
-    /// Pauses an account, or postpones the next probe of a paused one. Only a pause that begins is a
-    /// fact that alerts are told of.
+    /// Pauses an account, or postpones the next probe of a paused one. Only a pause that begins is
+    /// a fact that alerts are told of.
     pub async fn pause(&self, paused: Paused) -> Result<()> {
         self.writer
             .run(move |connection| {

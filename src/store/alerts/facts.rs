@@ -62,8 +62,8 @@ struct KnownFacts {
     score: Option<u8>,
 }
 
-/// Records what is new among results that are made anew: answers, changed scores and comments. Takes
-/// back what X's events turned out not to know.
+/// Records what is new among results that are made anew: answers, changed scores and comments.
+/// Takes back what X's events turned out not to know.
 ///
 /// It is called for every result that is made, and looks at what it has recorded before. So results
 /// that are made again from scratch tell nothing again. Tests are left out.

@@ -81,7 +81,7 @@ struct Numbered {
 }
 
 enum ReadFact {
-    Told(Numbered),
+    Told(Box<Numbered>),
     /// It was on record before alerts were, or it was taken back.
     Untold,
     Unreadable(String),
@@ -95,7 +95,7 @@ fn read(row: &AnyRow) -> Result<ReadFact> {
     let fact_type: String = row.try_get("type")?;
     Ok(match Detail::read(&fact_type, &detail) {
         Err(error) => ReadFact::Unreadable(error.to_string()),
-        Ok(detail) => ReadFact::Told(Numbered {
+        Ok(detail) => ReadFact::Told(Box::new(Numbered {
             seq: row.try_get("seq")?,
             has_comment: row.try_get::<Option<Millis>, _>("commented_at")?.is_some(),
             fact: Fact {
@@ -105,7 +105,7 @@ fn read(row: &AnyRow) -> Result<ReadFact> {
                 at: row.try_get("at")?,
                 detail,
             },
-        }),
+        })),
     })
 }
 
@@ -153,8 +153,8 @@ pub fn new_id() -> String {
 const REPLACE: &str = "update alert_message set ended_at = $1, outcome = 'refuted' \
      where survey_id = $2 and alert = $3 and ended_at is null returning type";
 
-/// Ends the messages that wait about an earlier score of the survey. Returns the types of those that
-/// the new score makes in their place.
+/// Ends the messages that wait about an earlier score of the survey. Returns the types of those
+/// that the new score makes in their place.
 async fn instead(
     connection: &mut AnyConnection,
     wanted: &Wanted,

@@ -16,8 +16,20 @@ use crate::domain::time::Millis;
 use crate::report::json::ReportJson;
 use crate::results::history::{self, Entry};
 use crate::results::{COLUMNS, ColumnValue, ResultRow};
-use crate::store::{Detail, List};
+use crate::store::{AlertStanding, Detail, List};
 use crate::web::parts;
+
+fn alert_json(standing: &AlertStanding) -> Value {
+    let disabled = standing.disabled.as_ref();
+    json!({
+        "alert": standing.alert,
+        "waiting": standing.waiting,
+        "failing_since": standing.failing_since.map(Millis::rfc3339),
+        "failures": standing.failures,
+        "last_error": standing.last_error,
+        "disabled_at": disabled.map(|disabled| disabled.at.rfc3339()),
+    })
+}
 
 /// The document that describes the API. It is kept by hand and held to the routes by a test.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -128,17 +140,7 @@ pub async fn status(visit: Visit) -> AuditedResponse {
             "waits": waits,
         })
     });
-    let alerts = figures.alerts.iter().map(|standing| {
-        let disabled = standing.disabled.as_ref();
-        json!({
-            "alert": standing.alert,
-            "waiting": standing.waiting,
-            "failing_since": standing.failing_since.map(Millis::rfc3339),
-            "failures": standing.failures,
-            "last_error": standing.last_error,
-            "disabled_at": disabled.map(|disabled| disabled.at.rfc3339()),
-        })
-    });
+    let alerts = figures.alerts.iter().map(alert_json).collect::<Vec<_>>();
     let status = &figures.status;
     let surveys = status.by_state.iter().copied().collect::<BTreeMap<_, _>>();
     let all = viewer.sees_all();
@@ -151,7 +153,7 @@ pub async fn status(visit: Visit) -> AuditedResponse {
         "next_due": status.next_due.filter(|_| all).map(Millis::rfc3339),
         "database_bytes": status.database_bytes,
         "accounts": accounts.collect::<Vec<_>>(),
-        "alerts": alerts.collect::<Vec<_>>(),
+        "alerts": all.then_some(alerts),
     });
     parts::json(StatusCode::OK, &body).into()
 }

@@ -29,7 +29,7 @@ impl AuditRow {
     fn of(entry: AuditEntry, zone: &Zone) -> Self {
         let AuditEntry { at, way, name, roles, what, detail, address } = entry;
         let who = match way.as_str() {
-            "token" | "proxy" => format!("{name} ({way})"),
+            "token" | "proxy" | "alert" => format!("{name} ({way})"),
             _ => name,
         };
         let (day, time) = zone.wall_clock(at);

@@ -121,6 +121,7 @@ pub async fn health(visit: Visit) -> AuditedResponse {
     let states = figures.status.by_state.iter();
     let states: Vec<(&str, u64)> =
         states.map(|(name, count)| (*name, u64::try_from(*count).unwrap_or(0))).collect();
+    // They tell of all accounts and teams at once.
     let alerts = figures.alerts.iter().filter(|_| sees_all);
     let alerts: Vec<FailingAlert> = alerts.filter_map(failing).collect();
     let shown = HealthPage {

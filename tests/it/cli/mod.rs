@@ -1,5 +1,6 @@
 //! The built program: its exit codes, its output, its log, its signals.
 
+mod alert_commands;
 mod alerts;
 mod codes;
 mod demo;

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use surveyd::sandbox::{Behaviour, Sandbox, SandboxConfig};
 
 use crate::harness::program::{Program, configuration};
+use crate::harness::receiver::AlertReceiver;
 
 const PAYLOAD: &str = r#"{"type": "conversation.closed", "timestamp": "2026-11-01T08:00:00Z",
     "data": {"conversation_id": "c-1", "user_id": "7"}}"#;
@@ -62,6 +63,10 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "simulate --json",
         "optout list",
         "optout list --json",
+        "alerts list",
+        "alerts list --json",
+        "alerts test leads",
+        "alerts retry leads",
         "report",
         "report --from 2026-01-01 --to 2999-12-31 --by question --test",
         "report --from 2026-01-01 --to 2999-12-31 --format json",
@@ -118,7 +123,13 @@ fn every_command(stdout: To, stderr: To, code: i32) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let sandbox = runtime.block_on(Sandbox::start_on_loopback(x)).unwrap();
     let text = configuration(&sandbox.base_url()).replace("delay = \"0s\"", "delay = \"5m\"");
-    let program = Program::with_database(&text);
+    let receiver = AlertReceiver::new();
+    let alert = format!(
+        "[[alerts]]\nname = \"leads\"\nurl = \"{}\"\non = \"detractor\"\nallow_private = true\n\
+         secret = {{ file = \"desk-secret\" }}\n",
+        receiver.url()
+    );
+    let program = Program::with_database(&(text + &alert));
     let (loud, quiet) = commands(&program);
     for name in listed(&program, &[]).iter().filter(|name| *name != "run") {
         let nested = listed(&program, &[name]);

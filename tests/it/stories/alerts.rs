@@ -33,7 +33,7 @@ impl Office {
         let store = database.open().await;
         let receiver = AlertReceiver::new();
         let now = Arc::new(AtomicI64::new(START.0));
-        let delivery = delivery(&database, &store, &receiver.url(), &now, "one");
+        let delivery = delivery(&database, &store, (&receiver.url(), ""), &now, "one");
         let mut office = Self { store, receiver, delivery, now, database };
         office.step().await;
         office
@@ -67,13 +67,13 @@ impl Office {
 fn delivery(
     database: &Database,
     store: &Store,
-    url: &str,
+    (url, more): (&str, &str),
     now: &Arc<AtomicI64>,
     holder: &str,
 ) -> Delivery {
     let alerts = format!(
         "[[alerts]]\nname = \"leads\"\nurl = \"{url}\"\nsecret = \"{SECRET}\"\nallow_private = true\n\
-         on = [\"detractor\", \"account.paused\"]\n"
+         on = [\"detractor\", \"account.paused\"]\n{more}"
     );
     let text = configuration("https://api.x.com")
         .replace("{ file = \"consumer-secret\" }", "\"s\"")
@@ -84,6 +84,45 @@ fn delivery(
     let config = config::parse(&(text + &alerts), &file, &Environment::default()).unwrap();
     let alert = Alert::new(&config, &config.alerts[0]).unwrap();
     Delivery::new(alert, store.clone(), Clock::Manual(now.clone()), holder.to_owned())
+}
+
+#[tokio::test]
+async fn a_comment_that_an_alert_is_told_goes_on_record_first_and_one_that_was_erased_is_not_told()
+{
+    on_each_engine(async |database| {
+        let mut office = Office::open(database).await;
+        let told = "insert into survey (id, account, source, conversation_id, ordinal, external_id, \
+             user_id, kind, question_variant_id, test, state, closed_at, accepted_at, due_at, notice, \
+             try_at, lease_token, attempts, feedback_id, sent_at, throttle_group) values ('s-1', \
+             'acme', 'desk', 'c', 1, 'c', '7', 'csat', 0, 0, 'answered', 5, 6, 7, '{}', 7, 1, 1, \
+             'f-1', 4, 'acme')";
+        let comment = "insert into feedback (account, id, survey_id, updated_at, test, raw, score, \
+             score_given_at, comment, comment_given_at, updates, folds) values ('acme', 'f-1', \
+             's-1', 1, 0, '{}', 1, 1, 'Too slow', 1, '1', 1)";
+        office.database.run_beside(&[told, comment]).await;
+        let more = "include = [\"comment\"]\n";
+        let url = office.receiver.url();
+        let (store, now) = (office.store.clone(), office.now.clone());
+        office.delivery = delivery(&office.database, &store, (&url, more), &now, "one");
+        office.receiver.answer_next("500");
+        office.detractor("s-1").await;
+        office.step().await;
+        let entries = office.store.audited(None, 10).await.unwrap();
+        let [(_, entry)] = entries.as_slice() else { panic!("{entries:?}") };
+        assert_eq!(
+            (entry.way.as_str(), entry.name.as_str(), entry.detail.as_str()),
+            ("alert", "leads", "s-1")
+        );
+        assert!(url.starts_with(&entry.address), "{}", entry.address);
+        let erase = "update feedback set comment = null, comment_given_at = null";
+        office.database.run_beside(&[erase]).await;
+        office.wait(seconds(6));
+        office.step().await;
+        let requests = office.receiver.requests();
+        let comments = requests.iter().map(|request| request.json()["data"]["comment"].clone());
+        assert_eq!(comments.collect::<Vec<_>>(), ["Too slow".into(), serde_json::Value::Null]);
+    })
+    .await;
 }
 
 fn ids(requests: &[Request]) -> Vec<&str> {
@@ -227,7 +266,7 @@ async fn a_daemon_that_dies_after_the_request_leaves_a_message_that_its_receiver
         office.database.run_beside(&[undone]).await;
         let other = office.database.open().await;
         let url = office.receiver.url();
-        let mut second = delivery(&office.database, &other, &url, &office.now, "two");
+        let mut second = delivery(&office.database, &other, (&url, ""), &office.now, "two");
         office.wait(seconds(10));
         second.step().await.unwrap();
         assert_eq!(office.receiver.requests().len(), 1, "the first still has the turn");

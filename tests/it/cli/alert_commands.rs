@@ -1,0 +1,108 @@
+//! `surveyd alerts list` and `retry`, and what `status` says of alerts.
+
+use std::time::Duration;
+
+use surveyd::clock::Clock;
+use surveyd::config::{self, Environment};
+use surveyd::domain::time::Millis;
+use surveyd::store::{Location, NextTry, Paused, Store, TryOutcome};
+
+use super::NOWHERE;
+use crate::harness::program::{Program, configuration};
+
+const ALERTS: &str = r#"
+[[alerts]]
+name = "leads"
+url = "https://hooks.acme.example/surveys"
+secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+on = ["detractor", "account.paused"]
+[[alerts]]
+name = "ops"
+url = "https://hooks.acme.example/ops"
+format = "teams"
+on = "account.paused"
+"#;
+
+/// An account is paused, and the receiver of `leads` says that it is gone.
+async fn gone(program: &Program, now: Millis) {
+    let location = Location::parse("sqlite:surveyd.db", program.folder()).unwrap();
+    let store = Store::open(&location).await.unwrap();
+    let config = config::load(&program.path("surveyd.toml"), &Environment::default()).unwrap();
+    let wanted = &config.alerts[0].wanted;
+    store.fan_out(wanted, now).await.unwrap();
+    let (probe_at, probe_wait) = (now.plus(Duration::from_secs(60)), Duration::from_secs(60));
+    let (account, why) = ("acme".to_owned(), "code 32".to_owned());
+    let paused = Paused { account, paused_at: now, why, probe_at, probe_wait, resumed_at: None };
+    store.pause(paused).await.unwrap();
+    store.fan_out(wanted, now).await.unwrap();
+    let next = store.begin_try("leads", "test", now, 0.5).await.unwrap();
+    let NextTry::Try(message) = next else { panic!("{next:?}") };
+    let gone = TryOutcome::Gone("status 410: the receiver is gone".into());
+    store.finish_try(&message, gone, now).await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn alerts_are_listed_with_what_waits_and_why() {
+    let program = Program::with_database(&(configuration(NOWHERE) + ALERTS));
+    gone(&program, Clock::System.now()).await;
+    let list = program.run(&["alerts", "list"]);
+    assert_eq!(list.code, 0, "{}", list.stderr);
+    let lines: Vec<String> = list
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "alert state told waiting last sent why it fails",
+            "leads disabled detractor, account.paused 1 - status 410: the receiver is gone",
+            "ops new account.paused 0 - -",
+        ]
+    );
+    let all = program.run(&["alerts", "list", "--json"]).json();
+    let states: Vec<_> = all.as_array().unwrap().iter().map(|alert| &alert["state"]).collect();
+    assert_eq!(states, ["disabled", "new"]);
+    assert_eq!((&all[1]["format"], &all[1]["on"][0]), (&"teams".into(), &"account.paused".into()));
+
+    let check = program.run(&["status", "--check"]);
+    let act = "alert leads is disabled: status 410: the receiver is gone. One message waits. Once \
+               its receiver works, `surveyd alerts retry leads` enables it\n";
+    assert!(check.stdout.contains(act), "{}", check.stdout);
+    assert_eq!(check.code, 1);
+    let status = program.run(&["status", "--json"]).json();
+    assert_eq!(status["alerts"], all);
+    let status = program.run(&["status"]).stdout;
+    assert!(status.ends_with("\nalert leads: one message waits. It is disabled\n"), "{status}");
+
+    let retried = program.run(&["alerts", "retry", "leads"]);
+    assert_eq!(retried.stdout, "alert leads: one message is tried again\n");
+    let all = program.run(&["alerts", "list", "--json"]).json();
+    assert_eq!((&all[0]["state"], &all[0]["waiting"]), (&"works".into(), &1.into()));
+
+    // What waits for an alert that has left the configuration is still listed.
+    program.configure(&configuration(NOWHERE));
+    let all = program.run(&["alerts", "list", "--json"]).json();
+    assert_eq!((&all[0]["alert"], &all[0]["state"]), (&"leads".into(), &"removed".into()));
+}
+
+#[test]
+fn an_alert_that_is_not_there_is_a_usage_error() {
+    let program = Program::with_database(&(configuration(NOWHERE) + ALERTS));
+    for command in ["test", "retry"] {
+        let ended = program.run(&["alerts", command, "lead"]);
+        let file = program.path("surveyd.toml");
+        let words = format!(
+            "surveyd: NAME lead: there is no such alert in {}, which has leads, ops: did you mean \
+             leads?\n",
+            file.display()
+        );
+        assert!(ended.stderr.ends_with(&words), "{}", ended.stderr);
+        assert_eq!(ended.code, 2);
+    }
+    program.configure(&configuration(NOWHERE));
+    let list = program.run(&["alerts", "list"]);
+    assert_eq!((list.code, list.stdout.as_str()), (0, ""));
+    assert!(list.stderr.contains("there are no [[alerts]] in "), "{}", list.stderr);
+}
