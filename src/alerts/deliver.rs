@@ -15,7 +15,7 @@ use super::signature;
 use crate::clock::Clock;
 use crate::config::{AlertConfig, Config};
 use crate::domain::alert::tries::{PACE, Verdict, judge};
-use crate::domain::alert::{AlertType, Content, Fact, Told, Wanted, retry_after};
+use crate::domain::alert::{AlertType, Content, Detail, Fact, Told, Wanted, retry_after};
 use crate::domain::days::Zone;
 use crate::domain::time::Millis;
 use crate::store::{
@@ -96,7 +96,7 @@ impl Alert {
                 if let Some(id) = fact.survey_id.as_ref().filter(|_| self.wanted.has_comments) {
                     comment = store.survey(id).await?.and_then(|survey| survey.told.text);
                 }
-                Told::of_fact(message.alert_type, fact.clone(), comment, url)
+                Told::of_fact(message.alert_type, as_told(message.alert_type, fact), comment, url)
             }
         })
     }
@@ -129,10 +129,10 @@ impl Delivery {
     /// Makes messages of new facts and tries at most one message. Returns when the next is due.
     pub async fn step(&mut self) -> store::Result<Option<Millis>> {
         let name = self.alert.name().to_owned();
-        let mut glance = self.store.glance_at_alert(&name).await?;
+        let mut glance = self.store.glance_at_alert(&name, self.clock.now()).await?;
         if glance.has_facts {
             self.fan_out().await?;
-            glance = self.store.glance_at_alert(&name).await?;
+            glance = self.store.glance_at_alert(&name, self.clock.now()).await?;
         }
         let now = self.clock.now();
         match glance.due_at {
@@ -230,6 +230,16 @@ impl Delivery {
         if let Err(error) = self.store.release_turn(self.alert.name(), &self.holder).await {
             debug!("the turn of alert {} is not given up: {error}", self.alert.name());
         }
+    }
+}
+
+/// A changed score is told as an answer where the message about the score before was never sent.
+fn as_told(alert_type: AlertType, fact: &Fact) -> Fact {
+    match (alert_type, &fact.detail) {
+        (AlertType::FeedbackAnswered, Detail::Changed(change)) => {
+            Fact { detail: Detail::Answered(change.answer.clone()), ..fact.clone() }
+        }
+        _ => fact.clone(),
     }
 }
 

@@ -3,6 +3,7 @@
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
+use crate::domain::alert::retry_after;
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
 
@@ -45,11 +46,12 @@ pub struct Disabled {
 pub struct AlertGlance {
     /// True if facts wait to be made messages of, or the alert is new.
     pub has_facts: bool,
-    /// When the next message is due. Absent: none waits, or the alert is disabled.
+    /// When the next message is due and the receiver does not want to be left alone. Absent: none
+    /// waits, or the alert is disabled.
     pub due_at: Option<Millis>,
 }
 
-const GLANCE: &str = "select l.seq, s.facts_to, s.disabled_at, \
+const GLANCE: &str = "select l.seq, s.facts_to, s.disabled_at, s.wait_until, \
      (select min(due_at) from alert_message where alert = $1 and ended_at is null) as due_at \
      from alert_line l left join alert_standing s on s.alert = $2 where l.name = 'facts'";
 
@@ -72,14 +74,18 @@ const AGAIN: &str = "update alert_message set due_at = $1, tries = 0 \
 
 impl Store {
     /// Looks what there is to do for an alert, without writing.
-    pub async fn glance_at_alert(&self, alert: &str) -> Result<AlertGlance> {
+    pub async fn glance_at_alert(&self, alert: &str, now: Millis) -> Result<AlertGlance> {
         let row = sqlx::query(GLANCE).bind(alert).bind(alert).fetch_one(&self.readers).await?;
         let (seq, facts_to): (i64, Option<i64>) = (row.try_get("seq")?, row.try_get("facts_to")?);
         let is_disabled = row.try_get::<Option<Millis>, _>("disabled_at")?.is_some();
         let due_at: Option<Millis> = row.try_get("due_at")?;
+        let asked: Option<Millis> = row.try_get("wait_until")?;
+        let asked = asked.filter(|at| at.is_ahead(now, retry_after::WAIT_MOST));
         Ok(AlertGlance {
             has_facts: facts_to.is_none_or(|to| to < seq),
-            due_at: due_at.filter(|_| !is_disabled),
+            due_at: due_at
+                .filter(|_| !is_disabled)
+                .map(|at| asked.map_or(at, |asked| at.max(asked))),
         })
     }
 

@@ -57,8 +57,8 @@ async fn alerts_are_listed_with_what_waits_and_why() {
         lines,
         [
             "alert state told waiting last sent why it fails",
-            "leads disabled detractor, account.paused 1 - status 410: the receiver is gone",
-            "ops new account.paused 0 - -",
+            "leads disabled detractor, account.paused 1 status 410: the receiver is gone",
+            "ops new account.paused 0",
         ]
     );
     let all = program.run(&["alerts", "list", "--json"]).json();

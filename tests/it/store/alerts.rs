@@ -128,7 +128,7 @@ async fn an_answer_is_told_once_however_often_its_result_is_made() {
         bench.score_of(1, 3, at).await;
         bench.count_results(at).await;
         assert_eq!(bench.facts().await, [format!("answer:{survey} 3 0")]);
-        let glance = bench.store.glance_at_alert("leads").await.unwrap();
+        let glance = bench.store.glance_at_alert("leads", at).await.unwrap();
         assert_eq!(glance, AlertGlance { has_facts: true, due_at: None });
         assert_eq!(bench.store.fan_out(&leads, at).await.unwrap(), made(1, 2));
         assert_eq!(bench.store.fan_out(&leads, at).await.unwrap(), made(0, 0));
@@ -171,7 +171,7 @@ async fn what_happened_before_an_alert_began_is_not_told_to_it() {
         let at = START.plus(HOUR);
         bench.answered_to(&answers(), 1, at).await;
         let others = Wanted { name: "others".into(), ..answers() };
-        let glance = bench.store.glance_at_alert("others").await.unwrap();
+        let glance = bench.store.glance_at_alert("others", at).await.unwrap();
         assert!(glance.has_facts, "it is new");
         assert_eq!(bench.store.fan_out(&others, at).await.unwrap(), made(0, 0));
         bench.prompted(7).await;
@@ -279,7 +279,7 @@ async fn a_message_waits_for_the_comment_and_goes_once_it_is_there() {
         let at = START.plus(HOUR);
         bench.answered_to(&leads, 2, at).await;
         assert_eq!(bench.next("leads", at).await, NextTry::Nothing);
-        let glance = bench.store.glance_at_alert("leads").await.unwrap();
+        let glance = bench.store.glance_at_alert("leads", at).await.unwrap();
         assert_eq!(glance.due_at, Some(at.plus(2 * MINUTE)));
         let later = at.plus(MINUTE);
         let comment = commented(scored(told("9001", later), 1, at), "Too slow", later);
@@ -405,6 +405,8 @@ async fn requests_keep_their_pace_and_the_wait_that_the_receiver_asks_for() {
         bench.store.finish_try(&first, refused, at).await.unwrap();
         assert_eq!(bench.next("leads", at.plus(MINUTE)).await, NextTry::At(at.plus(HOUR)));
         assert_eq!(bench.standing("leads").await.wait_until, Some(at.plus(HOUR)));
+        let glance = bench.store.glance_at_alert("leads", at).await.unwrap();
+        assert_eq!(glance.due_at, Some(at.plus(HOUR)));
         let next = bench.try_one("leads", at.plus(HOUR)).await;
         bench.store.finish_try(&next, TryOutcome::Sent, at.plus(HOUR)).await.unwrap();
         // A clock that ran ahead must not stop an alert for good.
@@ -430,7 +432,7 @@ async fn a_receiver_that_is_gone_or_fails_for_five_days_is_left_alone_until_a_re
         let disabled = Disabled { at, why: "status 410: the receiver is gone".into() };
         assert_eq!(bench.standing("leads").await.disabled, Some(disabled));
         assert_eq!(bench.next("leads", at.plus(HOUR)).await, NextTry::Disabled);
-        assert_eq!(bench.store.glance_at_alert("leads").await.unwrap(), AlertGlance::default());
+        assert_eq!(bench.store.glance_at_alert("leads", at).await.unwrap(), AlertGlance::default());
         // What happens meanwhile is kept.
         bench.prompted(7).await;
         bench.score_of(7, 1, at).await;

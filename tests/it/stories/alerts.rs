@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use surveyd::alerts::deliver::{Alert, Delivery};
 use surveyd::clock::Clock;
 use surveyd::config::{self, Environment};
-use surveyd::domain::alert::{Answer, Fact};
+use surveyd::domain::alert::{Answer, Change, Fact};
 use surveyd::domain::id::SurveyId;
 use surveyd::domain::survey_type::SurveyType;
 use surveyd::domain::time::Millis;
@@ -18,6 +18,8 @@ use crate::harness::receiver::{AlertReceiver, Request};
 use crate::harness::{START, days, hours, minutes, seconds};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+const DETRACTORS: &str = "on = [\"detractor\"]\n";
 
 /// A daemon's work for one alert.
 struct Office {
@@ -33,7 +35,7 @@ impl Office {
         let store = database.open().await;
         let receiver = AlertReceiver::new();
         let now = Arc::new(AtomicI64::new(START.0));
-        let delivery = delivery(&database, &store, (&receiver.url(), ""), &now, "one");
+        let delivery = delivery(&database, &store, (&receiver.url(), DETRACTORS), &now, "one");
         let mut office = Self { store, receiver, delivery, now, database };
         office.step().await;
         office
@@ -73,7 +75,7 @@ fn delivery(
 ) -> Delivery {
     let alerts = format!(
         "[[alerts]]\nname = \"leads\"\nurl = \"{url}\"\nsecret = \"{SECRET}\"\nallow_private = true\n\
-         on = [\"detractor\", \"account.paused\"]\n{more}"
+         {more}"
     );
     let text = configuration("https://api.x.com")
         .replace("{ file = \"consumer-secret\" }", "\"s\"")
@@ -100,10 +102,10 @@ async fn a_comment_that_an_alert_is_told_goes_on_record_first_and_one_that_was_e
              score_given_at, comment, comment_given_at, updates, folds) values ('acme', 'f-1', \
              's-1', 1, 0, '{}', 1, 1, 'Too slow', 1, '1', 1)";
         office.database.run_beside(&[told, comment]).await;
-        let more = "include = [\"comment\"]\n";
+        let more = format!("{DETRACTORS}include = [\"comment\"]\n");
         let url = office.receiver.url();
         let (store, now) = (office.store.clone(), office.now.clone());
-        office.delivery = delivery(&office.database, &store, (&url, more), &now, "one");
+        office.delivery = delivery(&office.database, &store, (&url, &more), &now, "one");
         office.receiver.answer_next("500");
         office.detractor("s-1").await;
         office.step().await;
@@ -121,6 +123,33 @@ async fn a_comment_that_an_alert_is_told_goes_on_record_first_and_one_that_was_e
         let requests = office.receiver.requests();
         let comments = requests.iter().map(|request| request.json()["data"]["comment"].clone());
         assert_eq!(comments.collect::<Vec<_>>(), ["Too slow".into(), serde_json::Value::Null]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_answer_whose_score_changed_before_it_was_told_is_told_as_it_is() {
+    on_each_engine(async |database| {
+        let mut office = Office::open(database).await;
+        let (url, store, now) = (office.receiver.url(), office.store.clone(), office.now.clone());
+        let on = "on = [\"feedback.answered\"]\n";
+        office.delivery = delivery(&office.database, &store, (&url, on), &now, "one");
+        office.receiver.answer_next("500");
+        office.detractor("s-1").await;
+        office.step().await;
+        let kind = SurveyType::Csat;
+        let answer = Answer { kind, score: 4, team: None, agent: None, question: Some(12) };
+        let change = Change { answer, score_before: 1 };
+        let fact = Fact::changed(&SurveyId::new("s-1"), "acme", office.now(), change);
+        assert!(office.store.record_fact(fact).await.unwrap());
+        office.wait(seconds(2));
+        office.step().await;
+        let requests = office.receiver.requests();
+        let scores = requests.iter().map(|request| request.json()["data"]["score"].clone());
+        assert_eq!(scores.collect::<Vec<_>>(), [1, 4]);
+        assert_eq!(requests[1].json()["data"]["score_before"], serde_json::Value::Null);
+        office.wait(hours(1));
+        assert_eq!(office.step().await, None, "the first is not sent any more");
     })
     .await;
 }
@@ -266,7 +295,7 @@ async fn a_daemon_that_dies_after_the_request_leaves_a_message_that_its_receiver
         office.database.run_beside(&[undone]).await;
         let other = office.database.open().await;
         let url = office.receiver.url();
-        let mut second = delivery(&office.database, &other, (&url, ""), &office.now, "two");
+        let mut second = delivery(&office.database, &other, (&url, DETRACTORS), &office.now, "two");
         office.wait(seconds(10));
         second.step().await.unwrap();
         assert_eq!(office.receiver.requests().len(), 1, "the first still has the turn");
