@@ -96,6 +96,9 @@ impl Daemon {
         // We hold the locks. So in a file of ours, every send on record was left by a dead daemon.
         let lost =
             store.recover(location.is_sqlite(), config.x.settle_after, start.clock.now()).await?;
+        if location.is_sqlite() {
+            store.end_turns().await?;
+        }
         for survey in &lost {
             scheduler::log_uncertain(survey, "surveyd ended while it was being sent");
         }

@@ -14,7 +14,7 @@ use crate::domain::time::Millis;
 use crate::store::{Error, Result, Store};
 
 /// How long a turn lasts from its last use. It outlasts a request.
-const TURN: Duration = Duration::from_secs(60);
+const TURN: Duration = Duration::from_secs(30);
 
 /// A message whose next try is on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +99,9 @@ const TRIED: &str = "update alert_standing set last_try_at = $1 where alert = $2
 const RELEASE: &str =
     "update alert_standing set turn_of = null, turn_until = null where alert = $1 and turn_of = $2";
 
+const END_TURNS: &str = "update alert_standing set turn_of = null, turn_until = null \
+     where turn_of is not null";
+
 impl Store {
     /// Begins the next try for an alert: takes or keeps its turn and records the try. `holder` is
     /// who asks, and `random` lies between 0 and 1.
@@ -128,6 +131,18 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move { finish(connection, (&id, &alert), outcome, now).await })
+            })
+            .await
+    }
+
+    /// Ends all turns. For a daemon that knows that no other one works on the database.
+    pub async fn end_turns(&self) -> Result<()> {
+        self.writer
+            .run(move |connection| {
+                Box::pin(async move {
+                    sqlx::query(END_TURNS).execute(connection).await?;
+                    Ok(())
+                })
             })
             .await
     }

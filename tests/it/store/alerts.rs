@@ -516,6 +516,11 @@ async fn one_daemon_at_a_time_sends_an_alerts_messages() {
         assert_eq!(begin(&other, "two", later).await, NextTry::Elsewhere, "it was not its own");
         bench.store.release_turn("leads", "one").await.unwrap();
         assert!(matches!(begin(&other, "two", later).await, NextTry::Try(_)));
+        bench.store.end_turns().await.unwrap();
+        let soon = later.plus(SECOND);
+        assert_ne!(begin(&bench.store, "one", soon).await, NextTry::Elsewhere);
+        bench.store.end_turns().await.unwrap();
+        assert_ne!(begin(&other, "two", soon).await, NextTry::Elsewhere);
         // A daemon that hangs loses its turn, and one whose clock ran ahead does, too.
         let end = later.plus(MINUTE);
         assert!(matches!(begin(&bench.store, "one", end).await, NextTry::Try(_)));
