@@ -10,11 +10,10 @@ use clap::{Args, ValueEnum};
 use super::out_file::{Contents, OutFile};
 use super::progress::TimeBar;
 use super::{Context, Usage};
+use crate::domain::result_files::ExportFile;
 use crate::domain::time::Millis;
 use crate::output::{Results, note};
-use crate::report::export::{
-    CsvExport, Dialect, JsonlExport, ParquetExport, SHEET_ROWS_MAX, XlsxExport, is_failed_write,
-};
+use crate::report::export::{Dialect, FileExport, SHEET_ROWS_MAX, is_failed_write};
 use crate::report::period::{PeriodError, parse_from, parse_period, parse_to};
 use crate::results::{ResultRow, ResultsQuery, each};
 use crate::store::Store;
@@ -63,6 +62,17 @@ enum ExportFormat {
     Parquet,
     /// For Excel and LibreOffice
     Xlsx,
+}
+
+impl ExportFormat {
+    fn form(self) -> ExportFile {
+        match self {
+            Self::Csv => ExportFile::Csv,
+            Self::Jsonl => ExportFile::Jsonl,
+            Self::Parquet => ExportFile::Parquet,
+            Self::Xlsx => ExportFile::Xlsx,
+        }
+    }
 }
 
 pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
@@ -141,42 +151,25 @@ struct Writing<'a> {
 
 impl Writing<'_> {
     /// Writes all rows. `temporary` is the folder for a temporary file.
-    async fn write<W: Write + Send>(&mut self, mut out: W, temporary: &Path) -> anyhow::Result<W> {
-        let out = match self.format {
-            ExportFormat::Csv => {
-                let mut csv = CsvExport::new(out, self.dialect)?;
-                self.each(|row| csv.row(row)).await?;
-                csv.finish()?
-            }
-            ExportFormat::Jsonl => {
-                let mut lines = JsonlExport::new(out);
-                self.each(|row| lines.row(row)).await?;
-                lines.finish()?
-            }
-            ExportFormat::Parquet => {
-                let mut parquet = ParquetExport::new(&mut out)?;
-                self.each(|row| parquet.row(row)).await?;
-                parquet.finish()?;
-                out
-            }
-            ExportFormat::Xlsx => {
-                hush_failed_writes();
-                let mut xlsx = XlsxExport::new(temporary)?;
-                self.each(|row| xlsx.row(row)).await?;
-                let sheets = xlsx.sheets();
-                if let Some(progress) = &self.progress {
-                    progress.say_packing();
-                }
-                let out = xlsx.finish(out)?;
-                if sheets > 1 {
-                    note!(
-                        "a sheet holds {SHEET_ROWS_MAX} rows, so the workbook has {sheets} sheets: \
-                         the rows go on in \"surveys 2\""
-                    );
-                }
-                out
-            }
-        };
+    async fn write<W: Write + Send>(&mut self, out: W, temporary: &Path) -> anyhow::Result<W> {
+        if self.format == ExportFormat::Xlsx {
+            hush_failed_writes();
+        }
+        let mut file = FileExport::new(self.format.form(), self.dialect, out, temporary)?;
+        self.each(|row| file.row(row)).await?;
+        let sheets = file.sheets();
+        if let Some(progress) = &self.progress
+            && self.format == ExportFormat::Xlsx
+        {
+            progress.say_packing();
+        }
+        let out = file.finish()?;
+        if sheets > 1 {
+            note!(
+                "a sheet holds {SHEET_ROWS_MAX} rows, so the workbook has {sheets} sheets: \
+                 the rows go on in \"surveys 2\""
+            );
+        }
         if let Some(bar) = self.progress.take().and_then(|progress| progress.bar) {
             bar.clear();
         }

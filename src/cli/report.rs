@@ -12,20 +12,15 @@ use super::out_file::{Contents, OutFile};
 use super::{Context, Usage, usage};
 use crate::config;
 use crate::domain::days::Zone;
-use crate::domain::summary::{Compared, GroupBy};
-use crate::domain::survey_type::SurveyType;
+use crate::domain::result_files::ReportFile;
+use crate::domain::summary::GroupBy;
 use crate::domain::view::{Against, Filter, View};
 use crate::output::{Results, note};
-use crate::pages::Pages;
-use crate::pages::comments::{Comment, CommentList};
-use crate::pages::filters::Choices;
-use crate::pages::operations::Operations;
-use crate::pages::results::{ResultsPage, Week};
 use crate::report;
 use crate::report::period::parse_or_usual;
 use crate::report::text::TextPage;
-use crate::results::{KnownNames, Reading};
-use crate::store::{List, ResultRow, Store};
+use crate::results::Reading;
+use crate::store::Store;
 use crate::terminal;
 
 #[derive(Args)]
@@ -84,6 +79,18 @@ enum ReportFormat {
     Html,
 }
 
+impl ReportFormat {
+    fn form(self) -> ReportFile {
+        match self {
+            Self::Text => ReportFile::Text,
+            Self::Json => ReportFile::Json,
+            Self::Csv => ReportFile::Csv,
+            Self::Xlsx => ReportFile::Xlsx,
+            Self::Html => ReportFile::Html,
+        }
+    }
+}
+
 pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()> {
     let now = context.clock.now();
     let zone = &context.config.report.time_zone;
@@ -103,32 +110,21 @@ pub async fn report(report: ReportArgs, context: &Context) -> anyhow::Result<()>
         only::require_names(&store, &view).await?;
     }
     let compared = reading.compared(&view).await?;
-    let page = match report.format {
-        ReportFormat::Html => Some(html(&reading, &view, &compared).await?),
-        _ => None,
+    let page = TextPage {
+        style: terminal::OutputStyle::of_stdout(&context.environment, now, false),
+        display_name: display_name(context, report.account.as_deref()),
+        zone: zone.clone(),
+        now,
+        counts_tests: report.test,
     };
+    let form = report.format.form();
+    let mut bytes = report::file::write(&reading, &view, &compared, form, &page).await?;
     store.close().await;
-    let bytes = match report.format {
-        ReportFormat::Text => {
-            let page = TextPage {
-                style: terminal::OutputStyle::of_stdout(&context.environment, now, false),
-                display_name: display_name(context, report.account.as_deref()),
-                zone: zone.clone(),
-                now,
-                counts_tests: report.test,
-            };
-            let mut text = report::text::render(&compared, &page);
-            if is_usual && compared.rows.is_empty() {
-                let today = zone.day_of(now);
-                text += &format!("Today is not a whole day yet: `--from {today}` shows it.\n");
-            }
-            text.into_bytes()
-        }
-        ReportFormat::Json => report::json::render(&compared).into_bytes(),
-        ReportFormat::Csv => report::rows::csv(&compared).into_bytes(),
-        ReportFormat::Xlsx => report::rows::xlsx(&compared)?,
-        ReportFormat::Html => page.unwrap_or_default().into_bytes(),
-    };
+    if form == ReportFile::Text && is_usual && compared.rows.is_empty() {
+        let today = zone.day_of(now);
+        let hint = format!("Today is not a whole day yet: `--from {today}` shows it.\n");
+        bytes.extend_from_slice(hint.as_bytes());
+    }
     match &report.output {
         Some(path) => {
             let location = context.location()?;
@@ -222,64 +218,6 @@ async fn reading(store: &Store, context: &Context) -> (Reading, bool) {
         min_group: report.min_group,
     };
     (reading, is_whole)
-}
-
-/// The comments of one type in a file.
-const COMMENTS: u32 = 50;
-
-/// Makes one file of the page of results, with both types one below the other.
-async fn html(reading: &Reading, view: &View, compared: &Compared) -> anyhow::Result<String> {
-    let (mondays, course) = reading.weeks(view).await?;
-    let today = reading.zone.day_of(reading.now);
-    let kinds: Vec<SurveyType> = compared.totals.iter().map(|row| row.group.kind).collect();
-    let kinds = if kinds.is_empty() { vec![SurveyType::Csat] } else { kinds };
-    let mut read = Vec::new();
-    for kind in kinds {
-        let of_kind = View { kind: Some(kind), ..view.clone() };
-        let comments = reading.store.listed(&of_kind, List::Comments, None, COMMENTS).await?;
-        let list = CommentList {
-            comments: comments.rows.into_iter().filter_map(comment).collect(),
-            ..CommentList::default()
-        };
-        read.push((kind, of_kind, Week::course(&mondays, &course, kind, today), list));
-    }
-    let names = KnownNames::within(reading.store.names().await?, None, None);
-    let accounts = names.accounts.into_iter().collect();
-    let (choices, operations) = (Choices { accounts, ..Choices::default() }, Operations::default());
-    let pages: Vec<ResultsPage<'_>> = read
-        .iter()
-        .map(|(kind, view, weeks, comments)| ResultsPage {
-            view,
-            obeyed: &view.filters,
-            fresh_for: reading.fresh_for,
-            answers_today: 0,
-            zone: &reading.zone,
-            now: reading.now,
-            kind: *kind,
-            choices: &choices,
-            operations: &operations,
-            compared,
-            weeks,
-            comments,
-        })
-        .collect();
-    let title = format!("Results, {} to {}", view.days.from, view.days.to);
-    Ok(Pages::new(|_| String::new()).results_file(&title, &pages)?)
-}
-
-fn comment(row: ResultRow) -> Option<Comment> {
-    let kind = row.survey.kind;
-    Some(Comment {
-        survey_id: row.survey.id.to_string(),
-        kind,
-        score: row.told.score.and_then(|score| u8::try_from(score).ok()),
-        text: row.told.text?,
-        at: row.told.commented_at?,
-        team: row.survey.notice.team,
-        agent: row.survey.notice.agent,
-        language: row.survey.notice.language,
-        tags: row.survey.notice.tags,
-    })
 }
 
 /// Returns the name by which X's questions call the business if the report is about one account.

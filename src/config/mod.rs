@@ -49,7 +49,7 @@ pub use faults::{Fault, Faults};
 pub use file::{is_open_to_others, load, load_without_secrets};
 pub(crate) use names::nearest;
 pub use rsa::rsa_key;
-pub use schedules::{ExportFile, ReportFile, ScheduleConfig, ScheduledFolder, ScheduledOutput};
+pub use schedules::{ScheduleConfig, ScheduledFolder, ScheduledOutput};
 pub use secret::Secret;
 pub use sources::{
     Algorithm, Encoding, IN_QUERY, MessageStream, OF_DESCRIBED, Scheme, SignedPart, Source,

@@ -10,6 +10,7 @@ use super::sources::{Around, several};
 use super::walk::ConfigTable;
 use super::{access, defaults, values};
 use crate::domain::alert::AlertType;
+use crate::domain::result_files::{ExportFile, ReportFile};
 use crate::domain::schedule::Every;
 use crate::domain::summary::GroupBy;
 
@@ -45,38 +46,6 @@ pub struct ScheduledFolder {
     pub keep: u32,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReportFile {
-    Html,
-    Text,
-    Json,
-    Csv,
-    Xlsx,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExportFile {
-    Csv,
-    Jsonl,
-    Parquet,
-    Xlsx,
-}
-
-const REPORT_FILES: [(&str, ReportFile); 5] = [
-    ("html", ReportFile::Html),
-    ("text", ReportFile::Text),
-    ("json", ReportFile::Json),
-    ("csv", ReportFile::Csv),
-    ("xlsx", ReportFile::Xlsx),
-];
-
-const EXPORT_FILES: [(&str, ExportFile); 4] = [
-    ("csv", ExportFile::Csv),
-    ("jsonl", ExportFile::Jsonl),
-    ("parquet", ExportFile::Parquet),
-    ("xlsx", ExportFile::Xlsx),
-];
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Report,
@@ -87,31 +56,6 @@ enum Kind {
 enum Destination {
     Folder(PathBuf),
     Alert(String),
-}
-
-impl ReportFile {
-    /// The ending of the file's name.
-    pub fn ending(self) -> &'static str {
-        match self {
-            Self::Html => "html",
-            Self::Text => "txt",
-            Self::Json => "json",
-            Self::Csv => "csv",
-            Self::Xlsx => "xlsx",
-        }
-    }
-}
-
-impl ExportFile {
-    /// The ending of the file's name.
-    pub fn ending(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Jsonl => "jsonl",
-            Self::Parquet => "parquet",
-            Self::Xlsx => "xlsx",
-        }
-    }
 }
 
 /// Reads the schedules. `alerts` are the sound alerts.
@@ -190,11 +134,13 @@ fn output(
     let (format, keep) = match (kind, is_digest) {
         (_, true) => (None, None),
         (Some(Kind::Export), false) => {
-            let format = table.required("format", "\"csv\"", values::choice(&EXPORT_FILES));
+            let forms = ExportFile::ALL.map(|form| (form.as_str(), form));
+            let format = table.required("format", "\"csv\"", values::choice(&forms));
             (format.map(Err), keep(table))
         }
         (Some(Kind::Report), false) => {
-            let format = table.or("format", ReportFile::Html, values::choice(&REPORT_FILES));
+            let forms = ReportFile::ALL.map(|form| (form.as_str(), form));
+            let format = table.or("format", ReportFile::Html, values::choice(&forms));
             (format.map(Ok), keep(table))
         }
         (None, false) => {

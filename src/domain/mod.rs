@@ -10,7 +10,7 @@
 //! - [`policy`] decides whether a survey is sent and when.
 //! - [`message`] renders the text of a prompt. [`plain_text`] cleans the help desk's words for it.
 //! - [`days`] counts by the days of the business. [`schedule`] says for which of them reports are
-//!   made. [`view`] says which results are meant.
+//!   made. [`view`] says which results are meant. [`result_files`] names the forms of files.
 //! - [`time_zone`] finds the zone that a help desk names.
 //! - [`feedback`] folds the updates that X returns. [`summary`] computes the numbers.
 //! - [`direct_message`] recognises a prompt among an account's messages.
@@ -38,6 +38,7 @@ pub(crate) mod named;
 pub mod plain_text;
 pub mod policy;
 pub mod question;
+pub mod result_files;
 pub mod schedule;
 pub mod session;
 pub mod event_windows;

@@ -6,12 +6,14 @@
 //! rows. XLSX needs a temporary file. So no export is too long for the memory.
 
 mod csv;
+mod file;
 mod jsonl;
 mod parquet;
 mod xlsx;
 
 pub use self::{
     csv::{CsvExport, Dialect, defused},
+    file::FileExport,
     jsonl::JsonlExport,
     parquet::ParquetExport,
     xlsx::{SHEET_ROWS_MAX, XlsxExport, is_failed_write, writable},

@@ -17,7 +17,7 @@ pub use self::{
     facts::facts,
     reading::Reading,
 };
-pub use crate::store::{KnownNames, ResultRow, ResultsQuery};
+pub use crate::store::{Error, KnownNames, List, ResultRow, ResultsQuery};
 use crate::store::{Result, Store};
 
 /// Gives each result that `query` finds to `take`, in the order of their closes. At most one page

@@ -27,7 +27,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("replay", &["config", "domain", "store"]),
     ("results", &["domain", "store"]),
     ("pages", &["domain"]),
-    ("report", &["columns", "domain", "results", "terminal"]),
+    ("report", &["columns", "domain", "pages", "results", "terminal"]),
     (
         "web",
         &[

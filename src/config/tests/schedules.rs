@@ -1,5 +1,6 @@
 use super::alerts::ALERT;
 use super::*;
+use crate::domain::result_files::{ExportFile, ReportFile};
 use crate::domain::schedule::Every;
 use crate::domain::summary::GroupBy;
 

@@ -70,12 +70,11 @@ impl<W: io::Write + Send> ParquetExport<W> {
     }
 
     /// Writes the last group and the end of the file, without which no program reads it.
-    pub fn finish(mut self) -> io::Result<()> {
+    pub fn finish(mut self) -> io::Result<W> {
         if self.rows > 0 {
             self.end_group().map_err(io_error)?;
         }
-        self.file.finish().map_err(io_error)?;
-        Ok(())
+        self.file.into_inner().map_err(io_error)
     }
 
     fn end_group(&mut self) -> Result<()> {
@@ -245,6 +244,7 @@ mod tests {
 
     #[test]
     fn an_error_of_the_writer_stays_what_it_was() {
+        #[derive(Debug)]
         struct Full;
         impl io::Write for Full {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {

@@ -16,8 +16,9 @@ use super::asked::Asked;
 use super::page::ErrorForm;
 use super::reception::Download;
 use super::visit::{AuditedResponse, Visit};
+use crate::domain::result_files::ExportFile;
 use crate::domain::view::View;
-use crate::report::export::{CsvExport, Dialect, JsonlExport, ParquetExport, XlsxExport};
+use crate::report::export::{Dialect, FileExport};
 use crate::store::{List, ResultRow, Store};
 
 /// The key of the form.
@@ -28,42 +29,13 @@ const PAGE: u32 = 500;
 const PART_BYTES: usize = 64 * 1_024;
 const PARTS_WAITING: usize = 4;
 
-/// The form of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    Csv,
-    Jsonl,
-    Parquet,
-    Xlsx,
-}
-
-impl Form {
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "csv" => Self::Csv,
-            "jsonl" => Self::Jsonl,
-            "parquet" => Self::Parquet,
-            "xlsx" => Self::Xlsx,
-            _ => return None,
-        })
-    }
-
-    fn ending(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Jsonl => "jsonl",
-            Self::Parquet => "parquet",
-            Self::Xlsx => "xlsx",
-        }
-    }
-
-    fn kind(self) -> &'static str {
-        match self {
-            Self::Csv => "text/csv; charset=utf-8",
-            Self::Jsonl => "application/jsonl; charset=utf-8",
-            Self::Parquet => "application/vnd.apache.parquet",
-            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        }
+/// The media type of a file.
+fn media_type(form: ExportFile) -> &'static str {
+    match form {
+        ExportFile::Csv => "text/csv; charset=utf-8",
+        ExportFile::Jsonl => "application/jsonl; charset=utf-8",
+        ExportFile::Parquet => "application/vnd.apache.parquet",
+        ExportFile::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     }
 }
 
@@ -74,7 +46,7 @@ pub async fn export(visit: Visit) -> AuditedResponse {
         let formats: Vec<String> =
             given.filter(|(key, _)| key == FORMAT).map(|(_, value)| value.into_owned()).collect();
         let form = match formats.as_slice() {
-            [one] => Form::parse(one),
+            [one] => ExportFile::parse(one),
             _ => None,
         };
         let form = form.ok_or_else(|| {
@@ -113,36 +85,17 @@ pub async fn export(visit: Visit) -> AuditedResponse {
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""))
         .expect("days and endings are ASCII");
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(form.kind())),
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type(form))),
         (header::CONTENT_DISPOSITION, disposition),
     ];
     let body = Body::new(PartsBody(parts));
     AuditedResponse::showing((headers, body).into_response(), shown)
 }
 
-fn write(source: &Source, form: Form, out: &mut Parts) -> io::Result<()> {
-    match form {
-        Form::Csv => {
-            let mut csv = CsvExport::new(out, Dialect::Programs)?;
-            source.each(|row| csv.row(row))?;
-            csv.finish()?;
-        }
-        Form::Jsonl => {
-            let mut lines = JsonlExport::new(out);
-            source.each(|row| lines.row(row))?;
-            lines.finish()?;
-        }
-        Form::Parquet => {
-            let mut parquet = ParquetExport::new(out)?;
-            source.each(|row| parquet.row(row))?;
-            parquet.finish()?;
-        }
-        Form::Xlsx => {
-            let mut xlsx = XlsxExport::new(&std::env::temp_dir())?;
-            source.each(|row| xlsx.row(row))?;
-            xlsx.finish(out)?;
-        }
-    }
+fn write(source: &Source, form: ExportFile, out: &mut Parts) -> io::Result<()> {
+    let mut file = FileExport::new(form, Dialect::Programs, out, &std::env::temp_dir())?;
+    source.each(|row| file.row(row))?;
+    file.finish()?;
     Ok(())
 }
 
