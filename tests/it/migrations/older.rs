@@ -98,7 +98,8 @@ async fn every_survey_of_before_the_results_is_marked_the_newest_first() {
 }
 
 /// Takes the blocks back, as if the program had never known them.
-const BEFORE_BLOCKS: [&str; 8] = [
+const BEFORE_BLOCKS: [&str; 9] = [
+    "drop table schedule_standing",
     "drop table alert_line",
     "drop table alert_fact",
     "drop table alert_message",
@@ -134,7 +135,8 @@ async fn answers_of_before_the_blocks_are_marked_to_count_from_now_on() {
 }
 
 /// Takes the alerts back, as if the program had never known them.
-const BEFORE_ALERTS: [&str; 5] = [
+const BEFORE_ALERTS: [&str; 6] = [
+    "drop table schedule_standing",
     "drop table alert_line",
     "drop table alert_fact",
     "drop table alert_message",
@@ -232,7 +234,8 @@ async fn take_results_back(database: &Database) {
     let of_results = ["result_due", "result", "result_day", "day_total", "result_state"];
     let of_access = ["session", "audit"];
     let of_blocks = ["agent_answer", "agent_block", "agent_week"];
-    let of_alerts = ["alert_line", "alert_fact", "alert_message", "alert_standing"];
+    let of_alerts =
+        ["alert_line", "alert_fact", "alert_message", "alert_standing", "schedule_standing"];
     for table in of_results.into_iter().chain(of_access).chain(of_blocks).chain(of_alerts) {
         run(database, format!("drop table {table}").leak()).await;
     }

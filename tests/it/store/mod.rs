@@ -30,6 +30,7 @@ mod reopenings;
 mod results;
 mod results_life;
 mod retrying;
+mod schedules;
 mod sends;
 mod set_back;
 mod settling;
