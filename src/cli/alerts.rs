@@ -1,5 +1,7 @@
 //! `surveyd alerts` shows what is told to whom, tries an alert and sends what waits.
 
+mod schedules;
+
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -48,7 +50,8 @@ const LIST_EXAMPLES: &str = "\
 const LIST_NOTE: &str = "\
 An alert is disabled after five days of nothing but failures, or if its receiver says that it is
 gone. What waits is kept for seven days. An alert that has left the configuration is listed while
-something waits for it.";
+something waits for it. Below the alerts stand the schedules: when each was last done, and when it
+runs next. JSON has the alerts alone.";
 
 #[derive(Args)]
 #[command(before_help = "  surveyd alerts test leads", after_help = TEST_NOTE)]
@@ -185,14 +188,18 @@ const LISTED: [Column; 6] = [
 async fn list(list: &AlertListArgs, context: &Context) -> anyhow::Result<ExitCode> {
     let store = context.store().await?;
     let standings = store.alert_standings().await;
+    let of_schedules = store.schedule_standings().await;
     store.close().await;
     let all = all(&context.config.alerts, &standings?);
     if list.json {
         print_json(&all)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let (style, now) = (context.style(&list.times), context.clock.now());
+    let schedules = schedules::listed(&context.config, &of_schedules?, now, &style);
     if all.is_empty() {
         note!("there are no [[alerts]] in {}", context.file.display());
+        out!("{}", schedules.trim_start())?;
         return Ok(ExitCode::SUCCESS);
     }
     let rows = all.iter().map(|alert| {
@@ -206,7 +213,7 @@ async fn list(list: &AlertListArgs, context: &Context) -> anyhow::Result<ExitCod
         ]
     });
     let rows: Vec<_> = rows.collect();
-    out!("{}", table(&context.style(&list.times), &LISTED, &rows))?;
+    out!("{}{schedules}", table(&style, &LISTED, &rows))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -69,14 +69,15 @@ fn rest(next: Option<Millis>, now: Millis) -> Duration {
     next.map_or(LOOK_EVERY, |next| next.since(now)).clamp(BREATH, LOOK_EVERY)
 }
 
-fn log_end_of_outage(store: &Store, work: &str) {
+/// Logs that the database answers again, if this work was the last to wait for it.
+pub fn log_end_of_outage(store: &Store, work: &str) {
     if store.outage().over(work) {
         info!(event = "store.recovered", "the database answers again: all work goes on");
     }
 }
 
 /// Logs a fault and returns how long to wait after it.
-fn after_fault(store: &Store, work: &str, fault: &Error) -> Duration {
+pub fn after_fault(store: &Store, work: &str, fault: &Error) -> Duration {
     match fault {
         Error::Busy(why) => debug!("{work} waits: {why}"),
         // The process ends for this fault and logs it once.

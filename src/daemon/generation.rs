@@ -31,6 +31,7 @@ use super::blocks::Looks;
 use super::database::{Names, keep_comparing};
 use super::faults::{leave, or_after_fault};
 use super::results::keep_fresh;
+use super::schedules::{self, ScheduledWork};
 use super::spools;
 use super::watches::{self, RunningWatch};
 
@@ -48,7 +49,7 @@ pub struct Generation {
 }
 
 impl Generation {
-    /// Starts all work. Relative spool folders lie in `state_folder` and exist already.
+    /// Starts all work. Relative folders lie in `state_folder`. Those of spools exist already.
     pub fn start(
         config: &Config,
         store: &Store,
@@ -89,6 +90,8 @@ impl Generation {
             tasks.spawn(alerts::tell(delivery, clock.clone(), stopper.clone()));
         }
         tasks.spawn(alerts::sweep(store.clone(), clock.clone(), stopper.clone()));
+        let work = ScheduledWork::new(config, store, clock, state_folder);
+        tasks.spawn(schedules::run(work, stopper.clone()));
         let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };
         for source in &config.spools {
             let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));

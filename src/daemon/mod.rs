@@ -9,6 +9,7 @@ mod generation;
 mod listen;
 mod lock;
 mod results;
+pub mod schedules;
 mod signals;
 pub mod spools;
 pub mod watches;

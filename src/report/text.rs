@@ -250,7 +250,7 @@ fn cells(report: &Report, group: &Group) -> Vec<String> {
     cells
 }
 
-fn score_in_words(kind: SurveyType, score: Estimate) -> String {
+pub(super) fn score_in_words(kind: SurveyType, score: Estimate) -> String {
     let Estimate { value, low, high } = score;
     match kind {
         SurveyType::Csat => format!("{value:.1} % ({low:.1}–{high:.1})"),

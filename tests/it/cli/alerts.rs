@@ -66,3 +66,19 @@ fn check_refuses_an_alert_that_could_not_be_told() {
         assert!(check.stdout.contains(fault), "{}", check.stdout);
     }
 }
+
+#[test]
+fn the_list_of_alerts_ends_with_the_schedules() {
+    let schedules = ALERTS.split("[[schedules]]").nth(1).unwrap();
+    let schedules =
+        format!("[[schedules]]{}", schedules.replace("alert = \"leads\"", "folder = \"reports\""));
+    let program = Program::with_database(&configured(&schedules));
+    let list = program.run(&["alerts", "list", "--utc"]);
+    assert_eq!(list.code, 0, "{}", list.stderr);
+    let lines: Vec<Vec<&str>> =
+        list.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 2, "{}", list.stdout);
+    assert_eq!(lines[0].join(" "), "schedule every last done next why it fails");
+    assert_eq!(lines[1][..2], ["monday", "week"], "{}", list.stdout);
+    assert!(list.stderr.contains("there are no [[alerts]]"), "{}", list.stderr);
+}

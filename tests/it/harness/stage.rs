@@ -166,6 +166,11 @@ impl Stage {
         &self.config
     }
 
+    /// The clock of surveyd's machine.
+    pub fn clock(&self) -> Clock {
+        Clock::Manual(self.now.clone())
+    }
+
     pub fn now(&self) -> Millis {
         Millis(self.now.load(Ordering::SeqCst))
     }
