@@ -162,7 +162,13 @@ mod tests {
 
     fn figures(made_at: Instant) -> Arc<Figures> {
         let (accounts, waiting) = (BTreeMap::new(), BTreeMap::new());
-        Arc::new(Figures { status: Status::default(), accounts, waiting, made_at })
+        Arc::new(Figures {
+            status: Status::default(),
+            accounts,
+            waiting,
+            alerts: Vec::new(),
+            made_at,
+        })
     }
 
     #[tokio::test]
