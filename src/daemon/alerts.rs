@@ -1,4 +1,5 @@
-//! Tells alerts what happened, each in a loop of its own, and deletes what is too old to be told.
+//! Tells alerts what happened, each in a loop of its own. Looks for silences, and deletes what is
+//! too old to be told.
 //!
 //! A receiver that hangs keeps no other alert waiting, and nothing else either.
 
@@ -9,6 +10,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::alerts::deliver::{Alert, Delivery};
+use crate::alerts::silences::Silences;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::time::Millis;
@@ -21,6 +23,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 const BREATH: Duration = Duration::from_millis(20);
 /// How long a stop waits until the alert's turn is given up.
 const LEAVE: Duration = Duration::from_millis(300);
+/// The wait between two looks for silences. The first look comes later: after a start, what came in
+/// meanwhile is still being read.
+const SILENCES_EVERY: Duration = Duration::from_secs(5 * 60);
+const SILENCES_FIRST: Duration = Duration::from_secs(15 * 60);
 /// The wait between two looks for what is too old.
 const SWEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 /// The wait between two turns if there is more to delete.
@@ -28,6 +34,7 @@ const SWEEP_REST: Duration = Duration::from_secs(1);
 
 /// The names under which the log's account of an outage knows this work.
 const TELLING: &str = "telling alerts";
+const LOOKING: &str = "looking for silences";
 const SWEEPING: &str = "deleting old alerts";
 
 /// Makes what delivers the alerts of a configuration.
@@ -94,6 +101,30 @@ pub fn after_fault(store: &Store, work: &str, fault: &Error) -> Duration {
         }
     }
     LOOK_EVERY
+}
+
+/// Looks for silences until the stop signal. Does nothing if no alert is told of them.
+pub async fn look_for_silences(mut silences: Silences, stop: Stopper) {
+    let mut rest = SILENCES_FIRST;
+    while silences.are_told() && !stop.is_stopping() {
+        tokio::select! {
+            () = sleep(rest) => {}
+            () = stop.stopping() => break,
+        }
+        match silences.look().await {
+            Ok(found) => {
+                log_end_of_outage(silences.store(), LOOKING);
+                for fact in found {
+                    debug!("a silence is on record: {}", fact.key);
+                }
+            }
+            Err(fault) => {
+                after_fault(silences.store(), LOOKING, &fault);
+            }
+        }
+        rest = SILENCES_EVERY;
+    }
+    silences.store().outage().leave(LOOKING);
 }
 
 /// Deletes what is too old until the stop signal.

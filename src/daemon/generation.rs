@@ -10,6 +10,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::task::{JoinError, JoinSet};
 
+use crate::alerts::silences::Silences;
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
 use crate::domain::blocks::BlockRule;
@@ -89,6 +90,8 @@ impl Generation {
         for delivery in deliveries {
             tasks.spawn(alerts::tell(delivery, clock.clone(), stopper.clone()));
         }
+        let silences = Silences::new(config, store, clock);
+        tasks.spawn(alerts::look_for_silences(silences, stopper.clone()));
         tasks.spawn(alerts::sweep(store.clone(), clock.clone(), stopper.clone()));
         let work = ScheduledWork::new(config, store, clock, state_folder);
         tasks.spawn(schedules::run(work, stopper.clone()));

@@ -67,6 +67,17 @@ impl Zone {
         })
     }
 
+    /// The instant at which the clock on the wall showed the same time some days before. Where that
+    /// time did not exist it is as much later as the clock was put forward.
+    pub fn days_earlier(&self, at: Millis, days: u32) -> Millis {
+        let plain = Millis(at.0.saturating_sub(i64::from(days) * 86_400_000));
+        let Ok(stamp) = Timestamp::from_millisecond(at.0) else { return plain };
+        let span = Span::new().try_days(i64::from(days)).unwrap_or_default();
+        let earlier = self.rules.to_datetime(stamp).checked_sub(span);
+        let earlier = earlier.and_then(|time| time.to_zoned(self.rules.clone()));
+        earlier.map_or(plain, |at| Millis(at.timestamp().as_millisecond()))
+    }
+
     /// The time of the day and the day of an instant, as a person in the zone reads them.
     pub fn wall_clock(&self, at: Millis) -> (Day, String) {
         let stamp = Timestamp::from_millisecond(at.0).unwrap_or(Timestamp::MAX);
@@ -211,6 +222,19 @@ mod tests {
         );
         // Beirut skips midnight itself.
         assert_eq!(bounds("Asia/Beirut", "2026-03-29", "2026-03-29").0, "2026-03-28T22:00:00.000Z");
+    }
+
+    #[test]
+    fn the_same_time_of_days_ago_is_the_walls_and_not_the_suns() {
+        let earlier = |zone_name: &str, at: &str| {
+            let at = Millis::from_rfc3339(at).unwrap();
+            zone(zone_name).days_earlier(at, 7).rfc3339()
+        };
+        assert_eq!(earlier("Europe/Berlin", "2026-11-22T09:00:00Z"), "2026-11-15T09:00:00.000Z");
+        assert_eq!(earlier("Europe/Berlin", "2026-10-26T08:00:00Z"), "2026-10-19T07:00:00.000Z");
+        // 02:30 did not exist on 29 March.
+        assert_eq!(earlier("Europe/Berlin", "2026-04-05T00:30:00Z"), "2026-03-29T01:30:00.000Z");
+        assert_eq!(earlier("UTC", "2026-10-26T08:00:00Z"), "2026-10-19T08:00:00.000Z");
     }
 
     #[test]

@@ -19,6 +19,7 @@
 //!   spent on.
 //! - [`access`] says who may see which results. [`blocks`] says what an agent sees.
 //! - [`alert`] says what is told at once and when it is tried again.
+//! - [`silence`] decides whether what should have come did not come.
 //! - [`waiting`] explains why a due survey is not sent.
 //! - [`session`] says how long somebody stays signed in.
 
@@ -41,6 +42,7 @@ pub mod question;
 pub mod result_files;
 pub mod schedule;
 pub mod session;
+pub mod silence;
 pub mod event_windows;
 pub mod stop_words;
 pub mod summary;

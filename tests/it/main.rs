@@ -12,6 +12,7 @@ mod documents;
 mod harness;
 mod layering;
 mod migrations;
+mod silences;
 mod simulation;
 mod statistics;
 mod store;

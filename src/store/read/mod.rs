@@ -6,3 +6,4 @@ pub mod figures;
 pub mod lists;
 pub mod names;
 pub mod reads;
+mod silence;

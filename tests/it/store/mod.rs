@@ -35,6 +35,7 @@ mod sends;
 mod set_back;
 mod settling;
 mod shown;
+mod silence;
 mod standing;
 mod talks;
 mod waiting;

@@ -19,6 +19,7 @@ mod refusals;
 mod replay;
 mod schedules;
 mod sending;
+mod silences;
 mod spool;
 mod talks;
 mod uncertain;
