@@ -103,10 +103,10 @@ pub fn after_fault(store: &Store, work: &str, fault: &Error) -> Duration {
     LOOK_EVERY
 }
 
-/// Looks for silences until the stop signal. Does nothing if no alert is told of them.
+/// Looks for silences until the stop signal.
 pub async fn look_for_silences(mut silences: Silences, stop: Stopper) {
     let mut rest = SILENCES_FIRST;
-    while silences.are_told() && !stop.is_stopping() {
+    while !stop.is_stopping() {
         tokio::select! {
             () = sleep(rest) => {}
             () = stop.stopping() => break,

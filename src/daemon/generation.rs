@@ -91,7 +91,9 @@ impl Generation {
             tasks.spawn(alerts::tell(delivery, clock.clone(), stopper.clone()));
         }
         let silences = Silences::new(config, store, clock);
-        tasks.spawn(alerts::look_for_silences(silences, stopper.clone()));
+        if silences.are_told() {
+            tasks.spawn(alerts::look_for_silences(silences, stopper.clone()));
+        }
         tasks.spawn(alerts::sweep(store.clone(), clock.clone(), stopper.clone()));
         let work = ScheduledWork::new(config, store, clock, state_folder);
         tasks.spawn(schedules::run(work, stopper.clone()));
