@@ -326,7 +326,9 @@ def test_a_reload_takes_alerts_in_and_out_and_loses_nothing(stage):
     assert len(receiver.to("/left")) == tries
     receiver.scripts["/left"].clear()
     reload(new + left, 2)
-    assert stage.surveyd.run("alerts", "retry", "left") == "alert left: one message is tried again\n"
+    # The second answer may have become a message for it by now.
+    retried = stage.surveyd.run("alerts", "retry", "left")
+    assert re.fullmatch("alert left: (one message is|2 messages are) tried again\n", retried), retried
     wait_until("what was kept, and what happened meanwhile", lambda: receiver.told("/left") == (2, 0))
     assert receiver.told("/new") == (1, 0)
 

@@ -21,7 +21,7 @@ class Counting(Handler):
         super().do_POST()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def dry(store, tmp_path_factory):
     world = World(list(scenario.X_ACCOUNTS.values()), events_horizon_ms=0, page_size=7)
     world.posted = []
