@@ -96,28 +96,7 @@ impl Store {
         detail: Detail,
     ) -> Result<Option<Vec<Cell>>> {
         let whole = are_whole(zone, days);
-        let mut conditions = whole.clone();
-        conditions.is("dim", dimension.as_str());
-        conditions.between("day", days.from.0.into(), days.to.0.into());
-        if let Some(kind) = view.kind {
-            conditions.is("kind", kind.as_str());
-        }
-        for (filter, values) in view.filters.iter() {
-            let values = values.iter().cloned();
-            match filter {
-                Filter::Account => conditions.one_of("account", values),
-                Filter::Team => conditions.one_of("team", values.map(kept)),
-                // The key is a whole set of tags. It is looked at below.
-                Filter::Tag => {}
-                Filter::Agent
-                | Filter::Language
-                | Filter::Source
-                | Filter::Rule
-                | Filter::Variant => {
-                    conditions.one_of("key", values.map(kept));
-                }
-            }
-        }
+        let conditions = of_days(view, whole.clone(), days, dimension);
         let grouped = match view.by {
             GroupBy::Nothing => "''",
             GroupBy::Week => "cast(day as text)",
@@ -298,6 +277,33 @@ fn are_whole(zone: &Zone, days: Days) -> Conditions {
          and not exists (select 1 from result_day where made = 0 and day >= {from} and day <= {to})"
     ));
     whole
+}
+
+/// The conditions of the view on the totals of days of one dimension, behind those in `conditions`.
+fn of_days(
+    view: &View,
+    mut conditions: Conditions,
+    days: Days,
+    dimension: Dimension,
+) -> Conditions {
+    conditions.is("dim", dimension.as_str());
+    conditions.between("day", days.from.0.into(), days.to.0.into());
+    if let Some(kind) = view.kind {
+        conditions.is("kind", kind.as_str());
+    }
+    for (filter, values) in view.filters.iter() {
+        let values = values.iter().cloned();
+        match filter {
+            Filter::Account => conditions.one_of("account", values),
+            Filter::Team => conditions.one_of("team", values.map(kept)),
+            // The key is a whole set of tags. Whoever reads the rows looks at it.
+            Filter::Tag => {}
+            Filter::Agent | Filter::Language | Filter::Source | Filter::Rule | Filter::Variant => {
+                conditions.one_of("key", values.map(kept));
+            }
+        }
+    }
+    conditions
 }
 
 /// The conditions of the view on the results with `column` in the period. The first is that they
