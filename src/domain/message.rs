@@ -16,11 +16,11 @@ pub(in crate::domain) mod growth;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
-use std::io;
 
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State};
 use serde_json::{Value, json};
 
+use super::bounded::Bounded;
 use super::close::{ClosedBy, Notice};
 use super::plain_text;
 
@@ -192,11 +192,11 @@ impl Templates {
             },
         };
         let template = self.compiled.get_template(name).map_err(failed)?;
-        let mut written = Bounded(Vec::new());
+        let mut written = Bounded::new(EMITTED_BYTES_MAX);
         template
             .render_captured_to(minijinja::value::Serde(filled(variables)), &mut written)
             .map_err(failed)?;
-        let text = String::from_utf8(written.0).expect("a template writes whole characters");
+        let text = String::from_utf8(written.bytes).expect("a template writes whole characters");
         if text.trim().is_empty() {
             return Err(MessageError::Empty { bare });
         }
@@ -271,23 +271,6 @@ struct ByteLimit(usize);
 impl fmt::Write for ByteLimit {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0 = self.0.checked_sub(text.len()).ok_or(fmt::Error)?;
-        Ok(())
-    }
-}
-
-/// A message under construction that never exceeds its limit.
-struct Bounded(Vec<u8>);
-
-impl io::Write for &mut Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > EMITTED_BYTES_MAX {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -26,6 +26,7 @@
 pub mod access;
 pub mod alert;
 pub mod blocks;
+pub(crate) mod bounded;
 pub mod budget;
 pub mod close;
 pub mod days;

@@ -4,12 +4,12 @@
 //! cannot end the string that it stands in. `|tojson` says the same aloud. Steps and size are
 //! limited.
 
-use std::io;
 use std::sync::Arc;
 
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use serde_json::Value;
 
+use crate::domain::bounded::Bounded;
 use crate::domain::message::growth;
 
 /// The longest rendered message, in bytes. It is the limit of Standard Webhooks.
@@ -80,7 +80,7 @@ impl AlertTemplate {
         let mut variables = event.clone();
         variables["text"] = Value::from(sentence);
         let template = self.compiled.get_template(NAME).expect("the template is there");
-        let mut written = Bounded(Vec::new());
+        let mut written = Bounded::new(BYTES_MAX);
         let rendered =
             template.render_captured_to(minijinja::value::Serde(&variables), &mut written);
         rendered.map_err(|error| match error.kind() {
@@ -88,7 +88,7 @@ impl AlertTemplate {
             ErrorKind::WriteFailure => TemplateError::TooLong,
             _ => TemplateError::Failed { line: error.line().unwrap_or(1), detail: reason(&error) },
         })?;
-        let text = String::from_utf8(written.0).expect("a template writes whole characters");
+        let text = String::from_utf8(written.bytes).expect("a template writes whole characters");
         match serde_json::from_str::<&serde_json::value::RawValue>(&text) {
             Ok(_) => Ok(text),
             Err(error) => Err(TemplateError::NoJson(error.to_string())),
@@ -111,23 +111,6 @@ fn emit(
     }
     state.set_temp(EMITTED, minijinja::Value::from(emitted));
     output.write_str(&text).map_err(|_| ErrorKind::WriteFailure.into())
-}
-
-/// A message under construction that never exceeds its limit.
-struct Bounded(Vec<u8>);
-
-impl io::Write for &mut Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > BYTES_MAX {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn to_json(value: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error> {
