@@ -44,7 +44,12 @@ pub async fn lock(connection: &mut AnyConnection) -> Result<RefreshRight> {
     })
 }
 
-/// Counts days in that zone from now on. A change of the zone empties the totals.
+/// Makes every day due, and its totals unread until they are made anew.
+const ALL_DUE: &str = "update result_day set marked = $1, made = 0";
+
+/// Counts days in that zone from now on. After a change of the zone all days are due. Their old
+/// totals are deleted day by day, when the new ones are written: to delete all of them at once
+/// would hold up the writer.
 pub async fn count_in(
     connection: &mut AnyConnection,
     right: &mut RefreshRight,
@@ -53,8 +58,7 @@ pub async fn count_in(
     if right.is_in(zone) {
         return Ok(());
     }
-    sqlx::query("delete from day_total").execute(&mut *connection).await?;
-    sqlx::query("delete from result_day").execute(&mut *connection).await?;
+    sqlx::query(ALL_DUE).bind(right.number).execute(&mut *connection).await?;
     let from = Millis(i64::MIN);
     sqlx::query(ZONE).bind(zone.name()).bind(from.0).execute(connection).await?;
     (right.zone, right.mark_from) = (Some(zone.clone()), Some(from));
