@@ -1,6 +1,6 @@
 //! `surveyd alerts` shows what is told to whom, tries an alert and sends what waits.
 
-mod schedules;
+pub mod schedules;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -196,7 +196,8 @@ async fn list(list: &AlertListArgs, context: &Context) -> anyhow::Result<ExitCod
         return Ok(ExitCode::SUCCESS);
     }
     let (style, now) = (context.style(&list.times), context.clock.now());
-    let schedules = schedules::listed(&context.config, &of_schedules?, now, &style);
+    let schedules = schedules::all(&context.config, &of_schedules?, now);
+    let schedules = schedules::listed(schedules, &style);
     if all.is_empty() {
         note!("there are no [[alerts]] in {}", context.file.display());
         out!("{}", schedules.trim_start())?;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
+use super::alerts::schedules::{self, ScheduleJson};
 use super::alerts::{self, AlertJson};
 use super::waiting::{self, Waits};
 use super::{Context, TimeStyle, Usage, print_json};
@@ -71,6 +72,8 @@ struct StatusJson {
     waits: Vec<Waits>,
     /// The alerts of the configuration, and others for which messages wait.
     alerts: Vec<AlertJson>,
+    /// When each schedule of the configuration was done, and why it fails.
+    schedules: Vec<ScheduleJson>,
     /// The number of surveys that wait for accounts missing from the configuration.
     waiting_without_account: BTreeMap<String, i64>,
 }
@@ -238,6 +241,8 @@ async fn status_of(
     must_act.extend(rejected(store, context, now).await?);
     let alerts = alerts::all(&context.config.alerts, &store.alert_standings().await?);
     must_act.extend(alerts.iter().filter_map(AlertJson::must_act));
+    let schedules = schedules::all(&context.config, &store.schedule_standings().await?, now);
+    must_act.extend(schedules.iter().filter_map(ScheduleJson::must_act));
     let presence = facts.first().map_or(Presence::Unknown, |facts| facts.presence);
     Ok(StatusJson {
         at: now.rfc3339(),
@@ -252,6 +257,7 @@ async fn status_of(
         accounts,
         waits: of_all.iter().map(Waits::from).collect(),
         alerts,
+        schedules,
         waiting_without_account,
     })
 }

@@ -1,6 +1,8 @@
 //! Shows when each schedule ran and runs next.
 
-use crate::config::Config;
+use serde::Serialize;
+
+use crate::config::{Config, ScheduleConfig};
 use crate::domain::schedule::{NextRun, TRY_AGAIN_AFTER, next_run};
 use crate::domain::time::Millis;
 use crate::store::ScheduleStanding;
@@ -15,35 +17,72 @@ const LISTED: [Column; 5] = [
     Column::sentence("why it fails"),
 ];
 
-/// Returns the table of the schedules, with an empty line before it. It is empty if there are none.
-pub fn listed(
+/// How a schedule does.
+#[derive(Serialize)]
+pub struct ScheduleJson {
+    pub schedule: String,
+    every: &'static str,
+    last_done_at: Option<String>,
+    pub next_at: String,
+    pub failing_since: Option<String>,
+    pub last_error: Option<String>,
+}
+
+impl ScheduleJson {
+    /// What somebody must do about it, if anything.
+    pub fn must_act(&self) -> Option<String> {
+        let (since, why) = (self.failing_since.as_ref()?, self.last_error.as_ref()?);
+        let Self { schedule, next_at, .. } = self;
+        Some(format!(
+            "schedule {schedule} fails since {since}: {why}. It is tried again at {next_at}"
+        ))
+    }
+}
+
+/// Returns how the schedules of the configuration do.
+pub fn all(config: &Config, standings: &[ScheduleStanding], now: Millis) -> Vec<ScheduleJson> {
+    let of_name = |name: &str| standings.iter().find(|standing| standing.name == name);
+    let schedules = config.schedules.iter();
+    schedules.map(|it| of_schedule(it, of_name(&it.name), config, now)).collect()
+}
+
+fn of_schedule(
+    schedule: &ScheduleConfig,
+    standing: Option<&ScheduleStanding>,
     config: &Config,
-    standings: &[ScheduleStanding],
     now: Millis,
-    style: &OutputStyle,
-) -> String {
-    if config.schedules.is_empty() {
+) -> ScheduleJson {
+    let done_to = standing.and_then(|standing| standing.done_to);
+    let try_at = standing.and_then(|standing| standing.try_at);
+    let try_at = try_at.filter(|at| at.is_ahead(now, TRY_AGAIN_AFTER));
+    let next = try_at.unwrap_or_else(|| {
+        match next_run(schedule.every, done_to, &config.report.time_zone, now) {
+            NextRun::Now(_) => now,
+            NextRun::At(at) => at,
+        }
+    });
+    ScheduleJson {
+        schedule: schedule.name.clone(),
+        every: schedule.every.as_str(),
+        last_done_at: standing.and_then(|standing| standing.done_at).map(Millis::rfc3339),
+        next_at: next.rfc3339(),
+        failing_since: standing.and_then(|standing| standing.failing_since).map(Millis::rfc3339),
+        last_error: standing.and_then(|standing| standing.last_error.clone()),
+    }
+}
+
+/// Returns the table of the schedules, with an empty line before it. It is empty if there are none.
+pub fn listed(schedules: Vec<ScheduleJson>, style: &OutputStyle) -> String {
+    if schedules.is_empty() {
         return String::new();
     }
-    let rows = config.schedules.iter().map(|schedule| {
-        let standing = standings.iter().find(|standing| standing.name == schedule.name);
-        let done_to = standing.and_then(|standing| standing.done_to);
-        let try_at = standing.and_then(|standing| standing.try_at);
-        let try_at = try_at.filter(|at| at.is_ahead(now, TRY_AGAIN_AFTER));
-        let next = try_at.unwrap_or_else(|| {
-            match next_run(schedule.every, done_to, &config.report.time_zone, now) {
-                NextRun::Now(_) => now,
-                NextRun::At(at) => at,
-            }
-        });
-        let done_at = standing.and_then(|standing| standing.done_at);
-        let why = standing.and_then(|standing| standing.last_error.clone());
+    let rows = schedules.into_iter().map(|it| {
         vec![
-            schedule.name.clone(),
-            schedule.every.as_str().to_owned(),
-            done_at.map(Millis::rfc3339).unwrap_or_default(),
-            next.rfc3339(),
-            why.unwrap_or_default(),
+            it.schedule,
+            it.every.to_owned(),
+            it.last_done_at.unwrap_or_default(),
+            it.next_at,
+            it.last_error.unwrap_or_default(),
         ]
     });
     format!("\n{}", table(style, &LISTED, &rows.collect::<Vec<_>>()))

@@ -1,6 +1,7 @@
 //! Shows the status as text for people.
 
 use super::super::alerts::AlertJson;
+use super::super::alerts::schedules::ScheduleJson;
 use super::super::waiting::Waits;
 use super::{
     AccountJson, CallsStatus, DaemonStatus, StatusJson, UnfinishedRebuild, words_of_unserved,
@@ -105,8 +106,9 @@ fn print_waits(status: &StatusJson, style: &OutputStyle) -> anyhow::Result<()> {
         let colour = if waits.must_act { Colour::Red } else { Colour::Yellow };
         outln!("\n{}", style.paint(colour, &told(&words_of_waits(waits), style)))?;
     }
-    for disabled in status.alerts.iter().filter_map(AlertJson::must_act) {
-        outln!("\n{}", style.paint(Colour::Red, &told(&disabled, style)))?;
+    let disabled = status.alerts.iter().filter_map(AlertJson::must_act);
+    for failing in disabled.chain(status.schedules.iter().filter_map(ScheduleJson::must_act)) {
+        outln!("\n{}", style.paint(Colour::Red, &told(&failing, style)))?;
     }
     for unserved in &status.waiting_without_account {
         outln!("\n{}", style.paint(Colour::Red, &told(&words_of_unserved(unserved), style)))?;

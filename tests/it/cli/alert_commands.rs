@@ -106,3 +106,46 @@ fn an_alert_that_is_not_there_is_a_usage_error() {
     assert_eq!((list.code, list.stdout.as_str()), (0, ""));
     assert!(list.stderr.contains("there are no [[alerts]] in "), "{}", list.stderr);
 }
+
+const SCHEDULES: &str = r#"
+[[schedules]]
+name = "monday"
+every = "week"
+format = "html"
+to = { folder = "reports" }
+[[schedules]]
+name = "rows"
+what = "export"
+every = "month"
+format = "csv"
+to = { folder = "reports" }
+"#;
+
+#[tokio::test]
+async fn status_says_which_schedule_fails_and_when_it_is_tried_again() {
+    let program = Program::with_database(&(configuration(NOWHERE) + SCHEDULES));
+    let check = program.run(&["status", "--check"]);
+    assert!(!check.stdout.contains("schedule"), "{}", check.stdout);
+    let location = Location::parse("sqlite:surveyd.db", program.folder()).unwrap();
+    let store = Store::open(&location).await.unwrap();
+    let now = Clock::System.now();
+    let again = now.plus(Duration::from_secs(3_600));
+    store.take_schedule("monday", "test", now).await.unwrap().unwrap();
+    let why = "/srv/reports cannot be made: Permission denied";
+    assert!(store.note_schedule_failed("monday", "test", why, again, now).await.unwrap());
+    store.close().await;
+
+    let check = program.run(&["status", "--check", "--utc"]);
+    let (since, again) = (now.rfc3339(), again.rfc3339());
+    let act = format!("schedule monday fails since {since}: {why}. It is tried again at {again}\n");
+    let told = check.stdout.split_whitespace().collect::<Vec<_>>().join(" ") + "\n";
+    assert!(told.ends_with(&act), "{told}");
+    assert_eq!(check.code, 1);
+    let status = program.run(&["status", "--json"]).json();
+    let names: Vec<_> =
+        status["schedules"].as_array().unwrap().iter().map(|it| &it["schedule"]).collect();
+    assert_eq!(names, ["monday", "rows"]);
+    assert_eq!(status["schedules"][0]["last_error"], why);
+    assert_eq!(status["schedules"][0]["next_at"], again);
+    assert_eq!(status["schedules"][1]["failing_since"], serde_json::Value::Null);
+}
