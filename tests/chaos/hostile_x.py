@@ -11,6 +11,7 @@ import struct
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from x_server import Handler, XServer, parameters
@@ -88,6 +89,17 @@ class HostileWorld(World):
         self.reads = []  # (account's user id, (from, to), moment) of the ranges that were read to their end
         self.carrying_out = []
         self.on_look_up = lambda: None
+
+    @contextmanager
+    def nobody_looked_up(self):
+        """Look-ups hang, so nobody is prompted meanwhile, however slow this machine is."""
+        over = threading.Event()
+        self.on_look_up = lambda: over.wait(300)
+        try:
+            yield
+        finally:
+            self.on_look_up = lambda: None
+            over.set()
 
     def attempt(self, fields):
         """Notes a POST and takes its fault off the plan."""
