@@ -52,7 +52,10 @@
 //! - **claim**: the right to work on a survey for a while ([`store::Leased`]).
 //! - **feedback**: X's object behind a prompt, known by its **feedback id**. Score and comment are
 //!   the **answer**. An **update** is one state of it, and the **fold** joins all of them.
-//! - **hint**: what X's webhook reports, until X's events confirm or refute it.
+//! - **webhook**: X has two. Its webhook for feedback ([`web`]'s `feedback_hook`,
+//!   [`poller::feedback_hook`]) carries a password. Its webhook for Direct Messages ([`web`]'s
+//!   `message_hook`, [`watcher::message_hook`]) asks a challenge and is signed.
+//! - **hint**: what X's webhook for feedback reports, until X's events confirm or refute it.
 //! - **events**: X's list of updates. They are read in **windows**. A **second look** reads a
 //!   window again. A stretch that could not be read is a **gap**.
 //! - **hold**: no prompt leaves an account, after a restored database or for a rebuild. **Pause**:

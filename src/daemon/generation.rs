@@ -14,16 +14,17 @@ use crate::alerts::silences::Silences;
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
 use crate::domain::blocks::BlockRule;
-use crate::poller::{self, Poller, hook};
+use crate::poller::feedback_hook::HookTarget;
+use crate::poller::{self, Poller};
 use crate::scheduler;
 use crate::stop::{StopSender, stopper};
 use crate::store::Store;
+use crate::watcher::message_hook::XDeliveries;
 use crate::watcher::spool::{LineCounts, Spool};
 use crate::watcher::talks::Talks;
 use crate::watcher::verify::{Passwords, Verifier};
-use crate::watcher::x_hook::XHook;
 use crate::watcher::{Intake, Receiver};
-use crate::web::{HttpSource, Live, MessageHook, Rate, ResultsTerms, XWebhook};
+use crate::web::{FeedbackHook, HttpSource, Live, MessageHook, Rate, ResultsTerms};
 use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
 use super::access;
@@ -122,10 +123,10 @@ impl Generation {
         Live {
             intake: self.intake(store, clock),
             sources: sources.collect(),
-            hooks: self.hooks(config),
-            x_webhook: config.x.webhook.as_ref().map(|webhook| {
-                let hook = hook::HookTarget::new(&self.accounts, store);
-                XWebhook::new(Passwords::of(webhook), hook)
+            message_hooks: self.message_hooks(config),
+            feedback_hook: config.x.webhook.as_ref().map(|webhook| {
+                let hook = HookTarget::new(&self.accounts, store);
+                FeedbackHook::new(Passwords::of(webhook), hook)
             }),
             lines: self.lines.clone(),
             max_body: config.http.max_body,
@@ -144,15 +145,15 @@ impl Generation {
         }
     }
 
-    /// Returns the sources that X delivers messages to.
-    fn hooks(&self, config: &Config) -> HashMap<String, MessageHook> {
+    /// Returns the sources that X delivers Direct Messages to.
+    fn message_hooks(&self, config: &Config) -> HashMap<String, MessageHook> {
         let delivered =
             config.watched.iter().filter(|source| source.stream == MessageStream::Webhook);
         let hooks = delivered.filter_map(|source| {
             let talks = self.talks.get(&source.name)?.clone();
             let account = config.account(&source.account)?;
-            let x_hook = XHook::new(account, talks.watch.user_id.clone());
-            Some((source.name.clone(), MessageHook { talks, x_hook }))
+            let deliveries = XDeliveries::new(account, talks.watch.user_id.clone());
+            Some((source.name.clone(), MessageHook { talks, deliveries }))
         });
         hooks.collect()
     }

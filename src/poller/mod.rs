@@ -9,7 +9,7 @@
 
 mod events;
 mod evidence;
-pub mod hook;
+pub mod feedback_hook;
 mod second_looks;
 mod message_search;
 mod pages;

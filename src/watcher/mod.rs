@@ -11,7 +11,7 @@ pub mod notice;
 pub mod spool;
 pub mod talks;
 pub mod verify;
-pub mod x_hook;
+pub mod message_hook;
 
 use std::collections::HashMap;
 use std::sync::Arc;

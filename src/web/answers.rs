@@ -37,7 +37,7 @@ pub enum Addressee {
     /// A configured source.
     Source(String),
     /// X's webhook for feedback.
-    XWebhook,
+    FeedbackHook,
     /// The pages and the API for results. Their refusals are counted and not logged, since the
     /// audit log has what matters.
     Results,
@@ -50,7 +50,7 @@ impl Addressee {
     pub fn label(&self) -> &str {
         match self {
             Self::Source(name) => name,
-            Self::XWebhook => "[x.webhook]",
+            Self::FeedbackHook => "[x.webhook]",
             Self::Results => "[results]",
             Self::Nothing => "[none]",
         }
@@ -59,7 +59,7 @@ impl Addressee {
     fn event(&self) -> &'static str {
         match self {
             Self::Source(_) | Self::Nothing => "close.rejected",
-            Self::XWebhook => "feedback.rejected",
+            Self::FeedbackHook => "feedback.rejected",
             Self::Results => "results.rejected",
         }
     }
@@ -68,7 +68,7 @@ impl Addressee {
     fn described(&self) -> String {
         match self {
             Self::Source(name) => format!("to source {name}"),
-            Self::XWebhook => "to X's webhook".into(),
+            Self::FeedbackHook => "to X's webhook".into(),
             Self::Results => "for results".into(),
             Self::Nothing => "to an address that belongs to no source".into(),
         }

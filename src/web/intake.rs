@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::messages;
+use super::message_hook;
 use super::parts::{json, parameters, texts};
 use super::problem::{self, Problem, refuse};
 use super::{HttpSource, Live, Web};
@@ -65,9 +65,9 @@ pub async fn post(
     request: Request,
 ) -> Response {
     let live = web.live();
-    let taken = match (live.sources.get(&name), live.hooks.get(&name)) {
+    let taken = match (live.sources.get(&name), live.message_hooks.get(&name)) {
         (Some(source), _) => take(&web, &live, source, request).await,
-        (None, Some(hook)) => messages::take(&web, &live, hook, request).await,
+        (None, Some(hook)) => message_hook::take(&web, &live, hook, request).await,
         (None, None) => return problem::not_found("there is no source of this name"),
     };
     taken.unwrap_or_else(|refusal| refusal)
@@ -76,7 +76,7 @@ pub async fn post(
 /// Answers a help desk that checks the address before it sends anything.
 pub async fn head(State(web): State<Arc<Web>>, Path(name): Path<String>) -> StatusCode {
     let live = web.live();
-    match live.sources.contains_key(&name) || live.hooks.contains_key(&name) {
+    match live.sources.contains_key(&name) || live.message_hooks.contains_key(&name) {
         true => StatusCode::OK,
         false => StatusCode::NOT_FOUND,
     }

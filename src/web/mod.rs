@@ -6,7 +6,7 @@
 mod answers;
 mod body;
 mod intake;
-mod messages;
+mod message_hook;
 mod metrics;
 mod parts;
 mod problem;
@@ -17,7 +17,7 @@ mod server;
 pub mod waiting;
 mod snapshot;
 mod wire;
-mod x_webhook;
+mod feedback_hook;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
@@ -45,10 +45,10 @@ use results::{Access, Reception};
 use seats::Seats;
 use snapshot::Snapshot;
 
-pub use messages::MessageHook;
+pub use feedback_hook::FeedbackHook;
+pub use message_hook::MessageHook;
 pub use rate::Rate;
 pub use server::{listen, serve};
-pub use x_webhook::XWebhook;
 
 /// The settings of a source for its HTTP requests.
 pub struct HttpSource {
@@ -74,8 +74,8 @@ pub struct Live {
     pub intake: Intake,
     pub sources: HashMap<String, HttpSource>,
     /// The sources that X delivers messages to. None of their names is in `sources`.
-    pub hooks: HashMap<String, MessageHook>,
-    pub x_webhook: Option<XWebhook>,
+    pub message_hooks: HashMap<String, MessageHook>,
+    pub feedback_hook: Option<FeedbackHook>,
     /// How many lines of spool files were taken and refused.
     pub lines: LineCounts,
     pub max_body: usize,
@@ -151,11 +151,12 @@ impl Web {
     /// Returns the addressee of a path. Returns nothing for the paths of health and metrics.
     fn asked(&self, path: &str) -> Option<Addressee> {
         let live = self.live();
-        let source =
-            |name: &&str| live.sources.contains_key(*name) || live.hooks.contains_key(*name);
+        let source = |name: &&str| {
+            live.sources.contains_key(*name) || live.message_hooks.contains_key(*name)
+        };
         match path {
             "/healthz" | "/readyz" | "/metrics" => None,
-            "/v1/x/feedback" if live.x_webhook.is_some() => Some(Addressee::XWebhook),
+            "/v1/x/feedback" if live.feedback_hook.is_some() => Some(Addressee::FeedbackHook),
             _ => match path.strip_prefix("/v1/sources/").filter(source) {
                 Some(name) => Some(Addressee::Source(name.to_owned())),
                 None if results::serves(&live, path) => Some(Addressee::Results),
@@ -166,8 +167,11 @@ impl Web {
 
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
-            .route("/v1/sources/{name}", post(intake::post).head(intake::head).get(messages::get))
-            .route("/v1/x/feedback", post(x_webhook::post))
+            .route(
+                "/v1/sources/{name}",
+                post(intake::post).head(intake::head).get(message_hook::get),
+            )
+            .route("/v1/x/feedback", post(feedback_hook::post))
             .route("/healthz", get(|| async { "ok\n" }))
             .route("/readyz", get(ready))
             .route("/metrics", get(metrics::get))

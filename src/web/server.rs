@@ -233,7 +233,7 @@ impl Behind {
         let is_told = match asked {
             Some(Addressee::Results) => false,
             Some(Addressee::Nothing) => is_a_sender(request.method(), path),
-            Some(Addressee::Source(_) | Addressee::XWebhook) | None => true,
+            Some(Addressee::Source(_) | Addressee::FeedbackHook) | None => true,
         };
         let noted = asked.map(|asked| LoggedRequest::new(asked, request.uri(), request.headers()));
         let answer = self
@@ -272,7 +272,8 @@ fn is_a_sender(method: &Method, path: &str) -> bool {
 fn why(asked: &Addressee, answer: &Response) -> Option<RefusalReason> {
     let status = answer.status();
     // Each wrong password has been logged already. The limit on them needs no line of its own.
-    let is_counted_out = *asked == Addressee::XWebhook && status == StatusCode::TOO_MANY_REQUESTS;
+    let is_counted_out =
+        *asked == Addressee::FeedbackHook && status == StatusCode::TOO_MANY_REQUESTS;
     if is_counted_out || !(status.is_client_error() || status.is_server_error()) {
         return None;
     }

@@ -35,7 +35,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
             "credentials",
             "domain",
             "pages",
-            "poller::hook",
+            "poller::feedback_hook",
             "report",
             "results",
             "stop",

@@ -193,8 +193,8 @@ fn live(store: &Store, clock: &Clock, access: Access) -> Live {
     Live {
         intake: Intake { store, clock, accounts: Arc::default(), x_clock: None },
         sources: HashMap::new(),
-        hooks: HashMap::new(),
-        x_webhook: None,
+        message_hooks: HashMap::new(),
+        feedback_hook: None,
         lines: LineCounts::default(),
         max_body: 1 << 18,
         events_horizon: Duration::ZERO,

@@ -1,4 +1,6 @@
-//! Serves X's webhook at a source that watches Direct Messages.
+//! Serves X's webhook for Direct Messages, at a source that watches them. Its challenge and its
+//! signature are the business of [`crate::watcher::message_hook`]. X's other webhook is
+//! `feedback_hook`.
 //!
 //! X first checks that the address belongs to the app. After that X delivers messages, and surveyd
 //! answers each delivery only once it is on the disk.
@@ -15,13 +17,13 @@ use super::parts::{json, texts};
 use super::problem::{self, Problem, refuse};
 use super::{Live, Web};
 use crate::domain::x_message::WebhookDelivery;
+use crate::watcher::message_hook::{DeliveryRefusal, XDeliveries};
 use crate::watcher::talks::Talks;
-use crate::watcher::x_hook::{DeliveryRefusal, XHook};
 
-/// A source that X delivers messages to.
+/// A source that X delivers Direct Messages to.
 pub struct MessageHook {
     pub talks: Talks,
-    pub x_hook: XHook,
+    pub deliveries: XDeliveries,
 }
 
 #[derive(Serialize)]
@@ -41,7 +43,7 @@ pub async fn get(
     RawQuery(query): RawQuery,
 ) -> Response {
     let live = web.live();
-    let Some(hook) = live.hooks.get(&name) else {
+    let Some(hook) = live.message_hooks.get(&name) else {
         return match live.sources.contains_key(&name) {
             true => super::other_method(),
             false => problem::not_found("there is no source of this name"),
@@ -50,7 +52,7 @@ pub async fn get(
     let Some(token) = crc_token(query.as_deref().unwrap_or_default()) else {
         return super::other_method();
     };
-    match hook.x_hook.answer(&token) {
+    match hook.deliveries.answer(&token) {
         Some(response_token) => json(StatusCode::OK, &DeliveryAnswer { response_token }),
         None => {
             let detail = "crc_token is none of X's: those have 8 to 256 letters, digits and \
@@ -72,16 +74,17 @@ pub async fn take(
     let body = web.bodies.whole(body, &headers, live.max_body).await?;
     let header = |name: &str| texts(&headers, name);
     let now = web.clock.now();
-    let read = hook.x_hook.read(&header, &body, now);
+    let read = hook.deliveries.read(&header, &body, now);
     if let Err(DeliveryRefusal::NoJson(_) | DeliveryRefusal::NoDelivery) = read {
         // X signed this delivery but surveyd cannot read it. It may hold a message of any account
         // of the app, so each of them reads X's lists.
-        let signed = |hook: &&MessageHook| hook.x_hook.is_signed(&header, &body, now);
-        live.hooks.values().filter(signed).for_each(|hook| hook.talks.miss());
+        let signed = |hook: &&MessageHook| hook.deliveries.is_signed(&header, &body, now);
+        live.message_hooks.values().filter(signed).for_each(|hook| hook.talks.miss());
     }
     let WebhookDelivery { to, messages } = read.map_err(refused)?;
     // X allows an app few webhooks, so one address may serve all accounts of the app.
-    let meant = live.hooks.values().find(|hook| hook.x_hook.is_meant(&to, &header, &body, now));
+    let meant =
+        live.message_hooks.values().find(|hook| hook.deliveries.is_meant(&to, &header, &body, now));
     let Some(meant) = meant.filter(|_| !messages.is_empty()) else {
         return Ok(json(StatusCode::OK, &TakenDelivery { messages: 0 }));
     };

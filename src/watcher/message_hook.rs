@@ -1,5 +1,5 @@
-//! X's webhook of an account. It proves to X that the address is ours and accepts only what X
-//! signed.
+//! X's webhook for the Direct Messages of an account. It answers X's challenge (CRC), which proves
+//! to X that the address is ours. It accepts only what X signed (`x-twitter-webhooks-signature`).
 //!
 //! Both use the account's consumer secret as key. X's challenge asks for the signature of a text in
 //! the challenge. A delivery is signed over its whole body. Anybody can therefore send a challenge
@@ -34,9 +34,9 @@ fn is_token(text: &[u8]) -> bool {
         && x_json::read(text).is_err()
 }
 
-/// The webhook of one account.
+/// What X delivers to the webhook of one account.
 #[derive(Clone)]
-pub struct XHook {
+pub struct XDeliveries {
     verifier: Verifier,
     key: hmac::Key,
     user_id: UserId,
@@ -56,7 +56,7 @@ pub enum DeliveryRefusal {
     NoDelivery,
 }
 
-impl XHook {
+impl XDeliveries {
     /// `user_id` is the account's own id at X.
     pub fn new(account: &config::Account, user_id: UserId) -> Self {
         let secret = account.consumer_secret.expose().as_bytes();
@@ -116,8 +116,8 @@ mod tests {
     const ANSWER: &str = "sha256=nlBfoc+sYi739ivT57rTKKl7OQM8PcJSNybJqfjoBUk=";
     const SIGNED: &str = "sha256=0ua45f1GN4zcLoyYN2oxYw699anCaTMlVvfacz678CE=";
 
-    fn hook() -> XHook {
-        XHook {
+    fn hook() -> XDeliveries {
+        XDeliveries {
             verifier: Verifier::new(Scheme::of_x(), &[SECRET.to_vec()]).unwrap(),
             key: hmac::Key::new(hmac::HMAC_SHA256, SECRET),
             user_id: UserId::parse("4337869213").unwrap(),

@@ -1,5 +1,5 @@
-//! Takes in X's webhook, which tells at once what X's events will tell later. A delivery carries a
-//! password and no signature. So it is a hint until X's events confirm it.
+//! Takes in X's webhook for feedback, which tells at once what X's events will tell later. A
+//! delivery carries a password and no signature. So it is a hint until X's events confirm it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use crate::store::{Result, Store, UnknownEvent};
 use crate::worker::AccountWorker;
 use crate::x::hints;
 
-/// The receiver of X's webhook for all accounts.
+/// The receiver of X's webhook for feedback, for all accounts.
 #[derive(Clone)]
 pub struct HookTarget {
     /// The workers by the account's user id at X.

@@ -1,6 +1,7 @@
-//! Takes the feedback events that X delivers to `POST /v1/x/feedback`.
+//! Takes X's webhook for feedback: what X delivers to `POST /v1/x/feedback`. Its password is
+//! checked here. [`crate::poller::feedback_hook`] folds what it says.
 //!
-//! surveyd answers only once the events are on the disk.
+//! surveyd answers only once the events are on the disk. X's other webhook is `message_hook`.
 
 use std::sync::Arc;
 
@@ -15,20 +16,20 @@ use super::problem::refuse;
 use super::rate::Rate;
 use super::{Web, problem};
 use crate::domain::x_json;
-use crate::poller::hook::HookTarget;
+use crate::poller::feedback_hook::HookTarget;
 use crate::watcher::verify::Passwords;
 
 /// Wrong passwords a minute that are answered as such. Further ones are answered by a rate limit.
 pub const STRANGERS_A_MINUTE: u32 = 10;
 
-/// X's webhook as configured.
-pub struct XWebhook {
+/// X's webhook for feedback as configured.
+pub struct FeedbackHook {
     pub passwords: Passwords,
     pub hook: HookTarget,
     pub strangers: Rate,
 }
 
-impl XWebhook {
+impl FeedbackHook {
     pub fn new(passwords: Passwords, hook: HookTarget) -> Self {
         Self { passwords, hook, strangers: Rate::per_minute(STRANGERS_A_MINUTE) }
     }
@@ -42,7 +43,7 @@ struct WebhookAnswer {
 
 pub async fn post(State(web): State<Arc<Web>>, request: Request) -> Response {
     let live = web.live();
-    let Some(webhook) = &live.x_webhook else {
+    let Some(webhook) = &live.feedback_hook else {
         return problem::not_found("X's webhook is not configured: there is no [x.webhook]");
     };
     let (parts, body) = request.into_parts();
@@ -69,7 +70,7 @@ pub async fn post(State(web): State<Arc<Web>>, request: Request) -> Response {
     }
 }
 
-fn stranger(web: &Web, webhook: &XWebhook) -> Response {
+fn stranger(web: &Web, webhook: &FeedbackHook) -> Response {
     if let Err(seconds) = webhook.strangers.take(web.clock.now()) {
         let detail = "too many wrong passwords; the right one is always taken";
         return problem::later(StatusCode::TOO_MANY_REQUESTS, detail, &seconds.to_string());
