@@ -70,7 +70,8 @@
 //! - **block**: answers of one agent that are shown to the agent together or never
 //!   ([`domain::blocks`]).
 //! - **fact**: something that happened and may be told at once ([`domain::alert`]). An **alert** is
-//!   a place that is told. A **message** is one fact for one alert, or many facts in one.
+//!   a place that is told. A **message** is one fact for one alert, or many facts in one. X's own
+//!   messages are always called Direct Messages.
 //! - **worker**: what the scheduler and the poller of one account work with
 //!   ([`worker::AccountWorker`]).
 

@@ -9,9 +9,9 @@ use super::variants::CONTROL;
 use super::{Account, Rule, SurveyConfig, Variant};
 use crate::domain::close::Notice;
 use crate::domain::id::UserId;
-use crate::domain::message::Templates;
 use crate::domain::policy::Rules;
 use crate::domain::policy::draws::of_variant;
+use crate::domain::prompt_text::Templates;
 use crate::domain::survey_type::SurveyType;
 
 /// The settings that apply to one close.

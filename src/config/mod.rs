@@ -64,10 +64,10 @@ pub use warnings::{
 
 use crate::domain::close::ClosedBy;
 use crate::domain::days::Zone;
-use crate::domain::message::Templates;
 use crate::domain::policy::quiet_hours::QuietHours;
 use crate::domain::policy::rule::When;
 use crate::domain::policy::{Mode, Pacing};
+use crate::domain::prompt_text::Templates;
 use crate::domain::survey_type::SurveyType;
 use given::Wrong;
 

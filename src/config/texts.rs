@@ -7,7 +7,9 @@ use super::defaults::LANGUAGE_CHARACTERS_MAX;
 use super::given::quoted;
 use super::names::nearest;
 use super::walk::{ConfigTable, KeyPlace};
-use crate::domain::message::{MESSAGE_CHARACTERS_MAX, MessageError, TemplateFault, Templates};
+use crate::domain::prompt_text::{
+    MESSAGE_CHARACTERS_MAX, PromptTextError, TemplateFault, Templates,
+};
 
 /// The compiled texts of a survey, a rule or a variant.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,14 +89,14 @@ fn compiled(
     };
     for TemplateFault { language, error } in faults {
         let meant = match &error {
-            MessageError::Unknown { variable, known } => nearest(variable, known.split(", ")),
+            PromptTextError::Unknown { variable, known } => nearest(variable, known.split(", ")),
             _ => None,
         };
         let meant = meant.map(|meant| format!("did you mean {meant}? ")).unwrap_or_default();
         let closed =
             "write a variable as {{ first_name }}, and end each {% if first_name %} by {% endif %}";
         let remedy = match &error {
-            MessageError::Syntax { .. } => closed.to_owned(),
+            PromptTextError::Syntax { .. } => closed.to_owned(),
             _ => format!(
                 "{meant}write a text that renders to 1 to {MESSAGE_CHARACTERS_MAX} characters, \
              as Hello {{{{ first_name | default('') }}}}"

@@ -8,7 +8,8 @@
 //! - [`talk`] decides when a talk is over if surveyd sees only messages.
 //! - [`stop_words`] recognises a person who wants no prompts.
 //! - [`policy`] decides whether a survey is sent and when.
-//! - [`message`] renders the text of a prompt. [`plain_text`] cleans the help desk's words for it.
+//! - [`prompt_text`] renders the text of a prompt. [`plain_text`] cleans the help desk's words for
+//!   it.
 //! - [`days`] counts by the days of the business. [`schedule`] says for which of them reports are
 //!   made. [`view`] says which results are meant. [`result_files`] names the forms of files.
 //! - [`time_zone`] finds the zone that a help desk names.
@@ -35,10 +36,10 @@ pub mod feedback;
 pub mod freshness;
 pub mod id;
 pub mod mapping;
-pub mod message;
 pub(crate) mod named;
 pub mod plain_text;
 pub mod policy;
+pub mod prompt_text;
 pub mod question;
 pub mod result_files;
 pub mod schedule;

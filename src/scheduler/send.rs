@@ -11,8 +11,8 @@ use super::outcome::{self, ForAccount, Judgement, Situation};
 use super::{log_end, log_uncertain};
 use crate::domain::budget::{Call, RateHeaders};
 use crate::domain::feedback::Update;
-use crate::domain::message;
 use crate::domain::policy;
+use crate::domain::prompt_text;
 use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
 use crate::store::{self, BeginOutcome, Leased, Prompt, Result, SendOutcome, SendTimes, Sending};
@@ -131,7 +131,7 @@ fn prompt(worker: &AccountWorker, survey: &Survey) -> Result<Prompt, Failure> {
     let settings = worker.chosen(survey);
     let notice = &survey.notice;
     let ids = [&survey.account, &survey.source, survey.conversation_id.as_str(), survey.person()];
-    let variables = message::variables(ids, notice);
+    let variables = prompt_text::variables(ids, notice);
     let message = settings
         .templates()
         .render(notice.language.as_deref(), &variables)

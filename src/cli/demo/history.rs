@@ -20,8 +20,8 @@ use crate::domain::days::{Day, Days, Zone};
 use crate::domain::event_windows::ReadingPurpose;
 use crate::domain::feedback::{Given, Object, Update};
 use crate::domain::id::{ConversationId, FeedbackId, SurveyId, UserId};
-use crate::domain::message;
 use crate::domain::policy::at_close;
+use crate::domain::prompt_text;
 use crate::domain::survey::{Delivery, Event, Reason, Survey};
 use crate::domain::survey_type::Card;
 use crate::domain::time::{Millis, Period};
@@ -247,7 +247,7 @@ impl Past<'_> {
         let chosen = self.account.chosen(&survey.source, survey.user_id.as_ref(), &survey.notice);
         let ids =
             [&survey.account, &survey.source, survey.conversation_id.as_str(), survey.person()];
-        let variables = message::variables(ids, &survey.notice);
+        let variables = prompt_text::variables(ids, &survey.notice);
         let language = survey.notice.language.as_deref();
         Ok(Prompt {
             kind: chosen.kind(),

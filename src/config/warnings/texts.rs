@@ -2,7 +2,7 @@
 
 use super::super::Texts;
 use super::Warning;
-use crate::domain::message;
+use crate::domain::prompt_text;
 
 /// Words that point at the card in the languages that most texts use. Some of X's clients show the
 /// message without the card.
@@ -88,7 +88,7 @@ fn literal(text: &str) -> Option<String> {
     let forms = |name: &str| {
         [("{", "}"), ("%", "%"), ("[", "]"), ("<", ">")].map(|(a, b)| format!("{a}{name}{b}"))
     };
-    message::variable_names().flat_map(forms).find(|form| text.contains(form.as_str()))
+    prompt_text::variable_names().flat_map(forms).find(|form| text.contains(form.as_str()))
 }
 
 /// Counts the places where a word is missing: a blank before a mark, two blanks, or a mark at the

@@ -10,7 +10,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBeha
 use serde_json::Value;
 
 use crate::domain::bounded::Bounded;
-use crate::domain::message::growth;
+use crate::domain::prompt_text::growth;
 
 /// The longest rendered message, in bytes. It is the limit of Standard Webhooks.
 pub const BYTES_MAX: usize = 20_000;

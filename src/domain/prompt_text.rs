@@ -1,4 +1,4 @@
-//! The text of the Direct Message above the card. There is one template per language.
+//! The text of a prompt: the Direct Message above the card. There is one template per language.
 //!
 //! This module decides which text a person gets. Templates are minijinja's. They know `account`,
 //! `source`, `conversation_id`, `user_id`, `first_name`, `language`, `agent`, `team`, `tags`,
@@ -46,7 +46,7 @@ pub struct Templates {
 
 /// Why a template yields no text.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MessageError {
+pub enum PromptTextError {
     #[error("there is no variable {variable}; there are {known}")]
     Unknown { variable: String, known: String },
     #[error("line {line}: {detail}")]
@@ -72,7 +72,7 @@ pub enum MessageError {
 pub struct TemplateFault {
     /// The language as the operator wrote it. `None` for the default text.
     pub language: Option<String>,
-    pub error: MessageError,
+    pub error: PromptTextError,
 }
 
 impl Templates {
@@ -105,7 +105,7 @@ impl Templates {
         &self,
         language: Option<&str>,
         variables: &BTreeMap<&str, Value>,
-    ) -> Result<String, MessageError> {
+    ) -> Result<String, PromptTextError> {
         self.render_named(self.matching(language), variables, false)
     }
 
@@ -133,11 +133,11 @@ impl Templates {
         self.sources.keys().map(String::as_str).filter(|name| *name != DEFAULT)
     }
 
-    fn add(&mut self, language: Option<&str>, text: &str) -> Result<(), MessageError> {
-        growth::refuse(text).map_err(|(line, detail)| MessageError::Growth { line, detail })?;
+    fn add(&mut self, language: Option<&str>, text: &str) -> Result<(), PromptTextError> {
+        growth::refuse(text).map_err(|(line, detail)| PromptTextError::Growth { line, detail })?;
         let name = language.map_or(String::from(DEFAULT), normal);
         self.compiled.add_template_owned(name.clone(), text.to_owned()).map_err(|error| {
-            MessageError::Syntax { line: error.line().unwrap_or(1), detail: reason(&error) }
+            PromptTextError::Syntax { line: error.line().unwrap_or(1), detail: reason(&error) }
         })?;
         self.sources.insert(name.clone(), text.to_owned());
         self.refuse_unknown(&name)?;
@@ -146,7 +146,7 @@ impl Templates {
     }
 
     /// Rejects unknown variables. A misspelt variable would leave a hole in what the person reads.
-    fn refuse_unknown(&self, name: &str) -> Result<(), MessageError> {
+    fn refuse_unknown(&self, name: &str) -> Result<(), PromptTextError> {
         let Ok(template) = self.compiled.get_template(name) else { return Ok(()) };
         let known = sample();
         let mut unknown: Vec<String> = template
@@ -159,7 +159,7 @@ impl Templates {
             None => Ok(()),
             Some(variable) => {
                 let names: Vec<&str> = known.keys().copied().collect();
-                Err(MessageError::Unknown { variable, known: names.join(", ") })
+                Err(PromptTextError::Unknown { variable, known: names.join(", ") })
             }
         }
     }
@@ -181,11 +181,11 @@ impl Templates {
         name: &str,
         variables: &BTreeMap<&str, Value>,
         bare: bool,
-    ) -> Result<String, MessageError> {
+    ) -> Result<String, PromptTextError> {
         let failed = |error: minijinja::Error| match error.kind() {
-            ErrorKind::OutOfFuel => MessageError::TooSlow,
-            ErrorKind::WriteFailure => MessageError::Endless,
-            _ => MessageError::Failed {
+            ErrorKind::OutOfFuel => PromptTextError::TooSlow,
+            ErrorKind::WriteFailure => PromptTextError::Endless,
+            _ => PromptTextError::Failed {
                 line: error.line().unwrap_or(1),
                 detail: reason(&error),
                 bare,
@@ -198,11 +198,11 @@ impl Templates {
             .map_err(failed)?;
         let text = String::from_utf8(written.bytes).expect("a template writes whole characters");
         if text.trim().is_empty() {
-            return Err(MessageError::Empty { bare });
+            return Err(PromptTextError::Empty { bare });
         }
         match text.chars().count() {
             characters if characters > MESSAGE_CHARACTERS_MAX => {
-                Err(MessageError::TooLong { characters })
+                Err(PromptTextError::TooLong { characters })
             }
             _ => Ok(text),
         }

@@ -8,7 +8,7 @@ fn texts(messages: &[(&str, &str)]) -> BTreeMap<String, String> {
     messages.iter().map(|(language, text)| (language.to_string(), text.to_string())).collect()
 }
 
-fn fault(message: &str) -> MessageError {
+fn fault(message: &str) -> PromptTextError {
     let mut faults = Templates::compile(message, &BTreeMap::new()).unwrap_err();
     assert_eq!(faults.len(), 1);
     faults.remove(0).error
@@ -52,7 +52,7 @@ fn what_a_person_is_called_is_neither_escaped_nor_run() {
 #[test]
 fn a_text_that_is_empty_or_too_long_for_one_person_is_not_sent() {
     let texts = templates("{{ first_name | default('you') }}", &[]);
-    assert_eq!(texts.render(None, &person(json!(""))), Err(MessageError::Empty { bare: false }));
+    assert_eq!(texts.render(None, &person(json!(""))), Err(PromptTextError::Empty { bare: false }));
     let long = "é".repeat(MESSAGE_CHARACTERS_MAX - 64);
     let texts = templates(&format!("{long}{{{{ first_name }}}}"), &[]);
     let name = "é".repeat(64);
@@ -60,7 +60,7 @@ fn a_text_that_is_empty_or_too_long_for_one_person_is_not_sent() {
     let texts = templates(&format!("{long}é{{{{ first_name }}}}"), &[]);
     assert_eq!(
         texts.render(None, &person(json!(name))),
-        Err(MessageError::TooLong { characters: 10_001 })
+        Err(PromptTextError::TooLong { characters: 10_001 })
     );
 }
 
@@ -109,15 +109,15 @@ fn no_template_takes_long_or_fills_the_memory() {
     let replaced = "{{ 'a'".to_owned() + &" | replace('a', 'aaaaaaaaaa')".repeat(30) + " }}";
     let joined = "{{ 'aaaaaaaaaa'".to_owned() + &" | list | join('aaaaaaaaaa')".repeat(30) + " }}";
     for (template, error) in [
-        (kept_aside.as_str(), MessageError::Endless),
-        (&looping, MessageError::TooSlow),
-        (&writing, MessageError::Endless),
-        (&replaced, MessageError::Endless),
-        (&joined, MessageError::Endless),
+        (kept_aside.as_str(), PromptTextError::Endless),
+        (&looping, PromptTextError::TooSlow),
+        (&writing, PromptTextError::Endless),
+        (&replaced, PromptTextError::Endless),
+        (&joined, PromptTextError::Endless),
     ] {
         assert_eq!(fault(template), error, "{template:.60}");
     }
-    assert!(matches!(fault("{{ 'a' * 100000000 }}"), MessageError::Growth { line: 1, .. }));
+    assert!(matches!(fault("{{ 'a' * 100000000 }}"), PromptTextError::Growth { line: 1, .. }));
     assert!(fault("{{ 'a' | indent(100000000) }}").to_string().contains("indent is unknown"));
     // What texts are usually written with.
     let texts = templates("Hi {{ tags | join(', ') }} {{ first_name | replace('-', ' ') }}", &[]);
