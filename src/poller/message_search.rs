@@ -89,7 +89,7 @@ impl MessageMemory {
             let Some(answer) = worker.unless_stopping(asked).await else {
                 return Ok(Ready::At(now));
             };
-            worker.hear(Call::DirectMessages, answer.told, 0).await?;
+            worker.hear(Call::DirectMessages, answer.rate, 0).await?;
             let page = match answer.result {
                 Ok(page) => page,
                 Err(error) => {

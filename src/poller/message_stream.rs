@@ -149,7 +149,7 @@ impl MessageReader {
         let Some(answer) = worker.unless_stopping(asked).await else {
             return Ok(Ticked::later(now));
         };
-        worker.hear(call, answer.told, 0).await?;
+        worker.hear(call, answer.rate, 0).await?;
         let mut page = match answer.result {
             Ok(page) => page,
             Err(error) => return self.failed(worker, &reading, error).await.map(Ticked::later),

@@ -189,7 +189,7 @@ async fn ask(
         }
         let asked = worker.x.show(&worker.keys, &prompt.feedback_id, worker.now());
         let answer = worker.unless_stopping(asked).await;
-        calls.end(answer.as_ref().and_then(|answer| answer.told));
+        calls.end(answer.as_ref().and_then(|answer| answer.rate));
         Some((prompt, answer?))
     });
     let mut answers = answers.buffer_unordered(worker.limits.concurrency);
@@ -200,7 +200,7 @@ async fn ask(
         under_way = under_way.saturating_sub(1);
         // X must not be asked any more, or surveyd is stopping. The prompt stays due.
         let Some((prompt, answer)) = asked else { continue };
-        worker.hear(Call::Show, answer.told, under_way).await?;
+        worker.hear(Call::Show, answer.rate, under_way).await?;
         let now = worker.now();
         match answer.result {
             Ok(update) => {

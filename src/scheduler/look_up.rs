@@ -56,7 +56,7 @@ async fn singly(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leas
         let Some(person) = &leased.survey.user_id else { return (leased, None) };
         let asked = worker.x.can_dm(&worker.keys, &worker.user_id, person, worker.now());
         let answer = worker.unless_stopping(asked).await;
-        calls.end(answer.as_ref().and_then(|answer| answer.told));
+        calls.end(answer.as_ref().and_then(|answer| answer.rate));
         if is_away(answer.as_ref().map(|answer| &answer.result)) {
             calls.halt();
         }
@@ -72,7 +72,7 @@ async fn singly(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leas
             put_back(worker, leased, worker.now()).await?;
             continue;
         };
-        worker.hear(Call::FriendshipsShow, answer.told, under_way).await?;
+        worker.hear(Call::FriendshipsShow, answer.rate, under_way).await?;
         can_be_asked.extend(judge(worker, leased, answer.result).await?);
     }
     drop(answers);
@@ -92,7 +92,7 @@ async fn together(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Le
     let Some(answer) = worker.unless_stopping(asked).await else {
         return put_off(worker, claimed, now).await;
     };
-    worker.hear(Call::Users, answer.told, 0).await?;
+    worker.hear(Call::Users, answer.rate, 0).await?;
     let mut can_be_asked = Vec::new();
     let people: Result<BTreeMap<_, Reachability>, Error> = answer.result;
     for leased in claimed {
@@ -141,7 +141,7 @@ async fn clear(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leas
     let Some(answer) = worker.unless_stopping(asked).await else {
         return Ok((Vec::new(), put_off(worker, claimed, now).await?));
     };
-    worker.hear(Call::Users, answer.told, 0).await?;
+    worker.hear(Call::Users, answer.rate, 0).await?;
     let people = match answer.result {
         Ok(people) => people,
         Err(error) => {

@@ -68,7 +68,7 @@ const REFUSED_PERSONS: i64 = 10;
 /// Judges the answer to one prompt.
 pub fn judge(answer: CallResult<Update>, at: &Situation) -> Judgement {
     // A limit of one is the recipient's and not the account's.
-    let rate = answer.told.filter(|rate| rate.limit != Some(1));
+    let rate = answer.rate.filter(|rate| rate.limit != Some(1));
     let mut account = ForAccount { rate, ..ForAccount::default() };
     let mut why = String::new();
     let outcome = match answer.result {
@@ -93,7 +93,7 @@ pub fn judge(answer: CallResult<Update>, at: &Situation) -> Judgement {
         }
         // X says that the account has room left. So this may be the recipient's limit, which does
         // not concern the account's other prompts.
-        Err(Error::Limited { .. }) if let Some(limit) = answer.told.filter(has_room) => {
+        Err(Error::Limited { .. }) if let Some(limit) = answer.rate.filter(has_room) => {
             account.rate = None;
             why = "X refuses it for a limit, though the account has prompts left".into();
             SendOutcome::Limited { try_at: limited_until(limit, at) }
@@ -206,8 +206,8 @@ mod tests {
     }
 
     /// The outcome in a line, and what follows for the account.
-    fn judged(result: Result<Update, Error>, told: Option<RateHeaders>) -> (String, ForAccount) {
-        let Judgement { outcome, why, account } = judge(CallResult { result, told }, &situation());
+    fn judged(result: Result<Update, Error>, rate: Option<RateHeaders>) -> (String, ForAccount) {
+        let Judgement { outcome, why, account } = judge(CallResult { result, rate }, &situation());
         let since = |at: Millis| at.since(NOW).as_secs();
         let outcome = match outcome {
             SendOutcome::Accepted { delivery, show_at, .. } => {
@@ -325,20 +325,20 @@ mod tests {
                 ForAccount { halts: true, is_x_away: true, ..nothing() },
             ),
         ];
-        for (result, told, outcome, account) in table {
+        for (result, rate, outcome, account) in table {
             let answer = format!("{result:?}");
-            assert_eq!(judged(result, told), (outcome.to_owned(), account), "{answer}");
+            assert_eq!(judged(result, rate), (outcome.to_owned(), account), "{answer}");
         }
     }
 
     #[test]
     fn nothing_is_tried_again_when_it_is_too_late() {
         let at = Situation { too_late_at: NOW.plus(2 * MINUTE), ..situation() };
-        let away = CallResult { result: Err(Error::NotNow("away".into())), told: None };
+        let away = CallResult { result: Err(Error::NotNow("away".into())), rate: None };
         let SendOutcome::NotSent { try_at, .. } = judge(away, &at).outcome else { panic!() };
         assert_eq!(try_at, at.too_late_at, "it ends then");
         let limited = Err(Error::Limited { reset_at: None });
-        let limited = CallResult { result: limited, told: Some(rate(1_000, 5)) };
+        let limited = CallResult { result: limited, rate: Some(rate(1_000, 5)) };
         let SendOutcome::Limited { try_at } = judge(limited, &at).outcome else { panic!() };
         assert_eq!(try_at, None);
     }

@@ -169,7 +169,7 @@ async fn post(worker: &AccountWorker, sending: Sending, round: &Round) -> Result
     log(&survey, "survey.sending", "is being sent");
     let asked_at = worker.x_now_at_latest();
     let answer = answer(worker, &sending).await;
-    let situation = situation(worker, &survey, asked_at, answer.told);
+    let situation = situation(worker, &survey, asked_at, answer.rate);
     let Judgement { outcome, mut why, account } = outcome::judge(answer, &situation);
     if account.halts {
         round.halt();
@@ -212,7 +212,7 @@ fn situation(
     worker: &AccountWorker,
     survey: &Survey,
     asked_at: Millis,
-    told: Option<RateHeaders>,
+    rate: Option<RateHeaders>,
 ) -> Situation {
     let now = worker.now();
     Situation {
@@ -221,7 +221,7 @@ fn situation(
         given_up_at: given_up_at(worker, asked_at),
         settle_after: worker.limits.settle_after,
         show_at: worker.limits.freshness().first(now),
-        limit_ends_at: told.map(|told| worker.by_our_clock(told.reset_at)),
+        limit_ends_at: rate.map(|rate| worker.by_our_clock(rate.reset_at)),
         again_at: now.plus(policy::backoff(survey, survey.attempts)),
         too_late_at: worker.too_late_at(survey),
     }
@@ -255,7 +255,7 @@ async fn follow(worker: &AccountWorker, account: ForAccount, round: &Round) -> R
 /// Sends the one request and returns X's answer. Returns an error in its place if the request was
 /// held up or surveyd ran out of time.
 async fn answer(worker: &AccountWorker, sending: &Sending) -> x::CallResult<Update> {
-    let nothing = |error| x::CallResult { result: Err(error), told: None };
+    let nothing = |error| x::CallResult { result: Err(error), rate: None };
     if is_held_up(sending.begun_here(), worker.now()) {
         return nothing(Error::NotNow("it was held up before its request left".into()));
     }

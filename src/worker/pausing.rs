@@ -187,7 +187,7 @@ impl AccountWorker {
     async fn verify_credentials(&self) -> store::Result<Option<Result<x::Verified, x::Error>>> {
         let asked = self.x.verify_credentials(&self.keys, self.now());
         let Some(answer) = self.unless_stopping(asked).await else { return Ok(None) };
-        self.hear(Call::VerifyCredentials, answer.told, 0).await?;
+        self.hear(Call::VerifyCredentials, answer.rate, 0).await?;
         Ok(Some(answer.result))
     }
 

@@ -96,7 +96,7 @@ impl WindowWalk {
             let Some(answer) = worker.unless_stopping(asked).await else {
                 return Ok(Step::Wait(now));
             };
-            worker.hear(Call::Events, answer.told, 0).await?;
+            worker.hear(Call::Events, answer.rate, 0).await?;
             match answer.result {
                 Ok(page) => {
                     worker.reading_trouble.over();

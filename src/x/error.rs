@@ -7,6 +7,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::rate_limit;
 use super::wire::number;
 
 use crate::domain::survey::{Failure, Reason};
@@ -88,9 +89,7 @@ pub fn of_refusal(status: u16, headers: &HeaderMap, body: &[u8], kind: RequestKi
     let code = said.as_ref().and_then(|failure| failure.code);
     // 420 is an old form of 429. tweepy treats them alike.
     if matches!(status, 420 | 429) || (code == Some(88) && (400..500).contains(&status)) {
-        let reset = headers.get("x-rate-limit-reset").and_then(|value| value.to_str().ok());
-        let reset_at = reset.and_then(|text| text.trim().parse::<i64>().ok());
-        return Error::Limited { reset_at: reset_at.map(|s| Millis(s.saturating_mul(1_000))) };
+        return Error::Limited { reset_at: rate_limit::reset_at(headers) };
     }
     match said {
         Some(failure) if (400..500).contains(&status) => of_code(status, failure, kind),

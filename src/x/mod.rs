@@ -4,13 +4,22 @@
 //! prompts a person never uses a connection that was idle before. A repetition that nobody decided
 //! on would prompt somebody twice.
 //!
+//! - `mod` has the client and every call that reads. [`prompt`] posts the call that prompts.
+//! - [`oauth`] signs a request.
+//! - [`reply`] holds X's answer. [`rate_limit`] reads the headers about a limit.
+//! - [`wire`] reads X's JSON. [`direct_messages`] reads its lists of Direct Messages.
+//! - [`error`] says what a refusal means: X's codes, a limit, silence. [`remedy`] says what to do
+//!   before the next call that reads.
+//!
 //! Deliberately absent: waiting, budgets, and any memory but the offset of X's clock.
 
+mod direct_messages;
 mod error;
-mod messages;
+mod oauth;
+mod prompt;
+mod rate_limit;
 mod remedy;
 mod reply;
-mod sign;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -22,20 +31,20 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Response, Url};
 use tokio::sync::Semaphore;
 
+pub use direct_messages::MessagesPage;
 pub use error::Error;
-pub use messages::MessagesPage;
+pub use oauth::Keys;
 pub use remedy::Remedy;
-pub use sign::Keys;
 pub use wire::{CanDm, EventsPage, Hint, Reachability, Verified, hints};
 
-use reply::{Body, Reply, date, told};
+use rate_limit::rate_headers;
+use reply::{Body, Reply, date};
 
 use crate::clock::{Apart, ClockOfX, DateSeen};
 use crate::domain::budget::RateHeaders;
-use crate::domain::feedback::{Object, Update};
+use crate::domain::feedback::Update;
 use crate::domain::id::{FeedbackId, UserId};
 use crate::domain::time::{Millis, Period};
-use crate::store::Sending;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const EVENTS_PATH: &str = "1.1/feedback/events.json";
@@ -83,7 +92,7 @@ impl LaterPages {
 #[derive(Debug)]
 pub struct CallResult<T> {
     pub result: Result<T, Error>,
-    pub told: Option<RateHeaders>,
+    pub rate: Option<RateHeaders>,
 }
 
 pub struct Client {
@@ -163,50 +172,6 @@ impl Client {
         ago.is_some_and(|ago| (0..JUST_MS).contains(&ago))
     }
 
-    /// Prompts a person with the Direct Message and the feedback card under it. The caller has made
-    /// it durable that the request is about to leave. The request leaves at most once.
-    pub async fn send_prompt(
-        &self,
-        keys: &Keys,
-        sending: &Sending,
-        now: Millis,
-    ) -> CallResult<Update> {
-        let (survey, prompt) = (sending.survey(), sending.prompt());
-        let variant = prompt.question_variant_id.to_string();
-        let mut form = BTreeMap::from([
-            ("type", prompt.kind.as_str()),
-            ("to_user_id", survey.person()),
-            ("message", prompt.message.as_str()),
-            ("privacy_url", prompt.privacy_url.as_str()),
-            ("external_id", survey.external_id.as_str()),
-            ("question_variant_id", variant.as_str()),
-            ("test", if prompt.test { "true" } else { "false" }),
-        ]);
-        if let Some(name) = &prompt.display_name {
-            form.insert("display_name", name);
-        }
-        let reply =
-            self.call(&self.sending, Method::POST, "1.1/feedback/create.json", keys, &form, now);
-        match reply.await {
-            Ok(reply) => {
-                let told = told(&reply.headers);
-                let result = match reply.status {
-                    200..=299 => {
-                        let read = reply.body.read(move |body| wire::created(body, now)).await;
-                        let whose = (survey.person(), survey.external_id.as_str());
-                        let ours = read.and_then(|update| of_prompt(update, whose));
-                        ours.map_err(|why| {
-                            Error::NoAnswer(format!("X's answer to feedback/create {why}"))
-                        })
-                    }
-                    _ => Err(self.refused(&reply, error::RequestKind::Create, now)),
-                };
-                CallResult { result, told }
-            }
-            Err(error) => CallResult { result: Err(error::of_sending(&error)), told: None },
-        }
-    }
-
     /// Asks whether `source` may message `target`. The documented place is
     /// `relationship.source.can_dm` of `friendships/show`.
     pub async fn can_dm(
@@ -270,7 +235,7 @@ impl Client {
             query.insert("cursor", cursor);
         }
         let path = "1.1/direct_messages/events/list.json";
-        self.get(path, keys, &query, now, messages::listed).await
+        self.get(path, keys, &query, now, direct_messages::listed).await
     }
 
     /// Asks v2 for such a page. It holds nothing of group conversations.
@@ -288,7 +253,7 @@ impl Client {
         if let Some(token) = token {
             query.insert("pagination_token", token);
         }
-        self.get("2/dm_events", keys, &query, now, messages::listed_by_v2).await
+        self.get("2/dm_events", keys, &query, now, direct_messages::listed_by_v2).await
     }
 
     /// Asks for one feedback object as it is now.
@@ -319,7 +284,7 @@ impl Client {
         };
         match self.call(&self.reading, Method::GET, path, keys, query, now).await {
             Ok(reply) => {
-                let told = told(&reply.headers);
+                let rate = rate_headers(&reply.headers);
                 let result = match reply.status {
                     200 => {
                         let read = reply.body.read(read).await;
@@ -332,10 +297,10 @@ impl Client {
                     ))),
                     _ => Err(self.refused(&reply, kind, now)),
                 };
-                CallResult { result, told }
+                CallResult { result, rate }
             }
             Err(error) => {
-                CallResult { result: Err(Error::NotNow(error::words(&error))), told: None }
+                CallResult { result: Err(Error::NotNow(error::words(&error))), rate: None }
             }
         }
     }
@@ -352,7 +317,7 @@ impl Client {
         let mut url = self.base.join(path).expect("every path here is a valid relative reference");
         let clock_offset = self.clock_offset.load(Ordering::Relaxed);
         let signed_at = Millis(now.0.saturating_add(clock_offset));
-        let signed = sign::sign(&method, &url, parameters, keys, signed_at);
+        let signed = oauth::sign(&method, &url, parameters, keys, signed_at);
         let mut authorization =
             HeaderValue::from_str(&signed.authorization).expect("the header is percent-encoded");
         authorization.set_sensitive(true);
@@ -419,16 +384,6 @@ impl Client {
             return Error::Account(words);
         }
         Error::Clock(words)
-    }
-}
-
-/// The update in create's answer. An error if it names another person or another external id.
-fn of_prompt(update: Update, (person, name): (&str, &str)) -> Result<Update, String> {
-    let Object { to_user_id, external_id, .. } = &update.object;
-    let is = |told: &Option<String>, ours: &str| told.as_ref().is_none_or(|told| told == ours);
-    match is(to_user_id, person) && is(external_id, name) {
-        true => Ok(update),
-        false => Err("is about another prompt".into()),
     }
 }
 

@@ -1,9 +1,8 @@
-//! X's answer as it came. It holds the body in memory and reads the headers.
+//! X's answer as it came: its status, its headers and its body in memory.
 
 use reqwest::header::HeaderMap;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::domain::budget::RateHeaders;
 use crate::domain::time::Millis;
 
 /// A larger body, in bytes, is parsed on a blocking thread beside those of the other work.
@@ -61,15 +60,4 @@ pub fn date(headers: &HeaderMap) -> Option<Millis> {
     let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
     let instant = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(Millis(instant.timestamp().as_millisecond()))
-}
-
-pub fn told(headers: &HeaderMap) -> Option<RateHeaders> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
-    let limit = number("x-rate-limit-limit").and_then(|limit| u32::try_from(limit).ok());
-    Some(RateHeaders {
-        limit: limit.filter(|limit| *limit > 0),
-        remaining: u32::try_from(number("x-rate-limit-remaining")?.max(0)).unwrap_or(u32::MAX),
-        // X gives seconds.
-        reset_at: Millis(number("x-rate-limit-reset")?.saturating_mul(1_000)),
-    })
 }
