@@ -12,10 +12,10 @@ use std::path::Path;
 
 use super::defaults::LOGIN_CHARACTERS_MAX;
 use super::environment::Environment;
+use super::fault_collector::{ConfigTable, FaultCollector};
 use super::faults::Faults;
 use super::given::{GivenValue, Wrong, from_toml, quoted};
 use super::sources::{Around, several};
-use super::walk::{ConfigTable, Walk};
 use super::{lists, values};
 use crate::credentials::{PasswordHash, TOKEN_HASH_BYTES};
 use crate::domain::access::{Role, Viewer};
@@ -86,12 +86,12 @@ pub fn parse_token(text: &str) -> Result<ApiToken, Faults> {
     let (path, environment) = (Path::new("[[tokens]]"), Environment::default());
     let values = from_toml(text)
         .map_err(|Wrong { problem, remedy, .. }| Faults::of_file(path, problem, remedy))?;
-    let mut walk = Walk::new(path, &environment);
-    let mut root = walk.root(values);
+    let mut collector = FaultCollector::new(path, &environment);
+    let mut root = collector.root(values);
     let around = Around { accounts: None, is_stand_in: false };
     let token = tokens(&mut root, &around, &Zone::utc()).pop();
     root.close(&[]);
-    walk.finish(token)
+    collector.finish(token)
 }
 
 /// Reads the roles and the limits that logins and tokens share. Returns `None` if one is faulty.

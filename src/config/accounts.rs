@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::defaults;
+use super::fault_collector::ConfigTable;
 use super::given::{Wrong, quoted};
-use super::walk::ConfigTable;
 use super::{Account, Secret, rules, secret, survey, urls, values};
 use crate::domain::policy::{Mode, Pacing};
 
@@ -26,7 +26,7 @@ pub(super) fn read(root: &mut ConfigTable) -> (Vec<Account>, Option<BTreeSet<Str
     let mut names = BTreeSet::new();
     let mut user_ids = BTreeMap::new();
     let accounts = entries.into_iter().filter_map(|(place, entry)| {
-        account(root.walk.table(place, entry), &mut names, &mut user_ids)
+        account(root.collector.table(place, entry), &mut names, &mut user_ids)
     });
     (accounts.collect(), Some(names))
 }

@@ -8,9 +8,9 @@ mod template;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::fault_collector::ConfigTable;
 use super::given::{GivenValue, Wrong, quoted};
 use super::sources::{Around, several, standard_key, standard_secret};
-use super::walk::ConfigTable;
 use super::{Secret, access, defaults, lists, secret, urls, values};
 use crate::domain::alert::{AlertType, Format, Wanted};
 use crate::domain::survey_type::SurveyType;
@@ -45,7 +45,7 @@ pub(super) fn read(root: &mut ConfigTable, around: &Around) -> Vec<AlertConfig> 
     let mut names = BTreeSet::new();
     let entries = root.entries("alerts").unwrap_or_default().into_iter();
     let alerts = entries.filter_map(|(place, entry)| {
-        let mut table = root.walk.table(place, entry);
+        let mut table = root.collector.table(place, entry);
         let alert = alert(&mut table, &mut names, around);
         table.close(&[]);
         alert

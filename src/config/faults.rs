@@ -1,4 +1,4 @@
-//! The faults of a configuration.
+//! The faults of a configuration. [`super::fault_collector`] collects them.
 //!
 //! Each fault names its place and its value and tells the operator how to correct it.
 

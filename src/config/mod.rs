@@ -32,7 +32,7 @@ mod texts;
 mod urls;
 mod values;
 mod variants;
-mod walk;
+mod fault_collector;
 mod warnings;
 
 use std::fmt;
@@ -374,25 +374,25 @@ fn read_text(
 ) -> Result<Config, Faults> {
     let values = given::from_toml(text)
         .map_err(|Wrong { problem, remedy, .. }| Faults::of_file(path, problem, remedy))?;
-    let mut walk = walk::Walk::new(path, environment);
-    walk.mode = mode;
-    walk.needs_secrets = needs_secrets;
+    let mut collector = fault_collector::FaultCollector::new(path, environment);
+    collector.mode = mode;
+    collector.needs_secrets = needs_secrets;
     if mode.is_some_and(|mode| mode & 0o002 != 0) {
         let remedy = format!("chmod o-w {}", path.display());
-        walk.fault(
-            &walk::KeyPlace::root(),
+        collector.fault(
+            &fault_collector::KeyPlace::root(),
             None,
             "can be changed by every user of this machine",
             remedy,
         );
     }
-    let config = read(walk.root(values));
-    walk.finish(config)
+    let config = read(collector.root(values));
+    collector.finish(config)
 }
 
-/// Reads every section before it checks any result so that one fault never hides another. The walk
-/// discards the result if it met a fault.
-fn read(mut root: walk::ConfigTable) -> Option<Config> {
+/// Reads every section before it checks any result so that one fault never hides another. The
+/// collector discards the result if it has met a fault.
+fn read(mut root: fault_collector::ConfigTable) -> Option<Config> {
     let store = sections::store(root.table("store"));
     let (http, has_proxy) = sections::http(root.table("http"));
     let log = sections::log(root.table("log"));

@@ -2,9 +2,9 @@
 
 use jiff::civil::Time;
 
+use super::fault_collector::ConfigTable;
 use super::given::{GivenValue, Wrong};
 use super::values;
-use super::walk::ConfigTable;
 use crate::domain::policy::quiet_hours::{self, QuietHours};
 
 /// Reads the quiet hours of a table. The outer `None` means that they are faulty.

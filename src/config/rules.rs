@@ -1,6 +1,6 @@
 //! Reads `[[accounts.rules]]`. A rule gives the closes that match it different settings.
 
-use super::walk::ConfigTable;
+use super::fault_collector::ConfigTable;
 use super::{Rule, SurveyConfig, lists, survey, values};
 use crate::domain::policy::rule::When;
 
@@ -10,7 +10,7 @@ pub(super) fn read(account: &mut ConfigTable, base: Option<&SurveyConfig>) -> Ve
     let mut names = std::collections::BTreeSet::new();
     let mut rules = Vec::new();
     for (index, (place, given)) in entries.into_iter().enumerate() {
-        let mut table = account.walk.table(place, given);
+        let mut table = account.collector.table(place, given);
         let name = table.optional("name", values::name);
         if let Some(Some(name)) = &name
             && !names.insert(name.clone())

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::alerts::AlertConfig;
+use super::fault_collector::ConfigTable;
 use super::given::{GivenValue, Wrong, quoted};
 use super::names::nearest;
 use super::sources::{Around, several};
-use super::walk::ConfigTable;
 use super::{access, defaults, values};
 use crate::domain::alert::AlertType;
 use crate::domain::result_files::{ExportFile, ReportFile};
@@ -67,7 +67,7 @@ pub(super) fn read(
     let mut names = BTreeSet::new();
     let entries = root.entries("schedules").unwrap_or_default().into_iter();
     let schedules = entries.filter_map(|(place, entry)| {
-        let mut table = root.walk.table(place, entry);
+        let mut table = root.collector.table(place, entry);
         let schedule = schedule(&mut table, &mut names, around, alerts);
         table.close(&[]);
         schedule
@@ -187,7 +187,7 @@ fn destination(table: &mut ConfigTable, alerts: &[AlertConfig]) -> Option<Destin
             let both = folder.is_some();
             let problem = if both { "names a folder and an alert" } else { "names nothing" };
             let remedy = "write { folder = \"reports\" } or { alert = \"leads\" }";
-            table.walk.fault(&place, None, problem, remedy);
+            table.collector.fault(&place, None, problem, remedy);
             None
         }
     }

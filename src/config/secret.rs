@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use toml::Value;
 
+use super::fault_collector::{ConfigTable, FaultCollector, KeyPlace};
 use super::faults::MAY_NOT_READ;
 use super::given::{GivenTable, GivenValue, Wrong};
 use super::rsa::rsa_key;
-use super::walk::{ConfigTable, KeyPlace, Walk};
 
 /// Longer than any key. A larger file was named by mistake.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -38,13 +38,16 @@ fn exposure(mode: u32) -> Option<(&'static str, &'static str)> {
 /// Reports a secret written in a configuration that others may read. Reports only the first of
 /// them.
 fn refuse_inline(table: &mut ConfigTable, key: &'static str, given: &GivenValue) {
-    let Some((exposed, remedy)) = table.walk.mode.and_then(exposure) else { return };
+    let Some((exposed, remedy)) = table.collector.mode.and_then(exposure) else { return };
     let is_inline = matches!(given, GivenValue::File(Value::String(text)) if !text.is_empty());
-    if !is_inline || NO_SECRETS.contains(&key) || is_credential(table.walk, table.walk.path) {
+    if !is_inline
+        || NO_SECRETS.contains(&key)
+        || is_credential(table.collector, table.collector.path)
+    {
         return;
     }
-    table.walk.mode = None;
-    let shown = table.walk.path.display();
+    table.collector.mode = None;
+    let shown = table.collector.path.display();
     let problem = format!("stands in a file that {exposed}");
     let remedy =
         format!("write {{ file = \"…\" }}, or {remedy} {shown} and let surveyd's group read it");
@@ -133,10 +136,10 @@ fn optional_of(
     if is_secret {
         refuse_inline(table, key, &given);
     }
-    if !table.walk.needs_secrets {
+    if !table.collector.needs_secrets {
         return Some(Some(Secret(String::new())));
     }
-    let sound = exposed(table.walk, given).and_then(|text| of_text(text, &check));
+    let sound = exposed(table.collector, given).and_then(|text| of_text(text, &check));
     sound.map_err(|wrong| table.fault(key, None, wrong.problem, wrong.remedy)).ok().map(Some)
 }
 
@@ -153,7 +156,7 @@ pub(super) fn read_list(
             table.missing(key, "{ file = \"…\" }");
             return None;
         }
-        Ok(Some(given)) if !table.walk.needs_secrets => {
+        Ok(Some(given)) if !table.collector.needs_secrets => {
             let list = match given {
                 GivenValue::File(Value::Array(list)) => {
                     list.into_iter().map(GivenValue::File).collect()
@@ -180,7 +183,7 @@ pub(super) fn read_list(
         if let Ok(given) = &given {
             refuse_inline(table, key, given);
         }
-        let text = given.and_then(|given| exposed(table.walk, given));
+        let text = given.and_then(|given| exposed(table.collector, given));
         let sound = text.and_then(|text| of_text(text, &check));
         match sound {
             Ok(secret) => {
@@ -195,7 +198,7 @@ pub(super) fn read_list(
                     path: format!("{}.{at}", table.place.path),
                     ..table.place.child(key)
                 };
-                table.walk.fault(&place, None, wrong.problem, wrong.remedy);
+                table.collector.fault(&place, None, wrong.problem, wrong.remedy);
                 secrets = None;
             }
         }
@@ -217,12 +220,12 @@ fn of_text(text: String, check: impl Fn(&str) -> Result<(), Wrong>) -> Result<Se
     check(&text).map(|()| Secret(text))
 }
 
-fn exposed(walk: &Walk, given: GivenValue) -> Result<String, Wrong> {
+fn exposed(collector: &FaultCollector, given: GivenValue) -> Result<String, Wrong> {
     match given {
         GivenValue::Variable(text) | GivenValue::File(Value::String(text)) => Ok(text),
         GivenValue::File(Value::Table(table)) => match pointer(&table) {
-            Some(("file", name)) => from_file(walk, name),
-            Some(("env", name)) => from_variable(walk, name),
+            Some(("file", name)) => from_file(collector, name),
+            Some(("env", name)) => from_variable(collector, name),
             _ => Err(Wrong::new("is a table that surveyd cannot follow", FORMS)),
         },
         GivenValue::File(_) => Err(Wrong::new("is neither a string nor a table", FORMS)),
@@ -240,8 +243,8 @@ pub(super) fn pointer(table: &GivenTable) -> Option<(&str, &str)> {
     }
 }
 
-fn from_variable(walk: &Walk, name: &str) -> Result<String, Wrong> {
-    walk.environment.get(name).map(str::to_owned).ok_or_else(|| {
+fn from_variable(collector: &FaultCollector, name: &str) -> Result<String, Wrong> {
+    collector.environment.get(name).map(str::to_owned).ok_or_else(|| {
         Wrong::new(
             format!("the variable {name:?} is not set to text"),
             "set it, or write { file = \"…\" }",
@@ -249,8 +252,10 @@ fn from_variable(walk: &Walk, name: &str) -> Result<String, Wrong> {
     })
 }
 
-fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
-    let Some(path) = located(walk, Path::new(name)) else { return Err(nowhere(walk, name)) };
+fn from_file(collector: &FaultCollector, name: &str) -> Result<String, Wrong> {
+    let Some(path) = located(collector, Path::new(name)) else {
+        return Err(nowhere(collector, name));
+    };
     let shown = path.display();
     let wrong = |problem: String, remedy: String| Err(Wrong::new(problem, remedy));
     let unread = |error: std::io::Error| {
@@ -269,7 +274,7 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
         return wrong(problem, "name the file that holds the secret alone".into());
     }
     if let Some((exposed, remedy)) = exposure(metadata.permissions().mode())
-        && !is_credential(walk, &path)
+        && !is_credential(collector, &path)
     {
         return wrong(format!("{shown} {exposed}"), format!("{remedy} {shown}"));
     }
@@ -294,9 +299,9 @@ fn from_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
 }
 
 /// Reads a file that is no secret. A relative path starts at the configuration's folder.
-pub(super) fn public_file(walk: &Walk, name: &str) -> Result<String, Wrong> {
+pub(super) fn public_file(collector: &FaultCollector, name: &str) -> Result<String, Wrong> {
     const REMEDY: &str = "name a text file beside the configuration that surveyd may read";
-    let path = walk.path.parent().unwrap_or(Path::new("")).join(name);
+    let path = collector.path.parent().unwrap_or(Path::new("")).join(name);
     let shown = path.display();
     let unread = |why: String| Wrong::new(format!("{shown} cannot be read: {why}"), REMEDY);
     let metadata = fs::metadata(&path).map_err(|error| unread(error.to_string()))?;
@@ -312,12 +317,12 @@ fn is_key(text: &str) -> bool {
 }
 
 /// Explains that the file is in none of the folders that were searched.
-fn nowhere(walk: &Walk, name: &str) -> Wrong {
-    let beside = match walk.path.parent() {
+fn nowhere(collector: &FaultCollector, name: &str) -> Wrong {
+    let beside = match collector.path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.display().to_string(),
         Some(_) | None => "the working folder".into(),
     };
-    let credentials = match walk.environment.credentials_directory() {
+    let credentials = match collector.environment.credentials_directory() {
         Some(folder) => folder.display().to_string(),
         None => "not set".into(),
     };
@@ -338,12 +343,12 @@ const CREDENTIALS: &str = "credentials";
 ///
 /// The service manager takes its credentials from the third. A command run by hand finds the
 /// service's secrets there. Returns `None` if the file is in none of them.
-fn located(walk: &Walk, name: &Path) -> Option<PathBuf> {
+fn located(collector: &FaultCollector, name: &Path) -> Option<PathBuf> {
     if name.is_absolute() {
         return Some(name.to_owned());
     }
-    let beside = walk.path.parent().unwrap_or(Path::new(""));
-    let credential = walk.environment.credentials_directory();
+    let beside = collector.path.parent().unwrap_or(Path::new(""));
+    let credential = collector.environment.credentials_directory();
     let folders =
         [credential.map(Path::to_owned), Some(beside.into()), Some(beside.join(CREDENTIALS))];
     let mut paths = folders.into_iter().flatten().map(|folder| folder.join(name));
@@ -353,8 +358,8 @@ fn located(walk: &Walk, name: &Path) -> Option<PathBuf> {
 
 /// True if the file is one of the service manager's credentials. The service manager guards that
 /// folder as a whole, so the mode bits of the files in it say nothing.
-fn is_credential(walk: &Walk, path: &Path) -> bool {
-    let folder = walk.environment.credentials_directory().map(fs::canonicalize);
+fn is_credential(collector: &FaultCollector, path: &Path) -> bool {
+    let folder = collector.environment.credentials_directory().map(fs::canonicalize);
     match (folder, fs::canonicalize(path)) {
         (Some(Ok(folder)), Ok(path)) => path.starts_with(folder),
         _ => false,

@@ -1,7 +1,7 @@
 //! Reads the sections that occur once, such as `[store]` and `[x]`.
 
+use super::fault_collector::ConfigTable;
 use super::given::Wrong;
-use super::walk::ConfigTable;
 use super::{
     CanDmBy, Http, Log, LogFormat, LogLevel, Poll, ReportConfig, StoreConfig, X, XWebhookConfig,
 };

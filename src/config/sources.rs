@@ -19,10 +19,10 @@ use base64::Engine;
 
 use self::account::Meant;
 use super::defaults::{self, SIGNING_KEY_BYTES_MIN};
+use super::fault_collector::ConfigTable;
 use super::given::{GivenValue, Wrong, quoted};
 use super::names::nearest;
 use super::rsa::{BASE64, rsa_key};
-use super::walk::ConfigTable;
 use super::{Secret, secret, values};
 use crate::domain::mapping::Mapping;
 use crate::domain::stop_words::StopWords;
@@ -181,7 +181,7 @@ pub(super) fn read(
     let mut seen = SeenSources::default();
     let (mut sources, mut spools, mut watched) = (Vec::new(), Vec::new(), Vec::new());
     for (place, entry) in root.entries("sources").unwrap_or_default() {
-        match source(root.walk.table(place, entry), &mut seen, around) {
+        match source(root.collector.table(place, entry), &mut seen, around) {
             Some(Sound::Source(source)) => sources.push(*source),
             Some(Sound::Spool(spool)) => spools.push(spool),
             Some(Sound::Watched(source)) => watched.push(source),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::fault_collector::ConfigTable;
 use super::texts::{self, Texts};
 use super::variants::refuse_too_brief;
-use super::walk::ConfigTable;
 use super::{SurveyConfig, defaults, lists, quiet_hours, values, variants};
 use crate::domain::policy::quiet_hours::QuietHours;
 use crate::domain::survey_type::SurveyType;

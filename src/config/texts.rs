@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::defaults::LANGUAGE_CHARACTERS_MAX;
+use super::fault_collector::{ConfigTable, KeyPlace};
 use super::given::quoted;
 use super::names::nearest;
-use super::walk::{ConfigTable, KeyPlace};
 use crate::domain::prompt_text::{
     MESSAGE_CHARACTERS_MAX, PromptTextError, TemplateFault, Templates,
 };
@@ -63,10 +63,10 @@ fn messages(table: &mut ConfigTable) -> MessagesByLanguage {
         if !(1..=LANGUAGE_CHARACTERS_MAX).contains(&language.len()) || !language.bytes().all(letter)
         {
             let remedy = "write a language tag, as es or pt-BR";
-            table.walk.fault(&place, None, "is not a language", remedy);
+            table.collector.fault(&place, None, "is not a language", remedy);
         } else if !languages.insert(language.to_ascii_lowercase()) {
             let problem = "is there twice: letter case does not count";
-            table.walk.fault(&place, None, problem, "keep one of the two");
+            table.collector.fault(&place, None, problem, "keep one of the two");
         } else {
             messages.insert(language, (place, text));
         }
@@ -104,7 +104,7 @@ fn compiled(
         };
         match language.and_then(|language| messages.get(&language)) {
             Some((place, text)) => {
-                table.walk.fault(place, Some(quoted(text)), error.to_string(), remedy);
+                table.collector.fault(place, Some(quoted(text)), error.to_string(), remedy);
             }
             None => table.fault("message", message.map(quoted), error.to_string(), remedy),
         }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::fault_collector::ConfigTable;
 use super::format_duration;
 use super::given::quoted;
 use super::texts::{self, Texts};
-use super::walk::ConfigTable;
 use super::{Variant, defaults, values};
 
 /// The group of the people whose draw falls to no variant.
@@ -32,7 +32,7 @@ pub(super) fn read(table: &mut ConfigTable, whole: ParentSurvey) -> Option<Vec<V
     let mut shares = 0.0;
     let mut variants = Vec::with_capacity(count);
     for (index, (place, values)) in entries.into_iter().enumerate() {
-        let mut one = table.walk.table(place, values);
+        let mut one = table.collector.table(place, values);
         let name = one.optional("name", values::name);
         let name = name.map(|name| name.unwrap_or_else(|| letter(index)));
         if let Some(name) = &name

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{LoginConfig, name, viewer};
+use crate::config::fault_collector::ConfigTable;
 use crate::config::given::{Wrong, quoted};
 use crate::config::secret;
 use crate::config::sources::Around;
-use crate::config::walk::ConfigTable;
 use crate::credentials::PasswordHash;
 
 /// Where a hash comes from.
@@ -17,7 +17,7 @@ pub fn read(root: &mut ConfigTable, around: &Around, has_proxy: bool) -> Vec<Log
     let mut names = BTreeSet::new();
     let entries = root.entries("logins").unwrap_or_default().into_iter();
     let logins = entries.filter_map(|(place, entry)| {
-        login(root.walk.table(place, entry), &mut names, around, has_proxy)
+        login(root.collector.table(place, entry), &mut names, around, has_proxy)
     });
     logins.collect()
 }

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::ProxyConfig;
+use crate::config::fault_collector::ConfigTable;
 use crate::config::given::{GivenValue, Wrong, quoted};
 use crate::config::lists;
-use crate::config::walk::ConfigTable;
 
 const HEADER_CHARACTERS_MAX: usize = 64;
 

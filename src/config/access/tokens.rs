@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ApiToken, TokenExpiry, name, viewer};
+use crate::config::fault_collector::ConfigTable;
 use crate::config::given::{GivenValue, Wrong, quoted};
 use crate::config::sources::Around;
-use crate::config::walk::ConfigTable;
 use crate::credentials::{TOKEN_HASH_BYTES, TOKEN_PREFIX, parse_token_hash};
 use crate::domain::days::{Day, Days, Zone};
 use crate::domain::time::INSTANT;
@@ -22,8 +22,9 @@ struct SeenTokens {
 pub fn read(root: &mut ConfigTable, around: &Around, zone: &Zone) -> Vec<ApiToken> {
     let mut seen = SeenTokens::default();
     let entries = root.entries("tokens").unwrap_or_default().into_iter();
-    let tokens = entries
-        .filter_map(|(place, entry)| token(root.walk.table(place, entry), &mut seen, around, zone));
+    let tokens = entries.filter_map(|(place, entry)| {
+        token(root.collector.table(place, entry), &mut seen, around, zone)
+    });
     tokens.collect()
 }
 

@@ -2,8 +2,8 @@
 
 use toml::Value;
 
+use crate::config::fault_collector::{ConfigTable, FaultCollector};
 use crate::config::given::{GivenValue, Wrong};
-use crate::config::walk::{ConfigTable, Walk};
 use crate::config::{secret, values};
 use crate::domain::alert::template::{AlertTemplate, TemplateError};
 use crate::domain::alert::{AlertType, Format, Told, Wanted};
@@ -37,7 +37,7 @@ pub fn format(table: &mut ConfigTable) -> Option<Format> {
         let problem = format!("is given beside format = \"{name}\"");
         return refused(table, Wrong::new(problem, remedy));
     }
-    let template = text(table.walk, given).and_then(|text| {
+    let template = text(table.collector, given).and_then(|text| {
         AlertTemplate::compile(&text).map_err(|error| Wrong::new(error.to_string(), REMEDY))
     });
     match template {
@@ -66,11 +66,11 @@ pub fn tried(template: &AlertTemplate, wanted: &Wanted) -> Result<(), Wrong> {
 }
 
 /// Returns the text of a template from the configuration or from a file.
-fn text(walk: &Walk, given: GivenValue) -> Result<String, Wrong> {
+fn text(collector: &FaultCollector, given: GivenValue) -> Result<String, Wrong> {
     match given {
         GivenValue::Variable(text) | GivenValue::File(Value::String(text)) => Ok(text),
         GivenValue::File(Value::Table(table)) => match secret::pointer(&table) {
-            Some(("file", name)) => secret::public_file(walk, name),
+            Some(("file", name)) => secret::public_file(collector, name),
             _ => Err(Wrong::new("is a table that surveyd cannot follow", FORMS)),
         },
         GivenValue::File(_) => Err(Wrong::new("is neither a string nor a table", FORMS)),

@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::fault_collector::ConfigTable;
 use super::super::given::{GivenValue, Wrong, quoted};
 use super::super::values;
-use super::super::walk::ConfigTable;
 use super::Around;
 use crate::config::names::nearest;
 use crate::domain::mapping::{FieldName, Mapping};
@@ -82,7 +82,7 @@ pub fn by_id(table: &mut ConfigTable, around: &Around) -> Option<BTreeMap<String
             }
             Err(wrong) => {
                 sound = false;
-                table.walk.fault(&place, Some(quoted(&text)), wrong.problem, wrong.remedy);
+                table.collector.fault(&place, Some(quoted(&text)), wrong.problem, wrong.remedy);
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! Its keys say which payloads close a conversation and where the fields of the close stand.
 
+use super::super::fault_collector::ConfigTable;
 use super::super::given::{GivenValue, Wrong};
-use super::super::walk::ConfigTable;
 use super::field;
 use crate::domain::close::ATTRIBUTES_MAX;
 use crate::domain::mapping::{Condition, FieldName, Mapping, PayloadPath, is_token};

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use super::super::defaults;
+use super::super::fault_collector::ConfigTable;
 use super::super::given::{GivenValue, Wrong};
 use super::super::values;
-use super::super::walk::ConfigTable;
 use crate::domain::mapping::is_token;
 
 /// The way in which the sender of a notice proves that it knows the secret.

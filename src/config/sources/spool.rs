@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
+use super::super::fault_collector::ConfigTable;
 use super::super::given::{GivenValue, Wrong, quoted};
-use super::super::walk::ConfigTable;
 use super::super::{SpoolConfig, defaults, values};
 use super::account::Meant;
 

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::super::fault_collector::ConfigTable;
 use super::super::given::{GivenValue, Wrong, quoted};
-use super::super::walk::ConfigTable;
 use super::super::{MessageStream, WatchedMessages, defaults, values};
 use super::{Around, account};
 use crate::domain::stop_words::{self, StopWords};

@@ -1,8 +1,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use super::super::fault_collector::FaultCollector;
 use super::super::given::{GivenTable, from_toml};
-use super::super::walk::Walk;
 use super::access::{HASH, LOGIN, TOKEN};
 use super::alerts::ALERT;
 use super::schedules::SCHEDULE;
@@ -136,13 +136,13 @@ fn the_shipped_file_alone_asks_for_an_account_and_nothing_else() {
 #[test]
 fn the_shipped_file_shows_every_key_there_is() {
     let environment = Environment::default();
-    let mut walk = Walk::new(Path::new("surveyd.toml"), &environment);
+    let mut collector = FaultCollector::new(Path::new("surveyd.toml"), &environment);
     let others =
         ["mapped", "spool", "dm_inactivity"].map(|kind| SOURCE.replace("standard", kind)).concat();
     let more = "[x.webhook]\nusername = \"x\"\n[http.proxy]\nheader = \"X-User\"\n";
     let text = format!("{LEAST}{SOURCE}{others}{more}{LOGIN}{TOKEN}{ALERT}{SCHEDULE}");
-    super::super::read(walk.root(from_toml(&text).unwrap()));
-    let known = walk.known;
+    super::super::read(collector.root(from_toml(&text).unwrap()));
+    let known = collector.known;
     assert!(known.len() > 40, "{known:?}");
     let shown = from_toml(&with_examples()).unwrap();
     for pattern in known {

@@ -1,4 +1,4 @@
-//! Walks the tree of values, visits each key once and collects every fault.
+//! Collects every fault of a configuration. It walks the tree of values and visits each key once.
 //!
 //! Owns three facts about keys:
 //!
@@ -23,8 +23,8 @@ use super::environment::Environment;
 use super::faults::{Fault, Faults};
 use super::given::{GivenTable, GivenValue, Wrong, noun};
 
-/// The state of one reading of the configuration.
-pub(super) struct Walk<'a> {
+/// The state of one reading of the configuration, with the faults that it has met.
+pub(super) struct FaultCollector<'a> {
     pub path: &'a Path,
     pub environment: &'a Environment,
     /// The permission bits of the file at `path`. `None` if the text is not from a file. It becomes
@@ -48,13 +48,13 @@ pub(super) struct Walk<'a> {
 
 /// A table that gives up its values one by one. The caller must close it after the last key.
 pub(super) struct ConfigTable<'w, 'a> {
-    pub walk: &'w mut Walk<'a>,
+    pub collector: &'w mut FaultCollector<'a>,
     pub place: KeyPlace,
     values: GivenTable,
     known: Vec<&'static str>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> FaultCollector<'a> {
     pub fn new(path: &'a Path, environment: &'a Environment) -> Self {
         let variables = environment.overrides().map(|(name, value)| {
             (name.to_uppercase(), (name.to_owned(), value.to_str().map(str::to_owned)))
@@ -78,7 +78,7 @@ impl<'a> Walk<'a> {
     }
 
     pub fn table(&mut self, place: KeyPlace, values: GivenTable) -> ConfigTable<'_, 'a> {
-        ConfigTable { walk: self, place, values, known: Vec::new() }
+        ConfigTable { collector: self, place, values, known: Vec::new() }
     }
 
     /// Returns the configuration if there was no fault. Otherwise, returns all faults.
@@ -144,11 +144,11 @@ impl<'a> ConfigTable<'_, 'a> {
             Some(other) => {
                 let problem = format!("is {}, not a table", noun(&other));
                 let remedy = format!("write it as [{}] and its keys below", place.header());
-                self.walk.fault(&place, GivenValue::File(other).shown(), problem, remedy);
+                self.collector.fault(&place, GivenValue::File(other).shown(), problem, remedy);
                 GivenTable::new()
             }
         };
-        self.walk.table(place, values)
+        self.collector.table(place, values)
     }
 
     /// Returns the tables of the list under `key` with their places. A table's place is its name or
@@ -162,7 +162,7 @@ impl<'a> ConfigTable<'_, 'a> {
             Some(Value::Array(list)) => list,
             Some(other) => {
                 let problem = format!("is {}, not a list of tables", noun(&other));
-                self.walk.fault(&place, GivenValue::File(other).shown(), problem, remedy);
+                self.collector.fault(&place, GivenValue::File(other).shown(), problem, remedy);
                 return None;
             }
         };
@@ -179,7 +179,7 @@ impl<'a> ConfigTable<'_, 'a> {
                     sound = false;
                     let place = place.entry(index, None);
                     let problem = format!("is {}, not a table", noun(&other));
-                    self.walk.fault(
+                    self.collector.fault(
                         &place,
                         GivenValue::File(other).shown(),
                         problem,
@@ -196,13 +196,13 @@ impl<'a> ConfigTable<'_, 'a> {
     /// Variables can add texts. The rest of such a variable's name becomes the key. It is turned
     /// into small letters with `-` for `_`.
     pub fn texts(&mut self, key: &'static str) -> Vec<(String, KeyPlace, String)> {
-        let ConfigTable { walk, place, values, .. } = self.table(key);
-        walk.known.insert(place.pattern.clone());
+        let ConfigTable { collector, place, values, .. } = self.table(key);
+        collector.known.insert(place.pattern.clone());
         let mut given: BTreeMap<_, _> =
             values.into_iter().map(|(name, value)| (name, GivenValue::File(value))).collect();
         let written: BTreeSet<_> = given.keys().map(|name| place.child(name).variable).collect();
         let beginning = format!("{}__", place.variable);
-        for variable in walk.variables.keys().filter(|name| !written.contains(*name)) {
+        for variable in collector.variables.keys().filter(|name| !written.contains(*name)) {
             if let Some(name) = variable.strip_prefix(&beginning) {
                 given.insert(
                     name.to_lowercase().replace('_', "-"),
@@ -213,13 +213,13 @@ impl<'a> ConfigTable<'_, 'a> {
         let mut texts = Vec::new();
         for (name, value) in given {
             let place = place.child(&name);
-            let text = walk.overriding(&place).and_then(|variable| match variable {
+            let text = collector.overriding(&place).and_then(|variable| match variable {
                 Some(text) => Ok(text),
                 None => value.text().map(str::to_owned),
             });
             match text {
                 Ok(text) => texts.push((name, place, text)),
-                Err(wrong) => walk.fault(&place, value.shown(), wrong.problem, wrong.remedy),
+                Err(wrong) => collector.fault(&place, value.shown(), wrong.problem, wrong.remedy),
             }
         }
         texts
@@ -229,9 +229,9 @@ impl<'a> ConfigTable<'_, 'a> {
     pub fn take(&mut self, key: &'static str) -> Result<Option<GivenValue>, Wrong> {
         self.known.push(key);
         let place = self.place.child(key);
-        self.walk.known.insert(place.pattern.clone());
+        self.collector.known.insert(place.pattern.clone());
         let in_file = self.values.remove(key);
-        let variable = self.walk.overriding(&place)?;
+        let variable = self.collector.overriding(&place)?;
         Ok(variable.map(GivenValue::Variable).or(in_file.map(GivenValue::File)))
     }
 
@@ -292,7 +292,7 @@ impl<'a> ConfigTable<'_, 'a> {
         remedy: impl Into<String>,
     ) {
         let place = self.place.child(key);
-        self.walk.fault(&place, value, problem, remedy);
+        self.collector.fault(&place, value, problem, remedy);
     }
 
     /// Adds values for the keys that the file leaves out.
@@ -306,23 +306,23 @@ impl<'a> ConfigTable<'_, 'a> {
     pub fn abandon(self) {
         let beginning = format!("{}__", self.place.variable);
         let of_it: Vec<_> = self
-            .walk
+            .collector
             .variables
             .keys()
             .filter(|name| name.starts_with(&beginning))
             .cloned()
             .collect();
         for name in of_it {
-            self.walk.answered.entry(name).or_insert_with(|| self.place.path.clone());
+            self.collector.answered.entry(name).or_insert_with(|| self.place.path.clone());
         }
     }
 
     /// Reports every remaining key as unknown because nothing asked for it. `later` lists the keys
     /// that a later version will support.
     pub fn close(self, later: &[&str]) {
-        self.walk.later.extend(later.iter().map(|key| self.place.child(key).variable));
+        self.collector.later.extend(later.iter().map(|key| self.place.child(key).variable));
         for (key, _) in self.values {
-            self.walk.unknown.push(UnknownKey {
+            self.collector.unknown.push(UnknownKey {
                 place: self.place.child(&key),
                 later: later.contains(&key.as_str()),
                 table: self.place.name().to_owned(),

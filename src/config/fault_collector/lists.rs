@@ -15,7 +15,7 @@ impl ConfigTable<'_, '_> {
         let beginning = format!("{variable}__");
         self.values.contains_key(key)
             || self
-                .walk
+                .collector
                 .variables
                 .keys()
                 .any(|name| *name == variable || name.starts_with(&beginning))
@@ -25,7 +25,7 @@ impl ConfigTable<'_, '_> {
     /// text.
     pub fn is_list(&self, key: &str) -> bool {
         matches!(self.values.get(key), Some(Value::Array(_) | Value::String(_)))
-            || self.walk.variables.contains_key(&self.place.child(key).variable)
+            || self.collector.variables.contains_key(&self.place.child(key).variable)
     }
 
     /// True if the file gives `key` a value that is not a table.
@@ -36,17 +36,17 @@ impl ConfigTable<'_, '_> {
     /// Returns the texts of the table under `key` by their keys. Returns `None` if one of them is
     /// faulty.
     pub fn lists(&mut self, key: &'static str) -> Option<BTreeMap<String, Vec<String>>> {
-        let ConfigTable { walk, place, values, .. } = self.table(key);
-        walk.known.insert(place.pattern.clone());
+        let ConfigTable { collector, place, values, .. } = self.table(key);
+        collector.known.insert(place.pattern.clone());
         let mut sound = true;
         let mut lists = BTreeMap::new();
         for (name, value) in values {
             let place = place.child(&name);
-            let given = match walk.overriding(&place) {
+            let given = match collector.overriding(&place) {
                 Ok(variable) => variable.map_or(GivenValue::File(value), GivenValue::Variable),
                 Err(wrong) => {
                     sound = false;
-                    walk.fault(&place, None, wrong.problem, wrong.remedy);
+                    collector.fault(&place, None, wrong.problem, wrong.remedy);
                     continue;
                 }
             };
@@ -56,7 +56,7 @@ impl ConfigTable<'_, '_> {
                 }
                 Err(wrong) => {
                     sound = false;
-                    walk.fault(&place, given.shown(), wrong.problem, wrong.remedy);
+                    collector.fault(&place, given.shown(), wrong.problem, wrong.remedy);
                 }
             }
         }
