@@ -45,7 +45,7 @@ use crate::sandbox::{Sandbox, SandboxAccount, SandboxConfig, World};
 #[command(before_help = EXAMPLES, after_help = NOTE)]
 pub struct Demo {
     /// How many conversations close, 1 to 1000: X takes 1,000 prompts a day
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = cli::help::number(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = cli::arguments::number(1..=1000))]
     conversations: u32,
     /// Decides who the people are and what they answer; the same seed, the same people
     #[arg(long, value_name = "S", default_value_t = 1)]

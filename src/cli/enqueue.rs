@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::decisions::said;
-use super::{Context, help, usage};
+use super::{Context, arguments, usage};
 use crate::config::ENQUEUED;
 use crate::daemon::wake_running;
 use crate::domain::close::{
@@ -66,7 +66,7 @@ struct CloseArgs {
     #[arg(long, value_name = "WHO")]
     closed_by: Option<String>,
     /// How many messages agents wrote in it
-    #[arg(long, value_name = "N", value_parser = help::number(0..=u32::MAX))]
+    #[arg(long, value_name = "N", value_parser = arguments::number(0..=u32::MAX))]
     agent_messages: Option<u32>,
     /// When anybody last said something in it, as 2026-11-22T07:41:00Z
     #[arg(long, value_name = "T")]

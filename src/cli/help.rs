@@ -1,4 +1,4 @@
-//! Parses the command line and gives the helps of all commands one layout.
+//! Gives the helps of all commands one layout. [`super::arguments`] parses the command line.
 //!
 //! Each command defines its own options, examples (`before_help`) and notes (`after_help`). This
 //! module adds what all of them share:
@@ -7,17 +7,12 @@
 //! - `--help` and the command `help`
 //! - the exit codes
 
-use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, Command, value_parser};
 
-/// The commands that read no configuration.
-const WITHOUT_CONFIGURATION: [&str; 6] =
-    ["init", "demo", "sandbox", "questions", "password", "token"];
+use super::arguments::WITHOUT_CONFIGURATION;
 
 /// The commands of `surveyd --help` grouped by purpose. A command that is missing here appears
 /// last.
@@ -51,22 +46,6 @@ has gone, 78 the configuration is wrong.
 
 `surveyd help COMMAND` says more about each, with examples.";
 
-/// Parses a whole number within bounds. The error states the bounds.
-pub fn number(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
-    move |text| {
-        let number = text.parse().ok().filter(|number| bounds.contains(number));
-        number.ok_or_else(|| {
-            format!("write a whole number from {} to {}", bounds.start(), bounds.end())
-        })
-    }
-}
-
-/// A parsed command line with the command's own values and `--config`.
-pub struct Invocation {
-    pub matches: ArgMatches,
-    pub config: Option<PathBuf>,
-}
-
 /// Adds what all commands share to a command and its subcommands.
 pub fn dressed(root: Command) -> Command {
     let root = shared(root.disable_help_flag(true).disable_help_subcommand(true), true);
@@ -76,26 +55,6 @@ pub fn dressed(root: Command) -> Command {
         grouped(&root)
     );
     root.help_template(layout).after_help(AROUND)
-}
-
-/// Parses a command line. The error may be a help, the version or a usage error.
-pub fn read(
-    mut root: Command,
-    line: impl IntoIterator<Item = OsString>,
-) -> Result<Invocation, clap::Error> {
-    let matches = root.try_get_matches_from_mut(line)?;
-    if let Some(words) = asked_help(&matches, Vec::new()) {
-        let line = std::iter::once(root.get_name().to_owned()).chain(words);
-        root.try_get_matches_from_mut(line.chain(["--help".into()]))?;
-    }
-    let config = config(&matches);
-    match matches.subcommand_name() {
-        Some(name) if config.is_some() && WITHOUT_CONFIGURATION.contains(&name) => {
-            let problem = format!("`surveyd {name}` reads no configuration: leave --config out");
-            Err(root.error(ErrorKind::ArgumentConflict, problem))
-        }
-        _ => Ok(Invocation { matches, config }),
-    }
 }
 
 fn shared(mut command: Command, reads_config: bool) -> Command {
@@ -163,25 +122,6 @@ fn help(of: &str, below: &str) -> Command {
     shared(help.hide(true), false)
 }
 
-/// Returns the command whose help `surveyd … help …` asks for.
-fn asked_help(matches: &ArgMatches, mut above: Vec<String>) -> Option<Vec<String>> {
-    let (name, inner) = matches.subcommand()?;
-    if name == "help" {
-        let words = inner.get_many::<String>("COMMAND").unwrap_or_default();
-        above.extend(words.cloned());
-        return Some(above);
-    }
-    above.push(name.to_owned());
-    asked_help(inner, above)
-}
-
-/// Returns `--config`. It may stand before and after the command, and the last one counts.
-fn config(matches: &ArgMatches) -> Option<PathBuf> {
-    let own = matches.try_get_one::<PathBuf>("config").ok().flatten();
-    let below = matches.subcommand().and_then(|(_, inner)| config(inner));
-    below.or_else(|| own.cloned())
-}
-
 /// Lists the commands with their descriptions by group.
 fn grouped(root: &Command) -> String {
     let shown = || root.get_subcommands().filter(|command| !command.is_hide_set());
@@ -209,6 +149,11 @@ fn grouped(root: &Command) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
+    use clap::error::ErrorKind;
+
+    use super::super::arguments::read;
     use super::*;
 
     /// Every command with those above it, the root first.
@@ -353,19 +298,5 @@ mod tests {
         let help = asked("surveyd help --help");
         assert!(help.starts_with("Print the help of a command\n"), "{help}");
         assert_eq!(asked("surveyd surveys help show"), asked("surveyd surveys show --help"));
-    }
-
-    #[test]
-    fn the_configuration_may_stand_before_and_after_the_command() {
-        let given = |line: &str| {
-            let asked = read(crate::cli::command_line(), line.split(' ').map(OsString::from));
-            asked.map(|asked| asked.config.map(|file| file.display().to_string()))
-        };
-        assert_eq!(given("surveyd status").unwrap(), None);
-        assert_eq!(given("surveyd -c a status").unwrap().as_deref(), Some("a"));
-        assert_eq!(given("surveyd surveys list --config b").unwrap().as_deref(), Some("b"));
-        assert_eq!(given("surveyd -c a surveys -c b list -c c").unwrap().as_deref(), Some("c"));
-        assert!(given("surveyd demo -c a").is_err());
-        assert!(given("surveyd -c a sandbox").is_err());
     }
 }

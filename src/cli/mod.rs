@@ -1,15 +1,17 @@
-//! The command line with one file for each command.
+//! The command line with one file for each command. [`Command`] lists the commands. [`arguments`]
+//! parses the command line, and [`help`] lays out the helps.
 //!
 //! Results go to standard output and everything else goes to standard error.
 
 mod alerts;
+mod arguments;
 mod ask;
 mod check;
 mod decisions;
 pub mod demo;
 mod enqueue;
 mod explain;
-pub mod help;
+mod help;
 mod init;
 mod migrate;
 mod optout;
@@ -275,7 +277,7 @@ fn command_line() -> clap::Command {
 
 /// Parses the command line, runs the command and returns the exit code.
 pub fn run() -> ExitCode {
-    let read = help::read(command_line(), std::env::args_os()).and_then(|asked| {
+    let read = arguments::read(command_line(), std::env::args_os()).and_then(|asked| {
         let command = Arguments::from_arg_matches(&asked.matches)
             .map_err(|error| error.format(&mut command_line()))?;
         Ok((command.command, asked.config))

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{help, usage};
+use super::{arguments, usage};
 use crate::config::{format_duration, parse_duration};
 use crate::daemon::{Signals, unbound};
 use crate::output::{note, out};
@@ -23,7 +23,7 @@ pub struct Run {
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
     /// How many accounts it knows, 1 to 100: the configuration that is printed has them all
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = help::number(1..=100))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = arguments::number(1..=100))]
     accounts: u32,
     /// How far behind now the events end, as 24h at X; people then also take hours to answer
     /// [default: 0s, and people answer within seconds]

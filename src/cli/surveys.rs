@@ -9,7 +9,7 @@ use serde::Serialize;
 use self::chosen::One;
 use super::decisions::{self, Entry, entries};
 use super::waiting::{self, Waits};
-use super::{Context, TimeStyle, help, print_json, usage};
+use super::{Context, TimeStyle, arguments, print_json, usage};
 use crate::config::parse_duration;
 use crate::daemon::wake_running;
 use crate::domain::close::ClosedBy;
@@ -84,7 +84,7 @@ pub struct SurveyListArgs {
     #[arg(long, value_name = "D")]
     since: Option<String>,
     /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = help::number(1..=u32::MAX))]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = arguments::number(1..=u32::MAX))]
     limit: u32,
     /// Print JSON, for programs
     #[arg(long)]
