@@ -26,8 +26,8 @@ use super::close::taken::Taken;
 use super::{Engine, Error, FileWatch, Location, Result};
 use crate::store::close::accept::{self, NewSurvey};
 use crate::store::close::deliveries;
+use crate::store::database::mark_comparison::Standing;
 use crate::store::database::outage::Outage;
-use crate::store::database::standing::Standing;
 
 /// The most writes that wait. Further callers wait themselves.
 const WAITING_MAX: usize = 4_096;

@@ -10,4 +10,4 @@ pub mod outage;
 pub mod progress;
 pub mod respelt;
 pub mod schema;
-pub mod standing;
+pub mod mark_comparison;

@@ -1,7 +1,7 @@
 //! Two values that must never run backwards: the clock and the number of sends begun.
 //!
 //! Each daemon counts in its own row, so no daemon waits for another. Its mark keeps the count a
-//! second time, outside the database ([`super::standing`]). On PostgreSQL the row names the
+//! second time, outside the database ([`super::mark_comparison`]). On PostgreSQL the row names the
 //! transaction that wrote it. If a row was loaded from a dump then this name differs from
 //! PostgreSQL's own.
 

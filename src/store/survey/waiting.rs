@@ -19,7 +19,7 @@ use crate::domain::waiting::{
     Served, TOLD_AFTER,
 };
 use crate::store::account::{budgets, holds};
-use crate::store::database::{identity, progress, standing};
+use crate::store::database::{identity, mark_comparison, progress};
 use crate::store::writer::write_and_remove;
 use crate::store::{Engine, Result, Store};
 
@@ -108,7 +108,7 @@ impl Store {
         }
         let mut connection = self.onlooker.acquire().await?;
         let identity = identity::read(&mut connection, self.location.engine).await?;
-        Ok(match standing::is_vouched(&mut connection, &identity).await? {
+        Ok(match mark_comparison::is_vouched(&mut connection, &identity).await? {
             true => Presence::Works { since: None },
             false => Presence::Nobody,
         })

@@ -8,8 +8,8 @@ use tracing::warn;
 
 use super::{Files, JobOutput, Operation};
 use crate::store::database::file_watch::CloseEffect;
+use crate::store::database::mark_comparison::Standing;
 use crate::store::database::schema;
-use crate::store::database::standing::Standing;
 use crate::store::{Engine, Error, Result};
 
 pub struct WriteConnection {
