@@ -18,7 +18,7 @@ use surveyd::clock::Clock;
 use surveyd::config::Scheme;
 use surveyd::domain::close::Close;
 use surveyd::watcher::notice::{self, CloseEvent, Origin};
-use surveyd::watcher::verify::Verifier;
+use surveyd::watcher::signature::Verifier;
 
 use crate::notices::SECRET;
 use crate::{daemon, raw};

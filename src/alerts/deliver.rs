@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tracing::{debug, error, info, warn};
 
+use super::address_guard::{Receiver, SendError};
 use super::bodies;
-use super::guard::{Receiver, SendError};
 use super::signature;
 use crate::clock::Clock;
 use crate::config::{AlertConfig, Config};

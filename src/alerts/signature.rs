@@ -1,7 +1,7 @@
 //! Signs messages by the scheme of Standard Webhooks 1.0.0.
 //!
-//! The source kind `standard` verifies the same scheme (`watcher::verify`). The tests hold one to
-//! the other.
+//! The source kind `standard` verifies the same scheme (`watcher::signature`). The tests hold one
+//! to the other.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -42,7 +42,7 @@ pub fn headers(
 mod tests {
     use super::*;
     use crate::config::{Scheme, standard_key};
-    use crate::watcher::verify::Verifier;
+    use crate::watcher::signature::Verifier;
 
     /// The example of the specification's libraries (standard-webhooks, libraries/python/tests).
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

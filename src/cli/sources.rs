@@ -18,9 +18,9 @@ use crate::domain::plain_text::printable;
 use crate::output::{out, outln};
 use crate::terminal::OutputStyle;
 use crate::terminal::table::{Column, table};
-use crate::watcher::mapped::{self, MappedEvent, MappedField};
 use crate::watcher::notice::{self, CloseEvent, NearMiss, NoticeFaults, Origin};
-use crate::watcher::verify::Verifier;
+use crate::watcher::payload::{self, MappedEvent, MappedField};
+use crate::watcher::signature::Verifier;
 
 #[derive(Subcommand)]
 pub enum Sources {
@@ -243,7 +243,7 @@ fn judged(
         return Ok(vec![outcome]);
     };
     let events = mapping.events(value.clone()).into_iter();
-    let explained = mapped::explain(mapping, value, raw, &header, origin);
+    let explained = payload::explain(mapping, value, raw, &header, origin);
     let outcomes = events.zip(explained).map(|(event, (heard, lines))| {
         let body = mapping.opened(event);
         let event =

@@ -21,7 +21,7 @@ use crate::domain::time::{Millis, Period};
 use crate::domain::waiting::{Cause, Facts, Obstacle, Presence, obstacles};
 use crate::output::{Results, out};
 use crate::store::{self, PollState, Rejected, Store};
-use crate::watcher::verify::Unsigned;
+use crate::watcher::signature::Unsigned;
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]

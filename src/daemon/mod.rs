@@ -30,7 +30,7 @@ use crate::scheduler;
 use crate::stop::{GRACE, StopSender, Stopper, stopper};
 use crate::store::{self, Location, Store};
 use crate::watcher::spool::LineCounts;
-use crate::web::{Web, waiting};
+use crate::web::{Web, before_store};
 use crate::worker::{Limits, Watches};
 use crate::x;
 use blocks::Looks;
@@ -87,7 +87,7 @@ impl Daemon {
         let address = listener.local_addr()?;
         let store = tokio::select! {
             store = database::open(&location) => store?,
-            () = waiting::answer(&listener) => unreachable!("it answers for ever"),
+            () = before_store::answer(&listener) => unreachable!("it answers for ever"),
         };
         database::warn_of_weaknesses(&location).await;
         place.confirm()?;

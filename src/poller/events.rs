@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use super::settle;
-use super::windows::{self, Pass, Went, WindowsReader};
+use super::window_reader::{self, Pass, Went, WindowsReader};
 use crate::domain::event_windows::ReadingPurpose;
 use crate::domain::time::{Millis, Period};
 use crate::store::{CLOCKS_APART, PollState, PollWindow, Result};
@@ -36,7 +36,7 @@ pub async fn tick(worker: &AccountWorker, reader: &mut WindowsReader) -> Result<
             return Ok(worker.now().plus(worker.limits.poll_interval));
         };
         let range = window.period;
-        match windows::read(worker, reader, ReadingPurpose::First, &state, window, &mut pass)
+        match window_reader::read(worker, reader, ReadingPurpose::First, &state, window, &mut pass)
             .await?
         {
             Went::Through => log_done(worker, reader, range),
@@ -108,7 +108,7 @@ async fn window(worker: &AccountWorker, state: &PollState) -> Result<Option<Poll
         Some(done_to) if readable <= done_to => return Ok(None),
         Some(_) | None => readable,
     };
-    Ok(Some(windows::open(worker, ReadingPurpose::First, state, (base, until)).await?))
+    Ok(Some(window_reader::open(worker, ReadingPurpose::First, state, (base, until)).await?))
 }
 
 /// Returns where the very first window begins. All prompts of surveyd came after the first close it

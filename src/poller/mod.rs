@@ -16,7 +16,7 @@ mod pages;
 pub mod message_stream;
 mod settle;
 mod shows;
-mod windows;
+mod window_reader;
 
 use crate::domain::budget::COUNTED_FOR;
 use crate::domain::time::Millis;
@@ -25,7 +25,7 @@ use crate::worker::AccountWorker;
 use evidence::Settling;
 use message_search::MessageMemory;
 use shows::Shows;
-use windows::WindowsReader;
+use window_reader::WindowsReader;
 
 /// What one account's poller remembers between passes. Losing it costs one early look.
 #[derive(Debug, Default)]

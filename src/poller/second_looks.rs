@@ -8,7 +8,7 @@
 use tracing::info;
 
 use super::events;
-use super::windows::{self, Pass, Went, WindowsReader};
+use super::window_reader::{self, Pass, Went, WindowsReader};
 use crate::domain::event_windows::{ReadingPurpose, SecondLook};
 use crate::domain::time::{Millis, Period};
 use crate::store::{PollState, PollWindow, Result};
@@ -33,7 +33,7 @@ pub async fn tick(
     for look in SecondLook::ALL {
         while let Some((state, window)) = window(worker, look, &first, read_to).await? {
             let to = window.period.to;
-            match windows::read(
+            match window_reader::read(
                 worker,
                 reader,
                 ReadingPurpose::Second(look),
@@ -71,7 +71,7 @@ async fn window(
         state = worker.store.reading(worker.name(), reading).await?;
     }
     let (Some(base), Some(goal)) = (state.done_to, state.under_way_to()) else { return Ok(None) };
-    let window = windows::open(worker, reading, &state, (base, goal)).await?;
+    let window = window_reader::open(worker, reading, &state, (base, goal)).await?;
     Ok(Some((state, window)))
 }
 

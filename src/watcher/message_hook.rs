@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
 
-use super::verify::{Headers, Unsigned, Verifier};
+use super::signature::{Headers, Unsigned, Verifier};
 use crate::config::{self, Scheme};
 use crate::domain::id::UserId;
 use crate::domain::time::Millis;

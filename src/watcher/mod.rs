@@ -6,11 +6,11 @@
 //! [`web`](crate::web) and the command line hand notices in, and [`spool`] reads them from files.
 //! If surveyd sees only an account's messages, [`talks`] closes the conversations that are over.
 
-pub mod mapped;
+pub mod payload;
 pub mod notice;
 pub mod spool;
 pub mod talks;
-pub mod verify;
+pub mod signature;
 pub mod message_hook;
 
 use std::collections::HashMap;

@@ -13,11 +13,11 @@ use serde::Serialize;
 use super::intake::not_json;
 use super::parts::json;
 use super::problem::refuse;
-use super::rate::Rate;
+use super::source_rate::Rate;
 use super::{Web, problem};
 use crate::domain::x_json;
 use crate::poller::feedback_hook::HookTarget;
-use crate::watcher::verify::Passwords;
+use crate::watcher::signature::Passwords;
 
 /// Wrong passwords a minute that are answered as such. Further ones are answered by a rate limit.
 pub const STRANGERS_A_MINUTE: u32 = 10;

@@ -27,9 +27,9 @@ use super::{HttpSource, Live, Web};
 use crate::domain::mapping::Mapping;
 use crate::domain::time::Millis;
 use crate::store::Taken;
-use crate::watcher::mapped::{self, MappedEvent};
 use crate::watcher::notice::{self, CloseEvent, NoticeFaults};
-use crate::watcher::verify::IN_QUERY;
+use crate::watcher::payload::{self, MappedEvent};
+use crate::watcher::signature::IN_QUERY;
 
 /// The answer for one event.
 #[derive(Serialize)]
@@ -246,7 +246,7 @@ fn mapped<'a>(
         return Ok(NoticeRequest::one(ReceivedEvent::Ignored("the body is empty".into())));
     }
     let value = parsed(body)?;
-    let heard = mapped::read(mapping, value, body, header, source.origin(now));
+    let heard = payload::read(mapping, value, body, header, source.origin(now));
     let events = heard.map_err(unprocessable)?.into_iter().map(|heard| match heard {
         MappedEvent::Said { said, event_id } => {
             ReceivedEvent::Said { said, event_id: Some(event_id) }

@@ -3,18 +3,18 @@
 //! This module checks who sends a request and what its content means. [`watcher`](crate::watcher)
 //! decides what becomes of a close.
 
-mod answers;
+mod responses;
 mod body;
 mod intake;
 mod message_hook;
 mod metrics;
 mod parts;
 mod problem;
-mod rate;
+mod source_rate;
 pub mod results;
 mod seats;
 mod server;
-pub mod waiting;
+pub mod before_store;
 mod snapshot;
 mod wire;
 mod feedback_hook;
@@ -37,18 +37,18 @@ use crate::domain::waiting::Served;
 use crate::store::Store;
 use crate::watcher::Intake;
 use crate::watcher::notice::Origin;
+use crate::watcher::signature::Verifier;
 use crate::watcher::spool::LineCounts;
-use crate::watcher::verify::Verifier;
-use answers::{Addressee, AnswerLog};
 use body::Bodies;
+use responses::{Addressee, AnswerLog};
 use results::{Access, Reception};
 use seats::Seats;
 use snapshot::Snapshot;
 
 pub use feedback_hook::FeedbackHook;
 pub use message_hook::MessageHook;
-pub use rate::Rate;
 pub use server::{listen, serve};
+pub use source_rate::Rate;
 
 /// The settings of a source for its HTTP requests.
 pub struct HttpSource {

@@ -4,7 +4,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::answers::RefusalReason;
+use super::responses::RefusalReason;
 use crate::store;
 use crate::watcher::notice::NoticeFault;
 

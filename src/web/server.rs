@@ -31,7 +31,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tower::ServiceExt as _;
 use tracing::warn;
 
-use super::answers::{Addressee, LoggedRequest, RefusalReason};
+use super::responses::{Addressee, LoggedRequest, RefusalReason};
 use super::results::PeerAddress;
 use super::seats::{Peer, Seat};
 use super::wire::Wire;

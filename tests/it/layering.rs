@@ -60,8 +60,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("libsqlite3_sys", &["store"]),
     // An address is read by the very parser that its user has: x or alerts.
-    ("reqwest", &["x", "alerts/guard", "config/urls"]),
-    ("rustls", &["x", "alerts/guard"]),
+    ("reqwest", &["x", "alerts/address_guard", "config/urls"]),
+    ("rustls", &["x", "alerts/address_guard"]),
     ("oauth1_request", &["x"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),

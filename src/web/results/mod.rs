@@ -42,7 +42,7 @@ use self::page::ErrorForm;
 use self::routes::{Kind, Route, Verb, Who};
 use self::visit::{AuditedResponse, Visit, Visitor, log_failure, redirect};
 use self::who::Credentials;
-use super::answers::shortened;
+use super::responses::shortened;
 use super::{Live, Web, problem};
 use crate::pages::NavLink;
 

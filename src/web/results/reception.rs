@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::failures::Failures;
 use crate::domain::time::Millis;
-use crate::web::rate::Rate;
+use crate::web::source_rate::Rate;
 
 /// Requests for results that read the database at once. It is one less than the connections that
 /// read, so that pages never hold all of them.

@@ -21,7 +21,7 @@ use crate::credentials::{PasswordHash, verify_password};
 use crate::domain::access::Role;
 use crate::domain::session::Session;
 use crate::store;
-use crate::web::answers::shortened;
+use crate::web::responses::shortened;
 use crate::web::seats::Peer;
 
 /// The most bytes of a form. Name, password and address are shorter.
