@@ -49,7 +49,8 @@
 //! - **survey**: the job made from one close, with at most one prompt to one person.
 //! - **prompt**: the Direct Message with X's card. **Sending** it is one request. If no answer
 //!   comes, the survey is **uncertain** until X's events **settle** it.
-//! - **claim**: the right to work on a survey for a while ([`store::Leased`]).
+//! - **lease**: the right to work on a survey for a while ([`store::Leased`]). Operators read
+//!   `claimed`.
 //! - **feedback**: X's object behind a prompt, known by its **feedback id**. Score and comment are
 //!   the **answer**. An **update** is one state of it, and the **fold** joins all of them.
 //! - **webhook**: X has two. Its webhook for feedback ([`web`]'s `feedback_hook`,

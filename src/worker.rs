@@ -33,7 +33,7 @@ use crate::x;
 pub const SIGNED_WITHIN: Duration = Duration::from_secs(5 * 60);
 const SIGNED_WITHIN_MS: i64 = SIGNED_WITHIN.as_millis() as i64;
 
-/// How much longer than its request a send may hold its claim. It covers the time until the request
+/// How much longer than its request a send may hold its lease. It covers the time until the request
 /// leaves and the time to write its outcome.
 pub const LEASE_MARGIN: Duration = Duration::from_secs(30);
 
@@ -59,7 +59,7 @@ pub struct AccountWorker {
     /// The alarm of the account's poller.
     pub reading: Arc<Wake>,
     pub said: LogMemory,
-    /// Claims of passes that a failure of the database interrupted. Nobody works on them any more.
+    /// Leases of passes that a failure of the database interrupted. Nobody works on them any more.
     pub dropped: Arc<Mutex<Vec<Leased>>>,
     /// What the account's due surveys wait for, as far as the log has reported it.
     pub watched: Arc<Mutex<WaitingSeen>>,
@@ -215,7 +215,7 @@ impl AccountWorker {
         self.clock.now()
     }
 
-    /// How long a send may hold its claim. Its request has ended by then.
+    /// How long a send may hold its lease. Its request has ended by then.
     pub fn lease(&self) -> Duration {
         self.limits.send_timeout + LEASE_MARGIN
     }

@@ -172,7 +172,7 @@ impl Daemon {
                     ended.context("the HTTP server has failed")?;
                     anyhow::bail!("the HTTP server has ended by itself");
                 }
-                // The surveys that the old generation had claimed and not sent are due again.
+                // The surveys that the old generation had leased and not sent are due again.
                 () = one_over(&mut self.retired) => self.generation.wake_all(),
                 ended = self.generation.ended() => {
                     ended.context("the work of an account has failed")?;

@@ -54,7 +54,7 @@ impl Survey {
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
     /// The survey waits for its due time. The scheduler moves it on when it is due. A reopening, an
-    /// operator or the end of `expire_after` ends it. A crash leaves it as it is: the claim times
+    /// operator or the end of `expire_after` ends it. A crash leaves it as it is: the lease times
     /// out and the survey is due again.
     Scheduled,
     /// A request that prompts the person is about to leave or has left. This state was durable

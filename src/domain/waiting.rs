@@ -49,6 +49,7 @@ pub enum Cause {
     XAway,
     PersonLimit,
     QuietHours,
+    /// A worker holds a lease on them. `claimed` is the operator's word for it.
     Claimed,
     PutOff,
     Uncertain,

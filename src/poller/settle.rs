@@ -278,8 +278,8 @@ async fn message_of(
     if left.is_empty() {
         return Ok(None);
     }
-    let claimed = worker.store.claimed_messages(worker.name(), &one.user_id).await?;
-    let ours = left.into_iter().find(|message| !claimed.contains(&message.id));
+    let on_record = worker.store.messages_on_record(worker.name(), &one.user_id).await?;
+    let ours = left.into_iter().find(|message| !on_record.contains(&message.id));
     Ok(ours.map(|message| message.id.clone()))
 }
 

@@ -59,22 +59,22 @@ enum LookPurpose {
 }
 
 impl Replay<'_> {
-    /// Works off the due surveys as `scheduler::tick` does. Surveys that are claimed together are
+    /// Works off the due surveys as `scheduler::tick` does. Surveys that are leased together are
     /// decided in the order of their due times.
     pub(super) fn work(&mut self, account: AccountNumber) {
         let config = &self.config.accounts[account];
         if config.pacing == Pacing::Even {
-            for number in self.claim(&self.queues[account].undrawn, usize::MAX) {
+            for number in self.due(&self.queues[account].undrawn, usize::MAX) {
                 self.look(number, LookPurpose::Draw);
             }
         }
         loop {
-            if self.claim(&self.queues[account].waiting, 1).is_empty() {
+            if self.due(&self.queues[account].waiting, 1).is_empty() {
                 return;
             }
             let (prompts, _) = self.ledger.day_of(account, self.now);
             let room = config.daily_limit.saturating_sub(prompts).max(1) as usize;
-            for number in self.claim(&self.queues[account].waiting, room) {
+            for number in self.due(&self.queues[account].waiting, room) {
                 if let Some(until) = self.full_until(account) {
                     self.queues[account].free_at = until;
                     return self.plan(until, RecordedEvent::Due { account });
@@ -85,11 +85,11 @@ impl Replay<'_> {
     }
 
     /// Returns up to `limit` surveys whose next decision is due.
-    fn claim(&self, of: &BTreeSet<(Millis, u64)>, limit: usize) -> Vec<u64> {
+    fn due(&self, of: &BTreeSet<(Millis, u64)>, limit: usize) -> Vec<u64> {
         let due = of.iter().take_while(|(try_at, _)| *try_at <= self.now).take(limit);
-        let mut claimed: Vec<u64> = due.map(|(_, number)| *number).collect();
-        claimed.sort_by_key(|number| (self.waiting[number].due_at, *number));
-        claimed
+        let mut due: Vec<u64> = due.map(|(_, number)| *number).collect();
+        due.sort_by_key(|number| (self.waiting[number].due_at, *number));
+        due
     }
 
     /// Returns until when the account sends nothing because a budget is spent.

@@ -11,9 +11,9 @@ use crate::worker::AccountWorker;
 const DRAWN: usize = 200;
 
 /// Returns the surveys that go on to the look-up. All others are ended or put off.
-pub async fn look_ahead(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
-    let mut going_on = Vec::with_capacity(claimed.len());
-    for leased in claimed {
+pub async fn look_ahead(worker: &AccountWorker, leases: Vec<Leased>) -> Result<Vec<Leased>> {
+    let mut going_on = Vec::with_capacity(leases.len());
+    for leased in leases {
         // The even pace draws before X is asked, whatever X then says of the person.
         if worker.account.pacing == Pacing::Asap && is_clear(worker, &leased) {
             going_on.push(leased);
@@ -29,7 +29,7 @@ pub async fn look_ahead(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<
 pub async fn draw(worker: &AccountWorker) -> Result<()> {
     let now = worker.now();
     let lease_until = now.plus(super::lease(worker, DRAWN));
-    for leased in worker.store.claim_undrawn(worker.name(), DRAWN, lease_until, now).await? {
+    for leased in worker.store.lease_undrawn(worker.name(), DRAWN, lease_until, now).await? {
         if let Some(leased) = look(worker, leased).await? {
             // It keeps its turn. Whoever is not drawn yet would go before it.
             let due_at = leased.survey.due_at;
@@ -59,7 +59,7 @@ async fn look(worker: &AccountWorker, leased: Leased) -> Result<Option<Leased>> 
             Ok(None)
         }
         Ok(Looked::PutOff { until: _ }) => Ok(None),
-        // The survey was reopened or cancelled after the claim. That step has been logged already.
+        // The survey was reopened or cancelled after the lease. That step has been logged already.
         Err(store::Error::LeaseLost(_)) => Ok(None),
         Err(error) => Err(error),
     }

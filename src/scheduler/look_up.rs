@@ -1,4 +1,4 @@
-//! Looks up which of the claimed people can be messaged. Ends or puts off the surveys of the
+//! Looks up which of the leased people can be messaged. Ends or puts off the surveys of the
 //! others.
 
 use std::collections::BTreeMap;
@@ -17,38 +17,38 @@ use crate::store::{self, Leased, Result};
 use crate::worker::{AccountWorker, CallAllowance};
 use crate::x::{self, Error, Reachability, Remedy};
 
-/// Returns the claims whose people can be messaged now. All others are ended or put off.
-pub async fn look_up(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
-    let (claimed, nobody): (Vec<_>, Vec<_>) =
-        claimed.into_iter().partition(|leased| leased.survey.user_id.is_some());
+/// Returns the leases whose people can be messaged now. All others are ended or put off.
+pub async fn look_up(worker: &AccountWorker, leases: Vec<Leased>) -> Result<Vec<Leased>> {
+    let (leases, nobody): (Vec<_>, Vec<_>) =
+        leases.into_iter().partition(|leased| leased.survey.user_id.is_some());
     for leased in nobody {
         // A survey without a person ends as it comes in. One can only wait if somebody edited the
         // database.
         judge(worker, leased, Ok(Err(Reason::NoXId))).await?;
     }
-    if claimed.is_empty() {
-        return Ok(claimed);
+    if leases.is_empty() {
+        return Ok(leases);
     }
     match worker.limits.can_dm {
-        CanDmBy::FriendshipsShow => singly(worker, claimed).await,
-        CanDmBy::UsersV2 => together(worker, claimed).await,
-        CanDmBy::Auto => by_either(worker, claimed).await,
+        CanDmBy::FriendshipsShow => singly(worker, leases).await,
+        CanDmBy::UsersV2 => together(worker, leases).await,
+        CanDmBy::Auto => by_either(worker, leases).await,
     }
 }
 
-async fn singly(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
-    let wanted = u32::try_from(claimed.len()).unwrap_or(u32::MAX);
+async fn singly(worker: &AccountWorker, leases: Vec<Leased>) -> Result<Vec<Leased>> {
+    let wanted = u32::try_from(leases.len()).unwrap_or(u32::MAX);
     let taken_at = worker.x_now_at_least();
     let taken = worker.take_calls(Call::FriendshipsShow, wanted).await?;
     let allowed = match taken {
         Ready::Now(allowed) => allowed as usize,
-        Ready::At(until) => return put_off(worker, claimed, until).await,
+        Ready::At(until) => return put_off(worker, leases, until).await,
     };
-    let mut claimed = claimed;
-    let beyond = claimed.split_off(allowed.min(claimed.len()));
+    let mut leases = leases;
+    let beyond = leases.split_off(allowed.min(leases.len()));
     put_off(worker, beyond, worker.now()).await?;
     let calls = CallAllowance::as_budgeted();
-    let answers = stream::iter(claimed).map(|leased| async {
+    let answers = stream::iter(leases).map(|leased| async {
         let _slot = worker.slots.acquire().await;
         if worker.stop.is_stopping() || !calls.begin() {
             return (leased, None);
@@ -81,21 +81,20 @@ async fn singly(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leas
     Ok(can_be_asked)
 }
 
-async fn together(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
+async fn together(worker: &AccountWorker, leases: Vec<Leased>) -> Result<Vec<Leased>> {
     let now = worker.now();
     if let Ready::At(until) = worker.take_calls(Call::Users, 1).await? {
-        return put_off(worker, claimed, until).await;
+        return put_off(worker, leases, until).await;
     }
-    let people: Vec<_> =
-        claimed.iter().filter_map(|leased| leased.survey.user_id.clone()).collect();
+    let people: Vec<_> = leases.iter().filter_map(|leased| leased.survey.user_id.clone()).collect();
     let asked = worker.x.can_dm_many(&worker.keys, &people, now);
     let Some(answer) = worker.unless_stopping(asked).await else {
-        return put_off(worker, claimed, now).await;
+        return put_off(worker, leases, now).await;
     };
     worker.hear(Call::Users, answer.rate, 0).await?;
     let mut can_be_asked = Vec::new();
     let people: Result<BTreeMap<_, Reachability>, Error> = answer.result;
-    for leased in claimed {
+    for leased in leases {
         let person = match &people {
             Ok(people) => {
                 let person = leased.survey.user_id.as_ref().and_then(|id| people.get(id));
@@ -118,11 +117,11 @@ const NOT_GRANTED_FOR: Duration = Duration::from_secs(15 * 60);
 /// Looks people up one by one if the calls suffice for all. Otherwise v2 is asked for up to 100
 /// people at once. Those whom v2 does not clear are then looked up one by one. The answer of v2
 /// alone ends no survey, because X may not grant v2 to the account.
-async fn by_either(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<Leased>> {
-    if claimed.len() <= worker.calls_left(Call::FriendshipsShow).await? as usize {
-        return singly(worker, claimed).await;
+async fn by_either(worker: &AccountWorker, leases: Vec<Leased>) -> Result<Vec<Leased>> {
+    if leases.len() <= worker.calls_left(Call::FriendshipsShow).await? as usize {
+        return singly(worker, leases).await;
     }
-    let (mut cleared, others) = clear(worker, claimed).await?;
+    let (mut cleared, others) = clear(worker, leases).await?;
     if !others.is_empty() {
         cleared.extend(singly(worker, others).await?);
     }
@@ -130,16 +129,15 @@ async fn by_either(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<Vec<L
 }
 
 /// Separates the people whom v2 clears for a message from all others.
-async fn clear(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Leased>)> {
+async fn clear(worker: &AccountWorker, leases: Vec<Leased>) -> Result<(Vec<Leased>, Vec<Leased>)> {
     let now = worker.now();
     if let Ready::At(_) = worker.take_calls(Call::Users, 1).await? {
-        return Ok((Vec::new(), claimed));
+        return Ok((Vec::new(), leases));
     }
-    let people: Vec<_> =
-        claimed.iter().filter_map(|leased| leased.survey.user_id.clone()).collect();
+    let people: Vec<_> = leases.iter().filter_map(|leased| leased.survey.user_id.clone()).collect();
     let asked = worker.x.can_dm_many(&worker.keys, &people, now);
     let Some(answer) = worker.unless_stopping(asked).await else {
-        return Ok((Vec::new(), put_off(worker, claimed, now).await?));
+        return Ok((Vec::new(), put_off(worker, leases, now).await?));
     };
     worker.hear(Call::Users, answer.rate, 0).await?;
     let people = match answer.result {
@@ -150,11 +148,11 @@ async fn clear(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<(Vec<Leas
             } else {
                 do_without(worker, &error).await?;
             }
-            return Ok((Vec::new(), claimed));
+            return Ok((Vec::new(), leases));
         }
     };
     worker.sending_trouble.over();
-    Ok(claimed.into_iter().partition(|leased| {
+    Ok(leases.into_iter().partition(|leased| {
         let person = leased.survey.user_id.as_ref().and_then(|id| people.get(id));
         matches!(person, Some(Ok(x::CanDm)))
     }))
@@ -182,7 +180,7 @@ fn is_away<T>(answer: Option<&Result<T, Error>>) -> bool {
     matches!(answer, Some(Err(error)) if Remedy::of(error, false) == Remedy::AskLater)
 }
 
-/// Applies the answer of one look-up to its survey. Returns the claim if the person can be
+/// Applies the answer of one look-up to its survey. Returns the lease if the person can be
 /// messaged. Otherwise it ends the survey or puts it off.
 async fn judge(
     worker: &AccountWorker,
@@ -219,7 +217,7 @@ async fn judge(
     };
     match worker.store.end(leased, event, why, worker.now()).await {
         Ok(survey) => log_end(&survey),
-        // The survey was reopened or cancelled after the claim. That step has been logged already.
+        // The survey was reopened or cancelled after the lease. That step has been logged already.
         Err(store::Error::LeaseLost(_)) => {}
         Err(error) => return Err(error),
     }
@@ -261,13 +259,13 @@ async fn put_off_one(
     Ok(None)
 }
 
-/// Gives claims back. They are looked at again at `until`.
+/// Gives leases back. They are looked at again at `until`.
 pub async fn put_off(
     worker: &AccountWorker,
-    claimed: Vec<Leased>,
+    leases: Vec<Leased>,
     until: Millis,
 ) -> Result<Vec<Leased>> {
-    for leased in claimed {
+    for leased in leases {
         put_back(worker, leased, until).await?;
     }
     Ok(Vec::new())

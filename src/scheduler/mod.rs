@@ -1,6 +1,6 @@
 //! Sends the surveys that are due. It works in four steps:
 //!
-//! - it claims the surveys
+//! - it leases the surveys
 //! - it looks up which people can be messaged
 //! - it begins each send durably and posts it once
 //! - it writes down the outcome
@@ -31,9 +31,9 @@ use crate::store::{self, AccountStatus, Leased, Result};
 use crate::worker::AccountWorker;
 use crate::x;
 
-/// The number of surveys claimed at once for each parallel request. It applies while people are
+/// The number of surveys leased at once for each parallel request. It applies while people are
 /// looked up one by one.
-const CLAIMED_PER_REQUEST: usize = 4;
+const LEASED_PER_REQUEST: usize = 4;
 
 /// How often surveyd ends expired surveys while an account waits.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -71,27 +71,27 @@ async fn pass(worker: &AccountWorker) -> Result<Option<Millis>> {
     };
     let lease = lease(worker, room);
     let now = worker.now();
-    let claimed = worker.store.claim(worker.name(), room, now.plus(lease), now).await?;
-    if let Err(fault) = see_to(worker, claimed.clone()).await {
-        worker.dropped.lock().expect("no holder of this lock can panic").extend(claimed);
+    let leases = worker.store.lease_due(worker.name(), room, now.plus(lease), now).await?;
+    if let Err(fault) = see_to(worker, leases.clone()).await {
+        worker.dropped.lock().expect("no holder of this lock can panic").extend(leases);
         return Err(fault);
     }
     worker.store.next_due(worker.name()).await
 }
 
-async fn see_to(worker: &AccountWorker, claimed: Vec<Leased>) -> Result<()> {
-    let claimed = look_ahead::look_ahead(worker, claimed).await?;
-    let can_be_asked = look_up::look_up(worker, claimed).await?;
+async fn see_to(worker: &AccountWorker, leases: Vec<Leased>) -> Result<()> {
+    let leases = look_ahead::look_ahead(worker, leases).await?;
+    let can_be_asked = look_up::look_up(worker, leases).await?;
     send::send_all(worker, can_be_asked).await
 }
 
-/// Gives back the claims of a pass that a database fault broke off. Without this no worker would
+/// Gives back the leases of a pass that a database fault broke off. Without this no worker would
 /// touch those surveys until their leases ran out.
 async fn give_back_dropped(worker: &AccountWorker) -> Result<()> {
     let dropped = || worker.dropped.lock().expect("no holder of this lock can panic");
     loop {
         let Some(leased) = dropped().pop() else { return Ok(()) };
-        // A survey that has moved on since its claim stays as it is.
+        // A survey that has moved on since its lease stays as it is.
         if let Err(fault) = worker.store.release(leased.clone(), worker.now()).await {
             dropped().push(leased);
             return Err(fault);
@@ -99,10 +99,10 @@ async fn give_back_dropped(worker: &AccountWorker) -> Result<()> {
     }
 }
 
-/// Returns the lease of one round of claims. It covers all look-ups and all sends at their
+/// Returns how long the leases of one round last. It covers all look-ups and all sends at their
 /// timeouts.
-fn lease(worker: &AccountWorker, claimed: usize) -> Duration {
-    let rounds = u32::try_from(claimed.div_ceil(worker.limits.concurrency)).unwrap_or(u32::MAX);
+fn lease(worker: &AccountWorker, surveys: usize) -> Duration {
+    let rounds = u32::try_from(surveys.div_ceil(worker.limits.concurrency)).unwrap_or(u32::MAX);
     let round = worker.limits.request_timeout + worker.limits.send_timeout;
     round.saturating_mul(rounds.max(1)) + Duration::from_secs(60)
 }
@@ -162,7 +162,7 @@ async fn room(worker: &AccountWorker) -> Result<Room> {
     let most = match call {
         Call::Users => x::USERS_MAX,
         _ => {
-            let singly = worker.limits.concurrency * CLAIMED_PER_REQUEST;
+            let singly = worker.limits.concurrency * LEASED_PER_REQUEST;
             singly.min(worker.calls_left(call).await? as usize)
         }
     };

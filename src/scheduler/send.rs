@@ -118,7 +118,7 @@ impl Round {
     }
 }
 
-/// Ignores a lost lease. The worker that holds the claim now takes care of the survey.
+/// Ignores a lost lease. The worker that holds the lease now takes care of the survey.
 fn unless_lost(done: Result<()>) -> Result<()> {
     match done {
         Err(store::Error::LeaseLost(_)) => Ok(()),

@@ -102,8 +102,8 @@ impl Bench {
             .unwrap()
     }
 
-    async fn claim(&self, now: Millis) -> Leased {
-        self.store.claim(ACCOUNT, 1, now.plus(MINUTE), now).await.unwrap().pop().unwrap()
+    async fn lease_due(&self, now: Millis) -> Leased {
+        self.store.lease_due(ACCOUNT, 1, now.plus(MINUTE), now).await.unwrap().pop().unwrap()
     }
 
     async fn begin(&self, leased: Leased, group: &str, now: Millis) -> BeginOutcome {
@@ -121,7 +121,7 @@ impl Bench {
 
     async fn sending(&self, conversation: &str, person: &str) -> Sending {
         self.close(conversation, person, NOW).await;
-        let leased = self.claim(NOW).await;
+        let leased = self.lease_due(NOW).await;
         match self.begin(leased, ACCOUNT, NOW).await {
             BeginOutcome::Sending(sending) => *sending,
             other => panic!("{other:?}"),
@@ -151,7 +151,7 @@ async fn an_old_outcome_never_touches_the_next_try() {
     let first = bench.sending("c-1", "7").await;
     let not_sent = SendOutcome::NotSent { why: String::new(), try_at: NOW };
     bench.store.finish(&first, not_sent.clone(), NOW).await.unwrap();
-    let leased = bench.claim(NOW).await;
+    let leased = bench.lease_due(NOW).await;
     assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, BeginOutcome::Sending(_)));
     let stale = bench.store.finish(&first, not_sent, NOW).await;
     assert!(matches!(stale, Err(Error::LeaseLost(_))), "{stale:?}");
@@ -171,7 +171,7 @@ async fn a_reopening_that_meets_a_send_is_remembered() {
     assert_eq!(bench.store.take_reopening(reopening, None, NOW).await.unwrap().0, None);
     let not_sent = SendOutcome::NotSent { why: String::new(), try_at: NOW };
     bench.store.finish(&sending, not_sent, NOW).await.unwrap();
-    let leased = bench.claim(NOW).await;
+    let leased = bench.lease_due(NOW).await;
     let BeginOutcome::Ended(survey) = bench.begin(leased, ACCOUNT, NOW).await else { panic!() };
     assert_eq!(survey.state.name(), "cancelled");
 }
@@ -196,7 +196,7 @@ async fn a_new_name_of_the_group_does_not_end_the_throttle() {
     bench.store.finish(&sending, accepted(NOW), NOW).await.unwrap();
     let two_days = NOW.plus(48 * HOUR);
     bench.close("c-2", "7", two_days).await;
-    let leased = bench.claim(two_days).await;
+    let leased = bench.lease_due(two_days).await;
     let BeginOutcome::Ended(survey) = bench.begin(leased, "renamed", two_days).await else {
         panic!()
     };
@@ -207,7 +207,7 @@ async fn a_new_name_of_the_group_does_not_end_the_throttle() {
 async fn an_account_that_was_paused_since_the_claim_begins_nothing() {
     let bench = Bench::new().await;
     bench.close("c-1", "7", NOW).await;
-    let leased = bench.claim(NOW).await;
+    let leased = bench.lease_due(NOW).await;
     let probe_at = NOW.plus(MINUTE);
     let account = ACCOUNT.to_owned();
     let paused = Paused {
@@ -227,7 +227,7 @@ async fn an_account_that_was_paused_since_the_claim_begins_nothing() {
 async fn a_survey_that_waits_for_tomorrow_is_looked_at_when_it_expires() {
     let bench = Bench::new().await;
     bench.close("c-1", "7", NOW).await;
-    let leased = bench.claim(NOW).await;
+    let leased = bench.lease_due(NOW).await;
     bench.store.hold_calls(ACCOUNT, Call::Create, Some(NOW.plus(24 * HOUR)), NOW).await.unwrap();
     assert!(matches!(bench.begin(leased, ACCOUNT, NOW).await, BeginOutcome::Waits { .. }));
     let next = bench.store.next_due(ACCOUNT).await.unwrap().unwrap();

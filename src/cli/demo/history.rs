@@ -137,7 +137,7 @@ impl Past<'_> {
         // Each survey keeps the instant of its own send.
         let last = Millis(to.0 - 1);
         let account = &self.account.name;
-        let due = self.store.claim(account, CLAIM_MOST, last.plus(LEASE), last).await?;
+        let due = self.store.lease_due(account, CLAIM_MOST, last.plus(LEASE), last).await?;
         for leased in due {
             let of = of.remove(&leased.survey.id).context("each survey has its conversation")?;
             let at = leased.survey.due_at.plus(APART).max(self.now.plus(APART));

@@ -76,7 +76,7 @@ pub struct DayOfPrompts {
 /// Why single surveys are looked at again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PutOffReason {
-    /// A worker has claimed them or died with them.
+    /// A worker has leased them or died with them.
     Claimed,
     QuietHours,
     /// X gave no answer that settles them.

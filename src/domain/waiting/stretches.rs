@@ -59,7 +59,7 @@ impl Stretches {
             stretch.began_at = stretch.began_at.min(now);
             stretch.met_at = now;
             stretch.surveys_most = stretch.surveys_most.max(obstacle.surveys);
-            // A claim may last for long and be given back in a moment.
+            // A lease may last for long and be given back in a moment.
             let until = obstacle.until.filter(|_| obstacle.cause != Cause::Claimed);
             let lasts = until.map_or(Duration::ZERO, |until| until.since(stretch.began_at));
             let has_lasted = now.since(stretch.began_at);

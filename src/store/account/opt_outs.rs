@@ -68,7 +68,7 @@ pub async fn add(connection: &mut AnyConnection, people: Vec<OptOut>) -> Result<
 }
 
 impl Store {
-    /// Adds opt-outs, which apply at once even to surveys that are claimed already. On an error
+    /// Adds opt-outs, which apply at once even to surveys that are leased already. On an error
     /// none is added. A person who has opted out before keeps the first instant.
     pub async fn opt_out(&self, people: Vec<OptOut>) -> Result<()> {
         self.writer.run(move |connection| Box::pin(add(connection, people))).await

@@ -55,7 +55,7 @@ const EIO: i32 = 5;
 
 impl MarkFile {
     /// Opens the mark beside a SQLite file, or the first free one in the state folder.
-    pub fn claim(location: &Location) -> Result<Self> {
+    pub fn take(location: &Location) -> Result<Self> {
         if let Some(database) = location.file() {
             let mut name = database.as_os_str().to_owned();
             name.push(".sends");

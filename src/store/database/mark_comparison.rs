@@ -97,7 +97,7 @@ impl Standing {
         let mut known = self.known();
         let mark = match &mut known.mark {
             Some(mark) => mark,
-            none => none.insert(MarkFile::claim(location)?),
+            none => none.insert(MarkFile::take(location)?),
         };
         mark.count(sends)
     }
@@ -247,7 +247,7 @@ impl Store {
             let mut known = self.standing.known();
             let mark = match &mut known.mark {
                 Some(mark) => mark,
-                none => none.insert(MarkFile::claim(&location)?),
+                none => none.insert(MarkFile::take(&location)?),
             };
             match mark.read()? {
                 Some(_) => Vec::new(),
@@ -268,7 +268,7 @@ impl Store {
         // would leave a mark that agrees with a database it must not trust.
         let mut known = self.standing.known();
         if doubt {
-            let mark = known.mark.as_mut().expect("it was claimed above");
+            let mark = known.mark.as_mut().expect("it was taken above");
             mark.write(daemon.clone())?;
         }
         known.daemon_id = daemon.daemon.map(|named| named.daemon_id).unwrap_or_default();
@@ -355,7 +355,7 @@ async fn compare(
         // Written before the row. A daemon with a row and without a mark would be unknown at its
         // next start.
         let mut known = standing.known();
-        let file = known.mark.as_mut().expect("claimed before the comparison");
+        let file = known.mark.as_mut().expect("taken before the comparison");
         if file.last() != Some(&next) {
             file.write(next.clone())?;
         }

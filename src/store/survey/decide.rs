@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::{AnyConnection, Row};
 
-use super::claim::{Leased, RELEASE, retake};
+use super::lease::{Leased, RELEASE, retake};
 use super::prompt::SendTimes;
 use super::step::{advance_state, note_decided, write_state};
 use super::{dry_run, wait_history};
@@ -188,7 +188,7 @@ pub async fn step(
     Ok(survey)
 }
 
-/// Gives a claim back until `until` and keeps the reason for the wait. The history gets one line
+/// Gives a lease back until `until` and keeps the reason for the wait. The history gets one line
 /// for each reason instead of one for each look. Returns the instant at which the wait really ends.
 pub async fn wait(
     connection: &mut AnyConnection,

@@ -65,7 +65,7 @@ pub(in crate::store) async fn permit(
     times: SendTimes,
 ) -> Result<Ground> {
     if budgets::is_paused(connection, account).await? {
-        // A look-up or another daemon may have paused the account since the survey was claimed.
+        // A look-up or another daemon may have paused the account since the survey was leased.
         return Ok(Ground::AccountPaused { until: times.now });
     }
     if mode.is_dry() {

@@ -1,9 +1,9 @@
 //! The life of a survey on record: its row and every step of that row.
 //!
-//! The modules claim a survey and decide whether to prompt. They record the send. They settle a
+//! The modules lease a survey and decide whether to prompt. They record the send. They settle a
 //! send that had no answer.
 
-pub mod claim;
+pub mod lease;
 pub mod clock_ahead;
 pub mod decide;
 pub mod dry_run;

@@ -1,13 +1,13 @@
-//! A prompt's way through the store: claimed, begun, finished.
+//! A prompt's way through the store: leased, begun, finished.
 //!
-//! [`Store::claim`] gives a [`Leased`]. [`Store::begin_send`] turns it into a [`Sending`] once it
-//! is durable that a request is about to leave. Only a [`Sending`] can be sent and finished. So no
-//! prompt leaves without a record on the disk. A worker that has lost its claim cannot begin a
+//! [`Store::lease_due`] gives a [`Leased`]. [`Store::begin_send`] turns it into a [`Sending`] once
+//! it is durable that a request is about to leave. Only a [`Sending`] can be sent and finished. So
+//! no prompt leaves without a record on the disk. A worker that has lost its lease cannot begin a
 //! send.
 
 use sqlx::AnyConnection;
 
-use super::claim::{Leased, retake};
+use super::lease::{Leased, retake};
 use super::prompt::{Prompt, SendTimes};
 use super::send_outcome::{SendOutcome, WrittenOutcome, open_request, written};
 use super::step::{advance_state, step_locked, touch};
@@ -291,7 +291,7 @@ async fn finish(
     outcome: SendOutcome,
     now: Millis,
 ) -> Result<Survey> {
-    // A request is named by its survey and its attempt instead of its claim. The worker with X's
+    // A request is named by its survey and its attempt instead of its lease. The worker with X's
     // answer knows more than another worker that has given the request up.
     let locked = touch(connection, &id).await?.filter(|(survey, _)| survey.attempts == attempt);
     let Some(locked) = locked else { return Err(Error::LeaseLost(id.to_string())) };

@@ -27,7 +27,7 @@ pub struct Unsettled {
 }
 
 /// Finds the Direct Messages that an account's prompts to one person are known to have created.
-const CLAIMED: &str = "select dm_id from survey where user_id = $1 and account = $2 \
+const MESSAGES_ON_RECORD: &str = "select dm_id from survey where user_id = $1 and account = $2 \
      and spent_at is not null and dm_id is not null";
 
 const NOT_SPENT: &str =
@@ -203,14 +203,14 @@ impl Store {
     }
 
     /// Returns the Direct Messages of an account's known prompts to one person.
-    pub async fn claimed_messages(
+    pub async fn messages_on_record(
         &self,
         account: &str,
         person: &UserId,
     ) -> Result<BTreeSet<String>> {
-        let claimed = sqlx::query_scalar(CLAIMED).bind(person.as_str()).bind(account);
-        let claimed: Vec<String> = claimed.fetch_all(&self.readers).await?;
-        Ok(claimed.into_iter().collect())
+        let messages = sqlx::query_scalar(MESSAGES_ON_RECORD).bind(person.as_str()).bind(account);
+        let messages: Vec<String> = messages.fetch_all(&self.readers).await?;
+        Ok(messages.into_iter().collect())
     }
 
     /// Fails surveys whose Direct Message X lists although its events hold no feedback for them.

@@ -70,7 +70,7 @@ pub(in crate::store) async fn last(
     })
 }
 
-/// Notes that X did not say whether the person of a claimed survey can be messaged. Successive
+/// Notes that X did not say whether the person of a leased survey can be messaged. Successive
 /// attempts share one line, which keeps the last answer.
 pub(in crate::store) async fn note_not_told(
     connection: &mut AnyConnection,

@@ -214,7 +214,7 @@ async fn calls(
     })
 }
 
-/// Counts the surveys that were put off, by reason. A survey claimed a moment ago is being sent and
+/// Counts the surveys that were put off, by reason. A survey leased a moment ago is being sent and
 /// waits for nothing.
 async fn put_off(connection: &mut AnyConnection, facts: &mut Facts) -> Result<()> {
     let (account, now) = (facts.account.clone(), facts.now);

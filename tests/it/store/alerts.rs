@@ -58,7 +58,7 @@ impl Bench {
     pub async fn prompted(&self, n: u32) -> SurveyId {
         self.take(close(&format!("c-{n}"), &format!("7{n}"), START)).await;
         let now = START.plus(DELAY);
-        let leased = self.claim_one(now).await;
+        let leased = self.lease_one(now).await;
         let prompt = Prompt { test: false, ..prompt() };
         let begun = self.store.begin_send(leased, prompt, rules(), times(now)).await.unwrap();
         let BeginOutcome::Sending(sending) = begun else { panic!("{begun:?}") };

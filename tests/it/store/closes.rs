@@ -308,7 +308,7 @@ async fn a_merged_close_is_still_known_after_the_prompt() {
         }
         bench.take(close("c-1", "7", START.minus(MINUTE))).await;
         let now = START.plus(HOUR);
-        let leased = bench.claim_one(now).await;
+        let leased = bench.lease_one(now).await;
         let id = leased.survey.id.clone();
         let sending = bench.begin(leased, now).await;
         bench.store.finish(&sending, accepted("900", now, None), now).await.unwrap();

@@ -23,11 +23,11 @@ async fn eight_workers_never_share_a_claim() {
             tokio::spawn(async move {
                 let mut mine = Vec::new();
                 loop {
-                    let claimed = store.claim(ACCOUNT, 7, NOW.plus(LEASE), NOW).await.unwrap();
-                    if claimed.is_empty() {
+                    let leased = store.lease_due(ACCOUNT, 7, NOW.plus(LEASE), NOW).await.unwrap();
+                    if leased.is_empty() {
                         return mine;
                     }
-                    mine.extend(claimed.into_iter().map(|leased| leased.survey.id));
+                    mine.extend(leased.into_iter().map(|leased| leased.survey.id));
                 }
             })
         });
@@ -94,8 +94,8 @@ async fn two_daemons_never_prompt_a_person_twice_within_the_throttle() {
             bench.take(close(&format!("c-{n}"), "7", START)).await;
         }
         let stores = [bench.store.clone(), bench.other().await];
-        let claimed = bench.claim(20, NOW).await;
-        let decisions = claimed.into_iter().enumerate().map(|(n, leased)| {
+        let leased = bench.lease_due(20, NOW).await;
+        let decisions = leased.into_iter().enumerate().map(|(n, leased)| {
             let store = stores[n % 2].clone();
             tokio::spawn(async move {
                 store.begin_send(leased, prompt(), rules(), times(NOW)).await.unwrap()

@@ -26,8 +26,8 @@ impl Bench {
         let now = close.closed_at.plus(DELAY);
         let account = close.account.clone();
         self.take(close).await;
-        let claimed = self.store.claim(&account, 1, now.plus(LEASE), now).await.unwrap();
-        self.decide(claimed.into_iter().next().expect("it is due"), rules, group, now).await
+        let leased = self.store.lease_due(&account, 1, now.plus(LEASE), now).await.unwrap();
+        self.decide(leased.into_iter().next().expect("it is due"), rules, group, now).await
     }
 }
 
@@ -114,7 +114,7 @@ async fn a_full_day_keeps_the_survey_until_a_share_comes_back() {
         assert_eq!(told, until);
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(until));
 
-        let leased = bench.claim_one(until).await;
+        let leased = bench.lease_one(until).await;
         assert_eq!(leased.survey.attempts, 0, "waiting is no try");
         assert!(is_sending(&bench.decide(leased, two, ACCOUNT, until).await));
     })
@@ -129,7 +129,7 @@ async fn what_would_be_too_late_by_then_is_looked_at_when_it_is() {
         let begun = bench.decided(close("8", "8", START), one.clone(), ACCOUNT).await;
         let BeginOutcome::Waits { until } = begun else { panic!("{begun:?}") };
         assert_eq!(until, Millis(START.plus(12 * HOUR).0 + 1));
-        let leased = bench.claim_one(until).await;
+        let leased = bench.lease_one(until).await;
         let late = bench.decide(leased, one, ACCOUNT, until).await;
         assert_eq!(ended(late), State::Expired);
     })
@@ -145,8 +145,8 @@ async fn a_limit_that_x_named_keeps_the_survey_until_its_end() {
         let begun = bench.decided(close("c-1", "7", START), rules(), ACCOUNT).await;
         let BeginOutcome::Waits { until } = begun else { panic!("{begun:?}") };
         assert_eq!(until, reset_at);
-        assert!(bench.claim(1, reset_at.minus(SECOND)).await.is_empty());
-        let leased = bench.claim_one(reset_at).await;
+        assert!(bench.lease_due(1, reset_at.minus(SECOND)).await.is_empty());
+        let leased = bench.lease_one(reset_at).await;
         bench.begin(leased, reset_at).await;
     })
     .await;

@@ -118,7 +118,7 @@ async fn a_close_told_by_the_instant_of_one_that_was_called_off_is_the_next_one(
         assert_eq!(again, Taken { is_new: false, ..next.clone() });
 
         // What follows it is known: one close makes one survey.
-        let leased = bench.claim_one(next.due_at).await;
+        let leased = bench.lease_one(next.due_at).await;
         let sending = bench.begin(leased, next.due_at).await;
         let outcome = accepted("900", next.due_at, None);
         bench.store.finish(&sending, outcome, next.due_at).await.unwrap();
@@ -132,7 +132,7 @@ async fn a_close_told_by_the_instant_of_one_that_was_called_off_is_the_next_one(
         // Nor one that was asked about, whatever was called off since.
         let at = next.due_at.plus(HOUR);
         bench.take(close("c-3", "9", at)).await;
-        let leased = bench.claim_one(at.plus(DELAY)).await;
+        let leased = bench.lease_one(at.plus(DELAY)).await;
         let sending = bench.begin(leased, at.plus(DELAY)).await;
         let outcome = accepted("901", at.plus(DELAY), None);
         bench.store.finish(&sending, outcome, at.plus(DELAY)).await.unwrap();
@@ -164,7 +164,7 @@ async fn a_close_told_to_the_minute_is_later_than_a_reopening_within_it() {
         assert_eq!((taken.state, taken.is_new), ("scheduled", true));
         // Told by another event, it is the same.
         assert_eq!(deliver(&bench, told("c-1"), "e-2", now).await.survey_id, taken.survey_id);
-        let leased = bench.claim_one(minute.plus(DELAY)).await;
+        let leased = bench.lease_one(minute.plus(DELAY)).await;
         let sending = bench.begin(leased, minute.plus(DELAY)).await;
         bench.store.finish(&sending, accepted("900", now, None), now).await.unwrap();
         let known = deliver(&bench, told("c-1"), "e-3", now).await;

@@ -17,7 +17,7 @@ impl Bench {
     async fn end_of(&self, close: Close, rules: Rules) -> State {
         let now = close.closed_at.plus(DELAY);
         self.take(close).await;
-        let leased = self.claim_one(now).await;
+        let leased = self.lease_one(now).await;
         match self.decide(leased, rules, ACCOUNT, now).await {
             BeginOutcome::Ended(survey) => survey.state,
             BeginOutcome::Sending(sending) => sending.survey().state.clone(),

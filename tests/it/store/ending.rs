@@ -45,20 +45,20 @@ async fn what_a_survey_that_expires_waited_for_last_stands_in_its_history() {
         let mut ids = Vec::new();
         for conversation in ["c-untold", "c-retried", "c-held", "c-late"] {
             ids.push(bench.take(close(conversation, "7", START)).await.survey_id);
-            let leased = bench.claim_one(due).await;
+            let leased = bench.lease_one(due).await;
             match conversation {
                 // Two tries are one line, with the last answer.
                 "c-untold" => {
                     let store = &bench.store;
                     store.put_off_failed(leased, due, "no answer".into(), due).await.unwrap();
-                    let (again, why) = (bench.claim_one(due).await, "code 130: over capacity");
+                    let (again, why) = (bench.lease_one(due).await, "code 130: over capacity");
                     store.put_off_failed(again, now, why.into(), due).await.unwrap();
                 }
                 "c-retried" => {
                     bench.store.release(leased, now).await.unwrap();
                     bench.store.cancel(ids[1].clone(), due).await.unwrap();
                     bench.store.retry(ids[1].clone(), due).await.unwrap().unwrap();
-                    let leased = bench.claim_one(due).await;
+                    let leased = bench.lease_one(due).await;
                     bench.store.release(leased, now).await.unwrap();
                 }
                 _ => bench.store.release(leased, now).await.unwrap(),
@@ -87,7 +87,7 @@ async fn what_a_survey_that_expires_waited_for_last_stands_in_its_history() {
         assert_eq!(last(retried).await, step("expired", Some(&said)));
 
         // One whose own rules end it sooner than the account's: as it is looked at.
-        let leased = bench.claim_one(now).await;
+        let leased = bench.lease_one(now).await;
         assert_eq!(&leased.survey.id, late);
         let looked = bench.store.look(leased, rules(), times(now)).await.unwrap();
         assert!(matches!(looked, Looked::Ended(_)), "{looked:?}");
@@ -116,7 +116,7 @@ async fn what_is_under_way_or_claimed_does_not_expire() {
         let sending = bench.sending("c-1", "7", START).await;
         let now = START.plus(DELAY);
         bench.take(close("c-2", "8", START)).await;
-        let leased = bench.claim_one(now).await;
+        let leased = bench.lease_one(now).await;
         assert!(bench.expire(now, now).await.is_empty());
         bench.begin(leased, now).await;
         assert_eq!(bench.state(&sending.survey().id).await, "sending");
@@ -149,7 +149,7 @@ async fn a_claim_does_not_outlive_a_hand_that_calls_it_off() {
     on_each_engine(async |bench| {
         let id = bench.take(close("c-1", "7", START)).await.survey_id;
         let now = START.plus(DELAY);
-        let leased = bench.claim_one(now).await;
+        let leased = bench.lease_one(now).await;
         bench.store.cancel(id, now).await.unwrap();
         let lost = bench.store.begin_send(leased, prompt(), rules(), times(now)).await;
         assert!(matches!(lost, Err(Error::LeaseLost(_))), "{lost:?}");

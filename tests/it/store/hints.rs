@@ -227,7 +227,7 @@ async fn feedback_without_its_account_is_that_of_the_one_that_knows_it() {
         bench.take(Close { account: OTHER.into(), ..close("c-1", "7", START) }).await;
         let now = START.plus(DELAY);
         let lease = now.plus(LEASE);
-        let leased = bench.store.claim(OTHER, 1, lease, now).await.unwrap().pop().unwrap();
+        let leased = bench.store.lease_due(OTHER, 1, lease, now).await.unwrap().pop().unwrap();
         bench.decide(leased, rules(), OTHER, now).await;
         assert_eq!(whose(&unknown).await, None, "it may be of either");
         assert_eq!(whose(&of_prompt(nine("900"), "7", "c-1")).await, Some(ACCOUNT));

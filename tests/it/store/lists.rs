@@ -34,7 +34,7 @@ impl Bench {
         let close = Close { notice, ..close(&format!("c-{number}"), &person, at) };
         self.take(close).await;
         let now = at.plus(DELAY);
-        let leased = self.claim_one(now).await;
+        let leased = self.lease_one(now).await;
         let prompt = Prompt { kind: SurveyType::Csat, test: false, ..prompt() };
         let begun = self.store.begin_send(leased, prompt, rules(), times(now)).await.unwrap();
         let BeginOutcome::Sending(sending) = begun else { panic!("{begun:?}") };

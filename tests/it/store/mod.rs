@@ -36,7 +36,7 @@ mod set_back;
 mod settling;
 mod shown;
 mod silence;
-mod standing;
+mod mark_comparison;
 mod talks;
 mod waiting;
 
@@ -63,7 +63,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DELAY: Duration = Duration::from_secs(5 * 60);
-/// How long claims and sends are held.
+/// How long leases and sends are held.
 const LEASE: Duration = Duration::from_secs(90);
 const ACCOUNT: &str = "acme";
 const SENT_AS: &str = "1212121212121 at https://api.x.com";
@@ -241,13 +241,13 @@ impl Bench {
             .0
     }
 
-    async fn claim(&self, limit: usize, now: Millis) -> Vec<Leased> {
-        self.store.claim(ACCOUNT, limit, now.plus(LEASE), now).await.unwrap()
+    async fn lease_due(&self, limit: usize, now: Millis) -> Vec<Leased> {
+        self.store.lease_due(ACCOUNT, limit, now.plus(LEASE), now).await.unwrap()
     }
 
-    async fn claim_one(&self, now: Millis) -> Leased {
-        let mut claimed = self.claim(1, now).await;
-        claimed.pop().expect("a survey is due")
+    async fn lease_one(&self, now: Millis) -> Leased {
+        let mut leased = self.lease_due(1, now).await;
+        leased.pop().expect("a survey is due")
     }
 
     async fn decide(&self, leased: Leased, rules: Rules, group: &str, now: Millis) -> BeginOutcome {
@@ -266,7 +266,7 @@ impl Bench {
     async fn sending(&self, conversation: &str, person: &str, closed_at: Millis) -> Sending {
         self.take(close(conversation, person, closed_at)).await;
         let now = closed_at.plus(DELAY);
-        let leased = self.claim_one(now).await;
+        let leased = self.lease_one(now).await;
         assert_eq!(leased.survey.conversation_id.as_str(), conversation);
         self.begin(leased, now).await
     }

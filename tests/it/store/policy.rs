@@ -47,7 +47,7 @@ async fn whoever_opts_out_is_not_prompted_also_where_the_survey_is_claimed() {
         for person in ["7", "8", "9"] {
             bench.take(close(person, person, START)).await;
         }
-        let claimed = bench.claim(3, DUE).await;
+        let leases = bench.lease_due(3, DUE).await;
         let people = vec![
             out("7", None, Some("asked to")),
             out("8", Some(ACCOUNT), None),
@@ -55,7 +55,7 @@ async fn whoever_opts_out_is_not_prompted_also_where_the_survey_is_claimed() {
         ];
         bench.store.opt_out(people.clone()).await.unwrap();
         let mut states = Vec::new();
-        for leased in claimed {
+        for leased in leases {
             states.push(state(bench.decide(leased, rules(), ACCOUNT, DUE).await));
         }
         assert_eq!(states, ["opted_out", "opted_out", "sending"]);
@@ -80,7 +80,7 @@ async fn an_opt_out_stays_since_it_was_first_said_and_ends_when_it_is_removed() 
         assert_eq!(bench.store.opt_in(person.clone(), None).await.unwrap(), 1);
         assert_eq!(bench.store.opt_in(person, None).await.unwrap(), 0);
         bench.take(close("c-1", "7", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         bench.begin(leased, DUE).await;
     })
     .await;
@@ -92,7 +92,7 @@ async fn every_decision_is_kept_with_its_reason_and_its_numbers() {
         bench.sent("c-1", "7", "900").await;
         let taken = bench.take(close("c-2", "7", START.plus(3 * DAY))).await;
         let now = DUE.plus(3 * DAY);
-        let leased = bench.claim_one(now).await;
+        let leased = bench.lease_one(now).await;
         let named = Rules { rule: Some("vip".into()), variant: Some("a".into()), ..rules() };
         assert_eq!(state(bench.decide(leased, named, ACCOUNT, now).await), "throttled");
         let decisions = bench.decisions(&taken.survey_id).await;
@@ -123,7 +123,7 @@ async fn a_quiet_hour_is_waited_for_and_said_once() {
         let quiet = Rules { quiet_hours, ..rules() };
         let until = Millis::from_rfc3339("2026-09-21T15:00:00Z").unwrap();
         for _ in 0..2 {
-            let leased = bench.claim_one(until.minus(MINUTE)).await;
+            let leased = bench.lease_one(until.minus(MINUTE)).await;
             let begun = bench.decide(leased, quiet.clone(), ACCOUNT, until.minus(MINUTE)).await;
             assert!(
                 matches!(begun, BeginOutcome::PutOff { until: told } if told == until),
@@ -133,7 +133,7 @@ async fn a_quiet_hour_is_waited_for_and_said_once() {
             bench.moved_to(&taken.survey_id, until.minus(MINUTE)).await;
         }
         assert_eq!(bench.steps(&taken.survey_id).await, [step("scheduled", Some("waits"))]);
-        let leased = bench.claim_one(until).await;
+        let leased = bench.lease_one(until).await;
         assert_eq!(leased.survey.attempts, 0, "waiting is no try");
         let begun = bench.decide(leased, quiet, ACCOUNT, until).await;
         assert_eq!(state(begun), "sending");
@@ -149,7 +149,7 @@ fn jiff_time(hour: i8) -> jiff::civil::Time {
 impl Bench {
     /// Has a waiting survey looked at sooner: as after a clock that was set, or a look by hand.
     async fn moved_to(&self, id: &SurveyId, at: Millis) {
-        let waiting = self.store.claim(ACCOUNT, 1, at, Millis(i64::MAX)).await.unwrap();
+        let waiting = self.store.lease_due(ACCOUNT, 1, at, Millis(i64::MAX)).await.unwrap();
         for leased in waiting {
             assert_eq!(leased.survey.id, *id);
             self.store.release(leased, at).await.unwrap();
@@ -163,12 +163,12 @@ async fn a_look_ahead_ends_what_cannot_be_sent_and_lets_the_rest_go_on() {
         for conversation in ["c-1", "c-2"] {
             bench.take(close(conversation, "7", START)).await;
         }
-        let mut claimed = bench.claim(2, DUE).await;
+        let mut leases = bench.lease_due(2, DUE).await;
         let skip = Rules { skip: true, ..rules() };
-        let ended = bench.look(claimed.remove(0), skip, DUE).await;
+        let ended = bench.look(leases.remove(0), skip, DUE).await;
         let Looked::Ended(survey) = ended else { panic!("{ended:?}") };
         assert_eq!(survey.state, State::Suppressed(Reason::Rule));
-        let goes_on = bench.look(claimed.remove(0), rules(), DUE).await;
+        let goes_on = bench.look(leases.remove(0), rules(), DUE).await;
         let Looked::GoesOn(leased) = goes_on else { panic!("{goes_on:?}") };
         bench.begin(*leased, DUE).await;
     })
@@ -180,7 +180,7 @@ async fn an_even_pace_draws_each_survey_once_on_the_demand_of_a_day() {
     on_each_engine(async |bench| {
         let even = Rules { pacing: Pacing::Even, daily_limit: 2, ..rules() };
         bench.take_many(40, START).await;
-        let drawn = bench.store.claim_undrawn(ACCOUNT, 100, DUE.plus(LEASE), DUE).await.unwrap();
+        let drawn = bench.store.lease_undrawn(ACCOUNT, 100, DUE.plus(LEASE), DUE).await.unwrap();
         assert_eq!(drawn.len(), 40);
         let (mut going_on, mut left_out) = (Vec::new(), 0);
         for (before, leased) in drawn.into_iter().enumerate() {
@@ -204,9 +204,9 @@ async fn an_even_pace_draws_each_survey_once_on_the_demand_of_a_day() {
         for leased in going_on {
             bench.store.release(leased, DUE).await.unwrap();
         }
-        let again = bench.store.claim_undrawn(ACCOUNT, 100, DUE.plus(LEASE), DUE).await.unwrap();
+        let again = bench.store.lease_undrawn(ACCOUNT, 100, DUE.plus(LEASE), DUE).await.unwrap();
         assert!(again.is_empty(), "each is drawn once");
-        let two = bench.claim(2, DUE).await;
+        let two = bench.lease_due(2, DUE).await;
         for leased in two {
             assert_eq!(state(bench.decide(leased, even.clone(), ACCOUNT, DUE).await), "sending");
         }
@@ -219,7 +219,7 @@ async fn an_opt_out_is_told_with_since_when_and_why() {
     on_each_engine(async |bench| {
         let taken = bench.take(close("c-1", "7", START)).await;
         bench.store.opt_out(vec![out("7", None, Some("asked to"))]).await.unwrap();
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         bench.decide(leased, rules(), ACCOUNT, DUE).await;
         let ground = bench.decisions(&taken.survey_id).await.pop().unwrap().ground;
         let expected =
@@ -256,8 +256,8 @@ fn no_order_of_closes_and_accounts_breaks_a_throttle() {
                 };
                 bench.take(came).await;
                 let now = closed_at.plus(DELAY);
-                let claimed = bench.store.claim(account, 1, now.plus(LEASE), now).await.unwrap();
-                let leased = claimed.into_iter().next().expect("it is due");
+                let leases = bench.store.lease_due(account, 1, now.plus(LEASE), now).await.unwrap();
+                let leased = leases.into_iter().next().expect("it is due");
                 let rules = Rules { throttle: hours * HOUR, ..rules() };
                 let group = if is_grouped { "both" } else { account };
                 let begun = bench.decide(leased, rules, group, now).await;

@@ -34,7 +34,7 @@ async fn every_send_that_is_begun_counts_and_instants_only_grow() {
             .await
             .unwrap();
         assert_eq!(bench.progress().await, Progress { last_at: Some(later), ..expected });
-        let leased = bench.claim_one(later).await;
+        let leased = bench.lease_one(later).await;
         let sending = bench.begin(leased, later).await;
         bench.store.finish(&sending, accepted("900", DUE, None), DUE).await.unwrap();
         assert_eq!(bench.progress().await, Progress { sends: 2, last_at: Some(later), ..expected });
@@ -47,7 +47,7 @@ async fn nothing_is_sent_behind_a_clock_that_was_set_back() {
     on_each_engine(async |bench| {
         bench.sending("c-1", "7", START.plus(HOUR)).await;
         bench.take(close("c-2", "8", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
         let BeginOutcome::Waits { until } = begun else { panic!("{begun:?}") };
         // Not in an hour: the clock may be right, and the record of the other wrong.
@@ -97,25 +97,25 @@ async fn a_survey_on_which_the_process_keeps_ending_is_set_aside() {
         let later = now.plus(MINUTE);
         let recover = async || bench.store.recover(true, MINUTE, now).await.unwrap();
         let alone = async |now| {
-            let alone = bench.claim(10, now).await;
+            let alone = bench.lease_due(10, now).await;
             assert_eq!(alone.len(), 1, "none is blamed for another");
             alone.into_iter().next().unwrap()
         };
-        assert_eq!(bench.claim(10, now).await.len(), 2);
+        assert_eq!(bench.lease_due(10, now).await.len(), 2);
         recover().await;
         assert_eq!(alone(now).await.survey.id, taken.survey_id);
         recover().await;
         let other = alone(now).await;
         assert_eq!(other.survey.id, healthy.survey_id, "the suspect waits a little");
         bench.store.release(other, later).await.unwrap();
-        assert!(bench.claim(10, now).await.is_empty());
+        assert!(bench.lease_due(10, now).await.is_empty());
         assert_eq!(alone(now.plus(15 * SECOND)).await.survey.id, taken.survey_id);
         recover().await;
         let State::Failed(failure) = bench.survey(&taken.survey_id).await.state else {
             panic!("{}", bench.state(&taken.survey_id).await)
         };
         assert!(failure.message.starts_with("set aside"), "{failure}");
-        let leased = bench.claim_one(later).await;
+        let leased = bench.lease_one(later).await;
         assert_eq!(leased.survey.id, healthy.survey_id);
         bench.begin(leased, later).await;
     })

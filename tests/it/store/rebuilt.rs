@@ -46,7 +46,7 @@ impl Bench {
     /// What becomes of a close that was taken, once it is due and nothing is throttled.
     async fn sent_at(&self, now: Millis) -> Vec<BeginOutcome> {
         let mut begun = Vec::new();
-        for leased in self.claim(10, now).await {
+        for leased in self.lease_due(10, now).await {
             begun.push(self.decide(leased, unthrottled(), ACCOUNT, now).await);
         }
         begun
@@ -280,7 +280,7 @@ async fn rebuilt_prompts_count_in_throttles_and_in_the_day() {
         let now = SHOWN.plus(2 * HOUR);
         bench.take(close("c-5", "7", now)).await;
         let due = now.plus(DELAY);
-        let leased = bench.claim_one(due).await;
+        let leased = bench.lease_one(due).await;
         let id = leased.survey.id.clone();
         bench.decide(leased, rules(), ACCOUNT, due).await;
         assert_eq!(bench.survey(&id).await.state, State::Suppressed(Reason::Throttled));

@@ -30,7 +30,7 @@ async fn a_reopening_older_than_the_close_is_ignored() {
         assert_eq!(bench.reopen("c-1", START.minus(SECOND)).await, None);
         assert_eq!(bench.state(&taken.survey_id).await, "scheduled");
         let now = START.plus(DELAY);
-        let leased = bench.claim_one(now).await;
+        let leased = bench.lease_one(now).await;
         bench.begin(leased, now).await;
     })
     .await;
@@ -79,7 +79,7 @@ async fn a_survey_reopened_while_it_is_claimed_is_not_sent() {
     on_each_engine(async |bench| {
         let taken = bench.take(close("c-1", "7", START)).await;
         let now = START.plus(DELAY);
-        let leased = bench.claim_one(now).await;
+        let leased = bench.lease_one(now).await;
         assert_eq!(bench.reopen("c-1", now).await, Some(taken.survey_id.clone()));
         let begun = bench.store.begin_send(leased, prompt(), rules(), times(now)).await;
         assert!(matches!(begun, Err(Error::LeaseLost(_))), "{begun:?}");

@@ -73,7 +73,7 @@ async fn a_result_follows_its_survey_from_the_close_to_the_comment() {
         assert_eq!(bench.results().await, [waiting]);
 
         let now = START.plus(DELAY);
-        let leased = bench.claim_one(now).await;
+        let leased = bench.lease_one(now).await;
         let prompt = Prompt { kind: SurveyType::Csat, test: false, ..prompt() };
         let times = times(now);
         let begun = bench.store.begin_send(leased, prompt, rules(), times).await.unwrap();
@@ -122,7 +122,7 @@ async fn a_day_counts_its_closes_and_the_prompts_of_its_own() {
         bench.take(close("c-3", "9", late)).await;
         bench.reopen("c-3", late.plus(SECOND)).await;
         let now = late.plus(DELAY);
-        for leased in bench.claim(2, now).await {
+        for leased in bench.lease_due(2, now).await {
             let prompt = Prompt { kind: SurveyType::Csat, test: false, ..prompt() };
             let begun = bench.store.begin_send(leased, prompt, rules(), times(now)).await.unwrap();
             let BeginOutcome::Sending(sending) = begun else { panic!("{begun:?}") };
@@ -198,12 +198,12 @@ async fn only_what_a_result_shows_is_marked() {
         assert_eq!(bench.number(MARKS).await, "0");
         let passes = bench.number(PASSES).await;
 
-        // A claim, a bare update and an object of somebody else change nothing that is shown.
+        // A lease, a bare update and an object of somebody else change nothing that is shown.
         bench.take(close("c-2", "8", START)).await;
         bench.catch_up(&zone).await;
         let before = bench.number(PASSES).await;
         assert_ne!(before, passes);
-        bench.claim_one(START.plus(DELAY)).await;
+        bench.lease_one(START.plus(DELAY)).await;
         let later = START.plus(HOUR);
         bench
             .store

@@ -161,7 +161,7 @@ impl Life {
 
     async fn send(&mut self, outcome: u8, is_nps: bool) {
         let now = self.now;
-        let Some(leased) = self.bench.claim(1, now).await.pop() else { return };
+        let Some(leased) = self.bench.lease_due(1, now).await.pop() else { return };
         let kind = if is_nps { SurveyType::Nps } else { SurveyType::Csat };
         let prompt = Prompt { kind, test: leased.survey.test, ..prompt() };
         let rules = Rules { throttle: Duration::ZERO, daily_limit_per_user: 9, ..rules() };

@@ -1,4 +1,4 @@
-//! The way of a prompt: claimed, given back, begun, finished, left behind.
+//! The way of a prompt: leased, given back, begun, finished, left behind.
 
 use surveyd::domain::survey::{Event, Failure, Reason, State};
 use surveyd::store::Error;
@@ -16,15 +16,15 @@ async fn what_is_due_is_claimed_oldest_first_and_once() {
         let elsewhere = Close { account: "other".into(), ..close("c-0", "7", START) };
         bench.take(elsewhere).await;
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(DUE.plus(SECOND)));
-        assert!(bench.claim(10, DUE).await.is_empty(), "nothing is due before its time");
+        assert!(bench.lease_due(10, DUE).await.is_empty(), "nothing is due before its time");
 
         let now = DUE.plus(MINUTE);
-        let names = |claimed: &[Leased]| -> Vec<String> {
-            claimed.iter().map(|leased| leased.survey.conversation_id.to_string()).collect()
+        let names = |leases: &[Leased]| -> Vec<String> {
+            leases.iter().map(|leased| leased.survey.conversation_id.to_string()).collect()
         };
-        assert_eq!(names(&bench.claim(2, now).await), ["c-1", "c-2"]);
-        assert_eq!(names(&bench.claim(10, now).await), ["c-3"]);
-        assert!(bench.claim(10, now).await.is_empty());
+        assert_eq!(names(&bench.lease_due(2, now).await), ["c-1", "c-2"]);
+        assert_eq!(names(&bench.lease_due(10, now).await), ["c-3"]);
+        assert!(bench.lease_due(10, now).await.is_empty());
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(now.plus(LEASE)));
     })
     .await;
@@ -34,9 +34,9 @@ async fn what_is_due_is_claimed_oldest_first_and_once() {
 async fn a_claim_that_ran_out_passes_to_another_worker() {
     on_each_engine(async |bench| {
         let taken = bench.take(close("c-1", "7", START)).await;
-        let slow = bench.claim_one(DUE).await;
+        let slow = bench.lease_one(DUE).await;
         let later = DUE.plus(LEASE);
-        let quick = bench.claim_one(later).await;
+        let quick = bench.lease_one(later).await;
         assert_eq!(quick.survey.id, taken.survey_id);
 
         let lost = bench.store.begin_send(slow, prompt(), rules(), times(later)).await;
@@ -51,14 +51,14 @@ async fn a_claim_that_ran_out_passes_to_another_worker() {
 async fn a_claim_is_given_back_until_its_next_try() {
     on_each_engine(async |bench| {
         let taken = bench.take(close("c-1", "7", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let try_at = DUE.plus(HOUR);
         bench.store.release(leased, try_at).await.unwrap();
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), Some(try_at));
-        assert!(bench.claim(10, try_at.minus(SECOND)).await.is_empty());
+        assert!(bench.lease_due(10, try_at.minus(SECOND)).await.is_empty());
         assert_eq!(bench.survey(&taken.survey_id).await.attempts, 0);
 
-        let leased = bench.claim_one(try_at).await;
+        let leased = bench.lease_one(try_at).await;
         bench
             .store
             .put_off_failed(leased, try_at.plus(HOUR), "code 130: over capacity".into(), try_at)
@@ -74,11 +74,11 @@ async fn a_claim_is_given_back_until_its_next_try() {
 async fn a_claim_that_has_passed_on_cannot_be_given_back() {
     on_each_engine(async |bench| {
         bench.take(close("c-1", "7", START)).await;
-        let slow = bench.claim_one(DUE).await;
+        let slow = bench.lease_one(DUE).await;
         let later = DUE.plus(LEASE);
-        let quick = bench.claim_one(later).await;
+        let quick = bench.lease_one(later).await;
         bench.store.release(slow, later).await.unwrap();
-        assert!(bench.claim(10, later).await.is_empty(), "the other worker still holds it");
+        assert!(bench.lease_due(10, later).await.is_empty(), "the other worker still holds it");
         bench.begin(quick, later).await;
     })
     .await;
@@ -88,7 +88,7 @@ async fn a_claim_that_has_passed_on_cannot_be_given_back() {
 async fn a_claimed_survey_ends_without_a_send() {
     on_each_engine(async |bench| {
         let taken = bench.take(close("c-1", "7", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let ended =
             bench.store.end(leased, Event::Suppressed(Reason::CannotDm), None, DUE).await.unwrap();
         assert_eq!(ended.state, State::Suppressed(Reason::CannotDm));
@@ -96,8 +96,8 @@ async fn a_claimed_survey_ends_without_a_send() {
         assert_eq!(bench.steps(&taken.survey_id).await, [step("suppressed", Some("cannot_dm"))]);
 
         bench.take(close("c-2", "8", START)).await;
-        let slow = bench.claim_one(DUE).await;
-        bench.claim_one(DUE.plus(LEASE)).await;
+        let slow = bench.lease_one(DUE).await;
+        bench.lease_one(DUE.plus(LEASE)).await;
         let lost = bench.store.end(slow, Event::TooLate, None, DUE).await;
         assert!(matches!(lost, Err(Error::LeaseLost(_))), "{lost:?}");
     })
@@ -118,7 +118,7 @@ async fn that_a_request_is_about_to_leave_is_on_record_before_it_leaves() {
 
         let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!((day.prompts_of_day, day.oldest_of_day), (1, Some(DUE)));
-        assert!(bench.claim(10, DUE.plus(HOUR)).await.is_empty(), "it is never due again");
+        assert!(bench.lease_due(10, DUE.plus(HOUR)).await.is_empty(), "it is never due again");
         assert!(bench.store.cancel(survey.id, DUE).await.is_err());
     })
     .await;
@@ -174,7 +174,7 @@ async fn a_send_known_not_to_have_been_carried_out_gives_its_share_back() {
         let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!((day.prompts_of_day, day.oldest_of_day), (0, None));
 
-        let leased = bench.claim_one(try_at).await;
+        let leased = bench.lease_one(try_at).await;
         let again = bench.begin(leased, try_at).await;
         assert_eq!(again.survey().attempts, 2);
         assert_eq!(again.survey().external_id, "c-1", "its own earlier try takes no name");
@@ -210,7 +210,7 @@ async fn an_unknown_outcome_is_uncertain_and_counts_as_sent() {
         assert_eq!(bench.survey(&survey.id).await, survey);
         let day = bench.store.account_status(ACCOUNT, START).await.unwrap();
         assert_eq!((day.prompts_of_day, day.oldest_of_day), (1, Some(DUE.plus(MINUTE))));
-        assert!(bench.claim(10, DUE.plus(HOUR)).await.is_empty());
+        assert!(bench.lease_due(10, DUE.plus(HOUR)).await.is_empty());
         assert_eq!(bench.store.next_due(ACCOUNT).await.unwrap(), None);
     })
     .await;
@@ -274,7 +274,7 @@ async fn the_outcome_of_one_try_is_not_written_over_the_next() {
             .finish(&first, SendOutcome::NotSent { why: String::new(), try_at: DUE }, DUE)
             .await
             .unwrap();
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let second = bench.begin(leased, DUE).await;
         let late = bench.store.finish(&first, accepted("900", DUE, None), DUE).await;
         assert!(matches!(late, Err(Error::LeaseLost(_))), "{late:?}");
@@ -288,13 +288,13 @@ async fn after_a_crash_all_claims_are_due_again_and_all_sends_are_uncertain() {
     on_each_engine(async |bench| {
         let sending = bench.sending("c-1", "7", START).await;
         let claimed = bench.take(close("c-2", "8", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let lost = bench.store.recover(true, MINUTE, DUE).await.unwrap();
         assert_eq!(
             lost.iter().map(|survey| &survey.id).collect::<Vec<_>>(),
             [&sending.survey().id]
         );
-        let again = bench.claim_one(DUE).await;
+        let again = bench.lease_one(DUE).await;
         assert_eq!(again.survey.id, claimed.survey_id);
         let gone = bench.store.begin_send(leased, prompt(), rules(), times(DUE)).await;
         assert!(matches!(gone, Err(Error::LeaseLost(_))), "{gone:?}");
@@ -307,7 +307,7 @@ async fn the_text_of_a_prompt_is_kept_from_when_it_is_begun() {
     on_each_engine(async |bench| {
         let taken = bench.take(close("c-1", "7", START)).await;
         assert_eq!(bench.store.message(&taken.survey_id).await.unwrap(), None);
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let text = "How \0did we do?".to_owned();
         let prompt = Prompt { message: text.clone(), ..prompt() };
         let begun = bench.store.begin_send(leased, prompt, rules(), times(DUE)).await;

@@ -14,7 +14,7 @@ async fn what_was_put_off_in_the_future_is_due_at_once_and_what_was_put_off_befo
         let pulled =
             async |now| bench.store.pull_back_tries(ACCOUNT, Millis(0), now).await.unwrap();
         let taken = bench.take(close("c-1", "7", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         bench.store.release(leased, DUE.plus(HOUR)).await.unwrap();
         let why = async |now| {
             let next = bench.store.next_look(&taken.survey_id, now).await.unwrap();
@@ -32,7 +32,7 @@ async fn what_was_put_off_in_the_future_is_due_at_once_and_what_was_put_off_befo
         assert_eq!(why(before).await.why, PutOffReason::ClockAhead);
         assert_eq!(pulled(before).await, 1);
         assert_eq!(pulled(before).await, 0);
-        assert_eq!(bench.claim(10, before).await.len(), 1);
+        assert_eq!(bench.lease_due(10, before).await.len(), 1);
     })
     .await;
 }
@@ -43,8 +43,8 @@ async fn a_close_taken_in_by_a_clock_that_ran_ahead_is_due_after_its_delay() {
         bench.take(close("c-1", "7", START)).await;
         let before = START.minus(HOUR);
         assert_eq!(bench.store.pull_back_tries(ACCOUNT, Millis(0), before).await.unwrap(), 1);
-        assert!(bench.claim(10, before.plus(DELAY).minus(SECOND)).await.is_empty());
-        assert_eq!(bench.claim(10, before.plus(DELAY)).await.len(), 1);
+        assert!(bench.lease_due(10, before.plus(DELAY).minus(SECOND)).await.is_empty());
+        assert_eq!(bench.lease_due(10, before.plus(DELAY)).await.len(), 1);
     })
     .await;
 }
@@ -53,7 +53,7 @@ async fn a_close_taken_in_by_a_clock_that_ran_ahead_is_due_after_its_delay() {
 async fn what_is_too_late_is_due_whatever_it_waits_for() {
     on_each_engine(async |bench| {
         bench.take(close("c-1", "7", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         bench.store.release(leased, DUE.plus(HOUR)).await.unwrap();
         let late = START.plus(SECOND);
         assert_eq!(bench.store.pull_back_tries(ACCOUNT, late, DUE).await.unwrap(), 1);

@@ -90,7 +90,7 @@ async fn what_is_given_up_is_never_sent_again_and_may_still_be_found() {
         assert_eq!(bench.state(&survey.id).await, "sent");
 
         bench.take(close("c-2", "8", START)).await;
-        let waiting = bench.claim_one(LATER).await.survey.id;
+        let waiting = bench.lease_one(LATER).await.survey.id;
         assert_eq!(bench.store.give_up(waiting.clone(), LATER).await.unwrap(), None);
         assert_eq!(bench.state(&waiting).await, "scheduled");
     })
@@ -128,7 +128,7 @@ impl Bench {
     async fn uncertain_at(&self, conversation: &str, person: &str, closed_at: Millis) -> SurveyId {
         let taken = self.take(close(conversation, person, closed_at)).await;
         let now = closed_at.plus(DELAY);
-        for leased in self.claim(10, now).await {
+        for leased in self.lease_due(10, now).await {
             if leased.survey.id != taken.survey_id {
                 self.store.release(leased, now.plus(100 * HOUR)).await.unwrap();
                 continue;
@@ -191,7 +191,7 @@ async fn what_bears_its_name_and_another_date_is_not_sent_again() {
         old.object.created_at = Some(DUE.minus(365 * 24 * HOUR));
         bench.store.fold(ACCOUNT, vec![old], DUE).await.unwrap();
         bench.take(close("c-2", "8", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
         let BeginOutcome::Ended(survey) = begun else { panic!("{begun:?}") };
         assert_eq!(survey.state, State::Suppressed(Reason::Throttled));
@@ -205,7 +205,7 @@ async fn another_try_is_not_settled_by_the_reading_for_the_one_before() {
         let survey = bench.uncertain("c-1", "7").await;
         let first = bench.store.unsettled(ACCOUNT, SENT_AS).await.unwrap();
         bench.store.settle_unsent(first.clone(), START, LATER).await.unwrap();
-        let leased = bench.claim_one(LATER).await;
+        let leased = bench.lease_one(LATER).await;
         let patient = Rules { expire_after: 100 * HOUR, ..rules() };
         let BeginOutcome::Sending(sending) = bench.decide(leased, patient, ACCOUNT, LATER).await
         else {
@@ -251,14 +251,14 @@ async fn a_prompt_that_x_shows_before_ours_is_sent_takes_its_place() {
         let ours = made("900", START.minus(SECOND));
         bench.store.fold(ACCOUNT, vec![old, ours], START).await.unwrap();
         bench.take(close("c-1", "7", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
         let BeginOutcome::Ended(survey) = begun else { panic!("{begun:?}") };
         let State::Sent(delivery) = &survey.state else { panic!("{survey:?}") };
         assert_eq!(delivery.feedback_id.as_str(), "900", "not one from long before the close");
 
         bench.take(close("c-2", "8", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         bench.begin(leased, DUE).await;
     })
     .await;
@@ -278,13 +278,13 @@ async fn a_prompt_of_the_conversation_is_found_by_whichever_of_its_external_ids(
         let told = [later].into_iter().chain(others).collect();
         bench.store.fold(ACCOUNT, told, START).await.unwrap();
         bench.take(close("c-1", "7", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
         let BeginOutcome::Ended(survey) = begun else { panic!("{begun:?}") };
         assert_eq!(survey.state.delivery().unwrap().feedback_id.as_str(), "900");
         // "c-21" is another conversation, and "c-2#2" another's.
         bench.take(close("c-2", "9", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         bench.begin(leased, DUE).await;
     })
     .await;

@@ -84,13 +84,13 @@ async fn messages_are_claimed_by_the_prompts_of_their_account_to_their_person() 
     on_each_engine(async |bench| {
         let survey = bench.sent("c-1", "7", "900").await;
         bench.sent("c-2", "8", "901").await;
-        let claimed = async |account: &str, person: &str| {
+        let on_record = async |account: &str, person: &str| {
             let person = UserId::parse(person).unwrap();
-            bench.store.claimed_messages(account, &person).await.unwrap()
+            bench.store.messages_on_record(account, &person).await.unwrap()
         };
-        assert_eq!(claimed(ACCOUNT, survey.person()).await, ["dm-900".to_owned()].into());
-        assert!(claimed("other", "7").await.is_empty());
-        assert!(claimed(ACCOUNT, "9").await.is_empty());
+        assert_eq!(on_record(ACCOUNT, survey.person()).await, ["dm-900".to_owned()].into());
+        assert!(on_record("other", "7").await.is_empty());
+        assert!(on_record(ACCOUNT, "9").await.is_empty());
     })
     .await;
 }
@@ -100,7 +100,7 @@ impl Bench {
     async fn sending_or_not(&self, conversation: &str, person: &str, closed_at: Millis) -> State {
         self.take(close(conversation, person, closed_at)).await;
         let now = closed_at.plus(DELAY);
-        let leased = self.claim_one(now).await;
+        let leased = self.lease_one(now).await;
         match self.decide(leased, rules(), ACCOUNT, now).await {
             BeginOutcome::Ended(survey) => survey.state,
             BeginOutcome::Sending(sending) => sending.survey().state.clone(),

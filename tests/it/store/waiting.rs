@@ -48,14 +48,14 @@ async fn facts_tell_what_is_due_what_is_left_and_what_was_put_off() {
             store.calls_free_at(ACCOUNT, Call::FriendshipsShow, DUE).await.unwrap()
         );
 
-        // One is put off after a try; one is claimed, and waits only once that has lasted.
-        let leased = bench.claim_one(DUE).await;
+        // One is put off after a try; one is leased, and waits only once that has lasted.
+        let leased = bench.lease_one(DUE).await;
         let tried = leased.survey.id.clone();
         store
             .put_off_failed(leased, DUE.plus(MINUTE), "code 130: over capacity".into(), DUE)
             .await
             .unwrap();
-        let claimed = bench.claim_one(DUE).await.survey.id;
+        let claimed = bench.lease_one(DUE).await.survey.id;
         let soon = DUE.plus(SECOND);
         let next = async |id, now| store.next_look(id, now).await.unwrap().unwrap();
         let put_off =
@@ -95,10 +95,10 @@ async fn a_wait_that_outlasts_the_survey_is_told_with_its_own_end() {
         let closed_at = midnight.plus(HOUR);
         let now = midnight.plus(2 * HOUR);
         bench.take(close("c-1", "7", closed_at)).await;
-        let first = bench.claim_one(now).await;
+        let first = bench.lease_one(now).await;
         store.look(first, quiet(20), times(now)).await.unwrap();
         bench.take(close("c-2", "8", closed_at)).await;
-        let second = bench.claim_one(now).await;
+        let second = bench.lease_one(now).await;
         store.look(second, quiet(12), times(now)).await.unwrap();
         let expires_at = closed_at.plus(12 * HOUR + Duration::from_millis(1));
         let one = PutOff {
@@ -131,7 +131,7 @@ async fn facts_tell_of_clocks_that_are_wrong() {
 
         // It would be too late by our clock, and X's has not said whether that is right.
         let now = START.plus(13 * HOUR);
-        let leased = bench.claim_one(now).await;
+        let leased = bench.lease_one(now).await;
         let id = leased.survey.id.clone();
         let apart = SendTimes { is_clock_settled: false, ..times(now) };
         let looked = store.look(leased, rules(), apart).await.unwrap();

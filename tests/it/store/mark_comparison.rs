@@ -85,7 +85,7 @@ async fn a_database_brought_back_from_a_backup_holds_all_sends_until_x_has_been_
         let hold = Hold { until_at: None, doubt: Some(Doubt::Older) };
         assert_eq!(bench.store.holds().await.unwrap(), [(ACCOUNT.into(), hold)]);
         bench.take(close("c-2", "8", START)).await;
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let begun = bench.decide(leased, rules(), ACCOUNT, DUE).await;
         assert!(matches!(begun, BeginOutcome::Waits { .. }), "{begun:?}");
         let bench = bench.restarted_after(async |_| {}).await;
@@ -97,7 +97,7 @@ async fn a_database_brought_back_from_a_backup_holds_all_sends_until_x_has_been_
         assert!(!bench.is_held().await);
         bench.take(close("c-3", "9", START)).await;
         let later = DUE.plus(24 * HOUR);
-        bench.claim(10, later).await;
+        bench.lease_due(10, later).await;
         assert_eq!(bench.doubt(later).await, None);
     })
     .await;
@@ -110,7 +110,7 @@ async fn a_copy_from_before_the_first_prompt_is_held_too() {
         bench.take(close("c-1", "7", START)).await;
         let bench = bench.restarted_after(async |database| database.copy().await).await;
         assert_eq!(bench.doubt(START).await, None);
-        let leased = bench.claim_one(DUE).await;
+        let leased = bench.lease_one(DUE).await;
         let sending = bench.begin(leased, DUE).await;
         bench.store.mark(&sending).await.unwrap();
         let bench = bench.restarted_after(async |database| database.put_back().await).await;
@@ -264,8 +264,8 @@ async fn a_database_replaced_under_a_daemon_takes_no_send_before_it_is_compared(
     bench.take(close("c-2", "8", START)).await;
     let bench = bench.restarted_after(async |database| database.copy().await).await;
     assert_eq!(bench.doubt(START).await, None);
-    let mut claims = bench.claim(2, DUE).await.into_iter();
-    let sending = bench.begin(claims.next().unwrap(), DUE).await;
+    let mut leases = bench.lease_due(2, DUE).await.into_iter();
+    let sending = bench.begin(leases.next().unwrap(), DUE).await;
     bench.store.mark(&sending).await.unwrap();
     bench.database.put_back().await;
 
@@ -278,7 +278,7 @@ async fn a_database_replaced_under_a_daemon_takes_no_send_before_it_is_compared(
             is_clock_settled: true,
             lease: LEASE,
         };
-        let leased = claims.as_slice()[0].clone();
+        let leased = leases.as_slice()[0].clone();
         bench.store.begin_send(leased, prompt(), rules(), times).await
     };
     let refused = begin().await;
@@ -311,7 +311,7 @@ async fn a_dump_restored_under_a_daemon_that_has_not_sent_holds_it() {
     // The one that sends is gone when its sends are lost; this one has none to miss.
     bench.take(close("c-1", "7", START)).await;
     load_anew(&bench.database).await;
-    let leased = other.claim(ACCOUNT, 1, DUE.plus(LEASE), DUE).await.unwrap().pop().unwrap();
+    let leased = other.lease_due(ACCOUNT, 1, DUE.plus(LEASE), DUE).await.unwrap().pop().unwrap();
     let refused = other.begin_send(leased, prompt(), rules(), times(DUE)).await;
     assert!(matches!(refused, Err(Error::Busy(_))), "{refused:?}");
     other.in_doubt().await;
@@ -342,7 +342,7 @@ async fn a_daemon_whose_row_has_gone_sends_nothing() {
     assert_eq!(bench.doubt(START).await, None);
     bench.take(close("c-1", "7", START)).await;
     bench.database.execute("delete from daemon").await;
-    let leased = bench.claim_one(DUE).await;
+    let leased = bench.lease_one(DUE).await;
     let refused = bench.store.begin_send(leased, prompt(), rules(), times(DUE)).await;
     assert!(matches!(refused, Err(Error::Busy(_))), "{refused:?}");
 }

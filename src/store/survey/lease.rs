@@ -1,7 +1,9 @@
-//! Claims on surveys that are due: how they are taken, given back and recovered after a crash.
+//! Leases on surveys that are due: how they are taken, given back and recovered after a crash.
 //!
-//! A claim expires by itself. It is worth nothing once another step has changed its row. A worker
-//! that was held up learns in [`retake`] that its token is overtaken, before it has begun a send.
+//! The scheduler says how long a lease lasts (`scheduler::lease`, `worker::LEASE_MARGIN`). After
+//! that it expires by itself, and another worker takes the survey over. A lease is worth nothing
+//! once another step has changed its row. A worker that was held up learns in [`retake`] that its
+//! token is overtaken, before it has begun a send.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -24,9 +26,9 @@ pub struct Leased {
     pub(in crate::store) token: i64,
 }
 
-/// Sets `put_off_at` at the claim because whatever puts the survey off does so soon afterwards.
-/// Without the last line two daemons on PostgreSQL would claim the same survey.
-static CLAIM: LazyLock<String> = LazyLock::new(|| {
+/// Sets `put_off_at` at the lease because whatever puts the survey off does so soon afterwards.
+/// Without the last line two daemons on PostgreSQL would lease the same survey.
+static LEASE_DUE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "update survey set try_at = $1, lease_until = $1, put_off_at = $3, \
          lease_token = lease_token + 1 \
@@ -37,10 +39,10 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Claims the surveys that the even pace has not drawn yet. Leaves a survey that has crashed the
-/// process to [`CLAIM`], which claims it alone.
-static CLAIM_UNDRAWN: LazyLock<String> = LazyLock::new(|| {
-    CLAIM.replace("crashes <= $5 order", "crashes <= $5 and paced_at is null order")
+/// Leases the surveys that the even pace has not drawn yet. Leaves a survey that has crashed the
+/// process to [`LEASE_DUE`], which leases it alone.
+static LEASE_UNDRAWN: LazyLock<String> = LazyLock::new(|| {
+    LEASE_DUE.replace("crashes <= $5 order", "crashes <= $5 and paced_at is null order")
 });
 
 const SUSPECT: &str = "select crashes from survey where account = $1 and state = 'scheduled' \
@@ -57,7 +59,7 @@ const CRASHES_MAX: i64 = 3;
 /// crash in this time is not blamed on the waiting survey.
 const SUSPECT_WAITS: Duration = Duration::from_secs(15);
 
-/// Makes claims that no worker holds any more due again.
+/// Makes leases that no worker holds any more due again.
 const CRASHED: &str = "update survey set try_at = case when crashes > 0 then $1 else due_at end, \
      put_off_at = case when crashes > 0 then $2 end, lease_until = null, \
      lease_token = lease_token + 1, crashes = crashes + 1 \
@@ -85,9 +87,9 @@ static TAKE_LOST: LazyLock<String> = LazyLock::new(|| {
 const LOST: &str = "update survey set spent_at = $1, given_up_here = $3 where id = $2";
 
 impl Store {
-    /// Claims up to `limit` due surveys of an account, the longest due first. A worker that has not
-    /// begun a send by `lease_until` loses its claim.
-    pub async fn claim(
+    /// Leases up to `limit` due surveys of an account, the longest due first. A worker that has not
+    /// begun a send by `lease_until` loses its lease.
+    pub async fn lease_due(
         &self,
         account: &str,
         limit: usize,
@@ -104,20 +106,20 @@ impl Store {
                         .bind(now.0)
                         .fetch_optional(&mut *connection)
                         .await?;
-                    // A survey that has crashed the process is claimed alone. A second crash must
+                    // A survey that has crashed the process is leased alone. A second crash must
                     // not be blamed on other surveys.
                     let (limit, crashes) = match suspect {
                         Some(crashes) if crashes > 0 => (1, i64::MAX),
                         _ => (limit, 0),
                     };
-                    take(connection, &CLAIM, &account, (limit, crashes), lease_until, now).await
+                    take(connection, &LEASE_DUE, &account, (limit, crashes), lease_until, now).await
                 })
             })
             .await
     }
 
-    /// Claims up to `limit` due surveys that the even pace has not drawn yet.
-    pub async fn claim_undrawn(
+    /// Leases up to `limit` due surveys that the even pace has not drawn yet.
+    pub async fn lease_undrawn(
         &self,
         account: &str,
         limit: usize,
@@ -130,18 +132,18 @@ impl Store {
             .run(move |connection| {
                 Box::pin(async move {
                     let most = (limit, 0);
-                    take(connection, &CLAIM_UNDRAWN, &account, most, lease_until, now).await
+                    take(connection, &LEASE_UNDRAWN, &account, most, lease_until, now).await
                 })
             })
             .await
     }
 
-    /// Gives a claim back. The survey is looked at again at `try_at`.
+    /// Gives a lease back. The survey is looked at again at `try_at`.
     pub async fn release(&self, leased: Leased, try_at: Millis) -> Result<()> {
         self.give_back(leased, try_at, None).await
     }
 
-    /// Gives back a claim whose person could not be looked up. Counts an attempt and notes `why`.
+    /// Gives back a lease whose person could not be looked up. Counts an attempt and notes `why`.
     pub async fn put_off_failed(
         &self,
         leased: Leased,
@@ -180,7 +182,7 @@ impl Store {
             .await
     }
 
-    /// Ends a claimed survey without a send.
+    /// Ends a leased survey without a send.
     pub async fn end(
         &self,
         leased: Leased,
@@ -200,7 +202,7 @@ impl Store {
 
     /// Makes uncertain the sends that a worker left behind when it went away. With `all` these are
     /// all sends under way. Without it they are the sends whose lease has expired or that are dated
-    /// in the future. With `all` it also makes abandoned claims due again.
+    /// in the future. With `all` it also makes abandoned leases due again.
     pub async fn recover(
         &self,
         all: bool,
@@ -245,7 +247,7 @@ async fn take(
     Ok(leased)
 }
 
-/// Locks the row of a claim and checks that the claim is still valid.
+/// Locks the row of a lease and checks that the lease is still valid.
 pub(in crate::store) async fn retake(
     connection: &mut AnyConnection,
     leased: Leased,
