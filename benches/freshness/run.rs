@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
-use surveyd::domain::budget::{Call, CallPace, Window};
+use surveyd::domain::budget::{Call, CallPace, CallWindow};
 use surveyd::domain::freshness::{
     self, Bounds, Fresh, Habits, Observed, PollRound, PromptsByAge, Schedule,
 };
@@ -112,7 +112,7 @@ struct Account {
     pace: CallPace,
     /// How many due prompts the last pass had no call for.
     left: usize,
-    budget: Window,
+    budget: CallWindow,
     recent: VecDeque<i64>,
     /// What the events are still to bring: when, of whom.
     events: BTreeSet<(i64, usize)>,
@@ -132,7 +132,7 @@ pub fn run(by: By, public: Public, warm_up: u32, days: u32, seed: u64) -> Figure
         schedule: Schedule::new(bounds, Habits::default()),
         pace: CallPace::default(),
         left: 0,
-        budget: Window::default(),
+        budget: CallWindow::default(),
         recent: VecDeque::new(),
         events: BTreeSet::new(),
         measured_from: i64::from(warm_up) * DAY,

@@ -26,7 +26,7 @@ use surveyd::domain::close::{Close, ClosedBy, Notice};
 use surveyd::domain::id::{ConversationId, UserId};
 use surveyd::store::{Location, Store};
 use surveyd::wake::Wake;
-use surveyd::watcher::{Intake, Receiver};
+use surveyd::watcher::{AccountIntake, Intake};
 
 /// Replays a month of closes on record.
 #[derive(Parser)]
@@ -125,9 +125,9 @@ async fn fill(folder: &Path, config: &Config, closes: u64) {
     let hand = Arc::new(AtomicI64::new(now.0));
     let receivers = config.accounts.iter().map(|account| {
         let wake = Arc::new(Wake::of(false));
-        (account.name.clone(), Receiver { account: Arc::new(account.clone()), wake })
+        (account.name.clone(), AccountIntake { account: Arc::new(account.clone()), wake })
     });
-    let accounts: HashMap<String, Receiver> = receivers.collect();
+    let accounts: HashMap<String, AccountIntake> = receivers.collect();
     let intake = Intake {
         store: store.clone(),
         clock: Clock::Manual(hand.clone()),

@@ -1,4 +1,5 @@
-//! Sends messages, and never to an address that messages may not go to.
+//! Sends messages, and never to an address that messages may not go to. The ranges of those
+//! addresses are in [`crate::domain::alert::address`].
 //!
 //! Whoever writes an alert's address could otherwise make surveyd ask what only surveyd can reach
 //! (server-side request forgery). Four things stand against it:
@@ -31,7 +32,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_MOST: usize = 4 * 1024;
 
 /// A place that messages are sent to.
-pub struct Receiver {
+pub struct AlertReceiver {
     client: Client,
     url: Url,
     may_be_private: bool,
@@ -39,7 +40,7 @@ pub struct Receiver {
 
 /// What the receiver answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct ReceiverReply {
     pub status: u16,
     /// The header `Retry-After`.
     pub retry_after: Option<String>,
@@ -53,7 +54,7 @@ pub struct Answer {
 #[error("{0}")]
 pub struct SendError(pub String);
 
-impl Receiver {
+impl AlertReceiver {
     /// `may_be_private` allows all addresses and plain HTTP.
     pub fn new(url: &str, may_be_private: bool) -> Result<Self, SendError> {
         Self::with_resolver(url, may_be_private, Arc::new(SystemResolver))
@@ -93,7 +94,7 @@ impl Receiver {
         content_type: &'static str,
         headers: Vec<(&'static str, String)>,
         body: Vec<u8>,
-    ) -> Result<Answer, SendError> {
+    ) -> Result<ReceiverReply, SendError> {
         self.refuse_private()?;
         let mut request = self
             .client
@@ -107,7 +108,7 @@ impl Receiver {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Answer { status, retry_after, body: beginning(response).await })
+        Ok(ReceiverReply { status, retry_after, body: beginning(response).await })
     }
 
     /// Returns the receiver's scheme, host and port. The path may be a secret.
@@ -131,7 +132,7 @@ impl Receiver {
     }
 }
 
-impl fmt::Debug for Receiver {
+impl fmt::Debug for AlertReceiver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Receiver({})", self.origin())
     }

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tracing::{debug, error, info, warn};
 
-use super::address_guard::{Receiver, SendError};
+use super::address_guard::{AlertReceiver, SendError};
 use super::bodies;
 use super::signature;
 use crate::clock::Clock;
 use crate::config::{AlertConfig, Config};
-use crate::domain::alert::tries::{PACE, Verdict, judge};
+use crate::domain::alert::tries::{PACE, TryVerdict, judge};
 use crate::domain::alert::{AlertType, Content, Detail, Fact, Told, Wanted, retry_after};
 use crate::domain::days::Zone;
 use crate::domain::time::Millis;
@@ -33,20 +33,20 @@ const TOLD_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// An alert with all that its messages need.
 #[derive(Debug)]
-pub struct Alert {
+pub struct AlertSender {
     pub wanted: Wanted,
     config: AlertConfig,
-    receiver: Receiver,
+    receiver: AlertReceiver,
     zone: Zone,
     public_url: Option<String>,
 }
 
-impl Alert {
+impl AlertSender {
     pub fn new(config: &Config, alert: &AlertConfig) -> Result<Self, SendError> {
         Ok(Self {
             wanted: alert.wanted.clone(),
             config: alert.clone(),
-            receiver: Receiver::new(alert.url.expose(), alert.may_be_private)?,
+            receiver: AlertReceiver::new(alert.url.expose(), alert.may_be_private)?,
             zone: config.report.time_zone.clone(),
             public_url: config.http.public_url.clone(),
         })
@@ -70,9 +70,9 @@ impl Alert {
                 let wait = answer.retry_after.as_deref();
                 let wait = wait.and_then(|header| retry_after::wait(header, now));
                 match judge(&self.config.format, answer.status, &answer.body) {
-                    Verdict::Sent => TryOutcome::Sent,
-                    Verdict::Failed(why) => failed(why, wait),
-                    Verdict::Gone(why) => TryOutcome::Gone(why),
+                    TryVerdict::Sent => TryOutcome::Sent,
+                    TryVerdict::Failed(why) => failed(why, wait),
+                    TryVerdict::Gone(why) => TryOutcome::Gone(why),
                 }
             }
         }
@@ -103,8 +103,8 @@ impl Alert {
 }
 
 /// Delivers the messages of one alert.
-pub struct Delivery {
-    alert: Alert,
+pub struct AlertDelivery {
+    alert: AlertSender,
     store: Store,
     clock: Clock,
     /// The name under which this daemon has the alert's turn.
@@ -112,13 +112,13 @@ pub struct Delivery {
     log: FailureLog,
 }
 
-impl Delivery {
+impl AlertDelivery {
     /// `holder` is a name that no other daemon has, nor this one under another configuration.
-    pub fn new(alert: Alert, store: Store, clock: Clock, holder: String) -> Self {
+    pub fn new(alert: AlertSender, store: Store, clock: Clock, holder: String) -> Self {
         Self { alert, store, clock, holder, log: FailureLog::default() }
     }
 
-    pub fn alert(&self) -> &Alert {
+    pub fn alert(&self) -> &AlertSender {
         &self.alert
     }
 

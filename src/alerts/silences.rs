@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::alert::{AlertType, Fact, Silence, SilenceKind};
 use crate::domain::days::Zone;
-use crate::domain::silence::{Counts, LONGEST, Look, PartCounts, WEEKS, known_late};
+use crate::domain::silence::{LONGEST, Look, PartCounts, SilenceCounts, WEEKS, known_late};
 use crate::domain::time::{Millis, Period};
 use crate::store::{Result, Store};
 
@@ -165,7 +165,7 @@ impl Silences {
         let mut parts = Vec::new();
         for part in &look.parts {
             let silence = self.counts(account, kind, part.silence, &answers).await?;
-            let mut weeks = Counts::default();
+            let mut weeks = SilenceCounts::default();
             for week in &part.weeks {
                 weeks = weeks.plus(self.counts(account, kind, *week, &answers).await?);
             }
@@ -180,16 +180,16 @@ impl Silences {
         kind: SilenceKind,
         period: Period,
         answers: &[Millis],
-    ) -> Result<Counts> {
+    ) -> Result<SilenceCounts> {
         let prompts = self.store.prompts_of(account, period).await?;
         Ok(match kind {
             SilenceKind::Closes => {
                 let causes = self.store.closes_to_prompt(account, period).await?;
-                Counts { causes, effects: prompts }
+                SilenceCounts { causes, effects: prompts }
             }
             SilenceKind::Answers => {
                 let effects = answers.iter().filter(|at| period.contains(**at)).count() as u64;
-                Counts { causes: prompts, effects }
+                SilenceCounts { causes: prompts, effects }
             }
         })
     }

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{Context, TimeStyle, print_json};
-use crate::alerts::deliver::Alert;
+use crate::alerts::deliver::AlertSender;
 use crate::config::AlertConfig;
 use crate::domain::time::Millis;
 use crate::output::{note, out, outln};
@@ -228,7 +228,7 @@ fn configured<'c>(name: &str, context: &'c Context) -> anyhow::Result<&'c AlertC
 }
 
 async fn test(name: &str, context: &Context) -> anyhow::Result<ExitCode> {
-    let alert = Alert::new(&context.config, configured(name, context)?)?;
+    let alert = AlertSender::new(&context.config, configured(name, context)?)?;
     let now = context.clock.now();
     let id = format!("msg_{}", uuid::Uuid::now_v7().simple());
     let began = Instant::now();

@@ -22,7 +22,7 @@ use crate::domain::unfilled::why_nothing;
 use crate::output::outln;
 use crate::store::{Store, Taken};
 use crate::wake::Wake;
-use crate::watcher::{Intake, Receiver, notice};
+use crate::watcher::{AccountIntake, Intake, notice};
 
 #[derive(Args)]
 #[command(before_help = EXAMPLES, after_help = NOTE)]
@@ -195,7 +195,8 @@ pub async fn run(enqueue: Enqueue, context: &Context) -> anyhow::Result<()> {
     };
     let location = context.shown_location()?;
     let store = context.attach(&location).await?;
-    let receiver = Receiver { account: Arc::new(account.clone()), wake: Arc::new(Wake::of(false)) };
+    let receiver =
+        AccountIntake { account: Arc::new(account.clone()), wake: Arc::new(Wake::of(false)) };
     let intake = Intake {
         store: store.clone(),
         clock: context.clock.clone(),

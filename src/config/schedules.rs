@@ -47,7 +47,7 @@ pub struct ScheduledFolder {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum FileKind {
     Report,
     Export,
 }
@@ -88,8 +88,8 @@ fn schedule(
         let remedy = "give each schedule a name of its own";
         table.fault("name", Some(quoted(name)), "is another schedule's name, too", remedy);
     }
-    let kinds = [("report", Kind::Report), ("export", Kind::Export)];
-    let kind = table.or("what", Kind::Report, values::choice(&kinds));
+    let kinds = [("report", FileKind::Report), ("export", FileKind::Export)];
+    let kind = table.or("what", FileKind::Report, values::choice(&kinds));
     let every = Every::ALL.map(|every| (every.as_str(), every));
     let every = table.required("every", "\"week\"", values::choice(&every));
     let accounts = several(table, around);
@@ -109,12 +109,12 @@ fn schedule(
 /// Reads `by`, `format` and `keep`, each where it means something.
 fn output(
     table: &mut ConfigTable,
-    kind: Option<Kind>,
+    kind: Option<FileKind>,
     to: Option<Destination>,
 ) -> Option<ScheduledOutput> {
     let by = table.optional("by", values::choice(&GroupBy::NAMED.map(|by| (by.as_str(), by))));
     let is_given = |given: &Option<Option<GroupBy>>| matches!(given, Some(Some(_)));
-    if kind == Some(Kind::Export) && is_given(&by) {
+    if kind == Some(FileKind::Export) && is_given(&by) {
         let remedy = "remove it: an export has a row for each survey";
         table.fault("by", None, "is given, and what is \"export\"", remedy);
     }
@@ -126,19 +126,19 @@ fn output(
                 table.fault(key, None, "is given, and to names an alert", remedy);
             }
         }
-        if kind == Some(Kind::Export) {
+        if kind == Some(FileKind::Export) {
             let remedy = "write it to a folder: to = { folder = \"exports\" }";
             table.fault("to", None, "names an alert, and what is \"export\"", remedy);
         }
     }
     let (format, keep) = match (kind, is_digest) {
         (_, true) => (None, None),
-        (Some(Kind::Export), false) => {
+        (Some(FileKind::Export), false) => {
             let forms = ExportFile::ALL.map(|form| (form.as_str(), form));
             let format = table.required("format", "\"csv\"", values::choice(&forms));
             (format.map(Err), keep(table))
         }
-        (Some(Kind::Report), false) => {
+        (Some(FileKind::Report), false) => {
             let forms = ReportFile::ALL.map(|form| (form.as_str(), form));
             let format = table.or("format", ReportFile::Html, values::choice(&forms));
             (format.map(Ok), keep(table))

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::alerts::deliver::{Alert, Delivery};
+use crate::alerts::deliver::{AlertDelivery, AlertSender};
 use crate::alerts::silences::Silences;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -38,18 +38,22 @@ const LOOKING: &str = "looking for silences";
 const SWEEPING: &str = "deleting old alerts";
 
 /// Makes what delivers the alerts of a configuration.
-pub fn deliveries(config: &Config, store: &Store, clock: &Clock) -> anyhow::Result<Vec<Delivery>> {
+pub fn deliveries(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+) -> anyhow::Result<Vec<AlertDelivery>> {
     let deliveries = config.alerts.iter().map(|alert| {
-        let alert = Alert::new(config, alert)
+        let alert = AlertSender::new(config, alert)
             .with_context(|| format!("alert {} cannot be told", alert.wanted.name))?;
         let holder = uuid::Uuid::now_v7().simple().to_string();
-        Ok(Delivery::new(alert, store.clone(), clock.clone(), holder))
+        Ok(AlertDelivery::new(alert, store.clone(), clock.clone(), holder))
     });
     deliveries.collect()
 }
 
 /// Tells one alert until the stop signal. A request under way may take the time that is left then.
-pub async fn tell(mut delivery: Delivery, clock: Clock, stop: Stopper) {
+pub async fn tell(mut delivery: AlertDelivery, clock: Clock, stop: Stopper) {
     let work = format!("{TELLING}: {}", delivery.alert().name());
     while !stop.is_stopping() {
         let rest = tokio::select! {

@@ -23,7 +23,7 @@ use crate::watcher::message_hook::XDeliveries;
 use crate::watcher::signature::{Passwords, Verifier};
 use crate::watcher::spool::{LineCounts, Spool};
 use crate::watcher::talks::Talks;
-use crate::watcher::{Intake, Receiver};
+use crate::watcher::{AccountIntake, Intake};
 use crate::web::{FeedbackHook, HttpSource, Live, MessageHook, Rate, ResultsTerms};
 use crate::worker::{AccountWorker, Limits, Shared, Watches};
 
@@ -160,12 +160,12 @@ impl Generation {
 
     /// Returns the intake for closes under this generation.
     fn intake(&self, store: &Store, clock: &Clock) -> Intake {
-        let accounts: HashMap<String, Receiver> = self
+        let accounts: HashMap<String, AccountIntake> = self
             .accounts
             .iter()
             .map(|worker| {
                 let receiver =
-                    Receiver { account: worker.account.clone(), wake: worker.wake.clone() };
+                    AccountIntake { account: worker.account.clone(), wake: worker.wake.clone() };
                 (worker.name().to_owned(), receiver)
             })
             .collect();

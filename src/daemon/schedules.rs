@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info};
 
-use self::output::{Fault, Job, Output};
+use self::output::{Output, RunFailure, ScheduleRun};
 use super::alerts::{after_fault, log_end_of_outage};
 use crate::clock::Clock;
 use crate::config::{Config, ScheduleConfig, ScheduledOutput};
@@ -128,7 +128,7 @@ impl ScheduledWork {
         if !self.is_heard(schedule).await? {
             return Ok(again);
         }
-        let job = Job {
+        let job = ScheduleRun {
             schedule,
             days,
             reading: Reading {
@@ -148,9 +148,9 @@ impl ScheduledWork {
         };
         match made {
             Ok(output) => self.note(schedule, days, output).await,
-            Err(Fault::Away(fault)) => Err(fault),
-            Err(Fault::Failed(why)) => self.note_failed(schedule, days, &why).await,
-            Err(Fault::Stopped) => Ok(again),
+            Err(RunFailure::Away(fault)) => Err(fault),
+            Err(RunFailure::Failed(why)) => self.note_failed(schedule, days, &why).await,
+            Err(RunFailure::Stopped) => Ok(again),
         }
     }
 

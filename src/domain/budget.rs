@@ -121,7 +121,7 @@ pub struct RateHeaders {
 /// The account's use of one kind of call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Window {
+pub struct CallWindow {
     /// The calls begun by minute since the epoch.
     minutes: BTreeMap<i64, u32>,
     /// X's own limit in its last headers. A smaller one than documented holds in later windows too.
@@ -135,7 +135,7 @@ pub struct Window {
     pace: CallPace,
 }
 
-impl Window {
+impl CallWindow {
     /// How many of the calls that are spread evenly may be made now.
     pub fn paced(&self, calls_a_minute: f64, now: Millis) -> u32 {
         let mut pace = self.pace;

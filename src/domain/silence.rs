@@ -29,7 +29,7 @@ const CHANCE_MAX: f64 = 0.001;
 
 /// How often something came in a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct SilenceCounts {
     /// What leads to it: closes that were to be prompted, or prompts.
     pub causes: u64,
     /// What is awaited: prompts, or answers.
@@ -40,12 +40,12 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Look {
     /// The silence, cut at each midnight of the business. Never empty.
-    pub parts: Vec<Part>,
+    pub parts: Vec<SilencePart>,
 }
 
 /// What a silence takes of one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct SilencePart {
     pub silence: Period,
     /// The same hours of the weeks before, the latest first. Never empty.
     pub weeks: Vec<Period>,
@@ -54,9 +54,9 @@ pub struct Part {
 /// The counts of one part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PartCounts {
-    pub silence: Counts,
+    pub silence: SilenceCounts,
     /// Those of all weeks together.
-    pub weeks: Counts,
+    pub weeks: SilenceCounts,
 }
 
 impl Look {
@@ -78,7 +78,7 @@ impl Look {
                 from: zone.days_earlier(silence.from, 7 * week),
                 to: zone.days_earlier(silence.to, 7 * week),
             };
-            Part { silence, weeks: weeks.iter().map(earlier).collect() }
+            SilencePart { silence, weeks: weeks.iter().map(earlier).collect() }
         });
         (!weeks.is_empty()).then(|| Self { parts: parts.collect() })
     }
@@ -93,7 +93,8 @@ impl Look {
     /// The chance that nothing comes is that of the next count of a Poisson process of which only
     /// the counts so far are known. So it is larger after one week than after four.
     pub fn judge(&self, parts: &[PartCounts]) -> Option<u64> {
-        let mut whole = PartCounts { silence: Counts::default(), weeks: Counts::default() };
+        let mut whole =
+            PartCounts { silence: SilenceCounts::default(), weeks: SilenceCounts::default() };
         for part in parts {
             whole.silence = whole.silence.plus(part.silence);
             whole.weeks = whole.weeks.plus(part.weeks);
@@ -118,7 +119,7 @@ impl PartCounts {
     }
 }
 
-impl Counts {
+impl SilenceCounts {
     /// Both counts together.
     pub fn plus(self, other: Self) -> Self {
         Self { causes: self.causes + other.causes, effects: self.effects + other.effects }

@@ -86,7 +86,7 @@ impl TalkMessage {
 
 /// Something that happens to a talk. A talk is named by the id of its first message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum TalkTurn {
     Closed(Closed),
     /// The person writes after the end.
     Reopened {
@@ -160,7 +160,7 @@ impl Conversation {
 
     /// Returns the turns that have happened by now. They are in order and each is returned once.
     /// All messages up to `heard_to` are assumed to have arrived.
-    pub fn turns(&mut self, after: Duration, heard_to: Millis) -> Vec<Turn> {
+    pub fn turns(&mut self, after: Duration, heard_to: Millis) -> Vec<TalkTurn> {
         let mut turns = Vec::new();
         loop {
             let first = self.first();
@@ -170,11 +170,11 @@ impl Conversation {
                 // A message that arrived too late to keep the talk open is older than the end.
                 let at = self.said.get(first).map_or(ended.closed_at, |said| said.mark.at);
                 let (talk, at) = (ended.talk.clone(), at.max(ended.closed_at));
-                turns.push(Turn::Reopened { talk, at });
+                turns.push(TalkTurn::Reopened { talk, at });
             }
             match self.end(after) {
                 Some((last, said_at)) if said_at.plus(after) <= heard_to => {
-                    turns.push(Turn::Closed(self.close(last, said_at, after)));
+                    turns.push(TalkTurn::Closed(self.close(last, said_at, after)));
                 }
                 Some(_) | None => break,
             }

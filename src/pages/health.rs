@@ -79,7 +79,7 @@ pub(super) struct HealthContent {
     accounts: Vec<AccountSection>,
     surveys: Vec<StateCount>,
     queue: Vec<(&'static str, String)>,
-    alerts: Vec<Alert>,
+    alerts: Vec<AlertLine>,
 }
 
 #[derive(Serialize)]
@@ -118,7 +118,7 @@ struct StateCount {
 }
 
 #[derive(Serialize)]
-struct Alert {
+struct AlertLine {
     name: String,
     words: String,
 }
@@ -218,11 +218,11 @@ impl HealthPage<'_> {
         }
     }
 
-    fn alert(&self, alert: &FailingAlert) -> Alert {
+    fn alert(&self, alert: &FailingAlert) -> AlertLine {
         let since = alert.since.map(|at| format!(" since {}", self.instant(at)));
         let is_disabled = if alert.is_disabled { "Switched off after failing" } else { "Fails" };
         let waiting = words::counted(alert.waiting, "message waits", "messages wait");
-        Alert {
+        AlertLine {
             name: words::name(&alert.name),
             words: format!(
                 "{is_disabled}{}; {waiting}. Last answer: {}",

@@ -36,19 +36,19 @@ impl Operations {
 
 /// One fact of the line. The value is stressed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Fact {
+pub struct OperationsFact {
     pub value: String,
     pub text: String,
     /// `good`, `warn` or nothing. Only the dot has that colour, the words say it anyway.
     pub class: &'static str,
 }
 
-fn fact(class: &'static str, value: impl Into<String>, text: impl Into<String>) -> Fact {
-    Fact { value: value.into(), text: text.into(), class }
+fn fact(class: &'static str, value: impl Into<String>, text: impl Into<String>) -> OperationsFact {
+    OperationsFact { value: value.into(), text: text.into(), class }
 }
 
 /// Returns the facts in the order of their weight.
-pub fn facts(of: &Operations, zone: &Zone, now: Millis) -> Vec<Fact> {
+pub fn facts(of: &Operations, zone: &Zone, now: Millis) -> Vec<OperationsFact> {
     let mut facts = accounts(of);
     if of.counting > 0 {
         let text = if of.counting == 1 { "answer is" } else { "answers are" };
@@ -80,7 +80,7 @@ pub fn facts(of: &Operations, zone: &Zone, now: Millis) -> Vec<Fact> {
     facts
 }
 
-fn accounts(of: &Operations) -> Vec<Fact> {
+fn accounts(of: &Operations) -> Vec<OperationsFact> {
     let on = |count: u64| match count {
         1 => "1\u{a0}account".to_owned(),
         count => format!("{}\u{a0}accounts", words::count(count)),

@@ -21,7 +21,7 @@ use self::head::Head;
 use self::weeks::WeeklyCourse;
 use super::comments::{CommentList, SaidList, SaidTerms, said};
 use super::filters::{Choices, FilterBar, bar};
-use super::operations::{Fact, Operations, facts};
+use super::operations::{Operations, OperationsFact, facts};
 use super::scope::{ScopeForm, scope};
 use super::{PageForm, links, words};
 use crate::domain::days::{Day, Days, Zone};
@@ -92,7 +92,7 @@ pub(super) struct ResultsContent {
 
 #[derive(Serialize)]
 struct FactLine {
-    facts: Vec<Fact>,
+    facts: Vec<OperationsFact>,
 }
 
 /// Why there is nothing to show.

@@ -156,7 +156,7 @@ pub struct LifeStep {
 
 /// A person's answer.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Answer {
+pub struct SurveyAnswer {
     pub score: Option<u8>,
     pub scored_at: Option<Millis>,
     pub text: Option<String>,
@@ -180,7 +180,7 @@ pub struct SurveyPage<'a> {
     pub rule: Option<&'a str>,
     pub variant: Option<&'a str>,
     pub is_test: bool,
-    pub answer: &'a Answer,
+    pub answer: &'a SurveyAnswer,
     /// The oldest first.
     pub history: &'a [LifeStep],
     /// What holds it back now, each a sentence.
@@ -231,7 +231,7 @@ impl SurveyPage<'_> {
     }
 
     fn answer(&self) -> Option<ShownAnswer> {
-        let Answer { score, scored_at, text, commented_at } = self.answer;
+        let SurveyAnswer { score, scored_at, text, commented_at } = self.answer;
         let at = scored_at.or(*commented_at)?;
         Some(ShownAnswer {
             score: score.map(|score| of(self.survey.kind, score)).unwrap_or_default(),

@@ -13,7 +13,7 @@ use self::html::{addresses, skeleton};
 pub(super) use self::html::{part, text};
 use super::comments::CommentList;
 use super::samples::*;
-use super::surveys::{Answer, LifeEvent, LifeStep, SurveyLine};
+use super::surveys::{LifeEvent, LifeStep, SurveyAnswer, SurveyLine};
 use super::*;
 use crate::domain::summary::GroupBy;
 use crate::domain::view::{Filter, Mood, View};
@@ -117,8 +117,11 @@ fn with_text(text: &str) -> String {
         agent: Some(text.to_owned()),
         ..survey_line("", "failed", Some(text), Some(1))
     };
-    let answer =
-        Answer { scored_at: Some(now()), text: Some(text.to_owned()), ..Answer::default() };
+    let answer = SurveyAnswer {
+        scored_at: Some(now()),
+        text: Some(text.to_owned()),
+        ..SurveyAnswer::default()
+    };
     let what = LifeEvent::State(text.into());
     let step = LifeStep { at: now(), what, detail: Some(text.into()) };
     let page = SurveyPage {

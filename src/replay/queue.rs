@@ -8,7 +8,7 @@ use super::fate::{Fate, FateDetails};
 use super::record::RecordedEvent;
 use super::{AccountNumber, Replay};
 use crate::config::Chosen;
-use crate::domain::budget::{Call, Window};
+use crate::domain::budget::{Call, CallWindow};
 use crate::domain::policy::decision::{DryRun, Ground, Verdict};
 use crate::domain::policy::{self, DAY, History, Pacing, Rules};
 use crate::domain::survey::Reason;
@@ -24,7 +24,7 @@ pub struct Queue {
     free_at: Millis,
     /// The calls that look up one person each. Absent if a call looks up many people since those
     /// calls never reach their limit.
-    look_ups: Option<Window>,
+    look_ups: Option<CallWindow>,
 }
 
 impl Queue {
@@ -33,7 +33,7 @@ impl Queue {
             waiting: BTreeSet::new(),
             undrawn: BTreeSet::new(),
             free_at: Millis(i64::MIN),
-            look_ups: looks_up_singly.then(Window::default),
+            look_ups: looks_up_singly.then(CallWindow::default),
         }
     }
 

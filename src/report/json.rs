@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::{
-    summary::{self, CONFIDENCE, Change, Compared, ComparedGroup, Estimate},
+    summary::{self, CONFIDENCE, Compared, ComparedGroup, Estimate, PeriodChange},
     survey_type::SurveyType,
 };
 
@@ -73,7 +73,7 @@ struct DifferenceJson {
 }
 
 impl DifferenceJson {
-    fn of(change: &Change) -> Self {
+    fn of(change: &PeriodChange) -> Self {
         Self {
             points: rounded(change.difference.points),
             low: rounded(change.difference.low),

@@ -13,7 +13,7 @@ use crate::domain::plain_text::printable;
 use crate::domain::question;
 use crate::domain::{
     summary::{
-        Change, Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, Report, loss,
+        Compared, ComparedGroup, Estimate, Group, GroupBy, Hidden, PeriodChange, Report, loss,
         wording::{self, points},
     },
     survey_type::SurveyType,
@@ -182,7 +182,7 @@ fn columns(by: GroupBy, kind: SurveyType, is_compared: bool) -> Vec<Column> {
 
 /// "−4.0, more than chance (−7.6 to −0.3)".
 fn change_in_words(row: &ComparedGroup) -> String {
-    let words = |change: Change| wording::row(&change.difference, change.more_than_chance);
+    let words = |change: PeriodChange| wording::row(&change.difference, change.more_than_chance);
     row.change.map_or_else(|| "–".to_owned(), |change| words(change).to_string())
 }
 

@@ -6,7 +6,7 @@ use crate::domain::days::{Day, Days, Zone};
 use crate::domain::summary::{Compared, GroupBy, LeftOut, Report, Summary, Terms, compare};
 use crate::domain::time::Millis;
 use crate::domain::view::View;
-use crate::store::{Detail, Result, Store};
+use crate::store::{CellDetail, Result, Store};
 
 /// What all numbers of one answer are read with.
 #[derive(Clone)]
@@ -27,12 +27,12 @@ const WEEKS_MAX: i32 = 60;
 impl Reading {
     /// The report of the view alone.
     pub async fn report(&self, view: &View) -> Result<Report> {
-        self.report_of(view, Detail::Whole).await
+        self.report_of(view, CellDetail::Whole).await
     }
 
     /// The same. If only scores are asked for, it knows no times to answer, no reasons of loss and
     /// nothing left out. That is several times quicker.
-    pub async fn report_of(&self, view: &View, detail: Detail) -> Result<Report> {
+    pub async fn report_of(&self, view: &View, detail: CellDetail) -> Result<Report> {
         let terms = Terms {
             period: view.period,
             by: view.by,
@@ -45,7 +45,7 @@ impl Reading {
         for cell in self.store.cells(view, &self.zone, detail).await? {
             summary.add(cell.kind, &cell.keys, cell.counts);
         }
-        if detail == Detail::Scores {
+        if detail == CellDetail::Scores {
             return Ok(summary.report(LeftOut::default()));
         }
         let mut left_out = self.store.left_out(view).await?;
@@ -74,10 +74,10 @@ impl Reading {
         let days = Days { from: first, to: view.days.to };
         let course = view.over(days, &self.zone).with(|view| view.by = GroupBy::Week);
         let mondays = (0..weeks).map(|week| first.plus(7 * week)).collect();
-        let mut report = self.report_of(&course, Detail::Scores).await?;
+        let mut report = self.report_of(&course, CellDetail::Scores).await?;
         for shown in [Some(view.clone()), view.compared_with(&self.zone)].into_iter().flatten() {
             let part = shown.with(|view| view.by = GroupBy::Week);
-            report.withhold_beside(&self.report_of(&part, Detail::Scores).await?);
+            report.withhold_beside(&self.report_of(&part, CellDetail::Scores).await?);
         }
         Ok((mondays, report))
     }

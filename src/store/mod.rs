@@ -68,7 +68,7 @@ pub use events::windows::{EventsPageRead, Lag, PollState, PollWindow};
 pub use feedback::folded::{Answered, Folded};
 pub use feedback::matching::CLOCKS_APART;
 pub use feedback::shows::{ShowOutcome, ToShow};
-pub use read::cells::{Cell, Detail};
+pub use read::cells::{Cell, CellDetail};
 pub use read::figures::{AccountFigures, Status};
 pub use read::lists::{List, Page, Place};
 pub use read::names::{KnownNames, NamedTogether};

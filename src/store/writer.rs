@@ -74,7 +74,7 @@ struct Task {
 }
 
 impl Task {
-    fn start(worker: Worker) -> Self {
+    fn start(worker: WriterTask) -> Self {
         let (jobs, waiting) = mpsc::channel(WAITING_MAX);
         let handle = tokio::spawn(worker.run(waiting));
         Self { jobs, handle: Arc::new(Mutex::new(Some(handle))) }
@@ -123,7 +123,7 @@ impl Writer {
         failure: Arc<watch::Sender<Option<Error>>>,
         outage: Outage,
     ) -> Self {
-        let worker = |connection, standing| Worker {
+        let worker = |connection, standing| WriterTask {
             engine: files.location.engine,
             connection: WriteConnection { files: files.clone(), connection, standing },
             failing: false,
@@ -212,7 +212,7 @@ fn stopped() -> Error {
     Error::Unavailable("the store has been closed".into())
 }
 
-struct Worker {
+struct WriterTask {
     engine: Engine,
     connection: WriteConnection,
     failing: bool,
@@ -220,7 +220,7 @@ struct Worker {
     failure: Arc<watch::Sender<Option<Error>>>,
 }
 
-impl Worker {
+impl WriterTask {
     async fn run(mut self, mut waiting: mpsc::Receiver<Job>) {
         let mut next = None;
         loop {

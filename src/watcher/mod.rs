@@ -6,12 +6,12 @@
 //! [`web`](crate::web) and the command line hand notices in, and [`spool`] reads them from files.
 //! If surveyd sees only an account's messages, [`talks`] closes the conversations that are over.
 
-pub mod payload;
+pub mod message_hook;
 pub mod notice;
+pub mod payload;
+pub mod signature;
 pub mod spool;
 pub mod talks;
-pub mod signature;
-pub mod message_hook;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,14 +34,14 @@ pub struct Intake {
     pub store: Store,
     pub clock: Clock,
     /// The accounts that closes may be for. Each has the alarm of its scheduler.
-    pub accounts: Arc<HashMap<String, Receiver>>,
+    pub accounts: Arc<HashMap<String, AccountIntake>>,
     /// X's clock. `None` in a command that does not call X.
     pub x_clock: Option<Arc<ClockOfX>>,
 }
 
 /// An account as it receives closes.
 #[derive(Clone)]
-pub struct Receiver {
+pub struct AccountIntake {
     pub account: Arc<config::Account>,
     pub wake: Arc<Wake>,
 }
@@ -130,7 +130,7 @@ impl Intake {
     }
 }
 
-impl Receiver {
+impl AccountIntake {
     /// Decides the survey of a close as far as it is known now. Also returns what its card shows.
     pub fn judge(&self, close: &Close, (now, is_certain): (Millis, bool)) -> (AtClose, Card) {
         let chosen = self.account.chosen(&close.source, close.user_id.as_ref(), &close.notice);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::info;
 
-use super::{CloseLog, Intake, Receiver, log_cancelled};
+use super::{AccountIntake, CloseLog, Intake, log_cancelled};
 use crate::config;
 use crate::domain::direct_message::DirectMessage;
 use crate::domain::id::UserId;
@@ -24,7 +24,7 @@ pub struct Talks {
     /// True if a delivery could not be taken.
     has_missed: Arc<AtomicBool>,
     intake: Intake,
-    receiver: Receiver,
+    receiver: AccountIntake,
 }
 
 impl Talks {
@@ -33,7 +33,7 @@ impl Talks {
         source: &config::WatchedMessages,
         user_id: UserId,
         intake: Intake,
-        receiver: Receiver,
+        receiver: AccountIntake,
     ) -> Self {
         let (judging, judged_by) = (receiver.clone(), intake.clone());
         let watch = MessageWatch {

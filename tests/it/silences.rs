@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use surveyd::domain::alert::SilenceKind;
 use surveyd::domain::days::{Day, Days, Zone};
-use surveyd::domain::silence::{Counts, LONGEST, Look, Part, PartCounts, known_late};
+use surveyd::domain::silence::{LONGEST, Look, PartCounts, SilenceCounts, SilencePart, known_late};
 use surveyd::domain::time::{Millis, Period};
 
 use crate::harness::{days, hours, minutes};
@@ -215,17 +215,17 @@ impl Events {
             let before = events.partition_point(|at| *at < period.from);
             events.partition_point(|at| *at <= period.to).saturating_sub(before) as u64
         };
-        let counts = |period| Counts {
+        let counts = |period| SilenceCounts {
             causes: within(&self.causes, period),
             effects: within(&self.effects, period),
         };
-        let counts_of = |part: &Part| PartCounts {
+        let counts_of = |part: &SilencePart| PartCounts {
             silence: counts(part.silence),
             weeks: part
                 .weeks
                 .iter()
                 .map(|week| counts(*week))
-                .fold(Counts::default(), Counts::plus),
+                .fold(SilenceCounts::default(), SilenceCounts::plus),
         };
         let parts: Vec<PartCounts> = look.parts.iter().map(counts_of).collect();
         look.judge(&parts).is_some()

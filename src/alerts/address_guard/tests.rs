@@ -48,7 +48,7 @@ fn served(answer: &'static str) -> (u16, std::thread::JoinHandle<String>) {
     (port, server)
 }
 
-async fn post(receiver: &Receiver) -> Result<Answer, SendError> {
+async fn post(receiver: &AlertReceiver) -> Result<ReceiverReply, SendError> {
     let headers = vec![("webhook-id", "m-1".to_owned())];
     receiver.post("application/json", headers, b"{}".to_vec()).await
 }
@@ -94,12 +94,12 @@ fn no_spelling_of_a_private_address_gets_past() {
     ] {
         for more in ["", ":8471", "/services/T0"] {
             let url = format!("https://{host}{more}");
-            let refused = Receiver::new(&url, false).unwrap_err().to_string();
+            let refused = AlertReceiver::new(&url, false).unwrap_err().to_string();
             let known = ["is no address of the open internet", "is this machine itself"];
             assert!(known.iter().any(|known| refused.ends_with(known)), "{url}: {refused}");
         }
         let with_user = format!("https://hooks.example@{host}/");
-        assert!(Receiver::new(&with_user, false).is_err(), "{with_user}");
+        assert!(AlertReceiver::new(&with_user, false).is_err(), "{with_user}");
     }
 }
 
@@ -107,17 +107,17 @@ fn no_spelling_of_a_private_address_gets_past() {
 fn what_is_no_address_of_the_web_is_refused() {
     for url in ["https://[fe80::1%25eth0]/", "https://1.2.3.4.5/", "https://256.1.1.1/", "https://"]
     {
-        let refused = Receiver::new(url, false).unwrap_err().to_string();
+        let refused = AlertReceiver::new(url, false).unwrap_err().to_string();
         assert!(refused.starts_with("the address cannot be read: "), "{url}: {refused}");
     }
     for url in ["http://hooks.example/", "ftp://hooks.example/"] {
-        let refused = Receiver::new(url, false).unwrap_err().to_string();
+        let refused = AlertReceiver::new(url, false).unwrap_err().to_string();
         assert_eq!(refused, "the address is not of https", "{url}");
     }
     for url in
         ["https://hooks.slack.com/services/T0", "https://8.8.8.8/", "https://[2606:4700::1]/"]
     {
-        Receiver::new(url, false).unwrap();
+        AlertReceiver::new(url, false).unwrap();
     }
 }
 
@@ -148,7 +148,7 @@ async fn a_name_that_turns_private_is_not_connected_to() {
     let lookup = Lookup { resolver: resolver.clone(), may_be_private: false };
     assert_eq!(found(&lookup).await.unwrap(), ["93.184.216.34"]);
     let url = format!("https://hooks.example:{port}/secret");
-    let receiver = Receiver::with_resolver(&url, false, resolver).unwrap();
+    let receiver = AlertReceiver::with_resolver(&url, false, resolver).unwrap();
     let refused = post(&receiver).await.unwrap_err().to_string();
     let expected = format!(
         "https://hooks.example:{port} cannot be reached: hooks.example has no address of the open \
@@ -164,9 +164,9 @@ async fn a_private_address_is_sent_to_where_the_operator_allows_it() {
     let (port, server) = served(answer);
     let url = format!("http://hooks.example:{port}/a?b=c");
     let resolver = Answers::of([&["127.0.0.1"]]);
-    let receiver = Receiver::with_resolver(&url, true, resolver).unwrap();
+    let receiver = AlertReceiver::with_resolver(&url, true, resolver).unwrap();
     let answer = post(&receiver).await.unwrap();
-    let expected = Answer { status: 429, retry_after: Some("7".into()), body: "no".into() };
+    let expected = ReceiverReply { status: 429, retry_after: Some("7".into()), body: "no".into() };
     assert_eq!(answer, expected);
     let request = server.join().unwrap().to_lowercase();
     assert!(request.starts_with("post /a?b=c http/1.1\r\n"), "{request}");
@@ -179,7 +179,7 @@ async fn a_private_address_is_sent_to_where_the_operator_allows_it() {
 async fn a_redirect_is_not_followed() {
     let (port, server) =
         served("HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n");
-    let receiver = Receiver::new(&format!("http://127.0.0.1:{port}/"), true).unwrap();
+    let receiver = AlertReceiver::new(&format!("http://127.0.0.1:{port}/"), true).unwrap();
     assert_eq!(post(&receiver).await.unwrap().status, 302);
     server.join().unwrap();
 }
@@ -189,7 +189,7 @@ async fn of_a_long_answer_the_beginning_is_read() {
     let body = "x".repeat(ANSWER_MOST + 1);
     let answer = format!("HTTP/1.1 500 No\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let (port, server) = served(answer.leak());
-    let receiver = Receiver::new(&format!("http://127.0.0.1:{port}/"), true).unwrap();
+    let receiver = AlertReceiver::new(&format!("http://127.0.0.1:{port}/"), true).unwrap();
     assert_eq!(post(&receiver).await.unwrap().body, body[..ANSWER_MOST]);
     server.join().unwrap();
 }
@@ -200,7 +200,7 @@ async fn a_failure_names_the_origin_and_not_the_path() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         listener.local_addr().unwrap().port()
     };
-    let receiver = Receiver::new(&format!("http://127.0.0.1:{port}/T0/secret"), true).unwrap();
+    let receiver = AlertReceiver::new(&format!("http://127.0.0.1:{port}/T0/secret"), true).unwrap();
     let failed = post(&receiver).await.unwrap_err().to_string();
     assert!(
         failed.starts_with(&format!("http://127.0.0.1:{port} cannot be reached: ")),

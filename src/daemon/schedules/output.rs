@@ -33,7 +33,7 @@ pub enum Output {
 }
 
 /// Why a run made nothing.
-pub enum Fault {
+pub enum RunFailure {
     /// The database is away or busy. It is tried again soon.
     Away(store::Error),
     /// Somebody must act. It is tried again much later.
@@ -42,7 +42,7 @@ pub enum Fault {
     Stopped,
 }
 
-impl From<store::Error> for Fault {
+impl From<store::Error> for RunFailure {
     fn from(error: store::Error) -> Self {
         use store::Error::{Busy, Gone, Io, Refused, Unavailable};
         match error {
@@ -52,7 +52,7 @@ impl From<store::Error> for Fault {
     }
 }
 
-impl From<ReportError> for Fault {
+impl From<ReportError> for RunFailure {
     fn from(error: ReportError) -> Self {
         match error {
             ReportError::Read(error) => error.into(),
@@ -61,14 +61,14 @@ impl From<ReportError> for Fault {
     }
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for RunFailure {
     fn from(error: io::Error) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
 /// A schedule with what its output is made with.
-pub struct Job<'j> {
+pub struct ScheduleRun<'j> {
     pub schedule: &'j ScheduleConfig,
     pub days: Days,
     pub reading: Reading,
@@ -78,9 +78,9 @@ pub struct Job<'j> {
     pub state_folder: &'j Path,
 }
 
-impl Job<'_> {
+impl ScheduleRun<'_> {
     /// Makes the output. An export breaks off at the stop signal.
-    pub async fn make(&self, stop: &Stopper) -> Result<Output, Fault> {
+    pub async fn make(&self, stop: &Stopper) -> Result<Output, RunFailure> {
         match &self.schedule.output {
             ScheduledOutput::Report { by, format, folder } => {
                 self.report(*by, *format, folder).await
@@ -95,7 +95,7 @@ impl Job<'_> {
         by: GroupBy,
         form: ReportFile,
         folder: &ScheduledFolder,
-    ) -> Result<Output, Fault> {
+    ) -> Result<Output, RunFailure> {
         // As the command does it.
         let against = if form == ReportFile::Html { Against::Before } else { Against::Nothing };
         let view = View { by, against, ..self.view() };
@@ -120,7 +120,7 @@ impl Job<'_> {
         form: ExportFile,
         folder: &ScheduledFolder,
         stop: &Stopper,
-    ) -> Result<Output, Fault> {
+    ) -> Result<Output, RunFailure> {
         let rows = Rows {
             handle: Handle::current(),
             store: self.reading.store.clone(),
@@ -131,7 +131,7 @@ impl Job<'_> {
         self.file(folder, form.ending(), move |file| rows.write(form, file, &temporary)).await
     }
 
-    async fn digest(&self, by: GroupBy, alert: &str) -> Result<Output, Fault> {
+    async fn digest(&self, by: GroupBy, alert: &str) -> Result<Output, RunFailure> {
         let view = View { by, ..self.view() };
         let compared = self.reading.compared(&view).await?;
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -169,14 +169,14 @@ impl Job<'_> {
         &self,
         folder: &ScheduledFolder,
         ending: &'static str,
-        fill: impl FnOnce(std::fs::File) -> Result<std::fs::File, Fault> + Send + 'static,
-    ) -> Result<Output, Fault> {
+        fill: impl FnOnce(std::fs::File) -> Result<std::fs::File, RunFailure> + Send + 'static,
+    ) -> Result<Output, RunFailure> {
         let name = file_name(&self.schedule.name, self.days, ending);
         let (path, keep) = (self.folder(folder), folder.keep);
         let schedule = self.schedule.name.clone();
         let named = |path: &Path, fault| match fault {
-            Fault::Failed(why) => Fault::Failed(format!("{}: {why}", path.display())),
-            Fault::Away(_) | Fault::Stopped => fault,
+            RunFailure::Failed(why) => RunFailure::Failed(format!("{}: {why}", path.display())),
+            RunFailure::Away(_) | RunFailure::Stopped => fault,
         };
         let written = spawn_blocking(move || {
             let file = folder::write(&path, &name, fill).map_err(|fault| named(&path, fault))?;
@@ -184,7 +184,7 @@ impl Job<'_> {
             swept.map_err(|error| named(&path, error.into()))?;
             Ok(Output::File(file))
         });
-        written.await.unwrap_or_else(|panic| Err(Fault::Failed(panic.to_string())))
+        written.await.unwrap_or_else(|panic| Err(RunFailure::Failed(panic.to_string())))
     }
 }
 
@@ -202,13 +202,13 @@ impl Rows {
         form: ExportFile,
         file: std::fs::File,
         temporary: &Path,
-    ) -> Result<std::fs::File, Fault> {
+    ) -> Result<std::fs::File, RunFailure> {
         let out = BufWriter::new(file);
         let mut export = FileExport::new(form, Dialect::Programs, out, temporary)?;
         let mut after = None;
         loop {
             if self.stop.is_stopping() {
-                return Err(Fault::Stopped);
+                return Err(RunFailure::Stopped);
             }
             let page = self.store.listed(&self.view, List::Oldest, after.as_ref(), PAGE);
             let page = self.handle.block_on(page)?;

@@ -34,7 +34,7 @@ pub fn next_try_at(tries: u32, now: Millis, random: f64) -> Option<Millis> {
 
 /// What the receiver's answer means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum TryVerdict {
     /// The receiver has the message.
     Sent,
     /// Try again. The error is for the operator.
@@ -47,7 +47,7 @@ pub enum Verdict {
 ///
 /// Standard Webhooks: 2xx is done, 3xx is a failure, 410 disables. Slack says by 403 or 404 and a
 /// word that its webhook is gone, and by 200 and `ok` that it has the message.
-pub fn judge(format: &Format, status: u16, body: &str) -> Verdict {
+pub fn judge(format: &Format, status: u16, body: &str) -> TryVerdict {
     const GONE_AT_SLACK: [&str; 10] = [
         "action_prohibited",
         "channel_is_archived",
@@ -63,16 +63,16 @@ pub fn judge(format: &Format, status: u16, body: &str) -> Verdict {
     let word = body.trim();
     let is_slack = *format == Format::Slack;
     match status {
-        200..=299 => Verdict::Sent,
-        300..=399 => Verdict::Failed(format!("status {status}: redirects are not followed")),
-        410 => Verdict::Gone("status 410: the receiver is gone".into()),
+        200..=299 => TryVerdict::Sent,
+        300..=399 => TryVerdict::Failed(format!("status {status}: redirects are not followed")),
+        410 => TryVerdict::Gone("status 410: the receiver is gone".into()),
         403 | 404 if is_slack && GONE_AT_SLACK.contains(&word) => {
-            Verdict::Gone(format!("status {status}: {word}"))
+            TryVerdict::Gone(format!("status {status}: {word}"))
         }
         400 if is_slack && !word.is_empty() && word.len() < 100 && is_word(word) => {
-            Verdict::Failed(format!("status {status}: {word}"))
+            TryVerdict::Failed(format!("status {status}: {word}"))
         }
-        _ => Verdict::Failed(format!("status {status}")),
+        _ => TryVerdict::Failed(format!("status {status}")),
     }
 }
 
@@ -116,12 +116,12 @@ mod tests {
 
     #[test]
     fn an_answer_means_what_the_receiver_says() {
-        let failed = |why: &str| Verdict::Failed(why.to_owned());
-        let gone = |why: &str| Verdict::Gone(why.to_owned());
+        let failed = |why: &str| TryVerdict::Failed(why.to_owned());
+        let gone = |why: &str| TryVerdict::Gone(why.to_owned());
         for (format, status, body, verdict) in [
-            (Format::Standard, 200, "", Verdict::Sent),
-            (Format::Standard, 204, "", Verdict::Sent),
-            (Format::Teams, 202, "", Verdict::Sent),
+            (Format::Standard, 200, "", TryVerdict::Sent),
+            (Format::Standard, 204, "", TryVerdict::Sent),
+            (Format::Teams, 202, "", TryVerdict::Sent),
             (Format::Standard, 301, "", failed("status 301: redirects are not followed")),
             (Format::Standard, 400, "no_service", failed("status 400")),
             (Format::Standard, 404, "no_service", failed("status 404")),

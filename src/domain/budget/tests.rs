@@ -7,7 +7,7 @@ proptest! {
     fn no_quarter_of_an_hour_holds_more_than_the_limit(
         steps in prop::collection::vec(0..90_000_i64, 1..400), limit in 1..20_u32,
     ) {
-        let mut window = Window::default();
+        let mut window = CallWindow::default();
         let mut now = Millis(1_000_000_000);
         let mut taken: Vec<i64> = Vec::new();
         for step in steps {
@@ -47,7 +47,7 @@ proptest! {
         calls in prop::collection::vec((0..60_000_i64, 0..55_000_i64, prop::bool::weighted(0.7)), 1..300),
         limit in 1..20_u32,
     ) {
-        let (mut window, mut of_x) = (Window::default(), WindowOfX::default());
+        let (mut window, mut of_x) = (CallWindow::default(), WindowOfX::default());
         let mut now = Millis(1_000_000_000);
         for (step, late, is_answered) in calls {
             now = Millis(now.0 + step);
@@ -71,7 +71,7 @@ proptest! {
 
 #[test]
 fn the_end_of_xs_window_is_the_end_of_its_calls() {
-    let (mut window, mut of_x) = (Window::default(), WindowOfX::default());
+    let (mut window, mut of_x) = (CallWindow::default(), WindowOfX::default());
     let (begins, mut made) = (1_000_000_000, 0);
     for second in 0..45 * 60 {
         let now = Millis(begins + 1_000 * second);
@@ -93,7 +93,7 @@ fn the_end_of_xs_window_is_the_end_of_its_calls() {
 
 #[test]
 fn daemons_that_spend_of_one_budget_share_one_pace() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     let mut taken = 0;
     for second in 0..1_800 {
         // The clock of the second is a little behind.
@@ -111,7 +111,7 @@ fn daemons_that_spend_of_one_budget_share_one_pace() {
 
 #[test]
 fn calls_that_cannot_wait_are_taken_whatever_the_pace() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     let now = Millis(1_000_000_000);
     assert_eq!(window.take_paced(180, (50, 10.0), now), Ready::Now(10));
     assert_eq!(
@@ -127,7 +127,7 @@ fn calls_that_cannot_wait_are_taken_whatever_the_pace() {
 
 #[test]
 fn a_call_comes_free_when_the_window_says() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     let now = Millis(600_000_000);
     window.take(1, now).unwrap();
     let free_at = window.take(1, now).unwrap_err();
@@ -137,7 +137,7 @@ fn a_call_comes_free_when_the_window_says() {
 
 #[test]
 fn headers_that_say_less_are_believed() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     let now = Millis(0);
     let reset_at = Millis(500_000);
     window.hear(RateHeaders { limit: None, remaining: 3, reset_at }, 1, now);
@@ -152,7 +152,7 @@ fn headers_that_say_less_are_believed() {
 
 #[test]
 fn what_can_wait_gets_half_of_the_limit_and_of_a_single_call_the_whole() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     let now = Millis(0);
     assert_eq!((window.spare(1_000, now), window.spare(1, now)), (500, 1));
     for _ in 0..3 {
@@ -163,7 +163,7 @@ fn what_can_wait_gets_half_of_the_limit_and_of_a_single_call_the_whole() {
 
 #[test]
 fn calls_that_were_not_carried_out_come_back() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     let reset_at = Millis(86_400_000);
     window.hear(RateHeaders { limit: None, remaining: 2, reset_at }, 0, Millis(0));
     for _ in 0..10 {
@@ -176,7 +176,7 @@ fn calls_that_were_not_carried_out_come_back() {
 
 #[test]
 fn requests_that_are_refused_together_are_one_refusal() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     for _ in 0..8 {
         assert_eq!(window.hold(None, Millis(100)), Millis(5_100));
     }
@@ -185,7 +185,7 @@ fn requests_that_are_refused_together_are_one_refusal() {
 
 #[test]
 fn a_refusal_long_after_the_last_starts_anew() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     let first = window.hold(None, Millis(0));
     let later = first.plus(HOLD_MOST);
     assert_eq!(window.hold(None, later), later.plus(HOLD_FIRST));
@@ -193,7 +193,7 @@ fn a_refusal_long_after_the_last_starts_anew() {
 
 #[test]
 fn a_smaller_limit_that_x_has_told_holds_in_later_windows() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     let now = Millis(0);
     let reset_at = Millis(500_000);
     let told = |limit| RateHeaders { limit: Some(limit), remaining: limit - 1, reset_at };
@@ -211,7 +211,7 @@ fn a_smaller_limit_that_x_has_told_holds_in_later_windows() {
 
 #[test]
 fn a_hold_without_a_time_doubles_until_an_answer_comes() {
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     assert_eq!(window.hold(None, Millis(0)), Millis(5_000));
     assert_eq!(window.hold(Some(Millis(3)), Millis(5_000)), Millis(15_000));
     assert_eq!(window.take(10, Millis(14_999)), Err(Millis(15_000)));
@@ -237,7 +237,7 @@ fn a_reset_of_next_year_holds_no_call_for_longer_than_xs_window() {
 fn what_x_told_before_the_clock_was_set_back_a_year_holds_nothing() {
     let now = Millis(1_000_000_000);
     let ahead = now.plus(Duration::from_secs(365 * 24 * 60 * 60));
-    let mut window = Window::default();
+    let mut window = CallWindow::default();
     let reset_at = ahead.plus(WINDOW);
     window.hear(RateHeaders { limit: None, remaining: 0, reset_at }, 0, ahead);
     assert_eq!(window.take(180, ahead), Err(reset_at));

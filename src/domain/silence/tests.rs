@@ -18,11 +18,11 @@ fn look(weeks: u32) -> Look {
     Look::new(since, to, since.minus(7 * weeks * DAY), &berlin()).unwrap()
 }
 
-fn counts(causes: u64, effects: u64) -> Counts {
-    Counts { causes, effects }
+fn counts(causes: u64, effects: u64) -> SilenceCounts {
+    SilenceCounts { causes, effects }
 }
 
-fn part(silence: Counts, weeks: Counts) -> PartCounts {
+fn part(silence: SilenceCounts, weeks: SilenceCounts) -> PartCounts {
     PartCounts { silence, weeks }
 }
 
@@ -31,13 +31,13 @@ fn the_first_closes_after_a_holiday_do_not_stand_for_it() {
     // From Monday evening, past a holiday, to Wednesday morning.
     let (since, to) = (at("2026-11-23T17:00:00Z"), at("2026-11-25T08:05:00Z"));
     let look = Look::new(since, to, Millis(0), &berlin()).unwrap();
-    let of = |part: &Part| part.silence.to.rfc3339();
+    let of = |part: &SilencePart| part.silence.to.rfc3339();
     let ends: Vec<String> = look.parts.iter().map(of).collect();
     let expected =
         ["2026-11-23T22:59:59.999Z", "2026-11-24T22:59:59.999Z", "2026-11-25T08:05:00.000Z"];
     assert_eq!(ends, expected);
-    let none = part(Counts::default(), Counts::default());
-    let holiday = part(Counts::default(), counts(4_000, 4_000));
+    let none = part(SilenceCounts::default(), SilenceCounts::default());
+    let holiday = part(SilenceCounts::default(), counts(4_000, 4_000));
     let morning = |now| part(counts(now, 0), counts(40, 4));
     assert_eq!(look.judge(&[none, holiday, morning(10)]), None);
     let usual = part(counts(1_000, 0), counts(4_000, 4_000));

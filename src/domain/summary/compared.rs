@@ -30,12 +30,12 @@ pub struct ComparedGroup {
     /// such period.
     pub before: Option<Group>,
     /// `None` if either period has no score to show.
-    pub change: Option<Change>,
+    pub change: Option<PeriodChange>,
 }
 
 /// A change between two periods that a reader may see.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Change {
+pub struct PeriodChange {
     pub difference: Difference,
     /// True if the change is more than chance. The rows of a table are judged together, so that
     /// looking at many of them does not make one. A row's interval may then leave out 0 although
@@ -52,7 +52,7 @@ pub struct Without {
     pub row: ComparedGroup,
     pub now: Estimate,
     pub before: Estimate,
-    pub change: Change,
+    pub change: PeriodChange,
 }
 
 /// Compares a report with that of another period. Both have the same breakdown.
@@ -81,17 +81,17 @@ fn pairs(now: &[Group], earlier: Option<&[Group]>) -> Vec<ComparedGroup> {
 
 /// Judges the rows of one table by Holm's procedure.
 fn judge_together<'r>(rows: impl Iterator<Item = &'r mut ComparedGroup>) {
-    let mut changes: Vec<&mut Change> = rows.filter_map(|row| row.change.as_mut()).collect();
+    let mut changes: Vec<&mut PeriodChange> = rows.filter_map(|row| row.change.as_mut()).collect();
     let p: Vec<f64> = changes.iter().map(|change| change.difference.p).collect();
     for (change, is_called) in changes.iter_mut().zip(holm(&p)) {
         change.more_than_chance = is_called;
     }
 }
 
-fn change(before: &Group, now: &Group) -> Option<Change> {
+fn change(before: &Group, now: &Group) -> Option<PeriodChange> {
     let difference = difference(now.kind, &before.distribution, &now.distribution)?;
     let more_than_chance = difference.leaves_out_zero();
-    Some(Change { difference, more_than_chance, so_far: now.immature })
+    Some(PeriodChange { difference, more_than_chance, so_far: now.immature })
 }
 
 /// The difference of two distributions, each from the lowest score of the type on. An empty one is
@@ -190,7 +190,7 @@ impl Compared {
             row: row.clone(),
             now: estimate(kind, &now)?,
             before: estimate(kind, &before)?,
-            change: Change { difference, more_than_chance, so_far: total.group.immature },
+            change: PeriodChange { difference, more_than_chance, so_far: total.group.immature },
         })
     }
 }

@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use self::groups::ALL;
 pub use self::{
-    compared::{Change, Compared, ComparedGroup, Without, compare},
+    compared::{Compared, ComparedGroup, PeriodChange, Without, compare},
     counts::Counts,
     groups::{GroupBy, GroupKey},
     hiding::Hidden,

@@ -26,8 +26,8 @@ fn heard(messages: &[TalkMessage]) -> Conversation {
     conversation
 }
 
-fn closed(first: &TalkMessage, last: &TalkMessage, agent_messages: u32) -> Turn {
-    Turn::Closed(Closed {
+fn closed(first: &TalkMessage, last: &TalkMessage, agent_messages: u32) -> TalkTurn {
+    TalkTurn::Closed(Closed {
         talk: first.mark.id.clone(),
         closed_at: last.mark.at.plus(AFTER),
         last_message_at: last.mark.at,
@@ -35,8 +35,8 @@ fn closed(first: &TalkMessage, last: &TalkMessage, agent_messages: u32) -> Turn 
     })
 }
 
-fn reopened(first: &TalkMessage, at: Millis) -> Turn {
-    Turn::Reopened { talk: first.mark.id.clone(), at }
+fn reopened(first: &TalkMessage, at: Millis) -> TalkTurn {
+    TalkTurn::Reopened { talk: first.mark.id.clone(), at }
 }
 
 fn minute(minute: i64) -> Millis {
@@ -203,7 +203,7 @@ fn ids_grow_as_numbers_do() {
 }
 
 /// The turns of messages that are heard whole and at once, by the words of the rule.
-fn by_the_words(messages: &[TalkMessage]) -> Vec<Turn> {
+fn by_the_words(messages: &[TalkMessage]) -> Vec<TalkTurn> {
     let mut sorted = messages.to_vec();
     sorted.sort_by(|one, other| one.mark.cmp(&other.mark));
     sorted.dedup();
@@ -301,14 +301,14 @@ proptest! {
             heard_to += step;
             for turn in conversation.turns(AFTER, minute(heard_to)) {
                 match turn {
-                    Turn::Closed(ended) => {
+                    TalkTurn::Closed(ended) => {
                         prop_assert!(ended.closed_at <= minute(heard_to));
                         prop_assert_eq!(ended.closed_at, ended.last_message_at.plus(AFTER));
                         prop_assert!(ended.agent_messages > 0);
                         prop_assert!(closed.insert(ended.talk.clone()), "closed twice");
                         open = Some((ended.talk, ended.closed_at));
                     }
-                    Turn::Reopened { talk, at } => {
+                    TalkTurn::Reopened { talk, at } => {
                         let (last, closed_at) = open.take().expect("only what is closed reopens");
                         prop_assert_eq!(talk, last);
                         prop_assert!(at >= closed_at);

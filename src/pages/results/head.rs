@@ -28,7 +28,7 @@ pub struct Head {
     sentence: Option<String>,
     /// The groups that changed by more than chance. It comes before all else.
     movers: Option<Movers>,
-    verdict: Option<Verdict>,
+    verdict: Option<TotalChange>,
     bullets: Vec<Sentence>,
 }
 
@@ -55,7 +55,7 @@ struct Movers {
 
 /// The change of the total in words, with the class that colours it.
 #[derive(Serialize)]
-struct Verdict {
+struct TotalChange {
     class: &'static str,
     /// Whose change it is, if that of a group was told before.
     of: Option<String>,
@@ -108,7 +108,7 @@ pub fn head(page: &ResultsPage<'_>, total: &ComparedGroup, form: PageForm) -> He
 }
 
 /// Says how the total changed. The line under the title says until when answers may still come.
-fn verdict(page: &ResultsPage<'_>, is_told_after_a_group: bool) -> Verdict {
+fn verdict(page: &ResultsPage<'_>, is_told_after_a_group: bool) -> TotalChange {
     let comparison = page.compared.comparison(page.kind);
     let ChangeWords { highlight, change, rest } =
         wording::headline(page.kind, &comparison, &page.earlier_period(), false);
@@ -117,7 +117,7 @@ fn verdict(page: &ResultsPage<'_>, is_told_after_a_group: bool) -> Verdict {
         1 => rest.replacen(" in the day", " on the day", 1),
         _ => rest,
     };
-    Verdict {
+    TotalChange {
         class: class(highlight),
         of: is_told_after_a_group.then(|| page.total_name()),
         change: words::held_together(&change),

@@ -14,7 +14,9 @@ use crate::pages::comments::{CommentList, CommentsPage};
 use crate::pages::health::{AccountHealth, BudgetLeft, Doing, FailingAlert, HealthPage};
 use crate::pages::mine::{MinePage, ScoredBlock, ScoredBlocks};
 use crate::pages::samples::*;
-use crate::pages::surveys::{Answer, LifeEvent, LifeStep, SurveyLine, SurveyPage, SurveysPage};
+use crate::pages::surveys::{
+    LifeEvent, LifeStep, SurveyAnswer, SurveyLine, SurveyPage, SurveysPage,
+};
 use crate::pages::{NavLink, Pages, Reader};
 
 pub fn pages() -> &'static Pages {
@@ -106,7 +108,7 @@ pub fn survey(shows_answers: bool) -> String {
         LifeStep { at: ago(39), what: LifeEvent::Commented, detail: None },
         state(37, "answered", ""),
     ];
-    let answer = Answer {
+    let answer = SurveyAnswer {
         score: Some(1),
         scored_at: Some(ago(40)),
         text: Some("Third time I explain the same double charge.".to_owned()),

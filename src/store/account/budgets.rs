@@ -3,7 +3,7 @@
 use sqlx::{AnyConnection, Row};
 
 use crate::domain::alert::Fact;
-use crate::domain::budget::{Call, RateHeaders, Window};
+use crate::domain::budget::{Call, CallWindow, RateHeaders};
 use crate::domain::time::{Millis, Ready, millis};
 use crate::store::alerts::facts;
 use crate::store::placeholders::Query;
@@ -28,28 +28,28 @@ const OPEN: &str = "insert into call_budget (account, call, used) values ($1, $2
 const KEEP: &str = "update call_budget set used = $1 where account = $2 and call = $3";
 
 /// Locks and reads the window of one kind of call.
-async fn open(connection: &mut AnyConnection, account: &str, call: Call) -> Result<Window> {
+async fn open(connection: &mut AnyConnection, account: &str, call: Call) -> Result<CallWindow> {
     let used: String =
         sqlx::query_scalar(OPEN).bind(account).bind(call.as_str()).fetch_one(connection).await?;
     Ok(serde_json::from_str(&used)?)
 }
 
 /// Reads the window of one kind of call.
-pub async fn read(connection: &mut AnyConnection, account: &str, call: Call) -> Result<Window> {
+pub async fn read(connection: &mut AnyConnection, account: &str, call: Call) -> Result<CallWindow> {
     let used: Option<String> =
         sqlx::query_scalar("select used from call_budget where account = $1 and call = $2")
             .bind(account)
             .bind(call.as_str())
             .fetch_optional(connection)
             .await?;
-    Ok(used.map_or(Ok(Window::default()), |used| serde_json::from_str(&used))?)
+    Ok(used.map_or(Ok(CallWindow::default()), |used| serde_json::from_str(&used))?)
 }
 
 async fn keep(
     connection: &mut AnyConnection,
     account: &str,
     call: Call,
-    window: &Window,
+    window: &CallWindow,
 ) -> Result<()> {
     sqlx::query(KEEP)
         .bind(serde_json::to_string(window)?)
@@ -247,7 +247,7 @@ impl Store {
         &self,
         account: &str,
         call: Call,
-        change: impl FnOnce(&mut Window) -> T + Send + 'static,
+        change: impl FnOnce(&mut CallWindow) -> T + Send + 'static,
     ) -> Result<T> {
         let account = account.to_owned();
         self.writer
@@ -287,7 +287,7 @@ impl Store {
         Ok(self.window(account, call).await?.take(call.limit(), now).err())
     }
 
-    async fn window(&self, account: &str, call: Call) -> Result<Window> {
+    async fn window(&self, account: &str, call: Call) -> Result<CallWindow> {
         read(&mut *self.readers.acquire().await?, account, call).await
     }
 

@@ -17,7 +17,7 @@ use crate::domain::id::{ConversationId, SurveyId, UserId};
 use crate::domain::policy::AtClose;
 use crate::domain::stop_words::StopWords;
 use crate::domain::survey_type::Card;
-use crate::domain::talk::{Author, Conversation, TalkMessage, Turn, conversation_id};
+use crate::domain::talk::{Author, Conversation, TalkMessage, TalkTurn, conversation_id};
 use crate::domain::time::Millis;
 use crate::store::account::opt_outs::{self, OptOut};
 use crate::store::close::accept::{self, NewSurvey};
@@ -318,11 +318,11 @@ async fn take(
     connection: &mut AnyConnection,
     watch: &MessageWatch,
     person: &UserId,
-    turn: Turn,
+    turn: TalkTurn,
     now: Millis,
 ) -> Result<Taking> {
     match turn {
-        Turn::Closed(closed) => {
+        TalkTurn::Closed(closed) => {
             let close = Close {
                 account: watch.account.clone(),
                 source: watch.source.clone(),
@@ -342,7 +342,7 @@ async fn take(
             let taken = taken.into_iter().next().expect("one answer a close");
             Ok(Taking::Closed { close: Box::new(close), taken })
         }
-        Turn::Reopened { talk, at } => {
+        TalkTurn::Reopened { talk, at } => {
             let conversation_id = conversation_id(person, &talk);
             let reopening = Reopening {
                 account: watch.account.clone(),

@@ -25,7 +25,7 @@ use crate::store::{Error, Result, Store};
 
 /// Which of the counts are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
+pub enum CellDetail {
     /// Without the waits and the reasons of loss. They are most of what there is to read.
     Scores,
     Whole,
@@ -68,7 +68,7 @@ fn of_breakdown(by: GroupBy) -> Option<Dimension> {
 
 impl Store {
     /// Returns the counts of the view's surveys, tests left out.
-    pub async fn cells(&self, view: &View, zone: &Zone, detail: Detail) -> Result<Vec<Cell>> {
+    pub async fn cells(&self, view: &View, zone: &Zone, detail: CellDetail) -> Result<Vec<Cell>> {
         let filters = view.filters.iter().filter_map(|(filter, _)| of_filter(filter));
         let mut needed: Vec<Dimension> = filters.chain(of_breakdown(view.by)).collect();
         needed.dedup();
@@ -93,7 +93,7 @@ impl Store {
         zone: &Zone,
         days: Days,
         dimension: Dimension,
-        detail: Detail,
+        detail: CellDetail,
     ) -> Result<Option<Vec<Cell>>> {
         let whole = are_whole(zone, days);
         let conditions = of_days(view, whole.clone(), days, dimension);
@@ -107,8 +107,10 @@ impl Store {
         let tags = if dimension == Dimension::Tags { "key" } else { "''" };
         let scores = (0..11).map(|score| format!("cast(sum(s{score}) as bigint) as s{score}"));
         let more = match detail {
-            Detail::Scores => "'' as waits, '' as losses",
-            Detail::Whole => "string_agg(waits, '') as waits, string_agg(losses, ' ') as losses",
+            CellDetail::Scores => "'' as waits, '' as losses",
+            CellDetail::Whole => {
+                "string_agg(waits, '') as waits, string_agg(losses, ' ') as losses"
+            }
         };
         let sql = format!(
             "select kind, {grouped} as grouped, {tags} as tagged, \
@@ -157,7 +159,7 @@ impl Store {
         &self,
         view: &View,
         zone: &Zone,
-        detail: Detail,
+        detail: CellDetail,
     ) -> Result<Vec<Cell>> {
         if view.by != GroupBy::Week {
             return self.cells_of_stretch(view, view.period, None, detail).await;
@@ -182,7 +184,7 @@ impl Store {
         view: &View,
         period: Period,
         key: Option<GroupKey>,
-        detail: Detail,
+        detail: CellDetail,
     ) -> Result<Vec<Cell>> {
         let grouped = match view.by {
             GroupBy::Nothing | GroupBy::Week => "null",
@@ -196,8 +198,8 @@ impl Store {
 
         let closed = of_results(view, "closed_at", period);
         let (outcome, waits) = match detail {
-            Detail::Scores => ("'sent'", "''"),
-            Detail::Whole => ("outcome", "string_agg(wait, '')"),
+            CellDetail::Scores => ("'sent'", "''"),
+            CellDetail::Whole => ("outcome", "string_agg(wait, '')"),
         };
         let closes = format!(
             "{heads}, {outcome} as outcome, count(*) as closes from result where {} group by 1, 2, 3, 4",

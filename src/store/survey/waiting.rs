@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row};
 
 use super::clock_ahead::DAEMONS_APART;
 use super::{decide, dry_run};
-use crate::domain::budget::{Call, Window};
+use crate::domain::budget::{Call, CallWindow};
 use crate::domain::id::SurveyId;
 use crate::domain::policy::DAY;
 use crate::domain::policy::decision::{Decision, Ground};
@@ -206,7 +206,7 @@ async fn calls(
     call: Call,
     now: Millis,
 ) -> Result<CallsLeft> {
-    let mut window: Window = budgets::read(connection, account, call).await?;
+    let mut window: CallWindow = budgets::read(connection, account, call).await?;
     Ok(CallsLeft {
         left: window.left(call.limit(), now),
         allowed: window.allowed(call.limit()),

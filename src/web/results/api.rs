@@ -16,7 +16,7 @@ use crate::domain::time::Millis;
 use crate::report::json::ReportJson;
 use crate::results::history::{self, Entry};
 use crate::results::{COLUMNS, ColumnValue, ResultRow};
-use crate::store::{AlertStanding, Detail, List};
+use crate::store::{AlertStanding, CellDetail, List};
 use crate::web::parts;
 
 fn alert_json(standing: &AlertStanding) -> Value {
@@ -45,7 +45,7 @@ pub const OF_ANSWERS: [&str; 8] =
 pub async fn report(visit: Visit) -> AuditedResponse {
     let answered = async {
         let asked = Asked::of(&visit, ErrorForm::Problem, &[]).await?;
-        let compared = asked.compared(asked.view.by, Detail::Whole).await?;
+        let compared = asked.compared(asked.view.by, CellDetail::Whole).await?;
         let answers = compared.totals.iter().map(|row| row.group.answered).sum();
         let body = parts::json(StatusCode::OK, &ReportJson::of(&compared).without(asked.left));
         Ok(AuditedResponse::showing(body, asked.shown(Some(answers))))
@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
     use crate::domain::view::{Filter, View};
-    use crate::web::results::routes::{Kind, ROUTES};
+    use crate::web::results::routes::{ROUTES, RouteKind};
 
     fn document() -> Value {
         serde_json::from_str(OPENAPI).unwrap()
@@ -177,8 +177,11 @@ mod tests {
 
     #[test]
     fn the_document_names_the_addresses_of_the_routes() {
-        let of_routes: BTreeSet<&str> =
-            ROUTES.iter().filter(|route| route.kind == Kind::Api).map(|route| route.path).collect();
+        let of_routes: BTreeSet<&str> = ROUTES
+            .iter()
+            .filter(|route| route.kind == RouteKind::Api)
+            .map(|route| route.path)
+            .collect();
         let document = document();
         let paths = document["paths"].as_object().unwrap();
         assert_eq!(paths.keys().map(String::as_str).collect::<BTreeSet<_>>(), of_routes);

@@ -20,7 +20,7 @@ use crate::domain::time::Millis;
 use crate::domain::view::{AskedPeriod, Filter, View};
 use crate::pages::filters::Choices;
 use crate::results::{KnownNames, Reading};
-use crate::store::{self, Detail, Place, ResultRow};
+use crate::store::{self, CellDetail, Place, ResultRow};
 
 /// How long a page waits for the last changes to be counted. It says what is left then.
 const CATCH_UP: Duration = Duration::from_secs(2);
@@ -166,9 +166,9 @@ impl Asked {
 
     /// The report beside the one it is compared with, by a breakdown. `before` is how much is read
     /// of the latter.
-    pub async fn compared(&self, by: GroupBy, before: Detail) -> Result<Compared, Response> {
+    pub async fn compared(&self, by: GroupBy, before: CellDetail) -> Result<Compared, Response> {
         let view = View { by, ..self.within.clone() };
-        let now = self.guarded(&view, Detail::Whole).await?;
+        let now = self.guarded(&view, CellDetail::Whole).await?;
         let before = match view.compared_with(&self.reading.zone) {
             Some(view) => Some(self.guarded(&view, before).await?),
             None => None,
@@ -179,7 +179,7 @@ impl Asked {
     /// The report of the view without a breakdown, as far as its scores go.
     pub async fn scores(&self) -> Result<Report, Response> {
         let view = View { by: GroupBy::Nothing, ..self.within.clone() };
-        self.guarded(&view, Detail::Scores).await
+        self.guarded(&view, CellDetail::Scores).await
     }
 
     /// How many answers there are to prompts of today. 0 if the view itself holds today.
@@ -190,21 +190,21 @@ impl Asked {
         }
         let view = View { by: GroupBy::Nothing, ..self.within.clone() };
         let view = view.over(Days { from: today, to: today }, &self.reading.zone);
-        Ok(answered(&self.read(&view, Detail::Scores).await?, kind))
+        Ok(answered(&self.read(&view, CellDetail::Scores).await?, kind))
     }
 
     /// A report that shows no score if a filter alone would give away too few answers.
     ///
     /// A reader can take each filter away and subtract. So what a filter leaves out must be nothing
     /// or at least the floor. What the viewer may not see at all cannot be asked for.
-    async fn guarded(&self, view: &View, detail: Detail) -> Result<Report, Response> {
+    async fn guarded(&self, view: &View, detail: CellDetail) -> Result<Report, Response> {
         let mut report = self.read(view, detail).await?;
         let asked = self.view.filters.iter().map(|(filter, _)| filter);
         for filter in asked {
             let wider = self.view.with(|view| view.filters.remove(filter));
             let wider = View { by: GroupBy::Nothing, ..limited(&wider, &self.viewer) };
             let wider = View { period: view.period, ..wider.over(view.days, &self.reading.zone) };
-            let wider = self.read(&wider, Detail::Scores).await?;
+            let wider = self.read(&wider, CellDetail::Scores).await?;
             for kind in SurveyType::ALL {
                 let left_out = answered(&wider, kind).saturating_sub(answered(&report, kind));
                 if 0 < left_out && left_out < u64::from(report.min_group) {
@@ -215,7 +215,7 @@ impl Asked {
         Ok(report)
     }
 
-    async fn read(&self, view: &View, detail: Detail) -> Result<Report, Response> {
+    async fn read(&self, view: &View, detail: CellDetail) -> Result<Report, Response> {
         self.reading.report_of(view, detail).await.map_err(|error| self.failed(&error))
     }
 
@@ -234,7 +234,7 @@ impl Asked {
                 continue;
             }
             let view = View { by, kind: Some(total.kind), ..judged.clone() };
-            let groups = self.read(&view, Detail::Scores).await?.groups.into_iter();
+            let groups = self.read(&view, CellDetail::Scores).await?.groups.into_iter();
             let held = groups.filter(|group| group.score.is_none());
             let held: BTreeSet<String> = held.filter_map(|group| group.key).collect();
             rows.iter_mut().for_each(|row| take_off(row, by, &held));
@@ -261,7 +261,7 @@ impl Asked {
             view.by = GroupBy::Agent;
         });
         let view = limited(&view, &self.viewer);
-        let report = self.read(&view, Detail::Scores).await?;
+        let report = self.read(&view, CellDetail::Scores).await?;
         let names: BTreeSet<String> =
             report.groups.into_iter().filter_map(|group| group.key).collect();
         Ok(names.into_iter().collect())

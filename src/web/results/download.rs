@@ -68,7 +68,7 @@ pub async fn export(visit: Visit) -> AuditedResponse {
     };
     let days = asked.within.days;
     let (store, view) = (asked.reading.store.clone(), asked.within.clone());
-    let source = Source { handle: Handle::current(), download, store, view };
+    let source = RowSource { handle: Handle::current(), download, store, view };
     tokio::task::spawn_blocking(move || {
         let mut out = Parts { to: to.clone(), waiting: Vec::new() };
         let written = write(&source, form, &mut out);
@@ -92,7 +92,7 @@ pub async fn export(visit: Visit) -> AuditedResponse {
     AuditedResponse::showing((headers, body).into_response(), shown)
 }
 
-fn write(source: &Source, form: ExportFile, out: &mut Parts) -> io::Result<()> {
+fn write(source: &RowSource, form: ExportFile, out: &mut Parts) -> io::Result<()> {
     let mut file = FileExport::new(form, Dialect::Programs, out, &std::env::temp_dir())?;
     source.each(|row| file.row(row))?;
     file.finish()?;
@@ -100,14 +100,14 @@ fn write(source: &Source, form: ExportFile, out: &mut Parts) -> io::Result<()> {
 }
 
 /// Where the rows of a file come from.
-struct Source {
+struct RowSource {
     handle: Handle,
     download: Download,
     store: Store,
     view: View,
 }
 
-impl Source {
+impl RowSource {
     /// Gives each survey of the view to `take`, the oldest first. Others may read the database
     /// while `take` waits for a slow reader.
     fn each(&self, mut take: impl FnMut(&ResultRow) -> io::Result<()>) -> io::Result<()> {

@@ -39,7 +39,7 @@ use axum::response::Response;
 use tokio::time::timeout;
 
 use self::page::ErrorForm;
-use self::routes::{Kind, Route, Verb, Who};
+use self::routes::{Route, RouteKind, Verb, Who};
 use self::visit::{AuditedResponse, Visit, Visitor, log_failure, redirect};
 use self::who::Credentials;
 use super::responses::shortened;
@@ -65,8 +65,8 @@ pub fn serves(live: &Live, path: &str) -> bool {
 fn rows(live: &Live, path: &str) -> Vec<&'static Route> {
     let mut rows = routes::at(path);
     rows.retain(|route| match route.kind {
-        Kind::Page | Kind::Asset => live.access.has_pages(),
-        Kind::Api => live.access.has_api(),
+        RouteKind::Page | RouteKind::Asset => live.access.has_pages(),
+        RouteKind::Api => live.access.has_api(),
     });
     rows
 }
@@ -151,9 +151,9 @@ async fn led(web: &Arc<Web>, live: &Arc<Live>, form: ErrorForm, request: Request
 /// cookie takes no such right.
 async fn known(mut visit: Visit, route: &Route, form: ErrorForm) -> Result<Visit, Response> {
     let (access, now) = (&visit.live.access, visit.web.clock.now());
-    let takes_tokens = route.kind == Kind::Api;
+    let takes_tokens = route.kind == RouteKind::Api;
     let shown = who::credentials(access, &visit.caller, &visit.headers, takes_tokens, now);
-    if route.kind == Kind::Asset {
+    if route.kind == RouteKind::Asset {
         return Ok(visit);
     }
     match &shown {
@@ -206,7 +206,7 @@ fn nav(visit: &Visit, here: &Route) -> Vec<NavLink> {
 
 /// Asks a stranger to sign in. A page leads to the form, which leads back to the page.
 fn unknown(visit: &Visit, route: &Route, path: &str) -> Response {
-    if route.kind == Kind::Api {
+    if route.kind == RouteKind::Api {
         let words = "sign in, or send a good token: `Authorization: Bearer svd_…`";
         let mut response = problem::refuse(StatusCode::UNAUTHORIZED, words);
         let asks = HeaderValue::from_static("Bearer realm=\"surveyd\"");

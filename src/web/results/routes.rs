@@ -13,7 +13,7 @@ use crate::domain::access::Role::{Admin, Agent, Auditor, Supervisor};
 
 /// What an address is for. That decides how people are known and how refusals read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RouteKind {
     /// For people with a browser.
     Page,
     /// For programs, by token or session.
@@ -46,7 +46,7 @@ pub struct Route {
     /// The path. `{id}` stands for one part of it that is not empty.
     pub path: &'static str,
     pub who: Who,
-    pub kind: Kind,
+    pub kind: RouteKind,
     /// What the audit log says whenever this is shown. Absent if it shows nothing of anybody.
     pub deed: Option<&'static str>,
     /// The page's name in the header of all pages. Absent if it is not listed there.
@@ -64,7 +64,7 @@ macro_rules! route {
             verb: Verb::$verb,
             path: $path,
             who: $who,
-            kind: Kind::$kind,
+            kind: RouteKind::$kind,
             deed: $deed,
             label: $label,
             handler: $handler,
@@ -121,7 +121,8 @@ pub fn who_opens(address: &str) -> Option<&'static [Role]> {
         return None;
     }
     let path = address.split('?').next().unwrap_or_default();
-    let page = at(path).into_iter().find(|it| it.kind == Kind::Page && it.verb == Verb::Get)?;
+    let page =
+        at(path).into_iter().find(|it| it.kind == RouteKind::Page && it.verb == Verb::Get)?;
     match page.who {
         Who::Roles(roles) => Some(roles),
         Who::Everybody => None,
@@ -153,7 +154,7 @@ mod tests {
         assert_eq!(rows.len(), ROUTES.len());
         for route in &ROUTES {
             let is_api = route.path.starts_with("/v1/");
-            assert_eq!(route.kind == Kind::Api, is_api, "{}", route.path);
+            assert_eq!(route.kind == RouteKind::Api, is_api, "{}", route.path);
             let of_anybody = route.who == Who::Everybody;
             assert!(!of_anybody || route.deed.is_none(), "{}: nobody would be named", route.path);
         }

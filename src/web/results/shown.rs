@@ -16,7 +16,7 @@ use crate::pages::filters::Choices;
 use crate::pages::links;
 use crate::pages::mine;
 use crate::pages::results::{ResultsPage, Week};
-use crate::store::{Detail, List, Place, ResultRow};
+use crate::store::{CellDetail, List, Place, ResultRow};
 
 /// The comments on the page of results, and on a page of comments.
 const COMMENTS_FEW: u32 = 6;
@@ -42,7 +42,7 @@ async fn results_of(visit: &Visit) -> Shown {
     if let Some(refusal) = asked.until_today() {
         return Err(refusal);
     }
-    let compared = asked.compared(links::breakdown(&asked.view), Detail::Scores).await?;
+    let compared = asked.compared(links::breakdown(&asked.view), CellDetail::Scores).await?;
     let kind = kind_of(&asked, &compared.report);
     let weeks = asked.reading.weeks(&asked.within).await;
     let (mondays, mut course) = weeks.map_err(|error| asked.failed(&error))?;

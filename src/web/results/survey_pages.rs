@@ -142,13 +142,13 @@ pub async fn survey(visit: Visit) -> AuditedResponse {
         })
         .collect();
     let survey = &row.survey;
-    let told = surveys::Answer {
+    let told = surveys::SurveyAnswer {
         score: score(&row),
         scored_at: row.told.scored_at,
         text: row.told.text.clone(),
         commented_at: row.told.commented_at,
     };
-    let told = if shows_answers { told } else { surveys::Answer::default() };
+    let told = if shows_answers { told } else { surveys::SurveyAnswer::default() };
     let shown = SurveyPage {
         zone: &visit.live.results.zone,
         now: visit.web.clock.now(),

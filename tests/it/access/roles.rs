@@ -1,6 +1,6 @@
 //! Each address for each role.
 
-use surveyd::web::results::routes::{Kind, ROUTES, Route, Verb, Who};
+use surveyd::web::results::routes::{ROUTES, Route, RouteKind, Verb, Who};
 
 use super::*;
 
@@ -27,7 +27,7 @@ async fn every_address_is_open_to_its_roles_and_is_nothing_to_all_others() {
                 let is_open = answer.0 == 200 || (route.path == "/v1/export" && answer.0 == 400);
                 assert!(is_open, "{role:?} {}: {answer:?}", route.path);
             } else {
-                let none = if route.kind == Kind::Api { &nothing_of_api } else { &nothing };
+                let none = if route.kind == RouteKind::Api { &nothing_of_api } else { &nothing };
                 assert_eq!(&answer, none, "{role:?} {}", route.path);
             }
         }
@@ -42,7 +42,7 @@ async fn a_stranger_is_led_to_the_sign_in_and_a_program_is_told() {
     for route in &ROUTES {
         let path = example(route.path, &survey);
         match (route.verb, route.kind, route.who) {
-            (Verb::Get, Kind::Page, Who::Roles(_)) => {
+            (Verb::Get, RouteKind::Page, Who::Roles(_)) => {
                 let led = led(&stranger.get(&path).await);
                 let next: String = form_urlencoded::byte_serialize(path.as_bytes()).collect();
                 let to = match path.as_str() {
@@ -51,19 +51,19 @@ async fn a_stranger_is_led_to_the_sign_in_and_a_program_is_told() {
                 };
                 assert_eq!(led, (303, to), "{path}");
             }
-            (Verb::Get, Kind::Api, Who::Roles(_)) => {
+            (Verb::Get, RouteKind::Api, Who::Roles(_)) => {
                 let answer = stranger.get(&path).await;
                 assert_eq!(header(&answer, "www-authenticate"), "Bearer realm=\"surveyd\"");
                 assert_eq!(header(&answer, "content-type"), "application/problem+json");
                 assert_eq!(answer.status(), 401, "{path}");
             }
-            (Verb::Get, Kind::Page, Who::Everybody) => {
+            (Verb::Get, RouteKind::Page, Who::Everybody) => {
                 assert_eq!(stranger.get(&path).await.status(), 200, "{path}");
             }
-            (Verb::Get, Kind::Asset, Who::Everybody) => {
+            (Verb::Get, RouteKind::Asset, Who::Everybody) => {
                 assert_eq!(stranger.get(&path).await.status(), 404, "{path}: no such file");
             }
-            (Verb::Post, Kind::Page, Who::Everybody) => {}
+            (Verb::Post, RouteKind::Page, Who::Everybody) => {}
             (verb, kind, who) => panic!("{path}: no test for {verb:?} {kind:?} {who:?}"),
         }
     }
@@ -83,9 +83,9 @@ async fn a_token_opens_the_api_by_its_roles_and_no_page() {
             let answer = request.header("authorization", format!("Bearer {TOKEN}"));
             let status = answer.send().await.unwrap().status().as_u16();
             let expected: &[u16] = match (route.kind, roles.contains(&role)) {
-                (Kind::Page | Kind::Asset, _) => &[303],
-                (Kind::Api, true) => &[200, 400],
-                (Kind::Api, false) => &[404],
+                (RouteKind::Page | RouteKind::Asset, _) => &[303],
+                (RouteKind::Api, true) => &[200, 400],
+                (RouteKind::Api, false) => &[404],
             };
             assert!(expected.contains(&status), "{role:?} {}: {status}", route.path);
         }

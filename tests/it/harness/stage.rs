@@ -24,7 +24,7 @@ use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{ResultRow, ResultsQuery, Store, Taken};
 use surveyd::watcher::spool::{self, Spool};
 use surveyd::watcher::talks::Talks;
-use surveyd::watcher::{Intake, Receiver};
+use surveyd::watcher::{AccountIntake, Intake};
 use surveyd::worker::{AccountWorker, Shared, Watches};
 use surveyd::{scheduler, x};
 
@@ -387,7 +387,7 @@ fn employ(
     let mut receivers = HashMap::new();
     let staff = config.accounts.iter().map(|account| {
         let worker = AccountWorker::open(config, account, shared.clone()).unwrap();
-        let receiver = Receiver { account: worker.account.clone(), wake: worker.wake.clone() };
+        let receiver = AccountIntake { account: worker.account.clone(), wake: worker.wake.clone() };
         receivers.insert(account.name.clone(), receiver);
         (worker, Poller::default())
     });

@@ -13,7 +13,7 @@ use surveyd::domain::time::Millis;
 use surveyd::poller::Poller;
 use surveyd::stop::{StopSender, stopper};
 use surveyd::store::{Location, Store};
-use surveyd::watcher::{Intake, Receiver};
+use surveyd::watcher::{AccountIntake, Intake};
 use surveyd::worker::{AccountWorker, Shared, Watches};
 use surveyd::x;
 
@@ -82,7 +82,8 @@ impl Office {
         let mut workers = Vec::new();
         for account in &config.accounts {
             let worker = AccountWorker::open(config, account, shared.clone()).unwrap();
-            let receiver = Receiver { account: worker.account.clone(), wake: worker.wake.clone() };
+            let receiver =
+                AccountIntake { account: worker.account.clone(), wake: worker.wake.clone() };
             receivers.insert(account.name.clone(), receiver);
             let now = clock.now();
             workers.push(Worker {

@@ -3,7 +3,7 @@
 use surveyd::domain::days::Zone;
 use surveyd::domain::summary::GroupBy;
 use surveyd::domain::view::{Filter, View};
-use surveyd::store::{Detail, List, NamedTogether, Page, Place};
+use surveyd::store::{CellDetail, List, NamedTogether, Page, Place};
 
 use super::*;
 
@@ -144,7 +144,7 @@ async fn the_names_of_results_are_those_that_occur_together() {
         };
         assert_eq!(store.names().await.unwrap(), [named]);
         let by_team = view("by=team", now);
-        let cells = store.cells(&by_team, &zone, Detail::Whole).await.unwrap();
+        let cells = store.cells(&by_team, &zone, CellDetail::Whole).await.unwrap();
         assert_eq!(cells.len(), 1);
         assert_eq!((cells[0].counts.closes, cells[0].counts.answered()), (1, 1));
         assert_eq!(by_team.by, GroupBy::Team);

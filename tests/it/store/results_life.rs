@@ -9,7 +9,7 @@ use surveyd::domain::summary::{Counts, LeftOut, SurveyFacts, Terms, summarize};
 use surveyd::domain::time::Period;
 use surveyd::domain::view::View;
 use surveyd::results::Reading;
-use surveyd::store::{DayTotal, Detail, Dimension, ResultsQuery};
+use surveyd::store::{CellDetail, DayTotal, Dimension, ResultsQuery};
 
 use super::*;
 
@@ -359,7 +359,7 @@ async fn reports_agree(life: &Life, facts: &[SurveyFacts], zone: Zone) {
             };
             let mut scanned = summarize(facts.iter().filter(is_meant).cloned(), &terms);
             assert_eq!(reading.report(&view).await.unwrap(), scanned, "{query} {:?}", view.period);
-            let scores = reading.report_of(&view, Detail::Scores).await.unwrap();
+            let scores = reading.report_of(&view, CellDetail::Scores).await.unwrap();
             for group in scanned.totals.iter_mut().chain(&mut scanned.groups) {
                 (group.suppressed, group.unsent) = Default::default();
                 group.median_response_seconds = None;

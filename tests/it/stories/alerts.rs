@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use surveyd::alerts::deliver::{Alert, Delivery};
+use surveyd::alerts::deliver::{AlertDelivery, AlertSender};
 use surveyd::clock::Clock;
 use surveyd::config::{self, Environment};
 use surveyd::domain::alert::{Answer, Change, Fact};
@@ -25,7 +25,7 @@ const DETRACTORS: &str = "on = [\"detractor\"]\n";
 struct Office {
     store: Store,
     receiver: AlertReceiver,
-    delivery: Delivery,
+    delivery: AlertDelivery,
     now: Arc<AtomicI64>,
     database: Database,
 }
@@ -72,7 +72,7 @@ fn delivery(
     (url, more): (&str, &str),
     now: &Arc<AtomicI64>,
     holder: &str,
-) -> Delivery {
+) -> AlertDelivery {
     let alerts = format!(
         "[[alerts]]\nname = \"leads\"\nurl = \"{url}\"\nsecret = \"{SECRET}\"\nallow_private = true\n\
          {more}"
@@ -84,8 +84,8 @@ fn delivery(
         .replace("[http]\n", "[http]\npublic_url = \"https://surveyd.example\"\n");
     let file = database.folder().join("surveyd.toml");
     let config = config::parse(&(text + &alerts), &file, &Environment::default()).unwrap();
-    let alert = Alert::new(&config, &config.alerts[0]).unwrap();
-    Delivery::new(alert, store.clone(), Clock::Manual(now.clone()), holder.to_owned())
+    let alert = AlertSender::new(&config, &config.alerts[0]).unwrap();
+    AlertDelivery::new(alert, store.clone(), Clock::Manual(now.clone()), holder.to_owned())
 }
 
 #[tokio::test]
