@@ -7,7 +7,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tracing::{debug, info, warn};
 
-use super::{log_status, notify};
+use super::service_manager::{log_status, notify};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::domain::time::Millis;

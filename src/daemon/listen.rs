@@ -9,7 +9,7 @@ use anyhow::bail;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
-use super::log_status;
+use super::service_manager::log_status;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 

@@ -10,6 +10,7 @@ mod listen;
 mod lock;
 mod results;
 pub mod schedules;
+mod service_manager;
 mod signals;
 pub mod spools;
 pub mod watches;
@@ -38,6 +39,7 @@ use generation::Generation;
 pub use listen::unbound;
 use lock::DaemonLock;
 pub use lock::{SERVICE_STATE, is_usual_state_folder, presence, state_folder, wake_running};
+use service_manager::{Watchdog, notify};
 pub use signals::{Incoming as Signals, Signal, listen as signals};
 
 /// How long answers to requests may take once nothing can be stored any more.
@@ -403,50 +405,6 @@ pub async fn run(start: Start, mut signals: Signals) -> anyhow::Result<End> {
     daemon.stop().await;
     info!(event = "daemon.stopped", "surveyd has stopped");
     worked.map(|()| End::Stopped)
-}
-
-/// Tells the service manager what the start waits for.
-fn log_status(words: &str) {
-    notify(&[NotifyState::Status(words)]);
-}
-
-/// Notifies the service manager if there is one.
-fn notify(state: &[NotifyState]) {
-    if let Err(error) = sd_notify::notify(state) {
-        warn!("the service manager cannot be told: {error}");
-    }
-}
-
-/// Tells the service manager that the daemon lives. On SQLite it does so only after the store has
-/// answered.
-struct Watchdog {
-    every: Option<Duration>,
-    next: tokio::time::Instant,
-}
-
-impl Watchdog {
-    fn new() -> Self {
-        // Feed the watchdog twice in the time that the service manager allows.
-        let every = sd_notify::watchdog_enabled().map(|patience| patience / 2);
-        Self { every, next: tokio::time::Instant::now() }
-    }
-
-    async fn due(&self) {
-        match self.every {
-            Some(_) => tokio::time::sleep_until(self.next).await,
-            None => std::future::pending().await,
-        }
-    }
-
-    async fn feed(&mut self, store: &Store) {
-        // A full disk is no reason to be killed, because the writer has answered. Nor is a server
-        // that does not answer. There only the loop itself shows that the daemon lives.
-        if !store.is_shared() {
-            let _ = store.ping().await;
-        }
-        notify(&[NotifyState::Watchdog]);
-        self.next = tokio::time::Instant::now() + self.every.unwrap_or_default();
-    }
 }
 
 impl Limits {
