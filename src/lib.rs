@@ -16,65 +16,116 @@
 //!                      └────── poller ───────┘    store ──► results ──► domain::summary
 //! ```
 //!
-//! Read it in this order:
+//! # The modules, in reading order
 //!
-//! 1. [`domain`] holds the rules and is pure. [`domain::survey`] is the specification of a survey's
-//!    life. [`domain::policy`] decides who is asked and when. [`domain::feedback`] folds what comes
-//!    back. [`domain::budget`] counts the calls X allows. [`domain::summary`] computes the numbers.
-//! 2. [`store`] keeps all that is remembered, in SQLite or PostgreSQL. Two of its types carry the
-//!    promise that nobody is prompted twice. A [`store::Leased`] is the permission to work on a
-//!    survey. A [`store::Sending`] is the proof that the start of a request was written to the disk
-//!    before the request leaves.
-//! 3. [`x`] makes every call to X, signed and only once. [`x::Error`] says what to do about a
-//!    refusal.
-//! 4. [`watcher`] takes closes in, [`scheduler`] sends prompts and [`poller`] reads answers back.
-//!    Each of their passes is bounded. The loops belong to the daemon.
-//! 5. [`web`], [`cli`] and [`report`] face the outside. [`results`] is what they read results
-//!    through, and [`pages`] makes HTML of them. [`rebuild`] rebuilds the record from X's
-//!    own. [`replay`] shows what another configuration would have done.
-//! 6. [`daemon`] wires everything together and owns the loops.
-//! 7. [`alerts`] writes, signs and sends what is told at once. [`domain::alert`] decides what that
-//!    is.
-//! 8. [`sandbox`] is a simulated X for [`cli::demo`] and the tests. It shares no code with [`x`].
+//! Each module names the files that carry its main things. Its head names the others.
+//! ARCHITECTURE.md walks through one close and one answer, file by file.
 //!
-//! The top of every module says what it does and what it deliberately leaves out. ARCHITECTURE.md
-//! walks through one close and one answer.
+//! 1. [`domain`] holds the rules and is pure.
+//!    - [`domain::survey`] has the states of a survey and every step between them.
+//!      [`domain::policy`] decides who is asked and when: throttle (the cool-down of a person),
+//!      opt-outs, sample, quiet hours, pace.
+//!    - [`domain::mapping`] makes a close of a help desk's payload. [`domain::talk`] says when a
+//!      talk by Direct Messages is over. [`domain::prompt_text`] renders the text of a prompt.
+//!    - [`domain::event_windows`] chooses which of X's events are read next, and which for a second
+//!      look. [`domain::freshness`] chooses the prompts that X is asked about one by one.
+//!      [`domain::budget`] counts the calls that X allows. [`domain::feedback`] folds what X
+//!      returns.
+//!    - [`domain::summary`] computes the numbers of a [`domain::view`]. [`domain::access`] says who
+//!      may see which, and [`domain::blocks`] what an agent sees.
+//!    - [`domain::alert`] decides what is told at once and when it is tried again.
+//!      [`domain::silence`] judges whether too little came. [`domain::schedule`] says which report
+//!      is due. [`domain::waiting`] explains why a due survey is not sent.
+//! 2. [`config`] reads the configuration and reports all of its faults at once
+//!    (`config/fault_collector.rs`). Each section has a file, such as `config/quiet_hours.rs`.
+//!    `config/sources/preset.rs` has the presets of the help desks (`config/desks/*.toml`).
+//! 3. [`store`] keeps all that is remembered, in SQLite or PostgreSQL, and has all SQL.
+//!    - `store/survey/lease.rs` leases due surveys and takes over leases that have run out.
+//!      `store/survey/decide.rs` takes the last decision. `store/survey/send.rs` records a send.
+//!      `store/survey/dry_run.rs` ends a dry run. `store/survey/settle.rs` settles.
+//!    - `store/close/accept.rs` writes a close. `store/feedback/fold.rs` joins feedback with its
+//!      rows, and `store/feedback/rows.rs` writes them. `store/events/windows.rs` keeps how far the
+//!      events are read. `store/account` keeps budgets, holds, pauses and opt-outs.
+//!    - `store/database/mark_comparison.rs` compares the database with the mark, and
+//!      `store/database/doubt.rs` says whether it is an older backup. The schema is in
+//!      `migrations/` at the root, listed in `store/database/migrate.rs`.
+//! 4. [`x`] makes every call to X, signed and only once. `x/oauth.rs` signs. `x/prompt.rs` posts a
+//!    prompt. `x/rate_limit.rs` reads the headers about limits. `x/wire.rs` reads X's JSON.
+//!    `x/error.rs` says what X's codes mean ([`x::Error`]).
+//! 5. [`watcher`] takes closes in. [`watcher::notice`] reads a notice and [`watcher::payload`] a
+//!    help desk's payload. [`watcher::signature`] verifies who sent it. [`watcher::spool`] reads
+//!    files, [`watcher::talks`] Direct Messages.
+//! 6. [`worker`] is what scheduler and poller of one account share. `worker/calls.rs` takes calls
+//!    from the budget. `worker/pausing.rs` pauses an account. `worker/walk.rs` pages through X's
+//!    events.
+//! 7. [`scheduler`] sends prompts. `scheduler/look_up.rs` asks who can be messaged.
+//!    `scheduler/send.rs` sends. `scheduler/outcome.rs` judges X's answer.
+//! 8. [`poller`] reads answers back. `poller/events.rs` picks the next window and
+//!    `poller/window_reader.rs` reads it. `poller/second_looks.rs` reads it again.
+//!    `poller/shows.rs` asks about fresh prompts. `poller/settle.rs` settles.
+//! 9. [`web`] is the HTTP server. `web/intake.rs` takes notices, as many as `web/source_rate.rs`
+//!    allows. `web/metrics.rs` has `/metrics`. [`web::results`] has pages, sign-in and API. All
+//!    their addresses are in `web/results/routes.rs`.
+//! 10. [`results`] is what every form of results reads, columns included (`results/columns.rs`).
+//!     [`pages`] makes HTML of them (`pages/charts.rs` the charts). [`report`] writes reports, and
+//!     [`report::export`] the CSV, Parquet and XLSX of the export.
+//! 11. [`alerts`] tells others at once. [`alerts::deliver`] tries and tries again.
+//!     [`alerts::bodies`] writes and [`alerts::signature`] signs. [`alerts::address_guard`] sends,
+//!     and to no private address. Their ranges are in [`domain::alert::address`].
+//!     [`alerts::silences`] looks for what did not come.
+//! 12. [`daemon`] wires everything together and owns the loops. `daemon/generation.rs` runs one
+//!     configuration until a reload. `daemon/schedules.rs` runs schedules. `daemon/database.rs`
+//!     opens the database.
+//! 13. [`clock`] notices that the clock was set (`clock.rs`) and estimates X's (`clock/of_x.rs`).
+//!     `scheduler/mod.rs` has what a wrong clock wrote repaired (`pull_back`,
+//!     `store/survey/clock_ahead.rs`), and so do `poller/events.rs` and `poller/shows.rs`.
+//! 14. [`cli`] has a file for each command. `cli/mod.rs` lists them, and `cli/arguments.rs` parses
+//!     the command line. [`rebuild`] rebuilds the record from X's own. [`replay`] shows what
+//!     another configuration would have done.
+//! 15. [`sandbox`] is a simulated X for [`cli::demo`] and the tests. It shares no code with [`x`].
+//!
+//! Two types of the store carry the promise that nobody is prompted twice. A [`store::Leased`] is
+//! the permission to work on a survey. A [`store::Sending`] is the proof that the start of a
+//! request was written to the disk before the request leaves.
+//!
+//! X has two webhooks: feedback (`web/feedback_hook.rs` checks the password,
+//! [`poller::feedback_hook`] folds) and Direct Messages (`web/message_hook.rs` answers,
+//! [`watcher::message_hook`] has X's challenge and signature).
 //!
 //! # The words
 //!
 //! - **account**: an X handle that prompts are sent from, as the configuration names it.
 //! - **person**: who talked with the account, by the id that X has given them.
-//! - **close**: the fact that a conversation ended. A **notice** or a **payload** reports it. A
-//!   **source** sends it. A **reopening** takes it back.
+//! - **close**: the fact that a conversation ended. A **source** reports it, in surveyd's own form
+//!   (**notice**) or in the help desk's (**payload**). A **reopening** takes it back.
+//! - **talk**: a conversation of which surveyd sees the Direct Messages alone. Silence closes it.
 //! - **survey**: the job made from one close, with at most one prompt to one person.
+//! - **throttle**: how long a person is left alone after a prompt. **Opt-out**: for ever.
 //! - **prompt**: the Direct Message with X's card. **Sending** it is one request. If no answer
-//!   comes, the survey is **uncertain** until X's events **settle** it.
-//! - **lease**: the right to work on a survey for a while ([`store::Leased`]). Operators read
-//!   `claimed`.
+//!   comes, the survey is **uncertain** until X's events **settle** it: sent or not.
+//! - **dry run**: all is decided, and no prompt leaves.
+//! - **lease**: the right to work on a survey for a while. Operators read `claimed`.
 //! - **feedback**: X's object behind a prompt, known by its **feedback id**. Score and comment are
 //!   the **answer**. An **update** is one state of it, and the **fold** joins all of them.
-//! - **webhook**: X has two. Its webhook for feedback ([`web`]'s `feedback_hook`,
-//!   [`poller::feedback_hook`]) carries a password. Its webhook for Direct Messages ([`web`]'s
-//!   `message_hook`, [`watcher::message_hook`]) asks a challenge and is signed.
 //! - **hint**: what X's webhook for feedback reports, until X's events confirm or refute it.
 //! - **events**: X's list of updates. They are read in **windows**. A **second look** reads a
 //!   window again. A stretch that could not be read is a **gap**.
-//! - **hold**: no prompt leaves an account, after a restored database or for a rebuild. **Pause**:
-//!   X refuses the account as a whole.
+//! - **fresh**: of a prompt that is likely to be answered soon, so that X is asked about it alone.
+//! - **hold**: surveyd stops an account's prompts, after a restored database or for a rebuild.
+//!   **Pause**: X refuses the account as a whole.
 //! - **budget**: the calls that X still allows. The **pace** spreads them.
 //! - **mark**: the file in a state folder that says which database its daemon last worked on.
+//! - **generation**: the daemon's work under one configuration. A reload begins the next.
 //! - **result**: what became of one survey, in a narrow row. The **totals** of a day are sums of
 //!   results.
-//! - **view**: which results are meant, and beside which period ([`domain::view`]). Every number of
-//!   a page or a file obeys the whole view.
-//! - **viewer**: who may see results, by **roles** and limits ([`domain::access`]).
-//! - **block**: answers of one agent that are shown to the agent together or never
-//!   ([`domain::blocks`]).
-//! - **fact**: something that happened and may be told at once ([`domain::alert`]). An **alert** is
-//!   a place that is told. A **message** is one fact for one alert, or many facts in one. X's own
-//!   messages are always called Direct Messages.
-//! - **worker**: what the scheduler and the poller of one account work with
-//!   ([`worker::AccountWorker`]).
+//! - **view**: which results are meant, and beside which period ([`domain::view`]). **Viewer**: who
+//!   looks, with **roles** and limits ([`domain::access`]).
+//! - **block**: answers of one agent that are shown to the agent together or never.
+//! - **schedule**: a report, an export or a digest at the start of each day, week or month.
+//! - **fact**: something that happened and may be told at once. An **alert** is a place that is
+//!   told. A **message** is one fact for one alert, or many facts in one. X's messages are always
+//!   called Direct Messages.
+//! - **silence**: less came than was to be expected, so that something may be broken.
 
 // A failed write must end a command and never panic. `output` is for that.
 #![warn(clippy::print_stdout, clippy::print_stderr)]

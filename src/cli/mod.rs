@@ -1,5 +1,5 @@
-//! The command line with one file for each command. [`Command`] lists the commands. [`arguments`]
-//! parses the command line, and [`help`] lays out the helps.
+//! The command line with one file for each command. `Command` lists the commands.
+//! `arguments` parses the command line, and `help` lays out the helps.
 //!
 //! Results go to standard output and everything else goes to standard error.
 

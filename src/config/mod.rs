@@ -4,6 +4,13 @@
 //! whole. All its faults are reported together so that an operator can correct them in one go. An
 //! unknown key is a fault because a misspelt `throttle` must not silently become the default.
 //!
+//! - `file` opens the file. `given` and `values` read single values, `secret` reads secrets.
+//! - `fault_collector` collects the faults and the unknown keys. `faults` says what a fault is.
+//! - `sections`, `accounts`, `survey`, `rules`, `variants`, `quiet_hours`, `sources`, `alerts`,
+//!   `schedules` and `access` read the keys of that name. `defaults` has defaults and bounds.
+//! - `sources/preset` has the presets of help desks. Their keys are in `desks`.
+//! - `chosen` finds the settings for one close. `warnings` warns of valid settings.
+//!
 //! Must not act on what it reads. It opens no connection and reads no clock. It sees the
 //! environment only as the caller captured it.
 
@@ -14,14 +21,15 @@ mod chosen;
 pub mod defaults;
 mod duration;
 mod environment;
+mod fault_collector;
 mod faults;
 mod file;
 mod given;
 mod lists;
 mod names;
 mod quiet_hours;
-mod rules;
 mod rsa;
+mod rules;
 mod schedules;
 mod secret;
 mod sections;
@@ -32,7 +40,6 @@ mod texts;
 mod urls;
 mod values;
 mod variants;
-mod fault_collector;
 mod warnings;
 
 use std::fmt;

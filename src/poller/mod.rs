@@ -10,10 +10,10 @@
 mod events;
 mod evidence;
 pub mod feedback_hook;
-mod second_looks;
 mod message_search;
-mod pages;
 pub mod message_stream;
+mod pages;
+mod second_looks;
 mod settle;
 mod shows;
 mod window_reader;

@@ -1,4 +1,4 @@
-//! Answers HTTP requests while the daemon waits for its database.
+//! Answers HTTP requests before there is a store, while the daemon waits for its database.
 //!
 //! `/healthz` answers that the daemon lives. Every other address asks the client to retry later.
 

@@ -1,23 +1,30 @@
 //! Serves HTTP for the sources, for X's deliveries and for monitoring.
 //!
+//! - `server` listens, `seats` gives way, `wire` ends a connection that makes no progress.
+//! - `intake` takes notices within `source_rate`. `body` reads whole bodies.
+//! - `feedback_hook` and `message_hook` are X's two webhooks.
+//! - `metrics` serves `/metrics` from `snapshot`. `before_store` answers without a database.
+//! - `responses` counts and logs responses. `problem` and `parts` write them.
+//! - [`results`] serves results to people and programs.
+//!
 //! This module checks who sends a request and what its content means. [`watcher`](crate::watcher)
 //! decides what becomes of a close.
 
-mod responses;
+pub mod before_store;
 mod body;
+mod feedback_hook;
 mod intake;
 mod message_hook;
 mod metrics;
 mod parts;
 mod problem;
-mod source_rate;
+mod responses;
 pub mod results;
 mod seats;
 mod server;
-pub mod before_store;
 mod snapshot;
+mod source_rate;
 mod wire;
-mod feedback_hook;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};

@@ -1,4 +1,4 @@
-//! Counts the answers for `/metrics` and logs the refusals.
+//! Counts the responses for `/metrics` and logs the refusals.
 //!
 //! Anybody can cause refusals at any rate. So the log has one line for each of the first refusals
 //! of a kind. Further refusals of that kind share one line a minute that counts them. A kind is a

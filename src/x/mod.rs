@@ -4,11 +4,11 @@
 //! prompts a person never uses a connection that was idle before. A repetition that nobody decided
 //! on would prompt somebody twice.
 //!
-//! - `mod` has the client and every call that reads. [`prompt`] posts the call that prompts.
-//! - [`oauth`] signs a request.
-//! - [`reply`] holds X's answer. [`rate_limit`] reads the headers about a limit.
-//! - [`wire`] reads X's JSON. [`direct_messages`] reads its lists of Direct Messages.
-//! - [`error`] says what a refusal means: X's codes, a limit, silence. [`remedy`] says what to do
+//! - `mod` has the client and every call that reads. `prompt` posts the call that prompts.
+//! - `oauth` signs a request.
+//! - `reply` holds X's answer. `rate_limit` reads its headers about a limit.
+//! - `wire` reads X's JSON. `direct_messages` reads its lists of Direct Messages.
+//! - `error` says what a refusal means: X's codes, a limit, silence. `remedy` says what to do
 //!   before the next call that reads.
 //!
 //! Deliberately absent: waiting, budgets, and any memory but the offset of X's clock.

@@ -111,9 +111,8 @@ fn the_functions_of_the_walkthroughs_are_in_their_files() {
 /// What looks like a file and is an address, X's or our own.
 const ADDRESSES: [&str; 3] = ["feedback/events", "feedback/show", "/metrics"];
 
-#[test]
-fn the_files_that_are_named_are_there() {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+/// The files and folders that a text names in backticks and that are not there.
+fn missing_files(text: &str) -> Vec<&str> {
     let quoted = text.split('`').skip(1).step_by(2);
     let is_file = |text: &&str| {
         let is_plain = |c: char| c.is_ascii_lowercase() || "_/.".contains(c);
@@ -122,8 +121,16 @@ fn the_files_that_are_named_are_there() {
     let files: Vec<&str> = quoted.filter(is_file).collect();
     assert!(files.len() > 15, "{files:?}");
     let is_there = |file: &&str| ["", "src"].iter().any(|it| root().join(it).join(file).exists());
-    let missing: Vec<&str> = files.into_iter().filter(|file| !is_there(file)).collect();
-    assert!(missing.is_empty(), "ARCHITECTURE.md names files that are not there: {missing:?}");
+    files.into_iter().filter(|file| !is_there(file)).collect()
+}
+
+#[test]
+fn the_files_that_are_named_are_there() {
+    for document in ["ARCHITECTURE.md", "src/lib.rs"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        let missing = missing_files(&text);
+        assert!(missing.is_empty(), "{document} names files that are not there: {missing:?}");
+    }
 }
 
 /// Columns that a comment may take.

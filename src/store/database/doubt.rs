@@ -1,4 +1,4 @@
-//! The rules by which a daemon trusts its database.
+//! The rules by which a daemon trusts its database, or takes it for an older backup or a copy.
 //!
 //! A daemon with a mark trusts the database that the mark names, unless sends are missing there.
 //!

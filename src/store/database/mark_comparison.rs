@@ -1,4 +1,4 @@
-//! Compares a database with the mark of the daemon that works on it.
+//! Compares a database with the mark of the daemon that works on it, to notice an older backup.
 //!
 //! The daemon's mark names a database and counts the daemon's sends. A daemon compares the database
 //! with its mark when it starts, whenever it reconnects, and from time to time. If they disagree

@@ -1,4 +1,9 @@
 //! The database itself: its identity, its safety and its schema.
+//!
+//! - [`migrate`] applies the migrations. [`schema`] checks that nothing of them is missing.
+//! - [`mark`] is the file that names the database. [`mark_comparison`] compares the two, by the
+//!   rules in [`doubt`], [`identity`] and [`progress`].
+//! - [`durability`], [`file_watch`] and [`outage`] notice a database that is not to be relied on.
 
 pub mod doubt;
 pub mod durability;

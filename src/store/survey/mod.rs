@@ -1,7 +1,11 @@
 //! The life of a survey on record: its row and every step of that row.
 //!
-//! The modules lease a survey and decide whether to prompt. They record the send. They settle a
-//! send that had no answer.
+//! - [`lease`] leases due surveys. [`decide`] takes the last decision. [`dry_run`] ends a dry run.
+//! - [`send`] records the send of a [`prompt`], and [`send_outcome`] what became of it.
+//! - [`settle`] settles a send that had no answer. [`retry`] and [`ending`] are the operator's.
+//! - [`row`] is the row, and [`step`] one step of it.
+//! - [`waiting`] and [`wait_history`] say why a survey waits. [`clock_ahead`] repairs what a wrong
+//!   clock wrote.
 
 pub mod lease;
 pub mod clock_ahead;
