@@ -130,62 +130,62 @@
 // A failed write must end a command and never panic. `output` is for that.
 #![warn(clippy::print_stdout, clippy::print_stderr)]
 
-/// The rules, without I/O.
+// The rules, without I/O.
 pub mod domain;
 
-/// The time of day, read at the outermost layer only.
+// The time of day, read at the outermost layer only.
 pub mod clock;
-/// Passwords' hashes and API tokens.
+// Passwords' hashes and API tokens.
 pub mod credentials;
-/// The configuration, with all of its faults reported at once.
+// The configuration, with all of its faults reported at once.
 pub mod config;
-/// Files and folders with the right owner and rights.
+// Files and folders with the right owner and rights.
 pub mod files;
 
-/// All that is remembered.
+// All that is remembered.
 pub mod store;
-/// Every call to X.
+// Every call to X.
 pub mod x;
-/// Tells others at once what happened.
+// Tells others at once what happened.
 pub mod alerts;
 
-/// Takes closes in.
+// Takes closes in.
 pub mod watcher;
-/// What the scheduler and the poller of one account work with.
+// What the scheduler and the poller of one account work with.
 pub mod worker;
-/// Sends prompts.
+// Sends prompts.
 pub mod scheduler;
-/// Reads answers back.
+// Reads answers back.
 pub mod poller;
-/// Rebuilds the record from X's own.
+// Rebuilds the record from X's own.
 pub mod rebuild;
-/// Decides the closes on record under another configuration.
+// Decides the closes on record under another configuration.
 pub mod replay;
-/// The results as every form of them reads them.
+// The results as every form of them reads them.
 pub mod results;
-/// Results as pages of HTML.
+// Results as pages of HTML.
 pub mod pages;
-/// Results as text, JSON, CSV, Parquet and XLSX.
+// Results as text, JSON, CSV, Parquet and XLSX.
 pub mod report;
-/// The HTTP server.
+// The HTTP server.
 pub mod web;
 
-/// Wires everything together and keeps it going.
+// Wires everything together and keeps it going.
 pub mod daemon;
-/// The log.
+// The log.
 pub mod logging;
-/// Stops all work in order.
+// Stops all work in order.
 pub mod stop;
-/// The alarm of a waiting loop.
+// The alarm of a waiting loop.
 pub mod wake;
 
-/// Texts in columns of a terminal.
+// Texts in columns of a terminal.
 mod columns;
-/// Widths, colours and times for people.
+// Widths, colours and times for people.
 mod terminal;
-/// The output of commands.
+// The output of commands.
 mod output;
-/// The command line.
+// The command line.
 pub mod cli;
-/// A simulated X.
+// A simulated X.
 pub mod sandbox;
