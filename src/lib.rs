@@ -24,34 +24,41 @@
 //! 1. [`domain`] holds the rules and is pure.
 //!    - [`domain::survey`] has the states of a survey and every step between them.
 //!      [`domain::policy`] decides who is asked and when: throttle (the cool-down of a person),
-//!      opt-outs, sample, quiet hours, pace.
+//!      opt-outs, sample, quiet hours, pace. `domain/policy/draws.rs` draws what is left to chance.
+//!      `domain/policy/backoff.rs` has the waits between tries.
 //!    - [`domain::mapping`] makes a close of a help desk's payload. [`domain::talk`] says when a
 //!      talk by Direct Messages is over. [`domain::prompt_text`] renders the text of a prompt.
 //!    - [`domain::event_windows`] chooses which of X's events are read next, and which for a second
 //!      look. [`domain::freshness`] chooses the prompts that X is asked about one by one.
 //!      [`domain::budget`] counts the calls that X allows. [`domain::feedback`] folds what X
-//!      returns.
-//!    - [`domain::summary`] computes the numbers of a [`domain::view`]. [`domain::access`] says who
-//!      may see which, and [`domain::blocks`] what an agent sees.
-//!    - [`domain::alert`] decides what is told at once and when it is tried again.
-//!      [`domain::silence`] judges whether too little came. [`domain::schedule`] says which report
-//!      is due. [`domain::waiting`] explains why a due survey is not sent.
+//!      returns. `domain/feedback/join.rs` says which of two updates wins.
+//!    - [`domain::summary`] computes the numbers of a [`domain::view`]. `domain/summary/scores.rs`
+//!      has NPS, CSAT and their intervals. [`domain::access`] says who may see which numbers, and
+//!      [`domain::blocks`] what an agent sees.
+//!    - [`domain::alert`] decides what is told at once. `domain/alert/tries.rs` says when it is
+//!      tried again. [`domain::silence`] judges whether too little came. [`domain::schedule`] says
+//!      which report is due. [`domain::waiting`] explains why a due survey is not sent.
 //! 2. [`config`] reads the configuration and reports all of its faults at once
-//!    (`config/fault_collector.rs`). Each section has a file, such as `config/quiet_hours.rs`.
-//!    `config/sources/preset.rs` has the presets of the help desks (`config/desks/*.toml`).
+//!    (`config/fault_collector.rs`), misspelt keys too (`config/fault_collector/unknown_keys.rs`).
+//!    Each section has a file, such as `config/quiet_hours.rs`. `config/sources/preset.rs` has the
+//!    presets of the help desks (`config/desks/*.toml`).
 //! 3. [`store`] keeps all that is remembered, in SQLite or PostgreSQL, and has all SQL.
+//!    `store/location.rs` opens either, with its settings and connections. `store/placeholders.rs`
+//!    has where their SQL differs.
 //!    - `store/survey/lease.rs` leases due surveys and takes over leases that have run out.
 //!      `store/survey/decide.rs` takes the last decision. `store/survey/send.rs` records a send.
 //!      `store/survey/dry_run.rs` ends a dry run. `store/survey/settle.rs` settles.
-//!    - `store/close/accept.rs` writes a close. `store/feedback/fold.rs` joins feedback with its
-//!      rows, and `store/feedback/rows.rs` writes them. `store/events/windows.rs` keeps how far the
-//!      events are read. `store/account` keeps budgets, holds, pauses and opt-outs.
+//!    - `store/close/accept.rs` writes a close. `store/close/deliveries.rs` knows those that were
+//!      delivered before. `store/feedback/fold.rs` joins feedback with its rows, and
+//!      `store/feedback/rows.rs` writes them. `store/events/windows.rs` keeps how far the events
+//!      are read. `store/account` keeps budgets, holds, pauses and opt-outs.
 //!    - `store/database/mark_comparison.rs` compares the database with the mark, and
 //!      `store/database/doubt.rs` says whether it is an older backup. The schema is in
 //!      `migrations/` at the root, listed in `store/database/migrate.rs`.
-//! 4. [`x`] makes every call to X, signed and only once. `x/oauth.rs` signs. `x/prompt.rs` posts a
-//!    prompt. `x/rate_limit.rs` reads the headers about limits. `x/wire.rs` reads X's JSON.
-//!    `x/error.rs` says what X's codes mean ([`x::Error`]).
+//! 4. [`x`] makes every call to X, signed and only once. `x/client.rs` is the client, with its
+//!    timeouts and TLS. `x/oauth.rs` signs. `x/prompt.rs` posts a prompt. `x/rate_limit.rs` reads
+//!    the headers about limits. `x/wire.rs` reads X's JSON. `x/error.rs` says what X's codes mean
+//!    ([`x::Error`]).
 //! 5. [`watcher`] takes closes in. [`watcher::notice`] reads a notice and [`watcher::payload`] a
 //!    help desk's payload. [`watcher::signature`] verifies who sent it. [`watcher::spool`] reads
 //!    files, [`watcher::talks`] Direct Messages.
@@ -65,7 +72,8 @@
 //!    `poller/shows.rs` asks about fresh prompts. `poller/settle.rs` settles.
 //! 9. [`web`] is the HTTP server. `web/intake.rs` takes notices, as many as `web/source_rate.rs`
 //!    allows. `web/metrics.rs` has `/metrics`. [`web::results`] has pages, sign-in and API. All
-//!    their addresses are in `web/results/routes.rs`.
+//!    their addresses are in `web/results/routes.rs`. `web/results/guessing.rs` slows down whoever
+//!    guesses passwords.
 //! 10. [`results`] is what every form of results reads, columns included (`results/columns.rs`).
 //!     [`pages`] makes HTML of them (`pages/charts.rs` the charts). [`report`] writes reports, and
 //!     [`report::export`] the CSV, Parquet and XLSX of the export.
@@ -75,7 +83,8 @@
 //!     [`alerts::silences`] looks for what did not come.
 //! 12. [`daemon`] wires everything together and owns the loops. `daemon/generation.rs` runs one
 //!     configuration until a reload. `daemon/schedules.rs` runs schedules. `daemon/database.rs`
-//!     opens the database.
+//!     opens the database. `daemon/signals.rs` receives SIGTERM and SIGHUP, and [`stop`] says how
+//!     long work may go on.
 //! 13. [`clock`] notices that the clock was set (`clock.rs`) and estimates X's (`clock/of_x.rs`).
 //!     `scheduler/mod.rs` has what a wrong clock wrote repaired (`pull_back`,
 //!     `store/survey/clock_ahead.rs`), and so do `poller/events.rs` and `poller/shows.rs`.

@@ -8,7 +8,7 @@
 //!
 //! Must not judge the form of a value. `values` does that.
 
-mod hints;
+mod unknown_keys;
 mod lists;
 mod place;
 
@@ -17,8 +17,8 @@ use std::path::Path;
 
 use toml::Value;
 
-use self::hints::UnknownKey;
 pub(super) use self::place::KeyPlace;
+use self::unknown_keys::UnknownKey;
 use super::environment::Environment;
 use super::faults::{Fault, Faults};
 use super::given::{GivenTable, GivenValue, Wrong, noun};
@@ -89,7 +89,8 @@ impl<'a> FaultCollector<'a> {
         }
         for (name, (as_set, _)) in &self.variables {
             if !self.answered.contains_key(name) {
-                let (problem, remedy) = hints::variable(name, self.answered.keys(), &self.later);
+                let (problem, remedy) =
+                    unknown_keys::variable(name, self.answered.keys(), &self.later);
                 let file = self.path.display().to_string();
                 let (key, variable) = (String::new(), Some(as_set.clone()));
                 self.faults.push(Fault { file, key, variable, value: None, problem, remedy });

@@ -18,14 +18,14 @@
 
 mod rebuilt;
 mod object;
-mod statements;
+mod join;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::join::{Statements, Values};
 pub use self::object::Older;
-pub use self::statements::{Statements, Values};
 use super::id::FeedbackId;
 use super::time::{Millis, Period};
 

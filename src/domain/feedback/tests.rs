@@ -204,7 +204,7 @@ fn a_change_of_what_is_immutable_is_kept_aside() {
 
 #[test]
 fn of_updates_without_end_the_earliest_are_counted_in_any_order() {
-    let most = i64::try_from(super::statements::UPDATES_MAX).unwrap();
+    let most = i64::try_from(super::join::UPDATES_MAX).unwrap();
     let all = || (0..most + 500).map(|at| scored(at, 4, Trust::Word));
     let join = |updates: Vec<Feedback>| {
         updates.into_iter().reduce(|mut all, next| {

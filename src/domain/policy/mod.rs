@@ -11,16 +11,16 @@ pub mod decision;
 pub mod draws;
 pub mod pacing;
 pub mod quiet_hours;
-mod retries;
+mod backoff;
 pub mod rule;
 mod rules;
 mod words;
 
 use std::time::Duration;
 
+pub use self::backoff::{PROBE_FIRST, PROBE_MOST, RETRY_FIRST, RETRY_MOST, backoff};
 use self::decision::{Clear, Decision, Ground, OptedOut, Throttled, Verdict};
 use self::draws::Drawn;
-pub use self::retries::{PROBE_FIRST, PROBE_MOST, RETRY_FIRST, RETRY_MOST, backoff};
 pub use self::rules::{Mode, Pacing, Rules};
 pub use self::words::words;
 use super::close::{Close, Notice};

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::difference::{CsatCounts, Difference, NpsCounts, csat, holm, nps};
 use super::wording::{NoScore, ScoreComparison};
-use super::{Estimate, Group, GroupBy, Hidden, Report, intervals};
+use super::{Estimate, Group, GroupBy, Hidden, Report, scores};
 use crate::domain::survey_type::SurveyType;
 
 /// A report beside that of the period it is compared with.
@@ -117,11 +117,11 @@ fn estimate(kind: SurveyType, distribution: &[u64]) -> Option<Estimate> {
     match kind {
         SurveyType::Csat => {
             let CsatCounts { content, answers } = csat_counts(distribution);
-            intervals::csat(content, answers)
+            scores::csat(content, answers)
         }
         SurveyType::Nps => {
             let NpsCounts { promoters, passives, detractors } = nps_counts(distribution);
-            intervals::nps(promoters, passives, detractors)
+            scores::nps(promoters, passives, detractors)
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Estimate, Group, Hidden, SurveyFacts, Terms, intervals};
+use super::{Estimate, Group, Hidden, SurveyFacts, Terms, scores};
 use crate::domain::{
     survey::Reason,
     survey_type::SurveyType,
@@ -117,8 +117,8 @@ impl Counts {
     fn score(&self, kind: SurveyType) -> Option<Estimate> {
         let given = |scores: std::ops::RangeInclusive<usize>| self.scores[scores].iter().sum();
         match kind {
-            SurveyType::Csat => intervals::csat(given(4..=5), given(1..=5)),
-            SurveyType::Nps => intervals::nps(given(9..=10), given(7..=8), given(0..=6)),
+            SurveyType::Csat => scores::csat(given(4..=5), given(1..=5)),
+            SurveyType::Nps => scores::nps(given(9..=10), given(7..=8), given(0..=6)),
         }
     }
 

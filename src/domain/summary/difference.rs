@@ -4,7 +4,7 @@
 //! It has formulas only. It knows nothing of periods, and it hides nothing: whoever calls it leaves
 //! out the groups that may not show a score.
 
-use super::intervals::{self, Z};
+use super::scores::{self, Z};
 
 /// The change from one period to the next, in points. A positive change is a rise.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -52,8 +52,8 @@ pub struct NpsCounts {
 /// 17:873, method 10). It is made of the Wilson intervals of the two periods, so it agrees with
 /// what the page shows of each. It holds the difference itself and stays between −100 and 100.
 pub fn csat(before: CsatCounts, after: CsatCounts) -> Option<Difference> {
-    let earlier = intervals::csat(before.content, before.answers)?;
-    let later = intervals::csat(after.content, after.answers)?;
+    let earlier = scores::csat(before.content, before.answers)?;
+    let later = scores::csat(after.content, after.answers)?;
     let points = later.value - earlier.value;
     let down = (later.value - later.low).hypot(earlier.high - earlier.value);
     let up = (later.high - later.value).hypot(earlier.value - earlier.low);
@@ -72,9 +72,8 @@ pub fn csat(before: CsatCounts, after: CsatCounts) -> Option<Difference> {
 /// centred on the raw difference. If the two periods have a handful of answers and are opposites,
 /// the interval does not even contain it.
 pub fn nps(before: NpsCounts, after: NpsCounts) -> Option<Difference> {
-    let score = |of: NpsCounts| intervals::nps(of.promoters, of.passives, of.detractors);
-    let adjusted =
-        |of: NpsCounts| intervals::adjusted_wald(of.promoters, of.passives, of.detractors);
+    let score = |of: NpsCounts| scores::nps(of.promoters, of.passives, of.detractors);
+    let adjusted = |of: NpsCounts| scores::adjusted_wald(of.promoters, of.passives, of.detractors);
     let points = score(after)?.value - score(before)?.value;
     let ((earlier, earlier_margin), (later, later_margin)) = (adjusted(before), adjusted(after));
     let (centre, margin) = (later - earlier, later_margin.hypot(earlier_margin));

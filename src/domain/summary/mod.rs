@@ -10,7 +10,7 @@ mod counts;
 pub mod difference;
 mod groups;
 mod hiding;
-mod intervals;
+mod scores;
 mod losses;
 /// A difference in words.
 pub mod wording;
@@ -23,8 +23,8 @@ pub use self::{
     counts::Counts,
     groups::{GroupBy, GroupKey},
     hiding::Hidden,
-    intervals::{CONFIDENCE, Estimate, csat, nps},
     losses::loss,
+    scores::{CONFIDENCE, Estimate, csat, nps},
 };
 use super::{
     days::Zone,

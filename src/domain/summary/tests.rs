@@ -74,7 +74,7 @@ fn csat_is_the_share_of_the_two_best_scores() {
     let group = the_group([5, 5, 4, 4, 3, 1, 5, 5, 4, 4].map(csat));
     let score = group.score.unwrap();
     assert_eq!(group.key.as_deref(), Some("all"));
-    assert_eq!(score, intervals::csat(8, 10).unwrap());
+    assert_eq!(score, scores::csat(8, 10).unwrap());
     assert_eq!(group.distribution, [1, 0, 1, 4, 4]);
     assert_eq!(group.mean, Some(4.0));
     assert_eq!(group.hidden, None);
@@ -84,7 +84,7 @@ fn csat_is_the_share_of_the_two_best_scores() {
 fn nps_takes_9_and_10_for_promoters_and_7_and_8_for_passives() {
     let scores = [0, 6, 7, 8, 9, 10, 10];
     let group = the_group(scores.map(|score| answered(SurveyType::Nps, score)));
-    assert_eq!(group.score, intervals::nps(3, 2, 2));
+    assert_eq!(group.score, scores::nps(3, 2, 2));
     assert_eq!(group.distribution, [1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2]);
     assert_eq!(group.mean, None);
 }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::{difference::Difference, intervals::Estimate};
+use super::{difference::Difference, scores::Estimate};
 use crate::domain::survey_type::SurveyType;
 
 /// What there is to say about a period and an earlier one.

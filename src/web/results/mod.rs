@@ -14,7 +14,7 @@ mod audit;
 mod caller;
 mod cookie;
 mod download;
-mod failures;
+mod guessing;
 mod origin;
 mod page;
 mod reception;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use super::failures::Failures;
+use super::guessing::Failures;
 use crate::domain::time::Millis;
 use crate::web::source_rate::Rate;
 
