@@ -48,8 +48,8 @@ const LIST_EXAMPLES: &str = "\
   surveyd alerts list --json | jq '.[] | select(.state != \"works\")'";
 
 const LIST_NOTE: &str = "\
-An alert is disabled after five days of nothing but failures, or if its receiver says that it is
-gone. What waits is kept for seven days. An alert that has left the configuration is listed while
+An alert is disabled after five days and eight tries of nothing but failures, or if its receiver
+says that it is gone. What waits is kept for seven days. An alert that has left the configuration is listed while
 something waits for it. Below the alerts stand the schedules: when each was last done, and when it
 runs next. JSON has the alerts alone.";
 
@@ -86,8 +86,6 @@ pub struct AlertJson {
     format: Option<&'static str>,
     on: Vec<&'static str>,
     pub waiting: u64,
-    /// Those that have been tried as often as they may be.
-    pub given_up: u64,
     waiting_since: Option<String>,
     next_at: Option<String>,
     last_sent_at: Option<String>,
@@ -143,7 +141,6 @@ fn of_alert(
         format: config.map(|alert| alert.format.as_str()),
         on: types.map(|alert_type| alert_type.as_str()).collect(),
         waiting: standing.map_or(0, |standing| standing.waiting),
-        given_up: standing.map_or(0, |standing| standing.given_up),
         waiting_since: instant(|standing| standing.waiting_since),
         next_at: instant(|standing| standing.due_at.max(standing.wait_until)),
         last_sent_at: instant(|standing| standing.last_sent_at),

@@ -2,7 +2,7 @@
 //!
 //! A [`Fact`] is something that happened. An alert is a place that wants to be told of some facts
 //! ([`Wanted`]). A message is one fact for one alert. [`Wanted::messages_of`] makes messages of a
-//! fact. [`tries`] says when a message is tried again and when an alert is given up.
+//! fact. [`tries`] says when a message is tried again and when an alert is disabled.
 //! [`retry_after`] reads how long the receiver wants to be left alone. [`address`] says where
 //! messages may go. A [`Told`] is what a message says. [`template`] is the operator's own form of
 //! it.

@@ -61,11 +61,7 @@ fn words_of_alert(alert: &AlertJson) -> String {
         (_, Some(since), Some(why)) => format!(". It fails since {since}: {why}"),
         _ => String::new(),
     };
-    let again = match alert.given_up {
-        0 => String::new(),
-        _ => format!(". `surveyd alerts retry {}` sends what was given up", alert.alert),
-    };
-    format!("alert {}: {waiting}{why}{again}", alert.alert)
+    format!("alert {}: {waiting}{why}", alert.alert)
 }
 
 /// Prints the conditions that a person must act on in their colour.

@@ -1,35 +1,36 @@
-//! Says when a message is tried again and when an alert is given up.
+//! Says when a message is tried again and when an alert is disabled.
 
 use std::time::Duration;
 
 use super::Format;
 use crate::domain::time::Millis;
 
-/// The waits after the first try of a message, the second and so on. They are Svix's defaults and
-/// span more than a day.
-pub const WAITS: [Duration; 7] = [
+/// The waits after the first try of a message, the second and so on. They are Svix's defaults. The
+/// last one repeats for as long as the message is told.
+pub const WAITS: [Duration; 6] = [
     Duration::from_secs(5),
     Duration::from_secs(5 * 60),
     Duration::from_secs(30 * 60),
     Duration::from_secs(2 * 60 * 60),
     Duration::from_secs(5 * 60 * 60),
     Duration::from_secs(10 * 60 * 60),
-    Duration::from_secs(10 * 60 * 60),
 ];
 /// By how much a wait is longer or shorter, so that alerts that failed together part.
 const SPREAD: f64 = 0.1;
 /// An alert that does nothing but fail is disabled after this time.
-pub const GIVEN_UP_AFTER: Duration = Duration::from_secs(120 * 60 * 60);
+pub const DISABLED_AFTER: Duration = Duration::from_secs(120 * 60 * 60);
+/// The fewest tries that must have failed in that time. A daemon that was off has not tried.
+pub const FAILED_LEAST: u32 = 8;
 /// The least time from one request to the next of one alert. Slack allows one a second.
 pub const PACE: Duration = Duration::from_secs(1);
 
-/// When a message is tried again that has been tried `tries` times, last at `now`. `None` if that
-/// was its last try. `random` lies between 0 and 1.
-pub fn next_try_at(tries: u32, now: Millis, random: f64) -> Option<Millis> {
-    let index = usize::try_from(tries.checked_sub(1)?).ok()?;
-    let wait = WAITS.get(index)?;
+/// When a message is tried again that has been tried `tries` times, last at `now`. `random` lies
+/// between 0 and 1.
+pub fn next_try_at(tries: u32, now: Millis, random: f64) -> Millis {
+    let index = usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX);
+    let wait = WAITS[index.min(WAITS.len() - 1)];
     let spread = 1.0 - SPREAD + 2.0 * SPREAD * random.clamp(0.0, 1.0);
-    Some(now.plus(wait.mul_f64(spread)))
+    now.plus(wait.mul_f64(spread))
 }
 
 /// What the receiver's answer means.
@@ -80,10 +81,10 @@ fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-/// True if the alert has failed for so long that it is disabled. `failing_since` is the first
-/// failure after its last success.
-pub fn is_given_up(failing_since: Millis, now: Millis) -> bool {
-    now.since(failing_since) >= GIVEN_UP_AFTER
+/// True if the alert has failed for so long and so often that it is disabled. `failing_since` is
+/// the first failure after its last success, and `failed` counts the failures from that one on.
+pub fn has_failed_for_good(failing_since: Millis, failed: u32, now: Millis) -> bool {
+    failed >= FAILED_LEAST && now.since(failing_since) >= DISABLED_AFTER
 }
 
 #[cfg(test)]
@@ -95,23 +96,19 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(60 * 60);
 
     #[test]
-    fn a_message_is_tried_eight_times_in_more_than_a_day() {
-        let waits: Vec<_> =
-            (0..=9).map(|tries| next_try_at(tries, NOW, 0.5).map(|at| at.since(NOW))).collect();
-        let second = Duration::from_secs(1);
-        let expected = [5 * second, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR];
-        let mut whole = vec![None];
-        whole.extend(expected.map(Some));
-        whole.extend([Some(10 * HOUR), None, None]);
-        assert_eq!(waits, whole);
-        assert_eq!(next_try_at(u32::MAX, NOW, 0.5), None);
+    fn a_message_is_tried_again_and_again_at_ever_longer_waits_of_ten_hours_at_most() {
+        let wait = |tries| next_try_at(tries, NOW, 0.5).since(NOW);
+        let waits: Vec<_> = (1..=9).map(wait).collect();
+        let expected = [5 * Duration::from_secs(1), 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR];
+        assert_eq!(waits, [expected.as_slice(), &[10 * HOUR; 4]].concat());
+        assert_eq!((wait(0), wait(u32::MAX)), (expected[0], 10 * HOUR));
     }
 
     #[test]
     fn a_wait_is_a_tenth_longer_or_shorter_at_most() {
-        let wait = |random| next_try_at(2, NOW, random).map(|at| at.since(NOW).as_secs());
-        assert_eq!([0.0, 0.5, 1.0].map(wait), [Some(270), Some(300), Some(330)]);
-        assert_eq!([-7.0, 7.0].map(wait), [Some(270), Some(330)], "no such number is drawn");
+        let wait = |random| next_try_at(2, NOW, random).since(NOW).as_secs();
+        assert_eq!([0.0, 0.5, 1.0].map(wait), [270, 300, 330]);
+        assert_eq!([-7.0, 7.0].map(wait), [270, 330], "no such number is drawn");
     }
 
     #[test]
@@ -141,11 +138,12 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_is_given_up_after_five_days_of_nothing_but_failures() {
-        let last = GIVEN_UP_AFTER - Duration::from_millis(1);
-        assert!(!is_given_up(NOW, NOW));
-        assert!(!is_given_up(NOW, NOW.plus(last)));
-        assert!(is_given_up(NOW, NOW.plus(GIVEN_UP_AFTER)));
-        assert!(!is_given_up(NOW, NOW.minus(HOUR)), "the clock was set back");
+    fn an_alert_is_disabled_after_five_days_and_eight_tries_of_nothing_but_failures() {
+        let last = DISABLED_AFTER - Duration::from_millis(1);
+        assert!(!has_failed_for_good(NOW, 9, NOW));
+        assert!(!has_failed_for_good(NOW, 9, NOW.plus(last)));
+        assert!(has_failed_for_good(NOW, 8, NOW.plus(DISABLED_AFTER)));
+        assert!(!has_failed_for_good(NOW, 7, NOW.plus(2 * DISABLED_AFTER)), "it was hardly tried");
+        assert!(!has_failed_for_good(NOW, 9, NOW.minus(HOUR)), "the clock was set back");
     }
 }

@@ -1,4 +1,4 @@
-//! Says how alerts do, and sets one that was given up to work again.
+//! Says how alerts do, and sets one that was disabled to work again.
 
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
@@ -16,8 +16,6 @@ pub struct AlertStanding {
     pub alert: String,
     /// How many messages wait.
     pub waiting: u64,
-    /// How many of them have been tried as often as they may be.
-    pub given_up: u64,
     /// When the first of what waits happened.
     pub waiting_since: Option<Millis>,
     /// When the next message is due. It may have passed.
@@ -58,8 +56,6 @@ const GLANCE: &str = "select l.seq, s.facts_to, s.disabled_at, s.wait_until, \
 const LIST: &str = "select s.alert, s.failing_since, s.failures, s.last_error, s.last_sent_at, \
      s.wait_until, s.disabled_at, s.disabled_why, \
      (select count(*) from alert_message m where m.alert = s.alert and m.ended_at is null) as waiting, \
-     (select count(*) from alert_message m where m.alert = s.alert and m.ended_at is null \
-     and m.due_at is null) as given_up, \
      (select min(since) from alert_message m where m.alert = s.alert and m.ended_at is null) \
      as waiting_since, \
      (select min(due_at) from alert_message m where m.alert = s.alert and m.ended_at is null) \
@@ -67,10 +63,10 @@ const LIST: &str = "select s.alert, s.failing_since, s.failures, s.last_error, s
 
 /// A message that was tried before is tried as often again.
 const ENABLE: &str = "update alert_standing set disabled_at = null, disabled_why = null, \
-     failing_since = null, wait_until = null where alert = $1";
+     failing_since = null, failed_tries = 0, wait_until = null where alert = $1";
 
 const AGAIN: &str = "update alert_message set due_at = $1, tries = 0 \
-     where alert = $2 and ended_at is null and (tries > 0 or due_at is null)";
+     where alert = $2 and ended_at is null and tries > 0";
 
 impl Store {
     /// Looks what there is to do for an alert, without writing.
@@ -121,7 +117,6 @@ fn standing(row: &AnyRow) -> Result<AlertStanding> {
     Ok(AlertStanding {
         alert: row.try_get("alert")?,
         waiting: count("waiting")?,
-        given_up: count("given_up")?,
         waiting_since: row.try_get("waiting_since")?,
         due_at: row.try_get("due_at")?,
         last_sent_at: row.try_get("last_sent_at")?,

@@ -197,7 +197,7 @@ async fn begin(
     let message = due_message(&row, alert, summed)?;
     let next_at = tries::next_try_at(message.tries, now, random);
     sqlx::query(TRY)
-        .bind(next_at.map(|at| at.0))
+        .bind(next_at.0)
         .bind(now.0)
         .bind(message.id.as_str())
         .execute(&mut *connection)
@@ -257,16 +257,16 @@ fn fact(row: &AnyRow) -> Result<Fact> {
     })
 }
 
-const SENT: &str = "update alert_standing set failing_since = null, wait_until = null, \
-     last_error = null, last_sent_at = $1 where alert = $2";
+const SENT: &str = "update alert_standing set failing_since = null, failed_tries = 0, \
+     wait_until = null, last_error = null, last_sent_at = $1 where alert = $2";
 
 /// A message that was refuted while it was under way is sent all the same.
 const END: &str = "update alert_message set ended_at = $1, outcome = 'sent', last_error = null \
      where id = $2 and (ended_at is null or outcome = 'refuted')";
 
 const FAILED: &str = "update alert_standing set failing_since = coalesce(failing_since, $1), \
-     failures = failures + 1, last_error = $2, wait_until = coalesce($3, wait_until) \
-     where alert = $4 returning failing_since";
+     failed_tries = failed_tries + 1, failures = failures + 1, last_error = $2, \
+     wait_until = coalesce($3, wait_until) where alert = $4 returning failing_since, failed_tries";
 
 const NOTE: &str = "update alert_message set last_error = $1 where id = $2";
 
@@ -296,8 +296,9 @@ async fn finish(
         .fetch_one(&mut *connection)
         .await?;
     let failing_since: Millis = standing.try_get("failing_since")?;
+    let failed = u32::try_from(standing.try_get::<i64, _>("failed_tries")?).unwrap_or(u32::MAX);
     sqlx::query(NOTE).bind(why.as_str()).bind(id).execute(&mut *connection).await?;
-    let reason = match (is_gone, tries::is_given_up(failing_since, now)) {
+    let reason = match (is_gone, tries::has_failed_for_good(failing_since, failed, now)) {
         (true, _) => Some(why),
         (false, true) => Some(format!("nothing but failures for 120 h, the last: {why}")),
         (false, false) => None,
