@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
+use super::refuted::{NOT_YET_TOLD, uncount};
 use crate::domain::alert::{Answer, Change, Fact, TOLD_FOR};
 use crate::domain::id::SurveyId;
 use crate::domain::survey_type::SurveyType;
@@ -155,7 +156,8 @@ async fn known(
     Ok(known)
 }
 
-/// Takes answers back. What waits about them is not sent.
+/// Takes answers back. What waits about them is not sent, and a summary that waits counts them no
+/// more.
 async fn withdraw(connection: &mut AnyConnection, ids: &[&str], now: Millis) -> Result<()> {
     for ids in ids.chunks(ROWS_MAX) {
         let size = size(ids.len(), ROWS_MAX);
@@ -167,11 +169,12 @@ async fn withdraw(connection: &mut AnyConnection, ids: &[&str], now: Millis) -> 
         let ended_at = places.one();
         let messages = format!(
             "update alert_message set ended_at = {ended_at}, outcome = 'refuted' \
-             where survey_id in {} and ended_at is null",
+             where survey_id in {} and {NOT_YET_TOLD} returning into_message",
             places.row(size)
         );
         let query = sqlx::query(AssertSqlSafe(messages)).bind(now.0);
-        bind_all(query, ids, ROWS_MAX).execute(&mut *connection).await?;
+        let rows = bind_all(query, ids, ROWS_MAX).fetch_all(&mut *connection).await?;
+        uncount(connection, &rows, now).await?;
     }
     Ok(())
 }

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Row as _};
+use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
+use super::refuted::{NOT_YET_TOLD, uncount};
 use crate::domain::alert::{AlertType, Detail, Fact, TOLD_FOR, Wanted};
 use crate::domain::id::SurveyId;
 use crate::domain::time::Millis;
@@ -150,11 +151,8 @@ pub fn new_id() -> String {
     format!("msg_{}", uuid::Uuid::now_v7().simple())
 }
 
-const REPLACE: &str = "update alert_message set ended_at = $1, outcome = 'refuted' \
-     where survey_id = $2 and alert = $3 and ended_at is null returning type";
-
-/// Ends the messages that wait about an earlier score of the survey. Returns the types of those
-/// that the new score makes in their place.
+/// Ends the messages that wait about an earlier score of the survey, also those that a waiting
+/// summary stands for. Returns the types of those that the new score makes in their place.
 async fn instead(
     connection: &mut AnyConnection,
     wanted: &Wanted,
@@ -163,12 +161,17 @@ async fn instead(
     now: Millis,
 ) -> Result<Vec<AlertType>> {
     let Detail::Changed(change) = &fact.detail else { return Ok(Vec::new()) };
-    let rows = sqlx::query(REPLACE)
+    let replace = format!(
+        "update alert_message set ended_at = $1, outcome = 'refuted' \
+         where survey_id = $2 and alert = $3 and {NOT_YET_TOLD} returning type, into_message"
+    );
+    let rows = sqlx::query(AssertSqlSafe(replace))
         .bind(now.0)
         .bind(survey_id.as_str())
         .bind(wanted.name.as_str())
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
+    uncount(connection, &rows, now).await?;
     let as_first = Fact { detail: Detail::Answered(change.answer.clone()), ..fact.clone() };
     let fitting = wanted.messages_of(&as_first);
     let ended = types(&rows)?;

@@ -1,4 +1,7 @@
 //! Puts one message in the place of many.
+//!
+//! Each message that a summary stands for names it. A summary that goes into another takes those
+//! along, so they always name the one that is sent.
 
 use sqlx::{AnyConnection, Row as _};
 
@@ -18,6 +21,9 @@ const COVER: &str = "update alert_message set ended_at = $1, outcome = 'summed',
      where ended_at is null and id in (select id from alert_message where alert = $3 and type = $4 \
      and ended_at is null and (due_at <= $5 or tries > 0) order by since, id limit $6) \
      returning covers, since";
+
+const TAKE_ALONG: &str = "update alert_message set into_message = $1 where into_message in \
+     (select id from alert_message where into_message = $2 and fact_seq is null)";
 
 const MAKE: &str = "insert into alert_message (id, alert, type, fact_key, at, covers, since, \
      due_at, tries) values ($1, $2, $3, $4, $5, $6, $7, $8, 0)";
@@ -55,6 +61,7 @@ pub async fn summarize(
         covers += row.try_get::<i64, _>("covers")?;
         since = since.min(row.try_get("since")?);
     }
+    sqlx::query(TAKE_ALONG).bind(id.as_str()).bind(id.as_str()).execute(&mut *connection).await?;
     sqlx::query(MAKE)
         .bind(id.as_str())
         .bind(alert)

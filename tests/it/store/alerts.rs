@@ -34,11 +34,11 @@ pub fn wanted(name: &str, types: &[AlertType]) -> Wanted {
     }
 }
 
-fn answers() -> Wanted {
+pub fn answers() -> Wanted {
     wanted("leads", &[AlertType::FeedbackAnswered, AlertType::Detractor])
 }
 
-fn failed(why: &str) -> TryOutcome {
+pub fn failed(why: &str) -> TryOutcome {
     TryOutcome::Failed { why: why.into(), wait: None }
 }
 
@@ -80,28 +80,28 @@ impl Bench {
         self.database.texts(MESSAGES).await
     }
 
-    async fn facts(&self) -> Vec<String> {
+    pub async fn facts(&self) -> Vec<String> {
         self.database.texts(FACTS).await
     }
 
-    async fn next(&self, alert: &str, now: Millis) -> NextTry {
+    pub async fn next(&self, alert: &str, now: Millis) -> NextTry {
         self.store.begin_try(alert, "one", now, 0.5).await.unwrap()
     }
 
-    async fn try_one(&self, alert: &str, now: Millis) -> DueMessage {
+    pub async fn try_one(&self, alert: &str, now: Millis) -> DueMessage {
         match self.next(alert, now).await {
             NextTry::Try(message) => *message,
             other => panic!("no try: {other:?}"),
         }
     }
 
-    async fn standing(&self, alert: &str) -> AlertStanding {
+    pub async fn standing(&self, alert: &str) -> AlertStanding {
         let standings = self.store.alert_standings().await.unwrap();
         standings.into_iter().find(|standing| standing.alert == alert).expect("it has a standing")
     }
 
     /// Answers to that many prompts, told to the alert.
-    async fn answered_to(&self, wanted: &Wanted, count: u32, at: Millis) {
+    pub async fn answered_to(&self, wanted: &Wanted, count: u32, at: Millis) {
         self.store.fan_out(wanted, START).await.unwrap();
         for n in 0..count {
             self.prompted(n).await;
@@ -183,7 +183,7 @@ async fn what_happened_before_an_alert_began_is_not_told_to_it() {
 }
 
 /// The fact of a changed score, as X's events correct what its webhook said.
-async fn correct(bench: &Bench, score: &str, at: Millis) {
+pub async fn correct(bench: &Bench, score: &str, at: Millis) {
     let statement = format!("update feedback set score = {score}");
     bench.database.run_beside(&[&statement]).await;
     bench.count_results(at).await;

@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod alerts_life;
+mod alerts_untold;
 mod answers;
 mod blocks;
 mod blocks_life;
