@@ -142,6 +142,10 @@ impl AlertDelivery {
         let next = self.store.begin_try(&name, &self.holder, now, random()).await?;
         match next {
             NextTry::Try(message) => self.deliver(&message).await.map(Some),
+            NextTry::TooOld(messages) => {
+                log_dropped(&name, messages);
+                Ok(Some(now))
+            }
             NextTry::At(at) => Ok(Some(at)),
             NextTry::Elsewhere => Ok(Some(now.plus(LOOK_ELSEWHERE))),
             NextTry::Nothing | NextTry::Disabled => Ok(None),
@@ -231,6 +235,14 @@ impl AlertDelivery {
             debug!("the turn of alert {} is not given up: {error}", self.alert.name());
         }
     }
+}
+
+/// Logs that messages were too old to be sent.
+pub fn log_dropped(alert: &str, messages: u64) {
+    warn!(
+        event = "alert.dropped",
+        alert, messages, "alert {alert}: {messages} messages were not sent within seven days"
+    );
 }
 
 /// A changed score is told as an answer where the message about the score before was never sent.

@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::alerts::deliver::{AlertDelivery, AlertSender};
+use crate::alerts::deliver::{AlertDelivery, AlertSender, log_dropped};
 use crate::alerts::silences::Silences;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -146,13 +146,7 @@ pub async fn sweep(store: Store, clock: Clock, stop: Stopper) {
             Ok(swept) => {
                 log_end_of_outage(&store, SWEEPING);
                 for (alert, messages) in &swept.unsent {
-                    warn!(
-                        event = "alert.dropped",
-                        alert = alert.as_str(),
-                        messages,
-                        "alert {alert}: {messages} messages were not sent within seven days and \
-                         are deleted"
-                    );
+                    log_dropped(alert, *messages);
                 }
                 if swept.is_full { SWEEP_REST } else { SWEEP_EVERY }
             }

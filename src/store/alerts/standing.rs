@@ -3,7 +3,7 @@
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 
-use crate::domain::alert::retry_after;
+use crate::domain::alert::{TOLD_FOR, retry_after};
 use crate::domain::time::Millis;
 use crate::store::{Result, Store};
 
@@ -66,7 +66,7 @@ const ENABLE: &str = "update alert_standing set disabled_at = null, disabled_why
      failing_since = null, failed_tries = 0, wait_until = null where alert = $1";
 
 const AGAIN: &str = "update alert_message set due_at = $1, tries = 0 \
-     where alert = $2 and ended_at is null and tries > 0";
+     where alert = $2 and ended_at is null and tries > 0 and at >= $3";
 
 impl Store {
     /// Looks what there is to do for an alert, without writing.
@@ -92,15 +92,16 @@ impl Store {
         rows.iter().map(standing).collect()
     }
 
-    /// Enables an alert and makes due all that waits and has been tried. Returns how many messages
-    /// are due thereby.
+    /// Enables an alert and makes due all that waits, has been tried and is not too old. Returns
+    /// how many messages are due thereby.
     pub async fn retry_alert(&self, alert: &str, now: Millis) -> Result<u64> {
         let alert = alert.to_owned();
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
                     sqlx::query(ENABLE).bind(alert.as_str()).execute(&mut *connection).await?;
-                    let again = sqlx::query(AGAIN).bind(now.0).bind(alert);
+                    let oldest = now.minus(TOLD_FOR);
+                    let again = sqlx::query(AGAIN).bind(now.0).bind(alert).bind(oldest.0);
                     Ok(again.execute(connection).await?.rows_affected())
                 })
             })

@@ -6,7 +6,7 @@
 use sqlx::{AnyConnection, Row as _};
 
 use super::fan_out::new_id;
-use crate::domain::alert::SINGLY_MOST;
+use crate::domain::alert::{SINGLY_MOST, TOLD_FOR};
 use crate::domain::time::Millis;
 use crate::store::Result;
 
@@ -74,4 +74,39 @@ pub async fn summarize(
         .execute(connection)
         .await?;
     Ok(u64::try_from(covered.len()).unwrap_or(u64::MAX))
+}
+
+const LEFT: &str = "select count(*) as covers, min(since) as since from alert_message \
+     where into_message = $1 and outcome = 'summed' and fact_seq is not null and at >= $2";
+
+/// A summary that stands for nothing any more ends.
+const RECOUNT: &str = "update alert_message set covers = $1, since = coalesce($2, since), \
+     ended_at = case when $3 > 0 then ended_at else $4 end, \
+     outcome = case when $5 > 0 then outcome else 'dropped' end where id = $6";
+
+/// Lets a summary that counts `before` count no more what has become too old. Returns how many
+/// went.
+pub async fn recount(
+    connection: &mut AnyConnection,
+    summary: &str,
+    before: u64,
+    now: Millis,
+) -> Result<u64> {
+    let left = sqlx::query(LEFT).bind(summary).bind(now.minus(TOLD_FOR).0);
+    let left = left.fetch_one(&mut *connection).await?;
+    let covers: i64 = left.try_get("covers")?;
+    let since: Option<Millis> = left.try_get("since")?;
+    let dropped = before.saturating_sub(u64::try_from(covers).unwrap_or(0));
+    if dropped > 0 {
+        sqlx::query(RECOUNT)
+            .bind(covers)
+            .bind(since.map(|since| since.0))
+            .bind(covers)
+            .bind(now.0)
+            .bind(covers)
+            .bind(summary)
+            .execute(connection)
+            .await?;
+    }
+    Ok(dropped)
 }

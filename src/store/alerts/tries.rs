@@ -8,8 +8,8 @@ use std::time::Duration;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
-use super::summary::summarize;
-use crate::domain::alert::{AlertType, Detail, Fact, retry_after, tries};
+use super::summary::{recount, summarize};
+use crate::domain::alert::{AlertType, Detail, Fact, TOLD_FOR, retry_after, tries};
 use crate::domain::time::Millis;
 use crate::store::{Error, Result, Store};
 
@@ -46,6 +46,9 @@ pub enum MessageContent {
 pub enum NextTry {
     /// Make this try now.
     Try(Box<DueMessage>),
+    /// That many messages have just ended, because what they say is too old. Ask again. A summary
+    /// counts as what it stands for.
+    TooOld(u64),
     /// Nothing may be tried before that instant.
     At(Millis),
     /// No message is due.
@@ -82,6 +85,9 @@ pub struct AfterTry {
 const TAKE_TURN: &str = "update alert_standing set turn_of = $1, turn_until = $2 where alert = $3 \
      and (turn_of is null or turn_of = $4 or turn_until <= $5 or turn_until > $6) \
      returning disabled_at, wait_until, last_try_at";
+
+const DROP: &str = "update alert_message set ended_at = $1, outcome = 'dropped' \
+     where alert = $2 and ended_at is null and at < $3 returning covers";
 
 const NEXT: &str = "select type from alert_message where alert = $1 and ended_at is null \
      and due_at <= $2 order by due_at, id limit 1";
@@ -184,6 +190,10 @@ async fn begin(
     if let Some(at) = earliest(&standing, now)? {
         return Ok(NextTry::At(at));
     }
+    let dropped = drop_old(connection, alert, now).await?;
+    if dropped > 0 {
+        return Ok(NextTry::TooOld(dropped));
+    }
     let next = sqlx::query(NEXT).bind(alert).bind(now.0).fetch_optional(&mut *connection).await?;
     let Some(next) = next else { return Ok(NextTry::Nothing) };
     let alert_type: String = next.try_get("type")?;
@@ -195,6 +205,12 @@ async fn begin(
         .fetch_one(&mut *connection)
         .await?;
     let message = due_message(&row, alert, summed)?;
+    if let MessageContent::Summary { count, .. } = &message.content {
+        let dropped = recount(connection, &message.id, *count, now).await?;
+        if dropped > 0 {
+            return Ok(NextTry::TooOld(dropped));
+        }
+    }
     let next_at = tries::next_try_at(message.tries, now, random);
     sqlx::query(TRY)
         .bind(next_at.0)
@@ -204,6 +220,17 @@ async fn begin(
         .await?;
     sqlx::query(TRIED).bind(now.0).bind(alert).execute(connection).await?;
     Ok(NextTry::Try(Box::new(message)))
+}
+
+/// Ends what is older than alerts are told of. The sweep deletes it later. Returns how many facts
+/// are not told.
+async fn drop_old(connection: &mut AnyConnection, alert: &str, now: Millis) -> Result<u64> {
+    let old = sqlx::query(DROP).bind(now.0).bind(alert).bind(now.minus(TOLD_FOR).0);
+    let mut dropped = 0;
+    for row in &old.fetch_all(connection).await? {
+        dropped += u64::try_from(row.try_get::<i64, _>("covers")?).unwrap_or(0);
+    }
+    Ok(dropped)
 }
 
 /// The earliest instant of the next try, if it is not now.

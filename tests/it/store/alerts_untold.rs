@@ -23,6 +23,8 @@ impl Bench {
     }
 }
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 const REFUTED: &str = "null, score_given_at = null";
 
 #[tokio::test]
@@ -78,6 +80,58 @@ async fn a_summary_of_summaries_counts_no_answer_that_was_refuted() {
         bench.correct_some(&[1], REFUTED, later).await;
         let sums = "select cast(sum(1) as text) from alert_message where outcome = 'summed'";
         assert_eq!(bench.database.texts(sums).await, ["20"], "19 answers and the first summary");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_older_than_a_week_is_never_tried_again() {
+    on_each_engine(async |bench| {
+        let leads = wanted("leads", &[AlertType::Detractor]);
+        let at = START.plus(HOUR);
+        bench.answered_to(&leads, 2, at).await;
+        let message = bench.try_one("leads", at).await;
+        bench.store.finish_try(&message, failed("status 500"), at).await.unwrap();
+        let week = at.plus(7 * DAY);
+        assert_eq!(bench.store.retry_alert("leads", week).await.unwrap(), 1);
+        let late = week.plus(SECOND);
+        assert_eq!(bench.store.retry_alert("leads", late).await.unwrap(), 0);
+        assert_eq!(bench.next("leads", late).await, NextTry::TooOld(2));
+        assert_eq!(bench.next("leads", late).await, NextTry::Nothing);
+        assert_eq!(bench.standing("leads").await.waiting, 0);
+        let swept = bench.store.sweep_alerts(late).await.unwrap();
+        assert_eq!(swept.unsent, [], "it was said already");
+        assert_eq!(bench.messages().await, [""; 0]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_summary_counts_nothing_that_is_older_than_a_week() {
+    on_each_engine(async |bench| {
+        let leads = wanted("leads", &[AlertType::Detractor]);
+        let at = START.plus(HOUR);
+        bench.answered_to(&leads, 9, at).await;
+        let later = at.plus(6 * DAY);
+        for n in 20..24 {
+            bench.prompted(n).await;
+            bench.score_of(n, 1, later).await;
+        }
+        bench.count_results(later).await;
+        bench.store.fan_out(&leads, later).await.unwrap();
+        let summary = bench.try_one("leads", later).await;
+        assert_eq!(counted(&summary), (13, at));
+        bench.store.finish_try(&summary, failed("status 500"), later).await.unwrap();
+        let late = at.plus(7 * DAY).plus(SECOND);
+        // The sweep may come first, and takes what the summary stands for.
+        bench.store.sweep_alerts(late).await.unwrap();
+        assert_eq!(bench.next("leads", late).await, NextTry::TooOld(9));
+        let again = bench.try_one("leads", late).await;
+        assert_eq!((again.id.as_str(), counted(&again)), (summary.id.as_str(), (4, later)));
+        bench.store.finish_try(&again, failed("status 500"), late).await.unwrap();
+        let end = later.plus(7 * DAY).plus(SECOND);
+        assert_eq!(bench.next("leads", end).await, NextTry::TooOld(4));
+        assert_eq!(bench.next("leads", end).await, NextTry::Nothing);
     })
     .await;
 }

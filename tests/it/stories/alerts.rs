@@ -264,6 +264,25 @@ async fn a_receiver_that_is_gone_is_asked_no_more_until_a_retry() {
 }
 
 #[tokio::test]
+async fn a_daemon_that_was_off_for_longer_than_a_week_sends_nothing_that_is_older() {
+    on_each_engine(async |database| {
+        let mut office = Office::open(database).await;
+        office.receiver.answer_next("500");
+        office.detractor("s-1").await;
+        office.step().await;
+        office.wait(days(8));
+        office.detractor("s-2").await;
+        office.step().await;
+        office.step().await;
+        let requests = office.receiver.requests();
+        let surveys = requests.iter().map(|request| request.json()["data"]["survey_id"].clone());
+        assert_eq!(surveys.collect::<Vec<_>>(), ["s-1", "s-2"]);
+        assert_eq!(office.standing().await.waiting, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn many_at_once_are_one_message_that_says_how_many() {
     on_each_engine(async |database| {
         let mut office = Office::open(database).await;
