@@ -1,11 +1,13 @@
 //! The operator's own form of a message: a minijinja template that renders to JSON.
 //!
 //! A value is written as JSON wherever it stands, with its quotes. So a text that a person wrote
-//! cannot end the string that it stands in. `|tojson` says the same aloud. Steps and size are
-//! limited.
+//! cannot end the string that it stands in. `|tojson` says the same aloud. Nothing else marks a
+//! text as JSON: what minijinja calls safe is written with quotes, too. Steps and size are limited.
 
+use std::fmt;
 use std::sync::Arc;
 
+use minijinja::value::{Object, ObjectRepr};
 use minijinja::{AutoEscape, Environment, ErrorKind, Output, State, UndefinedBehavior};
 use serde_json::Value;
 
@@ -18,6 +20,12 @@ pub const BYTES_MAX: usize = 20_000;
 const STEPS_MAX: u64 = 10_000;
 /// The only template of an environment.
 const NAME: &str = "alert";
+/// The filters that a template does not have: those that could make a very long text in one step,
+/// and those that mark a text as one that needs no quotes.
+const NO_FILTERS: [&str; 12] = [
+    "batch", "chain", "e", "escape", "format", "indent", "join", "pprint", "replace", "safe",
+    "slice", "zip",
+];
 /// The variables that a template has. It has no functions.
 const VARIABLES: [&str; 4] = ["type", "timestamp", "data", "text"];
 
@@ -57,9 +65,7 @@ impl AlertTemplate {
         compiled.set_fuel(Some(STEPS_MAX));
         compiled.set_formatter(emit);
         compiled.add_filter("tojson", to_json);
-        for filter in
-            ["batch", "chain", "format", "indent", "join", "pprint", "replace", "slice", "zip"]
-        {
+        for filter in NO_FILTERS {
             compiled.remove_filter(filter);
         }
         compiled.add_template_owned(NAME, source.to_owned()).map_err(|error| {
@@ -96,6 +102,20 @@ impl AlertTemplate {
     }
 }
 
+/// What `|tojson` has made. It is not written as JSON again.
+#[derive(Debug)]
+struct Json(String);
+
+impl Object for Json {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Writes a value as JSON. What is already JSON stays as it is.
 fn emit(
     output: &mut Output,
@@ -103,7 +123,10 @@ fn emit(
     value: &minijinja::Value,
 ) -> Result<(), minijinja::Error> {
     const EMITTED: &str = "emitted";
-    let text = if value.is_safe() { value.to_string() } else { json_of(value)? };
+    let text = match value.downcast_object_ref::<Json>() {
+        Some(Json(text)) => text.clone(),
+        None => json_of(value)?,
+    };
     let emitted = state.get_temp(EMITTED).and_then(|it| usize::try_from(it).ok()).unwrap_or(0);
     let emitted = emitted.saturating_add(text.len());
     if emitted > BYTES_MAX {
@@ -114,10 +137,10 @@ fn emit(
 }
 
 fn to_json(value: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error> {
-    if value.is_safe() {
+    if value.downcast_object_ref::<Json>().is_some() {
         return Ok(value.clone());
     }
-    json_of(value).map(minijinja::Value::from_safe_string)
+    json_of(value).map(|text| minijinja::Value::from_object(Json(text)))
 }
 
 fn json_of(value: &minijinja::Value) -> Result<String, minijinja::Error> {
@@ -139,8 +162,8 @@ impl PartialEq for AlertTemplate {
     }
 }
 
-impl std::fmt::Debug for AlertTemplate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for AlertTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("AlertTemplate").field(&self.source).finish()
     }
 }
@@ -174,6 +197,43 @@ mod tests {
         {
             let read: Value = serde_json::from_str(&rendered(template, comment).unwrap()).unwrap();
             assert_eq!(read, json!({ "text": comment, "channel": "leads" }));
+        }
+    }
+
+    #[test]
+    fn no_comment_can_be_marked_as_one_that_needs_no_quotes() {
+        for filter in ["safe", "e", "escape"] {
+            let template = format!(r#"{{"text": "{{{{ data.comment|{filter} }}}}"}}"#);
+            let refused = rendered(&template, "x").unwrap_err().to_string();
+            assert_eq!(refused, format!("line 1: cannot be rendered: filter {filter} is unknown"));
+            let template = format!("{{% filter {filter} %}}1{{% endfilter %}}");
+            assert!(rendered(&template, "x").is_err(), "{filter}");
+        }
+        let comment = "\", \"channel\": \"all";
+        let quoted = serde_json::to_string(comment).unwrap();
+        let caught = "{% set all %}{{ data.comment }}{% endset %}";
+        for (template, text) in [
+            (format!("{{% autoescape true %}}{caught}{{{{ all }}}}{{% endautoescape %}}"), &quoted),
+            (
+                format!("{{% autoescape 'json' %}}{caught}{{{{ all }}}}{{% endautoescape %}}"),
+                &quoted,
+            ),
+            (format!("{caught}{{{{ all }}}}"), &quoted),
+            ("{{ data.comment|tojson|string }}".into(), &quoted),
+            ("{{ data.comment|tojson ~ '' }}".into(), &quoted),
+            ("{{ data.comment|tojson|tojson }}".into(), &comment.to_owned()),
+            ("{% autoescape true %}{{ data.comment }}{% endautoescape %}".into(), &comment.into()),
+        ] {
+            let whole = format!(r#"{{"text": {template}, "channel": "leads"}}"#);
+            let written =
+                rendered(&whole, comment).unwrap_or_else(|error| panic!("{whole}: {error}"));
+            let read: Value = serde_json::from_str(&written).unwrap();
+            assert_eq!(read, json!({ "text": text, "channel": "leads" }), "{template}");
+        }
+        // Within quotes of its own, every form breaks the message on samples, and so at `check`.
+        for tag in ["{{ data.comment }}", "{{ data.comment|tojson }}", "{{ (data.comment ~ '') }}"]
+        {
+            assert!(rendered(&format!(r#"{{"text": "{tag}"}}"#), "x").is_err(), "{tag}");
         }
     }
 
