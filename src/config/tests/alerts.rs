@@ -329,6 +329,25 @@ fn what_an_alert_may_not_mean_is_warned_of() {
 }
 
 #[test]
+fn an_alert_whose_accounts_send_tests_alone_is_warned_of() {
+    let of = |on: &str, more: &str| {
+        let text = with(&alert(""), "on = [\"detractor\"]", &format!("on = [{on}]"));
+        let text = with(&text, "[accounts.survey]", "[accounts.survey]\ntest = true") + more;
+        let mut warned = warned(&format!("[http]\npublic_url = \"https://s.example\"\n{text}"));
+        warned.retain(|warning| warning.starts_with("alerts."));
+        warned
+    };
+    assert_eq!(
+        of("\"detractor\", \"silence\"", ""),
+        ["alerts.leads.on: names detractor and silence, and all its accounts send tests: nobody is told of their answers and silences
+  remove test = true once real prompts are to go out, and try the alert by `surveyd alerts test`"]
+    );
+    assert_eq!(of("\"account.paused\"", ""), Vec::<String>::new());
+    let live = LEAST.replace("acme", "live").replace("1212121212121", "1212121212122");
+    assert_eq!(of("\"detractor\"", &live), Vec::<String>::new(), "one account is live");
+}
+
+#[test]
 fn the_address_of_the_pages_is_read_without_its_slash() {
     let of = |url: &str| under(&format!("[http]\npublic_url = \"{url}\""));
     for (url, expected) in [

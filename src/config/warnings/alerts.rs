@@ -2,7 +2,7 @@
 
 use super::Warning;
 use crate::config::schedules::ScheduledOutput;
-use crate::config::{AlertConfig, Config};
+use crate::config::{Account, AlertConfig, Config};
 use crate::domain::alert::AlertType;
 
 pub(super) fn of_alerts(config: &Config, warnings: &mut Vec<Warning>) {
@@ -48,8 +48,28 @@ fn of_alert(config: &Config, alert: &AlertConfig, warnings: &mut Vec<Warning>) {
         let remedy = format!("add [[schedules]] with to = {{ alert = \"{}\" }}", wanted.name);
         warn("on", problem, &remedy);
     }
+    let told = config.accounts.iter().filter(|it| wanted.includes_account(Some(&it.name)));
+    let of_answers = [AlertType::FeedbackAnswered, AlertType::Detractor, AlertType::Silence];
+    let of_answers: Vec<_> =
+        of_answers.into_iter().filter(|it| wanted.types.contains(it)).collect();
+    if !of_answers.is_empty() && told.clone().all(is_all_tests) {
+        let names: Vec<_> = of_answers.iter().map(|it| it.as_str()).collect();
+        let problem = format!(
+            "names {}, and all its accounts send tests: nobody is told of their answers and silences",
+            names.join(" and ")
+        );
+        let remedy = "remove test = true once real prompts are to go out, and try the alert by \
+                      `surveyd alerts test`";
+        warn("on", &problem, remedy);
+    }
     if alert.has_thresholds && !wanted.types.contains(&AlertType::Detractor) {
         let remedy = "add \"detractor\" to on, or remove the thresholds";
         warn("detractor", "gives thresholds, and on does not name detractor", remedy);
     }
+}
+
+/// True if no prompt of the account is a real one.
+fn is_all_tests(account: &Account) -> bool {
+    let mut rules = account.rules.iter().filter(|rule| !rule.skip);
+    account.survey.test && rules.all(|rule| rule.survey.test)
 }
