@@ -184,9 +184,7 @@ impl AlertDelivery {
             );
         }
         let told = self.alert.told(&self.store, message).await?;
-        if let Content::Fact { comment: Some(_), fact } = &told.content
-            && message.tries == 1
-        {
+        if let Content::Fact { comment: Some(_), fact } = &told.content {
             self.record_export(fact).await?;
         }
         let outcome = self.alert.post(&message.id, &told, self.clock.now()).await;

@@ -109,20 +109,28 @@ async fn a_comment_that_an_alert_is_told_goes_on_record_first_and_one_that_was_e
         office.receiver.answer_next("500");
         office.detractor("s-1").await;
         office.step().await;
+        office.receiver.answer_next("500");
+        office.wait(seconds(6));
+        office.step().await;
         let entries = office.store.audited(None, 10).await.unwrap();
-        let [(_, entry)] = entries.as_slice() else { panic!("{entries:?}") };
-        assert_eq!(
-            (entry.way.as_str(), entry.name.as_str(), entry.detail.as_str()),
-            ("alert", "leads", "s-1")
-        );
-        assert!(url.starts_with(&entry.address), "{}", entry.address);
+        assert_eq!(entries.len(), 2, "each try carried it: {entries:?}");
+        for (_, entry) in entries {
+            assert_eq!(
+                (entry.way.as_str(), entry.name.as_str(), entry.detail.as_str()),
+                ("alert", "leads", "s-1")
+            );
+            assert!(url.starts_with(&entry.address), "{}", entry.address);
+        }
         let erase = "update feedback set comment = null, comment_given_at = null";
         office.database.run_beside(&[erase]).await;
-        office.wait(seconds(6));
+        office.wait(minutes(6));
         office.step().await;
         let requests = office.receiver.requests();
         let comments = requests.iter().map(|request| request.json()["data"]["comment"].clone());
-        assert_eq!(comments.collect::<Vec<_>>(), ["Too slow".into(), serde_json::Value::Null]);
+        let comment = serde_json::Value::from("Too slow");
+        let told = [comment.clone(), comment, serde_json::Value::Null];
+        assert_eq!(comments.collect::<Vec<_>>(), told);
+        assert_eq!(office.store.audited(None, 10).await.unwrap().len(), 2, "the last had none");
     })
     .await;
 }
