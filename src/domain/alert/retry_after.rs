@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use jiff::civil::DateTime;
 use jiff::fmt::rfc2822;
+use jiff::fmt::strtime::BrokenDownTime;
 use jiff::tz::TimeZone;
 
 use crate::domain::time::Millis;
@@ -20,20 +20,28 @@ pub fn wait(header: &str, now: Millis) -> Option<Duration> {
         let seconds = text.parse().unwrap_or(u64::MAX);
         return Some(Duration::from_secs(seconds).min(WAIT_MOST));
     }
-    date(text).map(|at| at.since(now).min(WAIT_MOST))
+    date(text, now).map(|at| at.since(now).min(WAIT_MOST))
 }
 
-/// Reads a date in one of the three forms that RFC 9110 asks every recipient to accept.
-fn date(text: &str) -> Option<Millis> {
-    const OF_RFC850: &str = "%A, %d-%b-%y %H:%M:%S GMT";
-    const OF_ASCTIME: &str = "%a %b %e %H:%M:%S %Y";
-    if let Ok(at) = rfc2822::DateTimeParser::new().parse_timestamp(text) {
+/// Reads a date in one of the three forms that RFC 9110 asks every recipient to accept. A wrong
+/// weekday does no harm. A date that is too far away for a clock counts as a day from now.
+fn date(text: &str, now: Millis) -> Option<Millis> {
+    const FORMS: [&str; 3] =
+        ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+    let parser = rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    if let Ok(at) = parser.parse_timestamp(text) {
         return Some(Millis(at.as_millisecond()));
     }
-    let civil =
-        DateTime::strptime(OF_RFC850, text).or_else(|_| DateTime::strptime(OF_ASCTIME, text));
-    let at = civil.ok()?.to_zoned(TimeZone::UTC).ok()?;
-    Some(Millis(at.timestamp().as_millisecond()))
+    let civil = FORMS.iter().find_map(|form| {
+        let mut time = BrokenDownTime::parse(form, text).ok()?;
+        time.set_weekday(None);
+        time.to_datetime().ok()
+    })?;
+    match civil.to_zoned(TimeZone::UTC) {
+        Ok(at) => Some(Millis(at.timestamp().as_millisecond())),
+        Err(_) if civil.year() > 0 => Some(now.plus(WAIT_MOST)),
+        Err(_) => Some(now),
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +68,16 @@ mod tests {
             ("Sun Nov  6 08:49:37 1994", 90),
             ("Sun, 06 Nov 1994 08:47:37 GMT", 0),
             ("Sat, 06 Nov 2094 08:49:37 GMT", 86_400),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+            ("Fri Dec 31 23:59:59 9999", 86_400),
+            ("Sat, 31 Dec 9999 23:59:59 GMT", 86_400),
+            ("Sat, 01 Jan 0000 00:00:00 GMT", 0),
+            ("Mon, 06 Nov 1994 08:49:37 GMT", 90),
+            ("Monday, 06-Nov-94 08:49:37 GMT", 90),
+            ("Mon Nov  6 08:49:37 1994", 90),
+            ("Sun, 6 Nov 1994 08:49:37 GMT", 90),
+            ("Sun, 06 Nov 1994 10:49:37 +0200", 90),
+            ("Sun, 06 Nov 1994 08:49:60 GMT", 112),
         ] {
             assert_eq!(wait(header, now), Some(Duration::from_secs(seconds)), "{header}");
         }
@@ -67,7 +85,19 @@ mod tests {
 
     #[test]
     fn what_is_no_wait_is_not_read() {
-        for header in ["", " ", "-1", "+5", "1.5", "soon", "1994-11-06T08:49:37Z", "5s", "٣"] {
+        for header in [
+            "",
+            " ",
+            "-1",
+            "+5",
+            "1.5",
+            "soon",
+            "1994-11-06T08:49:37Z",
+            "5s",
+            "٣",
+            "Thu, 31 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+        ] {
             assert_eq!(wait(header, EXAMPLE), None, "{header}");
         }
     }
