@@ -63,6 +63,13 @@ pub(super) fn public(given: &GivenValue) -> Result<String, Wrong> {
 pub(super) fn receiver(text: &str, may_be_private: bool) -> Result<(), Wrong> {
     const PRIVATE: &str = "set allow_private = true if the receiver stands in your own network";
     let url = web(&GivenValue::Variable(text.to_owned()))?;
+    if url.port() == Some(0) {
+        return Err(Wrong::new("has the port 0, on which nobody answers", "write the real port"));
+    }
+    if url.domain().is_some_and(|name| !is_host_name(name)) {
+        let problem = "names a host that no look-up can find";
+        return Err(Wrong::new(problem, "write it as https://host/path"));
+    }
     if may_be_private {
         return Ok(());
     }
@@ -140,6 +147,20 @@ fn web(given: &GivenValue) -> Result<Url, Wrong> {
         "http" | "https" => Ok(url),
         _ => Err(wrong("is not of the web".into())),
     }
+}
+
+/// True if a name may be one of the Domain Name System (RFC 1035, section 2.3). An underscore is
+/// taken, because names in private networks have it.
+fn is_host_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len())
+            && label.bytes().all(is_letter)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 fn is_loopback(url: &Url) -> bool {

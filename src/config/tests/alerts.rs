@@ -213,6 +213,30 @@ fn an_address_of_a_private_network_is_refused_unless_it_is_allowed() {
 }
 
 #[test]
+fn an_address_that_nobody_can_have_is_refused_in_ones_own_network_too() {
+    let of = |url: &str| with(&alert(""), "https://hooks.acme.example/surveys", url);
+    let long = "a".repeat(64);
+    for (host, problem) in [
+        ("hooks.example:0", "has the port 0, on which nobody answers\n  write the real port"),
+        ("a..b", "names a host that no look-up can find\n  write it as https://host/path"),
+        ("-", "names a host that no look-up can find\n  write it as https://host/path"),
+        (".", "names a host that no look-up can find\n  write it as https://host/path"),
+        ("-a.example", "names a host that no look-up can find\n  write it as https://host/path"),
+        ("a-.example", "names a host that no look-up can find\n  write it as https://host/path"),
+        ("a*b.example", "names a host that no look-up can find\n  write it as https://host/path"),
+        (&long, "names a host that no look-up can find\n  write it as https://host/path"),
+    ] {
+        let text = of(&format!("https://{host}/"));
+        let expected = format!("surveyd.toml: alerts.leads.url: {problem}");
+        assert_eq!(faults(&text), expected);
+        assert_eq!(faults(&format!("{text}allow_private = true\n")), expected);
+    }
+    for host in ["a", "hooks_1.internal", "xn--mnchen-3ya.example", "hooks.example.", &long[1..]] {
+        sound(&of(&format!("https://{host}:8443/")));
+    }
+}
+
+#[test]
 fn a_template_is_tried_on_every_type_before_it_is_taken() {
     let of = |template: &str| alert(&format!("template = '''{template}'''"));
     let good = r#"{"content": {{ text|tojson }}, "score": {{ data.score }}}"#;

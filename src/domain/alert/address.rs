@@ -7,12 +7,13 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The IPv4 networks that are not global (IANA IPv4 Special-Purpose Address Registry), as address
-/// and prefix length.
-const IPV4: [([u8; 4], u32); 15] = [
+/// and prefix length. One is Azure's host service, which only the machines there can reach.
+const IPV4: [([u8; 4], u32); 16] = [
     ([0, 0, 0, 0], 8),
     ([10, 0, 0, 0], 8),
     ([100, 64, 0, 0], 10),
     ([127, 0, 0, 0], 8),
+    ([168, 63, 129, 16], 32),
     ([169, 254, 0, 0], 16),
     ([172, 16, 0, 0], 12),
     ([192, 0, 0, 0], 24),
@@ -39,15 +40,17 @@ const IPV6: [([u16; 4], u32); 4] = [
 ];
 
 /// True if the address is one of the open internet. An IPv6 address that carries an IPv4 address is
-/// judged by that one.
+/// judged by that one. One that ends in another's name on its network must be global in both ways.
 pub fn is_global(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_global_ipv4(address),
-        IpAddr::V6(address) => match carried(address) {
-            Some(inner) => is_global_ipv4(inner),
-            None => is_global_ipv6(address),
-        },
-    }
+    let address = match address {
+        IpAddr::V4(address) => return is_global_ipv4(address),
+        IpAddr::V6(address) => address,
+    };
+    let is_global = match carried(address) {
+        Some(inner) => is_global_ipv4(inner),
+        None => is_global_ipv6(address),
+    };
+    is_global && of_isatap(address).is_none_or(is_global_ipv4)
 }
 
 fn is_global_ipv4(address: Ipv4Addr) -> bool {
@@ -73,7 +76,6 @@ fn is_global_ipv6(address: Ipv6Addr) -> bool {
 /// (::ffff:0:0:0/96 and 64:ff9b::/96) or 6to4 (2002::/16).
 fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let [a, b, c, d, e, f, g, h] = address.segments();
-    let joined = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
     match [a, b, c, d, e, f] {
         [0, 0, 0, 0, 0, 0xffff] | [0, 0, 0, 0, 0xffff, 0] | [0x64, 0xff9b, 0, 0, 0, 0] => {
             Some(joined(g, h))
@@ -81,6 +83,17 @@ fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
         [0x2002, high, low, ..] => Some(joined(high, low)),
         _ => None,
     }
+}
+
+/// The IPv4 address of a machine that is reached by ISATAP (RFC 5214): the prefix is its network's,
+/// and `0:5efe` or `200:5efe` stands before the address.
+fn of_isatap(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [.., e, f, g, h] = address.segments();
+    (f == 0x5efe && matches!(e, 0 | 0x200)).then(|| joined(g, h))
+}
+
+fn joined(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))
 }
 
 /// The address that a URL's host is, if it is no name. `host` is as the WHATWG URL parser writes
@@ -117,6 +130,7 @@ mod tests {
             ("10.0.0.0", "10.255.255.255"),
             ("100.64.0.0", "100.127.255.255"),
             ("127.0.0.0", "127.255.255.255"),
+            ("168.63.129.16", "168.63.129.16"),
             ("169.254.0.0", "169.254.255.255"),
             ("172.16.0.0", "172.31.255.255"),
             ("192.0.0.0", "192.0.0.255"),
@@ -181,6 +195,24 @@ mod tests {
         }
         assert!(!global("2002:7f00:1::1") && !global("2002:a9fe:a9fe::1"));
         assert!(global("2002:808:808::1"));
+        for (network, is_open) in
+            [("2606:4700", true), ("2002:808:808", true), ("2002:a00:1", false), ("fe80", false)]
+        {
+            for form in [":0:5efe", ":200:5efe"] {
+                let of = |inner: &str| format!("{network}:{form}:{inner}");
+                for inner in ["127.0.0.1", "10.0.0.1", "168.63.129.16", "a9fe:a9fe"] {
+                    assert!(!global(&of(inner)), "{}", of(inner));
+                }
+                assert_eq!(global(&of("8.8.8.8")), is_open, "{}", of("8.8.8.8"));
+            }
+        }
+        // Teredo carries the address of a client, turned round. No such address is global.
+        for address in ["2001:0:4136:e378:8000:63bf:f5ff:fffe", "2001:0:4136:e378::f7f7:f7f7"] {
+            assert!(!global(address), "{address}");
+        }
+        for address in ["::10.0.0.1", "::8.8.8.8", "64:ff9b:1::10.0.0.1", "64:ff9b:1::8.8.8.8"] {
+            assert!(!global(address), "{address}");
+        }
     }
 
     #[test]
