@@ -87,6 +87,7 @@ pub struct AlertJson {
     on: Vec<&'static str>,
     pub waiting: u64,
     waiting_since: Option<String>,
+    /// Absent if nothing waits or the alert is disabled.
     next_at: Option<String>,
     last_sent_at: Option<String>,
     pub failing_since: Option<String>,
@@ -142,7 +143,7 @@ fn of_alert(
         on: types.map(|alert_type| alert_type.as_str()).collect(),
         waiting: standing.map_or(0, |standing| standing.waiting),
         waiting_since: instant(|standing| standing.waiting_since),
-        next_at: instant(|standing| standing.due_at.max(standing.wait_until)),
+        next_at: instant(next_at),
         last_sent_at: instant(|standing| standing.last_sent_at),
         failing_since: instant(|standing| standing.failing_since),
         failures: standing.map_or(0, |standing| standing.failures),
@@ -150,6 +151,12 @@ fn of_alert(
         disabled_at: disabled.map(|disabled| disabled.at.rfc3339()),
         disabled_why: disabled.map(|disabled| disabled.why.clone()),
     }
+}
+
+/// When the next message is due and the receiver does not want to be left alone.
+fn next_at(standing: &AlertStanding) -> Option<Millis> {
+    let due_at = standing.due_at.filter(|_| standing.disabled.is_none());
+    due_at.max(standing.wait_until.filter(|_| due_at.is_some()))
 }
 
 impl AlertJson {

@@ -64,6 +64,7 @@ async fn alerts_are_listed_with_what_waits_and_why() {
     let all = program.run(&["alerts", "list", "--json"]).json();
     let states: Vec<_> = all.as_array().unwrap().iter().map(|alert| &alert["state"]).collect();
     assert_eq!(states, ["disabled", "new"]);
+    assert_eq!((&all[0]["waiting"], &all[0]["next_at"]), (&1.into(), &serde_json::Value::Null));
     assert_eq!((&all[1]["format"], &all[1]["on"][0]), (&"teams".into(), &"account.paused".into()));
 
     let check = program.run(&["status", "--check"]);
@@ -80,6 +81,7 @@ async fn alerts_are_listed_with_what_waits_and_why() {
     assert_eq!(retried.stdout, "alert leads: one message is tried again\n");
     let all = program.run(&["alerts", "list", "--json"]).json();
     assert_eq!((&all[0]["state"], &all[0]["waiting"]), (&"works".into(), &1.into()));
+    assert!(all[0]["next_at"].is_string(), "{all}");
 
     // What waits for an alert that has left the configuration is still listed.
     program.configure(&configuration(NOWHERE));
