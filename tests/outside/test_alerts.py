@@ -16,7 +16,7 @@ import requests
 from standardwebhooks import Webhook
 
 import scenario
-from harness import Surveyd, close, moment, new_database, parse, wait_until
+from harness import Surveyd, close, command_line, moment, new_database, parse, wait_until
 from test_x_webhook import WEBHOOK, Stage
 from x_server import Quiet, XServer
 from x_world import World
@@ -121,9 +121,10 @@ class AlertStage(Stage):
         public = self.text.replace("[http]\n", '[http]\npublic_url = "https://surveyd.example"\n')
         return Surveyd(folder, public + alerts, scenario.secrets())
 
-    def begin(self, alerts):
+    def begin(self, alerts, environment=None):
         self.surveyd = self.daemon("one", alerts)
-        self.surveyd.start()
+        self.surveyd.launch(environment=environment)
+        wait_until("surveyd is ready", self.surveyd.ready)
 
     def answered(self, people, **parts):
         """These people answer, and X tells it."""
@@ -331,6 +332,46 @@ def test_a_reload_takes_alerts_in_and_out_and_loses_nothing(stage):
     assert re.fullmatch("alert left: (one message is|2 messages are) tried again\n", retried), retried
     wait_until("what was kept, and what happened meanwhile", lambda: receiver.told("/left") == (2, 0))
     assert receiver.told("/new") == (1, 0)
+
+
+class Canary(Quiet):
+    """Counts who connects to it, and answers nobody."""
+
+    def __init__(self):
+        self.connections = 0
+        super().__init__(("127.0.0.1", 0), None)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def finish_request(self, request, client_address):
+        self.connections += 1
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_no_proxy_of_the_environment_is_used(stage):
+    canary = Canary()
+    try:
+        proxy = f"http://127.0.0.1:{canary.server_address[1]}"
+        names = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+        environment = {name: proxy for upper in names for name in (upper, upper.lower())}
+        # Nobody stands behind the second address. Its name is never looked up by a proxy either.
+        alerts = alert("leads", stage.receiver.url("/alert")) + alert("far", "https://surveyd.invalid/alert")
+        stage.begin(alerts, environment)
+        stage.prompt(PEOPLE[:1])
+        stage.answered(PEOPLE[:1])
+        wait_until("the answer", lambda: stage.receiver.told("/alert") == (1, 0))
+        wait_until("a failed look-up", lambda: stage.standing("far")["failures"])
+        for name, code in (("leads", 0), ("far", 1)):
+            command_line(
+                "alerts", "test", name, "--config", stage.surveyd.config,
+                environment={**stage.surveyd.environment, **environment}, code=code,
+            )  # fmt: skip
+        assert canary.connections == 0
+        for url in ("http://surveyd.invalid/", "https://surveyd.invalid/"):
+            with pytest.raises(requests.RequestException):
+                requests.get(url, proxies={"http": proxy, "https": proxy}, timeout=10)
+        assert canary.connections >= 2, "whoever uses the proxy is seen"
+    finally:
+        canary.shutdown()
 
 
 @pytest.mark.parametrize("store", ["postgres"], indirect=True)
