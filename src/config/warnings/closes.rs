@@ -1,9 +1,9 @@
 //! Warns of configured values that match no close on record.
 //!
 //! A misspelt team in a rule surveys nobody and raises no fault. A login limited to one sees
-//! nothing.
+//! nothing, and an alert is told nothing.
 
-mod viewers;
+mod limits;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -105,7 +105,7 @@ pub fn of_closes(config: &Config, closes: &[CloseOnRecord]) -> Vec<Warning> {
             warnings.extend(wanted.iter().filter_map(|wanted| heard.unfit(wanted)));
         }
     }
-    warnings.extend(viewers::of_viewers(config, closes));
+    warnings.extend(limits::of_limits(config, closes));
     let more = warnings.len().saturating_sub(WARNINGS_MOST);
     warnings.truncate(WARNINGS_MOST);
     if more > 0 {

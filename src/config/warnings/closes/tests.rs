@@ -151,3 +151,27 @@ fn a_limit_of_a_login_or_a_token_that_no_close_has_is_named_with_what_it_may_mea
     let of_lee = keys.filter(|key| key.starts_with("logins.lee")).count();
     assert_eq!(of_lee, 0, "nothing is known of that account");
 }
+
+#[test]
+fn a_team_of_an_alert_or_a_schedule_that_no_close_has_is_named_with_what_it_may_mean() {
+    let more = "[[alerts]]\nname = \"leads\"\nurl = \"https://hooks.acme.example/\"\n\
+                secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"\non = \"detractor\"\n\
+                teams = [\"biling\", \"sales\"]\n\
+                [[schedules]]\nname = \"monday\"\nevery = \"week\"\nto = { folder = \"reports\" }\n\
+                accounts = [\"acme\"]\nteams = \"sale\"\n";
+    let config = config("", more);
+    let mut all = closes("helpdesk", 19, &of_team("billing"));
+    all.extend(closes("helpdesk", 1, &of_team("sales")));
+    assert_eq!(
+        said(&config, &all),
+        [
+            "alerts.leads.teams: \"biling\" fitted none of the last 20 closes of helpdesk; they named \
+             billing, sales\n  did you mean \"billing\"?",
+            "schedules.monday.teams: \"sale\" fitted none of the last 20 closes of helpdesk; they \
+             named billing, sales\n  did you mean \"sales\"?",
+        ]
+    );
+    all.iter_mut().for_each(|close| close.account = "globex".into());
+    let keys: Vec<_> = of_closes(&config, &all).into_iter().map(|warning| warning.key).collect();
+    assert_eq!(keys, ["alerts.leads.teams"], "the schedule is limited to acme");
+}
