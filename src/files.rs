@@ -7,9 +7,11 @@
 //! If a file cannot be opened, this module says who owns it, who we are and what to type. For that
 //! it reads `/proc` and `/etc/passwd` and nothing else.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, lchown,
+};
 use std::path::{Path, PathBuf};
 
 /// The rights to read and write for the owner alone.
@@ -19,6 +21,8 @@ const GROUP: u32 = 0o060;
 /// A folder that belongs to a group. It is closed to others. All that is made in it belongs to the
 /// group (setgid).
 const GROUPS_FOLDER: u32 = 0o2070;
+/// The rights to a new folder for the owner alone.
+const PRIVATE_FOLDER: u32 = 0o700;
 /// The bits of a folder's mode that are compared with [`GROUPS_FOLDER`].
 const GROUPS_BITS: u32 = 0o2077;
 /// A folder in which everybody may make files and delete only their own (`/tmp`).
@@ -67,12 +71,13 @@ pub fn rights_in(folder: &Path) -> io::Result<u32> {
 }
 
 /// Makes a folder and all missing folders above it. Each one belongs to the owner of the folder
-/// above.
+/// above and is open to that owner alone, or to the group as well if the folder above is the
+/// group's.
 pub fn make_folders(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    match fs::create_dir(path) {
+    match DirBuilder::new().mode(PRIVATE_FOLDER).create(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             // An existing folder below /proc takes no other folder and returns this error.
             let parent = path.parent().filter(|parent| !parent.is_dir()).ok_or(error)?;
@@ -83,7 +88,12 @@ pub fn make_folders(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         made => {
             made?;
-            give_to_owner_of_folder(path)
+            give_to_owner_of_folder(path)?;
+            let mode = match rights_in(&folder_of(path))? {
+                PRIVATE => PRIVATE_FOLDER,
+                _ => GROUPS_FOLDER | PRIVATE_FOLDER,
+            };
+            fs::set_permissions(path, fs::Permissions::from_mode(mode))
         }
     }
 }
@@ -203,6 +213,18 @@ impl Us {
     }
 }
 
+/// True if we may make files in a folder, as far as owners and modes say.
+pub fn may_write(folder: &Path) -> bool {
+    let found = fs::metadata(folder);
+    found.is_ok_and(|found| Us::ask().is_none_or(|us| us.may_use(&found)))
+}
+
+/// True if we are the owner of a file or a folder.
+pub fn is_ours(path: &Path) -> bool {
+    let owner = fs::metadata(path).map(|found| found.uid());
+    Us::ask().is_some_and(|us| owner.is_ok_and(|owner| owner == us.user))
+}
+
 pub fn are_we_root() -> bool {
     Us::ask().is_some_and(|us| us.user == 0)
 }
@@ -302,6 +324,20 @@ mod tests {
                 open_or_make(path).unwrap();
                 assert_eq!(mode(path), of_files, "{of_folder:o}, {before:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_folder_is_its_owners_alone_or_the_groups_whatever_the_umask_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (new, deep) = (folder.path().join("new"), folder.path().join("new/deep"));
+        for (above, expected) in
+            [(0o755, 0o700), (0o1777, 0o700), (0o2775, 0o700), (0o2770, 0o2770)]
+        {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(above)).unwrap();
+            make_folders(&deep).unwrap();
+            assert_eq!((mode(&new), mode(&deep)), (expected, expected), "{above:o}");
+            fs::remove_dir_all(&new).unwrap();
         }
     }
 

@@ -13,6 +13,7 @@ mod served;
 mod teams;
 
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -343,7 +344,8 @@ impl Folder {
     fn make() -> anyhow::Result<Self> {
         let name = format!("surveyd-demo-{}", uuid::Uuid::now_v7().simple());
         let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&path);
+        made.with_context(|| format!("{} cannot be made", path.display()))?;
         Ok(Self(path))
     }
 }

@@ -38,7 +38,8 @@ pub struct Export {
     /// CSV for Excel and LibreOffice: ids that keep all their digits, dates that they know as such
     #[arg(long, help_heading = "What")]
     for_spreadsheets: bool,
-    /// Write to this file, and over an earlier export [default: standard output]
+    /// Write to this file, and over an earlier export [default: standard output]; a new file is for
+    /// this user alone (0600)
     #[arg(short, long, value_name = "FILE", help_heading = "What")]
     output: Option<PathBuf>,
 }

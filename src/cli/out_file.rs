@@ -2,12 +2,15 @@
 //!
 //! It appears complete or not at all. An export replaces nothing except an empty file or an earlier
 //! export. A report replaces nothing except an empty file or an earlier report, in any format.
+//!
+//! A new file is its owner's alone, because it may hold ids and comments. A file that was there
+//! keeps its rights.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -43,6 +46,9 @@ const REPORT_HTML: (&[u8], &[u8], &[u8]) =
     (b"<!doctype html>\n", b"<title>Results, ", b" \xC2\xB7 surveyd</title>");
 /// The bytes of a report that are searched.
 const REPORT_WITHIN_BYTES: u64 = 1_024;
+
+/// The rights to a new file: its owner reads and writes.
+const NEW_FILE: u32 = 0o600;
 
 /// What is written to a file. It decides which file may be replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +127,9 @@ impl OutFile {
         let mut name = place.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}.new", std::process::id()));
         let aside = place.with_file_name(name);
-        let file = OpenOptions::new().write(true).create_new(true).open(&aside).map_err(refused)?;
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create_new(true).mode(NEW_FILE);
+        let file = options.open(&aside).map_err(refused)?;
         if let Some(found) = found {
             let rights = fs::Permissions::from_mode(found.permissions().mode());
             file.set_permissions(rights).map_err(refused)?;
@@ -338,6 +346,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         write(&path, "survey_id\n1\n").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let (out, mut file) = OutFile::begin(&path, Contents::Export, None).unwrap();
         file.write_all(b"survey_id\n").unwrap();

@@ -51,7 +51,8 @@ pub struct ReportArgs {
     /// The form of the report
     #[arg(long, value_name = "F", value_enum, default_value_t = ReportFormat::Text, help_heading = "What")]
     format: ReportFormat,
-    /// Write to this file, and over an earlier report [default: standard output]
+    /// Write to this file, and over an earlier report [default: standard output]; a new file is for
+    /// this user alone (0600)
     #[arg(short, long, value_name = "FILE", help_heading = "What")]
     output: Option<PathBuf>,
 }

@@ -182,7 +182,13 @@ impl Made {
             return Ok(());
         }
         if let Some(above) = path.parent().filter(|above| !above.is_dir()) {
+            let missing: Vec<_> = above.ancestors().take_while(|path| !path.is_dir()).collect();
             files::make_folders(above).with_context(|| cannot_make(above))?;
+            // The service's user goes through them.
+            for made in missing.into_iter().filter(|path| !path.as_os_str().is_empty()) {
+                let open = Permissions::from_mode(mode);
+                fs::set_permissions(made, open).with_context(|| cannot_make(made))?;
+            }
         }
         files::make_folders(path).with_context(|| cannot_make(path))?;
         self.paths.push(path.to_owned());
