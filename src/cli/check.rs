@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{EXIT_CONFIG, is_unread, print_json};
 use crate::clock::Clock;
 use crate::config::{self, CloseOnRecord, Config, Environment, Warning};
-use crate::daemon::{self, spools, state_folder};
+use crate::daemon::{self, schedules, spools, state_folder};
 use crate::domain::plain_text::printable;
 use crate::domain::survey::Failure;
 use crate::domain::waiting::Presence;
@@ -56,7 +56,11 @@ pub(super) struct KeysAnswer {
 pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow::Result<ExitCode> {
     let (config, unread) = load(file, environment, check.online);
     let folder = state_folder(environment, Some(file))?;
-    let config = config.and_then(|config| spools::check(&config, file, &folder).map(|()| config));
+    let config = config.and_then(|config| {
+        spools::check(&config, file, &folder)?;
+        schedules::check_folders(&config, file, &folder)?;
+        Ok(config)
+    });
     let config = match config {
         Ok(config) => config,
         Err(faults) => {
@@ -73,6 +77,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     warnings.extend(config::warnings_of_tokens(&config, Clock::System.now()));
     let (alerts, unwritten) = alerts::tried(&config);
     warnings.extend(unwritten);
+    warnings.extend(schedules::warnings_of_folders(&config, &folder));
     warnings.extend(unread);
     let location = Location::parse(&config.store.url, &folder)?;
     warnings.extend(of_database(&location).await);
@@ -132,11 +137,16 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
     ended(out!("{text}").map_err(anyhow::Error::from), code)
 }
 
-/// Counts what the configuration has. Logins and tokens are left out where there are none.
+/// Counts what the configuration has. What there need not be is left out where there is none.
 fn counts(config: &Config) -> String {
     let mut counts =
         format!("accounts: {}, sources: {}", config.accounts.len(), config.source_count());
-    for (name, count) in [("logins", config.logins.len()), ("tokens", config.tokens.len())] {
+    for (name, count) in [
+        ("alerts", config.alerts.len()),
+        ("schedules", config.schedules.len()),
+        ("logins", config.logins.len()),
+        ("tokens", config.tokens.len()),
+    ] {
         if count > 0 {
             counts += &format!(", {name}: {count}");
         }

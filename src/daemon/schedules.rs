@@ -4,6 +4,7 @@
 //! file is written before the period is noted as done, so a crash in between writes it again. A
 //! digest is recorded in the transaction that notes the period, so it is told once.
 
+mod checks;
 mod folder;
 mod output;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info};
 
+pub use self::checks::{check_folders, warnings_of_folders};
 use self::output::{Output, RunFailure, ScheduleRun};
 use super::alerts::{after_fault, log_end_of_outage};
 use crate::clock::Clock;

@@ -31,6 +31,8 @@ fn check_writes_and_reads_each_type_of_each_alert() {
     let program = Program::with_database(&configured(ALERTS));
     let check = program.run(&["check"]);
     assert_eq!(check.code, 0, "{}", check.stderr);
+    let counted = "no fault (accounts: 1, sources: 1, alerts: 2, schedules: 1)";
+    assert!(check.stdout.lines().next().unwrap().ends_with(counted), "{}", check.stdout);
     let lines: Vec<_> = check.stdout.lines().skip(1).collect();
     assert_eq!(
         lines,
@@ -81,4 +83,36 @@ fn the_list_of_alerts_ends_with_the_schedules() {
     assert_eq!(lines[0].join(" "), "schedule every last done next why it fails");
     assert_eq!(lines[1][..2], ["monday", "week"], "{}", list.stdout);
     assert!(list.stderr.contains("there are no [[alerts]]"), "{}", list.stderr);
+}
+
+#[test]
+fn check_finds_a_folder_of_a_schedule_that_cannot_work() {
+    let schedule = |folder: &str| {
+        configured(&format!(
+            "[[schedules]]\nname = \"monday\"\nevery = \"week\"\nto = {{ folder = \"{folder}\" }}\n"
+        ))
+    };
+    let program = Program::with_database(&schedule("reports/weekly"));
+    let check = program.run(&["check"]);
+    assert_eq!((check.code, check.stderr.contains("schedules.")), (0, false), "{}", check.stderr);
+    assert!(!program.path("reports").exists(), "check makes nothing");
+    std::fs::write(program.path("reports"), "").unwrap();
+    let check = program.run(&["check"]);
+    assert_eq!(check.code, 78);
+    let fault = "schedules.monday.to.folder = \"reports/weekly\": cannot be used: ";
+    assert!(
+        check.stdout.contains(fault) && check.stdout.contains("reports is no folder"),
+        "{}",
+        check.stdout
+    );
+    let away = tempfile::tempdir().unwrap();
+    let missing = away.path().join("srv/reports").display().to_string();
+    program.configure(&schedule(&missing));
+    let check = program.run(&["check"]);
+    let above = away.path().join("srv").display().to_string();
+    let warned =
+        format!("warning: schedules.monday.to.folder: lies in {above}, which is not there\n");
+    assert!(check.code == 0 && check.stderr.contains(&warned), "{}", check.stderr);
+    std::fs::create_dir(above).unwrap();
+    assert!(!program.run(&["check"]).stderr.contains("schedules."));
 }
