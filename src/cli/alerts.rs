@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{Context, TimeStyle, print_json};
 use crate::alerts::deliver::AlertSender;
 use crate::config::AlertConfig;
+use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
 use crate::output::{note, out, outln};
 use crate::store::{AlertStanding, TryOutcome};
@@ -74,8 +75,12 @@ pub struct AlertRetryArgs {
 }
 
 const RETRY_NOTE: &str = "\
-The daemon sends the messages, each under the id that it had before.";
+The daemon sends the messages, each under the id that it had before. Messages that wait for the
+comment beside their answer were not tried yet, and go on waiting.";
 
+    /// Those that wait for the comment beside their answer.
+    pub for_comment: u64,
+    pub comment_until: Option<String>,
 /// How an alert does.
 #[derive(Serialize)]
 pub struct AlertJson {
@@ -131,6 +136,8 @@ fn of_alert(
     let state = match (config, standing) {
         (None, _) => "removed",
         (_, None) => "new",
+        for_comment: standing.map_or(0, |standing| standing.for_comment),
+        comment_until: instant(|standing| standing.comment_until),
         _ if disabled.is_some() => "disabled",
         (_, Some(standing)) if standing.failing_since.is_some() => "fails",
         _ => "works",
@@ -147,6 +154,39 @@ fn of_alert(
         last_sent_at: instant(|standing| standing.last_sent_at),
         failing_since: instant(|standing| standing.failing_since),
         failures: standing.map_or(0, |standing| standing.failures),
+    /// What the table does not say: why the alert fails, and what its messages wait for. Empty if
+    /// there is nothing to say.
+    fn notes(&self) -> Vec<String> {
+        let Self { alert, disabled_at, failing_since, .. } = self;
+        let mut notes = Vec::new();
+        match (disabled_at, failing_since, self.trouble()) {
+            (Some(at), _, Some(why)) => notes.push(format!(
+                "is disabled since {at}: {why}. `surveyd alerts retry {alert}` enables it"
+            )),
+            (None, Some(since), Some(why)) => notes.push(format!("fails since {since}: {why}")),
+            // Only a retry ends the failing without a success.
+            (None, None, Some(why)) => {
+                notes.push(format!("since the retry nothing was tried; before it failed: {why}"));
+            }
+            (_, _, None) => {}
+        }
+        if self.state == "removed" {
+            notes.push("is not in the configuration".to_owned());
+        }
+        let due = self.waiting.saturating_sub(self.given_up).saturating_sub(self.for_comment);
+        if let (Some(at), None, 1..) = (&self.next_at, disabled_at, due) {
+            notes.push(format!("next try {at}"));
+        }
+        if let Some(until) = &self.comment_until {
+            notes.push(format!("{} until {until}", waits_for_comment(self.for_comment)));
+        }
+        if self.given_up > 0 && disabled_at.is_none() {
+            let given_up = self.given_up;
+            notes.push(format!("{given_up} given up until `surveyd alerts retry {alert}`"));
+        }
+        notes
+    }
+
         last_error: standing.and_then(|standing| standing.last_error.clone()),
         disabled_at: disabled.map(|disabled| disabled.at.rfc3339()),
         disabled_why: disabled.map(|disabled| disabled.why.clone()),
@@ -180,18 +220,25 @@ impl AlertJson {
     }
 }
 
-const LISTED: [Column; 6] = [
+fn waits_for_comment(messages: u64) -> String {
+    match messages {
+        1 => "one message waits for its comment".to_owned(),
+        many => format!("{many} messages wait for their comment"),
+    }
+}
+
+const LISTED: [Column; 5] = [
     Column::text("alert").cut_to(8),
     Column::text("state"),
-    Column::text("told"),
+    Column::text("told").cut_to(16),
     Column::number("waiting"),
     Column::instant("last sent"),
-    Column::sentence("why it fails"),
 ];
 
 async fn list(list: &AlertListArgs, context: &Context) -> anyhow::Result<ExitCode> {
     let store = context.store().await?;
-    let standings = store.alert_standings().await;
+    let now = context.clock.now();
+    let standings = store.alert_standings(now).await;
     let of_schedules = store.schedule_standings().await;
     store.close().await;
     let all = all(&context.config.alerts, &standings?);
@@ -199,7 +246,7 @@ async fn list(list: &AlertListArgs, context: &Context) -> anyhow::Result<ExitCod
         print_json(&all)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let (style, now) = (context.style(&list.times), context.clock.now());
+    let style = context.style(&list.times);
     let schedules = schedules::all(&context.config, &of_schedules?, now);
     let schedules = schedules::listed(schedules, &style);
     if all.is_empty() {
@@ -214,11 +261,17 @@ async fn list(list: &AlertListArgs, context: &Context) -> anyhow::Result<ExitCod
             alert.on.join(", "),
             alert.waiting.to_string(),
             alert.last_sent_at.clone().unwrap_or_default(),
-            alert.trouble().unwrap_or_default().to_owned(),
         ]
     });
     let rows: Vec<_> = rows.collect();
-    out!("{}{schedules}", table(&style, &LISTED, &rows))?;
+    let notes = all.iter().flat_map(|alert| {
+        alert.notes().into_iter().map(|note| {
+            let note = printable(&format!("{}: {note}", alert.alert));
+            style.folded(&style.sentence(&note), 2) + "\n"
+        })
+    });
+    let notes: String = notes.collect();
+    out!("{}{notes}{schedules}", table(&style, &LISTED, &rows))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -258,19 +311,24 @@ async fn test(name: &str, context: &Context) -> anyhow::Result<ExitCode> {
 
 async fn retry(name: &str, context: &Context) -> anyhow::Result<ExitCode> {
     let store = context.store().await?;
-    let is_known = store.alert_standings().await?.iter().any(|standing| standing.alert == name);
-    if !is_known {
+    let now = context.clock.now();
+    let standings = store.alert_standings(now).await?;
+    let standing = standings.iter().find(|standing| standing.alert == name);
+    if standing.is_none() {
         configured(name, context)?;
     }
-    let messages = store.retry_alert(name, context.clock.now()).await;
+    let messages = store.retry_alert(name, now).await;
     store.close().await;
-    outln!(
-        "alert {name}: {}",
-        match messages? {
-            0 => "nothing waited for another try".to_owned(),
-            1 => "one message is tried again".to_owned(),
-            many => format!("{many} messages are tried again"),
-        }
-    )?;
+    let retried = match messages? {
+        0 => "nothing waited for another try".to_owned(),
+        1 => "one message is tried again".to_owned(),
+        many => format!("{many} messages are tried again"),
+    };
+    let untouched = standing.map_or(0, |standing| standing.for_comment);
+    let untouched = match untouched {
+        0 => String::new(),
+        _ => format!(". {}, as before", waits_for_comment(untouched)),
+    };
+    outln!("alert {name}: {retried}{untouched}")?;
     Ok(ExitCode::SUCCESS)
 }

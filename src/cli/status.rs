@@ -239,7 +239,7 @@ async fn status_of(
     );
     must_act.extend(waiting_without_account.iter().map(words_of_unserved));
     must_act.extend(rejected(store, context, now).await?);
-    let alerts = alerts::all(&context.config.alerts, &store.alert_standings().await?);
+    let alerts = alerts::all(&context.config.alerts, &store.alert_standings(now).await?);
     must_act.extend(alerts.iter().filter_map(AlertJson::must_act));
     let schedules = schedules::all(&context.config, &store.schedule_standings().await?, now);
     must_act.extend(schedules.iter().filter_map(ScheduleJson::must_act));

@@ -160,7 +160,7 @@ impl ScheduledWork {
     /// told nothing of before its first look.
     async fn is_heard(&self, schedule: &ScheduleConfig) -> Result<bool> {
         let ScheduledOutput::Digest { alert, .. } = &schedule.output else { return Ok(true) };
-        let standings = self.store.alert_standings().await?;
+        let standings = self.store.alert_standings(self.clock.now()).await?;
         Ok(standings.iter().any(|standing| standing.alert == *alert))
     }
 

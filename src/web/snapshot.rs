@@ -145,7 +145,7 @@ async fn read(web: &Web) -> Result<Figures> {
         }
     }
     let live = web.live();
-    let mut alerts = web.store.alert_standings().await?;
+    let mut alerts = web.store.alert_standings(now).await?;
     alerts.retain(|standing| standing.waiting > 0 || live.alerts.contains(&standing.alert));
     Ok(Figures {
         alerts,

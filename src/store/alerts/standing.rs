@@ -16,6 +16,10 @@ pub struct AlertStanding {
     pub alert: String,
     /// How many messages wait.
     pub waiting: u64,
+    /// How many of them wait for the comment beside their answer.
+    pub for_comment: u64,
+    /// When the last of those leaves, with a comment or without.
+    pub comment_until: Option<Millis>,
     /// When the first of what waits happened.
     pub waiting_since: Option<Millis>,
     /// When the next message is due. It may have passed.
@@ -56,10 +60,14 @@ const GLANCE: &str = "select l.seq, s.facts_to, s.disabled_at, s.wait_until, \
 const LIST: &str = "select s.alert, s.failing_since, s.failures, s.last_error, s.last_sent_at, \
      s.wait_until, s.disabled_at, s.disabled_why, \
      (select count(*) from alert_message m where m.alert = s.alert and m.ended_at is null) as waiting, \
+     (select count(*) from alert_message m where m.alert = s.alert and m.ended_at is null \
+     and m.tries = 0 and m.due_at > $1) as for_comment, \
+     (select max(due_at) from alert_message m where m.alert = s.alert and m.ended_at is null \
+     and m.tries = 0 and m.due_at > $2) as comment_until, \
      (select min(since) from alert_message m where m.alert = s.alert and m.ended_at is null) \
      as waiting_since, \
      (select min(due_at) from alert_message m where m.alert = s.alert and m.ended_at is null) \
-     as due_at from alert_standing s order by s.alert limit $1";
+     as due_at from alert_standing s order by s.alert limit $3";
 
 /// A message that was tried before is tried as often again.
 const ENABLE: &str = "update alert_standing set disabled_at = null, disabled_why = null, \
@@ -87,8 +95,9 @@ impl Store {
 
     /// Returns how alerts do by name, at most 1,000. Those that have left the configuration are
     /// among them.
-    pub async fn alert_standings(&self) -> Result<Vec<AlertStanding>> {
-        let rows = sqlx::query(LIST).bind(LISTED_MAX).fetch_all(&self.readers).await?;
+    pub async fn alert_standings(&self, now: Millis) -> Result<Vec<AlertStanding>> {
+        let list = sqlx::query(LIST).bind(now.0).bind(now.0).bind(LISTED_MAX);
+        let rows = list.fetch_all(&self.readers).await?;
         rows.iter().map(standing).collect()
     }
 
@@ -118,6 +127,8 @@ fn standing(row: &AnyRow) -> Result<AlertStanding> {
     Ok(AlertStanding {
         alert: row.try_get("alert")?,
         waiting: count("waiting")?,
+        for_comment: count("for_comment")?,
+        comment_until: row.try_get("comment_until")?,
         waiting_since: row.try_get("waiting_since")?,
         due_at: row.try_get("due_at")?,
         last_sent_at: row.try_get("last_sent_at")?,

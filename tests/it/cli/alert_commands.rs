@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use surveyd::clock::Clock;
 use surveyd::config::{self, Environment};
+use surveyd::domain::alert::{Answer, Fact, Wanted};
+use surveyd::domain::id::SurveyId;
+use surveyd::domain::survey_type::SurveyType;
 use surveyd::domain::time::Millis;
 use surveyd::store::{Location, NextTry, Paused, Store, TryOutcome};
 
@@ -45,7 +48,8 @@ async fn gone(program: &Program, now: Millis) {
 #[tokio::test]
 async fn alerts_are_listed_with_what_waits_and_why() {
     let program = Program::with_database(&(configuration(NOWHERE) + ALERTS));
-    gone(&program, Clock::System.now()).await;
+    let now = Clock::System.now();
+    gone(&program, now).await;
     let list = program.run(&["alerts", "list"]);
     assert_eq!(list.code, 0, "{}", list.stderr);
     let lines: Vec<String> = list
@@ -56,8 +60,8 @@ async fn alerts_are_listed_with_what_waits_and_why() {
     assert_eq!(
         lines,
         [
-            "alert state told waiting last sent why it fails",
-            "leads disabled detractor, account.paused 1 status 410: the receiver is gone",
+            "alert state told waiting last sent",
+            "leads disabled detractor, account.paused 1",
             "ops new account.paused 0",
         ]
     );
@@ -87,6 +91,10 @@ async fn alerts_are_listed_with_what_waits_and_why() {
     program.configure(&configuration(NOWHERE));
     let all = program.run(&["alerts", "list", "--json"]).json();
     assert_eq!((&all[0]["alert"], &all[0]["state"]), (&"leads".into(), &"removed".into()));
+    let list = program.run(&["alerts", "list"]).stdout;
+    let since = "leads: since the retry nothing was tried; before it failed: status 410: the \
+                 receiver is gone\nleads: next try ";
+    assert!(list.contains(since), "{list}");
 }
 
 #[test]
@@ -150,4 +158,53 @@ async fn status_says_which_schedule_fails_and_when_it_is_tried_again() {
     assert_eq!(status["schedules"][0]["last_error"], why);
     assert_eq!(status["schedules"][0]["next_at"], again);
     assert_eq!(status["schedules"][1]["failing_since"], serde_json::Value::Null);
+}
+
+/// An answer waits for its comment, so a retry leaves it alone.
+#[tokio::test]
+async fn what_waits_for_its_comment_is_named_and_not_retried() {
+    let program = Program::with_database(&(configuration(NOWHERE) + ALERTS));
+    let location = Location::parse("sqlite:surveyd.db", program.folder()).unwrap();
+    let store = Store::open(&location).await.unwrap();
+    let config = config::load(&program.path("surveyd.toml"), &Environment::default()).unwrap();
+    let wait_for_comment = Duration::from_secs(30 * 60);
+    let wanted = Wanted { wait_for_comment, ..config.alerts[0].wanted.clone() };
+    let now = Clock::System.now();
+    store.fan_out(&wanted, now).await.unwrap();
+    let answer =
+        Answer { kind: SurveyType::Csat, score: 1, team: None, agent: None, question: None };
+    let fact = Fact::answered(&SurveyId::new("s-1"), "acme", now, answer);
+    assert!(store.record_fact(fact).await.unwrap());
+    store.fan_out(&wanted, now).await.unwrap();
+    store.close().await;
+
+    let until = now.plus(wait_for_comment).rfc3339();
+    let list = program.run(&["alerts", "list"]).stdout;
+    let note = format!("leads: one message waits for its comment until {until}\n");
+    assert!(list.contains(&note) && !list.contains("next try"), "{list}");
+    let all = program.run(&["alerts", "list", "--json"]).json();
+    assert_eq!((&all[0]["for_comment"], &all[0]["comment_until"]), (&1.into(), &until.into()));
+    let retried = program.run(&["alerts", "retry", "leads"]).stdout;
+    let words = "alert leads: nothing waited for another try. one message waits for its comment, as \
+                 before\n";
+    assert_eq!(retried, words);
+}
+
+#[test]
+fn a_test_prints_any_message_that_an_alert_is_told_and_says_that_it_is_made_up() {
+    let program = Program::new(&(configuration(NOWHERE) + ALERTS));
+    let print =
+        |more: &[&str]| program.run(&[&["alerts", "test", "leads", "--print"], more].concat());
+    let trial = print(&[]).json();
+    assert_eq!((&trial["type"], &trial["data"]["alert"]), (&"alert.test".into(), &"leads".into()));
+    let made_up = print(&["--type", "detractor"]).json();
+    assert_eq!(
+        (&made_up["type"], &made_up["data"]["made_up"]),
+        (&"detractor".into(), &true.into())
+    );
+    let other = print(&["--type", "silence"]);
+    let words = "surveyd: --type silence: alert leads is not told that; its on has detractor, \
+                 account.paused\n";
+    assert!(other.stderr.ends_with(words), "{}", other.stderr);
+    assert_eq!(other.code, 2);
 }

@@ -96,7 +96,7 @@ impl Bench {
     }
 
     pub async fn standing(&self, alert: &str) -> AlertStanding {
-        let standings = self.store.alert_standings().await.unwrap();
+        let standings = self.store.alert_standings(Millis(i64::MAX)).await.unwrap();
         standings.into_iter().find(|standing| standing.alert == alert).expect("it has a standing")
     }
 
@@ -281,6 +281,9 @@ async fn a_message_waits_for_the_comment_and_goes_once_it_is_there() {
         assert_eq!(bench.next("leads", at).await, NextTry::Nothing);
         let glance = bench.store.glance_at_alert("leads", at).await.unwrap();
         assert_eq!(glance.due_at, Some(at.plus(2 * MINUTE)));
+        let standing = bench.store.alert_standings(at).await.unwrap().remove(0);
+        let waits = (standing.for_comment, standing.comment_until);
+        assert_eq!(waits, (2, Some(at.plus(2 * MINUTE))));
         let later = at.plus(MINUTE);
         let comment = commented(scored(told("9001", later), 1, at), "Too slow", later);
         bench.store.fold(ACCOUNT, vec![comment], later).await.unwrap();
@@ -363,6 +366,8 @@ async fn a_failed_message_is_tried_again_with_its_id_until_it_is_taken() {
         let expected = AlertStanding {
             alert: "leads".into(),
             waiting: 1,
+            for_comment: 0,
+            comment_until: None,
             waiting_since: Some(START.plus(HOUR)),
             due_at: Some(now.plus(10 * HOUR)),
             last_sent_at: None,

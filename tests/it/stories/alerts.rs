@@ -62,7 +62,7 @@ impl Office {
     }
 
     async fn standing(&self) -> AlertStanding {
-        self.store.alert_standings().await.unwrap().pop().unwrap()
+        self.store.alert_standings(Clock::System.now()).await.unwrap().pop().unwrap()
     }
 }
 
