@@ -134,6 +134,7 @@ impl Generation {
             served: config.accounts.iter().map(|account| config.served(account)).collect(),
             connections_per_peer: config.http.connections_per_peer as usize,
             alerts: config.alerts.iter().map(|alert| alert.wanted.name.clone()).collect(),
+            schedules: config.schedules.iter().map(|schedule| schedule.name.clone()).collect(),
             access: access::of(config),
             results: ResultsTerms {
                 zone: config.report.time_zone.clone(),

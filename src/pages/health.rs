@@ -52,6 +52,16 @@ pub struct FailingAlert {
     pub is_disabled: bool,
 }
 
+/// A schedule that fails.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FailingSchedule {
+    pub name: String,
+    pub since: Millis,
+    pub why: String,
+    /// When it is tried again.
+    pub try_at: Option<Millis>,
+}
+
 /// The page of how the service works.
 pub struct HealthPage<'a> {
     pub zone: &'a Zone,
@@ -69,6 +79,7 @@ pub struct HealthPage<'a> {
     pub counting: u64,
     pub database_bytes: u64,
     pub alerts: &'a [FailingAlert],
+    pub schedules: &'a [FailingSchedule],
     pub version: &'a str,
     pub up_since: Option<Millis>,
 }
@@ -79,7 +90,8 @@ pub(super) struct HealthContent {
     accounts: Vec<AccountSection>,
     surveys: Vec<StateCount>,
     queue: Vec<(&'static str, String)>,
-    alerts: Vec<AlertLine>,
+    alerts: Vec<FailingLine>,
+    schedules: Vec<FailingLine>,
 }
 
 #[derive(Serialize)]
@@ -117,8 +129,9 @@ struct StateCount {
     count: String,
 }
 
+/// An alert or a schedule that fails.
 #[derive(Serialize)]
-struct AlertLine {
+struct FailingLine {
     name: String,
     words: String,
 }
@@ -136,6 +149,7 @@ impl HealthPage<'_> {
             surveys: surveys.filter(|(_, count)| self.shows_all && *count > 0).map(state).collect(),
             queue: self.queue(),
             alerts: self.alerts.iter().map(|alert| self.alert(alert)).collect(),
+            schedules: self.schedules.iter().map(|schedule| self.schedule(schedule)).collect(),
         }
     }
 
@@ -218,14 +232,27 @@ impl HealthPage<'_> {
         }
     }
 
-    fn alert(&self, alert: &FailingAlert) -> AlertLine {
+    fn schedule(&self, schedule: &FailingSchedule) -> FailingLine {
+        let again = schedule.try_at.map(|at| format!(". Next try: {}", self.instant(at)));
+        FailingLine {
+            name: words::name(&schedule.name),
+            words: format!(
+                "Fails since {}: {}{}",
+                self.instant(schedule.since),
+                words::name(&schedule.why),
+                again.unwrap_or_default()
+            ),
+        }
+    }
+
+    fn alert(&self, alert: &FailingAlert) -> FailingLine {
         let since = alert.since.map(|at| format!(" since {}", self.instant(at)));
         let is_disabled = if alert.is_disabled { "Switched off after failing" } else { "Fails" };
         let waiting = words::counted(alert.waiting, "message waits", "messages wait");
-        AlertLine {
+        FailingLine {
             name: words::name(&alert.name),
             words: format!(
-                "{is_disabled}{}; {waiting}. Last answer: {}",
+                "{is_disabled}{}; {waiting}. The last try: {}",
                 since.unwrap_or_default(),
                 words::name(&alert.why)
             ),

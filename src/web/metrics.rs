@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Web;
 use super::snapshot::Figures;
-use crate::store::AlertStanding;
+use crate::store::{AlertStanding, ScheduleStanding};
 
 pub async fn get(State(web): State<Arc<Web>>) -> Response {
     let figures = web.snapshot.get().await;
@@ -49,7 +49,7 @@ impl MetricsPage {
 }
 
 fn of_database(page: &mut MetricsPage, web: &Web, figures: &Figures) {
-    let Figures { status, accounts, waiting, alerts, made_at } = figures;
+    let Figures { status, accounts, waiting, alerts, schedules, made_at } = figures;
     let now = web.clock.now();
     let by_state = status.by_state.iter();
     let by_state = by_state.map(|(state, n)| (format!("{{state=\"{state}\"}}"), *n as f64));
@@ -99,9 +99,22 @@ fn of_database(page: &mut MetricsPage, web: &Web, figures: &Figures) {
     let failures = alerts.iter().map(|standing| (label(standing), standing.failures as f64));
     let help = "Tries of messages that failed, by all daemons since the alert began.";
     page.family("counter", "surveyd_alert_failures_total", help, failures);
+    of_schedules(page, schedules);
     let age = Instant::now().duration_since(*made_at).as_secs_f64();
     let help = "How old all figures of the database are that stand above.";
     page.one("gauge", "surveyd_snapshot_age_seconds", help, age);
+}
+
+fn of_schedules(page: &mut MetricsPage, schedules: &[ScheduleStanding]) {
+    let label = |standing: &ScheduleStanding| format!("{{schedule=\"{}\"}}", standing.name);
+    let failing = schedules.iter();
+    let failing = failing.map(|it| (label(it), f64::from(it.failing_since.is_some())));
+    let help = "Whether the schedule's last run failed: 1 or 0.";
+    page.family("gauge", "surveyd_schedule_failing", help, failing);
+    let done = schedules.iter();
+    let done = done.filter_map(|it| Some((label(it), it.done_at?.0 as f64 / 1_000.0)));
+    let help = "When the schedule was last done, in seconds since 1970.";
+    page.family("gauge", "surveyd_schedule_last_done_timestamp_seconds", help, done);
 }
 
 fn of_requests(page: &mut MetricsPage, web: &Web) {
@@ -126,4 +139,34 @@ fn of_requests(page: &mut MetricsPage, web: &Web) {
     page.one("counter", "surveyd_connections_gave_way_total", help, crowd.gave_way as f64);
     let help = "Connections that found all those of their address at work.";
     page.one("counter", "surveyd_connections_turned_away_total", help, crowd.turned_away as f64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::time::Millis;
+
+    #[test]
+    fn a_schedule_tells_whether_it_fails_and_when_it_was_done() {
+        let standing = |name: &str, done_at, failing_since| ScheduleStanding {
+            name: name.to_owned(),
+            done_to: None,
+            done_at,
+            failing_since,
+            last_error: None,
+            try_at: None,
+        };
+        let at = Some(Millis(1_795_334_400_500));
+        let mut page = MetricsPage::default();
+        of_schedules(&mut page, &[standing("monday", at, None), standing("rows", None, at)]);
+        let samples: Vec<_> = page.0.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(
+            samples,
+            [
+                "surveyd_schedule_failing{schedule=\"monday\"} 0",
+                "surveyd_schedule_failing{schedule=\"rows\"} 1",
+                "surveyd_schedule_last_done_timestamp_seconds{schedule=\"monday\"} 1795334400.5",
+            ]
+        );
+    }
 }

@@ -94,6 +94,8 @@ pub struct Live {
     pub connections_per_peer: usize,
     /// The names of the alerts.
     pub alerts: Vec<String>,
+    /// The names of the schedules.
+    pub schedules: Vec<String>,
     /// Who may see results.
     pub access: Access,
     /// How results are counted and what small groups show.

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Web;
 use crate::domain::policy::DAY;
 use crate::domain::waiting::{Cause, Presence, obstacles};
-use crate::store::{AccountFigures, AlertStanding, Result, Status};
+use crate::store::{AccountFigures, AlertStanding, Result, ScheduleStanding, Status};
 
 /// The shortest rest after a reading.
 const YOUNG: Duration = Duration::from_millis(100);
@@ -44,6 +44,8 @@ pub struct Figures {
     pub waiting: BTreeMap<(String, Cause), u64>,
     /// How alerts do: those of the configuration, and others for which messages wait.
     pub alerts: Vec<AlertStanding>,
+    /// How far the schedules of the configuration have got. One that never ran is not among them.
+    pub schedules: Vec<ScheduleStanding>,
     pub made_at: Instant,
 }
 
@@ -147,8 +149,11 @@ async fn read(web: &Web) -> Result<Figures> {
     let live = web.live();
     let mut alerts = web.store.alert_standings(now).await?;
     alerts.retain(|standing| standing.waiting > 0 || live.alerts.contains(&standing.alert));
+    let mut schedules = web.store.schedule_standings().await?;
+    schedules.retain(|standing| live.schedules.contains(&standing.name));
     Ok(Figures {
         alerts,
+        schedules,
         status: web.store.status(now).await?,
         waiting,
         accounts: web.store.account_figures(&accounts, now.minus(DAY), now).await?,
@@ -167,6 +172,7 @@ mod tests {
             accounts,
             waiting,
             alerts: Vec::new(),
+            schedules: Vec::new(),
             made_at,
         })
     }

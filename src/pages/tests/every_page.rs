@@ -11,7 +11,9 @@ use crate::domain::time::Millis;
 use crate::domain::view::{Against, Filter, Order, View};
 use crate::domain::waiting::{Cause, Obstacle};
 use crate::pages::comments::{CommentList, CommentsPage};
-use crate::pages::health::{AccountHealth, BudgetLeft, Doing, FailingAlert, HealthPage};
+use crate::pages::health::{
+    AccountHealth, BudgetLeft, Doing, FailingAlert, FailingSchedule, HealthPage,
+};
 use crate::pages::mine::{MinePage, ScoredBlock, ScoredBlocks};
 use crate::pages::samples::*;
 use crate::pages::surveys::{
@@ -184,6 +186,12 @@ pub fn health(is_bad: bool) -> String {
         why: "503 Service Unavailable".to_owned(),
         is_disabled: false,
     };
+    let schedule = FailingSchedule {
+        name: "monday".to_owned(),
+        since: ago(7_200),
+        why: "/srv/reports cannot be made: Permission denied".to_owned(),
+        try_at: Some(now().plus(Duration::from_secs(1_800))),
+    };
     let page = HealthPage {
         shows_all: true,
         zone: &zone(),
@@ -196,6 +204,7 @@ pub fn health(is_bad: bool) -> String {
         counting: 0,
         database_bytes: 812_400_000,
         alerts: if is_bad { std::slice::from_ref(&alert) } else { &[] },
+        schedules: if is_bad { std::slice::from_ref(&schedule) } else { &[] },
         version: "0.1.0 (2b075db)",
         up_since: Some(ago(9_000)),
     };
@@ -319,4 +328,13 @@ pub fn framed(name: &str, content: String) -> String {
         zone: zone().name().to_owned(),
     };
     pages().framed("Results", &nav, Some(&reader), content).unwrap()
+}
+
+#[test]
+fn the_page_of_health_names_a_schedule_that_fails() {
+    let page = health(true);
+    let words = "<bdi>monday</bdi></dt><dd>Fails since ";
+    assert!(page.contains("Schedules that fail") && page.contains(words), "{page}");
+    assert!(page.contains(" cannot be made: Permission denied. Next try: "), "{page}");
+    assert!(!health(false).contains("Schedules that fail"));
 }

@@ -6,9 +6,11 @@ use super::page::{ErrorForm, PAGES, page};
 use super::visit::{AuditedResponse, Visit};
 use crate::domain::policy::DAY;
 use crate::domain::waiting::{Obstacle, Presence, obstacles};
-use crate::pages::health::{AccountHealth, BudgetLeft, Doing, FailingAlert, HealthPage};
+use crate::pages::health::{
+    AccountHealth, BudgetLeft, Doing, FailingAlert, FailingSchedule, HealthPage,
+};
 use crate::pages::operations::Operations;
-use crate::store::AlertStanding;
+use crate::store::{AlertStanding, ScheduleStanding};
 use crate::web::snapshot::Figures;
 
 /// What due surveys wait for, by account. Empty if the database does not answer.
@@ -124,6 +126,8 @@ pub async fn health(visit: Visit) -> AuditedResponse {
     // They tell of all accounts and teams at once.
     let alerts = figures.alerts.iter().filter(|_| sees_all);
     let alerts: Vec<FailingAlert> = alerts.filter_map(failing).collect();
+    let schedules = figures.schedules.iter().filter(|_| sees_all);
+    let schedules: Vec<FailingSchedule> = schedules.filter_map(failing_schedule).collect();
     let shown = HealthPage {
         shows_all: sees_all,
         zone,
@@ -136,10 +140,20 @@ pub async fn health(visit: Visit) -> AuditedResponse {
         counting,
         database_bytes: u64::try_from(figures.status.database_bytes).unwrap_or(0),
         alerts: &alerts,
+        schedules: &schedules,
         version: env!("SURVEYD_VERSION"),
         up_since: Some(visit.web.up_since),
     };
     page(&visit, StatusCode::OK, "Health", PAGES.health(&shown)).into()
+}
+
+fn failing_schedule(standing: &ScheduleStanding) -> Option<FailingSchedule> {
+    Some(FailingSchedule {
+        name: standing.name.clone(),
+        since: standing.failing_since?,
+        why: standing.last_error.clone().unwrap_or_default(),
+        try_at: standing.try_at,
+    })
 }
 
 /// An alert that fails or is disabled.

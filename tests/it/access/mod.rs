@@ -201,6 +201,7 @@ fn live(store: &Store, clock: &Clock, access: Access) -> Live {
         served: Vec::new(),
         connections_per_peer: 0,
         alerts: Vec::new(),
+        schedules: Vec::new(),
         access,
         results: ResultsTerms {
             zone: Zone::utc(),
