@@ -58,30 +58,33 @@ impl AlertSender {
 
     /// Writes, signs and posts a message once. `id` is the message's own.
     pub async fn post(&self, id: &str, told: &Told, now: Millis) -> TryOutcome {
+        self.ask(id, told, now).await.0
+    }
+
+    /// The same. Also returns the beginning of what the receiver said. It may repeat the message.
+    pub async fn ask(&self, id: &str, told: &Told, now: Millis) -> (TryOutcome, String) {
         let failed = |why: String, wait| TryOutcome::Failed { why, wait };
         let body = match bodies::write(&self.config.format, told, &self.zone) {
             Ok(body) => body,
-            Err(error) => return failed(format!("the message cannot be written: {error}"), None),
+            Err(error) => {
+                let why = format!("the message cannot be written: {error}");
+                return (failed(why, None), String::new());
+            }
         };
         let headers = signature::headers(&self.config.keys(), id, now, &body);
         match self.receiver.post(bodies::CONTENT_TYPE, headers, body).await {
-            Err(error) => failed(error.to_string(), None),
+            Err(error) => (failed(error.to_string(), None), String::new()),
             Ok(answer) => {
                 let wait = answer.retry_after.as_deref();
                 let wait = wait.and_then(|header| retry_after::wait(header, now));
-                match judge(&self.config.format, answer.status, &answer.body) {
+                let outcome = match judge(&self.config.format, answer.status, &answer.body) {
                     TryVerdict::Sent => TryOutcome::Sent,
                     TryVerdict::Failed(why) => failed(why, wait),
                     TryVerdict::Gone(why) => TryOutcome::Gone(why),
-                }
+                };
+                (outcome, answer.body)
             }
         }
-    }
-
-    /// What a test of the alert says.
-    pub fn trial(&self, id: &str, now: Millis) -> Told {
-        let fact = Fact::test(self.name(), id, now);
-        Told::of_fact(AlertType::AlertTest, fact, None, self.public_url.as_deref())
     }
 
     /// What a message says. The comment is read now, so one that was erased is not sent.

@@ -1,20 +1,20 @@
 //! `surveyd alerts` shows what is told to whom, tries an alert and sends what waits.
 
 pub mod schedules;
+mod test;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use self::test::AlertTestArgs;
 use super::{Context, TimeStyle, print_json};
-use crate::alerts::deliver::AlertSender;
 use crate::config::AlertConfig;
 use crate::domain::plain_text::printable;
 use crate::domain::time::Millis;
 use crate::output::{note, out, outln};
-use crate::store::{AlertStanding, TryOutcome};
+use crate::store::AlertStanding;
 use crate::terminal::table::{Column, table};
 
 #[derive(Subcommand)]
@@ -30,7 +30,7 @@ pub enum Alerts {
 impl Alerts {
     /// True if the command sends something to a receiver.
     pub fn needs_secrets(&self) -> bool {
-        matches!(self, Self::Test(_))
+        matches!(self, Self::Test(test) if test.sends())
     }
 }
 
@@ -51,20 +51,8 @@ const LIST_EXAMPLES: &str = "\
 const LIST_NOTE: &str = "\
 An alert is disabled after five days and eight tries of nothing but failures, or if its receiver
 says that it is gone. What waits is kept for seven days. An alert that has left the configuration is listed while
-something waits for it. Below the alerts stand the schedules: when each was last done, and when it
-runs next. JSON has the alerts alone.";
-
-#[derive(Args)]
-#[command(before_help = "  surveyd alerts test leads", after_help = TEST_NOTE)]
-pub struct AlertTestArgs {
-    /// The alert, as the configuration names it
-    #[arg(value_name = "NAME")]
-    name: String,
-}
-
-const TEST_NOTE: &str = "\
-The message is written, signed and sent as every other, once. Neither a database nor a daemon is
-needed. Prints what the receiver said, and ends with 1 if it did not take the message.";
+something waits for it. Below the table stands why an alert fails and what its messages wait for,
+then the schedules: when each was last done, and when it runs next. JSON has the alerts alone.";
 
 #[derive(Args)]
 #[command(before_help = "  surveyd alerts retry leads", after_help = RETRY_NOTE)]
@@ -78,9 +66,6 @@ const RETRY_NOTE: &str = "\
 The daemon sends the messages, each under the id that it had before. Messages that wait for the
 comment beside their answer were not tried yet, and go on waiting.";
 
-    /// Those that wait for the comment beside their answer.
-    pub for_comment: u64,
-    pub comment_until: Option<String>,
 /// How an alert does.
 #[derive(Serialize)]
 pub struct AlertJson {
@@ -91,6 +76,9 @@ pub struct AlertJson {
     format: Option<&'static str>,
     on: Vec<&'static str>,
     pub waiting: u64,
+    /// Those that wait for the comment beside their answer.
+    pub for_comment: u64,
+    pub comment_until: Option<String>,
     waiting_since: Option<String>,
     /// Absent if nothing waits or the alert is disabled.
     next_at: Option<String>,
@@ -105,7 +93,7 @@ pub struct AlertJson {
 pub async fn run(alerts: Alerts, context: &Context) -> anyhow::Result<ExitCode> {
     match alerts {
         Alerts::List(list) => self::list(&list, context).await,
-        Alerts::Test(test) => self::test(&test.name, context).await,
+        Alerts::Test(test) => self::test::run(&test, context).await,
         Alerts::Retry(retry) => self::retry(&retry.name, context).await,
     }
 }
@@ -136,8 +124,6 @@ fn of_alert(
     let state = match (config, standing) {
         (None, _) => "removed",
         (_, None) => "new",
-        for_comment: standing.map_or(0, |standing| standing.for_comment),
-        comment_until: instant(|standing| standing.comment_until),
         _ if disabled.is_some() => "disabled",
         (_, Some(standing)) if standing.failing_since.is_some() => "fails",
         _ => "works",
@@ -149,11 +135,31 @@ fn of_alert(
         format: config.map(|alert| alert.format.as_str()),
         on: types.map(|alert_type| alert_type.as_str()).collect(),
         waiting: standing.map_or(0, |standing| standing.waiting),
+        for_comment: standing.map_or(0, |standing| standing.for_comment),
+        comment_until: instant(|standing| standing.comment_until),
         waiting_since: instant(|standing| standing.waiting_since),
         next_at: instant(next_at),
         last_sent_at: instant(|standing| standing.last_sent_at),
         failing_since: instant(|standing| standing.failing_since),
         failures: standing.map_or(0, |standing| standing.failures),
+        last_error: standing.and_then(|standing| standing.last_error.clone()),
+        disabled_at: disabled.map(|disabled| disabled.at.rfc3339()),
+        disabled_why: disabled.map(|disabled| disabled.why.clone()),
+    }
+}
+
+/// When the next message is due and the receiver does not want to be left alone.
+fn next_at(standing: &AlertStanding) -> Option<Millis> {
+    let due_at = standing.due_at.filter(|_| standing.disabled.is_none());
+    due_at.max(standing.wait_until.filter(|_| due_at.is_some()))
+}
+
+impl AlertJson {
+    /// Why messages do not arrive. Absent if they do.
+    pub fn trouble(&self) -> Option<&str> {
+        self.disabled_why.as_deref().or(self.last_error.as_deref())
+    }
+
     /// What the table does not say: why the alert fails, and what its messages wait for. Empty if
     /// there is nothing to say.
     fn notes(&self) -> Vec<String> {
@@ -173,36 +179,14 @@ fn of_alert(
         if self.state == "removed" {
             notes.push("is not in the configuration".to_owned());
         }
-        let due = self.waiting.saturating_sub(self.given_up).saturating_sub(self.for_comment);
+        let due = self.waiting.saturating_sub(self.for_comment);
         if let (Some(at), None, 1..) = (&self.next_at, disabled_at, due) {
             notes.push(format!("next try {at}"));
         }
         if let Some(until) = &self.comment_until {
             notes.push(format!("{} until {until}", waits_for_comment(self.for_comment)));
         }
-        if self.given_up > 0 && disabled_at.is_none() {
-            let given_up = self.given_up;
-            notes.push(format!("{given_up} given up until `surveyd alerts retry {alert}`"));
-        }
         notes
-    }
-
-        last_error: standing.and_then(|standing| standing.last_error.clone()),
-        disabled_at: disabled.map(|disabled| disabled.at.rfc3339()),
-        disabled_why: disabled.map(|disabled| disabled.why.clone()),
-    }
-}
-
-/// When the next message is due and the receiver does not want to be left alone.
-fn next_at(standing: &AlertStanding) -> Option<Millis> {
-    let due_at = standing.due_at.filter(|_| standing.disabled.is_none());
-    due_at.max(standing.wait_until.filter(|_| due_at.is_some()))
-}
-
-impl AlertJson {
-    /// Why messages do not arrive. Absent if they do.
-    pub fn trouble(&self) -> Option<&str> {
-        self.disabled_why.as_deref().or(self.last_error.as_deref())
     }
 
     /// What an operator must act on. Absent if nothing.
@@ -282,31 +266,6 @@ fn configured<'c>(name: &str, context: &'c Context) -> anyhow::Result<&'c AlertC
         let known = alerts.iter().map(|alert| alert.wanted.name.as_str()).collect();
         context.unknown("NAME", name, "alert", known)
     })
-}
-
-async fn test(name: &str, context: &Context) -> anyhow::Result<ExitCode> {
-    let alert = AlertSender::new(&context.config, configured(name, context)?)?;
-    let now = context.clock.now();
-    let id = format!("msg_{}", uuid::Uuid::now_v7().simple());
-    let began = Instant::now();
-    let outcome = alert.post(&id, &alert.trial(&id, now), now).await;
-    let took = began.elapsed().as_millis();
-    match outcome {
-        TryOutcome::Sent => {
-            outln!("alert {name}: the receiver took message {id} in {took} ms")?;
-            Ok(ExitCode::SUCCESS)
-        }
-        TryOutcome::Failed { why, wait } => {
-            let wait =
-                wait.map(|wait| format!(", and asks to be left alone for {} s", wait.as_secs()));
-            outln!("alert {name}: not told: {why}{}", wait.unwrap_or_default())?;
-            Ok(ExitCode::FAILURE)
-        }
-        TryOutcome::Gone(why) => {
-            outln!("alert {name}: not told: {why}. A daemon would disable the alert")?;
-            Ok(ExitCode::FAILURE)
-        }
-    }
 }
 
 async fn retry(name: &str, context: &Context) -> anyhow::Result<ExitCode> {

@@ -25,6 +25,8 @@ pub struct Told {
     pub content: Content,
     /// The page of surveyd that shows it. `None` if surveyd does not know its own address.
     pub link: Option<String>,
+    /// True if nothing happened. The message says so.
+    is_made_up: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +66,27 @@ impl Told {
         let link = public_url.map(|url| format!("{url}{path}"));
         let comment = comment.filter(|_| fact.detail.answer().is_some());
         let (at, fact) = (fact.at, Box::new(fact));
-        Self { alert_type, at, content: Content::Fact { fact, comment }, link }
+        let content = Content::Fact { fact, comment };
+        Self { alert_type, at, content, link, is_made_up: false }
+    }
+
+    /// What a test of an alert says.
+    pub fn trial(alert: &str, id: &str, now: Millis, public_url: Option<&str>) -> Self {
+        Self::of_fact(AlertType::AlertTest, Fact::test(alert, id, now), None, public_url)
+    }
+
+    /// A message of that type about nothing that happened. It says that it is made up.
+    pub fn made_up(
+        alert_type: AlertType,
+        alert: &str,
+        has_comments: bool,
+        now: Millis,
+        public_url: Option<&str>,
+    ) -> Self {
+        let comment = has_comments.then(|| SAMPLE_COMMENT.to_owned());
+        let fact = sample_facts(alert_type, alert, now).swap_remove(0);
+        let told = Self::of_fact(alert_type, fact, comment, public_url);
+        Self { is_made_up: true, ..told }
     }
 
     /// What one message for many says.
@@ -84,7 +106,8 @@ impl Told {
             AlertType::Digest => "/",
         };
         let link = public_url.map(|url| format!("{url}{path}"));
-        Self { alert_type, at: now, content: Content::Summary { count, since }, link }
+        let content = Content::Summary { count, since };
+        Self { alert_type, at: now, content, link, is_made_up: false }
     }
 
     /// The event as Standard Webhooks has it: `{"type", "timestamp", "data"}`.
@@ -128,6 +151,10 @@ impl Told {
                 }
             }
         };
+        let mut data = data;
+        if self.is_made_up {
+            data["made_up"] = json!(true);
+        }
         let (name, at) = (self.alert_type.as_str(), self.at.rfc3339());
         json!({ "type": name, "timestamp": at, "data": data })
     }
@@ -150,6 +177,11 @@ impl Told {
 
     /// One sentence for people, which may hold what help desks and X wrote. Times are of `zone`.
     pub fn sentence(&self, zone: &Zone) -> String {
+        let sentence = self.sentence_of_content(zone);
+        if self.is_made_up { format!("Made up, as a test: {sentence}") } else { sentence }
+    }
+
+    fn sentence_of_content(&self, zone: &Zone) -> String {
         let fact = match &self.content {
             Content::Summary { count, since } => return self.of_summary(*count, *since, zone),
             Content::Fact { fact, .. } => fact,
@@ -225,8 +257,8 @@ impl Told {
     /// Made-up messages to try an alert on: all that the type can say, then as little as it can.
     pub fn samples(alert_type: AlertType, alert: &str, has_comments: bool) -> Vec<Self> {
         let public_url = Some("https://surveyd.example");
-        let facts = sample_facts(alert_type, alert);
-        let comment = has_comments.then(|| "Nobody could tell me where my order is.".to_owned());
+        let facts = sample_facts(alert_type, alert, SAMPLE_AT);
+        let comment = has_comments.then(|| SAMPLE_COMMENT.to_owned());
         let comments = [comment, None];
         let mut samples: Vec<Self> = facts
             .into_iter()
@@ -241,10 +273,12 @@ impl Told {
 
 /// 2026-11-22T08:00:00Z.
 const SAMPLE_AT: Millis = Millis(1_795_334_400_000);
+const SAMPLE_COMMENT: &str = "Nobody could tell me where my order is.";
 
-fn sample_facts(alert_type: AlertType, alert: &str) -> Vec<Fact> {
+/// Made-up facts of that type, never none. They happened at `at`.
+fn sample_facts(alert_type: AlertType, alert: &str, at: Millis) -> Vec<Fact> {
     let hour = std::time::Duration::from_secs(60 * 60);
-    let (id, at, earlier) = (SurveyId::new("sample"), SAMPLE_AT, SAMPLE_AT.minus(hour));
+    let (id, earlier) = (SurveyId::new("sample"), at.minus(hour));
     let answer = |is_full: bool| Answer {
         kind: SurveyType::Csat,
         score: 1,

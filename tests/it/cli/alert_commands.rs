@@ -63,6 +63,11 @@ async fn alerts_are_listed_with_what_waits_and_why() {
             "alert state told waiting last sent",
             "leads disabled detractor, account.paused 1",
             "ops new account.paused 0",
+            &format!(
+                "leads: is disabled since {}: status 410: the receiver is gone. `surveyd alerts \
+                 retry leads` enables it",
+                now.rfc3339()
+            ),
         ]
     );
     let all = program.run(&["alerts", "list", "--json"]).json();
@@ -86,15 +91,15 @@ async fn alerts_are_listed_with_what_waits_and_why() {
     let all = program.run(&["alerts", "list", "--json"]).json();
     assert_eq!((&all[0]["state"], &all[0]["waiting"]), (&"works".into(), &1.into()));
     assert!(all[0]["next_at"].is_string(), "{all}");
+    let list = program.run(&["alerts", "list"]).stdout;
+    let since = "leads: since the retry nothing was tried; before it failed: status 410: the \
+                 receiver is gone\nleads: next try ";
+    assert!(list.contains(since), "{list}");
 
     // What waits for an alert that has left the configuration is still listed.
     program.configure(&configuration(NOWHERE));
     let all = program.run(&["alerts", "list", "--json"]).json();
     assert_eq!((&all[0]["alert"], &all[0]["state"]), (&"leads".into(), &"removed".into()));
-    let list = program.run(&["alerts", "list"]).stdout;
-    let since = "leads: since the retry nothing was tried; before it failed: status 410: the \
-                 receiver is gone\nleads: next try ";
-    assert!(list.contains(since), "{list}");
 }
 
 #[test]

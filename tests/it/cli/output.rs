@@ -66,6 +66,7 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "alerts list",
         "alerts list --json",
         "alerts test leads",
+        "alerts test leads --print",
         "alerts retry leads",
         "report",
         "report --from 2026-01-01 --to 2999-12-31 --by question --test",

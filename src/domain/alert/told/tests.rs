@@ -106,3 +106,18 @@ fn the_text_beside_the_sentence_is_cut_and_never_blank() {
     let fact = Fact::paused("acme", SAMPLE_AT, " \n");
     assert_eq!(Told::of_fact(AlertType::AccountPaused, fact, None, None).text(), None);
 }
+
+#[test]
+fn what_is_made_up_says_so_in_every_form() {
+    for alert_type in AlertType::ALL {
+        let told = Told::made_up(alert_type, "leads", true, SAMPLE_AT, None);
+        let sentence = told.sentence(&Zone::utc());
+        assert!(sentence.starts_with("Made up, as a test: "), "{sentence}");
+        let event = told.event();
+        assert_eq!(
+            (&event["type"], &event["data"]["made_up"]),
+            (&json!(alert_type.as_str()), &json!(true))
+        );
+    }
+    assert_eq!(Told::trial("leads", "1", SAMPLE_AT, None).event()["data"].get("made_up"), None);
+}
