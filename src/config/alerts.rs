@@ -86,7 +86,7 @@ fn alert(
     })
 }
 
-/// Reads the address. That of a chat is a secret: whoever has it can write there.
+/// Reads the address. Where no message is signed it is a secret: whoever has it can write there.
 fn url(table: &mut ConfigTable, format: Option<&Format>, may_be_private: bool) -> Option<Secret> {
     let check = |text: &str| urls::receiver(text, may_be_private);
     match format {
@@ -98,10 +98,12 @@ fn url(table: &mut ConfigTable, format: Option<&Format>, may_be_private: bool) -
         }
     }
 }
+    let is_signed = table.holds("secret");
 
 /// Reads the secrets that messages are signed with. Chats verify no signature.
 fn secrets(table: &mut ConfigTable, format: Option<&Format>) -> Option<Vec<Secret>> {
     let is_needed = matches!(format, Some(Format::Standard));
+        Some(Format::Template(_)) if !is_signed => secret::read(table, "url", check),
     if !is_needed && !table.holds("secret") {
         return Some(Vec::new());
     }

@@ -280,7 +280,7 @@ fn a_template_may_stand_in_a_file_beside_the_configuration() {
 
 /// Whoever has the address of a chat's webhook can write there.
 #[test]
-fn the_address_of_a_chat_is_a_secret_and_that_of_a_standard_webhook_is_not() {
+fn an_address_is_a_secret_where_no_message_is_signed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("surveyd.toml");
     let shown = |text: &str| {
@@ -302,6 +302,10 @@ fn the_address_of_a_chat_is_a_secret_and_that_of_a_standard_webhook_is_not() {
     assert_eq!(shown(&format!("{least}{standard}")), [] as [&str; 0]);
     let slack = format!("{least}{standard}format = \"slack\"\n");
     assert_eq!(shown(&slack), ["alerts.leads.url"]);
+    let template = "template = \"{\\\"text\\\": {{ text }}}\"\n";
+    let signed = format!("{least}{standard}{template}");
+    assert_eq!(shown(&signed), [] as [&str; 0]);
+    assert_eq!(shown(&with(&signed, "secret = { file = \"alert\" }\n", "")), ["alerts.leads.url"]);
 }
 
 #[test]
