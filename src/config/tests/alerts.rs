@@ -329,9 +329,25 @@ fn what_an_alert_may_not_mean_is_warned_of() {
   write the address that people open them by, as https://surveyd.acme.example"]
     );
     assert_eq!(
-        warned(&linked(&alert("include = \"comment\""))),
+        warned(&linked(&alert("include = \"comment\"\nwait_for_comment = \"2m\""))),
         ["alerts.leads.include: sends what people wrote to another service: a webhook is an export, and whoever reads there reads the comments, also those that are erased here
   leave comments out, or make sure that only those read there who may see them"]
+    );
+    assert_eq!(
+        warned(&linked(&alert("include = \"comment\"")))[1..],
+        ["alerts.leads.wait_for_comment: is missing beside include = \"comment\": a comment comes after its score, and the message about the score leaves at once, without it
+  write wait_for_comment = \"2m\", or leave comments out"]
+    );
+    let silence = with(&alert("include = \"comment\""), "[\"detractor\"]", "\"silence\"");
+    assert_eq!(
+        warned(&linked(&silence))[1..],
+        ["alerts.leads.include: names comment, and on names no answers
+  add \"detractor\" or \"feedback.answered\" to on, or remove it"]
+    );
+    assert_eq!(
+        warned(&linked(&with(&alert(""), "whsec_", ""))),
+        ["alerts.leads.secret: does not begin with whsec_, by which Standard Webhooks' libraries know a secret
+  write whsec_ before it, here and at the receiver"]
     );
     let on = |on: &str, more: &str| {
         warned(&linked(&(with(&alert(""), "on = [\"detractor\"]", &format!("on = [{on}]")) + more)))

@@ -2,7 +2,7 @@
 
 use super::Warning;
 use crate::config::schedules::ScheduledOutput;
-use crate::config::{Account, AlertConfig, Config};
+use crate::config::{Account, AlertConfig, Config, Secret};
 use crate::domain::alert::AlertType;
 
 pub(super) fn of_alerts(config: &Config, warnings: &mut Vec<Warning>) {
@@ -34,6 +34,27 @@ fn of_alert(config: &Config, alert: &AlertConfig, warnings: &mut Vec<Warning>) {
             "sends what people wrote to another service: a webhook is an export, and whoever reads \
              there reads the comments, also those that are erased here",
             "leave comments out, or make sure that only those read there who may see them",
+        );
+    }
+    let answers = [AlertType::FeedbackAnswered, AlertType::Detractor];
+    if wanted.has_comments && !answers.iter().any(|answer| wanted.types.contains(answer)) {
+        let remedy = "add \"detractor\" or \"feedback.answered\" to on, or remove it";
+        warn("include", "names comment, and on names no answers", remedy);
+    } else if wanted.has_comments && wanted.wait_for_comment.is_zero() {
+        warn(
+            "wait_for_comment",
+            "is missing beside include = \"comment\": a comment comes after its score, and the \
+             message about the score leaves at once, without it",
+            "write wait_for_comment = \"2m\", or leave comments out",
+        );
+    }
+    let has_prefix =
+        |secret: &Secret| secret.expose().is_empty() || secret.expose().starts_with("whsec_");
+    if !alert.secrets.iter().all(has_prefix) {
+        warn(
+            "secret",
+            "does not begin with whsec_, by which Standard Webhooks' libraries know a secret",
+            "write whsec_ before it, here and at the receiver",
         );
     }
     let is_told_digests = config.schedules.iter().any(|schedule| match &schedule.output {
