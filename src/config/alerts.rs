@@ -40,8 +40,16 @@ impl AlertConfig {
     }
 }
 
+/// The alerts as they were read.
+pub(super) struct ReadAlerts {
+    /// Those without a fault.
+    pub sound: Vec<AlertConfig>,
+    /// The names of all, the faulty ones among them.
+    pub names: BTreeSet<String>,
+}
+
 /// Reads the alerts.
-pub(super) fn read(root: &mut ConfigTable, around: &Around) -> Vec<AlertConfig> {
+pub(super) fn read(root: &mut ConfigTable, around: &Around) -> ReadAlerts {
     let mut names = BTreeSet::new();
     let entries = root.entries("alerts").unwrap_or_default().into_iter();
     let alerts = entries.filter_map(|(place, entry)| {
@@ -50,7 +58,8 @@ pub(super) fn read(root: &mut ConfigTable, around: &Around) -> Vec<AlertConfig> 
         table.close(&[]);
         alert
     });
-    alerts.collect()
+    let sound = alerts.collect();
+    ReadAlerts { sound, names }
 }
 
 fn alert(
@@ -89,21 +98,21 @@ fn alert(
 /// Reads the address. Where no message is signed it is a secret: whoever has it can write there.
 fn url(table: &mut ConfigTable, format: Option<&Format>, may_be_private: bool) -> Option<Secret> {
     let check = |text: &str| urls::receiver(text, may_be_private);
+    let is_signed = table.holds("secret");
     match format {
         Some(Format::Slack | Format::Teams | Format::Mattermost) => {
             secret::read(table, "url", check)
         }
+        Some(Format::Template(_)) if !is_signed => secret::read(table, "url", check),
         Some(Format::Standard | Format::Template(_)) | None => {
             secret::read_public(table, "url", "\"https://hooks.acme.example/surveys\"", check)
         }
     }
 }
-    let is_signed = table.holds("secret");
 
 /// Reads the secrets that messages are signed with. Chats verify no signature.
 fn secrets(table: &mut ConfigTable, format: Option<&Format>) -> Option<Vec<Secret>> {
     let is_needed = matches!(format, Some(Format::Standard));
-        Some(Format::Template(_)) if !is_signed => secret::read(table, "url", check),
     if !is_needed && !table.holds("secret") {
         return Some(Vec::new());
     }
@@ -127,7 +136,7 @@ fn wanted(
     let accounts = several(table, around);
     let teams = table.optional("teams", access::teams);
     let has_thresholds = table.holds("detractor");
-    let detractor = thresholds(table.table("detractor"));
+    let detractor = thresholds(table.inline_table("detractor", "{ csat = 2, nps = 6 }"));
     let length = values::duration(defaults::SILENCE_AFTER_BOUNDS);
     let silence_after = table.or("silence_after", defaults::SILENCE_AFTER, length);
     let length = values::duration(defaults::WAIT_FOR_COMMENT_BOUNDS);

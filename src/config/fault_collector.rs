@@ -137,6 +137,21 @@ impl<'a> FaultCollector<'a> {
 impl<'a> ConfigTable<'_, 'a> {
     /// Returns the table under `key` or an empty one if there is none.
     pub fn table(&mut self, key: &'static str) -> ConfigTable<'_, 'a> {
+        let remedy = format!("write it as [{}] and its keys below", self.place.child(key).header());
+        self.table_or(key, &remedy)
+    }
+
+    /// True if the value under `key` is a table.
+    pub fn holds_table(&self, key: &str) -> bool {
+        matches!(self.values.get(key), Some(Value::Table(_)))
+    }
+
+    /// The same for a table that stands on one line. `example` is such a table.
+    pub fn inline_table(&mut self, key: &'static str, example: &str) -> ConfigTable<'_, 'a> {
+        self.table_or(key, &format!("write it as `{key} = {example}`"))
+    }
+
+    fn table_or(&mut self, key: &'static str, remedy: &str) -> ConfigTable<'_, 'a> {
         self.known.push(key);
         let place = self.place.child(key);
         let values = match self.values.remove(key) {
@@ -144,7 +159,6 @@ impl<'a> ConfigTable<'_, 'a> {
             Some(Value::Table(values)) => values,
             Some(other) => {
                 let problem = format!("is {}, not a table", noun(&other));
-                let remedy = format!("write it as [{}] and its keys below", place.header());
                 self.collector.fault(&place, GivenValue::File(other).shown(), problem, remedy);
                 GivenTable::new()
             }

@@ -37,6 +37,7 @@ fn load_file(
                 "its folder is closed to this user: run this as root, or let surveyd's group in by \
                  `chgrp surveyd {folder}` and `chmod 750 {folder}`"
             ),
+            ErrorKind::NotFound => format!("{ELSEWHERE}, or make one by `surveyd init`"),
             _ => ELSEWHERE.into(),
         };
         cannot_be_read(&error.to_string(), remedy)

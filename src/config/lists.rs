@@ -1,6 +1,7 @@
 //! Reads values that may be one or several.
 
 use super::given::{GivenValue, Wrong};
+use super::names::nearest;
 use super::values;
 use crate::domain::close::ClosedBy;
 
@@ -11,7 +12,26 @@ pub(super) fn chosen<T: Copy>(given: &GivenValue, words: &[(&str, T)]) -> Result
         choose(&GivenValue::Variable(text.clone()))
             .map_err(|wrong| Wrong::new(format!("{text:?} {}", wrong.problem), wrong.remedy))
     };
-    given.texts()?.into_iter().map(meaning).collect()
+    let texts = given.texts()?;
+    let unknown: Vec<_> =
+        texts.iter().filter(|text| words.iter().all(|(word, _)| word != text)).collect();
+    if unknown.len() > 1 {
+        return Err(several_unknown(&unknown, words));
+    }
+    texts.into_iter().map(meaning).collect()
+}
+
+/// Names all words that are not known, each with the one that may be meant.
+fn several_unknown<T>(unknown: &[&String], words: &[(&str, T)]) -> Wrong {
+    let known = || words.iter().map(|(word, _)| *word);
+    let named: Vec<_> = unknown.iter().map(|text| format!("{text:?}")).collect();
+    let meant = unknown.iter().filter_map(|text| {
+        nearest(text, known()).map(|meant| format!("for {text:?} did you mean {meant:?}? "))
+    });
+    let meant: String = meant.collect();
+    let known: Vec<_> = known().map(|word| format!("\"{word}\"")).collect();
+    let problem = format!("{} are not known here", named.join(" and "));
+    Wrong::new(problem, format!("{meant}It is one of {}", known.join(", ")))
 }
 
 /// Reads at least one text. A variable separates its texts by commas.

@@ -416,6 +416,7 @@ fn read(mut root: fault_collector::ConfigTable) -> Option<Config> {
     let tokens = access::tokens(&mut root, &around, &zone);
     let alerts = alerts::read(&mut root, &around);
     let schedules = schedules::read(&mut root, &around, &alerts);
+    let alerts = alerts.sound;
     root.close(&["retention"]);
     Some(Config {
         store: store?,

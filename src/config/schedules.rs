@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::alerts::AlertConfig;
+use super::alerts::ReadAlerts;
 use super::fault_collector::ConfigTable;
 use super::given::{GivenValue, Wrong, quoted};
 use super::names::nearest;
@@ -58,11 +58,11 @@ enum Destination {
     Alert(String),
 }
 
-/// Reads the schedules. `alerts` are the sound alerts.
+/// Reads the schedules.
 pub(super) fn read(
     root: &mut ConfigTable,
     around: &Around,
-    alerts: &[AlertConfig],
+    alerts: &ReadAlerts,
 ) -> Vec<ScheduleConfig> {
     let mut names = BTreeSet::new();
     let entries = root.entries("schedules").unwrap_or_default().into_iter();
@@ -79,7 +79,7 @@ fn schedule(
     table: &mut ConfigTable,
     names: &mut BTreeSet<String>,
     around: &Around,
-    alerts: &[AlertConfig],
+    alerts: &ReadAlerts,
 ) -> Option<ScheduleConfig> {
     let name = table.required("name", "\"monday\"", values::name);
     if let Some(name) = &name
@@ -167,12 +167,13 @@ fn keep(table: &mut ConfigTable) -> Option<u32> {
 }
 
 /// Reads the table `to`, which names either a folder or an alert.
-fn destination(table: &mut ConfigTable, alerts: &[AlertConfig]) -> Option<Destination> {
+fn destination(table: &mut ConfigTable, alerts: &ReadAlerts) -> Option<Destination> {
     if !table.holds("to") {
         table.missing("to", "{ folder = \"reports\" }");
         return None;
     }
-    let mut to = table.table("to");
+    let is_table = table.holds_table("to");
+    let mut to = table.inline_table("to", "{ folder = \"reports\" }");
     let folder = to.optional("folder", |given| match given.text()? {
         text if text.trim().is_empty() => Err(Wrong::new("is empty", "name a folder")),
         text => Ok(PathBuf::from(text)),
@@ -180,6 +181,9 @@ fn destination(table: &mut ConfigTable, alerts: &[AlertConfig]) -> Option<Destin
     let alert = to.optional("alert", |given| told(given, alerts));
     let place = to.place.clone();
     to.close(&[]);
+    if !is_table {
+        return None;
+    }
     match (folder?, alert?) {
         (Some(folder), None) => Some(Destination::Folder(folder)),
         (None, Some(alert)) => Some(Destination::Alert(alert)),
@@ -194,18 +198,21 @@ fn destination(table: &mut ConfigTable, alerts: &[AlertConfig]) -> Option<Destin
 }
 
 /// Reads the name of an alert that is told digests.
-fn told(given: &GivenValue, alerts: &[AlertConfig]) -> Result<String, Wrong> {
+fn told(given: &GivenValue, alerts: &ReadAlerts) -> Result<String, Wrong> {
     let name = given.text()?;
-    let mut names = alerts.iter().map(|alert| alert.wanted.name.as_str());
-    match alerts.iter().find(|alert| alert.wanted.name == name) {
+    match alerts.sound.iter().find(|alert| alert.wanted.name == name) {
         Some(alert) if !alert.wanted.types.contains(&AlertType::Digest) => Err(Wrong::new(
             "is an alert that is not told digests",
             format!("add \"digest\" to alerts.{name}.on"),
         )),
         Some(_) => Ok(name.to_owned()),
+        None if alerts.names.contains(name) => Err(Wrong::new(
+            "is an alert with faults of its own",
+            format!("mend those of alerts.{name}, which stand above"),
+        )),
         None => Err(Wrong::new(
-            "is no sound alert of this file",
-            match nearest(name, names.by_ref()) {
+            "is no alert of this file",
+            match nearest(name, alerts.names.iter().map(String::as_str)) {
                 Some(meant) => format!("did you mean \"{meant}\"?"),
                 None => "name one of [[alerts]]".to_owned(),
             },

@@ -196,7 +196,7 @@ fn a_file_that_cannot_be_read_is_a_fault() {
         shown,
         format!(
             "{}: cannot be read: No such file or directory (os error 2)
-  name another file by --config or SURVEYD_CONFIG",
+  name another file by --config or SURVEYD_CONFIG, or make one by `surveyd init`",
             path.display()
         )
     );

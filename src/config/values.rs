@@ -91,6 +91,7 @@ pub(super) fn choice<T: Copy>(words: &[(&str, T)]) -> impl Fn(&GivenValue) -> Re
         })?;
         words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning).ok_or_else(|| {
             let remedy = match nearest(text, words.iter().map(|(word, _)| *word)) {
+                Some(word) if known.len() == 1 => format!("did you mean \"{word}\"?"),
                 Some(word) => format!("did you mean \"{word}\"? It is one of {}", known.join(", ")),
                 None => format!("write one of {}", known.join(", ")),
             };
@@ -150,6 +151,11 @@ pub(super) fn time_zone<Z>(
 ) -> impl Fn(&GivenValue) -> Result<Z, Wrong> {
     move |given| {
         let text = given.text()?;
+        if is_offset(text) && parse(text).is_none() {
+            let remedy =
+                "name a zone with its rules, as Europe/Madrid: an offset has no summer time";
+            return Err(Wrong::new("is an offset, and none is taken", remedy));
+        }
         let name = Some(text).filter(|name| !name.eq_ignore_ascii_case(UNKNOWN_ZONE));
         name.and_then(&parse).ok_or_else(|| match (of_rails(text), nearest_zone(text)) {
             (Some(name), _) => Wrong::new("is not an IANA name", format!("write \"{name}\"")),
@@ -162,6 +168,16 @@ pub(super) fn time_zone<Z>(
             ),
         })
     }
+}
+
+/// True for the offset of a clock, such as `+01:00`, `UTC+1` or `GMT-5`.
+fn is_offset(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let bare = ["UTC", "GMT"].iter().find_map(|name| upper.strip_prefix(name));
+    let digits = bare.unwrap_or(&upper).trim_start().strip_prefix(['+', '-']);
+    digits.is_some_and(|rest| {
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b':')
+    })
 }
 
 /// Returns the IANA name that a misspelt one most likely means. Many names begin alike, so they

@@ -128,6 +128,13 @@ impl Templates {
         texts.collect()
     }
 
+    /// True if the text of that language fills in the variable of that name.
+    pub fn fills_in(&self, language: Option<&str>, name: &str) -> bool {
+        let source = self.sources.get(language.unwrap_or(DEFAULT)).map_or("", String::as_str);
+        let filled = source.split("{{").skip(1).filter_map(|rest| rest.split("}}").next());
+        filled.into_iter().any(|expression| expression.contains(name))
+    }
+
     /// The languages that have a text of their own. They are in lower case.
     pub fn languages(&self) -> impl Iterator<Item = &str> {
         self.sources.keys().map(String::as_str).filter(|name| *name != DEFAULT)

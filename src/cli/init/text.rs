@@ -79,14 +79,18 @@ pub fn to_do_next(place: &Locations, answers: &InitAnswers, is_sandbox: bool) ->
     let mut steps: Vec<(String, Vec<String>)> = Vec::new();
     let address = format!("address   https://YOUR-HOST/v1/sources/{source}");
     let proxy = "(surveyd listens on http://127.0.0.1:8471: put TLS before it)".to_owned();
+    let at = match kind.name {
+        "standard" => "In your program, which sends Standard Webhooks messages:".to_owned(),
+        desk => format!("At {desk}, {}:", kind.place),
+    };
     if let Some(what) = answers.waiting_secret() {
-        steps.push((format!("At {}, {}:", kind.name, kind.place), vec![address, proxy]));
+        steps.push((at, vec![address, proxy]));
         let mut lines = vec![format!("(umask 077; cat > {secret})")];
         lines.extend(place.line_of_drop_in(&secret_name(source)));
         steps.push((format!("Put {what} that it shows there into its file:"), lines));
     } else if kind.secret() != SecretOrigin::None {
         let secret = format!("secret    cat {secret}");
-        steps.push((format!("At {}, {}:", kind.name, kind.place), vec![address, secret, proxy]));
+        steps.push((at, vec![address, secret, proxy]));
     } else if kind.name == "spool" {
         let what = "Move files of closes, one notice a line, into closes/ in the state folder.";
         steps.push((what.into(), Vec::new()));

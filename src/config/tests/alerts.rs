@@ -128,7 +128,7 @@ surveyd.toml: alerts.leads.secret[1]: is not base64
 surveyd.toml: alerts.leads.on: \"detracter\" is not known here
   did you mean \"detractor\"? It is one of \"feedback.answered\", \"detractor\", \"account.paused\", \"account.resumed\", \"silence\", \"digest\"
 surveyd.toml: alerts.leads.include: \"coment\" is not known here
-  did you mean \"comment\"? It is one of \"comment\"
+  did you mean \"comment\"?
 surveyd.toml: alerts.leads.accounts: holds \"acne\", which is no account's name
   did you mean \"acme\"?
 surveyd.toml: alerts.leads.teams: is an empty list
@@ -409,5 +409,19 @@ fn the_address_of_the_pages_is_read_without_its_slash() {
     assert_eq!(
         faults(&of("https://mara:hunter2@s.example/")),
         "surveyd.toml: http.public_url: holds a user or a password\n  write it without them"
+    );
+}
+
+#[test]
+fn a_remedy_leads_to_a_form_that_is_taken() {
+    assert_eq!(
+        fault("detractor = 2"),
+        "surveyd.toml: alerts.leads.detractor = 2: is a whole number, not a table
+  write it as `detractor = { csat = 2, nps = 6 }`"
+    );
+    assert_eq!(
+        faults(&with(&alert(""), "[\"detractor\"]", "[\"detractors\", \"paused\", \"silence\"]")),
+        "surveyd.toml: alerts.leads.on: \"detractors\" and \"paused\" are not known here
+  for \"detractors\" did you mean \"detractor\"? for \"paused\" did you mean \"account.paused\"? It is one of \"feedback.answered\", \"detractor\", \"account.paused\", \"account.resumed\", \"silence\", \"digest\""
     );
 }

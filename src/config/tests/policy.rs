@@ -192,6 +192,21 @@ fn a_text_with_a_name_that_is_never_filled_in_is_warned_of() {
 }
 
 #[test]
+fn a_hole_at_the_end_is_warned_of_and_the_remedy_names_its_variable() {
+    let warned = |message: &str| warned(&with(LEAST, "How did we do?", message));
+    assert_eq!(
+        warned("{{ agent }} helped you"),
+        ["accounts.acme.survey.message: reads \" helped you\" where the help desk tells no agent
+  say what stands there instead, as {{ agent | default('…') }}"]
+    );
+    assert_eq!(
+        warned("Hi {{ first_name }}"),
+        ["accounts.acme.survey.message: reads \"Hi \" where the help desk tells no name
+  say what stands there instead, as {{ first_name | default('there') }}"]
+    );
+}
+
+#[test]
 fn a_rule_for_a_source_or_a_language_that_nobody_names_is_warned_of() {
     let warned = warned(&rule("when = { source = \"helpdsk\", language = \"Spanish\" }"));
     assert_eq!(

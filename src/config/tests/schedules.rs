@@ -111,7 +111,7 @@ fn where_a_schedule_writes_is_asked_for_and_is_one_place() {
     );
     assert_eq!(
         faults(&with(&digest(""), "{ alert = \"leads\" }", "{ alert = \"leds\" }")),
-        "surveyd.toml: schedules.monday.to.alert = \"leds\": is no sound alert of this file
+        "surveyd.toml: schedules.monday.to.alert = \"leds\": is no alert of this file
   did you mean \"leads\"?"
     );
 }
@@ -148,4 +148,34 @@ fn a_key_that_means_nothing_there_is_a_fault() {
         "surveyd.toml: schedules.monday.format = \"parquet\": is not known here
   write one of \"html\", \"text\", \"json\", \"csv\", \"xlsx\""
     );
+}
+
+#[test]
+fn a_remedy_leads_to_a_form_that_is_taken() {
+    assert_eq!(
+        faults(&with(&schedule(""), "{ folder = \"reports\" }", "\"reports\"")),
+        "surveyd.toml: schedules.monday.to = \"reports\": is a string, not a table
+  write it as `to = { folder = \"reports\" }`"
+    );
+    let shown = faults(&with(&digest(""), "https://hooks.acme.example/surveys", "https://127.1"));
+    assert!(
+        shown.ends_with(
+            "surveyd.toml: schedules.monday.to.alert = \"leads\": is an alert with faults of its own
+  mend those of alerts.leads, which stand above"
+        ),
+        "{shown}"
+    );
+}
+
+#[test]
+fn an_offset_is_no_time_zone() {
+    for zone in ["UTC+1", "+01:00", "gmt-5"] {
+        assert_eq!(
+            faults(&under(&format!("[report]\ntime_zone = \"{zone}\""))),
+            format!(
+                "surveyd.toml: report.time_zone = \"{zone}\": is an offset, and none is taken
+  name a zone with its rules, as Europe/Madrid: an offset has no summer time"
+            )
+        );
+    }
 }

@@ -170,7 +170,11 @@ fn the_zone_of_the_business_is_an_iana_name() {
         ("Europe", "is not a time zone", no_name),
         ("Europe/Springfield", "is not a time zone", no_name),
         ("Etc/Unknown", "is not a time zone", no_name),
-        ("+01:00", "is not a time zone", no_name),
+        (
+            "+01:00",
+            "is an offset, and none is taken",
+            "name a zone with its rules, as Europe/Madrid: an offset has no summer time",
+        ),
         ("", "is not a time zone", no_name),
     ] {
         assert_eq!(

@@ -36,6 +36,9 @@ const POINTERS: [&str; 27] = [
     "pulsante",
 ];
 
+/// The variables that a notice may lack.
+const MAY_BE_MISSING: [&str; 4] = ["first_name", "agent", "team", "language"];
+
 /// Warns of each text that may read badly.
 pub(super) fn of_texts(key: &str, texts: &Texts, warnings: &mut Vec<Warning>) {
     let bare = texts.templates.tried_bare();
@@ -63,9 +66,17 @@ pub(super) fn of_texts(key: &str, texts: &Texts, warnings: &mut Vec<Warning>) {
         }
         let of_nobody = bare.iter().find(|(known, _)| *known == language);
         if let Some((_, bare)) = of_nobody.filter(|(_, bare)| holes(bare) > holes(&text)) {
+            let fills_in = |name: &&&str| texts.templates.fills_in(language, name);
+            let missing = MAY_BE_MISSING.iter().find(fills_in).unwrap_or(&"first_name");
+            let (lacks, instead) = match *missing {
+                "first_name" => ("name", "there"),
+                other => (other, "…"),
+            };
             warn(
-                format!("reads {bare:?} where the help desk tells no name"),
-                "say what stands there instead, as {{ first_name | default('there') }}",
+                format!("reads {bare:?} where the help desk tells no {lacks}"),
+                &format!(
+                    "say what stands there instead, as {{{{ {missing} | default('{instead}') }}}}"
+                ),
             );
         }
         if let Some(language) = language.filter(|language| is_name(language)) {
@@ -91,15 +102,17 @@ fn literal(text: &str) -> Option<String> {
     prompt_text::variable_names().flat_map(forms).find(|form| text.contains(form.as_str()))
 }
 
-/// Counts the places where a word is missing: a blank before a mark, two blanks, or a mark at the
-/// beginning.
+/// Counts the places where a word is missing: a blank before a mark, two blanks, a mark or a blank
+/// at the beginning, or a blank at the end.
 fn holes(text: &str) -> usize {
     let mark = |letter: char| matches!(letter, ',' | '.' | '!' | '?' | ':' | ';');
     let letters: Vec<char> = text.chars().collect();
     let pairs = letters.windows(2).filter(|pair| {
         pair[0] == ' ' && (pair[1] == ' ' || mark(pair[1])) || pair[0] == ',' && mark(pair[1])
     });
-    pairs.count() + usize::from(letters.first().is_some_and(|first| mark(*first) || *first == ' '))
+    let first = letters.first().is_some_and(|first| mark(*first) || *first == ' ');
+    let last = letters.last() == Some(&' ');
+    pairs.count() + usize::from(first) + usize::from(last)
 }
 
 #[cfg(test)]
@@ -115,6 +128,7 @@ mod tests {
             (", how", 1),
             ("Hello, . How", 1),
             ("Merci !", 1),
+            ("Hi ", 1),
         ] {
             assert_eq!(holes(text), count, "{text}");
         }

@@ -29,7 +29,9 @@ fn a_configuration_that_is_not_there_or_no_file_is_told() {
     let elsewhere = "\n  name another file by --config or SURVEYD_CONFIG\n";
     let missing = "DIR/none.toml: cannot be read: No such file or directory (os error 2)";
     let none = program.path("none.toml").display().to_string();
-    let expected = (78, format!("{missing}{elsewhere}"));
+    let made =
+        "\n  name another file by --config or SURVEYD_CONFIG, or make one by `surveyd init`\n";
+    let expected = (78, format!("{missing}{made}"));
     assert_eq!(told(&program, &format!("status --config {none}")), expected);
     let folder = "DIR: cannot be read: it is a folder, a pipe or a device, and no file";
     let expected = (78, format!("{folder}{elsewhere}"));
