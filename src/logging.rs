@@ -5,7 +5,7 @@
 //! here.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::OnceLock;
@@ -22,8 +22,8 @@ use crate::config::{LogFormat, LogLevel};
 static LEVEL: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Starts the log of this process in the configured format. Without one it uses the journal's own
-/// format if `journal_stream` says that standard error goes there. Otherwise it uses JSON. The
-/// error says why the journal cannot be reached.
+/// format if `journal_stream` says that standard error goes there, text on a terminal and JSON
+/// elsewhere. The error says why the journal cannot be reached.
 pub fn start(
     configured: Option<LogFormat>,
     journal_stream: Option<&str>,
@@ -46,6 +46,7 @@ fn by_default(journal_stream: Option<&str>, stderr: &impl AsFd) -> LogFormat {
         (Some(stream), Ok(file)) if stream == format!("{}:{}", file.dev(), file.ino()) => {
             LogFormat::Journald
         }
+        _ if stderr.as_fd().is_terminal() => LogFormat::Text,
         _ => LogFormat::Json,
     }
 }
@@ -114,5 +115,8 @@ mod tests {
         for stream in [None, Some(elsewhere.as_str()), Some(""), Some("8:")] {
             assert_eq!(by_default(stream, &file), LogFormat::Json, "{stream:?}");
         }
+        // The other end of a new terminal (ptmx(4)).
+        let terminal = File::open("/dev/ptmx").unwrap();
+        assert_eq!(by_default(None, &terminal), LogFormat::Text);
     }
 }

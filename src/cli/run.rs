@@ -11,8 +11,8 @@ pub const EXAMPLES: &str = "  surveyd run\n  surveyd run --config surveyd.toml";
 
 pub const NOTE: &str = "\
 SIGTERM and SIGINT stop it in order, within 10 seconds. SIGHUP reads the configuration again and
-keeps the old one if the new one is faulty. log.format says where the log goes. If there is no
-database, it is created.";
+keeps the old one if the new one is faulty. log.format says how the log is written. Left out, it is
+text on a terminal. If there is no database, it is created.";
 
 pub async fn run(context: Context, signals: Signals) -> anyhow::Result<ExitCode> {
     let log = &context.config.log;
