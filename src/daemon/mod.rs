@@ -211,13 +211,17 @@ impl Daemon {
 
     async fn apply(&mut self, file: &Path) -> anyhow::Result<()> {
         let config = config::load(file, &self.start.environment)?;
-        if config.store != self.start.config.store
-            || config.http.listen != self.start.config.http.listen
-        {
-            warn!(
-                event = "config.reloaded",
-                "store.url and http.listen take effect at the next start"
-            );
+        let before = &self.start.config;
+        for (key, has_changed) in [
+            ("store.url", config.store != before.store),
+            ("http.listen", config.http.listen != before.http.listen),
+        ] {
+            if has_changed {
+                warn!(
+                    event = "config.reloaded",
+                    key, "{key} has changed, and takes effect at the next start"
+                );
+            }
         }
         spools::prepare(&config, file, &self.place.folder)?;
         let folder = &self.place.folder;
