@@ -26,15 +26,15 @@ pub fn run() -> anyhow::Result<()> {
     outln!("{hash}")?;
     note!(
         "\n\
-         For the configuration:\n\
+         # For the configuration:\n\
          \n\
          [[logins]]\n\
          name = \"NAME\"\n\
          role = \"supervisor\"\n\
          password_hash = \"{hash}\"\n\
          \n\
-         The hash may also stand in a file of its own: password_hash = {{ file = \"NAME-password-hash\" }}.\n\
-         No one but surveyd should read it. `surveyd check` finds what is wrong, a reload puts it in force."
+         # The hash may also stand in a file of its own: password_hash = {{ file = \"NAME-password-hash\" }}.\n\
+         # No one but surveyd should read it. `surveyd check` finds what is wrong, a reload puts it in force."
     );
     Ok(())
 }

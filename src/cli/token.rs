@@ -50,11 +50,11 @@ pub fn run(wanted: &TokenArgs) -> anyhow::Result<()> {
     outln!("{token}")?;
     note!(
         "\n\
-         This is the only time that the token is shown: give it to the program.\n\
-         For the configuration:\n\
+         # This is the only time that the token is shown: give it to the program.\n\
+         # For the configuration:\n\
          \n\
          {block}\n\
-         `surveyd check` finds what is wrong, a reload puts it in force."
+         # `surveyd check` finds what is wrong, a reload puts it in force."
     );
     Ok(())
 }
