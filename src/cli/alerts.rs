@@ -50,9 +50,10 @@ const LIST_EXAMPLES: &str = "\
 
 const LIST_NOTE: &str = "\
 An alert is disabled after five days and eight tries of nothing but failures, or if its receiver
-says that it is gone. What waits is kept for seven days. An alert that has left the configuration is listed while
-something waits for it. Below the table stands why an alert fails and what its messages wait for,
-then the schedules: when each was last done, and when it runs next. JSON has the alerts alone.";
+says that it is gone. What waits is kept for seven days. An alert that has left the configuration
+is listed while something waits for it. Below the table stands why an alert fails and what its
+messages wait for, then the schedules: when each was last done, and when it runs next. JSON has the
+alerts alone.";
 
 #[derive(Args)]
 #[command(before_help = "  surveyd alerts retry leads", after_help = RETRY_NOTE)]
