@@ -120,6 +120,23 @@ pub fn give_to_owner_of_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes the names in a file's folder durable.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// Refuses if the disk of a file's folder has fewer than `bytes` free.
+pub fn require_room(path: &Path, bytes: u64) -> io::Result<()> {
+    let found = rustix::fs::statvfs(folder_of(path))?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    if bytes <= free {
+        return Ok(());
+    }
+    let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+    let words = format!("it needs {} MB, and {} MB are free", megabytes(bytes), megabytes(free));
+    Err(io::Error::new(ErrorKind::StorageFull, words))
+}
+
 /// Returns the folder that a path lies in.
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {

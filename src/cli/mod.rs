@@ -6,6 +6,7 @@
 mod alerts;
 mod arguments;
 mod ask;
+mod backup;
 mod check;
 mod decisions;
 pub mod demo;
@@ -22,6 +23,7 @@ mod questions;
 mod rebuild;
 mod export;
 mod report;
+mod restore;
 
 mod run;
 mod sandbox;
@@ -109,6 +111,10 @@ enum Command {
     Token(token::TokenArgs),
     /// Rebuild feedback and lost surveys from X's own events
     Rebuild(rebuild::RebuildArgs),
+    /// Copy the database to a file while the daemon works on it
+    Backup(backup::Backup),
+    /// Put a backup in the place of the database
+    Restore(restore::Restore),
     /// Bring the database's schema up to date (run does it too)
     #[command(before_help = migrate::EXAMPLES, after_help = migrate::NOTE)]
     Migrate,
@@ -135,6 +141,8 @@ impl Command {
             | Self::Export(_)
             | Self::Password
             | Self::Token(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
             | Self::Migrate => false,
         }
     }
@@ -401,6 +409,8 @@ async fn dispatch(
         Command::Report(report) => report::report(report, &context).await?,
         Command::Export(export) => export::export(export, &context).await?,
         Command::Rebuild(wanted) => rebuild::run(wanted, &context, signals()?).await?,
+        Command::Backup(backup) => backup::run(&backup, &context).await?,
+        Command::Restore(restore) => restore::run(&restore, &context).await?,
         Command::Migrate => migrate::run(&context).await?,
         Command::Demo(_)
         | Command::Sandbox(_)

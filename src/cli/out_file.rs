@@ -167,7 +167,7 @@ impl Drop for OutFile {
 }
 
 /// Returns the real path of the file even if the file does not exist yet.
-fn place(named: &Path) -> io::Result<PathBuf> {
+pub fn place(named: &Path) -> io::Result<PathBuf> {
     if let Ok(file) = named.canonicalize() {
         return Ok(file);
     }
@@ -177,7 +177,7 @@ fn place(named: &Path) -> io::Result<PathBuf> {
 }
 
 /// True if a file is the database or belongs to it, such as its log or its mark.
-fn is_beside(place: &Path, database: &Path) -> bool {
+pub fn is_beside(place: &Path, database: &Path) -> bool {
     let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
     let name = |path: &Path| path.file_name().map(OsStr::as_bytes).unwrap_or_default().to_vec();
     let (own, of_database) = (name(place), name(&database));

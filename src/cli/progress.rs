@@ -1,7 +1,9 @@
-//! The progress bar of a command that goes through closes in the order of their time.
+//! The progress bars of commands that take long.
 //!
-//! It is drawn on standard error, and only if that is a terminal.
+//! They are drawn on standard error, and only if that is a terminal.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -10,6 +12,32 @@ use crate::domain::time::Millis;
 
 /// The number of steps of the bar for a period of any length.
 const STEPS: u64 = 1_000;
+
+/// How often the size of a growing file is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// Waits for a work that writes the file `grows`, and shows how far it has come to `bytes`.
+pub async fn growing<T>(
+    work: impl Future<Output = T>,
+    grows: &Path,
+    bytes: u64,
+    what: &'static str,
+) -> T {
+    let bar = ProgressBar::new(bytes.max(1));
+    let style = ProgressStyle::with_template("{bar:40} {msg} {bytes} of {total_bytes}");
+    bar.set_style(style.expect("the template is fixed"));
+    bar.set_message(what);
+    let mut work = std::pin::pin!(work);
+    loop {
+        match tokio::time::timeout(LOOK_EVERY, &mut work).await {
+            Ok(done) => {
+                bar.finish_and_clear();
+                return done;
+            }
+            Err(_) => bar.set_position(fs::metadata(grows).map_or(0, |found| found.len())),
+        }
+    }
+}
 
 /// A bar that is full at the end of a period.
 pub struct TimeBar {

@@ -117,7 +117,8 @@ struct AccountJson {
 
 #[derive(Serialize)]
 struct HoldStatus {
-    /// `older`, `other`, `promoted`, `unknown` (the database is not trusted) or `rebuild`.
+    /// `older`, `other`, `promoted`, `unknown`, `restored` (the database is not trusted) or
+    /// `rebuild`.
     reason: &'static str,
     /// The instant by X's clock past which X's events must be read. `None` while X's time is
     /// unknown.

@@ -30,7 +30,7 @@ use crate::config::{Config, Environment};
 use crate::domain::time::Millis;
 use crate::domain::waiting::Presence;
 use crate::files::{self, FileId, beside};
-use crate::store::Location;
+use crate::store::{self, Location};
 
 /// The folders of the service's configuration and of its state.
 const SERVICE_CONFIG: &str = "/etc/surveyd";
@@ -100,6 +100,7 @@ impl DaemonLock {
         let Some(file) = location.file() else {
             return Ok(Self { folder, database: None, wakeup: None });
         };
+        complete_restore(&location, file)?;
         location.make_file()?;
         let database = Database::lock(file)?;
         for ending in [".sends", "-wal", "-shm"] {
@@ -125,6 +126,40 @@ impl DaemonLock {
     pub fn wakeups(&self) -> Wakeups {
         Wakeups(self.wakeup.as_ref().map(|(socket, _)| socket.clone()))
     }
+}
+
+/// Keeps daemons off a SQLite file while another takes its place. The file may not be there yet.
+pub struct RestoreLock {
+    _name: File,
+    _lock: Option<File>,
+}
+
+impl RestoreLock {
+    /// Takes the locks of the daemon on `file`. Fails while a daemon works on it.
+    pub fn take(file: &Path) -> anyhow::Result<Self> {
+        let name_path = beside(file, ".lock");
+        let name = locked(open(&name_path, file)?, &name_path, file)?;
+        let lock = match file.exists() {
+            true => Some(locked(open(file, file)?, file, file)?),
+            false => None,
+        };
+        Ok(Self { _name: name, _lock: lock })
+    }
+}
+
+/// Completes a restore that was broken off.
+fn complete_restore(location: &Location, file: &Path) -> anyhow::Result<()> {
+    if !store::is_restore_unfinished(location) {
+        return Ok(());
+    }
+    let _lock = RestoreLock::take(file)?;
+    store::finish_restore(location)?;
+    warn!(
+        event = "store.restored",
+        "a restore of {} was broken off, and is completed now",
+        file.display()
+    );
+    Ok(())
 }
 
 impl Drop for DaemonLock {

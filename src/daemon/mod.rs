@@ -38,7 +38,9 @@ use blocks::Looks;
 use generation::Generation;
 pub use listen::unbound;
 use lock::DaemonLock;
-pub use lock::{SERVICE_STATE, is_usual_state_folder, presence, state_folder, wake_running};
+pub use lock::{
+    RestoreLock, SERVICE_STATE, is_usual_state_folder, presence, state_folder, wake_running,
+};
 use service_manager::{Watchdog, notify};
 pub use signals::{Incoming as Signals, Signal, listen as signals};
 

@@ -39,6 +39,9 @@ pub enum Error {
     /// Create the database, or bring it up to date.
     #[error("{0}")]
     Missing(String),
+    /// Name another file, or make another backup. Nothing was changed.
+    #[error("{0}")]
+    Backup(String),
     /// A row that this program cannot have written.
     #[error("the database holds something that does not belong there: {0}")]
     Broken(String),

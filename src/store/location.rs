@@ -130,6 +130,13 @@ impl Location {
         if file.is_dir() {
             return Err(self.is_folder(file));
         }
+        if !file.exists() && restored_copy(file).exists() {
+            return Err(Error::Missing(format!(
+                "a restore of {} was broken off: run it again, or start `surveyd run`, which \
+                 completes it",
+                file.display()
+            )));
+        }
         match files::make(file) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
                 let folder = file.parent().filter(|folder| !folder.exists());
@@ -317,6 +324,11 @@ impl Location {
             })
             .connect_lazy_with(self.options("rw")?))
     }
+}
+
+/// Returns where the copy of a backup lies while it is ready to take the database's place.
+pub(super) fn restored_copy(database: &Path) -> PathBuf {
+    files::beside(database, ".restored")
 }
 
 /// Opens a connection. A server that does not answer counts as away.

@@ -34,9 +34,9 @@ def owner():
 
 
 class Server:
-    """One server with a database cluster of its own, or a copy of another's that follows it."""
+    """One server with a database cluster of its own, or a copy of another's that follows it, or one yet to be made."""
 
-    def __init__(self, follows=None, addresses=("127.0.0.1",)):
+    def __init__(self, follows=None, addresses=("127.0.0.1",), is_made=True):
         self.addresses = addresses
         self.bin = programs()
         self.port = free_port()
@@ -46,6 +46,8 @@ class Server:
         self.data = self.folder / "data"
         if owner():
             shutil.chown(self.folder, owner()["user"], owner()["group"])
+        if not is_made:
+            return
         if follows is None:
             self.program("initdb", "--pgdata", self.data, "--username=surveyd", "--auth=trust", "--encoding=UTF8",
                          "--locale=C")  # fmt: skip

@@ -5,6 +5,8 @@ import shutil
 import time
 from datetime import datetime, timezone
 
+import pytest
+
 import lengths
 from business import ACCOUNTS, Case, at_work, people
 from crash import states
@@ -19,9 +21,48 @@ def accounts_held(surveyd):
     return {account["account"] for account in status["accounts"] if account["held_since_restore_at"]}
 
 
-def test_what_was_sent_since_the_backup_is_not_sent_again(tmp_path):
-    count = lengths.runs(200, 200)
-    chance = lengths.chance("backup")
+def by_command(surveyd, copy):
+    """While surveyd runs."""
+    surveyd.run("backup", copy)
+    assert surveyd.stop() == 0
+
+
+def back_by_command(surveyd, copy):
+    surveyd.run("restore", copy, "--replace")
+
+
+def on_another_machine(surveyd, copy):
+    """Nothing is left of the old one but the backup: no database, no mark."""
+    shutil.rmtree(surveyd.folder / "state")
+    (surveyd.folder / "state").mkdir()
+    surveyd.run("restore", copy)
+
+
+def by_file(surveyd, copy):
+    assert surveyd.stop() == 0
+    shutil.copy(surveyd.folder / "state" / "surveyd.db", copy)
+
+
+def back_by_file(surveyd, copy):
+    database = surveyd.folder / "state" / "surveyd.db"
+    shutil.copy(copy, database)
+    for side in ("-wal", "-shm"):
+        database.with_name(database.name + side).unlink(missing_ok=True)
+
+
+# How the copy is made and put back, and how many prompts go out in between.
+WAYS = {
+    "by command": (by_command, back_by_command, 200),
+    "on another machine": (by_command, on_another_machine, 40),
+    "by file": (by_file, back_by_file, 40),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_was_sent_since_the_backup_is_not_sent_again(way, tmp_path):
+    make, put_back, short = WAYS[way]
+    count = lengths.runs(short, 200)
+    chance = lengths.chance("backup", way)
     crowd = people(count + 10, chance)
     # Half of them are scheduled in the copy, the other half it does not know.
     known, unknown, later = crowd[: count // 2], crowd[count // 2 : count], crowd[count:]
@@ -29,7 +70,7 @@ def test_what_was_sent_since_the_backup_is_not_sent_again(tmp_path):
     with HostileX(world) as x:
         delays = {"acme": f"{DELAY_SECONDS}s"}
         surveyd = at_work(tmp_path / "surveyd", "sqlite:surveyd.db", x, settle_after="1s", delays=delays)
-        database, copy = surveyd.folder / "state" / "surveyd.db", tmp_path / "copy"
+        copy = tmp_path / "copy"
         try:
             surveyd.start()
             # Some are sent before the copy is made, and the closes of half the others are in it.
@@ -39,9 +80,8 @@ def test_what_was_sent_since_the_backup_is_not_sent_again(tmp_path):
             cases = [Case(person) for person in known]
             with world.nobody_looked_up():
                 report(surveyd, cases)
-                assert surveyd.stop() == 0
+                make(surveyd, copy)
             assert len(world.prompts) == len(early)
-            shutil.copy(database, copy)
 
             surveyd.start()
             # Prompted in the second of their close, as X dates it: to the second.
@@ -51,9 +91,7 @@ def test_what_was_sent_since_the_backup_is_not_sent_again(tmp_path):
             wait_until("all prompts", lambda: len(world.prompts) == len(early) + count)
             assert surveyd.stop() == 0
 
-            shutil.copy(copy, database)
-            for side in ("-wal", "-shm"):
-                database.with_name(database.name + side).unlink(missing_ok=True)
+            put_back(surveyd, copy)
             with world.lock:
                 world.hiccups = 1_000_000  # X's events cannot be read for now
                 before = len(world.attempts)
@@ -81,7 +119,7 @@ def test_what_was_sent_since_the_backup_is_not_sent_again(tmp_path):
     received = {prompt.fields["to_user_id"]: prompt.feedback_id for prompt in world.prompts}
     for case in (*cases, *fresh):
         assert rows[case.conversation]["feedback_id"] == received[case.person]
-    lengths.count(f"old backup: {count} prompts since the copy, {len(later)} new ones after it")
+    lengths.count(f"old backup, {way}: {count} prompts since the copy, {len(later)} new ones after it")
 
 
 def report(surveyd, cases):

@@ -26,6 +26,8 @@ pub enum Doubt {
     Promoted,
     /// This daemon has no mark, and no other daemon at work knows the database.
     Unknown,
+    /// The database was put back by `surveyd restore`. No comparison finds this doubt.
+    Restored,
 }
 
 named!(Doubt {
@@ -33,6 +35,7 @@ named!(Doubt {
     Other = "other",
     Promoted = "promoted",
     Unknown = "unknown",
+    Restored = "restored",
 });
 
 impl Doubt {
@@ -44,6 +47,7 @@ impl Doubt {
             Self::Promoted => {
                 "is on a server that was promoted, or restored to a point in time, since the last send"
             }
+            Self::Restored => "was restored from a backup",
             Self::Unknown => {
                 "has been worked on, and no mark of that is in this daemon's state folder"
             }

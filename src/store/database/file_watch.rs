@@ -35,7 +35,7 @@ const INDEX: &str = "-shm";
 const LOG_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 /// The note beside the database about why a process ended.
-const NOTE: &str = ".replaced";
+pub const NOTE: &str = ".replaced";
 
 /// One database's files, as the process that works on them opened them.
 pub struct FileWatch {

@@ -381,7 +381,9 @@ async fn hold_strange(
     Ok(())
 }
 
-async fn hold(
+/// Holds the sends of `accounts` and, unless the doubt is [`Doubt::Unknown`], of all other accounts
+/// that the database knows.
+pub async fn hold(
     connection: &mut AnyConnection,
     doubt: Doubt,
     mut accounts: Vec<String>,
@@ -390,7 +392,7 @@ async fn hold(
     // A daemon without a mark holds its own accounts alone and leaves the others to their daemons.
     let sql = match doubt {
         Doubt::Unknown => HOLD_UNKNOWN,
-        Doubt::Older | Doubt::Other | Doubt::Promoted => {
+        Doubt::Older | Doubt::Other | Doubt::Promoted | Doubt::Restored => {
             accounts.extend(
                 sqlx::query_scalar::<_, String>(ACCOUNTS).fetch_all(&mut *connection).await?,
             );

@@ -80,7 +80,8 @@ pub async fn require_current(location: &Location) -> Result<()> {
     }
 }
 
-fn missing(location: &Location) -> String {
+/// Says that there is no database and how one is made.
+pub fn missing(location: &Location) -> String {
     let Some(file) = location.file() else {
         return "the database that store.url names is empty: start `surveyd run` (as a service: \
                 `systemctl start surveyd`), or run `surveyd migrate`"
@@ -97,7 +98,7 @@ fn missing(location: &Location) -> String {
 }
 
 /// Returns the schema's version. Returns `None` if there is no database or no table in it.
-async fn found(location: &Location) -> Result<Option<i64>> {
+pub async fn found(location: &Location) -> Result<Option<i64>> {
     if let Some(file) = location.file() {
         match file.metadata() {
             Ok(found) if found.is_dir() => return Err(location.is_folder(file)),

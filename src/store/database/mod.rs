@@ -9,6 +9,7 @@ pub mod doubt;
 pub mod durability;
 pub mod file_watch;
 pub mod identity;
+pub mod integrity;
 pub mod mark;
 pub mod migrate;
 pub mod outage;

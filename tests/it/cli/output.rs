@@ -87,6 +87,9 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "sources rejected --json",
         "sandbox --listen 127.0.0.1:0",
         "demo --conversations 1",
+        "backup copy.db",
+        "backup copy.db --force --json",
+        "restore copy.db --replace",
     ]
     .map(str::to_owned)
     .into();

@@ -5,6 +5,7 @@ mod alerts;
 mod alerts_life;
 mod alerts_untold;
 mod answers;
+mod backups;
 mod blocks;
 mod blocks_life;
 mod budgets;
