@@ -7,20 +7,31 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Context;
 use crate::output::note;
-use crate::store::{Error, Refreshed, Result, Store};
+use crate::store::{self, Error, Location, PendingMigrations, Refreshed, Result, Store};
 
 pub const EXAMPLES: &str = "  surveyd migrate\n  surveyd migrate --config surveyd.toml";
 
 pub const NOTE: &str = "\
-Creates the database if there is none. Back it up first: an older surveyd does not open a newer
-schema. On a terminal it then makes the results of surveys from before, if there are any. Ctrl-C
-breaks that off, and the daemon goes on with it.";
+Creates the database if there is none. Back it up first by surveyd backup: an older surveyd does not
+open a newer schema. It says beforehand how long that takes at most, and how much room. On a
+terminal it then makes the results of surveys from before, if there are any. Ctrl-C breaks that off,
+and the daemon goes on with it.";
+
+/// How often it looks how far the migrations have come.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How soon it tries again while a daemon makes results, too.
 const AGAIN: Duration = Duration::from_millis(100);
 
 pub async fn run(context: &Context) -> anyhow::Result<()> {
-    let store = Store::open(&context.shown_location()?).await?;
+    let location = context.shown_location()?;
+    let store = match store::pending_migrations(&location).await? {
+        Some(pending) => {
+            note!("{}", pending.words());
+            watched(Store::open(&location), &location, pending).await?
+        }
+        None => Store::open(&location).await?,
+    };
     let (respelt, more) = store.respelt().await?;
     for found in &respelt {
         note!("ids with zeros before them: {found}");
@@ -35,6 +46,31 @@ pub async fn run(context: &Context) -> anyhow::Result<()> {
     }
     store.close().await;
     Ok(())
+}
+
+/// Waits until the schema is up to date, and shows how many migrations are done.
+async fn watched(
+    opened: impl Future<Output = Result<Store>>,
+    location: &Location,
+    pending: PendingMigrations,
+) -> Result<Store> {
+    let bar = ProgressBar::new(pending.count as u64);
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} migrations");
+    bar.set_style(style.expect("the template is fixed"));
+    let mut opened = std::pin::pin!(opened);
+    loop {
+        match tokio::time::timeout(LOOK_EVERY, &mut opened).await {
+            Ok(opened) => {
+                bar.finish_and_clear();
+                return opened;
+            }
+            Err(_) if bar.is_hidden() => {}
+            Err(_) => {
+                let left = store::pending_migrations(location).await.ok().flatten();
+                bar.set_position((pending.count - left.map_or(0, |left| left.count)) as u64);
+            }
+        }
+    }
 }
 
 /// Makes all results that are marked, and the totals of their days. Each turn is a transaction of

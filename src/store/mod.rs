@@ -62,6 +62,7 @@ pub use close::taken::Taken;
 pub use database::doubt::Doubt;
 pub use database::durability::{Weakness, weaknesses};
 pub use database::mark_comparison::MarkComparison;
+pub use database::migrate::{PendingMigrations, pending as pending_migrations};
 pub use database::outage::Outage;
 pub use database::progress::Progress;
 pub use database::respelt::Respelt;
@@ -127,6 +128,9 @@ impl Store {
         sqlx::any::install_default_drivers();
         location.file().map_or(Ok(()), database::file_watch::settle)?;
         database::migrate::refuse_newer(location).await?;
+        if let Some(pending) = database::migrate::pending(location).await? {
+            tracing::info!(event = "store.migrating", "{}", pending.words());
+        }
         location.make_file()?;
         let watch = location.watch();
         let mut connection = location.writer(watch.as_deref()).await?;

@@ -5,7 +5,7 @@ mod older;
 use std::fs;
 
 use sqlx::{AnyConnection, Connection as _, Executor as _};
-use surveyd::store::{Error, Store};
+use surveyd::store::{Error, PendingMigrations, Store, pending_migrations};
 
 use crate::harness::database::{Database, on_each_engine};
 
@@ -113,6 +113,29 @@ async fn a_file_of_a_newer_schema_stays_as_it_is_to_the_byte() {
     // Reading in WAL mode leaves an index behind; a log with anything in it would be a change.
     let log = fs::metadata(file.with_extension("db-wal")).map_or(0, |log| log.len());
     assert_eq!(log, 0);
+}
+
+#[tokio::test]
+async fn what_a_database_lacks_is_told_with_its_time_and_room_before_anything_is_changed() {
+    on_each_engine(async |database| {
+        assert_eq!(pending_migrations(&database.location).await.unwrap(), None, "none to migrate");
+        database.open().await.close().await;
+        assert_eq!(pending_migrations(&database.location).await.unwrap(), None);
+        run(&database, OLDER).await;
+        let pending = pending_migrations(&database.location).await.unwrap().unwrap();
+        assert_eq!((pending.from, pending.count), (1, all().len() - 1));
+        let begun = format!("the database's schema 1 is brought up to {}", known());
+        let large = PendingMigrations { bytes: Some(14_500_000_000), ..pending };
+        let words = format!(
+            "{begun}: with 14500 MB that takes up to 25 min and 5800 MB more on its disk. If it is \
+             broken off, the next start goes on with it"
+        );
+        assert_eq!(large.words(), words);
+        assert_eq!(PendingMigrations { bytes: None, ..pending }.words(), begun);
+        assert_eq!(pending.bytes.is_some(), database.location.is_sqlite());
+        assert_eq!(versions(&database).await, [1]);
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,11 +1,13 @@
 //! Brings the schema up to date, and refuses one that is newer than this program.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
 use sqlx::any::AnyConnectOptions;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AssertSqlSafe, Connection, SqlSafeStr};
 
+use crate::files;
 use crate::store::location::connect;
 use crate::store::{Engine, Error, Location, Result};
 
@@ -59,6 +61,51 @@ const OWN_WORDS: [(i64, &str, &str); 2] = [
 
 /// The newest schema that this program knows.
 pub const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// The migrations that a database lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingMigrations {
+    /// The database's schema.
+    pub from: i64,
+    pub count: usize,
+    /// The size of a SQLite database. Absent on PostgreSQL.
+    pub bytes: Option<u64>,
+}
+
+/// How many bytes of a database all migrations come through in a second, and by which share of its
+/// size they need more room meanwhile: 145 MB took 13 s on two busy processors, grew by 28 MB and
+/// wrote a log of 23 MB at most.
+const BYTES_A_SECOND: u64 = 10_000_000;
+const ROOM_PERCENT: u64 = 40;
+
+impl PendingMigrations {
+    /// Says how long the migrations take at most, and how much room they need.
+    pub fn words(&self) -> String {
+        let begun = format!("the database's schema {} is brought up to {KNOWN}", self.from);
+        let Some(bytes) = self.bytes else { return begun };
+        let minutes = (bytes / BYTES_A_SECOND).div_ceil(60).max(1);
+        let megabytes = |bytes: u64| bytes.div_ceil(1_000_000);
+        format!(
+            "{begun}: with {} MB that takes up to {minutes} min and {} MB more on its disk. If it \
+             is broken off, the next start goes on with it",
+            megabytes(bytes),
+            megabytes(bytes.div_ceil(100) * ROOM_PERCENT)
+        )
+    }
+}
+
+/// Returns the migrations that the database lacks. Returns `None` if there are none, or no
+/// database.
+pub async fn pending(location: &Location) -> Result<Option<PendingMigrations>> {
+    sqlx::any::install_default_drivers();
+    let Some(from) = found(location).await?.filter(|found| *found < KNOWN) else {
+        return Ok(None);
+    };
+    let count = MIGRATIONS.iter().filter(|(version, ..)| *version > from).count();
+    let size = |file: &Path| std::fs::metadata(file).map_or(0, |found| found.len());
+    let bytes = location.file().map(|file| size(file) + size(&files::beside(file, "-wal")));
+    Ok(Some(PendingMigrations { from, count, bytes }))
+}
 
 /// Refuses a schema that is newer than this program, without writing to the database.
 pub async fn refuse_newer(location: &Location) -> Result<()> {
