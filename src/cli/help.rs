@@ -21,7 +21,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Set it up", &["init", "check", "questions", "sources", "password", "token", "run"]),
     ("Look", &["status", "surveys", "explain", "report", "export"]),
     ("Act", &["enqueue", "optout", "simulate", "alerts"]),
-    ("Keep and repair", &["backup", "restore", "rebuild", "migrate"]),
+    ("Keep and repair", &["backup", "restore", "check-db", "rebuild", "migrate"]),
 ];
 
 const COLUMNS_MAX: usize = 100;

@@ -8,6 +8,7 @@ mod arguments;
 mod ask;
 mod backup;
 mod check;
+mod check_db;
 mod decisions;
 pub mod demo;
 mod enqueue;
@@ -115,6 +116,8 @@ enum Command {
     Backup(backup::Backup),
     /// Put a backup in the place of the database
     Restore(restore::Restore),
+    /// Read all of the database and say what is wrong with it
+    CheckDb(check_db::CheckDb),
     /// Bring the database's schema up to date (run does it too)
     #[command(before_help = migrate::EXAMPLES, after_help = migrate::NOTE)]
     Migrate,
@@ -143,6 +146,7 @@ impl Command {
             | Self::Token(_)
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::CheckDb(_)
             | Self::Migrate => false,
         }
     }
@@ -411,6 +415,7 @@ async fn dispatch(
         Command::Rebuild(wanted) => rebuild::run(wanted, &context, signals()?).await?,
         Command::Backup(backup) => backup::run(&backup, &context).await?,
         Command::Restore(restore) => restore::run(&restore, &context).await?,
+        Command::CheckDb(wanted) => return check_db::run(&wanted, &context).await,
         Command::Migrate => migrate::run(&context).await?,
         Command::Demo(_)
         | Command::Sandbox(_)

@@ -90,6 +90,8 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "backup copy.db",
         "backup copy.db --force --json",
         "restore copy.db --replace",
+        "check-db",
+        "check-db --json",
     ]
     .map(str::to_owned)
     .into();

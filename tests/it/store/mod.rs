@@ -1,6 +1,7 @@
 //! Every public method of the store, by the same scenarios on both engines.
 
 mod access;
+mod agreement;
 mod alerts;
 mod alerts_life;
 mod alerts_untold;
