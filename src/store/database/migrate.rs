@@ -12,7 +12,7 @@ use crate::store::location::connect;
 use crate::store::{Engine, Error, Location, Result};
 
 /// The migrations in order. A released file is never changed.
-const MIGRATIONS: [(i64, &str, &str); 29] = [
+const MIGRATIONS: [(i64, &str, &str); 30] = [
     (1, "surveys", include_str!("../../../migrations/0001_surveys.sql")),
     (2, "feedback", include_str!("../../../migrations/0002_feedback.sql")),
     (3, "message", include_str!("../../../migrations/0003_message.sql")),
@@ -41,6 +41,7 @@ const MIGRATIONS: [(i64, &str, &str); 29] = [
     (28, "blocks", include_str!("../../../migrations/0028_blocks.sql")),
     (29, "alerts", include_str!("../../../migrations/0029_alerts.sql")),
     (30, "schedules", include_str!("../../../migrations/0030_schedules.sql")),
+    (31, "person", include_str!("../../../migrations/0031_person.sql")),
     (32, "failed_tries", include_str!("../../../migrations/0032_failed_tries.sql")),
 ];
 

@@ -98,7 +98,10 @@ async fn every_survey_of_before_the_results_is_marked_the_newest_first() {
 }
 
 /// Takes the blocks back, as if the program had never known them.
-const BEFORE_BLOCKS: [&str; 9] = [
+const BEFORE_BLOCKS: [&str; 12] = [
+    "drop table forgotten_key",
+    "drop table forgotten",
+    "alter table survey drop column erased_at",
     "drop table schedule_standing",
     "drop table alert_line",
     "drop table alert_fact",
@@ -135,7 +138,10 @@ async fn answers_of_before_the_blocks_are_marked_to_count_from_now_on() {
 }
 
 /// Takes the alerts back, as if the program had never known them.
-const BEFORE_ALERTS: [&str; 6] = [
+const BEFORE_ALERTS: [&str; 9] = [
+    "drop table forgotten_key",
+    "drop table forgotten",
+    "alter table survey drop column erased_at",
     "drop table schedule_standing",
     "drop table alert_line",
     "drop table alert_fact",
@@ -236,9 +242,12 @@ async fn take_results_back(database: &Database) {
     let of_blocks = ["agent_answer", "agent_block", "agent_week"];
     let of_alerts =
         ["alert_line", "alert_fact", "alert_message", "alert_standing", "schedule_standing"];
-    for table in of_results.into_iter().chain(of_access).chain(of_blocks).chain(of_alerts) {
+    let of_people = ["forgotten_key", "forgotten"];
+    let tables = of_results.into_iter().chain(of_access).chain(of_blocks).chain(of_alerts);
+    for table in tables.chain(of_people) {
         run(database, format!("drop table {table}").leak()).await;
     }
+    run(database, "alter table survey drop column erased_at").await;
 }
 
 /// Takes the last change of ids back, and what came after it.

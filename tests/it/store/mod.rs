@@ -19,6 +19,7 @@ mod dry;
 mod ending;
 mod figures;
 mod hints;
+mod person;
 mod policy;
 mod lists;
 mod polling;

@@ -1,0 +1,3 @@
+//! What is kept of single people: where it stands.
+
+pub mod columns;
