@@ -1,5 +1,7 @@
 //! `surveyd export` writes one row for each survey.
 
+mod person;
+
 use std::env;
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::panic;
@@ -35,6 +37,9 @@ pub struct Export {
     /// Only this account's [default: all]
     #[arg(long, value_name = "NAME", help_heading = "What")]
     account: Option<String>,
+    /// All that is kept of this person instead, as JSON Lines: a request for access
+    #[arg(long, value_name = "U", help_heading = "What")]
+    user_id: Option<String>,
     /// CSV for Excel and LibreOffice: ids that keep all their digits, dates that they know as such
     #[arg(long, help_heading = "What")]
     for_spreadsheets: bool,
@@ -47,7 +52,8 @@ pub struct Export {
 const EXAMPLES: &str = "\
   surveyd export --format xlsx -o surveys.xlsx
   surveyd export --format parquet -o surveys.parquet --from 2026-11-01 --to 2026-11-30
-  surveyd export --format jsonl --account acme | jq .score";
+  surveyd export --format jsonl --account acme | jq .score
+  surveyd export --format jsonl --user-id 343434343434 -o person.jsonl";
 
 const NOTE: &str = "\
 The rows hold people's ids and comments: keep the file where they may be kept. A CSV cell that a
@@ -77,6 +83,9 @@ impl ExportFormat {
 }
 
 pub async fn export(export: Export, context: &Context) -> anyhow::Result<()> {
+    if let Some(user_id) = &export.user_id {
+        return person::export(&export, user_id, context).await;
+    }
     let zone = &context.config.report.time_zone;
     let misread = |error: PeriodError| Usage(error.to_string());
     let from =

@@ -20,7 +20,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Try it", &["demo", "sandbox"]),
     ("Set it up", &["init", "check", "questions", "sources", "password", "token", "run"]),
     ("Look", &["status", "surveys", "explain", "report", "export"]),
-    ("Act", &["enqueue", "optout", "simulate", "alerts"]),
+    ("Act", &["enqueue", "optout", "forget", "simulate", "alerts"]),
     ("Keep and repair", &["backup", "restore", "check-db", "rebuild", "migrate"]),
 ];
 

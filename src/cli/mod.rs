@@ -23,6 +23,7 @@ mod progress;
 mod questions;
 mod rebuild;
 mod export;
+mod forget;
 mod report;
 mod restore;
 
@@ -105,6 +106,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Write one row a survey, as XLSX, Parquet, CSV or JSON Lines
     Export(export::Export),
+    /// Erase one person, and keep the score for the numbers
+    Forget(forget::Forget),
     /// Make the hash of a password, for people who sign in to see results
     #[command(before_help = password::EXAMPLES, after_help = password::NOTE)]
     Password,
@@ -142,6 +145,7 @@ impl Command {
             | Self::Optout(_)
             | Self::Report(_)
             | Self::Export(_)
+            | Self::Forget(_)
             | Self::Password
             | Self::Token(_)
             | Self::Backup(_)
@@ -404,6 +408,7 @@ async fn dispatch(
         Command::Run => return run::run(context, signals()?).await,
         Command::Enqueue(enqueue) => enqueue::run(*enqueue, &context).await?,
         Command::Status(show) => return status::run(show, &context).await,
+        Command::Forget(forget) => return forget::run(forget, &context).await,
         Command::Surveys(surveys) => surveys::run(surveys, &context).await?,
         Command::Sources(sources) => return sources::run(sources, &context).await,
         Command::Alerts(alerts) => return alerts::run(alerts, &context).await,

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::domain::time::Millis;
 use crate::stop::Stopper;
-use crate::store::{self, Doubt, Error, Hold, Location, Store};
+use crate::store::{self, Cleared, Doubt, Error, Hold, Location, Store};
 
 /// How long a start waits between two attempts to reach an absent server. These are the first wait
 /// and the longest.
@@ -115,7 +115,33 @@ pub async fn keep_comparing(store: Store, names: Names, clock: Clock, stop: Stop
             debug!("the database cannot be compared now: {error}");
             tokio::time::sleep(LOOK_FIRST).await;
         }
+        // Another daemon's commands may have erased somebody, and our own file must know.
+        if let Err(error) = forget_again(&store, &clock).await {
+            debug!("the marks of erased people cannot be compared now: {error}");
+        }
     }
+}
+
+/// Erases again whoever the database has forgotten to erase: it may be an older copy. Waits while
+/// other writers hold what is erased.
+pub async fn forget_again(store: &Store, clock: &Clock) -> Result<(), Error> {
+    let erased = loop {
+        match store.forget_again(clock.now()).await {
+            Err(Error::Busy(_)) => tokio::time::sleep(LOOK_FIRST / 10).await,
+            erased => break erased?,
+        }
+    };
+    let rows: u64 = erased.rows.values().sum();
+    if rows > 0 {
+        if let Cleared::Without(_) | Cleared::NotNow(_) = store.clear_space().await? {
+            debug!("the space of what was erased again could not be cleared");
+        }
+        warn!(
+            event = "person.erased_again",
+            rows, "people who were erased were on record, and have been erased again: rows {rows}"
+        );
+    }
+    Ok(())
 }
 
 /// Compares the database with this daemon's mark and logs the result. Waits while another daemon is

@@ -96,6 +96,7 @@ impl Daemon {
         database::warn_of_weaknesses(&location).await;
         place.confirm()?;
         log_respelt(&store).await?;
+        database::forget_again(&store, &start.clock).await?;
         database::compare(&store, &database::Names::of(config), &start.clock).await?;
         database::log_holds(&store, config, start.clock.now()).await?;
         // We hold the locks. So in a file of ours, every send on record was left by a dead daemon.

@@ -4,6 +4,7 @@
 //! file is written before the period is noted as done, so a crash in between writes it again. A
 //! digest is recorded in the transaction that notes the period, so it is told once.
 
+mod again;
 mod checks;
 mod folder;
 mod output;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, error, info};
 
+pub use self::again::make_again;
 pub use self::checks::{check_folders, warnings_of_folders};
 use self::output::{Output, RunFailure, ScheduleRun};
 use super::alerts::{after_fault, log_end_of_outage};
@@ -130,19 +132,7 @@ impl ScheduledWork {
         if !self.is_heard(schedule).await? {
             return Ok(again);
         }
-        let job = ScheduleRun {
-            schedule,
-            days,
-            reading: Reading {
-                store: self.store.clone(),
-                zone: self.zone.clone(),
-                now,
-                fresh_for: self.fresh_for,
-                min_group: self.min_group,
-            },
-            display_name: self.display_name(schedule),
-            state_folder: &self.state_folder,
-        };
+        let job = self.job(schedule, days);
         let made = tokio::select! {
             made = job.make(stop) => made,
             lost = self.keep_turn(name) => return lost.map(|()| again),
@@ -153,6 +143,22 @@ impl ScheduledWork {
             Err(RunFailure::Away(fault)) => Err(fault),
             Err(RunFailure::Failed(why)) => self.note_failed(schedule, days, &why).await,
             Err(RunFailure::Stopped) => Ok(again),
+        }
+    }
+
+    fn job<'w>(&'w self, schedule: &'w ScheduleConfig, days: Days) -> ScheduleRun<'w> {
+        ScheduleRun {
+            schedule,
+            days,
+            reading: Reading {
+                store: self.store.clone(),
+                zone: self.zone.clone(),
+                now: self.clock.now(),
+                fresh_for: self.fresh_for,
+                min_group: self.min_group,
+            },
+            display_name: self.display_name(schedule),
+            state_folder: &self.state_folder,
         }
     }
 

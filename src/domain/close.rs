@@ -89,6 +89,8 @@ pub struct Reopening {
     pub account: String,
     pub source: String,
     pub conversation_id: ConversationId,
+    /// `None` if the help desk did not name the person.
+    pub user_id: Option<UserId>,
     pub reopened_at: Millis,
 }
 
@@ -130,6 +132,11 @@ impl Notice {
         let tags = (!self.tags.is_empty()).then(|| ("tags", self.tags.join("|")));
         let by = self.closed_by.map(|by| ("closed by", by.as_str().to_owned()));
         told.chain(tags).chain(by).map(|(name, value)| format!(", {name} {value}")).collect()
+    }
+
+    /// The notice without what it says of the person. What it says of the conversation stays.
+    pub fn without_person(self) -> Self {
+        Self { first_name: None, time_zone: None, attributes: BTreeMap::new(), ..self }
     }
 
     /// This notice with its missing values taken from an earlier one.

@@ -85,6 +85,19 @@ pub fn file_name(schedule: &str, days: Days, ending: &str) -> String {
     format!("{schedule}-{}.{ending}", days.from)
 }
 
+/// The days of a schedule's file, by its name. `None` if the name is no such file's.
+pub fn days_of_file(schedule: &str, every: Every, name: &str, ending: &str) -> Option<Days> {
+    let from = first_day(schedule, name, ending)?;
+    let days = every.ended_before(every.next_after(from));
+    (days.from == from).then_some(days)
+}
+
+/// The first day of a file's period.
+fn first_day(schedule: &str, name: &str, ending: &str) -> Option<Day> {
+    let day = name.strip_prefix(schedule)?.strip_prefix('-')?;
+    Day::parse(day.strip_suffix(ending)?.strip_suffix('.')?)
+}
+
 /// Those of the names that are files of the schedule and older than the newest `keep` of them. All
 /// other names are left out.
 pub fn surplus<'n>(
@@ -93,11 +106,8 @@ pub fn surplus<'n>(
     ending: &str,
     keep: u32,
 ) -> Vec<&'n str> {
-    let day = |name: &str| {
-        let day = name.strip_prefix(schedule)?.strip_prefix('-')?;
-        Day::parse(day.strip_suffix(ending)?.strip_suffix('.')?)
-    };
-    let files = names.into_iter().filter_map(|name| Some((day(name)?, name)));
+    let files =
+        names.into_iter().filter_map(|name| Some((first_day(schedule, name, ending)?, name)));
     let mut files: Vec<_> = files.collect();
     files.sort_unstable();
     let too_many = files.len().saturating_sub(keep as usize);
@@ -225,5 +235,16 @@ mod tests {
         let old = surplus(names, "monday", "html", 2);
         assert_eq!(old, ["monday-2026-11-02.html", "monday-2026-11-09.html"]);
         assert!(surplus(names, "monday", "html", 4).is_empty());
+    }
+
+    #[test]
+    fn the_days_of_a_file_are_those_that_its_schedule_ran_for() {
+        for every in Every::ALL {
+            let days = every.ended_before(Day::parse("2026-12-01").unwrap());
+            let name = file_name("m-2", days, "csv");
+            assert_eq!(days_of_file("m-2", every, &name, "csv"), Some(days));
+            assert_eq!(days_of_file("m", every, &name, "csv"), None);
+        }
+        assert_eq!(days_of_file("m", Every::Week, "m-2026-11-24.csv", "csv"), None, "a Tuesday");
     }
 }

@@ -131,6 +131,8 @@ pub enum Reason {
     NoXId,
     /// The prompt would have been sent if the account had not been on a dry run.
     DryRun,
+    /// The person was erased, and is not asked again.
+    Forgotten,
 }
 
 named!(Reason {
@@ -147,6 +149,7 @@ named!(Reason {
     Suspended = "suspended",
     NoXId = "no_x_id",
     DryRun = "dry_run",
+    Forgotten = "forgotten",
 });
 
 /// What called a survey off.

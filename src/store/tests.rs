@@ -166,6 +166,7 @@ async fn a_reopening_that_meets_a_send_is_remembered() {
         account: ACCOUNT.into(),
         source: "desk".into(),
         conversation_id: ConversationId::parse("c-1").unwrap(),
+        user_id: None,
         reopened_at: NOW,
     };
     assert_eq!(bench.store.take_reopening(reopening, None, NOW).await.unwrap().0, None);

@@ -23,6 +23,7 @@ use crate::config;
 use crate::domain::close::{self, Close, Reopening};
 use crate::domain::id::{ConversationId, SurveyId};
 use crate::domain::policy::{self, AtClose};
+use crate::domain::survey::Reason;
 use crate::domain::survey_type::Card;
 use crate::domain::time::Millis;
 use crate::store::{Result, Store, Taken};
@@ -169,13 +170,16 @@ impl CloseLog {
 
     fn taken(&self, taken: &Taken) {
         let due_at = taken.due_at.rfc3339();
+        // Of whoever was erased no id is written down again.
+        let is_forgotten = taken.reason.as_deref() == Some(Reason::Forgotten.as_str());
+        let conversation_id = if is_forgotten { "" } else { self.conversation_id.as_str() };
         let tell = |event: &'static str, what: &str| {
             info!(
                 event,
                 account = self.account,
                 source = self.source,
                 survey_id = taken.survey_id.as_str(),
-                conversation_id = self.conversation_id.as_str(),
+                conversation_id,
                 reason = taken.reason,
                 due_at,
                 "{what} {}",

@@ -164,6 +164,7 @@ impl NoticeReader {
                     account: account?,
                     source: source.to_owned(),
                     conversation_id: conversation_id?,
+                    user_id,
                     reopened_at,
                 }))
             }

@@ -171,11 +171,14 @@ impl<'a> PayloadReader<'a> {
                     Some((at, false)) => at,
                     None => self.origin.now,
                 };
+                // A reopening is taken whoever it names.
+                let user_id = self.user_id().ok().flatten();
                 (
                     CloseEvent::Reopened(Reopening {
                         account,
                         source,
                         conversation_id,
+                        user_id,
                         reopened_at,
                     }),
                     told,

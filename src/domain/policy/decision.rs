@@ -66,6 +66,8 @@ pub enum Ground {
     },
     /// The help desk did not name the person at X.
     NoXId,
+    /// The person was erased.
+    Forgotten,
     /// The rule says that nobody is asked.
     Rule,
     ClosedBy {
@@ -195,6 +197,7 @@ impl Ground {
             Self::DryRun(_) => Verdict::Suppress(Reason::DryRun),
             Self::Late { .. } => Verdict::Expire,
             Self::NoXId => Verdict::Suppress(Reason::NoXId),
+            Self::Forgotten => Verdict::Suppress(Reason::Forgotten),
             Self::Rule => Verdict::Suppress(Reason::Rule),
             Self::ClosedBy { .. } => Verdict::Suppress(Reason::ClosedBy),
             Self::NoSubstance { .. } => Verdict::Suppress(Reason::NoSubstance),
@@ -229,6 +232,7 @@ impl Ground {
             | Self::DryRun(_)
             | Self::Late { .. }
             | Self::NoXId
+            | Self::Forgotten
             | Self::Rule
             | Self::ClosedBy { .. }
             | Self::NoSubstance { .. }

@@ -42,6 +42,12 @@ impl AtClose {
     pub fn verdict(&self) -> Verdict {
         self.decision.verdict()
     }
+
+    /// The decision about a close of somebody who was erased.
+    pub fn forgotten(self) -> Self {
+        let decision = Decision { ground: Ground::Forgotten, ..self.decision };
+        Self { decision, ..self }
+    }
 }
 
 impl Rules {

@@ -26,6 +26,7 @@ pub fn words(decision: &Decision) -> String {
             length(*expire_after_ms)
         ),
         Ground::NoXId => "no_x_id: the help desk did not tell the person's id at X".to_owned(),
+        Ground::Forgotten => "forgotten: the person was erased, and is not asked again".to_owned(),
         Ground::Rule => "rule: it says skip".to_owned(),
         Ground::ClosedBy { closed_by } => {
             format!("closed_by: closed by {closed_by}, which skip_closed_by names")

@@ -35,6 +35,7 @@ pub fn loss(word: &str) -> String {
         "suspended" => "suspended by X",
         "no_x_id" => "not known by an id at X",
         "dry_run" => "not sent on a dry run",
+        "forgotten" => "erased, and not asked again",
         "scheduled" => "waiting now",
         "sending" => "being sent now",
         "uncertain" => "uncertain: X has not said",

@@ -6,6 +6,8 @@ use crate::domain::id::UserId;
 use crate::domain::policy::decision::OptedOut;
 use crate::domain::survey::Survey;
 use crate::domain::time::Millis;
+use crate::store::person::keys::Keys;
+use crate::store::person::screen;
 use crate::store::{Result, Store};
 
 /// A person who wants no prompts.
@@ -55,7 +57,14 @@ pub async fn find(connection: &mut AnyConnection, survey: &Survey) -> Result<Opt
 /// Adds opt-outs, which apply from now on.
 pub async fn add(connection: &mut AnyConnection, people: Vec<OptOut>) -> Result<()> {
     sqlx::query(PASS).execute(&mut *connection).await?;
+    // Whoever was erased is prompted by nobody anyway, and their id is not kept.
+    let keys = Keys::enter(connection).await?;
+    let ids = people.iter().map(|out| out.user_id.as_str());
+    let erased = screen::people(connection, &keys, ids).await?;
     for OptOut { user_id, account, at, why } in people {
+        if erased.contains_key(user_id.as_str()) {
+            continue;
+        }
         sqlx::query(ADD)
             .bind(user_id.as_str())
             .bind(account.unwrap_or_default())

@@ -14,6 +14,7 @@ use crate::domain::survey::State;
 use crate::domain::survey_type::Card;
 use crate::domain::time::Millis;
 use crate::store::Result;
+use crate::store::person::keys::Key;
 use crate::store::placeholders::{Places, Query};
 use crate::store::rebuild::surveys;
 use crate::store::survey::step;
@@ -65,6 +66,31 @@ impl NewSurvey {
         let close = Close { closed_at, precision: Precision::Exact, ..self.close };
         let kept = at_close.decision.json()?;
         Ok(Self { close, at_close, if_next: None, kept, ..self })
+    }
+}
+
+impl NewSurvey {
+    /// Returns this close without its person, who was erased and is not asked.
+    pub(in crate::store) fn forgotten(self, key: &Key) -> Self {
+        let without = self.without_person(key);
+        let at_close = without.at_close.forgotten();
+        let kept = at_close.decision.json().unwrap_or_default();
+        let if_next = without.if_next.map(AtClose::forgotten);
+        Self { at_close, kept, if_next, ..without }
+    }
+
+    /// Returns this close without what says whose it was.
+    pub(in crate::store) fn without_person(self, key: &Key) -> Self {
+        let Close { account, source, conversation_id, .. } = &self.close;
+        let event_id = self.event_id.as_ref().map(|id| key.event(source, id));
+        let conversation_id = key.conversation(account, conversation_id);
+        let notice = self.close.notice.clone().without_person();
+        Self {
+            event_id,
+            notice: serde_json::to_string(&notice).unwrap_or_else(|_| "{}".to_owned()),
+            close: Close { conversation_id, user_id: None, notice, ..self.close },
+            ..self
+        }
     }
 }
 

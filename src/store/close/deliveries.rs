@@ -8,6 +8,7 @@ use std::time::Duration;
 use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::accept::{self, NewSurvey};
+use super::erased;
 use super::reopen;
 use super::taken::{self, Taken};
 use crate::domain::close::{Close, MINUTE_MS, Reopening, is_of_content, timeless};
@@ -78,7 +79,8 @@ const VALUES: usize = 4;
 
 /// Takes a batch of closes and answers in the batch's order. A close that was delivered before gets
 /// its survey's present state as the answer.
-pub async fn take(connection: &mut AnyConnection, mut batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
+pub async fn take(connection: &mut AnyConnection, batch: Vec<NewSurvey>) -> Result<Vec<Taken>> {
+    let mut batch = erased::closes(connection, batch).await?;
     if batch.iter().all(|survey| survey.event_id.is_none()) {
         return accept::take_new(connection, batch).await;
     }
@@ -259,6 +261,7 @@ pub async fn reopen(
     event_id: Option<String>,
     now: Millis,
 ) -> Result<(Option<SurveyId>, bool)> {
+    let (reopening, event_id) = erased::reopening(connection, reopening, event_id).await?;
     let Some(event_id) = event_id else {
         return Ok((reopen::reopen(connection, reopening, now).await?, true));
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::Row;
 
 use crate::domain::time::Millis;
+use crate::store::person::screen;
 use crate::store::{Result, Store};
 
 /// A refusal as the log reports it, or several equal ones together.
@@ -22,6 +23,13 @@ pub struct Rejected {
 }
 
 impl Rejected {
+    /// All that a refusal says, as one text.
+    fn said(&self) -> String {
+        let rest = [&self.place, &self.path, &self.delivery_id];
+        let rest = rest.into_iter().flatten().map(String::as_str);
+        [self.reason.as_str()].into_iter().chain(rest).collect::<Vec<_>>().join(" ")
+    }
+
     /// Returns the reason with its place unless the reason already names the place.
     pub fn words(&self) -> String {
         match &self.place {
@@ -54,6 +62,8 @@ impl Store {
         self.writer
             .run(move |connection| {
                 Box::pin(async move {
+                    let said = |(_, one): &(Millis, Rejected)| one.said();
+                    let rejected = screen::texts(connection, rejected, said).await?;
                     let kinds: BTreeSet<_> =
                         rejected.iter().map(|(_, one)| (one.source.clone(), one.answer)).collect();
                     for (at, one) in rejected {

@@ -23,6 +23,8 @@ use crate::store::account::opt_outs::{self, OptOut};
 use crate::store::close::accept::{self, NewSurvey};
 use crate::store::close::reopen;
 use crate::store::close::taken::Taken;
+use crate::store::person::keys::Keys;
+use crate::store::person::screen;
 use crate::store::{Result, Store};
 
 /// A source that watches the Direct Messages of one account.
@@ -164,6 +166,11 @@ async fn hear(
             by_person.entry(person).or_default().push((said, message));
         }
     }
+    let keys = Keys::enter(connection).await?;
+    let erased = screen::people(connection, &keys, by_person.keys().map(UserId::as_str)).await?;
+    let all = by_person.len();
+    by_person.retain(|person, _| !erased.contains_key(person.as_str()));
+    screen::count_dropped(connection, &keys, all - by_person.len()).await?;
     let mut heard = TalkOutcome::default();
     let mut conversations = Vec::new();
     let mut stops = Vec::new();
@@ -348,6 +355,7 @@ async fn take(
                 account: watch.account.clone(),
                 source: watch.source.clone(),
                 conversation_id: conversation_id.clone(),
+                user_id: Some(person.clone()),
                 reopened_at: at,
             };
             let cancelled = reopen::reopen(connection, reopening, now).await?;

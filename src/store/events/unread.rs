@@ -8,6 +8,7 @@ use sqlx::{AnyConnection, Row};
 
 use crate::domain::event_windows::UnreadReason;
 use crate::domain::time::{Millis, Period};
+use crate::store::person::screen;
 use crate::store::{Error, Result, Store};
 
 /// A gap: a range of events that has not been read in full.
@@ -165,6 +166,7 @@ pub async fn keep_raw(
     events: Vec<UnknownEvent>,
     now: Millis,
 ) -> Result<()> {
+    let events = screen::texts(connection, events, |event| event.body.clone()).await?;
     for event in events {
         sqlx::query(
             "insert into unknown_event (account, digest, seen_at, body) values ($1, $2, $3, $4) \

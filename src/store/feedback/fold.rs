@@ -13,6 +13,7 @@ use crate::domain::feedback::{Feedback, Trust, Update};
 use crate::domain::id::FeedbackId;
 use crate::domain::time::Millis;
 use crate::store::attempts::Tries;
+use crate::store::person::screen;
 use crate::store::{Result, Store};
 
 impl Store {
@@ -53,10 +54,11 @@ impl Store {
 pub async fn fold(
     connection: &mut AnyConnection,
     account: &str,
-    mut updates: Vec<Update>,
+    updates: Vec<Update>,
     trust: Trust,
     now: Millis,
 ) -> Result<Folded> {
+    let mut updates = screen::updates(connection, account, updates).await?;
     // Sorted by id, so that two daemons write the same rows in the same order.
     updates.sort_by(|one, other| one.id.cmp(&other.id));
     let mut told: Vec<Feedback> = Vec::with_capacity(updates.len());

@@ -169,7 +169,8 @@ pub(super) fn result_row(row: &AnyRow) -> Result<ResultRow> {
         told: PersonsResponse {
             score: row.try_get("score")?,
             scored_at: row.try_get("score_given_at")?,
-            text: row.try_get("comment")?,
+            // An erased comment is an empty text.
+            text: row.try_get::<Option<String>, _>("comment")?.filter(|text| !text.is_empty()),
             commented_at: row.try_get("comment_given_at")?,
             updated_at: row.try_get("updated_at")?,
             updates: updates.map_or(0, |all| {

@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row};
 use crate::domain::feedback::{Feedback, Trust, Update};
 use crate::domain::id::FeedbackId;
 use crate::store::Result;
+use crate::store::person::screen;
 use crate::store::placeholders::{Places, bind_all, size};
 
 /// Joins the updates of a page with those gathered before.
@@ -15,6 +16,7 @@ pub async fn gather(
     account: &str,
     updates: Vec<Update>,
 ) -> Result<()> {
+    let updates = screen::updates(connection, account, updates).await?;
     let mut told: BTreeMap<FeedbackId, Feedback> = BTreeMap::new();
     let mut join = |next: Feedback| match told.get_mut(&next.id) {
         Some(feedback) => feedback.join(next),

@@ -24,6 +24,8 @@ use crate::store::database::mark_comparison::Standing;
 use crate::store::database::progress;
 use crate::store::feedback::matching::Before;
 use crate::store::feedback::{fold, matching};
+use crate::store::person::keys::Keys;
+use crate::store::person::screen;
 use crate::store::rebuild::surveys;
 use crate::store::{Error, Result, Store};
 
@@ -212,6 +214,11 @@ async fn end_before(
         .fetch_optional(&mut *connection)
         .await?;
     let locked = || (survey.clone(), token);
+    let keys = Keys::read(connection).await?;
+    if screen::is_erased(connection, &keys, survey.person()).await? {
+        let event = Event::Suppressed(Reason::Forgotten);
+        return step_locked(connection, locked(), event, now, None).await.map(Some);
+    }
     if reopened.is_some() {
         let event = Event::Cancelled(CancelledBy::Reopened);
         return step_locked(connection, locked(), event, now, None).await.map(Some);
@@ -291,6 +298,8 @@ async fn finish(
     outcome: SendOutcome,
     now: Millis,
 ) -> Result<Survey> {
+    // Before the survey's row, as whoever erases takes them.
+    Keys::enter(connection).await?;
     // A request is named by its survey and its attempt instead of its lease. The worker with X's
     // answer knows more than another worker that has given the request up.
     let locked = touch(connection, &id).await?.filter(|(survey, _)| survey.attempts == attempt);

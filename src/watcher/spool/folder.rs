@@ -14,8 +14,8 @@ use super::lines::Lines;
 use crate::domain::time::Millis;
 use crate::files::make_folders;
 
-const DONE: &str = "done";
-const BAD: &str = "bad";
+pub const DONE: &str = "done";
+pub const BAD: &str = "bad";
 const ENDING: &[u8] = b".jsonl";
 /// The most files that one pass takes. The next pass takes the others.
 pub const FILES_MAX: usize = 256;

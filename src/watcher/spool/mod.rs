@@ -7,10 +7,11 @@
 //! Deliberately absent is a record of how far a file was read.
 
 mod folder;
+mod kept;
 mod lines;
 mod tally;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +30,7 @@ use crate::stop::Stopper;
 use crate::store;
 use folder::{Away, FILES_MAX, FileMark, Opened, Put, TakenBack};
 pub use folder::{could_be_made, prepare};
+pub use kept::strip;
 use lines::Line;
 pub use tally::LineCounts;
 use tally::{LineRefusal, Tally};
@@ -214,6 +216,7 @@ impl Spool {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let mut tally = Tally::default();
+        let mut of_erased = BTreeSet::new();
         loop {
             if stop.is_stopping() {
                 return Ok(Ok(()));
@@ -225,6 +228,7 @@ impl Spool {
                 Ok(batch) => batch,
                 Err(error) => return Ok(Err(error.to_string())),
             };
+            of_erased.extend(self.of_erased(&batch).await?);
             // All lines of the batch run together so that they share a commit.
             let taken = join_all(batch.iter().map(|line| self.line(line, opened.mark))).await;
             for (line, taken) in batch.iter().zip(taken) {
@@ -237,6 +241,7 @@ impl Spool {
         let reasons = tally.reasons();
         match blocking(move || opened.put_away(reasons.as_deref())).await {
             Ok(Put::Moved(away)) => {
+                self.strip(name, away.to(), of_erased).await;
                 self.log(name, away.to(), &tally);
                 self.counts.add(&self.name, &tally);
                 self.keep(name, tally).await;
@@ -249,6 +254,37 @@ impl Spool {
             Err(error) => return Ok(Err(format!("it was taken, and cannot be moved: {error}"))),
         }
         Ok(Ok(()))
+    }
+
+    /// Returns the numbers of those lines that name people who were erased.
+    async fn of_erased(&self, batch: &[Line]) -> Result<Vec<u64>, store::Error> {
+        let lines = batch.iter().map(|line| line.text.as_deref().unwrap_or_default());
+        let texts: Vec<String> =
+            lines.map(|text| String::from_utf8_lossy(text).into_owned()).collect();
+        let named = self.intake.store.name_forgotten(&texts).await?;
+        let named = batch.iter().zip(named).filter(|(_, is_named)| *is_named);
+        Ok(named.map(|(line, _)| line.number).collect())
+    }
+
+    /// Leaves the lines of erased people out of a file that is kept.
+    async fn strip(&self, name: &OsStr, to: &Path, lines: BTreeSet<u64>) {
+        if lines.is_empty() {
+            return;
+        }
+        let path = to.to_owned();
+        let stripped =
+            blocking(move || kept::strip_file(&path, |number, _| lines.contains(&number)));
+        if let Err(error) = stripped.await {
+            warn!(
+                event = "spool.file_left",
+                source = self.name,
+                file = shown(name),
+                "{} of source {} names people who were erased, and their lines cannot be taken out: \
+                 {error}. Delete it",
+                to.display(),
+                self.name,
+            );
+        }
     }
 
     /// Takes one line, which is durable when this returns. Returns true if it created a survey. The

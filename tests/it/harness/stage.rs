@@ -278,6 +278,7 @@ impl Stage {
             account: account.into(),
             source: "desk".into(),
             conversation_id: ConversationId::parse(conversation).unwrap(),
+            user_id: None,
             reopened_at: self.now(),
         };
         self.intake.reopening(reopening).await.unwrap()

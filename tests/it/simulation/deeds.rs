@@ -181,6 +181,7 @@ impl Planner<'_> {
                 account: close.account,
                 source: "desk".into(),
                 conversation_id: close.conversation_id,
+                user_id: None,
                 reopened_at: close.closed_at.plus(self.dice.between(Duration::ZERO, soon)),
             };
             let told_at = reopening.reopened_at.max(at);

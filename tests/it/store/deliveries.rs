@@ -248,6 +248,7 @@ async fn what_says_no_time_is_no_repetition_after_what_undid_it() {
                 account: ACCOUNT.into(),
                 source: "desk".into(),
                 conversation_id: ConversationId::parse("c-1").unwrap(),
+                user_id: None,
                 reopened_at: now,
             };
             let event = Some(timeless("reopened", now));
@@ -290,6 +291,7 @@ async fn the_same_words_after_a_reopening_are_the_next_close_where_no_id_tells_t
                 account: ACCOUNT.into(),
                 source: "desk".into(),
                 conversation_id: ConversationId::parse(conversation).unwrap(),
+                user_id: None,
                 reopened_at: second(3),
             };
             bench.store.take_reopening(reopening, None, second(3)).await.unwrap();

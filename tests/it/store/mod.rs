@@ -104,6 +104,7 @@ fn reopening(conversation: &str, reopened_at: Millis) -> Reopening {
         account: ACCOUNT.into(),
         source: "desk".into(),
         conversation_id: ConversationId::parse(conversation).unwrap(),
+        user_id: None,
         reopened_at,
     }
 }
