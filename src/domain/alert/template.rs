@@ -214,10 +214,6 @@ mod tests {
         let caught = "{% set all %}{{ data.comment }}{% endset %}";
         for (template, text) in [
             (format!("{{% autoescape true %}}{caught}{{{{ all }}}}{{% endautoescape %}}"), &quoted),
-            (
-                format!("{{% autoescape 'json' %}}{caught}{{{{ all }}}}{{% endautoescape %}}"),
-                &quoted,
-            ),
             (format!("{caught}{{{{ all }}}}"), &quoted),
             ("{{ data.comment|tojson|string }}".into(), &quoted),
             ("{{ data.comment|tojson ~ '' }}".into(), &quoted),
