@@ -14,7 +14,7 @@ For more information, try '--help'.
     typed("a misspelt command", "reprot", 2, "\
 error: unrecognized subcommand 'reprot'
 
-  tip: some similar subcommands exist: 'export', 'report'
+  tip: some similar subcommands exist: 'restore', 'export', 'report'
 
 Usage: surveyd [OPTIONS] <COMMAND>
 
@@ -286,7 +286,7 @@ For more information, try '--help'.
     typed("help on a command that there is not", "help reprot", 2, "\
 error: unrecognized subcommand 'reprot'
 
-  tip: some similar subcommands exist: 'export', 'report'
+  tip: some similar subcommands exist: 'restore', 'export', 'report'
 
 Usage: surveyd [OPTIONS] <COMMAND>
 
