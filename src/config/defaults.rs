@@ -52,6 +52,10 @@ pub const OVERLAP_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(7 
 pub const FRESH_FOR: Duration = seconds(7 * DAY);
 pub const FRESH_FOR_BOUNDS: RangeInclusive<Duration> = Duration::ZERO..=seconds(90 * DAY);
 
+/// X's events are looked at a second time for a week, and Direct Messages for 40 days.
+pub const RETENTION_RAW_BOUNDS: RangeInclusive<Duration> = seconds(14 * DAY)..=seconds(3650 * DAY);
+pub const RETENTION_TEXT_BOUNDS: RangeInclusive<Duration> = seconds(45 * DAY)..=seconds(3650 * DAY);
+
 pub const MIN_GROUP: u32 = 5;
 pub const MIN_GROUP_BOUNDS: RangeInclusive<u32> = 1..=1000;
 pub const AGENT_MIN: u32 = 10;

@@ -90,6 +90,7 @@ pub struct Config {
     pub x: X,
     pub poll: Poll,
     pub report: ReportConfig,
+    pub retention: RetentionConfig,
     /// Never empty. No two accounts share a name or a user id.
     pub accounts: Vec<Account>,
     /// The sources that post over HTTP. May be empty because closes can come from `surveyd enqueue`
@@ -195,6 +196,15 @@ pub struct Poll {
     pub overlap: Duration,
     /// Zero means that surveyd never calls `feedback/show`.
     pub fresh_for: Duration,
+}
+
+/// How old what is kept of people may grow. `None`: as old as it likes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetentionConfig {
+    /// Ids, names and texts, by the close.
+    pub text: Option<Duration>,
+    /// X's objects as they came, histories and events that cannot be read.
+    pub raw: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -417,7 +427,13 @@ fn read(mut root: fault_collector::ConfigTable) -> Option<Config> {
     let alerts = alerts::read(&mut root, &around);
     let schedules = schedules::read(&mut root, &around, &alerts);
     let alerts = alerts.sound;
-    root.close(&["retention"]);
+    let throttles = accounts.iter().flat_map(|account| {
+        let of_rules = account.rules.iter().map(|rule| rule.survey.throttle);
+        of_rules.chain([account.survey.throttle])
+    });
+    let throttle = throttles.max().unwrap_or_default();
+    let retention = sections::retention(root.table("retention"), throttle);
+    root.close(&[]);
     Some(Config {
         store: store?,
         http: http?,
@@ -425,6 +441,7 @@ fn read(mut root: fault_collector::ConfigTable) -> Option<Config> {
         x: x?,
         poll: poll?,
         report: report?,
+        retention: retention?,
         accounts,
         sources,
         spools,

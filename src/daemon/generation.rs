@@ -33,6 +33,7 @@ use super::blocks::Looks;
 use super::database::{Names, keep_comparing};
 use super::faults::{leave, or_after_fault};
 use super::results::keep_fresh;
+use super::retention;
 use super::schedules::{self, ScheduledWork};
 use super::spools;
 use super::watches::{self, RunningWatch};
@@ -96,6 +97,8 @@ impl Generation {
             tasks.spawn(alerts::look_for_silences(silences, stopper.clone()));
         }
         tasks.spawn(alerts::sweep(store.clone(), clock.clone(), stopper.clone()));
+        let by_age = (config.retention, store.clone(), clock.clone(), stopper.clone());
+        tasks.spawn(retention::run(by_age.0, by_age.1, by_age.2, by_age.3));
         let work = ScheduledWork::new(config, store, clock, state_folder);
         tasks.spawn(schedules::run(work, stopper.clone()));
         let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };

@@ -81,6 +81,7 @@ pub use person::erase::{Erased, ErasedRows};
 pub use person::export::KeptRow;
 pub use person::find::PersonRows;
 pub use person::forget::Forgotten;
+pub use person::retention::{Aged, Aging, AgingPlace};
 pub use person::space::Cleared;
 pub use read::cells::{Cell, CellDetail};
 pub use read::figures::{AccountFigures, Status};

@@ -137,8 +137,8 @@ fn an_unknown_variable_is_a_fault_that_names_the_nearest_known_one() {
         );
     }
     assert_eq!(
-        faults_under(&[("SURVEYD__RETENTION__TEXT", "1")]),
-        "SURVEYD__RETENTION__TEXT: is not supported by this version of surveyd\n  remove it"
+        faults_under(&[("SURVEYD__RETENTION__SURVEYS", "1")]),
+        "SURVEYD__RETENTION__SURVEYS: is not supported by this version of surveyd\n  remove it"
     );
 }
 

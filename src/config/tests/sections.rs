@@ -219,3 +219,23 @@ surveyd.toml: accounts: is a table, not a list of tables
   write each of them as [[accounts]] and its keys below"
     );
 }
+
+#[test]
+fn what_is_kept_may_grow_old_unless_the_file_says_otherwise() {
+    let none = sound(LEAST).retention;
+    assert_eq!((none.text, none.raw), (None, None));
+    let given = sound(&under("[retention]\ntext = \"365d\"\nraw = \"90d\"")).retention;
+    let days = |days: u64| Some(Duration::from_secs(days * 24 * 60 * 60));
+    assert_eq!((given.text, given.raw), (days(365), days(90)));
+}
+
+#[test]
+fn ids_stay_as_long_as_somebody_is_throttled_by_them() {
+    let text = format!("{}throttle = \"60d\"\n", under("[retention]\ntext = \"50d\""));
+    assert_eq!(
+        faults(&text),
+        "\
+surveyd.toml: retention.text = \"50d\": is shorter than the longest throttle, 60d
+  write a longer time, or a shorter throttle: who is erased is no longer known"
+    );
+}

@@ -96,6 +96,9 @@ fn the_shipped_file_says_what_the_defaults_are() {
     assert_eq!(proxy.header, "X-Forwarded-User");
     assert!(proxy.trusts("127.0.0.1".parse().unwrap()));
     assert_eq!(shipped.http.public_url.take().as_deref(), Some("https://surveyd.acme.example"));
+    let retention = std::mem::take(&mut shipped.retention);
+    let days = |days: u64| Some(Duration::from_secs(days * 24 * 60 * 60));
+    assert_eq!((retention.text, retention.raw), (days(365), days(90)));
     let alerts = std::mem::take(&mut shipped.alerts);
     let schedules = std::mem::take(&mut shipped.schedules);
     assert_eq!(shipped, sound(&text));

@@ -52,9 +52,9 @@ surveyd.toml: accounts.acme.consumer_secrte: unknown key
 
 #[test]
 fn a_key_that_a_later_version_brings_is_told_so() {
-    let text = format!("{LEAST}{SOURCE}[retention]\n");
+    let text = format!("{LEAST}{SOURCE}[retention]\nsurveys = \"3650d\"\n");
     assert_eq!(
         faults(&text),
-        "surveyd.toml: retention: is not supported by this version of surveyd\n  remove it"
+        "surveyd.toml: retention.surveys: is not supported by this version of surveyd\n  remove it"
     );
 }

@@ -1,7 +1,7 @@
 //! The audit log: who signed in, saw and exported what.
 //!
-//! Entries are only ever added here. Nothing bounds their number yet. They are small, and only the
-//! retention that is still to come may delete them.
+//! Entries are only ever added here, and nothing bounds their number. They are small. An erasure
+//! takes out of them what names the person.
 
 use sqlx::{AnyConnection, Row as _};
 use uuid::Uuid;

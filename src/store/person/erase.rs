@@ -274,7 +274,7 @@ const FEEDBACK: &str = "update feedback set id = $1, to_user_id = null, external
 const DUE: &str = "update result_due set feedback_id = $1 where account = $2 and feedback_id = $3";
 
 /// Erases one feedback.
-async fn erase_feedback(
+pub async fn erase_feedback(
     connection: &mut AnyConnection,
     key: &Key,
     (account, id): (&str, &str),
@@ -380,7 +380,8 @@ const REOPEN: &str = "insert into reopening (account, conversation_id, reopened_
      values ($1, $2, $3) on conflict (account, conversation_id) do nothing";
 const CLOSE: &str = "delete from reopening where account = $1 and conversation_id = $2";
 
-async fn erase_reopening(
+/// Puts a name in the place of the conversation of a reopening.
+pub async fn erase_reopening(
     connection: &mut AnyConnection,
     key: &Key,
     (account, conversation): (&str, &str),

@@ -11,5 +11,6 @@ pub mod screen;
 pub mod find;
 pub mod erase;
 pub mod forget;
+pub mod retention;
 pub mod space;
 pub mod export;

@@ -33,6 +33,7 @@ mod rejected;
 mod reopenings;
 mod results;
 mod results_life;
+mod retention;
 mod retrying;
 mod schedules;
 mod sends;
