@@ -179,6 +179,7 @@ def forget(surveyd, world, store_url):
     assert len(outcome["files_made_again"]) == 3 and outcome["is_space_cleared"], outcome
     assert surveyd.report("--from", "2026-01-01")["groups"] == before["groups"], "the numbers stay"
     assert others(surveyd) == rows, "nobody else is touched"
+    surveyd.run("check-db")
     exports = list((surveyd.folder / "state" / "exports").glob("*.jsonl"))
     assert any(OTHER in path.read_text() for path in exports)
     again = json.loads(surveyd.run("forget", "--user-id", PERSON, "--yes", "--json"))
