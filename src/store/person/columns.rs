@@ -216,6 +216,7 @@ pub const TABLES: &[Table] = &[
     of_nobody("alert_standing", &[
         "alert", "facts_to", "failing_since", "failures", "last_error", "last_sent_at",
         "last_try_at", "wait_until", "disabled_at", "disabled_why", "turn_of", "turn_until",
+        "failed_tries",
     ]),
     of_nobody("schedule_standing", &[
         "name", "done_to", "done_at", "failing_since", "last_error", "try_at", "turn_of",
