@@ -33,15 +33,18 @@
 //!      [`domain::budget`] counts the calls that X allows. [`domain::feedback`] folds what X
 //!      returns. `domain/feedback/join.rs` says which of two updates wins.
 //!    - [`domain::summary`] computes the numbers of a [`domain::view`]. `domain/summary/scores.rs`
-//!      has NPS, CSAT and their intervals. [`domain::access`] says who may see which numbers, and
-//!      [`domain::blocks`] what an agent sees.
-//!    - [`domain::alert`] decides what is told at once. `domain/alert/tries.rs` says when it is
-//!      tried again. [`domain::silence`] judges whether too little came. [`domain::schedule`] says
-//!      which report is due. [`domain::waiting`] explains why a due survey is not sent.
+//!      has NPS, CSAT and their intervals. [`domain::mood`] says which scores count as
+//!      satisfied. [`domain::access`] says who may see which numbers, [`domain::blocks`] what an
+//!      agent sees, and [`domain::session`] how long somebody stays signed in.
+//!    - [`domain::alert`] decides what is told at once. `domain/alert/told.rs` has the sentences.
+//!      `domain/alert/tries.rs` says when it is tried again. [`domain::silence`] judges whether too
+//!      little came. [`domain::schedule`] says which report is due. [`domain::waiting`] explains
+//!      why a due survey is not sent.
 //! 2. [`config`] reads the configuration and reports all of its faults at once
 //!    (`config/fault_collector.rs`), misspelt keys too (`config/fault_collector/unknown_keys.rs`).
-//!    Each section has a file, such as `config/quiet_hours.rs`. `config/sources/preset.rs` has the
-//!    presets of the help desks (`config/desks/*.toml`).
+//!    Each section has a file, such as `config/quiet_hours.rs`. `config/defaults.rs` has defaults
+//!    and bounds. `config/sources/preset.rs` has the presets of the help desks
+//!    (`config/desks/*.toml`).
 //! 3. [`store`] keeps all that is remembered, in SQLite or PostgreSQL, and has all SQL.
 //!    `store/location.rs` opens either, with its settings and connections. `store/placeholders.rs`
 //!    has where their SQL differs.
@@ -52,6 +55,8 @@
 //!      delivered before. `store/feedback/fold.rs` joins feedback with its rows, and
 //!      `store/feedback/rows.rs` writes them. `store/events/windows.rs` keeps how far the events
 //!      are read. `store/account` keeps budgets, holds, pauses and opt-outs.
+//!    - `store/person/erase.rs` erases one person (`surveyd forget`). `store/person/retention.rs`
+//!      erases by age, and `daemon/retention.rs` runs it. `store/backup` backs up and restores.
 //!    - `store/database/mark_comparison.rs` compares the database with the mark, and
 //!      `store/database/doubt.rs` says whether it is an older backup. The schema is in
 //!      `migrations/` at the root, listed in `store/database/migrate.rs`.
@@ -73,14 +78,15 @@
 //! 9. [`web`] is the HTTP server. `web/intake.rs` takes notices, as many as `web/source_rate.rs`
 //!    allows. `web/metrics.rs` has `/metrics`. [`web::results`] has pages, sign-in and API. All
 //!    their addresses are in `web/results/routes.rs`. `web/results/guessing.rs` slows down whoever
-//!    guesses passwords.
+//!    guesses passwords. `web/body.rs` reads bodies, up to `http.max_body`.
 //! 10. [`results`] is what every form of results reads, columns included (`results/columns.rs`).
-//!     [`pages`] makes HTML of them (`pages/charts.rs` the charts). [`report`] writes reports, and
-//!     [`report::export`] the CSV, Parquet and XLSX of the export.
+//!     [`pages`] makes HTML of them (`pages/charts.rs` the charts, `pages/templates/` HTML and
+//!     CSS). [`report`] writes reports, and [`report::export`] the CSV, Parquet and XLSX of the
+//!     export.
 //! 11. [`alerts`] tells others at once. [`alerts::deliver`] tries and tries again.
-//!     [`alerts::bodies`] writes and [`alerts::signature`] signs. [`alerts::address_guard`] sends,
-//!     and to no private address. Their ranges are in [`domain::alert::address`].
-//!     [`alerts::silences`] looks for what did not come.
+//!     [`alerts::bodies`] puts them in the form of each chat and [`alerts::signature`] signs.
+//!     [`alerts::address_guard`] sends, and to no private address. Their ranges are in
+//!     [`domain::alert::address`]. [`alerts::silences`] looks for what did not come.
 //! 12. [`daemon`] wires everything together and owns the loops. `daemon/generation.rs` runs one
 //!     configuration until a reload. `daemon/schedules.rs` runs schedules. `daemon/database.rs`
 //!     opens the database. `daemon/signals.rs` receives SIGTERM and SIGHUP, and [`stop`] says how
@@ -125,6 +131,7 @@
 //! - **budget**: the calls that X still allows. The **pace** spreads them.
 //! - **mark**: the file in a state folder that says which database its daemon last worked on.
 //! - **generation**: the daemon's work under one configuration. A reload begins the next.
+//! - **forget**: to erase a person, so that only the numbers stay. **Retention** erases by age.
 //! - **result**: what became of one survey, in a narrow row. The **totals** of a day are sums of
 //!   results.
 //! - **view**: which results are meant, and beside which period ([`domain::view`]). **Viewer**: who

@@ -37,6 +37,7 @@ pub mod freshness;
 pub mod id;
 pub mod mapping;
 pub(crate) mod named;
+pub mod mood;
 pub mod plain_text;
 pub mod policy;
 pub mod prompt_text;

@@ -14,6 +14,7 @@ pub use self::{
 };
 use super::{
     days::{Days, Zone},
+    mood::Mood,
     named::named,
     summary::GroupBy,
     survey::State,
@@ -72,37 +73,6 @@ named!(Order {
     Answered = "answered",
     Time = "time",
 });
-
-/// Comments by the score that came with them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mood {
-    /// 1 and 2 of CSAT, 0 to 6 of NPS.
-    Unhappy,
-    /// 3 of CSAT, 7 and 8 of NPS.
-    Middling,
-    /// 4 and 5 of CSAT, 9 and 10 of NPS.
-    Happy,
-}
-
-named!(Mood {
-    Unhappy = "unhappy",
-    Middling = "middling",
-    Happy = "happy",
-});
-
-impl Mood {
-    /// The scores that make this mood.
-    pub fn scores(self, kind: SurveyType) -> std::ops::RangeInclusive<u8> {
-        match (self, kind) {
-            (Self::Unhappy, SurveyType::Csat) => 1..=2,
-            (Self::Middling, SurveyType::Csat) => 3..=3,
-            (Self::Happy, SurveyType::Csat) => 4..=5,
-            (Self::Unhappy, SurveyType::Nps) => 0..=6,
-            (Self::Middling, SurveyType::Nps) => 7..=8,
-            (Self::Happy, SurveyType::Nps) => 9..=10,
-        }
-    }
-}
 
 /// What is wrong with the query of an address.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

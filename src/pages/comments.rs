@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::filters::{Choices, FilterBar, Tab, bar};
 use super::{PageForm, links, words};
 use crate::domain::days::Zone;
+use crate::domain::mood::Mood;
 use crate::domain::survey_type::SurveyType;
 use crate::domain::time::Millis;
-use crate::domain::view::{Mood, View};
+use crate::domain::view::View;
 
 /// A comment and what it belongs to. Names that the view holds back are `None`.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,8 +3,9 @@
 //! Owns the addresses of pages and files. A link leaves out what a page shows anyway.
 
 use crate::domain::days::{Day, Days, Zone};
+use crate::domain::mood::Mood;
 use crate::domain::summary::GroupBy;
-use crate::domain::view::{AskedPeriod, Filter, Mood, Order, View};
+use crate::domain::view::{AskedPeriod, Filter, Order, View};
 
 /// The page of results.
 pub const RESULTS: &str = "/";

@@ -15,8 +15,9 @@ use super::comments::CommentList;
 use super::samples::*;
 use super::surveys::{LifeEvent, LifeStep, SurveyAnswer, SurveyLine};
 use super::*;
+use crate::domain::mood::Mood;
 use crate::domain::summary::GroupBy;
-use crate::domain::view::{Filter, Mood, View};
+use crate::domain::view::{Filter, View};
 
 /// Writes every page to `target/pages`, to be looked at without a server.
 #[test]

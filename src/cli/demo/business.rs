@@ -10,8 +10,8 @@ use std::time::Duration;
 use super::comments::{self, Language, Topic};
 use super::teams::{NPS, TEAMS, TINY, WEEKDAYS, WORSE, WORSE_CSAT, WORSE_NPS};
 use crate::domain::close::{ClosedBy, Notice};
+use crate::domain::mood::Mood;
 use crate::domain::survey_type::SurveyType;
-use crate::domain::view::Mood;
 use crate::sandbox::Chance;
 
 /// The days that the business looks back on.

@@ -3,7 +3,7 @@
 //! Every text is invented. A person's mood follows from the score and the topic from the team, so a
 //! comment never contradicts either.
 
-use crate::domain::view::Mood;
+use crate::domain::mood::Mood;
 
 /// A language that customers speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::difference::{CsatCounts, Difference, NpsCounts, csat, holm, nps};
 use super::wording::{NoScore, ScoreComparison};
 use super::{Estimate, Group, GroupBy, Hidden, Report, scores};
+use crate::domain::mood::Mood;
 use crate::domain::survey_type::SurveyType;
 
 /// A report beside that of the period it is compared with.
@@ -104,13 +105,17 @@ fn difference(kind: SurveyType, before: &[u64], now: &[u64]) -> Option<Differenc
 }
 
 fn csat_counts(distribution: &[u64]) -> CsatCounts {
-    let content = distribution.iter().skip(3).sum();
+    let content = Mood::Happy.count(SurveyType::Csat, distribution);
     CsatCounts { content, answers: distribution.iter().sum() }
 }
 
 fn nps_counts(distribution: &[u64]) -> NpsCounts {
-    let sum = |from: usize, to: usize| distribution.iter().skip(from).take(to - from).sum();
-    NpsCounts { promoters: sum(9, 11), passives: sum(7, 9), detractors: sum(0, 7) }
+    let given = |mood: Mood| mood.count(SurveyType::Nps, distribution);
+    NpsCounts {
+        promoters: given(Mood::Happy),
+        passives: given(Mood::Middling),
+        detractors: given(Mood::Unhappy),
+    }
 }
 
 fn estimate(kind: SurveyType, distribution: &[u64]) -> Option<Estimate> {

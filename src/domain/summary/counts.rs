@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{Estimate, Group, Hidden, SurveyFacts, Terms, scores};
 use crate::domain::{
+    mood::Mood,
     survey::Reason,
     survey_type::SurveyType,
     time::{Millis, millis},
@@ -115,10 +116,15 @@ impl Counts {
     }
 
     fn score(&self, kind: SurveyType) -> Option<Estimate> {
-        let given = |scores: std::ops::RangeInclusive<usize>| self.scores[scores].iter().sum();
+        let lowest = usize::from(*kind.scores().start());
+        let given = |mood: Mood| mood.count(kind, &self.scores[lowest..]);
         match kind {
-            SurveyType::Csat => scores::csat(given(4..=5), given(1..=5)),
-            SurveyType::Nps => scores::nps(given(9..=10), given(7..=8), given(0..=6)),
+            SurveyType::Csat => {
+                scores::csat(given(Mood::Happy), self.scores[lowest..=5].iter().sum())
+            }
+            SurveyType::Nps => {
+                scores::nps(given(Mood::Happy), given(Mood::Middling), given(Mood::Unhappy))
+            }
         }
     }
 

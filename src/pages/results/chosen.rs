@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::ResultsPage;
+use crate::domain::mood::Mood;
 use crate::domain::summary::{ComparedGroup, Group};
 use crate::domain::survey_type::SurveyType;
-use crate::domain::view::Mood;
 use crate::pages::charts::{Bar, bar};
 use crate::pages::{links, words};
 
@@ -56,11 +56,12 @@ fn shares(group: &Group) -> Option<Vec<f64>> {
 
 /// CSAT has a colour for each score. NPS has one for each of its three groups.
 fn class(kind: SurveyType, score: u8) -> String {
-    match (kind, score) {
-        (SurveyType::Csat, score) => format!("b{score}"),
-        (SurveyType::Nps, 9..) => "b5".to_owned(),
-        (SurveyType::Nps, 7..=8) => "b3".to_owned(),
-        (SurveyType::Nps, _) => "b1".to_owned(),
+    let is = |mood: Mood| mood.scores(kind).contains(&score);
+    match kind {
+        SurveyType::Csat => format!("b{score}"),
+        SurveyType::Nps if is(Mood::Happy) => "b5".to_owned(),
+        SurveyType::Nps if is(Mood::Middling) => "b3".to_owned(),
+        SurveyType::Nps => "b1".to_owned(),
     }
 }
 
