@@ -120,13 +120,25 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
         style.paint(Colour::Green, "no fault"),
         counts(&config)
     );
+    text += &details(&dry, &alerts, &answers, &style);
+    ended(out!("{text}").map_err(anyhow::Error::from), code)
+}
+
+/// What stands below the first line: dry runs, made-up messages of alerts, X's answers.
+fn details(
+    dry: &[&str],
+    alerts: &[alerts::TriedAlert],
+    answers: &[KeysAnswer],
+    style: &OutputStyle,
+) -> String {
+    let mut text = String::new();
     for account in dry {
         text += &format!("account {account}: dry run, nothing is sent\n");
     }
-    for alert in &alerts {
+    for alert in alerts {
         text += &format!("{}\n", alert.line());
     }
-    for answer in &answers {
+    for answer in answers {
         let colour = if answer.works { Colour::Green } else { Colour::Red };
         let told = style.paint(colour, &printable(&answer.told));
         text += &format!("accounts.{}: {told}\n", answer.account);
@@ -134,7 +146,7 @@ pub async fn run(check: Check, file: &Path, environment: &Environment) -> anyhow
             text += &format!("  {remedy}\n");
         }
     }
-    ended(out!("{text}").map_err(anyhow::Error::from), code)
+    text
 }
 
 /// Counts what the configuration has. What there need not be is left out where there is none.
