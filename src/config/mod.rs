@@ -6,8 +6,8 @@
 //!
 //! - `file` opens the file. `given` and `values` read single values, `secret` reads secrets.
 //! - `fault_collector` collects the faults and the unknown keys. `faults` says what a fault is.
-//! - `sections`, `accounts`, `survey`, `rules`, `variants`, `quiet_hours`, `sources`, `alerts`,
-//!   `schedules` and `access` read the keys of that name. `defaults` has defaults and bounds.
+//! - `sections`, `retention`, `accounts`, `survey`, `rules`, `variants`, `quiet_hours`, `sources`,
+//!   `alerts`, `schedules` and `access` read the keys of that name. `defaults` bounds them.
 //! - `sources/preset` has the presets of help desks. Their keys are in `desks`.
 //! - `chosen` finds the settings for one close. `warnings` warns of valid settings.
 //!
@@ -29,6 +29,7 @@ mod lists;
 mod names;
 mod quiet_hours;
 mod rsa;
+mod retention;
 mod rules;
 mod schedules;
 mod secret;
@@ -55,6 +56,7 @@ pub use environment::Environment;
 pub use faults::{Fault, Faults};
 pub use file::{is_open_to_others, load, load_without_secrets};
 pub(crate) use names::nearest;
+pub use retention::RetentionConfig;
 pub use rsa::rsa_key;
 pub use schedules::{ScheduleConfig, ScheduledFolder, ScheduledOutput};
 pub use secret::Secret;
@@ -196,15 +198,6 @@ pub struct Poll {
     pub overlap: Duration,
     /// Zero means that surveyd never calls `feedback/show`.
     pub fresh_for: Duration,
-}
-
-/// How old what is kept of people may grow. `None`: as old as it likes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RetentionConfig {
-    /// Ids, names and texts, by the close.
-    pub text: Option<Duration>,
-    /// X's objects as they came, histories and events that cannot be read.
-    pub raw: Option<Duration>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -432,7 +425,7 @@ fn read(mut root: fault_collector::ConfigTable) -> Option<Config> {
         of_rules.chain([account.survey.throttle])
     });
     let throttle = throttles.max().unwrap_or_default();
-    let retention = sections::retention(root.table("retention"), throttle);
+    let retention = retention::of(root.table("retention"), throttle);
     root.close(&[]);
     Some(Config {
         store: store?,

@@ -1,12 +1,9 @@
 //! Reads the sections that occur once, such as `[store]` and `[x]`.
 
-use std::time::Duration;
-
 use super::fault_collector::ConfigTable;
 use super::given::Wrong;
 use super::{
-    CanDmBy, Http, Log, LogFormat, LogLevel, Poll, ReportConfig, RetentionConfig, StoreConfig, X,
-    XWebhookConfig, format_duration,
+    CanDmBy, Http, Log, LogFormat, LogLevel, Poll, ReportConfig, StoreConfig, X, XWebhookConfig,
 };
 use super::{access, defaults, secret, urls, values};
 use crate::domain::days::Zone;
@@ -121,24 +118,6 @@ pub(super) fn poll(mut table: ConfigTable) -> Option<Poll> {
     let fresh_for = table.or("fresh_for", defaults::FRESH_FOR, fresh_for);
     table.close(&[]);
     Some(Poll { interval: interval?, overlap: overlap?, fresh_for: fresh_for? })
-}
-
-/// Nobody whose id is erased can be throttled. So texts and ids stay as long as the `throttle`.
-pub(super) fn retention(mut table: ConfigTable, throttle: Duration) -> Option<RetentionConfig> {
-    let length = values::duration(defaults::RETENTION_TEXT_BOUNDS);
-    let text = table.optional("text", |given| {
-        let length = length(given)?;
-        match length < throttle {
-            true => Err(Wrong::new(
-                format!("is shorter than the longest throttle, {}", format_duration(throttle)),
-                "write a longer time, or a shorter throttle: who is erased is no longer known",
-            )),
-            false => Ok(length),
-        }
-    });
-    let raw = table.optional("raw", values::duration(defaults::RETENTION_RAW_BOUNDS));
-    table.close(&["surveys"]);
-    Some(RetentionConfig { text: text?, raw: raw? })
 }
 
 pub(super) fn report(mut table: ConfigTable) -> Option<ReportConfig> {

@@ -15,7 +15,7 @@ use crate::store::{Aging, AgingPlace, ErasedRows, Store};
 /// The wait between two steps. Closes and sends come in between.
 const BREATH: Duration = Duration::from_millis(50);
 /// The wait between the first look and the first pass, and between two passes.
-const FIRST: Duration = Duration::from_secs(30);
+const FIRST: Duration = Duration::from_secs(10 * 60);
 const PASS_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The name under which the log's account of an outage knows this work.
