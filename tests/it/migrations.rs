@@ -7,7 +7,7 @@ use std::fs;
 use sqlx::{AnyConnection, Connection as _, Executor as _};
 use surveyd::store::{Error, PendingMigrations, Store, pending_migrations};
 
-use crate::harness::database::{Database, on_each_engine};
+use crate::harness::database::{Database, on_each_empty_engine, on_each_engine};
 
 /// The schemas of this program, from the files they are made of.
 fn all() -> Vec<i64> {
@@ -117,7 +117,7 @@ async fn a_file_of_a_newer_schema_stays_as_it_is_to_the_byte() {
 
 #[tokio::test]
 async fn what_a_database_lacks_is_told_with_its_time_and_room_before_anything_is_changed() {
-    on_each_engine(async |database| {
+    on_each_empty_engine(async |database| {
         assert_eq!(pending_migrations(&database.location).await.unwrap(), None, "none to migrate");
         database.open().await.close().await;
         assert_eq!(pending_migrations(&database.location).await.unwrap(), None);
@@ -154,7 +154,7 @@ async fn opening_twice_changes_nothing() {
 
 #[tokio::test]
 async fn daemons_that_start_together_on_a_fresh_database_all_open_it() {
-    on_each_engine(async |database| {
+    on_each_empty_engine(async |database| {
         let opened = futures_util::future::join_all((0..4).map(|_| database.open())).await;
         for store in &opened {
             store.ping().await.unwrap();
@@ -166,7 +166,7 @@ async fn daemons_that_start_together_on_a_fresh_database_all_open_it() {
 
 #[tokio::test]
 async fn a_mere_look_at_a_missing_database_says_what_to_do_and_makes_none() {
-    on_each_engine(async |database| {
+    on_each_empty_engine(async |database| {
         let Err(error) = Store::attach(&database.location).await else { panic!("there is none") };
         let words = error.to_string();
         assert!(words.contains("start `surveyd run`"), "{words}");

@@ -1,12 +1,14 @@
 //! A fresh database for each test: SQLite in a folder of its own, and one of its own on the
 //! PostgreSQL server that `SURVEYD_TEST_POSTGRES` names.
 
+use std::hash::Hasher as _;
 use std::io::Write as _;
 use std::sync::Once;
 
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use surveyd::store::{Location, Store};
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 const VARIABLE: &str = "SURVEYD_TEST_POSTGRES";
 
@@ -29,15 +31,19 @@ impl Database {
 
     /// `None`: no server is named; said once, plainly.
     pub async fn postgres() -> Option<Self> {
-        let Ok(server) = std::env::var(VARIABLE) else {
-            left_out();
-            return None;
-        };
-        let made = Made::make(server).await;
+        Some(Self::made(Made::make(server()?, true).await))
+    }
+
+    /// One that has no table yet.
+    pub async fn empty_postgres() -> Option<Self> {
+        Some(Self::made(Made::make(server()?, false).await))
+    }
+
+    fn made(made: Made) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = made.url();
         let location = Location::parse(&url, folder.path()).unwrap();
-        Some(Self { location, url, folder, _made: Some(made) })
+        Self { location, url, folder, _made: Some(made) }
     }
 
     /// The folder beside the database, for whatever else a test writes.
@@ -122,12 +128,32 @@ impl Database {
 
 /// Runs a scenario on SQLite, and again on PostgreSQL where there is a server.
 pub async fn on_each_engine(scenario: impl AsyncFn(Database)) {
+    on_both(scenario, Database::postgres()).await;
+}
+
+/// The same with databases that have no table yet.
+pub async fn on_each_empty_engine(scenario: impl AsyncFn(Database)) {
+    on_both(scenario, Database::empty_postgres()).await;
+}
+
+async fn on_both(
+    scenario: impl AsyncFn(Database),
+    postgres: impl Future<Output = Option<Database>>,
+) {
     eprintln!("on SQLite:");
     scenario(Database::sqlite()).await;
-    if let Some(database) = Database::postgres().await {
+    if let Some(database) = postgres.await {
         eprintln!("on PostgreSQL:");
         scenario(database).await;
     }
+}
+
+fn server() -> Option<String> {
+    let server = std::env::var(VARIABLE).ok();
+    if server.is_none() {
+        left_out();
+    }
+    server
 }
 
 /// Past the capture of what a test prints: whoever runs the tests must know what was not run.
@@ -149,18 +175,66 @@ struct Made {
 }
 
 impl Made {
-    async fn make(server: String) -> Self {
+    async fn make(server: String, has_tables: bool) -> Self {
         let name = format!("surveyd_test_{}", uuid::Uuid::now_v7().simple());
-        run(&server, format!("create database {name}")).await;
+        let template = match has_tables {
+            true => TEMPLATE.get_or_init(async || template(&server).await).await,
+            false => "template1",
+        };
+        run(&server, format!("create database {name} template {template}")).await;
         Self { server, name }
     }
 
     fn url(&self) -> String {
-        let mut url = reqwest::Url::parse(&self.server)
-            .unwrap_or_else(|error| panic!("{VARIABLE} is no address: {error}"));
-        url.set_path(&self.name);
-        url.into()
+        at(&self.server, &self.name)
     }
+}
+
+fn at(server: &str, name: &str) -> String {
+    let mut url = reqwest::Url::parse(server)
+        .unwrap_or_else(|error| panic!("{VARIABLE} is no address: {error}"));
+    url.set_path(name);
+    url.into()
+}
+
+/// The database that the others are copied from, because all migrations take a second. It stays on
+/// the server and bears the digest of the migrations.
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+async fn template(server: &str) -> String {
+    let name = format!("surveyd_test_tables_{:016x}", digest_of_migrations());
+    let named = format!("select 1 from pg_database where datname = '{name}'");
+    let mut connection = connect(server).await;
+    let is_there = connection.fetch_optional(AssertSqlSafe(named.clone())).await.unwrap().is_some();
+    if !is_there {
+        let unready = format!("surveyd_test_{}", uuid::Uuid::now_v7().simple());
+        run(server, format!("create database {unready}")).await;
+        let url = at(server, &unready);
+        let nowhere = std::path::Path::new("/");
+        Store::open(&Location::parse(&url, nowhere).unwrap()).await.unwrap().close().await;
+        // Each copy draws a name of its own.
+        run(&url, "delete from identity".to_owned()).await;
+        let rename = format!("alter database {unready} rename to {name}");
+        if connection.execute(AssertSqlSafe(rename)).await.is_err() {
+            // Other tests were first.
+            run(server, format!("drop database {unready} with (force)")).await;
+            assert!(connection.fetch_optional(AssertSqlSafe(named)).await.unwrap().is_some());
+        }
+    }
+    connection.close().await.unwrap();
+    name
+}
+
+fn digest_of_migrations() -> u64 {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut digest = std::hash::DefaultHasher::new();
+    for file in files {
+        digest.write(&std::fs::read(file).unwrap());
+    }
+    digest.finish()
 }
 
 impl Drop for Made {
@@ -180,10 +254,14 @@ impl Drop for Made {
     }
 }
 
-async fn run(server: &str, statement: String) {
-    let mut connection = PgConnection::connect(server)
+async fn connect(server: &str) -> PgConnection {
+    PgConnection::connect(server)
         .await
-        .unwrap_or_else(|error| panic!("{VARIABLE} cannot be reached: {error}"));
+        .unwrap_or_else(|error| panic!("{VARIABLE} cannot be reached: {error}"))
+}
+
+async fn run(server: &str, statement: String) {
+    let mut connection = connect(server).await;
     connection.execute(AssertSqlSafe(statement)).await.unwrap();
     connection.close().await.unwrap();
 }
