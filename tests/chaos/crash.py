@@ -59,6 +59,11 @@ def is_gone(surveyd):
     return surveyd.process.poll() is not None
 
 
+def ended(surveyd):
+    """How it ended, and the last that it said."""
+    return f"ended with {surveyd.process.poll()}, having said: {surveyd.log_path.read_text()[-1_000:]}"
+
+
 def until_ready_or_gone(surveyd):
     """Whether it is ready; it may also have ended meanwhile."""
     deadline = time.monotonic() + SECONDS

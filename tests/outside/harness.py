@@ -44,9 +44,11 @@ def new_database(kind):
     return f"{server.rpartition('/')[0]}/{name}"
 
 
-# Below those that systems hand out by themselves: a daemon that is down keeps its port. Each process begins elsewhere.
+# Below those that systems hand out by themselves: a daemon that is down keeps its port. The processes that share the
+# tests of one run (gw0, gw1 …) begin far apart.
 PORTS = itertools.cycle(range(20_000, 32_000))
-for _ in range(os.getpid() * 499 % 12_000):
+SHARE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+for _ in range((SHARE * 2_000 + os.getppid() % 2_000) % 12_000):
     next(PORTS)
 PORTS_LOCK = threading.Lock()
 
