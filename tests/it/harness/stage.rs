@@ -413,7 +413,14 @@ fn watch(
 
 fn configuration(setup: &Setup, accounts: &[SandboxAccount], base_url: &str) -> String {
     let Setup { x, poll, account: lines, survey, sources, .. } = setup;
-    let mut text = format!("[x]\nbase_url = \"{base_url}\"\n{x}\n[poll]\n{poll}\n");
+    let mut text = format!("[x]\nbase_url = \"{base_url}\"\n{x}\n");
+    // True time, of which a story on a busy machine may take much.
+    for timeout in ["request_timeout", "send_timeout"] {
+        if !x.contains(timeout) {
+            text += &format!("{timeout} = \"5m\"\n");
+        }
+    }
+    text += &format!("[poll]\n{poll}\n");
     for (name, account) in setup.accounts.iter().zip(accounts) {
         text += &account_lines(name, account, lines);
         let message = match survey.contains("message =") {
