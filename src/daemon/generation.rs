@@ -72,6 +72,7 @@ impl Generation {
             stop: stopper.clone(),
             watches: watches.clone(),
         };
+        let of_x = shared.x.clock().clone();
         let mut accounts = Vec::new();
         let mut tasks = JoinSet::new();
         for account in &config.accounts {
@@ -97,8 +98,8 @@ impl Generation {
             tasks.spawn(alerts::look_for_silences(silences, stopper.clone()));
         }
         tasks.spawn(alerts::sweep(store.clone(), clock.clone(), stopper.clone()));
-        let by_age = (config.retention, store.clone(), clock.clone(), stopper.clone());
-        tasks.spawn(retention::run(by_age.0, by_age.1, by_age.2, by_age.3));
+        let clocks = (clock.clone(), of_x);
+        tasks.spawn(retention::run(config.retention, store.clone(), clocks, stopper.clone()));
         let work = ScheduledWork::new(config, store, clock, state_folder);
         tasks.spawn(schedules::run(work, stopper.clone()));
         let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };

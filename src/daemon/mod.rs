@@ -9,7 +9,7 @@ mod generation;
 mod listen;
 mod lock;
 mod results;
-mod retention;
+pub mod retention;
 pub mod schedules;
 mod service_manager;
 mod signals;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use surveyd::clock::Clock;
+use surveyd::clock::{Clock, ClockOfX};
 use surveyd::config::{self, Config, Environment};
 use surveyd::daemon::watches::RunningWatch;
 use surveyd::domain::close::{Close, Notice, Reopening};
@@ -173,6 +173,12 @@ impl Stage {
 
     pub fn now(&self) -> Millis {
         Millis(self.now.load(Ordering::SeqCst))
+    }
+
+    /// What is known of X's clock.
+    pub fn clock_of_x(&self) -> Arc<ClockOfX> {
+        let (worker, _) = self.staff.first().expect("there is an account");
+        worker.x.clock().clone()
     }
 
     /// Time passes while surveyd does nothing.

@@ -17,6 +17,7 @@ mod pauses;
 mod policy;
 mod refusals;
 mod replay;
+mod retention;
 mod schedules;
 mod sending;
 mod silences;
