@@ -157,6 +157,8 @@ pub mod credentials;
 pub mod config;
 // Files and folders with the right owner and rights.
 pub mod files;
+// What this process has done since it started, for Prometheus.
+pub mod meters;
 
 // All that is remembered.
 pub mod store;

@@ -24,6 +24,7 @@ use crate::domain::policy;
 use crate::domain::survey::Survey;
 use crate::domain::time::{Millis, look_again_at};
 use crate::domain::waiting::{Served, Stretches};
+use crate::meters::Meters;
 use crate::stop::Stopper;
 use crate::store::{Leased, Making, Outage, Store};
 use crate::wake::Wake;
@@ -50,6 +51,7 @@ pub struct AccountWorker {
     pub sent_as: String,
     pub keys: x::Keys,
     pub limits: Limits,
+    pub meters: Meters,
     pub served: Arc<Served>,
     /// When this worker was opened, until it has asked X about a pause from before. Somebody who
     /// starts or reloads surveyd has probably mended what X refused.
@@ -169,6 +171,7 @@ pub struct Shared {
     pub stop: Stopper,
     /// Kept over reloads, so that each wait has one line at its beginning and one at its end.
     pub watches: Watches,
+    pub meters: Meters,
 }
 
 impl AccountWorker {
@@ -176,7 +179,7 @@ impl AccountWorker {
     pub fn open(
         config: &config::Config,
         account: &config::Account,
-        Shared { store, x, clock, stop, watches }: Shared,
+        Shared { store, x, clock, stop, watches, meters }: Shared,
     ) -> Result<Self, String> {
         // From now on, the clock is watched for being set.
         clock.even_since();
@@ -188,6 +191,7 @@ impl AccountWorker {
             x,
             clock,
             stop,
+            meters,
             sent_as: sent_as(config, account),
             user_id: UserId::parse(&account.user_id)?,
             keys: keys(account),

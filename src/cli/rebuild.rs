@@ -12,6 +12,7 @@ use super::{Context, Usage, print_json};
 use crate::daemon::{Signals, wake_running};
 use crate::domain::days::Zone;
 use crate::domain::time::{Millis, Period};
+use crate::meters::Meters;
 use crate::output::note;
 use crate::rebuild::{self, RebuildError, RebuildProgress, RebuildRequest};
 use crate::report::period::{parse_from, parse_period, parse_to};
@@ -85,12 +86,14 @@ pub async fn run(
         );
     }
     let (stop, stopper) = stopper();
+    let meters = Meters::default();
     let shared = Shared {
         store: store.clone(),
-        x: Limits::client(&context.config)?,
+        x: Limits::client(&context.config, &meters)?,
         clock: context.clock.clone(),
         stop: stopper,
         watches: Watches::default(),
+        meters,
     };
     let mut workers = Vec::with_capacity(accounts.len());
     for account in accounts {

@@ -14,6 +14,7 @@ use crate::alerts::silences::Silences;
 use crate::clock::Clock;
 use crate::config::{self, Config, MessageStream};
 use crate::domain::blocks::BlockRule;
+use crate::meters::Meters;
 use crate::poller::feedback_hook::HookTarget;
 use crate::poller::{self, Poller};
 use crate::scheduler;
@@ -45,10 +46,21 @@ pub struct Generation {
     accounts: Vec<AccountWorker>,
     /// The sources that watch messages, by name.
     talks: HashMap<String, Talks>,
-    /// Counts of the lines read from spool files. They outlive each configuration.
-    lines: LineCounts,
+    lasting: Lasting,
     tasks: JoinSet<()>,
     stop: StopSender,
+}
+
+/// What outlives each configuration.
+#[derive(Clone, Default)]
+pub struct Lasting {
+    /// What the log has told of waits.
+    pub watches: Watches,
+    /// Counts of the lines read from spool files.
+    pub lines: LineCounts,
+    /// The looks for ends of weeks.
+    pub looks: Looks,
+    pub meters: Meters,
 }
 
 impl Generation {
@@ -58,11 +70,10 @@ impl Generation {
         store: &Store,
         clock: &Clock,
         state_folder: &Path,
-        watches: &Watches,
-        lines: &LineCounts,
-        looks: &Looks,
+        lasting: &Lasting,
     ) -> anyhow::Result<Self> {
-        let client = Limits::client(config)?;
+        let Lasting { watches, lines, looks, meters } = lasting.clone();
+        let client = Limits::client(config, &meters)?;
         let deliveries = alerts::deliveries(config, store, clock)?;
         let (stop, stopper) = stopper();
         let shared = Shared {
@@ -70,7 +81,8 @@ impl Generation {
             x: client,
             clock: clock.clone(),
             stop: stopper.clone(),
-            watches: watches.clone(),
+            watches,
+            meters,
         };
         let of_x = shared.x.clock().clone();
         let mut accounts = Vec::new();
@@ -89,7 +101,7 @@ impl Generation {
             agent_min: config.report.agent_min,
             agent_delay: config.report.agent_delay,
         };
-        tasks.spawn(keep_fresh(store.clone(), rule, looks.clone(), clock.clone(), stopper.clone()));
+        tasks.spawn(keep_fresh(store.clone(), rule, looks, clock.clone(), stopper.clone()));
         for delivery in deliveries {
             tasks.spawn(alerts::tell(delivery, clock.clone(), stopper.clone()));
         }
@@ -102,7 +114,8 @@ impl Generation {
         tasks.spawn(retention::run(config.retention, store.clone(), clocks, stopper.clone()));
         let work = ScheduledWork::new(config, store, clock, state_folder);
         tasks.spawn(schedules::run(work, stopper.clone()));
-        let mut this = Self { accounts, talks: HashMap::new(), lines: lines.clone(), tasks, stop };
+        let mut this =
+            Self { accounts, talks: HashMap::new(), lasting: lasting.clone(), tasks, stop };
         for source in &config.spools {
             let (folder, intake) = (state_folder.join(&source.folder), this.intake(store, clock));
             let spool = Spool::new(source, folder, config.http.max_body, intake, lines.clone());
@@ -132,7 +145,8 @@ impl Generation {
                 let hook = HookTarget::new(&self.accounts, store);
                 FeedbackHook::new(Passwords::of(webhook), hook)
             }),
-            lines: self.lines.clone(),
+            lines: self.lasting.lines.clone(),
+            meters: self.lasting.meters.clone(),
             max_body: config.http.max_body,
             events_horizon: config.x.events_horizon,
             served: config.accounts.iter().map(|account| config.served(account)).collect(),

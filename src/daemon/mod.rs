@@ -28,15 +28,14 @@ use tracing::{error, info, warn};
 use crate::clock::Clock;
 use crate::config::{self, Config, Environment};
 use crate::logging;
+use crate::meters::Meters;
 use crate::scheduler;
 use crate::stop::{GRACE, StopSender, Stopper, stopper};
 use crate::store::{self, Location, Store};
-use crate::watcher::spool::LineCounts;
 use crate::web::{Web, before_store};
-use crate::worker::{Limits, Watches};
+use crate::worker::Limits;
 use crate::x;
-use blocks::Looks;
-use generation::Generation;
+use generation::{Generation, Lasting};
 pub use listen::unbound;
 use lock::DaemonLock;
 pub use lock::{
@@ -66,12 +65,7 @@ pub struct Daemon {
     store: Store,
     web: Arc<Web>,
     generation: Generation,
-    /// The waits that the log has reported. They outlive each configuration.
-    watches: Watches,
-    /// Counts of the lines read from spool files. They outlive each configuration.
-    lines: LineCounts,
-    /// The looks for ends of weeks. They outlive each configuration.
-    looks: Looks,
+    lasting: Lasting,
     /// Generations that a reload has replaced and that still finish their requests.
     retired: Vec<Generation>,
     servers: JoinSet<()>,
@@ -114,16 +108,8 @@ impl Daemon {
         // Nothing waits from here on. A start that is given up at one of its waits has begun no
         // work.
         let (stop, stopper) = stopper();
-        let (watches, lines, looks) = (Watches::default(), LineCounts::default(), Looks::default());
-        let generation = Generation::start(
-            config,
-            &store,
-            &start.clock,
-            &place.folder,
-            &watches,
-            &lines,
-            &looks,
-        )?;
+        let lasting = Lasting::default();
+        let generation = Generation::start(config, &store, &start.clock, &place.folder, &lasting)?;
         let web = Web::new(
             generation.live(config, &store, &start.clock),
             store.clone(),
@@ -136,9 +122,7 @@ impl Daemon {
             store,
             web,
             generation,
-            watches,
-            lines,
-            looks,
+            lasting,
             retired: Vec::new(),
             servers,
             stop,
@@ -230,15 +214,7 @@ impl Daemon {
         spools::prepare(&config, file, &self.place.folder)?;
         let folder = &self.place.folder;
         let clock = &self.start.clock;
-        let next = Generation::start(
-            &config,
-            &self.store,
-            clock,
-            folder,
-            &self.watches,
-            &self.lines,
-            &self.looks,
-        )?;
+        let next = Generation::start(&config, &self.store, clock, folder, &self.lasting)?;
         logging::set_level(config.log.level);
         self.web.replace(next.live(&config, &self.store, &self.start.clock));
         let old = std::mem::replace(&mut self.generation, next);
@@ -247,7 +223,7 @@ impl Daemon {
         self.retired.push(old);
         self.start.config = config;
         let is_served = |name: &str| self.start.config.account(name).is_some();
-        scheduler::end_of_others(&self.watches, is_served, self.start.clock.now());
+        scheduler::end_of_others(&self.lasting.watches, is_served, self.start.clock.now());
         log_dry_runs(&self.start.config, "config.reloaded");
         if let Err(error) = log_unserved(&self.store, &self.start.config, "config.reloaded").await {
             warn!(event = "store.unavailable", "{error}");
@@ -416,12 +392,13 @@ pub async fn run(start: Start, mut signals: Signals) -> anyhow::Result<End> {
 }
 
 impl Limits {
-    pub fn client(config: &Config) -> anyhow::Result<Arc<x::Client>> {
+    pub fn client(config: &Config, meters: &Meters) -> anyhow::Result<Arc<x::Client>> {
         let settings = x::XSettings {
             base_url: config.x.base_url.clone(),
             request_timeout: config.x.request_timeout,
             send_timeout: config.x.send_timeout,
         };
-        Ok(Arc::new(x::Client::new(&settings).map_err(anyhow::Error::msg)?))
+        let client = x::Client::new(&settings).map_err(anyhow::Error::msg)?;
+        Ok(Arc::new(client.counting(meters.clone())))
     }
 }

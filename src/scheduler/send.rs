@@ -15,6 +15,7 @@ use crate::domain::policy;
 use crate::domain::prompt_text;
 use crate::domain::survey::{Event, Failure, State, Survey};
 use crate::domain::time::Millis;
+use crate::meters::PromptOutcome;
 use crate::store::{self, BeginOutcome, Leased, Prompt, Result, SendOutcome, SendTimes, Sending};
 use crate::worker::{AccountWorker, CallAllowance, LEASE_MARGIN};
 use crate::x::{self, Error};
@@ -198,6 +199,7 @@ async fn post(worker: &AccountWorker, sending: Sending, round: &Round) -> Result
             if let Some(show_at) = show_at {
                 worker.reading.due(show_at);
             }
+            count(worker, &finished);
             log_outcome(&finished, &why);
         }
         // X's events settled the survey before X's answer came.
@@ -297,6 +299,21 @@ async fn finish(worker: &AccountWorker, sending: &Sending, outcome: SendOutcome)
             done => return done,
         }
     }
+}
+
+fn count(worker: &AccountWorker, survey: &Survey) {
+    let outcome = match &survey.state {
+        State::Sent(_) | State::Answered(_) => {
+            let took = worker.now().since(survey.closed_at);
+            worker.meters.close_to_prompt(worker.name(), took);
+            PromptOutcome::Sent
+        }
+        State::Scheduled | State::Sending { .. } => PromptOutcome::Retried,
+        State::Uncertain { .. } => PromptOutcome::Uncertain,
+        State::Suppressed(_) => PromptOutcome::Suppressed,
+        State::Failed(_) | State::Cancelled(_) | State::Expired => PromptOutcome::Failed,
+    };
+    worker.meters.prompt(worker.name(), outcome);
 }
 
 fn log(survey: &Survey, event: &'static str, what: &str) {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::Web;
 use super::snapshot::Figures;
+use crate::meters::{ANSWER_TO_ROW, CLOSE_TO_PROMPT, Histogram, PromptOutcome, Readings};
 use crate::store::{AlertStanding, ScheduleStanding};
 
 pub async fn get(State(web): State<Arc<Web>>) -> Response {
@@ -23,6 +24,10 @@ pub async fn get(State(web): State<Arc<Web>>) -> Response {
         of_database(&mut page, &web, &figures);
     }
     of_requests(&mut page, &web);
+    let live = web.live();
+    let accounts: Vec<&String> = live.intake.accounts.keys().collect();
+    of_work(&mut page, &accounts, &live.meters.read());
+    of_process(&mut page, &web);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.0).into_response()
 }
 
@@ -40,6 +45,21 @@ impl MetricsPage {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
         for (labels, value) in samples {
             let _ = writeln!(self.0, "{name}{labels} {value}");
+        }
+    }
+
+    /// One family of Prometheus' histograms, labelled by account.
+    fn histograms(&mut self, name: &str, help: &str, all: &BTreeMap<String, Histogram>) {
+        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} histogram");
+        for (account, it) in all {
+            let label = format!("account=\"{account}\"");
+            for (bound, count) in it.bounds.iter().zip(&it.buckets) {
+                let _ = writeln!(self.0, "{name}_bucket{{{label},le=\"{bound}\"}} {count}");
+            }
+            let (count, sum) = (it.count, it.sum.as_secs_f64());
+            let _ = writeln!(self.0, "{name}_bucket{{{label},le=\"+Inf\"}} {count}");
+            let _ = writeln!(self.0, "{name}_sum{{{label}}} {sum}");
+            let _ = writeln!(self.0, "{name}_count{{{label}}} {count}");
         }
     }
 
@@ -77,6 +97,14 @@ fn of_database(page: &mut MetricsPage, web: &Web, figures: &Figures) {
     let held = held.map(|(name, account)| (label(name), f64::from(account.is_held)));
     let help = "Whether the account's sends are held until X's events have been read: 1 or 0.";
     page.family("gauge", "surveyd_account_held", help, held);
+    let left = accounts.iter().flat_map(|(name, account)| {
+        account.calls_left.iter().map(move |(call, left)| {
+            let endpoint = call.endpoint();
+            (format!("{{account=\"{name}\",endpoint=\"{endpoint}\"}}"), f64::from(*left))
+        })
+    });
+    let help = "Calls that X's limit leaves now, of those endpoints that were asked.";
+    page.family("gauge", "surveyd_x_calls_left", help, left);
     let live = web.live();
     let dry = live.intake.accounts.iter();
     let dry = dry.map(|(name, it)| (label(name), f64::from(it.account.mode.is_dry())));
@@ -141,9 +169,81 @@ fn of_requests(page: &mut MetricsPage, web: &Web) {
     page.one("counter", "surveyd_connections_turned_away_total", help, crowd.turned_away as f64);
 }
 
+/// What this process has done since it started. An account or outcome that never was counts as
+/// nought, so that a first one is an increase.
+fn of_work(page: &mut MetricsPage, accounts: &[&String], done: &Readings) {
+    let calls = done.calls.iter().map(|((call, status), count)| {
+        let code = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        let labels = format!("{{endpoint=\"{}\",code=\"{code}\"}}", call.endpoint());
+        (labels, *count as f64)
+    });
+    let help = "Calls to X by the status of its answer; none: no answer came.";
+    page.family("counter", "surveyd_x_calls_total", help, calls);
+    let each = accounts.iter().flat_map(|account| {
+        PromptOutcome::ALL.into_iter().map(move |outcome| ((*account).clone(), outcome))
+    });
+    let prompts = each.map(|key| {
+        let count = done.prompts.get(&key).copied().unwrap_or_default();
+        let (account, outcome) = (&key.0, key.1.as_str());
+        (format!("{{account=\"{account}\",outcome=\"{outcome}\"}}"), count as f64)
+    });
+    let help = "Requests for prompts by what became of them.";
+    page.family("counter", "surveyd_prompts_total", help, prompts);
+    let with_all = |of: &BTreeMap<String, Histogram>, bounds| -> BTreeMap<String, Histogram> {
+        let all = accounts.iter().map(|account| {
+            let found = of.get(*account).cloned();
+            ((*account).clone(), found.unwrap_or_else(|| Histogram::new(bounds)))
+        });
+        all.collect()
+    };
+    let help = "Seconds from the close of a conversation to the prompt that X took.";
+    let all = with_all(&done.close_to_prompt, CLOSE_TO_PROMPT);
+    page.histograms("surveyd_close_to_prompt_seconds", help, &all);
+    let help = "Seconds from a person's first answer to its row.";
+    let all = with_all(&done.answer_to_row, ANSWER_TO_ROW);
+    page.histograms("surveyd_answer_to_row_seconds", help, &all);
+}
+
+fn of_process(page: &mut MetricsPage, web: &Web) {
+    let version = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    let help = "The version of surveyd, in the label.";
+    page.family("gauge", "surveyd_build_info", help, [(version, 1.0)]);
+    let started = web.up_since.0 as f64 / 1_000.0;
+    let help = "When this process began to serve, in seconds since 1970.";
+    page.one("gauge", "process_start_time_seconds", help, started);
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::domain::budget::Call;
+    use crate::meters::Meters;
+
+    #[test]
+    fn what_was_never_done_counts_as_nought_and_histograms_add_up() {
+        let (meters, account) = (Meters::default(), "acme".to_owned());
+        meters.call(Call::Create, Some(200));
+        meters.call(Call::Create, None);
+        meters.prompt("acme", PromptOutcome::Sent);
+        meters.close_to_prompt("acme", Duration::from_millis(59_500));
+        let mut page = MetricsPage::default();
+        of_work(&mut page, &[&account], &meters.read());
+        for line in [
+            "surveyd_x_calls_total{endpoint=\"feedback/create\",code=\"none\"} 1",
+            "surveyd_x_calls_total{endpoint=\"feedback/create\",code=\"200\"} 1",
+            "surveyd_prompts_total{account=\"acme\",outcome=\"sent\"} 1",
+            "surveyd_prompts_total{account=\"acme\",outcome=\"failed\"} 0",
+            "surveyd_close_to_prompt_seconds_bucket{account=\"acme\",le=\"30\"} 0",
+            "surveyd_close_to_prompt_seconds_bucket{account=\"acme\",le=\"60\"} 1",
+            "surveyd_close_to_prompt_seconds_bucket{account=\"acme\",le=\"+Inf\"} 1",
+            "surveyd_close_to_prompt_seconds_sum{account=\"acme\"} 59.5",
+            "surveyd_answer_to_row_seconds_count{account=\"acme\"} 0",
+        ] {
+            assert!(page.0.lines().any(|it| it == line), "{line}\n{}", page.0);
+        }
+    }
     use crate::domain::time::Millis;
 
     #[test]

@@ -41,6 +41,7 @@ use crate::domain::days::Zone;
 use crate::domain::mapping::Mapping;
 use crate::domain::time::Millis;
 use crate::domain::waiting::Served;
+use crate::meters::Meters;
 use crate::store::Store;
 use crate::watcher::Intake;
 use crate::watcher::notice::Origin;
@@ -85,6 +86,7 @@ pub struct Live {
     pub feedback_hook: Option<FeedbackHook>,
     /// How many lines of spool files were taken and refused.
     pub lines: LineCounts,
+    pub meters: Meters,
     pub max_body: usize,
     /// The age that X's events have before X lists them.
     pub events_horizon: Duration,

@@ -23,6 +23,7 @@ impl AccountWorker {
             );
         }
         for answered in &folded.answered {
+            self.meters.answer_to_row(account, self.now().since(answered.given_at));
             info!(
                 event = "feedback.answered",
                 account,

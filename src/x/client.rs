@@ -16,10 +16,11 @@ use super::rate_limit::rate_headers;
 use super::reply::{Body, Reply, date};
 use super::wire::{self, EventsPage, Reachability, Verified};
 use crate::clock::{Apart, ClockOfX, DateSeen};
-use crate::domain::budget::RateHeaders;
+use crate::domain::budget::{Call, RateHeaders};
 use crate::domain::feedback::Update;
 use crate::domain::id::{FeedbackId, UserId};
 use crate::domain::time::{Millis, Period};
+use crate::meters::Meters;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const EVENTS_PATH: &str = "1.1/feedback/events.json";
@@ -83,6 +84,7 @@ pub struct Client {
     taken_at: AtomicI64,
     /// Lets one large answer at a time be read and parsed. All accounts share it.
     large: Arc<Semaphore>,
+    meters: Meters,
 }
 
 impl Client {
@@ -116,7 +118,13 @@ impl Client {
             taken_offset: AtomicI64::new(0),
             taken_at: AtomicI64::new(i64::MIN),
             large: Arc::new(Semaphore::new(1)),
+            meters: Meters::default(),
         })
+    }
+
+    /// Counts its calls there.
+    pub fn counting(self, meters: Meters) -> Self {
+        Self { meters, ..self }
     }
 
     /// X's clock as its answers show it.
@@ -307,8 +315,13 @@ impl Client {
                 .body(signed.parameters);
         }
         let begun = Instant::now();
-        let mut response = request.send().await?;
+        let response = request.send().await;
         let took = begun.elapsed();
+        let status = response.as_ref().ok().map(|response| response.status().as_u16());
+        if let Some(call) = call_to(path) {
+            self.meters.call(call, status);
+        }
+        let mut response = response?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let is_page = path == EVENTS_PATH && (200..300).contains(&status);
@@ -360,6 +373,11 @@ impl Client {
         }
         Error::Clock(words)
     }
+}
+
+/// The call that goes to a path.
+fn call_to(path: &str) -> Option<Call> {
+    Call::ALL.into_iter().find(|call| path.contains(call.endpoint()))
 }
 
 /// A request that X took less than this long ago counts as just taken.

@@ -243,7 +243,14 @@ impl Feedback {
     }
 
     pub fn is_answered(&self) -> bool {
-        self.score().is_some() || self.text().is_some()
+        self.answered_at().is_some()
+    }
+
+    /// When the person first gave a score or a text.
+    pub fn answered_at(&self) -> Option<Millis> {
+        let scored_at = self.score().map(|score| score.given_at);
+        let commented_at = self.text().map(|text| text.given_at);
+        scored_at.into_iter().chain(commented_at).min()
     }
 
     /// True if nothing more can come: X's word has both parts, and both are immutable.

@@ -1,5 +1,7 @@
 //! X's limits on calls, and accounts that are paused. A restart forgets neither.
 
+use std::collections::{BTreeMap, HashMap};
+
 use sqlx::{AnyConnection, Row};
 
 use crate::domain::alert::Fact;
@@ -43,6 +45,24 @@ pub async fn read(connection: &mut AnyConnection, account: &str, call: Call) -> 
             .fetch_optional(connection)
             .await?;
     Ok(used.map_or(Ok(CallWindow::default()), |used| serde_json::from_str(&used))?)
+}
+
+/// Returns how many calls each account may make now, for those kinds that it has made.
+pub async fn all_left(
+    connection: &mut AnyConnection,
+    now: Millis,
+) -> Result<HashMap<String, BTreeMap<Call, u32>>> {
+    let mut left: HashMap<_, BTreeMap<_, _>> = HashMap::new();
+    let rows = sqlx::query("select account, call, used from call_budget");
+    for row in &rows.fetch_all(connection).await? {
+        let (call, used): (String, String) = (row.try_get("call")?, row.try_get("used")?);
+        // Another version may know more kinds.
+        let Some(call) = Call::parse(&call) else { continue };
+        let window: CallWindow = serde_json::from_str(&used)?;
+        let of_account = left.entry(row.try_get("account")?).or_default();
+        of_account.insert(call, window.left(call.limit(), now));
+    }
+    Ok(left)
 }
 
 async fn keep(

@@ -39,9 +39,11 @@ pub async fn advance(
             folded.settled.extend(settle(connection, id, feedback, now).await?);
             *survey = AdvanceStart { state: "sent".into(), show_at: Some(now) };
         }
-        if survey.state == "sent" && feedback.is_answered() {
+        if survey.state == "sent"
+            && let Some(given_at) = feedback.answered_at()
+        {
             survey.state = "answered".into();
-            answered.push((id, &feedback.id));
+            answered.push((id, &feedback.id, given_at));
         }
         if feedback.judged_by().is_some() && survey.show_at.is_some() {
             // X's API is asked at once about a statement of the webhook.

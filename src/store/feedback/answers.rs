@@ -17,25 +17,24 @@ use crate::store::{Error, Result};
 /// history. Returns them in the order given.
 pub async fn answer(
     connection: &mut AnyConnection,
-    answered: &[(&SurveyId, &FeedbackId)],
+    answered: &[(&SurveyId, &FeedbackId, Millis)],
     now: Millis,
 ) -> Result<Vec<Answered>> {
     if answered.is_empty() {
         return Ok(Vec::new());
     }
-    let ids: Vec<&str> = answered.iter().map(|(id, _)| id.as_str()).collect();
+    let ids: Vec<&str> = answered.iter().map(|(id, ..)| id.as_str()).collect();
     let mut written = write_answered(connection, &ids).await?;
     count(connection, written.values()).await?;
-    let in_order = answered
-        .iter()
-        .filter_map(|(id, feedback_id)| Some((*id, *feedback_id, written.remove(id.as_str())?)));
+    let in_order = answered.iter().filter_map(|one| Some((one, written.remove(one.0.as_str())?)));
     let in_order: Vec<_> = in_order.collect();
-    let steps: Vec<_> = in_order.iter().map(|(id, _, written)| (*id, written.step)).collect();
+    let steps: Vec<_> = in_order.iter().map(|(one, written)| (one.0, written.step)).collect();
     note_answered(connection, &steps, now).await?;
-    let answered = in_order.into_iter().map(|(id, feedback_id, written)| Answered {
-        survey_id: id.clone(),
+    let answered = in_order.into_iter().map(|((id, feedback_id, given_at), written)| Answered {
+        survey_id: (*id).clone(),
         conversation_id: written.conversation_id,
-        feedback_id: feedback_id.clone(),
+        feedback_id: (*feedback_id).clone(),
+        given_at: *given_at,
     });
     Ok(answered.collect())
 }

@@ -2,6 +2,7 @@
 
 use crate::domain::id::{ConversationId, FeedbackId, SurveyId};
 use crate::domain::survey::Survey;
+use crate::domain::time::Millis;
 use crate::store::events::unread::Unread;
 
 /// The changes that a fold made.
@@ -29,4 +30,6 @@ pub struct Answered {
     pub survey_id: SurveyId,
     pub conversation_id: ConversationId,
     pub feedback_id: FeedbackId,
+    /// When the person gave it, by X's clock.
+    pub given_at: Millis,
 }

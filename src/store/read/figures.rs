@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use sqlx::Row;
 
+use crate::domain::budget::Call;
 use crate::domain::survey::State;
 use crate::domain::time::Millis;
+use crate::store::account::budgets;
 use crate::store::{Engine, PollState, Result, Store};
 
 /// The state of the whole database.
@@ -42,6 +44,8 @@ pub struct AccountFigures {
     pub is_paused: bool,
     /// True if its sends are held, after a restored backup or for a rebuild.
     pub is_held: bool,
+    /// How many calls it may make now, for those kinds that it has made.
+    pub calls_left: BTreeMap<Call, u32>,
 }
 
 /// Names the states as the indexes do. Otherwise neither engine would use these indexes.
@@ -123,6 +127,7 @@ impl Store {
         let paused: BTreeSet<String> = paused.into_iter().collect();
         let held = sqlx::query_scalar(HELD).fetch_all(&mut *connection).await?;
         let held: BTreeSet<String> = held.into_iter().collect();
+        let mut calls_left = budgets::all_left(&mut connection, now).await?;
         let mut figures = BTreeMap::new();
         for account in accounts {
             let prompts = sqlx::query_scalar(PROMPTS).bind(account.as_str()).bind(since.0);
@@ -131,6 +136,7 @@ impl Store {
                 events_behind: behind.get(account).copied().flatten().map(|lag| lag.whole),
                 is_paused: paused.contains(account),
                 is_held: held.contains(account),
+                calls_left: calls_left.remove(account).unwrap_or_default(),
             };
             figures.insert(account.clone(), of_account);
         }

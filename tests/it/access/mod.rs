@@ -196,6 +196,7 @@ fn live(store: &Store, clock: &Clock, access: Access) -> Live {
         message_hooks: HashMap::new(),
         feedback_hook: None,
         lines: LineCounts::default(),
+        meters: Default::default(),
         max_body: 1 << 18,
         events_horizon: Duration::ZERO,
         served: Vec::new(),

@@ -390,6 +390,7 @@ fn employ(
         clock: clock.clone(),
         stop: stopper,
         watches: waits.clone(),
+        meters: Default::default(),
     };
     let mut receivers = HashMap::new();
     let staff = config.accounts.iter().map(|account| {

@@ -77,6 +77,7 @@ impl Office {
             clock: clock.clone(),
             stop: stopper,
             watches: Watches::default(),
+            meters: Default::default(),
         };
         let mut receivers = HashMap::new();
         let mut workers = Vec::new();

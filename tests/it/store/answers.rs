@@ -81,6 +81,7 @@ async fn a_repeated_update_changes_nothing() {
             survey_id: sent.id.clone(),
             conversation_id: sent.conversation_id.clone(),
             feedback_id: FeedbackId::new("900"),
+            given_at: SCORED,
         };
         assert_eq!(first.answered, [answered]);
         assert_eq!(first.updated, [(Some(sent.id.clone()), FeedbackId::new("900"))]);

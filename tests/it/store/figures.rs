@@ -1,6 +1,10 @@
 //! The figures that are watched.
 
 use super::*;
+use std::collections::BTreeMap;
+
+use surveyd::domain::budget::Call;
+use surveyd::domain::time::Ready;
 use surveyd::store::{AccountFigures, Paused};
 
 #[tokio::test]
@@ -34,9 +38,12 @@ async fn figures_tell_how_surveys_and_accounts_stand() {
         assert_eq!(status.next_due, Some(START.plus(HOUR)));
         assert!(status.database_bytes > 0);
 
+        let taken = store.take_calls("acme", Call::Show, 7, later).await.unwrap();
+        assert_eq!(taken, Ready::Now(7));
         let names = ["acme".to_owned(), "other".to_owned()];
         let figures = store.account_figures(&names, START, later).await.unwrap();
-        let paused = AccountFigures { is_paused: true, ..AccountFigures::default() };
+        let calls_left = BTreeMap::from([(Call::Show, 173)]);
+        let paused = AccountFigures { is_paused: true, calls_left, ..AccountFigures::default() };
         assert_eq!(figures["acme"], paused);
         assert_eq!(figures["other"], AccountFigures::default());
 
