@@ -43,6 +43,13 @@ def axe():
     return path.read_text(encoding="utf-8")
 
 
+def promtool():
+    """Prometheus' own judge of rules, which tests/run fetches beside the Python environment."""
+    path = Path(sys.prefix).parent / "tests-promtool/usr/bin/promtool"
+    need(path.is_file(), f"promtool at {path} (tests/run fetches it)")
+    return path
+
+
 def tell_counts(reporter, suite):
     """One plain line at the end, which tests/run adds up, after the reasons of what was not run."""
     of = {kind: reporter.stats.get(kind, []) for kind in ("passed", "failed", "error", "skipped")}
