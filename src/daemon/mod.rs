@@ -13,6 +13,7 @@ pub mod retention;
 pub mod schedules;
 mod service_manager;
 mod signals;
+mod summary;
 pub mod spools;
 pub mod watches;
 
@@ -117,6 +118,7 @@ impl Daemon {
         );
         let mut servers = JoinSet::new();
         servers.spawn(crate::web::serve(listener, web.clone(), stopper.clone()));
+        servers.spawn(summary::run(lasting.meters.clone(), web.clone(), stopper.clone()));
         Ok(Self {
             start,
             store,

@@ -155,6 +155,17 @@ impl Web {
         *self.live.write().expect("no holder of this lock can panic") = Arc::new(live);
     }
 
+    /// How many closes have been stored for sources since this process began to serve.
+    pub fn closes_taken(&self) -> u64 {
+        let counts = self.answers.counts().into_iter();
+        let taken = counts.filter(|(asked, status, _)| {
+            matches!(asked, Addressee::Source(_)) && *status == StatusCode::ACCEPTED
+        });
+        let of_spools = self.live().lines.get().into_iter();
+        let of_spools = of_spools.filter(|((_, answer), _)| *answer == 202).map(|(_, count)| count);
+        taken.map(|(.., count)| count).sum::<u64>() + of_spools.sum::<u64>()
+    }
+
     fn live(&self) -> Arc<Live> {
         self.live.read().expect("no holder of this lock can panic").clone()
     }

@@ -1,6 +1,6 @@
 //! What the documents name in the sources is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -201,4 +201,80 @@ fn the_document_of_the_api_shows_every_address_and_every_key() {
         assert!(is_shown, "{key} of {schema}");
     }
     assert!(read("README.md").contains("(docs/api.md)"));
+}
+
+/// Calls `see` with each source that is not a test's, and without its own tests.
+fn each_source(folder: &Path, see: &mut impl FnMut(&Path, &str)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && !matches!(name, "tests" | "sandbox") {
+            each_source(&path, see);
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            let text = code(&path);
+            see(&path, text.split("#[cfg(test)]").next().unwrap());
+        }
+    }
+}
+
+/// The events of docs/log.md, each with its fields.
+fn events_of_the_page() -> BTreeMap<String, BTreeSet<String>> {
+    let page = fs::read_to_string(root().join("docs/log.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let rows = rows.map(|row| {
+        let cells: Vec<&str> = row.split(" |").collect();
+        let quoted = |cell: &str| -> BTreeSet<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let event = quoted(cells[0]).pop_first().unwrap();
+        (event, quoted(cells[3]))
+    });
+    rows.collect()
+}
+
+/// The names of the fields that follow an event in a macro, up to its message.
+fn fields(rest: &str) -> BTreeSet<String> {
+    let is_message =
+        |at: &usize| !rest[..*at].ends_with(['(', '=']) && !rest[..*at].ends_with("= ");
+    let message = rest.match_indices('"').map(|(at, _)| at).find(is_message).unwrap();
+    let parts: Vec<&str> = rest[..message].split(',').map(str::trim).collect();
+    let name = |part: &&str| {
+        let end = part.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(part.len());
+        let (name, after) = part.split_at(end);
+        let is_field = after.is_empty() || after.starts_with(" = ");
+        (is_field && !name.is_empty()).then(|| name.to_owned())
+    };
+    parts.iter().filter_map(name).collect()
+}
+
+#[test]
+fn the_page_about_the_log_has_every_event_and_field_and_no_other_event() {
+    let page = events_of_the_page();
+    let (mut missing, mut named) = (BTreeSet::new(), BTreeSet::new());
+    each_source(&root().join("src"), &mut |path, text| {
+        for (at, word) in text.match_indices("event = \"") {
+            let (event, rest) = text[at + word.len()..].split_once('"').unwrap();
+            let Some(known) = page.get(event) else {
+                missing.insert(format!("{event} of {}", path.display()));
+                continue;
+            };
+            for field in fields(rest).difference(known) {
+                missing.insert(format!("{field} of {event} of {}", path.display()));
+            }
+        }
+        for literal in text.split('"') {
+            named.insert(literal.to_owned());
+            let is_event = ["survey.", "close."].iter().any(|family| {
+                literal
+                    .strip_prefix(family)
+                    .is_some_and(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+            });
+            if is_event && !page.contains_key(literal) {
+                missing.insert(format!("{literal} of {}", path.display()));
+            }
+        }
+    });
+    assert!(missing.is_empty(), "docs/log.md lacks {missing:#?}");
+    let gone: Vec<_> = page.keys().filter(|event| !named.contains(*event)).collect();
+    assert!(gone.is_empty(), "docs/log.md has events that nothing logs: {gone:?}");
 }
