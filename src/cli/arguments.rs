@@ -9,8 +9,8 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
 /// The commands that read no configuration.
-pub const WITHOUT_CONFIGURATION: [&str; 6] =
-    ["init", "demo", "sandbox", "questions", "password", "token"];
+pub const WITHOUT_CONFIGURATION: [&str; 8] =
+    ["init", "demo", "sandbox", "questions", "password", "token", "completions", "man"];
 
 /// A parsed command line with the command's own values and `--config`.
 pub struct Invocation {

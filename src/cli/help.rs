@@ -16,12 +16,13 @@ use super::arguments::WITHOUT_CONFIGURATION;
 
 /// The commands of `surveyd --help` grouped by purpose. A command that is missing here appears
 /// last.
-const GROUPS: [(&str, &[&str]); 5] = [
+const GROUPS: [(&str, &[&str]); 6] = [
     ("Try it", &["demo", "sandbox"]),
     ("Set it up", &["init", "check", "questions", "sources", "password", "token", "run"]),
     ("Look", &["status", "surveys", "explain", "report", "export"]),
     ("Act", &["enqueue", "optout", "forget", "simulate", "alerts"]),
     ("Keep and repair", &["backup", "restore", "check-db", "rebuild", "migrate"]),
+    ("Beside it", &["completions", "man"]),
 ];
 
 const COLUMNS_MAX: usize = 100;

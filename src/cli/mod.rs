@@ -9,12 +9,14 @@ mod ask;
 mod backup;
 mod check;
 mod check_db;
+mod completions;
 mod decisions;
 pub mod demo;
 mod enqueue;
 mod explain;
 mod help;
 mod init;
+mod man;
 mod migrate;
 mod optout;
 mod out_file;
@@ -124,6 +126,10 @@ enum Command {
     /// Bring the database's schema up to date (run does it too)
     #[command(before_help = migrate::EXAMPLES, after_help = migrate::NOTE)]
     Migrate,
+    /// Print what your shell completes these commands by
+    Completions(completions::Completions),
+    /// Print the manual page of a command, or write those of all
+    Man(man::ManArgs),
 }
 
 impl Command {
@@ -151,7 +157,9 @@ impl Command {
             | Self::Backup(_)
             | Self::Restore(_)
             | Self::CheckDb(_)
-            | Self::Migrate => false,
+            | Self::Migrate
+            | Self::Completions(_)
+            | Self::Man(_) => false,
         }
     }
 }
@@ -394,6 +402,12 @@ async fn dispatch(
         Command::Questions(wanted) => return questions::run(&wanted).map(|()| ExitCode::SUCCESS),
         Command::Password => return password::run().map(|()| ExitCode::SUCCESS),
         Command::Token(token) => return token::run(&token).map(|()| ExitCode::SUCCESS),
+        Command::Completions(wanted) => {
+            return completions::run(&wanted, command_line()).map(|()| ExitCode::SUCCESS);
+        }
+        Command::Man(wanted) => {
+            return man::run(&wanted, command_line()).map(|()| ExitCode::SUCCESS);
+        }
         Command::Check(check) => return check::run(check, &file, &environment).await,
         Command::Init(init) => return init::run(*init, &environment).await,
         _ => {}
@@ -428,6 +442,8 @@ async fn dispatch(
         | Command::Password
         | Command::Token(_)
         | Command::Check(_)
+        | Command::Completions(_)
+        | Command::Man(_)
         | Command::Init(_) => {
             unreachable!("they are run above, without a configuration")
         }

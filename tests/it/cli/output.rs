@@ -95,6 +95,10 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
         "restore copy.db --replace",
         "check-db",
         "check-db --json",
+        "completions bash",
+        "completions zsh",
+        "man",
+        "man surveys retry",
     ]
     .map(str::to_owned)
     .into();
@@ -106,6 +110,7 @@ fn commands(program: &Program) -> (Vec<Vec<String>>, Vec<Vec<String>>) {
     loud.push(format!("rebuild --from {} --surveys never --json", since.rfc3339()));
     let quiet = [
         "migrate",
+        "man --dir man1",
         "optout add 7",
         "optout import people.csv",
         "optout remove 8",
